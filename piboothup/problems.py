@@ -1,0 +1,91 @@
+"""The one catalogue of what can be wrong: a code, a sentence, a remedy.
+
+Panel, command line, status and docs all take their words from here, so that a host and whoever helps by phone
+read the same sentence. A problem never carries a key, a signed URL or a stack trace.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something a person should know. `code` is stable: it is what gets read out on the phone."""
+
+    code: str
+    sentence: str
+    remedy: str
+    detail: str = ""
+    """A few words that make the sentence exact (a path, a number); may be empty."""
+
+    def __str__(self) -> str:
+        told = f"{self.sentence[:-1]} ({self.detail})." if self.detail else self.sentence
+        return f"{told} {self.remedy}"
+
+
+_CATALOGUE: dict[str, tuple[str, str]] = {
+    # camera
+    "no_camera": (
+        "No camera was found.",
+        "Switch off, push the camera's flat cable in at both ends, switch on.",
+    ),
+    "camera_busy": ("Another program is using the camera.", "Stop it; the booth tries again by itself."),
+    "camera_stuck": ("The camera stopped giving pictures.", "The booth restarts it by itself; press again."),
+    "camera_memory": ("Memory is short for the camera's full size.", "A smaller size is used."),
+    "no_frames": ("The folder of frames can't be used.", "Name a folder with .jpg files in [camera] frames."),
+    "encode_failed": ("The photo could not be turned into a JPEG.", "Press again."),
+    # card
+    "card_full": ("The card is full.", "Photos are safe. Let the booth upload, or use a larger card."),
+    "card_readonly": ("The card can't be written any more.", "Photos are safe. Change the card."),
+    "not_saved": ("The last photo was not saved.", "Press again."),
+    "spool_unusable": ("The spool can't be used.", "Check [spool] directory in the config."),
+    "already_running": ("This service is already running on this spool.", "Stop the other one first."),
+    # config
+    "bad_config": ("The config has a mistake.", "Mend the file; photos go on with the last good settings."),
+    # network and server
+    "no_network": ("There is no network.", "Photos are kept and sent later."),
+    "portal": ("This Wi-Fi wants a sign-in page.", "Use a phone's hotspot. Photos are kept."),
+    "tls_refused": ("The server's certificate can't be trusted.", "Use another network. Photos are kept."),
+    "key_refused": (
+        "EventPics refuses the API key.",
+        "Make a new key in the EventPics app. Photos are kept.",
+    ),
+    "no_key": (
+        "There is no API key yet.",
+        "Put the key from the EventPics app in the config. Photos are kept.",
+    ),
+    "no_event": ("No event is chosen yet.", "Put the event's link_id in the config. Photos are kept."),
+    "event_gone": ("EventPics does not know the event.", "Check link_id in the config. Photos are kept."),
+    "server_trouble": ("EventPics answers with an error.", "Photos are kept and tried again by themselves."),
+    "photo_refused": ("EventPics refuses a photo for good.", "`piboothup queue retry` tries it again."),
+    "photo_damaged": (
+        "A photo's bytes have changed on the card.",
+        "It is kept apart, not sent. Change the card.",
+    ),
+    "photo_unreadable": ("A photo can't be read from the card.", "The others are sent. Change the card."),
+    "paused": ("Uploading is paused.", "Set [upload] paused = false. Photos are kept."),
+    # the rest of the box
+    "clock_unknown": (
+        "The time is not known yet.",
+        "It is learned from the network; photos get their time then.",
+    ),
+    "undervoltage": ("The supply is too weak.", "Use the official power supply and a short cable."),
+    "panel_missing": ("The panel does not answer.", "Check its four wires. Photos go on."),
+    "light_missing": ("The light does not work.", "Check its wires. Photos go on."),
+    "button_missing": ("The button does not work.", "Check its wires and its pin in the config."),
+}
+
+
+def problem(code: str, detail: str = "") -> Problem:
+    """The catalogue's problem `code`, made exact by `detail` (a few words, never a secret).
+
+    Raises KeyError for a code that is not in the catalogue: that is a defect, not bad input.
+    """
+    sentence, remedy = _CATALOGUE[code]
+    return Problem(code, sentence, remedy, detail)
+
+
+def codes() -> tuple[str, ...]:
+    """Every code, in the catalogue's order."""
+    return tuple(_CATALOGUE)

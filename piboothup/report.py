@@ -1,0 +1,154 @@
+"""What `piboothup status` says: both services, the spool, the clock, the supply, and what is wrong.
+
+Works when neither service runs, and only reads: counts then come from the folders.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from piboothup import __version__, status
+from piboothup.config import Config
+from piboothup.problems import codes, problem
+from piboothup.spool.anchors import Source
+from piboothup.spool.clock import Clock
+from piboothup.spool.store import NEW, PARKED, QUARANTINE, SENT, Spool
+
+_THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
+_TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
+
+
+def assemble(config: Config, spool: Spool, clock: Clock, runtime: Path) -> dict[str, Any]:
+    """The report of `status --json`; its shape is part of the contract with other programs."""
+    booth = status.read(runtime, "booth") or {}
+    uploader = status.read(runtime, "uploader") or {}
+    found = [code for code in (*booth.get("problems", ()), *uploader.get("problems", ())) if code in codes()]
+    return {
+        "name": config.name,
+        "box": spool.box,
+        "version": __version__,
+        "booth": {
+            "state": booth.get("state", "stopped"),
+            "camera": booth.get("camera", "stopped"),
+            "panel": booth.get("panel", "stopped"),
+            "button": booth.get("button", "stopped"),
+            "photos": booth.get("photos", 0),
+        },
+        **_photos(spool, clock),
+        "uploader": {
+            "state": uploader.get("state", status.UploaderState.STOPPED),
+            "reason": uploader.get("reason", ""),
+            "rate_bps": uploader.get("rate_bps"),
+            "eta_s": uploader.get("eta_s"),
+            "wifi": uploader.get("wifi", {"ssid": None, "signal": None, "reason": None}),
+        },
+        "clock": _clock(spool, clock, int(booth.get("boot", 0))),
+        "power": _power(),
+        "problems": [
+            {"code": one.code, "sentence": one.sentence, "remedy": one.remedy}
+            for one in (problem(code) for code in dict.fromkeys(found))
+        ],
+    }
+
+
+def _photos(spool: Spool, clock: Clock) -> dict[str, Any]:
+    counts: dict[str, Counter[str]] = {}
+    oldest = None
+    for place in (NEW, SENT, PARKED, QUARANTINE):
+        counts[place] = Counter()
+        for name in spool.names(place):
+            counts[place][name.context] += 1
+            if place == NEW and (oldest is None or name.order < oldest.order):
+                oldest = name
+    free_bytes = None
+    with contextlib.suppress(OSError):
+        room = os.statvfs(spool.directory)
+        free_bytes = room.f_bavail * room.f_frsize
+    age_s = None
+    if oldest is not None:
+        taken_ms = spool.taken_at_ms(oldest)
+        if taken_ms is not None:
+            age_s = round(max(0, clock.wall_ns() // 1_000_000 - taken_ms) / 1000, 1)
+    return {
+        "spool": {
+            "new": counts[NEW].total(),
+            "sent": counts[SENT].total(),
+            "parked": counts[PARKED].total(),
+            "quarantined": counts[QUARANTINE].total(),
+            "free_bytes": free_bytes,
+            "oldest_new_s": age_s,
+        },
+        "events": _events(spool, counts),
+    }
+
+
+def _events(spool: Spool, counts: dict[str, Counter[str]]) -> list[dict[str, Any]]:
+    titles = {one.link_id: one.title for one in spool.events()}
+    events: dict[str, dict[str, Any]] = {}
+    for context_id in sorted(set(counts[NEW]) | set(counts[SENT]) | set(counts[PARKED])):
+        context = spool.context(context_id)
+        link_id = context.link_id if context is not None else ""
+        event = events.setdefault(
+            link_id,
+            {
+                "link_id": link_id,
+                "title": titles.get(link_id, ""),
+                "taken": 0,
+                "in_album": 0,
+                "waiting": 0,
+                "parked": 0,
+            },
+        )
+        for place, key in ((NEW, "waiting"), (SENT, "in_album"), (PARKED, "parked")):
+            event[key] += counts[place][context_id]
+            event["taken"] += counts[place][context_id]
+    return list(events.values())
+
+
+def _clock(spool: Spool, clock: Clock, boot: int) -> dict[str, Any]:
+    ntp_ms = clock.ntp_uncertainty_ms()
+    if ntp_ms is not None:
+        return {"synchronised": True, "source": Source.NTP, "uncertainty_s": ntp_ms / 1000}
+    anchors = [one for one in spool.read_boot(boot).anchors if one.source is not Source.SAVED]
+    if not anchors:
+        return {"synchronised": False, "source": None, "uncertainty_s": None}
+    best = min(anchors, key=lambda one: (one.source.rank, one.uncertainty_ms))
+    return {"synchronised": False, "source": best.source, "uncertainty_s": best.uncertainty_ms / 1000}
+
+
+def _power() -> dict[str, Any]:
+    """Bits of the firmware's get_throttled: 0 = under-voltage now, 2 = throttled now. None where there is no Pi."""
+    bits = temperature_c = None
+    with contextlib.suppress(OSError, ValueError):
+        bits = int(_THROTTLED.read_text(encoding="ascii"), 16)
+    with contextlib.suppress(OSError, ValueError):
+        temperature_c = int(_TEMPERATURE.read_text(encoding="ascii")) / 1000
+    return {
+        "undervoltage": None if bits is None else bool(bits & 1),
+        "throttled": None if bits is None else bool(bits & 4),
+        "temperature_c": temperature_c,
+    }
+
+
+def as_text(report: dict[str, Any]) -> str:
+    """The report for a person: a few lines, no colours."""
+    spool, booth, uploader, clock = report["spool"], report["booth"], report["uploader"], report["clock"]
+    free = "unknown" if spool["free_bytes"] is None else f"{spool['free_bytes'] / 1e9:.1f} GB"
+    known = f"known ({clock['source']}, ±{clock['uncertainty_s']:.1f} s)" if clock["source"] else "not known yet"
+    lines = [
+        f"{report['name']} · box {report['box']} · piboothup {report['version']}",
+        f"booth     {booth['state']} · camera {booth['camera']} · panel {booth['panel']}",
+        f"uploader  {uploader['state']}{' · ' + uploader['reason'] if uploader['reason'] else ''}",
+        f"photos    {spool['new']} waiting · {spool['sent']} in the album · {spool['parked']} parked"
+        f" · {spool['quarantined']} quarantined · {free} free",
+        f"clock     {known}",
+    ]
+    for event in report["events"]:
+        title = event["title"] or event["link_id"] or "no event yet"
+        lines.append(f"event     {title}: {event['taken']} taken, {event['in_album']} in the album")
+    lines += [f"problem   {one['sentence']} {one['remedy']} [{one['code']}]" for one in report["problems"]]
+    return "\n".join(lines)

@@ -1,0 +1,129 @@
+"""Boots: one file of JSON lines per power-on, with its number, its clock anchors and the offset in use.
+
+Whichever service starts first gives the boot its number, under a lock; the other finds it by the kernel's boot id.
+A number is used once: the file exists, durably, before the number is in any name. Lines are only ever added, each
+in one write; a line that a power cut tore is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from piboothup.spool import durable
+from piboothup.spool.anchors import Anchor, Source
+
+_LOCK = ".lock"
+_FILE = re.compile(r"(\d{4,7})\.jsonl", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Boot:
+    """What is written down about one boot."""
+
+    number: int
+    boot_id: str = ""
+    box: str = ""
+    next_seq: int = 1
+    """No photo of this boot that was taken before the last start has this number or a higher one."""
+    anchors: tuple[Anchor, ...] = ()
+    offset: Anchor | None = None
+    """The anchor whose offset was used for an upload; it stays in use so that order holds."""
+    last_boottime_ms: int = field(default=0)
+    """The latest boot-time known to have been reached."""
+
+
+def register(directory: Path, boot_id: str, box: str, highest_seen: int) -> int:
+    """The number of the boot `boot_id`, given to it now if it has none. Raises OSError.
+
+    `highest_seen` is the highest boot number in any photo's name: a lost boots/ folder repeats no number.
+    """
+    with durable.lock(directory / _LOCK, wait=True):
+        latest = max(numbers(directory), default=0)
+        if latest and read(directory, latest).boot_id == boot_id:
+            return latest
+        number = max(latest, highest_seen) + 1
+        line = json.dumps({"boot": number, "boot_id": boot_id, "box": box})
+        path = path_of(directory, number)
+        durable.write_new(path, line.encode() + b"\n", durable.SHARED_FILE_MODE)
+        durable.sync_directory(directory)
+        return number
+
+
+def numbers(directory: Path) -> list[int]:
+    """The numbers of all boots that have a file, in no order. Raises OSError."""
+    return [int(found[1]) for one in directory.iterdir() if (found := _FILE.fullmatch(one.name))]
+
+
+def path_of(directory: Path, number: int) -> Path:
+    """The file of a boot."""
+    return directory / f"{number:04d}.jsonl"
+
+
+def read(directory: Path, number: int) -> Boot:
+    """What is written about the boot; an empty Boot when there is nothing readable."""
+    try:
+        text = path_of(directory, number).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return Boot(number)
+    return _fold(number, _lines(text))
+
+
+def _lines(text: str) -> Iterable[dict[str, Any]]:
+    for line in text.splitlines():
+        try:
+            shown = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(shown, dict):
+            yield shown
+
+
+def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
+    boot_id = box = ""
+    next_seq, last = 1, 0
+    anchors: list[Anchor] = []
+    offset: Anchor | None = None
+    for line in lines:
+        if line.get("boot") == number and not boot_id:
+            boot_id, box = str(line.get("boot_id", "")), str(line.get("box", ""))
+        elif isinstance(line.get("next_seq"), int):
+            next_seq = max(next_seq, line["next_seq"])
+        anchor = _anchor(line)
+        if anchor is not None and line.get("in_use"):
+            offset = anchor
+        elif anchor is not None:
+            anchors.append(anchor)
+        reached = line.get("boottime_ms")
+        if isinstance(reached, int):
+            last = max(last, reached)
+    return Boot(number, boot_id, box, next_seq, tuple(anchors), offset, last)
+
+
+def _anchor(line: dict[str, Any]) -> Anchor | None:
+    try:
+        numbers_ = [int(line[key]) for key in ("boottime_ms", "wall_ms", "uncertainty_ms")]
+        return Anchor(Source(line["source"]), *numbers_)
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def add_start(directory: Path, number: int, service: str, boottime_ms: int, next_seq: int) -> None:
+    """Notes that a service started, and the first photo number it may use. Raises OSError."""
+    line = {"start": service, "boottime_ms": boottime_ms, "next_seq": next_seq}
+    durable.append_line(path_of(directory, number), json.dumps(line))
+
+
+def add_anchor(directory: Path, number: int, anchor: Anchor, *, in_use: bool = False) -> None:
+    """Notes an anchor, or the anchor whose offset an upload is using. Raises OSError."""
+    line: dict[str, Any] = {
+        "source": anchor.source,
+        "boottime_ms": anchor.boottime_ms,
+        "wall_ms": anchor.wall_ms,
+        "uncertainty_ms": anchor.uncertainty_ms,
+    }
+    durable.append_line(path_of(directory, number), json.dumps({**line, "in_use": True} if in_use else line))

@@ -1,0 +1,161 @@
+"""Every way in which the spool touches the disk: create, write, sync, rename, append, replace, delete.
+
+Nothing else in the project writes to the card, so the crash tests hook in here and nowhere else. Each function
+returns only when the kernel has confirmed it; none swallows an error. Modes are set on the open descriptor,
+whatever the umask: folders 02770 (both services' group may work in them), files 0640.
+
+After a failed fsync the page cache may claim what the disk never got (Linux marks the pages clean), so nobody may
+sync the same inode again: `write_new` removes it, and the caller writes a new one from memory or gives up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+DIRECTORY_MODE = 0o2770
+FILE_MODE = 0o640
+SHARED_FILE_MODE = 0o660
+"""For the few files that both services append to."""
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Locked(RuntimeError):
+    """Another process holds the lock."""
+
+
+def make_directory(path: Path) -> None:
+    """Makes the folder and its entry durable; one that is there keeps its content. Raises OSError."""
+    try:
+        os.mkdir(path)
+        made = True
+    except FileExistsError:
+        if path.is_symlink() or not path.is_dir():
+            raise
+        made = False
+    found = path.stat()
+    if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != DIRECTORY_MODE:
+        os.chmod(path, DIRECTORY_MODE)
+    if made:
+        sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Makes the names in a folder durable. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_new(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
+    """Creates `path` with `content` and syncs the bytes, not yet the name. On an error nothing is left behind.
+
+    Raises FileExistsError when the name is taken, any other OSError when the disk fails or is full.
+    """
+    descriptor = os.open(path, _CREATE, mode)
+    try:
+        try:
+            os.fchmod(descriptor, mode)
+            if content:
+                _reserve(descriptor, len(content))
+            _write_all(descriptor, content)
+            os.fsync(descriptor)
+        except BaseException:
+            _close_quietly(descriptor)
+            raise
+        os.close(descriptor)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        raise
+
+
+def sync_file(path: Path) -> None:
+    """Makes the bytes of a file that somebody else wrote durable. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def move(source: Path, target: Path) -> None:
+    """Renames a file into another folder and makes its new name durable. Raises OSError.
+
+    Until the folder's sync returns a power cut may undo it: callers promise nothing before that.
+    """
+    os.rename(source, target)
+    sync_directory(target.parent)
+
+
+def replace(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
+    """Puts `content` in `path`: after a power cut it holds the old or the new content, whole. Raises OSError."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(fresh)
+    write_new(fresh, content, mode)
+    move(fresh, path)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds one line in one write and syncs it; two writers cannot mix their lines. Raises OSError.
+
+    The line starts with a line break of its own, so that one torn by a power cut spoils no other.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+    content = b"\n" + line.encode() + b"\n"
+    try:
+        if os.write(descriptor, content) != len(content):
+            raise OSError(errno.ENOSPC, "only a part of the line was written", str(path))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: Path) -> None:
+    """Deletes a file; that it is gone is not yet durable. Raises OSError."""
+    os.unlink(path)
+
+
+@contextlib.contextmanager
+def lock(path: Path, *, wait: bool = False) -> Iterator[None]:
+    """Holds an exclusive flock on `path` (made if need be). Raises Locked when taken and not to `wait`, OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    try:
+        with contextlib.suppress(PermissionError):  # made by the other service
+            os.fchmod(descriptor, FILE_MODE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise Locked(str(path)) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Asks for all the blocks first, so that a full card says so before a byte is written."""
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _close_quietly(descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        os.close(descriptor)

@@ -1,0 +1,157 @@
+"""Names: of the box, of a photo in the spool, of the same photo in EventPics.
+
+A name says everything that has to be known about a photo, so that no sidecar and no database has to agree with it:
+
+    <box>-<boot>-<seq>_<boottime ms>_<context>_<sha256[:16]>.jpg       in the spool
+    <box>-<boot>-<seq>-<sha256[:8]>.jpg                                 in EventPics
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's base 32: no letter is taken for a digit when it is read out on the phone."""
+
+_NAME = re.compile(
+    rf"(?P<box>[{_ALPHABET}]{{4}})-(?P<boot>\d{{4,7}})-(?P<seq>\d{{4,7}})"
+    r"_(?P<boottime_ms>\d{1,13})_(?P<context>(?:[0-9a-f]|n)[0-9a-f]{7})_(?P<digest>[0-9a-f]{16})\.jpg",
+    re.ASCII,
+)
+
+_SERIALS = (
+    Path("/sys/firmware/devicetree/base/serial-number"),
+    Path("/proc/device-tree/serial-number"),
+    Path("/etc/machine-id"),
+)
+
+
+def hardware_serial(places: tuple[Path, ...] = _SERIALS) -> str:
+    """What tells this box from its clones: the Pi's serial number, on other machines the machine-id."""
+    for place in places:
+        try:
+            serial = place.read_text(encoding="ascii", errors="ignore").strip("\0 \n")
+        except OSError:
+            continue
+        if serial.strip("0"):
+            return serial
+    return ""
+
+
+def box_id(serial: str) -> str:
+    """Four characters that stand for the hardware: 20 bits of the serial's SHA-256."""
+    number = int.from_bytes(hashlib.sha256(serial.encode()).digest()[:3], "big") >> 4
+    return "".join(_ALPHABET[number >> shift & 31] for shift in (15, 10, 5, 0))
+
+
+def digest_of(jpeg: bytes) -> str:
+    """The 16 hex digits by which a photo's bytes are known."""
+    return hashlib.sha256(jpeg).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What is known of a photo before its bytes: who took it, when on that boot's clock, for which context."""
+
+    box: str
+    boot: int
+    seq: int
+    boottime_ms: int
+    """Start of the frame's exposure, milliseconds of CLOCK_BOOTTIME."""
+    context: str
+
+    @property
+    def unique_id(self) -> str:
+        """The identity as the 32 hex digits of EXIF's ImageUniqueID (Exif 2.32, tag 0xA420); it can be read back.
+
+        From the top: box 20 bits, boot 20, seq 20, boot-time 35, one bit for a context without event, context 32.
+        """
+        box = 0
+        for one in self.box:
+            box = box << 5 | _ALPHABET.index(one)
+        without_event = self.context.startswith("n")
+        number = box
+        for value, bits in (
+            (self.boot, 20),
+            (self.seq, 20),
+            (self.boottime_ms, 35),
+            (int(without_event), 1),
+            (int(self.context.removeprefix("n"), 16), 32),
+        ):
+            number = number << bits | value & (1 << bits) - 1
+        return f"{number:032x}"
+
+    @classmethod
+    def from_unique_id(cls, text: str) -> Identity | None:
+        """The identity that an ImageUniqueID holds, or None when it is not one of ours."""
+        if not re.fullmatch(r"[0-9a-f]{32}", text):
+            return None
+        number = int(text, 16)
+        context, without_event = number & 0xFFFFFFFF, number >> 32 & 1
+        boottime_ms = number >> 33 & (1 << 35) - 1
+        seq, boot, box = number >> 68 & 0xFFFFF, number >> 88 & 0xFFFFF, number >> 108
+        if without_event and context >> 28:
+            return None
+        return cls(
+            "".join(_ALPHABET[box >> shift & 31] for shift in (15, 10, 5, 0)),
+            boot,
+            seq,
+            boottime_ms,
+            f"n{context:07x}" if without_event else f"{context:08x}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoName:
+    """A photo's name in the spool, taken apart."""
+
+    box: str
+    boot: int
+    seq: int
+    boottime_ms: int
+    context: str
+    digest: str
+
+    @classmethod
+    def of(cls, identity: Identity, jpeg: bytes) -> PhotoName:
+        """The name of a photo with these bytes."""
+        one = identity
+        return cls(one.box, one.boot, one.seq, one.boottime_ms, one.context, digest_of(jpeg))
+
+    @classmethod
+    def parse(cls, text: str) -> PhotoName | None:
+        """The name that `text` spells, or None: then it is not a photo of ours."""
+        found = _NAME.fullmatch(text)
+        if found is None:
+            return None
+        name = cls(
+            found["box"],
+            int(found["boot"]),
+            int(found["seq"]),
+            int(found["boottime_ms"]),
+            found["context"],
+            found["digest"],
+        )
+        return name if str(name) == text else None
+
+    def __str__(self) -> str:
+        start = f"{self.box}-{self.boot:04d}-{self.seq:04d}"
+        return f"{start}_{self.boottime_ms}_{self.context}_{self.digest}.jpg"
+
+    @property
+    def file_name(self) -> str:
+        """The fileName given to EventPics: fixed at commit, different on any two boxes."""
+        return f"{self.box}-{self.boot:04d}-{self.seq:04d}-{self.digest[:8]}.jpg"
+
+    @property
+    def folder(self) -> str:
+        """The folder of this photo's boot in new/ and sent/."""
+        return f"{self.boot:04d}"
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """What photos are sorted by: the order in which they were taken."""
+        return self.boot, self.seq

@@ -1,0 +1,58 @@
+"""What the booth does with tmp/ when it starts: salvage what is whole, set aside what is not.
+
+A part whose bytes match the hash in its name was complete when the power went: it becomes a photo. Any other part
+was never called saved; it goes to quarantine/ (or away, when it holds no byte of a picture). Running this any number
+of times, with cuts in between, ends in the same state.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from piboothup.spool import durable
+from piboothup.spool.names import PhotoName, digest_of
+from piboothup.spool.store import QUARANTINE, TMP, Spool
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What became of tmp/."""
+
+    salvaged: int = 0
+    quarantined: int = 0
+    dropped: int = 0
+
+
+def recover(spool: Spool) -> Recovered:
+    """Empties tmp/. Call with the booth's lock held. A part that can't be moved now is left for the next start."""
+    salvaged = quarantined = dropped = 0
+    for part in sorted((spool.directory / TMP).glob("*.part")):
+        try:
+            name = PhotoName.parse(part.name.removesuffix(".part"))
+            content = b"" if part.is_symlink() or not part.is_file() else part.read_bytes()
+            if name is not None and digest_of(content) == name.digest:
+                _salvage(spool, part, name)
+                salvaged += 1
+            elif not content.strip(b"\0"):
+                durable.remove(part)
+                dropped += 1
+            else:
+                durable.move(part, spool.directory / QUARANTINE / part.name.removesuffix(".part"))
+                quarantined += 1
+        except OSError as error:
+            log.error("recovery left part=%s reason=%s", part.name, error.strerror)
+    found = Recovered(salvaged, quarantined, dropped)
+    if found != Recovered():
+        log.warning("recovered salvaged=%d quarantined=%d dropped=%d", salvaged, quarantined, dropped)
+    return found
+
+
+def _salvage(spool: Spool, part: Path, name: PhotoName) -> None:
+    durable.sync_file(part)
+    target = spool.path(name)
+    durable.make_directory(target.parent)
+    durable.move(part, target)

@@ -1,0 +1,339 @@
+"""The spool itself: commit a photo, list what waits, hand photos on by renaming them.
+
+The booth commits; the uploader moves photos from new/ to sent/, parked/ or quarantine/. There is no call here that
+deletes a photo. A folder or file that is not ours is ignored, named once in the log and never followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from piboothup.problems import Problem, problem
+from piboothup.spool import boots, contexts, durable, events
+from piboothup.spool.anchors import Anchor
+from piboothup.spool.boots import Boot
+from piboothup.spool.clock import Clock
+from piboothup.spool.contexts import Context
+from piboothup.spool.names import Identity, PhotoName, box_id, hardware_serial
+from piboothup.spool.taken_at import taken_at_ms
+
+log = logging.getLogger(__name__)
+
+TMP, NEW, SENT, PARKED, QUARANTINE = "tmp", "new", "sent", "parked", "quarantine"
+CONTEXTS, BOOTS = "contexts", "boots"
+_FOLDERS = (TMP, NEW, SENT, PARKED, QUARANTINE, CONTEXTS, BOOTS)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_ROOM_FOR_PHOTOS = 3
+_TYPICAL_PHOTO_BYTES = 6 * 1024 * 1024
+_BLOCK_BYTES = 1024 * 1024
+
+
+class SpoolUnusable(RuntimeError):
+    """The spool directory can't be used; the text is a sentence with a remedy."""
+
+
+class AlreadyRunning(RuntimeError):
+    """The service runs already on this spool; the text is a sentence with a remedy."""
+
+
+class NotSaved(RuntimeError):
+    """A photo could not be committed. `problem` is what to show; nothing was acknowledged."""
+
+    def __init__(self, told: Problem) -> None:
+        self.problem = told
+        super().__init__(str(told))
+
+
+class Spool:
+    """One spool directory, seen from one service or command."""
+
+    def __init__(self, directory: Path, clock: Clock, serial: str | None = None) -> None:
+        """`serial` stands for this box's hardware; unset, it is read from the hardware."""
+        self.directory = directory
+        self.clock = clock
+        self.box = box_id(hardware_serial() if serial is None else serial)
+        self.boot = 0
+        self._seq = 0
+        self._known_contexts: set[str] = set()
+        self._boots: dict[int, tuple[tuple[int, int], Boot]] = {}
+        self._foreign: set[str] = set()
+        self._largest_bytes = _TYPICAL_PHOTO_BYTES
+
+    # -- for a service's start ---------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Makes the folders and gives this boot its number. Raises SpoolUnusable."""
+        try:
+            if self.directory.is_symlink():
+                raise SpoolUnusable(f"The spool {self.directory} is a link: name its folder in the config.")
+            self.directory.mkdir(parents=True, exist_ok=True)
+            for folder in _FOLDERS:
+                durable.make_directory(self.directory / folder)
+            self.boot = boots.register(self._at(BOOTS), self.clock.boot_id(), self.box, self._highest_boot())
+        except OSError as error:
+            reason = error.strerror or error
+            raise SpoolUnusable(
+                f"The spool {self.directory} can't be used ({reason}): check it in the config, its owner, the card."
+            ) from None
+
+    @contextlib.contextmanager
+    def lock(self, service: str) -> Iterator[None]:
+        """Holds the spool for the one instance of `service`. Raises AlreadyRunning."""
+        try:
+            with durable.lock(self.directory / f".{service}.lock"):
+                yield
+        except durable.Locked:
+            raise AlreadyRunning(
+                f"A {service} is already running on the spool {self.directory}: stop that one first."
+            ) from None
+
+    def start(self, service: str) -> None:
+        """Notes the service's start, so that no photo number of an earlier run in this boot comes again.
+
+        Raises OSError.
+        """
+        used = [
+            name.seq for place in (TMP, NEW, SENT, PARKED, QUARANTINE) for name in self._of_boot(place, self.boot)
+        ]
+        self._seq = max([boots.read(self._at(BOOTS), self.boot).next_seq - 1, *used])
+        boots.add_start(self._at(BOOTS), self.boot, service, self._boottime_ms(), self._seq + 1)
+
+    # -- for the booth -----------------------------------------------------------------------------------------
+
+    def next_identity(self, boottime_ms: int, context: Context) -> Identity:
+        """The identity of the next photo; each call uses up a number, whether or not the photo is committed."""
+        self._seq += 1
+        return Identity(self.box, self.boot, self._seq, boottime_ms, context.id)
+
+    def commit(self, identity: Identity, context: Context, jpeg: bytes) -> PhotoName:
+        """Stores the photo; on return it survives a power cut at any later instant. Raises NotSaved.
+
+        All bytes are in memory; create in tmp/, reserve, write, fsync, close, rename into new/<boot>/, fsync that
+        folder. A failed sync is answered with a new inode, once.
+        """
+        name = PhotoName.of(identity, jpeg)
+        try:
+            self._write_context(context)
+            folder = self._folder(NEW, name)
+            part = self._at(TMP) / f"{name}.part"
+            try:
+                durable.write_new(part, jpeg)
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                log.warning("commit retried photo=%s reason=%s", name, error.strerror)
+                durable.write_new(part, jpeg)
+            durable.move(part, folder / str(name))
+        except OSError as error:
+            raise NotSaved(self._why(error)) from None
+        self._largest_bytes = max(self._largest_bytes, len(jpeg))
+        return name
+
+    def now_trusted_ms(self, boottime_ms: int) -> int | None:
+        """Unix milliseconds of a moment of the running boot, when its clock is trusted by now; else None."""
+        found = taken_at_ms(self.read_boot(self.boot), boottime_ms)
+        return None if found is None else found[0]
+
+    def has_room(self) -> bool:
+        """Whether three more photos would fit; a card that cannot even be asked has none. Inodes count too."""
+        try:
+            room = os.statvfs(self.directory)
+        except OSError:
+            return False
+        inodes = room.f_favail >= 4 * _ROOM_FOR_PHOTOS or room.f_files == 0
+        return inodes and room.f_bavail * room.f_frsize >= _ROOM_FOR_PHOTOS * self._largest_bytes
+
+    def taken(self, context: Context) -> int:
+        """How many photos of this context the card holds, whatever became of them."""
+        places = (NEW, SENT, PARKED)
+        return sum(1 for place in places for name in self.names(place) if name.context == context.id)
+
+    # -- for the uploader --------------------------------------------------------------------------------------
+
+    def waiting(self) -> list[PhotoName]:
+        """Every photo in new/, oldest first. Raises OSError only when new/ itself can't be read."""
+        return sorted(self.names(NEW), key=lambda name: name.order)
+
+    def path(self, name: PhotoName, place: str = NEW) -> Path:
+        """Where the photo lies, or would lie, in `place`."""
+        return self._at(place) / name.folder / str(name) if place in (NEW, SENT) else self._at(place) / str(name)
+
+    def is_intact(self, name: PhotoName, stopped: Callable[[], bool] = lambda: False) -> bool:
+        """Whether the bytes in new/ still match the hash in the name. Raises OSError; InterruptedError if stopped."""
+        digest = hashlib.sha256()
+        with self.path(name).open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                if stopped():
+                    raise InterruptedError
+                digest.update(block)
+        return digest.hexdigest()[:16] == name.digest
+
+    def mark_sent(self, name: PhotoName) -> None:
+        """The album has it: new/ to sent/. Raises OSError."""
+        durable.move(self.path(name), self._folder(SENT, name) / str(name))
+
+    def park(self, name: PhotoName, sentence: str) -> None:
+        """The server refuses it for good: new/ to parked/, with the reason beside it. Raises OSError."""
+        durable.replace(self.path(name, PARKED).with_suffix(".txt"), sentence.strip().encode() + b"\n")
+        durable.move(self.path(name), self.path(name, PARKED))
+
+    def quarantine(self, name: PhotoName) -> None:
+        """Its bytes no longer match its name: new/ to quarantine/. Raises OSError."""
+        durable.move(self.path(name), self.path(name, QUARANTINE))
+
+    def retry_parked(self) -> int:
+        """Every parked photo back into new/; how many they were. Raises OSError."""
+        names = list(self.names(PARKED))
+        for name in names:
+            durable.move(self.path(name, PARKED), self._folder(NEW, name) / str(name))
+            with contextlib.suppress(FileNotFoundError):
+                durable.remove(self.path(name, PARKED).with_suffix(".txt"))
+        return len(names)
+
+    def context_of(self, name: PhotoName) -> Context | None:
+        """The event and album of the photo; None when unknown, with an empty link_id when none was chosen yet."""
+        return self.context(name.context)
+
+    def context(self, context_id: str) -> Context | None:
+        """The context with this id, as it stands now."""
+        return contexts.read(self._at(CONTEXTS), context_id)
+
+    def taken_at_ms(self, name: PhotoName, *, record: bool = False) -> int | None:
+        """When the photo was taken, in Unix milliseconds; None when the clock of its boot is unknown.
+
+        With `record` (for an upload) the offset in use is noted, so that later photos keep their order. Raises
+        OSError when it can't be noted.
+        """
+        boot = self.read_boot(name.boot)
+        found = taken_at_ms(boot, name.boottime_ms)
+        if found is None:
+            return None
+        if record and boot.offset != found[1]:
+            boots.add_anchor(self._at(BOOTS), name.boot, found[1], in_use=True)
+        return found[0]
+
+    def write_events(self, listed: list[events.Event]) -> None:
+        """Remembers the key's events for titles. Raises OSError."""
+        events.write(self.directory, listed)
+
+    def add_anchor(self, anchor: Anchor) -> None:
+        """Notes an anchor of the running boot. Raises OSError."""
+        boots.add_anchor(self._at(BOOTS), self.boot, anchor)
+
+    # -- for everybody -----------------------------------------------------------------------------------------
+
+    def names(self, place: str) -> Iterator[PhotoName]:
+        """The photos in `place`, in no order. A folder that can't be read is named in the log and passed over."""
+        for entry in self._entries(self._at(place)):
+            if entry.is_dir(follow_symlinks=False) and place in (NEW, SENT) and entry.name.isdecimal():
+                for inner in self._entries(Path(entry.path)):
+                    name = self._photo(inner)
+                    if name is not None and name.folder == entry.name:
+                        yield name
+            elif (name := self._photo(entry)) is not None:
+                if place in (NEW, SENT) and not self._put_in_folder(name, place):
+                    continue
+                yield name
+
+    def counts(self) -> dict[str, int]:
+        """How many photos are new, sent, parked and quarantined."""
+        return {place: sum(1 for _ in self.names(place)) for place in (NEW, SENT, PARKED, QUARANTINE)}
+
+    def events(self) -> list[events.Event]:
+        """The key's events as last seen."""
+        return events.read(self.directory)
+
+    def read_boot(self, number: int) -> Boot:
+        """What is written about a boot; read again only when its file has grown."""
+        try:
+            found = boots.path_of(self._at(BOOTS), number).stat()
+        except OSError:
+            return Boot(number)
+        stamp = (found.st_mtime_ns, found.st_size)
+        known = self._boots.get(number)
+        if known is None or known[0] != stamp:
+            known = self._boots[number] = (stamp, boots.read(self._at(BOOTS), number))
+        return known[1]
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _at(self, place: str) -> Path:
+        return self.directory / place
+
+    def _boottime_ms(self) -> int:
+        return self.clock.boottime_ns() // 1_000_000
+
+    def _folder(self, place: str, name: PhotoName) -> Path:
+        folder = self._at(place) / name.folder
+        if not folder.is_dir():
+            durable.make_directory(folder)
+        return folder
+
+    def _write_context(self, context: Context) -> None:
+        if context.id not in self._known_contexts:
+            created = {"boot": self.boot, "boottime_ms": self._boottime_ms()}
+            contexts.write(self._at(CONTEXTS), context, created)
+            self._known_contexts.add(context.id)
+
+    def _why(self, error: OSError) -> Problem:
+        log.error("not saved reason=%s", error.strerror or error)
+        if error.errno in _FULL:
+            return problem("card_full")
+        if error.errno == errno.EROFS:
+            return problem("card_readonly")
+        return problem("not_saved", error.strerror or "")
+
+    def _highest_boot(self) -> int:
+        highest = 0
+        for place in (TMP, NEW, SENT, PARKED, QUARANTINE):
+            for entry in self._entries(self._at(place)):
+                name = PhotoName.parse(entry.name.removesuffix(".part"))
+                if name is not None:
+                    highest = max(highest, name.boot)
+                elif entry.name.isdecimal() and len(entry.name) < 8:
+                    highest = max(highest, int(entry.name))
+        return highest
+
+    def _of_boot(self, place: str, boot: int) -> Iterator[PhotoName]:
+        folder = self._at(place) / f"{boot:04d}" if place in (NEW, SENT) else self._at(place)
+        for entry in self._entries(folder):
+            name = PhotoName.parse(entry.name.removesuffix(".part"))
+            if name is not None and name.boot == boot:
+                yield name
+
+    def _entries(self, folder: Path) -> Iterator[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as listing:
+                yield from listing
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._ignore(str(folder), error.strerror or "unreadable")
+
+    def _photo(self, entry: os.DirEntry[str]) -> PhotoName | None:
+        name = PhotoName.parse(entry.name)
+        if name is None or not entry.is_file(follow_symlinks=False):
+            if not entry.name.endswith((".part", ".txt")):
+                self._ignore(entry.path, "not a photo of ours")
+            return None
+        return name
+
+    def _put_in_folder(self, name: PhotoName, place: str) -> bool:
+        """A photo laid into new/ or sent/ by hand goes to its boot's folder, where everything looks for it."""
+        try:
+            durable.move(self._at(place) / str(name), self._folder(place, name) / str(name))
+        except OSError as error:
+            self._ignore(str(self._at(place) / str(name)), error.strerror or "unmovable")
+            return False
+        return True
+
+    def _ignore(self, path: str, reason: str) -> None:
+        if path not in self._foreign:
+            self._foreign.add(path)
+            log.warning("ignored path=%r reason=%s", path, reason)

@@ -1,0 +1,108 @@
+"""`piboothup run`: both services as child commands, for a desk or a Pi without the units.
+
+Each child dies with its parent; one that dies is started again; SIGTERM and SIGINT end all within 5 s. A child that
+cannot even start (a wrong config, a second instance) ends the whole with its own exit status.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+log = logging.getLogger(__name__)
+
+_PR_SET_PDEATHSIG = 1
+_AT_ONCE_S = 2.0
+_LONGEST_PAUSE_S = 5.0
+_STOP_S = 4.0
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass
+class _Child:
+    service: str
+    command: Sequence[str]
+    process: subprocess.Popen[bytes] | None = None
+    started_s: float = 0.0
+    again_s: float = 0.0
+    starts: int = field(default=0)
+
+    def start(self, prepare: Callable[[], None]) -> None:
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, preexec_fn=prepare)  # noqa: S603, PLW1509
+        self.started_s, self.starts = time.monotonic(), self.starts + 1
+        log.info("started service=%s pid=%d", self.service, self.process.pid)
+
+
+def run(config_path: str) -> int:
+    """Runs both services until a signal; the exit status."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*_STOPPING, signal.SIGCHLD})
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+    prepare = _dies_with(os.getpid())
+    command = [sys.executable, "-m", "piboothup", "--config", config_path]
+    children = [_Child(service, [*command, service]) for service in ("booth", "uploader")]
+    status = 0
+    while True:
+        now_s = time.monotonic()
+        for child in children:
+            if child.process is None and now_s >= child.again_s:
+                child.start(prepare)
+        due = [child.again_s for child in children if child.process is None]
+        found = signal.sigtimedwait({*_STOPPING, signal.SIGCHLD}, max(0.0, min(due, default=now_s + 60.0) - now_s))
+        if found is not None and found.si_signo in _STOPPING:
+            break
+        status = _reap(children)
+        if status:
+            break
+    _end(children)
+    return status
+
+
+def _reap(children: list[_Child]) -> int:
+    """Notes the children that died; the exit status of one that could not start at all, else 0."""
+    for child in children:
+        code = None if child.process is None else child.process.poll()
+        if code is None:
+            continue
+        now_s = time.monotonic()
+        quick = now_s - child.started_s < _AT_ONCE_S
+        child.process = None
+        if code > 0 and quick and child.starts == 1:
+            return code
+        pause_s = min(_LONGEST_PAUSE_S, 0.2 * child.starts) if quick else 0.0
+        child.again_s = now_s + pause_s
+        log.warning("died service=%s status=%d again_in_s=%.1f", child.service, code, pause_s)
+    return 0
+
+
+def _end(children: list[_Child]) -> None:
+    running = [child.process for child in children if child.process is not None]
+    for process in running:
+        process.terminate()
+    until_s = time.monotonic() + _STOP_S
+    for process in running:
+        try:
+            process.wait(max(0.0, until_s - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _dies_with(parent: int) -> Callable[[], None]:
+    """What a child does before it becomes the command: the kernel ends it with its parent (prctl(2))."""
+    libc = ctypes.CDLL(None)
+
+    def prepare() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {*_STOPPING, signal.SIGCHLD})
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return prepare

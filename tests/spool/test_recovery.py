@@ -1,0 +1,51 @@
+"""What becomes of tmp/ at the start."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from piboothup.spool.recovery import Recovered, recover
+from piboothup.spool.store import QUARANTINE
+from tests.clocks import HandClock
+from tests.photos import jpeg, open_spool, take
+
+
+def test_p04_a_whole_part_is_salvaged(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    name = take(spool, jpeg(1))
+    os.rename(spool.path(name), tmp_path / "tmp" / f"{name}.part")
+    os.rmdir(spool.path(name).parent)
+    assert recover(spool) == Recovered(salvaged=1)
+    assert spool.waiting() == [name]
+    assert recover(spool) == Recovered()
+
+
+def test_p02_half_a_part_is_set_aside_and_the_next_photo_is_fine(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    name = take(spool, jpeg(1))
+    os.rename(spool.path(name), tmp_path / "tmp" / f"{name}.part")
+    with (tmp_path / "tmp" / f"{name}.part").open("r+b") as file:
+        file.truncate(500)
+    assert recover(spool) == Recovered(quarantined=1)
+    assert spool.counts()[QUARANTINE] == 1
+    assert spool.path(name, QUARANTINE).read_bytes() == jpeg(1)[:500]
+    following = take(spool, jpeg(2))
+    assert spool.waiting() == [following]
+
+
+def test_a_part_without_a_byte_of_a_picture_is_dropped(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    (tmp_path / "tmp" / "7F3K-0001-0001_5_abcd1234_0123456789abcdef.jpg.part").write_bytes(b"\0" * 4096)
+    (tmp_path / "tmp" / "7F3K-0001-0002_5_abcd1234_0123456789abcdef.jpg.part").write_bytes(b"")
+    assert recover(spool) == Recovered(dropped=2)
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_number_in_tmp_is_not_given_again(tmp_path: Path) -> None:
+    clock = HandClock()
+    spool = open_spool(tmp_path, clock)
+    name = take(spool, jpeg(1))
+    os.rename(spool.path(name), tmp_path / "tmp" / f"{name}.part")
+    again = open_spool(tmp_path, clock)
+    assert take(again, jpeg(2)).seq == 2

@@ -1,0 +1,280 @@
+"""The spool on a real file system."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool.contexts import context_for
+from piboothup.spool.store import NEW, PARKED, QUARANTINE, SENT, AlreadyRunning, NotSaved, Spool, SpoolUnusable
+from tests.clocks import HandClock
+from tests.photos import PARTY, jpeg, open_spool, take
+
+
+def test_a_committed_photo_lies_whole_under_its_name(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock(boottime_s=123.456))
+    name = take(spool, jpeg(1))
+    assert str(name).startswith(f"{spool.box}-0001-0001_123456_{PARTY.id}_")
+    assert spool.path(name).read_bytes() == jpeg(1)
+    assert spool.path(name) == tmp_path / "new" / "0001" / str(name)
+    assert spool.waiting() == [name]
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_commit_does_its_steps_in_the_order_that_makes_it_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    take(spool, jpeg(1))
+    calls: list[str] = []
+    places: dict[int, str] = {}
+
+    def noted(call: str) -> None:
+        real = getattr(os, call)
+
+        def recorded(*arguments: object, **more: object) -> object:
+            result = real(*arguments, **more)
+            if call == "open":
+                places[result] = str(arguments[0])
+            where = places.get(arguments[0], arguments[0]) if isinstance(arguments[0], int) else arguments[0]
+            calls.append(f"{call} {Path(str(where)).relative_to(tmp_path).parts[0]}")
+            return result
+
+        monkeypatch.setattr(os, call, recorded)
+
+    for call in ("open", "posix_fallocate", "write", "fsync", "close", "rename"):
+        noted(call)
+    take(spool, jpeg(2))
+    assert calls == [
+        "open tmp",
+        "posix_fallocate tmp",
+        "write tmp",
+        "fsync tmp",
+        "close tmp",
+        "rename tmp",
+        "open new",
+        "fsync new",
+        "close new",
+    ]
+
+
+def test_files_and_folders_have_the_modes_of_the_contract_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        spool = open_spool(tmp_path / "spool", HandClock())
+        name = take(spool, jpeg(1))
+    finally:
+        os.umask(before)
+    for folder in ("tmp", "new", "sent", "parked", "quarantine", "contexts", "boots", "new/0001"):
+        assert stat.S_IMODE((tmp_path / "spool" / folder).stat().st_mode) == 0o2770, folder
+    assert stat.S_IMODE(spool.path(name).stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / "spool" / "contexts" / f"{PARTY.id}.json").stat().st_mode) == 0o640
+
+
+def test_s12_the_same_picture_twice_is_two_photos(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    first, second = take(spool, jpeg(1)), take(spool, jpeg(1))
+    assert first != second
+    assert first.file_name != second.file_name
+    assert [spool.path(name).read_bytes() for name in spool.waiting()] == [jpeg(1), jpeg(1)]
+
+
+def test_s16_a_computers_debris_is_ignored_and_named_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    name = take(spool, jpeg(1))
+    folder = spool.path(name).parent
+    for debris in ("Thumbs.db", ".DS_Store", f"._{name}", "desktop.ini"):
+        (folder / debris).write_bytes(b"x")
+    (tmp_path / "new" / "System Volume Information").mkdir()
+    with caplog.at_level(logging.WARNING):
+        assert spool.waiting() == [name]
+        assert spool.waiting() == [name]
+    assert sum("Thumbs.db" in record.getMessage() for record in caplog.records) == 1
+
+
+def test_a_link_in_the_spool_is_not_followed(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path / "spool", HandClock())
+    name = take(spool, jpeg(1))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    os.rename(spool.path(name), elsewhere / str(name))
+    spool.path(name).symlink_to(elsewhere / str(name))
+    (tmp_path / "spool" / "new" / "0009").symlink_to(elsewhere)
+    assert spool.waiting() == []
+
+
+def test_a_photo_moved_by_hand_from_parked_to_new_waits_again(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    name = take(spool, jpeg(1))
+    spool.park(name, "EventPics says: too large.")
+    assert spool.waiting() == []
+    os.rename(spool.path(name, PARKED), tmp_path / "new" / str(name))
+    assert spool.waiting() == [name]
+    assert spool.path(name).read_bytes() == jpeg(1)
+
+
+def test_a_photo_goes_to_sent_parked_and_quarantine_under_its_own_name(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    sent, parked, damaged = (take(spool, jpeg(number)) for number in range(3))
+    spool.mark_sent(sent)
+    spool.park(parked, "EventPics refuses it.")
+    spool.quarantine(damaged)
+    assert spool.counts() == {NEW: 0, SENT: 1, PARKED: 1, QUARANTINE: 1}
+    assert spool.path(parked, PARKED).with_suffix(".txt").read_text() == "EventPics refuses it.\n"
+    assert spool.retry_parked() == 1
+    assert spool.waiting() == [parked]
+    assert [one.name for one in (tmp_path / "parked").iterdir()] == []
+
+
+def test_s21_a_cloned_card_mixes_up_no_names_between_boxes(tmp_path: Path) -> None:
+    clones = [
+        open_spool(tmp_path / str(number), HandClock(boot_id=f"kernel-{number}"), f"serial-{number}")
+        for number in range(12)
+    ]
+    names = [take(clone, jpeg(1)) for clone in clones]
+    assert len({name.file_name for name in names}) == 12
+    assert len({str(name) for name in names}) == 12
+    assert len({name.context for name in names}) == 1
+
+
+def test_s21_clones_without_an_event_share_no_context() -> None:
+    contexts = {context_for("", "", f"kernel-boot-{number}").id for number in range(12)}
+    assert len(contexts) == 12
+    assert all(one.startswith("n") for one in contexts)
+
+
+def test_both_services_find_the_same_number_for_a_boot_and_the_next_boot_has_another(tmp_path: Path) -> None:
+    clock = HandClock()
+    booth, uploader = (Spool(tmp_path, clock, "serial") for _ in range(2))
+    booth.prepare()
+    uploader.prepare()
+    assert (booth.boot, uploader.boot) == (1, 1)
+    clock.power_on("boot-b")
+    again = Spool(tmp_path, clock, "serial")
+    again.prepare()
+    assert again.boot == 2
+
+
+def test_services_that_start_together_agree_on_the_boots_number(tmp_path: Path) -> None:
+    for attempt in range(20):
+        clock = HandClock(boot_id=f"boot-{attempt}")
+        spools = [Spool(tmp_path, clock, "serial") for _ in range(4)]
+        threads = [threading.Thread(target=spool.prepare) for spool in spools]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert {spool.boot for spool in spools} == {attempt + 1}
+
+
+def test_no_photo_number_comes_twice_in_a_boot(tmp_path: Path) -> None:
+    clock = HandClock()
+    first = take(open_spool(tmp_path, clock), jpeg(1))
+    restarted = open_spool(tmp_path, clock)
+    second = take(restarted, jpeg(2))
+    assert (first.seq, second.seq) == (1, 2)
+    os.remove(restarted.path(second))
+    assert take(open_spool(tmp_path, clock), jpeg(3)).seq == 2  # never acknowledged to anybody but this test
+    restarted = open_spool(tmp_path, clock)
+    restarted.mark_sent(restarted.waiting()[0])
+    for name in restarted.waiting():
+        restarted.mark_sent(name)
+    for sent in (tmp_path / "sent" / "0001").iterdir():
+        sent.unlink()
+    assert take(open_spool(tmp_path, clock), jpeg(4)).seq == 3
+
+
+def test_a_lost_boots_folder_repeats_no_boot_number(tmp_path: Path) -> None:
+    take(open_spool(tmp_path, HandClock(boot_id="one")), jpeg(1))
+    take(open_spool(tmp_path, HandClock(boot_id="two")), jpeg(2))
+    for file in (tmp_path / "boots").iterdir():
+        file.unlink()
+    assert open_spool(tmp_path, HandClock(boot_id="three")).boot == 3
+
+
+def test_a_torn_line_in_a_boots_file_is_skipped(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    with (tmp_path / "boots" / "0001.jsonl").open("ab") as file:
+        file.write(b'{"source": "ntp", "boottime_ms": 1, "wal\0\0\0')
+    anchor = Anchor(Source.NTP, 100_000, 1_750_000_000_000, 5)
+    spool.add_anchor(anchor)
+    assert spool.read_boot(1).anchors == (anchor,)
+
+
+def test_two_instances_of_a_service_do_not_share_a_spool(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    other = Spool(tmp_path, HandClock(), "serial-1")
+    with spool.lock("booth"), other.lock("uploader"):
+        with pytest.raises(AlreadyRunning, match="stop that one first"), other.lock("booth"):
+            pass
+    with other.lock("booth"):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "loop"])
+def test_a_spool_that_is_no_folder_is_told_in_a_sentence(tmp_path: Path, kind: str) -> None:
+    place, real = tmp_path / "spool", tmp_path / "real"
+    real.mkdir()
+    if kind == "file":
+        place.write_text("a file")
+    else:
+        place.symlink_to(real if kind == "link" else place)
+    with pytest.raises(SpoolUnusable, match="config"):
+        Spool(place, HandClock(), "serial").prepare()
+
+
+def test_a_photo_whose_folder_is_gone_is_not_called_saved(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    os.rmdir(tmp_path / "tmp")
+    with pytest.raises(NotSaved) as told:
+        take(spool, jpeg(1))
+    assert told.value.problem.code == "not_saved"
+    assert spool.waiting() == []
+
+
+def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    name = take(spool, jpeg(1))
+    assert spool.is_intact(name)
+    content = bytearray(jpeg(1))
+    content[len(content) // 2] ^= 1
+    spool.path(name).write_bytes(content)
+    assert not spool.is_intact(name)
+
+
+def test_a_photo_keeps_the_event_it_was_taken_for(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    name = take(spool, jpeg(1), context_for("abcd1234", "", ""))
+    other = take(spool, jpeg(2), context_for("wxyz9876", "a2", ""))
+    first, second = spool.context_of(name), spool.context_of(other)
+    assert first is not None
+    assert second is not None
+    assert (first.link_id, first.album_id) == ("abcd1234", "")
+    assert (second.link_id, second.album_id) == ("wxyz9876", "a2")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0" * 50, b'{"linkId": "other", "albumId": "a1"}', b"[]", b'{"linkId": 5}']
+)
+def test_a_damaged_context_lets_its_photos_wait(tmp_path: Path, content: bytes) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    name = take(spool, jpeg(1))
+    (tmp_path / "contexts" / f"{PARTY.id}.json").write_bytes(content)
+    assert spool.context_of(name) is None
+
+
+def test_t01_a_photo_taken_before_the_clock_was_known_gets_its_true_time(tmp_path: Path) -> None:
+    clock = HandClock(boottime_s=50.0, wall_s=1_600_000_000.0)
+    spool = open_spool(tmp_path, clock)
+    name = take(spool, jpeg(1))
+    assert spool.taken_at_ms(name) is None
+    clock.pass_s(600)
+    clock.step_wall_s(150_000_000)
+    spool.add_anchor(Anchor(Source.NTP, int(clock.boottime_s * 1000), int(clock.wall_s * 1000), 3))
+    assert spool.taken_at_ms(name) == 1_750_000_000_000

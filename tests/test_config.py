@@ -1,0 +1,200 @@
+"""The config: what is read, what is refused, and in which words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from piboothup import config
+from piboothup.config import Config, ConfigError, Secret
+
+FILE = Path("/etc/piboothup/config.toml")
+
+
+def test_an_empty_file_is_a_good_config() -> None:
+    assert config.parse("", FILE) == (Config(), [])
+
+
+def test_every_table_and_key_of_the_contract_is_read() -> None:
+    text = """
+config_version = 1
+name = "Booth 7"
+language = "de"
+timezone = "Europe/Berlin"
+[eventpics]
+api_key = "k-1"
+link_id = "abcd1234"
+album_id = "a1"
+api_url = "http://127.0.0.1:8080/"
+album_url = "https://app.eventpics.net/{link_id}"
+[capture]
+countdown_s = 0
+review_s = 1
+[camera]
+driver = "simulated"
+number = 1
+frames = "/tmp/frames"
+size = [4056, 3040]
+jpeg_quality = 90
+rotation = 180
+max_exposure_ms = 10
+max_gain = 8
+mains_hz = 60
+focus_m = 2
+[button]
+driver = "simulated"
+pin = 5
+hold_s = 4
+menu = "always"
+[light]
+driver = "none"
+led_pin = 6
+flash_pin = 7
+flash_lead_s = 1
+buzzer_pin = 8
+[panel]
+driver = "sh1106"
+i2c_port = 3
+address = 0x3D
+rotate = 180
+album_code = "off"
+lens = "left"
+[spool]
+directory = "/srv/spool"
+min_free_mb = 100
+keep_sent_days = 0
+[upload]
+workers = 1
+paused = true
+"""
+    found, warnings = config.parse(text, FILE)
+    assert warnings == []
+    assert found.eventpics.api_key == Secret("k-1")
+    assert found.eventpics.api_url == "http://127.0.0.1:8080"
+    assert found.camera.size == (4056, 3040)
+    assert (found.capture.countdown_s, found.capture.review_s) == (0, 1.0)
+    assert (found.panel.address, found.panel.lens, found.spool.min_free_mb) == (0x3D, "left", 100)
+    again, _ = config.parse(config.as_toml(found), FILE)
+    assert again == config.parse(text.replace('api_key = "k-1"', ""), FILE)[0]
+
+
+def test_one_switch_simulates_every_device() -> None:
+    found, _ = config.parse("[devices]\nsimulated = true\n[camera]\nnumber = 2", FILE)
+    drivers = found.camera.driver, found.button.driver, found.light.driver, found.panel.driver
+    assert drivers == ("simulated",) * 4
+    assert found.camera.number == 2
+
+
+def test_an_unknown_key_is_a_warning_with_a_guess() -> None:
+    found, warnings = config.parse("[capture]\n\ncountdwn_s = 3\n[cmaera]\nx = 1\n", FILE)
+    assert found == Config()
+    assert warnings == [
+        f"{FILE}, line 3: `capture.countdwn_s` is not a setting; it is ignored. Did you mean `countdown_s`?",
+        f"{FILE}, line 4: `cmaera` is not a setting; it is ignored. Did you mean `camera`?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("name = \n", 1, "Invalid value"),
+        ("name = “Booth”\n", 1, "straight quotes"),
+        ("[capture]\ncountdown_s = 11", 2, "a whole number from 0 to 10"),
+        ("[capture]\ncountdown_s = 2.5", 2, "a whole number from 0 to 10"),
+        ("[capture]\ncountdown_s = true", 2, "a whole number from 0 to 10"),
+        ('[capture]\nreview_s = "2"', 2, "a number from 0 to 10"),
+        ("[camera]\nrotation = 45", 2, "one of 0, 90, 180, 270"),
+        ("[camera]\nsize = [4057, 3040]", 2, "two even numbers"),
+        ('[panel]\n# colours\ndriver = "lcd"', 3, '"ssd1306"'),
+        ("name = 3", 1, "text in quotes"),
+        ('name = "a\\nb"', 1, "one line of text"),
+        ("camera = 3", 1, "Write [camera] on a line of its own"),
+        ('timezone = "Mars/Base"', 1, "Europe/Berlin"),
+        ('timezone = "../../etc/passwd"', 1, "Europe/Berlin"),
+        ('[eventpics]\napi_url = "http://api.eventpics.net"', 2, "https"),
+        ('[eventpics]\napi_url = "file:///etc/passwd"', 2, "https"),
+        ('[eventpics]\napi_url = "https://user:pw@api.eventpics.net"', 2, "https"),
+        ('[eventpics]\nlink_id = "abcd 1234"', 2, "no spaces"),
+        ('[eventpics]\nlink_id = "../a"', 2, "no spaces"),
+        ('[eventpics]\nalbum_url = "https://app.eventpics.net/"', 2, "{link_id}"),
+        ("[upload]\npaused = 1", 2, "true or false"),
+        ("[light]\nled_pin = 17", 2, "GPIO 17 is taken by button.pin"),
+        ("[button]\npin = 2", 2, "the panel"),
+        ("config_version = 2", 1, "one of 1"),
+    ],
+)
+def test_a_wrong_value_is_told_with_line_range_and_remedy(text: str, line: int, said: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        config.parse(text, FILE)
+    assert told.value.line == line
+    assert str(told.value).startswith(f"{FILE}, line {line}: ")
+    assert said in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("key", ["abc\\ndef", "abc def", "“abc”", "abc\\u00a0d"])
+def test_an_impossible_key_is_told_without_showing_it(key: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        config.parse(f'[eventpics]\napi_key = "{key}"', FILE)
+    assert "straight quotes" in str(told.value)
+    assert "abc" not in str(told.value)
+
+
+def test_c03_a_key_is_shown_in_no_text_made_of_the_config() -> None:
+    found, _ = config.parse('[eventpics]\napi_key = "canary-key"', FILE)
+    shown = [repr(found), str(found), f"{found.eventpics.api_key}", config.as_toml(found)]
+    assert not any("canary-key" in text for text in shown)
+    assert found.eventpics.api_key is not None
+    assert found.eventpics.api_key.reveal() == "canary-key"
+
+
+def test_the_key_is_read_from_its_file_and_a_missing_file_means_no_key_yet(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    found, _ = config.parse(f'[eventpics]\napi_key_file = "{file}"', FILE)
+    assert found.read_key() is None
+    file.write_bytes("\ufeff  k-123 \n".encode())
+    assert found.read_key() == Secret("k-123")
+    file.write_text("")
+    assert found.read_key() is None
+    file.write_text("canary one\ncanary two")
+    with pytest.raises(ConfigError) as told:
+        found.read_key()
+    assert str(file) in str(told.value)
+    assert "canary" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"\xff\xfen\0a\0m\0e\0", "UTF-8"), (b'name = "a"\n\nlanguage = "\xfc"', "line 3")]
+)
+def test_a_file_that_is_not_utf8_is_told(tmp_path: Path, content: bytes, said: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=said):
+        config.load(file)
+
+
+def test_a_bom_and_windows_line_ends_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes(b'\xef\xbb\xbfname = "A"\r\n[capture]\r\ncountdown_s = 1\r\n')
+    found, warnings = config.load(file)
+    assert (found.name, found.capture.countdown_s, warnings) == ("A", 1, [])
+
+
+def test_a_missing_file_is_told_with_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--config"):
+        config.load(tmp_path / "none.toml")
+
+
+def test_the_config_is_looked_for_where_the_contract_says() -> None:
+    assert config.find("x.toml", {"PIBOOTHUP_CONFIG": "y.toml"}) == Path("x.toml")
+    assert config.find(None, {"PIBOOTHUP_CONFIG": "y.toml"}) == Path("y.toml")
+    assert config.find(None, {}) == Path("/etc/piboothup/config.toml")
+
+
+def test_the_spool_is_found_in_a_broken_config(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('name = \n[camera]\nframes="x"\n[spool]\nmin_free_mb = "a"\ndirectory = "/srv/spool"\n[upload]\n')
+    assert config.salvage_directory(file) == Path("/srv/spool")
+    file.write_text("directory = 3")
+    assert config.salvage_directory(file) == config.DEFAULT_DIRECTORY

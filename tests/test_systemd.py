@@ -1,0 +1,166 @@
+"""The units, users and directories that put the two services on a box: systemd itself finds them clean, and they keep
+what the rest of the house relies on (nothing waited for, nothing re-owned, the uploader first to give way).
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from piboothup.config import DEFAULT_DIRECTORY
+from piboothup.runtime import SYSTEM_DIRECTORY
+
+SYSTEMD = Path(__file__).parent.parent / "systemd"
+SERVICES = ("booth", "uploader")
+# What every service leans on by default; systemd brings them, so the tree only needs their names.
+TARGETS = ("sysinit", "basic", "shutdown", "multi-user", "umount")
+
+
+def needs(program: str) -> pytest.MarkDecorator:
+    """Skips, naming the program, where it is not installed."""
+    return pytest.mark.skipif(
+        shutil.which(program) is None, reason=f"{program} is not installed: nothing was verified"
+    )
+
+
+def unit(service: str) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(SYSTEMD / "system" / f"piboothup-{service}.service", encoding="utf-8")
+    return parser
+
+
+def rows(path: Path) -> list[list[str]]:
+    """The fields of a sysusers.d or tmpfiles.d file, line by line."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [line.split() for line in lines if line and not line.startswith("#")]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A root directory with our files where a package puts them, and a stub at /usr/bin/piboothup."""
+    library = tmp_path / "usr/lib"
+    shutil.copytree(SYSTEMD / "system", library / "systemd/system")
+    shutil.copytree(SYSTEMD / "sysusers.d", library / "sysusers.d")
+    shutil.copytree(SYSTEMD / "tmpfiles.d", library / "tmpfiles.d")
+    for target in TARGETS:
+        (library / f"systemd/system/{target}.target").write_text(f"[Unit]\nDescription={target}\n")
+    stub = tmp_path / "usr/bin/piboothup"
+    stub.parent.mkdir()
+    stub.write_text("#!/bin/sh\n")
+    stub.chmod(0o755)
+    (tmp_path / "etc").mkdir()
+    return tmp_path
+
+
+def verify(tree: Path) -> subprocess.CompletedProcess[str]:
+    units = [f"piboothup-{service}.service" for service in SERVICES]
+    command = ["systemd-analyze", "verify", "--man=no", f"--root={tree}", *units]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+@needs("systemd-analyze")
+def test_systemd_finds_the_units_clean_where_piboothup_stands_at_usr_bin(tree: Path) -> None:
+    result = verify(tree)
+    assert (result.returncode, result.stdout + result.stderr) == (0, "")
+
+
+@needs("systemd-analyze")
+def test_systemd_does_complain_about_this_tree_when_piboothup_is_missing(tree: Path) -> None:
+    (tree / "usr/bin/piboothup").unlink()
+    assert "/usr/bin/piboothup" in verify(tree).stderr
+
+
+@pytest.mark.parametrize("service", SERVICES)
+class TestEachService:
+    def test_runs_its_own_command_as_its_own_user_in_the_shared_group(self, service: str) -> None:
+        settings = unit(service)["Service"]
+        assert settings["ExecStart"] == f"/usr/bin/piboothup {service}"
+        assert (settings["User"], settings["Group"]) == (f"piboothup-{service}", "piboothup")
+        assert settings["UMask"] == "0007"
+
+    def test_waits_for_neither_network_nor_time_nor_the_other_service(self, service: str) -> None:
+        dependencies = {"After", "Wants", "Requires", "Requisite", "BindsTo", "PartOf", "Upholds"}
+        assert not dependencies & set(unit(service)["Unit"])
+
+    def test_leaves_the_shared_directories_to_tmpfiles(self, service: str) -> None:
+        settings = unit(service)["Service"]
+        assert not {"StateDirectory", "RuntimeDirectory", "CacheDirectory", "LogsDirectory"} & set(settings)
+        assert unit(service)["Unit"]["RequiresMountsFor"] == str(DEFAULT_DIRECTORY)
+
+    def test_starts_where_a_device_group_or_the_key_is_missing(self, service: str) -> None:
+        assert not {"SupplementaryGroups", "LoadCredential"} & set(unit(service)["Service"])
+
+    def test_c07_is_watched_and_comes_back_for_ever(self, service: str) -> None:
+        settings = unit(service)["Service"]
+        assert (settings["Type"], settings["Restart"]) == ("notify", "always")
+        assert int(settings["WatchdogSec"]) >= 30
+        assert int(settings["RestartSec"]) <= 2
+        assert unit(service)["Unit"]["StartLimitIntervalSec"] == "0"
+
+    def test_c08_is_gone_5_seconds_after_sigterm(self, service: str) -> None:
+        settings = unit(service)["Service"]
+        assert (settings["TimeoutStopSec"], settings["KillMode"]) == ("5", "mixed")
+
+    def test_leaves_no_core_with_the_key_or_a_photo_in_it_on_the_card(self, service: str) -> None:
+        assert unit(service)["Service"]["LimitCORE"] == "0"
+
+    def test_starts_at_boot(self, service: str) -> None:
+        assert unit(service)["Install"]["WantedBy"] == "multi-user.target"
+
+
+def test_the_booth_can_see_the_kernels_clock_state() -> None:
+    assert not {"ProtectClock", "ProcSubset"} & set(unit("booth")["Service"])
+
+
+def test_lgpio_finds_a_writable_working_directory_and_its_absence_stops_nothing() -> None:
+    assert unit("booth")["Service"]["WorkingDirectory"] == f"-{SYSTEM_DIRECTORY}"
+
+
+def test_c06_the_uploader_gives_way_to_the_booth() -> None:
+    booth, uploader = unit("booth")["Service"], unit("uploader")["Service"]
+    assert int(booth["OOMScoreAdjust"]) < 0 < int(uploader["OOMScoreAdjust"])
+    assert int(booth["Nice"]) < 0 < int(uploader["Nice"])
+    assert int(booth["CPUWeight"]) > 100 > int(uploader["CPUWeight"])
+
+
+def test_the_two_directories_are_the_ones_the_code_uses_and_are_never_cleaned() -> None:
+    assert rows(SYSTEMD / "tmpfiles.d/piboothup.conf") == [
+        ["d", str(DEFAULT_DIRECTORY), "2770", "root", "piboothup", "-"],
+        ["d", str(SYSTEM_DIRECTORY), "2770", "root", "piboothup", "-"],
+    ]
+
+
+@needs("systemd-sysusers")
+def test_both_users_share_one_group_and_only_the_booth_may_touch_devices(tree: Path) -> None:
+    subprocess.run(["systemd-sysusers", f"--root={tree}"], check=True, capture_output=True, timeout=60)
+    groups = {fields[0]: fields for fields in _colons(tree / "etc/group")}
+    users = {fields[0]: fields for fields in _colons(tree / "etc/passwd")}
+    assert set(users) == {"piboothup-booth", "piboothup-uploader"}
+    for user in users.values():
+        assert user[3] == groups["piboothup"][2]
+        assert user[6].endswith("nologin")
+    members = {name: fields[3] for name, fields in groups.items() if fields[3]}
+    assert members == {"gpio": "piboothup-booth", "i2c": "piboothup-booth", "video": "piboothup-booth"}
+
+
+@needs("systemd-sysusers")
+@needs("systemd-tmpfiles")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give directories to root: their making was not tried")
+def test_tmpfiles_makes_both_directories_for_the_group_alone(tree: Path) -> None:
+    for program in (["systemd-sysusers"], ["systemd-tmpfiles", "--create"]):
+        subprocess.run([*program, f"--root={tree}"], check=True, capture_output=True, timeout=60)
+    group = next(int(fields[2]) for fields in _colons(tree / "etc/group") if fields[0] == "piboothup")
+    for directory in (DEFAULT_DIRECTORY, SYSTEM_DIRECTORY):
+        made = (tree / directory.relative_to("/")).stat()
+        assert (made.st_uid, made.st_gid, stat.S_IMODE(made.st_mode)) == (0, group, 0o2770)
+
+
+def _colons(path: Path) -> list[list[str]]:
+    return [line.split(":") for line in path.read_text(encoding="utf-8").splitlines()]
