@@ -1,0 +1,221 @@
+"""The camera's seam and the one thread that owns it.
+
+Whoever wants a photo leaves a job (the moment of zero) and goes on; what came of it arrives as an event. The thread
+opens the camera, watches that frames keep coming, and after any trouble closes and opens it again, with a growing
+pause. It promises that no caller ever waits for the camera, and that every job it takes up is answered: by a frame
+whose exposure began at or after zero, or by the reason why there is none.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from piboothup.booth.frame import Frame
+from piboothup.booth.machine import (
+    CAPTURE_TIMEOUT_S,
+    CameraLost,
+    CameraReady,
+    CaptureFailed,
+    Event,
+    Exposed,
+)
+from piboothup.problems import Problem, problem
+from piboothup.spool.clock import Clock
+
+log = logging.getLogger(__name__)
+
+STALL_NS = 4_000_000_000
+"""Frames that stand still for so long have stopped; checked twice a second, so it is noticed within 5 s."""
+CALL_LIMIT_NS = 20_000_000_000
+"""A call into the camera that takes longer will not come back: the heartbeat stops and systemd restarts the booth."""
+WATCH_S = 0.5
+FIRST_FRAME_WATCH_S = 0.02
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 10.0
+LONGEST_WAIT_S = 2.0
+"""The thread looks up at least this often, so that its heartbeat is fresh also between two attempts."""
+
+
+class CameraFault(Exception):
+    """The camera can't do what was asked; `problem` says it to a person. Always worth another try later."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+class Camera(Protocol):
+    """What a camera must do. Every call comes from one thread; only a frame's `release` comes from others."""
+
+    @property
+    def model(self) -> str:
+        """The sensor's name, known once open."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of its frames in pixels, known once open."""
+
+    def open(self) -> None:
+        """Start streaming. Raises CameraFault."""
+
+    def capture(self, zero_ns: int, timeout_s: float) -> Frame:
+        """The first frame whose exposure begins at or after boot-time `zero_ns`. Raises CameraFault."""
+
+    def frames(self) -> int:
+        """How many frames have come since it was opened."""
+
+    def close(self) -> None:
+        """Give everything back, also after a fault; closing twice does nothing."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A photo that was asked for."""
+
+    zero_ns: int
+    timeout_s: float
+
+
+class CameraThread:
+    """Owns the camera. Tells the booth CameraReady, CameraLost, Exposed and CaptureFailed through `post`."""
+
+    def __init__(self, camera: Camera, clock: Clock, post: Callable[[Event], None]) -> None:
+        self._camera = camera
+        self._clock = clock
+        self._post = post
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
+        self._call_began_ns: int | None = None
+        self._last_turn_ns = clock.boottime_ns()
+        self._open = False
+        self._streaming = False
+        self._frames = 0
+        self._frames_grew_ns = 0
+        self._pause_s = FIRST_PAUSE_S
+        self._open_at_ns = 0
+        self._trouble: Problem | None = None
+
+    def start(self) -> None:
+        """Begin to open the camera; returns at once."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 3.0) -> None:
+        """Close the camera and end the thread; gives up waiting after `timeout_s` (the thread is a daemon)."""
+        self._stopping.set()
+        self._jobs.put(None)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def capture(self, zero_ns: int, timeout_s: float = CAPTURE_TIMEOUT_S) -> None:
+        """Ask for the first frame exposed at or after `zero_ns`, to come within `timeout_s` of it.
+
+        Never waits. A job not yet taken up gives way to this one.
+        """
+        self._jobs.put(Job(zero_ns, timeout_s))
+
+    def heartbeat(self) -> int:
+        """Boot-time of the last sign of life. "No camera, trying again" is a sign of life; a stuck call is not."""
+        began_ns = self._call_began_ns
+        if began_ns is None:
+            return self._last_turn_ns
+        now_ns = self._clock.boottime_ns()
+        return now_ns if now_ns - began_ns < CALL_LIMIT_NS else began_ns
+
+    def _run(self) -> None:
+        pause_s = 0.0
+        while not self._stopping.is_set():
+            pause_s = self.turn(self._newest_job(pause_s))
+        self._close()
+
+    def _newest_job(self, wait_s: float) -> Job | None:
+        try:
+            job = self._jobs.get(timeout=max(wait_s, 0.001))
+            while not self._jobs.empty():
+                log.info("event=capture_replaced job=%s", job)
+                job = self._jobs.get_nowait()
+        except queue.Empty:
+            return None
+        return job
+
+    def turn(self, job: Job | None) -> float:
+        """Do what is due now, and the job if there is one. Seconds until the next turn is due."""
+        if not self._open and self._clock.boottime_ns() >= self._open_at_ns:
+            self._attempt(self._begin)
+        if job is not None:
+            self._attempt(partial(self._take, job))
+        if self._open:
+            self._attempt(self._watch)
+        self._last_turn_ns = self._clock.boottime_ns()
+        if self._open:
+            return WATCH_S if self._streaming else FIRST_FRAME_WATCH_S
+        return min(max(0, self._open_at_ns - self._last_turn_ns) / 1e9, LONGEST_WAIT_S)
+
+    def _attempt(self, step: Callable[[], None]) -> None:
+        self._call_began_ns = self._clock.boottime_ns()
+        try:
+            step()
+        except CameraFault as fault:
+            self._lose(fault.problem)
+        except Exception:  # the top of the thread: whatever a driver raises, the camera is closed and opened again
+            log.exception("event=camera_error")
+            self._lose(problem("camera_stuck"))
+        finally:
+            self._call_began_ns = None
+
+    def _begin(self) -> None:
+        self._camera.open()
+        self._open = True
+        self._frames = 0
+        self._frames_grew_ns = self._clock.boottime_ns()
+
+    def _take(self, job: Job) -> None:
+        if not self._open:
+            self._post(CaptureFailed(self._trouble or problem("camera_stuck")))
+            return
+        ahead_s = max(0, job.zero_ns - self._clock.boottime_ns()) / 1e9
+        try:
+            frame = self._camera.capture(job.zero_ns, ahead_s + job.timeout_s)
+        except CameraFault as fault:
+            self._post(CaptureFailed(fault.problem))
+            raise
+        except Exception:
+            self._post(CaptureFailed(problem("camera_stuck")))
+            raise
+        self._post(Exposed(frame))
+
+    def _watch(self) -> None:
+        frames = self._camera.frames()
+        now_ns = self._clock.boottime_ns()
+        if frames > self._frames:
+            self._frames, self._frames_grew_ns = frames, now_ns
+            if not self._streaming:
+                self._streaming = True
+                self._pause_s = FIRST_PAUSE_S
+                self._trouble = None
+                log.info("event=camera_ready model=%s size=%dx%d", self._camera.model, *self._camera.size)
+                self._post(CameraReady(self._camera.model, self._camera.size))
+        elif now_ns - self._frames_grew_ns >= STALL_NS:
+            raise CameraFault(problem("camera_stuck"))
+
+    def _lose(self, trouble: Problem) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            self._post(CameraLost(trouble))  # before closing, which can take its time
+        log.warning("event=camera_lost code=%s retry_s=%g reason=%r", trouble.code, self._pause_s, str(trouble))
+        self._close()
+        self._open_at_ns = self._clock.boottime_ns() + int(self._pause_s * 1e9)
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+
+    def _close(self) -> None:
+        self._open = self._streaming = False
+        try:
+            self._camera.close()
+        except Exception:  # a camera that can't even be closed is opened anew all the same
+            log.exception("event=camera_close_error")

@@ -1,0 +1,77 @@
+"""Turns a frame into a JPEG that is whole, or says that it could not.
+
+The planes go to libjpeg-turbo as they are: simplejpeg takes rows with any stride and copies nothing (12 MP: 29 ms
+here, strided or not; Pillow, which must convert to RGB first, 56 ms). Only NV12's interleaved chroma is drawn apart
+first (1.3 ms a plane). simplejpeg 1.9 encodes without Python's lock: a thread counting beside it kept 98 % of its
+speed. Turning the pixels of 12 MP costs 7 ms for 180 degrees and 24 ms for 90 and 270.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import simplejpeg
+
+from piboothup.booth.frame import Frame, Plane
+from piboothup.problems import Problem, problem
+
+_SOI = b"\xff\xd8"
+_EOI = b"\xff\xd9"
+_TILE = 256
+
+
+class EncodeError(RuntimeError):
+    """There is no whole JPEG of this frame; `problem` says it to a person."""
+
+    def __init__(self, detail: str) -> None:
+        self.problem: Problem = problem("encode_failed", detail)
+        super().__init__(str(self.problem))
+
+
+def encode(frame: Frame, quality: int, rotation: int = 0) -> bytes:
+    """A complete JPEG of the frame, its pixels turned clockwise by `rotation` (0, 90, 180, 270) degrees.
+
+    Does not release the frame. Raises EncodeError.
+    """
+    y, u, v = (_with_dense_rows(turned(plane, rotation)) for plane in (frame.y, frame.u, frame.v))
+    try:
+        jpeg: bytes = simplejpeg.encode_jpeg_yuv_planes(y, u, v, quality)
+    except (ValueError, RuntimeError, MemoryError) as error:
+        raise EncodeError(str(error) or type(error).__name__) from error
+    if not is_whole(jpeg, (y.shape[1], y.shape[0])):
+        raise EncodeError(f"the encoder gave {len(jpeg)} bytes that are no whole picture")
+    return jpeg
+
+
+def is_whole(jpeg: bytes, size: tuple[int, int]) -> bool:
+    """Whether these bytes run from a JPEG's first marker to its last and claim this width and height."""
+    if not (jpeg.startswith(_SOI) and jpeg.endswith(_EOI)):
+        return False
+    try:
+        height, width, _, _ = simplejpeg.decode_jpeg_header(jpeg)
+    except ValueError:
+        return False
+    return (width, height) == size
+
+
+def turned(plane: Plane, rotation: int) -> Plane:
+    """The plane turned clockwise; itself when there is nothing to turn.
+
+    A quarter turn goes tile by tile: a row of the source is a column of the result, and numpy's own copy misses the
+    cache at every pixel (69 ms for 12 MP; in tiles of 256 x 256: 17 ms).
+    """
+    if rotation == 0:
+        return plane
+    if rotation == 180:
+        return np.ascontiguousarray(plane[::-1, ::-1])
+    source = plane[::-1].T if rotation == 90 else plane[:, ::-1].T
+    result = np.empty(source.shape, np.uint8)
+    for top in range(0, source.shape[0], _TILE):
+        for left in range(0, source.shape[1], _TILE):
+            tile = (slice(top, top + _TILE), slice(left, left + _TILE))
+            result[tile] = source[tile]
+    return result
+
+
+def _with_dense_rows(plane: Plane) -> Plane:
+    """The plane itself if its rows are contiguous (what libjpeg-turbo needs), else a copy."""
+    return plane if plane.strides[1] == 1 else np.ascontiguousarray(plane)

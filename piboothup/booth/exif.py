@@ -1,0 +1,83 @@
+"""What a photo says about itself: an EXIF segment put into a finished JPEG, without touching its pixels.
+
+The segment stands right after the first marker, as EXIF 2.32 section 4.5.4 wants it. The time is written only when
+the caller trusts a clock: a wrong time is worse than none, as albums sort by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import IFDRational
+
+from piboothup import __version__
+
+LONGEST_TEXT_BYTES = 400
+"""Per text; all together stay far below the 65,533 bytes that a JPEG segment can hold."""
+_ISO_AT_GAIN_1 = 100
+"""picamera2 uses the same rule; sensors are near it."""
+
+
+@dataclass(frozen=True)
+class Exif:
+    """What is known about one photo."""
+
+    unique_id: str
+    """ImageUniqueID: 32 hexadecimal characters."""
+    booth: str
+    """The box's name."""
+    camera_model: str = ""
+    exposure_us: int | None = None
+    gain: float | None = None
+    taken_at: datetime | None = None
+    """The start of the exposure, with a time zone; None = no clock is trusted."""
+
+
+def with_exif(jpeg: bytes, exif: Exif) -> bytes:
+    """The JPEG with an EXIF segment right after its first marker. Raises ValueError if it has no such marker."""
+    if not jpeg.startswith(b"\xff\xd8"):
+        raise ValueError("these bytes are no JPEG")
+    segment = _tiff(exif)
+    return b"".join((b"\xff\xd8\xff\xe1", (len(segment) + 2).to_bytes(2, "big"), segment, jpeg[2:]))
+
+
+def _tiff(exif: Exif) -> bytes:
+    """The segment's body: "Exif", two zeros, TIFF."""
+    base = ExifTags.Base
+    picture = Image.Exif()
+    picture[base.Make] = "Raspberry Pi"
+    if exif.camera_model:
+        picture[base.Model] = _text(exif.camera_model)
+    picture[base.Software] = f"piboothup {__version__}"
+    picture[base.Artist] = picture[base.ImageDescription] = _text(exif.booth)
+    picture[base.Orientation] = 1
+    details = picture.get_ifd(ExifTags.IFD.Exif)
+    details[base.ExifVersion] = b"0232"
+    details[base.ImageUniqueID] = exif.unique_id
+    details[base.ColorSpace] = 1
+    if exif.exposure_us is not None:
+        details[base.ExposureTime] = IFDRational(exif.exposure_us, 1_000_000)
+    if exif.gain is not None:
+        details[base.ISOSpeedRatings] = min(round(exif.gain * _ISO_AT_GAIN_1), 65535)
+    if exif.taken_at is not None:
+        text = exif.taken_at.strftime("%Y:%m:%d %H:%M:%S")
+        picture[base.DateTime] = details[base.DateTimeOriginal] = details[base.DateTimeDigitized] = text
+        details[base.OffsetTime] = details[base.OffsetTimeOriginal] = _offset(exif.taken_at)
+        details[base.SubsecTimeOriginal] = f"{exif.taken_at.microsecond // 1000:03d}"
+    return picture.tobytes()
+
+
+def _text(text: str) -> bytes:
+    """UTF-8, as readers take it today (EXIF 3.0 allows it), cut at a whole character."""
+    return text.replace("\0", "").encode()[:LONGEST_TEXT_BYTES].decode(errors="ignore").encode()
+
+
+def _offset(moment: datetime) -> str:
+    """`+02:00`. Raises ValueError for a datetime without a zone."""
+    offset = moment.utcoffset()
+    if offset is None:
+        raise ValueError("the moment of a photo needs a time zone")
+    minutes = round(offset.total_seconds() / 60)
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"

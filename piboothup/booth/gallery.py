@@ -1,0 +1,126 @@
+"""The panel's screens as pictures to look at: for the README, for the tests, for whoever changes one.
+
+Promises that a picture is the same on every machine. Must not be needed by the running booth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image, ImageChops, ImageFilter
+
+from piboothup.booth.font import face
+from piboothup.booth.screens import HEIGHT_PX, WIDTH_PX, draw
+from piboothup.booth.view import View
+from piboothup.booth.words import languages
+from piboothup.problems import problem
+from piboothup.status import BoothState, UploaderState
+
+COLUMNS = 3
+SELECTION = ("ready", "countdown-3", "look-up", "saved", "ready-offline", "no-camera")
+"""The few that tell the story: for the README."""
+_PITCH_PX = 4
+"""Of one dot of the panel, with the dark line between it and the next."""
+_EDGE_PX = 24
+_LIT = (196, 228, 255)
+_GLOW = (48, 96, 178)
+_GLASS = (5, 8, 16)
+_DESK = (24, 27, 34)
+
+
+def examples(language: str) -> dict[str, View]:
+    """One view for each thing the panel can say, by name."""
+    title = {"de": "Annas Geburtstag"}.get(language, "Anna & Ben")
+    box = View(name="Booth 1", box="K7QX", event_title=title, language=language, photos=143)
+    ready = replace(box, state=BoothState.READY)
+    fault = replace(box, state=BoothState.FAULT)
+    return {
+        "starting": replace(box, progress=0.6),
+        "ready": ready,
+        "ready-first": replace(ready, photos=0),
+        "ready-sending": replace(ready, uplink=UploaderState.UPLOADING, waiting=12),
+        "ready-offline": replace(ready, uplink=UploaderState.OFFLINE, waiting=12),
+        "ready-portal": replace(ready, uplink=UploaderState.PORTAL, waiting=12),
+        "ready-refused": replace(ready, uplink=UploaderState.REFUSED, waiting=12),
+        "ready-no-event": replace(ready, event_title="", has_event=False, waiting=143),
+        "ready-paused": replace(ready, uplink=UploaderState.PAUSED, waiting=12),
+        "ready-stopped": replace(ready, uplink=UploaderState.STOPPED, waiting=12),
+        "ready-parked": replace(ready, parked=2),
+        "ready-notice": replace(ready, notice=problem("undervoltage")),
+        "countdown-3": replace(box, state=BoothState.COUNTDOWN, countdown=3),
+        "countdown-10": replace(box, state=BoothState.COUNTDOWN, countdown=10),
+        "countdown-nudged": replace(box, state=BoothState.COUNTDOWN, countdown=2, nudged=True),
+        "look-up": replace(box, state=BoothState.EXPOSING),
+        "look-right": replace(box, state=BoothState.EXPOSING, lens="right"),
+        "saving": replace(box, state=BoothState.SAVING),
+        "saving-nudged": replace(box, state=BoothState.SAVING, nudged=True),
+        "saved": replace(box, state=BoothState.REVIEW, number=143),
+        "saved-1234": replace(box, state=BoothState.REVIEW, number=1234),
+        "no-camera": replace(fault, problem=problem("no_camera")),
+        "card-full": replace(fault, problem=problem("card_full")),
+        "not-saved": replace(fault, problem=problem("not_saved")),
+        "stopping": replace(box, state=BoothState.STOPPING),
+    }
+
+
+def gallery(language: str) -> dict[str, Image.Image]:
+    """Every example as the panel draws it: 128x64, mode "1"."""
+    return {name: draw(view) for name, view in examples(language).items()}
+
+
+def enlarged(screen: Image.Image) -> Image.Image:
+    """`screen` as it looks on a blue-white panel behind glass: dots with gaps, and a little glow. Mode "RGB"."""
+    size = (screen.width * _PITCH_PX, screen.height * _PITCH_PX)
+    lit = screen.convert("L").resize(size, Image.Resampling.NEAREST)
+    dot = Image.new("L", (_PITCH_PX, _PITCH_PX))
+    dot.paste(255, (0, 0, _PITCH_PX - 1, _PITCH_PX - 1))
+    dots = Image.new("L", size)
+    for x in range(0, size[0], _PITCH_PX):
+        dots.paste(dot, (x, 0))
+    for y in range(_PITCH_PX, size[1], _PITCH_PX):
+        dots.paste(dots.crop((0, 0, size[0], _PITCH_PX)), (0, y))
+    panel = Image.new("RGB", (size[0] + 2 * _EDGE_PX, size[1] + 2 * _EDGE_PX), _GLASS)
+    glow = Image.new("L", panel.size)
+    glow.paste(lit, (_EDGE_PX, _EDGE_PX))
+    panel.paste(_GLOW, (0, 0), glow.filter(ImageFilter.BoxBlur(2)))
+    panel.paste(_LIT, (_EDGE_PX, _EDGE_PX), ImageChops.darker(lit, dots))
+    return panel
+
+
+def contact_sheet(images: Mapping[str, Image.Image]) -> Image.Image:
+    """All `images` enlarged on one sheet, each with its name below. Mode "RGB"."""
+    small = face("small")
+    cell = (WIDTH_PX * _PITCH_PX + 2 * _EDGE_PX, HEIGHT_PX * _PITCH_PX + 2 * _EDGE_PX)
+    label_px = 40
+    rows = -(-len(images) // COLUMNS)
+    gap_px = 24
+    width_px = COLUMNS * (cell[0] + gap_px) + gap_px
+    sheet = Image.new("RGB", (width_px, rows * (cell[1] + label_px + gap_px) + gap_px), _DESK)
+    for number, (name, image) in enumerate(images.items()):
+        x = gap_px + number % COLUMNS * (cell[0] + gap_px)
+        y = gap_px + number // COLUMNS * (cell[1] + label_px + gap_px)
+        sheet.paste(enlarged(image), (x, y))
+        label = Image.new("1", (small.width_px(name), 12))
+        small.draw(label, 0, 2, name)
+        label = label.resize((label.width * 2, label.height * 2), Image.Resampling.NEAREST)
+        sheet.paste((150, 158, 172), (x + (cell[0] - label.width) // 2, y + cell[1] + 8), label)
+    return sheet
+
+
+def write_gallery(directory: Path) -> list[Path]:
+    """Writes every screen in every language, enlarged; a sheet of all for each language; and the README's picture,
+    `panel.png`. Returns the files written; raises OSError."""
+    directory.mkdir(parents=True, exist_ok=True)
+    pictures = {"panel": contact_sheet({name: gallery("en")[name] for name in SELECTION})}
+    for language in languages():
+        images = gallery(language)
+        pictures |= {f"{language}-{name}": enlarged(image) for name, image in images.items()}
+        pictures[f"{language}-contact-sheet"] = contact_sheet(images)
+    written = []
+    for name, picture in pictures.items():
+        path = directory / f"{name}.png"
+        picture.quantize(32).save(path, optimize=True)
+        written.append(path)
+    return written

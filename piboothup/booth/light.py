@@ -1,0 +1,159 @@
+"""The light in the button and the flash: what a guest sees from across the room.
+
+A pattern runs by itself, on gpiozero's background thread, until the next one is shown. Nothing here ever stops a
+photo: a light that does not work is logged once, kept as `problem`, and from then on does nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+from typing import Any, Protocol
+
+from piboothup.booth import pins
+from piboothup.config import Light as LightTable
+from piboothup.problems import Problem, problem
+
+log = logging.getLogger(__name__)
+
+
+class LightPattern(StrEnum):
+    """What the button's light says."""
+
+    OFF = "off"
+    READY = "ready"
+    """Slow breathing: press me."""
+    COUNTDOWN = "countdown"
+    """One short blink a second."""
+    HURRY = "hurry"
+    """Fast: the last second."""
+    EXPOSING = "exposing"
+    """Steady, from zero until saved; with the flash, if nobody lit it before."""
+    SAVED = "saved"
+    """Two blinks."""
+    BUSY = "busy"
+    """Flicker: your press was seen, but a photo is under way."""
+    TROUBLE = "trouble"
+    """Long slow blinks, only when photos can't be taken."""
+
+
+BLINKS: dict[LightPattern, tuple[float, float, int | None]] = {
+    LightPattern.COUNTDOWN: (0.15, 0.85, None),
+    LightPattern.HURRY: (0.08, 0.08, None),
+    LightPattern.SAVED: (0.15, 0.15, 2),
+    LightPattern.BUSY: (0.05, 0.05, None),
+    LightPattern.TROUBLE: (1.0, 1.0, None),
+}
+"""Seconds on, seconds off, how often (None = until the next pattern)."""
+BREATH_S = 2.0
+"""Up in this time, and down in it."""
+_KEEPS_FLASH = (LightPattern.COUNTDOWN, LightPattern.HURRY, LightPattern.BUSY)
+
+
+class Light(Protocol):
+    """What a light must do. No call blocks, none raises."""
+
+    problem: Problem | None
+    """Why it is dark; None while it works."""
+
+    def show(self, pattern: LightPattern) -> None:
+        """Begin this pattern."""
+
+    def flash(self, on: bool) -> None:
+        """The flash line, fully on or off (no PWM: it would draw stripes). It leads zero by [light] flash_lead_s."""
+
+    def close(self) -> None:
+        """Everything off, pins given back."""
+
+
+class NoLight:
+    """No light at all."""
+
+    problem: Problem | None = None
+
+    def show(self, pattern: LightPattern) -> None:
+        """Nothing to see."""
+
+    def flash(self, on: bool) -> None:
+        """Nothing to see."""
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class GpioLight:
+    """LEDs on the table's pins. `pin_factory`: gpiozero's, for tests."""
+
+    def __init__(self, table: LightTable, pin_factory: Any = None) -> None:
+        self._table = table
+        self._pin_factory = pin_factory
+        self._opened = False
+        self._led: Any = None
+        self._flash: Any = None
+        self._shown: LightPattern | None = None
+        self.problem: Problem | None = None
+        """Why the light does nothing; None while it works."""
+
+    def show(self, pattern: LightPattern) -> None:
+        """Begin this pattern; one that is already shown goes on undisturbed."""
+        if self.problem is None and pattern is not self._shown:
+            self._shown = pattern
+            self._try(self._begin, pattern)
+
+    def flash(self, on: bool) -> None:
+        """The flash line, fully on or off."""
+        if self.problem is None:
+            self._try(self._set_flash, on)
+
+    def close(self) -> None:
+        """Everything off, pins given back."""
+        for device in (self._led, self._flash):
+            if device is not None:
+                self._try(device.close)
+        self._led = self._flash = None
+
+    def _try(self, step: Any, *arguments: Any) -> None:
+        try:
+            if not self._opened:
+                self._opened = True
+                self._open()
+            step(*arguments)
+        except Exception as error:  # noqa: BLE001  (lgpio's errors and gpiozero's have no other base class)
+            self.problem = problem("light_missing", str(error))
+            log.warning("event=light_missing reason=%r", str(error))
+
+    def _open(self) -> None:
+        from gpiozero import LED, PWMLED  # noqa: PLC0415
+        from gpiozero.exc import PinPWMUnsupported  # noqa: PLC0415
+
+        factory = self._pin_factory or pins.factory()
+        if self._table.flash_pin:
+            self._flash = LED(self._table.flash_pin, pin_factory=factory)
+        if self._table.led_pin:
+            try:
+                self._led = PWMLED(self._table.led_pin, pin_factory=factory)
+            except PinPWMUnsupported:
+                self._led = LED(self._table.led_pin, pin_factory=factory)
+
+    def _begin(self, pattern: LightPattern) -> None:
+        if pattern not in _KEEPS_FLASH:
+            self._set_flash(pattern is LightPattern.EXPOSING)
+        led = self._led
+        if led is None:
+            return
+        if pattern is LightPattern.READY:
+            if hasattr(led, "pulse"):
+                led.pulse(fade_in_time=BREATH_S, fade_out_time=BREATH_S)
+            else:
+                led.on()
+        elif pattern in BLINKS:
+            on_s, off_s, times = BLINKS[pattern]
+            led.blink(on_time=on_s, off_time=off_s, n=times)
+        elif pattern is LightPattern.EXPOSING:
+            led.on()
+        else:
+            led.off()
+
+    def _set_flash(self, on: bool) -> None:
+        if self._flash is not None and bool(self._flash.value) != on:
+            self._flash.on() if on else self._flash.off()

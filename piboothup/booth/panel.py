@@ -1,0 +1,187 @@
+"""The panel's thread: draws what the booth wants shown, and sends it to the device only when the picture changed.
+
+`show` never waits: whatever the bus does (it may hang for 30 s), the booth goes on, and only the newest view counts.
+A device that fails is closed and opened anew every 2 s until it answers, and then gets the newest picture. Each new
+picture also lies in the runtime directory as panel.pbm, replaced atomically, for `screen` and the desk.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from PIL import Image
+
+from piboothup.booth import screens
+from piboothup.booth.view import View
+from piboothup.problems import Problem, problem
+from piboothup.spool.clock import Clock
+
+log = logging.getLogger(__name__)
+
+PICTURE_NAME = "panel.pbm"
+RETRY_NS = 2_000_000_000
+CHECK_S = 1.0
+"""The thread looks up at least this often, for its heartbeat and a device that is due."""
+CALL_LIMIT_NS = 60_000_000_000
+"""A bus may hang for 30 s and come back; a call that takes longer than this will not return."""
+
+
+class PanelDevice(Protocol):
+    """What a panel must do; every call comes from one thread."""
+
+    def open(self) -> None:
+        """Start it up, black. Raises OSError."""
+
+    def show(self, image: Image.Image) -> None:
+        """Show a picture, 128x64, mode "1". Raises OSError."""
+
+    def close(self) -> None:
+        """Give it back; closing twice does nothing."""
+
+
+class NoPanel:
+    """No device: what would be shown is in the picture file alone."""
+
+    def open(self) -> None:
+        """Nothing to start."""
+
+    def show(self, image: Image.Image) -> None:
+        """Nothing to see."""
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class PanelThread:
+    """Owns the panel. `directory`: where panel.pbm is kept up to date."""
+
+    def __init__(
+        self,
+        device: PanelDevice,
+        clock: Clock,
+        directory: Path,
+        draw: Callable[[View], Image.Image] = screens.draw,
+    ) -> None:
+        self._device = device
+        self._clock = clock
+        self._path = directory / PICTURE_NAME
+        self._draw = draw
+        self._changed = threading.Condition()
+        self._view: View | None = None
+        self._news = False
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="panel", daemon=True)
+        self._picture: Image.Image | None = None
+        self._content = b""
+        self._open = False
+        self._stale = False
+        self._open_at_ns = 0
+        self._call_began_ns: int | None = None
+        self._last_turn_ns = clock.boottime_ns()
+        self.problem: Problem | None = None
+        """Why nothing is shown; None while the panel works."""
+
+    @property
+    def working(self) -> bool:
+        """Whether the pictures reach the device."""
+        return self.problem is None
+
+    def start(self) -> None:
+        """Begin to open the device; returns at once."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """Show what is still to be shown, close the device, end the thread. The last picture stays on the glass."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def show(self, view: View) -> None:
+        """From now on this is to be seen. Never waits; a view not yet drawn gives way to this one."""
+        with self._changed:
+            if view != self._view:
+                self._view, self._news = view, True
+                self._changed.notify()
+
+    def heartbeat(self) -> int:
+        """Boot-time of the last sign of life; a bus that hangs counts as alive until it has hung for a minute."""
+        began_ns = self._call_began_ns
+        if began_ns is None:
+            return self._last_turn_ns
+        now_ns = self._clock.boottime_ns()
+        return now_ns if now_ns - began_ns < CALL_LIMIT_NS else began_ns
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            with self._changed:
+                if not self._news and not self._stopping:
+                    self._changed.wait(CHECK_S)
+                stopping = self._stopping
+            self.turn()
+        self._close()
+
+    def turn(self) -> None:
+        """Draw and send what is new, open the device if that is due."""
+        with self._changed:
+            view = self._view if self._news else None
+            self._news = False
+        if view is not None:
+            try:
+                self._take(self._draw(view))
+            except Exception:  # the top of the thread: a screen that can't be drawn must not end the panel
+                log.exception("event=panel_draw_error state=%s", view.state)
+        self._send()
+        self._last_turn_ns = self._clock.boottime_ns()
+
+    def _take(self, picture: Image.Image) -> None:
+        content = picture.tobytes("raw", "1;I")
+        if content == self._content:
+            return
+        self._picture, self._content, self._stale = picture, content, True
+        part = self._path.with_suffix(".part")
+        try:
+            part.write_bytes(b"P4\n%d %d\n" % picture.size + content)
+            part.replace(self._path)
+        except OSError as error:
+            log.warning("event=panel_picture_unwritten reason=%r", str(error))
+
+    def _send(self) -> None:
+        self._call_began_ns = self._clock.boottime_ns()
+        try:
+            if not self._open and self._call_began_ns >= self._open_at_ns:
+                self._device.open()
+                self._open = True
+                self.problem = None
+                log.info("event=panel_open")
+            if self._open and self._stale and self._picture is not None:
+                self._device.show(self._picture)
+                self._stale = False
+        except (OSError, ImportError) as error:
+            self._lose(error)
+        except Exception as error:  # the top of the thread: a library that breaks is a missing panel
+            if self.problem is None:
+                log.exception("event=panel_error")
+            self._lose(error)
+        finally:
+            self._call_began_ns = None
+
+    def _lose(self, error: Exception) -> None:
+        if self.problem is None:
+            self.problem = problem("panel_missing", str(error))
+            log.warning("event=panel_lost reason=%r", str(error))
+        self._close()
+        self._open_at_ns = self._clock.boottime_ns() + RETRY_NS
+
+    def _close(self) -> None:
+        self._open = False
+        try:
+            self._device.close()
+        except OSError as error:
+            log.info("event=panel_close_error reason=%r", str(error))

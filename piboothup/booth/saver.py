@@ -1,0 +1,116 @@
+"""The saver: a frame becomes a JPEG with its EXIF, and the JPEG is committed to the spool.
+
+One thread of its own, so that neither the camera nor the button ever waits for encoding or for the card. "Saved" is
+posted when, and only when, the spool has confirmed that the photo survives a pulled plug.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+
+from piboothup.booth.encoder import EncodeError, encode
+from piboothup.booth.exif import Exif, with_exif
+from piboothup.booth.frame import Frame
+from piboothup.booth.machine import CardChecked, Event, Saved, SavingFailed
+from piboothup.config import Config
+from piboothup.problems import problem
+from piboothup.runtime import send_hint
+from piboothup.spool.contexts import Context
+from piboothup.spool.names import PhotoName
+from piboothup.spool.store import NotSaved, Spool
+
+log = logging.getLogger(__name__)
+
+
+class Saver:
+    """The thread that turns frames into committed photos."""
+
+    def __init__(
+        self, config: Config, spool: Spool, context: Context, runtime: Path, post: Callable[[Event], None]
+    ) -> None:
+        self._config = config
+        self._spool = spool
+        self._context = context
+        self._runtime = runtime
+        self._post = post
+        self._zone = _zone(config.timezone)
+        self._frames: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="saver")
+        self._held = 0
+        self._taken = 0
+
+    @property
+    def taken(self) -> int:
+        """Photos of this event on the card, as far as they are counted."""
+        return self._held + self._taken
+
+    def count_held(self) -> None:
+        """Counts the event's photos that were on the card at the start; may take a while with many."""
+        self._held = self._spool.taken(self._context) - self._taken
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def save(self, frame: Frame) -> None:
+        """Hands over a frame; never waits. `Saved` or `SavingFailed` is posted for it."""
+        self._frames.put(frame)
+
+    def stop(self, timeout_s: float) -> None:
+        """Finishes the frames handed over so far, then ends."""
+        self._frames.put(None)
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while (frame := self._frames.get()) is not None:
+            try:
+                name = self._save(frame)
+                del frame  # its pixels, 18 MB of them, are not kept until the next photo
+            except NotSaved as error:
+                self._post(SavingFailed(error.problem))
+            except EncodeError as error:
+                log.error("not encoded reason=%s", error)
+                self._post(SavingFailed(error.problem))
+            except Exception:
+                log.exception("saver failed")
+                self._post(SavingFailed(problem("not_saved")))
+            else:
+                self._taken += 1
+                self._post(Saved(self.taken))
+                send_hint(self._runtime, "uploader", "new", str(name))
+                log.info("saved photo=%s number=%d", name, self.taken)
+            self._post(CardChecked(None if self._spool.has_room() else problem("card_full")))
+
+    def _save(self, frame: Frame) -> PhotoName:
+        boottime_ms = frame.exposure_start_ns // 1_000_000
+        identity = self._spool.next_identity(boottime_ms, self._context)
+        try:
+            jpeg = encode(frame, self._config.camera.jpeg_quality, self._config.camera.rotation)
+        finally:
+            frame.release()
+        exif = Exif(
+            booth=self._config.name,
+            camera_model=frame.camera_model,
+            unique_id=identity.unique_id,
+            taken_at=self._taken_at(boottime_ms),
+            exposure_us=frame.exposure_us,
+            gain=frame.gain,
+        )
+        return self._spool.commit(identity, self._context, with_exif(jpeg, exif))
+
+    def _taken_at(self, boottime_ms: int) -> datetime | None:
+        unix_ms = self._spool.now_trusted_ms(boottime_ms)
+        if unix_ms is None:
+            return None
+        return datetime.fromtimestamp(0, self._zone) + timedelta(milliseconds=unix_ms)
+
+
+def _zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415  (10 ms that only a running booth needs to pay)
+
+    return ZoneInfo(name or "UTC")

@@ -1,0 +1,334 @@
+"""The booth: one loop around the state machine, and the threads that do what it says.
+
+    button, control socket, camera, saver, housekeeping  --events-->  loop  --effects-->  camera, saver, panel, light
+
+The loop never touches a device, the card or a socket: whatever hangs there, a press is answered. Each thread owns one
+thing: the camera's the camera, the saver's the card, the panel's the I2C bus.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from piboothup import __version__, status
+from piboothup.booth.button import Button, ButtonFault
+from piboothup.booth.camera import Camera, CameraThread
+from piboothup.booth.light import Light, LightPattern
+from piboothup.booth.machine import (
+    CAPTURE_TIMEOUT_S,
+    Booth,
+    Capture,
+    CardChecked,
+    Discard,
+    Effect,
+    Event,
+    Pressed,
+    Released,
+    Save,
+    Settings,
+    Stop,
+    Tick,
+    step,
+)
+from piboothup.booth.panel import PanelDevice, PanelThread
+from piboothup.booth.saver import Saver
+from piboothup.booth.view import View
+from piboothup.config import Config
+from piboothup.problems import Problem, problem
+from piboothup.runtime import HintSocket, notify_systemd
+from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool.clock import Clock
+from piboothup.spool.contexts import Context, context_for
+from piboothup.spool.recovery import recover
+from piboothup.spool.store import NEW, PARKED, Spool
+from piboothup.status import BoothState, UploaderState
+
+log = logging.getLogger(__name__)
+
+_HOUSEKEEPING_S = 1.0
+_SILENT_NS = 20_000_000_000
+"""A thread that gave no sign of life for so long is stuck: the watchdog is no longer fed."""
+_ANCHOR_EVERY_MS = 600_000
+_STEP_MS = 500
+_STOP_S = 4.0
+
+_PATTERNS = {
+    BoothState.STARTING: LightPattern.OFF,
+    BoothState.READY: LightPattern.READY,
+    BoothState.COUNTDOWN: LightPattern.COUNTDOWN,
+    BoothState.EXPOSING: LightPattern.EXPOSING,
+    BoothState.SAVING: LightPattern.EXPOSING,
+    BoothState.REVIEW: LightPattern.SAVED,
+    BoothState.FAULT: LightPattern.TROUBLE,
+    BoothState.STOPPING: LightPattern.OFF,
+}
+
+
+@dataclass(frozen=True)
+class Uplink:
+    """What the panel has to know of the uploader; its own words when it is not running."""
+
+    state: UploaderState = UploaderState.STOPPED
+    waiting: int = 0
+    parked: int = 0
+    event_title: str = ""
+
+
+@dataclass(frozen=True)
+class Devices:
+    """The four things with wires."""
+
+    camera: Camera
+    panel: PanelDevice
+    light: Light
+    button: Button | None
+    """None: the control socket is the only button."""
+
+
+class BoothService:
+    """The service `piboothup booth`."""
+
+    def __init__(
+        self,
+        config: Config,
+        spool: Spool,
+        clock: Clock,
+        runtime: Path,
+        devices: Devices,
+        notice: Problem | None = None,
+    ) -> None:
+        """`notice` is told on the panel's bottom line: something that does not stop photos."""
+        self._config = config
+        self._spool = spool
+        self._clock = clock
+        self._runtime = runtime
+        self._devices = devices
+        self._config_problem = notice
+        self._button_problem: Problem | None = None
+        self._settings = Settings(config.capture.countdown_s, config.capture.review_s)
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._booth = Booth()
+        self._context = _context(config, clock)
+        self._camera = CameraThread(devices.camera, clock, self._events.put)
+        self._panel = PanelThread(devices.panel, clock, runtime)
+        self._saver = Saver(config, spool, self._context, runtime, self._events.put)
+        self._uplink = Uplink()
+        self._stirred = threading.Event()
+        self._ended = threading.Event()
+        self._anchor: Anchor | None = None
+        self._anchored_photos = 0
+
+    def stop(self) -> None:
+        """Asks the service to end; may be called from a signal handler. It ends within 5 s."""
+        self._events.put(Stop())
+
+    def run(self) -> None:
+        """Runs until stopped. Raises AlreadyRunning, RuntimeUnusable, OSError when it can't start."""
+        with self._spool.lock("booth"), contextlib.closing(HintSocket(self._runtime, "booth")) as hints:
+            recover(self._spool)
+            self._spool.start("booth")
+            with self._threads(hints):
+                notify_systemd("READY=1")
+                self._loop()
+
+    @contextlib.contextmanager
+    def _threads(self, hints: HintSocket) -> Iterator[None]:
+        control = threading.Thread(target=self._listen, args=(hints,), name="control", daemon=True)
+        housekeeping = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
+        self._panel.start()
+        self._panel.show(self._view(self._clock.boottime_ns()))
+        self._saver.start()
+        self._camera.start()
+        self._start_button()
+        control.start()
+        housekeeping.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            self._stirred.set()
+            self._saver.stop(_STOP_S)
+            if self._devices.button is not None:
+                self._devices.button.stop()
+            self._camera.stop()
+            self._panel.stop()
+            self._devices.light.close()
+            housekeeping.join(_HOUSEKEEPING_S)
+
+    def _start_button(self) -> None:
+        if self._devices.button is None:
+            return
+        try:
+            self._devices.button.start(
+                lambda edge_ns: self._events.put(Pressed(edge_ns)),
+                lambda edge_ns: self._events.put(Released(edge_ns)),
+            )
+        except ButtonFault as error:
+            log.error("button failed reason=%s", error)
+            self._button_problem = error.problem
+
+    # -- the loop ----------------------------------------------------------------------------------------------
+
+    def _loop(self) -> None:
+        while self._booth.state is not BoothState.STOPPING:
+            now_ns = self._clock.boottime_ns()
+            deadline_ns = self._booth.deadline_ns(now_ns)
+            wait_s = None if deadline_ns is None else max(0.0, (deadline_ns - now_ns) / 1e9)
+            try:
+                event: Event = self._events.get(timeout=wait_s)
+            except queue.Empty:
+                event = Tick()
+            now_ns = self._clock.boottime_ns()
+            before = self._booth
+            self._booth, effects = step(before, event, now_ns, self._settings)
+            for effect in effects:
+                self._do(effect)
+            del event, effects  # a frame in them is 18 MB that nobody needs any more
+            self._panel.show(self._view(now_ns))
+            self._devices.light.show(self._pattern(now_ns))
+            if self._booth.state is not before.state:
+                log.info("state=%s before=%s", self._booth.state, before.state)
+                self._stirred.set()
+            self._feed_watchdog(now_ns)
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Capture(zero_ns):
+                self._camera.capture(zero_ns, CAPTURE_TIMEOUT_S)
+            case Save(frame):
+                self._saver.save(frame)
+            case Discard(frame):
+                frame.release()
+
+    def _view(self, now_ns: int) -> View:
+        booth = self._booth
+        return View(
+            state=booth.state,
+            name=self._config.name,
+            box=self._spool.box,
+            event_title=self._uplink.event_title,
+            photos=self._saver.taken,
+            number=booth.number,
+            countdown=booth.digit(now_ns) if booth.state is BoothState.COUNTDOWN else 0,
+            problem=booth.problem,
+            notice=self._notices()[0] if self._notices() else None,
+            uplink=self._uplink.state,
+            waiting=self._uplink.waiting,
+            parked=self._uplink.parked,
+            has_event=bool(self._context.link_id),
+            language=self._config.language,
+            nudged=booth.nudged_until_ns > now_ns,
+            lens=self._config.panel.lens,
+        )
+
+    def _notices(self) -> list[Problem]:
+        """What does not stop photos and yet should be known, the gravest first."""
+        found = self._config_problem, self._button_problem, self._devices.light.problem, self._panel.problem
+        return [one for one in found if one is not None]
+
+    def _pattern(self, now_ns: int) -> LightPattern:
+        if self._booth.nudged_until_ns > now_ns:
+            return LightPattern.BUSY
+        last_second = self._booth.state is BoothState.COUNTDOWN and self._booth.digit(now_ns) == 1
+        return LightPattern.HURRY if last_second else _PATTERNS[self._booth.state]
+
+    def _feed_watchdog(self, now_ns: int) -> None:
+        signs = [self._camera.heartbeat(), self._panel.heartbeat()]
+        if self._devices.button is not None and self._button_problem is None:
+            signs.append(self._devices.button.heartbeat())
+        quiet_ns = now_ns - min(signs)
+        if quiet_ns < _SILENT_NS:
+            notify_systemd("WATCHDOG=1")
+        else:
+            log.error("thread silent seconds=%d", quiet_ns // 1_000_000_000)
+
+    # -- the other threads -------------------------------------------------------------------------------------
+
+    def _listen(self, hints: HintSocket) -> None:
+        """The control socket: a button without wires."""
+        while not self._ended.is_set():
+            try:
+                words = hints.receive(_HOUSEKEEPING_S)
+            except OSError:
+                return  # closed: the service ends
+            now_ns = self._clock.boottime_ns()
+            if words[:1] in (["press"], ["down"]):
+                self._events.put(Pressed(now_ns))
+            if words[:1] in (["press"], ["up"]):
+                self._events.put(Released(now_ns))
+
+    def _keep_house(self) -> None:
+        """Once a second: the card, the clock, what the uploader says, and our own status."""
+        self._saver.count_held()
+        while not self._ended.is_set():
+            try:
+                self._events.put(CardChecked(None if self._spool.has_room() else problem("card_full")))
+                self._note_anchor()
+                self._uplink = self._read_uplink()
+                self._write_status()
+            except OSError as error:
+                log.error("housekeeping reason=%s", error.strerror or error)
+            self._events.put(Tick())
+            self._stirred.wait(_HOUSEKEEPING_S)
+            self._stirred.clear()
+        with contextlib.suppress(OSError):
+            (self._runtime / "booth.json").unlink()
+
+    def _note_anchor(self) -> None:
+        """Writes an NTP anchor when there is news: none yet, the clock was stepped, or photos since the last."""
+        uncertainty_ms = self._clock.ntp_uncertainty_ms()
+        if uncertainty_ms is None:
+            return
+        now_ms, wall_ms = self._clock.boottime_ns() // 1_000_000, self._clock.wall_ns() // 1_000_000
+        fresh, last, taken = Anchor(Source.NTP, now_ms, wall_ms, uncertainty_ms), self._anchor, self._saver.taken
+        if last is not None and abs(fresh.offset_ms - last.offset_ms) < _STEP_MS:
+            young = now_ms - last.boottime_ms < _ANCHOR_EVERY_MS
+            if young or taken == self._anchored_photos:
+                return
+        self._spool.add_anchor(fresh)
+        self._anchor, self._anchored_photos = fresh, taken
+
+    def _read_uplink(self) -> Uplink:
+        title = next((one.title for one in self._spool.events() if one.link_id == self._context.link_id), "")
+        parked = sum(1 for name in self._spool.names(PARKED) if name.context == self._context.id)
+        report = status.read(self._runtime, "uploader")
+        if report is None:
+            return Uplink(UploaderState.STOPPED, sum(1 for _ in self._spool.names(NEW)), parked, title)
+        return Uplink(_uploader_state(report), int(report.get("waiting", 0)), parked, title)
+
+    def _write_status(self) -> None:
+        booth = self._booth
+        problems = [*([booth.problem] if booth.problem is not None else []), *self._notices()]
+        report: dict[str, Any] = {
+            "version": __version__,
+            "name": self._config.name,
+            "box": self._spool.box,
+            "boot": self._spool.boot,
+            "state": booth.state,
+            "camera": "ready" if booth.camera_ready else "lost",
+            "panel": "ready" if self._panel.working else "missing",
+            "button": "missing" if self._button_problem is not None else "ready",
+            "photos": self._saver.taken,
+            "context": self._context.id,
+            "problems": [one.code for one in problems],
+        }
+        status.write(self._runtime, "booth", report)
+
+
+def _context(config: Config, clock: Clock) -> Context:
+    chosen = config.eventpics
+    return context_for(chosen.link_id, chosen.album_id, f"{clock.boot_id()} {config!r}")
+
+
+def _uploader_state(report: Mapping[str, Any]) -> UploaderState:
+    try:
+        return UploaderState(report.get("state", ""))
+    except ValueError:
+        return UploaderState.STOPPED

@@ -1,0 +1,46 @@
+"""What the panel has to show, as one value.
+
+The loop makes a `View` whenever something changes; `screens.draw` makes a picture of it. Equal views give equal
+pictures, so that an unchanged view needs no drawing. Must not hold a device, a clock or a file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from piboothup.problems import Problem
+from piboothup.status import BoothState, UploaderState
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything a screen may say. The defaults are those of a box that has just been plugged in."""
+
+    state: BoothState = BoothState.STARTING
+    name: str = "Booth 1"
+    box: str = ""
+    """The box id: four characters."""
+    event_title: str = ""
+    photos: int = 0
+    """Taken in this event, whether sent or not."""
+    number: int = 0
+    """The photo just saved: its number in this event."""
+    countdown: int = 0
+    """Whole seconds left."""
+    problem: Problem | None = None
+    """What stops photos: it has the whole screen."""
+    notice: Problem | None = None
+    """What does not stop photos and yet should be known (a config mistake, a weak supply): it has the bottom line."""
+    uplink: UploaderState = UploaderState.IDLE
+    waiting: int = 0
+    """Photos that are not in the album yet."""
+    parked: int = 0
+    """Photos that the album refuses for good."""
+    has_event: bool = True
+    language: str = "en"
+    nudged: bool = False
+    """A press was answered with "not now" a moment ago."""
+    progress: float = 0.0
+    """How far starting is, 0 to 1."""
+    lens: str = "above"
+    """Where the lens is, seen from the panel: above, below, left, right."""

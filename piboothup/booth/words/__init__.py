@@ -1,0 +1,75 @@
+"""What the panel says, in the guest's language: one file here for each language.
+
+Promises that every language has every text (the type checker sees to it) and that an unknown language reads as
+English. `{n}` stands for a number. Must not hold more than texts: where and how large they are drawn is decided by
+the screens, which draw captions and headlines in capitals.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What stops photos, on a full screen: a headline in capitals, and at most three lines for the other two."""
+
+    headline: str
+    remedy: str
+    safe: str = ""
+    """What is safe, where the usual assurance would say too much or too little."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """The texts of one language."""
+
+    press: str
+    """The inviting word: at most about six capitals."""
+    look: Mapping[str, str]
+    """By where the lens is."""
+    one_moment: str
+    saved: str
+    safe: str
+    """The assurance on a fault screen."""
+    photos_are_safe: str
+    """The assurance while shutting down."""
+    shutting_down: str
+    no_photo_yet: str
+    kept: str
+    """After what keeps photos from being sent."""
+    all_kept: str
+    """The same, before the first photo."""
+    no_event: str
+    offline: str
+    portal: str
+    refused: str
+    paused: str
+    stopped: str
+    sending: str
+    one_in_album: str
+    all_in_album: str
+    parked: str
+    """`{n}` are in the album, `{parked}` it refuses."""
+    faults: Mapping[str, Fault]
+    """By the code of the problem."""
+    other_fault: Fault
+    notices: Mapping[str, str]
+    """By the code of the problem: a bottom line for what does not stop photos."""
+
+
+@functools.cache
+def words(language: str) -> Words:
+    """The texts of `language`, such as "de"; English if there are none."""
+    known = language if language in languages() else "en"
+    catalogue: Words = importlib.import_module(f"{__name__}.{known}").WORDS
+    return catalogue
+
+
+def languages() -> tuple[str, ...]:
+    """The languages there are, by their files."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))

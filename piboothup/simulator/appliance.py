@@ -1,0 +1,157 @@
+"""A whole box in a folder: config, spool, the two real services as real processes, and a plug to pull.
+
+The services are the very commands that run on a Pi; only their devices are simulated. `pull_plug` kills both with
+SIGKILL in whatever they are doing, as the end of power does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from piboothup import status
+from piboothup.runtime import send_hint
+from piboothup.spool.clock import SystemClock
+from piboothup.spool.names import PhotoName
+from piboothup.spool.store import NEW, SENT, Spool
+
+_LOOK_EVERY_S = 0.02
+
+_CONFIG = """\
+config_version = 1
+name = "{name}"
+
+[eventpics]
+api_key = "{key}"
+link_id = "{link_id}"
+album_id = "{album_id}"
+api_url = "{api_url}"
+
+[capture]
+countdown_s = {countdown_s}
+review_s = {review_s}
+
+[spool]
+directory = "{spool}"
+min_free_mb = 10
+
+[devices]
+simulated = true
+"""
+
+
+class TookTooLong(RuntimeError):
+    """What was waited for did not happen in time; the text says what."""
+
+
+class Appliance:
+    """One simulated box."""
+
+    def __init__(
+        self,
+        root: Path,
+        api_url: str,
+        key: str,
+        link_id: str = "abcd1234",
+        album_id: str = "a1",
+        name: str = "Demo booth",
+        countdown_s: int = 0,
+        review_s: float = 0.3,
+    ) -> None:
+        self.root = root
+        self.runtime = root / "run"
+        self.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.config = root / "config.toml"
+        self.spool = Spool(root / "spool", SystemClock())
+        self.log = root / "log.txt"
+        self._process: subprocess.Popen[bytes] | None = None
+        text = _CONFIG.format(
+            name=name,
+            key=key,
+            link_id=link_id,
+            album_id=album_id,
+            api_url=api_url,
+            countdown_s=countdown_s,
+            review_s=review_s,
+            spool=self.spool.directory,
+        )
+        self.config.write_text(text, encoding="utf-8")
+
+    @property
+    def powered(self) -> bool:
+        """Whether the services run."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        """The process that runs both services, and its group."""
+        return None if self._process is None else self._process.pid
+
+    def power_on(self) -> None:
+        """Starts both services, as `piboothup run` does."""
+        command = [sys.executable, "-m", "piboothup", "--config", str(self.config), "run"]
+        environment = {**os.environ, "PIBOOTHUP_RUNTIME": str(self.runtime)}
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+            )
+
+    def pull_plug(self) -> None:
+        """SIGKILL to both services at once, and what they had in memory is gone."""
+        self._end(signal.SIGKILL)
+
+    def power_off(self) -> None:
+        """Asks both services to end, and waits for it."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, how)
+        self._process.wait()
+        self._process = None
+
+    def press(self, word: str = "press") -> bool:
+        """Presses the button ("down" and "up": holds it); False when no booth listens."""
+        return send_hint(self.runtime, "booth", word)
+
+    def retry(self) -> bool:
+        """Tells the uploader to try at once."""
+        return send_hint(self.runtime, "uploader", "retry")
+
+    def booth(self) -> dict[str, Any]:
+        """What the booth last said; empty when it does not run."""
+        return status.read(self.runtime, "booth") or {}
+
+    def uploader(self) -> dict[str, Any]:
+        """What the uploader last said; empty when it does not run."""
+        return status.read(self.runtime, "uploader") or {}
+
+    def photos(self, *places: str) -> list[PhotoName]:
+        """The photos on the card, oldest first."""
+        found = [name for place in places or (NEW, SENT) for name in self.spool.names(place)]
+        return sorted(found, key=lambda name: name.order)
+
+    def take(self, timeout_s: float = 20.0) -> None:
+        """Presses when the booth is ready, and waits for "saved"."""
+        wait_until(lambda: self.booth().get("state") == "ready", "the booth to be ready", timeout_s)
+        before = int(self.booth().get("photos", 0))
+        self.press()
+        wait_until(lambda: int(self.booth().get("photos", 0)) > before, "the photo to be saved", timeout_s)
+
+
+def wait_until(happened: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
+    """Looks until it has happened. Raises TookTooLong."""
+    pause, end_s = threading.Event(), time.monotonic() + timeout_s
+    while not happened():
+        if time.monotonic() > end_s:
+            raise TookTooLong(f"Waited {timeout_s:.0f} s for {what}.")
+        pause.wait(_LOOK_EVERY_S)

@@ -1,0 +1,187 @@
+"""The live demo: the panel in the terminal, the card and the album beside it, and keys for what happens at parties.
+
+Draws with half blocks (two pixels a character) where the terminal is large enough, else with quadrants (four) or
+Braille (eight), and only what has changed since the last look.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import termios
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from piboothup.simulator.appliance import Appliance
+from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
+from piboothup.spool.clock import SystemClock
+from piboothup.spool.store import NEW
+
+_LOOK_EVERY_S = 0.08
+_LIT, _TITLE, _PLAIN = "\x1b[38;5;159;48;5;16m", "\x1b[1m", "\x1b[0m"
+_HALVES = " ▀▄█"
+_QUADRANTS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
+_DOTS = (0x01, 0x08, 0x02, 0x10, 0x04, 0x20, 0x40, 0x80)
+_BRAILLE = "".join(chr(0x2800 + sum(dot for bit, dot in enumerate(_DOTS) if lit >> bit & 1)) for lit in range(256))
+_KEYS = "space press · h hold · n network · p plug · q quit"
+
+
+def live() -> int:
+    """Runs the demo until q; the exit status."""
+    root = Path(tempfile.mkdtemp(prefix="piboothup-demo-"))
+    with LocalEventPics(root / "eventpics", SystemClock()) as album:
+        box = Appliance(root / "box", album.url, DEMO_KEY, name="Demo booth", countdown_s=3, review_s=2.5)
+        box.power_on()
+        try:
+            with _raw_terminal():
+                _Desk(box, album).run()
+        finally:
+            box.power_off()
+    shutil.rmtree(root)
+    return 0
+
+
+class _Desk:
+    def __init__(self, box: Appliance, album: LocalEventPics) -> None:
+        self._box = box
+        self._album = album
+        self._held = False
+        self._shown: list[str] = []
+        self._said = ""
+
+    def run(self) -> None:
+        """Draws and obeys keys until q."""
+        while True:
+            self._draw()
+            if select.select([sys.stdin], [], [], _LOOK_EVERY_S)[0]:
+                for key in os.read(sys.stdin.fileno(), 32).decode("ascii", "ignore"):
+                    if key in "qQ\x03\x04":
+                        return
+                    self._obey(key.lower())
+
+    def _obey(self, key: str) -> None:
+        if key == " ":
+            self._said = "pressed" if self._box.press() else "no power: p puts the plug back"
+        elif key == "h":
+            self._held = not self._held
+            self._box.press("down" if self._held else "up")
+            self._said = "holding: h lets go" if self._held else "let go"
+        elif key == "n":
+            self._album.online = not self._album.online
+            self._said = "network on" if self._album.online else "network off"
+        elif key == "p" and self._box.powered:
+            self._box.pull_plug()
+            self._held, self._said = False, "plug pulled: p puts it back"
+        elif key == "p":
+            self._box.power_on()
+            self._said = "power on"
+
+    def _draw(self) -> None:
+        size = shutil.get_terminal_size()
+        lines = _compose(self._panel(), self._side(), self._foot(), size.columns, size.lines)
+        if len(lines) != len(self._shown):
+            self._shown = [""] * len(lines)
+            sys.stdout.write("\x1b[2J")
+        for number, (line, before) in enumerate(zip(lines, self._shown, strict=True), start=1):
+            if line != before:
+                sys.stdout.write(f"\x1b[{number};1H{line}{_PLAIN}\x1b[K")
+        self._shown = lines
+        sys.stdout.flush()
+
+    def _panel(self) -> Image.Image:
+        if self._box.powered:
+            with contextlib.suppress(OSError), Image.open(self._box.runtime / "panel.pbm") as picture:
+                return picture.convert("1")
+        return Image.new("1", (128, 64))
+
+    def _side(self) -> list[str]:
+        waiting = [name.file_name for name in self._box.photos(NEW)]
+        sent = list(dict.fromkeys(one["fileName"] for one in self._album.uploads()))
+        return [
+            f"{_TITLE}network{_PLAIN} {'on' if self._album.online else 'OFF'}",
+            f"{_TITLE}power{_PLAIN} {'on' if self._box.powered else 'OFF'}",
+            f"{_TITLE}uploader{_PLAIN} {self._box.uploader().get('state', 'off')}",
+            "",
+            f"{_TITLE}in new/: {len(waiting)}{_PLAIN}",
+            *waiting[-5:],
+            "",
+            f"{_TITLE}in album: {len(sent)}{_PLAIN}",
+            *sent[-5:],
+        ]
+
+    def _foot(self) -> str:
+        return f"{_KEYS}{'   ' + self._said if self._said else ''}"
+
+
+def _compose(panel: Image.Image, side: list[str], foot: str, columns: int, rows: int) -> list[str]:
+    """The lines of the whole picture for a terminal of this size."""
+    if columns >= 128 + 34 and rows >= 35:
+        drawn = _drawn(panel, 1, 2, _HALVES)
+    elif columns >= 64 + 34 and rows >= 35:
+        drawn = _drawn(panel, 2, 2, _QUADRANTS)
+    else:
+        drawn = _drawn(panel, 2, 4, _BRAILLE)
+    width = len(drawn[0])
+    lines = []
+    for number in range(max(len(drawn), min(len(side), rows - 2))):
+        left = f"{_LIT}{drawn[number]}{_PLAIN}" if number < len(drawn) else " " * width
+        right = side[number] if number < len(side) else ""
+        lines.append(f"{left}  {_cut(right, columns - width - 2)}")
+    return [*lines[: rows - 2], "", _cut(foot, columns)]
+
+
+def _cut(text: str, width: int) -> str:
+    """At most `width` visible characters."""
+    visible, cut, escape = 0, "", False
+    for one in text:
+        escape = escape or one == "\x1b"
+        if not escape:
+            visible += 1
+            if visible > width:
+                break
+        elif one == "m":
+            escape = False
+        cut += one
+    return cut
+
+
+def _cells(panel: Image.Image, across: int, down: int) -> Iterator[list[list[bool]]]:
+    """Rows of characters; for each character, which of its `across` x `down` pixels are lit, row by row."""
+    lit, width = panel.convert("L").tobytes(), panel.width
+    for top in range(0, panel.height, down):
+        yield [
+            [lit[(top + y) * width + left + x] > 0 for y in range(down) for x in range(across)]
+            for left in range(0, width, across)
+        ]
+
+
+def _drawn(panel: Image.Image, across: int, down: int, glyphs: str) -> list[str]:
+    """The panel in characters; `glyphs` has one for every set of lit pixels, the first pixel counting 1."""
+    return [
+        "".join(glyphs[sum(on << bit for bit, on in enumerate(cell))] for cell in row)
+        for row in _cells(panel, across, down)
+    ]
+
+
+@contextlib.contextmanager
+def _raw_terminal() -> Iterator[None]:
+    """Keys at once, no echo, a screen of its own; everything as it was at the end, also after SIGTERM."""
+    before = termios.tcgetattr(sys.stdin)
+    terminated = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        tty.setcbreak(sys.stdin.fileno())
+        sys.stdout.write("\x1b[?1049h\x1b[?25l")
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, terminated)
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        sys.stdout.write("\x1b[?25h\x1b[?1049l")
+        sys.stdout.flush()

@@ -1,0 +1,81 @@
+"""Ways in which the local EventPics can misbehave, and the file that lists them.
+
+A faults file is JSON (a list of objects) or TOML (tables [[faults]]), each with the fields of `Fault`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import tomli
+
+
+class Drop(StrEnum):
+    """When the connection is reset instead of answered."""
+
+    START = "start"
+    """Before the request's body is read."""
+    BODY = "body"
+    """In the middle of the request's body."""
+    ANSWER = "answer"
+    """After everything was done: only the answer is lost."""
+
+
+class BadFaults(ValueError):
+    """A faults file can't be used; the text is a sentence."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One rule of misbehaviour; the first rule that fits a call, and is not used up, is applied to it."""
+
+    call: str = ""
+    """"geteventsandalbums", "getuploadurl", "put"; empty = every call."""
+    status: int = 0
+    """Answer with this status; 0 = do what was asked (unless another field answers)."""
+    body: str = ""
+    """The text of that answer."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Further headers of that answer."""
+    stall_s: float = 0.0
+    """Seconds of silence before anything else happens; ended by going offline or stopping."""
+    drop: str = ""
+    """A `Drop`."""
+    redirect: str = ""
+    """Answer 302 (or `status`) to this address."""
+    html: bool = False
+    """Answer a sign-in page, with 200 (or `status`)."""
+    times: int = 0
+    """How often the rule is applied; 0 = always."""
+
+
+def load_faults(path: Path) -> list[Fault]:
+    """The rules in a file: JSON (a list of objects) or TOML (tables [[faults]]). Raises BadFaults."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        listed = json.loads(text) if path.suffix == ".json" else tomli.loads(text).get("faults", [])
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadFaults(f"The faults file {path} can't be read: {reason}.") from None
+    if isinstance(listed, dict):
+        listed = listed.get("faults", [])
+    known = {one.name: one for one in dataclasses.fields(Fault)}
+    kinds = typing.get_type_hints(Fault)
+    faults = []
+    for number, shown in enumerate(listed if isinstance(listed, list) else [listed], start=1):
+        if not isinstance(shown, dict) or not set(shown) <= set(known):
+            raise BadFaults(f"Rule {number} of {path} should be a table with the keys {', '.join(known)}.")
+        for key, value in shown.items():
+            wanted = typing.get_origin(kinds[key]) or kinds[key]
+            fits = isinstance(value, (int, float) if wanted is float else wanted)
+            if not fits or (isinstance(value, bool) and wanted is not bool):
+                raise BadFaults(f"Rule {number} of {path}: `{key}` should be of type {wanted.__name__}.")
+        if shown.get("drop", "") not in ("", *Drop):
+            raise BadFaults(f"Rule {number} of {path}: `drop` should be one of {', '.join(Drop)}.")
+        faults.append(Fault(**shown))
+    return faults

@@ -1,0 +1,213 @@
+"""Pictures for a camera that is not there: a party drawn with Pillow, and any JPEG brought to a frame's shape.
+
+A picture is three planes as a real camera gives them. Drawing one takes tens of milliseconds, so it is done before
+anybody waits for it; `stamp` then sets the running number into it within a fraction of one.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
+
+from piboothup.booth.frame import Plane
+
+_Colour = tuple[int, int, int]
+_STAGE = (820, 616)
+"""Scenes are drawn this large and then brought to the frame's size, which rounds every edge off."""
+_PALETTES = (
+    ((38, 14, 62), (214, 84, 74), (255, 196, 92)),
+    ((8, 34, 66), (24, 122, 134), (255, 170, 120)),
+    ((52, 10, 40), (150, 32, 110), (130, 190, 255)),
+    ((14, 40, 26), (70, 120, 62), (255, 222, 130)),
+)
+"""Ceiling, floor, lights."""
+_SKINS = ((246, 214, 188), (226, 178, 140), (190, 134, 96), (138, 90, 62), (94, 60, 42))
+_HAIRS = ((40, 28, 22), (92, 58, 32), (196, 152, 82), (24, 22, 26), (140, 52, 34))
+_CLOTHES = ((214, 62, 72), (46, 96, 168), (238, 184, 60), (58, 138, 96), (236, 232, 224), (128, 74, 156))
+
+# Which of seven bars are lit: top, upper left, upper right, middle, lower left, lower right, bottom.
+_SEGMENTS = (
+    "1110111",
+    "0010010",
+    "1011101",
+    "1011011",
+    "0111010",
+    "1101011",
+    "1101111",
+    "1010010",
+    "1111111",
+    "1111011",
+)
+_NUMBER_DIGITS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Full-range YUV 4:2:0, as a `Frame` has it."""
+
+    y: Plane
+    u: Plane
+    v: Plane
+
+    def copy(self) -> Picture:
+        """The same pixels elsewhere."""
+        return Picture(self.y.copy(), self.u.copy(), self.v.copy())
+
+
+def party(seed: int, size: tuple[int, int]) -> Picture:
+    """A scene of `size` (width, height; both even), another one for each seed."""
+    chance = random.Random(seed)
+    ceiling, floor, glow = _PALETTES[seed % len(_PALETTES)]
+    stage = _backdrop(ceiling, floor)
+    _bokeh(stage, chance, glow)
+    pen = ImageDraw.Draw(stage)
+    _fairy_lights(pen, chance, glow)
+    guests = 4 + seed % 2
+    looks = list(zip(*(chance.sample(one, guests) for one in (_SKINS, _HAIRS, _CLOTHES)), strict=True))
+    for number in range(guests):
+        middle = _STAGE[0] * (number + 0.5) / guests + chance.uniform(-18, 18)
+        _guest(pen, chance, looks[number], middle, _STAGE[1] * chance.uniform(0.42, 0.54))
+    _confetti(pen, chance)
+    return _picture(stage, size)
+
+
+def from_jpeg(path: Path, size: tuple[int, int]) -> Picture:
+    """The JPEG cut and scaled to `size`. Raises OSError when it can't be decoded to its end."""
+    try:
+        with Image.open(path, formats=("JPEG",)) as stored:
+            stored.draft("RGB", size)
+            return _picture(ImageOps.fit(ImageOps.exif_transpose(stored).convert("RGB"), size), size)
+    except (ValueError, SyntaxError, Image.DecompressionBombError) as error:  # what Pillow raises for some damages
+        raise OSError(str(error)) from error
+
+
+def stamp(picture: Picture, number: int) -> None:
+    """Set the running number into the lower left corner, large, over whatever was there. Touches nothing else."""
+    bar = max(2, min(picture.y.shape) // 56 // 2 * 2)
+    tall, wide, gap = 9 * bar, 5 * bar, bar
+    box_height, box_width = tall + 2 * gap, _NUMBER_DIGITS * (wide + gap) + gap
+    top, left = picture.y.shape[0] - box_height - bar, bar
+    box = picture.y[top : top + box_height, left : left + box_width]
+    box[:] = 24
+    for plane in (picture.u, picture.v):
+        plane[top // 2 : (top + box_height) // 2, left // 2 : (left + box_width) // 2] = 128
+    for place, digit in enumerate(f"{number:0{_NUMBER_DIGITS}d}"[-_NUMBER_DIGITS:]):
+        x = gap + place * (wide + gap)
+        _digit(box[gap : gap + tall, x : x + wide], int(digit), bar)
+
+
+def _digit(cell: Plane, digit: int, bar: int) -> None:
+    tall, wide = cell.shape
+    half = (tall - bar) // 2
+    bars = (
+        (slice(0, bar), slice(0, wide)),
+        (slice(0, half + bar), slice(0, bar)),
+        (slice(0, half + bar), slice(wide - bar, wide)),
+        (slice(half, half + bar), slice(0, wide)),
+        (slice(half, tall), slice(0, bar)),
+        (slice(half, tall), slice(wide - bar, wide)),
+        (slice(tall - bar, tall), slice(0, wide)),
+    )
+    for lit, where in zip(_SEGMENTS[digit], bars, strict=True):
+        if lit == "1":
+            cell[where] = 235
+
+
+def give_back_memory() -> None:
+    """Return to the system what drawing or decoding took: the C library would keep 9 MB of it for a next time."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
+
+
+def _picture(image: Image.Image, size: tuple[int, int]) -> Picture:
+    """Plane by plane: the image at full size in colour would be the largest thing in the whole booth."""
+    y, u, v = image.convert("YCbCr").split()  # Pillow's YCbCr is JPEG's own: BT.601, full-range
+    half = (size[0] // 2, size[1] // 2)
+    smooth = Image.Resampling.BICUBIC
+    return Picture(
+        np.array(y.resize(size, smooth)), np.array(u.resize(half, smooth)), np.array(v.resize(half, smooth))
+    )
+
+
+def _backdrop(ceiling: _Colour, floor: _Colour) -> Image.Image:
+    """From dark at the top to warm at the bottom, with a bright middle."""
+    down = Image.linear_gradient("L").resize(_STAGE)
+    shine = Image.radial_gradient("L").resize(_STAGE)
+    room = Image.composite(Image.new("RGB", _STAGE, floor), Image.new("RGB", _STAGE, ceiling), down)
+    dark = Image.new("RGB", _STAGE, tuple(one // 3 for one in ceiling))
+    return Image.composite(dark, room, shine.point(lambda value: value * 3 // 4))
+
+
+def _bokeh(stage: Image.Image, chance: random.Random, glow: _Colour) -> None:
+    discs = Image.new("L", _STAGE)
+    pen = ImageDraw.Draw(discs)
+    for _ in range(34):
+        x, y, radius = chance.uniform(0, _STAGE[0]), chance.uniform(0, _STAGE[1] * 0.7), chance.uniform(10, 44)
+        fill = chance.randint(50, 130)
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill, outline=min(fill + 40, 255), width=2)
+    stage.paste(glow, mask=discs.filter(ImageFilter.BoxBlur(2)))
+
+
+def _fairy_lights(pen: ImageDraw.ImageDraw, chance: random.Random, glow: _Colour) -> None:
+    for sag, height in ((70, 24), (46, 70)):
+        shift = chance.uniform(0, math.pi)
+        for step in range(29):
+            x = step * _STAGE[0] / 28
+            y = height + sag * abs(math.sin(step / 28 * 2 * math.pi + shift))
+            pen.ellipse((x - 9, y - 9, x + 9, y + 9), fill=tuple((one + 60) // 2 for one in glow))
+            pen.ellipse((x - 5, y - 5, x + 5, y + 5), fill=(255, 248, 226))
+
+
+def _guest(pen: ImageDraw.ImageDraw, chance: random.Random, look: tuple[_Colour, ...], x: float, y: float) -> None:
+    """One guest; (x, y) is the middle of the face."""
+    skin, hair, cloth = look
+    size = chance.uniform(50, 60)
+    bottom = _STAGE[1] + 40
+    pen.rounded_rectangle((x - size * 1.5, y + size * 1.35, x + size * 1.5, bottom), radius=size, fill=cloth)
+    arm = chance.choice((-1, 1))
+    if chance.random() < 0.6:  # an arm in the air
+        pen.line(
+            (x + arm * size * 1.2, y + size * 2, x + arm * size * 1.7, y - size * 0.6),
+            fill=cloth,
+            width=int(size * 0.5),
+        )
+        hand_x, hand_y, palm = x + arm * size * 1.75, y - size * 0.9, size * 0.32
+        pen.ellipse((hand_x - palm, hand_y - palm, hand_x + palm, hand_y + palm), fill=skin)
+    pen.rectangle((x - size * 0.32, y + size * 0.8, x + size * 0.32, y + size * 1.55), fill=skin)
+    if chance.random() < 0.5:  # long hair
+        pen.rounded_rectangle((x - size, y - size * 0.8, x + size, y + size * 1.5), radius=size * 0.6, fill=hair)
+    pen.ellipse((x - size * 0.95, y - size * 1.2, x + size * 0.95, y + size * 0.7), fill=hair)
+    pen.ellipse((x - size * 0.82, y - size * 0.95, x + size * 0.82, y + size * 1.1), fill=skin)
+    for side in (-1, 1):
+        eye = x + side * size * 0.34
+        pen.ellipse((eye - 5, y - 8, eye + 5, y + 6), fill=(34, 26, 28))
+    pen.chord(
+        (x - size * 0.42, y + size * 0.1, x + size * 0.42, y + size * 0.72),
+        10,
+        170,
+        fill=(250, 250, 246),
+        outline=(150, 60, 60),
+        width=3,
+    )
+    if chance.random() < 0.7:  # a party hat
+        tip_x, tip_y = x + chance.uniform(-14, 14), y - size * 2.4
+        pen.polygon(
+            ((x - size * 0.6, y - size * 0.85), (x + size * 0.6, y - size * 0.85), (tip_x, tip_y)),
+            fill=chance.choice(_CLOTHES),
+        )
+        pen.ellipse((tip_x - 9, tip_y - 9, tip_x + 9, tip_y + 9), fill=(255, 244, 214))
+
+
+def _confetti(pen: ImageDraw.ImageDraw, chance: random.Random) -> None:
+    for _ in range(130):
+        x, y, turn = chance.uniform(0, _STAGE[0]), chance.uniform(0, _STAGE[1]), chance.uniform(0, math.pi)
+        along, across = (9 * math.cos(turn), 9 * math.sin(turn)), (-4 * math.sin(turn), 4 * math.cos(turn))
+        corners = ((0, 0), along, (along[0] + across[0], along[1] + across[1]), across)
+        pen.polygon([(x + dx, y + dy) for dx, dy in corners], fill=chance.choice(_CLOTHES))

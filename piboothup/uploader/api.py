@@ -1,0 +1,198 @@
+"""The three calls of EventPics: events and albums, an upload URL, the PUT.
+
+Nothing that the vendor does not document is assumed, and every field of every answer is checked by hand: what is
+not as documented is an `ApiError`. Key and upload URL are `Secret`s from the first to the last line.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final
+from urllib.parse import parse_qs, urlsplit
+
+from piboothup.config import Secret, is_loopback
+from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool.clock import Clock
+from piboothup.spool.contexts import Context
+from piboothup.spool.events import Album, Event
+from piboothup.spool.names import PhotoName
+from piboothup.uploader.pace import retry_after_s, server_ms
+from piboothup.uploader.transport import Answer, LinkError, Transport
+from piboothup.uploader.verdict import Call, Came, what_came
+
+log = logging.getLogger(__name__)
+
+_CALL_DEADLINE_S: Final = 60.0
+_PUT_DEADLINE_S: Final = 120.0
+_SLOWEST_BYTES_PER_S: Final = 4_000
+_LONGEST_URL: Final = 8192
+_LONGEST_TITLE: Final = 200
+_MOST_EVENTS: Final = 1000
+_FLOOR_MS: Final = 1_735_689_600_000
+"""2025-01-01: no true server is earlier than this program."""
+
+
+class ApiError(Exception):
+    """EventPics answered something else than what was asked for; `came` says what."""
+
+    def __init__(self, call: Call, came: Came, status: int, retry_after_s: float | None = None) -> None:
+        self.call, self.came, self.status, self.retry_after_s = call, came, status, retry_after_s
+        super().__init__(f"{call}: {came} (status {status})")
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the API key sees, and the server's word on the time."""
+
+    events: tuple[Event, ...]
+    anchor: Anchor | None
+    """None when the Date header was missing or impossible."""
+
+
+class EventPicsApi:
+    """EventPics, for one thread. Every call raises ApiError or LinkError when it is not answered as documented."""
+
+    def __init__(self, api_url: str, key: Secret, clock: Clock, transport: Transport | None = None) -> None:
+        """`transport` unset: verified TLS, and plain http only when `api_url` is on this machine."""
+        parts = urlsplit(api_url)
+        self._on_this_machine = is_loopback(parts.hostname or "")
+        plain_http = parts.scheme == "http" and self._on_this_machine
+        self.transport = transport or Transport(clock, plain_http=plain_http)
+        self._api_url = api_url
+        self._key = key
+
+    def events(self) -> Account:
+        """The key's events and albums. Opens each spell of connectivity: it proves DNS, TLS, no portal, the key."""
+        headers = {"Authorization": f"Bearer {self._key.reveal()}", "Accept": "application/json"}
+        answer = self._call(Call.EVENTS, "GET", headers, None)
+        listed = _json(Call.EVENTS, answer).get("events")
+        if not isinstance(listed, list):
+            raise ApiError(Call.EVENTS, Came.WRONG_JSON, answer.status)
+        events = [event for one in listed[:_MOST_EVENTS] if (event := _event(one)) is not None]
+        if len(events) != len(listed):
+            log.warning("events skipped=%d", len(listed) - len(events))
+        return Account(tuple(events), date_anchor(answer))
+
+    def upload_url(self, name: PhotoName, context: Context, taken_at_ms: int | None) -> Secret:
+        """A URL to PUT this photo to, good for some 300 s. `taken_at_ms` is left out when it is None."""
+        asked: dict[str, object] = {
+            "apiKey": self._key.reveal(),
+            "linkId": context.link_id,
+            "fileName": name.file_name,
+        }
+        if context.album_id:
+            asked["albumId"] = context.album_id
+        if taken_at_ms is not None:
+            asked["takenAt"] = taken_at_ms
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        answer = self._call(Call.UPLOAD_URL, "POST", headers, json.dumps(asked).encode())
+        url = _json(Call.UPLOAD_URL, answer).get("uploadUrl")
+        if not isinstance(url, str):
+            raise ApiError(Call.UPLOAD_URL, Came.WRONG_JSON, answer.status)
+        if not self._is_safe(url):
+            raise ApiError(Call.UPLOAD_URL, Came.UNSAFE_URL, answer.status)
+        return Secret(url)
+
+    def put(self, url: Secret, file: BinaryIO, size_bytes: int) -> None:
+        """Sends the photo. Returns only with proof that it arrived; raises OSError when the file can't be read."""
+        headers = {"Content-Type": "image/jpeg"}
+        if _is_azure(url):
+            headers["x-ms-blob-type"] = "BlockBlob"
+        deadline_s = _PUT_DEADLINE_S + size_bytes / _SLOWEST_BYTES_PER_S
+        answer = self.transport.exchange("PUT", url, headers, file, deadline_s=deadline_s)
+        self._check(Call.PUT, answer)
+
+    def _call(self, call: Call, method: str, headers: dict[str, str], body: bytes | None) -> Answer:
+        url = Secret(f"{self._api_url}/{call}")
+        answer = self.transport.exchange(method, url, headers, body, deadline_s=_CALL_DEADLINE_S)
+        self._check(call, answer)
+        return answer
+
+    def _check(self, call: Call, answer: Answer) -> None:
+        came = what_came(answer)
+        took_ms = (answer.answered_ns - answer.sent_ns) // 1_000_000
+        log.debug("call=%s status=%d came=%s ms=%d", call, answer.status, came, took_ms)
+        if came is not Came.ACCEPTED:
+            raise ApiError(call, came, answer.status, retry_after_s(answer.retry_after, answer.date))
+
+    def _is_safe(self, url: str) -> bool:
+        """Whether a photo may be sent there: https into the world, or this machine when EventPics is on it too."""
+        if len(url) > _LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
+            return False
+        if not self.transport.allows(url):
+            return False
+        host = urlsplit(url).hostname or ""
+        if is_loopback(host):
+            return self._on_this_machine
+        try:
+            return ipaddress.ip_address(host).is_global
+        except ValueError:
+            return True
+
+
+def date_anchor(answer: Answer) -> Anchor | None:
+    """The answer's Date header as a clock anchor of this boot.
+
+    The header holds whole seconds of a moment between request and answer: Date + 0.5 s, give or take 0.5 s and half
+    the round trip.
+    """
+    date_ms = server_ms(answer.date)
+    if date_ms is None or date_ms < _FLOOR_MS:
+        return None
+    middle_ms = (answer.sent_ns + answer.answered_ns) // 2_000_000
+    round_trip_ms = (answer.answered_ns - answer.sent_ns) // 1_000_000
+    return Anchor(Source.DATE, middle_ms, date_ms + 500, 500 + round_trip_ms // 2 + 1)
+
+
+def came_of(error: ApiError | LinkError) -> Came:
+    """Which row of the verdicts' table a failed call is."""
+    return error.came if isinstance(error, ApiError) else Came(error.kind.value)
+
+
+def _json(call: Call, answer: Answer) -> dict[str, Any]:
+    try:
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ApiError(call, Came.WRONG_JSON, answer.status)
+    return found
+
+
+def _event(shown: object) -> Event | None:
+    if not isinstance(shown, dict):
+        return None
+    link_id = _id(shown.get("linkId"))
+    listed = shown.get("albums")
+    albums = [_album(one) for one in listed] if isinstance(listed, list) else []
+    if link_id is None:
+        return None
+    return Event(_title(shown.get("title")), link_id, tuple(one for one in albums if one is not None))
+
+
+def _album(shown: object) -> Album | None:
+    """An album; some of the vendor's pages call its id `id`, another `albumId`."""
+    if not isinstance(shown, dict):
+        return None
+    album_id = _id(shown.get("id")) or _id(shown.get("albumId"))
+    return None if album_id is None else Album(album_id, _title(shown.get("title")))
+
+
+def _id(value: object) -> str | None:
+    good = isinstance(value, str) and 0 < len(value) <= 128 and value.isascii() and value.isprintable()
+    return value if good and isinstance(value, str) and " " not in value else None
+
+
+def _title(value: object) -> str:
+    if not isinstance(value, str):
+        return ""
+    return "".join(one for one in value[:_LONGEST_TITLE] if one.isprintable()).strip()
+
+
+def _is_azure(url: Secret) -> bool:
+    """Whether it is a shared-access URL of Azure's Blob storage, which wants a header of its own (Put Blob)."""
+    asked = parse_qs(urlsplit(url.reveal()).query)
+    return "sig" in asked and "sv" in asked

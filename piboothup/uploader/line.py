@@ -1,0 +1,442 @@
+"""The line to EventPics as all workers see it: the queue, the circuit, what is wrong, and what to do next.
+
+Nothing here touches the network or the card. Every method takes the lock itself; a worker asks `next_step`, does
+it, and tells what came of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from piboothup.config import Secret
+from piboothup.problems import Problem, problem
+from piboothup.spool.clock import Clock
+from piboothup.spool.contexts import Context
+from piboothup.spool.events import Event
+from piboothup.spool.names import PhotoName
+from piboothup.status import UploaderState
+from piboothup.uploader.pace import SECOND_NS, Chance, Circuit, full_jitter_s, is_young
+from piboothup.uploader.queue import Hold, Queue
+from piboothup.uploader.verdict import Call, Came, Verdict, judge
+
+log = logging.getLogger(__name__)
+
+_LOOK_AGAIN_S = 60.0
+"""How long a quiet line may go without being looked at."""
+_REFUSED_S = 60.0
+_HOLD_S = 3600.0
+_ALL_REFUSED_S = 600.0
+_ALL_REFUSED = 3
+"""So many different photos refused and none taken: it is not the photos."""
+_TRIES_BEFORE_PARKING = 2
+_LONGEST_PHOTO_WAIT_S = 600.0
+_TELLING_FAILURES = 3
+"""So many failures in a row are worth a word on the panel; one or two are any Wi-Fi's daily life."""
+
+_LINK_TROUBLE = {
+    Came.TLS: "tls_refused",
+    Came.TLS_DATE: "tls_refused",
+    Came.DNS: "no_network",
+    Came.CONNECT: "no_network",
+    Came.TIMEOUT: "no_network",
+    Came.RESET: "no_network",
+}
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Look whether EventPics answers."""
+
+
+@dataclass(frozen=True)
+class Send:
+    """Bring this photo."""
+
+    name: PhotoName
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing to do until then (boot-time), or until something changes."""
+
+    until_ns: int | None
+
+
+@dataclass(frozen=True)
+class End:
+    """The service is ending."""
+
+
+Step = Probe | Send | Wait | End
+
+
+@dataclass
+class _Past:
+    """What happened so far to a photo that did not get through at once."""
+
+    failures: int = 0
+    refusals: int = 0
+    url: Secret | None = None
+    asked_ns: int = 0
+
+
+@dataclass(frozen=True)
+class View:
+    """The line at one moment, for the status."""
+
+    state: UploaderState
+    problems: tuple[Problem, ...]
+    waiting: Counter[str]
+    sent: Counter[str]
+    events: tuple[Event, ...] | None
+    rate_bps: int | None
+    eta_s: int | None
+    last_success_ns: int | None
+
+
+class Line:
+    """Shared by the workers and the service's main thread."""
+
+    def __init__(self, clock: Clock, chance: Chance, *, paused: bool, refused: bool) -> None:
+        """`refused`: the config can't be used, so nothing is sent until the service is started anew."""
+        self._changed = threading.Condition()
+        self.stopping = False
+        self.key: Secret | None = None
+        """The key of the last probe."""
+        self.on_news: Callable[[], None] = lambda: None
+        """Called after every change, with the lock let go."""
+        self._clock = clock
+        self._chance = chance
+        self._paused = paused
+        self._refused_config = refused
+        self._queue = Queue()
+        self._circuit = Circuit(chance)
+        self._probing = False
+        self._look_again_ns = 0
+        self._trouble: tuple[UploaderState, Problem] | None = None
+        self._unreadable: set[PhotoName] = set()
+        self._damaged = 0
+        self._past: dict[PhotoName, _Past] = {}
+        self._refused: set[PhotoName] = set()
+        self._unmarked: list[PhotoName] = []
+        self._events: tuple[Event, ...] | None = None
+        self._sent: Counter[str] = Counter()
+        self._rate_bps: float | None = None
+        self._typical_bytes = 0.0
+        self._last_success_ns: int | None = None
+        self._list_again = True
+
+    # -- what to do next ---------------------------------------------------------------------------------------
+
+    def next_step(self) -> Step:
+        """What a worker without work does now; a Probe or Send is the caller's from here on."""
+        with self._changed:
+            now_ns = self._clock.boottime_ns()
+            if self.stopping:
+                return End()
+            if self._paused or self._refused_config:
+                return Wait(None)
+            if now_ns < self._circuit.not_before_ns:
+                return Wait(self._circuit.not_before_ns)
+            if not self._probing and (not self._circuit.closed or now_ns >= self._look_again_ns):
+                self._probing = True
+                return Probe()
+            name = self._queue.choose(now_ns) if self._circuit.closed else None
+            if name is not None:
+                return Send(name)
+            due_ns = (self._queue.next_due_ns(), self._look_again_ns)
+            return Wait(min((one for one in due_ns if one is not None and one > now_ns), default=None))
+
+    def take_step(self) -> Probe | Send | End:
+        """The next step that is not waiting; waits for it."""
+        with self._changed:
+            while isinstance(step := self.next_step(), Wait):
+                left_ns = None if step.until_ns is None else step.until_ns - self._clock.boottime_ns()
+                self._changed.wait(None if left_ns is None else max(0, left_ns) / SECOND_NS)
+            return step
+
+    # -- what is there to bring --------------------------------------------------------------------------------
+
+    def wants_listing(self) -> bool:
+        """Whether new/ must be listed again even if nothing changed in it; asking once answers it."""
+        with self._changed:
+            wanted, self._list_again = self._list_again, False
+            return wanted
+
+    def reload(self, listed: list[str]) -> None:
+        """A new listing of new/ (see `queue.arranged`)."""
+        with self._news():
+            self._queue.reload(listed)
+
+    def add(self, name: PhotoName) -> None:
+        """A photo was just saved."""
+        with self._news():
+            self._queue.add(name)
+
+    def held(self) -> dict[str, Hold]:
+        """The contexts that wait, and for what."""
+        with self._changed:
+            return dict(self._queue.held)
+
+    def release(self, context_id: str) -> None:
+        """A held context may be tried again."""
+        with self._news():
+            self._queue.release(context_id)
+            self._list_again = True
+
+    def retry(self) -> None:
+        """Somebody wants everything to be tried now: ends pause, holds and waits."""
+        with self._news():
+            self._paused = False
+            self._queue.release_all()
+            self._past.clear()
+            self._refused.clear()
+            self._circuit.look_now(self._clock.boottime_ns())
+            self._look_again_ns = 0
+            self._list_again = True
+
+    # -- what came of a probe ----------------------------------------------------------------------------------
+
+    def answered(self, events: tuple[Event, ...]) -> None:
+        """EventPics answered and takes the key."""
+        with self._news():
+            now_ns = self._clock.boottime_ns()
+            self._events = events
+            self._circuit.close(now_ns)
+            self._probing = False
+            self._look_again(now_ns)
+            if self._trouble is not None and self._trouble[1].code not in ("server_trouble", "photo_refused"):
+                self._clear_trouble()
+
+    def refuse(self, why: Problem) -> None:
+        """There is no key to ask with."""
+        with self._news():
+            self._probing = False
+            self._circuit.trip(self._clock.boottime_ns(), _REFUSED_S)
+            self._set_trouble(UploaderState.REFUSED, why)
+
+    def probe_failed(self, came: Came, retry_after_s: float | None = None) -> None:
+        """`geteventsandalbums` was not answered as it should be."""
+        with self._news():
+            self._probing = False
+            self._interrupt(judge(Call.EVENTS, came), came, retry_after_s)
+
+    # -- what came of a photo ----------------------------------------------------------------------------------
+
+    def connected_s(self) -> float:
+        """How long EventPics could be reached since the start."""
+        with self._changed:
+            return self._circuit.connected_s(self._clock.boottime_ns())
+
+    def young_url(self, name: PhotoName) -> Secret | None:
+        """The upload URL that the photo already has, while it may still be used."""
+        with self._changed:
+            past = self._past.get(name)
+            return past.url if past and past.url and is_young(past.asked_ns, self._clock.boottime_ns()) else None
+
+    def keep_url(self, name: PhotoName, url: Secret, asked_ns: int) -> None:
+        """The photo's upload URL, for a second try."""
+        with self._changed:
+            past = self._past.setdefault(name, _Past())
+            past.url, past.asked_ns = url, asked_ns
+
+    def arrived(self, name: PhotoName, size_bytes: int, took_ns: int, *, marked: bool) -> None:
+        """The album has the photo. Not `marked`: the card could not be told yet; it is not sent again."""
+        with self._news():
+            now_ns = self._clock.boottime_ns()
+            self._circuit.worked()
+            self._look_again(now_ns)
+            self._clear_trouble()
+            self._refused.clear()
+            self._forget(name)
+            self._sent[name.context] += 1
+            since_ns = now_ns - self._last_success_ns if self._last_success_ns is not None else took_ns
+            rate_bps = size_bytes * 8 * SECOND_NS / max(1, min(took_ns, since_ns))
+            self._rate_bps = rate_bps if self._rate_bps is None else 0.7 * self._rate_bps + 0.3 * rate_bps
+            self._typical_bytes = 0.7 * (self._typical_bytes or size_bytes) + 0.3 * size_bytes
+            self._last_success_ns = now_ns
+            if marked:
+                self._queue.done(name)
+            else:
+                self._unmarked.append(name)
+
+    def take_unmarked(self) -> list[PhotoName]:
+        """Photos that arrived and still lie in new/; each is to be handed back by `marked` or `still_unmarked`."""
+        with self._changed:
+            taken, self._unmarked = self._unmarked, []
+            return taken
+
+    def still_unmarked(self, name: PhotoName) -> None:
+        """The card still can't be told."""
+        with self._changed:
+            self._unmarked.append(name)
+
+    def gone(self, name: PhotoName, *, damaged: bool = False) -> None:
+        """The photo has left new/ without being sent."""
+        with self._news():
+            self._damaged += damaged
+            self._forget(name)
+            self._queue.done(name)
+
+    def give_back(self, name: PhotoName) -> None:
+        """The photo was not tried."""
+        with self._news():
+            self._queue.give_back(name)
+
+    def hold(self, name: PhotoName, context: Context | None) -> None:
+        """No event is chosen for the photo's context."""
+        with self._news():
+            self._queue.hold(name, context, None)
+
+    def postpone(self, name: PhotoName, wait_s: float) -> None:
+        """The photo is tried again after `wait_s`."""
+        with self._news():
+            self._queue.postpone(name, self._clock.boottime_ns() + int(wait_s * SECOND_NS))
+
+    def unreadable(self, name: PhotoName) -> None:
+        """The card does not give the photo's bytes."""
+        with self._news():
+            self._unreadable.add(name)
+            self._queue.postpone(name, self._clock.boottime_ns() + int(_LONGEST_PHOTO_WAIT_S * SECOND_NS))
+
+    def failed(
+        self, name: PhotoName, context: Context, call: Call, came: Came, retry_after_s: float | None = None
+    ) -> bool:
+        """A call for the photo was not answered as it should be. True: the photo is to be parked."""
+        with self._news():
+            now_ns = self._clock.boottime_ns()
+            past = self._past.setdefault(name, _Past())
+            verdict = judge(call, came)
+            if verdict is Verdict.NEW_URL:
+                past.url = None
+            if verdict in (Verdict.RETRY_URL, Verdict.NEW_URL):
+                past.failures += 1
+                wait_s = full_jitter_s(past.failures, self._chance, cap_s=_LONGEST_PHOTO_WAIT_S)
+                self._queue.postpone(name, now_ns + int(max(wait_s, retry_after_s or 0.0) * SECOND_NS))
+                self._circuit.back_off(now_ns)
+                self._tell_if_often(came)
+            elif verdict is Verdict.PARK:
+                return self._refuse_photo(name, past, now_ns)
+            elif verdict is Verdict.HOLD_CONTEXT:
+                self._queue.hold(name, context, now_ns + int(_HOLD_S * SECOND_NS))
+            else:
+                self._queue.give_back(name)
+                self._interrupt(verdict, came, retry_after_s)
+            return False
+
+    # -- how things stand --------------------------------------------------------------------------------------
+
+    def view(self) -> View:
+        """The line as it stands."""
+        with self._changed:
+            waiting = self._queue.waiting.total()
+            eta_s = None
+            if self._rate_bps and waiting and self._state() is UploaderState.UPLOADING:
+                eta_s = round(waiting * self._typical_bytes * 8 / self._rate_bps)
+            return View(
+                self._state(),
+                tuple(self._problems()),
+                Counter(self._queue.waiting),
+                Counter(self._sent),
+                self._events,
+                None if self._rate_bps is None else round(self._rate_bps),
+                eta_s,
+                self._last_success_ns,
+            )
+
+    def stir(self) -> None:
+        """Lets every worker look again."""
+        with self._changed:
+            self._changed.notify_all()
+
+    # -- inside; the lock is held ------------------------------------------------------------------------------
+
+    @contextmanager
+    def _news(self) -> Iterator[None]:
+        with self._changed:
+            yield
+            self._changed.notify_all()
+        self.on_news()
+
+    def _forget(self, name: PhotoName) -> None:
+        self._past.pop(name, None)
+        self._unreadable.discard(name)
+
+    def _interrupt(self, verdict: Verdict, came: Came, retry_after_s: float | None) -> None:
+        now_ns = self._clock.boottime_ns()
+        if came is Came.STOPPED:
+            self._circuit.trip(now_ns)
+        elif verdict is Verdict.PAUSE_ALL:
+            self._circuit.trip(now_ns, _REFUSED_S)
+            self._set_trouble(UploaderState.REFUSED, problem("key_refused"))
+        elif verdict is Verdict.PORTAL:
+            self._circuit.trip(now_ns)
+            self._set_trouble(UploaderState.PORTAL, problem("portal"))
+        elif verdict is Verdict.OFFLINE:
+            self._circuit.trip(now_ns)
+            self._set_trouble(UploaderState.OFFLINE, problem(_LINK_TROUBLE[came]))
+        else:
+            self._circuit.back_off(now_ns, retry_after_s)
+            self._set_trouble(UploaderState.OFFLINE, problem("server_trouble", came.value.replace("_", " ")))
+
+    def _refuse_photo(self, name: PhotoName, past: _Past, now_ns: int) -> bool:
+        past.refusals += 1
+        self._refused.add(name)
+        if len(self._refused) >= _ALL_REFUSED:
+            self._queue.give_back(name)
+            self._circuit.trip(now_ns, _ALL_REFUSED_S)
+            self._set_trouble(UploaderState.REFUSED, problem("server_trouble", "it refuses every photo"))
+            return False
+        if past.refusals >= _TRIES_BEFORE_PARKING:
+            return True
+        self._queue.postpone(name, now_ns + int(full_jitter_s(3, self._chance) * SECOND_NS))
+        return False
+
+    def _tell_if_often(self, came: Came) -> None:
+        if self._circuit.failures >= _TELLING_FAILURES:
+            code = _LINK_TROUBLE.get(came, "server_trouble")
+            self._set_trouble(UploaderState.OFFLINE, problem(code))
+
+    def _set_trouble(self, state: UploaderState, told: Problem) -> None:
+        if self._trouble != (state, told):
+            log.warning("link state=%s reason=%s", state, told.code)
+        self._trouble = (state, told)
+
+    def _clear_trouble(self) -> None:
+        if self._trouble is not None:
+            log.info("link state=ok before=%s", self._trouble[0])
+        self._trouble = None
+
+    def _look_again(self, now_ns: int) -> None:
+        self._look_again_ns = now_ns + int(_LOOK_AGAIN_S * (0.75 + 0.5 * self._chance()) * SECOND_NS)
+
+    def _state(self) -> UploaderState:
+        if self._refused_config:
+            return UploaderState.REFUSED
+        if self._paused:
+            return UploaderState.PAUSED
+        if self._trouble is not None:
+            return self._trouble[0]
+        return UploaderState.UPLOADING if self._queue.busy else UploaderState.IDLE
+
+    def _problems(self) -> Iterator[Problem]:
+        if self._refused_config:
+            yield problem("bad_config")
+        if self._paused:
+            yield problem("paused")
+        if self._trouble is not None:
+            yield self._trouble[1]
+        held = list(self._queue.held.values())
+        if any(one.context is None or not one.context.link_id for one in held):
+            yield problem("no_event")
+        if any(one.context is not None and one.context.link_id for one in held):
+            yield problem("event_gone")
+        if self._damaged:
+            yield problem("photo_damaged")
+        if self._unreadable:
+            yield problem("photo_unreadable")

@@ -1,0 +1,106 @@
+"""When to try again: pure rules, with time and chance given from outside.
+
+Full jitter (a random part of a doubling limit) keeps twenty booths that got their power back together from asking
+together. Every time is on the boot-time clock: no step of the wall clock makes a URL old or a wait endless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+SECOND_NS = 1_000_000_000
+LONGEST_BACK_OFF_S = 30.0
+LONGEST_RETRY_AFTER_S = 3600.0
+URL_YOUNG_S = 240.0
+"""The vendor says about 300 s; a PUT that starts within this has a minute to begin."""
+
+Chance = Callable[[], float]
+"""A number from 0 up to 1, as random.random gives it."""
+
+
+def full_jitter_s(failures: int, chance: Chance, base_s: float = 1.0, cap_s: float = LONGEST_BACK_OFF_S) -> float:
+    """Seconds to wait after that many failures in a row: 0 to base, 0 to 2 base, … 0 to `cap_s`."""
+    doublings = min(max(failures - 1, 0), 32)
+    return float(min(cap_s, base_s * 2**doublings)) * chance()
+
+
+def retry_after_s(text: str, date: str) -> float | None:
+    """Seconds that a Retry-After header asks for, at most an hour; None when it asks for nothing that makes sense.
+
+    A date counts from the server's own Date header, so that a wrong clock on either side does not matter
+    (RFC 9110, 10.2.3).
+    """
+    text = text.strip()
+    if text.isascii() and text.isdecimal():
+        return min(float(text[:9]), LONGEST_RETRY_AFTER_S)
+    until, now = server_ms(text), server_ms(date)
+    if until is None or now is None:
+        return None
+    return min(max(0.0, (until - now) / 1000), LONGEST_RETRY_AFTER_S)
+
+
+def server_ms(date: str) -> int | None:
+    """Unix milliseconds of an HTTP date (RFC 9110, 5.6.7); None when it is none."""
+    try:
+        found = parsedate_to_datetime(date)
+        return int(found.timestamp() * 1000) if found.tzinfo is not None else None
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def is_young(asked_ns: int, now_ns: int) -> bool:
+    """Whether an upload URL that was asked for at `asked_ns` may still be used."""
+    return now_ns - asked_ns < URL_YOUNG_S * SECOND_NS
+
+
+@dataclass
+class Circuit:
+    """The link to EventPics as one fuse for all workers.
+
+    Closed: photos flow. Broken: only `geteventsandalbums` is tried, until it closes the circuit again. Either way
+    nothing is tried before `not_before_ns`.
+    """
+
+    chance: Chance
+    closed: bool = False
+    failures: int = 0
+    not_before_ns: int = 0
+    _closed_ns: int = 0
+    _connected_ns: int = 0
+
+    def close(self, now_ns: int) -> None:
+        """EventPics answered: photos may flow."""
+        if not self.closed:
+            self.closed, self._closed_ns = True, now_ns
+        self.not_before_ns = now_ns
+
+    def worked(self) -> None:
+        """A photo arrived: whatever failed before is over."""
+        self.failures = 0
+
+    def back_off(self, now_ns: int, at_least_s: float | None = None) -> None:
+        """Something failed, but the link is there: everything waits a little, or as long as the server asks."""
+        self.failures += 1
+        wait_s = full_jitter_s(self.failures, self.chance)
+        self.not_before_ns = now_ns + int(max(wait_s, at_least_s or 0.0) * SECOND_NS)
+
+    def trip(self, now_ns: int, wait_s: float | None = None) -> None:
+        """The link is gone or refused: nothing but a new look after `wait_s`, or after a jittered while."""
+        if self.closed:
+            self._connected_ns += now_ns - self._closed_ns
+        self.closed = False
+        self.failures += 1
+        wait_s = full_jitter_s(self.failures, self.chance) if wait_s is None else wait_s
+        self.not_before_ns = now_ns + int(wait_s * SECOND_NS)
+
+    def look_now(self, now_ns: int) -> None:
+        """Somebody asked: no waiting."""
+        self.failures = 0
+        self.not_before_ns = now_ns
+
+    def connected_s(self, now_ns: int) -> float:
+        """How long the circuit has been closed since the start, all spells together."""
+        spell_ns = now_ns - self._closed_ns if self.closed else 0
+        return (self._connected_ns + spell_ns) / SECOND_NS

@@ -1,0 +1,154 @@
+"""Which photo is next: the waiting photos in memory, in the order in which they were taken.
+
+One line with two ends. The newest is taken for the live slideshow, the oldest so that no backlog starves, in turn;
+either costs the same with a hundred photos and with a hundred thousand. Only names are kept, as text (a hundred
+thousand are 12 MB); a photo whose event is unknown is not even kept, only counted, and comes back with the next
+listing. Not safe for threads by itself: its owner holds a lock.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from piboothup.spool.contexts import Context
+from piboothup.spool.names import PhotoName
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Why the photos of a context wait: for an event to be chosen, or for EventPics to know it."""
+
+    context: Context | None
+    """The context as it stood when it was held; once it reads differently the hold is over."""
+    until_ns: int | None
+    """Boot-time of the next try; None = only when the context changes."""
+
+
+def arranged(names: Iterable[PhotoName]) -> list[str]:
+    """The names as text, oldest first: what `Queue.reload` wants."""
+    return sorted(map(str, names), key=_position)
+
+
+def stamp(new: Path) -> frozenset[tuple[str, int]]:
+    """What changes whenever a photo comes to or leaves `new` (the spool's new/). Raises OSError."""
+    folders = [new, *(one for one in new.iterdir() if one.name.isdecimal() and one.is_dir())]
+    return frozenset((one.name, one.stat().st_mtime_ns) for one in folders)
+
+
+class Queue:
+    """The photos in new/, as far as they are known, and what each of them waits for."""
+
+    def __init__(self) -> None:
+        self.waiting: Counter[str] = Counter()
+        """How many photos of each context wait, held and postponed ones too."""
+        self.held: dict[str, Hold] = {}
+        self._line: deque[str] = deque()
+        self._later: list[tuple[int, int, str]] = []
+        self._postponed: set[str] = set()
+        self._busy: set[str] = set()
+        self._uncounted: set[str] = set()
+        self._newest = -1
+        self._turn = 0
+        self._tie = count()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a photo is on its way."""
+        return bool(self._busy)
+
+    def reload(self, listed: list[str]) -> None:
+        """Takes over a new listing of new/, `arranged`. Photos on their way and postponed ones stay what they are."""
+        self.waiting = Counter(map(_context, listed))
+        self._uncounted = {one for one in self._busy if one not in listed}
+        set_aside = self._busy | self._postponed
+        self._line = deque(one for one in listed if one not in set_aside and _context(one) not in self.held)
+        if listed:
+            self._newest = max(self._newest, _position(listed[-1]))
+
+    def add(self, name: PhotoName) -> None:
+        """Adds a photo that was just taken. An older one is left to the next listing: it may be in the line."""
+        text = str(name)
+        if _position(text) <= self._newest:
+            return
+        self._newest = _position(text)
+        self.waiting[name.context] += 1
+        if name.context not in self.held:
+            self._line.append(text)
+
+    def choose(self, now_ns: int) -> PhotoName | None:
+        """The photo to bring next, from now on on its way; None when there is none for the moment."""
+        while self._later and self._later[0][0] <= now_ns:
+            text = heapq.heappop(self._later)[2]
+            self._postponed.discard(text)
+            self._line.appendleft(text)
+        while self._line:
+            text = self._line.pop() if self._turn == 0 else self._line.popleft()
+            if text in self._busy or text in self._postponed or _context(text) in self.held:
+                continue
+            name = PhotoName.parse(text)
+            if name is not None:
+                self._turn = 1 - self._turn
+                self._busy.add(text)
+                return name
+        return None
+
+    def next_due_ns(self) -> int | None:
+        """When the next postponed photo is to be tried again."""
+        return self._later[0][0] if self._later else None
+
+    def done(self, name: PhotoName) -> None:
+        """The photo has left new/."""
+        text = str(name)
+        self._busy.discard(text)
+        if text in self._uncounted:
+            self._uncounted.discard(text)
+        elif self.waiting[name.context] > 1:
+            self.waiting[name.context] -= 1
+        else:
+            del self.waiting[name.context]
+
+    def give_back(self, name: PhotoName) -> None:
+        """The photo was not brought, through no fault of its own: back to its end of the line."""
+        text = str(name)
+        self._busy.discard(text)
+        if self._line and _position(text) < _position(self._line[0]):
+            self._line.appendleft(text)
+        else:
+            self._line.append(text)
+
+    def postpone(self, name: PhotoName, until_ns: int) -> None:
+        """The photo is not tried before `until_ns`; then it is the oldest lane's next."""
+        text = str(name)
+        self._busy.discard(text)
+        self._postponed.add(text)
+        heapq.heappush(self._later, (until_ns, next(self._tie), text))
+
+    def hold(self, name: PhotoName, context: Context | None, until_ns: int | None) -> None:
+        """The photo's whole context waits; the others flow."""
+        self._busy.discard(str(name))
+        self.held[name.context] = Hold(context, until_ns)
+
+    def release(self, context_id: str) -> None:
+        """The context may be tried again; its photos come with the next listing, which the caller sees to."""
+        self.held.pop(context_id, None)
+
+    def release_all(self) -> None:
+        """Nothing is held or postponed any more; the photos come with the next listing."""
+        self.held.clear()
+        self._later.clear()
+        self._postponed.clear()
+
+
+def _position(text: str) -> int:
+    """Boot and seq of a name as one number: the order in which photos were taken."""
+    _, boot, seq = text.partition("_")[0].split("-")
+    return int(boot) * 10_000_000 + int(seq)
+
+
+def _context(text: str) -> str:
+    return text.split("_", 3)[2]

@@ -1,0 +1,228 @@
+"""The uploader: the main thread around the line and its workers.
+
+It takes hints, lists new/ when something changed in it, cuts what is overdue on the network, says how things stand
+and feeds the watchdog. It makes no call to the network itself, so that none can keep it from any of that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import selectors
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from piboothup import __version__, status
+from piboothup.config import Config
+from piboothup.runtime import HintSocket, notify_systemd
+from piboothup.spool.clock import Clock
+from piboothup.spool.names import PhotoName
+from piboothup.spool.store import NEW, Spool
+from piboothup.uploader.api import EventPicsApi
+from piboothup.uploader.line import Line, View
+from piboothup.uploader.pace import SECOND_NS, Chance
+from piboothup.uploader.queue import arranged, stamp
+from piboothup.uploader.worker import Connect, Worker
+
+log = logging.getLogger(__name__)
+
+_LIST_EVERY_NS = 30 * SECOND_NS
+_LIST_ANYWAY_NS = 600 * SECOND_NS
+"""Folder times have the kernel's tick as their grain: a change may hide behind another."""
+_STOP_S = 3.0
+_STUCK_S = 120.0
+
+
+class Uploader:
+    """The service `piboothup uploader`."""
+
+    def __init__(
+        self,
+        config: Config,
+        spool: Spool,
+        clock: Clock,
+        runtime: Path,
+        refused: str = "",
+        *,
+        chance: Chance = random.random,
+        connect: Connect = EventPicsApi,
+    ) -> None:
+        """`refused` says why nothing may be sent until the next start: a config that can't be used."""
+        self._config = config
+        self._spool = spool
+        self._clock = clock
+        self._runtime = runtime
+        self._line = Line(clock, chance, paused=config.upload.paused, refused=bool(refused))
+        self._refused = refused
+        self._workers = [
+            Worker(config, spool, clock, self._line, connect, number + 1) for number in range(config.upload.workers)
+        ]
+        self._woken, self._wake = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        for end in (self._woken, self._wake):
+            end.setblocking(False)
+        self._stamp: frozenset[tuple[str, int]] = frozenset()
+        self._list_ns = self._list_anyway_ns = self._tell_ns = 0
+        self._told: View | None = None
+
+    def stop(self) -> None:
+        """Asks the service to end; may be called from a signal handler. It ends within 5 s, in mid-PUT too."""
+        self._line.stopping = True
+        self.stir()
+
+    def stir(self) -> None:
+        """Lets every wait look at clock and world again; may be called from anywhere."""
+        with contextlib.suppress(OSError):  # full: it is awake already; closed: it has ended
+            self._wake.send(b"!")
+
+    def run(self) -> None:
+        """Runs until stopped. Raises AlreadyRunning, RuntimeUnusable, OSError when it can't start."""
+        with (
+            contextlib.closing(self._woken),
+            contextlib.closing(self._wake),
+            self._spool.lock("uploader"),
+            contextlib.closing(HintSocket(self._runtime, "uploader")) as hints,
+            selectors.DefaultSelector() as selector,
+        ):
+            selector.register(hints, selectors.EVENT_READ)
+            selector.register(self._woken, selectors.EVENT_READ)
+            self._line.on_news = self.stir
+            notify_systemd("READY=1")
+            for worker in self._workers:
+                worker.start()
+            try:
+                while not self._line.stopping:
+                    self._keep_up()
+                    ready = selector.select(self._seconds_to_duty())
+                    if any(key.fileobj is self._woken for key, _ in ready):
+                        self._drain()
+                    if any(key.fileobj is hints for key, _ in ready):
+                        self._take_hints(hints)
+            finally:
+                self._end()
+
+    # -- hints -------------------------------------------------------------------------------------------------
+
+    def _take_hints(self, hints: HintSocket) -> None:
+        while words := hints.receive(0.0):
+            match words:
+                case ["new", text] if (name := PhotoName.parse(text)) is not None:
+                    self._line.add(name)
+                case ["retry"]:
+                    self._line.retry()
+                case ["stop"]:
+                    self._line.stopping = True
+                case _:
+                    log.debug("hint ignored")
+
+    def _drain(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._woken.recv(16):
+                pass
+        self._line.stir()
+
+    # -- duties ------------------------------------------------------------------------------------------------
+
+    def _keep_up(self) -> None:
+        now_ns = self._clock.boottime_ns()
+        if self._line.wants_listing():
+            self._list_ns = self._list_anyway_ns = now_ns
+        if now_ns >= self._list_ns:
+            self._list_ns = now_ns + _LIST_EVERY_NS
+            self._review_holds(now_ns)
+            self._mark_the_unmarked()
+            self._list(now_ns)
+        view = self._line.view()
+        if view != self._told or now_ns >= self._tell_ns:
+            self._told, self._tell_ns = view, now_ns + int(status.REFRESH_S * SECOND_NS)
+            self._tell(view)
+        stuck_s = max((worker.look_after() for worker in self._workers), default=0.0)
+        if stuck_s < _STUCK_S:
+            notify_systemd("WATCHDOG=1")
+        else:
+            log.error("worker stuck seconds=%.0f", stuck_s)
+
+    def _seconds_to_duty(self) -> float:
+        return max(0.0, (min(self._list_ns, self._tell_ns) - self._clock.boottime_ns()) / SECOND_NS)
+
+    def _list(self, now_ns: int) -> None:
+        try:
+            found = stamp(self._spool.directory / NEW)
+            if found == self._stamp and now_ns < self._list_anyway_ns:
+                return
+            self._line.reload(arranged(self._spool.names(NEW)))
+        except OSError as error:
+            log.error("not listed reason=%s", error.strerror)
+            return
+        self._stamp, self._list_anyway_ns = found, now_ns + _LIST_ANYWAY_NS
+
+    def _review_holds(self, now_ns: int) -> None:
+        """Lets go of contexts that an operator assigned meanwhile, and of those whose hour is over."""
+        for context_id, hold in self._line.held().items():
+            over = hold.until_ns is not None and now_ns >= hold.until_ns
+            if over or self._spool.context(context_id) != hold.context:
+                self._line.release(context_id)
+        if self._line.wants_listing():
+            self._list_anyway_ns = now_ns
+
+    def _mark_the_unmarked(self) -> None:
+        for name in self._line.take_unmarked():
+            if self._workers[0].mark_sent(name):
+                self._line.gone(name)
+            else:
+                self._line.still_unmarked(name)
+
+    def _end(self) -> None:
+        self._line.stopping = True
+        self._line.stir()
+        for worker in self._workers:
+            worker.stop()
+        deadline_ns = self._clock.boottime_ns() + int(_STOP_S * SECOND_NS)
+        for worker in self._workers:
+            if not worker.join(max(0.0, (deadline_ns - self._clock.boottime_ns()) / SECOND_NS)):
+                log.warning("worker left behind")  # in a name look-up or a connect; what it has is in new/
+        with contextlib.suppress(OSError):
+            (self._runtime / "uploader.json").unlink()
+
+    # -- status ------------------------------------------------------------------------------------------------
+
+    def _tell(self, view: View) -> None:
+        report: dict[str, Any] = {
+            "version": __version__,
+            "state": view.state,
+            "reason": self._refused or (str(view.problems[0]) if view.problems else ""),
+            "problems": [one.code for one in view.problems],
+            "waiting": view.waiting.total(),
+            "sent": view.sent.total(),
+            "rate_bps": view.rate_bps,
+            "eta_s": view.eta_s,
+            "last_success_s": None if view.last_success_ns is None else round(view.last_success_ns / SECOND_NS, 3),
+            "events_seen": None if view.events is None else len(view.events),
+            "events": list(self._events(view)),
+            "wifi": {"ssid": None, "signal": None, "reason": None},
+        }
+        try:
+            status.write(self._runtime, "uploader", report)
+        except OSError as error:
+            log.error("status not written reason=%s", error.strerror)
+
+    def _events(self, view: View) -> Iterator[dict[str, Any]]:
+        """Per event and album: how many wait, how many were sent since the start."""
+        titles = {one.link_id: one.title for one in view.events or ()}
+        waiting: Counter[tuple[str, str]] = Counter()
+        sent: Counter[tuple[str, str]] = Counter()
+        for counted, into in ((view.waiting, waiting), (view.sent, sent)):
+            for context_id, number in counted.items():
+                context = self._spool.context(context_id)
+                into[(context.link_id, context.album_id) if context is not None else ("", "")] += number
+        for link_id, album_id in sorted(waiting.keys() | sent.keys()):
+            yield {
+                "link_id": link_id,
+                "album_id": album_id,
+                "title": titles.get(link_id, ""),
+                "waiting": waiting[(link_id, album_id)],
+                "sent": sent[(link_id, album_id)],
+            }

@@ -1,0 +1,152 @@
+"""What an answer means, or its absence: one table, and nothing that acts.
+
+No verdict can delete a photo. The strictest one parks it, with a sentence, where an operator can bring it back.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from piboothup.uploader.transport import Answer
+
+
+class Call(StrEnum):
+    """The three calls of EventPics."""
+
+    EVENTS = "geteventsandalbums"
+    UPLOAD_URL = "getuploadurl"
+    PUT = "put"
+
+
+class Came(StrEnum):
+    """What came back from a call, or why nothing did (the same words as LinkErrorKind)."""
+
+    ACCEPTED = "accepted"
+    HTML = "html"
+    REDIRECT = "redirect"
+    SIGN_IN = "sign_in"
+    PARTIAL = "partial"
+    WRONG_JSON = "wrong_json"
+    UNSAFE_URL = "unsafe_url"
+    BAD_REQUEST = "bad_request"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    TOO_SLOW = "too_slow"
+    TOO_LARGE = "too_large"
+    TOO_MANY = "too_many"
+    REFUSED = "refused"
+    SERVER_ERROR = "server_error"
+    ODD = "odd"
+    DNS = "dns"
+    CONNECT = "connect"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    TLS = "tls"
+    TLS_DATE = "tls_date"
+    UNUSABLE = "unusable"
+    STOPPED = "stopped"
+
+
+class Verdict(StrEnum):
+    """What to do about it."""
+
+    GO_ON = "go_on"
+    """The call answered as documented: make the next one."""
+    SENT = "sent"
+    """The album has the photo: the only way into sent/."""
+    RETRY_URL = "retry_url"
+    """PUT again on the same URL while it is young (an object PUT twice is one object), else on a new one."""
+    NEW_URL = "new_url"
+    """The URL is of no use: ask for another."""
+    WAIT = "wait"
+    """The server asks for patience: everything waits."""
+    PARK = "park"
+    """The server refuses this photo; parked when it says so twice and takes others."""
+    HOLD_CONTEXT = "hold_context"
+    """The server does not know the event: its photos wait in new/, others flow."""
+    PAUSE_ALL = "pause_all"
+    """The server refuses the key."""
+    PORTAL = "portal"
+    """This is not EventPics: the network wants a sign-in page."""
+    OFFLINE = "offline"
+    """There is no way to the server."""
+
+
+V: Final = Verdict
+TABLE: Final[dict[Came, tuple[Verdict, Verdict, Verdict]]] = {
+    # what came           geteventsandalbums  getuploadurl    PUT
+    Came.ACCEPTED:       (V.GO_ON,       V.GO_ON,        V.SENT),
+    # not EventPics
+    Came.HTML:           (V.PORTAL,      V.PORTAL,       V.PORTAL),
+    Came.REDIRECT:       (V.PORTAL,      V.PORTAL,       V.PORTAL),
+    Came.SIGN_IN:        (V.PORTAL,      V.PORTAL,       V.PORTAL),
+    # EventPics, in doubt
+    Came.PARTIAL:        (V.WAIT,        V.WAIT,         V.RETRY_URL),
+    Came.WRONG_JSON:     (V.WAIT,        V.WAIT,         V.RETRY_URL),
+    Came.UNSAFE_URL:     (V.WAIT,        V.WAIT,         V.NEW_URL),
+    Came.ODD:            (V.WAIT,        V.WAIT,         V.RETRY_URL),
+    # EventPics says no
+    Came.BAD_REQUEST:    (V.WAIT,        V.PARK,         V.NEW_URL),
+    Came.FORBIDDEN:      (V.PAUSE_ALL,   V.PAUSE_ALL,    V.NEW_URL),
+    Came.NOT_FOUND:      (V.WAIT,        V.HOLD_CONTEXT, V.NEW_URL),
+    Came.TOO_LARGE:      (V.WAIT,        V.PARK,         V.PARK),
+    Came.REFUSED:        (V.WAIT,        V.PARK,         V.NEW_URL),
+    # EventPics says later
+    Came.TOO_SLOW:       (V.WAIT,        V.WAIT,         V.RETRY_URL),
+    Came.TOO_MANY:       (V.WAIT,        V.WAIT,         V.RETRY_URL),
+    Came.SERVER_ERROR:   (V.WAIT,        V.WAIT,         V.RETRY_URL),
+    # nothing came
+    Came.DNS:            (V.OFFLINE,     V.OFFLINE,      V.OFFLINE),
+    Came.CONNECT:        (V.OFFLINE,     V.OFFLINE,      V.OFFLINE),
+    Came.TIMEOUT:        (V.OFFLINE,     V.OFFLINE,      V.RETRY_URL),
+    Came.RESET:          (V.OFFLINE,     V.OFFLINE,      V.RETRY_URL),
+    Came.TLS:            (V.OFFLINE,     V.OFFLINE,      V.OFFLINE),
+    Came.TLS_DATE:       (V.OFFLINE,     V.OFFLINE,      V.OFFLINE),
+    Came.UNUSABLE:       (V.PAUSE_ALL,   V.WAIT,         V.NEW_URL),
+    Came.STOPPED:        (V.OFFLINE,     V.OFFLINE,      V.OFFLINE),
+}  # fmt: skip
+
+_COLUMNS: Final = {Call.EVENTS: 0, Call.UPLOAD_URL: 1, Call.PUT: 2}
+
+_STATUSES: Final = {
+    400: Came.BAD_REQUEST,
+    401: Came.FORBIDDEN,
+    403: Came.FORBIDDEN,
+    404: Came.NOT_FOUND,
+    408: Came.TOO_SLOW,
+    410: Came.NOT_FOUND,
+    413: Came.TOO_LARGE,
+    429: Came.TOO_MANY,
+    511: Came.SIGN_IN,
+}
+_SUCCESS: Final = (200, 201, 204)
+
+
+def judge(call: Call, came: Came) -> Verdict:
+    """What `came` back from `call` means."""
+    return TABLE[came][_COLUMNS[call]]
+
+
+def what_came(answer: Answer) -> Came:
+    """Which row of the table an answer is. ACCEPTED: 200, 201 or 204, not HTML, whole itself, after the whole
+    body was sent.
+    """
+    if answer.status in _STATUSES:
+        return _STATUSES[answer.status]
+    if 300 <= answer.status < 400:
+        return Came.REDIRECT
+    if 400 <= answer.status < 500:
+        return Came.REFUSED
+    if 500 <= answer.status < 600:
+        return Came.SERVER_ERROR
+    if answer.status not in _SUCCESS:
+        return Came.ODD
+    if _is_html(answer):
+        return Came.HTML
+    return Came.ACCEPTED if answer.whole and answer.complete else Came.PARTIAL
+
+
+def _is_html(answer: Answer) -> bool:
+    start = answer.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return "html" in answer.content_type.lower() or start.startswith((b"<!doctype html", b"<html"))

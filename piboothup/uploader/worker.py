@@ -1,0 +1,250 @@
+"""One of the uploader's threads: takes the next step from the line, does it, tells the line what came of it.
+
+A photo leaves new/ here, and only with proof (sent), with the server's word (parked) or because its bytes no longer
+match its name (quarantined). Whatever else happens, it stays where it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from piboothup.config import Config, ConfigError, Secret
+from piboothup.problems import problem
+from piboothup.spool.anchors import Anchor
+from piboothup.spool.clock import Clock
+from piboothup.spool.contexts import Context
+from piboothup.spool.names import PhotoName
+from piboothup.spool.store import Spool
+from piboothup.uploader.api import Account, ApiError, EventPicsApi, came_of
+from piboothup.uploader.line import End, Line, Probe
+from piboothup.uploader.transport import LinkError, LinkErrorKind
+from piboothup.uploader.verdict import Call, Came
+
+log = logging.getLogger(__name__)
+
+Connect = Callable[[str, Secret, Clock], EventPicsApi]
+
+_TIME_IS_WAITED_FOR_S = 60.0
+_TIME_IS_ASKED_EVERY_S = 5.0
+_AFTER_A_DEFECT_S = 60.0
+_ANCHOR_EVERY_MS = 900_000
+
+
+class Worker:
+    """Brings photos, one after the other."""
+
+    def __init__(self, config: Config, spool: Spool, clock: Clock, line: Line, connect: Connect, number: int) -> None:
+        self._config = config
+        self._spool = spool
+        self._clock = clock
+        self._line = line
+        self._connect = connect
+        self._api: EventPicsApi | None = None
+        self._key: Secret | None = None
+        self._thread = threading.Thread(target=self._run, name=f"worker-{number}", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Cuts what is on the network; the thread ends by itself. The line must be stopping."""
+        if (api := self._api) is not None:
+            api.transport.stop()
+
+    def join(self, timeout_s: float) -> bool:
+        """Waits for the thread's end; False when it does not come in time."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def look_after(self) -> float:
+        """Cuts what is overdue on the network; for how many seconds it has been so, infinity for a dead thread."""
+        if not self._thread.is_alive():
+            return float("inf")
+        if (api := self._api) is None:
+            return 0.0
+        api.transport.enforce()
+        return api.transport.overdue_s()
+
+    def _run(self) -> None:
+        while True:
+            step = self._line.take_step()
+            if isinstance(step, End):
+                break
+            try:
+                if isinstance(step, Probe):
+                    self._probe()
+                else:
+                    self._bring(step.name)
+            except Exception as error:  # noqa: BLE001  (a defect in one step must not end the uploading)
+                # Only its type and place: what it says might hold a key.
+                log.error("step failed error=%s at=%s", type(error).__name__, _place(error))
+                if isinstance(step, Probe):
+                    self._line.probe_failed(Came.ODD)
+                else:
+                    self._line.postpone(step.name, _AFTER_A_DEFECT_S)
+        if self._api is not None:
+            self._api.transport.close()
+
+    # -- looking whether EventPics answers ---------------------------------------------------------------------
+
+    def _probe(self) -> None:
+        try:
+            key = self._config.read_key()
+        except ConfigError as error:
+            self._line.refuse(problem("bad_config", str(error)))
+            return
+        if key is None:
+            self._line.refuse(problem("no_key"))
+            return
+        self._line.key = key
+        try:
+            account = self._eventpics().events()
+        except (ApiError, LinkError) as error:
+            retry_after_s = error.retry_after_s if isinstance(error, ApiError) else None
+            log.debug("probe came=%s", came_of(error))
+            self._line.probe_failed(came_of(error), retry_after_s)
+        else:
+            self._note(account)
+            self._line.answered(account.events)
+
+    def _note(self, account: Account) -> None:
+        """Remembers titles and time; a card that can't be written keeps no photo from being sent."""
+        try:
+            if self._line.view().events != account.events:
+                self._spool.write_events(list(account.events))
+            if account.anchor is not None and self._is_news(account.anchor):
+                self._spool.add_anchor(account.anchor)
+        except OSError as error:
+            log.warning("not noted reason=%s", error.strerror)
+
+    def _is_news(self, fresh: Anchor) -> bool:
+        known = [one for one in self._spool.read_boot(self._spool.boot).anchors if one.source is fresh.source]
+        return not any(
+            fresh.boottime_ms - one.boottime_ms < _ANCHOR_EVERY_MS
+            and one.uncertainty_ms <= 2 * fresh.uncertainty_ms
+            and abs(one.offset_ms - fresh.offset_ms) <= one.uncertainty_ms + fresh.uncertainty_ms
+            for one in known
+        )
+
+    def _eventpics(self) -> EventPicsApi:
+        """EventPics with the key that the last probe used."""
+        key = self._line.key
+        if self._api is None or self._key != key:
+            if key is None:
+                raise LinkError(LinkErrorKind.UNUSABLE)
+            if self._api is not None:
+                self._api.transport.close()
+            self._api, self._key = self._connect(self._config.eventpics.api_url, key, self._clock), key
+            if self._line.stopping:
+                self._api.transport.stop()
+        return self._api
+
+    # -- bringing a photo --------------------------------------------------------------------------------------
+
+    def _bring(self, name: PhotoName) -> None:
+        context = self._spool.context_of(name)
+        if context is None or not context.link_id:
+            self._line.hold(name, context)
+            return
+        if not self._is_fit(name):
+            return
+        taken_at_ms = self._taken_at_ms(name)
+        if taken_at_ms is None and self._may_learn_time(name):
+            self._line.postpone(name, _TIME_IS_ASKED_EVERY_S)
+            return
+        call = Call.UPLOAD_URL
+        started_ns = self._clock.boottime_ns()
+        try:
+            url = self._line.young_url(name)
+            if url is None:
+                asked_ns = self._clock.boottime_ns()
+                url = self._eventpics().upload_url(name, context, taken_at_ms)
+                self._line.keep_url(name, url, asked_ns)
+            call = Call.PUT
+            size_bytes = self._put(name, url)
+        except (ApiError, LinkError) as error:
+            self._failed(name, context, call, error)
+        except OSError as error:
+            log.warning("unreadable photo=%s reason=%s", name, error.strerror)
+            self._line.unreadable(name)
+        else:
+            took_ns = self._clock.boottime_ns() - started_ns
+            log.info("sent photo=%s bytes=%d ms=%d", name, size_bytes, took_ns // 1_000_000)
+            self._line.arrived(name, size_bytes, took_ns, marked=self.mark_sent(name))
+
+    def mark_sent(self, name: PhotoName) -> bool:
+        """The album has it: into sent/. False when the card can't be told for now."""
+        try:
+            self._spool.mark_sent(name)
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            log.warning("sent but not moved photo=%s reason=%s", name, error.strerror)
+            return False
+        return True
+
+    def _put(self, name: PhotoName, url: Secret) -> int:
+        with self._spool.path(name).open("rb") as file:
+            size_bytes = file.seek(0, 2)
+            file.seek(0)
+            self._eventpics().put(url, file, size_bytes)
+        return size_bytes
+
+    def _is_fit(self, name: PhotoName) -> bool:
+        """Whether the photo's bytes are there and are those that were committed; if not, it is dealt with."""
+        try:
+            intact = self._spool.is_intact(name, lambda: self._line.stopping)
+            if not intact:
+                log.error("damaged photo=%s", name)
+                self._spool.quarantine(name)
+        except FileNotFoundError:
+            self._line.gone(name)
+            return False
+        except InterruptedError:
+            self._line.give_back(name)
+            return False
+        except OSError as error:
+            log.warning("unreadable photo=%s reason=%s", name, error.strerror)
+            self._line.unreadable(name)
+            return False
+        if not intact:
+            self._line.gone(name, damaged=True)
+        return intact
+
+    def _taken_at_ms(self, name: PhotoName) -> int | None:
+        try:
+            return self._spool.taken_at_ms(name, record=True)
+        except OSError as error:
+            log.warning("offset not noted reason=%s", error.strerror)
+            return self._spool.taken_at_ms(name)
+
+    def _may_learn_time(self, name: PhotoName) -> bool:
+        """Whether a photo of this boot may still wait for a clock anchor: for a minute of connectivity at most."""
+        return name.boot == self._spool.boot and self._line.connected_s() < _TIME_IS_WAITED_FOR_S
+
+    def _failed(self, name: PhotoName, context: Context, call: Call, error: ApiError | LinkError) -> None:
+        came = came_of(error)
+        retry_after_s = error.retry_after_s if isinstance(error, ApiError) else None
+        log.info("not sent photo=%s call=%s came=%s", name, call, came)
+        if not self._line.failed(name, context, call, came, retry_after_s):
+            return
+        status = error.status if isinstance(error, ApiError) else 0
+        try:
+            self._spool.park(name, f"EventPics refused this photo twice: it answered {status} to {call}.")
+        except OSError as trouble:
+            log.warning("not parked photo=%s reason=%s", name, trouble.strerror)
+            self._line.postpone(name, _AFTER_A_DEFECT_S)
+        else:
+            log.warning("parked photo=%s call=%s status=%d", name, call, status)
+            self._line.gone(name)
+
+
+def _place(error: BaseException) -> str:
+    """File and line where the error was raised."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return "unknown" if last is None else f"{last.tb_frame.f_code.co_filename}:{last.tb_lineno}"

@@ -1,0 +1,184 @@
+"""The button: recorded bounce and spikes through the pure debounce, and gpiozero's real classes on mock pins."""
+
+from __future__ import annotations
+
+import queue
+import random
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+from gpiozero.pins.mock import MockFactory, MockPin
+
+from piboothup.booth.button import PRESS_NS, RELEASE_NS, ButtonFault, Debounce, Edge, GpioButton, edge_ns
+from piboothup.config import Button
+from piboothup.spool.clock import SystemClock
+
+MS = 1_000_000
+T0 = 100_000 * MS
+
+
+def told(edges_ms: list[tuple[float, bool]], until_ms: float, down: bool = False) -> list[tuple[bool, float]]:
+    """What the debounce tells of these edges, each asked for as soon as it is due."""
+    debounce = Debounce(down)
+    heard: list[Edge | None] = []
+    for at_ms, level in [*edges_ms, (until_ms, None)]:
+        at_ns = T0 + int(at_ms * MS)
+        due_ns = debounce.due_ns()
+        if due_ns is not None and due_ns <= at_ns:
+            heard.append(debounce.settle(due_ns))
+        if level is not None:
+            debounce.level(level, at_ns)
+    return [(down, (at_ns - T0) / MS) for down, at_ns in (one for one in heard if one is not None)]
+
+
+def bounce(start_ms: float, level: bool, length_ms: float, seed: int) -> list[tuple[float, bool]]:
+    """A contact that goes to `level` and flutters for some milliseconds before it stays there."""
+    chance = random.Random(seed)
+    edges, at_ms, now = [(start_ms, level)], start_ms, level
+    while (at_ms := at_ms + chance.choice((0.05, 0.2, 0.4, 1.2, 3.0, 6.0)) * chance.random()) < start_ms + length_ms:
+        now = not now
+        edges.append((at_ms, now))
+    if now is not level:
+        edges.append((start_ms + length_ms, level))
+    return edges
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_b01_20_ms_of_bounce_at_both_ends_is_one_press_and_one_release(seed: int) -> None:
+    edges = bounce(0, True, 20, seed) + bounce(300, False, 20, seed + 1000)
+    heard = told(edges, 1000)
+    assert [down for down, _ in heard] == [True, False]
+    assert 0 <= heard[0][1] <= 20
+    assert 300 <= heard[1][1] <= 320
+
+
+def test_b02_spikes_under_1_ms_on_a_long_wire_are_no_press_however_many() -> None:
+    edges = []
+    for number in range(100):
+        edges += [(number * 1.7, True), (number * 1.7 + 0.95, False)]
+    assert told(edges, 1000) == []
+
+
+def test_b02_spikes_upwards_do_not_end_a_press() -> None:
+    edges = [(0.0, True)]
+    for number in range(1, 100):
+        edges += [(number * 10.0, False), (number * 10.0 + 0.9, True)]
+    assert told(edges, 2000) == [(True, 0.0)]
+
+
+def test_a_clean_press_is_told_within_2_ms_with_the_time_of_its_edge() -> None:
+    debounce = Debounce(down=False)
+    debounce.level(True, T0)
+    assert debounce.due_ns() == T0 + PRESS_NS <= T0 + 2 * MS
+    assert debounce.settle(T0 + PRESS_NS - 1) is None
+    assert debounce.settle(T0 + PRESS_NS) == (True, T0)
+    assert debounce.settle(T0 + 10 * MS) is None
+
+
+def test_b05_twenty_presses_in_five_seconds_are_twenty_presses() -> None:
+    edges: list[tuple[float, bool]] = []
+    for number in range(20):
+        edges += bounce(number * 250, True, 8, number) + bounce(number * 250 + 90, False, 8, number + 500)
+    heard = told(edges, 6000)
+    assert [down for down, _ in heard] == [True, False] * 20
+    assert all(later > earlier for (_, earlier), (_, later) in pairwise(heard))
+
+
+def test_b04_a_button_that_is_down_when_the_listening_starts_is_no_press_until_it_was_let_go() -> None:
+    assert told([], 20_000, down=True) == []
+    assert told([(100, False), (500, True)], 1000, down=True) == [(False, 100), (True, 500)]
+
+
+def test_the_kernel_s_time_of_an_edge_is_used_when_it_can_be_true_and_else_now() -> None:
+    now_ns = 5000 * 1_000_000_000
+    assert edge_ns(4999.998, now_ns) == 4_999_998_000_000
+    assert edge_ns(1_750_000_000.0, now_ns) == now_ns  # a kernel before 5.7: Unix time
+    assert edge_ns(0.5, now_ns) == now_ns  # a factory that counts from its own start
+    assert edge_ns(5000.5, now_ns) == now_ns
+
+
+@pytest.fixture
+def factory() -> Iterator[MockFactory]:
+    made = MockFactory()
+    yield made
+    made.reset()
+
+
+class Heard:
+    """A listening button and what it called back, in order."""
+
+    def __init__(self, factory: MockFactory) -> None:
+        self.calls: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
+        self.button = GpioButton(Button(), SystemClock(), factory)
+        self.button.start(lambda at: self.calls.put(("pressed", at)), lambda at: self.calls.put(("released", at)))
+        self.pin: MockPin = factory.pin(17)
+
+    def next(self) -> tuple[str, int]:
+        return self.calls.get(timeout=20)
+
+
+def test_gpiozero_s_pin_is_pulled_up_and_a_press_and_a_release_come_with_the_times_of_their_edges(
+    factory: MockFactory,
+) -> None:
+    heard = Heard(factory)
+    assert heard.pin.pull == "up"
+    before_ns = SystemClock().boottime_ns()
+    heard.pin.drive_low()
+    after_ns = SystemClock().boottime_ns()
+    what, at_ns = heard.next()
+    assert what == "pressed"
+    assert before_ns - MS <= at_ns <= after_ns
+    assert heard.button.is_down()
+    heard.pin.drive_high()
+    assert heard.next()[0] == "released"
+    heard.button.stop()
+
+
+def test_b02_a_spike_on_a_real_pin_object_is_no_press(factory: MockFactory) -> None:
+    heard = Heard(factory)
+    heard.pin.drive_low()
+    heard.pin.drive_high()
+    heard.pin.drive_low()
+    assert heard.next()[0] == "pressed"
+    assert heard.calls.empty()
+    heard.button.stop()
+
+
+def test_b04_held_while_the_box_starts_it_is_down_but_no_press(factory: MockFactory) -> None:
+    class HeldPin(MockPin):  # type: ignore[misc]
+        def _set_pull(self, value: str) -> None:
+            super()._set_pull(value)
+            self.drive_low()
+
+    factory.pin_class = HeldPin
+    heard = Heard(factory)
+    assert heard.button.is_down()
+    heard.pin.drive_high()
+    assert heard.next()[0] == "released"
+    heard.button.stop()
+
+
+def test_an_edge_that_was_never_reported_is_made_up_for(factory: MockFactory) -> None:
+    heard = Heard(factory)
+    heard.pin._state = False  # the level changes, no edge comes
+    assert heard.next()[0] == "pressed"
+    heard.button.stop()
+
+
+def test_after_stop_the_pin_is_free_for_somebody_else(factory: MockFactory) -> None:
+    heard = Heard(factory)
+    heard.button.stop()
+    Heard(factory).button.stop()
+
+
+def test_a_pin_that_is_taken_is_a_fault_with_its_number_and_a_remedy(factory: MockFactory) -> None:
+    heard = Heard(factory)
+    with pytest.raises(ButtonFault, match="17") as caught:
+        Heard(factory)
+    assert caught.value.problem.code == "button_missing"
+    heard.button.stop()
+
+
+def test_release_takes_longer_than_any_gap_in_20_ms_of_bounce() -> None:
+    assert RELEASE_NS > 20 * MS

@@ -1,0 +1,268 @@
+"""The thread that owns the camera: every job is answered, and every trouble ends in another try."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from piboothup.booth.camera import (
+    CALL_LIMIT_NS,
+    LONGEST_PAUSE_S,
+    CameraFault,
+    CameraThread,
+    Job,
+)
+from piboothup.booth.frame import Frame
+from piboothup.booth.machine import CameraLost, CameraReady, CaptureFailed, Event, Exposed
+from piboothup.problems import problem
+from tests.clocks import HandClock
+
+S = 1_000_000_000
+
+
+class PlayedCamera:
+    """A camera that does as it is told: present or not, streaming or not, raising what it should raise."""
+
+    def __init__(self, clock: HandClock) -> None:
+        self.clock = clock
+        self.model, self.size = "imx477", (64, 48)
+        self.present = self.streams = True
+        self.raises: Exception | None = None
+        self.on_capture: Callable[[], None] = lambda: None
+        self.opened = self.closed = 0
+        self.asked: list[tuple[int, float]] = []
+        self.threads: set[str] = set()
+        self._frames = 0
+
+    def _called(self) -> None:
+        self.threads.add(threading.current_thread().name)
+        if self.raises is not None:
+            raise self.raises
+
+    def open(self) -> None:
+        if not self.present:
+            raise CameraFault(problem("no_camera"))
+        self._called()
+        self.opened += 1
+        self._frames = 0
+
+    def capture(self, zero_ns: int, timeout_s: float) -> Frame:
+        self._called()
+        self.asked.append((zero_ns, timeout_s))
+        self.on_capture()
+        if not self.streams:
+            self.clock.pass_s(timeout_s)
+            raise CameraFault(problem("camera_stuck"))
+        grey = np.zeros((48, 64), np.uint8)
+        start_ns = max(zero_ns, self.clock.boottime_ns())
+        return Frame(y=grey, u=grey[::2, ::2], v=grey[::2, ::2], exposure_start_ns=start_ns, release=lambda: None)
+
+    def frames(self) -> int:
+        self._called()
+        self._frames += self.streams
+        return self._frames
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def camera(clock: HandClock) -> PlayedCamera:
+    return PlayedCamera(clock)
+
+
+@pytest.fixture
+def told() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def thread(camera: PlayedCamera, clock: HandClock, told: list[Event]) -> CameraThread:
+    return CameraThread(camera, clock, told.append)
+
+
+def run_for(thread: CameraThread, clock: HandClock, seconds: float) -> None:
+    """Turn after turn, each when it is due."""
+    end_s = clock.boottime_s + seconds
+    while clock.boottime_s < end_s:
+        clock.pass_s(max(thread.turn(None), 0.001))
+
+
+def test_it_is_ready_only_when_the_first_frame_has_come(
+    thread: CameraThread, camera: PlayedCamera, told: list[Event]
+) -> None:
+    camera.streams = False
+    thread.turn(None)
+    assert told == []
+    camera.streams = True
+    thread.turn(None)
+    assert told == [CameraReady("imx477", (64, 48))]
+
+
+def test_a_job_gives_the_frame_that_the_camera_found_for_its_zero(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    thread.turn(None)
+    zero_ns = clock.boottime_ns() + 2 * S
+    thread.turn(Job(zero_ns, 4.0))
+    assert isinstance(told[-1], Exposed)
+    assert told[-1].frame.exposure_start_ns >= zero_ns
+    assert camera.asked == [(zero_ns, 6.0)]
+
+
+def test_k01_without_a_camera_at_boot_it_says_so_once_keeps_trying_and_recovers(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    camera.present = False
+    run_for(thread, clock, 120)
+    assert told == [CameraLost(problem("no_camera"))]
+    camera.present = True
+    run_for(thread, clock, LONGEST_PAUSE_S + 1)
+    assert told[1:] == [CameraReady("imx477", (64, 48))]
+
+
+def test_the_pause_between_two_tries_grows_from_1_s_to_10_s(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+) -> None:
+    camera.raises = RuntimeError("busy")
+    tries: list[float] = []
+    closed = 0
+    for _ in range(2000):
+        thread.turn(None)
+        if camera.closed != closed:
+            closed = camera.closed
+            tries.append(clock.boottime_s)
+        clock.pass_s(0.05)
+    pauses = [later - earlier for earlier, later in pairwise(tries)]
+    assert [round(one) for one in pauses[:6]] == [1, 2, 4, 8, 10, 10]
+
+
+def test_k02_frames_that_stop_are_noticed_within_5_s_and_the_camera_is_opened_again(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    run_for(thread, clock, 3)
+    camera.streams = False
+    run_for(thread, clock, 5)
+    assert told[1:] == [CameraLost(problem("camera_stuck"))]
+    camera.streams = True
+    run_for(thread, clock, 2)
+    assert told[2:] == [CameraReady("imx477", (64, 48))]
+    assert camera.opened == 2
+
+
+def test_k02_a_press_while_frames_stand_still_is_answered(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    run_for(thread, clock, 3)
+    camera.streams = False
+    thread.turn(Job(clock.boottime_ns(), 4.0))
+    assert told[1:] == [CaptureFailed(problem("camera_stuck")), CameraLost(problem("camera_stuck"))]
+    assert camera.closed == 1
+
+
+def test_a_press_while_there_is_no_camera_is_answered_with_the_reason(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    camera.present = False
+    thread.turn(Job(clock.boottime_ns(), 4.0))
+    thread.turn(Job(clock.boottime_ns(), 4.0))
+    assert told == [CameraLost(problem("no_camera"))] + 2 * [CaptureFailed(problem("no_camera"))]
+
+
+def test_k03_after_ten_timed_out_captures_in_a_row_photos_are_taken_as_before(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    for _ in range(10):
+        camera.streams = True
+        run_for(thread, clock, LONGEST_PAUSE_S + 1)
+        camera.streams = False
+        thread.turn(Job(clock.boottime_ns(), 4.0))
+    assert camera.opened == camera.closed == 10
+    camera.streams = True
+    run_for(thread, clock, LONGEST_PAUSE_S + 1)
+    thread.turn(Job(clock.boottime_ns(), 4.0))
+    assert isinstance(told[-1], Exposed)
+
+
+def test_the_booth_hears_of_a_lost_camera_before_it_is_closed_which_can_take_its_time(
+    thread: CameraThread, camera: PlayedCamera, told: list[Event]
+) -> None:
+    thread.turn(None)
+    heard: list[int] = []
+    camera.close = lambda: heard.append(len(told))  # type: ignore[method-assign]
+    camera.raises = CameraFault(problem("camera_stuck"))
+    thread.turn(None)
+    assert heard == [2]
+
+
+@pytest.mark.parametrize("step", ["open", "frames", "capture"])
+def test_k08_an_exception_that_nobody_foresaw_has_the_camera_opened_again(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event], step: str
+) -> None:
+    if step != "open":
+        thread.turn(None)
+    if step == "capture":
+        camera.on_capture = lambda: 1 // 0  # type: ignore[assignment]
+        thread.turn(Job(clock.boottime_ns(), 4.0))
+        assert CaptureFailed(problem("camera_stuck")) in told
+    else:
+        camera.raises = ZeroDivisionError()
+        thread.turn(None)
+    assert told.pop() == CameraLost(problem("camera_stuck"))
+    camera.raises, camera.on_capture = None, lambda: None
+    run_for(thread, clock, LONGEST_PAUSE_S)
+    assert told[-1] == CameraReady("imx477", (64, 48))
+
+
+def test_trying_again_is_a_sign_of_life_and_a_call_that_never_returns_is_none(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+) -> None:
+    camera.present = False
+    run_for(thread, clock, 60)
+    assert clock.boottime_ns() - thread.heartbeat() <= 2 * S
+    camera.present = True
+    run_for(thread, clock, 11)
+    ages: list[int] = []
+
+    def hang() -> None:
+        for seconds in (15, 10):
+            clock.pass_s(seconds)
+            ages.append(clock.boottime_ns() - thread.heartbeat())
+
+    camera.on_capture = hang
+    thread.turn(Job(clock.boottime_ns(), 4.0))
+    assert ages == [0, 25 * S]
+    assert CALL_LIMIT_NS == 20 * S
+
+
+def test_callers_only_enqueue_and_one_thread_alone_touches_the_camera(clock: HandClock) -> None:
+    camera = PlayedCamera(clock)
+    exposed = threading.Event()
+    thread = CameraThread(camera, clock, lambda event: exposed.set() if isinstance(event, Exposed) else None)
+    thread.capture(clock.boottime_ns())  # before it even runs: kept
+    thread.start()
+    assert exposed.wait(20)
+    thread.stop(20)
+    assert camera.threads == {"camera"}
+    assert camera.closed == 1
+
+
+def test_of_two_jobs_not_yet_taken_up_only_the_newer_counts(clock: HandClock) -> None:
+    camera = PlayedCamera(clock)
+    exposed = threading.Event()
+    thread = CameraThread(camera, clock, lambda event: exposed.set() if isinstance(event, Exposed) else None)
+    thread.capture(1 * S)
+    thread.capture(2 * S)
+    thread.start()
+    assert exposed.wait(20)
+    thread.stop(20)
+    assert [zero_ns for zero_ns, _ in camera.asked] == [2 * S]

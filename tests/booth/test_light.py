@@ -1,0 +1,140 @@
+"""The light: gpiozero's real classes on mock pins, and nothing that could ever stop a photo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from gpiozero import LED
+from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
+
+from piboothup.booth.light import GpioLight, LightPattern, NoLight
+from piboothup.config import Light
+
+LED_PIN, FLASH_PIN = 27, 22
+
+
+@pytest.fixture
+def factory() -> Iterator[MockFactory]:
+    made = MockFactory(pin_class=MockPWMPin)
+    yield made
+    made.reset()
+
+
+@pytest.fixture
+def light(factory: MockFactory) -> Iterator[GpioLight]:
+    made = GpioLight(Light(led_pin=LED_PIN, flash_pin=FLASH_PIN), factory)
+    yield made
+    made.close()
+
+
+def blinking(light: GpioLight) -> Any:
+    """gpiozero's background thread, if it is at work."""
+    return light._led._blink_thread
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [LightPattern.READY, LightPattern.COUNTDOWN, LightPattern.HURRY, LightPattern.BUSY, LightPattern.TROUBLE],
+)
+def test_a_moving_pattern_runs_by_itself_in_the_background(light: GpioLight, pattern: LightPattern) -> None:
+    light.show(pattern)
+    assert light.problem is None
+    assert blinking(light).is_alive()
+
+
+def test_steady_and_off_need_nothing_in_the_background(light: GpioLight, factory: MockFactory) -> None:
+    light.show(LightPattern.EXPOSING)
+    assert (factory.pin(LED_PIN).state, blinking(light)) == (1, None)
+    light.show(LightPattern.OFF)
+    assert (factory.pin(LED_PIN).state, blinking(light)) == (0, None)
+
+
+def test_saved_is_two_blinks_and_then_dark(light: GpioLight, factory: MockFactory) -> None:
+    light.show(LightPattern.SAVED)
+    blinking(light).join(20)
+    assert [state.state for state in factory.pin(LED_PIN).states if state.state] == [1.0, 1.0]
+    assert factory.pin(LED_PIN).state == 0
+
+
+def test_a_pattern_that_is_shown_again_goes_on_undisturbed(light: GpioLight) -> None:
+    light.show(LightPattern.READY)
+    breath = blinking(light)
+    light.show(LightPattern.READY)
+    assert blinking(light) is breath
+    light.show(LightPattern.TROUBLE)
+    assert blinking(light) is not breath
+
+
+def test_the_flash_is_lit_fully_for_the_exposure_and_off_when_the_photo_is_saved(
+    light: GpioLight, factory: MockFactory
+) -> None:
+    light.show(LightPattern.COUNTDOWN)
+    assert factory.pin(FLASH_PIN).state == 0
+    light.flash(True)
+    light.show(LightPattern.HURRY)
+    light.show(LightPattern.BUSY)
+    assert factory.pin(FLASH_PIN).state == 1
+    light.show(LightPattern.EXPOSING)
+    assert factory.pin(FLASH_PIN).state == 1
+    assert factory.pin(FLASH_PIN).frequency is None  # no PWM
+    light.show(LightPattern.SAVED)
+    assert factory.pin(FLASH_PIN).state == 0
+
+
+def test_b07_without_a_light_line_every_call_returns_and_the_problem_is_told_once(
+    factory: MockFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    taken = LED(LED_PIN, pin_factory=factory)
+    light = GpioLight(Light(led_pin=LED_PIN), factory)
+    for pattern in LightPattern:
+        light.show(pattern)
+        light.flash(True)
+    light.close()
+    assert light.problem is not None and light.problem.code == "light_missing"
+    assert len(caplog.records) == 1
+    taken.close()
+
+
+def test_b07_without_any_pins_at_all_as_on_a_desk_every_call_returns() -> None:
+    class NoPins:
+        def __getattr__(self, name: str) -> Any:
+            raise OSError("no gpiochip")
+
+    light = GpioLight(Light(), NoPins())
+    light.show(LightPattern.READY)
+    light.close()
+    assert light.problem is not None
+
+
+def test_b07_a_flash_line_of_0_is_no_flash(factory: MockFactory) -> None:
+    light = GpioLight(Light(led_pin=LED_PIN, flash_pin=0), factory)
+    light.flash(True)
+    light.show(LightPattern.EXPOSING)
+    assert light.problem is None
+    light.close()
+
+
+def test_on_pins_without_pwm_ready_is_a_steady_light(factory: MockFactory) -> None:
+    factory.pin_class = MockPin
+    light = GpioLight(Light(led_pin=LED_PIN), factory)
+    light.show(LightPattern.READY)
+    assert factory.pin(LED_PIN).state == 1
+    assert light.problem is None
+    light.close()
+
+
+def test_closing_switches_everything_off_and_frees_the_pins(factory: MockFactory, light: GpioLight) -> None:
+    light.flash(True)
+    light.show(LightPattern.EXPOSING)
+    light.close()
+    LED(LED_PIN, pin_factory=factory).close()
+    LED(FLASH_PIN, pin_factory=factory).close()
+
+
+def test_no_light_takes_every_call() -> None:
+    light = NoLight()
+    light.show(LightPattern.READY)
+    light.flash(True)
+    light.close()

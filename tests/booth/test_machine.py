@@ -1,0 +1,233 @@
+"""The state machine: what a guest does, and what happens then."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from piboothup.booth.frame import Frame
+from piboothup.booth.machine import (
+    ANSWER_NS,
+    NOTICE_NS,
+    SECOND_NS,
+    Booth,
+    CameraLost,
+    CameraReady,
+    Capture,
+    CaptureFailed,
+    CardChecked,
+    Discard,
+    Effect,
+    Event,
+    Exposed,
+    Pressed,
+    Released,
+    Save,
+    Saved,
+    SavingFailed,
+    Settings,
+    Stop,
+    Tick,
+    step,
+)
+from piboothup.problems import problem
+from piboothup.status import BoothState
+
+READY = CameraReady("simulated", (64, 48))
+NO_CAMERA = CameraLost(problem("no_camera"))
+FULL = CardChecked(problem("card_full"))
+ROOM = CardChecked(None)
+
+
+def frame(exposure_start_ns: int = 0) -> Frame:
+    plane = np.zeros((2, 2), np.uint8)
+    return Frame(plane, plane, plane, exposure_start_ns, release=lambda: None)
+
+
+class Play:
+    """Feeds the machine and remembers what it wanted done."""
+
+    def __init__(self, countdown_s: int = 0, review_s: float = 2.5) -> None:
+        self.booth, self.now_ns, self.effects = Booth(), 1_000 * SECOND_NS, list[Effect]()
+        self.settings = Settings(countdown_s, review_s)
+
+    def says(self, *events: Event) -> BoothState:
+        for event in events:
+            self.booth, effects = step(self.booth, event, self.now_ns, self.settings)
+            self.effects += effects
+        return self.booth.state
+
+    def press(self) -> BoothState:
+        return self.says(Pressed(self.now_ns), Released(self.now_ns))
+
+    def waits_s(self, seconds: float) -> BoothState:
+        """Time passes; the machine gets its ticks when it asked for them."""
+        end_ns = self.now_ns + int(seconds * SECOND_NS)
+        while (deadline_ns := self.booth.deadline_ns(self.now_ns)) is not None and deadline_ns <= end_ns:
+            self.now_ns = max(deadline_ns, self.now_ns + 1)
+            self.says(Tick())
+        self.now_ns = max(end_ns, self.now_ns)
+        return self.says(Tick())
+
+    def captures(self) -> list[int]:
+        return [effect.zero_ns for effect in self.effects if isinstance(effect, Capture)]
+
+
+def test_a_press_without_countdown_takes_the_photo_on_the_edge() -> None:
+    play = Play()
+    assert play.says(READY) is BoothState.READY
+    edge_ns = play.now_ns - 3_000_000
+    assert play.says(Pressed(edge_ns)) is BoothState.EXPOSING
+    assert play.captures() == [edge_ns]
+    taken = frame()
+    assert play.says(Exposed(taken)) is BoothState.SAVING
+    assert play.effects[-1] == Save(taken)
+    assert play.says(Saved(7)) is BoothState.REVIEW
+    assert play.booth.number == 7
+    assert play.waits_s(2.4) is BoothState.REVIEW
+    assert play.waits_s(0.2) is BoothState.READY
+
+
+def test_a_countdown_counts_down_and_ends_at_zero() -> None:
+    play = Play(countdown_s=3)
+    play.says(READY)
+    edge_ns = play.now_ns
+    assert play.press() is BoothState.COUNTDOWN
+    digits = [play.booth.digit(play.now_ns)]
+    while play.booth.state is BoothState.COUNTDOWN:
+        play.waits_s(0.25)
+        digits.append(play.booth.digit(play.now_ns))
+    assert sorted(set(digits), reverse=True) == [3, 2, 1]
+    assert play.captures() == [edge_ns + 3 * SECOND_NS]
+    assert play.booth.state is BoothState.EXPOSING
+
+
+def test_b03_a_press_while_busy_is_answered_and_never_starts_a_second_photo() -> None:
+    play = Play(countdown_s=1)
+    play.says(READY)
+    play.press()
+    for _ in range(3):
+        play.press()
+        assert play.booth.nudged_until_ns > play.now_ns
+    play.waits_s(1.0)
+    play.press()
+    play.says(Exposed(frame()))
+    play.press()
+    assert play.booth.state is BoothState.SAVING
+    assert play.booth.nudged_until_ns > play.now_ns
+    play.says(Saved(1))
+    assert play.says(Pressed(play.booth.saved_ns - 1)) is BoothState.REVIEW
+    assert len(play.captures()) == 1
+
+
+def test_a_press_during_review_takes_the_next_photo() -> None:
+    play = Play()
+    play.says(READY)
+    play.press()
+    play.says(Exposed(frame()), Saved(1))
+    play.now_ns += 1_000_000
+    assert play.press() is BoothState.EXPOSING
+    assert len(play.captures()) == 2
+
+
+def test_without_a_camera_a_press_takes_nothing_and_it_heals_by_itself() -> None:
+    play = Play()
+    assert play.says(NO_CAMERA) is BoothState.FAULT
+    assert play.booth.problem == NO_CAMERA.problem
+    assert play.press() is BoothState.FAULT
+    assert play.captures() == []
+    assert play.says(READY) is BoothState.READY
+    assert play.booth.problem is None
+
+
+def test_a_full_card_starts_no_countdown_and_room_heals_it() -> None:
+    play = Play(countdown_s=3)
+    play.says(READY)
+    assert play.says(FULL) is BoothState.FAULT
+    assert play.press() is BoothState.FAULT
+    assert play.says(ROOM) is BoothState.READY
+    assert play.press() is BoothState.COUNTDOWN
+    assert play.says(FULL) is BoothState.COUNTDOWN
+
+
+def test_a_failed_capture_is_told_and_the_next_press_takes_a_photo() -> None:
+    play = Play()
+    play.says(READY)
+    play.press()
+    assert play.says(CaptureFailed(problem("camera_stuck"))) is BoothState.FAULT
+    assert play.booth.takes_photos
+    assert play.press() is BoothState.EXPOSING
+    play.says(CaptureFailed(problem("camera_stuck")))
+    assert play.waits_s(NOTICE_NS / SECOND_NS) is BoothState.READY
+
+
+def test_a_photo_that_is_not_saved_is_never_called_saved() -> None:
+    play = Play()
+    play.says(READY)
+    play.press()
+    play.says(Exposed(frame()))
+    assert play.says(SavingFailed(problem("not_saved"))) is BoothState.FAULT
+    assert play.booth.number == 0
+    assert play.booth.problem == problem("not_saved")
+
+
+def test_a_camera_that_never_answers_is_given_up() -> None:
+    play = Play()
+    play.says(READY)
+    play.press()
+    assert play.waits_s(ANSWER_NS / SECOND_NS) is BoothState.FAULT
+    late = frame()
+    play.says(Exposed(late))
+    assert play.effects[-1] == Discard(late)
+
+
+def test_a_camera_lost_in_the_countdown_ends_it() -> None:
+    play = Play(countdown_s=3)
+    play.says(READY)
+    play.press()
+    assert play.says(NO_CAMERA) is BoothState.FAULT
+    assert play.waits_s(5) is BoothState.FAULT
+    assert play.captures() == []
+
+
+def test_stopping_is_final() -> None:
+    play = Play()
+    play.says(READY, Stop())
+    late = frame()
+    assert play.says(Pressed(play.now_ns), READY, Exposed(late)) is BoothState.STOPPING
+    assert play.effects == [Discard(late)]
+
+
+events = st.one_of(
+    st.just(READY),
+    st.just(NO_CAMERA),
+    st.just(FULL),
+    st.just(ROOM),
+    st.just(CaptureFailed(problem("camera_stuck"))),
+    st.just(SavingFailed(problem("not_saved"))),
+    st.builds(Saved, st.integers(1, 9)),
+    st.builds(lambda: Exposed(frame())),
+    st.builds(Pressed, st.integers(0, 10**13)),
+    st.just(Tick()),
+)
+
+
+@given(st.lists(st.tuples(events, st.integers(0, 8 * SECOND_NS)), max_size=60), st.integers(0, 3))
+def test_whatever_happens_each_capture_has_a_press_and_each_frame_is_saved_or_given_back(
+    story: list[tuple[Event, int]], countdown_s: int
+) -> None:
+    play = Play(countdown_s)
+    presses = frames = 0
+    for event, passes_ns in story:
+        play.now_ns += passes_ns
+        before = play.booth
+        presses += isinstance(event, Pressed)
+        frames += isinstance(event, Exposed)
+        play.says(event)
+        assert len(play.captures()) <= presses
+        assert sum(isinstance(one, Save | Discard) for one in play.effects) == frames
+        if isinstance(event, Pressed) and before.takes_photos and before.state is BoothState.READY:
+            assert play.booth.state in (BoothState.COUNTDOWN, BoothState.EXPOSING)
+        if play.booth.state is BoothState.READY:
+            assert play.booth.takes_photos

@@ -1,0 +1,218 @@
+"""The panel's thread: what it sends, what it writes, and that nothing on the bus ever holds up the booth."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from piboothup.booth import screens
+from piboothup.booth.oled import OledPanel
+from piboothup.booth.panel import RETRY_NS, NoPanel, PanelThread
+from piboothup.booth.view import View
+from piboothup.config import Panel
+from piboothup.status import BoothState
+from tests.booth.emulated_oled import EmulatedOled
+from tests.clocks import HandClock
+
+READY = View(state=BoothState.READY, name="Booth 1", photos=3)
+SAVED = View(state=BoothState.REVIEW, number=4)
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def glass() -> EmulatedOled:
+    return EmulatedOled()
+
+
+@pytest.fixture
+def panel(glass: EmulatedOled, clock: HandClock, tmp_path: Path) -> PanelThread:
+    return PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path)
+
+
+def shown(panel: PanelThread, view: View) -> bytes:
+    panel.show(view)
+    panel.turn()
+    return screens.draw(view).tobytes()
+
+
+def test_what_is_shown_is_on_the_glass_and_in_the_picture_file(
+    panel: PanelThread, glass: EmulatedOled, tmp_path: Path
+) -> None:
+    drawn = shown(panel, READY)
+    assert glass.glass().tobytes() == drawn
+    with Image.open(tmp_path / "panel.pbm") as written:
+        assert (written.mode, written.size, written.tobytes()) == ("1", (128, 64), drawn)
+
+
+def test_the_picture_file_is_replaced_whole_and_leaves_nothing_beside_it(panel: PanelThread, tmp_path: Path) -> None:
+    for view in (READY, SAVED):
+        shown(panel, view)
+        assert [one.name for one in tmp_path.iterdir()] == ["panel.pbm"]
+        assert (tmp_path / "panel.pbm").read_bytes().startswith(b"P4\n128 64\n")
+
+
+def test_a_picture_that_did_not_change_costs_nothing_on_the_bus(panel: PanelThread, glass: EmulatedOled) -> None:
+    shown(panel, READY)
+    before = glass.transfers
+    shown(panel, View(state=BoothState.READY, name="Booth 1", photos=3))
+    shown(panel, READY)
+    for _ in range(10):
+        panel.turn()
+    assert glass.transfers == before
+
+
+def test_another_view_that_looks_the_same_costs_nothing_on_the_bus(
+    glass: EmulatedOled, clock: HandClock, tmp_path: Path
+) -> None:
+    panel = PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path, lambda view: screens.draw(READY))
+    shown(panel, READY)
+    before = glass.transfers
+    shown(panel, SAVED)
+    assert glass.transfers == before
+
+
+def test_only_the_newest_of_several_views_is_sent(glass: EmulatedOled, clock: HandClock, tmp_path: Path) -> None:
+    drawn: list[View] = []
+
+    def draw(view: View) -> Image.Image:
+        drawn.append(view)
+        return screens.draw(view)
+
+    panel = PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path, draw)
+    for photos in range(50):
+        panel.show(View(photos=photos))
+    panel.turn()
+    assert [one.photos for one in drawn] == [49]
+
+
+def test_d01_without_a_panel_the_picture_file_is_still_written_and_the_panel_lights_up_when_plugged_in(
+    panel: PanelThread, glass: EmulatedOled, clock: HandClock, tmp_path: Path
+) -> None:
+    glass.plugged_in = False
+    drawn = shown(panel, READY)
+    assert not panel.working
+    assert panel.problem is not None and panel.problem.code == "panel_missing"
+    assert (tmp_path / "panel.pbm").exists()
+    glass.plugged_in = True
+    clock.pass_s(RETRY_NS / 1e9)
+    panel.turn()
+    assert panel.working
+    assert glass.glass().tobytes() == drawn
+
+
+def test_d02_unplugged_in_mid_frame_and_back_it_is_redrawn_within_5_s(
+    panel: PanelThread, glass: EmulatedOled, clock: HandClock
+) -> None:
+    shown(panel, READY)
+    glass.fail_after = 5
+    drawn = shown(panel, SAVED)
+    assert not panel.working
+    clock.pass_s(60)
+    panel.turn()
+    assert not panel.working
+    glass.fail_after, glass.plugged_in = None, True
+    for _ in range(5):
+        clock.pass_s(1)
+        panel.turn()
+    assert panel.working
+    assert glass.glass().tobytes() == drawn
+
+
+class HangingPanel(NoPanel):
+    """A bus that swallows a picture and does not come back until it is let go."""
+
+    def __init__(self) -> None:
+        self.hangs = threading.Event()
+        self.let_go = threading.Event()
+
+    def show(self, image: Image.Image) -> None:
+        self.hangs.set()
+        self.let_go.wait(20)
+
+
+def test_d03_while_the_bus_hangs_show_returns_at_once_and_the_heartbeat_goes_on_for_30_s(
+    clock: HandClock, tmp_path: Path
+) -> None:
+    device = HangingPanel()
+    panel = PanelThread(device, clock, tmp_path)
+    panel.start()
+    panel.show(READY)
+    assert device.hangs.wait(20)
+    began_ns = clock.boottime_ns()
+    clock.pass_s(30)
+    panel.show(SAVED)  # would never return if it waited for the bus
+    assert panel.heartbeat() == clock.boottime_ns()
+    clock.pass_s(40)
+    assert panel.heartbeat() == began_ns
+    device.let_go.set()
+    panel.stop(20)
+
+
+def test_the_last_view_is_shown_before_the_thread_ends(glass: EmulatedOled, clock: HandClock, tmp_path: Path) -> None:
+    panel = PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path)
+    panel.start()
+    farewell = View(state=BoothState.STOPPING)
+    panel.show(farewell)
+    panel.stop(20)
+    assert glass.glass().tobytes() == screens.draw(farewell).tobytes()
+
+
+def test_a_screen_that_cannot_be_drawn_does_not_end_the_panel(
+    glass: EmulatedOled, clock: HandClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def draw(view: View) -> Image.Image:
+        if view.number:
+            raise ZeroDivisionError
+        return screens.draw(view)
+
+    panel = PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path, draw)
+    shown(panel, SAVED)
+    assert "panel_draw_error" in caplog.text
+    assert shown(panel, READY) == glass.glass().tobytes()
+
+
+def test_a_runtime_directory_that_is_gone_does_not_keep_the_panel_dark(
+    glass: EmulatedOled, clock: HandClock, tmp_path: Path
+) -> None:
+    panel = PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path / "gone")
+    assert shown(panel, READY) == glass.glass().tobytes()
+    assert panel.working
+
+
+class BrokenLibrary(NoPanel):
+    """What an import of a missing luma does."""
+
+    def open(self) -> None:
+        raise ImportError("No module named 'luma'")
+
+
+def test_a_missing_library_is_a_missing_panel_and_no_crash(clock: HandClock, tmp_path: Path) -> None:
+    panel = PanelThread(BrokenLibrary(), clock, tmp_path)
+    shown(panel, READY)
+    assert panel.problem is not None and "luma" in str(panel.problem)
+
+
+class FullBus(NoPanel):
+    """A device that can't even be closed."""
+
+    def show(self, image: Image.Image) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def close(self) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_device_that_cannot_be_closed_is_opened_again_all_the_same(clock: HandClock, tmp_path: Path) -> None:
+    panel = PanelThread(FullBus(), clock, tmp_path)
+    shown(panel, READY)
+    clock.pass_s(10)
+    shown(panel, SAVED)
+    assert not panel.working

@@ -1,0 +1,236 @@
+"""The panel's screens: what they say, that it fits, and that they look as they were approved.
+
+The pictures in gallery/ are the approved ones. After a wanted change, look at `piboothup screens DIR`, then write
+them anew with `PIBOOTHUP_APPROVE=1 pytest tests/booth/test_screens.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageChops
+
+from piboothup.booth.font import face, largest
+from piboothup.booth.gallery import contact_sheet, examples, gallery, write_gallery
+from piboothup.booth.screens import TEXT_PX, bottom_line, draw
+from piboothup.booth.view import View
+from piboothup.booth.words import languages, words
+from piboothup.problems import Problem, codes, problem
+from piboothup.status import BoothState, UploaderState
+
+APPROVED = Path(__file__).with_name("gallery")
+READY = View(state=BoothState.READY, event_title="Anna & Ben", box="K7QX", photos=143)
+LANGUAGES = languages()
+EXAMPLES = [(language, name) for language in LANGUAGES for name in examples(language)]
+
+
+def same(one: Image.Image, other: Image.Image) -> bool:
+    return one.size == other.size and ImageChops.difference(one.convert("L"), other.convert("L")).getbbox() is None
+
+
+@pytest.mark.parametrize(("language", "name"), EXAMPLES)
+def test_every_screen_looks_as_approved(language: str, name: str) -> None:
+    picture = gallery(language)[name]
+    approved = APPROVED / f"{language}-{name}.png"
+    if os.environ.get("PIBOOTHUP_APPROVE"):
+        APPROVED.mkdir(exist_ok=True)
+        picture.save(approved, optimize=True)
+    assert (picture.mode, picture.size) == ("1", (128, 64))
+    with Image.open(approved) as expected:
+        assert same(picture, expected)
+
+
+def test_the_gallery_holds_no_screen_that_is_gone() -> None:
+    assert {path.stem for path in APPROVED.iterdir()} == {f"{language}-{name}" for language, name in EXAMPLES}
+
+
+@pytest.mark.parametrize(
+    ("view", "line"),
+    [
+        (replace(READY, uplink=UploaderState.OFFLINE, waiting=12), "No Wi-Fi: 12 kept"),
+        (replace(READY, uplink=UploaderState.PORTAL, waiting=12), "Wi-Fi asks for login: use hotspot"),
+        (replace(READY, uplink=UploaderState.REFUSED, waiting=12), "Key refused: 12 kept"),
+        (replace(READY, uplink=UploaderState.PAUSED, waiting=12), "Paused: 12 kept"),
+        (replace(READY, uplink=UploaderState.STOPPED, waiting=12), "Not sending: 12 kept"),
+        (replace(READY, has_event=False, waiting=12), "No event: 12 kept"),
+        (replace(READY, has_event=False, uplink=UploaderState.OFFLINE, waiting=12), "No event: 12 kept"),
+        (replace(READY, uplink=UploaderState.UPLOADING, waiting=12), "Sending: 12 to go"),
+        (replace(READY, uplink=UploaderState.IDLE, waiting=12), "Sending: 12 to go"),
+        (READY, "All 143 in the album"),
+        (replace(READY, photos=1), "It is in the album"),
+        (replace(READY, photos=0), "Be the first!"),
+        (replace(READY, photos=0, uplink=UploaderState.OFFLINE), "No Wi-Fi: photos kept"),
+        (replace(READY, parked=2), "141 in the album, 2 refused"),
+        (replace(READY, waiting=12, notice=problem("event_gone")), "Event not found: 12 kept"),
+        (replace(READY, notice=Problem("new", "Something new.", "")), "Something new."),
+        (replace(READY, waiting=12, uplink=UploaderState.OFFLINE, language="de"), "Kein WLAN: 12 sicher"),
+        (replace(READY, language="xx"), "All 143 in the album"),
+    ],
+)
+def test_the_bottom_line_says_how_the_photos_travel(view: View, line: str) -> None:
+    assert bottom_line(view) == line
+
+
+@pytest.mark.parametrize("notice", [None, problem("undervoltage")])
+@pytest.mark.parametrize("has_event", [True, False])
+@pytest.mark.parametrize("uplink", sorted(set(UploaderState) - {UploaderState.PORTAL}))
+def test_ready_looks_ready_whatever_the_network_the_event_and_the_supply_do(
+    uplink: UploaderState, has_event: bool, notice: Problem | None
+) -> None:
+    view = replace(READY, uplink=uplink, has_event=has_event, notice=notice, waiting=12)
+    middle = (0, 13, 128, 51)
+    assert same(draw(view).crop(middle), draw(READY).crop(middle))
+
+
+def test_ready_shows_its_word_above_a_bottom_line_of_two_rows_without_touching_it() -> None:
+    picture = draw(replace(READY, uplink=UploaderState.PORTAL, waiting=12))
+    assert largest(words("en").press, TEXT_PX, 24) is face("large")
+    for row in (12, 13, 14, 40, 41, 42):
+        assert picture.crop((0, row, 128, row + 1)).getbbox() is None
+    assert picture.crop((0, 18, 128, 38)).getbbox() is not None
+
+
+def test_nothing_about_sending_stands_next_to_saved() -> None:
+    saved = replace(READY, state=BoothState.REVIEW, number=143)
+    for uplink in UploaderState:
+        assert same(draw(replace(saved, uplink=uplink, waiting=99, parked=9, has_event=False)), draw(saved))
+
+
+@pytest.mark.parametrize("state", BoothState)
+def test_b03_a_press_while_busy_is_seen_on_every_screen(state: BoothState) -> None:
+    view = replace(READY, state=state, countdown=3, number=7, problem=problem("no_camera"))
+    assert same(draw(replace(view, nudged=True)), ImageChops.invert(draw(view)))
+    assert not same(draw(replace(view, nudged=True)), draw(view))
+
+
+def test_no_two_states_look_alike() -> None:
+    states = set(BoothState) - {BoothState.MENU, BoothState.SETUP}
+    view = replace(READY, countdown=3, number=7, problem=problem("no_camera"))
+    assert len({draw(replace(view, state=state)).tobytes() for state in states}) == len(states)
+
+
+def test_the_countdown_shows_each_second_as_large_as_the_panel_allows() -> None:
+    pictures = [draw(replace(READY, state=BoothState.COUNTDOWN, countdown=second)) for second in range(1, 11)]
+    assert len({picture.tobytes() for picture in pictures}) == 10
+    for picture in pictures:
+        box = picture.getbbox()
+        assert box is not None
+        assert box[3] - box[1] >= 48
+
+
+def test_the_arrow_points_to_the_lens() -> None:
+    arrows = {lens: draw(replace(READY, state=BoothState.EXPOSING, lens=lens)) for lens in words("en").look}
+    tips = {"above": (60, 0, 68, 4), "below": (60, 60, 68, 64), "left": (0, 28, 8, 36), "right": (120, 28, 128, 36)}
+    for lens, picture in arrows.items():
+        pointed_at = [place for place, tip in tips.items() if picture.crop(tip).getbbox() is not None]
+        assert pointed_at == [lens]
+
+
+def test_the_starting_bar_fills() -> None:
+    def filled(progress: float) -> int:
+        return draw(View(box="K7QX", progress=progress)).crop((0, 50, 128, 64)).histogram()[255]
+
+    lengths = [filled(progress) for progress in (-1.0, 0.0, 0.3, 0.6, 1.0, 7.0)]
+    assert lengths[0] == lengths[1] < lengths[2] < lengths[3] < lengths[4] == lengths[5]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_caption_fits_in_the_middle_face(language: str) -> None:
+    said = words(language)
+    mid = face("mid")
+    captions = [said.one_moment, said.saved, *said.look.values(), *said.photos_are_safe.split()]
+    captions += [fault.headline for fault in (*said.faults.values(), said.other_fault)]
+    assert [caption for caption in captions if mid.width_px(caption) > TEXT_PX or not mid.covers(caption)] == []
+    assert face("small").width_px(said.shutting_down) <= TEXT_PX
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_inviting_word_is_drawn_in_the_big_face(language: str) -> None:
+    assert largest(words(language).press, TEXT_PX, 28) is face("big")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_fault_fits_on_its_screen_with_remedy_code_and_name(language: str) -> None:
+    said = words(language)
+    small = face("small")
+    for code, fault in (*said.faults.items(), ("", said.other_fault)):
+        safe, remedy = (small.wrapped(text, TEXT_PX) for text in (fault.safe or said.safe, fault.remedy))
+        assert (code, len(safe), len(remedy) <= 2) == (code, 1, True)
+        assert " ".join(remedy) == fault.remedy
+        assert small.width_px(code) + small.width_px("K7QX") + 4 <= TEXT_PX, code
+
+
+@pytest.mark.parametrize("waiting", [0, 1, 12, 99_999])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_bottom_line_fits_in_two_rows_with_any_number(language: str, waiting: int) -> None:
+    small = face("small")
+    view = replace(READY, language=language, waiting=waiting, photos=max(1, waiting), parked=waiting // 2)
+    views = [replace(view, uplink=uplink, has_event=event) for uplink in UploaderState for event in (True, False)]
+    views += [replace(view, notice=problem(code)) for code in words(language).notices]
+    views += [replace(view, waiting=0), replace(view, photos=0, waiting=0, parked=0)]
+    for line in map(bottom_line, views):
+        rows = small.balanced(line, TEXT_PX)
+        assert len(rows) <= 2
+        assert " ".join(rows) == line
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_words_for_the_same_problems_and_each_is_in_the_catalogue(language: str) -> None:
+    english, said = words("en"), words(language)
+    assert said.faults.keys() == english.faults.keys()
+    assert said.notices.keys() == english.notices.keys()
+    assert said.look.keys() == english.look.keys()
+    assert {*said.faults, *said.notices} <= set(codes())
+
+
+@pytest.mark.parametrize("state", BoothState)
+def test_d04_no_view_is_too_strange_to_be_drawn(state: BoothState) -> None:
+    strange = "\U0001f389" * 200
+    view = View(
+        state=state,
+        name=strange,
+        box=strange,
+        event_title=strange,
+        photos=10**12,
+        number=10**12,
+        countdown=-3,
+        problem=Problem(strange, strange, strange),
+        notice=Problem("{n!x}", strange, strange),
+        waiting=10**12,
+        parked=-1,
+        language="../en",
+        progress=float("inf"),
+        lens="inside",
+    )
+    for one in (view, replace(view, countdown=10**12), View(state=state, name="", event_title="\x00\u202e")):
+        assert draw(one).size == (128, 64)
+
+
+def test_a_notice_with_braces_in_its_sentence_is_shown_as_it_is() -> None:
+    assert bottom_line(replace(READY, notice=Problem("new", "Line 3: {n} {x", ""))) == "Line 3: {n} {x"
+
+
+def test_a_fault_without_words_of_its_own_still_shows_its_code() -> None:
+    fault = replace(READY, state=BoothState.FAULT)
+    strips = [
+        draw(replace(fault, problem=told)).crop((0, 53, 128, 64)).tobytes()
+        for told in (None, Problem("gremlins", "There are gremlins.", "Feed them."), problem("no_camera"))
+    ]
+    assert len(set(strips)) == 3
+
+
+def test_the_gallery_is_written_as_pictures_of_a_lit_panel(tmp_path: Path) -> None:
+    written = write_gallery(tmp_path / "new" / "folder")
+    assert {path.name for path in written} >= {"panel.png", "en-saved.png", "de-saved.png", "de-contact-sheet.png"}
+    with Image.open(tmp_path / "new" / "folder" / "en-saved.png") as saved:
+        assert saved.width > 4 * 128
+
+
+def test_the_contact_sheet_grows_with_the_number_of_screens() -> None:
+    screen = draw(READY)
+    one, seven = contact_sheet({"a": screen}), contact_sheet({str(number): screen for number in range(7)})
+    assert one.width == seven.width
+    assert seven.height > 2 * one.height

@@ -1,0 +1,247 @@
+"""The whole box as real processes: presses, kills, restarts, a second instance, a broken config."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from piboothup.simulator.appliance import Appliance, wait_until
+from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
+from piboothup.spool.clock import SystemClock
+from piboothup.spool.store import NEW, SENT
+from tests.commands import command, environment, run
+
+STOP_S = 5.0
+"""What the contract gives a service from SIGTERM to its end."""
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Iterator[LocalEventPics]:
+    with LocalEventPics(tmp_path / "eventpics", SystemClock()) as server:
+        yield server
+
+
+@pytest.fixture
+def box(tmp_path: Path, album: LocalEventPics) -> Iterator[Appliance]:
+    found = Appliance(tmp_path / "box", album.url, DEMO_KEY, review_s=0.1)
+    yield found
+    found.pull_plug()
+
+
+def pid_of(box: Appliance, service: str) -> int:
+    report = box.booth() if service == "booth" else box.uploader()
+    return int(report.get("pid", 0))
+
+
+def ready(box: Appliance) -> bool:
+    return box.booth().get("state") == "ready"
+
+
+@contextlib.contextmanager
+def running(box: Appliance, *words: str, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A command of the box's, ended hard if the test leaves it running."""
+    with box.log.open("ab") as log:
+        process = subprocess.Popen(
+            command("--config", box.config, *words),
+            env=environment(box.runtime, **more),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_a_press_reaches_the_album_byte_for_byte(box: Appliance, album: LocalEventPics) -> None:
+    box.power_on()
+    box.take()
+    wait_until(lambda: len(box.photos(SENT)) == 1, "the photo to be in the album")
+    name = box.photos(SENT)[0]
+    content = box.spool.path(name, SENT).read_bytes()
+    assert album.path_of("abcd1234", "a1", name.file_name).read_bytes() == content
+    (line,) = album.uploads()
+    assert line["sha256"] == hashlib.sha256(content).hexdigest()
+    with Image.open(box.spool.path(name, SENT)) as photo:
+        photo.load()
+        assert photo.size == (1640, 1232)
+        exif = photo.getexif().get_ifd(0x8769)
+    found = re.fullmatch(r"[0-9a-f]{32}", str(exif[0xA420]))
+    assert found is not None
+
+
+def test_p06_kill_9_at_any_moment_loses_no_photo_that_was_called_saved(box: Appliance, album: LocalEventPics) -> None:
+    box.power_on()
+    wait_until(lambda: ready(box) and pid_of(box, "uploader") > 0, "both services")
+    pause = threading.Event()
+    for service in ("booth", "uploader"):
+        for delay_ms in (60, 150, 300, 600, 1200, 2500):
+            wait_until(lambda: ready(box), "the booth to be ready")
+            box.press()
+            pause.wait(delay_ms / 1000)
+            killed = pid_of(box, service)
+            os.kill(killed, signal.SIGKILL)
+            wait_until(lambda: pid_of(box, service) not in (0, killed), "the service to be back")  # noqa: B023
+    box.take()
+    wait_until(lambda: not box.photos(NEW), "every photo to be in the album")
+    saved = set(re.findall(r"saved photo=(\S+)", box.log.read_text(encoding="utf-8")))
+    kept = {str(name) for name in box.photos(SENT)}
+    assert len(saved) >= 8
+    assert saved <= kept
+    stored = {line["fileName"]: line["sha256"] for line in album.uploads()}
+    for name in box.photos(SENT):
+        assert stored[name.file_name][:16] == name.digest
+    numbers = [name.seq for name in box.photos(SENT)]
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_n01_photos_taken_without_a_network_are_kept_and_sent_when_it_is_back(
+    box: Appliance, album: LocalEventPics
+) -> None:
+    album.online = False
+    box.power_on()
+    for _ in range(3):
+        box.take()
+    wait_until(lambda: box.uploader().get("state") == "offline", "the uploader to notice")
+    assert len(box.photos(NEW)) == 3
+    album.online = True
+    box.retry()
+    wait_until(lambda: len(album.uploads()) == 3, "the photos to be in the album")
+
+
+def test_a_second_instance_is_refused_with_a_sentence(box: Appliance) -> None:
+    box.power_on()
+    wait_until(lambda: ready(box) and pid_of(box, "uploader") > 0, "both services")
+    for words in (["booth"], ["uploader"], ["run"]):
+        second = run(box.runtime, "--config", box.config, *words)
+        assert second.returncode == 1
+        assert "is already running on the spool" in second.stderr
+        assert "Traceback" not in second.stderr
+    box.take()
+
+
+def test_c08_sigterm_ends_each_command_in_time_and_cleanly(box: Appliance) -> None:
+    for words in (["booth"], ["uploader"], ["run"]):
+        with running(box, *words) as process:
+            wait_until(lambda: bool(box.booth() or box.uploader()), "the service to run")
+            process.terminate()
+            assert process.wait(STOP_S) == 0
+        assert not box.booth()
+        assert not box.uploader()
+
+
+def test_c08_sigterm_in_the_middle_of_an_upload_ends_it_in_time(box: Appliance, album: LocalEventPics) -> None:
+    album.stall_uploads(60.0)
+    box.power_on()
+    box.take()
+    wait_until(lambda: album.uploading > 0, "an upload to be under way")
+    uploader = pid_of(box, "uploader")
+    os.kill(uploader, signal.SIGTERM)
+    wait_until(lambda: pid_of(box, "uploader") not in (0, uploader), "the service to end and be back", STOP_S + 5)
+    album.stall_uploads(0)
+    wait_until(lambda: len(box.photos(SENT)) == 1, "the photo to be in the album")
+
+
+def test_the_services_die_with_the_command_that_runs_them(box: Appliance) -> None:
+    box.power_on()
+    wait_until(lambda: ready(box) and pid_of(box, "uploader") > 0, "both services")
+    pids = pid_of(box, "booth"), pid_of(box, "uploader")
+    assert box.pid is not None
+    os.kill(box.pid, signal.SIGKILL)
+    wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in pids), "both to be gone")
+
+
+def test_c02_under_systemd_a_broken_config_stops_no_photo(box: Appliance, tmp_path: Path) -> None:
+    with running(box, "booth"):
+        box.take()
+    broken = box.config.read_text().replace("review_s = 0.1", "review_s = soon")
+    for text in (broken, None):
+        if text is None:
+            box.config.unlink()
+            good = (box.spool.directory / "config.good.toml").read_text()
+            assert DEMO_KEY not in good
+            # A missing file names no spool: the box's own place would be used, which this test must not touch.
+            box.config.write_text(f'[spool]\ndirectory = "{box.spool.directory}"\nmin_free_mb = 5\n')
+        else:
+            box.config.write_text(text)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.bind(str(tmp_path / f"notify-{text is None}"))
+            systemd.settimeout(20)
+            notify = systemd.getsockname()
+            with running(box, "booth", NOTIFY_SOCKET=notify):
+                assert systemd.recv(100) == b"READY=1"
+                before = len(box.photos())
+                box.take()
+                assert len(box.photos()) == before + 1
+                assert "bad_config" in box.booth()["problems"]
+
+
+def test_under_systemd_a_broken_config_makes_the_uploader_wait_in_refused(box: Appliance, tmp_path: Path) -> None:
+    with running(box, "booth"):
+        box.take()
+    box.config.write_text(box.config.read_text().replace("[capture]", "[capture"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(20)
+        with running(box, "uploader", NOTIFY_SOCKET=systemd.getsockname()):
+            assert systemd.recv(100) == b"READY=1"
+            wait_until(lambda: box.uploader().get("state") == "refused", "the uploader to say so")
+    assert len(box.photos(NEW)) == 1
+
+
+def test_a_frames_folder_with_a_broken_jpeg_is_told_and_the_others_are_served(box: Appliance, tmp_path: Path) -> None:
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    Image.new("RGB", (640, 480), (200, 30, 30)).save(frames / "a.jpg")
+    (frames / "b.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a picture")
+    box.config.write_text(box.config.read_text() + f'[camera]\nframes = "{frames}"\nsize = [640, 480]\n')
+    with running(box, "booth"):
+        box.take()
+        box.take()
+    with Image.open(box.spool.path(box.photos(NEW)[0])) as photo:
+        assert photo.size == (640, 480)
+        pixel = photo.convert("RGB").getpixel((320, 240))
+    assert isinstance(pixel, tuple)
+    assert pixel[0] > 150 > pixel[1]
+    log = box.log.read_text()
+    assert "b.jpg" in log
+    assert "Traceback" not in log
+
+
+def test_a_box_without_event_and_key_takes_photos_and_they_wait(box: Appliance) -> None:
+    text = box.config.read_text()
+    for line in ("api_key", "link_id", "album_id"):
+        text = re.sub(rf"^{line} = .*\n", "", text, flags=re.MULTILINE)
+    box.config.write_text(text)
+    box.power_on()
+    box.take()
+    (name,) = box.photos(NEW)
+    assert name.context.startswith("n")
+    context = box.spool.context_of(name)
+    assert context is not None
+    assert context.link_id == ""
+
+
+def test_screen_shows_what_the_panel_shows(box: Appliance, tmp_path: Path) -> None:
+    with running(box, "booth"):
+        wait_until(lambda: ready(box), "the booth to be ready")
+        result = run(box.runtime, "screen", tmp_path / "now.png")
+        assert result.returncode == 0, result.stderr
+    with Image.open(tmp_path / "now.png") as picture:
+        assert (picture.size, picture.mode) == ((128, 64), "1")
+        assert picture.getbbox() is not None

@@ -1,0 +1,197 @@
+"""The commands, as a shell sees them: exit status, one sentence, no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from piboothup.spool.clock import SystemClock
+from piboothup.spool.contexts import context_for
+from piboothup.spool.events import Album, Event
+from piboothup.spool.store import PARKED, Spool
+from tests.commands import command, environment, run
+from tests.photos import jpeg, take
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """A config for a desk; its spool is beside it."""
+    file = tmp_path / "config.toml"
+    file.write_text(
+        f'name = "Desk"\n[eventpics]\nlink_id = "abcd1234"\nalbum_id = "a1"\n'
+        f'[spool]\ndirectory = "{tmp_path}/spool"\nmin_free_mb = 10\n[devices]\nsimulated = true\n'
+    )
+    return file
+
+
+def told(result: subprocess.CompletedProcess[str]) -> str:
+    """The one line on standard error."""
+    assert "Traceback" not in result.stderr
+    lines = [line for line in result.stderr.splitlines() if not line.startswith(("INFO", "WARNING"))]
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+@pytest.mark.parametrize("words", [["dance"], [], ["queue"], ["press", "--hold", "long"], ["--colour", "status"]])
+def test_an_unknown_command_is_a_usage_error_in_one_line(tmp_path: Path, words: list[str]) -> None:
+    result = run(tmp_path / "run", *words)
+    assert result.returncode == 2
+    assert "--help" in told(result)
+
+
+@pytest.mark.parametrize("service", ["booth", "uploader", "run", "status", "events"])
+def test_broken_toml_is_a_config_error_in_one_line(tmp_path: Path, service: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('name = "A"\nlanguage = de\n')
+    result = run(tmp_path / "run", "--config", file, service)
+    assert result.returncode == 2
+    assert f"{file}, line 2: " in told(result)
+
+
+def test_a_wrong_type_is_a_config_error_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[capture]\ncountdown_s = "five"\n')
+    result = run(tmp_path / "run", "--config", file, "booth")
+    assert result.returncode == 2
+    assert "a whole number from 0 to 10" in told(result)
+
+
+def test_a_missing_config_names_the_remedy(tmp_path: Path) -> None:
+    result = run(tmp_path / "run", "status", PIBOOTHUP_CONFIG=str(tmp_path / "none.toml"))
+    assert result.returncode == 2
+    assert "--config" in told(result)
+
+
+def test_a_spool_that_is_a_file_is_told_in_one_line(tmp_path: Path, desk: Path) -> None:
+    (tmp_path / "spool").write_text("x")
+    for service in ("booth", "uploader"):
+        result = run(tmp_path / "run", "--config", desk, service)
+        assert result.returncode == 1
+        assert "spool" in told(result)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_spool_that_cannot_be_written_is_told_in_one_line(tmp_path: Path, desk: Path) -> None:
+    (tmp_path / "spool").mkdir(mode=0o500)
+    result = run(tmp_path / "run", "--config", desk, "booth")
+    assert result.returncode == 1
+    assert "can't be used" in told(result)
+
+
+def test_a_port_in_use_is_told_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run(tmp_path / "run", "simulator", "--port", str(port), "--directory", tmp_path / "album")
+    assert result.returncode == 1
+    assert str(port) in told(result)
+
+
+@pytest.mark.parametrize("words", [["press"], ["press", "--hold", "0.1"], ["screen", "now.png"]])
+def test_without_a_booth_a_command_says_so(tmp_path: Path, words: list[str]) -> None:
+    result = run(tmp_path / "run", *words)
+    assert result.returncode == 1
+    assert "No booth is running" in told(result)
+
+
+def test_status_works_when_nothing_runs_and_makes_nothing(tmp_path: Path, desk: Path) -> None:
+    result = run(tmp_path / "run", "--config", desk, "status", "--json")
+    report = json.loads(result.stdout)
+    assert result.returncode == 0
+    assert set(report) == {
+        "name",
+        "box",
+        "version",
+        "booth",
+        "spool",
+        "events",
+        "uploader",
+        "clock",
+        "power",
+        "problems",
+    }
+    assert report["booth"]["state"] == "stopped"
+    assert report["uploader"]["state"] == "stopped"
+    assert report["spool"]["new"] == 0
+    assert not (tmp_path / "spool").exists()
+    assert "Desk" in run(tmp_path / "run", "--config", desk, "status").stdout
+
+
+def test_status_counts_from_the_folders_when_nothing_runs(tmp_path: Path, desk: Path) -> None:
+    spool = _spool_of(tmp_path)
+    party, none = context_for("abcd1234", "a1", ""), context_for("", "", "boot")
+    names = [take(spool, jpeg(number), party) for number in range(3)]
+    take(spool, jpeg(9), none)
+    spool.mark_sent(names[0])
+    spool.park(names[1], "EventPics refuses it.")
+    spool.write_events([Event("Summer Party", "abcd1234", (Album("a1", "Booth"),))])
+    report = json.loads(run(tmp_path / "run", "--config", desk, "status", "--json").stdout)
+    assert {key: report["spool"][key] for key in ("new", "sent", "parked", "quarantined")} == {
+        "new": 2,
+        "sent": 1,
+        "parked": 1,
+        "quarantined": 0,
+    }
+    assert {event["title"]: event["taken"] for event in report["events"]} == {"Summer Party": 3, "": 1}
+    summer = next(event for event in report["events"] if event["link_id"])
+    assert (summer["in_album"], summer["waiting"], summer["parked"]) == (1, 1, 1)
+
+
+def test_queue_lists_retries_and_exports(tmp_path: Path, desk: Path) -> None:
+    spool = _spool_of(tmp_path)
+    names = [take(spool, jpeg(number)) for number in range(3)]
+    spool.write_events([Event("Anna/Ben: 20 | 06", "abcd1234")])
+    spool.park(names[0], "EventPics refuses it.")
+    listed = run(tmp_path / "run", "--config", desk, "queue", "list").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == ["waits", "waits", "parked"]
+    assert all("time unknown" in line for line in listed)
+    retried = run(tmp_path / "run", "--config", desk, "queue", "retry")
+    assert "1 parked photos wait again" in retried.stdout
+    assert list(spool.names(PARKED)) == []
+    exported = run(tmp_path / "run", "--config", desk, "queue", "export", tmp_path / "stick")
+    assert exported.stdout == "3 copied, 0 were there already, 0 damaged and left out\n"
+    copies = sorted((tmp_path / "stick" / "Anna-Ben- 20 - 06").iterdir())
+    assert [copy.read_bytes() for copy in copies] == [jpeg(number) for number in range(3)]
+    again = run(tmp_path / "run", "--config", desk, "queue", "export", tmp_path / "stick")
+    assert again.stdout == "0 copied, 3 were there already, 0 damaged and left out\n"
+    assert len(spool.waiting()) == 3
+
+
+def test_export_to_a_place_that_is_no_folder_is_told_in_one_line(tmp_path: Path, desk: Path) -> None:
+    take(_spool_of(tmp_path), jpeg(1))
+    (tmp_path / "stick").write_text("x")
+    result = run(tmp_path / "run", "--config", desk, "queue", "export", tmp_path / "stick")
+    assert result.returncode == 1
+    assert "can't be written" in told(result)
+
+
+def test_every_screen_is_written_as_a_picture(tmp_path: Path) -> None:
+    result = run(tmp_path / "run", "screens", tmp_path / "gallery")
+    assert result.returncode == 0
+    assert len(list((tmp_path / "gallery").glob("en-*.png"))) > 10
+
+
+def test_a_reader_that_leaves_early_is_no_traceback(tmp_path: Path, desk: Path) -> None:
+    spool = _spool_of(tmp_path)
+    for number in range(5):
+        take(spool, jpeg(number))
+    words = command("--config", desk, "queue", "list")
+    with subprocess.Popen(
+        ["bash", "-c", '"$@" | head -c 1', "-", *words],
+        env=environment(tmp_path / "run"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        _, error = process.communicate(timeout=60)
+    assert b"Traceback" not in error
+
+
+def _spool_of(folder: Path) -> Spool:
+    spool = Spool(folder / "spool", SystemClock())
+    spool.prepare()
+    spool.start("booth")
+    return spool

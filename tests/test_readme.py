@@ -1,0 +1,48 @@
+"""The README keeps its word."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from PIL import Image
+
+from piboothup import config
+from piboothup.booth.gallery import write_gallery
+from piboothup.cli import command_names
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_picture_of_the_screens_is_the_one_that_the_code_makes(tmp_path: Path) -> None:
+    write_gallery(tmp_path)
+    with Image.open(tmp_path / "panel.png") as made, Image.open(ROOT / "hardware" / "screens.png") as shown:
+        assert made.convert("RGB").tobytes() == shown.convert("RGB").tobytes()
+
+
+def test_both_commands_are_one_line_each_in_a_block_of_their_own() -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    lines = [block.strip() for block in blocks if block.count("\n") == 1]
+    assert any(line.endswith("piboothup demo") for line in lines)
+    assert any(line.endswith("pytest") for line in lines)
+
+
+def test_the_configs_in_the_docs_are_good() -> None:
+    (shown,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    assert tomllib.loads(shown)
+    assert config.parse(shown, Path("README.md"))[1] == []
+
+
+def test_every_command_that_the_readme_names_exists() -> None:
+    named = set(re.findall(r"`piboothup ([a-z-]+)", README)) - {"doctor"}
+    assert named
+    assert named <= command_names()
+
+
+def test_the_top_level_holds_what_the_design_names() -> None:
+    allowed = {"pyproject.toml", "piboothup", "systemd", "hardware", "tests", "README.md", "LICENSE"}
+    found = {one.name for one in ROOT.iterdir() if not one.name.startswith(".")}
+    built = {"build", "piboothup.egg-info"}
+    assert found - built == allowed

@@ -1,0 +1,130 @@
+"""A booth's spool, the real uploader and the local EventPics on one desk, with clocks that are moved by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from piboothup import status
+from piboothup.config import Config, EventPics, Secret, SpoolTable, Upload
+from piboothup.runtime import send_hint
+from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
+from piboothup.spool.contexts import Context
+from piboothup.spool.names import PhotoName
+from piboothup.spool.store import NEW, SENT, Spool
+from piboothup.uploader.service import Uploader
+from tests.clocks import HandClock
+from tests.photos import PARTY, jpeg, open_spool, take
+
+_PATIENCE_S = 20.0
+
+
+class Desk:
+    """Real files, real sockets on loopback, real threads; only time and chance are given."""
+
+    def __init__(self, root: Path) -> None:
+        self.clock = HandClock()
+        self.server_clock = HandClock()
+        self.runtime = root / "run"
+        self.runtime.mkdir()
+        self.album = LocalEventPics(root / "album", self.server_clock)
+        self.booth = open_spool(root / "spool", self.clock)
+        self.config = Config(
+            eventpics=EventPics(api_key=Secret(DEMO_KEY), api_url=self.album.url, link_id="abcd1234", album_id="a1"),
+            spool=SpoolTable(directory=str(root / "spool")),
+            upload=Upload(workers=1),
+        )
+        self.uploader: Uploader | None = None
+        self._thread: threading.Thread | None = None
+        self._taken = 0
+
+    def configure(self, **eventpics: Any) -> None:
+        """Other values in [eventpics]."""
+        changed = dataclasses.replace(self.config.eventpics, **eventpics)
+        self.config = dataclasses.replace(self.config, eventpics=changed)
+
+    def take(self, context: Context = PARTY, *, hint: bool = False) -> PhotoName:
+        """A photo is saved; with `hint` the uploader is told, as the booth does."""
+        self._taken += 1
+        name = take(self.booth, jpeg(self._taken), context)
+        if hint:
+            send_hint(self.runtime, "uploader", "new", str(name))
+        return name
+
+    def start(self, spool: Spool | None = None, **more: Any) -> None:
+        """Starts the uploader."""
+        spool = spool or Spool(self.booth.directory, self.clock, "serial-1")
+        spool.prepare()
+        self.uploader = Uploader(self.config, spool, self.clock, self.runtime, chance=lambda: 0.5, **more)
+        self._thread = threading.Thread(target=self.uploader.run)
+        self._thread.start()
+        self.until(lambda: self.said() != {}, "the uploader to say how it is")
+
+    def stop(self) -> bool:
+        """SIGTERM's way; whether it ended within 5 s."""
+        if self.uploader is None or self._thread is None:
+            return True
+        self.uploader.stop()
+        self._thread.join(5.0)
+        ended = not self._thread.is_alive()
+        self.uploader = self._thread = None
+        return ended
+
+    def end(self) -> None:
+        """Clears the desk."""
+        self.album.close()
+        assert self.stop()
+
+    def pass_s(self, seconds: float) -> None:
+        """Time goes by."""
+        for clock in (self.clock, self.server_clock):
+            clock.pass_s(seconds)
+        if self.uploader is not None:
+            self.uploader.stir()
+
+    def until(self, happened: Callable[[], bool], what: str, *, step_s: float = 0.0) -> None:
+        """Lets the threads work until it has happened, time going by in steps (standing still if 0)."""
+        pause = threading.Event()
+        for _ in range(int(_PATIENCE_S / 0.005)):
+            if happened():
+                return
+            if step_s:
+                self.pass_s(step_s)
+            pause.wait(0.005)
+        raise AssertionError(f"waited for {what}; the uploader says {self.said()}")
+
+    def until_sent(self, *names: PhotoName, step_s: float = 0.0) -> None:
+        """Until these photos lie in sent/."""
+        self.until(lambda: all(self.lies_in(SENT, name) for name in names), f"{names} in sent/", step_s=step_s)
+
+    def until_state(self, state: str, step_s: float = 0.0) -> None:
+        """Until the uploader says it is in this state."""
+        self.until(lambda: self.said().get("state") == state, f"state {state}", step_s=step_s)
+
+    def lies_in(self, place: str, name: PhotoName) -> bool:
+        """Whether the photo lies there."""
+        return self.booth.path(name, place).exists()
+
+    def waiting(self) -> int:
+        """How many photos lie in new/."""
+        return sum(1 for _ in self.booth.names(NEW))
+
+    def said(self) -> dict[str, Any]:
+        """The uploader's status."""
+        return status.read(self.runtime, "uploader") or {}
+
+    def hint(self, *words: str) -> None:
+        """A hint to the uploader."""
+        send_hint(self.runtime, "uploader", *words)
+
+    def stored(self, name: PhotoName, link_id: str = "abcd1234", album_id: str = "a1") -> bytes | None:
+        """The photo's bytes in the album."""
+        path = self.album.path_of(link_id, album_id, name.file_name)
+        return path.read_bytes() if path.exists() else None
+
+    def uploads_of(self, name: PhotoName) -> list[dict[str, Any]]:
+        """The album's accepted PUTs of the photo."""
+        return [one for one in self.album.uploads() if one["fileName"] == name.file_name]

@@ -1,0 +1,103 @@
+"""A server of the tests' own that speaks raw bytes, so that it can do what no decent server does."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+CERTIFICATE = Path(__file__).with_name("localhost.pem")
+"""Self-signed for localhost, with its key: trusted by nobody, secret to nobody."""
+
+Story = Callable[["Liar", socket.socket], None]
+
+
+class Liar:
+    """Tells `story` to every connection, each in a thread of its own; `heard` is what all of them said so far."""
+
+    def __init__(self, story: Story, *, tls: bool = False, host: str = "127.0.0.1") -> None:
+        self.heard = b""
+        self.connections = 0
+        self.ended = threading.Event()
+        self._story = story
+        self._tls: ssl.SSLContext | None = None
+        if tls:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(CERTIFICATE)
+        self._listener = socket.create_server((host, 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http{'s' if tls else ''}://{host}:{self.port}"
+        self._live: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._listen, daemon=True)]
+        self._threads[0].start()
+
+    def __enter__(self) -> Liar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ended.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self._live:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+        for thread in self._threads:
+            thread.join(5.0)
+
+    def request(self, connection: socket.socket) -> bytes:
+        """Reads one request with its body, as its Content-Length says."""
+        said = b""
+        while b"\r\n\r\n" not in said:
+            said += self._more(connection)
+        head, _, body = said.partition(b"\r\n\r\n")
+        length = next((int(one[15:]) for one in head.lower().split(b"\r\n") if one.startswith(b"content-length:")), 0)
+        while len(body) < length:
+            body += self._more(connection)
+        return head + b"\r\n\r\n" + body
+
+    def _more(self, connection: socket.socket) -> bytes:
+        block = connection.recv(65536)
+        if not block:
+            raise ConnectionResetError
+        self.heard += block
+        return block
+
+    def _listen(self) -> None:
+        while not self.ended.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            brake = connection.dup()
+            self._live.append(brake)
+            thread = threading.Thread(target=self._tell, args=(connection, brake), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _tell(self, connection: socket.socket, brake: socket.socket) -> None:
+        connection.settimeout(5.0)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            stack.callback(brake.close)
+            stack.callback(connection.close)
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                stack.callback(connection.close)
+            self._story(self, connection)
+
+
+def says(status: str, body: bytes = b"", *headers: str) -> Story:
+    """Takes each request whole and answers it in this way."""
+    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]).encode()
+
+    def story(liar: Liar, connection: socket.socket) -> None:
+        while True:
+            liar.request(connection)
+            connection.sendall(head + body)
+
+    return story

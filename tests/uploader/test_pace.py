@@ -1,0 +1,88 @@
+"""When to try again."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from piboothup.uploader.pace import SECOND_NS, Circuit, full_jitter_s, is_young, retry_after_s, server_ms
+
+NOON = "Sun, 06 Nov 1994 12:00:00 GMT"
+
+
+def test_n19_back_off_doubles_its_limit_up_to_30_s_and_takes_any_part_of_it() -> None:
+    assert [full_jitter_s(failures, lambda: 1.0) for failures in range(1, 8)] == [1, 2, 4, 8, 16, 30, 30]
+    assert full_jitter_s(10_000, lambda: 0.25) == 7.5
+    assert full_jitter_s(1, lambda: 0.0) == 0.0
+
+
+def test_n19_twenty_booths_that_failed_together_do_not_ask_together() -> None:
+    waits = sorted(full_jitter_s(6, random.Random(booth).random) for booth in range(20))
+    assert sum(1 for one, after in itertools.pairwise(waits) if after - one > 0.1) >= 12
+
+
+@pytest.mark.parametrize(
+    ("text", "date", "seconds"),
+    [
+        ("120", "", 120.0),
+        ("0", "", 0.0),
+        ("Sun, 06 Nov 1994 12:01:30 GMT", NOON, 90.0),
+        ("Sun, 06 Nov 1994 11:00:00 GMT", NOON, 0.0),
+        ("Sun, 06 Nov 1995 12:00:00 GMT", NOON, 3600.0),
+        ("31536000", "", 3600.0),
+        ("9" * 5000, "", 3600.0),
+        ("Sun, 06 Nov 1994 12:01:30 GMT", "", None),
+        ("", NOON, None),
+        ("soon", NOON, None),
+        ("-5", NOON, None),
+        ("1e3", NOON, None),
+        ("²", NOON, None),
+        ("12 s", NOON, None),
+    ],
+)
+def test_n18_retry_after_is_obeyed_capped_or_ignored_whatever_this_boxs_clock_says(
+    text: str, date: str, seconds: float | None
+) -> None:
+    assert retry_after_s(text, date) == seconds
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_n18_no_text_at_all_breaks_the_reading_of_retry_after(text: str, date: str) -> None:
+    wait_s = retry_after_s(text, date)
+    assert wait_s is None or 0 <= wait_s <= 3600
+
+
+def test_a_date_is_read_to_the_second_and_one_without_a_zone_is_none() -> None:
+    assert server_ms(NOON) == 784_123_200_000
+    assert server_ms("Sun, 06 Nov 1994 12:00:00") is None
+    assert server_ms("Sun, 99 Nov 1994 12:00:00 GMT") is None
+
+
+def test_n15_a_url_is_young_for_four_minutes() -> None:
+    assert is_young(0, 239 * SECOND_NS)
+    assert not is_young(0, 240 * SECOND_NS)
+
+
+def test_connected_time_is_counted_over_all_spells() -> None:
+    circuit = Circuit(lambda: 0.5)
+    assert circuit.connected_s(50 * SECOND_NS) == 0
+    circuit.close(100 * SECOND_NS)
+    circuit.trip(130 * SECOND_NS)
+    assert circuit.connected_s(500 * SECOND_NS) == 30
+    circuit.close(600 * SECOND_NS)
+    circuit.close(610 * SECOND_NS)
+    assert circuit.connected_s(620 * SECOND_NS) == 50
+
+
+def test_a_success_ends_what_failures_added_up_to() -> None:
+    circuit = Circuit(lambda: 1.0)
+    for _ in range(5):
+        circuit.back_off(0)
+    assert circuit.not_before_ns == 16 * SECOND_NS
+    circuit.worked()
+    circuit.back_off(0)
+    assert circuit.not_before_ns == 1 * SECOND_NS

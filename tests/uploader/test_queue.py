@@ -1,0 +1,142 @@
+"""Which photo is next."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from piboothup.spool.contexts import Context
+from piboothup.spool.names import PhotoName
+from piboothup.uploader.queue import Queue, arranged, stamp
+
+
+def photo(seq: int, context: str = "0000aaaa", boot: int = 1) -> PhotoName:
+    return PhotoName("ABCD", boot, seq, seq * 1000, context, f"{seq:016x}")
+
+
+def line(*names: PhotoName) -> Queue:
+    queue = Queue()
+    queue.reload(arranged(names))
+    return queue
+
+
+def chosen(queue: Queue, now_ns: int = 0) -> list[int]:
+    order = []
+    while (name := queue.choose(now_ns)) is not None:
+        order.append(name.seq)
+        queue.done(name)
+    return order
+
+
+def test_n33_newest_first_for_the_slideshow_and_the_oldest_in_turn_so_that_it_is_never_starved() -> None:
+    assert chosen(line(*(photo(seq) for seq in range(1, 8)))) == [7, 1, 6, 2, 5, 3, 4]
+
+
+def test_n33_new_photos_all_evening_long_do_not_keep_the_backlog_waiting() -> None:
+    queue = line(*(photo(seq) for seq in range(1, 51)))
+    old = 0
+    for seq in range(51, 151):
+        queue.add(photo(seq))
+        name = queue.choose(0)
+        assert name is not None
+        old += name.seq <= 50
+        queue.done(name)
+    assert old == 50
+
+
+def test_the_order_is_that_of_the_presses_even_beyond_four_digits_and_across_boots() -> None:
+    late, early = photo(10_000), photo(9_999)
+    next_boot = photo(1, boot=10_000)
+    assert arranged([next_boot, late, early]) == [str(early), str(late), str(next_boot)]
+
+
+def test_a_hint_that_comes_twice_or_after_the_listing_adds_nothing() -> None:
+    queue = line(photo(1), photo(2))
+    for seq in (2, 3, 3):
+        queue.add(photo(seq))
+    assert sorted(chosen(queue)) == [1, 2, 3]
+
+
+def test_a_photo_on_its_way_is_not_chosen_again_by_a_new_listing() -> None:
+    queue = line(photo(1))
+    assert queue.choose(0) == photo(1)
+    queue.reload(arranged([photo(1)]))
+    assert queue.choose(0) is None
+    assert queue.waiting.total() == 1
+    queue.done(photo(1))
+    assert queue.waiting.total() == 0
+
+
+def test_a_photo_that_had_left_before_the_listing_is_not_discounted_twice() -> None:
+    queue = line(photo(1), photo(2))
+    taken = queue.choose(0)
+    assert taken == photo(2)
+    queue.reload(arranged([photo(1)]))
+    queue.done(taken)
+    assert queue.waiting.total() == 1
+
+
+def test_a_postponed_photo_waits_for_its_time_also_over_a_new_listing() -> None:
+    queue = line(photo(1), photo(2))
+    first = queue.choose(0)
+    assert first is not None
+    queue.postpone(first, 100)
+    queue.reload(arranged([photo(1), photo(2)]))
+    assert chosen(queue, 99) == [1]
+    assert queue.next_due_ns() == 100
+    assert chosen(queue, 100) == [2]
+
+
+def test_n21_a_held_context_is_counted_but_not_chosen_until_it_is_released_and_listed() -> None:
+    names = [photo(1, "n0000001"), photo(2), photo(3, "n0000001")]
+    queue = line(*names)
+    first = queue.choose(0)
+    assert first == photo(3, "n0000001")
+    queue.hold(first, Context("n0000001"), None)
+    assert chosen(queue) == [2]
+    assert queue.waiting["n0000001"] == 2
+    queue.release("n0000001")
+    queue.reload(arranged([names[0], names[2]]))
+    assert sorted(chosen(queue)) == [1, 3]
+
+
+def test_a_photo_given_back_is_at_its_own_end_again() -> None:
+    queue = line(*(photo(seq) for seq in range(1, 6)))
+    newest, oldest = queue.choose(0), queue.choose(0)
+    assert newest is not None
+    assert oldest is not None
+    queue.give_back(oldest)
+    queue.give_back(newest)
+    assert chosen(queue) == [5, 1, 4, 2, 3]
+
+
+def test_the_stamp_changes_when_a_photo_comes_or_goes_and_debris_leaves_it_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "0001"
+    folder.mkdir()
+    (tmp_path / "0002.txt").write_text("debris")
+    before = stamp(tmp_path)
+    assert stamp(tmp_path) == before
+    (tmp_path / "0002").mkdir()
+    assert stamp(tmp_path) != before
+
+
+def test_s11_a_hundred_thousand_waiting_photos_fit_in_60_mb_with_everything_else() -> None:
+    program = """
+import sys
+from piboothup.spool.names import PhotoName
+from piboothup.uploader.queue import Queue, arranged
+import piboothup.uploader.service
+queue = Queue()
+for _ in range(3):
+    names = (
+        PhotoName("ABCD", 1 + seq // 5000, seq % 5000, seq, f"{seq % 9:08x}", f"{seq:016x}")
+        for seq in range(100_000)
+    )
+    queue.reload(arranged(names))
+assert queue.choose(0) is not None
+peak_kb = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(peak_kb)
+"""
+    peak_kb = int(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout)
+    assert peak_kb < 60_000

@@ -1,0 +1,516 @@
+"""What the uploader promises, over real sockets to the local EventPics and with a real spool."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from piboothup.config import Secret
+from piboothup.simulator.eventpics import DEMO_KEY
+from piboothup.simulator.faults import Drop, Fault
+from piboothup.spool.anchors import Source
+from piboothup.spool.contexts import context_for
+from piboothup.spool.names import PhotoName
+from piboothup.spool.store import NEW, PARKED, QUARANTINE, SENT, AlreadyRunning, Spool
+from piboothup.uploader.service import Uploader
+from tests.photos import PARTY, jpeg
+from tests.uploader.desk import Desk
+
+DAY_S = 86_400.0
+
+
+def test_every_photo_arrives_once_with_its_bytes_its_name_and_the_moment_it_was_taken(desk: Desk) -> None:
+    names = [desk.take(), desk.take(), desk.take()]
+    desk.start()
+    desk.until_sent(*names)
+    for number, name in enumerate(names, start=1):
+        assert desk.stored(name) == jpeg(number)
+        (upload,) = desk.uploads_of(name)
+        assert abs(upload["takenAt"] - desk.server_clock.wall_ns() / 1e6) <= 1000
+    assert desk.waiting() == 0
+
+
+def test_a_hint_brings_a_photo_to_the_album_while_no_time_passes(desk: Desk) -> None:
+    desk.start()
+    desk.until(lambda: desk.album.calls["geteventsandalbums"] > 0, "the first look")
+    desk.until_sent(desk.take(hint=True))
+
+
+def test_a_photo_of_which_the_hint_was_lost_is_found_within_30_s(desk: Desk) -> None:
+    desk.start()
+    desk.until_sent(desk.take(hint=True))
+    name = desk.take()
+    desk.pass_s(30.0)
+    desk.until_sent(name)
+
+
+def test_p07_an_answer_to_getuploadurl_that_is_lost_is_asked_for_again(desk: Desk) -> None:
+    desk.album.misbehave(Fault(call="getuploadurl", drop=Drop.ANSWER, times=2))
+    name = desk.take()
+    desk.start()
+    desk.until_sent(name, step_s=1.0)
+    assert desk.stored(name) == jpeg(1)
+    assert len(desk.uploads_of(name)) == 1
+
+
+def test_p08_a_put_that_is_cut_in_the_middle_is_sent_again_whole(desk: Desk) -> None:
+    desk.album.misbehave(Fault(call="put", drop=Drop.BODY, times=2))
+    name = desk.take()
+    desk.start()
+    # The first cut is met with a fresh connection at once; after the second there is a pause.
+    desk.until(lambda: desk.album.calls["put"] == 2, "both PUTs")
+    assert desk.lies_in(NEW, name)
+    desk.until_sent(name, step_s=0.5)
+    assert desk.stored(name) == jpeg(1)
+    assert len(desk.uploads_of(name)) == 1
+
+
+def test_p08_a_put_that_is_killed_with_the_uploader_is_sent_again_by_the_next_one(desk: Desk) -> None:
+    desk.album.stall_uploads(3600.0)
+    name = desk.take()
+    desk.start()
+    desk.until(lambda: desk.album.uploading == 1, "a PUT under way")
+    assert desk.stop()
+    assert desk.lies_in(NEW, name)
+    desk.album.stall_uploads(0.0)
+    desk.start()
+    desk.until_sent(name)
+    assert desk.stored(name) == jpeg(1)
+
+
+def test_n13_an_answer_lost_after_the_whole_body_puts_again_on_the_same_url(desk: Desk) -> None:
+    desk.album.misbehave(Fault(call="put", drop=Drop.ANSWER, times=3))
+    name = desk.take()
+    desk.start()
+    desk.until_sent(name, step_s=0.5)
+    assert desk.album.calls["getuploadurl"] == 1
+    assert len(desk.uploads_of(name)) == 4
+    assert len(list((desk.album.directory / "abcd1234" / "a1").iterdir())) == 1
+
+
+def test_n15_a_url_that_has_grown_old_is_not_used_again(desk: Desk) -> None:
+    desk.album.misbehave(Fault(call="put", drop=Drop.ANSWER, times=2))
+    name = desk.take()
+    desk.start()
+    desk.until(lambda: desk.album.calls["put"] == 2 and desk.said()["state"] == "idle", "a pause after two PUTs")
+    desk.pass_s(241.0)
+    desk.until_sent(name, step_s=0.5)
+    assert desk.album.calls["getuploadurl"] == 2
+
+
+def test_n01_three_days_offline_keep_every_photo_and_then_send_them_all(desk: Desk) -> None:
+    desk.album.online = False
+    names = [desk.take() for _ in range(3)]
+    desk.start()
+    desk.until_state("offline")
+    for _ in range(6):
+        desk.pass_s(DAY_S / 2)
+        names.append(desk.take(hint=True))
+    assert desk.waiting() == 9
+    assert desk.said()["problems"] == ["no_network"]
+    taken_s = desk.server_clock.wall_s - DAY_S / 2
+    desk.album.online = True
+    desk.until_sent(*names, step_s=1.0)
+    assert [len(desk.uploads_of(name)) for name in names] == [1] * 9
+    off_ms = desk.uploads_of(names[-2])[0]["takenAt"] - taken_s * 1000
+    assert abs(off_ms) <= 1000 + DAY_S / 2 * 1000 * 50e-6
+
+
+def test_n32_a_kept_connection_that_the_server_closed_between_photos_is_not_noticed(desk: Desk) -> None:
+    desk.start()
+    desk.until_sent(desk.take(hint=True))
+    desk.album.close_idle_connections()
+    # Time stands still: a back-off after an error would last for ever.
+    desk.until_sent(desk.take(hint=True))
+    assert desk.said()["problems"] == []
+
+
+def test_n04_a_portal_that_redirects_a_put_gets_no_photo_marked_as_sent(desk: Desk) -> None:
+    elsewhere = f"{desk.album.url}/geteventsandalbums"
+    desk.album.misbehave(Fault(call="put", redirect=elsewhere))
+    name = desk.take()
+    desk.start()
+    desk.until_state("portal")
+    assert desk.lies_in(NEW, name)
+    assert desk.said()["problems"] == ["portal"]
+    desk.album.misbehave()
+    desk.until_sent(name, step_s=1.0)
+
+
+@pytest.mark.parametrize("call", ["geteventsandalbums", "getuploadurl", "put"])
+@pytest.mark.parametrize("status", [200, 511])
+def test_n05_n06_a_sign_in_page_instead_of_an_answer_is_named_a_portal(desk: Desk, call: str, status: int) -> None:
+    desk.album.misbehave(Fault(call=call, html=True, status=status))
+    name = desk.take()
+    desk.start()
+    desk.until_state("portal")
+    assert desk.lies_in(NEW, name)
+    desk.album.misbehave()
+    desk.until_sent(name, step_s=1.0)
+
+
+def test_n18_a_retry_after_is_obeyed(desk: Desk) -> None:
+    busy = Fault(call="getuploadurl", status=503, headers={"Retry-After": "100"}, times=1)
+    desk.album.misbehave(busy)
+    name = desk.take()
+    desk.start()
+    desk.until_state("offline")
+    desk.pass_s(99.0)
+    desk.until(lambda: desk.said()["state"] == "offline", "it to stay so")
+    assert desk.album.calls["getuploadurl"] == 1
+    desk.pass_s(1.5)
+    desk.until_sent(name)
+
+
+def test_n20_a_refused_key_stops_uploads_until_it_is_mended_without_a_restart(desk: Desk, tmp_path: Path) -> None:
+    key_file = tmp_path / "key"
+    key_file.write_text("a-key-of-yesterday\n")
+    desk.configure(api_key=None, api_key_file=str(key_file))
+    name = desk.take()
+    desk.start()
+    desk.until_state("refused")
+    assert desk.said()["problems"] == ["key_refused"]
+    assert desk.lies_in(NEW, name)
+    key_file.write_text(DEMO_KEY)
+    desk.pass_s(60.0)
+    desk.until_sent(name)
+    assert desk.said()["state"] in ("idle", "uploading")
+
+
+def test_without_a_key_photos_wait_and_the_status_says_so(desk: Desk) -> None:
+    desk.configure(api_key=None)
+    name = desk.take()
+    desk.start()
+    desk.until_state("refused")
+    assert desk.said()["problems"] == ["no_key"]
+    assert desk.said()["waiting"] == 1
+    assert desk.lies_in(NEW, name)
+
+
+def test_a_config_that_cannot_be_used_sends_nothing_and_is_told(desk: Desk) -> None:
+    desk.take()
+    desk.start(refused="/etc/config.toml, line 3: this is not right. Mend it.")
+    desk.until_state("refused")
+    assert desk.said()["reason"] == "/etc/config.toml, line 3: this is not right. Mend it."
+    desk.pass_s(120.0)
+    assert desk.album.calls.total() == 0
+
+
+def test_photos_without_an_event_wait_and_flow_once_an_operator_assigned_them(desk: Desk) -> None:
+    nobodys = context_for("", "", "an evening")
+    held, free = desk.take(nobodys), desk.take()
+    desk.start()
+    desk.until_sent(free)
+    desk.until(lambda: desk.said()["problems"] == ["no_event"], "the missing event to be told")
+    assert desk.lies_in(NEW, held)
+    assigned = desk.booth.directory / "contexts" / f"{nobodys.id}.assigned.json"
+    assigned.write_text(json.dumps({"linkId": "abcd1234", "albumId": "a2"}))
+    desk.pass_s(30.0)
+    desk.until_sent(held)
+    assert desk.stored(held, album_id="a2") == jpeg(1)
+    desk.until(lambda: desk.said()["problems"] == [], "nothing to be wrong")
+
+
+def test_n21_a_context_whose_event_is_unknown_waits_an_hour_while_others_flow(desk: Desk) -> None:
+    lost = context_for("gone0000", "", "")
+    waits, flows = desk.take(lost), desk.take()
+    desk.start()
+    desk.until_sent(flows)
+    desk.until(lambda: "event_gone" in desk.said()["problems"], "the unknown event to be told")
+    assert desk.lies_in(NEW, waits)
+    desk.album.events.append({"title": "Found", "linkId": "gone0000", "albums": []})
+    desk.pass_s(3500.0)
+    desk.until(lambda: desk.album.calls["geteventsandalbums"] > 1, "another look")
+    assert desk.lies_in(NEW, waits)
+    desk.pass_s(130.0)
+    desk.until_sent(waits, step_s=1.0)
+
+
+def test_n23_a_photo_that_is_refused_twice_is_parked_with_a_sentence_and_the_next_goes(desk: Desk) -> None:
+    bad = desk.take()
+    desk.album.misbehave(Fault(call="getuploadurl", status=400, times=2))
+    desk.start()
+    desk.until(lambda: desk.lies_in(PARKED, bad), "the photo to be parked", step_s=1.0)
+    told = desk.booth.path(bad, PARKED).with_suffix(".txt").read_text()
+    assert "400" in told
+    assert desk.booth.path(bad, PARKED).read_bytes() == jpeg(1)
+    good = desk.take(hint=True)
+    desk.until_sent(good, step_s=1.0)
+
+
+def test_n24_a_server_that_refuses_every_photo_gets_none_parked(desk: Desk) -> None:
+    names = [desk.take() for _ in range(8)]
+    desk.album.misbehave(Fault(call="getuploadurl", status=400))
+    desk.start()
+    desk.until_state("refused", step_s=1.0)
+    assert desk.waiting() == 8
+    desk.album.misbehave()
+    desk.until_sent(*names, step_s=5.0)
+
+
+def test_n34_paused_sends_nothing_until_a_retry_ends_the_pause(desk: Desk) -> None:
+    desk.config = type(desk.config)(
+        eventpics=desk.config.eventpics, spool=desk.config.spool, upload=type(desk.config.upload)(1, True)
+    )
+    name = desk.take()
+    desk.start()
+    desk.until_state("paused")
+    desk.pass_s(600.0)
+    assert desk.album.calls.total() == 0
+    desk.hint("retry")
+    desk.until_sent(name)
+
+
+def test_a_retry_tries_at_once_what_had_been_put_off(desk: Desk) -> None:
+    desk.album.online = False
+    name = desk.take()
+    desk.start()
+    desk.until_state("offline")
+    desk.album.online = True
+    desk.hint("retry")
+    desk.until_sent(name)
+
+
+def test_s06_a_photo_that_cannot_be_read_does_not_hold_up_the_others(desk: Desk) -> None:
+    bad = desk.take()
+
+    class BadSector(Spool):
+        """EIO where one photo lies."""
+
+        def is_intact(self, name: PhotoName, *rest: object) -> bool:
+            if name == bad:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().is_intact(name)
+
+    good = desk.take()
+    desk.start(BadSector(desk.booth.directory, desk.clock, "serial-1"))
+    desk.until_sent(good)
+    desk.until(lambda: desk.said()["problems"] == ["photo_unreadable"], "the bad photo to be told")
+    assert desk.lies_in(NEW, bad)
+    assert desk.said()["waiting"] == 1
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xd8\xff flipped \xff\xd9", b"\0" * 2000, b""])
+def test_s07_s08_bytes_that_no_longer_match_their_name_are_never_sent(desk: Desk, damage: bytes) -> None:
+    name, good = desk.take(), desk.take()
+    desk.booth.path(name).write_bytes(damage)
+    desk.start()
+    desk.until_sent(good)
+    desk.until(lambda: desk.lies_in(QUARANTINE, name), "the damaged photo in quarantine/")
+    assert desk.uploads_of(name) == []
+
+
+def test_s16_what_a_pc_leaves_behind_is_neither_sent_nor_moved(desk: Desk) -> None:
+    name = desk.take()
+    folder = desk.booth.path(name).parent
+    debris = [folder / one for one in ("Thumbs.db", ".DS_Store", f"._{name}", "desktop.ini", f"{name}.part")]
+    for one in debris:
+        one.write_bytes(b"debris")
+    (folder / "link.jpg").symlink_to("/etc/passwd")
+    desk.start()
+    desk.until_sent(name)
+    assert all(one.exists() for one in debris)
+    assert len(desk.album.uploads()) == 1
+    desk.until(lambda: desk.said()["waiting"] == 0, "nothing to be waiting")
+
+
+def test_s18_deleting_sent_by_hand_sends_nothing_again(desk: Desk) -> None:
+    name = desk.take()
+    desk.start()
+    desk.until_sent(name)
+    desk.booth.path(name, SENT).unlink()
+    desk.pass_s(700.0)
+    desk.until_sent(desk.take(hint=True), step_s=1.0)
+    assert len(desk.uploads_of(name)) == 1
+
+
+def test_s19_a_parked_photo_moved_back_to_new_is_sent(desk: Desk) -> None:
+    name = desk.take()
+    desk.booth.park(name, "for a test")
+    desk.start()
+    desk.until_sent(desk.take(hint=True))
+    assert desk.booth.retry_parked() == 1
+    desk.pass_s(30.0)
+    desk.until_sent(name)
+
+
+def test_s20_a_second_uploader_on_the_same_spool_is_refused_with_a_sentence(desk: Desk) -> None:
+    desk.start()
+    second = Uploader(desk.config, Spool(desk.booth.directory, desk.clock, "serial-1"), desk.clock, desk.runtime)
+    with pytest.raises(AlreadyRunning, match="already running"):
+        second.run()
+    desk.until_sent(desk.take(hint=True))
+
+
+def test_s04_a_card_that_became_read_only_has_the_photo_sent_once_and_moved_later(desk: Desk) -> None:
+    class ReadOnly(Spool):
+        """Renames fail until it is cured."""
+
+        cured = False
+
+        def mark_sent(self, name: PhotoName) -> None:
+            if not self.cured:
+                raise OSError(errno.EROFS, "Read-only file system")
+            super().mark_sent(name)
+
+    spool = ReadOnly(desk.booth.directory, desk.clock, "serial-1")
+    name = desk.take()
+    desk.start(spool)
+    desk.until(lambda: desk.said()["sent"] == 1, "the photo to arrive")
+    desk.hint("retry")
+    desk.pass_s(31.0)
+    spool.cured = True
+    desk.pass_s(31.0)
+    desk.until_sent(name)
+    assert len(desk.uploads_of(name)) == 1
+
+
+def test_c01_photos_go_to_the_event_they_were_taken_for_after_the_event_was_changed(desk: Desk) -> None:
+    desk.album.online = False
+    old = [desk.take() for _ in range(5)]
+    albums = [{"albumId": "b1", "title": "B"}]
+    desk.album.events.append({"title": "Tomorrow", "linkId": "tomorrow1", "albums": albums})
+    desk.configure(link_id="tomorrow1", album_id="b1")
+    new = desk.take(context_for("tomorrow1", "b1", ""))
+    desk.start()
+    desk.album.online = True
+    desk.until_sent(*old, new, step_s=1.0)
+    assert {one["linkId"] for name in old for one in desk.uploads_of(name)} == {"abcd1234"}
+    assert desk.stored(new, "tomorrow1", "b1") == jpeg(6)
+
+
+def test_c03_neither_key_nor_signed_url_is_in_any_log_line_or_status_at_debug(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    canary = "canary-key-0123456789"
+    desk.album.key = canary
+    desk.configure(api_key=Secret(canary))
+    desk.album.misbehave(
+        Fault(call="geteventsandalbums", drop=Drop.ANSWER, times=1),
+        Fault(call="getuploadurl", drop=Drop.START, times=1),
+        Fault(call="put", drop=Drop.BODY, times=1),
+        Fault(call="put", drop=Drop.ANSWER, times=1),
+        Fault(call="put", redirect="http://127.0.0.1:1/?signature=elsewhere", times=1),
+        Fault(call="put", status=403, times=1),
+        Fault(call="put", status=200, headers={"Broken header": "x"}, times=1),
+    )
+    name = desk.take()
+    desk.start()
+    desk.until_sent(name, step_s=1.0)
+    desk.album.online = False
+    desk.take(hint=True)
+    desk.until_state("offline", step_s=5.0)
+    told = caplog.text + json.dumps(desk.said())
+    assert "sent photo=" in told
+    for secret in (canary, "signature", "/upload/"):
+        assert secret not in told
+
+
+@pytest.mark.parametrize("call", ["geteventsandalbums", "getuploadurl", "put"])
+def test_c08_a_stop_in_the_middle_of_a_call_ends_within_5_s_and_keeps_the_photo(desk: Desk, call: str) -> None:
+    desk.album.misbehave(Fault(call=call, stall_s=3600.0))
+    name = desk.take()
+    desk.start()
+    desk.until(lambda: desk.album.calls[call] == 1, f"{call} under way")
+    assert desk.stop()
+    assert desk.lies_in(NEW, name)
+    assert desk.said() == {}
+
+
+def test_n10_a_stall_that_never_ends_is_given_up(desk: Desk) -> None:
+    desk.album.misbehave(Fault(call="geteventsandalbums", stall_s=3600.0, times=1))
+    name = desk.take()
+    desk.start()
+    desk.until(lambda: desk.album.calls["geteventsandalbums"] == 1, "the call under way")
+    desk.pass_s(61.0)
+    desk.until_sent(name, step_s=1.0)
+
+
+def test_t01_a_box_that_booted_in_1970_tells_the_album_the_true_time_from_the_date_header(desk: Desk) -> None:
+    desk.clock.wall_s = 12.0
+    first_s = desk.server_clock.wall_s
+    first = desk.take()
+    desk.pass_s(600.0)
+    second = desk.take()
+    desk.start()
+    desk.until_sent(first, second)
+    for name, taken_s in ((first, first_s), (second, first_s + 600.0)):
+        (upload,) = desk.uploads_of(name)
+        assert abs(upload["takenAt"] - taken_s * 1000) <= 1000
+    (anchor,) = desk.booth.read_boot(1).anchors
+    assert anchor.source is Source.DATE
+    assert anchor.uncertainty_ms <= 502
+
+
+def test_t03_a_step_of_the_wall_clock_changes_nothing(desk: Desk) -> None:
+    true_s = desk.server_clock.wall_s
+    desk.start()
+    name = desk.take(hint=True)
+    desk.clock.step_wall_s(-2 * 365 * DAY_S)
+    desk.until_sent(name)
+    assert abs(desk.uploads_of(name)[0]["takenAt"] - true_s * 1000) <= 1000
+
+
+def test_t08_t09_without_a_believable_date_a_photo_waits_a_minute_and_goes_without_takenat(desk: Desk) -> None:
+    desk.server_clock.wall_s = 0.0
+    name = desk.take()
+    desk.start()
+    desk.until(lambda: desk.album.calls["geteventsandalbums"] == 1, "the first look")
+    desk.pass_s(30.0)
+    assert desk.album.calls["getuploadurl"] == 0
+    desk.until_sent(name, step_s=1.0)
+    assert desk.uploads_of(name)[0]["takenAt"] is None
+
+
+def test_the_status_says_what_waits_where_and_how_many_events_the_key_sees(desk: Desk) -> None:
+    desk.start()
+    desk.until_sent(desk.take(hint=True), desk.take(hint=True))
+    desk.until(lambda: desk.said()["sent"] == 2, "both to be counted")
+    waits = desk.take(context_for("", "", ""), hint=True)
+    desk.until(lambda: desk.said()["waiting"] == 1, "the third to be counted")
+    said = desk.said()
+    assert said["events_seen"] == 1
+    assert said["rate_bps"] > 0
+    assert said["events"] == [
+        {"link_id": "", "album_id": "", "title": "", "waiting": 1, "sent": 0},
+        {"link_id": "abcd1234", "album_id": "a1", "title": "Summer Party", "waiting": 0, "sent": 2},
+    ]
+    assert [event.title for event in desk.booth.events()] == ["Summer Party"]
+    assert desk.lies_in(NEW, waits)
+    assert PARTY.link_id == "abcd1234"
+
+
+def test_two_workers_bring_every_photo_once(desk: Desk) -> None:
+    desk.config = type(desk.config)(
+        eventpics=desk.config.eventpics, spool=desk.config.spool, upload=type(desk.config.upload)(2)
+    )
+    names = [desk.take() for _ in range(30)]
+    desk.start()
+    desk.until_sent(*names)
+    assert [len(desk.uploads_of(name)) for name in names] == [1] * 30
+
+
+def test_a_defect_in_one_step_is_logged_by_place_only_and_uploading_goes_on(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    cursed = desk.take()
+
+    class Defect(Spool):
+        """Raises what nobody expects."""
+
+        def taken_at_ms(self, name: PhotoName, *, record: bool = False) -> int | None:
+            if name == cursed:
+                raise KeyError("https://storage/?signature=secret")
+            return super().taken_at_ms(name, record=record)
+
+    good = desk.take()
+    desk.start(Defect(desk.booth.directory, desk.clock, "serial-1"))
+    desk.until_sent(good)
+    desk.until(lambda: "error=KeyError" in caplog.text, "the defect to be logged")
+    assert "secret" not in caplog.text
+    assert desk.lies_in(NEW, cursed)

@@ -1,0 +1,360 @@
+"""HTTP on the networks of venues; each test is a trap of requests or urllib3 as they come."""
+
+from __future__ import annotations
+
+import errno
+import io
+import logging
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from piboothup.config import Secret
+from piboothup.uploader.transport import Answer, Limits, LinkError, LinkErrorKind, Transport
+from tests.clocks import HandClock
+from tests.uploader.liar import CERTIFICATE, Liar, says
+
+SHORT = Limits(connect_s=2.0, stall_s=0.3, read_s=2.0, answer_bytes=1024)
+SIGNED = "/upload/token?signature=canary-signature"
+PHOTO_BYTES = 8 * 1024 * 1024
+
+
+@pytest.fixture
+def transport() -> Iterator[Transport]:
+    made = Transport(HandClock(), plain_http=True, limits=SHORT)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Iterator[io.BufferedReader]:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"x" * PHOTO_BYTES)
+    with path.open("rb") as file:
+        yield file
+
+
+def get(transport: Transport, url: str, **headers: str) -> Answer:
+    return transport.exchange("GET", Secret(url), headers, deadline_s=60.0)
+
+
+def put(transport: Transport, url: str, file: io.BufferedReader) -> Answer:
+    return transport.exchange("PUT", Secret(url), {"Content-Type": "image/jpeg"}, file, deadline_s=60.0)
+
+
+def trouble(transport: Transport, url: str) -> LinkError:
+    with pytest.raises(LinkError) as caught:
+        get(transport, url, Authorization="Bearer canary-key")
+    return caught.value
+
+
+def test_n04_a_redirect_is_an_answer_and_nothing_is_followed(transport: Transport) -> None:
+    with Liar(says("302 Found", b"", "Location: /login")) as liar:
+        answer = get(transport, liar.url + "/photo", Authorization="Bearer canary-key")
+    assert answer.status == 302
+    assert liar.heard.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize("status", ["200 OK", "302 Found"])
+def test_n25_an_endless_answer_is_read_to_the_limit_and_no_further(transport: Transport, status: str) -> None:
+    def endless(liar: Liar, connection: socket.socket) -> None:
+        liar.request(connection)
+        connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 1000000000\r\nLocation: /x\r\n\r\n".encode())
+        while not liar.ended.is_set():
+            connection.sendall(b"x" * 65536)
+
+    with Liar(endless) as liar:
+        answer = get(transport, liar.url)
+    assert len(answer.body) == SHORT.answer_bytes
+    assert not answer.complete
+
+
+def test_n35_proxy_variables_and_netrc_are_not_obeyed(
+    transport: Transport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login guest password canary-password\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    with Liar(says("200 OK")) as liar:
+        assert get(transport, liar.url).status == 200
+    assert b"Authorization" not in liar.heard
+
+
+def test_a_put_carries_the_headers_that_were_asked_for_and_no_others(
+    transport: Transport, photo: io.BufferedReader
+) -> None:
+    with Liar(says("200 OK", b"", "ETag: W/no-md5")) as liar:
+        answer = put(transport, liar.url + SIGNED, photo)
+    head = liar.heard.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    assert head[0] == f"PUT {SIGNED} HTTP/1.1"
+    names = sorted(line.partition(":")[0].lower() for line in head[1:])
+    assert names == ["accept-encoding", "content-length", "content-type", "host", "user-agent"]
+    assert answer.whole
+    assert liar.heard.endswith(b"x" * PHOTO_BYTES)
+
+
+def test_n11_a_peer_that_stops_reading_is_given_up(transport: Transport, photo: io.BufferedReader) -> None:
+    def deaf(liar: Liar, _: socket.socket) -> None:
+        liar.ended.wait(5.0)
+
+    with Liar(deaf) as liar, pytest.raises(LinkError) as caught:
+        put(transport, liar.url + SIGNED, photo)
+    assert caught.value.kind is LinkErrorKind.TIMEOUT
+
+
+def test_n10_a_stall_longer_than_the_connect_time_out_is_no_reason_to_give_up(photo: io.BufferedReader) -> None:
+    def slow(liar: Liar, connection: socket.socket) -> None:
+        liar.ended.wait(0.5)
+        liar.request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    transport = Transport(HandClock(), plain_http=True, limits=Limits(connect_s=0.2, stall_s=10.0))
+    with Liar(slow) as liar:
+        answer = put(transport, liar.url + SIGNED, photo)
+    transport.close()
+    assert answer.whole
+
+
+def test_a_200_that_comes_before_the_whole_body_was_sent_is_no_proof(
+    transport: Transport, photo: io.BufferedReader
+) -> None:
+    def hasty(liar: Liar, connection: socket.socket) -> None:
+        connection.recv(100)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with Liar(hasty) as liar:
+        try:
+            assert not put(transport, liar.url + SIGNED, photo).whole
+        except LinkError as error:
+            assert error.kind is LinkErrorKind.RESET  # the reset overtook the answer: no proof either
+
+
+def test_n12_an_answer_that_trickles_is_cut_at_its_deadline(transport: Transport) -> None:
+    started = threading.Event()
+
+    def trickle(liar: Liar, connection: socket.socket) -> None:
+        liar.request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Endless: ")
+        started.set()
+        while not liar.ended.wait(0.01):
+            connection.sendall(b"x")
+
+    clock = HandClock()
+    transport = Transport(clock, plain_http=True)
+    with Liar(trickle) as liar:
+        caught = InAThread(transport, liar)
+        assert started.wait(5.0)
+        transport.enforce()
+        assert caught.running()
+        clock.pass_s(61.0)
+        assert transport.overdue_s() == 1.0
+        transport.enforce()
+        assert caught.kind() is LinkErrorKind.TIMEOUT
+    transport.close()
+
+
+@pytest.mark.parametrize("cut", ["HTTP/1.1 200 OK\r\nContent-Ty", "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"])
+def test_an_answer_that_breaks_off_in_its_headers_is_no_proof(
+    transport: Transport, photo: io.BufferedReader, cut: str
+) -> None:
+    def breaks_off(liar: Liar, connection: socket.socket) -> None:
+        liar.request(connection)
+        connection.sendall(cut.encode())
+
+    with Liar(breaks_off) as liar:
+        assert not put(transport, liar.url + SIGNED, photo).complete
+
+
+def test_c08_a_stop_cuts_the_exchange_and_refuses_the_next(transport: Transport) -> None:
+    asked = threading.Event()
+
+    def silent(liar: Liar, connection: socket.socket) -> None:
+        liar.request(connection)
+        asked.set()
+        liar.ended.wait(5.0)
+
+    with Liar(silent) as liar:
+        caught = InAThread(transport, liar)
+        assert asked.wait(5.0)
+        transport.stop()
+        assert caught.kind() is LinkErrorKind.STOPPED
+        assert trouble(transport, liar.url).kind is LinkErrorKind.STOPPED
+
+
+def test_c08_a_stop_cuts_a_tls_handshake_too() -> None:
+    connected = threading.Event()
+
+    def mute(liar: Liar, connection: socket.socket) -> None:
+        connection.recv(10)
+        connected.set()
+        liar.ended.wait(5.0)
+
+    transport = Transport(HandClock())
+    with Liar(mute) as liar:
+        caught = InAThread(transport, liar, liar.url.replace("http://", "https://"))
+        assert connected.wait(5.0)
+        transport.stop()
+        assert caught.kind() is LinkErrorKind.STOPPED
+    transport.close()
+
+
+def test_n32_a_connection_closed_since_the_last_exchange_is_replaced_unseen(transport: Transport) -> None:
+    def once(liar: Liar, connection: socket.socket) -> None:
+        liar.request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        connection.recv(1)  # the next request has begun when it hangs up
+
+    with Liar(once) as liar:
+        assert get(transport, liar.url).status == 200
+        assert get(transport, liar.url).status == 200
+    assert liar.connections == 2
+
+
+def test_a_connection_is_kept_for_the_next_exchange(transport: Transport) -> None:
+    with Liar(says("200 OK", b"{}")) as liar:
+        for _ in range(3):
+            assert get(transport, liar.url).complete
+    assert liar.connections == 1
+
+
+def test_a_fresh_connection_that_breaks_is_an_error_at_once(transport: Transport) -> None:
+    def hang_up(liar: Liar, connection: socket.socket) -> None:
+        liar.request(connection)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with Liar(hang_up) as liar:
+        assert trouble(transport, liar.url).kind is LinkErrorKind.RESET
+    assert liar.connections == 1
+
+
+def test_n07_a_server_with_a_certificate_of_its_own_making_is_refused_before_the_key_is_sent() -> None:
+    transport = Transport(HandClock(), plain_http=True)
+    with Liar(says("200 OK"), tls=True) as liar:
+        assert trouble(transport, liar.url).kind is LinkErrorKind.TLS
+    transport.close()
+    assert liar.heard == b""
+
+
+def test_verified_tls_is_spoken_where_the_certificate_is_trusted(photo: io.BufferedReader) -> None:
+    transport = Transport(HandClock(), ca_file=str(CERTIFICATE))
+    with Liar(says("201 Created"), tls=True) as liar:
+        answer = put(transport, liar.url + SIGNED, photo)
+    with Liar(says("200 OK"), tls=True, host="127.0.0.2") as another:
+        assert trouble(transport, another.url).kind is LinkErrorKind.TLS
+    transport.close()
+    assert (answer.status, answer.whole) == (201, True)
+    assert another.heard == b""
+
+
+def test_n02_a_name_that_cannot_be_resolved_and_a_refused_connection_are_told_apart(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Liar(says("200 OK")) as liar:
+        pass
+    assert trouble(transport, liar.url).kind is LinkErrorKind.CONNECT
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert trouble(transport, "https://api.eventpics.example").kind is LinkErrorKind.DNS
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/",
+        "ftp://127.0.0.1/",
+        "file:///etc/passwd",
+        "https://user:word@example.com/",
+        "https:///nowhere",
+        "https://[::1",
+        "https://example.com:99999/",
+        "",
+    ],
+)
+def test_n26_what_is_not_https_is_not_even_asked(transport: Transport, url: str) -> None:
+    assert not transport.allows(url)
+    assert trouble(transport, url).kind is LinkErrorKind.UNUSABLE
+
+
+def test_plain_http_is_for_this_machine_and_only_where_it_was_asked_for(transport: Transport) -> None:
+    assert transport.allows("http://127.0.0.1:8000/")
+    assert transport.allows("http://localhost/")
+    assert not Transport(HandClock()).allows("http://127.0.0.1:8000/")
+
+
+@pytest.mark.parametrize("key", ["two\nlines", "\u201csmart\u201d", "end\r\nX-Evil: 1"])
+def test_a_key_that_no_header_can_carry_is_an_error_that_does_not_show_it(transport: Transport, key: str) -> None:
+    with Liar(says("200 OK")) as liar, pytest.raises(LinkError) as caught:
+        get(transport, liar.url, Authorization=f"Bearer {key}")
+    assert caught.value.kind is LinkErrorKind.UNUSABLE
+    assert liar.heard == b""
+
+
+def test_c03_an_error_carries_nothing_of_the_request_not_even_in_what_it_was_made_from(
+    transport: Transport, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("urllib3").setLevel(logging.DEBUG)
+
+    def broken(liar: Liar, connection: socket.socket) -> None:
+        liar.request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nNo colon here\r\n bad\r\nContent-Length: 9\r\n\r\n{}")
+
+    with Liar(broken) as liar:
+        assert not get(transport, liar.url + SIGNED).complete
+    errors = [trouble(transport, liar.url + SIGNED), trouble(transport, "https://localhost:1" + SIGNED)]
+    for error in errors:
+        assert error.__cause__ is None
+        assert error.__context__ is None
+        assert "canary" not in f"{error!r} {error} {error.args}"
+    assert "canary" not in caplog.text
+
+
+def test_s06_a_card_that_cannot_be_read_while_sending_is_not_blamed_on_the_network(
+    transport: Transport, tmp_path: Path
+) -> None:
+    class BadSector(io.BufferedReader):
+        """EIO in the middle of the photo."""
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell() > PHOTO_BYTES // 2:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(size)
+
+    (tmp_path / "photo.jpg").write_bytes(b"x" * PHOTO_BYTES)
+    with (
+        Liar(says("200 OK")) as liar,
+        BadSector(io.FileIO(tmp_path / "photo.jpg")) as photo,
+        pytest.raises(OSError, match="Input/output") as caught,
+    ):
+        put(transport, liar.url + SIGNED, photo)
+    assert not isinstance(caught.value, LinkError)
+
+
+class InAThread:
+    """A GET in a thread of its own, and how it failed."""
+
+    def __init__(self, transport: Transport, liar: Liar, url: str = "") -> None:
+        self._caught: LinkError | None = None
+        self._thread = threading.Thread(target=self._run, args=(transport, url or liar.url), daemon=True)
+        self._thread.start()
+
+    def _run(self, transport: Transport, url: str) -> None:
+        self._caught = trouble(transport, url)
+
+    def running(self) -> bool:
+        """Whether it has not failed yet."""
+        return self._thread.is_alive()
+
+    def kind(self) -> LinkErrorKind | None:
+        """How it failed; waits for it."""
+        self._thread.join(5.0)
+        return self._caught.kind if self._caught else None

@@ -1,0 +1,92 @@
+"""What an answer means."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from piboothup.uploader.transport import Answer, LinkErrorKind
+from piboothup.uploader.verdict import TABLE, Call, Came, Verdict, judge, what_came
+
+
+def answer(status: int, **more: Any) -> Answer:
+    given = {"content_type": "application/json", "body": b"{}", "complete": True, "whole": True, **more}
+    return Answer(status=status, date="", retry_after="", sent_ns=0, answered_ns=0, **given)
+
+
+def test_the_table_has_a_row_for_everything_that_can_come_and_a_cell_for_every_call() -> None:
+    assert set(TABLE) == set(Came)
+    assert {Came(kind.value) for kind in LinkErrorKind} < set(Came)
+    for call, came in itertools.product(Call, Came):
+        assert isinstance(judge(call, came), Verdict)
+
+
+def test_only_an_accepted_put_means_sent() -> None:
+    cells = [(call, came) for call in Call for came in Came if judge(call, came) is Verdict.SENT]
+    assert cells == [(Call.PUT, Came.ACCEPTED)]
+
+
+def test_no_verdict_deletes_and_only_the_servers_own_refusal_parks() -> None:
+    parking = {came for call in Call for came in Came if judge(call, came) is Verdict.PARK}
+    assert parking == {Came.BAD_REQUEST, Came.REFUSED, Came.TOO_LARGE}
+    assert not any("delete" in one or "remove" in one for one in Verdict)
+
+
+@pytest.mark.parametrize("status", [200, 201, 204])
+def test_n28_n31_these_statuses_count_after_the_whole_body(status: int) -> None:
+    assert what_came(answer(status, body=b"", content_type="")) is Came.ACCEPTED
+    assert what_came(answer(status, whole=False)) is Came.PARTIAL
+
+
+@pytest.mark.parametrize(
+    ("status", "came"),
+    [
+        (100, Came.ODD),
+        (202, Came.ODD),
+        (206, Came.ODD),
+        (301, Came.REDIRECT),
+        (302, Came.REDIRECT),
+        (304, Came.REDIRECT),
+        (400, Came.BAD_REQUEST),
+        (401, Came.FORBIDDEN),
+        (403, Came.FORBIDDEN),
+        (404, Came.NOT_FOUND),
+        (410, Came.NOT_FOUND),
+        (413, Came.TOO_LARGE),
+        (418, Came.REFUSED),
+        (429, Came.TOO_MANY),
+        (500, Came.SERVER_ERROR),
+        (503, Came.SERVER_ERROR),
+        (511, Came.SIGN_IN),
+        (0, Came.ODD),
+        (999, Came.ODD),
+    ],
+)
+def test_c09_every_status_has_its_row(status: int, came: Came) -> None:
+    assert what_came(answer(status)) is came
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/html; charset=utf-8", b""),
+        ("Application/XHTML+xml", b""),
+        ("application/json", b"  \r\n<!DOCTYPE html><html>"),
+        ("", b"\xef\xbb\xbf<HTML>"),
+    ],
+)
+def test_n05_a_page_is_never_proof_of_anything(content_type: str, body: bytes) -> None:
+    assert what_came(answer(200, content_type=content_type, body=body)) is Came.HTML
+    assert judge(Call.PUT, Came.HTML) is Verdict.PORTAL
+
+
+def test_n20_a_refused_key_pauses_all_but_a_refused_put_only_wants_a_new_url() -> None:
+    assert judge(Call.EVENTS, Came.FORBIDDEN) is Verdict.PAUSE_ALL
+    assert judge(Call.UPLOAD_URL, Came.FORBIDDEN) is Verdict.PAUSE_ALL
+    assert judge(Call.PUT, Came.FORBIDDEN) is Verdict.NEW_URL
+
+
+def test_n21_only_getuploadurl_can_say_that_an_event_is_unknown() -> None:
+    assert [judge(call, Came.NOT_FOUND) for call in Call] == [Verdict.WAIT, Verdict.HOLD_CONTEXT, Verdict.NEW_URL]
