@@ -9,6 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+FLOOR_MS = 1_735_689_600_000
+"""1 January 2025: this program did not exist before, so no true clock says so."""
+CEILING_MS = 4_102_444_800_000
+"""1 January 2100: a clock that says so has lost its battery."""
+
 
 class Source(StrEnum):
     """Who said what time it was, the most trusted first."""
@@ -18,7 +23,9 @@ class Source(StrEnum):
     """The Date header of verified HTTPS, or of a loopback server."""
     RTC = "rtc"
     SAVED = "saved"
-    """A clock saved at the last shutdown: it is at least this late."""
+    """The clock that a box without a battery wakes up with: it is at least this late."""
+    BETWEEN = "between"
+    """No clock at all: worked out from the boots before and after."""
 
     @property
     def rank(self) -> int:
@@ -39,3 +46,8 @@ class Anchor:
     def offset_ms(self) -> int:
         """What to add to a boot-time of this boot to get Unix time."""
         return self.wall_ms - self.boottime_ms
+
+    @property
+    def is_sane(self) -> bool:
+        """Whether it can be true at all."""
+        return FLOOR_MS <= self.wall_ms < CEILING_MS

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,9 @@ class Boot:
     next_seq: int = 1
     """No photo of this boot that was taken before the last start has this number or a higher one."""
     anchors: tuple[Anchor, ...] = ()
-    offset: Anchor | None = None
-    """The anchor whose offset was used for an upload; it stays in use so that order holds."""
-    last_boottime_ms: int = field(default=0)
+    in_use: tuple[Anchor, ...] = ()
+    """Offsets that uploads have used: they stay, so that order holds."""
+    last_boottime_ms: int = 0
     """The latest boot-time known to have been reached."""
 
 
@@ -87,7 +87,7 @@ def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
     boot_id = box = ""
     next_seq, last = 1, 0
     anchors: list[Anchor] = []
-    offset: Anchor | None = None
+    in_use: dict[int, Anchor] = {}
     for line in lines:
         if line.get("boot") == number and not boot_id:
             boot_id, box = str(line.get("boot_id", "")), str(line.get("box", ""))
@@ -95,13 +95,14 @@ def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
             next_seq = max(next_seq, line["next_seq"])
         anchor = _anchor(line)
         if anchor is not None and line.get("in_use"):
-            offset = anchor
-        elif anchor is not None:
+            in_use[anchor.boottime_ms] = anchor
+            continue
+        if anchor is not None:
             anchors.append(anchor)
         reached = line.get("boottime_ms")
         if isinstance(reached, int):
             last = max(last, reached)
-    return Boot(number, boot_id, box, next_seq, tuple(anchors), offset, last)
+    return Boot(number, boot_id, box, next_seq, tuple(anchors), tuple(in_use.values()), last)
 
 
 def _anchor(line: dict[str, Any]) -> Anchor | None:

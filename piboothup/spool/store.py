@@ -12,6 +12,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from piboothup.problems import Problem, problem
@@ -21,7 +22,7 @@ from piboothup.spool.boots import Boot
 from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context
 from piboothup.spool.names import Identity, PhotoName, box_id, hardware_serial
-from piboothup.spool.taken_at import taken_at_ms
+from piboothup.spool.taken_at import is_known, knots, solve
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Spool:
         self._seq = 0
         self._known_contexts: set[str] = set()
         self._boots: dict[int, tuple[tuple[int, int], Boot]] = {}
+        self._reached_ms: dict[int, int] = {}
         self._foreign: set[str] = set()
         self._largest_bytes = _TYPICAL_PHOTO_BYTES
 
@@ -137,8 +139,9 @@ class Spool:
 
     def now_trusted_ms(self, boottime_ms: int) -> int | None:
         """Unix milliseconds of a moment of the running boot, when its clock is trusted by now; else None."""
-        found = taken_at_ms(self.read_boot(self.boot), boottime_ms)
-        return None if found is None else found[0]
+        boot = self.read_boot(self.boot)
+        found = solve({boot.number: boot}, boot.number, boottime_ms)
+        return None if found is None else found.unix_ms
 
     def has_room(self) -> bool:
         """Whether three more photos would fit; a card that cannot even be asked has none. Inodes count too."""
@@ -205,18 +208,18 @@ class Spool:
         return contexts.read(self._at(CONTEXTS), context_id)
 
     def taken_at_ms(self, name: PhotoName, *, record: bool = False) -> int | None:
-        """When the photo was taken, in Unix milliseconds; None when the clock of its boot is unknown.
+        """When the photo was taken, in Unix milliseconds; None when that is unknown.
 
-        With `record` (for an upload) the offset in use is noted, so that later photos keep their order. Raises
-        OSError when it can't be noted.
+        With `record` (for an upload) the offsets in use are noted, so that later photos keep their order. Raises
+        OSError when they can't be noted.
         """
-        boot = self.read_boot(name.boot)
-        found = taken_at_ms(boot, name.boottime_ms)
-        if found is None:
-            return None
-        if record and boot.offset != found[1]:
-            boots.add_anchor(self._at(BOOTS), name.boot, found[1], in_use=True)
-        return found[0]
+        known = self._boots_around(name.boot)
+        found = solve(known, name.boot, name.boottime_ms)
+        if record and found is not None:
+            for knot in knots(known, name.boot, name.boottime_ms):
+                if knot not in known[name.boot].in_use:
+                    boots.add_anchor(self._at(BOOTS), name.boot, knot, in_use=True)
+        return None if found is None else found.unix_ms
 
     def write_events(self, listed: list[events.Event]) -> None:
         """Remembers the key's events for titles. Raises OSError."""
@@ -260,6 +263,32 @@ class Spool:
         if known is None or known[0] != stamp:
             known = self._boots[number] = (stamp, boots.read(self._at(BOOTS), number))
         return known[1]
+
+    def _boots_around(self, number: int) -> dict[int, Boot]:
+        """The boot, and for one without anchors its neighbours up to the next ones whose time is known."""
+        boot = self.read_boot(number)
+        if is_known(boot):
+            return {number: boot}
+        found = {number: self._with_photos(boot)}
+        listed = sorted(boots.numbers(self._at(BOOTS)))
+        for neighbours in (
+            [one for one in reversed(listed) if one < number],
+            [one for one in listed if one > number],
+        ):
+            for one in neighbours:
+                found[one] = self._with_photos(self.read_boot(one))
+                if is_known(found[one]):
+                    break
+        return found
+
+    def _with_photos(self, boot: Boot) -> Boot:
+        """The boot, with the latest moment that it is known to have reached."""
+        if boot.number == self.boot:
+            return replace(boot, last_boottime_ms=self._boottime_ms())
+        if boot.number not in self._reached_ms:  # a boot that is over takes no more photos
+            reached = [name.boottime_ms for place in (NEW, SENT) for name in self._of_boot(place, boot.number)]
+            self._reached_ms[boot.number] = max(reached, default=0)
+        return replace(boot, last_boottime_ms=max(boot.last_boottime_ms, self._reached_ms[boot.number]))
 
     # -- inside ------------------------------------------------------------------------------------------------
 
