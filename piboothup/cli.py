@@ -105,7 +105,7 @@ def _parser() -> _Parser:
 
 def command_names() -> set[str]:
     """The commands there are."""
-    actions = (action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))  # noqa: SLF001
+    actions = (action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
     return {name for action in actions for name in action.choices}
 
 
@@ -180,8 +180,6 @@ def _booth(given: argparse.Namespace) -> int:
     _log_to_stderr()
     loaded, notice = _booth_config(given)
     spool, clock = _open_spool(loaded)
-    spool.prepare()
-    _keep_good(loaded, notice)
     service = BoothService(loaded, spool, clock, service_directory(), _devices(loaded, clock), notice)
     with _stopped_by_signals(service.stop):
         service.run()
@@ -207,17 +205,6 @@ def _booth_config(given: argparse.Namespace) -> tuple[Config, Problem | None]:
         except config.ConfigError:
             good = config.with_directory(config.Config(), directory)
         return good, problem("bad_config", line)
-
-
-def _keep_good(loaded: Config, notice: Problem | None) -> None:
-    from piboothup import config
-    from piboothup.spool import durable
-
-    path = Path(loaded.spool.directory) / config.GOOD_FILE
-    content = config.as_toml(loaded).encode()
-    with contextlib.suppress(OSError):
-        if notice is None and not (path.is_file() and path.read_bytes() == content):
-            durable.replace(path, content)
 
 
 def _devices(loaded: Config, clock: Clock) -> Devices:
@@ -410,7 +397,7 @@ def _queue_export(given: argparse.Namespace) -> int:
 def _events(given: argparse.Namespace) -> int:
     from piboothup.spool.clock import SystemClock
     from piboothup.uploader.api import ApiError, EventPicsApi
-    from piboothup.uploader.transport import LinkError
+    from piboothup.uploader.link_error import LinkError
 
     loaded, _ = _load(given)
     key = loaded.read_key()

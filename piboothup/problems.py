@@ -37,6 +37,7 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "encode_failed": ("The photo could not be turned into a JPEG.", "Press again."),
     # card
     "card_full": ("The card is full.", "Photos are safe. Let the booth upload, or use a larger card."),
+    "card_crowded": ("The card has no room for more files.", "Photos are safe. Let the booth upload."),
     "card_readonly": ("The card can't be written any more.", "Photos are safe. Change the card."),
     "not_saved": ("The last photo was not saved.", "Press again."),
     "spool_unusable": ("The spool can't be used.", "Check [spool] directory in the config."),

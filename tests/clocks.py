@@ -11,6 +11,7 @@ class HandClock:
         self.wall_s = wall_s
         self.name = boot_id
         self.uncertainty_ms: int | None = None
+        self.battery_clock_ms: int | None = None
 
     def boottime_ns(self) -> int:
         return int(self.boottime_s * 1_000_000_000)
@@ -20,6 +21,9 @@ class HandClock:
 
     def boot_id(self) -> str:
         return self.name
+
+    def rtc_ms(self) -> int | None:
+        return self.battery_clock_ms
 
     def ntp_uncertainty_ms(self) -> int | None:
         return self.uncertainty_ms

@@ -84,7 +84,7 @@ class Saver:
                 self._post(Saved(self.taken))
                 send_hint(self._runtime, "uploader", "new", str(name))
                 log.info("saved photo=%s number=%d", name, self.taken)
-            self._post(CardChecked(None if self._spool.has_room() else problem("card_full")))
+            self._post(CardChecked(self._spool.card_problem()))
 
     def _save(self, frame: Frame) -> PhotoName:
         boottime_ms = frame.exposure_start_ns // 1_000_000

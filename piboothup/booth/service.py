@@ -9,7 +9,9 @@ thing: the camera's the camera, the saver's the card, the panel's the I2C bus.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
+import os
 import queue
 import threading
 from collections.abc import Iterator, Mapping
@@ -40,19 +42,23 @@ from piboothup.booth.machine import (
 from piboothup.booth.panel import PanelDevice, PanelThread
 from piboothup.booth.saver import Saver
 from piboothup.booth.view import View
-from piboothup.config import Config
+from piboothup.config import GOOD_FILE, Config, as_toml
 from piboothup.problems import Problem, problem
-from piboothup.runtime import HintSocket, notify_systemd
+from piboothup.runtime import HintSocket, notify_systemd, under_systemd
+from piboothup.spool import durable
 from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.recovery import recover
-from piboothup.spool.store import NEW, PARKED, Spool
+from piboothup.spool.retention import sweep
+from piboothup.spool.store import NEW, PARKED, ROOM_PHOTOS, Spool, SpoolUnusable
 from piboothup.status import BoothState, UploaderState
 
 log = logging.getLogger(__name__)
 
 _HOUSEKEEPING_S = 1.0
+_RETENTION_S = 30.0
+_RTC_UNCERTAINTY_MS = 1_500
 _SILENT_NS = 20_000_000_000
 """A thread that gave no sign of life for so long is stuck: the watchdog is no longer fed."""
 _ANCHOR_EVERY_MS = 600_000
@@ -119,6 +125,9 @@ class BoothService:
         self._camera = CameraThread(devices.camera, clock, self._events.put)
         self._panel = PanelThread(devices.panel, clock, runtime)
         self._saver = Saver(config, spool, self._context, runtime, self._events.put)
+        self._held = contextlib.ExitStack()
+        self._locked = False
+        self._spool_problem: Problem | None = None
         self._uplink = Uplink()
         self._stirred = threading.Event()
         self._ended = threading.Event()
@@ -130,18 +139,55 @@ class BoothService:
         self._events.put(Stop())
 
     def run(self) -> None:
-        """Runs until stopped. Raises AlreadyRunning, RuntimeUnusable, OSError when it can't start."""
-        with self._spool.lock("booth"), contextlib.closing(HintSocket(self._runtime, "booth")) as hints:
-            recover(self._spool)
-            self._spool.start("booth")
-            with self._threads(hints):
+        """Runs until stopped. Raises AlreadyRunning, SpoolUnusable (not under systemd), RuntimeUnusable.
+
+        Under systemd a spool that can't be used is a fault on the panel, tried again until it can.
+        """
+        with self._held:
+            self._open_spool(patient=under_systemd())
+            with contextlib.closing(HintSocket(self._runtime, "booth")) as hints, self._threads(hints):
                 notify_systemd("READY=1")
                 self._loop()
+
+    def _open_spool(self, *, patient: bool) -> None:
+        """Takes the spool over: lock, recovery, a number for this boot. On a full or failing card: later, again."""
+        try:
+            self._spool.prepare()
+            if not self._locked:
+                self._held.enter_context(self._spool.lock("booth"))
+                self._locked = True
+            recover(self._spool)
+            try:
+                self._spool.start("booth")
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._spool.make_room(ROOM_PHOTOS):
+                    raise
+                self._spool.start("booth")
+            self._note_waking()
+            self._keep_good_config()
+        except SpoolUnusable as error:
+            if not patient:
+                raise
+            self._spool_problem = problem("spool_unusable", str(error.__cause__ or "")[:60])
+        except OSError as error:
+            log.error("spool not opened reason=%s", error.strerror or error)
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            self._spool_problem = problem("card_full" if full else "card_readonly", error.strerror or "")
+        else:
+            self._spool_problem = None
+        self._events.put(CardChecked(self._spool_problem))
+
+    def _keep_good_config(self) -> None:
+        """Keeps a config that could be used for the day when the file can't be (without the key)."""
+        path, content = self._spool.directory / GOOD_FILE, as_toml(self._config).encode()
+        if self._config_problem is None and not (path.is_file() and path.read_bytes() == content):
+            durable.replace(path, content)
 
     @contextlib.contextmanager
     def _threads(self, hints: HintSocket) -> Iterator[None]:
         control = threading.Thread(target=self._listen, args=(hints,), name="control", daemon=True)
         housekeeping = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
+        retention = threading.Thread(target=self._retire, name="retention", daemon=True)
         self._panel.start()
         self._panel.show(self._view(self._clock.boottime_ns()))
         self._saver.start()
@@ -149,6 +195,7 @@ class BoothService:
         self._start_button()
         control.start()
         housekeeping.start()
+        retention.start()
         try:
             yield
         finally:
@@ -269,8 +316,11 @@ class BoothService:
         self._saver.count_held()
         while not self._ended.is_set():
             try:
-                self._events.put(CardChecked(None if self._spool.has_room() else problem("card_full")))
-                self._note_anchor()
+                if self._spool_problem is not None:
+                    self._open_spool(patient=True)
+                if self._spool_problem is None:
+                    self._events.put(CardChecked(self._spool.card_problem()))
+                    self._note_anchor()
                 self._uplink = self._read_uplink()
                 self._write_status()
             except OSError as error:
@@ -280,6 +330,31 @@ class BoothService:
             self._stirred.clear()
         with contextlib.suppress(OSError):
             (self._runtime / "booth.json").unlink()
+
+    def _retire(self) -> None:
+        """Retention, at the lowest priority that Linux has for a thread."""
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        table = self._config.spool
+        hour_ns, age_ns = 3_600 * 1_000_000_000, 0
+        while not self._ended.wait(_RETENTION_S):
+            now_ns = self._clock.boottime_ns()
+            keep_days = table.keep_sent_days if now_ns >= age_ns else 0
+            if self._spool_problem is None and not sweep(self._spool, keep_days, table.min_free_mb) and keep_days:
+                age_ns = now_ns + hour_ns
+
+    def _note_waking(self) -> None:
+        """What the clocks said when we woke up: a battery's word, and a lower bound."""
+        now_ms = self._clock.boottime_ns() // 1_000_000
+        if self._clock.ntp_uncertainty_ms() is not None:
+            return
+        rtc_ms, wall_ms = self._clock.rtc_ms(), self._clock.wall_ns() // 1_000_000
+        found = [Anchor(Source.SAVED, now_ms, wall_ms, 0)]
+        if rtc_ms is not None:
+            found.append(Anchor(Source.RTC, now_ms, rtc_ms + 500, _RTC_UNCERTAINTY_MS))
+        for anchor in found:
+            if anchor.is_sane:
+                self._spool.add_anchor(anchor)
 
     def _note_anchor(self) -> None:
         """Writes an NTP anchor when there is news: none yet, the clock was stepped, or photos since the last."""

@@ -35,6 +35,8 @@ class Boot:
     """Offsets that uploads have used: they stay, so that order holds."""
     last_boottime_ms: int = 0
     """The latest boot-time known to have been reached."""
+    retired: frozenset[tuple[str, int]] = frozenset()
+    """Context and number of each photo that was sent and then deleted to make room: it still counts as taken."""
 
 
 def register(directory: Path, boot_id: str, box: str, highest_seen: int) -> int:
@@ -88,11 +90,13 @@ def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
     next_seq, last = 1, 0
     anchors: list[Anchor] = []
     in_use: dict[int, Anchor] = {}
+    retired: set[tuple[str, int]] = set()
     for line in lines:
         if line.get("boot") == number and not boot_id:
             boot_id, box = str(line.get("boot_id", "")), str(line.get("box", ""))
         elif isinstance(line.get("next_seq"), int):
             next_seq = max(next_seq, line["next_seq"])
+        retired |= _retired(line)
         anchor = _anchor(line)
         if anchor is not None and line.get("in_use"):
             in_use[anchor.boottime_ms] = anchor
@@ -102,7 +106,7 @@ def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
         reached = line.get("boottime_ms")
         if isinstance(reached, int):
             last = max(last, reached)
-    return Boot(number, boot_id, box, next_seq, tuple(anchors), tuple(in_use.values()), last)
+    return Boot(number, boot_id, box, next_seq, tuple(anchors), tuple(in_use.values()), last, frozenset(retired))
 
 
 def _anchor(line: dict[str, Any]) -> Anchor | None:
@@ -111,6 +115,27 @@ def _anchor(line: dict[str, Any]) -> Anchor | None:
         return Anchor(Source(line["source"]), *numbers_)
     except (KeyError, ValueError, TypeError):
         return None
+
+
+def _retired(line: dict[str, Any]) -> set[tuple[str, int]]:
+    found = line.get("retired")
+    if not isinstance(found, dict):
+        return set()
+    return {
+        (str(context), seq)
+        for context, seqs in found.items()
+        if isinstance(seqs, list)
+        for seq in seqs
+        if isinstance(seq, int)
+    }
+
+
+def add_retired(directory: Path, number: int, photos: Iterable[tuple[str, int]]) -> None:
+    """Notes sent photos of a boot that are about to be deleted. Raises OSError."""
+    by_context: dict[str, list[int]] = {}
+    for context, seq in photos:
+        by_context.setdefault(context, []).append(seq)
+    durable.append_line(path_of(directory, number), json.dumps({"retired": by_context}))
 
 
 def add_start(directory: Path, number: int, service: str, boottime_ms: int, next_seq: int) -> None:

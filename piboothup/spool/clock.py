@@ -24,6 +24,9 @@ class Clock(Protocol):
     def boot_id(self) -> str:
         """What tells this power-on from every other."""
 
+    def rtc_ms(self) -> int | None:
+        """Unix milliseconds of a clock with a battery, unchecked; None when there is none."""
+
     def ntp_uncertainty_ms(self) -> int | None:
         """How far the wall clock may be off when something disciplines it; None when nothing does."""
 
@@ -40,6 +43,7 @@ class _Timex(ctypes.Structure):
     )
 
 
+_RTC = Path("/sys/class/rtc/rtc0/since_epoch")
 _SYNCHRONISED_BELOW_US = 16_000_000
 
 
@@ -57,6 +61,13 @@ class SystemClock:
     def boot_id(self) -> str:
         """The kernel's random boot id."""
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+    def rtc_ms(self) -> int | None:
+        """The first real-time clock that the kernel knows."""
+        try:
+            return int(_RTC.read_text(encoding="ascii")) * 1000
+        except (OSError, ValueError):
+            return None
 
     def ntp_uncertainty_ms(self) -> int | None:
         """adjtimex(2)'s maxerror; at 16 s the kernel calls itself unsynchronised, whichever daemon steers it."""

@@ -130,7 +130,8 @@ def lock(path: Path, *, wait: bool = False) -> Iterator[None]:
     """Holds an exclusive flock on `path` (made if need be). Raises Locked when taken and not to `wait`, OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
     try:
-        with contextlib.suppress(PermissionError):  # made by the other service
+        found = os.fstat(descriptor)
+        if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != FILE_MODE:
             os.fchmod(descriptor, FILE_MODE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

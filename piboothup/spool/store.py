@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import heapq
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +32,12 @@ CONTEXTS, BOOTS = "contexts", "boots"
 _FOLDERS = (TMP, NEW, SENT, PARKED, QUARANTINE, CONTEXTS, BOOTS)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _ROOM_FOR_PHOTOS = 3
+_INODES_FOR_PHOTOS = 16
+ROOM_PHOTOS = 8
+"""How many sent photos a commit that meets a full card deletes at the most, before it tries once more."""
+LAYOUT = 1
+"""The version of the layout on the card; a newer one is left alone."""
+_LAYOUT_FILE = ".layout"
 _TYPICAL_PHOTO_BYTES = 6 * 1024 * 1024
 _BLOCK_BYTES = 1024 * 1024
 
@@ -66,23 +73,34 @@ class Spool:
         self._reached_ms: dict[int, int] = {}
         self._foreign: set[str] = set()
         self._largest_bytes = _TYPICAL_PHOTO_BYTES
+        self._suspect = False
 
     # -- for a service's start ---------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Makes the folders and gives this boot its number. Raises SpoolUnusable."""
+        """Makes the folders and gives this boot its number. Raises SpoolUnusable.
+
+        A full or read-only card is no reason to refuse: what is on it can be uploaded. The boot has no number then.
+        """
+        if self.directory.is_symlink():
+            raise SpoolUnusable(f"The spool {self.directory} is a link: name its folder in the config.")
         try:
-            if self.directory.is_symlink():
-                raise SpoolUnusable(f"The spool {self.directory} is a link: name its folder in the config.")
-            self.directory.mkdir(parents=True, exist_ok=True)
-            for folder in _FOLDERS:
-                durable.make_directory(self.directory / folder)
-            self.boot = boots.register(self._at(BOOTS), self.clock.boot_id(), self.box, self._highest_boot())
+            self._make_folders()
+            with contextlib.suppress(FileNotFoundError):
+                layout = int((self.directory / _LAYOUT_FILE).read_text(encoding="ascii", errors="replace"))
+                if layout > LAYOUT:
+                    raise SpoolUnusable(f"The spool {self.directory} was made by a newer piboothup: update this one.")
+        except ValueError:
+            log.warning("layout unreadable, taken as=%d", LAYOUT)
         except OSError as error:
             reason = error.strerror or error
             raise SpoolUnusable(
                 f"The spool {self.directory} can't be used ({reason}): check it in the config, its owner, the card."
             ) from None
+        try:
+            self._register()
+        except OSError as error:
+            log.error("boot not numbered reason=%s", error.strerror or error)
 
     @contextlib.contextmanager
     def lock(self, service: str) -> Iterator[None]:
@@ -100,6 +118,8 @@ class Spool:
 
         Raises OSError.
         """
+        if not self.boot:
+            self._register()
         used = [
             name.seq for place in (TMP, NEW, SENT, PARKED, QUARANTINE) for name in self._of_boot(place, self.boot)
         ]
@@ -127,7 +147,9 @@ class Spool:
             try:
                 durable.write_new(part, jpeg)
             except OSError as error:
-                if error.errno != errno.EIO:
+                if error.errno not in (errno.EIO, *_FULL):
+                    raise
+                if error.errno in _FULL and not self.make_room(ROOM_PHOTOS):
                     raise
                 log.warning("commit retried photo=%s reason=%s", name, error.strerror)
                 durable.write_new(part, jpeg)
@@ -143,19 +165,56 @@ class Spool:
         found = solve({boot.number: boot}, boot.number, boottime_ms)
         return None if found is None else found.unix_ms
 
-    def has_room(self) -> bool:
-        """Whether three more photos would fit; a card that cannot even be asked has none. Inodes count too."""
+    def card_problem(self) -> Problem | None:
+        """What stops photos from being saved on this card, if anything. Asks, and after a failed write tries one."""
         try:
             room = os.statvfs(self.directory)
-        except OSError:
-            return False
-        inodes = room.f_favail >= 4 * _ROOM_FOR_PHOTOS or room.f_files == 0
-        return inodes and room.f_bavail * room.f_frsize >= _ROOM_FOR_PHOTOS * self._largest_bytes
+            if room.f_flag & os.ST_RDONLY:
+                return problem("card_readonly")
+            if self._suspect:
+                self._try_a_write()
+        except OSError as error:
+            return problem("card_readonly" if error.errno not in _FULL else "card_full", error.strerror or "")
+        full = room.f_bavail * room.f_frsize < _ROOM_FOR_PHOTOS * self._largest_bytes
+        crowded = room.f_files > 0 and room.f_favail < _INODES_FOR_PHOTOS
+        if (full or crowded) and next(self.names(SENT), None) is None:
+            return problem("card_full" if full else "card_crowded")
+        return None
+
+    def make_room(self, photos: int) -> int:
+        """Deletes up to so many of the oldest sent photos; how many it deleted. Never any other."""
+        return self.retire(heapq.nsmallest(photos, self.names(SENT), key=lambda name: name.order))
+
+    def retire(self, names: Sequence[PhotoName]) -> int:
+        """Deletes these sent photos, once it is noted that they were taken and sent; how many it deleted."""
+        deleted = 0
+        for boot in sorted({name.boot for name in names}):
+            of_boot = [name for name in names if name.boot == boot]
+            try:
+                boots.add_retired(self._at(BOOTS), boot, [(name.context, name.seq) for name in of_boot])
+            except OSError as error:  # a full card: the count may be short then, the photos are in the album
+                log.warning("not counted photos=%d reason=%s", len(of_boot), error.strerror)
+            for name in of_boot:
+                try:
+                    durable.remove(self.path(name, SENT))
+                except OSError as error:
+                    log.warning("not deleted photo=%s reason=%s", name, error.strerror)
+                else:
+                    deleted += 1
+        return deleted
 
     def taken(self, context: Context) -> int:
-        """How many photos of this context the card holds, whatever became of them."""
-        places = (NEW, SENT, PARKED)
-        return sum(1 for place in places for name in self.names(place) if name.context == context.id)
+        """How many photos of this context were taken, also those that are deleted since the album has them."""
+        there = (name for place in (NEW, SENT, PARKED) for name in self.names(place))
+        return len({name.order for name in there if name.context == context.id} | self.retired(context.id))
+
+    def retired(self, context_id: str) -> set[tuple[int, int]]:
+        """Boot and number of this context's photos that were sent and deleted to make room."""
+        try:
+            listed = boots.numbers(self._at(BOOTS))
+        except OSError:
+            return set()
+        return {(one, seq) for one in listed for context, seq in self.read_boot(one).retired if context == context_id}
 
     # -- for the uploader --------------------------------------------------------------------------------------
 
@@ -227,6 +286,8 @@ class Spool:
 
     def add_anchor(self, anchor: Anchor) -> None:
         """Notes an anchor of the running boot. Raises OSError."""
+        if not self.boot:
+            self._register()
         boots.add_anchor(self._at(BOOTS), self.boot, anchor)
 
     # -- for everybody -----------------------------------------------------------------------------------------
@@ -290,7 +351,29 @@ class Spool:
             self._reached_ms[boot.number] = max(reached, default=0)
         return replace(boot, last_boottime_ms=max(boot.last_boottime_ms, self._reached_ms[boot.number]))
 
-    # -- inside ------------------------------------------------------------------------------------------------
+    # -- inside ----------------------------------------------------------------------------------------------
+
+    def _make_folders(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        fresh = not self._at(NEW).exists()
+        for folder in _FOLDERS:
+            durable.make_directory(self.directory / folder)
+        if fresh:
+            with contextlib.suppress(FileExistsError):  # the other service was first
+                durable.write_new(self.directory / _LAYOUT_FILE, f"{LAYOUT}\n".encode())
+                durable.sync_directory(self.directory)
+            log.info("new spool directory=%s", self.directory)
+
+    def _register(self) -> None:
+        self.boot = boots.register(self._at(BOOTS), self.clock.boot_id(), self.box, self._highest_boot())
+
+    def _try_a_write(self) -> None:
+        probe = self._at(TMP) / ".probe"
+        with contextlib.suppress(FileNotFoundError):
+            durable.remove(probe)
+        durable.write_new(probe, b"?" * 4096)
+        durable.remove(probe)
+        self._suspect = False
 
     def _at(self, place: str) -> Path:
         return self.directory / place
@@ -314,6 +397,7 @@ class Spool:
         log.error("not saved reason=%s", error.strerror or error)
         if error.errno in _FULL:
             return problem("card_full")
+        self._suspect = True
         if error.errno == errno.EROFS:
             return problem("card_readonly")
         return problem("not_saved", error.strerror or "")

@@ -19,8 +19,9 @@ from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context
 from piboothup.spool.events import Album, Event
 from piboothup.spool.names import PhotoName
+from piboothup.uploader.link_error import LinkError
 from piboothup.uploader.pace import retry_after_s, server_ms
-from piboothup.uploader.transport import Answer, LinkError, Transport
+from piboothup.uploader.transport import Answer, Transport
 from piboothup.uploader.verdict import Call, Came, what_came
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from piboothup.uploader.api import Account, ApiError, EventPicsApi, came_of
 from piboothup.uploader.line import End, Line, Probe
-from piboothup.uploader.transport import LinkError, LinkErrorKind
+from piboothup.uploader.link_error import LinkError, LinkErrorKind
 from piboothup.uploader.verdict import Call, Came
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from piboothup.spool.contexts import context_for
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import NEW, PARKED, QUARANTINE, SENT, AlreadyRunning, Spool
 from piboothup.uploader.service import Uploader
-from tests.photos import PARTY, jpeg
+from tests.photos import PARTY, jpeg, open_spool
 from tests.uploader.desk import Desk
 
 DAY_S = 86_400.0
@@ -275,6 +275,17 @@ def test_a_retry_tries_at_once_what_had_been_put_off(desk: Desk) -> None:
     desk.until_sent(name)
 
 
+def test_a_retry_also_ends_holds_and_single_photos_waits(desk: Desk) -> None:
+    held = desk.take(context_for("gone0000", "", ""))
+    put_off = desk.take()
+    desk.album.misbehave(Fault(call="put", status=403, times=1))
+    desk.start()
+    desk.until(lambda: "event_gone" in desk.said()["problems"] and not desk.album.uploading, "hold", step_s=0.1)
+    desk.album.events.append({"title": "Found", "linkId": "gone0000", "albums": []})
+    desk.hint("retry")
+    desk.until_sent(held, put_off)
+
+
 def test_s06_a_photo_that_cannot_be_read_does_not_hold_up_the_others(desk: Desk) -> None:
     bad = desk.take()
 
@@ -412,12 +423,15 @@ def test_c03_neither_key_nor_signed_url_is_in_any_log_line_or_status_at_debug(
 
 
 @pytest.mark.parametrize("call", ["geteventsandalbums", "getuploadurl", "put"])
-def test_c08_a_stop_in_the_middle_of_a_call_ends_within_5_s_and_keeps_the_photo(desk: Desk, call: str) -> None:
+def test_c08_a_stop_in_the_middle_of_a_call_ends_within_5_s_and_keeps_the_photo(
+    desk: Desk, call: str, caplog: pytest.LogCaptureFixture
+) -> None:
     desk.album.misbehave(Fault(call=call, stall_s=3600.0))
     name = desk.take()
     desk.start()
     desk.until(lambda: desk.album.calls[call] == 1, f"{call} under way")
     assert desk.stop()
+    assert "left behind" not in caplog.text
     assert desk.lies_in(NEW, name)
     assert desk.said() == {}
 
@@ -454,6 +468,22 @@ def test_t03_a_step_of_the_wall_clock_changes_nothing(desk: Desk) -> None:
     desk.clock.step_wall_s(-2 * 365 * DAY_S)
     desk.until_sent(name)
     assert abs(desk.uploads_of(name)[0]["takenAt"] - true_s * 1000) <= 1000
+
+
+def test_t09_a_photo_of_this_boot_waits_for_the_time_but_one_of_a_boot_that_is_over_does_not(desk: Desk) -> None:
+    over = desk.take()
+    desk.clock.power_on("boot-b")
+    desk.booth = open_spool(desk.booth.directory, desk.clock)
+    fresh = desk.take()
+    true_s, desk.server_clock.wall_s = desk.server_clock.wall_s, 0.0
+    desk.start()
+    desk.until_sent(over)  # the newest comes first: so by now it was considered
+    assert desk.lies_in(NEW, fresh)
+    desk.server_clock.wall_s = true_s
+    desk.hint("retry")
+    desk.until_sent(fresh)
+    assert desk.uploads_of(over)[0]["takenAt"] is None
+    assert abs(desk.uploads_of(fresh)[0]["takenAt"] - true_s * 1000) <= 1000
 
 
 def test_t08_t09_without_a_believable_date_a_photo_waits_a_minute_and_goes_without_takenat(desk: Desk) -> None:

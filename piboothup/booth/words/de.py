@@ -34,6 +34,7 @@ WORDS = Words(
         "encode_failed": Fault("Misslungen", "Bitte noch einmal drücken.", "Der Rest ist sicher."),
         "not_saved": Fault("Misslungen", "Bitte noch einmal drücken.", "Der Rest ist sicher."),
         "card_full": Fault("Karte voll", "WLAN geben oder Fotos kopieren."),
+        "card_crowded": Fault("Karte voll", "WLAN geben oder Fotos kopieren."),
         "card_readonly": Fault("Karte defekt", "Fotos senden, Karte tauschen."),
         "spool_unusable": Fault("Keine Karte", "Ordner in der Config prüfen.", "Kein Foto gemacht."),
         "button_missing": Fault("Kein Knopf", "Kabel und Pin des Knopfs prüfen."),

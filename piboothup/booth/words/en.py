@@ -34,6 +34,7 @@ WORDS = Words(
         "encode_failed": Fault("Not saved", "That one was lost. Press again.", "The others are safe."),
         "not_saved": Fault("Not saved", "That one was lost. Press again.", "The others are safe."),
         "card_full": Fault("Card full", "Give me Wi-Fi, or copy photos off."),
+        "card_crowded": Fault("Card full", "Give me Wi-Fi, or copy photos off."),
         "card_readonly": Fault("Card broken", "Send the photos, then change the card."),
         "spool_unusable": Fault("No card", "Check the folder in the config.", "No photo is taken."),
         "button_missing": Fault("No button", "Check its wires and its pin."),

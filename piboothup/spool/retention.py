@@ -1,0 +1,77 @@
+"""Retention: sent photos go when they are old enough, or when the card needs the room. No other photo ever does.
+
+Days are counted only by a clock that has been believed for an hour: a wall clock that jumps ten years ahead deletes
+nothing. The oldest go first, a few at a time, on a thread of the lowest priority; a press never waits for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool.boots import Boot
+from piboothup.spool.names import PhotoName
+from piboothup.spool.store import SENT, Spool
+from piboothup.spool.taken_at import solve
+
+log = logging.getLogger(__name__)
+
+BELIEVED_AFTER_MS = 3_600_000
+AGREE_WITHIN_MS = 10_000
+BATCH_PHOTOS = 32
+_DAY_MS = 86_400_000
+_MB = 1_000_000
+
+
+def sweep(spool: Spool, keep_days: int, min_free_mb: int) -> int:
+    """One round: deletes at most a batch of sent photos; how many. `keep_days` 0 = while there is room."""
+    short = _short_of_room(spool, min_free_mb)
+    now_ms = _believed_now_ms(spool) if keep_days else None
+    if not short and now_ms is None:
+        return 0
+    sent = sorted(spool.names(SENT), key=lambda name: name.order)
+    if short:
+        chosen = sent[:BATCH_PHOTOS]
+    else:
+        chosen = [name for name in sent if _is_old(spool, name, (now_ms or 0) - keep_days * _DAY_MS)][:BATCH_PHOTOS]
+    deleted = spool.retire(chosen) if chosen else 0
+    if deleted:
+        log.info("retired photos=%d reason=%s", deleted, "room" if short else "age")
+    return deleted
+
+
+def _short_of_room(spool: Spool, min_free_mb: int) -> bool:
+    try:
+        room = os.statvfs(spool.directory)
+    except OSError:
+        return False
+    crowded = room.f_files > 0 and room.f_favail < BATCH_PHOTOS
+    return crowded or room.f_bavail * room.f_frsize < min_free_mb * _MB
+
+
+def _is_old(spool: Spool, name: PhotoName, before_ms: int) -> bool:
+    taken_ms = spool.taken_at_ms(name)
+    return taken_ms is not None and taken_ms < before_ms
+
+
+def _believed_now_ms(spool: Spool) -> int | None:
+    """Unix milliseconds now, if anchors of this boot from an hour ago and ever since all agree; else None."""
+    boot, now_ms = spool.read_boot(spool.boot), spool.clock.boottime_ns() // 1_000_000
+    if not believed(boot, now_ms):
+        return None
+    found = solve({boot.number: boot}, boot.number, now_ms)
+    return None if found is None else found.unix_ms
+
+
+def believed(boot: Boot, now_ms: int) -> bool:
+    """Whether the boot's clocks have agreed with its boot-time for an hour, up to `now_ms` of boot-time."""
+    told = [one for one in boot.anchors if one.source in (Source.NTP, Source.DATE)]
+    if not told or not all(one.is_sane and _agree(one, told[0]) for one in told):
+        return False
+    return now_ms - min(one.boottime_ms for one in told) >= BELIEVED_AFTER_MS and len(told) > 1
+
+
+def _agree(one: Anchor, other: Anchor) -> bool:
+    allowed_ms = AGREE_WITHIN_MS + one.uncertainty_ms + other.uncertainty_ms
+    return abs(one.offset_ms - other.offset_ms) <= allowed_ms

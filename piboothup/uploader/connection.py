@@ -1,0 +1,177 @@
+"""urllib3's connections, with time-outs of our own and under a watch that other threads can end them by.
+
+urllib3's connect time-out is also its send time-out, and nothing in it can be cut from outside. This is all that is
+taken apart of it; what an exchange is stands in `transport`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from functools import partial
+from typing import Any, cast
+
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from piboothup.spool.clock import Clock
+from piboothup.uploader.link_error import LinkErrorKind
+
+BLOCK_BYTES = 64 * 1024
+"""How much of a body is sent, or of an answer read, at a time."""
+_SEND_BUFFER_BYTES = 128 * 1024
+"""A larger one hides a slow link until the read time-out ends an upload that was going well."""
+_PROVES_PEER_GONE_MS = 40_000
+
+
+class Watch:
+    """The exchange under way, as far as other threads may know of it and end it.
+
+    It holds a duplicate of the connection's descriptor: shutting that down ends every wait on the connection, in a
+    TLS handshake too, without touching an object that the sending thread is using.
+    """
+
+    def __init__(self, clock: Clock, stall_s: float) -> None:
+        """`stall_s`: the longest time in which a block being sent makes no way."""
+        self.stall_s = stall_s
+        self.whole = False
+        """The request's body was handed to the network to its last byte."""
+        self.connected = False
+        """A connection was made for this exchange, instead of taking a kept one."""
+        self.sent_ns = 0
+        """Boot-time at which the request began to leave."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._brake: socket.socket | None = None
+        self._deadline_ns: int | None = None
+        self._cut: LinkErrorKind | None = None
+        self._stopped = False
+
+    def begin(self, deadline_s: float) -> bool:
+        """Begins an exchange; False when there may be none any more."""
+        with self._lock:
+            if self._stopped:
+                return False
+            self.whole = self.connected = False
+            self.sent_ns = 0
+            self._deadline_ns = self._clock.boottime_ns() + int(deadline_s * 1e9)
+            self._cut = None
+            return True
+
+    def end(self) -> LinkErrorKind | None:
+        """Ends the exchange; why it was cut, if it was."""
+        with self._lock:
+            self._deadline_ns = None
+            self._release()
+            return self._cut
+
+    def hold(self, connection: socket.socket) -> None:
+        """Takes the connection into its keeping. Raises ConnectionAbortedError when the exchange was cut."""
+        with self._lock:
+            self._release()
+            if self._cut is not None:
+                raise ConnectionAbortedError
+            self._brake = socket.socket(fileno=os.dup(connection.fileno()))
+
+    def sending(self) -> None:
+        """The request begins to leave."""
+        self.sent_ns = self._clock.boottime_ns()
+
+    def cut_if_overdue(self) -> None:
+        """Ends the exchange if its deadline has passed."""
+        with self._lock:
+            if self._deadline_ns is not None and self._clock.boottime_ns() >= self._deadline_ns:
+                self._end_with(LinkErrorKind.TIMEOUT)
+
+    def overdue_s(self) -> float:
+        """For how long the exchange has been past its deadline; 0 when it is not, or there is none."""
+        with self._lock:
+            if self._deadline_ns is None:
+                return 0.0
+            return max(0.0, (self._clock.boottime_ns() - self._deadline_ns) / 1e9)
+
+    def stop(self) -> None:
+        """Ends the exchange and refuses every further one."""
+        with self._lock:
+            self._stopped = True
+            self._end_with(LinkErrorKind.STOPPED)
+
+    def _end_with(self, kind: LinkErrorKind) -> None:
+        self._cut = self._cut or kind
+        if self._brake is not None:
+            try:
+                self._brake.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                return  # it has ended by itself
+
+    def _release(self) -> None:
+        if self._brake is not None:
+            self._brake.close()
+            self._brake = None
+
+
+class _Connection(HTTPConnection):
+    """urllib3's connection, with our time-outs and under our watch."""
+
+    def __init__(self, *args: Any, watch: Watch, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.blocksize = BLOCK_BYTES
+        self._watch = watch
+
+    def _new_conn(self) -> socket.socket:
+        made = super()._new_conn()
+        self._watch.connected = True
+        try:
+            self._watch.hold(made)
+        except ConnectionAbortedError:
+            made.close()
+            raise
+        return made
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Sends one request."""
+        if self.sock is None:
+            self.connect()
+        self._watch.hold(self.sock)
+        self.timeout = self._watch.stall_s
+        self._watch.sending()
+        super().request(*args, **kwargs)
+        # Not reached when the peer hung up in the middle: urllib3 then still looks for an answer, rightly.
+        self._watch.whole = True
+
+
+class _TlsConnection(_Connection, HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Pools(urllib3.PoolManager):
+    def __init__(self, watch: Watch, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._watch = watch
+
+    def _new_pool(self, scheme: str, *args: Any, **kwargs: Any) -> Any:
+        pool = super()._new_pool(scheme, *args, **kwargs)
+        kind = _TlsConnection if scheme == "https" else _Connection
+        pool.ConnectionCls = cast(Any, partial(kind, watch=self._watch))
+        return pool
+
+
+class WatchedAdapter(HTTPAdapter):
+    """requests' adapter over these connections; it tries nothing again by itself."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        super().__init__(pool_connections=4, pool_maxsize=1, max_retries=0)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
+        """Called by requests to make the pools."""
+        options = [
+            (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+            (socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES),
+            (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _PROVES_PEER_GONE_MS),
+        ]
+        self.poolmanager = _Pools(
+            self._watch, num_pools=connections, maxsize=maxsize, block=block, socket_options=options, **kwargs
+        )

@@ -1,0 +1,89 @@
+"""Why no answer came: what is made of the exceptions of requests, urllib3, ssl and the kernel.
+
+Theirs carry URLs and headers. `LinkError` carries a kind and a constant sentence, so that neither a key nor a signed
+URL can get into a log line by way of an error.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from enum import StrEnum
+from http.client import HTTPException
+
+import urllib3
+
+
+class LinkErrorKind(StrEnum):
+    """Why no answer came."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    TLS = "tls"
+    TLS_DATE = "tls_date"
+    """The certificate is of another time, or this box's clock is."""
+    UNUSABLE = "unusable"
+    """The request can't be made at all: a URL or header that is none."""
+    STOPPED = "stopped"
+    """This service is ending."""
+
+
+_SENTENCES = {
+    LinkErrorKind.DNS: "the server's name can't be resolved",
+    LinkErrorKind.CONNECT: "no connection to the server",
+    LinkErrorKind.TIMEOUT: "the connection stalled",
+    LinkErrorKind.RESET: "the connection broke",
+    LinkErrorKind.TLS: "the server's certificate can't be trusted",
+    LinkErrorKind.TLS_DATE: "the server's certificate is not valid at this box's time",
+    LinkErrorKind.UNUSABLE: "the request can't be made",
+    LinkErrorKind.STOPPED: "the service is ending",
+}
+
+
+class LinkError(ConnectionError):
+    """No answer came. Its text is a constant: neither key nor URL can be in it."""
+
+    def __init__(self, kind: LinkErrorKind) -> None:
+        self.kind = kind
+        super().__init__(_SENTENCES[kind])
+
+
+def kind_of(error: BaseException) -> LinkErrorKind:
+    """What kind of trouble an exception of requests, urllib3, ssl or the kernel stands for."""
+    causes = list(_causes(error))
+
+    def any_is(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(one, kinds) for one in causes)
+
+    for one in causes:
+        if isinstance(one, ssl.SSLCertVerificationError):
+            # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL
+            return LinkErrorKind.TLS_DATE if one.verify_code in (9, 10) else LinkErrorKind.TLS
+    if any_is(ssl.SSLEOFError, ssl.SSLZeroReturnError):
+        return LinkErrorKind.RESET
+    if any_is(ssl.SSLError, urllib3.exceptions.SSLError):
+        return LinkErrorKind.TLS
+    if any_is(socket.gaierror):
+        return LinkErrorKind.DNS
+    if any_is(urllib3.exceptions.ConnectTimeoutError):  # NewConnectionError is one
+        return LinkErrorKind.CONNECT
+    if any_is(TimeoutError, urllib3.exceptions.TimeoutError):
+        return LinkErrorKind.TIMEOUT
+    if any_is(ConnectionError, urllib3.exceptions.ProtocolError, HTTPException):
+        return LinkErrorKind.RESET
+    return LinkErrorKind.UNUSABLE if any_is(ValueError, urllib3.exceptions.HTTPError) else LinkErrorKind.RESET
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception and everything it was made from, as these libraries hang it up: args, reason, context."""
+    seen: set[int] = set()
+    pending: list[object] = [error]
+    while pending:
+        one = pending.pop(0)
+        if isinstance(one, BaseException) and id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            pending += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]

@@ -1,0 +1,198 @@
+"""The three calls: what is sent, and what is made of whatever comes back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from piboothup.config import Secret
+from piboothup.spool.contexts import Context
+from piboothup.spool.events import Album, Event
+from piboothup.spool.names import PhotoName
+from piboothup.uploader.api import ApiError, EventPicsApi, date_anchor
+from piboothup.uploader.transport import Answer, Transport
+from piboothup.uploader.verdict import Came
+from tests.clocks import HandClock
+
+KEY = "canary-key"
+NAME = PhotoName("ABCD", 1, 7, 5000, "0000aaaa", "0123456789abcdef")
+CONTEXT = Context("0000aaaa", "abcd1234", "a1")
+PUBLIC = "https://api.eventpics.example"
+
+
+class Recorded(Transport):
+    """Answers every call with one answer and remembers what was asked."""
+
+    def __init__(self, status: int, body: bytes, **more: Any) -> None:
+        super().__init__(HandClock(), plain_http=True)
+        given = {"content_type": "application/json", "complete": True, "whole": True, "date": "", **more}
+        self.answer = Answer(status=status, body=body, retry_after="", sent_ns=0, answered_ns=0, **given)
+        self.asked: tuple[str, str, Mapping[str, str], Any] = ("", "", {}, None)
+
+    def exchange(
+        self,
+        method: str,
+        url: Secret,
+        headers: Mapping[str, str],
+        body: bytes | BinaryIO | None = None,
+        *,
+        deadline_s: float,
+    ) -> Answer:
+        self.asked = (method, url.reveal(), headers, body)
+        return self.answer
+
+
+def api(body: object, status: int = 200, url: str = PUBLIC, **more: Any) -> EventPicsApi:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return EventPicsApi(url, Secret(KEY), HandClock(), Recorded(status, content, **more))
+
+
+def asked(made: EventPicsApi) -> tuple[str, str, Mapping[str, str], Any]:
+    assert isinstance(made.transport, Recorded)
+    return made.transport.asked
+
+
+def test_events_and_albums_are_read_under_either_name_of_the_albums_id() -> None:
+    albums = [{"id": "a1", "title": "Photo booth"}, {"albumId": "a2", "title": "Backstage"}]
+    made = api({"events": [{"title": "Summer Party", "linkId": "abcd1234", "albums": albums}]})
+    (event,) = made.events().events
+    assert event == Event("Summer Party", "abcd1234", (Album("a1", "Photo booth"), Album("a2", "Backstage")))
+    method, url, headers, body = asked(made)
+    assert (method, url, body) == ("GET", f"{PUBLIC}/geteventsandalbums", None)
+    assert headers["Authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [None, 7, "x", {}, {"title": "T"}, *({"linkId": one} for one in (7, "", "with space", "\u202eabc"))],
+)
+def test_an_event_that_is_none_is_passed_over_and_the_others_are_seen(shown: object) -> None:
+    good = {"linkId": "abcd1234", "title": 5, "albums": [None, {"id": 5}, {"id": "a1", "title": "a\nb\x1b[2J"}]}
+    assert api({"events": [shown, good]}).events().events == (Event("", "abcd1234", (Album("a1", "ab[2J"),)),)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b"null", b'{"events": {}}', b"{}", b"\xff", b"[" * 500_000])
+def test_n26_wrong_json_is_an_api_error(body: bytes) -> None:
+    for call in (lambda: api(body).events(), lambda: api(body).upload_url(NAME, CONTEXT, None)):
+        with pytest.raises(ApiError) as caught:
+            call()
+        assert caught.value.came is Came.WRONG_JSON
+
+
+def test_getuploadurl_is_asked_with_what_is_known_and_with_nothing_invented() -> None:
+    made = api({"uploadUrl": "https://storage.example/photo?signature=s"})
+    url = made.upload_url(NAME, CONTEXT, 1_750_000_000_000)
+    assert url.reveal() == "https://storage.example/photo?signature=s"
+    assert "signature" not in f"{url} {url!r}"
+    method, address, headers, body = asked(made)
+    assert (method, address) == ("POST", f"{PUBLIC}/getuploadurl")
+    assert "Authorization" not in headers
+    assert json.loads(body) == {
+        "apiKey": KEY,
+        "linkId": "abcd1234",
+        "albumId": "a1",
+        "fileName": "ABCD-0001-0007-01234567.jpg",
+        "takenAt": 1_750_000_000_000,
+    }
+    made.upload_url(NAME, Context("0000aaaa", "abcd1234"), None)
+    assert set(json.loads(asked(made)[3])) == {"apiKey", "linkId", "fileName"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        None,
+        7,
+        "",
+        "http://storage.example/photo",
+        "ftp://storage.example/photo",
+        "file:///etc/passwd",
+        "//storage.example/photo",
+        "https://user:word@storage.example/photo",
+        "https://127.0.0.1/photo",
+        "https://localhost/photo",
+        "http://127.0.0.1:8000/photo",
+        "https://192.168.1.1/photo",
+        "https://10.0.0.1/photo",
+        "https://169.254.169.254/latest",
+        "https://[::1]/photo",
+        "https://[fe80::1]/photo",
+        "https://storage.example/with space",
+        "https://storage.example/\r\nX-Evil: 1",
+        "https://storage.example/\u00fc",
+        "https://[bad",
+        "https://storage.example/" + "x" * 9000,
+    ],
+)
+def test_n26_an_upload_url_that_leads_astray_is_refused(url: object) -> None:
+    with pytest.raises(ApiError) as caught:
+        api({"uploadUrl": url}).upload_url(NAME, CONTEXT, None)
+    assert caught.value.came in (Came.UNSAFE_URL, Came.WRONG_JSON)
+    assert str(url) not in f"{caught.value!r}" or not url
+
+
+def test_an_upload_url_on_this_machine_is_fine_when_eventpics_is_on_it_too() -> None:
+    made = api({"uploadUrl": "http://127.0.0.1:9/upload"}, url="http://127.0.0.1:8")
+    assert made.upload_url(NAME, CONTEXT, None).reveal() == "http://127.0.0.1:9/upload"
+
+
+@pytest.mark.parametrize(
+    ("url", "azure"),
+    [
+        ("https://a.blob.core.windows.net/c/p.jpg?sv=2024-01-01&sig=x", True),
+        ("https://bucket.s3.amazonaws.com/p.jpg?X-Amz-Signature=x", False),
+        ("https://storage.example/p.jpg?sig=x", False),
+    ],
+)
+def test_n28_only_azures_storage_gets_the_header_that_it_wants(url: str, azure: bool) -> None:
+    made = api(b"", status=201)
+    made.put(Secret(url), None, 0)  # type: ignore[arg-type]
+    assert asked(made)[2] == {"Content-Type": "image/jpeg", **({"x-ms-blob-type": "BlockBlob"} if azure else {})}
+
+
+def test_the_date_header_is_half_a_second_old_on_average_and_as_sure_as_the_round_trip_is_short() -> None:
+    date = "Sun, 15 Jun 2025 15:06:40 GMT"
+    answer = Answer(200, "", b"", True, True, date, "", sent_ns=10_000_000_000, answered_ns=10_400_000_000)
+    anchor = date_anchor(answer)
+    assert anchor is not None
+    assert (anchor.boottime_ms, anchor.wall_ms, anchor.uncertainty_ms) == (10_200, 1_750_000_000_500, 701)
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Thu, 01 Jan 1970 00:00:00 GMT", "Sun, 15 Jun 2025 15:06:40"])
+def test_t08_a_date_from_before_this_program_is_not_believed(date: str) -> None:
+    assert api({"events": []}, date=date).events().anchor is None
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["events", "title", "linkId", "albums", "id", "albumId", "uploadUrl", "other"]), inner
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(_JSON, st.integers(min_value=100, max_value=999))
+def test_c09_no_answer_whatever_crashes_a_call(body: object, status: int) -> None:
+    made = api(body, status)
+    for call in (made.events, lambda: made.upload_url(NAME, CONTEXT, None)):
+        try:
+            call()
+        except ApiError:
+            continue
+
+
+@pytest.mark.parametrize("text", ["../../etc/passwd", "ABCD-0001-0007_5000_0000aaaa_../../../etc/x.jpg", "a/b.jpg"])
+def test_c04_no_name_in_the_spool_can_become_a_file_name_that_climbs(text: str) -> None:
+    assert PhotoName.parse(text) is None
+    assert PhotoName.parse(f"{text}.jpg") is None
+    assert "/" not in NAME.file_name
+    assert ".." not in NAME.file_name
