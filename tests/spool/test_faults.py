@@ -1,0 +1,335 @@
+"""Every call to the kernel fails once: no acknowledged photo is lost, and the next try works."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool.contexts import Context, context_for
+from piboothup.spool.names import PhotoName, digest_of
+from piboothup.spool.recovery import recover
+from piboothup.spool.store import NEW, PARKED, QUARANTINE, SENT, TMP, NotSaved, Spool, SpoolUnusable
+from tests.clocks import HandClock
+from tests.photos import jpeg, open_spool, take
+
+CALLS = ("open", "fchmod", "posix_fallocate", "write", "fsync", "close", "rename", "unlink", "mkdir", "chmod")
+ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT, errno.EMFILE)
+MOST_CALLS = 60
+
+
+class Fault:
+    """The n-th call of a kind fails, or writes only a part."""
+
+    def __init__(self, number: int, code: int | None) -> None:
+        self.number, self.code, self.count, self.struck = number, code, 0, ""
+
+    def strikes(self, call: str) -> bool:
+        self.count += 1
+        if self.count - 1 != self.number:
+            return False
+        self.struck = call
+        return True
+
+
+@contextmanager
+def failing(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """While it holds, the calls of `os` on which the spool rests count, and one fails."""
+
+    def wrapped(call: str, real: Callable[..., object]) -> Callable[..., object]:
+        def counted(*arguments: object, **more: object) -> object:
+            if call != "write" and fault.code is None:
+                return real(*arguments, **more)
+            if not fault.strikes(call):
+                return real(*arguments, **more)
+            if fault.code is None:
+                descriptor, content = arguments
+                assert isinstance(content, bytes | memoryview)
+                return real(descriptor, bytes(content)[: max(1, len(content) // 3)])
+            if call == "close":  # the descriptor is gone all the same (close(2))
+                real(*arguments, **more)
+            raise OSError(fault.code, os.strerror(fault.code))
+
+        return counted
+
+    with monkeypatch.context() as patch:
+        for call in CALLS:
+            patch.setattr(os, call, wrapped(call, getattr(os, call)))
+        yield
+
+
+def everything(spool: Spool) -> dict[PhotoName, str]:
+    """Where each photo lies; one in two places is a failure, but for parts in tmp/."""
+    found: dict[PhotoName, str] = {}
+    for place in (NEW, SENT, PARKED, QUARANTINE):
+        for name in spool.names(place):
+            assert name not in found, f"{name} lies in {found[name]} and in {place}"
+            found[name] = place
+            assert place == QUARANTINE or digest_of(spool.path(name, place).read_bytes()) == name.digest
+    return found
+
+
+Work = Callable[[Spool, list[PhotoName]], object]
+WORK: dict[str, Work] = {
+    "commit": lambda spool, _: take(spool, jpeg(50)),
+    "commit for a new event": lambda spool, _: take(spool, jpeg(51), context=_other()),
+    "mark_sent": lambda spool, names: spool.mark_sent(names[0]),
+    "park": lambda spool, names: spool.park(names[0], "EventPics refuses it."),
+    "quarantine": lambda spool, names: spool.quarantine(names[0]),
+    "retry_parked": lambda spool, _: spool.retry_parked(),
+    "add_anchor": lambda spool, _: spool.add_anchor(Anchor(Source.NTP, 1, 1_750_000_000_000, 1)),
+    "restart": lambda spool, _: _restart(spool),
+    "next boot": lambda spool, _: _next_boot(spool),
+    "retention": lambda spool, _: spool.make_room(1),
+}
+
+
+def _other() -> Context:
+    return context_for("other999", "", "")
+
+
+def _restart(spool: Spool) -> None:
+    again = Spool(spool.directory, spool.clock, "serial-1")
+    again.prepare()
+    recover(again)
+    again.start("booth")
+
+
+def _next_boot(spool: Spool) -> None:
+    assert isinstance(spool.clock, HandClock)
+    spool.clock.power_on("boot-b")
+    _restart(spool)
+
+
+@pytest.mark.parametrize("work", WORK)
+@pytest.mark.parametrize("code", [*ERRORS, None], ids=[*(errno.errorcode[one] for one in ERRORS), "short write"])
+def test_s02_s03_s05_each_call_fails_once_and_no_acknowledged_photo_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: str, code: int | None
+) -> None:
+    for number in range(MOST_CALLS):
+        directory = tmp_path / str(number)
+        spool = open_spool(directory, HandClock())
+        names = [take(spool, jpeg(one)) for one in range(4)]
+        spool.mark_sent(names[2])
+        spool.park(names[3], "EventPics refuses it.")
+        half = dataclasses.replace(names[0], seq=9)
+        (directory / TMP / f"{half}.part").write_bytes(jpeg(0)[:300])
+        acknowledged = set(names)
+        fault = Fault(number, code)
+        with failing(fault, monkeypatch):
+            try:
+                done = WORK[work](spool, names)
+            except (OSError, NotSaved, SpoolUnusable):
+                done = None
+        if not fault.struck:
+            assert number > 0 or code is None, f"{work} made no call at all"
+            break
+        if isinstance(done, PhotoName):
+            acknowledged.add(done)
+        again = open_spool(directory, HandClock(boot_id="boot-c"))
+        recover(again)
+        there = everything(again)
+        retired = {name for name in acknowledged if name.order in again.retired(name.context)}
+        if work == "retention":
+            retired.add(names[2])  # the album has it: it may go uncounted when the count cannot be written
+        assert acknowledged - retired <= set(there), f"{work}: {fault.struck} with {code} lost a photo"
+        fresh = take(again, jpeg(60))
+        assert fresh.order not in {name.order for name in there}
+        assert again.path(fresh).read_bytes() == jpeg(60)
+    else:
+        pytest.fail(f"{work} makes more than {MOST_CALLS} calls")
+
+
+def test_s02_a_short_write_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    take(spool, jpeg(1))
+    with failing(Fault(0, None), monkeypatch):
+        name = take(spool, jpeg(2))
+    assert spool.path(name).read_bytes() == jpeg(2)
+
+
+def test_s05_a_failed_fsync_is_answered_with_a_new_file_once_and_else_not_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    take(spool, jpeg(1))
+    real, failures, inodes = os.fsync, [2], list[int]()
+
+    def fsync(descriptor: int) -> None:
+        inodes.append(os.fstat(descriptor).st_ino)
+        if failures[0]:
+            failures[0] -= 1
+            raise OSError(errno.EIO, "I/O error")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(NotSaved):
+        take(spool, jpeg(2))
+    assert list((tmp_path / TMP).iterdir()) == []
+    failures[0] = 1
+    inodes.clear()
+    created: list[str] = []
+    real_open = os.open
+
+    def noted_open(path: object, flags: int, *more: int) -> int:
+        if flags & os.O_CREAT:
+            created.append(str(path))
+        return real_open(str(path), flags, *more)
+
+    monkeypatch.setattr(os, "open", noted_open)
+    name = take(spool, jpeg(3))
+    assert spool.path(name).read_bytes() == jpeg(3)
+    assert len([one for one in created if one.endswith(".part")]) == 2
+
+
+def test_s01_a_full_card_gives_up_its_oldest_sent_photos_and_only_those(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    names = [take(spool, jpeg(number)) for number in range(12)]
+    for name in names[1:11]:
+        spool.mark_sent(name)
+    real, full = os.posix_fallocate, [True]
+
+    def fallocate(descriptor: int, offset: int, size: int) -> None:
+        if full[0]:
+            full[0] = False
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor, offset, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", fallocate)
+    saved = take(spool, jpeg(20))
+    assert spool.path(saved).read_bytes() == jpeg(20)
+    assert sorted(spool.names(SENT), key=lambda one: one.order) == names[9:11]
+    assert set(spool.waiting()) == {names[0], names[11], saved}
+    context = spool.context_of(saved)
+    assert context is not None
+    assert spool.taken(context) == 13
+
+
+def test_s01_with_nothing_sent_a_full_card_is_told_and_nothing_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    names = {take(spool, jpeg(number)) for number in range(3)}
+
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(NotSaved) as told:
+        take(spool, jpeg(20))
+    assert told.value.problem.code == "card_full"
+    assert set(spool.waiting()) == names
+
+
+class Room:
+    """What statvfs says; `flag` 1 is a read-only mount."""
+
+    def __init__(self, free_mb: int, inodes: int, flag: int = 0) -> None:
+        self.f_frsize, self.f_bavail, self.f_files, self.f_favail = 1_000_000, free_mb, 10_000, inodes
+        self.f_flag = flag
+
+
+def test_s01_s03_s04_the_card_is_named_full_crowded_or_read_only_and_heals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    sent = take(spool, jpeg(1))
+    cases = [
+        (Room(1000, 5000), None),
+        (Room(10, 5000), "card_full"),
+        (Room(1000, 3), "card_crowded"),
+        (Room(1000, 5000, os.ST_RDONLY), "card_readonly"),
+        (Room(1000, 5000), None),
+    ]
+    for room, code in cases:
+        monkeypatch.setattr(os, "statvfs", lambda _, room=room: room)
+        told = spool.card_problem()
+        assert (told.code if told else None) == code
+    spool.mark_sent(sent)
+    monkeypatch.setattr(os, "statvfs", lambda _: Room(10, 5000))
+    assert spool.card_problem() is None, "a sent photo can make room"
+
+
+def test_s04_a_card_that_refuses_writes_is_probed_until_it_takes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    take(spool, jpeg(1))
+    with monkeypatch.context() as patch:
+        real = os.open
+
+        def refuses(path: object, flags: int, *more: int) -> int:
+            if flags & os.O_CREAT:
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+            return real(str(path), flags, *more)
+
+        patch.setattr(os, "open", refuses)
+        with pytest.raises(NotSaved) as told:
+            take(spool, jpeg(2))
+        assert told.value.problem.code == "card_readonly"
+        found = spool.card_problem()
+        assert found is not None
+        assert found.code == "card_readonly"
+        assert len(spool.waiting()) == 1
+    assert spool.card_problem() is None
+    assert list((tmp_path / TMP).iterdir()) == []
+
+
+def test_s09_a_folder_that_cannot_be_read_holds_up_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    name = take(spool, jpeg(1))
+    (tmp_path / NEW / "0009").mkdir()
+    real = os.scandir
+
+    def scandir(path: object) -> object:
+        if str(path).endswith("0009"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(str(path))
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    again = open_spool(tmp_path, HandClock(boot_id="boot-b"))
+    assert again.waiting() == [name]
+    assert again.boot == 10
+
+
+def test_s14_a_new_card_is_a_new_spool(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        spool = open_spool(tmp_path / "card", HandClock())
+    assert "new spool" in caplog.text
+    assert spool.waiting() == []
+
+
+def test_s18_sent_photos_deleted_by_hand_are_not_sent_again(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    name = take(spool, jpeg(1))
+    spool.mark_sent(name)
+    spool.path(name, SENT).unlink()
+    os.rmdir(tmp_path / SENT / name.folder)
+    again = open_spool(tmp_path, HandClock())
+    recover(again)
+    assert again.waiting() == []
+
+
+@pytest.mark.parametrize(
+    ("content", "usable"), [("1\n", True), ("2\n", False), ("", True), ("x", True), ("\0" * 4, True)]
+)
+def test_c05_a_newer_layout_is_left_alone(tmp_path: Path, content: str, usable: bool) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    name = take(spool, jpeg(1))
+    (tmp_path / ".layout").write_text(content)
+    again = Spool(tmp_path, HandClock(boot_id="boot-b"), "serial-1")
+    if usable:
+        again.prepare()
+    else:
+        with pytest.raises(SpoolUnusable, match="newer"):
+            again.prepare()
+        assert not (tmp_path / "boots" / "0002.jsonl").exists()
+    assert spool.path(name).read_bytes() == jpeg(1)

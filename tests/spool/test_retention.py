@@ -1,0 +1,151 @@
+"""Retention deletes sent photos only, by a clock that is believed, or for room."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool.retention import BATCH_PHOTOS, sweep
+from piboothup.spool.store import NEW, PARKED, SENT, Spool
+from tests.clocks import HandClock
+from tests.photos import PARTY, jpeg, open_spool, take
+from tests.spool.test_faults import Room
+
+DAY_S = 86_400
+
+
+def note(spool: Spool, clock: HandClock) -> None:
+    """The wall clock as it stands, with NTP's word for it."""
+    spool.add_anchor(Anchor(Source.NTP, int(clock.boottime_s * 1000), int(clock.wall_s * 1000), 5))
+
+
+def believed(spool: Spool, clock: HandClock) -> None:
+    note(spool, clock)
+    clock.pass_s(3700)
+    note(spool, clock)
+
+
+def test_old_sent_photos_go_and_others_stay(tmp_path: Path) -> None:
+    clock = HandClock()
+    spool = open_spool(tmp_path, clock)
+    note(spool, clock)
+    old = [take(spool, jpeg(number)) for number in range(3)]
+    clock.pass_s(31 * DAY_S)
+    young = take(spool, jpeg(9))
+    note(spool, clock)
+    for name in (old[0], young):
+        spool.mark_sent(name)
+    spool.park(old[1], "EventPics refuses it.")
+    assert sweep(spool, keep_days=30, min_free_mb=0) == 1
+    assert list(spool.names(SENT)) == [young]
+    assert list(spool.names(PARKED)) == [old[1]]
+    assert spool.waiting() == [old[2]]
+    assert spool.taken(PARTY) == 4
+    assert open_spool(tmp_path, clock).taken(PARTY) == 4
+
+
+def test_with_keep_days_0_sent_photos_stay_while_there_is_room(tmp_path: Path) -> None:
+    clock = HandClock()
+    spool = open_spool(tmp_path, clock)
+    believed(spool, clock)
+    spool.mark_sent(take(spool, jpeg(1)))
+    clock.pass_s(999 * DAY_S)
+    assert sweep(spool, keep_days=0, min_free_mb=0) == 0
+
+
+def test_t04_a_clock_ten_years_ahead_deletes_nothing(tmp_path: Path) -> None:
+    clock = HandClock()
+    spool = open_spool(tmp_path, clock)
+    note(spool, clock)
+    spool.mark_sent(take(spool, jpeg(1)))
+    clock.step_wall_s(3650 * DAY_S)
+    assert sweep(spool, keep_days=30, min_free_mb=0) == 0
+    believed(spool, clock)
+    assert sweep(spool, keep_days=30, min_free_mb=0) == 0
+    clock.power_on("boot-b")
+    again = open_spool(tmp_path, clock)
+    note(again, clock)
+    assert sweep(again, keep_days=30, min_free_mb=0) == 0
+
+
+def test_a_clock_that_is_not_believed_for_an_hour_deletes_nothing(tmp_path: Path) -> None:
+    clock = HandClock()
+    spool = open_spool(tmp_path, clock)
+    note(spool, clock)
+    spool.mark_sent(take(spool, jpeg(1)))
+    clock.pass_s(40 * DAY_S)
+    clock.power_on("boot-b")
+    again = open_spool(tmp_path, clock)
+    note(again, clock)
+    clock.pass_s(60)
+    note(again, clock)
+    assert sweep(again, keep_days=30, min_free_mb=0) == 0
+    clock.pass_s(3600)
+    assert sweep(again, keep_days=30, min_free_mb=0) == 1
+
+
+def test_a_sent_photo_of_unknown_time_stays_until_room_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = HandClock()
+    lost = open_spool(tmp_path, clock)
+    lost.mark_sent(take(lost, jpeg(1)))
+    clock.power_on("boot-b")
+    spool = open_spool(tmp_path, clock)
+    note(spool, clock)
+    clock.pass_s(400 * DAY_S)
+    note(spool, clock)
+    assert sweep(spool, keep_days=30, min_free_mb=500) == 0
+    monkeypatch.setattr(os, "statvfs", lambda _: Room(100, 5000))
+    assert sweep(spool, keep_days=30, min_free_mb=500) == 1
+
+
+@pytest.mark.parametrize("room", [Room(499, 5000), Room(5000, 10)])
+def test_for_room_the_oldest_sent_go_first_and_a_batch_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: Room
+) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    names = [take(spool, jpeg(0)) for _ in range(BATCH_PHOTOS + 5)]
+    waiting = take(spool, jpeg(1))
+    for name in names:
+        spool.mark_sent(name)
+    monkeypatch.setattr(os, "statvfs", lambda _: room)
+    assert sweep(spool, keep_days=30, min_free_mb=500) == BATCH_PHOTOS
+    assert sorted(spool.names(SENT), key=lambda one: one.order) == names[BATCH_PHOTOS:]
+    assert sweep(spool, keep_days=30, min_free_mb=500) == 5
+    assert sweep(spool, keep_days=30, min_free_mb=500) == 0
+    assert list(spool.names(NEW)) == [waiting]
+    assert spool.taken(PARTY) == BATCH_PHOTOS + 6
+
+
+def test_p11_a_cut_in_the_middle_of_retention_leaves_new_untouched_and_counts_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    names = [take(spool, jpeg(number)) for number in range(6)]
+    for name in names[:4]:
+        spool.mark_sent(name)
+
+    class Cut(BaseException):
+        pass
+
+    deleted: list[object] = []
+    real = os.unlink
+
+    def unlink(path: object) -> None:
+        if len(deleted) == 2:
+            raise Cut
+        deleted.append(path)
+        real(str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", unlink)
+        with pytest.raises(Cut):
+            spool.make_room(4)
+    again = open_spool(tmp_path, HandClock(boot_id="boot-b"))
+    assert again.waiting() == names[4:]
+    assert again.taken(PARTY) == 6
+    assert len(list(again.names(SENT))) == 2
