@@ -35,4 +35,6 @@ def open_spool(directory: Path, clock: HandClock, serial: str = "serial-1", serv
 def take(spool: Spool, content: bytes, context: Context = PARTY) -> PhotoName:
     """Commits one photo, exposed now."""
     identity = spool.next_identity(spool.clock.boottime_ns() // 1_000_000, context)
-    return spool.commit(identity, context, content)
+    name = PhotoName.of(identity, content)
+    spool.commit(name, context, content)
+    return name

@@ -101,7 +101,10 @@ class Saver:
             exposure_us=frame.exposure_us,
             gain=frame.gain,
         )
-        return self._spool.commit(identity, self._context, with_exif(jpeg, exif))
+        photo = with_exif(jpeg, exif)
+        name = PhotoName.of(identity, photo)
+        self._spool.commit(name, self._context, photo)
+        return name
 
     def _taken_at(self, boottime_ms: int) -> datetime | None:
         unix_ms = self._spool.now_trusted_ms(boottime_ms)

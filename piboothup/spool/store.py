@@ -133,13 +133,13 @@ class Spool:
         self._seq += 1
         return Identity(self.box, self.boot, self._seq, boottime_ms, context.id)
 
-    def commit(self, identity: Identity, context: Context, jpeg: bytes) -> PhotoName:
+    def commit(self, name: PhotoName, context: Context, jpeg: bytes) -> None:
         """Stores the photo; on return it survives a power cut at any later instant. Raises NotSaved.
 
-        All bytes are in memory; create in tmp/, reserve, write, fsync, close, rename into new/<boot>/, fsync that
-        folder. A failed sync is answered with a new inode, once.
+        All bytes are in memory, their hash is in the name. Create in tmp/, reserve, write, fsync, close, rename into
+        new/<boot>/, fsync that folder. A failed sync is answered with a new inode, a full card with room from the
+        oldest sent photos, each once.
         """
-        name = PhotoName.of(identity, jpeg)
         try:
             self._write_context(context)
             folder = self._folder(NEW, name)
@@ -157,7 +157,6 @@ class Spool:
         except OSError as error:
             raise NotSaved(self._why(error)) from None
         self._largest_bytes = max(self._largest_bytes, len(jpeg))
-        return name
 
     def now_trusted_ms(self, boottime_ms: int) -> int | None:
         """Unix milliseconds of a moment of the running boot, when its clock is trusted by now; else None."""
@@ -308,6 +307,16 @@ class Spool:
     def counts(self) -> dict[str, int]:
         """How many photos are new, sent, parked and quarantined."""
         return {place: sum(1 for _ in self.names(place)) for place in (NEW, SENT, PARKED, QUARANTINE)}
+
+    def changed_ns(self, place: str) -> int:
+        """When names last came to or left a folder of the spool (or a file of it was written); 0 = never."""
+        folders = [self._at(place)]
+        try:
+            if place in (NEW, SENT):
+                folders += [one for one in self._at(place).iterdir() if one.name.isdecimal()]
+            return max(one.lstat().st_mtime_ns for one in folders)
+        except OSError:
+            return 0
 
     def events(self) -> list[events.Event]:
         """The key's events as last seen."""

@@ -1,0 +1,210 @@
+"""Random histories of a box against a small model: each acknowledged photo is where it should be."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import shutil
+import tempfile
+from pathlib import Path
+from unittest import mock
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool.contexts import Context, context_for
+from piboothup.spool.names import PhotoName, digest_of
+from piboothup.spool.recovery import recover
+from piboothup.spool.retention import sweep
+from piboothup.spool.store import NEW, PARKED, QUARANTINE, SENT, TMP, NotSaved, Spool
+from tests.clocks import HandClock
+from tests.photos import jpeg, take
+
+PICTURES = [jpeg(number, (16, 16)) for number in range(4)]
+
+
+class BoxLife(RuleBasedStateMachine):
+    """Presses, uploads, cuts, clock steps, event changes, a full card, damage and retention in any order."""
+
+    @initialize()
+    def unpack(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="piboothup-history-"))
+        self.clock = HandClock()
+        self.boots = 1
+        self.began_s = 1_750_000_000.0  # when this boot truly began
+        self.context = context_for("event-0", "", "")
+        self.where: dict[PhotoName, str] = {}
+        self.contexts: dict[PhotoName, Context] = {}
+        self.numbers: set[tuple[int, int]] = set()
+        self.told_ms: dict[PhotoName, int] = {}
+        self.chance = random.Random(1)
+        self._start()
+
+    def teardown(self) -> None:
+        if hasattr(self, "directory"):
+            shutil.rmtree(self.directory)
+
+    def _start(self) -> None:
+        self.spool = Spool(self.directory, self.clock, "serial-1")
+        self.spool.prepare()
+        recover(self.spool)
+        self.spool.start("booth")
+
+    def _in(self, place: str) -> list[PhotoName]:
+        return [name for name, found in self.where.items() if found == place]
+
+    @rule(picture=st.sampled_from(PICTURES), passes_s=st.floats(0.5, 900))
+    def press(self, picture: bytes, passes_s: float) -> None:
+        self.clock.pass_s(passes_s)
+        name = take(self.spool, picture, self.context)
+        assert name.order not in self.numbers, "a number came twice"
+        self.numbers.add(name.order)
+        self.where[name], self.contexts[name] = NEW, self.context
+
+    @rule()
+    def press_with_a_full_card(self) -> None:
+        sent = sorted(self._in(SENT), key=lambda name: name.order)
+        real = os.posix_fallocate
+        full = [True]
+
+        def fallocate(*arguments: int) -> None:
+            if full[0]:
+                full[0] = bool(not sent)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            real(*arguments)
+
+        self.clock.pass_s(2)
+        if self.context.id not in self._known():
+            return  # its file would meet the full card first
+        with mock.patch.object(os, "posix_fallocate", fallocate):
+            try:
+                name = take(self.spool, PICTURES[1], self.context)
+            except NotSaved as error:
+                assert not sent
+                assert error.problem.code == "card_full"
+                return
+        for gone in sent[:8]:
+            del self.where[gone]
+        self.where[name], self.contexts[name] = NEW, self.context
+        self.numbers.add(name.order)
+
+    def _known(self) -> set[str]:
+        return {context.id for context in self.contexts.values()}
+
+    @precondition(lambda self: self._in(NEW))
+    @rule(pick=st.integers(0, 999), outcome=st.sampled_from([SENT, SENT, SENT, PARKED]))
+    def upload(self, pick: int, outcome: str) -> None:
+        waiting = sorted(self.spool.waiting(), key=lambda name: name.order)
+        name = waiting[pick % len(waiting)]
+        assert self.spool.is_intact(name)
+        context = self.spool.context_of(name)
+        assert context == self.contexts[name], "sent to another event than its own"
+        told_ms = self.spool.taken_at_ms(name, record=True)
+        if outcome == SENT:
+            if told_ms is not None:
+                self.told_ms[name] = told_ms
+                self._check_time(name, told_ms)
+            self.spool.mark_sent(name)
+        else:
+            self.spool.park(name, "EventPics refuses it.")
+        self.where[name] = outcome
+
+    def _check_time(self, name: PhotoName, told_ms: int) -> None:
+        if name.boot == self.spool.boot:
+            assert abs(told_ms - (self.began_s * 1000 + name.boottime_ms)) <= 1000
+
+    @rule()
+    def retry(self) -> None:
+        assert self.spool.retry_parked() == len(self._in(PARKED))
+        for name in self._in(PARKED):
+            self.where[name] = NEW
+
+    @precondition(lambda self: self._in(NEW))
+    @rule(pick=st.integers(0, 999))
+    def flip_a_bit(self, pick: int) -> None:
+        waiting = self._in(NEW)
+        name = waiting[pick % len(waiting)]
+        content = bytearray(self.spool.path(name).read_bytes())
+        content[len(content) // 2] ^= 0x10
+        self.spool.path(name).write_bytes(content)
+        assert not self.spool.is_intact(name)
+        self.spool.quarantine(name)
+        self.where[name] = QUARANTINE
+
+    @rule(off_s=st.floats(1, 90_000), old=st.booleans(), part=st.sampled_from(["", "half", "whole", "zeros"]))
+    def cut_the_power(self, off_s: float, old: bool, part: str) -> None:
+        if part:
+            self.clock.pass_s(3)
+            identity = self.spool.next_identity(self.clock.boottime_ns() // 1_000_000, self.context)
+            name = PhotoName.of(identity, PICTURES[2])
+            content = {"half": PICTURES[2][:100], "whole": PICTURES[2], "zeros": bytes(len(PICTURES[2]))}[part]
+            (self.directory / TMP / f"{name}.part").write_bytes(content)
+            if part == "whole" and self.context.id in self._known():
+                self.where[name], self.contexts[name] = NEW, self.context
+                self.numbers.add(name.order)
+            elif part == "whole":
+                (self.directory / TMP / f"{name}.part").unlink()
+            elif part == "half":
+                self.where[name] = QUARANTINE
+                self.numbers.add(name.order)
+        self.began_s += self.clock.boottime_s + off_s
+        self.boots += 1
+        self.clock.power_on(f"boot-{self.boots}", 1_700_000_000.0 if old else self.began_s)
+        self._start()
+
+    @rule()
+    def restart_the_service(self) -> None:
+        self._start()
+
+    @rule(off_s=st.floats(-0.7, 0.7), source=st.sampled_from([Source.NTP, Source.DATE]))
+    def learn_the_time(self, off_s: float, source: Source) -> None:
+        off_s = off_s if source is Source.DATE else 0.0
+        wall_ms = int((self.began_s + self.clock.boottime_s + off_s) * 1000)
+        uncertainty_ms = 750 if source is Source.DATE else 20
+        self.spool.add_anchor(Anchor(source, int(self.clock.boottime_s * 1000), wall_ms, uncertainty_ms))
+
+    @rule(by_s=st.sampled_from([-60_000_000.0, 300_000_000.0]))
+    def step_the_clock(self, by_s: float) -> None:
+        self.clock.step_wall_s(by_s)
+        self.spool.add_anchor(
+            Anchor(Source.SAVED, int(self.clock.boottime_s * 1000), int(self.clock.wall_s * 1000), 0)
+        )
+
+    @rule(number=st.integers(0, 3))
+    def change_the_event(self, number: int) -> None:
+        self.context = context_for(f"event-{number}" if number else "", "", f"boot-{self.boots}-{number}")
+
+    @rule(days=st.integers(0, 40))
+    def let_retention_work(self, days: int) -> None:
+        self.clock.pass_s(days * 3600)
+        before = set(self._in(SENT))
+        sweep(self.spool, keep_days=1, min_free_mb=0)
+        gone = before - set(self.spool.names(SENT))
+        for name in gone:
+            del self.where[name]
+
+    @invariant()
+    def every_photo_is_where_it_should_be(self) -> None:
+        if not hasattr(self, "where"):
+            return
+        there = {name: place for place in (NEW, SENT, PARKED, QUARANTINE) for name in self.spool.names(place)}
+        assert there == self.where
+        for name, place in there.items():
+            whole = digest_of(self.spool.path(name, place).read_bytes()) == name.digest
+            assert whole is (place != QUARANTINE)
+
+    @invariant()
+    def times_in_the_album_are_in_the_order_of_the_photos(self) -> None:
+        if not hasattr(self, "told_ms"):
+            return
+        told = [self.told_ms[name] for name in sorted(self.told_ms, key=lambda name: name.order)]
+        assert told == sorted(told)
+
+
+BoxLife.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+TestBoxLife = BoxLife.TestCase
