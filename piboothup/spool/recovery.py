@@ -13,7 +13,7 @@ from pathlib import Path
 
 from piboothup.spool import durable
 from piboothup.spool.names import PhotoName, digest_of
-from piboothup.spool.store import QUARANTINE, TMP, Spool
+from piboothup.spool.store import NEW, PARKED, QUARANTINE, SENT, TMP, Spool
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +35,7 @@ def recover(spool: Spool) -> Recovered:
             name = PhotoName.parse(part.name.removesuffix(".part"))
             content = b"" if part.is_symlink() or not part.is_file() else part.read_bytes()
             if name is not None and digest_of(content) == name.digest:
-                _salvage(spool, part, name)
-                salvaged += 1
+                salvaged += _salvage(spool, part, name)
             elif not content.strip(b"\0"):
                 durable.remove(part)
                 dropped += 1
@@ -51,8 +50,12 @@ def recover(spool: Spool) -> Recovered:
     return found
 
 
-def _salvage(spool: Spool, part: Path, name: PhotoName) -> None:
+def _salvage(spool: Spool, part: Path, name: PhotoName) -> bool:
+    """Makes a photo of a whole part; False when it is one already and the part only its old name."""
+    if any(spool.path(name, place).exists() for place in (NEW, SENT, PARKED)):
+        durable.remove(part)
+        return False
     durable.sync_file(part)
-    target = spool.path(name)
-    durable.make_directory(target.parent)
-    durable.move(part, target)
+    durable.make_directory(spool.path(name).parent)
+    durable.move(part, spool.path(name))
+    return True

@@ -92,6 +92,11 @@ class Spool:
                     raise SpoolUnusable(f"The spool {self.directory} was made by a newer piboothup: update this one.")
         except ValueError:
             log.warning("layout unreadable, taken as=%d", LAYOUT)
+        except PermissionError as error:
+            raise SpoolUnusable(
+                f"The spool {self.directory} can't be used ({error.strerror}): it belongs to another user, or lies on "
+                "a file system without owners, such as FAT. Run as its owner; use ext4."
+            ) from None
         except OSError as error:
             reason = error.strerror or error
             raise SpoolUnusable(
@@ -448,6 +453,9 @@ class Spool:
 
     def _put_in_folder(self, name: PhotoName, place: str) -> bool:
         """A photo laid into new/ or sent/ by hand goes to its boot's folder, where everything looks for it."""
+        if self.path(name, place).exists():
+            self._ignore(str(self._at(place) / str(name)), "there twice")
+            return False
         try:
             durable.move(self._at(place) / str(name), self._folder(place, name) / str(name))
         except OSError as error:

@@ -1,0 +1,133 @@
+"""What people, PCs and dying cards do to a spool: a sentence, and no photo lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool.contexts import context_for
+from piboothup.spool.recovery import Recovered, recover
+from piboothup.spool.store import NEW, SENT, TMP, Spool, SpoolUnusable
+from tests.clocks import HandClock
+from tests.photos import PARTY, jpeg, open_spool, take
+
+
+def test_a_file_system_without_owners_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # FAT answers a change of mode with EPERM; this kernel may have no FAT to mount, so the answer is made here.
+    def chmod(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "chmod", chmod)
+    with pytest.raises(SpoolUnusable, match="FAT"):
+        Spool(tmp_path / "spool", HandClock(), "serial").prepare()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "photo.jpg",
+        "7F3K-0001-0001_5_abcd1234_0123456789abcdef.jpg.jpg",
+        "7F3K-0001-0001_5_abcd1234_0123456789abc.jpg",
+        "7F3K-0001-0001_5_abcd1234_0123456789abcdef\n.jpg",
+        "7F3K-0001-0001_5_abcd1234_0123456789abcdef.JPG",
+        "\x1b[31mred.jpg",
+        "-rf",
+    ],
+)
+def test_a_name_made_by_hand_is_ignored_and_told_on_one_line(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    photo = take(spool, jpeg(1))
+    (tmp_path / NEW / photo.folder / name).write_bytes(jpeg(2))
+    (tmp_path / NEW / name).write_bytes(jpeg(3))
+    assert spool.waiting() == [photo]
+    told = [record.getMessage() for record in caplog.records if "ignored" in record.getMessage()]
+    assert len(told) == 2
+    assert all(line.isprintable() for line in told)
+
+
+def test_a_photo_that_lies_in_two_folders_is_one_photo_and_the_right_bytes_win(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    photo = take(spool, jpeg(1))
+    (tmp_path / NEW / str(photo)).write_bytes(b"not its bytes")
+    other = tmp_path / NEW / "0099"
+    other.mkdir()
+    (other / str(photo)).write_bytes(b"nor these")
+    assert spool.waiting() == [photo]
+    assert spool.is_intact(photo)
+    assert (tmp_path / NEW / str(photo)).read_bytes() == b"not its bytes"
+
+
+def test_a_part_of_a_photo_that_is_sent_already_is_not_sent_again(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    photo = take(spool, jpeg(1))
+    spool.mark_sent(photo)
+    (tmp_path / TMP / f"{photo}.part").write_bytes(jpeg(1))
+    assert recover(spool) == Recovered()
+    assert spool.waiting() == []
+    assert spool.path(photo, SENT).read_bytes() == jpeg(1)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0" * 300, b'{"boot": 1', b"\xff\xfe junk \n" * 20, None])
+def test_a_damaged_boots_file_loses_times_but_no_photo_and_no_number(tmp_path: Path, damage: bytes | None) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    photos = [take(spool, jpeg(number)) for number in range(3)]
+    spool.add_anchor(Anchor(Source.NTP, 100_000, 1_750_000_000_000, 5))
+    file = tmp_path / "boots" / "0001.jsonl"
+    if damage is None:
+        file.unlink()
+        file.mkdir()
+    else:
+        file.write_bytes(damage)
+    again = open_spool(tmp_path, HandClock())
+    assert again.waiting() == photos
+    assert again.taken_at_ms(photos[0]) is None
+    fresh = take(again, jpeg(9))
+    assert fresh.order not in {photo.order for photo in photos}
+    assert fresh.boot == 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0" * 100, b'{"linkId": "abcd', b'{"linkId": "evil", "albumId": ""}'])
+def test_a_damaged_context_waits_and_is_mended_by_the_next_photo_of_its_event(tmp_path: Path, damage: bytes) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    photo = take(spool, jpeg(1))
+    (tmp_path / "contexts" / f"{PARTY.id}.json").write_bytes(damage)
+    assert spool.context_of(photo) is None
+    again = open_spool(tmp_path, HandClock(boot_id="boot-b"))
+    take(again, jpeg(2))
+    context = again.context_of(photo)
+    assert context is not None
+    assert context.link_id == "abcd1234"
+
+
+def test_a_context_without_event_cannot_be_forged_into_one(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    none = context_for("", "", "boot-a")
+    photo = take(spool, jpeg(1), none)
+    (tmp_path / "contexts" / f"{none.id}.json").write_bytes(b'{"linkId": "evil", "albumId": ""}')
+    assert spool.context_of(photo) is None
+
+
+def test_a_full_card_at_the_start_lets_what_is_on_it_be_uploaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = take(open_spool(tmp_path, HandClock()), jpeg(1))
+
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    uploader = Spool(tmp_path, HandClock(boot_id="boot-b"), "serial-1")
+    uploader.prepare()
+    assert uploader.boot == 0
+    assert uploader.is_intact(photo)
+    uploader.mark_sent(photo)
+    assert list(uploader.names(SENT)) == [photo]
+    monkeypatch.undo()
+    uploader.add_anchor(Anchor(Source.DATE, 5, 1_750_000_000_000, 600))
+    assert uploader.boot == 2
