@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -15,19 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from piboothup import __version__
+from piboothup.console import FAILED, OK, USAGE, CommandFails, load, open_spool
 
 if TYPE_CHECKING:
     from piboothup.booth.service import Devices
     from piboothup.config import Config
     from piboothup.problems import Problem
     from piboothup.spool.clock import Clock
-    from piboothup.spool.store import Spool
-
-OK, FAILED, USAGE = 0, 1, 2
-
-
-class _Fails(Exception):
-    """A command can't do its work; the text is a sentence with a remedy."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -37,6 +32,9 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a closed one is None
+            stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 gets what it can show
     given = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = given.command
     try:
@@ -58,12 +56,11 @@ def _status_of(error: Exception) -> int | None:
     """The exit status of an error that is told in a sentence; None for a defect."""
     from piboothup.config import ConfigError
     from piboothup.runtime import RuntimeUnusable
-    from piboothup.spool.export import ExportError
     from piboothup.spool.store import AlreadyRunning, SpoolUnusable
 
     if isinstance(error, ConfigError):
         return USAGE
-    told = (_Fails, RuntimeUnusable, SpoolUnusable, AlreadyRunning, ExportError, PermissionError)
+    told = (CommandFails, RuntimeUnusable, SpoolUnusable, AlreadyRunning, PermissionError)
     return FAILED if isinstance(error, told) else None
 
 
@@ -99,7 +96,7 @@ def _parser() -> _Parser:
     simulator.add_argument("--port", type=int, default=0, metavar="N")
     simulator.add_argument("--directory", default="eventpics", metavar="DIR", help="where the albums go")
     simulator.add_argument("--faults", metavar="FILE", help="what goes wrong, as TOML")
-    _add_queue(add("queue", "the photos on the card", _queue_list))
+    _add_queue(add("queue", "the photos on the card", _queue))
     return parser
 
 
@@ -110,41 +107,33 @@ def command_names() -> set[str]:
 
 
 def _add_queue(queue: argparse.ArgumentParser) -> None:
-    commands = queue.add_subparsers(metavar="WHAT", required=True)
-    commands.add_parser("list", help="every photo that waits or is parked").set_defaults(command=_queue_list)
-    retry = commands.add_parser("retry", help="parked photos back, end any pause, try now")
-    retry.set_defaults(command=_queue_retry)
+    commands = queue.add_subparsers(metavar="WHAT", dest="what", required=True)
+    commands.add_parser("list", help="every photo that waits or is parked")
+    commands.add_parser("retry", help="parked photos back, end any pause, try now")
     export = commands.add_parser("export", help="copy all photos, a folder per event, names for people")
     export.add_argument("directory", metavar="DIR")
-    export.set_defaults(command=_queue_export)
+    export.add_argument("--spool", metavar="DIR", help="the spool on another box's card, instead of this box's")
+    assign = commands.add_parser("assign", help="move waiting photos to another event")
+    assign.add_argument(
+        "--from", dest="source", required=True, metavar="CONTEXT", help="its id or its event's linkId"
+    )
+    assign.add_argument("--to", dest="target", required=True, metavar="EVENT[/ALBUM]", help="linkId and album id")
+    assign.add_argument("--yes", action="store_true", help="without asking")
+    wipe = commands.add_parser("wipe", help="delete an event's photos, or all", allow_abbrev=False)
+    which = wipe.add_mutually_exclusive_group()
+    which.add_argument("--event", metavar="ID", help="this event (its linkId)")
+    which.add_argument("--all", action="store_true", help="the whole card")
+    wipe.add_argument("--unsent", action="store_true", help="also photos that no album has; asks for their number")
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds <= 60:
-        raise argparse.ArgumentTypeError("from 0 to 60 seconds")
-    return seconds
+    with contextlib.suppress(ValueError):
+        if 0 <= (seconds := float(text)) <= 60:
+            return seconds
+    raise argparse.ArgumentTypeError("from 0 to 60 seconds")
 
 
 # -- what several commands need ------------------------------------------------------------------------------------
-
-
-def _load(given: argparse.Namespace) -> tuple[Config, Path]:
-    from piboothup import config
-
-    path = config.find(given.config)
-    loaded, warnings = config.load(path)
-    for warning in warnings:
-        print(f"piboothup: {warning}", file=sys.stderr)
-    return loaded, path
-
-
-def _open_spool(loaded: Config) -> tuple[Spool, Clock]:
-    from piboothup.spool.clock import SystemClock
-    from piboothup.spool.store import Spool
-
-    clock = SystemClock()
-    return Spool(Path(loaded.spool.directory), clock), clock
 
 
 def _log_to_stderr() -> None:
@@ -179,7 +168,7 @@ def _booth(given: argparse.Namespace) -> int:
 
     _log_to_stderr()
     loaded, notice = _booth_config(given)
-    spool, clock = _open_spool(loaded)
+    spool, clock = open_spool(loaded)
     service = BoothService(loaded, spool, clock, service_directory(), _devices(loaded, clock), notice)
     with _stopped_by_signals(service.stop):
         service.run()
@@ -193,7 +182,7 @@ def _booth_config(given: argparse.Namespace) -> tuple[Config, Problem | None]:
     from piboothup.runtime import under_systemd
 
     try:
-        return _load(given)[0], None
+        return load(given)[0], None
     except config.ConfigError as error:
         if not under_systemd():
             raise
@@ -203,8 +192,8 @@ def _booth_config(given: argparse.Namespace) -> tuple[Config, Problem | None]:
         try:
             good, _ = config.load(directory / config.GOOD_FILE)
         except config.ConfigError:
-            good = config.with_directory(config.Config(), directory)
-        return good, problem("bad_config", line)
+            good = config.Config()
+        return config.with_directory(good, directory), problem("bad_config", line)
 
 
 def _devices(loaded: Config, clock: Clock) -> Devices:
@@ -233,7 +222,7 @@ def _uploader(given: argparse.Namespace) -> int:
     _log_to_stderr()
     refused: config.ConfigError | None = None
     try:
-        loaded, path = _load(given)
+        loaded, path = load(given)
         loaded.read_key()
     except config.ConfigError as error:
         if not under_systemd():
@@ -241,7 +230,7 @@ def _uploader(given: argparse.Namespace) -> int:
         print(f"piboothup: {error}", file=sys.stderr)
         refused, path = error, config.find(given.config)
         loaded = config.with_directory(config.Config(), config.salvage_directory(path))
-    spool, clock = _open_spool(loaded)
+    spool, clock = open_spool(loaded)
     spool.prepare()
     service = Uploader(loaded, spool, clock, service_directory(), refused=str(refused or ""))
     with _stopped_by_signals(service.stop):
@@ -253,14 +242,14 @@ def _run(given: argparse.Namespace) -> int:
     from piboothup import supervise
 
     _log_to_stderr()
-    _, path = _load(given)
+    _, path = load(given)
     return supervise.run(str(path))
 
 
 def _demo(given: argparse.Namespace) -> int:
     from piboothup.simulator import demo, desk
 
-    if given.script or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if given.script or not all(one is not None and one.isatty() for one in (sys.stdin, sys.stdout)):
         return demo.scripted()
     return desk.live()
 
@@ -272,7 +261,7 @@ def _simulator(given: argparse.Namespace) -> int:
     try:
         eventpics.main(given.port, Path(given.directory), faults)
     except (OSError, OverflowError, ValueError) as error:
-        raise _Fails(f"The local EventPics can't start: {error}") from None
+        raise CommandFails(f"The local EventPics can't start: {error}") from None
     return OK
 
 
@@ -292,7 +281,7 @@ def _press(given: argparse.Namespace) -> int:
         threading.Event().wait(given.hold)
         heard = send_hint(directory, "booth", "up") and heard
     if not heard:
-        raise _Fails(
+        raise CommandFails(
             "No booth is running: start it with `piboothup run`, or on a box `systemctl start piboothup-booth`."
         )
     return OK
@@ -306,14 +295,14 @@ def _screen(given: argparse.Namespace) -> int:
 
     directory = command_directory()
     if status.read(directory, "booth") is None:
-        raise _Fails("No booth is running, so the panel shows nothing: start it with `piboothup run`.")
+        raise CommandFails("No booth is running, so the panel shows nothing: start it with `piboothup run`.")
     try:
         with Image.open(directory / "panel.pbm") as picture:
             picture.save(given.file, format="PNG")
     except FileNotFoundError as error:
-        raise _Fails(f"{error.filename or given.file} is not there: does its folder exist?") from None
+        raise CommandFails(f"{error.filename or given.file} is not there: does its folder exist?") from None
     except OSError as error:
-        raise _Fails(f"{given.file} can't be written ({error.strerror or error}): name another place.") from None
+        raise CommandFails(f"{given.file} can't be written ({error.strerror or error}): name another.") from None
     return OK
 
 
@@ -323,7 +312,7 @@ def _screens(given: argparse.Namespace) -> int:
     try:
         written = write_gallery(Path(given.directory))
     except OSError as error:
-        raise _Fails(f"{given.directory} can't be written ({error.strerror}): name another folder.") from None
+        raise CommandFails(f"{given.directory} can't be written ({error.strerror}): name another folder.") from None
     print(f"{len(written)} pictures in {given.directory}")
     return OK
 
@@ -334,64 +323,17 @@ def _status(given: argparse.Namespace) -> int:
     from piboothup import report
     from piboothup.runtime import command_directory
 
-    loaded, _ = _load(given)
-    spool, clock = _open_spool(loaded)
+    loaded, _ = load(given)
+    spool, clock = open_spool(loaded)
     assembled = report.assemble(loaded, spool, clock, command_directory())
     print(json.dumps(assembled, ensure_ascii=False, indent=2) if given.json else report.as_text(assembled))
     return OK
 
 
-# -- the photos on the card ----------------------------------------------------------------------------------------
+def _queue(given: argparse.Namespace) -> int:
+    from piboothup import queue_commands
 
-
-def _queue_list(given: argparse.Namespace) -> int:
-    from datetime import UTC, datetime
-
-    from piboothup.spool.store import NEW, PARKED
-
-    loaded, _ = _load(given)
-    spool, _ = _open_spool(loaded)
-    titles = {event.link_id: event.title for event in spool.events()}
-    for place in (NEW, PARKED):
-        for name in sorted(spool.names(place), key=lambda one: one.order):
-            context, unix_ms = spool.context_of(name), spool.taken_at_ms(name)
-            link_id = context.link_id if context is not None else ""
-            when = (
-                "time unknown       " if unix_ms is None else f"{datetime.fromtimestamp(unix_ms // 1000, UTC):%F %T}"
-            )
-            word = "waits " if place == NEW else "parked"
-            print(f"{word}  {when:19}  {name.file_name}  {titles.get(link_id) or link_id or 'no event yet'}")
-    return OK
-
-
-def _queue_retry(given: argparse.Namespace) -> int:
-    from piboothup.runtime import command_directory, send_hint
-
-    loaded, _ = _load(given)
-    spool, _ = _open_spool(loaded)
-    try:
-        count = spool.retry_parked()
-    except OSError as error:
-        raise _Fails(f"A parked photo can't be moved ({error.strerror}): run with sudo.") from None
-    heard = send_hint(command_directory(), "uploader", "retry")
-    print(f"{count} parked photos wait again. " + ("Trying now." if heard else "The uploader is not running."))
-    return OK
-
-
-def _queue_export(given: argparse.Namespace) -> int:
-    from zoneinfo import ZoneInfo
-
-    from piboothup.spool import export
-
-    def told(done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{done} of {total}", end="" if done < total else "\n", file=sys.stderr, flush=True)
-
-    loaded, _ = _load(given)
-    spool, _ = _open_spool(loaded)
-    done = export.export(spool, Path(given.directory), loaded.name, ZoneInfo(loaded.timezone or "UTC"), told)
-    print(f"{done.copied} copied, {done.there} were there already, {done.damaged} damaged and left out")
-    return OK if not done.damaged else FAILED
+    return queue_commands.run(given)
 
 
 def _events(given: argparse.Namespace) -> int:
@@ -399,14 +341,14 @@ def _events(given: argparse.Namespace) -> int:
     from piboothup.uploader.api import ApiError, EventPicsApi
     from piboothup.uploader.link_error import LinkError
 
-    loaded, _ = _load(given)
+    loaded, _ = load(given)
     key = loaded.read_key()
     if key is None:
-        raise _Fails("There is no API key yet: put the key from the EventPics app in the config.")
+        raise CommandFails("There is no API key yet: put the key from the EventPics app in the config.")
     try:
         answer = EventPicsApi(loaded.eventpics.api_url, key, SystemClock()).events()
     except (ApiError, LinkError) as error:
-        raise _Fails(str(error)) from None
+        raise CommandFails(str(error)) from None
     for event in answer.events:
         chosen = event.link_id == loaded.eventpics.link_id
         print(f"{'*' if chosen else ' '} {event.link_id}  {event.title}")

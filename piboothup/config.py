@@ -110,6 +110,13 @@ def _text(default: str, longest: int = 200) -> Any:
     return _setting(default, check)
 
 
+def _directory(value: Any) -> Any:
+    # A relative one would be another folder for each command, and for the booth's unit one in memory.
+    if not isinstance(value, str) or not re.fullmatch(r"/[^\x00-\x1f]{0,4095}", value):
+        raise _Wrong('a folder named from the root on, in quotes, as in "/var/lib/piboothup"')
+    return value
+
+
 def _identifier(value: Any) -> Any:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9._~-]{0,128}", value):
         raise _Wrong('the id as EventPics shows it, in quotes: letters and digits, no spaces ("" for none)')
@@ -266,7 +273,7 @@ class Panel:
 class SpoolTable:
     """Where photos live on the card."""
 
-    directory: str = _text(str(DEFAULT_DIRECTORY), 4096)
+    directory: str = _setting(str(DEFAULT_DIRECTORY), _directory)
     min_free_mb: int = _number(500, 10, 1_000_000)
     """Below it the oldest *sent* photos go; never any other."""
     keep_sent_days: int = _number(30, 0, 3650)
@@ -357,10 +364,10 @@ def parse(text: str, path: Path) -> tuple[Config, list[str]]:
     """The config in `text`; `path` is for the messages. Raises ConfigError."""
     try:
         tables = tomli.loads(text.replace("\r\n", "\n"))
-    except tomli.TOMLDecodeError as error:
-        found = re.search(r"line (\d+)", str(error))
+    except (ValueError, RecursionError) as error:  # tomli's own error, and what absurd numbers and nesting raise
+        found = re.search(r"\(at line (\d+)", str(error))
         what = re.sub(r" \(at .*\)$", "", str(error))
-        line = int(found.group(1)) if found else text.count("\n") + 1
+        line = int(found.group(1)) if found else text.count("\n") + 1 if "end of document" in str(error) else None
         remedy = 'Each line is `key = value`; text stands in straight quotes, as in name = "Booth 1".'
         raise ConfigError(path, line, f"{what}.", remedy) from None
     lines = _lines_of_keys(text)
@@ -460,7 +467,7 @@ def salvage_directory(path: Path) -> Path:
     except OSError:
         return DEFAULT_DIRECTORY
     spool = re.search(r"^\s*\[\s*spool\s*\](.*?)(?=^\s*\[|\Z)", text, re.MULTILINE | re.DOTALL)
-    named = re.search(r"^\s*directory\s*=\s*[\"']([^\"'\n]+)[\"']", spool.group(1) if spool else "", re.MULTILINE)
+    named = re.search(r"^\s*directory\s*=\s*[\"'](/[^\"'\n]+)[\"']", spool.group(1) if spool else "", re.MULTILINE)
     return Path(named.group(1)) if named else DEFAULT_DIRECTORY
 
 

@@ -67,6 +67,6 @@ def read(directory: Path, service: str) -> dict[str, Any] | None:
         report = json.loads((directory / f"{service}.json").read_bytes())
         age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - float(report["boottime_s"])
         alive = Path(f"/proc/{int(report['pid'])}").exists()
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
     return report if alive and -1.0 <= age_s < STALE_S else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from piboothup import cli, config
 from piboothup.spool.clock import SystemClock
 from piboothup.spool.contexts import context_for
 from piboothup.spool.events import Album, Event
@@ -42,6 +44,7 @@ def test_an_unknown_command_is_a_usage_error_in_one_line(tmp_path: Path, words: 
     result = run(tmp_path / "run", *words)
     assert result.returncode == 2
     assert "--help" in told(result)
+    assert "_seconds" not in told(result)
 
 
 @pytest.mark.parametrize("service", ["booth", "uploader", "run", "status", "events"])
@@ -119,6 +122,41 @@ def test_status_works_when_nothing_runs_and_makes_nothing(tmp_path: Path, desk: 
     assert report["spool"]["new"] == 0
     assert not (tmp_path / "spool").exists()
     assert "Desk" in run(tmp_path / "run", "--config", desk, "status").stdout
+
+
+def test_a_terminal_that_is_not_utf8_gets_what_it_can_show(tmp_path: Path, desk: Path) -> None:
+    result = run(tmp_path / "run", "--config", desk, "status", PYTHONIOENCODING="ascii")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "Desk" in result.stdout
+
+
+def test_the_demo_needs_no_standard_input(tmp_path: Path) -> None:
+    process = subprocess.run(
+        ["bash", "-c", '"$@" <&- | head -n 1', "-", *command("demo")],
+        env=environment(tmp_path / "run"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "power on" in process.stdout
+    assert "Traceback" not in process.stderr
+
+
+def test_c02_the_last_good_config_never_leads_to_another_spool(
+    tmp_path: Path, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    desk.write_text(desk.read_text() + "[capture]\ncountdown_s = 99\n")
+    for kept in ("", 'name = "Kept"\n[spool]\ndirectory = "/elsewhere"\n', "name = [", "x = " + "[" * 5000):
+        (spool / config.GOOD_FILE).write_text(kept)
+        found, notice = cli._booth_config(argparse.Namespace(config=str(desk)))
+        assert found.spool.directory == str(spool)
+        assert found.name == ("Kept" if "Kept" in kept else config.Config().name)
+        assert notice is not None
+        assert notice.code == "bad_config"
 
 
 def test_status_counts_from_the_folders_when_nothing_runs(tmp_path: Path, desk: Path) -> None:

@@ -122,6 +122,9 @@ def test_an_unknown_key_is_a_warning_with_a_guess() -> None:
         ("[light]\nled_pin = 17", 2, "GPIO 17 is taken by button.pin"),
         ("[button]\npin = 2", 2, "the panel"),
         ("config_version = 2", 1, "one of 1"),
+        ('[spool]\ndirectory = ""', 2, "named from the root on"),
+        ('[spool]\ndirectory = "photos"', 2, "named from the root on"),
+        ('[spool]\ndirectory = "~/photos"', 2, "named from the root on"),
     ],
 )
 def test_a_wrong_value_is_told_with_line_range_and_remedy(text: str, line: int, said: str) -> None:
@@ -130,6 +133,14 @@ def test_a_wrong_value_is_told_with_line_range_and_remedy(text: str, line: int, 
     assert told.value.line == line
     assert str(told.value).startswith(f"{FILE}, line {line}: ")
     assert said in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("value", ["[" * 5000 + "]" * 5000, "9" * 6000])
+def test_absurd_nesting_and_absurd_numbers_are_told_like_any_mistake(value: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        config.parse(f"[capture]\ncountdown_s = {value}", FILE)
+    assert str(told.value).startswith(f"{FILE}: ")
     assert "\n" not in str(told.value)
 
 
@@ -196,5 +207,7 @@ def test_the_spool_is_found_in_a_broken_config(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text('name = \n[camera]\nframes="x"\n[spool]\nmin_free_mb = "a"\ndirectory = "/srv/spool"\n[upload]\n')
     assert config.salvage_directory(file) == Path("/srv/spool")
+    file.write_text('[spool]\ndirectory = "photos"')
+    assert config.salvage_directory(file) == config.DEFAULT_DIRECTORY
     file.write_text("directory = 3")
     assert config.salvage_directory(file) == config.DEFAULT_DIRECTORY

@@ -223,8 +223,8 @@ def step(booth: Booth, event: Event, now_ns: int, settings: Settings) -> tuple[B
         case CardChecked(told):
             return _rest_if_faulty(replace(booth, card_problem=told)), ()
         case Exposed(frame):
-            if booth.state is not BoothState.EXPOSING:
-                return booth, (Discard(frame),)
+            if booth.state is not BoothState.EXPOSING or frame.exposure_start_ns < booth.zero_ns:
+                return booth, (Discard(frame),)  # nobody waits for it, or it is the late answer to an earlier press
             return replace(booth, state=BoothState.SAVING, until_ns=None), (Save(frame),)
         case CaptureFailed(told) if booth.state is BoothState.EXPOSING:
             return _notice(booth, told, now_ns), ()

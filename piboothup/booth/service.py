@@ -131,6 +131,8 @@ class BoothService:
         self._uplink = Uplink()
         self._stirred = threading.Event()
         self._ended = threading.Event()
+        self._title_read = (-1, "")
+        self._counted: dict[str, tuple[int, int]] = {}
         self._anchor: Anchor | None = None
         self._anchored_photos = 0
 
@@ -180,8 +182,11 @@ class BoothService:
     def _keep_good_config(self) -> None:
         """Keeps a config that could be used for the day when the file can't be (without the key)."""
         path, content = self._spool.directory / GOOD_FILE, as_toml(self._config).encode()
-        if self._config_problem is None and not (path.is_file() and path.read_bytes() == content):
-            durable.replace(path, content)
+        try:
+            if self._config_problem is None and not (path.is_file() and path.read_bytes() == content):
+                durable.replace(path, content)
+        except OSError as error:  # no reason to stop photos
+            log.error("config not kept reason=%s", error.strerror or error)
 
     @contextlib.contextmanager
     def _threads(self, hints: HintSocket) -> Iterator[None]:
@@ -325,6 +330,8 @@ class BoothService:
                 self._write_status()
             except OSError as error:
                 log.error("housekeeping reason=%s", error.strerror or error)
+            except Exception:  # the top of the thread: whatever lies in the runtime directory, the status goes on
+                log.exception("housekeeping failed")
             self._events.put(Tick())
             self._stirred.wait(_HOUSEKEEPING_S)
             self._stirred.clear()
@@ -371,12 +378,26 @@ class BoothService:
         self._anchor, self._anchored_photos = fresh, taken
 
     def _read_uplink(self) -> Uplink:
-        title = next((one.title for one in self._spool.events() if one.link_id == self._context.link_id), "")
-        parked = sum(1 for name in self._spool.names(PARKED) if name.context == self._context.id)
         report = status.read(self._runtime, "uploader")
-        if report is None:
-            return Uplink(UploaderState.STOPPED, sum(1 for _ in self._spool.names(NEW)), parked, title)
-        return Uplink(_uploader_state(report), int(report.get("waiting", 0)), parked, title)
+        state = UploaderState.STOPPED if report is None else _uploader_state(report)
+        waiting = self._count(NEW) if report is None else int(report.get("waiting", 0))
+        return Uplink(state, waiting, self._count(PARKED, self._context.id), self._title())
+
+    def _title(self) -> str:
+        """The event's title; read again only when the uploader has written it anew."""
+        written_ns = self._spool.changed_ns("events.json")
+        if written_ns != self._title_read[0]:
+            titles = {one.link_id: one.title for one in self._spool.events()}
+            self._title_read = written_ns, titles.get(self._context.link_id, "")
+        return self._title_read[1]
+
+    def _count(self, place: str, context_id: str = "") -> int:
+        """The photos in `place`; counted again only when a name has come or gone."""
+        changed_ns = self._spool.changed_ns(place)
+        if self._counted.get(place, (0, 0))[0] != changed_ns:
+            names = self._spool.names(place)
+            self._counted[place] = changed_ns, sum(1 for one in names if context_id in ("", one.context))
+        return self._counted[place][1]
 
     def _write_status(self) -> None:
         booth = self._booth

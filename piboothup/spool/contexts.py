@@ -3,12 +3,17 @@
 `contexts/<id>.json` is written once, before the context's first photo. The id is the hash of what it holds, so a
 damaged or forged file is noticed and its photos wait rather than reach somebody else's album. A context without an
 event has an id that is new at every boot and config change; an operator may assign it later (`<id>.assigned.json`).
+
+An assignment of a context that has an event names its photos: what the booth takes for that event afterwards, next
+month perhaps, is not moved with them. One of a context without an event is for all of it. A damaged assignment lets
+the photos wait; they do not fall back to the album that the operator took them from.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,15 +50,62 @@ def write(directory: Path, context: Context, created: dict[str, int]) -> None:
     durable.replace(path, json.dumps(shown).encode())
 
 
-def read(directory: Path, context_id: str) -> Context | None:
-    """The context `context_id` as an operator assigned it, else as it was made; None when neither can be read.
+@dataclass(frozen=True)
+class Entry:
+    """What is written about a context."""
 
-    None too when the file's content does not hash to its id: then nothing is known, and its photos wait.
+    own: Context | None
+    """As it was made; None when that can't be read or does not hash to its id."""
+    assigned: Context | None = None
+    photos: frozenset[tuple[int, int]] | None = None
+    """Boot and number of each photo that the assignment is for; None = every photo of the context."""
+
+    def of(self, photo: tuple[int, int] | None) -> Context | None:
+        """The context of the photo with this boot and number, or the one that holds now; None when unknown."""
+        if self.assigned is not None and (photo is None or self.photos is None or photo in self.photos):
+            return self.assigned
+        return self.own
+
+
+def entry(directory: Path, context_id: str) -> Entry:
+    """Everything that is written about the context. Nothing is known of one whose assignment is damaged."""
+    own = _read(directory / f"{context_id}.json", context_id)
+    path = assigned_path(directory, context_id)
+    if not path.exists():
+        return Entry(own)
+    assigned = _parse(path, context_id)
+    try:
+        listed = json.loads(path.read_bytes()).get("photos")
+        photos = None
+        if listed is not None:
+            photos = frozenset((int(boot), int(one)) for boot, seqs in listed.items() for one in seqs)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return Entry(None)
+    return Entry(own, assigned, photos) if assigned is not None and assigned.link_id else Entry(None)
+
+
+def read(directory: Path, context_id: str, photo: tuple[int, int] | None = None) -> Context | None:
+    """The context `context_id` as an operator assigned it, else as it was made; None when that is unknown.
+
+    With `photo` (its boot and number): what holds for this photo.
     """
-    assigned = _parse(directory / f"{context_id}.assigned.json", context_id)
-    if assigned is not None and assigned.link_id:
-        return assigned
-    return _read(directory / f"{context_id}.json", context_id)
+    return entry(directory, context_id).of(photo)
+
+
+def assign(directory: Path, context: Context, photos: Collection[tuple[int, int]] | None) -> None:
+    """Sends these photos of the context (None: all) to `context.link_id`; old or new whole. Raises OSError."""
+    shown: dict[str, object] = {"linkId": context.link_id, "albumId": context.album_id}
+    if photos is not None:
+        by_boot: dict[str, list[int]] = {}
+        for boot, seq in sorted(photos):
+            by_boot.setdefault(str(boot), []).append(seq)
+        shown["photos"] = by_boot
+    durable.replace(assigned_path(directory, context.id), json.dumps(shown).encode())
+
+
+def assigned_path(directory: Path, context_id: str) -> Path:
+    """Where an assignment of the context stands."""
+    return directory / f"{context_id}.assigned.json"
 
 
 def _read(path: Path, context_id: str) -> Context | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from piboothup.spool import durable
 
-_FILE = "events.json"
+FILE = "events.json"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def write(directory: Path, events: list[Event]) -> None:
         for event in events
     ]
     content = json.dumps({"events": shown}, ensure_ascii=False, indent=1).encode()
-    path = directory / _FILE
+    path = directory / FILE
     try:
         same = path.read_bytes() == content
     except OSError:
@@ -54,7 +54,7 @@ def write(directory: Path, events: list[Event]) -> None:
 def read(directory: Path) -> list[Event]:
     """The events last seen; none when there is no file or it is damaged."""
     try:
-        listed = json.loads((directory / _FILE).read_bytes())["events"]
+        listed = json.loads((directory / FILE).read_bytes())["events"]
         return [
             Event(
                 str(event["title"]),

@@ -94,8 +94,8 @@ class Spool:
             log.warning("layout unreadable, taken as=%d", LAYOUT)
         except PermissionError as error:
             raise SpoolUnusable(
-                f"The spool {self.directory} can't be used ({error.strerror}): it belongs to another user, or lies on "
-                "a file system without owners, such as FAT. Run as its owner; use ext4."
+                f"The spool {self.directory} can't be used ({error.strerror}): another user owns it, or its file system "
+                "keeps no owners, as FAT does. Run as its owner; use ext4."
             ) from None
         except OSError as error:
             reason = error.strerror or error

@@ -40,7 +40,7 @@ FULL = CardChecked(problem("card_full"))
 ROOM = CardChecked(None)
 
 
-def frame(exposure_start_ns: int = 0) -> Frame:
+def frame(exposure_start_ns: int = 1_000_000 * SECOND_NS) -> Frame:
     plane = np.zeros((2, 2), np.uint8)
     return Frame(plane, plane, plane, exposure_start_ns, release=lambda: None)
 
@@ -179,6 +179,17 @@ def test_a_camera_that_never_answers_is_given_up() -> None:
     assert play.waits_s(ANSWER_NS / SECOND_NS) is BoothState.FAULT
     late = frame()
     play.says(Exposed(late))
+    assert play.effects[-1] == Discard(late)
+
+
+def test_the_late_answer_to_an_earlier_press_is_not_the_photo_of_this_one() -> None:
+    play = Play()
+    play.says(READY)
+    play.press()
+    late = frame(play.now_ns + 1)
+    play.waits_s(ANSWER_NS / SECOND_NS)
+    assert play.press() is BoothState.EXPOSING
+    assert play.says(Exposed(late)) is BoothState.EXPOSING
     assert play.effects[-1] == Discard(late)
 
 
