@@ -167,7 +167,7 @@ def _booth(given: argparse.Namespace) -> int:
     from piboothup.runtime import service_directory
 
     _log_to_stderr()
-    loaded, notice = _booth_config(given)
+    loaded, notice = booth_config(given)
     spool, clock = open_spool(loaded)
     service = BoothService(loaded, spool, clock, service_directory(), _devices(loaded, clock), notice)
     with _stopped_by_signals(service.stop):
@@ -175,7 +175,7 @@ def _booth(given: argparse.Namespace) -> int:
     return OK
 
 
-def _booth_config(given: argparse.Namespace) -> tuple[Config, Problem | None]:
+def booth_config(given: argparse.Namespace) -> tuple[Config, Problem | None]:
     """The config, or what a box does without a usable one: the last good one, else the defaults, and a notice."""
     from piboothup import config
     from piboothup.problems import problem

@@ -409,7 +409,7 @@ def _lines_of_keys(text: str) -> dict[str, int]:
     """Where each `table.key` (and each table) of a TOML text stands; good enough for messages."""
     lines: dict[str, int] = {}
     table = ""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if header := re.match(r"\s*\[+\s*([\w.\"'-]+)\s*\]+", line):
             table = header.group(1).strip("\"'")
             lines.setdefault(table, number)

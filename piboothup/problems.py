@@ -41,7 +41,6 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "card_readonly": ("The card can't be written any more.", "Photos are safe. Change the card."),
     "not_saved": ("The last photo was not saved.", "Press again."),
     "spool_unusable": ("The spool can't be used.", "Check [spool] directory in the config."),
-    "already_running": ("This service is already running on this spool.", "Stop the other one first."),
     # config
     "bad_config": ("The config has a mistake.", "Mend the file; photos go on with the last good settings."),
     # network and server
@@ -67,10 +66,6 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "photo_unreadable": ("A photo can't be read from the card.", "The others are sent. Change the card."),
     "paused": ("Uploading is paused.", "Set [upload] paused = false. Photos are kept."),
     # the rest of the box
-    "clock_unknown": (
-        "The time is not known yet.",
-        "It is learned from the network; photos get their time then.",
-    ),
     "undervoltage": ("The supply is too weak.", "Use the official power supply and a short cable."),
     "panel_missing": ("The panel does not answer.", "Check its four wires. Photos go on."),
     "light_missing": ("The light does not work.", "Check its wires. Photos go on."),

@@ -26,7 +26,7 @@ def assemble(config: Config, spool: Spool, clock: Clock, runtime: Path) -> dict[
     """The report of `status --json`; its shape is part of the contract with other programs."""
     booth = status.read(runtime, "booth") or {}
     uploader = status.read(runtime, "uploader") or {}
-    found = [code for code in (*booth.get("problems", ()), *uploader.get("problems", ())) if code in codes()]
+    found = [code for service in (booth, uploader) for code in _list(service.get("problems")) if code in codes()]
     return {
         "name": config.name,
         "box": spool.box,
@@ -53,6 +53,10 @@ def assemble(config: Config, spool: Spool, clock: Clock, runtime: Path) -> dict[
             for one in (problem(code) for code in dict.fromkeys(found))
         ],
     }
+
+
+def _list(found: object) -> list[Any]:
+    return found if isinstance(found, list) else []
 
 
 def _photos(spool: Spool, clock: Clock) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class _Child:
 def run(config_path: str) -> int:
     """Runs both services until a signal; the exit status."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {*_STOPPING, signal.SIGCHLD})
-    if os.getpgrp() != os.getpid():
+    if os.getpgrp() != os.getpid() and not _in_foreground():
         os.setpgid(0, 0)
     prepare = _dies_with(os.getpid())
     command = [sys.executable, "-m", "piboothup", "--config", config_path]
@@ -93,6 +93,20 @@ def _end(children: list[_Child]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _in_foreground() -> bool:
+    """Whether this process group is the terminal's: leaving it would take Ctrl-C away from us."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
 
 
 def _dies_with(parent: int) -> Callable[[], None]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from piboothup import cli, config
+from piboothup.cli import booth_config
 from piboothup.spool.clock import SystemClock
 from piboothup.spool.contexts import context_for
 from piboothup.spool.events import Album, Event
@@ -152,7 +153,7 @@ def test_c02_the_last_good_config_never_leads_to_another_spool(
     desk.write_text(desk.read_text() + "[capture]\ncountdown_s = 99\n")
     for kept in ("", 'name = "Kept"\n[spool]\ndirectory = "/elsewhere"\n', "name = [", "x = " + "[" * 5000):
         (spool / config.GOOD_FILE).write_text(kept)
-        found, notice = cli._booth_config(argparse.Namespace(config=str(desk)))
+        found, notice = cli.booth_config(argparse.Namespace(config=str(desk)))
         assert found.spool.directory == str(spool)
         assert found.name == ("Kept" if "Kept" in kept else config.Config().name)
         assert notice is not None
@@ -233,3 +234,22 @@ def _spool_of(folder: Path) -> Spool:
     spool.prepare()
     spool.start("booth")
     return spool
+
+
+def test_c02_under_systemd_a_config_that_is_gone_means_the_last_good_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "DEFAULT_DIRECTORY", tmp_path)
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/none")
+    given = argparse.Namespace(config=str(tmp_path / "gone.toml"))
+    used, notice = booth_config(given)
+    assert (used.name, used.spool.directory) == ("Booth 1", str(tmp_path))
+    assert notice is not None
+    assert notice.code == "bad_config"
+    (tmp_path / config.GOOD_FILE).write_text('name = "The good one"\n')
+    used, notice = booth_config(given)
+    assert (used.name, used.spool.directory) == ("The good one", str(tmp_path))
+    assert notice is not None
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    with pytest.raises(config.ConfigError):
+        booth_config(given)

@@ -40,18 +40,19 @@ class Saver:
         self._post = post
         self._zone = _zone(config.timezone)
         self._frames: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="saver")
+        self._thread = threading.Thread(target=self._run, name="saver", daemon=True)
         self._held = 0
-        self._taken = 0
+        self._own: set[tuple[int, int]] = set()
 
     @property
     def taken(self) -> int:
         """Photos of this event on the card, as far as they are counted."""
-        return self._held + self._taken
+        return self._held + len(self._own)
 
     def count_held(self) -> None:
         """Counts the event's photos that were on the card at the start; may take a while with many."""
-        self._held = self._spool.taken(self._context) - self._taken
+        found = self._spool.photos_of(self._context)
+        self._held = len(found - self._own)
 
     def start(self) -> None:
         """Starts the thread."""
@@ -61,10 +62,11 @@ class Saver:
         """Hands over a frame; never waits. `Saved` or `SavingFailed` is posted for it."""
         self._frames.put(frame)
 
-    def stop(self, timeout_s: float) -> None:
-        """Finishes the frames handed over so far, then ends."""
+    def stop(self, timeout_s: float) -> bool:
+        """Finishes the frames handed over so far, then ends; False when the card held it up for longer."""
         self._frames.put(None)
         self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while (frame := self._frames.get()) is not None:
@@ -80,7 +82,7 @@ class Saver:
                 log.exception("saver failed")
                 self._post(SavingFailed(problem("not_saved")))
             else:
-                self._taken += 1
+                self._own.add(name.order)
                 self._post(Saved(self.taken))
                 send_hint(self._runtime, "uploader", "new", str(name))
                 log.info("saved photo=%s number=%d", name, self.taken)

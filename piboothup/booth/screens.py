@@ -90,11 +90,12 @@ def _starting(image: Image.Image, view: View) -> None:
     _centred(image, _TITLE_Y, lettering.shortened(view.name, TEXT_PX), lettering)
     identity = largest(view.box, TEXT_PX, face("big").cap_px)
     _centred(image, 20, identity.shortened(view.box, TEXT_PX), identity)
+    if view.progress <= 0.0:
+        return
     pen = ImageDraw.Draw(image)
     left, right, top = 14, WIDTH_PX - 15, 55
     pen.rectangle((left, top, right, top + 6), outline=255)
-    filled_px = round((right - left - 4) * min(1.0, max(0.0, view.progress)))
-    if filled_px:
+    if filled_px := round((right - left - 4) * min(1.0, view.progress)):
         pen.rectangle((left + 2, top + 2, left + 1 + filled_px, top + 4), fill=255)
 
 

@@ -41,6 +41,6 @@ class View:
     nudged: bool = False
     """A press was answered with "not now" a moment ago."""
     progress: float = 0.0
-    """How far starting is, 0 to 1."""
+    """How far starting is, 0 to 1; 0 = nobody knows."""
     lens: str = "above"
     """Where the lens is, seen from the panel: above, below, left, right."""

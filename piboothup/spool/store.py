@@ -68,7 +68,6 @@ class Spool:
         self.box = box_id(hardware_serial() if serial is None else serial)
         self.boot = 0
         self._seq = 0
-        self._known_contexts: set[str] = set()
         self._boots: dict[int, tuple[tuple[int, int], Boot]] = {}
         self._reached_ms: dict[int, int] = {}
         self._foreign: set[str] = set()
@@ -146,19 +145,11 @@ class Spool:
         oldest sent photos, each once.
         """
         try:
-            self._write_context(context)
-            folder = self._folder(NEW, name)
-            part = self._at(TMP) / f"{name}.part"
             try:
-                durable.write_new(part, jpeg)
-            except OSError as error:
-                if error.errno not in (errno.EIO, *_FULL):
-                    raise
-                if error.errno in _FULL and not self.make_room(ROOM_PHOTOS):
-                    raise
-                log.warning("commit retried photo=%s reason=%s", name, error.strerror)
-                durable.write_new(part, jpeg)
-            durable.move(part, folder / str(name))
+                self._store(name, context, jpeg)
+            except FileNotFoundError:  # somebody has tidied up: the folders are made again, once
+                self._make_folders()
+                self._store(name, context, jpeg)
         except OSError as error:
             raise NotSaved(self._why(error)) from None
         self._largest_bytes = max(self._largest_bytes, len(jpeg))
@@ -169,6 +160,21 @@ class Spool:
         found = solve({boot.number: boot}, boot.number, boottime_ms)
         return None if found is None else found.unix_ms
 
+    def _store(self, name: PhotoName, context: Context, jpeg: bytes) -> None:
+        self._write_context(context)
+        folder = self._folder(NEW, name)
+        part = self._at(TMP) / f"{name}.part"
+        try:
+            durable.write_new(part, jpeg)
+        except OSError as error:
+            if error.errno not in (errno.EIO, *_FULL):
+                raise
+            if error.errno in _FULL and not self.make_room(ROOM_PHOTOS):
+                raise
+            log.warning("commit retried photo=%s reason=%s", name, error.strerror)
+            durable.write_new(part, jpeg)
+        durable.move(part, folder / str(name))
+
     def card_problem(self) -> Problem | None:
         """What stops photos from being saved on this card, if anything. Asks, and after a failed write tries one."""
         try:
@@ -177,6 +183,8 @@ class Spool:
                 return problem("card_readonly")
             if self._suspect:
                 self._try_a_write()
+        except FileNotFoundError:
+            return problem("spool_unusable", "its folder is gone")
         except OSError as error:
             return problem("card_readonly" if error.errno not in _FULL else "card_full", error.strerror or "")
         full = room.f_bavail * room.f_frsize < _ROOM_FOR_PHOTOS * self._largest_bytes
@@ -209,8 +217,12 @@ class Spool:
 
     def taken(self, context: Context) -> int:
         """How many photos of this context were taken, also those that are deleted since the album has them."""
+        return len(self.photos_of(context))
+
+    def photos_of(self, context: Context) -> set[tuple[int, int]]:
+        """Boot and number of each of them."""
         there = (name for place in (NEW, SENT, PARKED) for name in self.names(place))
-        return len({name.order for name in there if name.context == context.id} | self.retired(context.id))
+        return {name.order for name in there if name.context == context.id} | self.retired(context.id)
 
     def retired(self, context_id: str) -> set[tuple[int, int]]:
         """Boot and number of this context's photos that were sent and deleted to make room."""
@@ -402,10 +414,8 @@ class Spool:
         return folder
 
     def _write_context(self, context: Context) -> None:
-        if context.id not in self._known_contexts:
-            created = {"boot": self.boot, "boottime_ms": self._boottime_ms()}
-            contexts.write(self._at(CONTEXTS), context, created)
-            self._known_contexts.add(context.id)
+        created = {"boot": self.boot, "boottime_ms": self._boottime_ms()}
+        contexts.write(self._at(CONTEXTS), context, created)
 
     def _why(self, error: OSError) -> Problem:
         log.error("not saved reason=%s", error.strerror or error)

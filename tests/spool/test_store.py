@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import stat
 import threading
 from pathlib import Path
@@ -229,13 +230,36 @@ def test_a_spool_that_is_no_folder_is_told_in_a_sentence(tmp_path: Path, kind: s
         Spool(place, HandClock(), "serial").prepare()
 
 
-def test_a_photo_whose_folder_is_gone_is_not_called_saved(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["tmp", "contexts", "new"])
+def test_a_folder_that_somebody_tidied_away_is_made_again(tmp_path: Path, folder: str) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    first = take(spool, jpeg(1))
+    spool.mark_sent(first)
+    shutil.rmtree(tmp_path / folder)
+    name = take(spool, jpeg(2))
+    assert spool.waiting() == [name]
+    assert spool.is_intact(name)
+    context = spool.context_of(name)
+    assert context is not None
+    assert context.link_id == PARTY.link_id
+
+
+def test_a_photo_whose_folder_cannot_be_made_is_not_called_saved(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     os.rmdir(tmp_path / "tmp")
+    (tmp_path / "tmp").write_text("in the way")
     with pytest.raises(NotSaved) as told:
         take(spool, jpeg(1))
     assert told.value.problem.code == "not_saved"
     assert spool.waiting() == []
+
+
+def test_a_spool_that_is_gone_is_named(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path / "spool", HandClock())
+    shutil.rmtree(tmp_path / "spool")
+    told = spool.card_problem()
+    assert told is not None
+    assert told.code == "spool_unusable"
 
 
 def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:

@@ -43,7 +43,6 @@ WORDS = Words(
     notices={
         "bad_config": "Fehler in der Config",
         "undervoltage": "Netzteil zu schwach",
-        "clock_unknown": "Uhrzeit noch unbekannt",
         "event_gone": "Event nicht da: {n} sicher",
         "no_key": "Kein API-Key: {n} sicher",
         "tls_refused": "WLAN unsicher: {n} sicher",

@@ -43,7 +43,6 @@ WORDS = Words(
     notices={
         "bad_config": "Mistake in the config",
         "undervoltage": "Weak power supply",
-        "clock_unknown": "Time not known yet",
         "event_gone": "Event not found: {n} kept",
         "no_key": "No API key: {n} kept",
         "tls_refused": "Unsafe Wi-Fi: {n} kept",

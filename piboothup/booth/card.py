@@ -1,0 +1,110 @@
+"""The booth's hold on the card: taking the spool over, asking whether it takes photos, retention.
+
+On a box a card that can't be used is a fault on the panel and is tried again until it can; at a desk it is the end of
+the command, with a sentence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+
+from piboothup.config import GOOD_FILE, Config, as_toml
+from piboothup.problems import Problem, problem
+from piboothup.spool import durable
+from piboothup.spool.clock import Clock
+from piboothup.spool.recovery import recover
+from piboothup.spool.retention import sweep
+from piboothup.spool.store import ROOM_PHOTOS, Spool, SpoolUnusable
+
+log = logging.getLogger(__name__)
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_AGE_EVERY_NS = 3_600_000_000_000
+
+
+class Card:
+    """The spool, as the one booth on it has it."""
+
+    def __init__(self, config: Config, spool: Spool, clock: Clock, *, keep_config: bool) -> None:
+        """`keep_config`: the config is good, and is kept for the day when its file is not."""
+        self._config = config
+        self._spool = spool
+        self._clock = clock
+        self._keep_config = keep_config
+        self._held = contextlib.ExitStack()
+        self._locked = False
+        self._age_ns = 0
+        self.problem: Problem | None = None
+        """Why no photo can be saved; None while one can."""
+        self.opened = False
+
+    def open(self, *, patient: bool) -> None:
+        """Takes the spool over: the lock, the recovery, a number for this boot. Raises AlreadyRunning.
+
+        Raises SpoolUnusable too, unless `patient`: then that is a problem like a full card.
+        """
+        try:
+            self._spool.prepare()
+            if not self._locked:
+                self._held.enter_context(self._spool.lock("booth"))
+                self._locked = True
+            recover(self._spool)
+            self._start()
+        except SpoolUnusable as error:
+            if not patient:
+                raise
+            log.error("spool not opened reason=%s", error)
+            self.problem = problem("spool_unusable")
+        except OSError as error:
+            log.error("spool not opened reason=%s", error.strerror or error)
+            self.problem = problem("card_full" if error.errno in _FULL else "card_readonly", error.strerror or "")
+        else:
+            self.problem, self.opened = None, True
+            self._keep_good_config()
+
+    def check(self) -> Problem | None:
+        """What stops photos from being saved now; a spool that was not open yet is tried again."""
+        if not self.opened:
+            self.open(patient=True)
+        if self.opened:
+            self.problem = self._spool.card_problem()
+            if self.problem is not None and self.problem.code == "spool_unusable":
+                self._let_go()
+        return self.problem
+
+    def retire(self) -> int:
+        """One round of retention; how many sent photos it deleted. Ages are looked at once an hour."""
+        if not self.opened:
+            return 0
+        table, now_ns = self._config.spool, self._clock.boottime_ns()
+        keep_days = table.keep_sent_days if now_ns >= self._age_ns else 0
+        deleted = sweep(self._spool, keep_days, table.min_free_mb)
+        if keep_days and not deleted:
+            self._age_ns = now_ns + _AGE_EVERY_NS
+        return deleted
+
+    def close(self) -> None:
+        """Lets go of the lock."""
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._held.close()
+        self._locked = self.opened = False
+
+    def _start(self) -> None:
+        try:
+            self._spool.start("booth")
+        except OSError as error:
+            if error.errno not in _FULL or not self._spool.make_room(ROOM_PHOTOS):
+                raise
+            self._spool.start("booth")
+
+    def _keep_good_config(self) -> None:
+        path, content = self._spool.directory / GOOD_FILE, as_toml(self._config).encode()
+        try:
+            if self._keep_config and not (path.is_file() and path.read_bytes() == content):
+                durable.replace(path, content)
+        except OSError as error:  # no reason to stop photos
+            log.error("config not kept reason=%s", error.strerror or error)

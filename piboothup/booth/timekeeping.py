@@ -1,0 +1,58 @@
+"""What the booth knows of the time, written down as anchors: the clocks at waking, and NTP whenever it has news.
+
+Only the booth asks the kernel whether the clock is disciplined. While nothing happens nothing is written.
+"""
+
+from __future__ import annotations
+
+from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool.clock import Clock
+from piboothup.spool.store import Spool
+
+ANCHOR_EVERY_MS = 600_000
+STEP_MS = 500
+_RTC_UNCERTAINTY_MS = 1_500
+
+
+class Timekeeping:
+    """The booth's anchors of this boot."""
+
+    def __init__(self, spool: Spool, clock: Clock) -> None:
+        self._spool = spool
+        self._clock = clock
+        self._awake = False
+        self._last: Anchor | None = None
+        self._photos = 0
+
+    def note(self, photos: int) -> None:
+        """Writes what is new: the clocks once after waking; NTP at first, after a step, and, while photos are taken,
+        every ten minutes. `photos` counts them. Raises OSError.
+        """
+        uncertainty_ms = self._clock.ntp_uncertainty_ms()
+        now_ms, wall_ms = self._clock.boottime_ns() // 1_000_000, self._clock.wall_ns() // 1_000_000
+        if uncertainty_ms is None:
+            self._note_waking(now_ms, wall_ms)
+            return
+        fresh = Anchor(Source.NTP, now_ms, wall_ms, uncertainty_ms)
+        if self._is_news(fresh, photos):
+            self._spool.add_anchor(fresh)
+            self._last, self._photos = fresh, photos
+
+    def _is_news(self, fresh: Anchor, photos: int) -> bool:
+        last = self._last
+        if last is None or abs(fresh.offset_ms - last.offset_ms) >= STEP_MS:
+            return True
+        return photos != self._photos and fresh.boottime_ms - last.boottime_ms >= ANCHOR_EVERY_MS
+
+    def _note_waking(self, now_ms: int, wall_ms: int) -> None:
+        """A battery's word, and the clock that the box woke up with, which is a lower bound."""
+        if self._awake:
+            return
+        self._awake = True
+        rtc_ms = self._clock.rtc_ms()
+        found = [Anchor(Source.SAVED, now_ms, wall_ms, 0)]
+        if rtc_ms is not None:
+            found.append(Anchor(Source.RTC, now_ms, rtc_ms + 500, _RTC_UNCERTAINTY_MS))
+        for anchor in found:
+            if anchor.is_sane:
+                self._spool.add_anchor(anchor)

@@ -1,0 +1,80 @@
+"""What the panel has to know of the uploader: read from its status file, or from the folders when it does not run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from piboothup import status
+from piboothup.problems import Problem, problem
+from piboothup.spool.contexts import Context
+from piboothup.spool.store import NEW, PARKED, Spool
+from piboothup.status import UploaderState
+
+
+@dataclass(frozen=True)
+class Uplink:
+    """How the photos travel."""
+
+    state: UploaderState = UploaderState.STOPPED
+    waiting: int = 0
+    parked: int = 0
+    """Photos of this event that the album refuses."""
+    event_title: str = ""
+    problem: Problem | None = None
+    """What the uploader has to say beyond its state, if the panel has words for it."""
+
+
+_TOLD = ("no_key", "event_gone", "tls_refused", "server_trouble")
+
+
+class UplinkReader:
+    """Looks once a second, and reads and counts again only what has changed."""
+
+    def __init__(self, spool: Spool, runtime: Path, context: Context) -> None:
+        self._spool = spool
+        self._runtime = runtime
+        self._context = context
+        self._title_read = (-1, "")
+        self._counted: dict[str, tuple[int, int]] = {}
+
+    def read(self) -> Uplink:
+        """The uplink as it is now. Raises OSError."""
+        report = status.read(self._runtime, "uploader")
+        waiting = self._count(NEW) if report is None else _number(report, "waiting")
+        parked = self._count(PARKED, self._context.id)
+        return Uplink(_state(report or {}), waiting, parked, self._title(), _problem(report or {}))
+
+    def _title(self) -> str:
+        written_ns = self._spool.changed_ns("events.json")
+        if written_ns != self._title_read[0]:
+            titles = {one.link_id: one.title for one in self._spool.events()}
+            self._title_read = written_ns, titles.get(self._context.link_id, "")
+        return self._title_read[1]
+
+    def _count(self, place: str, context_id: str = "") -> int:
+        changed_ns = self._spool.changed_ns(place)
+        if self._counted.get(place, (0, 0))[0] != changed_ns:
+            names = self._spool.names(place)
+            self._counted[place] = changed_ns, sum(1 for one in names if context_id in ("", one.context))
+        return self._counted[place][1]
+
+
+def _number(report: Mapping[str, Any], key: str) -> int:
+    found = report.get(key)
+    return found if isinstance(found, int) and found >= 0 else 0
+
+
+def _problem(report: Mapping[str, Any]) -> Problem | None:
+    codes = report.get("problems")
+    listed = codes if isinstance(codes, list) else []
+    return next((problem(code) for code in listed if code in _TOLD), None)
+
+
+def _state(report: Mapping[str, Any]) -> UploaderState:
+    try:
+        return UploaderState(report.get("state", ""))
+    except ValueError:
+        return UploaderState.STOPPED
