@@ -118,7 +118,7 @@ def _directory(value: Any) -> Any:
 
 
 def _identifier(value: Any) -> Any:
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9._~-]{0,128}", value):
+    if not isinstance(value, str) or not re.fullmatch(r"(?!\.+$)[A-Za-z0-9._~-]{0,128}", value):
         raise _Wrong('the id as EventPics shows it, in quotes: letters and digits, no spaces ("" for none)')
     return value
 

@@ -145,7 +145,8 @@ def _show(held: list[wipe.EventPhotos]) -> None:
     for event in held:
         if event.taken:
             print(
-                f"{event.title} [{event.event}]: {event.taken} photos, {len(event.unsent)} not in the album yet "
+                f"{event.title} [{inventory.printable(event.event)}]: {event.taken} photos, "
+                f"{len(event.unsent)} not in the album yet "
                 f"({event.count(PARKED)} parked, {event.count(QUARANTINE)} quarantined)"
             )
     if not any(event.taken for event in held):

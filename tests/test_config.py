@@ -117,6 +117,7 @@ def test_an_unknown_key_is_a_warning_with_a_guess() -> None:
         ('[eventpics]\napi_url = "https://user:pw@api.eventpics.net"', 2, "https"),
         ('[eventpics]\nlink_id = "abcd 1234"', 2, "no spaces"),
         ('[eventpics]\nlink_id = "../a"', 2, "no spaces"),
+        ('[eventpics]\nlink_id = ".."', 2, "no spaces"),
         ('[eventpics]\nalbum_url = "https://app.eventpics.net/"', 2, "{link_id}"),
         ("[upload]\npaused = 1", 2, "true or false"),
         ("[light]\nled_pin = 17", 2, "GPIO 17 is taken by button.pin"),

@@ -17,6 +17,7 @@ from piboothup.spool.clock import Clock
 from piboothup.spool.recovery import recover
 from piboothup.spool.retention import sweep
 from piboothup.spool.store import ROOM_PHOTOS, Spool, SpoolUnusable
+from piboothup.spool.wipe import WipeError, resume_wipe
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Card:
             if not self._locked:
                 self._held.enter_context(self._spool.lock("booth"))
                 self._locked = True
+            self._resume_wipe()
             recover(self._spool)
             self._start()
         except SpoolUnusable as error:
@@ -92,6 +94,16 @@ class Card:
     def _let_go(self) -> None:
         self._held.close()
         self._locked = self.opened = False
+
+    def _resume_wipe(self) -> None:
+        """A wipe that a power cut broke off is brought to its end before anything is shown."""
+        try:
+            receipt = resume_wipe(self._spool)
+        except WipeError as error:
+            log.error("wipe not resumed reason=%s", error)
+        else:
+            if receipt is not None:
+                log.warning("wipe resumed receipt=%s", receipt)
 
     def _start(self) -> None:
         try:

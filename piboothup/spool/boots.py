@@ -17,7 +17,7 @@ from typing import Any
 from piboothup.spool import durable
 from piboothup.spool.anchors import Anchor, Source
 
-_LOCK = ".lock"
+LOCK = ".lock"
 _FILE = re.compile(r"(\d{4,7})\.jsonl", re.ASCII)
 
 
@@ -44,9 +44,11 @@ def register(directory: Path, boot_id: str, box: str, highest_seen: int) -> int:
 
     `highest_seen` is the highest boot number in any photo's name: a lost boots/ folder repeats no number.
     """
-    with durable.lock(directory / _LOCK, wait=True):
+    with durable.lock(directory / LOCK, wait=True):
         latest = max(numbers(directory), default=0)
         if latest and read(directory, latest).boot_id == boot_id:
+            durable.sync_file(path_of(directory, latest))  # the other service may have been killed before it did
+            durable.sync_directory(directory)
             return latest
         number = max(latest, highest_seen) + 1
         line = json.dumps({"boot": number, "boot_id": boot_id, "box": box})
@@ -135,13 +137,13 @@ def add_retired(directory: Path, number: int, photos: Iterable[tuple[str, int]])
     by_context: dict[str, list[int]] = {}
     for context, seq in photos:
         by_context.setdefault(context, []).append(seq)
-    durable.append_line(path_of(directory, number), json.dumps({"retired": by_context}))
+    _append(directory, number, {"retired": by_context})
 
 
 def add_start(directory: Path, number: int, service: str, boottime_ms: int, next_seq: int) -> None:
     """Notes that a service started, and the first photo number it may use. Raises OSError."""
     line = {"start": service, "boottime_ms": boottime_ms, "next_seq": next_seq}
-    durable.append_line(path_of(directory, number), json.dumps(line))
+    _append(directory, number, line)
 
 
 def add_anchor(directory: Path, number: int, anchor: Anchor, *, in_use: bool = False) -> None:
@@ -152,4 +154,9 @@ def add_anchor(directory: Path, number: int, anchor: Anchor, *, in_use: bool = F
         "wall_ms": anchor.wall_ms,
         "uncertainty_ms": anchor.uncertainty_ms,
     }
-    durable.append_line(path_of(directory, number), json.dumps({**line, "in_use": True} if in_use else line))
+    _append(directory, number, {**line, "in_use": True} if in_use else line)
+
+
+def _append(directory: Path, number: int, line: dict[str, Any]) -> None:
+    with durable.lock(directory / LOCK, wait=True):  # a wipe may be writing the file anew
+        durable.append_line(path_of(directory, number), json.dumps(line))

@@ -39,10 +39,17 @@ def context_for(link_id: str, album_id: str, occasion: str) -> Context:
     return Context(_id_of(link_id, album_id), link_id, album_id)
 
 
+def path_of(directory: Path, context_id: str) -> Path:
+    """The file of a context, as it was made."""
+    return directory / f"{context_id}.json"
+
+
 def write(directory: Path, context: Context, created: dict[str, int]) -> None:
-    """Makes the context's file durable, unless it is there. `created` tells boot and boot-time. Raises OSError."""
-    path = directory / f"{context.id}.json"
+    """Makes the context's file durable, also one that is there. `created`: boot and boot-time. Raises OSError."""
+    path = path_of(directory, context.id)
     if _read(path, context.id) is not None:
+        durable.sync_file(path)
+        durable.sync_directory(directory)
         return
     shown: dict[str, object] = {"created": created}
     if context.link_id:

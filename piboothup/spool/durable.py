@@ -30,20 +30,21 @@ class Locked(RuntimeError):
     """Another process holds the lock."""
 
 
-def make_directory(path: Path) -> None:
-    """Makes the folder and its entry durable; one that is there keeps its content. Raises OSError."""
-    try:
-        os.mkdir(path)
-        made = True
-    except FileExistsError:
-        if path.is_symlink() or not path.is_dir():
-            raise
-        made = False
-    found = path.stat()
-    if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != DIRECTORY_MODE:
-        os.chmod(path, DIRECTORY_MODE)
-    if made:
-        sync_directory(path.parent)
+def make_directories(*paths: Path) -> None:
+    """Makes these folders of one folder, and their names in it durable; one that is there keeps its content.
+
+    It is synced too: who made it may have been killed before it could. Raises OSError.
+    """
+    for path in paths:
+        try:
+            os.mkdir(path)
+        except FileExistsError:
+            if path.is_symlink() or not path.is_dir():
+                raise
+        found = path.stat()
+        if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != DIRECTORY_MODE:
+            os.chmod(path, DIRECTORY_MODE)
+    sync_directory(paths[0].parent)
 
 
 def sync_directory(path: Path) -> None:

@@ -56,6 +56,6 @@ def _salvage(spool: Spool, part: Path, name: PhotoName) -> bool:
         durable.remove(part)
         return False
     durable.sync_file(part)
-    durable.make_directory(spool.path(name).parent)
+    durable.make_directories(spool.path(name).parent)
     durable.move(part, spool.path(name))
     return True

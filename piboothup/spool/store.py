@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from piboothup.problems import Problem, problem
-from piboothup.spool import boots, contexts, durable, events
+from piboothup.spool import boots, contexts, durable, events, intention
 from piboothup.spool.anchors import Anchor
 from piboothup.spool.boots import Boot
 from piboothup.spool.clock import Clock
@@ -68,6 +68,8 @@ class Spool:
         self.box = box_id(hardware_serial() if serial is None else serial)
         self.boot = 0
         self._seq = 0
+        self._durable: set[Path] = set()
+        """What this process itself has made durable; what it only finds there may be in the page cache alone."""
         self._boots: dict[int, tuple[tuple[int, int], Boot]] = {}
         self._reached_ms: dict[int, int] = {}
         self._foreign: set[str] = set()
@@ -93,8 +95,8 @@ class Spool:
             log.warning("layout unreadable, taken as=%d", LAYOUT)
         except PermissionError as error:
             raise SpoolUnusable(
-                f"The spool {self.directory} can't be used ({error.strerror}): another user owns it, or its file system "
-                "keeps no owners, as FAT does. Run as its owner; use ext4."
+                f"The spool {self.directory} can't be used ({error.strerror}): another user owns it, or its file "
+                "system keeps no owners, as FAT does. Run as its owner; use ext4."
             ) from None
         except OSError as error:
             reason = error.strerror or error
@@ -127,7 +129,8 @@ class Spool:
         used = [
             name.seq for place in (TMP, NEW, SENT, PARKED, QUARANTINE) for name in self._of_boot(place, self.boot)
         ]
-        self._seq = max([boots.read(self._at(BOOTS), self.boot).next_seq - 1, *used])
+        known = boots.read(self._at(BOOTS), self.boot)
+        self._seq = max([known.next_seq - 1, *used, *(seq for _, seq in known.retired)])
         boots.add_start(self._at(BOOTS), self.boot, service, self._boottime_ms(), self._seq + 1)
 
     # -- for the booth -----------------------------------------------------------------------------------------
@@ -276,7 +279,7 @@ class Spool:
 
     def context_of(self, name: PhotoName) -> Context | None:
         """The event and album of the photo; None when unknown, with an empty link_id when none was chosen yet."""
-        return self.context(name.context)
+        return contexts.read(self._at(CONTEXTS), name.context, name.order)
 
     def context(self, context_id: str) -> Context | None:
         """The context with this id, as it stands now."""
@@ -309,7 +312,16 @@ class Spool:
     # -- for everybody -----------------------------------------------------------------------------------------
 
     def names(self, place: str) -> Iterator[PhotoName]:
-        """The photos in `place`, in no order. A folder that can't be read is named in the log and passed over."""
+        """The photos in `place`, in no order, without those that a wipe is deleting.
+
+        A folder that can't be read is named in the log and passed over.
+        """
+        standing = intention.read(self.directory)
+        for name in self._photos_in(place):
+            if standing is None or not standing.covers(name):
+                yield name
+
+    def _photos_in(self, place: str) -> Iterator[PhotoName]:
         for entry in self._entries(self._at(place)):
             if entry.is_dir(follow_symlinks=False) and place in (NEW, SENT) and entry.name.isdecimal():
                 for inner in self._entries(Path(entry.path)):
@@ -380,17 +392,17 @@ class Spool:
     # -- inside ----------------------------------------------------------------------------------------------
 
     def _make_folders(self) -> None:
+        made = not self.directory.exists()
         self.directory.mkdir(parents=True, exist_ok=True)
-        fresh = not self._at(NEW).exists()
-        for folder in _FOLDERS:
-            durable.make_directory(self.directory / folder)
-        if fresh:
-            with contextlib.suppress(FileExistsError):  # the other service was first
-                durable.write_new(self.directory / _LAYOUT_FILE, f"{LAYOUT}\n".encode())
-                durable.sync_directory(self.directory)
-            log.info("new spool directory=%s", self.directory)
+        durable.make_directories(*(self.directory / folder for folder in _FOLDERS))
+        if made:
+            durable.sync_directory(self.directory.parent)
 
     def _register(self) -> None:
+        layout = self.directory / _LAYOUT_FILE
+        if not layout.exists():
+            log.info("new spool directory=%s", self.directory)
+            durable.replace(layout, f"{LAYOUT}\n".encode())
         self.boot = boots.register(self._at(BOOTS), self.clock.boot_id(), self.box, self._highest_boot())
 
     def _try_a_write(self) -> None:
@@ -409,13 +421,16 @@ class Spool:
 
     def _folder(self, place: str, name: PhotoName) -> Path:
         folder = self._at(place) / name.folder
-        if not folder.is_dir():
-            durable.make_directory(folder)
+        if folder not in self._durable or not folder.is_dir():
+            durable.make_directories(folder)
+            self._durable.add(folder)
         return folder
 
     def _write_context(self, context: Context) -> None:
-        created = {"boot": self.boot, "boottime_ms": self._boottime_ms()}
-        contexts.write(self._at(CONTEXTS), context, created)
+        path = contexts.path_of(self._at(CONTEXTS), context.id)
+        if path not in self._durable or not path.exists():
+            contexts.write(self._at(CONTEXTS), context, {"boot": self.boot, "boottime_ms": self._boottime_ms()})
+            self._durable.add(path)
 
     def _why(self, error: OSError) -> Problem:
         log.error("not saved reason=%s", error.strerror or error)

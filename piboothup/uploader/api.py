@@ -19,6 +19,7 @@ from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context
 from piboothup.spool.events import Album, Event
 from piboothup.spool.names import PhotoName
+from piboothup.uploader.clock_trust import NowMs, Validity, unknown
 from piboothup.uploader.link_error import LinkError
 from piboothup.uploader.pace import retry_after_s, server_ms
 from piboothup.uploader.transport import Answer, Transport
@@ -32,8 +33,6 @@ _SLOWEST_BYTES_PER_S: Final = 4_000
 _LONGEST_URL: Final = 8192
 _LONGEST_TITLE: Final = 200
 _MOST_EVENTS: Final = 1000
-_FLOOR_MS: Final = 1_735_689_600_000
-"""2025-01-01: no true server is earlier than this program."""
 
 
 class ApiError(Exception):
@@ -56,12 +55,17 @@ class Account:
 class EventPicsApi:
     """EventPics, for one thread. Every call raises ApiError or LinkError when it is not answered as documented."""
 
-    def __init__(self, api_url: str, key: Secret, clock: Clock, transport: Transport | None = None) -> None:
-        """`transport` unset: verified TLS, and plain http only when `api_url` is on this machine."""
+    def __init__(
+        self, api_url: str, key: Secret, clock: Clock, now_ms: NowMs = unknown, transport: Transport | None = None
+    ) -> None:
+        """`transport` unset: verified TLS, and plain http only when `api_url` is on this machine.
+
+        `now_ms` judges certificates that the system's clock refuses (see `clock_trust`).
+        """
         parts = urlsplit(api_url)
         self._on_this_machine = is_loopback(parts.hostname or "")
         plain_http = parts.scheme == "http" and self._on_this_machine
-        self.transport = transport or Transport(clock, plain_http=plain_http)
+        self.transport = transport or Transport(clock, plain_http=plain_http, now_ms=now_ms)
         self._api_url = api_url
         self._key = key
 
@@ -76,6 +80,11 @@ class EventPicsApi:
         if len(events) != len(listed):
             log.warning("events skipped=%d", len(listed) - len(events))
         return Account(tuple(events), date_anchor(answer))
+
+    def server_time(self) -> tuple[Anchor | None, Validity]:
+        """The server's word on the time, asked without the key and whatever its certificate's dates; and these."""
+        answer, validity = self.transport.ask_date(self._api_url, _CALL_DEADLINE_S)
+        return date_anchor(answer), validity
 
     def upload_url(self, name: PhotoName, context: Context, taken_at_ms: int | None) -> Secret:
         """A URL to PUT this photo to, good for some 300 s. `taken_at_ms` is left out when it is None."""
@@ -135,17 +144,18 @@ class EventPicsApi:
 
 
 def date_anchor(answer: Answer) -> Anchor | None:
-    """The answer's Date header as a clock anchor of this boot.
+    """The answer's Date header as a clock anchor of this boot; None when it says nothing that can be true.
 
     The header holds whole seconds of a moment between request and answer: Date + 0.5 s, give or take 0.5 s and half
     the round trip.
     """
     date_ms = server_ms(answer.date)
-    if date_ms is None or date_ms < _FLOOR_MS:
+    if date_ms is None:
         return None
     middle_ms = (answer.sent_ns + answer.answered_ns) // 2_000_000
     round_trip_ms = (answer.answered_ns - answer.sent_ns) // 1_000_000
-    return Anchor(Source.DATE, middle_ms, date_ms + 500, 500 + round_trip_ms // 2 + 1)
+    found = Anchor(Source.DATE, middle_ms, date_ms + 500, 500 + round_trip_ms // 2 + 1)
+    return found if found.is_sane else None
 
 
 def came_of(error: ApiError | LinkError) -> Came:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.ssl_ import create_urllib3_context
 
 from piboothup.spool.clock import Clock
+from piboothup.uploader.clock_trust import Validity
 from piboothup.uploader.link_error import LinkErrorKind
 
 BLOCK_BYTES = 64 * 1024
@@ -24,6 +27,11 @@ BLOCK_BYTES = 64 * 1024
 _SEND_BUFFER_BYTES = 128 * 1024
 """A larger one hides a slow link until the read time-out ends an upload that was going well."""
 _PROVES_PEER_GONE_MS = 40_000
+_NO_CHECK_TIME = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python's ssl has no name for."""
+
+Judge = Callable[[Validity], None]
+"""Judges a server's certificate by its dates, before a request leaves; raises OutOfDate."""
 
 
 class Watch:
@@ -145,24 +153,37 @@ class _Connection(HTTPConnection):
 class _TlsConnection(_Connection, HTTPSConnection):
     """The same over TLS."""
 
+    def __init__(self, *args: Any, judge: Judge | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._judge = judge
+
+    def connect(self) -> None:
+        """Connects and shakes hands; with a judge the dates are left to it."""
+        super().connect()
+        if self._judge is not None:
+            self._judge(Validity.of(cast(Any, self.sock).getpeercert() or {}))
+
 
 class _Pools(urllib3.PoolManager):
-    def __init__(self, watch: Watch, **kwargs: Any) -> None:
+    def __init__(self, watch: Watch, judge: Judge | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._watch = watch
+        self._judge = judge
 
     def _new_pool(self, scheme: str, *args: Any, **kwargs: Any) -> Any:
         pool = super()._new_pool(scheme, *args, **kwargs)
-        kind = _TlsConnection if scheme == "https" else _Connection
-        pool.ConnectionCls = cast(Any, partial(kind, watch=self._watch))
+        kind: Any = partial(_TlsConnection, judge=self._judge) if scheme == "https" else _Connection
+        pool.ConnectionCls = partial(kind, watch=self._watch)  # type: ignore[assignment]
         return pool
 
 
 class WatchedAdapter(HTTPAdapter):
     """requests' adapter over these connections; it tries nothing again by itself."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watch, judge: Judge | None = None) -> None:
+        """With a `judge` OpenSSL verifies everything about a certificate but its dates, and these go to the judge."""
         self._watch = watch
+        self._judge = judge
         super().__init__(pool_connections=4, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
@@ -172,6 +193,16 @@ class WatchedAdapter(HTTPAdapter):
             (socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES),
             (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _PROVES_PEER_GONE_MS),
         ]
+        if self._judge is not None:
+            context = create_urllib3_context()
+            context.verify_flags |= _NO_CHECK_TIME
+            kwargs["ssl_context"] = context
         self.poolmanager = _Pools(
-            self._watch, num_pools=connections, maxsize=maxsize, block=block, socket_options=options, **kwargs
+            self._watch,
+            self._judge,
+            num_pools=connections,
+            maxsize=maxsize,
+            block=block,
+            socket_options=options,
+            **kwargs,
         )

@@ -1,12 +1,12 @@
-"""The line to EventPics as all workers see it: the queue, the circuit, what is wrong, and what to do next.
+"""The line to EventPics as all workers see it: what to do next, and what follows from what came of it.
 
-Nothing here touches the network or the card. Every method takes the lock itself; a worker asks `next_step`, does
-it, and tells what came of it.
+The one lock over `queue` (which photo), `pace`'s circuit (when), `tries` (what failed) and `standing` (what to tell).
+Nothing here touches the network or the card. Every method takes the lock itself; a worker asks `next_step`, does it,
+and tells what came of it.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,32 +20,20 @@ from piboothup.spool.contexts import Context
 from piboothup.spool.events import Event
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
-from piboothup.uploader.pace import SECOND_NS, Chance, Circuit, full_jitter_s, is_young
+from piboothup.uploader.pace import SECOND_NS, Chance, Circuit, full_jitter_s
 from piboothup.uploader.queue import Hold, Queue
+from piboothup.uploader.standing import Progress, Standing, View
+from piboothup.uploader.tries import Refusal, Tries
 from piboothup.uploader.verdict import Call, Came, Verdict, judge
-
-log = logging.getLogger(__name__)
 
 _LOOK_AGAIN_S = 60.0
 """How long a quiet line may go without being looked at."""
 _REFUSED_S = 60.0
 _HOLD_S = 3600.0
 _ALL_REFUSED_S = 600.0
-_ALL_REFUSED = 3
-"""So many different photos refused and none taken: it is not the photos."""
-_TRIES_BEFORE_PARKING = 2
 _LONGEST_PHOTO_WAIT_S = 600.0
 _TELLING_FAILURES = 3
 """So many failures in a row are worth a word on the panel; one or two are any Wi-Fi's daily life."""
-
-_LINK_TROUBLE = {
-    Came.TLS: "tls_refused",
-    Came.TLS_DATE: "tls_refused",
-    Came.DNS: "no_network",
-    Came.CONNECT: "no_network",
-    Came.TIMEOUT: "no_network",
-    Came.RESET: "no_network",
-}
 
 
 @dataclass(frozen=True)
@@ -75,30 +63,6 @@ class End:
 Step = Probe | Send | Wait | End
 
 
-@dataclass
-class _Past:
-    """What happened so far to a photo that did not get through at once."""
-
-    failures: int = 0
-    refusals: int = 0
-    url: Secret | None = None
-    asked_ns: int = 0
-
-
-@dataclass(frozen=True)
-class View:
-    """The line at one moment, for the status."""
-
-    state: UploaderState
-    problems: tuple[Problem, ...]
-    waiting: Counter[str]
-    sent: Counter[str]
-    events: tuple[Event, ...] | None
-    rate_bps: int | None
-    eta_s: int | None
-    last_success_ns: int | None
-
-
 class Line:
     """Shared by the workers and the service's main thread."""
 
@@ -112,23 +76,15 @@ class Line:
         """Called after every change, with the lock let go."""
         self._clock = clock
         self._chance = chance
-        self._paused = paused
-        self._refused_config = refused
         self._queue = Queue()
         self._circuit = Circuit(chance)
+        self._tries = Tries()
+        self._standing = Standing(paused, refused)
+        self._progress = Progress()
         self._probing = False
         self._look_again_ns = 0
-        self._trouble: tuple[UploaderState, Problem] | None = None
-        self._unreadable: set[PhotoName] = set()
-        self._damaged = 0
-        self._past: dict[PhotoName, _Past] = {}
-        self._refused: set[PhotoName] = set()
         self._unmarked: list[PhotoName] = []
         self._events: tuple[Event, ...] | None = None
-        self._sent: Counter[str] = Counter()
-        self._rate_bps: float | None = None
-        self._typical_bytes = 0.0
-        self._last_success_ns: int | None = None
         self._list_again = True
 
     # -- what to do next ---------------------------------------------------------------------------------------
@@ -139,7 +95,7 @@ class Line:
             now_ns = self._clock.boottime_ns()
             if self.stopping:
                 return End()
-            if self._paused or self._refused_config:
+            if self._standing.paused or self._standing.refused_config:
                 return Wait(None)
             if now_ns < self._circuit.not_before_ns:
                 return Wait(self._circuit.not_before_ns)
@@ -192,10 +148,9 @@ class Line:
     def retry(self) -> None:
         """Somebody wants everything to be tried now: ends pause, holds and waits."""
         with self._news():
-            self._paused = False
+            self._standing.paused = False
             self._queue.release_all()
-            self._past.clear()
-            self._refused.clear()
+            self._tries.forget_all()
             self._circuit.look_now(self._clock.boottime_ns())
             self._look_again_ns = 0
             self._list_again = True
@@ -210,15 +165,14 @@ class Line:
             self._circuit.close(now_ns)
             self._probing = False
             self._look_again(now_ns)
-            if self._trouble is not None and self._trouble[1].code not in ("server_trouble", "photo_refused"):
-                self._clear_trouble()
+            self._standing.clear_trouble("server_trouble")
 
     def refuse(self, why: Problem) -> None:
         """There is no key to ask with."""
         with self._news():
             self._probing = False
             self._circuit.trip(self._clock.boottime_ns(), _REFUSED_S)
-            self._set_trouble(UploaderState.REFUSED, why)
+            self._standing.set_trouble(UploaderState.REFUSED, why)
 
     def probe_failed(self, came: Came, retry_after_s: float | None = None) -> None:
         """`geteventsandalbums` was not answered as it should be."""
@@ -236,14 +190,12 @@ class Line:
     def young_url(self, name: PhotoName) -> Secret | None:
         """The upload URL that the photo already has, while it may still be used."""
         with self._changed:
-            past = self._past.get(name)
-            return past.url if past and past.url and is_young(past.asked_ns, self._clock.boottime_ns()) else None
+            return self._tries.young_url(name, self._clock.boottime_ns())
 
     def keep_url(self, name: PhotoName, url: Secret, asked_ns: int) -> None:
         """The photo's upload URL, for a second try."""
         with self._changed:
-            past = self._past.setdefault(name, _Past())
-            past.url, past.asked_ns = url, asked_ns
+            self._tries.keep_url(name, url, asked_ns)
 
     def arrived(self, name: PhotoName, size_bytes: int, took_ns: int, *, marked: bool) -> None:
         """The album has the photo. Not `marked`: the card could not be told yet; it is not sent again."""
@@ -251,15 +203,9 @@ class Line:
             now_ns = self._clock.boottime_ns()
             self._circuit.worked()
             self._look_again(now_ns)
-            self._clear_trouble()
-            self._refused.clear()
-            self._forget(name)
-            self._sent[name.context] += 1
-            since_ns = now_ns - self._last_success_ns if self._last_success_ns is not None else took_ns
-            rate_bps = size_bytes * 8 * SECOND_NS / max(1, min(took_ns, since_ns))
-            self._rate_bps = rate_bps if self._rate_bps is None else 0.7 * self._rate_bps + 0.3 * rate_bps
-            self._typical_bytes = 0.7 * (self._typical_bytes or size_bytes) + 0.3 * size_bytes
-            self._last_success_ns = now_ns
+            self._standing.clear_trouble()
+            self._tries.arrived(name)
+            self._progress.arrived(name.context, size_bytes, took_ns, now_ns)
             if marked:
                 self._queue.done(name)
             else:
@@ -279,8 +225,8 @@ class Line:
     def gone(self, name: PhotoName, *, damaged: bool = False) -> None:
         """The photo has left new/ without being sent."""
         with self._news():
-            self._damaged += damaged
-            self._forget(name)
+            self._standing.damaged += damaged
+            self._tries.forget(name)
             self._queue.done(name)
 
     def give_back(self, name: PhotoName) -> None:
@@ -301,7 +247,7 @@ class Line:
     def unreadable(self, name: PhotoName) -> None:
         """The card does not give the photo's bytes."""
         with self._news():
-            self._unreadable.add(name)
+            self._tries.unreadable.add(name)
             self._queue.postpone(name, self._clock.boottime_ns() + int(_LONGEST_PHOTO_WAIT_S * SECOND_NS))
 
     def failed(
@@ -310,18 +256,17 @@ class Line:
         """A call for the photo was not answered as it should be. True: the photo is to be parked."""
         with self._news():
             now_ns = self._clock.boottime_ns()
-            past = self._past.setdefault(name, _Past())
             verdict = judge(call, came)
             if verdict is Verdict.NEW_URL:
-                past.url = None
+                self._tries.drop_url(name)
             if verdict in (Verdict.RETRY_URL, Verdict.NEW_URL):
-                past.failures += 1
-                wait_s = full_jitter_s(past.failures, self._chance, cap_s=_LONGEST_PHOTO_WAIT_S)
+                wait_s = full_jitter_s(self._tries.failed(name), self._chance, cap_s=_LONGEST_PHOTO_WAIT_S)
                 self._queue.postpone(name, now_ns + int(max(wait_s, retry_after_s or 0.0) * SECOND_NS))
                 self._circuit.back_off(now_ns)
-                self._tell_if_often(came)
+                if self._circuit.failures >= _TELLING_FAILURES:
+                    self._standing.set_link_trouble(came)
             elif verdict is Verdict.PARK:
-                return self._refuse_photo(name, past, now_ns)
+                return self._refuse_photo(name, now_ns)
             elif verdict is Verdict.HOLD_CONTEXT:
                 self._queue.hold(name, context, now_ns + int(_HOLD_S * SECOND_NS))
             else:
@@ -334,19 +279,17 @@ class Line:
     def view(self) -> View:
         """The line as it stands."""
         with self._changed:
-            waiting = self._queue.waiting.total()
-            eta_s = None
-            if self._rate_bps and waiting and self._state() is UploaderState.UPLOADING:
-                eta_s = round(waiting * self._typical_bytes * 8 / self._rate_bps)
+            state = self._standing.state(self._queue.busy)
+            uploading = state is UploaderState.UPLOADING
             return View(
-                self._state(),
-                tuple(self._problems()),
+                state,
+                tuple(self._standing.problems(self._queue.held.values(), bool(self._tries.unreadable))),
                 Counter(self._queue.waiting),
-                Counter(self._sent),
+                Counter(self._progress.sent),
                 self._events,
-                None if self._rate_bps is None else round(self._rate_bps),
-                eta_s,
-                self._last_success_ns,
+                self._progress.rate_bps,
+                self._progress.eta_s(self._queue.waiting.total()) if uploading else None,
+                self._progress.last_success_ns,
             )
 
     def stir(self) -> None:
@@ -363,80 +306,32 @@ class Line:
             self._changed.notify_all()
         self.on_news()
 
-    def _forget(self, name: PhotoName) -> None:
-        self._past.pop(name, None)
-        self._unreadable.discard(name)
-
     def _interrupt(self, verdict: Verdict, came: Came, retry_after_s: float | None) -> None:
         now_ns = self._clock.boottime_ns()
         if came is Came.STOPPED:
             self._circuit.trip(now_ns)
         elif verdict is Verdict.PAUSE_ALL:
             self._circuit.trip(now_ns, _REFUSED_S)
-            self._set_trouble(UploaderState.REFUSED, problem("key_refused"))
+            self._standing.set_trouble(UploaderState.REFUSED, problem("key_refused"))
         elif verdict is Verdict.PORTAL:
             self._circuit.trip(now_ns)
-            self._set_trouble(UploaderState.PORTAL, problem("portal"))
+            self._standing.set_trouble(UploaderState.PORTAL, problem("portal"))
         elif verdict is Verdict.OFFLINE:
             self._circuit.trip(now_ns)
-            self._set_trouble(UploaderState.OFFLINE, problem(_LINK_TROUBLE[came]))
+            self._standing.set_link_trouble(came)
         else:
             self._circuit.back_off(now_ns, retry_after_s)
-            self._set_trouble(UploaderState.OFFLINE, problem("server_trouble", came.value.replace("_", " ")))
+            self._standing.set_trouble(UploaderState.OFFLINE, problem("server_trouble", came.value.replace("_", " ")))
 
-    def _refuse_photo(self, name: PhotoName, past: _Past, now_ns: int) -> bool:
-        past.refusals += 1
-        self._refused.add(name)
-        if len(self._refused) >= _ALL_REFUSED:
+    def _refuse_photo(self, name: PhotoName, now_ns: int) -> bool:
+        refusal = self._tries.refused(name)
+        if refusal is Refusal.ALL_REFUSED:
             self._queue.give_back(name)
             self._circuit.trip(now_ns, _ALL_REFUSED_S)
-            self._set_trouble(UploaderState.REFUSED, problem("server_trouble", "it refuses every photo"))
-            return False
-        if past.refusals >= _TRIES_BEFORE_PARKING:
-            return True
-        self._queue.postpone(name, now_ns + int(full_jitter_s(3, self._chance) * SECOND_NS))
-        return False
-
-    def _tell_if_often(self, came: Came) -> None:
-        if self._circuit.failures >= _TELLING_FAILURES:
-            code = _LINK_TROUBLE.get(came, "server_trouble")
-            self._set_trouble(UploaderState.OFFLINE, problem(code))
-
-    def _set_trouble(self, state: UploaderState, told: Problem) -> None:
-        if self._trouble != (state, told):
-            log.warning("link state=%s reason=%s", state, told.code)
-        self._trouble = (state, told)
-
-    def _clear_trouble(self) -> None:
-        if self._trouble is not None:
-            log.info("link state=ok before=%s", self._trouble[0])
-        self._trouble = None
+            self._standing.set_trouble(UploaderState.REFUSED, problem("server_trouble", "it refuses every photo"))
+        elif refusal is Refusal.TRY_AGAIN:
+            self._queue.postpone(name, now_ns + int(full_jitter_s(3, self._chance) * SECOND_NS))
+        return refusal is Refusal.PARK
 
     def _look_again(self, now_ns: int) -> None:
         self._look_again_ns = now_ns + int(_LOOK_AGAIN_S * (0.75 + 0.5 * self._chance()) * SECOND_NS)
-
-    def _state(self) -> UploaderState:
-        if self._refused_config:
-            return UploaderState.REFUSED
-        if self._paused:
-            return UploaderState.PAUSED
-        if self._trouble is not None:
-            return self._trouble[0]
-        return UploaderState.UPLOADING if self._queue.busy else UploaderState.IDLE
-
-    def _problems(self) -> Iterator[Problem]:
-        if self._refused_config:
-            yield problem("bad_config")
-        if self._paused:
-            yield problem("paused")
-        if self._trouble is not None:
-            yield self._trouble[1]
-        held = list(self._queue.held.values())
-        if any(one.context is None or not one.context.link_id for one in held):
-            yield problem("no_event")
-        if any(one.context is not None and one.context.link_id for one in held):
-            yield problem("event_gone")
-        if self._damaged:
-            yield problem("photo_damaged")
-        if self._unreadable:
-            yield problem("photo_unreadable")

@@ -43,6 +43,10 @@ _SENTENCES = {
 }
 
 
+class OutOfDate(ssl.SSLError):
+    """A certificate is not valid at the time by which we judge it ourselves."""
+
+
 class LinkError(ConnectionError):
     """No answer came. Its text is a constant: neither key nor URL can be in it."""
 
@@ -62,6 +66,8 @@ def kind_of(error: BaseException) -> LinkErrorKind:
         if isinstance(one, ssl.SSLCertVerificationError):
             # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL
             return LinkErrorKind.TLS_DATE if one.verify_code in (9, 10) else LinkErrorKind.TLS
+    if any_is(OutOfDate):
+        return LinkErrorKind.TLS_DATE
     if any_is(ssl.SSLEOFError, ssl.SSLZeroReturnError):
         return LinkErrorKind.RESET
     if any_is(ssl.SSLError, urllib3.exceptions.SSLError):

@@ -23,9 +23,11 @@ from piboothup.spool.clock import Clock
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import NEW, Spool
 from piboothup.uploader.api import EventPicsApi
-from piboothup.uploader.line import Line, View
+from piboothup.uploader.clock_trust import KnownTime
+from piboothup.uploader.line import Line
 from piboothup.uploader.pace import SECOND_NS, Chance
 from piboothup.uploader.queue import arranged, stamp
+from piboothup.uploader.standing import View
 from piboothup.uploader.worker import Connect, Worker
 
 log = logging.getLogger(__name__)
@@ -58,8 +60,10 @@ class Uploader:
         self._runtime = runtime
         self._line = Line(clock, chance, paused=config.upload.paused, refused=bool(refused))
         self._refused = refused
+        time = KnownTime(spool, clock)
         self._workers = [
-            Worker(config, spool, clock, self._line, connect, number + 1) for number in range(config.upload.workers)
+            Worker(config, spool, clock, time, self._line, connect, number + 1)
+            for number in range(config.upload.workers)
         ]
         self._woken, self._wake = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         for end in (self._woken, self._wake):

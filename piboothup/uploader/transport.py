@@ -6,6 +6,7 @@ requests and urllib3 as they come are wrong here, so this is what is taken from 
   whole body of a redirect before it returns it. Nothing is followed: a 302 to a login page is an answer.
 - urllib3's connect time-out is also its send time-out. `connection` gives sending a stall time-out of its own.
 - There is no total deadline in them. `Transport.enforce`, called by another thread, cuts what is overdue.
+- A box that booted with an old time finds no certificate valid: `clock_trust` says who judges the dates then.
 - Answers are read up to a limit; a body is a file that is sent block by block; nothing is tried again behind our
   back, but for a kept-alive connection that turns out to be dead.
 - Their exceptions and log lines carry keys and signed URLs. Neither leaves this file: callers see `LinkError`.
@@ -27,6 +28,7 @@ import urllib3
 from piboothup import __version__
 from piboothup.config import Secret, is_loopback
 from piboothup.spool.clock import Clock
+from piboothup.uploader.clock_trust import ClockTrust, NowMs, Validity, unknown
 from piboothup.uploader.connection import BLOCK_BYTES, Watch, WatchedAdapter
 from piboothup.uploader.link_error import LinkError, LinkErrorKind, kind_of
 
@@ -69,16 +71,27 @@ class Transport:
     """One thread's way to the network. Keeps its connections alive between exchanges."""
 
     def __init__(
-        self, clock: Clock, *, plain_http: bool = False, limits: Limits = Limits(), ca_file: str | None = None
+        self,
+        clock: Clock,
+        *,
+        plain_http: bool = False,
+        limits: Limits = Limits(),
+        ca_file: str | None = None,
+        now_ms: NowMs = unknown,
     ) -> None:
-        """`plain_http` allows http to loopback. `ca_file` replaces the trusted roots: for a CA of the tests' own."""
+        """`plain_http` allows http to loopback. `ca_file` replaces the trusted roots: for a CA of the tests' own.
+
+        `now_ms` judges certificates that the system's clock refuses for their dates (see `clock_trust`).
+        """
         _silence_libraries()
         self._clock = clock
         self._plain_http = plain_http
         self._limits = limits
         self._verify: bool | str = ca_file or True
         self._watch = Watch(clock, limits.stall_s)
+        self._trust = ClockTrust(clock, now_ms)
         self._adapter = WatchedAdapter(self._watch)
+        self._judging_adapter = WatchedAdapter(self._watch, self._trust.judge)
 
     def allows(self, url: str) -> bool:
         """Whether a request to `url` may be made: https, or http to this machine where that was asked for."""
@@ -104,16 +117,28 @@ class Transport:
 
         A file is sent from its position to its end.
         """
-        sending = body if body is None or isinstance(body, bytes) else _Body(body)
+        request = _Request(method, url, headers, body if body is None or isinstance(body, bytes) else _Body(body))
         try:
-            return self._once(method, url, headers, sending, deadline_s)
+            return self._at_once_or_afresh(request, deadline_s)
         except LinkError as error:
-            if error.kind is not LinkErrorKind.RESET or self._watch.connected:
+            # It was the handshake that failed: no byte of the request has left yet.
+            if error.kind is not LinkErrorKind.TLS_DATE or not self._trust.appeal():
                 raise
-        # The server had closed the connection since the last exchange: that is no trouble, a fresh one is made.
-        if isinstance(sending, _Body):
-            sending.rewind()
-        return self._once(method, url, headers, sending, deadline_s)
+        return self._at_once_or_afresh(request, deadline_s)
+
+    def ask_date(self, url: str, deadline_s: float) -> tuple[Answer, Validity]:
+        """GETs the root of `url`'s server, whatever the dates of its certificate, and says what they are.
+
+        For the Date of the answer; nothing that a caller knows is sent. Raises LinkError.
+        """
+        seen: list[Validity] = []
+        adapter = WatchedAdapter(self._watch, seen.append)
+        try:
+            root = Secret(f"https://{urlsplit(url).netloc}/")
+            request = _Request("GET", root, {"Cache-Control": "no-cache", "Connection": "close"}, None)
+            return self._once(adapter, request, deadline_s), seen[0]
+        finally:
+            adapter.close()
 
     def enforce(self) -> None:
         """Cuts the exchange under way if its deadline has passed. For another thread, every few seconds."""
@@ -130,11 +155,22 @@ class Transport:
     def close(self) -> None:
         """Closes the kept connections."""
         self._adapter.close()
+        self._judging_adapter.close()
 
-    def _once(
-        self, method: str, url: Secret, headers: Mapping[str, str], body: bytes | _Body | None, deadline_s: float
-    ) -> Answer:
-        if not self.allows(url.reveal()):
+    def _at_once_or_afresh(self, request: _Request, deadline_s: float) -> Answer:
+        adapter = self._adapter if self._trust.system_judges() else self._judging_adapter
+        try:
+            return self._once(adapter, request, deadline_s)
+        except LinkError as error:
+            if error.kind is not LinkErrorKind.RESET or self._watch.connected:
+                raise
+        # The server had closed the connection since the last exchange: that is no trouble, a fresh one is made.
+        if isinstance(request.body, _Body):
+            request.body.rewind()
+        return self._once(adapter, request, deadline_s)
+
+    def _once(self, adapter: WatchedAdapter, request: _Request, deadline_s: float) -> Answer:
+        if not self.allows(request.url.reveal()):
             raise LinkError(LinkErrorKind.UNUSABLE)
         watch = self._watch
         if not watch.begin(deadline_s):
@@ -142,7 +178,7 @@ class Transport:
         answer: Answer | None = None
         trouble = LinkErrorKind.RESET
         try:
-            answer = self._send_and_read(method, url, headers, body)
+            answer = self._send_and_read(adapter, request)
         except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
             trouble = kind_of(error)
         finally:
@@ -150,18 +186,14 @@ class Transport:
         if answer is not None and cut is None:
             return answer
         # Raised here, not where it was caught: the library's exception would hang on to it with its URL.
-        if isinstance(body, _Body) and body.trouble is not None:
-            raise OSError(body.trouble.errno, body.trouble.strerror)
+        if isinstance(request.body, _Body) and request.body.trouble is not None:
+            raise OSError(request.body.trouble.errno, request.body.trouble.strerror)
         raise LinkError(cut or trouble)
 
-    def _send_and_read(
-        self, method: str, url: Secret, headers: Mapping[str, str], body: bytes | _Body | None
-    ) -> Answer:
-        request = requests.Request(
-            method, url.reveal(), headers={"User-Agent": f"piboothup/{__version__}", **headers}, data=body
-        ).prepare()
-        response = self._adapter.send(
-            request,
+    def _send_and_read(self, adapter: WatchedAdapter, request: _Request) -> Answer:
+        headers = {"User-Agent": f"piboothup/{__version__}", **request.headers}
+        response = adapter.send(
+            requests.Request(request.method, request.url.reveal(), headers=headers, data=request.body).prepare(),
             stream=True,
             timeout=(self._limits.connect_s, self._limits.read_s),
             verify=self._verify,
@@ -196,6 +228,16 @@ class Transport:
                 return bytes(content), _says_where_it_ends(response)
             content += block
         return bytes(content[: self._limits.answer_bytes]), False
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What is to be sent."""
+
+    method: str
+    url: Secret
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | _Body | None = field(repr=False)
 
 
 class _Body:

@@ -7,6 +7,7 @@ match its name (quarantined). Whatever else happens, it stays where it is.
 from __future__ import annotations
 
 import logging
+import stat
 import threading
 from collections.abc import Callable
 
@@ -18,13 +19,14 @@ from piboothup.spool.contexts import Context
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from piboothup.uploader.api import Account, ApiError, EventPicsApi, came_of
+from piboothup.uploader.clock_trust import KnownTime, NowMs
 from piboothup.uploader.line import End, Line, Probe
 from piboothup.uploader.link_error import LinkError, LinkErrorKind
 from piboothup.uploader.verdict import Call, Came
 
 log = logging.getLogger(__name__)
 
-Connect = Callable[[str, Secret, Clock], EventPicsApi]
+Connect = Callable[[str, Secret, Clock, NowMs], EventPicsApi]
 
 _TIME_IS_WAITED_FOR_S = 60.0
 _TIME_IS_ASKED_EVERY_S = 5.0
@@ -35,10 +37,20 @@ _ANCHOR_EVERY_MS = 900_000
 class Worker:
     """Brings photos, one after the other."""
 
-    def __init__(self, config: Config, spool: Spool, clock: Clock, line: Line, connect: Connect, number: int) -> None:
+    def __init__(
+        self,
+        config: Config,
+        spool: Spool,
+        clock: Clock,
+        time: KnownTime,
+        line: Line,
+        connect: Connect,
+        number: int,
+    ) -> None:
         self._config = config
         self._spool = spool
         self._clock = clock
+        self._time = time
         self._line = line
         self._connect = connect
         self._api: EventPicsApi | None = None
@@ -101,7 +113,7 @@ class Worker:
             return
         self._line.key = key
         try:
-            account = self._eventpics().events()
+            account = self._account()
         except (ApiError, LinkError) as error:
             retry_after_s = error.retry_after_s if isinstance(error, ApiError) else None
             log.debug("probe came=%s", came_of(error))
@@ -109,6 +121,18 @@ class Worker:
         else:
             self._note(account)
             self._line.answered(account.events)
+
+    def _account(self) -> Account:
+        """What EventPics shows the key. A box that woke with a wrong time learns the right one first."""
+        api = self._eventpics()
+        try:
+            return api.events()
+        except LinkError as error:
+            if error.kind is not LinkErrorKind.TLS_DATE or self._time.is_noted():
+                raise
+            if not self._time.learn(*api.server_time()):
+                raise
+        return api.events()
 
     def _note(self, account: Account) -> None:
         """Remembers titles and time; a card that can't be written keeps no photo from being sent."""
@@ -137,7 +161,8 @@ class Worker:
                 raise LinkError(LinkErrorKind.UNUSABLE)
             if self._api is not None:
                 self._api.transport.close()
-            self._api, self._key = self._connect(self._config.eventpics.api_url, key, self._clock), key
+            url = self._config.eventpics.api_url
+            self._api, self._key = self._connect(url, key, self._clock, self._time.now_ms), key
             if self._line.stopping:
                 self._api.transport.stop()
         return self._api
@@ -152,8 +177,8 @@ class Worker:
         if not self._is_fit(name):
             return
         taken_at_ms = self._taken_at_ms(name)
-        if taken_at_ms is None and self._may_learn_time(name):
-            self._line.postpone(name, _TIME_IS_ASKED_EVERY_S)
+        if taken_at_ms is None and name.boot == self._spool.boot and self._may_wait_s() > 0:
+            self._line.postpone(name, min(_TIME_IS_ASKED_EVERY_S, self._may_wait_s()))
             return
         call = Call.UPLOAD_URL
         started_ns = self._clock.boottime_ns()
@@ -196,6 +221,10 @@ class Worker:
     def _is_fit(self, name: PhotoName) -> bool:
         """Whether the photo's bytes are there and are those that were committed; if not, it is dealt with."""
         try:
+            if not stat.S_ISREG(self._spool.path(name).lstat().st_mode):  # a hint may name anything
+                log.warning("ignored photo=%s reason=not a file", name)
+                self._line.gone(name)
+                return False
             intact = self._spool.is_intact(name, lambda: self._line.stopping)
             if not intact:
                 log.error("damaged photo=%s", name)
@@ -221,9 +250,9 @@ class Worker:
             log.warning("offset not noted reason=%s", error.strerror)
             return self._spool.taken_at_ms(name)
 
-    def _may_learn_time(self, name: PhotoName) -> bool:
-        """Whether a photo of this boot may still wait for a clock anchor: for a minute of connectivity at most."""
-        return name.boot == self._spool.boot and self._line.connected_s() < _TIME_IS_WAITED_FOR_S
+    def _may_wait_s(self) -> float:
+        """How long a photo of this boot may still wait for a clock anchor: for a minute of connectivity in all."""
+        return _TIME_IS_WAITED_FOR_S - self._line.connected_s()
 
     def _failed(self, name: PhotoName, context: Context, call: Call, error: ApiError | LinkError) -> None:
         came = came_of(error)

@@ -1,0 +1,124 @@
+"""`queue assign`: the only way in which a photo that waits changes its album.
+
+`propose` says what would move; `assign` writes it down beside the context, old or new whole; the photos themselves
+stay as they are. Photos that are sent, or on their way just now, keep the album they have, and an event keeps what
+the booth takes for it later (see `contexts`).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from piboothup.spool import contexts, events, inventory
+from piboothup.spool.contexts import Context
+from piboothup.spool.inventory import Attribution, Inventory, printable
+from piboothup.spool.names import PhotoName
+from piboothup.spool.store import CONTEXTS, NEW, PARKED, SENT, Spool
+
+log = logging.getLogger(__name__)
+
+_ID = re.compile(r"(?!\.+$)[A-Za-z0-9._~-]{1,128}", re.ASCII)
+
+
+class AssignError(RuntimeError):
+    """Nothing can be moved; the text is a sentence with a remedy."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What an assignment would do."""
+
+    source: str
+    """What people call the event that the photos would leave."""
+    target: str
+    """And the one that they would go to, with its album."""
+    is_target_known: bool
+    """Whether the target was seen with the API key."""
+    link_id: str
+    album_id: str
+    photos: frozenset[PhotoName]
+    """The photos that would move."""
+    parked: int
+    """How many of them are parked."""
+    sent: int
+    """Photos that are in the album already and stay there."""
+
+
+def propose(spool: Spool, source: str, target: str) -> Proposal:
+    """What would move. Raises AssignError when that is nothing.
+
+    `source` is a context's id, the start of one, or a linkId; `target` is `linkId` or `linkId/albumId`.
+    """
+    link_id, slash, album_id = target.partition("/")
+    if not _ID.fullmatch(link_id) or (slash and not _ID.fullmatch(album_id)):
+        raise AssignError(f"{target!r} is no event: name its linkId, or linkId/albumId, as `piboothup events` does.")
+    attribution, found = Attribution(spool.directory), inventory.look(spool.directory)
+    is_meant = _selection(spool, attribution, found, source)
+
+    def is_there(name: PhotoName) -> bool:
+        now = attribution.context(name.context, name.boot, name.seq)
+        return now is not None and now.link_id == link_id and (not slash or now.album_id == album_id)
+
+    waiting = frozenset(one.name for one in found.of(NEW, PARKED) if is_meant(one.name))
+    moving = frozenset(name for name in waiting if not is_there(name))
+    sent = len({one.name for one in found.of(SENT) if is_meant(one.name)})
+    source_titles = sorted({attribution.title(attribution.event_of(name)) for name in moving or waiting})
+    titles = " and ".join(source_titles) or source
+    if not waiting and sent:
+        raise AssignError(f"All {sent} photos of {source} are in the album already, and stay there.")
+    if not waiting:
+        raise AssignError(f"No photo of {source} waits: `piboothup queue list` shows what does.")
+    if not moving:
+        raise AssignError(f"The {len(waiting)} photos are for '{titles}' already: name another event or album.")
+    title, is_known = _target_title(spool, link_id, album_id)
+    parked = sum(one.name in moving for one in found.of(PARKED))
+    return Proposal(titles, title, is_known, link_id, album_id, moving, parked, sent)
+
+
+def assign(spool: Spool, proposed: Proposal) -> int:
+    """Moves the photos that still wait; how many they were. Raises OSError."""
+    directory = spool.directory / CONTEXTS
+    waiting = {one.name for one in inventory.look(spool.directory).of(NEW, PARKED)} & proposed.photos
+    for context_id in sorted({name.context for name in waiting}):
+        photos: set[tuple[int, int]] | None = {name.order for name in waiting if name.context == context_id}
+        entry, context = (
+            contexts.entry(directory, context_id),
+            Context(context_id, proposed.link_id, proposed.album_id),
+        )
+        if context_id.startswith("n"):
+            photos = None
+        elif entry.assigned == context and photos is not None:  # those moved there earlier stay moved
+            photos |= entry.photos or set()
+        contexts.assign(directory, context, photos)
+        log.warning("assigned context=%s to=%s/%s", context_id, context.link_id, context.album_id)
+    return len(waiting)
+
+
+def _selection(spool: Spool, attribution: Attribution, found: Inventory, source: str) -> Callable[[PhotoName], bool]:
+    """Which photos the operator means by `source`."""
+    names = [one.name for one in found.items]
+    ids = {name.context for name in names} | inventory.context_ids(spool.directory)
+    if source in ids:
+        return lambda name: name.context == source
+    if any(attribution.event_of(name) == source for name in names):
+        return lambda name: attribution.event_of(name) == source
+    begun = sorted(one for one in ids if source and one.startswith(source))
+    if len(begun) > 1:
+        raise AssignError(f"{source} is the start of {', '.join(begun)}: write one of them out.")
+    if not begun:
+        raise AssignError(
+            f"The card holds no context or event {source!r}: `piboothup queue wipe` lists what it holds."
+        )
+    return lambda name: name.context == begun[0]
+
+
+def _target_title(spool: Spool, link_id: str, album_id: str) -> tuple[str, bool]:
+    event = next((one for one in events.read(spool.directory) if one.link_id == link_id), None)
+    album = next((one for one in event.albums if one.id == album_id), None) if event is not None else None
+    title = (printable(event.title) if event is not None else "") or link_id
+    if album_id:
+        title += f", {printable(album.title) if album is not None else album_id}"
+    return title, event is not None and (album is not None or not album_id)

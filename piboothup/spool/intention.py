@@ -1,0 +1,112 @@
+"""A wipe's intention: `wipe.json`, durable before the first photo is deleted and gone after the last step.
+
+It names every photo that goes, one by one, so that a wipe that a power cut broke off goes on with exactly these and
+a photo taken meanwhile stays. While it stands, the photos it names are on their way out: nobody lists, shows, copies
+or sends them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from piboothup.spool import durable
+from piboothup.spool.names import PhotoName
+
+log = logging.getLogger(__name__)
+
+INTENTION = "wipe.json"
+
+Numbers = Mapping[tuple[str, int], Mapping[str, frozenset[int]]]
+"""Photos by box and boot, then by context: their numbers. Box "" stands for photos that are deleted already."""
+
+
+@dataclass(frozen=True)
+class Intention:
+    """What a wipe deletes."""
+
+    photos: Numbers
+    contexts: frozenset[str]
+    """The contexts whose files may go."""
+    link_ids: frozenset[str]
+    """The events whose titles go."""
+    everything: bool = False
+    """The whole card, not some events: every title and choice goes."""
+    unsent: bool = False
+    """Also photos that are not in the album; confirmed by their number."""
+    taken: int = 0
+    in_album: int = 0
+
+    def covers(self, name: PhotoName) -> bool:
+        """Whether this photo goes."""
+        return name.seq in self.photos.get((name.box, name.boot), {}).get(name.context, ())
+
+    def covers_retired(self, boot: int, context: str, seq: int) -> bool:
+        """Whether this photo, deleted earlier to make room, was one of the event's."""
+        return any(seq in of.get(context, ()) for (_, number), of in self.photos.items() if number == boot)
+
+
+def by_number(photos: Iterable[tuple[str, int, str, int]]) -> Numbers:
+    """Photos given as box, boot, context and number."""
+    found: dict[tuple[str, int], dict[str, set[int]]] = {}
+    for box, boot, context, seq in photos:
+        found.setdefault((box, boot), {}).setdefault(context, set()).add(seq)
+    return {key: {context: frozenset(seqs) for context, seqs in contexts.items()} for key, contexts in found.items()}
+
+
+def write(directory: Path, intention: Intention) -> None:
+    """Makes the intention durable. Raises OSError."""
+    shown = {
+        "photos": {
+            f"{box}-{boot}": {context: sorted(seqs) for context, seqs in contexts.items()}
+            for (box, boot), contexts in intention.photos.items()
+        },
+        "contexts": sorted(intention.contexts),
+        "link_ids": sorted(intention.link_ids),
+        "everything": intention.everything,
+        "unsent": intention.unsent,
+        "taken": intention.taken,
+        "in_album": intention.in_album,
+    }
+    durable.replace(directory / INTENTION, json.dumps(shown).encode())
+
+
+def read(directory: Path) -> Intention | None:
+    """The intention that stands; None when there is none. A damaged one is named in the log and counts as none."""
+    try:
+        text = (directory / INTENTION).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        log.error("intention unreadable reason=%s", error.strerror)
+        return None
+    try:
+        return _parse(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        log.error("intention damaged, ignored")
+        return None
+
+
+def _parse(shown: dict[str, object]) -> Intention:
+    photos, contexts, link_ids = shown["photos"], shown["contexts"], shown["link_ids"]
+    if not isinstance(photos, dict) or not isinstance(contexts, list) or not isinstance(link_ids, list):
+        raise TypeError
+    listed = [
+        (box, int(boot), context, int(seq))
+        for key, of_boot in photos.items()
+        for box, boot in [key.rsplit("-", 1)]
+        for context, seqs in of_boot.items()
+        for seq in seqs
+    ]
+    return Intention(
+        by_number(listed),
+        frozenset(map(str, contexts)),
+        frozenset(map(str, link_ids)),
+        everything=shown["everything"] is True,
+        unsent=shown["unsent"] is True,
+        taken=int(str(shown["taken"])),
+        in_album=int(str(shown["in_album"])),
+    )

@@ -1,0 +1,126 @@
+"""How the line to EventPics stands: what is wrong, how fast it goes, and both as one value for the status.
+
+Not safe for threads by itself: its owner holds a lock.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+from piboothup.problems import Problem, problem
+from piboothup.spool.events import Event
+from piboothup.status import UploaderState
+from piboothup.uploader.pace import SECOND_NS
+from piboothup.uploader.queue import Hold
+from piboothup.uploader.verdict import Came
+
+log = logging.getLogger(__name__)
+
+_LINK_TROUBLE = {
+    Came.TLS: "tls_refused",
+    Came.TLS_DATE: "tls_refused",
+    Came.DNS: "no_network",
+    Came.CONNECT: "no_network",
+    Came.TIMEOUT: "no_network",
+    Came.RESET: "no_network",
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """The line at one moment, for the status."""
+
+    state: UploaderState
+    problems: tuple[Problem, ...]
+    waiting: Counter[str]
+    sent: Counter[str]
+    events: tuple[Event, ...] | None
+    rate_bps: int | None
+    eta_s: int | None
+    last_success_ns: int | None
+
+
+@dataclass
+class Standing:
+    """What keeps photos from flowing, if anything."""
+
+    paused: bool
+    refused_config: bool
+    damaged: int = 0
+    """So many photos were quarantined since the start."""
+    _trouble: tuple[UploaderState, Problem] | None = None
+
+    def set_trouble(self, state: UploaderState, told: Problem) -> None:
+        """Something is wrong with the link or behind it."""
+        if self._trouble != (state, told):
+            log.warning("link state=%s reason=%s", state, told.code)
+        self._trouble = (state, told)
+
+    def set_link_trouble(self, came: Came) -> None:
+        """No answer came, or not a good one."""
+        self.set_trouble(UploaderState.OFFLINE, problem(_LINK_TROUBLE.get(came, "server_trouble")))
+
+    def clear_trouble(self, *but: str) -> None:
+        """Whatever was wrong with the link is over, unless it has one of these codes."""
+        if self._trouble is not None and self._trouble[1].code not in but:
+            log.info("link state=ok before=%s", self._trouble[0])
+            self._trouble = None
+
+    def state(self, busy: bool) -> UploaderState:
+        """The state to show; `busy`: a photo is on its way."""
+        if self.refused_config:
+            return UploaderState.REFUSED
+        if self.paused:
+            return UploaderState.PAUSED
+        if self._trouble is not None:
+            return self._trouble[0]
+        return UploaderState.UPLOADING if busy else UploaderState.IDLE
+
+    def problems(self, held: Collection[Hold], unreadable: bool) -> Iterator[Problem]:
+        """What a person should know, the gravest first."""
+        if self.refused_config:
+            yield problem("bad_config")
+        if self.paused:
+            yield problem("paused")
+        if self._trouble is not None:
+            yield self._trouble[1]
+        if any(one.context is None or not one.context.link_id for one in held):
+            yield problem("no_event")
+        if any(one.context is not None and one.context.link_id for one in held):
+            yield problem("event_gone")
+        if self.damaged:
+            yield problem("photo_damaged")
+        if unreadable:
+            yield problem("photo_unreadable")
+
+
+@dataclass
+class Progress:
+    """What arrived since the start, and how fast."""
+
+    sent: Counter[str] = field(default_factory=Counter)
+    """How many photos of each context."""
+    last_success_ns: int | None = None
+    _rate_bps: float | None = None
+    _typical_bytes: float = 0.0
+
+    def arrived(self, context_id: str, size_bytes: int, took_ns: int, now_ns: int) -> None:
+        """The album has one more."""
+        self.sent[context_id] += 1
+        since_ns = now_ns - self.last_success_ns if self.last_success_ns is not None else took_ns
+        rate_bps = size_bytes * 8 * SECOND_NS / max(1, min(took_ns, since_ns))
+        self._rate_bps = rate_bps if self._rate_bps is None else 0.7 * self._rate_bps + 0.3 * rate_bps
+        self._typical_bytes = 0.7 * (self._typical_bytes or size_bytes) + 0.3 * size_bytes
+        self.last_success_ns = now_ns
+
+    @property
+    def rate_bps(self) -> int | None:
+        """Bits a second, the last photos counting most."""
+        return None if self._rate_bps is None else round(self._rate_bps)
+
+    def eta_s(self, waiting: int) -> int | None:
+        """How long so many photos will take."""
+        return round(waiting * self._typical_bytes * 8 / self._rate_bps) if self._rate_bps and waiting else None

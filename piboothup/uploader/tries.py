@@ -1,0 +1,92 @@
+"""What was tried in vain for single photos: failures, refusals, and the upload URL that may serve once more.
+
+Only for photos that did not get through at once; the rest leave no trace here. Not safe for threads by itself: its
+owner holds a lock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from piboothup.config import Secret
+from piboothup.spool.names import PhotoName
+from piboothup.uploader.pace import is_young
+
+_ALL_REFUSED = 3
+"""So many different photos refused and none taken: it is not the photos."""
+_TRIES_BEFORE_PARKING = 2
+
+
+class Refusal(Enum):
+    """What a refusal of a photo leads to."""
+
+    TRY_AGAIN = auto()
+    PARK = auto()
+    ALL_REFUSED = auto()
+    """The server refuses whatever it is shown: no photo is to blame."""
+
+
+@dataclass
+class _Past:
+    failures: int = 0
+    refusals: int = 0
+    url: Secret | None = None
+    asked_ns: int = 0
+
+
+class Tries:
+    """The past of each photo that has one."""
+
+    def __init__(self) -> None:
+        self.unreadable: set[PhotoName] = set()
+        """Photos whose bytes the card does not give."""
+        self._past: dict[PhotoName, _Past] = {}
+        self._refused: set[PhotoName] = set()
+
+    def young_url(self, name: PhotoName, now_ns: int) -> Secret | None:
+        """The upload URL that the photo already has, while it may still be used."""
+        past = self._past.get(name)
+        return past.url if past and past.url and is_young(past.asked_ns, now_ns) else None
+
+    def keep_url(self, name: PhotoName, url: Secret, asked_ns: int) -> None:
+        """The photo's upload URL, for a second try."""
+        past = self._of(name)
+        past.url, past.asked_ns = url, asked_ns
+
+    def drop_url(self, name: PhotoName) -> None:
+        """The photo's upload URL is of no use."""
+        self._of(name).url = None
+
+    def failed(self, name: PhotoName) -> int:
+        """The photo did not get through; how often by now."""
+        past = self._of(name)
+        past.failures += 1
+        return past.failures
+
+    def refused(self, name: PhotoName) -> Refusal:
+        """The server refused the photo."""
+        past = self._of(name)
+        past.refusals += 1
+        self._refused.add(name)
+        if len(self._refused) >= _ALL_REFUSED:
+            return Refusal.ALL_REFUSED
+        return Refusal.PARK if past.refusals >= _TRIES_BEFORE_PARKING else Refusal.TRY_AGAIN
+
+    def arrived(self, name: PhotoName) -> None:
+        """The album has the photo: so the server takes photos."""
+        self._refused.clear()
+        self.forget(name)
+
+    def forget(self, name: PhotoName) -> None:
+        """The photo has left new/."""
+        self._past.pop(name, None)
+        self.unreadable.discard(name)
+
+    def forget_all(self) -> None:
+        """Everything is to be tried as if for the first time."""
+        self._past.clear()
+        self._refused.clear()
+
+    def _of(self, name: PhotoName) -> _Past:
+        return self._past.setdefault(name, _Past())
