@@ -48,7 +48,6 @@ def write(directory: Path, context: Context, created: dict[str, int]) -> None:
     """Makes the context's file durable, also one that is there. `created`: boot and boot-time. Raises OSError."""
     path = path_of(directory, context.id)
     if _read(path, context.id) is not None:
-        durable.sync_file(path)
         durable.sync_directory(directory)
         return
     shown: dict[str, object] = {"created": created}

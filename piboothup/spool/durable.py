@@ -15,6 +15,7 @@ import errno
 import fcntl
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def move(source: Path, target: Path) -> None:
 
 def replace(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
     """Puts `content` in `path`: after a power cut it holds the old or the new content, whole. Raises OSError."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh = path.with_name(f".{path.name}.{threading.get_native_id()}")
     with contextlib.suppress(FileNotFoundError):
         os.unlink(fresh)
     write_new(fresh, content, mode)

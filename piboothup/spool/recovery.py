@@ -1,4 +1,4 @@
-"""What the booth does with tmp/ when it starts: salvage what is whole, set aside what is not.
+"""What the booth does when it starts: salvage what is whole in tmp/, set aside what is not, tidy up.
 
 A part whose bytes match the hash in its name was complete when the power went: it becomes a photo. Any other part
 was never called saved; it goes to quarantine/ (or away, when it holds no byte of a picture). Running this any number
@@ -8,14 +8,17 @@ of times, with cuts in between, ends in the same state.
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.spool import durable
 from piboothup.spool.names import PhotoName, digest_of
-from piboothup.spool.store import NEW, PARKED, QUARANTINE, SENT, TMP, Spool
+from piboothup.spool.store import CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP, Spool
 
 log = logging.getLogger(__name__)
+
+_LEFTOVER = re.compile(r"\.(?P<what>.+\.(?:json|txt|toml|layout)|\.layout)\.(?P<thread>\d+)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Recovered:
 
 def recover(spool: Spool) -> Recovered:
     """Empties tmp/. Call with the booth's lock held. A part that can't be moved now is left for the next start."""
+    _tidy(spool)
     salvaged = quarantined = dropped = 0
     for part in sorted((spool.directory / TMP).glob("*.part")):
         try:
@@ -48,6 +52,25 @@ def recover(spool: Spool) -> Recovered:
     if found != Recovered():
         log.warning("recovered salvaged=%d quarantined=%d dropped=%d", salvaged, quarantined, dropped)
     return found
+
+
+def _tidy(spool: Spool) -> None:
+    """Deletes what `durable.replace` leaves when it is cut: `.<name>.<thread>` beside a small file.
+
+    In contexts/ only the booth writes (and an operator's assignment, which is spared); elsewhere a file whose thread
+    still lives may be in use.
+    """
+    for folder in (spool.directory / CONTEXTS, spool.directory / PARKED, spool.directory):
+        for leftover in folder.glob(".*.*[0-9]"):
+            found = _LEFTOVER.fullmatch(leftover.name)
+            if found is None or (folder.name == CONTEXTS and found["what"].endswith(".assigned.json")):
+                continue
+            if folder.name != CONTEXTS and Path("/proc", found["thread"]).exists():
+                continue
+            try:
+                durable.remove(leftover)
+            except OSError as error:
+                log.warning("leftover stays path=%r reason=%s", str(leftover), error.strerror)
 
 
 def _salvage(spool: Spool, part: Path, name: PhotoName) -> bool:

@@ -1,0 +1,39 @@
+"""What a cut leaves beside small files goes; what somebody is writing stays."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from piboothup.spool.recovery import recover
+from tests.clocks import HandClock
+from tests.photos import jpeg, open_spool, take
+
+NOBODY = 2**22 + 1
+"""No thread has this number: Linux goes to 2**22."""
+
+
+@pytest.mark.parametrize(
+    ("name", "stays"),
+    [
+        (f"contexts/.n1ae286b.json.{NOBODY}", False),
+        (f"contexts/.n1ae286b.json.{os.getpid()}", False),
+        (f"contexts/.n1ae286b.assigned.json.{NOBODY}", True),
+        (f".events.json.{NOBODY}", False),
+        (f".config.good.toml.{NOBODY}", False),
+        (f"..layout.{NOBODY}", False),
+        (f".events.json.{os.getpid()}", True),
+        (f"parked/.7F3K-0001-0001_5_abcd1234_0123456789abcdef.txt.{NOBODY}", False),
+        (".somebodys.notes", True),
+        (f"new/.events.json.{NOBODY}", True),
+    ],
+)
+def test_p14_a_half_replaced_file_goes_at_the_next_start(tmp_path: Path, name: str, stays: bool) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    photo = take(spool, jpeg(1))
+    (tmp_path / name).write_bytes(b"half")
+    recover(spool)
+    assert (tmp_path / name).exists() is stays
+    assert spool.waiting() == [photo]
