@@ -22,7 +22,8 @@ from piboothup.runtime import RuntimeUnusable, command_directory, send_hint
 from piboothup.spool import assign, export, intention, inventory, wipe
 from piboothup.spool.clock import SystemClock
 from piboothup.spool.inventory import Attribution
-from piboothup.spool.store import NEW, PARKED, QUARANTINE, AlreadyRunning, Spool
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE
+from piboothup.spool.store import AlreadyRunning, Spool
 
 
 def run(given: argparse.Namespace) -> int:

@@ -16,7 +16,8 @@ from piboothup.config import Config
 from piboothup.problems import codes, problem
 from piboothup.spool.anchors import Source
 from piboothup.spool.clock import Clock
-from piboothup.spool.store import NEW, PARKED, QUARANTINE, SENT, Spool
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.store import Spool
 
 _THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 _TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
@@ -46,7 +47,7 @@ def assemble(config: Config, spool: Spool, clock: Clock, runtime: Path) -> dict[
             "eta_s": uploader.get("eta_s"),
             "wifi": uploader.get("wifi", {"ssid": None, "signal": None, "reason": None}),
         },
-        "clock": _clock(spool, clock, int(booth.get("boot", 0))),
+        "clock": _clock(spool, clock, booth.get("boot")),
         "power": _power(),
         "problems": [
             {"code": one.code, "sentence": one.sentence, "remedy": one.remedy}
@@ -110,14 +111,18 @@ def _events(spool: Spool, counts: dict[str, Counter[str]]) -> list[dict[str, Any
         for place, key in ((NEW, "waiting"), (SENT, "in_album"), (PARKED, "parked")):
             event[key] += counts[place][context_id]
             event["taken"] += counts[place][context_id]
+        retired = len(spool.retired(context_id))
+        event["taken"] += retired
+        event["in_album"] += retired
     return list(events.values())
 
 
-def _clock(spool: Spool, clock: Clock, boot: int) -> dict[str, Any]:
+def _clock(spool: Spool, clock: Clock, boot: object) -> dict[str, Any]:
     ntp_ms = clock.ntp_uncertainty_ms()
     if ntp_ms is not None:
         return {"synchronised": True, "source": Source.NTP, "uncertainty_s": ntp_ms / 1000}
-    anchors = [one for one in spool.read_boot(boot).anchors if one.source is not Source.SAVED]
+    told = spool.read_boot(boot).anchors if isinstance(boot, int) else ()
+    anchors = [one for one in told if one.source is not Source.SAVED]
     if not anchors:
         return {"synchronised": False, "source": None, "uncertainty_s": None}
     best = min(anchors, key=lambda one: (one.source.rank, one.uncertainty_ms))

@@ -20,7 +20,7 @@ from PIL import Image
 from piboothup.simulator.appliance import Appliance, wait_until
 from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
 from piboothup.spool.clock import SystemClock
-from piboothup.spool.store import NEW, SENT
+from piboothup.spool.listing import NEW, SENT
 from tests.commands import command, environment, run
 
 STOP_S = 5.0

@@ -16,7 +16,8 @@ from piboothup.cli import booth_config
 from piboothup.spool.clock import SystemClock
 from piboothup.spool.contexts import context_for
 from piboothup.spool.events import Album, Event
-from piboothup.spool.store import PARKED, Spool
+from piboothup.spool.listing import PARKED
+from piboothup.spool.store import Spool
 from tests.commands import command, environment, run
 from tests.photos import jpeg, take
 

@@ -16,7 +16,7 @@ from piboothup.spool import durable
 from piboothup.spool.clock import Clock
 from piboothup.spool.recovery import recover
 from piboothup.spool.retention import sweep
-from piboothup.spool.store import ROOM_PHOTOS, Spool, SpoolUnusable
+from piboothup.spool.store import ROOM_PHOTOS, AlreadyRunning, Spool, SpoolUnusable
 from piboothup.spool.wipe import WipeError, resume_wipe
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,11 @@ class Card:
     def check(self) -> Problem | None:
         """What stops photos from being saved now; a spool that was not open yet is tried again."""
         if not self.opened:
-            self.open(patient=True)
+            try:
+                self.open(patient=True)
+            except AlreadyRunning as error:  # a wipe, or whoever came while the folder was gone
+                log.error("spool not opened reason=%s", error)
+                self.problem = problem("spool_unusable")
         if self.opened:
             self.problem = self._spool.card_problem()
             if self.problem is not None and self.problem.code == "spool_unusable":

@@ -10,7 +10,8 @@ from typing import Any
 from piboothup import status
 from piboothup.problems import Problem, problem
 from piboothup.spool.contexts import Context
-from piboothup.spool.store import NEW, PARKED, Spool
+from piboothup.spool.listing import NEW, PARKED
+from piboothup.spool.store import Spool
 from piboothup.status import UploaderState
 
 
@@ -27,6 +28,8 @@ class Uplink:
     """What the uploader has to say beyond its state, if the panel has words for it."""
 
 
+_GRAIN_NS = 20_000_000
+"""Folder times have the kernel's tick as their grain: a change may hide behind one so shortly before."""
 _TOLD = ("no_key", "event_gone", "tls_refused", "server_trouble")
 
 
@@ -37,8 +40,9 @@ class UplinkReader:
         self._spool = spool
         self._runtime = runtime
         self._context = context
-        self._title_read = (-1, "")
-        self._counted: dict[str, tuple[int, int]] = {}
+        self._seen_ns: dict[str, int] = {}
+        self._event_title = ""
+        self._counted: dict[str, int] = {}
 
     def read(self) -> Uplink:
         """The uplink as it is now. Raises OSError."""
@@ -48,18 +52,24 @@ class UplinkReader:
         return Uplink(_state(report or {}), waiting, parked, self._title(), _problem(report or {}))
 
     def _title(self) -> str:
-        written_ns = self._spool.changed_ns("events.json")
-        if written_ns != self._title_read[0]:
+        if self._has_changed("events.json"):
             titles = {one.link_id: one.title for one in self._spool.events()}
-            self._title_read = written_ns, titles.get(self._context.link_id, "")
-        return self._title_read[1]
+            self._event_title = titles.get(self._context.link_id, "")
+        return self._event_title
 
     def _count(self, place: str, context_id: str = "") -> int:
-        changed_ns = self._spool.changed_ns(place)
-        if self._counted.get(place, (0, 0))[0] != changed_ns:
+        if self._has_changed(place):
             names = self._spool.names(place)
-            self._counted[place] = changed_ns, sum(1 for one in names if context_id in ("", one.context))
-        return self._counted[place][1]
+            self._counted[place] = sum(1 for one in names if context_id in ("", one.context))
+        return self._counted[place]
+
+    def _has_changed(self, place: str) -> bool:
+        now_ns, changed_ns = self._spool.clock.wall_ns(), self._spool.changed_ns(place)
+        if self._seen_ns.get(place) == changed_ns:
+            return False
+        if abs(now_ns - changed_ns) > _GRAIN_NS:
+            self._seen_ns[place] = changed_ns
+        return True
 
 
 def _number(report: Mapping[str, Any], key: str) -> int:

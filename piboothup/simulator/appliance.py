@@ -19,8 +19,9 @@ from typing import Any
 from piboothup import status
 from piboothup.runtime import send_hint
 from piboothup.spool.clock import SystemClock
+from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import NEW, SENT, Spool
+from piboothup.spool.store import Spool
 
 _LOOK_EVERY_S = 0.02
 

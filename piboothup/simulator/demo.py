@@ -17,8 +17,8 @@ from pathlib import Path
 from piboothup.simulator.appliance import Appliance, TookTooLong, wait_until
 from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
 from piboothup.spool.clock import SystemClock
+from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import NEW, SENT
 
 TAKEN_AT_WITHIN_MS = 1_500
 _LINK_ID, _ALBUM_ID = "abcd1234", "a1"

@@ -23,7 +23,7 @@ from PIL import Image
 from piboothup.simulator.appliance import Appliance
 from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
 from piboothup.spool.clock import SystemClock
-from piboothup.spool.store import NEW
+from piboothup.spool.listing import NEW
 
 _LOOK_EVERY_S = 0.08
 _LIT, _TITLE, _PLAIN = "\x1b[38;5;159;48;5;16m", "\x1b[1m", "\x1b[0m"

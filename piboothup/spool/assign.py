@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from piboothup.spool import contexts, events, inventory
 from piboothup.spool.contexts import Context
 from piboothup.spool.inventory import Attribution, Inventory, printable
+from piboothup.spool.listing import CONTEXTS, NEW, PARKED, SENT
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import CONTEXTS, NEW, PARKED, SENT, Spool
+from piboothup.spool.store import Spool
 
 log = logging.getLogger(__name__)
 

@@ -30,8 +30,9 @@ from pathlib import Path
 
 from piboothup.spool import intention, inventory
 from piboothup.spool.inventory import Attribution, Inventory, Item
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
-from piboothup.spool.store import NEW, PARKED, QUARANTINE, SENT, TMP, Spool
+from piboothup.spool.store import Spool
 
 DAMAGED_FOLDER = "Damaged"
 _PART = ".piboothup.part"

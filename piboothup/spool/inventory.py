@@ -14,8 +14,9 @@ from pathlib import Path
 
 from piboothup.spool import boots, contexts, events
 from piboothup.spool.contexts import Context, Entry
+from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import BOOTS, CONTEXTS, LAYOUT, NEW, PARKED, QUARANTINE, SENT, TMP, SpoolUnusable
+from piboothup.spool.store import LAYOUT, SpoolUnusable
 
 PLACES = (NEW, SENT, PARKED, QUARANTINE, TMP)
 _PART = ".part"

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.spool import durable
+from piboothup.spool.listing import CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
-from piboothup.spool.store import CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP, Spool
+from piboothup.spool.store import Spool
 
 log = logging.getLogger(__name__)
 

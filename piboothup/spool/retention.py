@@ -11,8 +11,9 @@ import os
 
 from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.boots import Boot
+from piboothup.spool.listing import SENT
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import SENT, Spool
+from piboothup.spool.store import Spool
 from piboothup.spool.taken_at import solve
 
 log = logging.getLogger(__name__)

@@ -22,14 +22,12 @@ from piboothup.spool.anchors import Anchor
 from piboothup.spool.boots import Boot
 from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context
+from piboothup.spool.listing import BOOTS, CONTEXTS, FOLDERS, NEW, PARKED, QUARANTINE, SENT, TMP, Listing
 from piboothup.spool.names import Identity, PhotoName, box_id, hardware_serial
 from piboothup.spool.taken_at import is_known, knots, solve
 
 log = logging.getLogger(__name__)
 
-TMP, NEW, SENT, PARKED, QUARANTINE = "tmp", "new", "sent", "parked", "quarantine"
-CONTEXTS, BOOTS = "contexts", "boots"
-_FOLDERS = (TMP, NEW, SENT, PARKED, QUARANTINE, CONTEXTS, BOOTS)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _ROOM_FOR_PHOTOS = 3
 _INODES_FOR_PHOTOS = 16
@@ -72,7 +70,7 @@ class Spool:
         """What this process itself has made durable; what it only finds there may be in the page cache alone."""
         self._boots: dict[int, tuple[tuple[int, int], Boot]] = {}
         self._reached_ms: dict[int, int] = {}
-        self._foreign: set[str] = set()
+        self._listing = Listing(directory)
         self._largest_bytes = _TYPICAL_PHOTO_BYTES
         self._suspect = False
 
@@ -127,7 +125,9 @@ class Spool:
         if not self.boot:
             self._register()
         used = [
-            name.seq for place in (TMP, NEW, SENT, PARKED, QUARANTINE) for name in self._of_boot(place, self.boot)
+            name.seq
+            for place in (TMP, NEW, SENT, PARKED, QUARANTINE)
+            for name in self._listing.of_boot(place, self.boot)
         ]
         known = boots.read(self._at(BOOTS), self.boot)
         self._seq = max([known.next_seq - 1, *used, *(seq for _, seq in known.retired)])
@@ -243,7 +243,7 @@ class Spool:
 
     def path(self, name: PhotoName, place: str = NEW) -> Path:
         """Where the photo lies, or would lie, in `place`."""
-        return self._at(place) / name.folder / str(name) if place in (NEW, SENT) else self._at(place) / str(name)
+        return self._listing.path(name, place)
 
     def is_intact(self, name: PhotoName, stopped: Callable[[], bool] = lambda: False) -> bool:
         """Whether the bytes in new/ still match the hash in the name. Raises OSError; InterruptedError if stopped."""
@@ -317,35 +317,17 @@ class Spool:
         A folder that can't be read is named in the log and passed over.
         """
         standing = intention.read(self.directory)
-        for name in self._photos_in(place):
+        for name in self._listing.photos(place):
             if standing is None or not standing.covers(name):
                 yield name
 
-    def _photos_in(self, place: str) -> Iterator[PhotoName]:
-        for entry in self._entries(self._at(place)):
-            if entry.is_dir(follow_symlinks=False) and place in (NEW, SENT) and entry.name.isdecimal():
-                for inner in self._entries(Path(entry.path)):
-                    name = self._photo(inner)
-                    if name is not None and name.folder == entry.name:
-                        yield name
-            elif (name := self._photo(entry)) is not None:
-                if place in (NEW, SENT) and not self._put_in_folder(name, place):
-                    continue
-                yield name
+    def changed_ns(self, place: str) -> int:
+        """When names last came to or left a folder of the spool (or a file of it was written); 0 = never."""
+        return self._listing.changed_ns(place)
 
     def counts(self) -> dict[str, int]:
         """How many photos are new, sent, parked and quarantined."""
         return {place: sum(1 for _ in self.names(place)) for place in (NEW, SENT, PARKED, QUARANTINE)}
-
-    def changed_ns(self, place: str) -> int:
-        """When names last came to or left a folder of the spool (or a file of it was written); 0 = never."""
-        folders = [self._at(place)]
-        try:
-            if place in (NEW, SENT):
-                folders += [one for one in self._at(place).iterdir() if one.name.isdecimal()]
-            return max(one.lstat().st_mtime_ns for one in folders)
-        except OSError:
-            return 0
 
     def events(self) -> list[events.Event]:
         """The key's events as last seen."""
@@ -385,7 +367,9 @@ class Spool:
         if boot.number == self.boot:
             return replace(boot, last_boottime_ms=self._boottime_ms())
         if boot.number not in self._reached_ms:  # a boot that is over takes no more photos
-            reached = [name.boottime_ms for place in (NEW, SENT) for name in self._of_boot(place, boot.number)]
+            reached = [
+                name.boottime_ms for place in (NEW, SENT) for name in self._listing.of_boot(place, boot.number)
+            ]
             self._reached_ms[boot.number] = max(reached, default=0)
         return replace(boot, last_boottime_ms=max(boot.last_boottime_ms, self._reached_ms[boot.number]))
 
@@ -394,7 +378,7 @@ class Spool:
     def _make_folders(self) -> None:
         made = not self.directory.exists()
         self.directory.mkdir(parents=True, exist_ok=True)
-        durable.make_directories(*(self.directory / folder for folder in _FOLDERS))
+        durable.make_directories(*(self.directory / folder for folder in FOLDERS))
         if made:
             durable.sync_directory(self.directory.parent)
 
@@ -403,7 +387,7 @@ class Spool:
         if not layout.exists():
             log.info("new spool directory=%s", self.directory)
             durable.replace(layout, f"{LAYOUT}\n".encode())
-        self.boot = boots.register(self._at(BOOTS), self.clock.boot_id(), self.box, self._highest_boot())
+        self.boot = boots.register(self._at(BOOTS), self.clock.boot_id(), self.box, self._listing.highest_boot())
 
     def _try_a_write(self) -> None:
         probe = self._at(TMP) / ".probe"
@@ -440,55 +424,3 @@ class Spool:
         if error.errno == errno.EROFS:
             return problem("card_readonly")
         return problem("not_saved", error.strerror or "")
-
-    def _highest_boot(self) -> int:
-        highest = 0
-        for place in (TMP, NEW, SENT, PARKED, QUARANTINE):
-            for entry in self._entries(self._at(place)):
-                name = PhotoName.parse(entry.name.removesuffix(".part"))
-                if name is not None:
-                    highest = max(highest, name.boot)
-                elif entry.name.isdecimal() and len(entry.name) < 8:
-                    highest = max(highest, int(entry.name))
-        return highest
-
-    def _of_boot(self, place: str, boot: int) -> Iterator[PhotoName]:
-        folder = self._at(place) / f"{boot:04d}" if place in (NEW, SENT) else self._at(place)
-        for entry in self._entries(folder):
-            name = PhotoName.parse(entry.name.removesuffix(".part"))
-            if name is not None and name.boot == boot:
-                yield name
-
-    def _entries(self, folder: Path) -> Iterator[os.DirEntry[str]]:
-        try:
-            with os.scandir(folder) as listing:
-                yield from listing
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            self._ignore(str(folder), error.strerror or "unreadable")
-
-    def _photo(self, entry: os.DirEntry[str]) -> PhotoName | None:
-        name = PhotoName.parse(entry.name)
-        if name is None or not entry.is_file(follow_symlinks=False):
-            if not entry.name.endswith((".part", ".txt")):
-                self._ignore(entry.path, "not a photo of ours")
-            return None
-        return name
-
-    def _put_in_folder(self, name: PhotoName, place: str) -> bool:
-        """A photo laid into new/ or sent/ by hand goes to its boot's folder, where everything looks for it."""
-        if self.path(name, place).exists():
-            self._ignore(str(self._at(place) / str(name)), "there twice")
-            return False
-        try:
-            durable.move(self._at(place) / str(name), self._folder(place, name) / str(name))
-        except OSError as error:
-            self._ignore(str(self._at(place) / str(name)), error.strerror or "unmovable")
-            return False
-        return True
-
-    def _ignore(self, path: str, reason: str) -> None:
-        if path not in self._foreign:
-            self._foreign.add(path)
-            log.warning("ignored path=%r reason=%s", path, reason)

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from piboothup.spool import durable, intention, inventory, wipe_steps
 from piboothup.spool.intention import Intention
 from piboothup.spool.inventory import Attribution, Item
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import NEW, PARKED, QUARANTINE, ROOM_PHOTOS, SENT, Spool
+from piboothup.spool.store import ROOM_PHOTOS, Spool
 from piboothup.spool.wipe_steps import FULL
 
 log = logging.getLogger(__name__)

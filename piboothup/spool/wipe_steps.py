@@ -16,8 +16,9 @@ from piboothup import config
 from piboothup.spool import boots, contexts, durable, events, intention, inventory
 from piboothup.spool.intention import Intention
 from piboothup.spool.inventory import Attribution
+from piboothup.spool.listing import BOOTS, CONTEXTS, PARKED, SENT
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import BOOTS, CONTEXTS, PARKED, SENT, Spool
+from piboothup.spool.store import Spool
 
 log = logging.getLogger(__name__)
 

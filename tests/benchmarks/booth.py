@@ -30,7 +30,8 @@ from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
 from piboothup.simulator.faults import Drop, Fault
 from piboothup.spool.clock import SystemClock
 from piboothup.spool.contexts import context_for
-from piboothup.spool.store import NEW, Spool
+from piboothup.spool.listing import NEW
+from piboothup.spool.store import Spool
 
 PRESSES = 15
 

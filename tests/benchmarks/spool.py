@@ -22,8 +22,9 @@ from piboothup.simulator.appliance import Appliance, wait_until
 from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
 from piboothup.spool.clock import SystemClock
 from piboothup.spool.contexts import context_for
+from piboothup.spool.listing import NEW
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import NEW, Spool
+from piboothup.spool.store import Spool
 from piboothup.uploader.queue import Queue, arranged
 
 PHOTO_BYTES = 4 * 1024 * 1024

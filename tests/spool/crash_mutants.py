@@ -17,8 +17,9 @@ import pytest
 
 from piboothup.spool import boots, durable, recovery
 from piboothup.spool.contexts import Context
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import NEW, PARKED, QUARANTINE, SENT, Spool
+from piboothup.spool.store import Spool
 from tests.photos import PARTY
 from tests.spool.crash_promises import Life, Promised
 

@@ -10,8 +10,9 @@ import pytest
 
 from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.contexts import context_for
+from piboothup.spool.listing import NEW, SENT, TMP
 from piboothup.spool.recovery import Recovered, recover
-from piboothup.spool.store import NEW, SENT, TMP, Spool, SpoolUnusable
+from piboothup.spool.store import Spool, SpoolUnusable
 from tests.clocks import HandClock
 from tests.photos import PARTY, jpeg, open_spool, take
 

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from piboothup.spool.listing import NEW, SENT, TMP
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import NEW, SENT, TMP, NotSaved, SpoolUnusable
+from piboothup.spool.store import NotSaved, SpoolUnusable
 from tests.photos import PARTY, jpeg
 from tests.spool.crash_bench import Bench, Broken, each_state
 from tests.spool.crash_model import (

@@ -16,7 +16,8 @@ from piboothup.spool.assign import assign, propose
 from piboothup.spool.contexts import context_for
 from piboothup.spool.events import Event
 from piboothup.spool.export import Exported, ExportError, export, safe
-from piboothup.spool.store import NEW, QUARANTINE, SENT, TMP, Spool
+from piboothup.spool.listing import NEW, QUARANTINE, SENT, TMP
+from piboothup.spool.store import Spool
 from tests.clocks import HandClock
 from tests.photos import PARTY, jpeg, open_spool, take
 

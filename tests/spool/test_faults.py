@@ -13,9 +13,10 @@ import pytest
 
 from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.contexts import Context, context_for
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.recovery import recover
-from piboothup.spool.store import NEW, PARKED, QUARANTINE, SENT, TMP, NotSaved, Spool, SpoolUnusable
+from piboothup.spool.store import NotSaved, Spool, SpoolUnusable
 from tests.clocks import HandClock
 from tests.photos import jpeg, open_spool, take
 

@@ -16,10 +16,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.contexts import Context, context_for
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.recovery import recover
 from piboothup.spool.retention import sweep
-from piboothup.spool.store import NEW, PARKED, QUARANTINE, SENT, TMP, NotSaved, Spool
+from piboothup.spool.store import NotSaved, Spool
 from tests.clocks import HandClock
 from tests.photos import jpeg, take
 

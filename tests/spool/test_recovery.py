@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from piboothup.spool.listing import QUARANTINE
 from piboothup.spool.recovery import Recovered, recover
-from piboothup.spool.store import QUARANTINE
 from tests.clocks import HandClock
 from tests.photos import jpeg, open_spool, take
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool.listing import NEW, PARKED, SENT
 from piboothup.spool.retention import BATCH_PHOTOS, sweep
-from piboothup.spool.store import NEW, PARKED, SENT, Spool
+from piboothup.spool.store import Spool
 from tests.clocks import HandClock
 from tests.photos import PARTY, jpeg, open_spool, take
 from tests.spool.test_faults import Room

@@ -14,9 +14,10 @@ from piboothup.spool import boots, contexts, durable, intention, inventory
 from piboothup.spool.assign import assign, propose
 from piboothup.spool.contexts import context_for
 from piboothup.spool.events import Album, Event
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName
 from piboothup.spool.recovery import recover
-from piboothup.spool.store import NEW, PARKED, QUARANTINE, SENT, TMP, Spool
+from piboothup.spool.store import Spool
 from piboothup.spool.wipe import EventPhotos, Plan, Receipt, WipeError, plan, resume_wipe, survey, wipe
 from tests.clocks import HandClock
 from tests.photos import PARTY, jpeg, open_spool, take

@@ -1,0 +1,115 @@
+"""What lies in the spool: the folders, and the photos in them, whoever put them there.
+
+A folder or file that is not ours is ignored, named once in the log and never followed. A folder that can't be read
+holds up nothing: the others are listed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from piboothup.spool import durable
+from piboothup.spool.names import PhotoName
+
+log = logging.getLogger(__name__)
+
+TMP, NEW, SENT, PARKED, QUARANTINE = "tmp", "new", "sent", "parked", "quarantine"
+CONTEXTS, BOOTS = "contexts", "boots"
+FOLDERS = (TMP, NEW, SENT, PARKED, QUARANTINE, CONTEXTS, BOOTS)
+_BY_BOOT = (NEW, SENT)
+"""Where each boot has a folder of its own."""
+
+
+class Listing:
+    """The photos in the folders of one spool."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._foreign: set[str] = set()
+
+    def path(self, name: PhotoName, place: str) -> Path:
+        """Where the photo lies, or would lie, in `place`."""
+        folder = self._directory / place
+        return folder / name.folder / str(name) if place in _BY_BOOT else folder / str(name)
+
+    def photos(self, place: str) -> Iterator[PhotoName]:
+        """The photos in `place`, in no order."""
+        for entry in self._entries(self._directory / place):
+            if entry.is_dir(follow_symlinks=False) and place in _BY_BOOT and entry.name.isdecimal():
+                for inner in self._entries(Path(entry.path)):
+                    name = self._photo(inner)
+                    if name is not None and name.folder == entry.name:
+                        yield name
+            elif (name := self._photo(entry)) is not None:
+                if place in _BY_BOOT and not self._put_in_folder(name, place):
+                    continue
+                yield name
+
+    def of_boot(self, place: str, boot: int) -> Iterator[PhotoName]:
+        """The photos of one boot in `place`; in tmp/ those that are being written."""
+        folder = self._directory / place
+        for entry in self._entries(folder / f"{boot:04d}" if place in _BY_BOOT else folder):
+            name = PhotoName.parse(entry.name.removesuffix(".part"))
+            if name is not None and name.boot == boot:
+                yield name
+
+    def highest_boot(self) -> int:
+        """The highest boot number in any name; 0 = none."""
+        highest = 0
+        for place in (TMP, NEW, SENT, PARKED, QUARANTINE):
+            for entry in self._entries(self._directory / place):
+                name = PhotoName.parse(entry.name.removesuffix(".part"))
+                if name is not None:
+                    highest = max(highest, name.boot)
+                elif entry.name.isdecimal() and len(entry.name) < 8:
+                    highest = max(highest, int(entry.name))
+        return highest
+
+    def changed_ns(self, place: str) -> int:
+        """When names last came to or left `place` (or a file was written); 0 = never."""
+        folders = [self._directory / place]
+        try:
+            if place in _BY_BOOT:
+                folders += [one for one in folders[0].iterdir() if one.name.isdecimal()]
+            return max(one.lstat().st_mtime_ns for one in folders)
+        except OSError:
+            return 0
+
+    def _entries(self, folder: Path) -> Iterator[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as listing:
+                yield from listing
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._ignore(str(folder), error.strerror or "unreadable")
+
+    def _photo(self, entry: os.DirEntry[str]) -> PhotoName | None:
+        name = PhotoName.parse(entry.name)
+        if name is None or not entry.is_file(follow_symlinks=False):
+            if not entry.name.endswith((".part", ".txt")):
+                self._ignore(entry.path, "not a photo of ours")
+            return None
+        return name
+
+    def _put_in_folder(self, name: PhotoName, place: str) -> bool:
+        """A photo laid into new/ or sent/ by hand goes to its boot's folder, where everything looks for it."""
+        stray, target = self._directory / place / str(name), self.path(name, place)
+        if target.exists():
+            self._ignore(str(stray), "there twice")
+            return False
+        try:
+            durable.make_directories(target.parent)
+            durable.move(stray, target)
+        except OSError as error:
+            self._ignore(str(stray), error.strerror or "unmovable")
+            return False
+        return True
+
+    def _ignore(self, path: str, reason: str) -> None:
+        if path not in self._foreign:
+            self._foreign.add(path)
+            log.warning("ignored path=%r reason=%s", path, reason)
