@@ -125,7 +125,7 @@ def test_n01_photos_taken_without_a_network_are_kept_and_sent_when_it_is_back(
     wait_until(lambda: len(album.uploads()) == 3, "the photos to be in the album")
 
 
-def test_a_second_instance_is_refused_with_a_sentence(box: Appliance) -> None:
+def test_s20_a_second_instance_is_refused_with_a_sentence(box: Appliance) -> None:
     box.power_on()
     wait_until(lambda: ready(box) and pid_of(box, "uploader") > 0, "both services")
     for words in (["booth"], ["uploader"], ["run"]):

@@ -6,11 +6,12 @@ posted when, and only when, the spool has confirmed that the photo survives a pu
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 from piboothup.booth.encoder import EncodeError, encode
@@ -18,7 +19,7 @@ from piboothup.booth.exif import Exif, with_exif
 from piboothup.booth.frame import Frame
 from piboothup.booth.machine import CardChecked, Event, Saved, SavingFailed
 from piboothup.config import Config
-from piboothup.problems import problem
+from piboothup.problems import Problem, problem
 from piboothup.runtime import send_hint
 from piboothup.spool.contexts import Context
 from piboothup.spool.names import PhotoName
@@ -70,23 +71,30 @@ class Saver:
 
     def _run(self) -> None:
         while (frame := self._frames.get()) is not None:
-            try:
-                name = self._save(frame)
-                del frame  # its pixels, 18 MB of them, are not kept until the next photo
-            except NotSaved as error:
-                self._post(SavingFailed(error.problem))
-            except EncodeError as error:
-                log.error("not encoded reason=%s", error)
-                self._post(SavingFailed(error.problem))
-            except Exception:
-                log.exception("saver failed")
-                self._post(SavingFailed(problem("not_saved")))
-            else:
-                self._own.add(name.order)
+            came = self._attempt(frame)
+            del frame  # its pixels, 18 MB of them, are not kept until the next photo
+            if isinstance(came, PhotoName):
+                self._own.add(came.order)
                 self._post(Saved(self.taken))
-                send_hint(self._runtime, "uploader", "new", str(name))
-                log.info("saved photo=%s number=%d", name, self.taken)
+                with contextlib.suppress(PermissionError):  # another user's: it looks for photos by itself
+                    send_hint(self._runtime, "uploader", "new", str(came))
+                log.info("saved photo=%s number=%d", came, self.taken)
+            else:
+                self._post(SavingFailed(came))
             self._post(CardChecked(self._spool.card_problem()))
+
+    def _attempt(self, frame: Frame) -> PhotoName | Problem:
+        """The photo's name once it is saved, or why it is not."""
+        try:
+            return self._save(frame)
+        except NotSaved as error:
+            return error.problem
+        except EncodeError as error:
+            log.error("not encoded reason=%s", error.problem)
+            return error.problem
+        except Exception:  # the top of the thread: the next photo may go better
+            log.exception("saver failed")
+            return problem("not_saved")
 
     def _save(self, frame: Frame) -> PhotoName:
         boottime_ms = frame.exposure_start_ns // 1_000_000
@@ -112,7 +120,7 @@ class Saver:
         unix_ms = self._spool.now_trusted_ms(boottime_ms)
         if unix_ms is None:
             return None
-        return datetime.fromtimestamp(0, self._zone) + timedelta(milliseconds=unix_ms)
+        return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=unix_ms)).astimezone(self._zone)
 
 
 def _zone(name: str) -> tzinfo:

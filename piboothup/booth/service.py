@@ -55,6 +55,8 @@ from piboothup.status import BoothState
 log = logging.getLogger(__name__)
 
 _HOUSEKEEPING_S = 1.0
+_TURN_S = 5.0
+"""The loop turns at least so often, whoever is silent: it feeds the watchdog."""
 _RETENTION_S = 30.0
 _SILENT_NS = 20_000_000_000
 """A thread that gave no sign of life for so long is stuck: the watchdog is no longer fed."""
@@ -188,7 +190,7 @@ class BoothService:
         while self._booth.state is not BoothState.STOPPING:
             now_ns = self._clock.boottime_ns()
             deadline_ns = self._booth.deadline_ns(now_ns)
-            wait_s = None if deadline_ns is None else max(0.0, (deadline_ns - now_ns) / 1e9)
+            wait_s = _TURN_S if deadline_ns is None else min(_TURN_S, max(0.0, (deadline_ns - now_ns) / 1e9))
             try:
                 event: Event = self._events.get(timeout=wait_s)
             except queue.Empty:
@@ -196,8 +198,7 @@ class BoothService:
             now_ns = self._clock.boottime_ns()
             before = self._booth
             self._booth, effects = step(before, event, now_ns, self._settings)
-            for effect in effects:
-                self._do(effect)
+            self._do(effects)
             del event, effects  # a frame in them is 18 MB that nobody needs any more
             if self._booth.state is not BoothState.STOPPING:
                 self._panel.show(self._view(now_ns))
@@ -207,14 +208,15 @@ class BoothService:
                 self._stirred.set()
             self._feed_watchdog(now_ns)
 
-    def _do(self, effect: Effect) -> None:
-        match effect:
-            case Capture(zero_ns):
-                self._camera.capture(zero_ns, CAPTURE_TIMEOUT_S)
-            case Save(frame):
-                self._saver.save(frame)
-            case Discard(frame):
-                frame.release()
+    def _do(self, effects: tuple[Effect, ...]) -> None:
+        for effect in effects:
+            match effect:
+                case Capture(zero_ns):
+                    self._camera.capture(zero_ns, CAPTURE_TIMEOUT_S)
+                case Save(frame):
+                    self._saver.save(frame)
+                case Discard(frame):
+                    frame.release()
 
     def _view(self, now_ns: int) -> View:
         booth, notices = self._booth, self._notices()

@@ -5,9 +5,13 @@ Only the booth asks the kernel whether the clock is disciplined. While nothing h
 
 from __future__ import annotations
 
+import logging
+
 from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.clock import Clock
 from piboothup.spool.store import Spool
+
+log = logging.getLogger(__name__)
 
 ANCHOR_EVERY_MS = 600_000
 STEP_MS = 500
@@ -23,11 +27,22 @@ class Timekeeping:
         self._awake = False
         self._last: Anchor | None = None
         self._photos = 0
+        self._refused = False
 
     def note(self, photos: int) -> None:
         """Writes what is new: the clocks once after waking; NTP at first, after a step, and, while photos are taken,
-        every ten minutes. `photos` counts them. Raises OSError.
+        every ten minutes. `photos` counts them. What the card does not take now is tried again at the next call.
         """
+        try:
+            self._write_news(photos)
+        except OSError as error:
+            if not self._refused:
+                log.error("anchor not written reason=%s", error.strerror or error)
+            self._refused = True
+        else:
+            self._refused = False
+
+    def _write_news(self, photos: int) -> None:
         uncertainty_ms = self._clock.ntp_uncertainty_ms()
         now_ms, wall_ms = self._clock.boottime_ns() // 1_000_000, self._clock.wall_ns() // 1_000_000
         if uncertainty_ms is None:
@@ -48,7 +63,6 @@ class Timekeeping:
         """A battery's word, and the clock that the box woke up with, which is a lower bound."""
         if self._awake:
             return
-        self._awake = True
         rtc_ms = self._clock.rtc_ms()
         found = [Anchor(Source.SAVED, now_ms, wall_ms, 0)]
         if rtc_ms is not None:
@@ -56,3 +70,4 @@ class Timekeeping:
         for anchor in found:
             if anchor.is_sane:
                 self._spool.add_anchor(anchor)
+        self._awake = True

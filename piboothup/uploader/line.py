@@ -209,6 +209,7 @@ class Line:
             if marked:
                 self._queue.done(name)
             else:
+                self._queue.arrived(name)
                 self._unmarked.append(name)
 
     def take_unmarked(self) -> list[PhotoName]:

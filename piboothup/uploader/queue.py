@@ -51,6 +51,7 @@ class Queue:
         self._later: list[tuple[int, int, str]] = []
         self._postponed: set[str] = set()
         self._busy: set[str] = set()
+        self._arrived: set[str] = set()
         self._uncounted: set[str] = set()
         self._newest = -1
         self._turn = 0
@@ -62,7 +63,9 @@ class Queue:
         return bool(self._busy)
 
     def reload(self, listed: list[str]) -> None:
-        """Takes over a new listing of new/, `arranged`. Photos on their way and postponed ones stay what they are."""
+        """Takes over a new listing of new/, `arranged`. Photos on their way, postponed, arrived stay as they are."""
+        if self._arrived:
+            listed = [one for one in listed if one not in self._arrived]
         self.waiting = Counter(map(_context, listed))
         self._uncounted = {one for one in self._busy if one not in listed}
         set_aside = self._busy | self._postponed
@@ -104,6 +107,9 @@ class Queue:
     def done(self, name: PhotoName) -> None:
         """The photo has left new/."""
         text = str(name)
+        if text in self._arrived:
+            self._arrived.discard(text)
+            return
         self._busy.discard(text)
         if text in self._uncounted:
             self._uncounted.discard(text)
@@ -111,6 +117,11 @@ class Queue:
             self.waiting[name.context] -= 1
         else:
             del self.waiting[name.context]
+
+    def arrived(self, name: PhotoName) -> None:
+        """The album has the photo, but it can't leave new/ yet: it waits no more and is not chosen again."""
+        self.done(name)
+        self._arrived.add(str(name))
 
     def give_back(self, name: PhotoName) -> None:
         """The photo was not brought, through no fault of its own: back to its end of the line."""

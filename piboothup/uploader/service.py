@@ -20,8 +20,9 @@ from piboothup import __version__, status
 from piboothup.config import Config
 from piboothup.runtime import HintSocket, notify_systemd
 from piboothup.spool.clock import Clock
+from piboothup.spool.listing import NEW
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import NEW, Spool
+from piboothup.spool.store import Spool
 from piboothup.uploader.api import EventPicsApi
 from piboothup.uploader.clock_trust import KnownTime
 from piboothup.uploader.line import Line

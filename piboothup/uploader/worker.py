@@ -204,9 +204,9 @@ class Worker:
         """The album has it: into sent/. False when the card can't be told for now."""
         try:
             self._spool.mark_sent(name)
-        except FileNotFoundError:
-            return True
         except OSError as error:
+            if not self._spool.path(name).exists():  # somebody moved it
+                return True
             log.warning("sent but not moved photo=%s reason=%s", name, error.strerror)
             return False
         return True

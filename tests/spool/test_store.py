@@ -100,7 +100,7 @@ def test_s16_a_computers_debris_is_ignored_and_named_once(tmp_path: Path, caplog
     assert sum("Thumbs.db" in record.getMessage() for record in caplog.records) == 1
 
 
-def test_a_link_in_the_spool_is_not_followed(tmp_path: Path) -> None:
+def test_s13_a_link_in_the_spool_is_not_followed(tmp_path: Path) -> None:
     spool = open_spool(tmp_path / "spool", HandClock())
     name = take(spool, jpeg(1))
     elsewhere = tmp_path / "elsewhere"
@@ -111,7 +111,7 @@ def test_a_link_in_the_spool_is_not_followed(tmp_path: Path) -> None:
     assert spool.waiting() == []
 
 
-def test_a_photo_moved_by_hand_from_parked_to_new_waits_again(tmp_path: Path) -> None:
+def test_s19_a_photo_moved_by_hand_from_parked_to_new_waits_again(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     name = take(spool, jpeg(1))
     spool.park(name, "EventPics says: too large.")
@@ -263,7 +263,7 @@ def test_a_spool_that_is_gone_is_named(tmp_path: Path) -> None:
     assert told.code == "spool_unusable"
 
 
-def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
+def test_s07_a_changed_byte_is_noticed(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     name = take(spool, jpeg(1))
     assert spool.is_intact(name)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +16,14 @@ from piboothup.config import Config, EventPics, Secret, SpoolTable, Upload
 from piboothup.runtime import send_hint
 from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
 from piboothup.spool.contexts import Context
+from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import NEW, SENT, Spool
+from piboothup.spool.store import Spool
 from piboothup.uploader.service import Uploader
 from tests.clocks import HandClock
+from tests.commands import environment
 from tests.photos import PARTY, jpeg, open_spool, take
+from tests.uploader.liar import Liar, brings_to
 
 _PATIENCE_S = 20.0
 
@@ -37,6 +43,7 @@ class Desk:
             spool=SpoolTable(directory=str(root / "spool")),
             upload=Upload(workers=1),
         )
+        self.front: Liar | None = None
         self.uploader: Uploader | None = None
         self._thread: threading.Thread | None = None
         self._taken = 0
@@ -63,6 +70,29 @@ class Desk:
         self._thread.start()
         self.until(lambda: self.said() != {}, "the uploader to say how it is")
 
+    def start_command(self, program: str = "") -> subprocess.Popen[bytes]:
+        """Starts the uploader as a process of its own: the real command, or it inside a `program` in Python."""
+        config = self.runtime / "config.toml"
+        table = self.config.eventpics
+        config.write_text(
+            f'[eventpics]\napi_key = "{DEMO_KEY}"\nlink_id = "{table.link_id}"\nalbum_id = "{table.album_id}"\n'
+            f'api_url = "{table.api_url}"\n[spool]\ndirectory = "{self.booth.directory}"\n[upload]\nworkers = 1\n'
+        )
+        start = [sys.executable, "-c", program] if program else [sys.executable, "-m", "piboothup"]
+        return subprocess.Popen(
+            [*start, "--config", str(config), "uploader"],
+            env=environment(self.runtime),
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def put_behind_tls(self, certificate: ssl.SSLContext) -> Liar:
+        """EventPics is reached over TLS only, as it is in the world; what it heard there is told by the result."""
+        self.front = Liar(brings_to(self.album.port), tls=certificate)
+        self.album.url = self.front.url
+        self.configure(api_url=self.front.url)
+        return self.front
+
     def stop(self) -> bool:
         """SIGTERM's way; whether it ended within 5 s."""
         if self.uploader is None or self._thread is None:
@@ -76,6 +106,8 @@ class Desk:
     def end(self) -> None:
         """Clears the desk."""
         self.album.close()
+        if self.front is not None:
+            self.front.__exit__()
         assert self.stop()
 
     def pass_s(self, seconds: float) -> None:

@@ -7,10 +7,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from pathlib import Path
-
-CERTIFICATE = Path(__file__).with_name("localhost.pem")
-"""Self-signed for localhost, with its key: trusted by nobody, secret to nobody."""
 
 Story = Callable[["Liar", socket.socket], None]
 
@@ -18,15 +14,15 @@ Story = Callable[["Liar", socket.socket], None]
 class Liar:
     """Tells `story` to every connection, each in a thread of its own; `heard` is what all of them said so far."""
 
-    def __init__(self, story: Story, *, tls: bool = False, host: str = "127.0.0.1") -> None:
+    def __init__(self, story: Story, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.heard = b""
+        self.requests: list[tuple[int, bytes]] = []
+        """Each whole request, with the number of the connection that it came by."""
         self.connections = 0
         self.ended = threading.Event()
         self._story = story
-        self._tls: ssl.SSLContext | None = None
-        if tls:
-            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._tls.load_cert_chain(CERTIFICATE)
+        self.tls = tls
+        """Its side of TLS; a new one holds for the next connection."""
         self._listener = socket.create_server((host, 0))
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http{'s' if tls else ''}://{host}:{self.port}"
@@ -51,19 +47,12 @@ class Liar:
 
     def request(self, connection: socket.socket) -> bytes:
         """Reads one request with its body, as its Content-Length says."""
-        said = b""
-        while b"\r\n\r\n" not in said:
-            said += self._more(connection)
-        head, _, body = said.partition(b"\r\n\r\n")
-        length = next((int(one[15:]) for one in head.lower().split(b"\r\n") if one.startswith(b"content-length:")), 0)
-        while len(body) < length:
-            body += self._more(connection)
-        return head + b"\r\n\r\n" + body
+        whole = _message(lambda: self._more(connection))
+        self.requests.append((connection.getpeername()[1], whole))
+        return whole
 
     def _more(self, connection: socket.socket) -> bytes:
-        block = connection.recv(65536)
-        if not block:
-            raise ConnectionResetError
+        block = _some(connection)
         self.heard += block
         return block
 
@@ -85,8 +74,8 @@ class Liar:
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
             stack.callback(brake.close)
             stack.callback(connection.close)
-            if self._tls is not None:
-                connection = self._tls.wrap_socket(connection, server_side=True)
+            if self.tls is not None:
+                connection = self.tls.wrap_socket(connection, server_side=True)
                 stack.callback(connection.close)
             self._story(self, connection)
 
@@ -101,3 +90,34 @@ def says(status: str, body: bytes = b"", *headers: str) -> Story:
             connection.sendall(head + body)
 
     return story
+
+
+def brings_to(port: int) -> Story:
+    """Hands each request on to a server on this machine, and its answer back."""
+
+    def story(liar: Liar, connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as server:
+            while True:
+                server.sendall(liar.request(connection))
+                connection.sendall(_message(lambda: _some(server)))
+
+    return story
+
+
+def _message(more: Callable[[], bytes]) -> bytes:
+    """A request or an answer whose length its Content-Length tells."""
+    said = b""
+    while b"\r\n\r\n" not in said:
+        said += more()
+    head, _, body = said.partition(b"\r\n\r\n")
+    length = next((int(one[15:]) for one in head.lower().split(b"\r\n") if one.startswith(b"content-length:")), 0)
+    while len(body) < length:
+        body += more()
+    return head + b"\r\n\r\n" + body
+
+
+def _some(connection: socket.socket) -> bytes:
+    block = connection.recv(65536)
+    if not block:
+        raise ConnectionResetError
+    return block

@@ -49,7 +49,7 @@ class Recorded(Transport):
 
 def api(body: object, status: int = 200, url: str = PUBLIC, **more: Any) -> EventPicsApi:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return EventPicsApi(url, Secret(KEY), HandClock(), Recorded(status, content, **more))
+    return EventPicsApi(url, Secret(KEY), HandClock(), transport=Recorded(status, content, **more))
 
 
 def asked(made: EventPicsApi) -> tuple[str, str, Mapping[str, str], Any]:

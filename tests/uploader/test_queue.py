@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,19 @@ def test_n21_a_held_context_is_counted_but_not_chosen_until_it_is_released_and_l
     assert sorted(chosen(queue)) == [1, 3]
 
 
+def test_s04_a_photo_that_arrived_but_cannot_leave_new_is_neither_counted_nor_chosen_again() -> None:
+    queue = line(photo(1), photo(2))
+    arrived = queue.choose(0)
+    assert arrived is not None
+    queue.arrived(arrived)
+    assert not queue.busy
+    queue.reload(arranged([photo(1), photo(2)]))
+    assert queue.waiting.total() == 1
+    assert chosen(queue) == [1]
+    queue.done(arrived)  # it could be moved at last
+    assert queue.waiting.total() == 0
+
+
 def test_a_photo_given_back_is_at_its_own_end_again() -> None:
     queue = line(*(photo(seq) for seq in range(1, 6)))
     newest, oldest = queue.choose(0), queue.choose(0)
@@ -118,6 +132,13 @@ def test_the_stamp_changes_when_a_photo_comes_or_goes_and_debris_leaves_it_alone
     before = stamp(tmp_path)
     assert stamp(tmp_path) == before
     (tmp_path / "0002").mkdir()
+    assert stamp(tmp_path) != before
+
+
+def test_s19_the_stamp_changes_when_a_photo_is_laid_beside_the_folders(tmp_path: Path) -> None:
+    os.utime(tmp_path, ns=(0, 0))
+    before = stamp(tmp_path)
+    (tmp_path / "photo.jpg").touch()
     assert stamp(tmp_path) != before
 
 

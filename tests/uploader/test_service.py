@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 from pathlib import Path
@@ -12,12 +11,12 @@ import pytest
 from piboothup.config import Secret
 from piboothup.simulator.eventpics import DEMO_KEY
 from piboothup.simulator.faults import Drop, Fault
-from piboothup.spool.anchors import Source
 from piboothup.spool.contexts import context_for
+from piboothup.spool.listing import NEW, PARKED
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import NEW, PARKED, QUARANTINE, SENT, AlreadyRunning, Spool
+from piboothup.spool.store import AlreadyRunning, Spool
 from piboothup.uploader.service import Uploader
-from tests.photos import PARTY, jpeg, open_spool
+from tests.photos import PARTY, jpeg
 from tests.uploader.desk import Desk
 
 DAY_S = 86_400.0
@@ -46,40 +45,6 @@ def test_a_photo_of_which_the_hint_was_lost_is_found_within_30_s(desk: Desk) -> 
     name = desk.take()
     desk.pass_s(30.0)
     desk.until_sent(name)
-
-
-def test_p07_an_answer_to_getuploadurl_that_is_lost_is_asked_for_again(desk: Desk) -> None:
-    desk.album.misbehave(Fault(call="getuploadurl", drop=Drop.ANSWER, times=2))
-    name = desk.take()
-    desk.start()
-    desk.until_sent(name, step_s=1.0)
-    assert desk.stored(name) == jpeg(1)
-    assert len(desk.uploads_of(name)) == 1
-
-
-def test_p08_a_put_that_is_cut_in_the_middle_is_sent_again_whole(desk: Desk) -> None:
-    desk.album.misbehave(Fault(call="put", drop=Drop.BODY, times=2))
-    name = desk.take()
-    desk.start()
-    # The first cut is met with a fresh connection at once; after the second there is a pause.
-    desk.until(lambda: desk.album.calls["put"] == 2, "both PUTs")
-    assert desk.lies_in(NEW, name)
-    desk.until_sent(name, step_s=0.5)
-    assert desk.stored(name) == jpeg(1)
-    assert len(desk.uploads_of(name)) == 1
-
-
-def test_p08_a_put_that_is_killed_with_the_uploader_is_sent_again_by_the_next_one(desk: Desk) -> None:
-    desk.album.stall_uploads(3600.0)
-    name = desk.take()
-    desk.start()
-    desk.until(lambda: desk.album.uploading == 1, "a PUT under way")
-    assert desk.stop()
-    assert desk.lies_in(NEW, name)
-    desk.album.stall_uploads(0.0)
-    desk.start()
-    desk.until_sent(name)
-    assert desk.stored(name) == jpeg(1)
 
 
 def test_n13_an_answer_lost_after_the_whole_body_puts_again_on_the_same_url(desk: Desk) -> None:
@@ -286,98 +251,12 @@ def test_a_retry_also_ends_holds_and_single_photos_waits(desk: Desk) -> None:
     desk.until_sent(held, put_off)
 
 
-def test_s06_a_photo_that_cannot_be_read_does_not_hold_up_the_others(desk: Desk) -> None:
-    bad = desk.take()
-
-    class BadSector(Spool):
-        """EIO where one photo lies."""
-
-        def is_intact(self, name: PhotoName, *rest: object) -> bool:
-            if name == bad:
-                raise OSError(errno.EIO, "Input/output error")
-            return super().is_intact(name)
-
-    good = desk.take()
-    desk.start(BadSector(desk.booth.directory, desk.clock, "serial-1"))
-    desk.until_sent(good)
-    desk.until(lambda: desk.said()["problems"] == ["photo_unreadable"], "the bad photo to be told")
-    assert desk.lies_in(NEW, bad)
-    assert desk.said()["waiting"] == 1
-
-
-@pytest.mark.parametrize("damage", [b"\xff\xd8\xff flipped \xff\xd9", b"\0" * 2000, b""])
-def test_s07_s08_bytes_that_no_longer_match_their_name_are_never_sent(desk: Desk, damage: bytes) -> None:
-    name, good = desk.take(), desk.take()
-    desk.booth.path(name).write_bytes(damage)
-    desk.start()
-    desk.until_sent(good)
-    desk.until(lambda: desk.lies_in(QUARANTINE, name), "the damaged photo in quarantine/")
-    assert desk.uploads_of(name) == []
-
-
-def test_s16_what_a_pc_leaves_behind_is_neither_sent_nor_moved(desk: Desk) -> None:
-    name = desk.take()
-    folder = desk.booth.path(name).parent
-    debris = [folder / one for one in ("Thumbs.db", ".DS_Store", f"._{name}", "desktop.ini", f"{name}.part")]
-    for one in debris:
-        one.write_bytes(b"debris")
-    (folder / "link.jpg").symlink_to("/etc/passwd")
-    desk.start()
-    desk.until_sent(name)
-    assert all(one.exists() for one in debris)
-    assert len(desk.album.uploads()) == 1
-    desk.until(lambda: desk.said()["waiting"] == 0, "nothing to be waiting")
-
-
-def test_s18_deleting_sent_by_hand_sends_nothing_again(desk: Desk) -> None:
-    name = desk.take()
-    desk.start()
-    desk.until_sent(name)
-    desk.booth.path(name, SENT).unlink()
-    desk.pass_s(700.0)
-    desk.until_sent(desk.take(hint=True), step_s=1.0)
-    assert len(desk.uploads_of(name)) == 1
-
-
-def test_s19_a_parked_photo_moved_back_to_new_is_sent(desk: Desk) -> None:
-    name = desk.take()
-    desk.booth.park(name, "for a test")
-    desk.start()
-    desk.until_sent(desk.take(hint=True))
-    assert desk.booth.retry_parked() == 1
-    desk.pass_s(30.0)
-    desk.until_sent(name)
-
-
 def test_s20_a_second_uploader_on_the_same_spool_is_refused_with_a_sentence(desk: Desk) -> None:
     desk.start()
     second = Uploader(desk.config, Spool(desk.booth.directory, desk.clock, "serial-1"), desk.clock, desk.runtime)
     with pytest.raises(AlreadyRunning, match="already running"):
         second.run()
     desk.until_sent(desk.take(hint=True))
-
-
-def test_s04_a_card_that_became_read_only_has_the_photo_sent_once_and_moved_later(desk: Desk) -> None:
-    class ReadOnly(Spool):
-        """Renames fail until it is cured."""
-
-        cured = False
-
-        def mark_sent(self, name: PhotoName) -> None:
-            if not self.cured:
-                raise OSError(errno.EROFS, "Read-only file system")
-            super().mark_sent(name)
-
-    spool = ReadOnly(desk.booth.directory, desk.clock, "serial-1")
-    name = desk.take()
-    desk.start(spool)
-    desk.until(lambda: desk.said()["sent"] == 1, "the photo to arrive")
-    desk.hint("retry")
-    desk.pass_s(31.0)
-    spool.cured = True
-    desk.pass_s(31.0)
-    desk.until_sent(name)
-    assert len(desk.uploads_of(name)) == 1
 
 
 def test_c01_photos_go_to_the_event_they_were_taken_for_after_the_event_was_changed(desk: Desk) -> None:
@@ -443,58 +322,6 @@ def test_n10_a_stall_that_never_ends_is_given_up(desk: Desk) -> None:
     desk.until(lambda: desk.album.calls["geteventsandalbums"] == 1, "the call under way")
     desk.pass_s(61.0)
     desk.until_sent(name, step_s=1.0)
-
-
-def test_t01_a_box_that_booted_in_1970_tells_the_album_the_true_time_from_the_date_header(desk: Desk) -> None:
-    desk.clock.wall_s = 12.0
-    first_s = desk.server_clock.wall_s
-    first = desk.take()
-    desk.pass_s(600.0)
-    second = desk.take()
-    desk.start()
-    desk.until_sent(first, second)
-    for name, taken_s in ((first, first_s), (second, first_s + 600.0)):
-        (upload,) = desk.uploads_of(name)
-        assert abs(upload["takenAt"] - taken_s * 1000) <= 1000
-    (anchor,) = desk.booth.read_boot(1).anchors
-    assert anchor.source is Source.DATE
-    assert anchor.uncertainty_ms <= 502
-
-
-def test_t03_a_step_of_the_wall_clock_changes_nothing(desk: Desk) -> None:
-    true_s = desk.server_clock.wall_s
-    desk.start()
-    name = desk.take(hint=True)
-    desk.clock.step_wall_s(-2 * 365 * DAY_S)
-    desk.until_sent(name)
-    assert abs(desk.uploads_of(name)[0]["takenAt"] - true_s * 1000) <= 1000
-
-
-def test_t09_a_photo_of_this_boot_waits_for_the_time_but_one_of_a_boot_that_is_over_does_not(desk: Desk) -> None:
-    over = desk.take()
-    desk.clock.power_on("boot-b")
-    desk.booth = open_spool(desk.booth.directory, desk.clock)
-    fresh = desk.take()
-    true_s, desk.server_clock.wall_s = desk.server_clock.wall_s, 0.0
-    desk.start()
-    desk.until_sent(over)  # the newest comes first: so by now it was considered
-    assert desk.lies_in(NEW, fresh)
-    desk.server_clock.wall_s = true_s
-    desk.hint("retry")
-    desk.until_sent(fresh)
-    assert desk.uploads_of(over)[0]["takenAt"] is None
-    assert abs(desk.uploads_of(fresh)[0]["takenAt"] - true_s * 1000) <= 1000
-
-
-def test_t08_t09_without_a_believable_date_a_photo_waits_a_minute_and_goes_without_takenat(desk: Desk) -> None:
-    desk.server_clock.wall_s = 0.0
-    name = desk.take()
-    desk.start()
-    desk.until(lambda: desk.album.calls["geteventsandalbums"] == 1, "the first look")
-    desk.pass_s(30.0)
-    assert desk.album.calls["getuploadurl"] == 0
-    desk.until_sent(name, step_s=1.0)
-    assert desk.uploads_of(name)[0]["takenAt"] is None
 
 
 def test_the_status_says_what_waits_where_and_how_many_events_the_key_sees(desk: Desk) -> None:

@@ -16,7 +16,8 @@ import pytest
 from piboothup.config import Secret
 from piboothup.uploader.transport import Answer, Limits, LinkError, LinkErrorKind, Transport
 from tests.clocks import HandClock
-from tests.uploader.liar import CERTIFICATE, Liar, says
+from tests.uploader.authority import Authority, self_signed
+from tests.uploader.liar import Liar, says
 
 SHORT = Limits(connect_s=2.0, stall_s=0.3, read_s=2.0, answer_bytes=1024)
 SIGNED = "/upload/token?signature=canary-signature"
@@ -233,19 +234,20 @@ def test_a_fresh_connection_that_breaks_is_an_error_at_once(transport: Transport
     assert liar.connections == 1
 
 
-def test_n07_a_server_with_a_certificate_of_its_own_making_is_refused_before_the_key_is_sent() -> None:
+def test_n07_a_server_with_a_certificate_of_its_own_making_is_refused_before_the_key_is_sent(tmp_path: Path) -> None:
     transport = Transport(HandClock(), plain_http=True)
-    with Liar(says("200 OK"), tls=True) as liar:
+    with Liar(says("200 OK"), tls=self_signed(tmp_path)) as liar:
         assert trouble(transport, liar.url).kind is LinkErrorKind.TLS
     transport.close()
     assert liar.heard == b""
 
 
-def test_verified_tls_is_spoken_where_the_certificate_is_trusted(photo: io.BufferedReader) -> None:
-    transport = Transport(HandClock(), ca_file=str(CERTIFICATE))
-    with Liar(says("201 Created"), tls=True) as liar:
+def test_verified_tls_is_spoken_where_the_certificate_is_trusted(photo: io.BufferedReader, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    transport = Transport(HandClock(), ca_file=authority.file)
+    with Liar(says("201 Created"), tls=authority.certificate()) as liar:
         answer = put(transport, liar.url + SIGNED, photo)
-    with Liar(says("200 OK"), tls=True, host="127.0.0.2") as another:
+    with Liar(says("200 OK"), tls=authority.certificate(), host="127.0.0.2") as another:
         assert trouble(transport, another.url).kind is LinkErrorKind.TLS
     transport.close()
     assert (answer.status, answer.whole) == (201, True)

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import NEW, SENT
 from tests.lab.crash.box import Saved, an_evening
 from tests.lab.crash.disk import LoggedDisk, mount
 from tests.lab.crash.states import CutDisks

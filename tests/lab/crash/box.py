@@ -17,8 +17,8 @@ from typing import IO
 from piboothup.simulator.appliance import Appliance, wait_until
 from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
 from piboothup.spool.clock import SystemClock
+from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import NEW, SENT
 from tests.lab.crash.disk import DIES_WITH_US
 
 _SAVED = re.compile(rb"saved photo=(\S+)")

@@ -1,0 +1,242 @@
+"""The booth's service with a real spool, saver, panel thread and sockets; only the four things with wires are played.
+
+Every wait is for something that the service itself says (a pattern of the light, a picture on the glass, a turn of
+its loop) and ends the test when it does not come.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from piboothup import status
+from piboothup.booth import screens
+from piboothup.booth.button import ButtonFault
+from piboothup.booth.camera import CameraFault
+from piboothup.booth.frame import Frame
+from piboothup.booth.light import LightPattern
+from piboothup.booth.service import BoothService, Devices
+from piboothup.booth.view import View
+from piboothup.config import Capture, Config, EventPics, SpoolTable
+from piboothup.problems import Problem
+from piboothup.runtime import send_hint
+from piboothup.spool.listing import NEW
+from piboothup.spool.store import Spool
+from piboothup.status import BoothState, UploaderState
+from tests.clocks import HandClock
+
+PATIENCE_S = 20.0
+T = TypeVar("T")
+
+
+def awaited(things: queue.SimpleQueue[T]) -> Iterator[T]:
+    """What comes, one by one; raises queue.Empty when the test has waited for long enough altogether."""
+    end_s = time.monotonic() + PATIENCE_S
+    while True:
+        yield things.get(timeout=max(0.0, end_s - time.monotonic()))
+
+
+def nothing() -> None:
+    """What happens when nothing shall."""
+
+
+class PlayedCamera:
+    """A camera that streams, exposes at once and counts what it gets back, unless a test wants it otherwise."""
+
+    def __init__(self, clock: HandClock) -> None:
+        self.model, self.size = "imx477", (64, 48)
+        self.fault: Problem | None = None
+        self.early_ns = 0
+        """By how much frames begin before zero: such a frame is nobody's photo."""
+        self.on_capture = self.on_release = self.on_close = nothing
+        self.asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.released: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.handed_over: list[weakref.ref[Frame]] = []
+        self._clock = clock
+        self._frames = 0
+
+    def open(self) -> None:
+        if self.fault is not None:
+            raise CameraFault(self.fault)
+
+    def capture(self, zero_ns: int, timeout_s: float) -> Frame:
+        self.asked.put(zero_ns)
+        self.on_capture()
+        start_ns = max(zero_ns, self._clock.boottime_ns()) - self.early_ns
+
+        def release() -> None:
+            self.on_release()
+            self.released.put(start_ns)
+
+        found = grey_frame(start_ns, release)
+        self.handed_over.append(weakref.ref(found))
+        return found
+
+    def frames(self) -> int:
+        self._frames += 1
+        return self._frames
+
+    def close(self) -> None:
+        self.on_close()
+
+
+def grey_frame(start_ns: int, release: Callable[[], None] = nothing, size: tuple[int, int] = (64, 48)) -> Frame:
+    """A frame as a camera hands it over."""
+    y = np.full(size[::-1], 128, np.uint8)
+    return Frame(y, y[::2, ::2], y[::2, ::2], start_ns, release, "imx477", exposure_us=10_000, gain=2.0)
+
+
+class PlayedGlass:
+    """A panel device that keeps what it was shown."""
+
+    def __init__(self) -> None:
+        self.trouble: OSError | None = None
+        self.on_show = self.on_close = nothing
+        self.shown: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def open(self) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+
+    def show(self, image: Image.Image) -> None:
+        self.on_show()
+        self.shown.put(image.tobytes())
+
+    def close(self) -> None:
+        self.on_close()
+
+
+class PlayedLight:
+    """A light that keeps its patterns: one for each turn of the service's loop."""
+
+    def __init__(self) -> None:
+        self.problem: Problem | None = None
+        self.patterns: queue.SimpleQueue[LightPattern] = queue.SimpleQueue()
+        self.closed = False
+
+    def show(self, pattern: LightPattern) -> None:
+        self.patterns.put(pattern)
+
+    def flash(self, on: bool) -> None:
+        """No test has a flash."""
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class PlayedButton:
+    """A button that is pressed by calling it."""
+
+    def __init__(self, clock: HandClock) -> None:
+        self.fault: Problem | None = None
+        self.pressed: Callable[[int], None] = lambda _edge_ns: None
+        self.heartbeat = clock.boottime_ns
+        self.stopped = False
+
+    def start(self, pressed: Callable[[int], None], released: Callable[[int], None]) -> None:
+        if self.fault is not None:
+            raise ButtonFault(self.fault)
+        self.pressed = pressed
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+class Box:
+    """One box, its service not yet started: `configure` it, `start` it, play with its devices."""
+
+    def __init__(self, root: Path) -> None:
+        self.clock = HandClock()
+        self.runtime = root / "run"
+        self.runtime.mkdir(mode=0o700)
+        self.spool = Spool(root / "spool", self.clock, "serial-1")
+        self.camera, self.glass = PlayedCamera(self.clock), PlayedGlass()
+        self.light, self.button = PlayedLight(), PlayedButton(self.clock)
+        self.config = Config(
+            eventpics=EventPics(link_id="abcd1234", album_id="a1"),
+            capture=Capture(countdown_s=0, review_s=1.0),
+            spool=SpoolTable(directory=str(self.spool.directory), min_free_mb=10),
+        )
+        self.notice: Problem | None = None
+        self._service: BoothService | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self, ended_by: list[Exception] | None = None) -> None:
+        """Starts the service; with `ended_by` its exception is kept there."""
+        devices = Devices(self.camera, self.glass, self.light, self.button)
+        service = BoothService(self.config, self.spool, self.clock, self.runtime, devices, self.notice)
+
+        def run() -> None:
+            try:
+                service.run()
+            except Exception as error:
+                if ended_by is None:
+                    raise
+                ended_by.append(error)
+
+        self._service, self._thread = service, threading.Thread(target=run, name="service")
+        self._thread.start()
+
+    def start_ready(self) -> None:
+        """Starts the service and waits until a press would take a photo."""
+        self.start()
+        self.until_light(LightPattern.READY)
+
+    def stop(self) -> None:
+        """SIGTERM's way."""
+        if self._service is not None and self._thread is not None:
+            self._service.stop()
+            self._thread.join(PATIENCE_S)
+            assert not self._thread.is_alive(), "the service does not end"
+            self._service = None
+
+    def press(self) -> None:
+        """Over the control socket."""
+        assert send_hint(self.runtime, "booth", "press")
+
+    def turn(self) -> LightPattern:
+        """Lets the loop turn once more than it already did; its light then."""
+        while not self.light.patterns.empty():
+            self.light.patterns.get_nowait()
+        assert send_hint(self.runtime, "booth", "up")
+        return self.light.patterns.get(timeout=PATIENCE_S)
+
+    def until_light(self, wanted: LightPattern) -> list[LightPattern]:
+        """Waits for this pattern; those seen until then, each change once."""
+        seen: list[LightPattern] = []
+        for pattern in awaited(self.light.patterns):
+            seen += [pattern] if seen[-1:] != [pattern] else []
+            if pattern is wanted:
+                break
+        return seen
+
+    def until_shown(self, **said: Any) -> None:
+        """Waits for the screen of a box that is ready, but for what is said here, and also in the picture file."""
+        wanted = screens.draw(self.view(**said)).tobytes()
+        assert any(picture == wanted for picture in awaited(self.glass.shown))
+        with Image.open(self.runtime / "panel.pbm") as picture:
+            assert picture.tobytes() == wanted
+
+    def view(self, **said: Any) -> View:
+        """What the panel of a box says that is ready, without an uploader, and took no photo yet."""
+        box = {"name": self.config.name, "box": self.spool.box, "uplink": UploaderState.STOPPED}
+        return View(**{"state": BoothState.READY, **box, **said})
+
+    def until_said(self, happened: Callable[[dict[str, Any]], T | None]) -> T:
+        """Waits, turn by turn of the loop, until the status file fits; what `happened` made of it."""
+        turns = awaited(self.light.patterns)
+        while not (found := happened(status.read(self.runtime, "booth") or {})):
+            next(turns)
+        return found
+
+    def photos(self) -> int:
+        """How many photos lie in new/."""
+        return sum(1 for _ in self.spool.names(NEW))

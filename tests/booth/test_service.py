@@ -1,0 +1,510 @@
+"""The booth's service as a whole: what a guest sees, what systemd hears, and what no broken part may stop."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import gc
+import queue
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from piboothup import status
+from piboothup.booth.button import GpioButton
+from piboothup.booth.card import Card
+from piboothup.booth.light import GpioLight, LightPattern
+from piboothup.booth.panel import PanelThread
+from piboothup.booth.saver import Saver
+from piboothup.booth.view import View
+from piboothup.config import Button, Capture, Light
+from piboothup.problems import problem
+from piboothup.spool import durable
+from piboothup.spool.anchors import Source
+from piboothup.spool.events import Event
+from piboothup.spool.store import AlreadyRunning, SpoolUnusable
+from piboothup.status import BoothState, UploaderState
+from tests.booth.box import PATIENCE_S, Box
+from tests.photos import PARTY, jpeg, open_spool, take
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    made = Box(tmp_path)
+    yield made
+    made.stop()
+
+
+class Systemd:
+    """The other end of $NOTIFY_SOCKET, always listening."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self._words: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._listen)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        while (word := self._socket.recv(100)) != b"end":
+            self._words.put(word)
+
+    def hears(self) -> bytes:
+        """The next word."""
+        return self._words.get(timeout=PATIENCE_S)
+
+    def heard(self) -> list[bytes]:
+        """Every word since the last time that somebody asked."""
+        self._socket.sendto(b"until here", self._socket.getsockname())
+        return list(iter(self.hears, b"until here"))
+
+    def close(self) -> None:
+        self._socket.sendto(b"end", self._socket.getsockname())
+        self._thread.join(PATIENCE_S)
+        self._socket.close()
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systemd]:
+    made = Systemd(tmp_path / "notify")
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    yield made
+    monkeypatch.undo()
+    made.close()
+
+
+@pytest.fixture
+def held() -> Iterator[threading.Event]:
+    """What a hanging part waits for; let go at the end, so that no thread outlives its test."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def hang_on(event: threading.Event) -> Callable[[], None]:
+    def hang() -> None:
+        event.wait()
+
+    return hang
+
+
+# -- what a guest sees ---------------------------------------------------------------------------------------------
+
+
+def test_a_press_is_seen_on_light_and_panel_until_it_is_saved(box: Box) -> None:
+    box.start()
+    assert box.until_light(LightPattern.READY) == [LightPattern.OFF, LightPattern.READY]
+    box.until_shown()
+    box.press()
+    assert box.until_light(LightPattern.SAVED)[-2:] == [LightPattern.EXPOSING, LightPattern.SAVED]
+    assert box.photos() == 1
+    box.until_shown(state=BoothState.REVIEW, number=1, photos=1)
+    box.clock.pass_s(1.0)
+    box.until_light(LightPattern.READY)
+    box.until_shown(photos=1, waiting=1)
+
+
+def test_the_button_is_listened_to_and_let_go_at_the_end(box: Box) -> None:
+    box.start_ready()
+    box.button.pressed(box.clock.boottime_ns())
+    box.until_light(LightPattern.SAVED)
+    assert box.camera.asked.get(timeout=PATIENCE_S) == box.clock.boottime_ns()
+    box.stop()
+    assert box.button.stopped
+    assert box.light.closed
+    assert box.photos() == 1
+
+
+def test_the_countdown_is_on_light_and_panel_and_its_last_second_hurries(box: Box) -> None:
+    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=2))
+    box.start_ready()
+    box.press()
+    box.until_light(LightPattern.COUNTDOWN)
+    box.until_shown(state=BoothState.COUNTDOWN, countdown=2)
+    box.clock.pass_s(1.0)
+    box.until_light(LightPattern.HURRY)
+    box.until_shown(state=BoothState.COUNTDOWN, countdown=1)
+    zero_ns = box.clock.boottime_ns() + 1_000_000_000
+    box.clock.pass_s(1.0)
+    box.until_light(LightPattern.SAVED)
+    assert box.camera.asked.get(timeout=PATIENCE_S) == zero_ns
+
+
+def test_b03_a_press_while_a_photo_is_under_way_is_answered_on_light_and_panel(box: Box) -> None:
+    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=9))
+    box.start_ready()
+    box.press()
+    box.until_light(LightPattern.COUNTDOWN)
+    box.press()
+    box.until_light(LightPattern.BUSY)
+    box.until_shown(state=BoothState.COUNTDOWN, countdown=9, nudged=True)
+    box.clock.pass_s(0.9)
+    box.until_light(LightPattern.COUNTDOWN)
+    assert box.camera.asked.empty()
+
+
+def test_the_panel_tells_how_the_photos_travel(box: Box) -> None:
+    spool = open_spool(box.spool.directory, box.clock)
+    spool.write_events([Event("Anna & Ben", "abcd1234")])
+    for number in range(3):
+        take(spool, jpeg(number))
+    status.write(box.runtime, "uploader", {"state": "offline", "waiting": 3})
+    box.start_ready()
+    box.until_shown(event_title="Anna & Ben", photos=3, uplink=UploaderState.OFFLINE, waiting=3)
+    status.write(box.runtime, "uploader", {"state": "idle", "waiting": 0})
+    for name in spool.waiting():
+        spool.park(name, "The server refuses it.")
+    box.until_shown(event_title="Anna & Ben", photos=3, uplink=UploaderState.IDLE, parked=3)
+
+
+def test_photos_taken_before_the_start_count_in_the_number_of_the_next(box: Box) -> None:
+    spool = open_spool(box.spool.directory, box.clock)
+    for number in range(2):
+        take(spool, jpeg(number))
+    box.start_ready()
+    box.until_shown(photos=2, waiting=2)
+    box.press()
+    box.until_shown(state=BoothState.REVIEW, number=3, photos=3, waiting=2)
+
+
+# -- what is broken and stops no photo -----------------------------------------------------------------------------
+
+
+def break_light(box: Box) -> None:
+    light = GpioLight(Light(), pin_factory=object())
+    light.show(LightPattern.READY)
+    box.light.problem = light.problem
+
+
+def break_button(box: Box) -> None:
+    box.button.start = GpioButton(Button(), box.clock, pin_factory=object()).start  # type: ignore[method-assign]
+
+
+def break_panel(box: Box) -> None:
+    box.glass.trouble = OSError(errno.ENXIO, "No such device or address")
+
+
+@pytest.mark.parametrize(
+    ("breaks", "code"),
+    [(break_light, "light_missing"), (break_button, "button_missing"), (break_panel, "panel_missing")],
+)
+def test_b07_d01_a_device_that_is_missing_is_told_and_photos_go_on(
+    box: Box, breaks: Callable[[Box], None], code: str
+) -> None:
+    breaks(box)
+    box.start_ready()
+    said = box.until_said(lambda said: said if code in said.get("problems", ()) else None)
+    assert said["problems"] == [code]
+    assert said["button"] == ("missing" if code == "button_missing" else "ready")
+    assert said["panel"] == ("missing" if code == "panel_missing" else "ready")
+    if code != "panel_missing":
+        box.until_shown(notice=problem(code))
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    assert box.photos() == 1
+
+
+def test_c02_a_config_mistake_is_told_before_the_device_that_is_missing(box: Box) -> None:
+    box.notice = problem("bad_config", "line 3")
+    box.light.problem = problem("light_missing")
+    box.start_ready()
+    box.until_shown(notice=box.notice)
+    said = box.until_said(lambda said: said.get("problems"))
+    assert said == ["bad_config", "light_missing"]
+
+
+def test_what_the_uploader_cannot_show_by_its_state_is_told(box: Box) -> None:
+    status.write(box.runtime, "uploader", {"state": "idle", "waiting": 2, "problems": ["event_gone"]})
+    box.start_ready()
+    box.until_shown(uplink=UploaderState.IDLE, waiting=2, notice=problem("event_gone"))
+
+
+def test_k01_without_a_camera_light_panel_and_status_say_so_until_there_is_one(box: Box) -> None:
+    box.camera.fault = problem("no_camera")
+    box.start()
+    box.until_light(LightPattern.TROUBLE)
+    box.until_shown(state=BoothState.FAULT, problem=problem("no_camera"))
+    said = box.until_said(lambda said: said if said.get("state") == "fault" else None)
+    assert (said["camera"], said["problems"]) == ("lost", ["no_camera"])
+    box.camera.fault = None
+    box.clock.pass_s(2.0)
+    box.until_light(LightPattern.READY)
+    box.until_said(lambda said: said.get("camera") == "ready" and said["problems"] == [])
+
+
+def test_s14_a_spool_that_goes_away_is_a_fault_and_its_return_is_noticed(box: Box) -> None:
+    box.start_ready()
+    shutil.rmtree(box.spool.directory)
+    box.until_light(LightPattern.TROUBLE)
+    box.until_light(LightPattern.READY)
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    assert box.photos() == 1
+
+
+def test_under_systemd_a_spool_that_cannot_be_used_is_a_fault_until_it_can(box: Box, systemd: Systemd) -> None:
+    box.spool.directory.write_text("a file where a folder should be")
+    box.start()
+    assert systemd.hears() == b"READY=1"
+    box.until_light(LightPattern.TROUBLE)
+    box.until_shown(state=BoothState.FAULT, problem=problem("spool_unusable"))
+    box.spool.directory.unlink()
+    box.until_light(LightPattern.READY)
+    box.press()
+    box.until_light(LightPattern.SAVED)
+
+
+def test_at_a_desk_a_spool_that_cannot_be_used_ends_the_command(box: Box) -> None:
+    box.spool.directory.write_text("a file where a folder should be")
+    told: list[Exception] = []
+    box.start(told)
+    box.stop()
+    assert [type(one) for one in told] == [SpoolUnusable]
+
+
+def test_s20_a_second_booth_on_the_spool_ends_at_once(box: Box) -> None:
+    spool = open_spool(box.spool.directory, box.clock)
+    told: list[Exception] = []
+    with spool.lock("booth"):
+        box.start(told)
+        box.stop()
+    assert [type(one) for one in told] == [AlreadyRunning]
+
+
+def test_s04_a_card_that_takes_no_clock_anchor_silences_neither_panel_nor_status(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.start_ready()
+
+    def refuse(_path: Path, _line: str) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(durable, "append_line", refuse)
+    box.clock.uncertainty_ms = 5
+    status.write(box.runtime, "uploader", {"state": "offline"})
+    box.until_shown(uplink=UploaderState.OFFLINE)
+    told_s = box.until_said(lambda said: said.get("boottime_s"))
+    box.until_said(lambda said: said["boottime_s"] > told_s)
+
+
+# -- frames are 18 MB each -----------------------------------------------------------------------------------------
+
+
+def test_a_frame_that_nobody_waits_for_goes_back_to_the_camera(box: Box) -> None:
+    box.camera.early_ns = 1
+    box.start_ready()
+    box.press()
+    assert box.camera.released.get(timeout=PATIENCE_S) == box.clock.boottime_ns() - 1
+    assert box.photos() == 0
+
+
+def test_no_part_of_the_booth_keeps_a_saved_frame_alive(box: Box) -> None:
+    box.start_ready()
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    box.turn()
+    gc.collect()
+    assert [one() for one in box.camera.handed_over] == [None]
+    assert box.camera.released.qsize() == 1
+
+
+# -- the clock -----------------------------------------------------------------------------------------------------
+
+
+def test_t01_the_clock_that_ntp_disciplines_is_written_down(box: Box) -> None:
+    box.start_ready()
+    box.clock.uncertainty_ms = 5
+    box.until_said(lambda _: Source.NTP in {one.source for one in box.spool.read_boot(box.spool.boot).anchors})
+
+
+# -- status --------------------------------------------------------------------------------------------------------
+
+
+def test_the_status_file_says_all_that_status_tells_and_goes_with_the_service(box: Box) -> None:
+    box.start_ready()
+    box.press()
+    said = box.until_said(lambda said: said if said.get("photos") else None)
+    del said["pid"], said["boottime_s"], said["version"]
+    assert said.pop("state") in ("saving", "review")
+    assert said == {
+        "name": "Booth 1",
+        "box": box.spool.box,
+        "boot": 1,
+        "camera": "ready",
+        "panel": "ready",
+        "button": "ready",
+        "photos": 1,
+        "context": PARTY.id,
+        "problems": [],
+    }
+    box.stop()
+    assert not (box.runtime / "booth.json").exists()
+
+
+# -- liveness ------------------------------------------------------------------------------------------------------
+
+
+def test_systemd_hears_that_the_booth_is_ready_and_then_that_it_lives(box: Box, systemd: Systemd) -> None:
+    box.start_ready()
+    assert systemd.hears() == b"READY=1"
+    for _ in range(3):
+        assert systemd.hears() == b"WATCHDOG=1"
+
+
+def test_a_camera_call_that_does_not_come_back_starves_the_watchdog(
+    box: Box, systemd: Systemd, held: threading.Event
+) -> None:
+    box.camera.on_capture = hang_on(held)
+    box.start_ready()
+    box.press()
+    box.camera.asked.get(timeout=PATIENCE_S)
+    box.clock.pass_s(21.0)
+    box.until_shown(state=BoothState.FAULT, problem=problem("camera_stuck"))  # so the panel's thread lives
+    assert not fed(box, systemd)
+    held.set()
+    assert systemd.hears() == b"WATCHDOG=1"
+
+
+def test_d03_a_bus_that_hangs_for_half_a_minute_is_borne_and_one_that_hangs_for_a_minute_is_not(
+    box: Box, systemd: Systemd, held: threading.Event
+) -> None:
+    box.start_ready()
+    box.until_shown()
+    box.glass.on_show = hang_on(held)
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    box.clock.pass_s(59.0)
+    settle(box, systemd)
+    assert systemd.hears() == b"WATCHDOG=1"
+    box.clock.pass_s(2.0)
+    assert not fed(box, systemd)
+
+
+def test_a_button_that_is_not_listened_to_any_more_starves_the_watchdog(box: Box, systemd: Systemd) -> None:
+    box.start_ready()
+    heard_ns = box.clock.boottime_ns()
+    box.clock.pass_s(21.0)
+    settle(box, systemd)
+    assert systemd.hears() == b"WATCHDOG=1"  # the others' threads have turned since
+    box.button.heartbeat = lambda: heard_ns
+    assert not fed(box, systemd)
+
+
+def test_s15_a_card_that_hangs_does_not_starve_the_watchdog(
+    box: Box, systemd: Systemd, held: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.start_ready()
+    hanging = threading.Event()
+
+    def hang(_card: Card) -> None:
+        hanging.set()
+        held.wait()
+
+    monkeypatch.setattr(Card, "check", hang)
+    assert hanging.wait(PATIENCE_S)
+    settle(box, systemd)
+    assert systemd.hears() == b"WATCHDOG=1"
+
+
+def test_a_systemd_that_does_not_listen_holds_up_no_press(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(str(tmp_path / "deaf"))
+        monkeypatch.setenv("NOTIFY_SOCKET", deaf.getsockname())
+        box.start_ready()
+        for _ in range(600):
+            box.turn()
+        box.press()
+        box.until_light(LightPattern.SAVED)
+        assert deaf.recv(100) == b"READY=1"
+        box.stop()
+
+
+def settle(box: Box, systemd: Systemd) -> None:
+    """Lets turns of the loop that were under way come to their end, and forgets what they said."""
+    for _ in range(2):
+        box.turn()
+    systemd.heard()
+
+
+def fed(box: Box, systemd: Systemd) -> bool:
+    """Whether the loop, turning, still feeds the watchdog."""
+    settle(box, systemd)
+    for _ in range(3):
+        box.turn()
+    return bool(systemd.heard())
+
+
+# -- the end -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[View]:
+    """Every view that the panel's thread was given."""
+    views: list[View] = []
+    show = PanelThread.show
+
+    def note(panel: PanelThread, view: View) -> None:
+        views.append(view)
+        show(panel, view)
+
+    monkeypatch.setattr(PanelThread, "show", note)
+    return views
+
+
+def test_photos_are_called_safe_at_the_end_only_when_the_last_one_is(
+    box: Box, held: threading.Event, shown: list[View], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saving = threading.Event()
+
+    def release() -> None:
+        saving.set()
+        held.wait()
+
+    box.camera.on_release = release
+    box.start_ready()
+    box.press()
+    assert saving.wait(PATIENCE_S)
+    before: list[tuple[bool, int]] = []
+    stop = Saver.stop
+
+    def note(saver: Saver, timeout_s: float) -> bool:
+        held.set()
+        before.append((any(one.state is BoothState.STOPPING for one in shown), box.photos()))
+        return stop(saver, timeout_s)
+
+    monkeypatch.setattr(Saver, "stop", note)
+    box.stop()
+    assert before[0][0] is False
+    assert shown[-1].state is BoothState.STOPPING
+    assert box.photos() == 1
+    box.until_shown(state=BoothState.STOPPING)
+
+
+def test_c08_whatever_hangs_the_service_ends_in_time_and_does_not_call_photos_safe(
+    box: Box, held: threading.Event, shown: list[View], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.camera.on_release = box.camera.on_close = box.glass.on_close = hang_on(held)
+    box.start_ready()
+    box.press()
+    box.until_light(LightPattern.EXPOSING)
+    join, waited_s = threading.Thread.join, list[float]()
+
+    def pass_by_hand(thread: threading.Thread, timeout: float | None = None) -> None:
+        if thread.name in ("saver", "camera", "panel") and timeout is not None:
+            waited_s.append(timeout)
+            box.clock.pass_s(timeout)
+        else:
+            join(thread, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", pass_by_hand)
+    box.stop()
+    assert len(waited_s) == 3
+    assert sum(waited_s) <= 4.0
+    assert shown[-1].state is not BoothState.STOPPING
+    held.set()

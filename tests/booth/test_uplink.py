@@ -1,0 +1,119 @@
+"""What the panel learns of the uploader: from its status while it runs, from the folders when it does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from piboothup import status
+from piboothup.booth.uplink import Uplink, UplinkReader
+from piboothup.problems import codes, problem
+from piboothup.spool.clock import SystemClock
+from piboothup.spool.contexts import context_for
+from piboothup.spool.events import Event
+from piboothup.spool.store import Spool
+from piboothup.status import UploaderState
+from tests.clocks import HandClock
+from tests.photos import PARTY, jpeg, open_spool, take
+
+GALA = context_for("wxyz9876", "", "")
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return open_spool(tmp_path / "spool", HandClock())
+
+
+@pytest.fixture
+def reader(spool: Spool, tmp_path: Path) -> UplinkReader:
+    return UplinkReader(spool, tmp_path, PARTY)
+
+
+def test_a_box_whose_uploader_never_ran_counts_what_waits_by_itself(reader: UplinkReader, spool: Spool) -> None:
+    assert reader.read() == Uplink(UploaderState.STOPPED)
+    for number in range(2):
+        take(spool, jpeg(number))
+        assert reader.read().waiting == number + 1
+
+
+def test_a_spool_that_is_not_there_is_an_empty_one(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "none", HandClock(), "serial-1")
+    assert UplinkReader(spool, tmp_path, PARTY).read() == Uplink(UploaderState.STOPPED)
+
+
+@pytest.mark.parametrize("state", UploaderState)
+def test_the_uploaders_own_word_goes_before_the_folders(
+    reader: UplinkReader, spool: Spool, tmp_path: Path, state: UploaderState
+) -> None:
+    take(spool, jpeg())
+    status.write(tmp_path, "uploader", {"state": state, "waiting": 12})
+    assert reader.read() == Uplink(state, waiting=12)
+
+
+def test_only_this_events_parked_photos_count(reader: UplinkReader, spool: Spool) -> None:
+    for number, context in enumerate((PARTY, PARTY, GALA)):
+        spool.park(take(spool, jpeg(number), context), "The server refuses it.")
+    assert reader.read().parked == 2
+    spool.retry_parked()
+    assert reader.read().parked == 0
+
+
+def test_the_title_is_this_events(reader: UplinkReader, spool: Spool) -> None:
+    assert reader.read().event_title == ""
+    spool.write_events([Event("The Gala", "wxyz9876"), Event("Anna & Ben", "abcd1234")])
+    assert reader.read().event_title == "Anna & Ben"
+
+
+def test_two_changes_within_a_tick_of_the_kernel_are_both_seen(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", SystemClock(), "serial-1")
+    spool.prepare()
+    spool.start("booth")
+    reader = UplinkReader(spool, tmp_path, PARTY)
+    for number in range(50):
+        take(spool, jpeg(number))
+        spool.write_events([Event(f"Title {number}", "abcd1234")])
+        assert (reader.read().waiting, reader.read().event_title) == (number + 1, f"Title {number}")
+
+
+def test_what_has_not_changed_is_not_listed_again(
+    reader: UplinkReader, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(spool, jpeg())
+    first = reader.read()
+    monkeypatch.setattr(spool, "names", lambda _place: pytest.fail("listed again"))
+    monkeypatch.setattr(spool, "events", lambda: pytest.fail("read again"))
+    assert reader.read() == first
+
+
+@pytest.mark.parametrize("code", ["no_key", "event_gone", "tls_refused", "server_trouble"])
+def test_what_the_state_does_not_say_is_told_by_its_problem(reader: UplinkReader, tmp_path: Path, code: str) -> None:
+    status.write(tmp_path, "uploader", {"state": "offline", "problems": ["no_network", code]})
+    assert reader.read().problem == problem(code)
+
+
+def test_what_the_state_says_already_is_not_told_twice(reader: UplinkReader, tmp_path: Path) -> None:
+    told = ["no_network", "portal", "key_refused", "paused", "no_event", "bad_config"]
+    assert set(told) <= set(codes())
+    status.write(tmp_path, "uploader", {"state": "offline", "problems": told})
+    assert reader.read().problem is None
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        {"state": "dancing"},
+        {"state": []},
+        {"waiting": "many"},
+        {"waiting": -1},
+        {"waiting": None},
+        {"problems": "no_key"},
+        {"problems": [None, {}, "no such code"]},
+    ],
+)
+def test_junk_in_the_uploaders_status_is_nothing_said(
+    reader: UplinkReader, tmp_path: Path, junk: dict[str, Any]
+) -> None:
+    status.write(tmp_path, "uploader", junk)
+    assert reader.read() == Uplink(UploaderState.STOPPED)

@@ -1,0 +1,133 @@
+"""A key and signatures that nobody else could have made up, and a search for them in everything the box leaves."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from piboothup.simulator.appliance import Appliance, wait_until
+from piboothup.simulator.eventpics import LocalEventPics
+from piboothup.simulator.faults import Drop, Fault
+from piboothup.spool.clock import SystemClock
+from piboothup.spool.listing import NEW, SENT
+from tests.commands import run
+
+KEY = "canary-key-6f1d0c2a9b7e4835"
+SIGNATURE = "canary-signature-b81f2e7790ac"
+URL = f"https://storage.example.com/upload/1?X-Amz-Signature={SIGNATURE}"
+REFUSALS = (
+    Fault("getuploadurl", status=401, body=f'{{"error": "unknown apiKey {KEY}"}}'),
+    Fault("geteventsandalbums", status=403, body=f"Bearer {KEY}", headers={"X-Echo": KEY}),
+    Fault("getuploadurl", status=200, body=f'{{"uploadUrl": "http://10.0.0.1/?signature={SIGNATURE}"}}'),
+    Fault("getuploadurl", status=200, body=f'{{"uploadUrl": "{URL}'),
+    Fault("put", status=403, body=f"<Error><SignatureProvided>{SIGNATURE}</SignatureProvided></Error>"),
+    Fault("put", status=503, headers={"Retry-After": SIGNATURE, "Location": URL}),
+    Fault("put", drop=Drop.START),
+    Fault("put", drop=Drop.BODY),
+    Fault("put", redirect=URL),
+)
+
+
+class WatchedEventPics(LocalEventPics):
+    """One that remembers what it signed."""
+
+    signatures: set[str]
+
+    def grant(self, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        answer = super().grant(asked)
+        if "uploadUrl" in answer[1]:
+            self.signatures |= set(parse_qs(urlsplit(answer[1]["uploadUrl"]).query)["signature"])
+        return answer
+
+
+class Search:
+    """Everything that a box leaves, as it was at any moment that was looked at."""
+
+    def __init__(self, box: Appliance) -> None:
+        self._box = box
+        self._found: dict[bytes, str] = {}
+
+    def look(self) -> None:
+        """Files of the runtime directory and the spool, the log, and the command lines of the three processes."""
+        box = self._box
+        pids = [box.pid, *(said.get("pid") for said in (box.booth(), box.uploader()))]
+        paths = [box.log, *box.runtime.rglob("*"), *box.spool.directory.rglob("*")]
+        for path in [*paths, *(Path(f"/proc/{pid}/cmdline") for pid in pids if pid)]:
+            try:
+                if path.is_file():
+                    self._found[path.read_bytes()] = str(path)
+            except FileNotFoundError:  # replaced or moved on in this moment
+                continue
+
+    def ask(self, *words: str) -> str:
+        """Runs a command; what it said."""
+        result = run(self._box.runtime, "--config", self._box.config, *words, PIBOOTHUP_LOG="DEBUG")
+        self._found[(result.stdout + result.stderr).encode()] = " ".join(words)
+        return result.stdout
+
+    def places_of(self, secrets: set[str]) -> set[str]:
+        """Where any of these is to be read, also in base 64."""
+        needles = [one.encode() for one in secrets]
+        needles += [base64.b64encode(one).rstrip(b"=")[:-1] for one in needles]
+        return {place for content, place in self._found.items() for one in needles if one in content}
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Iterator[WatchedEventPics]:
+    with contextlib.closing(WatchedEventPics(tmp_path / "eventpics", SystemClock(), key=KEY)) as server:
+        server.signatures = set()
+        yield server
+
+
+@pytest.fixture
+def box(tmp_path: Path, album: WatchedEventPics, monkeypatch: pytest.MonkeyPatch) -> Iterator[Appliance]:
+    monkeypatch.setenv("PIBOOTHUP_LOG", "DEBUG")
+    found = Appliance(tmp_path / "box", album.url, KEY, review_s=0.1)
+    yield found
+    found.pull_plug()
+
+
+def test_c03_neither_key_nor_signed_url_is_anywhere_but_in_the_config(
+    box: Appliance, album: WatchedEventPics
+) -> None:
+    search = Search(box)
+    box.power_on()
+    box.take()
+    wait_until(lambda: len(box.photos(SENT)) == 1, "the photo to be in the album")
+    search.look()
+    assert "abcd1234" in search.ask("events")
+
+    album.online = False
+    box.take()
+    wait_until(lambda: box.uploader().get("state") == "offline", "the uploader to notice")
+    search.look()
+    search.ask("events")
+    assert "waits" in search.ask("queue", "list")
+
+    album.online = True
+    for refusal in REFUSALS:
+        album.misbehave(refusal)
+        before = album.calls[refusal.call]
+        wait_until(lambda: box.retry() and album.calls[refusal.call] > before, f"{refusal} to be met")  # noqa: B023
+        search.look()
+        if refusal.call == "geteventsandalbums":
+            search.ask("events")
+    for words in (["status"], ["status", "--json"], ["queue", "list"]):
+        assert search.ask(*words)
+    album.misbehave()
+    wait_until(lambda: box.retry() and not box.photos(NEW), "every photo to be in the album")
+    box.power_off()
+    search.look()
+
+    log = box.log.read_text()
+    assert "DEBUG" in log
+    assert "call=put status=200" in log
+    assert len(album.signatures) >= 5
+    assert search.places_of({"call=put"}) == {str(box.log)}
+    assert search.places_of({KEY, SIGNATURE, *album.signatures}) == set()

@@ -1,0 +1,171 @@
+"""The rules of the house that imports alone cannot check, read off the source: who may touch devices and card."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parent.parent / "piboothup"
+DEVICE_LIBRARIES = {"picamera2", "libcamera", "gpiozero", "luma", "lgpio", "smbus2"}
+DRIVERS = {
+    "booth/picamera.py": {"picamera2", "libcamera"},
+    "booth/oled.py": {"luma", "smbus2"},
+    "booth/pins.py": {"gpiozero", "lgpio"},
+    "booth/button.py": {"gpiozero"},
+    "booth/light.py": {"gpiozero"},
+}
+CHANGES = {
+    *("write_text", "write_bytes", "touch", "mkdir", "rmdir", "unlink", "rename", "symlink_to", "hardlink_to"),
+    *("remove", "removedirs", "renames", "makedirs", "truncate", "link", "symlink", "rmtree", "copyfile", "copy2"),
+}
+"""Methods of Path and functions of os and shutil that change what lies on a disk, whatever they are given."""
+ALLOWED = {
+    # what is not on the card: the runtime directory, an operator's stick, a developer's folder
+    ("booth/panel.py", "_take"),
+    ("booth/service.py", "_keep_house"),
+    ("uploader/service.py", "_end"),
+    ("booth/gallery.py", "write_gallery"),
+    ("spool/export.py", "_copy"),
+    ("spool/export.py", "_takes_every_letter"),
+    ("spool/export.py", "__init__"),
+    # the folder that the spool lies in
+    ("spool/store.py", "_make_folders"),
+}
+
+
+def modules(*rooms: str) -> Iterator[tuple[str, ast.Module]]:
+    """The modules of these rooms by their path in the house; of all when none is named."""
+    for path in sorted(HOUSE.rglob("*.py")):
+        name = path.relative_to(HOUSE).as_posix()
+        if not rooms or name.split("/")[0] in rooms:
+            yield name, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def with_functions(tree: ast.AST, within: str = "") -> Iterator[tuple[ast.AST, str]]:
+    """Every node, with the innermost function that it stands in."""
+    for child in ast.iter_child_nodes(tree):
+        yield child, within
+        is_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+        yield from with_functions(child, getattr(child, "name", "") if is_function else within)
+
+
+def imported(node: ast.AST) -> list[str]:
+    """The modules that this node imports, also by their names as text."""
+    if isinstance(node, ast.Import):
+        return [one.name for one in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [f"{node.module}.{one.name}" for one in node.names]
+    if isinstance(node, ast.Call) and _called(node) in ("import_module", "__import__") and node.args:
+        return [str(node.args[0].value)] if isinstance(node.args[0], ast.Constant) else ["?"]
+    return []
+
+
+def _called(call: ast.Call) -> str:
+    function = call.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def changes_a_disk(node: ast.AST) -> bool:
+    """Whether this is a call that writes, makes, renames or deletes a file or folder."""
+    if not isinstance(node, ast.Call):
+        return False
+    owner = (
+        node.func.value.id if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) else ""
+    )
+    name = _called(node)
+    if owner == "durable":
+        return False
+    if name == "open" and owner == "os":
+        return any(flag in ast.unparse(node) for flag in ("O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_APPEND"))
+    if name in ("open", "fdopen"):
+        return any(mode in ast.literal_eval(one) for one in _texts(node) for mode in "wax+")
+    if name == "replace":  # of a path (or os.replace); text takes two words, a value takes keywords
+        return owner == "os" or (len(node.args) == 1 and not node.keywords and isinstance(node.func, ast.Attribute))
+    return name in CHANGES and isinstance(node.func, ast.Attribute)
+
+
+def _texts(call: ast.Call) -> list[ast.Constant]:
+    """What may be a mode among the arguments of an `open`."""
+    given = [*call.args, *(one.value for one in call.keywords if one.arg == "mode")]
+    texts = [one for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    return [one for one in texts if set(str(one.value)) <= set("rwaxbt+")]
+
+
+def test_device_libraries_are_imported_by_their_drivers_alone_and_only_when_one_starts() -> None:
+    found = [
+        (name, library, within)
+        for name, tree in modules()
+        for node, within in with_functions(tree)
+        for library in {one.split(".")[0] for one in imported(node)} & DEVICE_LIBRARIES
+    ]
+    assert {"picamera2", "gpiozero", "luma"} <= {library for _, library, _ in found}
+    assert [one for one in found if one[1] not in DRIVERS.get(one[0], set())] == []
+    assert [one for one in found if not one[2]] == []
+
+
+def test_nothing_but_the_commands_and_tests_imports_the_simulator_and_they_only_when_asked() -> None:
+    found = {
+        (name, bool(within))
+        for name, tree in modules()
+        for node, within in with_functions(tree)
+        if not name.startswith("simulator/") and any(one.startswith("piboothup.simulator") for one in imported(node))
+    }
+    assert ("cli.py", True) in found
+    assert found <= {(name, True) for name in ("cli.py", "console.py", "queue_commands.py")}
+
+
+def test_only_durable_changes_what_lies_on_the_card() -> None:
+    found = {
+        (name, within)
+        for name, tree in modules("spool", "booth", "uploader")
+        for node, within in with_functions(tree)
+        if name != "spool/durable.py" and changes_a_disk(node)
+    }
+    assert found == ALLOWED
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "path.open('wb')",
+        "path.open(mode='a')",
+        "open(path, 'r+b')",
+        "os.fdopen(3, 'wb')",
+        "os.open(path, os.O_WRONLY | os.O_CREAT)",
+        "os.rename(a, b)",
+        "os.replace(a, b)",
+        "path.replace(other)",
+        "path.with_suffix('').unlink()",
+        "shutil.rmtree(path)",
+    ],
+)
+def test_the_check_sees_every_way_to_change_a_file(line: str) -> None:
+    assert any(changes_a_disk(node) for node, _ in with_functions(ast.parse(line)))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "path.open('rb')",
+        "os.open(path, os.O_RDONLY)",
+        "os.fdopen(3, 'rb')",
+        "text.replace('a', 'b')",
+        "replace(booth, state=1)",
+        "moment.replace(tzinfo=UTC)",
+        "durable.replace(path, content)",
+        "camera.open()",
+    ],
+)
+def test_the_check_takes_nothing_else_for_one(line: str) -> None:
+    assert not any(changes_a_disk(node) for node, _ in with_functions(ast.parse(line)))
+
+
+@pytest.mark.parametrize(
+    "line", ["import lgpio", "from luma.oled import device", "importlib.import_module('gpiozero')"]
+)
+def test_the_check_sees_every_way_to_import(line: str) -> None:
+    found = [one for node, _ in with_functions(ast.parse(line)) for one in imported(node)]
+    assert {one.split(".")[0] for one in found} & DEVICE_LIBRARIES

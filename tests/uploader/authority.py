@@ -1,0 +1,46 @@
+"""A certificate authority of the tests' own, made when they run, and the certificates that it gives out."""
+
+from __future__ import annotations
+
+import datetime
+import ssl
+import time
+from pathlib import Path
+
+import trustme
+
+DAY_S = 86_400
+
+
+class Authority:
+    """Its root is in `file`; days count from now, by this machine's clock (OpenSSL knows no other)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = str(folder / "authority.pem")
+        self._authority = trustme.CA()
+        self._authority.cert_pem.write_to_path(self.file)
+
+    def certificate(self, from_day: int = -1, until_day: int = 90, host: str = "127.0.0.1") -> ssl.SSLContext:
+        """A server's side of TLS, with a certificate for `host` that is valid in these days."""
+        begin, end = (
+            datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=day) for day in (from_day, until_day)
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._authority.issue_cert(host, not_before=begin, not_after=end).configure_cert(context)
+        return context
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    """A server's side of TLS, with a certificate that nobody vouches for."""
+    nobody = trustme.CA()
+    file = folder / "nobody.pem"
+    nobody.private_key_pem.write_to_path(str(file))
+    nobody.cert_pem.write_to_path(str(file), append=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
+def day_s(day: float) -> float:
+    """Unix seconds of a day from now."""
+    return time.time() + day * DAY_S
