@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from piboothup import status
+from piboothup.booth import service
 from piboothup.booth.button import GpioButton
 from piboothup.booth.card import Card
 from piboothup.booth.light import GpioLight, LightPattern
@@ -33,7 +34,8 @@ from tests.photos import PARTY, jpeg, open_spool, take
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> Iterator[Box]:
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
+    monkeypatch.setattr(service, "_HOUSEKEEPING_S", 0.05)  # nobody waits a second for each round
     made = Box(tmp_path)
     yield made
     made.stop()
@@ -73,7 +75,6 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systemd
     made = Systemd(tmp_path / "notify")
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     yield made
-    monkeypatch.undo()
     made.close()
 
 
@@ -95,12 +96,16 @@ def hang_on(event: threading.Event) -> Callable[[], None]:
 # -- what a guest sees ---------------------------------------------------------------------------------------------
 
 
-def test_a_press_is_seen_on_light_and_panel_until_it_is_saved(box: Box) -> None:
+def test_a_press_is_seen_on_light_and_panel_until_it_is_saved(box: Box, held: threading.Event) -> None:
+    box.camera.on_capture = hang_on(held)
     box.start()
     assert box.until_light(LightPattern.READY) == [LightPattern.OFF, LightPattern.READY]
     box.until_shown()
     box.press()
-    assert box.until_light(LightPattern.SAVED)[-2:] == [LightPattern.EXPOSING, LightPattern.SAVED]
+    box.until_light(LightPattern.EXPOSING)
+    box.until_shown(state=BoothState.EXPOSING)
+    held.set()
+    assert box.until_light(LightPattern.SAVED) == [LightPattern.EXPOSING, LightPattern.SAVED]
     assert box.photos() == 1
     box.until_shown(state=BoothState.REVIEW, number=1, photos=1)
     box.clock.pass_s(1.0)

@@ -71,7 +71,7 @@ def test_two_changes_within_a_tick_of_the_kernel_are_both_seen(tmp_path: Path) -
     spool.prepare()
     spool.start("booth")
     reader = UplinkReader(spool, tmp_path, PARTY)
-    for number in range(50):
+    for number in range(20):
         take(spool, jpeg(number))
         spool.write_events([Event(f"Title {number}", "abcd1234")])
         assert (reader.read().waiting, reader.read().event_title) == (number + 1, f"Title {number}")

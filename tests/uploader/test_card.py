@@ -257,6 +257,7 @@ def test_s19_a_parked_photo_moved_back_to_new_by_hand_is_sent(desk: Desk, into: 
     desk.album.misbehave(Fault(call="getuploadurl", status=400, times=2))
     desk.start()
     desk.until(lambda: desk.lies_in(PARKED, bad), "the photo to be parked", step_s=1.0)
+    desk.until(lambda: desk.said().get("waiting") == 0, "it to be counted")
     target = desk.booth.directory / NEW / str(bad) if into == "new/" else desk.booth.path(bad, NEW)
     desk.booth.path(bad, PARKED).rename(target)
     desk.pass_s(31.0)
@@ -269,6 +270,7 @@ def test_s19_a_photo_that_was_brought_back_has_its_two_tries_again(desk: Desk) -
     desk.album.misbehave(Fault(call="getuploadurl", status=400, times=3))
     desk.start()
     desk.until(lambda: desk.lies_in(PARKED, bad), "the photo to be parked", step_s=1.0)
+    desk.until(lambda: desk.said().get("waiting") == 0, "it to be counted")
     desk.booth.path(bad, PARKED).rename(desk.booth.path(bad, NEW))
     desk.until_sent(bad, step_s=1.0)
 
