@@ -133,5 +133,5 @@ def notify_systemd(*lines: str, environment: Mapping[str, str] = os.environ) -> 
     if not address:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, contextlib.suppress(OSError):
-        sender.setblocking(False)  # a systemd that is busy holds nobody up; the next word comes soon
+        sender.setblocking("READY=1" in lines)  # said once; any other word may be lost, the next one comes soon
         sender.sendto("\n".join(lines).encode(), "\0" + address[1:] if address[0] == "@" else address)

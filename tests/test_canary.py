@@ -110,9 +110,11 @@ def test_c03_neither_key_nor_signed_url_is_anywhere_but_in_the_config(
     search.ask("events")
     assert "waits" in search.ask("queue", "list")
 
+    waits = Fault("put", status=503)
+    album.misbehave(waits)
     album.online = True
     for refusal in REFUSALS:
-        album.misbehave(refusal)
+        album.misbehave(refusal, waits)  # so that the photo is still there for the last of them
         before = album.calls[refusal.call]
         wait_until(lambda: box.retry() and album.calls[refusal.call] > before, f"{refusal} to be met")  # noqa: B023
         search.look()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import pytest
 from piboothup import status
 from piboothup.booth.uplink import Uplink, UplinkReader
 from piboothup.problems import codes, problem
-from piboothup.spool.clock import SystemClock
 from piboothup.spool.contexts import context_for
 from piboothup.spool.events import Event
 from piboothup.spool.store import Spool
@@ -67,13 +67,16 @@ def test_the_title_is_this_events(reader: UplinkReader, spool: Spool) -> None:
 
 
 def test_two_changes_within_a_tick_of_the_kernel_are_both_seen(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool", SystemClock(), "serial-1")
-    spool.prepare()
-    spool.start("booth")
+    clock = HandClock()
+    spool = open_spool(tmp_path / "spool", clock)
     reader = UplinkReader(spool, tmp_path, PARTY)
-    for number in range(20):
-        take(spool, jpeg(number))
+    for number in range(2):
+        name = take(spool, jpeg(number))
         spool.write_events([Event(f"Title {number}", "abcd1234")])
+        tick_ns = 1_750_000_000_000_000_000
+        for path in (spool.path(name).parent, spool.directory / "new", spool.directory / "events.json"):
+            os.utime(path, ns=(tick_ns, tick_ns))
+        clock.wall_s = tick_ns / 1e9 + 0.003
         assert (reader.read().waiting, reader.read().event_title) == (number + 1, f"Title {number}")
 
 
