@@ -13,8 +13,8 @@ import heapq
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from piboothup.problems import Problem, problem
 from piboothup.spool import boots, contexts, durable, events, intention
@@ -24,7 +24,7 @@ from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context
 from piboothup.spool.listing import BOOTS, CONTEXTS, FOLDERS, NEW, PARKED, QUARANTINE, SENT, TMP, Listing
 from piboothup.spool.names import Identity, PhotoName, box_id, hardware_serial
-from piboothup.spool.taken_at import is_known, knots, solve
+from piboothup.spool.timeline import Timeline
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +68,8 @@ class Spool:
         self._seq = 0
         self._durable: set[Path] = set()
         """What this process itself has made durable; what it only finds there may be in the page cache alone."""
-        self._boots: dict[int, tuple[tuple[int, int], Boot]] = {}
-        self._reached_ms: dict[int, int] = {}
         self._listing = Listing(directory)
+        self._timeline = Timeline(self._at(BOOTS), self._listing, clock)
         self._largest_bytes = _TYPICAL_PHOTO_BYTES
         self._suspect = False
 
@@ -159,9 +158,7 @@ class Spool:
 
     def now_trusted_ms(self, boottime_ms: int) -> int | None:
         """Unix milliseconds of a moment of the running boot, when its clock is trusted by now; else None."""
-        boot = self.read_boot(self.boot)
-        found = solve({boot.number: boot}, boot.number, boottime_ms)
-        return None if found is None else found.unix_ms
+        return self._timeline.trusted_ms(self.boot, boottime_ms)
 
     def _store(self, name: PhotoName, context: Context, jpeg: bytes) -> None:
         self._write_context(context)
@@ -245,10 +242,14 @@ class Spool:
         """Where the photo lies, or would lie, in `place`."""
         return self._listing.path(name, place)
 
+    def open_photo(self, name: PhotoName) -> BinaryIO:
+        """The photo in new/, for reading; a link is not followed. Raises OSError."""
+        return os.fdopen(os.open(self.path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+
     def is_intact(self, name: PhotoName, stopped: Callable[[], bool] = lambda: False) -> bool:
         """Whether the bytes in new/ still match the hash in the name. Raises OSError; InterruptedError if stopped."""
         digest = hashlib.sha256()
-        with self.path(name).open("rb") as file:
+        with self.open_photo(name) as file:
             while block := file.read(_BLOCK_BYTES):
                 if stopped():
                     raise InterruptedError
@@ -291,13 +292,7 @@ class Spool:
         With `record` (for an upload) the offsets in use are noted, so that later photos keep their order. Raises
         OSError when they can't be noted.
         """
-        known = self._boots_around(name.boot)
-        found = solve(known, name.boot, name.boottime_ms)
-        if record and found is not None:
-            for knot in knots(known, name.boot, name.boottime_ms):
-                if knot not in known[name.boot].in_use:
-                    boots.add_anchor(self._at(BOOTS), name.boot, knot, in_use=True)
-        return None if found is None else found.unix_ms
+        return self._timeline.taken_at_ms(name, self.boot, record=record)
 
     def write_events(self, listed: list[events.Event]) -> None:
         """Remembers the key's events for titles. Raises OSError."""
@@ -334,44 +329,8 @@ class Spool:
         return events.read(self.directory)
 
     def read_boot(self, number: int) -> Boot:
-        """What is written about a boot; read again only when its file has grown."""
-        try:
-            found = boots.path_of(self._at(BOOTS), number).stat()
-        except OSError:
-            return Boot(number)
-        stamp = (found.st_mtime_ns, found.st_size)
-        known = self._boots.get(number)
-        if known is None or known[0] != stamp:
-            known = self._boots[number] = (stamp, boots.read(self._at(BOOTS), number))
-        return known[1]
-
-    def _boots_around(self, number: int) -> dict[int, Boot]:
-        """The boot, and for one without anchors its neighbours up to the next ones whose time is known."""
-        boot = self.read_boot(number)
-        if is_known(boot):
-            return {number: boot}
-        found = {number: self._with_photos(boot)}
-        listed = sorted(boots.numbers(self._at(BOOTS)))
-        for neighbours in (
-            [one for one in reversed(listed) if one < number],
-            [one for one in listed if one > number],
-        ):
-            for one in neighbours:
-                found[one] = self._with_photos(self.read_boot(one))
-                if is_known(found[one]):
-                    break
-        return found
-
-    def _with_photos(self, boot: Boot) -> Boot:
-        """The boot, with the latest moment that it is known to have reached."""
-        if boot.number == self.boot:
-            return replace(boot, last_boottime_ms=self._boottime_ms())
-        if boot.number not in self._reached_ms:  # a boot that is over takes no more photos
-            reached = [
-                name.boottime_ms for place in (NEW, SENT) for name in self._listing.of_boot(place, boot.number)
-            ]
-            self._reached_ms[boot.number] = max(reached, default=0)
-        return replace(boot, last_boottime_ms=max(boot.last_boottime_ms, self._reached_ms[boot.number]))
+        """What is written about a boot."""
+        return self._timeline.read_boot(number)
 
     # -- inside ----------------------------------------------------------------------------------------------
 

@@ -212,7 +212,7 @@ class Worker:
         return True
 
     def _put(self, name: PhotoName, url: Secret) -> int:
-        with self._spool.path(name).open("rb") as file:
+        with self._spool.open_photo(name) as file:
             size_bytes = file.seek(0, 2)
             file.seek(0)
             self._eventpics().put(url, file, size_bytes)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from piboothup.spool import durable
 from piboothup.spool.listing import NEW, SENT, TMP
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import NotSaved, SpoolUnusable
@@ -293,6 +294,25 @@ def test_p12_a_recovery_that_is_cut_ten_times_ends_where_one_would(bench: Bench)
 HOUR_OF_CYCLES = 180
 """The plug is pulled every 20 s for an hour."""
 LOOK_EVERY = 4
+
+
+def test_p13_a_file_that_is_replaced_holds_the_old_or_the_new_content_whole(bench: Bench) -> None:
+    """Whatever brings a key or a config onto the card does it with this one call."""
+    old, new = b'api_key = "old"\n' * 40, b'api_key = "new"\n' * 60
+
+    def a_new_key(life: Life) -> None:
+        for key in (old, new):
+            durable.replace(life.disk.root / "key", key)
+            life.disk.tell("key", key)
+
+    trace, seen = bench.live(a_new_key).disk.trace, set()
+    first = next(at for at, step in enumerate(trace.steps, start=1) if step == Told("key", old))
+    for cut in range(first, len(trace.steps) + 1):
+        for _, tree in each_state(trace, cut):
+            found = dict(tree).get("key")
+            assert found in ((new,) if trace.told(cut)["key"] == new else (old, new))
+            seen.add(found)
+    assert seen == {old, new}
 
 
 def test_p14_an_hour_of_power_cycling_repeats_no_number_and_leaves_no_junk(bench: Bench) -> None:

@@ -14,21 +14,29 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from piboothup.spool import contexts, durable, intention, inventory
 from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool.assign import assign, propose
 from piboothup.spool.contexts import Context, context_for
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
+from piboothup.spool.listing import CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.recovery import recover
 from piboothup.spool.retention import sweep
 from piboothup.spool.store import NotSaved, Spool
+from piboothup.spool.wipe import plan, resume_wipe, survey, wipe
 from tests.clocks import HandClock
 from tests.photos import jpeg, take
 
 PICTURES = [jpeg(number, (16, 16)) for number in range(4)]
 
 
+class PowerCut(BaseException):
+    """The plug is pulled."""
+
+
 class BoxLife(RuleBasedStateMachine):
-    """Presses, uploads, cuts, clock steps, event changes, a full card, damage and retention in any order."""
+    """Presses, uploads, cuts, clock steps, event changes, a full card, damage, retention, assignments and wipes in
+    any order."""
 
     @initialize()
     def unpack(self) -> None:
@@ -39,6 +47,7 @@ class BoxLife(RuleBasedStateMachine):
         self.context = context_for("event-0", "", "")
         self.where: dict[PhotoName, str] = {}
         self.contexts: dict[PhotoName, Context] = {}
+        self.assigned: dict[str, Context] = {}
         self.numbers: set[tuple[int, int]] = set()
         self.told_ms: dict[PhotoName, int] = {}
         self.chance = random.Random(1)
@@ -63,7 +72,7 @@ class BoxLife(RuleBasedStateMachine):
         name = take(self.spool, picture, self.context)
         assert name.order not in self.numbers, "a number came twice"
         self.numbers.add(name.order)
-        self.where[name], self.contexts[name] = NEW, self.context
+        self.where[name], self.contexts[name] = NEW, self._expected(self.context)
 
     @rule()
     def press_with_a_full_card(self) -> None:
@@ -78,7 +87,7 @@ class BoxLife(RuleBasedStateMachine):
             real(*arguments)
 
         self.clock.pass_s(2)
-        if self.context.id not in self._known():
+        if not self._is_on_card(self.context):
             return  # its file would meet the full card first
         with mock.patch.object(os, "posix_fallocate", fallocate):
             try:
@@ -89,11 +98,16 @@ class BoxLife(RuleBasedStateMachine):
                 return
         for gone in sent[:8]:
             del self.where[gone]
-        self.where[name], self.contexts[name] = NEW, self.context
+        self.where[name], self.contexts[name] = NEW, self._expected(self.context)
         self.numbers.add(name.order)
 
-    def _known(self) -> set[str]:
-        return {context.id for context in self.contexts.values()}
+    def _expected(self, context: Context) -> Context:
+        """Where a photo of this context goes: all of one without an event goes where it was assigned."""
+        path = contexts.assigned_path(self.directory / CONTEXTS, context.id)
+        return self.assigned[context.id] if not context.link_id and path.exists() else context
+
+    def _is_on_card(self, context: Context) -> bool:
+        return contexts.path_of(self.directory / CONTEXTS, context.id).exists()
 
     @precondition(lambda self: self._in(NEW))
     @rule(pick=st.integers(0, 999), outcome=st.sampled_from([SENT, SENT, SENT, PARKED]))
@@ -137,19 +151,15 @@ class BoxLife(RuleBasedStateMachine):
 
     @rule(off_s=st.floats(1, 90_000), old=st.booleans(), part=st.sampled_from(["", "half", "whole", "zeros"]))
     def cut_the_power(self, off_s: float, old: bool, part: str) -> None:
-        if part:
+        if part and self._is_on_card(self.context):
             self.clock.pass_s(3)
             identity = self.spool.next_identity(self.clock.boottime_ns() // 1_000_000, self.context)
             name = PhotoName.of(identity, PICTURES[2])
             content = {"half": PICTURES[2][:100], "whole": PICTURES[2], "zeros": bytes(len(PICTURES[2]))}[part]
             (self.directory / TMP / f"{name}.part").write_bytes(content)
-            if part == "whole" and self.context.id in self._known():
-                self.where[name], self.contexts[name] = NEW, self.context
-                self.numbers.add(name.order)
-            elif part == "whole":
-                (self.directory / TMP / f"{name}.part").unlink()
-            elif part == "half":
-                self.where[name] = QUARANTINE
+            if part != "zeros":
+                self.where[name] = NEW if part == "whole" else QUARANTINE
+                self.contexts[name] = self._expected(self.context)
                 self.numbers.add(name.order)
         self.began_s += self.clock.boottime_s + off_s
         self.boots += 1
@@ -187,6 +197,62 @@ class BoxLife(RuleBasedStateMachine):
         for name in gone:
             del self.where[name]
 
+    def _event(self, name: PhotoName) -> str:
+        return self.contexts[name].link_id or name.context
+
+    @precondition(lambda self: self._in(NEW))
+    @rule(pick=st.integers(0, 999), number=st.integers(1, 3))
+    def assign_what_waits(self, pick: int, number: int) -> None:
+        context_id = self._in(NEW)[pick % len(self._in(NEW))].context
+        target = f"event-{number}"
+        moving = [
+            name
+            for name in (*self._in(NEW), *self._in(PARKED))
+            if name.context == context_id and self.contexts[name].link_id != target
+        ]
+        if not moving:
+            return
+        proposed = propose(self.spool, context_id, target)
+        assert proposed.photos == frozenset(moving)
+        assert assign(self.spool, proposed) == len(moving)
+        self.assigned[context_id] = Context(context_id, target, "")
+        for name in self.contexts:  # an assignment of what has no event is for all of it
+            if name in moving or (name.context == context_id and context_id.startswith("n")):
+                self.contexts[name] = self.assigned[context_id]
+
+    @rule(number=st.integers(0, 3), cut_after=st.integers(0, 12))
+    def wipe_an_event(self, number: int, cut_after: int) -> None:
+        event = f"event-{number}"
+        held = survey(self.spool, booth_runs=False)
+        if not any(one.event == event for one in held):
+            return
+        doomed = [name for name in self.where if self._event(name) == event]
+        chosen = plan(held, event)
+        assert {one.name for found in chosen.events for one in found.items} == set(doomed)
+        unsent = [name for name in doomed if self.where[name] != SENT]
+        assert chosen.unsent == len(unsent)
+        real, left = durable.remove, [cut_after or 1_000_000]
+
+        def remove(path: Path) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise PowerCut
+            real(path)
+
+        with mock.patch.object(durable, "remove", remove):
+            try:
+                wipe(self.spool, chosen, unsent=bool(unsent))
+            except PowerCut:
+                assert set(self.spool.names(NEW)) == {one for one in self._in(NEW) if one not in doomed}
+        for name in doomed:
+            del self.where[name]
+        self.spool = Spool(self.directory, self.clock, "serial-1")
+        self.spool.prepare()
+        resume_wipe(self.spool)
+        self.spool.start("booth")
+        assert intention.read(self.directory) is None
+        assert not [one for one in inventory.look(self.directory).items if one.name in doomed]
+
     @invariant()
     def every_photo_is_where_it_should_be(self) -> None:
         if not hasattr(self, "where"):
@@ -206,6 +272,6 @@ class BoxLife(RuleBasedStateMachine):
 
 
 BoxLife.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestBoxLife = BoxLife.TestCase
