@@ -220,19 +220,24 @@ def _uploader(given: argparse.Namespace) -> int:
     from piboothup.uploader.service import Uploader
 
     _log_to_stderr()
-    refused: config.ConfigError | None = None
+    refused = ""
     try:
-        loaded, path = load(given)
+        loaded, _ = load(given)
+    except config.ConfigError as error:
+        if not under_systemd():
+            raise
+        refused = str(error)
+        print(f"piboothup: {error}", file=sys.stderr)
+        loaded = config.with_directory(config.Config(), config.salvage_directory(config.find(given.config)))
+    try:
         loaded.read_key()
     except config.ConfigError as error:
         if not under_systemd():
             raise
-        print(f"piboothup: {error}", file=sys.stderr)
-        refused, path = error, config.find(given.config)
-        loaded = config.with_directory(config.Config(), config.salvage_directory(path))
+        print(f"piboothup: {error}", file=sys.stderr)  # the uploader reads it anew once a minute: it may be mended
     spool, clock = open_spool(loaded)
     spool.prepare()
-    service = Uploader(loaded, spool, clock, service_directory(), refused=str(refused or ""))
+    service = Uploader(loaded, spool, clock, service_directory(), refused=refused)
     with _stopped_by_signals(service.stop):
         service.run()
     return OK

@@ -66,6 +66,31 @@ def test_a_wrong_type_is_a_config_error_in_one_line(tmp_path: Path) -> None:
     assert "a whole number from 0 to 10" in told(result)
 
 
+@pytest.mark.parametrize(
+    ("setting", "remedy"),
+    [
+        ('api_key = "canary\\nkey"', "on one line"),
+        ('api_key = "“canary”"', "in straight quotes"),
+        ("api_key = “canary”", "in straight quotes"),
+        ('api_key_file = "FILE"', "Put the key in it, alone"),
+        ('link_id = "abcd 1234"', "no spaces"),
+        ('api_url = "http://api.eventpics.net"', "https://api.eventpics.net"),
+        ('api_url = "http://192.168.1.5:8080"', "plain http only for this machine itself"),
+    ],
+)
+def test_what_cannot_lead_to_eventpics_is_told_at_the_uploaders_start(
+    tmp_path: Path, setting: str, remedy: str
+) -> None:
+    (tmp_path / "key").write_text("“canary”\n")
+    file = tmp_path / "config.toml"
+    file.write_text(f"[eventpics]\n{setting.replace('FILE', str(tmp_path / 'key'))}\n")
+    result = run(tmp_path / "run", "--config", file, "uploader")
+    assert result.returncode == 2
+    assert remedy in told(result)
+    assert "line 2: " in told(result) or str(tmp_path / "key") in told(result)
+    assert "canary" not in told(result)
+
+
 def test_a_missing_config_names_the_remedy(tmp_path: Path) -> None:
     result = run(tmp_path / "run", "status", PIBOOTHUP_CONFIG=str(tmp_path / "none.toml"))
     assert result.returncode == 2
@@ -240,7 +265,7 @@ def _spool_of(folder: Path) -> Spool:
 def test_c02_under_systemd_a_config_that_is_gone_means_the_last_good_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config, "DEFAULT_DIRECTORY", tmp_path)
+    monkeypatch.setattr("piboothup.config.file.DEFAULT_DIRECTORY", tmp_path)
     monkeypatch.setenv("NOTIFY_SOCKET", "/run/none")
     given = argparse.Namespace(config=str(tmp_path / "gone.toml"))
     used, notice = booth_config(given)

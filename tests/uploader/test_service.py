@@ -146,6 +146,21 @@ def test_n20_a_refused_key_stops_uploads_until_it_is_mended_without_a_restart(de
     assert desk.said()["state"] in ("idle", "uploading")
 
 
+def test_n20_a_key_file_with_smart_quotes_is_told_by_name_until_it_is_mended(desk: Desk, tmp_path: Path) -> None:
+    key_file = tmp_path / "key"
+    key_file.write_text(f"“{DEMO_KEY}”")
+    desk.configure(api_key=None, api_key_file=str(key_file))
+    name = desk.take()
+    desk.start()
+    desk.until_state("refused")
+    assert desk.said()["problems"] == ["bad_config"]
+    assert str(key_file) in desk.said()["reason"]
+    assert DEMO_KEY not in desk.said()["reason"]
+    key_file.write_text(DEMO_KEY)
+    desk.pass_s(60.0)
+    desk.until_sent(name)
+
+
 def test_without_a_key_photos_wait_and_the_status_says_so(desk: Desk) -> None:
     desk.configure(api_key=None)
     name = desk.take()
