@@ -25,6 +25,7 @@ from piboothup.booth.machine import (
     Event,
     Exposed,
 )
+from piboothup.booth.viewfinder import Viewfinder
 from piboothup.problems import Problem, problem
 from piboothup.spool.clock import Clock
 
@@ -36,6 +37,8 @@ CALL_LIMIT_NS = 20_000_000_000
 """A call into the camera that takes longer will not come back: the heartbeat stops and systemd restarts the booth."""
 WATCH_S = 0.5
 FIRST_FRAME_WATCH_S = 0.02
+VIEW_S = 0.1
+"""Between two viewfinder pictures: what the panel's bus can show."""
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 10.0
 LONGEST_WAIT_S = 2.0
@@ -70,6 +73,9 @@ class Camera(Protocol):
     def frames(self) -> int:
         """How many frames have come since it was opened."""
 
+    def viewfinder(self) -> Viewfinder | None:
+        """What it sees, a moment old; None when it can't say yet. Never waits, holds no buffer."""
+
     def close(self) -> None:
         """Give everything back, also after a fault; closing twice does nothing."""
 
@@ -85,11 +91,19 @@ class Job:
 class CameraThread:
     """Owns the camera. Tells the booth CameraReady, CameraLost, Exposed and CaptureFailed through `post`."""
 
-    def __init__(self, camera: Camera, clock: Clock, post: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        camera: Camera,
+        clock: Clock,
+        post: Callable[[Event], None],
+        viewed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`viewed` is called, on the camera's thread, whenever a new viewfinder picture is there."""
         self._camera = camera
         self._clock = clock
         self._post = post
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._viewed = viewed
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()  # None = look up, something changed
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._call_began_ns: int | None = None
@@ -101,6 +115,9 @@ class CameraThread:
         self._pause_s = FIRST_PAUSE_S
         self._open_at_ns = 0
         self._trouble: Problem | None = None
+        self._viewing = False
+        self._viewfinder: Viewfinder | None = None
+        self._view_at_ns = 0
 
     def start(self) -> None:
         """Begin to open the camera; returns at once."""
@@ -120,6 +137,18 @@ class CameraThread:
         """
         self._jobs.put(Job(zero_ns, timeout_s))
 
+    def view(self, on: bool) -> None:
+        """Whether anybody looks at the viewfinder: only then are its pictures made. Never waits."""
+        if on != self._viewing:
+            self._viewfinder = None
+            self._viewing = on
+            self._jobs.put(None)
+
+    @property
+    def viewfinder(self) -> Viewfinder | None:
+        """The newest picture while somebody looks, None when there is none yet. Never waits."""
+        return self._viewfinder if self._viewing else None
+
     def heartbeat(self) -> int:
         """Boot-time of the last sign of life. "No camera, trying again" is a sign of life; a stuck call is not."""
         began_ns = self._call_began_ns
@@ -138,8 +167,10 @@ class CameraThread:
         try:
             job = self._jobs.get(timeout=max(wait_s, 0.001))
             while not self._jobs.empty():
-                log.info("event=capture_replaced job=%s", job)
-                job = self._jobs.get_nowait()
+                newer = self._jobs.get_nowait()
+                if newer is not None and job is not None:
+                    log.info("event=capture_replaced job=%s", job)
+                job = newer or job
         except queue.Empty:
             return None
         return job
@@ -152,9 +183,11 @@ class CameraThread:
             self._attempt(partial(self._take, job))
         if self._open:
             self._attempt(self._watch)
+        if self._streaming and self._viewing:
+            self._attempt(self._look)
         self._last_turn_ns = self._clock.boottime_ns()
         if self._open:
-            return WATCH_S if self._streaming else FIRST_FRAME_WATCH_S
+            return (VIEW_S if self._viewing else WATCH_S) if self._streaming else FIRST_FRAME_WATCH_S
         return min(max(0, self._open_at_ns - self._last_turn_ns) / 1e9, LONGEST_WAIT_S)
 
     def _attempt(self, step: Callable[[], None]) -> None:
@@ -204,6 +237,16 @@ class CameraThread:
         elif now_ns - self._frames_grew_ns >= STALL_NS:
             raise CameraFault(problem("camera_stuck"))
 
+    def _look(self) -> None:
+        now_ns = self._clock.boottime_ns()
+        if now_ns < self._view_at_ns:
+            return
+        seen = self._camera.viewfinder()
+        if seen is not None and seen != self._viewfinder:
+            self._view_at_ns = now_ns + int(0.9 * VIEW_S * 1e9)  # turns are not exact to the millisecond
+            self._viewfinder = seen
+            self._viewed()
+
     def _lose(self, trouble: Problem) -> None:
         if trouble != self._trouble:
             self._trouble = trouble
@@ -215,6 +258,7 @@ class CameraThread:
 
     def _close(self) -> None:
         self._open = self._streaming = False
+        self._viewfinder = None
         try:
             self._camera.close()
         except Exception:  # a camera that can't even be closed is opened anew all the same

@@ -14,9 +14,9 @@ none. Nothing here waits, draws, reads a clock or touches a device: `service` do
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from piboothup.booth.frame import Frame
+from piboothup.booth.frame import Frame, Plane
 from piboothup.problems import Problem, problem
 from piboothup.status import BoothState
 
@@ -83,6 +83,8 @@ class Saved:
 
     number: int
     """Its number in this event."""
+    thumbnail: Plane | None = field(default=None, compare=False, repr=False)
+    """A small grey copy of it, turned as the photo is; see `viewfinder`."""
 
 
 @dataclass(frozen=True)

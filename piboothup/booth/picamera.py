@@ -22,6 +22,7 @@ import numpy as np
 
 from piboothup.booth.camera import CameraFault
 from piboothup.booth.frame import Frame, Plane
+from piboothup.booth.viewfinder import VIEWFINDER_SIZE, Viewfinder, shrunk
 from piboothup.config import Camera as CameraTable
 from piboothup.problems import problem
 
@@ -29,7 +30,8 @@ log = logging.getLogger(__name__)
 
 BUFFERS = 3
 """One is lent out while a photo is encoded; the stream goes on with the other two."""
-VIEWFINDER_SIZE = (640, 480)
+LORES_WIDTH = 640
+"""Of the small stream that the viewfinder is made from; as high as the photo's shape wants."""
 
 # libcamera's numbers (src/libcamera/control_ids_core.yaml); its enums would need libcamera to be imported.
 _AE_EXPOSURE_SHORT = 1
@@ -46,6 +48,8 @@ class PiCamera:
         self._camera: Any = None
         self._maps: dict[int, mmap.mmap] = {}
         self._smaller = False
+        self._viewfinder: Viewfinder | None = None
+        self._looking = False
         self.model = ""
         self.size = (0, 0)
 
@@ -78,16 +82,17 @@ class PiCamera:
         wanted = self._table.size or tuple(camera.sensor_resolution)
         if self._smaller:
             wanted = (wanted[0] // 4 * 2, wanted[1] // 4 * 2)
-        with_viewfinder = wanted[0] >= VIEWFINDER_SIZE[0] and wanted[1] >= VIEWFINDER_SIZE[1]
+        lores = (LORES_WIDTH, round(LORES_WIDTH * wanted[1] / wanted[0] / 2) * 2)
         configuration = camera.create_still_configuration(
             main={"format": "YUV420", "size": wanted},
-            lores={"format": "YUV420", "size": VIEWFINDER_SIZE} if with_viewfinder else None,
+            lores={"format": "YUV420", "size": lores} if wanted[0] >= LORES_WIDTH else None,
             raw=None,
             buffer_count=BUFFERS,
             queue=True,
             controls=controls(self._table, set(camera.camera_controls)),
         )
         camera.configure(configuration)
+        camera.post_callback = self._look
         main = camera.camera_configuration()["main"]
         if main["format"] not in ("YUV420", "NV12"):
             raise CameraFault(problem("camera_stuck", f"it gives {main['format']} instead of YUV420"))
@@ -105,6 +110,7 @@ class PiCamera:
         picamera2.py). It counts CLOCK_MONOTONIC, which on a Pi, that never suspends, is CLOCK_BOOTTIME.
         """
         camera = self._camera
+        self._looking = False
         try:
             request = camera.capture_request(wait=timeout_s, flush=zero_ns)
         except TimeoutError:
@@ -114,7 +120,7 @@ class PiCamera:
             raise CameraFault(problem("camera_stuck", f"it does not tell a frame's {missing}")) from None
         metadata = request.get_metadata()
         exposure_us = metadata.get("ExposureTime")
-        y, u, v = planes(self._memory(request), camera.camera_configuration()["main"])
+        y, u, v = planes(self._memory(request, "main"), camera.camera_configuration()["main"])
         return Frame(
             y=y,
             u=u,
@@ -126,16 +132,16 @@ class PiCamera:
             gain=metadata.get("AnalogueGain", 1.0) * metadata.get("DigitalGain", 1.0),
         )
 
-    def _memory(self, request: Any) -> mmap.mmap:
-        """The bytes of the request's main stream, without a copy.
+    def _memory(self, request: Any, stream: str) -> mmap.mmap:
+        """The bytes of one of the request's streams, without a copy.
 
         `make_buffer` copies 18 MB (7 to 27 ms in the lab, of which the heap keeps some), and picamera2's own mapping
         is closed under a frame that is still being encoded when the camera is opened again. A mapping of our own is
         made once per buffer and lives as long as the arrays that look into it.
         """
-        fd = request.request.buffers[request.stream_map["main"]].planes[0].fd
+        fd = request.request.buffers[request.stream_map[stream]].planes[0].fd
         if fd not in self._maps:
-            length_bytes = request.config["main"]["framesize"]
+            length_bytes = request.config[stream]["framesize"]
             self._maps[fd] = mmap.mmap(fd, length_bytes, mmap.MAP_SHARED, mmap.PROT_READ)
         return self._maps[fd]
 
@@ -143,12 +149,30 @@ class PiCamera:
         """Frames since `open`, as picamera2's event loop counts them."""
         return int(self._camera.frames)
 
+    def viewfinder(self) -> Viewfinder | None:
+        """What the camera saw when it was last asked; being asked has it look again. Never waits."""
+        self._looking = True
+        return self._viewfinder
+
+    def _look(self, request: Any) -> None:
+        """Makes the viewfinder's picture of a request that is passing; runs in picamera2's event loop."""
+        if not self._looking or request.config.get("lores") is None:
+            return
+        self._looking = False
+        grey, _, _ = planes(self._memory(request, "lores"), request.config["lores"])
+        serial = self._viewfinder.serial + 1 if self._viewfinder else 1
+        self._viewfinder = Viewfinder(serial, shrunk(grey, VIEWFINDER_SIZE))
+
     def close(self) -> None:
         """Close the camera; a frame still lent out stays readable."""
         camera, self._camera = self._camera, None
-        self._maps = {}
-        if camera is not None:
-            camera.close()
+        self._looking = False
+        try:
+            if camera is not None:
+                camera.close()
+        finally:
+            self._maps = {}
+            self._viewfinder = None
 
 
 def controls(table: CameraTable, advertised: set[str]) -> dict[str, Any]:

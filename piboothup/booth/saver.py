@@ -14,10 +14,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
-from piboothup.booth.encoder import EncodeError, encode
+from piboothup.booth.encoder import EncodeError, encode, turned
 from piboothup.booth.exif import Exif, with_exif
-from piboothup.booth.frame import Frame
+from piboothup.booth.frame import Frame, Plane
 from piboothup.booth.machine import CardChecked, Event, Saved, SavingFailed
+from piboothup.booth.viewfinder import THUMBNAIL_SIZE, shrunk
 from piboothup.config import Config
 from piboothup.problems import Problem, problem
 from piboothup.runtime import send_hint
@@ -73,18 +74,19 @@ class Saver:
         while (frame := self._frames.get()) is not None:
             came = self._attempt(frame)
             del frame  # its pixels, 18 MB of them, are not kept until the next photo
-            if isinstance(came, PhotoName):
-                self._own.add(came.order)
-                self._post(Saved(self.taken))
-                with contextlib.suppress(PermissionError):  # another user's: it looks for photos by itself
-                    send_hint(self._runtime, "uploader", "new", str(came))
-                log.info("saved photo=%s number=%d", came, self.taken)
-            else:
+            if isinstance(came, Problem):
                 self._post(SavingFailed(came))
+            else:
+                name, thumbnail = came
+                self._own.add(name.order)
+                self._post(Saved(self.taken, thumbnail))
+                with contextlib.suppress(PermissionError):  # another user's: it looks for photos by itself
+                    send_hint(self._runtime, "uploader", "new", str(name))
+                log.info("saved photo=%s number=%d", name, self.taken)
             self._post(CardChecked(self._spool.card_problem()))
 
-    def _attempt(self, frame: Frame) -> PhotoName | Problem:
-        """The photo's name once it is saved, or why it is not."""
+    def _attempt(self, frame: Frame) -> tuple[PhotoName, Plane] | Problem:
+        """The photo's name and thumbnail once it is saved, or why it is not."""
         try:
             return self._save(frame)
         except NotSaved as error:
@@ -96,11 +98,13 @@ class Saver:
             log.exception("saver failed")
             return problem("not_saved")
 
-    def _save(self, frame: Frame) -> PhotoName:
+    def _save(self, frame: Frame) -> tuple[PhotoName, Plane]:
         boottime_ms = frame.exposure_start_ns // 1_000_000
         identity = self._spool.next_identity(boottime_ms, self._context)
+        camera = self._config.camera
         try:
-            jpeg = encode(frame, self._config.camera.jpeg_quality, self._config.camera.rotation)
+            jpeg = encode(frame, camera.jpeg_quality, camera.rotation)
+            thumbnail = turned(shrunk(frame.y, THUMBNAIL_SIZE), camera.rotation)
         finally:
             frame.release()
         exif = Exif(
@@ -114,7 +118,7 @@ class Saver:
         photo = with_exif(jpeg, exif)
         name = PhotoName.of(identity, photo)
         self._spool.commit(name, self._context, photo)
-        return name
+        return name, thumbnail
 
     def _taken_at(self, boottime_ms: int) -> datetime | None:
         unix_ms = self._spool.now_trusted_ms(boottime_ms)

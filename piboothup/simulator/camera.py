@@ -8,14 +8,18 @@ two photos but to fill it up again: the frame counter is computed from the clock
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from piboothup.booth.camera import CameraFault
 from piboothup.booth.frame import Frame
+from piboothup.booth.viewfinder import VIEWFINDER_SIZE, Viewfinder, shrunk
 from piboothup.config import Camera as CameraTable
 from piboothup.problems import problem
 from piboothup.simulator import scenes
@@ -34,6 +38,9 @@ _GAIN = 2.0
 
 
 class _Stock(Protocol):
+    def next(self) -> Picture | None:
+        """What `take` would give, untouched."""
+
     def take(self) -> tuple[Picture, Callable[[], None]]:
         """A picture, and what gives it back."""
 
@@ -92,6 +99,15 @@ class SimulatedCamera:
             self._stock.fill()
         return 1 + (now_ns - self._opened_ns) // FRAME_NS
 
+    def viewfinder(self) -> Viewfinder | None:
+        """The next picture, swaying a little: it is alive."""
+        picture = None if self._stock is None else self._stock.next()
+        if picture is None:
+            return None
+        tick = (self._clock.boottime_ns() - self._opened_ns) // FRAME_NS
+        grey = shrunk(picture.y, VIEWFINDER_SIZE)
+        return Viewfinder(tick, np.roll(grey, round(grey.shape[1] / 40 * math.sin(tick / 20)), axis=1))
+
     def close(self) -> None:
         """Forget the pictures."""
         self._stock = None
@@ -105,6 +121,10 @@ class _Drawn:
         self._free = deque([scenes.party(0, size)])
         self._drawn = 1
         self._number = 0
+
+    def next(self) -> Picture | None:
+        """The one that was given back the longest ago."""
+        return self._free[0] if self._free else None
 
     def take(self) -> tuple[Picture, Callable[[], None]]:
         """The picture that was given back the longest ago; a fresh one if none was."""
@@ -142,6 +162,10 @@ class _Folder:
         self._paths = deque(found)
         self._ready: deque[tuple[Path, Picture]] = deque()
         self._decode()
+
+    def next(self) -> Picture | None:
+        """The next picture, if it is decoded."""
+        return self._ready[0][1] if self._ready else None
 
     def take(self) -> tuple[Picture, Callable[[], None]]:
         """The next picture."""

@@ -25,6 +25,7 @@ from piboothup.booth.frame import Frame
 from piboothup.booth.light import LightPattern
 from piboothup.booth.service import BoothService, Devices
 from piboothup.booth.view import View
+from piboothup.booth.viewfinder import Viewfinder
 from piboothup.config import Capture, Config, EventPics, SpoolTable
 from piboothup.problems import Problem
 from piboothup.runtime import send_hint
@@ -83,6 +84,9 @@ class PlayedCamera:
     def frames(self) -> int:
         self._frames += 1
         return self._frames
+
+    def viewfinder(self) -> Viewfinder | None:
+        return None
 
     def close(self) -> None:
         self.on_close()

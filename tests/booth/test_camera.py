@@ -18,6 +18,7 @@ from piboothup.booth.camera import (
 )
 from piboothup.booth.frame import Frame
 from piboothup.booth.machine import CameraLost, CameraReady, CaptureFailed, Event, Exposed
+from piboothup.booth.viewfinder import Viewfinder
 from piboothup.problems import problem
 from tests.clocks import HandClock
 
@@ -36,6 +37,7 @@ class PlayedCamera:
         self.opened = self.closed = 0
         self.asked: list[tuple[int, float]] = []
         self.threads: set[str] = set()
+        self.seen: Viewfinder | None = None
         self._frames = 0
 
     def _called(self) -> None:
@@ -65,6 +67,10 @@ class PlayedCamera:
         self._called()
         self._frames += self.streams
         return self._frames
+
+    def viewfinder(self) -> Viewfinder | None:
+        self._called()
+        return self.seen
 
     def close(self) -> None:
         self.closed += 1
@@ -266,3 +272,68 @@ def test_of_two_jobs_not_yet_taken_up_only_the_newer_counts(clock: HandClock) ->
     assert exposed.wait(20)
     thread.stop(20)
     assert [zero_ns for zero_ns, _ in camera.asked] == [2 * S]
+
+
+# -- the viewfinder ------------------------------------------------------------------------------------------------
+
+
+def seen_by(camera: PlayedCamera, serial: int) -> Viewfinder:
+    camera.seen = Viewfinder(serial, np.zeros((4, 4), np.uint8))
+    return camera.seen
+
+
+def test_the_viewfinder_s_pictures_are_made_only_while_somebody_looks(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+) -> None:
+    seen = seen_by(camera, 1)
+    run_for(thread, clock, 1)
+    assert thread.viewfinder is None
+    thread.view(True)
+    run_for(thread, clock, 1)
+    assert thread.viewfinder is seen
+    thread.view(False)
+    assert thread.viewfinder is None
+    run_for(thread, clock, 1)
+    thread.view(True)
+    assert thread.viewfinder is None, "an old picture was shown as what the camera sees now"
+
+
+def test_whoever_looks_gets_ten_pictures_a_second_and_is_told_of_each_new_one_once(
+    camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    heard: list[int] = []
+    thread = CameraThread(camera, clock, told.append, lambda: heard.append(clock.boottime_ns()))
+    thread.view(True)
+    run_for(thread, clock, 1)
+    heard.clear()
+    for serial in range(1, 401):  # the camera has a new one, and the thread looks up, a hundred times a second
+        seen_by(camera, serial)
+        thread.turn(None)
+        clock.pass_s(0.01)
+    assert 38 <= len(heard) <= 45
+    assert min(later - earlier for earlier, later in pairwise(heard)) >= 0.09 * S
+    heard.clear()
+    run_for(thread, clock, 2)
+    assert len(heard) <= 1
+
+
+def test_a_lost_camera_leaves_no_picture_of_what_it_saw(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+) -> None:
+    seen_by(camera, 1)
+    thread.view(True)
+    run_for(thread, clock, 1)
+    camera.raises = CameraFault(problem("camera_stuck"))
+    thread.turn(None)
+    assert thread.viewfinder is None
+
+
+def test_somebody_who_begins_to_look_replaces_no_photo_that_was_asked_for(clock: HandClock) -> None:
+    camera = PlayedCamera(clock)
+    exposed = threading.Event()
+    thread = CameraThread(camera, clock, lambda event: exposed.set() if isinstance(event, Exposed) else None)
+    thread.capture(1 * S)
+    thread.view(True)
+    thread.start()
+    assert exposed.wait(20)
+    thread.stop(20)

@@ -6,7 +6,7 @@ import errno
 import gc
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -43,6 +43,8 @@ class StandIn:
         self.frames = 0
         self.fd = -1
         self.released = 0
+        self.post_callback: Callable[[Any], None] = lambda _request: None
+        self.small_fds: list[int] = []
 
     @classmethod
     def global_camera_info(cls) -> list[dict[str, Any]]:
@@ -61,6 +63,7 @@ class StandIn:
         self._step("configure")
         size = wanted["main"]["size"]
         length = self.stride * size[1] * 3 // 2
+        self.lores = wanted["lores"] and {**wanted["lores"], "stride": 640, "framesize": 640 * 480 * 3 // 2}
         self.main = {"format": self.pixel_format, "size": size, "stride": self.stride, "framesize": length}
         self.fd = os.memfd_create("frame")
         os.ftruncate(self.fd, length)
@@ -85,7 +88,7 @@ class StandIn:
         return SimpleNamespace(
             request=SimpleNamespace(buffers={"stream": SimpleNamespace(planes=planes_of_buffer)}),
             stream_map={"main": "stream"},
-            config={"main": self.main},
+            config={"main": self.main, "lores": self.lores},
             get_metadata=lambda: metadata,
             release=self._release,
         )
@@ -99,6 +102,8 @@ class StandIn:
 
     def close(self) -> None:
         self.calls.append("close")
+        for fd in self.small_fds:
+            os.close(fd)
         os.close(self.notifyme_w)
         self.notifymeread.close()
         if self.fd >= 0:
@@ -278,4 +283,72 @@ def test_the_memory_that_is_looked_at_can_not_be_written_by_mistake(make: type[S
     frame = camera.capture(ZERO_NS, 3)
     with pytest.raises(ValueError, match="read-only"):
         frame.y[0, 0] = 1
+    camera.close()
+
+
+# -- the viewfinder ------------------------------------------------------------------------------------------------
+
+
+def passing(make: type[StandIn], level: int) -> None:
+    """A frame passes whose small stream is all of one brightness."""
+    fd = os.memfd_create("lores")
+    os.pwrite(fd, bytes([level]) * (640 * 480 * 3 // 2), 0)
+    buffers = {"small": SimpleNamespace(planes=[SimpleNamespace(fd=fd)])}
+    config = {"main": make.last.main, "lores": make.last.lores}
+    request = SimpleNamespace(request=SimpleNamespace(buffers=buffers), stream_map={"lores": "small"}, config=config)
+    make.last.post_callback(request)
+    make.last.small_fds.append(fd)
+
+
+def test_the_viewfinder_is_made_of_the_small_stream_once_for_each_time_it_is_asked_for(make: type[StandIn]) -> None:
+    camera = opened(make, Camera(size=(1280, 960)))
+    passing(make, 10)
+    assert camera.viewfinder() is None, "nobody had asked yet"
+    passing(make, 20)
+    passing(make, 30)
+    seen = camera.viewfinder()
+    assert seen is not None
+    assert seen.grey.shape == (120, 160)
+    assert (seen.grey == 20).all()
+    assert camera.viewfinder() == seen
+    passing(make, 40)
+    later = camera.viewfinder()
+    assert later is not None
+    assert later.serial > seen.serial
+    camera.close()
+
+
+def test_nothing_of_the_viewfinder_survives_the_camera_s_closing(make: type[StandIn]) -> None:
+    camera = opened(make, Camera(size=(1280, 960)))
+    camera.viewfinder()
+    passing(make, 20)
+    camera.close()
+    assert camera.viewfinder() is None
+
+
+def test_a_viewfinder_that_is_wanted_waits_for_no_photo(make: type[StandIn]) -> None:
+    camera = opened(make, Camera(size=(1280, 960)))
+    camera.viewfinder()
+    camera.capture(ZERO_NS, 3)
+    passing(make, 20)  # while the photo is taken its buffer goes to the photo first
+    assert camera.viewfinder() is None
+    camera.close()
+
+
+@pytest.mark.parametrize(("sensor", "small"), [((4056, 3040), (640, 480)), ((4608, 2592), (640, 360))])
+def test_the_small_stream_has_the_photo_s_shape(
+    make: type[StandIn], sensor: tuple[int, int], small: tuple[int, int]
+) -> None:
+    make.sensor_resolution, make.stride = sensor, 4608
+    camera = opened(make)
+    assert make.last.wanted["lores"]["size"] == small
+    camera.close()
+
+
+def test_a_photo_smaller_than_the_small_stream_goes_without_a_viewfinder(make: type[StandIn]) -> None:
+    camera = opened(make)
+    assert make.last.wanted["lores"] is None
+    camera.viewfinder()
+    passing(make, 20)
+    assert camera.viewfinder() is None
     camera.close()

@@ -145,6 +145,22 @@ def test_quality_and_rotation_are_the_configs(bench: Bench) -> None:
     assert sizes[0][1] > 1.5 * sizes[1][1]
 
 
+@pytest.mark.parametrize(("rotation", "bright"), [(0, (0, 0)), (90, (0, -1)), (180, (-1, -1)), (270, (-1, 0))])
+def test_a_small_grey_copy_of_the_photo_comes_with_saved_turned_as_the_photo_is(
+    bench: Bench, rotation: int, bright: tuple[int, int]
+) -> None:
+    bench.config = dataclasses.replace(bench.config, camera=Camera(rotation=rotation))
+    y = np.full((480, 640), 20, np.uint8)
+    y[:240, :320] = 220
+    came = bench.save(dataclasses.replace(grey_frame(S, size=(640, 480)), y=y))
+    assert isinstance(came, Saved)
+    assert came.thumbnail is not None
+    assert came.thumbnail.shape == ((96, 128) if rotation % 180 == 0 else (128, 96))
+    assert [came.thumbnail[top, left] for top in (0, -1) for left in (0, -1)] == [
+        220 if (top, left) == bright else 20 for top in (0, -1) for left in (0, -1)
+    ]
+
+
 def test_the_uploader_is_told_of_each_photo(bench: Bench, tmp_path: Path) -> None:
     hints = HintSocket(tmp_path, "uploader")
     bench.save(grey_frame(S))

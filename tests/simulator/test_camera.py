@@ -242,3 +242,32 @@ def test_after_close_a_capture_is_a_fault_and_no_crash(clock: HandClock) -> None
     made.close()
     with pytest.raises(CameraFault):
         made.capture(clock.boottime_ns(), 1)
+
+
+def test_the_viewfinder_shows_the_picture_that_a_press_would_take_and_that_it_is_alive(
+    clock: HandClock, tmp_path: Path
+) -> None:
+    made = camera(clock, folder(tmp_path))
+    clock.pass_s(0.1)
+    seen = made.viewfinder()
+    assert seen is not None
+    photo = take(made, clock, after_s=0)
+    assert abs(float(seen.grey.mean()) - float(photo.y.mean())) < 2
+    clock.pass_s(0.5)
+    later = made.viewfinder()
+    assert later is not None
+    assert later.serial > seen.serial
+    made.close()
+    assert made.viewfinder() is None
+
+
+def test_two_looks_in_a_row_at_a_drawn_scene_differ(clock: HandClock) -> None:
+    made = camera(clock)
+    looks = []
+    for _ in range(2):
+        clock.pass_s(0.3)
+        looks.append(made.viewfinder())
+    first, second = looks
+    assert first is not None
+    assert second is not None
+    assert not np.array_equal(first.grey, second.grey)
