@@ -16,15 +16,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from piboothup.booth.events import CameraLost, CameraReady, CaptureFailed, Event, Exposed
 from piboothup.booth.frame import Frame
-from piboothup.booth.machine import (
-    CAPTURE_TIMEOUT_S,
-    CameraLost,
-    CameraReady,
-    CaptureFailed,
-    Event,
-    Exposed,
-)
+from piboothup.booth.machine import CAPTURE_TIMEOUT_S
 from piboothup.booth.viewfinder import Viewfinder
 from piboothup.problems import Problem, problem
 from piboothup.spool.clock import Clock

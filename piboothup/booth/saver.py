@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 from piboothup.booth.encoder import EncodeError, encode, turned
+from piboothup.booth.events import CardChecked, Event, Saved, SavingFailed
 from piboothup.booth.exif import Exif, with_exif
 from piboothup.booth.frame import Frame, Plane
-from piboothup.booth.machine import CardChecked, Event, Saved, SavingFailed
 from piboothup.booth.viewfinder import THUMBNAIL_SIZE, shrunk
 from piboothup.config import Config
 from piboothup.problems import Problem, problem

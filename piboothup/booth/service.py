@@ -22,10 +22,7 @@ from piboothup import __version__, status
 from piboothup.booth.button import Button, ButtonFault
 from piboothup.booth.camera import Camera, CameraThread
 from piboothup.booth.card import Card
-from piboothup.booth.light import Light, LightPattern
-from piboothup.booth.machine import (
-    CAPTURE_TIMEOUT_S,
-    Booth,
+from piboothup.booth.events import (
     Capture,
     CardChecked,
     Discard,
@@ -34,11 +31,11 @@ from piboothup.booth.machine import (
     Pressed,
     Released,
     Save,
-    Settings,
     Stop,
     Tick,
-    step,
 )
+from piboothup.booth.light import Light, LightPattern
+from piboothup.booth.machine import CAPTURE_TIMEOUT_S, Booth, Settings, step
 from piboothup.booth.panel import PanelDevice, PanelThread
 from piboothup.booth.saver import Saver
 from piboothup.booth.timekeeping import Timekeeping

@@ -20,8 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from piboothup.booth.encoder import encode
+from piboothup.booth.events import Event, Saved
 from piboothup.booth.frame import Frame
-from piboothup.booth.machine import Event, Saved
 from piboothup.booth.saver import Saver
 from piboothup.config import Camera, Config
 from piboothup.simulator.appliance import Appliance, wait_until

@@ -16,8 +16,8 @@ from piboothup.booth.camera import (
     CameraThread,
     Job,
 )
+from piboothup.booth.events import CameraLost, CameraReady, CaptureFailed, Event, Exposed
 from piboothup.booth.frame import Frame
-from piboothup.booth.machine import CameraLost, CameraReady, CaptureFailed, Event, Exposed
 from piboothup.booth.viewfinder import Viewfinder
 from piboothup.problems import problem
 from tests.clocks import HandClock

@@ -6,12 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from piboothup.booth.frame import Frame
-from piboothup.booth.machine import (
-    ANSWER_NS,
-    NOTICE_NS,
-    SECOND_NS,
-    Booth,
+from piboothup.booth.events import (
     CameraLost,
     CameraReady,
     Capture,
@@ -26,11 +21,11 @@ from piboothup.booth.machine import (
     Save,
     Saved,
     SavingFailed,
-    Settings,
     Stop,
     Tick,
-    step,
 )
+from piboothup.booth.frame import Frame
+from piboothup.booth.machine import ANSWER_NS, NOTICE_NS, SECOND_NS, Booth, Settings, step
 from piboothup.problems import problem
 from piboothup.status import BoothState
 

@@ -16,8 +16,8 @@ import pytest
 from PIL import ExifTags, Image
 
 from piboothup.booth import saver as module
+from piboothup.booth.events import CardChecked, Event, Saved, SavingFailed
 from piboothup.booth.frame import Frame
-from piboothup.booth.machine import CardChecked, Event, Saved, SavingFailed
 from piboothup.booth.saver import Saver
 from piboothup.config import Camera, Config
 from piboothup.problems import problem

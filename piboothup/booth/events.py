@@ -1,0 +1,132 @@
+"""What can happen to the booth, and what the booth wants done: the words in which its state machine is spoken to.
+
+Values and nothing else. Times are nanoseconds of the boot-time clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from piboothup.booth.frame import Frame, Plane
+from piboothup.problems import Problem
+
+# -- events: what can happen -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pressed:
+    """The button went down."""
+
+    edge_ns: int
+
+
+@dataclass(frozen=True)
+class Released:
+    """The button came up."""
+
+    edge_ns: int
+
+
+@dataclass(frozen=True)
+class CameraReady:
+    """The camera streams."""
+
+    model: str
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class CameraLost:
+    """The camera can't take photos; its thread keeps trying to open it."""
+
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """The frame that was asked for is here."""
+
+    frame: Frame
+
+
+@dataclass(frozen=True)
+class CaptureFailed:
+    """The frame that was asked for will not come."""
+
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The photo survives a pulled plug."""
+
+    number: int
+    """Its number in this event."""
+    thumbnail: Plane | None = field(default=None, compare=False, repr=False)
+    """A small grey copy of it, turned as the photo is; see `viewfinder`."""
+
+
+@dataclass(frozen=True)
+class SavingFailed:
+    """The photo is not in the spool."""
+
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class CardChecked:
+    """Whether the card has room for photos."""
+
+    problem: Problem | None
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Time has passed; sent at `Booth.deadline_ns`."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The service is asked to end."""
+
+
+Event = (
+    Pressed
+    | Released
+    | CameraReady
+    | CameraLost
+    | Exposed
+    | CaptureFailed
+    | Saved
+    | SavingFailed
+    | CardChecked
+    | Tick
+    | Stop
+)
+
+
+# -- effects: what the service shall do ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Take the first frame whose exposure begins at or after zero."""
+
+    zero_ns: int
+
+
+@dataclass(frozen=True)
+class Save:
+    """Encode the frame and commit it."""
+
+    frame: Frame
+
+
+@dataclass(frozen=True)
+class Discard:
+    """Give the frame's buffer back: nobody waits for it any more."""
+
+    frame: Frame
+
+
+Effect = Capture | Save | Discard
