@@ -35,6 +35,14 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "camera_memory": ("Memory is short for the camera's full size.", "A smaller size is used."),
     "no_frames": ("The folder of frames can't be used.", "Name a folder with .jpg files in [camera] frames."),
     "encode_failed": ("The photo could not be turned into a JPEG.", "Press again."),
+    "photo_dark": (
+        "The test photo is dark.",
+        "Bring more light, or raise max_exposure_ms or max_gain in [camera].",
+    ),
+    "photo_blurred": (
+        "The test photo is blurred.",
+        "Wipe the lens, take off its film, focus it (or set focus_m in [camera]).",
+    ),
     # card
     "card_full": ("The card is full.", "Photos are safe. Let the booth upload, or use a larger card."),
     "card_crowded": ("The card has no room for more files.", "Photos are safe. Let the booth upload."),
