@@ -9,6 +9,7 @@ whose exposure began at or after zero, or by the reason why there is none.
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 from collections.abc import Callable
@@ -31,6 +32,8 @@ CALL_LIMIT_NS = 20_000_000_000
 """A call into the camera that takes longer will not come back: the heartbeat stops and systemd restarts the booth."""
 WATCH_S = 0.5
 FIRST_FRAME_WATCH_S = 0.02
+HOLD_NS = 400_000_000
+"""So long before zero white balance is held: what is asked of libcamera works some frames later."""
 VIEW_S = 0.1
 """Between two viewfinder pictures: what the panel's bus can show."""
 FIRST_PAUSE_S = 1.0
@@ -61,8 +64,14 @@ class Camera(Protocol):
     def open(self) -> None:
         """Start streaming. Raises CameraFault."""
 
-    def capture(self, zero_ns: int, timeout_s: float) -> Frame:
-        """The first frame whose exposure begins at or after boot-time `zero_ns`. Raises CameraFault."""
+    def capture(self, zero_ns: int, timeout_s: float, lit_ns: int | None = None) -> Frame:
+        """The first frame whose exposure begins at or after boot-time `zero_ns`. Raises CameraFault.
+
+        `lit_ns`: since when a flash is lit, if there is one; then it is the first frame that is exposed for it.
+        """
+
+    def hold(self, on: bool) -> None:
+        """White balance stays as it is, for a photo; or goes on by itself. Never waits. Raises CameraFault."""
 
     def frames(self) -> int:
         """How many frames have come since it was opened."""
@@ -80,6 +89,7 @@ class Job:
 
     zero_ns: int
     timeout_s: float
+    lit_ns: int | None = None
 
 
 class CameraThread:
@@ -109,6 +119,8 @@ class CameraThread:
         self._pause_s = FIRST_PAUSE_S
         self._open_at_ns = 0
         self._trouble: Problem | None = None
+        self._aim_ns: int | None = None
+        self._holding = False
         self._viewing = False
         self._viewfinder: Viewfinder | None = None
         self._view_at_ns = 0
@@ -124,12 +136,18 @@ class CameraThread:
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 
-    def capture(self, zero_ns: int, timeout_s: float = CAPTURE_TIMEOUT_S) -> None:
+    def aim(self, zero_ns: int | None) -> None:
+        """A photo will be wanted at `zero_ns`; None = after all not. Never waits."""
+        if zero_ns != self._aim_ns:
+            self._aim_ns = zero_ns
+            self._jobs.put(None)
+
+    def capture(self, zero_ns: int, timeout_s: float = CAPTURE_TIMEOUT_S, lit_ns: int | None = None) -> None:
         """Ask for the first frame exposed at or after `zero_ns`, to come within `timeout_s` of it.
 
-        Never waits. A job not yet taken up gives way to this one.
+        `lit_ns`: since when a flash is lit. Never waits. A job not yet taken up gives way to this one.
         """
-        self._jobs.put(Job(zero_ns, timeout_s))
+        self._jobs.put(Job(zero_ns, timeout_s, lit_ns))
 
     def view(self, on: bool) -> None:
         """Whether anybody looks at the viewfinder: only then are its pictures made. Never waits."""
@@ -177,11 +195,15 @@ class CameraThread:
             self._attempt(partial(self._take, job))
         if self._open:
             self._attempt(self._watch)
+        if self._streaming:
+            self._attempt(self._hold)
         if self._streaming and self._viewing:
             self._attempt(self._look)
         self._last_turn_ns = self._clock.boottime_ns()
+        if self._streaming:
+            return min(VIEW_S if self._viewing else WATCH_S, self._hold_due_s())
         if self._open:
-            return (VIEW_S if self._viewing else WATCH_S) if self._streaming else FIRST_FRAME_WATCH_S
+            return FIRST_FRAME_WATCH_S
         return min(max(0, self._open_at_ns - self._last_turn_ns) / 1e9, LONGEST_WAIT_S)
 
     def _attempt(self, step: Callable[[], None]) -> None:
@@ -203,12 +225,13 @@ class CameraThread:
         self._frames_grew_ns = self._clock.boottime_ns()
 
     def _take(self, job: Job) -> None:
+        self._aim_ns = None
         if not self._open:
             self._post(CaptureFailed(self._trouble or problem("camera_stuck")))
             return
         ahead_s = max(0, job.zero_ns - self._clock.boottime_ns()) / 1e9
         try:
-            frame = self._camera.capture(job.zero_ns, ahead_s + job.timeout_s)
+            frame = self._camera.capture(job.zero_ns, ahead_s + job.timeout_s, job.lit_ns)
         except CameraFault as fault:
             self._post(CaptureFailed(fault.problem))
             raise
@@ -216,6 +239,21 @@ class CameraThread:
             self._post(CaptureFailed(problem("camera_stuck")))
             raise
         self._post(Exposed(frame))
+
+    def _hold_due_s(self) -> float:
+        """Seconds until white balance is to be held; infinite when that is not in sight."""
+        aim_ns = self._aim_ns
+        if self._holding or aim_ns is None:
+            return math.inf
+        return max(0, aim_ns - HOLD_NS - self._clock.boottime_ns()) / 1e9
+
+    def _hold(self) -> None:
+        """White balance had the countdown to settle; now it stays, so that no photo falls into a change."""
+        aim_ns = self._aim_ns
+        wanted = aim_ns is not None and self._clock.boottime_ns() >= aim_ns - HOLD_NS
+        if wanted != self._holding:
+            self._camera.hold(wanted)
+            self._holding = wanted
 
     def _watch(self) -> None:
         frames = self._camera.frames()
@@ -251,7 +289,7 @@ class CameraThread:
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
 
     def _close(self) -> None:
-        self._open = self._streaming = False
+        self._open = self._streaming = self._holding = False
         self._viewfinder = None
         try:
             self._camera.close()

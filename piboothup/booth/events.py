@@ -113,6 +113,8 @@ class Capture:
     """Take the first frame whose exposure begins at or after zero."""
 
     zero_ns: int
+    lit_ns: int | None = None
+    """Since when the flash is lit; None = there is none."""
 
 
 @dataclass(frozen=True)

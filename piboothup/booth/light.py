@@ -28,7 +28,7 @@ class LightPattern(StrEnum):
     HURRY = "hurry"
     """Fast: the last second."""
     EXPOSING = "exposing"
-    """Steady, from zero until saved; with the flash, if nobody lit it before."""
+    """Steady, while the flash is lit and from zero until saved."""
     SAVED = "saved"
     """Two blinks."""
     BUSY = "busy"
@@ -47,7 +47,6 @@ BLINKS: dict[LightPattern, tuple[float, float, int | None]] = {
 """Seconds on, seconds off, how often (None = until the next pattern)."""
 BREATH_S = 2.0
 """Up in this time, and down in it."""
-_KEEPS_FLASH = (LightPattern.COUNTDOWN, LightPattern.HURRY, LightPattern.BUSY)
 
 
 class Light(Protocol):
@@ -60,7 +59,7 @@ class Light(Protocol):
         """Begin this pattern."""
 
     def flash(self, on: bool) -> None:
-        """The flash line, fully on or off (no PWM: it would draw stripes). It leads zero by [light] flash_lead_s."""
+        """The flash line, fully on or off (no PWM: it would draw stripes), until told otherwise."""
 
     def close(self) -> None:
         """Everything off, pins given back."""
@@ -136,8 +135,6 @@ class GpioLight:
                 self._led = LED(self._table.led_pin, pin_factory=factory)
 
     def _begin(self, pattern: LightPattern) -> None:
-        if pattern not in _KEEPS_FLASH:
-            self._set_flash(pattern is LightPattern.EXPOSING)
         led = self._led
         if led is None:
             return

@@ -53,6 +53,8 @@ class Settings:
 
     countdown_s: int = 5
     review_s: float = 2.5
+    flash_lead_s: float | None = None
+    """By how much the flash leads zero; None = there is no flash."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Booth:
     notice: Problem | None = None
     """Why the last press gave no photo, while the next one can."""
     zero_ns: int = 0
+    lit_ns: int | None = None
+    """When the flash goes on for the photo under way; None = there is no flash."""
     until_ns: int | None = None
     """When the present state ends by itself."""
     saved_ns: int = 0
@@ -86,11 +90,18 @@ class Booth:
         resting = self.state in (BoothState.READY, BoothState.REVIEW, BoothState.FAULT)
         return resting and self.camera_ready and self.card_problem is None
 
+    def is_lit(self, now_ns: int) -> bool:
+        """Whether the flash is on: from its lead before zero until the frame is exposed."""
+        waiting = self.state in (BoothState.COUNTDOWN, BoothState.EXPOSING)
+        return waiting and self.lit_ns is not None and now_ns >= self.lit_ns
+
     def deadline_ns(self, now_ns: int) -> int | None:
         """When the machine wants its next Tick; None = never by itself."""
         wanted = [self.until_ns] if self.until_ns is not None else []
         if self.state is BoothState.COUNTDOWN:
             wanted.append(self.zero_ns - (self.digit(now_ns) - 1) * SECOND_NS)
+            if self.lit_ns is not None and self.lit_ns > now_ns:
+                wanted.append(self.lit_ns)
         if self.nudged_until_ns > now_ns:
             wanted.append(self.nudged_until_ns)
         return min(wanted, default=None)
@@ -140,7 +151,9 @@ def _pressed(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> tup
     if not booth.takes_photos or began_before_saved:
         return replace(booth, nudged_until_ns=now_ns + NUDGE_NS), ()
     zero_ns = edge_ns + settings.countdown_s * SECOND_NS
-    started = replace(booth, notice=None, zero_ns=zero_ns, nudged_until_ns=0)
+    lead_s = settings.flash_lead_s
+    lit_ns = None if lead_s is None else max(edge_ns, zero_ns - int(lead_s * SECOND_NS))
+    started = replace(booth, notice=None, zero_ns=zero_ns, lit_ns=lit_ns, nudged_until_ns=0)
     if settings.countdown_s:
         return replace(started, state=BoothState.COUNTDOWN, until_ns=zero_ns), ()
     return _expose(started, now_ns)
@@ -148,7 +161,7 @@ def _pressed(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> tup
 
 def _expose(booth: Booth, now_ns: int) -> tuple[Booth, tuple[Effect, ...]]:
     exposing = replace(booth, state=BoothState.EXPOSING, until_ns=now_ns + ANSWER_NS)
-    return exposing, (Capture(booth.zero_ns),)
+    return exposing, (Capture(booth.zero_ns, booth.lit_ns),)
 
 
 def _tick(booth: Booth, now_ns: int) -> tuple[Booth, tuple[Effect, ...]]:

@@ -101,7 +101,7 @@ class PiCamera:
         if self.size != wanted:
             log.warning("event=camera_size wanted=%dx%d given=%dx%d", *wanted, *self.size)
 
-    def capture(self, zero_ns: int, timeout_s: float) -> Frame:
+    def capture(self, zero_ns: int, timeout_s: float, lit_ns: int | None = None) -> Frame:
         """The first frame exposed at or after `zero_ns`, in the camera's own memory. Raises CameraFault.
 
         picamera2's `flush` drops every frame with SensorTimestamp - ExposureTime < zero. That difference is the start
@@ -148,6 +148,11 @@ class PiCamera:
     def frames(self) -> int:
         """Frames since `open`, as picamera2's event loop counts them."""
         return int(self._camera.frames)
+
+    def hold(self, on: bool) -> None:
+        """White balance stays as it is, or goes on by itself."""
+        if "AwbEnable" in self._camera.camera_controls:
+            self._camera.set_controls({"AwbEnable": not on})
 
     def viewfinder(self) -> Viewfinder | None:
         """What the camera saw when it was last asked; being asked has it look again. Never waits."""

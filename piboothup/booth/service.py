@@ -83,6 +83,12 @@ class Devices:
     """None: the control socket is the only button."""
 
 
+def settings(config: Config) -> Settings:
+    """What the config says about the flow."""
+    flash_lead_s = config.light.flash_lead_s if config.light.flash_pin else None
+    return Settings(config.capture.countdown_s, config.capture.review_s, flash_lead_s)
+
+
 class BoothService:
     """The service `piboothup booth`."""
 
@@ -103,7 +109,7 @@ class BoothService:
         self._devices = devices
         self._config_problem = notice
         self._button_problem: Problem | None = None
-        self._settings = Settings(config.capture.countdown_s, config.capture.review_s)
+        self._settings = settings(config)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._booth = Booth()
         chosen, occasion = config.eventpics, f"{clock.boot_id()} {config!r}"
@@ -195,6 +201,9 @@ class BoothService:
             now_ns = self._clock.boottime_ns()
             before = self._booth
             self._booth, effects = step(before, event, now_ns, self._settings)
+            self._devices.light.flash(self._booth.is_lit(now_ns))
+            if self._booth.state is not BoothState.EXPOSING:
+                self._camera.aim(self._booth.zero_ns if self._booth.state is BoothState.COUNTDOWN else None)
             self._do(effects)
             del event, effects  # a frame in them is 18 MB that nobody needs any more
             if self._booth.state is not BoothState.STOPPING:
@@ -208,8 +217,8 @@ class BoothService:
     def _do(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
             match effect:
-                case Capture(zero_ns):
-                    self._camera.capture(zero_ns, CAPTURE_TIMEOUT_S)
+                case Capture(zero_ns, lit_ns):
+                    self._camera.capture(zero_ns, CAPTURE_TIMEOUT_S, lit_ns)
                 case Save(frame):
                     self._saver.save(frame)
                 case Discard(frame):
@@ -243,6 +252,8 @@ class BoothService:
         return [one for one in found if one is not None]
 
     def _pattern(self, now_ns: int) -> LightPattern:
+        if self._booth.is_lit(now_ns):
+            return LightPattern.EXPOSING
         if self._booth.nudged_until_ns > now_ns:
             return LightPattern.BUSY
         last_second = self._booth.state is BoothState.COUNTDOWN and self._booth.digit(now_ns) == 1

@@ -67,7 +67,7 @@ class SimulatedCamera:
             self._stock = _Drawn(self.size) if self._frames_dir is None else _Folder(self._frames_dir, self.size)
         self._opened_ns = self._clock.boottime_ns()
 
-    def capture(self, zero_ns: int, timeout_s: float) -> Frame:
+    def capture(self, zero_ns: int, timeout_s: float, lit_ns: int | None = None) -> Frame:
         """The first frame tick at or after zero; waits for it. Raises CameraFault."""
         if self._stock is None:
             raise CameraFault(problem("camera_stuck"))
@@ -107,6 +107,9 @@ class SimulatedCamera:
         tick = (self._clock.boottime_ns() - self._opened_ns) // FRAME_NS
         grey = shrunk(picture.y, VIEWFINDER_SIZE)
         return Viewfinder(tick, np.roll(grey, round(grey.shape[1] / 40 * math.sin(tick / 20)), axis=1))
+
+    def hold(self, on: bool) -> None:
+        """Its light never changes."""
 
     def close(self) -> None:
         """Forget the pictures."""

@@ -59,6 +59,8 @@ class PlayedCamera:
         """By how much frames begin before zero: such a frame is nobody's photo."""
         self.on_capture = self.on_release = self.on_close = nothing
         self.asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.held: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self.lit: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         self.released: queue.SimpleQueue[int] = queue.SimpleQueue()
         self.handed_over: list[weakref.ref[Frame]] = []
         self._clock = clock
@@ -68,8 +70,9 @@ class PlayedCamera:
         if self.fault is not None:
             raise CameraFault(self.fault)
 
-    def capture(self, zero_ns: int, timeout_s: float) -> Frame:
+    def capture(self, zero_ns: int, timeout_s: float, lit_ns: int | None = None) -> Frame:
         self.asked.put(zero_ns)
+        self.lit.put(lit_ns)
         self.on_capture()
         start_ns = max(zero_ns, self._clock.boottime_ns()) - self.early_ns
 
@@ -87,6 +90,9 @@ class PlayedCamera:
 
     def viewfinder(self) -> Viewfinder | None:
         return None
+
+    def hold(self, on: bool) -> None:
+        self.held.put(on)
 
     def close(self) -> None:
         self.on_close()
@@ -124,13 +130,15 @@ class PlayedLight:
     def __init__(self) -> None:
         self.problem: Problem | None = None
         self.patterns: queue.SimpleQueue[LightPattern] = queue.SimpleQueue()
+        self.flashes: list[bool] = []
         self.closed = False
 
     def show(self, pattern: LightPattern) -> None:
         self.patterns.put(pattern)
 
     def flash(self, on: bool) -> None:
-        """No test has a flash."""
+        if self.flashes[-1:] != [on]:
+            self.flashes.append(on)
 
     def close(self) -> None:
         self.closed = True

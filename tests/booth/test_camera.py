@@ -38,6 +38,7 @@ class PlayedCamera:
         self.asked: list[tuple[int, float]] = []
         self.threads: set[str] = set()
         self.seen: Viewfinder | None = None
+        self.held: list[tuple[float, bool]] = []
         self._frames = 0
 
     def _called(self) -> None:
@@ -52,7 +53,7 @@ class PlayedCamera:
         self.opened += 1
         self._frames = 0
 
-    def capture(self, zero_ns: int, timeout_s: float) -> Frame:
+    def capture(self, zero_ns: int, timeout_s: float, lit_ns: int | None = None) -> Frame:
         self._called()
         self.asked.append((zero_ns, timeout_s))
         self.on_capture()
@@ -67,6 +68,10 @@ class PlayedCamera:
         self._called()
         self._frames += self.streams
         return self._frames
+
+    def hold(self, on: bool) -> None:
+        self._called()
+        self.held.append((self.clock.boottime_s, on))
 
     def viewfinder(self) -> Viewfinder | None:
         self._called()
@@ -337,3 +342,45 @@ def test_somebody_who_begins_to_look_replaces_no_photo_that_was_asked_for(clock:
     thread.start()
     assert exposed.wait(20)
     thread.stop(20)
+
+
+# -- white balance -------------------------------------------------------------------------------------------------
+
+
+def test_white_balance_is_held_from_shortly_before_zero_until_the_photo_is_exposed(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+) -> None:
+    run_for(thread, clock, 1)
+    zero_ns = clock.boottime_ns() + 3 * S
+    thread.aim(zero_ns)
+    run_for(thread, clock, 2.9)
+    assert [on for _, on in camera.held] == [True]
+    assert 0.3 * S <= zero_ns - camera.held[0][0] * S <= 0.45 * S
+    clock.pass_s(0.1)
+    camera.on_capture = lambda: camera.held.append((0, True))  # still held then
+    thread.turn(Job(zero_ns, 4.0))
+    assert [on for _, on in camera.held] == [True, True, False]
+
+
+def test_a_countdown_that_ends_without_a_photo_lets_white_balance_go_on(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+) -> None:
+    run_for(thread, clock, 1)
+    thread.aim(clock.boottime_ns() + S)
+    run_for(thread, clock, 0.9)
+    thread.aim(None)
+    run_for(thread, clock, 1)
+    assert [on for _, on in camera.held] == [True, False]
+
+
+def test_a_camera_that_was_opened_again_in_the_countdown_is_told_again(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+) -> None:
+    run_for(thread, clock, 1)
+    thread.aim(clock.boottime_ns() + 3 * S)
+    run_for(thread, clock, 2.8)
+    camera.raises = CameraFault(problem("camera_stuck"))
+    thread.turn(None)
+    camera.raises = None
+    run_for(thread, clock, 2)
+    assert [on for _, on in camera.held] == [True, True]

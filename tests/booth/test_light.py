@@ -67,20 +67,15 @@ def test_a_pattern_that_is_shown_again_goes_on_undisturbed(light: GpioLight) -> 
     assert blinking(light) is not breath
 
 
-def test_the_flash_is_lit_fully_for_the_exposure_and_off_when_the_photo_is_saved(
+def test_the_flash_is_lit_fully_until_told_otherwise_whatever_the_button_shows(
     light: GpioLight, factory: MockFactory
 ) -> None:
-    light.show(LightPattern.COUNTDOWN)
-    assert factory.pin(FLASH_PIN).state == 0
-    light.flash(True)
-    light.show(LightPattern.HURRY)
-    light.show(LightPattern.BUSY)
-    assert factory.pin(FLASH_PIN).state == 1
-    light.show(LightPattern.EXPOSING)
-    assert factory.pin(FLASH_PIN).state == 1
+    for on in (True, False):
+        light.flash(on)
+        for pattern in LightPattern:
+            light.show(pattern)
+            assert factory.pin(FLASH_PIN).state == on
     assert factory.pin(FLASH_PIN).frequency is None  # no PWM
-    light.show(LightPattern.SAVED)
-    assert factory.pin(FLASH_PIN).state == 0
 
 
 def test_b07_without_a_light_line_every_call_returns_and_the_problem_is_told_once(

@@ -237,3 +237,58 @@ def test_whatever_happens_each_capture_has_a_press_and_each_frame_is_saved_or_gi
             assert play.booth.state in (BoothState.COUNTDOWN, BoothState.EXPOSING)
         if play.booth.state is BoothState.READY:
             assert play.booth.takes_photos
+
+
+# -- the flash -----------------------------------------------------------------------------------------------------
+
+
+def with_flash(countdown_s: int, lead_s: float = 1.5) -> Play:
+    play = Play()
+    play.settings = Settings(countdown_s, 2.5, lead_s)
+    play.says(READY)
+    return play
+
+
+def test_the_flash_is_lit_from_its_lead_before_zero_until_the_frame_is_exposed() -> None:
+    play = with_flash(countdown_s=3)
+    edge_ns = play.now_ns
+    play.press()
+    lit: list[tuple[int, bool]] = [(0, False)]
+    while play.booth.state is BoothState.COUNTDOWN:
+        deadline_ns = play.booth.deadline_ns(play.now_ns)
+        assert deadline_ns is not None
+        play.now_ns = deadline_ns
+        play.says(Tick())
+        if play.booth.is_lit(play.now_ns) != lit[-1][1]:
+            lit.append((play.now_ns - edge_ns, not lit[-1][1]))
+    assert lit[1:] == [(int(1.5 * SECOND_NS), True)], "it comes on by a tick of its own, not at the next digit"
+    assert play.effects[-1] == Capture(edge_ns + 3 * SECOND_NS, lit_ns=edge_ns + int(1.5 * SECOND_NS))
+    assert play.booth.is_lit(play.now_ns)
+    play.says(Exposed(frame()))
+    assert not play.booth.is_lit(play.now_ns)
+
+
+def test_without_a_countdown_the_flash_is_lit_at_once_and_with_a_short_one_from_the_press_on() -> None:
+    for countdown_s in (0, 1):
+        play = with_flash(countdown_s)
+        edge_ns = play.now_ns
+        play.press()
+        assert play.booth.is_lit(play.now_ns)
+        play.waits_s(countdown_s)
+        assert play.effects[-1] == Capture(edge_ns + countdown_s * SECOND_NS, lit_ns=edge_ns)
+
+
+def test_a_capture_that_fails_or_a_lost_camera_puts_the_flash_out() -> None:
+    for trouble in (CaptureFailed(problem("camera_stuck")), NO_CAMERA, Stop()):
+        play = with_flash(countdown_s=0)
+        play.press()
+        play.says(trouble)
+        assert not play.booth.is_lit(play.now_ns + SECOND_NS)
+
+
+def test_without_a_flash_nothing_is_lit_and_no_frame_waits_for_it() -> None:
+    play = Play()
+    play.says(READY)
+    play.press()
+    assert not play.booth.is_lit(play.now_ns)
+    assert play.effects[-1] == Capture(play.now_ns, lit_ns=None)

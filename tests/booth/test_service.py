@@ -124,6 +124,25 @@ def test_the_button_is_listened_to_and_let_go_at_the_end(box: Box) -> None:
     assert box.photos() == 1
 
 
+def test_the_button_is_steady_while_the_flash_is_lit_also_for_a_guest_who_presses_again(box: Box) -> None:
+    light = Light(flash_pin=22, flash_lead_s=1.5)
+    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=2), light=light)
+    box.start_ready()
+    pressed_ns = box.clock.boottime_ns()
+    box.press()
+    box.until_light(LightPattern.COUNTDOWN)
+    assert box.light.flashes == [False]
+    box.clock.pass_s(0.5)
+    box.until_light(LightPattern.EXPOSING)
+    assert box.light.flashes == [False, True]
+    box.press()
+    assert box.turn() is LightPattern.EXPOSING
+    box.clock.pass_s(1.5)
+    box.until_light(LightPattern.SAVED)
+    assert box.light.flashes == [False, True, False]
+    assert box.camera.lit.get(timeout=PATIENCE_S) == pressed_ns + 500_000_000
+
+
 def test_the_countdown_is_on_light_and_panel_and_its_last_second_hurries(box: Box) -> None:
     box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=2))
     box.start_ready()
