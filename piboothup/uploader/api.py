@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
+import re
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 from urllib.parse import parse_qs, urlsplit
@@ -68,6 +69,8 @@ class EventPicsApi:
         self.transport = transport or Transport(clock, plain_http=plain_http, now_ms=now_ms)
         self._api_url = api_url
         self._key = key
+        self._etags_are_md5 = True
+        """Until the storage has shown twice, for the same photo, that they are something else."""
 
     def events(self) -> Account:
         """The key's events and albums. Opens each spell of connectivity: it proves DNS, TLS, no portal, the key."""
@@ -107,13 +110,30 @@ class EventPicsApi:
         return Secret(url)
 
     def put(self, url: Secret, file: BinaryIO, size_bytes: int) -> None:
-        """Sends the photo. Returns only with proof that it arrived; raises OSError when the file can't be read."""
+        """Sends the photo. Returns only with proof that it arrived; raises OSError when the file can't be read.
+
+        An ETag that looks like an MD5 and is another one is no proof of damage (S3 makes such for encrypted buckets),
+        so the photo is sent once more and then believed to be there.
+        """
         headers = {"Content-Type": "image/jpeg"}
         if _is_azure(url):
             headers["x-ms-blob-type"] = "BlockBlob"
         deadline_s = _PUT_DEADLINE_S + size_bytes / _SLOWEST_BYTES_PER_S
+        start = file.tell()
+        if self._put_once(url, headers, file, deadline_s) or not self._etags_are_md5:
+            return
+        log.info("etag is another md5 than the photo's, sending once more")
+        file.seek(start)
+        if not self._put_once(url, headers, file, deadline_s):
+            log.warning("etag is another md5 again: this storage's prove nothing")
+            self._etags_are_md5 = False
+
+    def _put_once(self, url: Secret, headers: dict[str, str], file: BinaryIO, deadline_s: float) -> bool:
+        """One PUT; whether the ETag, if it is an MD5, is that of the bytes sent."""
         answer = self.transport.exchange("PUT", url, headers, file, deadline_s=deadline_s)
         self._check(Call.PUT, answer)
+        etag = answer.etag.strip('"').lower()
+        return re.fullmatch("[0-9a-f]{32}", etag) is None or etag == answer.sent_md5
 
     def _call(self, call: Call, method: str, headers: dict[str, str], body: bytes | None) -> Answer:
         url = Secret(f"{self._api_url}/{call}")
@@ -135,12 +155,7 @@ class EventPicsApi:
         if not self.transport.allows(url):
             return False
         host = urlsplit(url).hostname or ""
-        if is_loopback(host):
-            return self._on_this_machine
-        try:
-            return ipaddress.ip_address(host).is_global
-        except ValueError:
-            return True
+        return self._on_this_machine if is_loopback(host) else _is_in_the_world(host)
 
 
 def date_anchor(answer: Answer) -> Anchor | None:
@@ -201,6 +216,20 @@ def _title(value: object) -> str:
     if not isinstance(value, str):
         return ""
     return "".join(one for one in value[:_LONGEST_TITLE] if one.isprintable()).strip()
+
+
+def _is_in_the_world(host: str) -> bool:
+    """Whether it is a name, or an address that is nobody's private one, in its plain spelling.
+
+    getaddrinfo also takes 127.1, 0x7f000001 and 2130706433 for addresses. No domain's last label begins with a digit.
+    """
+    host = host.rstrip(".").lower()
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        last = host.rpartition(".")[2]
+        return last != "" and not last[0].isdigit() and last != "localhost"
+    return address.is_global and not address.is_multicast
 
 
 def _is_azure(url: Secret) -> bool:

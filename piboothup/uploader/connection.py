@@ -1,13 +1,14 @@
 """urllib3's connections, with time-outs of our own and under a watch that other threads can end them by.
 
 urllib3's connect time-out is also its send time-out, and nothing in it can be cut from outside. This is all that is
-taken apart of it; what an exchange is stands in `transport`.
+taken apart of it; how a connection is made stands in `dial`, what an exchange is in `transport`.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -16,17 +17,16 @@ from typing import Any, cast
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.util.ssl_ import create_urllib3_context
 
 from piboothup.spool.clock import Clock
 from piboothup.uploader.clock_trust import Validity
+from piboothup.uploader.dial import Here, Lookups, dial, is_here
 from piboothup.uploader.link_error import LinkErrorKind
 
 BLOCK_BYTES = 64 * 1024
 """How much of a body is sent, or of an answer read, at a time."""
 _SEND_BUFFER_BYTES = 128 * 1024
 """A larger one hides a slow link until the read time-out ends an upload that was going well."""
-_PROVES_PEER_GONE_MS = 40_000
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python's ssl has no name for."""
 
@@ -38,12 +38,14 @@ class Watch:
     """The exchange under way, as far as other threads may know of it and end it.
 
     It holds a duplicate of the connection's descriptor: shutting that down ends every wait on the connection, in a
-    TLS handshake too, without touching an object that the sending thread is using.
+    name look-up and a TLS handshake too, without touching an object that the sending thread is using.
     """
 
-    def __init__(self, clock: Clock, stall_s: float) -> None:
-        """`stall_s`: the longest time in which a block being sent makes no way."""
+    def __init__(self, clock: Clock, stall_s: float, here: Here = is_here) -> None:
+        """`stall_s`: the longest time in which a block being sent makes no way. `here`: see `dial.is_here`."""
         self.stall_s = stall_s
+        self.here = here
+        self.lookups = Lookups()
         self.whole = False
         """The request's body was handed to the network to its last byte."""
         self.connected = False
@@ -57,14 +59,14 @@ class Watch:
         self._cut: LinkErrorKind | None = None
         self._stopped = False
 
-    def begin(self, deadline_s: float) -> bool:
-        """Begins an exchange; False when there may be none any more."""
+    def begin(self, deadline_ns: int) -> bool:
+        """Begins an exchange that may last until then (boot-time); False when there may be none any more."""
         with self._lock:
             if self._stopped:
                 return False
             self.whole = self.connected = False
             self.sent_ns = 0
-            self._deadline_ns = self._clock.boottime_ns() + int(deadline_s * 1e9)
+            self._deadline_ns = deadline_ns
             self._cut = None
             return True
 
@@ -87,11 +89,13 @@ class Watch:
         """The request begins to leave."""
         self.sent_ns = self._clock.boottime_ns()
 
-    def cut_if_overdue(self) -> None:
-        """Ends the exchange if its deadline has passed."""
+    def cut_if_vain(self) -> None:
+        """Ends the exchange if its deadline has passed, or if this machine has roamed away from its connection."""
         with self._lock:
             if self._deadline_ns is not None and self._clock.boottime_ns() >= self._deadline_ns:
                 self._end_with(LinkErrorKind.TIMEOUT)
+            elif self._brake is not None and not self.here(self._brake):
+                self._end_with(LinkErrorKind.RESET)
 
     def overdue_s(self) -> float:
         """For how long the exchange has been past its deadline; 0 when it is not, or there is none."""
@@ -129,8 +133,10 @@ class _Connection(HTTPConnection):
         self._watch = watch
 
     def _new_conn(self) -> socket.socket:
-        made = super()._new_conn()
-        self._watch.connected = True
+        watch = self._watch
+        timeout_s = cast(float, self.timeout)
+        made = dial(self._dns_host, self.port, timeout_s, self.socket_options or (), watch.lookups, watch.hold)
+        watch.connected = True
         try:
             self._watch.hold(made)
         except ConnectionAbortedError:
@@ -139,14 +145,18 @@ class _Connection(HTTPConnection):
         return made
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        """Sends one request."""
+        """Sends one request. When the peer hangs up in the middle urllib3 still looks for an answer, rightly."""
+        if self.sock is not None and not self._watch.here(self.sock):
+            self.close()
         if self.sock is None:
             self.connect()
         self._watch.hold(self.sock)
         self.timeout = self._watch.stall_s
         self._watch.sending()
-        super().request(*args, **kwargs)
-        # Not reached when the peer hung up in the middle: urllib3 then still looks for an answer, rightly.
+        try:
+            super().request(*args, **kwargs)
+        except (ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            raise BrokenPipeError from None  # the one hang-up that every urllib3 knows
         self._watch.whole = True
 
 
@@ -180,9 +190,13 @@ class _Pools(urllib3.PoolManager):
 class WatchedAdapter(HTTPAdapter):
     """requests' adapter over these connections; it tries nothing again by itself."""
 
-    def __init__(self, watch: Watch, judge: Judge | None = None) -> None:
-        """With a `judge` OpenSSL verifies everything about a certificate but its dates, and these go to the judge."""
+    def __init__(self, watch: Watch, unheard_s: float, judge: Judge | None = None) -> None:
+        """`unheard_s`: the longest time in which the peer's kernel acknowledges nothing.
+
+        With a `judge` OpenSSL verifies everything about a certificate but its dates, and these go to the judge.
+        """
         self._watch = watch
+        self._unheard_ms = int(unheard_s * 1000)
         self._judge = judge
         super().__init__(pool_connections=4, pool_maxsize=1, max_retries=0)
 
@@ -191,12 +205,13 @@ class WatchedAdapter(HTTPAdapter):
         options = [
             (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
             (socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES),
-            (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _PROVES_PEER_GONE_MS),
+            (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._unheard_ms),
         ]
+        # Not urllib3's own, which writes the session's keys to where the environment says.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self._judge is not None:
-            context = create_urllib3_context()
             context.verify_flags |= _NO_CHECK_TIME
-            kwargs["ssl_context"] = context
         self.poolmanager = _Pools(
             self._watch,
             self._judge,
@@ -204,5 +219,6 @@ class WatchedAdapter(HTTPAdapter):
             maxsize=maxsize,
             block=block,
             socket_options=options,
+            ssl_context=context,
             **kwargs,
         )

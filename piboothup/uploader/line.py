@@ -258,7 +258,7 @@ class Line:
         with self._news():
             now_ns = self._clock.boottime_ns()
             verdict = judge(call, came)
-            if verdict is Verdict.NEW_URL:
+            if verdict in (Verdict.NEW_URL, Verdict.PARK):
                 self._tries.drop_url(name)
             if verdict in (Verdict.RETRY_URL, Verdict.NEW_URL):
                 wait_s = full_jitter_s(self._tries.failed(name), self._chance, cap_s=_LONGEST_PHOTO_WAIT_S)

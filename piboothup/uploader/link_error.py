@@ -47,6 +47,10 @@ class OutOfDate(ssl.SSLError):
     """A certificate is not valid at the time by which we judge it ourselves."""
 
 
+class NotConnected(ConnectionError):
+    """None of the server's addresses let itself be connected to in time."""
+
+
 class LinkError(ConnectionError):
     """No answer came. Its text is a constant: neither key nor URL can be in it."""
 
@@ -74,7 +78,7 @@ def kind_of(error: BaseException) -> LinkErrorKind:
         return LinkErrorKind.TLS
     if any_is(socket.gaierror):
         return LinkErrorKind.DNS
-    if any_is(urllib3.exceptions.ConnectTimeoutError):  # NewConnectionError is one
+    if any_is(NotConnected):
         return LinkErrorKind.CONNECT
     if any_is(TimeoutError, urllib3.exceptions.TimeoutError):
         return LinkErrorKind.TIMEOUT

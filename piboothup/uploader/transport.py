@@ -3,8 +3,10 @@
 requests and urllib3 as they come are wrong here, so this is what is taken from them and what is not:
 
 - The adapter is used without `Session.send`, which obeys .netrc and proxy variables, keeps cookies and reads the
-  whole body of a redirect before it returns it. Nothing is followed: a 302 to a login page is an answer.
+  whole body of a redirect before it returns it. A 302 to a login page is an answer; only a 307 or 308 that stays
+  with the same server is followed, with the same method and the whole body.
 - urllib3's connect time-out is also its send time-out. `connection` gives sending a stall time-out of its own.
+- Two dead addresses cost two connect time-outs, and a name look-up has none. `dial` sees to both.
 - There is no total deadline in them. `Transport.enforce`, called by another thread, cuts what is overdue.
 - A box that booted with an old time finds no certificate valid: `clock_trust` says who judges the dates then.
 - Answers are read up to a limit; a body is a file that is sent block by block; nothing is tried again behind our
@@ -14,13 +16,15 @@ requests and urllib3 as they come are wrong here, so this is what is taken from 
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
-from typing import BinaryIO
-from urllib.parse import urlsplit
+from typing import BinaryIO, Final
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
@@ -30,9 +34,12 @@ from piboothup.config import Secret, is_loopback
 from piboothup.spool.clock import Clock
 from piboothup.uploader.clock_trust import ClockTrust, NowMs, Validity, unknown
 from piboothup.uploader.connection import BLOCK_BYTES, Watch, WatchedAdapter
+from piboothup.uploader.dial import Here, is_here
 from piboothup.uploader.link_error import LinkError, LinkErrorKind, kind_of
 
 __all__ = ["Answer", "Limits", "LinkError", "LinkErrorKind", "Transport"]
+
+_MOST_HOPS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,11 @@ class Limits:
     """How long and how large things may be."""
 
     connect_s: float = 10.0
+    """For the name look-up and all the server's addresses together, and for each step of the TLS handshake."""
     stall_s: float = 30.0
     """Longest time in which a block of 64 KiB makes no way."""
+    unheard_s: float = 40.0
+    """Longest time in which the peer's kernel acknowledges nothing (TCP_USER_TIMEOUT, RFC 5482)."""
     read_s: float = 45.0
     """Longest silence while an answer is due; the send buffer may still be draining in it."""
     answer_bytes: int = 1024 * 1024
@@ -65,6 +75,10 @@ class Answer:
     """Boot-time at which the request began to leave."""
     answered_ns: int
     """Boot-time at which the answer's headers were there."""
+    location: str = field(default="", repr=False)
+    etag: str = ""
+    sent_md5: str = ""
+    """MD5 of what was sent of a file, in hexadecimal; empty without one."""
 
 
 class Transport:
@@ -78,20 +92,22 @@ class Transport:
         limits: Limits = Limits(),
         ca_file: str | None = None,
         now_ms: NowMs = unknown,
+        here: Here = is_here,
     ) -> None:
         """`plain_http` allows http to loopback. `ca_file` replaces the trusted roots: for a CA of the tests' own.
 
-        `now_ms` judges certificates that the system's clock refuses for their dates (see `clock_trust`).
+        `now_ms` judges certificates that the system's clock refuses for their dates (see `clock_trust`). `here` tells
+        whether a connection's own address is still this machine's.
         """
         _silence_libraries()
         self._clock = clock
         self._plain_http = plain_http
         self._limits = limits
         self._verify: bool | str = ca_file or True
-        self._watch = Watch(clock, limits.stall_s)
+        self._watch = Watch(clock, limits.stall_s, here)
         self._trust = ClockTrust(clock, now_ms)
-        self._adapter = WatchedAdapter(self._watch)
-        self._judging_adapter = WatchedAdapter(self._watch, self._trust.judge)
+        self._adapter = WatchedAdapter(self._watch, limits.unheard_s)
+        self._judging_adapter = WatchedAdapter(self._watch, limits.unheard_s, self._trust.judge)
 
     def allows(self, url: str) -> bool:
         """Whether a request to `url` may be made: https, or http to this machine where that was asked for."""
@@ -115,16 +131,19 @@ class Transport:
     ) -> Answer:
         """Makes one request and reads its answer. Raises LinkError; OSError when the body itself can't be read.
 
-        A file is sent from its position to its end.
+        A file is sent from its position to its end. 307 and 308 are followed as far as they stay with the server.
         """
         request = _Request(method, url, headers, body if body is None or isinstance(body, bytes) else _Body(body))
-        try:
-            return self._at_once_or_afresh(request, deadline_s)
-        except LinkError as error:
-            # It was the handshake that failed: no byte of the request has left yet.
-            if error.kind is not LinkErrorKind.TLS_DATE or not self._trust.appeal():
-                raise
-        return self._at_once_or_afresh(request, deadline_s)
+        deadline_ns = self._deadline_ns(deadline_s)
+        answer = self._judged(request, deadline_ns)
+        for _ in range(_MOST_HOPS):
+            onward = _onward(request.url, answer)
+            if onward is None:
+                break
+            request = dataclasses.replace(request, url=onward)
+            request.rewind()
+            answer = self._judged(request, deadline_ns)
+        return answer
 
     def ask_date(self, url: str, deadline_s: float) -> tuple[Answer, Validity]:
         """GETs the root of `url`'s server, whatever the dates of its certificate, and says what they are.
@@ -132,17 +151,20 @@ class Transport:
         For the Date of the answer; nothing that a caller knows is sent. Raises LinkError.
         """
         seen: list[Validity] = []
-        adapter = WatchedAdapter(self._watch, seen.append)
+        adapter = WatchedAdapter(self._watch, self._limits.unheard_s, seen.append)
         try:
             root = Secret(f"https://{urlsplit(url).netloc}/")
             request = _Request("GET", root, {"Cache-Control": "no-cache", "Connection": "close"}, None)
-            return self._once(adapter, request, deadline_s), seen[0]
+            return self._once(adapter, request, self._deadline_ns(deadline_s)), seen[0]
         finally:
             adapter.close()
 
     def enforce(self) -> None:
-        """Cuts the exchange under way if its deadline has passed. For another thread, every few seconds."""
-        self._watch.cut_if_overdue()
+        """Cuts the exchange under way if its deadline has passed, or its connection was roamed away from.
+
+        For another thread, every few seconds.
+        """
+        self._watch.cut_if_vain()
 
     def overdue_s(self) -> float:
         """For how long the exchange under way has been past its deadline; 0 when it is not."""
@@ -157,23 +179,34 @@ class Transport:
         self._adapter.close()
         self._judging_adapter.close()
 
-    def _at_once_or_afresh(self, request: _Request, deadline_s: float) -> Answer:
+    def _deadline_ns(self, deadline_s: float) -> int:
+        return self._clock.boottime_ns() + int(deadline_s * 1e9)
+
+    def _judged(self, request: _Request, deadline_ns: int) -> Answer:
+        try:
+            return self._at_once_or_afresh(request, deadline_ns)
+        except LinkError as error:
+            # It was the handshake that failed: no byte of the request has left yet.
+            if error.kind is not LinkErrorKind.TLS_DATE or not self._trust.appeal():
+                raise
+        return self._at_once_or_afresh(request, deadline_ns)
+
+    def _at_once_or_afresh(self, request: _Request, deadline_ns: int) -> Answer:
         adapter = self._adapter if self._trust.system_judges() else self._judging_adapter
         try:
-            return self._once(adapter, request, deadline_s)
+            return self._once(adapter, request, deadline_ns)
         except LinkError as error:
             if error.kind is not LinkErrorKind.RESET or self._watch.connected:
                 raise
         # The server had closed the connection since the last exchange: that is no trouble, a fresh one is made.
-        if isinstance(request.body, _Body):
-            request.body.rewind()
-        return self._once(adapter, request, deadline_s)
+        request.rewind()
+        return self._once(adapter, request, deadline_ns)
 
-    def _once(self, adapter: WatchedAdapter, request: _Request, deadline_s: float) -> Answer:
+    def _once(self, adapter: WatchedAdapter, request: _Request, deadline_ns: int) -> Answer:
         if not self.allows(request.url.reveal()):
             raise LinkError(LinkErrorKind.UNUSABLE)
         watch = self._watch
-        if not watch.begin(deadline_s):
+        if not watch.begin(deadline_ns):
             raise LinkError(LinkErrorKind.STOPPED)
         answer: Answer | None = None
         trouble = LinkErrorKind.RESET
@@ -213,6 +246,9 @@ class Transport:
             response.headers.get("Retry-After", ""),
             self._watch.sent_ns,
             answered_ns,
+            response.headers.get("Location", ""),
+            response.headers.get("ETag", ""),
+            request.body.md5() if isinstance(request.body, _Body) else "",
         )
 
     def _read(self, response: requests.Response) -> tuple[bytes, bool]:
@@ -239,6 +275,11 @@ class _Request:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes | _Body | None = field(repr=False)
 
+    def rewind(self) -> None:
+        """The body is to be sent once more, from its start."""
+        if isinstance(self.body, _Body):
+            self.body.rewind()
+
 
 class _Body:
     """A file as a request's body; remembers when it was the card that failed, not the network."""
@@ -246,6 +287,7 @@ class _Body:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._start = file.tell()
+        self._digest = hashlib.md5(usedforsecurity=False)
         self.trouble: OSError | None = None
 
     def __len__(self) -> int:
@@ -257,13 +299,40 @@ class _Body:
 
     def read(self, size: int = -1) -> bytes:
         try:
-            return self._file.read(size)
+            block = self._file.read(size)
         except OSError as error:
             self.trouble = error
             raise
+        self._digest.update(block)
+        return block
+
+    def md5(self) -> str:
+        """Of all that was read since the start."""
+        return self._digest.hexdigest()
 
     def rewind(self) -> None:
         self._file.seek(self._start)
+        self._digest = hashlib.md5(usedforsecurity=False)
+
+
+def _onward(url: Secret, answer: Answer) -> Secret | None:
+    """Where a 307 or 308 sends the request on to (RFC 9110, 15.4.8 and 15.4.9); None when it leads elsewhere.
+
+    The same server is the same scheme, name and port: so never from https to http, nor to any other listener.
+    """
+    if answer.status not in (307, 308) or not answer.location:
+        return None
+    try:
+        onward = urljoin(url.reveal(), answer.location)
+        same = _server(onward) == _server(url.reveal())
+    except ValueError:
+        return None
+    return Secret(onward) if same and onward.isascii() and onward.isprintable() and " " not in onward else None
+
+
+def _server(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 def _says_where_it_ends(response: requests.Response) -> bool:

@@ -62,7 +62,7 @@ class Verdict(StrEnum):
     WAIT = "wait"
     """The server asks for patience: everything waits."""
     PARK = "park"
-    """The server refuses this photo; parked when it says so twice and takes others."""
+    """The server refuses this photo; parked when it says so twice (to a PUT: on two URLs) and takes others."""
     HOLD_CONTEXT = "hold_context"
     """The server does not know the event: its photos wait in new/, others flow."""
     PAUSE_ALL = "pause_all"
@@ -87,11 +87,11 @@ TABLE: Final[dict[Came, tuple[Verdict, Verdict, Verdict]]] = {
     Came.UNSAFE_URL:     (V.WAIT,        V.WAIT,         V.NEW_URL),
     Came.ODD:            (V.WAIT,        V.WAIT,         V.RETRY_URL),
     # EventPics says no
-    Came.BAD_REQUEST:    (V.WAIT,        V.PARK,         V.NEW_URL),
+    Came.BAD_REQUEST:    (V.WAIT,        V.PARK,         V.PARK),
     Came.FORBIDDEN:      (V.PAUSE_ALL,   V.PAUSE_ALL,    V.NEW_URL),
     Came.NOT_FOUND:      (V.WAIT,        V.HOLD_CONTEXT, V.NEW_URL),
     Came.TOO_LARGE:      (V.WAIT,        V.PARK,         V.PARK),
-    Came.REFUSED:        (V.WAIT,        V.PARK,         V.NEW_URL),
+    Came.REFUSED:        (V.WAIT,        V.PARK,         V.PARK),
     # EventPics says later
     Came.TOO_SLOW:       (V.WAIT,        V.WAIT,         V.RETRY_URL),
     Came.TOO_MANY:       (V.WAIT,        V.WAIT,         V.RETRY_URL),
@@ -132,6 +132,8 @@ def what_came(answer: Answer) -> Came:
     """Which row of the table an answer is. ACCEPTED: 200, 201 or 204, not HTML, whole itself, after the whole
     body was sent.
     """
+    if answer.status == 400 and not answer.whole:
+        return Came.TOO_SLOW  # S3's RequestTimeout: it was tired of waiting for the rest of the body
     if answer.status in _STATUSES:
         return _STATUSES[answer.status]
     if 300 <= answer.status < 400:

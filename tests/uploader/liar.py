@@ -14,16 +14,23 @@ Story = Callable[["Liar", socket.socket], None]
 class Liar:
     """Tells `story` to every connection, each in a thread of its own; `heard` is what all of them said so far."""
 
-    def __init__(self, story: Story, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, story: Story, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", buffer_bytes: int = 0
+    ) -> None:
+        """`buffer_bytes`: how much the kernel takes for it before it reads; 0 = as usual."""
         self.heard = b""
         self.requests: list[tuple[int, bytes]] = []
         """Each whole request, with the number of the connection that it came by."""
         self.connections = 0
         self.ended = threading.Event()
-        self._story = story
+        self.story = story
+        """A new one holds for the next connection."""
         self.tls = tls
         """Its side of TLS; a new one holds for the next connection."""
-        self._listener = socket.create_server((host, 0))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family)
+        if buffer_bytes:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http{'s' if tls else ''}://{host}:{self.port}"
         self._live: list[socket.socket] = []
@@ -71,13 +78,15 @@ class Liar:
 
     def _tell(self, connection: socket.socket, brake: socket.socket) -> None:
         connection.settimeout(5.0)
+        # Else the kernel may keep a small answer back, and throw it away when the connection is reset.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
             stack.callback(brake.close)
             stack.callback(connection.close)
             if self.tls is not None:
                 connection = self.tls.wrap_socket(connection, server_side=True)
                 stack.callback(connection.close)
-            self._story(self, connection)
+            self.story(self, connection)
 
 
 def says(status: str, body: bytes = b"", *headers: str) -> Story:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from typing import Any, BinaryIO
@@ -122,6 +123,15 @@ def test_getuploadurl_is_asked_with_what_is_known_and_with_nothing_invented() ->
         "https://169.254.169.254/latest",
         "https://[::1]/photo",
         "https://[fe80::1]/photo",
+        "https://[::ffff:10.0.0.1]/photo",
+        "https://224.0.0.1/photo",
+        "https://127.1/photo",
+        "https://0x7f000001/photo",
+        "https://2130706433/photo",
+        "https://10.0.0.1./photo",
+        "https://localhost./photo",
+        "https://photos.localhost/photo",
+        "https://./photo",
         "https://storage.example/with space",
         "https://storage.example/\r\nX-Evil: 1",
         "https://storage.example/\u00fc",
@@ -151,7 +161,7 @@ def test_an_upload_url_on_this_machine_is_fine_when_eventpics_is_on_it_too() -> 
 )
 def test_n28_only_azures_storage_gets_the_header_that_it_wants(url: str, azure: bool) -> None:
     made = api(b"", status=201)
-    made.put(Secret(url), None, 0)  # type: ignore[arg-type]
+    made.put(Secret(url), io.BytesIO(), 0)
     assert asked(made)[2] == {"Content-Type": "image/jpeg", **({"x-ms-blob-type": "BlockBlob"} if azure else {})}
 
 

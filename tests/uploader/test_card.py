@@ -245,7 +245,7 @@ def test_s18_deleting_the_whole_folder_sent_sends_nothing_twice(desk: Desk) -> N
     desk.until(lambda: desk.said().get("sent") == 3, "both to arrive")
     for _ in range(25):
         desk.pass_s(31.0)
-        desk.until_state("idle")
+        desk.until_state("idle", step_s=1.0)
     desk.booth.prepare()
     desk.until_sent(*names, step_s=5.0)
     assert [len(desk.uploads_of(name)) for name in names] == [1, 1]

@@ -100,15 +100,6 @@ def test_a_put_carries_the_headers_that_were_asked_for_and_no_others(
     assert liar.heard.endswith(b"x" * PHOTO_BYTES)
 
 
-def test_n11_a_peer_that_stops_reading_is_given_up(transport: Transport, photo: io.BufferedReader) -> None:
-    def deaf(liar: Liar, _: socket.socket) -> None:
-        liar.ended.wait(5.0)
-
-    with Liar(deaf) as liar, pytest.raises(LinkError) as caught:
-        put(transport, liar.url + SIGNED, photo)
-    assert caught.value.kind is LinkErrorKind.TIMEOUT
-
-
 def test_n10_a_stall_longer_than_the_connect_time_out_is_no_reason_to_give_up(photo: io.BufferedReader) -> None:
     def slow(liar: Liar, connection: socket.socket) -> None:
         liar.ended.wait(0.5)

@@ -68,6 +68,13 @@ def test_c09_every_status_has_its_row(status: int, came: Came) -> None:
     assert what_came(answer(status)) is came
 
 
+def test_a_400_to_half_a_body_blames_the_link_and_not_the_photo() -> None:
+    """S3 says RequestTimeout so, to whoever sends too slowly."""
+    assert judge(Call.PUT, what_came(answer(400, whole=False))) is Verdict.RETRY_URL
+    assert judge(Call.PUT, what_came(answer(400))) is Verdict.PARK
+    assert judge(Call.PUT, what_came(answer(413, whole=False))) is Verdict.PARK
+
+
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [

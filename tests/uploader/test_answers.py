@@ -1,0 +1,159 @@
+"""What the whole uploader makes of what a server says to a photo: over real sockets, with a real spool."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from piboothup.simulator.faults import Drop, Fault
+from piboothup.spool.listing import NEW, PARKED
+from tests.photos import jpeg
+from tests.uploader.desk import Desk
+
+
+def test_every_spell_of_connectivity_opens_with_the_question_for_events_and_albums(desk: Desk) -> None:
+    asked: list[str] = []
+    remember = desk.album.fault_for
+
+    def fault_for(call: str) -> Fault:
+        asked.append(call)
+        return remember(call)
+
+    desk.album.fault_for = fault_for  # type: ignore[method-assign]
+    desk.start()
+    desk.until_sent(desk.take(hint=True))
+    desk.album.online = False
+    name = desk.take(hint=True)
+    desk.until_state("offline")
+    desk.album.online = True
+    desk.until_sent(name, step_s=1.0)
+    opened = ["geteventsandalbums", "getuploadurl", "put"]
+    assert asked == opened * 2
+
+
+def test_n08_a_portal_that_appears_in_mid_upload_keeps_the_photo_for_later(desk: Desk) -> None:
+    desk.album.misbehave(Fault(call="put", drop=Drop.BODY, times=2), Fault(html=True))
+    name = desk.take()
+    desk.start()
+    desk.until_state("portal", step_s=1.0)
+    assert desk.lies_in(NEW, name)
+    assert desk.uploads_of(name) == []
+    assert desk.said()["reason"] == "This Wi-Fi wants a sign-in page. Use a phone's hotspot. Photos are kept."
+    desk.album.misbehave()
+    desk.until_sent(name, step_s=1.0)
+    assert desk.stored(name) == jpeg(1)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_n14_n15_a_put_that_is_refused_for_its_url_gets_a_new_one_and_nobody_is_offline(
+    desk: Desk, status: int
+) -> None:
+    desk.album.misbehave(Fault(call="put", status=status, times=1))
+    name = desk.take()
+    desk.start()
+    desk.until(lambda: desk.album.calls["put"] == 1 and desk.said()["state"] == "idle", "the refusal")
+    assert desk.said()["problems"] == []
+    desk.until_sent(name, step_s=0.5)
+    assert desk.album.calls["getuploadurl"] == 2
+
+
+def test_n16_a_url_that_expires_during_the_put_does_not_matter_if_the_storage_takes_it(desk: Desk) -> None:
+    desk.album.misbehave(Fault(call="put", status=503, headers={"Retry-After": "230"}, times=1))
+    store = desk.album.store
+
+    def slow_store(*stored: Any) -> None:
+        desk.pass_s(100.0)
+        store(*stored)
+
+    desk.album.store = slow_store  # type: ignore[method-assign,assignment]
+    name = desk.take()
+    desk.start()
+    desk.until(lambda: desk.album.calls["put"] == 1 and desk.said()["state"] == "idle", "the first PUT")
+    desk.pass_s(230.0)
+    desk.until_sent(name)  # 330 s after its URL was given out for 300 s
+    assert desk.album.calls["getuploadurl"] == 1
+    assert len(desk.uploads_of(name)) == 1
+
+
+@pytest.mark.parametrize("call", ["geteventsandalbums", "getuploadurl"])
+@pytest.mark.parametrize("status", [401, 403])
+def test_n20_a_key_that_is_refused_by_either_call_pauses_all_and_parks_nothing(
+    desk: Desk, call: str, status: int
+) -> None:
+    desk.album.misbehave(Fault(call=call, status=status))
+    names = [desk.take() for _ in range(4)]
+    desk.start()
+    desk.until_state("refused")
+    for _ in range(5):
+        desk.pass_s(61.0)
+        desk.until_state("refused")
+    assert desk.said()["problems"] == ["key_refused"]
+    assert desk.waiting() == 4
+    desk.album.misbehave()
+    desk.until_sent(*names, step_s=5.0)
+
+
+@pytest.mark.parametrize("call", ["getuploadurl", "put"])
+def test_n22_a_photo_that_is_too_large_parks_and_the_next_goes(desk: Desk, call: str) -> None:
+    large = desk.take()
+    desk.album.misbehave(Fault(call=call, status=413, times=2))
+    desk.start()
+    desk.until(lambda: desk.lies_in(PARKED, large), "the photo to be parked", step_s=1.0)
+    assert "413" in desk.booth.path(large, PARKED).with_suffix(".txt").read_text()
+    assert desk.booth.path(large, PARKED).read_bytes() == jpeg(1)
+    desk.until_sent(desk.take(hint=True), step_s=1.0)
+
+
+@pytest.mark.parametrize("status", [400, 415])
+def test_n23_a_photo_that_the_storage_refuses_twice_on_two_urls_is_parked(desk: Desk, status: int) -> None:
+    bad = desk.take()
+    desk.album.misbehave(Fault(call="put", status=status, times=2))
+    desk.start()
+    desk.until(lambda: desk.lies_in(PARKED, bad), "the photo to be parked", step_s=1.0)
+    assert desk.album.calls["getuploadurl"] == 2
+    desk.until_sent(desk.take(hint=True), step_s=1.0)
+
+
+def test_n24_a_storage_that_refuses_every_photo_gets_none_parked(desk: Desk) -> None:
+    names = [desk.take() for _ in range(8)]
+    desk.album.misbehave(Fault(call="put", status=400))
+    desk.start()
+    desk.until_state("refused", step_s=1.0)
+    assert desk.waiting() == 8
+    desk.album.misbehave()
+    desk.until_sent(*names, step_s=5.0)
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["http://example.com/u", "file:///etc/passwd", "https://10.0.0.1/u", "https://user:word@example.com/u", "", None],
+)
+def test_n26_an_upload_url_that_leads_astray_is_not_followed_and_the_photo_waits(desk: Desk, told: object) -> None:
+    desk.album.misbehave(Fault(call="getuploadurl", status=200, body=json.dumps({"uploadUrl": told}), times=3))
+    name = desk.take()
+    desk.start()
+    desk.until(lambda: desk.album.calls["getuploadurl"] == 3, "three bad URLs", step_s=1.0)
+    assert desk.lies_in(NEW, name)
+    assert desk.uploads_of(name) == []
+    desk.until_sent(name, step_s=1.0)
+
+
+@pytest.mark.parametrize("status", [202, 206, 226])
+def test_a_success_that_is_no_plain_one_is_no_proof(desk: Desk, status: int) -> None:
+    desk.album.misbehave(Fault(call="put", status=status, times=2))
+    name = desk.take()
+    desk.start()
+    desk.until_sent(name, step_s=1.0)
+    assert len(desk.uploads_of(name)) == 1
+    assert desk.album.calls["put"] == 3
+
+
+@pytest.mark.parametrize("status", [200, 201, 204])
+def test_n28_n31_the_whole_uploader_takes_these_for_proof(desk: Desk, status: int) -> None:
+    desk.album.misbehave(Fault(call="put", status=status, times=1))
+    name = desk.take()
+    desk.start()
+    desk.until_sent(name)
+    assert desk.album.calls["put"] == 1

@@ -1,0 +1,167 @@
+"""Slow, stalling and breaking links, with every limit scaled down: what must not end an upload, and what must.
+
+`Limits` are wall time in the kernel's hands, so they are made short here. What is shown is which of them ends an
+exchange: whoever takes that one out waits for the others, which are set far beyond every test's patience.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from piboothup.config import Secret
+from piboothup.uploader.transport import Answer, Limits, LinkError, LinkErrorKind, Transport
+from tests.clocks import HandClock
+from tests.uploader.authority import Authority
+from tests.uploader.liar import Liar, says
+
+FAR_S = 100.0
+FAR = Limits(connect_s=FAR_S, stall_s=FAR_S, unheard_s=FAR_S, read_s=FAR_S)
+PHOTO_BYTES = 8 * 1024 * 1024
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Iterator[io.BufferedReader]:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"x" * PHOTO_BYTES)
+    with path.open("rb") as file:
+        yield file
+
+
+class Put:
+    """A PUT of the photo in a thread of its own."""
+
+    def __init__(self, limits: Limits, url: str, photo: io.BufferedReader, ca_file: str | None = None) -> None:
+        self._came: Answer | LinkErrorKind | None = None
+        self._transport = Transport(HandClock(), plain_http=True, limits=limits, ca_file=ca_file)
+        self._thread = threading.Thread(target=self._run, args=(url, photo), daemon=True)
+        self._thread.start()
+
+    def _run(self, url: str, photo: io.BufferedReader) -> None:
+        try:
+            self._came = self._transport.exchange("PUT", Secret(url), {}, photo, deadline_s=60.0)
+        except LinkError as error:
+            self._came = error.kind
+
+    def answer(self) -> Answer:
+        """What was answered."""
+        came = self._wait()
+        assert isinstance(came, Answer), came
+        return came
+
+    def trouble(self) -> LinkErrorKind:
+        """Why nothing was."""
+        came = self._wait()
+        assert isinstance(came, LinkErrorKind), came
+        return came
+
+    def _wait(self) -> Answer | LinkErrorKind | None:
+        self._thread.join(10.0)
+        if self._thread.is_alive():
+            self._transport.stop()
+            self._thread.join(10.0)
+            raise AssertionError("nothing ended it")
+        self._transport.close()
+        return self._came
+
+
+def deaf(liar: Liar, _: socket.socket) -> None:
+    liar.ended.wait(20.0)
+
+
+def silent(liar: Liar, connection: socket.socket) -> None:
+    liar.request(connection)
+    liar.ended.wait(20.0)
+
+
+def test_n11_a_peer_that_stops_reading_ends_the_upload_by_the_stall_time_out(photo: io.BufferedReader) -> None:
+    with Liar(deaf) as liar:
+        assert Put(dataclasses.replace(FAR, stall_s=0.3), liar.url, photo).trouble() is LinkErrorKind.TIMEOUT
+
+
+def test_n11_a_peer_of_which_nothing_is_heard_ends_the_upload_by_the_kernels_own_time_out(
+    photo: io.BufferedReader,
+) -> None:
+    with Liar(deaf) as liar:
+        assert Put(dataclasses.replace(FAR, unheard_s=0.3), liar.url, photo).trouble() is LinkErrorKind.TIMEOUT
+
+
+def test_n10_a_peer_that_never_answers_ends_the_upload_by_the_read_time_out(photo: io.BufferedReader) -> None:
+    with Liar(silent) as liar:
+        assert Put(dataclasses.replace(FAR, read_s=0.3), liar.url, photo).trouble() is LinkErrorKind.TIMEOUT
+
+
+def test_a_tls_handshake_that_stalls_ends_by_the_connect_time_out(photo: io.BufferedReader) -> None:
+    with Liar(deaf) as liar:
+        put = Put(dataclasses.replace(FAR, connect_s=0.3), liar.url.replace("http:", "https:"), photo)
+        assert put.trouble() in (LinkErrorKind.TIMEOUT, LinkErrorKind.CONNECT)
+
+
+def test_n09_a_slow_link_is_not_taken_for_a_dead_one_because_the_send_buffer_is_small(
+    photo: io.BufferedReader,
+) -> None:
+    """8 MB in 1.6 s, a hundred times the speed of N9's link, with limits shortened as much."""
+
+    def slow(liar: Liar, connection: socket.socket) -> None:
+        taken = 0
+        while taken < PHOTO_BYTES:
+            taken += len(connection.recv(PHOTO_BYTES // 160))
+            time.sleep(0.01)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    limits = Limits(connect_s=0.1, stall_s=0.3, unheard_s=0.4, read_s=0.45)
+    with Liar(slow, buffer_bytes=32 * 1024) as liar:
+        assert Put(limits, liar.url, photo).answer().whole
+
+
+@pytest.mark.parametrize("over", ["http", "https"])
+def test_n14_a_403_followed_by_a_reset_while_sending_is_an_answer_and_not_a_broken_link(
+    photo: io.BufferedReader, tmp_path: Path, over: str
+) -> None:
+    def refuses(liar: Liar, connection: socket.socket) -> None:
+        connection.recv(1000)
+        connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\n{}")
+        # What has arrived meanwhile is left unread: the kernel answers it with a reset.
+
+    authority = Authority(tmp_path)
+    with Liar(refuses, tls=authority.certificate() if over == "https" else None) as liar:
+        answer = Put(FAR, liar.url, photo, authority.file).answer()
+    assert (answer.status, answer.whole) == (403, False)
+
+
+def test_n08_n14_a_link_that_breaks_in_mid_upload_without_an_answer_is_a_broken_link(
+    photo: io.BufferedReader,
+) -> None:
+    def breaks(liar: Liar, connection: socket.socket) -> None:
+        connection.recv(1000)
+
+    with Liar(breaks) as liar:
+        assert Put(FAR, liar.url, photo).trouble() is LinkErrorKind.RESET
+
+
+def test_n07_n35_trusted_roots_in_the_environment_are_not_trusted(
+    photo: io.BufferedReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, authority.file)
+    with Liar(says("200 OK"), tls=authority.certificate()) as liar:
+        assert Put(FAR, liar.url, photo).trouble() is LinkErrorKind.TLS
+    assert liar.heard == b""
+
+
+def test_n35_the_session_keys_are_not_written_where_the_environment_says(
+    photo: io.BufferedReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    authority = Authority(tmp_path)
+    with Liar(says("200 OK"), tls=authority.certificate()) as liar:
+        assert Put(FAR, liar.url, photo, authority.file).answer().whole
+    assert not (tmp_path / "keys").exists()
