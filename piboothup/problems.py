@@ -77,6 +77,7 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "undervoltage": ("The supply is too weak.", "Use the official power supply and a short cable."),
     "panel_missing": ("The panel does not answer.", "Check its four wires. Photos go on."),
     "light_missing": ("The light does not work.", "Check its wires. Photos go on."),
+    "button_stuck": ("The button is stuck down.", "Free it; it works again as soon as it is let go."),
     "button_missing": ("The button does not work.", "Check its wires and its pin in the config."),
 }
 

@@ -3,7 +3,7 @@
 A press is told within 2 ms of the edge that began it, with that edge's time. A contact that bounces for 20 ms is one
 press; a spike of less than 1 ms on a long wire is none. `Debounce` decides (pure), `GpioButton` listens to the pin.
 It only calls back; whoever listens must return at once. A button that is down when the listening starts is no press
-(nobody saw an edge): `is_down` tells of it.
+(nobody saw an edge): `start` tells of it.
 """
 
 from __future__ import annotations
@@ -43,8 +43,11 @@ class ButtonFault(Exception):
 class Button(Protocol):
     """What a button must do."""
 
-    def start(self, pressed: Callable[[int], None], released: Callable[[int], None]) -> None:
-        """Listen; each callback gets the boot-time in nanoseconds of its edge. Raises ButtonFault."""
+    def start(self, pressed: Callable[[int], None], released: Callable[[int], None]) -> bool:
+        """Listen; each callback gets the boot-time in nanoseconds of its edge. Raises ButtonFault.
+
+        Whether the button is down already: its press was nobody's, only its release will be told.
+        """
 
     def heartbeat(self) -> int:
         """Boot-time nanoseconds of the last sign of life of the thread that listens."""
@@ -106,14 +109,15 @@ class GpioButton:
         self._thread: threading.Thread | None = None
         self._heartbeat_ns = clock.boottime_ns()
 
-    def start(self, pressed: Callable[[int], None], released: Callable[[int], None]) -> None:
-        """Listen to the pin. Raises ButtonFault."""
+    def start(self, pressed: Callable[[int], None], released: Callable[[int], None]) -> bool:
+        """Listen to the pin; whether it is down already. Raises ButtonFault."""
         try:
             from gpiozero import InputDevice  # noqa: PLC0415
 
             factory = self._pin_factory or pins.factory()
             self._device = InputDevice(self._pin, pull_up=True, pin_factory=factory)
-            self._debounce = Debounce(self.is_down())
+            is_down = self.is_down()
+            self._debounce = Debounce(is_down)
             self._device.pin.edges = "both"
             self._device.pin.when_changed = self._on_edge
         except Exception as error:  # lgpio's errors and gpiozero's have no base class but this one
@@ -121,6 +125,7 @@ class GpioButton:
             raise ButtonFault(problem("button_missing", f"pin {self._pin}, {error}")) from error
         self._thread = threading.Thread(target=self._run, args=(pressed, released), name="button", daemon=True)
         self._thread.start()
+        return is_down
 
     def is_down(self) -> bool:
         """Whether the contact is closed at this moment, bounce and all."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from piboothup.booth.frame import Frame, Plane
+from piboothup.booth.menu import Deed, Held, Page
+from piboothup.booth.readiness import Report
 from piboothup.problems import Problem
 
 # -- events: what can happen -----------------------------------------------------------------------------------
@@ -25,6 +27,13 @@ class Released:
     """The button came up."""
 
     edge_ns: int
+
+
+@dataclass(frozen=True)
+class FoundDown:
+    """The button was down when the listening began: nobody saw it pressed, so it is no press."""
+
+    at_ns: int
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,27 @@ class CardChecked:
 
 
 @dataclass(frozen=True)
+class HeldCounted:
+    """What the card holds of each event, for the menu."""
+
+    held: tuple[Held, ...]
+
+
+@dataclass(frozen=True)
+class CheckSaid:
+    """The ready check, as far as it is."""
+
+    report: Report
+
+
+@dataclass(frozen=True)
+class DeedDone:
+    """What came of the menu's last deed."""
+
+    page: Page
+
+
+@dataclass(frozen=True)
 class Tick:
     """Time has passed; sent at `Booth.deadline_ns`."""
 
@@ -93,6 +123,7 @@ class Stop:
 Event = (
     Pressed
     | Released
+    | FoundDown
     | CameraReady
     | CameraLost
     | Exposed
@@ -100,6 +131,9 @@ Event = (
     | Saved
     | SavingFailed
     | CardChecked
+    | HeldCounted
+    | CheckSaid
+    | DeedDone
     | Tick
     | Stop
 )
@@ -131,4 +165,16 @@ class Discard:
     frame: Frame
 
 
-Effect = Capture | Save | Discard
+@dataclass(frozen=True)
+class Judge:
+    """The ready check's test frame, or why there is none; it is thrown away."""
+
+    came: Frame | Problem
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The press that the ready check asked for."""
+
+
+Effect = Capture | Save | Discard | Judge | Heard | Deed

@@ -33,6 +33,8 @@ class LightPattern(StrEnum):
     """Two blinks."""
     BUSY = "busy"
     """Flicker: your press was seen, but a photo is under way."""
+    HELD = "held"
+    """Steady for as long as a press is down that starts no photo."""
     TROUBLE = "trouble"
     """Long slow blinks, only when photos can't be taken."""
 
@@ -47,6 +49,7 @@ BLINKS: dict[LightPattern, tuple[float, float, int | None]] = {
 """Seconds on, seconds off, how often (None = until the next pattern)."""
 BREATH_S = 2.0
 """Up in this time, and down in it."""
+_STEADY = (LightPattern.EXPOSING, LightPattern.HELD)
 
 
 class Light(Protocol):
@@ -146,7 +149,7 @@ class GpioLight:
         elif pattern in BLINKS:
             on_s, off_s, times = BLINKS[pattern]
             led.blink(on_time=on_s, off_time=off_s, n=times)
-        elif pattern is LightPattern.EXPOSING:
+        elif pattern in _STEADY:
             led.on()
         else:
             led.off()

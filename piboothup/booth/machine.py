@@ -1,11 +1,14 @@
 """The booth's state machine: pure. An event comes in, a new state and a list of effects go out.
 
     starting -> ready -> countdown -> exposing -> saving -> review -> ready
-                  ^                      |          |
-                  +------- fault <-------+----------+
+                  ^  \\        |           |          |
+                  |   menu    | (held)    |          |
+                  +-----------+-- fault <-+----------+
 
 * A press in ready or review starts a photo; so does one in a fault that is only a notice ("not saved: press again").
 * A press while a photo is under way is answered (`nudged`) and starts nothing.
+* With a countdown no photo is taken while the button is down: held for a second it takes the countdown back, and
+  letting go starts a fresh one or opens the menu (see `hold`).
 * Whatever stops photos (no camera, a full card) is the state fault until it is cured; it heals by itself.
 
 Times are nanoseconds of the boot-time clock. **Zero** is the end of the countdown, or the button's edge when there is
@@ -14,29 +17,38 @@ none. Nothing here waits, draws, reads a clock or touches a device: `service` do
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from piboothup.booth import hold, menu
 from piboothup.booth.events import (
     CameraLost,
     CameraReady,
     Capture,
     CaptureFailed,
     CardChecked,
+    CheckSaid,
+    DeedDone,
     Discard,
     Effect,
     Event,
     Exposed,
+    FoundDown,
+    Heard,
+    HeldCounted,
+    Judge,
     Pressed,
+    Released,
     Save,
     Saved,
     SavingFailed,
     Stop,
     Tick,
 )
+from piboothup.booth.hold import HOLD_NS, RING_NS, SECOND_NS, LetGo, Press, Ring
+from piboothup.booth.menu import Kind, Offer, Page
 from piboothup.problems import Problem, problem
 from piboothup.status import BoothState
 
-SECOND_NS = 1_000_000_000
 NUDGE_NS = 800_000_000
 """How long the answer to a press while busy is shown."""
 NOTICE_NS = 6 * SECOND_NS
@@ -46,15 +58,20 @@ CAPTURE_TIMEOUT_S = 4.0
 ANSWER_NS = int((CAPTURE_TIMEOUT_S + 2.0) * SECOND_NS)
 """After this long the machine stops waiting for an answer about a capture."""
 
+_RESTING = (BoothState.STARTING, BoothState.READY, BoothState.REVIEW, BoothState.FAULT)
+_Step = tuple["Booth", tuple[Effect, ...]]
+
 
 @dataclass(frozen=True)
 class Settings:
-    """What the config says about the flow."""
+    """What the config says about the flow, and what the menu can offer."""
 
     countdown_s: int = 5
     review_s: float = 2.5
     flash_lead_s: float | None = None
     """By how much the flash leads zero; None = there is no flash."""
+    hold_s: float = 5.0
+    offer: Offer = field(default_factory=Offer)
 
 
 @dataclass(frozen=True)
@@ -78,6 +95,12 @@ class Booth:
     """The number of the last photo in its event."""
     photos: int = 0
     """Photos committed since the service started."""
+    press: Press | None = None
+    """The button is down."""
+    stuck: bool = False
+    """It is down for so long that nobody holds it."""
+    page: Page | None = None
+    """Of the menu, in that state."""
 
     @property
     def problem(self) -> Problem | None:
@@ -95,10 +118,12 @@ class Booth:
         waiting = self.state in (BoothState.COUNTDOWN, BoothState.EXPOSING)
         return waiting and self.lit_ns is not None and now_ns >= self.lit_ns
 
-    def deadline_ns(self, now_ns: int) -> int | None:
+    def deadline_ns(self, now_ns: int, settings: Settings) -> int | None:
         """When the machine wants its next Tick; None = never by itself."""
-        wanted = [self.until_ns] if self.until_ns is not None else []
-        if self.state is BoothState.COUNTDOWN:
+        wanted = [] if self.press is None or self.stuck else [self._held_ns(self.press, now_ns, settings)]
+        if self.until_ns is not None and not self.awaits_letting_go(now_ns):
+            wanted.append(self.until_ns)
+        if self.state is BoothState.COUNTDOWN and now_ns < self.zero_ns:
             wanted.append(self.zero_ns - (self.digit(now_ns) - 1) * SECOND_NS)
             if self.lit_ns is not None and self.lit_ns > now_ns:
                 wanted.append(self.lit_ns)
@@ -106,18 +131,45 @@ class Booth:
             wanted.append(self.nudged_until_ns)
         return min(wanted, default=None)
 
+    def _held_ns(self, press: Press, now_ns: int, settings: Settings) -> int:
+        """When the press that goes on will mean something else, or the ring look different."""
+        age_ns = press.age_ns(now_ns)
+        if press.spent or self.state in (BoothState.EXPOSING, BoothState.SAVING):
+            return press.edge_ns + hold.stuck_ns(settings.hold_s)
+        if age_ns < HOLD_NS and self.state is not BoothState.MENU:
+            return press.edge_ns + HOLD_NS
+        return press.edge_ns + (age_ns // RING_NS + 1) * RING_NS
+
+    def awaits_letting_go(self, now_ns: int) -> bool:
+        """The countdown is over, but somebody has the hand on the button."""
+        return self.state is BoothState.COUNTDOWN and self.press is not None and now_ns >= self.zero_ns
+
     def digit(self, now_ns: int) -> int:
         """The countdown's digit: whole seconds to zero, rounded up, never below 1."""
         return max(1, -((now_ns - self.zero_ns) // SECOND_NS))
 
+    def ring(self, now_ns: int, settings: Settings) -> Ring | None:
+        """What fills while the button is held; None while nothing does."""
+        if self.press is None:
+            return None
+        if self.page is not None:
+            item = self.page.item
+            return hold.ring_in_menu(self.press, now_ns, item.hold_s) if item is not None else None
+        shows = self.state in _RESTING and self.state is not BoothState.REVIEW
+        return hold.ring_to_menu(self.press, now_ns, settings.hold_s) if shows else None
 
-def step(booth: Booth, event: Event, now_ns: int, settings: Settings) -> tuple[Booth, tuple[Effect, ...]]:
+
+def step(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step:
     """The next state after `event`, and what is to be done."""
     if booth.state is BoothState.STOPPING:
         return booth, (Discard(event.frame),) if isinstance(event, Exposed) else ()
     match event:
         case Pressed(edge_ns):
-            return _pressed(booth, edge_ns, now_ns, settings)
+            return _pressed(replace(booth, press=Press(edge_ns), stuck=False), edge_ns, now_ns, settings)
+        case Released(edge_ns):
+            return _released(booth, edge_ns, now_ns, settings)
+        case FoundDown(at_ns):
+            return replace(booth, press=Press(at_ns, spent=True)), ()
         case CameraReady():
             return _rest_if_faulty(replace(booth, camera_ready=True, camera_problem=None)), ()
         case CameraLost(told):
@@ -127,29 +179,46 @@ def step(booth: Booth, event: Event, now_ns: int, settings: Settings) -> tuple[B
         case CardChecked(told):
             return _rest_if_faulty(replace(booth, card_problem=told)), ()
         case Exposed(frame):
+            if _is_checked(booth):
+                return booth, (Judge(frame),)
             if booth.state is not BoothState.EXPOSING or frame.exposure_start_ns < booth.zero_ns:
                 return booth, (Discard(frame),)  # nobody waits for it, or it is the late answer to an earlier press
             return replace(booth, state=BoothState.SAVING, until_ns=None), (Save(frame),)
         case CaptureFailed(told) if booth.state is BoothState.EXPOSING:
             return _notice(booth, told, now_ns), ()
+        case CaptureFailed(told) if _is_checked(booth):
+            return booth, (Judge(told),)
         case SavingFailed(told) if booth.state is BoothState.SAVING:
             return _notice(booth, told, now_ns), ()
         case Saved(number):
             until_ns = now_ns + int(settings.review_s * SECOND_NS)
             taken = replace(booth, number=number, photos=booth.photos + 1, saved_ns=now_ns)
             return replace(taken, state=BoothState.REVIEW, until_ns=until_ns), ()
+        case HeldCounted() | CheckSaid() | DeedDone():
+            return _answered(booth, event, now_ns, settings), ()
         case Tick():
-            return _tick(booth, now_ns)
+            booth, effects = _held(booth, now_ns, settings)
+            booth, more = _tick(booth, now_ns)
+            return booth, (*effects, *more)
         case Stop():
-            return replace(booth, state=BoothState.STOPPING, until_ns=None), ()
+            return replace(booth, state=BoothState.STOPPING, until_ns=None, page=None), ()
         case _:
             return booth, ()
 
 
-def _pressed(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> tuple[Booth, tuple[Effect, ...]]:
+# -- the button ------------------------------------------------------------------------------------------------
+
+
+def _pressed(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _Step:
+    if booth.page is not None:
+        return _pressed_in_menu(booth, booth.page, now_ns, settings)
     began_before_saved = booth.state is BoothState.REVIEW and edge_ns < booth.saved_ns
     if not booth.takes_photos or began_before_saved:
         return replace(booth, nudged_until_ns=now_ns + NUDGE_NS), ()
+    return _start(booth, edge_ns, now_ns, settings)
+
+
+def _start(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _Step:
     zero_ns = edge_ns + settings.countdown_s * SECOND_NS
     lead_s = settings.flash_lead_s
     lit_ns = None if lead_s is None else max(edge_ns, zero_ns - int(lead_s * SECOND_NS))
@@ -159,13 +228,104 @@ def _pressed(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> tup
     return _expose(started, now_ns)
 
 
-def _expose(booth: Booth, now_ns: int) -> tuple[Booth, tuple[Effect, ...]]:
+def _held(booth: Booth, at_ns: int, settings: Settings) -> _Step:
+    """What it means that the button is still down."""
+    press = booth.press
+    if press is None or booth.stuck:
+        return booth, ()
+    if press.age_ns(at_ns) >= hold.stuck_ns(settings.hold_s):
+        stuck = replace(booth, press=replace(press, spent=True), stuck=True)
+        return (_rest(stuck) if booth.page is not None else stuck), ()
+    if press.spent or press.age_ns(at_ns) < HOLD_NS:
+        return booth, ()
+    if booth.page is not None:
+        return _held_in_menu(booth, booth.page, press, at_ns, settings)
+    if booth.state is BoothState.COUNTDOWN:
+        return replace(_rest(booth), press=replace(press, photo=True)), ()
+    seen_enough = at_ns - booth.saved_ns >= HOLD_NS  # of "saved", when the hold is that of its own press
+    return (_rest(booth) if booth.state is BoothState.REVIEW and seen_enough else booth), ()
+
+
+def _released(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _Step:
+    """The button came up: what the hold was for, as it stood at the edge."""
+    booth, effects = _held(booth, edge_ns, settings)
+    press, booth = booth.press, replace(booth, press=None, stuck=False)
+    if press is None or press.spent:
+        return booth, effects
+    if booth.page is not None:
+        is_short = press.age_ns(edge_ns) < HOLD_NS
+        return (_show(booth, menu.next_item(booth.page), now_ns, settings) if is_short else booth), effects
+    if booth.state is BoothState.COUNTDOWN and now_ns >= booth.zero_ns:
+        return _expose(replace(booth, zero_ns=max(booth.zero_ns, edge_ns)), now_ns)
+    ring = hold.ring_to_menu(press, edge_ns, settings.hold_s) if booth.state in _RESTING else None
+    if ring is not None and ring.let_go is LetGo.MENU:
+        return _show(booth, menu.opened(settings.offer, now_ns), now_ns, settings), effects
+    if ring is not None and ring.let_go is LetGo.PHOTO and booth.takes_photos:
+        return _start(booth, edge_ns, now_ns, settings)
+    return booth, effects
+
+
+# -- the menu --------------------------------------------------------------------------------------------------
+
+
+def _pressed_in_menu(booth: Booth, page: Page, now_ns: int, settings: Settings) -> _Step:
+    """With items it is not known yet whether it is short; without, it leaves, or is what the check asked for."""
+    if page.items:
+        return _show(booth, page, now_ns, settings), ()
+    spent = replace(booth, press=Press(now_ns, spent=True))
+    if page.report is not None and page.report.asks:
+        return _show(spent, page, now_ns, settings), (Heard(),)
+    return _rest(spent), ()
+
+
+def _held_in_menu(booth: Booth, page: Page, press: Press, now_ns: int, settings: Settings) -> _Step:
+    if page.item is None or press.age_ns(now_ns) < int(page.item.hold_s * SECOND_NS):
+        return booth, ()
+    if page.operators and not settings.offer.door_is_open(now_ns):
+        return _rest(replace(booth, press=replace(press, spent=True))), ()
+    shown, deed = menu.chosen(page, settings.offer, now_ns)
+    spent = replace(booth, press=replace(press, spent=True))
+    return _show(spent, shown, now_ns, settings), (deed,) if deed is not None else ()
+
+
+def _answered(booth: Booth, event: HeldCounted | CheckSaid | DeedDone, now_ns: int, settings: Settings) -> Booth:
+    """What the menu waited for is here; whoever left it meanwhile is not called back."""
+    page = booth.page
+    match event:
+        case HeldCounted(held) if page is not None and page.kind is Kind.WAIT:
+            return _show(booth, menu.counted(page, held), now_ns, settings)
+        case CheckSaid(report) if page is not None and page.kind is Kind.READY_CHECK:
+            return _show(booth, replace(page, report=report), now_ns, settings)
+        case DeedDone(after) if page is not None and page.kind is Kind.WAIT:
+            return _show(booth, after, now_ns, settings)
+        case _:
+            return booth
+
+
+def _show(booth: Booth, page: Page | None, now_ns: int, settings: Settings) -> Booth:
+    """The menu with this page, for as long as somebody presses and, behind the operator's door, that is open."""
+    closes_ns = settings.offer.door_closes_ns if page is not None and page.operators else None
+    if page is None or (closes_ns is not None and now_ns >= closes_ns):
+        return _rest(booth)
+    until_ns = now_ns + int(page.idle_s * SECOND_NS)
+    until_ns = until_ns if closes_ns is None else min(until_ns, closes_ns)
+    return replace(booth, state=BoothState.MENU, page=page, until_ns=until_ns, nudged_until_ns=0, notice=None)
+
+
+def _is_checked(booth: Booth) -> bool:
+    return booth.page is not None and booth.page.kind is Kind.READY_CHECK
+
+
+# -- the photo -------------------------------------------------------------------------------------------------
+
+
+def _expose(booth: Booth, now_ns: int) -> _Step:
     exposing = replace(booth, state=BoothState.EXPOSING, until_ns=now_ns + ANSWER_NS)
     return exposing, (Capture(booth.zero_ns, booth.lit_ns),)
 
 
-def _tick(booth: Booth, now_ns: int) -> tuple[Booth, tuple[Effect, ...]]:
-    if booth.until_ns is None or now_ns < booth.until_ns:
+def _tick(booth: Booth, now_ns: int) -> _Step:
+    if booth.until_ns is None or now_ns < booth.until_ns or booth.awaits_letting_go(now_ns):
         return booth, ()
     if booth.state is BoothState.COUNTDOWN:
         return _expose(booth, now_ns)
@@ -185,7 +345,7 @@ def _rest_if_faulty(booth: Booth) -> Booth:
 
 def _rest(booth: Booth) -> Booth:
     """Ready, or the fault that stands in the way; starting until the camera has said something."""
+    booth = replace(booth, until_ns=None, page=None)
     if not booth.camera_ready and booth.camera_problem is None:
-        return replace(booth, state=BoothState.STARTING, until_ns=None)
-    state = BoothState.FAULT if booth.problem is not None else BoothState.READY
-    return replace(booth, state=state, until_ns=None)
+        return replace(booth, state=BoothState.STARTING)
+    return replace(booth, state=BoothState.FAULT if booth.problem is not None else BoothState.READY)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from piboothup import __version__, status
+from piboothup.booth import signals
 from piboothup.booth.button import Button, ButtonFault
 from piboothup.booth.camera import Camera, CameraThread
 from piboothup.booth.card import Card
@@ -28,13 +29,14 @@ from piboothup.booth.events import (
     Discard,
     Effect,
     Event,
+    FoundDown,
     Pressed,
     Released,
     Save,
     Stop,
     Tick,
 )
-from piboothup.booth.light import Light, LightPattern
+from piboothup.booth.light import Light
 from piboothup.booth.machine import CAPTURE_TIMEOUT_S, Booth, Settings, step
 from piboothup.booth.panel import PanelDevice, PanelThread
 from piboothup.booth.saver import Saver
@@ -42,7 +44,7 @@ from piboothup.booth.timekeeping import Timekeeping
 from piboothup.booth.uplink import Uplink, UplinkReader
 from piboothup.booth.view import View
 from piboothup.config import Config
-from piboothup.problems import Problem
+from piboothup.problems import Problem, problem
 from piboothup.runtime import HintSocket, notify_systemd, under_systemd
 from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import context_for
@@ -60,17 +62,6 @@ _SILENT_NS = 20_000_000_000
 _STOP_NS = 4_000_000_000
 """What all threads together get to end."""
 
-_PATTERNS = {
-    BoothState.STARTING: LightPattern.OFF,
-    BoothState.READY: LightPattern.READY,
-    BoothState.COUNTDOWN: LightPattern.COUNTDOWN,
-    BoothState.EXPOSING: LightPattern.EXPOSING,
-    BoothState.SAVING: LightPattern.EXPOSING,
-    BoothState.REVIEW: LightPattern.SAVED,
-    BoothState.FAULT: LightPattern.TROUBLE,
-    BoothState.STOPPING: LightPattern.OFF,
-}
-
 
 @dataclass(frozen=True)
 class Devices:
@@ -86,7 +77,7 @@ class Devices:
 def settings(config: Config) -> Settings:
     """What the config says about the flow."""
     flash_lead_s = config.light.flash_lead_s if config.light.flash_pin else None
-    return Settings(config.capture.countdown_s, config.capture.review_s, flash_lead_s)
+    return Settings(config.capture.countdown_s, config.capture.review_s, flash_lead_s, config.button.hold_s)
 
 
 class BoothService:
@@ -179,10 +170,12 @@ class BoothService:
         if self._devices.button is None:
             return
         try:
-            self._devices.button.start(
+            is_down = self._devices.button.start(
                 lambda edge_ns: self._events.put(Pressed(edge_ns)),
                 lambda edge_ns: self._events.put(Released(edge_ns)),
             )
+            if is_down:
+                self._events.put(FoundDown(self._clock.boottime_ns()))
         except ButtonFault as error:
             log.error("button failed reason=%s", error)
             self._button_problem = error.problem
@@ -192,7 +185,7 @@ class BoothService:
     def _loop(self) -> None:
         while self._booth.state is not BoothState.STOPPING:
             now_ns = self._clock.boottime_ns()
-            deadline_ns = self._booth.deadline_ns(now_ns)
+            deadline_ns = self._booth.deadline_ns(now_ns, self._settings)
             wait_s = _TURN_S if deadline_ns is None else min(_TURN_S, max(0.0, (deadline_ns - now_ns) / 1e9))
             try:
                 event: Event = self._events.get(timeout=wait_s)
@@ -208,7 +201,7 @@ class BoothService:
             del event, effects  # a frame in them is 18 MB that nobody needs any more
             if self._booth.state is not BoothState.STOPPING:
                 self._panel.show(self._view(now_ns))
-                self._devices.light.show(self._pattern(now_ns))
+                self._devices.light.show(signals.pattern(self._booth, now_ns))
             if self._booth.state is not before.state:
                 log.info("state=%s before=%s", self._booth.state, before.state)
                 self._stirred.set()
@@ -243,21 +236,16 @@ class BoothService:
             language=self._config.language,
             nudged=booth.nudged_until_ns > now_ns,
             lens=self._config.panel.lens,
+            page=booth.page,
+            ring=booth.ring(now_ns, self._settings),
         )
 
     def _notices(self) -> list[Problem]:
         """What does not stop photos and yet should be known, the gravest first."""
         devices = self._button_problem, self._devices.light.problem, self._panel.problem
-        found = self._config_problem, *devices, self._uplink.problem
+        stuck = problem("button_stuck") if self._booth.stuck else None
+        found = stuck, self._config_problem, *devices, self._uplink.problem
         return [one for one in found if one is not None]
-
-    def _pattern(self, now_ns: int) -> LightPattern:
-        if self._booth.is_lit(now_ns):
-            return LightPattern.EXPOSING
-        if self._booth.nudged_until_ns > now_ns:
-            return LightPattern.BUSY
-        last_second = self._booth.state is BoothState.COUNTDOWN and self._booth.digit(now_ns) == 1
-        return LightPattern.HURRY if last_second else _PATTERNS[self._booth.state]
 
     def _feed_watchdog(self, now_ns: int) -> None:
         signs = [self._camera.heartbeat(), self._panel.heartbeat()]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from piboothup.booth.hold import Ring
+from piboothup.booth.menu import Page
 from piboothup.problems import Problem
 from piboothup.status import BoothState, UploaderState
 
@@ -44,3 +46,7 @@ class View:
     """How far starting is, 0 to 1; 0 = nobody knows."""
     lens: str = "above"
     """Where the lens is, seen from the panel: above, below, left, right."""
+    ring: Ring | None = None
+    """What fills while the button is held."""
+    page: Page | None = None
+    """The menu's, in that state."""

@@ -150,13 +150,16 @@ class PlayedButton:
     def __init__(self, clock: HandClock) -> None:
         self.fault: Problem | None = None
         self.pressed: Callable[[int], None] = lambda _edge_ns: None
+        self.released: Callable[[int], None] = lambda _edge_ns: None
+        self.is_down = False
         self.heartbeat = clock.boottime_ns
         self.stopped = False
 
-    def start(self, pressed: Callable[[int], None], released: Callable[[int], None]) -> None:
+    def start(self, pressed: Callable[[int], None], released: Callable[[int], None]) -> bool:
         if self.fault is not None:
             raise ButtonFault(self.fault)
-        self.pressed = pressed
+        self.pressed, self.released = pressed, released
+        return self.is_down
 
     def stop(self) -> None:
         self.stopped = True
@@ -213,6 +216,10 @@ class Box:
     def press(self) -> None:
         """Over the control socket."""
         assert send_hint(self.runtime, "booth", "press")
+
+    def hold(self, what: str) -> None:
+        """Over the control socket: "down" and, later, "up"."""
+        assert send_hint(self.runtime, "booth", what)
 
     def turn(self) -> LightPattern:
         """Lets the loop turn once more than it already did; its light then."""

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from piboothup.booth.events import (
-    CameraLost,
-    CameraReady,
     Capture,
     CaptureFailed,
-    CardChecked,
     Discard,
-    Effect,
     Event,
     Exposed,
+    FoundDown,
     Pressed,
     Released,
     Save,
@@ -24,56 +20,18 @@ from piboothup.booth.events import (
     Stop,
     Tick,
 )
-from piboothup.booth.frame import Frame
-from piboothup.booth.machine import ANSWER_NS, NOTICE_NS, SECOND_NS, Booth, Settings, step
+from piboothup.booth.hold import SECOND_NS
+from piboothup.booth.machine import ANSWER_NS, NOTICE_NS, Settings
 from piboothup.problems import problem
 from piboothup.status import BoothState
-
-READY = CameraReady("simulated", (64, 48))
-NO_CAMERA = CameraLost(problem("no_camera"))
-FULL = CardChecked(problem("card_full"))
-ROOM = CardChecked(None)
-
-
-def frame(exposure_start_ns: int = 1_000_000 * SECOND_NS) -> Frame:
-    plane = np.zeros((2, 2), np.uint8)
-    return Frame(plane, plane, plane, exposure_start_ns, release=lambda: None)
-
-
-class Play:
-    """Feeds the machine and remembers what it wanted done."""
-
-    def __init__(self, countdown_s: int = 0, review_s: float = 2.5) -> None:
-        self.booth, self.now_ns, self.effects = Booth(), 1_000 * SECOND_NS, list[Effect]()
-        self.settings = Settings(countdown_s, review_s)
-
-    def says(self, *events: Event) -> BoothState:
-        for event in events:
-            self.booth, effects = step(self.booth, event, self.now_ns, self.settings)
-            self.effects += effects
-        return self.booth.state
-
-    def press(self) -> BoothState:
-        return self.says(Pressed(self.now_ns), Released(self.now_ns))
-
-    def waits_s(self, seconds: float) -> BoothState:
-        """Time passes; the machine gets its ticks when it asked for them."""
-        end_ns = self.now_ns + int(seconds * SECOND_NS)
-        while (deadline_ns := self.booth.deadline_ns(self.now_ns)) is not None and deadline_ns <= end_ns:
-            self.now_ns = max(deadline_ns, self.now_ns + 1)
-            self.says(Tick())
-        self.now_ns = max(end_ns, self.now_ns)
-        return self.says(Tick())
-
-    def captures(self) -> list[int]:
-        return [effect.zero_ns for effect in self.effects if isinstance(effect, Capture)]
+from tests.booth.play import FULL, NO_CAMERA, READY, ROOM, Play, frame
 
 
 def test_a_press_without_countdown_takes_the_photo_on_the_edge() -> None:
     play = Play()
     assert play.says(READY) is BoothState.READY
     edge_ns = play.now_ns - 3_000_000
-    assert play.says(Pressed(edge_ns)) is BoothState.EXPOSING
+    assert play.says(Pressed(edge_ns), Released(play.now_ns)) is BoothState.EXPOSING
     assert play.captures() == [edge_ns]
     taken = frame()
     assert play.says(Exposed(taken)) is BoothState.SAVING
@@ -215,6 +173,8 @@ events = st.one_of(
     st.builds(Saved, st.integers(1, 9)),
     st.builds(lambda: Exposed(frame())),
     st.builds(Pressed, st.integers(0, 10**13)),
+    st.builds(Released, st.integers(0, 10**13)),
+    st.builds(FoundDown, st.integers(0, 10**13)),
     st.just(Tick()),
 )
 
@@ -255,7 +215,7 @@ def test_the_flash_is_lit_from_its_lead_before_zero_until_the_frame_is_exposed()
     play.press()
     lit: list[tuple[int, bool]] = [(0, False)]
     while play.booth.state is BoothState.COUNTDOWN:
-        deadline_ns = play.booth.deadline_ns(play.now_ns)
+        deadline_ns = play.booth.deadline_ns(play.now_ns, play.settings)
         assert deadline_ns is not None
         play.now_ns = deadline_ns
         play.says(Tick())

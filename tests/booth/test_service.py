@@ -171,6 +171,54 @@ def test_b03_a_press_while_a_photo_is_under_way_is_answered_on_light_and_panel(b
     assert box.camera.asked.empty()
 
 
+def test_b04_a_button_that_is_down_at_the_start_is_called_stuck_until_it_is_let_go(
+    box: Box,
+) -> None:
+    box.button.is_down = True
+    box.start()
+    box.until_light(LightPattern.HELD)
+    box.clock.pass_s(15.0)
+    box.until_light(LightPattern.READY)
+    box.until_shown(notice=problem("button_stuck"))
+    assert "button_stuck" in box.until_said(lambda said: said.get("problems"))
+    box.button.released(box.clock.boottime_ns())
+    box.until_shown()
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    assert box.photos() == 1
+
+
+def test_b06_held_through_the_countdown_it_takes_no_photo_and_let_go_early_it_counts_anew(box: Box) -> None:
+    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=2))
+    box.start_ready()
+    box.hold("down")
+    box.until_light(LightPattern.COUNTDOWN)
+    box.clock.pass_s(1.0)
+    box.until_light(LightPattern.HELD)
+    box.clock.pass_s(3.0)
+    box.hold("up")
+    box.until_light(LightPattern.COUNTDOWN)
+    zero_ns = box.clock.boottime_ns() + 2_000_000_000
+    box.clock.pass_s(2.0)
+    box.until_light(LightPattern.SAVED)
+    assert box.camera.asked.get(timeout=PATIENCE_S) == zero_ns
+    assert box.camera.asked.empty()
+
+
+def test_held_for_five_seconds_the_menu_opens_and_is_left_after_20_s_without_a_press(box: Box) -> None:
+    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=3))
+    box.start_ready()
+    box.hold("down")
+    box.until_light(LightPattern.COUNTDOWN)
+    box.clock.pass_s(5.0)
+    box.until_light(LightPattern.HELD)
+    box.hold("up")
+    box.until_said(lambda said: said.get("state") == "menu")
+    box.clock.pass_s(20.0)
+    box.until_light(LightPattern.READY)
+    assert box.camera.asked.empty()
+
+
 def test_the_panel_tells_how_the_photos_travel(box: Box) -> None:
     spool = open_spool(box.spool.directory, box.clock)
     spool.write_events([Event("Anna & Ben", "abcd1234")])

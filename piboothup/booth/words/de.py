@@ -41,6 +41,7 @@ WORDS = Words(
     },
     other_fault=Fault("Störung", "Stecker ziehen, neu einstecken."),
     notices={
+        "button_stuck": "Knopf klemmt",
         "bad_config": "Fehler in der Config",
         "undervoltage": "Netzteil zu schwach",
         "event_gone": "Event nicht da: {n} sicher",

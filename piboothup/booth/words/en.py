@@ -41,6 +41,7 @@ WORDS = Words(
     },
     other_fault=Fault("Out of order", "Pull the plug, plug in again."),
     notices={
+        "button_stuck": "Button stuck",
         "bad_config": "Mistake in the config",
         "undervoltage": "Weak power supply",
         "event_gone": "Event not found: {n} kept",

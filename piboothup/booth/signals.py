@@ -1,0 +1,65 @@
+"""What light and buzzer say of a state: pure, so that the whole of it can be read in one place.
+
+Every press changes the light or the panel at once, whatever the state: the light stands still for as long as a press
+is down that starts no photo. Trouble is signalled only when photos can't be taken.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from piboothup.booth.light import LightPattern
+from piboothup.booth.machine import Booth
+from piboothup.status import BoothState
+
+
+class Sound(StrEnum):
+    """What the buzzer says."""
+
+    TICK = "tick"
+    """Another second of the countdown."""
+    CLICK = "click"
+    """The frame is taken."""
+    LOW = "low"
+    """Not saved."""
+
+
+_PATTERNS = {
+    BoothState.STARTING: LightPattern.OFF,
+    BoothState.READY: LightPattern.READY,
+    BoothState.COUNTDOWN: LightPattern.COUNTDOWN,
+    BoothState.EXPOSING: LightPattern.EXPOSING,
+    BoothState.SAVING: LightPattern.EXPOSING,
+    BoothState.REVIEW: LightPattern.SAVED,
+    BoothState.MENU: LightPattern.OFF,
+    BoothState.FAULT: LightPattern.TROUBLE,
+    BoothState.STOPPING: LightPattern.OFF,
+}
+_HELD = (BoothState.STARTING, BoothState.READY, BoothState.FAULT, BoothState.MENU)
+"""A press that is down here starts no photo: it would be another state by now."""
+
+
+def pattern(booth: Booth, now_ns: int) -> LightPattern:
+    """What the light shows."""
+    if booth.is_lit(now_ns):
+        return LightPattern.EXPOSING
+    is_busy = booth.nudged_until_ns > now_ns
+    if booth.press is not None and not booth.stuck and (is_busy or booth.state in _HELD):
+        return LightPattern.HELD
+    if is_busy:
+        return LightPattern.BUSY
+    if booth.state is BoothState.FAULT and booth.takes_photos:
+        return LightPattern.READY
+    last_second = booth.state is BoothState.COUNTDOWN and booth.digit(now_ns) == 1
+    return LightPattern.HURRY if last_second else _PATTERNS[booth.state]
+
+
+def sound(before: Booth, before_ns: int, after: Booth, now_ns: int) -> Sound | None:
+    """What is to be heard of the way from one turn of the loop to the next."""
+    if after.state is BoothState.COUNTDOWN:
+        begins = before.state is not BoothState.COUNTDOWN or before.zero_ns != after.zero_ns
+        return Sound.TICK if begins or after.digit(now_ns) != before.digit(before_ns) else None
+    if (before.state, after.state) == (BoothState.EXPOSING, BoothState.SAVING):
+        return Sound.CLICK
+    failed = before.state in (BoothState.EXPOSING, BoothState.SAVING) and after.state is BoothState.FAULT
+    return Sound.LOW if failed else None
