@@ -7,6 +7,7 @@ has no picture becomes a box. Faces are read when first used. Must not know the 
 
 from __future__ import annotations
 
+import copy
 import functools
 import re
 import unicodedata
@@ -59,6 +60,12 @@ class Face:
         self._pictures = {character: Glyph(rows) for name, rows in _blocks(blocks) for character in _characters(name)}
         self._capitals = "a" not in self._pictures
         self._made: dict[str, Glyph | None] = {}
+
+    def tightened(self) -> Face:
+        """The same letters a pixel closer, for a narrow column."""
+        closer = copy.copy(self)
+        closer.gap_px = self.gap_px - 1
+        return closer
 
     def covers(self, text: str) -> bool:
         """Whether every character of `text` has a picture of its own (no box, no letter without its accent)."""

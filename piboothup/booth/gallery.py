@@ -12,8 +12,11 @@ from pathlib import Path
 from PIL import Image, ImageChops, ImageFilter
 
 from piboothup.booth.font import face
-from piboothup.booth.screens import HEIGHT_PX, WIDTH_PX, draw
-from piboothup.booth.view import View
+from piboothup.booth.layout import HEIGHT_PX, WIDTH_PX
+from piboothup.booth.screens import draw
+from piboothup.booth.sitters import portrait
+from piboothup.booth.view import Checks, View
+from piboothup.booth.viewfinder import Viewfinder
 from piboothup.booth.words import languages
 from piboothup.problems import problem
 from piboothup.status import BoothState, UploaderState
@@ -36,8 +39,12 @@ def examples(language: str) -> dict[str, View]:
     box = View(name="Booth 1", box="K7QX", event_title=title, language=language, photos=143)
     ready = replace(box, state=BoothState.READY)
     fault = replace(box, state=BoothState.FAULT)
+    countdown = replace(box, state=BoothState.COUNTDOWN, viewfinder=Viewfinder(1, portrait()))
+    saved = replace(box, state=BoothState.REVIEW, number=143, thumbnail=portrait())
+    code = replace(ready, album_link="https://app.eventpics.net/Ab3dEf7hIj9k")
     return {
-        "starting": replace(box, progress=0.6),
+        "starting": replace(box, progress=0.35, checks=Checks(card=True, light=True, supply=True)),
+        "starting-checks": replace(box, progress=0.9, checks=Checks(None, True, True, True, False, None, True, True)),
         "ready": ready,
         "ready-first": replace(ready, photos=0),
         "ready-sending": replace(ready, uplink=UploaderState.UPLOADING, waiting=12),
@@ -49,19 +56,26 @@ def examples(language: str) -> dict[str, View]:
         "ready-stopped": replace(ready, uplink=UploaderState.STOPPED, waiting=12),
         "ready-parked": replace(ready, parked=2),
         "ready-notice": replace(ready, notice=problem("undervoltage")),
-        "countdown-3": replace(box, state=BoothState.COUNTDOWN, countdown=3),
-        "countdown-10": replace(box, state=BoothState.COUNTDOWN, countdown=10),
-        "countdown-nudged": replace(box, state=BoothState.COUNTDOWN, countdown=2, nudged=True),
+        "countdown-3": replace(countdown, countdown=3),
+        "countdown-10": replace(countdown, countdown=10),
+        "countdown-unseen": replace(countdown, countdown=3, viewfinder=None),
+        "countdown-nudged": replace(countdown, countdown=2, nudged=True),
         "look-up": replace(box, state=BoothState.EXPOSING),
         "look-right": replace(box, state=BoothState.EXPOSING, lens="right"),
         "saving": replace(box, state=BoothState.SAVING),
         "saving-nudged": replace(box, state=BoothState.SAVING, nudged=True),
-        "saved": replace(box, state=BoothState.REVIEW, number=143),
-        "saved-1234": replace(box, state=BoothState.REVIEW, number=1234),
+        "saved": saved,
+        "saved-1234": replace(saved, number=1234),
+        "saved-unseen": replace(saved, thumbnail=None),
+        "album-code": code,
+        "album-code-offline": replace(code, uplink=UploaderState.OFFLINE, waiting=12),
+        "album-code-long": replace(code, album_link="https://app.eventpics.net/" + 4 * "Ab3dEf7h"),
+        "album-link": replace(code, album_link="https://photos.example.com/" + 8 * "Ab3dEf7h"),
         "no-camera": replace(fault, problem=problem("no_camera")),
         "card-full": replace(fault, problem=problem("card_full")),
         "not-saved": replace(fault, problem=problem("not_saved")),
         "stopping": replace(box, state=BoothState.STOPPING),
+        "off": replace(box, state=BoothState.STOPPING, ended=True),
     }
 
 

@@ -6,12 +6,28 @@ pictures, so that an unchanged view needs no drawing. Must not hold a device, a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from piboothup.booth.hold import Ring
 from piboothup.booth.menu import Page
+from piboothup.booth.frame import Plane
+from piboothup.booth.viewfinder import Viewfinder
 from piboothup.problems import Problem
 from piboothup.status import BoothState, UploaderState
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What a box needs, each True = good, False = not, None = nobody knows yet."""
+
+    camera: bool | None = None
+    card: bool | None = None
+    light: bool | None = None
+    supply: bool | None = None
+    wifi: bool | None = None
+    clock: bool | None = None
+    key: bool | None = None
+    event: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -50,3 +66,14 @@ class View:
     """What fills while the button is held."""
     page: Page | None = None
     """The menu's, in that state."""
+    rotation: int = 0
+    """Degrees clockwise by which the camera's pictures are turned."""
+    checks: Checks = Checks()
+    viewfinder: Viewfinder | None = None
+    """What the camera sees, while somebody looks; put in by the panel's thread."""
+    thumbnail: Plane | None = field(default=None, compare=False, repr=False)
+    """The photo just saved, small and grey, turned as it is; belongs to `number`."""
+    album_link: str = ""
+    """While ready: it is the turn of the album's QR code, which is of this link."""
+    ended: bool = False
+    """While stopping: all is done, the plug may be pulled."""

@@ -15,20 +15,18 @@ from PIL import Image, ImageChops
 
 from piboothup.booth.font import face, largest
 from piboothup.booth.gallery import contact_sheet, examples, gallery, write_gallery
-from piboothup.booth.screens import TEXT_PX, bottom_line, draw
+from piboothup.booth.layout import TEXT_PX
+from piboothup.booth.screens import bottom_line, draw
 from piboothup.booth.view import View
 from piboothup.booth.words import languages, words
 from piboothup.problems import Problem, codes, problem
 from piboothup.status import BoothState, UploaderState
+from tests.booth.same import same
 
 APPROVED = Path(__file__).with_name("gallery")
 READY = View(state=BoothState.READY, event_title="Anna & Ben", box="K7QX", photos=143)
 LANGUAGES = languages()
 EXAMPLES = [(language, name) for language in LANGUAGES for name in examples(language)]
-
-
-def same(one: Image.Image, other: Image.Image) -> bool:
-    return one.size == other.size and ImageChops.difference(one.convert("L"), other.convert("L")).getbbox() is None
 
 
 @pytest.mark.parametrize(("language", "name"), EXAMPLES)

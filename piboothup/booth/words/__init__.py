@@ -39,6 +39,16 @@ class Words:
     photos_are_safe: str
     """The assurance while shutting down."""
     shutting_down: str
+    safe_to_unplug: str
+    """When all has ended: it stays on the glass."""
+    to_start: str
+    your_photos: str
+    """Beside the album's QR code."""
+    scan: str
+    photos_later: str
+    """The same while there is no way to the album."""
+    checks: Mapping[str, str]
+    """By the field of `Checks`: a word each."""
     no_photo_yet: str
     kept: str
     """After what keeps photos from being sent."""

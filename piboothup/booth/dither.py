@@ -1,0 +1,90 @@
+"""From a small grey picture to the panel's one bit: what the camera sees, and the photo just taken.
+
+The viewfinder is screened with a fixed pattern, so that what stands still in the room stands still on the glass (and
+costs nothing on the bus); a photo, which is looked at for seconds, is dithered by diffusing the error, which keeps
+faces. Both are stretched to the full range and sharpened first. All of it is whole-number arithmetic: the same bytes
+give the same picture on every machine. Must not know the camera.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from piboothup.booth.frame import Plane
+
+_Numbers = NDArray[np.int32]
+_CLIPPED = 50
+"""One pixel in so many may become all black, and one all white."""
+_LEAST_RANGE = 24
+"""A picture with less between its dark and its light is a wall or the night: its noise is not blown up."""
+_SHARPER = 2
+"""How many times the difference to its surroundings is added to a pixel."""
+
+
+def finder(grey: Plane, size: tuple[int, int], rotation: int = 0) -> Image.Image:
+    """What a mirror shows: `grey` turned by `rotation` degrees clockwise, cut to `size`, left and right changed.
+
+    Mode "1".
+    """
+    lit = _prepared(grey, size, rotation)[:, ::-1] > _screen(size)
+    return Image.fromarray((lit * np.uint8(255)).astype(np.uint8)).convert("1", dither=Image.Dither.NONE)
+
+
+def photo(grey: Plane, size: tuple[int, int]) -> Image.Image:
+    """A photo as it was taken: `grey` cut to `size`. Mode "1"."""
+    return Image.fromarray(_prepared(grey, size, 0).astype(np.uint8)).convert("1")
+
+
+def _prepared(grey: Plane, size: tuple[int, int], rotation: int) -> _Numbers:
+    return _sharpened(_stretched(_fitted(np.rot90(grey, -(rotation // 90)), size)))
+
+
+def _fitted(grey: Plane, size: tuple[int, int]) -> _Numbers:
+    """The middle of `grey` in the shape of `size`, each pixel the mean of those that it stands for."""
+    width_px, height_px = size
+    height, width = grey.shape
+    kept_height = min(height, width * height_px // width_px) or 1
+    kept_width = min(width, height * width_px // height_px) or 1
+    top, left = (height - kept_height) // 2, (width - kept_width) // 2
+    cut = grey[top : top + kept_height, left : left + kept_width]
+    rows, columns = (
+        np.arange(wanted + 1) * kept // wanted for wanted, kept in ((height_px, kept_height), (width_px, kept_width))
+    )
+    total = np.add.reduceat(cut, rows[:-1], axis=0, dtype=np.int32)
+    total = np.add.reduceat(total, columns[:-1], axis=1)
+    # an index that stands twice (a picture smaller than the panel) gives the one pixel itself
+    counts = np.maximum(np.diff(rows), 1)[:, None] * np.maximum(np.diff(columns), 1)[None, :]
+    return np.asarray(total // counts, np.int32)
+
+
+def _stretched(grey: _Numbers) -> _Numbers:
+    """From black to white, but for the few darkest and lightest pixels."""
+    below = np.cumsum(np.bincount(grey.ravel(), minlength=256))
+    clipped = grey.size // _CLIPPED
+    dark = int(np.searchsorted(below, clipped, side="right"))
+    light = int(np.searchsorted(below, grey.size - clipped))
+    if light - dark < _LEAST_RANGE:
+        return grey
+    return np.clip((grey - dark) * 255 // (light - dark), 0, 255)
+
+
+def _sharpened(grey: _Numbers) -> _Numbers:
+    wide = np.pad(grey, 1, mode="edge")
+    rows = wide[:-2] + wide[1:-1] + wide[2:]
+    around = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
+    return np.asarray(np.clip(grey + _SHARPER * (9 * grey - around) // 9, 0, 255), np.int32)
+
+
+@functools.lru_cache(maxsize=4)
+def _screen(size: tuple[int, int]) -> _Numbers:
+    """The thresholds of an ordered dither (Bayer's matrix of 8x8) for a picture of `size`."""
+    matrix = np.zeros((1, 1), np.int32)
+    for _ in range(3):
+        matrix = np.block([[4 * matrix, 4 * matrix + 2], [4 * matrix + 3, 4 * matrix + 1]])
+    width_px, height_px = size
+    tiles = np.tile(matrix * 4 + 2, (-(-height_px // 8), -(-width_px // 8)))
+    return np.asarray(tiles[:height_px, :width_px], np.int32)

@@ -1,0 +1,86 @@
+"""A phone's picture of the panel: dots with dark gaps, bloom, a tilted hand, blur, noise, and the light of a room."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import zxingcpp
+from PIL import Image, ImageFilter
+
+
+@dataclass(frozen=True)
+class Shot:
+    """How a picture is taken."""
+
+    dot_px: float = 6.0
+    """Pixels of the phone for one dot of the panel: nearer is more."""
+    lit_share: float = 0.8
+    """How much of a dot's pitch is lit; the rest is the dark gap."""
+    bloom: float = 0.0
+    """How far, in dots, light spills over its neighbours."""
+    blur: float = 0.0
+    """The focus' error, in dots; the lens and the sensor's filter always blur by 0.6 of the phone's pixels."""
+    tilt_deg: float = 0.0
+    """Of the phone, about its line of sight."""
+    lean: float = 0.0
+    """Perspective: by how much the far edge is shorter."""
+    haze: float = 0.05
+    """The room's light on the dark glass."""
+    noise: float = 0.02
+
+
+_FINE = 8
+"""Samples along a dot before the lens."""
+
+
+def taken(panel: Image.Image, shot: Shot) -> Image.Image:
+    """The picture, mode "L"; the panel with a dark bezel in the middle of it."""
+    bezel = Image.new("L", (panel.width + 32, panel.height + 32))
+    bezel.paste(panel.convert("L"), (16, 16))
+    size = (bezel.width * _FINE, bezel.height * _FINE)
+    dots = np.asarray(bezel.resize(size, Image.Resampling.NEAREST), np.float32) / 255
+    gap = round(_FINE * (1 - shot.lit_share))
+    rows = np.arange(size[1]) % _FINE >= gap
+    columns = np.arange(size[0]) % _FINE >= gap
+    light = Image.fromarray((dots * rows[:, None] * columns[None, :] * 255).astype(np.uint8))
+    if shot.bloom:
+        spilt = np.asarray(light.filter(ImageFilter.GaussianBlur(shot.bloom * _FINE)), np.float32)
+        light = Image.fromarray(np.clip(np.asarray(light, np.float32) + 0.9 * spilt, 0, 255).astype(np.uint8))
+    seen = _from_the_side(light, shot)
+    seen = seen.filter(ImageFilter.GaussianBlur(max(shot.blur, 0.6 / shot.dot_px) * _FINE))
+    seen = seen.resize(
+        (round(seen.width * shot.dot_px / _FINE), round(seen.height * shot.dot_px / _FINE)), Image.Resampling.BOX
+    )
+    grey = np.asarray(seen, np.float32) / 255
+    grain = np.random.default_rng(7).normal(0.0, shot.noise, grey.shape)
+    return Image.fromarray((np.clip(shot.haze + (1 - shot.haze) * grey + grain, 0, 1) * 255).astype(np.uint8))
+
+
+def _from_the_side(light: Image.Image, shot: Shot) -> Image.Image:
+    width, height = light.size
+    inset = shot.lean * height / 2
+    corners = [(0.0, inset), (0.0, height - inset), (width, height), (width, 0.0)]
+    turn = math.radians(shot.tilt_deg)
+    middle_x, middle_y = width / 2, height / 2
+    turned = [
+        (
+            middle_x + (x - middle_x) * math.cos(turn) - (y - middle_y) * math.sin(turn),
+            middle_y + (x - middle_x) * math.sin(turn) + (y - middle_y) * math.cos(turn),
+        )
+        for x, y in corners
+    ]
+    origin = [(0, 0), (0, height), (width, height), (width, 0)]
+    rows, right = [], []
+    for (to_x, to_y), (x, y) in zip(turned, origin, strict=True):
+        rows += [[to_x, to_y, 1, 0, 0, 0, -x * to_x, -x * to_y], [0, 0, 0, to_x, to_y, 1, -y * to_x, -y * to_y]]
+        right += [x, y]
+    way = np.linalg.solve(np.array(rows, float), np.array(right, float))
+    return light.transform(light.size, Image.Transform.PERSPECTIVE, way.tolist(), Image.Resampling.BILINEAR)
+
+
+def read(picture: Image.Image) -> str:
+    """What a phone's reader makes of it; "" when it sees no code."""
+    found = zxingcpp.read_barcodes(np.asarray(picture))
+    return found[0].text if found else ""
