@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from piboothup.booth.frame import Plane
 from piboothup.booth.hold import Ring
 from piboothup.booth.menu import Page
-from piboothup.booth.frame import Plane
 from piboothup.booth.viewfinder import Viewfinder
 from piboothup.problems import Problem
 from piboothup.status import BoothState, UploaderState
