@@ -20,7 +20,7 @@ import socketserver
 import struct
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,6 +45,10 @@ _URL_VALID_NS: Final = 300 * 1_000_000_000
 _LONGEST_JSON_BYTES: Final = 64 * 1024
 _LARGEST_PHOTO_BYTES: Final = 64 * 1024 * 1024
 _BLOCK_BYTES: Final = 64 * 1024
+
+
+Sign = Callable[[str], str]
+"""Gives the upload URL of the object `<linkId>/<albumId or _>/<fileName>`."""
 
 
 class CannotServe(ValueError):
@@ -82,12 +86,17 @@ class LocalEventPics:
         key: str = DEMO_KEY,
         events: Iterable[Mapping[str, Any]] = DEFAULT_EVENTS,
         faults: Iterable[Fault] = (),
+        sign: Sign | None = None,
     ) -> None:
-        """Listens at once, until closed; on a free port if `port` is 0. Raises OSError."""
+        """Listens at once, until closed; on a free port if `port` is 0. Raises OSError.
+
+        With `sign` photos are PUT to a storage elsewhere, and nothing of them is seen here.
+        """
         self.directory = directory
         self.key = key
         self.events = list(events)
         self.clock = clock
+        self.sign = sign
         self.calls: Counter[str] = Counter()
         """How often each call was made, faults included."""
         self.uploading = 0
@@ -202,6 +211,9 @@ class LocalEventPics:
             return 400, {"error": "takenAt is a number of milliseconds"}
         if not self._knows(link_id, album_id):
             return 404, {"error": "no such event or album"}
+        if self.sign is not None:
+            path = self.path_of(link_id, album_id, file_name).relative_to(self.directory)
+            return 200, {"uploadUrl": self.sign(path.as_posix())}
         token, signature = secrets.token_urlsafe(12), secrets.token_urlsafe(24)
         with self._lock:
             now_ns = self.clock.boottime_ns()

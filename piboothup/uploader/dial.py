@@ -26,8 +26,6 @@ _NEXT_AFTER_S = 0.25
 """How long an address is waited for before the next one is tried too (RFC 8305, 5)."""
 _OTHER_FAMILY_S = 0.05
 """How long a name look-up that has answered waits for the one of the other family (RFC 8305, 3)."""
-_KEPT_S = 60.0
-"""For how long the answer of a late look-up is still good."""
 _FAMILIES = (socket.AF_INET6, socket.AF_INET)
 
 Here = Callable[[socket.socket], bool]
@@ -40,7 +38,7 @@ class Lookups:
     """One thread's name look-ups. The answer of one that nobody waited for any more serves the next try."""
 
     def __init__(self) -> None:
-        self._asked: dict[tuple[str, int, int], tuple[_Found, float]] = {}
+        self._asked: dict[tuple[str, int, int], _Found] = {}
 
     def addresses(
         self, host: str, port: int, until_s: float, wake: socket.socket, woken: socket.socket
@@ -69,11 +67,9 @@ class Lookups:
         raise next(filter(None, troubles), socket.gaierror(socket.EAI_AGAIN, "the look-up takes too long"))
 
     def _ask(self, host: str, port: int, family: socket.AddressFamily) -> _Found:
-        now_s = time.monotonic()
-        found, asked_s = self._asked.get((host, port, family), (None, now_s))
-        if found is None or (found.done() and now_s - asked_s > _KEPT_S):
-            found = Future()
-            self._asked[host, port, family] = found, now_s
+        found = self._asked.get((host, port, family))
+        if found is None:
+            found = self._asked[host, port, family] = Future()
             threading.Thread(target=_look_up, args=(found, host, port, family), name="look-up", daemon=True).start()
         return found
 

@@ -209,8 +209,9 @@ def test_n17_an_exchange_that_was_roamed_away_from_is_cut_and_its_connection_not
         while True:
             liar.request(connection)
             asked.set()
-            if liar.connections > 1 or len(liar.requests) == 1:
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            if len(liar.requests) == 2:
+                liar.ended.wait(20.0)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
     def here(connection: socket.socket) -> bool:
         return str(connection.getsockname()) not in roamed

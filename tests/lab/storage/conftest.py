@@ -1,0 +1,42 @@
+"""The servers of the lab, once for all of its tests, and the desk that these work at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.storage.gate import Gate
+from tests.lab.storage.servers import S3, S3_KEY, Azure
+from tests.uploader.desk import Desk
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """s3rver."""
+    with S3.start(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
+    """Azurite."""
+    with Azure.start(tmp_path_factory.mktemp("azure")) as server:
+        yield server
+
+
+@pytest.fixture
+def gate(s3: S3) -> Iterator[Gate]:
+    """The gate in front of s3rver."""
+    with Gate(s3.port, S3_KEY) as made:
+        yield made
+        made.shutdown()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """Everything there, the uploader not started."""
+    made = Desk(tmp_path)
+    yield made
+    made.end()

@@ -1,0 +1,167 @@
+"""Photos through the real uploader into real storage, by URLs that really are checked there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from piboothup.config import Secret
+from piboothup.spool.contexts import context_for
+from piboothup.spool.listing import NEW
+from piboothup.uploader.transport import Transport
+from tests.clocks import HandClock
+from tests.lab.storage.gate import Gate
+from tests.lab.storage.servers import S3, Azure, changed
+from tests.photos import jpeg, take
+from tests.uploader.desk import Desk
+
+NAME = "abcd1234/a1/photo.jpg"
+JPEG = {"Content-Type": "image/jpeg"}
+BLOB = {**JPEG, "x-ms-blob-type": "BlockBlob"}
+MD5 = {"Content-MD5": "1B2M2Y8AsgTpgAmY7PhCfg=="}
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A real storage as EventPics may use it."""
+
+    url: Callable[[str, int], str]
+    """Of an object's name and how many seconds it is valid."""
+    stored: Callable[[str], bytes | None]
+
+
+@pytest.fixture(params=["s3 version 2", "s3 version 4 behind the gate", "azure"])
+def storage(request: pytest.FixtureRequest) -> Storage:
+    if request.param == "azure":
+        azure: Azure = request.getfixturevalue("azure")
+        return Storage(azure.url, azure.stored)
+    s3: S3 = request.getfixturevalue("s3")
+    if request.param == "s3 version 2":
+        return Storage(lambda name, valid_s: s3.url(name, "s3", valid_s), s3.stored)
+    gate: Gate = request.getfixturevalue("gate")
+    return Storage(lambda name, valid_s: s3.url(name, "s3v4", valid_s, gate.port), s3.stored)
+
+
+def put(url: str, headers: dict[str, str]) -> int:
+    """The status of one PUT with exactly these headers, by the uploader's own transport."""
+    transport = Transport(HandClock(), plain_http=True)
+    status = transport.exchange("PUT", Secret(url), headers, b"not a photo", deadline_s=60.0).status
+    transport.close()
+    return status
+
+
+# -- the whole uploader ----------------------------------------------------------------------------------------
+
+
+def test_n28_n29_every_photo_arrives_byte_for_byte_and_is_put_once(
+    desk: Desk, storage: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="piboothup")
+    signed: list[str] = []
+
+    def sign(name: str) -> str:
+        signed.append(name)
+        return storage.url(name, 300)
+
+    desk.album.sign = sign
+    contexts = [context_for("abcd1234", "a1", ""), context_for("abcd1234", "", "")]
+    names = {desk.take(context): context for context in contexts * 5}
+    desk.start()
+    desk.until_sent(*names)
+    for number, (name, context) in enumerate(names.items(), start=1):
+        lies = storage.stored(f"abcd1234/{context.album_id or '_'}/{name.file_name}")
+        assert lies == jpeg(number)
+    assert len(signed) == len(set(signed)) == len(names)
+    assert "etag" not in caplog.text
+
+
+def test_a_photo_of_many_blocks_arrives_byte_for_byte(desk: Desk, storage: Storage) -> None:
+    desk.album.sign = lambda name: storage.url(name, 300)
+    content = jpeg(99, (1800, 1200))
+    assert len(content) > 1_000_000
+    name = take(desk.booth, content)
+    desk.start()
+    desk.until_sent(name)
+    assert storage.stored(f"abcd1234/a1/{name.file_name}") == content
+
+
+def test_n15_a_url_that_had_expired_is_replaced_and_the_photo_arrives(desk: Desk, storage: Storage) -> None:
+    asked: list[str] = []
+
+    def sign(name: str) -> str:
+        asked.append(name)
+        return storage.url(name, 300 if len(asked) > 1 else -60)
+
+    desk.album.sign = sign
+    name = desk.take()
+    desk.start()
+    desk.until(lambda: len(asked) == 1 and desk.said()["state"] == "idle", "the refusal")
+    assert desk.lies_in(NEW, name)
+    assert desk.said()["problems"] == []
+    desk.until_sent(name, step_s=0.5)
+    assert storage.stored(asked[0]) == jpeg(1)
+    assert len(asked) == 2
+
+
+def test_n14_a_wrongly_signed_url_loses_no_photo_and_marks_none_as_sent(desk: Desk, storage: Storage) -> None:
+    def sign(name: str) -> str:
+        url = storage.url(name, 300)
+        return changed(url, "sig" if "sig=" in url else "X-Amz-Signature" if "X-Amz-S" in url else "Signature")
+
+    desk.album.sign = sign
+    name = desk.take()
+    desk.start()
+    desk.until(lambda: desk.album.calls["getuploadurl"] >= 4, "a few tries", step_s=1.0)
+    assert desk.lies_in(NEW, name)
+    desk.album.sign = lambda name: storage.url(name, 300)
+    desk.until_sent(name, step_s=1.0)
+
+
+# -- the storage does refuse -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (JPEG, 200),
+        ({"Content-Type": "image/png"}, 403),
+        ({}, 403),
+        ({**JPEG, "x-amz-acl": "public-read"}, 403),
+        ({**JPEG, **MD5}, 403),
+    ],
+    ids=["as signed", "another type", "no type", "an unsigned x-amz header", "an unsigned Content-MD5"],
+)
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_s3_takes_the_headers_that_were_signed_and_no_others(
+    s3: S3, gate: Gate, version: str, headers: dict[str, str], status: int
+) -> None:
+    port = gate.port if version == "s3v4" else 0
+    assert put(s3.url(NAME, version, port=port), headers) == status
+
+
+def test_s3_refuses_a_changed_signature_and_an_expired_url(s3: S3, gate: Gate) -> None:
+    assert put(changed(s3.url(NAME, "s3"), "Signature"), JPEG) == 403
+    assert put(s3.url(NAME, "s3", -60), JPEG) == 403
+    assert put(changed(s3.url(NAME, "s3v4", port=gate.port), "X-Amz-Signature"), JPEG) == 403
+    url = s3.url(NAME, "s3v4", port=gate.port)
+    assert put(url, JPEG) == 200
+    gate.now = lambda: datetime.now(UTC) + timedelta(seconds=301)
+    assert put(url, JPEG) == 403
+    assert gate.refused == ["another signature", "expired"]
+
+
+def test_s3_refuses_a_url_that_was_signed_for_another_photo(s3: S3, gate: Gate) -> None:
+    for version, port in (("s3", 0), ("s3v4", gate.port)):
+        assert put(s3.url(NAME, version, port=port).replace("photo.jpg", "other.jpg"), JPEG) == 403
+
+
+def test_azure_wants_its_own_header_and_refuses_a_changed_or_expired_signature(azure: Azure) -> None:
+    assert put(azure.url(NAME), BLOB) == 201
+    assert put(azure.url(NAME), JPEG) == 400
+    assert put(azure.url(NAME, -60), BLOB) == 403
+    assert put(changed(azure.url(NAME), "sig"), BLOB) == 403
+    assert put(azure.url(NAME).replace("photo.jpg", "other.jpg"), BLOB) == 403
