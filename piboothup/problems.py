@@ -32,7 +32,12 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "camera_busy": ("Another program is using the camera.", "Stop it; the booth tries again by itself."),
     "camera_stuck": ("The camera stopped giving pictures.", "The booth restarts it by itself; press again."),
-    "camera_memory": ("Memory is short for the camera's full size.", "A smaller size is used."),
+    "camera_memory": ("Memory is short for the camera's full size.", "A smaller size is used; restart the box."),
+    "camera_size": ("The camera lacks the size in the config.", "Mend size in [camera], or leave it out."),
+    "camera_tuning": (
+        "The camera's tuning file is not there.",
+        "Mend tuning in [camera]; the sensor's own is used.",
+    ),
     "no_frames": ("The folder of frames can't be used.", "Name a folder with .jpg files in [camera] frames."),
     "encode_failed": ("The photo could not be turned into a JPEG.", "Press again."),
     "photo_dark": (

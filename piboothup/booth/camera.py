@@ -50,6 +50,10 @@ class CameraFault(Exception):
         self.problem = problem
 
 
+class CaptureTimedOut(CameraFault):
+    """No frame came in time."""
+
+
 class Camera(Protocol):
     """What a camera must do. Every call comes from one thread; only a frame's `release` comes from others."""
 
@@ -60,6 +64,10 @@ class Camera(Protocol):
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of its frames in pixels, known once open."""
+
+    @property
+    def notice(self) -> Problem | None:
+        """What is not as the config says, though photos are taken; None = nothing."""
 
     def open(self) -> None:
         """Start streaming. Raises CameraFault."""

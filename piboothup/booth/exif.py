@@ -31,6 +31,7 @@ class Exif:
     camera_model: str = ""
     exposure_us: int | None = None
     gain: float | None = None
+    focal_length_mm: float | None = None
     taken_at: datetime | None = None
     """The start of the exposure, with a time zone; None = no clock is trusted."""
 
@@ -61,6 +62,8 @@ def _tiff(exif: Exif) -> bytes:
         details[base.ExposureTime] = IFDRational(exif.exposure_us, 1_000_000)
     if exif.gain is not None:
         details[base.ISOSpeedRatings] = min(round(exif.gain * _ISO_AT_GAIN_1), 65535)
+    if exif.focal_length_mm is not None:
+        details[base.FocalLength] = IFDRational(round(exif.focal_length_mm * 100), 100)
     if exif.taken_at is not None:
         text = exif.taken_at.strftime("%Y:%m:%d %H:%M:%S")
         picture[base.DateTime] = details[base.DateTimeOriginal] = details[base.DateTimeDigitized] = text

@@ -28,3 +28,5 @@ class Frame:
     exposure_us: int | None = None
     gain: float | None = None
     """Analogue times digital gain."""
+    focal_length_mm: float | None = None
+    """Of the lens; None = nobody knows, as where lenses can be changed."""

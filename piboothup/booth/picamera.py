@@ -15,16 +15,29 @@ import gc
 import logging
 import mmap
 import os
+import time
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from piboothup.booth.camera import CameraFault
+from piboothup.booth.camera import CameraFault, CaptureTimedOut
+from piboothup.booth.exposure import (
+    Cap,
+    Metadata,
+    Shot,
+    capped,
+    continuous_focus,
+    lacks_focus,
+    lens_at,
+    opening_controls,
+)
 from piboothup.booth.frame import Frame, Plane
 from piboothup.booth.viewfinder import VIEWFINDER_SIZE, Viewfinder, shrunk
 from piboothup.config import Camera as CameraTable
-from piboothup.problems import problem
+from piboothup.problems import Problem, problem
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +46,8 @@ BUFFERS = 3
 LORES_WIDTH = 640
 """Of the small stream that the viewfinder is made from; as high as the photo's shape wants."""
 
-# libcamera's numbers (src/libcamera/control_ids_core.yaml); its enums would need libcamera to be imported.
-_AE_EXPOSURE_SHORT = 1
-_AE_FLICKER_MANUAL = 1
-_AF_MODE_CONTINUOUS = 2
+FOCAL_LENGTHS_MM = {"ov5647": 3.6, "imx219": 3.04, "imx708": 4.74, "imx708_wide": 2.75, "imx500": 4.74}
+"""Of Raspberry Pi's own modules, whose lens does not come off, by their sensor (their data sheets)."""
 
 
 class PiCamera:
@@ -47,40 +58,59 @@ class PiCamera:
         self._make = make
         self._camera: Any = None
         self._maps: dict[int, mmap.mmap] = {}
-        self._smaller = False
+        self._is_short_of_memory = False
+        self._advertised: frozenset[str] = frozenset()
+        self._cap = Cap()
+        self._newest: Metadata | None = None
+        """A frame's metadata, asked for by `frames` and brought by the next frame that passes."""
+        self._wants_newest = self._wants_viewfinder = False
         self._viewfinder: Viewfinder | None = None
-        self._looking = False
         self.model = ""
         self.size = (0, 0)
+        self.notice: Problem | None = None
 
     def open(self) -> None:
-        """Acquire, configure and start the camera. Raises CameraFault."""
+        """Acquire, configure and start the camera; at half the width and height if memory is short.
+
+        Raises CameraFault.
+        """
+        self.notice = None
+        try:
+            self._open()
+        except CameraFault as fault:
+            if fault.problem.code != "camera_memory" or self._is_short_of_memory:
+                raise
+            self._is_short_of_memory = True
+            log.warning("event=camera_memory reason=%r", str(fault))
+            self._open()
+        if self._is_short_of_memory:
+            self.notice = problem("camera_memory", _named(self.size))
+
+    def _open(self) -> None:
         self.close()
         gc.collect()  # a closed Picamera2 is a ring of objects that holds its buffers: their memory is needed now
         try:
-            self._camera = _acquire(self._make or _picamera2(), self._table.number)
+            self._camera = _acquire(self._make or _picamera2(), self._table.number, self._tuning())
             self._configure()
             self._camera.start()
         except ImportError as error:
             raise CameraFault(problem("no_camera", f"picamera2 is missing ({error})")) from error
         except (RuntimeError, OSError, MemoryError) as error:
-            raise self._fault(error) from error
+            raise CameraFault(_told(error)) from error
 
-    def _fault(self, error: BaseException) -> CameraFault:
-        told = " / ".join(str(one) for one in _chain(error))
-        if any(isinstance(one, MemoryError) or getattr(one, "errno", 0) == errno.ENOMEM for one in _chain(error)):
-            self._smaller = True
-            return CameraFault(problem("camera_memory"))
-        if "busy" in told.lower():
-            return CameraFault(problem("camera_busy"))
-        if "found" in told.lower():
-            return CameraFault(problem("no_camera"))
-        return CameraFault(problem("camera_stuck", str(error)))
+    def _tuning(self) -> str | None:
+        """The tuning file of the config, if it is there; without it the sensor's own is used."""
+        wanted = self._table.tuning
+        if wanted and not Path(wanted).is_file():
+            self.notice = problem("camera_tuning", wanted)
+            log.warning("event=camera_tuning reason=%r", str(self.notice))
+            return None
+        return wanted or None
 
     def _configure(self) -> None:
         camera = self._camera
         wanted = self._table.size or tuple(camera.sensor_resolution)
-        if self._smaller:
+        if self._is_short_of_memory:
             wanted = (wanted[0] // 4 * 2, wanted[1] // 4 * 2)
         lores = (LORES_WIDTH, round(LORES_WIDTH * wanted[1] / wanted[0] / 2) * 2)
         configuration = camera.create_still_configuration(
@@ -89,7 +119,7 @@ class PiCamera:
             raw=None,
             buffer_count=BUFFERS,
             queue=True,
-            controls=controls(self._table, set(camera.camera_controls)),
+            controls=opening_controls(self._table, camera.camera_controls),
         )
         camera.configure(configuration)
         camera.post_callback = self._look
@@ -98,39 +128,71 @@ class PiCamera:
             raise CameraFault(problem("camera_stuck", f"it gives {main['format']} instead of YUV420"))
         self.size = main["size"]
         self.model = str(camera.camera_properties.get("Model", "camera"))
+        self._advertised = frozenset(camera.camera_controls)
+        self._cap = Cap()
         if self.size != wanted:
-            log.warning("event=camera_size wanted=%dx%d given=%dx%d", *wanted, *self.size)
+            self.notice = problem("camera_size", f"{_named(wanted)}; it gives {_named(self.size)}")
+            log.warning("event=camera_size reason=%r", str(self.notice))
 
     def capture(self, zero_ns: int, timeout_s: float, lit_ns: int | None = None) -> Frame:
         """The first frame exposed at or after `zero_ns`, in the camera's own memory. Raises CameraFault.
 
-        picamera2's `flush` drops every frame with SensorTimestamp - ExposureTime < zero. That difference is the start
-        of the first row's exposure: on a Pi, SensorTimestamp is stamped by the receiver's frame-start interrupt, when
-        the first row, its exposure over, is read out (raspberrypi/picamera2 issue 821; `wait_for_timestamp_` in its
-        picamera2.py). It counts CLOCK_MONOTONIC, which on a Pi, that never suspends, is CLOCK_BOOTTIME.
+        Under a flash, out of focus, or exposed for too long it is the first one for which that is mended, but no
+        later than `exposure.LATEST_NS` after zero.
         """
-        camera = self._camera
-        self._looking = False
-        try:
-            request = camera.capture_request(wait=timeout_s, flush=zero_ns)
-        except TimeoutError:
-            camera.cancel_all_and_flush()
-            raise CameraFault(problem("camera_stuck")) from None
-        except KeyError as missing:
-            raise CameraFault(problem("camera_stuck", f"it does not tell a frame's {missing}")) from None
-        metadata = request.get_metadata()
-        exposure_us = metadata.get("ExposureTime")
-        y, u, v = planes(self._memory(request, "main"), camera.camera_configuration()["main"])
+        lag_ns = _boottime_ahead_ns()
+        deadline_s = time.monotonic() + timeout_s
+        self._wants_viewfinder = False  # the photo first
+        can_cap = "ExposureTime" in self._advertised
+        shot = Shot(self._table, zero_ns - lag_ns, None if lit_ns is None else lit_ns - lag_ns, can_cap=can_cap)
+        request, metadata, start_ns = self._next(shot.zero_ns, deadline_s)
+        self._cap_exposure(metadata)
+        if "AfMode" in self._advertised and lacks_focus(metadata):
+            self._camera.set_controls(lens_at(self._table))
+            shot = replace(shot, lens=1.0 / self._table.focus_m)
+        while missing := shot.waits_for(metadata, start_ns):
+            log.info("event=frame_passed_over after_ms=%d for=%s", (start_ns - shot.zero_ns) // 1_000_000, missing)
+            request.release()
+            request, metadata, start_ns = self._next(start_ns + 1, deadline_s)
+        if shot.lens is not None:
+            self._camera.set_controls(continuous_focus())
+        y, u, v = planes(self._memory(request, "main"), request.config["main"])
         return Frame(
             y=y,
             u=u,
             v=v,
-            exposure_start_ns=metadata["SensorTimestamp"] - 1000 * (exposure_us or 0),
+            exposure_start_ns=start_ns + lag_ns,
             release=_Loan(request),
             camera_model=self.model,
-            exposure_us=exposure_us,
+            exposure_us=metadata["ExposureTime"],
             gain=metadata.get("AnalogueGain", 1.0) * metadata.get("DigitalGain", 1.0),
+            focal_length_mm=FOCAL_LENGTHS_MM.get(self.model),
         )
+
+    def _next(self, from_ns: int, deadline_s: float) -> tuple[Any, Metadata, int]:
+        """The first frame whose exposure begins at or after `from_ns` (CLOCK_MONOTONIC), its metadata, that begin.
+
+        picamera2's `flush` drops every frame with SensorTimestamp - ExposureTime < from_ns. That difference is the
+        start of the first row's exposure: on a Pi, SensorTimestamp is stamped by the receiver's frame-start
+        interrupt, when the first row, its exposure over, is read out (raspberrypi/picamera2 issue 821;
+        `wait_for_timestamp_` in its picamera2.py).
+        """
+        camera = self._camera
+        try:
+            request = camera.capture_request(wait=max(0.001, deadline_s - time.monotonic()), flush=from_ns)
+        except TimeoutError:
+            camera.cancel_all_and_flush()  # else the job stays queued, and leaks a buffer
+            raise CaptureTimedOut(problem("camera_stuck")) from None
+        except KeyError as missing:
+            raise CameraFault(problem("camera_stuck", f"it does not tell a frame's {missing}")) from None
+        metadata = request.get_metadata()
+        return request, metadata, metadata["SensorTimestamp"] - 1000 * metadata["ExposureTime"]
+
+    def _cap_exposure(self, metadata: Metadata) -> None:
+        self._cap, told = capped(self._cap, metadata, self._table, self._advertised)
+        if told:
+            log.info("event=exposure_capped controls=%s", told)
+            self._camera.set_controls(told)
 
     def _memory(self, request: Any, stream: str) -> mmap.mmap:
         """The bytes of one of the request's streams, without a copy.
@@ -146,58 +208,68 @@ class PiCamera:
         return self._maps[fd]
 
     def frames(self) -> int:
-        """Frames since `open`, as picamera2's event loop counts them."""
+        """Frames since `open`, as picamera2's event loop counts them; asked, it also looks after the exposure."""
+        newest, self._newest = self._newest, None
+        if newest is not None:
+            self._cap_exposure(newest)
+        self._wants_newest = True
         return int(self._camera.frames)
 
     def hold(self, on: bool) -> None:
         """White balance stays as it is, or goes on by itself."""
-        if "AwbEnable" in self._camera.camera_controls:
+        if "AwbEnable" in self._advertised:
             self._camera.set_controls({"AwbEnable": not on})
 
     def viewfinder(self) -> Viewfinder | None:
         """What the camera saw when it was last asked; being asked has it look again. Never waits."""
-        self._looking = True
+        self._wants_viewfinder = True
         return self._viewfinder
 
     def _look(self, request: Any) -> None:
-        """Makes the viewfinder's picture of a request that is passing; runs in picamera2's event loop."""
-        if not self._looking or request.config.get("lores") is None:
-            return
-        self._looking = False
-        grey, _, _ = planes(self._memory(request, "lores"), request.config["lores"])
-        serial = self._viewfinder.serial + 1 if self._viewfinder else 1
-        self._viewfinder = Viewfinder(serial, shrunk(grey, VIEWFINDER_SIZE))
+        """Takes what is wanted out of a frame that is passing; runs in picamera2's event loop."""
+        if self._wants_newest:
+            self._wants_newest = False
+            self._newest = request.get_metadata()
+        if self._wants_viewfinder and request.config.get("lores") is not None:
+            self._wants_viewfinder = False
+            grey, _, _ = planes(self._memory(request, "lores"), request.config["lores"])
+            serial = self._viewfinder.serial + 1 if self._viewfinder else 1
+            self._viewfinder = Viewfinder(serial, shrunk(grey, VIEWFINDER_SIZE))
 
     def close(self) -> None:
         """Close the camera; a frame still lent out stays readable."""
         camera, self._camera = self._camera, None
-        self._looking = False
+        self._wants_newest = self._wants_viewfinder = False
         try:
             if camera is not None:
                 camera.close()
         finally:
             self._maps = {}
-            self._viewfinder = None
+            self._viewfinder = self._newest = None
 
 
-def controls(table: CameraTable, advertised: set[str]) -> dict[str, Any]:
-    """The controls for people in dim rooms, out of those that this camera has.
+def _boottime_ahead_ns() -> int:
+    """By how much CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC, which stamps frames: 0, but on a PC that slept.
 
-    Short exposures with gain raised first, no frame (hence no exposure) longer than `max_exposure_ms`, exposure in
-    whole half-periods of the mains; autofocus all the time, or the lens at `focus_m` where there is none.
+    To the millisecond: between the two readings passes a little time.
     """
-    longest_us = int(table.max_exposure_ms * 1000)
-    wanted: dict[str, Any] = {
-        "AeExposureMode": _AE_EXPOSURE_SHORT,
-        "AeFlickerMode": _AE_FLICKER_MANUAL,
-        "AeFlickerPeriod": 1_000_000 // (2 * table.mains_hz),
-        "FrameDurationLimits": (100, longest_us),
-    }
-    if "AfMode" in advertised:
-        wanted["AfMode"] = _AF_MODE_CONTINUOUS
-    else:
-        wanted["LensPosition"] = 1.0 / table.focus_m
-    return {name: value for name, value in wanted.items() if name in advertised}
+    return round(time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns(), -6)
+
+
+def _told(error: BaseException) -> Problem:
+    """What an error of picamera2 or libcamera means to a person."""
+    told = " / ".join(str(one) for one in _chain(error)).lower()
+    if any(isinstance(one, MemoryError) or getattr(one, "errno", 0) == errno.ENOMEM for one in _chain(error)):
+        return problem("camera_memory")
+    if "busy" in told:
+        return problem("camera_busy")
+    if "found" in told:
+        return problem("no_camera")
+    return problem("camera_stuck", str(error))
+
+
+def _named(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 def planes(memory: mmap.mmap | bytes, stream: dict[str, Any]) -> tuple[Plane, Plane, Plane]:
@@ -219,17 +291,20 @@ def _picamera2() -> type[Any]:
     return Picamera2  # type: ignore[no-any-return]
 
 
-def _acquire(make: type[Any], number: int) -> Any:
+def _acquire(make: type[Any], number: int, tuning: str | None) -> Any:
     """A camera of class `make`, acquired.
 
     picamera2 0.3.38 leaves a pipe open when its constructor fails; in a night of retries that would use up the
-    descriptors, so it is closed here.
+    descriptors, so it is closed here. It also names the tuning file to libcamera only after this has read one.
     """
-    if number >= len(make.global_camera_info()):
-        raise CameraFault(problem("no_camera", f"number {number}" if number else ""))
+    if tuning is not None:
+        os.environ["LIBCAMERA_RPI_TUNING_FILE"] = tuning
+    connected = len(make.global_camera_info())
+    if number >= connected:
+        raise CameraFault(problem("no_camera", f"number {number} of {connected}" if connected else ""))
     camera: Any = object.__new__(make)
     try:
-        camera.__init__(number)
+        camera.__init__(number, tuning=tuning)
     except RuntimeError:
         if hasattr(camera, "notifyme_w"):
             os.close(camera.notifyme_w)

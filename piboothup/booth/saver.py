@@ -114,6 +114,7 @@ class Saver:
             taken_at=self._taken_at(boottime_ms),
             exposure_us=frame.exposure_us,
             gain=frame.gain,
+            focal_length_mm=frame.focal_length_mm,
         )
         photo = with_exif(jpeg, exif)
         name = PhotoName.of(identity, photo)

@@ -218,7 +218,8 @@ class BoothService:
                     frame.release()
 
     def _view(self, now_ns: int) -> View:
-        booth, notices = self._booth, self._notices()
+        booth = self._booth
+        told_before = self._devices.camera.notice if booth.photos else None
         return View(
             state=booth.state,
             name=self._config.name,
@@ -228,7 +229,7 @@ class BoothService:
             number=booth.number,
             countdown=booth.digit(now_ns) if booth.state is BoothState.COUNTDOWN else 0,
             problem=booth.problem,
-            notice=notices[0] if notices else None,
+            notice=next((one for one in self._notices() if one != told_before), None),
             uplink=self._uplink.state,
             waiting=self._uplink.waiting,
             parked=self._uplink.parked,
@@ -242,7 +243,8 @@ class BoothService:
 
     def _notices(self) -> list[Problem]:
         """What does not stop photos and yet should be known, the gravest first."""
-        devices = self._button_problem, self._devices.light.problem, self._panel.problem
+        parts = self._devices
+        devices = self._button_problem, parts.camera.notice, parts.light.problem, self._panel.problem
         stuck = problem("button_stuck") if self._booth.stuck else None
         found = stuck, self._config_problem, *devices, self._uplink.problem
         return [one for one in found if one is not None]

@@ -64,6 +64,8 @@ class Camera:
     """Simulated only: a folder of JPEGs to serve as frames; empty = drawn scenes."""
     size: tuple[int, int] | None = checks.setting(None, checks.size)
     """Width and height in pixels; unset = the sensor's."""
+    tuning: str = checks.text("", 4096)
+    """A tuning file for libcamera, such as the sensor's NoIR one; empty = the sensor's own."""
     jpeg_quality: int = checks.number(93, 50, 100)
     rotation: int = checks.choice(0, 90, 180, 270)
     """Degrees clockwise by which the pixels are turned."""

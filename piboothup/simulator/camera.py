@@ -21,7 +21,7 @@ from piboothup.booth.camera import CameraFault
 from piboothup.booth.frame import Frame
 from piboothup.booth.viewfinder import VIEWFINDER_SIZE, Viewfinder, shrunk
 from piboothup.config import Camera as CameraTable
-from piboothup.problems import problem
+from piboothup.problems import Problem, problem
 from piboothup.simulator import scenes
 from piboothup.simulator.scenes import Picture
 from piboothup.spool.clock import Clock
@@ -59,6 +59,7 @@ class SimulatedCamera:
         self._opened_ns = 0
         self._quiet_from_ns = 0
         self.model = "simulated"
+        self.notice: Problem | None = None
         self.size = table.size or DEFAULT_SIZE
 
     def open(self) -> None:

@@ -55,6 +55,7 @@ class PlayedCamera:
     def __init__(self, clock: HandClock) -> None:
         self.model, self.size = "imx477", (64, 48)
         self.fault: Problem | None = None
+        self.notice: Problem | None = None
         self.early_ns = 0
         """By how much frames begin before zero: such a frame is nobody's photo."""
         self.on_capture = self.on_release = self.on_close = nothing

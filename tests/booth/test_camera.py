@@ -19,7 +19,7 @@ from piboothup.booth.camera import (
 from piboothup.booth.events import CameraLost, CameraReady, CaptureFailed, Event, Exposed
 from piboothup.booth.frame import Frame
 from piboothup.booth.viewfinder import Viewfinder
-from piboothup.problems import problem
+from piboothup.problems import Problem, problem
 from tests.clocks import HandClock
 
 S = 1_000_000_000
@@ -37,6 +37,7 @@ class PlayedCamera:
         self.opened = self.closed = 0
         self.asked: list[tuple[int, float]] = []
         self.threads: set[str] = set()
+        self.notice: Problem | None = None
         self.seen: Viewfinder | None = None
         self.held: list[tuple[float, bool]] = []
         self._frames = 0

@@ -21,6 +21,7 @@ FULL = Exif(
     camera_model="imx477",
     exposure_us=12_345,
     gain=2.5,
+    focal_length_mm=4.74,
     taken_at=datetime(2026, 6, 13, 23, 59, 59, 87_654, SUMMER),
 )
 
@@ -43,6 +44,7 @@ def test_everything_known_is_told() -> None:
     assert details[base.ImageUniqueID] == ID
     assert float(details[base.ExposureTime]) == pytest.approx(0.012345)
     assert details[base.ISOSpeedRatings] == 250
+    assert float(details[base.FocalLength]) == pytest.approx(4.74)
     assert details[base.DateTimeOriginal] == "2026:06:13 23:59:59"
     assert details[base.OffsetTimeOriginal] == "+02:00"
     assert details[base.SubsecTimeOriginal] == "087"
@@ -59,7 +61,7 @@ def test_without_a_trusted_clock_no_time_is_invented() -> None:
         base.SubsecTimeOriginal,
     )
     assert not {int(one) for one in times} & (picture.keys() | details.keys())
-    assert not {int(base.ExposureTime), int(base.ISOSpeedRatings)} & details.keys()
+    assert not {int(base.ExposureTime), int(base.ISOSpeedRatings), int(base.FocalLength)} & details.keys()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import gc
 import os
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -15,10 +16,14 @@ import pytest
 
 from piboothup.booth.camera import CameraFault
 from piboothup.booth.encoder import encode
-from piboothup.booth.picamera import PiCamera, controls, planes
+from piboothup.booth.picamera import PiCamera, planes
 from piboothup.config import Camera
+from piboothup.problems import Problem, problem
 
-PI_CONTROLS = {"AeExposureMode", "AeFlickerMode", "AeFlickerPeriod", "FrameDurationLimits", "AfMode", "LensPosition"}
+PI_CONTROLS = {
+    *("AeExposureMode", "AeFlickerMode", "AeFlickerPeriod", "FrameDurationLimits", "AwbEnable"),
+    *("AfMode", "LensPosition", "ExposureTime", "AnalogueGain"),
+}
 ZERO_NS = 5_000_000_000
 
 
@@ -32,12 +37,17 @@ class StandIn:
     pixel_format = "YUV420"
     stride = 96
     breaks: ClassVar[dict[str, Exception]] = {}
-    last: StandIn
+    last: Any
+    largest = 10_000
+    """The widest frames that memory has room for."""
+    adjusts_to: tuple[int, int] | None = None
+    tuning_when_counted: str | None = None
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, tuning: str | None = None) -> None:
         self.notifyme_r, self.notifyme_w = os.pipe()
         self.notifymeread = os.fdopen(self.notifyme_r, "rb")
         self.calls: list[Any] = []
+        self.number, self.tuning = number, tuning
         type(self).last = self
         self._step("__init__")
         self.frames = 0
@@ -48,6 +58,7 @@ class StandIn:
 
     @classmethod
     def global_camera_info(cls) -> list[dict[str, Any]]:
+        cls.tuning_when_counted = os.environ.get("LIBCAMERA_RPI_TUNING_FILE")
         return [{"Num": number} for number in range(cls.cameras)]
 
     def _step(self, name: str) -> None:
@@ -61,7 +72,9 @@ class StandIn:
 
     def configure(self, wanted: dict[str, Any]) -> None:
         self._step("configure")
-        size = wanted["main"]["size"]
+        size = self.adjusts_to or wanted["main"]["size"]
+        if size[0] > self.largest:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
         length = self.stride * size[1] * 3 // 2
         self.lores = wanted["lores"] and {**wanted["lores"], "stride": 640, "framesize": 640 * 480 * 3 // 2}
         self.main = {"format": self.pixel_format, "size": size, "stride": self.stride, "framesize": length}
@@ -75,16 +88,13 @@ class StandIn:
         self._step("start")
 
     def capture_request(self, wait: float, flush: int) -> Any:
-        self.calls.append(("capture_request", wait, flush))
+        self.calls.append(("capture_request", round(wait, 1), flush))
         if "capture_request" in self.breaks:
             raise self.breaks["capture_request"]
         planes_of_buffer = [SimpleNamespace(fd=self.fd)]
-        metadata = {
-            "SensorTimestamp": flush + 30_000_000,
-            "ExposureTime": 20_000,
-            "AnalogueGain": 4.0,
-            "DigitalGain": 1.5,
-        }
+        start_ns = flush + 10_000_000 - flush % 10_000_000 if flush % 10_000_000 else flush + 10_000_000
+        metadata = {"ExposureTime": 20_000, "AnalogueGain": 4.0, "DigitalGain": 1.5, **self.says(start_ns)}
+        metadata["SensorTimestamp"] = start_ns + 1000 * metadata["ExposureTime"]
         return SimpleNamespace(
             request=SimpleNamespace(buffers={"stream": SimpleNamespace(planes=planes_of_buffer)}),
             stream_map={"main": "stream"},
@@ -92,6 +102,13 @@ class StandIn:
             get_metadata=lambda: metadata,
             release=self._release,
         )
+
+    def set_controls(self, controls: dict[str, Any]) -> None:
+        self.calls.append(controls)
+
+    def says(self, start_ns: int) -> dict[str, Any]:
+        """What the frame that begins then says of itself."""
+        return {}
 
     def _release(self) -> None:
         self._step("release")
@@ -239,43 +256,9 @@ def test_k05_a_camera_that_another_program_holds_is_told_as_such_and_leaks_no_de
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_k04_when_memory_is_short_it_is_said_and_the_next_try_uses_half_the_width_and_height(
-    make: type[StandIn],
-) -> None:
-    camera = PiCamera(Camera(size=(4056, 3040)), make)
-    make.breaks["configure"] = OSError(errno.ENOMEM, "Cannot allocate memory")
-    make.stride = 4096
-    with pytest.raises(CameraFault) as caught:
-        camera.open()
-    assert caught.value.problem.code == "camera_memory"
-    del make.breaks["configure"]
-    camera.open()
-    assert camera.size == (2028, 1520)
-    camera.close()
-
-
 def test_without_picamera2_the_sentence_names_what_is_missing() -> None:
     with pytest.raises(CameraFault, match="picamera2"):
         PiCamera(Camera()).open()
-
-
-def test_in_a_dark_room_short_exposures_are_asked_for_and_mains_light_does_not_flicker() -> None:
-    sent = controls(Camera(max_exposure_ms=20, mains_hz=50), PI_CONTROLS)
-    assert sent["FrameDurationLimits"] == (100, 20_000)
-    assert sent["AeExposureMode"] == 1
-    assert (sent["AeFlickerMode"], sent["AeFlickerPeriod"]) == (1, 10_000)
-    assert controls(Camera(mains_hz=60), PI_CONTROLS)["AeFlickerPeriod"] == 8333
-
-
-def test_a_lens_that_moves_focuses_all_the_time_and_one_without_autofocus_is_set_to_focus_m() -> None:
-    assert controls(Camera(), PI_CONTROLS)["AfMode"] == 2
-    assert "LensPosition" not in controls(Camera(), PI_CONTROLS)
-    assert controls(Camera(focus_m=2.0), {"LensPosition"}) == {"LensPosition": 0.5}
-
-
-def test_a_control_that_the_camera_lacks_is_not_sent() -> None:
-    assert controls(Camera(), {"FrameDurationLimits"}).keys() == {"FrameDurationLimits"}
-    assert controls(Camera(), set()) == {}
 
 
 def test_the_memory_that_is_looked_at_can_not_be_written_by_mistake(make: type[StandIn]) -> None:
@@ -351,4 +334,186 @@ def test_a_photo_smaller_than_the_small_stream_goes_without_a_viewfinder(make: t
     camera.viewfinder()
     passing(make, 20)
     assert camera.viewfinder() is None
+    camera.close()
+
+
+# -- light and lens: a stand-in, as the lab's virtual camera has no such controls ------------------------------------
+
+FRAME_NS = 100_000_000
+REACTS_NS = 4 * FRAME_NS
+"""What is asked of libcamera shows some frames later."""
+
+
+class Sensor(StandIn):
+    """A camera that tells of its frames what it was told some frames before."""
+
+    first: ClassVar[dict[str, Any]] = {}
+    obeys = True
+
+    def __init__(self, number: int, tuning: str | None = None) -> None:
+        super().__init__(number, tuning)
+        self.sent: list[tuple[int, dict[str, Any]]] = []
+        self.asked_ns: list[int] = []
+
+    def capture_request(self, wait: float, flush: int) -> Any:
+        self.now_ns = flush + 10_000_000
+        request = super().capture_request(wait, flush + FRAME_NS - 20_000_000 if self.asked_ns else flush)
+        self.asked_ns.append(flush)
+        return request
+
+    def set_controls(self, controls: dict[str, Any]) -> None:
+        self.sent.append((self.now_ns, controls))
+
+    def says(self, start_ns: int) -> dict[str, Any]:
+        said = {"FrameDuration": FRAME_NS // 1000, **self.first}
+        for sent_ns, controls in self.sent if self.obeys else []:
+            if start_ns >= sent_ns + REACTS_NS:
+                said |= controls
+        return said
+
+
+def sensor(**first: Any) -> type[Sensor]:
+    class Fresh(Sensor):
+        breaks: ClassVar[dict[str, Exception]] = {}
+
+    Fresh.first = first
+    return Fresh
+
+
+def test_k07_a_lens_that_is_not_in_focus_at_zero_goes_to_focus_m_for_the_shot_and_focuses_again_after_it() -> None:
+    make = sensor(AfState=1, LensPosition=8.0)
+    camera = opened(make, Camera(focus_m=2.0))
+    frame = camera.capture(ZERO_NS, 4)
+    sent = [controls for _, controls in make.last.sent]
+    assert sent == [{"AfMode": 0, "LensPosition": 0.5}, {"AfMode": 2}]
+    assert REACTS_NS <= frame.exposure_start_ns - ZERO_NS <= REACTS_NS + 2 * FRAME_NS
+    assert make.last.released == len(make.last.asked_ns) - 1
+    camera.close()
+
+
+def test_k07_an_autofocus_that_never_ends_and_a_lens_that_does_not_obey_do_not_stop_the_photo() -> None:
+    make = sensor(AfState=1, LensPosition=8.0)
+    make.obeys = False
+    camera = opened(make)
+    assert 0 <= camera.capture(ZERO_NS, 4).exposure_start_ns - ZERO_NS <= 800_000_000
+    camera.close()
+
+
+def test_a_lens_in_focus_is_left_alone_and_costs_no_frame() -> None:
+    make = sensor(AfState=2, LensPosition=8.0)
+    camera = opened(make)
+    assert camera.capture(ZERO_NS, 4).exposure_start_ns - ZERO_NS < FRAME_NS
+    assert make.last.sent == []
+    camera.close()
+
+
+def test_k06_when_it_gets_dark_the_photo_is_the_first_frame_with_a_short_exposure() -> None:
+    make = sensor(ExposureTime=66_000, AnalogueGain=6.0)
+    camera = opened(make)
+    frame = camera.capture(ZERO_NS, 4)
+    assert frame.exposure_us == 20_000
+    assert [controls for _, controls in make.last.sent] == [{"ExposureTime": 20_000}]
+    assert frame.exposure_start_ns - ZERO_NS < 1_000_000_000
+    camera.close()
+
+
+def test_k06_the_exposure_is_looked_after_also_while_nobody_presses() -> None:
+    make = sensor(ExposureTime=66_000, AnalogueGain=6.0)
+    camera = opened(make)
+    last = make.last
+    last.now_ns = 0
+    camera.frames()
+    last.post_callback(SimpleNamespace(config={}, get_metadata=lambda: {"ExposureTime": 66_000}))
+    camera.frames()
+    assert [controls for _, controls in last.sent] == [{"ExposureTime": 20_000}]
+    camera.close()
+
+
+def test_under_a_flash_without_countdown_the_photo_is_the_first_frame_that_is_exposed_for_it() -> None:
+    make = sensor(AeState=2)
+    camera = opened(make)
+    after_ns = camera.capture(ZERO_NS, 4, lit_ns=ZERO_NS).exposure_start_ns - ZERO_NS
+    assert 6 * FRAME_NS <= after_ns <= 800_000_000
+    camera.close()
+
+
+def test_white_balance_is_held_and_let_go() -> None:
+    make = sensor()
+    camera = opened(make)
+    make.last.now_ns = 0
+    camera.hold(True)
+    camera.hold(False)
+    assert [controls for _, controls in make.last.sent] == [
+        {"AwbEnable": False},
+        {"AwbEnable": True},
+    ]
+    camera.close()
+    make.camera_controls = {}
+    camera.open()
+    camera.hold(True)
+    assert make.last.sent == []
+    camera.close()
+
+
+# -- what is not as the config says ----------------------------------------------------------------------------------
+
+
+def test_k04_when_memory_is_short_half_the_width_and_height_are_used_and_that_is_said_once(
+    make: type[StandIn], caplog: pytest.LogCaptureFixture
+) -> None:
+    make.sensor_resolution, make.stride = (4056, 3040), 4096
+    make.largest = 2048
+    camera = opened(make)
+    assert camera.size == (2028, 1520)
+    assert camera.notice == problem("camera_memory", "2028x1520")
+    camera.open()
+    assert len([one for one in caplog.records if "camera_memory" in one.message]) == 1
+    camera.close()
+
+
+def test_k04_when_even_that_is_too_much_it_is_told_and_tried_again_later(make: type[StandIn]) -> None:
+    make.breaks["configure"] = OSError(errno.ENOMEM, "Cannot allocate memory")
+    assert fault_of(PiCamera(Camera(), make)) == "camera_memory"
+
+
+def test_a_size_that_the_sensor_lacks_is_told_and_photos_go_on_with_the_nearest(make: type[StandIn]) -> None:
+    make.adjusts_to = (64, 48)
+    camera = opened(make, Camera(size=(8000, 6000)))
+    assert camera.size == (64, 48)
+    assert camera.notice == problem("camera_size", "8000x6000; it gives 64x48")
+    camera.close()
+
+
+def test_a_tuning_file_that_is_not_there_is_told_and_the_sensor_s_own_is_used(
+    make: type[StandIn], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LIBCAMERA_RPI_TUNING_FILE", raising=False)
+    path = tmp_path / "imx708_noir.json"
+    camera = opened(make, Camera(tuning=str(path)))
+    assert camera.notice == problem("camera_tuning", str(path))
+    assert make.last.tuning is None
+    path.write_text("{}")
+    camera.open()
+    reopened: Any = make.last
+    assert (reopened.tuning, make.tuning_when_counted) == (str(path), str(path))
+    told: Problem | None = camera.notice
+    assert told is None
+    camera.close()
+
+
+def test_a_camera_is_chosen_by_its_number_and_one_that_is_not_there_is_told_with_it(make: type[StandIn]) -> None:
+    make.cameras = 2
+    opened(make, Camera(number=1)).close()
+    assert make.last.number == 1
+    with pytest.raises(CameraFault, match="number 2 of 2"):
+        PiCamera(Camera(number=2), make).open()
+
+
+def test_the_focal_length_is_told_where_the_lens_does_not_come_off(make: type[StandIn]) -> None:
+    camera = opened(make)
+    assert camera.capture(ZERO_NS, 3).focal_length_mm == 4.74
+    camera.close()
+    make.camera_properties = {"Model": "imx477"}
+    camera.open()
+    assert camera.capture(ZERO_NS, 3).focal_length_mm is None
     camera.close()

@@ -57,6 +57,9 @@ WORDS = Words(
     other_fault=Fault("Störung", "Stecker ziehen, neu einstecken."),
     notices={
         "button_stuck": "Knopf klemmt",
+        "camera_memory": "Speicher knapp: kleinere Fotos",
+        "camera_size": "Größe aus Config gibt es nicht",
+        "camera_tuning": "Tuning-Datei nicht da",
         "bad_config": "Fehler in der Config",
         "undervoltage": "Netzteil zu schwach",
         "event_gone": "Event nicht da: {n} sicher",

@@ -57,6 +57,9 @@ WORDS = Words(
     other_fault=Fault("Out of order", "Pull the plug, plug in again."),
     notices={
         "button_stuck": "Button stuck",
+        "camera_memory": "Memory short: smaller photos",
+        "camera_size": "Camera lacks the size in config",
+        "camera_tuning": "Camera's tuning file not there",
         "bad_config": "Mistake in the config",
         "undervoltage": "Weak power supply",
         "event_gone": "Event not found: {n} kept",

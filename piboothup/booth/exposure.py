@@ -1,0 +1,163 @@
+"""How a frame shall be exposed, and which frame is the photo: pure decisions about what libcamera says of a frame.
+
+People in dim rooms move: the exposure stays short and gain is raised first, in whole half-periods of the mains where
+the exposure allows. libcamera's short exposure profile alone would still go to 120 ms, and the frame duration is no
+cap where the sensor needs 100 ms for a frame; so an exposure that grows too long is fixed here, and freed again when
+there is light. Nothing here waits or talks to a camera. Must not keep a guest waiting: `LATEST_NS`.
+
+A frame's metadata are a mapping from libcamera's names (src/libcamera/control_ids_core.yaml) to values; any of them
+may be missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from piboothup.config import Camera
+
+LATEST_NS = 800_000_000
+"""A photo waits no longer than this after zero for flash, focus or a shorter exposure; then any frame will do."""
+SETTLING_FRAMES = 6
+"""A new exposure shows so many frames after the light changed: three buffers and libcamera's own three."""
+_FRAME_NS = 1_000_000_000 // 30
+"""How long a frame takes if it does not say."""
+_AT_MOST_30_A_SECOND_US = 33_333
+_TOLERANCE = 1.03
+"""Sensors expose in whole rows."""
+_FREE_BELOW_GAIN = 1.5
+"""A fixed exposure is freed when so little gain is left that the short profile can't come out longer (it raises gain
+to 2 and more before it exposes for 10 ms)."""
+_LIGHTER = 1.5
+
+# libcamera's numbers; its enums would need libcamera to be imported.
+_AE_EXPOSURE_SHORT = 1
+_AE_FLICKER_MANUAL = 1
+_AE_CONVERGED = 2
+_AF_MODE_MANUAL, _AF_MODE_CONTINUOUS = 0, 2
+_AF_FOCUSED = 2
+
+Metadata = Mapping[str, Any]
+Controls = dict[str, Any]
+
+
+def opening_controls(table: Camera, advertised: Collection[str]) -> Controls:
+    """What the camera is told when it starts, of what it has."""
+    wanted = {
+        "AeExposureMode": _AE_EXPOSURE_SHORT,
+        "AeFlickerMode": _AE_FLICKER_MANUAL,
+        "AeFlickerPeriod": _half_period_us(table),
+        "FrameDurationLimits": (_AT_MOST_30_A_SECOND_US, max(_AT_MOST_30_A_SECOND_US, longest_us(table))),
+        **(continuous_focus() if "AfMode" in advertised else lens_at(table)),
+    }
+    return {name: value for name, value in wanted.items() if name in advertised}
+
+
+def longest_us(table: Camera) -> int:
+    """The longest exposure in microseconds: whole half-periods of the mains, if one fits."""
+    limit_us, half_us = int(table.max_exposure_ms * 1000), _half_period_us(table)
+    return limit_us // half_us * half_us or limit_us
+
+
+def _half_period_us(table: Camera) -> int:
+    return 1_000_000 // (2 * table.mains_hz)
+
+
+def continuous_focus() -> Controls:
+    """Autofocus all the time."""
+    return {"AfMode": _AF_MODE_CONTINUOUS}
+
+
+def lens_at(table: Camera) -> Controls:
+    """The lens where people stand."""
+    return {"AfMode": _AF_MODE_MANUAL, "LensPosition": 1.0 / table.focus_m}
+
+
+def lacks_focus(metadata: Metadata) -> bool:
+    """Whether autofocus is at work and has not said "focused"."""
+    return bool(metadata.get("AfState", _AF_FOCUSED) != _AF_FOCUSED)
+
+
+# -- the cap on exposure and gain ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cap:
+    """What was taken out of libcamera's hands, because it went beyond a limit."""
+
+    exposure: bool = False
+    """The exposure time is fixed at the longest; gain follows the light."""
+    gain_at_lux: float | None = None
+    """The gain is fixed at the highest, since there was so little light."""
+
+
+def capped(cap: Cap, metadata: Metadata, table: Camera, advertised: Collection[str]) -> tuple[Cap, Controls]:
+    """What the newest frame's metadata make of the cap, and what the camera is to be told (often nothing)."""
+    told: Controls = {}
+    exposure_us, gain = metadata.get("ExposureTime", 0), metadata.get("AnalogueGain", 1.0)
+    if "ExposureTime" in advertised:
+        if not cap.exposure and too_long(metadata, table):
+            cap, told = replace(cap, exposure=True), {"ExposureTime": longest_us(table)}
+        elif cap.exposure and gain < _FREE_BELOW_GAIN and not too_long(metadata, table) and exposure_us:
+            cap, told = replace(cap, exposure=False), {"ExposureTime": 0}
+    lux = metadata.get("Lux")
+    if lux is not None and "AnalogueGain" in advertised:
+        if cap.gain_at_lux is None and gain > table.max_gain * _TOLERANCE:
+            cap, told = replace(cap, gain_at_lux=lux), {**told, "AnalogueGain": table.max_gain}
+        elif cap.gain_at_lux is not None and lux > cap.gain_at_lux * _LIGHTER + 1:
+            cap, told = replace(cap, gain_at_lux=None), {**told, "AnalogueGain": 0}
+    return cap, told
+
+
+def too_long(metadata: Metadata, table: Camera) -> bool:
+    """Whether this frame was exposed for longer than the config allows."""
+    return bool(metadata.get("ExposureTime", 0) > table.max_exposure_ms * 1000 * _TOLERANCE)
+
+
+# -- which frame is the photo ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A photo that is being taken."""
+
+    table: Camera
+    zero_ns: int
+    lit_ns: int | None = None
+    """Since when a flash is lit."""
+    lens: float | None = None
+    """Where the lens was sent at zero, in dioptres; None = it may stay."""
+    can_cap: bool = True
+    """Whether the exposure can be made shorter at all."""
+
+    def waits_for(self, metadata: Metadata, start_ns: int) -> str:
+        """What is still missing in a frame whose exposure began at `start_ns`; "" = it is the photo.
+
+        The frame whose successor would begin too late is taken as it is.
+        """
+        if start_ns + frame_ns(metadata) > self.zero_ns + LATEST_NS:
+            return ""
+        if self.lit_ns is not None and not _is_settled(metadata, start_ns - self.lit_ns):
+            return "flash"
+        if self.can_cap and too_long(metadata, self.table):
+            return "exposure"
+        if self.lens is not None and abs(metadata.get("LensPosition", self.lens) - self.lens) > 0.05:
+            return "focus"
+        return ""
+
+
+def frame_ns(metadata: Metadata) -> int:
+    """How long a frame takes, at this exposure."""
+    return int(1000 * metadata.get("FrameDuration", 0)) or _FRAME_NS
+
+
+def _is_settled(metadata: Metadata, lit_for_ns: int) -> bool:
+    """Whether the exposure is the one for the flash.
+
+    The first frames under it still say "converged", from before; libcamera before 0.6 says `AeLocked` instead.
+    """
+    if lit_for_ns < SETTLING_FRAMES * frame_ns(metadata):
+        return False
+    state = metadata.get("AeState")
+    return bool(metadata.get("AeLocked", True)) if state is None else bool(state == _AE_CONVERGED)
