@@ -342,6 +342,7 @@ def _queue(given: argparse.Namespace) -> int:
 
 
 def _events(given: argparse.Namespace) -> int:
+    from piboothup.spool import choices
     from piboothup.spool.clock import SystemClock
     from piboothup.uploader.api import ApiError, EventPicsApi
     from piboothup.uploader.link_error import LinkError
@@ -354,11 +355,13 @@ def _events(given: argparse.Namespace) -> int:
         answer = EventPicsApi(loaded.eventpics.api_url, key, SystemClock()).events()
     except (ApiError, LinkError) as error:
         raise CommandFails(str(error)) from None
+    spool, _ = open_spool(loaded)
+    here = choices.read(spool.directory, loaded).over(loaded).eventpics
     for event in answer.events:
-        chosen = event.link_id == loaded.eventpics.link_id
+        chosen = event.link_id == here.link_id
         print(f"{'*' if chosen else ' '} {event.link_id}  {event.title}")
         for album in event.albums:
-            marked = chosen and album.id == loaded.eventpics.album_id
+            marked = chosen and album.id == here.album_id
             print(f"  {'*' if marked else ' '} {album.id}  {album.title}")
     return OK
 

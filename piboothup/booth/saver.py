@@ -11,6 +11,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
@@ -29,6 +30,17 @@ from piboothup.spool.store import NotSaved, Spool
 log = logging.getLogger(__name__)
 
 
+@dataclass
+class _Tally:
+    """The photos of one context."""
+
+    context: Context
+    held: int | None = None
+    """On the card before this service took any; None until they are counted."""
+    own: set[tuple[int, int]] = field(default_factory=set)
+    """Boot and number of each that it took."""
+
+
 class Saver:
     """The thread that turns frames into committed photos."""
 
@@ -37,24 +49,29 @@ class Saver:
     ) -> None:
         self._config = config
         self._spool = spool
-        self._context = context
+        self._tally = _Tally(context)
         self._runtime = runtime
         self._post = post
         self._zone = _zone(config.timezone)
-        self._frames: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+        self._frames: queue.SimpleQueue[tuple[Frame, _Tally] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="saver", daemon=True)
-        self._held = 0
-        self._own: set[tuple[int, int]] = set()
 
     @property
     def taken(self) -> int:
         """Photos of this event on the card, as far as they are counted."""
-        return self._held + len(self._own)
+        return (self._tally.held or 0) + len(self._tally.own)
+
+    def take_for(self, context: Context) -> None:
+        """Photos handed over from now on are of this context."""
+        if context != self._tally.context:
+            self._tally = _Tally(context)
 
     def count_held(self) -> None:
-        """Counts the event's photos that were on the card at the start; may take a while with many."""
-        found = self._spool.photos_of(self._context)
-        self._held = len(found - self._own)
+        """Counts the event's photos that were on the card before, once; may take a while with many."""
+        tally = self._tally
+        if tally.held is None:
+            found = self._spool.photos_of(tally.context)
+            tally.held = len(found - tally.own)
 
     def start(self) -> None:
         """Starts the thread."""
@@ -62,7 +79,7 @@ class Saver:
 
     def save(self, frame: Frame) -> None:
         """Hands over a frame; never waits. `Saved` or `SavingFailed` is posted for it."""
-        self._frames.put(frame)
+        self._frames.put((frame, self._tally))
 
     def stop(self, timeout_s: float) -> bool:
         """Finishes the frames handed over so far, then ends; False when the card held it up for longer."""
@@ -71,24 +88,25 @@ class Saver:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while (frame := self._frames.get()) is not None:
-            came = self._attempt(frame)
-            del frame  # its pixels, 18 MB of them, are not kept until the next photo
+        while (job := self._frames.get()) is not None:
+            tally = job[1]
+            came = self._attempt(job[0], tally.context)
+            del job  # its pixels, 18 MB of them, are not kept until the next photo
             if isinstance(came, Problem):
                 self._post(SavingFailed(came))
             else:
                 name, thumbnail = came
-                self._own.add(name.order)
+                tally.own.add(name.order)
                 self._post(Saved(self.taken, thumbnail))
                 with contextlib.suppress(PermissionError):  # another user's: it looks for photos by itself
                     send_hint(self._runtime, "uploader", "new", str(name))
                 log.info("saved photo=%s number=%d", name, self.taken)
             self._post(CardChecked(self._spool.card_problem()))
 
-    def _attempt(self, frame: Frame) -> tuple[PhotoName, Plane] | Problem:
+    def _attempt(self, frame: Frame, context: Context) -> tuple[PhotoName, Plane] | Problem:
         """The photo's name and thumbnail once it is saved, or why it is not."""
         try:
-            return self._save(frame)
+            return self._save(frame, context)
         except NotSaved as error:
             return error.problem
         except EncodeError as error:
@@ -98,9 +116,9 @@ class Saver:
             log.exception("saver failed")
             return problem("not_saved")
 
-    def _save(self, frame: Frame) -> tuple[PhotoName, Plane]:
+    def _save(self, frame: Frame, context: Context) -> tuple[PhotoName, Plane]:
         boottime_ms = frame.exposure_start_ns // 1_000_000
-        identity = self._spool.next_identity(boottime_ms, self._context)
+        identity = self._spool.next_identity(boottime_ms, context)
         camera = self._config.camera
         try:
             jpeg = encode(frame, camera.jpeg_quality, camera.rotation)
@@ -118,7 +136,7 @@ class Saver:
         )
         photo = with_exif(jpeg, exif)
         name = PhotoName.of(identity, photo)
-        self._spool.commit(name, self._context, photo)
+        self._spool.commit(name, context, photo)
         return name, thumbnail
 
     def _taken_at(self, boottime_ms: int) -> datetime | None:

@@ -23,6 +23,7 @@ from piboothup.booth import signals
 from piboothup.booth.button import Button, ButtonFault
 from piboothup.booth.camera import Camera, CameraThread
 from piboothup.booth.card import Card
+from piboothup.booth.chosen import Choosing, Chosen
 from piboothup.booth.events import (
     Capture,
     CardChecked,
@@ -47,7 +48,6 @@ from piboothup.config import Config
 from piboothup.problems import Problem, problem
 from piboothup.runtime import HintSocket, notify_systemd, under_systemd
 from piboothup.spool.clock import Clock
-from piboothup.spool.contexts import context_for
 from piboothup.spool.store import Spool
 from piboothup.status import BoothState
 
@@ -103,14 +103,14 @@ class BoothService:
         self._settings = settings(config)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._booth = Booth()
-        chosen, occasion = config.eventpics, f"{clock.boot_id()} {config!r}"
-        self._context = context_for(chosen.link_id, chosen.album_id, occasion)
+        self._choosing = Choosing(config, spool.directory, clock, self._take_over)
+        context = self._choosing.now.context
         self._camera = CameraThread(devices.camera, clock, self._events.put)
         self._panel = PanelThread(devices.panel, clock, runtime)
-        self._saver = Saver(config, spool, self._context, runtime, self._events.put)
+        self._saver = Saver(config, spool, context, runtime, self._events.put)
         self._card = Card(config, spool, clock, keep_config=notice is None)
         self._timekeeping = Timekeeping(spool, clock)
-        self._uplink_reader = UplinkReader(spool, runtime, self._context)
+        self._uplink_reader = UplinkReader(spool, runtime, context)
         self._uplink = Uplink()
         self._stirred = threading.Event()
         self._ended = threading.Event()
@@ -126,6 +126,7 @@ class BoothService:
         """
         with contextlib.closing(self._card):
             self._card.open(patient=under_systemd())
+            self._choosing.follow()
             self._events.put(CardChecked(self._card.problem))
             with contextlib.closing(HintSocket(self._runtime, "booth")) as hints, self._threads(hints):
                 notify_systemd("READY=1")
@@ -218,7 +219,7 @@ class BoothService:
                     frame.release()
 
     def _view(self, now_ns: int) -> View:
-        booth = self._booth
+        booth, chosen = self._booth, self._choosing.now
         told_before = self._devices.camera.notice if booth.photos else None
         return View(
             state=booth.state,
@@ -233,8 +234,8 @@ class BoothService:
             uplink=self._uplink.state,
             waiting=self._uplink.waiting,
             parked=self._uplink.parked,
-            has_event=bool(self._context.link_id),
-            language=self._config.language,
+            has_event=bool(chosen.context.link_id),
+            language=chosen.config.language,
             nudged=booth.nudged_until_ns > now_ns,
             lens=self._config.panel.lens,
             page=booth.page,
@@ -259,6 +260,11 @@ class BoothService:
         else:
             log.error("thread silent seconds=%d", quiet_ns // 1_000_000_000)
 
+    def _take_over(self, chosen: Chosen) -> None:
+        """Another event, album or language holds from now on."""
+        self._saver.take_for(chosen.context)
+        self._uplink_reader.take_for(chosen.context)
+
     # -- the other threads -------------------------------------------------------------------------------------
 
     def _listen(self, hints: HintSocket) -> None:
@@ -276,10 +282,12 @@ class BoothService:
 
     def _keep_house(self) -> None:
         """Once a second: the card, the clock, what the uploader says, and our own status."""
-        self._saver.count_held()
         while not self._ended.is_set():
             try:
-                self._events.put(CardChecked(self._card.check()))
+                checked = CardChecked(self._card.check())
+                self._choosing.follow()
+                self._events.put(checked)
+                self._saver.count_held()
                 if self._card.opened:
                     self._timekeeping.note(self._saver.taken)
                 self._uplink = self._uplink_reader.read()
@@ -318,7 +326,7 @@ class BoothService:
             "panel": "ready" if self._panel.working else "missing",
             "button": "missing" if self._button_problem is not None else "ready",
             "photos": self._saver.taken,
-            "context": self._context.id,
+            "context": self._choosing.now.context.id,
             "problems": [one.code for one in problems],
         }
         status.write(self._runtime, "booth", report)

@@ -44,6 +44,11 @@ class UplinkReader:
         self._event_title = ""
         self._counted: dict[str, int] = {}
 
+    def take_for(self, context: Context) -> None:
+        """Title and counts are those of this context from now on."""
+        if context != self._context:
+            self._context, self._seen_ns = context, {}
+
     def read(self) -> Uplink:
         """The uplink as it is now. Raises OSError."""
         report = status.read(self._runtime, "uploader")

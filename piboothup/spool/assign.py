@@ -1,4 +1,5 @@
-"""`queue assign`: the only way in which a photo that waits changes its album.
+"""The only ways in which a photo that waits changes its album: `queue assign`, and choosing an event at the box for
+photos that were taken without one.
 
 `propose` says what would move; `assign` writes it down beside the context, old or new whole; the photos themselves
 stay as they are. Photos that are sent, or on their way just now, keep the album they have, and an event keeps what
@@ -96,6 +97,32 @@ def assign(spool: Spool, proposed: Proposal) -> int:
         contexts.assign(directory, context, photos)
         log.warning("assigned context=%s to=%s/%s", context_id, context.link_id, context.album_id)
     return len(waiting)
+
+
+def without_event(spool: Spool) -> list[PhotoName]:
+    """The photos that wait for an event to be chosen. Looks into new/ only when there can be any."""
+    open_ids = _without_event(spool)
+    return (
+        [name for place in (NEW, PARKED) for name in spool.names(place) if name.context in open_ids]
+        if open_ids
+        else []
+    )
+
+
+def take_along(spool: Spool, link_id: str, album_id: str) -> int:
+    """Brings all photos without an event into this one; how many they are. Raises OSError."""
+    waiting = without_event(spool)
+    for context_id in sorted({name.context for name in waiting}):
+        contexts.assign(spool.directory / CONTEXTS, Context(context_id, link_id, album_id), None)
+        log.warning("assigned context=%s to=%s/%s", context_id, link_id, album_id)
+    return len(waiting)
+
+
+def _without_event(spool: Spool) -> frozenset[str]:
+    """The contexts without event that no operator has assigned."""
+    found = (one for one in inventory.context_ids(spool.directory) if one.startswith("n"))
+    entries = ((one, contexts.entry(spool.directory / CONTEXTS, one)) for one in found)
+    return frozenset(one for one, entry in entries if entry.own is not None and entry.assigned is None)
 
 
 def _selection(spool: Spool, attribution: Attribution, found: Inventory, source: str) -> Callable[[PhotoName], bool]:

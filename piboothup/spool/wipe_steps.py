@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from piboothup import config
-from piboothup.spool import boots, contexts, durable, events, intention, inventory
+from piboothup.spool import boots, choices, contexts, durable, events, intention, inventory
 from piboothup.spool.intention import Intention
 from piboothup.spool.inventory import Attribution
 from piboothup.spool.listing import BOOTS, CONTEXTS, PARKED, SENT
@@ -22,7 +22,6 @@ from piboothup.spool.store import Spool
 
 log = logging.getLogger(__name__)
 
-CHOICES_FILE = "choices.toml"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 _ROUNDS = 5
 """A photo that is moved while its folder is read may be missed; so the folders are read again."""
@@ -166,7 +165,7 @@ def delete_titles(spool: Spool, standing: Intention, kept: set[str]) -> None:
         _remove(directory / events.FILE)
     elif left != listed:
         events.write(directory, left)
-    for name in (CHOICES_FILE, config.GOOD_FILE):
+    for name in (choices.FILE, config.GOOD_FILE):
         path = directory / name
         if _names_any(path, going) or (standing.everything and not _names_any(path, kept)):
             _remove(path)

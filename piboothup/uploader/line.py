@@ -145,6 +145,11 @@ class Line:
             self._queue.release(context_id)
             self._list_again = True
 
+    def pause(self, paused: bool) -> None:
+        """Somebody wants nothing to be sent for now, or all again."""
+        with self._news():
+            self._standing.paused = paused
+
     def retry(self) -> None:
         """Somebody wants everything to be tried now: ends pause, holds and waits."""
         with self._news():

@@ -19,6 +19,7 @@ from typing import Any
 from piboothup import __version__, status
 from piboothup.config import Config
 from piboothup.runtime import HintSocket, notify_systemd
+from piboothup.spool import choices
 from piboothup.spool.clock import Clock
 from piboothup.spool.listing import NEW
 from piboothup.spool.names import PhotoName
@@ -59,7 +60,8 @@ class Uploader:
         self._spool = spool
         self._clock = clock
         self._runtime = runtime
-        self._line = Line(clock, chance, paused=config.upload.paused, refused=bool(refused))
+        self._paused = choices.read(spool.directory, config).over(config).upload.paused
+        self._line = Line(clock, chance, paused=self._paused, refused=bool(refused))
         self._refused = refused
         time = KnownTime(spool, clock)
         self._workers = [
@@ -118,6 +120,8 @@ class Uploader:
                     self._line.add(name)
                 case ["retry"]:
                     self._line.retry()
+                case ["choices"]:
+                    self._follow_choices()
                 case ["stop"]:
                     self._line.stopping = True
                 case _:
@@ -140,6 +144,8 @@ class Uploader:
             self._review_holds(now_ns)
             self._mark_the_unmarked()
             self._list(now_ns)
+        if now_ns >= self._tell_ns:
+            self._follow_choices()
         view = self._line.view()
         if view != self._told or now_ns >= self._tell_ns:
             self._told, self._tell_ns = view, now_ns + int(status.REFRESH_S * SECOND_NS)
@@ -149,6 +155,13 @@ class Uploader:
             notify_systemd("WATCHDOG=1")
         else:
             log.error("worker stuck seconds=%.0f", stuck_s)
+
+    def _follow_choices(self) -> None:
+        """Pauses and goes on as it was chosen at the box; a `retry` in between holds until the next choice."""
+        paused = choices.read(self._spool.directory, self._config).over(self._config).upload.paused
+        if paused != self._paused:
+            self._paused = paused
+            self._line.pause(paused)
 
     def _seconds_to_duty(self) -> float:
         return max(0.0, (min(self._list_ns, self._tell_ns) - self._clock.boottime_ns()) / SECOND_NS)

@@ -11,6 +11,8 @@ import pytest
 from piboothup.config import Secret
 from piboothup.simulator.eventpics import DEMO_KEY
 from piboothup.simulator.faults import Drop, Fault
+from piboothup.spool import choices
+from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW, PARKED
 from piboothup.spool.names import PhotoName
@@ -242,6 +244,19 @@ def test_n34_paused_sends_nothing_until_a_retry_ends_the_pause(desk: Desk) -> No
     desk.pass_s(600.0)
     assert desk.album.calls.total() == 0
     desk.hint("retry")
+    desk.until_sent(name)
+
+
+def test_n34_a_pause_chosen_at_the_box_is_obeyed_within_seconds_and_without_a_restart(desk: Desk) -> None:
+    desk.start()
+    desk.until_sent(desk.take(hint=True))
+    choices.write(desk.booth.directory, desk.config, Choices(paused=True))
+    desk.until_state("paused", step_s=1.0)
+    calls, name = desk.album.calls.total(), desk.take(hint=True)
+    desk.pass_s(60.0)
+    assert desk.album.calls.total() == calls
+    choices.write(desk.booth.directory, desk.config, Choices(paused=False))
+    desk.hint("choices")
     desk.until_sent(name)
 
 

@@ -1,0 +1,109 @@
+"""Choices made at the box: they override the config until that says something else, and can't break anything."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from piboothup.config import Config, EventPics, Secret, Upload, parse
+from piboothup.spool import choices, contexts
+from piboothup.spool.assign import take_along, without_event
+from piboothup.spool.choices import Choices
+from piboothup.spool.contexts import context_for
+from piboothup.spool.listing import CONTEXTS
+from tests.clocks import HandClock
+from tests.photos import PARTY, jpeg, open_spool, take
+
+CONFIG = Config(eventpics=EventPics(link_id="abcd1234", album_id="a1"))
+ALL = Choices(link_id="efgh5678", album_id="b2", language="de", paused=True, sound=False)
+
+
+def test_what_was_chosen_is_read_back_and_overrides_the_config(tmp_path: Path) -> None:
+    choices.write(tmp_path, CONFIG, ALL)
+    assert choices.read(tmp_path, CONFIG) == ALL
+    config = ALL.over(CONFIG)
+    assert (config.eventpics.link_id, config.eventpics.album_id) == ("efgh5678", "b2")
+    assert (config.language, config.upload.paused) == ("de", True)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [Choices(), Choices(link_id="efgh5678", album_id=""), Choices(language="de"), Choices(paused=False)],
+)
+def test_what_was_not_chosen_stays_the_config_s_word(tmp_path: Path, one: Choices) -> None:
+    choices.write(tmp_path, CONFIG, one)
+    assert choices.read(tmp_path, CONFIG) == one
+    if one.link_id is None:
+        assert one.over(CONFIG).eventpics == CONFIG.eventpics
+    if one.paused is None:
+        assert one.over(CONFIG).upload == CONFIG.upload
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        dataclasses.replace(CONFIG, eventpics=EventPics(link_id="wxyz0000")),
+        dataclasses.replace(CONFIG, upload=Upload(paused=True)),
+        dataclasses.replace(CONFIG, name="Booth 2"),
+    ],
+)
+def test_a_config_that_says_something_else_has_the_last_word_again(tmp_path: Path, changed: Config) -> None:
+    choices.write(tmp_path, CONFIG, ALL)
+    assert choices.read(tmp_path, changed) == Choices()
+
+
+def test_a_new_key_or_a_comment_is_no_other_config(tmp_path: Path) -> None:
+    keyed = dataclasses.replace(CONFIG, eventpics=dataclasses.replace(CONFIG.eventpics, api_key=Secret("new")))
+    choices.write(tmp_path, CONFIG, ALL)
+    assert choices.read(tmp_path, keyed) == ALL
+    text = '[eventpics]\nlink_id = "abcd1234"  # the wedding\nalbum_id = "a1"\n'
+    assert choices.read(tmp_path, parse(text, tmp_path)[0]) == ALL
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"\xff\xfe",
+        b"config = 1",
+        b"[[[",
+        b"",
+        b'language = "de"',
+        f'config = "{choices.fingerprint(CONFIG)}"\n[eventpics]\nlink_id = "../.."\n'.encode(),
+        f'config = "{choices.fingerprint(CONFIG)}"\neventpics = 3\n'.encode(),
+        f'config = "{choices.fingerprint(CONFIG)}"\nlanguage = "xx"\n'.encode(),
+    ],
+)
+def test_a_damaged_file_is_no_choice(tmp_path: Path, junk: bytes) -> None:
+    (tmp_path / choices.FILE).write_bytes(junk)
+    assert choices.read(tmp_path, CONFIG) == Choices()
+
+
+def test_a_folder_of_that_name_is_no_choice(tmp_path: Path) -> None:
+    (tmp_path / choices.FILE).mkdir()
+    assert choices.read(tmp_path, CONFIG) == Choices()
+
+
+def test_a_sound_that_is_no_yes_or_no_is_left_out_and_the_rest_holds(tmp_path: Path) -> None:
+    text = f'config = "{choices.fingerprint(CONFIG)}"\nsound = "loud"\nlanguage = "de"\n'
+    (tmp_path / choices.FILE).write_text(text)
+    assert choices.read(tmp_path, CONFIG) == Choices(language="de")
+
+
+def test_choosing_an_event_takes_along_every_photo_without_one_and_no_other(tmp_path: Path) -> None:
+    clock = HandClock()
+    spool = open_spool(tmp_path / "spool", clock)
+    lost = [context_for("", "", occasion) for occasion in ("this boot", "an earlier one", "one that is assigned")]
+    names = [take(spool, jpeg(number), context) for number, context in enumerate((*lost, PARTY))]
+    contexts.assign(spool.directory / CONTEXTS, dataclasses.replace(lost[2], link_id="wxyz0000"), None)
+    assert set(without_event(spool)) == set(names[:2])
+    assert take_along(spool, "efgh5678", "b2") == 2
+    now = [spool.context_of(name) for name in names]
+    assert [one.link_id if one is not None else None for one in now] == [
+        "efgh5678",
+        "efgh5678",
+        "wxyz0000",
+        "abcd1234",
+    ]
+    assert without_event(spool) == []
