@@ -1,8 +1,10 @@
 """The panel's thread: draws what the booth wants shown, and sends it to the device only when the picture changed.
 
 `show` never waits: whatever the bus does (it may hang for 30 s), the booth goes on, and only the newest view counts.
-A device that fails is closed and opened anew every 2 s until it answers, and then gets the newest picture. Each new
-picture also lies in the runtime directory as panel.pbm, replaced atomically, for `screen` and the desk.
+A new view goes out before a new picture of the viewfinder: the countdown's figure is never late. A device that fails
+is closed and opened anew every 2 s until it answers, and then gets the newest picture. When nobody presses, the
+picture moves, dims and sleeps (`rest`). Each new picture also lies in the runtime directory as panel.pbm, unmoved and
+in full light, replaced atomically, for `screen` and the desk.
 """
 
 from __future__ import annotations
@@ -10,15 +12,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from PIL import Image
 
-from piboothup.booth import screens
+from piboothup.booth import rest, screens
+from piboothup.booth.rest import Glow
 from piboothup.booth.view import View
+from piboothup.booth.viewfinder import Viewfinder
 from piboothup.problems import Problem, problem
 from piboothup.spool.clock import Clock
+from piboothup.status import BoothState
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +45,15 @@ class PanelDevice(Protocol):
     def show(self, image: Image.Image) -> None:
         """Show a picture, 128x64, mode "1". Raises OSError."""
 
+    def contrast(self, level: int) -> None:
+        """How bright, 0 to 255. Raises OSError."""
+
+    def light_up(self, on: bool) -> None:
+        """On or asleep; the picture is kept. Raises OSError."""
+
+    def check(self) -> None:
+        """Raises OSError when it is gone or has to be opened anew."""
+
     def close(self) -> None:
         """Give it back; closing twice does nothing."""
 
@@ -51,6 +66,15 @@ class NoPanel:
 
     def show(self, image: Image.Image) -> None:
         """Nothing to see."""
+
+    def contrast(self, level: int) -> None:
+        """Nothing to dim."""
+
+    def light_up(self, on: bool) -> None:
+        """Nothing to light."""
+
+    def check(self) -> None:
+        """Nothing to miss."""
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -72,13 +96,20 @@ class PanelThread:
         self._draw = draw
         self._changed = threading.Condition()
         self._view: View | None = None
+        self._seen: Viewfinder | None = None
         self._news = False
+        self._seen_news = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="panel", daemon=True)
+        self._drawn: View | None = None
+        self._drawn_seen: Viewfinder | None = None
         self._picture: Image.Image | None = None
         self._content = b""
+        self._began_ns = self._stirred_ns = clock.boottime_ns()
         self._open = False
         self._stale = False
+        self._shift = (0, 0)
+        self._glow: Glow | None = None
         self._open_at_ns = 0
         self._call_began_ns: int | None = None
         self._last_turn_ns = clock.boottime_ns()
@@ -109,6 +140,13 @@ class PanelThread:
                 self._view, self._news = view, True
                 self._changed.notify()
 
+    def see(self, seen: Viewfinder | None) -> None:
+        """What the camera sees, to be shown by views that have a place for it; None = nobody looks. Never waits."""
+        with self._changed:
+            if seen != self._seen:
+                self._seen, self._seen_news = seen, True
+                self._changed.notify()
+
     def heartbeat(self) -> int:
         """Boot-time of the last sign of life; a bus that hangs counts as alive until it has hung for a minute."""
         began_ns = self._call_began_ns
@@ -121,7 +159,7 @@ class PanelThread:
         stopping = False
         while not stopping:
             with self._changed:
-                if not self._news and not self._stopping:
+                if not (self._news or self._seen_news or self._stopping):
                     self._changed.wait(CHECK_S)
                 stopping = self._stopping
             self.turn()
@@ -130,15 +168,24 @@ class PanelThread:
     def turn(self) -> None:
         """Draw and send what is new, open the device if that is due."""
         with self._changed:
-            view = self._view if self._news else None
-            self._news = False
+            view, seen = (self._view, self._seen) if self._news or self._seen_news else (None, None)
+            if self._news:  # with the camera's picture that is on the glass; a newer one waits for the next turn
+                seen, self._news = (self._drawn_seen if seen is not None else None), False
+            else:
+                self._seen_news = False
         if view is not None:
+            self._note(view, seen)
             try:
-                self._take(self._draw(view))
+                self._take(self._draw(view if seen is None else replace(view, viewfinder=seen)))
             except Exception:  # the top of the thread: a screen that can't be drawn must not end the panel
                 log.exception("event=panel_draw_error state=%s", view.state)
         self._send()
         self._last_turn_ns = self._clock.boottime_ns()
+
+    def _note(self, view: View, seen: Viewfinder | None) -> None:
+        if rest.stirs(self._drawn, view):
+            self._stirred_ns = self._clock.boottime_ns()
+        self._drawn, self._drawn_seen = view, seen
 
     def _take(self, picture: Image.Image) -> None:
         content = picture.tobytes("raw", "1;I")
@@ -155,14 +202,16 @@ class PanelThread:
     def _send(self) -> None:
         self._call_began_ns = self._clock.boottime_ns()
         try:
+            wanted = rest.glow(self._call_began_ns - self._stirred_ns)
+            if self._glow is Glow.ASLEEP and wanted is not Glow.ASLEEP:
+                self._close()  # it may have been unplugged and put back meanwhile: it is started up from scratch
             if not self._open and self._call_began_ns >= self._open_at_ns:
                 self._device.open()
                 self._open = True
                 self.problem = None
                 log.info("event=panel_open")
-            if self._open and self._stale and self._picture is not None:
-                self._device.show(self._picture)
-                self._stale = False
+            if self._open and self._drawn is not None:
+                self._dress(self._drawn.state, wanted, self._call_began_ns)
         except (OSError, ImportError) as error:
             self._lose(error)
         except Exception as error:  # the top of the thread: a library that breaks is a missing panel
@@ -172,6 +221,24 @@ class PanelThread:
         finally:
             self._call_began_ns = None
 
+    def _dress(self, state: BoothState, wanted: Glow, now_ns: int) -> None:
+        """The picture as it is to be seen now: in its place, and in its light."""
+        if wanted is Glow.ASLEEP:
+            if self._glow is not wanted:
+                self._device.light_up(False)
+            self._glow = wanted
+            return
+        shift = rest.shift(state, now_ns - self._began_ns)
+        if shift != self._shift:
+            self._device.check()
+            self._shift, self._stale = shift, True
+        if self._stale and self._picture is not None:
+            self._device.show(rest.shifted(self._picture, shift))
+            self._stale = False
+        if self._glow is not wanted:
+            self._device.contrast(wanted)
+        self._glow = wanted
+
     def _lose(self, error: Exception) -> None:
         if self.problem is None:
             self.problem = problem("panel_missing", str(error))
@@ -180,7 +247,7 @@ class PanelThread:
         self._open_at_ns = self._clock.boottime_ns() + RETRY_NS
 
     def _close(self) -> None:
-        self._open = False
+        self._open, self._stale, self._glow = False, True, None
         try:
             self._device.close()
         except OSError as error:

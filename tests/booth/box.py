@@ -121,6 +121,15 @@ class PlayedGlass:
         self.on_show()
         self.shown.put(image.tobytes())
 
+    def contrast(self, level: int) -> None:
+        """Every light is the same to it."""
+
+    def light_up(self, on: bool) -> None:
+        """It never sleeps."""
+
+    def check(self) -> None:
+        """It is there."""
+
     def close(self) -> None:
         self.on_close()
 

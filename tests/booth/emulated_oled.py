@@ -1,19 +1,31 @@
 """An OLED controller on an I2C bus: turns the bytes it is sent back into the picture on its glass.
 
-SSD1306 and SH1106 as their data sheets describe the commands that luma sends; anything else is an error, so that a
-changed start-up does not pass unseen.
+SSD1306 (and its kin) and SH1106 as their data sheets describe the commands that luma sends; anything else is an
+error, so that a changed start-up does not pass unseen. After power-on it is as a module comes: off, snow in its
+memory, and what is drawn without the start-up stands on its head.
 """
 
 from __future__ import annotations
 
 import errno
+import random
+from collections.abc import Iterable
+from typing import Protocol
 
 from PIL import Image
 
 _ARGUMENTS = {
     0x20: 1, 0x21: 2, 0x22: 2, 0x81: 1, 0x8D: 1, 0xA8: 1, 0xD3: 1, 0xD5: 1, 0xD9: 1, 0xDA: 1, 0xDB: 1,
 }  # fmt: skip
-_WITHOUT_EFFECT_HERE = {0xA1, 0xC8, 0xA4, 0xA6, 0xE3}
+_WITHOUT_EFFECT_HERE = {0xA4, 0xA6, 0xE3}
+
+
+class Message(Protocol):
+    """What smbus2 calls an i2c_msg: an address, and the bytes written to it."""
+
+    addr: int
+
+    def __iter__(self) -> Iterable[int]: ...
 
 
 class EmulatedOled:
@@ -22,42 +34,79 @@ class EmulatedOled:
     def __init__(self, columns: int = 128, address: int = 0x3C) -> None:
         self.address = address
         self.plugged_in = True
-        self.lit = False
-        self.contrast = 0
+        self.can_be_read = True
+        """Some modules can't: their data line goes one way."""
         self.transfers = 0
+        self.data_bytes = 0
+        """Bytes of pictures, without commands."""
         self.fail_after: int | None = None
         """Pulled out after so many more transfers."""
         self._columns = columns
-        self._memory = bytearray(8 * columns)
+        self.lose_power()
+
+    def lose_power(self) -> None:
+        """Unplugged and put back between two transfers."""
+        self.lit = self._column_remap = self._scan_down = False
+        self._pumped = self._columns == 132  # an SH1106 makes its voltage unasked
+        self.contrast = 0x7F
+        self._memory = bytearray(random.Random(3).randbytes(8 * self._columns))
         self._mode = 0b10
-        self._column_range = (0, columns - 1)
+        self._column_range = (0, self._columns - 1)
         self._page_range = (0, 7)
         self._column = self._page = 0
 
     def write_i2c_block_data(self, address: int, register: int, content: list[int]) -> None:
         """One transfer: register 0x00 = commands, 0x40 = data; at most 32 bytes."""
         assert len(content) <= 32
+        self._transfer(address, register, content)
+
+    def i2c_rdwr(self, message: Message) -> None:
+        """One transfer of any length, as smbus2 does it."""
+        register, *content = list(message)  # type: ignore[call-overload]
+        self._transfer(message.addr, register, content)
+
+    def read_byte(self, address: int) -> int:
+        """The status: bit 6 = the display is off."""
+        self._answer(address)
+        if not self.can_be_read:
+            raise OSError(errno.EREMOTEIO, "Remote I/O error")
+        return 0x00 if self.lit else 0x40
+
+    def close(self) -> None:
+        """The bus is given back."""
+
+    def _transfer(self, address: int, register: int, content: list[int]) -> None:
         if self.fail_after is not None:
             self.fail_after -= 1
             self.plugged_in = self.fail_after >= 0
-        if not self.plugged_in or address != self.address:
-            raise OSError(errno.EREMOTEIO, "Remote I/O error")
+        self._answer(address)
         self.transfers += 1
         if register == 0x40:
+            self.data_bytes += len(content)
             for byte in content:
                 self._store(byte)
         else:
             self._obey(list(content))
 
+    def _answer(self, address: int) -> None:
+        if not self.plugged_in or address != self.address:
+            raise OSError(errno.EREMOTEIO, "Remote I/O error")
+
     def glass(self) -> Image.Image:
-        """What the 128x64 pixels show."""
+        """What the 128x64 pixels show: nothing while it is off or without the voltage for its lamps."""
         picture = Image.new("1", (128, 64))
+        if not (self.lit and self.plugged_in and self._pumped):
+            return picture
         first = (self._columns - 128) // 2
         for page in range(8):
             for x in range(128):
                 byte = self._memory[page * self._columns + first + x]
                 for bit in range(8):
                     picture.putpixel((x, 8 * page + bit), 255 if byte >> bit & 1 else 0)
+        if not self._column_remap:
+            picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        if not self._scan_down:
+            picture = picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
         return picture
 
     def _obey(self, content: list[int]) -> None:
@@ -75,6 +124,12 @@ class EmulatedOled:
                     self._page = arguments[0]
                 case 0x81:
                     self.contrast = arguments[0]
+                case 0x8D:
+                    self._pumped = arguments[0] == 0x14
+                case 0xA1:
+                    self._column_remap = True
+                case 0xC8:
+                    self._scan_down = True
                 case 0xAE | 0xAF:
                     self.lit = command == 0xAF
                 case _ if 0xB0 <= command <= 0xB7:

@@ -118,3 +118,99 @@ def test_d02_pulled_out_in_mid_frame_is_an_os_error_and_opening_again_shows_the_
 def test_a_panel_that_is_not_open_says_so_instead_of_crashing() -> None:
     with pytest.raises(OSError, match="not open"):
         OledPanel(Panel(), bus=EmulatedOled()).show(noise())
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_any_change_arrives_whole_though_only_it_is_sent(driver: str) -> None:
+    panel, glass = opened(driver)
+    chance = random.Random(5)
+    picture = noise()
+    for _ in range(40):
+        left, top = chance.randrange(128), chance.randrange(64)
+        patch = noise(chance.randrange(99)).crop((0, 0, chance.randint(1, 128 - left), chance.randint(1, 64 - top)))
+        picture.paste(patch, (left, top))
+        panel.show(picture)
+        assert glass.glass().tobytes() == picture.tobytes()
+
+
+@pytest.mark.parametrize(("driver", "bytes_"), [(driver, 3 * 21) for driver in DRIVERS])
+def test_only_the_rectangle_that_changed_is_sent(driver: str, bytes_: int) -> None:
+    panel, glass = opened(driver)
+    panel.show(Image.new("1", (128, 64)))
+    before = glass.data_bytes
+    changed = Image.new("1", (128, 64))
+    changed.paste(255, (100, 17, 121, 40))  # 21 columns, in pages 2 to 4
+    panel.show(changed)
+    assert glass.data_bytes - before == bytes_
+    panel.show(changed.copy())
+    assert glass.data_bytes - before == bytes_
+
+
+def test_the_exact_bytes_of_a_change_on_the_wire() -> None:
+    class Wire(EmulatedOled):
+        def __init__(self, columns: int) -> None:
+            super().__init__(columns)
+            self.log: list[tuple[int, bytes]] = []
+
+        def write_i2c_block_data(self, address: int, register: int, content: list[int]) -> None:
+            self.log.append((register, bytes(content)))
+            super().write_i2c_block_data(address, register, content)
+
+    picture = Image.new("1", (128, 64))
+    picture.paste(255, (20, 8, 22, 11))
+    wires = {"ssd1306": Wire(128), "sh1106": Wire(132)}
+    for driver, wire in wires.items():
+        panel = OledPanel(Panel(driver=driver), bus=wire)
+        panel.open()
+        panel.show(Image.new("1", (128, 64)))
+        wire.log.clear()
+        panel.show(picture)
+    assert wires["ssd1306"].log == [(0x00, bytes([0x21, 20, 21, 0x22, 1, 1])), (0x40, b"\x07\x07")]
+    assert wires["sh1106"].log == [(0x00, bytes([0xB1, 0x06, 0x11])), (0x40, b"\x07\x07")]
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_through_the_bus_as_luma_drives_a_real_one(driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    glass = EmulatedOled(132 if driver == "sh1106" else 128)
+    monkeypatch.setattr("smbus2.SMBus", lambda port: glass)
+    panel = OledPanel(Panel(driver=driver))
+    panel.open()
+    panel.show(noise())
+    assert glass.glass().tobytes() == noise().tobytes()
+    panel.close()
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_d02_put_back_between_two_pictures_it_is_found_to_be_off(driver: str) -> None:
+    panel, glass = opened(driver)
+    panel.show(noise())
+    panel.check()
+    glass.lose_power()
+    assert glass.glass().getbbox() is None
+    with pytest.raises(OSError, match="power"):
+        panel.check()
+    panel.open()
+    panel.show(noise())
+    assert glass.glass().tobytes() == noise().tobytes()
+
+
+def test_a_module_that_cannot_be_asked_is_believed_to_be_on() -> None:
+    glass = EmulatedOled()
+    glass.can_be_read = False
+    panel = OledPanel(Panel(), bus=glass)
+    panel.open()
+    panel.show(noise())
+    panel.check()
+
+
+def test_a_panel_that_failed_gets_its_whole_picture_again() -> None:
+    panel, glass = opened()
+    panel.show(noise())
+    glass.fail_after = 1
+    with pytest.raises(OSError):
+        panel.show(noise(2))
+    glass.fail_after, glass.plugged_in = None, True
+    before = glass.data_bytes
+    panel.show(noise(2))
+    assert glass.data_bytes - before == 1024
+    assert glass.glass().tobytes() == noise(2).tobytes()

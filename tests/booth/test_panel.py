@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import errno
 import threading
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from piboothup.booth import screens
 from piboothup.booth.oled import OledPanel
 from piboothup.booth.panel import RETRY_NS, NoPanel, PanelThread
+from piboothup.booth.sitters import portrait
 from piboothup.booth.view import View
+from piboothup.booth.viewfinder import Viewfinder
 from piboothup.config import Panel
-from piboothup.status import BoothState
+from piboothup.problems import problem
+from piboothup.status import BoothState, UploaderState
 from tests.booth.emulated_oled import EmulatedOled
 from tests.clocks import HandClock
 
@@ -216,3 +221,148 @@ def test_a_device_that_cannot_be_closed_is_opened_again_all_the_same(clock: Hand
     clock.pass_s(10)
     shown(panel, SAVED)
     assert not panel.working
+
+
+def posing(serial: int) -> Viewfinder:
+    """A viewfinder picture unlike that of any other serial."""
+    return Viewfinder(serial, np.roll(portrait(), 9 * serial, axis=1))
+
+
+COUNTDOWN = View(state=BoothState.COUNTDOWN, countdown=3)
+
+
+def test_what_the_camera_sees_is_on_the_glass_while_the_countdown_runs(
+    panel: PanelThread, glass: EmulatedOled
+) -> None:
+    shown(panel, COUNTDOWN)
+    for serial in (1, 2, 3):
+        panel.see(posing(serial))
+        panel.turn()
+        assert glass.glass().tobytes() == screens.draw(replace(COUNTDOWN, viewfinder=posing(serial))).tobytes()
+    panel.see(None)
+    panel.turn()
+    assert glass.glass().tobytes() == screens.draw(COUNTDOWN).tobytes()
+
+
+def test_the_new_figure_is_sent_before_the_new_picture_of_the_camera(panel: PanelThread, glass: EmulatedOled) -> None:
+    shown(panel, COUNTDOWN)
+    panel.see(posing(1))
+    panel.turn()
+    before = glass.data_bytes
+    two = replace(COUNTDOWN, countdown=2)
+    panel.see(posing(2))
+    panel.show(two)
+    panel.turn()
+    assert glass.glass().tobytes() == screens.draw(replace(two, viewfinder=posing(1))).tobytes()
+    assert glass.data_bytes - before <= 43 * 8
+    panel.turn()
+    assert glass.glass().tobytes() == screens.draw(replace(two, viewfinder=posing(2))).tobytes()
+    assert glass.data_bytes - before <= 128 * 8
+
+
+def test_a_viewfinder_of_the_last_countdown_is_never_shown_in_the_next(
+    panel: PanelThread, glass: EmulatedOled
+) -> None:
+    shown(panel, COUNTDOWN)
+    panel.see(posing(1))
+    panel.turn()
+    panel.see(None)
+    shown(panel, READY)
+    shown(panel, COUNTDOWN)
+    assert glass.glass().tobytes() == screens.draw(COUNTDOWN).tobytes()
+
+
+def minutes(panel: PanelThread, clock: HandClock, count: int) -> None:
+    """Lets `count` minutes pass, in turns of the thread."""
+    for _ in range(count):
+        clock.pass_s(60)
+        panel.turn()
+
+
+def test_d05_a_night_without_a_press_the_panel_moves_dims_and_sleeps(
+    panel: PanelThread, glass: EmulatedOled, clock: HandClock
+) -> None:
+    drawn = shown(panel, READY)
+    bright = glass.contrast
+    seen = []
+    for _ in range(9):
+        minutes(panel, clock, 1)
+        seen.append(glass.glass().tobytes())
+    assert len(set(seen)) == 9 and seen[-1] == drawn
+    assert glass.contrast == bright
+    minutes(panel, clock, 2)
+    assert glass.contrast < bright // 4 and glass.lit
+    minutes(panel, clock, 110)
+    assert not glass.lit
+    asleep = glass.transfers
+    minutes(panel, clock, 300)
+    assert glass.transfers == asleep
+
+
+@pytest.mark.parametrize("woken_by", [COUNTDOWN, View(state=BoothState.FAULT, problem=problem("card_full"))])
+def test_d05_it_wakes_on_a_press_and_on_trouble_in_full_light_and_not_when_photos_travel(
+    panel: PanelThread, glass: EmulatedOled, clock: HandClock, woken_by: View
+) -> None:
+    shown(panel, READY)
+    bright = glass.contrast
+    minutes(panel, clock, 130)
+    assert not glass.lit
+    shown(panel, replace(READY, waiting=7, uplink=UploaderState.OFFLINE))
+    assert not glass.lit
+    drawn = shown(panel, woken_by)
+    assert glass.lit and glass.contrast == bright
+    if woken_by is COUNTDOWN:
+        assert glass.glass().tobytes() == drawn
+
+
+def test_d05_a_panel_that_was_unplugged_while_it_slept_wakes_all_the_same(
+    panel: PanelThread, glass: EmulatedOled, clock: HandClock
+) -> None:
+    shown(panel, READY)
+    minutes(panel, clock, 130)
+    glass.lose_power()
+    drawn = shown(panel, COUNTDOWN)
+    assert glass.glass().tobytes() == drawn
+
+
+def test_d02_unplugged_and_put_back_while_nothing_changes_it_is_redrawn_within_a_minute(
+    panel: PanelThread, glass: EmulatedOled, clock: HandClock
+) -> None:
+    shown(panel, READY)
+    glass.lose_power()
+    assert glass.glass().getbbox() is None
+    for _ in range(63):
+        clock.pass_s(1)
+        panel.turn()
+    assert panel.working
+    assert glass.glass().getbbox() is not None
+
+
+def test_between_two_presses_nothing_goes_over_the_bus_but_a_move_each_minute(
+    panel: PanelThread, glass: EmulatedOled, clock: HandClock
+) -> None:
+    shown(panel, READY)
+    before = glass.transfers
+    for _ in range(59):
+        clock.pass_s(1)
+        panel.turn()
+    assert glass.transfers == before
+
+
+def test_d01_at_another_address_photos_go_on_and_the_sentence_names_the_address(
+    clock: HandClock, tmp_path: Path
+) -> None:
+    panel = PanelThread(OledPanel(Panel(), bus=EmulatedOled(address=0x3D)), clock, tmp_path)
+    shown(panel, READY)
+    assert panel.problem is not None
+    assert "0x3C" in str(panel.problem) and panel.problem.remedy
+
+
+def test_d06_the_last_picture_says_safe_to_unplug_and_stays(
+    panel: PanelThread, glass: EmulatedOled, clock: HandClock
+) -> None:
+    shown(panel, READY)
+    drawn = shown(panel, View(state=BoothState.STOPPING, ended=True))
+    panel.stop()
+    assert glass.lit
+    assert glass.glass().tobytes() == drawn
