@@ -58,6 +58,19 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "bad_config": ("The config has a mistake.", "Mend the file; photos go on with the last good settings."),
     # network and server
     "no_network": ("There is no network.", "Photos are kept and sent later."),
+    "wifi_off": (
+        "The Wi-Fi is switched off.",
+        "Set its country with `sudo raspi-config`. Photos are kept.",
+    ),
+    "wifi_missing": (
+        "The Wi-Fi is not connected.",
+        "Bring the box nearer, or use a phone's hotspot. Photos are kept.",
+    ),
+    "wifi_no_address": (
+        "The Wi-Fi gives the box no address.",
+        "Switch the router or hotspot off and on. Photos are kept.",
+    ),
+    "wifi_weak": ("The Wi-Fi is weak.", "Bring the box nearer to it. Photos are kept."),
     "portal": ("This Wi-Fi wants a sign-in page.", "Use a phone's hotspot. Photos are kept."),
     "tls_refused": ("The server's certificate can't be trusted.", "Use another network. Photos are kept."),
     "key_refused": (

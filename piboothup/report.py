@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,9 @@ def assemble(config: Config, spool: Spool, clock: Clock, runtime: Path) -> dict[
             "reason": uploader.get("reason", ""),
             "rate_bps": uploader.get("rate_bps"),
             "eta_s": uploader.get("eta_s"),
-            "wifi": uploader.get("wifi", {"ssid": None, "signal": None, "reason": None}),
+            "last_success_s": _age_s(uploader.get("last_success_s"), clock),
+            "events_seen": uploader.get("events_seen"),
+            "wifi": {key: _dict(uploader.get("wifi")).get(key) for key in ("ssid", "signal", "reason")},
         },
         "clock": _clock(spool, clock, booth.get("boot")),
         "power": _power(),
@@ -58,6 +61,17 @@ def assemble(config: Config, spool: Spool, clock: Clock, runtime: Path) -> dict[
 
 def _list(found: object) -> list[Any]:
     return found if isinstance(found, list) else []
+
+
+def _dict(found: object) -> dict[str, Any]:
+    return found if isinstance(found, dict) else {}
+
+
+def _age_s(boottime_s: object, clock: Clock) -> float | None:
+    """How long ago a moment of this boot was."""
+    if not isinstance(boottime_s, int | float):
+        return None
+    return round(max(0.0, clock.boottime_ns() / 1e9 - boottime_s), 1)
 
 
 def _photos(spool: Spool, clock: Clock) -> dict[str, Any]:
@@ -145,19 +159,58 @@ def _power() -> dict[str, Any]:
 
 def as_text(report: dict[str, Any]) -> str:
     """The report for a person: a few lines, no colours."""
-    spool, booth, uploader, clock = report["spool"], report["booth"], report["uploader"], report["clock"]
+    spool, booth, clock = report["spool"], report["booth"], report["clock"]
     free = "unknown" if spool["free_bytes"] is None else f"{spool['free_bytes'] / 1e9:.1f} GB"
     known = f"known ({clock['source']}, ±{clock['uncertainty_s']:.1f} s)" if clock["source"] else "not known yet"
     lines = [
         f"{report['name']} · box {report['box']} · piboothup {report['version']}",
         f"booth     {booth['state']} · camera {booth['camera']} · panel {booth['panel']}",
-        f"uploader  {uploader['state']}{' · ' + uploader['reason'] if uploader['reason'] else ''}",
+        f"uploader  {' · '.join(_uploading(report['uploader']))}",
         f"photos    {spool['new']} waiting · {spool['sent']} in the album · {spool['parked']} parked"
         f" · {spool['quarantined']} quarantined · {free} free",
+        *(f"event     {_event_line(one)}" for one in report["events"]),
+        f"wifi      {' · '.join(_wifi_words(report['uploader']['wifi']))}",
         f"clock     {known}",
     ]
-    for event in report["events"]:
-        title = event["title"] or event["link_id"] or "no event yet"
-        lines.append(f"event     {title}: {event['taken']} taken, {event['in_album']} in the album")
     lines += [f"problem   {one['sentence']} {one['remedy']} [{one['code']}]" for one in report["problems"]]
     return "\n".join(lines)
+
+
+def _uploading(uploader: dict[str, Any]) -> Iterator[str]:
+    yield str(uploader["state"])
+    if uploader["reason"]:
+        yield str(uploader["reason"])
+    if isinstance(rate_bps := uploader["rate_bps"], int):
+        yield f"{rate_bps / 1e6:.1f} Mbit/s"
+    if isinstance(eta_s := uploader["eta_s"], int):
+        yield f"through in {_duration(eta_s)}"
+    if (age_s := uploader["last_success_s"]) is not None:
+        yield f"last photo {_duration(age_s)} ago"
+    if (seen := uploader["events_seen"]) is not None:
+        yield f"the key sees {seen} event{'' if seen == 1 else 's'}"
+
+
+def _event_line(event: dict[str, Any]) -> str:
+    title = event["title"] or event["link_id"] or "no event yet"
+    if event["taken"] and event["taken"] == event["in_album"]:
+        return f"{title}: All {event['taken']} in the album"
+    told = f"{title}: {event['taken']} taken, {event['in_album']} in the album, {event['waiting']} waiting"
+    return f"{told}, {event['parked']} refused" if event["parked"] else told
+
+
+def _wifi_words(wifi: dict[str, Any]) -> Iterator[str]:
+    if wifi["ssid"] is None and wifi["reason"] is None:
+        yield "none"
+    if wifi["ssid"] is not None:
+        yield str(wifi["ssid"])
+    if wifi["signal"] is not None:
+        yield f"{wifi['signal']} %"
+    if wifi["reason"] is not None:
+        yield str(wifi["reason"])
+
+
+def _duration(seconds: float) -> str:
+    """As a person says it: seconds, minutes, hours."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -111,6 +111,22 @@ def test_p06_kill_9_at_any_moment_loses_no_photo_that_was_called_saved(box: Appl
     assert len(set(numbers)) == len(numbers)
 
 
+def test_c06_an_uploader_that_the_system_kills_for_memory_costs_the_booth_no_press(
+    box: Appliance, album: LocalEventPics
+) -> None:
+    album.stall_uploads(60.0)
+    box.power_on()
+    box.take()
+    wait_until(lambda: album.uploading > 0, "an upload to be under way")
+    booth, uploader = pid_of(box, "booth"), pid_of(box, "uploader")
+    os.kill(uploader, signal.SIGKILL)
+    box.take()
+    album.stall_uploads(0)
+    wait_until(lambda: len(box.photos(SENT)) == 2, "both photos to be in the album")
+    assert pid_of(box, "booth") == booth
+    assert pid_of(box, "uploader") not in (0, uploader)
+
+
 def test_n01_photos_taken_without_a_network_are_kept_and_sent_when_it_is_back(
     box: Appliance, album: LocalEventPics
 ) -> None:

@@ -53,7 +53,7 @@ def test_the_shape_is_the_contracts(bench: Bench) -> None:
     assert {key: set(value) for key, value in found.items() if isinstance(value, dict)} == {
         "booth": {"state", "camera", "panel", "button", "photos"},
         "spool": {"new", "sent", "parked", "quarantined", "free_bytes", "oldest_new_s"},
-        "uploader": {"state", "reason", "rate_bps", "eta_s", "wifi"},
+        "uploader": {"state", "reason", "rate_bps", "eta_s", "last_success_s", "events_seen", "wifi"},
         "clock": {"synchronised", "source", "uncertainty_s"},
         "power": {"undervoltage", "throttled", "temperature_c"},
     }
@@ -90,7 +90,9 @@ def test_a_box_without_a_spool_has_a_report_too(tmp_path: Path) -> None:
 def test_what_both_services_say_of_themselves_is_passed_on(bench: Bench) -> None:
     bench.says("booth", state="ready", camera="ready", panel="missing", button="ready", photos=12, boot=1)
     wifi = {"ssid": "Barn", "signal": 61, "reason": None}
-    bench.says("uploader", state="paused", reason="Uploading is paused.", rate_bps=8000, eta_s=90, wifi=wifi)
+    last_s = bench.clock.boottime_s - 12.0
+    told = {"rate_bps": 8000, "eta_s": 90, "last_success_s": last_s, "events_seen": 2, "wifi": wifi}
+    bench.says("uploader", state="paused", reason="Uploading is paused.", **told)
     found = bench.report()
     booth = {"state": "ready", "camera": "ready", "panel": "missing", "button": "ready", "photos": 12}
     assert found["booth"] == booth
@@ -99,6 +101,8 @@ def test_what_both_services_say_of_themselves_is_passed_on(bench: Bench) -> None
         "reason": "Uploading is paused.",
         "rate_bps": 8000,
         "eta_s": 90,
+        "last_success_s": 12.0,
+        "events_seen": 2,
         "wifi": wifi,
     }
 
@@ -151,9 +155,38 @@ def test_photos_are_counted_by_event_whichever_album_they_are_for(bench: Bench) 
         "": {"title": "", "taken": 1, "in_album": 0, "waiting": 1, "parked": 0},
     }
     text = bench.text()
-    assert "event     Anna & Ben: 5 taken, 2 in the album" in text
-    assert "event     wxyz9876: 1 taken, 0 in the album" in text
-    assert "event     no event yet: 1 taken, 0 in the album" in text
+    assert "event     Anna & Ben: 5 taken, 2 in the album, 2 waiting, 1 refused" in text
+    assert "event     wxyz9876: 1 taken, 0 in the album, 1 waiting" in text
+    assert "event     no event yet: 1 taken, 0 in the album, 1 waiting" in text
+
+
+def test_when_everything_is_in_the_album_the_status_says_so_in_one_word(bench: Bench) -> None:
+    bench.spool.write_events([Event("Anna & Ben", "abcd1234")])
+    for number in range(14):
+        bench.spool.mark_sent(take(bench.spool, jpeg(number)))
+    assert "event     Anna & Ben: All 14 in the album" in bench.text()
+
+
+def test_a_person_reads_how_fast_the_photos_go_and_when_they_are_through(bench: Bench) -> None:
+    last_s = bench.clock.boottime_s - 3.0
+    wifi = {"ssid": "Barn", "signal": 61, "reason": None}
+    told = {"rate_bps": 2_400_000, "eta_s": 300, "last_success_s": last_s, "events_seen": 1, "wifi": wifi}
+    bench.says("uploader", state="uploading", **told)
+    how = "uploading · 2.4 Mbit/s · through in 5 min · last photo 3 s ago · the key sees 1 event"
+    assert f"uploader  {how}" in bench.text()
+    assert "wifi      Barn · 61 %" in bench.text()
+
+
+def test_a_person_reads_what_is_wrong_with_the_wifi_and_what_helps(bench: Bench) -> None:
+    missing = problem("wifi_missing")
+    wifi = {"ssid": None, "signal": None, "reason": str(missing)}
+    bench.says("uploader", state="offline", problems=["no_network", "wifi_missing"], wifi=wifi)
+    assert f"wifi      {missing.sentence} {missing.remedy}" in bench.text()
+    assert f"problem   {missing.sentence} {missing.remedy} [wifi_missing]" in bench.text()
+
+
+def test_where_there_is_no_wifi_the_status_says_none(bench: Bench) -> None:
+    assert "wifi      none" in bench.text()
 
 
 def test_photos_that_made_room_still_count_as_taken_and_in_the_album(bench: Bench) -> None:

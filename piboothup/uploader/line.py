@@ -11,7 +11,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from piboothup.config import Secret
 from piboothup.problems import Problem, problem
@@ -20,9 +19,18 @@ from piboothup.spool.contexts import Context
 from piboothup.spool.events import Event
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
-from piboothup.uploader.pace import SECOND_NS, Chance, Circuit, full_jitter_s
+from piboothup.uploader.pace import (
+    SECOND_NS,
+    Chance,
+    Circuit,
+    around_s,
+    full_jitter_s,
+    network_look_s,
+    photos_at_a_time,
+)
 from piboothup.uploader.queue import Hold, Queue
 from piboothup.uploader.standing import Progress, Standing, View
+from piboothup.uploader.step import End, Probe, Send, Step, Wait
 from piboothup.uploader.tries import Refusal, Tries
 from piboothup.uploader.verdict import Call, Came, Verdict, judge
 
@@ -36,38 +44,13 @@ _TELLING_FAILURES = 3
 """So many failures in a row are worth a word on the panel; one or two are any Wi-Fi's daily life."""
 
 
-@dataclass(frozen=True)
-class Probe:
-    """Look whether EventPics answers."""
-
-
-@dataclass(frozen=True)
-class Send:
-    """Bring this photo."""
-
-    name: PhotoName
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Nothing to do until then (boot-time), or until something changes."""
-
-    until_ns: int | None
-
-
-@dataclass(frozen=True)
-class End:
-    """The service is ending."""
-
-
-Step = Probe | Send | Wait | End
-
-
 class Line:
     """Shared by the workers and the service's main thread."""
 
-    def __init__(self, clock: Clock, chance: Chance, *, paused: bool, refused: bool) -> None:
-        """`refused`: the config can't be used, so nothing is sent until the service is started anew."""
+    def __init__(self, clock: Clock, chance: Chance, most: int, *, paused: bool, refused: bool) -> None:
+        """`most`: never more photos at a time. `refused`: the config can't be used, so nothing is sent until the
+        service is started anew.
+        """
         self._changed = threading.Condition()
         self.stopping = False
         self.key: Secret | None = None
@@ -81,6 +64,8 @@ class Line:
         self._tries = Tries()
         self._standing = Standing(paused, refused)
         self._progress = Progress()
+        self._most = most
+        self._at_a_time = 1
         self._probing = False
         self._look_again_ns = 0
         self._unmarked: list[PhotoName] = []
@@ -102,9 +87,10 @@ class Line:
             if not self._probing and (not self._circuit.closed or now_ns >= self._look_again_ns):
                 self._probing = True
                 return Probe()
-            name = self._queue.choose(now_ns) if self._circuit.closed else None
-            if name is not None:
-                return Send(name)
+            if self._circuit.closed and self._queue.busy < self._at_a_time:
+                name = self._queue.choose(now_ns)
+                if name is not None:
+                    return Send(name)
             due_ns = (self._queue.next_due_ns(), self._look_again_ns)
             return Wait(min((one for one in due_ns if one is not None and one > now_ns), default=None))
 
@@ -176,7 +162,7 @@ class Line:
         """There is no key to ask with."""
         with self._news():
             self._probing = False
-            self._circuit.trip(self._clock.boottime_ns(), _REFUSED_S)
+            self._lose(around_s(_REFUSED_S, self._chance))
             self._standing.set_trouble(UploaderState.REFUSED, why)
 
     def probe_failed(self, came: Came, retry_after_s: float | None = None) -> None:
@@ -211,6 +197,7 @@ class Line:
             self._standing.clear_trouble()
             self._tries.arrived(name)
             self._progress.arrived(name.context, size_bytes, took_ns, now_ns)
+            self._at_a_time = photos_at_a_time(self._progress.rate_bps, self._at_a_time, self._most)
             if marked:
                 self._queue.done(name)
             else:
@@ -268,13 +255,13 @@ class Line:
             if verdict in (Verdict.RETRY_URL, Verdict.NEW_URL):
                 wait_s = full_jitter_s(self._tries.failed(name), self._chance, cap_s=_LONGEST_PHOTO_WAIT_S)
                 self._queue.postpone(name, now_ns + int(max(wait_s, retry_after_s or 0.0) * SECOND_NS))
-                self._circuit.back_off(now_ns)
+                self._circuit.back_off(now_ns, retry_after_s)
                 if self._circuit.failures >= _TELLING_FAILURES:
                     self._standing.set_link_trouble(came)
             elif verdict is Verdict.PARK:
                 return self._refuse_photo(name, now_ns)
             elif verdict is Verdict.HOLD_CONTEXT:
-                self._queue.hold(name, context, now_ns + int(_HOLD_S * SECOND_NS))
+                self._queue.hold(name, context, now_ns + int(around_s(_HOLD_S, self._chance) * SECOND_NS))
             else:
                 self._queue.give_back(name)
                 self._interrupt(verdict, came, retry_after_s)
@@ -294,7 +281,7 @@ class Line:
                 Counter(self._progress.sent),
                 self._events,
                 self._progress.rate_bps,
-                self._progress.eta_s(self._queue.waiting.total()) if uploading else None,
+                self._progress.eta_s(self._queue.flowing) if uploading else None,
                 self._progress.last_success_ns,
             )
 
@@ -313,31 +300,35 @@ class Line:
         self.on_news()
 
     def _interrupt(self, verdict: Verdict, came: Came, retry_after_s: float | None) -> None:
-        now_ns = self._clock.boottime_ns()
-        if came is Came.STOPPED:
-            self._circuit.trip(now_ns)
-        elif verdict is Verdict.PAUSE_ALL:
-            self._circuit.trip(now_ns, _REFUSED_S)
+        if verdict is Verdict.WAIT:
+            self._circuit.back_off(self._clock.boottime_ns(), retry_after_s)
+            self._standing.set_trouble(UploaderState.OFFLINE, problem("server_trouble", came.value.replace("_", " ")))
+            return
+        if verdict is Verdict.PAUSE_ALL:
+            self._lose(around_s(_REFUSED_S, self._chance))
             self._standing.set_trouble(UploaderState.REFUSED, problem("key_refused"))
         elif verdict is Verdict.PORTAL:
-            self._circuit.trip(now_ns)
+            self._lose()
             self._standing.set_trouble(UploaderState.PORTAL, problem("portal"))
-        elif verdict is Verdict.OFFLINE:
-            self._circuit.trip(now_ns)
+        elif came is not Came.STOPPED:
+            self._lose(network_look_s(self._chance) if came in (Came.DNS, Came.CONNECT) else None)
             self._standing.set_link_trouble(came)
-        else:
-            self._circuit.back_off(now_ns, retry_after_s)
-            self._standing.set_trouble(UploaderState.OFFLINE, problem("server_trouble", came.value.replace("_", " ")))
+
+    def _lose(self, wait_s: float | None = None) -> None:
+        """The link is gone or of no use: the next look after `wait_s`, or after a back-off."""
+        self._circuit.trip(self._clock.boottime_ns(), wait_s)
+        self._progress.forget_rate()
+        self._at_a_time = 1
 
     def _refuse_photo(self, name: PhotoName, now_ns: int) -> bool:
         refusal = self._tries.refused(name)
         if refusal is Refusal.ALL_REFUSED:
             self._queue.give_back(name)
-            self._circuit.trip(now_ns, _ALL_REFUSED_S)
+            self._lose(around_s(_ALL_REFUSED_S, self._chance))
             self._standing.set_trouble(UploaderState.REFUSED, problem("server_trouble", "it refuses every photo"))
         elif refusal is Refusal.TRY_AGAIN:
             self._queue.postpone(name, now_ns + int(full_jitter_s(3, self._chance) * SECOND_NS))
         return refusal is Refusal.PARK
 
     def _look_again(self, now_ns: int) -> None:
-        self._look_again_ns = now_ns + int(_LOOK_AGAIN_S * (0.75 + 0.5 * self._chance()) * SECOND_NS)
+        self._look_again_ns = now_ns + int(around_s(_LOOK_AGAIN_S, self._chance) * SECOND_NS)

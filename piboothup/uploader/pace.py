@@ -1,7 +1,8 @@
-"""When to try again: pure rules, with time and chance given from outside.
+"""When to try again, and how many photos at a time: pure rules, with time and chance given from outside.
 
 Full jitter (a random part of a doubling limit) keeps twenty booths that got their power back together from asking
-together. Every time is on the boot-time clock: no step of the wall clock makes a URL old or a wait endless.
+together. A wait that somebody fixed (the server's Retry-After, an hour, a minute) is spread too, for the same reason.
+ Every time is on the boot-time clock: no step of the wall clock makes a URL old or a wait endless.
 """
 
 from __future__ import annotations
@@ -13,6 +14,12 @@ from email.utils import parsedate_to_datetime
 SECOND_NS = 1_000_000_000
 LONGEST_BACK_OFF_S = 30.0
 LONGEST_RETRY_AFTER_S = 3600.0
+NETWORK_LOOK_S = 1.5
+"""Longest wait between two looks for a network. A look that reaches nobody is a burden to nobody."""
+FAST_BPS = 4_000_000
+"""From here on more than one photo at a time: the waiting of one is filled with the sending of another."""
+SLOW_BPS = 2_000_000
+"""Below it one at a time: two would halve each other, and the newest would arrive later."""
 URL_YOUNG_S = 240.0
 """The vendor says about 300 s; a PUT that starts within this has a minute to begin."""
 
@@ -24,6 +31,26 @@ def full_jitter_s(failures: int, chance: Chance, base_s: float = 1.0, cap_s: flo
     """Seconds to wait after that many failures in a row: 0 to base, 0 to 2 base, … 0 to `cap_s`."""
     doublings = min(max(failures - 1, 0), 32)
     return float(min(cap_s, base_s * 2**doublings)) * chance()
+
+
+def around_s(wait_s: float, chance: Chance) -> float:
+    """The wait, a quarter less up to a quarter more."""
+    return wait_s * (0.75 + 0.5 * chance())
+
+
+def network_look_s(chance: Chance) -> float:
+    """Seconds until the next look for a network, when the last one reached nobody."""
+    return NETWORK_LOOK_S * (0.5 + 0.5 * chance())
+
+
+def photos_at_a_time(rate_bps: float | None, before: int, most: int) -> int:
+    """How many photos may be on their way together at this rate; None = not measured yet.
+
+    Between slow and fast it stays as it was `before`, so that a link in the middle does not go to and fro.
+    """
+    if rate_bps is None or rate_bps < SLOW_BPS:
+        return 1
+    return most if rate_bps >= FAST_BPS else min(before, most)
 
 
 def retry_after_s(text: str, date: str) -> float | None:
@@ -81,10 +108,11 @@ class Circuit:
         self.failures = 0
 
     def back_off(self, now_ns: int, at_least_s: float | None = None) -> None:
-        """Something failed, but the link is there: everything waits a little, or as long as the server asks."""
+        """Something failed, but the link is there: everything waits a little, on top of what the server asks for."""
         self.failures += 1
-        wait_s = full_jitter_s(self.failures, self.chance)
-        self.not_before_ns = now_ns + int(max(wait_s, at_least_s or 0.0) * SECOND_NS)
+        asked_s = (at_least_s or 0.0) * (1 + 0.25 * self.chance())
+        wait_s = full_jitter_s(self.failures, self.chance) + asked_s
+        self.not_before_ns = now_ns + int(wait_s * SECOND_NS)
 
     def trip(self, now_ns: int, wait_s: float | None = None) -> None:
         """The link is gone or refused: nothing but a new look after `wait_s`, or after a jittered while."""

@@ -58,9 +58,14 @@ class Queue:
         self._tie = count()
 
     @property
-    def busy(self) -> bool:
-        """Whether a photo is on its way."""
-        return bool(self._busy)
+    def busy(self) -> int:
+        """How many photos are on their way."""
+        return len(self._busy)
+
+    @property
+    def flowing(self) -> int:
+        """How many photos wait for nothing but their turn."""
+        return self.waiting.total() - sum(self.waiting[one] for one in self.held)
 
     def reload(self, listed: list[str]) -> None:
         """Takes over a new listing of new/, `arranged`. Photos on their way, postponed, arrived stay as they are."""

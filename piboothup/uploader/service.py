@@ -12,7 +12,7 @@ import random
 import selectors
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,15 @@ from piboothup.spool.clock import Clock
 from piboothup.spool.listing import NEW
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
+from piboothup.status import UploaderState
+from piboothup.uploader import wifi
 from piboothup.uploader.api import EventPicsApi
 from piboothup.uploader.clock_trust import KnownTime
 from piboothup.uploader.line import Line
 from piboothup.uploader.pace import SECOND_NS, Chance
 from piboothup.uploader.queue import arranged, stamp
 from piboothup.uploader.standing import View
+from piboothup.uploader.wifi import Wifi
 from piboothup.uploader.worker import Connect, Worker
 
 log = logging.getLogger(__name__)
@@ -54,6 +57,7 @@ class Uploader:
         *,
         chance: Chance = random.random,
         connect: Connect = EventPicsApi,
+        read_wifi: Callable[[], Wifi] = wifi.read,
     ) -> None:
         """`refused` says why nothing may be sent until the next start: a config that can't be used."""
         self._config = config
@@ -61,7 +65,7 @@ class Uploader:
         self._clock = clock
         self._runtime = runtime
         self._paused = choices.read(spool.directory, config).over(config).upload.paused
-        self._line = Line(clock, chance, paused=self._paused, refused=bool(refused))
+        self._line = Line(clock, chance, config.upload.workers, paused=self._paused, refused=bool(refused))
         self._refused = refused
         time = KnownTime(spool, clock)
         self._workers = [
@@ -74,6 +78,8 @@ class Uploader:
         self._stamp: frozenset[tuple[str, int]] = frozenset()
         self._list_ns = self._list_anyway_ns = self._tell_ns = 0
         self._told: View | None = None
+        self._read_wifi = read_wifi
+        self._wifi = Wifi()
 
     def stop(self) -> None:
         """Asks the service to end; may be called from a signal handler. It ends within 5 s, in mid-PUT too."""
@@ -148,7 +154,10 @@ class Uploader:
             self._follow_choices()
         view = self._line.view()
         if view != self._told or now_ns >= self._tell_ns:
-            self._told, self._tell_ns = view, now_ns + int(status.REFRESH_S * SECOND_NS)
+            if now_ns >= self._tell_ns:
+                self._wifi = self._read_wifi()
+                self._tell_ns = now_ns + int(status.REFRESH_S * SECOND_NS)
+            self._told = view
             self._tell(view)
         stuck_s = max((worker.look_after() for worker in self._workers), default=0.0)
         if stuck_s < _STUCK_S:
@@ -208,11 +217,15 @@ class Uploader:
     # -- status ------------------------------------------------------------------------------------------------
 
     def _tell(self, view: View) -> None:
+        told = [*view.problems]
+        trouble = self._wifi.trouble
+        if trouble is not None and view.state is UploaderState.OFFLINE:
+            told.append(trouble)
         report: dict[str, Any] = {
             "version": __version__,
             "state": view.state,
             "reason": self._refused or (str(view.problems[0]) if view.problems else ""),
-            "problems": [one.code for one in view.problems],
+            "problems": [one.code for one in told],
             "waiting": view.waiting.total(),
             "sent": view.sent.total(),
             "rate_bps": view.rate_bps,
@@ -220,7 +233,11 @@ class Uploader:
             "last_success_s": None if view.last_success_ns is None else round(view.last_success_ns / SECOND_NS, 3),
             "events_seen": None if view.events is None else len(view.events),
             "events": list(self._events(view)),
-            "wifi": {"ssid": None, "signal": None, "reason": None},
+            "wifi": {
+                "ssid": self._wifi.ssid,
+                "signal": self._wifi.signal,
+                "reason": None if trouble is None else str(trouble),
+            },
         }
         try:
             status.write(self._runtime, "uploader", report)

@@ -29,6 +29,10 @@ _LINK_TROUBLE = {
 }
 
 
+_FADES = 0.7
+"""How much of the past counts, photo by photo."""
+
+
 @dataclass(frozen=True)
 class View:
     """The line at one moment, for the status."""
@@ -69,8 +73,8 @@ class Standing:
             log.info("link state=ok before=%s", self._trouble[0])
             self._trouble = None
 
-    def state(self, busy: bool) -> UploaderState:
-        """The state to show; `busy`: a photo is on its way."""
+    def state(self, busy: int) -> UploaderState:
+        """The state to show; `busy`: so many photos are on their way."""
         if self.refused_config:
             return UploaderState.REFUSED
         if self.paused:
@@ -99,28 +103,33 @@ class Standing:
 
 @dataclass
 class Progress:
-    """What arrived since the start, and how fast."""
+    """What arrived since the start, and how fast the link is."""
 
     sent: Counter[str] = field(default_factory=Counter)
     """How many photos of each context."""
     last_success_ns: int | None = None
-    _rate_bps: float | None = None
-    _typical_bytes: float = 0.0
+    _bytes: float = 0.0
+    _photos: float = 0.0
+    _busy_ns: float = 0.0
 
     def arrived(self, context_id: str, size_bytes: int, took_ns: int, now_ns: int) -> None:
-        """The album has one more."""
+        """The album has one more. `took_ns`: from its first call on, other photos being on their way or not."""
         self.sent[context_id] += 1
-        since_ns = now_ns - self.last_success_ns if self.last_success_ns is not None else took_ns
-        rate_bps = size_bytes * 8 * SECOND_NS / max(1, min(took_ns, since_ns))
-        self._rate_bps = rate_bps if self._rate_bps is None else 0.7 * self._rate_bps + 0.3 * rate_bps
-        self._typical_bytes = 0.7 * (self._typical_bytes or size_bytes) + 0.3 * size_bytes
+        since_ns = took_ns if self.last_success_ns is None else now_ns - self.last_success_ns
+        self._bytes = _FADES * self._bytes + size_bytes
+        self._photos = _FADES * self._photos + 1
+        self._busy_ns = _FADES * self._busy_ns + max(1, min(took_ns, since_ns))
         self.last_success_ns = now_ns
+
+    def forget_rate(self) -> None:
+        """The link was lost: the next one may be another."""
+        self._bytes = self._photos = self._busy_ns = 0.0
 
     @property
     def rate_bps(self) -> int | None:
-        """Bits a second, the last photos counting most."""
-        return None if self._rate_bps is None else round(self._rate_bps)
+        """Bits a second while photos were on their way, the last ones counting most; None when not measured yet."""
+        return round(self._bytes * 8 * SECOND_NS / self._busy_ns) if self._busy_ns else None
 
     def eta_s(self, waiting: int) -> int | None:
         """How long so many photos will take."""
-        return round(waiting * self._typical_bytes * 8 / self._rate_bps) if self._rate_bps and waiting else None
+        return round(waiting * self._busy_ns / self._photos / SECOND_NS) if self._photos and waiting else None

@@ -20,8 +20,9 @@ from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from piboothup.uploader.api import Account, ApiError, EventPicsApi, came_of
 from piboothup.uploader.clock_trust import KnownTime, NowMs
-from piboothup.uploader.line import End, Line, Probe
+from piboothup.uploader.line import Line
 from piboothup.uploader.link_error import LinkError, LinkErrorKind
+from piboothup.uploader.step import End, Probe
 from piboothup.uploader.verdict import Call, Came
 
 log = logging.getLogger(__name__)

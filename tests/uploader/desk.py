@@ -114,6 +114,10 @@ class Desk:
         """Time goes by."""
         for clock in (self.clock, self.server_clock):
             clock.pass_s(seconds)
+        self.stir()
+
+    def stir(self) -> None:
+        """The uploader looks at its clock."""
         if self.uploader is not None:
             self.uploader.stir()
 

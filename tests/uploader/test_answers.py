@@ -60,7 +60,7 @@ def test_n14_n15_a_put_that_is_refused_for_its_url_gets_a_new_one_and_nobody_is_
 
 
 def test_n16_a_url_that_expires_during_the_put_does_not_matter_if_the_storage_takes_it(desk: Desk) -> None:
-    desk.album.misbehave(Fault(call="put", status=503, headers={"Retry-After": "230"}, times=1))
+    desk.album.misbehave(Fault(call="put", status=503, headers={"Retry-After": "200"}, times=1))
     store = desk.album.store
 
     def slow_store(*stored: Any) -> None:

@@ -9,7 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from piboothup.uploader.pace import SECOND_NS, Circuit, full_jitter_s, is_young, retry_after_s, server_ms
+from piboothup.uploader.pace import (
+    FAST_BPS,
+    NETWORK_LOOK_S,
+    SECOND_NS,
+    SLOW_BPS,
+    Circuit,
+    around_s,
+    full_jitter_s,
+    is_young,
+    network_look_s,
+    photos_at_a_time,
+    retry_after_s,
+    server_ms,
+)
 
 NOON = "Sun, 06 Nov 1994 12:00:00 GMT"
 
@@ -86,3 +99,48 @@ def test_a_success_ends_what_failures_added_up_to() -> None:
     circuit.worked()
     circuit.back_off(0)
     assert circuit.not_before_ns == 1 * SECOND_NS
+
+
+def test_n18_the_server_is_given_at_least_the_time_it_asks_for() -> None:
+    for chance in (0.0, 0.5, 0.999):
+        circuit = Circuit(lambda chance=chance: chance)  # type: ignore[misc]
+        circuit.back_off(0, 100.0)
+        assert 100 * SECOND_NS <= circuit.not_before_ns <= 130 * SECOND_NS
+
+
+def test_n19_a_wait_that_somebody_fixed_is_spread_too() -> None:
+    assert [around_s(60.0, lambda chance=chance: chance) for chance in (0.0, 0.5, 1.0)] == [45, 60, 75]  # type: ignore[misc]
+
+
+def test_a_network_that_is_not_there_is_looked_for_every_second_or_so() -> None:
+    assert network_look_s(lambda: 0.0) == NETWORK_LOOK_S / 2
+    assert network_look_s(lambda: 1.0) == NETWORK_LOOK_S < 2
+
+
+# -- one at a time, or two -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rate_bps", "before", "after"),
+    [
+        (None, 1, 1),
+        (None, 2, 1),
+        (240_000, 1, 1),
+        (SLOW_BPS - 1, 2, 1),
+        (SLOW_BPS, 2, 2),
+        (SLOW_BPS, 1, 1),
+        (FAST_BPS - 1, 1, 1),
+        (FAST_BPS - 1, 2, 2),
+        (FAST_BPS, 1, 2),
+        (100_000_000, 2, 2),
+    ],
+)
+def test_a_slow_link_brings_one_photo_at_a_time_a_fast_one_two_and_one_between_stays_as_it_was(
+    rate_bps: int | None, before: int, after: int
+) -> None:
+    assert photos_at_a_time(rate_bps, before, most=2) == after
+
+
+def test_the_config_has_the_last_word_on_how_many_there_are_at_a_time() -> None:
+    assert photos_at_a_time(FAST_BPS, 1, most=1) == 1
+    assert photos_at_a_time(SLOW_BPS, 2, most=1) == 1

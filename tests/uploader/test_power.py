@@ -25,14 +25,14 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def cut_at(desk: Desk, call: str) -> PhotoName:
+def cut_at(desk: Desk, call: str, how: signal.Signals = signal.SIGKILL) -> PhotoName:
     """A photo whose uploader is killed in the middle of this call."""
     desk.album.misbehave(Fault(call=call, stall_s=3600.0, drop=Drop.BODY))
     name = desk.take()
     service = desk.start_command()
     desk.until(lambda: desk.album.calls[call] == 1, f"{call} under way")
-    service.kill()
-    service.wait()
+    service.send_signal(how)
+    assert service.wait(20.0) == -how
     assert desk.booth.path(name).read_bytes() == jpeg(1)
     assert desk.uploads_of(name) == []
     desk.album.misbehave()
@@ -42,6 +42,15 @@ def cut_at(desk: Desk, call: str) -> PhotoName:
 @pytest.mark.parametrize("call", ["getuploadurl", "put"])
 def test_p07_p08_a_photo_that_was_cut_on_its_way_is_sent_by_the_next_run(desk: Desk, call: str) -> None:
     name = cut_at(desk, call)
+    desk.start()
+    desk.until_sent(name)
+    assert desk.stored(name) == jpeg(1)
+    assert len(desk.uploads_of(name)) == 1
+
+
+def test_c07_a_photo_that_the_watchdog_cut_in_mid_put_is_sent_by_the_next_run(desk: Desk) -> None:
+    """systemd's watchdog ends a service with SIGABRT (WatchdogSignal=)."""
+    name = cut_at(desk, "put", signal.SIGABRT)
     desk.start()
     desk.until_sent(name)
     assert desk.stored(name) == jpeg(1)

@@ -129,7 +129,7 @@ def test_n18_a_retry_after_is_obeyed(desk: Desk) -> None:
     desk.pass_s(99.0)
     desk.until(lambda: desk.said()["state"] == "offline", "it to stay so")
     assert desk.album.calls["getuploadurl"] == 1
-    desk.pass_s(1.5)
+    desk.pass_s(30.0)
     desk.until_sent(name)
 
 
@@ -232,6 +232,49 @@ def test_n24_a_server_that_refuses_every_photo_gets_none_parked(desk: Desk) -> N
     assert desk.waiting() == 8
     desk.album.misbehave()
     desk.until_sent(*names, step_s=5.0)
+
+
+@pytest.mark.parametrize("call", ["getuploadurl", "put"])
+def test_n22_a_photo_that_is_too_large_is_parked_and_the_next_goes(desk: Desk, call: str) -> None:
+    large = desk.take()
+    desk.album.misbehave(Fault(call=call, status=413, times=2))
+    desk.start()
+    desk.until(lambda: desk.lies_in(PARKED, large), "the photo to be parked", step_s=1.0)
+    assert "413" in desk.booth.path(large, PARKED).with_suffix(".txt").read_text()
+    assert desk.booth.path(large, PARKED).read_bytes() == jpeg(1)
+    desk.until_sent(desk.take(hint=True), step_s=1.0)
+
+
+def test_n33_after_an_hour_without_the_server_the_newest_goes_first_and_the_oldest_in_turn(desk: Desk) -> None:
+    desk.album.online = False
+    desk.start()
+    names = []
+    for _ in range(6):
+        names.append(desk.take(hint=True))
+        desk.until_state("offline", step_s=1.0)
+        desk.pass_s(600.0)
+    desk.album.online = True
+    desk.until_sent(*names, step_s=1.0)
+    arrived = [one["fileName"] for one in desk.album.uploads()]
+    assert arrived == [names[number].file_name for number in (5, 0, 4, 1, 3, 2)]
+
+
+def test_n34_a_pause_in_mid_queue_lets_the_photo_under_way_arrive_and_no_other_leave(desk: Desk) -> None:
+    names = [desk.take() for _ in range(5)]
+    desk.album.misbehave(Fault(call="put", stall_s=3600.0, times=1))
+    desk.start()
+    desk.until(lambda: desk.album.uploading == 1, "the first photo under way")
+    choices.write(desk.booth.directory, desk.config, Choices(paused=True))
+    desk.hint("choices")
+    desk.until_state("paused")
+    desk.album.misbehave()
+    desk.until(lambda: desk.said()["sent"] == 1, "the first photo to arrive")
+    desk.pass_s(600.0)
+    desk.until(lambda: desk.said()["state"] == "paused", "it to stay so")
+    assert desk.waiting() == 4
+    assert desk.album.calls["put"] == 1
+    desk.hint("retry")
+    desk.until_sent(*names)
 
 
 def test_n34_paused_sends_nothing_until_a_retry_ends_the_pause(desk: Desk) -> None:

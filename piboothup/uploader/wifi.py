@@ -1,0 +1,136 @@
+"""The Wi-Fi as the panel and the status show it: its name, how well it is heard, and what is wrong with it.
+
+Read from the kernel (sysfs, /proc/net/wireless, one ioctl), so that nothing has to be run for it and no permission is
+needed. A machine without Wi-Fi has none of it, which is no trouble.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import fcntl
+import socket
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from piboothup.problems import Problem, problem
+
+_GET_NAME = 0x8B1B
+"""SIOCGIWESSID of linux/wireless.h."""
+_GET_ADDRESS = 0x8915
+"""SIOCGIFADDR of linux/sockios.h."""
+_LONGEST_NAME_BYTES = 32
+_WEAK_PERCENT = 30
+"""About -85 dBm: below it a photo takes several tries."""
+
+
+@dataclass(frozen=True)
+class Wifi:
+    """One moment of it."""
+
+    ssid: str | None = None
+    """None: not connected, or no Wi-Fi at all."""
+    signal: int | None = None
+    """Percent: 100 from -50 dBm on, 0 up to -100 dBm."""
+    trouble: Problem | None = None
+
+
+def read(interfaces: Path = Path("/sys/class/net"), wireless: Path = Path("/proc/net/wireless")) -> Wifi:
+    """The Wi-Fi now. When a cable has a way out, a Wi-Fi that is not connected is no trouble."""
+    interface = _interface(interfaces)
+    if interface is None:
+        return Wifi()
+    ssid = _ssid(interface.name)
+    percent = None
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        percent = signal_percent(wireless.read_text(encoding="ascii"), interface.name)
+    trouble = None
+    if not _is_wired(interfaces):
+        trouble = what_is_wrong(_is_blocked(interface), ssid, _has_address(interface.name), percent)
+    return Wifi(ssid, percent if ssid is not None else None, trouble)
+
+
+def what_is_wrong(blocked: bool, ssid: str | None, has_address: bool, percent: int | None) -> Problem | None:
+    """The one thing to tell, the first that keeps photos from flowing."""
+    if blocked:
+        return problem("wifi_off")
+    if ssid is None:
+        return problem("wifi_missing")
+    if not has_address:
+        return problem("wifi_no_address", ssid)
+    if percent is not None and percent < _WEAK_PERCENT:
+        return problem("wifi_weak", f"{ssid}, {percent} %")
+    return None
+
+
+def signal_percent(table: str, interface: str) -> int | None:
+    """How well the interface hears its access point, from the text of /proc/net/wireless; None when it is not told.
+
+    A line is `wlan0: 0000   54.  -56.  -256  ...`: status, quality, level in dBm (some drivers: above 0 as a byte).
+    """
+    for line in table.splitlines():
+        name, _, figures = line.partition(":")
+        words = figures.split()
+        if name.strip() != interface or len(words) < 3:
+            continue
+        try:
+            level = float(words[2].rstrip("."))
+        except ValueError:
+            return None
+        dbm = level - 256 if level > 0 else level
+        return round(min(100.0, max(0.0, 2 * (dbm + 100))))
+    return None
+
+
+def _interface(interfaces: Path) -> Path | None:
+    with contextlib.suppress(OSError):
+        return next((one for one in sorted(interfaces.iterdir()) if (one / "phy80211").exists()), None)
+    return None
+
+
+def _is_wired(interfaces: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return any(_is_up(one) for one in interfaces.iterdir() if not (one / "phy80211").exists())
+    return False
+
+
+def _is_up(interface: Path) -> bool:
+    """Of a real device (the loopback and the like have none), and its plug is in."""
+    with contextlib.suppress(OSError):
+        return (interface / "device").exists() and (interface / "operstate").read_text().strip() == "up"
+    return False
+
+
+def _is_blocked(interface: Path) -> bool:
+    """Whether a switch holds the radio off; a Raspberry Pi's is so until its Wi-Fi country is set."""
+    for switch in interface.glob("phy80211/rfkill*"):
+        for kind in ("soft", "hard"):
+            with contextlib.suppress(OSError):
+                if (switch / kind).read_text().strip() == "1":
+                    return True
+    return False
+
+
+def _ssid(interface: str) -> str | None:
+    name = array.array("B", bytes(_LONGEST_NAME_BYTES + 1))
+    place, size = name.buffer_info()
+    asked = array.array("B", struct.pack("16sPHH", interface.encode(), place, size, 0))
+    if not _ask(_GET_NAME, asked):
+        return None
+    _, _, length, _ = struct.unpack("16sPHH", asked.tobytes())
+    told = name.tobytes()[: min(length, _LONGEST_NAME_BYTES)].rstrip(b"\0").decode("utf-8", "replace")
+    return "".join(one if one.isprintable() else "?" for one in told) or None
+
+
+def _has_address(interface: str) -> bool:
+    return _ask(_GET_ADDRESS, array.array("B", struct.pack("40s", interface.encode())))
+
+
+def _ask(request: int, about: array.array[int]) -> bool:
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+            fcntl.ioctl(any_socket, request, about, True)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,212 @@
+"""What the line to EventPics decides: how many photos at a time, whose turn it is, what it tells."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from piboothup.problems import problem
+from piboothup.spool.names import PhotoName
+from piboothup.status import UploaderState
+from piboothup.uploader.line import Line
+from piboothup.uploader.pace import SECOND_NS
+from piboothup.uploader.queue import arranged
+from piboothup.uploader.standing import Progress
+from piboothup.uploader.step import Probe, Send, Wait
+from piboothup.uploader.verdict import Call, Came
+from tests.clocks import HandClock
+from tests.photos import PARTY
+
+
+def photo(seq: int) -> PhotoName:
+    return PhotoName("ABCD", 1, seq, seq * 1000, PARTY.id, f"{seq:016x}")
+
+
+class Bench:
+    """A line whose link is up, with photos 1 to `photos` waiting."""
+
+    def __init__(self, photos: int = 20, most: int = 2) -> None:
+        self.clock = HandClock()
+        self.line = Line(self.clock, random.Random(1).random, most, paused=False, refused=False)
+        self.line.reload(arranged(photo(seq) for seq in range(1, photos + 1)))
+        self.connect()
+
+    def connect(self) -> None:
+        while not isinstance(step := self.line.next_step(), Probe):
+            assert isinstance(step, Wait)
+            self.clock.pass_s(1.0)
+        self.line.answered(())
+
+    def take(self) -> PhotoName | None:
+        """The next photo to send, None when a worker would wait."""
+        step = self.line.next_step()
+        if isinstance(step, Probe):
+            self.line.answered(())
+            step = self.line.next_step()
+        return step.name if isinstance(step, Send) else None
+
+    def send(self, rate_bps: int) -> None:
+        """One photo of 3 MB at this rate."""
+        name = self.take()
+        assert name is not None
+        self.clock.pass_s(3_000_000 * 8 / rate_bps)
+        self.line.arrived(name, 3_000_000, 3_000_000 * 8 * SECOND_NS // rate_bps, marked=True)
+
+    def at_a_time(self) -> int:
+        """How many photos can be on their way together."""
+        taken = []
+        while (name := self.take()) is not None:
+            taken.append(name)
+        for name in reversed(taken):
+            self.line.give_back(name)
+        return len(taken)
+
+
+def test_the_first_photo_goes_alone_and_on_a_fast_link_the_next_go_two_by_two() -> None:
+    bench = Bench()
+    assert bench.at_a_time() == 1
+    bench.send(20_000_000)
+    assert bench.at_a_time() == 2
+
+
+def test_on_a_link_that_grows_slow_and_fast_again_the_number_follows_late_not_to_and_fro() -> None:
+    bench = Bench(photos=40)
+    bench.send(20_000_000)
+    found = []
+    for rate_bps in (500_000, 500_000, 3_000_000, 3_000_000, 3_000_000, 20_000_000):
+        bench.send(rate_bps)
+        found.append(bench.at_a_time())
+    assert found == [1, 1, 1, 1, 1, 1]
+    for _ in range(12):
+        bench.send(20_000_000)
+    assert bench.at_a_time() == 2
+    bench = Bench()
+    bench.send(20_000_000)
+    for _ in range(10):
+        bench.send(3_000_000)
+    assert bench.at_a_time() == 2
+
+
+def test_a_new_spell_of_connectivity_is_measured_anew() -> None:
+    bench = Bench()
+    bench.send(20_000_000)
+    name = bench.take()
+    assert name is not None
+    bench.line.failed(name, PARTY, Call.PUT, Came.CONNECT)
+    bench.connect()
+    assert bench.line.view().rate_bps is None
+    assert bench.at_a_time() == 1
+
+
+def test_one_worker_in_the_config_stays_one() -> None:
+    bench = Bench(most=1)
+    for _ in range(3):
+        bench.send(50_000_000)
+    assert bench.at_a_time() == 1
+
+
+# -- whose turn it is ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("came", [Came.RESET, Came.TIMEOUT, Came.FORBIDDEN, Came.SERVER_ERROR])
+@pytest.mark.parametrize("seed", range(3))
+def test_n33_photos_that_never_get_through_keep_no_other_from_it(came: Came, seed: int) -> None:
+    """Poison: every third photo fails for ever. The others, old and new, arrive in bounded time all the same."""
+    bench, rng = Bench(photos=60), random.Random(seed)
+    poison = {seq for seq in range(1, 200) if seq % 3 == 0}
+    good = set(range(1, 61)) - poison
+    arrived: set[int] = set()
+    tried: dict[int, int] = {}
+    newest = 60
+    while not good <= arrived:
+        assert bench.clock.boottime_s < 4 * 3600
+        if rng.random() < 0.2:
+            newest += 1
+            bench.line.add(photo(newest))
+        name = bench.take()
+        bench.clock.pass_s(1.0)
+        if name is None:
+            continue
+        tried[name.seq] = tried.get(name.seq, 0) + 1
+        if name.seq in poison:
+            bench.line.failed(name, PARTY, Call.PUT, came)
+        else:
+            bench.line.arrived(name, 3_000_000, SECOND_NS, marked=True)
+            arrived.add(name.seq)
+    assert max(tried.values()) < 60
+
+
+def test_n34_a_pause_holds_back_what_has_not_left_yet_until_a_retry() -> None:
+    bench = Bench()
+    name = bench.take()
+    assert name is not None
+    bench.line.pause(True)
+    bench.line.arrived(name, 3_000_000, SECOND_NS, marked=True)
+    bench.clock.pass_s(3600.0)
+    assert bench.line.next_step() == Wait(None)
+    assert bench.line.view().state is UploaderState.PAUSED
+    assert bench.line.view().problems == (problem("paused"),)
+    bench.line.retry()
+    assert bench.take() is not None
+
+
+def test_a_network_that_was_gone_for_a_day_is_still_looked_for_every_second_or_so() -> None:
+    bench = Bench()
+    name = bench.take()
+    assert name is not None
+    bench.line.failed(name, PARTY, Call.PUT, Came.CONNECT)
+    waits_s: list[float] = []
+    while len(waits_s) < 100:
+        step = bench.line.next_step()
+        if isinstance(step, Probe):
+            bench.line.probe_failed(Came.DNS if len(waits_s) % 2 else Came.CONNECT)
+        else:
+            assert isinstance(step, Wait)
+            assert step.until_ns is not None
+            waits_s.append((step.until_ns - bench.clock.boottime_ns()) / SECOND_NS)
+            bench.clock.pass_s(waits_s[-1] + 1e-6)
+    assert 0.5 < min(waits_s) < max(waits_s) <= 1.5
+
+
+@pytest.mark.parametrize("came", [Came.TLS, Came.TIMEOUT, Came.SERVER_ERROR, Came.HTML])
+def test_somebody_who_does_answer_is_asked_again_at_the_pace_of_the_back_off(came: Came) -> None:
+    bench = Bench()
+    failures = 0
+    bench.clock.pass_s(90.0)  # a new look is due
+    while bench.clock.boottime_s < 3600:
+        if isinstance(step := bench.line.next_step(), Probe):
+            bench.line.probe_failed(came)
+            failures += 1
+        assert not isinstance(step, Send)
+        bench.clock.pass_s(0.5)
+    assert failures < 3600 / 10
+
+
+# -- what it tells -------------------------------------------------------------------------------------------------
+
+
+def test_the_estimate_counts_what_flows_at_the_rate_of_the_last_photos() -> None:
+    bench = Bench(photos=20)
+    for _ in range(10):
+        bench.send(2_400_000)
+    assert bench.take() is not None
+    assert bench.line.view().rate_bps == pytest.approx(2_400_000, rel=0.01)
+    assert bench.line.view().eta_s == pytest.approx(10 * 10, abs=2)
+
+
+def test_two_photos_that_arrive_at_the_same_moment_do_not_look_like_a_faster_link() -> None:
+    progress = Progress()
+    for second in range(0, 20, 2):
+        now_ns = second * SECOND_NS
+        progress.arrived("a", 1_000_000, 2 * SECOND_NS, now_ns)
+        progress.arrived("a", 1_000_000, 2 * SECOND_NS, now_ns + 1)
+    assert progress.rate_bps == pytest.approx(8_000_000, rel=0.25)
+    assert progress.eta_s(10) == pytest.approx(10, abs=2)
+
+
+def test_a_quiet_evening_does_not_look_like_a_slow_link() -> None:
+    progress = Progress()
+    for number in range(5):
+        progress.arrived("a", 1_000_000, SECOND_NS, number * 600 * SECOND_NS)
+    assert progress.rate_bps == 8_000_000

@@ -1,0 +1,111 @@
+"""The Wi-Fi's name, signal and trouble, as the kernel tells them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from piboothup.problems import problem
+from piboothup.uploader import wifi
+from piboothup.uploader.wifi import Wifi, signal_percent, what_is_wrong
+from tests.uploader.desk import Desk
+
+TABLE = """\
+Inter-| sta-|   Quality        |   Discarded packets               | Missed | WE
+ face | tus | link level noise |  nwid  crypt   frag  retry   misc | beacon | 22
+ wlan0: 0000   54.  -56.  -256        0      0      0      0     28        0
+wlan10: 0000   20.  -90.  -256        0      0      0      0      0        0
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "interface", "percent"),
+    [
+        (TABLE, "wlan0", 88),
+        (TABLE, "wlan10", 20),
+        (TABLE, "wlan1", None),
+        ("wlan0: 0000   70   200   0   0", "wlan0", 88),  # a level as a byte, without points
+        ("wlan0: 0000   70.  -20.  -256", "wlan0", 100),
+        ("wlan0: 0000    0.  -110.  -256", "wlan0", 0),
+        ("wlan0: 0000", "wlan0", None),
+        ("wlan0: 0000 much more", "wlan0", None),
+        ("", "wlan0", None),
+    ],
+)
+def test_the_signal_is_read_in_percent_from_the_kernels_table(
+    table: str, interface: str, percent: int | None
+) -> None:
+    assert signal_percent(table, interface) == percent
+
+
+def test_of_all_that_is_wrong_the_first_thing_to_mend_is_told() -> None:
+    assert what_is_wrong(True, None, False, None) == problem("wifi_off")
+    assert what_is_wrong(False, None, False, None) == problem("wifi_missing")
+    assert what_is_wrong(False, "Barn", False, 10) == problem("wifi_no_address", "Barn")
+    assert what_is_wrong(False, "Barn", True, 10) == problem("wifi_weak", "Barn, 10 %")
+    assert what_is_wrong(False, "Barn", True, 30) is None
+    assert what_is_wrong(False, "Barn", True, None) is None
+
+
+class Interfaces:
+    """A folder as /sys/class/net is."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root / "net"
+        self.root.mkdir()
+
+    def wireless(self, name: str, blocked: bool = False) -> None:
+        switch = self.root / name / "phy80211" / "rfkill0"
+        switch.mkdir(parents=True)
+        (switch / "soft").write_text(f"{int(blocked)}\n")
+        (switch / "hard").write_text("0\n")
+
+    def wired(self, name: str, state: str) -> None:
+        (self.root / name / "device").mkdir(parents=True)
+        (self.root / name / "operstate").write_text(f"{state}\n")
+
+    def read(self) -> Wifi:
+        return wifi.read(self.root, self.root / "no table")
+
+
+@pytest.fixture
+def interfaces(tmp_path: Path) -> Interfaces:
+    return Interfaces(tmp_path)
+
+
+def test_a_machine_without_wifi_has_none_and_no_trouble(interfaces: Interfaces, tmp_path: Path) -> None:
+    assert interfaces.read() == Wifi()
+    assert wifi.read(tmp_path / "none", tmp_path / "none") == Wifi()
+
+
+def test_a_wifi_without_a_network_is_told(interfaces: Interfaces) -> None:
+    interfaces.wireless("wlan-of-no-one")
+    assert interfaces.read() == Wifi(None, None, problem("wifi_missing"))
+
+
+def test_a_wifi_that_waits_for_its_country_is_told(interfaces: Interfaces) -> None:
+    interfaces.wireless("wlan-of-no-one", blocked=True)
+    assert interfaces.read() == Wifi(None, None, problem("wifi_off"))
+
+
+@pytest.mark.parametrize(("state", "trouble"), [("up", None), ("down", problem("wifi_missing"))])
+def test_with_a_cable_plugged_in_a_wifi_without_a_network_is_no_trouble(
+    interfaces: Interfaces, state: str, trouble: object
+) -> None:
+    interfaces.wireless("wlan-of-no-one")
+    interfaces.wired("eth0", state)
+    assert interfaces.read().trouble == trouble
+
+
+def test_the_status_carries_the_wifi_and_its_trouble_while_offline(desk: Desk) -> None:
+    weak = problem("wifi_weak", "Barn, 12 %")
+    desk.start(read_wifi=lambda: Wifi("Barn", 12, weak))
+    desk.until_sent(desk.take(hint=True))
+    desk.until(lambda: desk.said()["state"] == "idle", "a quiet line")
+    assert desk.said()["wifi"] == {"ssid": "Barn", "signal": 12, "reason": str(weak)}
+    assert desk.said()["problems"] == []
+    desk.album.online = False
+    desk.take(hint=True)
+    desk.until_state("offline", step_s=1.0)
+    assert desk.said()["problems"] == ["no_network", "wifi_weak"]
