@@ -93,9 +93,12 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "paused": ("Uploading is paused.", "Set [upload] paused = false. Photos are kept."),
     # the rest of the box
     "undervoltage": ("The supply is too weak.", "Use the official power supply and a short cable."),
+    "clock_unknown": ("The clock is not set.", "Give the box a network for a minute."),
+    "old_photos": ("The card holds photos of other events.", "Wipe them: in the menu, or `piboothup queue wipe`."),
     "panel_missing": ("The panel does not answer.", "Check its four wires. Photos go on."),
     "light_missing": ("The light does not work.", "Check its wires. Photos go on."),
     "button_stuck": ("The button is stuck down.", "Free it; it works again as soon as it is let go."),
+    "button_silent": ("No press came.", "Check the button's wires, and its pin in the config."),
     "button_missing": ("The button does not work.", "Check its wires and its pin in the config."),
 }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PIL import Image, ImageChops, ImageFilter
 
+from piboothup.booth import sampler
 from piboothup.booth.font import face
 from piboothup.booth.layout import HEIGHT_PX, WIDTH_PX
 from piboothup.booth.screens import draw
@@ -76,6 +77,7 @@ def examples(language: str) -> dict[str, View]:
         "not-saved": replace(fault, problem=problem("not_saved")),
         "stopping": replace(box, state=BoothState.STOPPING),
         "off": replace(box, state=BoothState.STOPPING, ended=True),
+        **sampler.examples(box),
     }
 
 

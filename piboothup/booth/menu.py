@@ -187,11 +187,17 @@ class Page:
     says: str = ""
     """Of a page that tells something: which of the menu's words."""
     number: int = 0
+    is_good: bool = True
+    """What it tells is what was wanted."""
     held: Held | None = None
     operators: bool = False
     """Behind the door: closed with it."""
     report: Report | None = None
     """Of the ready check, as far as it is."""
+    sharpness: float | None = None
+    """While aiming: 0 to 1, how sharp the last test frame was."""
+    best: float = 0.0
+    """And the sharpest since the page was opened."""
 
     @property
     def item(self) -> Item | None:
@@ -237,8 +243,13 @@ def counted(page: Page, held: tuple[Held, ...]) -> Page:
 
 
 def told(says: str, number: int = 0, title: str = "") -> Page:
-    """A page that says one thing."""
+    """A page that says what was done."""
     return Page(Kind.TOLD, says=says, number=number, title=title)
+
+
+def failed(says: str) -> Page:
+    """A page that says why something was not done."""
+    return Page(Kind.TOLD, says=says, is_good=False)
 
 
 _OUT = Item("back")
@@ -269,7 +280,7 @@ def _page(to: Goto, offer: Offer) -> tuple[Page | None, Deed | None]:
     match to.kind:
         case Kind.EVENTS:
             if not offer.events:
-                return told("no_events"), None
+                return failed("no_events"), None
             return Page(Kind.EVENTS, (_BACK, *_events(offer)), operators=True), None
         case Kind.ALBUMS if to.event is not None:
             return _albums(to.event, offer), None

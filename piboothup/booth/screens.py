@@ -12,7 +12,7 @@ from dataclasses import astuple, fields
 
 from PIL import Image, ImageChops, ImageDraw
 
-from piboothup.booth import album_code, moments
+from piboothup.booth import album_code, moments, pages
 from piboothup.booth.font import face, icon, largest
 from piboothup.booth.layout import (
     BOTTOM_Y,
@@ -28,6 +28,7 @@ from piboothup.booth.layout import (
     centred,
     strip,
 )
+from piboothup.booth.menu import Kind, Page
 from piboothup.booth.view import View
 from piboothup.booth.words import Fault, Words, words
 from piboothup.status import BoothState, UploaderState
@@ -38,6 +39,10 @@ def draw(view: View) -> Image.Image:
     image = blank()
     said = words(view.language)
     match view.state:
+        case BoothState.MENU if view.page is not None:
+            _menu(image, view, view.page, said)
+        case _ if view.ring is not None:
+            pages.ring(image, view.ring, said)
         case BoothState.READY if view.album_link:
             album_code.draw(image, view, said)
         case BoothState.READY:
@@ -57,6 +62,16 @@ def draw(view: View) -> Image.Image:
         case _:
             _starting(image, view)
     return ImageChops.invert(image) if view.nudged else image
+
+
+def _menu(image: Image.Image, view: View, page: Page, said: Words) -> None:
+    match page.kind:
+        case Kind.ALBUM_CODE:
+            album_code.draw(image, view, said)
+        case Kind.STATUS:
+            status(image, view, said)
+        case _:
+            pages.draw(image, view, page, said)
 
 
 def bottom_line(view: View) -> str:

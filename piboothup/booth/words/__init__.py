@@ -25,9 +25,46 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class MenuWords:
+    """The menu's texts."""
+
+    let_go: str
+    """While the button is held: before what comes of letting go."""
+    hold_on: str
+    """The same, while nothing comes of it yet."""
+    lets: Mapping[str, str]
+    """What comes of it: photo, menu."""
+    pages: Mapping[str, str]
+    """What a page is about, by its kind."""
+    items: Mapping[str, str]
+    """What can be chosen."""
+    notes: Mapping[str, str]
+    """By the kind of the page: what should be known before choosing, with `{n}`."""
+    press_next: str
+    hold_to_choose: str
+    hold_slowly: str
+    """`{s}` seconds."""
+    wipe_numbers: str
+    """`{n}` were taken, `{unsent}` are in no album."""
+    told: Mapping[str, str]
+    """What was done, or why not; `{n}` and `{title}`."""
+    sharp: str
+    when_lit: str
+    """Below the word to press: the ready check's question."""
+    ready_to_ship: str
+    not_ready: str
+    steps: Mapping[str, str]
+    """By the step of the ready check: a word each."""
+    reasons: Mapping[str, str]
+    """By the code of the problem: why the box is not ready, and what to do, in three lines."""
+
+
+@dataclass(frozen=True)
 class Words:
     """The texts of one language."""
 
+    name: str
+    """What the language calls itself."""
     press: str
     """The inviting word: at most about six capitals."""
     look: Mapping[str, str]
@@ -70,6 +107,7 @@ class Words:
     other_fault: Fault
     notices: Mapping[str, str]
     """By the code of the problem: a bottom line for what does not stop photos."""
+    menu: MenuWords
 
 
 @functools.cache

@@ -1,0 +1,173 @@
+"""The menu's pages: every text fits, every title is drawn, and what a page shows is what a hold would choose."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from PIL import Image, ImageChops
+
+from piboothup.booth import menu, pages
+from piboothup.booth.font import face
+from piboothup.booth.hold import LetGo, Ring
+from piboothup.booth.layout import GAP_PX, TEXT_PX, WIDTH_PX
+from piboothup.booth.menu import Held, Item, Kind, Offer, Page
+from piboothup.booth.readiness import STEPS, Report
+from piboothup.booth.screens import draw
+from piboothup.booth.view import View
+from piboothup.booth.words import languages, words
+from piboothup.problems import Problem, codes, problem
+from piboothup.spool.events import Album, Event
+from piboothup.status import BoothState
+
+LANGUAGES = languages()
+OFFER = Offer(door_closes_ns=None, has_code=True, languages=LANGUAGES, has_buzzer=True)
+BOX = View(state=BoothState.MENU, box="K7QX")
+
+
+def same(one: Image.Image, other: Image.Image) -> bool:
+    return ImageChops.difference(one.convert("L"), other.convert("L")).getbbox() is None
+
+
+def every_item() -> set[str]:
+    """The word of each item that any page may have."""
+    silent = replace(
+        OFFER, sound=False, paused=True, without_event=2, events=(Event("A", "abcd1234", (Album("a", "A"),)),)
+    )
+    seen: set[str] = set()
+    todo = [menu.opened(OFFER, 0), menu.opened(silent, 0), menu.counted(Page(Kind.WAIT), (Held("a", "A", 1, 1),))]
+    done: list[Page] = []
+    while todo:
+        page = todo.pop()
+        done.append(page)
+        seen |= {item.says for item in page.items}
+        for number in range(len(page.items)):
+            found, _ = menu.chosen(replace(page, at=number), silent, 0)
+            if found is not None and not any(replace(found, at=0) == replace(one, at=0) for one in (*done, *todo)):
+                todo.append(found)
+    return seen
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_item_has_a_word_that_fits_in_its_frame_in_the_middle_face(language: str) -> None:
+    said, mid = words(language).menu, face("mid")
+    assert every_item() - {"event", "language"} == said.items.keys()
+    too_wide = [text for text in said.items.values() if mid.width_px(text) > WIDTH_PX - 1 - 4 * GAP_PX]
+    assert too_wide == []
+    assert mid.width_px(words(language).name) <= WIDTH_PX - 1 - 4 * GAP_PX - 16
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_other_text_of_the_menu_fits_where_it_stands(language: str) -> None:
+    said, small, mid = words(language).menu, face("small"), face("mid")
+    beside_the_ring = [said.let_go, said.hold_on]
+    assert [text for text in beside_the_ring if small.width_px(text) > WIDTH_PX - 61] == []
+    assert [text for text in said.lets.values() if mid.width_px(text) > WIDTH_PX - 61 - GAP_PX] == []
+    lines = [said.press_next, said.hold_to_choose, said.when_lit]
+    assert [text for text in lines if small.width_px(text) > TEXT_PX] == []
+    notes = [said.wipe_numbers.format(n=9999, unsent=9999), *(one.format(n=9999) for one in said.notes.values())]
+    assert [text for text in notes if len(small.balanced(text, TEXT_PX)) > 2] == []
+    assert [text for text in said.steps.values() if small.width_px(text) > 51] == []
+    assert [text for text in said.pages.values() if small.width_px(text) > 80] == []
+    assert small.width_px(said.hold_slowly.format(s="5")) <= 60
+    assert small.width_px(said.sharp) <= 40
+    assert mid.width_px(said.not_ready) <= TEXT_PX
+    assert len(mid.balanced(said.ready_to_ship, TEXT_PX - 47)) <= 2
+    assert [text for text in said.reasons.values() if len(small.wrapped(text, TEXT_PX)) > 3] == []
+    assert all(" ".join(small.wrapped(text, TEXT_PX)) == text for text in said.reasons.values())
+    told = [text.format(n=999, title="Anna & Ben") for text in said.told.values()]
+    assert [text for text in told if len(small.balanced(text, 86)) > 6] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_the_same_words_for_the_menu_and_for_each_step(language: str) -> None:
+    english, said = words("en").menu, words(language).menu
+    for one, other in (
+        (english.items, said.items),
+        (english.pages, said.pages),
+        (english.told, said.told),
+        (english.notes, said.notes),
+        (english.reasons, said.reasons),
+        (english.lets, said.lets),
+    ):
+        assert one.keys() == other.keys()
+    assert said.steps.keys() == {str(step) for step in STEPS}
+    assert set(said.reasons) - {"stopped"} <= set(codes())
+
+
+def test_an_item_fills_from_the_left_while_it_is_held() -> None:
+    page = menu.opened(OFFER, 0)
+    filled = [
+        draw(replace(BOX, page=page, ring=Ring(share, LetGo.CHOICE))).crop((4, 17, 124, 20)).histogram()[255]
+        for share in (0.0, 0.3, 0.6, 1.0)
+    ]
+    assert filled == sorted(set(filled))
+    assert same(draw(replace(BOX, page=page, ring=None)), draw(replace(BOX, page=page, ring=Ring(0.0, LetGo.CHOICE))))
+
+
+def test_the_ring_fills_and_says_what_comes_of_letting_go() -> None:
+    ready = replace(BOX, state=BoothState.READY)
+    pictures = [draw(replace(ready, ring=Ring(share, LetGo.PHOTO))) for share in (0.0, 0.25, 0.5, 1.0)]
+    lit = [picture.histogram()[255] for picture in pictures]
+    assert lit == sorted(set(lit))
+    assert len({draw(replace(ready, ring=Ring(1.0, let_go))).tobytes() for let_go in list(LetGo)[:3]}) == 3
+
+
+def test_a_press_in_the_menu_is_seen_at_once() -> None:
+    page = menu.opened(OFFER, 0)
+    after = menu.next_item(page)
+    assert after is not None
+    assert not same(draw(replace(BOX, page=page)), draw(replace(BOX, page=after)))
+
+
+@pytest.mark.parametrize(
+    "title", ["\U0001f389" * 200, "x" * 200, "Łódź " * 40, "Γάμος", "Свадьба", "", "\x00\u202e", " "]
+)
+@pytest.mark.parametrize("ticked", [True, False])
+def test_d04_no_title_is_too_strange_for_a_page(title: str, ticked: bool) -> None:
+    items = (Item("back"), Item("event", None, title, ticked))
+    for page in (
+        Page(Kind.EVENTS, items, at=1),
+        Page(Kind.ALBUMS, items, title=title),
+        Page(Kind.WIPE_ONE, items, title=title, held=Held(title, title, 10**9, 10**9)),
+        menu.told("event_chosen_along", 10**9, title),
+        menu.told("no such word", 1, title),
+    ):
+        assert draw(replace(BOX, page=page)).size == (128, 64)
+
+
+def test_d04_a_title_with_braces_is_drawn_as_it_is() -> None:
+    assert draw(replace(BOX, page=menu.told("event_chosen", 1, "{n!x} {title"))).getbbox() is not None
+
+
+def test_the_ready_check_shows_each_step_then_its_verdict_or_the_first_reason() -> None:
+    report = Report()
+    pictures = [draw(replace(BOX, page=Page(Kind.READY_CHECK, report=report)))]
+    for _ in STEPS:
+        report = report.then(None)
+        pictures.append(draw(replace(BOX, page=Page(Kind.READY_CHECK, report=report))))
+    assert len({picture.tobytes() for picture in pictures}) == len(STEPS) + 1
+    assert (report.step, report.reason) == (None, None)
+    weak = replace(report, found=(None, problem("undervoltage"), problem("no_key"), *report.found[3:]))
+    assert weak.reason == problem("undervoltage")
+    assert not same(draw(replace(BOX, page=Page(Kind.READY_CHECK, report=weak))), pictures[-1])
+
+
+def test_a_reason_without_words_of_its_own_is_told_by_its_sentence() -> None:
+    strange = Report((Problem("gremlins", "There are gremlins.", "Feed them."), *(None,) * 9))
+    assert draw(replace(BOX, page=Page(Kind.READY_CHECK, report=strange))).getbbox() is not None
+
+
+def test_aiming_shows_how_sharp_it_is_and_where_the_best_was() -> None:
+    page = Page(Kind.AIM)
+    pictures = [
+        draw(replace(BOX, page=replace(page, sharpness=sharpness, best=best)))
+        for sharpness, best in ((None, 0.0), (0.2, 0.2), (0.2, 0.9), (0.9, 0.9))
+    ]
+    assert len({picture.tobytes() for picture in pictures}) == 4
+
+
+def test_pages_know_every_kind() -> None:
+    image = Image.new("1", (128, 64))
+    for kind in Kind:
+        pages.draw(image, BOX, Page(kind), words("en"))
