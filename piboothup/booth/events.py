@@ -30,6 +30,13 @@ class Released:
 
 
 @dataclass(frozen=True)
+class Tapped:
+    """Pressed and let go at once, as over the control socket."""
+
+    edge_ns: int
+
+
+@dataclass(frozen=True)
 class FoundDown:
     """The button was down when the listening began: nobody saw it pressed, so it is no press."""
 
@@ -123,6 +130,7 @@ class Stop:
 Event = (
     Pressed
     | Released
+    | Tapped
     | FoundDown
     | CameraReady
     | CameraLost

@@ -42,6 +42,7 @@ from piboothup.booth.events import (
     Saved,
     SavingFailed,
     Stop,
+    Tapped,
     Tick,
 )
 from piboothup.booth.hold import HOLD_NS, RING_NS, SECOND_NS, LetGo, Press, Ring
@@ -168,6 +169,10 @@ def step(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step:
             return _pressed(replace(booth, press=Press(edge_ns), stuck=False), edge_ns, now_ns, settings)
         case Released(edge_ns):
             return _released(booth, edge_ns, now_ns, settings)
+        case Tapped(edge_ns):
+            booth, effects = step(booth, Pressed(edge_ns), now_ns, settings)
+            booth, more = step(booth, Released(edge_ns), now_ns, settings)
+            return booth, (*effects, *more)
         case FoundDown(at_ns):
             return replace(booth, press=Press(at_ns, spent=True)), ()
         case CameraReady():
@@ -260,7 +265,7 @@ def _released(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _S
     ring = hold.ring_to_menu(press, edge_ns, settings.hold_s) if booth.state in _RESTING else None
     if ring is not None and ring.let_go is LetGo.MENU:
         return _show(booth, menu.opened(settings.offer, now_ns), now_ns, settings), effects
-    if ring is not None and ring.let_go is LetGo.PHOTO and booth.takes_photos:
+    if press.photo and booth.takes_photos:  # also when the news of a short press came late
         return _start(booth, edge_ns, now_ns, settings)
     return booth, effects
 

@@ -13,7 +13,7 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from piboothup.booth.events import (
     Released,
     Save,
     Stop,
+    Tapped,
     Tick,
 )
 from piboothup.booth.light import Light
@@ -61,6 +62,9 @@ _SILENT_NS = 20_000_000_000
 """A thread that gave no sign of life for so long is stuck: the watchdog is no longer fed."""
 _STOP_NS = 4_000_000_000
 """What all threads together get to end."""
+
+_BUTTON: Mapping[str, Callable[[int], Event]] = {"press": Tapped, "down": Pressed, "up": Released}
+"""What the control socket may say."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +196,8 @@ class BoothService:
                 event: Event = self._events.get(timeout=wait_s)
             except queue.Empty:
                 event = Tick()
+            if isinstance(event, Tick) and not self._events.empty():
+                continue  # what has happened comes before what follows from time alone
             now_ns = self._clock.boottime_ns()
             before = self._booth
             self._booth, effects = step(before, event, now_ns, self._settings)
@@ -275,10 +281,8 @@ class BoothService:
             except OSError:
                 return  # closed: the service ends
             now_ns = self._clock.boottime_ns()
-            if words[:1] in (["press"], ["down"]):
-                self._events.put(Pressed(now_ns))
-            if words[:1] in (["press"], ["up"]):
-                self._events.put(Released(now_ns))
+            if words and words[0] in _BUTTON:
+                self._events.put(_BUTTON[words[0]](now_ns))
 
     def _keep_house(self) -> None:
         """Once a second: the card, the clock, what the uploader says, and our own status."""

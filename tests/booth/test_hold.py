@@ -231,6 +231,16 @@ def test_a_release_that_was_never_told_is_made_up_for_by_the_next_press() -> Non
     assert len(play.captures()) == 1
 
 
+def test_a_short_press_of_which_the_loop_heard_late_is_a_short_press() -> None:
+    play = ready(3)
+    edge_ns = play.now_ns
+    play.says(Pressed(edge_ns))
+    play.waits_s(1.5)
+    assert play.says(Released(edge_ns + 200_000_000)) is BoothState.COUNTDOWN
+    play.waits_s(3)
+    assert len(play.captures()) == 1
+
+
 def test_the_loop_that_comes_late_judges_a_hold_by_its_edges() -> None:
     play = ready(3)
     edge_ns = play.now_ns
