@@ -23,6 +23,7 @@ from piboothup.uploader.pace import (
     SECOND_NS,
     Chance,
     Circuit,
+    all_refused_s,
     around_s,
     full_jitter_s,
     network_look_s,
@@ -37,8 +38,9 @@ from piboothup.uploader.verdict import Call, Came, Verdict, judge
 _LOOK_AGAIN_S = 60.0
 """How long a quiet line may go without being looked at."""
 _REFUSED_S = 60.0
+_REFUSED_PHOTO_S = 20.0
+"""Time for others to show whether it is the photo."""
 _HOLD_S = 3600.0
-_ALL_REFUSED_S = 600.0
 _LONGEST_PHOTO_WAIT_S = 600.0
 _TELLING_FAILURES = 3
 """So many failures in a row are worth a word on the panel; one or two are any Wi-Fi's daily life."""
@@ -262,8 +264,12 @@ class Line:
                 return self._refuse_photo(name, now_ns)
             elif verdict is Verdict.HOLD_CONTEXT:
                 self._queue.hold(name, context, now_ns + int(around_s(_HOLD_S, self._chance) * SECOND_NS))
-            else:
+            elif came is Came.STOPPED:
                 self._queue.give_back(name)
+            else:
+                # Not to its end of the line: two that never get through, one at each end, would keep all from it.
+                wait_s = full_jitter_s(self._tries.failed(name), self._chance)
+                self._queue.postpone(name, now_ns + int(wait_s * SECOND_NS))
                 self._interrupt(verdict, came, retry_after_s)
             return False
 
@@ -323,11 +329,12 @@ class Line:
     def _refuse_photo(self, name: PhotoName, now_ns: int) -> bool:
         refusal = self._tries.refused(name)
         if refusal is Refusal.ALL_REFUSED:
-            self._queue.give_back(name)
-            self._lose(around_s(_ALL_REFUSED_S, self._chance))
+            pause_s = around_s(all_refused_s(self._tries.alarms), self._chance)
+            self._queue.postpone(name, now_ns + int(pause_s * SECOND_NS))
+            self._lose(pause_s)
             self._standing.set_trouble(UploaderState.REFUSED, problem("server_trouble", "it refuses every photo"))
         elif refusal is Refusal.TRY_AGAIN:
-            self._queue.postpone(name, now_ns + int(full_jitter_s(3, self._chance) * SECOND_NS))
+            self._queue.postpone(name, now_ns + int(around_s(_REFUSED_PHOTO_S, self._chance) * SECOND_NS))
         return refusal is Refusal.PARK
 
     def _look_again(self, now_ns: int) -> None:

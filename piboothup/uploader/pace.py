@@ -38,6 +38,11 @@ def around_s(wait_s: float, chance: Chance) -> float:
     return wait_s * (0.75 + 0.5 * chance())
 
 
+def all_refused_s(alarms: int) -> float:
+    """Seconds of rest for a server that refuses whatever it is shown: 1, 2, 4 … 10 minutes, alarm by alarm."""
+    return float(min(600, 60 * 2 ** min(alarms - 1, 8)))
+
+
 def network_look_s(chance: Chance) -> float:
     """Seconds until the next look for a network, when the last one reached nobody."""
     return NETWORK_LOOK_S * (0.5 + 0.5 * chance())

@@ -1,16 +1,18 @@
 """Which photo is next: the waiting photos in memory, in the order in which they were taken.
 
 One line with two ends. The newest is taken for the live slideshow, the oldest so that no backlog starves, in turn;
-either costs the same with a hundred photos and with a hundred thousand. Only names are kept, as text (a hundred
-thousand are 12 MB); a photo whose event is unknown is not even kept, only counted, and comes back with the next
-listing. Not safe for threads by itself: its owner holds a lock.
+one that failed before comes at most every third time, so that none keeps the others waiting. Each costs the same with
+a hundred photos and with a hundred thousand. Only names are kept, as text (a hundred thousand are 12 MB); a photo
+whose event is unknown is not even kept, only counted, and comes back with the next listing.
+
+Not safe for threads by itself: its owner holds a lock.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -49,11 +51,13 @@ class Queue:
         self.held: dict[str, Hold] = {}
         self._line: deque[str] = deque()
         self._later: list[tuple[int, int, str]] = []
+        self._again: deque[str] = deque()
+        """Postponed photos whose time has come."""
         self._postponed: set[str] = set()
         self._busy: set[str] = set()
         self._arrived: set[str] = set()
         self._uncounted: set[str] = set()
-        self._newest = -1
+        self._newest_known = -1
         self._turn = 0
         self._tie = count()
 
@@ -76,14 +80,14 @@ class Queue:
         set_aside = self._busy | self._postponed
         self._line = deque(one for one in listed if one not in set_aside and _context(one) not in self.held)
         if listed:
-            self._newest = max(self._newest, _position(listed[-1]))
+            self._newest_known = max(self._newest_known, _position(listed[-1]))
 
     def add(self, name: PhotoName) -> None:
         """Adds a photo that was just taken. An older one is left to the next listing: it may be in the line."""
         text = str(name)
-        if _position(text) <= self._newest:
+        if _position(text) <= self._newest_known:
             return
-        self._newest = _position(text)
+        self._newest_known = _position(text)
         self.waiting[name.context] += 1
         if name.context not in self.held:
             self._line.append(text)
@@ -91,17 +95,14 @@ class Queue:
     def choose(self, now_ns: int) -> PhotoName | None:
         """The photo to bring next, from now on on its way; None when there is none for the moment."""
         while self._later and self._later[0][0] <= now_ns:
-            text = heapq.heappop(self._later)[2]
-            self._postponed.discard(text)
-            self._line.appendleft(text)
-        while self._line:
-            text = self._line.pop() if self._turn == 0 else self._line.popleft()
-            if text in self._busy or text in self._postponed or _context(text) in self.held:
-                continue
-            name = PhotoName.parse(text)
+            self._again.append(heapq.heappop(self._later)[2])
+        lanes = self._newest, self._oldest, self._due_again
+        for _ in lanes:
+            text = lanes[self._turn]()
+            self._turn = (self._turn + 1) % len(lanes)
+            name = PhotoName.parse(text) if text else None
             if name is not None:
-                self._turn = 1 - self._turn
-                self._busy.add(text)
+                self._busy.add(str(name))
                 return name
         return None
 
@@ -138,7 +139,7 @@ class Queue:
             self._line.append(text)
 
     def postpone(self, name: PhotoName, until_ns: int) -> None:
-        """The photo is not tried before `until_ns`; then it is the oldest lane's next."""
+        """The photo is not tried before `until_ns`."""
         text = str(name)
         self._busy.discard(text)
         self._postponed.add(text)
@@ -157,7 +158,31 @@ class Queue:
         """Nothing is held or postponed any more; the photos come with the next listing."""
         self.held.clear()
         self._later.clear()
+        self._again.clear()
         self._postponed.clear()
+
+    # -- the three lanes; each gives its next photo, None when it is empty ------------------------------------
+
+    def _newest(self) -> str | None:
+        return self._from_the_line(self._line.pop)
+
+    def _oldest(self) -> str | None:
+        return self._from_the_line(self._line.popleft)
+
+    def _from_the_line(self, take: Callable[[], str]) -> str | None:
+        while self._line:
+            text = take()
+            if text not in self._busy and text not in self._postponed and _context(text) not in self.held:
+                return text
+        return None
+
+    def _due_again(self) -> str | None:
+        while self._again:
+            text = self._again.popleft()
+            self._postponed.discard(text)
+            if _context(text) not in self.held:
+                return text
+        return None
 
 
 def _position(text: str) -> int:

@@ -41,6 +41,8 @@ class Tries:
     def __init__(self) -> None:
         self.unreadable: set[PhotoName] = set()
         """Photos whose bytes the card does not give."""
+        self.alarms = 0
+        """How often in a row it was not the photos."""
         self._past: dict[PhotoName, _Past] = {}
         self._refused: set[PhotoName] = set()
 
@@ -70,12 +72,13 @@ class Tries:
         past.refusals += 1
         self._refused.add(name)
         if len(self._refused) >= _ALL_REFUSED:
+            self.alarms += 1
             return Refusal.ALL_REFUSED
         return Refusal.PARK if past.refusals >= _TRIES_BEFORE_PARKING else Refusal.TRY_AGAIN
 
     def arrived(self, name: PhotoName) -> None:
         """The album has the photo: so the server takes photos."""
-        self._refused.clear()
+        self._believe_the_server()
         self.forget(name)
 
     def forget(self, name: PhotoName) -> None:
@@ -86,7 +89,11 @@ class Tries:
     def forget_all(self) -> None:
         """Everything is to be tried as if for the first time."""
         self._past.clear()
+        self._believe_the_server()
+
+    def _believe_the_server(self) -> None:
         self._refused.clear()
+        self.alarms = 0
 
     def _of(self, name: PhotoName) -> _Past:
         return self._past.setdefault(name, _Past())

@@ -14,9 +14,11 @@ from piboothup.uploader.pace import SECOND_NS
 from piboothup.uploader.queue import arranged
 from piboothup.uploader.standing import Progress
 from piboothup.uploader.step import Probe, Send, Wait
-from piboothup.uploader.verdict import Call, Came
+from piboothup.uploader.verdict import Call, Came, Verdict, judge
 from tests.clocks import HandClock
 from tests.photos import PARTY
+
+DAY_S = 86_400.0
 
 
 def photo(seq: int) -> PhotoName:
@@ -109,19 +111,32 @@ def test_one_worker_in_the_config_stays_one() -> None:
 # -- whose turn it is ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("came", [Came.RESET, Came.TIMEOUT, Came.FORBIDDEN, Came.SERVER_ERROR])
-@pytest.mark.parametrize("seed", range(3))
-def test_n33_photos_that_never_get_through_keep_no_other_from_it(came: Came, seed: int) -> None:
-    """Poison: every third photo fails for ever. The others, old and new, arrive in bounded time all the same."""
-    bench, rng = Bench(photos=60), random.Random(seed)
-    poison = {seq for seq in range(1, 200) if seq % 3 == 0}
+@pytest.mark.parametrize(
+    ("call", "came"),
+    [
+        (call, came)
+        for call in (Call.UPLOAD_URL, Call.PUT)
+        for came in Came
+        if judge(call, came) not in (Verdict.GO_ON, Verdict.SENT, Verdict.HOLD_CONTEXT) and came is not Came.STOPPED
+    ],
+)
+@pytest.mark.parametrize("newcomers_per_s", [0.0, 0.02])
+def test_n33_photos_that_never_get_through_keep_no_other_from_it(
+    call: Call, came: Came, newcomers_per_s: float
+) -> None:
+    """Poison: both ends of the line and every fifth photo fail for ever. The others arrive in bounded time."""
+    bench, rng = Bench(photos=60), random.Random(0)
+    poison = {1, 2, 3, 58, 59, 60} | {seq for seq in range(1, 200) if seq % 5 == 0}
     good = set(range(1, 61)) - poison
     arrived: set[int] = set()
+    gone: set[int] = set()
     tried: dict[int, int] = {}
     newest = 60
     while not good <= arrived:
-        assert bench.clock.boottime_s < 4 * 3600
-        if rng.random() < 0.2:
+        assert bench.clock.boottime_s < 6 * 3600, sorted(good - arrived)
+        if bench.line.wants_listing():
+            bench.line.reload(arranged(photo(seq) for seq in range(1, newest + 1) if seq not in gone))
+        if rng.random() < newcomers_per_s:
             newest += 1
             bench.line.add(photo(newest))
         name = bench.take()
@@ -130,11 +145,37 @@ def test_n33_photos_that_never_get_through_keep_no_other_from_it(came: Came, see
             continue
         tried[name.seq] = tried.get(name.seq, 0) + 1
         if name.seq in poison:
-            bench.line.failed(name, PARTY, Call.PUT, came)
+            if bench.line.failed(name, PARTY, call, came):
+                bench.line.gone(name)
+                gone.add(name.seq)
         else:
             bench.line.arrived(name, 3_000_000, SECOND_NS, marked=True)
             arrived.add(name.seq)
+            gone.add(name.seq)
     assert max(tried.values()) < 60
+
+
+@pytest.mark.parametrize("call", [Call.UPLOAD_URL, Call.PUT])
+def test_n24_a_day_of_refusing_everything_parks_nothing_and_is_told(call: Call) -> None:
+    bench = Bench(photos=20)
+    tries = 0
+    while bench.clock.boottime_s < DAY_S:
+        name = bench.take()
+        bench.clock.pass_s(1.0)
+        if name is not None:
+            tries += 1
+            assert not bench.line.failed(name, PARTY, call, Came.TOO_LARGE)
+    assert tries < 200
+    assert bench.line.view().state is UploaderState.REFUSED
+    assert [one.code for one in bench.line.view().problems] == ["server_trouble"]
+    arrived = 0
+    while arrived < 20:
+        assert bench.clock.boottime_s < DAY_S + 3600
+        name = bench.take()
+        bench.clock.pass_s(1.0)
+        if name is not None:
+            bench.line.arrived(name, 3_000_000, SECOND_NS, marked=True)
+            arrived += 1
 
 
 def test_n34_a_pause_holds_back_what_has_not_left_yet_until_a_retry() -> None:
