@@ -342,19 +342,23 @@ def _queue(given: argparse.Namespace) -> int:
 
 
 def _events(given: argparse.Namespace) -> int:
+    from piboothup.problems import problem
     from piboothup.spool import choices
     from piboothup.spool.clock import SystemClock
-    from piboothup.uploader.api import ApiError, EventPicsApi
+    from piboothup.uploader.api import ApiError, EventPicsApi, came_of
     from piboothup.uploader.link_error import LinkError
+    from piboothup.uploader.standing import trouble
+    from piboothup.uploader.verdict import Call, judge
 
     loaded, _ = load(given)
     key = loaded.read_key()
     if key is None:
-        raise CommandFails("There is no API key yet: put the key from the EventPics app in the config.")
+        raise CommandFails(str(problem("no_key")))
     try:
         answer = EventPicsApi(loaded.eventpics.api_url, key, SystemClock()).events()
     except (ApiError, LinkError) as error:
-        raise CommandFails(str(error)) from None
+        came = came_of(error)
+        raise CommandFails(str(trouble(judge(Call.EVENTS, came), came)[1])) from None
     spool, _ = open_spool(loaded)
     here = choices.read(spool.directory, loaded).over(loaded).eventpics
     for event in answer.events:

@@ -13,6 +13,9 @@ import pytest
 
 from piboothup import cli, config
 from piboothup.cli import booth_config
+from piboothup.problems import problem
+from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
+from piboothup.simulator.faults import Drop, Fault
 from piboothup.spool.clock import SystemClock
 from piboothup.spool.contexts import context_for
 from piboothup.spool.events import Album, Event
@@ -204,6 +207,25 @@ def test_status_counts_from_the_folders_when_nothing_runs(tmp_path: Path, desk: 
     assert {event["title"]: event["taken"] for event in report["events"]} == {"Summer Party": 3, "": 1}
     summer = next(event for event in report["events"] if event["link_id"])
     assert (summer["in_album"], summer["waiting"], summer["parked"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (Fault(status=401), "key_refused"),
+        (Fault(html=True), "portal"),
+        (Fault(status=503), "server_trouble"),
+        (Fault(drop=Drop.START), "no_network"),
+    ],
+)
+def test_events_that_cannot_be_had_are_told_in_the_catalogues_words(tmp_path: Path, fault: Fault, code: str) -> None:
+    with LocalEventPics(tmp_path / "album", SystemClock(), faults=[fault]) as album:
+        file = tmp_path / "config.toml"
+        file.write_text(f'[eventpics]\napi_key = "{DEMO_KEY}"\napi_url = "{album.url}"\n')
+        result = run(tmp_path / "run", "--config", file, "events")
+    assert result.returncode == 1
+    assert told(result).startswith(f"piboothup: {problem(code).sentence[:-1]}")
+    assert told(result).endswith(problem(code).remedy)
 
 
 def test_queue_lists_retries_and_exports(tmp_path: Path, desk: Path) -> None:

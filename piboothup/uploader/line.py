@@ -30,7 +30,7 @@ from piboothup.uploader.pace import (
     photos_at_a_time,
 )
 from piboothup.uploader.queue import Hold, Queue
-from piboothup.uploader.standing import Progress, Standing, View
+from piboothup.uploader.standing import Progress, Standing, View, trouble
 from piboothup.uploader.step import End, Probe, Send, Step, Wait
 from piboothup.uploader.tries import Refusal, Tries
 from piboothup.uploader.verdict import Call, Came, Verdict, judge
@@ -171,7 +171,8 @@ class Line:
         """`geteventsandalbums` was not answered as it should be."""
         with self._news():
             self._probing = False
-            self._interrupt(judge(Call.EVENTS, came), came, retry_after_s)
+            if came is not Came.STOPPED:
+                self._interrupt(judge(Call.EVENTS, came), came, retry_after_s)
 
     # -- what came of a photo ----------------------------------------------------------------------------------
 
@@ -259,7 +260,7 @@ class Line:
                 self._queue.postpone(name, now_ns + int(max(wait_s, retry_after_s or 0.0) * SECOND_NS))
                 self._circuit.back_off(now_ns, retry_after_s)
                 if self._circuit.failures >= _TELLING_FAILURES:
-                    self._standing.set_link_trouble(came)
+                    self._standing.set_trouble(*trouble(Verdict.OFFLINE, came))
             elif verdict is Verdict.PARK:
                 return self._refuse_photo(name, now_ns)
             elif verdict is Verdict.HOLD_CONTEXT:
@@ -308,17 +309,13 @@ class Line:
     def _interrupt(self, verdict: Verdict, came: Came, retry_after_s: float | None) -> None:
         if verdict is Verdict.WAIT:
             self._circuit.back_off(self._clock.boottime_ns(), retry_after_s)
-            self._standing.set_trouble(UploaderState.OFFLINE, problem("server_trouble", came.value.replace("_", " ")))
-            return
-        if verdict is Verdict.PAUSE_ALL:
+        elif verdict is Verdict.PAUSE_ALL:
             self._lose(around_s(_REFUSED_S, self._chance))
-            self._standing.set_trouble(UploaderState.REFUSED, problem("key_refused"))
-        elif verdict is Verdict.PORTAL:
+        elif came in (Came.DNS, Came.CONNECT):
+            self._lose(network_look_s(self._chance))
+        else:
             self._lose()
-            self._standing.set_trouble(UploaderState.PORTAL, problem("portal"))
-        elif came is not Came.STOPPED:
-            self._lose(network_look_s(self._chance) if came in (Came.DNS, Came.CONNECT) else None)
-            self._standing.set_link_trouble(came)
+        self._standing.set_trouble(*trouble(verdict, came))
 
     def _lose(self, wait_s: float | None = None) -> None:
         """The link is gone or of no use: the next look after `wait_s`, or after a back-off."""

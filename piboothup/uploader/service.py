@@ -237,6 +237,7 @@ class Uploader:
                 "ssid": self._wifi.ssid,
                 "signal": self._wifi.signal,
                 "reason": None if trouble is None else str(trouble),
+                "code": None if trouble is None else trouble.code,
             },
         }
         try:

@@ -15,7 +15,7 @@ from piboothup.spool.events import Event
 from piboothup.status import UploaderState
 from piboothup.uploader.pace import SECOND_NS
 from piboothup.uploader.queue import Hold
-from piboothup.uploader.verdict import Came
+from piboothup.uploader.verdict import Came, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,17 @@ _LINK_TROUBLE = {
 
 _FADES = 0.7
 """How much of the past counts, photo by photo."""
+
+
+def trouble(verdict: Verdict, came: Came) -> tuple[UploaderState, Problem]:
+    """What keeps photos from flowing after this answer, or its absence: the state to show, and what to tell."""
+    if verdict is Verdict.PAUSE_ALL:
+        return UploaderState.REFUSED, problem("key_refused")
+    if verdict is Verdict.PORTAL:
+        return UploaderState.PORTAL, problem("portal")
+    if (code := _LINK_TROUBLE.get(came)) is not None:
+        return UploaderState.OFFLINE, problem(code)
+    return UploaderState.OFFLINE, problem("server_trouble", came.value.replace("_", " "))
 
 
 @dataclass(frozen=True)
@@ -62,10 +73,6 @@ class Standing:
         if self._trouble != (state, told):
             log.warning("link state=%s reason=%s", state, told.code)
         self._trouble = (state, told)
-
-    def set_link_trouble(self, came: Came) -> None:
-        """No answer came, or not a good one."""
-        self.set_trouble(UploaderState.OFFLINE, problem(_LINK_TROUBLE.get(came, "server_trouble")))
 
     def clear_trouble(self, *but: str) -> None:
         """Whatever was wrong with the link is over, unless it has one of these codes."""

@@ -103,7 +103,7 @@ def test_the_status_carries_the_wifi_and_its_trouble_while_offline(desk: Desk) -
     desk.start(read_wifi=lambda: Wifi("Barn", 12, weak))
     desk.until_sent(desk.take(hint=True))
     desk.until(lambda: desk.said()["state"] == "idle", "a quiet line")
-    assert desk.said()["wifi"] == {"ssid": "Barn", "signal": 12, "reason": str(weak)}
+    assert desk.said()["wifi"] == {"ssid": "Barn", "signal": 12, "reason": str(weak), "code": "wifi_weak"}
     assert desk.said()["problems"] == []
     desk.album.online = False
     desk.take(hint=True)

@@ -1,0 +1,86 @@
+"""What systemd hears of the uploader: that it lives, and nothing any more once a worker can't be brought back."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from piboothup.config import Secret
+from piboothup.spool.clock import Clock
+from piboothup.uploader.api import EventPicsApi
+from piboothup.uploader.clock_trust import NowMs
+from piboothup.uploader.transport import Transport
+from tests.uploader.desk import Desk
+
+
+class Deaf(Transport):
+    """A fake for what no real part can be made to do: a call that hangs in the kernel, deaf to being cut."""
+
+    for_s = 0.0
+
+    def overdue_s(self) -> float:
+        return Deaf.for_s
+
+
+def connect(url: str, key: Secret, clock: Clock, now_ms: NowMs) -> EventPicsApi:
+    return EventPicsApi(url, key, clock, now_ms, Deaf(clock, plain_http=True))
+
+
+class Systemd:
+    """The other end of $NOTIFY_SOCKET."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self._socket.settimeout(10.0)
+
+    def hears(self) -> bytes:
+        return self._socket.recv(100)
+
+    def has_heard(self) -> list[bytes]:
+        """What has come and was not heard yet."""
+        self._socket.setblocking(False)
+        said = []
+        try:
+            while True:
+                said.append(self._socket.recv(100))
+        except BlockingIOError:
+            self._socket.settimeout(10.0)
+        return said
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def test_c07_a_worker_that_nothing_can_bring_back_starves_the_watchdog(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    systemd = Systemd(tmp_path / "notify")
+
+    def turns(times: int) -> None:
+        for _ in range(times):
+            seen = caplog.text.count("worker stuck")
+            desk.stir()
+            desk.until(lambda seen=seen: caplog.text.count("worker stuck") > seen, "a turn")  # type: ignore[misc]
+
+    desk.start(connect=connect)
+    assert systemd.hears() == b"READY=1"
+    assert systemd.hears() == b"WATCHDOG=1"
+    desk.until_sent(desk.take(hint=True))
+    systemd.has_heard()
+    Deaf.for_s = 119.0
+    desk.stir()
+    assert systemd.hears() == b"WATCHDOG=1"
+    Deaf.for_s = 120.0
+    turns(1)
+    systemd.has_heard()
+    turns(3)
+    assert systemd.has_heard() == []
+    Deaf.for_s = 0.0
+    desk.stir()
+    assert systemd.hears() == b"WATCHDOG=1"
+    desk.stop()
+    systemd.close()
