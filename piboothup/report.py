@@ -6,22 +6,20 @@ Works when neither service runs, and only reads: counts then come from the folde
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from piboothup import __version__, status
+from piboothup import __version__, status, supply
 from piboothup.config import Config
 from piboothup.problems import codes, problem
 from piboothup.spool.anchors import Source
 from piboothup.spool.clock import Clock
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.store import Spool
-
-_THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
-_TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
 
 
 def assemble(config: Config, spool: Spool, clock: Clock, runtime: Path) -> dict[str, Any]:
@@ -51,7 +49,7 @@ def assemble(config: Config, spool: Spool, clock: Clock, runtime: Path) -> dict[
             "wifi": {key: _dict(uploader.get("wifi")).get(key) for key in ("ssid", "signal", "reason")},
         },
         "clock": _clock(spool, clock, booth.get("boot")),
-        "power": _power(),
+        "power": dataclasses.asdict(supply.read()),
         "problems": [
             {"code": one.code, "sentence": one.sentence, "remedy": one.remedy}
             for one in (problem(code) for code in dict.fromkeys(found))
@@ -141,20 +139,6 @@ def _clock(spool: Spool, clock: Clock, boot: object) -> dict[str, Any]:
         return {"synchronised": False, "source": None, "uncertainty_s": None}
     best = min(anchors, key=lambda one: (one.source.rank, one.uncertainty_ms))
     return {"synchronised": False, "source": best.source, "uncertainty_s": best.uncertainty_ms / 1000}
-
-
-def _power() -> dict[str, Any]:
-    """Bits of the firmware's get_throttled: 0 = under-voltage now, 2 = throttled now. None where there is no Pi."""
-    bits = temperature_c = None
-    with contextlib.suppress(OSError, ValueError):
-        bits = int(_THROTTLED.read_text(encoding="ascii"), 16)
-    with contextlib.suppress(OSError, ValueError):
-        temperature_c = int(_TEMPERATURE.read_text(encoding="ascii")) / 1000
-    return {
-        "undervoltage": None if bits is None else bool(bits & 1),
-        "throttled": None if bits is None else bool(bits & 4),
-        "temperature_c": temperature_c,
-    }
 
 
 def as_text(report: dict[str, Any]) -> str:

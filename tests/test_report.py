@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from piboothup import report, status
+from piboothup import report, status, supply
 from piboothup.config import Config
 from piboothup.problems import problem
 from piboothup.spool.anchors import Anchor, Source
@@ -43,8 +43,8 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setattr(report, "_THROTTLED", tmp_path / "get_throttled")
-    monkeypatch.setattr(report, "_TEMPERATURE", tmp_path / "temp")
+    monkeypatch.setattr(supply, "_THROTTLED", tmp_path / "get_throttled")
+    monkeypatch.setattr(supply, "_TEMPERATURE", tmp_path / "temp")
     return Bench(tmp_path)
 
 

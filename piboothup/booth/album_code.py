@@ -28,7 +28,7 @@ _ALPHANUMERIC = re.compile(r"[0-9A-Z $%*+\-./:]*")
 _SCHEME_AND_HOST = re.compile(r"https?://[^/?#@]*(?=[/?#]|$)", re.IGNORECASE)
 
 
-def link(album_url: str, link_id: str) -> str:
+def album_address(album_url: str, link_id: str) -> str:
     """What a guest's phone shall open; "" without an event."""
     return album_url.replace("{link_id}", link_id) if link_id else ""
 

@@ -14,7 +14,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from piboothup.booth.events import (
 )
 from piboothup.booth.light import Light
 from piboothup.booth.machine import CAPTURE_TIMEOUT_S, Booth, Settings, step
+from piboothup.booth.outlook import Outlook
 from piboothup.booth.panel import PanelDevice, PanelThread
 from piboothup.booth.saver import Saver
 from piboothup.booth.timekeeping import Timekeeping
@@ -57,6 +58,8 @@ log = logging.getLogger(__name__)
 _HOUSEKEEPING_S = 1.0
 _TURN_S = 5.0
 """The loop turns at least so often, whoever is silent: it feeds the watchdog."""
+_STARTING_TURN_S = 0.2
+"""While the starting bar grows."""
 _RETENTION_S = 30.0
 _SILENT_NS = 20_000_000_000
 """A thread that gave no sign of life for so long is stuck: the watchdog is no longer fed."""
@@ -109,13 +112,14 @@ class BoothService:
         self._booth = Booth()
         self._choosing = Choosing(config, spool.directory, clock, self._take_over)
         context = self._choosing.now.context
-        self._camera = CameraThread(devices.camera, clock, self._events.put)
+        self._camera = CameraThread(devices.camera, clock, self._events.put, self._see)
         self._panel = PanelThread(devices.panel, clock, runtime)
         self._saver = Saver(config, spool, context, runtime, self._events.put)
         self._card = Card(config, spool, clock, keep_config=notice is None)
         self._timekeeping = Timekeeping(spool, clock)
         self._uplink_reader = UplinkReader(spool, runtime, context)
         self._uplink = Uplink()
+        self._outlook = Outlook(config, spool, clock)
         self._stirred = threading.Event()
         self._ended = threading.Event()
 
@@ -132,6 +136,7 @@ class BoothService:
             self._card.open(patient=under_systemd())
             self._choosing.follow()
             self._events.put(CardChecked(self._card.problem))
+            self._outlook.prepare()
             with contextlib.closing(HintSocket(self._runtime, "booth")) as hints, self._threads(hints):
                 notify_systemd("READY=1")
                 self._loop()
@@ -161,11 +166,14 @@ class BoothService:
 
         self._ended.set()
         self._stirred.set()
-        if self._saver.stop(left_s()):
-            self._panel.show(self._view(self._clock.boottime_ns()))
+        farewell = self._view(self._clock.boottime_ns())
+        if photos_are_safe := self._saver.stop(left_s()):
+            self._panel.show(farewell)
         if self._devices.button is not None:
             self._devices.button.stop()
         self._camera.stop(left_s())
+        if photos_are_safe:
+            self._panel.show(replace(farewell, ended=True))
         self._panel.stop(left_s())
         self._devices.light.close()
         for thread in threads:
@@ -191,7 +199,8 @@ class BoothService:
         while self._booth.state is not BoothState.STOPPING:
             now_ns = self._clock.boottime_ns()
             deadline_ns = self._booth.deadline_ns(now_ns, self._settings)
-            wait_s = _TURN_S if deadline_ns is None else min(_TURN_S, max(0.0, (deadline_ns - now_ns) / 1e9))
+            longest_s = _STARTING_TURN_S if self._booth.state is BoothState.STARTING else _TURN_S
+            wait_s = longest_s if deadline_ns is None else min(longest_s, max(0.0, (deadline_ns - now_ns) / 1e9))
             try:
                 event: Event = self._events.get(timeout=wait_s)
             except queue.Empty:
@@ -205,6 +214,8 @@ class BoothService:
             if self._booth.state is not BoothState.EXPOSING:
                 self._camera.aim(self._booth.zero_ns if self._booth.state is BoothState.COUNTDOWN else None)
             self._do(effects)
+            self._outlook.note(event, self._booth, now_ns)
+            self._look(self._booth.state is BoothState.COUNTDOWN and self._booth.digit(now_ns) > 1)
             del event, effects  # a frame in them is 18 MB that nobody needs any more
             if self._booth.state is not BoothState.STOPPING:
                 self._panel.show(self._view(now_ns))
@@ -224,10 +235,20 @@ class BoothService:
                 case Discard(frame):
                     frame.release()
 
+    def _look(self, on: bool) -> None:
+        """Whether the panel shows what the camera sees."""
+        self._camera.view(on)
+        if not on:
+            self._panel.see(None)
+
+    def _see(self) -> None:
+        """The camera's thread has a new picture."""
+        self._panel.see(self._camera.viewfinder)
+
     def _view(self, now_ns: int) -> View:
         booth, chosen = self._booth, self._choosing.now
         told_before = self._devices.camera.notice if booth.photos else None
-        return View(
+        view = View(
             state=booth.state,
             name=self._config.name,
             box=self._spool.box,
@@ -247,13 +268,15 @@ class BoothService:
             page=booth.page,
             ring=booth.ring(now_ns, self._settings),
         )
+        light = self._devices.light.problem
+        return self._outlook.completed(view, booth, chosen.context.link_id, self._uplink, light)
 
     def _notices(self) -> list[Problem]:
         """What does not stop photos and yet should be known, the gravest first."""
         parts = self._devices
         devices = self._button_problem, parts.camera.notice, parts.light.problem, self._panel.problem
         stuck = problem("button_stuck") if self._booth.stuck else None
-        found = stuck, self._config_problem, *devices, self._uplink.problem
+        found = stuck, self._config_problem, self._outlook.supply_problem, *devices, self._uplink.problem
         return [one for one in found if one is not None]
 
     def _feed_watchdog(self, now_ns: int) -> None:
@@ -294,6 +317,7 @@ class BoothService:
                 self._saver.count_held()
                 if self._card.opened:
                     self._timekeeping.note(self._saver.taken)
+                    self._outlook.keep()
                 self._uplink = self._uplink_reader.read()
                 self._write_status()
             except OSError as error:

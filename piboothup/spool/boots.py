@@ -37,6 +37,8 @@ class Boot:
     """The latest boot-time known to have been reached."""
     retired: frozenset[tuple[str, int]] = frozenset()
     """Context and number of each photo that was sent and then deleted to make room: it still counts as taken."""
+    ready_ms: int | None = None
+    """How long the booth's last start took, from the service's beginning until it was ready."""
 
 
 def register(directory: Path, boot_id: str, box: str, highest_seen: int) -> int:
@@ -92,12 +94,15 @@ def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
     next_seq, last = 1, 0
     anchors: list[Anchor] = []
     in_use: dict[int, Anchor] = {}
+    ready_ms: int | None = None
     retired: set[tuple[str, int]] = set()
     for line in lines:
         if line.get("boot") == number and not boot_id:
             boot_id, box = str(line.get("boot_id", "")), str(line.get("box", ""))
         elif isinstance(line.get("next_seq"), int):
             next_seq = max(next_seq, line["next_seq"])
+        elif isinstance(line.get("ready_ms"), int):
+            ready_ms = line["ready_ms"]
         retired |= _retired(line)
         anchor = _anchor(line)
         if anchor is not None and line.get("in_use"):
@@ -108,7 +113,9 @@ def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
         reached = line.get("boottime_ms")
         if isinstance(reached, int):
             last = max(last, reached)
-    return Boot(number, boot_id, box, next_seq, tuple(anchors), tuple(in_use.values()), last, frozenset(retired))
+    return Boot(
+        number, boot_id, box, next_seq, tuple(anchors), tuple(in_use.values()), last, frozenset(retired), ready_ms
+    )
 
 
 def _anchor(line: dict[str, Any]) -> Anchor | None:
@@ -144,6 +151,11 @@ def add_start(directory: Path, number: int, service: str, boottime_ms: int, next
     """Notes that a service started, and the first photo number it may use. Raises OSError."""
     line = {"start": service, "boottime_ms": boottime_ms, "next_seq": next_seq}
     _append(directory, number, line)
+
+
+def add_ready(directory: Path, number: int, ready_ms: int) -> None:
+    """Notes how long the booth's start took. Raises OSError."""
+    _append(directory, number, {"ready_ms": ready_ms})
 
 
 def add_anchor(directory: Path, number: int, anchor: Anchor, *, in_use: bool = False) -> None:

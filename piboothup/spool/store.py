@@ -132,6 +132,11 @@ class Spool:
         self._seq = max([known.next_seq - 1, *used, *(seq for _, seq in known.retired)])
         boots.add_start(self._at(BOOTS), self.boot, service, self._boottime_ms(), self._seq + 1)
 
+    def last_start_ms(self) -> int | None:
+        """How long the booth's last start took, in this boot or the one before; None = nobody knows."""
+        found = (boots.read(self._at(BOOTS), number).ready_ms for number in (self.boot, self.boot - 1))
+        return next((one for one in found if one is not None), None)
+
     # -- for the booth -----------------------------------------------------------------------------------------
 
     def next_identity(self, boottime_ms: int, context: Context) -> Identity:
@@ -155,6 +160,12 @@ class Spool:
         except OSError as error:
             raise NotSaved(self._why(error)) from None
         self._largest_bytes = max(self._largest_bytes, len(jpeg))
+
+    def note_ready(self, took_ms: int) -> None:
+        """Notes how long the booth's start took, if that is news by more than a fifth. Raises OSError."""
+        known_ms = self.last_start_ms()
+        if known_ms is None or 5 * abs(took_ms - known_ms) > known_ms:
+            boots.add_ready(self._at(BOOTS), self.boot, took_ms)
 
     def now_trusted_ms(self, boottime_ms: int) -> int | None:
         """Unix milliseconds of a moment of the running boot, when its clock is trusted by now; else None."""

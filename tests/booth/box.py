@@ -56,6 +56,8 @@ class PlayedCamera:
         self.model, self.size = "imx477", (64, 48)
         self.fault: Problem | None = None
         self.notice: Problem | None = None
+        self.seen: Viewfinder | None = None
+        """What its viewfinder shows."""
         self.early_ns = 0
         """By how much frames begin before zero: such a frame is nobody's photo."""
         self.on_capture = self.on_release = self.on_close = nothing
@@ -90,7 +92,7 @@ class PlayedCamera:
         return self._frames
 
     def viewfinder(self) -> Viewfinder | None:
-        return None
+        return self.seen
 
     def hold(self, on: bool) -> None:
         self.held.put(on)
@@ -256,7 +258,9 @@ class Box:
 
     def view(self, **said: Any) -> View:
         """What the panel of a box says that is ready, without an uploader, and took no photo yet."""
-        box = {"name": self.config.name, "box": self.spool.box, "uplink": UploaderState.STOPPED}
+        box: dict[str, Any] = {"name": self.config.name, "box": self.spool.box, "uplink": UploaderState.STOPPED}
+        if said.get("state") is BoothState.REVIEW:
+            box["thumbnail"] = grey_frame(0).y
         return View(**{"state": BoothState.READY, **box, **said})
 
     def until_said(self, happened: Callable[[dict[str, Any]], T | None]) -> T:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from piboothup.booth.album_code import MODULE_PX, PAPER_PX, code, link, segments
+from piboothup.booth.album_code import MODULE_PX, PAPER_PX, album_address, code, segments
 from piboothup.booth.font import face
 from piboothup.booth.layout import MARGIN_PX, WIDTH_PX
 from piboothup.booth.screens import draw
@@ -89,9 +89,9 @@ def test_the_pieces_put_together_open_the_same_page(path: str) -> None:
 
 
 def test_an_event_without_a_link_has_no_code() -> None:
-    assert link("https://app.eventpics.net/{link_id}", "abcd1234") == "https://app.eventpics.net/abcd1234"
-    assert link("https://app.eventpics.net/{link_id}?a={b}", "x") == "https://app.eventpics.net/x?a={b}"
-    assert link("https://app.eventpics.net/{link_id}", "") == ""
+    assert album_address("https://app.eventpics.net/{link_id}", "abcd1234") == "https://app.eventpics.net/abcd1234"
+    assert album_address("https://app.eventpics.net/{link_id}?a={b}", "x") == "https://app.eventpics.net/x?a={b}"
+    assert album_address("https://app.eventpics.net/{link_id}", "") == ""
 
 
 @pytest.mark.parametrize("address", ["https://a.example/" + 60 * "a", "https://münchen.example/ä", 4000 * "x"])

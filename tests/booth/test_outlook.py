@@ -1,0 +1,122 @@
+"""What a box needs, ticked off while it starts, and how long starting takes."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from piboothup.booth.events import Tick
+from piboothup.booth.machine import Booth
+from piboothup.booth.outlook import Outlook, checks
+from piboothup.booth.uplink import Uplink
+from piboothup.booth.view import Checks, View
+from piboothup.config import Config
+from piboothup.problems import problem
+from piboothup.spool.store import Spool
+from piboothup.status import BoothState, UploaderState
+from piboothup.supply import Supply
+from tests.clocks import HandClock
+
+GOOD = {
+    "booth": Booth(camera_ready=True),
+    "light": None,
+    "told": Supply(undervoltage=False),
+    "uplink": Uplink(UploaderState.IDLE),
+    "has_event": True,
+    "is_synchronised": True,
+}
+
+
+def test_everything_is_ticked_when_everything_is_well() -> None:
+    assert checks(**GOOD) == Checks(*(True for _ in fields(Checks)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"booth": Booth()}, {"camera": None}),
+        ({"booth": Booth(camera_problem=problem("no_camera"))}, {"camera": False}),
+        ({"booth": Booth(camera_ready=True, card_problem=problem("card_full"))}, {"card": False}),
+        ({"light": problem("light_missing")}, {"light": False}),
+        ({"told": Supply(undervoltage=True)}, {"supply": False}),
+        ({"told": Supply()}, {"supply": None}),
+        ({"uplink": Uplink(UploaderState.OFFLINE)}, {"wifi": False, "key": None}),
+        ({"uplink": Uplink(UploaderState.PORTAL)}, {"wifi": False, "key": None}),
+        ({"uplink": Uplink(UploaderState.STOPPED)}, {"wifi": None, "key": None}),
+        ({"uplink": Uplink(UploaderState.REFUSED)}, {"key": False}),
+        ({"uplink": Uplink(UploaderState.OFFLINE, problem=problem("no_key"))}, {"wifi": False, "key": False}),
+        ({"uplink": Uplink(UploaderState.IDLE, problem=problem("event_gone"))}, {"event": False}),
+        ({"has_event": False}, {"event": False}),
+        ({"is_synchronised": False}, {}),
+        (
+            {"is_synchronised": False, "uplink": Uplink(UploaderState.OFFLINE)},
+            {"wifi": False, "key": None, "clock": None},
+        ),
+    ],
+)
+def test_each_thing_that_is_missing_or_unknown_is_told(
+    change: dict[str, object], expected: dict[str, object]
+) -> None:
+    well = Checks(*(True for _ in fields(Checks)))
+    assert checks(**{**GOOD, **change}) == replace(well, **expected)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    made = Spool(tmp_path / "spool", HandClock(), "serial-1")
+    made.prepare()
+    made.start("booth")
+    return made
+
+
+def test_the_bar_fills_in_the_time_that_the_last_start_took_and_waits_full(spool: Spool) -> None:
+    clock = HandClock()
+    spool.note_ready(4000)
+    outlook = Outlook(Config(), spool, clock)
+
+    def filled() -> float:
+        return outlook.completed(View(), Booth(), "", Uplink(), None).progress
+
+    assert filled() == 0.0
+    outlook.prepare()
+    found = []
+    for _ in range(6):
+        clock.pass_s(1)
+        found.append(filled())
+    assert found == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+
+
+def test_the_length_of_a_start_is_kept_for_the_next_boot_and_written_only_when_it_is_news(tmp_path: Path) -> None:
+    clock = HandClock()
+    spool = Spool(tmp_path / "spool", clock, "serial-1")
+    spool.prepare()
+    spool.start("booth")
+    assert spool.last_start_ms() is None
+    spool.note_ready(4000)
+    clock.power_on("boot-b")
+    later = Spool(tmp_path / "spool", clock, "serial-1")
+    later.prepare()
+    later.start("booth")
+    assert later.last_start_ms() == 4000
+    (line,) = (tmp_path / "spool" / "boots").glob(f"{later.boot:04d}.jsonl")
+    before = line.read_bytes()
+    later.note_ready(4700)
+    assert line.read_bytes() == before
+    later.note_ready(5000)
+    assert later.last_start_ms() == 5000
+
+
+def test_a_start_is_noted_once_when_ready_is_reached(spool: Spool) -> None:
+    clock = HandClock()
+    outlook = Outlook(Config(), spool, clock)
+    outlook.note(Tick(), Booth(), clock.boottime_ns())
+    outlook.keep()
+    assert spool.last_start_ms() is None
+    clock.pass_s(3)
+    outlook.note(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
+    clock.pass_s(9)
+    outlook.note(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
+    outlook.keep()
+    assert spool.last_start_ms() == 3000
