@@ -19,6 +19,7 @@ from piboothup import __version__
 from piboothup.console import FAILED, OK, USAGE, CommandFails, load, open_spool
 
 if TYPE_CHECKING:
+    from piboothup.booth.camera import Camera
     from piboothup.booth.service import Devices
     from piboothup.config import Config
     from piboothup.problems import Problem
@@ -91,6 +92,8 @@ def _parser() -> _Parser:
     screens.add_argument("directory", metavar="DIR")
     status = add("status", "how both services, the spool and the clock are", _status)
     status.add_argument("--json", action="store_true", help="for programs")
+    camera = add("camera", "what cameras there are, and a test photo with its timings, judged", _camera)
+    camera.add_argument("file", metavar="FILE.jpg", nargs="?", help="where the test photo goes")
     add("events", "the events and albums of the API key", _events)
     simulator = add("simulator", "a local EventPics", _simulator)
     simulator.add_argument("--port", type=int, default=0, metavar="N")
@@ -201,17 +204,22 @@ def _devices(loaded: Config, clock: Clock) -> Devices:
     from piboothup.booth.light import GpioLight, NoLight
     from piboothup.booth.oled import OledPanel
     from piboothup.booth.panel import NoPanel
-    from piboothup.booth.picamera import PiCamera
     from piboothup.booth.service import Devices
-    from piboothup.simulator.camera import SimulatedCamera
 
-    camera, panel, light, button = loaded.camera, loaded.panel, loaded.light, loaded.button
+    panel, light, button = loaded.panel, loaded.light, loaded.button
     return Devices(
-        camera=SimulatedCamera(camera, clock) if camera.driver == "simulated" else PiCamera(camera),
+        camera=_camera_device(loaded, clock),
         panel=NoPanel() if panel.driver in ("simulated", "none") else OledPanel(panel),
         light=GpioLight(light) if light.driver == "gpiozero" else NoLight(),
         button=GpioButton(button, clock) if button.driver == "gpiozero" else None,
     )
+
+
+def _camera_device(loaded: Config, clock: Clock) -> Camera:
+    from piboothup.booth.picamera import PiCamera
+    from piboothup.simulator.camera import SimulatedCamera
+
+    return SimulatedCamera(loaded.camera, clock) if loaded.camera.driver == "simulated" else PiCamera(loaded.camera)
 
 
 def _uploader(given: argparse.Namespace) -> int:
@@ -332,6 +340,22 @@ def _status(given: argparse.Namespace) -> int:
     spool, clock = open_spool(loaded)
     assembled = report.assemble(loaded, spool, clock, command_directory())
     print(json.dumps(assembled, ensure_ascii=False, indent=2) if given.json else report.as_text(assembled))
+    return OK
+
+
+def _camera(given: argparse.Namespace) -> int:
+    from piboothup import camera_command
+    from piboothup.booth.camera import CameraFault
+    from piboothup.booth.picamera import connected
+
+    loaded, _ = load(given)
+    _, clock = open_spool(loaded)
+    try:
+        found = [] if loaded.camera.driver == "simulated" else connected()
+    except CameraFault as fault:
+        raise CommandFails(str(fault)) from None
+    file = Path(given.file) if given.file else None
+    camera_command.run(loaded, clock, _camera_device(loaded, clock), found, file)
     return OK
 
 

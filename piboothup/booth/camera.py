@@ -13,7 +13,7 @@ import math
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -36,6 +36,9 @@ HOLD_NS = 400_000_000
 """So long before zero white balance is held: what is asked of libcamera works some frames later."""
 VIEW_S = 0.1
 """Between two viewfinder pictures: what the panel's bus can show."""
+BEYOND_HELP = 5
+"""So often in a row a camera is opened again in vain (within half a minute to a whole one) until a new process must
+try."""
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 10.0
 LONGEST_WAIT_S = 2.0
@@ -92,6 +95,18 @@ class Camera(Protocol):
 
 
 @dataclass(frozen=True)
+class Troubles:
+    """How often each rung of the ladder was climbed since the booth started."""
+
+    timeouts: int = 0
+    """Captures that timed out; what was left of each was cancelled."""
+    reopenings: int = 0
+    """The camera streamed again after it had been lost."""
+    in_vain: int = 0
+    """Times in a row that it was opened again and gave no picture."""
+
+
+@dataclass(frozen=True)
 class Job:
     """A photo that was asked for."""
 
@@ -109,12 +124,18 @@ class CameraThread:
         clock: Clock,
         post: Callable[[Event], None],
         viewed: Callable[[], None] = lambda: None,
+        beyond_help: Callable[[], None] = lambda: None,
     ) -> None:
-        """`viewed` is called, on the camera's thread, whenever a new viewfinder picture is there."""
+        """Both hooks are called on the camera's thread: `viewed` when a new viewfinder picture is there,
+
+        `beyond_help` when a camera that once streamed gave none after being opened again and again: only another
+        process can help then. One that never streamed is just not there, and is waited for.
+        """
         self._camera = camera
         self._clock = clock
         self._post = post
         self._viewed = viewed
+        self._beyond_help = beyond_help
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()  # None = look up, something changed
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
@@ -127,6 +148,8 @@ class CameraThread:
         self._pause_s = FIRST_PAUSE_S
         self._open_at_ns = 0
         self._trouble: Problem | None = None
+        self.troubles = Troubles()
+        self._has_streamed = False
         self._aim_ns: int | None = None
         self._holding = False
         self._viewing = False
@@ -241,6 +264,9 @@ class CameraThread:
         try:
             frame = self._camera.capture(job.zero_ns, ahead_s + job.timeout_s, job.lit_ns)
         except CameraFault as fault:
+            if isinstance(fault, CaptureTimedOut):
+                self.troubles = replace(self.troubles, timeouts=self.troubles.timeouts + 1)
+                log.warning("event=capture_timed_out count=%d", self.troubles.timeouts)
             self._post(CaptureFailed(fault.problem))
             raise
         except Exception:
@@ -269,10 +295,13 @@ class CameraThread:
         if frames > self._frames:
             self._frames, self._frames_grew_ns = frames, now_ns
             if not self._streaming:
-                self._streaming = True
+                again = self._has_streamed
+                self._streaming = self._has_streamed = True
                 self._pause_s = FIRST_PAUSE_S
                 self._trouble = None
-                log.info("event=camera_ready model=%s size=%dx%d", self._camera.model, *self._camera.size)
+                self.troubles = replace(self.troubles, reopenings=self.troubles.reopenings + again, in_vain=0)
+                told = "event=camera_ready model=%s size=%dx%d reopenings=%d"
+                log.info(told, self._camera.model, *self._camera.size, self.troubles.reopenings)
                 self._post(CameraReady(self._camera.model, self._camera.size))
         elif now_ns - self._frames_grew_ns >= STALL_NS:
             raise CameraFault(problem("camera_stuck"))
@@ -288,6 +317,8 @@ class CameraThread:
             self._viewed()
 
     def _lose(self, trouble: Problem) -> None:
+        if self._has_streamed and not self._streaming:
+            self.troubles = replace(self.troubles, in_vain=self.troubles.in_vain + 1)
         if trouble != self._trouble:
             self._trouble = trouble
             self._post(CameraLost(trouble))  # before closing, which can take its time
@@ -295,6 +326,9 @@ class CameraThread:
         self._close()
         self._open_at_ns = self._clock.boottime_ns() + int(self._pause_s * 1e9)
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        if self.troubles.in_vain == BEYOND_HELP:
+            log.error("event=camera_beyond_help reopenings_in_vain=%d", self.troubles.in_vain)
+            self._beyond_help()
 
     def _close(self) -> None:
         self._open = self._streaming = self._holding = False

@@ -17,7 +17,7 @@ import mmap
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -283,6 +283,42 @@ def planes(memory: mmap.mmap | bytes, stream: dict[str, Any]) -> tuple[Plane, Pl
         return y, pairs[:, 0::2], pairs[:, 1::2]
     u, v = chroma.reshape(2, height // 2, stride // 2)[:, :, : width // 2]
     return y, u, v
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A camera that is connected."""
+
+    number: int
+    model: str
+    place: str
+    """Where: libcamera's id."""
+    modes: tuple[str, ...] = ()
+    """Of its sensor, such as "4056x3040 10 fps"; none when another program has it."""
+
+
+def connected(make: type[Any] | None = None) -> list[Connected]:
+    """The cameras that libcamera sees, by number. Raises CameraFault when there is no picamera2."""
+    try:
+        made = make or _picamera2()
+    except ImportError as error:
+        raise CameraFault(problem("no_camera", f"picamera2 is missing ({error})")) from error
+    return [
+        Connected(number, str(one.get("Model", "camera")), str(one.get("Id", "")), _modes(made, number))
+        for number, one in enumerate(made.global_camera_info())
+    ]
+
+
+def _modes(make: type[Any], number: int) -> tuple[str, ...]:
+    try:
+        camera = _acquire(make, number, None)
+    except (CameraFault, RuntimeError):
+        return ()
+    try:
+        modes = camera.sensor_modes
+    finally:
+        camera.close()
+    return tuple(dict.fromkeys(f"{_named(mode['size'])} {mode.get('fps', 0):g} fps" for mode in modes))
 
 
 def _picamera2() -> type[Any]:

@@ -112,7 +112,7 @@ class BoothService:
         self._booth = Booth()
         self._choosing = Choosing(config, spool.directory, clock, self._take_over)
         context = self._choosing.now.context
-        self._camera = CameraThread(devices.camera, clock, self._events.put, self._see)
+        self._camera = CameraThread(devices.camera, clock, self._events.put, self._see, self._start_anew)
         self._panel = PanelThread(devices.panel, clock, runtime)
         self._saver = Saver(config, spool, context, runtime, self._events.put)
         self._card = Card(config, spool, clock, keep_config=notice is None)
@@ -126,6 +126,11 @@ class BoothService:
     def stop(self) -> None:
         """Asks the service to end; may be called from a signal handler. It ends within 5 s."""
         self._events.put(Stop())
+
+    def _start_anew(self) -> None:
+        """systemd starts a service that ended again: the last rung of the camera's ladder."""
+        if under_systemd():
+            self.stop()
 
     def run(self) -> None:
         """Runs until stopped. Raises AlreadyRunning, SpoolUnusable (not under systemd), RuntimeUnusable.

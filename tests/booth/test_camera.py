@@ -14,7 +14,9 @@ from piboothup.booth.camera import (
     LONGEST_PAUSE_S,
     CameraFault,
     CameraThread,
+    CaptureTimedOut,
     Job,
+    Troubles,
 )
 from piboothup.booth.events import CameraLost, CameraReady, CaptureFailed, Event, Exposed
 from piboothup.booth.frame import Frame
@@ -60,7 +62,7 @@ class PlayedCamera:
         self.on_capture()
         if not self.streams:
             self.clock.pass_s(timeout_s)
-            raise CameraFault(problem("camera_stuck"))
+            raise CaptureTimedOut(problem("camera_stuck"))
         grey = np.zeros((48, 64), np.uint8)
         start_ns = max(zero_ns, self.clock.boottime_ns())
         return Frame(y=grey, u=grey[::2, ::2], v=grey[::2, ::2], exposure_start_ns=start_ns, release=lambda: None)
@@ -278,6 +280,47 @@ def test_of_two_jobs_not_yet_taken_up_only_the_newer_counts(clock: HandClock) ->
     assert exposed.wait(20)
     thread.stop(20)
     assert [zero_ns for zero_ns, _ in camera.asked] == [2 * S]
+
+
+def test_each_rung_of_the_ladder_is_counted_and_logged(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    run_for(thread, clock, 1)
+    for _ in range(2):
+        camera.streams = False
+        thread.turn(Job(clock.boottime_ns(), 4.0))
+        camera.streams = True
+        run_for(thread, clock, 2)
+    assert thread.troubles == Troubles(timeouts=2, reopenings=2)
+    assert "event=capture_timed_out count=2" in caplog.text
+    assert "reopenings=2" in caplog.text
+
+
+def test_a_camera_that_streamed_and_is_opened_again_and_again_in_vain_needs_another_process(
+    camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    heard: list[float] = []
+    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    run_for(thread, clock, 3)
+    camera.streams = False
+    run_for(thread, clock, 90)
+    assert len(heard) == 1
+    camera.streams = True
+    run_for(thread, clock, 15)
+    assert thread.troubles.in_vain == 0
+
+
+def test_a_camera_that_never_streamed_is_waited_for_without_an_end(
+    camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    heard: list[float] = []
+    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    camera.streams = False
+    run_for(thread, clock, 600)
+    camera.present = False
+    run_for(thread, clock, 600)
+    assert heard == []
 
 
 # -- the viewfinder ------------------------------------------------------------------------------------------------

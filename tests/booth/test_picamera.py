@@ -16,7 +16,7 @@ import pytest
 
 from piboothup.booth.camera import CameraFault
 from piboothup.booth.encoder import encode
-from piboothup.booth.picamera import PiCamera, planes
+from piboothup.booth.picamera import Connected, PiCamera, connected, planes
 from piboothup.config import Camera
 from piboothup.problems import Problem, problem
 
@@ -32,6 +32,7 @@ class StandIn:
 
     sensor_resolution = (64, 48)
     camera_properties: ClassVar = {"Model": "imx708"}
+    sensor_modes = ({"size": (4608, 2592), "fps": 14.0}, {"size": (4608, 2592), "fps": 14.0, "bit_depth": 10})
     camera_controls: ClassVar = dict.fromkeys(PI_CONTROLS)
     cameras = 1
     pixel_format = "YUV420"
@@ -59,7 +60,7 @@ class StandIn:
     @classmethod
     def global_camera_info(cls) -> list[dict[str, Any]]:
         cls.tuning_when_counted = os.environ.get("LIBCAMERA_RPI_TUNING_FILE")
-        return [{"Num": number} for number in range(cls.cameras)]
+        return [{"Num": number, "Model": "imx708", "Id": f"/i2c@{number}"} for number in range(cls.cameras)]
 
     def _step(self, name: str) -> None:
         self.calls.append(name)
@@ -507,6 +508,16 @@ def test_a_camera_is_chosen_by_its_number_and_one_that_is_not_there_is_told_with
     assert make.last.number == 1
     with pytest.raises(CameraFault, match="number 2 of 2"):
         PiCamera(Camera(number=2), make).open()
+
+
+def test_what_is_connected_is_listed_with_its_modes_and_one_that_another_program_has_without(
+    make: type[StandIn],
+) -> None:
+    make.cameras = 2
+    assert connected(make) == [Connected(n, "imx708", f"/i2c@{n}", ("4608x2592 14 fps",)) for n in (0, 1)]
+    assert "close" in make.last.calls
+    make.breaks["__init__"] = RuntimeError("Failed to acquire camera: Device or resource busy")
+    assert [one.modes for one in connected(make)] == [(), ()]
 
 
 def test_the_focal_length_is_told_where_the_lens_does_not_come_off(make: type[StandIn]) -> None:

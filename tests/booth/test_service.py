@@ -11,12 +11,14 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from piboothup import status, supply
 from piboothup.booth import service
 from piboothup.booth.button import GpioButton
+from piboothup.booth.camera import CameraThread
 from piboothup.booth.card import Card
 from piboothup.booth.light import GpioLight, LightPattern
 from piboothup.booth.panel import PanelThread
@@ -660,3 +662,25 @@ def test_c08_whatever_hangs_the_service_ends_in_time_and_does_not_call_photos_sa
     assert sum(waited_s) <= 4.0
     assert shown[-1].state is not BoothState.STOPPING
     held.set()
+
+
+def test_a_camera_beyond_help_has_systemd_start_the_booth_anew_and_elsewhere_it_goes_on(
+    box: Box, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the camera's thread finds beyond help is its own test; here, what becomes of that."""
+    hopeless: list[Callable[[], None]] = []
+    make: Any = CameraThread.__init__
+
+    def note(thread: CameraThread, *given: Any) -> None:
+        hopeless.append(given[-1])
+        make(thread, *given)
+
+    monkeypatch.setattr(CameraThread, "__init__", note)
+    box.start_ready()
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    hopeless[0]()
+    assert box.turn() is LightPattern.READY
+    monkeypatch.setenv("NOTIFY_SOCKET", "/nobody")
+    hopeless[0]()
+    box.until_shown(state=BoothState.STOPPING)
+    box.stop()

@@ -1,0 +1,139 @@
+"""The booth's own camera thread, driver and saver, on the virtual camera, and what a test needs to play with them."""
+
+from __future__ import annotations
+
+import os
+import queue
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from piboothup.booth.camera import CameraThread
+from piboothup.booth.events import CameraLost, CameraReady, Event, Exposed, Saved
+from piboothup.booth.frame import Frame
+from piboothup.booth.picamera import PiCamera
+from piboothup.booth.saver import Saver
+from piboothup.config import Camera, Config
+from piboothup.spool.clock import SystemClock
+from piboothup.spool.contexts import context_for
+from piboothup.spool.listing import NEW
+from piboothup.spool.store import Spool
+from tests.lab.camera.virtual import VirtualPicamera2
+
+FULL = Camera()
+SMALL = Camera(size=(640, 480))
+PATIENCE_S = 30.0
+E = TypeVar("E", bound=Event)
+
+
+class Bench:
+    """A camera thread and a saver as the booth has them; their events come one by one."""
+
+    def __init__(self, root: Path, table: Camera = FULL) -> None:
+        self.clock = SystemClock()
+        self.camera = PiCamera(table, VirtualPicamera2)
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.thread = CameraThread(self.camera, self.clock, self.events.put)
+        self.spool = Spool(root / "spool", self.clock)
+        self.spool.prepare()
+        self.spool.start("booth")
+        self.saver = Saver(Config(camera=table), self.spool, context_for("abcd1234", "", ""), root, self.events.put)
+
+    def start(self) -> CameraReady:
+        """Opens the camera; when it streams."""
+        self.thread.start()
+        self.saver.start()
+        return self.until(CameraReady)
+
+    def stop(self) -> None:
+        """Ends both threads."""
+        self.thread.stop(PATIENCE_S)
+        self.saver.stop(PATIENCE_S)
+
+    def until(self, kind: type[E]) -> E:
+        """Waits for an event of this kind; others are let pass."""
+        end_s = time.monotonic() + PATIENCE_S
+        while True:
+            event = self.events.get(timeout=max(0.01, end_s - time.monotonic()))
+            if isinstance(event, kind):
+                return event
+
+    def expose(self, ahead_s: float = 0.0, lit_ns: int | None = None) -> tuple[int, Frame]:
+        """Asks for a photo so long before its zero; zero and the frame."""
+        zero_ns = self.clock.boottime_ns() + int(ahead_s * 1e9)
+        self.thread.capture(zero_ns, lit_ns=lit_ns)
+        return zero_ns, self.until(Exposed).frame
+
+    def photo(self) -> tuple[int, int]:
+        """Takes one, now; its zero, and its moment on the card in milliseconds."""
+        zero_ns, frame = self.expose()
+        self.saver.save(frame)
+        del frame
+        self.until(Saved)
+        return zero_ns, max(name.boottime_ms for name in self.spool.names(NEW))
+
+    def full_rate(self, photos: int = 5) -> float:
+        """Seconds for each of some frames in a row."""
+        began_s = time.monotonic()
+        for _ in range(photos):
+            self.expose()[1].release()
+        return (time.monotonic() - began_s) / photos
+
+    def lost(self) -> CameraLost:
+        """Waits until the camera is lost."""
+        return self.until(CameraLost)
+
+
+@contextmanager
+def bench(table: Camera = FULL) -> Iterator[Bench]:
+    """A bench that is ready, in a folder of its own on a disk."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        made = Bench(Path(folder), table)
+        made.start()
+        try:
+            yield made
+        finally:
+            made.stop()
+
+
+@contextmanager
+def stalled() -> Iterator[Callable[[], None]]:
+    """No frame is finished until what is given is called, or the block ends."""
+    with tempfile.NamedTemporaryFile(delete=False) as file:
+        os.environ["LAB_STALL_FILE"] = file.name
+
+    def go_on() -> None:
+        Path(file.name).unlink(missing_ok=True)
+
+    try:
+        yield go_on
+    finally:
+        go_on()
+        del os.environ["LAB_STALL_FILE"]
+
+
+@contextmanager
+def set_to(name: str, value: str) -> Iterator[None]:
+    """An environment variable of the lab, for a while."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is in use now."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def descriptors() -> int:
+    """Files that this process has open."""
+    return len(os.listdir("/proc/self/fd"))

@@ -1,0 +1,238 @@
+"""The booth's camera code on the real libcamera and picamera2, at 12 megapixels. Run by `tests/lab/camera/run`."""
+
+from __future__ import annotations
+
+import io
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+
+import libcamera
+import pytest
+from PIL import ExifTags, Image
+
+from piboothup.booth.camera import CameraFault
+from piboothup.booth.encoder import encode
+from piboothup.booth.events import CameraReady, CaptureFailed
+from piboothup.booth.exposure import LATEST_NS, SETTLING_FRAMES
+from piboothup.booth.picamera import PiCamera
+from piboothup.config import Camera
+from piboothup.spool.listing import NEW
+from tests.lab.camera.bench import FULL, SMALL, Bench, bench, descriptors, resident_bytes, set_to, stalled
+from tests.lab.camera.virtual import EXPOSURE_US, VirtualPicamera2
+
+MS = 1_000_000
+FRAME_NS = 250 * MS
+"""Longer than a frame takes here (140 ms), on a machine with other work."""
+
+
+@pytest.fixture
+def full() -> Iterator[Bench]:
+    with bench(FULL) as made:
+        yield made
+
+
+def test_these_are_the_versions_that_the_lab_was_made_for() -> None:
+    assert libcamera.CameraManager.singleton().version.startswith("v0.7.1")
+    assert version("picamera2") == "0.3.38"
+    assert version("simplejpeg") == "1.9.0"
+
+
+# -- the right moment ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("countdown_s", [0, 3])
+def test_the_photo_is_the_first_frame_whose_exposure_begins_at_or_after_zero(full: Bench, countdown_s: int) -> None:
+    stamps: list[int] = []
+    full.camera._camera.pre_callback = lambda request: stamps.append(request.get_metadata()["SensorTimestamp"])
+    for _ in range(3):
+        zero_ns, frame = full.expose(countdown_s)
+        frame.release()
+        starts = [stamp - 1000 * EXPOSURE_US for stamp in stamps]
+        assert frame.exposure_start_ns == min(one for one in starts if one >= zero_ns), "a later one was taken"
+        assert frame.exposure_start_ns - zero_ns < FRAME_NS
+
+
+def test_under_a_flash_it_is_the_first_one_that_is_exposed_for_it_and_none_waits_for_a_flash_that_led(
+    full: Bench,
+) -> None:
+    zero_ns, frame = full.expose(lit_ns=full.clock.boottime_ns())
+    frame.release()
+    assert SETTLING_FRAMES * 33 * MS <= frame.exposure_start_ns - zero_ns <= LATEST_NS
+    zero_ns, frame = full.expose(ahead_s=1.5, lit_ns=full.clock.boottime_ns())
+    frame.release()
+    assert 0 <= frame.exposure_start_ns - zero_ns < FRAME_NS
+
+
+def test_a_photo_on_the_card_is_whole_12_megapixels_and_says_when_its_exposure_began(full: Bench) -> None:
+    zero_ns, boottime_ms = full.photo()
+    (name,) = full.spool.names(NEW)
+    assert zero_ns // MS <= boottime_ms < (zero_ns + FRAME_NS) // MS
+    with Image.open(full.spool.path(name)) as photo:
+        photo.load()
+        assert photo.size == (4056, 3040)
+        said = photo.getexif()
+        details = said.get_ifd(ExifTags.IFD.Exif)
+    assert said[ExifTags.Base.Model] == "imx477"
+    assert said[ExifTags.Base.Make] == "Raspberry Pi"
+    assert said[ExifTags.Base.Orientation] == 1
+    assert float(details[ExifTags.Base.ExposureTime]) == EXPOSURE_US / 1e6
+    assert details[ExifTags.Base.ISOSpeedRatings] == 200
+    assert details[ExifTags.Base.ImageUniqueID]
+
+
+def test_the_picture_in_it_is_the_sensor_s(full: Bench) -> None:
+    _, frame = full.expose()
+    ours = encode(frame, 95)
+    theirs = io.BytesIO()
+    request = full.camera._camera.capture_request()
+    request.save("main", theirs, format="jpeg")
+    request.release()
+    frame.release()
+    with Image.open(io.BytesIO(ours)) as one, Image.open(theirs) as other:
+        for here in ((100, 100), (2000, 1500), (4000, 3000)):
+            apart = [abs(a - b) for a, b in zip(one.getpixel(here), other.getpixel(here), strict=True)]  # type: ignore[arg-type]
+            assert max(apart) < 12
+
+
+# -- the viewfinder --------------------------------------------------------------------------------------------------
+
+
+def test_the_viewfinder_comes_while_somebody_looks_and_delays_no_photo(full: Bench) -> None:
+    came = threading.Event()
+    full.thread._viewed = came.set
+    assert full.thread.viewfinder is None
+    full.thread.view(True)
+    assert came.wait(10)
+    seen = full.thread.viewfinder
+    assert seen is not None
+    assert seen.grey.shape == (120, 160)
+    assert seen.grey.std() > 20, "the bars of the test picture are to be seen"
+    for _ in range(3):
+        zero_ns, frame = full.expose(ahead_s=0.4)
+        frame.release()
+        assert 0 <= frame.exposure_start_ns - zero_ns < FRAME_NS
+    full.thread.view(False)
+    assert full.thread.viewfinder is None
+
+
+# -- never stuck -----------------------------------------------------------------------------------------------------
+
+
+def test_k02_frames_that_stop_are_noticed_in_5_s_the_press_is_answered_and_the_camera_comes_back(full: Bench) -> None:
+    with stalled() as go_on:
+        began_s = time.monotonic()
+        full.thread.capture(full.clock.boottime_ns())
+        assert full.until(CaptureFailed).problem.code == "camera_stuck"
+        assert full.lost().problem.code == "camera_stuck"
+        assert time.monotonic() - began_s <= 5.5
+        go_on()
+        full.until(CameraReady)
+    full.expose()[1].release()
+
+
+def test_k02_frames_that_stop_while_nobody_presses_are_noticed_too(full: Bench) -> None:
+    with stalled() as go_on:
+        began_s = time.monotonic()
+        full.lost()
+        assert time.monotonic() - began_s <= 5.5
+        go_on()
+        full.until(CameraReady)
+
+
+def test_k03_after_ten_timed_out_captures_and_three_re_openings_in_a_row_the_rate_is_what_it_was(full: Bench) -> None:
+    before_s, open_before = full.full_rate(), descriptors()
+    for _ in range(10):
+        with stalled() as go_on:
+            full.thread.capture(full.clock.boottime_ns(), timeout_s=0.3)
+            full.until(CaptureFailed)
+            full.lost()
+            go_on()
+            full.until(CameraReady)
+    for _ in range(3):
+        full.camera._camera.post_callback = _fails
+        full.lost()
+        full.until(CameraReady)
+    assert full.full_rate() < 1.3 * before_s
+    assert descriptors() <= open_before + 2
+    assert full.thread.troubles.timeouts == 10
+    assert full.thread.troubles.reopenings == 13
+
+
+def _fails(_request: object) -> None:
+    raise ZeroDivisionError
+
+
+def test_k08_an_exception_inside_a_callback_has_the_camera_opened_again(full: Bench) -> None:
+    full.camera._camera.post_callback = _fails
+    assert full.lost().problem.code == "camera_stuck"
+    full.until(CameraReady)
+    full.expose()[1].release()
+
+
+def test_k04_when_memory_is_short_a_smaller_size_is_used_and_said() -> None:
+    with set_to("LAB_CMA_LIMIT", "8000000"), bench(FULL) as made:
+        assert made.camera.size == (2028, 1520)
+        assert made.camera.notice is not None
+        assert made.camera.notice.code == "camera_memory"
+        made.photo()
+        (name,) = made.spool.names(NEW)
+        with Image.open(made.spool.path(name)) as photo:
+            assert photo.size == (2028, 1520)
+
+
+def test_k01_a_camera_that_is_not_connected_is_told_by_its_number() -> None:
+    with pytest.raises(CameraFault, match="number 3 of 1"):
+        PiCamera(Camera(number=3), VirtualPicamera2).open()
+
+
+def test_a_size_that_the_sensor_lacks_is_told_and_photos_go_on_with_the_nearest() -> None:
+    with bench(Camera(size=(5000, 4000))) as made:
+        assert made.camera.notice is not None
+        assert made.camera.notice.code == "camera_size"
+        made.photo()
+
+
+def test_k09_after_3000_photos_in_a_row_memory_and_descriptors_are_what_they_were() -> None:
+    with set_to("LAB_FRAME_US", "0"), bench(SMALL) as made:
+        for _ in range(200):
+            encode_one(made)
+        before, open_before = resident_bytes(), descriptors()
+        for _ in range(3000):
+            encode_one(made)
+        assert resident_bytes() - before < 3_000_000
+        assert descriptors() == open_before
+
+
+def encode_one(made: Bench) -> None:
+    _, frame = made.expose()
+    assert encode(frame, 93)
+    frame.release()
+
+
+def test_k10_killed_in_mid_stream_and_started_again_it_takes_photos() -> None:
+    script = (
+        "from tests.lab.camera.bench import *\nwith bench() as made:\n    print('on', flush=True)\n    made.lost()"
+    )
+    running = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert running.stdout is not None
+    assert running.stdout.readline() == b"on\n"
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    running.stdout.close()
+    with bench() as made:
+        made.expose()[1].release()
+
+
+def test_a_frame_still_lent_out_when_the_camera_is_opened_again_can_be_encoded(full: Bench) -> None:
+    _, frame = full.expose()
+    full.camera._camera.post_callback = _fails
+    full.lost()
+    full.until(CameraReady)
+    assert len(encode(frame, 93)) > 100_000
+    frame.release()
+    full.expose()[1].release()
