@@ -319,12 +319,12 @@ class CameraThread:
     def _lose(self, trouble: Problem) -> None:
         if self._has_streamed and not self._streaming:
             self.troubles = replace(self.troubles, in_vain=self.troubles.in_vain + 1)
+        self._open_at_ns = self._clock.boottime_ns() + int(self._pause_s * 1e9)
         if trouble != self._trouble:
             self._trouble = trouble
             self._post(CameraLost(trouble))  # before closing, which can take its time
         log.warning("event=camera_lost code=%s retry_s=%g reason=%r", trouble.code, self._pause_s, str(trouble))
         self._close()
-        self._open_at_ns = self._clock.boottime_ns() + int(self._pause_s * 1e9)
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
         if self.troubles.in_vain == BEYOND_HELP:
             log.error("event=camera_beyond_help reopenings_in_vain=%d", self.troubles.in_vain)
