@@ -23,7 +23,11 @@ from piboothup.problems import problem
 from piboothup.status import BoothState, UploaderState
 
 COLUMNS = 3
-SELECTION = ("ready", "countdown-3", "look-up", "saved", "ready-offline", "no-camera")
+SELECTION = (
+    *("starting-checks", "ready", "countdown-3"),
+    *("look-up", "saved", "album-code"),
+    *("ready-offline", "no-camera", "off"),
+)
 """The few that tell the story: for the README."""
 _PITCH_PX = 4
 """Of one dot of the panel, with the dark line between it and the next."""

@@ -14,6 +14,7 @@ from piboothup.booth.album_code import album_address
 from piboothup.booth.events import Event, Saved
 from piboothup.booth.frame import Plane
 from piboothup.booth.machine import Booth
+from piboothup.booth.menu import Kind
 from piboothup.booth.uplink import Uplink
 from piboothup.booth.view import Checks, View
 from piboothup.config import Config
@@ -70,8 +71,9 @@ class Outlook:
     def completed(self, view: View, booth: Booth, link_id: str, uplink: Uplink, light: Problem | None) -> View:
         """`view` with all this; `light`: what is wrong with it."""
         now_ns = self._clock.boottime_ns()
-        is_ready = booth.state is BoothState.READY and self._config.panel.album_code == "idle"
-        shows_code = is_ready and rest.shows_code(now_ns - self._busy_ns)
+        takes_turns = booth.state is BoothState.READY and self._config.panel.album_code == "idle"
+        is_asked_for = booth.page is not None and booth.page.kind is Kind.ALBUM_CODE
+        shows_code = is_asked_for or (takes_turns and rest.shows_code(now_ns - self._busy_ns))
         return replace(
             view,
             rotation=self._config.camera.rotation,
@@ -85,6 +87,12 @@ class Outlook:
         if not self._expected_ms:
             return 0.0
         return min(1.0, (now_ns - self._began_ns) / (self._expected_ms * 1e6))
+
+
+def has_finder(booth: Booth, now_ns: int) -> bool:
+    """Whether the panel has a place for what the camera sees: the countdown until its last second, and aiming."""
+    aims = booth.page is not None and booth.page.kind is Kind.AIM
+    return aims or (booth.state is BoothState.COUNTDOWN and booth.digit(now_ns) > 1)
 
 
 def checks(

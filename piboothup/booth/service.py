@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from piboothup import __version__, status
-from piboothup.booth import signals
+from piboothup.booth import outlook, signals
 from piboothup.booth.button import Button, ButtonFault
 from piboothup.booth.camera import Camera, CameraThread
 from piboothup.booth.card import Card
@@ -220,7 +220,7 @@ class BoothService:
                 self._camera.aim(self._booth.zero_ns if self._booth.state is BoothState.COUNTDOWN else None)
             self._do(effects)
             self._outlook.note(event, self._booth, now_ns)
-            self._look(self._booth.state is BoothState.COUNTDOWN and self._booth.digit(now_ns) > 1)
+            self._look(outlook.has_finder(self._booth, now_ns))
             del event, effects  # a frame in them is 18 MB that nobody needs any more
             if self._booth.state is not BoothState.STOPPING:
                 self._panel.show(self._view(now_ns))

@@ -74,6 +74,6 @@ class View:
     thumbnail: Plane | None = field(default=None, compare=False, repr=False)
     """The photo just saved, small and grey, turned as it is; belongs to `number`."""
     album_link: str = ""
-    """While ready: it is the turn of the album's QR code, which is of this link."""
+    """It is the turn of the album's QR code, which is of this link; or it was asked for in the menu."""
     ended: bool = False
     """While stopping: all is done, the plug may be pulled."""

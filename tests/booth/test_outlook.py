@@ -9,7 +9,8 @@ import pytest
 
 from piboothup.booth.events import Tick
 from piboothup.booth.machine import Booth
-from piboothup.booth.outlook import Outlook, checks
+from piboothup.booth.menu import Kind, Page
+from piboothup.booth.outlook import Outlook, checks, has_finder
 from piboothup.booth.uplink import Uplink
 from piboothup.booth.view import Checks, View
 from piboothup.config import Config
@@ -61,6 +62,27 @@ def test_each_thing_that_is_missing_or_unknown_is_told(
 ) -> None:
     well = Checks(*(True for _ in fields(Checks)))
     assert checks(**{**GOOD, **change}) == replace(well, **expected)  # type: ignore[arg-type]
+
+
+def test_the_camera_is_looked_through_in_the_countdown_until_its_last_second_and_while_aiming() -> None:
+    counting = Booth(state=BoothState.COUNTDOWN, zero_ns=5_000_000_000)
+    assert [has_finder(counting, at_s * 1_000_000_000) for at_s in (0, 2, 3, 4, 5)] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert has_finder(Booth(state=BoothState.MENU, page=Page(Kind.AIM)), 0)
+    for other in (Booth(), Booth(state=BoothState.READY), Booth(state=BoothState.MENU, page=Page(Kind.MENU))):
+        assert not has_finder(other, 0)
+
+
+def test_the_albums_code_is_shown_whenever_it_is_asked_for_in_the_menu(spool: Spool) -> None:
+    outlook = Outlook(Config(), spool, HandClock())
+    asking = Booth(state=BoothState.MENU, page=Page(Kind.ALBUM_CODE))
+    assert outlook.completed(View(), asking, "abcd1234", Uplink(), None).album_link.endswith("/abcd1234")
+    assert outlook.completed(View(), Booth(state=BoothState.READY), "abcd1234", Uplink(), None).album_link == ""
 
 
 @pytest.fixture

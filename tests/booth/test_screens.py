@@ -7,17 +7,17 @@ them anew with `PIBOOTHUP_APPROVE=1 pytest tests/booth/test_screens.py`.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops
 
-from piboothup.booth.font import face, largest
+from piboothup.booth.font import face, icon, largest
 from piboothup.booth.gallery import contact_sheet, examples, gallery, write_gallery
-from piboothup.booth.layout import TEXT_PX
-from piboothup.booth.screens import bottom_line, draw
-from piboothup.booth.view import View
+from piboothup.booth.layout import GAP_PX, MARGIN_PX, TEXT_PX, blank
+from piboothup.booth.screens import bottom_line, draw, status
+from piboothup.booth.view import Checks, View
 from piboothup.booth.words import languages, words
 from piboothup.problems import Problem, codes, problem
 from piboothup.status import BoothState, UploaderState
@@ -143,6 +143,35 @@ def test_every_caption_fits_in_the_middle_face(language: str) -> None:
     captions += [fault.headline for fault in (*said.faults.values(), said.other_fault)]
     assert [caption for caption in captions if mid.width_px(caption) > TEXT_PX or not mid.covers(caption)] == []
     assert face("small").width_px(said.shutting_down) <= TEXT_PX
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_last_words_fit_beside_their_signs(language: str) -> None:
+    said = words(language)
+    mid, small = face("mid"), face("small")
+    for headline, sign in ((said.photos_are_safe, "big_tick"), (said.safe_to_unplug, "plug")):
+        lines = mid.balanced(headline, TEXT_PX - icon(sign).width - 2 * GAP_PX)
+        assert len(lines) <= 3 and " ".join(lines) == headline
+    for caption in (said.shutting_down, said.to_start):
+        assert small.width_px(caption) <= TEXT_PX and small.covers(caption)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_ticks_of_status_have_a_word_each_that_fits_in_its_column(language: str) -> None:
+    said, small = words(language), face("small")
+    assert set(said.checks) == {one.name for one in fields(Checks)}
+    assert [word for word in said.checks.values() if small.width_px(word) > 64 - 12 - MARGIN_PX] == []
+
+
+@pytest.mark.parametrize("field", [one.name for one in fields(Checks)])
+def test_each_tick_of_starting_and_status_shows_whether_it_is_there_missing_or_unknown(field: str) -> None:
+    checks = [replace(Checks(), **{field: known}) for known in (None, True, False)]
+    assert len({draw(View(checks=one)).tobytes() for one in checks}) == 3
+    pictures = []
+    for one in checks:
+        pictures.append(blank())
+        status(pictures[-1], View(checks=one), words("en"))
+    assert len({one.tobytes() for one in pictures}) == 3
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
