@@ -24,7 +24,6 @@ from piboothup.spool.clock import Clock
 from piboothup.spool.listing import NEW
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
-from piboothup.status import UploaderState
 from piboothup.uploader import wifi
 from piboothup.uploader.api import EventPicsApi
 from piboothup.uploader.clock_trust import KnownTime
@@ -217,14 +216,13 @@ class Uploader:
     # -- status ------------------------------------------------------------------------------------------------
 
     def _tell(self, view: View) -> None:
-        told = [*view.problems]
-        trouble = self._wifi.trouble
-        if trouble is not None and view.state is UploaderState.OFFLINE:
-            told.append(trouble)
+        told, trouble = [*view.problems], self._wifi.trouble
+        if trouble is not None and told and told[0].code == "no_network":
+            told.insert(0, trouble)  # says why, and has the better remedy
         report: dict[str, Any] = {
             "version": __version__,
             "state": view.state,
-            "reason": self._refused or (str(view.problems[0]) if view.problems else ""),
+            "reason": self._refused or (str(told[0]) if told else ""),
             "problems": [one.code for one in told],
             "waiting": view.waiting.total(),
             "sent": view.sent.total(),

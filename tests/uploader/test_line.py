@@ -236,6 +236,20 @@ def test_the_estimate_counts_what_flows_at_the_rate_of_the_last_photos() -> None
     assert bench.line.view().eta_s == pytest.approx(10 * 10, abs=2)
 
 
+def test_the_estimate_leaves_out_what_waits_for_its_event_to_be_known() -> None:
+    bench = Bench(photos=4)
+    bench.send(8_000_000)
+    assert bench.take() is not None
+    before_s = bench.line.view().eta_s
+    lost = [PhotoName("ABCD", 2, seq, seq * 1000, "n0000001", f"{seq:016x}") for seq in range(1, 101)]
+    bench.line.add(lost[0])
+    bench.line.hold(lost[0], None)
+    for name in lost[1:]:
+        bench.line.add(name)
+    assert bench.line.view().waiting.total() == 103
+    assert bench.line.view().eta_s == before_s
+
+
 def test_two_photos_that_arrive_at_the_same_moment_do_not_look_like_a_faster_link() -> None:
     progress = Progress()
     for second in range(0, 20, 2):

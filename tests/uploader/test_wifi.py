@@ -108,4 +108,5 @@ def test_the_status_carries_the_wifi_and_its_trouble_while_offline(desk: Desk) -
     desk.album.online = False
     desk.take(hint=True)
     desk.until_state("offline", step_s=1.0)
-    assert desk.said()["problems"] == ["no_network", "wifi_weak"]
+    desk.until(lambda: desk.said()["problems"] == ["wifi_weak", "no_network"], "both to be told")
+    assert desk.said()["reason"] == str(weak)
