@@ -20,6 +20,8 @@ _GET_NAME = 0x8B1B
 """SIOCGIWESSID of linux/wireless.h."""
 _GET_ADDRESS = 0x8915
 """SIOCGIFADDR of linux/sockios.h."""
+_IWREQ, _IWREQ_BYTES = "16sPHH", 32
+"""Interface, where the name goes, its length, flags: struct iwreq of linux/wireless.h, whose union has 16 bytes."""
 _LONGEST_NAME_BYTES = 32
 _WEAK_PERCENT = 30
 """About -85 dBm: below it a photo takes several tries."""
@@ -115,10 +117,10 @@ def _is_blocked(interface: Path) -> bool:
 def _ssid(interface: str) -> str | None:
     name = array.array("B", bytes(_LONGEST_NAME_BYTES + 1))
     place, size = name.buffer_info()
-    asked = array.array("B", struct.pack("16sPHH", interface.encode(), place, size, 0))
+    asked = array.array("B", struct.pack(_IWREQ, interface.encode(), place, size, 0).ljust(_IWREQ_BYTES, b"\0"))
     if not _ask(_GET_NAME, asked):
         return None
-    _, _, length, _ = struct.unpack("16sPHH", asked.tobytes())
+    _, _, length, _ = struct.unpack_from(_IWREQ, asked)
     told = name.tobytes()[: min(length, _LONGEST_NAME_BYTES)].rstrip(b"\0").decode("utf-8", "replace")
     return "".join(one if one.isprintable() else "?" for one in told) or None
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import array
+import ctypes
+import struct
 from pathlib import Path
 
 import pytest
@@ -96,6 +99,36 @@ def test_with_a_cable_plugged_in_a_wifi_without_a_network_is_no_trouble(
     interfaces.wireless("wlan-of-no-one")
     interfaces.wired("eth0", state)
     assert interfaces.read().trouble == trouble
+
+
+@pytest.mark.parametrize(
+    ("told", "ssid"),
+    [
+        (b"Barn", "Barn"),
+        ("Café Zoë".encode(), "Café Zoë"),
+        (b"32 bytes are the longest of them!"[:32], "32 bytes are the longest of them"),
+        (b"\xff\x1b[2J", "\N{REPLACEMENT CHARACTER}?[2J"),
+        (b"", None),
+    ],
+)
+def test_the_name_is_what_the_kernel_writes_and_can_do_a_terminal_no_harm(
+    interfaces: Interfaces, monkeypatch: pytest.MonkeyPatch, told: bytes, ssid: str | None
+) -> None:
+    """A fake kernel, for want of a Wi-Fi: it answers as wext-core.c does, by address and length."""
+
+    def ioctl(_socket: object, request: int, about: array.array[int], _mutate: bool) -> int:
+        assert about.tobytes()[:16].rstrip(b"\0") == b"wlan0"
+        if request == 0x8B1B:
+            assert len(about) == 32
+            _, place, room, _ = struct.unpack_from("16sPHH", about)
+            assert len(told) <= room
+            ctypes.memmove(place, told, len(told))
+            struct.pack_into("16sPHH", about, 0, b"wlan0", place, len(told), 1)
+        return 0
+
+    interfaces.wireless("wlan0")
+    monkeypatch.setattr("fcntl.ioctl", ioctl)
+    assert interfaces.read().ssid == ssid
 
 
 def test_the_status_carries_the_wifi_and_its_trouble_while_offline(desk: Desk) -> None:
