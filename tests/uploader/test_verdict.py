@@ -38,6 +38,7 @@ def test_no_verdict_deletes_and_only_the_servers_own_refusal_parks() -> None:
 def test_n28_n31_these_statuses_count_after_the_whole_body(status: int) -> None:
     assert what_came(answer(status, body=b"", content_type="")) is Came.ACCEPTED
     assert what_came(answer(status, whole=False)) is Came.PARTIAL
+    assert what_came(answer(status, complete=False)) is Came.PARTIAL
 
 
 @pytest.mark.parametrize(

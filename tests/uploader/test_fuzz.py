@@ -1,0 +1,205 @@
+"""C9: every field of every answer, one lie after the other, told to the whole uploader over real sockets."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from piboothup.spool.listing import NEW, PARKED, SENT
+from piboothup.spool.names import PhotoName
+from tests.uploader.desk import Desk
+from tests.uploader.effort import some
+from tests.uploader.liar import Liar
+
+CALLS = ["geteventsandalbums", "getuploadurl", "put"]
+HEADERS = [
+    *("Content-Length", "Content-Type", "Date", "Retry-After", "ETag", "Location", "Transfer-Encoding", "Connection"),
+    *("Content-Encoding", "Set-Cookie", "WWW-Authenticate", "X-Any"),
+]
+FIELDS = ["events", "title", "linkId", "albums", "id", "albumId", "uploadUrl"]
+
+
+@dataclass(frozen=True)
+class Lie:
+    """What is changed in a good answer."""
+
+    call: str
+    status: bytes = b""
+    """In place of "200 OK"."""
+    headers: list[tuple[str, bytes]] = field(default_factory=list)
+    """In place of those of this name, or besides."""
+    fields: dict[str, Any] = field(default_factory=dict)
+    """In place of the JSON's fields of this name, wherever they stand."""
+    body: bytes | None = field(default=None, repr=False)
+    """In place of the JSON."""
+    cut: int = 0
+    """Only so many bytes of it all; 0 = all."""
+
+    def told(self, good: Any) -> bytes:
+        """The answer."""
+        body = json.dumps(_with(good, self.fields)).encode() if self.body is None else self.body
+        headers = {
+            "Content-Length": b"%d" % len(body),
+            "Content-Type": b"application/json",
+            "Connection": b"close",
+            **dict(self.headers),
+        }
+        lines = [b"HTTP/1.1 " + (self.status or b"200 OK")]
+        lines += [name.encode() + b": " + value for name, value in headers.items()]
+        whole = b"\r\n".join([*lines, b"", body])
+        return whole[: self.cut] if self.cut else whole
+
+
+def _with(good: Any, fields: dict[str, Any]) -> Any:
+    if isinstance(good, dict):
+        return {key: fields[key] if key in fields else _with(value, fields) for key, value in good.items()}
+    return [_with(one, fields) for one in good] if isinstance(good, list) else good
+
+
+class Lying:
+    """An EventPics that tells a lie to one call, once, and is honest ever after."""
+
+    def __init__(self, date: str) -> None:
+        self.date = date.encode()
+        self.lie: Lie | None = None
+        self.honest: set[str] = set()
+        """The names of the photos whose PUT was taken honestly."""
+        self.server = Liar(self._story)
+
+    def _story(self, liar: Liar, connection: socket.socket) -> None:
+        while True:
+            asked = liar.request(connection)
+            path = asked.split(b" ", 2)[1].decode()
+            call = path.split("/")[1]
+            lie = self.lie
+            if lie is not None and lie.call == call:
+                self.lie = None
+                connection.sendall(lie.told(self._good(call, asked)))
+                return
+            if call == "put":
+                self.honest.add(path.split("/")[2])
+            honest = Lie(call, headers=[("Connection", b"keep-alive"), ("Date", self.date)])
+            connection.sendall(honest.told(self._good(call, asked)))
+
+    def _good(self, call: str, asked: bytes) -> Any:
+        if call == "geteventsandalbums":
+            albums = [{"id": "a1", "title": "Booth"}, {"albumId": "a2", "title": "Stage"}]
+            return {"events": [{"title": "Party", "linkId": "abcd1234", "albums": albums}]}
+        if call == "getuploadurl":
+            name = json.loads(asked.partition(b"\r\n\r\n")[2])["fileName"]
+            return {"uploadUrl": f"{self.server.url}/put/{name}"}
+        return {}
+
+
+class Fuzzed:
+    """A desk whose uploader works all through the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.desk = Desk(folder)
+        self.eventpics = Lying(formatdate(self.desk.server_clock.wall_s, usegmt=True))
+        self.desk.configure(api_url=self.eventpics.server.url)
+        self.desk.start()
+
+    def tell(self, lie: Lie) -> PhotoName:
+        """A photo is taken and meets the lie; it must get to its album or be parked all the same."""
+        desk = self.desk
+        self.eventpics.lie = lie
+        name = desk.take(hint=True)
+        desk.until(lambda: self._is_over(name), f"the photo to get over the lie to {lie.call}")
+        return name
+
+    def _is_over(self, name: PhotoName) -> bool:
+        if self.eventpics.lie is not None or self.desk.lies_in(NEW, name):
+            self.desk.hint("retry")
+            return False
+        return True
+
+    def end(self) -> None:
+        self.desk.end()
+        self.eventpics.server.__exit__()
+
+
+@pytest.fixture
+def fuzzed(tmp_path: Path) -> Iterator[Fuzzed]:
+    made = Fuzzed(tmp_path)
+    yield made
+    made.end()
+
+
+NASTY = [
+    *(
+        b"",
+        b"-1",
+        b"0",
+        b"7",
+        b"1e9",
+        b"99999999999999999999",
+        b"chunked",
+        b"gzip",
+        b"text/html",
+        b"keep-alive",
+        b"/",
+    ),
+    *(b"Thu, 01 Jan 1970 00:00:00 GMT", b"Fri, 31 Dec 9999 23:59:59 GMT", b'"' + b"0" * 32 + b'"', b"\xff\xfe"),
+]
+_header_text = st.one_of(
+    st.sampled_from(NASTY), st.binary(max_size=20).map(lambda one: one.replace(b"\r", b"").replace(b"\n", b""))
+)
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just("x" * 9_000),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=3),
+    max_leaves=6,
+)
+lies = st.builds(
+    Lie,
+    call=st.sampled_from(CALLS),
+    status=st.one_of(
+        st.just(b""), st.just(b""), st.integers(0, 1100).map(lambda one: b"%d Any" % one), st.binary(max_size=8)
+    ),
+    headers=st.lists(st.tuples(st.sampled_from(HEADERS), _header_text), max_size=3),
+    fields=st.dictionaries(st.sampled_from(FIELDS), _values, max_size=2),
+    body=st.one_of(
+        st.none(), st.none(), st.binary(max_size=40), st.sampled_from([b"[" * 60_000, b"<html>", b"null"])
+    ),
+    cut=st.one_of(st.just(0), st.integers(1, 300)),
+)
+
+
+@given(lies)
+@some(60)
+@example(Lie("put", b"200 OK", body=b"<html>Please sign in</html>"))
+@example(Lie("put", b"200 OK", cut=20))
+@example(Lie("put", b"302 Found", [("Location", b"/put/x")]))
+@example(Lie("put", b"413 Large"))
+@example(Lie("geteventsandalbums", headers=[("Transfer-Encoding", b"chunked")]))
+@example(Lie("getuploadurl", fields={"uploadUrl": "http://[::1"}))
+@example(Lie("getuploadurl", fields={"uploadUrl": "https://127.1/"}))
+def test_c09_no_lie_loses_a_photo_or_marks_it_as_sent_or_ends_the_uploading(
+    fuzzed: Fuzzed, caplog: pytest.LogCaptureFixture, lie: Lie
+) -> None:
+    caplog.clear()
+    name = fuzzed.tell(lie)
+    assert "step failed" not in caplog.text
+    assert "key refused" not in caplog.text
+    if not fuzzed.desk.lies_in(SENT, name):
+        assert fuzzed.desk.lies_in(PARKED, name)
+        assert lie.status.startswith(b"4")
+    elif name.file_name not in fuzzed.eventpics.honest:
+        assert (lie.status or b"200").split()[0] in (b"200", b"201", b"204")
+        assert lie.call == "put"
+        assert not (lie.body or b"").startswith(b"<html")
+
+
+def test_c09_an_endless_lie_is_cut_off_and_the_photo_arrives(fuzzed: Fuzzed) -> None:
+    for call in CALLS:
+        name = fuzzed.tell(Lie(call, headers=[("Content-Length", b"1000000000")], body=b"x" * 3_000_000))
+        assert name.file_name in fuzzed.eventpics.honest
