@@ -1,9 +1,15 @@
-"""A key and signatures that nobody else could have made up, and a search for them in everything the box leaves."""
+"""A key and signatures that nobody else could have made up, and a search for them in everything the box leaves.
+
+Every other test's output is searched too, by the plugin `tests.canary`.
+"""
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -133,3 +139,42 @@ def test_c03_neither_key_nor_signed_url_is_anywhere_but_in_the_config(
     assert len(album.signatures) >= 5
     assert search.places_of({"call=put"}) == {str(box.log)}
     assert search.places_of({KEY, SIGNATURE, *album.signatures}) == set()
+
+
+LEAKS = """
+import logging, subprocess, sys
+from pathlib import Path
+from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
+from piboothup.spool.clock import SystemClock
+
+def signed(folder):
+    with LocalEventPics(folder / "album", SystemClock()) as album:
+        asked = {"apiKey": DEMO_KEY, "linkId": "abcd1234", "fileName": "a.jpg"}
+        return album.grant(asked)[1]["uploadUrl"].partition("signature=")[2]
+
+def test_prints(): print(DEMO_KEY)
+def test_logs(): logging.getLogger("piboothup").debug("key=%s", DEMO_KEY)
+def test_logs_a_trace():
+    try:
+        raise ValueError("https://storage/?s=canary-signature-1")
+    except ValueError:
+        logging.getLogger("any").exception("odd")
+def test_runs(): subprocess.run([sys.executable, "-c", f"print({DEMO_KEY!r})"], capture_output=True)
+def test_leaves(tmp_path): (tmp_path / "status.json").write_text(DEMO_KEY)
+def test_signs(tmp_path): (tmp_path / "log.txt").write_text(signed(tmp_path))
+def test_prints_what_was_signed(tmp_path, capfd): print(signed(tmp_path))
+def test_is_discreet(tmp_path): print("call=put", len(signed(tmp_path)))
+"""
+
+
+def test_c03_every_test_that_lets_out_a_key_or_a_signature_fails(tmp_path: Path) -> None:
+    (tmp_path / "test_leaks.py").write_text(LEAKS)
+    words = f"-m pytest -p tests.canary -p no:cacheprovider -o log_level=DEBUG -rE -c /dev/null --rootdir {tmp_path}"
+    root = Path(__file__).parent.parent
+    inner = [sys.executable, *words.split(), str(tmp_path)]
+    with subprocess.Popen(inner, cwd=root, stdout=subprocess.PIPE, text=True) as said:
+        assert said.stdout is not None  # read here, not by communicate: it is meant to let out what the canary hears
+        told = said.stdout.read()
+    assert said.returncode == 1
+    caught = set(re.findall(r"^ERROR \S+::(\w+)", told, re.MULTILINE))
+    assert caught == set(re.findall(r"def (test_\w+)", LEAKS)) - {"test_is_discreet"}
