@@ -43,6 +43,10 @@ log = logging.getLogger(__name__)
 
 BUFFERS = 3
 """One is lent out while a photo is encoded; the stream goes on with the other two."""
+VIEW_S = 0.09
+"""Between two of the viewfinder's pictures, however fast the frames come."""
+VIEWED_FOR_S = 1.0
+"""So long after it was last asked for the viewfinder goes on looking."""
 LORES_WIDTH = 640
 """Of the small stream that the viewfinder is made from; as high as the photo's shape wants."""
 
@@ -63,8 +67,9 @@ class PiCamera:
         self._cap = Cap()
         self._newest: Metadata | None = None
         """A frame's metadata, asked for by `frames` and brought by the next frame that passes."""
-        self._wants_newest = self._wants_viewfinder = False
+        self._wants_newest = False
         self._viewfinder: Viewfinder | None = None
+        self._viewed_until_s = self._view_due_s = 0.0
         self.model = ""
         self.size = (0, 0)
         self.notice: Problem | None = None
@@ -142,7 +147,7 @@ class PiCamera:
         """
         lag_ns = _boottime_ahead_ns()
         deadline_s = time.monotonic() + timeout_s
-        self._wants_viewfinder = False  # the photo first
+        self._viewed_until_s = 0.0  # the photo first
         can_cap = "ExposureTime" in self._advertised
         shot = Shot(self._table, zero_ns - lag_ns, None if lit_ns is None else lit_ns - lag_ns, can_cap=can_cap)
         request, metadata, start_ns = self._next(shot.zero_ns, deadline_s)
@@ -221,8 +226,8 @@ class PiCamera:
             self._camera.set_controls({"AwbEnable": not on})
 
     def viewfinder(self) -> Viewfinder | None:
-        """What the camera saw when it was last asked; being asked has it look again. Never waits."""
-        self._wants_viewfinder = True
+        """What the camera saw a moment ago. Being asked has it look, for a while. Never waits."""
+        self._viewed_until_s = time.monotonic() + VIEWED_FOR_S
         return self._viewfinder
 
     def _look(self, request: Any) -> None:
@@ -230,8 +235,9 @@ class PiCamera:
         if self._wants_newest:
             self._wants_newest = False
             self._newest = request.get_metadata()
-        if self._wants_viewfinder and request.config.get("lores") is not None:
-            self._wants_viewfinder = False
+        now_s = time.monotonic()
+        if self._view_due_s <= now_s < self._viewed_until_s and request.config.get("lores") is not None:
+            self._view_due_s = now_s + VIEW_S
             grey, _, _ = planes(self._memory(request, "lores"), request.config["lores"])
             serial = self._viewfinder.serial + 1 if self._viewfinder else 1
             self._viewfinder = Viewfinder(serial, shrunk(grey, VIEWFINDER_SIZE))
@@ -239,7 +245,8 @@ class PiCamera:
     def close(self) -> None:
         """Close the camera; a frame still lent out stays readable."""
         camera, self._camera = self._camera, None
-        self._wants_newest = self._wants_viewfinder = False
+        self._wants_newest = False
+        self._viewed_until_s = 0.0
         try:
             if camera is not None:
                 camera.close()

@@ -284,21 +284,32 @@ def passing(make: type[StandIn], level: int) -> None:
     make.last.small_fds.append(fd)
 
 
-def test_the_viewfinder_is_made_of_the_small_stream_once_for_each_time_it_is_asked_for(make: type[StandIn]) -> None:
+def test_the_viewfinder_is_made_of_the_small_stream_ten_times_a_second_while_it_is_asked_for(
+    make: type[StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now_s)
     camera = opened(make, Camera(size=(1280, 960)))
     passing(make, 10)
     assert camera.viewfinder() is None, "nobody had asked yet"
-    passing(make, 20)
-    passing(make, 30)
-    seen = camera.viewfinder()
-    assert seen is not None
-    assert seen.grey.shape == (120, 160)
-    assert (seen.grey == 20).all()
-    assert camera.viewfinder() == seen
-    passing(make, 40)
+    levels = []
+    for level in range(20, 120):  # a frame passes, and somebody asks, a hundred times a second
+        now_s += 0.01
+        passing(make, level)
+        seen = camera.viewfinder()
+        assert seen is not None
+        assert seen.grey.shape == (120, 160)
+        levels.append(int(seen.grey[0, 0]))
+    assert levels[0] == 20
+    assert 10 <= len(set(levels)) <= 12
+    now_s += 2.0
+    passing(make, 200)
+    assert camera.viewfinder() == seen, "nobody had asked for a while"
+    passing(make, 201)
     later = camera.viewfinder()
     assert later is not None
-    assert later.serial > seen.serial
+    assert seen is not None
+    assert later.serial == seen.serial + 1
     camera.close()
 
 
