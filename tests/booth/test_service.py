@@ -682,5 +682,6 @@ def test_a_camera_beyond_help_has_systemd_start_the_booth_anew_and_elsewhere_it_
     assert box.turn() is LightPattern.READY
     monkeypatch.setenv("NOTIFY_SOCKET", "/nobody")
     hopeless[0]()
-    box.until_shown(state=BoothState.STOPPING)
-    box.stop()
+    assert box._thread is not None
+    box._thread.join(PATIENCE_S)
+    assert not box._thread.is_alive()
