@@ -5,7 +5,8 @@ Promises that a picture is the same on every machine. Must not be needed by the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from piboothup.booth.words import languages
 from piboothup.problems import problem
 from piboothup.status import BoothState, UploaderState
 
-COLUMNS = 3
+COLUMNS, SHEET_COLUMNS = 3, 6
 SELECTION = (
     *("starting-checks", "ready", "countdown-3"),
     *("look-up", "saved", "album-code"),
@@ -94,33 +95,40 @@ def enlarged(screen: Image.Image) -> Image.Image:
     """`screen` as it looks on a blue-white panel behind glass: dots with gaps, and a little glow. Mode "RGB"."""
     size = (screen.width * _PITCH_PX, screen.height * _PITCH_PX)
     lit = screen.convert("L").resize(size, Image.Resampling.NEAREST)
-    dot = Image.new("L", (_PITCH_PX, _PITCH_PX))
-    dot.paste(255, (0, 0, _PITCH_PX - 1, _PITCH_PX - 1))
-    dots = Image.new("L", size)
-    for x in range(0, size[0], _PITCH_PX):
-        dots.paste(dot, (x, 0))
-    for y in range(_PITCH_PX, size[1], _PITCH_PX):
-        dots.paste(dots.crop((0, 0, size[0], _PITCH_PX)), (0, y))
     panel = Image.new("RGB", (size[0] + 2 * _EDGE_PX, size[1] + 2 * _EDGE_PX), _GLASS)
     glow = Image.new("L", panel.size)
     glow.paste(lit, (_EDGE_PX, _EDGE_PX))
     panel.paste(_GLOW, (0, 0), glow.filter(ImageFilter.BoxBlur(2)))
-    panel.paste(_LIT, (_EDGE_PX, _EDGE_PX), ImageChops.darker(lit, dots))
+    panel.paste(_LIT, (_EDGE_PX, _EDGE_PX), ImageChops.darker(lit, _dots(size)))
     return panel
 
 
-def contact_sheet(images: Mapping[str, Image.Image]) -> Image.Image:
+@functools.cache
+def _dots(size: tuple[int, int]) -> Image.Image:
+    """A grid of lit dots with dark lines between them."""
+    dot = Image.new("L", (_PITCH_PX, _PITCH_PX))
+    dot.paste(255, (0, 0, _PITCH_PX - 1, _PITCH_PX - 1))
+    row = Image.new("L", (size[0], _PITCH_PX))
+    for x in range(0, size[0], _PITCH_PX):
+        row.paste(dot, (x, 0))
+    dots = Image.new("L", size)
+    for y in range(0, size[1], _PITCH_PX):
+        dots.paste(row, (0, y))
+    return dots
+
+
+def contact_sheet(images: Mapping[str, Image.Image], columns: int = COLUMNS) -> Image.Image:
     """All `images` enlarged on one sheet, each with its name below. Mode "RGB"."""
     small = face("small")
     cell = (WIDTH_PX * _PITCH_PX + 2 * _EDGE_PX, HEIGHT_PX * _PITCH_PX + 2 * _EDGE_PX)
     label_px = 40
-    rows = -(-len(images) // COLUMNS)
+    rows = -(-len(images) // columns)
     gap_px = 24
-    width_px = COLUMNS * (cell[0] + gap_px) + gap_px
+    width_px = columns * (cell[0] + gap_px) + gap_px
     sheet = Image.new("RGB", (width_px, rows * (cell[1] + label_px + gap_px) + gap_px), _DESK)
     for number, (name, image) in enumerate(images.items()):
-        x = gap_px + number % COLUMNS * (cell[0] + gap_px)
-        y = gap_px + number // COLUMNS * (cell[1] + label_px + gap_px)
+        x = gap_px + number % columns * (cell[0] + gap_px)
+        y = gap_px + number // columns * (cell[1] + label_px + gap_px)
         sheet.paste(enlarged(image), (x, y))
         label = Image.new("1", (small.width_px(name), 12))
         small.draw(label, 0, 2, name)
@@ -133,14 +141,20 @@ def write_gallery(directory: Path) -> list[Path]:
     """Writes every screen in every language, enlarged; a sheet of all for each language; and the README's picture,
     `panel.png`. Returns the files written; raises OSError."""
     directory.mkdir(parents=True, exist_ok=True)
-    pictures = {"panel": contact_sheet({name: gallery("en")[name] for name in SELECTION})}
-    for language in languages():
-        images = gallery(language)
-        pictures |= {f"{language}-{name}": enlarged(image) for name, image in images.items()}
-        pictures[f"{language}-contact-sheet"] = contact_sheet(images)
     written = []
-    for name, picture in pictures.items():
+    for name, picture in _pictures():
         path = directory / f"{name}.png"
-        picture.quantize(32).save(path, optimize=True)
+        picture.quantize(32, Image.Quantize.FASTOCTREE).save(path)
         written.append(path)
     return written
+
+
+def _pictures() -> Iterator[tuple[str, Image.Image]]:
+    """One after the other: all of them would be 60 MB."""
+    for language in languages():
+        images = gallery(language)
+        if language == "en":
+            yield "panel", contact_sheet({name: images[name] for name in SELECTION})
+        yield f"{language}-contact-sheet", contact_sheet(images, SHEET_COLUMNS)
+        for name, image in images.items():
+            yield f"{language}-{name}", enlarged(image)

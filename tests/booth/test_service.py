@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from piboothup import status, supply
 from piboothup.booth import service
 from piboothup.booth.button import GpioButton
 from piboothup.booth.camera import CameraThread
 from piboothup.booth.card import Card
+from piboothup.booth.font import Face
 from piboothup.booth.light import GpioLight, LightPattern
 from piboothup.booth.panel import PanelThread
 from piboothup.booth.saver import Saver
@@ -164,6 +166,32 @@ def test_the_albums_code_can_be_kept_out_of_ready(box: Box, where: str) -> None:
     box.turn()
     box.turn()
     assert box.glass.shown.empty()
+
+
+def test_c18_no_other_events_title_is_ever_drawn_while_guests_take_photos(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: set[str] = set()
+    draw = Face.draw
+
+    def note(face: Face, image: Image.Image, x: int, y: int, text: str, lit: bool = True) -> int:
+        drawn.add(text)
+        return draw(face, image, x, y, text, lit)
+
+    monkeypatch.setattr(Face, "draw", note)
+    box.spool.prepare()
+    box.spool.write_events([Event("Anna & Ben", "abcd1234"), Event("A secret wedding", "other567")])
+    box.start_ready()
+    box.until_shown(event_title="Anna & Ben")
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    box.clock.pass_s(1.0)
+    box.until_shown(event_title="Anna & Ben", photos=1, waiting=1)
+    box.clock.pass_s(21.0)
+    box.until_shown(album_link="https://app.eventpics.net/abcd1234")
+    box.stop()
+    assert "Anna & Ben" in drawn
+    assert not [text for text in drawn if "secret" in text.lower() or "other567" in text]
 
 
 def test_p15_a_weak_supply_is_named_on_the_bottom_line_and_photos_go_on(

@@ -1,0 +1,189 @@
+"""What the panel costs: packing a picture, the viewfinder while a countdown runs, and a screen at rest.
+
+    python -m tests.benchmarks.panel [--seconds SECONDS]
+
+The panel's and the camera's real threads and luma's real device classes, over a bus that takes every byte and does
+nothing with it; the camera is the simulated one. Ratios hold on any machine; milliseconds are this one's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from PIL import Image
+
+from piboothup.booth import dither, screens
+from piboothup.booth.camera import CameraThread
+from piboothup.booth.layout import PHOTO_SIZE
+from piboothup.booth.oled import OledPanel, packed
+from piboothup.booth.panel import PanelThread
+from piboothup.booth.sitters import portrait
+from piboothup.booth.view import View
+from piboothup.booth.viewfinder import Viewfinder
+from piboothup.config import Camera, Panel
+from piboothup.simulator.camera import SimulatedCamera
+from piboothup.spool.clock import SystemClock
+from piboothup.status import BoothState
+
+ROUNDS = 400
+
+
+class SwallowingBus:
+    """A bus that is always well."""
+
+    def __init__(self, port: int = 1) -> None:
+        self.transfers = 0
+        self.bytes = 0
+
+    def write_i2c_block_data(self, address: int, register: int, content: list[int]) -> None:
+        self.transfers += 1
+        self.bytes += len(content) + 2
+
+    def i2c_rdwr(self, message: Any) -> None:
+        self.transfers += 1
+        self.bytes += len(message) + 1
+
+    def read_byte(self, address: int) -> int:
+        self.transfers += 1
+        return 0
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=10.0, metavar="SECONDS")
+    given = parser.parse_args()
+    _packing()
+    _drawing()
+    with tempfile.TemporaryDirectory() as folder:
+        _viewfinder(Path(folder), given.seconds)
+        _rest(Path(folder), given.seconds)
+
+
+def _row(what: str, *figures: str) -> None:
+    print(f"{what:<52}" + "".join(f"{one:>16}" for one in figures), flush=True)
+
+
+def _median_ms(work: Callable[[], object], rounds: int = ROUNDS) -> float:
+    took = []
+    for _ in range(rounds):
+        began_s = time.perf_counter()
+        work()
+        took.append(time.perf_counter() - began_s)
+    return statistics.median(took) * 1000
+
+
+def _packing() -> None:
+    """Our packing against luma's own `display`, which packs in a Python loop, on the same picture."""
+    from luma.oled.device import ssd1306
+
+    class Nowhere:
+        def command(self, *given: int) -> None:
+            """Taken."""
+
+        def data(self, given: list[int]) -> None:
+            """Taken."""
+
+    _row("packing 128x64", "median", "of luma's loop", "bound 0.1 ms")
+    picture = screens.draw(View(state=BoothState.COUNTDOWN, countdown=3, viewfinder=Viewfinder(1, portrait())))
+    lumas = ssd1306(Nowhere())
+    try:
+        theirs_ms = _median_ms(lambda: lumas.display(picture))
+    except AttributeError:  # Pillow 14 and later
+        theirs_ms = float("nan")
+    ours_ms = _median_ms(lambda: packed(picture))
+    lumas.persist = True
+    _row("  luma's own loop", f"{theirs_ms:.3f} ms")
+    _row("  ours", f"{ours_ms:.3f} ms", f"{ours_ms / theirs_ms:.2f}")
+
+
+def _drawing() -> None:
+    _row("drawing", "median")
+    grey = portrait()
+    _row("  viewfinder, 160x120 to 85x64 dots", f"{_median_ms(lambda: dither.finder(grey, PHOTO_SIZE)):.2f} ms")
+    _row("  photo", f"{_median_ms(lambda: dither.photo(grey, PHOTO_SIZE)):.2f} ms")
+    for name, view in {
+        "countdown": View(state=BoothState.COUNTDOWN, countdown=3, viewfinder=Viewfinder(1, grey)),
+        "saved": View(state=BoothState.REVIEW, number=143, thumbnail=grey),
+        "ready": View(state=BoothState.READY, event_title="Anna & Ben", photos=143),
+        "album code": View(state=BoothState.READY, album_link="https://app.eventpics.net/Ab3dEf7hIj9k"),
+    }.items():
+        _row(f"  screen: {name}", f"{_median_ms(lambda view=view: screens.draw(view)):.2f} ms")  # type: ignore[misc]
+
+
+def _opened(folder: Path) -> tuple[PanelThread, SwallowingBus]:
+    bus = SwallowingBus()
+    with mock.patch("smbus2.SMBus", lambda port: bus):
+        panel = PanelThread(OledPanel(Panel()), SystemClock(), folder)
+        panel.start()
+        panel.show(View(state=BoothState.READY, photos=143))
+        while not bus.transfers:
+            time.sleep(0.01)
+        time.sleep(1.0)
+    return panel, bus
+
+
+def _viewfinder(folder: Path, seconds: float) -> None:
+    """The camera's and the panel's thread of a countdown, figure and all, at the rate that the camera gives."""
+    _row(f"viewfinder for {seconds:.0f} s", "of a core", "frames/s", "bytes/frame", "bound 8 %")
+    clock = SystemClock()
+    panel, bus = _opened(folder)
+    drawn: list[Image.Image] = []
+    draw = panel._draw
+
+    def counted(view: View) -> Image.Image:
+        picture = draw(view)
+        if view.viewfinder is not None:
+            drawn.append(picture)
+        return picture
+
+    panel._draw = counted
+    camera = CameraThread(
+        SimulatedCamera(Camera(driver="simulated"), clock),
+        clock,
+        lambda event: None,
+        lambda: panel.see(camera.viewfinder),
+    )
+    camera.start()
+    time.sleep(2.0)
+    counting = View(state=BoothState.COUNTDOWN, countdown=10)
+    camera.view(True)
+    panel.show(counting)
+    time.sleep(1.0)
+    before_s, frames, bytes_ = time.process_time(), len(drawn), bus.bytes
+    began_s = time.perf_counter()
+    for second in range(int(seconds)):
+        panel.show(replace(counting, countdown=10 - second % 9))
+        time.sleep(1.0)
+    took_s = time.perf_counter() - began_s
+    share = (time.process_time() - before_s) / took_s
+    shown = len(drawn) - frames
+    _row("  camera and panel threads", f"{share:.2%}", f"{shown / took_s:.1f}", f"{(bus.bytes - bytes_) / shown:.0f}")
+    camera.stop()
+    panel.stop()
+
+
+def _rest(folder: Path, seconds: float) -> None:
+    _row(f"ready, at rest, for {seconds:.0f} s", "of a core", "transfers", "bounds 0.5 %, 0")
+    panel, bus = _opened(folder)
+    before_s, transfers = time.process_time(), bus.transfers
+    threading.Event().wait(seconds)
+    share = (time.process_time() - before_s) / seconds
+    _row("  panel thread", f"{share:.3%}", f"{bus.transfers - transfers}")
+    panel.stop()
+
+
+if __name__ == "__main__":
+    main()
