@@ -7,7 +7,6 @@ the command, with a sentence.
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 
 from piboothup.config import GOOD_FILE, Config, as_toml
@@ -21,7 +20,6 @@ from piboothup.spool.wipe import WipeError, resume_wipe
 
 log = logging.getLogger(__name__)
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _AGE_EVERY_NS = 3_600_000_000_000
 
 
@@ -61,7 +59,9 @@ class Card:
             self.problem = problem("spool_unusable")
         except OSError as error:
             log.error("spool not opened reason=%s", error.strerror or error)
-            self.problem = problem("card_full" if error.errno in _FULL else "card_readonly", error.strerror or "")
+            self.problem = problem(
+                "card_full" if error.errno in durable.FULL else "card_readonly", error.strerror or ""
+            )
         else:
             self.problem, self.opened = None, True
             self._keep_good_config()
@@ -113,7 +113,7 @@ class Card:
         try:
             self._spool.start("booth")
         except OSError as error:
-            if error.errno not in _FULL or not self._spool.make_room(ROOM_PHOTOS):
+            if error.errno not in durable.FULL or not self._spool.make_room(ROOM_PHOTOS):
                 raise
             self._spool.start("booth")
 

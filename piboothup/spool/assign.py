@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from piboothup.spool import contexts, events, inventory
-from piboothup.spool.contexts import Context
+from piboothup.spool.contexts import Assignment, Context, Entry
 from piboothup.spool.inventory import Attribution, Inventory, printable
 from piboothup.spool.listing import CONTEXTS, NEW, PARKED, SENT
 from piboothup.spool.names import PhotoName
@@ -82,21 +82,31 @@ def propose(spool: Spool, source: str, target: str) -> Proposal:
 
 def assign(spool: Spool, proposed: Proposal) -> int:
     """Moves the photos that still wait; how many they were. Raises OSError."""
-    directory = spool.directory / CONTEXTS
-    waiting = {one.name for one in inventory.look(spool.directory).of(NEW, PARKED)} & proposed.photos
+    directory, found = spool.directory / CONTEXTS, inventory.look(spool.directory)
+    waiting = {one.name for one in found.of(NEW, PARKED)} & proposed.photos
+    sent = {one.name for one in found.of(SENT)} - waiting
     for context_id in sorted({name.context for name in waiting}):
-        photos: set[tuple[int, int]] | None = {name.order for name in waiting if name.context == context_id}
-        entry, context = (
-            contexts.entry(directory, context_id),
-            Context(context_id, proposed.link_id, proposed.album_id),
-        )
-        if context_id.startswith("n"):
-            photos = None
-        elif entry.assigned == context and photos is not None:  # those moved there earlier stay moved
-            photos |= entry.photos or set()
-        contexts.assign(directory, context, photos)
+        context = Context(context_id, proposed.link_id, proposed.album_id)
+        moved = {name.order for name in waiting if name.context == context_id}
+        stay = {name.order for name in sent if name.context == context_id}
+        before = contexts.entry(directory, context_id)
+        contexts.assign(directory, context_id, _assignments(before, context, moved, stay))
         log.warning("assigned context=%s to=%s/%s", context_id, context.link_id, context.album_id)
     return len(waiting)
+
+
+def _assignments(
+    before: Entry, context: Context, moved: set[tuple[int, int]], sent: set[tuple[int, int]]
+) -> list[Assignment]:
+    """What holds once these photos have moved: nothing else changes for any photo that the album has."""
+    photos, earlier = set(moved), []
+    for one in before.assignments:
+        held = one.photos if one.photos is not None else {each for each in sent if before.of(each) is one.context}
+        if one.context == context:
+            photos |= held
+        elif left := frozenset(held) - moved:
+            earlier.append(Assignment(one.context, left))
+    return [Assignment(context, None if context.id.startswith("n") else frozenset(photos)), *earlier]
 
 
 def without_event(spool: Spool) -> list[PhotoName]:
@@ -113,7 +123,8 @@ def take_along(spool: Spool, link_id: str, album_id: str) -> int:
     """Brings all photos without an event into this one; how many they are. Raises OSError."""
     waiting = without_event(spool)
     for context_id in sorted({name.context for name in waiting}):
-        contexts.assign(spool.directory / CONTEXTS, Context(context_id, link_id, album_id), None)
+        everything = Assignment(Context(context_id, link_id, album_id))
+        contexts.assign(spool.directory / CONTEXTS, context_id, [everything])
         log.warning("assigned context=%s to=%s/%s", context_id, link_id, album_id)
     return len(waiting)
 
@@ -122,7 +133,7 @@ def _without_event(spool: Spool) -> frozenset[str]:
     """The contexts without event that no operator has assigned."""
     found = (one for one in inventory.context_ids(spool.directory) if one.startswith("n"))
     entries = ((one, contexts.entry(spool.directory / CONTEXTS, one)) for one in found)
-    return frozenset(one for one, entry in entries if entry.own is not None and entry.assigned is None)
+    return frozenset(one for one, entry in entries if entry.own is not None and not entry.assignments)
 
 
 def _selection(spool: Spool, attribution: Attribution, found: Inventory, source: str) -> Callable[[PhotoName], bool]:

@@ -16,9 +16,12 @@ from typing import Any
 
 from piboothup.spool import durable
 from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool.names import BY_HAND
 
 LOCK = ".lock"
-_FILE = re.compile(r"(\d{4,7})\.jsonl", re.ASCII)
+_FILE = re.compile(r"(\d{4,6})\.jsonl", re.ASCII)
+_LARGEST = 10**14
+"""No number in a file is larger (milliseconds, some 3,000 years): one that is was made by damage."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ def register(directory: Path, boot_id: str, box: str, highest_seen: int) -> int:
     `highest_seen` is the highest boot number in any photo's name: a lost boots/ folder repeats no number.
     """
     with durable.lock(directory / LOCK, wait=True):
-        latest = max(numbers(directory), default=0)
+        taken = set(numbers(directory))
+        latest = max((one for one in taken if one < BY_HAND), default=0)
         if latest and read(directory, latest).boot_id == boot_id:
             durable.sync_file(path_of(directory, latest))  # the other service may have been killed before it did
             durable.sync_directory(directory)
@@ -83,10 +87,15 @@ def _lines(text: str) -> Iterable[dict[str, Any]]:
     for line in text.splitlines():
         try:
             shown = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(shown, dict):
             yield shown
+
+
+def _whole(value: object) -> int | None:
+    """The value when it is a whole number that can be true."""
+    return value if isinstance(value, int) and abs(value) <= _LARGEST else None
 
 
 def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
@@ -99,10 +108,10 @@ def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
     for line in lines:
         if line.get("boot") == number and not boot_id:
             boot_id, box = str(line.get("boot_id", "")), str(line.get("box", ""))
-        elif isinstance(line.get("next_seq"), int):
-            next_seq = max(next_seq, line["next_seq"])
-        elif isinstance(line.get("ready_ms"), int):
-            ready_ms = line["ready_ms"]
+        elif (seq := _whole(line.get("next_seq"))) is not None and seq <= BY_HAND:
+            next_seq = max(next_seq, seq)
+        elif (found_ms := _whole(line.get("ready_ms"))) is not None:
+            ready_ms = found_ms
         retired |= _retired(line)
         anchor = _anchor(line)
         if anchor is not None and line.get("in_use"):
@@ -110,20 +119,19 @@ def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
             continue
         if anchor is not None:
             anchors.append(anchor)
-        reached = line.get("boottime_ms")
-        if isinstance(reached, int):
-            last = max(last, reached)
+        last = max(last, _whole(line.get("boottime_ms")) or 0)
     return Boot(
         number, boot_id, box, next_seq, tuple(anchors), tuple(in_use.values()), last, frozenset(retired), ready_ms
     )
 
 
 def _anchor(line: dict[str, Any]) -> Anchor | None:
-    try:
-        numbers_ = [int(line[key]) for key in ("boottime_ms", "wall_ms", "uncertainty_ms")]
-        return Anchor(Source(line["source"]), *numbers_)
-    except (KeyError, ValueError, TypeError):
+    boottime_ms, wall_ms, uncertainty_ms = (
+        _whole(line.get(key)) for key in ("boottime_ms", "wall_ms", "uncertainty_ms")
+    )
+    if boottime_ms is None or wall_ms is None or uncertainty_ms is None or line.get("source") not in list(Source):
         return None
+    return Anchor(Source(line["source"]), boottime_ms, wall_ms, uncertainty_ms)
 
 
 def _retired(line: dict[str, Any]) -> set[tuple[str, int]]:
@@ -135,16 +143,16 @@ def _retired(line: dict[str, Any]) -> set[tuple[str, int]]:
         for context, seqs in found.items()
         if isinstance(seqs, list)
         for seq in seqs
-        if isinstance(seq, int)
+        if _whole(seq) is not None
     }
 
 
-def add_retired(directory: Path, number: int, photos: Iterable[tuple[str, int]]) -> None:
-    """Notes sent photos of a boot that are about to be deleted. Raises OSError."""
+def add_retired(directory: Path, number: int, photos: Iterable[tuple[str, int]], boottime_ms: int) -> None:
+    """Notes sent photos of a boot that are about to be deleted, and how far its time went by them. OSError."""
     by_context: dict[str, list[int]] = {}
     for context, seq in photos:
         by_context.setdefault(context, []).append(seq)
-    _append(directory, number, {"retired": by_context})
+    _append(directory, number, {"retired": by_context, "boottime_ms": boottime_ms})
 
 
 def add_start(directory: Path, number: int, service: str, boottime_ms: int, next_seq: int) -> None:

@@ -5,19 +5,24 @@ damaged or forged file is noticed and its photos wait rather than reach somebody
 event has an id that is new at every boot and config change; an operator may assign it later (`<id>.assigned.json`).
 
 An assignment of a context that has an event names its photos: what the booth takes for that event afterwards, next
-month perhaps, is not moved with them. One of a context without an event is for all of it. A damaged assignment lets
-the photos wait; they do not fall back to the album that the operator took them from.
+month perhaps, is not moved with them. One of a context without an event is for all of it. A later assignment leaves
+what an earlier one moved, and the album has by now, where it is. A damaged assignment lets the photos wait; they do
+not fall back to the album that the operator took them from.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from piboothup.spool import durable
+
+_BROKEN = (ValueError, RecursionError, TypeError, AttributeError, OverflowError)
+"""What reading raises for a file that is cut short, full of zeros, or made to be nasty."""
 
 
 @dataclass(frozen=True)
@@ -57,37 +62,57 @@ def write(directory: Path, context: Context, created: dict[str, int]) -> None:
 
 
 @dataclass(frozen=True)
+class Assignment:
+    """Where an operator sends photos of a context."""
+
+    context: Context
+    photos: frozenset[tuple[int, int]] | None = None
+    """Boot and number of each photo that it is for; None = every photo for which there is no other."""
+
+
+@dataclass(frozen=True)
 class Entry:
     """What is written about a context."""
 
     own: Context | None
     """As it was made; None when that can't be read or does not hash to its id."""
-    assigned: Context | None = None
-    photos: frozenset[tuple[int, int]] | None = None
-    """Boot and number of each photo that the assignment is for; None = every photo of the context."""
+    assignments: tuple[Assignment, ...] = ()
+    """The latest first; no photo is named by two."""
 
     def of(self, photo: tuple[int, int] | None) -> Context | None:
         """The context of the photo with this boot and number, or the one that holds now; None when unknown."""
-        if self.assigned is not None and (photo is None or self.photos is None or photo in self.photos):
-            return self.assigned
+        for one in self.assignments:
+            if one.photos is not None and photo in one.photos:
+                return one.context
+        for one in self.assignments:
+            if one.photos is None or photo is None:
+                return one.context
         return self.own
 
 
 def entry(directory: Path, context_id: str) -> Entry:
     """Everything that is written about the context. Nothing is known of one whose assignment is damaged."""
     own = _read(directory / f"{context_id}.json", context_id)
-    path = assigned_path(directory, context_id)
-    if not path.exists():
-        return Entry(own)
-    assigned = _parse(path, context_id)
     try:
-        listed = json.loads(path.read_bytes()).get("photos")
-        photos = None
-        if listed is not None:
-            photos = frozenset((int(boot), int(one)) for boot, seqs in listed.items() for one in seqs)
-    except (OSError, ValueError, TypeError, AttributeError):
+        text = assigned_path(directory, context_id).read_bytes()
+    except FileNotFoundError:
+        return Entry(own)
+    except OSError:
         return Entry(None)
-    return Entry(own, assigned, photos) if assigned is not None and assigned.link_id else Entry(None)
+    try:
+        shown = json.loads(text)
+        return Entry(own, tuple(_assignment(one, context_id) for one in (shown, *shown.get("earlier", ()))))
+    except _BROKEN:
+        return Entry(None)
+
+
+def _assignment(shown: dict[str, Any], context_id: str) -> Assignment:
+    context, listed = _context(shown, context_id), shown.get("photos")
+    if not context.link_id:
+        raise ValueError
+    if listed is None:
+        return Assignment(context)
+    return Assignment(context, frozenset((int(boot), int(one)) for boot, seqs in listed.items() for one in seqs))
 
 
 def read(directory: Path, context_id: str, photo: tuple[int, int] | None = None) -> Context | None:
@@ -98,15 +123,21 @@ def read(directory: Path, context_id: str, photo: tuple[int, int] | None = None)
     return entry(directory, context_id).of(photo)
 
 
-def assign(directory: Path, context: Context, photos: Collection[tuple[int, int]] | None) -> None:
-    """Sends these photos of the context (None: all) to `context.link_id`; old or new whole. Raises OSError."""
-    shown: dict[str, object] = {"linkId": context.link_id, "albumId": context.album_id}
-    if photos is not None:
+def assign(directory: Path, context_id: str, assignments: Sequence[Assignment]) -> None:
+    """Writes down where photos of the context go, the latest word first; old or new whole. Raises OSError."""
+    first, *earlier = map(_shown, assignments)
+    content = {**first, "earlier": earlier} if earlier else first
+    durable.replace(assigned_path(directory, context_id), json.dumps(content).encode())
+
+
+def _shown(one: Assignment) -> dict[str, object]:
+    shown: dict[str, object] = {"linkId": one.context.link_id, "albumId": one.context.album_id}
+    if one.photos is not None:
         by_boot: dict[str, list[int]] = {}
-        for boot, seq in sorted(photos):
+        for boot, seq in sorted(one.photos):
             by_boot.setdefault(str(boot), []).append(seq)
         shown["photos"] = by_boot
-    durable.replace(assigned_path(directory, context.id), json.dumps(shown).encode())
+    return shown
 
 
 def assigned_path(directory: Path, context_id: str) -> Path:
@@ -115,20 +146,19 @@ def assigned_path(directory: Path, context_id: str) -> Path:
 
 
 def _read(path: Path, context_id: str) -> Context | None:
-    found = _parse(path, context_id)
-    if found is None or (not found.link_id) != context_id.startswith("n"):
+    try:
+        found = _context(json.loads(path.read_bytes()), context_id)
+    except (OSError, *_BROKEN):
+        return None
+    if (not found.link_id) != context_id.startswith("n"):
         return None
     return None if found.link_id and _id_of(found.link_id, found.album_id) != context_id else found
 
 
-def _parse(path: Path, context_id: str) -> Context | None:
-    try:
-        shown = json.loads(path.read_bytes())
-        link_id, album_id = shown.get("linkId", ""), shown.get("albumId", "")
-    except (OSError, ValueError, AttributeError):
-        return None
+def _context(shown: dict[str, Any], context_id: str) -> Context:
+    link_id, album_id = shown.get("linkId", ""), shown.get("albumId", "")
     if not isinstance(link_id, str) or not isinstance(album_id, str):
-        return None
+        raise TypeError
     return Context(context_id, link_id, album_id)
 
 

@@ -24,11 +24,18 @@ FILE_MODE = 0o640
 SHARED_FILE_MODE = 0o660
 """For the few files that both services append to."""
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""The card has no room."""
+
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Locked(RuntimeError):
     """Another process holds the lock."""
+
+
+class DirectoryNotSynced(OSError):
+    """The disk did not confirm the names in a folder, and asking it again would prove nothing."""
 
 
 def make_directories(*paths: Path) -> None:
@@ -49,10 +56,12 @@ def make_directories(*paths: Path) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Makes the names in a folder durable. Raises OSError."""
+    """Makes the names in a folder durable. Raises DirectoryNotSynced; another OSError when it can't be opened."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        raise DirectoryNotSynced(error.errno, error.strerror, str(path)) from None
     finally:
         os.close(descriptor)
 

@@ -63,5 +63,5 @@ def read(directory: Path) -> list[Event]:
             )
             for event in listed
         ]
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, RecursionError, TypeError, KeyError):
         return []

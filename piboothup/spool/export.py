@@ -28,9 +28,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
-from piboothup.spool import intention, inventory
+from piboothup.spool import durable, intention, inventory
 from piboothup.spool.inventory import Attribution, Inventory, Item
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP, open_file
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.store import Spool
 
@@ -101,7 +101,8 @@ def _read(spool: Spool, name: PhotoName, items: list[Item]) -> tuple[bytes | Non
     best, reason = None, ""
     for path in [*(one.path for one in items), *moved]:
         try:
-            content = path.read_bytes()
+            with open_file(path) as file:
+                content = file.read()
         except FileNotFoundError:
             continue
         except OSError as error:
@@ -218,22 +219,22 @@ class _Folder:
 def _holds(path: Path, content: bytes) -> bool:
     """Whether the file has exactly these bytes: on the medium, not in the page cache."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        file = open_file(path)
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ELOOP):
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.EINVAL):
             return False
         raise
-    with os.fdopen(descriptor, "rb") as file:
-        if os.fstat(descriptor).st_size != len(content):
+    with file:
+        if os.fstat(file.fileno()).st_size != len(content):
             return False
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         return file.read() == content
 
 
 def _is_free(path: Path) -> bool:
     """Whether the name is not taken, or only by a copy that a pulled stick or a power cut broke."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             begins, size = file.read(2), file.seek(0, os.SEEK_END)
             file.seek(max(0, size - 2))
             return begins != b"\xff\xd8" or file.read() != b"\xff\xd9"
@@ -265,7 +266,7 @@ def _copy(content: bytes, path: Path, part: Path) -> None:
 
 def _unwritable(path: Path, error: OSError) -> ExportError:
     remedy = "name a folder that you may write"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in durable.FULL:
         remedy = "free some room there and run it again; it goes on where it stopped"
     return ExportError(f"{path} can't be written ({error.strerror or error}): {remedy}.")
 

@@ -85,7 +85,7 @@ def read(directory: Path) -> Intention | None:
         return None
     try:
         return _parse(json.loads(text))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError, OverflowError):
         log.error("intention damaged, ignored")
         return None
 

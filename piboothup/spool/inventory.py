@@ -15,7 +15,7 @@ from pathlib import Path
 from piboothup.spool import boots, contexts, events
 from piboothup.spool.contexts import Context, Entry
 from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP
-from piboothup.spool.names import PhotoName
+from piboothup.spool.names import PhotoName, is_boot_folder
 from piboothup.spool.store import LAYOUT, SpoolUnusable
 
 PLACES = (NEW, SENT, PARKED, QUARANTINE, TMP)
@@ -68,6 +68,9 @@ def look(directory: Path) -> Inventory:
     """Looks at every folder of the spool."""
     found = Inventory()
     for place in PLACES:
+        if (directory / place).is_symlink():
+            found.foreign.append(directory / place)
+            continue
         for path in _files(directory / place, found, deep=place in (NEW, SENT)):
             name = PhotoName.parse(path.name.removesuffix(_PART) if place == TMP else path.name)
             if name is not None:
@@ -87,9 +90,9 @@ def _files(folder: Path, found: Inventory, *, deep: bool) -> Iterator[Path]:
         found.unreadable.append(error)
         return
     for entry in entries:
-        if not entry.is_dir(follow_symlinks=False):
+        if entry.is_file(follow_symlinks=False):
             yield Path(entry.path)
-        elif deep and entry.name.isdecimal():
+        elif deep and is_boot_folder(entry.name) and entry.is_dir(follow_symlinks=False):
             yield from _files(Path(entry.path), found, deep=False)
         else:
             found.foreign.append(Path(entry.path))

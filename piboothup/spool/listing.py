@@ -6,13 +6,16 @@ holds up nothing: the others are listed.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from piboothup.spool import durable
-from piboothup.spool.names import PhotoName
+from piboothup.spool.names import BY_HAND, PhotoName, is_boot_folder
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +24,15 @@ CONTEXTS, BOOTS = "contexts", "boots"
 FOLDERS = (TMP, NEW, SENT, PARKED, QUARANTINE, CONTEXTS, BOOTS)
 _BY_BOOT = (NEW, SENT)
 """Where each boot has a folder of its own."""
+
+
+def open_file(path: Path) -> BinaryIO:
+    """A file of the spool, for reading. Raises OSError, also for a link, a pipe or whatever else is no file."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a file", str(path))
+    return file
 
 
 class Listing:
@@ -38,7 +50,7 @@ class Listing:
     def photos(self, place: str) -> Iterator[PhotoName]:
         """The photos in `place`, in no order."""
         for entry in self._entries(self._directory / place):
-            if entry.is_dir(follow_symlinks=False) and place in _BY_BOOT and entry.name.isdecimal():
+            if entry.is_dir(follow_symlinks=False) and place in _BY_BOOT and is_boot_folder(entry.name):
                 for inner in self._entries(Path(entry.path)):
                     name = self._photo(inner)
                     if name is not None and name.folder == entry.name:
@@ -62,10 +74,9 @@ class Listing:
         for place in (TMP, NEW, SENT, PARKED, QUARANTINE):
             for entry in self._entries(self._directory / place):
                 name = PhotoName.parse(entry.name.removesuffix(".part"))
-                if name is not None:
-                    highest = max(highest, name.boot)
-                elif entry.name.isdecimal() and len(entry.name) < 8:
-                    highest = max(highest, int(entry.name))
+                number = name.boot if name is not None else int(entry.name) if is_boot_folder(entry.name) else 0
+                if number < BY_HAND:
+                    highest = max(highest, number)
         return highest
 
     def changed_ns(self, place: str) -> int:
@@ -73,7 +84,7 @@ class Listing:
         folders = [self._directory / place]
         try:
             if place in _BY_BOOT:
-                folders += [one for one in folders[0].iterdir() if one.name.isdecimal()]
+                folders += [one for one in folders[0].iterdir() if is_boot_folder(one.name)]
             return max(one.lstat().st_mtime_ns for one in folders)
         except OSError:
             return 0

@@ -17,10 +17,15 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no letter is taken for a digit when it is read out on the phone."""
 
 _NAME = re.compile(
-    rf"(?P<box>[{_ALPHABET}]{{4}})-(?P<boot>\d{{4,7}})-(?P<seq>\d{{4,7}})"
+    rf"(?P<box>[{_ALPHABET}]{{4}})-(?P<boot>\d{{4,6}})-(?P<seq>\d{{4,6}})"
     r"_(?P<boottime_ms>\d{1,13})_(?P<context>(?:[0-9a-f]|n)[0-9a-f]{7})_(?P<digest>[0-9a-f]{16})\.jpg",
     re.ASCII,
 )
+
+_BOOT_FOLDER = re.compile(r"\d{4,6}", re.ASCII)
+
+BY_HAND = 900_000
+"""A boot or photo number from here on was made by hand: no box gets there, and counting on from it leads nowhere."""
 
 _SERIALS = (
     Path("/sys/firmware/devicetree/base/serial-number"),
@@ -45,6 +50,11 @@ def box_id(serial: str) -> str:
     """Four characters that stand for the hardware: 20 bits of the serial's SHA-256."""
     number = int.from_bytes(hashlib.sha256(serial.encode()).digest()[:3], "big") >> 4
     return "".join(_ALPHABET[number >> shift & 31] for shift in (15, 10, 5, 0))
+
+
+def is_boot_folder(name: str) -> bool:
+    """Whether a folder in new/ or sent/ is one of a boot."""
+    return _BOOT_FOLDER.fullmatch(name) is not None
 
 
 def digest_of(jpeg: bytes) -> str:

@@ -7,18 +7,20 @@ of times, with cuts in between, ends in the same state.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.spool import durable
-from piboothup.spool.listing import CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP
-from piboothup.spool.names import PhotoName, digest_of
+from piboothup.spool.listing import CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP, open_file
+from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 
 log = logging.getLogger(__name__)
 
+_BLOCK_BYTES = 1024 * 1024
 _LEFTOVER = re.compile(r"\.(?P<what>.+\.(?:json|txt|toml|layout)|\.layout)\.(?P<thread>\d+)", re.ASCII)
 
 
@@ -38,10 +40,13 @@ def recover(spool: Spool) -> Recovered:
     for part in sorted((spool.directory / TMP).glob("*.part")):
         try:
             name = PhotoName.parse(part.name.removesuffix(".part"))
-            content = b"" if part.is_symlink() or not part.is_file() else part.read_bytes()
-            if name is not None and digest_of(content) == name.digest:
+            if name is None:
+                log.warning("ignored path=%r reason=not a part of ours", str(part))
+                continue
+            digest, is_empty = _read(part)
+            if digest == name.digest:
                 salvaged += _salvage(spool, part, name)
-            elif not content.strip(b"\0"):
+            elif is_empty:
                 durable.remove(part)
                 dropped += 1
             else:
@@ -53,6 +58,16 @@ def recover(spool: Spool) -> Recovered:
     if found != Recovered():
         log.warning("recovered salvaged=%d quarantined=%d dropped=%d", salvaged, quarantined, dropped)
     return found
+
+
+def _read(part: Path) -> tuple[str, bool]:
+    """The digest of a part's bytes, and whether none of them is of a picture."""
+    digest, is_empty = hashlib.sha256(), True
+    with open_file(part) as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+            is_empty = is_empty and not block.strip(b"\0")
+    return digest.hexdigest()[:16], is_empty
 
 
 def _tidy(spool: Spool) -> None:

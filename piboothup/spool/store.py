@@ -22,13 +22,12 @@ from piboothup.spool.anchors import Anchor
 from piboothup.spool.boots import Boot
 from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context
-from piboothup.spool.listing import BOOTS, CONTEXTS, FOLDERS, NEW, PARKED, QUARANTINE, SENT, TMP, Listing
-from piboothup.spool.names import Identity, PhotoName, box_id, hardware_serial
+from piboothup.spool.listing import BOOTS, CONTEXTS, FOLDERS, NEW, PARKED, QUARANTINE, SENT, TMP, Listing, open_file
+from piboothup.spool.names import BY_HAND, Identity, PhotoName, box_id, hardware_serial
 from piboothup.spool.timeline import Timeline
 
 log = logging.getLogger(__name__)
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _ROOM_FOR_PHOTOS = 3
 _INODES_FOR_PHOTOS = 16
 ROOM_PHOTOS = 8
@@ -123,13 +122,11 @@ class Spool:
         """
         if not self.boot:
             self._register()
-        used = [
-            name.seq
-            for place in (TMP, NEW, SENT, PARKED, QUARANTINE)
-            for name in self._listing.of_boot(place, self.boot)
-        ]
         known = boots.read(self._at(BOOTS), self.boot)
-        self._seq = max([known.next_seq - 1, *used, *(seq for _, seq in known.retired)])
+        used = [seq for _, seq in known.retired]
+        for place in (TMP, NEW, SENT, PARKED, QUARANTINE):
+            used += [name.seq for name in self._listing.of_boot(place, self.boot)]
+        self._seq = max([known.next_seq - 1, *(seq for seq in used if seq < BY_HAND)])
         boots.add_start(self._at(BOOTS), self.boot, service, self._boottime_ms(), self._seq + 1)
 
     def last_start_ms(self) -> int | None:
@@ -151,6 +148,8 @@ class Spool:
         new/<boot>/, fsync that folder. A failed sync is answered with a new inode, a full card with room from the
         oldest sent photos, each once.
         """
+        if PhotoName.parse(str(name)) != name:  # nobody would find it again
+            raise NotSaved(problem("not_saved", f"{name} is no name"))
         try:
             try:
                 self._store(name, context, jpeg)
@@ -172,19 +171,23 @@ class Spool:
         return self._timeline.trusted_ms(self.boot, boottime_ms)
 
     def _store(self, name: PhotoName, context: Context, jpeg: bytes) -> None:
-        self._write_context(context)
-        folder = self._folder(NEW, name)
         part = self._at(TMP) / f"{name}.part"
         try:
-            durable.write_new(part, jpeg)
+            self._write(part, name, context, jpeg)
+        except durable.DirectoryNotSynced:
+            raise
         except OSError as error:
-            if error.errno not in (errno.EIO, *_FULL):
-                raise
-            if error.errno in _FULL and not self.make_room(ROOM_PHOTOS):
+            if error.errno != errno.EIO and not (error.errno in durable.FULL and self.make_room(ROOM_PHOTOS)):
                 raise
             log.warning("commit retried photo=%s reason=%s", name, error.strerror)
-            durable.write_new(part, jpeg)
-        durable.move(part, folder / str(name))
+            self._write(part, name, context, jpeg)
+        durable.move(part, self.path(name))
+
+    def _write(self, part: Path, name: PhotoName, context: Context, jpeg: bytes) -> None:
+        """All that goes before the rename."""
+        self._write_context(context)
+        self._make_folder(NEW, name)
+        durable.write_new(part, jpeg)
 
     def card_problem(self) -> Problem | None:
         """What stops photos from being saved on this card, if anything. Asks, and after a failed write tries one."""
@@ -197,9 +200,10 @@ class Spool:
         except FileNotFoundError:
             return problem("spool_unusable", "its folder is gone")
         except OSError as error:
-            return problem("card_readonly" if error.errno not in _FULL else "card_full", error.strerror or "")
+            code = "card_readonly" if error.errno not in durable.FULL else "card_full"
+            return problem(code, error.strerror or "")
         full = room.f_bavail * room.f_frsize < _ROOM_FOR_PHOTOS * self._largest_bytes
-        crowded = room.f_files > 0 and room.f_favail < _INODES_FOR_PHOTOS
+        crowded = _is_crowded(room)
         if (full or crowded) and next(self.names(SENT), None) is None:
             return problem("card_full" if full else "card_crowded")
         return None
@@ -214,7 +218,9 @@ class Spool:
         for boot in sorted({name.boot for name in names}):
             of_boot = [name for name in names if name.boot == boot]
             try:
-                boots.add_retired(self._at(BOOTS), boot, [(name.context, name.seq) for name in of_boot])
+                reached_ms = max(name.boottime_ms for name in of_boot)
+                photos = [(name.context, name.seq) for name in of_boot]
+                boots.add_retired(self._at(BOOTS), boot, photos, reached_ms)
             except OSError as error:  # a full card: the count may be short then, the photos are in the album
                 log.warning("not counted photos=%d reason=%s", len(of_boot), error.strerror)
             for name in of_boot:
@@ -254,8 +260,8 @@ class Spool:
         return self._listing.path(name, place)
 
     def open_photo(self, name: PhotoName) -> BinaryIO:
-        """The photo in new/, for reading; a link is not followed. Raises OSError."""
-        return os.fdopen(os.open(self.path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+        """The photo in new/, for reading. Raises OSError, also for what is no file."""
+        return open_file(self.path(name))
 
     def is_intact(self, name: PhotoName, stopped: Callable[[], bool] = lambda: False) -> bool:
         """Whether the bytes in new/ still match the hash in the name. Raises OSError; InterruptedError if stopped."""
@@ -269,7 +275,8 @@ class Spool:
 
     def mark_sent(self, name: PhotoName) -> None:
         """The album has it: new/ to sent/. Raises OSError."""
-        durable.move(self.path(name), self._folder(SENT, name) / str(name))
+        self._make_folder(SENT, name)
+        durable.move(self.path(name), self.path(name, SENT))
 
     def park(self, name: PhotoName, sentence: str) -> None:
         """The server refuses it for good: new/ to parked/, with the reason beside it. Raises OSError."""
@@ -284,7 +291,8 @@ class Spool:
         """Every parked photo back into new/; how many they were. Raises OSError."""
         names = list(self.names(PARKED))
         for name in names:
-            durable.move(self.path(name, PARKED), self._folder(NEW, name) / str(name))
+            self._make_folder(NEW, name)
+            durable.move(self.path(name, PARKED), self.path(name))
             with contextlib.suppress(FileNotFoundError):
                 durable.remove(self.path(name, PARKED).with_suffix(".txt"))
         return len(names)
@@ -373,12 +381,11 @@ class Spool:
     def _boottime_ms(self) -> int:
         return self.clock.boottime_ns() // 1_000_000
 
-    def _folder(self, place: str, name: PhotoName) -> Path:
-        folder = self._at(place) / name.folder
+    def _make_folder(self, place: str, name: PhotoName) -> None:
+        folder = self.path(name, place).parent
         if folder not in self._durable or not folder.is_dir():
             durable.make_directories(folder)
             self._durable.add(folder)
-        return folder
 
     def _write_context(self, context: Context) -> None:
         path = contexts.path_of(self._at(CONTEXTS), context.id)
@@ -388,9 +395,14 @@ class Spool:
 
     def _why(self, error: OSError) -> Problem:
         log.error("not saved reason=%s", error.strerror or error)
-        if error.errno in _FULL:
-            return problem("card_full")
+        if error.errno in durable.FULL:
+            return problem("card_crowded" if _is_crowded(os.statvfs(self.directory)) else "card_full")
         self._suspect = True
         if error.errno == errno.EROFS:
             return problem("card_readonly")
         return problem("not_saved", error.strerror or "")
+
+
+def _is_crowded(room: os.statvfs_result) -> bool:
+    """Whether the card has no room for more files, however small; some file systems count none."""
+    return room.f_files > 0 and room.f_favail < _INODES_FOR_PHOTOS

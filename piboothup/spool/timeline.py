@@ -12,9 +12,11 @@ from pathlib import Path
 from piboothup.spool import boots
 from piboothup.spool.boots import Boot
 from piboothup.spool.clock import Clock
-from piboothup.spool.listing import NEW, SENT, Listing
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, Listing
 from piboothup.spool.names import PhotoName
 from piboothup.spool.taken_at import is_known, knots, solve
+
+_PLACES = (NEW, SENT, PARKED, QUARANTINE)
 
 
 class Timeline:
@@ -79,8 +81,6 @@ class Timeline:
         if boot.number == running:
             return replace(boot, last_boottime_ms=self._clock.boottime_ns() // 1_000_000)
         if boot.number not in self._reached_ms:  # a boot that is over takes no more photos
-            reached = [
-                name.boottime_ms for place in (NEW, SENT) for name in self._listing.of_boot(place, boot.number)
-            ]
+            reached = [name.boottime_ms for place in _PLACES for name in self._listing.of_boot(place, boot.number)]
             self._reached_ms[boot.number] = max(reached, default=0)
         return replace(boot, last_boottime_ms=max(boot.last_boottime_ms, self._reached_ms[boot.number]))

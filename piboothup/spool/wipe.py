@@ -17,12 +17,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from piboothup.spool import durable, intention, inventory, wipe_steps
+from piboothup.spool.contexts import Entry
 from piboothup.spool.intention import Intention
 from piboothup.spool.inventory import Attribution, Item
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import ROOM_PHOTOS, Spool
-from piboothup.spool.wipe_steps import FULL
 
 log = logging.getLogger(__name__)
 
@@ -125,13 +125,17 @@ def survey(spool: Spool, *, booth_runs: bool) -> list[EventPhotos]:
     for one in inventory.retired(spool.directory):
         gone.setdefault(attribution.event(*one), []).append(one)
     entries = [attribution.entry(one) for one in sorted(inventory.context_ids(spool.directory))]
-    named = [
-        one.link_id for entry in entries for one in (entry.own, entry.assigned) if one is not None and one.link_id
-    ]
+    named = [link_id for entry in entries for link_id in _named(entry)]
     return [
         EventPhotos(event, attribution.title(event), tuple(items.get(event, ())), tuple(gone.get(event, ())))
         for event in dict.fromkeys([*items, *gone, *named])
     ]
+
+
+def _named(entry: Entry) -> list[str]:
+    """Every event that the context's files name."""
+    own = [] if entry.own is None else [entry.own]
+    return [one.link_id for one in (*own, *(each.context for each in entry.assignments)) if one.link_id]
 
 
 def plan(held: list[EventPhotos], event: str | None) -> Plan:
@@ -198,7 +202,7 @@ def _intention(spool: Spool, chosen: Plan, *, unsent: bool) -> Intention:
     link_ids = {one.event for one in chosen.events}
     for context_id in inventory.context_ids(spool.directory):
         entry = attribution.entry(context_id)
-        named = {one.link_id for one in (entry.own, entry.assigned) if one is not None}
+        named = set(_named(entry))
         if chosen.everything or named & link_ids or context_id in link_ids:
             touched.add(context_id)
         if chosen.everything:
@@ -226,7 +230,7 @@ def _write(spool: Spool, wanted: Intention, chosen: Plan) -> None:
             intention.write(spool.directory, wanted)
         except OSError as error:
             sent = [name for event in chosen.events for name in sorted(event.sent, key=lambda name: name.order)]
-            if error.errno not in FULL or not spool.retire(sent[:ROOM_PHOTOS]):
+            if error.errno not in durable.FULL or not spool.retire(sent[:ROOM_PHOTOS]):
                 raise
             intention.write(spool.directory, wanted)
     except OSError as error:

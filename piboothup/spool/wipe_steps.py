@@ -6,7 +6,6 @@ All of them raise OSError when the card fails them; what they did so far stays d
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import logging
 from collections.abc import Collection, Iterable, Iterator
@@ -17,12 +16,11 @@ from piboothup.spool import boots, choices, contexts, durable, events, intention
 from piboothup.spool.intention import Intention
 from piboothup.spool.inventory import Attribution
 from piboothup.spool.listing import BOOTS, CONTEXTS, PARKED, SENT
-from piboothup.spool.names import PhotoName
+from piboothup.spool.names import PhotoName, is_boot_folder
 from piboothup.spool.store import Spool
 
 log = logging.getLogger(__name__)
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
 _ROUNDS = 5
 """A photo that is moved while its folder is read may be missed; so the folders are read again."""
 
@@ -40,7 +38,7 @@ def keep_numbers(spool: Spool, standing: Intention) -> None:
         try:
             _keep_number(spool.directory / BOOTS, number, seq, boottime_ms)
         except OSError as error:
-            if error.errno not in FULL:
+            if error.errno not in durable.FULL:
                 raise
             log.warning("numbers not noted boot=%d reason=%s", number, error.strerror)
 
@@ -72,7 +70,7 @@ def delete_photos(spool: Spool, standing: Intention) -> None:
                 _remove(path)
             except OSError as error:
                 failed[path] = error
-    for path in _reasons_without_photo(spool, standing):
+    for path in _traces(spool, standing):
         _remove(path)
     for place in inventory.PLACES:
         for folder in _folders(spool.directory / place):
@@ -81,12 +79,16 @@ def delete_photos(spool: Spool, standing: Intention) -> None:
         raise next(iter(failed.values()))
 
 
-def _reasons_without_photo(spool: Spool, standing: Intention) -> Iterator[Path]:
-    """What stands in parked/ beside photos that lie there no more."""
+def _traces(spool: Spool, standing: Intention) -> Iterator[Path]:
+    """What stands in parked/ beside photos that lie there no more, and links under a photo's name (not what they
+    lead to)."""
     attribution, events_ = Attribution(spool.directory), standing.link_ids | standing.contexts
-    for path in sorted((spool.directory / PARKED).iterdir()):
-        name = PhotoName.parse(f"{inventory.photo_beside(path.name)}.jpg")
-        if name is None or spool.path(name, PARKED).exists():
+    reasons = [(path, f"{inventory.photo_beside(path.name)}.jpg") for path in (spool.directory / PARKED).iterdir()]
+    foreign = inventory.look(spool.directory).foreign
+    links = [(path, path.name.removesuffix(".part")) for path in foreign if path.is_symlink()]
+    for path, text in sorted(reasons + links):
+        name = PhotoName.parse(text)
+        if name is None or ((path, text) in reasons and spool.path(name, PARKED).exists()):
             continue
         if standing.everything or standing.covers(name) or attribution.event_of(name) in events_:
             yield path
@@ -94,7 +96,7 @@ def _reasons_without_photo(spool: Spool, standing: Intention) -> Iterator[Path]:
 
 def _folders(place: Path) -> list[Path]:
     """The folder and those of the boots in it."""
-    inner = [one for one in place.iterdir() if one.name.isdecimal() and one.is_dir() and not one.is_symlink()]
+    inner = [one for one in place.iterdir() if is_boot_folder(one.name) and one.is_dir() and not one.is_symlink()]
     return [place, *inner]
 
 
@@ -113,14 +115,14 @@ def forget_retired(spool: Spool, standing: Intention) -> None:
 
 def _anonymous(line: bytes, standing: Intention, number: int) -> bytes:
     try:
-        found = json.loads(line)["retired"].items()
+        shown = json.loads(line)
         kept: dict[str, list[int]] = {}
-        for context, seqs in found:
+        for context, seqs in shown["retired"].items():
             for seq in seqs:
                 kept.setdefault("" if standing.covers_retired(number, context, seq) else context, []).append(seq)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
         return line
-    return line if kept == dict(found) else json.dumps({"retired": kept}).encode() + b"\n"
+    return line if kept == shown["retired"] else json.dumps({**shown, "retired": kept}).encode() + b"\n"
 
 
 def delete_contexts(
@@ -138,20 +140,22 @@ def delete_contexts(
     for context_id in sorted(standing.contexts):
         entry = contexts.entry(directory, context_id)
         resting = [entry.of(photo) for photo in by_context.get(context_id, ())]
-        own = context_id in in_use or any(one is entry.own for one in resting)
-        assigned = any(one is entry.assigned for one in resting)
-        if entry.assigned is None:  # none, or a damaged one, which keeps photos from going to their own album
-            assigned = bool(resting)
-        elif context_id in in_use and entry.photos is None:
-            assigned = True  # what the booth takes next is assigned too
-        for stays, path, context in (
-            (own, directory / f"{context_id}.json", entry.own),
-            (assigned, contexts.assigned_path(directory, context_id), entry.assigned),
-        ):
-            if not stays:
-                _remove(path)
-            elif context is not None:
-                kept.add(context.link_id)
+        own_path, assigned_path = directory / f"{context_id}.json", contexts.assigned_path(directory, context_id)
+        if not (context_id in in_use or any(one is entry.own for one in resting)):
+            _remove(own_path)
+        elif entry.own is not None:
+            kept.add(entry.own.link_id)
+        holding = [
+            one
+            for one in entry.assignments
+            if any(context is one.context for context in resting) or (context_id in in_use and one.photos is None)
+        ]
+        kept.update(one.context.link_id for one in holding)
+        if holding and len(holding) < len(entry.assignments):
+            contexts.assign(directory, context_id, holding)
+        elif not holding and (entry.assignments or not resting):
+            _remove(assigned_path)  # a damaged one stays: it keeps photos from going to their own album
+        for path in (own_path, assigned_path):
             _delete_fresh(path)
     durable.sync_directory(directory)
     return kept

@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 
 from piboothup.spool.contexts import Context
-from piboothup.spool.names import PhotoName
+from piboothup.spool.names import PhotoName, is_boot_folder
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def arranged(names: Iterable[PhotoName]) -> list[str]:
 
 def stamp(new: Path) -> frozenset[tuple[str, int]]:
     """What changes whenever a photo comes to or leaves `new` (the spool's new/). Raises OSError."""
-    folders = [new, *(one for one in new.iterdir() if one.name.isdecimal() and one.is_dir())]
+    folders = [new, *(one for one in new.iterdir() if is_boot_folder(one.name) and one.is_dir())]
     return frozenset((one.name, one.stat().st_mtime_ns) for one in folders)
 
 

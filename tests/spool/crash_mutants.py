@@ -228,7 +228,7 @@ def the_context_is_written_after_its_photo(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_recovery_believes_every_part(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(recovery, "digest_of", lambda _: Anything())
+    patch.setattr(recovery, "_read", lambda _: (Anything(), False))
 
 
 def the_recovery_deletes_torn_parts(patch: pytest.MonkeyPatch) -> None:
@@ -300,7 +300,7 @@ def a_sent_photo_is_deleted_before_it_is_counted(patch: pytest.MonkeyPatch) -> N
     def retire(spool: Spool, names: Sequence[PhotoName]) -> int:
         for name in names:
             durable.remove(spool.path(name, SENT))
-            boots.add_retired(spool.directory / "boots", name.boot, [(name.context, name.seq)])
+            boots.add_retired(spool.directory / "boots", name.boot, [(name.context, name.seq)], name.boottime_ms)
         return len(names)
 
     patch.setattr(Spool, "retire", retire)

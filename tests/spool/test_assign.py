@@ -179,3 +179,41 @@ def test_an_empty_source_is_told_in_a_sentence(spool: Spool) -> None:
     take(spool, jpeg(1), NOWHERE)
     with pytest.raises(AssignError, match="no context or event"):
         propose(spool, "", "wxyz9876")
+
+
+def _assigned(spool: Spool, source: str, target: str) -> None:
+    assign(spool, propose(spool, source, target))
+
+
+def _goes_to(spool: Spool, name: PhotoName) -> str:
+    context = spool.context_of(name)
+    assert context is not None
+    return f"{context.link_id}/{context.album_id}"
+
+
+def test_a_later_assignment_leaves_the_photos_of_an_earlier_one_where_they_are(spool: Spool) -> None:
+    first = [take(spool, jpeg(number), PARTY) for number in range(2)]
+    _assigned(spool, PARTY.link_id, "gala1234")
+    later = take(spool, jpeg(2), PARTY)
+    _assigned(spool, PARTY.link_id, "fair5678/b1")
+    assert [_goes_to(spool, name) for name in (*first, later)] == ["gala1234/", "gala1234/", "fair5678/b1"]
+
+
+def test_a_photo_that_moves_twice_goes_where_it_was_sent_last(spool: Spool) -> None:
+    names = [take(spool, jpeg(number), PARTY) for number in range(2)]
+    _assigned(spool, PARTY.link_id, "gala1234")
+    spool.mark_sent(names[0])
+    _assigned(spool, PARTY.id, "fair5678")
+    assert [_goes_to(spool, name) for name in names] == ["gala1234/", "fair5678/"]
+    _assigned(spool, PARTY.id, "gala1234")
+    assert [_goes_to(spool, name) for name in names] == ["gala1234/", "gala1234/"]
+
+
+def test_photos_without_event_that_an_album_has_stay_in_it_when_the_others_move_on(spool: Spool) -> None:
+    nobodys = context_for("", "", "this boot")
+    sent, waiting = (take(spool, jpeg(number), nobodys) for number in range(2))
+    _assigned(spool, nobodys.id, "gala1234")
+    spool.mark_sent(sent)
+    _assigned(spool, nobodys.id, "fair5678")
+    later = take(spool, jpeg(2), nobodys)
+    assert [_goes_to(spool, name) for name in (sent, waiting, later)] == ["gala1234/", "fair5678/", "fair5678/"]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from piboothup.spool import boots, inventory
 from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW, SENT, TMP
 from piboothup.spool.recovery import Recovered, recover
-from piboothup.spool.store import Spool, SpoolUnusable
+from piboothup.spool.store import NotSaved, Spool, SpoolUnusable
 from tests.clocks import HandClock
 from tests.photos import PARTY, jpeg, open_spool, take
 
@@ -132,3 +134,89 @@ def test_a_full_card_at_the_start_lets_what_is_on_it_be_uploaded(
     monkeypatch.undo()
     uploader.add_anchor(Anchor(Source.DATE, 5, 1_750_000_000_000, 600))
     assert uploader.boot == 2
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda spool: (spool / "new" / "7F3K-999999-0001_1_0a0b0c0d_0123456789abcdef.jpg").write_bytes(b"?"),
+        lambda spool: (spool / "new" / "999999").mkdir(),
+        lambda spool: (spool / "new" / "٩٩٩").mkdir(),
+        lambda spool: (spool / "boots" / "999999.jsonl").touch(),
+    ],
+    ids=["a photo", "a folder", "a folder in other digits", "a boot's file"],
+)
+def test_a_number_made_by_hand_leads_no_boot_to_names_that_nobody_finds(
+    tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    take(open_spool(tmp_path / "spool", HandClock()), jpeg(0))
+    make(tmp_path / "spool")
+    clock = HandClock(boot_id="boot-b")
+    booth = open_spool(tmp_path / "spool", clock)
+    photo = take(booth, jpeg(1))
+    uploader = Spool(tmp_path / "spool", clock, "serial-1")
+    uploader.prepare()
+    assert uploader.boot == booth.boot == 2
+    assert photo in uploader.waiting()
+
+
+def test_a_damaged_photo_number_leads_to_no_name_that_nobody_finds(tmp_path: Path) -> None:
+    clock = HandClock()
+    spool = open_spool(tmp_path / "spool", clock)
+    boots.add_start(spool.directory / "boots", 1, "booth", 1, 10_000_000)
+    photo = take(open_spool(tmp_path / "spool", clock), jpeg(1))
+    assert photo.seq < 10
+    assert spool.waiting() == [photo]
+
+
+def test_a_photo_whose_name_could_not_be_read_again_is_not_called_saved(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path / "spool", HandClock())
+    spool.boot = 1_000_000
+    with pytest.raises(NotSaved, match="no name"):
+        take(spool, jpeg(1))
+    assert not list((tmp_path / "spool").rglob("*.jpg"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"source": "ntp", "boottime_ms": 1e999, "wall_ms": 1750000000000, "uncertainty_ms": 1}',
+        f'{{"source": "ntp", "boottime_ms": {10**400}, "wall_ms": 1750000000000, "uncertainty_ms": 1}}',
+        f'{{"source": "ntp", "boottime_ms": 1, "wall_ms": 1750000000000, "uncertainty_ms": {10**400}}}',
+        '{"source": ["ntp"], "boottime_ms": 1, "wall_ms": 1750000000000, "uncertainty_ms": 1}',
+        '{"start": "booth", "boottime_ms": 1e30, "next_seq": -1e999}',
+        f'{{"retired": {{"13d59a2f": [{10**400}]}}}}',
+        "[" * 100_000,
+    ],
+    ids=["infinite", "huge boot-time", "huge uncertainty", "a list", "a wild start", "a wild number", "deep"],
+)
+def test_a_wild_line_in_a_boots_file_is_skipped(tmp_path: Path, line: str) -> None:
+    clock = HandClock()
+    spool = open_spool(tmp_path / "spool", clock)
+    photo = take(spool, jpeg(1))
+    with (spool.directory / "boots" / "0001.jsonl").open("a") as file:
+        file.write(f"{line}\n")
+    again = open_spool(tmp_path / "spool", clock)
+    assert again.taken_at_ms(photo, record=True) is None
+    assert take(again, jpeg(2)).seq == photo.seq + 1
+
+
+def test_a_part_that_is_not_ours_is_neither_read_nor_moved(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path / "spool", HandClock())
+    part = spool.directory / "tmp" / "film.part"
+    with part.open("wb") as file:
+        file.truncate(1 << 40)  # nobody could hold it in memory
+    assert recover(spool) == Recovered()
+    assert part.stat().st_size == 1 << 40
+
+
+def test_a_folder_that_is_a_link_is_not_looked_into_by_a_wipe(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path / "spool", HandClock())
+    photo = take(spool, jpeg(1))
+    elsewhere = tmp_path / "elsewhere"
+    (spool.directory / "parked").rename(elsewhere)
+    (elsewhere / str(photo)).write_bytes(jpeg(1))
+    (spool.directory / "parked").symlink_to(elsewhere)
+    found = inventory.look(spool.directory)
+    assert [one.path for one in found.items] == [spool.path(photo)]
+    assert spool.directory / "parked" in found.foreign

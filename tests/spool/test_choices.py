@@ -96,7 +96,8 @@ def test_choosing_an_event_takes_along_every_photo_without_one_and_no_other(tmp_
     spool = open_spool(tmp_path / "spool", clock)
     lost = [context_for("", "", occasion) for occasion in ("this boot", "an earlier one", "one that is assigned")]
     names = [take(spool, jpeg(number), context) for number, context in enumerate((*lost, PARTY))]
-    contexts.assign(spool.directory / CONTEXTS, dataclasses.replace(lost[2], link_id="wxyz0000"), None)
+    elsewhere = contexts.Assignment(dataclasses.replace(lost[2], link_id="wxyz0000"))
+    contexts.assign(spool.directory / CONTEXTS, lost[2].id, [elsewhere])
     assert set(without_event(spool)) == set(names[:2])
     assert take_along(spool, "efgh5678", "b2") == 2
     now = [spool.context_of(name) for name in names]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
+from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from piboothup.spool import durable, intention
+from piboothup.spool import durable, intention, listing
+from piboothup.spool import export as export_module
 from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.assign import assign, propose
 from piboothup.spool.contexts import context_for
@@ -247,15 +250,37 @@ def test_s06_a_photo_that_cannot_be_read_keeps_no_other_from_the_stick(
     spool: Spool, stick: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, _ = take(spool, jpeg(1)), take(spool, jpeg(2))
-    real = Path.read_bytes
+    real = listing.open_file
 
-    def read_bytes(path: Path) -> bytes:
+    def open_file(path: Path) -> BinaryIO:
         if path == spool.path(bad):
             raise OSError(errno.EIO, "Input/output error")
         return real(path)
 
-    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    monkeypatch.setattr(export_module, "open_file", open_file)
     assert run(spool, stick) == (1, 0, [f"{bad.file_name} can't be read (Input/output error)"])
+
+
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to("/etc/hostname"), os.mkfifo], ids=["link", "pipe"])
+def test_s13_what_has_a_photos_name_and_is_no_file_is_neither_followed_nor_waited_for(
+    spool: Spool, stick: Path, make: Callable[[Path], None]
+) -> None:
+    photo, odd = take(spool, jpeg(1)), take(spool, jpeg(2))
+    spool.path(odd).unlink()
+    make(spool.path(odd))
+    assert run(spool, stick) == (1, 0, [])
+    assert [path.read_bytes() for path in stick.rglob("*") if path.is_file()] == [jpeg(1)]
+    assert spool.path(photo).exists()
+
+
+def test_s13_a_pipe_on_the_stick_is_no_copy_and_not_waited_for(spool: Spool, stick: Path) -> None:
+    take(spool, jpeg(1))
+    run(spool, stick)
+    [copy] = stick.rglob("*.jpg")
+    copy.unlink()
+    os.mkfifo(copy)
+    assert run(spool, stick)[0] == 1
+    assert [path.read_bytes() for path in stick.rglob("*.jpg") if path.is_file()] == [jpeg(1)]
 
 
 def test_a_photo_that_is_sent_while_the_export_runs_is_found_where_it_went(spool: Spool, stick: Path) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from piboothup.spool import durable
 from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
@@ -18,7 +21,7 @@ from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.recovery import recover
 from piboothup.spool.store import NotSaved, Spool, SpoolUnusable
 from tests.clocks import HandClock
-from tests.photos import jpeg, open_spool, take
+from tests.photos import PARTY, jpeg, open_spool, take
 
 CALLS = ("open", "fchmod", "posix_fallocate", "write", "fsync", "close", "rename", "unlink", "mkdir", "chmod")
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT, errno.EMFILE)
@@ -334,3 +337,57 @@ def test_c05_a_newer_layout_is_left_alone(tmp_path: Path, content: str, usable: 
             again.prepare()
         assert not (tmp_path / "boots" / "0002.jsonl").exists()
     assert spool.path(name).read_bytes() == jpeg(1)
+
+
+@pytest.mark.parametrize("what", ["a new event", "a new boot", "the same event"])
+def test_s01_room_is_made_whichever_file_meets_the_full_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    clock = HandClock()
+    spool = open_spool(tmp_path / "spool", clock)
+    for number in range(10):
+        spool.mark_sent(take(spool, jpeg(number)))
+    if what == "a new boot":
+        spool = open_spool(tmp_path / "spool", HandClock(boot_id="boot-b"))
+    real = os.open
+
+    def full_until_room_is_made(path: object, flags: int, mode: int = 0o777, **more: int) -> int:
+        if flags & os.O_CREAT and len(list(spool.names(SENT))) > 5:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(path, flags, mode, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", full_until_room_is_made)
+    context = context_for("other123", "", "") if what == "a new event" else PARTY
+    photo = take(spool, jpeg(20), context)
+    assert spool.waiting() == [photo]
+
+
+def test_a_folders_failed_sync_is_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = open_spool(tmp_path / "spool", HandClock())
+    take(spool, jpeg(0))
+    real = os.fsync
+    failed: list[int] = []
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode) and not failed:
+            failed.append(descriptor)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(NotSaved):
+        take(spool, jpeg(1))
+    assert len(failed) == 1
+
+
+def test_s03_a_card_without_inodes_is_named_so_when_a_photo_meets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = open_spool(tmp_path / "spool", HandClock())
+    room = os.statvfs(tmp_path)
+    without_inodes = os.statvfs_result([*room[:5], 1000, 0, 0, *room[8:]])
+    monkeypatch.setattr(os, "statvfs", lambda _: without_inodes)
+    monkeypatch.setattr(durable, "write_new", mock.Mock(side_effect=OSError(errno.ENOSPC, "No space left")))
+    with pytest.raises(NotSaved) as told:
+        take(spool, jpeg(1))
+    assert told.value.problem.code == "card_crowded"

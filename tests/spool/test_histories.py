@@ -216,8 +216,9 @@ class BoxLife(RuleBasedStateMachine):
         assert proposed.photos == frozenset(moving)
         assert assign(self.spool, proposed) == len(moving)
         self.assigned[context_id] = Context(context_id, target, "")
-        for name in self.contexts:  # an assignment of what has no event is for all of it
-            if name in moving or (name.context == context_id and context_id.startswith("n")):
+        along = context_id.startswith("n")  # an assignment of what has no event is for all that no album has
+        for name, place in self.where.items():
+            if name in moving or (along and name.context == context_id and place != SENT):
                 self.contexts[name] = self.assigned[context_id]
 
     @rule(number=st.integers(0, 3), cut_after=st.integers(0, 12))

@@ -303,3 +303,39 @@ def test_t01_a_photo_taken_before_the_clock_was_known_gets_its_true_time(tmp_pat
     clock.step_wall_s(150_000_000)
     spool.add_anchor(Anchor(Source.NTP, int(clock.boottime_s * 1000), int(clock.wall_s * 1000), 3))
     assert spool.taken_at_ms(name) == 1_750_000_000_000
+
+
+@pytest.mark.parametrize("meanwhile", ["parked", "retired", "quarantined"])
+def test_t02_a_photo_that_leaves_the_queue_takes_no_time_from_its_boot(tmp_path: Path, meanwhile: str) -> None:
+    clock = HandClock()
+
+    def power_on(boot_id: str) -> Spool:
+        now_s = clock.wall_s + 60
+        clock.power_on(boot_id, now_s)
+        return open_spool(tmp_path / "spool", clock)
+
+    spool = power_on("boot-1")
+    spool.add_anchor(Anchor(Source.NTP, clock.boottime_ns() // 1_000_000, clock.wall_ns() // 1_000_000, 5))
+    take(spool, jpeg(0))
+    spool = power_on("boot-2")
+    clock.pass_s(36_000)
+    early = take(spool, jpeg(1))
+    spool = power_on("boot-3")
+    clock.pass_s(60)
+    late = take(spool, jpeg(2))
+    spool = power_on("boot-4")
+    spool.add_anchor(Anchor(Source.NTP, clock.boottime_ns() // 1_000_000, clock.wall_ns() // 1_000_000, 5))
+    told_early_ms = spool.taken_at_ms(early)
+    match meanwhile:
+        case "parked":
+            spool.park(early, "EventPics refuses it.")
+        case "retired":
+            spool.mark_sent(early)
+            spool.retire([early])
+        case "quarantined":
+            spool.quarantine(early)
+    again = Spool(tmp_path / "spool", clock, "serial-1")
+    again.prepare()
+    assert again.taken_at_ms(early) == told_early_ms
+    told_late_ms = again.taken_at_ms(late)
+    assert told_early_ms is not None and told_late_ms is not None and told_early_ms < told_late_ms

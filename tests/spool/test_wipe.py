@@ -290,7 +290,12 @@ def test_the_other_lines_of_a_boot_stay_byte_for_byte(card: Card) -> None:
     wipe(card.spool, planned(card.spool))
     after = path.read_bytes().splitlines()
     changed = [(old, new) for old, new in zip(before, after, strict=False) if old != new]
-    assert changed == [(f'{{"retired": {{"{PARTY.id}": [1]}}}}'.encode(), b'{"retired": {"": [1]}}')]
+    assert changed == [
+        (
+            f'{{"retired": {{"{PARTY.id}": [1]}}, "boottime_ms": 100000}}'.encode(),
+            b'{"retired": {"": [1]}, "boottime_ms": 100000}',
+        )
+    ]
     assert card.spool.retired(GALA.id) == {(1, 7)}
 
 
