@@ -57,6 +57,14 @@ def test_c07_a_photo_that_the_watchdog_cut_in_mid_put_is_sent_by_the_next_run(de
     assert len(desk.uploads_of(name)) == 1
 
 
+def test_c07_a_photo_whose_put_the_watchdog_ended_is_sent_by_the_restarted_service(desk: Desk) -> None:
+    name = cut_at(desk, "put", signal.SIGABRT)  # what systemd sends when the watchdog is not fed (systemd.service(5))
+    desk.start()
+    desk.until_sent(name)
+    assert desk.stored(name) == jpeg(1)
+    assert len(desk.uploads_of(name)) == 1
+
+
 @pytest.mark.parametrize(
     ("before", "undone", "times"),
     [

@@ -1,0 +1,252 @@
+"""The local EventPics' side of HTTP: the listener, its connections, and the ways in which they can misbehave.
+
+What a call is answered stands in `eventpics`; here it is read, sent, stalled, cut or answered otherwise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import logging
+import socket
+import socketserver
+import struct
+import threading
+from collections.abc import Mapping
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from piboothup.simulator.faults import Drop, Fault
+
+if TYPE_CHECKING:
+    from piboothup.simulator.eventpics import LocalEventPics
+
+log = logging.getLogger(__name__)
+
+_LONGEST_JSON_BYTES: Final = 64 * 1024
+_LARGEST_PHOTO_BYTES: Final = 64 * 1024 * 1024
+_BLOCK_BYTES: Final = 64 * 1024
+
+
+class Listener(ThreadingHTTPServer):
+    """The listener, and the connections that it can cut."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 32
+
+    def __init__(self, eventpics: LocalEventPics, port: int) -> None:
+        self.eventpics = eventpics
+        self.ended = threading.Event()
+        self._live: set[socket.socket] = set()
+        self._live_lock = threading.Lock()
+        super().__init__(("127.0.0.1", port), _Exchange)
+        self._thread = threading.Thread(target=self.serve_forever, name="eventpics", daemon=True)
+        self._thread.start()
+
+    def server_bind(self) -> None:
+        """Without the look-up of this machine's name that http.server makes, which can take seconds."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Remembers the connection."""
+        with self._live_lock:
+            self._live.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forgets the connection."""
+        with self._live_lock:
+            self._live.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hung up is no error here."""
+        log.debug("exchange ended early", exc_info=True)
+
+    def hang_up(self) -> None:
+        """Cuts every live connection."""
+        with self._live_lock:
+            for connection in self._live:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        """Stops listening, then cuts every live connection."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)  # refuses from now on, and wakes the listening thread
+        self.shutdown()
+        self.server_close()
+        self.hang_up()
+        self._thread.join()
+
+
+class _Exchange(BaseHTTPRequestHandler):
+    """One connection's requests."""
+
+    server: Listener
+    protocol_version = "HTTP/1.1"
+    server_version = "LocalEventPics"
+    sys_version = ""
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        """geteventsandalbums."""
+        if urlsplit(self.path).path != "/geteventsandalbums":
+            self._answer(404, {"error": "no such call"})
+        elif (fault := self._begin("geteventsandalbums")) is not None:
+            given = self.headers.get("X-API-Key") or self.headers.get("Authorization", "").removeprefix("Bearer ")
+            if not hmac.compare_digest(given.encode(), self._eventpics.key.encode()):
+                self._finish(fault, 401, {"error": "unknown API key"})
+            else:
+                self._finish(fault, 200, {"events": self._eventpics.events})
+
+    def do_POST(self) -> None:
+        """getuploadurl."""
+        if urlsplit(self.path).path != "/getuploadurl":
+            self.close_connection = True
+            self._answer(404, {"error": "no such call"})
+        elif (fault := self._begin("getuploadurl")) is not None:
+            size = self._length(_LONGEST_JSON_BYTES)
+            if size is None:
+                return
+            try:
+                asked = json.loads(self.rfile.read(size))
+            except (ValueError, RecursionError):
+                asked = None
+            if isinstance(asked, dict):
+                self._finish(fault, *self._eventpics.grant(asked))
+            else:
+                self._finish(fault, 400, {"error": "the body is a JSON object"})
+
+    def do_PUT(self) -> None:
+        """An upload URL."""
+        with self._eventpics.counted_upload():
+            self._put()
+
+    def _put(self) -> None:
+        parts = urlsplit(self.path)
+        token = parts.path.removeprefix("/upload/")
+        signature = parse_qs(parts.query).get("signature", [""])[0]
+        if (fault := self._begin("put")) is None:
+            return
+        size = self._length(_LARGEST_PHOTO_BYTES)
+        grant = self._eventpics.granted(token, signature)
+        if size is None:
+            return
+        if grant is None:
+            self.close_connection = True
+            self._finish(fault, 403, {"error": "the URL is wrong or has expired"})
+            return
+        part = self._eventpics.part()
+        try:
+            sha256 = self._receive(part, size)
+            if sha256 is None:
+                self.close_connection = True
+                return
+            self._eventpics.store(grant, part, sha256, size)
+        finally:
+            part.unlink(missing_ok=True)
+        self._finish(fault, 200, {})
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    @property
+    def _eventpics(self) -> LocalEventPics:
+        return self.server.eventpics
+
+    def _begin(self, call: str) -> Fault | None:
+        """The fault to apply at the end, or None when a fault has been applied instead of the call."""
+        fault = self._eventpics.fault_for(call)
+        if fault.stall_s and not self._eventpics.stall(fault.stall_s):
+            self.close_connection = True
+            return None
+        if fault.drop in (Drop.START, Drop.BODY):
+            if fault.drop == Drop.BODY:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0) // 2)
+            self._reset()
+            return None
+        if fault.status or fault.redirect or fault.html:
+            self._misanswer(fault)
+            return None
+        return fault
+
+    def _finish(self, fault: Fault, status: int, shown: Mapping[str, Any]) -> None:
+        if fault.drop == Drop.ANSWER:
+            self._reset()
+        else:
+            self._answer(status, shown)
+
+    def _misanswer(self, fault: Fault) -> None:
+        with contextlib.suppress(ValueError):  # takes the body as if it were wanted: the connection stays usable
+            left = int(self.headers.get("Content-Length") or 0)
+            while left > 0 and (block := self.rfile.read(min(left, _BLOCK_BYTES))):
+                left -= len(block)
+        status = fault.status or (302 if fault.redirect else 200)
+        content = "<!DOCTYPE html><html><body>Please sign in.</body></html>" if fault.html else fault.body
+        headers = dict(fault.headers)
+        headers.setdefault("Content-Type", "text/html" if fault.html else "application/json")
+        if fault.redirect:
+            headers["Location"] = fault.redirect
+        self._send(status, content.encode(), headers)
+
+    def _answer(self, status: int, shown: Mapping[str, Any]) -> None:
+        self._send(status, json.dumps(shown).encode(), {"Content-Type": "application/json"})
+
+    def _send(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
+        bodiless = status in (204, 304)
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if not bodiless:
+            self.send_header("Content-Length", str(len(content)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if not bodiless:
+            self.wfile.write(content)
+
+    def _length(self, most_bytes: int) -> int | None:
+        """Content-Length; None when it was answered that there is none or too much of it."""
+        text = self.headers.get("Content-Length", "")
+        if text.isdecimal() and int(text) <= most_bytes:
+            return int(text)
+        self.close_connection = True
+        self._answer(413 if text.isdecimal() else 411, {"error": "Content-Length is missing or too large"})
+        return None
+
+    def _receive(self, part: Path, size: int) -> str | None:
+        """Takes the body into `part`; its SHA-256, or None when the client hung up before the end."""
+        digest = hashlib.sha256()
+        left = size
+        with part.open("wb") as file:
+            while left:
+                block = self.rfile.read(min(left, _BLOCK_BYTES))
+                if not block:
+                    return None
+                digest.update(block)
+                file.write(block)
+                left -= len(block)
+        return digest.hexdigest()
+
+    def _reset(self) -> None:
+        """Ends the connection with a reset instead of an orderly close."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        # http.server would shut it down in order first; a closed descriptor with no time to linger resets at once.
+        self.connection.close()
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header, by the clock that was given."""
+        return formatdate(self._eventpics.clock.wall_ns() / 1e9 if timestamp is None else timestamp, usegmt=True)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """http.server would print whole lines, with signatures, on standard error."""
+        call = urlsplit(getattr(self, "path", "")).path.split("/")[1:2]
+        log.debug("call=%s%s", self.command, "".join(f" /{one}" for one in call))
