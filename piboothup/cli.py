@@ -201,6 +201,7 @@ def booth_config(given: argparse.Namespace) -> tuple[Config, Problem | None]:
 
 def _devices(loaded: Config, clock: Clock) -> Devices:
     from piboothup.booth.button import GpioButton
+    from piboothup.booth.buzzer import GpioBuzzer, NoBuzzer
     from piboothup.booth.light import GpioLight, NoLight
     from piboothup.booth.oled import OledPanel
     from piboothup.booth.panel import NoPanel
@@ -212,6 +213,7 @@ def _devices(loaded: Config, clock: Clock) -> Devices:
         panel=NoPanel() if panel.driver in ("simulated", "none") else OledPanel(panel),
         light=GpioLight(light) if light.driver == "gpiozero" else NoLight(),
         button=GpioButton(button, clock) if button.driver == "gpiozero" else None,
+        buzzer=GpioBuzzer(light) if light.driver == "gpiozero" and light.buzzer_pin else NoBuzzer(),
     )
 
 

@@ -84,6 +84,8 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "no_event": ("No event is chosen yet.", "Put the event's link_id in the config. Photos are kept."),
     "event_gone": ("EventPics does not know the event.", "Check link_id in the config. Photos are kept."),
     "server_trouble": ("EventPics answers with an error.", "Photos are kept and tried again by themselves."),
+    "key_untried": ("Nobody knows whether the key is good.", "Give the box a network for a minute."),
+    "uploader_stopped": ("The uploader does not run.", "Switch the box off and on. Photos are kept."),
     "photo_refused": ("EventPics refuses a photo for good.", "`piboothup queue retry` tries it again."),
     "photo_damaged": (
         "A photo's bytes have changed on the card.",
@@ -96,6 +98,7 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "clock_unknown": ("The clock is not set.", "Give the box a network for a minute."),
     "old_photos": ("The card holds photos of other events.", "Wipe them: in the menu, or `piboothup queue wipe`."),
     "panel_missing": ("The panel does not answer.", "Check its four wires. Photos go on."),
+    "buzzer_missing": ("The buzzer does not work.", "Check its wires. Photos go on."),
     "light_missing": ("The light does not work.", "Check its wires. Photos go on."),
     "button_stuck": ("The button is stuck down.", "Free it; it works again as soon as it is let go."),
     "button_silent": ("No press came.", "Check the button's wires, and its pin in the config."),

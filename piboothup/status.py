@@ -61,6 +61,11 @@ def replace(path: Path, content: bytes) -> None:
     fresh.replace(path)
 
 
+def withdraw(path: Path) -> None:
+    """Takes a runtime file away again; one that is gone is gone. Raises OSError."""
+    path.unlink(missing_ok=True)
+
+
 def read(directory: Path, service: str) -> dict[str, Any] | None:
     """What the service last said, or None when it is stopped (no file, a stale one, junk, a dead process)."""
     try:

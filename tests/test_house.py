@@ -16,6 +16,7 @@ DRIVERS = {
     "booth/pins.py": {"gpiozero", "lgpio"},
     "booth/button.py": {"gpiozero"},
     "booth/light.py": {"gpiozero"},
+    "booth/buzzer.py": {"gpiozero"},
 }
 CHANGES = {
     *("write_text", "write_bytes", "touch", "mkdir", "rmdir", "unlink", "rename", "symlink_to", "hardlink_to"),

@@ -111,6 +111,13 @@ class CheckSaid:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """How sharp the last test frame was while aiming, 0 to 1."""
+
+    sharpness: float
+
+
+@dataclass(frozen=True)
 class DeedDone:
     """What came of the menu's last deed."""
 
@@ -141,6 +148,7 @@ Event = (
     | CardChecked
     | HeldCounted
     | CheckSaid
+    | Seen
     | DeedDone
     | Tick
     | Stop

@@ -41,12 +41,14 @@ from piboothup.booth.events import (
     Save,
     Saved,
     SavingFailed,
+    Seen,
     Stop,
     Tapped,
     Tick,
 )
 from piboothup.booth.hold import HOLD_NS, RING_NS, SECOND_NS, LetGo, Press, Ring
 from piboothup.booth.menu import Kind, Offer, Page
+from piboothup.booth.readiness import Step
 from piboothup.problems import Problem, problem
 from piboothup.status import BoothState
 
@@ -115,7 +117,9 @@ class Booth:
         return resting and self.camera_ready and self.card_problem is None
 
     def is_lit(self, now_ns: int) -> bool:
-        """Whether the flash is on: from its lead before zero until the frame is exposed."""
+        """Whether the flash is on: from its lead before zero until the frame is exposed, and to be looked at."""
+        if self.page is not None and self.page.report is not None:
+            return self.page.report.step is Step.LIGHT
         waiting = self.state in (BoothState.COUNTDOWN, BoothState.EXPOSING)
         return waiting and self.lit_ns is not None and now_ns >= self.lit_ns
 
@@ -140,6 +144,11 @@ class Booth:
         if age_ns < HOLD_NS and self.state is not BoothState.MENU:
             return press.edge_ns + HOLD_NS
         return press.edge_ns + (age_ns // RING_NS + 1) * RING_NS
+
+    @property
+    def tries_camera(self) -> bool:
+        """Whether a frame that comes is a test frame."""
+        return self.page is not None and self.page.kind in (Kind.READY_CHECK, Kind.AIM)
 
     def awaits_letting_go(self, now_ns: int) -> bool:
         """The countdown is over, but somebody has the hand on the button."""
@@ -184,14 +193,14 @@ def step(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step:
         case CardChecked(told):
             return _rest_if_faulty(replace(booth, card_problem=told)), ()
         case Exposed(frame):
-            if _is_checked(booth):
+            if booth.tries_camera:
                 return booth, (Judge(frame),)
             if booth.state is not BoothState.EXPOSING or frame.exposure_start_ns < booth.zero_ns:
                 return booth, (Discard(frame),)  # nobody waits for it, or it is the late answer to an earlier press
             return replace(booth, state=BoothState.SAVING, until_ns=None), (Save(frame),)
         case CaptureFailed(told) if booth.state is BoothState.EXPOSING:
             return _notice(booth, told, now_ns), ()
-        case CaptureFailed(told) if _is_checked(booth):
+        case CaptureFailed(told) if booth.tries_camera:
             return booth, (Judge(told),)
         case SavingFailed(told) if booth.state is BoothState.SAVING:
             return _notice(booth, told, now_ns), ()
@@ -199,6 +208,8 @@ def step(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step:
             until_ns = now_ns + int(settings.review_s * SECOND_NS)
             taken = replace(booth, number=number, photos=booth.photos + 1, saved_ns=now_ns)
             return replace(taken, state=BoothState.REVIEW, until_ns=until_ns), ()
+        case Seen(sharpness) if booth.page is not None and booth.page.kind is Kind.AIM:
+            return replace(booth, page=menu.aimed(booth.page, sharpness)), ()
         case HeldCounted() | CheckSaid() | DeedDone():
             return _answered(booth, event, now_ns, settings), ()
         case Tick():
@@ -315,10 +326,6 @@ def _show(booth: Booth, page: Page | None, now_ns: int, settings: Settings) -> B
     until_ns = now_ns + int(page.idle_s * SECOND_NS)
     until_ns = until_ns if closes_ns is None else min(until_ns, closes_ns)
     return replace(booth, state=BoothState.MENU, page=page, until_ns=until_ns, nudged_until_ns=0, notice=None)
-
-
-def _is_checked(booth: Booth) -> bool:
-    return booth.page is not None and booth.page.kind is Kind.READY_CHECK
 
 
 # -- the photo -------------------------------------------------------------------------------------------------

@@ -108,6 +108,11 @@ class BeginCheck:
 
 
 @dataclass(frozen=True)
+class BeginAim:
+    """Take one test frame after the other, to say how sharp they are."""
+
+
+@dataclass(frozen=True)
 class CountHeld:
     """Count what the card holds of each event."""
 
@@ -124,7 +129,18 @@ class SwitchOff:
     """Shut the computer down."""
 
 
-Deed = ChooseEvent | ChooseLanguage | SetSound | SetPaused | Retry | BeginCheck | CountHeld | WipeEvent | SwitchOff
+Deed = (
+    ChooseEvent
+    | ChooseLanguage
+    | SetSound
+    | SetPaused
+    | Retry
+    | BeginCheck
+    | BeginAim
+    | CountHeld
+    | WipeEvent
+    | SwitchOff
+)
 
 
 # -- pages -------------------------------------------------------------------------------------------------------
@@ -242,6 +258,11 @@ def counted(page: Page, held: tuple[Held, ...]) -> Page:
     return Page(Kind.WIPE, (_BACK, *lines), operators=True) if held else told("card_empty")
 
 
+def aimed(page: Page, sharpness: float) -> Page:
+    """The page with the last test frame's sharpness."""
+    return replace(page, sharpness=sharpness, best=max(page.best, sharpness))
+
+
 def told(says: str, number: int = 0, title: str = "") -> Page:
     """A page that says what was done."""
     return Page(Kind.TOLD, says=says, number=number, title=title)
@@ -266,7 +287,7 @@ def _for_everyone(offer: Offer) -> Iterator[Item]:
 def _for_operators(offer: Offer) -> Iterator[Item]:
     yield Item("events", Goto(Kind.EVENTS))
     yield Item("ready_check", BeginCheck())
-    yield Item("aim", Goto(Kind.AIM))
+    yield Item("aim", BeginAim())
     yield Item("retry", Retry())
     yield Item("resume" if offer.paused else "pause", SetPaused(not offer.paused))
     yield Item("languages", Goto(Kind.LANGUAGES))
@@ -299,7 +320,7 @@ def _page(to: Goto, offer: Offer) -> tuple[Page | None, Deed | None]:
             sure = Item("switch_off_now", SwitchOff(), hold_s=CONFIRM_S)
             return Page(Kind.SWITCH_OFF, (_BACK, sure), operators=True), None
         case _:
-            return Page(to.kind, operators=to.kind is Kind.AIM), None
+            return Page(to.kind), None
 
 
 def _events(offer: Offer) -> Iterator[Item]:
@@ -348,6 +369,8 @@ def _after(deed: Deed, item: Item, page: Page, offer: Offer, now_ns: int) -> Pag
             return opened(offer, now_ns)
         case BeginCheck():
             return Page(Kind.READY_CHECK, report=Report(), operators=True)
+        case BeginAim():
+            return Page(Kind.AIM, operators=True)
         case CountHeld() | WipeEvent() | SwitchOff() | ChooseEvent() | Retry():
             return Page(Kind.WAIT, says=item.says, title=page.title, operators=True)
 

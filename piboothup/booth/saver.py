@@ -66,6 +66,10 @@ class Saver:
         if context != self._tally.context:
             self._tally = _Tally(context)
 
+    def recount(self) -> None:
+        """Photos of the event were wiped: it is counted anew."""
+        self._tally = _Tally(self._tally.context)
+
     def count_held(self) -> None:
         """Counts the event's photos that were on the card before, once; may take a while with many."""
         tally = self._tally

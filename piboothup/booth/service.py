@@ -14,16 +14,19 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from piboothup import __version__, status
 from piboothup.booth import outlook, signals
 from piboothup.booth.button import Button, ButtonFault
+from piboothup.booth.buzzer import Buzzer, NoBuzzer
 from piboothup.booth.camera import Camera, CameraThread
 from piboothup.booth.card import Card
+from piboothup.booth.check import Check
 from piboothup.booth.chosen import Choosing, Chosen
+from piboothup.booth.errands import Errands
 from piboothup.booth.events import (
     Capture,
     CardChecked,
@@ -31,6 +34,8 @@ from piboothup.booth.events import (
     Effect,
     Event,
     FoundDown,
+    Heard,
+    Judge,
     Pressed,
     Released,
     Save,
@@ -40,6 +45,7 @@ from piboothup.booth.events import (
 )
 from piboothup.booth.light import Light
 from piboothup.booth.machine import CAPTURE_TIMEOUT_S, Booth, Settings, step
+from piboothup.booth.offering import Offering
 from piboothup.booth.outlook import Outlook
 from piboothup.booth.panel import PanelDevice, PanelThread
 from piboothup.booth.saver import Saver
@@ -72,13 +78,14 @@ _BUTTON: Mapping[str, Callable[[int], Event]] = {"press": Tapped, "down": Presse
 
 @dataclass(frozen=True)
 class Devices:
-    """The four things with wires."""
+    """The things with wires."""
 
     camera: Camera
     panel: PanelDevice
     light: Light
     button: Button | None
     """None: the control socket is the only button."""
+    buzzer: Buzzer = field(default_factory=NoBuzzer)
 
 
 def settings(config: Config) -> Settings:
@@ -120,6 +127,11 @@ class BoothService:
         self._uplink_reader = UplinkReader(spool, runtime, context)
         self._uplink = Uplink()
         self._outlook = Outlook(config, spool, clock)
+        self._offering = Offering(config, spool, clock, self._choosing)
+        self._check = Check(
+            spool, clock, runtime, self._choosing, self._camera.capture, self._light_problem, self._events.put
+        )
+        self._errands = Errands(spool, runtime, self._choosing, self._check, self._saver.recount, self._events.put)
         self._stirred = threading.Event()
         self._ended = threading.Event()
 
@@ -152,6 +164,7 @@ class BoothService:
         self._panel.start()
         self._panel.show(self._view(self._clock.boottime_ns()))
         self._saver.start()
+        self._errands.start()
         self._camera.start()
         self._start_button()
         threads = [threading.Thread(target=duty, name=name, daemon=True) for name, duty in duties.items()]
@@ -180,7 +193,9 @@ class BoothService:
         if photos_are_safe:
             self._panel.show(replace(farewell, ended=True))
         self._panel.stop(left_s())
+        self._errands.stop(left_s())
         self._devices.light.close()
+        self._devices.buzzer.close()
         for thread in threads:
             thread.join(left_s())
 
@@ -201,6 +216,7 @@ class BoothService:
     # -- the loop ----------------------------------------------------------------------------------------------
 
     def _loop(self) -> None:
+        before_ns = self._clock.boottime_ns()
         while self._booth.state is not BoothState.STOPPING:
             now_ns = self._clock.boottime_ns()
             deadline_ns = self._booth.deadline_ns(now_ns, self._settings)
@@ -218,6 +234,7 @@ class BoothService:
             self._devices.light.flash(self._booth.is_lit(now_ns))
             if self._booth.state is not BoothState.EXPOSING:
                 self._camera.aim(self._booth.zero_ns if self._booth.state is BoothState.COUNTDOWN else None)
+            self._check.shows(self._booth.page.kind if self._booth.page is not None else None)
             self._do(effects)
             self._outlook.note(event, self._booth, now_ns)
             self._look(outlook.has_finder(self._booth, now_ns))
@@ -225,6 +242,10 @@ class BoothService:
             if self._booth.state is not BoothState.STOPPING:
                 self._panel.show(self._view(now_ns))
                 self._devices.light.show(signals.pattern(self._booth, now_ns))
+            heard = signals.sound(before, before_ns, self._booth, now_ns)
+            if heard is not None and self._choosing.now.sound:
+                self._devices.buzzer.play(heard)
+            before_ns = now_ns
             if self._booth.state is not before.state:
                 log.info("state=%s before=%s", self._booth.state, before.state)
                 self._stirred.set()
@@ -239,6 +260,12 @@ class BoothService:
                     self._saver.save(frame)
                 case Discard(frame):
                     frame.release()
+                case Judge(came):
+                    self._check.judge(came)
+                case Heard():
+                    self._check.hear()
+                case deed:
+                    self._errands.do(deed)
 
     def _look(self, on: bool) -> None:
         """Whether the panel shows what the camera sees."""
@@ -279,10 +306,13 @@ class BoothService:
     def _notices(self) -> list[Problem]:
         """What does not stop photos and yet should be known, the gravest first."""
         parts = self._devices
-        devices = self._button_problem, parts.camera.notice, parts.light.problem, self._panel.problem
+        devices = self._button_problem, parts.camera.notice, self._light_problem(), self._panel.problem
         stuck = problem("button_stuck") if self._booth.stuck else None
         found = stuck, self._config_problem, self._outlook.supply_problem, *devices, self._uplink.problem
         return [one for one in found if one is not None]
+
+    def _light_problem(self) -> Problem | None:
+        return self._devices.light.problem or self._devices.buzzer.problem
 
     def _feed_watchdog(self, now_ns: int) -> None:
         signs = [self._camera.heartbeat(), self._panel.heartbeat()]
@@ -324,6 +354,7 @@ class BoothService:
                     self._timekeeping.note(self._saver.taken)
                     self._outlook.keep()
                 self._uplink = self._uplink_reader.read()
+                self._settings = replace(self._settings, offer=self._offering.now())
                 self._write_status()
             except OSError as error:
                 log.error("housekeeping reason=%s", error.strerror or error)

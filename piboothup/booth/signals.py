@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from piboothup.booth.light import LightPattern
 from piboothup.booth.machine import Booth
+from piboothup.booth.readiness import Step
 from piboothup.status import BoothState
 
 
@@ -43,6 +44,8 @@ def pattern(booth: Booth, now_ns: int) -> LightPattern:
     """What the light shows."""
     if booth.is_lit(now_ns):
         return LightPattern.EXPOSING
+    if booth.page is not None and booth.page.report is not None and booth.page.report.asks:
+        return LightPattern.HURRY
     is_busy = booth.nudged_until_ns > now_ns
     if booth.press is not None and not booth.stuck and (is_busy or booth.state in _HELD):
         return LightPattern.HELD
@@ -61,5 +64,12 @@ def sound(before: Booth, before_ns: int, after: Booth, now_ns: int) -> Sound | N
         return Sound.TICK if begins or after.digit(now_ns) != before.digit(before_ns) else None
     if (before.state, after.state) == (BoothState.EXPOSING, BoothState.SAVING):
         return Sound.CLICK
+    if _is_tried(after) and not _is_tried(before):
+        return Sound.LOW
     failed = before.state in (BoothState.EXPOSING, BoothState.SAVING) and after.state is BoothState.FAULT
     return Sound.LOW if failed else None
+
+
+def _is_tried(booth: Booth) -> bool:
+    """The ready check lets light and buzzer show what they can do."""
+    return booth.page is not None and booth.page.report is not None and booth.page.report.step is Step.LIGHT

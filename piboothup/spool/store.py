@@ -12,6 +12,7 @@ import hashlib
 import heapq
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -71,6 +72,7 @@ class Spool:
         self._timeline = Timeline(self._at(BOOTS), self._listing, clock)
         self._largest_bytes = _TYPICAL_PHOTO_BYTES
         self._suspect = False
+        self._one_at_a_time = threading.Lock()
 
     # -- for a service's start ---------------------------------------------------------------------------------
 
@@ -207,6 +209,14 @@ class Spool:
         if (full or crowded) and next(self.names(SENT), None) is None:
             return problem("card_full" if full else "card_crowded")
         return None
+
+    def try_card(self) -> Problem | None:
+        """The same, and a small file is written, synced and deleted in any case."""
+        try:
+            self._try_a_write()
+        except OSError:
+            self._suspect = True
+        return self.card_problem()
 
     def make_room(self, photos: int) -> int:
         """Deletes up to so many of the oldest sent photos; how many it deleted. Never any other."""
@@ -369,11 +379,12 @@ class Spool:
 
     def _try_a_write(self) -> None:
         probe = self._at(TMP) / ".probe"
-        with contextlib.suppress(FileNotFoundError):
+        with self._one_at_a_time:
+            with contextlib.suppress(FileNotFoundError):
+                durable.remove(probe)
+            durable.write_new(probe, b"?" * 4096)
             durable.remove(probe)
-        durable.write_new(probe, b"?" * 4096)
-        durable.remove(probe)
-        self._suspect = False
+            self._suspect = False
 
     def _at(self, place: str) -> Path:
         return self.directory / place

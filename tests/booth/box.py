@@ -23,7 +23,9 @@ from piboothup.booth.button import ButtonFault
 from piboothup.booth.camera import CameraFault
 from piboothup.booth.frame import Frame
 from piboothup.booth.light import LightPattern
+from piboothup.booth.menu import Offer, Page
 from piboothup.booth.service import BoothService, Devices
+from piboothup.booth.signals import Sound
 from piboothup.booth.view import View
 from piboothup.booth.viewfinder import Viewfinder
 from piboothup.config import Capture, Config, EventPics, SpoolTable
@@ -55,6 +57,8 @@ class PlayedCamera:
     def __init__(self, clock: HandClock) -> None:
         self.model, self.size = "imx477", (64, 48)
         self.fault: Problem | None = None
+        self.capture_fault: Problem | None = None
+        self.grey = 128
         self.notice: Problem | None = None
         self.seen: Viewfinder | None = None
         """What its viewfinder shows."""
@@ -77,13 +81,15 @@ class PlayedCamera:
         self.asked.put(zero_ns)
         self.lit.put(lit_ns)
         self.on_capture()
+        if self.capture_fault is not None:
+            raise CameraFault(self.capture_fault)
         start_ns = max(zero_ns, self._clock.boottime_ns()) - self.early_ns
 
         def release() -> None:
             self.on_release()
             self.released.put(start_ns)
 
-        found = grey_frame(start_ns, release)
+        found = grey_frame(start_ns, release, grey=self.grey)
         self.handed_over.append(weakref.ref(found))
         return found
 
@@ -101,9 +107,11 @@ class PlayedCamera:
         self.on_close()
 
 
-def grey_frame(start_ns: int, release: Callable[[], None] = nothing, size: tuple[int, int] = (64, 48)) -> Frame:
+def grey_frame(
+    start_ns: int, release: Callable[[], None] = nothing, size: tuple[int, int] = (64, 48), grey: int = 128
+) -> Frame:
     """A frame as a camera hands it over."""
-    y = np.full(size[::-1], 128, np.uint8)
+    y = np.full(size[::-1], grey, np.uint8)
     return Frame(y, y[::2, ::2], y[::2, ::2], start_ns, release, "imx477", exposure_us=10_000, gain=2.0)
 
 
@@ -156,6 +164,21 @@ class PlayedLight:
         self.closed = True
 
 
+class PlayedBuzzer:
+    """A buzzer that keeps what was to be heard."""
+
+    def __init__(self) -> None:
+        self.problem: Problem | None = None
+        self.heard: queue.SimpleQueue[Sound] = queue.SimpleQueue()
+        self.closed = False
+
+    def play(self, sound: Sound) -> None:
+        self.heard.put(sound)
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class PlayedButton:
     """A button that is pressed by calling it."""
 
@@ -186,7 +209,7 @@ class Box:
         self.runtime.mkdir(mode=0o700)
         self.spool = Spool(root / "spool", self.clock, "serial-1")
         self.camera, self.glass = PlayedCamera(self.clock), PlayedGlass()
-        self.light, self.button = PlayedLight(), PlayedButton(self.clock)
+        self.light, self.button, self.buzzer = PlayedLight(), PlayedButton(self.clock), PlayedBuzzer()
         self.config = Config(
             eventpics=EventPics(link_id="abcd1234", album_id="a1"),
             capture=Capture(countdown_s=0, review_s=1.0),
@@ -198,7 +221,7 @@ class Box:
 
     def start(self, ended_by: list[Exception] | None = None) -> None:
         """Starts the service; with `ended_by` its exception is kept there."""
-        devices = Devices(self.camera, self.glass, self.light, self.button)
+        devices = Devices(self.camera, self.glass, self.light, self.button, self.buzzer)
         service = BoothService(self.config, self.spool, self.clock, self.runtime, devices, self.notice)
 
         def run() -> None:
@@ -232,6 +255,53 @@ class Box:
     def hold(self, what: str) -> None:
         """Over the control socket: "down" and, later, "up"."""
         assert send_hint(self.runtime, "booth", what)
+
+    @property
+    def page(self) -> Page | None:
+        """The menu's page, when the menu is open."""
+        return self._service._booth.page if self._service is not None else None
+
+    @property
+    def offer(self) -> Offer:
+        """What the menu could offer now."""
+        assert self._service is not None
+        return self._service._settings.offer
+
+    def until_page(self, wanted: Callable[[Page | None], object]) -> Page | None:
+        """Waits, turn by turn of the loop, until such a page is shown."""
+        turns = awaited(self.light.patterns)
+        while not wanted(page := self.page):
+            next(turns)
+        return page
+
+    def open_menu(self) -> None:
+        """Holds the button until the menu opens, once the loop knows what there is to offer."""
+        turns = awaited(self.light.patterns)
+        while not self.offer.languages:
+            next(turns)
+        self.hold_s(self.config.button.hold_s)
+        self.until_page(lambda page: page is not None)
+
+    def hold_s(self, seconds: float) -> None:
+        """Presses, lets time pass, lets go; the times are those of the edges, whenever the loop looks."""
+        self.button.pressed(self.clock.boottime_ns())
+        self.clock.pass_s(seconds)
+        self.button.released(self.clock.boottime_ns())
+
+    def choose(self, *wanted: str) -> None:
+        """Walks to these items (words or titles), one after the other, and holds each for as long as it wants."""
+        for one in wanted:
+            page = self.page
+            assert page is not None, "the menu is not open"
+            number = next(n for n, item in enumerate(page.items) if one in (item.says, item.title))
+            while (page := self.page) is not None and page.at != number:
+                at = page.at
+                self.hold_s(0.1)
+                self.until_page(lambda found, at=at: found is None or found.at != at)  # type: ignore[misc]
+            assert page is not None and page.item is not None
+            before = page
+            self.hold_s(page.item.hold_s)
+            self.until_page(lambda found, before=before: found != before)  # type: ignore[misc]
 
     def turn(self) -> LightPattern:
         """Lets the loop turn once more than it already did; its light then."""

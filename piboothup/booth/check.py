@@ -1,0 +1,239 @@
+"""The ready check, carried out: each part of the box is made to do what it is for, and the report says how it went.
+
+The test frame is judged and thrown away: it never comes near the spool. Light, flash and buzzer fire while their step
+is under way; that somebody saw the light and that the button works is one press. What only the network can tell is
+read from the uploader's status.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from piboothup import status, supply
+from piboothup.booth.chosen import Choosing
+from piboothup.booth.events import CheckSaid, Event, Seen
+from piboothup.booth.frame import Frame
+from piboothup.booth.judgement import Judgement, judge
+from piboothup.booth.menu import Kind
+from piboothup.booth.readiness import STEPS, Report, Step
+from piboothup.problems import Problem, problem
+from piboothup.spool import wipe
+from piboothup.spool.clock import Clock
+from piboothup.spool.store import Spool
+from piboothup.spool.wipe import WipeError
+from piboothup.status import UploaderState
+
+_FRAME_S = 10.0
+_PRESS_S = 15.0
+_UPLOADER_S = 8.0
+LOOK_S = 0.2
+_LIGHT_S = 1.0
+"""So long the lights are on at least: somebody looks."""
+_AIM_PAUSE_S = 0.3
+_SHARP = 0.5
+"""The sharpness (see `judgement`) that a lens in focus reaches: a full bar."""
+_HINDRANCES = {
+    UploaderState.PORTAL: "portal",
+    UploaderState.PAUSED: "paused",
+    UploaderState.STOPPED: "uploader_stopped",
+}
+
+Answer = Frame | Problem | None
+"""A test frame, why there is none, or (None) a press."""
+
+
+class Check:
+    """Asks and waits; `shows`, `judge` and `hear` are the loop's, and never wait."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        clock: Clock,
+        runtime: Path,
+        choosing: Choosing,
+        shoot: Callable[[int], None],
+        troubles: Callable[[], Problem | None],
+        post: Callable[[Event], None],
+    ) -> None:
+        """`shoot`: ask for a frame from a moment on; `troubles`: what is wrong with light or buzzer."""
+        self._spool = spool
+        self._clock = clock
+        self._runtime = runtime
+        self._choosing = choosing
+        self._shoot = shoot
+        self._troubles = troubles
+        self._post = post
+        self._shown: Kind | None = None
+        self._wants_frame = False
+        self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self._turned = threading.Event()
+        self._steps: dict[Step, Callable[[], Problem | None]] = {
+            Step.CAMERA: self._camera,
+            Step.LIGHT: self._light,
+            Step.BUTTON: self._button,
+            Step.CARD: spool.try_card,
+            Step.SUPPLY: self._supply,
+            Step.WIFI: self._wifi,
+            Step.CLOCK: self._time,
+            Step.KEY: self._key,
+            Step.EVENT: self._event,
+            Step.OTHERS: self._others,
+        }
+
+    # -- the loop's side -------------------------------------------------------------------------------------------
+
+    def shows(self, kind: Kind | None) -> None:
+        """The page that is shown now; a check or an aim that is shown no more ends."""
+        if kind is not self._shown:
+            self._shown = kind
+            self._turned.set()
+
+    def judge(self, came: Frame | Problem) -> None:
+        """The frame that was asked for, or why there is none."""
+        if self._wants_frame:
+            self._answers.put(came)
+        else:
+            _give_back(came)
+
+    def hear(self) -> None:
+        """The press that was asked for."""
+        self._answers.put(None)
+
+    # -- the check -------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """All steps, one after the other; ends early when nobody looks any more."""
+        self._turned.clear()
+        report = Report()
+        for step in STEPS:
+            self._empty()
+            if self._shown is not Kind.READY_CHECK:
+                return
+            report = report.then(self._steps[step]())
+            self._post(CheckSaid(report))
+
+    def aim(self) -> None:
+        """One test frame after the other, while somebody looks."""
+        self._turned.clear()
+        while self._shown is Kind.AIM:
+            found = self._look()
+            if isinstance(found, Judgement):
+                self._post(Seen(min(1.0, found.sharpness / _SHARP)))
+            self._turned.wait(_AIM_PAUSE_S)
+
+    def _camera(self) -> Problem | None:
+        found = self._look()
+        if isinstance(found, Problem):
+            return found
+        return next(iter(found.problems), None)
+
+    def _light(self) -> Problem | None:
+        self._turned.wait(_LIGHT_S)
+        return self._troubles()
+
+    def _button(self) -> Problem | None:
+        return None if self._answer(_PRESS_S, lambda one: one is None) else problem("button_silent")
+
+    def _supply(self) -> Problem | None:
+        return problem("undervoltage") if supply.read().undervoltage else None
+
+    def _wifi(self) -> Problem | None:
+        said = self._uploader(lambda said: said.get("state") != UploaderState.OFFLINE)
+        state = _state(said)
+        if state in _HINDRANCES:
+            return problem(_HINDRANCES[state])
+        return _first(said, "tls_refused", "server_trouble") or (
+            problem("no_network") if state is UploaderState.OFFLINE else None
+        )
+
+    def _time(self) -> Problem | None:
+        if self._clock.ntp_uncertainty_ms() is not None:
+            return None
+        now_ms = self._clock.boottime_ns() // 1_000_000
+        return None if self._spool.now_trusted_ms(now_ms) is not None else problem("clock_unknown")
+
+    def _key(self) -> Problem | None:
+        said = self._uploader(lambda said: said.get("events_seen") is not None)
+        told = _first(said, "no_key", "key_refused")
+        if told is not None:
+            return told
+        return None if said.get("events_seen") is not None else problem("key_untried")
+
+    def _event(self) -> Problem | None:
+        link_id = self._choosing.now.context.link_id
+        if not link_id:
+            return problem("no_event")
+        known = {one.link_id for one in self._spool.events()}
+        said = self._uploader(lambda _: True)
+        return problem("event_gone") if known and link_id not in known else _first(said, "event_gone")
+
+    def _others(self) -> Problem | None:
+        link_id = self._choosing.now.context.link_id
+        try:
+            held = wipe.survey(self._spool, booth_runs=True)
+        except WipeError:
+            return problem("card_readonly")
+        return problem("old_photos") if any(one.items and one.event != link_id for one in held) else None
+
+    # -- asking ----------------------------------------------------------------------------------------------------
+
+    def _look(self) -> Judgement | Problem:
+        """A test frame, judged and thrown away."""
+        self._wants_frame = True
+        self._shoot(self._clock.boottime_ns())
+        found = self._answer(_FRAME_S, lambda one: one is not None)
+        self._wants_frame = False
+        came = found[0] if found else problem("camera_stuck")
+        if came is None or isinstance(came, Problem):
+            return came or problem("camera_stuck")
+        try:
+            return judge(came.y)
+        finally:
+            came.release()
+
+    def _answer(self, timeout_s: float, fits: Callable[[Answer], bool]) -> tuple[Answer, ...]:
+        """The next answer that fits, alone; nothing when none came or nobody looks any more."""
+        end_s = time.monotonic() + timeout_s
+        while not self._turned.is_set() and time.monotonic() < end_s:
+            with contextlib.suppress(queue.Empty):
+                found = self._answers.get(timeout=LOOK_S)
+                if fits(found):
+                    return (found,)
+                _give_back(found)
+        return ()
+
+    def _empty(self) -> None:
+        while not self._answers.empty():
+            _give_back(self._answers.get_nowait())
+
+    def _uploader(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """What the uploader says; waits a little for what is wanted."""
+        said: dict[str, Any] = {}
+        for _ in range(int(_UPLOADER_S / LOOK_S)):
+            said = status.read(self._runtime, "uploader") or {}
+            if not said or wanted(said) or self._turned.wait(LOOK_S):
+                break
+        return said
+
+
+def _give_back(answer: Answer) -> None:
+    if isinstance(answer, Frame):
+        answer.release()
+
+
+def _state(said: dict[str, Any]) -> UploaderState:
+    try:
+        return UploaderState(said.get("state", ""))
+    except ValueError:
+        return UploaderState.STOPPED
+
+
+def _first(said: dict[str, Any], *codes: str) -> Problem | None:
+    listed = said.get("problems")
+    return next((problem(code) for code in codes if isinstance(listed, list) and code in listed), None)

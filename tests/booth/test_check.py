@@ -1,0 +1,235 @@
+"""The ready check and aiming in a running booth: every part is tried, nothing is kept, the first reason is named."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from piboothup import status, supply
+from piboothup.booth import check, service
+from piboothup.booth.light import LightPattern
+from piboothup.booth.menu import Kind
+from piboothup.booth.readiness import STEPS, Report, Step
+from piboothup.booth.signals import Sound
+from piboothup.config import Capture, EventPics
+from piboothup.problems import Problem, problem
+from piboothup.spool import durable
+from piboothup.spool.contexts import context_for
+from piboothup.spool.events import Event
+from piboothup.supply import Supply
+from tests.booth.box import PATIENCE_S, Box
+from tests.photos import jpeg, open_spool, take
+
+GOOD = {"state": "idle", "problems": [], "events_seen": 1}
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
+    monkeypatch.setattr(service, "_HOUSEKEEPING_S", 0.05)
+    for name in ("_LIGHT_S", "_UPLOADER_S", "_AIM_PAUSE_S"):
+        monkeypatch.setattr(check, name, 0.05)
+    monkeypatch.setattr(check, "LOOK_S", 0.02)
+    made = Box(tmp_path)
+    made.config = dataclasses.replace(made.config, capture=Capture(countdown_s=1))
+    made.clock.uncertainty_ms = 5
+    made.spool.prepare()
+    made.spool.write_events([Event("Anna & Ben", "abcd1234")])
+    status.write(made.runtime, "uploader", GOOD)
+    yield made
+    made.stop()
+
+
+def begin(box: Box) -> None:
+    box.start_ready()
+    box.open_menu()
+    box.choose("ready_check")
+
+
+def report(box: Box, wanted: Callable[[Report], object]) -> Report:
+    """The report once it fits."""
+    page = box.until_page(lambda found: found is not None and found.report is not None and wanted(found.report))
+    assert page is not None and page.report is not None
+    return page.report
+
+
+def verdict(box: Box, *, press: bool = True) -> Report:
+    """Answers the question for a press, and waits for the end."""
+    report(box, lambda found: found.asks)
+    if press:
+        box.press()
+    return report(box, lambda found: found.step is None)
+
+
+def test_a_box_with_nothing_wrong_is_ready_to_ship_and_its_test_frame_is_nobody_s_photo(box: Box) -> None:
+    begin(box)
+    found = verdict(box)
+    assert found.found == (None,) * len(STEPS)
+    assert box.photos() == 0
+    assert box.camera.released.get(timeout=PATIENCE_S)
+    assert not list((box.spool.directory / "tmp").iterdir())
+
+
+def test_light_flash_and_buzzer_fire_and_the_light_asks_for_the_press(box: Box) -> None:
+    begin(box)
+    box.until_light(LightPattern.EXPOSING)
+    box.until_light(LightPattern.HURRY)
+    assert box.light.flashes == [False, True, False]
+    assert box.buzzer.heard.get(timeout=PATIENCE_S) is Sound.TICK  # the press that the menu was opened with
+    assert box.buzzer.heard.get(timeout=PATIENCE_S) is Sound.LOW
+
+
+def write_fails(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: Path, _content: bytes, _mode: int = 0) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(durable, "write_new", refuse)
+
+
+def weak_supply(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supply, "read", lambda: Supply(undervoltage=True))
+
+
+def dark_room(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    box.camera.grey = 12
+
+
+def no_frame(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    box.camera.capture_fault = problem("camera_stuck")
+
+
+def no_light(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    box.light.problem = problem("light_missing")
+
+
+def old_photos(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    take(open_spool(box.spool.directory, box.clock), jpeg(), context_for("efgh5678", "", ""))
+
+
+def uploader_says(**said: Any) -> Callable[[Box, pytest.MonkeyPatch], None]:
+    def write(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+        status.write(box.runtime, "uploader", {**GOOD, **said})
+
+    return write
+
+
+def no_uploader(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    (box.runtime / "uploader.json").unlink()
+
+
+def other_events(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    box.spool.write_events([Event("The others", "efgh5678")])
+
+
+@pytest.mark.parametrize(
+    ("breaks", "step", "code"),
+    [
+        (dark_room, Step.CAMERA, "photo_dark"),
+        (no_frame, Step.CAMERA, "camera_stuck"),
+        (no_light, Step.LIGHT, "light_missing"),
+        (write_fails, Step.CARD, "card_readonly"),
+        (weak_supply, Step.SUPPLY, "undervoltage"),
+        (uploader_says(state="offline"), Step.WIFI, "no_network"),
+        (uploader_says(state="portal"), Step.WIFI, "portal"),
+        (uploader_says(state="paused"), Step.WIFI, "paused"),
+        (no_uploader, Step.WIFI, "uploader_stopped"),
+        (uploader_says(state="refused", problems=["key_refused"]), Step.KEY, "key_refused"),
+        (uploader_says(problems=["no_key"]), Step.KEY, "no_key"),
+        (uploader_says(events_seen=None), Step.KEY, "key_untried"),
+        (uploader_says(problems=["event_gone"]), Step.EVENT, "event_gone"),
+        (other_events, Step.EVENT, "event_gone"),
+        (old_photos, Step.OTHERS, "old_photos"),
+    ],
+)
+def test_what_is_wrong_is_found_at_its_step_and_named(
+    box: Box,
+    breaks: Callable[[Box, pytest.MonkeyPatch], None],
+    step: Step,
+    code: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    box.start_ready()
+    box.open_menu()
+    breaks(box, monkeypatch)
+    box.choose("ready_check")
+    found = verdict(box)
+    at = found.found[STEPS.index(step)]
+    assert at is not None and at.code == code
+    assert found.reason == next(one for one in found.found if one is not None)
+
+
+def test_a_press_that_never_comes_is_a_reason(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "_PRESS_S", 0.1)
+    begin(box)
+    found = verdict(box, press=False)
+    assert found.reason == problem("button_silent")
+
+
+def test_a_clock_that_nothing_ever_set_is_a_reason(box: Box) -> None:
+    box.clock.uncertainty_ms = None
+    begin(box)
+    assert verdict(box).found[STEPS.index(Step.CLOCK)] == problem("clock_unknown")
+
+
+def test_without_an_event_the_box_is_not_ready(box: Box) -> None:
+    box.config = dataclasses.replace(box.config, eventpics=EventPics())
+    begin(box)
+    assert problem("no_event") in verdict(box).found
+
+
+def test_a_check_that_nobody_looks_at_any_more_ends_and_gives_every_frame_back(box: Box) -> None:
+    begin(box)
+    report(box, lambda found: found.asks)
+    box.clock.pass_s(20.0)
+    box.until_light(LightPattern.READY)
+    box.open_menu()
+    box.choose("ready_check")
+    assert verdict(box).found == (None,) * len(STEPS)
+    assert box.camera.released.qsize() == box.camera.asked.qsize() == 2
+
+
+def test_aiming_says_how_sharp_the_picture_is_and_every_frame_goes_back(box: Box) -> None:
+    box.start_ready()
+    box.open_menu()
+    box.choose("aim")
+    box.until_page(lambda found: found is not None and found.kind is Kind.AIM and found.sharpness is not None)
+    for _ in range(3):
+        box.camera.released.get(timeout=PATIENCE_S)
+    box.clock.pass_s(179.0)
+    box.turn()
+    assert box.page is not None, "whoever aims looks at the screen, not at the button"
+    box.press()
+    box.until_page(lambda found: found is None)
+    box.until_light(LightPattern.READY)
+    assert box.photos() == 0
+    assert len(box.camera.handed_over) - 3 <= box.camera.released.qsize() + 1
+
+
+def test_a_camera_that_fails_while_aiming_is_opened_again_and_aimed_with(box: Box) -> None:
+    box.start_ready()
+    box.open_menu()
+    box.camera.capture_fault = problem("camera_stuck")
+    box.choose("aim")
+    box.until_said(lambda said: said.get("camera") == "lost")
+    box.camera.capture_fault = None
+    box.clock.pass_s(2.0)
+    box.until_page(lambda found: found is not None and found.sharpness is not None)
+
+
+def test_every_reason_that_a_check_can_find_has_words_in_every_language() -> None:
+    from piboothup.booth.words import languages, words
+
+    codes = {
+        *("no_camera", "camera_busy", "camera_stuck", "camera_memory", "no_frames", "photo_dark", "photo_blurred"),
+        *("light_missing", "buzzer_missing", "button_silent", "card_full", "card_crowded", "card_readonly"),
+        *("spool_unusable", "undervoltage", "portal", "paused", "uploader_stopped", "tls_refused", "server_trouble"),
+        *("no_network", "clock_unknown", "no_key", "key_refused", "key_untried", "no_event", "event_gone"),
+        "old_photos",
+    }
+    for language in languages():
+        assert codes <= words(language).menu.reasons.keys()
+    assert all(isinstance(problem(code), Problem) for code in codes)
