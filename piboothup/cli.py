@@ -20,7 +20,7 @@ from piboothup.console import FAILED, OK, USAGE, CommandFails, load, open_spool
 
 if TYPE_CHECKING:
     from piboothup.booth.camera import Camera
-    from piboothup.booth.service import Devices
+    from piboothup.booth.devices import Devices
     from piboothup.config import Config
     from piboothup.problems import Problem
     from piboothup.spool.clock import Clock
@@ -202,10 +202,10 @@ def booth_config(given: argparse.Namespace) -> tuple[Config, Problem | None]:
 def _devices(loaded: Config, clock: Clock) -> Devices:
     from piboothup.booth.button import GpioButton
     from piboothup.booth.buzzer import GpioBuzzer, NoBuzzer
+    from piboothup.booth.devices import Devices
     from piboothup.booth.light import GpioLight, NoLight
     from piboothup.booth.oled import OledPanel
     from piboothup.booth.panel import NoPanel
-    from piboothup.booth.service import Devices
 
     panel, light, button = loaded.panel, loaded.light, loaded.button
     return Devices(

@@ -17,6 +17,7 @@ from typing import Any
 
 from piboothup import status, supply
 from piboothup.booth.chosen import Choosing
+from piboothup.booth.devices import Devices
 from piboothup.booth.events import CheckSaid, Event, Seen
 from piboothup.booth.frame import Frame
 from piboothup.booth.judgement import Judgement, judge
@@ -58,16 +59,16 @@ class Check:
         runtime: Path,
         choosing: Choosing,
         shoot: Callable[[int], None],
-        troubles: Callable[[], Problem | None],
+        devices: Devices,
         post: Callable[[Event], None],
     ) -> None:
-        """`shoot`: ask for a frame from a moment on; `troubles`: what is wrong with light or buzzer."""
+        """`shoot`: ask for a frame from a moment on."""
         self._spool = spool
         self._clock = clock
         self._runtime = runtime
         self._choosing = choosing
         self._shoot = shoot
-        self._troubles = troubles
+        self._devices = devices
         self._post = post
         self._shown: Kind | None = None
         self._wants_frame = False
@@ -135,7 +136,7 @@ class Check:
 
     def _light(self) -> Problem | None:
         self._turned.wait(_LIGHT_S)
-        return self._troubles()
+        return self._devices.signal_problem
 
     def _button(self) -> Problem | None:
         return None if self._answer(_PRESS_S, lambda one: one is None) else problem("button_silent")

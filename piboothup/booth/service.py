@@ -14,18 +14,17 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from piboothup import __version__, status
+from piboothup import status
 from piboothup.booth import outlook, signals
-from piboothup.booth.button import Button, ButtonFault
-from piboothup.booth.buzzer import Buzzer, NoBuzzer
-from piboothup.booth.camera import Camera, CameraThread
+from piboothup.booth.button import ButtonFault
+from piboothup.booth.camera import CameraThread
 from piboothup.booth.card import Card
 from piboothup.booth.check import Check
 from piboothup.booth.chosen import Choosing, Chosen
+from piboothup.booth.devices import Devices
 from piboothup.booth.errands import Errands
 from piboothup.booth.events import (
     Capture,
@@ -43,17 +42,17 @@ from piboothup.booth.events import (
     Tapped,
     Tick,
 )
-from piboothup.booth.light import Light
 from piboothup.booth.machine import CAPTURE_TIMEOUT_S, Booth, Settings, step
 from piboothup.booth.offering import Offering
 from piboothup.booth.outlook import Outlook
-from piboothup.booth.panel import PanelDevice, PanelThread
+from piboothup.booth.panel import PanelThread
 from piboothup.booth.saver import Saver
+from piboothup.booth.telling import Telling
 from piboothup.booth.timekeeping import Timekeeping
-from piboothup.booth.uplink import Uplink, UplinkReader
+from piboothup.booth.uplink import UplinkReader
 from piboothup.booth.view import View
 from piboothup.config import Config
-from piboothup.problems import Problem, problem
+from piboothup.problems import Problem
 from piboothup.runtime import HintSocket, notify_systemd, under_systemd
 from piboothup.spool.clock import Clock
 from piboothup.spool.store import Spool
@@ -74,18 +73,6 @@ _STOP_NS = 4_000_000_000
 
 _BUTTON: Mapping[str, Callable[[int], Event]] = {"press": Tapped, "down": Pressed, "up": Released}
 """What the control socket may say."""
-
-
-@dataclass(frozen=True)
-class Devices:
-    """The things with wires."""
-
-    camera: Camera
-    panel: PanelDevice
-    light: Light
-    button: Button | None
-    """None: the control socket is the only button."""
-    buzzer: Buzzer = field(default_factory=NoBuzzer)
 
 
 def settings(config: Config) -> Settings:
@@ -112,8 +99,6 @@ class BoothService:
         self._clock = clock
         self._runtime = runtime
         self._devices = devices
-        self._config_problem = notice
-        self._button_problem: Problem | None = None
         self._settings = settings(config)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._booth = Booth()
@@ -125,12 +110,12 @@ class BoothService:
         self._card = Card(config, spool, clock, keep_config=notice is None)
         self._timekeeping = Timekeeping(spool, clock)
         self._uplink_reader = UplinkReader(spool, runtime, context)
-        self._uplink = Uplink()
         self._outlook = Outlook(config, spool, clock)
-        self._offering = Offering(config, spool, clock, self._choosing)
-        self._check = Check(
-            spool, clock, runtime, self._choosing, self._camera.capture, self._light_problem, self._events.put
+        self._telling = Telling(
+            config, spool, devices, self._panel, self._saver, self._choosing, self._outlook, notice
         )
+        self._offering = Offering(config, spool, clock, self._choosing)
+        self._check = Check(spool, clock, runtime, self._choosing, self._camera.capture, devices, self._events.put)
         self._errands = Errands(spool, runtime, self._choosing, self._check, self._saver.recount, self._events.put)
         self._stirred = threading.Event()
         self._ended = threading.Event()
@@ -211,7 +196,7 @@ class BoothService:
                 self._events.put(FoundDown(self._clock.boottime_ns()))
         except ButtonFault as error:
             log.error("button failed reason=%s", error)
-            self._button_problem = error.problem
+            self._telling.button_problem = error.problem
 
     # -- the loop ----------------------------------------------------------------------------------------------
 
@@ -278,45 +263,11 @@ class BoothService:
         self._panel.see(self._camera.viewfinder)
 
     def _view(self, now_ns: int) -> View:
-        booth, chosen = self._booth, self._choosing.now
-        told_before = self._devices.camera.notice if booth.photos else None
-        view = View(
-            state=booth.state,
-            name=self._config.name,
-            box=self._spool.box,
-            event_title=self._uplink.event_title,
-            photos=self._saver.taken,
-            number=booth.number,
-            countdown=booth.digit(now_ns) if booth.state is BoothState.COUNTDOWN else 0,
-            problem=booth.problem,
-            notice=next((one for one in self._notices() if one != told_before), None),
-            uplink=self._uplink.state,
-            waiting=self._uplink.waiting,
-            parked=self._uplink.parked,
-            has_event=bool(chosen.context.link_id),
-            language=chosen.config.language,
-            nudged=booth.nudged_until_ns > now_ns,
-            lens=self._config.panel.lens,
-            page=booth.page,
-            ring=booth.ring(now_ns, self._settings),
-        )
-        light = self._devices.light.problem
-        return self._outlook.completed(view, booth, chosen.context.link_id, self._uplink, light)
-
-    def _notices(self) -> list[Problem]:
-        """What does not stop photos and yet should be known, the gravest first."""
-        parts = self._devices
-        devices = self._button_problem, parts.camera.notice, self._light_problem(), self._panel.problem
-        stuck = problem("button_stuck") if self._booth.stuck else None
-        found = stuck, self._config_problem, self._outlook.supply_problem, *devices, self._uplink.problem
-        return [one for one in found if one is not None]
-
-    def _light_problem(self) -> Problem | None:
-        return self._devices.light.problem or self._devices.buzzer.problem
+        return self._telling.view(self._booth, now_ns, self._settings)
 
     def _feed_watchdog(self, now_ns: int) -> None:
         signs = [self._camera.heartbeat(), self._panel.heartbeat()]
-        if self._devices.button is not None and self._button_problem is None:
+        if self._devices.button is not None and self._telling.button_problem is None:
             signs.append(self._devices.button.heartbeat())
         quiet_ns = now_ns - min(signs)
         if quiet_ns < _SILENT_NS:
@@ -353,9 +304,9 @@ class BoothService:
                 if self._card.opened:
                     self._timekeeping.note(self._saver.taken)
                     self._outlook.keep()
-                self._uplink = self._uplink_reader.read()
+                self._telling.uplink = self._uplink_reader.read()
                 self._settings = replace(self._settings, offer=self._offering.now())
-                self._write_status()
+                status.write(self._runtime, "booth", self._telling.status(self._booth))
             except OSError as error:
                 log.error("housekeeping reason=%s", error.strerror or error)
             except Exception:  # the top of the thread: whatever lies in the runtime directory, the status goes on
@@ -376,21 +327,3 @@ class BoothService:
                     pass
             except Exception:  # the top of the thread: the next round may go better
                 log.exception("retention failed")
-
-    def _write_status(self) -> None:
-        booth = self._booth
-        problems = [*([booth.problem] if booth.problem is not None else []), *self._notices()]
-        report: dict[str, Any] = {
-            "version": __version__,
-            "name": self._config.name,
-            "box": self._spool.box,
-            "boot": self._spool.boot,
-            "state": booth.state,
-            "camera": "ready" if booth.camera_ready else "lost",
-            "panel": "ready" if self._panel.working else "missing",
-            "button": "missing" if self._button_problem is not None else "ready",
-            "photos": self._saver.taken,
-            "context": self._choosing.now.context.id,
-            "problems": [one.code for one in problems],
-        }
-        status.write(self._runtime, "booth", report)

@@ -21,10 +21,11 @@ from piboothup import status
 from piboothup.booth import screens
 from piboothup.booth.button import ButtonFault
 from piboothup.booth.camera import CameraFault
+from piboothup.booth.devices import Devices
 from piboothup.booth.frame import Frame
 from piboothup.booth.light import LightPattern
 from piboothup.booth.menu import Offer, Page
-from piboothup.booth.service import BoothService, Devices
+from piboothup.booth.service import BoothService
 from piboothup.booth.signals import Sound
 from piboothup.booth.view import View
 from piboothup.booth.viewfinder import Viewfinder

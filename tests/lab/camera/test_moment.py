@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from piboothup.booth.devices import Devices
 from piboothup.booth.light import LightPattern
 from piboothup.booth.picamera import PiCamera
-from piboothup.booth.service import BoothService, Devices
+from piboothup.booth.service import BoothService
 from piboothup.booth.view import View
 from piboothup.config import Capture, Config, EventPics, Light, SpoolTable
 from piboothup.runtime import send_hint

@@ -1,0 +1,29 @@
+"""The things with wires, as the service is given them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from piboothup.booth.button import Button
+from piboothup.booth.buzzer import Buzzer, NoBuzzer
+from piboothup.booth.camera import Camera
+from piboothup.booth.light import Light
+from piboothup.booth.panel import PanelDevice
+from piboothup.problems import Problem
+
+
+@dataclass(frozen=True)
+class Devices:
+    """One of each."""
+
+    camera: Camera
+    panel: PanelDevice
+    light: Light
+    button: Button | None
+    """None: the control socket is the only button."""
+    buzzer: Buzzer = field(default_factory=NoBuzzer)
+
+    @property
+    def signal_problem(self) -> Problem | None:
+        """Why light or buzzer do nothing; None while they work."""
+        return self.light.problem or self.buzzer.problem

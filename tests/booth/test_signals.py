@@ -1,0 +1,209 @@
+"""What light and buzzer say: every press is answered, trouble only when photos can't be taken, each sound in time."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from gpiozero import LED
+from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
+
+from piboothup.booth.buzzer import TONES, GpioBuzzer, NoBuzzer
+from piboothup.booth.events import CaptureFailed, Exposed, Saved, SavingFailed, Tick
+from piboothup.booth.hold import SECOND_NS
+from piboothup.booth.light import LightPattern
+from piboothup.booth.machine import NUDGE_NS
+from piboothup.booth.signals import Sound, pattern, sound
+from piboothup.config import Light
+from piboothup.problems import problem
+from piboothup.status import BoothState
+from tests.booth.play import FULL, NO_CAMERA, READY, Play, frame
+
+BUZZER_PIN = 24
+
+
+class Heard(Play):
+    """Keeps the light's patterns and the buzzer's sounds, as the loop makes them of each turn."""
+
+    def __init__(self, countdown_s: int = 3) -> None:
+        super().__init__(countdown_s)
+        self.before_ns = self.now_ns
+        self.seen: list[LightPattern] = []
+        self.sounds: list[tuple[Sound, float]] = []
+        self.began_ns = self.now_ns
+
+    def says(self, *events: Any) -> BoothState:
+        for event in events:
+            before = self.booth
+            super().says(event)
+            shown = pattern(self.booth, self.now_ns)
+            self.seen += [shown] if self.seen[-1:] != [shown] else []
+            if (heard := sound(before, self.before_ns, self.booth, self.now_ns)) is not None:
+                self.sounds.append((heard, (self.now_ns - self.began_ns) / SECOND_NS))
+            self.before_ns = self.now_ns
+        return self.booth.state
+
+
+def test_a_photo_in_light_breathing_a_blink_a_second_fast_steady_and_two_blinks() -> None:
+    play = Heard()
+    play.says(READY)
+    play.press()
+    play.waits_s(3)
+    play.says(Exposed(frame()), Saved(1))
+    play.waits_s(3)
+    assert play.seen == [
+        LightPattern.READY,
+        LightPattern.COUNTDOWN,
+        LightPattern.HURRY,
+        LightPattern.EXPOSING,
+        LightPattern.SAVED,
+        LightPattern.READY,
+    ]
+
+
+def test_the_buzzer_ticks_once_a_second_from_the_press_to_the_last_one_and_clicks_at_the_frame() -> None:
+    play = Heard()
+    play.says(READY)
+    play.press()
+    for _ in range(14):  # turns in between are no ticks
+        play.waits_s(0.2)
+        play.says(Tick())
+    play.waits_s(0.2)
+    play.says(Exposed(frame()), Saved(1))
+    assert play.sounds == [(Sound.TICK, 0.0), (Sound.TICK, 1.0), (Sound.TICK, 2.0), (Sound.CLICK, 3.0)]
+
+
+@pytest.mark.parametrize("fails", [CaptureFailed(problem("camera_stuck")), SavingFailed(problem("not_saved"))])
+def test_a_photo_that_was_not_saved_sounds_low_and_the_light_says_press_again(fails: Any) -> None:
+    play = Heard(0)
+    play.says(READY)
+    play.press()
+    if isinstance(fails, SavingFailed):
+        play.says(Exposed(frame()))
+    play.says(fails)
+    assert play.sounds[-1][0] is Sound.LOW
+    assert play.booth.state is BoothState.FAULT
+    assert pattern(play.booth, play.now_ns) is LightPattern.READY
+
+
+@pytest.mark.parametrize("trouble", [NO_CAMERA, FULL])
+def test_trouble_is_lit_only_when_no_photo_can_be_taken(trouble: Any) -> None:
+    play = Play(0)
+    play.says(READY)
+    assert pattern(play.booth, play.now_ns) is LightPattern.READY
+    play.says(trouble)
+    assert pattern(play.booth, play.now_ns) is LightPattern.TROUBLE
+
+
+def test_b03_every_press_changes_the_light_also_one_right_after_another() -> None:
+    play = Play(0)
+    play.says(NO_CAMERA)
+    assert pattern(play.booth, play.now_ns) is LightPattern.TROUBLE
+    for _ in range(3):
+        before = pattern(play.booth, play.now_ns)
+        play.goes_down()
+        assert pattern(play.booth, play.now_ns) is LightPattern.HELD is not before
+        play.now_ns += 50_000_000
+        play.lets_go()
+        assert pattern(play.booth, play.now_ns) is LightPattern.BUSY
+        play.now_ns += 50_000_000
+    play.waits_s(NUDGE_NS / SECOND_NS)
+    assert pattern(play.booth, play.now_ns) is LightPattern.TROUBLE
+
+
+# -- the buzzer's pin ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def factory() -> Iterator[MockFactory]:
+    made = MockFactory(pin_class=MockPWMPin)
+    yield made
+    made.reset()
+
+
+class Listening:
+    """Waits for what the mock pin is set to."""
+
+    def __init__(self, pin: Any) -> None:
+        self.values: queue.SimpleQueue[float] = queue.SimpleQueue()
+        change = pin._change_state
+
+        def note(value: float) -> bool:
+            changed: bool = change(value)
+            if changed:
+                self.values.put(value)
+            return changed
+
+        pin._change_state = note
+
+    def next(self) -> float:
+        return self.values.get(timeout=20)
+
+
+def test_a_sound_is_a_tone_of_its_own_length_and_then_silence(factory: MockFactory) -> None:
+    heard = Listening(factory.pin(BUZZER_PIN))
+    buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
+    buzzer.play(Sound.TICK)
+    assert (heard.next(), heard.next()) == (0.5, 0.0)
+    assert factory.pin(BUZZER_PIN).frequency == TONES[Sound.TICK][0]
+    buzzer.play(Sound.LOW)
+    assert heard.next() == 0.5
+    assert factory.pin(BUZZER_PIN).frequency == TONES[Sound.LOW][0]
+    buzzer.close()
+    LED(BUZZER_PIN, pin_factory=factory).close()
+
+
+def test_a_pin_without_tones_is_switched_for_a_buzzer_that_has_one_of_its_own(factory: MockFactory) -> None:
+    factory.pin_class = MockPin
+    heard = Listening(factory.pin(BUZZER_PIN))
+    buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
+    buzzer.play(Sound.CLICK)
+    assert (heard.next(), heard.next()) == (1, 0)
+    buzzer.close()
+
+
+def test_sounds_that_would_be_late_are_not_heard_and_no_call_waits(factory: MockFactory) -> None:
+    pin = factory.pin(BUZZER_PIN)
+    holding, heard = threading.Event(), Listening(pin)
+    change = pin._change_state
+
+    def hold(value: float) -> bool:
+        changed: bool = change(value)
+        if value:
+            holding.wait(20)
+        return changed
+
+    pin._change_state = hold
+    buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
+    buzzer.play(Sound.TICK)
+    assert heard.next() == 0.5
+    for _ in range(50):
+        buzzer.play(Sound.CLICK)
+    assert buzzer._sounds.qsize() == 2
+    holding.set()
+    buzzer.close()
+
+
+def test_b07_a_buzzer_line_that_is_missing_is_told_once_and_every_call_returns(
+    factory: MockFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    taken = LED(BUZZER_PIN, pin_factory=factory)
+    buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
+    buzzer.play(Sound.TICK)
+    buzzer._thread.join(20)
+    for each in Sound:
+        buzzer.play(each)
+    buzzer.close()
+    assert buzzer.problem is not None and buzzer.problem.code == "buzzer_missing"
+    assert len(caplog.records) == 1
+    taken.close()
+
+
+def test_no_buzzer_takes_every_call() -> None:
+    buzzer = NoBuzzer()
+    buzzer.play(Sound.TICK)
+    buzzer.close()
+    assert buzzer.problem is None
