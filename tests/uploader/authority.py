@@ -29,6 +29,10 @@ class Authority:
         self._authority.issue_cert(host, not_before=begin, not_after=end).configure_cert(context)
         return context
 
+    def write_certificate(self, file: Path, host: str) -> None:
+        """A certificate for `host` and its key, for a server in another process."""
+        self._authority.issue_cert(host).private_key_and_cert_chain_pem.write_to_path(str(file))
+
 
 def self_signed(folder: Path) -> ssl.SSLContext:
     """A server's side of TLS, with a certificate that nobody vouches for."""

@@ -1,0 +1,167 @@
+"""A venue's network in the kernel: two namespaces and a cable between them; addresses, routes and the cable change.
+
+The time on the box's clock goes by as the wall's does, so what is asserted of it are true seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from piboothup.config import Secret
+from piboothup.simulator.eventpics import DEMO_KEY
+from piboothup.spool.clock import Clock
+from piboothup.spool.listing import SENT
+from piboothup.spool.names import PhotoName
+from piboothup.uploader.api import EventPicsApi
+from piboothup.uploader.clock_trust import NowMs
+from piboothup.uploader.transport import Transport
+from tests.photos import jpeg
+from tests.uploader.authority import Authority
+from tests.uploader.desk import Desk
+
+SERVER, SERVER6 = "9.9.9.9", "2620:fe::9"
+"""Public addresses, as a photo is sent to no private one; here they lead nowhere but to the other namespace."""
+HANGS_ONCE = [{"call": "put", "stall_s": 3600, "times": 1}]
+
+
+def ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, capture_output=True)
+
+
+class Venue(Desk):
+    """A desk at the end of a cable, and the world at the other end."""
+
+    def __init__(self, root: Path, faults: list[dict[str, Any]]) -> None:
+        super().__init__(root)
+        self.folder = root / "world"
+        self.folder.mkdir()
+        self._authority = Authority(root)
+        self._authority.write_certificate(self.folder / "certificate.pem", SERVER)
+        (self.folder / "faults.json").write_text(json.dumps(faults))
+        words = ["unshare", "--net", sys.executable, "-m", "tests.lab.venue.world"]
+        self._world = subprocess.Popen([*words, self.folder, SERVER])
+        self._lay_cable()
+        self.until(lambda: self._read("url").startswith("https://"), "the world to begin")
+        self.configure(api_url=self._read("url"))
+        self._began_s = time.monotonic() - self.clock.boottime_s
+
+    def _lay_cable(self) -> None:
+        there = ["nsenter", "--target", str(self._world.pid), "--net", "ip"]
+        own = Path("/proc/self/ns/net").readlink()
+        self.until(lambda: Path(f"/proc/{self._world.pid}/ns/net").readlink() != own, "the other namespace")
+        ip("link", "set", "lo", "up")
+        ip("link", "add", "venue", "type", "veth", "peer", "name", "world", "netns", str(self._world.pid))
+        for words in (
+            "link set lo up",
+            "address add 192.168.7.1/24 dev world",
+            f"address add {SERVER}/32 dev world",
+            "address add fd07::1/64 dev world nodad",
+            "link set world up",
+        ):
+            subprocess.run([*there, *words.split()], check=True, capture_output=True)
+        ip("link", "set", "venue", "up")
+        ip("address", "add", "fd07::2/64", "dev", "venue", "nodad")
+        self.come_by("192.168.7.20")
+
+    def come_by(self, address: str, before: str = "") -> None:
+        """The box has this address now, instead of the one before."""
+        if before:
+            ip("address", "delete", f"{before}/24", "dev", "venue")
+        ip("address", "add", f"{address}/24", "dev", "venue")
+        ip("route", "replace", "default", "via", "192.168.7.1")
+
+    def connect(self, url: str, key: Secret, clock: Clock, now_ms: NowMs) -> EventPicsApi:
+        """EventPics by the tests' own authority."""
+        return EventPicsApi(url, key, clock, transport=Transport(clock, ca_file=self._authority.file, now_ms=now_ms))
+
+    def _read(self, name: str) -> str:
+        path = self.folder / name
+        return path.read_text() if path.exists() else ""
+
+    def is_uploading(self) -> bool:
+        """Whether a PUT has begun to arrive in the world."""
+        return (self.folder / "uploading").exists()
+
+    def until_true(self, happened: Any, what: str, seconds: float) -> None:
+        """Until it has happened, at the pace of the wall's clock; not longer than so many seconds."""
+        pause, end_s = threading.Event(), self.clock.boottime_s + seconds
+        while not happened():
+            assert self.clock.boottime_s < end_s, f"no {what}: {self.said()}"
+            self.pass_s(time.monotonic() - self._began_s - self.clock.boottime_s)
+            pause.wait(0.05)
+
+    def until_in_album(self, name: PhotoName, seconds: float) -> None:
+        """Until the photo is in sent/ and whole in the album."""
+        self.until_true(lambda: self.lies_in(SENT, name), "photo in sent/", seconds)
+        assert (self.folder / f"album/abcd1234/a1/{name.file_name}").read_bytes() == jpeg(1)
+        assert len(self._read("album/uploads.jsonl").splitlines()) == 1
+
+    def end(self) -> None:
+        super().end()
+        ip("link", "delete", "venue")
+        self._world.terminate()
+        self._world.wait(10.0)
+
+
+@pytest.fixture
+def venue(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Venue]:
+    made = Venue(tmp_path, getattr(request, "param", []))
+    yield made
+    made.end()
+
+
+@pytest.mark.parametrize("venue", [HANGS_ONCE], indirect=True)
+def test_n17_a_box_that_roams_to_a_new_address_in_mid_upload_resumes_within_30_s(venue: Venue) -> None:
+    name = venue.take()
+    venue.start(connect=venue.connect)
+    venue.until_true(venue.is_uploading, "PUT", 10.0)
+    venue.come_by("192.168.7.21", before="192.168.7.20")
+    venue.until_in_album(name, 30.0)
+
+
+def test_n17_a_kept_connection_of_the_network_before_is_not_used_on_the_next(venue: Venue) -> None:
+    first = venue.take()
+    venue.start(connect=venue.connect)
+    venue.until_true(lambda: venue.lies_in(SENT, first), "first photo", 10.0)
+    venue.come_by("192.168.7.21", before="192.168.7.20")
+    second = venue.take(hint=True)
+    venue.until_true(lambda: venue.lies_in(SENT, second), "second photo", 10.0)
+
+
+def test_n03_an_ipv6_route_that_swallows_everything_does_not_delay_the_first_photo(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ip("-6", "neighbour", "add", "fd07::99", "lladdr", "02:00:00:00:00:99", "dev", "venue")  # nobody has it
+    ip("-6", "route", "add", f"{SERVER6}/128", "via", "fd07::99")
+
+    def both(host: str, port: int, family: int, kind: int) -> list[Any]:
+        found = SERVER6 if family == socket.AF_INET6 else SERVER
+        return [(socket.AddressFamily(family), kind, 0, "", (found, port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    name = venue.take()
+    venue.start(connect=venue.connect)
+    venue.until_in_album(name, 5.0)
+
+
+def test_n01_a_photo_taken_while_the_cable_is_out_arrives_once_it_is_back(venue: Venue) -> None:
+    first = venue.take()
+    venue.start(connect=venue.connect)
+    venue.until_true(lambda: venue.lies_in(SENT, first), "first photo", 10.0)
+    ip("link", "set", "venue", "down")
+    second = venue.take(hint=True)
+    venue.until_true(lambda: venue.said()["state"] != "idle", "word of it", 20.0)
+    ip("link", "set", "venue", "up")
+    ip("route", "replace", "default", "via", "192.168.7.1")
+    venue.until_true(lambda: venue.lies_in(SENT, second), "second photo", 35.0)
+    assert DEMO_KEY not in json.dumps(venue.said())

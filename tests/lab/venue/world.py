@@ -1,0 +1,52 @@
+"""The world beyond a venue's Wi-Fi, as a process in a network namespace of its own: EventPics behind TLS.
+
+    python -m tests.lab.venue.world FOLDER ADDRESS
+
+In FOLDER: certificate.pem, faults.json, the album, and for the tests to look at: `url`, once it serves, and
+`uploading`, once a PUT has begun. It waits until ADDRESS is there.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import sys
+import threading
+from pathlib import Path
+
+from piboothup.simulator.eventpics import LocalEventPics
+from piboothup.simulator.faults import load_faults
+from piboothup.spool.clock import SystemClock
+from tests.uploader.liar import Liar, brings_to
+
+
+def main(folder: Path, address: str) -> None:
+    """Serves for ever."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(folder / "certificate.pem")
+    pause = threading.Event()
+    while not _is_here(address):
+        pause.wait(0.02)
+    with (
+        LocalEventPics(folder / "album", SystemClock(), faults=load_faults(folder / "faults.json")) as album,
+        Liar(brings_to(album.port), tls=tls, host=address) as front,
+    ):
+        album.url = front.url
+        (folder / "url").write_text(front.url)
+        while not album.uploading:
+            pause.wait(0.02)
+        (folder / "uploading").touch()
+        pause.wait()
+
+
+def _is_here(address: str) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
