@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from piboothup.spool import durable
-from piboothup.spool.listing import open_file
 
 _BROKEN = (ValueError, RecursionError, TypeError, AttributeError, OverflowError)
 """What reading raises for a file that is cut short, full of zeros, or made to be nasty."""
@@ -95,8 +94,7 @@ def entry(directory: Path, context_id: str) -> Entry:
     """Everything that is written about the context. Nothing is known of one whose assignment is damaged."""
     own = _read(directory / f"{context_id}.json", context_id)
     try:
-        with open_file(assigned_path(directory, context_id)) as file:
-            text = file.read()
+        text = assigned_path(directory, context_id).read_bytes()
     except FileNotFoundError:
         return Entry(own)
     except OSError:
@@ -149,8 +147,7 @@ def assigned_path(directory: Path, context_id: str) -> Path:
 
 def _read(path: Path, context_id: str) -> Context | None:
     try:
-        with open_file(path) as file:
-            found = _context(json.loads(file.read()), context_id)
+        found = _context(json.loads(path.read_bytes()), context_id)
     except (OSError, *_BROKEN):
         return None
     if (not found.link_id) != context_id.startswith("n"):
