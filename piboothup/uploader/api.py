@@ -24,11 +24,12 @@ from piboothup.uploader.clock_trust import NowMs, Validity, unknown
 from piboothup.uploader.link_error import LinkError
 from piboothup.uploader.pace import retry_after_s, server_ms
 from piboothup.uploader.transport import Answer, Transport
-from piboothup.uploader.verdict import Call, Came, what_came
+from piboothup.uploader.verdict import Call, Came, is_sign_in, what_came
 
 log = logging.getLogger(__name__)
 
 _CALL_DEADLINE_S: Final = 60.0
+_SIGN_IN_DEADLINE_S: Final = 15.0
 _PUT_DEADLINE_S: Final = 120.0
 _SLOWEST_BYTES_PER_S: Final = 4_000
 _LONGEST_URL: Final = 8192
@@ -88,6 +89,16 @@ class EventPicsApi:
         """The server's word on the time, asked without the key and whatever its certificate's dates; and these."""
         answer, validity = self.transport.ask_date(self._api_url, _CALL_DEADLINE_S)
         return date_anchor(answer), validity
+
+    def is_behind_sign_in(self) -> bool:
+        """Whether the network answers plain http in EventPics' place with a sign-in page; asked without the key."""
+        parts = urlsplit(self._api_url)
+        if parts.scheme != "https" or not parts.hostname:
+            return False
+        try:
+            return is_sign_in(self.transport.ask_plainly(parts.hostname, _SIGN_IN_DEADLINE_S), parts.hostname)
+        except LinkError:
+            return False
 
     def upload_url(self, name: PhotoName, context: Context, taken_at_ms: int | None) -> Secret:
         """A URL to PUT this photo to, good for some 300 s. `taken_at_ms` is left out when it is None."""

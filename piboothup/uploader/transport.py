@@ -40,6 +40,8 @@ from piboothup.uploader.link_error import LinkError, LinkErrorKind, kind_of
 __all__ = ["Answer", "Limits", "LinkError", "LinkErrorKind", "Transport"]
 
 _MOST_HOPS: Final = 3
+_PORTAL_CONNECT_S: Final = 3.0
+"""A portal is as near as the access point."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +95,17 @@ class Transport:
         ca_file: str | None = None,
         now_ms: NowMs = unknown,
         here: Here = is_here,
+        http_port: int = 80,
     ) -> None:
         """`plain_http` allows http to loopback. `ca_file` replaces the trusted roots: for a CA of the tests' own.
 
         `now_ms` judges certificates that the system's clock refuses for their dates (see `clock_trust`). `here` tells
-        whether a connection's own address is still this machine's.
+        whether a connection's own address is still this machine's. `http_port` is where `ask_plainly` asks.
         """
         _silence_libraries()
         self._clock = clock
         self._plain_http = plain_http
+        self._http_port = http_port
         self._limits = limits
         self._verify: bool | str = ca_file or True
         self._watch = Watch(clock, limits.stall_s, here)
@@ -133,6 +137,8 @@ class Transport:
 
         A file is sent from its position to its end. 307 and 308 are followed as far as they stay with the server.
         """
+        if not self.allows(url.reveal()):
+            raise LinkError(LinkErrorKind.UNUSABLE)
         request = _Request(method, url, headers, body if body is None or isinstance(body, bytes) else _Body(body))
         deadline_ns = self._deadline_ns(deadline_s)
         answer = self._judged(request, deadline_ns)
@@ -156,6 +162,20 @@ class Transport:
             root = Secret(f"https://{urlsplit(url).netloc}/")
             request = _Request("GET", root, {"Cache-Control": "no-cache", "Connection": "close"}, None)
             return self._once(adapter, request, self._deadline_ns(deadline_s)), seen[0]
+        finally:
+            adapter.close()
+
+    def ask_plainly(self, host: str, deadline_s: float) -> Answer:
+        """GETs the root of `host` by plain http, to see who answers there; nothing else that a caller knows is sent.
+
+        A portal shows itself to nothing else, as it can't speak for a server over TLS. Raises LinkError.
+        """
+        adapter = WatchedAdapter(self._watch, self._limits.unheard_s)
+        try:
+            root = Secret(f"http://{f'[{host}]' if ':' in host else host}:{self._http_port}/")
+            headers = {"Cache-Control": "no-cache", "Connection": "close"}
+            request = _Request("GET", root, headers, None, _PORTAL_CONNECT_S)
+            return self._once(adapter, request, self._deadline_ns(deadline_s))
         finally:
             adapter.close()
 
@@ -203,8 +223,6 @@ class Transport:
         return self._once(adapter, request, deadline_ns)
 
     def _once(self, adapter: WatchedAdapter, request: _Request, deadline_ns: int) -> Answer:
-        if not self.allows(request.url.reveal()):
-            raise LinkError(LinkErrorKind.UNUSABLE)
         watch = self._watch
         if not watch.begin(deadline_ns):
             raise LinkError(LinkErrorKind.STOPPED)
@@ -228,7 +246,7 @@ class Transport:
         response = adapter.send(
             requests.Request(request.method, request.url.reveal(), headers=headers, data=request.body).prepare(),
             stream=True,
-            timeout=(self._limits.connect_s, self._limits.read_s),
+            timeout=(request.connect_s or self._limits.connect_s, self._limits.read_s),
             verify=self._verify,
         )
         answered_ns = self._clock.boottime_ns()
@@ -274,6 +292,8 @@ class _Request:
     url: Secret
     headers: Mapping[str, str] = field(repr=False)
     body: bytes | _Body | None = field(repr=False)
+    connect_s: float | None = None
+    """In place of the limits'."""
 
     def rewind(self) -> None:
         """The body is to be sent once more, from its start."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import Final
+from urllib.parse import urlsplit
 
 from piboothup.uploader.transport import Answer
 
@@ -68,7 +69,7 @@ class Verdict(StrEnum):
     PAUSE_ALL = "pause_all"
     """The server refuses the key."""
     PORTAL = "portal"
-    """This is not EventPics: the network wants a sign-in page."""
+    """This is not EventPics: the network shows a sign-in page."""
     OFFLINE = "offline"
     """There is no way to the server."""
 
@@ -76,36 +77,39 @@ class Verdict(StrEnum):
 V: Final = Verdict
 TABLE: Final[dict[Came, tuple[Verdict, Verdict, Verdict]]] = {
     # what came           geteventsandalbums  getuploadurl    PUT
-    Came.ACCEPTED:       (V.GO_ON,       V.GO_ON,        V.SENT),
+    Came.ACCEPTED:       (V.GO_ON,            V.GO_ON,        V.SENT),
     # not EventPics
-    Came.HTML:           (V.PORTAL,      V.PORTAL,       V.PORTAL),
-    Came.REDIRECT:       (V.PORTAL,      V.PORTAL,       V.PORTAL),
-    Came.SIGN_IN:        (V.PORTAL,      V.PORTAL,       V.PORTAL),
+    Came.HTML:           (V.PORTAL,           V.PORTAL,       V.PORTAL),
+    Came.REDIRECT:       (V.PORTAL,           V.PORTAL,       V.PORTAL),
+    Came.SIGN_IN:        (V.PORTAL,           V.PORTAL,       V.PORTAL),
     # EventPics, in doubt
-    Came.PARTIAL:        (V.WAIT,        V.WAIT,         V.RETRY_URL),
-    Came.WRONG_JSON:     (V.WAIT,        V.WAIT,         V.RETRY_URL),
-    Came.UNSAFE_URL:     (V.WAIT,        V.WAIT,         V.NEW_URL),
-    Came.ODD:            (V.WAIT,        V.WAIT,         V.RETRY_URL),
+    Came.PARTIAL:        (V.WAIT,             V.WAIT,         V.RETRY_URL),
+    Came.WRONG_JSON:     (V.WAIT,             V.WAIT,         V.RETRY_URL),
+    Came.UNSAFE_URL:     (V.WAIT,             V.WAIT,         V.NEW_URL),
+    Came.ODD:            (V.WAIT,             V.WAIT,         V.RETRY_URL),
     # EventPics says no
-    Came.BAD_REQUEST:    (V.WAIT,        V.PARK,         V.PARK),
-    Came.FORBIDDEN:      (V.PAUSE_ALL,   V.PAUSE_ALL,    V.NEW_URL),
-    Came.NOT_FOUND:      (V.WAIT,        V.HOLD_CONTEXT, V.NEW_URL),
-    Came.TOO_LARGE:      (V.WAIT,        V.PARK,         V.PARK),
-    Came.REFUSED:        (V.WAIT,        V.PARK,         V.PARK),
+    Came.BAD_REQUEST:    (V.WAIT,             V.PARK,         V.PARK),
+    Came.FORBIDDEN:      (V.PAUSE_ALL,        V.PAUSE_ALL,    V.NEW_URL),
+    Came.NOT_FOUND:      (V.WAIT,             V.HOLD_CONTEXT, V.NEW_URL),
+    Came.TOO_LARGE:      (V.WAIT,             V.PARK,         V.PARK),
+    Came.REFUSED:        (V.WAIT,             V.PARK,         V.PARK),
     # EventPics says later
-    Came.TOO_SLOW:       (V.WAIT,        V.WAIT,         V.RETRY_URL),
-    Came.TOO_MANY:       (V.WAIT,        V.WAIT,         V.RETRY_URL),
-    Came.SERVER_ERROR:   (V.WAIT,        V.WAIT,         V.RETRY_URL),
+    Came.TOO_SLOW:       (V.WAIT,             V.WAIT,         V.RETRY_URL),
+    Came.TOO_MANY:       (V.WAIT,             V.WAIT,         V.RETRY_URL),
+    Came.SERVER_ERROR:   (V.WAIT,             V.WAIT,         V.RETRY_URL),
     # nothing came
-    Came.DNS:            (V.OFFLINE,     V.OFFLINE,      V.OFFLINE),
-    Came.CONNECT:        (V.OFFLINE,     V.OFFLINE,      V.OFFLINE),
-    Came.TIMEOUT:        (V.OFFLINE,     V.OFFLINE,      V.RETRY_URL),
-    Came.RESET:          (V.OFFLINE,     V.OFFLINE,      V.RETRY_URL),
-    Came.TLS:            (V.OFFLINE,     V.OFFLINE,      V.OFFLINE),
-    Came.TLS_DATE:       (V.OFFLINE,     V.OFFLINE,      V.OFFLINE),
-    Came.UNUSABLE:       (V.PAUSE_ALL,   V.WAIT,         V.NEW_URL),
-    Came.STOPPED:        (V.OFFLINE,     V.OFFLINE,      V.OFFLINE),
+    Came.DNS:            (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
+    Came.CONNECT:        (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
+    Came.TIMEOUT:        (V.OFFLINE,          V.OFFLINE,      V.RETRY_URL),
+    Came.RESET:          (V.OFFLINE,          V.OFFLINE,      V.RETRY_URL),
+    Came.TLS:            (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
+    Came.TLS_DATE:       (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
+    Came.UNUSABLE:       (V.PAUSE_ALL,        V.WAIT,         V.NEW_URL),
+    Came.STOPPED:        (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
 }  # fmt: skip
+
+MAYBE_SIGN_IN: Final = frozenset({Came.CONNECT, Came.TIMEOUT, Came.RESET, Came.TLS, Came.TLS_DATE})
+"""How a portal looks to whoever speaks TLS: it lets nothing through, or shows a certificate of its own."""
 
 _COLUMNS: Final = {Call.EVENTS: 0, Call.UPLOAD_URL: 1, Call.PUT: 2}
 
@@ -147,6 +151,21 @@ def what_came(answer: Answer) -> Came:
     if _is_html(answer):
         return Came.HTML
     return Came.ACCEPTED if answer.whole and answer.complete else Came.PARTIAL
+
+
+def is_sign_in(answer: Answer, host: str) -> bool:
+    """Whether this answer to plain http, in the place of `host`, comes from a network that wants somebody to sign in.
+
+    It does if it is a 511 (RFC 6585, 6), a page, or sends on to anything else than the same host's https.
+    """
+    came = what_came(answer)
+    if came is not Came.REDIRECT:
+        return came in (Came.SIGN_IN, Came.HTML)
+    try:
+        onward = urlsplit(answer.location)
+        return (onward.scheme, onward.hostname) != ("https", host)
+    except ValueError:
+        return True
 
 
 def _is_html(answer: Answer) -> bool:

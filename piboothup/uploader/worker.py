@@ -23,7 +23,7 @@ from piboothup.uploader.clock_trust import KnownTime, NowMs
 from piboothup.uploader.line import Line
 from piboothup.uploader.link_error import LinkError, LinkErrorKind
 from piboothup.uploader.step import End, Probe
-from piboothup.uploader.verdict import Call, Came
+from piboothup.uploader.verdict import MAYBE_SIGN_IN, Call, Came
 
 log = logging.getLogger(__name__)
 
@@ -117,11 +117,16 @@ class Worker:
             account = self._account()
         except (ApiError, LinkError) as error:
             retry_after_s = error.retry_after_s if isinstance(error, ApiError) else None
-            log.debug("probe came=%s", came_of(error))
-            self._line.probe_failed(came_of(error), retry_after_s)
+            came = self._seen_through(came_of(error))
+            log.debug("probe came=%s", came)
+            self._line.probe_failed(came, retry_after_s)
         else:
             self._note(account)
             self._line.answered(account.events)
+
+    def _seen_through(self, came: Came) -> Came:
+        """SIGN_IN if that is what keeps EventPics from being reached, else `came`."""
+        return Came.SIGN_IN if came in MAYBE_SIGN_IN and self._eventpics().is_behind_sign_in() else came
 
     def _account(self) -> Account:
         """What EventPics shows the key. A box that woke with a wrong time learns the right one first."""

@@ -9,6 +9,12 @@ from pathlib import Path
 
 import trustme
 
+from piboothup.config import Secret
+from piboothup.spool.clock import Clock
+from piboothup.uploader.api import EventPicsApi
+from piboothup.uploader.clock_trust import NowMs
+from piboothup.uploader.transport import Transport
+
 DAY_S = 86_400
 
 
@@ -32,6 +38,19 @@ class Authority:
     def write_certificate(self, file: Path, host: str) -> None:
         """A certificate for `host` and its key, for a server in another process."""
         self._authority.issue_cert(host).private_key_and_cert_chain_pem.write_to_path(str(file))
+
+
+class Connect:
+    """EventPics as the uploader connects to it, but that the tests' authority is the one it trusts."""
+
+    def __init__(self, authority: Authority, http_port: int = 9) -> None:
+        """`http_port`: where a portal would show itself; nobody is at 9."""
+        self._authority = authority
+        self.http_port = http_port
+
+    def __call__(self, url: str, key: Secret, clock: Clock, now_ms: NowMs) -> EventPicsApi:
+        transport = Transport(clock, ca_file=self._authority.file, now_ms=now_ms, http_port=self.http_port)
+        return EventPicsApi(url, key, clock, transport=transport)
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:

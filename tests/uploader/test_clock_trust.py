@@ -13,16 +13,14 @@ import pytest
 from piboothup.config import Secret
 from piboothup.simulator.eventpics import DEMO_KEY
 from piboothup.spool.anchors import CEILING_MS, FLOOR_MS, Anchor, Source
-from piboothup.spool.clock import Clock
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
-from piboothup.uploader.api import EventPicsApi
-from piboothup.uploader.clock_trust import ClockTrust, KnownTime, NowMs, Validity, is_believable, unknown
+from piboothup.uploader.clock_trust import ClockTrust, KnownTime, Validity, is_believable, unknown
 from piboothup.uploader.link_error import LinkError, LinkErrorKind, OutOfDate
 from piboothup.uploader.transport import Transport
 from tests.clocks import HandClock
 from tests.photos import open_spool
-from tests.uploader.authority import Authority, day_s, self_signed
+from tests.uploader.authority import Authority, Connect, day_s, self_signed
 from tests.uploader.cards import ReadOnlyCard
 from tests.uploader.desk import Desk
 from tests.uploader.liar import Liar, says
@@ -267,16 +265,6 @@ def test_t08_no_time_is_learned_that_lies_before_what_an_earlier_boot_knew(tmp_p
 
 
 # -- the whole uploader ----------------------------------------------------------------------------------------
-
-
-class Connect:
-    """EventPics as the uploader connects to it, but that the tests' authority is the one it trusts."""
-
-    def __init__(self, authority: Authority) -> None:
-        self._authority = authority
-
-    def __call__(self, url: str, key: Secret, clock: Clock, now_ms: NowMs) -> EventPicsApi:
-        return EventPicsApi(url, key, clock, transport=Transport(clock, ca_file=self._authority.file, now_ms=now_ms))
 
 
 def set_true_time(desk: Desk, day: float) -> None:

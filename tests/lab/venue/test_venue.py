@@ -17,16 +17,11 @@ from typing import Any
 
 import pytest
 
-from piboothup.config import Secret
 from piboothup.simulator.eventpics import DEMO_KEY
-from piboothup.spool.clock import Clock
 from piboothup.spool.listing import SENT
 from piboothup.spool.names import PhotoName
-from piboothup.uploader.api import EventPicsApi
-from piboothup.uploader.clock_trust import NowMs
-from piboothup.uploader.transport import Transport
 from tests.photos import jpeg
-from tests.uploader.authority import Authority
+from tests.uploader.authority import Authority, Connect
 from tests.uploader.desk import Desk
 
 SERVER, SERVER6 = "9.9.9.9", "2620:fe::9"
@@ -45,8 +40,9 @@ class Venue(Desk):
         super().__init__(root)
         self.folder = root / "world"
         self.folder.mkdir()
-        self._authority = Authority(root)
-        self._authority.write_certificate(self.folder / "certificate.pem", SERVER)
+        authority = Authority(root)
+        self.connect = Connect(authority, http_port=80)
+        authority.write_certificate(self.folder / "certificate.pem", SERVER)
         (self.folder / "faults.json").write_text(json.dumps(faults))
         words = ["unshare", "--net", sys.executable, "-m", "tests.lab.venue.world"]
         self._world = subprocess.Popen([*words, self.folder, SERVER])
@@ -79,10 +75,6 @@ class Venue(Desk):
             ip("address", "delete", f"{before}/24", "dev", "venue")
         ip("address", "add", f"{address}/24", "dev", "venue")
         ip("route", "replace", "default", "via", "192.168.7.1")
-
-    def connect(self, url: str, key: Secret, clock: Clock, now_ms: NowMs) -> EventPicsApi:
-        """EventPics by the tests' own authority."""
-        return EventPicsApi(url, key, clock, transport=Transport(clock, ca_file=self._authority.file, now_ms=now_ms))
 
     def _read(self, name: str) -> str:
         path = self.folder / name

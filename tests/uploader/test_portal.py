@@ -1,0 +1,122 @@
+"""Portals as they are met by whoever speaks nothing but verified TLS: they show themselves to plain http alone."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from piboothup.simulator.eventpics import DEMO_KEY
+from piboothup.spool.listing import NEW
+from piboothup.uploader.transport import Answer, LinkError, LinkErrorKind, Transport
+from piboothup.uploader.verdict import is_sign_in
+from tests.clocks import HandClock
+from tests.uploader.authority import Authority, Connect, self_signed
+from tests.uploader.desk import Desk
+from tests.uploader.liar import Liar, Story, says
+
+PAGE = says("200 OK", b"<html>Room number?</html>")
+SENDS_ON = says("302 Found", b"", "Location: https://portal.hotel.example/login")
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+def refuses(_: Liar, __: socket.socket) -> None:
+    """Hangs up on whoever comes with TLS."""
+
+
+@pytest.mark.parametrize("story", [PAGE, SENDS_ON, says("511 Network Authentication Required")])
+@pytest.mark.parametrize("tls", ["its own certificate", "hangs up", "lets nobody connect"])
+def test_n06_n07_a_portal_that_shows_itself_to_plain_http_alone_is_named_and_hears_no_key(
+    desk: Desk, authority: Authority, tmp_path: Path, story: Story, tls: str
+) -> None:
+    with Liar(PAGE, tls=self_signed(tmp_path)) if tls == "its own certificate" else Liar(refuses) as front:
+        if tls == "lets nobody connect":
+            front.__exit__()
+        desk.configure(api_url=f"https://127.0.0.1:{front.port}")
+        with Liar(story) as portal:
+            name = desk.take()
+            desk.start(connect=Connect(authority, portal.port))
+            desk.until_state("portal")
+            assert desk.said()["reason"] == "This Wi-Fi wants a sign-in page. Use a phone's hotspot. Photos are kept."
+            assert desk.lies_in(NEW, name)
+        assert {whole.split(b"\r\n")[0] for _, whole in portal.requests} == {b"GET / HTTP/1.1"}
+        assert DEMO_KEY.encode() not in portal.heard + front.heard
+        assert b"piboothup" in portal.heard  # it may know what asks, not for whom
+
+
+def test_n07_a_server_that_cannot_be_trusted_is_no_portal_if_plain_http_does_not_say_so(
+    desk: Desk, authority: Authority, tmp_path: Path
+) -> None:
+    with Liar(PAGE, tls=self_signed(tmp_path)) as front:
+        desk.configure(api_url=front.url)
+        own = says("301 Moved", b"", f"Location: {front.url}/")
+        with Liar(own) as http:
+            desk.take()
+            desk.start(connect=Connect(authority, http.port))
+            desk.until_state("offline")
+            assert desk.said()["problems"] == ["tls_refused"]
+            assert len(http.requests) == 1
+
+
+def test_an_answering_server_is_never_asked_plainly(desk: Desk, authority: Authority) -> None:
+    desk.put_behind_tls(authority.certificate())
+    with Liar(PAGE) as http:
+        desk.start(connect=Connect(authority, http.port))
+        desk.until_sent(desk.take(hint=True))
+    assert http.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "content_type", "portal"),
+    [
+        (302, "https://portal.hotel.example/login", "", True),
+        (302, "http://api.example/login", "", True),
+        (307, "/login", "", True),
+        (302, "http://[", "", True),
+        (301, "https://api.example/", "", False),
+        (308, "https://API.example:443/any?x=1", "", False),
+        (511, "", "", True),
+        (200, "", "text/html", True),
+        (403, "", "text/html", False),
+        (204, "", "", False),
+        (404, "", "", False),
+    ],
+)
+def test_n06_what_answers_plain_http_is_a_portal_or_the_server_itself(
+    status: int, location: str, content_type: str, portal: bool
+) -> None:
+    answer = Answer(status, content_type, b"", True, True, "", "", 0, 0, location)
+    assert is_sign_in(answer, "api.example") is portal
+
+
+def test_c08_a_portal_that_does_not_answer_holds_up_no_stop() -> None:
+    asked = threading.Event()
+
+    def silent(liar: Liar, connection: socket.socket) -> None:
+        liar.request(connection)
+        asked.set()
+        liar.ended.wait(20.0)
+
+    with Liar(silent) as portal:
+        transport = Transport(HandClock(), http_port=portal.port)
+        caught: list[LinkErrorKind] = []
+
+        def ask() -> None:
+            try:
+                transport.ask_plainly("127.0.0.1", 15.0)
+            except LinkError as error:
+                caught.append(error.kind)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        assert asked.wait(5.0)
+        transport.stop()
+        thread.join(5.0)
+        transport.close()
+    assert caught == [LinkErrorKind.STOPPED]
