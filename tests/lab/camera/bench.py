@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +28,15 @@ FULL = Camera()
 SMALL = Camera(size=(640, 480))
 PATIENCE_S = 30.0
 E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """When it was asked for, when its exposure began (as its name on the card says it), when it was saved."""
+
+    zero_ns: int
+    taken_ms: int
+    saved_ns: int
 
 
 class Bench:
@@ -67,13 +77,14 @@ class Bench:
         self.thread.capture(zero_ns, lit_ns=lit_ns)
         return zero_ns, self.until(Exposed).frame
 
-    def photo(self) -> tuple[int, int]:
-        """Takes one, now; its zero, and its moment on the card in milliseconds."""
+    def photo(self) -> Photo:
+        """Takes one, now."""
         zero_ns, frame = self.expose()
         self.saver.save(frame)
         del frame
         self.until(Saved)
-        return zero_ns, max(name.boottime_ms for name in self.spool.names(NEW))
+        saved_ns = self.clock.boottime_ns()
+        return Photo(zero_ns, max(name.boottime_ms for name in self.spool.names(NEW)), saved_ns)
 
     def full_rate(self, photos: int = 5) -> float:
         """Seconds for each of some frames in a row."""

@@ -69,13 +69,13 @@ def test_under_a_flash_it_is_the_first_one_that_is_exposed_for_it_and_none_waits
 
 
 def test_a_photo_on_the_card_is_whole_12_megapixels_and_says_when_its_exposure_began(full: Bench) -> None:
-    zero_ns, boottime_ms = full.photo()
+    photo = full.photo()
     (name,) = full.spool.names(NEW)
-    assert zero_ns // MS <= boottime_ms < (zero_ns + FRAME_NS) // MS
-    with Image.open(full.spool.path(name)) as photo:
-        photo.load()
-        assert photo.size == (4056, 3040)
-        said = photo.getexif()
+    assert photo.zero_ns // MS <= photo.taken_ms < (photo.zero_ns + FRAME_NS) // MS
+    with Image.open(full.spool.path(name)) as picture:
+        picture.load()
+        assert picture.size == (4056, 3040)
+        said = picture.getexif()
         details = said.get_ifd(ExifTags.IFD.Exif)
     assert said[ExifTags.Base.Model] == "imx477"
     assert said[ExifTags.Base.Make] == "Raspberry Pi"

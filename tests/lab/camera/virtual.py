@@ -16,6 +16,8 @@ from typing import Any
 
 import libcamera
 
+__all__ = ["EXPOSURE_US", "MappedArray", "VirtualPicamera2"]
+
 EXPOSURE_US = 10_000
 
 
@@ -35,7 +37,7 @@ for _name in ("pidng", "pidng.core", "pidng.camdefs"):
     sys.modules[_name] = _Anything(_name)
 sys.modules["pykms"] = SimpleNamespace(PixelFormat=_Names(), PlaneType=_Names())  # type: ignore[assignment]
 
-from picamera2 import Picamera2  # noqa: E402
+from picamera2 import MappedArray, Picamera2  # noqa: E402
 from picamera2.allocators import DmaAllocator  # noqa: E402
 from picamera2.request import CompletedRequest  # noqa: E402
 

@@ -1,0 +1,282 @@
+"""The figures of the camera, on the real stack at 12 megapixels: `tests/lab/camera/run benchmark`.
+
+All of one run, side by side: the virtual camera gives a frame in 140 ms, a Pi in 70 to 100. What is compared is what
+a program does with it.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from piboothup.booth import saver
+from piboothup.booth.encoder import encode
+from piboothup.booth.events import CameraReady, CaptureFailed
+from piboothup.booth.picamera import PiCamera
+from piboothup.config import Camera
+from piboothup.spool.store import Spool
+from tests.lab.camera.bench import FULL, Bench, bench, descriptors, resident_bytes, stalled
+from tests.lab.camera.virtual import EXPOSURE_US, MappedArray, VirtualPicamera2
+
+PRESSES = 40
+COMPARED = 12
+HAMMERED = 100
+MS = 1_000_000
+
+
+def main() -> None:
+    """Prints every table."""
+    _zero_to_saved()
+    _ways()
+    _hammered()
+    _recovered()
+    _turned()
+
+
+def _row(what: str, *figures: str) -> None:
+    print(f"{what:<46}" + "".join(f"{one:>13}" for one in figures), flush=True)
+
+
+def _middle_and_p95(values_ms: list[float]) -> tuple[str, str]:
+    return f"{statistics.median(values_ms):.1f} ms", f"{sorted(values_ms)[int(0.95 * len(values_ms))]:.1f} ms"
+
+
+# -- zero to "saved" -------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Parts:
+    """How long each part of the way took, photo by photo, in milliseconds."""
+
+    wait: list[float]
+    encode: list[float]
+    commit: list[float]
+    all: list[float]
+
+
+@contextmanager
+def _watched(made: Bench) -> Iterator[Parts]:
+    """Measures the parts where they happen."""
+    parts = Parts([], [], [], [])
+    capture, commit = made.camera.capture, Spool.commit
+
+    def timed(function: Callable[..., Any], into: list[float]) -> Callable[..., Any]:
+        def call(*given: Any, **named: Any) -> Any:
+            began_s = time.perf_counter()
+            try:
+                return function(*given, **named)
+            finally:
+                into.append((time.perf_counter() - began_s) * 1000)
+
+        return call
+
+    made.camera.capture = timed(capture, parts.wait)  # type: ignore[method-assign]
+    saver.encode = timed(encode, parts.encode)  # type: ignore[attr-defined]
+    Spool.commit = timed(commit, parts.commit)  # type: ignore[method-assign]
+    try:
+        yield parts
+    finally:
+        saver.encode, Spool.commit = encode, commit  # type: ignore[attr-defined, method-assign]
+
+
+def _zero_to_saved() -> None:
+    with bench() as made:
+        made.photo()
+        with _watched(made) as parts:
+            for _ in range(PRESSES):
+                _pressed()
+                photo = made.photo()
+                parts.all.append((photo.saved_ns - photo.zero_ns) / MS)
+    own = [whole - sum(some) for whole, *some in zip(parts.all, parts.wait, parts.encode, parts.commit, strict=True)]
+    _row(f"zero to saved, {PRESSES} presses", "median", "p95", "bound of p95")
+    for name, values in (("frame wait", parts.wait), ("encode", parts.encode), ("commit", parts.commit)):
+        _row(f"  {name}", *_middle_and_p95(values))
+    _row("  our own (threads, EXIF, hash, thumbnail)", *_middle_and_p95(own), "10 ms")
+    _row("  zero to saved", *_middle_and_p95(parts.all))
+
+
+# -- the obvious ways ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Way:
+    """One photo: when its exposure began after zero, and when its file was there, in milliseconds."""
+
+    start_ms: float
+    file_ms: float
+
+
+def _ways() -> None:
+    _row("one press, in turns", "exposure", "earliest", "file there", "on the card")
+    found: dict[str, list[Way]] = {}
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        path = Path(folder) / "photo.jpg"
+        for name, way in (
+            ("switch_mode_and_capture_file", _switching),
+            ("capture_file while streaming", _streaming),
+            ("flush, Pillow encodes", _with_pillow),
+        ):
+            found[name] = way(path)
+    with bench() as made:
+        made.photo()
+        found["ours"] = [_ours(made) for _ in range(COMPARED)]
+    for name, ways in found.items():
+        starts = [way.start_ms for way in ways]
+        file = statistics.median(way.file_ms for way in ways)
+        durable = "yes" if name == "ours" else "perhaps"
+        early = sum(start < 0 for start in starts)
+        note = f"{early} of {len(starts)} BEFORE zero" if early else ""
+        _row(f"  {name}", f"{statistics.median(starts):+.0f} ms", f"{min(starts):+.0f} ms", f"{file:.0f} ms", durable)
+        if note:
+            print(f"      {note}")
+
+
+def _start_ms(metadata: dict[str, Any], zero_ns: int) -> float:
+    return float(metadata["SensorTimestamp"] - 1000 * EXPOSURE_US - zero_ns) / MS
+
+
+def _pressed() -> int:
+    time.sleep(random.uniform(0.3, 0.6))  # presses fall anywhere into a frame
+    return time.monotonic_ns()
+
+
+@contextmanager
+def _plain(size: tuple[int, int]) -> Iterator[Any]:
+    camera = VirtualPicamera2()
+    camera.options["quality"] = Camera().jpeg_quality
+    camera.configure(camera.create_still_configuration(main={"format": "YUV420", "size": size}, buffer_count=3))
+    camera.start()
+    camera.capture_request().release()
+    try:
+        yield camera
+    finally:
+        camera.close()
+
+
+def _switching(path: Path) -> list[Way]:
+    found = []
+    with _plain((640, 480)) as camera:
+        still = camera.create_still_configuration(main={"format": "YUV420", "size": (4056, 3040)})
+        for _ in range(COMPARED):
+            zero_ns = _pressed()
+            metadata = camera.switch_mode_and_capture_file(still, str(path))
+            found.append(Way(_start_ms(metadata, zero_ns), (time.monotonic_ns() - zero_ns) / MS))
+    return found
+
+
+def _streaming(path: Path) -> list[Way]:
+    found = []
+    with _plain((4056, 3040)) as camera:
+        for _ in range(COMPARED):
+            zero_ns = _pressed()
+            metadata = camera.capture_file(str(path))
+            found.append(Way(_start_ms(metadata, zero_ns), (time.monotonic_ns() - zero_ns) / MS))
+    return found
+
+
+def _with_pillow(path: Path) -> list[Way]:
+    found = []
+    with _plain((4056, 3040)) as camera:
+        for _ in range(COMPARED):
+            zero_ns = _pressed()
+            request = camera.capture_request(flush=zero_ns)
+            metadata = request.get_metadata()
+            with MappedArray(request, "main") as mapped:
+                _as_pillow_wants_it(mapped.array).save(path, quality=Camera().jpeg_quality)
+            request.release()
+            found.append(Way(_start_ms(metadata, zero_ns), (time.monotonic_ns() - zero_ns) / MS))
+    return found
+
+
+def _as_pillow_wants_it(nv12: Any) -> Image.Image:
+    """In colour at full size; `request.make_image` can't read the virtual camera's format."""
+    height, width = nv12.shape[0] * 2 // 3, nv12.shape[1]
+    chroma = nv12[height:].reshape(height // 2, width)
+    halves = [Image.fromarray(np.ascontiguousarray(chroma[:, first::2])) for first in (0, 1)]
+    return Image.merge("YCbCr", [Image.fromarray(nv12[:height]), *(half.resize((width, height)) for half in halves)])
+
+
+def _ours(made: Bench) -> Way:
+    _pressed()
+    photo = made.photo()
+    return Way((photo.taken_ms * MS - photo.zero_ns) / MS, (photo.saved_ns - photo.zero_ns) / MS)
+
+
+# -- hammered, and after trouble -------------------------------------------------------------------------------------
+
+
+def _hammered() -> None:
+    with bench() as made:
+        for _ in range(10):
+            made.photo()
+        before, open_before, began_s = resident_bytes(), descriptors(), time.monotonic()
+        taken = [made.photo() for _ in range(HAMMERED)]
+        took_s = time.monotonic() - began_s
+        grown_mb = (resident_bytes() - before) / 1e6
+        opened = descriptors() - open_before
+    earliest_ms = min(one.taken_ms - one.zero_ns // MS for one in taken)
+    _row(f"{HAMMERED} presses as fast as accepted", "", "bound")
+    _row("  photos per minute", f"{60 * HAMMERED / took_s:.0f}")
+    _row("  earliest exposure after its zero", f"{earliest_ms:+d} ms", "0 ms")
+    _row("  resident memory has grown by", f"{grown_mb:.1f} MB", "5 MB")
+    _row("  descriptors left open", f"{opened}", "0")
+
+
+def _recovered() -> None:
+    with bench() as made:
+        before_s = made.full_rate(20)
+        for _ in range(10):
+            with stalled() as go_on:
+                made.thread.capture(made.clock.boottime_ns(), timeout_s=0.3)
+                made.until(CaptureFailed)
+                made.lost()
+                go_on()
+                made.until(CameraReady)
+        timed_out_s = made.full_rate(20)
+        for _ in range(3):
+            with stalled() as go_on:
+                made.lost()
+                go_on()
+                made.until(CameraReady)
+        opened_s = made.full_rate(20)
+    _row("a frame for each press, 20 in a row", "each", "ratio", "bound 1.1")
+    _row("  before", f"{before_s * 1000:.0f} ms")
+    _row("  after 10 captures that timed out", f"{timed_out_s * 1000:.0f} ms", f"{timed_out_s / before_s:.2f}")
+    _row("  after 3 re-openings more", f"{opened_s * 1000:.0f} ms", f"{opened_s / before_s:.2f}")
+
+
+def _turned() -> None:
+    _row("12 MP to JPEG", "median", "ratio")
+    camera = PiCamera(FULL, VirtualPicamera2)
+    camera.open()
+    frame = camera.capture(time.clock_gettime_ns(time.CLOCK_BOOTTIME), 4.0)
+    kept = replace(frame, y=frame.y.copy(), u=frame.u.copy(), v=frame.v.copy())
+    frame.release()
+    camera.close()
+    took: dict[int, list[float]] = {0: [], 90: [], 180: [], 270: []}
+    for _ in range(COMPARED):
+        for rotation, values in took.items():
+            began_s = time.perf_counter()
+            encode(kept, Camera().jpeg_quality, rotation)
+            values.append((time.perf_counter() - began_s) * 1000)
+    base = statistics.median(took[0])
+    for rotation, values in took.items():
+        _row(
+            f"  turned by {rotation}",
+            f"{statistics.median(values):.1f} ms",
+            f"{statistics.median(values) / base:.2f}",
+        )
+
+
+if __name__ == "__main__":
+    main()
