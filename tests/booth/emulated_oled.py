@@ -145,8 +145,8 @@ class EmulatedOled:
 
     def _store(self, byte: int) -> None:
         self._memory[self._page * self._columns + self._column] = byte
-        if self._columns == 132:
-            self._column = min(self._column + 1, 131)  # an SH1106 stays in its page
+        if self._columns == 132 or self._mode == 0b10:
+            self._column = min(self._column + 1, self._columns - 1)  # it stays in its page
             return
         assert self._mode == 0, "the picture is sent in horizontal mode"
         self._column += 1

@@ -338,6 +338,26 @@ def test_d02_unplugged_and_put_back_while_nothing_changes_it_is_redrawn_within_a
     assert glass.glass().getbbox() is not None
 
 
+def test_d02_unplugged_when_only_the_light_was_to_change_it_gets_its_picture_back(
+    panel: PanelThread, glass: EmulatedOled, clock: HandClock
+) -> None:
+    clock.pass_s(30)
+    shown(panel, READY)
+    minutes(panel, clock, 9)
+    clock.pass_s(30)
+    panel.turn()
+    before = glass.glass().tobytes()
+    glass.plugged_in = False
+    clock.pass_s(31)  # it is time to dim, and not yet to move
+    panel.turn()
+    assert not panel.working
+    glass.plugged_in = True
+    glass.lose_power()
+    clock.pass_s(3)
+    panel.turn()
+    assert glass.glass().tobytes() == before
+
+
 def test_between_two_presses_nothing_goes_over_the_bus_but_a_move_each_minute(
     panel: PanelThread, glass: EmulatedOled, clock: HandClock
 ) -> None:
