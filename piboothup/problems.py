@@ -97,6 +97,7 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "undervoltage": ("The supply is too weak.", "Use the official power supply and a short cable."),
     "clock_unknown": ("The clock is not set.", "Give the box a network for a minute."),
     "old_photos": ("The card holds photos of other events.", "Wipe them: in the menu, or `piboothup queue wipe`."),
+    "hot": ("The box is too hot.", "Give it air and shade; photos go on."),
     "panel_missing": ("The panel does not answer.", "Check its four wires. Photos go on."),
     "buzzer_missing": ("The buzzer does not work.", "Check its wires. Photos go on."),
     "light_missing": ("The light does not work.", "Check its wires. Photos go on."),

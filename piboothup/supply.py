@@ -6,8 +6,14 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from piboothup.problems import Problem, problem
+
 _THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 _TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
+
+
+HOT_C = 80.0
+"""From here on a Pi slows itself down."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,13 @@ class Supply:
     """Now, not ever."""
     throttled: bool | None = None
     temperature_c: float | None = None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What should be known of it."""
+        weak = (problem("undervoltage"),) if self.undervoltage else ()
+        hot = (problem("hot"),) if self.temperature_c is not None and self.temperature_c >= HOT_C else ()
+        return weak + hot
 
 
 def read() -> Supply:

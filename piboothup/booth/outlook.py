@@ -18,7 +18,7 @@ from piboothup.booth.menu import Kind
 from piboothup.booth.uplink import Uplink
 from piboothup.booth.view import Checks, View
 from piboothup.config import Config
-from piboothup.problems import Problem, problem
+from piboothup.problems import Problem
 from piboothup.spool.clock import Clock
 from piboothup.spool.store import Spool
 from piboothup.status import BoothState, UploaderState
@@ -43,9 +43,9 @@ class Outlook:
         self._synchronised = False
 
     @property
-    def supply_problem(self) -> Problem | None:
-        """A supply that is too weak now."""
-        return problem("undervoltage") if self._supply.undervoltage else None
+    def problems(self) -> tuple[Problem, ...]:
+        """A supply that is too weak now, a box that is too hot."""
+        return self._supply.problems
 
     def prepare(self) -> None:
         """Recalls how long the last start took."""

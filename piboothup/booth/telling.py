@@ -86,7 +86,7 @@ class Telling:
             self._panel.problem,
         )
         stuck = problem("button_stuck") if booth.stuck else None
-        found = stuck, self._config_problem, self._outlook.supply_problem, *devices, self.uplink.problem
+        found = stuck, self._config_problem, *self._outlook.problems, *devices, self.uplink.problem
         return [one for one in found if one is not None]
 
     def status(self, booth: Booth) -> dict[str, Any]:

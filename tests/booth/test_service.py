@@ -210,6 +210,15 @@ def test_p15_a_weak_supply_is_named_on_the_bottom_line_and_photos_go_on(
     box.until_shown(photos=1, waiting=1)
 
 
+def test_a_box_that_is_too_hot_says_so_on_the_bottom_line_and_looks_ready(
+    box: Box, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "temp").write_text("81250\n")
+    monkeypatch.setattr(supply, "_TEMPERATURE", tmp_path / "temp")
+    box.start_ready()
+    box.until_shown(notice=problem("hot"))
+
+
 def test_the_bar_of_the_next_start_knows_how_long_this_one_took(box: Box) -> None:
     box.camera.fault = problem("no_camera")
     box.start()

@@ -64,6 +64,7 @@ WORDS = Words(
         "camera_tuning": "Tuning-Datei nicht da",
         "bad_config": "Fehler in der Config",
         "undervoltage": "Netzteil zu schwach",
+        "hot": "Zu heiß: braucht Luft",
         "event_gone": "Event nicht da: {n} sicher",
         "no_key": "Kein API-Key: {n} sicher",
         "tls_refused": "WLAN unsicher: {n} sicher",

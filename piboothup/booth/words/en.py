@@ -64,6 +64,7 @@ WORDS = Words(
         "camera_tuning": "Camera's tuning file not there",
         "bad_config": "Mistake in the config",
         "undervoltage": "Weak power supply",
+        "hot": "Too hot: give it air",
         "event_gone": "Event not found: {n} kept",
         "no_key": "No API key: {n} kept",
         "tls_refused": "Unsafe Wi-Fi: {n} kept",
