@@ -22,9 +22,8 @@ from piboothup.spool.clock import Clock
 from piboothup.uploader.clock_trust import Validity
 from piboothup.uploader.dial import Here, Lookups, dial, is_here
 from piboothup.uploader.link_error import LinkErrorKind
+from piboothup.uploader.request import BLOCK_BYTES
 
-BLOCK_BYTES = 64 * 1024
-"""How much of a body is sent, or of an answer read, at a time."""
 _SEND_BUFFER_BYTES = 128 * 1024
 """A larger one hides a slow link until the read time-out ends an upload that was going well."""
 _NO_CHECK_TIME = 0x200000

@@ -17,14 +17,12 @@ requests and urllib3 as they come are wrong here, so this is what is taken from 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import logging
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import BinaryIO, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -33,9 +31,10 @@ from piboothup import __version__
 from piboothup.config import Secret, is_loopback
 from piboothup.spool.clock import Clock
 from piboothup.uploader.clock_trust import ClockTrust, NowMs, Validity, unknown
-from piboothup.uploader.connection import BLOCK_BYTES, Watch, WatchedAdapter
+from piboothup.uploader.connection import Watch, WatchedAdapter
 from piboothup.uploader.dial import Here, is_here
 from piboothup.uploader.link_error import LinkError, LinkErrorKind, kind_of
+from piboothup.uploader.request import BLOCK_BYTES, Body, Request, onward
 
 __all__ = ["Answer", "Limits", "LinkError", "LinkErrorKind", "Transport"]
 
@@ -139,14 +138,15 @@ class Transport:
         """
         if not self.allows(url.reveal()):
             raise LinkError(LinkErrorKind.UNUSABLE)
-        request = _Request(method, url, headers, body if body is None or isinstance(body, bytes) else _Body(body))
+        request = Request(method, url, headers, body if body is None or isinstance(body, bytes) else Body(body))
         deadline_ns = self._deadline_ns(deadline_s)
         answer = self._judged(request, deadline_ns)
         for _ in range(_MOST_HOPS):
-            onward = _onward(request.url, answer)
-            if onward is None:
+            # RFC 9110, 15.4.8 and 15.4.9: the method and the body stay as they are.
+            to = onward(request.url, answer.location) if answer.status in (307, 308) and answer.location else None
+            if to is None:
                 break
-            request = dataclasses.replace(request, url=onward)
+            request = dataclasses.replace(request, url=to)
             request.rewind()
             answer = self._judged(request, deadline_ns)
         return answer
@@ -160,7 +160,7 @@ class Transport:
         adapter = WatchedAdapter(self._watch, self._limits.unheard_s, seen.append)
         try:
             root = Secret(f"https://{urlsplit(url).netloc}/")
-            request = _Request("GET", root, {"Cache-Control": "no-cache", "Connection": "close"}, None)
+            request = Request("GET", root, {"Cache-Control": "no-cache", "Connection": "close"}, None)
             return self._once(adapter, request, self._deadline_ns(deadline_s)), seen[0]
         finally:
             adapter.close()
@@ -174,7 +174,7 @@ class Transport:
         try:
             root = Secret(f"http://{f'[{host}]' if ':' in host else host}:{self._http_port}/")
             headers = {"Cache-Control": "no-cache", "Connection": "close"}
-            request = _Request("GET", root, headers, None, _PORTAL_CONNECT_S)
+            request = Request("GET", root, headers, None, _PORTAL_CONNECT_S)
             return self._once(adapter, request, self._deadline_ns(deadline_s))
         finally:
             adapter.close()
@@ -202,7 +202,7 @@ class Transport:
     def _deadline_ns(self, deadline_s: float) -> int:
         return self._clock.boottime_ns() + int(deadline_s * 1e9)
 
-    def _judged(self, request: _Request, deadline_ns: int) -> Answer:
+    def _judged(self, request: Request, deadline_ns: int) -> Answer:
         try:
             return self._at_once_or_afresh(request, deadline_ns)
         except LinkError as error:
@@ -211,7 +211,7 @@ class Transport:
                 raise
         return self._at_once_or_afresh(request, deadline_ns)
 
-    def _at_once_or_afresh(self, request: _Request, deadline_ns: int) -> Answer:
+    def _at_once_or_afresh(self, request: Request, deadline_ns: int) -> Answer:
         adapter = self._adapter if self._trust.system_judges() else self._judging_adapter
         try:
             return self._once(adapter, request, deadline_ns)
@@ -222,7 +222,7 @@ class Transport:
         request.rewind()
         return self._once(adapter, request, deadline_ns)
 
-    def _once(self, adapter: WatchedAdapter, request: _Request, deadline_ns: int) -> Answer:
+    def _once(self, adapter: WatchedAdapter, request: Request, deadline_ns: int) -> Answer:
         watch = self._watch
         if not watch.begin(deadline_ns):
             raise LinkError(LinkErrorKind.STOPPED)
@@ -237,11 +237,11 @@ class Transport:
         if answer is not None and cut is None:
             return answer
         # Raised here, not where it was caught: the library's exception would hang on to it with its URL.
-        if isinstance(request.body, _Body) and request.body.trouble is not None:
+        if isinstance(request.body, Body) and request.body.trouble is not None:
             raise OSError(request.body.trouble.errno, request.body.trouble.strerror)
         raise LinkError(cut or trouble)
 
-    def _send_and_read(self, adapter: WatchedAdapter, request: _Request) -> Answer:
+    def _send_and_read(self, adapter: WatchedAdapter, request: Request) -> Answer:
         headers = {"User-Agent": f"piboothup/{__version__}", **request.headers}
         response = adapter.send(
             requests.Request(request.method, request.url.reveal(), headers=headers, data=request.body).prepare(),
@@ -266,7 +266,7 @@ class Transport:
             answered_ns,
             response.headers.get("Location", ""),
             response.headers.get("ETag", ""),
-            request.body.md5() if isinstance(request.body, _Body) else "",
+            request.body.md5() if isinstance(request.body, Body) else "",
         )
 
     def _read(self, response: requests.Response) -> tuple[bytes, bool]:
@@ -282,77 +282,6 @@ class Transport:
                 return bytes(content), _says_where_it_ends(response)
             content += block
         return bytes(content[: self._limits.answer_bytes]), False
-
-
-@dataclass(frozen=True)
-class _Request:
-    """What is to be sent."""
-
-    method: str
-    url: Secret
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes | _Body | None = field(repr=False)
-    connect_s: float | None = None
-    """In place of the limits'."""
-
-    def rewind(self) -> None:
-        """The body is to be sent once more, from its start."""
-        if isinstance(self.body, _Body):
-            self.body.rewind()
-
-
-class _Body:
-    """A file as a request's body; remembers when it was the card that failed, not the network."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._start = file.tell()
-        self._digest = hashlib.md5(usedforsecurity=False)
-        self.trouble: OSError | None = None
-
-    def __len__(self) -> int:
-        return os.fstat(self._file.fileno()).st_size - self._start
-
-    def __iter__(self) -> Iterator[bytes]:
-        while block := self.read(BLOCK_BYTES):
-            yield block
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            block = self._file.read(size)
-        except OSError as error:
-            self.trouble = error
-            raise
-        self._digest.update(block)
-        return block
-
-    def md5(self) -> str:
-        """Of all that was read since the start."""
-        return self._digest.hexdigest()
-
-    def rewind(self) -> None:
-        self._file.seek(self._start)
-        self._digest = hashlib.md5(usedforsecurity=False)
-
-
-def _onward(url: Secret, answer: Answer) -> Secret | None:
-    """Where a 307 or 308 sends the request on to (RFC 9110, 15.4.8 and 15.4.9); None when it leads elsewhere.
-
-    The same server is the same scheme, name and port: so never from https to http, nor to any other listener.
-    """
-    if answer.status not in (307, 308) or not answer.location:
-        return None
-    try:
-        onward = urljoin(url.reveal(), answer.location)
-        same = _server(onward) == _server(url.reveal())
-    except ValueError:
-        return None
-    return Secret(onward) if same and onward.isascii() and onward.isprintable() and " " not in onward else None
-
-
-def _server(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 def _says_where_it_ends(response: requests.Response) -> bool:

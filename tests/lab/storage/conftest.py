@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,13 @@ import pytest
 from tests.lab.storage.gate import Gate
 from tests.lab.storage.servers import S3, S3_KEY, Azure
 from tests.uploader.desk import Desk
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _vendors_log_nothing() -> None:
+    """Their clients, by which URLs are signed here, log these; the canary listens to what the uploader lets out."""
+    for name in ("boto3", "botocore", "azure"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @pytest.fixture(scope="session")
