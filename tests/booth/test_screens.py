@@ -83,6 +83,17 @@ def test_ready_looks_ready_whatever_the_network_the_event_and_the_supply_do(
     assert same(draw(view).crop(middle), draw(READY).crop(middle))
 
 
+@pytest.mark.parametrize(
+    "title",
+    ["\U0001f389" * 200, "W" * 200, "Γάμος Ελένη και Νίκος", "Свадьба Анны", "Zażółć gęślą", "حفل زفاف", " "],
+)
+def test_d04_whatever_the_title_it_leaves_room_for_the_number_and_ready_looks_ready(title: str) -> None:
+    picture = draw(replace(READY, event_title=title))
+    middle, number = (0, 13, 128, 51), (96, 0, 128, 12)
+    assert same(picture.crop(middle), draw(READY).crop(middle))
+    assert same(picture.crop(number), draw(READY).crop(number))
+
+
 def test_ready_shows_its_word_above_a_bottom_line_of_two_rows_without_touching_it() -> None:
     picture = draw(replace(READY, uplink=UploaderState.PORTAL, waiting=12))
     assert largest(words("en").press, TEXT_PX, 24) is face("large")
