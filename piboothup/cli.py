@@ -166,13 +166,14 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def _booth(given: argparse.Namespace) -> int:
-    from piboothup.booth.service import BoothService
+    from piboothup.booth.service import SWITCH_S, BoothService
     from piboothup.runtime import service_directory
 
     _log_to_stderr()
     loaded, notice = booth_config(given)
     spool, clock = open_spool(loaded)
     service = BoothService(loaded, spool, clock, service_directory(), _devices(loaded, clock), notice)
+    sys.setswitchinterval(SWITCH_S)
     with _stopped_by_signals(service.stop):
         service.run()
     return OK
@@ -293,8 +294,10 @@ def _press(given: argparse.Namespace) -> int:
         heard = send_hint(directory, "booth", "press")
     else:
         heard = send_hint(directory, "booth", "down")
-        threading.Event().wait(given.hold)
-        heard = send_hint(directory, "booth", "up") and heard
+        try:
+            threading.Event().wait(given.hold if heard else 0.0)
+        finally:  # also after Ctrl-C: a button that nobody lets go is stuck
+            heard = send_hint(directory, "booth", "up") and heard
     if not heard:
         raise CommandFails(
             "No booth is running: start it with `piboothup run`, or on a box `systemctl start piboothup-booth`."

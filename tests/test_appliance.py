@@ -278,3 +278,22 @@ def test_screen_shows_what_the_panel_shows(box: Appliance, tmp_path: Path) -> No
     with Image.open(tmp_path / "now.png") as picture:
         assert (picture.size, picture.mode) == ((128, 64), "1")
         assert picture.getbbox() is not None
+
+
+def test_b06_the_button_is_held_from_the_command_line_into_the_menu_and_let_go_also_by_ctrl_c(
+    tmp_path: Path, album: LocalEventPics
+) -> None:
+    box = Appliance(tmp_path / "held", album.url, DEMO_KEY, countdown_s=1, hold_s=2.0)
+    box.power_on()
+    try:
+        wait_until(lambda: ready(box), "the booth to be ready")
+        assert run(box.runtime, "--config", box.config, "press", "--hold", "2.1").returncode == 0
+        wait_until(lambda: box.booth().get("state") == "menu", "the menu")
+        with running(box, "press", "--hold", "60") as press:
+            wait_until(lambda: ready(box), "Back to be chosen")
+            press.send_signal(signal.SIGINT)
+            assert press.wait(STOP_S) == 130
+        assert box.photos() == []
+        box.take()
+    finally:
+        box.pull_plug()

@@ -39,6 +39,10 @@ api_url = "{api_url}"
 countdown_s = {countdown_s}
 review_s = {review_s}
 
+[button]
+hold_s = {hold_s}
+menu = "always"
+
 [spool]
 directory = "{spool}"
 min_free_mb = 10
@@ -65,6 +69,7 @@ class Appliance:
         name: str = "Demo booth",
         countdown_s: int = 0,
         review_s: float = 0.3,
+        hold_s: float = 5.0,
     ) -> None:
         self.root = root
         self.runtime = root / "run"
@@ -81,6 +86,7 @@ class Appliance:
             api_url=api_url,
             countdown_s=countdown_s,
             review_s=review_s,
+            hold_s=hold_s,
             spool=self.spool.directory,
         )
         self.config.write_text(text, encoding="utf-8")
