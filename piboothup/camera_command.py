@@ -24,7 +24,7 @@ from piboothup.console import CommandFails
 from piboothup.spool import durable
 
 if TYPE_CHECKING:
-    from piboothup.booth.picamera import Connected
+    from piboothup.booth.cameras import Connected
     from piboothup.config import Config
     from piboothup.spool.clock import Clock
 

@@ -351,7 +351,7 @@ def _status(given: argparse.Namespace) -> int:
 def _camera(given: argparse.Namespace) -> int:
     from piboothup import camera_command
     from piboothup.booth.camera import CameraFault
-    from piboothup.booth.picamera import connected
+    from piboothup.booth.cameras import connected
 
     loaded, _ = load(given)
     _, clock = open_spool(loaded)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from piboothup import camera_command
 from piboothup.booth.camera import CameraFault
-from piboothup.booth.picamera import Connected
+from piboothup.booth.cameras import Connected
 from piboothup.config import Camera, Config, SpoolTable
 from piboothup.console import CommandFails
 from piboothup.problems import problem

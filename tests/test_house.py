@@ -11,7 +11,7 @@ import pytest
 HOUSE = Path(__file__).parent.parent / "piboothup"
 DEVICE_LIBRARIES = {"picamera2", "libcamera", "gpiozero", "luma", "lgpio", "smbus2"}
 DRIVERS = {
-    "booth/picamera.py": {"picamera2", "libcamera"},
+    "booth/cameras.py": {"picamera2", "libcamera"},
     "booth/oled.py": {"luma", "smbus2"},
     "booth/pins.py": {"gpiozero", "lgpio"},
     "booth/button.py": {"gpiozero"},

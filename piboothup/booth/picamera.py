@@ -2,27 +2,24 @@
 
 A photo is the first frame whose exposure began at or after zero, taken from the stream: no mode switch (0.5 to 1.5 s,
 and it fragments the contiguous memory until nothing fits any more), no copy, no encoder of picamera2. After a
-time-out the queued job is cancelled and the camera is closed, never `stop()`ped: that can hang. picamera2 and
-libcamera come from apt on a Pi, and are imported only when the camera is opened.
+time-out the queued job is cancelled and the camera is closed, never `stop()`ped: that can hang.
 
 Which class makes the camera is the one seam (`make`): the lab puts in one that drives libcamera's virtual pipeline.
 """
 
 from __future__ import annotations
 
-import errno
 import gc
 import logging
 import mmap
-import os
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from piboothup.booth import cameras
 from piboothup.booth.camera import CameraFault, CaptureTimedOut
 from piboothup.booth.exposure import (
     Cap,
@@ -89,19 +86,19 @@ class PiCamera:
             log.warning("event=camera_memory reason=%r", str(fault))
             self._open()
         if self._is_short_of_memory:
-            self.notice = problem("camera_memory", _named(self.size))
+            self.notice = problem("camera_memory", cameras.named(self.size))
 
     def _open(self) -> None:
         self.close()
         gc.collect()  # a closed Picamera2 is a ring of objects that holds its buffers: their memory is needed now
         try:
-            self._camera = _acquire(self._make or _picamera2(), self._table.number, self._tuning())
+            self._camera = cameras.acquire(self._make or cameras.picamera2(), self._table.number, self._tuning())
             self._configure()
             self._camera.start()
         except ImportError as error:
             raise CameraFault(problem("no_camera", f"picamera2 is missing ({error})")) from error
         except (RuntimeError, OSError, MemoryError) as error:
-            raise CameraFault(_told(error)) from error
+            raise CameraFault(cameras.trouble(error)) from error
 
     def _tuning(self) -> str | None:
         """The tuning file of the config, if it is there; without it the sensor's own is used."""
@@ -136,7 +133,7 @@ class PiCamera:
         self._advertised = frozenset(camera.camera_controls)
         self._cap = Cap()
         if self.size != wanted:
-            self.notice = problem("camera_size", f"{_named(wanted)}; it gives {_named(self.size)}")
+            self.notice = problem("camera_size", f"{cameras.named(wanted)}; it gives {cameras.named(self.size)}")
             log.warning("event=camera_size reason=%r", str(self.notice))
 
     def capture(self, zero_ns: int, timeout_s: float, lit_ns: int | None = None) -> Frame:
@@ -263,22 +260,6 @@ def _boottime_ahead_ns() -> int:
     return round(time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns(), -6)
 
 
-def _told(error: BaseException) -> Problem:
-    """What an error of picamera2 or libcamera means to a person."""
-    told = " / ".join(str(one) for one in _chain(error)).lower()
-    if any(isinstance(one, MemoryError) or getattr(one, "errno", 0) == errno.ENOMEM for one in _chain(error)):
-        return problem("camera_memory")
-    if "busy" in told:
-        return problem("camera_busy")
-    if "found" in told:
-        return problem("no_camera")
-    return problem("camera_stuck", str(error))
-
-
-def _named(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"
-
-
 def planes(memory: mmap.mmap | bytes, stream: dict[str, Any]) -> tuple[Plane, Plane, Plane]:
     """The y, u and v views into a YUV420 or NV12 buffer as `camera_configuration()` describes it."""
     (width, height), stride = stream["size"], stream["stride"]
@@ -290,70 +271,6 @@ def planes(memory: mmap.mmap | bytes, stream: dict[str, Any]) -> tuple[Plane, Pl
         return y, pairs[:, 0::2], pairs[:, 1::2]
     u, v = chroma.reshape(2, height // 2, stride // 2)[:, :, : width // 2]
     return y, u, v
-
-
-@dataclass(frozen=True)
-class Connected:
-    """A camera that is connected."""
-
-    number: int
-    model: str
-    place: str
-    """Where: libcamera's id."""
-    modes: tuple[str, ...] = ()
-    """Of its sensor, such as "4056x3040 10 fps"; none when another program has it."""
-
-
-def connected(make: type[Any] | None = None) -> list[Connected]:
-    """The cameras that libcamera sees, by number. Raises CameraFault when there is no picamera2."""
-    try:
-        made = make or _picamera2()
-    except ImportError as error:
-        raise CameraFault(problem("no_camera", f"picamera2 is missing ({error})")) from error
-    return [
-        Connected(number, str(one.get("Model", "camera")), str(one.get("Id", "")), _modes(made, number))
-        for number, one in enumerate(made.global_camera_info())
-    ]
-
-
-def _modes(make: type[Any], number: int) -> tuple[str, ...]:
-    try:
-        camera = _acquire(make, number, None)
-    except (CameraFault, RuntimeError):
-        return ()
-    try:
-        modes = camera.sensor_modes
-    finally:
-        camera.close()
-    return tuple(dict.fromkeys(f"{_named(mode['size'])} {mode.get('fps', 0):g} fps" for mode in modes))
-
-
-def _picamera2() -> type[Any]:
-    from picamera2 import Picamera2  # noqa: PLC0415  (only a Pi has it)
-
-    return Picamera2  # type: ignore[no-any-return]
-
-
-def _acquire(make: type[Any], number: int, tuning: str | None) -> Any:
-    """A camera of class `make`, acquired.
-
-    picamera2 0.3.38 leaves a pipe open when its constructor fails; in a night of retries that would use up the
-    descriptors, so it is closed here. It also names the tuning file to libcamera only after this has read one.
-    """
-    if tuning is not None:
-        os.environ["LIBCAMERA_RPI_TUNING_FILE"] = tuning
-    connected = len(make.global_camera_info())
-    if number >= connected:
-        raise CameraFault(problem("no_camera", f"number {number} of {connected}" if connected else ""))
-    camera: Any = object.__new__(make)
-    try:
-        camera.__init__(number, tuning=tuning)
-    except RuntimeError:
-        if hasattr(camera, "notifyme_w"):
-            os.close(camera.notifyme_w)
-            camera.notifymeread.close()
-        raise
-    return camera
 
 
 class _Loan:
@@ -369,9 +286,3 @@ class _Loan:
                 request.release()
         except (RuntimeError, OSError) as error:  # the camera was closed while the photo was being encoded
             log.info("event=frame_release_late reason=%r", str(error))
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__

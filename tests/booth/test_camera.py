@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from itertools import pairwise
 
-import numpy as np
 import pytest
 
 from piboothup.booth.camera import (
@@ -14,74 +12,13 @@ from piboothup.booth.camera import (
     LONGEST_PAUSE_S,
     CameraFault,
     CameraThread,
-    CaptureTimedOut,
     Job,
     Troubles,
 )
 from piboothup.booth.events import CameraLost, CameraReady, CaptureFailed, Event, Exposed
-from piboothup.booth.frame import Frame
-from piboothup.booth.viewfinder import Viewfinder
-from piboothup.problems import Problem, problem
+from piboothup.problems import problem
+from tests.booth.played_camera import PlayedCamera, S, run_for
 from tests.clocks import HandClock
-
-S = 1_000_000_000
-
-
-class PlayedCamera:
-    """A camera that does as it is told: present or not, streaming or not, raising what it should raise."""
-
-    def __init__(self, clock: HandClock) -> None:
-        self.clock = clock
-        self.model, self.size = "imx477", (64, 48)
-        self.present = self.streams = True
-        self.raises: Exception | None = None
-        self.on_capture: Callable[[], None] = lambda: None
-        self.opened = self.closed = 0
-        self.asked: list[tuple[int, float]] = []
-        self.threads: set[str] = set()
-        self.notice: Problem | None = None
-        self.seen: Viewfinder | None = None
-        self.held: list[tuple[float, bool]] = []
-        self._frames = 0
-
-    def _called(self) -> None:
-        self.threads.add(threading.current_thread().name)
-        if self.raises is not None:
-            raise self.raises
-
-    def open(self) -> None:
-        if not self.present:
-            raise CameraFault(problem("no_camera"))
-        self._called()
-        self.opened += 1
-        self._frames = 0
-
-    def capture(self, zero_ns: int, timeout_s: float, lit_ns: int | None = None) -> Frame:
-        self._called()
-        self.asked.append((zero_ns, timeout_s))
-        self.on_capture()
-        if not self.streams:
-            self.clock.pass_s(timeout_s)
-            raise CaptureTimedOut(problem("camera_stuck"))
-        grey = np.zeros((48, 64), np.uint8)
-        start_ns = max(zero_ns, self.clock.boottime_ns())
-        return Frame(y=grey, u=grey[::2, ::2], v=grey[::2, ::2], exposure_start_ns=start_ns, release=lambda: None)
-
-    def frames(self) -> int:
-        self._called()
-        self._frames += self.streams
-        return self._frames
-
-    def hold(self, on: bool) -> None:
-        self._called()
-        self.held.append((self.clock.boottime_s, on))
-
-    def viewfinder(self) -> Viewfinder | None:
-        self._called()
-        return self.seen
-
-    def close(self) -> None:
-        self.closed += 1
 
 
 @pytest.fixture
@@ -102,13 +39,6 @@ def told() -> list[Event]:
 @pytest.fixture
 def thread(camera: PlayedCamera, clock: HandClock, told: list[Event]) -> CameraThread:
     return CameraThread(camera, clock, told.append)
-
-
-def run_for(thread: CameraThread, clock: HandClock, seconds: float) -> None:
-    """Turn after turn, each when it is due."""
-    end_s = clock.boottime_s + seconds
-    while clock.boottime_s < end_s:
-        clock.pass_s(max(thread.turn(None), 0.001))
 
 
 def test_it_is_ready_only_when_the_first_frame_has_come(
@@ -321,110 +251,3 @@ def test_a_camera_that_never_streamed_is_waited_for_without_an_end(
     camera.present = False
     run_for(thread, clock, 600)
     assert heard == []
-
-
-# -- the viewfinder ------------------------------------------------------------------------------------------------
-
-
-def seen_by(camera: PlayedCamera, serial: int) -> Viewfinder:
-    camera.seen = Viewfinder(serial, np.zeros((4, 4), np.uint8))
-    return camera.seen
-
-
-def test_the_viewfinder_s_pictures_are_made_only_while_somebody_looks(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock
-) -> None:
-    seen = seen_by(camera, 1)
-    run_for(thread, clock, 1)
-    assert thread.viewfinder is None
-    thread.view(True)
-    run_for(thread, clock, 1)
-    assert thread.viewfinder is seen
-    thread.view(False)
-    assert thread.viewfinder is None
-    run_for(thread, clock, 1)
-    thread.view(True)
-    assert thread.viewfinder is None, "an old picture was shown as what the camera sees now"
-
-
-def test_whoever_looks_gets_ten_pictures_a_second_and_is_told_of_each_new_one_once(
-    camera: PlayedCamera, clock: HandClock, told: list[Event]
-) -> None:
-    heard: list[int] = []
-    thread = CameraThread(camera, clock, told.append, lambda: heard.append(clock.boottime_ns()))
-    thread.view(True)
-    run_for(thread, clock, 1)
-    heard.clear()
-    for serial in range(1, 401):  # the camera has a new one, and the thread looks up, a hundred times a second
-        seen_by(camera, serial)
-        thread.turn(None)
-        clock.pass_s(0.01)
-    assert 38 <= len(heard) <= 45
-    assert min(later - earlier for earlier, later in pairwise(heard)) >= 0.09 * S
-    heard.clear()
-    run_for(thread, clock, 2)
-    assert len(heard) <= 1
-
-
-def test_a_lost_camera_leaves_no_picture_of_what_it_saw(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock
-) -> None:
-    seen_by(camera, 1)
-    thread.view(True)
-    run_for(thread, clock, 1)
-    camera.raises = CameraFault(problem("camera_stuck"))
-    thread.turn(None)
-    assert thread.viewfinder is None
-
-
-def test_somebody_who_begins_to_look_replaces_no_photo_that_was_asked_for(clock: HandClock) -> None:
-    camera = PlayedCamera(clock)
-    exposed = threading.Event()
-    thread = CameraThread(camera, clock, lambda event: exposed.set() if isinstance(event, Exposed) else None)
-    thread.capture(1 * S)
-    thread.view(True)
-    thread.start()
-    assert exposed.wait(20)
-    thread.stop(20)
-
-
-# -- white balance -------------------------------------------------------------------------------------------------
-
-
-def test_white_balance_is_held_from_shortly_before_zero_until_the_photo_is_exposed(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock
-) -> None:
-    run_for(thread, clock, 1)
-    zero_ns = clock.boottime_ns() + 3 * S
-    thread.aim(zero_ns)
-    run_for(thread, clock, 2.9)
-    assert [on for _, on in camera.held] == [True]
-    assert 0.3 * S <= zero_ns - camera.held[0][0] * S <= 0.45 * S
-    clock.pass_s(0.1)
-    camera.on_capture = lambda: camera.held.append((0, True))  # still held then
-    thread.turn(Job(zero_ns, 4.0))
-    assert [on for _, on in camera.held] == [True, True, False]
-
-
-def test_a_countdown_that_ends_without_a_photo_lets_white_balance_go_on(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock
-) -> None:
-    run_for(thread, clock, 1)
-    thread.aim(clock.boottime_ns() + S)
-    run_for(thread, clock, 0.9)
-    thread.aim(None)
-    run_for(thread, clock, 1)
-    assert [on for _, on in camera.held] == [True, False]
-
-
-def test_a_camera_that_was_opened_again_in_the_countdown_is_told_again(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock
-) -> None:
-    run_for(thread, clock, 1)
-    thread.aim(clock.boottime_ns() + 3 * S)
-    run_for(thread, clock, 2.8)
-    camera.raises = CameraFault(problem("camera_stuck"))
-    thread.turn(None)
-    camera.raises = None
-    run_for(thread, clock, 2)
-    assert [on for _, on in camera.held] == [True, True]

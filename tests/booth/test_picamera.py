@@ -6,7 +6,7 @@ import errno
 import gc
 import os
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -15,117 +15,12 @@ import numpy as np
 import pytest
 
 from piboothup.booth.camera import CameraFault
+from piboothup.booth.cameras import Connected, connected
 from piboothup.booth.encoder import encode
-from piboothup.booth.picamera import Connected, PiCamera, connected, planes
+from piboothup.booth.picamera import PiCamera, planes
 from piboothup.config import Camera
 from piboothup.problems import Problem, problem
-
-PI_CONTROLS = {
-    *("AeExposureMode", "AeFlickerMode", "AeFlickerPeriod", "FrameDurationLimits", "AwbEnable"),
-    *("AfMode", "LensPosition", "ExposureTime", "AnalogueGain"),
-}
-ZERO_NS = 5_000_000_000
-
-
-class StandIn:
-    """picamera2.Picamera2, as far as the driver uses it; one buffer, which `paint` fills."""
-
-    sensor_resolution = (64, 48)
-    camera_properties: ClassVar = {"Model": "imx708"}
-    sensor_modes = ({"size": (4608, 2592), "fps": 14.0}, {"size": (4608, 2592), "fps": 14.0, "bit_depth": 10})
-    camera_controls: ClassVar = dict.fromkeys(PI_CONTROLS)
-    cameras = 1
-    pixel_format = "YUV420"
-    stride = 96
-    breaks: ClassVar[dict[str, Exception]] = {}
-    last: Any
-    largest = 10_000
-    """The widest frames that memory has room for."""
-    adjusts_to: tuple[int, int] | None = None
-    tuning_when_counted: str | None = None
-
-    def __init__(self, number: int, tuning: str | None = None) -> None:
-        self.notifyme_r, self.notifyme_w = os.pipe()
-        self.notifymeread = os.fdopen(self.notifyme_r, "rb")
-        self.calls: list[Any] = []
-        self.number, self.tuning = number, tuning
-        type(self).last = self
-        self._step("__init__")
-        self.frames = 0
-        self.fd = -1
-        self.released = 0
-        self.post_callback: Callable[[Any], None] = lambda _request: None
-        self.small_fds: list[int] = []
-
-    @classmethod
-    def global_camera_info(cls) -> list[dict[str, Any]]:
-        cls.tuning_when_counted = os.environ.get("LIBCAMERA_RPI_TUNING_FILE")
-        return [{"Num": number, "Model": "imx708", "Id": f"/i2c@{number}"} for number in range(cls.cameras)]
-
-    def _step(self, name: str) -> None:
-        self.calls.append(name)
-        if name in self.breaks:
-            raise self.breaks[name]
-
-    def create_still_configuration(self, **wanted: Any) -> dict[str, Any]:
-        self.wanted = wanted
-        return wanted
-
-    def configure(self, wanted: dict[str, Any]) -> None:
-        self._step("configure")
-        size = self.adjusts_to or wanted["main"]["size"]
-        if size[0] > self.largest:
-            raise OSError(errno.ENOMEM, "Cannot allocate memory")
-        length = self.stride * size[1] * 3 // 2
-        self.lores = wanted["lores"] and {**wanted["lores"], "stride": 640, "framesize": 640 * 480 * 3 // 2}
-        self.main = {"format": self.pixel_format, "size": size, "stride": self.stride, "framesize": length}
-        self.fd = os.memfd_create("frame")
-        os.ftruncate(self.fd, length)
-
-    def camera_configuration(self) -> dict[str, Any]:
-        return {"main": self.main}
-
-    def start(self) -> None:
-        self._step("start")
-
-    def capture_request(self, wait: float, flush: int) -> Any:
-        self.calls.append(("capture_request", round(wait, 1), flush))
-        if "capture_request" in self.breaks:
-            raise self.breaks["capture_request"]
-        planes_of_buffer = [SimpleNamespace(fd=self.fd)]
-        start_ns = flush + 10_000_000 - flush % 10_000_000 if flush % 10_000_000 else flush + 10_000_000
-        metadata = {"ExposureTime": 20_000, "AnalogueGain": 4.0, "DigitalGain": 1.5, **self.says(start_ns)}
-        metadata["SensorTimestamp"] = start_ns + 1000 * metadata["ExposureTime"]
-        return SimpleNamespace(
-            request=SimpleNamespace(buffers={"stream": SimpleNamespace(planes=planes_of_buffer)}),
-            stream_map={"main": "stream"},
-            config={"main": self.main, "lores": self.lores},
-            get_metadata=lambda: metadata,
-            release=self._release,
-        )
-
-    def set_controls(self, controls: dict[str, Any]) -> None:
-        self.calls.append(controls)
-
-    def says(self, start_ns: int) -> dict[str, Any]:
-        """What the frame that begins then says of itself."""
-        return {}
-
-    def _release(self) -> None:
-        self._step("release")
-        self.released += 1
-
-    def cancel_all_and_flush(self) -> None:
-        self.calls.append("cancel_all_and_flush")
-
-    def close(self) -> None:
-        self.calls.append("close")
-        for fd in self.small_fds:
-            os.close(fd)
-        os.close(self.notifyme_w)
-        self.notifymeread.close()
-        if self.fd >= 0:
-            os.close(self.fd)
+from tests.booth.stand_in import ZERO_NS, StandIn, fault_of, opened, paint
 
 
 @pytest.fixture
@@ -134,32 +29,6 @@ def make() -> Iterator[type[StandIn]]:
         breaks: ClassVar[dict[str, Exception]] = {}
 
     yield Fresh
-
-
-def paint(fd: int, stride: int, size: tuple[int, int]) -> tuple[Any, Any, Any]:
-    """Fill a YUV420 buffer so that a mistaken stride or offset shows."""
-    width, height = size
-    random = np.random.default_rng(7)
-    y = random.integers(0, 256, (height, width), dtype=np.uint8)
-    u = random.integers(0, 256, (height // 2, width // 2), dtype=np.uint8)
-    v = random.integers(0, 256, (height // 2, width // 2), dtype=np.uint8)
-    rows = [np.pad(y, ((0, 0), (0, stride - width)))]
-    rows += [np.pad(plane, ((0, 0), (0, stride // 2 - width // 2))) for plane in (u, v)]
-    os.pwrite(fd, b"".join(one.tobytes() for one in rows), 0)
-    return y, u, v
-
-
-def opened(make: type[StandIn], table: Camera | None = None) -> PiCamera:
-    camera = PiCamera(table or Camera(), make)
-    camera.open()
-    return camera
-
-
-def fault_of(camera: PiCamera) -> str:
-    with pytest.raises(CameraFault) as caught:
-        camera.open()
-    camera.close()
-    return caught.value.problem.code
 
 
 def test_the_full_sensor_streams_as_yuv420_with_three_buffers_a_viewfinder_and_no_raw_stream(
@@ -346,124 +215,6 @@ def test_a_photo_smaller_than_the_small_stream_goes_without_a_viewfinder(make: t
     camera.viewfinder()
     passing(make, 20)
     assert camera.viewfinder() is None
-    camera.close()
-
-
-# -- light and lens: a stand-in, as the lab's virtual camera has no such controls ------------------------------------
-
-FRAME_NS = 100_000_000
-REACTS_NS = 4 * FRAME_NS
-"""What is asked of libcamera shows some frames later."""
-
-
-class Sensor(StandIn):
-    """A camera that tells of its frames what it was told some frames before."""
-
-    first: ClassVar[dict[str, Any]] = {}
-    obeys = True
-
-    def __init__(self, number: int, tuning: str | None = None) -> None:
-        super().__init__(number, tuning)
-        self.sent: list[tuple[int, dict[str, Any]]] = []
-        self.asked_ns: list[int] = []
-
-    def capture_request(self, wait: float, flush: int) -> Any:
-        self.now_ns = flush + 10_000_000
-        request = super().capture_request(wait, flush + FRAME_NS - 20_000_000 if self.asked_ns else flush)
-        self.asked_ns.append(flush)
-        return request
-
-    def set_controls(self, controls: dict[str, Any]) -> None:
-        self.sent.append((self.now_ns, controls))
-
-    def says(self, start_ns: int) -> dict[str, Any]:
-        said = {"FrameDuration": FRAME_NS // 1000, **self.first}
-        for sent_ns, controls in self.sent if self.obeys else []:
-            if start_ns >= sent_ns + REACTS_NS:
-                said |= controls
-        return said
-
-
-def sensor(**first: Any) -> type[Sensor]:
-    class Fresh(Sensor):
-        breaks: ClassVar[dict[str, Exception]] = {}
-
-    Fresh.first = first
-    return Fresh
-
-
-def test_k07_a_lens_that_is_not_in_focus_at_zero_goes_to_focus_m_for_the_shot_and_focuses_again_after_it() -> None:
-    make = sensor(AfState=1, LensPosition=8.0)
-    camera = opened(make, Camera(focus_m=2.0))
-    frame = camera.capture(ZERO_NS, 4)
-    sent = [controls for _, controls in make.last.sent]
-    assert sent == [{"AfMode": 0, "LensPosition": 0.5}, {"AfMode": 2}]
-    assert REACTS_NS <= frame.exposure_start_ns - ZERO_NS <= REACTS_NS + 2 * FRAME_NS
-    assert make.last.released == len(make.last.asked_ns) - 1
-    camera.close()
-
-
-def test_k07_an_autofocus_that_never_ends_and_a_lens_that_does_not_obey_do_not_stop_the_photo() -> None:
-    make = sensor(AfState=1, LensPosition=8.0)
-    make.obeys = False
-    camera = opened(make)
-    assert 0 <= camera.capture(ZERO_NS, 4).exposure_start_ns - ZERO_NS <= 800_000_000
-    camera.close()
-
-
-def test_a_lens_in_focus_is_left_alone_and_costs_no_frame() -> None:
-    make = sensor(AfState=2, LensPosition=8.0)
-    camera = opened(make)
-    assert camera.capture(ZERO_NS, 4).exposure_start_ns - ZERO_NS < FRAME_NS
-    assert make.last.sent == []
-    camera.close()
-
-
-def test_k06_when_it_gets_dark_the_photo_is_the_first_frame_with_a_short_exposure() -> None:
-    make = sensor(ExposureTime=66_000, AnalogueGain=6.0)
-    camera = opened(make)
-    frame = camera.capture(ZERO_NS, 4)
-    assert frame.exposure_us == 20_000
-    assert [controls for _, controls in make.last.sent] == [{"ExposureTime": 20_000}]
-    assert frame.exposure_start_ns - ZERO_NS < 1_000_000_000
-    camera.close()
-
-
-def test_k06_the_exposure_is_looked_after_also_while_nobody_presses() -> None:
-    make = sensor(ExposureTime=66_000, AnalogueGain=6.0)
-    camera = opened(make)
-    last = make.last
-    last.now_ns = 0
-    camera.frames()
-    last.post_callback(SimpleNamespace(config={}, get_metadata=lambda: {"ExposureTime": 66_000}))
-    camera.frames()
-    assert [controls for _, controls in last.sent] == [{"ExposureTime": 20_000}]
-    camera.close()
-
-
-def test_under_a_flash_without_countdown_the_photo_is_the_first_frame_that_is_exposed_for_it() -> None:
-    make = sensor(AeState=2)
-    camera = opened(make)
-    after_ns = camera.capture(ZERO_NS, 4, lit_ns=ZERO_NS).exposure_start_ns - ZERO_NS
-    assert 6 * FRAME_NS <= after_ns <= 800_000_000
-    camera.close()
-
-
-def test_white_balance_is_held_and_let_go() -> None:
-    make = sensor()
-    camera = opened(make)
-    make.last.now_ns = 0
-    camera.hold(True)
-    camera.hold(False)
-    assert [controls for _, controls in make.last.sent] == [
-        {"AwbEnable": False},
-        {"AwbEnable": True},
-    ]
-    camera.close()
-    make.camera_controls = {}
-    camera.open()
-    camera.hold(True)
-    assert make.last.sent == []
     camera.close()
 
 

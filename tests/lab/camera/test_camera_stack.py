@@ -10,17 +10,21 @@ import threading
 import time
 from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import Path
 
 import libcamera
 import pytest
 from PIL import ExifTags, Image
 
+from piboothup import camera_command
 from piboothup.booth.camera import CameraFault
+from piboothup.booth.cameras import connected
 from piboothup.booth.encoder import encode
 from piboothup.booth.events import CameraReady, CaptureFailed
 from piboothup.booth.exposure import LATEST_NS, SETTLING_FRAMES
 from piboothup.booth.picamera import PiCamera
-from piboothup.config import Camera
+from piboothup.config import Camera, Config, SpoolTable
+from piboothup.spool.clock import SystemClock
 from piboothup.spool.listing import NEW
 from tests.lab.camera.bench import FULL, SMALL, Bench, bench, descriptors, resident_bytes, set_to, stalled
 from tests.lab.camera.virtual import EXPOSURE_US, VirtualPicamera2
@@ -118,6 +122,25 @@ def test_the_viewfinder_comes_while_somebody_looks_and_delays_no_photo(full: Ben
         assert 0 <= frame.exposure_start_ns - zero_ns < FRAME_NS
     full.thread.view(False)
     assert full.thread.viewfinder is None
+
+
+# -- the command -----------------------------------------------------------------------------------------------------
+
+
+def test_the_command_lists_the_camera_and_takes_a_test_photo(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    config = Config(spool=SpoolTable(directory=str(tmp_path)))
+    camera = PiCamera(config.camera, VirtualPicamera2)
+    camera_command.run(config, SystemClock(), camera, connected(VirtualPicamera2), tmp_path / "test.jpg")
+    told = capsys.readouterr().out
+    assert "* camera 0: imx477   Virtual0\n      4056x3040\n" in told
+    assert "Test photo: imx477, 4056x3040" in told
+    assert "exposed for 10 ms at gain 2.0" in told
+    assert "It is bright enough and sharp" in told
+    with Image.open(tmp_path / "test.jpg") as photo:
+        assert photo.size == (4056, 3040)
 
 
 # -- never stuck -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,143 @@
+"""The camera's thread around a photo: the viewfinder while somebody looks, white balance held for the shot."""
+
+from __future__ import annotations
+
+import threading
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from piboothup.booth.camera import CameraFault, CameraThread, Job
+from piboothup.booth.events import Event, Exposed
+from piboothup.booth.viewfinder import Viewfinder
+from piboothup.problems import problem
+from tests.booth.played_camera import PlayedCamera, S, run_for
+from tests.clocks import HandClock
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def camera(clock: HandClock) -> PlayedCamera:
+    return PlayedCamera(clock)
+
+
+@pytest.fixture
+def told() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def thread(camera: PlayedCamera, clock: HandClock, told: list[Event]) -> CameraThread:
+    return CameraThread(camera, clock, told.append)
+
+
+# -- the viewfinder ------------------------------------------------------------------------------------------------
+
+
+def seen_by(camera: PlayedCamera, serial: int) -> Viewfinder:
+    camera.seen = Viewfinder(serial, np.zeros((4, 4), np.uint8))
+    return camera.seen
+
+
+def test_the_viewfinder_s_pictures_are_made_only_while_somebody_looks(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+) -> None:
+    seen = seen_by(camera, 1)
+    run_for(thread, clock, 1)
+    assert thread.viewfinder is None
+    thread.view(True)
+    run_for(thread, clock, 1)
+    assert thread.viewfinder is seen
+    thread.view(False)
+    assert thread.viewfinder is None
+    run_for(thread, clock, 1)
+    thread.view(True)
+    assert thread.viewfinder is None, "an old picture was shown as what the camera sees now"
+
+
+def test_whoever_looks_gets_ten_pictures_a_second_and_is_told_of_each_new_one_once(
+    camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    heard: list[int] = []
+    thread = CameraThread(camera, clock, told.append, lambda: heard.append(clock.boottime_ns()))
+    thread.view(True)
+    run_for(thread, clock, 1)
+    heard.clear()
+    for serial in range(1, 401):  # the camera has a new one, and the thread looks up, a hundred times a second
+        seen_by(camera, serial)
+        thread.turn(None)
+        clock.pass_s(0.01)
+    assert 38 <= len(heard) <= 45
+    assert min(later - earlier for earlier, later in pairwise(heard)) >= 0.09 * S
+    heard.clear()
+    run_for(thread, clock, 2)
+    assert len(heard) <= 1
+
+
+def test_a_lost_camera_leaves_no_picture_of_what_it_saw(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+) -> None:
+    seen_by(camera, 1)
+    thread.view(True)
+    run_for(thread, clock, 1)
+    camera.raises = CameraFault(problem("camera_stuck"))
+    thread.turn(None)
+    assert thread.viewfinder is None
+
+
+def test_somebody_who_begins_to_look_replaces_no_photo_that_was_asked_for(clock: HandClock) -> None:
+    camera = PlayedCamera(clock)
+    exposed = threading.Event()
+    thread = CameraThread(camera, clock, lambda event: exposed.set() if isinstance(event, Exposed) else None)
+    thread.capture(1 * S)
+    thread.view(True)
+    thread.start()
+    assert exposed.wait(20)
+    thread.stop(20)
+
+
+# -- white balance -------------------------------------------------------------------------------------------------
+
+
+def test_white_balance_is_held_from_shortly_before_zero_until_the_photo_is_exposed(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+) -> None:
+    run_for(thread, clock, 1)
+    zero_ns = clock.boottime_ns() + 3 * S
+    thread.aim(zero_ns)
+    run_for(thread, clock, 2.9)
+    assert [on for _, on in camera.held] == [True]
+    assert 0.3 * S <= zero_ns - camera.held[0][0] * S <= 0.45 * S
+    clock.pass_s(0.1)
+    camera.on_capture = lambda: camera.held.append((0, True))  # still held then
+    thread.turn(Job(zero_ns, 4.0))
+    assert [on for _, on in camera.held] == [True, True, False]
+
+
+def test_a_countdown_that_ends_without_a_photo_lets_white_balance_go_on(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+) -> None:
+    run_for(thread, clock, 1)
+    thread.aim(clock.boottime_ns() + S)
+    run_for(thread, clock, 0.9)
+    thread.aim(None)
+    run_for(thread, clock, 1)
+    assert [on for _, on in camera.held] == [True, False]
+
+
+def test_a_camera_that_was_opened_again_in_the_countdown_is_told_again(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+) -> None:
+    run_for(thread, clock, 1)
+    thread.aim(clock.boottime_ns() + 3 * S)
+    run_for(thread, clock, 2.8)
+    camera.raises = CameraFault(problem("camera_stuck"))
+    thread.turn(None)
+    camera.raises = None
+    run_for(thread, clock, 2)
+    assert [on for _, on in camera.held] == [True, True]
