@@ -111,10 +111,10 @@ class OledPanel:
             serial.cleanup()
 
     def _seems_off(self) -> bool:
-        """By the status byte, which not every module can be asked for: one that can't seems off."""
+        """By the status byte. Not every module, nor every luma, can be asked for it: what can't seems off."""
         try:
             answer: int = self._serial._bus.read_byte(self._table.address)
-        except OSError:
+        except (OSError, AttributeError):
             return True
         return bool(answer & _OFF)
 
