@@ -126,6 +126,19 @@ def test_the_button_is_listened_to_and_let_go_at_the_end(box: Box) -> None:
     assert box.photos() == 1
 
 
+def test_white_balance_is_held_at_the_end_of_the_countdown_and_goes_on_after_the_frame(box: Box) -> None:
+    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=2))
+    box.start_ready()
+    box.press()
+    box.until_light(LightPattern.COUNTDOWN)
+    box.clock.pass_s(1.7)
+    assert box.camera.held.get(timeout=PATIENCE_S) is True
+    assert box.camera.asked.empty()
+    box.clock.pass_s(0.3)
+    box.until_light(LightPattern.SAVED)
+    assert box.camera.held.get(timeout=PATIENCE_S) is False
+
+
 def test_the_button_is_steady_while_the_flash_is_lit_also_for_a_guest_who_presses_again(box: Box) -> None:
     light = Light(flash_pin=22, flash_lead_s=1.5)
     box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=2), light=light)

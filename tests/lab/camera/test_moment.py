@@ -14,8 +14,10 @@ from piboothup.booth.devices import Devices
 from piboothup.booth.light import LightPattern
 from piboothup.booth.picamera import PiCamera
 from piboothup.booth.service import BoothService
+from piboothup.booth.signals import Sound
 from piboothup.booth.view import View
 from piboothup.config import Capture, Config, EventPics, Light, SpoolTable
+from piboothup.problems import Problem
 from piboothup.runtime import send_hint
 from piboothup.spool.clock import SystemClock
 from piboothup.spool.listing import NEW
@@ -31,7 +33,7 @@ FRAME_NS = 250 * MS
 
 
 class Party:
-    """A booth with the real clock; when which state was drawn for the panel, and when the flash was lit."""
+    """A booth with the real clock; when which state was drawn, when the flash was lit and what was heard."""
 
     def __init__(self, root: Path, countdown_s: int, flash: bool) -> None:
         self.clock, self.runtime = SystemClock(), root / "run"
@@ -47,14 +49,23 @@ class Party:
         self.drawn: list[tuple[int, BoothState]] = []
         self.flashes: list[tuple[int, bool]] = []
         self.light.flash = self._flash  # type: ignore[method-assign]
+        self.sounds: list[tuple[int, Sound]] = []
+        self.problem: Problem | None = None
         camera = PiCamera(config.camera, VirtualPicamera2)
         self.service = BoothService(
-            config, self.spool, self.clock, self.runtime, Devices(camera, self.glass, self.light, None)
+            config, self.spool, self.clock, self.runtime, Devices(camera, self.glass, self.light, None, self)
         )
         self._note_what_is_drawn()
         self._thread = threading.Thread(target=self.service.run)
         self._thread.start()
         self.until(LightPattern.READY)
+
+    def play(self, sound: Sound) -> None:
+        """As the buzzer."""
+        self.sounds.append((self.clock.boottime_ns(), sound))
+
+    def close(self) -> None:
+        """As the buzzer."""
 
     def _flash(self, on: bool) -> None:
         if [on] != [before for _, before in self.flashes[-1:]]:
@@ -85,6 +96,10 @@ class Party:
         (name,) = self.spool.names(NEW)
         return pressed_ns, name.boottime_ms * MS
 
+    def heard(self, sound: Sound) -> int:
+        """When a sound was last made."""
+        return max(at_ns for at_ns, made in self.sounds if made is sound)
+
     def shown(self, state: BoothState) -> int:
         """When a state's picture was first ready for the glass."""
         return next(at_ns for at_ns, drawn in self.drawn if drawn is state)
@@ -108,7 +123,7 @@ def parties(tmp_path: Path) -> Iterator[Callable[[int, bool], Party]]:
 
 
 @pytest.mark.parametrize("flash", [False, True])
-def test_with_a_countdown_of_3_s_zero_on_the_panel_and_the_frame_lie_together(
+def test_with_a_countdown_of_3_s_zero_on_the_panel_the_beeps_and_the_frame_lie_together(
     parties: Callable[[int, bool], Party], flash: bool
 ) -> None:
     party = parties(3, flash)
@@ -117,6 +132,8 @@ def test_with_a_countdown_of_3_s_zero_on_the_panel_and_the_frame_lie_together(
     assert abs(party.shown(BoothState.EXPOSING) - zero_ns) < 150 * MS
     assert -20 * MS <= taken_ns - zero_ns <= 150 * MS + FRAME_NS, "20 ms: the hint's way to the booth"
     assert abs(party.shown(BoothState.EXPOSING) - taken_ns) <= 150 * MS + FRAME_NS
+    assert 0 <= party.heard(Sound.CLICK) - taken_ns <= 150 * MS + FRAME_NS
+    assert abs(party.heard(Sound.TICK) - (zero_ns - 1_000 * MS)) < 150 * MS
 
 
 def test_without_a_countdown_the_frame_follows_the_press(parties: Callable[[int, bool], Party]) -> None:
