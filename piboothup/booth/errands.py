@@ -18,8 +18,7 @@ from piboothup import status
 from piboothup.booth import menu
 from piboothup.booth.check import Check
 from piboothup.booth.chosen import Choosing
-from piboothup.booth.events import DeedDone, Event, HeldCounted
-from piboothup.booth.menu import (
+from piboothup.booth.deeds import (
     BeginAim,
     BeginCheck,
     ChooseEvent,
@@ -27,13 +26,14 @@ from piboothup.booth.menu import (
     CountHeld,
     Deed,
     Held,
-    Page,
     Retry,
     SetPaused,
     SetSound,
     SwitchOff,
     WipeEvent,
 )
+from piboothup.booth.events import DeedDone, Event, HeldCounted
+from piboothup.booth.menu import Page
 from piboothup.runtime import send_hint
 from piboothup.spool import assign, intention, wipe
 from piboothup.spool.store import Spool
@@ -152,7 +152,8 @@ class Errands:
             is_begun = intention.read(self._spool.directory) is not None
             return menu.failed("wipe_failed" if is_begun else "wipe_refused")
         finally:
-            self._recount()
+            if held.event in (self._choosing.now.context.link_id, self._choosing.now.context.id):
+                self._recount()
         return menu.told("wiped_but", receipt.left) if receipt.left else menu.told("wiped", receipt.taken)
 
     def _switch_off(self) -> Page | None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from piboothup.booth.deeds import Deed, Held
 from piboothup.booth.frame import Frame, Plane
-from piboothup.booth.menu import Deed, Held, Page
+from piboothup.booth.menu import Page
 from piboothup.booth.readiness import Report
 from piboothup.problems import Problem
 

@@ -12,6 +12,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from piboothup.booth.deeds import (
+    BeginAim,
+    BeginCheck,
+    ChooseEvent,
+    ChooseLanguage,
+    CountHeld,
+    Deed,
+    Held,
+    Retry,
+    SetPaused,
+    SetSound,
+    SwitchOff,
+    WipeEvent,
+)
 from piboothup.booth.readiness import Report
 from piboothup.spool.events import Album, Event
 
@@ -25,18 +39,6 @@ _AIM_S = 180.0
 
 
 # -- what the box can offer --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Held:
-    """An event's photos on the card."""
-
-    event: str
-    """Its linkId, or the id of a context without event."""
-    title: str
-    taken: int
-    unsent: int
-    """Of these, so many are in no album yet."""
 
 
 @dataclass(frozen=True)
@@ -62,85 +64,6 @@ class Offer:
     def door_is_open(self, now_ns: int) -> bool:
         """Whether who stands here may do what an operator may."""
         return self.door_closes_ns is None or now_ns < self.door_closes_ns
-
-
-# -- what a choice may have done ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ChooseEvent:
-    """Photos are for this event and album from now on; `take_along`: those taken without an event too."""
-
-    link_id: str
-    album_id: str
-    take_along: bool = False
-
-
-@dataclass(frozen=True)
-class ChooseLanguage:
-    """The panel speaks this language."""
-
-    language: str
-
-
-@dataclass(frozen=True)
-class SetSound:
-    """The buzzer is heard, or not."""
-
-    on: bool
-
-
-@dataclass(frozen=True)
-class SetPaused:
-    """Nothing is sent, or all is."""
-
-    paused: bool
-
-
-@dataclass(frozen=True)
-class Retry:
-    """Parked photos back, any pause ended, try now."""
-
-
-@dataclass(frozen=True)
-class BeginCheck:
-    """Look whether the box is ready to ship."""
-
-
-@dataclass(frozen=True)
-class BeginAim:
-    """Take one test frame after the other, to say how sharp they are."""
-
-
-@dataclass(frozen=True)
-class CountHeld:
-    """Count what the card holds of each event."""
-
-
-@dataclass(frozen=True)
-class WipeEvent:
-    """Delete this event's photos, so many of which are in no album."""
-
-    held: Held
-
-
-@dataclass(frozen=True)
-class SwitchOff:
-    """Shut the computer down."""
-
-
-Deed = (
-    ChooseEvent
-    | ChooseLanguage
-    | SetSound
-    | SetPaused
-    | Retry
-    | BeginCheck
-    | BeginAim
-    | CountHeld
-    | WipeEvent
-    | SwitchOff
-)
 
 
 # -- pages -------------------------------------------------------------------------------------------------------

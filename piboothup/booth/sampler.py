@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from piboothup.booth import menu
+from piboothup.booth.deeds import Held
 from piboothup.booth.hold import LetGo, Ring
-from piboothup.booth.menu import Held, Kind, Offer, Page
+from piboothup.booth.menu import Kind, Offer, Page
 from piboothup.booth.readiness import STEPS, Report
 from piboothup.booth.sitters import portrait
 from piboothup.booth.view import Checks, View

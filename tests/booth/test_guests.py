@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-from piboothup.booth import menu
+from piboothup.booth import deeds, menu
 from piboothup.booth.events import (
     Capture,
     Effect,
@@ -197,16 +197,16 @@ def test_choosing_an_event_asks_what_becomes_of_the_photos_without_one() -> None
     page = play.booth.page
     assert page is not None and (page.kind, page.number) == (Kind.TAKE_ALONG, 3)
     choose(play, "take_along")
-    assert play.effects == [menu.ChooseEvent("abcd1234", "a2", take_along=True)]
+    assert play.effects == [deeds.ChooseEvent("abcd1234", "a2", take_along=True)]
     play = walked(opened(None), "events", "Someone else's party", "leave")
-    assert play.effects == [menu.ChooseEvent("efgh5678", "", take_along=False)]
+    assert play.effects == [deeds.ChooseEvent("efgh5678", "", take_along=False)]
 
 
 def test_with_no_photo_without_an_event_nothing_is_asked() -> None:
     play = opened(None)
     play.settings = Play(3, offer=Offer(**{**vars(CLOSED), "door_closes_ns": None, "without_event": 0})).settings
     walked(play, "events", "Anna & Ben", "no_album")
-    assert play.effects == [menu.ChooseEvent("abcd1234", "")]
+    assert play.effects == [deeds.ChooseEvent("abcd1234", "")]
 
 
 def test_the_hold_that_opened_a_page_never_chooses_on_it() -> None:
@@ -244,24 +244,24 @@ def test_what_cannot_be_undone_wants_a_hold_of_five_seconds_and_letting_go_early
         assert page is not None and page.item is not None and page.item.says == "switch_off_now"
         assert play.effects == []
     play.holds_s(5.0)
-    assert play.effects == [menu.SwitchOff()]
+    assert play.effects == [deeds.SwitchOff()]
 
 
 def test_what_was_waited_for_reaches_nobody_who_has_left() -> None:
     play = walked(opened(None), "wipe")
-    assert play.effects == [menu.CountHeld()]
+    assert play.effects == [deeds.CountHeld()]
     play.waits_s(20)
     assert play.booth.state is BoothState.READY
-    play.says(HeldCounted((menu.Held("abcd1234", "Anna & Ben", 143, 12),)))
+    play.says(HeldCounted((deeds.Held("abcd1234", "Anna & Ben", 143, 12),)))
     assert play.booth.state is BoothState.READY
 
 
 def test_a_wipe_shows_its_numbers_and_wants_its_own_hold() -> None:
     play = walked(opened(None), "wipe")
-    held = menu.Held("abcd1234", "Anna & Ben", 143, 12)
+    held = deeds.Held("abcd1234", "Anna & Ben", 143, 12)
     play.says(HeldCounted((held,)))
     choose(play, "Anna & Ben")
     page = play.booth.page
     assert page is not None and page.held == held
     choose(play, "wipe_now")
-    assert play.effects == [menu.CountHeld(), menu.WipeEvent(held)]
+    assert play.effects == [deeds.CountHeld(), deeds.WipeEvent(held)]

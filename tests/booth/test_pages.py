@@ -8,10 +8,11 @@ import pytest
 from PIL import Image, ImageChops
 
 from piboothup.booth import menu, pages
+from piboothup.booth.deeds import Held
 from piboothup.booth.font import face
 from piboothup.booth.hold import LetGo, Ring
 from piboothup.booth.layout import GAP_PX, TEXT_PX, WIDTH_PX
-from piboothup.booth.menu import Held, Item, Kind, Offer, Page
+from piboothup.booth.menu import Item, Kind, Offer, Page
 from piboothup.booth.readiness import STEPS, Report
 from piboothup.booth.screens import draw
 from piboothup.booth.view import View
