@@ -21,7 +21,7 @@ from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
 from piboothup.spool.events import Album, Event
 from piboothup.spool.intention import Intention
-from piboothup.spool.listing import NEW, PARKED, SENT
+from piboothup.spool.listing import CONTEXTS, NEW, PARKED, SENT
 from piboothup.spool.store import Spool
 from tests.booth.box import PATIENCE_S, Box
 from tests.photos import PARTY, jpeg, open_spool, take
@@ -174,6 +174,37 @@ def test_a_wipe_from_the_menu_deletes_what_was_counted_and_a_press_meanwhile_is_
     left = [*box.spool.names(NEW), *box.spool.names(SENT)]
     assert sorted(name.context for name in left) == sorted([PARTY.id, OTHERS.id])
     box.until_said(lambda said: said.get("photos") == 1)
+
+
+def test_a_photo_that_was_taken_after_the_count_stays_whatever_was_confirmed(box: Box) -> None:
+    spool = open_spool(box.spool.directory, box.clock)
+    take(spool, jpeg(1))
+    box.start_ready()
+    box.open_menu()
+    box.choose("wipe")
+    box.until_page(lambda found: found is not None and found.kind is Kind.WIPE)
+    box.choose("Anna & Ben")
+    late = take(spool, jpeg(2))
+    box.choose("wipe_now")
+    assert (told(box).says, told(box).number) == ("wiped_but", 1)
+    assert list(box.spool.names(NEW)) == [late]
+
+
+def test_the_context_that_the_booth_takes_photos_for_outlives_the_wipe_of_its_photos(box: Box) -> None:
+    spool = open_spool(box.spool.directory, box.clock)
+    take(spool, jpeg(1))
+    take(spool, jpeg(2), OTHERS)
+    box.start_ready()
+    box.open_menu()
+    for title in ("Anna & Ben", "The others"):
+        box.choose("wipe")
+        box.until_page(lambda found: found is not None and found.kind is Kind.WIPE)
+        box.choose(title, "wipe_now")
+        assert told(box).says == "wiped"
+        box.press()
+        box.until_light(LightPattern.READY)
+        box.open_menu()
+    assert [one.name for one in (box.spool.directory / CONTEXTS).iterdir()] == [f"{PARTY.id}.json"]
 
 
 def test_a_wipe_that_is_not_finished_says_so_and_goes_on_at_the_next_start(

@@ -20,6 +20,7 @@ from piboothup.booth import service
 from piboothup.booth.button import GpioButton
 from piboothup.booth.camera import CameraThread
 from piboothup.booth.card import Card
+from piboothup.booth.events import Tick
 from piboothup.booth.light import GpioLight, LightPattern
 from piboothup.booth.panel import PanelThread
 from piboothup.booth.saver import Saver
@@ -218,6 +219,34 @@ def test_b06_held_through_the_countdown_it_takes_no_photo_and_let_go_early_it_co
     box.until_light(LightPattern.SAVED)
     assert box.camera.asked.get(timeout=PATIENCE_S) == zero_ns
     assert box.camera.asked.empty()
+
+
+def test_b06_a_loop_that_was_held_up_hears_of_the_release_before_it_judges_by_time_alone(
+    box: Box, held: threading.Event
+) -> None:
+    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=2))
+    box.start_ready()
+    show, is_held = box.light.show, threading.Event()
+
+    def hang(pattern: LightPattern) -> None:
+        show(pattern)
+        if pattern is LightPattern.COUNTDOWN:
+            is_held.set()
+            held.wait()
+
+    box.light.show = hang  # type: ignore[method-assign]
+    edge_ns = box.clock.boottime_ns()
+    box.button.pressed(edge_ns)
+    assert is_held.wait(PATIENCE_S)
+    assert box._service is not None
+    box._service._events.put(Tick())
+    box.button.released(edge_ns + 200_000_000)
+    box.clock.pass_s(1.5)
+    held.set()
+    box.until_light(LightPattern.HURRY)
+    box.clock.pass_s(0.5)
+    box.until_light(LightPattern.SAVED)
+    assert box.camera.asked.get(timeout=PATIENCE_S) == edge_ns + 2_000_000_000
 
 
 def test_held_for_five_seconds_the_menu_opens_and_is_left_after_20_s_without_a_press(box: Box) -> None:
