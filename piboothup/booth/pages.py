@@ -143,12 +143,13 @@ def _sentence(image: Image.Image, page: Page, said: Words) -> None:
         centred(image, 49, said.one_moment, face("mid"))
         return
     small, sign = face("small"), _double(icon("tick" if page.is_good else "warning"))
-    left = MARGIN_PX + sign.width + 2 * GAP_PX
-    lines = small.balanced(text.format(n=page.number, title=page.title), TEXT_PX - left)[:6]
+    left = MARGIN_PX + sign.width + 3 * GAP_PX
+    room_px = WIDTH_PX - MARGIN_PX - left
+    lines = small.balanced(text.format(n=page.number, title=page.title), room_px)[:6]
     image.paste(255, (MARGIN_PX + GAP_PX, (HEIGHT_PX - sign.height) // 2), sign)
     y = (HEIGHT_PX - LINE_PX * len(lines)) // 2 + 2
     for number, line in enumerate(lines):
-        small.draw(image, left + GAP_PX, y + number * LINE_PX, line)
+        small.draw(image, left, y + number * LINE_PX, line)
 
 
 def _check(image: Image.Image, view: View, report: Report, said: Words) -> None:
