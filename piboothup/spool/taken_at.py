@@ -9,7 +9,11 @@ millionths of the time to it.
 **Order.** Offsets that an upload has used are written down ("in use"), as knots on a grid of one hour; between the
 knots the offset is interpolated. A knot in use is never moved, except when a better-ranked source differs by more
 than 2 s: so photos that are in the album and those that follow agree, whichever goes first and whatever is learned
-later.
+later. (That exception is for the truth's sake: of two photos that were taken within the difference, one sent before
+the correction and one after it, the order can turn round.)
+
+**A battery's clock** is believed only where it contradicts no neighbour: one that keeps local time, or was never set,
+would put its boot's photos among another's. Its boot counts as one without anchors then.
 
 **A boot without anchors** lies between its neighbours: it began after the boot before had reached its last known
 moment, and its own last known moment came before the boot after it began; the clock it woke up with is a lower bound
@@ -21,10 +25,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool.anchors import CEILING_MS, Anchor, Source
 from piboothup.spool.boots import Boot
 
 DRIFT = 50e-6
@@ -51,6 +55,7 @@ def solve(boots: Mapping[int, Boot], number: int, boottime_ms: int) -> Estimate 
 
     `boots` holds this boot and, for one without anchors, its neighbours up to the next ones that have some.
     """
+    boots = _without_false_batteries(boots)
     boot = boots[number]
     if _curve(boot):
         return _in_boot(boot, boottime_ms)
@@ -62,6 +67,7 @@ def solve(boots: Mapping[int, Boot], number: int, boottime_ms: int) -> Estimate 
 
 def knots(boots: Mapping[int, Boot], number: int, boottime_ms: int) -> tuple[Anchor, ...]:
     """The offsets on which the time of this moment rests: to be written down as in use once it is uploaded."""
+    boots = _without_false_batteries(boots)
     boot = boots[number]
     if _curve(boot):
         first = boottime_ms // KNOT_MS * KNOT_MS
@@ -75,8 +81,9 @@ def knots(boots: Mapping[int, Boot], number: int, boottime_ms: int) -> tuple[Anc
 
 
 def is_known(boot: Boot) -> bool:
-    """Whether the boot's own anchors tell its time."""
-    return bool(_curve(boot))
+    """Whether the boot's own anchors tell its time, whatever its neighbours say: a battery alone does not."""
+    curve = _curve(boot)
+    return bool(curve) and (curve[0].source is not Source.RTC or any(one.source is Source.RTC for one in boot.in_use))
 
 
 # -- a boot with anchors ---------------------------------------------------------------------------------------
@@ -122,6 +129,8 @@ def _curve(boot: Boot) -> tuple[Anchor, ...]:
     if not sane:
         return ()
     best = min(one.source.rank for one in sane)
+    if best == Source.RTC.rank and _is_estimated(boot):
+        return ()  # a battery's word comes too late then
     ranked = [one for one in sane if one.source.rank == best]
     return _apart(_agreeing(ranked, boot.in_use))
 
@@ -154,6 +163,38 @@ def _apart(anchors: list[Anchor]) -> tuple[Anchor, ...]:
         ):
             kept.append(one)
     return tuple(sorted(kept, key=lambda one: one.boottime_ms))
+
+
+def _without_false_batteries(boots: Mapping[int, Boot]) -> Mapping[int, Boot]:
+    """The boots, without the word of each battery's clock that puts its boot before the one before or after the next.
+
+    Such a clock keeps local time, or was never set: the boot counts as one without anchors.
+    """
+    order = sorted(boots)
+    doubtful = {one for one in order if _curve(boots[one]) and not is_known(boots[one])}
+    if not doubtful:
+        return boots
+    believed, free_ms = dict(boots), 0
+    for place, number in enumerate(order):
+        boot = boots[number]
+        if number in doubtful:
+            begins_ms, ends_ms = (_in_boot(boot, at_ms).unix_ms for at_ms in (0, boot.last_boottime_ms))
+            limit_ms = _limit_ms([boots[one] for one in order[place + 1 :]])
+            if begins_ms < free_ms or ends_ms > limit_ms:
+                told = tuple(one for one in boot.anchors if one.source is not Source.RTC)
+                believed[number] = boot = replace(boot, anchors=told)
+        free_ms = _moment(boot, boot.last_boottime_ms).unix_ms if _is_fixed(boot) else free_ms + boot.last_boottime_ms
+    return believed
+
+
+def _limit_ms(later: Sequence[Boot]) -> int:
+    """When a boot must have ended, as these came after it."""
+    passed_ms = 0
+    for boot in later:
+        if is_known(boot) or _is_estimated(boot):
+            return _moment(boot, 0).unix_ms - passed_ms
+        passed_ms += boot.last_boottime_ms
+    return CEILING_MS
 
 
 # -- a boot without anchors ------------------------------------------------------------------------------------
@@ -209,7 +250,12 @@ def _lows(run: Sequence[Boot], earliest_ms: int, *, heed_saved: bool) -> list[in
 
 def _is_fixed(boot: Boot) -> bool:
     """Whether the boot's time is settled: by its own anchors, or because an upload has used an estimate of it."""
-    return bool(_curve(boot)) or any(one.source is Source.BETWEEN for one in boot.in_use)
+    return bool(_curve(boot)) or _is_estimated(boot)
+
+
+def _is_estimated(boot: Boot) -> bool:
+    """Whether an upload has used an estimate from the boot's neighbours."""
+    return any(one.source is Source.BETWEEN for one in boot.in_use)
 
 
 def _moment(boot: Boot, boottime_ms: int) -> Estimate:

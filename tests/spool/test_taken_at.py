@@ -123,6 +123,26 @@ def test_t04_a_wall_clock_ten_years_ahead_moves_nothing_without_an_anchor() -> N
     assert at(known, 900) == pytest.approx(900)
 
 
+@pytest.mark.parametrize("off_s", [7200, -10_800])
+def test_t07_a_battery_that_contradicts_its_neighbours_is_not_believed(off_s: int) -> None:
+    before, after = boot(anchor(10), number=1, last_s=600), boot(anchor(10, 3600), number=3, last_s=300)
+    false = boot(anchor(5, 1200 + off_s, Source.RTC), number=2, last_s=1200)
+    boots = {1: before, 2: false, 3: after}
+    moments = [solve(boots, 1, 600_000), solve(boots, 2, 1_000), solve(boots, 2, 1_200_000), solve(boots, 3, 0)]
+    times = [found.unix_ms for found in moments if found is not None]
+    assert len(times) == 4
+    assert times == sorted(times)
+
+
+def test_t07_a_battery_that_contradicts_nobody_is_believed() -> None:
+    before, after = boot(anchor(10), number=1, last_s=600), boot(anchor(10, 3600), number=3, last_s=300)
+    good = boot(anchor(5, 1200, Source.RTC), number=2, last_s=1200)
+    found = solve({1: before, 2: good, 3: after}, 2, 60_000)
+    assert found is not None
+    assert found.unix_ms == START_MS + 1_260_000
+    assert found.source is Source.RTC
+
+
 # -- random histories ------------------------------------------------------------------------------------------
 
 
@@ -143,6 +163,7 @@ class _World:
     boots: dict[int, Boot] = field(default_factory=dict)
     photos: list[_Photo] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
+    false_batteries: set[int] = field(default_factory=set)
 
     def live(self) -> None:
         now_ms = float(START_MS)
@@ -155,7 +176,10 @@ class _World:
         length_ms = self.chance.choice([60, 3_000, 20_000, 250_000]) * 1000 * (0.2 + self.chance.random())
         self.boots[number] = Boot(number, anchors=(self._saved(start_ms),) if self.chance.random() < 0.5 else ())
         if self.chance.random() < 0.2:
-            self._learn(number, 5_000, start_ms + 5_000 * (1 + drift), Source.RTC)
+            off_ms = self.chance.choice([0, 0, 7_200_000, -10_800_000])  # a battery that keeps local time
+            self._learn(number, 5_000, start_ms + 5_000 * (1 + drift) + off_ms, Source.RTC)
+            if off_ms:
+                self.false_batteries.add(number)
         moments = sorted(self.chance.uniform(6_000, 6_000 + length_ms) for _ in range(self.chance.randint(0, 9)))
         knows = self.chance.random() < 0.6
         for boottime_ms in moments:
@@ -171,7 +195,7 @@ class _World:
         return start_ms + (6_000 + length_ms) * (1 + drift)
 
     def _saved(self, start_ms: float) -> Anchor:
-        behind_ms = self.chance.choice([1, 3_000, 10_000_000])
+        behind_ms = self.chance.choice([1, 3_000, 10_000_000, -3_600_000, -86_400_000 * 400])  # it was stepped
         return Anchor(Source.SAVED, 0, int(start_ms - behind_ms), 0)
 
     def _reach(self, number: int, boottime_ms: int) -> None:
@@ -208,7 +232,11 @@ class _World:
         assert estimate.low_ms - 1 <= estimate.unix_ms <= estimate.high_ms + 1
         if estimate.source is Source.BETWEEN:
             self.kinds["bounded"] += 1
-            assert estimate.low_ms - 2 <= photo.true_ms <= estimate.high_ms + 2
+            if not self.false_batteries:  # one that contradicts nobody can't be told from a good one
+                assert estimate.low_ms - 2 <= photo.true_ms <= estimate.high_ms + 2
+            return
+        if estimate.source is Source.RTC and photo.boot in self.false_batteries:
+            self.kinds["by a battery that was wrong, between its neighbours"] += 1
             return
         self.kinds["exact"] += 1
         sane = [one for one in self.boots[photo.boot].anchors if one.is_sane and one.source is not Source.SAVED]
