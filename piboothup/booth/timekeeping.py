@@ -44,11 +44,13 @@ class Timekeeping:
 
     def _write_news(self, photos: int) -> None:
         uncertainty_ms = self._clock.ntp_uncertainty_ms()
-        now_ms, wall_ms = self._clock.boottime_ns() // 1_000_000, self._clock.wall_ns() // 1_000_000
+        before_ns, wall_ns, after_ns = self._clock.boottime_ns(), self._clock.wall_ns(), self._clock.boottime_ns()
+        now_ms, wall_ms = (before_ns + after_ns) // 2_000_000, wall_ns // 1_000_000
         if uncertainty_ms is None:
             self._note_waking(now_ms, wall_ms)
             return
-        fresh = Anchor(Source.NTP, now_ms, wall_ms, uncertainty_ms)
+        between_ms = (after_ns - before_ns) // 2_000_000  # this thread may have lost the processor there
+        fresh = Anchor(Source.NTP, now_ms, wall_ms, uncertainty_ms + between_ms)
         if self._is_news(fresh, photos):
             self._spool.add_anchor(fresh)
             self._last, self._photos = fresh, photos

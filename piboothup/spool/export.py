@@ -192,6 +192,7 @@ class _Folder:
             path.mkdir(parents=True, exist_ok=True)
             if path.resolve().is_relative_to(spool.resolve()):
                 raise ExportError(f"{path} lies in the spool itself: name another folder.")
+            (path / _PART).unlink(missing_ok=True)  # what a broken-off export left is no copy
             with os.scandir(path) as listing:
                 for entry in listing:
                     if entry.is_file(follow_symlinks=False):
@@ -207,7 +208,7 @@ class _Folder:
                 if path not in self._claimed and _holds(path, content):
                     self._claimed.add(path)
                     return False
-            free = [one for one in wanted if one not in self._claimed and _is_free(one)]
+            free = [one for one in wanted if one not in self._claimed and _is_free(one, content)]
             path = free[0] if free else wanted[-1]
             _copy(content, path, self._path / _PART)
         except OSError as error:
@@ -231,13 +232,11 @@ def _holds(path: Path, content: bytes) -> bool:
         return file.read() == content
 
 
-def _is_free(path: Path) -> bool:
-    """Whether the name is not taken, or only by a copy that a pulled stick or a power cut broke."""
+def _is_free(path: Path, content: bytes) -> bool:
+    """Whether the name is not taken, or only by a part of this very photo that a pulled stick left."""
     try:
         with open_file(path) as file:
-            begins, size = file.read(2), file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - 2))
-            return begins != b"\xff\xd8" or file.read() != b"\xff\xd9"
+            return os.fstat(file.fileno()).st_size <= len(content) and content.startswith(file.read().rstrip(b"\0"))
     except FileNotFoundError:
         return True
     except OSError:
@@ -246,7 +245,7 @@ def _is_free(path: Path) -> bool:
 
 def _copy(content: bytes, path: Path, part: Path) -> None:
     try:
-        with part.open("wb") as file:
+        with part.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

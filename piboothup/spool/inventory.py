@@ -16,7 +16,7 @@ from piboothup.spool import boots, contexts, events
 from piboothup.spool.contexts import Context, Entry
 from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, is_boot_folder
-from piboothup.spool.store import LAYOUT, SpoolUnusable
+from piboothup.spool.store import SpoolUnusable, check_layout
 
 PLACES = (NEW, SENT, PARKED, QUARANTINE, TMP)
 _PART = ".part"
@@ -54,12 +54,7 @@ class Inventory:
 
 def check(directory: Path) -> None:
     """Raises SpoolUnusable when there is no spool, or one whose layout this version does not know."""
-    try:
-        layout = (directory / ".layout").read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        layout = ""
-    if layout.isdecimal() and int(layout) > LAYOUT:
-        raise SpoolUnusable(f"The spool {directory} was made by a newer piboothup: update this one.")
+    check_layout(directory)
     if not (directory / NEW).is_dir():
         raise SpoolUnusable(f"There is no spool in {directory}: it would hold a folder `new`.")
 

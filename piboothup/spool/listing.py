@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from piboothup.spool import durable
-from piboothup.spool.names import BY_HAND, PhotoName, is_boot_folder
+from piboothup.spool.names import BY_HAND, PhotoName, digest_of, is_boot_folder
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,15 @@ def open_file(path: Path) -> BinaryIO:
         file.close()
         raise OSError(errno.EINVAL, "not a file", str(path))
     return file
+
+
+def holds(path: Path, name: PhotoName) -> bool:
+    """Whether the file there has the bytes that the name tells. Raises OSError only when it can't be read."""
+    try:
+        with open_file(path) as file:
+            return digest_of(file.read()) == name.digest
+    except FileNotFoundError:
+        return False
 
 
 class Listing:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.spool import durable
-from piboothup.spool.listing import CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP, open_file
+from piboothup.spool.listing import CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP, holds, open_file
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 
@@ -46,7 +46,7 @@ def recover(spool: Spool) -> Recovered:
             digest, is_empty = _read(part)
             if digest == name.digest:
                 salvaged += _salvage(spool, part, name)
-            elif is_empty:
+            elif is_empty or spool.path(name, QUARANTINE).exists():  # what was set aside earlier stays as it is
                 durable.remove(part)
                 dropped += 1
             else:
@@ -91,7 +91,7 @@ def _tidy(spool: Spool) -> None:
 
 def _salvage(spool: Spool, part: Path, name: PhotoName) -> bool:
     """Makes a photo of a whole part; False when it is one already and the part only its old name."""
-    if any(spool.path(name, place).exists() for place in (NEW, SENT, PARKED)):
+    if spool.path(name, SENT).exists() or any(holds(spool.path(name, place), name) for place in (NEW, PARKED)):
         durable.remove(part)
         return False
     durable.sync_file(part)

@@ -12,6 +12,7 @@ import hashlib
 import heapq
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,7 +24,19 @@ from piboothup.spool.anchors import Anchor
 from piboothup.spool.boots import Boot
 from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context
-from piboothup.spool.listing import BOOTS, CONTEXTS, FOLDERS, NEW, PARKED, QUARANTINE, SENT, TMP, Listing, open_file
+from piboothup.spool.listing import (
+    BOOTS,
+    CONTEXTS,
+    FOLDERS,
+    NEW,
+    PARKED,
+    QUARANTINE,
+    SENT,
+    TMP,
+    Listing,
+    holds,
+    open_file,
+)
 from piboothup.spool.names import BY_HAND, Identity, PhotoName, box_id, hardware_serial
 from piboothup.spool.timeline import Timeline
 
@@ -56,6 +69,20 @@ class NotSaved(RuntimeError):
         super().__init__(str(told))
 
 
+def check_layout(directory: Path) -> None:
+    """Raises SpoolUnusable when the spool's layout is newer than this version; OSError. Touches nothing.
+
+    Junk that names no version is what a failing card made of it: that is no reason to take no photos.
+    """
+    try:
+        text = (directory / _LAYOUT_FILE).read_text(encoding="ascii", errors="replace")
+    except FileNotFoundError:
+        return
+    version = re.match(r"v?(\d{1,9})", text)
+    if version is not None and int(version[1]) > LAYOUT:
+        raise SpoolUnusable(f"The spool {directory} was made by a newer piboothup: update this one.")
+
+
 class Spool:
     """One spool directory, seen from one service or command."""
 
@@ -84,13 +111,8 @@ class Spool:
         if self.directory.is_symlink():
             raise SpoolUnusable(f"The spool {self.directory} is a link: name its folder in the config.")
         try:
+            check_layout(self.directory)
             self._make_folders()
-            with contextlib.suppress(FileNotFoundError):
-                layout = int((self.directory / _LAYOUT_FILE).read_text(encoding="ascii", errors="replace"))
-                if layout > LAYOUT:
-                    raise SpoolUnusable(f"The spool {self.directory} was made by a newer piboothup: update this one.")
-        except ValueError:
-            log.warning("layout unreadable, taken as=%d", LAYOUT)
         except PermissionError as error:
             raise SpoolUnusable(
                 f"The spool {self.directory} can't be used ({error.strerror}): another user owns it, or its file "
@@ -298,8 +320,11 @@ class Spool:
         durable.move(self.path(name), self.path(name, QUARANTINE))
 
     def retry_parked(self) -> int:
-        """Every parked photo back into new/; how many they were. Raises OSError."""
-        names = list(self.names(PARKED))
+        """Every parked photo back into new/; how many they were. Raises OSError.
+
+        One that lies whole in new/ already stays there, whatever is parked under its name.
+        """
+        names = [name for name in self.names(PARKED) if not holds(self.path(name), name)]
         for name in names:
             self._make_folder(NEW, name)
             durable.move(self.path(name, PARKED), self.path(name))

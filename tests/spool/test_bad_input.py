@@ -12,7 +12,7 @@ import pytest
 from piboothup.spool import boots, inventory
 from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.contexts import context_for
-from piboothup.spool.listing import NEW, SENT, TMP
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.recovery import Recovered, recover
 from piboothup.spool.store import NotSaved, Spool, SpoolUnusable
 from tests.clocks import HandClock
@@ -220,3 +220,46 @@ def test_a_folder_that_is_a_link_is_not_looked_into_by_a_wipe(tmp_path: Path) ->
     found = inventory.look(spool.directory)
     assert [one.path for one in found.items] == [spool.path(photo)]
     assert spool.directory / "parked" in found.foreign
+
+
+def test_a_damaged_copy_in_parked_does_not_replace_the_whole_photo(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path / "spool", HandClock())
+    photo = take(spool, jpeg(1))
+    spool.path(photo, PARKED).write_bytes(b"\xff\xd8damaged\xff\xd9")
+    assert spool.retry_parked() == 0
+    assert spool.is_intact(photo)
+
+
+def test_a_whole_part_mends_a_photo_that_was_damaged_since(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path / "spool", HandClock())
+    photo = take(spool, jpeg(1))
+    (spool.directory / TMP / f"{photo}.part").write_bytes(jpeg(1))
+    spool.path(photo).write_bytes(b"bits that rotted")
+    assert recover(spool) == Recovered(salvaged=1)
+    assert spool.is_intact(photo)
+
+
+def test_half_a_part_does_not_replace_what_was_set_aside_before(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path / "spool", HandClock())
+    photo = take(spool, jpeg(1))
+    spool.path(photo).write_bytes(jpeg(1)[:-9] + b"a bit off")
+    spool.quarantine(photo)
+    (spool.directory / TMP / f"{photo}.part").write_bytes(b"\xff\xd8half")
+    assert recover(spool) == Recovered(dropped=1)
+    assert spool.path(photo, QUARANTINE).read_bytes() == jpeg(1)[:-9] + b"a bit off"
+
+
+@pytest.mark.parametrize("text", ["2\n", "2.1\n", "v2\n", "12"])
+def test_c05_a_card_of_a_newer_layout_is_not_touched(tmp_path: Path, text: str) -> None:
+    (tmp_path / ".layout").write_text(text)
+    (tmp_path / "new").mkdir(mode=0o700)
+    with pytest.raises(SpoolUnusable, match="newer piboothup: update"):
+        Spool(tmp_path, HandClock(), "serial-1").prepare()
+    assert sorted(one.name for one in tmp_path.iterdir()) == [".layout", "new"]
+    assert (tmp_path / "new").stat().st_mode & 0o7777 == 0o700
+
+
+@pytest.mark.parametrize("text", ["", "\0\0"])
+def test_a_layout_that_a_power_cut_emptied_is_the_first(tmp_path: Path, text: str) -> None:
+    (tmp_path / ".layout").write_text(text)
+    take(open_spool(tmp_path, HandClock()), jpeg(1))

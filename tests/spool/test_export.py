@@ -500,3 +500,33 @@ def test_the_page_cache_is_dropped_before_a_copy_is_read_back(
 
 def test_an_empty_spool_exports_nothing_and_says_so(spool: Spool, stick: Path) -> None:
     assert run(spool, stick) == (0, 0, [])
+
+
+def test_a_whole_part_of_a_broken_off_export_is_not_taken_for_a_copy(spool: Spool, stick: Path) -> None:
+    pictures = [jpeg(number) for number in range(3)]
+    for picture in pictures:
+        take(spool, picture)
+    (stick / "Summer Party").mkdir(parents=True)
+    (stick / "Summer Party" / ".piboothup.part").write_bytes(pictures[0])
+    assert run(spool, stick) == (3, 0, [])
+    assert sorted(path.read_bytes() for path in stick.rglob("*") if path.is_file()) == sorted(pictures)
+
+
+def test_a_part_that_is_a_link_leads_nobody_elsewhere(spool: Spool, stick: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("keep me")
+    take(spool, jpeg(1))
+    (stick / "Summer Party").mkdir(parents=True)
+    (stick / "Summer Party" / ".piboothup.part").symlink_to(precious)
+    assert run(spool, stick) == (1, 0, [])
+    assert precious.read_text() == "keep me"
+
+
+@pytest.mark.parametrize("mine", [jpeg(77) + b"a film", b"notes of the operator", jpeg(77)])
+def test_an_operators_own_file_under_a_copys_name_stays(spool: Spool, stick: Path, mine: bytes) -> None:
+    take(spool, jpeg(1))
+    run(spool, stick)
+    [copy] = stick.rglob("*.jpg")
+    copy.write_bytes(mine)
+    assert run(spool, stick) == (1, 0, [])
+    assert sorted(path.read_bytes() for path in stick.rglob("*.jpg")) == sorted([mine, jpeg(1)])

@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from unittest import mock
 
 import pytest
 
-from piboothup.spool import durable
+from piboothup.spool import boots, durable
 from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
@@ -391,3 +392,31 @@ def test_s03_a_card_without_inodes_is_named_so_when_a_photo_meets_it(
     with pytest.raises(NotSaved) as told:
         take(spool, jpeg(1))
     assert told.value.problem.code == "card_crowded"
+
+
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EINVAL])
+def test_a_file_system_that_cannot_reserve_takes_photos_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(os, "posix_fallocate", mock.Mock(side_effect=OSError(number, os.strerror(number))))
+    spool = open_spool(tmp_path / "spool", HandClock())
+    assert spool.is_intact(take(spool, jpeg(1)))
+
+
+def test_a_line_waits_for_a_wipe_that_writes_the_boots_file_anew(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path / "spool", HandClock())
+    directory, begun, done = spool.directory / "boots", threading.Event(), threading.Event()
+
+    def add() -> None:
+        begun.set()
+        boots.add_anchor(directory, 1, Anchor(Source.NTP, 1, 1_750_000_000_000, 5))
+        done.set()
+
+    thread = threading.Thread(target=add)
+    with durable.lock(directory / boots.LOCK):
+        thread.start()
+        assert begun.wait(10)
+        assert not done.wait(0.2)
+        durable.replace(boots.path_of(directory, 1), b'{"boot": 1, "boot_id": "boot-a", "box": ""}\n')
+    thread.join(10)
+    assert len(boots.read(directory, 1).anchors) == 1

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from piboothup.spool import retention
 from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool.boots import Boot
 from piboothup.spool.listing import NEW, PARKED, SENT
 from piboothup.spool.retention import BATCH_PHOTOS, sweep
 from piboothup.spool.store import Spool
@@ -150,3 +152,23 @@ def test_p11_a_cut_in_the_middle_of_retention_leaves_new_untouched_and_counts_ri
     assert again.waiting() == names[4:]
     assert again.taken(PARTY) == 6
     assert len(list(again.names(SENT))) == 2
+
+
+@pytest.mark.parametrize(
+    ("moments", "is_believed"),
+    [
+        ([(10, 0), (3700, 0)], True),
+        ([(10, 0)], False),
+        ([(1000, 0), (3000, 0)], False),
+        ([(10, 0), (1000, 3600), (3700, 0)], False),
+        ([(10, 0), (3700, -60)], False),
+    ],
+    ids=["agrees for an hour", "seen once", "less than an hour", "stepped in between", "stepped at the end"],
+)
+def test_t04_a_clock_is_believed_when_it_has_agreed_with_itself_for_an_hour(
+    moments: list[tuple[int, int]], is_believed: bool
+) -> None:
+    anchors = tuple(
+        Anchor(Source.DATE, at_s * 1000, 1_750_000_000_000 + (at_s + off_s) * 1000, 700) for at_s, off_s in moments
+    )
+    assert retention.believed(Boot(1, anchors=anchors), 3_700_000) is is_believed
