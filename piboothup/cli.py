@@ -57,7 +57,8 @@ def _status_of(error: Exception) -> int | None:
     """The exit status of an error that is told in a sentence; None for a defect."""
     from piboothup.config import ConfigError
     from piboothup.runtime import RuntimeUnusable
-    from piboothup.spool.store import AlreadyRunning, SpoolUnusable
+    from piboothup.spool.layout import SpoolUnusable
+    from piboothup.spool.store import AlreadyRunning
 
     if isinstance(error, ConfigError):
         return USAGE

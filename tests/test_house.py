@@ -33,7 +33,7 @@ ALLOWED = {
     ("spool/export.py", "_takes_every_letter"),
     ("spool/export.py", "__init__"),
     # the folder that the spool lies in
-    ("spool/store.py", "_make_folders"),
+    ("spool/layout.py", "make_folders"),
 }
 
 

@@ -13,9 +13,10 @@ from piboothup.config import GOOD_FILE, Config, as_toml
 from piboothup.problems import Problem, problem
 from piboothup.spool import durable
 from piboothup.spool.clock import Clock
+from piboothup.spool.layout import SpoolUnusable
 from piboothup.spool.recovery import recover
 from piboothup.spool.retention import sweep
-from piboothup.spool.store import ROOM_PHOTOS, AlreadyRunning, Spool, SpoolUnusable
+from piboothup.spool.store import ROOM_PHOTOS, AlreadyRunning, Spool
 from piboothup.spool.wipe import WipeError, resume_wipe
 
 log = logging.getLogger(__name__)

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from piboothup.spool import boots, contexts, events
+from piboothup.spool import boots, contexts, events, layout
 from piboothup.spool.contexts import Context, Entry
+from piboothup.spool.layout import SpoolUnusable
 from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, is_boot_folder
-from piboothup.spool.store import SpoolUnusable, check_layout
 
 PLACES = (NEW, SENT, PARKED, QUARANTINE, TMP)
 _PART = ".part"
@@ -54,7 +54,7 @@ class Inventory:
 
 def check(directory: Path) -> None:
     """Raises SpoolUnusable when there is no spool, or one whose layout this version does not know."""
-    check_layout(directory)
+    layout.check(directory)
     if not (directory / NEW).is_dir():
         raise SpoolUnusable(f"There is no spool in {directory}: it would hold a folder `new`.")
 

@@ -12,14 +12,13 @@ import hashlib
 import heapq
 import logging
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from piboothup.problems import Problem, problem
-from piboothup.spool import boots, contexts, durable, events, intention
+from piboothup.spool import boots, contexts, durable, events, intention, layout
 from piboothup.spool.anchors import Anchor
 from piboothup.spool.boots import Boot
 from piboothup.spool.clock import Clock
@@ -27,7 +26,6 @@ from piboothup.spool.contexts import Context
 from piboothup.spool.listing import (
     BOOTS,
     CONTEXTS,
-    FOLDERS,
     NEW,
     PARKED,
     QUARANTINE,
@@ -46,15 +44,8 @@ _ROOM_FOR_PHOTOS = 3
 _INODES_FOR_PHOTOS = 16
 ROOM_PHOTOS = 8
 """How many sent photos a commit that meets a full card deletes at the most, before it tries once more."""
-LAYOUT = 1
-"""The version of the layout on the card; a newer one is left alone."""
-_LAYOUT_FILE = ".layout"
 _TYPICAL_PHOTO_BYTES = 6 * 1024 * 1024
 _BLOCK_BYTES = 1024 * 1024
-
-
-class SpoolUnusable(RuntimeError):
-    """The spool directory can't be used; the text is a sentence with a remedy."""
 
 
 class AlreadyRunning(RuntimeError):
@@ -67,20 +58,6 @@ class NotSaved(RuntimeError):
     def __init__(self, told: Problem) -> None:
         self.problem = told
         super().__init__(str(told))
-
-
-def check_layout(directory: Path) -> None:
-    """Raises SpoolUnusable when the spool's layout is newer than this version; OSError. Touches nothing.
-
-    Junk that names no version is what a failing card made of it: that is no reason to take no photos.
-    """
-    try:
-        text = (directory / _LAYOUT_FILE).read_text(encoding="ascii", errors="replace")
-    except FileNotFoundError:
-        return
-    version = re.match(r"v?(\d{1,9})", text)
-    if version is not None and int(version[1]) > LAYOUT:
-        raise SpoolUnusable(f"The spool {directory} was made by a newer piboothup: update this one.")
 
 
 class Spool:
@@ -108,21 +85,7 @@ class Spool:
 
         A full or read-only card is no reason to refuse: what is on it can be uploaded. The boot has no number then.
         """
-        if self.directory.is_symlink():
-            raise SpoolUnusable(f"The spool {self.directory} is a link: name its folder in the config.")
-        try:
-            check_layout(self.directory)
-            self._make_folders()
-        except PermissionError as error:
-            raise SpoolUnusable(
-                f"The spool {self.directory} can't be used ({error.strerror}): another user owns it, or its file "
-                "system keeps no owners, as FAT does. Run as its owner; use ext4."
-            ) from None
-        except OSError as error:
-            reason = error.strerror or error
-            raise SpoolUnusable(
-                f"The spool {self.directory} can't be used ({reason}): check it in the config, its owner, the card."
-            ) from None
+        layout.prepare(self.directory)
         try:
             self._register()
         except OSError as error:
@@ -178,7 +141,7 @@ class Spool:
             try:
                 self._store(name, context, jpeg)
             except FileNotFoundError:  # somebody has tidied up: the folders are made again, once
-                self._make_folders()
+                layout.make_folders(self.directory)
                 self._store(name, context, jpeg)
         except OSError as error:
             raise NotSaved(self._why(error)) from None
@@ -388,18 +351,8 @@ class Spool:
 
     # -- inside ----------------------------------------------------------------------------------------------
 
-    def _make_folders(self) -> None:
-        made = not self.directory.exists()
-        self.directory.mkdir(parents=True, exist_ok=True)
-        durable.make_directories(*(self.directory / folder for folder in FOLDERS))
-        if made:
-            durable.sync_directory(self.directory.parent)
-
     def _register(self) -> None:
-        layout = self.directory / _LAYOUT_FILE
-        if not layout.exists():
-            log.info("new spool directory=%s", self.directory)
-            durable.replace(layout, f"{LAYOUT}\n".encode())
+        layout.note(self.directory)
         self.boot = boots.register(self._at(BOOTS), self.clock.boot_id(), self.box, self._listing.highest_boot())
 
     def _try_a_write(self) -> None:

@@ -16,8 +16,9 @@ from piboothup.config import GOOD_FILE, Config, EventPics, Secret, SpoolTable, l
 from piboothup.problems import problem
 from piboothup.spool import boots
 from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool.layout import SpoolUnusable
 from piboothup.spool.listing import NEW, SENT
-from piboothup.spool.store import AlreadyRunning, Spool, SpoolUnusable
+from piboothup.spool.store import AlreadyRunning, Spool
 from tests.clocks import HandClock
 from tests.photos import jpeg, open_spool, take
 

@@ -30,7 +30,8 @@ from piboothup.problems import problem
 from piboothup.spool import durable
 from piboothup.spool.anchors import Source
 from piboothup.spool.events import Event
-from piboothup.spool.store import AlreadyRunning, SpoolUnusable
+from piboothup.spool.layout import SpoolUnusable
+from piboothup.spool.store import AlreadyRunning
 from piboothup.status import BoothState, UploaderState
 from tests.booth.box import PATIENCE_S, Box
 from tests.photos import PARTY, jpeg, open_spool, take

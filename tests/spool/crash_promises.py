@@ -19,9 +19,10 @@ from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.boots import Boot
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.events import Event
+from piboothup.spool.layout import LAYOUT
 from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
-from piboothup.spool.store import LAYOUT, NotSaved, Spool
+from piboothup.spool.store import NotSaved, Spool
 from tests.clocks import HandClock
 from tests.photos import PARTY, jpeg, take
 from tests.spool.crash_model import Killed, Recording, Strike, read_tree

@@ -12,9 +12,10 @@ import pytest
 from piboothup.spool import boots, inventory
 from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.contexts import context_for
+from piboothup.spool.layout import SpoolUnusable
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.recovery import Recovered, recover
-from piboothup.spool.store import NotSaved, Spool, SpoolUnusable
+from piboothup.spool.store import NotSaved, Spool
 from tests.clocks import HandClock
 from tests.photos import PARTY, jpeg, open_spool, take
 

@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 
 from piboothup.spool import durable
+from piboothup.spool.layout import SpoolUnusable
 from piboothup.spool.listing import NEW, SENT, TMP
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import NotSaved, SpoolUnusable
+from piboothup.spool.store import NotSaved
 from tests.photos import PARTY, jpeg
 from tests.spool.crash_bench import Bench, Broken, each_state
 from tests.spool.crash_model import (
@@ -466,7 +467,7 @@ def caught(bench: Bench, without_sync: str = "") -> str:
 
 NOT_NEEDED = {
     "_carry_out > sync_directory": "a wipe that stands again after a cut is done again and finds nothing",
-    "_register > replace > move > sync_directory": "the next start writes the layout's version again",
+    "note > replace > move > sync_directory": "the next start writes the layout's version again",
     "_salvage > make_directories > sync_directory": "the folder was synced before the part in tmp/ was begun",
 }
 """Syncs that no promise rests on, and why."""

@@ -109,10 +109,10 @@ class BoxLife(RuleBasedStateMachine):
     def _is_on_card(self, context: Context) -> bool:
         return contexts.path_of(self.directory / CONTEXTS, context.id).exists()
 
-    @precondition(lambda self: self._in(NEW))
+    @precondition(lambda self: any(self.contexts[name].link_id for name in self._in(NEW)))
     @rule(pick=st.integers(0, 999), outcome=st.sampled_from([SENT, SENT, SENT, PARKED]))
     def upload(self, pick: int, outcome: str) -> None:
-        waiting = sorted(self.spool.waiting(), key=lambda name: name.order)
+        waiting = [name for name in self.spool.waiting() if self.contexts[name].link_id]
         name = waiting[pick % len(waiting)]
         assert self.spool.is_intact(name)
         context = self.spool.context_of(name)

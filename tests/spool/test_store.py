@@ -13,8 +13,9 @@ import pytest
 
 from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.contexts import context_for
+from piboothup.spool.layout import SpoolUnusable
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
-from piboothup.spool.store import AlreadyRunning, NotSaved, Spool, SpoolUnusable
+from piboothup.spool.store import AlreadyRunning, NotSaved, Spool
 from tests.clocks import HandClock
 from tests.photos import PARTY, jpeg, open_spool, take
 

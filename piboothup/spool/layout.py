@@ -1,0 +1,72 @@
+"""The folders of a spool, and the version of their layout: checked before anything is touched, then made.
+
+Whoever made the card, a spool that can't be used is told in a sentence with a remedy.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+from piboothup.spool import durable
+from piboothup.spool.listing import FOLDERS
+
+log = logging.getLogger(__name__)
+
+LAYOUT = 1
+"""The version of the layout on the card; a newer one is left alone."""
+_FILE = ".layout"
+
+
+class SpoolUnusable(RuntimeError):
+    """The spool directory can't be used; the text is a sentence with a remedy."""
+
+
+def check(directory: Path) -> None:
+    """Raises SpoolUnusable when the spool's layout is newer than this version; OSError. Touches nothing.
+
+    Junk that names no version is what a failing card made of it: that is no reason to take no photos.
+    """
+    try:
+        text = (directory / _FILE).read_text(encoding="ascii", errors="replace")
+    except FileNotFoundError:
+        return
+    version = re.match(r"v?(\d{1,9})", text)
+    if version is not None and int(version[1]) > LAYOUT:
+        raise SpoolUnusable(f"The spool {directory} was made by a newer piboothup: update this one.")
+
+
+def prepare(directory: Path) -> None:
+    """Checks the spool and makes its folders. Raises SpoolUnusable."""
+    if directory.is_symlink():
+        raise SpoolUnusable(f"The spool {directory} is a link: name its folder in the config.")
+    try:
+        check(directory)
+        make_folders(directory)
+    except PermissionError as error:
+        raise SpoolUnusable(
+            f"The spool {directory} can't be used ({error.strerror}): another user owns it, or its file "
+            "system keeps no owners, as FAT does. Run as its owner; use ext4."
+        ) from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise SpoolUnusable(
+            f"The spool {directory} can't be used ({reason}): check it in the config, its owner, the card."
+        ) from None
+
+
+def make_folders(directory: Path) -> None:
+    """Makes what is missing of the spool and its folders, durably. Raises OSError."""
+    made = not directory.exists()
+    directory.mkdir(parents=True, exist_ok=True)
+    durable.make_directories(*(directory / folder for folder in FOLDERS))
+    if made:
+        durable.sync_directory(directory.parent)
+
+
+def note(directory: Path) -> None:
+    """Writes the version down on a new card. Raises OSError."""
+    if not (directory / _FILE).exists():
+        log.info("new spool directory=%s", directory)
+        durable.replace(directory / _FILE, f"{LAYOUT}\n".encode())
