@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from piboothup.booth import saver
 from piboothup.booth.encoder import encode
 from piboothup.booth.events import CameraReady, CaptureFailed
 from piboothup.booth.picamera import PiCamera
+from piboothup.booth.service import SWITCH_S
 from piboothup.config import Camera
 from piboothup.spool.store import Spool
 from tests.lab.camera.bench import FULL, Bench, bench, descriptors, resident_bytes, stalled
@@ -36,6 +38,7 @@ MS = 1_000_000
 
 def main() -> None:
     """Prints every table."""
+    sys.setswitchinterval(SWITCH_S)  # as the service does
     _zero_to_saved()
     _ways()
     _hammered()
