@@ -99,6 +99,27 @@ def test_a_frame_is_given_back_once_and_a_forgotten_one_keeps_no_hold_of_the_cam
     assert forgotten.y.shape == (48, 64)
 
 
+def test_k04_the_memory_of_a_closed_camera_is_free_before_the_next_one_is_made(make: type[StandIn]) -> None:
+    camera = opened(make)
+    make.last.ring = make.last  # as a Picamera2 is one
+    closed = weakref.ref(make.last)
+    del make.last
+    left: list[bool] = []
+
+    def count(_make: type[StandIn]) -> list[dict[str, Any]]:
+        left.append(closed() is not None)
+        return [{}]
+
+    make.global_camera_info = classmethod(count)  # type: ignore[assignment, method-assign]
+    gc.disable()
+    try:
+        camera.open()
+    finally:
+        gc.enable()
+    assert left == [False]
+    camera.close()
+
+
 def test_k03_a_timed_out_capture_is_cancelled_so_that_it_leaks_no_buffer(make: type[StandIn]) -> None:
     camera = opened(make)
     make.breaks["capture_request"] = TimeoutError()

@@ -51,6 +51,18 @@ def test_a_guest_sees_themselves_until_the_last_second_and_never_an_older_pictur
     box.until_shown(state=BoothState.COUNTDOWN, countdown=3, photos=1)
 
 
+def test_k04_what_the_camera_lacks_is_on_the_panel_until_the_first_photo_and_in_the_status_for_good(box: Box) -> None:
+    box.camera.notice = problem("camera_memory", "2028x1520")
+    box.start_ready()
+    box.until_shown(notice=box.camera.notice)
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    box.clock.pass_s(5)
+    box.until_light(LightPattern.READY)
+    box.until_shown(photos=1, waiting=1)
+    box.until_said(lambda said: said["problems"] == ["camera_memory"])
+
+
 def test_the_albums_code_takes_its_turns_with_ready_and_a_press_ends_it(box: Box) -> None:
     box.start_ready()
     box.until_shown()
