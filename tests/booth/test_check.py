@@ -34,6 +34,7 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
     for name in ("_LIGHT_S", "_UPLOADER_S", "_AIM_PAUSE_S"):
         monkeypatch.setattr(check, name, 0.05)
     monkeypatch.setattr(check, "LOOK_S", 0.02)
+    monkeypatch.setattr(status, "STALE_S", 600.0)  # what the uploader said holds, however slow this machine is
     made = Box(tmp_path)
     made.config = dataclasses.replace(made.config, capture=Capture(countdown_s=1))
     made.clock.uncertainty_ms = 5
