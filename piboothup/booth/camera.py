@@ -126,10 +126,10 @@ class CameraThread:
         viewed: Callable[[], None] = lambda: None,
         beyond_help: Callable[[], None] = lambda: None,
     ) -> None:
-        """Both hooks are called on the camera's thread: `viewed` when a new viewfinder picture is there,
+        """Both hooks are called on the camera's thread: `viewed` when a new viewfinder picture is there.
 
-        `beyond_help` when a camera that once streamed gave none after being opened again and again: only another
-        process can help then. One that never streamed is just not there, and is waited for.
+        And `beyond_help` when a camera that once streamed gives nothing though it was opened again and again: only
+        another process can help then. One that never streamed is just not there, and is waited for.
         """
         self._camera = camera
         self._clock = clock

@@ -176,7 +176,7 @@ class PiCamera:
 
         picamera2's `flush` drops every frame with SensorTimestamp - ExposureTime < from_ns. That difference is the
         start of the first row's exposure: on a Pi, SensorTimestamp is stamped by the receiver's frame-start
-        interrupt, when the first row, its exposure over, is read out (raspberrypi/picamera2 issue 821;
+        interrupt, when the first row, its exposure over, is read out (raspberrypi/picamera2 #821;
         `wait_for_timestamp_` in its picamera2.py).
         """
         camera = self._camera
