@@ -11,7 +11,7 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -19,11 +19,7 @@ from piboothup import __version__
 from piboothup.console import FAILED, OK, USAGE, CommandFails, load, open_spool
 
 if TYPE_CHECKING:
-    from piboothup.booth.camera import Camera
-    from piboothup.booth.devices import Devices
-    from piboothup.config import Config
-    from piboothup.problems import Problem
-    from piboothup.spool.clock import Clock
+    pass
 
 
 class _Parser(argparse.ArgumentParser):
@@ -137,130 +133,25 @@ def _seconds(text: str) -> float:
     raise argparse.ArgumentTypeError("from 0 to 60 seconds")
 
 
-# -- what several commands need ------------------------------------------------------------------------------------
-
-
-def _log_to_stderr() -> None:
-    import logging
-
-    wanted = os.environ.get("PIBOOTHUP_LOG", "INFO").upper()
-    level = wanted if wanted in logging.getLevelNamesMapping() else "INFO"
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
-
-
-@contextlib.contextmanager
-def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    import signal
-
-    def asked(_number: int, _frame: object) -> None:
-        stop()
-
-    before = {number: signal.signal(number, asked) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-# -- the services --------------------------------------------------------------------------------------------------
+# -- each command ---------------------------------------------------------------------------------------------------
 
 
 def _booth(given: argparse.Namespace) -> int:
-    from piboothup.booth.service import SWITCH_S, BoothService
-    from piboothup.runtime import service_directory
+    from piboothup import services
 
-    _log_to_stderr()
-    loaded, notice = booth_config(given)
-    spool, clock = open_spool(loaded)
-    service = BoothService(loaded, spool, clock, service_directory(), _devices(loaded, clock), notice)
-    sys.setswitchinterval(SWITCH_S)
-    with _stopped_by_signals(service.stop):
-        service.run()
-    return OK
-
-
-def booth_config(given: argparse.Namespace) -> tuple[Config, Problem | None]:
-    """The config, or what a box does without a usable one: the last good one, else the defaults, and a notice."""
-    from piboothup import config
-    from piboothup.problems import problem
-    from piboothup.runtime import under_systemd
-
-    try:
-        return load(given)[0], None
-    except config.ConfigError as error:
-        if not under_systemd():
-            raise
-        print(f"piboothup: {error}", file=sys.stderr)
-        directory = config.salvage_directory(config.find(given.config))
-        line = f"line {error.line}" if error.line else Path(error.path).name
-        try:
-            good, _ = config.load(directory / config.GOOD_FILE)
-        except config.ConfigError:
-            good = config.Config()
-        return config.with_directory(good, directory), problem("bad_config", line)
-
-
-def _devices(loaded: Config, clock: Clock) -> Devices:
-    from piboothup.booth.button import GpioButton
-    from piboothup.booth.buzzer import GpioBuzzer, NoBuzzer
-    from piboothup.booth.devices import Devices
-    from piboothup.booth.light import GpioLight, NoLight
-    from piboothup.booth.oled import OledPanel
-    from piboothup.booth.panel import NoPanel
-
-    panel, light, button = loaded.panel, loaded.light, loaded.button
-    return Devices(
-        camera=_camera_device(loaded, clock),
-        panel=NoPanel() if panel.driver in ("simulated", "none") else OledPanel(panel),
-        light=GpioLight(light) if light.driver == "gpiozero" else NoLight(),
-        button=GpioButton(button, clock) if button.driver == "gpiozero" else None,
-        buzzer=GpioBuzzer(light) if light.driver == "gpiozero" and light.buzzer_pin else NoBuzzer(),
-    )
-
-
-def _camera_device(loaded: Config, clock: Clock) -> Camera:
-    from piboothup.booth.picamera import PiCamera
-    from piboothup.simulator.camera import SimulatedCamera
-
-    return SimulatedCamera(loaded.camera, clock) if loaded.camera.driver == "simulated" else PiCamera(loaded.camera)
+    return services.booth(given)
 
 
 def _uploader(given: argparse.Namespace) -> int:
-    from piboothup import config
-    from piboothup.runtime import service_directory, under_systemd
-    from piboothup.uploader.service import Uploader
+    from piboothup import services
 
-    _log_to_stderr()
-    refused = ""
-    try:
-        loaded, _ = load(given)
-    except config.ConfigError as error:
-        if not under_systemd():
-            raise
-        refused = str(error)
-        print(f"piboothup: {error}", file=sys.stderr)
-        loaded = config.with_directory(config.Config(), config.salvage_directory(config.find(given.config)))
-    try:
-        loaded.read_key()
-    except config.ConfigError as error:
-        if not under_systemd():
-            raise
-        print(f"piboothup: {error}", file=sys.stderr)  # the uploader reads it anew once a minute: it may be mended
-    spool, clock = open_spool(loaded)
-    spool.prepare()
-    service = Uploader(loaded, spool, clock, service_directory(), refused=refused)
-    with _stopped_by_signals(service.stop):
-        service.run()
-    return OK
+    return services.uploader(given)
 
 
 def _run(given: argparse.Namespace) -> int:
-    from piboothup import supervise
+    from piboothup import services
 
-    _log_to_stderr()
-    _, path = load(given)
-    return supervise.run(str(path))
+    return services.run(given)
 
 
 def _demo(given: argparse.Namespace) -> int:
@@ -280,9 +171,6 @@ def _simulator(given: argparse.Namespace) -> int:
     except (OSError, OverflowError, ValueError) as error:
         raise CommandFails(f"The local EventPics can't start: {error}") from None
     return OK
-
-
-# -- talking to a running booth ------------------------------------------------------------------------------------
 
 
 def _press(given: argparse.Namespace) -> int:
@@ -353,6 +241,7 @@ def _camera(given: argparse.Namespace) -> int:
     from piboothup import camera_command
     from piboothup.booth.camera import CameraFault
     from piboothup.booth.cameras import connected
+    from piboothup.services import camera_device
 
     loaded, _ = load(given)
     _, clock = open_spool(loaded)
@@ -361,7 +250,7 @@ def _camera(given: argparse.Namespace) -> int:
     except CameraFault as fault:
         raise CommandFails(str(fault)) from None
     file = Path(given.file) if given.file else None
-    camera_command.run(loaded, clock, _camera_device(loaded, clock), found, file)
+    camera_command.run(loaded, clock, camera_device(loaded, clock), found, file)
     return OK
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from piboothup import cli, config
-from piboothup.cli import booth_config
+from piboothup import config
 from piboothup.problems import problem
+from piboothup.services import booth_config
 from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
 from piboothup.simulator.faults import Drop, Fault
 from piboothup.spool.clock import SystemClock
@@ -182,7 +182,7 @@ def test_c02_the_last_good_config_never_leads_to_another_spool(
     desk.write_text(desk.read_text() + "[capture]\ncountdown_s = 99\n")
     for kept in ("", 'name = "Kept"\n[spool]\ndirectory = "/elsewhere"\n', "name = [", "x = " + "[" * 5000):
         (spool / config.GOOD_FILE).write_text(kept)
-        found, notice = cli.booth_config(argparse.Namespace(config=str(desk)))
+        found, notice = booth_config(argparse.Namespace(config=str(desk)))
         assert found.spool.directory == str(spool)
         assert found.name == ("Kept" if "Kept" in kept else config.Config().name)
         assert notice is not None

@@ -115,7 +115,7 @@ def test_nothing_but_the_commands_and_tests_imports_the_simulator_and_they_only_
         if not name.startswith("simulator/") and any(one.startswith("piboothup.simulator") for one in imported(node))
     }
     assert ("cli.py", True) in found
-    assert found <= {(name, True) for name in ("cli.py", "console.py", "queue_commands.py")}
+    assert found <= {(name, True) for name in ("cli.py", "services.py")}
 
 
 def test_only_durable_changes_what_lies_on_the_card() -> None:
