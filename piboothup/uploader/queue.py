@@ -11,7 +11,7 @@ Not safe for threads by itself: its owner holds a lock.
 from __future__ import annotations
 
 import heapq
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
@@ -32,8 +32,11 @@ class Hold:
 
 
 def arranged(names: Iterable[PhotoName]) -> list[str]:
-    """The names as text, oldest first: what `Queue.reload` wants."""
-    return sorted(map(str, names), key=_position)
+    """The names as text, oldest first: what `Queue.reload` wants. Boot by boot, to need little memory at once."""
+    by_boot: defaultdict[int, list[str]] = defaultdict(list)
+    for name in names:
+        by_boot[name.boot].append(str(name))
+    return [text for boot in sorted(by_boot) for text in sorted(by_boot.pop(boot), key=_position)]
 
 
 def stamp(new: Path) -> frozenset[tuple[str, int]]:
