@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from piboothup.spool import contexts, events, inventory
+from piboothup.spool import contexts, durable, events, inventory
 from piboothup.spool.contexts import Assignment, Context, Entry
 from piboothup.spool.inventory import Attribution, Inventory, printable
 from piboothup.spool.listing import CONTEXTS, NEW, PARKED, SENT
@@ -22,6 +22,7 @@ from piboothup.spool.store import Spool
 
 log = logging.getLogger(__name__)
 
+_LOCK = ".assign.lock"
 _ID = re.compile(r"(?!\.+$)[A-Za-z0-9._~-]{1,128}", re.ASCII)
 
 
@@ -82,6 +83,11 @@ def propose(spool: Spool, source: str, target: str) -> Proposal:
 
 def assign(spool: Spool, proposed: Proposal) -> int:
     """Moves the photos that still wait; how many they were. Raises OSError."""
+    with durable.lock(spool.directory / _LOCK, wait=True):
+        return _assign(spool, proposed)
+
+
+def _assign(spool: Spool, proposed: Proposal) -> int:
     directory, found = spool.directory / CONTEXTS, inventory.look(spool.directory)
     waiting = {one.name for one in found.of(NEW, PARKED)} & proposed.photos
     sent = {one.name for one in found.of(SENT)} - waiting
@@ -107,6 +113,19 @@ def _assignments(
         elif left := frozenset(held) - moved:
             earlier.append(Assignment(one.context, left))
     return [Assignment(context, None if context.id.startswith("n") else frozenset(photos)), *earlier]
+
+
+def settle(spool: Spool, name: PhotoName, context: Context) -> None:
+    """Notes that the album of `context` has the photo, wherever it was assigned meanwhile. Raises OSError."""
+    directory = spool.directory / CONTEXTS
+    with durable.lock(spool.directory / _LOCK, wait=True):
+        others = []
+        for one in contexts.entry(directory, context.id).assignments:
+            photos = None if one.photos is None else one.photos - {name.order}
+            if photos is None or photos:
+                others.append(Assignment(one.context, photos))
+        contexts.assign(directory, context.id, [*others, Assignment(context, frozenset({name.order}))])
+    log.warning("assigned back photo=%s to=%s/%s", name, context.link_id, context.album_id)
 
 
 def without_event(spool: Spool) -> list[PhotoName]:

@@ -69,8 +69,9 @@ class Lookups:
     def _ask(self, host: str, port: int, family: socket.AddressFamily) -> _Found:
         found = self._asked.get((host, port, family))
         if found is None:
-            found = self._asked[host, port, family] = Future()
+            found = Future()
             threading.Thread(target=_look_up, args=(found, host, port, family), name="look-up", daemon=True).start()
+            self._asked[host, port, family] = found
         return found
 
 

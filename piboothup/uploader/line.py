@@ -172,7 +172,7 @@ class Line:
         with self._news():
             self._probing = False
             if came is not Came.STOPPED:
-                self._interrupt(judge(Call.EVENTS, came), came, retry_after_s)
+                self._interrupt(Call.EVENTS, came, retry_after_s)
 
     # -- what came of a photo ----------------------------------------------------------------------------------
 
@@ -181,15 +181,15 @@ class Line:
         with self._changed:
             return self._circuit.connected_s(self._clock.boottime_ns())
 
-    def young_url(self, name: PhotoName) -> Secret | None:
-        """The upload URL that the photo already has, while it may still be used."""
+    def young_url(self, name: PhotoName, context: Context) -> Secret | None:
+        """The upload URL that the photo already has for this event and album, while it may still be used."""
         with self._changed:
-            return self._tries.young_url(name, self._clock.boottime_ns())
+            return self._tries.young_url(name, context, self._clock.boottime_ns())
 
-    def keep_url(self, name: PhotoName, url: Secret, asked_ns: int) -> None:
+    def keep_url(self, name: PhotoName, context: Context, url: Secret, asked_ns: int) -> None:
         """The photo's upload URL, for a second try."""
         with self._changed:
-            self._tries.keep_url(name, url, asked_ns)
+            self._tries.keep_url(name, context, url, asked_ns)
 
     def arrived(self, name: PhotoName, size_bytes: int, took_ns: int, *, marked: bool) -> None:
         """The album has the photo. Not `marked`: the card could not be told yet; it is not sent again."""
@@ -271,7 +271,7 @@ class Line:
                 # Not to its end of the line: two that never get through, one at each end, would keep all from it.
                 wait_s = full_jitter_s(self._tries.failed(name), self._chance)
                 self._queue.postpone(name, now_ns + int(wait_s * SECOND_NS))
-                self._interrupt(verdict, came, retry_after_s)
+                self._interrupt(call, came, retry_after_s)
             return False
 
     # -- how things stand --------------------------------------------------------------------------------------
@@ -306,12 +306,13 @@ class Line:
             self._changed.notify_all()
         self.on_news()
 
-    def _interrupt(self, verdict: Verdict, came: Came, retry_after_s: float | None) -> None:
+    def _interrupt(self, call: Call, came: Came, retry_after_s: float | None) -> None:
+        verdict = judge(call, came)
         if verdict is Verdict.WAIT:
             self._circuit.back_off(self._clock.boottime_ns(), retry_after_s)
         elif verdict is Verdict.PAUSE_ALL:
             self._lose(around_s(_REFUSED_S, self._chance))
-        elif came in (Came.DNS, Came.CONNECT):
+        elif came in (Came.DNS, Came.CONNECT) and call is not Call.PUT:
             self._lose(network_look_s(self._chance))
         else:
             self._lose()

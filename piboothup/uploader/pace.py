@@ -106,7 +106,6 @@ class Circuit:
         """EventPics answered: photos may flow."""
         if not self.closed:
             self.closed, self._closed_ns = True, now_ns
-        self.not_before_ns = now_ns
 
     def worked(self) -> None:
         """A photo arrived: whatever failed before is over."""
@@ -116,8 +115,7 @@ class Circuit:
         """Something failed, but the link is there: everything waits a little, on top of what the server asks for."""
         self.failures += 1
         asked_s = (at_least_s or 0.0) * (1 + 0.25 * self.chance())
-        wait_s = full_jitter_s(self.failures, self.chance) + asked_s
-        self.not_before_ns = now_ns + int(wait_s * SECOND_NS)
+        self._wait(now_ns, full_jitter_s(self.failures, self.chance) + asked_s)
 
     def trip(self, now_ns: int, wait_s: float | None = None) -> None:
         """The link is gone or refused: nothing but a new look after `wait_s`, or after a jittered while."""
@@ -125,13 +123,16 @@ class Circuit:
             self._connected_ns += now_ns - self._closed_ns
         self.closed = False
         self.failures += 1
-        wait_s = full_jitter_s(self.failures, self.chance) if wait_s is None else wait_s
-        self.not_before_ns = now_ns + int(wait_s * SECOND_NS)
+        self._wait(now_ns, full_jitter_s(self.failures, self.chance) if wait_s is None else wait_s)
 
     def look_now(self, now_ns: int) -> None:
         """Somebody asked: no waiting."""
         self.failures = 0
         self.not_before_ns = now_ns
+
+    def _wait(self, now_ns: int, wait_s: float) -> None:
+        """Nothing shortens a wait that the server asked for."""
+        self.not_before_ns = max(self.not_before_ns, now_ns + int(wait_s * SECOND_NS))
 
     def connected_s(self, now_ns: int) -> float:
         """How long the circuit has been closed since the start, all spells together."""

@@ -235,6 +235,8 @@ class Transport:
         finally:
             cut = watch.end()
         if answer is not None and cut is None:
+            if answer.status < 200 or not (answer.complete and answer.whole):
+                adapter.close()  # what still comes on this connection would be taken for the next answer
             return answer
         # Raised here, not where it was caught: the library's exception would hang on to it with its URL.
         if isinstance(request.body, Body) and request.body.trouble is not None:
@@ -287,7 +289,8 @@ class Transport:
 def _says_where_it_ends(response: requests.Response) -> bool:
     """RFC 9112, 6.3 and 9.6."""
     headers = response.headers
-    framed = "Content-Length" in headers or "Transfer-Encoding" in headers or response.status_code in (204, 304)
+    sized = headers.get("Content-Length", "").strip().isdecimal()
+    framed = sized or "Transfer-Encoding" in headers or response.status_code in (204, 304)
     return framed or "close" in headers.get("Connection", "").lower() or response.raw.version == 10
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from piboothup.config import Secret
+from piboothup.spool.contexts import Context
 from piboothup.spool.names import PhotoName
 from piboothup.uploader.pace import is_young
 
@@ -33,6 +34,8 @@ class _Past:
     refusals: int = 0
     url: Secret | None = None
     asked_ns: int = 0
+    context: Context | None = None
+    """What the URL was asked for."""
 
 
 class Tries:
@@ -46,15 +49,17 @@ class Tries:
         self._past: dict[PhotoName, _Past] = {}
         self._refused: set[PhotoName] = set()
 
-    def young_url(self, name: PhotoName, now_ns: int) -> Secret | None:
-        """The upload URL that the photo already has, while it may still be used."""
+    def young_url(self, name: PhotoName, context: Context, now_ns: int) -> Secret | None:
+        """The upload URL that the photo already has for this event and album, while it may still be used."""
         past = self._past.get(name)
-        return past.url if past and past.url and is_young(past.asked_ns, now_ns) else None
+        if past is None or past.context != context or not is_young(past.asked_ns, now_ns):
+            return None
+        return past.url
 
-    def keep_url(self, name: PhotoName, url: Secret, asked_ns: int) -> None:
+    def keep_url(self, name: PhotoName, context: Context, url: Secret, asked_ns: int) -> None:
         """The photo's upload URL, for a second try."""
         past = self._of(name)
-        past.url, past.asked_ns = url, asked_ns
+        past.url, past.context, past.asked_ns = url, context, asked_ns
 
     def drop_url(self, name: PhotoName) -> None:
         """The photo's upload URL is of no use."""

@@ -160,7 +160,8 @@ def is_sign_in(answer: Answer, host: str) -> bool:
     """
     came = what_came(answer)
     if came is not Came.REDIRECT:
-        return came in (Came.SIGN_IN, Came.HTML)
+        empty_page = came is Came.ACCEPTED and "html" in answer.content_type.lower()
+        return empty_page or came in (Came.SIGN_IN, Came.HTML)
     try:
         onward = urlsplit(answer.location)
         return (onward.scheme, onward.hostname) != ("https", host)
@@ -170,4 +171,6 @@ def is_sign_in(answer: Answer, host: str) -> bool:
 
 def _is_html(answer: Answer) -> bool:
     start = answer.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not start:
+        return False  # some storage calls the nothing that it answers a page
     return "html" in answer.content_type.lower() or start.startswith((b"<!doctype html", b"<html"))

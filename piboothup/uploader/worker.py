@@ -14,6 +14,7 @@ from collections.abc import Callable
 from piboothup.config import Config, ConfigError, Secret
 from piboothup.problems import problem
 from piboothup.spool.anchors import Anchor
+from piboothup.spool.assign import settle
 from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context
 from piboothup.spool.names import PhotoName
@@ -189,11 +190,11 @@ class Worker:
         call = Call.UPLOAD_URL
         started_ns = self._clock.boottime_ns()
         try:
-            url = self._line.young_url(name)
+            url = self._line.young_url(name, context)
             if url is None:
                 asked_ns = self._clock.boottime_ns()
                 url = self._eventpics().upload_url(name, context, taken_at_ms)
-                self._line.keep_url(name, url, asked_ns)
+                self._line.keep_url(name, context, url, asked_ns)
             call = Call.PUT
             size_bytes = self._put(name, url)
         except (ApiError, LinkError) as error:
@@ -204,7 +205,17 @@ class Worker:
         else:
             took_ns = self._clock.boottime_ns() - started_ns
             log.info("sent photo=%s bytes=%d ms=%d", name, size_bytes, took_ns // 1_000_000)
+            self._settle(name, context)
             self._line.arrived(name, size_bytes, took_ns, marked=self.mark_sent(name))
+
+    def _settle(self, name: PhotoName, context: Context) -> None:
+        """A photo that was on its way while an operator assigned it elsewhere is noted where the album has it."""
+        if self._spool.context_of(name) == context:
+            return
+        try:
+            settle(self._spool, name, context)
+        except OSError as error:
+            log.error("album not noted photo=%s reason=%s", name, error.strerror)
 
     def mark_sent(self, name: PhotoName) -> bool:
         """The album has it: into sent/. False when the card can't be told for now."""

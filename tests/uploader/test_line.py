@@ -265,3 +265,18 @@ def test_a_quiet_evening_does_not_look_like_a_slow_link() -> None:
     for number in range(5):
         progress.arrived("a", 1_000_000, SECOND_NS, number * 600 * SECOND_NS)
     assert progress.rate_bps == 8_000_000
+
+
+def test_storage_that_cannot_be_reached_is_looked_for_less_and_less_often() -> None:
+    bench = Bench()
+    waits = []
+    for _ in range(12):
+        name = bench.take()
+        assert name is not None
+        bench.line.failed(name, PARTY, Call.PUT, Came.CONNECT)
+        step = bench.line.next_step()
+        assert isinstance(step, Wait)
+        assert step.until_ns is not None
+        waits.append(step.until_ns - bench.clock.boottime_ns())
+        bench.connect()
+    assert max(waits[-4:]) > 4 * max(waits[:2])

@@ -97,8 +97,20 @@ def test_a_success_ends_what_failures_added_up_to() -> None:
         circuit.back_off(0)
     assert circuit.not_before_ns == 16 * SECOND_NS
     circuit.worked()
-    circuit.back_off(0)
-    assert circuit.not_before_ns == 1 * SECOND_NS
+    circuit.back_off(16 * SECOND_NS)
+    assert circuit.not_before_ns == 17 * SECOND_NS
+
+
+def test_n18_nothing_shortens_a_wait_that_the_server_asked_for() -> None:
+    circuit = Circuit(lambda: 0.0)
+    circuit.close(0)
+    circuit.back_off(0, 600.0)
+    circuit.back_off(1)
+    circuit.close(2)
+    circuit.trip(3, 1.0)
+    assert circuit.not_before_ns == 600 * SECOND_NS
+    circuit.look_now(4)
+    assert circuit.not_before_ns == 4
 
 
 def test_n18_the_server_is_given_at_least_the_time_it_asks_for() -> None:

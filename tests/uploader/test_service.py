@@ -11,13 +11,14 @@ import pytest
 from piboothup.config import Secret
 from piboothup.simulator.eventpics import DEMO_KEY
 from piboothup.simulator.faults import Drop, Fault
-from piboothup.spool import choices
+from piboothup.spool import assign, choices
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW, PARKED
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import AlreadyRunning, Spool
 from piboothup.uploader.service import Uploader
+from piboothup.uploader.worker import Worker
 from tests.photos import PARTY, jpeg
 from tests.uploader.desk import Desk
 
@@ -444,3 +445,37 @@ def test_a_defect_in_one_step_is_logged_by_place_only_and_uploading_goes_on(
     desk.until(lambda: "error=KeyError" in caplog.text, "the defect to be logged")
     assert "secret" not in caplog.text
     assert desk.lies_in(NEW, cursed)
+
+
+def test_an_assignment_while_a_photo_is_on_its_way_sends_it_to_the_new_album_by_no_old_url(desk: Desk) -> None:
+    desk.album.misbehave(Fault(call="put", status=500, times=1))
+    name = desk.take()
+    desk.start()
+    desk.until(lambda: desk.album.calls["put"] == 1, "the first try")
+    assign.assign(desk.booth, assign.propose(desk.booth, "abcd1234", "abcd1234/a2"))
+    desk.until_sent(name, step_s=0.5)
+    assert desk.stored(name, album_id="a2") == jpeg(1)
+    assert desk.stored(name) is None
+
+
+def test_a_photo_that_the_old_album_got_while_it_was_assigned_is_noted_there(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [desk.take(), desk.take()]
+    real = Worker._put
+    moved: list[int] = []
+
+    def put(worker: Worker, name: PhotoName, url: Secret) -> int:
+        size_bytes = real(worker, name, url)
+        if not moved:
+            moved.append(assign.assign(desk.booth, assign.propose(desk.booth, "abcd1234", "abcd1234/a2")))
+        return size_bytes
+
+    monkeypatch.setattr(Worker, "_put", put)
+    desk.start()
+    desk.until_sent(*names, step_s=0.5)
+    assert moved == [2]
+    albums = [[album for album in ("a1", "a2") if desk.stored(name, album_id=album)] for name in names]
+    assert sorted(albums) == [["a1"], ["a2"]]
+    noted = [desk.booth.context_of(name) for name in names]
+    assert [[one.album_id] for one in noted if one is not None] == albums

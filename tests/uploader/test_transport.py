@@ -15,6 +15,7 @@ import pytest
 
 from piboothup.config import Secret
 from piboothup.uploader.transport import Answer, Limits, LinkError, LinkErrorKind, Transport
+from piboothup.uploader.verdict import Came, what_came
 from tests.clocks import HandClock
 from tests.uploader.authority import Authority, self_signed
 from tests.uploader.liar import Liar, says
@@ -351,3 +352,22 @@ class InAThread:
         """How it failed; waits for it."""
         self._thread.join(5.0)
         return self._caught.kind if self._caught else None
+
+
+def test_what_comes_after_a_hint_is_not_the_next_requests_answer(transport: Transport) -> None:
+    def story(liar: Liar, connection: socket.socket) -> None:
+        liar.request(connection)
+        connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        liar.request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    def honest(liar: Liar, connection: socket.socket) -> None:
+        liar.request(connection)
+        connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+
+    with Liar(story) as liar:
+        one = transport.exchange("PUT", Secret(liar.url), {}, b"x", deadline_s=60.0)
+        assert what_came(one) is not Came.ACCEPTED
+        liar.story = honest
+        assert transport.exchange("PUT", Secret(liar.url), {}, b"x", deadline_s=60.0).status == 404
+        assert liar.connections == 2

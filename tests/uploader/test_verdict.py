@@ -79,8 +79,8 @@ def test_a_400_to_half_a_body_blames_the_link_and_not_the_photo() -> None:
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [
-        ("text/html; charset=utf-8", b""),
-        ("Application/XHTML+xml", b""),
+        ("text/html; charset=utf-8", b"<p>"),
+        ("Application/XHTML+xml", b"<p>"),
         ("application/json", b"  \r\n<!DOCTYPE html><html>"),
         ("", b"\xef\xbb\xbf<HTML>"),
     ],
@@ -88,6 +88,12 @@ def test_a_400_to_half_a_body_blames_the_link_and_not_the_photo() -> None:
 def test_n05_a_page_is_never_proof_of_anything(content_type: str, body: bytes) -> None:
     assert what_came(answer(200, content_type=content_type, body=body)) is Came.HTML
     assert judge(Call.PUT, Came.HTML) is Verdict.PORTAL
+
+
+def test_a_storage_that_calls_its_empty_answer_a_page_is_believed() -> None:
+    nothing = answer(200, content_type="text/html; charset=UTF-8", body=b"")
+    assert what_came(nothing) is Came.ACCEPTED
+    assert judge(Call.PUT, what_came(nothing)) is Verdict.SENT
 
 
 def test_n20_a_refused_key_pauses_all_but_a_refused_put_only_wants_a_new_url() -> None:
