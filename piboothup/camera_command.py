@@ -111,8 +111,12 @@ def _commit(folder: Path, jpeg: bytes) -> None:
     try:
         _write_and_remove(folder, jpeg)
     except OSError:
-        with tempfile.TemporaryDirectory() as other:
-            _write_and_remove(Path(other), jpeg)
+        try:
+            with tempfile.TemporaryDirectory() as other:
+                _write_and_remove(Path(other), jpeg)
+        except OSError as error:
+            reason = error.strerror or error
+            raise CommandFails(f"The test photo can't be written anywhere ({reason}): make some room.") from None
 
 
 def _write_and_remove(folder: Path, jpeg: bytes) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from piboothup.config import Camera, Config, SpoolTable
 from piboothup.console import CommandFails
 from piboothup.problems import problem
 from piboothup.simulator.camera import SimulatedCamera
+from piboothup.spool import durable
 from tests.clocks import HandClock
 from tests.commands import run
 
@@ -114,3 +117,9 @@ def test_without_picamera2_the_command_says_so_in_one_line(tmp_path: Path) -> No
     assert result.returncode == 1
     assert "picamera2 is missing" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_full_card_everywhere_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(durable, "write_new", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+    with pytest.raises(CommandFails, match="No space left on device"):
+        camera_command._commit(tmp_path, b"?")

@@ -104,7 +104,7 @@ class GpioLight:
 
     def flash(self, on: bool) -> None:
         """The flash line, fully on or off."""
-        if self.problem is None:
+        if self.problem is None or not on:  # whatever else is broken, a lamp that can be switched off is
             self._try(self._set_flash, on)
 
     def close(self) -> None:
@@ -121,8 +121,9 @@ class GpioLight:
                 self._open()
             step(*arguments)
         except Exception as error:  # noqa: BLE001  (lgpio's errors and gpiozero's have no other base class)
+            if self.problem is None:
+                log.warning("event=light_missing reason=%r", str(error))
             self.problem = problem("light_missing", str(error))
-            log.warning("event=light_missing reason=%r", str(error))
 
     def _open(self) -> None:
         from gpiozero import LED, PWMLED  # noqa: PLC0415

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from gpiozero import LED
@@ -133,3 +134,15 @@ def test_no_light_takes_every_call() -> None:
     light.show(LightPattern.READY)
     light.flash(True)
     light.close()
+
+
+def test_b07_a_lamp_goes_dark_also_after_the_buttons_light_has_failed(
+    light: GpioLight, factory: MockFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    light.flash(True)
+    monkeypatch.setattr(light._led, "on", Mock(side_effect=OSError("the wire is off")))
+    light.show(LightPattern.EXPOSING)
+    assert light.problem is not None
+    assert factory.pin(FLASH_PIN).state == 1
+    light.flash(False)
+    assert factory.pin(FLASH_PIN).state == 0
