@@ -87,7 +87,8 @@ def trouble(error: BaseException) -> Problem:
     """What an error of picamera2 or libcamera means to a person."""
     chain = tuple(_chain(error))
     said = " / ".join(str(one) for one in chain).lower()
-    if any(isinstance(one, MemoryError) or getattr(one, "errno", 0) == errno.ENOMEM for one in chain):
+    out_of_memory = any(isinstance(one, MemoryError) or getattr(one, "errno", 0) == errno.ENOMEM for one in chain)
+    if out_of_memory or "cannot allocate memory" in said:  # libcamera's own errors have a text alone
         return problem("camera_memory")
     if "busy" in said:
         return problem("camera_busy")

@@ -93,18 +93,23 @@ class Cap:
 
 
 def capped(cap: Cap, metadata: Metadata, table: Camera, advertised: Collection[str]) -> tuple[Cap, Controls]:
-    """What the newest frame's metadata make of the cap, and what the camera is to be told (often nothing)."""
+    """What the newest frame's metadata make of the cap, and what the camera is to be told (often nothing).
+
+    What goes beyond its limit is told again with every frame that does: picamera2 can lose what it is told, and the
+    same twice does no harm.
+    """
     told: Controls = {}
     exposure_us, gain = metadata.get("ExposureTime", 0), metadata.get("AnalogueGain", 1.0)
     if "ExposureTime" in advertised:
-        if not cap.exposure and too_long(metadata, table):
+        if too_long(metadata, table):
             cap, told = replace(cap, exposure=True), {"ExposureTime": longest_us(table)}
-        elif cap.exposure and gain < _FREE_BELOW_GAIN and not too_long(metadata, table) and exposure_us:
+        elif cap.exposure and gain < _FREE_BELOW_GAIN and exposure_us:
             cap, told = replace(cap, exposure=False), {"ExposureTime": 0}
     lux = metadata.get("Lux")
     if lux is not None and "AnalogueGain" in advertised:
-        if cap.gain_at_lux is None and gain > table.max_gain * _TOLERANCE:
-            cap, told = replace(cap, gain_at_lux=lux), {**told, "AnalogueGain": table.max_gain}
+        if gain > table.max_gain * _TOLERANCE:
+            at_lux = lux if cap.gain_at_lux is None else cap.gain_at_lux
+            cap, told = replace(cap, gain_at_lux=at_lux), {**told, "AnalogueGain": table.max_gain}
         elif cap.gain_at_lux is not None and lux > cap.gain_at_lux * _LIGHTER + 1:
             cap, told = replace(cap, gain_at_lux=None), {**told, "AnalogueGain": 0}
     return cap, told

@@ -77,13 +77,15 @@ class PiCamera:
         Raises CameraFault.
         """
         self.notice = None
+        was_short = self._is_short_of_memory
         try:
             self._open()
         except CameraFault as fault:
-            if fault.problem.code != "camera_memory" or self._is_short_of_memory:
+            if fault.problem.code != "camera_memory" or was_short:
                 raise
             self._is_short_of_memory = True
             log.warning("event=camera_memory reason=%r", str(fault))
+        if self._is_short_of_memory and not was_short:  # not in the `except`: its traceback holds the large buffers
             self._open()
         if self._is_short_of_memory:
             self.notice = problem("camera_memory", cameras.named(self.size))
@@ -191,9 +193,11 @@ class PiCamera:
         return request, metadata, metadata["SensorTimestamp"] - 1000 * metadata["ExposureTime"]
 
     def _cap_exposure(self, metadata: Metadata) -> None:
-        self._cap, told = capped(self._cap, metadata, self._table, self._advertised)
-        if told:
+        before = self._cap
+        self._cap, told = capped(before, metadata, self._table, self._advertised)
+        if self._cap != before:
             log.info("event=exposure_capped controls=%s", told)
+        if told:
             self._camera.set_controls(told)
 
     def _memory(self, request: Any, stream: str) -> mmap.mmap:

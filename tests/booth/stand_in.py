@@ -39,6 +39,11 @@ class StandIn:
     last: Any
     largest = 10_000
     """The widest frames that memory has room for."""
+    shortage: ClassVar[tuple[str, Callable[[], Exception]]] = (
+        "configure",
+        lambda: OSError(errno.ENOMEM, "Cannot allocate memory"),
+    )
+    """Which call says that there is no room for more, and how."""
     adjusts_to: tuple[int, int] | None = None
     tuning_when_counted: str | None = None
 
@@ -72,11 +77,15 @@ class StandIn:
     def configure(self, wanted: dict[str, Any]) -> None:
         self._step("configure")
         size = self.adjusts_to or wanted["main"]["size"]
-        if size[0] > self.largest:
-            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        self._needs_memory("configure", size)
         length = self.stride * size[1] * 3 // 2
         self.lores = wanted["lores"] and {**wanted["lores"], "stride": 640, "framesize": 640 * 480 * 3 // 2}
-        self.main = {"format": self.pixel_format, "size": size, "stride": self.stride, "framesize": length}
+        self.main: dict[str, Any] = {
+            "format": self.pixel_format,
+            "size": size,
+            "stride": self.stride,
+            "framesize": length,
+        }
         self.fd = os.memfd_create("frame")
         os.ftruncate(self.fd, length)
 
@@ -85,6 +94,12 @@ class StandIn:
 
     def start(self) -> None:
         self._step("start")
+        self._needs_memory("start", self.main["size"])
+
+    def _needs_memory(self, name: str, size: tuple[int, int]) -> None:
+        short_at, says = self.shortage
+        if name == short_at and size[0] > self.largest:
+            raise says()
 
     def capture_request(self, wait: float, flush: int) -> Any:
         self.calls.append(("capture_request", round(wait, 1), flush))

@@ -131,6 +131,20 @@ def test_k06_no_more_gain_than_the_config_allows_and_it_is_freed_by_light() -> N
     assert sent[-1] == {"ExposureTime": 0} or {"ExposureTime": 0} in sent
 
 
+def test_k06_what_is_beyond_its_limit_is_told_again_as_long_as_it_is_as_picamera2_can_lose_it() -> None:
+    cap, beyond = Cap(), {"ExposureTime": 66_000, "AnalogueGain": 20.0, "Lux": 4}
+    for _ in range(3):
+        cap, told = capped(cap, beyond, TABLE, ALL)
+        assert told == {"ExposureTime": 20_000, "AnalogueGain": 12}
+    assert capped(cap, {"ExposureTime": 20_000, "AnalogueGain": 12.0, "Lux": 4}, TABLE, ALL) == (cap, {})
+
+
+def test_k06_a_fixed_gain_is_freed_only_by_half_as_much_light_again_so_that_it_does_not_flutter() -> None:
+    cap, _ = capped(Cap(), {"AnalogueGain": 20.0, "Lux": 100}, TABLE, ALL)
+    assert capped(cap, {"AnalogueGain": 12.0, "Lux": 150}, TABLE, ALL) == (cap, {})
+    assert capped(cap, {"AnalogueGain": 12.0, "Lux": 152}, TABLE, ALL) == (Cap(), {"AnalogueGain": 0})
+
+
 def test_what_a_camera_can_not_be_told_is_not_told_and_what_a_frame_does_not_say_is_no_reason() -> None:
     long = {"ExposureTime": 100_000, "AnalogueGain": 20.0}
     assert capped(Cap(), long, TABLE, set()) == (Cap(), {})

@@ -160,6 +160,18 @@ def test_the_memory_that_is_looked_at_can_not_be_written_by_mistake(make: type[S
     camera.close()
 
 
+def test_a_camera_opened_again_shows_its_own_memory_and_not_that_of_before(make: type[StandIn]) -> None:
+    camera = opened(make)
+    fd = make.last.fd
+    os.pwrite(fd, b"\x11", 0)
+    assert camera.capture(ZERO_NS, 3).y[0, 0] == 0x11
+    camera.open()
+    assert make.last.fd == fd, "the kernel gives the lowest number that is free"
+    os.pwrite(fd, b"\x22", 0)
+    assert camera.capture(ZERO_NS, 3).y[0, 0] == 0x22
+    camera.close()
+
+
 # -- the viewfinder ------------------------------------------------------------------------------------------------
 
 
@@ -253,6 +265,36 @@ def test_k04_when_memory_is_short_half_the_width_and_height_are_used_and_that_is
     camera.open()
     assert len([one for one in caplog.records if "camera_memory" in one.message]) == 1
     camera.close()
+
+
+@pytest.mark.parametrize("at", ["start", "configure"])
+def test_k04_libcamera_s_own_words_for_no_memory_lead_to_the_smaller_mode_too(make: type[StandIn], at: str) -> None:
+    make.sensor_resolution, make.stride, make.largest = (4056, 3040), 4096, 2048
+    make.shortage = (at, lambda: RuntimeError(f"Failed to {at} camera: Cannot allocate memory"))
+    camera = opened(make)
+    assert camera.size == (2028, 1520)
+    assert camera.notice == problem("camera_memory", "2028x1520")
+    camera.close()
+
+
+def test_k04_the_large_mode_s_memory_is_free_when_the_smaller_one_asks_for_its_own(make: type[StandIn]) -> None:
+    class Buffer:
+        def __init__(self, width: int) -> None:
+            self.width = width
+
+    there: weakref.WeakSet[Buffer] = weakref.WeakSet()
+    seen: list[set[int]] = []
+
+    class Allocating(make):  # type: ignore[misc, valid-type]
+        def configure(self, wanted: dict[str, Any]) -> None:
+            seen.append({one.width for one in there})
+            buffer = Buffer(wanted["main"]["size"][0])  # which a traceback holds, as it does picamera2's
+            there.add(buffer)
+            super().configure(wanted)
+
+    make.sensor_resolution, make.stride, make.largest = (4056, 3040), 4096, 2048
+    opened(Allocating).close()
+    assert seen == [set(), set()]
 
 
 def test_k04_when_even_that_is_too_much_it_is_told_and_tried_again_later(make: type[StandIn]) -> None:

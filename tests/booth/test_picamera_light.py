@@ -101,6 +101,19 @@ def test_k06_the_exposure_is_looked_after_also_while_nobody_presses() -> None:
     camera.close()
 
 
+def test_k06_a_camera_opened_again_is_told_nothing_of_the_dark_before() -> None:
+    make = sensor()
+    camera = opened(make)
+    for says in ({"ExposureTime": 66_000}, {"ExposureTime": 9_000, "AnalogueGain": 1.0}):
+        camera.open()
+        make.last.now_ns = 0
+        camera.frames()
+        make.last.post_callback(SimpleNamespace(config={}, get_metadata=lambda says=says: says))
+        camera.frames()
+    assert make.last.sent == []
+    camera.close()
+
+
 def test_under_a_flash_without_countdown_the_photo_is_the_first_frame_that_is_exposed_for_it() -> None:
     make = sensor(AeState=2)
     camera = opened(make)
