@@ -34,11 +34,15 @@ WATCH_S = 0.5
 FIRST_FRAME_WATCH_S = 0.02
 HOLD_NS = 400_000_000
 """So long before zero white balance is held: what is asked of libcamera works some frames later."""
+LIT_NS = 600_000_000
+"""White balance has seen a flash's light when it is lit for so long."""
+LASTING_NS = 30_000_000_000
+"""A stream that goes on for so long has lasted: then the next trouble is a new one."""
 VIEW_S = 0.1
 """Between two viewfinder pictures: what the panel's bus can show."""
 BEYOND_HELP = 5
-"""So often in a row a camera is opened again in vain (within half a minute to a whole one) until a new process must
-try."""
+"""So often in a row a camera that is opened neither lasts nor gives a photo until a new process must try; that takes
+half a minute to some minutes."""
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 10.0
 LONGEST_WAIT_S = 2.0
@@ -103,7 +107,7 @@ class Troubles:
     reopenings: int = 0
     """The camera streamed again after it had been lost."""
     in_vain: int = 0
-    """Times in a row that it was opened again and gave no picture."""
+    """Times in a row that it was lost before its stream had lasted or given a photo."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,15 @@ class Job:
     zero_ns: int
     timeout_s: float
     lit_ns: int | None = None
+
+
+def hold_at(zero_ns: int, lit_ns: int | None) -> int | None:
+    """When white balance is to be held for a photo; None = not for this one.
+
+    `lit_ns`: when the flash goes on, if there is one. It must not be held as it was before the flash.
+    """
+    held_ns = zero_ns - HOLD_NS
+    return None if lit_ns is not None and held_ns < lit_ns + LIT_NS else held_ns
 
 
 class CameraThread:
@@ -128,7 +141,7 @@ class CameraThread:
     ) -> None:
         """Both hooks are called on the camera's thread: `viewed` when a new viewfinder picture is there.
 
-        And `beyond_help` when a camera that once streamed gives nothing though it was opened again and again: only
+        And `beyond_help` when a camera that once streamed is of no use though it was opened again and again: only
         another process can help then. One that never streamed is just not there, and is waited for.
         """
         self._camera = camera
@@ -145,12 +158,14 @@ class CameraThread:
         self._streaming = False
         self._frames = 0
         self._frames_grew_ns = 0
+        self._streams_since_ns = 0
+        self._is_of_use = False
         self._pause_s = FIRST_PAUSE_S
         self._open_at_ns = 0
         self._trouble: Problem | None = None
         self.troubles = Troubles()
         self._has_streamed = False
-        self._aim_ns: int | None = None
+        self._hold_at_ns: int | None = None
         self._holding = False
         self._viewing = False
         self._viewfinder: Viewfinder | None = None
@@ -167,10 +182,11 @@ class CameraThread:
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 
-    def aim(self, zero_ns: int | None) -> None:
-        """A photo will be wanted at `zero_ns`; None = after all not. Never waits."""
-        if zero_ns != self._aim_ns:
-            self._aim_ns = zero_ns
+    def aim(self, zero_ns: int | None, lit_ns: int | None = None) -> None:
+        """A photo will be wanted at `zero_ns`, under a flash from `lit_ns`; None = after all not. Never waits."""
+        hold_at_ns = None if zero_ns is None else hold_at(zero_ns, lit_ns)
+        if hold_at_ns != self._hold_at_ns:
+            self._hold_at_ns = hold_at_ns
             self._jobs.put(None)
 
     def capture(self, zero_ns: int, timeout_s: float = CAPTURE_TIMEOUT_S, lit_ns: int | None = None) -> None:
@@ -252,39 +268,44 @@ class CameraThread:
     def _begin(self) -> None:
         self._camera.open()
         self._open = True
+        self._is_of_use = False
         self._frames = 0
         self._frames_grew_ns = self._clock.boottime_ns()
 
     def _take(self, job: Job) -> None:
-        self._aim_ns = None
+        self._hold_at_ns = None
         if not self._open:
-            self._post(CaptureFailed(self._trouble or problem("camera_stuck")))
+            self._post(CaptureFailed(self._trouble or problem("camera_stuck"), job.zero_ns))
             return
-        ahead_s = max(0, job.zero_ns - self._clock.boottime_ns()) / 1e9
         try:
-            frame = self._camera.capture(job.zero_ns, ahead_s + job.timeout_s, job.lit_ns)
+            self._watch()  # a stall that began before the press is not to last longer for it
+            now_ns = self._clock.boottime_ns()
+            ahead_s = max(0, job.zero_ns - now_ns) / 1e9
+            left_s = (self._frames_grew_ns + STALL_NS - now_ns) / 1e9
+            frame = self._camera.capture(job.zero_ns, ahead_s + min(job.timeout_s, left_s), job.lit_ns)
         except CameraFault as fault:
             if isinstance(fault, CaptureTimedOut):
                 self.troubles = replace(self.troubles, timeouts=self.troubles.timeouts + 1)
                 log.warning("event=capture_timed_out count=%d", self.troubles.timeouts)
-            self._post(CaptureFailed(fault.problem))
+            self._post(CaptureFailed(fault.problem, job.zero_ns))
             raise
         except Exception:
-            self._post(CaptureFailed(problem("camera_stuck")))
+            self._post(CaptureFailed(problem("camera_stuck"), job.zero_ns))
             raise
+        self._proves_of_use()
         self._post(Exposed(frame))
 
     def _hold_due_s(self) -> float:
         """Seconds until white balance is to be held; infinite when that is not in sight."""
-        aim_ns = self._aim_ns
-        if self._holding or aim_ns is None:
+        hold_at_ns = self._hold_at_ns
+        if self._holding or hold_at_ns is None:
             return math.inf
-        return max(0, aim_ns - HOLD_NS - self._clock.boottime_ns()) / 1e9
+        return max(0, hold_at_ns - self._clock.boottime_ns()) / 1e9
 
     def _hold(self) -> None:
         """White balance had the countdown to settle; now it stays, so that no photo falls into a change."""
-        aim_ns = self._aim_ns
-        wanted = aim_ns is not None and self._clock.boottime_ns() >= aim_ns - HOLD_NS
+        hold_at_ns = self._hold_at_ns
+        wanted = hold_at_ns is not None and self._clock.boottime_ns() >= hold_at_ns
         if wanted != self._holding:
             self._camera.hold(wanted)
             self._holding = wanted
@@ -297,14 +318,22 @@ class CameraThread:
             if not self._streaming:
                 again = self._has_streamed
                 self._streaming = self._has_streamed = True
-                self._pause_s = FIRST_PAUSE_S
+                self._streams_since_ns = now_ns
                 self._trouble = None
-                self.troubles = replace(self.troubles, reopenings=self.troubles.reopenings + again, in_vain=0)
+                self.troubles = replace(self.troubles, reopenings=self.troubles.reopenings + again)
                 told = "event=camera_ready model=%s size=%dx%d reopenings=%d"
                 log.info(told, self._camera.model, *self._camera.size, self.troubles.reopenings)
                 self._post(CameraReady(self._camera.model, self._camera.size))
+            elif now_ns - self._streams_since_ns >= LASTING_NS:
+                self._proves_of_use()
         elif now_ns - self._frames_grew_ns >= STALL_NS:
             raise CameraFault(problem("camera_stuck"))
+
+    def _proves_of_use(self) -> None:
+        if not self._is_of_use:
+            self._is_of_use = True
+            self._pause_s = FIRST_PAUSE_S
+            self.troubles = replace(self.troubles, in_vain=0)
 
     def _look(self) -> None:
         now_ns = self._clock.boottime_ns()
@@ -317,7 +346,7 @@ class CameraThread:
             self._viewed()
 
     def _lose(self, trouble: Problem) -> None:
-        if self._has_streamed and not self._streaming:
+        if self._has_streamed and not self._is_of_use:
             self.troubles = replace(self.troubles, in_vain=self.troubles.in_vain + 1)
         self._open_at_ns = self._clock.boottime_ns() + int(self._pause_s * 1e9)
         if trouble != self._trouble:

@@ -71,6 +71,8 @@ class CaptureFailed:
     """The frame that was asked for will not come."""
 
     problem: Problem
+    zero_ns: int
+    """The zero of the photo that it was asked for."""
 
 
 @dataclass(frozen=True)

@@ -198,7 +198,7 @@ def step(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step:
             if booth.state is not BoothState.EXPOSING or frame.exposure_start_ns < booth.zero_ns:
                 return booth, (Discard(frame),)  # nobody waits for it, or it is the late answer to an earlier press
             return replace(booth, state=BoothState.SAVING, until_ns=None), (Save(frame),)
-        case CaptureFailed(told) if booth.state is BoothState.EXPOSING:
+        case CaptureFailed(told, zero_ns) if booth.state is BoothState.EXPOSING and zero_ns == booth.zero_ns:
             return _notice(booth, told, now_ns), ()
         case CaptureFailed(told) if booth.tries_camera:
             return booth, (Judge(told),)

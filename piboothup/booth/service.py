@@ -221,7 +221,8 @@ class BoothService:
             self._booth, effects = step(before, event, now_ns, self._settings)
             self._devices.light.flash(self._booth.is_lit(now_ns))
             if self._booth.state is not BoothState.EXPOSING:
-                self._camera.aim(self._booth.zero_ns if self._booth.state is BoothState.COUNTDOWN else None)
+                aims = self._booth.state is BoothState.COUNTDOWN
+                self._camera.aim(self._booth.zero_ns if aims else None, self._booth.lit_ns)
             self._check.shows(self._booth.page.kind if self._booth.page is not None else None)
             self._do(effects)
             self._outlook.note(event, self._booth, now_ns)

@@ -10,6 +10,7 @@ import pytest
 from piboothup.booth.camera import (
     CALL_LIMIT_NS,
     LONGEST_PAUSE_S,
+    STALL_NS,
     CameraFault,
     CameraThread,
     Job,
@@ -108,18 +109,45 @@ def test_k02_a_press_while_frames_stand_still_is_answered(
 ) -> None:
     run_for(thread, clock, 3)
     camera.streams = False
-    thread.turn(Job(clock.boottime_ns(), 4.0))
-    assert told[1:] == [CaptureFailed(problem("camera_stuck")), CameraLost(problem("camera_stuck"))]
+    zero_ns = clock.boottime_ns()
+    thread.turn(Job(zero_ns, 4.0))
+    assert told[1:] == [CaptureFailed(problem("camera_stuck"), zero_ns), CameraLost(problem("camera_stuck"))]
     assert camera.closed == 1
+
+
+@pytest.mark.parametrize("pressed_after_s", [0.0, 0.4, 2.0, 2.9, 3.4])
+def test_k02_a_press_during_a_stall_does_not_make_it_last_longer(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event], pressed_after_s: float
+) -> None:
+    run_for(thread, clock, 3)
+    camera.streams = False
+    began_s = clock.boottime_s
+    run_for(thread, clock, pressed_after_s)
+    zero_ns = clock.boottime_ns()
+    thread.turn(Job(zero_ns, 4.0))
+    assert CaptureFailed(problem("camera_stuck"), zero_ns) in told
+    assert CameraLost(problem("camera_stuck")) in told
+    assert clock.boottime_s - began_s <= 5.0
+
+
+def test_a_photo_of_a_stream_that_goes_on_gets_all_its_time(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+) -> None:
+    thread.turn(None)
+    clock.pass_s(STALL_NS / S - 0.1)  # a turn that came late, as on a busy machine
+    zero_ns = clock.boottime_ns() + 5 * S
+    thread.turn(Job(zero_ns, 4.0))
+    assert camera.asked == [(zero_ns, 9.0)]
 
 
 def test_a_press_while_there_is_no_camera_is_answered_with_the_reason(
     thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
 ) -> None:
     camera.present = False
-    thread.turn(Job(clock.boottime_ns(), 4.0))
-    thread.turn(Job(clock.boottime_ns(), 4.0))
-    assert told == [CameraLost(problem("no_camera"))] + 2 * [CaptureFailed(problem("no_camera"))]
+    zero_ns = clock.boottime_ns()
+    thread.turn(Job(zero_ns, 4.0))
+    thread.turn(Job(zero_ns, 4.0))
+    assert told == [CameraLost(problem("no_camera"))] + 2 * [CaptureFailed(problem("no_camera"), zero_ns)]
 
 
 def test_k03_after_ten_timed_out_captures_in_a_row_photos_are_taken_as_before(
@@ -156,8 +184,9 @@ def test_k08_an_exception_that_nobody_foresaw_has_the_camera_opened_again(
         thread.turn(None)
     if step == "capture":
         camera.on_capture = lambda: 1 // 0  # type: ignore[assignment]
-        thread.turn(Job(clock.boottime_ns(), 4.0))
-        assert CaptureFailed(problem("camera_stuck")) in told
+        zero_ns = clock.boottime_ns()
+        thread.turn(Job(zero_ns, 4.0))
+        assert CaptureFailed(problem("camera_stuck"), zero_ns) in told
     else:
         camera.raises = ZeroDivisionError()
         thread.turn(None)
@@ -218,11 +247,12 @@ def test_each_rung_of_the_ladder_is_counted_and_logged(
     caplog.set_level("INFO")
     run_for(thread, clock, 1)
     for _ in range(2):
+        thread.turn(Job(clock.boottime_ns(), 4.0))
         camera.streams = False
         thread.turn(Job(clock.boottime_ns(), 4.0))
         camera.streams = True
         run_for(thread, clock, 2)
-    assert thread.troubles == Troubles(timeouts=2, reopenings=2)
+    assert thread.troubles == Troubles(timeouts=2, reopenings=2, in_vain=0)
     assert "event=capture_timed_out count=2" in caplog.text
     assert "reopenings=2" in caplog.text
 
@@ -237,8 +267,52 @@ def test_a_camera_that_streamed_and_is_opened_again_and_again_in_vain_needs_anot
     run_for(thread, clock, 90)
     assert len(heard) == 1
     camera.streams = True
-    run_for(thread, clock, 15)
+    run_for(thread, clock, 45)
     assert thread.troubles.in_vain == 0
+
+
+def test_a_camera_that_gives_one_frame_each_time_it_is_opened_needs_another_process_too(
+    camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    heard: list[float] = []
+    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    camera.frames = lambda: 1  # type: ignore[method-assign]
+    began_s = clock.boottime_s
+    run_for(thread, clock, 600)
+    assert len(heard) == 1
+    assert heard[0] - began_s < 60
+
+
+def test_a_camera_that_streams_and_gives_no_photo_however_often_it_is_opened_needs_another_process_too(
+    camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    heard: list[float] = []
+    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    for _ in range(5):
+        camera.streams = True
+        run_for(thread, clock, LONGEST_PAUSE_S + 1)
+        assert heard == []
+        camera.streams = False
+        thread.turn(Job(clock.boottime_ns(), 4.0))
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize("gives", ["a photo", "a stream that lasts"])
+def test_a_camera_that_is_lost_now_and_then_but_of_use_in_between_is_not_beyond_help_and_soon_back(
+    camera: PlayedCamera, clock: HandClock, told: list[Event], gives: str
+) -> None:
+    heard: list[float] = []
+    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    for _ in range(20):
+        camera.streams = True
+        run_for(thread, clock, 2 if gives == "a photo" else 33)
+        if gives == "a photo":
+            thread.turn(Job(clock.boottime_ns(), 4.0))
+        camera.streams = False
+        run_for(thread, clock, 4.6)
+    assert heard == []
+    assert thread.troubles.in_vain == 0
+    assert thread.troubles.reopenings >= 19
 
 
 def test_a_camera_that_never_streamed_is_waited_for_without_an_end(

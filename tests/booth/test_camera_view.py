@@ -119,6 +119,20 @@ def test_white_balance_is_held_from_shortly_before_zero_until_the_photo_is_expos
     assert [on for _, on in camera.held] == [True, True, False]
 
 
+@pytest.mark.parametrize(("lead_s", "held"), [(1.5, [True, False]), (1.0, [True, False]), (0.9, []), (0.0, [])])
+def test_white_balance_is_held_only_when_it_has_seen_the_flash(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, lead_s: float, held: list[bool]
+) -> None:
+    run_for(thread, clock, 1)
+    zero_ns = clock.boottime_ns() + 3 * S
+    lit_ns = zero_ns - round(lead_s * S)
+    thread.aim(zero_ns, lit_ns)
+    run_for(thread, clock, 3)
+    thread.turn(Job(zero_ns, 4.0, lit_ns))
+    assert [on for _, on in camera.held] == held
+    assert all(at_s * S - lit_ns >= 0.59 * S for at_s, on in camera.held if on)
+
+
 def test_a_countdown_that_ends_without_a_photo_lets_white_balance_go_on(
     thread: CameraThread, camera: PlayedCamera, clock: HandClock
 ) -> None:

@@ -108,11 +108,22 @@ def test_a_failed_capture_is_told_and_the_next_press_takes_a_photo() -> None:
     play = Play()
     play.says(READY)
     play.press()
-    assert play.says(CaptureFailed(problem("camera_stuck"))) is BoothState.FAULT
+    assert play.says(CaptureFailed(problem("camera_stuck"), play.booth.zero_ns)) is BoothState.FAULT
     assert play.booth.takes_photos
     assert play.press() is BoothState.EXPOSING
-    play.says(CaptureFailed(problem("camera_stuck")))
+    play.says(CaptureFailed(problem("camera_stuck"), play.booth.zero_ns))
     assert play.waits_s(NOTICE_NS / SECOND_NS) is BoothState.READY
+
+
+def test_the_late_failure_of_an_earlier_photo_does_not_take_down_the_next_one() -> None:
+    play = Play()
+    play.says(READY)
+    play.press()
+    earlier_ns = play.booth.zero_ns
+    assert play.waits_s(ANSWER_NS / SECOND_NS) is BoothState.FAULT
+    assert play.press() is BoothState.EXPOSING
+    assert play.says(CaptureFailed(problem("camera_stuck"), earlier_ns)) is BoothState.EXPOSING
+    assert play.says(CaptureFailed(problem("camera_stuck"), play.booth.zero_ns)) is BoothState.FAULT
 
 
 def test_a_photo_that_is_not_saved_is_never_called_saved() -> None:
@@ -168,7 +179,7 @@ events = st.one_of(
     st.just(NO_CAMERA),
     st.just(FULL),
     st.just(ROOM),
-    st.just(CaptureFailed(problem("camera_stuck"))),
+    st.builds(CaptureFailed, st.just(problem("camera_stuck")), st.integers(0, 10**13)),
     st.just(SavingFailed(problem("not_saved"))),
     st.builds(Saved, st.integers(1, 9)),
     st.builds(lambda: Exposed(frame())),
@@ -239,7 +250,7 @@ def test_without_a_countdown_the_flash_is_lit_at_once_and_with_a_short_one_from_
 
 
 def test_a_capture_that_fails_or_a_lost_camera_puts_the_flash_out() -> None:
-    for trouble in (CaptureFailed(problem("camera_stuck")), NO_CAMERA, Stop()):
+    for trouble in (CaptureFailed(problem("camera_stuck"), Play().now_ns), NO_CAMERA, Stop()):
         play = with_flash(countdown_s=0)
         play.press()
         play.says(trouble)

@@ -76,7 +76,9 @@ def test_the_buzzer_ticks_once_a_second_from_the_press_to_the_last_one_and_click
     assert play.sounds == [(Sound.TICK, 0.0), (Sound.TICK, 1.0), (Sound.TICK, 2.0), (Sound.CLICK, 3.0)]
 
 
-@pytest.mark.parametrize("fails", [CaptureFailed(problem("camera_stuck")), SavingFailed(problem("not_saved"))])
+@pytest.mark.parametrize(
+    "fails", [CaptureFailed(problem("camera_stuck"), Play().now_ns), SavingFailed(problem("not_saved"))]
+)
 def test_a_photo_that_was_not_saved_sounds_low_and_the_light_says_press_again(fails: Any) -> None:
     play = Heard(0)
     play.says(READY)
