@@ -60,6 +60,8 @@ def running(box: Appliance, *words: str, **more: str) -> Iterator[subprocess.Pop
             stdout=log,
             stderr=log,
             start_new_session=True,
+            # a shell's background job ignores Ctrl-C, and so would what it starts
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
     try:
         yield process
