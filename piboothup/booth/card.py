@@ -11,7 +11,7 @@ import logging
 
 from piboothup.config import GOOD_FILE, Config, as_toml
 from piboothup.problems import Problem, problem
-from piboothup.spool import durable
+from piboothup.spool import choices, durable
 from piboothup.spool.clock import Clock
 from piboothup.spool.layout import SpoolUnusable
 from piboothup.spool.recovery import recover
@@ -121,6 +121,8 @@ class Card:
     def _keep_good_config(self) -> None:
         path, content = self._spool.directory / GOOD_FILE, as_toml(self._config).encode()
         try:
+            if self._keep_config:
+                choices.forget_others(self._spool.directory, self._config)
             if self._keep_config and not (path.is_file() and path.read_bytes() == content):
                 durable.replace(path, content)
         except OSError as error:  # no reason to stop photos

@@ -99,7 +99,7 @@ class Errands:
                 log.exception("menu deed=%s failed", type(deed).__name__)
                 page = menu.failed("not_kept")
             if page is not None:
-                self._post(DeedDone(page))
+                self._post(DeedDone(deed, page))
 
     def _do(self, deed: Deed) -> Page | None:
         match deed:
@@ -146,6 +146,8 @@ class Errands:
         """Exactly the photos that were counted: one that was taken since stays."""
         try:
             chosen = wipe.plan(self._counted, held.event)
+            if _held(chosen.events[0]) != held:  # counted anew since the page was shown
+                return menu.failed("wipe_refused")
             receipt = wipe.wipe(self._spool, chosen, unsent=True, in_use={self._choosing.now.context.id})
         except WipeError as error:
             log.error("wipe from the menu reason=%s", error)

@@ -122,8 +122,9 @@ class Seen:
 
 @dataclass(frozen=True)
 class DeedDone:
-    """What came of the menu's last deed."""
+    """What came of a deed of the menu's."""
 
+    deed: Deed
     page: Page
 
 

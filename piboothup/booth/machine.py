@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from piboothup.booth import hold, menu
+from piboothup.booth.deeds import CountHeld
 from piboothup.booth.events import (
     CameraLost,
     CameraReady,
@@ -178,6 +179,8 @@ def step(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step:
             return _pressed(replace(booth, press=Press(edge_ns), stuck=False), edge_ns, now_ns, settings)
         case Released(edge_ns):
             return _released(booth, edge_ns, now_ns, settings)
+        case Tapped() if booth.press is not None:  # the button itself is down, and has the word
+            return replace(booth, nudged_until_ns=now_ns + NUDGE_NS), ()
         case Tapped(edge_ns):
             booth, effects = step(booth, Pressed(edge_ns), now_ns, settings)
             booth, more = step(booth, Released(edge_ns), now_ns, settings)
@@ -308,12 +311,12 @@ def _answered(booth: Booth, event: HeldCounted | CheckSaid | DeedDone, now_ns: i
     """What the menu waited for is here; whoever left it meanwhile is not called back."""
     page = booth.page
     match event:
-        case HeldCounted(held) if page is not None and page.kind is Kind.WAIT:
+        case HeldCounted(held) if page is not None and page.awaits == CountHeld():
             return _show(booth, menu.counted(page, held), now_ns, settings)
         case CheckSaid(report) if page is not None and page.kind is Kind.READY_CHECK:
             return _show(booth, replace(page, report=report), now_ns, settings)
-        case DeedDone(after) if page is not None and page.kind is Kind.WAIT:
-            return _show(booth, after, now_ns, settings)
+        case DeedDone(deed, after) if page is not None and page.awaits == deed:
+            return _show(booth, replace(after, operators=page.operators), now_ns, settings)
         case _:
             return booth
 

@@ -125,6 +125,8 @@ class Page:
     """An event's, where the page is about one."""
     says: str = ""
     """Of a page that tells something: which of the menu's words."""
+    awaits: Deed | None = None
+    """Of a page that waits: what for."""
     number: int = 0
     is_good: bool = True
     """What it tells is what was wanted."""
@@ -295,7 +297,7 @@ def _after(deed: Deed, item: Item, page: Page, offer: Offer, now_ns: int) -> Pag
         case BeginAim():
             return Page(Kind.AIM, operators=True)
         case CountHeld() | WipeEvent() | SwitchOff() | ChooseEvent() | Retry():
-            return Page(Kind.WAIT, says=item.says, title=page.title, operators=True)
+            return Page(Kind.WAIT, says=item.says, awaits=deed, title=page.title, operators=True)
 
 
 def _again(page: Page, offer: Offer, now_ns: int) -> Page:

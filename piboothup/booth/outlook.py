@@ -71,7 +71,8 @@ class Outlook:
     def completed(self, view: View, booth: Booth, link_id: str, uplink: Uplink, light: Problem | None) -> View:
         """`view` with all this; `light`: what is wrong with it."""
         now_ns = self._clock.boottime_ns()
-        takes_turns = booth.state is BoothState.READY and self._config.panel.album_code == "idle"
+        rests = booth.state is BoothState.READY and not booth.stuck  # what it says of the button stays to be read
+        takes_turns = rests and self._config.panel.album_code == "idle"
         is_asked_for = booth.page is not None and booth.page.kind is Kind.ALBUM_CODE
         shows_code = is_asked_for or (takes_turns and rest.shows_code(now_ns - self._busy_ns))
         return replace(

@@ -77,6 +77,21 @@ def write(directory: Path, config: Config, choices: Choices) -> None:
     durable.replace(directory / FILE, _as_toml(config, choices).encode())
 
 
+def forget_others(directory: Path, config: Config) -> None:
+    """Deletes choices made over another config: were that put back, last week's event would hold again. OSError."""
+    path = directory / FILE
+    try:
+        of = tomli.loads(path.read_text(encoding="utf-8")).get("config")
+    except (FileNotFoundError, IsADirectoryError):
+        return
+    except (ValueError, RecursionError):
+        of = None
+    if of != fingerprint(config):
+        durable.remove(path)
+        durable.sync_directory(directory)
+        log.warning("choices of another config forgotten")
+
+
 def fingerprint(config: Config) -> str:
     """What tells configs with other values apart; neither the key nor a setting that a later version adds counts."""
     told = hashlib.sha256("\n".join(_differences(config, Config())).encode())

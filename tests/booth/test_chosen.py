@@ -13,6 +13,7 @@ from piboothup.booth import service
 from piboothup.booth.chosen import Choosing, Chosen
 from piboothup.booth.light import LightPattern
 from piboothup.config import EventPics
+from piboothup.problems import problem
 from piboothup.spool import assign, choices, durable
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
@@ -119,3 +120,24 @@ def test_a_choice_that_the_card_does_not_take_changes_nothing(box: Box, monkeypa
     choosing.choose(paused=True)
     assert choosing.now.config.language == "de"
     assert choosing.now.config.upload.paused
+
+
+def test_a_choice_over_a_config_that_was_changed_does_not_come_back_with_it(box: Box) -> None:
+    box.spool.prepare()
+    first = box.config
+    choices.write(box.spool.directory, first, Choices(link_id="efgh5678", album_id="b2"))
+    box.config = dataclasses.replace(first, name="Booth 2")
+    box.start_ready()
+    box.stop()
+    assert choices.read(box.spool.directory, first) == Choices()
+
+
+def test_a_choice_outlives_a_start_with_the_last_good_config(box: Box) -> None:
+    box.spool.prepare()
+    first = box.config
+    choices.write(box.spool.directory, first, Choices(link_id="efgh5678"))
+    box.config = dataclasses.replace(first, name="Booth 2")
+    box.notice = problem("bad_config")
+    box.start_ready()
+    box.stop()
+    assert choices.read(box.spool.directory, first) == Choices(link_id="efgh5678", album_id="")

@@ -16,7 +16,7 @@ from piboothup.booth.menu import Kind, Page
 from piboothup.config import Button, Capture, EventPics
 from piboothup.config import Light as LightTable
 from piboothup.runtime import HintSocket
-from piboothup.spool import choices, intention, wipe_steps
+from piboothup.spool import choices, intention, wipe, wipe_steps
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
 from piboothup.spool.events import Album, Event
@@ -291,3 +291,15 @@ def test_the_config_may_leave_the_door_open_or_shut(box: Box, rule: str, at_s: f
     box.start_ready()
     box.open_menu()
     assert box.page is not None and box.page.operators is is_open
+
+
+def test_a_wipe_deletes_nothing_when_it_was_counted_anew_since_its_page(box: Box) -> None:
+    photo = take(open_spool(box.spool.directory, box.clock), jpeg(1), OTHERS)
+    box.start_ready()
+    assert box._service is not None
+    errand = box._service._errands
+    errand._counted = wipe.survey(box.spool, booth_runs=True)
+    [counted] = [errands._held(one) for one in errand._counted if one.event == OTHERS.link_id]
+    told_page = errand._wipe(dataclasses.replace(counted, taken=counted.taken + 1))
+    assert told_page.says == "wipe_refused"
+    assert photo in box.spool.waiting()

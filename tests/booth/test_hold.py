@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from piboothup.booth.events import Exposed, FoundDown, Pressed, Released, Saved
+from piboothup.booth.deeds import ChooseEvent, Held, Retry, SwitchOff
+from piboothup.booth.events import DeedDone, Exposed, FoundDown, HeldCounted, Pressed, Released, Saved, Tapped
 from piboothup.booth.hold import SECOND_NS, LetGo
 from piboothup.booth.light import LightPattern
+from piboothup.booth.menu import Kind, Offer, Page, failed, told
 from piboothup.booth.signals import pattern
 from piboothup.status import BoothState
 from tests.booth.play import NO_CAMERA, READY, Play, frame
@@ -248,3 +252,39 @@ def test_the_loop_that_comes_late_judges_a_hold_by_its_edges() -> None:
     play.says(Pressed(edge_ns))
     assert play.says(Released(edge_ns + 6 * SECOND_NS)) is BoothState.MENU
     assert play.captures() == []
+
+
+def test_b06_a_press_from_afar_while_a_hand_is_on_the_button_takes_no_photo_and_ends_no_hold() -> None:
+    play = ready(countdown_s=3)
+    play.goes_down()
+    play.waits_s(1.5)
+    play.says(Tapped(play.now_ns))
+    assert play.booth.nudged_until_ns > play.now_ns
+    assert let_go(play) is LetGo.PHOTO
+    play.waits_s(3.6)
+    assert play.captures() == []
+    assert play.lets_go() is BoothState.MENU
+
+
+def test_the_menu_takes_no_late_answer_for_the_one_it_waits_for() -> None:
+    play = Play(3, offer=Offer(door_closes_ns=2_000 * SECOND_NS))
+    play.says(READY)
+    waits = Page(Kind.WAIT, awaits=SwitchOff(), operators=True)
+    play.booth = replace(play.booth, state=BoothState.MENU, page=waits)
+    play.says(HeldCounted((Held("abcd1234", "Anna & Ben", 3, 0),)))
+    play.says(DeedDone(Retry(), told("retried")))
+    assert play.booth.page == waits
+    play.says(DeedDone(SwitchOff(), failed("no_helper")))
+    assert play.booth.page is not None and play.booth.page.says == "no_helper"
+
+
+def test_c18_what_an_operators_deed_brought_is_behind_the_door_too() -> None:
+    play = Play(3, offer=Offer(door_closes_ns=1_005 * SECOND_NS))
+    play.says(READY)
+    deed = ChooseEvent("abcd1234", "", False)
+    waits = Page(Kind.WAIT, awaits=deed, operators=True)
+    play.booth = replace(play.booth, state=BoothState.MENU, page=waits)
+    play.says(DeedDone(deed, told("event_chosen", title="Anna & Ben")))
+    assert play.booth.page is not None
+    assert play.waits_s(6) is BoothState.READY
+    assert play.booth.page is None
