@@ -180,7 +180,7 @@ def counted(page: Page, held: tuple[Held, ...]) -> Page:
     if page.kind is not Kind.WAIT:
         return page
     lines = tuple(Item("event", Goto(Kind.WIPE_ONE, held=one), one.title) for one in held)
-    return Page(Kind.WIPE, (_BACK, *lines), operators=True) if held else told("card_empty")
+    return Page(Kind.WIPE, (_BACK, *lines), operators=True) if held else replace(told("card_empty"), operators=True)
 
 
 def aimed(page: Page, sharpness: float) -> Page:

@@ -18,6 +18,7 @@ from piboothup.booth.events import (
     Saved,
     Tick,
 )
+from piboothup.booth.events import Event as Happening
 from piboothup.booth.hold import SECOND_NS
 from piboothup.booth.menu import Kind, Offer
 from piboothup.spool.events import Album, Event
@@ -78,13 +79,27 @@ def camera_and_card(play: Play, number: int) -> None:
         play.says(Saved(number))
 
 
-def test_b09_c18_ten_thousand_random_guests_leave_event_spool_and_power_as_they_were() -> None:
+class Watched(Play):
+    """Remembers every state."""
+
+    def __init__(self, countdown_s: int, offer: Offer) -> None:
+        super().__init__(countdown_s, offer=offer)
+        self.states: set[BoothState] = set()
+
+    def says(self, *events: Happening) -> BoothState:
+        for event in events:
+            self.states.add(super().says(event))
+        return self.booth.state
+
+
+def test_b09_c15_c18_ten_thousand_random_guests_leave_event_spool_and_power_as_they_were() -> None:
     chance = random.Random(6)
     did: Counter[str] = Counter()
     pages: set[Kind] = set()
     titles: set[str] = set()
+    states: set[BoothState] = set()
     for number in range(GUESTS):
-        play = Play(chance.choice((0, 1, 3)), offer=CLOSED)
+        play = Watched(chance.choice((0, 1, 3)), CLOSED)
         play.says(READY)
         for _ in range(chance.randrange(1, 4)):
             chance.choice((mash, lean, two_at_once, walk_the_menu))(play, chance)
@@ -98,6 +113,9 @@ def test_b09_c18_ten_thousand_random_guests_leave_event_spool_and_power_as_they_
         camera_and_card(play, number)
         play.waits_s(10)
         assert play.booth.state is BoothState.READY
+        states |= play.states
+    assert BoothState.SETUP not in states
+    assert {BoothState.COUNTDOWN, BoothState.REVIEW, BoothState.MENU} <= states
     assert set(did) == {Capture.__name__, Save.__name__}
     assert did["Capture"] > GUESTS / 2
     assert pages == {Kind.MENU, Kind.ALBUM_CODE, Kind.STATUS}
@@ -265,3 +283,14 @@ def test_a_wipe_shows_its_numbers_and_wants_its_own_hold() -> None:
     assert page is not None and page.held == held
     choose(play, "wipe_now")
     assert play.effects == [deeds.CountHeld(), deeds.WipeEvent(held)]
+
+
+def test_c18_that_the_card_is_empty_is_told_no_longer_than_the_door_is_open() -> None:
+    play = opened(None)
+    closes_ns = play.now_ns + 15 * SECOND_NS
+    play.settings = Play(3, offer=Offer(**{**vars(CLOSED), "door_closes_ns": closes_ns})).settings
+    walked(play, "wipe")
+    play.says(HeldCounted(()))
+    assert play.booth.page is not None and play.booth.page.says == "card_empty"
+    play.now_ns = closes_ns
+    assert play.says(Tick()) is BoothState.READY
