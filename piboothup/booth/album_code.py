@@ -23,6 +23,9 @@ from piboothup.status import UploaderState
 MODULE_PX = 2
 PAPER_PX = HEIGHT_PX
 """The lit square: all the glass is high. Leaves version 2 a quiet zone of 3.5 modules, version 3 one of 1.5."""
+SIDE_X = PAPER_PX + 3
+"""The words stand beside the paper without touching it."""
+SIDE_PX = WIDTH_PX - SIDE_X
 LARGEST_VERSION = 3
 _ALPHANUMERIC = re.compile(r"[0-9A-Z $%*+\-./:]*")
 _SCHEME_AND_HOST = re.compile(r"https?://[^/?#@]*(?=[/?#]|$)", re.IGNORECASE)
@@ -72,13 +75,12 @@ def draw(image: Image.Image, view: View, said: Words) -> None:
     ImageDraw.Draw(image).rectangle((0, 0, PAPER_PX - 1, PAPER_PX - 1), fill=255)
     image.paste(drawn, 2 * ((PAPER_PX - drawn.width) // 2,))
     mid, small = face("mid").tightened(), face("small")
-    side_px = WIDTH_PX - PAPER_PX
-    headline = mid.wrapped(said.your_photos, side_px - 2 * MARGIN_PX)
+    headline = mid.wrapped(said.your_photos, SIDE_PX - MARGIN_PX)
     hint = said.scan if view.uplink in (UploaderState.IDLE, UploaderState.UPLOADING) else said.photos_later
-    hints = small.wrapped(hint, side_px - 2 * MARGIN_PX)
+    hints = small.wrapped(hint, SIDE_PX - MARGIN_PX)
     height_px = len(headline) * (mid.cap_px + GAP_PX) + len(hints) * (small.cap_px + GAP_PX)
-    y = stacked(image, (HEIGHT_PX - height_px) // 2, headline, mid, PAPER_PX, side_px)
-    stacked(image, y + GAP_PX, hints, small, PAPER_PX, side_px)
+    y = stacked(image, (HEIGHT_PX - height_px) // 2, headline, mid, SIDE_X, SIDE_PX)
+    stacked(image, y + GAP_PX, hints, small, SIDE_X, SIDE_PX)
 
 
 def _as_text(image: Image.Image, view: View, said: Words) -> None:

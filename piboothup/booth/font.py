@@ -76,6 +76,10 @@ class Face:
         widths = [self._advance_px(glyph) for _, glyph in self._glyphs(text)]
         return max(0, sum(widths) - self.gap_px)
 
+    def rise_px(self, text: str) -> int:
+        """How far the accents of `text` stand above its capitals."""
+        return max((-glyph.top_px for _, glyph in self._glyphs(text) if glyph is not None), default=0)
+
     def draw(self, image: Image.Image, x: int, y: int, text: str, lit: bool = True) -> int:
         """Draws `text`, its left edge at `x`, the top of its capitals at `y`; returns the x of the next letter."""
         for _, glyph in self._glyphs(text):
@@ -113,6 +117,9 @@ class Face:
         lines = self.wrapped(text, width_px)
         if lines and lines[0].endswith((":", ",")):
             return lines
+        first, pause, second = text.partition(", ")
+        if len(lines) == 2 and pause and max(self.width_px(first + ","), self.width_px(second)) <= width_px:
+            return [f"{first},", second]
         for narrower_px in range(width_px, width_px // 2, -4):
             even = self.wrapped(text, narrower_px)
             if len(even) > len(lines) or " ".join(even) != " ".join(lines):
@@ -159,7 +166,7 @@ class Face:
             accent = self._pictures.get(mark)
             if glyph is None or accent is None or not unicodedata.combining(mark):
                 return None
-            glyph = _joined(_trimmed(glyph), _trimmed(accent), unicodedata.combining(mark))
+            glyph = _joined(_trimmed(glyph), _trimmed(accent), unicodedata.combining(mark), max(1, self.cap_px // 14))
         return glyph
 
     def _row(self, letters: str) -> Glyph | None:
@@ -232,8 +239,8 @@ def _clusters(text: str) -> Iterator[str]:
         yield cluster
 
 
-def _joined(letter: Glyph, accent: Glyph, place: int) -> Glyph:
-    """`letter` with `accent` at its place (a Unicode combining class): above unless it says otherwise."""
+def _joined(letter: Glyph, accent: Glyph, place: int, gap_px: int) -> Glyph:
+    """`letter` with `accent` at its place (a Unicode combining class), `gap_px` off: above unless told otherwise."""
     bottom_px = letter.top_px + len(letter.rows)
     if place == _RIGHT:
         return _overlaid(letter, accent, letter.width_px, letter.top_px)
@@ -241,8 +248,8 @@ def _joined(letter: Glyph, accent: Glyph, place: int) -> Glyph:
     if place == _TOUCHING:
         return _overlaid(letter, accent, x, bottom_px)
     if place in _BELOW:
-        return _overlaid(letter, accent, x, bottom_px + 1)
-    return _overlaid(letter, accent, x, letter.top_px - 1 - len(accent.rows))
+        return _overlaid(letter, accent, x, bottom_px + gap_px)
+    return _overlaid(letter, accent, x, letter.top_px - gap_px - len(accent.rows))
 
 
 def _overlaid(letter: Glyph, accent: Glyph, x: int, top_px: int) -> Glyph:

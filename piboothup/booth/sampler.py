@@ -14,7 +14,7 @@ from piboothup.booth.view import Checks, View
 from piboothup.booth.viewfinder import Viewfinder
 from piboothup.problems import problem
 from piboothup.spool.events import Album, Event
-from piboothup.status import BoothState
+from piboothup.status import BoothState, UploaderState
 
 
 def examples(box: View) -> dict[str, View]:
@@ -59,7 +59,12 @@ def examples(box: View) -> dict[str, View]:
         "menu-events": seen(at(first, "events")),
         "menu-held": seen(at(first, "events"), Ring(0.6, LetGo.CHOICE)),
         "menu-check": seen(at(first, "ready_check")),
-        "menu-status": replace(seen(chosen(first, "status")), checks=replace(Checks(*(True,) * 8), wifi=False)),
+        "menu-status": replace(
+            seen(chosen(first, "status")),
+            uplink=UploaderState.OFFLINE,
+            waiting=12,
+            checks=replace(Checks(*(True,) * 8), wifi=False),
+        ),
         "events": seen(at(chosen(first, "events"), box.event_title)),
         "events-long": seen(at(chosen(first, "events"), offer.events[1].title)),
         "albums": seen(at(chosen(first, "events", box.event_title), "Photo booth")),

@@ -106,11 +106,11 @@ def status(image: Image.Image, view: View, said: Words) -> None:
     """Everything a box needs, ticked or crossed, and how the photos travel."""
     small = face("small")
     name_px = TEXT_PX - small.width_px(view.box) - 2 * GAP_PX
-    small.draw(image, MARGIN_PX, TITLE_Y, small.shortened(view.name, name_px))
-    small.draw(image, WIDTH_PX - MARGIN_PX - small.width_px(view.box), TITLE_Y, view.box)
-    ImageDraw.Draw(image).line((MARGIN_PX, 12, WIDTH_PX - MARGIN_PX - 1, 12), fill=255)
+    small.draw(image, MARGIN_PX, TITLE_Y - 1, small.shortened(view.name, name_px))
+    small.draw(image, WIDTH_PX - MARGIN_PX - small.width_px(view.box), TITLE_Y - 1, view.box)
+    ImageDraw.Draw(image).line((MARGIN_PX, 11, WIDTH_PX - MARGIN_PX - 1, 11), fill=255)
     for number, field in enumerate(fields(view.checks)):
-        x, y = MARGIN_PX + number // 4 * 64, 16 + number % 4 * (LINE_PX - 1)
+        x, y = MARGIN_PX + number // 4 * 64, 14 + number % 4 * (LINE_PX - 1)
         good = getattr(view.checks, field.name)
         if good is not None:
             sign = icon("tick" if good else "cross")
@@ -151,9 +151,9 @@ def _ready(image: Image.Image, view: View, said: Words) -> None:
         image.paste(255, (x, TITLE_Y - 1), camera)
         left_px = x - MARGIN_PX - 2 * GAP_PX
     small.draw(image, MARGIN_PX, TITLE_Y, small.shortened(view.event_title or view.name, left_px))
-    free_y = TITLE_Y + small.cap_px + MARGIN_PX
+    free_y = TITLE_Y + small.cap_px + MARGIN_PX + face("big").rise_px(said.press)
     free_px = bottom(image, bottom_line(view), _bottom_icon(view)) - free_y
-    lettering = largest(said.press, TEXT_PX, free_px - 2 * GAP_PX)
+    lettering = largest(said.press, TEXT_PX, free_px - 2 * MARGIN_PX)
     centred(image, free_y + (free_px - lettering.cap_px) // 2, said.press, lettering)
 
 

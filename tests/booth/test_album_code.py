@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from piboothup.booth.album_code import MODULE_PX, PAPER_PX, album_address, code, segments
+from piboothup.booth.album_code import MODULE_PX, PAPER_PX, SIDE_PX, album_address, code, segments
 from piboothup.booth.font import face
-from piboothup.booth.layout import MARGIN_PX, WIDTH_PX
+from piboothup.booth.layout import MARGIN_PX
 from piboothup.booth.screens import draw
 from piboothup.booth.view import View
 from piboothup.booth.words import languages, words
@@ -113,8 +113,15 @@ def test_without_a_way_to_the_album_the_code_says_that_the_photos_come_later() -
 
 
 @pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("uplink", [UploaderState.IDLE, UploaderState.OFFLINE])
+def test_the_words_keep_three_dots_from_the_paper(language: str, uplink: UploaderState) -> None:
+    shown = draw(replace(SHOWN, language=language, uplink=uplink))
+    assert shown.crop((PAPER_PX, 0, PAPER_PX + 3, 64)).getbbox() is None
+
+
+@pytest.mark.parametrize("language", languages())
 def test_the_words_fit_beside_the_code(language: str) -> None:
-    said, room_px = words(language), WIDTH_PX - PAPER_PX - 2 * MARGIN_PX
+    said, room_px = words(language), SIDE_PX - MARGIN_PX
     mid, small = face("mid").tightened(), face("small")
     assert all(mid.width_px(word) <= room_px and mid.covers(word) for word in said.your_photos.split())
     for hint in (said.scan, said.photos_later):

@@ -101,6 +101,17 @@ def test_an_accent_adds_to_its_letter_and_leaves_it_in_place() -> None:
     assert plain.crop((0, 0, 8, 8)).getbbox() is None
 
 
+@pytest.mark.parametrize("name", ["big", "large"])
+@pytest.mark.parametrize("letter", ["A", "O", "U"])
+def test_a_capital_keeps_its_whole_shape_under_its_dots(name: str, letter: str) -> None:
+    lettering = face(name)
+    plain, dotted = Image.new("1", (32, 64)), Image.new("1", (32, 64))
+    lettering.draw(plain, 0, 20, letter)
+    lettering.draw(dotted, 0, 20, f"{letter}\u0308")
+    assert dotted.crop((0, 20, 32, 64)).tobytes() == plain.crop((0, 20, 32, 64)).tobytes()
+    assert lettering.rise_px(f"{letter}\u0308") > 0 == lettering.rise_px(letter)
+
+
 def test_composed_and_decomposed_accents_look_alike() -> None:
     small = face("small")
     for text in ("Äpfel", "ﬁancé", "Việt"):
@@ -142,6 +153,7 @@ def test_lines_are_broken_evenly_and_at_pauses() -> None:
     small = face("small")
     assert small.balanced("Key wrong: 12 are kept", 124) == ["Key wrong:", "12 are kept"]
     assert small.balanced("Wi-Fi asks for login: use hotspot", 124) == ["Wi-Fi asks for login:", "use hotspot"]
+    assert small.balanced("143 photos, 12 not in the album", 124) == ["143 photos,", "12 not in the album"]
     assert small.balanced("", 124) == []
 
 

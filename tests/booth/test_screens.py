@@ -61,10 +61,10 @@ def test_the_gallery_holds_no_screen_that_is_gone() -> None:
         (replace(READY, photos=1), "It is in the album"),
         (replace(READY, photos=0), "Be the first!"),
         (replace(READY, photos=0, uplink=UploaderState.OFFLINE), "No Wi-Fi: photos kept"),
-        (replace(READY, parked=2), "141 in the album, 2 refused"),
+        (replace(READY, parked=2), "141 sent, 2 refused"),
         (replace(READY, waiting=12, notice=problem("event_gone")), "Event not found: 12 kept"),
         (replace(READY, notice=Problem("new", "Something new.", "")), "Something new."),
-        (replace(READY, waiting=12, uplink=UploaderState.OFFLINE, language="de"), "Kein WLAN: 12 sicher"),
+        (replace(READY, waiting=12, uplink=UploaderState.OFFLINE, language="de"), "Offline: 12 sicher"),
         (replace(READY, language="xx"), "All 143 in the album"),
     ],
 )
@@ -94,12 +94,19 @@ def test_d04_whatever_the_title_it_leaves_room_for_the_number_and_ready_looks_re
     assert same(picture.crop(number), draw(READY).crop(number))
 
 
-def test_ready_shows_its_word_above_a_bottom_line_of_two_rows_without_touching_it() -> None:
-    picture = draw(replace(READY, uplink=UploaderState.PORTAL, waiting=12))
-    assert largest(words("en").press, TEXT_PX, 24) is face("large")
-    for row in (12, 13, 14, 40, 41, 42):
-        assert picture.crop((0, row, 128, row + 1)).getbbox() is None
-    assert picture.crop((0, 18, 128, 38)).getbbox() is not None
+def test_the_inviting_word_is_as_large_above_two_rows_as_above_one_and_touches_neither_title_nor_rows() -> None:
+    two_rows = draw(replace(READY, uplink=UploaderState.PORTAL, waiting=12))
+    for row in (12, 13, 42, 43):
+        assert two_rows.crop((0, row, 128, row + 1)).getbbox() is None
+    assert same(two_rows.crop((0, 14, 128, 42)), draw(READY).crop((0, 19, 128, 47)))
+
+
+def test_the_german_word_stands_at_one_place_whatever_way_the_photos_travel() -> None:
+    ready = replace(READY, language="de")
+    for uplink in UploaderState:
+        assert same(
+            draw(replace(ready, uplink=uplink, waiting=12)).crop((0, 13, 128, 51)), draw(ready).crop((0, 13, 128, 51))
+        )
 
 
 def test_nothing_about_sending_stands_next_to_saved() -> None:
