@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from piboothup import supply
-from piboothup.booth import screens, service
+from piboothup.booth import service
 from piboothup.booth.font import Face
 from piboothup.booth.light import LightPattern
 from piboothup.booth.sitters import portrait
@@ -19,7 +19,7 @@ from piboothup.config import Capture, Panel
 from piboothup.problems import problem
 from piboothup.spool.events import Event
 from piboothup.status import BoothState
-from tests.booth.box import Box, awaited
+from tests.booth.box import Box
 
 
 @pytest.fixture
@@ -151,20 +151,3 @@ def test_the_bar_of_the_next_start_knows_how_long_this_one_took(box: Box) -> Non
     box.until_light(LightPattern.READY)
     box.until_said(lambda _: box.spool.last_start_ms())
     assert 7000 <= (box.spool.last_start_ms() or 0) < 60_000
-
-
-def test_b04_a_stuck_button_is_not_hidden_by_the_albums_code(box: Box) -> None:
-    box.button.is_down = True
-    box.start()
-    box.until_light(LightPattern.HELD)
-    box.clock.pass_s(15.0)
-    box.until_light(LightPattern.READY)
-    box.until_shown(notice=problem("button_stuck"))
-    turns = awaited(box.light.patterns)
-    for _ in range(2):
-        box.clock.pass_s(12)
-        next(turns), next(turns)
-    box.button.released(box.clock.boottime_ns())
-    code = screens.draw(box.view(album_link="https://app.eventpics.net/abcd1234")).tobytes()
-    ready = screens.draw(box.view()).tobytes()
-    assert next(picture for picture in awaited(box.glass.shown) if picture in (code, ready)) == ready
