@@ -1,11 +1,12 @@
-"""The button: recorded bounce and spikes through the pure debounce, and gpiozero's real classes on mock pins."""
+"""The button: recorded and made-up bounce and spikes through the pure debounce, and gpiozero's real classes on mock
+pins."""
 
 from __future__ import annotations
 
 import queue
 import random
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 from gpiozero.pins.mock import MockFactory, MockPin
@@ -13,6 +14,8 @@ from gpiozero.pins.mock import MockFactory, MockPin
 from piboothup.booth.button import PRESS_NS, RELEASE_NS, ButtonFault, Debounce, Edge, GpioButton, edge_ns
 from piboothup.config import Button
 from piboothup.spool.clock import SystemClock
+from tests.booth.play import READY, Play
+from tests.booth.traces import PRESSES, RELEASES, WORN_PRESS
 
 MS = 1_000_000
 T0 = 100_000 * MS
@@ -33,7 +36,7 @@ def told(edges_ms: list[tuple[float, bool]], until_ms: float, down: bool = False
 
 
 def bounce(start_ms: float, level: bool, length_ms: float, seed: int) -> list[tuple[float, bool]]:
-    """A contact that goes to `level` and flutters for some milliseconds before it stays there."""
+    """A made-up contact that goes to `level` and flutters for some milliseconds before it stays there."""
     chance = random.Random(seed)
     edges, at_ms, now = [(start_ms, level)], start_ms, level
     while (at_ms := at_ms + chance.choice((0.05, 0.2, 0.4, 1.2, 3.0, 6.0)) * chance.random()) < start_ms + length_ms:
@@ -42,6 +45,34 @@ def bounce(start_ms: float, level: bool, length_ms: float, seed: int) -> list[tu
     if now is not level:
         edges.append((start_ms + length_ms, level))
     return edges
+
+
+def recorded(start_ms: float, level: bool, trace_us: tuple[int, ...]) -> list[tuple[float, bool]]:
+    """The edges of a recorded contact that goes to `level`."""
+    return [(start_ms + at_us / 1000, level is (number % 2 == 0)) for number, at_us in enumerate(trace_us)]
+
+
+@pytest.mark.parametrize(("press", "release"), [*product(PRESSES, RELEASES)])
+def test_b01_a_recorded_press_and_a_recorded_release_are_one_of_each(press: str, release: str) -> None:
+    edges = recorded(0, True, PRESSES[press]) + recorded(300, False, RELEASES[release])
+    (went_down, down_ms), (came_up, up_ms) = told(edges, 1000)
+    assert (went_down, came_up) == (True, False)
+    assert 0 <= round(1000 * down_ms) <= PRESSES[press][-1]
+    assert 0 <= round(1000 * (up_ms - 300)) <= RELEASES[release][-1]
+
+
+@pytest.mark.parametrize("countdown_s", [0, 1, 5])
+def test_b03_a_worn_contact_that_opens_in_mid_press_still_takes_one_photo(countdown_s: int) -> None:
+    heard = told(recorded(0, True, WORN_PRESS) + recorded(200, False, (0,)), 1000)
+    assert [down for down, _ in heard] == [True, False, True, False]
+    play = Play(countdown_s)
+    play.says(READY)
+    start_ns = play.now_ns
+    for down, at_ms in heard:
+        play.waits_s((start_ns + at_ms * MS - play.now_ns) / 1e9)
+        (play.goes_down if down else play.lets_go)()
+    play.waits_s(countdown_s)
+    assert len(play.captures()) == 1
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -58,6 +89,15 @@ def test_b02_spikes_under_1_ms_on_a_long_wire_are_no_press_however_many() -> Non
     for number in range(100):
         edges += [(number * 1.7, True), (number * 1.7 + 0.95, False)]
     assert told(edges, 1000) == []
+
+
+@pytest.mark.parametrize(("every_us", "burst_us"), [(200, 15_000), (10, 750)])
+def test_b02_bursts_as_a_switched_motor_sends_them_along_a_wire_are_no_press(every_us: int, burst_us: int) -> None:
+    """The rhythm of the standard for such bursts, IEC 61000-4-4: 5 or 100 kHz, for so long, every 300 ms. How long a
+    spike of it pulls the pin down is made up: nine tenths of the time."""
+    spikes = [burst * 300_000 + at_us for burst in range(10) for at_us in range(0, burst_us, every_us)]
+    edges = [edge for at_us in spikes for edge in ((at_us / 1e3, True), ((at_us + 0.9 * every_us) / 1e3, False))]
+    assert told(edges, 4000) == []
 
 
 def test_b02_spikes_upwards_do_not_end_a_press() -> None:

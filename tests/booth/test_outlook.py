@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from piboothup.booth import rest
 from piboothup.booth.events import Tick
 from piboothup.booth.machine import Booth
 from piboothup.booth.menu import Kind, Page
@@ -83,6 +84,21 @@ def test_the_albums_code_is_shown_whenever_it_is_asked_for_in_the_menu(spool: Sp
     asking = Booth(state=BoothState.MENU, page=Page(Kind.ALBUM_CODE))
     assert outlook.completed(View(), asking, "abcd1234", Uplink(), None).album_link.endswith("/abcd1234")
     assert outlook.completed(View(), Booth(state=BoothState.READY), "abcd1234", Uplink(), None).album_link == ""
+
+
+def test_b04_a_stuck_button_stays_on_the_bottom_line_when_it_would_be_the_albums_code_s_turn(spool: Spool) -> None:
+    clock = HandClock()
+    outlook = Outlook(Config(), spool, clock)
+    ready = Booth(state=BoothState.READY)
+    outlook.note(Tick(), Booth(), clock.boottime_ns())
+    outlook.note(Tick(), ready, clock.boottime_ns())
+    clock.pass_s(rest.CODE_AFTER_NS / 1e9)
+
+    def shows_code(booth: Booth) -> bool:
+        return outlook.completed(View(), booth, "abcd1234", Uplink(), None).album_link != ""
+
+    assert shows_code(ready)
+    assert not shows_code(replace(ready, stuck=True))
 
 
 @pytest.fixture
