@@ -8,6 +8,8 @@ import ssl
 import threading
 from collections.abc import Callable
 
+_PATIENCE_S = 60.0
+
 Story = Callable[["Liar", socket.socket], None]
 
 
@@ -50,7 +52,7 @@ class Liar:
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
         for thread in self._threads:
-            thread.join(5.0)
+            thread.join(_PATIENCE_S)
 
     def request(self, connection: socket.socket) -> bytes:
         """Reads one request with its body, as its Content-Length says."""
@@ -77,7 +79,7 @@ class Liar:
             thread.start()
 
     def _tell(self, connection: socket.socket, brake: socket.socket) -> None:
-        connection.settimeout(5.0)
+        connection.settimeout(_PATIENCE_S)
         # Else the kernel may keep a small answer back, and throw it away when the connection is reset.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
