@@ -45,6 +45,14 @@ def countdown(image: Image.Image, view: View, said: Words) -> None:
     centred(image, (HEIGHT_PX - lettering.cap_px) // 2, figure, lettering, SIDE_X, SIDE_PX)
 
 
+def figure_first(before: Image.Image, picture: Image.Image) -> Image.Image:
+    """`before` with the column of the figure as it is in `picture`: what a slow bus is given first."""
+    first = before.copy()
+    side = (PHOTO_SIZE[0], 0, WIDTH_PX, HEIGHT_PX)
+    first.paste(picture.crop(side), side)
+    return first
+
+
 def look(image: Image.Image, view: View, said: Words) -> None:
     """An arrow to the lens, and which way that is."""
     caption = said.look.get(view.lens, said.look["above"])

@@ -75,6 +75,7 @@ class OledPanel:
             raise
         self._device.persist = True  # the last picture stays when the program ends
         self._tells = not self._seems_off()
+        self._shown = np.zeros((PAGES, WIDTH), np.uint8)  # luma has just cleared it
 
     def show(self, image: Image.Image) -> None:
         """Send what of the picture, 128x64, mode "1", is not yet there: all is 1 KiB. Raises OSError."""

@@ -1,9 +1,9 @@
 """The panel's thread: draws what the booth wants shown, and sends it to the device only when the picture changed.
 
 `show` never waits: whatever the bus does (it may hang for 30 s), the booth goes on, and only the newest view counts.
-A new view goes out before a new picture of the viewfinder: the countdown's figure is never late. A device that fails
-is closed and opened anew every 2 s until it answers, and then gets the newest picture. When nobody presses, the
-picture moves, dims and sleeps (`rest`). Each new picture also lies in the runtime directory as panel.pbm, unmoved and
+In a countdown the figure goes over the bus before all else: it is never late. A device that fails is closed and
+opened anew every 2 s until it answers, and then gets the newest picture. When nobody presses, the picture moves, dims
+and sleeps (`rest`). Each new picture also lies in the runtime directory as panel.pbm, unmoved and
 in full light, replaced atomically, for `screen` and the desk.
 """
 
@@ -18,7 +18,8 @@ from typing import Protocol
 
 from PIL import Image
 
-from piboothup.booth import rest, screens
+from piboothup.booth import moments, rest, screens
+from piboothup.booth.layout import blank
 from piboothup.booth.rest import Glow
 from piboothup.booth.view import View
 from piboothup.booth.viewfinder import Viewfinder
@@ -98,13 +99,12 @@ class PanelThread:
         self._view: View | None = None
         self._seen: Viewfinder | None = None
         self._news = False
-        self._seen_news = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="panel", daemon=True)
         self._drawn: View | None = None
-        self._drawn_seen: Viewfinder | None = None
         self._picture: Image.Image | None = None
         self._content = b""
+        self._on_glass = blank()
         self._began_ns = self._stirred_ns = clock.boottime_ns()
         self._open = False
         self._stale = False
@@ -144,7 +144,7 @@ class PanelThread:
         """What the camera sees, to be shown by views that have a place for it; None = nobody looks. Never waits."""
         with self._changed:
             if seen != self._seen:
-                self._seen, self._seen_news = seen, True
+                self._seen, self._news = seen, True
                 self._changed.notify()
 
     def heartbeat(self) -> int:
@@ -159,7 +159,7 @@ class PanelThread:
         stopping = False
         while not stopping:
             with self._changed:
-                if not (self._news or self._seen_news or self._stopping):
+                if not (self._news or self._stopping):
                     self._changed.wait(CHECK_S)
                 stopping = self._stopping
             self.turn()
@@ -168,24 +168,18 @@ class PanelThread:
     def turn(self) -> None:
         """Draw and send what is new, open the device if that is due."""
         with self._changed:
-            view, seen = (self._view, self._seen) if self._news or self._seen_news else (None, None)
-            if self._news:  # with the camera's picture that is on the glass; a newer one waits for the next turn
-                seen, self._news = (self._drawn_seen if seen is not None else None), False
-            else:
-                self._seen_news = False
+            view, seen = (self._view if self._news else None), self._seen
+            self._news = False
         if view is not None:
-            self._note(view, seen)
+            if rest.stirs(self._drawn, view):
+                self._stirred_ns = self._clock.boottime_ns()
+            self._drawn = view
             try:
                 self._take(self._draw(view if seen is None else replace(view, viewfinder=seen)))
             except Exception:  # the top of the thread: a screen that can't be drawn must not end the panel
                 log.exception("event=panel_draw_error state=%s", view.state)
         self._send()
         self._last_turn_ns = self._clock.boottime_ns()
-
-    def _note(self, view: View, seen: Viewfinder | None) -> None:
-        if rest.stirs(self._drawn, view):
-            self._stirred_ns = self._clock.boottime_ns()
-        self._drawn, self._drawn_seen = view, seen
 
     def _take(self, picture: Image.Image) -> None:
         content = picture.tobytes("raw", "1;I")
@@ -233,8 +227,11 @@ class PanelThread:
             self._device.check()
             self._shift, self._stale = shift, True
         if self._stale and self._picture is not None:
-            self._device.show(rest.shifted(self._picture, shift))
-            self._stale = False
+            picture = rest.shifted(self._picture, shift)
+            if state is BoothState.COUNTDOWN:
+                self._device.show(moments.figure_first(self._on_glass, picture))
+            self._device.show(picture)
+            self._on_glass, self._stale = picture, False
         if self._glow is not wanted:
             self._device.contrast(wanted)
         self._glow = wanted
@@ -247,7 +244,7 @@ class PanelThread:
         self._open_at_ns = self._clock.boottime_ns() + RETRY_NS
 
     def _close(self) -> None:
-        self._open, self._stale, self._glow = False, True, None
+        self._open, self._stale, self._glow, self._on_glass = False, True, None, blank()
         try:
             self._device.close()
         except OSError as error:

@@ -39,6 +39,8 @@ class EmulatedOled:
         self.transfers = 0
         self.data_bytes = 0
         """Bytes of pictures, without commands."""
+        self.columns: list[int] = []
+        """Where on the glass each of them went, from the left."""
         self.fail_after: int | None = None
         """Pulled out after so many more transfers."""
         self._columns = columns
@@ -145,6 +147,7 @@ class EmulatedOled:
 
     def _store(self, byte: int) -> None:
         self._memory[self._page * self._columns + self._column] = byte
+        self.columns.append(self._column - (self._columns - 128) // 2)
         if self._columns == 132 or self._mode == 0b10:
             self._column = min(self._column + 1, self._columns - 1)  # it stays in its page
             return
