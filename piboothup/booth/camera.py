@@ -150,6 +150,8 @@ class CameraThread:
         self._viewed = viewed
         self._beyond_help = beyond_help
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()  # None = look up, something changed
+        self._in_hand: Job | None = None
+        """A job that was taken up and is not answered yet."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._call_began_ns: int | None = None
@@ -273,27 +275,30 @@ class CameraThread:
         self._frames_grew_ns = self._clock.boottime_ns()
 
     def _take(self, job: Job) -> None:
+        """Answers the job; if the camera is lost meanwhile, `_lose` does."""
+        self._in_hand = job
         self._hold_at_ns = None
         if not self._open:
-            self._post(CaptureFailed(self._trouble or problem("camera_stuck"), job.zero_ns))
+            self._fail_job_in_hand(self._trouble or problem("camera_stuck"))
             return
+        self._watch()  # a stall that began before the press is not to last longer for it
+        now_ns = self._clock.boottime_ns()
+        ahead_s = max(0, job.zero_ns - now_ns) / 1e9
+        left_s = (self._frames_grew_ns + STALL_NS - now_ns) / 1e9
         try:
-            self._watch()  # a stall that began before the press is not to last longer for it
-            now_ns = self._clock.boottime_ns()
-            ahead_s = max(0, job.zero_ns - now_ns) / 1e9
-            left_s = (self._frames_grew_ns + STALL_NS - now_ns) / 1e9
             frame = self._camera.capture(job.zero_ns, ahead_s + min(job.timeout_s, left_s), job.lit_ns)
-        except CameraFault as fault:
-            if isinstance(fault, CaptureTimedOut):
-                self.troubles = replace(self.troubles, timeouts=self.troubles.timeouts + 1)
-                log.warning("event=capture_timed_out count=%d", self.troubles.timeouts)
-            self._post(CaptureFailed(fault.problem, job.zero_ns))
+        except CaptureTimedOut:
+            self.troubles = replace(self.troubles, timeouts=self.troubles.timeouts + 1)
+            log.warning("event=capture_timed_out count=%d", self.troubles.timeouts)
             raise
-        except Exception:
-            self._post(CaptureFailed(problem("camera_stuck"), job.zero_ns))
-            raise
+        self._in_hand = None
         self._proves_of_use()
-        self._post(Exposed(frame))
+        self._post(Exposed(frame, job.zero_ns))
+
+    def _fail_job_in_hand(self, why: Problem) -> None:
+        job, self._in_hand = self._in_hand, None
+        if job is not None:
+            self._post(CaptureFailed(why, job.zero_ns))
 
     def _hold_due_s(self) -> float:
         """Seconds until white balance is to be held; infinite when that is not in sight."""
@@ -346,6 +351,7 @@ class CameraThread:
             self._viewed()
 
     def _lose(self, trouble: Problem) -> None:
+        self._fail_job_in_hand(trouble)
         if self._has_streamed and not self._is_of_use:
             self.troubles = replace(self.troubles, in_vain=self.troubles.in_vain + 1)
         self._open_at_ns = self._clock.boottime_ns() + int(self._pause_s * 1e9)

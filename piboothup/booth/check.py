@@ -18,7 +18,7 @@ from typing import Any
 from piboothup import status, supply
 from piboothup.booth.chosen import Choosing
 from piboothup.booth.devices import Devices
-from piboothup.booth.events import CheckSaid, Event, Seen
+from piboothup.booth.events import CheckSaid, Event, Judge, Seen
 from piboothup.booth.frame import Frame
 from piboothup.booth.judgement import Judgement, judge
 from piboothup.booth.menu import Kind
@@ -45,8 +45,8 @@ _HINDRANCES = {
     UploaderState.STOPPED: "uploader_stopped",
 }
 
-Answer = Frame | Problem | None
-"""A test frame, why there is none, or (None) a press."""
+Answer = Judge | None
+"""A test frame or why there is none, or (None) a press."""
 
 
 class Check:
@@ -71,7 +71,8 @@ class Check:
         self._devices = devices
         self._post = post
         self._shown: Kind | None = None
-        self._wants_frame = False
+        self._asked_ns: int | None = None
+        """The moment with which a frame was asked for; None = nobody waits for one."""
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._turned = threading.Event()
         self._steps: dict[Step, Callable[[], Problem | None]] = {
@@ -95,12 +96,12 @@ class Check:
             self._shown = kind
             self._turned.set()
 
-    def judge(self, came: Frame | Problem) -> None:
-        """The frame that was asked for, or why there is none."""
-        if self._wants_frame:
-            self._answers.put(came)
+    def judge(self, answer: Judge) -> None:
+        """A frame, or why there is none; one that was asked for before (by a guest, say) is given back."""
+        if answer.zero_ns == self._asked_ns:
+            self._answers.put(answer)
         else:
-            _give_back(came)
+            _give_back(answer)
 
     def hear(self) -> None:
         """The press that was asked for."""
@@ -186,13 +187,13 @@ class Check:
 
     def _look(self) -> Judgement | Problem:
         """A test frame, judged and thrown away."""
-        self._wants_frame = True
-        self._shoot(self._clock.boottime_ns())
-        found = self._answer(_FRAME_S, lambda one: one is not None)
-        self._wants_frame = False
-        came = found[0] if found else problem("camera_stuck")
-        if came is None or isinstance(came, Problem):
-            return came or problem("camera_stuck")
+        asked_ns = self._asked_ns = self._clock.boottime_ns()
+        self._shoot(asked_ns)
+        found = self._answer(_FRAME_S, lambda one: one is not None and one.zero_ns == asked_ns)
+        self._asked_ns = None
+        came = found[0].came if found and found[0] else problem("camera_stuck")
+        if isinstance(came, Problem):
+            return came
         try:
             return judge(came.y)
         finally:
@@ -224,8 +225,8 @@ class Check:
 
 
 def _give_back(answer: Answer) -> None:
-    if isinstance(answer, Frame):
-        answer.release()
+    if answer is not None and isinstance(answer.came, Frame):
+        answer.came.release()
 
 
 def _state(said: dict[str, Any]) -> UploaderState:

@@ -64,6 +64,8 @@ class Exposed:
     """The frame that was asked for is here."""
 
     frame: Frame
+    zero_ns: int
+    """The zero that it was asked for with: an answer is told from that to an earlier question by it."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class CaptureFailed:
 
     problem: Problem
     zero_ns: int
-    """The zero of the photo that it was asked for."""
+    """The zero that it was asked for with."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,8 @@ class Judge:
     """The ready check's test frame, or why there is none; it is thrown away."""
 
     came: Frame | Problem
+    zero_ns: int
+    """The moment that it was asked for with."""
 
 
 @dataclass(frozen=True)

@@ -195,16 +195,17 @@ def step(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step:
             return _rest(lost) if interrupted else _rest_if_faulty(lost), ()
         case CardChecked(told):
             return _rest_if_faulty(replace(booth, card_problem=told)), ()
-        case Exposed(frame):
+        case Exposed(frame, zero_ns):
             if booth.tries_camera:
-                return booth, (Judge(frame),)
-            if booth.state is not BoothState.EXPOSING or frame.exposure_start_ns < booth.zero_ns:
+                return booth, (Judge(frame, zero_ns),)
+            is_wanted = booth.state is BoothState.EXPOSING and zero_ns == booth.zero_ns
+            if not is_wanted or frame.exposure_start_ns < zero_ns:
                 return booth, (Discard(frame),)  # nobody waits for it, or it is the late answer to an earlier press
             return replace(booth, state=BoothState.SAVING, until_ns=None), (Save(frame),)
         case CaptureFailed(told, zero_ns) if booth.state is BoothState.EXPOSING and zero_ns == booth.zero_ns:
             return _notice(booth, told, now_ns), ()
-        case CaptureFailed(told) if booth.tries_camera:
-            return booth, (Judge(told),)
+        case CaptureFailed(told, zero_ns) if booth.tries_camera:
+            return booth, (Judge(told, zero_ns),)
         case SavingFailed(told) if booth.state is BoothState.SAVING:
             return _notice(booth, told, now_ns), ()
         case Saved(number):

@@ -249,8 +249,8 @@ class BoothService:
                     self._saver.save(frame)
                 case Discard(frame):
                     frame.release()
-                case Judge(came):
-                    self._check.judge(came)
+                case Judge():
+                    self._check.judge(effect)
                 case Heard():
                     self._check.hear()
                 case deed:

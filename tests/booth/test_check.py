@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import pytest
 
 from piboothup import status, supply
 from piboothup.booth import check, service
+from piboothup.booth.hold import SECOND_NS
 from piboothup.booth.light import LightPattern
+from piboothup.booth.machine import ANSWER_NS
 from piboothup.booth.menu import Kind
 from piboothup.booth.readiness import STEPS, Report, Step
 from piboothup.booth.signals import Sound
@@ -191,6 +194,40 @@ def test_a_check_that_nobody_looks_at_any_more_ends_and_gives_every_frame_back(b
     box.choose("ready_check")
     assert verdict(box).found == (None,) * len(STEPS)
     assert box.camera.released.qsize() == box.camera.asked.qsize() == 2
+
+
+def test_the_late_answer_to_a_guest_s_press_is_not_judged_as_the_test_frame(box: Box) -> None:
+    box.start_ready()
+    goes_on = threading.Event()
+
+    def then() -> None:
+        box.camera.grey = 128
+
+    def late_and_dark() -> None:
+        assert goes_on.wait(PATIENCE_S)
+        box.camera.grey, box.camera.on_capture = 12, then
+
+    box.camera.on_capture = late_and_dark
+    box.press()
+    box.until_light(LightPattern.HURRY)
+    box.clock.pass_s(1.0)
+    box.until_light(LightPattern.EXPOSING)
+    box.clock.pass_s(ANSWER_NS / SECOND_NS)
+    box.until_light(LightPattern.READY)
+    assert box._service is not None
+    asked = box._service._check
+    shoot = asked._shoot
+
+    def shoot_and_go_on(from_ns: int) -> None:
+        shoot(from_ns)
+        goes_on.set()
+
+    asked._shoot = shoot_and_go_on
+    box.open_menu()
+    box.choose("ready_check")
+    assert verdict(box).found == (None,) * len(STEPS)
+    assert box.photos() == 0
+    assert box.camera.released.qsize() == 2
 
 
 def test_aiming_says_how_sharp_the_picture_is_and_every_frame_goes_back(box: Box) -> None:

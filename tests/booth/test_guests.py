@@ -74,7 +74,7 @@ def walk_the_menu(play: Play, chance: random.Random) -> None:
 def camera_and_card(play: Play, number: int) -> None:
     """Whatever was asked for is taken and saved."""
     if play.booth.state is BoothState.EXPOSING:
-        play.says(Exposed(frame()))
+        play.says(Exposed(frame(), play.booth.zero_ns))
     if play.booth.state is BoothState.SAVING:
         play.says(Saved(number))
 

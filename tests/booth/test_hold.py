@@ -114,7 +114,7 @@ def test_without_a_countdown_the_photo_is_taken_on_the_edge_and_stays_whatever_t
     play = ready(0)
     edge_ns = play.now_ns
     assert play.goes_down() is BoothState.EXPOSING
-    play.says(Exposed(frame()), Saved(1))
+    play.says(Exposed(frame(), play.booth.zero_ns), Saved(1))
     assert play.waits_s(1.0) is BoothState.READY
     assert let_go(play) is LetGo.NOTHING
     play.waits_s(4.0)
@@ -126,7 +126,7 @@ def test_without_a_countdown_the_photo_is_taken_on_the_edge_and_stays_whatever_t
 def test_without_a_countdown_letting_go_early_takes_no_second_photo() -> None:
     play = ready(0)
     play.goes_down()
-    play.says(Exposed(frame()), Saved(1))
+    play.says(Exposed(frame(), play.booth.zero_ns), Saved(1))
     play.waits_s(2.0)
     assert play.lets_go() is BoothState.READY
     assert len(play.captures()) == 1
@@ -137,7 +137,7 @@ def test_b03_a_press_that_began_before_saved_never_starts_a_second_photo_however
     play.press()
     play.waits_s(1.0)
     assert play.goes_down() is BoothState.EXPOSING
-    play.says(Exposed(frame()), Saved(1))
+    play.says(Exposed(frame(), play.booth.zero_ns), Saved(1))
     play.waits_s(3.0)
     assert let_go(play) is LetGo.NOTHING
     assert play.lets_go() is BoothState.READY
@@ -149,7 +149,7 @@ def test_a_press_during_saved_is_a_press_like_any_other() -> None:
     play = ready(1)
     play.press()
     play.waits_s(1.0)
-    play.says(Exposed(frame()), Saved(1))
+    play.says(Exposed(frame(), play.booth.zero_ns), Saved(1))
     play.waits_s(0.5)
     assert play.press() is BoothState.COUNTDOWN
     play.waits_s(1.0)
@@ -176,7 +176,7 @@ def test_b04_a_button_that_sticks_means_nothing_more_until_it_is_let_go(hold_s: 
     play = ready(countdown_s, hold_s)
     play.goes_down()
     if countdown_s == 0:
-        play.says(Exposed(frame()), Saved(1))
+        play.says(Exposed(frame(), play.booth.zero_ns), Saved(1))
     play.waits_s(max(15.0, hold_s + 3.0))
     assert play.booth.stuck
     assert let_go(play) is None

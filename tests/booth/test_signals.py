@@ -52,7 +52,7 @@ def test_a_photo_in_light_breathing_a_blink_a_second_fast_steady_and_two_blinks(
     play.says(READY)
     play.press()
     play.waits_s(3)
-    play.says(Exposed(frame()), Saved(1))
+    play.says(Exposed(frame(), play.booth.zero_ns), Saved(1))
     play.waits_s(3)
     assert play.seen == [
         LightPattern.READY,
@@ -72,7 +72,7 @@ def test_the_buzzer_ticks_once_a_second_from_the_press_to_the_last_one_and_click
         play.waits_s(0.2)
         play.says(Tick())
     play.waits_s(0.2)
-    play.says(Exposed(frame()), Saved(1))
+    play.says(Exposed(frame(), play.booth.zero_ns), Saved(1))
     assert play.sounds == [(Sound.TICK, 0.0), (Sound.TICK, 1.0), (Sound.TICK, 2.0), (Sound.CLICK, 3.0)]
 
 
@@ -84,7 +84,7 @@ def test_a_photo_that_was_not_saved_sounds_low_and_the_light_says_press_again(fa
     play.says(READY)
     play.press()
     if isinstance(fails, SavingFailed):
-        play.says(Exposed(frame()))
+        play.says(Exposed(frame(), play.booth.zero_ns))
     play.says(fails)
     assert play.sounds[-1][0] is Sound.LOW
     assert play.booth.state is BoothState.FAULT
