@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from piboothup.spool.wipe import EventPhotos
 
 
 @dataclass(frozen=True)
 class Held:
-    """An event's photos on the card."""
+    """An event's photos on the card, as they were counted: what a page shows of them is what goes."""
 
-    event: str
-    """Its linkId, or the id of a context without event."""
-    title: str
+    photos: EventPhotos = field(repr=False)
     taken: int
     unsent: int
-    """Of these, so many are in no album yet."""
+    """Of these, so many are in no album yet; both counted once, for they may be many."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class CountHeld:
 
 @dataclass(frozen=True)
 class WipeEvent:
-    """Delete this event's photos, so many of which are in no album."""
+    """Delete these photos and no other."""
 
     held: Held
 

@@ -37,7 +37,7 @@ from piboothup.booth.menu import Page
 from piboothup.runtime import send_hint
 from piboothup.spool import assign, intention, wipe
 from piboothup.spool.store import Spool
-from piboothup.spool.wipe import EventPhotos, WipeError
+from piboothup.spool.wipe import Plan, WipeError
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,6 @@ class Errands:
         self._recount = recount
         self._post = post
         self._deeds: queue.SimpleQueue[Deed | None] = queue.SimpleQueue()
-        self._counted: list[EventPhotos] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="errands", daemon=True)
 
@@ -119,8 +118,8 @@ class Errands:
             case BeginAim():
                 self._check.aim()
             case CountHeld():
-                self._counted = wipe.survey(self._spool, booth_runs=True)
-                self._post(HeldCounted(tuple(_held(one) for one in self._counted)))
+                found = wipe.survey(self._spool, booth_runs=True)
+                self._post(HeldCounted(tuple(Held(one, one.taken, len(one.unsent)) for one in found)))
             case WipeEvent(held):
                 return self._wipe(held)
             case SwitchOff():
@@ -143,18 +142,16 @@ class Errands:
         return menu.told("retried", count)
 
     def _wipe(self, held: Held) -> Page:
-        """Exactly the photos that were counted: one that was taken since stays."""
+        """Exactly the photos that the page counted: one that was taken since stays."""
+        chosen = Plan((held.photos,), everything=False)
         try:
-            chosen = wipe.plan(self._counted, held.event)
-            if _held(chosen.events[0]) != held:  # counted anew since the page was shown
-                return menu.failed("wipe_refused")
             receipt = wipe.wipe(self._spool, chosen, unsent=True, in_use={self._choosing.now.context.id})
         except WipeError as error:
             log.error("wipe from the menu reason=%s", error)
             is_begun = intention.read(self._spool.directory) is not None
             return menu.failed("wipe_failed" if is_begun else "wipe_refused")
         finally:
-            if held.event in (self._choosing.now.context.link_id, self._choosing.now.context.id):
+            if held.photos.event in (self._choosing.now.context.link_id, self._choosing.now.context.id):
                 self._recount()
         return menu.told("wiped_but", receipt.left) if receipt.left else menu.told("wiped", receipt.taken)
 
@@ -171,7 +168,3 @@ class Errands:
     def _tell_uploader(self, word: str) -> None:
         with contextlib.suppress(PermissionError):  # another user's: it looks by itself
             send_hint(self._runtime, "uploader", word)
-
-
-def _held(found: EventPhotos) -> Held:
-    return Held(found.event, found.title, found.taken, len(found.unsent))

@@ -179,7 +179,7 @@ def counted(page: Page, held: tuple[Held, ...]) -> Page:
     """The page once it is known what the card holds: a line for each event, to be wiped."""
     if page.kind is not Kind.WAIT:
         return page
-    lines = tuple(Item("event", Goto(Kind.WIPE_ONE, held=one), one.title) for one in held)
+    lines = tuple(Item("event", Goto(Kind.WIPE_ONE, held=one), one.photos.title) for one in held)
     return Page(Kind.WIPE, (_BACK, *lines), operators=True) if held else replace(told("card_empty"), operators=True)
 
 
@@ -240,7 +240,7 @@ def _page(to: Goto, offer: Offer) -> tuple[Page | None, Deed | None]:
             return Page(Kind.LANGUAGES, (_BACK, *items), operators=True), None
         case Kind.WIPE_ONE if to.held is not None:
             sure = Item("wipe_now", WipeEvent(to.held), hold_s=CONFIRM_S)
-            return Page(Kind.WIPE_ONE, (_BACK, sure), title=to.held.title, held=to.held, operators=True), None
+            return Page(Kind.WIPE_ONE, (_BACK, sure), title=to.held.photos.title, held=to.held, operators=True), None
         case Kind.SWITCH_OFF:
             sure = Item("switch_off_now", SwitchOff(), hold_s=CONFIRM_S)
             return Page(Kind.SWITCH_OFF, (_BACK, sure), operators=True), None

@@ -14,6 +14,7 @@ from piboothup.booth.view import Checks, View
 from piboothup.booth.viewfinder import Viewfinder
 from piboothup.problems import problem
 from piboothup.spool.events import Album, Event
+from piboothup.spool.wipe import EventPhotos
 from piboothup.status import BoothState, UploaderState
 
 
@@ -45,7 +46,7 @@ def examples(box: View) -> dict[str, View]:
     def seen(page: Page, ring: Ring | None = None) -> View:
         return replace(box, state=BoothState.MENU, page=page, ring=ring)
 
-    held = Held("abcd1234", box.event_title, 143, 12)
+    held = Held(EventPhotos("abcd1234", box.event_title, ()), 143, 12)
     wiping = menu.counted(chosen(first, "wipe"), (held,))
     checked = Report((None,) * len(STEPS))
     reason = Report((*(None,) * 4, problem("undervoltage"), *(None,) * 5))

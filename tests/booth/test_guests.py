@@ -22,6 +22,7 @@ from piboothup.booth.events import Event as Happening
 from piboothup.booth.hold import SECOND_NS
 from piboothup.booth.menu import Kind, Offer
 from piboothup.spool.events import Album, Event
+from piboothup.spool.wipe import EventPhotos
 from piboothup.status import BoothState
 from tests.booth.play import READY, Play, frame
 
@@ -41,6 +42,7 @@ CLOSED = Offer(
 )
 """Everything is there to be misused; but more than ten minutes have passed since power-on."""
 GUESTS = 10_000
+ANNAS = EventPhotos("abcd1234", "Anna & Ben", ())
 
 
 def mash(play: Play, chance: random.Random) -> None:
@@ -270,13 +272,13 @@ def test_what_was_waited_for_reaches_nobody_who_has_left() -> None:
     assert play.effects == [deeds.CountHeld()]
     play.waits_s(20)
     assert play.booth.state is BoothState.READY
-    play.says(HeldCounted((deeds.Held("abcd1234", "Anna & Ben", 143, 12),)))
+    play.says(HeldCounted((deeds.Held(ANNAS, 143, 12),)))
     assert play.booth.state is BoothState.READY
 
 
 def test_a_wipe_shows_its_numbers_and_wants_its_own_hold() -> None:
     play = walked(opened(None), "wipe")
-    held = deeds.Held("abcd1234", "Anna & Ben", 143, 12)
+    held = deeds.Held(ANNAS, 143, 12)
     play.says(HeldCounted((held,)))
     choose(play, "Anna & Ben")
     page = play.booth.page

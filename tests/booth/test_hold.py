@@ -12,6 +12,7 @@ from piboothup.booth.hold import SECOND_NS, LetGo
 from piboothup.booth.light import LightPattern
 from piboothup.booth.menu import Kind, Offer, Page, failed, told
 from piboothup.booth.signals import pattern
+from piboothup.spool.wipe import EventPhotos
 from piboothup.status import BoothState
 from tests.booth.play import NO_CAMERA, READY, Play, frame
 
@@ -271,7 +272,7 @@ def test_the_menu_takes_no_late_answer_for_the_one_it_waits_for() -> None:
     play.says(READY)
     waits = Page(Kind.WAIT, awaits=SwitchOff(), operators=True)
     play.booth = replace(play.booth, state=BoothState.MENU, page=waits)
-    play.says(HeldCounted((Held("abcd1234", "Anna & Ben", 3, 0),)))
+    play.says(HeldCounted((Held(EventPhotos("abcd1234", "Anna & Ben", ()), 3, 0),)))
     play.says(DeedDone(Retry(), told("retried")))
     assert play.booth.page == waits
     play.says(DeedDone(SwitchOff(), failed("no_helper")))

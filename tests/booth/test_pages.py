@@ -19,6 +19,7 @@ from piboothup.booth.view import View
 from piboothup.booth.words import languages, words
 from piboothup.problems import Problem, codes, problem
 from piboothup.spool.events import Album, Event
+from piboothup.spool.wipe import EventPhotos
 from piboothup.status import BoothState
 
 LANGUAGES = languages()
@@ -36,7 +37,11 @@ def every_item() -> set[str]:
         OFFER, sound=False, paused=True, without_event=2, events=(Event("A", "abcd1234", (Album("a", "A"),)),)
     )
     seen: set[str] = set()
-    todo = [menu.opened(OFFER, 0), menu.opened(silent, 0), menu.counted(Page(Kind.WAIT), (Held("a", "A", 1, 1),))]
+    todo = [
+        menu.opened(OFFER, 0),
+        menu.opened(silent, 0),
+        menu.counted(Page(Kind.WAIT), (Held(EventPhotos("a", "A", ()), 1, 1),)),
+    ]
     done: list[Page] = []
     while todo:
         page = todo.pop()
@@ -130,7 +135,7 @@ def test_d04_no_title_is_too_strange_for_a_page(title: str, ticked: bool) -> Non
     for page in (
         Page(Kind.EVENTS, items, at=1),
         Page(Kind.ALBUMS, items, title=title),
-        Page(Kind.WIPE_ONE, items, title=title, held=Held(title, title, 10**9, 10**9)),
+        Page(Kind.WIPE_ONE, items, title=title, held=Held(EventPhotos(title, title, ()), 10**9, 10**9)),
         menu.told("event_chosen_along", 10**9, title),
         menu.told("no such word", 1, title),
     ):
