@@ -119,11 +119,21 @@ class Card:
             self._spool.start("booth")
 
     def _keep_good_config(self) -> None:
-        path, content = self._spool.directory / GOOD_FILE, as_toml(self._config).encode()
+        """Keeps the config, and forgets what was chosen over another. Either may fail; that stops no photos."""
+        if not self._keep_config:
+            return
+        directory = self._spool.directory
+        path, content = directory / GOOD_FILE, as_toml(self._config).encode()
         try:
-            if self._keep_config:
-                choices.forget_others(self._spool.directory, self._config)
-            if self._keep_config and not (path.is_file() and path.read_bytes() == content):
+            choices.forget_others(directory, self._config)
+        except OSError as error:
+            log.error("choices not forgotten reason=%s", error.strerror or error)
+        try:
+            same = path.read_bytes() == content
+        except OSError:
+            same = False
+        try:
+            if not same:
                 durable.replace(path, content)
-        except OSError as error:  # no reason to stop photos
+        except OSError as error:
             log.error("config not kept reason=%s", error.strerror or error)

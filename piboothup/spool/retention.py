@@ -1,7 +1,9 @@
 """Retention: sent photos go when they are old enough, or when the card needs the room. No other photo ever does.
 
 Days are counted only by a clock that has been believed for an hour: a wall clock that jumps ten years ahead deletes
-nothing. The oldest go first, a few at a time, on a thread of the lowest priority; a press never waits for it.
+nothing. EventPics must have told that time over verified HTTPS, with a certificate that is valid then (see
+`uploader.api`), and NTP, which any network can forge, must not contradict it. The oldest photos go first, a few at a
+time, on a thread of the lowest priority; a press never waits for it.
 """
 
 from __future__ import annotations
@@ -66,9 +68,14 @@ def _believed_now_ms(spool: Spool) -> int | None:
 
 
 def believed(boot: Boot, now_ms: int) -> bool:
-    """Whether the boot's clocks have agreed with its boot-time for an hour, up to `now_ms` of boot-time."""
+    """Whether the boot's clocks have agreed with its boot-time for an hour, up to `now_ms` of boot-time.
+
+    NTP alone does not do: nothing proves who answered.
+    """
     told = [one for one in boot.anchors if one.source in (Source.NTP, Source.DATE)]
-    if not told or not all(one.is_sane and _agree(one, told[0]) for one in told):
+    if not any(one.source is Source.DATE for one in told):
+        return False
+    if not all(one.is_sane and _agree(one, told[0]) for one in told):
         return False
     return now_ms - min(one.boottime_ms for one in told) >= BELIEVED_AFTER_MS and len(told) > 1
 

@@ -20,7 +20,7 @@ from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context
 from piboothup.spool.events import Album, Event
 from piboothup.spool.names import PhotoName
-from piboothup.uploader.clock_trust import NowMs, Validity, unknown
+from piboothup.uploader.clock_trust import NowMs, unknown
 from piboothup.uploader.link_error import LinkError
 from piboothup.uploader.pace import retry_after_s, server_ms
 from piboothup.uploader.transport import Answer, Transport
@@ -85,10 +85,9 @@ class EventPicsApi:
             log.warning("events skipped=%d", len(listed) - len(events))
         return Account(tuple(events), date_anchor(answer))
 
-    def server_time(self) -> tuple[Anchor | None, Validity]:
-        """The server's word on the time, asked without the key and whatever its certificate's dates; and these."""
-        answer, validity = self.transport.ask_date(self._api_url, _CALL_DEADLINE_S)
-        return date_anchor(answer), validity
+    def server_time(self) -> Anchor | None:
+        """The server's word on the time, asked without the key and whatever its certificate's dates."""
+        return date_anchor(self.transport.ask_date(self._api_url, _CALL_DEADLINE_S))
 
     def is_behind_sign_in(self) -> bool:
         """Whether the network answers plain http in EventPics' place with a sign-in page; asked without the key."""
@@ -173,10 +172,11 @@ def date_anchor(answer: Answer) -> Anchor | None:
     """The answer's Date header as a clock anchor of this boot; None when it says nothing that can be true.
 
     The header holds whole seconds of a moment between request and answer: Date + 0.5 s, give or take 0.5 s and half
-    the round trip.
+    the round trip. A server that tells a time at which its own certificate is not valid is not believed: so however
+    wrong its clock is, it can't send the box years ahead.
     """
     date_ms = server_ms(answer.date)
-    if date_ms is None:
+    if date_ms is None or not (answer.validity is None or answer.validity.covers(date_ms)):
         return None
     middle_ms = (answer.sent_ns + answer.answered_ns) // 2_000_000
     round_trip_ms = (answer.answered_ns - answer.sent_ns) // 1_000_000

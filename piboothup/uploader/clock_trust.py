@@ -58,13 +58,13 @@ class Validity:
         return self.from_ms <= unix_ms <= self.until_ms
 
 
-def is_believable(told: Anchor, validity: Validity, earliest_ms: int) -> bool:
+def is_believable(told: Anchor, earliest_ms: int) -> bool:
     """Whether a Date from a connection with unchecked dates may be the time.
 
-    It lies in this program's lifetime, not before what an earlier boot knew to be past, and the certificate of that
-    very connection is valid then: else it is not the box's clock that is wrong.
+    It lies in this program's lifetime and not before what an earlier boot knew to be past. (The certificate of that
+    very connection is valid then, as with every Date: else it is not the box's clock that is wrong.)
     """
-    return told.is_sane and told.wall_ms + told.uncertainty_ms >= earliest_ms and validity.covers(told.wall_ms)
+    return told.is_sane and told.wall_ms + told.uncertainty_ms >= earliest_ms
 
 
 class ClockTrust:
@@ -119,10 +119,10 @@ class KnownTime:
         """Whether this boot's anchors tell the time: then there is nothing to learn."""
         return self._noted_ms() is not None
 
-    def learn(self, told: Anchor | None, validity: Validity) -> bool:
+    def learn(self, told: Anchor | None) -> bool:
         """Takes the Date of a request without the key; whether it is believed."""
-        if told is None or not is_believable(told, validity, self._earliest_ms()):
-            log.warning("time not learned reason=%s", "no date" if told is None else "not believable")
+        if told is None or not is_believable(told, self._earliest_ms()):
+            log.warning("time not learned reason=%s", "no date that can be" if told is None else "not believable")
             return False
         log.info("time learned for certificates unix_ms=%d", told.wall_ms)
         self._learned = told

@@ -51,6 +51,8 @@ class Watch:
         """A connection was made for this exchange, instead of taking a kept one."""
         self.sent_ns = 0
         """Boot-time at which the request began to leave."""
+        self.validity: Validity | None = None
+        """The dates of the certificate of the server that hears the request; None without TLS."""
         self._clock = clock
         self._lock = threading.Lock()
         self._brake: socket.socket | None = None
@@ -65,6 +67,7 @@ class Watch:
                 return False
             self.whole = self.connected = False
             self.sent_ns = 0
+            self.validity = None
             self._deadline_ns = deadline_ns
             self._cut = None
             return True
@@ -150,6 +153,7 @@ class _Connection(HTTPConnection):
         if self.sock is None:
             self.connect()
         self._watch.hold(self.sock)
+        self._watch.validity = self._validity()
         self.timeout = self._watch.stall_s
         self._watch.sending()
         try:
@@ -157,6 +161,10 @@ class _Connection(HTTPConnection):
         except (ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
             raise BrokenPipeError from None  # the one hang-up that every urllib3 knows
         self._watch.whole = True
+
+    def _validity(self) -> Validity | None:
+        """The dates of the server's certificate."""
+        return None
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
@@ -170,7 +178,10 @@ class _TlsConnection(_Connection, HTTPSConnection):
         """Connects and shakes hands; with a judge the dates are left to it."""
         super().connect()
         if self._judge is not None:
-            self._judge(Validity.of(cast(Any, self.sock).getpeercert() or {}))
+            self._judge(self._validity())
+
+    def _validity(self) -> Validity:
+        return Validity.of(cast(Any, self.sock).getpeercert() or {})
 
 
 class _Pools(urllib3.PoolManager):

@@ -80,6 +80,8 @@ class Answer:
     etag: str = ""
     sent_md5: str = ""
     """MD5 of what was sent of a file, in hexadecimal; empty without one."""
+    validity: Validity | None = None
+    """The dates of the certificate of the server that answered; None without TLS."""
 
 
 class Transport:
@@ -151,17 +153,16 @@ class Transport:
             answer = self._judged(request, deadline_ns)
         return answer
 
-    def ask_date(self, url: str, deadline_s: float) -> tuple[Answer, Validity]:
-        """GETs the root of `url`'s server, whatever the dates of its certificate, and says what they are.
+    def ask_date(self, url: str, deadline_s: float) -> Answer:
+        """GETs the root of `url`'s server, whatever the dates of its certificate.
 
         For the Date of the answer; nothing that a caller knows is sent. Raises LinkError.
         """
-        seen: list[Validity] = []
-        adapter = WatchedAdapter(self._watch, self._limits.unheard_s, seen.append)
+        adapter = WatchedAdapter(self._watch, self._limits.unheard_s, lambda _: None)
         try:
             root = Secret(f"https://{urlsplit(url).netloc}/")
             request = Request("GET", root, {"Cache-Control": "no-cache", "Connection": "close"}, None)
-            return self._once(adapter, request, self._deadline_ns(deadline_s)), seen[0]
+            return self._once(adapter, request, self._deadline_ns(deadline_s))
         finally:
             adapter.close()
 
@@ -269,6 +270,7 @@ class Transport:
             response.headers.get("Location", ""),
             response.headers.get("ETag", ""),
             request.body.md5() if isinstance(request.body, Body) else "",
+            self._watch.validity,
         )
 
     def _read(self, response: requests.Response) -> tuple[bytes, bool]:

@@ -137,7 +137,7 @@ class Worker:
         except LinkError as error:
             if error.kind is not LinkErrorKind.TLS_DATE or self._time.is_noted():
                 raise
-            if not self._time.learn(*api.server_time()):
+            if not self._time.learn(api.server_time()):
                 raise
         return api.events()
 

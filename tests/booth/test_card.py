@@ -14,8 +14,9 @@ import pytest
 from piboothup.booth.card import Card
 from piboothup.config import GOOD_FILE, Config, EventPics, Secret, SpoolTable, load
 from piboothup.problems import problem
-from piboothup.spool import boots
+from piboothup.spool import boots, choices, durable
 from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool.choices import Choices
 from piboothup.spool.layout import SpoolUnusable
 from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.store import AlreadyRunning, Spool
@@ -104,10 +105,32 @@ def test_c02_a_config_that_stands_in_for_a_broken_one_is_not_kept(bench: Bench) 
     assert not bench.good.exists()
 
 
-def test_a_config_that_cannot_be_kept_is_no_reason_to_refuse_the_card(bench: Bench, card: Card) -> None:
+def test_a_config_that_cannot_be_kept_is_no_reason_to_refuse_the_card_or_to_keep_old_choices(
+    bench: Bench, card: Card
+) -> None:
     bench.good.mkdir(parents=True)
+    choices.write(bench.spool.directory, Config(), Choices(link_id="wxyz0000"))
     card.open(patient=False)
     assert card.problem is None
+    assert not (bench.spool.directory / choices.FILE).exists()
+
+
+def test_c02_choices_that_the_card_does_not_give_up_keep_no_config_from_being_kept(
+    bench: Bench, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.spool.directory.mkdir()
+    choices.write(bench.spool.directory, Config(), Choices(link_id="wxyz0000"))
+    remove = durable.remove
+
+    def refuse(path: Path) -> None:
+        if path.name == choices.FILE:
+            raise OSError(errno.EIO, "Input/output error")
+        remove(path)
+
+    monkeypatch.setattr(durable, "remove", refuse)
+    card.open(patient=False)
+    assert card.problem is None
+    assert load(bench.good)[0].name == "Booth 7"
 
 
 # -- what is wrong with it -----------------------------------------------------------------------------------------
@@ -211,7 +234,7 @@ def sent(bench: Bench, card: Card, photos: int) -> None:
         bench.spool.mark_sent(take(bench.spool, jpeg(number)))
     for _ in range(2):
         now_ms, wall_ms = bench.clock.boottime_ns() // 1_000_000, bench.clock.wall_ns() // 1_000_000
-        bench.spool.add_anchor(Anchor(Source.NTP, now_ms, wall_ms, 5))
+        bench.spool.add_anchor(Anchor(Source.DATE, now_ms, wall_ms, 5))
         bench.clock.pass_s(4_000.0)
 
 

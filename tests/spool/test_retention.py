@@ -20,9 +20,10 @@ from tests.spool.test_faults import Room
 DAY_S = 86_400
 
 
-def note(spool: Spool, clock: HandClock) -> None:
-    """The wall clock as it stands, with NTP's word for it."""
-    spool.add_anchor(Anchor(Source.NTP, int(clock.boottime_s * 1000), int(clock.wall_s * 1000), 5))
+def note(spool: Spool, clock: HandClock, *sources: Source) -> None:
+    """The wall clock as it stands, with EventPics' word for it and NTP's, or with the word of these."""
+    for source in sources or (Source.NTP, Source.DATE):
+        spool.add_anchor(Anchor(source, int(clock.boottime_s * 1000), int(clock.wall_s * 1000), 600))
 
 
 def believed(spool: Spool, clock: HandClock) -> None:
@@ -72,6 +73,48 @@ def test_t04_a_clock_ten_years_ahead_deletes_nothing(tmp_path: Path) -> None:
     again = open_spool(tmp_path, clock)
     note(again, clock)
     assert sweep(again, keep_days=30, min_free_mb=0) == 0
+
+
+@pytest.mark.parametrize("years", [0, 10])
+def test_t04_by_ntp_alone_which_any_network_can_forge_no_days_are_counted(tmp_path: Path, years: int) -> None:
+    clock = HandClock()
+    spool = open_spool(tmp_path, clock)
+    note(spool, clock)
+    spool.mark_sent(take(spool, jpeg(1)))
+    clock.pass_s(40 * DAY_S)
+    clock.power_on("boot-b")
+    clock.step_wall_s(years * 365 * DAY_S)
+    again = open_spool(tmp_path, clock)
+    for _ in range(30):
+        note(again, clock, Source.NTP)
+        clock.pass_s(3600)
+    assert sweep(again, keep_days=30, min_free_mb=0) == 0
+    note(again, clock, Source.DATE)
+    assert sweep(again, keep_days=30, min_free_mb=0) == 1
+
+
+@pytest.mark.parametrize("liar", [Source.NTP, Source.DATE])
+def test_t04_where_ntp_and_eventpics_do_not_agree_no_days_are_counted(tmp_path: Path, liar: Source) -> None:
+    clock = HandClock()
+    spool = open_spool(tmp_path, clock)
+    spool.mark_sent(take(spool, jpeg(1)))
+    for _ in range(3):
+        note(spool, clock, Source.NTP if liar is Source.DATE else Source.DATE)
+        clock.step_wall_s(3650 * DAY_S)
+        note(spool, clock, liar)
+        clock.step_wall_s(-3650 * DAY_S)
+        clock.pass_s(3000)
+    assert sweep(spool, keep_days=1, min_free_mb=0) == 0
+
+
+def test_t06_where_ntp_is_blocked_days_are_counted_by_the_date_header(tmp_path: Path) -> None:
+    clock = HandClock()
+    spool = open_spool(tmp_path, clock)
+    note(spool, clock, Source.DATE)
+    spool.mark_sent(take(spool, jpeg(1)))
+    clock.pass_s(31 * DAY_S)
+    note(spool, clock, Source.DATE)
+    assert sweep(spool, keep_days=30, min_free_mb=0) == 1
 
 
 def test_a_clock_that_is_not_believed_for_an_hour_deletes_nothing(tmp_path: Path) -> None:

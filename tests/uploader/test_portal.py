@@ -13,7 +13,7 @@ from piboothup.spool.listing import NEW
 from piboothup.uploader.transport import Answer, LinkError, LinkErrorKind, Transport
 from piboothup.uploader.verdict import is_sign_in
 from tests.clocks import HandClock
-from tests.uploader.authority import Authority, Connect, self_signed
+from tests.uploader.authority import Authority, Connect, day_s, self_signed
 from tests.uploader.desk import Desk
 from tests.uploader.liar import Liar, Story, says
 
@@ -66,6 +66,7 @@ def test_n07_a_server_that_cannot_be_trusted_is_no_portal_if_plain_http_does_not
 
 def test_an_answering_server_is_never_asked_plainly(desk: Desk, authority: Authority) -> None:
     desk.put_behind_tls(authority.certificate())
+    desk.server_clock.wall_s = day_s(0)
     with Liar(PAGE) as http:
         desk.start(connect=Connect(authority, http.port))
         desk.until_sent(desk.take(hint=True))
