@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import random
+import socket
 from typing import Any
 
 import pytest
 
 from piboothup.simulator.faults import Drop, Fault
 from piboothup.spool.listing import NEW, PARKED
-from tests.photos import jpeg
+from tests.photos import jpeg, take
 from tests.uploader.desk import Desk
+from tests.uploader.liar import Liar
 
 
 def test_every_spell_of_connectivity_opens_with_the_question_for_events_and_albums(desk: Desk) -> None:
@@ -114,6 +117,21 @@ def test_n23_a_photo_that_the_storage_refuses_twice_on_two_urls_is_parked(desk: 
     desk.until(lambda: desk.lies_in(PARKED, bad), "the photo to be parked", step_s=1.0)
     assert desk.album.calls["getuploadurl"] == 2
     desk.until_sent(desk.take(hint=True), step_s=1.0)
+
+
+def test_n23_a_storage_that_refuses_a_photo_twice_before_it_has_heard_all_of_it_gets_it_parked(desk: Desk) -> None:
+    def refuses(_: Liar, connection: socket.socket) -> None:
+        connection.recv(1000)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}")
+        # What has arrived meanwhile is left unread: the kernel answers it with a reset.
+
+    large = take(desk.booth, random.Random(1).randbytes(4_000_000))
+    with Liar(refuses) as storage:
+        desk.album.url = storage.url
+        desk.start()
+        desk.until(lambda: desk.lies_in(PARKED, large), "the photo to be parked", step_s=0.5)
+    assert "400" in desk.booth.path(large, PARKED).with_suffix(".txt").read_text()
+    assert desk.album.calls["getuploadurl"] == 2
 
 
 def test_n24_a_storage_that_refuses_every_photo_gets_none_parked(desk: Desk) -> None:

@@ -12,8 +12,8 @@ from piboothup.uploader.verdict import TABLE, Call, Came, Verdict, judge, what_c
 
 
 def answer(status: int, **more: Any) -> Answer:
-    given = {"content_type": "application/json", "body": b"{}", "complete": True, "whole": True, **more}
-    return Answer(status=status, date="", retry_after="", sent_ns=0, answered_ns=0, **given)
+    usual = {"content_type": "application/json", "body": b"{}", "complete": True, "whole": True, "answered_ns": 0}
+    return Answer(status=status, date="", retry_after="", sent_ns=0, **{**usual, **more})
 
 
 def test_the_table_has_a_row_for_everything_that_can_come_and_a_cell_for_every_call() -> None:
@@ -69,11 +69,13 @@ def test_c09_every_status_has_its_row(status: int, came: Came) -> None:
     assert what_came(answer(status)) is came
 
 
-def test_a_400_to_half_a_body_blames_the_link_and_not_the_photo() -> None:
-    """S3 says RequestTimeout so, to whoever sends too slowly."""
-    assert judge(Call.PUT, what_came(answer(400, whole=False))) is Verdict.RETRY_URL
-    assert judge(Call.PUT, what_came(answer(400))) is Verdict.PARK
-    assert judge(Call.PUT, what_came(answer(413, whole=False))) is Verdict.PARK
+def test_n23_a_400_to_half_a_body_blames_the_photo_unless_the_server_may_have_lost_its_patience() -> None:
+    """S3 says RequestTimeout so, after 20 s, to whoever sends too slowly."""
+    late, prompt = answer(400, whole=False, answered_ns=20 * 10**9), answer(400, whole=False, answered_ns=10**9)
+    assert judge(Call.PUT, what_came(late)) is Verdict.RETRY_URL
+    assert judge(Call.PUT, what_came(prompt)) is Verdict.PARK
+    assert judge(Call.PUT, what_came(answer(400, answered_ns=20 * 10**9))) is Verdict.PARK
+    assert judge(Call.PUT, what_came(answer(413, whole=False, answered_ns=20 * 10**9))) is Verdict.PARK
 
 
 @pytest.mark.parametrize(
