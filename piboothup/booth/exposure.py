@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 from piboothup.config import Camera
@@ -34,7 +35,7 @@ _LIGHTER = 1.5
 # libcamera's numbers; its enums would need libcamera to be imported.
 _AE_EXPOSURE_SHORT = 1
 _AE_FLICKER_MANUAL = 1
-_AE_CONVERGED = 2
+_AE_IDLE, _AE_CONVERGED = 0, 2
 _AF_MODE_MANUAL, _AF_MODE_CONTINUOUS = 0, 2
 _AF_FOCUSED = 2
 
@@ -82,37 +83,66 @@ def lacks_focus(metadata: Metadata) -> bool:
 # -- the cap on exposure and gain ------------------------------------------------------------------------------------
 
 
+class Grip(Enum):
+    """In whose hands a value is."""
+
+    LIBCAMERA = "libcamera"
+    """It follows the light by itself."""
+    OURS = "ours"
+    """It went beyond its limit, and is fixed there."""
+    HANDING_BACK = "handing back"
+    """libcamera was told to take it; no frame shows yet that it did."""
+
+
 @dataclass(frozen=True)
 class Cap:
     """What was taken out of libcamera's hands, because it went beyond a limit."""
 
-    exposure: bool = False
-    """The exposure time is fixed at the longest; gain follows the light."""
-    gain_at_lux: float | None = None
-    """The gain is fixed at the highest, since there was so little light."""
+    exposure: Grip = Grip.LIBCAMERA
+    """Fixed at the longest; gain follows the light."""
+    gain: Grip = Grip.LIBCAMERA
+    """Fixed at the highest."""
+    lux: float = 0.0
+    """So little light there was when the gain was fixed."""
 
 
 def capped(cap: Cap, metadata: Metadata, table: Camera, advertised: Collection[str]) -> tuple[Cap, Controls]:
     """What the newest frame's metadata make of the cap, and what the camera is to be told (often nothing).
 
-    What goes beyond its limit is told again with every frame that does: picamera2 can lose what it is told, and the
-    same twice does no harm.
+    Whatever is told is told again with every frame that does not show it, in both directions: what got lost on its
+    way would else hold for the rest of the evening, and the same twice does no harm.
     """
     told: Controls = {}
     exposure_us, gain = metadata.get("ExposureTime", 0), metadata.get("AnalogueGain", 1.0)
-    if "ExposureTime" in advertised:
+    if "ExposureTime" in advertised and exposure_us:
+        grip = cap.exposure
         if too_long(metadata, table):
-            cap, told = replace(cap, exposure=True), {"ExposureTime": longest_us(table)}
-        elif cap.exposure and gain < _FREE_BELOW_GAIN and exposure_us:
-            cap, told = replace(cap, exposure=False), {"ExposureTime": 0}
+            grip, told = Grip.OURS, {"ExposureTime": longest_us(table)}
+        elif grip is Grip.OURS and gain < _FREE_BELOW_GAIN:
+            grip = Grip.HANDING_BACK
+        elif grip is Grip.HANDING_BACK and not _is_near(exposure_us, longest_us(table)):
+            grip = Grip.LIBCAMERA
+        if grip is Grip.HANDING_BACK:
+            told = {"ExposureTime": 0}
+        cap = replace(cap, exposure=grip)
     lux = metadata.get("Lux")
     if lux is not None and "AnalogueGain" in advertised:
+        grip, at_lux = cap.gain, cap.lux
         if gain > table.max_gain * _TOLERANCE:
-            at_lux = lux if cap.gain_at_lux is None else cap.gain_at_lux
-            cap, told = replace(cap, gain_at_lux=at_lux), {**told, "AnalogueGain": table.max_gain}
-        elif cap.gain_at_lux is not None and lux > cap.gain_at_lux * _LIGHTER + 1:
-            cap, told = replace(cap, gain_at_lux=None), {**told, "AnalogueGain": 0}
+            grip, at_lux = Grip.OURS, at_lux if grip is Grip.OURS else lux
+            told = {**told, "AnalogueGain": table.max_gain}
+        elif grip is Grip.OURS and lux > at_lux * _LIGHTER + 1:
+            grip = Grip.HANDING_BACK
+        elif grip is Grip.HANDING_BACK and not _is_near(gain, table.max_gain):
+            grip = Grip.LIBCAMERA
+        if grip is Grip.HANDING_BACK:
+            told = {**told, "AnalogueGain": 0}
+        cap = replace(cap, gain=grip, lux=at_lux)
     return cap, told
+
+
+def _is_near(value: float, fixed: float) -> bool:
+    return fixed / _TOLERANCE <= value <= fixed * _TOLERANCE
 
 
 def too_long(metadata: Metadata, table: Camera) -> bool:
@@ -136,14 +166,15 @@ class Shot:
     can_cap: bool = True
     """Whether the exposure can be made shorter at all."""
 
-    def waits_for(self, metadata: Metadata, start_ns: int) -> str:
+    def waits_for(self, metadata: Metadata, start_ns: int, told: Controls | None = None) -> str:
         """What is still missing in a frame whose exposure began at `start_ns`; "" = it is the photo.
 
-        The frame whose successor would begin too late is taken as it is.
+        The frame whose successor would begin too late is taken as it is. `told`: what the camera was told because of
+        this frame (see `capped`); a frame with an exposure that was fixed for the dark is not one for the flash.
         """
         if start_ns + frame_ns(metadata) > self.zero_ns + LATEST_NS:
             return ""
-        if self.lit_ns is not None and not _is_settled(metadata, start_ns - self.lit_ns):
+        if self.lit_ns is not None and (told or not _is_settled(metadata, start_ns - self.lit_ns)):
             return "flash"
         if self.can_cap and too_long(metadata, self.table):
             return "exposure"
@@ -160,9 +191,10 @@ def frame_ns(metadata: Metadata) -> int:
 def _is_settled(metadata: Metadata, lit_for_ns: int) -> bool:
     """Whether the exposure is the one for the flash.
 
-    The first frames under it still say "converged", from before; libcamera before 0.6 says `AeLocked` instead.
+    The first frames under it still say "converged", from before; libcamera before 0.6 says `AeLocked` instead. It is
+    idle when both exposure and gain are fixed (raspberrypi/libcamera, `reportMetadata` in ipa_base.cpp).
     """
     if lit_for_ns < SETTLING_FRAMES * frame_ns(metadata):
         return False
     state = metadata.get("AeState")
-    return bool(metadata.get("AeLocked", True)) if state is None else bool(state == _AE_CONVERGED)
+    return bool(metadata.get("AeLocked", True)) if state is None else state in (_AE_IDLE, _AE_CONVERGED)

@@ -23,6 +23,7 @@ from piboothup.booth import cameras
 from piboothup.booth.camera import CameraFault, CaptureTimedOut
 from piboothup.booth.exposure import (
     Cap,
+    Controls,
     Metadata,
     Shot,
     capped,
@@ -39,7 +40,10 @@ from piboothup.problems import Problem, problem
 log = logging.getLogger(__name__)
 
 BUFFERS = 3
-"""One is lent out while a photo is encoded; the stream goes on with the other two."""
+"""One is lent out while a photo is encoded, or kept while a better frame may come; the stream goes on with the other
+two. Each is 18 MB of contiguous memory."""
+BETTER_WITHIN_S = 1.0
+"""So long after a frame that will do, if need be, the next one is waited for: many times what a frame takes."""
 VIEW_S = 0.09
 """Between two of the viewfinder's pictures, however fast the frames come."""
 VIEWED_FOR_S = 1.0
@@ -142,7 +146,7 @@ class PiCamera:
         """The first frame exposed at or after `zero_ns`, in the camera's own memory. Raises CameraFault.
 
         Under a flash, out of focus, or exposed for too long it is the first one for which that is mended, but no
-        later than `exposure.LATEST_NS` after zero.
+        later than `exposure.LATEST_NS` after zero; the last one that came when the camera then stands still.
         """
         lag_ns = _boottime_ahead_ns()
         deadline_s = time.monotonic() + timeout_s
@@ -150,16 +154,23 @@ class PiCamera:
         can_cap = "ExposureTime" in self._advertised
         shot = Shot(self._table, zero_ns - lag_ns, None if lit_ns is None else lit_ns - lag_ns, can_cap=can_cap)
         request, metadata, start_ns = self._next(shot.zero_ns, deadline_s)
-        self._cap_exposure(metadata)
+        told = self._cap_exposure(metadata)
         if "AfMode" in self._advertised and lacks_focus(metadata):
-            self._camera.set_controls(lens_at(self._table))
+            self._tell(lens_at(self._table))
             shot = replace(shot, lens=1.0 / self._table.focus_m)
-        while missing := shot.waits_for(metadata, start_ns):
-            log.info("event=frame_passed_over after_ms=%d for=%s", (start_ns - shot.zero_ns) // 1_000_000, missing)
-            request.release()
-            request, metadata, start_ns = self._next(start_ns + 1, deadline_s)
+        while missing := shot.waits_for(metadata, start_ns, told):
+            after_ms = (start_ns - shot.zero_ns) // 1_000_000
+            try:
+                better = self._next(start_ns + 1, min(deadline_s, time.monotonic() + BETTER_WITHIN_S))
+            except CameraFault as fault:
+                log.warning("event=frame_taken_anyway after_ms=%d lacks=%s reason=%r", after_ms, missing, str(fault))
+                break
+            log.info("event=frame_passed_over after_ms=%d for=%s", after_ms, missing)
+            request.release()  # not before there is a better one
+            request, metadata, start_ns = better
+            told = self._cap_exposure(metadata)
         if shot.lens is not None:
-            self._camera.set_controls(continuous_focus())
+            self._tell(continuous_focus())
         y, u, v = planes(self._memory(request, "main"), request.config["main"])
         return Frame(
             y=y,
@@ -170,7 +181,7 @@ class PiCamera:
             camera_model=self.model,
             exposure_us=metadata["ExposureTime"],
             gain=metadata.get("AnalogueGain", 1.0) * metadata.get("DigitalGain", 1.0),
-            focal_length_mm=FOCAL_LENGTHS_MM.get(self.model),
+            focal_length_mm=FOCAL_LENGTHS_MM.get(self.model.removesuffix("_noir")),
         )
 
     def _next(self, from_ns: int, deadline_s: float) -> tuple[Any, Metadata, int]:
@@ -192,13 +203,24 @@ class PiCamera:
         metadata = request.get_metadata()
         return request, metadata, metadata["SensorTimestamp"] - 1000 * metadata["ExposureTime"]
 
-    def _cap_exposure(self, metadata: Metadata) -> None:
+    def _cap_exposure(self, metadata: Metadata) -> Controls:
+        """What the camera was told because of this frame."""
         before = self._cap
         self._cap, told = capped(before, metadata, self._table, self._advertised)
-        if self._cap != before:
-            log.info("event=exposure_capped controls=%s", told)
         if told:
-            self._camera.set_controls(told)
+            self._tell(told)
+            if self._cap != before:
+                log.info("event=exposure_capped controls=%s", told)
+        return told
+
+    def _tell(self, controls: Controls) -> None:
+        """Sends controls with the next frame's request.
+
+        Under the lock with which picamera2 gives frames back: it reads what is to be sent and then forgets all of it,
+        so that what is told in between would be lost (`CompletedRequest.release` in picamera2's request.py).
+        """
+        with self._camera.request_lock:
+            self._camera.set_controls(controls)
 
     def _memory(self, request: Any, stream: str) -> mmap.mmap:
         """The bytes of one of the request's streams, without a copy.
@@ -224,7 +246,7 @@ class PiCamera:
     def hold(self, on: bool) -> None:
         """White balance stays as it is, or goes on by itself."""
         if "AwbEnable" in self._advertised:
-            self._camera.set_controls({"AwbEnable": not on})
+            self._tell({"AwbEnable": not on})
 
     def viewfinder(self) -> Viewfinder | None:
         """What the camera saw a moment ago. Being asked has it look, for a while. Never waits."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -51,6 +52,7 @@ class StandIn:
         self.notifyme_r, self.notifyme_w = os.pipe()
         self.notifymeread = os.fdopen(self.notifyme_r, "rb")
         self.calls: list[Any] = []
+        self.request_lock = threading.Lock()
         self.number, self.tuning = number, tuning
         type(self).last = self
         self._step("__init__")
@@ -118,6 +120,7 @@ class StandIn:
         )
 
     def set_controls(self, controls: dict[str, Any]) -> None:
+        assert self.request_lock.locked(), "picamera2 forgets what it is told while a frame is given back"
         self.calls.append(controls)
 
     def says(self, start_ns: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from piboothup.booth.exposure import (
     SETTLING_FRAMES,
     Cap,
     Controls,
+    Grip,
     Shot,
     capped,
     longest_us,
@@ -26,7 +27,7 @@ TABLE = Camera(max_exposure_ms=20, max_gain=12, mains_hz=50, focus_m=2.0)
 ZERO_NS = 50_000_000_000
 MS = 1_000_000
 FRAME_US = 100_000
-CONVERGED, SEARCHING = 2, 1
+IDLE, SEARCHING, CONVERGED = 0, 1, 2
 
 
 # -- what it is told -----------------------------------------------------------------------------------------------
@@ -95,13 +96,19 @@ class Room:
         return {"ExposureTime": int(exposure_us), "AnalogueGain": gain, "Lux": self.lux}
 
 
-def evening(room: Room, lights: list[float], table: Camera = TABLE) -> tuple[list[dict[str, Any]], list[Controls]]:
-    """The light changes; the metadata that each light ends in, and all that was sent."""
+def evening(room: Room, lights: list[float], loses: int = 0) -> tuple[list[dict[str, Any]], list[Controls]]:
+    """The light changes; the metadata that each light ends in, and all that was sent.
+
+    After each change of light so many of the things that are sent get lost.
+    """
     cap, settled, sent = Cap(), [], []
     for lux in lights:
-        room.lux = lux
+        room.lux, lost = lux, 0
         for _ in range(10):
-            cap, told = capped(cap, room.metadata(), table, ALL)
+            cap, told = capped(cap, room.metadata(), TABLE, ALL)
+            if told and lost < loses:
+                lost += 1
+                continue
             room.fixed_us = told.get("ExposureTime", room.fixed_us)
             room.fixed_gain = told.get("AnalogueGain", room.fixed_gain)
             sent += [told] if told else []
@@ -123,6 +130,14 @@ def test_in_the_light_again_libcamera_exposes_by_itself_and_nothing_flutters_in_
     assert bright["ExposureTime"] < 20_001
 
 
+@pytest.mark.parametrize("loses", [1, 3])
+def test_k06_what_picamera2_loses_freezes_no_exposure_and_no_gain(loses: int) -> None:
+    (dark, night, bright), _ = evening(Room(), [12, 2, 200], loses)
+    assert dark["ExposureTime"] == 20_000
+    assert (night["ExposureTime"], night["AnalogueGain"]) == (20_000, 12)
+    assert bright == evening(Room(), [200])[0][0], "as in a room that never was dark"
+
+
 def test_k06_no_more_gain_than_the_config_allows_and_it_is_freed_by_light() -> None:
     (*_, night, _), sent = evening(Room(), [200, 12, 2, 200])
     assert (night["ExposureTime"], night["AnalogueGain"]) == (20_000, 12)
@@ -142,7 +157,29 @@ def test_k06_what_is_beyond_its_limit_is_told_again_as_long_as_it_is_as_picamera
 def test_k06_a_fixed_gain_is_freed_only_by_half_as_much_light_again_so_that_it_does_not_flutter() -> None:
     cap, _ = capped(Cap(), {"AnalogueGain": 20.0, "Lux": 100}, TABLE, ALL)
     assert capped(cap, {"AnalogueGain": 12.0, "Lux": 150}, TABLE, ALL) == (cap, {})
-    assert capped(cap, {"AnalogueGain": 12.0, "Lux": 152}, TABLE, ALL) == (Cap(), {"AnalogueGain": 0})
+    assert capped(cap, {"AnalogueGain": 12.0, "Lux": 152}, TABLE, ALL)[1] == {"AnalogueGain": 0}
+
+
+def test_k06_what_is_handed_back_is_told_again_until_a_frame_shows_that_it_was_taken() -> None:
+    dark = {"ExposureTime": 66_000, "AnalogueGain": 20.0, "Lux": 4}
+    still_fixed = {"ExposureTime": 19_990, "AnalogueGain": 1.2, "Lux": 400}  # in whole rows of the sensor
+    cap, _ = capped(Cap(), dark, TABLE, ALL)
+    for _ in range(3):
+        cap, told = capped(cap, still_fixed, TABLE, ALL)
+        assert told["ExposureTime"] == 0
+    assert capped(cap, {"ExposureTime": 8_000, "AnalogueGain": 1.2, "Lux": 400}, TABLE, ALL) == (Cap(lux=4), {})
+    cap, _ = capped(Cap(), dark, TABLE, ALL)
+    for _ in range(3):
+        cap, told = capped(cap, {"ExposureTime": 20_000, "AnalogueGain": 11.9, "Lux": 400}, TABLE, ALL)
+        assert told == {"AnalogueGain": 0}
+    assert capped(cap, {"ExposureTime": 20_000, "AnalogueGain": 3.0, "Lux": 400}, TABLE, ALL)[1] == {}
+
+
+def test_k06_when_the_light_goes_again_before_it_was_taken_back_it_is_fixed_again() -> None:
+    cap = Cap(exposure=Grip.HANDING_BACK, gain=Grip.HANDING_BACK, lux=100)
+    cap, told = capped(cap, {"ExposureTime": 66_000, "AnalogueGain": 20.0, "Lux": 4}, TABLE, ALL)
+    assert told == {"ExposureTime": 20_000, "AnalogueGain": 12}
+    assert cap == Cap(exposure=Grip.OURS, gain=Grip.OURS, lux=4), "of the new darkness, not of that before"
 
 
 def test_what_a_camera_can_not_be_told_is_not_told_and_what_a_frame_does_not_say_is_no_reason() -> None:
@@ -162,6 +199,14 @@ def frame(**says: Any) -> dict[str, Any]:
 def test_without_flash_focus_or_darkness_the_first_frame_after_zero_is_the_photo() -> None:
     assert Shot(TABLE, ZERO_NS).waits_for(frame(), ZERO_NS) == ""
     assert Shot(TABLE, ZERO_NS).waits_for({}, ZERO_NS) == ""
+
+
+def test_a_frame_that_is_exposed_for_the_dark_is_none_for_the_flash_though_nothing_moves() -> None:
+    shot = Shot(TABLE, ZERO_NS, lit_ns=ZERO_NS - 1_500 * MS)
+    assert shot.waits_for(frame(AeState=IDLE), ZERO_NS, {"AnalogueGain": 0}) == "flash"
+    assert shot.waits_for(frame(AeState=CONVERGED), ZERO_NS, {"ExposureTime": 0}) == "flash"
+    assert shot.waits_for(frame(AeState=IDLE), ZERO_NS, {}) == "", "both are fixed, and rightly so"
+    assert Shot(TABLE, ZERO_NS).waits_for(frame(), ZERO_NS, {"ExposureTime": 0}) == "", "without a flash none waits"
 
 
 def test_under_a_flash_it_is_the_first_frame_whose_exposure_has_settled_under_it() -> None:

@@ -8,6 +8,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+import pytest
+
+from piboothup.booth.camera import CaptureTimedOut
+from piboothup.booth.encoder import encode
+from piboothup.booth.picamera import BETTER_WITHIN_S, BUFFERS
 from piboothup.config import Camera
 from tests.booth.stand_in import ZERO_NS, StandIn, opened
 
@@ -20,24 +25,40 @@ class Sensor(StandIn):
     """A camera that tells of its frames what it was told some frames before."""
 
     first: ClassVar[dict[str, Any]] = {}
+    then: ClassVar[list[dict[str, Any]]] = []
+    """What later frames say instead, one by one."""
     obeys = True
+    stands_still_after: int | None = None
+    """So many frames come, and no more."""
 
     def __init__(self, number: int, tuning: str | None = None) -> None:
         super().__init__(number, tuning)
         self.sent: list[tuple[int, dict[str, Any]]] = []
         self.asked_ns: list[int] = []
+        self.started_ns: list[int] = []
+        self.waited_s: list[float] = []
+        self.most_held = 0
 
     def capture_request(self, wait: float, flush: int) -> Any:
+        self.waited_s.append(wait)
+        if len(self.started_ns) == self.stands_still_after:
+            raise TimeoutError
         self.now_ns = flush + 10_000_000
         request = super().capture_request(wait, flush + FRAME_NS - 20_000_000 if self.asked_ns else flush)
         self.asked_ns.append(flush)
+        self.most_held = max(self.most_held, len(self.asked_ns) - self.released)
         return request
 
     def set_controls(self, controls: dict[str, Any]) -> None:
+        super().set_controls(controls)
         self.sent.append((self.now_ns, controls))
 
     def says(self, start_ns: int) -> dict[str, Any]:
+        frames = len(self.started_ns)
+        self.started_ns.append(start_ns)
         said = {"FrameDuration": FRAME_NS // 1000, **self.first}
+        if frames and self.then:
+            said |= self.then[min(frames, len(self.then)) - 1]
         for sent_ns, controls in self.sent if self.obeys else []:
             if start_ns >= sent_ns + REACTS_NS:
                 said |= controls
@@ -48,7 +69,7 @@ def sensor(**first: Any) -> type[Sensor]:
     class Fresh(Sensor):
         breaks: ClassVar[dict[str, Exception]] = {}
 
-    Fresh.first = first
+    Fresh.first, Fresh.then = first, []
     return Fresh
 
 
@@ -84,7 +105,9 @@ def test_k06_when_it_gets_dark_the_photo_is_the_first_frame_with_a_short_exposur
     camera = opened(make)
     frame = camera.capture(ZERO_NS, 4)
     assert frame.exposure_us == 20_000
-    assert [controls for _, controls in make.last.sent] == [{"ExposureTime": 20_000}]
+    told = [controls for _, controls in make.last.sent]
+    assert told == [{"ExposureTime": 20_000}] * len(told), "with every frame that is too long"
+    assert len(told) == make.last.released
     assert frame.exposure_start_ns - ZERO_NS < 1_000_000_000
     camera.close()
 
@@ -111,6 +134,59 @@ def test_k06_a_camera_opened_again_is_told_nothing_of_the_dark_before() -> None:
         make.last.post_callback(SimpleNamespace(config={}, get_metadata=lambda says=says: says))
         camera.frames()
     assert make.last.sent == []
+    camera.close()
+
+
+def test_k06_the_flash_in_a_dark_room_hands_back_exposure_and_gain_and_the_photo_waits_for_it() -> None:
+    make = sensor(AeState=0, ExposureTime=20_000, AnalogueGain=12.0, Lux=400)
+    camera = opened(make)
+    make.last.now_ns = 0
+    camera._cap_exposure({"ExposureTime": 66_000, "AnalogueGain": 20.0, "Lux": 3})
+    assert make.last.sent.pop()[1] == {"ExposureTime": 20_000, "AnalogueGain": 12.0}
+    for us, gain, state in ((20_000, 3.0, 1), (20_000, 1.3, 2), (9_000, 1.3, 2)):  # as libcamera goes on
+        make.then.append({"ExposureTime": us, "AnalogueGain": gain, "AeState": state})
+    frame = camera.capture(ZERO_NS, 4, lit_ns=ZERO_NS - 1_500_000_000)
+    assert frame.exposure_us == 9_000
+    assert [controls for _, controls in make.last.sent] == [{"AnalogueGain": 0}, {"ExposureTime": 0}]
+    camera.close()
+
+
+@pytest.mark.parametrize("lit_ns", [None, ZERO_NS])
+@pytest.mark.parametrize("stands_still_after", [1, 2, 5])
+def test_k07_a_camera_that_stands_still_while_a_better_frame_is_waited_for_gives_the_last_one_that_came(
+    stands_still_after: int, lit_ns: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    make = sensor(AfState=1, LensPosition=8.0, AeState=1)
+    make.obeys = False
+    camera = opened(make)
+    make.stands_still_after = stands_still_after
+    frame = camera.capture(ZERO_NS, 4, lit_ns=lit_ns)
+    assert frame.exposure_start_ns == make.last.started_ns[-1]
+    assert len(make.last.started_ns) == stands_still_after
+    assert make.last.released == stands_still_after - 1, "the one that is given is not given back, all others are"
+    assert make.last.calls.count("cancel_all_and_flush") == 1, "nor does the job stay queued"
+    assert make.last.waited_s[-1] <= BETTER_WITHIN_S
+    assert "event=frame_taken_anyway" in caplog.text
+    assert len(encode(frame, 90)) > 500
+    frame.release()
+    assert make.last.released == stands_still_after
+    camera.close()
+
+
+def test_a_camera_that_stands_still_before_its_first_frame_gives_none() -> None:
+    make = sensor(AeState=1)
+    camera = opened(make)
+    make.stands_still_after = 0
+    with pytest.raises(CaptureTimedOut):
+        camera.capture(ZERO_NS, 4, lit_ns=ZERO_NS)
+    camera.close()
+
+
+def test_no_more_than_two_of_the_buffers_are_held_while_a_better_frame_is_waited_for() -> None:
+    make = sensor(AeState=1)
+    camera = opened(make)
+    camera.capture(ZERO_NS, 4, lit_ns=ZERO_NS)
+    assert make.last.most_held == 2 < BUFFERS, "the one in hand, and for an instant the one after it"
     camera.close()
 
 

@@ -9,8 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import libcamera
 import pytest
@@ -21,7 +23,7 @@ from piboothup.booth.camera import CameraFault
 from piboothup.booth.cameras import connected
 from piboothup.booth.encoder import encode
 from piboothup.booth.events import CameraReady, CaptureFailed
-from piboothup.booth.exposure import LATEST_NS, SETTLING_FRAMES
+from piboothup.booth.exposure import LATEST_NS, SETTLING_FRAMES, Metadata
 from piboothup.booth.picamera import PiCamera
 from piboothup.config import Camera, Config, SpoolTable
 from piboothup.spool.clock import SystemClock
@@ -44,6 +46,12 @@ def test_these_are_the_versions_that_the_lab_was_made_for() -> None:
     assert libcamera.CameraManager.singleton().version.startswith("v0.7.1")
     assert version("picamera2") == "0.3.38"
     assert version("simplejpeg") == "1.9.0"
+
+
+def test_what_the_camera_is_told_is_told_under_the_lock_with_which_frames_are_given_back(full: Bench) -> None:
+    request = full.camera._camera.capture_request()
+    assert request.lock is full.camera._camera.request_lock
+    request.release()
 
 
 # -- the right moment ------------------------------------------------------------------------------------------------
@@ -155,6 +163,26 @@ def test_k02_frames_that_stop_are_noticed_in_5_s_the_press_is_answered_and_the_c
         assert time.monotonic() - began_s <= 5.5
         go_on()
         full.until(CameraReady)
+    full.expose()[1].release()
+
+
+def test_k07_a_camera_that_stands_still_while_the_flash_is_waited_for_gives_the_frame_in_hand(full: Bench) -> None:
+    next_frame = full.camera._next
+    with ExitStack() as end:
+
+        def next_and_none_after(from_ns: int, deadline_s: float) -> tuple[Any, Metadata, int]:
+            found = next_frame(from_ns, deadline_s)
+            end.enter_context(stalled())
+            return found
+
+        full.camera._next = next_and_none_after  # type: ignore[method-assign]
+        zero_ns, frame = full.expose(lit_ns=full.clock.boottime_ns())
+        full.camera._next = next_frame  # type: ignore[method-assign]
+        assert frame.exposure_start_ns >= zero_ns
+        assert len(encode(frame, 93)) > 100_000
+        frame.release()
+        assert full.lost().problem.code == "camera_stuck"
+    full.until(CameraReady)
     full.expose()[1].release()
 
 
