@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
+
 
 def environment(runtime: Path, **more: str) -> dict[str, str]:
     """This environment, with a runtime directory of the test's own."""
@@ -20,14 +22,16 @@ def command(*words: str | Path) -> list[str]:
     return [sys.executable, "-m", "piboothup", *map(str, words)]
 
 
-def run(runtime: Path, *words: str | Path, timeout_s: float = 60.0, **more: str) -> subprocess.CompletedProcess[str]:
+def run(
+    runtime: Path, *words: str | Path, timeout_s: float = PATIENCE_S, **more: str
+) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end."""
     return subprocess.run(
         command(*words),
         env=environment(runtime, **more),
         capture_output=True,
         text=True,
-        timeout=timeout_s,
+        timeout=PATIENCE_S,
         stdin=subprocess.DEVNULL,
         check=False,
     )

@@ -22,6 +22,7 @@ from piboothup.spool.events import Album, Event
 from piboothup.spool.listing import PARKED
 from piboothup.spool.store import Spool
 from tests.commands import command, environment, run
+from tests.patience import PATIENCE_S
 from tests.photos import jpeg, take
 
 
@@ -166,7 +167,7 @@ def test_the_demo_needs_no_standard_input(tmp_path: Path) -> None:
         env=environment(tmp_path / "run"),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert "power on" in process.stdout
@@ -273,7 +274,7 @@ def test_a_reader_that_leaves_early_is_no_traceback(tmp_path: Path, desk: Path) 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=PATIENCE_S)
     assert b"Traceback" not in error
 
 

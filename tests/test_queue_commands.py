@@ -19,6 +19,7 @@ from piboothup.spool.inventory import look
 from piboothup.spool.store import Spool
 from piboothup.spool.wipe import FLASH, plan, survey, wipe
 from tests.commands import command, environment
+from tests.patience import PATIENCE_S
 from tests.photos import PARTY, jpeg, take
 
 GALA = context_for("wxyz9876", "", "")
@@ -57,7 +58,7 @@ def queue(desk: Path, *words: str | Path, typed: str = "") -> subprocess.Complet
         env=environment(desk.parent / "run"),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         input=typed,
         check=False,
     )
@@ -127,7 +128,7 @@ def test_at_a_terminal_the_number_is_asked_for(desk: Path, spool: Spool) -> None
         stderr=subprocess.PIPE,
     ) as process:
         os.write(ours, b"2\n")
-        out, error = process.communicate(timeout=60)
+        out, error = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert b"2 photos are in no album and will be gone for good. Type 2: " in error
     assert b"0 left" in out

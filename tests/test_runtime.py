@@ -12,6 +12,7 @@ import pytest
 from piboothup import runtime, status
 from piboothup.problems import codes, problem
 from piboothup.runtime import HintSocket, RuntimeUnusable, send_hint
+from tests.patience import PATIENCE_S
 
 
 def test_a_named_runtime_directory_is_used_and_made(tmp_path: Path) -> None:
@@ -39,7 +40,7 @@ def test_a_hint_arrives_and_nobody_waits_for_one(tmp_path: Path) -> None:
     assert not send_hint(tmp_path, "booth", "press")
     hints = HintSocket(tmp_path, "booth")
     assert send_hint(tmp_path, "booth", "new", "photo.jpg")
-    assert hints.receive(5) == ["new", "photo.jpg"]
+    assert hints.receive(PATIENCE_S) == ["new", "photo.jpg"]
     assert hints.receive(0) == []
     assert hints.path.stat().st_mode & 0o777 == 0o660
     hints.close()
@@ -58,14 +59,14 @@ def test_a_new_service_takes_the_socket_of_a_dead_one_and_keeps_it(tmp_path: Pat
     dead, alive = HintSocket(tmp_path, "booth"), HintSocket(tmp_path, "booth")
     dead.close()
     assert send_hint(tmp_path, "booth", "press")
-    assert alive.receive(5) == ["press"]
+    assert alive.receive(PATIENCE_S) == ["press"]
     alive.close()
 
 
 def test_systemd_hears_of_readiness(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(5)
+        systemd.settimeout(PATIENCE_S)
         runtime.notify_systemd("READY=1", "STATUS=x", environment={"NOTIFY_SOCKET": str(tmp_path / "notify")})
         assert systemd.recv(100) == b"READY=1\nSTATUS=x"
     runtime.notify_systemd("READY=1", environment={})

@@ -15,6 +15,7 @@ import pytest
 
 from piboothup.config import DEFAULT_DIRECTORY
 from piboothup.runtime import SYSTEM_DIRECTORY
+from tests.patience import PATIENCE_S
 
 SYSTEMD = Path(__file__).parent.parent / "systemd"
 SERVICES = ("booth", "uploader")
@@ -62,7 +63,7 @@ def tree(tmp_path: Path) -> Path:
 def verify(tree: Path) -> subprocess.CompletedProcess[str]:
     units = [f"piboothup-{service}.service" for service in SERVICES]
     command = ["systemd-analyze", "verify", "--man=no", f"--root={tree}", *units]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
 
 
 @needs("systemd-analyze")
@@ -139,7 +140,7 @@ def test_the_two_directories_are_the_ones_the_code_uses_and_are_never_cleaned() 
 
 @needs("systemd-sysusers")
 def test_both_users_share_one_group_and_only_the_booth_may_touch_devices(tree: Path) -> None:
-    subprocess.run(["systemd-sysusers", f"--root={tree}"], check=True, capture_output=True, timeout=60)
+    subprocess.run(["systemd-sysusers", f"--root={tree}"], check=True, capture_output=True, timeout=PATIENCE_S)
     groups = {fields[0]: fields for fields in _colons(tree / "etc/group")}
     users = {fields[0]: fields for fields in _colons(tree / "etc/passwd")}
     assert set(users) == {"piboothup-booth", "piboothup-uploader"}
@@ -155,7 +156,7 @@ def test_both_users_share_one_group_and_only_the_booth_may_touch_devices(tree: P
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give directories to root: their making was not tried")
 def test_tmpfiles_makes_both_directories_for_the_group_alone(tree: Path) -> None:
     for program in (["systemd-sysusers"], ["systemd-tmpfiles", "--create"]):
-        subprocess.run([*program, f"--root={tree}"], check=True, capture_output=True, timeout=60)
+        subprocess.run([*program, f"--root={tree}"], check=True, capture_output=True, timeout=PATIENCE_S)
     group = next(int(fields[2]) for fields in _colons(tree / "etc/group") if fields[0] == "piboothup")
     for directory in (DEFAULT_DIRECTORY, SYSTEM_DIRECTORY):
         made = (tree / directory.relative_to("/")).stat()

@@ -36,8 +36,8 @@ from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
 from piboothup.status import BoothState, UploaderState
 from tests.clocks import HandClock
+from tests.patience import PATIENCE_S
 
-PATIENCE_S = 20.0
 T = TypeVar("T")
 
 

@@ -16,6 +16,7 @@ from piboothup.config import Button
 from piboothup.spool.clock import SystemClock
 from tests.booth.play import READY, Play
 from tests.booth.traces import PRESSES, RELEASES, WORN_PRESS
+from tests.patience import PATIENCE_S
 
 MS = 1_000_000
 T0 = 100_000 * MS
@@ -155,7 +156,7 @@ class Heard:
         self.pin: MockPin = factory.pin(17)
 
     def next(self) -> tuple[str, int]:
-        return self.calls.get(timeout=20)
+        return self.calls.get(timeout=PATIENCE_S)
 
 
 def test_gpiozero_s_pin_is_pulled_up_and_a_press_and_a_release_come_with_the_times_of_their_edges(

@@ -20,6 +20,7 @@ from piboothup.booth.events import CameraLost, CameraReady, CaptureFailed, Event
 from piboothup.problems import problem
 from tests.booth.played_camera import PlayedCamera, S, run_for
 from tests.clocks import HandClock
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -223,8 +224,8 @@ def test_callers_only_enqueue_and_one_thread_alone_touches_the_camera(clock: Han
     thread = CameraThread(camera, clock, lambda event: exposed.set() if isinstance(event, Exposed) else None)
     thread.capture(clock.boottime_ns())  # before it even runs: kept
     thread.start()
-    assert exposed.wait(20)
-    thread.stop(20)
+    assert exposed.wait(PATIENCE_S)
+    thread.stop(PATIENCE_S)
     assert camera.threads == {"camera"}
     assert camera.closed == 1
 
@@ -236,8 +237,8 @@ def test_of_two_jobs_not_yet_taken_up_only_the_newer_counts(clock: HandClock) ->
     thread.capture(1 * S)
     thread.capture(2 * S)
     thread.start()
-    assert exposed.wait(20)
-    thread.stop(20)
+    assert exposed.wait(PATIENCE_S)
+    thread.stop(PATIENCE_S)
     assert [zero_ns for zero_ns, _ in camera.asked] == [2 * S]
 
 

@@ -14,6 +14,7 @@ from piboothup.booth.viewfinder import Viewfinder
 from piboothup.problems import problem
 from tests.booth.played_camera import PlayedCamera, S, run_for
 from tests.clocks import HandClock
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -97,8 +98,8 @@ def test_somebody_who_begins_to_look_replaces_no_photo_that_was_asked_for(clock:
     thread.capture(1 * S)
     thread.view(True)
     thread.start()
-    assert exposed.wait(20)
-    thread.stop(20)
+    assert exposed.wait(PATIENCE_S)
+    thread.stop(PATIENCE_S)
 
 
 # -- white balance -------------------------------------------------------------------------------------------------

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import errno
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from piboothup import status, supply
-from piboothup.booth import check, service
+from piboothup.booth import check
 from piboothup.booth.hold import SECOND_NS
 from piboothup.booth.light import LightPattern
 from piboothup.booth.machine import ANSWER_NS
@@ -25,27 +25,24 @@ from piboothup.spool import durable
 from piboothup.spool.contexts import context_for
 from piboothup.spool.events import Event
 from piboothup.supply import Supply
-from tests.booth.box import PATIENCE_S, Box
+from tests.booth.box import Box
+from tests.patience import PATIENCE_S
 from tests.photos import jpeg, open_spool, take
 
 GOOD = {"state": "idle", "problems": [], "events_seen": 1}
 
 
 @pytest.fixture
-def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
-    monkeypatch.setattr(service, "_HOUSEKEEPING_S", 0.05)
+def box(box: Box, monkeypatch: pytest.MonkeyPatch) -> Box:
     for name in ("_LIGHT_S", "_UPLOADER_S", "_AIM_PAUSE_S"):
         monkeypatch.setattr(check, name, 0.05)
     monkeypatch.setattr(check, "LOOK_S", 0.02)
-    monkeypatch.setattr(status, "STALE_S", 600.0)  # what the uploader said holds, however slow this machine is
-    made = Box(tmp_path)
-    made.config = dataclasses.replace(made.config, capture=Capture(countdown_s=1))
-    made.clock.uncertainty_ms = 5
-    made.spool.prepare()
-    made.spool.write_events([Event("Anna & Ben", "abcd1234")])
-    status.write(made.runtime, "uploader", GOOD)
-    yield made
-    made.stop()
+    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=1))
+    box.clock.uncertainty_ms = 5
+    box.spool.prepare()
+    box.spool.write_events([Event("Anna & Ben", "abcd1234")])
+    status.write(box.runtime, "uploader", GOOD)
+    return box
 
 
 def begin(box: Box) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from piboothup.booth import service
 from piboothup.booth.chosen import Choosing, Chosen
 from piboothup.booth.light import LightPattern
 from piboothup.config import EventPics
@@ -24,14 +22,6 @@ from tests.booth.box import Box
 from tests.photos import PARTY
 
 OTHER = context_for("efgh5678", "b2", "")
-
-
-@pytest.fixture
-def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
-    monkeypatch.setattr(service, "_HOUSEKEEPING_S", 0.05)
-    made = Box(tmp_path)
-    yield made
-    made.stop()
 
 
 def contexts_of(box: Box) -> list[str]:

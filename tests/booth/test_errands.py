@@ -6,11 +6,10 @@ import contextlib
 import dataclasses
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from piboothup.booth import errands, service
+from piboothup.booth import errands
 from piboothup.booth.deeds import CountHeld
 from piboothup.booth.light import LightPattern
 from piboothup.booth.menu import Kind, Page
@@ -24,7 +23,8 @@ from piboothup.spool.events import Album, Event
 from piboothup.spool.intention import Intention
 from piboothup.spool.listing import CONTEXTS, NEW, PARKED, SENT
 from piboothup.spool.store import Spool
-from tests.booth.box import PATIENCE_S, Box
+from tests.booth.box import Box
+from tests.patience import PATIENCE_S
 from tests.photos import PARTY, jpeg, open_spool, take
 
 EVENTS = [Event("Anna & Ben", "abcd1234", (Album("a1", "Booth"),)), Event("The others", "efgh5678")]
@@ -32,14 +32,11 @@ OTHERS = context_for("efgh5678", "", "")
 
 
 @pytest.fixture
-def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
-    monkeypatch.setattr(service, "_HOUSEKEEPING_S", 0.05)
-    made = Box(tmp_path)
-    made.spool.prepare()
-    made.spool.write_events(EVENTS)
-    made.config = dataclasses.replace(made.config, capture=Capture(countdown_s=1, review_s=1.0))
-    yield made
-    made.stop()
+def box(box: Box) -> Box:
+    box.spool.prepare()
+    box.spool.write_events(EVENTS)
+    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=1, review_s=1.0))
+    return box
 
 
 def photograph(box: Box) -> None:
@@ -269,7 +266,8 @@ def test_switching_off_asks_the_helper_and_says_so_when_there_is_none(
     assert not (box.runtime / errands.SWITCH_OFF_REQUEST).exists()
 
 
-def test_a_helper_that_takes_the_request_away_has_heard_it(box: Box) -> None:
+def test_a_helper_that_takes_the_request_away_has_heard_it(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(errands, "_HELPER_S", PATIENCE_S)
     box.start_ready()
     box.open_menu()
     box.choose("switch_off", "switch_off_now")

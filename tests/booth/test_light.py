@@ -12,6 +12,7 @@ from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 
 from piboothup.booth.light import GpioLight, LightPattern, NoLight
 from piboothup.config import Light
+from tests.patience import PATIENCE_S
 
 LED_PIN, FLASH_PIN = 27, 22
 
@@ -54,7 +55,7 @@ def test_steady_and_off_need_nothing_in_the_background(light: GpioLight, factory
 
 def test_saved_is_two_blinks_and_then_dark(light: GpioLight, factory: MockFactory) -> None:
     light.show(LightPattern.SAVED)
-    blinking(light).join(20)
+    blinking(light).join(PATIENCE_S)
     assert [state.state for state in factory.pin(LED_PIN).states if state.state] == [1.0, 1.0]
     assert factory.pin(LED_PIN).state == 0
 

@@ -23,6 +23,7 @@ from piboothup.problems import problem
 from piboothup.status import BoothState, UploaderState
 from tests.booth.emulated_oled import EmulatedOled
 from tests.clocks import HandClock
+from tests.patience import PATIENCE_S
 
 READY = View(state=BoothState.READY, name="Booth 1", photos=3)
 SAVED = View(state=BoothState.REVIEW, number=4)
@@ -141,7 +142,7 @@ class HangingPanel(NoPanel):
 
     def show(self, image: Image.Image) -> None:
         self.hangs.set()
-        self.let_go.wait(20)
+        self.let_go.wait(PATIENCE_S)
 
 
 def test_d03_while_the_bus_hangs_show_returns_at_once_and_the_heartbeat_goes_on_for_30_s(
@@ -151,7 +152,7 @@ def test_d03_while_the_bus_hangs_show_returns_at_once_and_the_heartbeat_goes_on_
     panel = PanelThread(device, clock, tmp_path)
     panel.start()
     panel.show(READY)
-    assert device.hangs.wait(20)
+    assert device.hangs.wait(PATIENCE_S)
     began_ns = clock.boottime_ns()
     clock.pass_s(30)
     panel.show(SAVED)  # would never return if it waited for the bus
@@ -159,7 +160,7 @@ def test_d03_while_the_bus_hangs_show_returns_at_once_and_the_heartbeat_goes_on_
     clock.pass_s(40)
     assert panel.heartbeat() == began_ns
     device.let_go.set()
-    panel.stop(20)
+    panel.stop(PATIENCE_S)
 
 
 def test_the_last_view_is_shown_before_the_thread_ends(glass: EmulatedOled, clock: HandClock, tmp_path: Path) -> None:
@@ -167,7 +168,7 @@ def test_the_last_view_is_shown_before_the_thread_ends(glass: EmulatedOled, cloc
     panel.start()
     farewell = View(state=BoothState.STOPPING)
     panel.show(farewell)
-    panel.stop(20)
+    panel.stop(PATIENCE_S)
     assert glass.glass().tobytes() == screens.draw(farewell).tobytes()
 
 

@@ -28,8 +28,9 @@ from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.listing import NEW
 from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.store import Spool
-from tests.booth.box import PATIENCE_S, grey_frame
+from tests.booth.box import grey_frame
 from tests.clocks import HandClock
+from tests.patience import PATIENCE_S
 from tests.photos import PARTY, jpeg, open_spool, take
 
 GALA = context_for("wxyz9876", "", "")

@@ -33,16 +33,9 @@ from piboothup.spool.events import Event
 from piboothup.spool.layout import SpoolUnusable
 from piboothup.spool.store import AlreadyRunning
 from piboothup.status import BoothState, UploaderState
-from tests.booth.box import PATIENCE_S, Box
+from tests.booth.box import Box
+from tests.patience import PATIENCE_S
 from tests.photos import PARTY, jpeg, open_spool, take
-
-
-@pytest.fixture
-def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
-    monkeypatch.setattr(service, "_HOUSEKEEPING_S", 0.05)  # nobody waits a second for each round
-    made = Box(tmp_path)
-    yield made
-    made.stop()
 
 
 class Systemd:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from piboothup import supply
-from piboothup.booth import service
 from piboothup.booth.font import Face
 from piboothup.booth.light import LightPattern
 from piboothup.booth.sitters import portrait
@@ -20,14 +18,6 @@ from piboothup.problems import problem
 from piboothup.spool.events import Event
 from piboothup.status import BoothState
 from tests.booth.box import Box
-
-
-@pytest.fixture
-def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
-    monkeypatch.setattr(service, "_HOUSEKEEPING_S", 0.05)  # nobody waits a second for each round
-    made = Box(tmp_path)
-    yield made
-    made.stop()
 
 
 def test_a_guest_sees_themselves_until_the_last_second_and_never_an_older_picture(box: Box) -> None:

@@ -21,6 +21,7 @@ from piboothup.config import Light
 from piboothup.problems import problem
 from piboothup.status import BoothState
 from tests.booth.play import FULL, NO_CAMERA, READY, Play, frame
+from tests.patience import PATIENCE_S
 
 BUZZER_PIN = 24
 
@@ -142,7 +143,7 @@ class Listening:
         pin._change_state = note
 
     def next(self) -> float:
-        return self.values.get(timeout=20)
+        return self.values.get(timeout=PATIENCE_S)
 
 
 def test_a_sound_is_a_tone_of_its_own_length_and_then_silence(factory: MockFactory) -> None:
@@ -175,7 +176,7 @@ def test_sounds_that_would_be_late_are_not_heard_and_no_call_waits(factory: Mock
     def hold(value: float) -> bool:
         changed: bool = change(value)
         if value:
-            holding.wait(20)
+            holding.wait(PATIENCE_S)
         return changed
 
     pin._change_state = hold
@@ -195,7 +196,7 @@ def test_b07_a_buzzer_line_that_is_missing_is_told_once_and_every_call_returns(
     taken = LED(BUZZER_PIN, pin_factory=factory)
     buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
     buzzer.play(Sound.TICK)
-    buzzer._thread.join(20)
+    buzzer._thread.join(PATIENCE_S)
     for each in Sound:
         buzzer.play(each)
     buzzer.close()

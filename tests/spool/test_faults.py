@@ -23,6 +23,7 @@ from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.recovery import recover
 from piboothup.spool.store import NotSaved, Spool
 from tests.clocks import HandClock
+from tests.patience import PATIENCE_S
 from tests.photos import PARTY, jpeg, open_spool, take
 
 CALLS = ("open", "fchmod", "posix_fallocate", "write", "fsync", "close", "rename", "unlink", "mkdir", "chmod")
@@ -416,8 +417,8 @@ def test_a_line_waits_for_a_wipe_that_writes_the_boots_file_anew(tmp_path: Path)
     thread = threading.Thread(target=add)
     with durable.lock(directory / boots.LOCK):
         thread.start()
-        assert begun.wait(10)
+        assert begun.wait(PATIENCE_S)
         assert not done.wait(0.2)
         durable.replace(boots.path_of(directory, 1), b'{"boot": 1, "boot_id": "boot-a", "box": ""}\n')
-    thread.join(10)
+    thread.join(PATIENCE_S)
     assert len(boots.read(directory, 1).anchors) == 1
