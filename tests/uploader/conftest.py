@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from piboothup.uploader import service
 from tests.uploader.desk import Desk
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that this machine is slow to run is none that can't be cut."""
+    monkeypatch.setattr(service, "_STOP_S", 60.0)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_n16_a_url_that_expires_during_the_put_does_not_matter_if_the_storage_ta
     store = desk.album.store
 
     def slow_store(*stored: Any) -> None:
-        desk.pass_s(100.0)
+        desk.pass_s(100.0, meanwhile=True)
         store(*stored)
 
     desk.album.store = slow_store  # type: ignore[method-assign,assignment]

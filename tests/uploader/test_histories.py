@@ -82,7 +82,7 @@ class Evening:
             name = desk.take(value, hint=True)
             self.photos[name] = (value, jpeg(len(self.photos) + 1))
         elif what == "pass":
-            desk.pass_s(value)
+            desk.pass_s(value, meanwhile=True)
         elif what == "restart":
             assert desk.stop()
             desk.start()
@@ -99,7 +99,7 @@ class Evening:
         for _ in range(40):
             if self.desk.album.calls.total() >= before + 3:
                 break
-            self.desk.pass_s(2.0)
+            self.desk.pass_s(2.0, meanwhile=True)
             self._pause.wait(0.002)
 
     def check(self) -> None:

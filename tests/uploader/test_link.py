@@ -69,7 +69,7 @@ def test_n10_a_link_that_stalls_in_mid_photo_and_goes_on_loses_nothing_of_it(ven
     venue.start()
     venue.until(lambda: venue.link.carried_bytes > 100_000, "a part of the photo to be through")
     venue.link.stall()
-    venue.pass_s(25.0)
+    venue.pass_s(25.0, meanwhile=True)
     venue.until(lambda: venue.said()["state"] == "uploading", "it to wait")
     venue.link.go_on()
     venue.until_sent(name)
@@ -82,7 +82,7 @@ def test_n10_a_link_that_stalls_for_ever_is_given_up_and_the_photo_goes_over_the
     venue.start()
     venue.until(lambda: venue.link.carried_bytes > 100_000, "a part of the photo to be through")
     venue.link.stall()
-    venue.pass_s(120.0 + 400_000 / 4_000 + 1)
+    venue.pass_s(120.0 + 400_000 / 4_000 + 1, meanwhile=True)
     venue.until(lambda: venue.said()["state"] != "uploading", "the PUT to be cut")
     assert venue.waiting() == 1
     venue.link.cut()
@@ -111,7 +111,7 @@ def test_whatever_the_link_does_every_photo_arrives_with_its_bytes_and_in_practi
             names.append(venue.take_bytes(rng.choice([1_000, 30_000, 120_000]), 100 * number + len(names)))
             venue.hint("new", str(names[-1]))
         for _ in range(rng.randrange(1, 8)):
-            venue.pass_s(rng.choice([0.1, 1.0, 10.0]))
+            venue.pass_s(rng.choice([0.1, 1.0, 10.0]), meanwhile=True)
             pause.wait(0.01)
         assert venue.on_the_card() == len(names)
     venue.link.rate_bps = None

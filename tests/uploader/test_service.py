@@ -361,7 +361,7 @@ def test_c03_neither_key_nor_signed_url_is_in_any_log_line_or_status_at_debug(
         Fault(call="put", drop=Drop.ANSWER, times=1),
         Fault(call="put", redirect="http://127.0.0.1:1/?signature=elsewhere", times=1),
         Fault(call="put", status=403, times=1),
-        Fault(call="put", status=200, headers={"Broken header": "x"}, times=1),
+        Fault(call="put", status=200, headers={"Broken header": "x", "Connection": "close"}, times=1),
     )
     name = desk.take()
     desk.start()
@@ -394,7 +394,7 @@ def test_n10_a_stall_that_never_ends_is_given_up(desk: Desk) -> None:
     name = desk.take()
     desk.start()
     desk.until(lambda: desk.album.calls["geteventsandalbums"] == 1, "the call under way")
-    desk.pass_s(61.0)
+    desk.pass_s(61.0, meanwhile=True)
     desk.until_sent(name, step_s=1.0)
 
 
