@@ -31,6 +31,7 @@ _HALVES = " ▀▄█"
 _QUADRANTS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
 _DOTS = (0x01, 0x08, 0x02, 0x10, 0x04, 0x20, 0x40, 0x80)
 _BRAILLE = "".join(chr(0x2800 + sum(dot for bit, dot in enumerate(_DOTS) if lit >> bit & 1)) for lit in range(256))
+_NO_POWER = "no power: p puts the plug back"
 _KEYS = "space press · h hold · n network · p plug · q quit"
 
 
@@ -69,11 +70,10 @@ class _Desk:
 
     def _obey(self, key: str) -> None:
         if key == " ":
-            self._said = "pressed" if self._box.press() else "no power: p puts the plug back"
+            self._said = "pressed" if self._box.press() else _NO_POWER
         elif key == "h":
-            self._held = not self._held
-            self._box.press("down" if self._held else "up")
-            self._said = "holding: h lets go" if self._held else "let go"
+            self._held = self._box.press("up" if self._held else "down") and not self._held
+            self._said = "holding: h lets go" if self._held else "let go" if self._box.powered else _NO_POWER
         elif key == "n":
             self._album.online = not self._album.online
             self._said = "network on" if self._album.online else "network off"

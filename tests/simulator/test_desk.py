@@ -1,0 +1,119 @@
+"""The live demo's keys, typed into a real terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import termios
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from piboothup.runtime import HintSocket
+from piboothup.simulator import desk
+from piboothup.simulator.appliance import Appliance
+from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
+from piboothup.spool.clock import SystemClock
+
+PATIENCE_S = 30.0
+
+
+class Unstarted(Appliance):
+    """A box whose two processes are not started: what its button is told comes out of the control socket."""
+
+    has_power = True
+
+    @property
+    def powered(self) -> bool:
+        return self.has_power
+
+    def power_on(self) -> None:
+        self.has_power = True
+
+    def pull_plug(self) -> None:
+        self.has_power = False
+
+    def press(self, word: str = "press") -> bool:
+        return self.has_power and super().press(word)
+
+
+class Terminal:
+    """A person at the other end of a pseudo-terminal."""
+
+    def __init__(self, master: int) -> None:
+        self._master = master
+        self._seen = ""
+
+    def types(self, key: str, until: str) -> None:
+        """Types a key and looks until the screen says so."""
+        self._seen = ""
+        os.write(self._master, key.encode())
+        self.looks_until(until)
+
+    def looks_until(self, said: str) -> None:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while said not in self._seen:
+            assert select.select([self._master], [], [], deadline_s - time.monotonic())[0], f"never said: {said}"
+            self._seen += os.read(self._master, 65536).decode()
+
+
+@contextlib.contextmanager
+def terminal_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The person's end; the other is standard input and output."""
+    master, slave = os.openpty()
+    with (
+        open(slave) as keys,
+        open(slave, "w", closefd=False, encoding="utf-8") as screen,
+        monkeypatch.context() as here,
+    ):
+        here.setenv("COLUMNS", "120")
+        here.setenv("LINES", "40")
+        here.setattr("sys.stdin", keys)
+        here.setattr("sys.stdout", screen)
+        yield master
+    os.close(master)
+
+
+def test_each_key_of_the_live_demo_does_what_the_foot_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told: list[object] = []
+    with (
+        LocalEventPics(tmp_path / "album", SystemClock()) as album,
+        terminal_of(monkeypatch) as pty,
+        ThreadPoolExecutor(1) as chair,
+    ):
+        box = Unstarted(tmp_path / "box", album.url, DEMO_KEY)
+
+        def sits_down(terminal: Terminal) -> None:
+            with contextlib.closing(HintSocket(box.runtime, "booth")) as button:
+                try:
+                    plays(terminal, button)
+                finally:
+                    os.write(pty, b"q")
+
+        def plays(terminal: Terminal, button: HintSocket) -> None:
+            terminal.looks_until("space press · h hold · n network · p plug · q quit")
+            terminal.types(" ", until="pressed")
+            terminal.types("h", until="holding: h lets go")
+            terminal.types("h", until="let go")
+            told.extend(button.receive(PATIENCE_S)[0] for _ in range(3))
+            terminal.types("n", until="network off")
+            told.append(album.online)
+            terminal.types("n", until="network on")
+            told.append(album.online)
+            terminal.types("p", until="plug pulled")
+            told.append(box.powered)
+            terminal.types("h", until="no power")
+            terminal.types("p", until="power on")
+            told.append(box.powered)
+
+        before = termios.tcgetattr(pty)
+        person = chair.submit(sits_down, Terminal(pty))
+        with desk._raw_terminal():
+            desk._Desk(box, album).run()
+        person.result()
+        assert termios.tcgetattr(pty) == before
+    assert told == ["press", "down", "up", False, True, False, True]
