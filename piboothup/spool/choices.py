@@ -74,7 +74,23 @@ def read(directory: Path, config: Config) -> Choices:
 
 def write(directory: Path, config: Config, choices: Choices) -> None:
     """Makes the choices durable: old or new, whole. Raises OSError."""
-    durable.replace(directory / FILE, _as_toml(config, choices).encode())
+    durable.replace(directory / FILE, as_toml(config, choices).encode())
+
+
+def as_toml(config: Config, choices: Choices) -> str:
+    """What the file holds when these choices were made over this config."""
+    lines = ["# Chosen at the box. Holds until the config file says something else.", ""]
+    lines.append(f'config = "{fingerprint(config)}"')
+    if choices.language is not None:
+        lines.append(f"language = {json.dumps(choices.language)}")
+    if choices.sound is not None:
+        lines.append(f"sound = {json.dumps(choices.sound)}")
+    if choices.link_id is not None:
+        lines += ["", "[eventpics]", f"link_id = {json.dumps(choices.link_id)}"]
+        lines.append(f"album_id = {json.dumps(choices.album_id or '')}")
+    if choices.paused is not None:
+        lines += ["", "[upload]", f"paused = {json.dumps(choices.paused)}"]
+    return "\n".join(lines) + "\n"
 
 
 def forget_others(directory: Path, config: Config) -> None:
@@ -112,18 +128,3 @@ def _differences(value: object, default: object, name: str = "") -> list[str]:
         pairs = ((getattr(value, one.name), getattr(default, one.name), one.name) for one in fields(value))
         return [line for one, other, key in pairs for line in _differences(one, other, f"{name}.{key}")]
     return [] if value == default or isinstance(value, Secret) else [f"{name}={value!r}"]
-
-
-def _as_toml(config: Config, choices: Choices) -> str:
-    lines = ["# Chosen at the box. Holds until the config file says something else.", ""]
-    lines.append(f'config = "{fingerprint(config)}"')
-    if choices.language is not None:
-        lines.append(f"language = {json.dumps(choices.language)}")
-    if choices.sound is not None:
-        lines.append(f"sound = {json.dumps(choices.sound)}")
-    if choices.link_id is not None:
-        lines += ["", "[eventpics]", f"link_id = {json.dumps(choices.link_id)}"]
-        lines.append(f"album_id = {json.dumps(choices.album_id or '')}")
-    if choices.paused is not None:
-        lines += ["", "[upload]", f"paused = {json.dumps(choices.paused)}"]
-    return "\n".join(lines) + "\n"

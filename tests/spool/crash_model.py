@@ -327,11 +327,11 @@ def _site(frame: FrameType | None) -> str:
     names: list[str] = []
     while frame is not None and not frame.f_code.co_filename.endswith("durable.py"):
         frame = frame.f_back
-    while frame is not None:
+    while frame is not None and frame.f_code.co_filename.endswith("durable.py"):
         names.insert(0, frame.f_code.co_name)
-        if not frame.f_code.co_filename.endswith("durable.py"):
-            break
         frame = frame.f_back
+    if frame is not None:
+        names.insert(0, f"{Path(frame.f_code.co_filename).stem}.{frame.f_code.co_name}")
     return " > ".join(names)
 
 

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from piboothup.spool import assign, boots, recovery, wipe
+from piboothup.booth.card import Card
+from piboothup.config import GOOD_FILE, Config, EventPics, as_toml
+from piboothup.spool import assign, boots, choices, recovery, wipe
 from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.boots import Boot
+from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.events import Event
 from piboothup.spool.layout import LAYOUT
@@ -70,7 +73,7 @@ class Life:
         wipe.resume_wipe(spool)
         parts = [PhotoName.parse(one.name.removesuffix(".part")) for one in (self.disk.root / TMP).iterdir()]
         recovery.recover(spool)
-        self.disk.tell(Promised("layout"), f"{LAYOUT}\n".encode())
+        self.disk.tell(Promised("file", ".layout"), (f"{LAYOUT}\n".encode(),))
         for name in spool.waiting():
             if name in parts:
                 self.disk.tell(Promised("photo", name), frozenset({NEW}))
@@ -156,6 +159,7 @@ class Life:
             self.disk.tell(Promised("photo", item.name), frozenset({item.place, GONE}))
         self.disk.tell(Promised("context", context.id), (context, None))
         self.disk.tell(Promised("taken", context.id), 0)
+        self.disk.tell(Promised("all or none", frozenset(item.name for item in chosen.events[0].items)))
         wipe.wipe(self.spool, chosen, unsent=True)
         for item in chosen.events[0].items:
             self.disk.tell(Promised("photo", item.name), frozenset({GONE}))
@@ -177,6 +181,27 @@ class Life:
         """A photo is about to be uploaded with its takenAt: the offset in use is noted."""
         taken_ms = self.spool.taken_at_ms(name, record=True)
         self.disk.tell(Promised("taken at", name), taken_ms)
+
+    def configure(self, config: Config) -> None:
+        """The booth starts with this config, and keeps it for the day when its file is broken."""
+        held = [self._content(file) for file in (GOOD_FILE, choices.FILE)]
+        good, fits = as_toml(config).encode(), choices.read(self.disk.root, config) != Choices()
+        self.disk.tell(Promised("file", GOOD_FILE), (held[0], good))
+        self.disk.tell(Promised("file", choices.FILE), (held[1],) if fits else (held[1], None))
+        with contextlib.closing(Card(config, self.spool, self.clock, keep_config=True)) as card:
+            card.open(patient=False)
+        self.disk.tell(Promised("file", GOOD_FILE), (good,))
+        self.disk.tell(Promised("file", choices.FILE), (held[1] if fits else None,))
+
+    def choose(self, config: Config, chosen: Choices) -> None:
+        """Somebody chooses in the menu what overrides this config."""
+        before, after = self._content(choices.FILE), choices.as_toml(config, chosen).encode()
+        self.disk.tell(Promised("file", choices.FILE), (before, after))
+        choices.write(self.disk.root, config, chosen)
+        self.disk.tell(Promised("file", choices.FILE), (after,))
+
+    def _content(self, file: str) -> bytes | None:
+        return dict(read_tree(self.disk.root)).get(file)
 
     def write_events(self, *titles: str) -> None:
         """The uploader saw these events: the file holds the old list or the new one."""
@@ -274,6 +299,23 @@ def a_box_that_goes_back(life: Life) -> None:
     life.take(6)
 
 
+def a_box_that_is_configured(life: Life) -> None:
+    """The config changes between two starts, and in each somebody chooses something at the box."""
+    life.open()
+    monday, friday = (Config(eventpics=EventPics(link_id=link_id)) for link_id in ("abcd1234", "wxyz9876"))
+    life.configure(monday)
+    life.choose(monday, Choices(language="de"))
+    life.choose(monday, Choices(link_id="efgh5678", paused=True))
+    life.power_on("boot-b")
+    life.configure(monday)
+    life.power_on("boot-c")
+    life.configure(friday)
+    life.choose(friday, Choices(sound=False))
+    life.choose(monday, Choices(language="de"))  # by a booth that was started with the other file
+    life.power_on("boot-d")
+    life.configure(friday)
+
+
 LIVES = (
     an_evening,
     a_killed_save,
@@ -282,6 +324,7 @@ LIVES = (
     a_failing_card,
     a_lost_folder,
     a_box_that_goes_back,
+    a_box_that_is_configured,
 )
 
 
@@ -348,7 +391,6 @@ class Found:
     """Each file's name with its bytes, but for photos: what tells of an event tells it there."""
     junk: frozenset[str]
     """Files that no part of the spool will ever look at again."""
-    layout: bytes | None
     contexts: Mapping[str, Context | None]
     boots: Mapping[int, Boot]
     taken: Mapping[str, int]
@@ -394,7 +436,6 @@ def after_the_cut(root: Path, boot_id: str = "boot-after") -> Found:
         ),
         texts=texts,
         junk=frozenset(name for name, _ in texts if _is_junk(name)),
-        layout=_layout(root),
         contexts={one: spool.context(one) for one in contexts},
         boots={number: spool.read_boot(number) for number in boots.numbers(root / BOOTS)},
         taken={one: spool.taken(Context(one)) - (one == fresh.context) for one in contexts},
@@ -407,11 +448,6 @@ def after_the_cut(root: Path, boot_id: str = "boot-after") -> Found:
 def _is_explained(spool: Spool, name: PhotoName) -> bool:
     path = spool.path(name, PARKED).with_suffix(".txt")
     return path.is_file() and path.read_text() == f"{REASON}\n"
-
-
-def _layout(root: Path) -> bytes | None:
-    path = root / ".layout"
-    return path.read_bytes() if path.exists() else None
 
 
 def _is_junk(path: str) -> bool:
@@ -475,9 +511,16 @@ def _broken(found: Found, promised: Promised, value: Any) -> Iterator[str]:
             left = [name for name, content in found.texts if clue in name or clue.encode() in content]
             if left:
                 yield f"{left} still tell of {clue}"
-    elif what == "layout":
-        if found.layout != value:
-            yield f"the layout file says {found.layout!r} and said {value!r}"
+    elif what == "all or none":
+        assert isinstance(of, frozenset)
+        missing = of - found.places.keys()
+        if missing and missing != of:
+            yield f"of {len(of)} photos that a wipe takes together only {sorted(map(str, missing))} are gone"
+    elif what == "file":
+        assert isinstance(of, str)
+        held = dict(found.texts).get(of)
+        if held not in value:
+            yield f"{of} holds {held!r} and was to hold one of {value!r}"
     elif what == "events":
         if found.events not in value:
             yield f"the events are {found.events}"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from piboothup.config import GOOD_FILE, parse
 from piboothup.spool import durable
 from piboothup.spool.layout import SpoolUnusable
 from piboothup.spool.listing import NEW, SENT, TMP
@@ -44,6 +45,7 @@ from tests.spool.crash_promises import (
     Life,
     Promised,
     a_box_that_goes_back,
+    a_box_that_is_configured,
     after_the_cut,
     an_evening,
     broken,
@@ -316,6 +318,19 @@ def test_p13_a_file_that_is_replaced_holds_the_old_or_the_new_content_whole(benc
     assert seen == {old, new}
 
 
+def test_p13_a_box_whose_config_changes_has_the_old_one_or_the_new_and_never_none(bench: Bench) -> None:
+    trace = bench.live(a_box_that_is_configured).disk.trace
+    kept = Promised("file", GOOD_FILE)
+    first = next(cut for cut in trace.cuts if None not in trace.told(cut).get(kept, (None,)))  # type: ignore[operator]
+    seen: set[str] = set()
+    for cut in range(first, trace.cuts.stop):
+        for _, tree in each_state(trace, cut):
+            text = dict(bench.after(tree).texts)[GOOD_FILE]
+            seen.add(parse(text.decode(), Path(GOOD_FILE))[0].eventpics.link_id)
+            assert not list(broken(bench.after(tree), trace.told(cut)))
+    assert seen == {"abcd1234", "wxyz9876"}
+
+
 def test_p14_an_hour_of_power_cycling_repeats_no_number_and_leaves_no_junk(bench: Bench) -> None:
     chance = random.Random(14)
     told: dict[object, object] = {}
@@ -466,9 +481,9 @@ def caught(bench: Bench, without_sync: str = "") -> str:
 
 
 NOT_NEEDED = {
-    "_carry_out > sync_directory": "a wipe that stands again after a cut is done again and finds nothing",
-    "note > replace > move > sync_directory": "the next start writes the layout's version again",
-    "_salvage > make_directories > sync_directory": "the folder was synced before the part in tmp/ was begun",
+    "wipe._carry_out > sync_directory": "a wipe that stands again after a cut is done again and finds nothing",
+    "layout.note > replace > move > sync_directory": "the next start writes the layout's version again",
+    "recovery._salvage > make_directories > sync_directory": "the folder was synced before the part was begun",
 }
 """Syncs that no promise rests on, and why."""
 
