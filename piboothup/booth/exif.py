@@ -1,7 +1,8 @@
 """What a photo says about itself: an EXIF segment put into a finished JPEG, without touching its pixels.
 
-The segment stands right after the first marker, as EXIF 2.32 section 4.5.4 wants it. The time is written only when
-the caller trusts a clock: a wrong time is worse than none, as albums sort by it.
+The segment stands right after the first marker, as EXIF 2.32 section 4.5.4 wants it, and has all that section 4.6.8
+wants of a compressed picture. The time is written only when the caller trusts a clock: a wrong time is worse than
+none, as albums sort by it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import simplejpeg
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
@@ -18,6 +20,7 @@ LONGEST_TEXT_BYTES = 400
 """Per text; all together stay far below the 65,533 bytes that a JPEG segment can hold."""
 _ISO_AT_GAIN_1 = 100
 """picamera2 uses the same rule; sensors are near it."""
+_Y_CB_CR = b"\1\2\3\0"
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,13 @@ class Exif:
 
 
 def with_exif(jpeg: bytes, exif: Exif) -> bytes:
-    """The JPEG with an EXIF segment right after its first marker. Raises ValueError if it has no such marker."""
-    if not jpeg.startswith(b"\xff\xd8"):
-        raise ValueError("these bytes are no JPEG")
-    segment = _tiff(exif)
+    """The JPEG with an EXIF segment right after its first marker. Raises ValueError if these bytes are no JPEG."""
+    height, width, _, _ = simplejpeg.decode_jpeg_header(jpeg)
+    segment = _tiff(exif, (width, height))
     return b"".join((b"\xff\xd8\xff\xe1", (len(segment) + 2).to_bytes(2, "big"), segment, jpeg[2:]))
 
 
-def _tiff(exif: Exif) -> bytes:
+def _tiff(exif: Exif, size: tuple[int, int]) -> bytes:
     """The segment's body: "Exif", two zeros, TIFF."""
     base = ExifTags.Base
     picture = Image.Exif()
@@ -54,10 +56,16 @@ def _tiff(exif: Exif) -> bytes:
     picture[base.Software] = f"piboothup {__version__}"
     picture[base.Artist] = picture[base.ImageDescription] = _text(exif.booth)
     picture[base.Orientation] = 1
+    picture[base.XResolution] = picture[base.YResolution] = IFDRational(72)
+    picture[base.ResolutionUnit] = 2  # per inch: what the standard says when nobody knows
+    picture[base.YCbCrPositioning] = 1  # centred, as JFIF has it
     details = picture.get_ifd(ExifTags.IFD.Exif)
     details[base.ExifVersion] = b"0232"
     details[base.ImageUniqueID] = exif.unique_id
+    details[base.ComponentsConfiguration] = _Y_CB_CR
+    details[base.FlashPixVersion] = b"0100"
     details[base.ColorSpace] = 1
+    details[base.ExifImageWidth], details[base.ExifImageHeight] = size
     if exif.exposure_us is not None:
         details[base.ExposureTime] = IFDRational(exif.exposure_us, 1_000_000)
     if exif.gain is not None:
@@ -67,9 +75,16 @@ def _tiff(exif: Exif) -> bytes:
     if exif.taken_at is not None:
         text = exif.taken_at.strftime("%Y:%m:%d %H:%M:%S")
         picture[base.DateTime] = details[base.DateTimeOriginal] = details[base.DateTimeDigitized] = text
-        details[base.OffsetTime] = details[base.OffsetTimeOriginal] = _offset(exif.taken_at)
-        details[base.SubsecTimeOriginal] = f"{exif.taken_at.microsecond // 1000:03d}"
-    return picture.tobytes()
+        for tag in (base.OffsetTime, base.OffsetTimeOriginal, base.OffsetTimeDigitized):
+            details[tag] = _offset(exif.taken_at)
+        for tag in (base.SubsecTime, base.SubsecTimeOriginal, base.SubsecTimeDigitized):
+            details[tag] = f"{exif.taken_at.microsecond // 1000:03d}"
+    return picture.tobytes().replace(_entry(1), _entry(7))
+
+
+def _entry(kind: int) -> bytes:
+    """ComponentsConfiguration in TIFF, as a value of this type; Pillow makes 1 of it, and the standard wants 7."""
+    return bytes((0x91, 0x01, 0, kind, 0, 0, 0, len(_Y_CB_CR))) + _Y_CB_CR
 
 
 def _text(text: str) -> bytes:
