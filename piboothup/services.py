@@ -48,13 +48,14 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 def booth(given: argparse.Namespace) -> int:
     """`piboothup booth`."""
-    from piboothup.booth.service import SWITCH_S, BoothService
+    from piboothup.booth import precedence
+    from piboothup.booth.service import BoothService
 
     _log_to_stderr()
     loaded, notice = booth_config(given)
     spool, clock = open_spool(loaded)
     service = BoothService(loaded, spool, clock, service_directory(), _devices(loaded, clock), notice)
-    sys.setswitchinterval(SWITCH_S)
+    precedence.take_turns()
     with _stopped_by_signals(service.stop):
         service.run()
     return OK

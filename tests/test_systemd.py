@@ -124,6 +124,12 @@ def test_lgpio_finds_a_writable_working_directory_and_its_absence_stops_nothing(
     assert unit("booth")["Service"]["WorkingDirectory"] == f"-{SYSTEM_DIRECTORY}"
 
 
+def test_b03_the_booth_may_let_a_press_go_before_whatever_else_computes() -> None:
+    settings = unit("booth")["Service"]
+    assert int(settings["LimitRTPRIO"]) == 1
+    assert "RestrictRealtime" not in settings
+
+
 def test_c06_the_uploader_gives_way_to_the_booth() -> None:
     booth, uploader = unit("booth")["Service"], unit("uploader")["Service"]
     assert int(booth["OOMScoreAdjust"]) < 0 < int(uploader["OOMScoreAdjust"])

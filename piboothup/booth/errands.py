@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import queue
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from piboothup import status
-from piboothup.booth import menu
+from piboothup.booth import menu, precedence
 from piboothup.booth.check import Check
 from piboothup.booth.chosen import Choosing
 from piboothup.booth.deeds import (
@@ -85,8 +84,7 @@ class Errands:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        precedence.go_last()
         while (deed := self._deeds.get()) is not None and not self._ended.is_set():
             log.warning("menu deed=%s", type(deed).__name__)
             try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from piboothup import status
-from piboothup.booth import outlook, signals
+from piboothup.booth import outlook, precedence, signals
 from piboothup.booth.button import ButtonFault
 from piboothup.booth.camera import CameraThread
 from piboothup.booth.card import Card
@@ -60,9 +59,6 @@ from piboothup.status import BoothState
 
 log = logging.getLogger(__name__)
 
-SWITCH_S = 0.0005
-"""How long a thread of Python that computes may keep the others waiting: with the usual 5 ms a press is heard of
-after 11 ms beside one, with this after 3 (medians of tests/benchmarks/button.py)."""
 _HOUSEKEEPING_S = 1.0
 _TURN_S = 5.0
 """The loop turns at least so often, whoever is silent: it feeds the watchdog."""
@@ -154,10 +150,11 @@ class BoothService:
         self._saver.start()
         self._errands.start()
         self._camera.start()
-        self._start_button()
         threads = [threading.Thread(target=duty, name=name, daemon=True) for name, duty in duties.items()]
         for thread in threads:
             thread.start()
+        precedence.go_first()  # the loop, and what starts with the button: its thread, and lgpio's own two
+        self._start_button()
         try:
             yield
         finally:
@@ -323,8 +320,7 @@ class BoothService:
 
     def _retire(self) -> None:
         """Retention, at the lowest priority that Linux has for a thread."""
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        precedence.go_last()
         while not self._ended.wait(_RETENTION_S):
             try:
                 while self._card.retire() and not self._ended.is_set():

@@ -8,6 +8,7 @@ time, on a thread of the lowest priority; a press never waits for it.
 
 from __future__ import annotations
 
+import heapq
 import logging
 import os
 
@@ -33,11 +34,10 @@ def sweep(spool: Spool, keep_days: int, min_free_mb: int) -> int:
     now_ms = _believed_now_ms(spool) if keep_days else None
     if not short and now_ms is None:
         return 0
-    sent = sorted(spool.names(SENT), key=lambda name: name.order)
-    if short:
-        chosen = sent[:BATCH_PHOTOS]
-    else:
-        chosen = [name for name in sent if _is_old(spool, name, (now_ms or 0) - keep_days * _DAY_MS)][:BATCH_PHOTOS]
+    gone = spool.names(SENT)
+    if not short:
+        gone = (name for name in gone if _is_old(spool, name, (now_ms or 0) - keep_days * _DAY_MS))
+    chosen = heapq.nsmallest(BATCH_PHOTOS, gone, key=lambda name: name.order)
     deleted = spool.retire(chosen) if chosen else 0
     if deleted:
         log.info("retired photos=%d reason=%s", deleted, "room" if short else "age")

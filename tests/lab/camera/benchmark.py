@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -21,12 +20,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from piboothup.booth import saver
+from piboothup.booth import precedence, saver
 from piboothup.booth.encoder import encode
 from piboothup.booth.events import CameraReady, CaptureFailed
 from piboothup.booth.exif import with_exif
 from piboothup.booth.picamera import PiCamera
-from piboothup.booth.service import SWITCH_S
 from piboothup.config import Camera
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
@@ -41,7 +39,7 @@ MS = 1_000_000
 
 def main() -> None:
     """Prints every table."""
-    sys.setswitchinterval(SWITCH_S)  # as the service does
+    precedence.take_turns()  # as the service does
     _zero_to_saved()
     _ways()
     _hammered()
