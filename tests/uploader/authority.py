@@ -13,7 +13,8 @@ from piboothup.config import Secret
 from piboothup.spool.clock import Clock
 from piboothup.uploader.api import EventPicsApi
 from piboothup.uploader.clock_trust import NowMs
-from piboothup.uploader.transport import Transport
+from piboothup.uploader.transport import Limits, Transport
+from tests.uploader.patience import FAR
 
 DAY_S = 86_400
 
@@ -43,13 +44,15 @@ class Authority:
 class Connect:
     """EventPics as the uploader connects to it, but that the tests' authority is the one it trusts."""
 
-    def __init__(self, authority: Authority, http_port: int = 9) -> None:
+    def __init__(self, authority: Authority, http_port: int = 9, limits: Limits = FAR) -> None:
         """`http_port`: where a portal would show itself; nobody is at 9."""
         self._authority = authority
+        self._limits = limits
         self.http_port = http_port
 
     def __call__(self, url: str, key: Secret, clock: Clock, now_ms: NowMs) -> EventPicsApi:
-        transport = Transport(clock, ca_file=self._authority.file, now_ms=now_ms, http_port=self.http_port)
+        ca_file, http_port = self._authority.file, self.http_port
+        transport = Transport(clock, ca_file=ca_file, limits=self._limits, now_ms=now_ms, http_port=http_port)
         return EventPicsApi(url, key, clock, transport=transport)
 
 

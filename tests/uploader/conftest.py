@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.uploader import service
+from piboothup.uploader import service, transport
 from tests.uploader.desk import Desk
+from tests.uploader.patience import FAR_S, PATIENCE_S
 
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread that this machine is slow to run is none that can't be cut."""
-    monkeypatch.setattr(service, "_STOP_S", 60.0)
+    """A thread that this machine is slow to run is none that can't be cut, and a portal no server far away."""
+    monkeypatch.setattr(service, "_STOP_S", PATIENCE_S / 2)
+    monkeypatch.setattr(transport, "_PORTAL_CONNECT_S", FAR_S)
 
 
 @pytest.fixture

@@ -15,19 +15,28 @@ from piboothup import status
 from piboothup.config import Config, EventPics, Secret, SpoolTable, Upload
 from piboothup.runtime import send_hint
 from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
+from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context
 from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
+from piboothup.uploader.api import EventPicsApi
+from piboothup.uploader.clock_trust import NowMs
 from piboothup.uploader.service import Uploader
 from piboothup.uploader.step import Step, Wait
+from piboothup.uploader.transport import Transport
 from tests.clocks import HandClock
 from tests.commands import environment
 from tests.photos import PARTY, jpeg, open_spool, take
 from tests.uploader.liar import Liar, brings_to
+from tests.uploader.patience import FAR, PATIENCE_S
 
-_PATIENCE_S = 120.0
 _LOOK_S = 0.005
+
+
+def connect(url: str, key: Secret, clock: Clock, now_ms: NowMs) -> EventPicsApi:
+    """EventPics as the uploader connects to it, but that it waits for this machine."""
+    return EventPicsApi(url, key, clock, transport=Transport(clock, plain_http=True, limits=FAR, now_ms=now_ms))
 
 
 class Desk:
@@ -74,7 +83,8 @@ class Desk:
         """Starts the uploader."""
         spool = spool or Spool(self.booth.directory, self.clock, "serial-1")
         spool.prepare()
-        self.uploader = Uploader(self.config, spool, self.clock, self.runtime, chance=lambda: 0.5, **more)
+        more = {"chance": lambda: 0.5, "connect": connect, **more}
+        self.uploader = Uploader(self.config, spool, self.clock, self.runtime, **more)
         self._watch(self.uploader)
         self._thread = threading.Thread(target=self.uploader.run)
         self._thread.start()
@@ -108,7 +118,7 @@ class Desk:
         if self.uploader is None or self._thread is None:
             return True
         self.uploader.stop()
-        self._thread.join(_PATIENCE_S)
+        self._thread.join(PATIENCE_S)
         ended = not self._thread.is_alive()
         self.uploader = self._thread = None
         return ended
@@ -143,7 +153,7 @@ class Desk:
     def until(self, happened: Callable[[], bool], what: str, *, step_s: float = 0.0) -> None:
         """Lets the threads work until it has happened, time going by in steps (standing still if 0)."""
         pause = threading.Event()
-        for _ in range(int(_PATIENCE_S / _LOOK_S)):
+        for _ in range(int(PATIENCE_S / _LOOK_S)):
             if happened():
                 return
             if step_s and self._is_at_rest():

@@ -8,7 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable
 
-_PATIENCE_S = 60.0
+from tests.uploader.patience import PATIENCE_S
 
 Story = Callable[["Liar", socket.socket], None]
 
@@ -52,7 +52,7 @@ class Liar:
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
         for thread in self._threads:
-            thread.join(_PATIENCE_S)
+            thread.join(PATIENCE_S)
 
     def request(self, connection: socket.socket) -> bytes:
         """Reads one request with its body, as its Content-Length says."""
@@ -79,7 +79,7 @@ class Liar:
             thread.start()
 
     def _tell(self, connection: socket.socket, brake: socket.socket) -> None:
-        connection.settimeout(_PATIENCE_S)
+        connection.settimeout(PATIENCE_S)
         # Else the kernel may keep a small answer back, and throw it away when the connection is reset.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:

@@ -14,6 +14,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from tests.uploader.patience import PATIENCE_S
+
 _BLOCK_BYTES = 8192
 _BUFFER_BYTES = 16 * 1024
 _RESET = struct.pack("ii", 1, 0)
@@ -63,7 +65,7 @@ class Link:
     def __exit__(self, *_: object) -> None:
         self._call(self._end)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5.0)
+        self._thread.join(PATIENCE_S)
         self._loop.close()
 
     def stall(self) -> None:
@@ -86,7 +88,7 @@ class Link:
             if asyncio.iscoroutine(found):
                 await found
 
-        asyncio.run_coroutine_threadsafe(run(), self._loop).result(10.0)
+        asyncio.run_coroutine_threadsafe(run(), self._loop).result(PATIENCE_S)
 
     async def _open(self) -> None:
         if not self.port:

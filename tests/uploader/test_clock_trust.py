@@ -24,6 +24,7 @@ from tests.uploader.authority import Authority, Connect, day_s, self_signed
 from tests.uploader.cards import ReadOnlyCard
 from tests.uploader.desk import Desk
 from tests.uploader.liar import Liar, says
+from tests.uploader.patience import FAR
 
 KEY = {"Authorization": "Bearer canary-key"}
 IN_3_YEARS = (1000, 1100)
@@ -41,7 +42,7 @@ class Box:
     def __init__(self, authority: Authority) -> None:
         self.clock = HandClock()
         self.believes_s: float | None = None
-        self.transport = Transport(self.clock, ca_file=authority.file, now_ms=self._now_ms)
+        self.transport = Transport(self.clock, limits=FAR, ca_file=authority.file, now_ms=self._now_ms)
 
     def _now_ms(self) -> int | None:
         return None if self.believes_s is None else int(self.believes_s * 1000)

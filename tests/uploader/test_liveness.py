@@ -13,6 +13,7 @@ from piboothup.uploader.api import EventPicsApi
 from piboothup.uploader.clock_trust import NowMs
 from piboothup.uploader.transport import Transport
 from tests.uploader.desk import Desk
+from tests.uploader.patience import FAR, PATIENCE_S
 
 
 class Deaf(Transport):
@@ -25,7 +26,7 @@ class Deaf(Transport):
 
 
 def connect(url: str, key: Secret, clock: Clock, now_ms: NowMs) -> EventPicsApi:
-    return EventPicsApi(url, key, clock, now_ms, Deaf(clock, plain_http=True))
+    return EventPicsApi(url, key, clock, now_ms, Deaf(clock, plain_http=True, limits=FAR))
 
 
 class Systemd:
@@ -34,7 +35,7 @@ class Systemd:
     def __init__(self, path: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
-        self._socket.settimeout(10.0)
+        self._socket.settimeout(PATIENCE_S)
 
     def hears(self) -> bytes:
         return self._socket.recv(100)
@@ -47,7 +48,7 @@ class Systemd:
             while True:
                 said.append(self._socket.recv(100))
         except BlockingIOError:
-            self._socket.settimeout(10.0)
+            self._socket.settimeout(PATIENCE_S)
         return said
 
     def close(self) -> None:

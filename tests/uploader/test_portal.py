@@ -16,6 +16,7 @@ from tests.clocks import HandClock
 from tests.uploader.authority import Authority, Connect, day_s, self_signed
 from tests.uploader.desk import Desk
 from tests.uploader.liar import Liar, Story, says
+from tests.uploader.patience import FAR, FAR_S, PATIENCE_S
 
 PAGE = says("200 OK", b"<html>Room number?</html>")
 SENDS_ON = says("302 Found", b"", "Location: https://portal.hotel.example/login")
@@ -102,10 +103,10 @@ def test_c08_a_portal_that_does_not_answer_holds_up_no_stop() -> None:
     def silent(liar: Liar, connection: socket.socket) -> None:
         liar.request(connection)
         asked.set()
-        liar.ended.wait(20.0)
+        liar.ended.wait(FAR_S)
 
     with Liar(silent) as portal:
-        transport = Transport(HandClock(), http_port=portal.port)
+        transport = Transport(HandClock(), limits=FAR, http_port=portal.port)
         caught: list[LinkErrorKind] = []
 
         def ask() -> None:
@@ -116,8 +117,8 @@ def test_c08_a_portal_that_does_not_answer_holds_up_no_stop() -> None:
 
         thread = threading.Thread(target=ask)
         thread.start()
-        assert asked.wait(5.0)
+        assert asked.wait(PATIENCE_S)
         transport.stop()
-        thread.join(5.0)
+        thread.join(PATIENCE_S)
         transport.close()
     assert caught == [LinkErrorKind.STOPPED]

@@ -11,6 +11,7 @@ from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
 from tests.photos import jpeg
 from tests.uploader.desk import Desk
+from tests.uploader.patience import PATIENCE_S
 
 CUT = """
 import os, signal, sys
@@ -32,7 +33,7 @@ def cut_at(desk: Desk, call: str, how: signal.Signals = signal.SIGKILL) -> Photo
     service = desk.start_command()
     desk.until(lambda: desk.album.calls[call] == 1, f"{call} under way")
     service.send_signal(how)
-    assert service.wait(20.0) == -how
+    assert service.wait(PATIENCE_S) == -how
     assert desk.booth.path(name).read_bytes() == jpeg(1)
     assert desk.uploads_of(name) == []
     desk.album.misbehave()
@@ -78,7 +79,7 @@ def test_p09_p10_a_cut_after_the_200_sends_at_worst_twice_under_one_name(
     desk: Desk, before: str, undone: bool, times: int
 ) -> None:
     name = desk.take()
-    assert desk.start_command(CUT.format(before=before)).wait(20.0) == -signal.SIGKILL
+    assert desk.start_command(CUT.format(before=before)).wait(PATIENCE_S) == -signal.SIGKILL
     assert len(desk.uploads_of(name)) == 1
     if undone:
         desk.booth.path(name, SENT).rename(desk.booth.path(name, NEW))

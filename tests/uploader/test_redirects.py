@@ -18,6 +18,7 @@ from tests.photos import jpeg
 from tests.uploader.authority import Authority
 from tests.uploader.desk import Desk
 from tests.uploader.liar import Liar, Story, says
+from tests.uploader.patience import FAR
 
 PHOTO = b"x" * 300_000
 
@@ -32,7 +33,7 @@ def photo(tmp_path: Path) -> Iterator[io.BufferedReader]:
 
 @pytest.fixture
 def transport() -> Iterator[Transport]:
-    made = Transport(HandClock(), plain_http=True)
+    made = Transport(HandClock(), plain_http=True, limits=FAR)
     yield made
     made.close()
 
@@ -96,7 +97,7 @@ def test_n27_nothing_is_sent_on_to_another_host_or_port(
 @pytest.mark.parametrize("port", ["its own", "another"])
 def test_n27_no_photo_is_sent_on_from_https_to_http(photo: io.BufferedReader, tmp_path: Path, port: str) -> None:
     authority = Authority(tmp_path)
-    transport = Transport(HandClock(), plain_http=True, ca_file=authority.file)
+    transport = Transport(HandClock(), plain_http=True, limits=FAR, ca_file=authority.file)
     with Liar(says("200 OK")) as plain:
 
         def down(liar: Liar) -> str:
@@ -116,7 +117,7 @@ def test_n27_a_server_that_sends_on_for_ever_is_left(transport: Transport, photo
 
 def test_n27_the_deadline_is_one_for_all_that_it_is_sent_on_to(photo: io.BufferedReader) -> None:
     clock = HandClock()
-    transport = Transport(clock, plain_http=True)
+    transport = Transport(clock, plain_http=True, limits=FAR)
 
     def takes_its_time(liar: Liar, connection: socket.socket) -> None:
         while True:

@@ -21,7 +21,7 @@ from azure.storage.blob import BlobSasPermissions, ContainerClient, generate_blo
 from botocore.client import Config
 from botocore.exceptions import ClientError
 
-_PATIENCE_S = 30.0
+_PATIENCE_S = 120.0
 S3_KEY = "S3RVER"
 """s3rver's only account: its name and its secret."""
 _AZURE_ACCOUNT = "devstoreaccount1"
@@ -138,7 +138,7 @@ def _await(server: subprocess.Popen[bytes], port: int) -> None:
     while time.monotonic() < deadline_s:
         if server.poll() is not None:
             raise AssertionError(f"{server.args!r} ended with {server.returncode}")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), _PATIENCE_S):
             return
         time.sleep(0.05)
     raise AssertionError(f"{server.args!r} does not listen")

@@ -18,6 +18,7 @@ from tests.lab.storage.gate import Gate
 from tests.lab.storage.servers import S3, Azure, changed
 from tests.photos import jpeg, take
 from tests.uploader.desk import Desk
+from tests.uploader.patience import FAR
 
 NAME = "abcd1234/a1/photo.jpg"
 JPEG = {"Content-Type": "image/jpeg"}
@@ -48,7 +49,7 @@ def storage(request: pytest.FixtureRequest) -> Storage:
 
 def put(url: str, headers: dict[str, str]) -> int:
     """The status of one PUT with exactly these headers, by the uploader's own transport."""
-    transport = Transport(HandClock(), plain_http=True)
+    transport = Transport(HandClock(), plain_http=True, limits=FAR)
     status = transport.exchange("PUT", Secret(url), headers, b"not a photo", deadline_s=60.0).status
     transport.close()
     return status

@@ -20,6 +20,7 @@ import pytest
 from piboothup.simulator.eventpics import DEMO_KEY
 from piboothup.spool.listing import SENT
 from piboothup.spool.names import PhotoName
+from piboothup.uploader.transport import Limits
 from tests.photos import jpeg
 from tests.uploader.authority import Authority, Connect
 from tests.uploader.desk import Desk
@@ -41,7 +42,7 @@ class Venue(Desk):
         self.folder = root / "world"
         self.folder.mkdir()
         authority = Authority(root)
-        self.connect = Connect(authority, http_port=80)
+        self.connect = Connect(authority, http_port=80, limits=Limits())
         authority.write_certificate(self.folder / "certificate.pem", SERVER)
         (self.folder / "faults.json").write_text(json.dumps(faults))
         words = ["unshare", "--net", sys.executable, "-m", "tests.lab.venue.world"]
