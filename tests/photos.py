@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from piboothup.spool.contexts import Context, context_for
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from tests.clocks import HandClock
@@ -38,3 +39,8 @@ def take(spool: Spool, content: bytes, context: Context = PARTY) -> PhotoName:
     name = PhotoName.of(identity, content)
     spool.commit(name, context, content)
     return name
+
+
+def counts(spool: Spool) -> dict[str, int]:
+    """How many photos are new, sent, parked and quarantined."""
+    return {place: sum(1 for _ in spool.names(place)) for place in (NEW, SENT, PARKED, QUARANTINE)}

@@ -11,8 +11,6 @@ import errno
 import hashlib
 import heapq
 import logging
-import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -36,15 +34,13 @@ from piboothup.spool.listing import (
     open_file,
 )
 from piboothup.spool.names import BY_HAND, Identity, PhotoName, box_id, hardware_serial
+from piboothup.spool.room import Room
 from piboothup.spool.timeline import Timeline
 
 log = logging.getLogger(__name__)
 
-_ROOM_FOR_PHOTOS = 3
-_INODES_FOR_PHOTOS = 16
 ROOM_PHOTOS = 8
 """How many sent photos a commit that meets a full card deletes at the most, before it tries once more."""
-_TYPICAL_PHOTO_BYTES = 6 * 1024 * 1024
 _BLOCK_BYTES = 1024 * 1024
 
 
@@ -74,9 +70,7 @@ class Spool:
         """What this process itself has made durable; what it only finds there may be in the page cache alone."""
         self._listing = Listing(directory)
         self._timeline = Timeline(self._at(BOOTS), self._listing, clock)
-        self._largest_bytes = _TYPICAL_PHOTO_BYTES
-        self._suspect = False
-        self._one_at_a_time = threading.Lock()
+        self._room = Room(directory)
 
     # -- for a service's start ---------------------------------------------------------------------------------
 
@@ -144,8 +138,9 @@ class Spool:
                 layout.make_folders(self.directory)
                 self._store(name, context, jpeg)
         except OSError as error:
-            raise NotSaved(self._why(error)) from None
-        self._largest_bytes = max(self._largest_bytes, len(jpeg))
+            log.error("not saved reason=%s", error.strerror or error)
+            raise NotSaved(self._room.why_not(error)) from None
+        self._room.took(len(jpeg))
 
     def note_ready(self, took_ms: int) -> None:
         """Notes how long the booth's start took, if that is news by more than a fifth. Raises OSError."""
@@ -178,30 +173,11 @@ class Spool:
 
     def card_problem(self) -> Problem | None:
         """What stops photos from being saved on this card, if anything. Asks, and after a failed write tries one."""
-        try:
-            room = os.statvfs(self.directory)
-            if room.f_flag & os.ST_RDONLY:
-                return problem("card_readonly")
-            if self._suspect:
-                self._try_a_write()
-        except FileNotFoundError:
-            return problem("spool_unusable", "its folder is gone")
-        except OSError as error:
-            code = "card_readonly" if error.errno not in durable.FULL else "card_full"
-            return problem(code, error.strerror or "")
-        full = room.f_bavail * room.f_frsize < _ROOM_FOR_PHOTOS * self._largest_bytes
-        crowded = _is_crowded(room)
-        if (full or crowded) and next(self.names(SENT), None) is None:
-            return problem("card_full" if full else "card_crowded")
-        return None
+        return self._room.problem(self._may_make_room)
 
     def try_card(self) -> Problem | None:
         """The same, and a small file is written, synced and deleted in any case."""
-        try:
-            self._try_a_write()
-        except OSError:
-            self._suspect = True
-        return self.card_problem()
+        return self._room.problem(self._may_make_room, write=True)
 
     def make_room(self, photos: int) -> int:
         """Deletes up to so many of the oldest sent photos; how many it deleted. Never any other."""
@@ -227,12 +203,8 @@ class Spool:
                     deleted += 1
         return deleted
 
-    def taken(self, context: Context) -> int:
-        """How many photos of this context were taken, also those that are deleted since the album has them."""
-        return len(self.photos_of(context))
-
     def photos_of(self, context: Context) -> set[tuple[int, int]]:
-        """Boot and number of each of them."""
+        """Boot and number of each photo taken for this context, also of those deleted since the album has them."""
         there = (name for place in (NEW, SENT, PARKED) for name in self.names(place))
         return {name.order for name in there if name.context == context.id} | self.retired(context.id)
 
@@ -337,10 +309,6 @@ class Spool:
         """When names last came to or left a folder of the spool (or a file of it was written); 0 = never."""
         return self._listing.changed_ns(place)
 
-    def counts(self) -> dict[str, int]:
-        """How many photos are new, sent, parked and quarantined."""
-        return {place: sum(1 for _ in self.names(place)) for place in (NEW, SENT, PARKED, QUARANTINE)}
-
     def events(self) -> list[events.Event]:
         """The key's events as last seen."""
         return events.read(self.directory)
@@ -355,14 +323,8 @@ class Spool:
         layout.note(self.directory)
         self.boot = boots.register(self._at(BOOTS), self.clock.boot_id(), self.box, self._listing.highest_boot())
 
-    def _try_a_write(self) -> None:
-        probe = self._at(TMP) / ".probe"
-        with self._one_at_a_time:
-            with contextlib.suppress(FileNotFoundError):
-                durable.remove(probe)
-            durable.write_new(probe, b"?" * 4096)
-            durable.remove(probe)
-            self._suspect = False
+    def _may_make_room(self) -> bool:
+        return next(self.names(SENT), None) is not None
 
     def _at(self, place: str) -> Path:
         return self.directory / place
@@ -381,17 +343,3 @@ class Spool:
         if path not in self._durable or not path.exists():
             contexts.write(self._at(CONTEXTS), context, {"boot": self.boot, "boottime_ms": self._boottime_ms()})
             self._durable.add(path)
-
-    def _why(self, error: OSError) -> Problem:
-        log.error("not saved reason=%s", error.strerror or error)
-        if error.errno in durable.FULL:
-            return problem("card_crowded" if _is_crowded(os.statvfs(self.directory)) else "card_full")
-        self._suspect = True
-        if error.errno == errno.EROFS:
-            return problem("card_readonly")
-        return problem("not_saved", error.strerror or "")
-
-
-def _is_crowded(room: os.statvfs_result) -> bool:
-    """Whether the card has no room for more files, however small; some file systems count none."""
-    return room.f_files > 0 and room.f_favail < _INODES_FOR_PHOTOS

@@ -21,7 +21,7 @@ from piboothup.spool.layout import SpoolUnusable
 from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.store import AlreadyRunning, Spool
 from tests.clocks import HandClock
-from tests.photos import jpeg, open_spool, take
+from tests.photos import counts, jpeg, open_spool, take
 
 DAY_S = 86_400
 KEY = "key-that-nobody-may-see"
@@ -249,7 +249,7 @@ def test_sent_photos_go_when_they_are_old_and_no_other(bench: Bench, card: Card)
     bench.clock.pass_s(DAY_S)
     assert card.retire() == 3
     assert card.retire() == 0
-    assert bench.spool.counts() == {NEW: 1, SENT: 0, "parked": 0, "quarantine": 0}
+    assert counts(bench.spool) == {NEW: 1, SENT: 0, "parked": 0, "quarantine": 0}
 
 
 def test_ages_are_looked_at_once_an_hour(bench: Bench, card: Card) -> None:

@@ -103,7 +103,7 @@ class Life:
         name = take(self.spool, jpeg(number, _SMALL), context)
         self.disk.tell(Promised("photo", name), frozenset({NEW}))
         self.disk.tell(Promised("context", context.id), (self.spool.context(context.id),))
-        self.disk.tell(Promised("taken", context.id), self.spool.taken(context))
+        self.disk.tell(Promised("taken", context.id), len(self.spool.photos_of(context)))
         return name
 
     def mark_sent(self, name: PhotoName) -> None:
@@ -131,7 +131,7 @@ class Life:
         """The uploader sets a photo aside; it no longer counts as taken."""
         context = self.spool.context_of(name)
         assert context is not None
-        self.disk.tell(Promised("taken", context.id), self.spool.taken(context) - 1)
+        self.disk.tell(Promised("taken", context.id), len(self.spool.photos_of(context)) - 1)
         self.disk.tell(Promised("photo", name), frozenset({NEW, QUARANTINE}))
         self.spool.quarantine(name)
         self.disk.tell(Promised("photo", name), frozenset({QUARANTINE}))
@@ -142,7 +142,7 @@ class Life:
             self.disk.tell(Promised("photo", name), frozenset({SENT, GONE}))
         self.spool.retire(names)
         for context in {Context(name.context) for name in names}:
-            self.disk.tell(Promised("taken", context.id), self.spool.taken(context))
+            self.disk.tell(Promised("taken", context.id), len(self.spool.photos_of(context)))
 
     def assign(self, name: PhotoName, link_id: str) -> None:
         """The operator sends a photo that was taken without an event, and all of its context, to this event."""
@@ -438,7 +438,7 @@ def after_the_cut(root: Path, boot_id: str = "boot-after") -> Found:
         junk=frozenset(name for name, _ in texts if _is_junk(name)),
         contexts={one: spool.context(one) for one in contexts},
         boots={number: spool.read_boot(number) for number in boots.numbers(root / BOOTS)},
-        taken={one: spool.taken(Context(one)) - (one == fresh.context) for one in contexts},
+        taken={one: len(spool.photos_of(Context(one))) - (one == fresh.context) for one in contexts},
         taken_at_ms={name: spool.taken_at_ms(name) for name, _ in photos if spool.read_boot(name.boot).anchors},
         events=spool.events(),
         next=fresh,

@@ -8,7 +8,7 @@ from pathlib import Path
 from piboothup.spool.listing import QUARANTINE
 from piboothup.spool.recovery import Recovered, recover
 from tests.clocks import HandClock
-from tests.photos import jpeg, open_spool, take
+from tests.photos import counts, jpeg, open_spool, take
 
 
 def test_p04_a_whole_part_is_salvaged(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_p02_half_a_part_is_set_aside_and_the_next_photo_is_fine(tmp_path: Path)
     with (tmp_path / "tmp" / f"{name}.part").open("r+b") as file:
         file.truncate(500)
     assert recover(spool) == Recovered(quarantined=1)
-    assert spool.counts()[QUARANTINE] == 1
+    assert counts(spool)[QUARANTINE] == 1
     assert spool.path(name, QUARANTINE).read_bytes() == jpeg(1)[:500]
     following = take(spool, jpeg(2))
     assert spool.waiting() == [following]

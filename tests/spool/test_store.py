@@ -17,7 +17,7 @@ from piboothup.spool.layout import SpoolUnusable
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.store import AlreadyRunning, NotSaved, Spool
 from tests.clocks import HandClock
-from tests.photos import PARTY, jpeg, open_spool, take
+from tests.photos import PARTY, counts, jpeg, open_spool, take
 
 
 def test_a_committed_photo_lies_whole_under_its_name(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_photo_goes_to_sent_parked_and_quarantine_under_its_own_name(tmp_path:
     spool.mark_sent(sent)
     spool.park(parked, "EventPics refuses it.")
     spool.quarantine(damaged)
-    assert spool.counts() == {NEW: 0, SENT: 1, PARKED: 1, QUARANTINE: 1}
+    assert counts(spool) == {NEW: 0, SENT: 1, PARKED: 1, QUARANTINE: 1}
     assert spool.path(parked, PARKED).with_suffix(".txt").read_text() == "EventPics refuses it.\n"
     assert spool.retry_parked() == 1
     assert spool.waiting() == [parked]
