@@ -72,22 +72,14 @@ def strip(image: Image.Image, left: str, names: Sequence[str]) -> None:
     small.draw(image, WIDTH_PX - MARGIN_PX - small.width_px(name), _STRIP_Y + 2, name, lit=False)
 
 
-def bottom(image: Image.Image, text: str, sign: Image.Image) -> int:
-    """The bottom line with `sign` before it, in two lines if it must be; returns its top."""
+def bottom(image: Image.Image, text: str, signs: Sequence[Image.Image]) -> None:
+    """The bottom line, one row, with the first of `signs` before it for which there is room."""
     small = face("small")
-    lines = small.balanced(text, TEXT_PX)
-    if len(lines) > 2:
-        lines = [lines[0], small.shortened(" ".join(lines[1:]), TEXT_PX)]
-    y = BOTTOM_Y - LINE_PX * (len(lines) - 1)
-    top = y
-    for line in lines:
-        width_px = small.width_px(line)
-        sign_px = sign.width + GAP_PX
-        fits = len(lines) == 1 and width_px + sign_px <= TEXT_PX
-        x = (WIDTH_PX - width_px - (sign_px if fits else 0)) // 2
-        if fits:
-            image.paste(255, (x, y + small.cap_px - sign.height), sign)
-            x += sign_px
-        small.draw(image, x, y, line)
-        y += LINE_PX
-    return top
+    text = small.shortened(text, TEXT_PX)
+    width_px = small.width_px(text)
+    sign = next((one for one in signs if one.width + GAP_PX + width_px <= TEXT_PX), None)
+    x = (WIDTH_PX - width_px - (sign.width + GAP_PX if sign is not None else 0)) // 2
+    if sign is not None:
+        image.paste(255, (x, BOTTOM_Y + small.cap_px - sign.height), sign)
+        x += sign.width + GAP_PX
+    small.draw(image, x, BOTTOM_Y, text)

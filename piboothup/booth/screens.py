@@ -82,7 +82,7 @@ def bottom_line(view: View) -> str:
         known = said.notices.get(view.notice.code)
         return known.format(n=view.waiting) if known else view.notice.sentence
     if not view.has_event:
-        return f"{said.no_event}: {kept}"
+        return f"{said.no_event} {kept}"
     if view.uplink is UploaderState.PORTAL:
         return said.portal
     hindrance = {
@@ -92,7 +92,7 @@ def bottom_line(view: View) -> str:
         UploaderState.STOPPED: said.stopped,
     }.get(view.uplink)
     if hindrance is not None:
-        return f"{hindrance}: {kept}"
+        return f"{hindrance} {kept}"
     if view.waiting:
         return said.sending.format(n=view.waiting)
     if view.parked:
@@ -151,10 +151,12 @@ def _ready(image: Image.Image, view: View, said: Words) -> None:
         image.paste(255, (x, TITLE_Y - 1), camera)
         left_px = x - MARGIN_PX - 2 * GAP_PX
     small.draw(image, MARGIN_PX, TITLE_Y, small.shortened(view.event_title or view.name, left_px))
-    free_y = TITLE_Y + small.cap_px + MARGIN_PX + face("big").rise_px(said.press)
-    free_px = bottom(image, bottom_line(view), _bottom_icon(view)) - free_y
-    lettering = largest(said.press, TEXT_PX, free_px - 2 * MARGIN_PX)
-    centred(image, free_y + (free_px - lettering.cap_px) // 2, said.press, lettering)
+    free_y = TITLE_Y + small.cap_px + MARGIN_PX
+    big = face("big")
+    lettering = largest(said.press, TEXT_PX, big.cap_px)
+    middle_y = (free_y + BOTTOM_Y - lettering.cap_px) // 2
+    centred(image, max(middle_y, free_y + big.rise_px(said.press)), said.press, lettering)
+    bottom(image, bottom_line(view), (_bottom_icon(view), icon("mark")))
 
 
 def _fault(image: Image.Image, view: View, said: Words) -> None:
@@ -163,10 +165,13 @@ def _fault(image: Image.Image, view: View, said: Words) -> None:
     small, mid = face("small"), face("mid")
     lettering = mid if mid.width_px(told.headline) <= TEXT_PX else small
     lettering.draw(image, MARGIN_PX, TITLE_Y, lettering.shortened(told.headline, TEXT_PX))
+    is_short = mid.width_px(told.remedy) <= TEXT_PX  # "press again": the one thing to do, as large as it can be
     lines = small.wrapped(told.safe or said.safe, TEXT_PX)
-    lines += small.wrapped(told.remedy, TEXT_PX)
+    lines += [] if is_short else small.wrapped(told.remedy, TEXT_PX)
     for number, line in enumerate(lines[:3]):
         small.draw(image, MARGIN_PX, 20 + number * (LINE_PX + 1), line)
+    if is_short:
+        mid.draw(image, MARGIN_PX, 35, told.remedy)
     strip(image, view.problem.code if view.problem else "", (f"{view.name} {view.box}", view.name, view.box))
 
 

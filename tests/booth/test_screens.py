@@ -26,6 +26,8 @@ from tests.booth.same import same
 APPROVED = Path(__file__).with_name("gallery")
 READY = View(state=BoothState.READY, event_title="Anna & Ben", box="K7QX", photos=143)
 LANGUAGES = languages()
+MIDDLE = (0, 13, 128, 51)
+"""Where ready invites; the bottom line and its sign are below."""
 EXAMPLES = [(language, name) for language in LANGUAGES for name in examples(language)]
 
 
@@ -49,7 +51,7 @@ def test_the_gallery_holds_no_screen_that_is_gone() -> None:
     ("view", "line"),
     [
         (replace(READY, uplink=UploaderState.OFFLINE, waiting=12), "No Wi-Fi: 12 kept"),
-        (replace(READY, uplink=UploaderState.PORTAL, waiting=12), "Wi-Fi asks for login: use hotspot"),
+        (replace(READY, uplink=UploaderState.PORTAL, waiting=12), "Wi-Fi login: hotspot!"),
         (replace(READY, uplink=UploaderState.REFUSED, waiting=12), "Key refused: 12 kept"),
         (replace(READY, uplink=UploaderState.PAUSED, waiting=12), "Paused: 12 kept"),
         (replace(READY, uplink=UploaderState.STOPPED, waiting=12), "Not sending: 12 kept"),
@@ -60,9 +62,9 @@ def test_the_gallery_holds_no_screen_that_is_gone() -> None:
         (READY, "All 143 in the album"),
         (replace(READY, photos=1), "It is in the album"),
         (replace(READY, photos=0), "Be the first!"),
-        (replace(READY, photos=0, uplink=UploaderState.OFFLINE), "No Wi-Fi: photos kept"),
+        (replace(READY, photos=0, uplink=UploaderState.OFFLINE), "No Wi-Fi: all kept"),
         (replace(READY, parked=2), "141 sent, 2 refused"),
-        (replace(READY, waiting=12, notice=problem("event_gone")), "Event not found: 12 kept"),
+        (replace(READY, waiting=12, notice=problem("event_gone")), "Event gone: 12 kept"),
         (replace(READY, notice=Problem("new", "Something new.", "")), "Something new."),
         (replace(READY, waiting=12, uplink=UploaderState.OFFLINE, language="de"), "Offline: 12 sicher"),
         (replace(READY, language="xx"), "All 143 in the album"),
@@ -72,15 +74,26 @@ def test_the_bottom_line_says_how_the_photos_travel(view: View, line: str) -> No
     assert bottom_line(view) == line
 
 
-@pytest.mark.parametrize("notice", [None, problem("undervoltage")])
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("notice", [None, problem("undervoltage"), problem("camera_size")])
 @pytest.mark.parametrize("has_event", [True, False])
-@pytest.mark.parametrize("uplink", sorted(set(UploaderState) - {UploaderState.PORTAL}))
+@pytest.mark.parametrize("uplink", UploaderState)
 def test_ready_looks_ready_whatever_the_network_the_event_and_the_supply_do(
-    uplink: UploaderState, has_event: bool, notice: Problem | None
+    uplink: UploaderState, has_event: bool, notice: Problem | None, language: str
 ) -> None:
-    view = replace(READY, uplink=uplink, has_event=has_event, notice=notice, waiting=12)
-    middle = (0, 13, 128, 51)
-    assert same(draw(view).crop(middle), draw(READY).crop(middle))
+    ready = replace(READY, language=language)
+    view = replace(ready, uplink=uplink, has_event=has_event, notice=notice, waiting=12)
+    assert same(draw(view).crop(MIDDLE), draw(ready).crop(MIDDLE))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_inviting_word_stands_at_one_height_in_every_language_and_touches_neither_title_nor_bottom_line(
+    language: str,
+) -> None:
+    ready = draw(replace(READY, language=language, event_title="gjpqy", waiting=12, uplink=UploaderState.PORTAL))
+    for row in (12, *range(47, 52)):
+        assert ready.crop((0, row, 128, row + 1)).getbbox() is None
+    assert ready.crop((0, 46, 128, 47)).getbbox() is not None
 
 
 @pytest.mark.parametrize(
@@ -89,24 +102,9 @@ def test_ready_looks_ready_whatever_the_network_the_event_and_the_supply_do(
 )
 def test_d04_whatever_the_title_it_leaves_room_for_the_number_and_ready_looks_ready(title: str) -> None:
     picture = draw(replace(READY, event_title=title))
-    middle, number = (0, 13, 128, 51), (96, 0, 128, 12)
-    assert same(picture.crop(middle), draw(READY).crop(middle))
+    number = (96, 0, 128, 12)
+    assert same(picture.crop(MIDDLE), draw(READY).crop(MIDDLE))
     assert same(picture.crop(number), draw(READY).crop(number))
-
-
-def test_the_inviting_word_is_as_large_above_two_rows_as_above_one_and_touches_neither_title_nor_rows() -> None:
-    two_rows = draw(replace(READY, uplink=UploaderState.PORTAL, waiting=12))
-    for row in (12, 13, 42, 43):
-        assert two_rows.crop((0, row, 128, row + 1)).getbbox() is None
-    assert same(two_rows.crop((0, 14, 128, 42)), draw(READY).crop((0, 19, 128, 47)))
-
-
-def test_the_german_word_stands_at_one_place_whatever_way_the_photos_travel() -> None:
-    ready = replace(READY, language="de")
-    for uplink in UploaderState:
-        assert same(
-            draw(replace(ready, uplink=uplink, waiting=12)).crop((0, 13, 128, 51)), draw(ready).crop((0, 13, 128, 51))
-        )
 
 
 def test_nothing_about_sending_stands_next_to_saved() -> None:
@@ -208,18 +206,26 @@ def test_every_fault_fits_on_its_screen_with_remedy_code_and_name(language: str)
         assert small.width_px(code) + small.width_px("K7QX") + 4 <= TEXT_PX, code
 
 
-@pytest.mark.parametrize("waiting", [0, 1, 12, 99_999])
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_every_bottom_line_fits_in_two_rows_with_any_number(language: str, waiting: int) -> None:
-    small = face("small")
-    view = replace(READY, language=language, waiting=waiting, photos=max(1, waiting), parked=waiting // 2)
+def all_ready(language: str, waiting: int) -> list[View]:
+    """Every way the photos may travel, and whatever may be wrong meanwhile."""
+    view = replace(READY, language=language, waiting=waiting, photos=max(1, waiting), parked=min(waiting, 2))
     views = [replace(view, uplink=uplink, has_event=event) for uplink in UploaderState for event in (True, False)]
     views += [replace(view, notice=problem(code)) for code in words(language).notices]
-    views += [replace(view, waiting=0), replace(view, photos=0, waiting=0, parked=0)]
-    for line in map(bottom_line, views):
-        rows = small.balanced(line, TEXT_PX)
-        assert len(rows) <= 2
-        assert " ".join(rows) == line
+    return [*views, replace(view, waiting=0), replace(view, photos=0, waiting=0, parked=0)]
+
+
+@pytest.mark.parametrize("waiting", [0, 1, 12, 999])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_bottom_line_is_one_row_with_any_number_that_a_day_brings(language: str, waiting: int) -> None:
+    lines = map(bottom_line, all_ready(language, waiting))
+    assert [line for line in lines if face("small").width_px(line) > TEXT_PX] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_bottom_line_has_its_sign_or_at_least_an_exclamation_mark_before_it(language: str) -> None:
+    room_px = TEXT_PX - GAP_PX - icon("mark").width
+    lines = map(bottom_line, all_ready(language, 12))
+    assert [line for line in lines if face("small").width_px(line) > room_px] == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

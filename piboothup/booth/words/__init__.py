@@ -92,6 +92,7 @@ class Words:
     all_kept: str
     """The same, before the first photo."""
     no_event: str
+    """This and the other hindrances up to `stopped` stand before `kept`."""
     offline: str
     portal: str
     refused: str
