@@ -142,7 +142,6 @@ class GpioButton:
             self._changed.notify()
         if self._thread is not None:
             self._thread.join(timeout=2 * CHECK_S)
-        self._close_device()
 
     def _close_device(self) -> None:
         if self._device is not None:
@@ -155,9 +154,12 @@ class GpioButton:
             self._changed.notify()
 
     def _run(self, pressed: Callable[[int], None], released: Callable[[int], None]) -> None:
-        while (told := self._wait()) is not None:
-            for down, at_ns in told:
-                (pressed if down else released)(at_ns)
+        try:
+            while (told := self._wait()) is not None:
+                for down, at_ns in told:
+                    (pressed if down else released)(at_ns)
+        finally:
+            self._close_device()  # by whoever reads it: never under its own hands
 
     def _wait(self) -> list[Edge] | None:
         """What has become certain after the next edges or the next pause; None when stopping."""

@@ -7,10 +7,8 @@ read from the uploader's status.
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,12 +110,13 @@ class Check:
     def run(self) -> None:
         """All steps, one after the other; ends early when nobody looks any more."""
         self._turned.clear()
+        self._empty()
         report = Report()
         for step in STEPS:
-            self._empty()
             if self._shown is not Kind.READY_CHECK:
                 return
             report = report.then(self._steps[step]())
+            self._empty()  # and then the next question: what comes after it is its answer
             self._post(CheckSaid(report))
 
     def aim(self) -> None:
@@ -201,13 +200,18 @@ class Check:
 
     def _answer(self, timeout_s: float, fits: Callable[[Answer], bool]) -> tuple[Answer, ...]:
         """The next answer that fits, alone; nothing when none came or nobody looks any more."""
-        end_s = time.monotonic() + timeout_s
-        while not self._turned.is_set() and time.monotonic() < end_s:
-            with contextlib.suppress(queue.Empty):
-                found = self._answers.get(timeout=LOOK_S)
-                if fits(found):
-                    return (found,)
-                _give_back(found)
+        end_ns = self._clock.boottime_ns() + int(timeout_s * 1e9)
+        while not self._turned.is_set():
+            is_late = self._clock.boottime_ns() >= end_ns  # and what came meanwhile still counts
+            try:
+                found = self._answers.get(timeout=0 if is_late else LOOK_S)
+            except queue.Empty:
+                if is_late:
+                    break
+                continue
+            if fits(found):
+                return (found,)
+            _give_back(found)
         return ()
 
     def _empty(self) -> None:

@@ -11,11 +11,13 @@ from itertools import pairwise, product
 import pytest
 from gpiozero.pins.mock import MockFactory, MockPin
 
+from piboothup.booth import button
 from piboothup.booth.button import PRESS_NS, RELEASE_NS, ButtonFault, Debounce, Edge, GpioButton, edge_ns
 from piboothup.config import Button
-from piboothup.spool.clock import SystemClock
+from piboothup.spool.clock import Clock, SystemClock
 from tests.booth.play import READY, Play
 from tests.booth.traces import PRESSES, RELEASES, WORN_PRESS
+from tests.clocks import HandClock
 from tests.patience import PATIENCE_S
 
 MS = 1_000_000
@@ -149,14 +151,20 @@ def factory() -> Iterator[MockFactory]:
 class Heard:
     """A listening button and what it called back, in order."""
 
-    def __init__(self, factory: MockFactory) -> None:
+    def __init__(self, factory: MockFactory, clock: Clock | None = None) -> None:
         self.calls: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
-        self.button = GpioButton(Button(), SystemClock(), factory)
+        self.button = GpioButton(Button(), clock or SystemClock(), factory)
         self.button.start(lambda at: self.calls.put(("pressed", at)), lambda at: self.calls.put(("released", at)))
         self.pin: MockPin = factory.pin(17)
 
     def next(self) -> tuple[str, int]:
         return self.calls.get(timeout=PATIENCE_S)
+
+    def stop(self) -> None:
+        """Stops and waits for the end of the thread, which gives the pin back."""
+        self.button.stop()
+        assert self.button._thread is not None
+        self.button._thread.join(PATIENCE_S)
 
 
 def test_gpiozero_s_pin_is_pulled_up_and_a_press_and_a_release_come_with_the_times_of_their_edges(
@@ -173,17 +181,22 @@ def test_gpiozero_s_pin_is_pulled_up_and_a_press_and_a_release_come_with_the_tim
     assert heard.button.is_down()
     heard.pin.drive_high()
     assert heard.next()[0] == "released"
-    heard.button.stop()
+    heard.stop()
 
 
 def test_b02_a_spike_on_a_real_pin_object_is_no_press(factory: MockFactory) -> None:
-    heard = Heard(factory)
+    clock = HandClock(boottime_s=1e9)  # far from what the mock pins count, so that an edge is now
+    heard = Heard(factory, clock)
     heard.pin.drive_low()
+    clock.pass_s(0.001)
     heard.pin.drive_high()
+    clock.pass_s(0.01)
     heard.pin.drive_low()
-    assert heard.next()[0] == "pressed"
+    began_ns = clock.boottime_ns()
+    clock.pass_s(0.01)
+    assert heard.next() == ("pressed", began_ns)
     assert heard.calls.empty()
-    heard.button.stop()
+    heard.stop()
 
 
 def test_b04_held_while_the_box_starts_it_is_down_but_no_press(factory: MockFactory) -> None:
@@ -197,20 +210,23 @@ def test_b04_held_while_the_box_starts_it_is_down_but_no_press(factory: MockFact
     assert heard.button.is_down()
     heard.pin.drive_high()
     assert heard.next()[0] == "released"
-    heard.button.stop()
+    heard.stop()
 
 
-def test_an_edge_that_was_never_reported_is_made_up_for(factory: MockFactory) -> None:
+def test_an_edge_that_was_never_reported_is_made_up_for(
+    factory: MockFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(button, "CHECK_S", 0.02)
     heard = Heard(factory)
     heard.pin._state = False  # the level changes, no edge comes
     assert heard.next()[0] == "pressed"
-    heard.button.stop()
+    heard.stop()
 
 
 def test_after_stop_the_pin_is_free_for_somebody_else(factory: MockFactory) -> None:
     heard = Heard(factory)
-    heard.button.stop()
-    Heard(factory).button.stop()
+    heard.stop()
+    Heard(factory).stop()
 
 
 def test_a_pin_that_is_taken_is_a_fault_with_its_number_and_a_remedy(factory: MockFactory) -> None:
@@ -218,7 +234,7 @@ def test_a_pin_that_is_taken_is_a_fault_with_its_number_and_a_remedy(factory: Mo
     with pytest.raises(ButtonFault, match="17") as caught:
         Heard(factory)
     assert caught.value.problem.code == "button_missing"
-    heard.button.stop()
+    heard.stop()
 
 
 def test_release_takes_longer_than_any_gap_in_20_ms_of_bounce() -> None:

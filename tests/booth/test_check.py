@@ -13,6 +13,7 @@ import pytest
 
 from piboothup import status, supply
 from piboothup.booth import check
+from piboothup.booth.events import CheckSaid
 from piboothup.booth.hold import SECOND_NS
 from piboothup.booth.light import LightPattern
 from piboothup.booth.machine import ANSWER_NS
@@ -58,11 +59,10 @@ def report(box: Box, wanted: Callable[[Report], object]) -> Report:
     return page.report
 
 
-def verdict(box: Box, *, press: bool = True) -> Report:
+def verdict(box: Box) -> Report:
     """Answers the question for a press, and waits for the end."""
     report(box, lambda found: found.asks)
-    if press:
-        box.press()
+    box.press()
     return report(box, lambda found: found.step is None)
 
 
@@ -164,10 +164,31 @@ def test_what_is_wrong_is_found_at_its_step_and_named(
 
 
 def test_a_press_that_never_comes_is_a_reason(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "_PRESS_S", 0.1)
+    monkeypatch.setattr(check, "_PRESS_S", 1.0)
     begin(box)
-    found = verdict(box, press=False)
-    assert found.reason == problem("button_silent")
+    report(box, lambda found: found.asks)
+    box.clock.pass_s(1.0)
+    assert report(box, lambda found: found.step is None).reason == problem("button_silent")
+
+
+def test_a_press_right_after_the_question_is_its_answer_however_late_it_is_looked_at(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "_PRESS_S", 0.0)
+    box.start_ready()
+    assert box._service is not None
+    asking = box._service._check
+    post = asking._post
+
+    def press_at_once(said: CheckSaid) -> None:
+        post(said)
+        if said.report.asks:
+            asking.hear()
+
+    monkeypatch.setattr(asking, "_post", press_at_once)
+    box.open_menu()
+    box.choose("ready_check")
+    assert report(box, lambda found: found.step is None).found == (None,) * len(STEPS)
 
 
 def test_a_clock_that_nothing_ever_set_is_a_reason(box: Box) -> None:

@@ -579,6 +579,7 @@ def test_photos_are_called_safe_at_the_end_only_when_the_last_one_is(
         held.wait()
 
     box.camera.on_release = release
+    monkeypatch.setattr(service, "_STOP_NS", int(PATIENCE_S * 1e9))
     box.start_ready()
     box.press()
     assert saving.wait(PATIENCE_S)

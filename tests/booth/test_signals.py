@@ -146,6 +146,12 @@ class Listening:
         return self.values.get(timeout=PATIENCE_S)
 
 
+def close(buzzer: GpioBuzzer) -> None:
+    """Closes it and waits for the end of its thread, which gives the pin back."""
+    buzzer.close()
+    buzzer._thread.join(PATIENCE_S)
+
+
 def test_a_sound_is_a_tone_of_its_own_length_and_then_silence(factory: MockFactory) -> None:
     heard = Listening(factory.pin(BUZZER_PIN))
     buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
@@ -155,7 +161,7 @@ def test_a_sound_is_a_tone_of_its_own_length_and_then_silence(factory: MockFacto
     buzzer.play(Sound.LOW)
     assert heard.next() == 0.5
     assert factory.pin(BUZZER_PIN).frequency == TONES[Sound.LOW][0]
-    buzzer.close()
+    close(buzzer)
     LED(BUZZER_PIN, pin_factory=factory).close()
 
 
@@ -165,7 +171,7 @@ def test_a_pin_without_tones_is_switched_for_a_buzzer_that_has_one_of_its_own(fa
     buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
     buzzer.play(Sound.CLICK)
     assert (heard.next(), heard.next()) == (1, 0)
-    buzzer.close()
+    close(buzzer)
 
 
 def test_sounds_that_would_be_late_are_not_heard_and_no_call_waits(factory: MockFactory) -> None:
@@ -176,7 +182,7 @@ def test_sounds_that_would_be_late_are_not_heard_and_no_call_waits(factory: Mock
     def hold(value: float) -> bool:
         changed: bool = change(value)
         if value:
-            holding.wait(PATIENCE_S)
+            holding.wait()
         return changed
 
     pin._change_state = hold
@@ -187,7 +193,7 @@ def test_sounds_that_would_be_late_are_not_heard_and_no_call_waits(factory: Mock
         buzzer.play(Sound.CLICK)
     assert buzzer._sounds.qsize() == 2
     holding.set()
-    buzzer.close()
+    close(buzzer)
 
 
 def test_b07_a_buzzer_line_that_is_missing_is_told_once_and_every_call_returns(
@@ -199,7 +205,7 @@ def test_b07_a_buzzer_line_that_is_missing_is_told_once_and_every_call_returns(
     buzzer._thread.join(PATIENCE_S)
     for each in Sound:
         buzzer.play(each)
-    buzzer.close()
+    close(buzzer)
     assert buzzer.problem is not None and buzzer.problem.code == "buzzer_missing"
     assert len(caplog.records) == 1
     taken.close()
