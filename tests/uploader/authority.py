@@ -14,7 +14,7 @@ from piboothup.spool.clock import Clock
 from piboothup.uploader.api import EventPicsApi
 from piboothup.uploader.clock_trust import NowMs
 from piboothup.uploader.transport import Limits, Transport
-from tests.uploader.patience import FAR
+from tests.uploader.far import FAR
 
 DAY_S = 86_400
 

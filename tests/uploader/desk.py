@@ -27,11 +27,12 @@ from piboothup.uploader.step import Step, Wait
 from piboothup.uploader.transport import Transport
 from tests.clocks import HandClock
 from tests.commands import environment
+from tests.patience import PATIENCE_S
 from tests.photos import PARTY, jpeg, open_spool, take
+from tests.uploader.far import FAR
 from tests.uploader.liar import Liar, brings_to
-from tests.uploader.patience import FAR, PATIENCE_S
 
-_LOOK_S = 0.005
+_LOOK_S = 0.002
 
 
 def connect(url: str, key: Secret, clock: Clock, now_ms: NowMs) -> EventPicsApi:
@@ -137,12 +138,15 @@ class Desk:
             self.until(self._is_at_rest, "it to come to rest")
 
     def pass_s(self, seconds: float, *, meanwhile: bool = False) -> None:
-        """Time goes by: once it is at rest, or `meanwhile`, in the middle of what it does."""
+        """Time goes by: once it is at rest, or `meanwhile`, in the middle of what it does.
+
+        The main thread, which nothing holds up, has seen to it before this returns.
+        """
         if not meanwhile:
             self.rest()
-        for clock in (self.clock, self.server_clock):
-            clock.pass_s(seconds)
-        self.stir()
+        self._let_pass(seconds)
+        if self.uploader is not None:
+            self.until(lambda: self._looked.get("main") == self._stirs, "the main thread to follow")
 
     def stir(self) -> None:
         """The uploader looks at its clock."""
@@ -157,7 +161,7 @@ class Desk:
             if happened():
                 return
             if step_s and self._is_at_rest():
-                self.pass_s(step_s, meanwhile=True)
+                self._let_pass(step_s)
             pause.wait(_LOOK_S)
         raise AssertionError(f"waited for {what}; the uploader says {self.said()}")
 
@@ -193,6 +197,11 @@ class Desk:
     def uploads_of(self, name: PhotoName) -> list[dict[str, Any]]:
         """The album's accepted PUTs of the photo."""
         return [one for one in self.album.uploads() if one["fileName"] == name.file_name]
+
+    def _let_pass(self, seconds: float) -> None:
+        for clock in (self.clock, self.server_clock):
+            clock.pass_s(seconds)
+        self.stir()
 
     def _watch(self, uploader: Uploader) -> None:
         """Notes how far each of its threads has got: there is nothing in the uploader that would tell."""

@@ -8,7 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable
 
-from tests.uploader.patience import PATIENCE_S
+from tests.patience import PATIENCE_S
 
 Story = Callable[["Liar", socket.socket], None]
 

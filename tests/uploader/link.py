@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from tests.uploader.patience import PATIENCE_S
+from tests.patience import PATIENCE_S
 
 _BLOCK_BYTES = 8192
 _BUFFER_BYTES = 16 * 1024

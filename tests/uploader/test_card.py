@@ -156,7 +156,7 @@ def test_s11_with_a_hundred_thousand_waiting_the_newest_is_sent_first_and_memory
     try:
         desk.until(lambda: desk.album.uploading == 1, "the first upload")
         # Not one of the others was opened, asked for or moved before it.
-        assert desk.said().get("waiting") == MANY + 1
+        desk.until(lambda: desk.said().get("waiting") == MANY + 1, "all to be counted")
         assert desk.album.calls["getuploadurl"] == 1
         status = Path(f"/proc/{service.pid}/status").read_text()
         assert int(status.partition("VmHWM:")[2].split()[0]) < 60_000

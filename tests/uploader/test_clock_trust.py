@@ -23,8 +23,8 @@ from tests.photos import open_spool
 from tests.uploader.authority import Authority, Connect, day_s, self_signed
 from tests.uploader.cards import ReadOnlyCard
 from tests.uploader.desk import Desk
+from tests.uploader.far import FAR
 from tests.uploader.liar import Liar, says
-from tests.uploader.patience import FAR
 
 KEY = {"Authorization": "Bearer canary-key"}
 IN_3_YEARS = (1000, 1100)

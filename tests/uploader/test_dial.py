@@ -21,9 +21,10 @@ from piboothup.uploader import dial
 from piboothup.uploader.dial import is_here
 from piboothup.uploader.transport import Limits, LinkError, LinkErrorKind, Transport
 from tests.clocks import HandClock
+from tests.patience import PATIENCE_S
 from tests.uploader.desk import Desk
+from tests.uploader.far import FAR, FAR_S
 from tests.uploader.liar import Liar, says
-from tests.uploader.patience import FAR, FAR_S, PATIENCE_S
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 SHORT = dataclasses.replace(FAR, connect_s=0.2)

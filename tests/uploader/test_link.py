@@ -70,7 +70,7 @@ def test_n10_a_link_that_stalls_in_mid_photo_and_goes_on_loses_nothing_of_it(ven
     venue.until(lambda: venue.link.carried_bytes > 100_000, "a part of the photo to be through")
     venue.link.stall()
     venue.pass_s(25.0, meanwhile=True)
-    venue.until(lambda: venue.said()["state"] == "uploading", "it to wait")
+    assert venue.album.uploads() == []
     venue.link.go_on()
     venue.until_sent(name)
     assert venue.album.calls["put"] == 1
@@ -98,10 +98,12 @@ def test_whatever_the_link_does_every_photo_arrives_with_its_bytes_and_in_practi
     """A random evening of cuts, stalls, slowness and presses; then the link is good and everything is there."""
     rng = random.Random(seed)
     names: list[PhotoName] = []
+    cuts, began_s = 0, venue.clock.boottime_s
     pause = threading.Event()
     venue.start()
     for number in range(18):
         change = rng.choice(["cut", "stall", "good", "slow", "good"])
+        cuts += change == "cut"
         if change in ("cut", "stall"):
             getattr(venue.link, change)()
         else:
@@ -121,4 +123,5 @@ def test_whatever_the_link_does_every_photo_arrives_with_its_bytes_and_in_practi
         stored = venue.stored(name)
         assert stored is not None
         assert stored == venue.booth.path(name, SENT).read_bytes()
-    assert len(venue.album.uploads()) <= 2 * len(names)
+    given_up = (venue.clock.boottime_s - began_s) // 120.0  # no PUT is, before that
+    assert len(venue.album.uploads()) <= len(names) + cuts + given_up  # one more for each answer that was lost

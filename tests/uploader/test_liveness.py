@@ -12,8 +12,9 @@ from piboothup.spool.clock import Clock
 from piboothup.uploader.api import EventPicsApi
 from piboothup.uploader.clock_trust import NowMs
 from piboothup.uploader.transport import Transport
+from tests.patience import PATIENCE_S
 from tests.uploader.desk import Desk
-from tests.uploader.patience import FAR, PATIENCE_S
+from tests.uploader.far import FAR
 
 
 class Deaf(Transport):

@@ -13,10 +13,11 @@ from piboothup.spool.listing import NEW
 from piboothup.uploader.transport import Answer, LinkError, LinkErrorKind, Transport
 from piboothup.uploader.verdict import is_sign_in
 from tests.clocks import HandClock
+from tests.patience import PATIENCE_S
 from tests.uploader.authority import Authority, Connect, day_s, self_signed
 from tests.uploader.desk import Desk
+from tests.uploader.far import FAR, FAR_S
 from tests.uploader.liar import Liar, Story, says
-from tests.uploader.patience import FAR, FAR_S, PATIENCE_S
 
 PAGE = says("200 OK", b"<html>Room number?</html>")
 SENDS_ON = says("302 Found", b"", "Location: https://portal.hotel.example/login")

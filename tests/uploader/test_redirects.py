@@ -17,8 +17,8 @@ from tests.clocks import HandClock
 from tests.photos import jpeg
 from tests.uploader.authority import Authority
 from tests.uploader.desk import Desk
+from tests.uploader.far import FAR
 from tests.uploader.liar import Liar, Story, says
-from tests.uploader.patience import FAR
 
 PHOTO = b"x" * 300_000
 

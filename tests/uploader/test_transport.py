@@ -19,9 +19,10 @@ from piboothup.config import Secret
 from piboothup.uploader.transport import Answer, LinkError, LinkErrorKind, Transport
 from piboothup.uploader.verdict import Came, what_came
 from tests.clocks import HandClock
+from tests.patience import PATIENCE_S
 from tests.uploader.authority import Authority, self_signed
+from tests.uploader.far import FAR, FAR_S
 from tests.uploader.liar import Liar, says
-from tests.uploader.patience import FAR, FAR_S, PATIENCE_S
 
 NARROW = dataclasses.replace(FAR, answer_bytes=1024)
 SIGNED = "/upload/token?signature=canary-signature"

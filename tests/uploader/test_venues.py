@@ -19,9 +19,10 @@ import pytest
 from piboothup.config import Secret
 from piboothup.uploader.transport import Answer, Limits, LinkError, LinkErrorKind, Transport
 from tests.clocks import HandClock
+from tests.patience import PATIENCE_S
 from tests.uploader.authority import Authority
+from tests.uploader.far import FAR, FAR_S
 from tests.uploader.liar import Liar, says
-from tests.uploader.patience import FAR, FAR_S, PATIENCE_S
 
 PHOTO_BYTES = 8 * 1024 * 1024
 

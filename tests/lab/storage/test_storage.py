@@ -18,7 +18,7 @@ from tests.lab.storage.gate import Gate
 from tests.lab.storage.servers import S3, Azure, changed
 from tests.photos import jpeg, take
 from tests.uploader.desk import Desk
-from tests.uploader.patience import FAR
+from tests.uploader.far import FAR
 
 NAME = "abcd1234/a1/photo.jpg"
 JPEG = {"Content-Type": "image/jpeg"}
@@ -100,7 +100,9 @@ def test_n15_a_url_that_had_expired_is_replaced_and_the_photo_arrives(desk: Desk
     desk.album.sign = sign
     name = desk.take()
     desk.start()
-    desk.until(lambda: len(asked) == 1 and desk.said()["state"] == "idle", "the refusal")
+    desk.until(lambda: len(asked) == 1, "the first try")
+    desk.rest()
+    assert desk.said()["state"] == "idle"
     assert desk.lies_in(NEW, name)
     assert desk.said()["problems"] == []
     desk.until_sent(name, step_s=0.5)
