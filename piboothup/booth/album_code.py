@@ -1,7 +1,8 @@
 """The guest's way to the photos: the album's link as a QR code that a phone reads off the panel.
 
-The code is lit paper with dark modules of 2 pixels, as phones know it, with a quiet zone as wide as the glass
-allows. Host and scheme, which are the same in either case, are written in capitals as a segment of their own that
+The code is lit paper with dark modules of 2 pixels, as phones know it. Its quiet zone has the 4 modules of the
+standard (ISO/IEC 18004) at the sides; above and below the 64 rows of the glass leave 3.5, and no way to draw it more.
+Host and scheme, which are the same in either case, are written in capitals as a segment of their own that
 needs 5.5 bits a letter; so the usual link of 38 letters fits version 2, level L (25 modules), which phones read best.
 A link that fits nothing readable is shown as text. Must not know whether there is a network: that is told.
 """
@@ -21,11 +22,11 @@ from piboothup.booth.words import Words
 from piboothup.status import UploaderState
 
 MODULE_PX = 2
-PAPER_PX = HEIGHT_PX
-"""The lit square: all the glass is high. Leaves version 2 a quiet zone of 3.5 modules, version 3 one of 1.5."""
-SIDE_X = PAPER_PX + 3
+PAPER_PX = (25 + 2 * 4) * MODULE_PX
+"""How wide the lit paper is: version 2 with its quiet zone. Version 3 is left 2 modules, and 1.5 above and below."""
+SIDE_X = PAPER_PX + 2
 """The words stand beside the paper without touching it."""
-SIDE_PX = WIDTH_PX - SIDE_X
+SIDE_PX = WIDTH_PX - SIDE_X - 1
 LARGEST_VERSION = 3
 _ALPHANUMERIC = re.compile(r"[0-9A-Z $%*+\-./:]*")
 _SCHEME_AND_HOST = re.compile(r"https?://[^/?#@]*(?=[/?#]|$)", re.IGNORECASE)
@@ -72,12 +73,12 @@ def draw(image: Image.Image, view: View, said: Words) -> None:
     if drawn is None:
         _as_text(image, view, said)
         return
-    ImageDraw.Draw(image).rectangle((0, 0, PAPER_PX - 1, PAPER_PX - 1), fill=255)
-    image.paste(drawn, 2 * ((PAPER_PX - drawn.width) // 2,))
+    ImageDraw.Draw(image).rectangle((0, 0, PAPER_PX - 1, HEIGHT_PX - 1), fill=255)
+    image.paste(drawn, ((PAPER_PX - drawn.width) // 2, (HEIGHT_PX - drawn.height) // 2))
     mid, small = face("mid").tightened(), face("small")
-    headline = mid.wrapped(said.your_photos, SIDE_PX - MARGIN_PX)
+    headline = mid.wrapped(said.your_photos, SIDE_PX)
     hint = said.scan if view.uplink in (UploaderState.IDLE, UploaderState.UPLOADING) else said.photos_later
-    hints = small.wrapped(hint, SIDE_PX - MARGIN_PX)
+    hints = small.wrapped(hint, SIDE_PX)
     height_px = len(headline) * (mid.cap_px + GAP_PX) + len(hints) * (small.cap_px + GAP_PX)
     y = stacked(image, (HEIGHT_PX - height_px) // 2, headline, mid, SIDE_X, SIDE_PX)
     stacked(image, y + GAP_PX, hints, small, SIDE_X, SIDE_PX)

@@ -29,6 +29,8 @@ class Shot:
     haze: float = 0.05
     """The room's light on the dark glass."""
     noise: float = 0.02
+    bezel: float = 0.0
+    """What lies round the lit dots, from black glass to a white box that begins at the very edge."""
 
 
 _FINE = 8
@@ -36,7 +38,7 @@ _FINE = 8
 
 
 def taken(panel: Image.Image, shot: Shot) -> Image.Image:
-    """The picture, mode "L"; the panel with a dark bezel in the middle of it."""
+    """The picture, mode "L"; the panel with its bezel in the middle of it."""
     bezel = Image.new("L", (panel.width + 32, panel.height + 32))
     bezel.paste(panel.convert("L"), (16, 16))
     size = (bezel.width * _FINE, bezel.height * _FINE)
@@ -44,7 +46,10 @@ def taken(panel: Image.Image, shot: Shot) -> Image.Image:
     gap = round(_FINE * (1 - shot.lit_share))
     rows = np.arange(size[1]) % _FINE >= gap
     columns = np.arange(size[0]) % _FINE >= gap
-    light = Image.fromarray((dots * rows[:, None] * columns[None, :] * 255).astype(np.uint8))
+    lit = np.full(dots.shape, shot.bezel, np.float32)
+    glass = np.s_[16 * _FINE : -16 * _FINE, 16 * _FINE : -16 * _FINE]
+    lit[glass] = (dots * rows[:, None] * columns[None, :])[glass]
+    light = Image.fromarray((lit * 255).astype(np.uint8))
     if shot.bloom:
         spilt = np.asarray(light.filter(ImageFilter.GaussianBlur(shot.bloom * _FINE)), np.float32)
         light = Image.fromarray(np.clip(np.asarray(light, np.float32) + 0.9 * spilt, 0, 255).astype(np.uint8))

@@ -11,7 +11,7 @@ from PIL import Image
 
 from piboothup.booth.album_code import MODULE_PX, PAPER_PX, SIDE_PX, album_address, code, segments
 from piboothup.booth.font import face
-from piboothup.booth.layout import MARGIN_PX
+from piboothup.booth.rest import shifted
 from piboothup.booth.screens import draw
 from piboothup.booth.view import View
 from piboothup.booth.words import languages, words
@@ -50,6 +50,14 @@ def test_a_phone_reads_the_usual_link_off_the_panel(hand: Shot) -> None:
     assert opened(read(taken(draw(SHOWN), hand))) == USUAL
 
 
+@pytest.mark.parametrize(("bezel", "by"), [(0.0, (1, 1)), (0.2, (-1, -1)), (0.5, (1, -1)), (1.0, (-1, 1))])
+def test_a_phone_reads_it_in_a_dark_a_grey_and_a_white_box_wherever_the_picture_has_moved(
+    bezel: float, by: tuple[int, int]
+) -> None:
+    moved = shifted(draw(SHOWN), by)
+    assert opened(read(taken(moved, Shot(bloom=0.4, blur=0.3, tilt_deg=5.0, bezel=bezel)))) == USUAL
+
+
 @pytest.mark.parametrize("language", languages())
 @pytest.mark.parametrize("nudged", [False, True])
 def test_the_words_beside_the_code_do_not_disturb_it(language: str, nudged: bool) -> None:
@@ -66,12 +74,17 @@ def test_the_usual_link_of_38_letters_has_25_modules_of_2_pixels_on_lit_paper() 
     assert len(USUAL) == 38
     drawn = code(USUAL)
     assert drawn is not None and drawn.size == (25 * MODULE_PX, 25 * MODULE_PX)
-    paper = draw(SHOWN).crop((0, 0, PAPER_PX, PAPER_PX))
-    quiet_px = (PAPER_PX - drawn.width) // 2
-    assert quiet_px >= 3 * MODULE_PX
-    for edge in ((0, 0, 64, quiet_px), (0, 0, quiet_px, 64), (64 - quiet_px, 0, 64, 64), (0, 64 - quiet_px, 64, 64)):
-        strip = paper.convert("L").crop(edge)
-        assert strip.getextrema() == (255, 255)
+    beside_px, above_px = 4 * MODULE_PX, 7  # the standard's four modules, and what the glass is high
+    right, below = beside_px + drawn.width, above_px + drawn.height
+    paper = draw(SHOWN).convert("L").crop((0, 0, right + beside_px, 64))
+    assert same(paper.crop((beside_px, above_px, right, below)).convert("1"), drawn)
+    for edge in (
+        (0, 0, paper.width, above_px),
+        (0, below, paper.width, 64),
+        (0, 0, beside_px, 64),
+        (right, 0, paper.width, 64),
+    ):
+        assert paper.crop(edge).getextrema() == (255, 255)
 
 
 def test_host_and_scheme_are_written_in_capitals_and_the_path_as_it_is() -> None:
@@ -114,14 +127,14 @@ def test_without_a_way_to_the_album_the_code_says_that_the_photos_come_later() -
 
 @pytest.mark.parametrize("language", languages())
 @pytest.mark.parametrize("uplink", [UploaderState.IDLE, UploaderState.OFFLINE])
-def test_the_words_keep_three_dots_from_the_paper(language: str, uplink: UploaderState) -> None:
+def test_the_words_keep_two_dots_from_the_paper(language: str, uplink: UploaderState) -> None:
     shown = draw(replace(SHOWN, language=language, uplink=uplink))
-    assert shown.crop((PAPER_PX, 0, PAPER_PX + 3, 64)).getbbox() is None
+    assert shown.crop((PAPER_PX, 0, PAPER_PX + 2, 64)).getbbox() is None
 
 
 @pytest.mark.parametrize("language", languages())
 def test_the_words_fit_beside_the_code(language: str) -> None:
-    said, room_px = words(language), SIDE_PX - MARGIN_PX
+    said, room_px = words(language), SIDE_PX
     mid, small = face("mid").tightened(), face("small")
     assert all(mid.width_px(word) <= room_px and mid.covers(word) for word in said.your_photos.split())
     for hint in (said.scan, said.photos_later):
