@@ -35,7 +35,7 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "camera_memory": ("Memory is short for the camera's full size.", "A smaller size is used; restart the box."),
     "camera_size": ("The camera lacks the size in the config.", "Mend size in [camera], or leave it out."),
     "camera_tuning": (
-        "The camera's tuning file is not there.",
+        "The camera's tuning file can't be used.",
         "Mend tuning in [camera]; the sensor's own is used.",
     ),
     "no_frames": ("The folder of frames can't be used.", "Name a folder with .jpg files in [camera] frames."),

@@ -71,7 +71,8 @@ def acquire(make: type[Any], number: int, tuning: str | None) -> Any:
         os.environ["LIBCAMERA_RPI_TUNING_FILE"] = tuning
     there = len(make.global_camera_info())
     if number >= there:
-        raise CameraFault(problem("no_camera", f"number {number} of {there}" if there else ""))
+        perhaps = f"or it refuses the tuning file {tuning}" if tuning else ""
+        raise CameraFault(problem("no_camera", f"number {number} of {there}" if there else perhaps))
     camera: Any = object.__new__(make)
     try:
         camera.__init__(number, tuning=tuning)

@@ -10,6 +10,7 @@ Which class makes the camera is the one seam (`make`): the lab puts in one that 
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import mmap
 import time
@@ -107,13 +108,24 @@ class PiCamera:
             raise CameraFault(cameras.trouble(error)) from error
 
     def _tuning(self) -> str | None:
-        """The tuning file of the config, if it is there; without it the sensor's own is used."""
+        """The tuning file of the config, if it can be used; without it the sensor's own is.
+
+        libcamera would see no camera at all with one that it can't read.
+        """
         wanted = self._table.tuning
-        if wanted and not Path(wanted).is_file():
-            self.notice = problem("camera_tuning", wanted)
-            log.warning("event=camera_tuning reason=%r", str(self.notice))
+        if not wanted:
             return None
-        return wanted or None
+        try:
+            json.loads(Path(wanted).read_bytes())
+        except OSError as error:
+            reason = str(error.strerror)
+        except ValueError:
+            reason = "it is no JSON"
+        else:
+            return wanted
+        self.notice = problem("camera_tuning", f"{wanted}: {reason}")
+        log.warning("event=camera_tuning reason=%r", str(self.notice))
+        return None
 
     def _configure(self) -> None:
         camera = self._camera

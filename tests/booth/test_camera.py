@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -166,6 +167,17 @@ def test_k03_after_ten_timed_out_captures_in_a_row_photos_are_taken_as_before(
     assert isinstance(told[-1], Exposed)
 
 
+def test_a_job_is_answered_once_also_when_the_camera_is_lost_afterwards(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    run_for(thread, clock, 1)
+    thread.turn(Job(clock.boottime_ns(), 4.0))
+    camera.streams = False
+    thread.turn(Job(clock.boottime_ns(), 4.0))
+    run_for(thread, clock, 12)
+    assert [type(one) for one in told].count(Exposed) == [type(one) for one in told].count(CaptureFailed) == 1
+
+
 def test_the_booth_hears_of_a_lost_camera_before_it_is_closed_which_can_take_its_time(
     thread: CameraThread, camera: PlayedCamera, told: list[Event]
 ) -> None:
@@ -228,6 +240,24 @@ def test_callers_only_enqueue_and_one_thread_alone_touches_the_camera(clock: Han
     thread.stop(PATIENCE_S)
     assert camera.threads == {"camera"}
     assert camera.closed == 1
+
+
+def test_whatever_is_asked_of_it_wakes_the_thread_but_not_what_it_knows_already(thread: CameraThread) -> None:
+    asks: tuple[tuple[Callable[[], None], bool], ...] = (
+        (lambda: thread.aim(2 * S), True),
+        (lambda: thread.aim(2 * S), False),
+        (lambda: thread.aim(None), True),
+        (lambda: thread.view(True), True),
+        (lambda: thread.view(True), False),
+        (lambda: thread.capture(S), True),
+        (thread.stop, True),  # it was never started, and that is no error
+    )
+    for ask, wakes in asks:
+        assert thread._jobs.empty()
+        ask()
+        assert thread._jobs.empty() != wakes
+        while not thread._jobs.empty():
+            thread._jobs.get()
 
 
 def test_of_two_jobs_not_yet_taken_up_only_the_newer_counts(clock: HandClock) -> None:

@@ -54,6 +54,8 @@ def test_the_viewfinder_s_pictures_are_made_only_while_somebody_looks(
     thread.view(True)
     run_for(thread, clock, 1)
     assert thread.viewfinder is seen
+    thread.view(True)
+    assert thread.viewfinder is seen, "still looking is no reason to lose it"
     thread.view(False)
     assert thread.viewfinder is None
     run_for(thread, clock, 1)

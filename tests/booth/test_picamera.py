@@ -316,7 +316,7 @@ def test_a_tuning_file_that_is_not_there_is_told_and_the_sensor_s_own_is_used(
     monkeypatch.delenv("LIBCAMERA_RPI_TUNING_FILE", raising=False)
     path = tmp_path / "imx708_noir.json"
     camera = opened(make, Camera(tuning=str(path)))
-    assert camera.notice == problem("camera_tuning", str(path))
+    assert camera.notice == problem("camera_tuning", f"{path}: No such file or directory")
     assert make.last.tuning is None
     path.write_text("{}")
     camera.open()
@@ -325,6 +325,30 @@ def test_a_tuning_file_that_is_not_there_is_told_and_the_sensor_s_own_is_used(
     told: Problem | None = camera.notice
     assert told is None
     camera.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"<html>"])
+def test_a_tuning_file_that_is_none_is_told_and_the_sensor_s_own_is_used(
+    make: type[StandIn], tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "imx708_noir.json"
+    path.write_bytes(content)
+    camera = opened(make, Camera(tuning=str(path)))
+    assert camera.notice == problem("camera_tuning", f"{path}: it is no JSON")
+    assert make.last.tuning is None
+    camera.capture(ZERO_NS, 3).release()
+    camera.close()
+
+
+def test_a_tuning_file_for_another_model_with_which_libcamera_sees_no_camera_is_named(
+    make: type[StandIn], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIBCAMERA_RPI_TUNING_FILE", "")
+    path = tmp_path / "imx708_noir.json"
+    path.write_text("{}")
+    make.cameras = 0
+    with pytest.raises(CameraFault, match="imx708_noir"):
+        PiCamera(Camera(tuning=str(path)), make).open()
 
 
 def test_a_camera_is_chosen_by_its_number_and_one_that_is_not_there_is_told_with_it(make: type[StandIn]) -> None:

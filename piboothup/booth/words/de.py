@@ -61,7 +61,7 @@ WORDS = Words(
         "button_stuck": "Knopf klemmt",
         "camera_memory": "Fotos kleiner",
         "camera_size": "Config: Größe falsch",
-        "camera_tuning": "Keine Tuning-Datei",
+        "camera_tuning": "Tuning-Datei falsch",
         "bad_config": "Config-Fehler",
         "undervoltage": "Netzteil zu schwach",
         "hot": "Zu heiß: lüften",

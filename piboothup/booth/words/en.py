@@ -61,7 +61,7 @@ WORDS = Words(
         "button_stuck": "Button stuck",
         "camera_memory": "Photos made smaller",
         "camera_size": "Config: wrong size",
-        "camera_tuning": "No tuning file",
+        "camera_tuning": "Bad tuning file",
         "bad_config": "Mistake in config",
         "undervoltage": "Weak power supply",
         "hot": "Too hot: give it air",
