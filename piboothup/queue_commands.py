@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import logging
 import sys
 import syslog
@@ -19,7 +20,7 @@ from zoneinfo import ZoneInfo
 from piboothup import config, status
 from piboothup.console import FAILED, OK, USAGE, CommandFails, load, open_spool
 from piboothup.runtime import RuntimeUnusable, command_directory, send_hint
-from piboothup.spool import assign, export, intention, inventory, wipe
+from piboothup.spool import assign, copies, durable, export, intention, inventory, wipe
 from piboothup.spool.clock import SystemClock
 from piboothup.spool.inventory import Attribution
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE
@@ -37,7 +38,7 @@ def run(given: argparse.Namespace) -> int:
     }
     try:
         return commands[given.what](given)
-    except (assign.AssignError, export.ExportError, wipe.WipeError) as error:
+    except (assign.AssignError, copies.ExportError, wipe.WipeError) as error:
         raise CommandFails(str(error)) from None
 
 
@@ -58,7 +59,7 @@ def _retry(given: argparse.Namespace) -> int:
     try:
         count = spool.retry_parked()
     except OSError as error:
-        raise CommandFails(f"A parked photo can't be moved ({error.strerror}): run with sudo.") from None
+        raise CommandFails(f"A parked photo can't be moved ({error.strerror}): {_remedy(error)}.") from None
     heard = send_hint(command_directory(), "uploader", "retry")
     print(f"{count} parked photos wait again. " + ("Trying now." if heard else "The uploader is not running."))
     return OK
@@ -76,8 +77,11 @@ def _export(given: argparse.Namespace) -> int:
         directory = Path(given.spool)
         inventory.check(directory)
         spool, settings = Spool(directory, SystemClock()), _settings_of(directory)
-    done = export.export(spool, Path(given.directory), settings.name, ZoneInfo(settings.timezone or "UTC"), told)
+    zone, keep_free_bytes = ZoneInfo(settings.timezone or "UTC"), settings.spool.min_free_mb * 1_000_000
+    done = export.export(spool, Path(given.directory), settings.name, zone, told, keep_free_bytes=keep_free_bytes)
     print(f"{done.copied} copied, {done.there} were there already, {len(done.damaged)} damaged and left out")
+    for folder, count in done.strangers.items():
+        print(f"'{folder}' holds {count} pictures that are not of this card: look at them before you hand it on.")
     for one in done.damaged:
         print(f"piboothup: {one}: what is left of it is in {export.DAMAGED_FOLDER}.", file=sys.stderr)
     return OK if not done.damaged else FAILED
@@ -108,7 +112,7 @@ def _assign(given: argparse.Namespace) -> int:
         try:
             moved = assign.assign(spool, proposed)
         except OSError as error:
-            raise CommandFails(f"Nothing more was moved ({error.strerror}): run with sudo.") from None
+            raise CommandFails(f"Nothing more was moved ({error.strerror}): {_remedy(error)}.") from None
     send_hint(command_directory(), "uploader", "retry")
     print(f"{moved} photos moved to '{proposed.target}'.")
     return OK
@@ -202,8 +206,17 @@ def _without_booth(spool: Spool) -> Iterator[frozenset[str] | None]:
                 ) from None
             in_use = frozenset({booth["context"]})
         except OSError as error:
-            raise CommandFails(f"The card can't be written ({error.strerror}): run with sudo.") from None
+            raise CommandFails(f"The card can't be written ({error.strerror}): {_remedy(error)}.") from None
         yield in_use
+
+
+def _remedy(error: OSError) -> str:
+    """What helps when the card could not be written."""
+    if error.errno in durable.FULL:
+        return "make room with `piboothup queue wipe`, which deletes what the album has"
+    if error.errno == errno.EROFS:
+        return "mount it for writing, or change the card"
+    return "run with sudo"
 
 
 def _typed_back(question: str, number: int) -> bool:

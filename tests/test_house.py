@@ -29,9 +29,10 @@ ALLOWED = {
     ("booth/service.py", "_keep_house"),
     ("uploader/service.py", "_end"),
     ("booth/gallery.py", "write_gallery"),
-    ("spool/export.py", "_copy"),
-    ("spool/export.py", "_takes_every_letter"),
-    ("spool/export.py", "__init__"),
+    ("spool/copies.py", "opened"),
+    ("spool/copies.py", "takes_every_letter"),
+    ("spool/copies.py", "__init__"),
+    ("spool/copies.py", "_copy"),
     # the folder that the spool lies in
     ("spool/layout.py", "make_folders"),
 }

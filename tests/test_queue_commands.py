@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from piboothup import status
+from piboothup.cli import main
 from piboothup.spool import durable, intention
 from piboothup.spool.clock import SystemClock
 from piboothup.spool.contexts import context_for
@@ -253,11 +255,52 @@ def test_what_cannot_be_assigned_is_told_in_one_line(desk: Path, spool: Spool, w
 # -- export --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [(errno.EROFS, "change the card"), (errno.ENOSPC, "queue wipe"), (errno.EACCES, "run with sudo")],
+)
+@pytest.mark.parametrize(
+    "words",
+    [["retry"], ["assign", "--from", "wxyz9876", "--to", "abcd1234", "--yes"], ["wipe", "--event", "abcd1234"]],
+)
+def test_a_card_that_is_not_written_is_told_with_what_helps(
+    desk: Path,
+    spool: Spool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    code: int,
+    remedy: str,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    spool.park(spool.waiting()[0], "no")
+    for call in ("move", "replace", "lock"):
+        monkeypatch.setattr(durable, call, refuse)
+    monkeypatch.setenv("PIBOOTHUP_RUNTIME", str(desk.parent / "run"))
+    (desk.parent / "run").mkdir(mode=0o700, exist_ok=True)
+    assert main(["--config", str(desk), "queue", *words]) == 1
+    assert remedy in capsys.readouterr().err
+    assert photos(spool) == 4
+
+
 def test_export_reads_another_boxs_card_without_any_config(desk: Path, spool: Spool, tmp_path: Path) -> None:
     (spool.directory / "config.good.toml").write_text('name = "Booth 7"\n')
     result = queue(tmp_path / "none.toml", "export", tmp_path / "stick", "--spool", spool.directory)
     assert result.returncode == 0, result.stderr
     assert result.stdout == "4 copied, 0 were there already, 0 damaged and left out\n"
+
+
+def test_export_says_when_a_folder_holds_what_is_not_of_this_card(desk: Path, spool: Spool, tmp_path: Path) -> None:
+    (tmp_path / "stick" / "The Gala").mkdir(parents=True)
+    (tmp_path / "stick" / "The Gala" / "last year.jpg").write_bytes(jpeg(99))
+    result = queue(desk, "export", tmp_path / "stick")
+    assert result.returncode == 0
+    assert result.stdout.splitlines() == [
+        "4 copied, 0 were there already, 0 damaged and left out",
+        "'The Gala' holds 1 pictures that are not of this card: look at them before you hand it on.",
+    ]
 
 
 def test_export_names_what_is_damaged(desk: Path, spool: Spool, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
@@ -17,12 +18,14 @@ from piboothup.spool import export as export_module
 from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.assign import assign, propose
 from piboothup.spool.contexts import context_for
+from piboothup.spool.copies import ExportError
 from piboothup.spool.events import Event
-from piboothup.spool.export import Exported, ExportError, export, safe
+from piboothup.spool.export import Exported, export, safe
 from piboothup.spool.listing import NEW, QUARANTINE, SENT, TMP
 from piboothup.spool.store import Spool
 from tests.clocks import HandClock
 from tests.photos import PARTY, counts, jpeg, open_spool, take
+from tests.spool.crash_bench import MEMORY
 
 NOWHERE = context_for("", "", "boot-a")
 ON_THE_20TH_S = 1_781_982_845.0
@@ -120,6 +123,19 @@ def test_each_event_has_its_folder_also_when_titles_are_the_same(spool: Spool, s
     ]
 
 
+def test_no_two_events_share_a_folder_whatever_they_are_called(spool: Spool, stick: Path) -> None:
+    titles = ["Summer Party b2", "SUMMER PARTY B2 b2", "Summer Party", "summer party", "Damaged"]
+    events = [Event(title, link_id) for title, link_id in zip(titles, ["x1", "x2", "a1", "b2", "c3"], strict=True)]
+    spool.write_events(events)
+    for number, event in enumerate(events):
+        take(spool, jpeg(number), context_for(event.link_id, "", ""))
+    assert run(spool, stick) == (5, 0, [])
+    folders = [path.name for path in stick.iterdir()]
+    assert len({name.casefold() for name in folders}) == 5
+    assert [len(list(path.iterdir())) for path in stick.iterdir()] == [1] * 5
+    assert "damaged" not in {name.casefold() for name in folders}
+
+
 def test_the_albums_of_an_event_share_its_folder_and_its_numbers(spool: Spool, stick: Path) -> None:
     take(spool, jpeg(1))
     take(spool, jpeg(2), context_for("abcd1234", "a2", ""))
@@ -183,9 +199,10 @@ def test_two_boxes_on_one_stick_lose_nothing_to_each_other(spool: Spool, stick: 
     for number in range(2):
         take(spool, jpeg(number))
         take(other, jpeg(10 + number))
-    for _ in range(2):
+    for number in range(2):
         for one in (spool, other):
-            run(one, stick)
+            done = export(one, stick, "Booth 1", UTC)
+            assert done.strangers == ({} if number == 0 and one is spool else {"Summer Party": 2})
     assert sorted(copies(stick).values()) == sorted([jpeg(0), jpeg(1), jpeg(10), jpeg(11)])
 
 
@@ -347,7 +364,10 @@ def test_a_card_that_lost_its_boots_and_contexts_gives_its_photos(spool: Spool, 
         ("", "Untitled"),
         (" . ", "Untitled"),
         ("CON", "CON_"),
-        ("nul.txt", "nul.txt_"),
+        ("nul.txt", "nul_.txt"),
+        ("lpt9.1.jpg", "lpt9_.1.jpg"),
+        ("COM³", "COM³_"),
+        ("conin$", "conin$_"),
         ("Com1", "Com1_"),
         ("Console", "Console"),
         ("The end...", "The end"),
@@ -379,14 +399,15 @@ def test_a_booths_name_cannot_lead_out_of_the_folder(spool: Spool, stick: Path, 
     assert len(Path(copy).name) < 255
 
 
+@pytest.mark.parametrize("refusal", [errno.EINVAL, errno.EILSEQ, errno.EPERM])
 def test_a_stick_that_takes_only_plain_letters_gets_plain_names(
-    spool: Spool, stick: Path, monkeypatch: pytest.MonkeyPatch
+    spool: Spool, stick: Path, monkeypatch: pytest.MonkeyPatch, refusal: int
 ) -> None:
     real_touch, real_mkdir = Path.touch, Path.mkdir
 
     def plain(path: Path) -> None:
         if not str(path).isascii():
-            raise OSError(errno.EINVAL, "Invalid argument")
+            raise OSError(refusal, os.strerror(refusal))
 
     def touch(path: Path) -> None:
         plain(path)
@@ -402,6 +423,22 @@ def test_a_stick_that_takes_only_plain_letters_gets_plain_names(
     take(spool, jpeg(1))
     assert run(spool, stick) == (1, 0, [])
     assert [path.name for path in stick.iterdir()] == ["Mullers Strasse _ - _odz"]
+
+
+def test_a_title_that_a_file_system_refuses_for_a_reason_of_its_own_gives_way_to_the_event_s_id(
+    spool: Spool, stick: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.mkdir
+
+    def mkdir(path: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        if path.name == "Summer Party":
+            raise OSError(errno.EINVAL, "Invalid argument")
+        real(path, mode, parents, exist_ok)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    take(spool, jpeg(1))
+    assert run(spool, stick) == (1, 0, [])
+    assert [path.name for path in stick.iterdir()] == ["Event abcd1234"]
 
 
 # -- a target that can't be used -----------------------------------------------------------------------------------
@@ -458,6 +495,44 @@ def test_a_full_target_is_told_and_a_second_run_goes_on(
     assert list(copies(stick).values()) == [jpeg(0)]
     monkeypatch.undo()
     assert run(spool, stick) == (2, 1, [])
+
+
+def test_a_second_export_to_the_same_place_waits_for_the_first(spool: Spool, stick: Path) -> None:
+    take(spool, jpeg(1))
+
+    def meanwhile(done: int, total: int) -> None:
+        with pytest.raises(ExportError, match="is at work: wait until it is done"):
+            run(spool, stick)
+
+    assert export(spool, stick, "Booth 1", UTC, meanwhile).copied == 1
+    assert run(spool, stick) == (0, 1, [])
+
+
+def test_a_stick_that_is_pulled_ends_the_export_and_its_place_stays_empty(spool: Spool, stick: Path) -> None:
+    take(spool, jpeg(1))
+    take(spool, jpeg(2), context_for("wxyz9876", "", ""))
+
+    def pull(done: int, total: int) -> None:
+        stick.rename(stick.with_name("pulled"))
+        stick.mkdir()  # what a stick was mounted on is there again
+
+    with pytest.raises(ExportError, match="put the stick back, or take another one, and run it again; it goes on"):
+        export(spool, stick, "Booth 1", UTC, pull)
+    assert list(stick.iterdir()) == []
+    stick.rmdir()
+    stick.with_name("pulled").rename(stick)
+    assert run(spool, stick) == (1, 1, [])
+
+
+def test_copies_on_the_spools_own_card_leave_room_for_photos(spool: Spool, stick: Path) -> None:
+    take(spool, jpeg(1))
+    with pytest.raises(ExportError, match="name a folder on a stick or another disk"):
+        export(spool, stick, "Booth 1", UTC, keep_free_bytes=1 << 60)
+    assert copies(stick) == {}
+    if not MEMORY.is_dir() or MEMORY.stat().st_dev == spool.directory.stat().st_dev:
+        pytest.skip("no other disk here")
+    with tempfile.TemporaryDirectory(dir=MEMORY) as other:
+        assert export(spool, Path(other), "Booth 1", UTC, keep_free_bytes=1 << 60).copied == 1
 
 
 def test_a_copy_that_reads_back_wrong_is_told_and_not_kept(
