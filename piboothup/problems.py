@@ -83,6 +83,10 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "no_event": ("No event is chosen yet.", "Put the event's link_id in the config. Photos are kept."),
     "event_gone": ("EventPics does not know the event.", "Check link_id in the config. Photos are kept."),
+    "event_refused": (
+        "EventPics lets the API key add nothing to the event.",
+        "Check the event and the key in its app. Photos are kept.",
+    ),
     "server_trouble": ("EventPics answers with an error.", "Photos are kept and tried again by themselves."),
     "key_untried": ("Nobody knows whether the key is good.", "Give the box a network for a minute."),
     "uploader_stopped": ("The uploader does not run.", "Switch the box off and on. Photos are kept."),

@@ -172,7 +172,9 @@ class Check:
             return problem("no_event")
         known = {one.link_id for one in self._spool.events()}
         said = self._uploader(lambda _: True)
-        return problem("event_gone") if known and link_id not in known else _first(said, "event_gone")
+        if known and link_id not in known:
+            return problem("event_gone")
+        return _first(said, "event_gone", "event_refused")
 
     def _others(self) -> Problem | None:
         link_id = self._choosing.now.context.link_id

@@ -111,5 +111,5 @@ def checks(
         wifi=False if unreachable else None if uplink.state is UploaderState.STOPPED else True,
         clock=True if is_synchronised or online else None,  # who is online learns the time from the album
         key=False if uplink.state is UploaderState.REFUSED or code == "no_key" else True if online else None,
-        event=has_event and code != "event_gone",
+        event=has_event and code not in ("event_gone", "event_refused"),
     )

@@ -1,49 +1,34 @@
 """The line to EventPics as all workers see it: what to do next, and what follows from what came of it.
 
-The one lock over `queue` (which photo), `pace`'s circuit (when), `tries` (what failed) and `standing` (what to tell).
-Nothing here touches the network or the card. Every method takes the lock itself; a worker asks `next_step`, does it,
-and tells what came of it.
+The one lock over `queue` (which photo), `pace`'s circuit (when), `tries` (what failed), `failures` (what follows from
+it) and `standing` (what to tell). Nothing here touches the network or the card. Every method takes the lock itself; a
+worker asks `next_step`, does it, and tells what came of it.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from piboothup.config import Secret
-from piboothup.problems import Problem, problem
+from piboothup.problems import Problem
 from piboothup.spool.clock import Clock
-from piboothup.spool.contexts import Context
+from piboothup.spool.contexts import Context, Entry
 from piboothup.spool.events import Event
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
-from piboothup.uploader.pace import (
-    SECOND_NS,
-    Chance,
-    Circuit,
-    all_refused_s,
-    around_s,
-    full_jitter_s,
-    network_look_s,
-    photos_at_a_time,
-)
+from piboothup.uploader.failures import LONGEST_PHOTO_WAIT_S, Failures
+from piboothup.uploader.pace import SECOND_NS, Chance, Circuit, around_s
 from piboothup.uploader.queue import Hold, Queue
-from piboothup.uploader.standing import Progress, Standing, View, trouble
+from piboothup.uploader.standing import Progress, Standing, View
 from piboothup.uploader.step import End, Probe, Send, Step, Wait
-from piboothup.uploader.tries import Refusal, Tries
-from piboothup.uploader.verdict import Call, Came, Verdict, judge
+from piboothup.uploader.tries import Tries
+from piboothup.uploader.verdict import Call, Came
 
 _LOOK_AGAIN_S = 60.0
 """How long a quiet line may go without being looked at."""
-_REFUSED_S = 60.0
-_REFUSED_PHOTO_S = 20.0
-"""Time for others to show whether it is the photo."""
-_HOLD_S = 3600.0
-_LONGEST_PHOTO_WAIT_S = 600.0
-_TELLING_FAILURES = 3
-"""So many failures in a row are worth a word on the panel; one or two are any Wi-Fi's daily life."""
 
 
 class Line:
@@ -65,9 +50,9 @@ class Line:
         self._circuit = Circuit(chance)
         self._tries = Tries()
         self._standing = Standing(paused, refused)
-        self._progress = Progress()
-        self._most = most
-        self._at_a_time = 1
+        self._progress = Progress(most)
+        parts = self._queue, self._circuit, self._tries, self._standing, self._progress
+        self._failures = Failures(clock, chance, *parts)
         self._probing = False
         self._look_again_ns = 0
         self._unmarked: list[PhotoName] = []
@@ -89,7 +74,7 @@ class Line:
             if not self._probing and (not self._circuit.closed or now_ns >= self._look_again_ns):
                 self._probing = True
                 return Probe()
-            if self._circuit.closed and self._queue.busy < self._at_a_time:
+            if self._circuit.closed and self._queue.busy < self._progress.at_a_time:
                 name = self._queue.choose(now_ns)
                 if name is not None:
                     return Send(name)
@@ -112,26 +97,31 @@ class Line:
             wanted, self._list_again = self._list_again, False
             return wanted
 
-    def reload(self, listed: list[str]) -> None:
-        """A new listing of new/ (see `queue.arranged`)."""
+    def reload(self, listed: list[str], entries: Mapping[str, Entry]) -> None:
+        """A new listing of new/ (see `queue.arranged`), and what is written about its contexts."""
         with self._news():
-            self._queue.reload(listed)
+            self._queue.reload(listed, entries)
 
-    def add(self, name: PhotoName) -> None:
-        """A photo was just saved."""
+    def add(self, name: PhotoName, entry: Entry) -> None:
+        """A photo was just saved; `entry`: what is written about its context."""
         with self._news():
-            self._queue.add(name)
+            self._queue.add(name, entry)
 
-    def held(self) -> dict[str, Hold]:
-        """The contexts that wait, and for what."""
+    def end_holds(self) -> None:
+        """What was held until now may be tried again."""
         with self._changed:
-            return dict(self._queue.held)
+            now_ns = self._clock.boottime_ns()
+            held = self._queue.held.items()
+            over = [one for one, hold in held if hold.until_ns is not None and now_ns >= hold.until_ns]
+            self._queue.release(over)
+            self._list_again |= bool(over)
 
-    def release(self, context_id: str) -> None:
-        """A held context may be tried again."""
-        with self._news():
-            self._queue.release(context_id)
-            self._list_again = True
+    def take_key(self, key: Secret) -> None:
+        """The key to ask with from now on. Another one than before may see other events."""
+        with self._changed:
+            if key != self.key:
+                self._forget_the_past()
+            self.key = key
 
     def pause(self, paused: bool) -> None:
         """Somebody wants nothing to be sent for now, or all again."""
@@ -142,11 +132,9 @@ class Line:
         """Somebody wants everything to be tried now: ends pause, holds and waits."""
         with self._news():
             self._standing.paused = False
-            self._queue.release_all()
-            self._tries.forget_all()
+            self._forget_the_past()
             self._circuit.look_now(self._clock.boottime_ns())
             self._look_again_ns = 0
-            self._list_again = True
 
     # -- what came of a probe ----------------------------------------------------------------------------------
 
@@ -164,15 +152,13 @@ class Line:
         """There is no key to ask with."""
         with self._news():
             self._probing = False
-            self._lose(around_s(_REFUSED_S, self._chance))
-            self._standing.set_trouble(UploaderState.REFUSED, why)
+            self._failures.no_key(why)
 
     def probe_failed(self, came: Came, retry_after_s: float | None = None) -> None:
         """`geteventsandalbums` was not answered as it should be."""
         with self._news():
             self._probing = False
-            if came is not Came.STOPPED:
-                self._interrupt(Call.EVENTS, came, retry_after_s)
+            self._failures.of_probe(came, retry_after_s)
 
     # -- what came of a photo ----------------------------------------------------------------------------------
 
@@ -191,16 +177,15 @@ class Line:
         with self._changed:
             self._tries.keep_url(name, context, url, asked_ns)
 
-    def arrived(self, name: PhotoName, size_bytes: int, took_ns: int, *, marked: bool) -> None:
-        """The album has the photo. Not `marked`: the card could not be told yet; it is not sent again."""
+    def arrived(self, name: PhotoName, context: Context, size_bytes: int, took_ns: int, *, marked: bool) -> None:
+        """The album of `context` has it. Not `marked`: the card could not be told yet; it is not sent again."""
         with self._news():
             now_ns = self._clock.boottime_ns()
             self._circuit.worked()
             self._look_again(now_ns)
             self._standing.clear_trouble()
-            self._tries.arrived(name)
-            self._progress.arrived(name.context, size_bytes, took_ns, now_ns)
-            self._at_a_time = photos_at_a_time(self._progress.rate_bps, self._at_a_time, self._most)
+            self._tries.arrived(name, context)
+            self._progress.arrived(context, size_bytes, took_ns, now_ns)
             if marked:
                 self._queue.done(name)
             else:
@@ -233,7 +218,7 @@ class Line:
     def hold(self, name: PhotoName, context: Context | None) -> None:
         """No event is chosen for the photo's context."""
         with self._news():
-            self._queue.hold(name, context, None)
+            self._queue.hold(name, context or Context(name.context), Hold("no_event"))
 
     def postpone(self, name: PhotoName, wait_s: float) -> None:
         """The photo is tried again after `wait_s`."""
@@ -244,42 +229,21 @@ class Line:
         """The card does not give the photo's bytes."""
         with self._news():
             self._tries.unreadable.add(name)
-            self._queue.postpone(name, self._clock.boottime_ns() + int(_LONGEST_PHOTO_WAIT_S * SECOND_NS))
+            self._queue.postpone(name, self._clock.boottime_ns() + int(LONGEST_PHOTO_WAIT_S * SECOND_NS))
 
     def failed(
         self, name: PhotoName, context: Context, call: Call, came: Came, retry_after_s: float | None = None
     ) -> bool:
         """A call for the photo was not answered as it should be. True: the photo is to be parked."""
         with self._news():
-            now_ns = self._clock.boottime_ns()
-            verdict = judge(call, came)
-            if verdict in (Verdict.NEW_URL, Verdict.PARK):
-                self._tries.drop_url(name)
-            if verdict in (Verdict.RETRY_URL, Verdict.NEW_URL):
-                wait_s = full_jitter_s(self._tries.failed(name), self._chance, cap_s=_LONGEST_PHOTO_WAIT_S)
-                self._queue.postpone(name, now_ns + int(max(wait_s, retry_after_s or 0.0) * SECOND_NS))
-                self._circuit.back_off(now_ns, retry_after_s)
-                if self._circuit.failures >= _TELLING_FAILURES:
-                    self._standing.set_trouble(*trouble(Verdict.OFFLINE, came))
-            elif verdict is Verdict.PARK:
-                return self._refuse_photo(name, now_ns)
-            elif verdict is Verdict.HOLD_CONTEXT:
-                self._queue.hold(name, context, now_ns + int(around_s(_HOLD_S, self._chance) * SECOND_NS))
-            elif came is Came.STOPPED:
-                self._queue.give_back(name)
-            else:
-                # Not to its end of the line: two that never get through, one at each end, would keep all from it.
-                wait_s = full_jitter_s(self._tries.failed(name), self._chance)
-                self._queue.postpone(name, now_ns + int(wait_s * SECOND_NS))
-                self._interrupt(call, came, retry_after_s)
-            return False
+            return self._failures.of_photo(name, context, call, came, retry_after_s)
 
     # -- how things stand --------------------------------------------------------------------------------------
 
     def view(self) -> View:
         """The line as it stands."""
         with self._changed:
-            state = self._standing.state(self._queue.busy)
+            state = self._standing.state(self._queue.busy, all_refused=self._is_all_refused())
             uploading = state is UploaderState.UPLOADING
             return View(
                 state,
@@ -306,34 +270,17 @@ class Line:
             self._changed.notify_all()
         self.on_news()
 
-    def _interrupt(self, call: Call, came: Came, retry_after_s: float | None) -> None:
-        verdict = judge(call, came)
-        if verdict is Verdict.WAIT:
-            self._circuit.back_off(self._clock.boottime_ns(), retry_after_s)
-        elif verdict is Verdict.PAUSE_ALL:
-            self._lose(around_s(_REFUSED_S, self._chance))
-        elif came in (Came.DNS, Came.CONNECT) and call is not Call.PUT:
-            self._lose(network_look_s(self._chance))
-        else:
-            self._lose()
-        self._standing.set_trouble(*trouble(verdict, came))
+    def _forget_the_past(self) -> None:
+        """Nothing is held or put off any more."""
+        self._queue.release_all()
+        self._tries.forget_all()
+        self._list_again = True
 
-    def _lose(self, wait_s: float | None = None) -> None:
-        """The link is gone or of no use: the next look after `wait_s`, or after a back-off."""
-        self._circuit.trip(self._clock.boottime_ns(), wait_s)
-        self._progress.forget_rate()
-        self._at_a_time = 1
-
-    def _refuse_photo(self, name: PhotoName, now_ns: int) -> bool:
-        refusal = self._tries.refused(name)
-        if refusal is Refusal.ALL_REFUSED:
-            pause_s = around_s(all_refused_s(self._tries.alarms), self._chance)
-            self._queue.postpone(name, now_ns + int(pause_s * SECOND_NS))
-            self._lose(pause_s)
-            self._standing.set_trouble(UploaderState.REFUSED, problem("server_trouble", "it refuses every photo"))
-        elif refusal is Refusal.TRY_AGAIN:
-            self._queue.postpone(name, now_ns + int(around_s(_REFUSED_PHOTO_S, self._chance) * SECOND_NS))
-        return refusal is Refusal.PARK
+    def _is_all_refused(self) -> bool:
+        """Whether the key brought no photo yet, and for none of the events that wait may it add one."""
+        held = self._queue.held.values()
+        unproven = self._progress.last_success_ns is None and not self._queue.flowing
+        return unproven and any(one.why == "event_refused" for one in held)
 
     def _look_again(self, now_ns: int) -> None:
         self._look_again_ns = now_ns + int(around_s(_LOOK_AGAIN_S, self._chance) * SECOND_NS)

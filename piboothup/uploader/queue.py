@@ -3,7 +3,8 @@
 One line with two ends. The newest is taken for the live slideshow, the oldest so that no backlog starves, in turn;
 one that failed before comes at most every third time, so that none keeps the others waiting. Each costs the same with
 a hundred photos and with a hundred thousand. Only names are kept, as text (a hundred thousand are 12 MB); a photo
-whose event is unknown is not even kept, only counted, and comes back with the next listing.
+whose event is unknown is not even kept, only counted, and comes back with the next listing. An operator may have
+assigned some photos of a context and not the others: what is counted and held is where a photo is to go.
 
 Not safe for threads by itself: its owner holds a lock.
 """
@@ -12,23 +13,26 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from piboothup.spool.contexts import Context
+from piboothup.spool.contexts import Context, Entry
 from piboothup.spool.names import PhotoName, is_boot_folder
+
+_PHOTOS_OF_A_BOOT = 10_000_000
+"""More than any boot has."""
 
 
 @dataclass(frozen=True)
 class Hold:
-    """Why the photos of a context wait: for an event to be chosen, or for EventPics to know it."""
+    """Why the photos of a context wait."""
 
-    context: Context | None
-    """The context as it stood when it was held; once it reads differently the hold is over."""
-    until_ns: int | None
-    """Boot-time of the next try; None = only when the context changes."""
+    why: str
+    """The problem's code."""
+    until_ns: int | None = None
+    """Boot-time of the next try; None = only when the photos are assigned elsewhere."""
 
 
 def arranged(names: Iterable[PhotoName]) -> list[str]:
@@ -39,9 +43,17 @@ def arranged(names: Iterable[PhotoName]) -> list[str]:
     return [text for boot in sorted(by_boot) for text in sorted(by_boot.pop(boot), key=_position)]
 
 
-def stamp(new: Path) -> frozenset[tuple[str, int]]:
-    """What changes whenever a photo comes to or leaves `new` (the spool's new/). Raises OSError."""
+def context_ids(listed: Iterable[str]) -> set[str]:
+    """The ids of these photos' contexts."""
+    return {_context_id(one) for one in listed}
+
+
+def stamp(new: Path, *others: Path) -> frozenset[tuple[str, int]]:
+    """What changes whenever a photo comes to or leaves `new` (the spool's new/), or a file comes to one of the other
+    folders. Raises OSError.
+    """
     folders = [new, *(one for one in new.iterdir() if is_boot_folder(one.name) and one.is_dir())]
+    folders += [one for one in others if one.is_dir()]
     return frozenset((one.name, one.stat().st_mtime_ns) for one in folders)
 
 
@@ -49,9 +61,10 @@ class Queue:
     """The photos in new/, as far as they are known, and what each of them waits for."""
 
     def __init__(self) -> None:
-        self.waiting: Counter[str] = Counter()
-        """How many photos of each context wait, held and postponed ones too."""
-        self.held: dict[str, Hold] = {}
+        self.waiting: Counter[Context] = Counter()
+        """How many photos wait to go where, held and postponed ones too."""
+        self.held: dict[Context, Hold] = {}
+        self._entries: dict[str, Entry] = {}
         self._line: deque[str] = deque()
         self._later: list[tuple[int, int, str]] = []
         self._again: deque[str] = deque()
@@ -74,25 +87,37 @@ class Queue:
         """How many photos wait for nothing but their turn."""
         return self.waiting.total() - sum(self.waiting[one] for one in self.held)
 
-    def reload(self, listed: list[str]) -> None:
-        """Takes over a new listing of new/, `arranged`. Photos on their way, postponed, arrived stay as they are."""
+    def reload(self, listed: list[str], entries: Mapping[str, Entry]) -> None:
+        """Takes over a new listing of new/, `arranged`, and what is written about its contexts.
+
+        Photos on their way, postponed, arrived stay as they are; a hold that is nobody's any more is over.
+        """
+        self._entries = dict(entries)
         if self._arrived:
             listed = [one for one in listed if one not in self._arrived]
-        self.waiting = Counter(map(_context, listed))
+        self.waiting = Counter(map(self._context, listed))
+        self.held = {context: hold for context, hold in self.held.items() if self.waiting[context]}
         self._uncounted = {one for one in self._busy if one not in listed}
         set_aside = self._busy | self._postponed
-        self._line = deque(one for one in listed if one not in set_aside and _context(one) not in self.held)
+        self._line = deque(one for one in listed if one not in set_aside)
+        if self.held:
+            self._line = deque(one for one in self._line if self._context(one) not in self.held)
         if listed:
             self._newest_known = max(self._newest_known, _position(listed[-1]))
 
-    def add(self, name: PhotoName) -> None:
-        """Adds a photo that was just taken. An older one is left to the next listing: it may be in the line."""
+    def add(self, name: PhotoName, entry: Entry) -> None:
+        """Adds a photo that was just taken. An older one is left to the next listing: it may be in the line.
+
+        `entry` says what is written about its context, if that is new; else the last listing's word holds.
+        """
         text = str(name)
         if _position(text) <= self._newest_known:
             return
         self._newest_known = _position(text)
-        self.waiting[name.context] += 1
-        if name.context not in self.held:
+        self._entries.setdefault(name.context, entry)
+        context = self._context(text)
+        self.waiting[context] += 1
+        if context not in self.held:
             self._line.append(text)
 
     def choose(self, now_ns: int) -> PhotoName | None:
@@ -120,12 +145,13 @@ class Queue:
             self._arrived.discard(text)
             return
         self._busy.discard(text)
+        context = self._context(text)
         if text in self._uncounted:
             self._uncounted.discard(text)
-        elif self.waiting[name.context] > 1:
-            self.waiting[name.context] -= 1
+        elif self.waiting[context] > 1:
+            self.waiting[context] -= 1
         else:
-            del self.waiting[name.context]
+            del self.waiting[context]
 
     def arrived(self, name: PhotoName) -> None:
         """The album has the photo, but it can't leave new/ yet: it waits no more and is not chosen again."""
@@ -148,14 +174,15 @@ class Queue:
         self._postponed.add(text)
         heapq.heappush(self._later, (until_ns, next(self._tie), text))
 
-    def hold(self, name: PhotoName, context: Context | None, until_ns: int | None) -> None:
-        """The photo's whole context waits; the others flow."""
+    def hold(self, name: PhotoName, context: Context, hold: Hold) -> None:
+        """This photo and all that are to go where it is wait; the others flow."""
         self._busy.discard(str(name))
-        self.held[name.context] = Hold(context, until_ns)
+        self.held[context] = hold
 
-    def release(self, context_id: str) -> None:
-        """The context may be tried again; its photos come with the next listing, which the caller sees to."""
-        self.held.pop(context_id, None)
+    def release(self, contexts: Iterable[Context]) -> None:
+        """These may be tried again; their photos come with the next listing, which the caller sees to."""
+        for one in contexts:
+            self.held.pop(one, None)
 
     def release_all(self) -> None:
         """Nothing is held or postponed any more; the photos come with the next listing."""
@@ -175,24 +202,37 @@ class Queue:
     def _from_the_line(self, take: Callable[[], str]) -> str | None:
         while self._line:
             text = take()
-            if text not in self._busy and text not in self._postponed and _context(text) not in self.held:
+            if text not in self._busy and text not in self._postponed and self._context(text) not in self.held:
                 return text
         return None
 
     def _due_again(self) -> str | None:
         while self._again:
             text = self._again.popleft()
+            hold = self.held.get(self._context(text))
+            if hold is not None and hold.until_ns is not None:  # not back into the line, where it may be in the way
+                heapq.heappush(self._later, (hold.until_ns, next(self._tie), text))
+                continue
             self._postponed.discard(text)
-            if _context(text) not in self.held:
+            if hold is None:
                 return text
         return None
+
+    def _context(self, text: str) -> Context:
+        """Where the photo is to go, by what was written when it was listed."""
+        context_id = _context_id(text)
+        entry = self._entries.get(context_id)
+        if entry is None:
+            return Context(context_id)
+        found = entry.of(divmod(_position(text), _PHOTOS_OF_A_BOOT)) if entry.assignments else entry.own
+        return found or Context(context_id)
 
 
 def _position(text: str) -> int:
     """Boot and seq of a name as one number: the order in which photos were taken."""
     _, boot, seq = text.partition("_")[0].split("-")
-    return int(boot) * 10_000_000 + int(seq)
+    return int(boot) * _PHOTOS_OF_A_BOOT + int(seq)
 
 
-def _context(text: str) -> str:
+def _context_id(text: str) -> str:
     return text.split("_", 3)[2]

@@ -19,20 +19,22 @@ from typing import Any
 from piboothup import __version__, status
 from piboothup.config import Config
 from piboothup.runtime import HintSocket, notify_systemd
-from piboothup.spool import choices
+from piboothup.spool import choices, contexts
 from piboothup.spool.clock import Clock
-from piboothup.spool.listing import NEW
+from piboothup.spool.contexts import Entry
+from piboothup.spool.listing import CONTEXTS, NEW
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from piboothup.uploader import wifi
 from piboothup.uploader.api import EventPicsApi
 from piboothup.uploader.clock_trust import KnownTime
+from piboothup.uploader.contact import Connect
 from piboothup.uploader.line import Line
 from piboothup.uploader.pace import SECOND_NS, Chance
-from piboothup.uploader.queue import arranged, stamp
+from piboothup.uploader.queue import arranged, context_ids, stamp
 from piboothup.uploader.standing import View
 from piboothup.uploader.wifi import Wifi
-from piboothup.uploader.worker import Connect, Worker
+from piboothup.uploader.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +124,7 @@ class Uploader:
         while words := hints.receive(0.0):
             match words:
                 case ["new", text] if (name := PhotoName.parse(text)) is not None:
-                    self._line.add(name)
+                    self._line.add(name, self._entry(name.context))
                 case ["retry"]:
                     self._line.retry()
                 case ["choices"]:
@@ -146,7 +148,9 @@ class Uploader:
             self._list_ns = self._list_anyway_ns = now_ns
         if now_ns >= self._list_ns:
             self._list_ns = now_ns + _LIST_EVERY_NS
-            self._review_holds(now_ns)
+            self._line.end_holds()
+            if self._line.wants_listing():
+                self._list_anyway_ns = now_ns
             self._mark_the_unmarked()
             self._list(now_ns)
         if now_ns >= self._tell_ns:
@@ -176,23 +180,18 @@ class Uploader:
 
     def _list(self, now_ns: int) -> None:
         try:
-            found = stamp(self._spool.directory / NEW)
+            found = stamp(self._spool.directory / NEW, self._spool.directory / CONTEXTS)
             if found == self._stamp and now_ns < self._list_anyway_ns:
                 return
-            self._line.reload(arranged(self._spool.names(NEW)))
+            listed = arranged(self._spool.names(NEW))
+            self._line.reload(listed, {one: self._entry(one) for one in context_ids(listed)})
         except OSError as error:
             log.error("not listed reason=%s", error.strerror)
             return
         self._stamp, self._list_anyway_ns = found, now_ns + _LIST_ANYWAY_NS
 
-    def _review_holds(self, now_ns: int) -> None:
-        """Lets go of contexts that an operator assigned meanwhile, and of those whose hour is over."""
-        for context_id, hold in self._line.held().items():
-            over = hold.until_ns is not None and now_ns >= hold.until_ns
-            if over or self._spool.context(context_id) != hold.context:
-                self._line.release(context_id)
-        if self._line.wants_listing():
-            self._list_anyway_ns = now_ns
+    def _entry(self, context_id: str) -> Entry:
+        return contexts.entry(self._spool.directory / CONTEXTS, context_id)
 
     def _mark_the_unmarked(self) -> None:
         for name in self._line.take_unmarked():
@@ -249,9 +248,8 @@ class Uploader:
         waiting: Counter[tuple[str, str]] = Counter()
         sent: Counter[tuple[str, str]] = Counter()
         for counted, into in ((view.waiting, waiting), (view.sent, sent)):
-            for context_id, number in counted.items():
-                context = self._spool.context(context_id)
-                into[(context.link_id, context.album_id) if context is not None else ("", "")] += number
+            for context, number in counted.items():
+                into[context.link_id, context.album_id] += number
         for link_id, album_id in sorted(waiting.keys() | sent.keys()):
             yield {
                 "link_id": link_id,

@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from piboothup.problems import Problem, problem
+from piboothup.spool.contexts import Context
 from piboothup.spool.events import Event
 from piboothup.status import UploaderState
-from piboothup.uploader.pace import SECOND_NS
+from piboothup.uploader.pace import SECOND_NS, photos_at_a_time
 from piboothup.uploader.queue import Hold
 from piboothup.uploader.verdict import Came, Verdict
 
@@ -27,7 +28,7 @@ _LINK_TROUBLE = {
     Came.TIMEOUT: "no_network",
     Came.RESET: "no_network",
 }
-
+_HOLDS = ("no_event", "event_gone", "event_refused")
 
 _FADES = 0.7
 """How much of the past counts, photo by photo."""
@@ -50,8 +51,8 @@ class View:
 
     state: UploaderState
     problems: tuple[Problem, ...]
-    waiting: Counter[str]
-    sent: Counter[str]
+    waiting: Counter[Context]
+    sent: Counter[Context]
     events: tuple[Event, ...] | None
     rate_bps: int | None
     eta_s: int | None
@@ -80,14 +81,16 @@ class Standing:
             log.info("link state=ok before=%s", self._trouble[0])
             self._trouble = None
 
-    def state(self, busy: int) -> UploaderState:
-        """The state to show; `busy`: so many photos are on their way."""
+    def state(self, busy: int, *, all_refused: bool = False) -> UploaderState:
+        """The state to show. `busy`: so many photos are on their way; `all_refused`: their events take none."""
         if self.refused_config:
             return UploaderState.REFUSED
         if self.paused:
             return UploaderState.PAUSED
         if self._trouble is not None:
             return self._trouble[0]
+        if all_refused:
+            return UploaderState.REFUSED
         return UploaderState.UPLOADING if busy else UploaderState.IDLE
 
     def problems(self, held: Collection[Hold], unreadable: bool) -> Iterator[Problem]:
@@ -98,10 +101,7 @@ class Standing:
             yield problem("paused")
         if self._trouble is not None:
             yield self._trouble[1]
-        if any(one.context is None or not one.context.link_id for one in held):
-            yield problem("no_event")
-        if any(one.context is not None and one.context.link_id for one in held):
-            yield problem("event_gone")
+        yield from (problem(code) for code in _HOLDS if any(one.why == code for one in held))
         if self.damaged:
             yield problem("photo_damaged")
         if unreadable:
@@ -112,25 +112,30 @@ class Standing:
 class Progress:
     """What arrived since the start, and how fast the link is."""
 
-    sent: Counter[str] = field(default_factory=Counter)
-    """How many photos of each context."""
+    most: int = 1
+    """Never more photos at a time."""
+    at_a_time: int = 1
+    sent: Counter[Context] = field(default_factory=Counter)
+    """How many photos went where."""
     last_success_ns: int | None = None
     _bytes: float = 0.0
     _photos: float = 0.0
     _busy_ns: float = 0.0
 
-    def arrived(self, context_id: str, size_bytes: int, took_ns: int, now_ns: int) -> None:
+    def arrived(self, context: Context, size_bytes: int, took_ns: int, now_ns: int) -> None:
         """The album has one more. `took_ns`: from its first call on, other photos being on their way or not."""
-        self.sent[context_id] += 1
+        self.sent[context] += 1
         since_ns = took_ns if self.last_success_ns is None else now_ns - self.last_success_ns
         self._bytes = _FADES * self._bytes + size_bytes
         self._photos = _FADES * self._photos + 1
         self._busy_ns = _FADES * self._busy_ns + max(1, min(took_ns, since_ns))
         self.last_success_ns = now_ns
+        self.at_a_time = photos_at_a_time(self.rate_bps, self.at_a_time, self.most)
 
     def forget_rate(self) -> None:
         """The link was lost: the next one may be another."""
         self._bytes = self._photos = self._busy_ns = 0.0
+        self.at_a_time = 1
 
     @property
     def rate_bps(self) -> int | None:

@@ -6,6 +6,7 @@ owner holds a lock.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -47,6 +48,7 @@ class Tries:
         self.alarms = 0
         """How often in a row it was not the photos."""
         self._past: dict[PhotoName, _Past] = {}
+        self._closed: Counter[Context] = Counter()
         self._refused: set[PhotoName] = set()
 
     def young_url(self, name: PhotoName, context: Context, now_ns: int) -> Secret | None:
@@ -81,9 +83,15 @@ class Tries:
             return Refusal.ALL_REFUSED
         return Refusal.PARK if past.refusals >= _TRIES_BEFORE_PARKING else Refusal.TRY_AGAIN
 
-    def arrived(self, name: PhotoName) -> None:
+    def closed(self, context: Context) -> int:
+        """The server takes nothing for this event; how often in a row by now."""
+        self._closed[context] += 1
+        return self._closed[context]
+
+    def arrived(self, name: PhotoName, context: Context) -> None:
         """The album has the photo: so the server takes photos."""
         self._believe_the_server()
+        self._closed.pop(context, None)
         self.forget(name)
 
     def forget(self, name: PhotoName) -> None:
@@ -94,6 +102,7 @@ class Tries:
     def forget_all(self) -> None:
         """Everything is to be tried as if for the first time."""
         self._past.clear()
+        self._closed.clear()
         self._believe_the_server()
 
     def _believe_the_server(self) -> None:

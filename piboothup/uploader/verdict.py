@@ -5,10 +5,12 @@ No verdict can delete a photo. The strictest one parks it, with a sentence, wher
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
+from piboothup.spool.events import Event
 from piboothup.uploader.transport import Answer
 
 
@@ -32,6 +34,10 @@ class Came(StrEnum):
     UNSAFE_URL = "unsafe_url"
     BAD_REQUEST = "bad_request"
     FORBIDDEN = "forbidden"
+    FOREIGN = "foreign"
+    """FORBIDDEN, but not for the key: the event is not among those that it sees."""
+    CLOSED = "closed"
+    """FORBIDDEN, but not for the key: it does see the event."""
     NOT_FOUND = "not_found"
     TOO_SLOW = "too_slow"
     TOO_LARGE = "too_large"
@@ -65,7 +71,11 @@ class Verdict(StrEnum):
     PARK = "park"
     """The server refuses this photo; parked when it says so twice (to a PUT: on two URLs) and takes others."""
     HOLD_CONTEXT = "hold_context"
-    """The server does not know the event: its photos wait in new/, others flow."""
+    """The server does not know the event, or not for this key: its photos wait in new/, others flow."""
+    REST_CONTEXT = "rest_context"
+    """The server takes nothing for the event: its photos wait for some minutes, others flow."""
+    ASK_KEY = "ask_key"
+    """The server refuses the key, or only the event: `geteventsandalbums` says which (see `refused_event`)."""
     PAUSE_ALL = "pause_all"
     """The server refuses the key."""
     PORTAL = "portal"
@@ -89,7 +99,9 @@ TABLE: Final[dict[Came, tuple[Verdict, Verdict, Verdict]]] = {
     Came.ODD:            (V.WAIT,             V.WAIT,         V.RETRY_URL),
     # EventPics says no
     Came.BAD_REQUEST:    (V.WAIT,             V.PARK,         V.PARK),
-    Came.FORBIDDEN:      (V.PAUSE_ALL,        V.PAUSE_ALL,    V.NEW_URL),
+    Came.FORBIDDEN:      (V.PAUSE_ALL,        V.ASK_KEY,      V.NEW_URL),
+    Came.FOREIGN:        (V.WAIT,             V.HOLD_CONTEXT, V.NEW_URL),
+    Came.CLOSED:         (V.WAIT,             V.REST_CONTEXT, V.NEW_URL),
     Came.NOT_FOUND:      (V.WAIT,             V.HOLD_CONTEXT, V.NEW_URL),
     Came.TOO_LARGE:      (V.WAIT,             V.PARK,         V.PARK),
     Came.REFUSED:        (V.WAIT,             V.PARK,         V.PARK),
@@ -134,6 +146,11 @@ than anybody loses patience is about the photo.
 def judge(call: Call, came: Came) -> Verdict:
     """What `came` back from `call` means."""
     return TABLE[came][_COLUMNS[call]]
+
+
+def refused_event(link_id: str, events: Iterable[Event]) -> Came:
+    """What a FORBIDDEN to `getuploadurl` was about, when the same key then got these events: not about the key."""
+    return Came.CLOSED if any(one.link_id == link_id for one in events) else Came.FOREIGN
 
 
 def what_came(answer: Answer) -> Came:

@@ -9,31 +9,26 @@ from __future__ import annotations
 import logging
 import stat
 import threading
-from collections.abc import Callable
 
-from piboothup.config import Config, ConfigError, Secret
-from piboothup.problems import problem
-from piboothup.spool.anchors import Anchor
+from piboothup.config import Config, Secret
 from piboothup.spool.assign import settle
 from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
-from piboothup.uploader.api import Account, ApiError, EventPicsApi, came_of
-from piboothup.uploader.clock_trust import KnownTime, NowMs
+from piboothup.uploader.api import ApiError, came_of
+from piboothup.uploader.clock_trust import KnownTime
+from piboothup.uploader.contact import Connect, Contact, retry_after_s
 from piboothup.uploader.line import Line
-from piboothup.uploader.link_error import LinkError, LinkErrorKind
+from piboothup.uploader.link_error import LinkError
 from piboothup.uploader.step import End, Probe
-from piboothup.uploader.verdict import MAYBE_SIGN_IN, Call, Came
+from piboothup.uploader.verdict import Call, Came, Verdict, judge
 
 log = logging.getLogger(__name__)
-
-Connect = Callable[[str, Secret, Clock, NowMs], EventPicsApi]
 
 _TIME_IS_WAITED_FOR_S = 60.0
 _TIME_IS_ASKED_EVERY_S = 5.0
 _AFTER_A_DEFECT_S = 60.0
-_ANCHOR_EVERY_MS = 900_000
 
 
 class Worker:
@@ -49,14 +44,10 @@ class Worker:
         connect: Connect,
         number: int,
     ) -> None:
-        self._config = config
         self._spool = spool
         self._clock = clock
-        self._time = time
         self._line = line
-        self._connect = connect
-        self._api: EventPicsApi | None = None
-        self._key: Secret | None = None
+        self._contact = Contact(config, spool, clock, time, line, connect)
         self._thread = threading.Thread(target=self._run, name=f"worker-{number}", daemon=True)
 
     def start(self) -> None:
@@ -65,8 +56,7 @@ class Worker:
 
     def stop(self) -> None:
         """Cuts what is on the network; the thread ends by itself. The line must be stopping."""
-        if (api := self._api) is not None:
-            api.transport.stop()
+        self._contact.stop()
 
     def join(self, timeout_s: float) -> bool:
         """Waits for the thread's end; False when it does not come in time."""
@@ -75,12 +65,7 @@ class Worker:
 
     def look_after(self) -> float:
         """Cuts what is overdue on the network; for how many seconds it has been so, infinity for a dead thread."""
-        if not self._thread.is_alive():
-            return float("inf")
-        if (api := self._api) is None:
-            return 0.0
-        api.transport.enforce()
-        return api.transport.overdue_s()
+        return self._contact.look_after() if self._thread.is_alive() else float("inf")
 
     def _run(self) -> None:
         while True:
@@ -89,7 +74,7 @@ class Worker:
                 break
             try:
                 if isinstance(step, Probe):
-                    self._probe()
+                    self._contact.look()
                 else:
                     self._bring(step.name)
             except Exception as error:  # noqa: BLE001  (a defect in one step must not end the uploading)
@@ -99,82 +84,7 @@ class Worker:
                     self._line.probe_failed(Came.ODD)
                 else:
                     self._line.postpone(step.name, _AFTER_A_DEFECT_S)
-        if self._api is not None:
-            self._api.transport.close()
-
-    # -- looking whether EventPics answers ---------------------------------------------------------------------
-
-    def _probe(self) -> None:
-        try:
-            key = self._config.read_key()
-        except ConfigError as error:
-            self._line.refuse(problem("bad_config", str(error)))
-            return
-        if key is None:
-            self._line.refuse(problem("no_key"))
-            return
-        self._line.key = key
-        try:
-            account = self._account()
-        except (ApiError, LinkError) as error:
-            retry_after_s = error.retry_after_s if isinstance(error, ApiError) else None
-            came = self._seen_through(came_of(error))
-            log.debug("probe came=%s", came)
-            self._line.probe_failed(came, retry_after_s)
-        else:
-            self._note(account)
-            self._line.answered(account.events)
-
-    def _seen_through(self, came: Came) -> Came:
-        """SIGN_IN if that is what keeps EventPics from being reached, else `came`."""
-        return Came.SIGN_IN if came in MAYBE_SIGN_IN and self._eventpics().is_behind_sign_in() else came
-
-    def _account(self) -> Account:
-        """What EventPics shows the key. A box that woke with a wrong time learns the right one first."""
-        api = self._eventpics()
-        try:
-            return api.events()
-        except LinkError as error:
-            if error.kind is not LinkErrorKind.TLS_DATE or self._time.is_noted():
-                raise
-            if not self._time.learn(api.server_time()):
-                raise
-        return api.events()
-
-    def _note(self, account: Account) -> None:
-        """Remembers titles and time; a card that can't be written keeps no photo from being sent."""
-        try:
-            if self._line.view().events != account.events:
-                self._spool.write_events(list(account.events))
-            if account.anchor is not None and self._is_news(account.anchor):
-                self._spool.add_anchor(account.anchor)
-        except OSError as error:
-            log.warning("not noted reason=%s", error.strerror)
-
-    def _is_news(self, fresh: Anchor) -> bool:
-        known = [one for one in self._spool.read_boot(self._spool.boot).anchors if one.source is fresh.source]
-        return not any(
-            fresh.boottime_ms - one.boottime_ms < _ANCHOR_EVERY_MS
-            and one.uncertainty_ms <= 2 * fresh.uncertainty_ms
-            and abs(one.offset_ms - fresh.offset_ms) <= one.uncertainty_ms + fresh.uncertainty_ms
-            for one in known
-        )
-
-    def _eventpics(self) -> EventPicsApi:
-        """EventPics with the key that the last probe used."""
-        key = self._line.key
-        if self._api is None or self._key != key:
-            if key is None:
-                raise LinkError(LinkErrorKind.UNUSABLE)
-            if self._api is not None:
-                self._api.transport.close()
-            url = self._config.eventpics.api_url
-            self._api, self._key = self._connect(url, key, self._clock, self._time.now_ms), key
-            if self._line.stopping:
-                self._api.transport.stop()
-        return self._api
-
-    # -- bringing a photo --------------------------------------------------------------------------------------
+        self._contact.close()
 
     def _bring(self, name: PhotoName) -> None:
         context = self._spool.context_of(name)
@@ -193,7 +103,7 @@ class Worker:
             url = self._line.young_url(name, context)
             if url is None:
                 asked_ns = self._clock.boottime_ns()
-                url = self._eventpics().upload_url(name, context, taken_at_ms)
+                url = self._contact.eventpics().upload_url(name, context, taken_at_ms)
                 self._line.keep_url(name, context, url, asked_ns)
             call = Call.PUT
             size_bytes = self._put(name, url)
@@ -206,7 +116,7 @@ class Worker:
             took_ns = self._clock.boottime_ns() - started_ns
             log.info("sent photo=%s bytes=%d ms=%d", name, size_bytes, took_ns // 1_000_000)
             self._settle(name, context)
-            self._line.arrived(name, size_bytes, took_ns, marked=self.mark_sent(name))
+            self._line.arrived(name, context, size_bytes, took_ns, marked=self.mark_sent(name))
 
     def _settle(self, name: PhotoName, context: Context) -> None:
         """A photo that was on its way while an operator assigned it elsewhere is noted where the album has it."""
@@ -232,7 +142,7 @@ class Worker:
         with self._spool.open_photo(name) as file:
             size_bytes = file.seek(0, 2)
             file.seek(0)
-            self._eventpics().put(url, file, size_bytes)
+            self._contact.eventpics().put(url, file, size_bytes)
         return size_bytes
 
     def _is_fit(self, name: PhotoName) -> bool:
@@ -272,10 +182,11 @@ class Worker:
         return _TIME_IS_WAITED_FOR_S - self._line.connected_s()
 
     def _failed(self, name: PhotoName, context: Context, call: Call, error: ApiError | LinkError) -> None:
-        came = came_of(error)
-        retry_after_s = error.retry_after_s if isinstance(error, ApiError) else None
+        came, wait_s = came_of(error), retry_after_s(error)
         log.info("not sent photo=%s call=%s came=%s", name, call, came)
-        if not self._line.failed(name, context, call, came, retry_after_s):
+        if judge(call, came) is Verdict.ASK_KEY:
+            call, came, wait_s = self._contact.whom_it_means(context)
+        if not self._line.failed(name, context, call, came, wait_s):
             return
         status = error.status if isinstance(error, ApiError) else 0
         try:

@@ -21,7 +21,7 @@ from pathlib import Path
 from piboothup.simulator.appliance import Appliance, wait_until
 from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
 from piboothup.spool.clock import SystemClock
-from piboothup.spool.contexts import context_for
+from piboothup.spool.contexts import Entry, context_for
 from piboothup.spool.listing import NEW
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
@@ -121,7 +121,7 @@ def _choose() -> None:
     for _ in range(7):
         for waiting, values in took.items():
             queue = Queue()
-            queue.reload(arranged(_names(waiting)))
+            queue.reload(arranged(_names(waiting)), {PARTY.id: Entry(PARTY)})
             chosen = 0
             began_s = time.perf_counter()
             while chosen < 50 and (name := queue.choose(0)) is not None:

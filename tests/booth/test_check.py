@@ -142,6 +142,7 @@ def other_events(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
         (uploader_says(problems=["no_key"]), Step.KEY, "no_key"),
         (uploader_says(events_seen=None), Step.KEY, "key_untried"),
         (uploader_says(problems=["event_gone"]), Step.EVENT, "event_gone"),
+        (uploader_says(problems=["event_refused"]), Step.EVENT, "event_refused"),
         (other_events, Step.EVENT, "event_gone"),
         (old_photos, Step.OTHERS, "old_photos"),
     ],
@@ -283,7 +284,16 @@ def test_every_reason_that_a_check_can_find_has_words_in_every_language() -> Non
         *("no_camera", "camera_busy", "camera_stuck", "camera_memory", "no_frames", "photo_dark", "photo_blurred"),
         *("light_missing", "buzzer_missing", "button_silent", "card_full", "card_crowded", "card_readonly"),
         *("spool_unusable", "undervoltage", "portal", "paused", "uploader_stopped", "tls_refused", "server_trouble"),
-        *("no_network", "clock_unknown", "no_key", "key_refused", "key_untried", "no_event", "event_gone"),
+        *(
+            "no_network",
+            "clock_unknown",
+            "no_key",
+            "key_refused",
+            "key_untried",
+            "no_event",
+            "event_gone",
+            "event_refused",
+        ),
         "old_photos",
     }
     for language in languages():

@@ -50,6 +50,7 @@ def test_everything_is_ticked_when_everything_is_well() -> None:
         ({"uplink": Uplink(UploaderState.REFUSED)}, {"key": False}),
         ({"uplink": Uplink(UploaderState.OFFLINE, problem=problem("no_key"))}, {"wifi": False, "key": False}),
         ({"uplink": Uplink(UploaderState.IDLE, problem=problem("event_gone"))}, {"event": False}),
+        ({"uplink": Uplink(UploaderState.IDLE, problem=problem("event_refused"))}, {"event": False}),
         ({"has_event": False}, {"event": False}),
         ({"is_synchronised": False}, {}),
         (

@@ -13,6 +13,7 @@ from itertools import count
 
 import pytest
 
+from piboothup.spool.contexts import Entry
 from piboothup.spool.names import PhotoName
 from piboothup.uploader.line import Line
 from piboothup.uploader.pace import SECOND_NS, Chance
@@ -52,7 +53,7 @@ class Party:
             for clock, chance in zip(clocks, self.chances, strict=True)
         ]
         for line in lines:
-            line.reload(arranged(photo(seq) for seq in range(self.photos)))
+            line.reload(arranged(photo(seq) for seq in range(self.photos)), {PARTY.id: Entry(PARTY)})
         tie = count()
         due = [(0.0, next(tie), booth) for booth in range(len(lines))]
         heapq.heapify(due)
@@ -80,7 +81,7 @@ class Party:
         elif isinstance(step, Send):
             if accepted:
                 clock.pass_s(_PUT_S)
-                line.arrived(step.name, 3_000_000, int(_PUT_S * SECOND_NS), marked=True)
+                line.arrived(step.name, PARTY, 3_000_000, int(_PUT_S * SECOND_NS), marked=True)
                 self.arrived += 1
             else:
                 line.failed(step.name, PARTY, Call.UPLOAD_URL, Came.SERVER_ERROR, self.retry_after_s)

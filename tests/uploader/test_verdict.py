@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from piboothup.spool.events import Event
 from piboothup.uploader.transport import Answer, LinkErrorKind
-from piboothup.uploader.verdict import TABLE, Call, Came, Verdict, judge, what_came
+from piboothup.uploader.verdict import TABLE, Call, Came, Verdict, judge, refused_event, what_came
 
 
 def answer(status: int, **more: Any) -> Answer:
@@ -100,8 +101,15 @@ def test_a_storage_that_calls_its_empty_answer_a_page_is_believed() -> None:
 
 def test_n20_a_refused_key_pauses_all_but_a_refused_put_only_wants_a_new_url() -> None:
     assert judge(Call.EVENTS, Came.FORBIDDEN) is Verdict.PAUSE_ALL
-    assert judge(Call.UPLOAD_URL, Came.FORBIDDEN) is Verdict.PAUSE_ALL
+    assert judge(Call.UPLOAD_URL, Came.FORBIDDEN) is Verdict.ASK_KEY
     assert judge(Call.PUT, Came.FORBIDDEN) is Verdict.NEW_URL
+
+
+def test_n20_n21_a_refusal_to_getuploadurl_from_who_takes_the_key_is_about_the_event() -> None:
+    seen = [Event("Party", "abcd1234"), Event("Gala", "wxyz9876")]
+    assert judge(Call.UPLOAD_URL, refused_event("abcd1234", seen)) is Verdict.REST_CONTEXT
+    assert judge(Call.UPLOAD_URL, refused_event("gone0000", seen)) is Verdict.HOLD_CONTEXT
+    assert judge(Call.UPLOAD_URL, refused_event("abcd1234", [])) is Verdict.HOLD_CONTEXT
 
 
 def test_n21_only_getuploadurl_can_say_that_an_event_is_unknown() -> None:

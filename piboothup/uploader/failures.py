@@ -1,0 +1,140 @@
+"""What follows from a call that was not answered as it should be.
+
+Reads the verdict off the table, and moves circuit, queue, tries and standing as it says. Not safe for threads by
+itself: its owner holds a lock.
+"""
+
+from __future__ import annotations
+
+from piboothup.problems import Problem, problem
+from piboothup.spool.clock import Clock
+from piboothup.spool.contexts import Context
+from piboothup.spool.names import PhotoName
+from piboothup.status import UploaderState
+from piboothup.uploader.pace import (
+    SECOND_NS,
+    Chance,
+    Circuit,
+    all_refused_s,
+    around_s,
+    full_jitter_s,
+    network_look_s,
+)
+from piboothup.uploader.queue import Hold, Queue
+from piboothup.uploader.standing import Progress, Standing, trouble
+from piboothup.uploader.tries import Refusal, Tries
+from piboothup.uploader.verdict import Call, Came, Verdict, judge
+
+LONGEST_PHOTO_WAIT_S = 600.0
+_REFUSED_S = 60.0
+_REFUSED_PHOTO_S = 20.0
+"""Time for others to show whether it is the photo."""
+_HOLD_S = 3600.0
+_TELLING_FAILURES = 3
+"""So many failures in a row are worth a word on the panel; one or two are any Wi-Fi's daily life."""
+
+
+class Failures:
+    """What is moved by them."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        chance: Chance,
+        queue: Queue,
+        circuit: Circuit,
+        tries: Tries,
+        standing: Standing,
+        progress: Progress,
+    ) -> None:
+        self._clock = clock
+        self._chance = chance
+        self._queue = queue
+        self._circuit = circuit
+        self._tries = tries
+        self._standing = standing
+        self._progress = progress
+
+    def no_key(self, why: Problem) -> None:
+        """There is no key to ask with."""
+        self._lose(self._around_s(_REFUSED_S))
+        self._standing.set_trouble(UploaderState.REFUSED, why)
+
+    def of_probe(self, came: Came, retry_after_s: float | None) -> None:
+        """`geteventsandalbums` was not answered as it should be."""
+        if came is not Came.STOPPED:
+            self._interrupt(Call.EVENTS, came, retry_after_s)
+
+    def of_photo(
+        self, name: PhotoName, context: Context, call: Call, came: Came, retry_after_s: float | None
+    ) -> bool:
+        """A call for the photo was not answered as it should be. True: the photo is to be parked."""
+        verdict = judge(call, came)
+        if verdict in (Verdict.NEW_URL, Verdict.PARK):
+            self._tries.drop_url(name)
+        if verdict in (Verdict.RETRY_URL, Verdict.NEW_URL):
+            self._postpone(name, max(self._wait_s(name), retry_after_s or 0.0))
+            self._circuit.back_off(self._clock.boottime_ns(), retry_after_s)
+            if self._circuit.failures >= _TELLING_FAILURES:
+                self._standing.set_trouble(*trouble(Verdict.OFFLINE, came))
+        elif verdict is Verdict.PARK:
+            return self._refuse_photo(name)
+        elif verdict is Verdict.HOLD_CONTEXT:
+            why = "event_refused" if came is Came.FOREIGN else "event_gone"
+            self._hold(name, context, why, self._around_s(_HOLD_S))
+        elif verdict is Verdict.REST_CONTEXT:
+            rest_s = max(self._around_s(all_refused_s(self._tries.closed(context))), retry_after_s or 0.0)
+            # It may be the photo after all: when the rest is over others come first.
+            self._postpone(name, max(rest_s, self._wait_s(name)))
+            self._hold(name, context, "event_refused", rest_s)
+        elif came is Came.STOPPED:
+            self._queue.give_back(name)
+        else:
+            # Not to its end of the line: two that never get through, one at each end, would keep all from it.
+            self._postpone(name, full_jitter_s(self._tries.failed(name), self._chance))
+            self._interrupt(call, came, retry_after_s)
+        return False
+
+    def _refuse_photo(self, name: PhotoName) -> bool:
+        refusal = self._tries.refused(name)
+        if refusal is Refusal.ALL_REFUSED:
+            pause_s = self._around_s(all_refused_s(self._tries.alarms))
+            self._postpone(name, pause_s)
+            self._lose(pause_s)
+            self._standing.set_trouble(UploaderState.REFUSED, problem("server_trouble", "it refuses every photo"))
+        elif refusal is Refusal.TRY_AGAIN:
+            self._postpone(name, self._around_s(_REFUSED_PHOTO_S))
+        return refusal is Refusal.PARK
+
+    def _interrupt(self, call: Call, came: Came, retry_after_s: float | None) -> None:
+        verdict = judge(call, came)
+        if verdict is Verdict.WAIT:
+            self._circuit.back_off(self._clock.boottime_ns(), retry_after_s)
+        elif verdict is Verdict.PAUSE_ALL:
+            self._lose(self._around_s(_REFUSED_S))
+        elif came in (Came.DNS, Came.CONNECT) and call is not Call.PUT:
+            self._lose(network_look_s(self._chance))
+        else:
+            self._lose()
+        self._standing.set_trouble(*trouble(verdict, came))
+
+    def _lose(self, wait_s: float | None = None) -> None:
+        """The link is gone or of no use: the next look after `wait_s`, or after a back-off."""
+        self._circuit.trip(self._clock.boottime_ns(), wait_s)
+        self._progress.forget_rate()
+
+    def _hold(self, name: PhotoName, context: Context, why: str, wait_s: float) -> None:
+        self._queue.hold(name, context, Hold(why, self._after_ns(wait_s)))
+
+    def _postpone(self, name: PhotoName, wait_s: float) -> None:
+        self._queue.postpone(name, self._after_ns(wait_s))
+
+    def _wait_s(self, name: PhotoName) -> float:
+        """How long a photo waits that failed once more."""
+        return full_jitter_s(self._tries.failed(name), self._chance, cap_s=LONGEST_PHOTO_WAIT_S)
+
+    def _around_s(self, wait_s: float) -> float:
+        return around_s(wait_s, self._chance)
+
+    def _after_ns(self, wait_s: float) -> int:
+        return self._clock.boottime_ns() + int(wait_s * SECOND_NS)
