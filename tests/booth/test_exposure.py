@@ -184,8 +184,9 @@ def test_k06_when_the_light_goes_again_before_it_was_taken_back_it_is_fixed_agai
 
 def test_what_a_camera_can_not_be_told_is_not_told_and_what_a_frame_does_not_say_is_no_reason() -> None:
     long = {"ExposureTime": 100_000, "AnalogueGain": 20.0}
-    assert capped(Cap(), long, TABLE, set()) == (Cap(), {})
-    assert capped(Cap(), {}, TABLE, ALL) == (Cap(), {})
+    assert capped(Cap(), {**long, "Lux": 4}, TABLE, set()) == (Cap(), {})
+    for cap in (Cap(), Cap(exposure=Grip.OURS), Cap(exposure=Grip.HANDING_BACK), Cap(gain=Grip.HANDING_BACK)):
+        assert capped(cap, {}, TABLE, ALL) == (cap, {})
     assert capped(Cap(), long, TABLE, ALL)[1] == {"ExposureTime": 20_000}, "without Lux no gain is fixed for ever"
 
 
@@ -215,6 +216,12 @@ def test_under_a_flash_it_is_the_first_frame_whose_exposure_has_settled_under_it
     assert shot.waits_for(frame(AeState=CONVERGED), settled_ns - 1) == "flash", "it is converged from before"
     assert shot.waits_for(frame(AeState=SEARCHING), settled_ns) == "flash"
     assert shot.waits_for(frame(AeState=CONVERGED), settled_ns) == ""
+
+
+def test_a_frame_that_does_not_say_how_long_it_took_is_taken_for_one_of_30_a_second() -> None:
+    shot = Shot(TABLE, ZERO_NS, lit_ns=ZERO_NS)
+    assert shot.waits_for({}, ZERO_NS + 190 * MS) == "flash"
+    assert shot.waits_for({}, ZERO_NS + 210 * MS) == "", "after six of them"
 
 
 def test_a_flash_that_led_zero_by_enough_costs_no_wait() -> None:
