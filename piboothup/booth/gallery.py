@@ -144,17 +144,26 @@ def write_gallery(directory: Path) -> list[Path]:
     written = []
     for name, picture in _pictures():
         path = directory / f"{name}.png"
-        picture.quantize(32, Image.Quantize.FASTOCTREE).save(path)
+        picture.save(path)
         written.append(path)
     return written
 
 
+def story() -> Image.Image:
+    """The README's picture: the few screens that tell the story."""
+    images = gallery("en")
+    return _few_colours(contact_sheet({name: images[name] for name in SELECTION}))
+
+
+def _few_colours(picture: Image.Image) -> Image.Image:
+    return picture.quantize(32, Image.Quantize.FASTOCTREE)
+
+
 def _pictures() -> Iterator[tuple[str, Image.Image]]:
     """One after the other: all of them would be 60 MB."""
+    yield "panel", story()
     for language in languages():
         images = gallery(language)
-        if language == "en":
-            yield "panel", contact_sheet({name: images[name] for name in SELECTION})
-        yield f"{language}-contact-sheet", contact_sheet(images, SHEET_COLUMNS)
+        yield f"{language}-contact-sheet", _few_colours(contact_sheet(images, SHEET_COLUMNS))
         for name, image in images.items():
-            yield f"{language}-{name}", enlarged(image)
+            yield f"{language}-{name}", _few_colours(enlarged(image))

@@ -33,7 +33,7 @@ DOOR_S = 600.0
 """The operator's door is open for so long after power-on."""
 CHOOSE_S = 1.0
 CONFIRM_S = 5.0
-"""The hold that something wants which can't be undone."""
+"""The hold that something wants which can't be undone, or would bring photos to other people."""
 _IDLE_S = 20.0
 _AIM_S = 180.0
 
@@ -231,7 +231,8 @@ def _page(to: Goto, offer: Offer) -> tuple[Page | None, Deed | None]:
         case Kind.ALBUMS if to.event is not None:
             return _albums(to.event, offer), None
         case Kind.TAKE_ALONG if to.event is not None:
-            yes, no = (Item(says, _deed(to, take)) for says, take in (("take_along", True), ("leave", False)))
+            choices = (("take_along", True), ("leave", False))
+            yes, no = (_item(Item(says, _deed(to, take)), offer) for says, take in choices)
             said = Page(Kind.TAKE_ALONG, (_BACK, yes, no), title=to.event.title, number=offer.without_event)
             return replace(said, operators=True), None
         case Kind.LANGUAGES:
@@ -253,7 +254,7 @@ def _events(offer: Offer) -> Iterator[Item]:
     for event in sorted(offer.events, key=lambda one: one.link_id != offer.link_id):
         albums = Goto(Kind.ALBUMS, event)
         leads = albums if event.albums else _choice(Goto(Kind.TAKE_ALONG, event), offer)
-        yield Item("event", leads, event.title or event.link_id, event.link_id == offer.link_id)
+        yield _item(Item("event", leads, event.title or event.link_id, event.link_id == offer.link_id), offer)
 
 
 def _albums(event: Event, offer: Offer) -> Page:
@@ -270,7 +271,14 @@ def _albums(event: Event, offer: Offer) -> Page:
         for one in albums
     ]
     none = Item("no_album", _choice(Goto(Kind.TAKE_ALONG, event), offer), ticked=here and not offer.album_id)
-    return Page(Kind.ALBUMS, (_BACK, *items, none), title=event.title, operators=True)
+    lines = (_item(one, offer) for one in (*items, none))
+    return Page(Kind.ALBUMS, (_BACK, *lines), title=event.title, operators=True)
+
+
+def _item(item: Item, offer: Offer) -> Item:
+    """`item`, with the long hold if it changes the event for another one: nobody does that by luck."""
+    is_change = isinstance(item.leads, ChooseEvent) and offer.link_id not in ("", item.leads.link_id)
+    return replace(item, hold_s=CONFIRM_S) if is_change else item
 
 
 def _choice(to: Goto, offer: Offer) -> Goto | Deed:

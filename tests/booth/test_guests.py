@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
+
+import pytest
 
 from piboothup.booth import deeds, menu
 from piboothup.booth.events import (
@@ -124,6 +127,22 @@ def test_b09_c15_c18_ten_thousand_random_guests_leave_event_spool_and_power_as_t
     assert titles == {""}
 
 
+def test_b09_guests_who_come_while_the_operators_door_is_open_leave_event_spool_and_power_as_they_were() -> None:
+    chance = random.Random(9)
+    did: Counter[str] = Counter()
+    pages: Counter[Kind] = Counter()
+    for number in range(GUESTS // 4):
+        play = Play(chance.choice((0, 1, 3)), offer=replace(CLOSED, door_closes_ns=None))
+        play.says(READY)
+        for _ in range(chance.randrange(1, 4)):
+            chance.choice((mash, lean, two_at_once))(play, chance)
+            camera_and_card(play, number)
+            pages.update([play.booth.page.kind] if play.booth.page is not None else [])
+        did.update(type(effect).__name__ for effect in play.effects)
+    assert pages[Kind.MENU] > GUESTS / 20
+    assert not {deed.__name__ for deed in (deeds.ChooseEvent, deeds.WipeEvent, deeds.SwitchOff)} & set(did)
+
+
 def walked(play: Play, *steps: str | float) -> Play:
     """Opens the menu; then each word is an item to be chosen, each number a press that long."""
     play.holds_s(play.settings.hold_s)
@@ -151,7 +170,7 @@ def choose(play: Play, wanted: str) -> None:
 
 
 def opened(door_closes_ns: int | None) -> Play:
-    play = Play(3, offer=Offer(**{**vars(CLOSED), "door_closes_ns": door_closes_ns}))
+    play = Play(3, offer=replace(CLOSED, door_closes_ns=door_closes_ns))
     play.says(READY)
     return play
 
@@ -171,7 +190,7 @@ def test_the_door_is_open_for_ten_minutes_of_boot_time_or_always_or_never() -> N
 
 def test_c18_a_page_behind_the_door_closes_with_it() -> None:
     play = opened(None)
-    play.settings = Play(3, offer=Offer(**{**vars(CLOSED), "door_closes_ns": play.now_ns + 15 * SECOND_NS})).settings
+    play.settings = Play(3, offer=replace(CLOSED, door_closes_ns=play.now_ns + 15 * SECOND_NS)).settings
     walked(play, "events")
     assert play.booth.page is not None and play.booth.page.kind is Kind.EVENTS
     play.waits_s(9)
@@ -224,9 +243,38 @@ def test_choosing_an_event_asks_what_becomes_of_the_photos_without_one() -> None
 
 def test_with_no_photo_without_an_event_nothing_is_asked() -> None:
     play = opened(None)
-    play.settings = Play(3, offer=Offer(**{**vars(CLOSED), "door_closes_ns": None, "without_event": 0})).settings
+    play.settings = Play(3, offer=replace(CLOSED, door_closes_ns=None, without_event=0)).settings
     walked(play, "events", "Anna & Ben", "no_album")
     assert play.effects == [deeds.ChooseEvent("abcd1234", "")]
+
+
+def test_another_event_is_not_chosen_by_a_hold_of_less_than_five_seconds() -> None:
+    play = Play(3, offer=replace(CLOSED, door_closes_ns=None, without_event=0))
+    play.says(READY)
+    walked(play, "events", 0.1, 0.1)
+    page = play.booth.page
+    assert page is not None and page.item is not None and page.item.title == "Someone else's party"
+    play.holds_s(4.9)
+    assert (play.booth.page, play.effects) == (page, [])
+    play.holds_s(5.0)
+    assert play.effects == [deeds.ChooseEvent("efgh5678", "")]
+
+
+@pytest.mark.parametrize("without_event", [0, 3])
+def test_every_way_to_another_event_ends_in_a_long_hold_but_the_first_choice_of_all(without_event: int) -> None:
+    for link_id in ("abcd1234", ""):
+        offer = replace(CLOSED, door_closes_ns=None, without_event=without_event, link_id=link_id)
+        pages = [menu.opened(offer, 0)]
+        changes = []
+        for page in pages:
+            for at, item in enumerate(page.items):
+                match item.leads:
+                    case menu.Goto(Kind.EVENTS | Kind.ALBUMS | Kind.TAKE_ALONG):
+                        after, _ = menu.chosen(replace(page, at=at), offer, 0)
+                        pages += [after] if after is not None else []
+                    case deeds.ChooseEvent("efgh5678"):
+                        changes.append(item.hold_s)
+        assert changes and set(changes) == {menu.CONFIRM_S if link_id else menu.CHOOSE_S}
 
 
 def test_the_hold_that_opened_a_page_never_chooses_on_it() -> None:
@@ -290,7 +338,7 @@ def test_a_wipe_shows_its_numbers_and_wants_its_own_hold() -> None:
 def test_c18_that_the_card_is_empty_is_told_no_longer_than_the_door_is_open() -> None:
     play = opened(None)
     closes_ns = play.now_ns + 15 * SECOND_NS
-    play.settings = Play(3, offer=Offer(**{**vars(CLOSED), "door_closes_ns": closes_ns})).settings
+    play.settings = Play(3, offer=replace(CLOSED, door_closes_ns=closes_ns)).settings
     walked(play, "wipe")
     play.says(HeldCounted(()))
     assert play.booth.page is not None and play.booth.page.says == "card_empty"
