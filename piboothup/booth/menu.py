@@ -231,8 +231,7 @@ def _page(to: Goto, offer: Offer) -> tuple[Page | None, Deed | None]:
         case Kind.ALBUMS if to.event is not None:
             return _albums(to.event, offer), None
         case Kind.TAKE_ALONG if to.event is not None:
-            choices = (("take_along", True), ("leave", False))
-            yes, no = (_item(Item(says, _deed(to, take)), offer) for says, take in choices)
+            yes, no = (_deed_item(says, to, offer, take) for says, take in (("take_along", True), ("leave", False)))
             said = Page(Kind.TAKE_ALONG, (_BACK, yes, no), title=to.event.title, number=offer.without_event)
             return replace(said, operators=True), None
         case Kind.LANGUAGES:
@@ -252,43 +251,35 @@ def _page(to: Goto, offer: Offer) -> tuple[Page | None, Deed | None]:
 def _events(offer: Offer) -> Iterator[Item]:
     """The chosen one first, the others as EventPics lists them."""
     for event in sorted(offer.events, key=lambda one: one.link_id != offer.link_id):
-        albums = Goto(Kind.ALBUMS, event)
-        leads = albums if event.albums else _choice(Goto(Kind.TAKE_ALONG, event), offer)
-        yield _item(Item("event", leads, event.title or event.link_id, event.link_id == offer.link_id), offer)
+        title, here = event.title or event.link_id, event.link_id == offer.link_id
+        if event.albums:
+            yield Item("event", Goto(Kind.ALBUMS, event), title, here)
+        else:
+            yield replace(_choice("event", Goto(Kind.TAKE_ALONG, event), offer), title=title, ticked=here)
 
 
 def _albums(event: Event, offer: Offer) -> Page:
     """The chosen one first; at the end, photos that are in the event but in none of its albums."""
-    here = event.link_id == offer.link_id
-    albums = sorted(event.albums, key=lambda one: not (here and one.id == offer.album_id))
-    items = [
-        Item(
-            "event",
-            _choice(Goto(Kind.TAKE_ALONG, event, one), offer),
-            one.title or one.id,
-            here and one.id == offer.album_id,
-        )
-        for one in albums
-    ]
-    none = Item("no_album", _choice(Goto(Kind.TAKE_ALONG, event), offer), ticked=here and not offer.album_id)
-    lines = (_item(one, offer) for one in (*items, none))
-    return Page(Kind.ALBUMS, (_BACK, *lines), title=event.title, operators=True)
+    album_id = offer.album_id if event.link_id == offer.link_id else None
+    lines = [_BACK]
+    for one in sorted(event.albums, key=lambda one: one.id != album_id):
+        choice = _choice("event", Goto(Kind.TAKE_ALONG, event, one), offer)
+        lines.append(replace(choice, title=one.title or one.id, ticked=one.id == album_id))
+    none = _choice("no_album", Goto(Kind.TAKE_ALONG, event), offer)
+    lines.append(replace(none, ticked=album_id == ""))
+    return Page(Kind.ALBUMS, tuple(lines), title=event.title, operators=True)
 
 
-def _item(item: Item, offer: Offer) -> Item:
-    """`item`, with the long hold if it changes the event for another one: nobody does that by luck."""
-    is_change = isinstance(item.leads, ChooseEvent) and offer.link_id not in ("", item.leads.link_id)
-    return replace(item, hold_s=CONFIRM_S) if is_change else item
-
-
-def _choice(to: Goto, offer: Offer) -> Goto | Deed:
+def _choice(says: str, to: Goto, offer: Offer) -> Item:
     """The choice itself, or first the question what becomes of the photos without an event."""
-    return to if offer.without_event else _deed(to, take_along=False)
+    return Item(says, to) if offer.without_event else _deed_item(says, to, offer, take_along=False)
 
 
-def _deed(to: Goto, take_along: bool) -> ChooseEvent:
+def _deed_item(says: str, to: Goto, offer: Offer, take_along: bool) -> Item:
+    """The choice of an event and album; of another event than the one in use by a long hold, which is no luck."""
     link_id = to.event.link_id if to.event is not None else ""
-    return ChooseEvent(link_id, to.album.id if to.album is not None else "", take_along)
+    deed = ChooseEvent(link_id, to.album.id if to.album is not None else "", take_along)
+    return Item(says, deed, hold_s=CHOOSE_S if offer.link_id in ("", link_id) else CONFIRM_S)
 
 
 def _after(deed: Deed, item: Item, page: Page, offer: Offer, now_ns: int) -> Page:

@@ -13,8 +13,8 @@ from piboothup.booth import rest
 from piboothup.booth.album_code import album_address
 from piboothup.booth.events import Event, Saved
 from piboothup.booth.frame import Plane
-from piboothup.booth.machine import Booth
 from piboothup.booth.menu import Kind
+from piboothup.booth.state import Booth
 from piboothup.booth.uplink import Uplink
 from piboothup.booth.view import Checks, View
 from piboothup.config import Config

@@ -41,11 +41,12 @@ from piboothup.booth.events import (
     Tapped,
     Tick,
 )
-from piboothup.booth.machine import CAPTURE_TIMEOUT_S, Booth, Settings, step
+from piboothup.booth.machine import CAPTURE_TIMEOUT_S, step
 from piboothup.booth.offering import Offering
 from piboothup.booth.outlook import Outlook
 from piboothup.booth.panel import PanelThread
 from piboothup.booth.saver import Saver
+from piboothup.booth.state import Booth, Settings
 from piboothup.booth.telling import Telling
 from piboothup.booth.timekeeping import Timekeeping
 from piboothup.booth.uplink import UplinkReader

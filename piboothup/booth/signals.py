@@ -9,8 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 from piboothup.booth.light import LightPattern
-from piboothup.booth.machine import Booth
 from piboothup.booth.readiness import Step
+from piboothup.booth.state import Booth
 from piboothup.status import BoothState
 
 

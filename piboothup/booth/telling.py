@@ -10,10 +10,10 @@ from typing import Any
 from piboothup import __version__
 from piboothup.booth.chosen import Choosing
 from piboothup.booth.devices import Devices
-from piboothup.booth.machine import Booth, Settings
 from piboothup.booth.outlook import Outlook
 from piboothup.booth.panel import PanelThread
 from piboothup.booth.saver import Saver
+from piboothup.booth.state import Booth, Settings
 from piboothup.booth.uplink import Uplink
 from piboothup.booth.view import View
 from piboothup.config import Config

@@ -17,8 +17,9 @@ from piboothup.booth.events import (
 )
 from piboothup.booth.frame import Frame
 from piboothup.booth.hold import SECOND_NS
-from piboothup.booth.machine import Booth, Settings, step
+from piboothup.booth.machine import step
 from piboothup.booth.menu import Offer
+from piboothup.booth.state import Booth, Settings
 from piboothup.problems import problem
 from piboothup.status import BoothState
 

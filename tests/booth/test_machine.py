@@ -23,7 +23,8 @@ from piboothup.booth.events import (
     Tick,
 )
 from piboothup.booth.hold import SECOND_NS
-from piboothup.booth.machine import ANSWER_NS, NOTICE_NS, Settings
+from piboothup.booth.machine import ANSWER_NS, NOTICE_NS
+from piboothup.booth.state import Settings
 from piboothup.problems import problem
 from piboothup.status import BoothState
 from tests.booth.play import FULL, NO_CAMERA, READY, ROOM, Play, frame

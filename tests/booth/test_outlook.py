@@ -9,9 +9,9 @@ import pytest
 
 from piboothup.booth import rest
 from piboothup.booth.events import Tick
-from piboothup.booth.machine import Booth
 from piboothup.booth.menu import Kind, Page
 from piboothup.booth.outlook import Outlook, checks, has_finder
+from piboothup.booth.state import Booth
 from piboothup.booth.uplink import Uplink
 from piboothup.booth.view import Checks, View
 from piboothup.config import Config
