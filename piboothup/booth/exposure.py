@@ -129,7 +129,7 @@ def capped(cap: Cap, metadata: Metadata, table: Camera, advertised: Collection[s
     if lux is not None and "AnalogueGain" in advertised:
         grip, at_lux = cap.gain, cap.lux
         if gain > table.max_gain * _TOLERANCE:
-            grip, at_lux = Grip.OURS, at_lux if grip is Grip.OURS else lux
+            grip, at_lux = Grip.OURS, lux
             told = {**told, "AnalogueGain": table.max_gain}
         elif grip is Grip.OURS and lux > at_lux * _LIGHTER + 1:
             grip = Grip.HANDING_BACK

@@ -280,8 +280,6 @@ class PiCamera:
     def close(self) -> None:
         """Close the camera; a frame still lent out stays readable."""
         camera, self._camera = self._camera, None
-        self._wants_newest = False
-        self._viewed_until_s = 0.0
         try:
             if camera is not None:
                 camera.close()

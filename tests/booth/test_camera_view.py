@@ -158,3 +158,16 @@ def test_a_camera_that_was_opened_again_in_the_countdown_is_told_again(
     camera.raises = None
     run_for(thread, clock, 2)
     assert [on for _, on in camera.held] == [True, True]
+
+
+def test_a_camera_that_does_not_stream_is_asked_for_nothing(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+) -> None:
+    camera.present = False
+    thread.view(True)
+    thread.aim(clock.boottime_ns())
+    run_for(thread, clock, 3)
+    assert (camera.held, camera.threads) == ([], set())
+    camera.present, camera.streams = True, False
+    run_for(thread, clock, 3)
+    assert camera.held == []

@@ -175,6 +175,13 @@ def test_k06_what_is_handed_back_is_told_again_until_a_frame_shows_that_it_was_t
     assert capped(cap, {"ExposureTime": 20_000, "AnalogueGain": 3.0, "Lux": 400}, TABLE, ALL)[1] == {}
 
 
+def test_k06_a_frame_from_before_the_limit_was_obeyed_is_no_sign_that_libcamera_has_it_back() -> None:
+    cap = Cap(exposure=Grip.OURS, gain=Grip.OURS, lux=100)
+    assert capped(cap, {"ExposureTime": 9_000, "AnalogueGain": 3.0, "Lux": 100}, TABLE, ALL) == (cap, {})
+    bright = {"ExposureTime": 20_000, "AnalogueGain": 1.2, "Lux": 400}
+    assert capped(cap, bright, TABLE, ALL)[1] == {"ExposureTime": 0, "AnalogueGain": 0}
+
+
 def test_k06_when_the_light_goes_again_before_it_was_taken_back_it_is_fixed_again() -> None:
     cap = Cap(exposure=Grip.HANDING_BACK, gain=Grip.HANDING_BACK, lux=100)
     cap, told = capped(cap, {"ExposureTime": 66_000, "AnalogueGain": 20.0, "Lux": 4}, TABLE, ALL)

@@ -41,7 +41,7 @@ def test_the_full_sensor_streams_as_yuv420_with_three_buffers_a_viewfinder_and_n
     assert wanted["main"] == {"format": "YUV420", "size": (4056, 3040)}
     assert (wanted["buffer_count"], wanted["queue"], wanted["raw"]) == (3, True, None)
     assert wanted["lores"]["size"] == (640, 480)
-    assert (camera.size, camera.model) == ((4056, 3040), "imx708")
+    assert (camera.size, camera.model, camera.notice) == ((4056, 3040), "imx708", None)
     camera.close()
 
 
