@@ -69,7 +69,7 @@ def propose(spool: Spool, source: str, target: str) -> Proposal:
     moving = frozenset(name for name in waiting if not is_there(name))
     sent = len({one.name for one in found.of(SENT) if is_meant(one.name)})
     source_titles = sorted({attribution.title(attribution.event_of(name)) for name in moving or waiting})
-    titles = " and ".join(source_titles) or source
+    titles = " and ".join(source_titles)
     if not waiting and sent:
         raise AssignError(f"All {sent} photos of {source} are in the album already, and stay there.")
     if not waiting:
@@ -140,11 +140,12 @@ def without_event(spool: Spool) -> list[PhotoName]:
 
 def take_along(spool: Spool, link_id: str, album_id: str) -> int:
     """Brings all photos without an event into this one; how many they are. Raises OSError."""
-    waiting = without_event(spool)
-    for context_id in sorted({name.context for name in waiting}):
-        everything = Assignment(Context(context_id, link_id, album_id))
-        contexts.assign(spool.directory / CONTEXTS, context_id, [everything])
-        log.warning("assigned context=%s to=%s/%s", context_id, link_id, album_id)
+    with durable.lock(spool.directory / _LOCK, wait=True):
+        waiting = without_event(spool)
+        for context_id in sorted({name.context for name in waiting}):
+            everything = Assignment(Context(context_id, link_id, album_id))
+            contexts.assign(spool.directory / CONTEXTS, context_id, [everything])
+            log.warning("assigned context=%s to=%s/%s", context_id, link_id, album_id)
     return len(waiting)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from piboothup.spool import contexts, durable
-from piboothup.spool.assign import AssignError, assign, propose
+from piboothup.spool.assign import AssignError, assign, propose, settle
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.events import Album, Event
 from piboothup.spool.names import PhotoName
@@ -71,6 +71,31 @@ def test_sent_photos_are_counted_and_stay_and_parked_ones_move(spool: Spool) -> 
     assert [goes_to(spool, name)[0] for name in (sent, parked, waiting)] == ["abcd1234", "wxyz9876", "wxyz9876"]
 
 
+def test_sent_photos_of_another_event_are_none_of_its_business(spool: Spool) -> None:
+    take(spool, jpeg(1), NOWHERE)
+    spool.mark_sent(take(spool, jpeg(2), PARTY))
+    assert propose(spool, NOWHERE.id, "wxyz9876").sent == 0
+
+
+def test_a_photo_that_reached_its_old_album_while_it_was_moved_is_noted_there_and_it_alone(spool: Spool) -> None:
+    names = [take(spool, jpeg(number), PARTY) for number in range(3)]
+    assign(spool, propose(spool, PARTY.id, "wxyz9876"))
+    settle(spool, names[0], PARTY)
+    assert [goes_to(spool, name) for name in names] == [("abcd1234", "a1"), ("wxyz9876", ""), ("wxyz9876", "")]
+    for name in names[1:]:
+        settle(spool, name, PARTY)
+    assert {goes_to(spool, name) for name in names} == {("abcd1234", "a1")}
+    assert "wxyz9876" not in contexts.assigned_path(spool.directory / "contexts", PARTY.id).read_text()
+
+
+def test_a_photo_without_event_that_was_sent_while_all_were_moved_on_stays_in_its_album(spool: Spool) -> None:
+    names = [take(spool, jpeg(number), NOWHERE) for number in range(2)]
+    assign(spool, propose(spool, NOWHERE.id, "wxyz9876"))
+    settle(spool, names[0], Context(NOWHERE.id, "abcd1234", "a1"))
+    later = take(spool, jpeg(3), NOWHERE)
+    assert [goes_to(spool, name)[0] for name in (*names, later)] == ["abcd1234", "wxyz9876", "wxyz9876"]
+
+
 def test_a_photo_that_was_sent_since_the_question_is_not_moved(spool: Spool) -> None:
     first, second = (take(spool, jpeg(number), PARTY) for number in range(2))
     proposed = propose(spool, PARTY.id, "wxyz9876")
@@ -112,7 +137,8 @@ def test_an_event_that_the_key_never_showed_is_named_by_its_id_and_marked(spool:
     take(spool, jpeg(1), NOWHERE)
     proposed = propose(spool, NOWHERE.id, "other123")
     assert (proposed.target, proposed.is_target_known) == ("other123", False)
-    assert not propose(spool, NOWHERE.id, "wxyz9876/none").is_target_known
+    for target, is_known in (("wxyz9876/none", False), ("wxyz9876/g1", True), ("wxyz9876", True)):
+        assert propose(spool, NOWHERE.id, target).is_target_known is is_known
 
 
 def test_an_assignment_is_logged(spool: Spool, caplog: pytest.LogCaptureFixture) -> None:

@@ -26,6 +26,7 @@ from piboothup.spool.store import Spool
 from tests.clocks import HandClock
 from tests.photos import PARTY, counts, jpeg, open_spool, take
 from tests.spool.crash_bench import MEMORY
+from tests.spool.test_faults import Room
 
 NOWHERE = context_for("", "", "boot-a")
 ON_THE_20TH_S = 1_781_982_845.0
@@ -524,11 +525,20 @@ def test_a_stick_that_is_pulled_ends_the_export_and_its_place_stays_empty(spool:
     assert run(spool, stick) == (1, 1, [])
 
 
-def test_copies_on_the_spools_own_card_leave_room_for_photos(spool: Spool, stick: Path) -> None:
+def test_copies_on_the_spools_own_card_leave_room_for_photos(
+    spool: Spool, stick: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     take(spool, jpeg(1))
-    with pytest.raises(ExportError, match="name a folder on a stick or another disk"):
-        export(spool, stick, "Booth 1", UTC, keep_free_bytes=1 << 60)
-    assert copies(stick) == {}
+
+    def room(_: int) -> Room:
+        return Room(free_mb=20, inodes=5000)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fstatvfs", room)
+        kept_bytes = 20_000_000 - len(jpeg(1))
+        with pytest.raises(ExportError, match="name a folder on a stick"):
+            export(spool, stick, "Booth 1", UTC, keep_free_bytes=kept_bytes + 1)
+        assert export(spool, stick, "Booth 1", UTC, keep_free_bytes=kept_bytes).copied == 1
     if not MEMORY.is_dir() or MEMORY.stat().st_dev == spool.directory.stat().st_dev:
         pytest.skip("no other disk here")
     with tempfile.TemporaryDirectory(dir=MEMORY) as other:

@@ -123,6 +123,39 @@ def test_t04_a_wall_clock_ten_years_ahead_moves_nothing_without_an_anchor() -> N
     assert at(known, 900) == pytest.approx(900)
 
 
+def test_an_estimate_that_an_upload_has_used_stays_whatever_is_learned_of_the_neighbours() -> None:
+    before, lost, after = boot(anchor(100), last_s=1000), boot(number=2, last_s=600), boot(anchor(0, 7200), number=3)
+    boots = {1: before, 2: lost, 3: after}
+    first, used = solve(boots, 2, 60_000), knots(boots, 2, 60_000)
+    assert first is not None
+    assert [one.source for one in used] == [Source.BETWEEN]
+    boots |= {1: replace(before, last_boottime_ms=3_000_000), 2: replace(lost, in_use=used, last_boottime_ms=900_000)}
+    for known in (boots, {2: boots[2]}):
+        found = solve(known, 2, 60_000)
+        assert found is not None
+        assert found.unix_ms == first.unix_ms
+        assert knots(known, 2, 60_000) == used
+
+
+def test_t07_a_battery_that_speaks_once_an_upload_has_used_an_estimate_comes_too_late() -> None:
+    before, lost, after = boot(anchor(100), last_s=1000), boot(number=2, last_s=600), boot(anchor(0, 7200), number=3)
+    boots = {1: before, 2: lost, 3: after}
+    first, used = solve(boots, 2, 60_000), knots(boots, 2, 60_000)
+    boots[2] = replace(lost, in_use=used, anchors=(anchor(70, 1500, Source.RTC, 1500),))
+    found = solve(boots, 2, 60_000)
+    assert first is not None
+    assert found is not None
+    assert (found.unix_ms, found.source) == (first.unix_ms, Source.BETWEEN)
+
+
+def test_an_hour_whose_ends_contradict_each_other_is_not_bent_between_them() -> None:
+    wrong = (anchor(0, 60), anchor(3600, 60))  # in use before most of the anchors said otherwise
+    known = boot(anchor(5000), anchor(6000), in_use=wrong)
+    assert at(known, 3599) == pytest.approx(3659)
+    assert at(known, 5400) == pytest.approx(5460)
+    assert at(known, 7300) == pytest.approx(7300)
+
+
 @pytest.mark.parametrize("off_s", [7200, -10_800])
 def test_t07_a_battery_that_contradicts_its_neighbours_is_not_believed(off_s: int) -> None:
     before, after = boot(anchor(10), number=1, last_s=600), boot(anchor(10, 3600), number=3, last_s=300)
