@@ -138,7 +138,12 @@ def _wipe(given: argparse.Namespace) -> int:
     if chosen.unsent and not _typed_back(question, chosen.unsent):
         raise CommandFails(f"{chosen.unsent} was not typed: nothing was deleted.")
     with _in_the_journal(), _without_booth(spool) as in_use:
-        receipt = wipe.wipe(spool, chosen, unsent=given.unsent, in_use=in_use or ())
+        try:
+            receipt = wipe.wipe(spool, chosen, unsent=given.unsent, in_use=in_use or ())
+        except KeyboardInterrupt:
+            if intention.read(spool.directory) is not None:
+                print("piboothup: the wipe has begun: it goes on with the next start or command.", file=sys.stderr)
+            raise
     _print_receipt(receipt)
     for path in foreign:
         print(f"Not piboothup's, so it stays: {inventory.printable(str(path))}")
@@ -201,8 +206,8 @@ def _without_booth(spool: Spool) -> Iterator[frozenset[str] | None]:
             booth = status.read(command_directory(), "booth")
             if booth is None or not isinstance(booth.get("context"), str):
                 raise CommandFails(
-                    "A booth is running on this card and does not say for which event: try again in ten seconds, "
-                    "or stop it."
+                    "A booth or another wipe is at work on this card and does not say for which event: try again in "
+                    "ten seconds, or stop it."
                 ) from None
             in_use = frozenset({booth["context"]})
         except OSError as error:

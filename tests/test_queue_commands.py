@@ -13,7 +13,7 @@ import pytest
 
 from piboothup import status
 from piboothup.cli import main
-from piboothup.spool import durable, intention
+from piboothup.spool import durable, intention, wipe_steps
 from piboothup.spool.clock import SystemClock
 from piboothup.spool.contexts import context_for
 from piboothup.spool.events import Event
@@ -202,6 +202,25 @@ def test_c17_any_queue_command_ends_a_wipe_that_was_broken_off(
     assert intention.read(spool.directory) is None
 
 
+@pytest.mark.parametrize("step", ["keep_numbers", "delete_contexts"])
+def test_c17_a_wipe_that_is_broken_off_by_hand_says_that_it_goes_on_and_does(
+    desk: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], step: str
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in spool.waiting():
+        spool.mark_sent(name)
+    monkeypatch.setenv("PIBOOTHUP_RUNTIME", str(desk.parent / "run"))
+    (desk.parent / "run").mkdir(mode=0o700)
+    monkeypatch.setattr(wipe_steps, step, interrupted)
+    assert main(["--config", str(desk), "queue", "wipe", "--all"]) == 130
+    assert "it goes on with the next start or command" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert "done now" in queue(desk, "list").stdout
+    assert photos(spool) == 0
+
+
 # -- assign --------------------------------------------------------------------------------------------------------
 
 
@@ -295,6 +314,7 @@ def test_export_reads_another_boxs_card_without_any_config(desk: Path, spool: Sp
 def test_export_says_when_a_folder_holds_what_is_not_of_this_card(desk: Path, spool: Spool, tmp_path: Path) -> None:
     (tmp_path / "stick" / "The Gala").mkdir(parents=True)
     (tmp_path / "stick" / "The Gala" / "last year.jpg").write_bytes(jpeg(99))
+    (tmp_path / "stick" / "The Gala" / "Thumbs.db").touch()
     result = queue(desk, "export", tmp_path / "stick")
     assert result.returncode == 0
     assert result.stdout.splitlines() == [

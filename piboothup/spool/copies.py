@@ -102,8 +102,6 @@ def opened(path: Path, spool: Path, keep_free_bytes: int) -> Iterator[Target]:
         # a link that leads to itself, before Python 3.13
         raise ExportError(f"{path} can't be followed ({error}): name another folder.") from None
     except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise ExportError(f"{path} can't be followed ({error}): name another folder.") from None
         raise unwritable(path, error) from None
     try:
         try:
