@@ -73,11 +73,12 @@ def test_an_event_chosen_in_the_menu_is_that_of_the_next_photo_and_survives_a_po
 def test_choosing_an_event_takes_the_photos_without_one_along_when_that_is_chosen(box: Box) -> None:
     box.config = dataclasses.replace(box.config, eventpics=EventPics())
     box.start_ready()
-    photograph(box)
-    box.clock.pass_s(11.0)
-    box.until_light(LightPattern.READY)
-    box.until_said(lambda _: box.offer.without_event)
     with contextlib.closing(HintSocket(box.runtime, "uploader")) as hints:
+        photograph(box)
+        assert hints.receive(PATIENCE_S)[:1] == ["new"]
+        box.clock.pass_s(11.0)
+        box.until_light(LightPattern.READY)
+        box.until_said(lambda _: box.offer.without_event)
         box.open_menu()
         box.choose("events", "Anna & Ben", "Booth", "take_along")
         assert (told(box).says, told(box).number) == ("event_chosen_along", 1)

@@ -16,7 +16,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """What stops photos, on a full screen: a headline in capitals, and at most three lines for the other two."""
+    """What stops photos, on a full screen: a headline in capitals, and at most three lines for the other two.
+
+    A remedy of two words or so is drawn as large as the headline.
+    """
 
     headline: str
     remedy: str
@@ -88,11 +91,10 @@ class Words:
     """By the field of `Checks`: a word each."""
     no_photo_yet: str
     kept: str
-    """After what keeps photos from being sent."""
+    """After what keeps photos from being sent: no event, no network, a refused key, a pause, no uploader."""
     all_kept: str
     """The same, before the first photo."""
     no_event: str
-    """This and the other hindrances up to `stopped` stand before `kept`."""
     offline: str
     portal: str
     refused: str
