@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from piboothup.booth.camera import CameraThread
 from piboothup.booth.events import CameraLost, CameraReady, Event, Exposed, Saved
@@ -22,11 +22,11 @@ from piboothup.spool.clock import SystemClock
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
-from tests.lab.camera.virtual import VirtualPicamera2
+from tests.lab.camera.virtual import EXPOSURE_US, VirtualPicamera2
+from tests.patience import PATIENCE_S
 
 FULL = Camera()
 SMALL = Camera(size=(640, 480))
-PATIENCE_S = 30.0
 E = TypeVar("E", bound=Event)
 
 
@@ -37,6 +37,26 @@ class Photo:
     zero_ns: int
     taken_ms: int
     saved_ns: int
+
+
+class Starts:
+    """When the exposure of each frame began, all of them, whoever took which."""
+
+    def __init__(self) -> None:
+        self._starts_ns: list[int] = []
+
+    def note(self, request: Any) -> None:
+        """On a thread of picamera2, before anybody else sees the frame."""
+        self._starts_ns.append(request.get_metadata()["SensorTimestamp"] - 1000 * EXPOSURE_US)
+
+    def first(self, at_or_after_ns: int) -> int:
+        """The first from a moment on, however long a frame takes on this machine today."""
+        return min(one for one in self._starts_ns if one >= at_or_after_ns)
+
+    def frame_ns(self, taken_ns: int) -> int:
+        """From the frame before to the first one from this moment on."""
+        taken_ns = self.first(taken_ns)
+        return taken_ns - max(one for one in self._starts_ns if one < taken_ns)
 
 
 class Bench:
@@ -85,6 +105,16 @@ class Bench:
         self.until(Saved)
         saved_ns = self.clock.boottime_ns()
         return Photo(zero_ns, max(name.boottime_ms for name in self.spool.names(NEW)), saved_ns)
+
+    def watch(self) -> Starts:
+        """From now on, until the camera is opened again: when the exposure of each frame began."""
+        starts = Starts()
+        self.camera._camera.pre_callback = starts.note
+        return starts
+
+    def fastest_s(self, photos: int = 10) -> float:
+        """Seconds for the fastest of some frames in a row: what the machine does beside them slows no leak away."""
+        return min(self.full_rate(1) for _ in range(photos))
 
     def full_rate(self, photos: int = 5) -> float:
         """Seconds for each of some frames in a row."""

@@ -24,12 +24,14 @@ from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
 from piboothup.status import BoothState
 from tests.booth.box import PlayedGlass, PlayedLight
-from tests.lab.camera.bench import PATIENCE_S
+from tests.lab.camera.bench import Starts
 from tests.lab.camera.virtual import VirtualPicamera2
+from tests.patience import PATIENCE_S
 
 MS = 1_000_000
-FRAME_NS = 250 * MS
-"""Longer than a frame takes here (140 ms), on a machine with other work."""
+TRIES = 10
+"""So often a photo may be too far from the other signs of zero, as the machine has other work too; what the booth itself
+is late with is late each time."""
 
 
 class Party:
@@ -48,6 +50,7 @@ class Party:
         self.glass, self.light = PlayedGlass(), PlayedLight()
         self.drawn: list[tuple[int, BoothState]] = []
         self.flashes: list[tuple[int, bool]] = []
+        self._dark = 0
         self.light.flash = self._flash  # type: ignore[method-assign]
         self.sounds: list[tuple[int, Sound]] = []
         self.problem: Problem | None = None
@@ -59,6 +62,8 @@ class Party:
         self._thread = threading.Thread(target=self.service.run)
         self._thread.start()
         self.until(LightPattern.READY)
+        self.starts = Starts()
+        camera._camera.pre_callback = self.starts.note
 
     def play(self, sound: Sound) -> None:
         """As the buzzer."""
@@ -89,12 +94,21 @@ class Party:
             pass
 
     def press(self) -> tuple[int, int]:
-        """A photo; when the press was, and the moment on the card."""
+        """A photo, once the booth is ready; when the press was, and the moment on the card."""
+        self.drawn.clear()
+        self._dark = len(self.flashes) - 1
         pressed_ns = self.clock.boottime_ns()
         assert send_hint(self.runtime, "booth", "press")
         self.until(LightPattern.SAVED)
-        (name,) = self.spool.names(NEW)
-        return pressed_ns, name.boottime_ms * MS
+        taken_ns = max(name.boottime_ms for name in self.spool.names(NEW)) * MS
+        self.until(LightPattern.READY)
+        return pressed_ns, taken_ns
+
+    def flashed(self) -> tuple[int, int]:
+        """When the flash was lit for the last photo, and when it went out."""
+        (_, before), (lit_ns, lit), (dark_ns, dark) = self.flashes[self._dark :][:3]
+        assert (before, lit, dark) == (False, True, False)
+        return lit_ns, dark_ns
 
     def heard(self, sound: Sound) -> int:
         """When a sound was last made."""
@@ -122,40 +136,64 @@ def parties(tmp_path: Path) -> Iterator[Callable[[int, bool], Party]]:
         one.stop()
 
 
+def lie_together(party: Party) -> bool:
+    """Takes a photo after 3 s; whether its frame, zero on the panel and the beeps are no further apart than promised."""
+    pressed_ns, taken_ns = party.press()
+    zero_ns, drawn_ns, click_ns = pressed_ns + 3_000 * MS, party.shown(BoothState.EXPOSING), party.heard(Sound.CLICK)
+    frame_ns = party.starts.frame_ns(taken_ns)
+    assert taken_ns >= zero_ns - MS, "the name tells whole milliseconds"
+    assert click_ns >= taken_ns
+    signs_ns = max(abs(drawn_ns - zero_ns), abs(party.heard(Sound.TICK) - (zero_ns - 1_000 * MS)))
+    frames_ns = max(taken_ns - zero_ns, abs(drawn_ns - taken_ns), click_ns - taken_ns)
+    print(
+        f"signs {signs_ns / MS:.0f} ms from zero, the frame {frames_ns / MS:.0f} ms; it took {frame_ns / MS:.0f} ms"
+    )
+    return signs_ns <= 150 * MS and frames_ns <= 150 * MS + frame_ns
+
+
 @pytest.mark.parametrize("flash", [False, True])
 def test_with_a_countdown_of_3_s_zero_on_the_panel_the_beeps_and_the_frame_lie_together(
     parties: Callable[[int, bool], Party], flash: bool
 ) -> None:
     party = parties(3, flash)
+    assert any(lie_together(party) for _ in range(TRIES))
+
+
+def follows(party: Party) -> bool:
+    """Takes a photo at once; whether the first frame after the press became it."""
     pressed_ns, taken_ns = party.press()
-    zero_ns = pressed_ns + 3_000 * MS
-    assert abs(party.shown(BoothState.EXPOSING) - zero_ns) < 150 * MS
-    assert -20 * MS <= taken_ns - zero_ns <= 150 * MS + FRAME_NS, "20 ms: the hint's way to the booth"
-    assert abs(party.shown(BoothState.EXPOSING) - taken_ns) <= 150 * MS + FRAME_NS
-    assert 0 <= party.heard(Sound.CLICK) - taken_ns <= 150 * MS + FRAME_NS
-    assert abs(party.heard(Sound.TICK) - (zero_ns - 1_000 * MS)) < 150 * MS
+    assert taken_ns >= pressed_ns - MS, "the name tells whole milliseconds"
+    return taken_ns <= pressed_ns + party.starts.frame_ns(taken_ns) + 20 * MS
 
 
 def test_without_a_countdown_the_frame_follows_the_press(parties: Callable[[int, bool], Party]) -> None:
-    pressed_ns, taken_ns = parties(0, False).press()
-    assert -MS <= taken_ns - pressed_ns <= FRAME_NS + 20 * MS
+    party = parties(0, False)
+    assert any(follows(party) for _ in range(TRIES))
+
+
+def flash_leads(party: Party) -> bool:
+    """Takes a photo after 3 s under a flash that leads by 1.5 s; whether it was lit in time."""
+    pressed_ns, taken_ns = party.press()
+    lit_ns, dark_ns = party.flashed()
+    assert lit_ns < taken_ns < dark_ns
+    return abs(lit_ns - (pressed_ns + 1_500 * MS)) < 100 * MS
 
 
 def test_the_flash_leads_zero_and_lasts_through_the_frame(parties: Callable[[int, bool], Party]) -> None:
     party = parties(3, True)
+    assert any(flash_leads(party) for _ in range(TRIES))
+
+
+def is_flashed_at_once(party: Party) -> bool:
+    """Takes a photo at once under a flash; whether light and frame came in time."""
     pressed_ns, taken_ns = party.press()
-    (_, before), (lit_ns, lit), (dark_ns, dark) = party.flashes[:3]
-    assert (before, lit, dark) == (False, True, False)
-    assert abs(lit_ns - (pressed_ns + 1_500 * MS)) < 100 * MS
-    assert lit_ns < taken_ns < dark_ns
+    lit_ns, dark_ns = party.flashed()
+    assert lit_ns + 150 * MS < taken_ns < dark_ns
+    return lit_ns - pressed_ns < 50 * MS and taken_ns - pressed_ns <= 820 * MS
 
 
 def test_without_a_countdown_the_flash_is_lit_at_once_and_the_frame_is_exposed_under_it_within_0_8_s(
     parties: Callable[[int, bool], Party],
 ) -> None:
     party = parties(0, True)
-    pressed_ns, taken_ns = party.press()
-    (_, _), (lit_ns, _), (dark_ns, _) = party.flashes[:3]
-    assert lit_ns - pressed_ns < 50 * MS
-    assert 150 * MS < taken_ns - pressed_ns <= 820 * MS
-    assert taken_ns < dark_ns
+    assert any(is_flashed_at_once(party) for _ in range(TRIES))
