@@ -57,7 +57,8 @@ class Listing:
         return folder / name.folder / str(name) if place in _BY_BOOT else folder / str(name)
 
     def photos(self, place: str) -> Iterator[PhotoName]:
-        """The photos in `place`, in no order."""
+        """The photos in `place`, in no order, each once."""
+        strays: list[PhotoName] = []
         for entry in self._entries(self._directory / place):
             if entry.is_dir(follow_symlinks=False) and place in _BY_BOOT and is_boot_folder(entry.name):
                 for inner in self._entries(Path(entry.path)):
@@ -65,9 +66,11 @@ class Listing:
                     if name is not None and name.folder == entry.name:
                         yield name
             elif (name := self._photo(entry)) is not None:
-                if place in _BY_BOOT and not self._put_in_folder(name, place):
-                    continue
-                yield name
+                if place in _BY_BOOT:
+                    strays.append(name)  # moved now it might be listed again, as a disk likes
+                else:
+                    yield name
+        yield from (name for name in strays if self._put_in_folder(name, place))
 
     def of_boot(self, place: str, boot: int) -> Iterator[PhotoName]:
         """The photos of one boot in `place`; in tmp/ those that are being written."""

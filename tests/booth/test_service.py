@@ -482,11 +482,18 @@ def test_a_camera_call_that_does_not_come_back_starves_the_watchdog(
 def test_d03_a_bus_that_hangs_for_half_a_minute_is_borne_and_one_that_hangs_for_a_minute_is_not(
     box: Box, systemd: Systemd, held: threading.Event
 ) -> None:
+    hanging = threading.Event()
+
+    def hang() -> None:
+        hanging.set()
+        held.wait()
+
     box.start_ready()
     box.until_shown()
-    box.glass.on_show = hang_on(held)
+    box.glass.on_show = hang
     box.press()
     box.until_light(LightPattern.SAVED)
+    assert hanging.wait(PATIENCE_S)
     box.clock.pass_s(59.0)
     settle(box, systemd)
     assert systemd.hears() == b"WATCHDOG=1"

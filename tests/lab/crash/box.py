@@ -20,6 +20,7 @@ from piboothup.spool.clock import SystemClock
 from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
 from tests.lab.crash.disk import DIES_WITH_US
+from tests.patience import PATIENCE_S
 
 _SAVED = re.compile(rb"saved photo=(\S+)")
 _SMALL_FRAMES = "\n[camera]\nsize = [640, 480]\n"
@@ -53,7 +54,7 @@ def an_evening(room: Path, module: str, saved: Saved, photos: int) -> None:
         with _service(box, module, "uploader", saved):
             with _service(box, module, "booth", saved):
                 _take(box, photos // 3)
-                wait_until(lambda: not box.photos(NEW), "the photos to be in the album")
+                wait_until(lambda: not box.photos(NEW), "the photos to be in the album", PATIENCE_S)
                 album.online = False
                 _take(box, photos // 3)
                 box.press()
@@ -61,7 +62,7 @@ def an_evening(room: Path, module: str, saved: Saved, photos: int) -> None:
             box.retry()
             with _service(box, module, "booth", saved):
                 _take(box, photos - 2 * (photos // 3))
-                wait_until(lambda: not box.photos(NEW), "the photos to be in the album")
+                wait_until(lambda: not box.photos(NEW), "the photos to be in the album", PATIENCE_S)
         names = [name for name, _ in saved.photos]
         assert len(names) >= photos
         assert set(names) <= set(box.photos(NEW, SENT))
@@ -69,7 +70,7 @@ def an_evening(room: Path, module: str, saved: Saved, photos: int) -> None:
 
 def _take(box: Appliance, photos: int) -> None:
     for _ in range(photos):
-        box.take()
+        box.take(PATIENCE_S)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.simulator.appliance import wait_until
+from tests.patience import PATIENCE_S
 
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 """What stands before a command that must not outlive the lab, however that ends."""
@@ -69,7 +70,9 @@ class LoggedDisk:
         with contextlib.ExitStack() as stack:
             daemon = stack.enter_context(subprocess.Popen(command, stdin=subprocess.DEVNULL))
             stack.callback(daemon.terminate)
-            wait_until(lambda: daemon.poll() is not None or os.path.getsize(self._export) > 0, "the logged disk")
+            wait_until(
+                lambda: daemon.poll() is not None or os.path.getsize(self._export) > 0, "the logged disk", PATIENCE_S
+            )
             stack.callback(_unmount_anyway, self._export)
             with mount(self._export, self.folder):
                 yield
