@@ -182,10 +182,11 @@ def _press(given: argparse.Namespace) -> int:
     if not given.hold:
         heard = send_hint(directory, "booth", "press")
     else:
-        heard = send_hint(directory, "booth", "down")
+        heard = False
         try:
+            heard = send_hint(directory, "booth", "down")
             threading.Event().wait(given.hold if heard else 0.0)
-        finally:  # also after Ctrl-C: a button that nobody lets go is stuck
+        finally:  # also after Ctrl-C, however early: a button that nobody lets go is stuck
             heard = send_hint(directory, "booth", "up") and heard
     if not heard:
         raise CommandFails(

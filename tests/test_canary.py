@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import re
 import subprocess
 import sys
@@ -17,13 +18,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from piboothup.simulator.appliance import Appliance, wait_until
+from piboothup.simulator import appliance
+from piboothup.simulator.appliance import Appliance
 from piboothup.simulator.eventpics import LocalEventPics
 from piboothup.simulator.faults import Drop, Fault
 from piboothup.spool.clock import SystemClock
 from piboothup.spool.listing import NEW, SENT
 from tests.commands import run
+from tests.patience import PATIENCE_S
 
+wait_until = functools.partial(appliance.wait_until, timeout_s=PATIENCE_S)
 KEY = "canary-key-6f1d0c2a9b7e4835"
 SIGNATURE = "canary-signature-b81f2e7790ac"
 URL = f"https://storage.example.com/upload/1?X-Amz-Signature={SIGNATURE}"
@@ -104,13 +108,13 @@ def test_c03_neither_key_nor_signed_url_is_anywhere_but_in_the_config(
 ) -> None:
     search = Search(box)
     box.power_on()
-    box.take()
+    box.take(PATIENCE_S)
     wait_until(lambda: len(box.photos(SENT)) == 1, "the photo to be in the album")
     search.look()
     assert "abcd1234" in search.ask("events")
 
     album.online = False
-    box.take()
+    box.take(PATIENCE_S)
     wait_until(lambda: box.uploader().get("state") == "offline", "the uploader to notice")
     search.look()
     search.ask("events")

@@ -24,6 +24,7 @@ from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 
 _LOOK_EVERY_S = 0.02
+_PATIENCE_S = 60.0
 
 _CONFIG = """\
 config_version = 1
@@ -147,15 +148,20 @@ class Appliance:
         found = [name for place in places or (NEW, SENT) for name in self.spool.names(place)]
         return sorted(found, key=lambda name: name.order)
 
-    def take(self, timeout_s: float = 20.0) -> None:
+    def take(self, timeout_s: float = _PATIENCE_S) -> None:
         """Presses when the booth is ready, and waits for "saved"."""
-        wait_until(lambda: self.booth().get("state") == "ready", "the booth to be ready", timeout_s)
-        before = int(self.booth().get("photos", 0))
+        said: dict[str, Any] = {}
+
+        def is_ready() -> bool:
+            said.update(self.booth())
+            return said.get("state") == "ready"
+
+        wait_until(is_ready, "the booth to be ready", timeout_s)
         self.press()
-        wait_until(lambda: int(self.booth().get("photos", 0)) > before, "the photo to be saved", timeout_s)
+        wait_until(lambda: int(self.booth().get("photos", 0)) > said["photos"], "the photo to be saved", timeout_s)
 
 
-def wait_until(happened: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
+def wait_until(happened: Callable[[], bool], what: str, timeout_s: float = _PATIENCE_S) -> None:
     """Looks until it has happened. Raises TookTooLong."""
     pause, end_s = threading.Event(), time.monotonic() + timeout_s
     while not happened():

@@ -22,6 +22,7 @@ from piboothup.simulator import eventpics
 from piboothup.simulator.eventpics import DEMO_KEY, CannotServe, LocalEventPics
 from piboothup.simulator.faults import BadFaults, Drop, Fault, load_faults
 from tests.clocks import HandClock
+from tests.patience import PATIENCE_S
 
 PHOTO = b"\xff\xd8 not much of a photo \xff\xd9"
 ASKED = {"apiKey": DEMO_KEY, "linkId": "abcd1234", "albumId": "a1", "fileName": "p.jpg", "takenAt": 1_750_000_000_123}
@@ -41,7 +42,7 @@ def album(tmp_path: Path, clock: HandClock) -> Iterator[LocalEventPics]:
 def call(
     album: LocalEventPics, method: str, path: str, body: bytes | None = None, **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", album.port, timeout=5.0)
+    connection = http.client.HTTPConnection("127.0.0.1", album.port, timeout=PATIENCE_S)
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
@@ -135,7 +136,7 @@ def test_c04_whatever_the_file_is_called_it_lies_in_its_album(album: LocalEventP
 
 
 def test_a_body_that_ends_early_is_neither_stored_nor_written_down(album: LocalEventPics) -> None:
-    with socket.create_connection(("127.0.0.1", album.port), timeout=5.0) as connection:
+    with socket.create_connection(("127.0.0.1", album.port), timeout=PATIENCE_S) as connection:
         path = upload_path(album)
         connection.sendall(f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf".encode())
         connection.shutdown(socket.SHUT_WR)
@@ -146,7 +147,7 @@ def test_a_body_that_ends_early_is_neither_stored_nor_written_down(album: LocalE
 
 def test_offline_means_connection_refused_and_online_again_the_same_port(album: LocalEventPics) -> None:
     path, port = upload_path(album), album.port
-    live = socket.create_connection(("127.0.0.1", port), timeout=5.0)
+    live = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
     with live:
         live.sendall(b"GET /geteventsandalbums HTTP/1.1\r\nHost: x\r\n\r\n")
         assert live.recv(10) == b"HTTP/1.1 4"
@@ -200,7 +201,7 @@ def test_a_stall_lasts_until_the_rules_change(album: LocalEventPics) -> None:
         pause.wait(0.001)
     assert answers == []
     album.stall_uploads(0.0)
-    caller.join(5.0)
+    caller.join(PATIENCE_S)
     assert answers == [200]
 
 
@@ -247,6 +248,6 @@ def test_the_command_says_url_and_key_and_ends_on_sigterm(tmp_path: Path) -> Non
         assert process.stdout is not None
         said = process.stdout.readline()
         os.kill(process.pid, signal.SIGTERM)
-        assert process.wait(5.0) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert said.startswith('api_url = "http://127.0.0.1:')
     assert f'api_key = "{DEMO_KEY}"' in said
