@@ -127,7 +127,7 @@ class SpoolTable:
     min_free_mb: int = checks.number(500, 10, 1_000_000)
     """Below it the oldest *sent* photos go; never any other."""
     keep_sent_days: int = checks.number(30, 0, 3650)
-    """0 = while there is room."""
+    """0 = while there is room. Days count while EventPics confirms the time (see `spool.retention`)."""
 
 
 @dataclass(frozen=True)

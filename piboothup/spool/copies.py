@@ -92,15 +92,14 @@ def opened(path: Path, spool: Path, keep_free_bytes: int) -> Iterator[Target]:
     `keep_free_bytes` must stay free when it lies on the disk of `spool`.
     """
     try:
-        if path.resolve().is_relative_to(spool.resolve()):
-            raise ExportError(f"{path} lies in the spool itself: name a folder on a stick or another disk.")
+        inside = path.resolve().is_relative_to(spool.resolve())
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself, before Python 3.13
+        raise ExportError(f"{path} can't be followed ({error}): name another folder.") from None
+    if inside:
+        raise ExportError(f"{path} lies in the spool itself: name a folder on a stick or another disk.")
+    try:
         path.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except RuntimeError as error:
-        if isinstance(error, ExportError):
-            raise
-        # a link that leads to itself, before Python 3.13
-        raise ExportError(f"{path} can't be followed ({error}): name another folder.") from None
     except OSError as error:
         raise unwritable(path, error) from None
     try:
@@ -161,10 +160,8 @@ def _holds(path: Path, content: bytes) -> bool:
     """Whether the file has exactly these bytes: on the medium, not in the page cache."""
     try:
         file = open_file(path)
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ELOOP, errno.EINVAL):
-            return False
-        raise
+    except OSError:
+        return False
     with file:
         if os.fstat(file.fileno()).st_size != len(content):
             return False

@@ -243,3 +243,30 @@ def test_photos_without_event_that_an_album_has_stay_in_it_when_the_others_move_
     _assigned(spool, nobodys.id, "fair5678")
     later = take(spool, jpeg(2), nobodys)
     assert [_goes_to(spool, name) for name in (sent, waiting, later)] == ["gala1234/", "fair5678/", "fair5678/"]
+
+
+def test_photos_of_one_event_that_two_albums_have_each_stay_in_theirs_when_the_rest_moves_on(spool: Spool) -> None:
+    nobodys = context_for("", "", "this boot")
+    names = [take(spool, jpeg(number), nobodys) for number in range(3)]
+    for name, target in zip(names, ("gala1234", "fair5678", "last9999"), strict=True):
+        _assigned(spool, nobodys.id, target)
+        if name is not names[2]:
+            spool.mark_sent(name)
+    assert [_goes_to(spool, name) for name in names] == ["gala1234/", "fair5678/", "last9999/"]
+
+
+def test_photos_can_change_the_album_within_their_event(spool: Spool) -> None:
+    name = take(spool, jpeg(1), PARTY)
+    for target in ("abcd1234", "abcd1234/a1"):
+        with pytest.raises(AssignError, match="already"):
+            propose(spool, PARTY.id, target)
+    _assigned(spool, PARTY.id, "abcd1234/a2")
+    assert _goes_to(spool, name) == "abcd1234/a2"
+
+
+def test_photos_whose_event_nobody_knows_any_more_can_be_given_one(spool: Spool) -> None:
+    name = take(spool, jpeg(1), PARTY)
+    contexts.path_of(spool.directory / "contexts", PARTY.id).unlink()
+    assert spool.context_of(name) is None
+    _assigned(spool, PARTY.id, "gala1234")
+    assert _goes_to(spool, name) == "gala1234/"

@@ -37,8 +37,16 @@ def test_what_was_not_chosen_stays_the_config_s_word(tmp_path: Path, one: Choice
     assert choices.read(tmp_path, CONFIG) == one
     if one.link_id is None:
         assert one.over(CONFIG).eventpics == CONFIG.eventpics
+    if one.language is None:
+        assert one.over(CONFIG).language == CONFIG.language
     if one.paused is None:
         assert one.over(CONFIG).upload == CONFIG.upload
+
+
+def test_an_event_that_was_chosen_without_an_album_has_none(tmp_path: Path) -> None:
+    choices.write(tmp_path, CONFIG, Choices(link_id="efgh5678"))
+    for one in (Choices(link_id="efgh5678"), choices.read(tmp_path, CONFIG)):
+        assert one.over(CONFIG).eventpics == EventPics(link_id="efgh5678")
 
 
 @pytest.mark.parametrize(

@@ -616,3 +616,15 @@ def test_an_operators_own_file_under_a_copys_name_stays(spool: Spool, stick: Pat
     copy.write_bytes(mine)
     assert run(spool, stick) == (1, 0, [])
     assert sorted(path.read_bytes() for path in stick.rglob("*.jpg")) == sorted([mine, jpeg(1)])
+
+
+def test_a_copy_that_rotted_under_the_longer_name_which_only_it_can_have_is_made_anew(
+    spool: Spool, stick: Path
+) -> None:
+    take(spool, jpeg(1))
+    for _ in range(2):
+        run(spool, stick)
+        for path in stick.rglob("*.jpg"):
+            path.write_bytes(b"mine")
+    assert run(spool, stick) == (1, 0, [])
+    assert sorted(copies(stick).values()) == sorted([b"mine", jpeg(1)])

@@ -47,6 +47,7 @@ def test_t06_ntp_is_believed_before_date_and_date_before_rtc() -> None:
     assert at(boot(rtc), 100) == pytest.approx(140)
     assert at(boot(rtc, date), 100) == pytest.approx(101.5)
     assert at(boot(rtc, date, ntp), 100) == pytest.approx(100)
+    assert at(boot(ntp, anchor(40_000, 1.5, Source.DATE, 600)), 40_000) == pytest.approx(40_000)
 
 
 @pytest.mark.parametrize("wall_s", [0, 86_400, 1_600_000_000, 4_200_000_000])
@@ -60,11 +61,11 @@ def test_a_saved_clock_is_no_time_of_its_own() -> None:
 
 
 def test_t03_a_clock_that_was_stepped_back_does_not_turn_the_order_round() -> None:
-    stepped = boot(anchor(10), anchor(700), anchor(1400, off_s=-60_000_000), anchor(2100))
-    times = [at(stepped, second) for second in range(0, 3000, 100)]
+    stepped = boot(anchor(10), anchor(7000), anchor(14_000, off_s=-10_000_000), anchor(21_000))
+    times = [at(stepped, second) for second in range(0, 30_000, 1000)]
     assert all(one is not None for one in times)
     assert times == sorted(times, key=lambda one: one or 0.0)
-    assert times[20] == pytest.approx(2000)
+    assert times[20] == pytest.approx(20_000)
 
 
 def test_an_offset_in_use_stays_until_a_better_source_differs_by_more_than_2_s() -> None:
@@ -75,6 +76,9 @@ def test_an_offset_in_use_stays_until_a_better_source_differs_by_more_than_2_s()
         dated, in_use=used, anchors=(*dated.anchors, anchor(200, -0.3), anchor(300, 9.0, Source.DATE, 600))
     )
     assert at(near, 150) == pytest.approx(150.4)
+    told = (anchor(8000, 9.0, Source.DATE, 600), anchor(9000, 9.0, Source.DATE, 600))
+    as_good = replace(dated, in_use=used, anchors=(*dated.anchors, *told))
+    assert at(as_good, 1800) == pytest.approx(1800.4)
     far = replace(dated, in_use=used, anchors=(*dated.anchors, anchor(200, -5.0)))
     assert at(far, 150) == pytest.approx(145)
 
@@ -119,8 +123,29 @@ def test_the_clock_a_boot_woke_up_with_is_a_lower_bound_unless_it_contradicts() 
 
 
 def test_t04_a_wall_clock_ten_years_ahead_moves_nothing_without_an_anchor() -> None:
-    known = boot(anchor(100), anchor(800, off_s=315_360_000), anchor(1500))
-    assert at(known, 900) == pytest.approx(900)
+    known = boot(anchor(100), anchor(8000, off_s=315_360_000), anchor(15_000))
+    assert at(known, 9000) == pytest.approx(9000)
+
+
+def test_an_estimate_is_as_wide_as_its_anchor_and_the_drift_since() -> None:
+    found = solve({1: boot(anchor(5000))}, 1, 8_000_000)
+    assert found is not None
+    off_ms = 5 + 50e-6 * (3_000_000 + KNOT_MS)
+    assert (found.unix_ms - found.low_ms, found.high_ms - found.unix_ms) == (off_ms, off_ms)
+
+
+def test_a_boot_between_others_is_bounded_by_what_they_took_at_the_least() -> None:
+    before, after = boot(anchor(100), number=1, last_s=1000), boot(anchor(100, 7200), number=4, last_s=200)
+    boots = {1: before, 2: boot(number=2, last_s=600), 3: boot(number=3, last_s=900), 4: after}
+    found = solve(boots, 3, 0)
+    assert found is not None
+    assert found.low_ms - START_MS == 1_000_000 - (5 + 225) + 599_970
+    assert found.high_ms - START_MS == 7_200_000 + (5 + 180) - 899_955
+    (used,) = knots(boots, 3, 0)
+    assert used.uncertainty_ms == max(found.high_ms - found.unix_ms, found.unix_ms - found.low_ms)
+    later = solve(boots, 3, 800_000)
+    assert later is not None
+    assert (later.low_ms - found.low_ms, later.high_ms - found.high_ms) == (799_960, 800_000)
 
 
 def test_an_estimate_that_an_upload_has_used_stays_whatever_is_learned_of_the_neighbours() -> None:
@@ -165,6 +190,31 @@ def test_t07_a_battery_that_contradicts_its_neighbours_is_not_believed(off_s: in
     times = [found.unix_ms for found in moments if found is not None]
     assert len(times) == 4
     assert times == sorted(times)
+
+
+@pytest.mark.parametrize("is_estimated", [False, True])
+def test_t07_a_battery_is_not_believed_where_it_leaves_too_little_time_for_the_boots_after_it(
+    is_estimated: bool,
+) -> None:
+    start = Anchor(Source.BETWEEN, 0, START_MS + 3_600_000, 500)
+    after = boot(number=4, in_use=(start,)) if is_estimated else boot(anchor(10, 3600), number=4)
+    boots = {
+        1: boot(anchor(10), number=1, last_s=600),
+        2: boot(anchor(5, 1200, Source.RTC), number=2, last_s=1200),
+        4: after,
+    }
+    for last_s, source in ((1100, Source.RTC), (1300, Source.BETWEEN)):
+        found = solve(boots | {3: boot(number=3, last_s=last_s)}, 2, 60_000)
+        assert found is not None
+        assert found.source is source
+
+
+def test_t07_a_battery_alone_tells_no_boots_time_until_an_upload_has_used_it() -> None:
+    battery = boot(anchor(5, 40.0, Source.RTC, 1000))
+    assert not is_known(battery)
+    assert not is_known(boot())
+    assert is_known(boot(anchor(5, 40.0, Source.DATE, 1000)))
+    assert is_known(replace(battery, in_use=knots({1: battery}, 1, 5_000)))
 
 
 def test_t07_a_battery_that_contradicts_nobody_is_believed() -> None:
