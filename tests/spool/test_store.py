@@ -340,3 +340,23 @@ def test_t02_a_photo_that_leaves_the_queue_takes_no_time_from_its_boot(tmp_path:
     assert again.taken_at_ms(early) == told_early_ms
     told_late_ms = again.taken_at_ms(late)
     assert told_early_ms is not None and told_late_ms is not None and told_early_ms < told_late_ms
+
+
+def test_the_offsets_that_a_time_rests_on_are_noted_once_and_for_an_upload_alone(tmp_path: Path) -> None:
+    clock = HandClock()
+    spool = open_spool(tmp_path, clock)
+    name = take(spool, jpeg(1))
+    assert spool.taken_at_ms(name, record=True) is None
+    assert spool.now_trusted_ms(100_000) is None
+    spool.add_anchor(Anchor(Source.DATE, 100_000, 1_750_000_000_000, 600))
+    file = tmp_path / "boots" / "0001.jsonl"
+    before = file.read_bytes()
+    assert spool.taken_at_ms(name) == spool.now_trusted_ms(100_000) == 1_750_000_000_000
+    assert file.read_bytes() == before
+    assert spool.taken_at_ms(name, record=True) == 1_750_000_000_000
+    noted = file.read_bytes()
+    assert [one.boottime_ms for one in spool.read_boot(1).in_use] == [0, 3_600_000]
+    spool.add_anchor(Anchor(Source.NTP, 4_000_000, 1_750_003_901_500, 5))
+    assert spool.taken_at_ms(name, record=True) == 1_750_000_000_000
+    assert file.read_bytes().startswith(noted)
+    assert file.read_bytes().count(b"in_use") == 2

@@ -108,6 +108,7 @@ def test_t09_a_time_that_is_open_on_a_side_or_wide_open_is_left_out() -> None:
         after = boot(anchor(0, away_s), number=3)
         assert (solve({1: before, 2: lost, 3: after}, 2, 1_000) is not None) is known
     assert solve({2: lost, 3: boot(anchor(0, 5000), number=3)}, 2, 1_000) is None
+    assert solve({1: boot(last_s=10), 2: lost, 3: boot(number=3, last_s=10)}, 2, 1_000) is None
 
 
 def test_the_clock_a_boot_woke_up_with_is_a_lower_bound_unless_it_contradicts() -> None:
@@ -125,6 +126,22 @@ def test_the_clock_a_boot_woke_up_with_is_a_lower_bound_unless_it_contradicts() 
 def test_t04_a_wall_clock_ten_years_ahead_moves_nothing_without_an_anchor() -> None:
     known = boot(anchor(100), anchor(8000, off_s=315_360_000), anchor(15_000))
     assert at(known, 9000) == pytest.approx(9000)
+
+
+def test_of_two_anchors_within_a_minute_one_counts() -> None:
+    assert at(boot(anchor(100), anchor(130, 0.5)), 100) == pytest.approx(100.5)
+    assert at(boot(anchor(100, 0.5), anchor(130, uncertainty_ms=50)), 130) == pytest.approx(130.5)
+
+
+def test_an_anchor_that_is_less_certain_than_another_with_its_drift_does_not_count() -> None:
+    sure, vague = anchor(100, 0.0, Source.DATE, 510), anchor(1000, 0.5, Source.DATE, 750)
+    assert at(boot(sure, vague), 1000) == pytest.approx(1000, abs=0.001)
+
+
+def test_anchors_agree_as_far_as_they_are_certain() -> None:
+    early, late = anchor(100, 0.0, Source.DATE, 510), anchor(7300, 11.0, Source.DATE, 600)
+    assert at(boot(early, late), 100) == pytest.approx(100.15, abs=0.01)
+    assert at(boot(early, anchor(7300, 12.0, Source.DATE, 600)), 100) == pytest.approx(112)
 
 
 def test_an_estimate_is_as_wide_as_its_anchor_and_the_drift_since() -> None:
@@ -205,6 +222,18 @@ def test_t07_a_battery_is_not_believed_where_it_leaves_too_little_time_for_the_b
     }
     for last_s, source in ((1100, Source.RTC), (1300, Source.BETWEEN)):
         found = solve(boots | {3: boot(number=3, last_s=last_s)}, 2, 60_000)
+        assert found is not None
+        assert found.source is source
+
+
+def test_t07_a_battery_is_not_believed_where_it_leaves_too_little_time_for_the_boots_before_it() -> None:
+    boots = {
+        1: boot(anchor(10), number=1, last_s=600),
+        3: boot(anchor(5, 1200, Source.RTC), number=3, last_s=300),
+        4: boot(anchor(10, 3600), number=4),
+    }
+    for last_s, source in ((500, Source.RTC), (700, Source.BETWEEN)):
+        found = solve(boots | {2: boot(number=2, last_s=last_s)}, 3, 60_000)
         assert found is not None
         assert found.source is source
 
