@@ -24,6 +24,10 @@ from piboothup.uploader.link_error import NotConnected
 
 _NEXT_AFTER_S = 0.25
 """How long an address is waited for before the next one is tried too (RFC 8305, 5)."""
+_ANEW_AFTER_S = 1.0
+"""How long attempts at every address are waited for before new ones are made beside them. The kernel asks again only
+after 1, 3 and 7 s, and by the way that it took first: a network that comes back meanwhile is seen late.
+"""
 _OTHER_FAMILY_S = 0.05
 """How long a name look-up that has answered waits for the one of the other family (RFC 8305, 3)."""
 _FAMILIES = (socket.AF_INET6, socket.AF_INET)
@@ -120,7 +124,7 @@ def _race(
     """The first connection that is made to one of the addresses; the others are closed."""
     untried = deque(addresses)
     running: set[socket.socket] = set()
-    next_s = 0.0
+    next_s = anew_s = 0.0
     with selectors.DefaultSelector() as selector:
         selector.register(woken, selectors.EVENT_READ)
         try:
@@ -128,13 +132,16 @@ def _race(
                 now_s = time.monotonic()
                 if now_s >= until_s:
                     break
+                if not untried and now_s >= anew_s:
+                    untried.extend(addresses)
                 if untried and now_s >= next_s:
+                    anew_s = now_s + _ANEW_AFTER_S
                     if (attempt := _begin(untried.popleft(), options)) is not None:
                         running.add(attempt)
                         selector.register(attempt, selectors.EVENT_WRITE)
                         next_s = now_s + _NEXT_AFTER_S
                     continue
-                for key, _ in selector.select((min(until_s, next_s) if untried else until_s) - now_s):
+                for key, _ in selector.select(min(until_s, next_s if untried else anew_s) - now_s):
                     if key.fileobj is woken:
                         _sleep(woken, until_s)
                         continue

@@ -60,10 +60,10 @@ class Failures:
         self._lose(self._around_s(_REFUSED_S))
         self._standing.set_trouble(UploaderState.REFUSED, why)
 
-    def of_probe(self, came: Came, retry_after_s: float | None) -> None:
-        """`geteventsandalbums` was not answered as it should be."""
+    def of_probe(self, came: Came, retry_after_s: float | None, took_s: float) -> None:
+        """`geteventsandalbums` was not answered as it should be; `took_s`: how long it was looked."""
         if came is not Came.STOPPED:
-            self._interrupt(Call.EVENTS, came, retry_after_s)
+            self._interrupt(Call.EVENTS, came, retry_after_s, took_s)
 
     def of_photo(
         self, name: PhotoName, context: Context, call: Call, came: Came, retry_after_s: float | None
@@ -106,14 +106,14 @@ class Failures:
             self._postpone(name, self._around_s(_REFUSED_PHOTO_S))
         return refusal is Refusal.PARK
 
-    def _interrupt(self, call: Call, came: Came, retry_after_s: float | None) -> None:
+    def _interrupt(self, call: Call, came: Came, retry_after_s: float | None, took_s: float = 0.0) -> None:
         verdict = judge(call, came)
         if verdict is Verdict.WAIT:
             self._circuit.back_off(self._clock.boottime_ns(), retry_after_s)
         elif verdict is Verdict.PAUSE_ALL:
             self._lose(self._around_s(_REFUSED_S))
         elif came in (Came.DNS, Came.CONNECT) and call is not Call.PUT:
-            self._lose(network_look_s(self._chance))
+            self._lose(max(0.0, network_look_s(self._chance) - took_s))
         else:
             self._lose()
         self._standing.set_trouble(*trouble(verdict, came))

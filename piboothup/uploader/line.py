@@ -54,6 +54,7 @@ class Line:
         parts = self._queue, self._circuit, self._tries, self._standing, self._progress
         self._failures = Failures(clock, chance, *parts)
         self._probing = False
+        self._probe_ns = 0
         self._look_again_ns = 0
         self._unmarked: list[PhotoName] = []
         self._events: tuple[Event, ...] | None = None
@@ -72,7 +73,7 @@ class Line:
             if now_ns < self._circuit.not_before_ns:
                 return Wait(self._circuit.not_before_ns)
             if not self._probing and (not self._circuit.closed or now_ns >= self._look_again_ns):
-                self._probing = True
+                self._probing, self._probe_ns = True, now_ns
                 return Probe()
             if self._circuit.closed and self._queue.busy < self._progress.at_a_time:
                 name = self._queue.choose(now_ns)
@@ -158,7 +159,8 @@ class Line:
         """`geteventsandalbums` was not answered as it should be."""
         with self._news():
             self._probing = False
-            self._failures.of_probe(came, retry_after_s)
+            took_s = (self._clock.boottime_ns() - self._probe_ns) / SECOND_NS
+            self._failures.of_probe(came, retry_after_s, took_s)
 
     # -- what came of a photo ----------------------------------------------------------------------------------
 

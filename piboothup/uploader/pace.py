@@ -15,7 +15,7 @@ SECOND_NS = 1_000_000_000
 LONGEST_BACK_OFF_S = 30.0
 LONGEST_RETRY_AFTER_S = 3600.0
 NETWORK_LOOK_S = 1.5
-"""Longest wait between two looks for a network. A look that reaches nobody is a burden to nobody."""
+"""Longest time from one look for a network to the next. A look that reaches nobody is a burden to nobody."""
 FAST_BPS = 4_000_000
 """From here on more than one photo at a time: the waiting of one is filled with the sending of another."""
 SLOW_BPS = 2_000_000
@@ -44,7 +44,7 @@ def all_refused_s(alarms: int) -> float:
 
 
 def network_look_s(chance: Chance) -> float:
-    """Seconds until the next look for a network, when the last one reached nobody."""
+    """Seconds from one look for a network, which reached nobody, to the next."""
     return NETWORK_LOOK_S * (0.5 + 0.5 * chance())
 
 

@@ -53,6 +53,7 @@ class Link:
         self._thread = threading.Thread(target=self._loop.run_forever, name="link", daemon=True)
         self._thread.start()
         self._listener: asyncio.Server | None = None
+        self._hole: tuple[socket.socket, socket.socket] | None = None
         self._live: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
@@ -73,12 +74,16 @@ class Link:
         self._loop.call_soon_threadsafe(self._moving.clear)
 
     def go_on(self) -> None:
-        """The end of a stall, or of a cut."""
+        """The end of a stall, a cut or a hole."""
         self._call(self._open)
 
     def cut(self) -> None:
         """Every connection is reset and no new one can be made."""
         self._call(self._close)
+
+    def swallow(self) -> None:
+        """Every connection is reset, and to attempts at new ones nothing is answered at all."""
+        self._call(self._dig)
 
     # -- inside; in the link's own thread ----------------------------------------------------------------------
 
@@ -95,14 +100,32 @@ class Link:
             self._there, self._back, self._moving = _Lane(self), _Lane(self), asyncio.Event()
         self._moving.set()
         if self._listener is None:
-            listening = socket.socket()
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
-            listening.bind(("127.0.0.1", self.port))
+            listening, filler = self._hole or (self._bound(), None)
+            self._hole = None
             self.port = listening.getsockname()[1]
             self._listener = await asyncio.start_server(self._connected, sock=listening, limit=_BLOCK_BYTES)
+            if filler is not None:
+                filler.close()
+
+    def _bound(self) -> socket.socket:
+        listening = socket.socket()
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+        listening.bind(("127.0.0.1", self.port))
+        return listening
+
+    def _dig(self) -> None:
+        """Nobody accepts and the queue is full: the kernel drops every attempt to connect."""
+        self._close()
+        listening, filler = self._bound(), socket.socket()
+        listening.listen(0)
+        filler.connect(listening.getsockname())
+        self._hole = listening, filler
 
     def _close(self) -> None:
+        for one in self._hole or ():
+            one.close()
+        self._hole = None
         if self._listener is not None:
             self._listener.close()
             self._listener = None

@@ -147,6 +147,24 @@ def test_addresses_that_all_lead_nowhere_are_given_up(names: Names) -> None:
         assert came is LinkErrorKind.CONNECT
 
 
+def test_n17_an_address_that_swallowed_the_first_attempts_is_tried_anew_beside_them(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel alone asks again after 1, 3 and 7 s, and by the way that it took first."""
+    monkeypatch.setattr(dial, "_ANEW_AFTER_S", 0.01)
+    begin, begun = dial._begin, 0
+    with Liar(says("200 OK")) as liar, black_hole("127.0.0.1") as hole, transport(FAR) as made:
+
+        def lost_at_first(address: dial.Address, options: Any) -> socket.socket | None:
+            nonlocal begun
+            begun += 1
+            return begin((V4, ("127.0.0.1", hole if begun <= 3 else liar.port)), options)
+
+        monkeypatch.setattr(dial, "_begin", lost_at_first)
+        assert Caller(made, f"http://localhost:{liar.port}/").came() == 200
+    assert begun >= 4
+
+
 def test_n02_a_look_up_that_hangs_is_given_up_and_its_late_answer_serves_the_next_try(
     names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -217,6 +217,15 @@ def test_a_network_that_was_gone_for_a_day_is_still_looked_for_every_second_or_s
     assert 0.5 < min(waits_s) < max(waits_s) <= 1.5
 
 
+def test_a_look_for_a_network_that_took_long_is_followed_by_the_next_at_once() -> None:
+    bench = Bench()
+    bench.clock.pass_s(90.0)
+    for _ in range(3):
+        assert isinstance(bench.line.next_step(), Probe)
+        bench.clock.pass_s(10.0)
+        bench.line.probe_failed(Came.CONNECT)
+
+
 @pytest.mark.parametrize("came", [Came.TLS, Came.TIMEOUT, Came.SERVER_ERROR, Came.HTML])
 def test_somebody_who_does_answer_is_asked_again_at_the_pace_of_the_back_off(came: Came) -> None:
     bench = Bench()
