@@ -1,6 +1,7 @@
 """A venue's network in the kernel: two namespaces and a cable between them; addresses, routes and the cable change.
 
-The time on the box's clock goes by as the wall's does, so what is asserted of it are true seconds.
+The time on the box's clock goes by as the wall's does, so what is asserted of it are true seconds: but those in which
+a busy machine keeps the box from running are not counted.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from piboothup.simulator.eventpics import DEMO_KEY
 from piboothup.spool.listing import SENT
 from piboothup.spool.names import PhotoName
 from piboothup.uploader.transport import Limits
+from tests.patience import PATIENCE_S
 from tests.photos import jpeg
 from tests.uploader.authority import Authority, Connect
 from tests.uploader.desk import Desk
@@ -43,6 +45,7 @@ class Venue(Desk):
         self.folder.mkdir()
         authority = Authority(root)
         self.connect = Connect(authority, http_port=80, limits=Limits())
+        self.patient = Connect(authority, http_port=80)
         authority.write_certificate(self.folder / "certificate.pem", SERVER)
         (self.folder / "faults.json").write_text(json.dumps(faults))
         words = ["unshare", "--net", sys.executable, "-m", "tests.lab.venue.world"]
@@ -50,7 +53,6 @@ class Venue(Desk):
         self._lay_cable()
         self.until(lambda: self._read("url").startswith("https://"), "the world to begin")
         self.configure(api_url=self._read("url"))
-        self._began_s = time.monotonic() - self.clock.boottime_s
 
     def _lay_cable(self) -> None:
         there = ["nsenter", "--target", str(self._world.pid), "--net", "ip"]
@@ -90,8 +92,9 @@ class Venue(Desk):
         pause, end_s = threading.Event(), self.clock.boottime_s + seconds
         while not happened():
             assert self.clock.boottime_s < end_s, f"no {what}: {self.said()}"
-            self.pass_s(time.monotonic() - self._began_s - self.clock.boottime_s)
+            began_s = time.monotonic()
             pause.wait(0.05)
+            self.pass_s(min(time.monotonic() - began_s, 0.1), meanwhile=True)
 
     def until_in_album(self, name: PhotoName, seconds: float) -> None:
         """Until the photo is in sent/ and whole in the album."""
@@ -103,7 +106,7 @@ class Venue(Desk):
         super().end()
         ip("link", "delete", "venue")
         self._world.terminate()
-        self._world.wait(10.0)
+        self._world.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -117,7 +120,7 @@ def venue(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Venue]:
 def test_n17_a_box_that_roams_to_a_new_address_in_mid_upload_resumes_within_30_s(venue: Venue) -> None:
     name = venue.take()
     venue.start(connect=venue.connect)
-    venue.until_true(venue.is_uploading, "PUT", 10.0)
+    venue.until_true(venue.is_uploading, "PUT", PATIENCE_S)
     venue.come_by("192.168.7.21", before="192.168.7.20")
     venue.until_in_album(name, 30.0)
 
@@ -125,10 +128,10 @@ def test_n17_a_box_that_roams_to_a_new_address_in_mid_upload_resumes_within_30_s
 def test_n17_a_kept_connection_of_the_network_before_is_not_used_on_the_next(venue: Venue) -> None:
     first = venue.take()
     venue.start(connect=venue.connect)
-    venue.until_true(lambda: venue.lies_in(SENT, first), "first photo", 10.0)
+    venue.until_true(lambda: venue.lies_in(SENT, first), "first photo", PATIENCE_S)
     venue.come_by("192.168.7.21", before="192.168.7.20")
     second = venue.take(hint=True)
-    venue.until_true(lambda: venue.lies_in(SENT, second), "second photo", 10.0)
+    venue.until_true(lambda: venue.lies_in(SENT, second), "second photo", 30.0)
 
 
 def test_n03_an_ipv6_route_that_swallows_everything_does_not_delay_the_first_photo(
@@ -143,14 +146,14 @@ def test_n03_an_ipv6_route_that_swallows_everything_does_not_delay_the_first_pho
 
     monkeypatch.setattr(socket, "getaddrinfo", both)
     name = venue.take()
-    venue.start(connect=venue.connect)
-    venue.until_in_album(name, 5.0)
+    venue.start(connect=venue.patient)  # by that way it would be connected in a thousand seconds
+    venue.until_in_album(name, PATIENCE_S)
 
 
 def test_n01_a_photo_taken_while_the_cable_is_out_arrives_once_it_is_back(venue: Venue) -> None:
     first = venue.take()
     venue.start(connect=venue.connect)
-    venue.until_true(lambda: venue.lies_in(SENT, first), "first photo", 10.0)
+    venue.until_true(lambda: venue.lies_in(SENT, first), "first photo", PATIENCE_S)
     ip("link", "set", "venue", "down")
     second = venue.take(hint=True)
     venue.until_true(lambda: venue.said()["state"] != "idle", "word of it", 20.0)
