@@ -160,6 +160,13 @@ def test_the_memory_that_is_looked_at_can_not_be_written_by_mistake(make: type[S
     camera.close()
 
 
+def test_a_buffer_is_mapped_once_however_often_it_comes_round(make: type[StandIn]) -> None:
+    camera = opened(make)
+    first, second = camera.capture(ZERO_NS, 3), camera.capture(ZERO_NS, 3)
+    assert np.shares_memory(first.y, second.y)
+    camera.close()
+
+
 def test_a_camera_opened_again_shows_its_own_memory_and_not_that_of_before(make: type[StandIn]) -> None:
     camera = opened(make)
     fd = make.last.fd
@@ -308,6 +315,13 @@ def test_a_size_that_the_sensor_lacks_is_told_and_photos_go_on_with_the_nearest(
     assert camera.size == (64, 48)
     assert camera.notice == problem("camera_size", "8000x6000; it gives 64x48")
     camera.close()
+
+
+def test_a_camera_that_gives_no_yuv_is_told_as_such(make: type[StandIn]) -> None:
+    make.pixel_format = "MJPEG"
+    with pytest.raises(CameraFault, match="MJPEG instead of YUV420"):
+        PiCamera(Camera(), make).open()
+    make.last.close()
 
 
 def test_a_tuning_file_that_is_not_there_is_told_and_the_sensor_s_own_is_used(
