@@ -66,6 +66,38 @@ def test_n07_a_server_that_cannot_be_trusted_is_no_portal_if_plain_http_does_not
             assert len(http.requests) == 1
 
 
+def test_n06_a_portal_hears_what_asks_and_no_more_and_leads_nowhere() -> None:
+    """Neither by a redirect nor by a cookie."""
+    with Liar(PAGE) as elsewhere:
+        onward = says("302 Found", b"", f"Location: {elsewhere.url}/login", "Set-Cookie: room=7")
+        with Liar(onward) as portal:
+            transport = Transport(HandClock(), limits=FAR, http_port=portal.port)
+            answers = [transport.ask_plainly("127.0.0.1", FAR_S) for _ in range(2)]
+            transport.close()
+    assert [one.status for one in answers] == [302, 302]
+    assert elsewhere.connections == 0
+    for _, whole in portal.requests:
+        first, *headers = whole.decode().strip().split("\r\n")
+        assert first == "GET / HTTP/1.1"
+        said = {one.partition(":")[0].lower() for one in headers}
+        assert said == {"host", "user-agent", "accept-encoding", "cache-control", "connection"}
+
+
+def test_n25_a_portals_page_without_an_end_is_read_to_a_limit() -> None:
+    def endless(liar: Liar, connection: socket.socket) -> None:
+        liar.request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n")
+        while True:
+            connection.sendall(bytes(65536))
+
+    with Liar(endless) as portal:
+        transport = Transport(HandClock(), limits=FAR, http_port=portal.port)
+        answer = transport.ask_plainly("127.0.0.1", FAR_S)
+        transport.close()
+    assert len(answer.body) == FAR.answer_bytes
+    assert is_sign_in(answer, "127.0.0.1")
+
+
 def test_an_answering_server_is_never_asked_plainly(desk: Desk, authority: Authority) -> None:
     desk.put_behind_tls(authority.certificate())
     desk.server_clock.wall_s = day_s(0)
