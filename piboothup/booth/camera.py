@@ -39,7 +39,7 @@ LIT_NS = 600_000_000
 LASTING_NS = 30_000_000_000
 """A stream that goes on for so long has lasted: then the next trouble is a new one."""
 VIEW_S = 0.1
-"""Between two viewfinder pictures: what the panel's bus can show."""
+"""While somebody looks, a camera that does not tell of its pictures is asked so often."""
 BEYOND_HELP = 5
 """So often in a row a camera that is opened neither lasts nor gives a photo until a new process must try; that takes
 half a minute to some minutes."""
@@ -63,6 +63,9 @@ class CaptureTimedOut(CameraFault):
 
 class Camera(Protocol):
     """What a camera must do. Every call comes from one thread; only a frame's `release` comes from others."""
+
+    viewed: Callable[[], None]
+    """It may call this, from any thread, when `viewfinder` has a new picture; must return at once."""
 
     @property
     def model(self) -> str:
@@ -171,7 +174,7 @@ class CameraThread:
         self._holding = False
         self._viewing = False
         self._viewfinder: Viewfinder | None = None
-        self._view_at_ns = 0
+        camera.viewed = partial(self._jobs.put, None)
 
     def start(self) -> None:
         """Begin to open the camera; returns at once."""
@@ -341,12 +344,8 @@ class CameraThread:
             self.troubles = replace(self.troubles, in_vain=0)
 
     def _look(self) -> None:
-        now_ns = self._clock.boottime_ns()
-        if now_ns < self._view_at_ns:
-            return
         seen = self._camera.viewfinder()
         if seen is not None and seen != self._viewfinder:
-            self._view_at_ns = now_ns + int(0.9 * VIEW_S * 1e9)  # turns are not exact to the millisecond
             self._viewfinder = seen
             self._viewed()
 

@@ -63,6 +63,7 @@ class PlayedCamera:
         self.notice: Problem | None = None
         self.seen: Viewfinder | None = None
         """What its viewfinder shows."""
+        self.viewed: Callable[[], None] = nothing
         self.early_ns = 0
         """By how much frames begin before zero: such a frame is nobody's photo."""
         self.on_capture = self.on_release = self.on_close = nothing

@@ -30,6 +30,7 @@ class PlayedCamera:
         self.threads: set[str] = set()
         self.notice: Problem | None = None
         self.seen: Viewfinder | None = None
+        self.viewed: Callable[[], None] = lambda: None
         self.held: list[tuple[float, bool]] = []
         self._frames = 0
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import queue
 import threading
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -63,23 +63,37 @@ def test_the_viewfinder_s_pictures_are_made_only_while_somebody_looks(
     assert thread.viewfinder is None, "an old picture was shown as what the camera sees now"
 
 
-def test_whoever_looks_gets_ten_pictures_a_second_and_is_told_of_each_new_one_once(
+def test_whoever_looks_gets_each_picture_once_as_soon_as_the_camera_tells_of_it(
+    camera: PlayedCamera, clock: HandClock, told: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("piboothup.booth.camera.VIEW_S", 3600.0)  # only what it tells wakes the thread
+    heard: queue.SimpleQueue[Viewfinder | None] = queue.SimpleQueue()
+    looking = CameraThread(camera, clock, told.append, lambda: heard.put(looking.viewfinder))
+    looking.view(True)
+    looking.start()
+    for serial in range(1, 40):
+        seen = seen_by(camera, serial)
+        camera.viewed()
+        camera.viewed()
+        assert heard.get(timeout=PATIENCE_S) is seen
+    looking.stop(PATIENCE_S)
+    assert heard.empty()
+
+
+def test_a_camera_that_tells_of_nothing_is_asked_ten_times_a_second(
     camera: PlayedCamera, clock: HandClock, told: list[Event]
 ) -> None:
     heard: list[int] = []
     thread = CameraThread(camera, clock, told.append, lambda: heard.append(clock.boottime_ns()))
     thread.view(True)
     run_for(thread, clock, 1)
-    heard.clear()
-    for serial in range(1, 401):  # the camera has a new one, and the thread looks up, a hundred times a second
+    for serial in range(1, 11):
         seen_by(camera, serial)
-        thread.turn(None)
-        clock.pass_s(0.01)
-    assert 38 <= len(heard) <= 45
-    assert min(later - earlier for earlier, later in pairwise(heard)) >= 0.09 * S
-    heard.clear()
+        clock.pass_s(thread.turn(None))
+    assert len(heard) == 10
+    assert 0.9 * S <= heard[-1] - heard[0] + 0.1 * S <= 1.1 * S
     run_for(thread, clock, 2)
-    assert len(heard) <= 1
+    assert len(heard) == 10
 
 
 def test_a_lost_camera_leaves_no_picture_of_what_it_saw(

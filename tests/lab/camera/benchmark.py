@@ -29,7 +29,18 @@ from piboothup.booth.picamera import PiCamera
 from piboothup.config import Camera
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
-from tests.lab.camera.bench import FULL, Bench, Photo, bench, descriptors, floor_rose_bytes, resident_bytes, stalled
+from tests.lab.camera.bench import (
+    FULL,
+    Bench,
+    Photo,
+    bench,
+    descriptors,
+    floor_rose_bytes,
+    resident_bytes,
+    set_to,
+    stalled,
+)
+from tests.lab.camera.finder import Finder
 from tests.lab.camera.virtual import EXPOSURE_US, MappedArray, VirtualPicamera2
 
 PRESSES = 40
@@ -46,6 +57,7 @@ def main() -> None:
     _hammered()
     _recovered()
     _turned()
+    _viewfinder()
 
 
 def _row(what: str, *figures: str) -> None:
@@ -328,6 +340,24 @@ def _turned() -> None:
             f"{statistics.median(values):.1f} ms",
             f"{statistics.median(values) / base:.2f}",
         )
+
+
+# -- the viewfinder --------------------------------------------------------------------------------------------------
+
+
+def _viewfinder() -> None:
+    """Also as fast as the fastest of Raspberry Pi's modules gives frames at full size, on a smaller one."""
+    _row("viewfinder, panel at 400 kHz", "frames", "drawn", "bus busy", "lost", "frames/s", "of a core")
+    for table, frame_us in ((FULL, 100_000), (Camera(size=(2028, 1520)), 50_000)):
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as folder, set_to("LAB_FRAME_US", str(frame_us)):
+            finder = Finder(Path(folder), table)
+            seen = [finder.count_down() for _ in range(3)]
+            finder.stop()
+        for one in seen:
+            counts = (f"{number}" for number in (one.frames, one.drawn, one.excused, one.lost))
+            _row(f"  a countdown {table.size or 'at 12 MP'}", *counts, f"{one.rate_hz:.1f}", f"{one.share:.2%}")
+        threads = ", ".join(f"{name} {share:.2%}" for name, share in seen[-1].shares.items())
+        print(f"      of the last: {threads}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,32 @@
+"""The viewfinder of a countdown on the real camera stack: every frame of it is on the glass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.camera.bench import FULL
+from tests.lab.camera.finder import Finder
+
+ENOUGH_FRAMES = 10
+"""One countdown brings 45, on a machine with much other work a few."""
+
+
+@pytest.fixture
+def finder(tmp_path: Path) -> Iterator[Finder]:
+    made = Finder(tmp_path, FULL, patient=True)
+    yield made
+    made.stop()
+
+
+def test_every_frame_of_a_countdown_has_itself_drawn(finder: Finder) -> None:
+    frames = 0
+    for _ in range(5):
+        seen = finder.count_down()
+        assert (seen.lost, seen.excused) == (0, 0)
+        frames += seen.frames
+        if frames >= ENOUGH_FRAMES:
+            return
+    pytest.fail(f"{frames} frames were drawn in five countdowns")
