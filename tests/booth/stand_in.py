@@ -38,6 +38,7 @@ class StandIn:
     stride = 96
     breaks: ClassVar[dict[str, Exception]] = {}
     last: Any
+    made = 0
     largest = 10_000
     """The widest frames that memory has room for."""
     shortage: ClassVar[tuple[str, Callable[[], Exception]]] = (
@@ -55,6 +56,7 @@ class StandIn:
         self.request_lock = threading.Lock()
         self.number, self.tuning = number, tuning
         type(self).last = self
+        type(self).made += 1
         self._step("__init__")
         self.frames = 0
         self.fd = -1

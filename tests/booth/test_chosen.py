@@ -75,6 +75,16 @@ def test_the_language_that_was_chosen_is_spoken_at_once_and_counts_nothing_anew(
     box.until_shown(language="de", photos=2, waiting=2)
 
 
+def test_what_holds_already_is_no_change(box: Box) -> None:
+    box.spool.prepare()
+    heard: list[Chosen] = []
+    choosing = Choosing(box.config, box.spool.directory, box.clock, heard.append)
+    for _ in range(3):
+        choosing.choose(language="de")
+        choosing.follow()
+    assert [one.config.language for one in heard] == ["de"]
+
+
 def test_photos_without_an_event_after_an_assignment_are_not_in_the_assigned_context(box: Box) -> None:
     box.config = dataclasses.replace(box.config, eventpics=EventPics())
     box.start_ready()

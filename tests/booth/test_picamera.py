@@ -280,15 +280,26 @@ def test_k04_when_memory_is_short_half_the_width_and_height_are_used_and_that_is
     camera = opened(make)
     assert camera.size == (2028, 1520)
     assert camera.notice == problem("camera_memory", "2028x1520")
+    made = make.made
     camera.open()
+    assert make.made == made + 1, "at the smaller size at once"
     assert len([one for one in caplog.records if "camera_memory" in one.message]) == 1
     camera.close()
 
 
-@pytest.mark.parametrize("at", ["start", "configure"])
-def test_k04_libcamera_s_own_words_for_no_memory_lead_to_the_smaller_mode_too(make: type[StandIn], at: str) -> None:
+@pytest.mark.parametrize(
+    ("at", "error"),
+    [
+        ("start", RuntimeError("Failed to start camera: Cannot allocate memory")),
+        ("configure", RuntimeError("Failed to configure camera: Cannot allocate memory")),
+        ("configure", MemoryError()),
+    ],
+)
+def test_k04_libcamera_s_own_words_for_no_memory_lead_to_the_smaller_mode_too(
+    make: type[StandIn], at: str, error: Exception
+) -> None:
     make.sensor_resolution, make.stride, make.largest = (4056, 3040), 4096, 2048
-    make.shortage = (at, lambda: RuntimeError(f"Failed to {at} camera: Cannot allocate memory"))
+    make.shortage = (at, lambda: error)
     camera = opened(make)
     assert camera.size == (2028, 1520)
     assert camera.notice == problem("camera_memory", "2028x1520")
