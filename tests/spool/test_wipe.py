@@ -182,6 +182,31 @@ def test_a_copy_of_a_sent_photo_in_new_goes_with_it(card: Card) -> None:
     assert wipe(card.spool, chosen).left == 0
 
 
+def test_what_tells_that_the_album_has_a_photo_goes_last(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    card.send_all()
+    copy, sent = (card.spool.path(card.party[1], place) for place in (PARKED, SENT))
+    copy.write_bytes(jpeg(1))
+    gone: list[Path] = []
+    real = durable.remove
+
+    def remove(path: Path) -> None:
+        gone.append(path)
+        real(path)
+
+    monkeypatch.setattr(durable, "remove", remove)
+    wipe(card.spool, planned(card.spool))
+    assert gone.index(copy) < gone.index(sent)
+
+
+def test_a_folder_under_a_photos_name_stops_no_wipe(card: Card) -> None:
+    card.send_all()
+    folder = card.spool.path(card.party[1])
+    folder.mkdir()
+    assert wipe(card.spool, planned(card.spool)).left == 0
+    assert inventory.look(card.spool.directory).foreign == [folder]
+    assert intention.read(card.spool.directory) is None
+
+
 def test_a_photo_in_the_wrong_folder_is_found_and_wiped(card: Card) -> None:
     card.send_all()
     astray = card.spool.directory / NEW / "0077"
@@ -207,6 +232,47 @@ def test_what_is_not_ours_stays_and_is_named(card: Card) -> None:
     debris.write_bytes(b"x")
     wipe(card.spool, planned(card.spool, None), unsent=True)
     assert inventory.look(card.spool.directory).foreign == [debris]
+
+
+def test_what_stands_beside_photos_that_are_gone_goes_too(card: Card) -> None:
+    lost = card.spool.next_identity(1, context_for("long-ago", "", ""))
+    reason = card.spool.path(PhotoName.of(lost, jpeg(99)), PARKED).with_suffix(".txt")
+    reason.write_text("EventPics refuses it.")
+    damaged = contexts.assigned_path(card.spool.directory / "contexts", PARTY.id)
+    damaged.write_bytes(b"\0" * 40)
+    wipe(card.spool, planned(card.spool, None), unsent=True)
+    for path in (reason, damaged, card.spool.directory / "events.json"):
+        assert not path.exists()
+
+
+def test_choices_and_config_go_with_the_event_that_they_name_and_with_no_other(card: Card) -> None:
+    card.send_all()
+    files = [card.spool.directory / name for name in ("choices.toml", GOOD_FILE)]
+    fresh = card.spool.directory / ".choices.toml.712"
+    fresh.write_text('link_id = "abcd1234"\n')
+    wipe(card.spool, planned(card.spool, "wxyz9876"), unsent=True)
+    assert [path.exists() for path in files] == [True, True]
+    wipe(card.spool, planned(card.spool, None), unsent=True, in_use={PARTY.id})
+    assert [path.exists() for path in files] == [True, True]
+    wipe(card.spool, planned(card.spool))
+    assert [path.exists() for path in (*files, fresh)] == [False, False, False]
+
+
+def test_a_photo_that_is_parked_after_the_count_keeps_its_reason(card: Card) -> None:
+    card.send_all()
+    chosen = planned(card.spool)
+    later = take(card.spool, jpeg(50), PARTY)
+    card.spool.park(later, "EventPics refuses it.")
+    wipe(card.spool, chosen)
+    assert card.spool.path(later, PARKED).with_suffix(".txt").exists()
+
+
+def test_a_card_without_room_for_a_line_is_wiped_all_the_same(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(boots, "add_start", full)
+    assert wipe(card.spool, planned(card.spool), unsent=True).left == 0
 
 
 def test_an_unknown_event_is_told_in_a_sentence(card: Card) -> None:
@@ -247,6 +313,24 @@ def test_the_context_that_a_running_booth_uses_stays_and_the_receipt_says_so(car
     assert receipt.in_use
     assert receipt.left == 0
     assert card.spool.context_of(take(card.spool, jpeg(50), PARTY)) == PARTY
+
+
+def test_a_booth_without_an_event_keeps_no_choice_from_going(card: Card) -> None:
+    (card.spool.directory / "choices.toml").write_text('language = "de"\n')
+    receipt = wipe(card.spool, planned(card.spool, None), unsent=True, in_use={NOWHERE.id})
+    assert receipt.in_use
+    assert found_on(card.spool.directory, card.clues()) == []
+    assert not (card.spool.directory / "choices.toml").exists()
+
+
+def test_the_event_to_which_a_running_booths_photos_were_assigned_stays_theirs(card: Card) -> None:
+    assign(card.spool, propose(card.spool, NOWHERE.id, "wxyz9876"))
+    wipe(card.spool, planned(card.spool, "wxyz9876"), unsent=True, in_use={NOWHERE.id})
+    later = take(card.spool, jpeg(50), NOWHERE)
+    context = card.spool.context_of(later)
+    assert context is not None
+    assert context.link_id == "wxyz9876"
+    assert "The Gala" in [one.title for one in card.spool.events()]
 
 
 def test_the_event_that_stayed_can_be_wiped_once_the_booth_is_gone(card: Card) -> None:
