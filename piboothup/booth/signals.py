@@ -44,11 +44,11 @@ def pattern(booth: Booth, now_ns: int) -> LightPattern:
     """What the light shows."""
     if booth.is_lit(now_ns):
         return LightPattern.EXPOSING
-    if booth.page is not None and booth.page.report is not None and booth.page.report.asks:
-        return LightPattern.HURRY
     is_busy = booth.nudged_until_ns > now_ns
     if booth.press is not None and not booth.stuck and (is_busy or booth.state in _HELD):
         return LightPattern.HELD
+    if booth.page is not None and booth.page.report is not None and booth.page.report.asks:
+        return LightPattern.HURRY
     if is_busy:
         return LightPattern.BUSY
     if booth.state is BoothState.FAULT and booth.takes_photos:

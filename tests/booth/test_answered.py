@@ -17,6 +17,7 @@ import pytest
 from piboothup.booth import machine, service
 from piboothup.booth.events import Event, Pressed
 from piboothup.booth.light import LightPattern
+from piboothup.booth.menu import Kind
 from piboothup.booth.panel import PanelThread
 from piboothup.booth.view import View
 from piboothup.config import Capture
@@ -150,6 +151,42 @@ def told_something(box: Box, _held: threading.Event) -> None:
     box.turn()
 
 
+def the_code_from_the_menu(box: Box, _held: threading.Event) -> None:
+    box.start_ready()
+    box.open_menu()
+    box.choose("album_code")
+    box.until_page(lambda page: page is not None and page.kind is Kind.ALBUM_CODE)
+    box.turn()
+
+
+def asked_by_the_ready_check(box: Box, _held: threading.Event) -> None:
+    box.start_ready()
+    box.open_menu()
+    box.choose("ready_check")
+    box.until_page(lambda page: page is not None and page.report is not None and page.report.asks)
+    box.turn()
+
+
+def after_a_photo_that_failed(box: Box, held: threading.Event) -> None:
+    """A fault that is only a notice: the press takes the next photo."""
+    box.camera.on_release = break_saving
+    counting_down(box, held)
+    box.clock.pass_s(3.0)
+    box.until_said(lambda said: said.get("state") == BoothState.FAULT)
+    box.turn()
+
+
+def without_a_card(box: Box, _held: threading.Event) -> None:
+    box.start_ready()
+    box.spool.directory.rename(box.spool.directory.with_name("away"))
+    box.until_light(LightPattern.TROUBLE)
+    box.turn()
+
+
+def break_saving() -> None:
+    raise MemoryError
+
+
 @pytest.fixture
 def held() -> Iterator[threading.Event]:
     event = threading.Event()
@@ -161,7 +198,8 @@ def held() -> Iterator[threading.Event]:
     "comes_to",
     [
         *(starting, ready, ready_for_long, at_night, counting_down, nudged, exposing, saving, saved),
-        *(without_camera, in_the_menu, told_something),
+        *(without_camera, without_a_card, after_a_photo_that_failed),
+        *(in_the_menu, told_something, the_code_from_the_menu, asked_by_the_ready_check),
     ],
 )
 def test_b03_a_press_in_any_state_is_answered_in_the_turn_that_hears_of_it(
