@@ -42,6 +42,27 @@ def test_a_part_without_a_byte_of_a_picture_is_dropped(tmp_path: Path) -> None:
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+def test_p02_a_part_whose_picture_is_in_its_first_block_alone_or_in_its_last_is_set_aside(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    block = 1024 * 1024
+    for number, content in enumerate((b"\xff" + b"\0" * 2 * block, b"\0" * 2 * block + b"\xff")):
+        part = f"7F3K-0001-000{number}_5_abcd1234_0123456789abcdef.jpg.part"
+        (tmp_path / "tmp" / part).write_bytes(content)
+    assert recover(spool) == Recovered(quarantined=2)
+
+
+def test_a_part_of_a_photo_that_is_there_already_goes(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    names = [take(spool, jpeg(number)) for number in range(3)]
+    spool.mark_sent(names[1])
+    spool.park(names[2], "EventPics refuses it.")
+    for number, name in enumerate(names):
+        (tmp_path / "tmp" / f"{name}.part").write_bytes(jpeg(number))
+    assert recover(spool) == Recovered()
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert spool.waiting() == names[:1]
+
+
 def test_a_number_in_tmp_is_not_given_again(tmp_path: Path) -> None:
     clock = HandClock()
     spool = open_spool(tmp_path, clock)

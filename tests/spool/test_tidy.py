@@ -27,6 +27,7 @@ NOBODY = 2**22 + 1
         (f".events.json.{os.getpid()}", True),
         (f"parked/.7F3K-0001-0001_5_abcd1234_0123456789abcdef.txt.{NOBODY}", False),
         (".somebodys.notes", True),
+        (f".somebodys.jpg.{NOBODY}", True),
         (f"new/.events.json.{NOBODY}", True),
     ],
 )
