@@ -197,6 +197,33 @@ def test_p11_a_cut_in_the_middle_of_retention_leaves_new_untouched_and_counts_ri
     assert len(list(again.names(SENT))) == 2
 
 
+def test_a_file_system_that_counts_no_files_is_not_taken_for_a_crowded_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    spool.mark_sent(take(spool, jpeg(1)))
+    countless = Room(5000, 0)
+    countless.f_files = 0
+    monkeypatch.setattr(os, "statvfs", lambda _: countless)
+    assert sweep(spool, keep_days=30, min_free_mb=500) == 0
+
+
+def test_the_clock_that_a_box_woke_up_with_and_its_battery_contradict_nobody() -> None:
+    told = [Anchor(Source.DATE, at_ms, 1_750_000_000_000 + at_ms, 700) for at_ms in (10_000, 3_700_000)]
+    woken = [Anchor(source, 5_000, 1_740_000_000_000, 0) for source in (Source.SAVED, Source.RTC)]
+    assert retention.believed(Boot(1, anchors=(*woken, *told)), 3_700_000)
+    assert not retention.believed(Boot(1, anchors=(*woken, *woken)), 3_700_000)
+
+
+@pytest.mark.parametrize(("off_ms", "agree"), [(11_400, True), (11_401, False)])
+def test_t04_clocks_agree_as_far_as_they_are_certain(off_ms: int, agree: bool) -> None:
+    told = tuple(
+        Anchor(Source.DATE, at_ms, 1_750_000_000_000 + at_ms + off_ms * number, 700)
+        for number, at_ms in enumerate((10_000, 3_700_000))
+    )
+    assert retention.believed(Boot(1, anchors=told), 3_700_000) is agree
+
+
 @pytest.mark.parametrize(
     ("moments", "is_believed"),
     [

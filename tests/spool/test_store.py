@@ -360,3 +360,18 @@ def test_the_offsets_that_a_time_rests_on_are_noted_once_and_for_an_upload_alone
     assert spool.taken_at_ms(name, record=True) == 1_750_000_000_000
     assert file.read_bytes().startswith(noted)
     assert file.read_bytes().count(b"in_use") == 2
+
+
+def test_trying_the_card_leaves_nothing_on_it(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    assert spool.try_card() is None
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_s19_a_photo_laid_into_new_by_hand_gets_its_boots_folder_made(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    photo = take(spool, jpeg(1))
+    os.rename(spool.path(photo), tmp_path / NEW / str(photo))
+    spool.path(photo).parent.rmdir()
+    assert spool.waiting() == [photo]
+    assert spool.is_intact(photo)
