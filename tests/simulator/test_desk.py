@@ -6,7 +6,6 @@ import contextlib
 import os
 import select
 import termios
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,8 +17,7 @@ from piboothup.simulator import desk
 from piboothup.simulator.appliance import Appliance
 from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
 from piboothup.spool.clock import SystemClock
-
-PATIENCE_S = 30.0
+from tests.patience import PATIENCE_S
 
 
 class Unstarted(Appliance):
@@ -46,19 +44,18 @@ class Terminal:
 
     def __init__(self, master: int) -> None:
         self._master = master
-        self._seen = ""
+        self._seen = b""
 
     def types(self, key: str, until: str) -> None:
         """Types a key and looks until the screen says so."""
-        self._seen = ""
+        self._seen = b""
         os.write(self._master, key.encode())
         self.looks_until(until)
 
     def looks_until(self, said: str) -> None:
-        deadline_s = time.monotonic() + PATIENCE_S
-        while said not in self._seen:
-            assert select.select([self._master], [], [], deadline_s - time.monotonic())[0], f"never said: {said}"
-            self._seen += os.read(self._master, 65536).decode()
+        while said.encode() not in self._seen:
+            assert select.select([self._master], [], [], PATIENCE_S)[0], f"never said: {said}"
+            self._seen += os.read(self._master, 65536)
 
 
 @contextlib.contextmanager

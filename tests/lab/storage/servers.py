@@ -21,7 +21,8 @@ from azure.storage.blob import BlobSasPermissions, ContainerClient, generate_blo
 from botocore.client import Config
 from botocore.exceptions import ClientError
 
-_PATIENCE_S = 120.0
+from tests.patience import PATIENCE_S
+
 S3_KEY = "S3RVER"
 """s3rver's only account: its name and its secret."""
 _AZURE_ACCOUNT = "devstoreaccount1"
@@ -40,7 +41,7 @@ def running(program: str, *words: str, port: int) -> Iterator[None]:
         yield
     finally:
         server.terminate()
-        server.wait(_PATIENCE_S)
+        server.wait(PATIENCE_S)
 
 
 class S3:
@@ -134,11 +135,11 @@ def free_port() -> int:
 
 
 def _await(server: subprocess.Popen[bytes], port: int) -> None:
-    deadline_s = time.monotonic() + _PATIENCE_S
+    deadline_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline_s:
         if server.poll() is not None:
             raise AssertionError(f"{server.args!r} ended with {server.returncode}")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), _PATIENCE_S):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), PATIENCE_S):
             return
         time.sleep(0.05)
     raise AssertionError(f"{server.args!r} does not listen")
