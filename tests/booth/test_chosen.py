@@ -12,11 +12,11 @@ from piboothup.booth.chosen import Choosing, Chosen
 from piboothup.booth.light import LightPattern
 from piboothup.config import EventPics
 from piboothup.problems import problem
-from piboothup.spool import assign, choices, durable
+from piboothup.spool import assign, choices, contexts, durable
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
 from piboothup.spool.events import Event
-from piboothup.spool.listing import NEW
+from piboothup.spool.listing import CONTEXTS, NEW
 from piboothup.status import BoothState
 from tests.booth.box import Box
 from tests.photos import PARTY
@@ -99,6 +99,15 @@ def test_photos_without_an_event_after_an_assignment_are_not_in_the_assigned_con
     assert first != second
     found = [box.spool.context(one) for one in (first, second)]
     assert [one.link_id for one in found if one is not None] == ["efgh5678", ""]
+
+
+def test_an_event_stays_the_chosen_one_though_photos_of_it_were_assigned_to_another(box: Box) -> None:
+    box.spool.prepare()
+    before = Choosing(box.config, box.spool.directory, box.clock, lambda _: None).now.context
+    path = contexts.assigned_path(box.spool.directory / CONTEXTS, before.id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{}", encoding="utf-8")
+    assert Choosing(box.config, box.spool.directory, box.clock, lambda _: None).now.context == before
 
 
 def test_a_choice_that_the_card_does_not_take_changes_nothing(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:

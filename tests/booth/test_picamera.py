@@ -339,6 +339,14 @@ def test_a_size_that_the_sensor_lacks_is_told_and_photos_go_on_with_the_nearest(
     camera.close()
 
 
+def test_a_camera_whose_frames_do_not_say_when_they_were_exposed_is_told_as_such(make: type[StandIn]) -> None:
+    camera = opened(make)
+    make.breaks["capture_request"] = KeyError("ExposureTime")  # as picamera2 gives it, of a webcam's frames
+    with pytest.raises(CameraFault, match="does not tell a frame's 'ExposureTime'"):
+        camera.capture(ZERO_NS, 3)
+    camera.close()
+
+
 def test_a_camera_that_gives_no_yuv_is_told_as_such(make: type[StandIn]) -> None:
     make.pixel_format = "MJPEG"
     with pytest.raises(CameraFault, match="MJPEG instead of YUV420"):

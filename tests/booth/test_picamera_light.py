@@ -100,6 +100,15 @@ def test_a_lens_in_focus_is_left_alone_and_costs_no_frame() -> None:
     camera.close()
 
 
+def test_a_camera_without_autofocus_is_sent_nowhere_and_costs_no_frame() -> None:
+    make = sensor(AfState=0)
+    make.camera_controls = {}
+    camera = opened(make)
+    assert camera.capture(ZERO_NS, 4).exposure_start_ns - ZERO_NS < FRAME_NS
+    assert make.last.sent == []
+    camera.close()
+
+
 def test_k06_when_it_gets_dark_the_photo_is_the_first_frame_with_a_short_exposure() -> None:
     make = sensor(ExposureTime=66_000, AnalogueGain=6.0)
     camera = opened(make)
