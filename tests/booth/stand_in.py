@@ -106,7 +106,7 @@ class StandIn:
             raise says()
 
     def capture_request(self, wait: float, flush: int) -> Any:
-        self.calls.append(("capture_request", round(wait, 1), flush))
+        self.calls.append(("capture_request", wait, flush))
         if "capture_request" in self.breaks:
             raise self.breaks["capture_request"]
         planes_of_buffer = [SimpleNamespace(fd=self.fd)]

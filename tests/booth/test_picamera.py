@@ -47,9 +47,10 @@ def test_the_full_sensor_streams_as_yuv420_with_three_buffers_a_viewfinder_and_n
 
 
 def test_the_frame_is_the_first_after_zero_and_begins_its_exposure_before_the_sensor_s_timestamp(
-    make: type[StandIn],
+    make: type[StandIn], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     camera = opened(make)
+    monkeypatch.setattr("time.monotonic", lambda: 1000.0)
     frame = camera.capture(ZERO_NS, 3.5)
     assert make.last.calls[-1] == ("capture_request", 3.5, ZERO_NS)
     assert frame.exposure_start_ns == ZERO_NS + 30_000_000 - 20_000_000
