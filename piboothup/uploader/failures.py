@@ -1,28 +1,29 @@
 """What follows from a call that was not answered as it should be.
 
-Reads the verdict off the table, and moves circuit, queue, tries and standing as it says. Not safe for threads by
-itself: its owner holds a lock.
+Reads the verdict off the table, weighs it by what became of others (see `tries`), and moves circuit, queue, tries and
+standing as it says. Not safe for threads by itself: its owner holds a lock.
 """
 
 from __future__ import annotations
 
-from piboothup.problems import Problem, problem
+from piboothup.problems import Problem
 from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
 from piboothup.uploader.pace import (
+    LONGEST_BACK_OFF_S,
     SECOND_NS,
     Chance,
     Circuit,
-    all_refused_s,
     around_s,
     full_jitter_s,
     network_look_s,
+    rest_s,
 )
 from piboothup.uploader.queue import Hold, Queue
-from piboothup.uploader.standing import Progress, Standing, trouble
-from piboothup.uploader.tries import Refusal, Tries
+from piboothup.uploader.standing import Progress, Standing, told_of, trouble
+from piboothup.uploader.tries import NOT_CHANCE, Refusal, Tries
 from piboothup.uploader.verdict import Call, Came, Verdict, judge
 
 LONGEST_PHOTO_WAIT_S = 600.0
@@ -30,6 +31,9 @@ _REFUSED_S = 60.0
 _REFUSED_PHOTO_S = 20.0
 """Time for others to show whether it is the photo."""
 _HOLD_S = 3600.0
+_TRY_LATER = frozenset({Verdict.WAIT, Verdict.RETRY_URL, Verdict.NEW_URL})
+_NO_ANSWER = frozenset({Came.TIMEOUT, Came.RESET})
+"""Any link's daily life, whatever the event."""
 _TELLING_FAILURES = 3
 """So many failures in a row are worth a word on the panel; one or two are any Wi-Fi's daily life."""
 
@@ -70,23 +74,25 @@ class Failures:
     ) -> bool:
         """A call for the photo was not answered as it should be. True: the photo is to be parked."""
         verdict = judge(call, came)
-        if verdict in (Verdict.NEW_URL, Verdict.PARK):
+        if verdict in (Verdict.NEW_URL, Verdict.PARK, Verdict.WEIGH):
             self._tries.drop_url(name)
-        if verdict in (Verdict.RETRY_URL, Verdict.NEW_URL):
+        is_error = call is not Call.EVENTS and verdict in _TRY_LATER and came not in _NO_ANSWER
+        if is_error and self._tries.erred(context) >= NOT_CHANCE and self._has_others(context):
+            self._step_aside(name, context, came, retry_after_s)
+        elif verdict in (Verdict.RETRY_URL, Verdict.NEW_URL):
             self._postpone(name, max(self._wait_s(name), retry_after_s or 0.0))
             self._circuit.back_off(self._clock.boottime_ns(), retry_after_s)
             if self._circuit.failures >= _TELLING_FAILURES:
                 self._standing.set_trouble(*trouble(Verdict.OFFLINE, came))
-        elif verdict is Verdict.PARK:
-            return self._refuse_photo(name)
+        elif verdict in (Verdict.PARK, Verdict.WEIGH):
+            return self._refuse_photo(name, context, too_large=verdict is Verdict.PARK)
         elif verdict is Verdict.HOLD_CONTEXT:
+            self._tries.rested(context)
             why = "event_refused" if came is Came.FOREIGN else "event_gone"
-            self._hold(name, context, why, self._around_s(_HOLD_S))
+            until_ns = self._after_ns(self._around_s(_HOLD_S))
+            self._queue.hold(name, context, Hold(why, until_ns, until_listed=True))
         elif verdict is Verdict.REST_CONTEXT:
-            rest_s = max(self._around_s(all_refused_s(self._tries.closed(context))), retry_after_s or 0.0)
-            # It may be the photo after all: when the rest is over others come first.
-            self._postpone(name, max(rest_s, self._wait_s(name)))
-            self._hold(name, context, "event_refused", rest_s)
+            self._rest(name, context, "event_refused" if came is Came.CLOSED else "server_trouble", "", retry_after_s)
         elif came is Came.STOPPED:
             self._queue.give_back(name)
         else:
@@ -95,16 +101,37 @@ class Failures:
             self._interrupt(call, came, retry_after_s)
         return False
 
-    def _refuse_photo(self, name: PhotoName) -> bool:
-        refusal = self._tries.refused(name)
-        if refusal is Refusal.ALL_REFUSED:
-            pause_s = self._around_s(all_refused_s(self._tries.alarms))
-            self._postpone(name, pause_s)
-            self._lose(pause_s)
-            self._standing.set_trouble(UploaderState.REFUSED, problem("server_trouble", "it refuses every photo"))
+    def _refuse_photo(self, name: PhotoName, context: Context, *, too_large: bool) -> bool:
+        refusal = self._tries.refused(name, context, too_large=too_large)
+        if refusal is Refusal.REST_CONTEXT:
+            self._rest(name, context, "server_trouble", "it refuses every photo")
         elif refusal is Refusal.TRY_AGAIN:
-            self._postpone(name, self._around_s(_REFUSED_PHOTO_S))
+            again = self._tries.refusals(name) - 1
+            self._postpone(name, self._around_s(rest_s(again) if again else _REFUSED_PHOTO_S))
         return refusal is Refusal.PARK
+
+    def _rest(
+        self, name: PhotoName, context: Context, why: str, detail: str, retry_after_s: float | None = None
+    ) -> None:
+        """The server takes nothing for the event: it is left alone for some minutes."""
+        wait_s = max(self._around_s(rest_s(self._tries.rested(context))), retry_after_s or 0.0)
+        # It may be the photo after all: when the rest is over others come first.
+        self._postpone(name, max(wait_s, self._wait_s(name)))
+        self._queue.hold(name, context, Hold(why, self._after_ns(wait_s), detail))
+
+    def _has_others(self, context: Context) -> bool:
+        """Whether there are, or may well be, photos of other events to bring meanwhile."""
+        return self._queue.flows_beside(context) or self._tries.takes_others(context)
+
+    def _step_aside(self, name: PhotoName, context: Context, came: Came, retry_after_s: float | None) -> None:
+        """The event lets the others go first for some seconds."""
+        failures = self._tries.failed(name)
+        wait_s = max(full_jitter_s(failures, self._chance, cap_s=LONGEST_BACK_OFF_S), retry_after_s or 0.0)
+        self._postpone(name, wait_s)
+        if context not in self._queue.held:
+            self._queue.hold(name, context, Hold("server_trouble", self._after_ns(wait_s), told_of(came)))
+        if retry_after_s is not None and not self._tries.takes_others(context):
+            self._circuit.back_off(self._clock.boottime_ns(), retry_after_s)
 
     def _interrupt(self, call: Call, came: Came, retry_after_s: float | None, took_s: float = 0.0) -> None:
         verdict = judge(call, came)
@@ -122,9 +149,6 @@ class Failures:
         """The link is gone or of no use: the next look after `wait_s`, or after a back-off."""
         self._circuit.trip(self._clock.boottime_ns(), wait_s)
         self._progress.forget_rate()
-
-    def _hold(self, name: PhotoName, context: Context, why: str, wait_s: float) -> None:
-        self._queue.hold(name, context, Hold(why, self._after_ns(wait_s)))
 
     def _postpone(self, name: PhotoName, wait_s: float) -> None:
         self._queue.postpone(name, self._after_ns(wait_s))

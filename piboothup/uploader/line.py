@@ -25,8 +25,10 @@ from piboothup.uploader.queue import Hold, Queue
 from piboothup.uploader.standing import Progress, Standing, View
 from piboothup.uploader.step import End, Probe, Send, Step, Wait
 from piboothup.uploader.tries import Tries
-from piboothup.uploader.verdict import Call, Came
+from piboothup.uploader.verdict import Call, Came, is_listed, missed_event
 
+_REFUSALS = ("event_refused", "server_trouble")
+"""Why a context may be held by a server that does know its event."""
 _LOOK_AGAIN_S = 60.0
 """How long a quiet line may go without being looked at."""
 
@@ -112,10 +114,7 @@ class Line:
         """What was held until now may be tried again."""
         with self._changed:
             now_ns = self._clock.boottime_ns()
-            held = self._queue.held.items()
-            over = [one for one, hold in held if hold.until_ns is not None and now_ns >= hold.until_ns]
-            self._queue.release(over)
-            self._list_again |= bool(over)
+            self._end_holds(lambda _, hold: hold.until_ns is not None and now_ns >= hold.until_ns)
 
     def take_key(self, key: Secret) -> None:
         """The key to ask with from now on. Another one than before may see other events."""
@@ -144,6 +143,7 @@ class Line:
         with self._news():
             now_ns = self._clock.boottime_ns()
             self._events = events
+            self._end_holds(lambda context, hold: hold.until_listed and is_listed(context, events))
             self._circuit.close(now_ns)
             self._probing = False
             self._look_again(now_ns)
@@ -238,6 +238,8 @@ class Line:
     ) -> bool:
         """A call for the photo was not answered as it should be. True: the photo is to be parked."""
         with self._news():
+            if call is Call.UPLOAD_URL and came is Came.NOT_FOUND:
+                came = missed_event(context, self._events or ())
             return self._failures.of_photo(name, context, call, came, retry_after_s)
 
     # -- how things stand --------------------------------------------------------------------------------------
@@ -249,7 +251,7 @@ class Line:
             uploading = state is UploaderState.UPLOADING
             return View(
                 state,
-                tuple(self._standing.problems(self._queue.held.values(), bool(self._tries.unreadable))),
+                tuple(self._problems()),
                 Counter(self._queue.waiting),
                 Counter(self._progress.sent),
                 self._events,
@@ -278,11 +280,21 @@ class Line:
         self._tries.forget_all()
         self._list_again = True
 
+    def _end_holds(self, is_over: Callable[[Context, Hold], bool]) -> None:
+        over = [context for context, hold in self._queue.held.items() if is_over(context, hold)]
+        self._queue.release(over)
+        self._list_again |= bool(over)
+
+    def _problems(self) -> Iterator[Problem]:
+        again, unreadable = bool(self._tries.refused_again), bool(self._tries.unreadable)
+        return self._standing.problems(self._queue.held.values(), refused_again=again, unreadable=unreadable)
+
     def _is_all_refused(self) -> bool:
-        """Whether the key brought no photo yet, and for none of the events that wait may it add one."""
-        held = self._queue.held.values()
-        unproven = self._progress.last_success_ns is None and not self._queue.flowing
-        return unproven and any(one.why == "event_refused" for one in held)
+        """Whether the server takes photos of none of the events that wait, and has taken none since one is held."""
+        return not self._queue.flowing and any(
+            hold.why in _REFUSALS and not self._tries.takes_others(context)
+            for context, hold in self._queue.held.items()
+        )
 
     def _look_again(self, now_ns: int) -> None:
         self._look_again_ns = now_ns + int(around_s(_LOOK_AGAIN_S, self._chance) * SECOND_NS)

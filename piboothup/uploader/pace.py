@@ -38,9 +38,9 @@ def around_s(wait_s: float, chance: Chance) -> float:
     return wait_s * (0.75 + 0.5 * chance())
 
 
-def all_refused_s(alarms: int) -> float:
-    """Seconds of rest for a server that refuses whatever it is shown: 1, 2, 4 … 10 minutes, alarm by alarm."""
-    return float(min(600, 60 * 2 ** min(alarms - 1, 8)))
+def rest_s(rests: int) -> float:
+    """Seconds until something that was refused is shown again, rest by rest: 1, 2, 4 … 10 minutes."""
+    return float(min(600, 60 * 2 ** min(rests - 1, 8)))
 
 
 def network_look_s(chance: Chance) -> float:

@@ -33,6 +33,10 @@ class Hold:
     """The problem's code."""
     until_ns: int | None = None
     """Boot-time of the next try; None = only when the photos are assigned elsewhere."""
+    detail: str = ""
+    """A few words that make it exact."""
+    until_listed: bool = False
+    """Over as soon as EventPics shows the event."""
 
 
 def arranged(names: Iterable[PhotoName]) -> list[str]:
@@ -86,6 +90,10 @@ class Queue:
     def flowing(self) -> int:
         """How many photos wait for nothing but their turn."""
         return self.waiting.total() - sum(self.waiting[one] for one in self.held)
+
+    def flows_beside(self, context: Context) -> bool:
+        """Whether photos that are to go elsewhere wait for nothing but their turn."""
+        return self.flowing > (0 if context in self.held else self.waiting[context])
 
     def reload(self, listed: list[str], entries: Mapping[str, Entry]) -> None:
         """Takes over a new listing of new/, `arranged`, and what is written about its contexts.

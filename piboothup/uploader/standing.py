@@ -28,7 +28,7 @@ _LINK_TROUBLE = {
     Came.TIMEOUT: "no_network",
     Came.RESET: "no_network",
 }
-_HOLDS = ("no_event", "event_gone", "event_refused")
+_HOLDS = ("no_event", "event_gone", "event_refused", "server_trouble")
 
 _FADES = 0.7
 """How much of the past counts, photo by photo."""
@@ -42,7 +42,12 @@ def trouble(verdict: Verdict, came: Came) -> tuple[UploaderState, Problem]:
         return UploaderState.PORTAL, problem("portal")
     if (code := _LINK_TROUBLE.get(came)) is not None:
         return UploaderState.OFFLINE, problem(code)
-    return UploaderState.OFFLINE, problem("server_trouble", came.value.replace("_", " "))
+    return UploaderState.OFFLINE, problem("server_trouble", told_of(came))
+
+
+def told_of(came: Came) -> str:
+    """What came, in words that a person reads."""
+    return came.value.replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class Standing:
             self._trouble = None
 
     def state(self, busy: int, *, all_refused: bool = False) -> UploaderState:
-        """The state to show. `busy`: so many photos are on their way; `all_refused`: their events take none."""
+        """The state to show. `busy`: so many photos are on their way; `all_refused`: the server takes none at all."""
         if self.refused_config:
             return UploaderState.REFUSED
         if self.paused:
@@ -93,15 +98,18 @@ class Standing:
             return UploaderState.REFUSED
         return UploaderState.UPLOADING if busy else UploaderState.IDLE
 
-    def problems(self, held: Collection[Hold], unreadable: bool) -> Iterator[Problem]:
-        """What a person should know, the gravest first."""
+    def problems(self, held: Collection[Hold], *, refused_again: bool, unreadable: bool) -> Iterator[Problem]:
+        """What a person should know, the gravest first; nothing twice. `refused_again`: a photo was, and waits."""
         if self.refused_config:
             yield problem("bad_config")
         if self.paused:
             yield problem("paused")
-        if self._trouble is not None:
-            yield self._trouble[1]
-        yield from (problem(code) for code in _HOLDS if any(one.why == code for one in held))
+        told = {} if self._trouble is None else {self._trouble[1].code: self._trouble[1]}
+        for hold in sorted(held, key=lambda one: _HOLDS.index(one.why)):
+            told.setdefault(hold.why, problem(hold.why, hold.detail))
+        if refused_again:
+            told.setdefault("server_trouble", problem("server_trouble", "it refuses a photo"))
+        yield from told.values()
         if self.damaged:
             yield problem("photo_damaged")
         if unreadable:

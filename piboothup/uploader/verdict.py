@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
+from piboothup.spool.contexts import Context
 from piboothup.spool.events import Event
 from piboothup.uploader.transport import Answer
 
@@ -39,6 +40,8 @@ class Came(StrEnum):
     CLOSED = "closed"
     """FORBIDDEN, but not for the key: it does see the event."""
     NOT_FOUND = "not_found"
+    MISLAID = "mislaid"
+    """NOT_FOUND, though the key sees the event."""
     TOO_SLOW = "too_slow"
     TOO_LARGE = "too_large"
     TOO_MANY = "too_many"
@@ -67,13 +70,15 @@ class Verdict(StrEnum):
     NEW_URL = "new_url"
     """The URL is of no use: ask for another."""
     WAIT = "wait"
-    """The server asks for patience: everything waits."""
+    """The server asks for patience: everything waits. (After three in a row for one event only that one does.)"""
     PARK = "park"
-    """The server refuses this photo; parked when it says so twice (to a PUT: on two URLs) and takes others."""
+    """The server refuses this photo for what it is: parked when it says so twice (to a PUT: on two URLs)."""
+    WEIGH = "weigh"
+    """The server refuses the photo, or all of its event: parked if another of its event arrives meanwhile."""
     HOLD_CONTEXT = "hold_context"
     """The server does not know the event, or not for this key: its photos wait in new/, others flow."""
     REST_CONTEXT = "rest_context"
-    """The server takes nothing for the event: its photos wait for some minutes, others flow."""
+    """The server takes nothing for the event for now: its photos wait for some minutes, others flow."""
     ASK_KEY = "ask_key"
     """The server refuses the key, or only the event: `geteventsandalbums` says which (see `refused_event`)."""
     PAUSE_ALL = "pause_all"
@@ -98,13 +103,14 @@ TABLE: Final[dict[Came, tuple[Verdict, Verdict, Verdict]]] = {
     Came.UNSAFE_URL:     (V.WAIT,             V.WAIT,         V.NEW_URL),
     Came.ODD:            (V.WAIT,             V.WAIT,         V.RETRY_URL),
     # EventPics says no
-    Came.BAD_REQUEST:    (V.WAIT,             V.PARK,         V.PARK),
+    Came.BAD_REQUEST:    (V.WAIT,             V.WEIGH,        V.WEIGH),
     Came.FORBIDDEN:      (V.PAUSE_ALL,        V.ASK_KEY,      V.NEW_URL),
     Came.FOREIGN:        (V.WAIT,             V.HOLD_CONTEXT, V.NEW_URL),
     Came.CLOSED:         (V.WAIT,             V.REST_CONTEXT, V.NEW_URL),
     Came.NOT_FOUND:      (V.WAIT,             V.HOLD_CONTEXT, V.NEW_URL),
+    Came.MISLAID:        (V.WAIT,             V.REST_CONTEXT, V.NEW_URL),
     Came.TOO_LARGE:      (V.WAIT,             V.PARK,         V.PARK),
-    Came.REFUSED:        (V.WAIT,             V.PARK,         V.PARK),
+    Came.REFUSED:        (V.WAIT,             V.WEIGH,        V.WEIGH),
     # EventPics says later
     Came.TOO_SLOW:       (V.WAIT,             V.WAIT,         V.RETRY_URL),
     Came.TOO_MANY:       (V.WAIT,             V.WAIT,         V.RETRY_URL),
@@ -153,16 +159,31 @@ def refused_event(link_id: str, events: Iterable[Event]) -> Came:
     return Came.CLOSED if any(one.link_id == link_id for one in events) else Came.FOREIGN
 
 
+def missed_event(context: Context, events: Iterable[Event]) -> Came:
+    """What a NOT_FOUND to `getuploadurl` was, when the key last saw these events: MISLAID if the event is there."""
+    return Came.MISLAID if is_listed(context, events) else Came.NOT_FOUND
+
+
+def is_listed(context: Context, events: Iterable[Event]) -> bool:
+    """Whether event and album of the context are among those that the key sees."""
+    albums = [one.albums for one in events if one.link_id == context.link_id]
+    return any(not context.album_id or any(one.id == context.album_id for one in listed) for listed in albums)
+
+
 def what_came(answer: Answer) -> Came:
     """Which row of the table an answer is. ACCEPTED: 200, 201 or 204, not HTML, whole itself, after the whole
     body was sent.
+
+    A page, or being sent elsewhere, is a portal's doing only where anybody can answer. Under a trusted certificate
+    it is the server's own, and odd; but if it says itself that the network wants a sign-in (511), it is believed.
     """
+    is_verified = answer.validity is not None
     if answer.status == 400 and not answer.whole and answer.answered_ns - answer.sent_ns >= _IMPATIENT_NS:
         return Came.TOO_SLOW
     if answer.status in _STATUSES:
         return _STATUSES[answer.status]
     if 300 <= answer.status < 400:
-        return Came.REDIRECT
+        return Came.ODD if is_verified else Came.REDIRECT
     if 400 <= answer.status < 500:
         return Came.REFUSED
     if 500 <= answer.status < 600:
@@ -170,7 +191,7 @@ def what_came(answer: Answer) -> Came:
     if answer.status not in _SUCCESS:
         return Came.ODD
     if _is_html(answer):
-        return Came.HTML
+        return Came.ODD if is_verified else Came.HTML
     return Came.ACCEPTED if answer.whole and answer.complete else Came.PARTIAL
 
 

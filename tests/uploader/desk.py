@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +197,17 @@ class Desk:
     def uploads_of(self, name: PhotoName) -> list[dict[str, Any]]:
         """The album's accepted PUTs of the photo."""
         return [one for one in self.album.uploads() if one["fileName"] == name.file_name]
+
+    def refuse(self, photo: PhotoName, call: str, storage: Liar) -> None:
+        """This photo, and no other, is refused: by `getuploadurl` with a 400, or sent to this `storage`."""
+        grant = self.album.grant
+
+        def picky(asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+            if asked.get("fileName") != photo.file_name:
+                return grant(asked)
+            return (400, {}) if call == "getuploadurl" else (200, {"uploadUrl": f"{storage.url}/put"})
+
+        self.album.grant = picky  # type: ignore[method-assign]
 
     def _let_pass(self, seconds: float) -> None:
         for clock in (self.clock, self.server_clock):

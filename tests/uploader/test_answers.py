@@ -13,7 +13,7 @@ from piboothup.simulator.faults import Drop, Fault
 from piboothup.spool.listing import NEW, PARKED
 from tests.photos import jpeg, take
 from tests.uploader.desk import Desk
-from tests.uploader.liar import Liar
+from tests.uploader.liar import Liar, says
 
 
 def test_every_spell_of_connectivity_opens_with_the_question_for_events_and_albums(desk: Desk) -> None:
@@ -110,14 +110,33 @@ def test_n22_a_photo_that_is_too_large_parks_and_the_next_goes(desk: Desk, call:
     desk.until_sent(desk.take(hint=True), step_s=1.0)
 
 
-@pytest.mark.parametrize("status", [400, 415])
-def test_n23_a_photo_that_the_storage_refuses_twice_on_two_urls_is_parked(desk: Desk, status: int) -> None:
-    bad = desk.take()
-    desk.album.misbehave(Fault(call="put", status=status, times=2))
-    desk.start()
-    desk.until(lambda: desk.lies_in(PARKED, bad), "the photo to be parked", step_s=1.0)
-    assert desk.album.calls["getuploadurl"] == 2
+@pytest.mark.parametrize("call", ["getuploadurl", "put"])
+def test_n23_a_photo_that_is_refused_twice_while_others_arrive_is_parked_with_a_sentence_and_the_next_goes(
+    desk: Desk, call: str
+) -> None:
+    bad, good = desk.take(), desk.take()
+    with Liar(says("400 Bad Request")) as storage:
+        desk.refuse(bad, call, storage)
+        desk.start()
+        desk.until(lambda: desk.album.calls["getuploadurl"] == 2 and not desk.album.uploading, "a first try of both")
+        desk.until_sent(good)
+        desk.until_sent(desk.take(hint=True), step_s=1.0)
+        desk.until(lambda: desk.lies_in(PARKED, bad), "the photo to be parked", step_s=1.0)
+        assert len(storage.requests) == (2 if call == "put" else 0)
+    assert desk.album.calls["getuploadurl"] == 4
+    assert "400" in desk.booth.path(bad, PARKED).with_suffix(".txt").read_text()
+    assert desk.booth.path(bad, PARKED).read_bytes() == jpeg(1)
     desk.until_sent(desk.take(hint=True), step_s=1.0)
+
+
+def test_n23_a_photo_that_is_refused_alone_is_told_and_stays_where_it_is(desk: Desk) -> None:
+    bad = desk.take()
+    with Liar(says("400 Bad Request")) as storage:
+        desk.refuse(bad, "put", storage)
+        desk.start()
+        desk.until(lambda: desk.said()["problems"] == ["server_trouble"], "the refusal to be told", step_s=1.0)
+        assert desk.said()["reason"].startswith("EventPics answers with an error (it refuses a photo).")
+        assert desk.lies_in(NEW, bad)
 
 
 def test_n23_a_storage_that_refuses_a_photo_twice_before_it_has_heard_all_of_it_gets_it_parked(desk: Desk) -> None:
@@ -128,11 +147,13 @@ def test_n23_a_storage_that_refuses_a_photo_twice_before_it_has_heard_all_of_it_
 
     large = take(desk.booth, random.Random(1).randbytes(4_000_000))
     with Liar(refuses) as storage:
-        desk.album.url = storage.url
+        desk.refuse(large, "put", storage)
         desk.start()
+        desk.until(lambda: storage.connections > 0, "the first refusal")
+        desk.until_sent(desk.take(hint=True), step_s=0.5)
         desk.until(lambda: desk.lies_in(PARKED, large), "the photo to be parked", step_s=0.5)
+        assert storage.connections == 2
     assert "400" in desk.booth.path(large, PARKED).with_suffix(".txt").read_text()
-    assert desk.album.calls["getuploadurl"] == 2
 
 
 def test_n24_a_storage_that_refuses_every_photo_gets_none_parked(desk: Desk) -> None:

@@ -162,29 +162,6 @@ def test_n33_photos_that_never_get_through_keep_no_other_from_it(
     assert max(tried.values()) < 60
 
 
-@pytest.mark.parametrize("call", [Call.UPLOAD_URL, Call.PUT])
-def test_n24_a_day_of_refusing_everything_parks_nothing_and_is_told(call: Call) -> None:
-    bench = Bench(photos=20)
-    tries = 0
-    while bench.clock.boottime_s < DAY_S:
-        name = bench.take()
-        bench.clock.pass_s(1.0)
-        if name is not None:
-            tries += 1
-            assert not bench.line.failed(name, PARTY, call, Came.TOO_LARGE)
-    assert tries < 200
-    assert bench.line.view().state is UploaderState.REFUSED
-    assert [one.code for one in bench.line.view().problems] == ["server_trouble"]
-    arrived = 0
-    while arrived < 20:
-        assert bench.clock.boottime_s < DAY_S + 3600
-        name = bench.take()
-        bench.clock.pass_s(1.0)
-        if name is not None:
-            bench.line.arrived(name, PARTY, 3_000_000, SECOND_NS, marked=True)
-            arrived += 1
-
-
 def test_n34_a_pause_holds_back_what_has_not_left_yet_until_a_retry() -> None:
     bench = Bench()
     name = bench.take()

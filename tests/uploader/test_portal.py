@@ -98,6 +98,20 @@ def test_n25_a_portals_page_without_an_end_is_read_to_a_limit() -> None:
     assert is_sign_in(answer, "127.0.0.1")
 
 
+@pytest.mark.parametrize("story", [PAGE, SENDS_ON, says("301 Moved", b"", "Location: /v2/geteventsandalbums")])
+def test_n04_n05_a_server_that_is_trusted_and_answers_like_a_portal_is_told_as_trouble_of_the_server(
+    desk: Desk, authority: Authority, story: Story
+) -> None:
+    with Liar(story, tls=authority.certificate()) as front:
+        desk.configure(api_url=front.url)
+        desk.server_clock.wall_s = day_s(0)
+        name = desk.take()
+        desk.start(connect=Connect(authority))
+        desk.until_state("offline")
+        desk.until(lambda: desk.said()["problems"] == ["server_trouble"], "the trouble to be told", step_s=1.0)
+        assert desk.lies_in(NEW, name)
+
+
 def test_an_answering_server_is_never_asked_plainly(desk: Desk, authority: Authority) -> None:
     desk.put_behind_tls(authority.certificate())
     desk.server_clock.wall_s = day_s(0)

@@ -200,32 +200,24 @@ def test_photos_without_an_event_wait_and_flow_once_an_operator_assigned_them(de
     desk.until(lambda: desk.said()["problems"] == [], "nothing to be wrong")
 
 
-def test_n21_a_context_whose_event_is_unknown_waits_an_hour_while_others_flow(desk: Desk) -> None:
+def test_n21_a_context_whose_event_is_unknown_is_asked_for_hourly_or_once_it_is_seen_while_others_flow(
+    desk: Desk,
+) -> None:
     lost = context_for("gone0000", "", "")
     waits, flows = desk.take(lost), desk.take()
     desk.start()
     desk.until_sent(flows)
     desk.until(lambda: "event_gone" in desk.said()["problems"], "the unknown event to be told")
     assert desk.lies_in(NEW, waits)
-    desk.album.events.append({"title": "Found", "linkId": "gone0000", "albums": []})
     desk.pass_s(3500.0)
-    desk.until(lambda: desk.album.calls["geteventsandalbums"] > 1, "another look")
     desk.rest()
-    assert desk.lies_in(NEW, waits)
+    assert desk.album.calls["getuploadurl"] == 2
     desk.pass_s(130.0)
-    desk.until_sent(waits, step_s=1.0)
-
-
-def test_n23_a_photo_that_is_refused_twice_is_parked_with_a_sentence_and_the_next_goes(desk: Desk) -> None:
-    bad = desk.take()
-    desk.album.misbehave(Fault(call="getuploadurl", status=400, times=2))
-    desk.start()
-    desk.until(lambda: desk.lies_in(PARKED, bad), "the photo to be parked", step_s=1.0)
-    told = desk.booth.path(bad, PARKED).with_suffix(".txt").read_text()
-    assert "400" in told
-    assert desk.booth.path(bad, PARKED).read_bytes() == jpeg(1)
-    good = desk.take(hint=True)
-    desk.until_sent(good, step_s=1.0)
+    desk.rest()
+    assert desk.album.calls["getuploadurl"] == 3
+    desk.album.events.append({"title": "Found", "linkId": "gone0000", "albums": []})
+    desk.pass_s(80.0)  # the next look shows it
+    desk.until_sent(waits)
 
 
 def test_n24_a_server_that_refuses_every_photo_gets_none_parked(desk: Desk) -> None:

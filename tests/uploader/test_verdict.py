@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from piboothup.spool.events import Event
+from piboothup.uploader.clock_trust import Validity
 from piboothup.uploader.transport import Answer, LinkErrorKind
 from piboothup.uploader.verdict import TABLE, Call, Came, Verdict, judge, refused_event, what_came
 
@@ -30,8 +31,9 @@ def test_only_an_accepted_put_means_sent() -> None:
 
 
 def test_no_verdict_deletes_and_only_the_servers_own_refusal_parks() -> None:
-    parking = {came for call in Call for came in Came if judge(call, came) is Verdict.PARK}
-    assert parking == {Came.BAD_REQUEST, Came.REFUSED, Came.TOO_LARGE}
+    blaming = {verdict: {one for call in Call for one in Came if judge(call, one) is verdict} for verdict in Verdict}
+    assert blaming[Verdict.PARK] == {Came.TOO_LARGE}
+    assert blaming[Verdict.WEIGH] == {Came.BAD_REQUEST, Came.REFUSED}
     assert not any("delete" in one or "remove" in one for one in Verdict)
 
 
@@ -74,8 +76,8 @@ def test_n23_a_400_to_half_a_body_blames_the_photo_unless_the_server_may_have_lo
     """S3 says RequestTimeout so, after 20 s, to whoever sends too slowly."""
     late, prompt = answer(400, whole=False, answered_ns=20 * 10**9), answer(400, whole=False, answered_ns=10**9)
     assert judge(Call.PUT, what_came(late)) is Verdict.RETRY_URL
-    assert judge(Call.PUT, what_came(prompt)) is Verdict.PARK
-    assert judge(Call.PUT, what_came(answer(400, answered_ns=20 * 10**9))) is Verdict.PARK
+    assert judge(Call.PUT, what_came(prompt)) is Verdict.WEIGH
+    assert judge(Call.PUT, what_came(answer(400, answered_ns=20 * 10**9))) is Verdict.WEIGH
     assert judge(Call.PUT, what_came(answer(413, whole=False, answered_ns=20 * 10**9))) is Verdict.PARK
 
 
@@ -91,6 +93,18 @@ def test_n23_a_400_to_half_a_body_blames_the_photo_unless_the_server_may_have_lo
 def test_n05_a_page_is_never_proof_of_anything(content_type: str, body: bytes) -> None:
     assert what_came(answer(200, content_type=content_type, body=body)) is Came.HTML
     assert judge(Call.PUT, Came.HTML) is Verdict.PORTAL
+
+
+def test_n04_n05_under_a_trusted_certificate_a_page_and_a_redirect_are_the_servers_own_and_still_no_proof() -> None:
+    mine: dict[str, Any] = {"validity": Validity(0, 2**40)}
+    page = {"content_type": "text/html", "body": b"<html>Down for maintenance</html>"}
+    for came in (what_came(answer(302, **mine)), what_came(answer(200, **mine, **page))):
+        assert [judge(call, came) for call in Call] == [Verdict.WAIT, Verdict.WAIT, Verdict.RETRY_URL]
+    assert what_came(answer(201, **mine)) is Came.ACCEPTED
+
+
+def test_n06_a_511_is_a_portal_under_whatever_certificate() -> None:
+    assert judge(Call.EVENTS, what_came(answer(511, validity=Validity(0, 2**40)))) is Verdict.PORTAL
 
 
 def test_a_storage_that_calls_its_empty_answer_a_page_is_believed() -> None:

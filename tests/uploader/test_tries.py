@@ -1,0 +1,299 @@
+"""Whom it is held against when the server says no: the photo, its event, or everything."""
+
+from __future__ import annotations
+
+import pytest
+
+from piboothup.spool.events import Album, Event
+from piboothup.spool.names import PhotoName
+from piboothup.status import UploaderState
+from piboothup.uploader.verdict import Call, Came, Verdict, judge
+from tests.photos import PARTY
+from tests.uploader.night import GALA, PARTY_SEEN, Night, Rule
+
+HOUR_S = 3600.0
+CALLS = (Call.UPLOAD_URL, Call.PUT)
+REFUSALS = (Came.BAD_REQUEST, Came.REFUSED, Came.TOO_LARGE)
+ERRORS = [
+    (call, came)
+    for call in CALLS
+    for came in Came
+    if judge(call, came) in (Verdict.WAIT, Verdict.RETRY_URL, Verdict.NEW_URL)
+    and came not in (Came.TIMEOUT, Came.RESET, Came.FOREIGN, Came.CLOSED, Came.MISLAID)
+]
+
+
+def of_the_gala(came: Came) -> Rule:
+    """The server has nothing but this for the gala, and takes all else."""
+    return lambda name: came if name.context == GALA.id else Came.ACCEPTED
+
+
+def always(came: Came) -> Rule:
+    return lambda _: came
+
+
+# -- an event of which nothing is taken ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("came", REFUSALS)
+def test_n24_an_event_of_which_every_photo_is_refused_is_not_parked_because_another_flows(
+    call: Call, came: Came
+) -> None:
+    night = Night(of_the_gala(came), call=call)
+    for _ in range(20):
+        night.take(GALA)
+        night.take()
+    night.pass_s(60.0)
+    assert len(night.arrived_s) == 20
+    for _ in range(40):
+        night.take()
+        night.take(GALA)
+        night.pass_s(300.0)
+    assert night.parked == []
+    assert len(night.arrived_s) == 60
+    assert night.problems() == ["server_trouble"]
+    assert night.tried.total() - 60 < 4 + 200 * 60 / 300
+    night.rule = always(Came.ACCEPTED)
+    night.pass_s(1200.0)
+    assert len(night.arrived_s) == 120
+    assert night.problems() == []
+
+
+@pytest.mark.parametrize("came", [Came.BAD_REQUEST, Came.REFUSED])
+@pytest.mark.parametrize("call", CALLS)
+def test_n24_a_server_that_refuses_all_gets_none_parked_of_a_guest_every_five_minutes(call: Call, came: Came) -> None:
+    night = Night(always(came), call=call)
+    for _ in range(12):
+        night.take()
+        night.pass_s(300.0)
+    assert night.parked == []
+    assert night.problems() == ["server_trouble"]
+    assert night.line.view().state is UploaderState.REFUSED
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_n24_a_day_of_refusing_everything_parks_nothing_and_is_told(call: Call) -> None:
+    night = Night(always(Came.TOO_LARGE), call=call)
+    for _ in range(20):
+        night.take()
+    night.pass_s(24 * HOUR_S)
+    assert night.parked == []
+    assert night.tried.total() < 200
+    assert night.line.view().state is UploaderState.REFUSED
+    assert [str(one) for one in night.line.view().problems] == [
+        "EventPics answers with an error (it refuses every photo). Photos are kept and tried again by themselves."
+    ]
+    night.rule = always(Came.ACCEPTED)
+    night.pass_s(HOUR_S)
+    assert len(night.arrived_s) == 20
+
+
+def test_n24_a_server_that_refuses_all_gets_none_parked_over_a_slow_link() -> None:
+    night = Night(always(Came.BAD_REQUEST), call=Call.PUT, call_s=25.0)
+    for _ in range(12):
+        night.take()
+    night.pass_s(HOUR_S)
+    assert night.parked == []
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_n22_n24_of_a_server_to_which_all_is_too_large_two_are_parked_at_most(call: Call) -> None:
+    night = Night(always(Came.TOO_LARGE), call=call)
+    for _ in range(12):
+        night.take()
+        night.pass_s(300.0)
+    assert len(night.parked) <= 2
+
+
+def test_n24_what_arrived_before_is_no_sign_that_photos_are_taken_now() -> None:
+    night = Night(always(Came.ACCEPTED))
+    for _ in range(10):
+        night.take()
+    night.pass_s(30.0)
+    night.rule = always(Came.BAD_REQUEST)
+    night.take()
+    night.pass_s(HOUR_S)
+    assert night.parked == []
+
+
+def test_n24_two_spells_of_refusing_all_park_two_photos_at_most() -> None:
+    night = Night(always(Came.BAD_REQUEST))
+    for _ in range(30):
+        night.take()
+    night.pass_s(2 * HOUR_S)
+    night.rule = always(Came.ACCEPTED)
+    while not night.arrived_s:
+        night.pass_s(1.0)
+    night.rule = always(Came.BAD_REQUEST)
+    night.pass_s(2 * HOUR_S)
+    assert len(night.parked) <= 2
+
+
+# -- a photo that is not taken -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("came", REFUSALS)
+@pytest.mark.parametrize("call", CALLS)
+def test_n23_a_photo_that_is_refused_while_others_of_its_event_arrive_is_parked_after_two_tries(
+    call: Call, came: Came
+) -> None:
+    bad: set[PhotoName] = set()
+    night = Night(lambda name: came if name in bad else Came.ACCEPTED, call=call)
+    bad.add(night.take())
+    for _ in range(6):
+        night.take()
+    night.pass_s(60.0)
+    assert night.parked == [*bad]
+    assert [night.tried[one] for one in bad] == [2]
+    assert len(night.arrived_s) == 6
+    assert night.problems() == []
+
+
+@pytest.mark.parametrize("came", [Came.BAD_REQUEST, Came.REFUSED])
+def test_n23_a_photo_refused_alone_waits_is_told_and_tried_ever_less_until_another_of_its_event_arrives(
+    came: Came,
+) -> None:
+    bad: set[PhotoName] = set()
+    night = Night(lambda name: came if name in bad else Came.ACCEPTED)
+    bad.add(alone := night.take())
+    night.take(GALA)
+    night.pass_s(12 * HOUR_S)
+    assert night.parked == []
+    assert 12 * 4 < night.tried[alone] < 12 * 9
+    assert night.problems() == ["server_trouble"]
+    next_one = night.take()
+    night.pass_s(3.0)
+    assert next_one in night.arrived_s
+    night.pass_s(800.0)
+    assert night.parked == [alone]
+    assert night.problems() == []
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_n22_a_photo_alone_that_is_too_large_is_parked_after_two_tries_and_the_next_goes(call: Call) -> None:
+    bad: set[PhotoName] = set()
+    night = Night(lambda name: Came.TOO_LARGE if name in bad else Came.ACCEPTED, call=call)
+    bad.add(night.take())
+    night.pass_s(30.0)
+    assert night.parked == [*bad]
+    name = night.take()
+    night.pass_s(3.0)
+    assert name in night.arrived_s
+
+
+def test_n23_some_bad_photos_at_the_end_of_an_event_are_parked_once_others_arrive() -> None:
+    bad: set[PhotoName] = set()
+    night = Night(lambda name: Came.REFUSED if name in bad else Came.ACCEPTED)
+    bad.update(night.take() for _ in range(5))
+    for _ in range(20):
+        night.take()
+        night.pass_s(300.0)
+    assert {*night.parked} == bad
+    assert len(night.arrived_s) == 20
+
+
+# -- an event over which the server fails --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("call", "came"), ERRORS)
+def test_n33_an_event_over_which_the_server_fails_keeps_no_other_waiting(call: Call, came: Came) -> None:
+    night = Night(of_the_gala(came), call=call)
+    for _ in range(40):
+        night.take(GALA)
+    others = [night.take() for _ in range(3)]
+    for _ in range(40):
+        night.take(GALA)
+    night.pass_s(30.0)
+    assert {*others} <= night.arrived_s.keys()
+    for _ in range(60):
+        newest = night.take()
+        night.pass_s(60.0)
+        assert newest in night.arrived_s
+    assert night.parked == []
+    night.rule = always(Came.ACCEPTED)
+    night.pass_s(400.0)
+    assert len(night.arrived_s) == 80 + 3 + 60
+
+
+def test_n33_an_event_over_which_the_server_fails_is_told_while_others_flow() -> None:
+    night = Night(of_the_gala(Came.SERVER_ERROR))
+    for _ in range(10):
+        night.take(GALA)
+    for _ in range(300):
+        night.take()
+    told: list[tuple[UploaderState, list[str]]] = []
+    for _ in range(100):
+        night.pass_s(2.0)
+        told.append((night.line.view().state, night.problems()))
+    assert told.count((UploaderState.IDLE, ["server_trouble"])) > 90
+
+
+@pytest.mark.parametrize("came", [Came.SERVER_ERROR, Came.ODD, Came.PARTIAL])
+def test_n33_a_server_that_fails_over_every_event_is_asked_rarely_and_soon_used_again(came: Came) -> None:
+    night = Night(always(came))
+    for _ in range(20):
+        night.take()
+        night.take(GALA)
+    night.pass_s(HOUR_S)
+    assert night.tried.total() < HOUR_S / 5
+    assert night.problems() == ["server_trouble"]
+    assert night.line.view().state is UploaderState.OFFLINE
+    night.rule = always(Came.ACCEPTED)
+    night.pass_s(40.0 + 60.0)
+    assert len(night.arrived_s) == 40
+
+
+def test_n18_a_retry_after_holds_for_all_unless_others_are_known_to_be_taken() -> None:
+    night = Night(of_the_gala(Came.SERVER_ERROR))
+    night.retry_after_s = 600.0
+    night.take(GALA)
+    night.pass_s(2.0)
+    name = night.take()
+    night.pass_s(590.0)
+    assert name not in night.arrived_s
+    night.pass_s(200.0)
+    assert name in night.arrived_s
+    night.pass_s(2 * HOUR_S)
+    waits_s = []
+    for _ in range(20):
+        name, taken_s = night.take(), night.clock.boottime_s
+        night.take()
+        night.pass_s(900.0)
+        waits_s.append(night.arrived_s[name] - taken_s)
+    assert sorted(waits_s)[-2] < 60.0
+
+
+# -- an event that is not found ------------------------------------------------------------------------------------
+
+
+def test_n21_a_404_for_an_event_that_is_listed_costs_minutes_and_no_hour() -> None:
+    night = Night(always(Came.NOT_FOUND))
+    name = night.take()
+    night.pass_s(60.0)
+    assert night.problems() == ["server_trouble"]
+    night.rule = always(Came.ACCEPTED)
+    night.pass_s(240.0)
+    assert name in night.arrived_s
+
+
+def test_n21_an_event_that_is_not_listed_is_asked_for_hourly_and_at_once_when_it_is_listed() -> None:
+    night = Night(of_the_gala(Came.NOT_FOUND))
+    night.events = (PARTY_SEEN,)
+    name = night.take(GALA)
+    night.pass_s(10 * HOUR_S)
+    assert 8 <= night.tried[name] <= 13
+    assert night.problems() == ["event_gone"]
+    night.rule = always(Came.ACCEPTED)
+    night.events = (PARTY_SEEN, Event("Gala", GALA.link_id))
+    night.pass_s(100.0)
+    assert name in night.arrived_s
+
+
+@pytest.mark.parametrize("album", ["a2", "a1"])
+def test_n21_an_album_that_is_not_listed_is_as_unknown_as_its_event(album: str) -> None:
+    night = Night(always(Came.NOT_FOUND))
+    night.events = (Event("Party", PARTY.link_id, (Album(album, "Booth"),)),)
+    name = night.take()
+    night.pass_s(2500.0)
+    assert (night.tried[name] > 2) is (album == "a1")
