@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1
 _AT_ONCE_S = 2.0
+_START_S = 30.0
+"""A service that first ends in so long with an error never got going: on a slow Pi that takes many seconds."""
 _LONGEST_PAUSE_S = 5.0
 _STOP_S = 4.0
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
@@ -72,9 +74,10 @@ def _reap(children: list[_Child]) -> int:
         if code is None:
             continue
         now_s = time.monotonic()
-        quick = now_s - child.started_s < _AT_ONCE_S
+        lived_s = now_s - child.started_s
+        quick = lived_s < _AT_ONCE_S
         child.process = None
-        if code > 0 and quick and child.starts == 1:
+        if code > 0 and lived_s < _START_S and child.starts == 1:
             return code
         pause_s = min(_LONGEST_PAUSE_S, 0.2 * child.starts) if quick else 0.0
         child.again_s = now_s + pause_s
