@@ -22,11 +22,13 @@ from piboothup.booth import screens
 from piboothup.booth.button import ButtonFault
 from piboothup.booth.camera import CameraFault
 from piboothup.booth.devices import Devices
+from piboothup.booth.events import Event, Pressed, Released, Tapped
 from piboothup.booth.frame import Frame
 from piboothup.booth.light import LightPattern
 from piboothup.booth.menu import Offer, Page
 from piboothup.booth.service import BoothService
 from piboothup.booth.signals import Sound
+from piboothup.booth.state import Booth
 from piboothup.booth.view import View
 from piboothup.booth.viewfinder import Viewfinder
 from piboothup.config import Capture, Config, EventPics, SpoolTable
@@ -218,6 +220,8 @@ class Box:
             spool=SpoolTable(directory=str(self.spool.directory), min_free_mb=10),
         )
         self.notice: Problem | None = None
+        self._heard: queue.SimpleQueue[type[Event]] = queue.SimpleQueue()
+        """What the loop was told, in the turns that deal with it."""
         self._service: BoothService | None = None
         self._thread: threading.Thread | None = None
 
@@ -225,6 +229,7 @@ class Box:
         """Starts the service; with `ended_by` its exception is kept there."""
         devices = Devices(self.camera, self.glass, self.light, self.button, self.buzzer)
         service = BoothService(self.config, self.spool, self.clock, self.runtime, devices, self.notice)
+        self._note_what_is_heard(service)
 
         def run() -> None:
             try:
@@ -251,12 +256,25 @@ class Box:
             self._service = None
 
     def press(self) -> None:
-        """Over the control socket."""
-        assert send_hint(self.runtime, "booth", "press")
+        """Over the control socket; when the loop has heard of it."""
+        self.hold("press")
 
     def hold(self, what: str) -> None:
-        """Over the control socket: "down" and, later, "up"."""
+        """Over the control socket: "down" and, later, "up"; when the loop has heard of it."""
+        while not self._heard.empty():
+            self._heard.get_nowait()
         assert send_hint(self.runtime, "booth", what)
+        wanted = {"press": Tapped, "down": Pressed, "up": Released}[what]
+        assert any(event is wanted for event in awaited(self._heard))
+
+    def _note_what_is_heard(self, service: BoothService) -> None:
+        note = service._outlook.note
+
+        def noted(event: Event, booth: Booth, now_ns: int) -> None:
+            note(event, booth, now_ns)
+            self._heard.put(type(event))
+
+        service._outlook.note = noted  # type: ignore[method-assign]
 
     @property
     def page(self) -> Page | None:
@@ -309,7 +327,7 @@ class Box:
         """Lets the loop turn once more than it already did; its light then."""
         while not self.light.patterns.empty():
             self.light.patterns.get_nowait()
-        assert send_hint(self.runtime, "booth", "up")
+        self.hold("up")
         return self.light.patterns.get(timeout=PATIENCE_S)
 
     def until_light(self, wanted: LightPattern) -> list[LightPattern]:
