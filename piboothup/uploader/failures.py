@@ -114,6 +114,9 @@ class Failures:
         self, name: PhotoName, context: Context, why: str, detail: str, retry_after_s: float | None = None
     ) -> None:
         """The server takes nothing for the event: it is left alone for some minutes."""
+        if context in self._queue.held:  # another worker was told so meanwhile
+            self._postpone(name, self._wait_s(name))
+            return
         wait_s = max(self._around_s(rest_s(self._tries.rested(context))), retry_after_s or 0.0)
         # It may be the photo after all: when the rest is over others come first.
         self._postpone(name, max(wait_s, self._wait_s(name)))

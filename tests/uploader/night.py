@@ -29,14 +29,17 @@ _LIST_EVERY_S = 30.0
 class Night:
     """One booth without threads, card and network."""
 
-    def __init__(self, rule: Rule, *, call: Call = Call.UPLOAD_URL, call_s: float = 1.0) -> None:
-        """`call` is the one that the rule is about; `call_s`: how long a photo takes, come what may."""
+    def __init__(self, rule: Rule, *, call: Call = Call.UPLOAD_URL, call_s: float = 1.0, most: int = 1) -> None:
+        """`call` is the one that the rule is about; `call_s`: how long a photo takes, come what may.
+
+        `most`: so many at a time, for who sends them by himself; `pass_s` sends one after the other.
+        """
         self.rule, self.call, self.call_s = rule, call, call_s
         self.retry_after_s: float | None = None
         self.events: tuple[Event, ...] = (PARTY_SEEN, Event("Gala", GALA.link_id))
         """What the key sees."""
         self.clock = HandClock(boottime_s=0.0)
-        self.line = Line(self.clock, random.Random(1).random, 1, paused=False, refused=False)
+        self.line = Line(self.clock, random.Random(1).random, most, paused=False, refused=False)
         self.tried: Counter[PhotoName] = Counter()
         self.arrived_s: dict[PhotoName, float] = {}
         self.parked: list[PhotoName] = []
@@ -51,6 +54,10 @@ class Night:
         self._new[name] = context
         self.line.add(name, Entry(context))
         return name
+
+    def assign(self, name: PhotoName, context: Context) -> None:
+        """An operator sends the photo elsewhere."""
+        self._new[name] = context
 
     def pass_s(self, seconds: float) -> None:
         """The booth works for so long."""

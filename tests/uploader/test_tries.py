@@ -7,6 +7,7 @@ import pytest
 from piboothup.spool.events import Album, Event
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
+from piboothup.uploader.step import Send
 from piboothup.uploader.verdict import Call, Came, Verdict, judge
 from tests.photos import PARTY
 from tests.uploader.night import GALA, PARTY_SEEN, Night, Rule
@@ -58,6 +59,15 @@ def test_n24_an_event_of_which_every_photo_is_refused_is_not_parked_because_anot
     night.pass_s(1200.0)
     assert len(night.arrived_s) == 120
     assert night.problems() == []
+
+
+def test_n24_nobody_says_that_all_is_refused_while_photos_of_another_event_are_still_to_be_tried() -> None:
+    night = Night(always(Came.ACCEPTED))
+    night.take()
+    for name in [night.take(GALA) for _ in range(3)]:
+        night.line.failed(name, GALA, Call.PUT, Came.BAD_REQUEST)
+    assert night.problems() == ["server_trouble"]
+    assert night.line.view().state is UploaderState.IDLE
 
 
 @pytest.mark.parametrize("came", [Came.BAD_REQUEST, Came.REFUSED])
@@ -130,6 +140,33 @@ def test_n24_two_spells_of_refusing_all_park_two_photos_at_most() -> None:
     assert len(night.parked) <= 2
 
 
+@pytest.mark.parametrize("came", [Came.CLOSED, Came.MISLAID])
+def test_n33_two_workers_that_meet_the_same_closed_event_let_it_rest_once(came: Came) -> None:
+    night = Night(of_the_gala(came), most=2)
+    night.take()
+    night.pass_s(3.0)
+    names = [night.take(GALA), night.take(GALA)]
+    steps = [night.line.next_step(), night.line.next_step()]
+    assert {Send(one) for one in names} == {*steps}
+    for name in names:
+        night.line.failed(name, GALA, Call.UPLOAD_URL, came)
+    assert len(night.problems()) == 1
+    night.clock.pass_s(76.0)
+    night.line.end_holds()
+    assert night.problems() == []
+
+
+def test_a_retry_shows_all_that_was_refused_again_as_if_for_the_first_time() -> None:
+    night = Night(always(Came.BAD_REQUEST))
+    for _ in range(20):
+        night.take()
+    night.pass_s(2 * HOUR_S)
+    before = night.tried.total()
+    night.line.retry()
+    night.pass_s(30.0)
+    assert night.tried.total() == before + 3
+
+
 # -- a photo that is not taken -------------------------------------------------------------------------------------
 
 
@@ -168,6 +205,31 @@ def test_n23_a_photo_refused_alone_waits_is_told_and_tried_ever_less_until_anoth
     night.pass_s(800.0)
     assert night.parked == [alone]
     assert night.problems() == []
+
+
+def test_a_retry_ends_what_is_told_of_a_photo_that_is_refused_alone() -> None:
+    night = Night(always(Came.BAD_REQUEST))
+    night.take()
+    night.pass_s(HOUR_S)
+    assert night.problems() == ["server_trouble"]
+    night.line.retry()
+    assert night.problems() == []
+
+
+def test_n23_what_one_event_refused_is_no_refusal_by_the_event_that_the_photo_is_assigned_to() -> None:
+    bad: set[PhotoName] = set()
+    night = Night(lambda name: Came.BAD_REQUEST if name in bad else Came.ACCEPTED)
+    bad.add(moved := night.take(GALA))
+    night.take()
+    night.pass_s(5.0)
+    assert night.tried[moved] == len(night.arrived_s) == 1
+    night.assign(moved, PARTY)
+    night.pass_s(HOUR_S)
+    assert night.tried[moved] > 5
+    assert night.parked == []
+    night.take()
+    night.pass_s(HOUR_S)
+    assert night.parked == [moved]
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -244,6 +306,63 @@ def test_n33_a_server_that_fails_over_every_event_is_asked_rarely_and_soon_used_
     assert len(night.arrived_s) == 40
 
 
+@pytest.mark.parametrize("call", CALLS)
+def test_n33_an_event_alone_over_which_the_server_fails_is_tried_at_the_pace_of_the_back_off(call: Call) -> None:
+    night = Night(always(Came.SERVER_ERROR), call=call)
+    for _ in range(40):
+        night.take()
+    night.pass_s(HOUR_S)
+    assert night.line.view().state is UploaderState.OFFLINE
+    night.rule = always(Came.ACCEPTED)
+    night.pass_s(35.0)
+    assert night.arrived_s
+
+
+@pytest.mark.parametrize("came", [Came.TIMEOUT, Came.RESET])
+def test_n33_a_link_that_breaks_again_and_again_is_not_held_against_the_event(came: Came) -> None:
+    night = Night(always(Came.ACCEPTED))
+    name = night.take(GALA)
+    night.take()
+    for _ in range(4):
+        night.line.failed(name, GALA, Call.PUT, came)
+    assert night.problems() == ["no_network"]
+
+
+def test_n20_a_server_that_fails_when_asked_about_the_key_is_not_held_against_the_event() -> None:
+    night = Night(always(Came.ACCEPTED))
+    name = night.take(GALA)
+    night.take()
+    for _ in range(4):
+        night.line.failed(name, GALA, Call.EVENTS, Came.SERVER_ERROR)
+    night.line.answered(night.events)
+    other = night.take()
+    night.line.arrived(other, PARTY, 1, 1, marked=True)
+    assert night.problems() == []
+
+
+def test_n21_a_failure_does_not_shorten_what_its_event_is_held_for() -> None:
+    night = Night(always(Came.ACCEPTED))
+    names = [night.take(GALA) for _ in range(2)]
+    night.take()
+    night.line.failed(names[0], GALA, Call.UPLOAD_URL, Came.FOREIGN)
+    for _ in range(4):
+        night.line.failed(names[1], GALA, Call.PUT, Came.SERVER_ERROR)
+    night.line.arrived(night.take(), PARTY, 1, 1, marked=True)
+    night.clock.pass_s(HOUR_S / 2)
+    night.line.end_holds()
+    assert night.problems() == ["event_refused"]
+
+
+def test_n18_a_retry_after_holds_for_all_events_that_a_busy_server_turns_away() -> None:
+    night = Night(always(Came.SERVER_ERROR))
+    night.retry_after_s = 600.0
+    for _ in range(10):
+        night.take()
+        night.take(GALA)
+    night.pass_s(4 * HOUR_S)
+    assert night.tried.total() <= 24
+
+
 def test_n18_a_retry_after_holds_for_all_unless_others_are_known_to_be_taken() -> None:
     night = Night(of_the_gala(Came.SERVER_ERROR))
     night.retry_after_s = 600.0
@@ -262,6 +381,9 @@ def test_n18_a_retry_after_holds_for_all_unless_others_are_known_to_be_taken() -
         night.pass_s(900.0)
         waits_s.append(night.arrived_s[name] - taken_s)
     assert sorted(waits_s)[-2] < 60.0
+    assert (
+        sum(number for one, number in night.tried.items() if one.context == GALA.id) <= night.clock.boottime_s / 600
+    )
 
 
 # -- an event that is not found ------------------------------------------------------------------------------------
