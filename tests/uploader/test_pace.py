@@ -20,6 +20,7 @@ from piboothup.uploader.pace import (
     is_young,
     network_look_s,
     photos_at_a_time,
+    rest_s,
     retry_after_s,
     server_ms,
 )
@@ -122,6 +123,11 @@ def test_n18_the_server_is_given_at_least_the_time_it_asks_for() -> None:
 
 def test_n19_a_wait_that_somebody_fixed_is_spread_too() -> None:
     assert [around_s(60.0, lambda chance=chance: chance) for chance in (0.0, 0.5, 1.0)] == [45, 60, 75]  # type: ignore[misc]
+
+
+def test_n24_what_is_refused_rests_for_twice_as_long_each_time_up_to_ten_minutes() -> None:
+    assert [rest_s(rests) for rests in range(1, 7)] == [60, 120, 240, 480, 600, 600]
+    assert rest_s(10_000) == 600
 
 
 def test_a_network_that_is_not_there_is_looked_for_every_second_or_so() -> None:
