@@ -116,9 +116,12 @@ def _assignments(
 
 
 def settle(spool: Spool, name: PhotoName, context: Context) -> None:
-    """Notes that the album of `context` has the photo, wherever it was assigned meanwhile. Raises OSError."""
+    """Notes that the album of `context` has the photo, wherever it was assigned meanwhile.
+
+    Raises durable.Locked while an assignment is under way: an operator's terminal may stand still. Raises OSError.
+    """
     directory = spool.directory / CONTEXTS
-    with durable.lock(spool.directory / _LOCK, wait=True):
+    with durable.lock(spool.directory / _LOCK):
         others = []
         for one in contexts.entry(directory, context.id).assignments:
             photos = None if one.photos is None else one.photos - {name.order}

@@ -7,12 +7,13 @@ holds up nothing: the others are listed.
 from __future__ import annotations
 
 import errno
+import hashlib
+import io
 import logging
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from piboothup.spool import durable
 from piboothup.spool.names import BY_HAND, PhotoName, digest_of, is_boot_folder
@@ -26,7 +27,7 @@ _BY_BOOT = (NEW, SENT)
 """Where each boot has a folder of its own."""
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> io.BufferedReader:
     """A file of the spool, for reading. Raises OSError, also for a link, a pipe or whatever else is no file."""
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -42,6 +43,35 @@ def holds(path: Path, name: PhotoName) -> bool:
             return digest_of(file.read()) == name.digest
     except FileNotFoundError:
         return False
+
+
+class Damaged(OSError):
+    """The file's bytes are not those that its name tells."""
+
+
+class Verified(io.BufferedReader):
+    """A photo's file that gives its last bytes only when all of them, from its start on, are those of its name.
+
+    So what is read to the end is the photo that was committed. Reading raises Damaged in place of the last bytes.
+    """
+
+    def __init__(self, file: io.BufferedReader, name: PhotoName) -> None:
+        super().__init__(file.detach())
+        self._size_bytes = os.fstat(self.fileno()).st_size
+        self._name = name
+        self._digest = hashlib.sha256()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        block = super().read(size)
+        self._digest.update(block)
+        is_end = not block or self.tell() >= self._size_bytes
+        if is_end and not self._digest.hexdigest().startswith(self._name.digest):
+            raise Damaged(errno.EBADMSG, "not the bytes that were committed", str(self._name))
+        return block
+
+    def seek(self, target: int, whence: int = os.SEEK_SET, /) -> int:
+        self._digest = hashlib.sha256()
+        return super().seek(target, whence)
 
 
 class Listing:

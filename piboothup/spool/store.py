@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import heapq
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +28,9 @@ from piboothup.spool.listing import (
     QUARANTINE,
     SENT,
     TMP,
+    Damaged,
     Listing,
+    Verified,
     holds,
     open_file,
 )
@@ -226,19 +227,31 @@ class Spool:
         """Where the photo lies, or would lie, in `place`."""
         return self._listing.path(name, place)
 
+    def is_waiting(self, name: PhotoName) -> bool:
+        """Whether the photo lies in new/; False too when the card does not say."""
+        try:
+            self.path(name).lstat()
+        except OSError:
+            return False
+        return True
+
     def open_photo(self, name: PhotoName) -> BinaryIO:
-        """The photo in new/, for reading. Raises OSError, also for what is no file."""
-        return open_file(self.path(name))
+        """The photo in new/, for reading, whose last bytes come only when all are those that were committed.
+
+        Raises OSError, also for what is no file; reading raises Damaged in place of the last bytes.
+        """
+        return Verified(open_file(self.path(name)), name)
 
     def is_intact(self, name: PhotoName, stopped: Callable[[], bool] = lambda: False) -> bool:
         """Whether the bytes in new/ still match the hash in the name. Raises OSError; InterruptedError if stopped."""
-        digest = hashlib.sha256()
-        with self.open_photo(name) as file:
-            while block := file.read(_BLOCK_BYTES):
-                if stopped():
-                    raise InterruptedError
-                digest.update(block)
-        return digest.hexdigest()[:16] == name.digest
+        try:
+            with self.open_photo(name) as file:
+                while file.read(_BLOCK_BYTES):
+                    if stopped():
+                        raise InterruptedError
+        except Damaged:
+            return False
+        return True
 
     def mark_sent(self, name: PhotoName) -> None:
         """The album has it: new/ to sent/. Raises OSError."""

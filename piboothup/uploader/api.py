@@ -123,7 +123,8 @@ class EventPicsApi:
         """Sends the photo. Returns only with proof that it arrived; raises OSError when the file can't be read.
 
         An ETag that looks like an MD5 and is another one is no proof of damage (S3 makes such for encrypted buckets),
-        so the photo is sent once more and then believed to be there.
+        so the photo is sent once more and then believed to be there: the first answer was proof already, so it stays
+        one when the storage takes no second copy (a URL that is good for one PUT, or has expired meanwhile).
         """
         headers = {"Content-Type": "image/jpeg"}
         if _is_azure(url):
@@ -134,9 +135,15 @@ class EventPicsApi:
             return
         log.info("etag is another md5 than the photo's, sending once more")
         file.seek(start)
-        if not self._put_once(url, headers, file, deadline_s):
-            log.warning("etag is another md5 again: this storage's prove nothing")
-            self._etags_are_md5 = False
+        try:
+            if self._put_once(url, headers, file, deadline_s):
+                return
+        except ApiError as error:
+            if not 400 <= error.status < 500:
+                raise
+            log.warning("the second copy was answered with status=%d", error.status)
+        log.warning("etag is another md5 and stays so: this storage's prove nothing")
+        self._etags_are_md5 = False
 
     def _put_once(self, url: Secret, headers: dict[str, str], file: BinaryIO, deadline_s: float) -> bool:
         """One PUT; whether the ETag, if it is an MD5, is that of the bytes sent."""

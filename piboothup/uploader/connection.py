@@ -6,12 +6,14 @@ taken apart of it; how a connection is made stands in `dial`, what an exchange i
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import ssl
 import threading
 from collections.abc import Callable
 from functools import partial
+from http.client import HTTPException, HTTPResponse
 from typing import Any, cast
 
 import urllib3
@@ -26,6 +28,7 @@ from piboothup.uploader.request import BLOCK_BYTES
 
 _SEND_BUFFER_BYTES = 128 * 1024
 """A larger one hides a slow link until the read time-out ends an upload that was going well."""
+_LONGEST_HEAD_BYTES = 64 * 1024
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python's ssl has no name for."""
 
@@ -126,8 +129,38 @@ class Watch:
             self._brake = None
 
 
+class _Head:
+    """What an answer is read from until its headers end: not without end."""
+
+    def __init__(self, stream: io.BufferedIOBase) -> None:
+        self._stream = stream
+        self._left_bytes = _LONGEST_HEAD_BYTES
+
+    def readline(self, limit: int = -1) -> bytes:
+        line = self._stream.readline(limit)
+        self._left_bytes -= len(line)
+        if self._left_bytes < 0:
+            raise HTTPException("the headers have no end")
+        return line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _Response(HTTPResponse):
+    """http.client's, which would read 100 headers of 64 KiB each, several times over in memory."""
+
+    def begin(self) -> None:
+        stream, self.fp = self.fp, cast(Any, _Head(cast(Any, self.fp)))
+        super().begin()
+        if self.fp is not None:
+            self.fp = stream
+
+
 class _Connection(HTTPConnection):
     """urllib3's connection, with our time-outs and under our watch."""
+
+    response_class = _Response
 
     def __init__(self, *args: Any, watch: Watch, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

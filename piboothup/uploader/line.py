@@ -58,7 +58,7 @@ class Line:
         self._probing = False
         self._probe_ns = 0
         self._look_again_ns = 0
-        self._unmarked: list[PhotoName] = []
+        self._unmarked: list[tuple[PhotoName, Context]] = []
         self._events: tuple[Event, ...] | None = None
         self._list_again = True
 
@@ -104,6 +104,11 @@ class Line:
         """A new listing of new/ (see `queue.arranged`), and what is written about its contexts."""
         with self._news():
             self._queue.reload(listed, entries)
+
+    def listed(self, *, whole: bool) -> None:
+        """Whether the card gave all folders of new/ when they were last looked at."""
+        with self._changed:
+            self._standing.unlisted = not whole
 
     def add(self, name: PhotoName, entry: Entry) -> None:
         """A photo was just saved; `entry`: what is written about its context."""
@@ -192,18 +197,21 @@ class Line:
                 self._queue.done(name)
             else:
                 self._queue.arrived(name)
-                self._unmarked.append(name)
+                self._unmarked.append((name, context))
 
-    def take_unmarked(self) -> list[PhotoName]:
-        """Photos that arrived and still lie in new/; each is to be handed back by `marked` or `still_unmarked`."""
+    def take_unmarked(self) -> list[tuple[PhotoName, Context]]:
+        """Photos that arrived and still lie in new/, and in whose album they are.
+
+        Each is to be handed back by `gone` or `still_unmarked`.
+        """
         with self._changed:
             taken, self._unmarked = self._unmarked, []
             return taken
 
-    def still_unmarked(self, name: PhotoName) -> None:
+    def still_unmarked(self, name: PhotoName, context: Context) -> None:
         """The card still can't be told."""
         with self._changed:
-            self._unmarked.append(name)
+            self._unmarked.append((name, context))
 
     def gone(self, name: PhotoName, *, damaged: bool = False) -> None:
         """The photo has left new/ without being sent."""

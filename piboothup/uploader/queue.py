@@ -21,6 +21,8 @@ from pathlib import Path
 from piboothup.spool.contexts import Context, Entry
 from piboothup.spool.names import PhotoName, is_boot_folder
 
+UNREADABLE = -1
+"""In a stamp, in place of a folder's time: the card does not give it."""
 _PHOTOS_OF_A_BOOT = 10_000_000
 """More than any boot has."""
 
@@ -54,11 +56,19 @@ def context_ids(listed: Iterable[str]) -> set[str]:
 
 def stamp(new: Path, *others: Path) -> frozenset[tuple[str, int]]:
     """What changes whenever a photo comes to or leaves `new` (the spool's new/), or a file comes to one of the other
-    folders. Raises OSError.
+    folders. Raises OSError when new/ can't be read; a boot's folder that can't keeps the others from nothing.
     """
-    folders = [new, *(one for one in new.iterdir() if is_boot_folder(one.name) and one.is_dir())]
-    folders += [one for one in others if one.is_dir()]
-    return frozenset((one.name, one.stat().st_mtime_ns) for one in folders)
+    folders = [new, *(one for one in new.iterdir() if is_boot_folder(one.name)), *others]
+    return frozenset((one.name, _changed_ns(one)) for one in folders)
+
+
+def _changed_ns(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+    except OSError:
+        return UNREADABLE
 
 
 class Queue:

@@ -31,7 +31,7 @@ from piboothup.uploader.clock_trust import KnownTime
 from piboothup.uploader.contact import Connect
 from piboothup.uploader.line import Line
 from piboothup.uploader.pace import SECOND_NS, Chance
-from piboothup.uploader.queue import arranged, context_ids, stamp
+from piboothup.uploader.queue import UNREADABLE, arranged, context_ids, stamp
 from piboothup.uploader.standing import View
 from piboothup.uploader.wifi import Wifi
 from piboothup.uploader.worker import Worker
@@ -123,7 +123,7 @@ class Uploader:
     def _take_hints(self, hints: HintSocket) -> None:
         while words := hints.receive(0.0):
             match words:
-                case ["new", text] if (name := PhotoName.parse(text)) is not None:
+                case ["new", text] if (name := PhotoName.parse(text)) and self._spool.is_waiting(name):
                     self._line.add(name, self._entry(name.context))
                 case ["retry"]:
                     self._line.retry()
@@ -181,12 +181,14 @@ class Uploader:
     def _list(self, now_ns: int) -> None:
         try:
             found = stamp(self._spool.directory / NEW, self._spool.directory / CONTEXTS)
+            self._line.listed(whole=UNREADABLE not in dict(found).values())
             if found == self._stamp and now_ns < self._list_anyway_ns:
                 return
             listed = arranged(self._spool.names(NEW))
             self._line.reload(listed, {one: self._entry(one) for one in context_ids(listed)})
         except OSError as error:
             log.error("not listed reason=%s", error.strerror)
+            self._line.listed(whole=False)
             return
         self._stamp, self._list_anyway_ns = found, now_ns + _LIST_ANYWAY_NS
 
@@ -194,11 +196,11 @@ class Uploader:
         return contexts.entry(self._spool.directory / CONTEXTS, context_id)
 
     def _mark_the_unmarked(self) -> None:
-        for name in self._line.take_unmarked():
-            if self._workers[0].mark_sent(name):
+        for name, context in self._line.take_unmarked():
+            if self._workers[0].mark_sent(name, context):
                 self._line.gone(name)
             else:
-                self._line.still_unmarked(name)
+                self._line.still_unmarked(name, context)
 
     def _end(self) -> None:
         self._line.stopping = True

@@ -72,6 +72,8 @@ class Standing:
     refused_config: bool
     damaged: int = 0
     """So many photos were quarantined since the start."""
+    unlisted: bool = False
+    """There are folders that the card does not give."""
     _trouble: tuple[UploaderState, Problem] | None = None
 
     def set_trouble(self, state: UploaderState, told: Problem) -> None:
@@ -112,7 +114,7 @@ class Standing:
         yield from told.values()
         if self.damaged:
             yield problem("photo_damaged")
-        if unreadable:
+        if unreadable or self.unlisted:
             yield problem("photo_unreadable")
 
 

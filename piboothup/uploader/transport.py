@@ -52,7 +52,9 @@ class Limits:
     stall_s: float = 30.0
     """Longest time in which a block of 64 KiB makes no way."""
     unheard_s: float = 40.0
-    """Longest time in which the peer's kernel acknowledges nothing (TCP_USER_TIMEOUT, RFC 5482)."""
+    """Longest time for which the peer's kernel leaves sent bytes unacknowledged, or its window shut
+    (TCP_USER_TIMEOUT, RFC 5482).
+    """
     read_s: float = 45.0
     """Longest silence while an answer is due; the send buffer may still be draining in it."""
     answer_bytes: int = 1024 * 1024

@@ -11,6 +11,7 @@ import stat
 import threading
 
 from piboothup.config import Config, Secret
+from piboothup.spool import durable
 from piboothup.spool.assign import settle
 from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context
@@ -115,28 +116,46 @@ class Worker:
         else:
             took_ns = self._clock.boottime_ns() - started_ns
             log.info("sent photo=%s bytes=%d ms=%d", name, size_bytes, took_ns // 1_000_000)
+            self._line.arrived(name, context, size_bytes, took_ns, marked=self.mark_sent(name, context))
+
+    def mark_sent(self, name: PhotoName, context: Context) -> bool:
+        """The album of `context` has it: into sent/. False when the card can't be told for now."""
+        try:
             self._settle(name, context)
-            self._line.arrived(name, context, size_bytes, took_ns, marked=self.mark_sent(name))
-
-    def _settle(self, name: PhotoName, context: Context) -> None:
-        """A photo that was on its way while an operator assigned it elsewhere is noted where the album has it."""
-        if self._spool.context_of(name) == context:
-            return
-        try:
-            settle(self._spool, name, context)
-        except OSError as error:
-            log.error("album not noted photo=%s reason=%s", name, error.strerror)
-
-    def mark_sent(self, name: PhotoName) -> bool:
-        """The album has it: into sent/. False when the card can't be told for now."""
-        try:
             self._spool.mark_sent(name)
+        except durable.Locked:
+            log.info("sent but not moved photo=%s reason=an assignment is under way", name)
+            return False
         except OSError as error:
-            if not self._spool.path(name).exists():  # somebody moved it
+            if self._is_gone(name):  # somebody moved it
                 return True
             log.warning("sent but not moved photo=%s reason=%s", name, error.strerror)
             return False
         return True
+
+    def _settle(self, name: PhotoName, context: Context) -> None:
+        """A photo that was on its way while an operator assigned it elsewhere is noted where the album has it.
+
+        Raises durable.Locked while an assignment is under way.
+        """
+        if self._spool.context_of(name) == context:
+            return
+        try:
+            settle(self._spool, name, context)
+        except durable.Locked:
+            raise
+        except OSError as error:
+            log.error("album not noted photo=%s reason=%s", name, error.strerror)
+
+    def _is_gone(self, name: PhotoName) -> bool:
+        """Whether it lies in new/ no more. A card that can't say so has not said so."""
+        try:
+            self._spool.path(name).lstat()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def _put(self, name: PhotoName, url: Secret) -> int:
         with self._spool.open_photo(name) as file:

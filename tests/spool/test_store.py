@@ -14,7 +14,7 @@ import pytest
 from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.contexts import context_for
 from piboothup.spool.layout import SpoolUnusable
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, Damaged
 from piboothup.spool.store import AlreadyRunning, NotSaved, Spool
 from tests.clocks import HandClock
 from tests.photos import PARTY, counts, jpeg, open_spool, take
@@ -272,6 +272,25 @@ def test_s07_a_changed_byte_is_noticed(tmp_path: Path) -> None:
     content[len(content) // 2] ^= 1
     spool.path(name).write_bytes(content)
     assert not spool.is_intact(name)
+
+
+@pytest.mark.parametrize("block_bytes", [7, 1000, 1 << 20, -1])
+def test_s07_a_photo_gives_its_last_bytes_only_when_all_are_those_of_its_name(
+    tmp_path: Path, block_bytes: int
+) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    name = take(spool, jpeg(1))
+    with spool.open_photo(name) as file:
+        for _ in range(2):  # from its start, once more
+            file.seek(0)
+            assert b"".join(iter(lambda: file.read(block_bytes), b"")) == jpeg(1)
+    for damaged in (b"", jpeg(1)[:-1], jpeg(1)[:-1] + b"?", b"?" + jpeg(1)[1:], jpeg(1) + b"?"):
+        spool.path(name).write_bytes(damaged)
+        given = bytearray()
+        with spool.open_photo(name) as file, pytest.raises(Damaged):
+            while True:
+                given += file.read(block_bytes)
+        assert len(given) < max(1, len(damaged))
 
 
 def test_a_photo_keeps_the_event_it_was_taken_for(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +70,57 @@ def test_s04_a_box_that_starts_on_a_read_only_card_sends_what_is_on_it(
     assert desk.stored(name) == jpeg(1)
 
 
+def test_s04_a_card_that_neither_moves_a_sent_photo_nor_says_where_it_lies_has_it_sent_once(desk: Desk) -> None:
+    class Mute(Spool):
+        """Once a photo is sent, the card answers for it with an error that is not "no such file"."""
+
+        is_broken = True
+        is_mute = False
+
+        def mark_sent(self, name: PhotoName) -> None:
+            self.is_mute = self.is_broken
+            super().mark_sent(name)
+
+        def path(self, name: PhotoName, place: str = NEW) -> Path:
+            found = super().path(name, place)
+            return Path("/proc/self/mem", found.name) if self.is_mute else found
+
+    name, spool = desk.take(), Mute(desk.booth.directory, desk.clock, "serial-1")
+    desk.start(spool)
+    desk.until(lambda: desk.said().get("sent") == 1, "the photo to arrive")
+    for _ in range(4):
+        desk.pass_s(31.0)
+        spool.is_mute = False  # it is read again by the time the next step looks
+    spool.is_broken = False
+    desk.until_sent(name, step_s=5.0)
+    assert len(desk.uploads_of(name)) == 1
+
+
+def test_s09_a_boots_folder_that_the_card_does_not_give_keeps_no_other_from_being_sent_and_is_told(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that needs cleaning (EUCLEAN) can't be had without a broken file system: its answers are made."""
+    name, bad = desk.take(), desk.booth.directory / NEW / "0002"
+    bad.mkdir()
+
+    def broken(call: Callable[..., Any]) -> Callable[..., Any]:
+        def guarded(path: Any, *more: Any, **named: Any) -> Any:
+            if Path(path) == bad:
+                raise OSError(errno.EUCLEAN, os.strerror(errno.EUCLEAN))
+            return call(path, *more, **named)
+
+        return guarded
+
+    with monkeypatch.context() as patch:
+        for call in ("stat", "scandir"):
+            patch.setattr(os, call, broken(getattr(os, call)))
+        desk.start(spool_of(desk))
+        desk.until_sent(name)
+        desk.until(lambda: desk.said()["problems"] == ["photo_unreadable"], "the folder to be told")
+    desk.pass_s(31.0)
+    desk.until(lambda: desk.said()["problems"] == [], "it to be over")
+
+
 # -- S6: bad sectors -------------------------------------------------------------------------------------------
 
 
@@ -124,6 +177,22 @@ def test_s07_s08_bytes_that_no_longer_match_their_name_are_kept_apart_and_never_
     desk.until(lambda: desk.said().get("problems") == ["photo_damaged"], "it to be told")
     assert desk.booth.path(name, QUARANTINE).read_bytes() == damaged
     assert desk.album.calls["getuploadurl"] == 1
+    assert desk.uploads_of(name) == []
+
+
+def test_s07_a_bit_that_flips_after_the_check_lets_no_whole_photo_leave(desk: Desk) -> None:
+    class Rots(Spool):
+        def is_intact(self, name: PhotoName, stopped: Callable[[], bool] = lambda: False) -> bool:
+            found = super().is_intact(name, stopped)
+            content = bytearray(self.path(name).read_bytes())
+            content[len(content) // 2] ^= 1
+            self.path(name).write_bytes(content)
+            return found
+
+    name = desk.take()
+    desk.start(Rots(desk.booth.directory, desk.clock, "serial-1"))
+    desk.until(lambda: desk.lies_in(QUARANTINE, name), "it in quarantine/", step_s=10.0)
+    assert desk.album.calls["put"] == 1
     assert desk.uploads_of(name) == []
 
 
@@ -254,7 +323,7 @@ def test_s18_deleting_the_whole_folder_sent_sends_nothing_twice(desk: Desk) -> N
 @pytest.mark.parametrize("into", ["new/", "new/<boot>/"])
 def test_s19_a_parked_photo_moved_back_to_new_by_hand_is_sent(desk: Desk, into: str) -> None:
     bad = desk.take()
-    desk.album.misbehave(Fault(call="getuploadurl", status=400, times=2))
+    desk.album.misbehave(Fault(call="getuploadurl", status=413, times=2))
     desk.start()
     desk.until(lambda: desk.lies_in(PARKED, bad), "the photo to be parked", step_s=1.0)
     desk.until(lambda: desk.said().get("waiting") == 0, "it to be counted")
@@ -267,7 +336,7 @@ def test_s19_a_parked_photo_moved_back_to_new_by_hand_is_sent(desk: Desk, into: 
 
 def test_s19_a_photo_that_was_brought_back_has_its_two_tries_again(desk: Desk) -> None:
     bad = desk.take()
-    desk.album.misbehave(Fault(call="getuploadurl", status=400, times=3))
+    desk.album.misbehave(Fault(call="getuploadurl", status=413, times=3))
     desk.start()
     desk.until(lambda: desk.lies_in(PARKED, bad), "the photo to be parked", step_s=1.0)
     desk.until(lambda: desk.said().get("waiting") == 0, "it to be counted")

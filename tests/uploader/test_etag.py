@@ -76,8 +76,15 @@ def test_n30_when_it_stays_another_the_photo_is_taken_for_sent_and_that_is_logge
     with Liar(tells(f'"{OTHER}"')) as liar:
         made = api(liar)
         assert put(made, liar, photo) == 2
-        assert "etag is another md5 again" in caplog.text
+        assert "etag is another md5 and stays so" in caplog.text
         assert put(made, liar, photo) == 3  # this storage's ETags are known by now not to be MD5s
+
+
+@pytest.mark.parametrize("refusal", ["403 Forbidden", "409 Conflict"])
+def test_n30_a_storage_that_takes_no_second_copy_has_the_first(photo: io.BufferedReader, refusal: str) -> None:
+    """A URL that is good for one PUT, or has expired when the second is made."""
+    with Liar(tells(f'"{OTHER}"', then=refusal)) as liar:
+        assert put(api(liar), liar, photo) == 2
 
 
 def test_n30_when_the_second_put_fails_the_photo_is_not_sent(photo: io.BufferedReader) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from piboothup.config import Secret
 from piboothup.simulator.eventpics import DEMO_KEY
 from piboothup.simulator.faults import Drop, Fault
-from piboothup.spool import assign, choices
+from piboothup.spool import assign, choices, durable
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW, PARKED
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import AlreadyRunning, Spool
+from piboothup.uploader.api import EventPicsApi
 from piboothup.uploader.service import Uploader
 from piboothup.uploader.worker import Worker
 from tests.photos import PARTY, jpeg
@@ -479,3 +482,35 @@ def test_a_photo_that_the_old_album_got_while_it_was_assigned_is_noted_there(
     assert sorted(albums) == [["a1"], ["a2"]]
     noted = [desk.booth.context_of(name) for name in names]
     assert [[one.album_id] for one in noted if one is not None] == albums
+
+
+def test_an_assignment_that_stands_still_in_the_middle_keeps_no_photo_from_being_sent(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`queue assign` in a terminal under Ctrl-Z, while a photo that it takes elsewhere is on its way."""
+    names, under_way = [desk.take() for _ in range(3)], contextlib.ExitStack()
+    real = EventPicsApi.put
+
+    def put(*given: Any) -> None:
+        real(*given)
+        if desk.album.calls["put"] == 1:
+            assign.assign(desk.booth, assign.propose(desk.booth, "abcd1234", "abcd1234/a2"))
+            under_way.enter_context(durable.lock(desk.booth.directory / ".assign.lock"))
+
+    monkeypatch.setattr(EventPicsApi, "put", put)
+    with under_way:
+        desk.start()
+        desk.until(lambda: desk.said().get("sent") == 3, "all to arrive", step_s=1.0)
+        assert desk.waiting() == 1
+    desk.until_sent(*names, step_s=5.0)
+    assert sorted(one["albumId"] for name in names for one in desk.uploads_of(name)) == ["a1", "a2", "a2"]
+    went = {name: desk.uploads_of(name)[0]["albumId"] for name in names}
+    assert {name: context.album_id for name in names if (context := desk.booth.context_of(name))} == went
+
+
+def test_a_hint_at_a_photo_that_is_not_there_leaves_the_next_hint_its_worth(desk: Desk) -> None:
+    first = desk.take(hint=True)
+    desk.start()
+    desk.until_sent(first)
+    desk.hint("new", str(first).replace("-0001-0001_", "-0001-9999_"))
+    desk.until_sent(desk.take(hint=True))

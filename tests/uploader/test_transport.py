@@ -79,6 +79,16 @@ def test_n25_an_endless_answer_is_read_to_the_limit_and_no_further(transport: Tr
     assert not answer.complete
 
 
+@pytest.mark.parametrize(("lines", "length", "is_taken"), [(90, 500, True), (90, 5_000, False), (2, 40_000, False)])
+def test_n25_headers_without_end_are_no_answer(transport: Transport, lines: int, length: int, is_taken: bool) -> None:
+    many = "\r\n".join(f"X-{number}: {'x' * length}" for number in range(lines))
+    with Liar(says("200 OK", b"", many)) as liar:
+        if is_taken:
+            assert get(transport, liar.url).status == 200
+        else:
+            assert trouble(transport, liar.url).kind is LinkErrorKind.RESET
+
+
 def test_n35_proxy_variables_and_netrc_are_not_obeyed(
     transport: Transport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
