@@ -22,9 +22,7 @@ def command(*words: str | Path) -> list[str]:
     return [sys.executable, "-m", "piboothup", *map(str, words)]
 
 
-def run(
-    runtime: Path, *words: str | Path, timeout_s: float = PATIENCE_S, **more: str
-) -> subprocess.CompletedProcess[str]:
+def run(runtime: Path, *words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end."""
     return subprocess.run(
         command(*words),
