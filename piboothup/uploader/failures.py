@@ -102,7 +102,8 @@ class Failures:
         return False
 
     def _refuse_photo(self, name: PhotoName, context: Context, *, too_large: bool) -> bool:
-        refusal = self._tries.refused(name, context, too_large=too_large)
+        is_only = self._queue.waiting[context] == 1
+        refusal = self._tries.refused(name, context, too_large=too_large, is_only=is_only)
         if refusal is Refusal.REST_CONTEXT:
             self._rest(name, context, "server_trouble", "it refuses every photo")
         elif refusal is Refusal.TRY_AGAIN:

@@ -6,13 +6,14 @@ A server that says no may mean the photo, its event, or everything. What became 
     a photo is refused                   no matter                    no matter         the photo, for some seconds
     the same photo, once more            another arrived              no matter         the photo: parked
     the same, as too large               nothing arrived              no matter         the photo: parked
-    the same, for another reason         nothing arrived              no matter         the photo, for minutes; told
+    the same, and it is its only one     none was tried               no matter         the photo: parked
+    the same, otherwise                  nothing arrived              no matter         the photo, for minutes; told
     3 different photos are refused       nothing arrived              no matter         the event, for minutes; told
     3 errors                             nothing arrived              wait or arrived   the event, for seconds; told
     an error                             no matter                    no matter         everything: the back-off
 
-So no event stands in another's way, and of what a server refuses as a whole at most two photos are parked, and those
-only if it calls them too large. What gets through at once leaves no trace here. Not safe for threads by itself: its
+So no event stands in another's way, and of what a server refuses as a whole one photo is parked at the most; two if
+it calls them too large. What gets through at once leaves no trace here. Not safe for threads by itself: its
 owner holds a lock.
 """
 
@@ -101,8 +102,8 @@ class Tries:
         past.failures += 1
         return past.failures
 
-    def refused(self, name: PhotoName, context: Context, *, too_large: bool) -> Refusal:
-        """The server refused the photo."""
+    def refused(self, name: PhotoName, context: Context, *, too_large: bool, is_only: bool) -> Refusal:
+        """The server refused the photo. `is_only`: no other of the event waits."""
         past, taken, doubt = self._of(name), self._taken[context], self._doubt(context)
         if past.refused_by != context:
             past.refusals, past.refused_by, past.taken_before = 0, context, taken
@@ -112,7 +113,8 @@ class Tries:
             return Refusal.REST_CONTEXT
         if past.refusals < _TRIES_BEFORE_PARKING:
             return Refusal.TRY_AGAIN
-        if too_large or taken > past.taken_before:
+        is_alone = is_only and doubt.refused == {name}
+        if too_large or is_alone or taken > past.taken_before:
             return Refusal.PARK
         self.refused_again.add(name)
         return Refusal.TRY_AGAIN

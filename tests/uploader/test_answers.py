@@ -129,14 +129,21 @@ def test_n23_a_photo_that_is_refused_twice_while_others_arrive_is_parked_with_a_
     desk.until_sent(desk.take(hint=True), step_s=1.0)
 
 
-def test_n23_a_photo_that_is_refused_alone_is_told_and_stays_where_it_is(desk: Desk) -> None:
+def test_n23_the_only_photo_of_an_event_is_parked_after_two_refusals_and_the_next_goes(desk: Desk) -> None:
     bad = desk.take()
-    with Liar(says("400 Bad Request")) as storage:
-        desk.refuse(bad, "put", storage)
-        desk.start()
-        desk.until(lambda: desk.said()["problems"] == ["server_trouble"], "the refusal to be told", step_s=1.0)
-        assert desk.said()["reason"].startswith("EventPics answers with an error (it refuses a photo).")
-        assert desk.lies_in(NEW, bad)
+    desk.album.misbehave(Fault(call="put", status=400, times=2))
+    desk.start()
+    desk.until(lambda: desk.lies_in(PARKED, bad), "the photo to be parked", step_s=1.0)
+    desk.until_sent(desk.take(hint=True), step_s=1.0)
+
+
+def test_n23_photos_that_are_refused_while_none_arrives_are_told_and_stay_where_they_are(desk: Desk) -> None:
+    bad = [desk.take(), desk.take()]
+    desk.album.misbehave(Fault(call="put", status=400))
+    desk.start()
+    desk.until(lambda: desk.said()["problems"] == ["server_trouble"], "the refusal to be told", step_s=1.0)
+    assert desk.said()["reason"].startswith("EventPics answers with an error (it refuses a photo).")
+    assert all(desk.lies_in(NEW, one) for one in bad)
 
 
 def test_n23_a_storage_that_refuses_a_photo_twice_before_it_has_heard_all_of_it_gets_it_parked(desk: Desk) -> None:

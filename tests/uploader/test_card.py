@@ -323,7 +323,7 @@ def test_s18_deleting_the_whole_folder_sent_sends_nothing_twice(desk: Desk) -> N
 @pytest.mark.parametrize("into", ["new/", "new/<boot>/"])
 def test_s19_a_parked_photo_moved_back_to_new_by_hand_is_sent(desk: Desk, into: str) -> None:
     bad = desk.take()
-    desk.album.misbehave(Fault(call="getuploadurl", status=413, times=2))
+    desk.album.misbehave(Fault(call="getuploadurl", status=400, times=2))
     desk.start()
     desk.until(lambda: desk.lies_in(PARKED, bad), "the photo to be parked", step_s=1.0)
     desk.until(lambda: desk.said().get("waiting") == 0, "it to be counted")
@@ -336,7 +336,7 @@ def test_s19_a_parked_photo_moved_back_to_new_by_hand_is_sent(desk: Desk, into: 
 
 def test_s19_a_photo_that_was_brought_back_has_its_two_tries_again(desk: Desk) -> None:
     bad = desk.take()
-    desk.album.misbehave(Fault(call="getuploadurl", status=413, times=3))
+    desk.album.misbehave(Fault(call="getuploadurl", status=400, times=3))
     desk.start()
     desk.until(lambda: desk.lies_in(PARKED, bad), "the photo to be parked", step_s=1.0)
     desk.until(lambda: desk.said().get("waiting") == 0, "it to be counted")
