@@ -127,6 +127,7 @@ def test_lgpio_finds_a_writable_working_directory_and_its_absence_stops_nothing(
 def test_b03_the_booth_may_let_a_press_go_before_whatever_else_computes() -> None:
     settings = unit("booth")["Service"]
     assert int(settings["LimitRTPRIO"]) == 1
+    assert settings["LimitRTTIME"] == "5s"
     assert "RestrictRealtime" not in settings
 
 

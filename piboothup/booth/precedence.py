@@ -21,17 +21,21 @@ def take_turns() -> None:
     sys.setswitchinterval(SWITCH_S)
 
 
-def go_first() -> None:
-    """Before every other program, and with the threads that the caller starts from now on.
+def go_first(*, alone: bool = False) -> None:
+    """Before every other program, and with the threads that the caller starts from now on, unless `alone`.
 
     At real-time priority, which the unit permits (LimitRTPRIO=): a kernel that shares fairly lets whoever wakes up
     wait for up to 3 ms at each of a press's hand-overs when all processors are taken, whatever its niceness.
     """
     with contextlib.suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+        os.sched_setscheduler(0, os.SCHED_RR | (os.SCHED_RESET_ON_FORK if alone else 0), os.sched_param(1))
 
 
 def go_last() -> None:
-    """After every other."""
+    """After every other of the booth's threads, but no later than other programs.
+
+    A thread that is left waiting for a processor while Python is its own keeps whoever answers a press waiting too.
+    """
+    thread = threading.get_native_id()
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        os.setpriority(os.PRIO_PROCESS, thread, max(0, os.getpriority(os.PRIO_PROCESS, thread)))

@@ -154,8 +154,9 @@ class BoothService:
         threads = [threading.Thread(target=duty, name=name, daemon=True) for name, duty in duties.items()]
         for thread in threads:
             thread.start()
-        precedence.go_first()  # the loop, and what starts with the button: its thread, and lgpio's own two
+        precedence.go_first()  # what starts with the button too: its thread, and lgpio's own two
         self._start_button()
+        precedence.go_first(alone=True)  # the loop, but not what makes the light breathe
         try:
             yield
         finally:
@@ -320,7 +321,7 @@ class BoothService:
             (self._runtime / "booth.json").unlink()
 
     def _retire(self) -> None:
-        """Retention, at the lowest priority that Linux has for a thread."""
+        """Retention, after all else that the booth does."""
         precedence.go_last()
         while not self._ended.wait(_RETENTION_S):
             try:

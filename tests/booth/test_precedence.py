@@ -31,13 +31,15 @@ def test_the_loop_goes_first_before_it_starts_the_button_and_after_every_other_t
     monkeypatch.setattr(box.button, "start", start_noted)
     box.start_ready()
     box.stop()
-    first, button = there
+    first, button, then = there
     assert button == {"button"}
+    assert "first" in then
     assert {"first", "panel", "saver", "errands", "camera", "housekeeping", "retention", "control"} <= first
 
 
-def test_what_goes_first_takes_the_threads_that_it_starts_with_it() -> None:
+def test_what_goes_first_takes_the_threads_that_it_starts_with_it_unless_it_goes_alone() -> None:
     policies: list[int] = []
+    inherited = [os.SCHED_RR, os.SCHED_RR, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.SCHED_OTHER]
 
     def note() -> None:
         policies.append(os.sched_getscheduler(0))
@@ -48,19 +50,31 @@ def test_what_goes_first_takes_the_threads_that_it_starts_with_it() -> None:
         except PermissionError:
             return
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-        precedence.go_first()
-        note()
-        started = threading.Thread(target=note)
-        started.start()
-        started.join()
+        for alone in (False, True):
+            precedence.go_first(alone=alone)
+            note()
+            started = threading.Thread(target=note)
+            started.start()
+            started.join()
 
     trying = threading.Thread(target=try_it)
     trying.start()
     trying.join()
     if not policies:
         pytest.skip("this user may not ask for real-time priority: nothing was tried")
-    assert policies == [os.SCHED_RR, os.SCHED_RR]
+    assert policies == inherited
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+@pytest.mark.parametrize(("niceness", "then"), [(-5, 0), (0, 0), (7, 7)])
+def test_who_goes_last_waits_no_longer_for_a_processor_than_other_programs(
+    monkeypatch: pytest.MonkeyPatch, niceness: int, then: int
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(os, "getpriority", lambda _kind, _thread: niceness)
+    monkeypatch.setattr(os, "setpriority", lambda _kind, _thread, wanted: asked.append(wanted))
+    precedence.go_last()
+    assert asked == [then]
 
 
 def test_where_the_kernel_refuses_all_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
