@@ -2,9 +2,9 @@
 
 `show` never waits: whatever the bus does (it may hang for 30 s), the booth goes on, and only the newest view counts.
 In a countdown the figure goes over the bus before all else: it is never late. A device that fails is closed and
-opened anew every 2 s until it answers, and then gets the newest picture. When nobody presses, the picture moves, dims
-and sleeps (`rest`). Each new picture also lies in the runtime directory as panel.pbm, unmoved and
-in full light, replaced atomically, for `screen` and the desk.
+opened anew every 2 s until it answers, and then gets the newest picture; that it is missing is logged once, until a
+picture got through. When nobody presses, the picture moves, dims and sleeps (`rest`). Each new picture also lies in
+the runtime directory as panel.pbm, unmoved and in full light, replaced atomically, for `screen` and the desk.
 """
 
 from __future__ import annotations
@@ -202,10 +202,12 @@ class PanelThread:
             if not self._open and self._call_began_ns >= self._open_at_ns:
                 self._device.open()
                 self._open = True
-                self.problem = None
-                log.info("event=panel_open")
             if self._open and self._drawn is not None:
+                is_first = self._glow is None
                 self._dress(self._drawn.state, wanted, self._call_began_ns)
+                if is_first:  # one that can be opened and shows nothing is still missing, and no news
+                    self.problem = None
+                    log.info("event=panel_open")
         except (OSError, ImportError) as error:
             self._lose(error)
         except Exception as error:  # the top of the thread: a library that breaks is a missing panel
@@ -237,10 +239,10 @@ class PanelThread:
         self._glow = wanted
 
     def _lose(self, error: Exception) -> None:
+        self._close()
         if self.problem is None:
             self.problem = problem("panel_missing", str(error))
             log.warning("event=panel_lost reason=%r", str(error))
-        self._close()
         self._open_at_ns = self._clock.boottime_ns() + RETRY_NS
 
     def _close(self) -> None:
@@ -248,4 +250,5 @@ class PanelThread:
         try:
             self._device.close()
         except OSError as error:
-            log.info("event=panel_close_error reason=%r", str(error))
+            if self.problem is None:
+                log.info("event=panel_close_error reason=%r", str(error))
