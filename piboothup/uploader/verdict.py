@@ -74,7 +74,7 @@ class Verdict(StrEnum):
     PARK = "park"
     """The server refuses this photo for what it is: parked when it says so twice (to a PUT: on two URLs)."""
     WEIGH = "weigh"
-    """The server refuses the photo, or all of its event: parked if another of its event arrives meanwhile."""
+    """The server refuses the photo, or all of its event: `tries` tells which, and parks only what is to blame."""
     HOLD_CONTEXT = "hold_context"
     """The server does not know the event, or not for this key: its photos wait in new/, others flow."""
     REST_CONTEXT = "rest_context"
