@@ -15,6 +15,7 @@ import pytest
 
 from piboothup.config import DEFAULT_DIRECTORY
 from piboothup.runtime import SYSTEM_DIRECTORY
+from piboothup.uploader.transport import Limits
 from tests.patience import PATIENCE_S
 
 SYSTEMD = Path(__file__).parent.parent / "systemd"
@@ -118,6 +119,14 @@ class TestEachService:
 
 def test_the_booth_can_see_the_kernels_clock_state() -> None:
     assert not {"ProtectClock", "ProcSubset"} & set(unit("booth")["Service"])
+
+
+def test_n02_a_name_lookup_whose_question_was_lost_asks_again_while_the_uploader_still_waits_for_it() -> None:
+    name, _, options = unit("uploader")["Service"]["Environment"].strip('"').partition("=")
+    asks = dict(one.split(":") for one in options.split())
+    assert (name, asks["timeout"]) == ("RES_OPTIONS", "1")
+    assert int(asks["attempts"]) > 2
+    assert int(asks["timeout"]) * int(asks["attempts"]) < Limits().connect_s
 
 
 def test_lgpio_finds_a_writable_working_directory_and_its_absence_stops_nothing() -> None:

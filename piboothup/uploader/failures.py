@@ -80,7 +80,7 @@ class Failures:
         if is_error and self._tries.erred(context) >= NOT_CHANCE and self._has_others(context):
             self._step_aside(name, context, came, retry_after_s)
         elif verdict in (Verdict.RETRY_URL, Verdict.NEW_URL):
-            self._postpone(name, max(self._wait_s(name), retry_after_s or 0.0))
+            self._postpone(name, self._wait_s(name))
             self._circuit.back_off(self._clock.boottime_ns(), retry_after_s)
             if self._circuit.failures >= _TELLING_FAILURES:
                 self._standing.set_trouble(*trouble(Verdict.OFFLINE, came))

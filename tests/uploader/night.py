@@ -59,6 +59,12 @@ class Night:
         """An operator sends the photo elsewhere."""
         self._new[name] = context
 
+    def move_back(self, name: PhotoName, context: Context = PARTY) -> None:
+        """Somebody moves a parked photo back by hand; the next listing has it."""
+        self.parked.remove(name)
+        self._new[name] = context
+        self._list()
+
     def pass_s(self, seconds: float) -> None:
         """The booth works for so long."""
         until_s = self.clock.boottime_s + seconds
@@ -83,7 +89,10 @@ class Night:
             self._list_s = self.clock.boottime_s + _LIST_EVERY_S
             self.line.end_holds()
         if self.line.wants_listing():
-            self.line.reload(arranged(self._new), {one.id: Entry(one) for one in self._new.values()})
+            self._list()
+
+    def _list(self) -> None:
+        self.line.reload(arranged(self._new), {one.id: Entry(one) for one in self._new.values()})
 
     def _show(self, name: PhotoName) -> None:
         context = self._new[name]

@@ -82,6 +82,53 @@ def test_n16_a_url_that_expires_during_the_put_does_not_matter_if_the_storage_ta
     assert len(desk.uploads_of(name)) == 1
 
 
+@pytest.mark.parametrize("call", ["geteventsandalbums", "getuploadurl", "put"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_n18_while_the_server_wants_to_be_left_alone_nothing_is_asked_for_any_photo(
+    desk: Desk, call: str, status: int
+) -> None:
+    desk.album.misbehave(Fault(call=call, status=status, headers={"Retry-After": "100"}, times=1))
+    names = [desk.take(), desk.take()]
+    desk.start()
+    desk.until(lambda: desk.album.calls[call] == 1, "the busy answer")
+    desk.rest()
+    before = desk.album.calls.total()
+    desk.pass_s(99.0)
+    desk.rest()
+    assert desk.album.calls.total() == before
+    desk.pass_s(30.0)
+    desk.until_sent(*names)
+
+
+def test_n18_n20_who_is_asked_whom_a_refusal_means_may_want_to_be_left_alone(desk: Desk) -> None:
+    desk.start()
+    desk.until_sent(desk.take(hint=True))
+    desk.album.misbehave(
+        Fault(call="getuploadurl", status=403, times=1),
+        Fault(call="geteventsandalbums", status=503, headers={"Retry-After": "100"}, times=1),
+    )
+    before = desk.album.calls.total()
+    name = desk.take(hint=True)
+    desk.until(lambda: desk.album.calls.total() == before + 2, "both answers")
+    desk.rest()
+    desk.pass_s(99.0)
+    desk.rest()
+    assert desk.album.calls.total() == before + 2
+    desk.pass_s(30.0)
+    desk.until_sent(name)
+
+
+def test_n10_a_put_that_stalls_for_ever_is_made_again_and_nobody_is_offline(desk: Desk) -> None:
+    desk.album.misbehave(Fault(call="put", stall_s=3600.0, times=1))
+    name = desk.take()
+    desk.start()
+    desk.until(lambda: desk.album.calls["put"] == 1, "the PUT under way")
+    desk.pass_s(125.0, meanwhile=True)
+    desk.rest()
+    assert desk.said()["problems"] == []
+    desk.until_sent(name, step_s=0.5)
+
+
 @pytest.mark.parametrize("call", ["geteventsandalbums", "getuploadurl"])
 @pytest.mark.parametrize("status", [401, 403])
 def test_n20_a_key_that_is_refused_pauses_all_and_parks_nothing(desk: Desk, call: str, status: int) -> None:

@@ -217,6 +217,15 @@ def test_somebody_who_does_answer_is_asked_again_at_the_pace_of_the_back_off(cam
     assert failures < 3600 / 10
 
 
+def test_n19_however_many_workers_there_are_one_looks_whether_eventpics_answers() -> None:
+    line = Line(HandClock(), random.Random(1).random, 2, paused=False, refused=False)
+    line.reload(arranged([photo(1)]), WRITTEN)
+    assert line.next_step() == Probe()
+    assert isinstance(line.next_step(), Wait)
+    line.answered(())
+    assert line.next_step() == Send(photo(1))
+
+
 # -- what it tells -------------------------------------------------------------------------------------------------
 
 

@@ -5,21 +5,30 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import hashlib
 import io
 import logging
+import random
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from piboothup.config import Secret
+from piboothup.spool.names import PhotoName
+from piboothup.uploader import connection
+from piboothup.uploader.request import Request
 from piboothup.uploader.transport import Answer, LinkError, LinkErrorKind, Transport
+from piboothup.uploader.tries import Tries
 from piboothup.uploader.verdict import Came, what_came
 from tests.clocks import HandClock
 from tests.patience import PATIENCE_S
+from tests.photos import PARTY
 from tests.uploader.authority import Authority, self_signed
 from tests.uploader.far import FAR, FAR_S
 from tests.uploader.liar import Liar, says
@@ -227,6 +236,29 @@ def test_n32_a_connection_closed_since_the_last_exchange_is_replaced_unseen(tran
     assert liar.connections == 2
 
 
+def test_n32_a_photo_of_which_half_was_sent_on_a_connection_that_broke_is_sent_whole_on_the_next(
+    transport: Transport, tmp_path: Path
+) -> None:
+    def breaks_off(liar: Liar, connection: socket.socket) -> None:
+        liar.request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        liar.story = says("200 OK")
+        for _ in range(3):
+            connection.recv(65536)
+        # What has arrived meanwhile is left unread: the kernel answers it with a reset.
+
+    photo = random.Random(1).randbytes(PHOTO_BYTES)
+    (tmp_path / "photo.jpg").write_bytes(photo)
+    with Liar(breaks_off) as liar, (tmp_path / "photo.jpg").open("rb") as file:
+        assert get(transport, liar.url).status == 200
+        answer = put(transport, liar.url + SIGNED, file)
+        _, whole = liar.requests[-1]
+    assert liar.connections == 2
+    assert answer.whole
+    assert whole.partition(b"\r\n\r\n")[2] == photo
+    assert answer.sent_md5 == hashlib.md5(photo, usedforsecurity=False).hexdigest()
+
+
 def test_a_connection_is_kept_for_the_next_exchange(transport: Transport) -> None:
     with Liar(says("200 OK", b"{}")) as liar:
         for _ in range(3):
@@ -262,6 +294,32 @@ def test_verified_tls_is_spoken_where_the_certificate_is_trusted(photo: io.Buffe
     transport.close()
     assert (answer.status, answer.whole) == (201, True)
     assert another.heard == b""
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
+@pytest.mark.parametrize(("newest", "is_spoken"), [(ssl.TLSVersion.TLSv1_2, True), (ssl.TLSVersion.TLSv1_1, False)])
+def test_n07_no_tls_that_can_be_broken_is_spoken_even_where_openssl_would(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, newest: ssl.TLSVersion, is_spoken: bool
+) -> None:
+    def lax(protocol: int) -> ssl.SSLContext:
+        """As OpenSSL is where its configuration allows everything."""
+        context = ssl.SSLContext(protocol)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        return context
+
+    monkeypatch.setattr(connection, "ssl", SimpleNamespace(**{**vars(ssl), "SSLContext": lax}))
+    authority = Authority(tmp_path)
+    certificate = authority.certificate()
+    certificate.set_ciphers("ALL:@SECLEVEL=0")
+    certificate.minimum_version, certificate.maximum_version = ssl.TLSVersion.TLSv1, newest
+    transport = Transport(HandClock(), limits=FAR, ca_file=authority.file)
+    with Liar(says("200 OK"), tls=certificate) as liar, contextlib.closing(transport):
+        if is_spoken:
+            assert get(transport, liar.url).status == 200
+        else:
+            assert trouble(transport, liar.url).kind is LinkErrorKind.TLS
+            assert liar.heard == b""
 
 
 def test_n02_a_name_that_cannot_be_resolved_and_a_refused_connection_are_told_apart(
@@ -328,6 +386,17 @@ def test_c03_an_error_carries_nothing_of_the_request_not_even_in_what_it_was_mad
         assert error.__context__ is None
         assert "canary" not in f"{error!r} {error} {error.args}"
     assert "canary" not in caplog.text
+
+
+def test_c03_what_holds_a_key_or_a_signed_url_does_not_show_it() -> None:
+    url, key = Secret("https://storage.example/?signature=canary"), "canary-key"
+    asked = Request("POST", url, {"Authorization": f"Bearer {key}"}, f'{{"apiKey": "{key}"}}'.encode())
+    told = f'{{"uploadUrl": "{url.reveal()}"}}'.encode()
+    answer = Answer(200, "", told, True, True, "", "", sent_ns=0, answered_ns=0, location=url.reveal())
+    tries = Tries()
+    tries.keep_url(PhotoName("ABCD", 1, 1, 1, PARTY.id, "0123456789abcdef"), PARTY, url, asked_ns=0)
+    for holder in (asked, answer, vars(tries), url):
+        assert "canary" not in f"{holder!r} {holder}"
 
 
 def test_s06_a_card_that_cannot_be_read_while_sending_is_not_blamed_on_the_network(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
+from piboothup.config import Secret
 from piboothup.spool.events import Album, Event
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
 from piboothup.uploader.step import Send
+from piboothup.uploader.tries import Tries
 from piboothup.uploader.verdict import Call, Came, Verdict, judge
 from tests.photos import PARTY
 from tests.uploader.night import GALA, PARTY_SEEN, Night, Rule
@@ -172,6 +176,16 @@ def test_a_retry_shows_all_that_was_refused_again_as_if_for_the_first_time() -> 
     assert night.tried.total() == before + 3
 
 
+def test_n23_a_retry_also_forgets_what_was_refused_but_once() -> None:
+    night = Night(always(Came.BAD_REQUEST))
+    name = night.take()
+    night.pass_s(5.0)
+    night.line.retry()
+    night.pass_s(5.0)
+    assert night.tried[name] == 2
+    assert night.parked == []
+
+
 # -- a photo that is not taken -------------------------------------------------------------------------------------
 
 
@@ -251,6 +265,30 @@ def test_n23_what_one_event_refused_is_no_refusal_by_the_event_that_the_photo_is
     night.take()
     night.pass_s(HOUR_S)
     assert night.parked == [moved]
+
+
+def test_s19_a_parked_photo_that_somebody_moves_back_is_refused_as_if_for_the_first_time() -> None:
+    night = Night(always(Came.BAD_REQUEST))
+    name = night.take()
+    night.pass_s(60.0)
+    assert night.parked == [name]
+    night.move_back(name)
+    night.pass_s(5.0)
+    assert night.tried[name] == 3
+    assert night.parked == []
+    night.rule = always(Came.ACCEPTED)
+    night.pass_s(60.0)
+    assert name in night.arrived_s
+
+
+def test_ten_thousand_photos_that_got_through_at_the_second_try_take_no_memory() -> None:
+    tries = Tries()
+    for seq in range(10_000):
+        name = PhotoName("ABCD", 1, seq, seq, PARTY.id, f"{seq:016x}")
+        tries.failed(name)
+        tries.keep_url(name, PARTY, Secret(f"https://storage.example/{seq}"), asked_ns=0)
+        tries.arrived(name, PARTY)
+    assert len(pickle.dumps(tries)) < 10_000
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -417,6 +455,17 @@ def test_n21_a_404_for_an_event_that_is_listed_costs_minutes_and_no_hour() -> No
     assert night.problems() == ["server_trouble"]
     night.rule = always(Came.ACCEPTED)
     night.pass_s(240.0)
+    assert name in night.arrived_s
+
+
+def test_n18_n21_a_retry_after_of_a_404_for_an_event_that_is_listed_is_obeyed() -> None:
+    night = Night(always(Came.NOT_FOUND))
+    night.retry_after_s = 3000.0
+    name = night.take()
+    night.pass_s(2900.0)
+    assert night.tried[name] == 1
+    night.rule = always(Came.ACCEPTED)
+    night.pass_s(200.0)
     assert name in night.arrived_s
 
 

@@ -57,6 +57,7 @@ def test_n28_n31_these_statuses_count_after_the_whole_body(status: int) -> None:
         (401, Came.FORBIDDEN),
         (403, Came.FORBIDDEN),
         (404, Came.NOT_FOUND),
+        (408, Came.TOO_SLOW),
         (410, Came.NOT_FOUND),
         (413, Came.TOO_LARGE),
         (418, Came.REFUSED),
@@ -111,6 +112,14 @@ def test_a_storage_that_calls_its_empty_answer_a_page_is_believed() -> None:
     nothing = answer(200, content_type="text/html; charset=UTF-8", body=b"")
     assert what_came(nothing) is Came.ACCEPTED
     assert judge(Call.PUT, what_came(nothing)) is Verdict.SENT
+
+
+def test_who_was_too_slow_for_the_server_tries_again_and_nothing_is_parked() -> None:
+    assert [judge(call, Came.TOO_SLOW) for call in Call] == [Verdict.WAIT, Verdict.WAIT, Verdict.RETRY_URL]
+
+
+def test_n26_a_request_that_cannot_be_made_is_held_against_the_key_by_the_first_call_only() -> None:
+    assert [judge(call, Came.UNUSABLE) for call in Call] == [Verdict.PAUSE_ALL, Verdict.WAIT, Verdict.NEW_URL]
 
 
 def test_n20_a_refused_key_pauses_all_but_a_refused_put_only_wants_a_new_url() -> None:
