@@ -28,7 +28,7 @@ PHOTO_SIZE = (85, 64)
 SIDE_X = PHOTO_SIZE[0] + 1
 SIDE_PX = WIDTH_PX - SIDE_X
 """The column beside it."""
-_STRIP_Y = 53
+_STRIP_Y = 52
 
 
 def blank() -> Image.Image:
@@ -72,14 +72,24 @@ def strip(image: Image.Image, left: str, names: Sequence[str]) -> None:
     small.draw(image, WIDTH_PX - MARGIN_PX - small.width_px(name), _STRIP_Y + 2, name, lit=False)
 
 
-def bottom(image: Image.Image, text: str, signs: Sequence[Image.Image]) -> None:
-    """The bottom line, one row, with the first of `signs` before it for which there is room."""
+def bottom(image: Image.Image, text: str, signs: Sequence[Image.Image], turn: int) -> None:
+    """The bottom line, one row, with the first of `signs` before it for which there is room.
+
+    A text that is too long is told in rows that take turns; it is turn number `turn`.
+    """
     small = face("small")
-    text = small.shortened(text, TEXT_PX)
-    width_px = small.width_px(text)
-    sign = next((one for one in signs if one.width + GAP_PX + width_px <= TEXT_PX), None)
-    x = (WIDTH_PX - width_px - (sign.width + GAP_PX if sign is not None else 0)) // 2
-    if sign is not None:
-        image.paste(255, (x, BOTTOM_Y + small.cap_px - sign.height), sign)
-        x += sign.width + GAP_PX
-    small.draw(image, x, BOTTOM_Y, text)
+    rows = [text] if _fitting(signs, small.width_px(text)) else small.balanced(text, _beside_px(signs[-1])) or [""]
+    sign = _fitting(signs, max(map(small.width_px, rows))) or signs[-1]
+    row = rows[turn % len(rows)]
+    x = (WIDTH_PX - sign.width - GAP_PX - small.width_px(row)) // 2
+    image.paste(255, (x, BOTTOM_Y + small.cap_px - sign.height), sign)
+    small.draw(image, x + sign.width + GAP_PX, BOTTOM_Y, row)
+
+
+def _fitting(signs: Sequence[Image.Image], width_px: int) -> Image.Image | None:
+    return next((one for one in signs if width_px <= _beside_px(one)), None)
+
+
+def _beside_px(sign: Image.Image) -> int:
+    """The room for a text that has `sign` before it."""
+    return TEXT_PX - sign.width - GAP_PX

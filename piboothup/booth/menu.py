@@ -33,7 +33,7 @@ DOOR_S = 600.0
 """The operator's door is open for so long after power-on."""
 CHOOSE_S = 1.0
 CONFIRM_S = 5.0
-"""The hold that something wants which can't be undone, or would bring photos to other people."""
+"""The hold that something wants which can't be undone, or brings photos to other people or to nobody."""
 _IDLE_S = 20.0
 _AIM_S = 180.0
 
@@ -214,7 +214,7 @@ def _for_operators(offer: Offer) -> Iterator[Item]:
     yield Item("ready_check", BeginCheck())
     yield Item("aim", BeginAim())
     yield Item("retry", Retry())
-    yield Item("resume" if offer.paused else "pause", SetPaused(not offer.paused))
+    yield Item("resume", SetPaused(False)) if offer.paused else Item("pause", SetPaused(True), hold_s=CONFIRM_S)
     yield Item("languages", Goto(Kind.LANGUAGES))
     if offer.has_buzzer:
         yield Item("sound_off" if offer.sound else "sound_on", SetSound(not offer.sound))

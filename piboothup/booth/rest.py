@@ -21,6 +21,7 @@ SLEEP_AFTER_NS = 7200 * _SECOND_NS
 SHIFT_EVERY_NS = 60 * _SECOND_NS
 CODE_AFTER_NS = 20 * _SECOND_NS
 CODE_TURN_NS = 15 * _SECOND_NS
+LINE_TURN_NS = 3 * _SECOND_NS
 _PATH = ((0, 0), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
 """Round the middle, a dot at a time: what is drawn keeps two dots from the edge."""
 _STANDING = (BoothState.READY, BoothState.FAULT, BoothState.STARTING)
@@ -61,6 +62,7 @@ def _stirring(view: View) -> View:
         progress=quiet.progress,
         viewfinder=quiet.viewfinder,
         album_link=quiet.album_link,
+        turn=quiet.turn,
     )
 
 
@@ -81,3 +83,8 @@ def shifted(picture: Image.Image, by: tuple[int, int]) -> Image.Image:
 def shows_code(ready_ns: int) -> bool:
     """Whether it is the album code's turn, after so long in ready without a press."""
     return ready_ns >= CODE_AFTER_NS and (ready_ns - CODE_AFTER_NS) // CODE_TURN_NS % 2 == 0
+
+
+def line_turn(now_ns: int) -> int:
+    """Which part of a long bottom line has its turn."""
+    return now_ns // LINE_TURN_NS

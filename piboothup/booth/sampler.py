@@ -46,6 +46,7 @@ def examples(box: View) -> dict[str, View]:
     def seen(page: Page, ring: Ring | None = None) -> View:
         return replace(box, state=BoothState.MENU, page=page, ring=ring)
 
+    another, _ = menu.chosen(at(first, "events"), replace(offer, without_event=0), 0)
     held = Held(EventPhotos("abcd1234", box.event_title, ()), 143, 12)
     wiping = menu.counted(chosen(first, "wipe"), (held,))
     checked = Report((None,) * len(STEPS))
@@ -68,6 +69,7 @@ def examples(box: View) -> dict[str, View]:
         ),
         "events": seen(at(chosen(first, "events"), box.event_title)),
         "events-long": seen(at(chosen(first, "events"), offer.events[1].title)),
+        "events-another": seen(at(another or first, offer.events[1].title), Ring(0.35, LetGo.CHOICE)),
         "albums": seen(at(chosen(first, "events", box.event_title), "Photo booth")),
         "take-along": seen(at(chosen(first, "events", box.event_title, "Backstage"), "take_along")),
         "languages": seen(at(chosen(first, "languages"), box.language)),

@@ -8,7 +8,7 @@ device; any text is drawn without raising.
 
 from __future__ import annotations
 
-from dataclasses import astuple, fields
+from dataclasses import fields
 
 from PIL import Image, ImageChops, ImageDraw
 
@@ -17,7 +17,6 @@ from piboothup.booth.font import face, icon, largest
 from piboothup.booth.layout import (
     BOTTOM_Y,
     GAP_PX,
-    HEIGHT_PX,
     LINE_PX,
     MARGIN_PX,
     TEXT_PX,
@@ -26,12 +25,16 @@ from piboothup.booth.layout import (
     blank,
     bottom,
     centred,
+    placed,
     strip,
 )
 from piboothup.booth.menu import Kind, Page
 from piboothup.booth.view import View
 from piboothup.booth.words import Fault, Words, words
 from piboothup.status import BoothState, UploaderState
+
+_APART_PX = 6
+"""Between a title and the number at the right of it."""
 
 
 def draw(view: View) -> Image.Image:
@@ -77,22 +80,20 @@ def _menu(image: Image.Image, view: View, page: Page, said: Words) -> None:
 def bottom_line(view: View) -> str:
     """What ready says about the way to the album, in words: never a reason to stop taking photos."""
     said = words(view.language)
-    kept = (said.kept if view.waiting else said.all_kept).format(n=view.waiting)
     if view.notice is not None:
         known = said.notices.get(view.notice.code)
-        return known.format(n=view.waiting) if known else view.notice.sentence
+        return _with_photos(known, view, said) if known else view.notice.sentence
     if not view.has_event:
-        return f"{said.no_event} {kept}"
-    if view.uplink is UploaderState.PORTAL:
-        return said.portal
+        return _with_photos(said.no_event, view, said)
     hindrance = {
+        UploaderState.PORTAL: said.portal,
         UploaderState.REFUSED: said.refused,
         UploaderState.OFFLINE: said.offline,
         UploaderState.PAUSED: said.paused,
         UploaderState.STOPPED: said.stopped,
     }.get(view.uplink)
     if hindrance is not None:
-        return f"{hindrance} {kept}"
+        return _with_photos(hindrance, view, said)
     if view.waiting:
         return said.sending.format(n=view.waiting)
     if view.parked:
@@ -100,6 +101,15 @@ def bottom_line(view: View) -> str:
     if view.photos == 1:
         return said.one_in_album
     return said.all_in_album.format(n=view.photos) if view.photos else said.no_photo_yet
+
+
+def _with_photos(hindrance: str, view: View, said: Words) -> str:
+    """A hindrance that ends with a colon is followed by where the photos are, if there are any."""
+    if not hindrance.endswith(":"):
+        return hindrance
+    if view.waiting:
+        return f"{hindrance} {said.kept.format(n=view.waiting)}"
+    return f"{hindrance} {said.all_sent}" if view.photos and not view.parked else hindrance[:-1]
 
 
 def status(image: Image.Image, view: View, said: Words) -> None:
@@ -116,47 +126,44 @@ def status(image: Image.Image, view: View, said: Words) -> None:
             sign = icon("tick" if good else "cross")
             image.paste(255, (x, y), sign)
         small.draw(image, x + 12, y, said.checks[field.name])
-    small.draw(image, MARGIN_PX, BOTTOM_Y + 1, small.shortened(bottom_line(view), TEXT_PX))
+    rows = small.balanced(bottom_line(view), TEXT_PX)
+    small.draw(image, MARGIN_PX, BOTTOM_Y + 1, rows[view.turn % len(rows)])
 
 
 def _starting(image: Image.Image, view: View) -> None:
-    """Who I am, how long it takes, and what is already there."""
+    """Who I am, how long it takes, and what is already there: a sign each, and below it a tick or a cross."""
     lettering = largest(view.name, TEXT_PX, face("mid").cap_px)
     centred(image, 1, lettering.shortened(view.name, TEXT_PX), lettering)
-    identity = largest(view.box, TEXT_PX, face("big").cap_px)
-    centred(image, 17, identity.shortened(view.box, TEXT_PX), identity)
+    identity = largest(view.box, TEXT_PX, face("large").cap_px)
+    centred(image, 16, identity.shortened(view.box, TEXT_PX), identity)
     filled_px = round(WIDTH_PX * min(1.0, max(0.0, view.progress)))
     if filled_px:
-        ImageDraw.Draw(image).rectangle((0, 49, filled_px - 1, 50), fill=255)
+        ImageDraw.Draw(image).rectangle((0, 40, filled_px - 1, 41), fill=255)
     cell_px = WIDTH_PX // len(fields(view.checks))
-    for number, (field, good) in enumerate(zip(fields(view.checks), astuple(view.checks), strict=True)):
-        sign = icon("dot" if good is None else field.name)
-        x = number * cell_px + (cell_px - sign.width) // 2
-        image.paste(255, (x, HEIGHT_PX - 6 - sign.height // 2), sign)
-        if good is False:
-            cell = (number * cell_px, HEIGHT_PX - 11, (number + 1) * cell_px, HEIGHT_PX)
-            image.paste(ImageChops.invert(image.crop(cell)), cell)
+    for number, field in enumerate(fields(view.checks)):
+        good = getattr(view.checks, field.name)
+        placed(image, icon(field.name), 45, number * cell_px, cell_px)
+        tick = icon("dot" if good is None else "tick" if good else "cross")
+        placed(image, tick, 59 - tick.height // 2, number * cell_px, cell_px)
 
 
 def _ready(image: Image.Image, view: View, said: Words) -> None:
     """Press! And, small: for which event, how many photos, how they travel."""
     small = face("small")
-    left_px = TEXT_PX
-    if view.photos:
-        taken = str(view.photos)
-        camera = icon("camera")
-        x = WIDTH_PX - MARGIN_PX - small.width_px(taken)
-        small.draw(image, x, TITLE_Y, taken)
-        x -= camera.width + 3
+    title, taken = view.event_title or view.name, str(view.photos) if view.photos else ""
+    room_px = TEXT_PX - (small.width_px(taken) + _APART_PX if taken else 0)
+    small.draw(image, WIDTH_PX - MARGIN_PX - small.width_px(taken), TITLE_Y, taken)
+    small.draw(image, MARGIN_PX, TITLE_Y, small.shortened(title, room_px))
+    camera = icon("camera")
+    if taken and small.width_px(title) + camera.width + 3 <= room_px:  # it gives way to a long title
+        x = WIDTH_PX - MARGIN_PX - small.width_px(taken) - 3 - camera.width
         image.paste(255, (x, TITLE_Y - 1), camera)
-        left_px = x - MARGIN_PX - 2 * GAP_PX
-    small.draw(image, MARGIN_PX, TITLE_Y, small.shortened(view.event_title or view.name, left_px))
     free_y = TITLE_Y + small.cap_px + MARGIN_PX
     big = face("big")
     lettering = largest(said.press, TEXT_PX, big.cap_px)
     middle_y = (free_y + BOTTOM_Y - lettering.cap_px) // 2
     centred(image, max(middle_y, free_y + big.rise_px(said.press)), said.press, lettering)
-    bottom(image, bottom_line(view), (_bottom_icon(view), icon("mark")))
+    bottom(image, bottom_line(view), (_bottom_icon(view), icon("mark")), view.turn)
 
 
 def _fault(image: Image.Image, view: View, said: Words) -> None:

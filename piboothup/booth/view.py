@@ -75,5 +75,7 @@ class View:
     """The photo just saved, small and grey, turned as it is; belongs to `number`."""
     album_link: str = ""
     """It is the turn of the album's QR code, which is of this link; or it was asked for in the menu."""
+    turn: int = 0
+    """Which part of a bottom line that is too long for one row has its turn."""
     ended: bool = False
     """While stopping: all is done, the plug may be pulled."""

@@ -140,7 +140,8 @@ def test_b09_guests_who_come_while_the_operators_door_is_open_leave_event_spool_
             pages.update([play.booth.page.kind] if play.booth.page is not None else [])
         did.update(type(effect).__name__ for effect in play.effects)
     assert pages[Kind.MENU] > GUESTS / 20
-    assert not {deed.__name__ for deed in (deeds.ChooseEvent, deeds.WipeEvent, deeds.SwitchOff)} & set(did)
+    harm = (deeds.ChooseEvent, deeds.SetPaused, deeds.WipeEvent, deeds.SwitchOff)
+    assert not {deed.__name__ for deed in harm} & set(did)
 
 
 def walked(play: Play, *steps: str | float) -> Play:
@@ -275,6 +276,16 @@ def test_every_way_to_another_event_ends_in_a_long_hold_but_the_first_choice_of_
                     case deeds.ChooseEvent("efgh5678"):
                         changes.append(item.hold_s)
         assert changes and set(changes) == {menu.CONFIRM_S if link_id else menu.CHOOSE_S}
+
+
+def test_a_pause_wants_a_hold_of_five_seconds_and_its_end_one_of_one() -> None:
+    play = opened(None)
+    offer = play.settings.offer
+    assert {item.hold_s for item in menu.opened(offer, 0).items if item.says == "pause"} == {menu.CONFIRM_S}
+    paused = menu.opened(replace(offer, paused=True), 0)
+    assert {item.hold_s for item in paused.items if item.says == "resume"} == {menu.CHOOSE_S}
+    walked(play, "pause")
+    assert play.effects == [deeds.SetPaused(True)]
 
 
 def test_the_hold_that_opened_a_page_never_chooses_on_it() -> None:

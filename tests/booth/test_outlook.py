@@ -102,6 +102,28 @@ def test_b04_a_stuck_button_stays_on_the_bottom_line_when_it_would_be_the_albums
     assert not shows_code(replace(ready, stuck=True))
 
 
+@pytest.mark.parametrize(
+    ("view", "takes_turns"),
+    [
+        (View(), False),
+        (View(uplink=UploaderState.UPLOADING), False),
+        (View(uplink=UploaderState.PORTAL), True),
+        (View(has_event=False), True),
+        (View(notice=problem("bad_config")), True),
+    ],
+)
+def test_only_trouble_has_a_bottom_line_that_takes_turns_and_all_else_stands_still(
+    view: View, takes_turns: bool, spool: Spool
+) -> None:
+    clock = HandClock()
+    outlook = Outlook(Config(), spool, clock)
+    turns = []
+    for _ in range(4):
+        turns.append(outlook.completed(view, Booth(), "abcd1234", Uplink(), None).turn)
+        clock.pass_s(rest.LINE_TURN_NS / 1e9)
+    assert [turn - turns[0] for turn in turns] == ([0, 1, 2, 3] if takes_turns else [0, 0, 0, 0])
+
+
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
     made = Spool(tmp_path / "spool", HandClock(), "serial-1")

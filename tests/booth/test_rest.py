@@ -52,6 +52,7 @@ def test_d05_a_press_and_trouble_stir(change: dict[str, object]) -> None:
         {"event_title": "Anna and Ben"},
         {"checks": Checks(wifi=False)},
         {"album_link": "https://app.eventpics.net/abcd1234"},
+        {"turn": 7},
         {"viewfinder": Viewfinder(2, portrait())},
     ],
 )

@@ -15,7 +15,7 @@ from PIL import Image, ImageChops
 
 from piboothup.booth.font import face, icon, largest
 from piboothup.booth.gallery import contact_sheet, examples, write_gallery
-from piboothup.booth.layout import GAP_PX, MARGIN_PX, TEXT_PX, blank
+from piboothup.booth.layout import BOTTOM_Y, GAP_PX, MARGIN_PX, TEXT_PX, TITLE_Y, blank
 from piboothup.booth.screens import bottom_line, draw, status
 from piboothup.booth.view import Checks, View
 from piboothup.booth.words import languages, words
@@ -51,7 +51,7 @@ def test_the_gallery_holds_no_screen_that_is_gone() -> None:
     ("view", "line"),
     [
         (replace(READY, uplink=UploaderState.OFFLINE, waiting=12), "No Wi-Fi: 12 kept"),
-        (replace(READY, uplink=UploaderState.PORTAL, waiting=12), "Wi-Fi login: hotspot!"),
+        (replace(READY, uplink=UploaderState.PORTAL, waiting=12), "Wi-Fi asks for login: use hotspot"),
         (replace(READY, uplink=UploaderState.REFUSED, waiting=12), "Key refused: 12 kept"),
         (replace(READY, uplink=UploaderState.PAUSED, waiting=12), "Paused: 12 kept"),
         (replace(READY, uplink=UploaderState.STOPPED, waiting=12), "Not sending: 12 kept"),
@@ -62,7 +62,12 @@ def test_the_gallery_holds_no_screen_that_is_gone() -> None:
         (READY, "All 143 in the album"),
         (replace(READY, photos=1), "It is in the album"),
         (replace(READY, photos=0), "Be the first!"),
-        (replace(READY, photos=0, uplink=UploaderState.OFFLINE), "No Wi-Fi: all kept"),
+        (replace(READY, uplink=UploaderState.OFFLINE), "No Wi-Fi: all sent"),
+        (replace(READY, uplink=UploaderState.OFFLINE, parked=2), "No Wi-Fi"),
+        (replace(READY, photos=0, uplink=UploaderState.OFFLINE), "No Wi-Fi"),
+        (replace(READY, photos=0, has_event=False), "No event"),
+        (replace(READY, notice=problem("server_trouble")), "No answer: all sent"),
+        (replace(READY, waiting=12, notice=problem("undervoltage")), "Weak power supply"),
         (replace(READY, parked=2), "141 sent, 2 refused"),
         (replace(READY, waiting=12, notice=problem("event_gone")), "Event gone: 12 kept"),
         (replace(READY, notice=Problem("new", "Something new.", "")), "Something new."),
@@ -102,9 +107,19 @@ def test_the_inviting_word_stands_at_one_height_in_every_language_and_touches_ne
 )
 def test_d04_whatever_the_title_it_leaves_room_for_the_number_and_ready_looks_ready(title: str) -> None:
     picture = draw(replace(READY, event_title=title))
-    number = (96, 0, 128, 12)
+    number = (107, 0, 128, 12)
     assert same(picture.crop(MIDDLE), draw(READY).crop(MIDDLE))
     assert same(picture.crop(number), draw(READY).crop(number))
+
+
+def test_the_camera_beside_the_number_gives_way_to_a_title_that_needs_its_room() -> None:
+    beside = (93, 0, 106, 12)
+    assert draw(replace(READY, event_title="")).crop(beside).getbbox() is not None
+    title = "Annas Geburtstag"
+    shown = draw(replace(READY, event_title=title))
+    whole = blank()
+    face("small").draw(whole, MARGIN_PX, TITLE_Y, title)
+    assert same(shown.crop((0, 0, 106, 12)), whole.crop((0, 0, 106, 12)))
 
 
 def test_nothing_about_sending_stands_next_to_saved() -> None:
@@ -145,7 +160,7 @@ def test_the_arrow_points_to_the_lens() -> None:
 
 def test_the_starting_bar_fills() -> None:
     def filled(progress: float) -> int:
-        return draw(View(box="K7QX", progress=progress)).crop((0, 50, 128, 64)).histogram()[255]
+        return draw(View(box="K7QX", progress=progress)).crop((0, 40, 128, 42)).histogram()[255]
 
     lengths = [filled(progress) for progress in (-1.0, 0.0, 0.3, 0.6, 1.0, 7.0)]
     assert lengths[0] == lengths[1] < lengths[2] < lengths[3] < lengths[4] == lengths[5]
@@ -214,18 +229,48 @@ def all_ready(language: str, waiting: int) -> list[View]:
     return [*views, replace(view, waiting=0), replace(view, photos=0, waiting=0, parked=0)]
 
 
+def parts(view: View) -> list[str]:
+    """The rows in which the bottom line is told, one after the other."""
+    line = bottom_line(view)
+    room_px = TEXT_PX - GAP_PX - icon("mark").width
+    return [line] if face("small").width_px(line) <= room_px else face("small").balanced(line, room_px)
+
+
 @pytest.mark.parametrize("waiting", [0, 1, 12, 999])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_bottom_line_is_one_row_with_any_number_that_a_day_brings(language: str, waiting: int) -> None:
-    lines = map(bottom_line, all_ready(language, waiting))
-    assert [line for line in lines if face("small").width_px(line) > TEXT_PX] == []
+def test_every_bottom_line_is_told_whole_in_two_rows_at_most_with_any_number_that_a_day_brings(
+    language: str, waiting: int
+) -> None:
+    for view in all_ready(language, waiting):
+        assert len(parts(view)) <= 2 and " ".join(parts(view)) == bottom_line(view)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_bottom_line_has_its_sign_or_at_least_an_exclamation_mark_before_it(language: str) -> None:
-    room_px = TEXT_PX - GAP_PX - icon("mark").width
-    lines = map(bottom_line, all_ready(language, 12))
-    assert [line for line in lines if face("small").width_px(line) > room_px] == []
+def test_how_the_photos_travel_when_all_is_well_is_told_in_one_row(language: str) -> None:
+    well = replace(READY, language=language, uplink=UploaderState.UPLOADING)
+    for view in (well, replace(well, waiting=999), replace(well, photos=1), replace(well, photos=0)):
+        assert len(parts(view)) == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_too_long_for_the_bottom_line_takes_turns_and_ready_looks_ready_meanwhile(language: str) -> None:
+    view = replace(READY, language=language, uplink=UploaderState.PORTAL)
+    first, second, again = (draw(replace(view, turn=turn)) for turn in range(3))
+    assert same(first, again) and not same(first, second)
+    above = (0, 0, 128, 51)
+    assert same(first.crop(above), second.crop(above))
+    small = face("small")
+    for turn, row in enumerate(parts(view)):
+        alone = blank()
+        small.draw(alone, 0, 0, row)
+        width_px = small.width_px(row)
+        shown = draw(replace(view, turn=turn)).crop((0, BOTTOM_Y, 128, 64))
+        assert any(same(shown.crop((x, 0, x + width_px, 10)), alone.crop((0, 0, width_px, 10))) for x in range(128))
+
+
+def test_a_short_bottom_line_stands_still() -> None:
+    view = replace(READY, uplink=UploaderState.OFFLINE, waiting=12)
+    assert same(draw(view), draw(replace(view, turn=1)))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -91,9 +91,9 @@ class Words:
     """By the field of `Checks`: a word each."""
     no_photo_yet: str
     kept: str
-    """After what keeps photos from being sent: no event, no network, a refused key, a pause, no uploader."""
-    all_kept: str
-    """The same, before the first photo."""
+    """After what keeps photos from being sent (no event, no network, a refused key), where that ends with a colon."""
+    all_sent: str
+    """The same, when none waits."""
     no_event: str
     offline: str
     portal: str
@@ -109,7 +109,7 @@ class Words:
     """By the code of the problem."""
     other_fault: Fault
     notices: Mapping[str, str]
-    """By the code of the problem: a bottom line for what does not stop photos."""
+    """By the code of the problem: a bottom line for what does not stop photos; with a colon at its end as above."""
     menu: MenuWords
 
 
