@@ -88,6 +88,10 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "Check the event and the key in its app. Photos are kept.",
     ),
     "server_trouble": ("EventPics answers with an error.", "Photos are kept and tried again by themselves."),
+    "storage_silent": (
+        "The photo storage does not answer.",
+        "Another network may help. Photos are kept.",
+    ),
     "key_untried": ("Nobody knows whether the key is good.", "Give the box a network for a minute."),
     "uploader_stopped": ("The uploader does not run.", "Switch the box off and on. Photos are kept."),
     "photo_refused": ("EventPics refuses a photo for good.", "`piboothup queue retry` tries it again."),

@@ -30,7 +30,7 @@ class Uplink:
 
 _GRAIN_NS = 20_000_000
 """Folder times have the kernel's tick as their grain: a change may hide behind one so shortly before."""
-_TOLD = ("no_key", "event_gone", "event_refused", "tls_refused", "server_trouble")
+_TOLD = ("no_key", "event_gone", "event_refused", "tls_refused", "server_trouble", "storage_silent")
 
 
 class UplinkReader:

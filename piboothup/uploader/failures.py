@@ -6,7 +6,7 @@ standing as it says. Not safe for threads by itself: its owner holds a lock.
 
 from __future__ import annotations
 
-from piboothup.problems import Problem
+from piboothup.problems import Problem, problem
 from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context
 from piboothup.spool.names import PhotoName
@@ -34,6 +34,8 @@ _HOLD_S = 3600.0
 _TRY_LATER = frozenset({Verdict.WAIT, Verdict.RETRY_URL, Verdict.NEW_URL})
 _NO_ANSWER = frozenset({Came.TIMEOUT, Came.RESET})
 """Any link's daily life, whatever the event."""
+_NOTHING = _NO_ANSWER | {Came.DNS, Came.CONNECT}
+"""Nobody was heard at all: from the storage alone, it may be that this network lets nothing through to it."""
 _TELLING_FAILURES = 3
 """So many failures in a row are worth a word on the panel; one or two are any Wi-Fi's daily life."""
 
@@ -58,6 +60,18 @@ class Failures:
         self._tries = tries
         self._standing = standing
         self._progress = progress
+        self._is_put_lost = False
+        """A PUT was answered by nobody, and no photo arrived since."""
+        self._is_storage_silent = False
+        """And EventPics has answered since."""
+
+    def answered(self) -> None:
+        """EventPics answers."""
+        self._is_storage_silent = self._is_put_lost
+
+    def arrived(self) -> None:
+        """A photo did."""
+        self._is_put_lost = self._is_storage_silent = False
 
     def no_key(self, why: Problem) -> None:
         """There is no key to ask with."""
@@ -74,6 +88,7 @@ class Failures:
     ) -> bool:
         """A call for the photo was not answered as it should be. True: the photo is to be parked."""
         verdict = judge(call, came)
+        self._is_put_lost |= call is Call.PUT and came in _NOTHING
         if verdict in (Verdict.NEW_URL, Verdict.PARK, Verdict.WEIGH):
             self._tries.drop_url(name)
         is_error = call is not Call.EVENTS and verdict in _TRY_LATER and came not in _NO_ANSWER
@@ -83,7 +98,7 @@ class Failures:
             self._postpone(name, self._wait_s(name))
             self._circuit.back_off(self._clock.boottime_ns(), retry_after_s)
             if self._circuit.failures >= _TELLING_FAILURES:
-                self._standing.set_trouble(*trouble(Verdict.OFFLINE, came))
+                self._tell(call, came)
         elif verdict in (Verdict.PARK, Verdict.WEIGH):
             return self._refuse_photo(name, context, too_large=verdict is Verdict.PARK)
         elif verdict is Verdict.HOLD_CONTEXT:
@@ -147,7 +162,13 @@ class Failures:
             self._lose(max(0.0, network_look_s(self._chance) - took_s))
         else:
             self._lose()
-        self._standing.set_trouble(*trouble(verdict, came))
+        self._tell(call, came)
+
+    def _tell(self, call: Call, came: Came) -> None:
+        if call is Call.PUT and came in _NOTHING and self._is_storage_silent:
+            self._standing.set_trouble(UploaderState.OFFLINE, problem("storage_silent"))
+        else:
+            self._standing.set_trouble(*trouble(judge(call, came), came))
 
     def _lose(self, wait_s: float | None = None) -> None:
         """The link is gone or of no use: the next look after `wait_s`, or after a back-off."""

@@ -150,9 +150,10 @@ class Line:
             self._events = events
             self._end_holds(lambda context, hold: hold.until_listed and is_listed(context, events))
             self._circuit.close(now_ns)
+            self._failures.answered()
             self._probing = False
             self._look_again(now_ns)
-            self._standing.clear_trouble("server_trouble")
+            self._standing.clear_trouble("server_trouble", "storage_silent")
 
     def refuse(self, why: Problem) -> None:
         """There is no key to ask with."""
@@ -189,6 +190,7 @@ class Line:
         with self._news():
             now_ns = self._clock.boottime_ns()
             self._circuit.worked()
+            self._failures.arrived()
             self._look_again(now_ns)
             self._standing.clear_trouble()
             self._tries.arrived(name, context)

@@ -218,7 +218,7 @@ class Uploader:
 
     def _tell(self, view: View) -> None:
         told, trouble = [*view.problems], self._wifi.trouble
-        if trouble is not None and told and told[0].code == "no_network":
+        if trouble is not None and told and told[0].code in ("no_network", "storage_silent"):
             told.insert(0, trouble)  # says why, and has the better remedy
         report: dict[str, Any] = {
             "version": __version__,

@@ -135,6 +135,7 @@ def other_events(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
         (write_fails, Step.CARD, "card_readonly"),
         (weak_supply, Step.SUPPLY, "undervoltage"),
         (uploader_says(state="offline"), Step.WIFI, "no_network"),
+        (uploader_says(state="offline", problems=["storage_silent"]), Step.WIFI, "storage_silent"),
         (uploader_says(state="portal"), Step.WIFI, "portal"),
         (uploader_says(state="paused"), Step.WIFI, "paused"),
         (no_uploader, Step.WIFI, "uploader_stopped"),
@@ -285,6 +286,7 @@ def test_every_reason_that_a_check_can_find_has_words_in_every_language() -> Non
         *("no_camera", "camera_busy", "camera_stuck", "camera_memory", "no_frames", "photo_dark", "photo_blurred"),
         *("light_missing", "buzzer_missing", "button_silent", "card_full", "card_crowded", "card_readonly"),
         *("spool_unusable", "undervoltage", "portal", "paused", "uploader_stopped", "tls_refused", "server_trouble"),
+        "storage_silent",
         *(
             "no_network",
             "clock_unknown",

@@ -90,7 +90,9 @@ def test_what_has_not_changed_is_not_listed_again(
     assert reader.read() == first
 
 
-@pytest.mark.parametrize("code", ["no_key", "event_gone", "event_refused", "tls_refused", "server_trouble"])
+@pytest.mark.parametrize(
+    "code", ["no_key", "event_gone", "event_refused", "tls_refused", "server_trouble", "storage_silent"]
+)
 def test_what_the_state_does_not_say_is_told_by_its_problem(reader: UplinkReader, tmp_path: Path, code: str) -> None:
     status.write(tmp_path, "uploader", {"state": "offline", "problems": ["no_network", code]})
     assert reader.read().problem == problem(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import ssl
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from piboothup import status
 from piboothup.config import Config, EventPics, Secret, SpoolTable, Upload
 from piboothup.runtime import send_hint
 from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
+from piboothup.simulator.faults import Fault
 from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context
 from piboothup.spool.listing import NEW, SENT
@@ -30,7 +32,7 @@ from tests.commands import environment
 from tests.patience import PATIENCE_S
 from tests.photos import PARTY, jpeg, open_spool, take
 from tests.uploader.far import FAR
-from tests.uploader.liar import Liar, brings_to
+from tests.uploader.liar import Liar, brings_to, says
 
 _LOOK_S = 0.002
 
@@ -208,6 +210,14 @@ class Desk:
             return (400, {}) if call == "getuploadurl" else (200, {"uploadUrl": f"{storage.url}/put"})
 
         self.album.grant = picky  # type: ignore[method-assign]
+
+    def lose_storage(self, times: int = 0) -> None:
+        """Photos are to be sent to where nobody is, so often (0 = for ever); EventPics answers."""
+        with Liar(says("200 OK")) as storage:
+            pass
+        self.album.misbehave(
+            Fault(call="getuploadurl", status=200, body=json.dumps({"uploadUrl": f"{storage.url}/put"}), times=times)
+        )
 
     def _let_pass(self, seconds: float) -> None:
         for clock in (self.clock, self.server_clock):

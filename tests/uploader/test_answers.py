@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from piboothup.problems import problem
 from piboothup.simulator.faults import Drop, Fault
 from piboothup.spool.listing import NEW, PARKED
 from tests.photos import jpeg, take
@@ -232,6 +233,21 @@ def test_n26_an_upload_url_that_leads_astray_is_not_followed_and_the_photo_waits
     assert desk.lies_in(NEW, name)
     assert desk.uploads_of(name) == []
     desk.until_sent(name, step_s=1.0)
+
+
+def test_a_storage_that_cannot_be_reached_while_eventpics_answers_is_told_and_no_missing_network(desk: Desk) -> None:
+    desk.lose_storage(times=1)
+    name = desk.take()
+    desk.start()
+    desk.until(lambda: desk.said()["problems"] == ["storage_silent"], "the storage to be told", step_s=0.5)
+    assert desk.said()["state"] == "offline"
+    assert desk.said()["reason"] == str(problem("storage_silent"))
+    looks = desk.album.calls["geteventsandalbums"]
+    desk.until(lambda: desk.album.calls["geteventsandalbums"] > looks + 2, "more looks", step_s=0.5)
+    desk.rest()
+    assert desk.said()["problems"] == ["storage_silent"]
+    desk.until_sent(name, step_s=5.0)  # by a new URL, when the old one has grown old
+    desk.until(lambda: desk.said()["problems"] == [], "nothing to be wrong")
 
 
 @pytest.mark.parametrize("status", [202, 206, 226])

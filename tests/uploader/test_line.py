@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from piboothup.problems import problem
+from piboothup.problems import Problem, problem
 from piboothup.spool.contexts import Entry
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
@@ -250,6 +250,46 @@ def test_the_estimate_leaves_out_what_waits_for_its_event_to_be_known() -> None:
         bench.line.add(name, Entry(None))
     assert bench.line.view().waiting.total() == 103
     assert bench.line.view().eta_s == before_s
+
+
+@pytest.mark.parametrize("came", [Came.DNS, Came.CONNECT, Came.TIMEOUT, Came.RESET])
+def test_a_storage_that_is_silent_is_called_so_as_soon_as_eventpics_is_known_to_answer(came: Came) -> None:
+    bench = Bench()
+
+    def put_in_vain() -> tuple[Problem, ...]:
+        for _ in range(
+            1 if came in (Came.DNS, Came.CONNECT) else 3
+        ):  # what may be any link's daily life is told late
+            while (name := bench.take()) is None:
+                bench.clock.pass_s(0.5)
+            bench.line.failed(name, PARTY, Call.PUT, came)
+        return bench.line.view().problems
+
+    assert put_in_vain() == (problem("no_network"),)
+    bench.clock.pass_s(90.0)
+    bench.connect()
+    assert put_in_vain() == (problem("storage_silent"),)
+    bench.clock.pass_s(90.0)
+    bench.connect()
+    assert bench.line.view().problems == (problem("storage_silent"),)
+    bench.clock.pass_s(90.0)
+    assert isinstance(bench.line.next_step(), Probe)
+    bench.line.probe_failed(Came.CONNECT)
+    assert bench.line.view().problems == (problem("no_network"),)
+    bench.connect()
+    bench.send(8_000_000)
+    assert bench.line.view().problems == ()
+    assert put_in_vain() == (problem("no_network"),)
+
+
+def test_eventpics_itself_out_of_reach_says_nothing_of_the_storage() -> None:
+    bench = Bench()
+    for call in (Call.UPLOAD_URL, Call.PUT):
+        name = bench.take()
+        assert name is not None
+        bench.line.failed(name, PARTY, call, Came.CONNECT)
+        assert bench.line.view().problems == (problem("no_network"),)
+        bench.connect()
 
 
 def test_two_photos_that_arrive_at_the_same_moment_do_not_look_like_a_faster_link() -> None:

@@ -143,3 +143,10 @@ def test_the_status_carries_the_wifi_and_its_trouble_while_offline(desk: Desk) -
     desk.until_state("offline", step_s=1.0)
     desk.until(lambda: desk.said()["problems"] == ["wifi_weak", "no_network"], "both to be told")
     assert desk.said()["reason"] == str(weak)
+
+
+def test_a_weak_wifi_is_told_before_the_storage_that_it_keeps_from_being_reached(desk: Desk) -> None:
+    desk.lose_storage()
+    desk.take()
+    desk.start(read_wifi=lambda: Wifi("Barn", 12, problem("wifi_weak")))
+    desk.until(lambda: desk.said()["problems"] == ["wifi_weak", "storage_silent"], "both to be told", step_s=0.5)
