@@ -1,12 +1,13 @@
 """The light in the button and the flash: what a guest sees from across the room.
 
 A pattern runs by itself, on gpiozero's background thread, until the next one is shown. Nothing here ever stops a
-photo: a light that does not work is logged once, kept as `problem`, and from then on does nothing.
+photo: what does not work is logged once, kept as `problem`, and from then on does nothing; the other works on.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -31,10 +32,12 @@ class LightPattern(StrEnum):
     """Steady, while the flash is lit and from zero until saved."""
     SAVED = "saved"
     """Two blinks."""
+    REFUSED = "refused"
+    """Short flashes while a press is down that comes while a photo is under way, or none can be taken."""
     BUSY = "busy"
-    """Flicker: your press was seen, but a photo is under way."""
+    """Flicker: it was let go again, and your press was seen."""
     HELD = "held"
-    """Steady for as long as a press is down that starts no photo."""
+    """Steady for as long as any other press is down that starts no photo."""
     TROUBLE = "trouble"
     """Long slow blinks, only when photos can't be taken."""
 
@@ -43,7 +46,8 @@ BLINKS: dict[LightPattern, tuple[float, float, int | None]] = {
     LightPattern.COUNTDOWN: (0.15, 0.85, None),
     LightPattern.HURRY: (0.08, 0.08, None),
     LightPattern.SAVED: (0.15, 0.15, 2),
-    LightPattern.BUSY: (0.05, 0.05, None),
+    LightPattern.REFUSED: (0.03, 0.12, None),
+    LightPattern.BUSY: (0.04, 0.06, None),
     LightPattern.TROUBLE: (1.0, 1.0, None),
 }
 """Seconds on, seconds off, how often (None = until the next pattern)."""
@@ -92,56 +96,70 @@ class GpioLight:
         self._opened = False
         self._led: Any = None
         self._flash: Any = None
+        self._broken: set[Any] = set()
         self._shown: LightPattern | None = None
         self.problem: Problem | None = None
-        """Why the light does nothing; None while it works."""
+        """Why one of them does nothing, or both; None while they work."""
 
     def show(self, pattern: LightPattern) -> None:
         """Begin this pattern; one that is already shown goes on undisturbed."""
-        if self.problem is None and pattern is not self._shown:
+        self._open()
+        if self._led is not None and self._led not in self._broken and pattern is not self._shown:
             self._shown = pattern
-            self._try(self._begin, pattern)
+            self._try(self._led, self._begin, pattern)
 
     def flash(self, on: bool) -> None:
-        """The flash line, fully on or off."""
-        if self.problem is None or not on:  # whatever else is broken, a lamp that can be switched off is
-            self._try(self._set_flash, on)
+        """The flash line, fully on or off; whatever the button's light does."""
+        self._open()
+        is_wanted = self._flash not in self._broken or not on  # what can still be switched off is
+        if self._flash is not None and is_wanted:
+            self._try(self._flash, self._set_flash, on)
 
     def close(self) -> None:
         """Everything off, pins given back."""
         for device in (self._led, self._flash):
             if device is not None:
-                self._try(device.close)
+                self._try(device, device.close)
         self._led = self._flash = None
 
-    def _try(self, step: Any, *arguments: Any) -> None:
+    def _try(self, device: Any, step: Callable[..., Any], *arguments: Any) -> Any:
+        """What `step` gives; None, and `device` is broken, when it fails."""
         try:
-            if not self._opened:
-                self._opened = True
-                self._open()
-            step(*arguments)
+            return step(*arguments)
         except Exception as error:  # noqa: BLE001  (lgpio's errors and gpiozero's have no other base class)
             if self.problem is None:
                 log.warning("event=light_missing reason=%r", str(error))
             self.problem = problem("light_missing", str(error))
+            self._broken.add(device)
+            return None
 
     def _open(self) -> None:
+        """Each by itself: without the one, the other works."""
+        if not self._opened:
+            self._opened = True
+            self._flash = self._try(None, self._open_flash)
+            self._led = self._try(None, self._open_led)
+
+    def _open_flash(self) -> Any:
+        from gpiozero import LED  # noqa: PLC0415
+
+        pin = self._table.flash_pin
+        return LED(pin, pin_factory=self._pin_factory or pins.factory()) if pin else None
+
+    def _open_led(self) -> Any:
         from gpiozero import LED, PWMLED  # noqa: PLC0415
         from gpiozero.exc import PinPWMUnsupported  # noqa: PLC0415
 
-        factory = self._pin_factory or pins.factory()
-        if self._table.flash_pin:
-            self._flash = LED(self._table.flash_pin, pin_factory=factory)
-        if self._table.led_pin:
-            try:
-                self._led = PWMLED(self._table.led_pin, pin_factory=factory)
-            except PinPWMUnsupported:
-                self._led = LED(self._table.led_pin, pin_factory=factory)
+        pin, factory = self._table.led_pin, self._pin_factory or pins.factory()
+        if not pin:
+            return None
+        try:
+            return PWMLED(pin, pin_factory=factory)
+        except PinPWMUnsupported:
+            return LED(pin, pin_factory=factory)
 
     def _begin(self, pattern: LightPattern) -> None:
         led = self._led
-        if led is None:
-            return
         if pattern is LightPattern.READY:
             if hasattr(led, "pulse"):
                 led.pulse(fade_in_time=BREATH_S, fade_out_time=BREATH_S)
@@ -156,5 +174,5 @@ class GpioLight:
             led.off()
 
     def _set_flash(self, on: bool) -> None:
-        if self._flash is not None and bool(self._flash.value) != on:
+        if bool(self._flash.value) != on:
             self._flash.on() if on else self._flash.off()

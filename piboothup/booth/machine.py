@@ -127,8 +127,7 @@ def step(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step:
 def _pressed(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _Step:
     if booth.page is not None:
         return _pressed_in_menu(booth, booth.page, now_ns, settings)
-    began_before_saved = booth.state is BoothState.REVIEW and edge_ns < booth.saved_ns
-    if not booth.takes_photos or began_before_saved:
+    if not booth.takes_photos or edge_ns < booth.saved_ns:  # one that began before "saved" was meant for that photo
         return replace(booth, nudged_until_ns=now_ns + NUDGE_NS), ()
     return _start(booth, edge_ns, now_ns, settings)
 

@@ -1,7 +1,8 @@
 """What light and buzzer say of a state: pure, so that the whole of it can be read in one place.
 
-Every press changes the light or the panel at once, whatever the state: the light stands still for as long as a press
-is down that starts no photo. Trouble is signalled only when photos can't be taken.
+Every press changes the light at once, whatever the state and whatever the panel does: as long as a press is down that
+starts no photo the light stands still, or flashes where it stood still before. Trouble is signalled only when photos
+can't be taken.
 """
 
 from __future__ import annotations
@@ -42,10 +43,13 @@ _HELD = (BoothState.STARTING, BoothState.READY, BoothState.FAULT, BoothState.MEN
 
 def pattern(booth: Booth, now_ns: int) -> LightPattern:
     """What the light shows."""
+    is_busy = booth.nudged_until_ns > now_ns
+    is_down = booth.press is not None and not booth.stuck
+    if is_down and is_busy:
+        return LightPattern.REFUSED
     if booth.is_lit(now_ns):
         return LightPattern.EXPOSING
-    is_busy = booth.nudged_until_ns > now_ns
-    if booth.press is not None and not booth.stuck and (is_busy or booth.state in _HELD):
+    if is_down and booth.state in _HELD:
         return LightPattern.HELD
     if booth.page is not None and booth.page.report is not None and booth.page.report.asks:
         return LightPattern.HURRY

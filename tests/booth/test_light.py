@@ -38,7 +38,7 @@ def blinking(light: GpioLight) -> Any:
 
 @pytest.mark.parametrize(
     "pattern",
-    [LightPattern.READY, LightPattern.COUNTDOWN, LightPattern.HURRY, LightPattern.BUSY, LightPattern.TROUBLE],
+    [LightPattern.READY, LightPattern.COUNTDOWN, LightPattern.HURRY, LightPattern.REFUSED, LightPattern.TROUBLE],
 )
 def test_a_moving_pattern_runs_by_itself_in_the_background(light: GpioLight, pattern: LightPattern) -> None:
     light.show(pattern)
@@ -147,3 +147,29 @@ def test_b07_a_lamp_goes_dark_also_after_the_buttons_light_has_failed(
     assert factory.pin(FLASH_PIN).state == 1
     light.flash(False)
     assert factory.pin(FLASH_PIN).state == 0
+
+
+@pytest.mark.parametrize(("taken_pin", "works_pin"), [(LED_PIN, FLASH_PIN), (FLASH_PIN, LED_PIN)])
+def test_b07_without_the_one_line_the_other_works(factory: MockFactory, taken_pin: int, works_pin: int) -> None:
+    taken = LED(taken_pin, pin_factory=factory)
+    light = GpioLight(Light(led_pin=LED_PIN, flash_pin=FLASH_PIN), factory)
+    light.show(LightPattern.EXPOSING)
+    light.flash(True)
+    assert light.problem is not None
+    assert factory.pin(works_pin).state == 1
+    light.show(LightPattern.OFF)
+    light.flash(False)
+    assert factory.pin(works_pin).state == 0
+    light.close()
+    taken.close()
+
+
+def test_b07_the_flash_goes_on_also_after_the_buttons_light_has_failed(
+    light: GpioLight, factory: MockFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    light.show(LightPattern.OFF)
+    monkeypatch.setattr(light._led, "on", Mock(side_effect=OSError("the wire is off")))
+    light.show(LightPattern.EXPOSING)
+    assert light.problem is not None
+    light.flash(True)
+    assert factory.pin(FLASH_PIN).state == 1

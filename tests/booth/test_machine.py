@@ -162,6 +162,18 @@ def test_the_late_answer_to_an_earlier_press_is_not_the_photo_of_this_one() -> N
     assert play.effects[-1] == Discard(late)
 
 
+def test_b03_a_press_that_began_before_saved_starts_no_second_photo_also_when_saved_is_over_at_once() -> None:
+    play = Play(review_s=0)
+    play.says(READY)
+    play.press()
+    play.says(Exposed(frame(), play.booth.zero_ns), Saved(1))
+    began_ns = play.now_ns - 1
+    assert play.waits_s(0.001) is BoothState.READY
+    assert play.says(Pressed(began_ns), Released(play.now_ns)) is BoothState.READY
+    assert play.booth.nudged_until_ns > play.now_ns
+    assert play.press() is BoothState.EXPOSING
+
+
 def test_a_frame_that_began_before_zero_is_nobody_s_photo_whatever_it_answers() -> None:
     play = Play()
     play.says(READY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 from piboothup.booth.buzzer import TONES, GpioBuzzer, NoBuzzer
 from piboothup.booth.events import CaptureFailed, Exposed, Saved, SavingFailed, Tick
 from piboothup.booth.hold import SECOND_NS
-from piboothup.booth.light import LightPattern
+from piboothup.booth.light import BLINKS, LightPattern
 from piboothup.booth.machine import NUDGE_NS
 from piboothup.booth.signals import Sound, pattern, sound
 from piboothup.config import Light
@@ -108,13 +109,36 @@ def test_b03_every_press_changes_the_light_also_one_right_after_another() -> Non
     for _ in range(3):
         before = pattern(play.booth, play.now_ns)
         play.goes_down()
-        assert pattern(play.booth, play.now_ns) is LightPattern.HELD is not before
+        assert pattern(play.booth, play.now_ns) is LightPattern.REFUSED is not before
         play.now_ns += 50_000_000
         play.lets_go()
         assert pattern(play.booth, play.now_ns) is LightPattern.BUSY
         play.now_ns += 50_000_000
     play.waits_s(NUDGE_NS / SECOND_NS)
     assert pattern(play.booth, play.now_ns) is LightPattern.TROUBLE
+
+
+def test_b03_the_light_answers_a_press_within_50_ms_whether_it_was_lit_dark_or_blinking() -> None:
+    for answer in (LightPattern.REFUSED, LightPattern.BUSY):
+        lit_s, dark_s, _ = BLINKS[answer]
+        assert 0 < lit_s < 0.05 and dark_s > 0  # both within the 50 ms: one of them is a change, whatever came before
+    assert BLINKS[LightPattern.REFUSED][0] / sum(BLINKS[LightPattern.REFUSED][:2]) < 0.25  # mostly dark, and so
+    assert BLINKS[LightPattern.BUSY][0] / sum(BLINKS[LightPattern.BUSY][:2]) > 0.35  # told from the flicker
+
+
+@pytest.mark.parametrize("state", [BoothState.COUNTDOWN, BoothState.EXPOSING, BoothState.SAVING])
+def test_b03_a_press_while_the_light_stands_still_or_the_flash_is_lit_changes_it_at_once(state: BoothState) -> None:
+    play = Play(3)
+    play.settings = replace(play.settings, flash_lead_s=1.5)
+    play.says(READY)
+    play.press()
+    play.waits_s(2 if state is BoothState.COUNTDOWN else 3)
+    if state is BoothState.SAVING:
+        play.says(Exposed(frame(), play.booth.zero_ns))
+    assert play.booth.state is state
+    assert pattern(play.booth, play.now_ns) is LightPattern.EXPOSING
+    play.goes_down()
+    assert pattern(play.booth, play.now_ns) is LightPattern.REFUSED
 
 
 # -- the buzzer's pin ----------------------------------------------------------------------------------------------
