@@ -124,6 +124,8 @@ def test_an_unknown_key_is_a_warning_with_a_guess() -> None:
         ("[button]\npin = 2", 2, "the panel"),
         ("[light]\nflash_pin = 23\nbuzzer_pin = 23", 3, "GPIO 23 is taken by light.flash_pin"),
         ("config_version = 2", 1, "one of 1"),
+        ('language = "xx"', 1, 'one of "en", "de"'),
+        ("language = [1]", 1, 'one of "en", "de"'),
         ('[spool]\ndirectory = ""', 2, "named from the root on"),
         ('[spool]\ndirectory = "photos"', 2, "named from the root on"),
         ('[spool]\ndirectory = "~/photos"', 2, "named from the root on"),

@@ -10,10 +10,13 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from piboothup.config.secret import Secret
+
+_WORDS = Path(__file__).parent.parent / "booth" / "words"
 
 
 class Wrong(ValueError):
@@ -92,6 +95,14 @@ def key(value: Any) -> Any:
     if not isinstance(value, str) or not re.fullmatch(r"[\x21-\x7e]{0,4096}", value.strip()):
         raise Wrong("the key as EventPics shows it, in straight quotes, on one line, without spaces")
     return Secret(value.strip()) if value.strip() else None
+
+
+def language(value: Any) -> Any:
+    """One that the panel speaks: each is a file of `booth.words`."""
+    known = sorted((one.stem for one in _WORDS.glob("[a-z]*.py")), key=lambda one: (one != "en", one))
+    if value not in known:
+        raise Wrong("one of " + ", ".join(map(json.dumps, known)))
+    return value
 
 
 def timezone(value: Any) -> Any:

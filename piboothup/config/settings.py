@@ -153,7 +153,7 @@ class Config:
     config_version: int = checks.choice(CONFIG_VERSION)
     name: str = checks.text("Booth 1", 40)
     """The box's name, as panel, photos and exports show it."""
-    language: str = checks.choice("en", "de")
+    language: str = checks.setting("en", checks.language)
     timezone: str = checks.setting("", checks.timezone)
     """For EXIF and export names; empty = UTC."""
     eventpics: EventPics = EventPics()

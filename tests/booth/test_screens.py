@@ -7,18 +7,22 @@ them anew with `PIBOOTHUP_APPROVE=1 pytest tests/booth/test_screens.py`.
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops
 
+from piboothup import config
+from piboothup.booth import words as catalogue
 from piboothup.booth.font import face, icon, largest
 from piboothup.booth.gallery import contact_sheet, examples, write_gallery
 from piboothup.booth.layout import BOTTOM_Y, GAP_PX, MARGIN_PX, TEXT_PX, TITLE_Y, blank
 from piboothup.booth.screens import bottom_line, draw, status
 from piboothup.booth.view import Checks, View
 from piboothup.booth.words import languages, words
+from piboothup.config import checks
 from piboothup.problems import Problem, codes, problem
 from piboothup.status import BoothState, UploaderState
 from tests.booth.same import same
@@ -316,6 +320,25 @@ def test_a_fault_without_words_of_its_own_still_shows_its_code() -> None:
         for told in (None, Problem("gremlins", "There are gremlins.", "Feed them."), problem("no_camera"))
     ]
     assert len(set(strips)) == 3
+
+
+def test_another_language_is_one_file_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    english = Path(catalogue.__file__).with_name("en.py").read_text(encoding="utf-8")
+    (tmp_path / "fr.py").write_text(english.replace('name="English"', 'name="Français"'), encoding="utf-8")
+    with pytest.raises(config.ConfigError):
+        config.parse('language = "fr"', tmp_path / "config.toml")
+    monkeypatch.setattr(catalogue, "__path__", [*catalogue.__path__, str(tmp_path)])
+    monkeypatch.setattr(checks, "_WORDS", tmp_path)
+    assert "fr" in languages()
+    assert words("fr").name == "Français"
+    assert config.parse('language = "fr"', tmp_path / "config.toml")[0].language == "fr"
+    words.cache_clear()
+    sys.modules.pop(f"{catalogue.__name__}.fr")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_config_takes_every_language_that_the_panel_speaks(language: str) -> None:
+    assert config.parse(f'language = "{language}"', Path("config.toml"))[0].language == language
 
 
 def test_the_gallery_is_written_as_pictures_of_a_lit_panel(tmp_path: Path) -> None:
