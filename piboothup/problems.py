@@ -52,6 +52,10 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "card_full": ("The card is full.", "Photos are safe. Let the booth upload, or use a larger card."),
     "card_crowded": ("The card has no room for more files.", "Photos are safe. Let the booth upload."),
     "card_readonly": ("The card can't be written any more.", "Photos are safe. Change the card."),
+    "card_stuck": (
+        "The card does not answer; the last photo is not saved yet.",
+        "Wait a minute; if it stays so, pull the plug and plug it in again.",
+    ),
     "not_saved": ("The last photo was not saved.", "Press again."),
     "spool_unusable": ("The spool can't be used.", "Check [spool] directory in the config."),
     # config

@@ -26,7 +26,7 @@ CHANGES = {
 ALLOWED = {
     # what is not on the card: the runtime directory, an operator's stick, a developer's folder
     ("booth/panel.py", "_take"),
-    ("booth/service.py", "_keep_house"),
+    ("booth/service.py", "_tell_status"),
     ("uploader/service.py", "_end"),
     ("booth/gallery.py", "write_gallery"),
     ("spool/copies.py", "opened"),

@@ -19,6 +19,7 @@ from typing import Protocol
 
 from piboothup.booth.events import CameraLost, CameraReady, CaptureFailed, Event, Exposed
 from piboothup.booth.frame import Frame
+from piboothup.booth.heartbeat import Heartbeat
 from piboothup.booth.machine import CAPTURE_TIMEOUT_S
 from piboothup.booth.viewfinder import Viewfinder
 from piboothup.problems import Problem, problem
@@ -157,8 +158,7 @@ class CameraThread:
         """A job that was taken up and is not answered yet."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
-        self._call_began_ns: int | None = None
-        self._last_turn_ns = clock.boottime_ns()
+        self._heartbeat = Heartbeat(clock)
         self._open = False
         self._streaming = False
         self._frames = 0
@@ -215,11 +215,7 @@ class CameraThread:
 
     def heartbeat(self) -> int:
         """Boot-time of the last sign of life. "No camera, trying again" is a sign of life; a stuck call is not."""
-        began_ns = self._call_began_ns
-        if began_ns is None:
-            return self._last_turn_ns
-        now_ns = self._clock.boottime_ns()
-        return now_ns if now_ns - began_ns < CALL_LIMIT_NS else began_ns
+        return self._heartbeat.last_ns()
 
     def _run(self) -> None:
         pause_s = 0.0
@@ -251,15 +247,15 @@ class CameraThread:
             self._attempt(self._hold)
         if self._streaming and self._viewing:
             self._attempt(self._look)
-        self._last_turn_ns = self._clock.boottime_ns()
+        self._heartbeat.beat()
         if self._streaming:
             return min(VIEW_S if self._viewing else WATCH_S, self._hold_due_s())
         if self._open:
             return FIRST_FRAME_WATCH_S
-        return min(max(0, self._open_at_ns - self._last_turn_ns) / 1e9, LONGEST_WAIT_S)
+        return min(max(0, self._open_at_ns - self._clock.boottime_ns()) / 1e9, LONGEST_WAIT_S)
 
     def _attempt(self, step: Callable[[], None]) -> None:
-        self._call_began_ns = self._clock.boottime_ns()
+        self._heartbeat.beat(CALL_LIMIT_NS)
         try:
             step()
         except CameraFault as fault:
@@ -267,8 +263,6 @@ class CameraThread:
         except Exception:  # the top of the thread: whatever a driver raises, the camera is closed and opened again
             log.exception("event=camera_error")
             self._lose(problem("camera_stuck"))
-        finally:
-            self._call_began_ns = None
 
     def _begin(self) -> None:
         self._camera.open()

@@ -84,6 +84,7 @@ def examples(language: str) -> dict[str, View]:
         "album-link": replace(code, album_link="https://photos.example.com/" + 8 * "Ab3dEf7h"),
         "no-camera": replace(fault, problem=problem("no_camera")),
         "card-full": replace(fault, problem=problem("card_full")),
+        "card-stuck": replace(fault, problem=problem("card_stuck")),
         "not-saved": replace(fault, problem=problem("not_saved")),
         "stopping": replace(box, state=BoothState.STOPPING),
         "off": replace(box, state=BoothState.STOPPING, ended=True),

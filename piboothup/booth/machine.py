@@ -10,6 +10,7 @@
 * With a countdown no photo is taken while the button is down: held for a second it takes the countdown back, and
   letting go starts a fresh one or opens the menu (see `hold`).
 * Whatever stops photos (no camera, a full card) is the state fault until it is cured; it heals by itself.
+* So is a card that keeps a photo waiting, until that is saved or lost, however late: no press takes a second one.
 
 Times are nanoseconds of the boot-time clock. **Zero** is the end of the countdown, or the button's edge when there is
 none. Nothing here waits, draws, reads a clock or touches a device: `service` does what the effects say.
@@ -61,6 +62,8 @@ CAPTURE_TIMEOUT_S = 4.0
 """What the camera gets from zero to a frame."""
 ANSWER_NS = int((CAPTURE_TIMEOUT_S + 2.0) * SECOND_NS)
 """After this long the machine stops waiting for an answer about a capture."""
+SAVING_NS = 15 * SECOND_NS
+"""After this long the card is said to hang (tidying up takes it a second or two); the photo is still waited for."""
 
 _Step = tuple[Booth, tuple[Effect, ...]]
 
@@ -96,17 +99,18 @@ def step(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step:
             is_wanted = booth.state is BoothState.EXPOSING and zero_ns == booth.zero_ns
             if not is_wanted or frame.exposure_start_ns < zero_ns:
                 return booth, (Discard(frame),)  # nobody waits for it, or it is the late answer to an earlier press
-            return replace(booth, state=BoothState.SAVING, until_ns=None), (Save(frame),)
+            return replace(booth, state=BoothState.SAVING, until_ns=now_ns + SAVING_NS), (Save(frame),)
         case CaptureFailed(told, zero_ns) if booth.state is BoothState.EXPOSING and zero_ns == booth.zero_ns:
             return _notice(booth, told, now_ns), ()
         case CaptureFailed(told, zero_ns) if booth.tries_camera:
             return booth, (Judge(told, zero_ns),)
-        case SavingFailed(told) if booth.state is BoothState.SAVING:
-            return _notice(booth, told, now_ns), ()
+        case SavingFailed(told):  # whoever has the menu open sees it as well: a photo is lost
+            return _notice(replace(booth, card_stuck=None), told, now_ns), ()
         case Saved(number):
+            taken = replace(booth, number=number, photos=booth.photos + 1, saved_ns=now_ns, card_stuck=None)
             until_ns = now_ns + int(settings.review_s * SECOND_NS)
-            taken = replace(booth, number=number, photos=booth.photos + 1, saved_ns=now_ns)
-            return replace(taken, state=BoothState.REVIEW, until_ns=until_ns), ()
+            review = replace(taken, state=BoothState.REVIEW, until_ns=until_ns)
+            return (review if booth.page is None else taken), ()
         case Seen(sharpness) if booth.page is not None and booth.page.kind is Kind.AIM:
             return replace(booth, page=menu.aimed(booth.page, sharpness)), ()
         case HeldCounted() | CheckSaid() | DeedDone():
@@ -241,6 +245,8 @@ def _tick(booth: Booth, now_ns: int) -> _Step:
         return _expose(booth, now_ns)
     if booth.state is BoothState.EXPOSING:
         return _notice(booth, problem("camera_stuck"), now_ns), ()
+    if booth.state is BoothState.SAVING:
+        return _rest(replace(booth, card_stuck=problem("card_stuck"))), ()
     return _rest(replace(booth, notice=None)), ()
 
 

@@ -107,7 +107,7 @@ def checks(
     code = uplink.problem.code if uplink.problem is not None else ""
     return Checks(
         camera=True if booth.camera_ready else None if booth.camera_problem is None else False,
-        card=booth.card_problem is None,
+        card=booth.card_problem is None and booth.card_stuck is None,
         light=light is None,
         supply=None if told.undervoltage is None else not told.undervoltage,
         wifi=False if unreachable else None if uplink.state is UploaderState.STOPPED else True,

@@ -19,6 +19,7 @@ from typing import Protocol
 from PIL import Image
 
 from piboothup.booth import moments, rest, screens
+from piboothup.booth.heartbeat import Heartbeat
 from piboothup.booth.layout import blank
 from piboothup.booth.rest import Glow
 from piboothup.booth.view import View
@@ -111,8 +112,7 @@ class PanelThread:
         self._shift = (0, 0)
         self._glow: Glow | None = None
         self._open_at_ns = 0
-        self._call_began_ns: int | None = None
-        self._last_turn_ns = clock.boottime_ns()
+        self._heartbeat = Heartbeat(clock)
         self.problem: Problem | None = None
         """Why nothing is shown; None while the panel works."""
 
@@ -149,11 +149,7 @@ class PanelThread:
 
     def heartbeat(self) -> int:
         """Boot-time of the last sign of life; a bus that hangs counts as alive until it has hung for a minute."""
-        began_ns = self._call_began_ns
-        if began_ns is None:
-            return self._last_turn_ns
-        now_ns = self._clock.boottime_ns()
-        return now_ns if now_ns - began_ns < CALL_LIMIT_NS else began_ns
+        return self._heartbeat.last_ns()
 
     def _run(self) -> None:
         stopping = False
@@ -179,7 +175,7 @@ class PanelThread:
             except Exception:  # the top of the thread: a screen that can't be drawn must not end the panel
                 log.exception("event=panel_draw_error state=%s", view.state)
         self._send()
-        self._last_turn_ns = self._clock.boottime_ns()
+        self._heartbeat.beat()
 
     def _take(self, picture: Image.Image) -> None:
         content = picture.tobytes("raw", "1;I")
@@ -194,17 +190,18 @@ class PanelThread:
             log.warning("event=panel_picture_unwritten reason=%r", str(error))
 
     def _send(self) -> None:
-        self._call_began_ns = self._clock.boottime_ns()
+        now_ns = self._clock.boottime_ns()
+        self._heartbeat.beat(CALL_LIMIT_NS)
         try:
-            wanted = rest.glow(self._call_began_ns - self._stirred_ns)
+            wanted = rest.glow(now_ns - self._stirred_ns)
             if self._glow is Glow.ASLEEP and wanted is not Glow.ASLEEP:
                 self._close()  # it may have been unplugged and put back meanwhile: it is started up from scratch
-            if not self._open and self._call_began_ns >= self._open_at_ns:
+            if not self._open and now_ns >= self._open_at_ns:
                 self._device.open()
                 self._open = True
             if self._open and self._drawn is not None:
                 is_first = self._glow is None
-                self._dress(self._drawn.state, wanted, self._call_began_ns)
+                self._dress(self._drawn.state, wanted, now_ns)
                 if is_first:  # one that can be opened and shows nothing is still missing, and no news
                     self.problem = None
                     log.info("event=panel_open")
@@ -214,8 +211,6 @@ class PanelThread:
             if self.problem is None:
                 log.exception("event=panel_error")
             self._lose(error)
-        finally:
-            self._call_began_ns = None
 
     def _dress(self, state: BoothState, wanted: Glow, now_ns: int) -> None:
         """The picture as it is to be seen now: in its place, and in its light."""

@@ -19,6 +19,7 @@ from piboothup.booth.encoder import EncodeError, encode, turned
 from piboothup.booth.events import CardChecked, Event, Saved, SavingFailed
 from piboothup.booth.exif import Exif, with_exif
 from piboothup.booth.frame import Frame, Plane
+from piboothup.booth.heartbeat import CARD_LIMIT_NS, FOR_EVER_NS, Heartbeat
 from piboothup.booth.viewfinder import THUMBNAIL_SIZE, shrunk
 from piboothup.config import Config
 from piboothup.problems import Problem, problem
@@ -49,6 +50,7 @@ class Saver:
     ) -> None:
         self._config = config
         self._spool = spool
+        self._heartbeat = Heartbeat(spool.clock)
         self._tally = _Tally(context)
         self._runtime = runtime
         self._post = post
@@ -85,6 +87,10 @@ class Saver:
         """Hands over a frame; never waits. `Saved` or `SavingFailed` is posted for it."""
         self._frames.put((frame, self._tally))
 
+    def heartbeat(self) -> int:
+        """Boot-time of the last sign of life; a card that hangs counts as alive for two minutes."""
+        return self._heartbeat.last_ns()
+
     def stop(self, timeout_s: float) -> bool:
         """Finishes the frames handed over so far, then ends; False when the card held it up for longer."""
         self._frames.put(None)
@@ -92,7 +98,7 @@ class Saver:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while (job := self._frames.get()) is not None:
+        while (job := self._next()) is not None:
             tally = job[1]
             came = self._attempt(job[0], tally.context)
             del job  # its pixels, 18 MB of them, are not kept until the next photo
@@ -106,6 +112,12 @@ class Saver:
                     send_hint(self._runtime, "uploader", "new", str(name))
                 log.info("saved photo=%s number=%d", name, self.taken)
             self._post(CardChecked(self._spool.card_problem()))
+
+    def _next(self) -> tuple[Frame, _Tally] | None:
+        self._heartbeat.beat(FOR_EVER_NS)
+        job = self._frames.get()
+        self._heartbeat.beat(CARD_LIMIT_NS)
+        return job
 
     def _attempt(self, frame: Frame, context: Context) -> tuple[PhotoName, Plane] | Problem:
         """The photo's name and thumbnail once it is saved, or why it is not."""

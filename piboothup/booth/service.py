@@ -41,6 +41,7 @@ from piboothup.booth.events import (
     Tapped,
     Tick,
 )
+from piboothup.booth.heartbeat import CARD_LIMIT_NS, Heartbeat
 from piboothup.booth.machine import CAPTURE_TIMEOUT_S, step
 from piboothup.booth.offering import Offering
 from piboothup.booth.outlook import Outlook
@@ -61,6 +62,7 @@ from piboothup.status import BoothState
 log = logging.getLogger(__name__)
 
 _HOUSEKEEPING_S = 1.0
+_STATUS_S = 1.0
 _TURN_S = 5.0
 """The loop turns at least so often, whoever is silent: it feeds the watchdog."""
 _STARTING_TURN_S = 0.2
@@ -117,6 +119,7 @@ class BoothService:
         self._offering = Offering(config, spool, clock, self._choosing)
         self._check = Check(spool, clock, runtime, self._choosing, self._camera.capture, devices, self._events.put)
         self._errands = Errands(spool, runtime, self._choosing, self._check, self._saver.recount, self._events.put)
+        self._keeping_house = Heartbeat(clock)
         self._stirred = threading.Event()
         self._ended = threading.Event()
 
@@ -145,7 +148,12 @@ class BoothService:
 
     @contextlib.contextmanager
     def _threads(self, hints: HintSocket) -> Iterator[None]:
-        duties = {"housekeeping": self._keep_house, "retention": self._retire, "control": lambda: self._listen(hints)}
+        duties = {
+            "housekeeping": self._keep_house,
+            "status": self._tell_status,
+            "retention": self._retire,
+            "control": lambda: self._listen(hints),
+        }
         self._panel.start()
         self._panel.show(self._view(self._clock.boottime_ns()))
         self._saver.start()
@@ -269,7 +277,8 @@ class BoothService:
         return self._telling.view(self._booth, now_ns, self._settings)
 
     def _feed_watchdog(self, now_ns: int) -> None:
-        signs = [self._camera.heartbeat(), self._panel.heartbeat()]
+        parts = (self._camera, self._panel, self._saver)
+        signs = [*(one.heartbeat() for one in parts), self._keeping_house.last_ns()]
         if self._devices.button is not None and self._telling.button_problem is None:
             signs.append(self._devices.button.heartbeat())
         quiet_ns = now_ns - min(signs)
@@ -297,8 +306,9 @@ class BoothService:
                 self._events.put(_BUTTON[words[0]](now_ns))
 
     def _keep_house(self) -> None:
-        """Once a second: the card, the clock, what the uploader says, and our own status."""
+        """Once a second: the card, the clock, and what the uploader says."""
         while not self._ended.is_set():
+            self._keeping_house.beat(CARD_LIMIT_NS)
             try:
                 checked = CardChecked(self._card.check())
                 self._choosing.follow()
@@ -309,13 +319,21 @@ class BoothService:
                     self._outlook.keep()
                 self._telling.uplink = self._uplink_reader.read()
                 self._settings = replace(self._settings, offer=self._offering.now())
-                status.write(self._runtime, "booth", self._telling.status(self._booth))
             except OSError as error:
                 log.error("housekeeping reason=%s", error.strerror or error)
-            except Exception:  # the top of the thread: whatever lies in the runtime directory, the status goes on
+            except Exception:  # the top of the thread: whatever lies in the spool, the next round may go better
                 log.exception("housekeeping failed")
             self._events.put(Tick())
-            self._stirred.wait(_HOUSEKEEPING_S)
+            self._ended.wait(_HOUSEKEEPING_S)
+
+    def _tell_status(self) -> None:
+        """Our own status, at once when the state changes: on a thread that no card can hold up."""
+        while not self._ended.is_set():
+            try:
+                status.write(self._runtime, "booth", self._telling.status(self._booth))
+            except Exception:  # the top of the thread: the status goes on
+                log.exception("status not written")
+            self._stirred.wait(_STATUS_S)
             self._stirred.clear()
         with contextlib.suppress(OSError):
             (self._runtime / "booth.json").unlink()

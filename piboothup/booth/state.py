@@ -38,6 +38,8 @@ class Booth:
     camera_ready: bool = False
     camera_problem: Problem | None = None
     card_problem: Problem | None = None
+    card_stuck: Problem | None = None
+    """The card has not answered for long: the photo in hand is neither saved nor lost."""
     notice: Problem | None = None
     """Why the last press gave no photo, while the next one can."""
     zero_ns: int = 0
@@ -61,13 +63,13 @@ class Booth:
     @property
     def problem(self) -> Problem | None:
         """What stops photos, or why the last press gave none."""
-        return self.card_problem or self.camera_problem or self.notice
+        return self.card_stuck or self.card_problem or self.camera_problem or self.notice
 
     @property
     def takes_photos(self) -> bool:
         """Whether a press now would take a photo."""
         resting = self.state in (BoothState.READY, BoothState.REVIEW, BoothState.FAULT)
-        return resting and self.camera_ready and self.card_problem is None
+        return resting and self.camera_ready and self.card_problem is None and self.card_stuck is None
 
     def is_lit(self, now_ns: int) -> bool:
         """Whether the flash is on: from its lead before zero until the frame is exposed, and to be looked at."""

@@ -54,6 +54,15 @@ def nothing() -> None:
     """What happens when nothing shall."""
 
 
+def hang_on(event: threading.Event) -> Callable[[], None]:
+    """What hangs until `event` is set."""
+
+    def hang() -> None:
+        event.wait()
+
+    return hang
+
+
 class PlayedCamera:
     """A camera that streams, exposes at once and counts what it gets back, unless a test wants it otherwise."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ from piboothup.booth.view import View
 from piboothup.config import Capture
 from piboothup.problems import problem
 from piboothup.status import BoothState
-from tests.booth.box import Box
+from tests.booth.box import Box, hang_on
 from tests.patience import PATIENCE_S
 
 
@@ -64,13 +64,6 @@ class Diary:
             return None
         ends = next((n for n, (what, _) in enumerate(turn) if what == "event"), len(turn))
         return {what for what, that in turn[:ends] if that != before.get(what)}
-
-
-def hang_on(held: threading.Event) -> Callable[[], None]:
-    def hang() -> None:
-        held.wait()
-
-    return hang
 
 
 def starting(box: Box, _held: threading.Event) -> None:
@@ -122,6 +115,13 @@ def saving(box: Box, held: threading.Event) -> None:
     counting_down(box, held)
     box.clock.pass_s(3.0)
     box.until_said(lambda said: said.get("state") == BoothState.SAVING)
+
+
+def while_the_card_hangs(box: Box, held: threading.Event) -> None:
+    saving(box, held)
+    box.clock.pass_s(15.0)
+    box.until_said(lambda said: said.get("state") == BoothState.FAULT)
+    box.turn()
 
 
 def saved(box: Box, held: threading.Event) -> None:
@@ -187,18 +187,11 @@ def break_saving() -> None:
     raise MemoryError
 
 
-@pytest.fixture
-def held() -> Iterator[threading.Event]:
-    event = threading.Event()
-    yield event
-    event.set()
-
-
 @pytest.mark.parametrize(
     "comes_to",
     [
         *(starting, ready, ready_for_long, at_night, counting_down, nudged, exposing, saving, saved),
-        *(without_camera, without_a_card, after_a_photo_that_failed),
+        *(without_camera, without_a_card, while_the_card_hangs, after_a_photo_that_failed),
         *(in_the_menu, told_something, the_code_from_the_menu, asked_by_the_ready_check),
     ],
 )

@@ -1,4 +1,6 @@
-"""What comes late, or when things changed meanwhile: a hand that goes after the camera did, a door that closed."""
+"""What comes late, or when things changed meanwhile: a hand that goes after the camera did, a door that closed, a
+photo that the card keeps waiting.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,15 @@ from dataclasses import replace
 import pytest
 
 from piboothup.booth.deeds import SwitchOff
-from piboothup.booth.events import DeedDone, Event, Exposed, Saved
+from piboothup.booth.events import DeedDone, Event, Exposed, Save, Saved, SavingFailed, Stop
 from piboothup.booth.hold import HOLD_NS, SECOND_NS, stuck_ns
+from piboothup.booth.machine import SAVING_NS
 from piboothup.booth.menu import Goto, Item, Kind, Offer, Page, told
+from piboothup.problems import problem
 from piboothup.status import BoothState
-from tests.booth.play import FULL, NO_CAMERA, READY, Play, frame
+from tests.booth.play import FULL, NO_CAMERA, READY, ROOM, Play, frame
+
+NOT_SAVED = SavingFailed(problem("not_saved"))
 
 
 @pytest.mark.parametrize("trouble", [NO_CAMERA, FULL])
@@ -62,3 +68,91 @@ def test_c18_what_is_ready_after_the_door_has_closed_is_not_shown_for_a_moment()
     play.now_ns = 1_005 * SECOND_NS
     assert play.says(DeedDone(SwitchOff(), told("switched_off"))) is BoothState.READY
     assert play.booth.page is None
+
+
+# -- a card that hangs ---------------------------------------------------------------------------------------------
+
+
+def hanging(countdown_s: int = 0) -> Play:
+    """The card has said nothing about the first photo for so long that it is told."""
+    play = Play(countdown_s)
+    play.says(READY)
+    play.press()
+    play.waits_s(countdown_s)
+    play.says(Exposed(frame(), play.booth.zero_ns))
+    assert play.waits_s(SAVING_NS / SECOND_NS - 0.001) is BoothState.SAVING
+    assert play.waits_s(0.001) is BoothState.FAULT
+    return play
+
+
+def test_a_card_that_hangs_is_told_and_no_press_takes_a_second_photo_until_the_first_is_saved() -> None:
+    play = hanging()
+    for _ in range(3):
+        assert play.press() is BoothState.FAULT
+        assert play.booth.nudged_until_ns > play.now_ns
+    assert play.waits_s(3600) is BoothState.FAULT
+    assert play.booth.problem == problem("card_stuck")
+    assert not play.booth.takes_photos
+    assert play.says(Saved(7)) is BoothState.REVIEW
+    assert (play.booth.number, play.booth.photos) == (7, 1)
+    assert play.booth.problem is None
+    assert sum(isinstance(one, Save) for one in play.effects) == len(play.captures()) == 1
+    assert play.waits_s(2.5) is BoothState.READY
+    assert play.press() is BoothState.EXPOSING
+
+
+def test_a_card_that_hangs_and_then_fails_is_told_and_the_next_press_takes_a_photo() -> None:
+    play = hanging()
+    assert play.says(NOT_SAVED) is BoothState.FAULT
+    assert (play.booth.photos, play.booth.problem) == (0, problem("not_saved"))
+    assert play.press() is BoothState.EXPOSING
+
+
+def test_that_the_card_hangs_is_told_whatever_is_heard_meanwhile_of_camera_and_room() -> None:
+    play = hanging()
+    assert play.says(ROOM, READY) is BoothState.FAULT
+    assert play.says(NO_CAMERA, FULL) is BoothState.FAULT
+    assert play.booth.problem == problem("card_stuck")
+    assert play.says(Saved(1)) is BoothState.REVIEW
+    assert play.waits_s(2.5) is BoothState.FAULT
+    assert play.booth.problem == problem("card_full")
+    assert play.says(ROOM) is BoothState.FAULT
+    assert play.says(READY) is BoothState.READY
+
+
+def test_while_the_card_hangs_the_menu_opens_and_closes_and_the_photo_that_is_saved_meanwhile_counts() -> None:
+    play = hanging()
+    assert play.holds_s(5.5) is BoothState.MENU
+    assert play.waits_s(20) is BoothState.FAULT
+    assert play.holds_s(5.5) is BoothState.MENU
+    assert play.says(Saved(7)) is BoothState.MENU
+    assert play.booth.page is not None
+    assert (play.booth.number, play.booth.photos) == (7, 1)
+    assert play.waits_s(20) is BoothState.READY
+
+
+def test_a_photo_that_a_hanging_card_loses_is_told_also_to_whoever_has_the_menu_open() -> None:
+    play = hanging()
+    assert play.holds_s(5.5) is BoothState.MENU
+    assert play.says(NOT_SAVED) is BoothState.FAULT
+    assert (play.booth.page, play.booth.problem) == (None, problem("not_saved"))
+    assert play.waits_s(6) is BoothState.READY
+
+
+@pytest.mark.parametrize("countdown_s", [0, 3])
+def test_b06_a_hand_that_is_on_the_button_when_a_hanging_card_answers_takes_no_photo(countdown_s: int) -> None:
+    play = hanging(countdown_s)
+    play.goes_down()
+    play.waits_s(2)
+    assert play.says(Saved(1)) is BoothState.REVIEW
+    assert play.waits_s(0.5) is BoothState.REVIEW
+    assert play.lets_go() is BoothState.REVIEW
+    assert play.waits_s(2.5) is BoothState.READY
+    assert len(play.captures()) == 1
+
+
+def test_c08_a_stop_while_the_card_hangs_is_final_whatever_becomes_of_the_photo() -> None:
+    for answer in (Saved(1), NOT_SAVED):
+        play = hanging()
+        assert play.says(Stop(), answer) is BoothState.STOPPING
+        assert play.waits_s(60) is BoothState.STOPPING

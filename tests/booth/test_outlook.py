@@ -41,6 +41,7 @@ def test_everything_is_ticked_when_everything_is_well() -> None:
         ({"booth": Booth()}, {"camera": None}),
         ({"booth": Booth(camera_problem=problem("no_camera"))}, {"camera": False}),
         ({"booth": Booth(camera_ready=True, card_problem=problem("card_full"))}, {"card": False}),
+        ({"booth": Booth(camera_ready=True, card_stuck=problem("card_stuck"))}, {"card": False}),
         ({"light": problem("light_missing")}, {"light": False}),
         ({"told": Supply(undervoltage=True)}, {"supply": False}),
         ({"told": Supply()}, {"supply": None}),

@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 import errno
 import gc
-import queue
 import shutil
-import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,6 @@ from piboothup import status
 from piboothup.booth import service
 from piboothup.booth.button import GpioButton
 from piboothup.booth.camera import CameraThread
-from piboothup.booth.card import Card
 from piboothup.booth.events import Tick
 from piboothup.booth.light import GpioLight, LightPattern
 from piboothup.booth.panel import PanelThread
@@ -33,62 +30,10 @@ from piboothup.spool.events import Event
 from piboothup.spool.layout import SpoolUnusable
 from piboothup.spool.store import AlreadyRunning
 from piboothup.status import BoothState, UploaderState
-from tests.booth.box import Box
+from tests.booth.box import Box, hang_on
+from tests.booth.systemd import Systemd
 from tests.patience import PATIENCE_S
 from tests.photos import PARTY, jpeg, open_spool, take
-
-
-class Systemd:
-    """The other end of $NOTIFY_SOCKET, always listening."""
-
-    def __init__(self, path: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(path))
-        self._words: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._listen)
-        self._thread.start()
-
-    def _listen(self) -> None:
-        while (word := self._socket.recv(100)) != b"end":
-            self._words.put(word)
-
-    def hears(self) -> bytes:
-        """The next word."""
-        return self._words.get(timeout=PATIENCE_S)
-
-    def heard(self) -> list[bytes]:
-        """Every word since the last time that somebody asked."""
-        self._socket.sendto(b"until here", self._socket.getsockname())
-        return list(iter(self.hears, b"until here"))
-
-    def close(self) -> None:
-        self._socket.sendto(b"end", self._socket.getsockname())
-        self._thread.join(PATIENCE_S)
-        self._socket.close()
-
-
-@pytest.fixture
-def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systemd]:
-    made = Systemd(tmp_path / "notify")
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def held() -> Iterator[threading.Event]:
-    """What a hanging part waits for; let go at the end, so that no thread outlives its test."""
-    event = threading.Event()
-    yield event
-    event.set()
-
-
-def hang_on(event: threading.Event) -> Callable[[], None]:
-    def hang() -> None:
-        event.wait()
-
-    return hang
-
 
 # -- what a guest sees ---------------------------------------------------------------------------------------------
 
@@ -455,108 +400,21 @@ def test_the_status_file_says_all_that_status_tells_and_goes_with_the_service(bo
     assert not (box.runtime / "booth.json").exists()
 
 
-# -- liveness ------------------------------------------------------------------------------------------------------
-
-
-def test_systemd_hears_that_the_booth_is_ready_and_then_that_it_lives(box: Box, systemd: Systemd) -> None:
+def test_the_status_follows_the_state_at_once(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "_STATUS_S", 10 * PATIENCE_S)
     box.start_ready()
-    assert systemd.hears() == b"READY=1"
-    for _ in range(3):
-        assert systemd.hears() == b"WATCHDOG=1"
-
-
-def test_a_camera_call_that_does_not_come_back_starves_the_watchdog(
-    box: Box, systemd: Systemd, held: threading.Event
-) -> None:
-    box.camera.on_capture = hang_on(held)
-    box.start_ready()
+    box.until_said(lambda said: said.get("state") == "ready")
     box.press()
-    box.camera.asked.get(timeout=PATIENCE_S)
-    box.clock.pass_s(21.0)
-    box.until_shown(state=BoothState.FAULT, problem=problem("camera_stuck"))  # so the panel's thread lives
-    assert not fed(box, systemd)
-    held.set()
-    assert systemd.hears() == b"WATCHDOG=1"
+    box.until_said(lambda said: said.get("state") == "review" and said["photos"] == 1)
 
 
-def test_d03_a_bus_that_hangs_for_half_a_minute_is_borne_and_one_that_hangs_for_a_minute_is_not(
-    box: Box, systemd: Systemd, held: threading.Event
-) -> None:
-    hanging = threading.Event()
-
-    def hang() -> None:
-        hanging.set()
-        held.wait()
-
+def test_a_status_that_could_not_be_written_is_written_when_it_can(box: Box) -> None:
+    (box.runtime / "booth.json").mkdir()
     box.start_ready()
-    box.until_shown()
-    box.glass.on_show = hang
-    box.press()
-    box.until_light(LightPattern.SAVED)
-    assert hanging.wait(PATIENCE_S)
-    box.clock.pass_s(59.0)
-    settle(box, systemd)
-    assert systemd.hears() == b"WATCHDOG=1"
-    box.clock.pass_s(2.0)
-    assert not fed(box, systemd)
-
-
-def test_a_button_that_is_not_listened_to_any_more_starves_the_watchdog(box: Box, systemd: Systemd) -> None:
-    box.start_ready()
-    heard_ns = box.clock.boottime_ns()
-    box.clock.pass_s(21.0)
-    settle(box, systemd)
-    assert systemd.hears() == b"WATCHDOG=1"  # the others' threads have turned since
-    box.button.heartbeat = lambda: heard_ns
-    assert not fed(box, systemd)
-
-
-def test_s15_a_card_that_hangs_does_not_starve_the_watchdog(
-    box: Box, systemd: Systemd, held: threading.Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    box.start_ready()
-    hanging = threading.Event()
-
-    def hang(_card: Card) -> None:
-        hanging.set()
-        held.wait()
-
-    monkeypatch.setattr(service, "_TURN_S", 0.05)
-    monkeypatch.setattr(Card, "check", hang)
-    assert hanging.wait(PATIENCE_S)
-    settle(box, systemd)
-    for _ in range(10):  # more than the turns that may have been under way
-        assert systemd.hears() == b"WATCHDOG=1"
-
-
-def test_a_systemd_that_does_not_listen_holds_up_no_press(
-    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
-        deaf.bind(str(tmp_path / "deaf"))
-        monkeypatch.setenv("NOTIFY_SOCKET", deaf.getsockname())
-        box.start_ready()
-        for _ in range(600):
-            box.turn()
-        box.press()
-        box.until_light(LightPattern.SAVED)
-        assert deaf.recv(100) == b"READY=1"
-        box.stop()
-
-
-def settle(box: Box, systemd: Systemd) -> None:
-    """Lets turns of the loop that were under way come to their end, and forgets what they said."""
-    for _ in range(2):
-        box.turn()
-    systemd.heard()
-
-
-def fed(box: Box, systemd: Systemd) -> bool:
-    """Whether the loop, turning, still feeds the watchdog."""
-    settle(box, systemd)
     for _ in range(3):
         box.turn()
-    return bool(systemd.heard())
+    (box.runtime / "booth.json").rmdir()
+    box.until_said(lambda said: said.get("state") == "ready")
 
 
 # -- the end -------------------------------------------------------------------------------------------------------

@@ -93,6 +93,22 @@ def test_a_photo_that_was_not_saved_sounds_low_and_the_light_says_press_again(fa
     assert pattern(play.booth, play.now_ns) is LightPattern.READY
 
 
+@pytest.mark.parametrize("answer", [Saved(1), SavingFailed(problem("not_saved"))])
+def test_a_card_that_hangs_sounds_low_once_and_the_light_says_trouble_until_it_answers(answer: Any) -> None:
+    play = Heard(0)
+    play.says(READY)
+    play.press()
+    play.says(Exposed(frame(), play.booth.zero_ns))
+    play.waits_s(60)
+    assert pattern(play.booth, play.now_ns) is LightPattern.TROUBLE
+    play.press()
+    assert pattern(play.booth, play.now_ns) is LightPattern.BUSY
+    play.says(answer)
+    play.waits_s(6)
+    assert [one for one, _ in play.sounds] == [Sound.CLICK, Sound.LOW]
+    assert play.seen[-1] is LightPattern.READY
+
+
 @pytest.mark.parametrize("trouble", [NO_CAMERA, FULL])
 def test_trouble_is_lit_only_when_no_photo_can_be_taken(trouble: Any) -> None:
     play = Play(0)

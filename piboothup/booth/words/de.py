@@ -51,6 +51,7 @@ WORDS = Words(
         "not_saved": Fault("Foto fehlt", "Noch einmal", "Der Rest ist sicher."),
         "card_full": Fault("Karte voll", "WLAN geben oder Fotos kopieren."),
         "card_crowded": Fault("Karte voll", "WLAN geben oder Fotos kopieren."),
+        "card_stuck": Fault("Karte hängt", "Warten, sonst Stecker ziehen.", "Der Rest ist sicher."),
         "card_readonly": Fault("Karte defekt", "Fotos senden, Karte tauschen."),
         "spool_unusable": Fault("Keine Karte", "Ordner in der Config prüfen.", "Kein Foto gemacht."),
         "button_missing": Fault("Kein Knopf", "Kabel und Pin des Knopfs prüfen."),

@@ -51,6 +51,7 @@ WORDS = Words(
         "not_saved": Fault("Not saved", "Press again", "The others are safe."),
         "card_full": Fault("Card full", "Give me Wi-Fi, or copy photos off."),
         "card_crowded": Fault("Card full", "Give me Wi-Fi, or copy photos off."),
+        "card_stuck": Fault("Card hangs", "Wait. If it stays: pull the plug, plug in.", "The others are safe."),
         "card_readonly": Fault("Card broken", "Send the photos, then change the card."),
         "spool_unusable": Fault("No card", "Check the folder in the config.", "No photo is taken."),
         "button_missing": Fault("No button", "Check its wires and its pin."),

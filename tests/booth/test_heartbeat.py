@@ -1,0 +1,43 @@
+"""A thread may be silent at its work for as long as that may take, and otherwise must not be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from piboothup.booth.camera import CameraThread
+from piboothup.booth.heartbeat import FOR_EVER_NS, Heartbeat
+from piboothup.booth.panel import NoPanel, PanelThread
+from tests.booth.box import PlayedCamera
+from tests.clocks import HandClock
+
+S = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("silent_ns", "passes_s", "age_s"), [(0, 5, 5), (6 * S, 5, 0), (6 * S, 6, 6), (FOR_EVER_NS, 10**6, 0)]
+)
+def test_it_is_alive_while_it_may_be_silent_and_then_as_old_as_its_last_sign(
+    silent_ns: int, passes_s: int, age_s: int
+) -> None:
+    clock = HandClock()
+    heartbeat = Heartbeat(clock)
+    clock.pass_s(1)
+    heartbeat.beat(silent_ns)
+    clock.pass_s(passes_s)
+    assert clock.boottime_ns() - heartbeat.last_ns() == age_s * S
+
+
+def test_camera_and_panel_are_silent_from_their_last_turn_on(tmp_path: Path) -> None:
+    clock = HandClock()
+    camera, panel = (
+        CameraThread(PlayedCamera(clock), clock, lambda _event: None),
+        PanelThread(NoPanel(), clock, tmp_path),
+    )
+    clock.pass_s(1)
+    turned_ns = clock.boottime_ns()
+    camera.turn(None)
+    panel.turn()
+    clock.pass_s(5)
+    assert (camera.heartbeat(), panel.heartbeat()) == (turned_ns, turned_ns)
