@@ -98,6 +98,10 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "key_untried": ("Nobody knows whether the key is good.", "Give the box a network for a minute."),
     "uploader_stopped": ("The uploader does not run.", "Switch the box off and on. Photos are kept."),
+    "uploader_defect": (
+        "The uploader met a mistake of its own.",
+        "It tries again by itself; if not, switch the box off and on. Photos are kept.",
+    ),
     "photo_refused": ("EventPics refuses a photo for good.", "`piboothup queue retry` tries it again."),
     "photo_damaged": (
         "A photo's bytes have changed on the card.",

@@ -30,7 +30,10 @@ class Uplink:
 
 _GRAIN_NS = 20_000_000
 """Folder times have the kernel's tick as their grain: a change may hide behind one so shortly before."""
-_TOLD = ("no_key", "event_gone", "event_refused", "tls_refused", "server_trouble", "storage_silent")
+_TOLD = (
+    *("no_key", "event_gone", "event_refused", "tls_refused", "server_trouble", "storage_silent"),
+    "uploader_defect",
+)
 
 
 class UplinkReader:

@@ -78,6 +78,11 @@ class Failures:
         self._lose(self._around_s(_REFUSED_S))
         self._standing.set_trouble(UploaderState.REFUSED, why)
 
+    def of_ourselves(self) -> None:
+        """A look ended over a mistake of our own."""
+        self._circuit.back_off(self._clock.boottime_ns())
+        self._standing.set_trouble(UploaderState.OFFLINE, problem("uploader_defect"))
+
     def of_probe(self, came: Came, retry_after_s: float | None, took_s: float) -> None:
         """`geteventsandalbums` was not answered as it should be; `took_s`: how long it was looked."""
         if came is not Came.STOPPED:

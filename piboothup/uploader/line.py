@@ -252,6 +252,16 @@ class Line:
                 came = missed_event(context, self._events or ())
             return self._failures.of_photo(name, context, call, came, retry_after_s)
 
+    def met_defect(self, step: Probe | Send, wait_s: float) -> None:
+        """A step ended over a mistake of our own. It is nobody's fault out there: told, and taken again later."""
+        with self._news():
+            if isinstance(step, Probe):
+                self._probing = False
+                self._failures.of_ourselves()
+            else:
+                self._tries.met_defect.add(step.name)
+                self._queue.postpone(step.name, self._clock.boottime_ns() + int(wait_s * SECOND_NS))
+
     # -- how things stand --------------------------------------------------------------------------------------
 
     def view(self) -> View:
@@ -296,8 +306,13 @@ class Line:
         self._list_again |= bool(over)
 
     def _problems(self) -> Iterator[Problem]:
-        again, unreadable = bool(self._tries.refused_again), bool(self._tries.unreadable)
-        return self._standing.problems(self._queue.held.values(), refused_again=again, unreadable=unreadable)
+        tries = self._tries
+        return self._standing.problems(
+            self._queue.held.values(),
+            refused_again=bool(tries.refused_again),
+            unreadable=bool(tries.unreadable),
+            met_defect=bool(tries.met_defect),
+        )
 
     def _is_all_refused(self) -> bool:
         """Whether the server takes photos of none of the events that wait, and has taken none since one is held."""

@@ -100,8 +100,12 @@ class Standing:
             return UploaderState.REFUSED
         return UploaderState.UPLOADING if busy else UploaderState.IDLE
 
-    def problems(self, held: Collection[Hold], *, refused_again: bool, unreadable: bool) -> Iterator[Problem]:
-        """What a person should know, the gravest first; nothing twice. `refused_again`: a photo was, and waits."""
+    def problems(
+        self, held: Collection[Hold], *, refused_again: bool, unreadable: bool, met_defect: bool
+    ) -> Iterator[Problem]:
+        """What a person should know, the gravest first; nothing twice. `refused_again`: a photo was, and waits;
+        `met_defect`: a photo waits because of a mistake of our own.
+        """
         if self.refused_config:
             yield problem("bad_config")
         if self.paused:
@@ -111,6 +115,8 @@ class Standing:
             told.setdefault(hold.why, problem(hold.why, hold.detail))
         if refused_again:
             told.setdefault("server_trouble", problem("server_trouble", "it refuses a photo"))
+        if met_defect:
+            told.setdefault("uploader_defect", problem("uploader_defect"))
         yield from told.values()
         if self.damaged:
             yield problem("photo_damaged")

@@ -76,6 +76,8 @@ class Tries:
         """Photos whose bytes the card does not give."""
         self.refused_again: set[PhotoName] = set()
         """Photos that were refused more than once, and may yet be taken."""
+        self.met_defect: set[PhotoName] = set()
+        """Photos over which a mistake of our own was met."""
         self._past: dict[PhotoName, _Past] = {}
         self._doubts: dict[Context, _Doubt] = {}
         self._taken: Counter[Context] = Counter()
@@ -151,12 +153,14 @@ class Tries:
         self._past.pop(name, None)
         self.unreadable.discard(name)
         self.refused_again.discard(name)
+        self.met_defect.discard(name)
 
     def forget_all(self) -> None:
         """Everything is to be tried as if for the first time."""
         self._past.clear()
         self._doubts.clear()
         self.refused_again.clear()
+        self.met_defect.clear()
 
     def _of(self, name: PhotoName) -> _Past:
         return self._past.setdefault(name, _Past())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import stat
 import threading
+import traceback
 
 from piboothup.config import Config, Secret
 from piboothup.spool import durable
@@ -23,7 +24,7 @@ from piboothup.uploader.contact import Connect, Contact, retry_after_s
 from piboothup.uploader.line import Line
 from piboothup.uploader.link_error import LinkError
 from piboothup.uploader.step import End, Probe
-from piboothup.uploader.verdict import Call, Came, Verdict, judge
+from piboothup.uploader.verdict import Call, Verdict, judge
 
 log = logging.getLogger(__name__)
 
@@ -79,12 +80,9 @@ class Worker:
                 else:
                     self._bring(step.name)
             except Exception as error:  # noqa: BLE001  (a defect in one step must not end the uploading)
-                # Only its type and place: what it says might hold a key.
-                log.error("step failed error=%s at=%s", type(error).__name__, _place(error))
-                if isinstance(step, Probe):
-                    self._line.probe_failed(Came.ODD)
-                else:
-                    self._line.postpone(step.name, _AFTER_A_DEFECT_S)
+                # Only its type and places: what it says might hold a key.
+                log.error("step failed error=%s at=%s", type(error).__name__, _places(error))
+                self._line.met_defect(step, _AFTER_A_DEFECT_S)
         self._contact.close()
 
     def _bring(self, name: PhotoName) -> None:
@@ -218,9 +216,7 @@ class Worker:
             self._line.gone(name)
 
 
-def _place(error: BaseException) -> str:
-    """File and line where the error was raised."""
-    last = error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-    return "unknown" if last is None else f"{last.tb_frame.f_code.co_filename}:{last.tb_lineno}"
+def _places(error: BaseException) -> str:
+    """Module and line of each call that was under way, the one where the error was raised last."""
+    calls = traceback.walk_tb(error.__traceback__)
+    return ">".join(f"{frame.f_globals.get('__name__', '')}:{line}" for frame, line in calls)

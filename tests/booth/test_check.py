@@ -136,6 +136,7 @@ def other_events(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
         (weak_supply, Step.SUPPLY, "undervoltage"),
         (uploader_says(state="offline"), Step.WIFI, "no_network"),
         (uploader_says(state="offline", problems=["storage_silent"]), Step.WIFI, "storage_silent"),
+        (uploader_says(state="offline", problems=["uploader_defect"]), Step.WIFI, "uploader_defect"),
         (uploader_says(state="portal"), Step.WIFI, "portal"),
         (uploader_says(state="paused"), Step.WIFI, "paused"),
         (no_uploader, Step.WIFI, "uploader_stopped"),
@@ -287,6 +288,7 @@ def test_every_reason_that_a_check_can_find_has_words_in_every_language() -> Non
         *("light_missing", "buzzer_missing", "button_silent", "card_full", "card_crowded", "card_readonly"),
         *("spool_unusable", "undervoltage", "portal", "paused", "uploader_stopped", "tls_refused", "server_trouble"),
         "storage_silent",
+        "uploader_defect",
         *(
             "no_network",
             "clock_unknown",

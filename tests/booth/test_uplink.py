@@ -91,7 +91,8 @@ def test_what_has_not_changed_is_not_listed_again(
 
 
 @pytest.mark.parametrize(
-    "code", ["no_key", "event_gone", "event_refused", "tls_refused", "server_trouble", "storage_silent"]
+    "code",
+    ["no_key", "event_gone", "event_refused", "tls_refused", "server_trouble", "storage_silent", "uploader_defect"],
 )
 def test_what_the_state_does_not_say_is_told_by_its_problem(reader: UplinkReader, tmp_path: Path, code: str) -> None:
     status.write(tmp_path, "uploader", {"state": "offline", "problems": ["no_network", code]})

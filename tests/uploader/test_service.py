@@ -457,27 +457,6 @@ def test_two_workers_bring_every_photo_once(desk: Desk) -> None:
     assert [len(desk.uploads_of(name)) for name in names] == [1] * 30
 
 
-def test_a_defect_in_one_step_is_logged_by_place_only_and_uploading_goes_on(
-    desk: Desk, caplog: pytest.LogCaptureFixture
-) -> None:
-    cursed = desk.take()
-
-    class Defect(Spool):
-        """Raises what nobody expects."""
-
-        def taken_at_ms(self, name: PhotoName, *, record: bool = False) -> int | None:
-            if name == cursed:
-                raise KeyError("https://storage/?signature=secret")
-            return super().taken_at_ms(name, record=record)
-
-    good = desk.take()
-    desk.start(Defect(desk.booth.directory, desk.clock, "serial-1"))
-    desk.until_sent(good)
-    desk.until(lambda: "error=KeyError" in caplog.text, "the defect to be logged")
-    assert "secret" not in caplog.text
-    assert desk.lies_in(NEW, cursed)
-
-
 def test_an_assignment_while_a_photo_is_on_its_way_sends_it_to_the_new_album_by_no_old_url(desk: Desk) -> None:
     desk.album.misbehave(Fault(call="put", status=500, times=1))
     name = desk.take()

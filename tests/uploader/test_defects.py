@@ -1,0 +1,98 @@
+"""What the uploader makes of a mistake in its own program."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from piboothup.spool.events import Event
+from piboothup.spool.listing import NEW
+from piboothup.spool.names import PhotoName
+from piboothup.spool.store import Spool
+from piboothup.uploader.step import Probe, Send
+from piboothup.uploader.verdict import Came
+from tests.uploader.desk import Desk
+from tests.uploader.night import Night
+
+
+class Defect(Spool):
+    """Raises what nobody expects, over one photo and when events are noted."""
+
+    over: PhotoName | None = None
+    over_events = False
+
+    def taken_at_ms(self, name: PhotoName, *, record: bool = False) -> int | None:
+        if name == self.over:
+            raise KeyError("https://storage/?signature=secret")
+        return super().taken_at_ms(name, record=record)
+
+    def write_events(self, events: list[Event]) -> None:
+        if self.over_events:
+            raise KeyError("Bearer secret")
+        super().write_events(events)
+
+
+def test_a_mistake_of_our_own_over_a_photo_is_told_as_that_keeps_no_other_waiting_and_parks_nothing(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = Defect(desk.booth.directory, desk.clock, "serial-1")
+    spool.over, good = desk.take(), desk.take()
+    cursed = spool.over
+    desk.start(spool)
+    desk.until_sent(good)
+    desk.until(lambda: desk.said()["problems"] == ["uploader_defect"], "the mistake to be told")
+    desk.until(lambda: caplog.text.count("step failed") > 5, "more tries", step_s=10.0)
+    assert desk.said()["state"] == "idle"
+    assert desk.lies_in(NEW, cursed)
+    assert re.search(
+        r"error=KeyError at=(piboothup\.uploader\.worker:\d+>){3}tests\.uploader\.test_defects:\d+\n", caplog.text
+    )
+    assert "secret" not in caplog.text
+    spool.over = None
+    desk.until_sent(cursed, step_s=5.0)
+    desk.until(lambda: desk.said()["problems"] == [], "nothing to be wrong")
+
+
+def test_a_mistake_of_our_own_over_the_answer_of_eventpics_is_told_as_that_and_not_as_its_answer(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = Defect(desk.booth.directory, desk.clock, "serial-1")
+    spool.over_events = True
+    name = desk.take()
+    desk.start(spool)
+    desk.until(lambda: desk.said()["problems"] == ["uploader_defect"], "the mistake to be told")
+    desk.until(lambda: caplog.text.count("step failed") > 5, "more looks", step_s=5.0)
+    assert desk.said()["problems"] == ["uploader_defect"]
+    assert desk.said()["state"] == "offline"
+    assert "secret" not in caplog.text
+    spool.over_events = False
+    desk.until_sent(name, step_s=1.0)
+    desk.until(lambda: desk.said()["problems"] == [], "nothing to be wrong")
+
+
+@pytest.mark.parametrize(("is_probe", "most"), [(True, 3600 / 10), (False, 3600 / 50)])
+def test_a_mistake_of_our_own_that_stays_is_met_ever_and_again_but_not_often(is_probe: bool, most: float) -> None:
+    night = Night(lambda _: Came.ACCEPTED)
+    night.take()
+    met = 0
+    for _ in range(10_000):
+        step = night.line.next_step()
+        if isinstance(step, Probe) and not is_probe:
+            night.line.answered(night.events)
+        elif isinstance(step, Probe | Send):
+            night.line.met_defect(step, 60.0)
+            met += 1
+        elif night.clock.boottime_s < 3600:
+            night.clock.pass_s(0.5)
+    assert most / 2 < met <= most
+    assert night.problems() == ["uploader_defect"]
+
+
+def test_a_retry_ends_what_is_told_of_mistakes_over_photos_until_they_are_met_again() -> None:
+    night = Night(lambda _: Came.ACCEPTED)
+    name = night.take()
+    night.line.met_defect(Send(name), 60.0)
+    assert night.problems() == ["uploader_defect"]
+    night.line.retry()
+    assert night.problems() == []
