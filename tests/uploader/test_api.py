@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
@@ -83,6 +84,28 @@ def test_n26_wrong_json_is_an_api_error(body: bytes) -> None:
         with pytest.raises(ApiError) as caught:
             call()
         assert caught.value.came is Came.WRONG_JSON
+
+
+@pytest.mark.parametrize("unit", [b"[],", b"{},", b'{"":[]},', b'{"a":1},'])
+def test_n25_an_answer_of_brackets_costs_no_more_memory_than_its_text(unit: bytes) -> None:
+    made = api(b'{"events": [' + unit * (1024 * 1024 // len(unit)) + b"{}]}")
+    tracemalloc.start()
+    try:
+        with pytest.raises(ApiError) as caught:
+            made.events()
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert caught.value.came is Came.WRONG_JSON
+    assert peak_bytes < 2 * 1024 * 1024
+
+
+@pytest.mark.parametrize("title", ["", "Photo booth"])
+def test_an_account_of_a_thousand_events_with_twenty_albums_each_is_seen_whole(title: str) -> None:
+    albums = [{"id": f"a{number}", "title": title} for number in range(20)]
+    events = [{"title": title, "linkId": f"abcd{number:04}", "albums": albums} for number in range(1000)]
+    seen = api({"events": events}).events().events
+    assert [len(one.albums) for one in seen] == [20] * 1000
 
 
 def test_getuploadurl_is_asked_with_what_is_known_and_with_nothing_invented() -> None:
