@@ -113,6 +113,11 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "undervoltage": ("The supply is too weak.", "Use the official power supply and a short cable."),
     "clock_unknown": ("The clock is not set.", "Give the box a network for a minute."),
     "old_photos": ("The card holds photos of other events.", "Wipe them: in the menu, or `piboothup queue wipe`."),
+    "stray_photos": (
+        "The card holds photos without an event.",
+        "Choose it in the menu to take them along, or use `piboothup queue assign`.",
+    ),
+    "not_checked": ("A part of the box can't be checked.", "Switch the box off and on, and check again."),
     "hot": ("The box is too hot.", "Give it air and shade; photos go on."),
     "panel_missing": ("The panel does not answer.", "Check its four wires. Photos go on."),
     "buzzer_missing": ("The buzzer does not work.", "Check its wires. Photos go on."),

@@ -7,6 +7,7 @@ read from the uploader's status.
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -22,11 +23,13 @@ from piboothup.booth.judgement import Judgement, judge
 from piboothup.booth.menu import Kind
 from piboothup.booth.readiness import STEPS, Report, Step
 from piboothup.problems import Problem, problem
-from piboothup.spool import wipe
+from piboothup.spool import assign, wipe
 from piboothup.spool.clock import Clock
 from piboothup.spool.store import Spool
-from piboothup.spool.wipe import WipeError
+from piboothup.spool.wipe import EventPhotos, WipeError
 from piboothup.status import UploaderState
+
+log = logging.getLogger(__name__)
 
 _FRAME_S = 10.0
 _PRESS_S = 15.0
@@ -115,9 +118,17 @@ class Check:
         for step in STEPS:
             if self._shown is not Kind.READY_CHECK:
                 return
-            report = report.then(self._steps[step]())
+            report = report.then(self._try(step))
             self._empty()  # and then the next question: what comes after it is its answer
             self._post(CheckSaid(report))
+
+    def _try(self, step: Step) -> Problem | None:
+        """What is wrong there; a step that can't be carried out is wrong itself, and the others are tried as well."""
+        try:
+            return self._steps[step]()
+        except Exception:  # whatever a part does that is tried: the check has a verdict
+            log.exception("check step=%s failed", step)
+            return problem("not_checked", step)
 
     def aim(self) -> None:
         """One test frame after the other, while somebody looks."""
@@ -182,7 +193,10 @@ class Check:
             held = wipe.survey(self._spool, booth_runs=True)
         except WipeError:
             return problem("card_readonly")
-        return problem("old_photos") if any(one.items and one.event != link_id for one in held) else None
+        if any(one.items and one.event != link_id and not _is_without_event(one) for one in held):
+            return problem("old_photos")
+        count = len(assign.without_event(self._spool)) if link_id else 0
+        return problem("stray_photos", str(count)) if count else None
 
     # -- asking ----------------------------------------------------------------------------------------------------
 
@@ -228,6 +242,11 @@ class Check:
             if not said or wanted(said) or self._turned.wait(LOOK_S):
                 break
         return said
+
+
+def _is_without_event(photos: EventPhotos) -> bool:
+    """Whether these were taken without one: so they are of no other, and choosing one can take them along."""
+    return photos.event.startswith("n") and any(item.name.context == photos.event for item in photos.items)
 
 
 def _give_back(answer: Answer) -> None:

@@ -56,6 +56,8 @@ from piboothup.status import BoothState
 
 NUDGE_NS = 800_000_000
 """How long the answer to a press while busy is shown."""
+AGAIN_NS = SECOND_NS
+"""A press so soon after the one that the ready check asked for belongs to it, and leaves nothing."""
 NOTICE_NS = 6 * SECOND_NS
 """How long "not saved" is shown when the next press can take a photo again."""
 CAPTURE_TIMEOUT_S = 4.0
@@ -187,12 +189,17 @@ def _released(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _S
 
 
 def _pressed_in_menu(booth: Booth, page: Page, now_ns: int, settings: Settings) -> _Step:
-    """With items it is not known yet whether it is short; without, it leaves, or is what the check asked for."""
+    """With items it is not known yet whether it is short; without, it leaves, or is what the check asked for.
+
+    Whoever presses twice to be sure does not leave the check by it.
+    """
     if page.items:
         return _show(booth, page, now_ns, settings), ()
     spent = replace(booth, press=Press(now_ns, spent=True))
     if page.report is not None and page.report.asks:
-        return _show(spent, page, now_ns, settings), (Heard(),)
+        return _show(spent, replace(page, heard_ns=now_ns), now_ns, settings), (Heard(),)
+    if page.heard_ns is not None and now_ns - page.heard_ns < AGAIN_NS:
+        return replace(spent, nudged_until_ns=now_ns + NUDGE_NS), ()
     return _rest(spent), ()
 
 
@@ -214,8 +221,8 @@ def _answered(booth: Booth, event: HeldCounted | CheckSaid | DeedDone, now_ns: i
             return _show(booth, menu.counted(page, held), now_ns, settings)
         case CheckSaid(report) if page is not None and page.kind is Kind.READY_CHECK:
             return _show(booth, replace(page, report=report), now_ns, settings)
-        case DeedDone(deed, after) if page is not None and page.awaits == deed:
-            return _show(booth, replace(after, operators=page.operators), now_ns, settings)
+        case DeedDone(deed, told) if page is not None and (shown := menu.done(page, deed, told)) is not None:
+            return _show(booth, shown, now_ns, settings)
         case _:
             return booth
 

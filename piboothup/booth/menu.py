@@ -135,6 +135,8 @@ class Page:
     """Behind the door: closed with it."""
     report: Report | None = None
     """Of the ready check, as far as it is."""
+    heard_ns: int | None = None
+    """When the press came that it asked for."""
     sharpness: float | None = None
     """While aiming: 0 to 1, how sharp the last test frame was."""
     best: float = 0.0
@@ -181,6 +183,15 @@ def counted(page: Page, held: tuple[Held, ...]) -> Page:
         return page
     lines = tuple(Item("event", Goto(Kind.WIPE_ONE, held=one), one.photos.title) for one in held)
     return Page(Kind.WIPE, (_BACK, *lines), operators=True) if held else replace(told("card_empty"), operators=True)
+
+
+def done(page: Page, deed: Deed, told: Page) -> Page | None:
+    """The page once it is known what came of a deed; None = nobody looks for that here.
+
+    What the page shows as done since it was chosen (sound, pause, language) is told only when it was not.
+    """
+    is_hasty = isinstance(deed, SetSound | SetPaused | ChooseLanguage) and page.awaits is None and not told.is_good
+    return replace(told, operators=page.operators) if is_hasty or page.awaits == deed else None
 
 
 def aimed(page: Page, sharpness: float) -> Page:

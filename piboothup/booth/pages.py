@@ -193,7 +193,9 @@ def _not_ready(image: Image.Image, view: View, reason: Problem, said: Words) -> 
     headline = said.menu.not_ready
     lettering = mid if mid.width_px(headline) <= TEXT_PX else small
     lettering.draw(image, MARGIN_PX, TITLE_Y, headline)
-    text = said.menu.reasons.get(reason.code) or f"{reason.sentence} {reason.remedy}"
+    detail = said.menu.steps.get(reason.detail, reason.detail)
+    known = said.menu.reasons.get(reason.code)
+    text = known.format(detail=detail) if known is not None else f"{reason.sentence} {reason.remedy}"
     for number, line in enumerate(small.wrapped(text, TEXT_PX)[:3]):
         small.draw(image, MARGIN_PX, 20 + number * (LINE_PX + 1), line)
     strip(image, reason.code, (f"{view.name} {view.box}", view.name, view.box))

@@ -20,9 +20,10 @@ from piboothup.booth.machine import ANSWER_NS
 from piboothup.booth.menu import Kind
 from piboothup.booth.readiness import STEPS, Report, Step
 from piboothup.booth.signals import Sound
+from piboothup.booth.words import languages, words
 from piboothup.config import Capture, EventPics
 from piboothup.problems import Problem, problem
-from piboothup.spool import durable
+from piboothup.spool import assign, durable, wipe
 from piboothup.spool.contexts import context_for
 from piboothup.spool.events import Event
 from piboothup.supply import Supply
@@ -111,6 +112,27 @@ def old_photos(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     take(open_spool(box.spool.directory, box.clock), jpeg(), context_for("efgh5678", "", ""))
 
 
+def photos_without_event(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2):
+        take(
+            open_spool(box.spool.directory, box.clock),
+            jpeg(number),
+            context_for("", "", "before an event was chosen"),
+        )
+
+
+def both(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos_without_event(box, monkeypatch)
+    old_photos(box, monkeypatch)
+
+
+def survey_fails(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise wipe.WipeError("The card can't be read.")
+
+    monkeypatch.setattr(wipe, "survey", fail)
+
+
 def uploader_says(**said: Any) -> Callable[[Box, pytest.MonkeyPatch], None]:
     def write(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
         status.write(box.runtime, "uploader", {**GOOD, **said})
@@ -147,6 +169,9 @@ def other_events(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
         (uploader_says(problems=["event_refused"]), Step.EVENT, "event_refused"),
         (other_events, Step.EVENT, "event_gone"),
         (old_photos, Step.OTHERS, "old_photos"),
+        (photos_without_event, Step.OTHERS, "stray_photos"),
+        (both, Step.OTHERS, "old_photos"),
+        (survey_fails, Step.OTHERS, "card_readonly"),
     ],
 )
 def test_what_is_wrong_is_found_at_its_step_and_named(
@@ -164,6 +189,64 @@ def test_what_is_wrong_is_found_at_its_step_and_named(
     at = found.found[STEPS.index(step)]
     assert at is not None and at.code == code
     assert found.reason == next(one for one in found.found if one is not None)
+
+
+def test_photos_without_an_event_are_counted_and_nobody_is_told_to_wipe_them(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos_without_event(box, monkeypatch)
+    begin(box)
+    assert verdict(box).reason == problem("stray_photos", "2")
+    for language in languages():
+        said = words(language).menu
+        assert said.items["events"] in said.reasons["stray_photos"]
+        assert said.items["wipe"] not in said.reasons["stray_photos"]
+
+
+def test_once_they_have_the_event_that_is_chosen_they_are_its_photos(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos_without_event(box, monkeypatch)
+    assign.take_along(open_spool(box.spool.directory, box.clock), "abcd1234", "")
+    begin(box)
+    assert verdict(box).reason is None
+
+
+def test_of_another_event_that_left_no_photo_nothing_is_said(box: Box) -> None:
+    spool = open_spool(box.spool.directory, box.clock)
+    spool.path(take(spool, jpeg(), context_for("efgh5678", "", ""))).unlink()
+    begin(box)
+    assert verdict(box).reason is None
+
+
+def test_as_long_as_no_event_was_ever_listed_the_chosen_one_is_believed(box: Box) -> None:
+    box.spool.write_events([])
+    begin(box)
+    assert verdict(box).reason is None
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("fault", [OSError(errno.EIO, "Input/output error"), RuntimeError("a defect")])
+def test_a_step_that_can_t_be_carried_out_is_a_reason_and_the_others_are_tried_as_well(
+    box: Box, step: Step, fault: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise fault
+
+    box.start_ready()
+    assert box._service is not None
+    box._service._check._steps[step] = fail
+    box.open_menu()
+    box.choose("ready_check")
+    if step is not Step.BUTTON:
+        report(box, lambda found: found.asks)
+        box.press()
+    found = report(box, lambda found: found.step is None)
+    assert found.reason == problem("not_checked", step)
+    assert [one for one in found.found if one is not None] == [found.reason]
+    assert [one.exc_info for one in caplog.records if f"step={step}" in one.getMessage()]
+    for language in languages():
+        assert "{detail}" in words(language).menu.reasons["not_checked"]
 
 
 def test_a_press_that_never_comes_is_a_reason(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,8 +364,6 @@ def test_a_camera_that_fails_while_aiming_is_opened_again_and_aimed_with(box: Bo
 
 
 def test_every_reason_that_a_check_can_find_has_words_in_every_language() -> None:
-    from piboothup.booth.words import languages, words
-
     codes = {
         *("no_camera", "camera_busy", "camera_stuck", "camera_memory", "no_frames", "photo_dark", "photo_blurred"),
         *("light_missing", "buzzer_missing", "button_silent", "card_full", "card_crowded", "card_readonly"),
@@ -299,7 +380,7 @@ def test_every_reason_that_a_check_can_find_has_words_in_every_language() -> Non
             "event_gone",
             "event_refused",
         ),
-        "old_photos",
+        *("old_photos", "stray_photos", "not_checked"),
     }
     for language in languages():
         assert codes <= words(language).menu.reasons.keys()

@@ -79,8 +79,10 @@ def test_every_other_text_of_the_menu_fits_where_it_stands(language: str) -> Non
     assert small.width_px(said.sharp) <= 40
     assert mid.width_px(said.not_ready) <= TEXT_PX
     assert len(mid.balanced(said.ready_to_ship, TEXT_PX - 47)) <= 2
-    assert [text for text in said.reasons.values() if len(small.wrapped(text, TEXT_PX)) > 3] == []
-    assert all(" ".join(small.wrapped(text, TEXT_PX)) == text for text in said.reasons.values())
+    details = ["9999", *said.steps.values()]
+    reasons = [text.format(detail=detail) for text in said.reasons.values() for detail in details]
+    assert [text for text in reasons if len(small.wrapped(text, TEXT_PX)) > 3] == []
+    assert all(" ".join(small.wrapped(text, TEXT_PX)) == text for text in reasons)
     told = [text.format(n=999, title="Anna & Ben") for text in said.told.values()]
     assert [text for text in told if len(small.balanced(text, 86)) > 6] == []
 

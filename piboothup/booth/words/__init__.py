@@ -59,7 +59,10 @@ class MenuWords:
     steps: Mapping[str, str]
     """By the step of the ready check: a word each."""
     reasons: Mapping[str, str]
-    """By the code of the problem: why the box is not ready, and what to do, in three lines."""
+    """By the code of the problem: why the box is not ready, and what to do, in three lines.
+
+    `{detail}`: what makes it exact, such as how many they are, or the word of the step.
+    """
 
 
 @dataclass(frozen=True)

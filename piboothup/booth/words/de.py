@@ -179,6 +179,8 @@ WORDS = Words(
             "event_gone": "Das Event gibt es nicht: anderes wählen.",
             "event_refused": "Der Key darf dem Event nichts geben.",
             "old_photos": "Fotos anderer Events: Löschen im Menü.",
+            "stray_photos": "Fotos ohne Event: {detail}. Event im Menü wählen.",
+            "not_checked": "Nicht geprüft: {detail}. Stecker ziehen, wieder rein.",
         },
     ),
 )

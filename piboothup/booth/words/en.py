@@ -179,6 +179,8 @@ WORDS = Words(
             "event_gone": "The event is not found: choose another.",
             "event_refused": "The key may add nothing to the event.",
             "old_photos": "Photos of other events: Wipe photos.",
+            "stray_photos": "Photos without an event: {detail}. See Event in this menu.",
+            "not_checked": "Not checked: {detail}. Pull the plug, plug in.",
         },
     ),
 )
