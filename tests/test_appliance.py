@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -242,16 +241,6 @@ def test_c02_under_systemd_a_broken_config_stops_no_photo(box: Appliance, tmp_pa
 def test_a_config_that_cannot_be_kept_stops_no_photo(box: Appliance) -> None:
     (box.spool.directory / "config.good.toml").mkdir(parents=True)
     with running(box, "booth"):
-        box.take(PATIENCE_S)
-
-
-def test_junk_in_the_runtime_directory_stops_neither_photos_nor_the_status(box: Appliance) -> None:
-    with running(box, "booth"):
-        wait_until(lambda: ready(box), "the booth to be ready")
-        for junk in ('"waiting": "many"', '"waiting": null', '"state": []', '"pid": 1e999', '"x": ' + "[" * 100_000):
-            now_s = time.clock_gettime(time.CLOCK_BOOTTIME)
-            (box.runtime / "uploader.json").write_text(f'{{"boottime_s": {now_s}, "pid": 1, {junk}}}')
-            wait_until(lambda: box.booth().get("boottime_s", 0) > now_s + 1.2, "the status to go on")  # noqa: B023
         box.take(PATIENCE_S)
 
 

@@ -86,8 +86,10 @@ def test_a_status_is_read_back_and_a_stale_or_broken_one_means_stopped(
     assert (report["state"], report["pid"]) == ("ready", os.getpid())
     status.write(tmp_path, "booth", {"state": "ready", "pid": 2**22 + 1})
     assert status.read(tmp_path, "booth") is None
-    (tmp_path / "booth.json").write_text('{"pid": 1')
-    assert status.read(tmp_path, "booth") is None
+    for junk in ('"state": "ready"', '"pid": 1e999}', '"pid": 1, "x": ' + "[" * 100_000):
+        now_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+        (tmp_path / "booth.json").write_text(f'{{"boottime_s": {now_s}, {junk}')
+        assert status.read(tmp_path, "booth") is None
     assert status.read(tmp_path, "uploader") is None
 
 

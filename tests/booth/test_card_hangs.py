@@ -1,7 +1,7 @@
 """A card that hangs, through the whole service: told, borne, and the photo in hand neither lost nor taken twice.
 
-That a sync does not return is the one thing played here: no real card can be made to hang and come back. All else is
-real: the file system, the spool, the saver.
+That a sync does not return is the one thing played here: only root can make a real file system hang (fsfreeze), and
+then it hangs for the test too. All else is real: the file system, the spool, the saver.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from piboothup import status
 from piboothup.booth import service
 from piboothup.booth.button import GpioButton
 from piboothup.booth.camera import CameraThread
+from piboothup.booth.card import Card
 from piboothup.booth.events import Tick
 from piboothup.booth.light import GpioLight, LightPattern
 from piboothup.booth.panel import PanelThread
@@ -344,6 +345,24 @@ def test_s04_a_card_that_takes_no_clock_anchor_silences_neither_panel_nor_status
     box.until_shown(uplink=UploaderState.OFFLINE)
     told_s = box.until_said(lambda said: said.get("boottime_s"))
     box.until_said(lambda said: said["boottime_s"] > told_s)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), ZeroDivisionError()])
+def test_s15_a_round_of_housekeeping_that_fails_is_followed_by_the_next(
+    box: Box, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    failed = threading.Event()
+
+    def fail(_card: Card) -> None:
+        failed.set()
+        raise error
+
+    box.start_ready()
+    with monkeypatch.context() as patched:
+        patched.setattr(Card, "check", fail)
+        assert failed.wait(PATIENCE_S)
+    status.write(box.runtime, "uploader", {"state": "offline"})
+    box.until_shown(uplink=UploaderState.OFFLINE)
 
 
 # -- frames are 18 MB each -----------------------------------------------------------------------------------------
