@@ -113,13 +113,11 @@ class Check:
     def run(self) -> None:
         """All steps, one after the other; ends early when nobody looks any more."""
         self._turned.clear()
-        self._empty()
         report = Report()
         for step in STEPS:
             if self._shown is not Kind.READY_CHECK:
                 return
             report = report.then(self._try(step))
-            self._empty()  # and then the next question: what comes after it is its answer
             self._post(CheckSaid(report))
 
     def _try(self, step: Step) -> Problem | None:
@@ -201,11 +199,13 @@ class Check:
     # -- asking ----------------------------------------------------------------------------------------------------
 
     def _look(self) -> Judgement | Problem:
-        """A test frame, judged and thrown away."""
+        """A test frame, judged and thrown away, as is whatever else came until now: it answers no later question."""
         asked_ns = self._asked_ns = self._clock.boottime_ns()
         self._shoot(asked_ns)
         found = self._answer(_FRAME_S, lambda one: one is not None and one.zero_ns == asked_ns)
         self._asked_ns = None
+        while not self._answers.empty():
+            _give_back(self._answers.get_nowait())
         came = found[0].came if found and found[0] else problem("camera_stuck")
         if isinstance(came, Problem):
             return came
@@ -229,10 +229,6 @@ class Check:
                 return (found,)
             _give_back(found)
         return ()
-
-    def _empty(self) -> None:
-        while not self._answers.empty():
-            _give_back(self._answers.get_nowait())
 
     def _uploader(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """What the uploader says; waits a little for what is wanted."""

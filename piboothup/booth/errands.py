@@ -11,6 +11,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from piboothup import status
@@ -32,11 +33,12 @@ from piboothup.booth.deeds import (
     WipeEvent,
 )
 from piboothup.booth.events import DeedDone, Event, HeldCounted
+from piboothup.booth.font import legible
 from piboothup.booth.menu import Page
 from piboothup.runtime import send_hint
 from piboothup.spool import assign, intention, wipe
 from piboothup.spool.store import Spool
-from piboothup.spool.wipe import Plan, WipeError
+from piboothup.spool.wipe import EventPhotos, Plan, WipeError
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +119,7 @@ class Errands:
                 self._check.aim()
             case CountHeld():
                 found = wipe.survey(self._spool, booth_runs=True)
-                self._post(HeldCounted(tuple(Held(one, one.taken, len(one.unsent)) for one in found)))
+                self._post(HeldCounted(tuple(_counted(one) for one in found)))
             case WipeEvent(held):
                 return self._wipe(held)
             case SwitchOff():
@@ -130,7 +132,7 @@ class Errands:
         self._tell_uploader("retry" if taken else "choices")
         titles = {one.link_id: one.title for one in self._spool.events()}
         says = "event_chosen_along" if taken else "event_chosen"
-        return menu.told(says, taken, titles.get(deed.link_id) or deed.link_id)
+        return menu.told(says, taken, legible(titles.get(deed.link_id, ""), deed.link_id))
 
     def _retry(self) -> Page:
         if self._choosing.now.config.upload.paused:
@@ -166,3 +168,9 @@ class Errands:
     def _tell_uploader(self, word: str) -> None:
         with contextlib.suppress(PermissionError):  # another user's: it looks by itself
             send_hint(self._runtime, "uploader", word)
+
+
+def _counted(photos: EventPhotos) -> Held:
+    """What the menu shows of them."""
+    titled = replace(photos, title=legible(photos.title, photos.event))
+    return Held(titled, photos.taken, len(photos.unsent))

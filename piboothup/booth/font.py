@@ -71,6 +71,11 @@ class Face:
         """Whether every character of `text` has a picture of its own (no box, no letter without its accent)."""
         return all(cluster.isspace() or self._composed(cluster) for cluster in _clusters(self._cased(text)))
 
+    def tells(self, text: str) -> bool:
+        """Whether `text` can be told from another: at least half of its letters are drawn, and not as the box."""
+        letters = [glyph for _, glyph in self._glyphs(text) if glyph is not None]
+        return 0 < len(letters) <= 2 * sum(glyph is not self._pictures.get(_BOX) for glyph in letters)
+
     def width_px(self, text: str) -> int:
         """The width of `text`, without a gap after its last letter."""
         widths = [self._advance_px(glyph) for _, glyph in self._glyphs(text)]
@@ -198,6 +203,12 @@ def largest(text: str, width_px: int, height_px: int) -> Face:
         if fitting.cap_px <= height_px and fitting.covers(text) and fitting.width_px(text) <= width_px:
             return fitting
     return face("small")
+
+
+@functools.lru_cache(maxsize=1024)
+def legible(title: str, otherwise: str) -> str:
+    """`title`, or what tells it from others when its script has no pictures here."""
+    return title if face("small").tells(title) else otherwise
 
 
 @functools.cache

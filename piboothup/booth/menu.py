@@ -50,6 +50,7 @@ class Offer:
     has_code: bool = False
     """There is an album that guests may open."""
     events: tuple[Event, ...] = ()
+    """With titles that the panel can draw."""
     link_id: str = ""
     album_id: str = ""
     """The chosen event and album."""
@@ -262,11 +263,11 @@ def _page(to: Goto, offer: Offer) -> tuple[Page | None, Deed | None]:
 def _events(offer: Offer) -> Iterator[Item]:
     """The chosen one first, the others as EventPics lists them."""
     for event in sorted(offer.events, key=lambda one: one.link_id != offer.link_id):
-        title, here = event.title or event.link_id, event.link_id == offer.link_id
+        here = event.link_id == offer.link_id
         if event.albums:
-            yield Item("event", Goto(Kind.ALBUMS, event), title, here)
+            yield Item("event", Goto(Kind.ALBUMS, event), event.title, here)
         else:
-            yield replace(_choice("event", Goto(Kind.TAKE_ALONG, event), offer), title=title, ticked=here)
+            yield replace(_choice("event", Goto(Kind.TAKE_ALONG, event), offer), title=event.title, ticked=here)
 
 
 def _albums(event: Event, offer: Offer) -> Page:
@@ -275,7 +276,7 @@ def _albums(event: Event, offer: Offer) -> Page:
     lines = [_BACK]
     for one in sorted(event.albums, key=lambda one: one.id != album_id):
         choice = _choice("event", Goto(Kind.TAKE_ALONG, event, one), offer)
-        lines.append(replace(choice, title=one.title or one.id, ticked=one.id == album_id))
+        lines.append(replace(choice, title=one.title, ticked=one.id == album_id))
     none = _choice("no_album", Goto(Kind.TAKE_ALONG, event), offer)
     lines.append(replace(none, ticked=album_id == ""))
     return Page(Kind.ALBUMS, tuple(lines), title=event.title, operators=True)

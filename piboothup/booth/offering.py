@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from piboothup.booth.chosen import Choosing
+from piboothup.booth.font import legible
 from piboothup.booth.menu import DOOR_S, Offer
 from piboothup.booth.words import languages
 from piboothup.config import Config
 from piboothup.spool import assign
 from piboothup.spool.clock import Clock
+from piboothup.spool.events import Event
 from piboothup.spool.store import Spool
 
 _COUNT_EVERY_NS = 10_000_000_000
@@ -53,4 +55,11 @@ class Offering:
         if now_ns >= self._count_at_ns:
             self._count_at_ns = now_ns + _COUNT_EVERY_NS
             self._without_event = len(assign.without_event(self._spool))
-        return replace(offer, events=tuple(self._spool.events()), without_event=self._without_event)
+        events = tuple(_legible(one) for one in self._spool.events())
+        return replace(offer, events=events, without_event=self._without_event)
+
+
+def _legible(event: Event) -> Event:
+    """The event with titles that can be told from one another on the panel, be they ids."""
+    albums = tuple(replace(one, title=legible(one.title, one.id)) for one in event.albums)
+    return replace(event, title=legible(event.title, event.link_id), albums=albums)

@@ -42,6 +42,7 @@ _BOX = (0, 14, WIDTH_PX - 1, 39)
 """Left, top, right and bottom of the item's frame."""
 _SLOW_S = 2.0
 """An item that wants a longer hold says so."""
+_TOLD_LINES = 6
 _RING_PX = 58
 _RING_WIDTH_PX = 6
 
@@ -144,12 +145,26 @@ def _sentence(image: Image.Image, page: Page, said: Words) -> None:
         return
     small, sign = face("small"), _double(icon("tick" if page.is_good else "warning"))
     left = MARGIN_PX + sign.width + 3 * GAP_PX
-    room_px = WIDTH_PX - MARGIN_PX - left
-    lines = small.balanced(text.format(n=page.number, title=page.title), room_px)[:6]
+    lines = told(text, page, WIDTH_PX - MARGIN_PX - left)
     image.paste(255, (MARGIN_PX + GAP_PX, (HEIGHT_PX - sign.height) // 2), sign)
     y = (HEIGHT_PX - LINE_PX * len(lines)) // 2 + 2
     for number, line in enumerate(lines):
         small.draw(image, left, y + number * LINE_PX, line)
+
+
+def told(text: str, page: Page, room_px: int) -> list[str]:
+    """The whole sentence; a title for which there is no room is shortened."""
+    small = face("small")
+    title_px = room_px - small.width_px(":") - small.gap_px  # the colon after it stays with it
+    title = small.wrapped(page.title, title_px)
+    lines: list[str] = []
+    for most in range(_TOLD_LINES, 0, -1):
+        if len(title) > most:
+            title[most - 1 :] = [small.shortened(" ".join(title[most - 1 :]), title_px)]
+        lines = small.balanced(text.format(n=page.number, title=" ".join(title)), room_px)
+        if len(lines) <= _TOLD_LINES:
+            break
+    return lines[:_TOLD_LINES]
 
 
 def _check(image: Image.Image, view: View, report: Report, said: Words) -> None:

@@ -13,7 +13,7 @@ from dataclasses import fields
 from PIL import Image, ImageChops, ImageDraw
 
 from piboothup.booth import album_code, moments, pages
-from piboothup.booth.font import face, icon, largest
+from piboothup.booth.font import face, icon, largest, legible
 from piboothup.booth.layout import (
     BOTTOM_Y,
     GAP_PX,
@@ -150,7 +150,7 @@ def _starting(image: Image.Image, view: View) -> None:
 def _ready(image: Image.Image, view: View, said: Words) -> None:
     """Press! And, small: for which event, how many photos, how they travel."""
     small = face("small")
-    title, taken = view.event_title or view.name, str(view.photos) if view.photos else ""
+    title, taken = legible(view.event_title, view.name), str(view.photos) if view.photos else ""
     room_px = TEXT_PX - (small.width_px(taken) + _APART_PX if taken else 0)
     small.draw(image, WIDTH_PX - MARGIN_PX - small.width_px(taken), TITLE_Y, taken)
     small.draw(image, MARGIN_PX, TITLE_Y, small.shortened(title, room_px))

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from piboothup import status, supply
 from piboothup.booth import check
-from piboothup.booth.events import CheckSaid
+from piboothup.booth.events import CheckSaid, Judge
+from piboothup.booth.frame import Frame
 from piboothup.booth.hold import SECOND_NS
 from piboothup.booth.light import LightPattern
 from piboothup.booth.machine import ANSWER_NS
@@ -31,6 +33,7 @@ from tests.booth.box import Box
 from tests.patience import PATIENCE_S
 from tests.photos import jpeg, open_spool, take
 
+LIGHT_S = check._LIGHT_S
 GOOD = {"state": "idle", "problems": [], "events_seen": 1}
 
 
@@ -273,6 +276,45 @@ def test_a_press_right_after_the_question_is_its_answer_however_late_it_is_looke
     box.open_menu()
     box.choose("ready_check")
     assert report(box, lambda found: found.step is None).found == (None,) * len(STEPS)
+
+
+def test_a_press_that_came_late_for_an_earlier_check_answers_no_later_one(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "_PRESS_S", 0.0)
+    box.start_ready()
+    assert box._service is not None
+    box._service._check.hear()
+    box.open_menu()
+    box.choose("ready_check")
+    assert report(box, lambda found: found.step is None).reason == problem("button_silent")
+
+
+def test_a_frame_that_comes_as_somebody_leaves_is_given_back(box: Box) -> None:
+    given_back: list[int] = []
+    plane = np.zeros((64, 64), np.uint8)
+    box.start_ready()
+    assert box._service is not None
+    asking = box._service._check
+
+    def come(zero_ns: int) -> None:
+        asking.judge(Judge(Frame(plane, plane, plane, zero_ns, lambda: given_back.append(zero_ns)), zero_ns))
+
+    asking._shoot = come
+    asking._turned.set()
+    assert asking._look() == problem("camera_stuck")
+    assert len(given_back) == 1
+
+
+def test_the_lights_are_on_for_long_enough_to_be_looked_at(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited_s: list[float] = []
+    box.start_ready()
+    assert box._service is not None
+    asking = box._service._check
+    monkeypatch.setattr(check, "_LIGHT_S", LIGHT_S)
+    monkeypatch.setattr(asking._turned, "wait", waited_s.append)
+    asking._light()
+    assert len(waited_s) == 1 and waited_s[0] >= 1.0
 
 
 def test_a_clock_that_nothing_ever_set_is_a_reason(box: Box) -> None:

@@ -125,6 +125,30 @@ def test_a_choice_that_the_card_does_not_take_is_told(box: Box, monkeypatch: pyt
     assert box.until_said(lambda said: said.get("context")) == PARTY.id
 
 
+def test_d04_events_whose_titles_are_all_boxes_are_told_apart_by_their_ids(box: Box) -> None:
+    box.spool.write_events([Event("结婚快乐", "abcd1234", (Album("a1", "\u0301"),)), Event("حفل زفاف", "efgh5678")])
+    spool = open_spool(box.spool.directory, box.clock)
+    take(spool, jpeg(1))
+    take(spool, jpeg(2), OTHERS)
+    box.start_ready()
+    box.open_menu()
+    box.choose("events")
+    assert box.page is not None and [item.title for item in box.page.items] == ["", "abcd1234", "efgh5678"]
+    box.choose("abcd1234")
+    assert box.page is not None and box.page.title == "abcd1234"
+    assert [item.title for item in box.page.items] == ["", "a1", ""]
+    box.choose("a1")
+    assert (told(box).says, told(box).title) == ("event_chosen", "abcd1234")
+    box.press()
+    box.until_light(LightPattern.READY)
+    box.open_menu()
+    box.choose("wipe")
+    page = box.until_page(lambda found: found is not None and found.kind is Kind.WIPE)
+    assert page is not None and {item.title for item in page.items} == {"", "abcd1234", "efgh5678"}
+    box.choose("efgh5678", "wipe_now")
+    assert (told(box).says, told(box).number) == ("wiped", 1)
+
+
 # -- the wipe ------------------------------------------------------------------------------------------------------
 
 
@@ -244,6 +268,25 @@ def test_a_wipe_that_is_not_finished_says_so_and_goes_on_at_the_next_start(
     box.start_ready()
     assert list(box.spool.names(NEW)) == []
     assert intention.read(box.spool.directory) is None
+
+
+@pytest.mark.parametrize(("title", "counts"), [("Anna & Ben", 1), ("The others", 0)])
+def test_after_a_wipe_the_photos_of_the_event_in_use_are_counted_anew_if_they_were_wiped(
+    box: Box, title: str, counts: int
+) -> None:
+    spool = open_spool(box.spool.directory, box.clock)
+    take(spool, jpeg(1))
+    take(spool, jpeg(2), OTHERS)
+    box.start_ready()
+    assert box._service is not None
+    counted: list[str] = []
+    box._service._errands._recount = lambda: counted.append(title)
+    box.open_menu()
+    box.choose("wipe")
+    box.until_page(lambda found: found is not None and found.kind is Kind.WIPE)
+    box.choose(title, "wipe_now")
+    assert told(box).says == "wiped"
+    assert len(counted) == counts
 
 
 def test_a_card_without_photos_has_nothing_to_wipe(box: Box) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from piboothup.booth.font import FACES, Face, face, icon, largest
+from piboothup.booth.font import FACES, Face, face, icon, largest, legible
 
 NASTY = {
     "200 emoji": "\U0001f389" * 200,
@@ -128,6 +128,22 @@ def test_a_character_without_picture_becomes_one_box() -> None:
     small = face("small")
     assert drawn("龍", small) == drawn("\ufffd", small)
     assert not small.covers("龍")
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        *("结婚快乐", "حفل زفاف", "עברית", "งานแต่งงาน", "2026年の結婚式"),
+        *("\u0301\u0302", " \u00a0", "", "\u200b", "\U0001f389" * 9),
+    ],
+)
+def test_d04_a_title_that_is_mostly_boxes_or_nothing_gives_way_to_what_tells_it_from_others(title: str) -> None:
+    assert legible(title, "abcd1234") == "abcd1234"
+
+
+@pytest.mark.parametrize("title", ["Anna \U0001f389\U0001f389", "Γάμος", "Łódź", "Việt Nam", "2026 结婚", "!", "①"])
+def test_d04_a_title_of_which_half_can_be_read_stays(title: str) -> None:
+    assert legible(title, "abcd1234") == title
 
 
 @pytest.mark.parametrize("name", FACES)

@@ -44,6 +44,13 @@ def test_a_lens_out_of_focus_is_seen_at_any_size_also_in_dim_light(size: tuple[i
         assert [one.code for one in found.problems] == ["photo_blurred"]
 
 
+@pytest.mark.parametrize(("sigma_px", "is_blurred"), [(3.5, False), (4.5, True)])
+def test_an_edge_that_is_spread_over_a_hundredth_of_the_width_is_the_limit(sigma_px: float, is_blurred: bool) -> None:
+    stripes = np.repeat(np.tile(np.array([30, 230], np.uint8), 4), 128)
+    plane = np.tile(stripes, (256, 1))
+    assert judge(blurred(plane, sigma_px / plane.shape[1])).blurred is is_blurred
+
+
 def test_the_noise_of_a_high_gain_makes_no_blurred_photo_sharp() -> None:
     noise = np.random.default_rng(3).normal(0, 5, (3040, 4056))
     out_of_focus = blurred(sharp(LARGE), 0.008)

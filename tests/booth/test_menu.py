@@ -7,13 +7,16 @@ from dataclasses import replace
 import pytest
 
 from piboothup.booth import deeds, menu
-from piboothup.booth.events import CheckSaid, DeedDone, Heard
+from piboothup.booth.events import CheckSaid, DeedDone, Heard, Tick
+from piboothup.booth.hold import SECOND_NS
 from piboothup.booth.menu import Item, Kind, Offer, Page
 from piboothup.booth.readiness import Report
+from piboothup.spool.events import Event
 from piboothup.status import BoothState
 from tests.booth.play import READY, Play
 
 OFFER = Offer(door_closes_ns=None, languages=("de", "en"), has_buzzer=True)
+EVENT = Event("Anna & Ben", "abcd1234")
 NOT_KEPT = menu.failed("not_kept")
 
 
@@ -85,6 +88,27 @@ def test_the_answer_to_a_deed_that_nobody_waits_for_any_more_changes_no_page() -
     page = shown(play)
     play.says(DeedDone(deeds.Retry(), NOT_KEPT), DeedDone(deeds.SetSound(False), menu.told("retried")))
     assert shown(play) == page
+
+
+def test_whatever_was_changed_the_item_is_still_in_the_middle() -> None:
+    play = opened("sound_off")
+    item = shown(play).item
+    assert item is not None and item.says == "sound_on"
+
+
+# -- the door ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wanted", ["ready_check", "aim", "languages", "events", "retry"])
+def test_whatever_stands_behind_the_door_is_closed_with_it(wanted: str) -> None:
+    play = opened()
+    closes_ns = play.now_ns + 5 * SECOND_NS
+    play.settings = replace(play.settings, offer=replace(OFFER, door_closes_ns=closes_ns, events=(EVENT,)))
+    play.holds_s(at(play, wanted).hold_s)
+    page = shown(play)
+    assert page.kind is not Kind.MENU and page.operators
+    play.now_ns = closes_ns
+    assert play.says(Tick()) is BoothState.READY
 
 
 # -- the ready check's question ----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from piboothup.booth import menu, pages
 from piboothup.booth.deeds import Held
 from piboothup.booth.font import face
 from piboothup.booth.hold import LetGo, Ring
-from piboothup.booth.layout import GAP_PX, TEXT_PX, WIDTH_PX
+from piboothup.booth.layout import GAP_PX, TEXT_PX, WIDTH_PX, bar, blank
 from piboothup.booth.menu import Item, Kind, Offer, Page
 from piboothup.booth.readiness import STEPS, Report
 from piboothup.booth.screens import draw
@@ -144,6 +144,23 @@ def test_d04_no_title_is_too_strange_for_a_page(title: str, ticked: bool) -> Non
         assert draw(replace(BOX, page=page)).size == (128, 64)
 
 
+@pytest.mark.parametrize(
+    "title", ["x" * 200, "Hochzeit von Annemarie " * 9, "a " * 100, "W" * 12 + " x" * 94, "", "A"]
+)
+@pytest.mark.parametrize("says", ["event_chosen", "event_chosen_along"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_d04_a_sentence_is_told_to_its_end_however_long_its_title(language: str, says: str, title: str) -> None:
+    text, room_px = words(language).menu.told[says], 86
+    _, _, rest = text.partition("{title}")
+    lines = pages.told(text, menu.told(says, 9999, title), room_px)
+    assert len(lines) <= 6 and max(map(face("small").width_px, lines)) <= room_px
+    shown, colon, end = " ".join(lines).partition(":")
+    assert f"{colon}{end}" == rest.format(n=9999)
+    assert shown == " ".join(title.split()) if len(title) < 60 else shown.endswith("…") and shown[:3] == title[:3]
+    one, other = (draw(replace(BOX, page=menu.told("event_chosen_along", n, title))) for n in (1, 9999))
+    assert not same(one, other)
+
+
 def test_d04_a_title_with_braces_is_drawn_as_it_is() -> None:
     assert draw(replace(BOX, page=menu.told("event_chosen", 1, "{n!x} {title"))).getbbox() is not None
 
@@ -173,6 +190,15 @@ def test_aiming_shows_how_sharp_it_is_and_where_the_best_was() -> None:
         for sharpness, best in ((None, 0.0), (0.2, 0.2), (0.2, 0.9), (0.9, 0.9))
     ]
     assert len({picture.tobytes() for picture in pictures}) == 4
+
+
+def test_no_share_is_too_strange_for_a_bar() -> None:
+    def drawn(share: float) -> Image.Image:
+        image = blank()
+        bar(image, 20, share)
+        return image
+
+    assert same(drawn(7.0), drawn(1.0)) and same(drawn(-1.0), drawn(0.0))
 
 
 def test_pages_know_every_kind() -> None:

@@ -116,6 +116,12 @@ def test_d04_whatever_the_title_it_leaves_room_for_the_number_and_ready_looks_re
     assert same(picture.crop(number), draw(READY).crop(number))
 
 
+@pytest.mark.parametrize("title", ["\U0001f389" * 200, "حفل زفاف", " "])
+def test_d04_where_no_letter_of_the_title_can_be_drawn_stands_the_name_of_the_box(title: str) -> None:
+    assert same(draw(replace(READY, event_title=title)), draw(replace(READY, event_title="")))
+    assert not same(draw(replace(READY, event_title=f"Anna {title[:2]}")), draw(replace(READY, event_title="")))
+
+
 def test_the_camera_beside_the_number_gives_way_to_a_title_that_needs_its_room() -> None:
     beside = (93, 0, 106, 12)
     assert draw(replace(READY, event_title="")).crop(beside).getbbox() is not None
