@@ -140,3 +140,11 @@ def test_the_words_fit_beside_the_code(language: str) -> None:
     for hint in (said.scan, said.photos_later):
         lines = small.wrapped(hint, room_px)
         assert len(lines) <= 2 and " ".join(lines) == hint
+
+
+@pytest.mark.parametrize("address", ["https://a.io/b", USUAL, LONG])
+def test_every_code_has_level_l_also_one_with_room_for_more(address: str) -> None:
+    drawn = code(address)
+    assert drawn is not None
+    level = [drawn.getpixel((column * MODULE_PX, 8 * MODULE_PX)) for column in (0, 1)]  # ISO/IEC 18004, 7.9.1
+    assert level == [0, 0]
