@@ -29,6 +29,8 @@ from piboothup.uploader.verdict import Call, Came, is_listed, missed_event
 
 _REFUSALS = ("event_refused", "server_trouble")
 """Why a context may be held by a server that does know its event."""
+_PHOTOS_TROUBLES = ("server_trouble", "storage_silent")
+"""What a look can't show to be over as long as there are photos to bring."""
 _LOOK_AGAIN_S = 60.0
 """How long a quiet line may go without being looked at."""
 
@@ -153,7 +155,7 @@ class Line:
             self._failures.answered()
             self._probing = False
             self._look_again(now_ns)
-            self._standing.clear_trouble("server_trouble", "storage_silent")
+            self._standing.clear_trouble(*(_PHOTOS_TROUBLES if self._queue.waiting else ()))
 
     def refuse(self, why: Problem) -> None:
         """There is no key to ask with."""

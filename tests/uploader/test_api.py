@@ -78,6 +78,13 @@ def test_an_event_that_is_none_is_passed_over_and_the_others_are_seen(shown: obj
     assert api({"events": [shown, good]}).events().events == (Event("", "abcd1234", (Album("a1", "ab[2J"),)),)
 
 
+def test_c09_of_an_account_without_end_no_more_is_kept_than_a_box_can_hold() -> None:
+    long = [{"linkId": "a" * length, "title": "t" * 201} for length in (128, 129)]
+    (event,) = api({"events": long}).events().events
+    assert (len(event.link_id), len(event.title)) == (128, 200)
+    assert len(api({"events": [{"linkId": "abcd1234"}] * 1001}).events().events) == 1000
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b"null", b'{"events": {}}', b"{}", b"\xff", b"[" * 500_000])
 def test_n26_wrong_json_is_an_api_error(body: bytes) -> None:
     for call in (lambda: api(body).events(), lambda: api(body).upload_url(NAME, CONTEXT, None)):

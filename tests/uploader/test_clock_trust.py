@@ -306,6 +306,19 @@ def test_t05_what_was_learned_lasts_over_a_restart_and_an_ntp_anchor_spares_the_
     assert b"GET / HTTP/1.1" not in front.heard
 
 
+def test_t05_who_knows_the_time_asks_nobody_for_it_when_a_certificate_is_truly_out_of_date(
+    desk: Desk, authority: Authority
+) -> None:
+    set_true_time(desk, 0)
+    front = desk.put_behind_tls(authority.certificate(*LAST_MONTH))
+    now_ms, true_ms = desk.clock.boottime_ns() // 1_000_000, desk.server_clock.wall_ns() // 1_000_000
+    desk.booth.add_anchor(Anchor(Source.NTP, now_ms, true_ms, 5))
+    desk.take()
+    desk.start(connect=Connect(authority))
+    desk.until(lambda: desk.said()["problems"] == ["tls_refused"], "the certificate to be refused", step_s=1.0)
+    assert front.heard == b""
+
+
 def test_t05_s04_on_a_read_only_card_the_time_is_learned_too(
     desk: Desk, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -282,6 +282,23 @@ def test_a_storage_that_is_silent_is_called_so_as_soon_as_eventpics_is_known_to_
     assert put_in_vain() == (problem("no_network"),)
 
 
+@pytest.mark.parametrize("came", [Came.CONNECT, Came.SERVER_ERROR])
+def test_what_kept_a_photo_from_being_sent_is_over_when_it_is_gone_and_eventpics_answers(came: Came) -> None:
+    bench = Bench(photos=1)
+    for _ in range(2):
+        while (name := bench.take()) is None:
+            bench.clock.pass_s(0.5)
+        bench.line.failed(name, PARTY, Call.UPLOAD_URL if came is Came.SERVER_ERROR else Call.PUT, came)
+        bench.clock.pass_s(90.0)
+        bench.connect()
+    assert [one.code for one in bench.line.view().problems] in (["storage_silent"], ["server_trouble"])
+    bench.line.gone(photo(1))
+    bench.clock.pass_s(90.0)
+    bench.connect()
+    assert bench.line.view().problems == ()
+    assert bench.line.view().state is UploaderState.IDLE
+
+
 def test_eventpics_itself_out_of_reach_says_nothing_of_the_storage() -> None:
     bench = Bench()
     for call in (Call.UPLOAD_URL, Call.PUT):

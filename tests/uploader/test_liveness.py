@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 
 from piboothup.config import Secret
+from piboothup.simulator.eventpics import DEMO_KEY
 from piboothup.spool.clock import Clock
 from piboothup.uploader.api import EventPicsApi
-from piboothup.uploader.clock_trust import NowMs
+from piboothup.uploader.clock_trust import KnownTime, NowMs
+from piboothup.uploader.contact import Contact
+from piboothup.uploader.line import Line
+from piboothup.uploader.link_error import LinkError, LinkErrorKind
 from piboothup.uploader.transport import Transport
 from tests.patience import PATIENCE_S
+from tests.uploader import desk as usual
 from tests.uploader.desk import Desk
 from tests.uploader.far import FAR
 
@@ -54,6 +59,16 @@ class Systemd:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def test_c08_a_worker_that_connects_while_the_service_ends_makes_no_call(desk: Desk) -> None:
+    line = Line(desk.clock, lambda: 0.5, 1, paused=False, refused=False)
+    line.key, line.stopping = Secret(DEMO_KEY), True
+    contact = Contact(desk.config, desk.booth, desk.clock, KnownTime(desk.booth, desk.clock), line, usual.connect)
+    with pytest.raises(LinkError) as caught:
+        contact.eventpics().events()
+    assert caught.value.kind is LinkErrorKind.STOPPED
+    assert desk.album.calls.total() == 0
 
 
 def test_c07_a_worker_that_nothing_can_bring_back_starves_the_watchdog(

@@ -51,6 +51,22 @@ def test_t01_a_box_that_booted_in_1970_tells_the_album_the_true_time_from_the_da
     assert anchor.uncertainty_ms <= 502
 
 
+def test_the_offset_by_which_a_photo_was_sent_is_noted_for_all_that_are_sent_later(desk: Desk) -> None:
+    desk.start()
+    desk.until_sent(desk.take(hint=True))
+    boot = desk.booth.read_boot(1)
+    assert {one.offset_ms for one in boot.in_use} == {one.offset_ms for one in boot.anchors} != set()
+
+
+def test_a_look_every_minute_leaves_an_anchor_every_quarter_of_an_hour(desk: Desk) -> None:
+    desk.start()
+    for _ in range(40):
+        desk.pass_s(60.0)
+    desk.rest()
+    assert desk.album.calls["geteventsandalbums"] > 30
+    assert 2 <= len(desk.booth.read_boot(1).anchors) <= 4
+
+
 @pytest.mark.parametrize("step_s", [-2 * 365 * DAY_S, 10 * 365 * DAY_S])
 def test_t03_a_step_of_the_wall_clock_in_mid_queue_changes_neither_time_nor_order(desk: Desk, step_s: float) -> None:
     true_s = desk.server_clock.wall_s

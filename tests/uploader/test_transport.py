@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import gzip
 import hashlib
 import io
 import logging
@@ -86,6 +87,12 @@ def test_n25_an_endless_answer_is_read_to_the_limit_and_no_further(transport: Tr
         answer = get(transport, liar.url)
     assert len(answer.body) == NARROW.answer_bytes
     assert not answer.complete
+
+
+def test_n25_what_comes_compressed_is_not_unpacked(transport: Transport) -> None:
+    packed = gzip.compress(bytes(10_000))
+    with Liar(says("200 OK", packed, "Content-Encoding: gzip")) as liar:
+        assert get(transport, liar.url).body == packed
 
 
 @pytest.mark.parametrize(("lines", "length", "is_taken"), [(90, 500, True), (90, 5_000, False), (2, 40_000, False)])
