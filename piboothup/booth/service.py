@@ -239,7 +239,7 @@ class BoothService:
                 self._panel.show(self._view(now_ns))
                 self._devices.light.show(signals.pattern(self._booth, now_ns))
             heard = signals.sound(before, before_ns, self._booth, now_ns)
-            if heard is not None and self._choosing.now.sound:
+            if heard is not None and (self._choosing.now.sound or signals.is_tried(self._booth)):
                 self._devices.buzzer.play(heard)
             before_ns = now_ns
             if self._booth.state is not before.state:
@@ -291,6 +291,8 @@ class BoothService:
         """Another event, album or language holds from now on."""
         self._saver.take_for(chosen.context)
         self._uplink_reader.take_for(chosen.context)
+        self._telling.uplink = replace(self._telling.uplink, event_title="", parked=0)  # those were the other's
+        self._stirred.set()
 
     # -- the other threads -------------------------------------------------------------------------------------
 

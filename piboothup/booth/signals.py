@@ -47,7 +47,7 @@ def pattern(booth: Booth, now_ns: int) -> LightPattern:
     is_down = booth.press is not None and not booth.stuck
     if is_down and is_busy:
         return LightPattern.REFUSED
-    if booth.is_lit(now_ns):
+    if is_tried(booth):
         return LightPattern.EXPOSING
     if is_down and booth.state in _HELD:
         return LightPattern.HELD
@@ -68,12 +68,12 @@ def sound(before: Booth, before_ns: int, after: Booth, now_ns: int) -> Sound | N
         return Sound.TICK if begins or after.digit(now_ns) != before.digit(before_ns) else None
     if (before.state, after.state) == (BoothState.EXPOSING, BoothState.SAVING):
         return Sound.CLICK
-    if _is_tried(after) and not _is_tried(before):
+    if is_tried(after) and not is_tried(before):
         return Sound.LOW
     failed = before.state in (BoothState.EXPOSING, BoothState.SAVING) and after.state is BoothState.FAULT
     return Sound.LOW if failed else None
 
 
-def _is_tried(booth: Booth) -> bool:
-    """The ready check lets light and buzzer show what they can do."""
+def is_tried(booth: Booth) -> bool:
+    """The ready check lets light and buzzer show what they can do, also a buzzer that is switched off."""
     return booth.page is not None and booth.page.report is not None and booth.page.report.step is Step.LIGHT

@@ -229,6 +229,33 @@ def test_after_stop_the_pin_is_free_for_somebody_else(factory: MockFactory) -> N
     Heard(factory).stop()
 
 
+def test_b05_a_press_and_its_release_that_come_together_as_to_a_busy_box_are_both_told(factory: MockFactory) -> None:
+    clock = HandClock(boottime_s=1e9)
+    heard = Heard(factory, clock)
+    began_ns = clock.boottime_ns()
+    with heard.button._changed:  # the thread comes to look only afterwards
+        heard.pin.drive_low()
+        clock.pass_s(0.05)
+        heard.pin.drive_high()
+        clock.pass_s(0.05)
+    assert heard.next() == ("pressed", began_ns)
+    assert heard.next() == ("released", began_ns + 50 * MS)
+    heard.stop()
+
+
+def test_a_pin_that_reports_no_edges_is_a_fault_and_is_given_back(factory: MockFactory) -> None:
+    class DeafPin(MockPin):  # type: ignore[misc]
+        def _set_edges(self, value: str) -> None:
+            if value == "both":
+                raise OSError("no interrupt is left")
+            super()._set_edges(value)
+
+    factory.pin_class = DeafPin
+    for _ in range(2):
+        with pytest.raises(ButtonFault, match="no interrupt is left"):
+            Heard(factory)
+
+
 def test_a_pin_that_is_taken_is_a_fault_with_its_number_and_a_remedy(factory: MockFactory) -> None:
     heard = Heard(factory)
     with pytest.raises(ButtonFault, match="17") as caught:

@@ -9,11 +9,13 @@ from dataclasses import replace
 import pytest
 
 from piboothup.booth.deeds import SwitchOff
-from piboothup.booth.events import DeedDone, Event, Exposed, Save, Saved, SavingFailed, Stop
+from piboothup.booth.events import CheckSaid, DeedDone, Event, Exposed, Save, Saved, SavingFailed, Stop, Tapped
 from piboothup.booth.hold import HOLD_NS, SECOND_NS, stuck_ns
 from piboothup.booth.machine import SAVING_NS
 from piboothup.booth.menu import Goto, Item, Kind, Offer, Page, told
+from piboothup.booth.readiness import Report
 from piboothup.problems import problem
+from piboothup.spool import events
 from piboothup.status import BoothState
 from tests.booth.play import FULL, NO_CAMERA, READY, ROOM, Play, frame
 
@@ -156,3 +158,112 @@ def test_c08_a_stop_while_the_card_hangs_is_final_whatever_becomes_of_the_photo(
         play = hanging()
         assert play.says(Stop(), answer) is BoothState.STOPPING
         assert play.waits_s(60) is BoothState.STOPPING
+
+
+# -- a hand that stays, and answers that overtake each other -----------------------------------------------------
+
+
+def exposing(**settings: float) -> Play:
+    """Its photo is being taken, and nobody touches the button."""
+    play = Play(**settings)  # type: ignore[arg-type]
+    play.says(READY)
+    play.press()
+    return play
+
+
+def test_a_hand_that_comes_while_a_photo_is_under_way_and_stays_opens_no_menu() -> None:
+    play = exposing()
+    play.goes_down()
+    play.says(Exposed(frame(), play.booth.zero_ns))
+    play.waits_s(6)
+    assert play.lets_go() is BoothState.SAVING
+
+
+def test_a_hand_that_stays_hides_nothing_of_saved_for_a_second() -> None:
+    play = exposing()
+    play.goes_down()
+    play.waits_s(2)
+    play.says(Exposed(frame(), play.booth.zero_ns), Saved(1))
+    assert play.waits_s(0.9) is BoothState.REVIEW
+    assert play.booth.ring(play.now_ns, play.settings) is None
+    assert play.waits_s(0.2) is BoothState.READY
+    assert play.booth.ring(play.now_ns, play.settings) is not None
+
+
+def test_b03_a_press_in_vain_is_answered_for_most_of_a_second_but_not_into_the_next_photo() -> None:
+    play = exposing(countdown_s=3)
+    play.waits_s(1)
+    play.press()
+    play.waits_s(0.7)
+    assert play.booth.nudged_until_ns > play.now_ns
+    play.waits_s(1.3)
+    play.press()
+    play.says(Exposed(frame(), play.booth.zero_ns), Saved(1))
+    assert play.booth.nudged_until_ns > play.now_ns
+    assert play.press() is BoothState.COUNTDOWN
+    assert play.booth.nudged_until_ns <= play.now_ns
+
+
+def test_a_tap_from_afar_does_not_turn_the_menu_dark_that_a_hand_opens() -> None:
+    play = Play()
+    play.says(NO_CAMERA)
+    play.goes_down()
+    play.waits_s(5)
+    play.says(Tapped(play.now_ns))
+    assert play.lets_go() is BoothState.MENU
+    assert play.booth.nudged_until_ns <= play.now_ns
+
+
+def test_not_saved_gives_way_to_ready_whatever_is_heard_of_camera_and_card_meanwhile() -> None:
+    play = exposing()
+    play.says(Exposed(frame(), play.booth.zero_ns), NOT_SAVED)
+    play.waits_s(3)
+    assert play.says(ROOM, READY) is BoothState.FAULT
+    assert play.waits_s(3) is BoothState.READY
+
+
+def test_b04_a_stuck_button_that_is_pressed_again_is_stuck_no_more_though_nobody_saw_it_let_go() -> None:
+    play = Play(3)
+    play.says(READY)
+    play.goes_down()
+    play.waits_s(15)
+    assert play.booth.stuck
+    play.goes_down()
+    assert not play.booth.stuck
+
+
+def test_b06_the_longest_hold_for_the_menu_leaves_three_seconds_to_let_go() -> None:
+    play = Play(3, hold_s=15.0)
+    play.says(READY)
+    assert play.holds_s(17.9) is BoothState.MENU
+
+
+def test_the_item_stops_filling_once_it_is_chosen_though_the_hand_stays() -> None:
+    play = Play(3, offer=Offer(door_closes_ns=None, events=(events.Event("Anna & Ben", "abcd1234"),)))
+    play.says(READY)
+    play.holds_s(5)
+    play.press()
+    play.press()
+    play.goes_down()
+    play.waits_s(0.5)
+    assert play.booth.ring(play.now_ns, play.settings) is not None
+    play.waits_s(0.6)
+    assert play.booth.page is not None and play.booth.page.kind is Kind.EVENTS
+    assert play.booth.ring(play.now_ns, play.settings) is None
+
+
+def test_a_ready_check_s_word_is_for_its_own_page_alone() -> None:
+    play = Play()
+    play.says(READY)
+    play.booth = replace(play.booth, state=BoothState.MENU, page=Page(Kind.AIM))
+    play.says(CheckSaid(Report()))
+    assert play.booth.page == Page(Kind.AIM)
+
+
+def test_a_stop_in_the_ready_check_leaves_no_flash_lit() -> None:
+    play = Play()
+    play.says(READY)
+    play.booth = replace(play.booth, state=BoothState.MENU, page=Page(Kind.READY_CHECK, report=Report((None,))))
+    assert play.booth.is_lit(play.now_ns)
+    play.says(Stop())
+    assert not play.booth.is_lit(play.now_ns)

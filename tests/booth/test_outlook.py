@@ -14,7 +14,7 @@ from piboothup.booth.outlook import Outlook, checks, has_finder
 from piboothup.booth.state import Booth
 from piboothup.booth.uplink import Uplink
 from piboothup.booth.view import Checks, View
-from piboothup.config import Config
+from piboothup.config import Config, Panel
 from piboothup.problems import problem
 from piboothup.spool.store import Spool
 from piboothup.status import BoothState, UploaderState
@@ -88,19 +88,26 @@ def test_the_albums_code_is_shown_whenever_it_is_asked_for_in_the_menu(spool: Sp
     assert outlook.completed(View(), Booth(state=BoothState.READY), "abcd1234", Uplink(), None).album_link == ""
 
 
-def test_b04_a_stuck_button_stays_on_the_bottom_line_when_it_would_be_the_albums_code_s_turn(spool: Spool) -> None:
+def shows_code_at_rest(config: Config, spool: Spool, ready: Booth) -> bool:
+    """Whether the album's code has its turn once nobody has pressed for a while."""
     clock = HandClock()
-    outlook = Outlook(Config(), spool, clock)
-    ready = Booth(state=BoothState.READY)
+    outlook = Outlook(config, spool, clock)
     outlook.note(Tick(), Booth(), clock.boottime_ns())
-    outlook.note(Tick(), ready, clock.boottime_ns())
+    outlook.note(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
     clock.pass_s(rest.CODE_AFTER_NS / 1e9)
+    return outlook.completed(View(), ready, "abcd1234", Uplink(), None).album_link != ""
 
-    def shows_code(booth: Booth) -> bool:
-        return outlook.completed(View(), booth, "abcd1234", Uplink(), None).album_link != ""
 
-    assert shows_code(ready)
-    assert not shows_code(replace(ready, stuck=True))
+def test_b04_a_stuck_button_stays_on_the_bottom_line_when_it_would_be_the_albums_code_s_turn(spool: Spool) -> None:
+    ready = Booth(state=BoothState.READY)
+    assert shows_code_at_rest(Config(), spool, ready)
+    assert not shows_code_at_rest(Config(), spool, replace(ready, stuck=True))
+
+
+@pytest.mark.parametrize("where", ["menu", "off"])
+def test_the_albums_code_has_no_turn_at_rest_where_the_config_wants_it_elsewhere(spool: Spool, where: str) -> None:
+    config = Config(panel=Panel(album_code=where))
+    assert not shows_code_at_rest(config, spool, Booth(state=BoothState.READY))
 
 
 @pytest.mark.parametrize(

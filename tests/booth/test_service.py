@@ -131,14 +131,15 @@ def test_b04_a_button_that_is_down_at_the_start_is_called_stuck_until_it_is_let_
     box: Box,
 ) -> None:
     box.button.is_down = True
+    box.notice = problem("bad_config", "line 3")
     box.start()
     box.until_light(LightPattern.HELD)
     box.clock.pass_s(15.0)
     box.until_light(LightPattern.READY)
-    box.until_shown(notice=problem("button_stuck"))
+    box.until_shown(notice=problem("button_stuck"))  # before the config's mistake: the one stops photos
     assert "button_stuck" in box.until_said(lambda said: said.get("problems"))
     box.button.released(box.clock.boottime_ns())
-    box.until_shown()
+    box.until_shown(notice=box.notice)
     box.press()
     box.until_light(LightPattern.SAVED)
     assert box.photos() == 1

@@ -13,11 +13,13 @@ from gpiozero import LED
 from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 
 from piboothup.booth.buzzer import TONES, GpioBuzzer, NoBuzzer
-from piboothup.booth.events import CaptureFailed, Exposed, Saved, SavingFailed, Tick
+from piboothup.booth.events import CaptureFailed, CheckSaid, Exposed, Saved, SavingFailed, Tick
 from piboothup.booth.hold import SECOND_NS
 from piboothup.booth.light import BLINKS, LightPattern
 from piboothup.booth.machine import NUDGE_NS
-from piboothup.booth.signals import Sound, pattern, sound
+from piboothup.booth.menu import Kind, Offer, Page
+from piboothup.booth.readiness import Report
+from piboothup.booth.signals import Sound, is_tried, pattern, sound
 from piboothup.config import Light
 from piboothup.problems import problem
 from piboothup.status import BoothState
@@ -143,18 +145,53 @@ def test_b03_the_light_answers_a_press_within_50_ms_whether_it_was_lit_dark_or_b
 
 
 @pytest.mark.parametrize("state", [BoothState.COUNTDOWN, BoothState.EXPOSING, BoothState.SAVING])
-def test_b03_a_press_while_the_light_stands_still_or_the_flash_is_lit_changes_it_at_once(state: BoothState) -> None:
+def test_b03_a_press_while_light_or_flash_stand_still_is_answered_by_the_light_at_once(
+    state: BoothState,
+) -> None:
     play = Play(3)
     play.settings = replace(play.settings, flash_lead_s=1.5)
     play.says(READY)
     play.press()
-    play.waits_s(2 if state is BoothState.COUNTDOWN else 3)
+    play.waits_s(1.6 if state is BoothState.COUNTDOWN else 3)
     if state is BoothState.SAVING:
         play.says(Exposed(frame(), play.booth.zero_ns))
     assert play.booth.state is state
-    assert pattern(play.booth, play.now_ns) is LightPattern.EXPOSING
+    assert play.booth.is_lit(play.now_ns) is (state is not BoothState.SAVING)
+    counts = state is BoothState.COUNTDOWN
+    assert pattern(play.booth, play.now_ns) is (LightPattern.COUNTDOWN if counts else LightPattern.EXPOSING)
     play.goes_down()
     assert pattern(play.booth, play.now_ns) is LightPattern.REFUSED
+
+
+def test_a_flash_that_leads_leaves_the_button_its_blinks() -> None:
+    play = Heard()
+    play.settings = replace(play.settings, flash_lead_s=2.5)
+    play.says(READY)
+    play.press()
+    play.waits_s(3)
+    assert play.booth.is_lit(play.now_ns)
+    assert play.seen[1:] == [LightPattern.COUNTDOWN, LightPattern.HURRY, LightPattern.EXPOSING]
+
+
+def test_a_countdown_that_starts_afresh_ticks_at_once_though_the_figure_is_the_same() -> None:
+    play = Heard()
+    play.says(READY)
+    play.goes_down()
+    play.now_ns += 1_500_000_000  # the loop hears of it late, so that no turn shows it taken back
+    assert play.lets_go() is BoothState.COUNTDOWN
+    assert play.sounds == [(Sound.TICK, 0.0), (Sound.TICK, 1.5)]
+
+
+def test_the_ready_check_lights_the_light_and_sounds_the_buzzer_once() -> None:
+    play = Heard()
+    play.settings = replace(play.settings, offer=Offer(door_closes_ns=None))
+    play.says(READY)
+    play.booth = replace(play.booth, state=BoothState.MENU, page=Page(Kind.READY_CHECK, report=Report()))
+    for found in ((), (None,), (None,), (None, None)):
+        play.says(CheckSaid(Report(found)))
+        assert is_tried(play.booth) is (len(found) == 1)
+        assert (pattern(play.booth, play.now_ns) is LightPattern.EXPOSING) is (len(found) == 1)
+    assert [heard for heard, _ in play.sounds] == [Sound.LOW]
 
 
 # -- the buzzer's pin ----------------------------------------------------------------------------------------------
