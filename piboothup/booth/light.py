@@ -29,7 +29,7 @@ class LightPattern(StrEnum):
     HURRY = "hurry"
     """Fast: the last second."""
     EXPOSING = "exposing"
-    """Steady, from zero until saved."""
+    """Steady, while the flash is lit and from zero until saved."""
     SAVED = "saved"
     """Two blinks."""
     REFUSED = "refused"

@@ -1,8 +1,8 @@
 """What light and buzzer say of a state: pure, so that the whole of it can be read in one place.
 
-Every press changes the light at once, whatever the state and whatever the panel does: as long as a press is down that
-starts no photo the light stands still, or flashes where it stood still before. Trouble is signalled only when photos
-can't be taken.
+Every press changes the light at once, whatever the panel does: as long as a press is down that starts no photo the
+light stands still, or flashes where it stood still before. Under the flash alone it stays steady, for the photo's
+sake, and the panel answers. Trouble is signalled only when photos can't be taken.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ _HELD = (BoothState.STARTING, BoothState.READY, BoothState.FAULT, BoothState.MEN
 
 def pattern(booth: Booth, now_ns: int) -> LightPattern:
     """What the light shows."""
+    if booth.is_lit(now_ns):
+        return LightPattern.EXPOSING
     is_busy = booth.nudged_until_ns > now_ns
     is_down = booth.press is not None and not booth.stuck
     if is_down and is_busy:
         return LightPattern.REFUSED
-    if is_tried(booth):
-        return LightPattern.EXPOSING
     if is_down and booth.state in _HELD:
         return LightPattern.HELD
     if booth.page is not None and booth.page.report is not None and booth.page.report.asks:

@@ -137,7 +137,7 @@ def test_b04_a_button_that_is_down_at_the_start_is_called_stuck_until_it_is_let_
     box.clock.pass_s(15.0)
     box.until_light(LightPattern.READY)
     box.until_shown(notice=problem("button_stuck"))  # before the config's mistake: the one stops photos
-    assert "button_stuck" in box.until_said(lambda said: said.get("problems"))
+    box.until_said(lambda said: said.get("problems") == ["button_stuck", "bad_config"])
     box.button.released(box.clock.boottime_ns())
     box.until_shown(notice=box.notice)
     box.press()

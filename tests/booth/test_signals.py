@@ -144,33 +144,30 @@ def test_b03_the_light_answers_a_press_within_50_ms_whether_it_was_lit_dark_or_b
     assert BLINKS[LightPattern.BUSY][0] / sum(BLINKS[LightPattern.BUSY][:2]) > 0.35  # told from the flicker
 
 
-@pytest.mark.parametrize("state", [BoothState.COUNTDOWN, BoothState.EXPOSING, BoothState.SAVING])
-def test_b03_a_press_while_light_or_flash_stand_still_is_answered_by_the_light_at_once(
-    state: BoothState,
-) -> None:
+@pytest.mark.parametrize("state", [BoothState.EXPOSING, BoothState.SAVING])
+def test_b03_a_press_while_the_light_stands_still_changes_it_at_once(state: BoothState) -> None:
     play = Play(3)
-    play.settings = replace(play.settings, flash_lead_s=1.5)
     play.says(READY)
     play.press()
-    play.waits_s(1.6 if state is BoothState.COUNTDOWN else 3)
+    play.waits_s(3)
     if state is BoothState.SAVING:
         play.says(Exposed(frame(), play.booth.zero_ns))
     assert play.booth.state is state
-    assert play.booth.is_lit(play.now_ns) is (state is not BoothState.SAVING)
-    counts = state is BoothState.COUNTDOWN
-    assert pattern(play.booth, play.now_ns) is (LightPattern.COUNTDOWN if counts else LightPattern.EXPOSING)
+    assert pattern(play.booth, play.now_ns) is LightPattern.EXPOSING
     play.goes_down()
     assert pattern(play.booth, play.now_ns) is LightPattern.REFUSED
 
 
-def test_a_flash_that_leads_leaves_the_button_its_blinks() -> None:
+def test_under_the_flash_the_button_is_steady_until_the_frame_is_taken() -> None:
     play = Heard()
-    play.settings = replace(play.settings, flash_lead_s=2.5)
+    play.settings = replace(play.settings, flash_lead_s=1.5)
     play.says(READY)
     play.press()
-    play.waits_s(3)
+    play.waits_s(2)
+    play.press()
+    play.waits_s(1)
     assert play.booth.is_lit(play.now_ns)
-    assert play.seen[1:] == [LightPattern.COUNTDOWN, LightPattern.HURRY, LightPattern.EXPOSING]
+    assert play.seen[1:] == [LightPattern.COUNTDOWN, LightPattern.EXPOSING]
 
 
 def test_a_countdown_that_starts_afresh_ticks_at_once_though_the_figure_is_the_same() -> None:
