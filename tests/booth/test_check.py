@@ -28,6 +28,7 @@ from piboothup.problems import Problem, problem
 from piboothup.spool import assign, durable, wipe
 from piboothup.spool.contexts import context_for
 from piboothup.spool.events import Event
+from piboothup.spool.listing import CONTEXTS
 from piboothup.supply import Supply
 from tests.booth.box import Box
 from tests.patience import PATIENCE_S
@@ -124,6 +125,13 @@ def photos_without_event(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
 
+def unknown_photos(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an event, nobody knows which: the file that says so is gone."""
+    old_photos(box, monkeypatch)
+    for path in (box.spool.directory / CONTEXTS).iterdir():
+        path.unlink()
+
+
 def both(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     photos_without_event(box, monkeypatch)
     old_photos(box, monkeypatch)
@@ -174,6 +182,7 @@ def other_events(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
         (old_photos, Step.OTHERS, "old_photos"),
         (photos_without_event, Step.OTHERS, "stray_photos"),
         (both, Step.OTHERS, "old_photos"),
+        (unknown_photos, Step.OTHERS, "old_photos"),
         (survey_fails, Step.OTHERS, "card_readonly"),
     ],
 )
@@ -323,10 +332,11 @@ def test_a_clock_that_nothing_ever_set_is_a_reason(box: Box) -> None:
     assert verdict(box).found[STEPS.index(Step.CLOCK)] == problem("clock_unknown")
 
 
-def test_without_an_event_the_box_is_not_ready(box: Box) -> None:
+def test_without_an_event_the_box_is_not_ready_and_says_so_once(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos_without_event(box, monkeypatch)
     box.config = dataclasses.replace(box.config, eventpics=EventPics())
     begin(box)
-    assert problem("no_event") in verdict(box).found
+    assert [one for one in verdict(box).found if one is not None] == [problem("no_event")]
 
 
 def test_a_check_that_nobody_looks_at_any_more_ends_and_gives_every_frame_back(

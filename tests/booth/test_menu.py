@@ -7,16 +7,19 @@ from dataclasses import replace
 import pytest
 
 from piboothup.booth import deeds, menu
-from piboothup.booth.events import CheckSaid, DeedDone, Heard, Tick
+from piboothup.booth.events import CheckSaid, DeedDone, Heard, HeldCounted, Tick
 from piboothup.booth.hold import SECOND_NS
 from piboothup.booth.menu import Item, Kind, Offer, Page
 from piboothup.booth.readiness import Report
-from piboothup.spool.events import Event
+from piboothup.spool.events import Album, Event
+from piboothup.spool.wipe import EventPhotos
 from piboothup.status import BoothState
 from tests.booth.play import READY, Play
 
 OFFER = Offer(door_closes_ns=None, languages=("de", "en"), has_buzzer=True)
-EVENT = Event("Anna & Ben", "abcd1234")
+STAGE, BOOTH = Album("a1", "Stage"), Album("a2", "Booth")
+EVENTS = (Event("Carla", "ijkl9012"), Event("Anna & Ben", "abcd1234", (STAGE, BOOTH)))
+OTHERS = deeds.Held(EventPhotos("efgh5678", "The others", ()), 143, 12)
 NOT_KEPT = menu.failed("not_kept")
 
 
@@ -99,16 +102,69 @@ def test_whatever_was_changed_the_item_is_still_in_the_middle() -> None:
 # -- the door ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wanted", ["ready_check", "aim", "languages", "events", "retry"])
-def test_whatever_stands_behind_the_door_is_closed_with_it(wanted: str) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(("ready_check",), ("aim",), ("languages",), ("retry",), ("switch_off",), ("wipe",)),
+        *(("events",), ("events", "Anna & Ben"), ("events", "Anna & Ben", "Stage"), ("events", "Carla")),
+        *(("events", "Anna & Ben", "Stage", "leave"), ("wipe", "The others")),
+    ],
+)
+def test_c18_whatever_stands_behind_the_door_is_closed_with_it(path: tuple[str, ...]) -> None:
     play = opened()
-    closes_ns = play.now_ns + 5 * SECOND_NS
-    play.settings = replace(play.settings, offer=replace(OFFER, door_closes_ns=closes_ns, events=(EVENT,)))
-    play.holds_s(at(play, wanted).hold_s)
-    page = shown(play)
-    assert page.kind is not Kind.MENU and page.operators
+    closes_ns = play.now_ns + 15 * SECOND_NS
+    play.settings = replace(
+        play.settings, offer=replace(OFFER, door_closes_ns=closes_ns, events=EVENTS, without_event=3)
+    )
+    for one in path:
+        play.holds_s(at(play, one).hold_s)
+        play.says(HeldCounted((OTHERS,)))
+    assert shown(play).kind is not Kind.MENU
     play.now_ns = closes_ns
     assert play.says(Tick()) is BoothState.READY
+
+
+# -- what was chosen ---------------------------------------------------------------------------------------------
+
+
+def lines(page: Page | None) -> list[tuple[str, bool]]:
+    """What can be chosen, and whether it has the tick."""
+    assert page is not None
+    return [(item.title or item.says, item.ticked) for item in page.items]
+
+
+def page_of(offer: Offer, *path: str) -> Page:
+    return shown(opened(*path, offer=offer))
+
+
+def test_the_event_and_the_album_that_were_chosen_come_first_wherever_they_were_listed() -> None:
+    offer = replace(OFFER, events=EVENTS, link_id="abcd1234", album_id="a2")
+    assert lines(page_of(offer, "events")) == [("back", False), ("Anna & Ben", True), ("Carla", False)]
+    assert lines(page_of(offer, "events", "Anna & Ben")) == [
+        *(("back", False), ("Booth", True)),
+        *(("Stage", False), ("no_album", False)),
+    ]
+
+
+def test_an_event_without_an_album_has_the_tick_at_no_album() -> None:
+    offer = replace(OFFER, events=EVENTS, link_id="abcd1234")
+    assert lines(page_of(offer, "events", "Anna & Ben"))[1:] == [
+        ("Stage", False),
+        ("Booth", False),
+        ("no_album", True),
+    ]
+
+
+@pytest.mark.parametrize("album_id", ["a2", ""])
+def test_of_another_event_no_album_has_a_tick_were_it_called_the_same(album_id: str) -> None:
+    offer = replace(OFFER, events=EVENTS, link_id="ijkl9012", album_id=album_id)
+    assert [ticked for _, ticked in lines(page_of(offer, "events", "Anna & Ben"))] == [False] * 4
+    assert lines(page_of(offer, "events", "Anna & Ben"))[1] == ("Stage", False)
+
+
+def test_another_album_of_the_event_in_use_wants_a_hold_of_a_second() -> None:
+    page = page_of(replace(OFFER, events=EVENTS, link_id="abcd1234", album_id="a2"), "events", "Anna & Ben")
+    assert {item.hold_s for item in page.items} == {menu.CHOOSE_S}
 
 
 # -- the ready check's question ----------------------------------------------------------------------------------
