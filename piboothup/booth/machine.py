@@ -218,7 +218,7 @@ def _answered(booth: Booth, event: HeldCounted | CheckSaid | DeedDone, now_ns: i
     page = booth.page
     match event:
         case HeldCounted(held) if page is not None and page.awaits == CountHeld():
-            return _show(booth, menu.counted(page, held), now_ns, settings)
+            return _show(booth, menu.counted(held), now_ns, settings)
         case CheckSaid(report) if page is not None and page.kind is Kind.READY_CHECK:
             return _show(booth, replace(page, report=report), now_ns, settings)
         case DeedDone(deed, told) if page is not None and (shown := menu.done(page, deed, told)) is not None:

@@ -178,10 +178,8 @@ def chosen(page: Page, offer: Offer, now_ns: int) -> tuple[Page | None, Deed | N
     return _after(item.leads, item, page, offer, now_ns), item.leads
 
 
-def counted(page: Page, held: tuple[Held, ...]) -> Page:
+def counted(held: tuple[Held, ...]) -> Page:
     """The page once it is known what the card holds: a line for each event, to be wiped."""
-    if page.kind is not Kind.WAIT:
-        return page
     lines = tuple(Item("event", Goto(Kind.WIPE_ONE, held=one), one.photos.title) for one in held)
     return Page(Kind.WIPE, (_BACK, *lines), operators=True) if held else replace(told("card_empty"), operators=True)
 

@@ -48,7 +48,7 @@ def examples(box: View) -> dict[str, View]:
 
     another, _ = menu.chosen(at(first, "events"), replace(offer, without_event=0), 0)
     held = Held(EventPhotos("abcd1234", box.event_title, ()), 143, 12)
-    wiping = menu.counted(chosen(first, "wipe"), (held,))
+    wiping = menu.counted((held,))
     checked = Report((None,) * len(STEPS))
     reason = Report((*(None,) * 4, problem("undervoltage"), *(None,) * 5))
     aiming = replace(chosen(first, "aim"), sharpness=0.62, best=0.81)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from piboothup.booth import deeds, menu
-from piboothup.booth.events import CheckSaid, DeedDone, Heard, HeldCounted, Tick
+from piboothup.booth.events import CheckSaid, DeedDone, Heard, HeldCounted, Seen, Tick
 from piboothup.booth.hold import SECOND_NS
 from piboothup.booth.menu import Item, Kind, Offer, Page
 from piboothup.booth.readiness import Report
@@ -99,6 +99,12 @@ def test_whatever_was_changed_the_item_is_still_in_the_middle() -> None:
     assert item is not None and item.says == "sound_on"
 
 
+def test_a_box_without_a_buzzer_offers_no_sound() -> None:
+    for has_buzzer in (True, False):
+        says = {item.says for item in page_of(replace(OFFER, has_buzzer=has_buzzer)).items}
+        assert ("sound_off" in says) is has_buzzer
+
+
 # -- the door ----------------------------------------------------------------------------------------------------
 
 
@@ -167,7 +173,7 @@ def test_another_album_of_the_event_in_use_wants_a_hold_of_a_second() -> None:
     assert {item.hold_s for item in page.items} == {menu.CHOOSE_S}
 
 
-# -- the ready check's question ----------------------------------------------------------------------------------
+# -- the ready check and aiming ----------------------------------------------------------------------------------
 
 
 def test_who_presses_twice_to_be_sure_does_not_leave_the_check_but_a_second_later_one_does() -> None:
@@ -188,6 +194,23 @@ def test_a_press_while_a_part_is_tried_leaves_the_check() -> None:
     play.says(CheckSaid(Report((None,) * 3)))
     assert play.press() is BoothState.READY
     assert Heard() not in play.effects
+
+
+def test_a_report_that_comes_late_changes_no_other_page() -> None:
+    play = opened("ready_check")
+    play.press()  # leaves it
+    play.holds_s(5.0)
+    page = shown(play)
+    assert page.kind is Kind.MENU
+    play.says(CheckSaid(Report((None,))))
+    assert shown(play) == page
+
+
+def test_the_sharpest_frame_since_aiming_began_is_remembered() -> None:
+    play = opened("aim")
+    for sharpness, best in ((0.2, 0.2), (0.9, 0.9), (0.4, 0.9)):
+        play.says(Seen(sharpness))
+        assert (shown(play).sharpness, shown(play).best) == (sharpness, best)
 
 
 def asked() -> Play:

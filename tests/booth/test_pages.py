@@ -40,7 +40,7 @@ def every_item() -> set[str]:
     todo = [
         menu.opened(OFFER, 0),
         menu.opened(silent, 0),
-        menu.counted(Page(Kind.WAIT), (Held(EventPhotos("a", "A", ()), 1, 1),)),
+        menu.counted((Held(EventPhotos("a", "A", ()), 1, 1),)),
     ]
     done: list[Page] = []
     while todo:
