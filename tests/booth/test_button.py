@@ -252,8 +252,9 @@ def test_a_pin_that_reports_no_edges_is_a_fault_and_is_given_back(factory: MockF
             super()._set_edges(value)
 
     factory.pin_class = DeafPin
+    deaf = GpioButton(Button(), SystemClock(), factory)
     with pytest.raises(ButtonFault, match="no interrupt is left"):
-        GpioButton(Button(), SystemClock(), factory).start(lambda _at: None, lambda _at: None)
+        deaf.start(lambda _at: None, lambda _at: None)
     LED(Button().pin, pin_factory=factory).close()
 
 

@@ -13,7 +13,7 @@ from piboothup.booth.events import CheckSaid, DeedDone, Event, Exposed, Save, Sa
 from piboothup.booth.hold import HOLD_NS, SECOND_NS, stuck_ns
 from piboothup.booth.machine import SAVING_NS
 from piboothup.booth.menu import Goto, Item, Kind, Offer, Page, told
-from piboothup.booth.readiness import Report
+from piboothup.booth.readiness import STEPS, Report
 from piboothup.problems import problem
 from piboothup.spool import events
 from piboothup.status import BoothState
@@ -258,6 +258,16 @@ def test_a_ready_check_s_word_is_for_its_own_page_alone() -> None:
     play.booth = replace(play.booth, state=BoothState.MENU, page=Page(Kind.AIM))
     play.says(CheckSaid(Report()))
     assert play.booth.page == Page(Kind.AIM)
+
+
+@pytest.mark.parametrize("steps", [0, 5, len(STEPS)])
+def test_a_press_that_the_ready_check_did_not_ask_for_leaves_it_and_is_no_answer(steps: int) -> None:
+    play = Play()
+    play.says(READY)
+    page = Page(Kind.READY_CHECK, report=Report((None,) * steps))
+    play.booth = replace(play.booth, state=BoothState.MENU, page=page)
+    assert play.press() is BoothState.READY
+    assert play.effects == []
 
 
 def test_a_stop_in_the_ready_check_leaves_no_flash_lit() -> None:
