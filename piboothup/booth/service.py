@@ -290,9 +290,8 @@ class BoothService:
     def _take_over(self, chosen: Chosen) -> None:
         """Another event, album or language holds from now on."""
         self._saver.take_for(chosen.context)
-        self._uplink_reader.take_for(chosen.context)
-        self._telling.uplink = replace(self._telling.uplink, event_title="", parked=0)  # those were the other's
-        self._stirred.set()
+        if self._uplink_reader.take_for(chosen.context):  # until it has looked, nothing is told of the other event
+            self._telling.uplink = replace(self._telling.uplink, event_title="", parked=0)
 
     # -- the other threads -------------------------------------------------------------------------------------
 

@@ -47,10 +47,12 @@ class UplinkReader:
         self._event_title = ""
         self._counted: dict[str, int] = {}
 
-    def take_for(self, context: Context) -> None:
-        """Title and counts are those of this context from now on."""
-        if context != self._context:
+    def take_for(self, context: Context) -> bool:
+        """Title and counts are those of this context from now on; whether it is another one."""
+        is_another = context != self._context
+        if is_another:
             self._context, self._seen_ns = context, {}
+        return is_another
 
     def read(self) -> Uplink:
         """The uplink as it is now. Raises OSError."""

@@ -49,6 +49,25 @@ def test_c01_an_event_chosen_at_the_box_is_that_of_the_photos_to_come_and_of_no_
     assert contexts_of(box) == [PARTY.id, OTHER.id]
 
 
+def test_c18_an_event_s_title_goes_with_it_and_stays_when_only_the_language_changes(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_late() -> None:
+        raise OSError("this round of housekeeping does not come to it")
+
+    box.spool.prepare()
+    box.spool.write_events([Event("Anna & Ben", "abcd1234"), Event("The others", "efgh5678")])
+    box.start_ready()
+    box.until_shown(event_title="Anna & Ben")
+    service = box._service
+    assert service is not None
+    monkeypatch.setattr(service._uplink_reader, "read", is_late)
+    service._choosing.choose(language="de")
+    box.until_shown(event_title="Anna & Ben", language="de")
+    service._choosing.choose(link_id="efgh5678", album_id="b2")
+    box.until_shown(language="de")
+
+
 def test_a_choice_holds_from_the_first_photo_after_a_power_cut(box: Box) -> None:
     box.spool.prepare()
     choices.write(box.spool.directory, box.config, Choices(link_id="efgh5678", album_id="b2"))
