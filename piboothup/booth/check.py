@@ -26,7 +26,7 @@ from piboothup.problems import Problem, problem
 from piboothup.spool import assign, wipe
 from piboothup.spool.clock import Clock
 from piboothup.spool.store import Spool
-from piboothup.spool.wipe import EventPhotos, WipeError
+from piboothup.spool.wipe import WipeError
 from piboothup.status import UploaderState
 
 log = logging.getLogger(__name__)
@@ -191,7 +191,7 @@ class Check:
             held = wipe.survey(self._spool, booth_runs=True)
         except WipeError:
             return problem("card_readonly")
-        if any(one.items and one.event != link_id and not _is_without_event(one) for one in held):
+        if any(one.items and one.event != link_id and not one.is_without_event for one in held):
             return problem("old_photos")
         count = len(assign.without_event(self._spool)) if link_id else 0
         return problem("stray_photos", str(count)) if count else None
@@ -238,11 +238,6 @@ class Check:
             if not said or wanted(said) or self._turned.wait(LOOK_S):
                 break
         return said
-
-
-def _is_without_event(photos: EventPhotos) -> bool:
-    """Whether these were taken without one: so they are of no other, and choosing one can take them along."""
-    return photos.event.startswith("n") and any(item.name.context == photos.event for item in photos.items)
 
 
 def _give_back(answer: Answer) -> None:

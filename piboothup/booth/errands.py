@@ -172,5 +172,5 @@ class Errands:
 
 def _counted(photos: EventPhotos) -> Held:
     """What the menu shows of them."""
-    titled = replace(photos, title=legible(photos.title, photos.event))
-    return Held(titled, photos.taken, len(photos.unsent))
+    title = photos.event if photos.is_without_event else legible(photos.title, photos.event)
+    return Held(replace(photos, title=title), photos.taken, len(photos.unsent))

@@ -110,7 +110,7 @@ class Item:
     leads: Goto | Deed | None = None
     """None: out of the menu."""
     title: str = ""
-    """What stands there instead, as it came from EventPics."""
+    """What stands there instead, as it came from EventPics; after "no event" the photos' context."""
     ticked: bool = False
     hold_s: float = CHOOSE_S
 
@@ -180,7 +180,10 @@ def chosen(page: Page, offer: Offer, now_ns: int) -> tuple[Page | None, Deed | N
 
 def counted(held: tuple[Held, ...]) -> Page:
     """The page once it is known what the card holds: a line for each event, to be wiped."""
-    lines = tuple(Item("event", Goto(Kind.WIPE_ONE, held=one), one.photos.title) for one in held)
+    lines = tuple(
+        Item("no_event" if one.photos.is_without_event else "event", Goto(Kind.WIPE_ONE, held=one), one.photos.title)
+        for one in held
+    )
     return Page(Kind.WIPE, (_BACK, *lines), operators=True) if held else replace(told("card_empty"), operators=True)
 
 

@@ -83,11 +83,28 @@ def ring(image: Image.Image, held: Ring, said: Words) -> None:
 
 def _list(image: Image.Image, page: Page, item: Item, held: Ring | None, said: Words) -> None:
     slow = said.menu.hold_slowly.format(s=f"{item.hold_s:g}") if item.hold_s >= _SLOW_S else ""
-    _heading(image, page.title or said.menu.pages.get(page.kind, ""), slow or f"{page.at + 1}/{len(page.items)}")
+    _heading(
+        image, _title(page, said) or said.menu.pages.get(page.kind, ""), slow or f"{page.at + 1}/{len(page.items)}"
+    )
     _item(image, item, held.share if held is not None else 0.0, said)
     lines = _hint(page, said)
     for number, line in enumerate(lines):
         centred(image, BOTTOM_Y + 1 - LINE_PX * (len(lines) - 1 - number), line, face("small"))
+
+
+def _title(page: Page, said: Words) -> str:
+    is_without_event = page.held is not None and page.held.photos.is_without_event
+    return f"{said.menu.items['no_event']} {page.title}" if is_without_event else page.title
+
+
+def _text(item: Item, said: Words) -> str:
+    match item.says:
+        case "language":
+            return words(item.title).name
+        case "no_event":
+            return f"{said.menu.items['no_event']} {item.title}"
+        case _:
+            return item.title or said.menu.items.get(item.says, "")
 
 
 def _heading(image: Image.Image, title: str, place: str = "") -> None:
@@ -101,7 +118,7 @@ def _item(image: Image.Image, item: Item, share: float, said: Words) -> None:
     """The frame with what can be chosen, filled from the left as far as the button was held."""
     left, top, right, bottom = _BOX
     ImageDraw.Draw(image).rounded_rectangle(_BOX, 5, outline=255, width=2)
-    text = words(item.title).name if item.says == "language" else item.title or said.menu.items.get(item.says, "")
+    text = _text(item, said)
     tick = icon("tick") if item.ticked else None
     tick_px = tick.width + GAP_PX if tick is not None else 0
     room_px = right - left - 4 * GAP_PX - tick_px

@@ -49,6 +49,11 @@ class EventPhotos:
     """Context, boot and number of photos of which it is noted that they were deleted to make room."""
 
     @property
+    def is_without_event(self) -> bool:
+        """Whether these were taken without one: `event` is their context, and they are of no other event."""
+        return self.event.startswith("n") and any(one.name.context == self.event for one in self.items)
+
+    @property
     def sent(self) -> frozenset[PhotoName]:
         """The photos that lie in sent/."""
         return frozenset(one.name for one in self.items if one.place == SENT)

@@ -289,6 +289,19 @@ def test_after_a_wipe_the_photos_of_the_event_in_use_are_counted_anew_if_they_we
     assert len(counted) == counts
 
 
+def test_photos_without_an_event_and_those_of_an_event_called_n_are_no_mistake_for_each_other(box: Box) -> None:
+    none, called_n = context_for("", "", "before"), context_for("n1234567", "", "")
+    spool = open_spool(box.spool.directory, box.clock)
+    take(spool, jpeg(1), none)
+    take(spool, jpeg(2), called_n)
+    box.start_ready()
+    box.open_menu()
+    box.choose("wipe")
+    page = box.until_page(lambda found: found is not None and found.kind is Kind.WIPE)
+    assert page is not None
+    assert {(item.says, item.title) for item in page.items[1:]} == {("no_event", none.id), ("event", "n1234567")}
+
+
 def test_a_card_without_photos_has_nothing_to_wipe(box: Box) -> None:
     box.start_ready()
     box.open_menu()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops
@@ -18,12 +19,17 @@ from piboothup.booth.screens import draw
 from piboothup.booth.view import View
 from piboothup.booth.words import languages, words
 from piboothup.problems import Problem, codes, problem
+from piboothup.spool import inventory
 from piboothup.spool.events import Album, Event
+from piboothup.spool.names import PhotoName
 from piboothup.spool.wipe import EventPhotos
 from piboothup.status import BoothState
 
 LANGUAGES = languages()
 OFFER = Offer(door_closes_ns=None, has_code=True, languages=LANGUAGES, has_buzzer=True)
+PHOTO = inventory.Item(PhotoName("K7QX", 1, 1, 1, "n1a2b3c4", "0" * 16), "new", Path())
+STRAY = Held(EventPhotos("n1a2b3c4", "n1a2b3c4", (PHOTO,)), 12, 12)
+"""Photos that were taken without an event."""
 BOX = View(state=BoothState.MENU, box="K7QX")
 
 
@@ -40,7 +46,7 @@ def every_item() -> set[str]:
     todo = [
         menu.opened(OFFER, 0),
         menu.opened(silent, 0),
-        menu.counted((Held(EventPhotos("a", "A", ()), 1, 1),)),
+        menu.counted((Held(EventPhotos("a", "A", ()), 1, 1), STRAY)),
     ]
     done: list[Page] = []
     while todo:
@@ -119,6 +125,24 @@ def test_the_ring_fills_and_says_what_comes_of_letting_go() -> None:
     lit = [picture.histogram()[255] for picture in pictures]
     assert lit == sorted(set(lit))
     assert len({draw(replace(ready, ring=Ring(1.0, let_go))).tobytes() for let_go in list(LetGo)[:3]}) == 3
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_photos_without_an_event_are_called_that_in_the_guest_s_language_and_told_apart(language: str) -> None:
+    held = (STRAY, replace(STRAY, photos=replace(STRAY.photos, title="n9f8e7d6")))
+    one, other = menu.counted(held).items[1:]
+    box = replace(BOX, language=language)
+
+    def listed(item: Item) -> Image.Image:
+        return draw(replace(box, page=Page(Kind.WIPE, (item,))))
+
+    assert not same(listed(one), listed(other))
+    no_event = words(language).menu.items["no_event"]
+    assert same(listed(one), listed(replace(one, says="event", title=f"{no_event} n1a2b3c4")))
+    asked, _ = menu.chosen(Page(Kind.WIPE, (one,)), OFFER, 0)
+    assert asked is not None
+    titled = replace(asked, title=f"{no_event} n1a2b3c4", held=replace(STRAY, photos=EventPhotos("", "", ())))
+    assert same(draw(replace(box, page=asked)), draw(replace(box, page=titled)))
 
 
 def test_a_press_in_the_menu_is_seen_at_once() -> None:

@@ -105,6 +105,7 @@ WORDS = Words(
             "wipe": "Löschen",
             "switch_off": "Abschalten",
             "no_album": "Kein Album",
+            "no_event": "Ohne Event",
             "take_along": "Mitnehmen",
             "leave": "So lassen",
             "wipe_now": "Löschen",

@@ -105,6 +105,7 @@ WORDS = Words(
             "wipe": "Wipe photos",
             "switch_off": "Switch off",
             "no_album": "No album",
+            "no_event": "No event",
             "take_along": "Take them",
             "leave": "Leave them",
             "wipe_now": "Wipe",
