@@ -14,7 +14,7 @@ from piboothup.booth.font import face
 from piboothup.booth.hold import LetGo, Ring
 from piboothup.booth.layout import GAP_PX, TEXT_PX, WIDTH_PX, bar, blank
 from piboothup.booth.menu import Item, Kind, Offer, Page
-from piboothup.booth.readiness import STEPS, Report
+from piboothup.booth.readiness import STEPS, Report, Step
 from piboothup.booth.screens import draw
 from piboothup.booth.view import View
 from piboothup.booth.words import languages, words
@@ -200,6 +200,17 @@ def test_the_ready_check_shows_each_step_then_its_verdict_or_the_first_reason() 
     weak = replace(report, found=(None, problem("undervoltage"), problem("no_key"), *report.found[3:]))
     assert weak.reason == problem("undervoltage")
     assert not same(draw(replace(BOX, page=Page(Kind.READY_CHECK, report=weak))), pictures[-1])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_reason_names_how_many_they_are_and_the_step_in_the_guest_s_language(language: str) -> None:
+    def drawn(code: str, detail: str) -> Image.Image:
+        report = Report((problem(code, detail), *(None,) * (len(STEPS) - 1)))
+        return draw(replace(BOX, language=language, page=Page(Kind.READY_CHECK, report=report)))
+
+    assert not same(drawn("stray_photos", "3"), drawn("stray_photos", "4"))
+    assert same(drawn("not_checked", Step.CARD), drawn("not_checked", words(language).menu.steps["card"]))
+    assert not same(drawn("not_checked", Step.CARD), drawn("not_checked", Step.CLOCK))
 
 
 def test_a_reason_without_words_of_its_own_is_told_by_its_sentence() -> None:
