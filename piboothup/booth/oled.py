@@ -20,7 +20,7 @@ from piboothup.config import Panel as PanelTable
 
 WIDTH, HEIGHT = 128, 64
 PAGES = HEIGHT // 8
-_NOP = 0xE3
+_SLEEP = 0xAE
 _COLUMN_RANGE, _PAGE_RANGE, _PAGE = 0x21, 0x22, 0xB0
 _LOW_COLUMN, _HIGH_COLUMN = 0x00, 0x10
 _SH1106_FIRST_COLUMN = 2
@@ -48,14 +48,17 @@ class OledPanel:
         self._device: Any = None
         self._shown: _Pages | None = None
         """What is in the controller's memory, as far as it is known."""
+        self._level = 0x7F
+        """How bright it is to be; at first as it comes."""
         self._tells = False
-        """Whether this make of panel says truly if it is on."""
+        """Whether it said that it was off when it was: some modules can be read, and always say that they are on."""
 
     def open(self) -> None:
         """Find the panel and start it up, black. Raises OSError.
 
-        It is asked for with a command that does nothing before luma makes its device: luma keeps every device it has
-        ever begun to make until the program ends (131 kB each), and a missing panel is looked for all night.
+        It is sent to sleep, as its start-up begins with, before luma makes its device: luma keeps every device it has
+        ever begun to make until the program ends (131 kB each), and a missing panel is looked for all night. What was
+        taken of the bus before it failed, `close` gives back.
         """
         from luma.core.error import Error  # noqa: PLC0415
         from luma.core.interface.serial import i2c  # noqa: PLC0415
@@ -65,16 +68,12 @@ class OledPanel:
         made = _with_our_packing(getattr(device, self._table.driver, device.ssd1306))
         try:
             self._serial = i2c(bus=self._bus, port=self._table.i2c_port, address=self._table.address)
-            self._serial.command(_NOP)
+            self._serial.command(_SLEEP)
+            self._tells = self._seems_off()
             self._device = made(self._serial, width=WIDTH, height=HEIGHT)
         except Error as error:
-            self.close()
             raise OSError(errno.ENODEV, str(error)) from error
-        except OSError:
-            self.close()
-            raise
         self._device.persist = True  # the last picture stays when the program ends
-        self._tells = not self._seems_off()
         self._shown = np.zeros((PAGES, WIDTH), np.uint8)  # luma has just cleared it
 
     def show(self, image: Image.Image) -> None:
@@ -89,15 +88,21 @@ class OledPanel:
         self._shown = pages
 
     def check(self) -> None:
-        """Raises OSError when the panel is gone, or is back without having been started up.
+        """Make sure that the next `show` is seen. Raises OSError when the panel is gone.
 
-        One that was unplugged and put back between two pictures is dark and has missed nothing it could complain of.
+        One that was unplugged and put back between two pictures is dark and has missed nothing it could complain of;
+        its status, two bytes on the bus, says that it is off. One that does not tell is taken to be off each time:
+        it gets its start-up and then the whole picture, 25 ms at 400 kHz. If it was on, nobody sees that: all is as
+        it was, and the "off" is left out, for after one it takes 100 ms to light up (SSD1306 data sheet, tAF).
         """
-        if self._tells and self._seems_off():
-            raise OSError(errno.ENODEV, "the panel has lost its power for a moment")
+        if not self._tells or self._seems_off():
+            self._shown = None
+            self._do("start_again")
+            self._do("contrast", self._level)
 
     def contrast(self, level: int) -> None:
         """How bright, 0 to 255. Raises OSError."""
+        self._level = level
         self._do("contrast", level)
 
     def light_up(self, on: bool) -> None:
@@ -131,8 +136,17 @@ class OledPanel:
 
 
 def _with_our_packing(controller: type[Any]) -> type[Any]:
-    """luma's class for a controller, with `display` (which its start-up uses too) replaced, and `send` beside it."""
+    """luma's class for a controller, with `display` (which its start-up uses too) replaced; beside it `send`, and
+    `start_again` with what luma said first, but without going dark."""
     pages_one_by_one = controller.__name__ == "sh1106"
+
+    def command(self: Any, *words: int) -> None:
+        self.start_up = self.start_up or words
+        controller.command(self, *words)
+
+    def start_again(self: Any) -> None:
+        self.command(*(word for at, word in enumerate(self.start_up) if at or word != _SLEEP))
+        self.show()
 
     def send(self: Any, pages: _Pages, changed: NDArray[np.bool_]) -> None:
         rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
@@ -151,4 +165,5 @@ def _with_our_packing(controller: type[Any]) -> type[Any]:
         pages = np.frombuffer(packed(image), np.uint8).reshape(PAGES, WIDTH)
         send(self, pages, np.ones_like(pages, np.bool_))
 
-    return type(controller.__name__, (controller,), {"display": display, "send": send})
+    ours = {"start_up": (), "command": command, "start_again": start_again, "display": display, "send": send}
+    return type(controller.__name__, (controller,), ours)

@@ -5,6 +5,10 @@ In a countdown the figure goes over the bus before all else: it is never late. A
 opened anew every 2 s until it answers, and then gets the newest picture; that it is missing is logged once, until a
 picture got through. When nobody presses, the picture moves, dims and sleeps (`rest`). Each new picture also lies in
 the runtime directory as panel.pbm, unmoved and in full light, replaced atomically, for `screen` and the desk.
+
+While a picture stands nothing at all goes over the bus, so that nobody knows then whether the device is still there:
+one that is pulled and put back between two pictures, which no error betrays, is found and mended with the next
+picture, whatever that is: a press at once, else a photo sent, the album code's turn, at the latest the minute's move.
 """
 
 from __future__ import annotations
@@ -32,6 +36,8 @@ log = logging.getLogger(__name__)
 
 PICTURE_NAME = "panel.pbm"
 RETRY_NS = 2_000_000_000
+SURE_NS = 1_000_000_000
+"""For so long after a check nobody has pulled the device and put it back."""
 CHECK_S = 1.0
 """The thread looks up at least this often, for its heartbeat and a device that is due."""
 CALL_LIMIT_NS = 60_000_000_000
@@ -54,7 +60,7 @@ class PanelDevice(Protocol):
         """On or asleep; the picture is kept. Raises OSError."""
 
     def check(self) -> None:
-        """Raises OSError when it is gone or has to be opened anew."""
+        """Make sure that the next picture is seen, should it have been pulled and put back. Raises OSError."""
 
     def close(self) -> None:
         """Give it back; closing twice does nothing."""
@@ -111,6 +117,7 @@ class PanelThread:
         self._stale = False
         self._shift = (0, 0)
         self._glow: Glow | None = None
+        self._checked_ns = 0
         self._open_at_ns = 0
         self._heartbeat = Heartbeat(clock)
         self.problem: Problem | None = None
@@ -198,7 +205,7 @@ class PanelThread:
                 self._close()  # it may have been unplugged and put back meanwhile: it is started up from scratch
             if not self._open and now_ns >= self._open_at_ns:
                 self._device.open()
-                self._open = True
+                self._open, self._checked_ns = True, now_ns
             if self._open and self._drawn is not None:
                 is_first = self._glow is None
                 self._dress(self._drawn.state, wanted, now_ns)
@@ -221,12 +228,14 @@ class PanelThread:
             return
         shift = rest.shift(state, now_ns - self._began_ns)
         if shift != self._shift:
-            self._device.check()
             self._shift, self._stale = shift, True
         if self._stale and self._picture is not None:
             picture = rest.shifted(self._picture, shift)
             if state is BoothState.COUNTDOWN:
                 self._device.show(moments.figure_first(self._on_glass, picture))
+            if now_ns - self._checked_ns >= SURE_NS:  # after the figure: no check may make it late
+                self._device.check()
+                self._checked_ns = now_ns
             self._device.show(picture)
             self._on_glass, self._stale = picture, False
         if self._glow is not wanted:
@@ -244,6 +253,6 @@ class PanelThread:
         self._open, self._stale, self._glow, self._on_glass = False, True, None, blank()
         try:
             self._device.close()
-        except OSError as error:
+        except Exception as error:  # the top of the thread: a device that can't even be closed must not end it
             if self.problem is None:
-                log.info("event=panel_close_error reason=%r", str(error))
+                log.warning("event=panel_close_error reason=%r", str(error), exc_info=True)

@@ -36,7 +36,11 @@ class EmulatedOled:
         self.plugged_in = True
         self.can_be_read = True
         """Some modules can't: their data line goes one way."""
+        self.always_says: int | None = None
+        """What one answers that can be read and does not tell."""
         self.transfers = 0
+        self.went_dark = 0
+        """How often it was told to."""
         self.data_bytes = 0
         """Bytes of pictures, without commands."""
         self.columns: list[int] = []
@@ -70,8 +74,11 @@ class EmulatedOled:
     def read_byte(self, address: int) -> int:
         """The status: bit 6 = the display is off."""
         self._answer(address)
+        self.transfers += 1
         if not self.can_be_read:
             raise OSError(errno.EREMOTEIO, "Remote I/O error")
+        if self.always_says is not None:
+            return self.always_says
         return 0x00 if self.lit else 0x40
 
     def close(self) -> None:
@@ -134,6 +141,7 @@ class EmulatedOled:
                     self._scan_down = True
                 case 0xAE | 0xAF:
                     self.lit = command == 0xAF
+                    self.went_dark += not self.lit
                 case _ if 0xB0 <= command <= 0xB7:
                     self._page = command - 0xB0
                 case _ if command <= 0x0F:

@@ -19,8 +19,9 @@ def noise(seed: int = 1) -> Image.Image:
     return Image.frombytes("1", (128, 64), random.Random(seed).randbytes(1024))
 
 
-def opened(driver: str = "ssd1306", rotate: int = 0) -> tuple[OledPanel, EmulatedOled]:
+def opened(driver: str = "ssd1306", rotate: int = 0, can_be_read: bool = True) -> tuple[OledPanel, EmulatedOled]:
     glass = EmulatedOled(132 if driver == "sh1106" else 128)
+    glass.can_be_read = can_be_read
     panel = OledPanel(Panel(driver=driver, rotate=rotate), bus=glass)
     panel.open()
     return panel, glass
@@ -115,6 +116,32 @@ def test_d02_pulled_out_in_mid_frame_is_an_os_error_and_opening_again_shows_the_
     assert glass.glass().tobytes() == noise(2).tobytes()
 
 
+def test_what_it_takes_of_the_bus_it_gives_back_also_when_it_cannot_be_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Bus(EmulatedOled):
+        def __init__(self, port: int) -> None:
+            super().__init__()
+            self.fail_after = fail_after
+            taken.append(self)
+
+        def close(self) -> None:
+            taken.remove(self)
+
+    taken: list[Bus] = []
+    monkeypatch.setattr("smbus2.SMBus", Bus)
+    panel = OledPanel(Panel())
+    for fail_after in (None, 0, 2, None):
+        if fail_after is None:
+            panel.open()
+        else:
+            with pytest.raises(OSError):
+                panel.open()
+        assert len(taken) == 1
+    panel.close()
+    assert taken == []
+
+
 def test_a_panel_that_is_not_open_says_so_instead_of_crashing() -> None:
     with pytest.raises(OSError, match="not open"):
         OledPanel(Panel(), bus=EmulatedOled()).show(noise())
@@ -181,26 +208,38 @@ def test_through_the_bus_as_luma_drives_a_real_one(driver: str, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_d02_put_back_between_two_pictures_it_is_found_to_be_off(driver: str) -> None:
+def test_d02_put_back_between_two_pictures_it_is_made_sure_that_the_next_is_seen_as_it_was_lit(driver: str) -> None:
     panel, glass = opened(driver)
+    panel.contrast(7)
     panel.show(noise())
+    before = glass.transfers
     panel.check()
+    assert glass.transfers - before == 1  # the status
     glass.lose_power()
     assert glass.glass().getbbox() is None
-    with pytest.raises(OSError, match="power"):
-        panel.check()
-    panel.open()
+    panel.check()
     panel.show(noise())
     assert glass.glass().tobytes() == noise().tobytes()
+    assert glass.contrast == 7
 
 
-def test_a_module_that_cannot_be_asked_is_believed_to_be_on() -> None:
-    glass = EmulatedOled()
-    glass.can_be_read = False
-    panel = OledPanel(Panel(), bus=glass)
-    panel.open()
+@pytest.mark.parametrize("can_be_read", [True, False])
+def test_d02_making_sure_of_a_panel_that_is_gone_is_an_os_error(can_be_read: bool) -> None:
+    panel, glass = opened(can_be_read=can_be_read)
     panel.show(noise())
-    panel.check()
+    glass.plugged_in = False
+    with pytest.raises(OSError):
+        panel.check()
+
+
+def test_making_sure_all_night_makes_no_device_that_luma_would_keep_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel, _ = opened(can_be_read=False)
+    kept: list[object] = []
+    monkeypatch.setattr("atexit.register", kept.append)
+    for _ in range(3):
+        panel.check()
+        panel.show(noise())
+    assert kept == []
 
 
 def test_after_a_picture_that_failed_the_whole_of_the_next_is_sent_also_if_it_is_the_one_before() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -86,18 +85,43 @@ def test_another_view_that_looks_the_same_costs_nothing_on_the_bus(
     assert glass.transfers == before
 
 
-def test_only_the_newest_of_several_views_is_sent(glass: EmulatedOled, clock: HandClock, tmp_path: Path) -> None:
-    drawn: list[View] = []
+def test_a_picture_file_that_says_the_same_is_not_written_again(panel: PanelThread, tmp_path: Path) -> None:
+    shown(panel, SAVED)
+    shown(panel, READY)
+    (tmp_path / "panel.pbm").unlink()
+    shown(panel, replace(READY, problem=None, number=7))
+    assert list(tmp_path.iterdir()) == []
 
+
+@pytest.fixture
+def drawn() -> list[View]:
+    """The views that `drawing` has drawn."""
+    return []
+
+
+@pytest.fixture
+def drawing(drawn: list[View], glass: EmulatedOled, clock: HandClock, tmp_path: Path) -> PanelThread:
     def draw(view: View) -> Image.Image:
         drawn.append(view)
         return screens.draw(view)
 
-    panel = PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path, draw)
+    return PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path, draw)
+
+
+def test_only_the_newest_of_several_views_is_sent(drawing: PanelThread, drawn: list[View]) -> None:
     for photos in range(50):
-        panel.show(View(photos=photos))
-    panel.turn()
+        drawing.show(View(photos=photos))
+    drawing.turn()
     assert [one.photos for one in drawn] == [49]
+
+
+def test_what_is_told_again_is_not_drawn_again(drawing: PanelThread, drawn: list[View]) -> None:
+    seen = posing(1)
+    for _ in range(3):
+        drawing.see(seen)
+        drawing.show(replace(COUNTDOWN))
+        drawing.turn()
+    assert len(drawn) == 1
 
 
 def test_d01_without_a_panel_the_picture_file_is_still_written_and_the_panel_lights_up_when_plugged_in(
@@ -201,28 +225,13 @@ class BrokenLibrary(NoPanel):
         raise ImportError("No module named 'luma'")
 
 
-def test_a_missing_library_is_a_missing_panel_and_no_crash(clock: HandClock, tmp_path: Path) -> None:
+def test_a_missing_library_is_a_missing_panel_and_no_crash(
+    clock: HandClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     panel = PanelThread(BrokenLibrary(), clock, tmp_path)
     shown(panel, READY)
     assert panel.problem is not None and "luma" in str(panel.problem)
-
-
-class FullBus(NoPanel):
-    """A device that can't even be closed."""
-
-    def show(self, image: Image.Image) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    def close(self) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-
-def test_a_device_that_cannot_be_closed_is_opened_again_all_the_same(clock: HandClock, tmp_path: Path) -> None:
-    panel = PanelThread(FullBus(), clock, tmp_path)
-    shown(panel, READY)
-    clock.pass_s(10)
-    shown(panel, SAVED)
-    assert not panel.working
+    assert [record.exc_info for record in caplog.records] == [None]
 
 
 def posing(serial: int) -> Viewfinder:

@@ -1,21 +1,31 @@
-"""A panel that comes and goes: it is asked for every 2 s all night, and the log hears of it once."""
+"""A panel that comes and goes: it is asked for every 2 s all night, the log hears of it once, and no press meets a
+dark one."""
 
 from __future__ import annotations
 
 import errno
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from piboothup.booth import screens
+from piboothup.booth.layout import PHOTO_SIZE
+from piboothup.booth.oled import OledPanel
 from piboothup.booth.panel import RETRY_NS, NoPanel, PanelThread
+from piboothup.booth.sitters import portrait
 from piboothup.booth.view import View
+from piboothup.booth.viewfinder import Viewfinder
+from piboothup.config import Panel
 from piboothup.status import BoothState
+from tests.booth.emulated_oled import EmulatedOled
 from tests.clocks import HandClock
 
 READY = View(state=BoothState.READY, name="Booth 1", photos=3)
+COUNTDOWN = View(state=BoothState.COUNTDOWN, countdown=3)
 
 
 class Loose(NoPanel):
@@ -23,6 +33,7 @@ class Loose(NoPanel):
 
     def __init__(self, clock: HandClock, *failing: str) -> None:
         self.failing = failing
+        self.error: Exception = OSError(errno.EIO, "Input/output error")
         self.opened_ns: list[int] = []
         self._clock = clock
 
@@ -41,7 +52,7 @@ class Loose(NoPanel):
 
     def _call(self, name: str) -> None:
         if name in self.failing:
-            raise OSError(errno.EIO, "Input/output error")
+            raise self.error
 
 
 @pytest.fixture
@@ -93,7 +104,7 @@ def test_d02_a_panel_that_shows_a_picture_again_is_there_and_the_next_loss_is_ne
     panel, device = panel_with("show")
     turns(panel, clock, 10)
     device.failing = ()
-    assert turns(panel, clock, 2)[-1]
+    assert all(turns(panel, clock, 10)[4:])
     device.failing = ("show",)
     panel.show(View(state=BoothState.REVIEW, number=4))
     panel.turn()
@@ -110,3 +121,165 @@ def test_d02_a_missing_panel_is_asked_for_every_2_s_and_not_at_every_turn(
     turns(panel, clock, 10)
     began_ns = device.opened_ns[0]
     assert device.opened_ns == [began_ns + count * RETRY_NS for count in range(6)]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), RuntimeError(), TypeError()], ids=repr)
+def test_whatever_a_device_raises_when_it_is_closed_it_is_opened_again_all_the_same(
+    panel_with: Made, clock: HandClock, error: Exception
+) -> None:
+    panel, device = panel_with()
+    device.failing, device.error = ("show", "close"), error
+    panel.show(COUNTDOWN)
+    panel.turn()
+    assert not panel.working
+    device.failing = ()
+    assert turns(panel, clock, 2)[-1]
+
+
+def telling(driver: str) -> EmulatedOled:
+    """Says whether it is on."""
+    return EmulatedOled(132 if driver == "sh1106" else 128)
+
+
+def unreadable(driver: str) -> EmulatedOled:
+    """Can't be asked."""
+    glass = telling(driver)
+    glass.can_be_read = False
+    return glass
+
+
+def always_on(driver: str) -> EmulatedOled:
+    """Says that it is on, whatever it is."""
+    glass = telling(driver)
+    glass.always_says = 0x00
+    return glass
+
+
+def always_off(driver: str) -> EmulatedOled:
+    """Says that it is off, whatever it is."""
+    glass = telling(driver)
+    glass.always_says = 0x40
+    return glass
+
+
+Module = Callable[[str], EmulatedOled]
+every_module = pytest.mark.parametrize("module", [telling, unreadable, always_on, always_off])
+not_telling = pytest.mark.parametrize("module", [unreadable, always_on, always_off])
+
+
+@pytest.fixture(params=["ssd1306", "sh1106"])
+def wired(
+    request: pytest.FixtureRequest, module: Module, clock: HandClock, tmp_path: Path
+) -> tuple[PanelThread, EmulatedOled]:
+    """A panel that has shown ready for half a minute, and its glass."""
+    glass = module(request.param)
+    panel = PanelThread(OledPanel(Panel(driver=request.param), bus=glass), clock, tmp_path)
+    shows(panel, glass, READY)
+    turns(panel, clock, 30)
+    return panel, glass
+
+
+Wired = tuple[PanelThread, EmulatedOled]
+
+
+def shows(panel: PanelThread, glass: EmulatedOled, view: View) -> bool:
+    """Whether the view, from now on to be shown, is on the glass at once, and in full light."""
+    panel.show(view)
+    panel.turn()
+    return glass.glass().tobytes() == screens.draw(view).tobytes() and glass.contrast == 0xCF
+
+
+@every_module
+def test_d02_pulled_and_put_back_between_two_pictures_it_shows_the_next_whatever_that_is(
+    wired: Wired, clock: HandClock
+) -> None:
+    panel, glass = wired
+    for view in (
+        replace(READY, photos=4),
+        COUNTDOWN,
+        replace(COUNTDOWN, countdown=2),
+        View(state=BoothState.REVIEW, number=4),
+        replace(READY, album_link="https://app.eventpics.net/Ab3dEf7hIj9k"),
+    ):
+        clock.pass_s(2)
+        glass.lose_power()
+        assert glass.glass().getbbox() is None
+        assert shows(panel, glass, view)
+        assert panel.working
+
+
+@every_module
+def test_d02_pulled_and_put_back_while_nothing_changes_it_is_redrawn_within_a_minute_in_its_light(
+    wired: Wired, clock: HandClock
+) -> None:
+    panel, glass = wired
+    for dim in (False, True):
+        if dim:
+            turns(panel, clock, 600)
+        before = glass.contrast
+        glass.lose_power()
+        turns(panel, clock, 61)
+        assert panel.working
+        assert glass.glass().getbbox() is not None
+        assert glass.contrast == before
+
+
+@every_module
+def test_while_a_picture_stands_nothing_goes_over_the_bus(wired: Wired, clock: HandClock) -> None:
+    panel, glass = wired
+    before = glass.transfers
+    turns(panel, clock, 29)
+    assert glass.transfers == before
+    panel.show(replace(READY))
+    panel.turn()
+    assert glass.transfers == before
+
+
+@every_module
+def test_making_sure_does_not_make_the_figure_late(wired: Wired, clock: HandClock) -> None:
+    panel, glass = wired
+    panel.see(Viewfinder(1, portrait()))
+    glass.columns.clear()
+    panel.show(COUNTDOWN)
+    panel.turn()
+    of_figure = next(at for at, x in enumerate(glass.columns) if x < PHOTO_SIZE[0])
+    assert len(set(glass.columns[:of_figure])) > 20
+    assert glass.glass().tobytes() == screens.draw(replace(COUNTDOWN, viewfinder=Viewfinder(1, portrait()))).tobytes()
+
+
+def test_a_panel_that_was_just_started_up_is_not_made_sure_of(clock: HandClock, tmp_path: Path) -> None:
+    clock.pass_s(100)
+    plain, glass = unreadable("ssd1306"), unreadable("ssd1306")
+    device = OledPanel(Panel(), bus=plain)
+    device.open()
+    device.show(screens.draw(READY))
+    device.contrast(0xCF)
+    assert shows(PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path), glass, READY)
+    assert glass.transfers == plain.transfers
+
+
+@pytest.mark.parametrize("module", [telling])
+def test_making_sure_of_a_module_that_tells_sends_no_byte_of_a_picture_twice(wired: Wired, clock: HandClock) -> None:
+    panel, glass = wired
+    shows(panel, glass, COUNTDOWN)
+    before = glass.data_bytes
+    shows(panel, glass, replace(COUNTDOWN, countdown=2))
+    at_once, before = glass.data_bytes - before, glass.data_bytes
+    clock.pass_s(1)
+    shows(panel, glass, COUNTDOWN)
+    assert glass.data_bytes - before == at_once
+
+
+@not_telling
+def test_a_module_that_does_not_tell_gets_one_whole_picture_a_second_and_is_never_dark_for_it(
+    wired: Wired, clock: HandClock
+) -> None:
+    panel, glass = wired
+    shows(panel, glass, COUNTDOWN)
+    before, glass.went_dark = glass.data_bytes, 0
+    for tenth in range(1, 31):
+        clock.pass_s(0.1)
+        panel.show(replace(COUNTDOWN, countdown=3 - tenth % 2))
+        panel.turn()
+    assert 3 * 1024 < glass.data_bytes - before < 3 * 1024 + 30 * 8 * 43
+    assert glass.went_dark == 0

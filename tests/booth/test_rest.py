@@ -60,8 +60,9 @@ def test_d05_photos_that_travel_do_not_wake_the_panel_at_night(change: dict[str,
     assert not rest.stirs(READY, replace(READY, **change))  # type: ignore[arg-type]
 
 
-def test_d05_what_stands_for_hours_moves_by_a_dot_a_minute_round_its_place() -> None:
-    places = [rest.shift(BoothState.READY, minute * 60 * SECOND_NS) for minute in range(18)]
+@pytest.mark.parametrize("state", [BoothState.READY, BoothState.FAULT, BoothState.STARTING])
+def test_d05_what_stands_for_hours_moves_by_a_dot_a_minute_round_its_place(state: BoothState) -> None:
+    places = [rest.shift(state, minute * 60 * SECOND_NS) for minute in range(18)]
     assert places[0] == (0, 0)
     assert places[:9] == places[9:]
     assert {(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)} == set(places)
