@@ -355,19 +355,6 @@ def test_d05_a_panel_that_was_unplugged_while_it_slept_wakes_all_the_same(
     assert glass.glass().tobytes() == drawn
 
 
-def test_d02_unplugged_and_put_back_while_nothing_changes_it_is_redrawn_within_a_minute(
-    panel: PanelThread, glass: EmulatedOled, clock: HandClock
-) -> None:
-    shown(panel, READY)
-    glass.lose_power()
-    assert glass.glass().getbbox() is None
-    for _ in range(63):
-        clock.pass_s(1)
-        panel.turn()
-    assert panel.working
-    assert glass.glass().getbbox() is not None
-
-
 def test_d02_unplugged_when_only_the_light_was_to_change_it_gets_its_picture_back(
     panel: PanelThread, glass: EmulatedOled, clock: HandClock
 ) -> None:
@@ -386,17 +373,6 @@ def test_d02_unplugged_when_only_the_light_was_to_change_it_gets_its_picture_bac
     clock.pass_s(3)
     panel.turn()
     assert glass.glass().tobytes() == before
-
-
-def test_between_two_presses_nothing_goes_over_the_bus_but_a_move_each_minute(
-    panel: PanelThread, glass: EmulatedOled, clock: HandClock
-) -> None:
-    shown(panel, READY)
-    before = glass.transfers
-    for _ in range(59):
-        clock.pass_s(1)
-        panel.turn()
-    assert glass.transfers == before
 
 
 def test_d01_at_another_address_photos_go_on_and_the_sentence_names_the_address(
