@@ -7,11 +7,9 @@ others; neither ever waits.
 
 from __future__ import annotations
 
-import sys
-
 from piboothup.spool.clock import Clock
 
-FOR_EVER_NS = sys.maxsize
+FOR_EVER_NS = 1 << 62
 """While there is no work."""
 CARD_LIMIT_NS = 120_000_000_000
 """A card that hangs for half a minute comes back by itself, and the panel asks for patience; after two minutes a new

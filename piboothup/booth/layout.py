@@ -72,22 +72,25 @@ def strip(image: Image.Image, left: str, names: Sequence[str]) -> None:
     small.draw(image, WIDTH_PX - MARGIN_PX - small.width_px(name), _STRIP_Y + 2, name, lit=False)
 
 
-def bottom(image: Image.Image, text: str, signs: Sequence[Image.Image], turn: int) -> None:
-    """The bottom line, one row, with the first of `signs` before it for which there is room.
-
-    A text that is too long is told in rows that take turns; it is turn number `turn`.
-    """
+def rows(text: str, sign: Image.Image) -> list[str]:
+    """The bottom line in rows that have room for `sign` before them: one, or several that take turns."""
     small = face("small")
-    rows = [text] if _fitting(signs, small.width_px(text)) else small.balanced(text, _beside_px(signs[-1])) or [""]
-    sign = _fitting(signs, max(map(small.width_px, rows))) or signs[-1]
-    row = rows[turn % len(rows)]
+    return [text] if small.width_px(text) <= _beside_px(sign) else small.balanced(text, _beside_px(sign)) or [""]
+
+
+def bottom(image: Image.Image, text: str, signs: Sequence[Image.Image], turn: int) -> None:
+    """The bottom line, with the first of `signs` before it for which there is room; it is turn number `turn`."""
+    small = face("small")
+    told = rows(text, signs[-1])
+    sign = _fitting(signs, max(map(small.width_px, told)))
+    row = told[turn % len(told)]
     x = (WIDTH_PX - sign.width - GAP_PX - small.width_px(row)) // 2
     image.paste(255, (x, BOTTOM_Y + small.cap_px - sign.height), sign)
     small.draw(image, x + sign.width + GAP_PX, BOTTOM_Y, row)
 
 
-def _fitting(signs: Sequence[Image.Image], width_px: int) -> Image.Image | None:
-    return next((one for one in signs if width_px <= _beside_px(one)), None)
+def _fitting(signs: Sequence[Image.Image], width_px: int) -> Image.Image:
+    return next((one for one in signs if width_px <= _beside_px(one)), signs[-1])
 
 
 def _beside_px(sign: Image.Image) -> int:

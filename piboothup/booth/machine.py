@@ -10,7 +10,7 @@
 * With a countdown no photo is taken while the button is down: held for a second it takes the countdown back, and
   letting go starts a fresh one or opens the menu (see `hold`).
 * Whatever stops photos (no camera, a full card) is the state fault until it is cured; it heals by itself.
-* So is a card that keeps a photo waiting, until that is saved or lost, however late: no press takes a second one.
+* So is a card that keeps a photo waiting, until that is saved or lost: no press takes a second one.
 
 Times are nanoseconds of the boot-time clock. **Zero** is the end of the countdown, or the button's edge when there is
 none. Nothing here waits, draws, reads a clock or touches a device: `service` does what the effects say.

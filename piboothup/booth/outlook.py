@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from piboothup import supply
-from piboothup.booth import rest
+from piboothup.booth import rest, screens
 from piboothup.booth.album_code import album_address
 from piboothup.booth.events import Event, Saved
 from piboothup.booth.frame import Plane
@@ -75,7 +75,6 @@ class Outlook:
         takes_turns = rests and self._config.panel.album_code == "idle"
         is_asked_for = booth.page is not None and booth.page.kind is Kind.ALBUM_CODE
         shows_code = is_asked_for or (takes_turns and rest.shows_code(now_ns - self._busy_ns))
-        is_well = view.notice is None and view.has_event and view.uplink in _ONLINE  # then all is said in one row
         return replace(
             view,
             rotation=self._config.camera.rotation,
@@ -83,7 +82,7 @@ class Outlook:
             progress=self._progress(now_ns),
             checks=checks(booth, light, self._supply, uplink, bool(link_id), self._synchronised),
             album_link=album_address(self._config.eventpics.album_url, link_id) if shows_code else "",
-            turn=0 if is_well else rest.line_turn(now_ns),
+            turn=rest.line_turn(now_ns) if screens.takes_turns(view) else 0,
         )
 
     def _progress(self, now_ns: int) -> float:

@@ -26,6 +26,7 @@ from piboothup.booth.layout import (
     bottom,
     centred,
     placed,
+    rows,
     strip,
 )
 from piboothup.booth.menu import Kind, Page
@@ -103,6 +104,11 @@ def bottom_line(view: View) -> str:
     return said.all_in_album.format(n=view.photos) if view.photos else said.no_photo_yet
 
 
+def takes_turns(view: View) -> bool:
+    """Whether the bottom line is too long for one row."""
+    return len(rows(bottom_line(view), icon("mark"))) > 1
+
+
 def _with_photos(hindrance: str, view: View, said: Words) -> str:
     """A hindrance that ends with a colon is followed by where the photos are, if there are any."""
     if not hindrance.endswith(":"):
@@ -126,8 +132,8 @@ def status(image: Image.Image, view: View, said: Words) -> None:
             sign = icon("tick" if good else "cross")
             image.paste(255, (x, y), sign)
         small.draw(image, x + 12, y, said.checks[field.name])
-    rows = small.balanced(bottom_line(view), TEXT_PX)
-    small.draw(image, MARGIN_PX, BOTTOM_Y + 1, rows[view.turn % len(rows)])
+    told = small.balanced(bottom_line(view), TEXT_PX)
+    small.draw(image, MARGIN_PX, BOTTOM_Y + 1, told[view.turn % len(told)])
 
 
 def _starting(image: Image.Image, view: View) -> None:

@@ -116,11 +116,13 @@ def test_the_albums_code_has_no_turn_at_rest_where_the_config_wants_it_elsewhere
         (View(), False),
         (View(uplink=UploaderState.UPLOADING), False),
         (View(uplink=UploaderState.PORTAL), True),
-        (View(has_event=False), True),
-        (View(notice=problem("bad_config")), True),
+        (View(has_event=False), False),
+        (View(photos=1234, parked=12), True),
+        (View(photos=123_456), True),
+        (View(notice=problem("bad_config")), False),
     ],
 )
-def test_only_trouble_has_a_bottom_line_that_takes_turns_and_all_else_stands_still(
+def test_only_a_bottom_line_that_is_too_long_takes_turns_and_all_else_stands_still(
     view: View, takes_turns: bool, spool: Spool
 ) -> None:
     clock = HandClock()
