@@ -258,12 +258,8 @@ def test_every_bottom_line_is_told_whole_in_two_rows_at_most_with_any_number_tha
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_how_the_photos_travel_when_all_is_well_is_told_in_one_row(language: str) -> None:
     well = replace(READY, language=language, uplink=UploaderState.UPLOADING)
-    for view in (
-        well,
-        *(replace(well, waiting=n, photos=n) for n in (0, 1, 999, 99_999)),
-        replace(well, photos=99_999),
-    ):
-        assert len(parts(view)) == 1
+    for number in (0, 1, 143, 999):
+        assert len(parts(replace(well, photos=number))) == len(parts(replace(well, waiting=number))) == 1
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
