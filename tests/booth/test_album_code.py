@@ -142,7 +142,7 @@ def test_the_words_fit_beside_the_code(language: str) -> None:
         assert len(lines) <= 2 and " ".join(lines) == hint
 
 
-@pytest.mark.parametrize("address", ["https://a.io/b", USUAL, LONG])
+@pytest.mark.parametrize("address", ["https://a.io/B", USUAL, LONG])
 def test_every_code_has_level_l_also_one_with_room_for_more(address: str) -> None:
     drawn = code(address)
     assert drawn is not None
