@@ -220,7 +220,8 @@ def _answered(booth: Booth, event: HeldCounted | CheckSaid | DeedDone, now_ns: i
         case HeldCounted(held) if page is not None and page.awaits == CountHeld():
             return _show(booth, menu.counted(held), now_ns, settings)
         case CheckSaid(report) if page is not None and page.kind is Kind.READY_CHECK:
-            return _show(booth, replace(page, report=report), now_ns, settings)
+            after = _show(booth, replace(page, report=report), now_ns, settings)
+            return replace(after, nudged_until_ns=booth.nudged_until_ns)  # seen whatever is found meanwhile
         case DeedDone(deed, told) if page is not None and (shown := menu.done(page, deed, told)) is not None:
             return _show(booth, shown, now_ns, settings)
         case _:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from piboothup.booth import deeds, menu
-from piboothup.booth.events import CheckSaid, DeedDone, Heard, HeldCounted, Seen, Tick
+from piboothup.booth.events import CheckSaid, DeedDone, Heard, HeldCounted, Seen, Stop, Tick
 from piboothup.booth.hold import SECOND_NS
 from piboothup.booth.menu import Item, Kind, Offer, Page
 from piboothup.booth.readiness import Report
@@ -183,10 +183,19 @@ def test_who_presses_twice_to_be_sure_does_not_leave_the_check_but_a_second_late
     play.waits_s(0.2)
     play.press()
     assert shown(play).report == Report((None,) * 3)
-    assert play.booth.nudged_until_ns > play.now_ns, "it is answered"
+    play.says(CheckSaid(Report((None,) * 4)))
+    assert play.booth.nudged_until_ns > play.now_ns, "it is answered, whatever is found meanwhile"
     play.waits_s(0.8)
     assert play.press() is BoothState.READY
     assert play.effects.count(Heard()) == 1
+
+
+def test_the_flash_that_is_tried_goes_out_when_the_service_ends() -> None:
+    play = opened("ready_check")
+    play.says(CheckSaid(Report((None,))))
+    assert play.booth.is_lit(play.now_ns)
+    play.says(Stop())
+    assert not play.booth.is_lit(play.now_ns)
 
 
 def test_a_press_while_a_part_is_tried_leaves_the_check() -> None:
