@@ -1,10 +1,11 @@
 """The panel's thread: draws what the booth wants shown, and sends it to the device only when the picture changed.
 
 `show` never waits: whatever the bus does (it may hang for 30 s), the booth goes on, and only the newest view counts.
-In a countdown the figure goes over the bus before all else: it is never late. A device that fails is closed and
-opened anew every 2 s until it answers, and then gets the newest picture; that it is missing is logged once, until a
-picture got through. When nobody presses, the picture moves, dims and sleeps (`rest`). Each new picture also lies in
-the runtime directory as panel.pbm, unmoved and in full light, replaced atomically, for `screen` and the desk.
+The figure of a countdown and the answer to a press in vain go over the bus before all else: neither is late. A device
+that fails is closed and opened anew every 2 s until it answers, and then gets the newest picture; that it is missing
+is logged once, until a picture got through. When nobody presses, the picture moves, dims and sleeps (`rest`). Each
+new picture also lies in the runtime directory as panel.pbm, unmoved and in full light, replaced atomically, for
+`screen` and the desk.
 
 While a picture stands nothing at all goes over the bus, so that nobody knows then whether the device is still there:
 one that is pulled and put back between two pictures, which no error betrays, is found and mended with the next
@@ -208,7 +209,7 @@ class PanelThread:
                 self._open, self._checked_ns = True, now_ns
             if self._open and self._drawn is not None:
                 is_first = self._glow is None
-                self._dress(self._drawn.state, wanted, now_ns)
+                self._dress(self._drawn, wanted, now_ns)
                 if is_first:  # one that can be opened and shows nothing is still missing, and no news
                     self.problem = None
                     log.info("event=panel_open")
@@ -219,20 +220,20 @@ class PanelThread:
                 log.exception("event=panel_error")
             self._lose(error)
 
-    def _dress(self, state: BoothState, wanted: Glow, now_ns: int) -> None:
+    def _dress(self, view: View, wanted: Glow, now_ns: int) -> None:
         """The picture as it is to be seen now: in its place, and in its light."""
         if wanted is Glow.ASLEEP:
             if self._glow is not wanted:
                 self._device.light_up(False)
             self._glow = wanted
             return
-        shift = rest.shift(state, now_ns - self._began_ns)
+        shift = rest.shift(view.state, now_ns - self._began_ns)
         if shift != self._shift:
             self._shift, self._stale = shift, True
         if self._stale and self._picture is not None:
             picture = rest.shifted(self._picture, shift)
-            if state is BoothState.COUNTDOWN:
-                self._device.show(moments.figure_first(self._on_glass, picture))
+            if view.state is BoothState.COUNTDOWN or view.nudged:
+                self._device.show(moments.side_first(self._on_glass, picture))
             if now_ns - self._checked_ns >= SURE_NS:  # after the figure: no check may make it late
                 self._device.check()
                 self._checked_ns = now_ns

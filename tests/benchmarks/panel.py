@@ -147,7 +147,7 @@ def _making_sure() -> None:
         picture = screens.draw(View(state=BoothState.COUNTDOWN, countdown=3, viewfinder=Viewfinder(1, portrait())))
         panel.show(ready)
         began = bus.bytes
-        panel.show(moments.figure_first(ready, picture))
+        panel.show(moments.side_first(ready, picture))
         figure = bus.bytes - began
         if checks:
             panel.check()

@@ -10,20 +10,25 @@ import dataclasses
 import queue
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from piboothup.booth import machine, service
+from piboothup.booth import machine, screens, service
 from piboothup.booth.events import Event, Pressed
+from piboothup.booth.layout import PHOTO_SIZE
 from piboothup.booth.light import LightPattern
 from piboothup.booth.menu import Kind
+from piboothup.booth.oled import OledPanel
 from piboothup.booth.panel import PanelThread
 from piboothup.booth.view import View
-from piboothup.config import Capture
+from piboothup.config import Capture, Panel
 from piboothup.problems import problem
 from piboothup.status import BoothState
 from tests.booth.box import Box, hang_on
+from tests.booth.emulated_oled import EmulatedOled
+from tests.clocks import HandClock
 from tests.patience import PATIENCE_S
 
 
@@ -213,3 +218,20 @@ def test_b03_a_press_in_any_state_is_answered_in_the_turn_that_hears_of_it(
     finally:
         held.set()
         box.stop()
+
+
+@pytest.mark.parametrize("state", [BoothState.COUNTDOWN, BoothState.EXPOSING, BoothState.SAVING, BoothState.FAULT])
+def test_b03_a_press_in_vain_turns_the_side_of_the_glass_before_the_rest_on_a_slow_bus(
+    tmp_path: Path, state: BoothState
+) -> None:
+    glass = EmulatedOled()
+    panel = PanelThread(OledPanel(Panel(), bus=glass), HandClock(), tmp_path)
+    busy = View(state=state, countdown=2, problem=problem("no_camera"))
+    panel.show(busy)
+    panel.turn()
+    glass.columns.clear()
+    panel.show(dataclasses.replace(busy, nudged=True))
+    panel.turn()
+    beside = [x >= PHOTO_SIZE[0] for x in glass.columns]
+    assert beside[0] and beside == sorted(beside, reverse=True)
+    assert glass.glass().tobytes() == screens.draw(dataclasses.replace(busy, nudged=True)).tobytes()
