@@ -102,8 +102,8 @@ def checks(
 ) -> Checks:
     """What is known of everything a box needs; `is_synchronised`: NTP disciplines the clock."""
     online = uplink.state in _ONLINE
+    is_refused = uplink.state is UploaderState.REFUSED or "no_key" in uplink.problems
     unreachable = uplink.state in (UploaderState.OFFLINE, UploaderState.PORTAL)
-    code = uplink.problem.code if uplink.problem is not None else ""
     return Checks(
         camera=True if booth.camera_ready else None if booth.camera_problem is None else False,
         card=booth.card_problem is None and booth.card_stuck is None,
@@ -111,6 +111,6 @@ def checks(
         supply=None if told.undervoltage is None else not told.undervoltage,
         wifi=False if unreachable else None if uplink.state is UploaderState.STOPPED else True,
         clock=True if is_synchronised or online else None,  # who is online learns the time from the album
-        key=False if uplink.state is UploaderState.REFUSED or code == "no_key" else True if online else None,
-        event=has_event and code not in ("event_gone", "event_refused"),
+        key=False if is_refused else True if online else None,
+        event=has_event and not {"event_gone", "event_refused"}.intersection(uplink.problems),
     )

@@ -24,13 +24,20 @@ class Uplink:
     parked: int = 0
     """Photos of this event that the album refuses."""
     event_title: str = ""
-    problem: Problem | None = None
-    """What the uploader has to say beyond its state, if the panel has words for it."""
+    problems: tuple[str, ...] = ()
+    """Codes of what keeps the photos, the gravest first: what keeps all of them, then what keeps some."""
+
+    @property
+    def problem(self) -> Problem | None:
+        """What there is to say beyond the state; None too when the state says the gravest."""
+        code = self.problems[0] if self.problems else ""
+        return problem(code) if code in _BEYOND_STATE else None
 
 
 _GRAIN_NS = 20_000_000
 """Folder times have the kernel's tick as their grain: a change may hide behind one so shortly before."""
-_TOLD = (
+_SAID_BY_STATE = ("paused", "no_network", "portal", "key_refused")
+_BEYOND_STATE = (
     *("no_key", "event_gone", "event_refused", "tls_refused", "server_trouble", "storage_silent"),
     "uploader_defect",
 )
@@ -59,7 +66,7 @@ class UplinkReader:
         report = status.read(self._runtime, "uploader")
         waiting = self._count(NEW) if report is None else _number(report, "waiting")
         parked = self._count(PARKED, self._context.id)
-        return Uplink(_state(report or {}), waiting, parked, self._title(), _problem(report or {}))
+        return Uplink(_state(report or {}), waiting, parked, self._title(), _problems(report or {}))
 
     def _title(self) -> str:
         if self._has_changed("events.json"):
@@ -87,10 +94,10 @@ def _number(report: Mapping[str, Any], key: str) -> int:
     return found if isinstance(found, int) and found >= 0 else 0
 
 
-def _problem(report: Mapping[str, Any]) -> Problem | None:
+def _problems(report: Mapping[str, Any]) -> tuple[str, ...]:
     codes = report.get("problems")
     listed = codes if isinstance(codes, list) else []
-    return next((problem(code) for code in listed if code in _TOLD), None)
+    return tuple(code for code in listed if code in (*_SAID_BY_STATE, *_BEYOND_STATE))
 
 
 def _state(report: Mapping[str, Any]) -> UploaderState:

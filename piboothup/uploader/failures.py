@@ -36,6 +36,8 @@ _NO_ANSWER = frozenset({Came.TIMEOUT, Came.RESET})
 """Any link's daily life, whatever the event."""
 _NOTHING = _NO_ANSWER | {Came.DNS, Came.CONNECT}
 """Nobody was heard at all: from the storage alone, it may be that this network lets nothing through to it."""
+_OUTLASTING = ("server_trouble", "storage_silent")
+"""What a photo met and a look can't show to be over."""
 _TELLING_FAILURES = 3
 """So many failures in a row are worth a word on the panel; one or two are any Wi-Fi's daily life."""
 
@@ -66,12 +68,14 @@ class Failures:
         """And EventPics has answered since."""
 
     def answered(self) -> None:
-        """EventPics answers."""
+        """EventPics answers a look."""
         self._is_storage_silent = self._is_put_lost
+        self._standing.clear_trouble(photos_flow=self._queue.flowing > 0)
 
     def arrived(self) -> None:
         """A photo did."""
         self._is_put_lost = self._is_storage_silent = False
+        self._standing.clear_trouble()
 
     def no_key(self, why: Problem) -> None:
         """There is no key to ask with."""
@@ -170,10 +174,11 @@ class Failures:
         self._tell(call, came)
 
     def _tell(self, call: Call, came: Came) -> None:
+        state, told = trouble(judge(call, came), came)
         if call is Call.PUT and came in _NOTHING and self._is_storage_silent:
-            self._standing.set_trouble(UploaderState.OFFLINE, problem("storage_silent"))
-        else:
-            self._standing.set_trouble(*trouble(judge(call, came), came))
+            told = problem("storage_silent")
+        outlasts = call is not Call.EVENTS and told.code in _OUTLASTING
+        self._standing.set_trouble(state, told, outlasts_looks=outlasts)
 
     def _lose(self, wait_s: float | None = None) -> None:
         """The link is gone or of no use: the next look after `wait_s`, or after a back-off."""

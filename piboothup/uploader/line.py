@@ -29,8 +29,6 @@ from piboothup.uploader.verdict import Call, Came, is_listed, missed_event
 
 _REFUSALS = ("event_refused", "server_trouble")
 """Why a context may be held by a server that does know its event."""
-_PHOTOS_TROUBLES = ("server_trouble", "storage_silent")
-"""What a look can't show to be over as long as there are photos to bring."""
 _LOOK_AGAIN_S = 60.0
 """How long a quiet line may go without being looked at."""
 
@@ -82,6 +80,7 @@ class Line:
             if self._circuit.closed and self._queue.busy < self._progress.at_a_time:
                 name = self._queue.choose(now_ns)
                 if name is not None:
+                    self._tries.met_defect.discard(name)
                     return Send(name)
             due_ns = (self._queue.next_due_ns(), self._look_again_ns)
             return Wait(min((one for one in due_ns if one is not None and one > now_ns), default=None))
@@ -155,7 +154,6 @@ class Line:
             self._failures.answered()
             self._probing = False
             self._look_again(now_ns)
-            self._standing.clear_trouble(*(_PHOTOS_TROUBLES if self._queue.waiting else ()))
 
     def refuse(self, why: Problem) -> None:
         """There is no key to ask with."""
@@ -194,7 +192,6 @@ class Line:
             self._circuit.worked()
             self._failures.arrived()
             self._look_again(now_ns)
-            self._standing.clear_trouble()
             self._tries.arrived(name, context)
             self._progress.arrived(context, size_bytes, took_ns, now_ns)
             if marked:

@@ -75,16 +75,17 @@ class Standing:
     unlisted: bool = False
     """There are folders that the card does not give."""
     _trouble: tuple[UploaderState, Problem] | None = None
+    _outlasts_looks: bool = False
 
-    def set_trouble(self, state: UploaderState, told: Problem) -> None:
-        """Something is wrong with the link or behind it."""
+    def set_trouble(self, state: UploaderState, told: Problem, *, outlasts_looks: bool = False) -> None:
+        """Something is wrong with the link or behind it. `outlasts_looks`: only a photo can show that it is over."""
         if self._trouble != (state, told):
             log.warning("link state=%s reason=%s", state, told.code)
-        self._trouble = (state, told)
+        self._trouble, self._outlasts_looks = (state, told), outlasts_looks
 
-    def clear_trouble(self, *but: str) -> None:
-        """Whatever was wrong with the link is over, unless it has one of these codes."""
-        if self._trouble is not None and self._trouble[1].code not in but:
+    def clear_trouble(self, *, photos_flow: bool = False) -> None:
+        """Whatever was wrong with the link is over; if `photos_flow`, but for what they will show to be over."""
+        if self._trouble is not None and not (photos_flow and self._outlasts_looks):
             log.info("link state=ok before=%s", self._trouble[0])
             self._trouble = None
 

@@ -77,7 +77,7 @@ class Tries:
         self.refused_again: set[PhotoName] = set()
         """Photos that were refused more than once, and may yet be taken."""
         self.met_defect: set[PhotoName] = set()
-        """Photos over which a mistake of our own was met."""
+        """Photos over which a mistake of our own was met when they were tried last."""
         self._past: dict[PhotoName, _Past] = {}
         self._doubts: dict[Context, _Doubt] = {}
         self._taken: Counter[Context] = Counter()

@@ -49,9 +49,10 @@ def test_everything_is_ticked_when_everything_is_well() -> None:
         ({"uplink": Uplink(UploaderState.PORTAL)}, {"wifi": False, "key": None}),
         ({"uplink": Uplink(UploaderState.STOPPED)}, {"wifi": None, "key": None}),
         ({"uplink": Uplink(UploaderState.REFUSED)}, {"key": False}),
-        ({"uplink": Uplink(UploaderState.OFFLINE, problem=problem("no_key"))}, {"wifi": False, "key": False}),
-        ({"uplink": Uplink(UploaderState.IDLE, problem=problem("event_gone"))}, {"event": False}),
-        ({"uplink": Uplink(UploaderState.IDLE, problem=problem("event_refused"))}, {"event": False}),
+        ({"uplink": Uplink(UploaderState.OFFLINE, problems=("no_key",))}, {"wifi": False, "key": False}),
+        ({"uplink": Uplink(UploaderState.IDLE, problems=("event_gone",))}, {"event": False}),
+        ({"uplink": Uplink(UploaderState.IDLE, problems=("event_refused",))}, {"event": False}),
+        ({"uplink": Uplink(UploaderState.PAUSED, problems=("paused", "event_gone"))}, {"event": False, "key": None}),
         ({"has_event": False}, {"event": False}),
         ({"is_synchronised": False}, {}),
         (

@@ -95,15 +95,21 @@ def test_what_has_not_changed_is_not_listed_again(
     ["no_key", "event_gone", "event_refused", "tls_refused", "server_trouble", "storage_silent", "uploader_defect"],
 )
 def test_what_the_state_does_not_say_is_told_by_its_problem(reader: UplinkReader, tmp_path: Path, code: str) -> None:
-    status.write(tmp_path, "uploader", {"state": "offline", "problems": ["no_network", code]})
+    status.write(
+        tmp_path, "uploader", {"state": "offline", "problems": ["wifi_weak", "no_event", code, "no_network"]}
+    )
     assert reader.read().problem == problem(code)
 
 
-def test_what_the_state_says_already_is_not_told_twice(reader: UplinkReader, tmp_path: Path) -> None:
-    told = ["no_network", "portal", "key_refused", "paused", "no_event", "bad_config"]
+@pytest.mark.parametrize("gravest", ["no_network", "portal", "key_refused", "paused"])
+def test_what_the_state_says_already_is_not_told_twice_and_nothing_lighter_instead(
+    reader: UplinkReader, tmp_path: Path, gravest: str
+) -> None:
+    told = ["bad_config", "wifi_weak", gravest, "event_gone", "uploader_defect"]
     assert set(told) <= set(codes())
     status.write(tmp_path, "uploader", {"state": "offline", "problems": told})
     assert reader.read().problem is None
+    assert reader.read().problems == (gravest, "event_gone", "uploader_defect")
 
 
 @pytest.mark.parametrize(
