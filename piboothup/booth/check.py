@@ -158,7 +158,7 @@ class Check:
         state = _state(said)
         if state in _HINDRANCES:
             return problem(_HINDRANCES[state])
-        return _first(said, "tls_refused", "server_trouble", "storage_silent", "uploader_defect") or (
+        return _first(said, "no_network", "tls_refused", "server_trouble", "storage_silent", "uploader_defect") or (
             problem("no_network") if state is UploaderState.OFFLINE else None
         )
 

@@ -170,6 +170,7 @@ def other_events(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
         (uploader_says(state="offline"), Step.WIFI, "no_network"),
         (uploader_says(state="offline", problems=["storage_silent"]), Step.WIFI, "storage_silent"),
         (uploader_says(state="offline", problems=["uploader_defect"]), Step.WIFI, "uploader_defect"),
+        (uploader_says(state="offline", problems=["no_network", "uploader_defect"]), Step.WIFI, "no_network"),
         (uploader_says(state="portal"), Step.WIFI, "portal"),
         (uploader_says(state="paused"), Step.WIFI, "paused"),
         (no_uploader, Step.WIFI, "uploader_stopped"),
