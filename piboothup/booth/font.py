@@ -205,7 +205,7 @@ def largest(text: str, width_px: int, height_px: int) -> Face:
     return face("small")
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=8192)
 def legible(title: str, otherwise: str) -> str:
     """`title`, or what tells it from others when its script has no pictures here."""
     return title if face("small").tells(title) else otherwise

@@ -19,7 +19,7 @@ from piboothup.booth.screens import draw
 from piboothup.booth.sitters import portrait
 from piboothup.booth.view import Checks, View
 from piboothup.booth.viewfinder import Viewfinder
-from piboothup.booth.words import languages
+from piboothup.config import languages
 from piboothup.problems import problem
 from piboothup.status import BoothState, UploaderState
 

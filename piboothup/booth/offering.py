@@ -10,8 +10,7 @@ from dataclasses import replace
 from piboothup.booth.chosen import Choosing
 from piboothup.booth.font import legible
 from piboothup.booth.menu import DOOR_S, Offer
-from piboothup.booth.words import languages
-from piboothup.config import Config
+from piboothup.config import Config, languages
 from piboothup.spool import assign
 from piboothup.spool.clock import Clock
 from piboothup.spool.events import Event
@@ -26,6 +25,7 @@ class Offering:
 
     def __init__(self, config: Config, spool: Spool, clock: Clock, choosing: Choosing) -> None:
         self._door_closes_ns = {"always": None, "never": 0}.get(config.button.menu, int(DOOR_S * 1e9))
+        self._languages = languages()
         self._has_code = config.panel.album_code != "off"
         self._has_buzzer = bool(config.light.buzzer_pin) and config.light.driver != "none"
         self._spool = spool
@@ -43,7 +43,7 @@ class Offering:
             has_code=self._has_code and bool(event.link_id),
             link_id=event.link_id,
             album_id=event.album_id,
-            languages=languages(),
+            languages=self._languages,
             language=chosen.config.language,
             has_buzzer=self._has_buzzer,
             sound=chosen.sound,

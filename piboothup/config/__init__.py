@@ -1,6 +1,6 @@
 """The configuration: `settings` says what there is, `checks` what each may be, `file` reads it."""
 
-from piboothup.config.checks import is_loopback
+from piboothup.config.checks import is_loopback, languages
 from piboothup.config.file import (
     DEFAULT_PATH,
     GOOD_FILE,
@@ -48,6 +48,7 @@ __all__ = [
     "as_toml",
     "find",
     "is_loopback",
+    "languages",
     "load",
     "parse",
     "salvage_directory",

@@ -97,11 +97,15 @@ def key(value: Any) -> Any:
     return Secret(value.strip()) if value.strip() else None
 
 
+def languages() -> tuple[str, ...]:
+    """The languages that the panel speaks, English first: each is a file of `booth.words`."""
+    return tuple(sorted((one.stem for one in _WORDS.glob("[a-z]*.py")), key=lambda one: (one != "en", one)))
+
+
 def language(value: Any) -> Any:
-    """One that the panel speaks: each is a file of `booth.words`."""
-    known = sorted((one.stem for one in _WORDS.glob("[a-z]*.py")), key=lambda one: (one != "en", one))
-    if value not in known:
-        raise Wrong("one of " + ", ".join(map(json.dumps, known)))
+    """One that the panel speaks."""
+    if value not in languages():
+        raise Wrong("one of " + ", ".join(map(json.dumps, languages())))
     return value
 
 

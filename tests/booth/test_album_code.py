@@ -14,7 +14,8 @@ from piboothup.booth.font import face
 from piboothup.booth.rest import shifted
 from piboothup.booth.screens import draw
 from piboothup.booth.view import View
-from piboothup.booth.words import languages, words
+from piboothup.booth.words import words
+from piboothup.config import languages
 from piboothup.status import BoothState, UploaderState
 from tests.booth.phone import Shot, read, taken
 from tests.booth.same import same

@@ -22,8 +22,8 @@ from piboothup.booth.machine import ANSWER_NS
 from piboothup.booth.menu import Kind
 from piboothup.booth.readiness import STEPS, Report, Step
 from piboothup.booth.signals import Sound
-from piboothup.booth.words import languages, words
-from piboothup.config import Capture, EventPics
+from piboothup.booth.words import words
+from piboothup.config import Capture, EventPics, languages
 from piboothup.problems import Problem, problem
 from piboothup.spool import assign, durable, wipe
 from piboothup.spool.contexts import context_for

@@ -60,7 +60,7 @@ def test_nothing_about_sending_stands_next_to_the_photo() -> None:
 
 def test_each_language_says_saved_beside_the_photo_in_words_of_its_own_that_fit() -> None:
     from piboothup.booth.font import face
-    from piboothup.booth.words import languages
+    from piboothup.config import languages
 
     for language in languages():
         assert face("small").width_px(words(language).saved.upper()) <= 128 - SIDE_X - 2

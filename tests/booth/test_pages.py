@@ -17,7 +17,8 @@ from piboothup.booth.menu import Item, Kind, Offer, Page
 from piboothup.booth.readiness import STEPS, Report, Step
 from piboothup.booth.screens import draw
 from piboothup.booth.view import View
-from piboothup.booth.words import languages, words
+from piboothup.booth.words import words
+from piboothup.config import languages
 from piboothup.problems import Problem, codes, problem
 from piboothup.spool import inventory
 from piboothup.spool.events import Album, Event

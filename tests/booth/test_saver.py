@@ -299,3 +299,26 @@ def test_the_end_tells_when_the_photo_in_hand_is_not_saved(bench: Bench) -> None
     assert releasing.wait(PATIENCE_S)
     assert not saver.stop(0)
     may_release.set()
+
+
+def test_s15_a_card_that_hangs_is_a_sign_of_life_for_two_minutes_and_no_longer(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, held, commit = threading.Event(), threading.Event(), bench.spool.commit
+
+    def hang(name: PhotoName, context: Context, photo: bytes) -> None:
+        entered.set()
+        assert held.wait(PATIENCE_S)
+        commit(name, context, photo)
+
+    monkeypatch.setattr(bench.spool, "commit", hang)
+    saver = bench.start()
+    saver.save(grey_frame(7 * S))
+    assert entered.wait(PATIENCE_S)
+    began_ns = bench.clock.boottime_ns()
+    bench.clock.pass_s(119)
+    assert saver.heartbeat() == bench.clock.boottime_ns()
+    bench.clock.pass_s(2)
+    assert saver.heartbeat() == began_ns
+    held.set()
+    assert bench.told.get(timeout=PATIENCE_S) == Saved(1)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import functools
 import importlib
-import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from piboothup.config import languages
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,3 @@ def words(language: str) -> Words:
     known = language if language in languages() else "en"
     catalogue: Words = importlib.import_module(f"{__name__}.{known}").WORDS
     return catalogue
-
-
-def languages() -> tuple[str, ...]:
-    """The languages there are, by their files."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
