@@ -31,7 +31,7 @@ class Uplink:
     def problem(self) -> Problem | None:
         """What there is to say beyond the state; None too when the state says the gravest."""
         code = self.problems[0] if self.problems else ""
-        return problem(code) if code in _BEYOND_STATE else None
+        return problem(code) if code in (*_BEYOND_STATE, _STRAYS) else None
 
 
 _GRAIN_NS = 20_000_000
@@ -41,6 +41,8 @@ _BEYOND_STATE = (
     *("no_key", "event_gone", "event_refused", "tls_refused", "server_trouble", "storage_silent"),
     "uploader_defect",
 )
+_STRAYS = "no_event"
+"""Photos from before the event was chosen: told when all others are sent."""
 
 
 class UplinkReader:
@@ -66,7 +68,15 @@ class UplinkReader:
         report = status.read(self._runtime, "uploader")
         waiting = self._count(NEW) if report is None else _number(report, "waiting")
         parked = self._count(PARKED, self._context.id)
-        return Uplink(_state(report or {}), waiting, parked, self._title(), _problems(report or {}))
+        state = _state(report or {})
+        return Uplink(state, waiting, parked, self._title(), self._problems(report or {}, state))
+
+    def _problems(self, report: Mapping[str, Any], state: UploaderState) -> tuple[str, ...]:
+        codes = report.get("problems")
+        listed = codes if isinstance(codes, list) else []
+        told = tuple(code for code in listed if code in (*_SAID_BY_STATE, *_BEYOND_STATE))
+        has_strays = _STRAYS in listed and state is UploaderState.IDLE and self._context.link_id
+        return (*told, _STRAYS) if has_strays else told
 
     def _title(self) -> str:
         if self._has_changed("events.json"):
@@ -92,12 +102,6 @@ class UplinkReader:
 def _number(report: Mapping[str, Any], key: str) -> int:
     found = report.get(key)
     return found if isinstance(found, int) and found >= 0 else 0
-
-
-def _problems(report: Mapping[str, Any]) -> tuple[str, ...]:
-    codes = report.get("problems")
-    listed = codes if isinstance(codes, list) else []
-    return tuple(code for code in listed if code in (*_SAID_BY_STATE, *_BEYOND_STATE))
 
 
 def _state(report: Mapping[str, Any]) -> UploaderState:

@@ -11,7 +11,7 @@ import pytest
 from piboothup import status
 from piboothup.booth.uplink import Uplink, UplinkReader
 from piboothup.problems import codes, problem
-from piboothup.spool.contexts import context_for
+from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.events import Event
 from piboothup.spool.store import Spool
 from piboothup.status import UploaderState
@@ -99,6 +99,23 @@ def test_what_the_state_does_not_say_is_told_by_its_problem(reader: UplinkReader
         tmp_path, "uploader", {"state": "offline", "problems": ["wifi_weak", "no_event", code, "no_network"]}
     )
     assert reader.read().problem == problem(code)
+
+
+@pytest.mark.parametrize(
+    ("state", "context", "listed", "told"),
+    [
+        ("idle", PARTY, ["no_event"], "no_event"),
+        ("idle", PARTY, ["no_event", "event_gone"], "event_gone"),
+        ("uploading", PARTY, ["no_event"], None),
+        ("idle", context_for("", "", "before"), ["no_event"], None),
+    ],
+)
+def test_photos_from_before_an_event_was_chosen_are_told_when_all_others_are_sent(
+    spool: Spool, tmp_path: Path, state: str, context: Context, listed: list[str], told: str | None
+) -> None:
+    status.write(tmp_path, "uploader", {"state": state, "problems": listed})
+    found = UplinkReader(spool, tmp_path, context).read().problem
+    assert (found.code if found is not None else None) == told
 
 
 @pytest.mark.parametrize("gravest", ["no_network", "portal", "key_refused", "paused"])

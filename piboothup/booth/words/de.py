@@ -67,6 +67,7 @@ WORDS = Words(
         "bad_config": "Config-Fehler",
         "undervoltage": "Netzteil zu schwach",
         "hot": "Zu heiß: lüften",
+        "no_event": "Ohne Event:",
         "event_gone": "Event weg:",
         "event_refused": "Event zu:",
         "no_key": "Kein API-Key:",

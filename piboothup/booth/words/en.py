@@ -67,6 +67,7 @@ WORDS = Words(
         "bad_config": "Mistake in config",
         "undervoltage": "Weak power supply",
         "hot": "Too hot: give it air",
+        "no_event": "Without event:",
         "event_gone": "Event gone:",
         "event_refused": "Event closed:",
         "no_key": "No API key:",
