@@ -104,6 +104,7 @@ def test_an_unknown_key_is_a_warning_with_a_guess() -> None:
         ("[capture]\ncountdown_s = 2.5", 2, "a whole number from 0 to 10"),
         ("[capture]\ncountdown_s = true", 2, "a whole number from 0 to 10"),
         ('[capture]\nreview_s = "2"', 2, "a number from 0 to 10"),
+        ("[button]\nhold_s = 12.5", 2, "a number from 2 to 12"),
         ("[camera]\nrotation = 45", 2, "one of 0, 90, 180, 270"),
         ("[camera]\nsize = [4057, 3040]", 2, "two even numbers"),
         ('[panel]\n# colours\ndriver = "lcd"', 3, '"ssd1306"'),

@@ -15,9 +15,8 @@ HOLD_NS = SECOND_NS
 """Down for so long is a hold: it takes a countdown back, and it chooses in the menu."""
 RING_NS = 100_000_000
 """Between two pictures of the ring that fills."""
-_STUCK_NS = 15 * SECOND_NS
-_TO_LET_GO_NS = 3 * SECOND_NS
-"""However late the menu's time comes, there is so much left to let go."""
+STUCK_NS = 15 * SECOND_NS
+"""Down for so long is no hold any more; the menu's time comes 3 s before at the latest."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +52,6 @@ class Ring:
     share: float
     """0 to 1, in steps that a panel can show."""
     let_go: LetGo
-
-
-def stuck_ns(hold_s: float) -> int:
-    """Down for so long is no hold any more."""
-    return max(_STUCK_NS, int(hold_s * SECOND_NS) + _TO_LET_GO_NS)
 
 
 def ring_to_menu(press: Press, at_ns: int, hold_s: float) -> Ring | None:

@@ -6,6 +6,7 @@ photo: what does not work is logged once, kept as `problem`, and from then on do
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable
 from enum import StrEnum
@@ -53,6 +54,9 @@ BLINKS: dict[LightPattern, tuple[float, float, int | None]] = {
 """Seconds on, seconds off, how often (None = until the next pattern)."""
 BREATH_S = 2.0
 """Up in this time, and down in it."""
+BREATH_STEPS_PER_S = 25
+BREATH_PEAK = 0.6
+"""It never breathes in as far as a pattern that is on: whatever follows a press is seen at once."""
 _STEADY = (LightPattern.EXPOSING, LightPattern.HELD)
 
 
@@ -160,9 +164,12 @@ class GpioLight:
 
     def _begin(self, pattern: LightPattern) -> None:
         led = self._led
+        led.source = None
         if pattern is LightPattern.READY:
             if hasattr(led, "pulse"):
-                led.pulse(fade_in_time=BREATH_S, fade_out_time=BREATH_S)
+                led.off()
+                led.source_delay = 1 / BREATH_STEPS_PER_S
+                led.source = itertools.cycle(breath())
             else:
                 led.on()
         elif pattern in BLINKS:
@@ -176,3 +183,10 @@ class GpioLight:
     def _set_flash(self, on: bool) -> None:
         if bool(self._flash.value) != on:
             self._flash.on() if on else self._flash.off()
+
+
+def breath() -> list[float]:
+    """How bright the light is at each step of one breath, from dark up to its peak and back."""
+    steps = round(BREATH_S * BREATH_STEPS_PER_S)
+    rise = [BREATH_PEAK * step / steps for step in range(steps)]
+    return [*rise, BREATH_PEAK, *reversed(rise[1:])]

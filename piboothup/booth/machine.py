@@ -153,7 +153,7 @@ def _held(booth: Booth, at_ns: int, settings: Settings) -> _Step:
     press = booth.press
     if press is None or booth.stuck:
         return booth, ()
-    if press.age_ns(at_ns) >= hold.stuck_ns(settings.hold_s):
+    if press.age_ns(at_ns) >= hold.STUCK_NS:
         stuck = replace(booth, press=replace(press, spent=True), stuck=True)
         return (_rest(stuck) if booth.page is not None else stuck), ()
     if press.spent or press.age_ns(at_ns) < HOLD_NS:

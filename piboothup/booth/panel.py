@@ -1,7 +1,7 @@
 """The panel's thread: draws what the booth wants shown, and sends it to the device only when the picture changed.
 
 `show` never waits: whatever the bus does (it may hang for 30 s), the booth goes on, and only the newest view counts.
-The figure of a countdown and the answer to a press in vain go over the bus before all else: neither is late. A device
+The figure of a countdown and whatever else answers a press go over the bus before all else: none is late. A device
 that fails is closed and opened anew every 2 s until it answers, and then gets the newest picture; that it is missing
 is logged once, until a picture got through. When nobody presses, the picture moves, dims and sleeps (`rest`). Each
 new picture also lies in the runtime directory as panel.pbm, unmoved and in full light, replaced atomically, for
@@ -43,6 +43,10 @@ CHECK_S = 1.0
 """The thread looks up at least this often, for its heartbeat and a device that is due."""
 CALL_LIMIT_NS = 60_000_000_000
 """A bus may hang for 30 s and come back; a call that takes longer than this will not return."""
+
+
+_AT_ONCE = (BoothState.COUNTDOWN, BoothState.EXPOSING)
+"""The states that a press leads to."""
 
 
 class PanelDevice(Protocol):
@@ -232,7 +236,7 @@ class PanelThread:
             self._shift, self._stale = shift, True
         if self._stale and self._picture is not None:
             picture = rest.shifted(self._picture, shift)
-            if view.state is BoothState.COUNTDOWN or view.nudged:
+            if view.nudged or view.state in _AT_ONCE:
                 self._device.show(moments.side_first(self._on_glass, picture))
             if now_ns - self._checked_ns >= SURE_NS:  # after the figure: no check may make it late
                 self._device.check()

@@ -158,18 +158,26 @@ def _ready(image: Image.Image, view: View, said: Words) -> None:
     small = face("small")
     title, taken = legible(view.event_title, view.name), str(view.photos) if view.photos else ""
     room_px = TEXT_PX - (small.width_px(taken) + _APART_PX if taken else 0)
-    small.draw(image, WIDTH_PX - MARGIN_PX - small.width_px(taken), TITLE_Y, taken)
     small.draw(image, MARGIN_PX, TITLE_Y, small.shortened(title, room_px))
-    camera = icon("camera")
-    if taken and small.width_px(title) + camera.width + 3 <= room_px:  # it gives way to a long title
-        x = WIDTH_PX - MARGIN_PX - small.width_px(taken) - 3 - camera.width
-        image.paste(255, (x, TITLE_Y - 1), camera)
+    if taken:
+        _number(image, taken, is_alone=small.width_px(title) + icon("camera").width + 3 > room_px)
     free_y = TITLE_Y + small.cap_px + MARGIN_PX
     big = face("big")
     lettering = largest(said.press, TEXT_PX, big.cap_px)
     middle_y = (free_y + BOTTOM_Y - lettering.cap_px) // 2
     centred(image, max(middle_y, free_y + big.rise_px(said.press)), said.press, lettering)
     bottom(image, bottom_line(view), (_bottom_icon(view), icon("mark")), view.turn)
+
+
+def _number(image: Image.Image, taken: str, is_alone: bool) -> None:
+    """How many photos, beside a camera; on a lit plate where a long title leaves no room for that."""
+    small, camera = face("small"), icon("camera")
+    x = WIDTH_PX - MARGIN_PX - small.width_px(taken)
+    if is_alone:
+        ImageDraw.Draw(image).rectangle((x - 2, TITLE_Y - 2, WIDTH_PX - 1, TITLE_Y + small.cap_px + 1), fill=255)
+    else:
+        image.paste(255, (x - 3 - camera.width, TITLE_Y - 1), camera)
+    small.draw(image, x, TITLE_Y, taken, lit=not is_alone)
 
 
 def _fault(image: Image.Image, view: View, said: Words) -> None:

@@ -95,7 +95,7 @@ class Booth:
         """When the press that goes on will mean something else, or the ring look different."""
         age_ns = press.age_ns(now_ns)
         if press.spent or self.state in (BoothState.EXPOSING, BoothState.SAVING):
-            return press.edge_ns + hold.stuck_ns(settings.hold_s)
+            return press.edge_ns + hold.STUCK_NS
         if age_ns < HOLD_NS and self.state is not BoothState.MENU:
             return press.edge_ns + HOLD_NS
         return press.edge_ns + (age_ns // RING_NS + 1) * RING_NS

@@ -84,7 +84,7 @@ class Button:
     driver: str = checks.choice("gpiozero", "simulated")
     pin: int = checks.number(17, 1, 27)
     """BCM number; the button connects it to ground."""
-    hold_s: float = checks.number(5.0, 2, 15)
+    hold_s: float = checks.number(5.0, 2, 12)
     """Seconds of holding that open the menu."""
     menu: str = checks.choice("after_power_on", "always", "never")
     """When the operator's items are in the menu: only for 10 minutes after power-on, always, never."""

@@ -220,18 +220,30 @@ def test_b03_a_press_in_any_state_is_answered_in_the_turn_that_hears_of_it(
         box.stop()
 
 
-@pytest.mark.parametrize("state", [BoothState.COUNTDOWN, BoothState.EXPOSING, BoothState.SAVING, BoothState.FAULT])
-def test_b03_a_press_in_vain_turns_the_side_of_the_glass_before_the_rest_on_a_slow_bus(
-    tmp_path: Path, state: BoothState
+BUSY = View(countdown=2, problem=problem("no_camera"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (View(state=BoothState.READY), View(state=BoothState.EXPOSING)),
+        (View(state=BoothState.READY), View(state=BoothState.COUNTDOWN, countdown=3)),
+        *(
+            (dataclasses.replace(BUSY, state=state), dataclasses.replace(BUSY, state=state, nudged=True))
+            for state in (BoothState.COUNTDOWN, BoothState.EXPOSING, BoothState.SAVING, BoothState.FAULT)
+        ),
+    ],
+)
+def test_b03_on_a_slow_bus_the_side_of_the_glass_answers_a_press_before_the_rest(
+    tmp_path: Path, before: View, after: View
 ) -> None:
     glass = EmulatedOled()
     panel = PanelThread(OledPanel(Panel(), bus=glass), HandClock(), tmp_path)
-    busy = View(state=state, countdown=2, problem=problem("no_camera"))
-    panel.show(busy)
+    panel.show(before)
     panel.turn()
     glass.columns.clear()
-    panel.show(dataclasses.replace(busy, nudged=True))
+    panel.show(after)
     panel.turn()
     beside = [x >= PHOTO_SIZE[0] for x in glass.columns]
     assert beside[0] and beside == sorted(beside, reverse=True)
-    assert glass.glass().tobytes() == screens.draw(dataclasses.replace(busy, nudged=True)).tobytes()
+    assert glass.glass().tobytes() == screens.draw(after).tobytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 from unittest.mock import Mock
 
@@ -10,7 +11,16 @@ import pytest
 from gpiozero import LED
 from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 
-from piboothup.booth.light import GpioLight, LightPattern, NoLight
+from piboothup.booth.light import (
+    BLINKS,
+    BREATH_PEAK,
+    BREATH_S,
+    BREATH_STEPS_PER_S,
+    GpioLight,
+    LightPattern,
+    NoLight,
+    breath,
+)
 from piboothup.config import Light
 from tests.patience import PATIENCE_S
 
@@ -33,7 +43,7 @@ def light(factory: MockFactory) -> Iterator[GpioLight]:
 
 def blinking(light: GpioLight) -> Any:
     """gpiozero's background thread, if it is at work."""
-    return light._led._blink_thread
+    return light._led._blink_thread or light._led._source_thread
 
 
 @pytest.mark.parametrize(
@@ -67,6 +77,24 @@ def test_a_pattern_that_is_shown_again_goes_on_undisturbed(light: GpioLight) -> 
     assert blinking(light) is breath
     light.show(LightPattern.TROUBLE)
     assert blinking(light) is not breath
+
+
+def test_b03_whatever_follows_a_press_is_brighter_at_once_than_the_breath_ever_is(
+    light: GpioLight, factory: MockFactory
+) -> None:
+    assert max(breath()) == BREATH_PEAK < 0.7
+    assert min(BLINKS[one][0] for one in (LightPattern.COUNTDOWN, LightPattern.HURRY)) >= 0.08  # lit first
+    for steady in (LightPattern.EXPOSING, LightPattern.HELD):
+        light.show(LightPattern.READY)
+        light.show(steady)
+        assert (factory.pin(LED_PIN).state, blinking(light)) == (1, None)
+
+
+def test_a_breath_rises_from_dark_and_falls_again_without_a_jump() -> None:
+    steps = breath()
+    assert len(steps) == round(2 * BREATH_S * BREATH_STEPS_PER_S)
+    assert max(abs(a - b) for a, b in pairwise([*steps, steps[0]])) <= BREATH_PEAK / len(steps) * 2.1
+    assert min(steps) == 0.0
 
 
 def test_the_flash_is_lit_fully_until_told_otherwise_whatever_the_button_shows(
