@@ -48,7 +48,7 @@ def countdown(image: Image.Image, view: View, said: Words) -> None:
 def side_first(before: Image.Image, picture: Image.Image) -> Image.Image:
     """`before` with the column beside the photo as it is in `picture`: what a slow bus is given first.
 
-    A third of the glass (31 ms at 100 kHz, where all of it takes 93) holds the figure, and answers a press in vain.
+    A third of the glass (31 ms at 100 kHz, where all of it takes 93) holds the figure, and answers a press.
     """
     first = before.copy()
     side = (PHOTO_SIZE[0], 0, WIDTH_PX, HEIGHT_PX)

@@ -214,7 +214,7 @@ class BoothService:
         before_ns = self._clock.boottime_ns()
         while self._booth.state is not BoothState.STOPPING:
             now_ns = self._clock.boottime_ns()
-            deadline_ns = self._booth.deadline_ns(now_ns, self._settings)
+            deadline_ns = self._booth.deadline_ns(now_ns)
             longest_s = _STARTING_TURN_S if self._booth.state is BoothState.STARTING else _TURN_S
             wait_s = longest_s if deadline_ns is None else min(longest_s, max(0.0, (deadline_ns - now_ns) / 1e9))
             try:

@@ -78,9 +78,9 @@ class Booth:
         waiting = self.state in (BoothState.COUNTDOWN, BoothState.EXPOSING)
         return waiting and self.lit_ns is not None and now_ns >= self.lit_ns
 
-    def deadline_ns(self, now_ns: int, settings: Settings) -> int | None:
+    def deadline_ns(self, now_ns: int) -> int | None:
         """When the machine wants its next Tick; None = never by itself."""
-        wanted = [] if self.press is None or self.stuck else [self._held_ns(self.press, now_ns, settings)]
+        wanted = [] if self.press is None or self.stuck else [self._held_ns(self.press, now_ns)]
         if self.until_ns is not None and not self.awaits_letting_go(now_ns):
             wanted.append(self.until_ns)
         if self.state is BoothState.COUNTDOWN and now_ns < self.zero_ns:
@@ -91,7 +91,7 @@ class Booth:
             wanted.append(self.nudged_until_ns)
         return min(wanted, default=None)
 
-    def _held_ns(self, press: Press, now_ns: int, settings: Settings) -> int:
+    def _held_ns(self, press: Press, now_ns: int) -> int:
         """When the press that goes on will mean something else, or the ring look different."""
         age_ns = press.age_ns(now_ns)
         if press.spent or self.state in (BoothState.EXPOSING, BoothState.SAVING):

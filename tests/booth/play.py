@@ -67,9 +67,7 @@ class Play:
     def waits_s(self, seconds: float) -> BoothState:
         """Time passes; the machine gets its ticks when it asked for them."""
         end_ns = self.now_ns + int(seconds * SECOND_NS)
-        while (
-            deadline_ns := self.booth.deadline_ns(self.now_ns, self.settings)
-        ) is not None and deadline_ns <= end_ns:
+        while (deadline_ns := self.booth.deadline_ns(self.now_ns)) is not None and deadline_ns <= end_ns:
             self.now_ns = max(deadline_ns, self.now_ns + 1)
             self.says(Tick())
         self.now_ns = max(end_ns, self.now_ns)

@@ -196,7 +196,7 @@ def test_b04_a_stuck_button_asks_for_no_ticks() -> None:
     play = ready()
     play.goes_down()
     play.waits_s(15)
-    assert play.booth.deadline_ns(play.now_ns, play.settings) is None
+    assert play.booth.deadline_ns(play.now_ns) is None
 
 
 def test_b08_a_child_that_leans_on_the_button_for_a_minute_gets_no_photo_and_no_menu() -> None:

@@ -257,7 +257,7 @@ def test_the_flash_is_lit_from_its_lead_before_zero_until_the_frame_is_exposed()
     play.press()
     lit: list[tuple[int, bool]] = [(0, False)]
     while play.booth.state is BoothState.COUNTDOWN:
-        deadline_ns = play.booth.deadline_ns(play.now_ns, play.settings)
+        deadline_ns = play.booth.deadline_ns(play.now_ns)
         assert deadline_ns is not None
         play.now_ns = deadline_ns
         play.says(Tick())
