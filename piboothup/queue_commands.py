@@ -15,7 +15,6 @@ import syslog
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from piboothup import config, status
 from piboothup.console import FAILED, OK, USAGE, CommandFails, load, open_spool
@@ -76,8 +75,8 @@ def _export(given: argparse.Namespace) -> int:
     else:
         directory = Path(given.spool)
         inventory.check(directory)
-        spool, settings = Spool(directory, SystemClock()), _settings_of(directory)
-    zone, keep_free_bytes = ZoneInfo(settings.timezone or "UTC"), settings.spool.min_free_mb * 1_000_000
+        spool, settings = Spool(directory, SystemClock()), config.good_copy.read(directory)
+    zone, keep_free_bytes = config.zone(settings.timezone), settings.spool.min_free_mb * 1_000_000
     done = export.export(spool, Path(given.directory), settings.name, zone, told, keep_free_bytes=keep_free_bytes)
     print(f"{done.copied} copied, {done.there} were there already, {len(done.damaged)} damaged and left out")
     for folder, count in done.strangers.items():
@@ -85,14 +84,6 @@ def _export(given: argparse.Namespace) -> int:
     for one in done.damaged:
         print(f"piboothup: {one}: what is left of it is in {export.DAMAGED_FOLDER}.", file=sys.stderr)
     return OK if not done.damaged else FAILED
-
-
-def _settings_of(directory: Path) -> config.Config:
-    """What another box's card tells of that box: the config that it used last."""
-    try:
-        return config.load(directory / config.GOOD_FILE)[0]
-    except config.ConfigError:
-        return config.Config()
 
 
 def _assign(given: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ from piboothup.runtime import service_directory, under_systemd
 if TYPE_CHECKING:
     from piboothup.booth.camera import Camera
     from piboothup.booth.devices import Devices
-    from piboothup.config import Config
+    from piboothup.config import Config, Usable
     from piboothup.spool.clock import Clock
 
 
@@ -52,31 +52,33 @@ def booth(given: argparse.Namespace) -> int:
     from piboothup.booth.service import BoothService
 
     _log_to_stderr()
-    loaded, notice = booth_config(given)
+    used = service_config(given)
+    loaded = used.config
     spool, clock = open_spool(loaded)
-    service = BoothService(loaded, spool, clock, service_directory(), _devices(loaded, clock), notice)
+    devices = _devices(loaded, clock)
+    service = BoothService(loaded, spool, clock, service_directory(), devices, notice(used), used.marks)
     precedence.take_turns()
     with _stopped_by_signals(service.stop):
         service.run()
     return OK
 
 
-def booth_config(given: argparse.Namespace) -> tuple[Config, Problem | None]:
-    """The config, or what a box does without a usable one: the last good one, else the defaults, and a notice."""
+def service_config(given: argparse.Namespace) -> Usable:
+    """The config, and on a box what a service does without a usable one. At a desk it raises ConfigError."""
+    used = config.load_usable(config.find(given.config))
+    if used.errors and not under_systemd():
+        raise used.errors[0]
+    for told in (*used.errors, *used.warnings):
+        print(f"piboothup: {told}", file=sys.stderr)
+    return used
 
-    try:
-        return load(given)[0], None
-    except config.ConfigError as error:
-        if not under_systemd():
-            raise
-        print(f"piboothup: {error}", file=sys.stderr)
-        directory = config.salvage_directory(config.find(given.config))
-        line = f"line {error.line}" if error.line else Path(error.path).name
-        try:
-            good, _ = config.load(directory / config.GOOD_FILE)
-        except config.ConfigError:
-            good = config.Config()
-        return config.with_directory(good, directory), problem("bad_config", line)
+
+def notice(used: Usable) -> Problem | None:
+    """What the panel tells of the config."""
+    if not used.errors:
+        return None
+    first = used.errors[0]
+    return problem("bad_config", f"line {first.line}" if first.line else Path(first.path).name)
 
 
 def _devices(loaded: Config, clock: Clock) -> Devices:
@@ -110,15 +112,8 @@ def uploader(given: argparse.Namespace) -> int:
     from piboothup.uploader.service import Uploader
 
     _log_to_stderr()
-    refused = ""
-    try:
-        loaded, _ = load(given)
-    except config.ConfigError as error:
-        if not under_systemd():
-            raise
-        refused = str(error)
-        print(f"piboothup: {error}", file=sys.stderr)
-        loaded = config.with_directory(config.Config(), config.salvage_directory(config.find(given.config)))
+    used = service_config(given)
+    loaded, refused = used.config, str(used.errors[0]) if used.lacks_key else ""
     try:
         loaded.read_key()
     except config.ConfigError as error:

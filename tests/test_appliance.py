@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib.util
 import os
 import re
 import signal
@@ -255,6 +256,39 @@ def test_under_systemd_a_broken_config_makes_the_uploader_wait_in_refused(box: A
             assert systemd.recv(100) == b"READY=1"
             wait_until(lambda: box.uploader().get("state") == "refused", "the uploader to say so")
     assert len(box.photos(NEW)) == 1
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("tzdata") is not None, reason="SKIPPED: zone data comes with Python here"
+)
+def test_f14_without_zone_data_photos_are_taken_and_exported(box: Appliance, tmp_path: Path) -> None:
+    box.config.write_text(
+        box.config.read_text().replace("\n[eventpics]", '\ntimezone = "Europe/Berlin"\n[eventpics]')
+    )
+    with running(box, "booth", PYTHONTZPATH=""):
+        box.take(PATIENCE_S)
+    stick = tmp_path / "stick"
+    words = "--config", box.config, "queue", "export", stick
+    exported = run(box.runtime, *words, PYTHONTZPATH="")
+    assert exported.stdout == "1 copied, 0 were there already, 0 damaged and left out\n"
+    assert exported.stderr.count("no time zone") == box.log.read_text().count("no time zone") == 1
+    (copy,) = stick.rglob("*.jpg")
+    assert " Demo booth " in copy.name or copy.name.startswith("time unknown")
+    with Image.open(copy) as photo:
+        assert photo.getexif().get_ifd(0x8769).get(0x9010, "+00:00") == "+00:00"
+
+
+def test_f14_a_wrong_button_table_stops_no_upload(box: Appliance, album: LocalEventPics, tmp_path: Path) -> None:
+    box.config.write_text(box.config.read_text().replace("hold_s = 5.0", "hold_s = 500"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(notify := str(tmp_path / "notify"))
+        with running(box, "booth", NOTIFY_SOCKET=notify), running(box, "uploader", NOTIFY_SOCKET=notify):
+            box.take(PATIENCE_S)
+            wait_until(lambda: len(album.uploads()) == 1, "the photo to be in the album")
+            wait_until(lambda: "bad_config" in box.booth().get("problems", ()), "it to be told")
+    assert album.uploads()[0]["linkId"] == "abcd1234"
+    with running(box, "booth") as booth:
+        assert booth.wait(PATIENCE_S) == 2
 
 
 def test_a_frames_folder_with_a_broken_jpeg_is_told_and_the_others_are_served(box: Appliance, tmp_path: Path) -> None:

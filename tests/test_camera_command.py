@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.Ca
 
 def test_without_picamera2_the_command_says_so_in_one_line(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
-    file.write_text('[camera]\ndriver = "picamera2"\n')
+    file.write_text('config_version = 1\n[camera]\ndriver = "picamera2"\n')
     result = run(tmp_path / "run", "--config", file, "camera")
     assert result.returncode == 1
     assert "picamera2 is missing" in result.stderr

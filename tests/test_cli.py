@@ -13,7 +13,7 @@ import pytest
 
 from piboothup import config
 from piboothup.problems import problem
-from piboothup.services import booth_config
+from piboothup.services import notice, service_config
 from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
 from piboothup.simulator.faults import Drop, Fault
 from piboothup.spool.clock import SystemClock
@@ -31,7 +31,7 @@ def desk(tmp_path: Path) -> Path:
     """A config for a desk; its spool is beside it."""
     file = tmp_path / "config.toml"
     file.write_text(
-        f'name = "Desk"\n[eventpics]\nlink_id = "abcd1234"\nalbum_id = "a1"\n'
+        f'config_version = 1\nname = "Desk"\n[eventpics]\nlink_id = "abcd1234"\nalbum_id = "a1"\n'
         f'[spool]\ndirectory = "{tmp_path}/spool"\nmin_free_mb = 10\n[devices]\nsimulated = true\n'
     )
     return file
@@ -87,11 +87,11 @@ def test_what_cannot_lead_to_eventpics_is_told_at_the_uploaders_start(
 ) -> None:
     (tmp_path / "key").write_text("“canary”\n")
     file = tmp_path / "config.toml"
-    file.write_text(f"[eventpics]\n{setting.replace('FILE', str(tmp_path / 'key'))}\n")
+    file.write_text(f"config_version = 1\n[eventpics]\n{setting.replace('FILE', str(tmp_path / 'key'))}\n")
     result = run(tmp_path / "run", "--config", file, "uploader")
     assert result.returncode == 2
     assert remedy in told(result)
-    assert "line 2: " in told(result) or str(tmp_path / "key") in told(result)
+    assert "line 3: " in told(result) or str(tmp_path / "key") in told(result)
     assert "canary" not in told(result)
 
 
@@ -180,14 +180,16 @@ def test_c02_the_last_good_config_never_leads_to_another_spool(
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     spool = tmp_path / "spool"
     spool.mkdir()
-    desk.write_text(desk.read_text() + "[capture]\ncountdown_s = 99\n")
+    desk.write_text(desk.read_text() + "[capture]\ncountdown_s = \n")
     for kept in ("", 'name = "Kept"\n[spool]\ndirectory = "/elsewhere"\n', "name = [", "x = " + "[" * 5000):
         (spool / config.GOOD_FILE).write_text(kept)
-        found, notice = booth_config(argparse.Namespace(config=str(desk)))
-        assert found.spool.directory == str(spool)
-        assert found.name == ("Kept" if "Kept" in kept else config.Config().name)
-        assert notice is not None
-        assert notice.code == "bad_config"
+        used = service_config(argparse.Namespace(config=str(desk)))
+        assert used.config.spool.directory == str(spool)
+        assert used.config.name == ("Kept" if "Kept" in kept else config.Config().name)
+        assert used.marks is None
+        told = notice(used)
+        assert told is not None
+        assert (told.code, told.detail) == ("bad_config", "line 12")
 
 
 def test_status_counts_from_the_folders_when_nothing_runs(tmp_path: Path, desk: Path) -> None:
@@ -222,7 +224,7 @@ def test_status_counts_from_the_folders_when_nothing_runs(tmp_path: Path, desk: 
 def test_events_that_cannot_be_had_are_told_in_the_catalogues_words(tmp_path: Path, fault: Fault, code: str) -> None:
     with LocalEventPics(tmp_path / "album", SystemClock(), faults=[fault]) as album:
         file = tmp_path / "config.toml"
-        file.write_text(f'[eventpics]\napi_key = "{DEMO_KEY}"\napi_url = "{album.url}"\n')
+        file.write_text(f'config_version = 1\n[eventpics]\napi_key = "{DEMO_KEY}"\napi_url = "{album.url}"\n')
         result = run(tmp_path / "run", "--config", file, "events")
     assert result.returncode == 1
     assert told(result).startswith(f"piboothup: {problem(code).sentence[:-1]}")
@@ -291,14 +293,15 @@ def test_c02_under_systemd_a_config_that_is_gone_means_the_last_good_one(
     monkeypatch.setattr("piboothup.config.file.DEFAULT_DIRECTORY", tmp_path)
     monkeypatch.setenv("NOTIFY_SOCKET", "/run/none")
     given = argparse.Namespace(config=str(tmp_path / "gone.toml"))
-    used, notice = booth_config(given)
-    assert (used.name, used.spool.directory) == ("Booth 1", str(tmp_path))
-    assert notice is not None
-    assert notice.code == "bad_config"
+    used = service_config(given)
+    assert (used.config.name, used.config.spool.directory) == ("Booth 1", str(tmp_path))
+    told = notice(used)
+    assert told is not None
+    assert told.code == "bad_config"
     (tmp_path / config.GOOD_FILE).write_text('name = "The good one"\n')
-    used, notice = booth_config(given)
-    assert (used.name, used.spool.directory) == ("The good one", str(tmp_path))
-    assert notice is not None
+    used = service_config(given)
+    assert (used.config.name, used.config.spool.directory) == ("The good one", str(tmp_path))
+    assert notice(used) is not None
     monkeypatch.delenv("NOTIFY_SOCKET")
     with pytest.raises(config.ConfigError):
-        booth_config(given)
+        service_config(given)

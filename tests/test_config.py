@@ -12,10 +12,6 @@ from piboothup.config import Config, ConfigError, Secret
 FILE = Path("/etc/piboothup/config.toml")
 
 
-def test_an_empty_file_is_a_good_config() -> None:
-    assert config.parse("", FILE) == (Config(), [])
-
-
 def test_every_table_and_key_of_the_contract_is_read() -> None:
     text = """
 config_version = 1
@@ -111,8 +107,7 @@ def test_an_unknown_key_is_a_warning_with_a_guess() -> None:
         ("name = 3", 1, "text in quotes"),
         ('name = "a\\nb"', 1, "one line of text"),
         ("camera = 3", 1, "Write [camera] on a line of its own"),
-        ('timezone = "Mars/Base"', 1, "Europe/Berlin"),
-        ('timezone = "../../etc/passwd"', 1, "Europe/Berlin"),
+        ("timezone = 1", 1, "text in quotes"),
         ('[eventpics]\napi_url = "http://api.eventpics.net"', 2, "https"),
         ('[eventpics]\napi_url = "file:///etc/passwd"', 2, "https"),
         ('[eventpics]\napi_url = "https://user:pw@api.eventpics.net"', 2, "https"),
@@ -192,7 +187,7 @@ def test_a_file_that_is_not_utf8_is_told(tmp_path: Path, content: bytes, said: s
 
 def test_a_bom_and_windows_line_ends_are_read(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
-    file.write_bytes(b'\xef\xbb\xbfname = "A"\r\n[capture]\r\ncountdown_s = 1\r\n')
+    file.write_bytes(b'\xef\xbb\xbfconfig_version = 1\r\nname = "A"\r\n[capture]\r\ncountdown_s = 1\r\n')
     found, warnings = config.load(file)
     assert (found.name, found.capture.countdown_s, warnings) == ("A", 1, [])
 

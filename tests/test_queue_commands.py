@@ -33,7 +33,7 @@ def desk(tmp_path: Path) -> Path:
     """A config for a desk; its spool is beside it."""
     file = tmp_path / "config.toml"
     file.write_text(
-        f'name = "Desk"\ntimezone = "Europe/Berlin"\n[eventpics]\nlink_id = "abcd1234"\n'
+        f'config_version = 1\nname = "Desk"\ntimezone = "Europe/Berlin"\n[eventpics]\nlink_id = "abcd1234"\n'
         f'[spool]\ndirectory = "{tmp_path}/spool"\nmin_free_mb = 10\n[devices]\nsimulated = true\n'
     )
     return file

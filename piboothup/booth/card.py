@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Sequence
+from pathlib import Path
 
-from piboothup.config import GOOD_FILE, Config, as_toml
+from piboothup.config import DEFAULT_DIRECTORY, GOOD_FILE, Config, elsewhere_file, good_copy
 from piboothup.problems import Problem, problem
+from piboothup.runtime import under_systemd
 from piboothup.spool import choices, durable
 from piboothup.spool.clock import Clock
 from piboothup.spool.layout import SpoolUnusable
@@ -27,12 +30,18 @@ _AGE_EVERY_NS = 3_600_000_000_000
 class Card:
     """The spool, as the one booth on it has it."""
 
-    def __init__(self, config: Config, spool: Spool, clock: Clock, *, keep_config: bool) -> None:
-        """`keep_config`: the config is good, and is kept for the day when its file is not."""
+    def __init__(
+        self, config: Config, spool: Spool, clock: Clock, *, keep_config: bool, config_marks: Sequence[str] = ()
+    ) -> None:
+        """`keep_config`: the config is good, and is kept for the day when its file is not.
+
+        `config_marks` are the marks of the file's lines (see `config.good_copy`).
+        """
         self._config = config
         self._spool = spool
         self._clock = clock
         self._keep_config = keep_config
+        self._config_marks = config_marks
         self._held = contextlib.ExitStack()
         self._locked = False
         self._age_ns = 0
@@ -122,18 +131,36 @@ class Card:
         """Keeps the config, and forgets what was chosen over another. Either may fail; that stops no photos."""
         if not self._keep_config:
             return
-        directory = self._spool.directory
-        path, content = directory / GOOD_FILE, as_toml(self._config).encode()
+        path = self._spool.directory / GOOD_FILE
         try:
-            choices.forget_others(directory, self._config)
+            choices.forget_others(self._spool.directory, self._config)
         except OSError as error:
             log.error("choices not forgotten reason=%s", error.strerror or error)
         try:
-            same = path.read_bytes() == content
-        except OSError:
-            same = False
-        try:
-            if not same:
-                durable.replace(path, content)
+            _put(path, good_copy.as_text(self._config, self._config_marks))
+            if under_systemd():
+                self._note_directory()
         except OSError as error:
             log.error("config not kept reason=%s", error.strerror or error)
+        except ValueError as error:
+            log.error("config not kept reason=%s", error)
+
+    def _note_directory(self) -> None:
+        """Says in the default folder where the spool is: a config that is cut off may not say it any more."""
+        path = elsewhere_file()
+        if self._config.spool.directory == str(DEFAULT_DIRECTORY):
+            if path.exists():
+                durable.remove(path)
+        elif path.parent.is_dir():
+            _put(path, f"{self._config.spool.directory}\n")
+
+
+def _put(path: Path, text: str) -> None:
+    """Replaces the file, if it holds something else. Raises OSError."""
+    content = text.encode()
+    try:
+        same = path.read_bytes() == content
+    except OSError:
+        same = False
+    if not same:
+        durable.replace(path, content)

@@ -12,7 +12,7 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from piboothup.booth.encoder import EncodeError, encode, turned
@@ -21,7 +21,7 @@ from piboothup.booth.exif import Exif, with_exif
 from piboothup.booth.frame import Frame, Plane
 from piboothup.booth.heartbeat import CARD_LIMIT_NS, FOR_EVER_NS, Heartbeat
 from piboothup.booth.viewfinder import THUMBNAIL_SIZE, shrunk
-from piboothup.config import Config
+from piboothup.config import Config, zone
 from piboothup.problems import Problem, problem
 from piboothup.runtime import send_hint
 from piboothup.spool.contexts import Context
@@ -54,7 +54,7 @@ class Saver:
         self._tally = _Tally(context)
         self._runtime = runtime
         self._post = post
-        self._zone = _zone(config.timezone)
+        self._zone = zone(config.timezone)
         self._frames: queue.SimpleQueue[tuple[Frame, _Tally] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="saver", daemon=True)
 
@@ -160,9 +160,3 @@ class Saver:
         if unix_ms is None:
             return None
         return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=unix_ms)).astimezone(self._zone)
-
-
-def _zone(name: str) -> tzinfo:
-    from zoneinfo import ZoneInfo  # noqa: PLC0415  (10 ms that only a running booth needs to pay)
-
-    return ZoneInfo(name or "UTC")

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,8 +94,12 @@ class BoothService:
         runtime: Path,
         devices: Devices,
         notice: Problem | None = None,
+        config_marks: Sequence[str] | None = (),
     ) -> None:
-        """`notice` is told on the panel's bottom line: something that does not stop photos."""
+        """`notice` is told on the panel's bottom line: something that does not stop photos.
+
+        `config_marks` are kept with the good copy of the config; None = none is made (see `config.Usable`).
+        """
         self._config = config
         self._spool = spool
         self._clock = clock
@@ -109,7 +113,8 @@ class BoothService:
         self._camera = CameraThread(devices.camera, clock, self._events.put, self._see, self._start_anew)
         self._panel = PanelThread(devices.panel, clock, runtime)
         self._saver = Saver(config, spool, context, runtime, self._events.put)
-        self._card = Card(config, spool, clock, keep_config=notice is None)
+        keep_config = config_marks is not None
+        self._card = Card(config, spool, clock, keep_config=keep_config, config_marks=config_marks or ())
         self._timekeeping = Timekeeping(spool, clock)
         self._uplink_reader = UplinkReader(spool, runtime, context)
         self._outlook = Outlook(config, spool, clock)

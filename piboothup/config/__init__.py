@@ -1,16 +1,23 @@
-"""The configuration: `settings` says what there is, `checks` what each may be, `file` reads it."""
+"""The configuration.
 
-from piboothup.config.checks import is_loopback, languages
+`settings` says what there is, `checks` what each may be, `reading` reads a text, `file` the config's file, and
+`good_copy` is what stays for the day when that can't be used.
+"""
+
+from piboothup.config import good_copy
+from piboothup.config.checks import is_loopback, languages, zone
 from piboothup.config.file import (
     DEFAULT_PATH,
-    GOOD_FILE,
-    as_toml,
+    Usable,
+    elsewhere_file,
     find,
     load,
-    parse,
+    load_usable,
     salvage_directory,
     with_directory,
 )
+from piboothup.config.good_copy import GOOD_FILE, as_toml, toml_value
+from piboothup.config.reading import parse
 from piboothup.config.secret import Secret
 from piboothup.config.settings import (
     CONFIG_VERSION,
@@ -45,12 +52,18 @@ __all__ = [
     "Secret",
     "SpoolTable",
     "Upload",
+    "Usable",
     "as_toml",
+    "elsewhere_file",
     "find",
+    "good_copy",
     "is_loopback",
     "languages",
     "load",
+    "load_usable",
     "parse",
     "salvage_directory",
+    "toml_value",
     "with_directory",
+    "zone",
 ]

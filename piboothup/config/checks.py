@@ -8,14 +8,18 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import field
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from piboothup.config.secret import Secret
 
+_BREAKING = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's categories of control characters, surrogates, line and paragraph separators."""
 _WORDS = Path(__file__).parent.parent / "booth" / "words"
 
 
@@ -23,9 +27,12 @@ class Wrong(ValueError):
     """A value is outside its range; the text says what is allowed."""
 
 
-def setting(default: Any, check: Callable[[Any], Any]) -> Any:
-    """A field with this default; `check` sees what a file says in its place."""
-    return field(default=default, metadata={"check": check})
+def setting(default: Any, check: Callable[[Any], Any], doubt: Callable[[Any], str] | None = None) -> Any:
+    """A field with this default; `check` sees what a file says in its place.
+
+    `doubt` says in a sentence why a value that is taken may not do what was meant; "" when it does.
+    """
+    return field(default=default, metadata={"check": check, "doubt": doubt})
 
 
 def number(default: float, low: float, high: float) -> Any:
@@ -64,21 +71,26 @@ def flag(default: bool) -> Any:
     return setting(default, check)
 
 
-def text(default: str, longest: int = 200) -> Any:
+def text(default: str, longest: int = 200, doubt: Callable[[Any], str] | None = None) -> Any:
     """One line of at most so many characters."""
 
     def check(value: Any) -> Any:
-        if not isinstance(value, str) or len(value) > longest or any(ord(one) < 32 for one in value):
+        if not _is_one_line(value) or len(value) > longest:
             raise Wrong(f"one line of text in quotes, at most {longest} characters")
         return value
 
-    return setting(default, check)
+    return setting(default, check, doubt)
+
+
+def _is_one_line(value: Any) -> bool:
+    """Whether it is text without control characters (delete is one too), line breaks and halves of characters."""
+    return isinstance(value, str) and not any(unicodedata.category(one) in _BREAKING for one in value)
 
 
 def directory(value: Any) -> Any:
     """A folder's absolute path."""
     # A relative one would be another folder for each command, and for the booth's unit one in memory.
-    if not isinstance(value, str) or not re.fullmatch(r"/[^\x00-\x1f]{0,4095}", value):
+    if not _is_one_line(value) or not re.fullmatch(r"/.{0,4095}", value):
         raise Wrong('a folder named from the root on, in quotes, as in "/var/lib/piboothup"')
     return value
 
@@ -109,16 +121,31 @@ def language(value: Any) -> Any:
     return value
 
 
-def timezone(value: Any) -> Any:
-    """A zone of the IANA database, or ""."""
+def zone(name: str) -> tzinfo:
+    """The time zone of this name; UTC when it is empty or this system does not know it."""
+    return (_known_zone(name) if name else None) or UTC
+
+
+def unknown_zone(name: str) -> str:
+    """Why UTC is used instead of this zone; "" when it is not."""
+    if not name or _known_zone(name) is not None:
+        return ""
+    return (
+        f"This system has no time zone {json.dumps(name, ensure_ascii=False)}, so times are in UTC. Take one such as "
+        '"Europe/Berlin", or install tzdata (tzdata-legacy for old names).'
+    )
+
+
+def _known_zone(name: str) -> tzinfo | None:
+    import struct  # noqa: PLC0415
     from zoneinfo import ZoneInfo  # noqa: PLC0415  (costs 10 ms that `status` need not pay)
 
     try:
-        if value:
-            ZoneInfo(value)
-    except (ValueError, TypeError, OSError, LookupError):
-        raise Wrong('a time zone such as "Europe/Berlin", or "" for UTC') from None
-    return value
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError):  # a path, a folder, a name that is in no database
+        return None
+    except (struct.error, AssertionError):  # a file that is cut off
+        return None
 
 
 def is_loopback(host: str) -> bool:
@@ -132,7 +159,7 @@ def is_loopback(host: str) -> bool:
 def api_url(value: Any) -> Any:
     """Where EventPics is: https, or http on this machine; without a slash at its end."""
     wanted = "an https address such as https://api.eventpics.net (plain http only for this machine itself)"
-    if not isinstance(value, str) or any(one.isspace() for one in value):
+    if not _is_one_line(value) or any(one.isspace() for one in value):
         raise Wrong(wanted)
     try:
         parts = urlsplit(value)
@@ -148,7 +175,7 @@ def api_url(value: Any) -> Any:
 
 def album_url(value: Any) -> Any:
     """What a guest's phone opens, with a place for the event."""
-    if not isinstance(value, str) or not value.startswith("https://") or "{link_id}" not in value:
+    if not _is_one_line(value) or not value.startswith("https://") or "{link_id}" not in value:
         raise Wrong("an https address with {link_id} in it")
     return value
 

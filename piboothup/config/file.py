@@ -1,29 +1,21 @@
-"""The config's file: where it is, how it is read, and what is wrong with it, by line.
-
-An unknown key is a warning with a did-you-mean. A wrong value is a `ConfigError` that names file, line, key, the
-allowed range and the remedy.
-"""
+"""The config's file: where it is, whether it is whole, and what a service uses when a part of it can't be."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import tomli
-
+from piboothup.config import good_copy
 from piboothup.config.checks import Wrong
-from piboothup.config.secret import Secret
-from piboothup.config.settings import DEFAULT_DIRECTORY, Config, ConfigError
+from piboothup.config.checks import directory as checked_directory
+from piboothup.config.reading import Reading
+from piboothup.config.settings import CONFIG_VERSION, DEFAULT_DIRECTORY, Config, ConfigError
 
 DEFAULT_PATH = Path("/etc/piboothup/config.toml")
-GOOD_FILE = "config.good.toml"
-"""In the spool: the last config that could be used, without the key."""
 
 
 def find(given: str | None, environment: Mapping[str, str] = os.environ) -> Path:
@@ -32,128 +24,109 @@ def find(given: str | None, environment: Mapping[str, str] = os.environ) -> Path
 
 
 def load(path: Path) -> tuple[Config, list[str]]:
-    """The config in the file `path`, and its warnings. Raises ConfigError."""
+    """The config in the file `path`, and its warnings. Raises ConfigError, also when it is empty or cut off."""
+    reading = _read(path)
+    return reading.sound(), reading.warnings
+
+
+@dataclass(frozen=True)
+class Usable:
+    """What a service runs with, whatever its config's file is like."""
+
+    config: Config
+    errors: tuple[ConfigError, ...] = ()
+    """Why a part of the file, or all of it, can't be used."""
+    warnings: tuple[str, ...] = ()
+    marks: tuple[str, ...] | None = None
+    """The file's lines for the good copy (see `good_copy`); None = this is the good copy, and stays as it is."""
+
+    @property
+    def lacks_key(self) -> bool:
+        """Whether the key may be in what can't be used: none is kept with the good copy."""
+        table = self.config.eventpics
+        return bool(self.errors) and table.api_key is None and not table.api_key_file
+
+
+def load_usable(path: Path) -> Usable:
+    """The config in the file `path`; what can't be used is as it was in the last good one, else the default.
+
+    A file with a mistake may lack more than what is wrong in it, so a table that it does not name is the last good
+    one too. Tables are taken as a whole: never a new event with an old album.
+    """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        reading = _read(path)
+    except ConfigError as error:
+        directory = salvage_directory(path)
+        return Usable(with_directory(good_copy.read(directory), directory), (error,))
+    config, errors = reading.settled(Config())
+    if errors:
+        directory = _directory(reading)
+        config, _ = reading.settled(with_directory(good_copy.read(directory), directory))
+    return Usable(config, tuple(errors), tuple(reading.warnings), tuple(good_copy.marks_of(reading.text)))
+
+
+def _read(path: Path) -> Reading:
+    """What the file says. Raises ConfigError when it can't be read, is no TOML, is empty or cut off."""
+    reading = Reading.of(_text_of(path), path)
+    if good_copy.says_nothing(good_copy.marks_of(reading.text)):
+        what = "There is no setting in it: what wrote it may have been cut off."
+        raise ConfigError(path, None, what, f"Write it anew, from `config_version = {CONFIG_VERSION}` on.")
+    if good_copy.is_cut(reading.text, good_copy.kept_marks(_directory(reading))):
+        what = "It ends where the last good one went on: what wrote it may have been cut off."
+        remedy = f"Write the rest anew; if it is meant to end here, add the line `{good_copy.COMPLETE}`."
+        raise ConfigError(path, reading.text.rstrip().count("\n") + 1, what, remedy)
+    if "config_version" not in reading.values:
+        told = f"`config_version` is missing. Write `config_version = {CONFIG_VERSION}` on the first line."
+        reading.warnings.append(f"{path}: {told}")
+    return reading
+
+
+def _text_of(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+        return content.decode("utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(path, None, "There is no such file.", "Make it, or name another with --config.") from None
     except OSError as error:
         raise ConfigError(path, None, f"It can't be read: {error.strerror}.", "Check its owner and mode.") from None
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        line = content[: error.start].count(b"\n") + 1
         raise ConfigError(path, line, "This is not UTF-8 text.", "Save the file as UTF-8.") from None
-    return parse(text, path)
 
 
-def parse(text: str, path: Path) -> tuple[Config, list[str]]:
-    """The config in `text`; `path` is for the messages. Raises ConfigError."""
-    try:
-        tables = tomli.loads(text.replace("\r\n", "\n"))
-    except (ValueError, RecursionError) as error:  # tomli's own error, and what absurd numbers and nesting raise
-        found = re.search(r"\(at line (\d+)", str(error))
-        what = re.sub(r" \(at .*\)$", "", str(error))
-        line = int(found.group(1)) if found else text.count("\n") + 1 if "end of document" in str(error) else None
-        remedy = 'Each line is `key = value`; text stands in straight quotes, as in name = "Booth 1".'
-        raise ConfigError(path, line, f"{what}.", remedy) from None
-    lines = _lines_of_keys(text)
-    warnings: list[str] = []
-    config: Config = _table(Config, tables, "", path, lines, warnings)
-    if config.devices.simulated:
-        config = _all_simulated(config)
-    _check_pins(config, path, lines)
-    return config, warnings
-
-
-def _table(
-    shape: Any, given: dict[str, Any], table: str, path: Path, lines: dict[str, int], warnings: list[str]
-) -> Any:
-    known = {one.name: one for one in dataclasses.fields(shape)}
-    values: dict[str, Any] = {}
-    for key, value in given.items():
-        dotted = f"{table}.{key}" if table else key
-        line = lines.get(dotted)
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-            hint = f" Did you mean `{near[0]}`?" if near else ""
-            warnings.append(f"{path}, line {line or '?'}: `{dotted}` is not a setting; it is ignored.{hint}")
-        elif (check := known[key].metadata.get("check")) is not None:
-            try:
-                values[key] = check(value)
-            except Wrong as wrong:
-                raise ConfigError(
-                    path, line, f"`{dotted}` can't be used as it stands.", f"It should be {wrong}."
-                ) from None
-        elif isinstance(value, dict):
-            values[key] = _table(type(known[key].default), value, key, path, lines, warnings)
-        else:
-            raise ConfigError(path, line, f"`{key}` should be a table.", f"Write [{key}] on a line of its own.")
-    return shape(**values)
-
-
-def _lines_of_keys(text: str) -> dict[str, int]:
-    """Where each `table.key` (and each table) of a TOML text stands; good enough for messages."""
-    lines: dict[str, int] = {}
-    table = ""
-    for number, line in enumerate(text.split("\n"), start=1):
-        if header := re.match(r"\s*\[+\s*([\w.\"'-]+)\s*\]+", line):
-            table = header.group(1).strip("\"'")
-            lines.setdefault(table, number)
-        elif pair := re.match(r"\s*([\w.\"'-]+)\s*=", line):
-            key = pair.group(1).strip("\"'")
-            lines.setdefault(f"{table}.{key}" if table else key, number)
-    return lines
-
-
-def _all_simulated(config: Config) -> Config:
-    return dataclasses.replace(
-        config,
-        camera=dataclasses.replace(config.camera, driver="simulated"),
-        button=dataclasses.replace(config.button, driver="simulated"),
-        light=dataclasses.replace(config.light, driver="simulated"),
-        panel=dataclasses.replace(config.panel, driver="simulated"),
-    )
-
-
-def _check_pins(config: Config, path: Path, lines: dict[str, int]) -> None:
-    used: dict[int, str] = {}
-    pins = [("button.pin", config.button.pin)] if config.button.driver == "gpiozero" else []
-    if config.light.driver == "gpiozero":
-        pins += [(f"light.{key}", getattr(config.light, key)) for key in ("led_pin", "flash_pin", "buzzer_pin")]
-    if config.panel.driver not in ("simulated", "none") and config.panel.i2c_port == 1:
-        used = {2: "the panel (data)", 3: "the panel (clock)"}
-    for key, pin in pins:
-        if pin and pin in used:
-            remedy = f"GPIO {pin} is taken by {used[pin]}: give each its own."
-            raise ConfigError(path, lines.get(key), f"`{key}` uses a pin twice.", remedy)
-        used[pin] = key
-
-
-def as_toml(config: Config) -> str:
-    """The config as TOML text, without the API key (what `config.good.toml` holds)."""
-    top: list[str] = []
-    tables: list[str] = []
-    for one in dataclasses.fields(config):
-        value = getattr(config, one.name)
-        if dataclasses.is_dataclass(value):
-            tables += ["", f"[{one.name}]"]
-            for inner in dataclasses.fields(value):
-                shown = getattr(value, inner.name)
-                if shown is not None and not isinstance(shown, Secret):
-                    tables.append(f"{inner.name} = {json.dumps(shown, ensure_ascii=False)}")
-        else:
-            top.append(f"{one.name} = {json.dumps(value, ensure_ascii=False)}")
-    return "\n".join(top + tables) + "\n"
+def _directory(reading: Reading) -> Path:
+    """The spool directory that the text names, else the one that was used last, else the default."""
+    spool = reading.values.get("spool")
+    if spool is not None and spool.directory != Config().spool.directory:
+        return Path(spool.directory)
+    return _named_in(reading.text) or _last_used()
 
 
 def salvage_directory(path: Path) -> Path:
-    """The spool directory that a broken config file names, as far as it can be made out; else the default."""
+    """The spool directory that a broken config file names, as far as it can be made out; else that used last."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return DEFAULT_DIRECTORY
+        text = ""
+    return _named_in(text) or _last_used()
+
+
+def _named_in(text: str) -> Path | None:
     spool = re.search(r"^\s*\[\s*spool\s*\](.*?)(?=^\s*\[|\Z)", text, re.MULTILINE | re.DOTALL)
     named = re.search(r"^\s*directory\s*=\s*[\"'](/[^\"'\n]+)[\"']", spool.group(1) if spool else "", re.MULTILINE)
-    return Path(named.group(1)) if named else DEFAULT_DIRECTORY
+    return Path(named.group(1)) if named else None
+
+
+def elsewhere_file() -> Path:
+    """Names the spool directory that a good config named last, unless it is the default one, where this file lies."""
+    return DEFAULT_DIRECTORY / "config.good.directory"
+
+
+def _last_used() -> Path:
+    try:
+        return Path(checked_directory(elsewhere_file().read_bytes().decode().strip()))
+    except (OSError, UnicodeDecodeError, Wrong):
+        return DEFAULT_DIRECTORY
 
 
 def with_directory(config: Config, directory: Path) -> Config:

@@ -154,8 +154,8 @@ class Config:
     name: str = checks.text("Booth 1", 40)
     """The box's name, as panel, photos and exports show it."""
     language: str = checks.setting("en", checks.language)
-    timezone: str = checks.setting("", checks.timezone)
-    """For EXIF and export names; empty = UTC."""
+    timezone: str = checks.text("", doubt=checks.unknown_zone)
+    """For EXIF and export names; empty, or one that this system does not know = UTC (see `checks.zone`)."""
     eventpics: EventPics = EventPics()
     capture: Capture = Capture()
     camera: Camera = Camera()

@@ -8,14 +8,13 @@ writes it; both services follow it without a restart.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 
 import tomli
 
-from piboothup.config import Config, ConfigError, Secret, parse
+from piboothup.config import Config, ConfigError, Secret, parse, toml_value
 from piboothup.spool import durable
 
 log = logging.getLogger(__name__)
@@ -82,14 +81,14 @@ def as_toml(config: Config, choices: Choices) -> str:
     lines = ["# Chosen at the box. Holds until the config file says something else.", ""]
     lines.append(f'config = "{fingerprint(config)}"')
     if choices.language is not None:
-        lines.append(f"language = {json.dumps(choices.language)}")
+        lines.append(f"language = {toml_value(choices.language)}")
     if choices.sound is not None:
-        lines.append(f"sound = {json.dumps(choices.sound)}")
+        lines.append(f"sound = {toml_value(choices.sound)}")
     if choices.link_id is not None:
-        lines += ["", "[eventpics]", f"link_id = {json.dumps(choices.link_id)}"]
-        lines.append(f"album_id = {json.dumps(choices.album_id or '')}")
+        lines += ["", "[eventpics]", f"link_id = {toml_value(choices.link_id)}"]
+        lines.append(f"album_id = {toml_value(choices.album_id or '')}")
     if choices.paused is not None:
-        lines += ["", "[upload]", f"paused = {json.dumps(choices.paused)}"]
+        lines += ["", "[upload]", f"paused = {toml_value(choices.paused)}"]
     return "\n".join(lines) + "\n"
 
 

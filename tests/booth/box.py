@@ -237,7 +237,8 @@ class Box:
     def start(self, ended_by: list[Exception] | None = None) -> None:
         """Starts the service; with `ended_by` its exception is kept there."""
         devices = Devices(self.camera, self.glass, self.light, self.button, self.buzzer)
-        service = BoothService(self.config, self.spool, self.clock, self.runtime, devices, self.notice)
+        marks = () if self.notice is None else None  # who is told of a mistake runs with the last good config
+        service = BoothService(self.config, self.spool, self.clock, self.runtime, devices, self.notice, marks)
         self._note_what_is_heard(service)
 
         def run() -> None:

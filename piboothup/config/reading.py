@@ -1,0 +1,156 @@
+"""What a config's text says: values, warnings and mistakes, each by table and line.
+
+An unknown key is a warning with a did-you-mean. A wrong value is a `ConfigError` that names file, line, key, the
+allowed range and the remedy; it spoils its own table and no other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomli
+
+from piboothup.config.checks import Wrong
+from piboothup.config.settings import Config, ConfigError
+
+
+def parse(text: str, path: Path) -> tuple[Config, list[str]]:
+    """The config in `text`; `path` is for the messages. Raises ConfigError."""
+    reading = Reading.of(text, path)
+    return reading.sound(), reading.warnings
+
+
+@dataclass
+class Reading:
+    """What a config's text says, by table (and by key outside of tables)."""
+
+    path: Path
+    text: str
+    line_of: dict[str, int]
+    """By `table.key`."""
+    values: dict[str, Any] = field(default_factory=dict)
+    """What can be used as it stands."""
+    errors: list[ConfigError] = field(default_factory=list)
+    """What can't, in the file's order."""
+    warnings: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, text: str, path: Path) -> Reading:
+        """Reads `text`. Raises ConfigError when it is no TOML, or of another version."""
+        tables = _tables(text, path)
+        reading = cls(path, text, _lines_of_keys(text))
+        shape = {one.name: one for one in dataclasses.fields(Config)}
+        for name, value in tables.items():
+            try:
+                default = shape[name].default if name in shape else None
+                if dataclasses.is_dataclass(default):
+                    reading.values[name] = reading._table(type(default), name, value)
+                else:
+                    reading.values |= reading._checked(shape, name, name, value)
+            except ConfigError as error:
+                if name == "config_version":  # what the rest of it means is not known here
+                    raise
+                reading.errors.append(error)
+        return reading
+
+    def sound(self) -> Config:
+        """The config, when everything in it can be used. Raises ConfigError."""
+        config, errors = self.settled(Config())
+        if errors:
+            raise errors[0]
+        return config
+
+    def settled(self, base: Config) -> tuple[Config, list[ConfigError]]:
+        """The config with `base` wherever the text can't be used or says nothing, and why it can't."""
+        config = dataclasses.replace(base, **self.values)
+        config = _all_simulated(config) if config.devices.simulated else config
+        twice = list(self._pin_errors(config))
+        if twice:
+            config = dataclasses.replace(config, button=base.button, light=base.light, panel=base.panel)
+        return config, [*self.errors, *twice]
+
+    def _pin_errors(self, config: Config) -> Iterator[ConfigError]:
+        """Pins that `config` uses twice."""
+        used: dict[int, str] = {}
+        pins = [("button.pin", config.button.pin)] if config.button.driver == "gpiozero" else []
+        if config.light.driver == "gpiozero":
+            pins += [(f"light.{key}", getattr(config.light, key)) for key in ("led_pin", "flash_pin", "buzzer_pin")]
+        if config.panel.driver not in ("simulated", "none") and config.panel.i2c_port == 1:
+            used = {2: "the panel (data)", 3: "the panel (clock)"}
+        for key, pin in pins:
+            if pin and pin in used:
+                remedy = f"GPIO {pin} is taken by {used[pin]}: give each its own."
+                yield self._error(key, f"`{key}` uses a pin twice.", remedy)
+            used[pin] = key
+
+    def _table(self, shape: Any, table: str, given: Any) -> Any:
+        if not isinstance(given, dict):
+            raise self._error(table, f"`{table}` should be a table.", f"Write [{table}] on a line of its own.")
+        known = {one.name: one for one in dataclasses.fields(shape)}
+        values: dict[str, Any] = {}
+        for key, value in given.items():
+            values |= self._checked(known, key, f"{table}.{key}", value)
+        return shape(**values)
+
+    def _checked(self, known: dict[str, Any], key: str, dotted: str, value: Any) -> dict[str, Any]:
+        """The key with its value as the services want it; nothing for one that is no setting."""
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            self._warn(dotted, f"`{dotted}` is not a setting; it is ignored.{hint}")
+            return {}
+        try:
+            checked = known[key].metadata["check"](value)
+        except Wrong as wrong:
+            raise self._error(dotted, f"`{dotted}` can't be used as it stands.", f"It should be {wrong}.") from None
+        doubt = known[key].metadata["doubt"]
+        if doubt is not None and (told := doubt(checked)):
+            self._warn(dotted, told)
+        return {key: checked}
+
+    def _error(self, dotted: str, what: str, remedy: str) -> ConfigError:
+        return ConfigError(self.path, self.line_of.get(dotted), what, remedy)
+
+    def _warn(self, dotted: str, what: str) -> None:
+        self.warnings.append(f"{self.path}, line {self.line_of.get(dotted) or '?'}: {what}")
+
+
+def _tables(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomli.loads(text.replace("\r\n", "\n"))
+    except (ValueError, RecursionError) as error:  # tomli's own error, and what absurd numbers and nesting raise
+        found = re.search(r"\(at line (\d+)", str(error))
+        what = re.sub(r" \(at .*\)$", "", str(error))
+        line = int(found.group(1)) if found else text.count("\n") + 1 if "end of document" in str(error) else None
+        remedy = 'Each line is `key = value`; text stands in straight quotes, as in name = "Booth 1".'
+        raise ConfigError(path, line, f"{what}.", remedy) from None
+
+
+def _lines_of_keys(text: str) -> dict[str, int]:
+    """Where each `table.key` (and each table) of a TOML text stands; good enough for messages."""
+    lines: dict[str, int] = {}
+    table = ""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if header := re.match(r"\s*\[+\s*([\w.\"'-]+)\s*\]+", line):
+            table = header.group(1).strip("\"'")
+            lines.setdefault(table, number)
+        elif pair := re.match(r"\s*([\w.\"'-]+)\s*=", line):
+            key = pair.group(1).strip("\"'")
+            lines.setdefault(f"{table}.{key}" if table else key, number)
+    return lines
+
+
+def _all_simulated(config: Config) -> Config:
+    return dataclasses.replace(
+        config,
+        camera=dataclasses.replace(config.camera, driver="simulated"),
+        button=dataclasses.replace(config.button, driver="simulated"),
+        light=dataclasses.replace(config.light, driver="simulated"),
+        panel=dataclasses.replace(config.panel, driver="simulated"),
+    )
