@@ -76,6 +76,10 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "wifi_weak": ("The Wi-Fi is weak.", "Bring the box nearer to it. Photos are kept."),
     "portal": ("This Wi-Fi wants a sign-in page.", "Use a phone's hotspot. Photos are kept."),
+    "blocked": (
+        "EventPics is blocked here.",
+        "Use another network, such as a phone's hotspot. Photos are kept.",
+    ),
     "tls_refused": ("The server's certificate can't be trusted.", "Use another network. Photos are kept."),
     "key_refused": (
         "EventPics refuses the API key.",

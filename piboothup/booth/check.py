@@ -45,6 +45,10 @@ _HINDRANCES = {
     UploaderState.PAUSED: "paused",
     UploaderState.STOPPED: "uploader_stopped",
 }
+_NO_WAY_TO_EVENTPICS = (
+    *("no_network", "tls_refused", "blocked"),
+    *("server_trouble", "storage_silent", "uploader_defect"),
+)
 
 Answer = Judge | None
 """A test frame or why there is none, or (None) a press."""
@@ -158,9 +162,8 @@ class Check:
         state = _state(said)
         if state in _HINDRANCES:
             return problem(_HINDRANCES[state])
-        return _first(said, "no_network", "tls_refused", "server_trouble", "storage_silent", "uploader_defect") or (
-            problem("no_network") if state is UploaderState.OFFLINE else None
-        )
+        told = _first(said, *_NO_WAY_TO_EVENTPICS)
+        return told or (problem("no_network") if state is UploaderState.OFFLINE else None)
 
     def _time(self) -> Problem | None:
         if self._clock.ntp_uncertainty_ms() is not None:

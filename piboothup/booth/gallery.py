@@ -58,6 +58,10 @@ def examples(language: str) -> dict[str, View]:
         "ready-offline": replace(ready, uplink=UploaderState.OFFLINE, waiting=12),
         "ready-portal": replace(ready, uplink=UploaderState.PORTAL, waiting=12),
         "ready-portal-2": replace(ready, uplink=UploaderState.PORTAL, waiting=12, turn=1),
+        "ready-blocked": replace(ready, uplink=UploaderState.OFFLINE, waiting=12, notice=problem("blocked")),
+        "ready-blocked-2": replace(
+            ready, uplink=UploaderState.OFFLINE, waiting=12, notice=problem("blocked"), turn=1
+        ),
         "ready-refused": replace(ready, uplink=UploaderState.REFUSED, waiting=12),
         "ready-no-event": replace(ready, event_title="", has_event=False, waiting=143),
         "ready-paused": replace(ready, uplink=UploaderState.PAUSED, waiting=12),

@@ -38,7 +38,7 @@ _GRAIN_NS = 20_000_000
 """Folder times have the kernel's tick as their grain: a change may hide behind one so shortly before."""
 _SAID_BY_STATE = ("paused", "no_network", "portal", "key_refused")
 _BEYOND_STATE = (
-    *("no_key", "tls_refused", "server_trouble", "storage_silent"),
+    *("no_key", "tls_refused", "blocked", "server_trouble", "storage_silent"),
     *("event_gone", "event_refused", "uploader_defect"),
 )
 _STRAYS = "no_event"

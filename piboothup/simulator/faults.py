@@ -39,7 +39,7 @@ class Fault:
     status: int = 0
     """Answer with this status; 0 = do what was asked (unless another field answers)."""
     body: str = ""
-    """The text of that answer."""
+    """The text of that answer; empty = EventPics' own way to refuse, for a status that does."""
     headers: dict[str, str] = field(default_factory=dict)
     """Further headers of that answer."""
     stall_s: float = 0.0

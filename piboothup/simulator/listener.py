@@ -190,6 +190,8 @@ class _Exchange(BaseHTTPRequestHandler):
                 left -= len(block)
         status = fault.status or (302 if fault.redirect else 200)
         content = "<!DOCTYPE html><html><body>Please sign in.</body></html>" if fault.html else fault.body
+        if not content and 400 <= status < 500:
+            content = json.dumps({"error": "refused, as the faults file says"})
         headers = dict(fault.headers)
         headers.setdefault("Content-Type", "text/html" if fault.html else "application/json")
         if fault.redirect:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
-import re
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 from urllib.parse import parse_qs, urlsplit
@@ -20,9 +19,11 @@ from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context
 from piboothup.spool.events import Album, Event
 from piboothup.spool.names import PhotoName
+from piboothup.uploader.answer_shape import json_object
 from piboothup.uploader.clock_trust import NowMs, unknown
 from piboothup.uploader.link_error import LinkError
 from piboothup.uploader.pace import retry_after_s, server_ms
+from piboothup.uploader.request import is_plain
 from piboothup.uploader.transport import Answer, Transport
 from piboothup.uploader.verdict import Call, Came, is_sign_in, what_came
 
@@ -35,10 +36,7 @@ _SLOWEST_BYTES_PER_S: Final = 4_000
 _LONGEST_URL: Final = 8192
 _LONGEST_TITLE: Final = 200
 _MOST_EVENTS: Final = 1000
-_MOST_BRACKETS: Final = 50_000
-"""Of objects and lists: more than fit into an answer when each album has an id and a title. A MB of nothing but
-brackets would take 35 MB of memory; of what this lets through none takes 25.
-"""
+_LONGEST_ID: Final = 128
 
 
 class ApiError(Exception):
@@ -74,8 +72,6 @@ class EventPicsApi:
         self.transport = transport or Transport(clock, plain_http=plain_http, now_ms=now_ms)
         self._api_url = api_url
         self._key = key
-        self._etags_are_md5 = True
-        """Until the storage has shown twice, for the same photo, that they are something else."""
 
     def events(self) -> Account:
         """The key's events and albums. Opens each spell of connectivity: it proves DNS, TLS, no portal, the key."""
@@ -126,35 +122,15 @@ class EventPicsApi:
     def put(self, url: Secret, file: BinaryIO, size_bytes: int) -> None:
         """Sends the photo. Returns only with proof that it arrived; raises OSError when the file can't be read.
 
-        An ETag that looks like an MD5 and is another one is no proof of damage (S3 makes such for encrypted buckets),
-        so the photo is sent once more and then believed to be there: the first answer was proof already, so it stays
-        one when the storage takes no second copy (a URL that is good for one PUT, or has expired meanwhile).
+        TLS has carried the bytes, so a 2xx is proof, whatever the ETag (that of an encrypted bucket looks like an MD5
+        and is another).
         """
         headers = {"Content-Type": "image/jpeg"}
         if _is_azure(url):
             headers["x-ms-blob-type"] = "BlockBlob"
         deadline_s = _PUT_DEADLINE_S + size_bytes / _SLOWEST_BYTES_PER_S
-        start = file.tell()
-        if self._put_once(url, headers, file, deadline_s) or not self._etags_are_md5:
-            return
-        log.info("etag is another md5 than the photo's, sending once more")
-        file.seek(start)
-        try:
-            if self._put_once(url, headers, file, deadline_s):
-                return
-        except ApiError as error:
-            if not 400 <= error.status < 500:
-                raise
-            log.warning("the second copy was answered with status=%d", error.status)
-        log.warning("etag is another md5 and stays so: this storage's prove nothing")
-        self._etags_are_md5 = False
-
-    def _put_once(self, url: Secret, headers: dict[str, str], file: BinaryIO, deadline_s: float) -> bool:
-        """One PUT; whether the ETag, if it is an MD5, is that of the bytes sent."""
         answer = self.transport.exchange("PUT", url, headers, file, deadline_s=deadline_s)
         self._check(Call.PUT, answer)
-        etag = answer.etag.strip('"').lower()
-        return re.fullmatch("[0-9a-f]{32}", etag) is None or etag == answer.sent_md5
 
     def _call(self, call: Call, method: str, headers: dict[str, str], body: bytes | None) -> Answer:
         url = Secret(f"{self._api_url}/{call}")
@@ -163,7 +139,7 @@ class EventPicsApi:
         return answer
 
     def _check(self, call: Call, answer: Answer) -> None:
-        came = what_came(answer)
+        came = what_came(call, answer)
         took_ms = (answer.answered_ns - answer.sent_ns) // 1_000_000
         log.debug("call=%s status=%d came=%s ms=%d", call, answer.status, came, took_ms)
         if came is not Came.ACCEPTED:
@@ -171,9 +147,7 @@ class EventPicsApi:
 
     def _is_safe(self, url: str) -> bool:
         """Whether a photo may be sent there: https into the world, or this machine when EventPics is on it too."""
-        if len(url) > _LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
-            return False
-        if not self.transport.allows(url):
+        if len(url) > _LONGEST_URL or not self.transport.allows(url):
             return False
         host = urlsplit(url).hostname or ""
         return self._on_this_machine if is_loopback(host) else _is_in_the_world(host)
@@ -201,12 +175,8 @@ def came_of(error: ApiError | LinkError) -> Came:
 
 
 def _json(call: Call, answer: Answer) -> dict[str, Any]:
-    brackets = answer.body.count(b"{") + answer.body.count(b"[")
-    try:
-        found = json.loads(answer.body) if brackets <= _MOST_BRACKETS else None
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+    found = json_object(answer.body)
+    if found is None:
         raise ApiError(call, Came.WRONG_JSON, answer.status)
     return found
 
@@ -214,7 +184,7 @@ def _json(call: Call, answer: Answer) -> dict[str, Any]:
 def _event(shown: object) -> Event | None:
     if not isinstance(shown, dict):
         return None
-    link_id = _id(shown.get("linkId"))
+    link_id = _id(shown, "linkId")
     listed = shown.get("albums")
     albums = [_album(one) for one in listed] if isinstance(listed, list) else []
     if link_id is None:
@@ -226,13 +196,16 @@ def _album(shown: object) -> Album | None:
     """An album; some of the vendor's pages call its id `id`, another `albumId`."""
     if not isinstance(shown, dict):
         return None
-    album_id = _id(shown.get("id")) or _id(shown.get("albumId"))
+    album_id = _id(shown, "id", "albumId")
     return None if album_id is None else Album(album_id, _title(shown.get("title")))
 
 
-def _id(value: object) -> str | None:
-    good = isinstance(value, str) and 0 < len(value) <= 128 and value.isascii() and value.isprintable()
-    return value if good and isinstance(value, str) and " " not in value else None
+def _id(shown: dict[str, Any], *keys: str) -> str | None:
+    """The first of these that is an id: a text, or else a whole number, which may be the database's beside it."""
+    values = [shown.get(key) for key in keys]
+    texts = [value for value in values if isinstance(value, str)]
+    numbers = [str(value) for value in values if isinstance(value, int) and not isinstance(value, bool)]
+    return next((text for text in (*texts, *numbers) if 0 < len(text) <= _LONGEST_ID and is_plain(text)), None)
 
 
 def _title(value: object) -> str:

@@ -13,6 +13,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from functools import partial
+from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from piboothup.config import Secret
 from piboothup.spool.clock import Clock
 from piboothup.uploader.clock_trust import Validity
 from piboothup.uploader.dial import Here, Lookups, dial, is_here
@@ -29,6 +31,7 @@ from piboothup.uploader.request import BLOCK_BYTES
 _SEND_BUFFER_BYTES = 128 * 1024
 """A larger one hides a slow link until the read time-out ends an upload that was going well."""
 _LONGEST_HEAD_BYTES = 64 * 1024
+"""Of an answer's status line and headers, with those of all interim answers before it."""
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python's ssl has no name for."""
 
@@ -52,6 +55,8 @@ class Watch:
         """The request's body was handed to the network to its last byte."""
         self.connected = False
         """A connection was made for this exchange, instead of taking a kept one."""
+        self.target = Secret("")
+        """What the request line asks for, byte for byte."""
         self.sent_ns = 0
         """Boot-time at which the request began to leave."""
         self.validity: Validity | None = None
@@ -63,11 +68,12 @@ class Watch:
         self._cut: LinkErrorKind | None = None
         self._stopped = False
 
-    def begin(self, deadline_ns: int) -> bool:
+    def begin(self, target: Secret, deadline_ns: int) -> bool:
         """Begins an exchange that may last until then (boot-time); False when there may be none any more."""
         with self._lock:
             if self._stopped:
                 return False
+            self.target = target
             self.whole = self.connected = False
             self.sent_ns = 0
             self.validity = None
@@ -130,7 +136,7 @@ class Watch:
 
 
 class _Head:
-    """What an answer is read from until its headers end: not without end."""
+    """What an answer is read from until its headers end: neither without end nor broken off."""
 
     def __init__(self, stream: io.BufferedIOBase) -> None:
         self._stream = stream
@@ -141,6 +147,8 @@ class _Head:
         self._left_bytes -= len(line)
         if self._left_bytes < 0:
             raise HTTPException("the headers have no end")
+        if not line.endswith(b"\n"):  # http.client would take a connection that breaks here for their end
+            raise HTTPException("the headers break off")
         return line
 
     def __getattr__(self, name: str) -> Any:
@@ -148,7 +156,19 @@ class _Head:
 
 
 class _Response(HTTPResponse):
-    """http.client's, which would read 100 headers of 64 KiB each, several times over in memory."""
+    """http.client's, which would read 100 headers of 64 KiB each, several times over in memory.
+
+    It would also take every interim answer but 100 for the answer. Any 1xx is passed over (RFC 9110, 15.2), and each
+    counts as part of the answer's head, so there is an end to them. 101 is none: nobody asked to switch protocols.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if not 100 <= found[1] < 200 or found[1] == HTTPStatus.SWITCHING_PROTOCOLS:
+                return found
+            while self.fp.readline(_LONGEST_HEAD_BYTES) not in (b"\r\n", b"\n"):
+                pass
 
     def begin(self) -> None:
         stream, self.fp = self.fp, cast(Any, _Head(cast(Any, self.fp)))
@@ -179,8 +199,11 @@ class _Connection(HTTPConnection):
             raise
         return made
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        """Sends one request. When the peer hangs up in the middle urllib3 still looks for an answer, rightly."""
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        """Sends one request. When the peer hangs up in the middle urllib3 still looks for an answer, rightly.
+
+        What is asked for is the watch's target, not `url`: that has been normalised, and no signature survives it.
+        """
         if self.sock is not None and not self._watch.here(self.sock):
             self.close()
         if self.sock is None:
@@ -190,7 +213,7 @@ class _Connection(HTTPConnection):
         self.timeout = self._watch.stall_s
         self._watch.sending()
         try:
-            super().request(*args, **kwargs)
+            super().request(method, self._watch.target.reveal(), *args, **kwargs)
         except (ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
             raise BrokenPipeError from None  # the one hang-up that every urllib3 knows
         self._watch.whole = True

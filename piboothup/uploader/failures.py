@@ -28,15 +28,17 @@ from piboothup.uploader.verdict import Call, Came, Verdict, judge
 
 LONGEST_PHOTO_WAIT_S = 600.0
 _REFUSED_S = 60.0
+_BLOCKED_S = 40.0
+"""Give or take a quarter: what lies in the way may be gone within the minute, and is no server to be spared."""
 _REFUSED_PHOTO_S = 20.0
 """Time for others to show whether it is the photo."""
 _HOLD_S = 3600.0
-_TRY_LATER = frozenset({Verdict.WAIT, Verdict.RETRY_URL, Verdict.NEW_URL})
+_TRY_LATER = frozenset({Verdict.WAIT, Verdict.RETRY_URL, Verdict.NEW_URL, Verdict.BLOCKED})
 _NO_ANSWER = frozenset({Came.TIMEOUT, Came.RESET})
 """Any link's daily life, whatever the event."""
 _NOTHING = _NO_ANSWER | {Came.DNS, Came.CONNECT}
 """Nobody was heard at all: from the storage alone, it may be that this network lets nothing through to it."""
-_OUTLASTING = ("server_trouble", "storage_silent")
+_OUTLASTING = ("server_trouble", "storage_silent", "blocked")
 """What a photo met and a look can't show to be over."""
 _TELLING_FAILURES = 3
 """So many failures in a row are worth a word on the panel; one or two are any Wi-Fi's daily life."""
@@ -98,7 +100,7 @@ class Failures:
         """A call for the photo was not answered as it should be. True: the photo is to be parked."""
         verdict = judge(call, came)
         self._is_put_lost |= call is Call.PUT and came in _NOTHING
-        if verdict in (Verdict.NEW_URL, Verdict.PARK, Verdict.WEIGH):
+        if verdict in (Verdict.NEW_URL, Verdict.PARK, Verdict.WEIGH, Verdict.BLOCKED):
             self._tries.drop_url(name)
         is_error = call is not Call.EVENTS and verdict in _TRY_LATER and came not in _NO_ANSWER
         if is_error and self._tries.erred(context) >= NOT_CHANCE and self._has_others(context):
@@ -167,6 +169,8 @@ class Failures:
             self._circuit.back_off(self._clock.boottime_ns(), retry_after_s)
         elif verdict is Verdict.PAUSE_ALL:
             self._lose(self._around_s(_REFUSED_S))
+        elif verdict is Verdict.BLOCKED:
+            self._lose(max(self._around_s(_BLOCKED_S), retry_after_s or 0.0))
         elif came in (Came.DNS, Came.CONNECT) and call is not Call.PUT:
             self._lose(max(0.0, network_look_s(self._chance) - took_s))
         else:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
@@ -13,6 +13,7 @@ from piboothup.config import Secret
 
 BLOCK_BYTES: Final = 64 * 1024
 """How much of a body is sent, or of an answer read, at a time."""
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,20 @@ class Request:
     connect_s: float | None = None
     """In place of the limits'."""
 
+    @property
+    def root(self) -> str:
+        """The server's own address: all of the URL that the libraries get to see."""
+        parts = urlsplit(self.url.reveal())
+        return f"{parts.scheme}://{parts.netloc}/"
+
+    @property
+    def target(self) -> Secret:
+        """What the request line asks for: path and query as they stand in the URL, byte for byte (RFC 9112, 3.2.1).
+
+        A signature covers them as they are: neither escapes nor dot segments nor an empty query may change.
+        """
+        return Secret(_after_server(self.url.reveal()))
+
     def rewind(self) -> None:
         """The body is to be sent once more, from its start."""
         if isinstance(self.body, Body):
@@ -38,7 +53,6 @@ class Body:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._start = file.tell()
-        self._digest = hashlib.md5(usedforsecurity=False)
         self.trouble: OSError | None = None
 
     def __len__(self) -> int:
@@ -50,20 +64,18 @@ class Body:
 
     def read(self, size: int = -1) -> bytes:
         try:
-            block = self._file.read(size)
+            return self._file.read(size)
         except OSError as error:
             self.trouble = error
             raise
-        self._digest.update(block)
-        return block
-
-    def md5(self) -> str:
-        """Of all that was read since the start."""
-        return self._digest.hexdigest()
 
     def rewind(self) -> None:
         self._file.seek(self._start)
-        self._digest = hashlib.md5(usedforsecurity=False)
+
+
+def is_plain(url: str) -> bool:
+    """Whether a URL can be put into a request line as it is: printable ASCII without a blank."""
+    return url.isascii() and url.isprintable() and " " not in url
 
 
 def onward(url: Secret, location: str) -> Secret | None:
@@ -72,11 +84,30 @@ def onward(url: Secret, location: str) -> Secret | None:
     The same server is the same scheme, name and port: so never from https to http, nor to any other listener.
     """
     try:
-        found = urljoin(url.reveal(), location)
+        found = _joined(url.reveal(), location)
         same = _server(found) == _server(url.reveal())
     except ValueError:
         return None
-    return Secret(found) if same and found.isascii() and found.isprintable() and " " not in found else None
+    return Secret(found) if same and is_plain(found) else None
+
+
+def _joined(url: str, location: str) -> str:
+    """The reference resolved (RFC 3986, 5.2), its bytes left as they are: urljoin would tidy up paths and queries."""
+    if _SCHEME.match(location):
+        return location
+    scheme = url.partition("//")[0]
+    if location.startswith("//"):
+        return scheme + location
+    if location.startswith("/"):
+        return f"{scheme}//{urlsplit(url).netloc}{location}"
+    path, mark, query = location.partition("?")
+    return urljoin(url.partition("?")[0], path) + mark + query
+
+
+def _after_server(url: str) -> str:
+    rest = url.partition("//")[2].partition("#")[0]
+    found = rest[len(urlsplit(url).netloc) :]
+    return found if found.startswith("/") else f"/{found}"
 
 
 def _server(url: str) -> tuple[str, str | None, int | None]:

@@ -40,6 +40,8 @@ def trouble(verdict: Verdict, came: Came) -> tuple[UploaderState, Problem]:
         return UploaderState.REFUSED, problem("key_refused")
     if verdict is Verdict.PORTAL:
         return UploaderState.PORTAL, problem("portal")
+    if verdict is Verdict.BLOCKED:
+        return UploaderState.OFFLINE, problem("blocked")
     if (code := _LINK_TROUBLE.get(came)) is not None:
         return UploaderState.OFFLINE, problem(code)
     return UploaderState.OFFLINE, problem("server_trouble", told_of(came))

@@ -9,8 +9,10 @@ requests and urllib3 as they come are wrong here, so this is what is taken from 
 - Two dead addresses cost two connect time-outs, and a name look-up has none. `dial` sees to both.
 - There is no total deadline in them. `Transport.enforce`, called by another thread, cuts what is overdue.
 - A box that booted with an old time finds no certificate valid: `clock_trust` says who judges the dates then.
-- Answers are read up to a limit; a body is a file that is sent block by block; nothing is tried again behind our
-  back, but for a kept-alive connection that turns out to be dead.
+- Both rewrite a URL until they like it, and a signature covers it as it was: its path and query go out byte for byte
+  and are shown to neither.
+- Answers are read and unpacked up to a limit; a body is a file that is sent block by block; nothing is tried again
+  behind our back, but for a kept-alive connection that turns out to be dead.
 - Their exceptions and log lines carry keys and signed URLs. Neither leaves this file: callers see `LinkError`.
 """
 
@@ -32,12 +34,17 @@ from piboothup.config import Secret, is_loopback
 from piboothup.spool.clock import Clock
 from piboothup.uploader.clock_trust import ClockTrust, NowMs, Validity, unknown
 from piboothup.uploader.connection import Watch, WatchedAdapter
+from piboothup.uploader.decompression import unpacked
 from piboothup.uploader.dial import Here, is_here
 from piboothup.uploader.link_error import LinkError, LinkErrorKind, kind_of
-from piboothup.uploader.request import BLOCK_BYTES, Body, Request, onward
+from piboothup.uploader.request import BLOCK_BYTES, Body, Request, is_plain, onward
 
 __all__ = ["Answer", "Limits", "LinkError", "LinkErrorKind", "Transport"]
 
+_LIBRARIES_ERRORS: Final = (
+    *(requests.RequestException, urllib3.exceptions.HTTPError),
+    *(HTTPException, OSError, ValueError),
+)
 _MOST_HOPS: Final = 3
 _PORTAL_CONNECT_S: Final = 3.0
 """A portal is as near as the access point."""
@@ -67,9 +74,9 @@ class Answer:
     status: int
     content_type: str
     body: bytes = field(repr=False)
-    """At most `Limits.answer_bytes`."""
+    """Unpacked; at most `Limits.answer_bytes`."""
     complete: bool
-    """The answer ended as announced and within the limit."""
+    """The answer ended as announced and within the limit. Only one that says a photo is stored may lack its end."""
     whole: bool
     """The request's body was handed to the network to its last byte."""
     date: str
@@ -79,9 +86,6 @@ class Answer:
     answered_ns: int
     """Boot-time at which the answer's headers were there."""
     location: str = field(default="", repr=False)
-    etag: str = ""
-    sent_md5: str = ""
-    """MD5 of what was sent of a file, in hexadecimal; empty without one."""
     validity: Validity | None = None
     """The dates of the certificate of the server that answered; None without TLS."""
 
@@ -123,7 +127,7 @@ class Transport:
             host, _ = parts.hostname or "", parts.port
         except ValueError:
             return False
-        if parts.username or parts.password or not host:
+        if parts.username or parts.password or not host or not is_plain(url):
             return False
         return parts.scheme == "https" or (parts.scheme == "http" and self._plain_http and is_loopback(host))
 
@@ -227,75 +231,76 @@ class Transport:
 
     def _once(self, adapter: WatchedAdapter, request: Request, deadline_ns: int) -> Answer:
         watch = self._watch
-        if not watch.begin(deadline_ns):
+        if not watch.begin(request.target, deadline_ns):
             raise LinkError(LinkErrorKind.STOPPED)
         answer: Answer | None = None
-        trouble = LinkErrorKind.RESET
+        trouble: LinkErrorKind | None = None
         try:
-            answer = self._send_and_read(adapter, request)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
+            answer, trouble = self._send_and_read(adapter, request)
+        except _LIBRARIES_ERRORS as error:
             trouble = kind_of(error)
         finally:
-            cut = watch.end()
-        if answer is not None and cut is None:
+            trouble = watch.end() or trouble
+        if answer is not None and (trouble is None or _is_stored(request, answer)):
             if answer.status < 200 or not (answer.complete and answer.whole):
                 adapter.close()  # what still comes on this connection would be taken for the next answer
             return answer
         # Raised here, not where it was caught: the library's exception would hang on to it with its URL.
         if isinstance(request.body, Body) and request.body.trouble is not None:
             raise OSError(request.body.trouble.errno, request.body.trouble.strerror)
-        raise LinkError(cut or trouble)
+        raise LinkError(trouble or LinkErrorKind.RESET)
 
-    def _send_and_read(self, adapter: WatchedAdapter, request: Request) -> Answer:
+    def _send_and_read(self, adapter: WatchedAdapter, request: Request) -> tuple[Answer, LinkErrorKind | None]:
+        """The answer, and what kept its body from being read to its end."""
         headers = {"User-Agent": f"piboothup/{__version__}", **request.headers}
         response = adapter.send(
-            requests.Request(request.method, request.url.reveal(), headers=headers, data=request.body).prepare(),
+            requests.Request(request.method, request.root, headers=headers, data=request.body).prepare(),
             stream=True,
             timeout=(request.connect_s or self._limits.connect_s, self._limits.read_s),
             verify=self._verify,
         )
         answered_ns = self._clock.boottime_ns()
         try:
-            content, complete = self._read(response)
+            content, is_all, trouble = self._read(response)
         finally:
             response.close()
-        return Answer(
+        limit = self._limits.answer_bytes
+        body, is_unpacked = unpacked(content, response.headers.get("Content-Encoding", ""), limit)
+        answer = Answer(
             response.status_code,
             response.headers.get("Content-Type", ""),
-            content,
-            complete,
+            body,
+            is_all and is_unpacked,
             self._watch.whole,
             response.headers.get("Date", ""),
             response.headers.get("Retry-After", ""),
             self._watch.sent_ns,
             answered_ns,
             response.headers.get("Location", ""),
-            response.headers.get("ETag", ""),
-            request.body.md5() if isinstance(request.body, Body) else "",
             self._watch.validity,
         )
+        return answer, trouble
 
-    def _read(self, response: requests.Response) -> tuple[bytes, bool]:
-        """The body as it came (no decompression), and whether that is all of it.
-
-        http.client takes a connection that breaks in the middle of the headers for their end. So an answer of
-        HTTP/1.1 that says neither how long it is nor that it ends with the connection is not believed to be whole.
-        """
+    def _read(self, response: requests.Response) -> tuple[bytes, bool, LinkErrorKind | None]:
+        """The body as it came, whether that is all of it, and what kept the rest back."""
         content = bytearray()
-        while len(content) <= self._limits.answer_bytes:
-            block = response.raw.read(BLOCK_BYTES, decode_content=False)
-            if not block:
-                return bytes(content), _says_where_it_ends(response)
-            content += block
-        return bytes(content[: self._limits.answer_bytes]), False
+        try:
+            while len(content) <= self._limits.answer_bytes:
+                block = response.raw.read(BLOCK_BYTES, decode_content=False)
+                if not block:
+                    return bytes(content), True, None
+                content += block
+        except _LIBRARIES_ERRORS as error:
+            return bytes(content), False, kind_of(error)
+        return bytes(content[: self._limits.answer_bytes]), False, None
 
 
-def _says_where_it_ends(response: requests.Response) -> bool:
-    """RFC 9112, 6.3 and 9.6."""
-    headers = response.headers
-    sized = headers.get("Content-Length", "").strip().isdecimal()
-    framed = sized or "Transfer-Encoding" in headers or response.status_code in (204, 304)
-    return framed or "close" in headers.get("Connection", "").lower() or response.raw.version == 10
+def _is_stored(request: Request, answer: Answer) -> bool:
+    """Whether the answer's head says it all: a 2xx to a PUT of which everything was sent (RFC 9110, 9.3.4).
+
+    How its body ends is no matter then, and to send a photo again for that costs a metered line its volume.
+    """
+    return request.method == "PUT" and answer.whole and 200 <= answer.status < 300
 
 
 def _silence_libraries() -> None:

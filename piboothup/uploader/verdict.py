@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from piboothup.spool.contexts import Context
 from piboothup.spool.events import Event
+from piboothup.uploader.answer_shape import is_page, is_refusal_of_api
 from piboothup.uploader.transport import Answer
 
 
@@ -37,6 +38,8 @@ class Came(StrEnum):
     FORBIDDEN = "forbidden"
     FOREIGN = "foreign"
     """FORBIDDEN, but not for the key: the event is not among those that it sees."""
+    BLOCKED = "blocked"
+    """A refusal that is not EventPics': something on the way lets nobody through."""
     CLOSED = "closed"
     """FORBIDDEN, but not for the key: it does see the event."""
     NOT_FOUND = "not_found"
@@ -83,6 +86,10 @@ class Verdict(StrEnum):
     """The server refuses the key, or only the event: `geteventsandalbums` says which (see `refused_event`)."""
     PAUSE_ALL = "pause_all"
     """The server refuses the key."""
+    BLOCKED = "blocked"
+    """Something on the way refuses in the server's place: no key, event or photo is to blame, and all wait, for less
+    than a minute.
+    """
     PORTAL = "portal"
     """This is not EventPics: the network shows a sign-in page."""
     OFFLINE = "offline"
@@ -97,6 +104,7 @@ TABLE: Final[dict[Came, tuple[Verdict, Verdict, Verdict]]] = {
     Came.HTML:           (V.PORTAL,           V.PORTAL,       V.PORTAL),
     Came.REDIRECT:       (V.PORTAL,           V.PORTAL,       V.PORTAL),
     Came.SIGN_IN:        (V.PORTAL,           V.PORTAL,       V.PORTAL),
+    Came.BLOCKED:        (V.BLOCKED,          V.BLOCKED,      V.BLOCKED),
     # EventPics, in doubt
     Came.PARTIAL:        (V.WAIT,             V.WAIT,         V.RETRY_URL),
     Came.WRONG_JSON:     (V.WAIT,             V.WAIT,         V.RETRY_URL),
@@ -142,7 +150,10 @@ _STATUSES: Final = {
     429: Came.TOO_MANY,
     511: Came.SIGN_IN,
 }
-_SUCCESS: Final = (200, 201, 204)
+_OF_KEY_OR_EVENT: Final = frozenset({401, 403, 404, 407, 410, 451})
+"""Refusals that EventPics would explain; whoever stands in the way says them too."""
+_OF_THE_REQUEST: Final = frozenset({408, 413, 429})
+"""Not of who asks or for what. A proxy before a storage calls a photo too large with a page."""
 _IMPATIENT_NS: Final = 5_000_000_000
 """A 400 in mid-body may be S3's RequestTimeout: after 20 s it is tired of waiting for the rest. One that comes sooner
 than anybody loses patience is about the photo.
@@ -170,9 +181,8 @@ def is_listed(context: Context, events: Iterable[Event]) -> bool:
     return any(not context.album_id or any(one.id == context.album_id for one in listed) for listed in albums)
 
 
-def what_came(answer: Answer) -> Came:
-    """Which row of the table an answer is. ACCEPTED: 200, 201 or 204, not HTML, whole itself, after the whole
-    body was sent.
+def what_came(call: Call, answer: Answer) -> Came:
+    """Which row of the table an answer to `call` is. ACCEPTED: any 2xx, no page, after the whole body was sent.
 
     A page, or being sent elsewhere, is a portal's doing only where anybody can answer. Under a trusted certificate
     it is the server's own, and odd; but if it says itself that the network wants a sign-in (511), it is believed.
@@ -180,6 +190,8 @@ def what_came(answer: Answer) -> Came:
     is_verified = answer.validity is not None
     if answer.status == 400 and not answer.whole and answer.answered_ns - answer.sent_ns >= _IMPATIENT_NS:
         return Came.TOO_SLOW
+    if 400 <= answer.status < 500 and _is_blocked(call, answer):
+        return Came.BLOCKED
     if answer.status in _STATUSES:
         return _STATUSES[answer.status]
     if 300 <= answer.status < 400:
@@ -188,11 +200,22 @@ def what_came(answer: Answer) -> Came:
         return Came.REFUSED
     if 500 <= answer.status < 600:
         return Came.SERVER_ERROR
-    if answer.status not in _SUCCESS:
+    if not 200 <= answer.status < 300:
         return Came.ODD
-    if _is_html(answer):
+    is_cut_page = not (answer.complete or answer.body) and "html" in answer.content_type.lower()
+    if is_cut_page or is_page(answer.content_type, answer.body):
         return Came.ODD if is_verified else Came.HTML
-    return Came.ACCEPTED if answer.whole and answer.complete else Came.PARTIAL
+    is_enough = answer.whole and (answer.complete or call is Call.PUT)
+    return Came.ACCEPTED if is_enough else Came.PARTIAL
+
+
+def _is_blocked(call: Call, answer: Answer) -> bool:
+    """Whether a 4xx comes from something on the way. A storage's own are XML, JSON or empty: only a page is not."""
+    if answer.status in _OF_THE_REQUEST:
+        return False
+    if call is not Call.PUT and answer.status in _OF_KEY_OR_EVENT:
+        return not is_refusal_of_api(answer.body)
+    return is_page(answer.content_type, answer.body)
 
 
 def is_sign_in(answer: Answer, host: str) -> bool:
@@ -200,7 +223,7 @@ def is_sign_in(answer: Answer, host: str) -> bool:
 
     It does if it is a 511 (RFC 6585, 6), a page, or sends on to anything else than the same host's https.
     """
-    came = what_came(answer)
+    came = what_came(Call.EVENTS, answer)
     if came is not Came.REDIRECT:
         empty_page = came is Came.ACCEPTED and "html" in answer.content_type.lower()
         return empty_page or came in (Came.SIGN_IN, Came.HTML)
@@ -209,10 +232,3 @@ def is_sign_in(answer: Answer, host: str) -> bool:
         return (onward.scheme, onward.hostname) != ("https", host)
     except ValueError:
         return True
-
-
-def _is_html(answer: Answer) -> bool:
-    start = answer.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if not start:
-        return False  # some storage calls the nothing that it answers a page
-    return "html" in answer.content_type.lower() or start.startswith((b"<!doctype html", b"<html"))

@@ -169,6 +169,7 @@ def other_events(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
         (weak_supply, Step.SUPPLY, "undervoltage"),
         (uploader_says(state="offline"), Step.WIFI, "no_network"),
         (uploader_says(state="offline", problems=["storage_silent"]), Step.WIFI, "storage_silent"),
+        (uploader_says(state="offline", problems=["blocked"]), Step.WIFI, "blocked"),
         (uploader_says(state="offline", problems=["uploader_defect"]), Step.WIFI, "uploader_defect"),
         (uploader_says(state="offline", problems=["no_network", "uploader_defect"]), Step.WIFI, "no_network"),
         (uploader_says(state="portal"), Step.WIFI, "portal"),
@@ -421,7 +422,7 @@ def test_every_reason_that_a_check_can_find_has_words_in_every_language() -> Non
         *("no_camera", "camera_busy", "camera_stuck", "camera_memory", "no_frames", "photo_dark", "photo_blurred"),
         *("light_missing", "buzzer_missing", "button_silent", "card_full", "card_crowded", "card_readonly"),
         *("spool_unusable", "undervoltage", "portal", "paused", "uploader_stopped", "tls_refused", "server_trouble"),
-        "storage_silent",
+        *("storage_silent", "blocked"),
         "uploader_defect",
         *(
             "no_network",

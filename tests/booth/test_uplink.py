@@ -92,7 +92,16 @@ def test_what_has_not_changed_is_not_listed_again(
 
 @pytest.mark.parametrize(
     "code",
-    ["no_key", "event_gone", "event_refused", "tls_refused", "server_trouble", "storage_silent", "uploader_defect"],
+    [
+        "no_key",
+        "event_gone",
+        "event_refused",
+        "tls_refused",
+        "blocked",
+        "server_trouble",
+        "storage_silent",
+        "uploader_defect",
+    ],
 )
 def test_what_the_state_does_not_say_is_told_by_its_problem(reader: UplinkReader, tmp_path: Path, code: str) -> None:
     status.write(

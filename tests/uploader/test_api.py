@@ -71,11 +71,49 @@ def test_events_and_albums_are_read_under_either_name_of_the_albums_id() -> None
 
 @pytest.mark.parametrize(
     "shown",
-    [None, 7, "x", {}, {"title": "T"}, *({"linkId": one} for one in (7, "", "with space", "\u202eabc"))],
+    [None, 7, "x", {}, {"title": "T"}, *({"linkId": one} for one in ("", "with space", "\u202eabc"))],
 )
 def test_an_event_that_is_none_is_passed_over_and_the_others_are_seen(shown: object) -> None:
-    good = {"linkId": "abcd1234", "title": 5, "albums": [None, {"id": 5}, {"id": "a1", "title": "a\nb\x1b[2J"}]}
+    good = {"linkId": "abcd1234", "title": 5, "albums": [None, {"id": 5.5}, {"id": "a1", "title": "a\nb\x1b[2J"}]}
     assert api({"events": [shown, good]}).events().events == (Event("", "abcd1234", (Album("a1", "ab[2J"),)),)
+
+
+@pytest.mark.parametrize(
+    ("shown", "found"),
+    [
+        (1234, "1234"),
+        (0, "0"),
+        (-7, "-7"),
+        ("0017", "0017"),
+        (10**127, "1" + "0" * 127),
+        (10**128, None),
+        (True, None),
+        (False, None),
+        (12.0, None),
+        (None, None),
+        ([1], None),
+    ],
+)
+def test_f5_ids_may_be_numbers_and_no_booleans(shown: object, found: str | None) -> None:
+    albums = [{"id": shown, "title": "A"}, {"albumId": shown, "title": "B"}]
+    seen = api({"events": [{"linkId": shown}, {"linkId": "abcd1234", "albums": albums}]}).events().events
+    assert [event.link_id for event in seen] == [*([] if found is None else [found]), "abcd1234"]
+    assert [album.id for album in seen[-1].albums] == ([] if found is None else [found, found])
+
+
+def test_f5_a_text_is_rather_the_id_than_a_number_beside_it() -> None:
+    albums = [{"id": 17, "albumId": "a1"}, {"id": "a2", "albumId": 18}, {"id": "", "albumId": 19}]
+    (event,) = api({"events": [{"linkId": "abcd1234", "albums": albums}]}).events().events
+    assert [album.id for album in event.albums] == ["a1", "a2", "19"]
+
+
+@pytest.mark.parametrize("content_type", ["text/html; charset=utf-8", "text/plain", "", "image/png"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b"\r\n "])
+def test_f5_json_is_read_whatever_it_is_called(content_type: str, mark: bytes) -> None:
+    listed = mark + b'{"events": [{"linkId": "abcd1234"}]}'
+    assert api(listed, content_type=content_type).events().events == (Event("", "abcd1234"),)
+    granted = mark + b'{"uploadUrl": "https://storage.example/p"}'
+    assert api(granted, content_type=content_type).upload_url(NAME, CONTEXT, None).reveal().endswith("/p")
 
 
 def test_c09_of_an_account_without_end_no_more_is_kept_than_a_box_can_hold() -> None:

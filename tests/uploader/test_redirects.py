@@ -12,7 +12,7 @@ import pytest
 from piboothup.config import Secret
 from piboothup.simulator.faults import Fault
 from piboothup.uploader.transport import Answer, LinkError, LinkErrorKind, Transport
-from piboothup.uploader.verdict import Came, what_came
+from piboothup.uploader.verdict import Call, Came, what_came
 from tests.clocks import HandClock
 from tests.photos import jpeg
 from tests.uploader.authority import Authority
@@ -64,7 +64,7 @@ def test_n27_a_photo_is_sent_on_whole_to_where_the_same_server_wants_it(
 
     with Liar(sends_on(status, there)) as liar:
         answer = put(transport, liar.url + "/here?signature=s", photo)
-    assert what_came(answer) is Came.ACCEPTED
+    assert what_came(Call.PUT, answer) is Came.ACCEPTED
     assert liar.connections == 1
     (_, first), (_, second) = liar.requests
     assert first.startswith(b"PUT /here?signature=s HTTP/1.1\r\n")
@@ -79,7 +79,7 @@ def test_n04_n27_other_redirects_are_not_followed_even_by_the_same_server(
     transport: Transport, photo: io.BufferedReader, status: str
 ) -> None:
     with Liar(sends_on(status, lambda liar: "/there")) as liar:
-        assert what_came(put(transport, liar.url + "/here", photo)) is Came.REDIRECT
+        assert what_came(Call.PUT, put(transport, liar.url + "/here", photo)) is Came.REDIRECT
     assert len(liar.requests) == 1
 
 
@@ -90,7 +90,7 @@ def test_n27_nothing_is_sent_on_to_another_host_or_port(
     transport: Transport, photo: io.BufferedReader, where: str
 ) -> None:
     with Liar(sends_on("307 Away", lambda liar: where.format(port=liar.port))) as liar:
-        assert what_came(put(transport, liar.url + "/here", photo)) is Came.REDIRECT
+        assert what_came(Call.PUT, put(transport, liar.url + "/here", photo)) is Came.REDIRECT
     assert len(liar.requests) == 1
 
 
@@ -104,14 +104,14 @@ def test_n27_no_photo_is_sent_on_from_https_to_http(photo: io.BufferedReader, tm
             return f"http://127.0.0.1:{liar.port if port == 'its own' else plain.port}/there"
 
         with Liar(sends_on("308 Down", down), tls=authority.certificate()) as liar:
-            assert what_came(put(transport, liar.url + "/here", photo)) is Came.ODD
+            assert what_came(Call.PUT, put(transport, liar.url + "/here", photo)) is Came.ODD
     transport.close()
     assert plain.requests == []
 
 
 def test_n27_a_server_that_sends_on_for_ever_is_left(transport: Transport, photo: io.BufferedReader) -> None:
     with Liar(says("307 Again", b"", "Location: /again")) as liar:
-        assert what_came(put(transport, liar.url + "/here", photo)) is Came.REDIRECT
+        assert what_came(Call.PUT, put(transport, liar.url + "/here", photo)) is Came.REDIRECT
     assert 2 <= len(liar.requests) <= 5
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
-import gzip
-import hashlib
 import io
 import logging
 import random
@@ -26,7 +24,6 @@ from piboothup.uploader import connection
 from piboothup.uploader.request import Request
 from piboothup.uploader.transport import Answer, LinkError, LinkErrorKind, Transport
 from piboothup.uploader.tries import Tries
-from piboothup.uploader.verdict import Came, what_came
 from tests.clocks import HandClock
 from tests.patience import PATIENCE_S
 from tests.photos import PARTY
@@ -87,12 +84,6 @@ def test_n25_an_endless_answer_is_read_to_the_limit_and_no_further(transport: Tr
         answer = get(transport, liar.url)
     assert len(answer.body) == NARROW.answer_bytes
     assert not answer.complete
-
-
-def test_n25_what_comes_compressed_is_not_unpacked(transport: Transport) -> None:
-    packed = gzip.compress(bytes(10_000))
-    with Liar(says("200 OK", packed, "Content-Encoding: gzip")) as liar:
-        assert get(transport, liar.url).body == packed
 
 
 @pytest.mark.parametrize(("lines", "length", "is_taken"), [(90, 500, True), (90, 5_000, False), (2, 40_000, False)])
@@ -194,8 +185,9 @@ def test_an_answer_that_breaks_off_in_its_headers_is_no_proof(
         liar.request(connection)
         connection.sendall(cut.encode())
 
-    with Liar(breaks_off) as liar:
-        assert not put(transport, liar.url + SIGNED, photo).complete
+    with Liar(breaks_off) as liar, pytest.raises(LinkError) as caught:
+        put(transport, liar.url + SIGNED, photo)
+    assert caught.value.kind is LinkErrorKind.RESET
 
 
 def test_c08_a_stop_cuts_the_exchange_and_refuses_the_next(transport: Transport) -> None:
@@ -263,7 +255,6 @@ def test_n32_a_photo_of_which_half_was_sent_on_a_connection_that_broke_is_sent_w
     assert liar.connections == 2
     assert answer.whole
     assert whole.partition(b"\r\n\r\n")[2] == photo
-    assert answer.sent_md5 == hashlib.md5(photo, usedforsecurity=False).hexdigest()
 
 
 def test_a_connection_is_kept_for_the_next_exchange(transport: Transport) -> None:
@@ -386,7 +377,7 @@ def test_c03_an_error_carries_nothing_of_the_request_not_even_in_what_it_was_mad
         connection.sendall(b"HTTP/1.1 200 OK\r\nNo colon here\r\n bad\r\nContent-Length: 9\r\n\r\n{}")
 
     with Liar(broken) as liar:
-        assert not get(transport, liar.url + SIGNED).complete
+        assert get(transport, liar.url + SIGNED).body == b"{}"
     errors = [trouble(transport, liar.url + SIGNED), trouble(transport, "https://localhost:1" + SIGNED)]
     for error in errors:
         assert error.__cause__ is None
@@ -446,22 +437,3 @@ class InAThread:
         """How it failed; waits for it."""
         self._thread.join(PATIENCE_S)
         return self._caught.kind if self._caught else None
-
-
-def test_what_comes_after_a_hint_is_not_the_next_requests_answer(transport: Transport) -> None:
-    def story(liar: Liar, connection: socket.socket) -> None:
-        liar.request(connection)
-        connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
-        liar.request(connection)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-
-    def honest(liar: Liar, connection: socket.socket) -> None:
-        liar.request(connection)
-        connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
-
-    with Liar(story) as liar:
-        one = transport.exchange("PUT", Secret(liar.url), {}, b"x", deadline_s=60.0)
-        assert what_came(one) is not Came.ACCEPTED
-        liar.story = honest
-        assert transport.exchange("PUT", Secret(liar.url), {}, b"x", deadline_s=60.0).status == 404
-        assert liar.connections == 2

@@ -37,19 +37,24 @@ def test_no_verdict_deletes_and_only_the_servers_own_refusal_parks() -> None:
     assert not any("delete" in one or "remove" in one for one in Verdict)
 
 
-@pytest.mark.parametrize("status", [200, 201, 204])
-def test_n28_n31_these_statuses_count_after_the_whole_body(status: int) -> None:
-    assert what_came(answer(status, body=b"", content_type="")) is Came.ACCEPTED
-    assert what_came(answer(status, whole=False)) is Came.PARTIAL
-    assert what_came(answer(status, complete=False)) is Came.PARTIAL
+@pytest.mark.parametrize("status", [200, 201, 202, 203, 204, 206, 226, 299])
+def test_f2_n28_n31_any_2xx_counts_after_the_whole_body(status: int) -> None:
+    assert what_came(Call.PUT, answer(status, body=b"", content_type="")) is Came.ACCEPTED
+    assert what_came(Call.PUT, answer(status, whole=False)) is Came.PARTIAL
+    assert what_came(Call.PUT, answer(status, complete=False)) is Came.ACCEPTED
+    assert what_came(Call.UPLOAD_URL, answer(status)) is Came.ACCEPTED
+    assert what_came(Call.UPLOAD_URL, answer(status, complete=False)) is Came.PARTIAL
+
+
+def test_f2_a_page_of_which_only_the_head_came_is_no_proof() -> None:
+    page = answer(200, content_type="text/html", body=b"", complete=False, validity=Validity(0, 2**40))
+    assert what_came(Call.PUT, page) is Came.ODD
 
 
 @pytest.mark.parametrize(
     ("status", "came"),
     [
-        (100, Came.ODD),
-        (202, Came.ODD),
-        (206, Came.ODD),
+        (101, Came.ODD),
         (301, Came.REDIRECT),
         (302, Came.REDIRECT),
         (304, Came.REDIRECT),
@@ -70,16 +75,16 @@ def test_n28_n31_these_statuses_count_after_the_whole_body(status: int) -> None:
     ],
 )
 def test_c09_every_status_has_its_row(status: int, came: Came) -> None:
-    assert what_came(answer(status)) is came
+    assert what_came(Call.PUT, answer(status)) is came
 
 
 def test_n23_a_400_to_half_a_body_blames_the_photo_unless_the_server_may_have_lost_its_patience() -> None:
     """S3 says RequestTimeout so, after 20 s, to whoever sends too slowly."""
     late, prompt = answer(400, whole=False, answered_ns=20 * 10**9), answer(400, whole=False, answered_ns=10**9)
-    assert judge(Call.PUT, what_came(late)) is Verdict.RETRY_URL
-    assert judge(Call.PUT, what_came(prompt)) is Verdict.WEIGH
-    assert judge(Call.PUT, what_came(answer(400, answered_ns=20 * 10**9))) is Verdict.WEIGH
-    assert judge(Call.PUT, what_came(answer(413, whole=False, answered_ns=20 * 10**9))) is Verdict.PARK
+    assert judge(Call.PUT, what_came(Call.PUT, late)) is Verdict.RETRY_URL
+    assert judge(Call.PUT, what_came(Call.PUT, prompt)) is Verdict.WEIGH
+    assert judge(Call.PUT, what_came(Call.PUT, answer(400, answered_ns=20 * 10**9))) is Verdict.WEIGH
+    assert judge(Call.PUT, what_came(Call.PUT, answer(413, whole=False, answered_ns=20 * 10**9))) is Verdict.PARK
 
 
 @pytest.mark.parametrize(
@@ -92,26 +97,26 @@ def test_n23_a_400_to_half_a_body_blames_the_photo_unless_the_server_may_have_lo
     ],
 )
 def test_n05_a_page_is_never_proof_of_anything(content_type: str, body: bytes) -> None:
-    assert what_came(answer(200, content_type=content_type, body=body)) is Came.HTML
+    assert what_came(Call.PUT, answer(200, content_type=content_type, body=body)) is Came.HTML
     assert judge(Call.PUT, Came.HTML) is Verdict.PORTAL
 
 
 def test_n04_n05_under_a_trusted_certificate_a_page_and_a_redirect_are_the_servers_own_and_still_no_proof() -> None:
     mine: dict[str, Any] = {"validity": Validity(0, 2**40)}
     page = {"content_type": "text/html", "body": b"<html>Down for maintenance</html>"}
-    for came in (what_came(answer(302, **mine)), what_came(answer(200, **mine, **page))):
+    for came in (what_came(Call.PUT, answer(302, **mine)), what_came(Call.PUT, answer(200, **mine, **page))):
         assert [judge(call, came) for call in Call] == [Verdict.WAIT, Verdict.WAIT, Verdict.RETRY_URL]
-    assert what_came(answer(201, **mine)) is Came.ACCEPTED
+    assert what_came(Call.PUT, answer(201, **mine)) is Came.ACCEPTED
 
 
 def test_n06_a_511_is_a_portal_under_whatever_certificate() -> None:
-    assert judge(Call.EVENTS, what_came(answer(511, validity=Validity(0, 2**40)))) is Verdict.PORTAL
+    assert judge(Call.EVENTS, what_came(Call.PUT, answer(511, validity=Validity(0, 2**40)))) is Verdict.PORTAL
 
 
 def test_a_storage_that_calls_its_empty_answer_a_page_is_believed() -> None:
     nothing = answer(200, content_type="text/html; charset=UTF-8", body=b"")
-    assert what_came(nothing) is Came.ACCEPTED
-    assert judge(Call.PUT, what_came(nothing)) is Verdict.SENT
+    assert what_came(Call.PUT, nothing) is Came.ACCEPTED
+    assert judge(Call.PUT, what_came(Call.PUT, nothing)) is Verdict.SENT
 
 
 def test_who_was_too_slow_for_the_server_tries_again_and_nothing_is_parked() -> None:

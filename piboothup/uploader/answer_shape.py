@@ -1,0 +1,57 @@
+"""Whose answer it is by its shape: EventPics' own, or a page that something on the way put in its place.
+
+A firewall, a content network or a captive network refuses with the same statuses as EventPics does. What it says is
+about the network and not about key, event or photo, so nothing may be held against them for it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+_MOST_BRACKETS: Final = 50_000
+"""Of objects and lists: more than fit into an answer when each album has an id and a title. A MB of nothing but
+brackets would take 35 MB of memory; of what this lets through none takes 25.
+"""
+_SAID_BY_GATEWAYS: Final = frozenset(
+    {
+        *("unauthorized", "forbidden", "access denied", "access forbidden", "not found", "blocked"),
+        *("request blocked", "missing authentication token", "no route matched with those values"),
+        *("invalid key=value pair (missing equal-sign) in authorization header", "limit exceeded", "just a moment"),
+    }
+)
+"""What gateways (of AWS, Kong, Vercel ...) say by themselves: little more than the status's name."""
+
+
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """The JSON object that an answer is, whatever its headers call it; None when it is none, or absurdly deep."""
+    if body.count(b"{") + body.count(b"[") > _MOST_BRACKETS:
+        return None
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def is_page(content_type: str, body: bytes) -> bool:
+    """Whether it is a page for people. Some storages call an empty answer one, some services their JSON."""
+    start = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not start or start.startswith(b"{"):
+        return False
+    is_markup = start.startswith(b"<!doctype html") or (start.startswith(b"<") and b"<html" in start)
+    return "html" in content_type.lower() or is_markup
+
+
+def is_refusal_of_api(body: bytes) -> bool:
+    """Whether a refusal (401, 403, 404 ...) may be EventPics' own: a JSON object that says what is wrong.
+
+    The vendor documents none. So this asks for what an API's refusals have in common: `error` as a text, or a
+    `message`, be it inside of `error`, that says more than gateways do by themselves.
+    """
+    shown = json_object(body) or {}
+    error = shown.get("error")
+    if isinstance(error, str) and error.strip():
+        return True
+    message = (error if isinstance(error, dict) else shown).get("message")
+    return isinstance(message, str) and message.strip(" .!").lower() not in {"", *_SAID_BY_GATEWAYS}

@@ -1,0 +1,179 @@
+"""F3 and F5: what an answer is by its shape, and unpacking what nobody asked to be packed."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tracemalloc
+import zlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from piboothup.uploader.answer_shape import is_page, is_refusal_of_api, json_object
+from piboothup.uploader.clock_trust import Validity
+from piboothup.uploader.decompression import unpacked
+from piboothup.uploader.transport import Answer
+from piboothup.uploader.verdict import Call, Came, Verdict, judge, what_came
+from tests.uploader.pages import PAGES, Page
+
+MB = 1024 * 1024
+OWN_WORDS: dict[str, Any] = {
+    "the simulator's": {"error": "unknown API key"},
+    "a bare word": {"error": "Unauthorized"},
+    "with a code": {"statusCode": 401, "message": "Invalid API key", "error": "Unauthorized"},
+    "a message": {"message": "The API key has been revoked."},
+    "inside": {"error": {"code": 403, "message": "The caller may not add to this album", "status": "DENIED"}},
+    "of an event": {"success": False, "error": "Event not found"},
+}
+
+
+def refusal(status: int, page: Page) -> Answer:
+    validity = Validity(0, 2**40)
+    body = page.body.encode()
+    return Answer(status, page.content_type, body, True, True, "", "", 0, 0, validity=validity)
+
+
+@pytest.mark.parametrize("shown", OWN_WORDS.values(), ids=OWN_WORDS)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b" \r\n"])
+def test_f3_a_json_object_that_says_what_is_wrong_may_be_the_apis(shown: dict[str, Any], mark: bytes) -> None:
+    assert is_refusal_of_api(mark + json.dumps(shown).encode())
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+@pytest.mark.parametrize("status", [401, 403, 404, 407, 410, 451])
+def test_f3_a_page_of_somebody_else_blames_the_way(page: Page, status: int) -> None:
+    assert not is_refusal_of_api(page.body.encode())
+    for call in (Call.EVENTS, Call.UPLOAD_URL):
+        came = what_came(call, refusal(status, page))
+        assert (came, judge(call, came)) == (Came.BLOCKED, Verdict.BLOCKED)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b'"error"',
+        b"{",
+        b"{}",
+        b'{"error": ""}',
+        b'{"error": null, "message": null}',
+        b'{"error": {"code": 7}}',
+        b'{"error": {"message": "Forbidden"}}',
+        b'{"error": [' + b"[" * 60_000,
+        b"\xff\xfe",
+        b"\x1f\x8b",
+    ],
+)
+def test_f3_what_says_nothing_is_no_refusal_of_the_apis(body: bytes) -> None:
+    assert not is_refusal_of_api(body)
+
+
+@pytest.mark.parametrize("status", [400, 405, 406, 409, 411, 414, 418, 421, 422, 431])
+def test_f3_any_refusal_with_a_page_blames_the_way_and_so_parks_nothing(status: int) -> None:
+    for call in Call:
+        assert what_came(call, refusal(status, PAGES["fortigate"])) is Came.BLOCKED
+        assert what_came(call, refusal(status, Page("application/json", "{}"))) is not Came.BLOCKED
+
+
+@pytest.mark.parametrize(("status", "came"), [(408, Came.TOO_SLOW), (413, Came.TOO_LARGE), (429, Came.TOO_MANY)])
+def test_f3_what_is_about_the_request_itself_stays_so_with_a_page(status: int, came: Came) -> None:
+    assert {what_came(call, refusal(status, PAGES["nginx"])) for call in Call} == {came}
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+@pytest.mark.parametrize(
+    "page",
+    [
+        Page("application/xml", '<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>'),
+        Page("application/json", '{"statusCode": "403", "error": "InvalidJWT"}'),
+        Page("", ""),
+        Page("text/html", ""),
+    ],
+)
+def test_f3_a_storage_refuses_in_its_own_way_and_gets_a_new_url(status: int, page: Page) -> None:
+    assert judge(Call.PUT, what_came(Call.PUT, refusal(status, page))) is Verdict.NEW_URL
+
+
+@given(
+    st.binary(max_size=60) | st.dictionaries(st.text(), st.none() | st.text()).map(lambda x: json.dumps(x).encode())
+)
+def test_f3_no_body_whatever_is_too_odd_to_be_judged(body: bytes) -> None:
+    assert is_refusal_of_api(body) in (True, False)
+    assert not (is_refusal_of_api(body) and is_page("", body))
+
+
+# -- F5 ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', '\ufeff{"a": 1}', '  \r\n{"a": 1}'])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+def test_f5_json_is_read_in_whatever_form_it_comes(text: str, encoding: str) -> None:
+    assert encoding != "utf-8" or not is_page("text/html", text.encode())
+    assert json_object(text.lstrip("\ufeff").encode(encoding)) == {"a": 1}
+    assert json_object(text.encode("utf-8")) == {"a": 1}
+
+
+def test_f5_json_that_is_no_object_is_none() -> None:
+    assert [json_object(body) for body in (b"", b"[]", b"7", b"{", b"\xff", b"[" * 50_001)] == [None] * 6
+
+
+def raw_deflate(content: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(content) + packer.flush()
+
+
+ANSWER = b'{"events": [' + b'{"linkId": "abcd1234"}, ' * 50 + b"{}]}"
+PACKED = {
+    "gzip": (gzip.compress(ANSWER), "gzip"),
+    "x-gzip": (gzip.compress(ANSWER), "x-gzip"),
+    "gzip that nothing tells of": (gzip.compress(ANSWER), ""),
+    "gzip called deflate": (gzip.compress(ANSWER), "deflate"),
+    "gzip in two members": (gzip.compress(ANSWER[:100]) + gzip.compress(ANSWER[100:]), "gzip"),
+    "zlib": (zlib.compress(ANSWER), "deflate"),
+    "raw deflate": (raw_deflate(ANSWER), "Deflate "),
+    "nothing, called gzip": (ANSWER, "gzip"),
+    "nothing, called deflate": (ANSWER, "deflate"),
+    "nothing": (ANSWER, ""),
+    "identity": (ANSWER, "identity"),
+}
+
+
+@pytest.mark.parametrize(("packed", "encoding"), PACKED.values(), ids=PACKED)
+def test_f5_what_comes_packed_is_unpacked(packed: bytes, encoding: str) -> None:
+    assert unpacked(packed, encoding, len(ANSWER)) == (ANSWER, True)
+
+
+@pytest.mark.parametrize(("packed", "encoding"), list(PACKED.values())[:7], ids=list(PACKED)[:7])
+def test_f5_what_breaks_off_or_is_too_long_is_not_complete(packed: bytes, encoding: str) -> None:
+    assert not unpacked(packed[:-9], encoding, len(ANSWER))[1]
+    assert unpacked(packed, encoding, len(ANSWER) - 1) == (ANSWER[:-1], False)
+
+
+def test_f5_n25_a_bomb_costs_no_more_than_the_limit() -> None:
+    bombs = {
+        "gzip": (gzip.compress(bytes(300 * MB)), "gzip"),
+        "zlib": (zlib.compress(bytes(300 * MB)), "deflate"),
+        "raw": (raw_deflate(bytes(300 * MB)), "deflate"),
+        "members": (gzip.compress(b"") * 50_000, "gzip"),
+    }
+    for packed, encoding in bombs.values():
+        tracemalloc.start()
+        try:
+            body, is_all = unpacked(packed, encoding, MB)
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert (len(body) <= MB, is_all) == (True, False)
+        assert peak_bytes < 6 * MB
+
+
+@given(st.binary(max_size=60), st.sampled_from(["gzip", "deflate", "br", "gzip, deflate", ""]))
+def test_f5_no_content_whatever_is_too_odd_to_be_unpacked(content: bytes, encoding: str) -> None:
+    for start in (b"", b"\x1f\x8b", b"\x1f\x8b\x08\x00", b"\x78\x9c"):
+        body, _ = unpacked(start + content, encoding, 100)
+        assert len(body) <= max(100, len(start + content))

@@ -1,0 +1,142 @@
+"""F3: something on the way refuses in EventPics' place, to a right key: the whole uploader, over real sockets."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from piboothup.problems import problem
+from piboothup.simulator.faults import Fault
+from piboothup.spool.listing import NEW, PARKED
+from tests.uploader.desk import Desk
+from tests.uploader.liar import Liar, Story, brings_to, says
+from tests.uploader.pages import PAGES, Page
+
+CALLS = ["geteventsandalbums", "getuploadurl", "upload"]
+"""The first part of the path of each."""
+
+
+class Firewall:
+    """Stands before EventPics and its storage, and answers some calls by itself while it is shut."""
+
+    def __init__(self, desk: Desk, page: Page, status: int) -> None:
+        self.shut: set[str] = set()
+        self.refused = 0
+        self.desk = desk
+        self._through = brings_to(desk.album.port)
+        content_type = (f"Content-Type: {page.content_type}",) if page.content_type else ()
+        self._refuses = says(f"{status} No", page.body.encode(), *content_type, *page.headers)
+        self.front = Liar(self._story)
+        desk.album.url = self.front.url
+        desk.configure(api_url=self.front.url)
+
+    def _story(self, liar: Liar, connection: socket.socket) -> None:
+        """Looks at the first request; as with many of them the connection is good for that one alone."""
+        head = connection.recv(4096, socket.MSG_PEEK)
+        call = head.split(b" ", 2)[1].decode().strip("/").partition("/")[0].partition("?")[0]
+        story: Story = self._through
+        if call in self.shut:
+            self.refused += 1
+            story = self._refuses
+
+        class Once:
+            """The connection, hung up after one answer."""
+
+            def sendall(self, content: bytes) -> None:
+                connection.sendall(content)
+                raise ConnectionResetError
+
+            def __getattr__(self, name: str) -> object:
+                return getattr(connection, name)
+
+        story(liar, Once())  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def firewalls() -> Iterator[list[Firewall]]:
+    made: list[Firewall] = []
+    yield made
+    for firewall in made:
+        firewall.front.__exit__()
+
+
+def blocked_for(firewall: Firewall, calls: list[str], minutes: int) -> None:
+    """A photo arrives; then it is shut for so long while photos are taken, and opened; all arrive within a minute."""
+    desk = firewall.desk
+    desk.start()
+    desk.until_sent(desk.take(hint=True))
+    firewall.shut |= set(calls)
+    names = [desk.take(hint=True) for _ in range(3)]
+    desk.until(lambda: desk.said()["problems"] == ["blocked"], "the block to be told", step_s=1.0)
+    for _ in range(2 * minutes):
+        desk.pass_s(30.0)
+    desk.rest()
+    assert desk.said()["problems"] == ["blocked"]
+    assert desk.said()["state"] == "offline"
+    assert desk.said()["reason"] == str(problem("blocked"))
+    assert all(desk.lies_in(NEW, name) for name in names)
+    assert list(desk.booth.names(PARKED)) == []
+    assert minutes / 2 <= firewall.refused <= 3 * minutes
+    firewall.shut.clear()
+    opened_s = desk.clock.boottime_s
+    desk.until_sent(*names, step_s=1.0)
+    assert desk.clock.boottime_s - opened_s <= 60.0
+    desk.until(lambda: desk.said()["problems"] == [], "nothing to be wrong", step_s=1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        *((name, 403) for name in PAGES),
+        *((name, status) for name in ("fortigate", "nothing") for status in (401, 404)),
+    ],
+)
+def test_f3_a_page_to_all_calls_is_no_word_of_the_key(
+    desk: Desk, firewalls: list[Firewall], name: str, status: int
+) -> None:
+    firewalls.append(Firewall(desk, PAGES[name], status))
+    blocked_for(firewalls[0], CALLS, minutes=5)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 451, 400, 405, 406])
+def test_f3_a_page_to_getuploadurl_alone_blames_no_event(desk: Desk, firewalls: list[Firewall], status: int) -> None:
+    firewalls.append(Firewall(desk, PAGES["fortigate"], status))
+    blocked_for(firewalls[0], ["getuploadurl"], minutes=20)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 451, 400, 405, 406])
+def test_f3_a_page_to_the_put_alone_parks_no_photo(desk: Desk, firewalls: list[Firewall], status: int) -> None:
+    firewalls.append(Firewall(desk, PAGES["fortigate"], status))
+    blocked_for(firewalls[0], ["upload"], minutes=20)
+
+
+def test_f3_a_block_is_told_at_the_first_start_too(desk: Desk, firewalls: list[Firewall]) -> None:
+    firewall = Firewall(desk, PAGES["squid"], 403)
+    firewalls.append(firewall)
+    firewall.shut |= set(CALLS)
+    name = desk.take()
+    desk.start()
+    desk.until(lambda: desk.said()["problems"] == ["blocked"], "the block to be told")
+    firewall.shut.clear()
+    desk.until_sent(name, step_s=1.0)
+
+
+def test_f3_the_apis_own_refusal_still_asks_for_a_new_key(desk: Desk) -> None:
+    desk.album.misbehave(Fault(status=401, body='{"error": "invalid API key"}'))
+    desk.start()
+    desk.until_state("refused")
+    assert desk.said()["problems"] == ["key_refused"]
+
+
+def test_f3_whoever_blocks_may_ask_to_be_left_alone(desk: Desk) -> None:
+    desk.album.misbehave(Fault(status=403, html=True, headers={"Retry-After": "200"}, times=1))
+    name = desk.take()
+    desk.start()
+    desk.until(lambda: desk.said()["problems"] == ["blocked"], "the block to be told")
+    desk.pass_s(199.0)
+    desk.rest()
+    assert desk.album.calls.total() == 1
+    desk.pass_s(60.0)
+    desk.until_sent(name)

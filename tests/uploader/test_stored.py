@@ -1,0 +1,157 @@
+"""F2: what proves that the storage has a photo, and that nothing which does is asked for twice: over real sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from piboothup.config import Secret
+from piboothup.simulator.faults import Fault
+from piboothup.spool.listing import NEW
+from piboothup.uploader.api import ApiError, EventPicsApi
+from piboothup.uploader.link_error import LinkError
+from piboothup.uploader.transport import Transport
+from piboothup.uploader.verdict import Came
+from tests.clocks import HandClock
+from tests.uploader.authority import Authority
+from tests.uploader.desk import Desk
+from tests.uploader.far import FAR
+from tests.uploader.liar import Liar, Story, says
+
+PHOTO = b"x" * 200_000
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Iterator[io.BufferedReader]:
+    (tmp_path / "photo.jpg").write_bytes(PHOTO)
+    with (tmp_path / "photo.jpg").open("rb") as file:
+        yield file
+
+
+def put(authority: Authority, url: str, photo: io.BufferedReader, clock: HandClock | None = None) -> None:
+    clock = clock or HandClock()
+    with contextlib.closing(Transport(clock, limits=FAR, ca_file=authority.file)) as transport:
+        EventPicsApi(url, Secret("key"), clock, transport=transport).put(Secret(f"{url}/put"), photo, len(PHOTO))
+
+
+def ends(head: str, body: bytes = b"") -> Story:
+    """Takes the request whole, says this and hangs up."""
+
+    def story(liar: Liar, connection: socket.socket) -> None:
+        liar.request(connection)
+        connection.sendall(head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body)
+
+    return story
+
+
+PROOFS = {
+    **{f"{status}": says(f"{status} Any") for status in (200, 201, 202, 203, 204, 205, 206, 207, 226)},
+    "another md5 as etag": says("200 OK", b"", f'ETag: "{"0" * 32}"'),
+    "no etag": says("200 OK"),
+    "a weak etag": says("200 OK", b"", 'ETag: W/"x"'),
+    "an empty page": says("200 OK", b"", "Content-Type: text/html"),
+    "json called a page": says("200 OK", b'{"ok": true}', "Content-Type: text/html"),
+    "no length and no close": ends("HTTP/1.1 201 Created\nETag: x"),
+    "less than announced": ends("HTTP/1.1 200 OK\nContent-Length: 100", b"{"),
+    "half a chunk": ends("HTTP/1.1 202 Accepted\nTransfer-Encoding: chunked", b"5\r\nab"),
+    "no chunk at all": ends("HTTP/1.1 200 OK\nTransfer-Encoding: chunked", b"junk"),
+    "bad gzip": ends("HTTP/1.1 200 OK\nContent-Encoding: gzip\nContent-Length: 4", b"\x1f\x8b.."),
+    "more than is read": says("200 OK", b"x" * (FAR.answer_bytes + 1)),
+}
+
+
+@pytest.mark.parametrize("proof", PROOFS.values(), ids=PROOFS)
+def test_f2_a_2xx_after_the_whole_photo_counts_however_it_ends(
+    photo: io.BufferedReader, tmp_path: Path, proof: Story
+) -> None:
+    authority = Authority(tmp_path)
+    with Liar(proof, tls=authority.certificate()) as liar:
+        put(authority, liar.url, photo)
+        assert len(liar.requests) == 1
+        assert liar.requests[0][1].endswith(b"\r\n\r\n" + PHOTO)
+
+
+def test_f2_a_2xx_whose_body_never_ends_counts_at_the_deadline(photo: io.BufferedReader, tmp_path: Path) -> None:
+    authority, clock = Authority(tmp_path), HandClock()
+    transport = Transport(clock, limits=FAR, ca_file=authority.file)
+
+    def trickles(liar: Liar, connection: socket.socket) -> None:
+        liar.request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx")
+        while not liar.ended.is_set():
+            clock.pass_s(10.0)
+            transport.enforce()
+            connection.sendall(b"x")
+
+    with Liar(trickles, tls=authority.certificate()) as liar, contextlib.closing(transport):
+        api = EventPicsApi(liar.url, Secret("key"), clock, transport=transport)
+        api.put(Secret(f"{liar.url}/put"), photo, len(PHOTO))
+        assert len(liar.requests) == 1
+
+
+NO_PROOFS = {
+    "a page": says("200 OK", b"<html>Down for maintenance</html>"),
+    "a page by its type": says("202 OK", b"Please wait", "Content-Type: text/html"),
+    "the head of a page": ends("HTTP/1.1 200 OK\nContent-Type: text/html\nContent-Length: 900"),
+    "a redirect": says("302 Found", b"", "Location: /login"),
+    "not modified": says("304 Same"),
+}
+
+
+@pytest.mark.parametrize("answer", NO_PROOFS.values(), ids=NO_PROOFS)
+def test_f2_what_is_no_2xx_or_a_page_is_no_proof(photo: io.BufferedReader, tmp_path: Path, answer: Story) -> None:
+    authority = Authority(tmp_path)
+    with Liar(answer, tls=authority.certificate()) as liar, pytest.raises(ApiError) as caught:
+        put(authority, liar.url, photo)
+    assert caught.value.came is Came.ODD
+
+
+def test_f2_a_2xx_whose_head_breaks_off_is_no_proof(photo: io.BufferedReader, tmp_path: Path) -> None:
+    def breaks_off(liar: Liar, connection: socket.socket) -> None:
+        liar.request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Len")
+
+    authority = Authority(tmp_path)
+    with Liar(breaks_off, tls=authority.certificate()) as liar, pytest.raises(LinkError):
+        put(authority, liar.url, photo)
+
+
+def test_f2_a_2xx_before_the_whole_photo_was_sent_is_no_proof(tmp_path: Path) -> None:
+    def hasty(_: Liar, connection: socket.socket) -> None:
+        connection.recv(1000)
+        connection.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+
+    authority = Authority(tmp_path)
+    large = tmp_path / "large.jpg"
+    large.write_bytes(b"x" * 8_000_000)
+    with large.open("rb") as file, Liar(hasty, tls=authority.certificate()) as liar:
+        with pytest.raises((ApiError, LinkError)) as caught:
+            put(authority, liar.url, file)
+    assert not isinstance(caught.value, ApiError) or caught.value.came is Came.PARTIAL
+
+
+@pytest.mark.parametrize("status", [202, 203, 206])
+def test_f2_an_evening_of_odd_2xx_sends_each_photo_once(desk: Desk, status: int) -> None:
+    """The storage keeps nothing here: what counts is that nothing is sent again."""
+    desk.album.misbehave(Fault(call="put", status=status))
+    names = [desk.take() for _ in range(3)]
+    desk.start()
+    desk.until_sent(*names)
+    desk.pass_s(700.0)
+    desk.rest()
+    assert desk.album.calls["put"] == 3
+    assert not any(desk.lies_in(NEW, name) for name in names)
+
+
+@pytest.mark.parametrize("status", [202, 203, 206])
+def test_f2_an_answer_to_a_call_is_read_whichever_2xx_it_has(desk: Desk, status: int) -> None:
+    listed = '{"events": [{"title": "T", "linkId": "abcd1234", "albums": []}]}'
+    desk.album.misbehave(Fault(call="geteventsandalbums", status=status, body=listed))
+    name = desk.take()
+    desk.start()
+    desk.until_sent(name)
