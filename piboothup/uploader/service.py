@@ -129,8 +129,6 @@ class Uploader:
                     self._line.retry()
                 case ["choices"]:
                     self._follow_choices()
-                case ["stop"]:
-                    self._line.stopping = True
                 case _:
                     log.debug("hint ignored")
 
