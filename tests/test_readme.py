@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from piboothup.booth.view import View
 from piboothup.cli import command_names
 from piboothup.problems import codes, problem
 from piboothup.status import UploaderState
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -65,3 +68,57 @@ def test_the_top_level_holds_what_the_design_names() -> None:
     found = {one.name for one in ROOT.iterdir() if not one.name.startswith(".")}
     built = {"build", "piboothup.egg-info"}
     assert found - built == allowed
+
+
+def build_commands() -> list[str]:
+    """The commands of "Build it", one each, without the comments."""
+    (block,) = re.findall(r"```sh\n(sudo apt install .*?)```", README, re.DOTALL)
+    lines = block.replace("\\\n", "").splitlines()
+    return [command.strip() for line in lines for command in line.partition(" #")[0].split(" && ")]
+
+
+APT_NAMES = {"pillow": "python3-pil"}
+"""Debian's names of those dependencies whose package isn't `python3-<name>`."""
+APT_ALONE = {"git", "python3-venv", "python3-picamera2", "python3-lgpio"}
+"""What the box needs from apt and pyproject.toml can't name: there is no wheel of it for Debian's Python."""
+
+
+def test_a5_apt_brings_each_dependency_and_no_desktop() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = [re.split(r"[<>=!~;\[ ]", dependency)[0] for dependency in project["dependencies"]]
+    # a library that another of them brings in any version that will do
+    brought = {"urllib3"}
+    wanted = {APT_NAMES.get(name, f"python3-{name}") for name in names if name not in brought}
+    sudo, apt, install, *rest = shlex.split(build_commands()[0])
+    assert (sudo, apt, install) == ("sudo", "apt", "install")
+    assert "--no-install-recommends" in rest
+    assert {word for word in rest if not word.startswith("-")} == wanted | APT_ALONE
+
+
+def test_a5_the_files_that_are_copied_land_where_systemd_looks(tmp_path: Path) -> None:
+    etc = tmp_path / "etc"
+    (etc / "systemd/system").mkdir(parents=True)  # every Debian has it
+    copies = [command for command in build_commands() if command.startswith("sudo cp ")]
+    assert copies
+    for command in copies:
+        here = command.removeprefix("sudo ").replace("/opt/piboothup/", f"{ROOT}/").replace(" /etc/", f" {etc}/")
+        subprocess.run(["sh", "-euc", here], check=True, timeout=PATIENCE_S)
+    folders = {"system": "systemd/system", "sysusers.d": "sysusers.d", "tmpfiles.d": "tmpfiles.d"}
+    wanted = {f"{folders[path.parent.name]}/{path.name}" for path in (ROOT / "systemd").rglob("*") if path.is_file()}
+    assert {path.relative_to(etc).as_posix() for path in etc.rglob("*") if path.is_file()} == wanted
+
+
+def test_a5_the_command_stands_where_the_units_look_for_it() -> None:
+    (link,) = [shlex.split(command)[-2:] for command in build_commands() if command.startswith("sudo ln ")]
+    assert link == ["/opt/piboothup/.venv/bin/piboothup", "/usr/bin/piboothup"]
+    units = sorted((ROOT / "systemd/system").glob("*.service"))
+    assert all(f"ExecStart={link[1]} " in unit.read_text(encoding="utf-8") for unit in units)
+    *before, enable = build_commands()
+    assert enable == f"sudo systemctl enable --now {' '.join(unit.stem for unit in units)}"
+    made = [before.index(f"sudo {program}") for program in ("systemd-sysusers", "systemd-tmpfiles --create")]
+    assert made == sorted(made)
+
+
+def test_a5_only_the_debian_that_the_packages_are_of_is_named() -> None:
+    named = re.findall(r"Debian (\d+)|\b(bullseye|bookworm|trixie|forky)\b", README, re.IGNORECASE)
+    assert {word.lower() for pair in named for word in pair if word} == {"trixie", "13"}
