@@ -15,6 +15,12 @@ from piboothup.runtime import HintSocket, RuntimeUnusable, send_hint
 from tests.patience import PATIENCE_S
 
 
+@pytest.fixture(autouse=True)
+def desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No /run/piboothup, as on a desk: these tests may run on a box, which has one."""
+    monkeypatch.setattr(runtime, "SYSTEM_DIRECTORY", tmp_path / "no box")
+
+
 def test_a_named_runtime_directory_is_used_and_made(tmp_path: Path) -> None:
     named = tmp_path / "a" / "b"
     environment = {"PIBOOTHUP_RUNTIME": str(named)}
