@@ -58,6 +58,22 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "not_saved": ("The last photo was not saved.", "Press again."),
     "spool_unusable": ("The spool can't be used.", "Check [spool] directory in the config."),
+    "spool_memory": (
+        "The photos lie in memory: they would be lost at power-off.",
+        "Switch off the overlay file system in `sudo raspi-config`, or name a folder on a disk in [spool] directory.",
+    ),
+    "spool_split": (
+        "A folder of the spool lies on another disk.",
+        "Let the whole of [spool] directory be on one disk.",
+    ),
+    "storage_unknown": (
+        "Whether photos outlive power-off can't be told here: the spool lies on an overlay.",
+        "Name a folder on a disk in [spool] directory.",
+    ),
+    "photos_hidden": (
+        "Photos wait under a disk that came later, or on one that is gone.",
+        "Unmount it or put it back until they are sent, then `piboothup queue retry`.",
+    ),
     # config
     "bad_config": ("The config has a mistake.", "Mend the file; photos go on with the last good settings."),
     # network and server
@@ -120,6 +136,10 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "stray_photos": (
         "The card holds photos without an event.",
         "Choose it in the menu to take them along, or use `piboothup queue assign`.",
+    ),
+    "runtime_full": (
+        "The memory of /run is full: the status can't be written.",
+        "Delete what fills it; photos go on.",
     ),
     "not_checked": ("A part of the box can't be checked.", "Switch the box off and on, and check again."),
     "hot": ("The box is too hot.", "Give it air and shade; photos go on."),

@@ -19,7 +19,7 @@ from pathlib import Path
 from piboothup import config, status
 from piboothup.console import FAILED, OK, USAGE, CommandFails, load, open_spool
 from piboothup.runtime import RuntimeUnusable, command_directory, send_hint
-from piboothup.spool import assign, copies, durable, export, intention, inventory, wipe
+from piboothup.spool import assign, copies, durable, export, hidden, intention, inventory, wipe
 from piboothup.spool.clock import SystemClock
 from piboothup.spool.inventory import Attribution
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE
@@ -57,6 +57,7 @@ def _retry(given: argparse.Namespace) -> int:
     spool = _spool(given)
     try:
         count = spool.retry_parked()
+        hidden.forget(spool.directory)
     except OSError as error:
         raise CommandFails(f"A parked photo can't be moved ({error.strerror}): {_remedy(error)}.") from None
     heard = send_hint(command_directory(), "uploader", "retry")

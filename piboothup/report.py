@@ -16,9 +16,12 @@ from typing import Any
 from piboothup import __version__, status, supply
 from piboothup.config import Config
 from piboothup.problems import codes, problem
+from piboothup.spool import hidden
 from piboothup.spool.anchors import Source
 from piboothup.spool.clock import Clock
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.room import storage
+from piboothup.spool.storage import Storage
 from piboothup.spool.store import Spool
 
 
@@ -26,7 +29,9 @@ def assemble(config: Config, spool: Spool, clock: Clock, runtime: Path) -> dict[
     """The report of `status --json`; its shape is part of the contract with other programs."""
     booth = status.read(runtime, "booth") or {}
     uploader = status.read(runtime, "uploader") or {}
-    found = [code for service in (booth, uploader) for code in _list(service.get("problems")) if code in codes()]
+    kind = _storage(spool)
+    told = [code for service in (booth, uploader) for code in _list(service.get("problems")) if code in codes()]
+    found = [*told, *_seen_from_here(config, spool, runtime, kind)]
     return {
         "name": config.name,
         "box": spool.box,
@@ -38,7 +43,7 @@ def assemble(config: Config, spool: Spool, clock: Clock, runtime: Path) -> dict[
             "button": booth.get("button", "stopped"),
             "photos": booth.get("photos", 0),
         },
-        **_photos(spool, clock),
+        **_photos(config, spool, clock, kind),
         "uploader": {
             "state": uploader.get("state", status.UploaderState.STOPPED),
             "reason": uploader.get("reason", ""),
@@ -72,7 +77,25 @@ def _age_s(boottime_s: object, clock: Clock) -> float | None:
     return round(max(0.0, clock.boottime_ns() / 1e9 - boottime_s), 1)
 
 
-def _photos(spool: Spool, clock: Clock) -> dict[str, Any]:
+def _storage(spool: Spool) -> Storage | None:
+    try:
+        return storage(spool.directory)
+    except OSError:  # none there
+        return None
+
+
+def _seen_from_here(config: Config, spool: Spool, runtime: Path, kind: Storage | None) -> Iterator[str]:
+    """What is wrong whether or not a service runs and can say so."""
+    if not config.spool.allow_memory and kind in (Storage.MEMORY, Storage.UNKNOWN):
+        yield "spool_memory" if kind is Storage.MEMORY else "storage_unknown"
+    if hidden.read(spool.directory):
+        yield "photos_hidden"
+    with contextlib.suppress(OSError):
+        if os.statvfs(runtime).f_bavail == 0:
+            yield "runtime_full"
+
+
+def _photos(config: Config, spool: Spool, clock: Clock, kind: Storage | None) -> dict[str, Any]:
     counts: dict[str, Counter[str]] = {}
     oldest = None
     for place in (NEW, SENT, PARKED, QUARANTINE):
@@ -98,6 +121,8 @@ def _photos(spool: Spool, clock: Clock) -> dict[str, Any]:
             "quarantined": counts[QUARANTINE].total(),
             "free_bytes": free_bytes,
             "oldest_new_s": age_s,
+            "storage": kind,
+            "allow_memory": config.spool.allow_memory,
         },
         "events": _events(spool, counts),
     }
@@ -151,13 +176,19 @@ def as_text(report: dict[str, Any]) -> str:
         f"booth     {booth['state']} · camera {booth['camera']} · panel {booth['panel']}",
         f"uploader  {' · '.join(_uploading(report['uploader']))}",
         f"photos    {spool['new']} waiting · {spool['sent']} in the album · {spool['parked']} parked"
-        f" · {spool['quarantined']} quarantined · {free} free",
+        f" · {spool['quarantined']} quarantined · {free} free{_storage_words(spool)}",
         *(f"event     {_event_line(one)}" for one in report["events"]),
         f"wifi      {' · '.join(_wifi_words(report['uploader']['wifi']))}",
         f"clock     {known}",
     ]
     lines += [f"problem   {one['sentence']} {one['remedy']} [{one['code']}]" for one in report["problems"]]
     return "\n".join(lines)
+
+
+def _storage_words(spool: dict[str, Any]) -> str:
+    if spool["storage"] != Storage.MEMORY:
+        return ""
+    return " · in memory, as the config allows" if spool["allow_memory"] else " · in memory"
 
 
 def _uploading(uploader: dict[str, Any]) -> Iterator[str]:

@@ -120,11 +120,14 @@ def uploader(given: argparse.Namespace) -> int:
         if not under_systemd():
             raise
         print(f"piboothup: {error}", file=sys.stderr)  # the uploader reads it anew once a minute: it may be mended
-    spool, clock = open_spool(loaded)
-    spool.prepare()
-    service = Uploader(loaded, spool, clock, service_directory(), refused=refused)
-    with _stopped_by_signals(service.stop):
-        service.run()
+    starts_anew = True
+    while starts_anew:
+        spool, clock = open_spool(loaded)
+        spool.prepare()
+        service = Uploader(loaded, spool, clock, service_directory(), refused=refused)
+        with _stopped_by_signals(service.stop):
+            service.run()
+        starts_anew = service.starts_anew
     return OK
 
 

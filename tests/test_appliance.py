@@ -224,7 +224,8 @@ def test_c02_under_systemd_a_broken_config_stops_no_photo(box: Appliance, tmp_pa
             good = (box.spool.directory / "config.good.toml").read_text()
             assert DEMO_KEY not in good
             # A missing file names no spool: the box's own place would be used, which this test must not touch.
-            box.config.write_text(f'[spool]\ndirectory = "{box.spool.directory}"\nmin_free_mb = 5\n')
+            table = f'[spool]\ndirectory = "{box.spool.directory}"\nallow_memory = true\nmin_free_mb = 5\n'
+            box.config.write_text(table)
         else:
             box.config.write_text(text)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:

@@ -32,7 +32,8 @@ def desk(tmp_path: Path) -> Path:
     file = tmp_path / "config.toml"
     file.write_text(
         f'config_version = 1\nname = "Desk"\n[eventpics]\nlink_id = "abcd1234"\nalbum_id = "a1"\n'
-        f'[spool]\ndirectory = "{tmp_path}/spool"\nmin_free_mb = 10\n[devices]\nsimulated = true\n'
+        f'[spool]\ndirectory = "{tmp_path}/spool"\nallow_memory = true\nmin_free_mb = 10\n'
+        "[devices]\nsimulated = true\n"
     )
     return file
 
@@ -189,7 +190,7 @@ def test_c02_the_last_good_config_never_leads_to_another_spool(
         assert used.marks is None
         told = notice(used)
         assert told is not None
-        assert (told.code, told.detail) == ("bad_config", "line 12")
+        assert (told.code, told.detail) == ("bad_config", "line 13")
 
 
 def test_status_counts_from_the_folders_when_nothing_runs(tmp_path: Path, desk: Path) -> None:

@@ -34,7 +34,8 @@ def desk(tmp_path: Path) -> Path:
     file = tmp_path / "config.toml"
     file.write_text(
         f'config_version = 1\nname = "Desk"\ntimezone = "Europe/Berlin"\n[eventpics]\nlink_id = "abcd1234"\n'
-        f'[spool]\ndirectory = "{tmp_path}/spool"\nmin_free_mb = 10\n[devices]\nsimulated = true\n'
+        f'[spool]\ndirectory = "{tmp_path}/spool"\nallow_memory = true\nmin_free_mb = 10\n'
+        "[devices]\nsimulated = true\n"
     )
     return file
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from piboothup import report, status, supply
-from piboothup.config import Config
+from piboothup.config import Config, SpoolTable
 from piboothup.problems import problem
 from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.contexts import context_for
@@ -29,13 +29,14 @@ class Bench:
         self.clock = HandClock()
         self.spool = open_spool(root / "spool", self.clock)
         self.runtime = root
+        self.config = Config(name="Booth 7", spool=SpoolTable(allow_memory=True))
 
     def says(self, service: str, **said: Any) -> None:
         status.write(self.runtime, service, said)
 
     def report(self) -> dict[str, Any]:
         spool = Spool(self.spool.directory, self.clock, "serial-1")
-        return report.assemble(Config(name="Booth 7"), spool, self.clock, self.runtime)
+        return report.assemble(self.config, spool, self.clock, self.runtime)
 
     def text(self) -> list[str]:
         return report.as_text(self.report()).splitlines()
@@ -52,7 +53,7 @@ def test_the_shape_is_the_contracts(bench: Bench) -> None:
     found = bench.report()
     assert {key: set(value) for key, value in found.items() if isinstance(value, dict)} == {
         "booth": {"state", "camera", "panel", "button", "photos"},
-        "spool": {"new", "sent", "parked", "quarantined", "free_bytes", "oldest_new_s"},
+        "spool": {"new", "sent", "parked", "quarantined", "free_bytes", "oldest_new_s", "storage", "allow_memory"},
         "uploader": {"state", "reason", "rate_bps", "eta_s", "last_success_s", "events_seen", "wifi"},
         "clock": {"synchronised", "source", "uncertainty_s"},
         "power": {"undervoltage", "throttled", "temperature_c"},

@@ -1,5 +1,8 @@
 """The booth's hold on the card: taking the spool over, asking whether it takes photos, retention.
 
+The card is whatever disk lies under the spool's path: one that comes late, goes or is changed is noticed within a
+second, and taken over as at the start.
+
 On a box a card that can't be used is a fault on the panel and is tried again until it can; at a desk it is the end of
 the command, with a sentence.
 """
@@ -14,9 +17,10 @@ from pathlib import Path
 from piboothup.config import DEFAULT_DIRECTORY, GOOD_FILE, Config, elsewhere_file, good_copy
 from piboothup.problems import Problem, problem
 from piboothup.runtime import under_systemd
-from piboothup.spool import choices, durable
+from piboothup.spool import choices, durable, hidden
 from piboothup.spool.clock import Clock
 from piboothup.spool.layout import SpoolUnusable
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.recovery import recover
 from piboothup.spool.retention import sweep
 from piboothup.spool.store import ROOM_PHOTOS, AlreadyRunning, Spool
@@ -48,6 +52,10 @@ class Card:
         self.problem: Problem | None = None
         """Why no photo can be saved; None while one can."""
         self.opened = False
+        self.times_opened = 0
+        self._left_behind: set[str] = set()
+        """Photos that wait where a disk covered them or went with it; not yet noted on the one that is there now."""
+        self._are_hidden = False
 
     def open(self, *, patient: bool) -> None:
         """Takes the spool over: the lock, the recovery, a number for this boot. Raises AlreadyRunning.
@@ -62,6 +70,7 @@ class Card:
             self._resume_wipe()
             recover(self._spool)
             self._start()
+            self._spool.look_for_memory(allowed=self._config.spool.allow_memory)
         except SpoolUnusable as error:
             if not patient:
                 raise
@@ -73,11 +82,15 @@ class Card:
                 "card_full" if error.errno in durable.FULL else "card_readonly", error.strerror or ""
             )
         else:
-            self.problem, self.opened = None, True
+            self.problem, self.opened = self._spool.card_problem(), True
+            self.times_opened += 1
             self._keep_good_config()
+            self._note_hidden()
 
     def check(self) -> Problem | None:
         """What stops photos from being saved now; a spool that was not open yet is tried again."""
+        if self._locked and self._has_moved() and self._spool.directory.is_dir():
+            self._let_go()
         if not self.opened:
             try:
                 self.open(patient=True)
@@ -85,10 +98,18 @@ class Card:
                 log.error("spool not opened reason=%s", error)
                 self.problem = problem("spool_unusable")
         if self.opened:
+            self._spool.look_for_memory(allowed=self._config.spool.allow_memory)
             self.problem = self._spool.card_problem()
+            self._are_hidden = self._are_hidden and (self._spool.directory / hidden.FILE).exists()
             if self.problem is not None and self.problem.code == "spool_unusable":
                 self._let_go()
         return self.problem
+
+    @property
+    def notices(self) -> list[Problem]:
+        """What should be known of the card though it takes photos."""
+        told = [self._spool.storage_warning] if self._spool.storage_warning is not None else []
+        return [*told, problem("photos_hidden")] if self._are_hidden else told
 
     def retire(self) -> int:
         """One round of retention; how many sent photos it deleted. Ages are looked at once an hour."""
@@ -108,6 +129,33 @@ class Card:
     def _let_go(self) -> None:
         self._held.close()
         self._locked = self.opened = False
+
+    def _has_moved(self) -> bool:
+        """Whether another disk lies under the spool's path; what waits on the one before is remembered."""
+        try:
+            if not self._spool.has_moved():
+                return False
+        except OSError:  # a disk that answers nothing: the card's problem
+            return False
+        left = {str(name) for name in self._spool.left_behind()}
+        log.warning("spool moved directory=%s left_behind=%d", self._spool.directory, len(left))
+        self._left_behind |= left
+        return True
+
+    def _note_hidden(self) -> None:
+        """Photos that wait out of sight are noted, those that are in sight again no more."""
+        directory = self._spool.directory
+        try:
+            if self._left_behind:
+                hidden.note(directory, self._left_behind)
+            if hidden.read(directory):
+                places = (NEW, SENT, PARKED, QUARANTINE)
+                hidden.settle(directory, {str(name) for place in places for name in self._spool.names(place)})
+        except OSError as error:
+            log.error("hidden photos not noted reason=%s", error.strerror or error)
+            self._are_hidden = bool(self._left_behind)
+        else:
+            self._left_behind, self._are_hidden = set(), bool(hidden.read(directory))
 
     def _resume_wipe(self) -> None:
         """A wipe that a power cut broke off is brought to its end before anything is shown."""

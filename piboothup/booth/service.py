@@ -116,6 +116,7 @@ class BoothService:
         keep_config = config_marks is not None
         self._card = Card(config, spool, clock, keep_config=keep_config, config_marks=config_marks or ())
         self._timekeeping = Timekeeping(spool, clock)
+        self._disks_seen = 0
         self._uplink_reader = UplinkReader(spool, runtime, context)
         self._outlook = Outlook(config, spool, clock)
         self._telling = Telling(
@@ -317,6 +318,8 @@ class BoothService:
             self._keeping_house.beat(CARD_LIMIT_NS)
             try:
                 checked = CardChecked(self._card.check())
+                self._telling.card_notices = self._card.notices
+                self._follow_disk()
                 self._choosing.follow()
                 self._events.put(checked)
                 self._saver.count_held()
@@ -331,6 +334,13 @@ class BoothService:
                 log.exception("housekeeping failed")
             self._events.put(Tick())
             self._ended.wait(_HOUSEKEEPING_S)
+
+    def _follow_disk(self) -> None:
+        """What was counted and noted on the disk before says nothing of the one that was taken over since."""
+        if self._disks_seen not in (0, self._card.times_opened):
+            self._saver.recount()
+            self._timekeeping = Timekeeping(self._spool, self._clock)
+        self._disks_seen = self._card.times_opened
 
     def _tell_status(self) -> None:
         """Our own status, at once when the state changes: on a thread that no card can hold up."""

@@ -47,6 +47,8 @@ class Telling:
         self._config_problem = config_problem
         self.button_problem: Problem | None = None
         """Why no button is listened to."""
+        self.card_notices: list[Problem] = []
+        """What should be known of the card, as it was last looked at."""
         self.uplink = Uplink()
         """As it was last looked at."""
 
@@ -86,7 +88,8 @@ class Telling:
             self._panel.problem,
         )
         stuck = problem("button_stuck") if booth.stuck else None
-        found = stuck, self._config_problem, *self._outlook.problems, *devices, self.uplink.problem
+        card, outlook = self.card_notices, self._outlook.problems
+        found = stuck, *card, self._config_problem, *outlook, *devices, self.uplink.problem
         return [one for one in found if one is not None]
 
     def status(self, booth: Booth) -> dict[str, Any]:

@@ -124,6 +124,8 @@ class SpoolTable:
     """Where photos live on the card."""
 
     directory: str = checks.setting(str(DEFAULT_DIRECTORY), checks.directory)
+    allow_memory: bool = checks.flag(False)
+    """Whether photos may lie in memory, where they are lost at power-off: for a demo and for tests."""
     min_free_mb: int = checks.number(500, 10, 1_000_000)
     """Below it the oldest *sent* photos go; never any other."""
     keep_sent_days: int = checks.number(30, 0, 3650)

@@ -46,6 +46,7 @@ menu = "always"
 
 [spool]
 directory = "{spool}"
+allow_memory = true
 min_free_mb = 10
 
 [devices]

@@ -137,8 +137,11 @@ def remove(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def lock(path: Path, *, wait: bool = False) -> Iterator[None]:
-    """Holds an exclusive flock on `path` (made if need be). Raises Locked when taken and not to `wait`, OSError."""
+def lock(path: Path, *, wait: bool = False) -> Iterator[int]:
+    """Holds an exclusive flock on `path` (made if need be); its descriptor.
+
+    Raises Locked when taken and not to `wait`, OSError.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
     try:
         found = os.fstat(descriptor)
@@ -148,7 +151,7 @@ def lock(path: Path, *, wait: bool = False) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise Locked(str(path)) from None
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

@@ -38,10 +38,13 @@ def check(directory: Path) -> None:
 
 
 def prepare(directory: Path) -> None:
-    """Checks the spool and makes its folders. Raises SpoolUnusable."""
-    if directory.is_symlink():
-        raise SpoolUnusable(f"The spool {directory} is a link: name its folder in the config.")
+    """Checks the spool and makes its folders; a link to a folder is followed. Raises SpoolUnusable."""
     try:
+        if directory.is_symlink() and not directory.exists():
+            raise SpoolUnusable(
+                f"The spool {directory} is a link to {directory.readlink()}, which is not there: plug in its disk, "
+                "or name its folder in the config."
+            )
         check(directory)
         make_folders(directory)
     except PermissionError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -15,8 +16,13 @@ from pathlib import Path
 
 from piboothup.problems import Problem, problem
 from piboothup.spool import durable
-from piboothup.spool.listing import TMP
+from piboothup.spool.listing import FOLDERS, NEW, PARKED, QUARANTINE, SENT, TMP
+from piboothup.spool.storage import Storage, look, mount_id
 
+log = logging.getLogger(__name__)
+
+_RENAMED = (TMP, NEW, SENT, PARKED, QUARANTINE)
+"""Between these photos are renamed, which no mount may stand between."""
 _PHOTOS = 3
 """The card is full when so many more would not fit."""
 _INODES = 16
@@ -30,6 +36,11 @@ class Room:
         self._directory = directory
         self._largest_bytes = _TYPICAL_PHOTO_BYTES
         self._suspect = False
+        self._folders: tuple[tuple[int, int] | None, ...] = ()
+        """Device and inode of the spool and of each of its folders, as they were last looked at."""
+        self._unsound: Problem | None = None
+        self.warning: Problem | None = None
+        """What can't be told of the storage."""
         self._one_at_a_time = threading.Lock()
 
     def took(self, size_bytes: int) -> None:
@@ -48,12 +59,37 @@ class Room:
             return problem("card_readonly")
         return problem("not_saved", error.strerror or "")
 
+    def look_for_memory(self, *, allowed: bool) -> None:
+        """Looks whether all folders lie on one disk, and not in memory unless `allowed`, if they are not those that
+        were looked at before.
+        """
+        folders = tuple(_identity(path) for path in _folders(self._directory))
+        if folders == self._folders:
+            return
+        try:
+            found = storage(self._directory)
+            mounts = {mount_id(self._directory / place) for place in _RENAMED if (self._directory / place).is_dir()}
+        except OSError as error:  # gone meanwhile
+            log.warning("storage not looked at reason=%s", error.strerror or error)
+            return
+        self._folders = folders
+        log.info("storage=%s directory=%s", found, self._directory)
+        self._unsound = self.warning = None
+        if found is Storage.MEMORY and not allowed:
+            self._unsound = problem("spool_memory")
+        elif len(mounts) > 1:
+            self._unsound = problem("spool_split")
+        if found is Storage.UNKNOWN and not allowed:
+            self.warning = problem("storage_unknown")
+
     def problem(self, may_make_room: Callable[[], bool], *, write: bool = False) -> Problem | None:
         """What stops photos from being saved, if anything. `may_make_room`: whether something may be deleted for
         them. Writes a small file after a failed write, or if it is to `write`.
         """
         try:
             room = os.statvfs(self._directory)
+            if self._unsound is not None:
+                return self._unsound
             if room.f_flag & os.ST_RDONLY:
                 return problem("card_readonly")
             if write or self._suspect:
@@ -78,6 +114,24 @@ class Room:
             durable.write_new(probe, b"?" * 4096)
             durable.remove(probe)
             self._suspect = False
+
+
+def storage(directory: Path) -> Storage:
+    """The worst storage that the spool in `directory`, or a folder of it, lies on. Raises OSError when it is gone."""
+    kinds = {look(directory), *(look(path) for path in _folders(directory) if path.is_dir())}
+    return next(one for one in Storage if one in kinds)
+
+
+def _folders(directory: Path) -> list[Path]:
+    return [directory, *(directory / folder for folder in FOLDERS)]
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _is_crowded(room: os.statvfs_result) -> bool:

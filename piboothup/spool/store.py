@@ -34,6 +34,7 @@ from piboothup.spool.listing import (
     holds,
     open_file,
 )
+from piboothup.spool.location import Location
 from piboothup.spool.names import BY_HAND, Identity, PhotoName, box_id, hardware_serial
 from piboothup.spool.room import Room
 from piboothup.spool.timeline import Timeline
@@ -72,6 +73,8 @@ class Spool:
         self._listing = Listing(directory)
         self._timeline = Timeline(self._at(BOOTS), self._listing, clock)
         self._room = Room(directory)
+        self._location: Location | None = None
+        """Of the lock that is held."""
 
     # -- for a service's start ---------------------------------------------------------------------------------
 
@@ -79,8 +82,12 @@ class Spool:
         """Makes the folders and gives this boot its number. Raises SpoolUnusable.
 
         A full or read-only card is no reason to refuse: what is on it can be uploaded. The boot has no number then.
+        Nothing is taken over from another disk that was there before.
         """
         layout.prepare(self.directory)
+        self.boot = 0
+        self._durable.clear()
+        self._timeline = Timeline(self._at(BOOTS), self._listing, self.clock)
         try:
             self._register()
         except OSError as error:
@@ -89,13 +96,42 @@ class Spool:
     @contextlib.contextmanager
     def lock(self, service: str) -> Iterator[None]:
         """Holds the spool for the one instance of `service`. Raises AlreadyRunning."""
+        path = self.directory / f".{service}.lock"
         try:
-            with durable.lock(self.directory / f".{service}.lock"):
-                yield
+            with durable.lock(path) as descriptor:
+                location = self._location = Location(self.directory, path, descriptor)
+                try:
+                    yield
+                finally:
+                    self._location = None
+                    location.close()
         except durable.Locked:
             raise AlreadyRunning(
                 f"A {service} is already running on the spool {self.directory}: stop that one first."
             ) from None
+
+    def has_moved(self) -> bool:
+        """Whether the folder at the spool's path is not the one that was locked: the disk came, went or changed.
+
+        Raises OSError when that can't be told.
+        """
+        return self._location is not None and self._location.has_changed()
+
+    def left_behind(self) -> list[PhotoName]:
+        """The photos that wait in the folder that was locked, when it is out of sight."""
+        return [] if self._location is None else self._location.waiting()
+
+    def look_for_memory(self, *, allowed: bool) -> None:
+        """Looks whether the spool lies on a disk, if it may lie on another one than before; `allowed`: in memory too.
+
+        Until then nothing is said against it.
+        """
+        self._room.look_for_memory(allowed=allowed)
+
+    @property
+    def storage_warning(self) -> Problem | None:
+        """What can't be told of the storage that the spool lies on."""
+        return self._room.warning
 
     def start(self, service: str) -> None:
         """Notes the service's start, so that no photo number of an earlier run in this boot comes again.
@@ -133,6 +169,7 @@ class Spool:
         if PhotoName.parse(str(name)) != name:  # nobody would find it again
             raise NotSaved(problem("not_saved", f"{name} is no name"))
         try:
+            self._refuse_another_disk()
             try:
                 self._store(name, context, jpeg)
             except FileNotFoundError:  # somebody has tidied up: the folders are made again, once
@@ -294,6 +331,8 @@ class Spool:
         With `record` (for an upload) the offsets in use are noted, so that later photos keep their order. Raises
         OSError when they can't be noted.
         """
+        if record:
+            self._refuse_another_disk()
         return self._timeline.taken_at_ms(name, self.boot, record=record)
 
     def write_events(self, listed: list[events.Event]) -> None:
@@ -302,6 +341,7 @@ class Spool:
 
     def add_anchor(self, anchor: Anchor) -> None:
         """Notes an anchor of the running boot. Raises OSError."""
+        self._refuse_another_disk()
         if not self.boot:
             self._register()
         boots.add_anchor(self._at(BOOTS), self.boot, anchor)
@@ -335,6 +375,11 @@ class Spool:
     def _register(self) -> None:
         layout.note(self.directory)
         self.boot = boots.register(self._at(BOOTS), self.clock.boot_id(), self.box, self._listing.highest_boot())
+
+    def _refuse_another_disk(self) -> None:
+        """The boot's number is that of the disk that was locked: on another one it is another boot's."""
+        if self._location is not None and self._location.is_another():
+            raise OSError(errno.ESTALE, "another disk is there now", str(self.directory))
 
     def _may_make_room(self) -> bool:
         return next(self.names(SENT), None) is not None

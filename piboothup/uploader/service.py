@@ -79,6 +79,8 @@ class Uploader:
         self._stamp: frozenset[tuple[str, int]] = frozenset()
         self._list_ns = self._list_anyway_ns = self._tell_ns = 0
         self._told: View | None = None
+        self.starts_anew = False
+        """Another disk lies under the spool: what is remembered is not about it, and this service has ended."""
         self._read_wifi = read_wifi
         self._wifi = Wifi()
 
@@ -93,7 +95,10 @@ class Uploader:
             self._wake.send(b"!")
 
     def run(self) -> None:
-        """Runs until stopped. Raises AlreadyRunning, RuntimeUnusable, OSError when it can't start."""
+        """Runs until stopped, or until another disk lies under the spool: then it `starts_anew`.
+
+        Raises AlreadyRunning, RuntimeUnusable, OSError when it can't start.
+        """
         with (
             contextlib.closing(self._woken),
             contextlib.closing(self._wake),
@@ -108,7 +113,7 @@ class Uploader:
             for worker in self._workers:
                 worker.start()
             try:
-                while not self._line.stopping:
+                while not (self._line.stopping or self._has_moved()):
                     self._keep_up()
                     ready = selector.select(self._seconds_to_duty())
                     if any(key.fileobj is self._woken for key, _ in ready):
@@ -117,6 +122,15 @@ class Uploader:
                         self._take_hints(hints)
             finally:
                 self._end()
+
+    def _has_moved(self) -> bool:
+        try:
+            self.starts_anew = self._spool.has_moved()
+        except OSError:  # a disk that answers nothing: its photos are told as unreadable
+            return False
+        if self.starts_anew:
+            log.warning("spool moved directory=%s", self._spool.directory)
+        return self.starts_anew
 
     # -- hints -------------------------------------------------------------------------------------------------
 

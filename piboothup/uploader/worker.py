@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 _TIME_IS_WAITED_FOR_S = 60.0
 _TIME_IS_ASKED_EVERY_S = 5.0
 _AFTER_A_DEFECT_S = 60.0
+_AFTER_ANOTHER_DISK_S = 60.0
+"""By then the service has started anew."""
 
 
 class Worker:
@@ -96,6 +98,9 @@ class Worker:
         if taken_at_ms is None and name.boot == self._spool.boot and self._may_wait_s() > 0:
             self._line.postpone(name, min(_TIME_IS_ASKED_EVERY_S, self._may_wait_s()))
             return
+        if self._is_elsewhere():  # event and time above may have been read from another disk
+            self._line.postpone(name, _AFTER_ANOTHER_DISK_S)
+            return
         call = Call.UPLOAD_URL
         started_ns = self._clock.boottime_ns()
         try:
@@ -125,7 +130,7 @@ class Worker:
             log.info("sent but not moved photo=%s reason=an assignment is under way", name)
             return False
         except OSError as error:
-            if self._is_gone(name):  # somebody moved it
+            if self._is_gone(name) and not self._is_elsewhere():  # somebody moved it
                 return True
             log.warning("sent but not moved photo=%s reason=%s", name, error.strerror)
             return False
@@ -144,6 +149,13 @@ class Worker:
             raise
         except OSError as error:
             log.error("album not noted photo=%s reason=%s", name, error.strerror)
+
+    def _is_elsewhere(self) -> bool:
+        """Whether another disk lies under the spool than the photo was listed on."""
+        try:
+            return self._spool.has_moved()
+        except OSError:  # it answers nothing, and is no other one
+            return False
 
     def _is_gone(self, name: PhotoName) -> bool:
         """Whether it lies in new/ no more. A card that can't say so has not said so."""

@@ -92,7 +92,7 @@ class Bench:
             eventpics=EventPics(link_id="abcd1234"),
             capture=Capture(countdown_s=10),
             camera=Camera(driver="simulated", size=(1640, 1232)),
-            spool=SpoolTable(directory=str(root / "spool"), min_free_mb=10),
+            spool=SpoolTable(directory=str(root / "spool"), min_free_mb=10, allow_memory=True),
         )
         light = TimedLight(Light(), self.factory)
         light.told = self._note_light

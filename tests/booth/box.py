@@ -226,7 +226,7 @@ class Box:
         self.config = Config(
             eventpics=EventPics(link_id="abcd1234", album_id="a1"),
             capture=Capture(countdown_s=0, review_s=1.0),
-            spool=SpoolTable(directory=str(self.spool.directory), min_free_mb=10),
+            spool=SpoolTable(directory=str(self.spool.directory), min_free_mb=10, allow_memory=True),
         )
         self.notice: Problem | None = None
         self._heard: queue.SimpleQueue[type[Event]] = queue.SimpleQueue()

@@ -36,7 +36,7 @@ class Bench:
         self.config = Config(
             name="Booth 7",
             eventpics=EventPics(api_key=Secret(KEY), link_id="abcd1234"),
-            spool=SpoolTable(directory=str(self.spool.directory), min_free_mb=10, keep_sent_days=1),
+            spool=SpoolTable(str(self.spool.directory), allow_memory=True, min_free_mb=10, keep_sent_days=1),
         )
         self.good = self.spool.directory / GOOD_FILE
 

@@ -220,14 +220,17 @@ def test_two_instances_of_a_service_do_not_share_a_spool(tmp_path: Path) -> None
         pass
 
 
-@pytest.mark.parametrize("kind", ["file", "link", "loop"])
+@pytest.mark.parametrize("kind", ["file", "link to a file", "link to nothing", "loop"])
 def test_a_spool_that_is_no_folder_is_told_in_a_sentence(tmp_path: Path, kind: str) -> None:
     place, real = tmp_path / "spool", tmp_path / "real"
-    real.mkdir()
     if kind == "file":
         place.write_text("a file")
+    elif kind == "loop":
+        place.symlink_to(place)
     else:
-        place.symlink_to(real if kind == "link" else place)
+        place.symlink_to(real)
+    if kind == "link to a file":
+        real.write_text("a file")
     with pytest.raises(SpoolUnusable, match="config"):
         Spool(place, HandClock(), "serial").prepare()
 

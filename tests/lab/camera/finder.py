@@ -112,7 +112,7 @@ class Finder:
     def __init__(self, root: Path, table: Camera, *, patient: bool = False) -> None:
         self._runtime = root / "run"
         self._runtime.mkdir(mode=0o700)
-        clock, spool_table = SystemClock(), SpoolTable(directory=str(root / "spool"), min_free_mb=10)
+        clock, spool_table = SystemClock(), SpoolTable(str(root / "spool"), allow_memory=True, min_free_mb=10)
         config = Config(
             eventpics=EventPics(link_id="abcd1234"),
             capture=Capture(countdown_s=COUNTDOWN_S, review_s=0.5),

@@ -44,7 +44,7 @@ class Party:
             eventpics=EventPics(link_id="abcd1234"),
             capture=Capture(countdown_s=countdown_s, review_s=0.5),
             light=Light(flash_pin=22 if flash else 0, flash_lead_s=1.5),
-            spool=SpoolTable(directory=str(root / "spool"), min_free_mb=10),
+            spool=SpoolTable(directory=str(root / "spool"), min_free_mb=10, allow_memory=True),
         )
         self.spool = Spool(root / "spool", self.clock, "serial-1")
         self.glass, self.light = PlayedGlass(), PlayedLight()
