@@ -48,7 +48,6 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 def booth(given: argparse.Namespace) -> int:
     """`piboothup booth`."""
-    from piboothup.booth import precedence
     from piboothup.booth.service import BoothService
 
     _log_to_stderr()
@@ -57,7 +56,6 @@ def booth(given: argparse.Namespace) -> int:
     spool, clock = open_spool(loaded)
     devices = _devices(loaded, clock)
     service = BoothService(loaded, spool, clock, service_directory(), devices, notice(used), used.marks)
-    precedence.take_turns()
     with _stopped_by_signals(service.stop):
         service.run()
     return OK

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from piboothup.booth import service
+from piboothup.booth.camera import FIRST_OPEN_LIMIT_NS
 from piboothup.config import DEFAULT_DIRECTORY
 from piboothup.runtime import SYSTEM_DIRECTORY
 from piboothup.uploader.transport import Limits
@@ -129,8 +131,13 @@ def test_n02_a_name_lookup_whose_question_was_lost_asks_again_while_the_uploader
     assert int(asks["timeout"]) * int(asks["attempts"]) < Limits().connect_s
 
 
-def test_lgpio_finds_a_writable_working_directory_and_its_absence_stops_nothing() -> None:
-    assert unit("booth")["Service"]["WorkingDirectory"] == f"-{SYSTEM_DIRECTORY}"
+def test_f23_a_slow_start_ends_before_systemd_ends_it() -> None:
+    booth, uploader = unit("booth")["Service"], unit("uploader")["Service"]
+    first_import_s = FIRST_OPEN_LIMIT_NS / 1e9  # as much as the booth's own may take, which come before READY
+    assert first_import_s < int(booth["TimeoutStartSec"])
+    assert first_import_s + int(booth["TimeoutStartSec"]) <= int(uploader["TimeoutStartSec"])
+    longest_turn_s = max(service._TURN_S, service._STARTING_TURN_S)
+    assert longest_turn_s < int(booth["WatchdogSec"]) / 2  # as sd_watchdog_enabled(3) has it
 
 
 def test_b03_the_booth_may_let_a_press_go_before_whatever_else_computes() -> None:

@@ -3,7 +3,7 @@
 A press is told within 2 ms of the edge that began it, with that edge's time. A contact that bounces for 20 ms is one
 press; a spike of less than 1 ms on a long wire is none. `Debounce` decides (pure), `GpioButton` listens to the pin.
 It only calls back; whoever listens must return at once. A button that is down when the listening starts is no press
-(nobody saw an edge): `start` tells of it.
+(nobody saw an edge), and is told as such. A pin that can't be opened, or fails, is opened again every 5 s.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from piboothup.booth import pins
+from piboothup.booth.heartbeat import FOR_EVER_NS, Heartbeat
 from piboothup.config import Button as ButtonTable
 from piboothup.problems import Problem, problem
 from piboothup.spool.clock import Clock
@@ -32,25 +33,26 @@ Edge = tuple[bool, int]
 """Down or up, and the boot-time in nanoseconds."""
 
 
-class ButtonFault(Exception):
-    """The button can't be listened to; `problem` says why to a person."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(str(problem))
-        self.problem = problem
-
-
 class Button(Protocol):
     """What a button must do."""
 
-    def start(self, pressed: Callable[[int], None], released: Callable[[int], None]) -> bool:
-        """Listen; each callback gets the boot-time in nanoseconds of its edge. Raises ButtonFault.
+    problem: Problem | None
+    """Why nobody listens to it; None while it works, and until the first attempt to open it has failed."""
 
-        Whether the button is down already: its press was nobody's, only its release will be told.
+    def start(
+        self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
+    ) -> None:
+        """Begin to open it, again and again until that succeeds; returns at once. Callbacks come from its thread.
+
+        `pressed` and `released` get the boot-time in nanoseconds of their edge. `opened`, called before them each
+        time that it was opened, gets whether it is down already: that press is nobody's, only its release is told.
         """
 
+    def threads(self) -> list[threading.Thread]:
+        """The threads that an edge passes through, once it is open."""
+
     def heartbeat(self) -> int:
-        """Boot-time nanoseconds of the last sign of life of the thread that listens."""
+        """Boot-time nanoseconds of the last sign of life of the thread that listens; now, while it is not open."""
 
     def stop(self) -> None:
         """Stop listening."""
@@ -107,33 +109,31 @@ class GpioButton:
         self._device: Any = None
         self._debounce = Debounce(down=False)
         self._thread: threading.Thread | None = None
-        self._heartbeat_ns = clock.boottime_ns()
+        self._heartbeat = Heartbeat(clock)
+        self.problem: Problem | None = None
+        """Why nobody listens to it; None while it works, and until the first attempt to open it has failed."""
 
-    def start(self, pressed: Callable[[int], None], released: Callable[[int], None]) -> bool:
-        """Listen to the pin; whether it is down already. Raises ButtonFault."""
-        try:
-            from gpiozero import InputDevice  # noqa: PLC0415
-
-            factory = self._pin_factory or pins.factory()
-            self._device = InputDevice(self._pin, pull_up=True, pin_factory=factory)
-            is_down = self.is_down()
-            self._debounce = Debounce(is_down)
-            self._device.pin.edges = "both"
-            self._device.pin.when_changed = self._on_edge
-        except Exception as error:  # lgpio's errors and gpiozero's have no base class but this one
-            self._close_device()
-            raise ButtonFault(problem("button_missing", f"pin {self._pin}, {error}")) from error
-        self._thread = threading.Thread(target=self._run, args=(pressed, released), name="button", daemon=True)
+    def start(
+        self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
+    ) -> None:
+        """Begin to open the pin; see `Button`."""
+        self._heartbeat.beat(FOR_EVER_NS)
+        self._thread = threading.Thread(
+            target=self._run, args=(pressed, released, opened), name="button", daemon=True
+        )
         self._thread.start()
-        return is_down
+
+    def threads(self) -> list[threading.Thread]:
+        """Its own, and lgpio's that calls back."""
+        return [*([self._thread] if self._thread is not None else []), *pins.notify_threads()]
 
     def is_down(self) -> bool:
         """Whether the contact is closed at this moment, bounce and all."""
         return bool(self._device.is_active)
 
     def heartbeat(self) -> int:
-        """Boot-time of the last sign of life of the thread."""
-        return self._heartbeat_ns
+        """Boot-time of the last sign of life of the thread; now, while the pin is not open."""
+        return self._heartbeat.last_ns()
 
     def stop(self) -> None:
         """Stop listening and give the pin back."""
@@ -143,23 +143,65 @@ class GpioButton:
         if self._thread is not None:
             self._thread.join(timeout=2 * CHECK_S)
 
+    def _run(
+        self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
+    ) -> None:
+        while not self._stopping:
+            try:
+                was_down = self._debounce.down
+                is_down = self._open()
+                opened(was_down or is_down)
+                if was_down and not is_down:  # it came up while nobody listened
+                    released(self._clock.boottime_ns())
+                while (told := self._wait()) is not None:
+                    for down, at_ns in told:
+                        (pressed if down else released)(at_ns)
+                    self._heal()
+            except Exception as error:  # noqa: BLE001  (lgpio's errors and gpiozero's have no other base class)
+                self._fail(error)
+            finally:
+                self._close_device()  # by whoever reads it: never under its own hands
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopping, pins.RETRY_S)
+
+    def _open(self) -> bool:
+        """Listen to the pin; whether it is down already. Raises whatever gpiozero and lgpio raise."""
+        from gpiozero import InputDevice  # noqa: PLC0415
+
+        factory = self._pin_factory or pins.factory()
+        self._device = InputDevice(self._pin, pull_up=True, pin_factory=factory)
+        is_down = self.is_down()
+        with self._changed:
+            self._edges = []
+        self._debounce = Debounce(is_down)
+        self._device.pin.edges = "both"
+        self._device.pin.when_changed = self._on_edge
+        return is_down
+
+    def _heal(self) -> None:
+        if self.problem is not None:  # one that can be opened and not be read is still missing
+            self.problem = None
+            log.info("event=button_open pin=%d", self._pin)
+
+    def _fail(self, error: Exception) -> None:
+        if self.problem is None:
+            log.error("event=button_missing pin=%d reason=%r", self._pin, str(error))
+        self.problem = problem("button_missing", f"pin {self._pin}, {error}")
+        self._heartbeat.beat(FOR_EVER_NS)
+
     def _close_device(self) -> None:
-        if self._device is not None:
-            self._device.close()
+        device, self._device = self._device, None
+        if device is not None:
+            try:
+                pins.close(device)
+            except Exception as error:  # noqa: BLE001  (it is opened anew all the same)
+                log.info("event=button_close_error reason=%r", str(error))
 
     def _on_edge(self, ticks_s: float, state: int) -> None:
         edge = (not state, edge_ns(ticks_s, self._clock.boottime_ns()))
         with self._changed:
             self._edges.append(edge)
             self._changed.notify()
-
-    def _run(self, pressed: Callable[[int], None], released: Callable[[int], None]) -> None:
-        try:
-            while (told := self._wait()) is not None:
-                for down, at_ns in told:
-                    (pressed if down else released)(at_ns)
-        finally:
-            self._close_device()  # by whoever reads it: never under its own hands
 
     def _wait(self) -> list[Edge] | None:
         """What has become certain after the next edges or the next pause; None when stopping."""
@@ -173,10 +215,11 @@ class GpioButton:
         for down, at_ns in edges:
             told.append(self._debounce.settle(at_ns))
             self._debounce.level(down, at_ns)
-        self._heartbeat_ns = self._clock.boottime_ns()
+        now_ns = self._clock.boottime_ns()
+        self._heartbeat.beat()
         if not edges:
-            self._debounce.level(self.is_down(), self._heartbeat_ns)
-        told.append(self._debounce.settle(self._heartbeat_ns))
+            self._debounce.level(self.is_down(), now_ns)
+        told.append(self._debounce.settle(now_ns))
         return [one for one in told if one is not None]
 
     def _pause_s(self) -> float:

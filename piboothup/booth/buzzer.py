@@ -1,7 +1,7 @@
 """The buzzer: a tick for each second of the countdown, a click at the frame, a low tone when a photo was not saved.
 
 Sounds are played one after the other on a thread of their own, so that none ever keeps anybody waiting. Nothing here
-stops a photo: a buzzer that does not work is logged once, kept as `problem`, and from then on does nothing.
+stops a photo: a buzzer that does not work is logged once, kept as `problem`, and opened again every 5 s.
 """
 
 from __future__ import annotations
@@ -79,15 +79,39 @@ class GpioBuzzer:
         self._thread.join(1.0)
 
     def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._turn()
+            except Exception as error:  # noqa: BLE001  (lgpio's errors and gpiozero's have no other base class)
+                if self.problem is None:
+                    log.warning("event=buzzer_missing reason=%r", str(error))
+                self.problem = problem("buzzer_missing", str(error))
+                self._close_device()
+        self._close_device()
+
+    def _turn(self) -> None:
+        """Plays the next sound; while the buzzer does not work, opens it when that is due."""
         try:
-            while (sound := self._sounds.get()) is not None and not self._ended.is_set():
-                self._sound(sound)
-        except Exception as error:  # noqa: BLE001  (lgpio's errors and gpiozero's have no other base class)
-            self.problem = problem("buzzer_missing", str(error))
-            log.warning("event=buzzer_missing reason=%r", str(error))
-        finally:
-            if self._device is not None:
-                self._device.close()
+            sound = self._sounds.get(timeout=None if self.problem is None else pins.RETRY_S)
+        except queue.Empty:
+            sound = None
+        if self._ended.is_set():
+            return
+        if self._device is None:
+            self._device = self._opened()
+        if self.problem is not None:
+            self.problem = None
+            log.info("event=buzzer_open")
+        elif sound is not None:  # one that has waited for the buzzer to work is late
+            self._sound(sound)
+
+    def _close_device(self) -> None:
+        device, self._device = self._device, None
+        if device is not None:
+            try:
+                pins.close(device)
+            except Exception as error:  # noqa: BLE001  (it is opened anew all the same)
+                log.info("event=buzzer_close_error reason=%r", str(error))
 
     def _sound(self, sound: Sound) -> None:
         if self._device is None:

@@ -31,6 +31,9 @@ STALL_NS = 4_000_000_000
 """Frames that stand still for so long have stopped; checked twice a second, so it is noticed within 5 s."""
 CALL_LIMIT_NS = 20_000_000_000
 """A call into the camera that takes longer will not come back: the heartbeat stops and systemd restarts the booth."""
+FIRST_OPEN_LIMIT_NS = 90_000_000_000
+"""Until it was opened once, opening may take so long: picamera2 is imported (46 s uncompiled on a slow card), and
+libcamera loaded. The box is starting, not stuck."""
 WATCH_S = 0.5
 FIRST_FRAME_WATCH_S = 0.02
 HOLD_NS = 400_000_000
@@ -159,7 +162,7 @@ class CameraThread:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._heartbeat = Heartbeat(clock)
-        self._open = False
+        self._open = self._has_opened = False
         self._streaming = False
         self._frames = 0
         self._frames_grew_ns = 0
@@ -238,7 +241,7 @@ class CameraThread:
     def turn(self, job: Job | None) -> float:
         """Do what is due now, and the job if there is one. Seconds until the next turn is due."""
         if not self._open and self._clock.boottime_ns() >= self._open_at_ns:
-            self._attempt(self._begin)
+            self._attempt(self._begin, CALL_LIMIT_NS if self._has_opened else FIRST_OPEN_LIMIT_NS)
         if job is not None:
             self._attempt(partial(self._take, job))
         if self._open:
@@ -254,8 +257,8 @@ class CameraThread:
             return FIRST_FRAME_WATCH_S
         return min(max(0, self._open_at_ns - self._clock.boottime_ns()) / 1e9, LONGEST_WAIT_S)
 
-    def _attempt(self, step: Callable[[], None]) -> None:
-        self._heartbeat.beat(CALL_LIMIT_NS)
+    def _attempt(self, step: Callable[[], None], limit_ns: int = CALL_LIMIT_NS) -> None:
+        self._heartbeat.beat(limit_ns)
         try:
             step()
         except CameraFault as fault:
@@ -266,7 +269,7 @@ class CameraThread:
 
     def _begin(self) -> None:
         self._camera.open()
-        self._open = True
+        self._open = self._has_opened = True
         self._is_of_use = False
         self._frames = 0
         self._frames_grew_ns = self._clock.boottime_ns()

@@ -24,6 +24,11 @@ class Devices:
     buzzer: Buzzer = field(default_factory=NoBuzzer)
 
     @property
+    def button_problem(self) -> Problem | None:
+        """Why nobody listens to the button; None while it works, and without one."""
+        return None if self.button is None else self.button.problem
+
+    @property
     def signal_problem(self) -> Problem | None:
         """Why light or buzzer do nothing; None while they work."""
         return self.light.problem or self.buzzer.problem

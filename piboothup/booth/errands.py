@@ -86,7 +86,7 @@ class Errands:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        precedence.go_last()
+        precedence.set_background()
         while (deed := self._deeds.get()) is not None and not self._ended.is_set():
             log.warning("menu deed=%s", type(deed).__name__)
             try:

@@ -1,13 +1,15 @@
 """The light in the button and the flash: what a guest sees from across the room.
 
 A pattern runs by itself, on gpiozero's background thread, until the next one is shown. Nothing here ever stops a
-photo: what does not work is logged once, kept as `problem`, and from then on does nothing; the other works on.
+photo or keeps its caller waiting: the pins are opened on a thread of their own. What does not work is logged once,
+kept as `problem`, and opened again every 5 s; the other works on.
 """
 
 from __future__ import annotations
 
 import itertools
 import logging
+import threading
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Protocol
@@ -63,8 +65,9 @@ _STEADY = (LightPattern.EXPOSING, LightPattern.HELD)
 class Light(Protocol):
     """What a light must do. No call blocks, none raises."""
 
-    problem: Problem | None
-    """Why it is dark; None while it works."""
+    @property
+    def problem(self) -> Problem | None:
+        """Why it is dark; None while it works."""
 
     def show(self, pattern: LightPattern) -> None:
         """Begin this pattern."""
@@ -91,79 +94,141 @@ class NoLight:
         """Nothing to give back."""
 
 
+class _Line:
+    """One device on a pin, and why it does not work."""
+
+    def __init__(self, name: str, make: Callable[[], Any]) -> None:
+        self._name = name
+        self._make = make
+        self.device: Any = None
+        self.is_broken = True
+        """Not opened yet, or it failed since."""
+        self.problem: Problem | None = None
+
+    def open(self) -> None:
+        """Make the device if it is not there, anew if it failed."""
+        if self.is_broken:
+            self.close()
+            try:
+                self.device = self._make()
+                self.is_broken = False
+            except Exception as error:  # noqa: BLE001  (lgpio's errors and gpiozero's have no other base class)
+                self._fail(error)
+
+    def use(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Does `step` with the device, if there is one; it is broken when that fails."""
+        device = self.device
+        if device is None:
+            return
+        try:
+            step(device, *arguments)
+        except Exception as error:  # noqa: BLE001  (as above)
+            self._fail(error)
+        else:
+            if self.problem is not None and not self.is_broken:
+                self.problem = None
+                log.info("event=light_works line=%s", self._name)
+
+    def close(self) -> None:
+        """Off, and the pin given back."""
+        device, self.device = self.device, None
+        if device is not None:
+            for step in (_switch_off, pins.close):
+                try:
+                    step(device)
+                except Exception as error:  # noqa: BLE001  (as above)
+                    self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if self.problem is None:
+            log.warning("event=light_missing line=%s reason=%r", self._name, str(error))
+        self.problem = problem("light_missing", str(error))
+        self.is_broken = True
+
+
 class GpioLight:
     """LEDs on the table's pins. `pin_factory`: gpiozero's, for tests."""
 
     def __init__(self, table: LightTable, pin_factory: Any = None) -> None:
         self._table = table
         self._pin_factory = pin_factory
-        self._opened = False
-        self._led: Any = None
-        self._flash: Any = None
-        self._broken: set[Any] = set()
-        self._shown: LightPattern | None = None
-        self.problem: Problem | None = None
+        self._led = _Line("led", self._make_led) if table.led_pin else None
+        self._flash = _Line("flash", self._make_flash) if table.flash_pin else None
+        self._lines = [line for line in (self._led, self._flash) if line is not None]
+        self._shown: tuple[Any, LightPattern] | None = None
+        self._thread: threading.Thread | None = None
+        self._broke = threading.Event()
+        self._ended = threading.Event()
+
+    @property
+    def problem(self) -> Problem | None:
         """Why one of them does nothing, or both; None while they work."""
+        return next((line.problem for line in self._lines if line.problem is not None), None)
 
     def show(self, pattern: LightPattern) -> None:
         """Begin this pattern; one that is already shown goes on undisturbed."""
-        self._open()
-        if self._led is not None and self._led not in self._broken and pattern is not self._shown:
-            self._shown = pattern
-            self._try(self._led, self._begin, pattern)
+        self._keep_open()
+        if self._led is not None and not self._led.is_broken:
+            wanted = (self._led.device, pattern)
+            if wanted != self._shown:
+                self._shown = wanted
+                self._led.use(self._begin, pattern)
 
     def flash(self, on: bool) -> None:
         """The flash line, fully on or off; whatever the button's light does."""
-        self._open()
-        is_wanted = self._flash not in self._broken or not on  # what can still be switched off is
-        if self._flash is not None and is_wanted:
-            self._try(self._flash, self._set_flash, on)
+        self._keep_open()
+        if self._flash is not None and (not on or not self._flash.is_broken):  # what can still be switched off is
+            self._flash.use(self._set_flash, on)
+
+    def open(self) -> bool:
+        """Open what is not, each by itself: without the one, the other works. Whether all is; may take a while."""
+        for line in self._lines:
+            line.open()
+        return not self._is_broken()
 
     def close(self) -> None:
         """Everything off, pins given back."""
-        for device in (self._led, self._flash):
-            if device is not None:
-                self._try(device, device.close)
-        self._led = self._flash = None
+        self._ended.set()
+        self._broke.set()
+        if self._thread is not None:
+            self._thread.join(1.0)
+        for line in self._lines:
+            line.close()
 
-    def _try(self, device: Any, step: Callable[..., Any], *arguments: Any) -> Any:
-        """What `step` gives; None, and `device` is broken, when it fails."""
-        try:
-            return step(*arguments)
-        except Exception as error:  # noqa: BLE001  (lgpio's errors and gpiozero's have no other base class)
-            if self.problem is None:
-                log.warning("event=light_missing reason=%r", str(error))
-            self.problem = problem("light_missing", str(error))
-            self._broken.add(device)
-            return None
+    def _is_broken(self) -> bool:
+        return any(line.is_broken for line in self._lines)
 
-    def _open(self) -> None:
-        """Each by itself: without the one, the other works."""
-        if not self._opened:
-            self._opened = True
-            self._flash = self._try(None, self._open_flash)
-            self._led = self._try(None, self._open_led)
+    def _keep_open(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="light", daemon=True)
+            self._thread.start()
+        elif self._is_broken():
+            self._broke.set()
 
-    def _open_flash(self) -> Any:
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            if self.open():
+                self._broke.clear()
+                self._broke.wait()
+            self._ended.wait(pins.RETRY_S)
+
+    def _make_flash(self) -> Any:
         from gpiozero import LED  # noqa: PLC0415
 
-        pin = self._table.flash_pin
-        return LED(pin, pin_factory=self._pin_factory or pins.factory()) if pin else None
+        return LED(self._table.flash_pin, pin_factory=self._pin_factory or pins.factory())
 
-    def _open_led(self) -> Any:
+    def _make_led(self) -> Any:
         from gpiozero import LED, PWMLED  # noqa: PLC0415
         from gpiozero.exc import PinPWMUnsupported  # noqa: PLC0415
 
         pin, factory = self._table.led_pin, self._pin_factory or pins.factory()
-        if not pin:
-            return None
         try:
             return PWMLED(pin, pin_factory=factory)
         except PinPWMUnsupported:
             return LED(pin, pin_factory=factory)
 
-    def _begin(self, pattern: LightPattern) -> None:
-        led = self._led
+    @staticmethod
+    def _begin(led: Any, pattern: LightPattern) -> None:
         led.source = None
         if pattern is LightPattern.READY:
             if hasattr(led, "pulse"):
@@ -180,9 +245,16 @@ class GpioLight:
         else:
             led.off()
 
-    def _set_flash(self, on: bool) -> None:
-        if bool(self._flash.value) != on:
-            self._flash.on() if on else self._flash.off()
+    @staticmethod
+    def _set_flash(lamp: Any, on: bool) -> None:
+        if bool(lamp.value) != on:
+            lamp.on() if on else lamp.off()
+
+
+def _switch_off(device: Any) -> None:
+    """Before it is closed: a closed pin is an input, and a lamp's transistor may stay on for as long as it likes."""
+    device.source = None
+    device.off()
 
 
 def breath() -> list[float]:

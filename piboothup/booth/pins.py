@@ -1,20 +1,84 @@
-"""Where the pins come from: gpiozero's factory, made ready for lgpio. Imports gpiozero only when called."""
+"""The pins: gpiozero's factory on lgpio, shared by button, light and buzzer. Imports either only when called."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+from piboothup.runtime import service_directory
+
+RETRY_S = 5.0
+"""What could not be opened, or failed, is opened again after this time."""
+
+_making = threading.Lock()
 
 
 def factory() -> Any:
-    """gpiozero's own pin factory, shared by button and light. Raises whatever gpiozero and lgpio raise.
+    """gpiozero's pin factory, made once. Raises whatever gpiozero and lgpio raise, and RuntimeUnusable.
 
-    lgpio makes its notification pipes in the working directory, which a service may not write; LG_WD moves them.
+    One that could not be made is made anew with the next call: so gpiozero's fall-backs, which would stay for good
+    after one failure of lgpio, are only for a system without lgpio.
     """
-    os.environ.setdefault("LG_WD", tempfile.gettempdir())
-    from gpiozero import Device  # noqa: PLC0415
+    with _making:
+        from gpiozero import Device  # noqa: PLC0415
 
-    if Device.pin_factory is None:
-        Device.ensure_pin_factory()
-    return Device.pin_factory
+        if Device.pin_factory is None:
+            if os.environ.get("GPIOZERO_PIN_FACTORY", "lgpio").lower() == "lgpio":
+                Device.pin_factory = _lgpio_factory()
+            if Device.pin_factory is None:
+                Device.ensure_pin_factory()
+        return Device.pin_factory
+
+
+def close(device: Any) -> None:
+    """Closes one of gpiozero's devices; its pin can be opened again whatever fails. Raises what the device raises."""
+    try:
+        device.close()
+    except Exception:
+        device.pin_factory.release_all(device)  # else it stays taken for as long as the device lives
+        raise
+
+
+def notify_threads() -> list[threading.Thread]:
+    """The thread on which lgpio calls back, once lgpio is imported: every edge passes through it.
+
+    lgpio's other two are threads of C: they sleep and look, some thousand times a second, whatever happens.
+    """
+    found = getattr(sys.modules.get("lgpio"), "_notify_thread", None)
+    return [found] if isinstance(found, threading.Thread) else []
+
+
+def _lgpio_factory() -> Any:
+    """None on a system without lgpio."""
+    directory = service_directory().absolute()
+    with _working_in(directory):
+        os.environ["LG_WD"] = str(directory)
+        try:
+            import lgpio  # noqa: F401, PLC0415
+        except ImportError:
+            return None
+    from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415
+
+    return LGPIOFactory()
+
+
+@contextlib.contextmanager
+def _working_in(directory: Path) -> Iterator[None]:
+    """Works in this folder, then in the one of before.
+
+    lgpio makes a pipe `.lgd-nfy0` in $LG_WD, makes that folder the working directory for good, but only at the first
+    attempt of a process, and opens the pipe there by its bare name. Anywhere else another user's pipe may lie.
+    """
+    before = os.open(".", os.O_PATH | os.O_DIRECTORY)
+    try:
+        os.chdir(directory)
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # a folder that may no longer be entered
+            os.fchdir(before)
+        os.close(before)

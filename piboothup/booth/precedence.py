@@ -1,6 +1,6 @@
-"""Which of the booth's threads goes first: whoever answers a press; last goes whoever clears up.
+"""Scheduling: real-time for the threads that answer a press, background for those that clear up.
 
-Each function speaks for the thread that calls it. Where the kernel refuses, all stays as it was: later, but the same.
+Where the kernel refuses, all stays as it was: later, but the same.
 """
 
 from __future__ import annotations
@@ -16,23 +16,55 @@ after 7 ms beside one (18 at the 99th percentile), with this after 2 (4); and wh
 7 % less done (tests/benchmarks/button.py)."""
 
 
-def take_turns() -> None:
+class RealTime:
+    """Real-time priority for the threads that a press passes through, from the first "ready" on.
+
+    Not before: on one processor it starves what gets the booth ready, above all the import of picamera2 (17.5 s to
+    ready instead of 3.1, or none at all before the watchdog ends it). May be called from any thread.
+    """
+
+    def __init__(self) -> None:
+        self._changing = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._begun = False
+
+    def add(self, *threads: threading.Thread) -> None:
+        """These too: at the beginning, or now if it has begun."""
+        with self._changing:
+            if self._begun:
+                set_realtime(*threads)
+            else:
+                self._threads += threads
+
+    def begin(self) -> None:
+        """The booth is ready. Has an effect once."""
+        with self._changing:
+            if not self._begun:
+                self._begun = True
+                set_switch_interval()
+                set_realtime(*self._threads)
+                self._threads.clear()
+
+
+def set_switch_interval() -> None:
     """The threads of this process let each other have Python after `SWITCH_S`."""
     sys.setswitchinterval(SWITCH_S)
 
 
-def go_first(*, alone: bool = False) -> None:
-    """Before every other program, and with the threads that the caller starts from now on, unless `alone`.
+def set_realtime(*threads: threading.Thread) -> None:
+    """Puts these threads before every other program, but not those that they start.
 
     At real-time priority, which the unit permits (LimitRTPRIO=): a kernel that shares fairly lets whoever wakes up
     wait for up to 3 ms at each of a press's hand-overs when all processors are taken, whatever its niceness.
     """
-    with contextlib.suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_RR | (os.SCHED_RESET_ON_FORK if alone else 0), os.sched_param(1))
+    for thread in threads:
+        if thread.native_id is not None and thread.is_alive():
+            with contextlib.suppress(OSError):
+                os.sched_setscheduler(thread.native_id, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
 
 
-def go_last() -> None:
-    """After every other of the booth's threads, but no later than other programs.
+def set_background() -> None:
+    """Puts the calling thread after every other of the booth's, but no later than other programs.
 
     A thread that is left waiting for a processor while Python is its own keeps whoever answers a press waiting too.
     """

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from piboothup import status
 from piboothup.booth import outlook, precedence, signals
-from piboothup.booth.button import ButtonFault
 from piboothup.booth.camera import CameraThread
 from piboothup.booth.card import Card
 from piboothup.booth.check import Check
@@ -46,6 +45,7 @@ from piboothup.booth.machine import CAPTURE_TIMEOUT_S, step
 from piboothup.booth.offering import Offering
 from piboothup.booth.outlook import Outlook
 from piboothup.booth.panel import PanelThread
+from piboothup.booth.precedence import RealTime
 from piboothup.booth.saver import Saver
 from piboothup.booth.state import Booth, Settings
 from piboothup.booth.telling import Telling
@@ -126,6 +126,9 @@ class BoothService:
         self._check = Check(spool, clock, runtime, self._choosing, self._camera.capture, devices, self._events.put)
         self._errands = Errands(spool, runtime, self._choosing, self._check, self._saver.recount, self._events.put)
         self._keeping_house = Heartbeat(clock)
+        self._silent: set[str] = set()
+        """The threads that are stuck, as was logged."""
+        self._realtime = RealTime()
         self._stirred = threading.Event()
         self._ended = threading.Event()
 
@@ -168,9 +171,8 @@ class BoothService:
         threads = [threading.Thread(target=duty, name=name, daemon=True) for name, duty in duties.items()]
         for thread in threads:
             thread.start()
-        precedence.go_first()  # what starts with the button too: its thread, and lgpio's own two
+        self._realtime.add(threading.current_thread())
         self._start_button()
-        precedence.go_first(alone=True)  # the loop, but not what makes the light breathe
         try:
             yield
         finally:
@@ -201,18 +203,20 @@ class BoothService:
             thread.join(left_s())
 
     def _start_button(self) -> None:
-        if self._devices.button is None:
+        button = self._devices.button
+        if button is None:
             return
-        try:
-            is_down = self._devices.button.start(
-                lambda edge_ns: self._events.put(Pressed(edge_ns)),
-                lambda edge_ns: self._events.put(Released(edge_ns)),
-            )
+
+        def opened(is_down: bool) -> None:
+            self._realtime.add(*button.threads())
             if is_down:
                 self._events.put(FoundDown(self._clock.boottime_ns()))
-        except ButtonFault as error:
-            log.error("button failed reason=%s", error)
-            self._telling.button_problem = error.problem
+
+        button.start(
+            lambda edge_ns: self._events.put(Pressed(edge_ns)),
+            lambda edge_ns: self._events.put(Released(edge_ns)),
+            opened,
+        )
 
     # -- the loop ----------------------------------------------------------------------------------------------
 
@@ -251,6 +255,8 @@ class BoothService:
             if self._booth.state is not before.state:
                 log.info("state=%s before=%s", self._booth.state, before.state)
                 self._stirred.set()
+                if self._booth.state is BoothState.READY:
+                    self._realtime.begin()
             self._feed_watchdog(now_ns)
 
     def _do(self, effects: tuple[Effect, ...]) -> None:
@@ -283,15 +289,22 @@ class BoothService:
         return self._telling.view(self._booth, now_ns, self._settings)
 
     def _feed_watchdog(self, now_ns: int) -> None:
-        parts = (self._camera, self._panel, self._saver)
-        signs = [*(one.heartbeat() for one in parts), self._keeping_house.last_ns()]
-        if self._devices.button is not None and self._telling.button_problem is None:
-            signs.append(self._devices.button.heartbeat())
-        quiet_ns = now_ns - min(signs)
-        if quiet_ns < _SILENT_NS:
+        signs = {
+            "camera": self._camera.heartbeat(),
+            "panel": self._panel.heartbeat(),
+            "saver": self._saver.heartbeat(),
+            "housekeeping": self._keeping_house.last_ns(),
+        }
+        if self._devices.button is not None:
+            signs["button"] = self._devices.button.heartbeat()
+        silent = {name for name, sign_ns in signs.items() if now_ns - sign_ns >= _SILENT_NS}
+        if not silent:
             notify_systemd("WATCHDOG=1")
-        else:
-            log.error("thread silent seconds=%d", quiet_ns // 1_000_000_000)
+        for name in silent - self._silent:
+            log.error("thread silent name=%s seconds=%d", name, (now_ns - signs[name]) // 1_000_000_000)
+        for name in self._silent - silent:
+            log.warning("thread answers again name=%s", name)
+        self._silent = silent
 
     def _take_over(self, chosen: Chosen) -> None:
         """Another event, album or language holds from now on."""
@@ -356,7 +369,7 @@ class BoothService:
 
     def _retire(self) -> None:
         """Retention, after all else that the booth does."""
-        precedence.go_last()
+        precedence.set_background()
         while not self._ended.wait(_RETENTION_S):
             try:
                 while self._card.retire() and not self._ended.is_set():

@@ -45,8 +45,6 @@ class Telling:
         self._choosing = choosing
         self._outlook = outlook
         self._config_problem = config_problem
-        self.button_problem: Problem | None = None
-        """Why no button is listened to."""
         self.card_notices: list[Problem] = []
         """What should be known of the card, as it was last looked at."""
         self.uplink = Uplink()
@@ -82,7 +80,7 @@ class Telling:
     def notices(self, booth: Booth) -> list[Problem]:
         """What does not stop photos and yet should be known, the gravest first."""
         devices = (
-            self.button_problem,
+            self._devices.button_problem,
             self._devices.camera.notice,
             self._devices.signal_problem,
             self._panel.problem,
@@ -103,7 +101,7 @@ class Telling:
             "state": booth.state,
             "camera": "ready" if booth.camera_ready else "lost",
             "panel": "ready" if self._panel.working else "missing",
-            "button": "missing" if self.button_problem is not None else "ready",
+            "button": "missing" if self._devices.button_problem is not None else "ready",
             "photos": self._saver.taken,
             "context": self._choosing.now.context.id,
             "problems": [one.code for one in problems],

@@ -154,7 +154,7 @@ class Bench:
 
     def retire(self, ended: threading.Event) -> None:
         """A full card with thousands of photos that were sent; they go, a few at a time."""
-        precedence.go_last()  # as the service does
+        precedence.set_background()  # as the service does
         folder = self.spool.directory / SENT / "0001"
         folder.mkdir(exist_ok=True)
         while not ended.is_set():

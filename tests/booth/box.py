@@ -7,6 +7,7 @@ its loop) and ends the test when it does not come.
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 import time
 import weakref
@@ -19,7 +20,6 @@ from PIL import Image
 
 from piboothup import status
 from piboothup.booth import screens
-from piboothup.booth.button import ButtonFault
 from piboothup.booth.camera import CameraFault
 from piboothup.booth.devices import Devices
 from piboothup.booth.events import Event, Pressed, Released, Tapped
@@ -196,18 +196,22 @@ class PlayedButton:
     """A button that is pressed by calling it."""
 
     def __init__(self, clock: HandClock) -> None:
-        self.fault: Problem | None = None
+        self.problem: Problem | None = None
         self.pressed: Callable[[int], None] = lambda _edge_ns: None
         self.released: Callable[[int], None] = lambda _edge_ns: None
+        self.opened: Callable[[bool], None] = lambda _is_down: None
         self.is_down = False
         self.heartbeat = clock.boottime_ns
         self.stopped = False
 
-    def start(self, pressed: Callable[[int], None], released: Callable[[int], None]) -> bool:
-        if self.fault is not None:
-            raise ButtonFault(self.fault)
-        self.pressed, self.released = pressed, released
-        return self.is_down
+    def start(
+        self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
+    ) -> None:
+        self.pressed, self.released, self.opened = pressed, released, opened
+        opened(self.is_down)
+
+    def threads(self) -> list[threading.Thread]:
+        return []
 
     def stop(self) -> None:
         self.stopped = True
@@ -231,6 +235,7 @@ class Box:
         self.notice: Problem | None = None
         self._heard: queue.SimpleQueue[type[Event]] = queue.SimpleQueue()
         """What the loop was told, in the turns that deal with it."""
+        self._switch_s = sys.getswitchinterval()
         self._service: BoothService | None = None
         self._thread: threading.Thread | None = None
 
@@ -264,6 +269,7 @@ class Box:
             self._thread.join(PATIENCE_S)
             assert not self._thread.is_alive(), "the service does not end"
             self._service = None
+            sys.setswitchinterval(self._switch_s)
 
     def press(self) -> None:
         """Over the control socket; when the loop has heard of it."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 
 import queue
 import random
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from itertools import pairwise, product
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from gpiozero import LED
 from gpiozero.pins.mock import MockFactory, MockPin
 
-from piboothup.booth import button
-from piboothup.booth.button import PRESS_NS, RELEASE_NS, ButtonFault, Debounce, Edge, GpioButton, edge_ns
+from piboothup.booth import button, pins
+from piboothup.booth.button import PRESS_NS, RELEASE_NS, Debounce, Edge, GpioButton, edge_ns
 from piboothup.config import Button
 from piboothup.spool.clock import Clock, SystemClock
 from tests.booth.play import READY, Play
@@ -150,13 +153,23 @@ def factory() -> Iterator[MockFactory]:
 
 
 class Heard:
-    """A listening button and what it called back, in order."""
+    """A button that is opened, and what it called back, in order."""
 
-    def __init__(self, factory: MockFactory, clock: Clock | None = None) -> None:
+    def __init__(self, factory: Any, clock: Clock | None = None, is_open: bool = True) -> None:
         self.calls: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
+        self.opened: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self.button = GpioButton(Button(), clock or SystemClock(), factory)
-        self.button.start(lambda at: self.calls.put(("pressed", at)), lambda at: self.calls.put(("released", at)))
-        self.pin: MockPin = factory.pin(17)
+        self.button.start(
+            lambda at: self.calls.put(("pressed", at)),
+            lambda at: self.calls.put(("released", at)),
+            self.opened.put,
+        )
+        if is_open:
+            self.was_down = self.opened.get(timeout=PATIENCE_S)
+
+    @property
+    def pin(self) -> MockPin:
+        return self.button._pin_factory.pin(17)
 
     def next(self) -> tuple[str, int]:
         return self.calls.get(timeout=PATIENCE_S)
@@ -208,7 +221,7 @@ def test_b04_held_while_the_box_starts_it_is_down_but_no_press(factory: MockFact
 
     factory.pin_class = HeldPin
     heard = Heard(factory)
-    assert heard.button.is_down()
+    assert heard.was_down
     heard.pin.drive_high()
     assert heard.next()[0] == "released"
     heard.stop()
@@ -244,26 +257,153 @@ def test_b05_a_press_and_its_release_that_come_together_as_to_a_busy_box_are_bot
     heard.stop()
 
 
-def test_a_pin_that_reports_no_edges_is_a_fault_and_is_given_back(factory: MockFactory) -> None:
+class Pins:
+    """In place of `pins.factory`: the factory, or what is raised instead; counts how often it was asked for."""
+
+    def __init__(self, factory: MockFactory) -> None:
+        self.factory = factory
+        self.trouble: Exception | None = None
+        self.asked: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def __call__(self) -> MockFactory:
+        self.asked.put(None)
+        if self.trouble is not None:
+            raise self.trouble
+        return self.factory
+
+    def asked_again(self) -> None:
+        """Waits for an attempt that began after this call, and so for the end of the one before it."""
+        while not self.asked.empty():
+            self.asked.get_nowait()
+        for _ in range(2):
+            self.asked.get(timeout=PATIENCE_S)
+
+
+@pytest.fixture
+def played_pins(factory: MockFactory, monkeypatch: pytest.MonkeyPatch) -> Pins:
+    """What the button opens without a factory of its own; it is tried again at once."""
+    made = Pins(factory)
+    monkeypatch.setattr(pins, "factory", made)
+    monkeypatch.setattr(pins, "RETRY_S", 0.01)
+    return made
+
+
+def taken(played: Pins) -> Callable[[], None]:
+    other = LED(Button().pin, pin_factory=played.factory)
+    return other.close  # type: ignore[no-any-return]
+
+
+def deaf(played: Pins) -> Callable[[], None]:
     class DeafPin(MockPin):  # type: ignore[misc]
+        is_deaf = True
+
         def _set_edges(self, value: str) -> None:
-            if value == "both":
+            if value == "both" and self.is_deaf:
                 raise OSError("no interrupt is left")
             super()._set_edges(value)
 
-    factory.pin_class = DeafPin
-    deaf = GpioButton(Button(), SystemClock(), factory)
-    with pytest.raises(ButtonFault, match="no interrupt is left"):
-        deaf.start(lambda _at: None, lambda _at: None)
-    LED(Button().pin, pin_factory=factory).close()
+    played.factory.pin_class = DeafPin
+
+    def heal() -> None:
+        DeafPin.is_deaf = False
+
+    return heal
 
 
-def test_a_pin_that_is_taken_is_a_fault_with_its_number_and_a_remedy(factory: MockFactory) -> None:
-    heard = Heard(factory)
-    with pytest.raises(ButtonFault, match="17") as caught:
-        Heard(factory)
-    assert caught.value.problem.code == "button_missing"
+def no_chip(played: Pins) -> Callable[[], None]:
+    played.trouble = OSError("can not open gpiochip")
+
+    def heal() -> None:
+        played.trouble = None
+
+    return heal
+
+
+@pytest.mark.parametrize(("breaks", "why"), [(taken, "in use"), (deaf, "no interrupt"), (no_chip, "gpiochip")])
+def test_f19_a_button_that_cant_be_opened_works_once_it_can(
+    played_pins: Pins, caplog: pytest.LogCaptureFixture, breaks: Callable[[Pins], Callable[[], None]], why: str
+) -> None:
+    heal, clock = breaks(played_pins), HandClock(boottime_s=1e9)
+    heard = Heard(None, clock, is_open=False)
+    for _ in range(3):
+        played_pins.asked_again()
+    assert heard.button.problem is not None and heard.button.problem.code == "button_missing"
+    assert "17" in str(heard.button.problem) and why in str(heard.button.problem)
+    assert len(caplog.records) == 1
+    clock.pass_s(1000)
+    assert heard.button.heartbeat() == clock.boottime_ns()  # nobody waits for one that is not open
+    heal()
+    assert heard.opened.get(timeout=PATIENCE_S) is False
+    pin = played_pins.factory.pin(17)
+    pin.drive_low()
+    clock.pass_s(0.01)
+    assert heard.next()[0] == "pressed"
+    pin.drive_high()
+    clock.pass_s(0.1)
+    assert heard.next()[0] == "released"
+    assert heard.button.problem is None
+    clock.pass_s(1000)
     heard.stop()
+
+
+def test_f19_a_button_that_fails_while_it_is_down_is_let_go(played_pins: Pins) -> None:
+    heard = Heard(None, HandClock(boottime_s=1e9))
+    clock = heard.button._clock
+    assert isinstance(clock, HandClock)
+    pin = played_pins.factory.pin(17)
+    pin.drive_low()
+    clock.pass_s(0.01)
+    assert heard.next()[0] == "pressed"
+    played_pins.trouble = OSError("can not open gpiochip")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(button, "CHECK_S", 0.01)
+        patch.setattr(MockPin, "_get_state", Mock(side_effect=OSError("read failed")))
+        with heard.button._changed:
+            heard.button._changed.notify()  # it looks
+        played_pins.asked_again()
+    assert heard.button.problem is not None
+    played_pins.trouble = None
+    assert heard.opened.get(timeout=PATIENCE_S) is True  # so that nobody takes what follows for a photo
+    assert heard.next()[0] == "released"
+    heard.stop()
+
+
+def test_f19_nobody_waits_while_the_pin_is_being_opened(played_pins: Pins, held: threading.Event) -> None:
+    clock = HandClock()
+    entered = threading.Event()
+
+    def hang() -> MockFactory:
+        entered.set()
+        held.wait()
+        return played_pins.factory
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pins, "factory", hang)
+        heard = Heard(None, clock, is_open=False)
+        assert entered.wait(PATIENCE_S)
+    clock.pass_s(1000)
+    assert (heard.button.problem, heard.button.heartbeat()) == (None, clock.boottime_ns())
+    held.set()
+    heard.opened.get(timeout=PATIENCE_S)
+    heard.stop()
+
+
+def test_f19_a_button_that_is_open_and_silent_is_counted(factory: MockFactory) -> None:
+    clock = HandClock(boottime_s=1e9)
+    heard = Heard(factory, clock)
+    pin = heard.pin
+    pin.drive_low()
+    clock.pass_s(0.01)
+    heard.next()
+    with heard.button._changed:  # its thread can't turn
+        before_ns = clock.boottime_ns()
+        clock.pass_s(30)
+        assert heard.button.heartbeat() <= before_ns
+    heard.stop()
+
+
+def test_f19_a_button_is_tried_again_every_5_s() -> None:
+    assert pins.RETRY_S == 5.0
 
 
 def test_release_takes_longer_than_any_gap_in_20_ms_of_bounce() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from piboothup.booth.camera import (
     CALL_LIMIT_NS,
+    FIRST_OPEN_LIMIT_NS,
     LONGEST_PAUSE_S,
     STALL_NS,
     CameraFault,
@@ -230,6 +231,44 @@ def test_trying_again_is_a_sign_of_life_and_a_call_that_never_returns_is_none(
     thread.turn(Job(clock.boottime_ns(), 4.0))
     assert ages == [0, 25 * S]
     assert CALL_LIMIT_NS == 20 * S
+
+
+@pytest.mark.parametrize("first", ["imports", "sees no camera", "can't import"])
+def test_f23_until_one_open_went_well_opening_may_take_90_s(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event], first: str
+) -> None:
+    ages: list[int] = []
+    open_camera = camera.open
+
+    def slow() -> None:
+        for seconds in (46, 43, 2):
+            clock.pass_s(seconds)
+            ages.append((clock.boottime_ns() - thread.heartbeat()) // S)
+        open_camera()
+
+    if first != "imports":  # what was not loaded then is loaded with the next one
+        camera.present = first != "sees no camera"
+        camera.raises = ImportError("half an upgrade") if first == "can't import" else None
+        thread.turn(None)
+        clock.pass_s(LONGEST_PAUSE_S)
+        camera.present, camera.raises = True, None
+    camera.open = slow  # type: ignore[method-assign]
+    told.clear()
+    thread.turn(None)
+    assert ages == [0, 0, 91]
+    assert told == [CameraReady("imx477", (64, 48))]
+    assert FIRST_OPEN_LIMIT_NS == 90 * S
+
+    def slow_again() -> None:
+        for seconds in (19, 2):
+            clock.pass_s(seconds)
+            ages.append((clock.boottime_ns() - thread.heartbeat()) // S)
+        open_camera()
+
+    ages.clear()
+    camera.open, camera.streams = slow_again, False  # type: ignore[method-assign]
+    run_for(thread, clock, STALL_NS / S + LONGEST_PAUSE_S)
+    assert ages[:2] == [0, 21]
 
 
 def test_callers_only_enqueue_and_one_thread_alone_touches_the_camera(clock: HandClock) -> None:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import socket
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
+from gpiozero import LED
+from gpiozero.pins.mock import MockFactory
 
+from piboothup.booth import camera, panel, pins
+from piboothup.booth.button import GpioButton
 from piboothup.booth.light import LightPattern
+from piboothup.config import Button
 from piboothup.problems import problem
 from piboothup.status import BoothState
-from tests.booth.box import Box, hang_on
+from tests.booth.box import Box, awaited, hang_on
 from tests.booth.systemd import Systemd, fed, settle
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 
 def test_systemd_hears_that_the_booth_is_ready_and_then_that_it_lives(box: Box, systemd: Systemd) -> None:
@@ -21,6 +27,119 @@ def test_systemd_hears_that_the_booth_is_ready_and_then_that_it_lives(box: Box, 
     assert systemd.hears() == b"READY=1"
     for _ in range(3):
         assert systemd.hears() == b"WATCHDOG=1"
+
+
+def silences(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged of threads that are silent, or no longer."""
+    return [record.getMessage() for record in caplog.records if record.getMessage().startswith("thread ")]
+
+
+def passes(box: Box, seconds: float, camera_turns: bool = True) -> None:
+    """Lets time pass, and every thread turn that can."""
+    service = box._service
+    assert service is not None
+    asked = [service._panel.heartbeat, service._keeping_house.last_ns]
+    asked += [service._camera.heartbeat] if camera_turns else []
+    for _ in range(round(seconds)):
+        box.clock.pass_s(1.0)
+        now_ns = box.clock.boottime_ns()
+        until(lambda now_ns=now_ns: min(heartbeat() for heartbeat in asked) >= now_ns)  # type: ignore[misc]
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Panel and camera turn often though nothing happens."""
+    monkeypatch.setattr(panel, "CHECK_S", 0.02)
+    monkeypatch.setattr(camera, "WATCH_S", 0.02)
+
+
+def test_f23_an_import_of_46_s_is_starting_and_one_of_92_s_stuck(
+    box: Box,
+    systemd: Systemd,
+    held: threading.Event,
+    caplog: pytest.LogCaptureFixture,
+    quick: None,
+) -> None:
+    importing = threading.Event()
+
+    def load() -> None:
+        importing.set()
+        held.wait()
+
+    box.camera.open = load  # type: ignore[method-assign]
+    box.start()
+    assert importing.wait(PATIENCE_S)
+    assert systemd.hears() == b"READY=1"  # whatever the camera does
+    for _ in range(2):
+        passes(box, 23.0)
+        assert fed(box, systemd)
+        assert box.until_said(lambda said: said.get("state")) == BoothState.STARTING
+    assert not silences(caplog)
+    passes(box, 43.0)
+    assert fed(box, systemd)
+    passes(box, 3.0, camera_turns=False)
+    for _ in range(3):
+        assert not fed(box, systemd)
+    (told,) = silences(caplog)
+    assert told.startswith("thread silent name=camera seconds=9")
+    held.set()
+    box.until_light(LightPattern.READY)
+    assert fed(box, systemd)
+    assert silences(caplog)[1:] == ["thread answers again name=camera"]
+
+
+def test_f23_the_starting_screen_lives_while_the_camera_is_imported(box: Box, held: threading.Event) -> None:
+    box.spool.prepare()
+    box.spool.note_ready(100_000)
+    box.camera.open = hang_on(held)  # type: ignore[method-assign]
+    box.start()
+    pictures = awaited(box.glass.shown)
+    seen = {next(pictures)}
+    while len(seen) < 5:  # its bar grows
+        box.clock.pass_s(10.0)
+        box.turn()
+        seen.add(next(pictures))
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_f19_a_button_that_is_not_open_starves_no_watchdog(
+    box: Box, systemd: Systemd, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    monkeypatch.setattr(pins, "RETRY_S", 0.01)
+    factory = MockFactory()
+    taken = LED(Button().pin, pin_factory=factory)
+    button = GpioButton(Button(), box.clock, factory)
+    box.button = button  # type: ignore[assignment]
+    box.start_ready()
+    assert box.until_said(lambda said: said if "button_missing" in said["problems"] else None)["button"] == "missing"
+    box.clock.pass_s(1000.0)
+    until(lambda: fed(box, systemd))  # the others have turned
+    if late:
+        taken.close()
+        assert box.until_said(lambda said: said if not said["problems"] else None)["button"] == "ready"
+        factory.pin(Button().pin).drive_low()
+        box.clock.pass_s(0.01)
+        box.until_light(LightPattern.SAVED)
+    box.stop()
+    factory.reset()
+
+
+def test_f19_a_thread_that_is_silent_is_one_log_line_an_episode(
+    box: Box, systemd: Systemd, caplog: pytest.LogCaptureFixture, quick: None
+) -> None:
+    box.start_ready()
+    for _ in range(2):
+        box.button.heartbeat = partial(int, box.clock.boottime_ns())
+        passes(box, 21.0)
+        for _ in range(5):
+            assert not fed(box, systemd)
+        box.button.heartbeat = box.clock.boottime_ns
+        box.turn()
+        assert fed(box, systemd)
+    assert len(silences(caplog)) == 4
+    for told in silences(caplog)[::2]:
+        assert told.startswith("thread silent name=button seconds=2")
+    assert set(silences(caplog)[1::2]) == {"thread answers again name=button"}
 
 
 def test_a_camera_call_that_does_not_come_back_starves_the_watchdog(

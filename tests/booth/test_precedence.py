@@ -1,8 +1,12 @@
-"""Who answers a press goes before whatever else computes; a kernel that refuses that stops nothing."""
+"""Who answers a press goes before whatever else computes, once the booth is ready; a kernel that refuses that stops
+nothing.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -10,60 +14,92 @@ from pathlib import Path
 import pytest
 
 from piboothup.booth import precedence
-from tests.booth.box import Box
+from piboothup.booth.light import LightPattern
+from piboothup.booth.precedence import RealTime
+from tests.booth.box import Box, hang_on
+from tests.patience import PATIENCE_S
+
+REALTIME = os.SCHED_RR | os.SCHED_RESET_ON_FORK
+ROOT = Path(__file__).parents[2]
+Asked = list[tuple[int, int]]
 
 
-def test_the_loop_goes_first_before_it_starts_the_button_and_after_every_other_thread_is_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    there: list[set[str]] = []
-    box = Box(tmp_path)
-    start = box.button.start
-
-    def note_order(*given: object) -> None:
-        there.append({"first", threading.current_thread().name, *(one.name for one in threading.enumerate())})
-
-    def start_noted(*given: object) -> bool:
-        there.append({"button"})
-        return start(*given)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(os, "sched_setscheduler", note_order)
-    monkeypatch.setattr(box.button, "start", start_noted)
-    box.start_ready()
-    box.stop()
-    first, button, then = there
-    assert button == {"button"}
-    assert "first" in then
-    assert {"first", "panel", "saver", "errands", "camera", "housekeeping", "retention", "control"} <= first
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """What the kernel was asked for: the thread and the policy. It is not given: other tests run in this process."""
+    made: Asked = []
+    monkeypatch.setattr(os, "sched_setscheduler", lambda thread, policy, _param: made.append((thread, policy)))
+    return made
 
 
-def test_what_goes_first_takes_the_threads_that_it_starts_with_it_unless_it_goes_alone() -> None:
+@pytest.mark.parametrize("late", [False, True])
+def test_f22_only_whoever_answers_a_press_is_realtime_and_once_ready(tmp_path: Path, late: bool) -> None:
+    command = [sys.executable, "-m", "tests.booth.realtime_booth", str(tmp_path), *(["late"] if late else [])]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    assert done.returncode == 0, done.stderr
+    if done.stdout.strip() == "refused":
+        pytest.skip("this user may not ask for real-time priority: no policy was looked at")
+    starting, ready = (json.loads(line) for line in done.stdout.splitlines())
+    there = {name for name, _ in starting["policies"]}
+    assert {"service", "button", "camera", "panel", "saver", "lgpio calls back", "lgpio switches pins"} <= there
+    assert {policy for _, policy in starting["policies"]} == {os.SCHED_OTHER}
+    assert starting["switch_s"] == pytest.approx(0.005)
+    raised = {name: policy for name, policy in ready["policies"] if policy != os.SCHED_OTHER}
+    assert raised == dict.fromkeys(("service", "button", "lgpio calls back"), REALTIME)
+    assert len(ready["policies"]) > len(starting["policies"])  # the light breathes on a thread of gpiozero's
+    assert ready["switch_s"] == pytest.approx(precedence.SWITCH_S)
+
+
+def test_f22_a_booth_without_a_camera_is_never_realtime(box: Box, asked: Asked, held: threading.Event) -> None:
+    switch_s = sys.getswitchinterval()
+    box.camera.open = hang_on(held)  # type: ignore[method-assign]
+    box.start()
+    box.light.patterns.get(timeout=PATIENCE_S)
+    for _ in range(5):
+        box.turn()
+    assert (asked, sys.getswitchinterval()) == ([], switch_s)
+    held.set()
+    box.until_light(LightPattern.READY)
+    box.turn()
+    assert {policy for _, policy in asked} == {REALTIME}
+
+
+def test_f22_threads_are_raised_at_the_beginning_and_later_at_once(asked: Asked) -> None:
+    ended, switch_s = threading.Event(), sys.getswitchinterval()
+    early, late, gone = (threading.Thread(target=ended.wait) for _ in range(3))
+    for thread in (early, late):
+        thread.start()
+    realtime = RealTime()
+    realtime.add(early, gone)
+    assert asked == []
+    realtime.begin()
+    realtime.begin()
+    assert asked == [(early.native_id, REALTIME)]
+    realtime.add(late)
+    assert asked[1:] == [(late.native_id, REALTIME)]
+    ended.set()
+    sys.setswitchinterval(switch_s)
+
+
+def test_f22_what_a_realtime_thread_starts_is_not_realtime() -> None:
     policies: list[int] = []
-    inherited = [os.SCHED_RR, os.SCHED_RR, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.SCHED_OTHER]
 
     def note() -> None:
         policies.append(os.sched_getscheduler(0))
 
     def try_it() -> None:
-        try:
-            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-        except PermissionError:
-            return
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-        for alone in (False, True):
-            precedence.go_first(alone=alone)
-            note()
-            started = threading.Thread(target=note)
-            started.start()
-            started.join()
+        precedence.set_realtime(threading.current_thread())
+        note()
+        started = threading.Thread(target=note)
+        started.start()
+        started.join()
 
     trying = threading.Thread(target=try_it)
     trying.start()
     trying.join()
-    if not policies:
+    if policies[0] == os.SCHED_OTHER:
         pytest.skip("this user may not ask for real-time priority: nothing was tried")
-    assert policies == inherited
-    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+    assert policies == [REALTIME, os.SCHED_OTHER]
 
 
 @pytest.mark.parametrize(("niceness", "then"), [(-5, 0), (0, 0), (7, 7)])
@@ -73,7 +109,7 @@ def test_who_goes_last_waits_no_longer_for_a_processor_than_other_programs(
     asked: list[int] = []
     monkeypatch.setattr(os, "getpriority", lambda _kind, _thread: niceness)
     monkeypatch.setattr(os, "setpriority", lambda _kind, _thread, wanted: asked.append(wanted))
-    precedence.go_last()
+    precedence.set_background()
     assert asked == [then]
 
 
@@ -83,14 +119,14 @@ def test_where_the_kernel_refuses_all_goes_on(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(os, "sched_setscheduler", refuse)
     monkeypatch.setattr(os, "setpriority", refuse)
-    precedence.go_first()
-    precedence.go_last()
+    precedence.set_realtime(threading.current_thread())
+    precedence.set_background()
 
 
 def test_threads_take_turns_ten_times_as_often_as_python_has_it() -> None:
     before_s = sys.getswitchinterval()
     try:
-        precedence.take_turns()
-        assert sys.getswitchinterval() == pytest.approx(precedence.SWITCH_S)
+        precedence.set_switch_interval()
+        assert sys.getswitchinterval() == pytest.approx(0.005 / 10)
     finally:
         sys.setswitchinterval(before_s)

@@ -233,12 +233,12 @@ def test_photos_taken_before_the_start_count_in_the_number_of_the_next(box: Box)
 
 def break_light(box: Box) -> None:
     light = GpioLight(Light(), pin_factory=object())
-    light.show(LightPattern.READY)
+    light.open()
     box.light.problem = light.problem
 
 
 def break_button(box: Box) -> None:
-    box.button.start = GpioButton(Button(), box.clock, pin_factory=object()).start  # type: ignore[method-assign]
+    box.button = GpioButton(Button(), box.clock, pin_factory=object())  # type: ignore[assignment]
 
 
 def break_panel(box: Box) -> None:

@@ -7,11 +7,13 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from gpiozero import LED
 from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 
+from piboothup.booth import pins
 from piboothup.booth.buzzer import TONES, GpioBuzzer, NoBuzzer
 from piboothup.booth.events import CaptureFailed, CheckSaid, Exposed, Saved, SavingFailed, Tick
 from piboothup.booth.hold import SECOND_NS
@@ -24,7 +26,7 @@ from piboothup.config import Light
 from piboothup.problems import problem
 from piboothup.status import BoothState
 from tests.booth.play import FULL, NO_CAMERA, READY, Play, frame
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 BUZZER_PIN = 24
 
@@ -226,16 +228,74 @@ def close(buzzer: GpioBuzzer) -> None:
     buzzer._thread.join(PATIENCE_S)
 
 
-def test_a_sound_is_a_tone_of_its_own_length_and_then_silence(factory: MockFactory) -> None:
-    heard = Listening(factory.pin(BUZZER_PIN))
+class Lengths(threading.Event):
+    """In place of the buzzer's `_ended`: how long a sound lasts, and what the pin does meanwhile. Nobody waits."""
+
+    def __init__(self, pin: Any) -> None:
+        super().__init__()
+        self._pin = pin
+        self.lasted: queue.SimpleQueue[tuple[float, float, int | None]] = queue.SimpleQueue()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.lasted.put((timeout, self._pin.state, self._pin.frequency))
+        return self.is_set()
+
+    def next(self) -> tuple[float, float, int | None]:
+        return self.lasted.get(timeout=PATIENCE_S)
+
+
+@pytest.mark.parametrize(
+    ("sound", "length_s", "tone_hz"),
+    [(Sound.TICK, 0.06, 1500), (Sound.CLICK, 0.03, 2500), (Sound.LOW, 0.6, 220)],
+)
+@pytest.mark.parametrize("pin_class", [MockPin, MockPWMPin])
+def test_a_sound_is_a_tone_of_its_own_length_and_then_silence(
+    factory: MockFactory, pin_class: type[MockPin], sound: Sound, length_s: float, tone_hz: int
+) -> None:
+    factory.pin_class = pin_class
+    pin = factory.pin(BUZZER_PIN)
+    heard, lengths = Listening(pin), Lengths(pin)
+    buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
+    buzzer._ended = lengths
+    sounds = 0.5 if pin_class is MockPWMPin else 1  # the buzzer without tones has its own
+    for _ in range(2):
+        buzzer.play(sound)
+        assert lengths.next() == (length_s, sounds, tone_hz if pin_class is MockPWMPin else None)
+        assert (heard.next(), heard.next()) == (sounds, 0)
+    close(buzzer)
+    assert heard.values.empty() and lengths.lasted.empty()
+
+
+def test_a_sound_lasts_as_long_as_it_says(factory: MockFactory) -> None:
+    pin = factory.pin(BUZZER_PIN)
+    heard = Listening(pin)
     buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
     buzzer.play(Sound.TICK)
     assert (heard.next(), heard.next()) == (0.5, 0.0)
-    assert factory.pin(BUZZER_PIN).frequency == TONES[Sound.TICK][0]
-    buzzer.play(Sound.LOW)
-    assert heard.next() == 0.5
-    assert factory.pin(BUZZER_PIN).frequency == TONES[Sound.LOW][0]
+    assert pin.states[-1].timestamp > 0.055  # since it went on; how much longer is this machine's affair
     close(buzzer)
+
+
+@pytest.mark.parametrize("pin_class", [MockPin, MockPWMPin])
+def test_closing_ends_a_sound_and_switches_the_pin_off(factory: MockFactory, pin_class: type[MockPin]) -> None:
+    factory.pin_class = pin_class
+    pin = factory.pin(BUZZER_PIN)
+    heard = Listening(pin)
+    driven_to, set_state = [], pin._set_state
+
+    def note(value: float) -> None:
+        set_state(value)
+        driven_to.append(value)
+
+    pin._set_state = note
+    buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TONES, Sound.LOW, (220, PATIENCE_S))
+        buzzer.play(Sound.LOW)
+        assert heard.next() > 0
+        close(buzzer)
+    assert (driven_to[-1], pin.state, pin.function) == (0, 0, "input")
     LED(BUZZER_PIN, pin_factory=factory).close()
 
 
@@ -271,18 +331,54 @@ def test_sounds_that_would_be_late_are_not_heard_and_no_call_waits(factory: Mock
 
 
 def test_b07_a_buzzer_line_that_is_missing_is_told_once_and_every_call_returns(
-    factory: MockFactory, caplog: pytest.LogCaptureFixture
+    factory: MockFactory, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pins, "RETRY_S", 0.01)
     taken = LED(BUZZER_PIN, pin_factory=factory)
     buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
+    opened: queue.SimpleQueue[None] = queue.SimpleQueue()
+    open_device = buzzer._opened
+
+    def note() -> Any:
+        opened.put(None)
+        return open_device()
+
+    monkeypatch.setattr(buzzer, "_opened", note)
     buzzer.play(Sound.TICK)
-    buzzer._thread.join(PATIENCE_S)
-    for each in Sound:
-        buzzer.play(each)
+    for _ in range(5):
+        opened.get(timeout=PATIENCE_S)
+        for each in Sound:
+            buzzer.play(each)
     close(buzzer)
     assert buzzer.problem is not None and buzzer.problem.code == "buzzer_missing"
     assert len(caplog.records) == 1
     taken.close()
+
+
+@pytest.mark.parametrize("fails", ["opening", "sounding"])
+def test_f19_a_buzzer_that_failed_is_heard_once_it_works(
+    factory: MockFactory, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    monkeypatch.setattr(pins, "RETRY_S", 0.01)
+    pin, taken = factory.pin(BUZZER_PIN), None
+    heard = Listening(pin)
+    buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
+    if fails == "opening":
+        taken = LED(BUZZER_PIN, pin_factory=factory)
+        buzzer.play(Sound.TICK)
+        until(lambda: buzzer.problem is not None)
+        taken.close()
+    else:
+        buzzer.play(Sound.TICK)
+        assert (heard.next(), heard.next()) == (0.5, 0.0)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pin, "_set_frequency", Mock(side_effect=OSError("the wire is off")))
+            buzzer.play(Sound.TICK)
+            until(lambda: buzzer.problem is not None)
+    until(lambda: buzzer.problem is None)
+    buzzer.play(Sound.LOW)
+    assert heard.next() == 0.5
+    close(buzzer)
 
 
 def test_no_buzzer_takes_every_call() -> None:

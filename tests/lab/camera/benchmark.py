@@ -51,7 +51,7 @@ MS = 1_000_000
 
 def main() -> None:
     """Prints every table."""
-    precedence.take_turns()  # as the service does
+    precedence.set_switch_interval()  # as the service does
     _zero_to_saved()
     _ways()
     _hammered()
