@@ -116,6 +116,7 @@ class PanelThread:
         self._drawn: View | None = None
         self._picture: Image.Image | None = None
         self._content = b""
+        self._is_drawable = True
         self._on_glass = blank()
         self._began_ns = self._stirred_ns = clock.boottime_ns()
         self._open = False
@@ -184,8 +185,11 @@ class PanelThread:
             self._drawn = view
             try:
                 self._take(self._draw(view if seen is None else replace(view, viewfinder=seen)))
+                self._is_drawable = True
             except Exception:  # the top of the thread: a screen that can't be drawn must not end the panel
-                log.exception("event=panel_draw_error state=%s", view.state)
+                if self._is_drawable:  # not with each picture of a viewfinder
+                    log.exception("event=panel_draw_error state=%s", view.state)
+                self._is_drawable = False
         self._send()
         self._heartbeat.beat()
 

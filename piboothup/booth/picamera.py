@@ -225,7 +225,7 @@ class PiCamera:
         self._cap, told = capped(before, metadata, self._table, self._advertised)
         if told:
             self._tell(told)
-            if self._cap != before:
+            if (self._cap.exposure, self._cap.gain) != (before.exposure, before.gain):  # not with each frame's lux
                 log.info("event=exposure_capped controls=%s", told)
         return told
 

@@ -79,6 +79,8 @@ class Uploader:
         self._stamp: frozenset[tuple[str, int]] = frozenset()
         self._list_ns = self._list_anyway_ns = self._tell_ns = 0
         self._told: View | None = None
+        self._is_stuck = False
+        """A worker is, as was logged."""
         self.starts_anew = False
         """Another disk lies under the spool: what is remembered is not about it, and this service has ended."""
         self._read_wifi = read_wifi
@@ -175,9 +177,10 @@ class Uploader:
             self._told = view
             self._tell(view)
         stuck_s = max((worker.look_after() for worker in self._workers), default=0.0)
-        if stuck_s < _STUCK_S:
+        was_stuck, self._is_stuck = self._is_stuck, stuck_s >= _STUCK_S
+        if not self._is_stuck:
             notify_systemd("WATCHDOG=1")
-        else:
+        if self._is_stuck and not was_stuck:
             log.error("worker stuck seconds=%.0f", stuck_s)
 
     def _follow_choices(self) -> None:

@@ -206,8 +206,12 @@ def test_a_screen_that_cannot_be_drawn_does_not_end_the_panel(
 
     panel = PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path, draw)
     shown(panel, SAVED)
-    assert "panel_draw_error" in caplog.text
+    for number in range(2, 30):  # a viewfinder has ten pictures a second
+        shown(panel, replace(SAVED, number=number))
+    assert caplog.text.count("panel_draw_error") == 1
     assert shown(panel, READY) == glass.glass().tobytes()
+    shown(panel, SAVED)
+    assert caplog.text.count("panel_draw_error") == 2
 
 
 def test_a_runtime_directory_that_is_gone_does_not_keep_the_panel_dark(

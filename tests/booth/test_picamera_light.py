@@ -133,6 +133,17 @@ def test_k06_the_exposure_is_looked_after_also_while_nobody_presses() -> None:
     camera.close()
 
 
+def test_f19_a_gain_that_stays_too_high_is_told_often_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    make = sensor()
+    camera = opened(make)
+    make.last.now_ns = 0
+    for number in range(20):  # no two frames see the same light
+        camera._cap_exposure({"ExposureTime": 9_000, "AnalogueGain": 20.0, "Lux": 3 + number / 100})
+    assert len(make.last.sent) == 20
+    assert caplog.text.count("exposure_capped") == 1
+    camera.close()
+
+
 def test_k06_a_camera_opened_again_is_told_nothing_of_the_dark_before() -> None:
     make = sensor()
     camera = opened(make)
