@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from piboothup.spool.clock import Clock
 
 
+log = logging.getLogger(__name__)
+
+
 def _log_to_stderr() -> None:
     wanted = os.environ.get("PIBOOTHUP_LOG", "INFO").upper()
     level = wanted if wanted in logging.getLevelNamesMapping() else "INFO"
@@ -53,12 +56,28 @@ def booth(given: argparse.Namespace) -> int:
     _log_to_stderr()
     used = service_config(given)
     loaded = used.config
+    if used.marks is not None and config.find(given.config) == config.DEFAULT_PATH:
+        _note_spool(Path(loaded.spool.directory))
     spool, clock = open_spool(loaded)
     devices = _devices(loaded, clock)
     service = BoothService(loaded, spool, clock, service_directory(), devices, notice(used), used.marks)
     with _stopped_by_signals(service.stop):
         service.run()
     return OK
+
+
+def _note_spool(directory: Path) -> None:
+    """Says in the default folder where the box's spool is: a config that is cut off may not say it any more."""
+    from piboothup.spool import durable
+
+    note = config.elsewhere_file()
+    try:
+        if directory == note.parent:
+            note.unlink(missing_ok=True)
+        elif note.parent.is_dir():
+            durable.update(note, f"{directory}\n".encode())
+    except OSError as error:
+        log.error("spool not noted reason=%s", error.strerror or error)
 
 
 def service_config(given: argparse.Namespace) -> Usable:

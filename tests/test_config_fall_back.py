@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from piboothup import config
 from piboothup.booth.card import Card
 from piboothup.config import GOOD_FILE, Config, ConfigError, EventPics, Usable, good_copy, load_usable
-from piboothup.services import notice, service_config
+from piboothup.services import _note_spool, notice, service_config
 from piboothup.spool.store import Spool
 from tests.clocks import HandClock
 from tests.commands import command, environment
@@ -60,7 +60,7 @@ directory = "{spool}"
 min_free_mb = 1000
 keep_sent_days = 0
 [upload]
-workers = 2
+workers = 3
 paused = false
 # The end.
 """
@@ -82,7 +82,11 @@ class Box:
         """What the booth runs with when its file says this; it keeps its good copy as the service does."""
         self.file.write_bytes(text if isinstance(text, bytes) else text.encode())
         used = service_config(argparse.Namespace(config=str(self.file)))
-        spool = Spool(Path(used.config.spool.directory), self.clock, "serial-1")
+        directory = Path(used.config.spool.directory)
+        assert directory in (self.directory, self.default)
+        if used.marks is not None:
+            _note_spool(directory)
+        spool = Spool(directory, self.clock, "serial-1")
         kept = used.marks is not None
         with contextlib.closing(
             Card(used.config, spool, self.clock, keep_config=kept, config_marks=used.marks or ())
@@ -96,6 +100,7 @@ class Box:
 def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
     made = Box(tmp_path)
     monkeypatch.setattr("piboothup.config.file.DEFAULT_DIRECTORY", made.default)
+    monkeypatch.setattr("piboothup.config.file.DEFAULT_PATH", made.file)
     monkeypatch.setenv("NOTIFY_SOCKET", "/run/none")
     return made
 
@@ -157,14 +162,19 @@ def test_f12_an_empty_file_at_a_first_start_is_kept_as_no_good_one(box: Box) -> 
     assert not (box.default / GOOD_FILE).exists()
 
 
-@pytest.mark.parametrize("more", ["# complete\n", "# complete", "[devices]\n", 'name = "B"\n'])
+@pytest.mark.parametrize("more", ["# complete\n", "# complete", "[devices]\n"])
 def test_f12_a_file_shortened_on_purpose_counts_with_a_new_line(box: Box, more: str) -> None:
     box.start(box.text)
-    shorter = f"config_version = 1\n{more}" if "name" in more else box.text.partition("[panel]")[0] + more
-    used = box.start(shorter)
+    used = box.start(box.text.partition("[upload]")[0] + more)
     assert not used.errors
-    assert used.config.panel == Config().panel
+    assert used.config.upload == Config().upload
     assert not box.start(box.text).errors
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_f12_another_short_file_is_no_cut(box: Box, end: str) -> None:
+    box.start(box.text)
+    assert box.start(f'config_version = 1\n[spool]\ndirectory = "{box.directory}"{end}').config.name == "Booth 1"
 
 
 def test_f12_fewer_comments_and_blank_lines_are_no_cut(box: Box) -> None:
@@ -173,16 +183,15 @@ def test_f12_fewer_comments_and_blank_lines_are_no_cut(box: Box) -> None:
         assert not box.start(text).errors
 
 
-def test_f12_the_spool_in_the_default_folder_needs_no_pointer(box: Box) -> None:
+def test_f12_a_spool_in_the_default_folder_needs_no_note(box: Box) -> None:
     box.start(box.text)
     assert config.elsewhere_file().read_text() == f"{box.directory}\n"
-    used = box.start(box.text.replace(str(box.directory), str(box.default)))
-    assert used.config.spool.directory == str(box.default)
-    assert config.elsewhere_file().exists() == (str(box.default) != str(config.DEFAULT_DIRECTORY))
+    box.start(box.text.replace(str(box.directory), str(box.default)))
+    assert not config.elsewhere_file().exists()
 
 
 @pytest.mark.parametrize("junk", [b"", b"photos\n", b"\xff\xfe", b"/a\nb\n", b"/a\x7f"])
-def test_f12_a_pointer_of_junk_is_the_default_folder(box: Box, junk: bytes) -> None:
+def test_f12_a_note_of_junk_is_the_default_folder(box: Box, junk: bytes) -> None:
     config.elsewhere_file().write_bytes(junk)
     assert config.salvage_directory(box.file) == box.default
 
@@ -204,18 +213,22 @@ def test_f12_a_file_without_a_version_is_a_warning(box: Box) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="SKIPPED: only root can mount a /var/lib of its own")
 def test_f12_the_real_booth_finds_its_good_copy_elsewhere(tmp_path: Path) -> None:
     (default := tmp_path / "default").mkdir()
-    spool, file, notify = tmp_path / "spool", tmp_path / "config.toml", tmp_path / "notify"
+    (etc := tmp_path / "etc").mkdir()
+    spool, notify = tmp_path / "spool", tmp_path / "notify"
     text = 'config_version = 1\n[eventpics]\nlink_id = "abcd1234"\n[devices]\nsimulated = true\n'
-    mounted = 'mount -t tmpfs none /var/lib && mkdir /var/lib/piboothup && mount --bind "$0" /var/lib/piboothup'
-    words = [str(default), *command("--config", file, "booth")]
+    mounted = (
+        "for folder in /var/lib /etc; do mount -t tmpfs none $folder && mkdir $folder/piboothup; done "
+        '&& mount --bind "$0" /var/lib/piboothup && mount --bind "$1" /etc/piboothup && shift && exec "$@"'
+    )
+    words = [str(default), str(etc), *command("booth")]
     for lines in (f'{text}[spool]\ndirectory = "{spool}"\nmin_free_mb = 10\n', text, ""):
-        file.write_text(lines)
+        (etc / "config.toml").write_text(lines)
         notify.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
             systemd.bind(str(notify))
             systemd.settimeout(PATIENCE_S)
             booth = subprocess.Popen(
-                ["unshare", "-m", "sh", "-c", f'{mounted} && exec "$@"', *words],
+                ["unshare", "-m", "sh", "-c", mounted, *words],
                 env=environment(tmp_path / "run", NOTIFY_SOCKET=str(notify)),
                 stdin=subprocess.DEVNULL,
             )

@@ -12,11 +12,9 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
-from piboothup.config import DEFAULT_DIRECTORY, GOOD_FILE, Config, elsewhere_file, good_copy
+from piboothup.config import GOOD_FILE, Config, good_copy
 from piboothup.problems import Problem, problem
-from piboothup.runtime import under_systemd
 from piboothup.spool import choices, durable, hidden
 from piboothup.spool.clock import Clock
 from piboothup.spool.layout import SpoolUnusable
@@ -185,30 +183,8 @@ class Card:
         except OSError as error:
             log.error("choices not forgotten reason=%s", error.strerror or error)
         try:
-            _put(path, good_copy.as_text(self._config, self._config_marks))
-            if under_systemd():
-                self._note_directory()
+            durable.update(path, good_copy.as_text(self._config, self._config_marks).encode())
         except OSError as error:
             log.error("config not kept reason=%s", error.strerror or error)
         except ValueError as error:
             log.error("config not kept reason=%s", error)
-
-    def _note_directory(self) -> None:
-        """Says in the default folder where the spool is: a config that is cut off may not say it any more."""
-        path = elsewhere_file()
-        if self._config.spool.directory == str(DEFAULT_DIRECTORY):
-            if path.exists():
-                durable.remove(path)
-        elif path.parent.is_dir():
-            _put(path, f"{self._config.spool.directory}\n")
-
-
-def _put(path: Path, text: str) -> None:
-    """Replaces the file, if it holds something else. Raises OSError."""
-    content = text.encode()
-    try:
-        same = path.read_bytes() == content
-    except OSError:
-        same = False
-    if not same:
-        durable.replace(path, content)

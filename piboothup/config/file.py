@@ -99,7 +99,7 @@ def _directory(reading: Reading) -> Path:
     spool = reading.values.get("spool")
     if spool is not None and spool.directory != Config().spool.directory:
         return Path(spool.directory)
-    return _named_in(reading.text) or _last_used()
+    return _named_in(reading.text) or _last_used(reading.path)
 
 
 def salvage_directory(path: Path) -> Path:
@@ -108,7 +108,7 @@ def salvage_directory(path: Path) -> Path:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         text = ""
-    return _named_in(text) or _last_used()
+    return _named_in(text) or _last_used(path)
 
 
 def _named_in(text: str) -> Path | None:
@@ -118,11 +118,13 @@ def _named_in(text: str) -> Path | None:
 
 
 def elsewhere_file() -> Path:
-    """Names the spool directory that a good config named last, unless it is the default one, where this file lies."""
+    """The file that says where the box's spool was last; it lies in the default folder when the spool does not."""
     return DEFAULT_DIRECTORY / "config.good.directory"
 
 
-def _last_used() -> Path:
+def _last_used(path: Path) -> Path:
+    if path != DEFAULT_PATH:
+        return DEFAULT_DIRECTORY
     try:
         return Path(checked_directory(elsewhere_file().read_bytes().decode().strip()))
     except (OSError, UnicodeDecodeError, Wrong):

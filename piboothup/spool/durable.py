@@ -116,6 +116,16 @@ def replace(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
     move(fresh, path)
 
 
+def update(path: Path, content: bytes) -> None:
+    """As `replace`, unless `path` holds these bytes already: then nothing is written. Raises OSError."""
+    try:
+        same = path.read_bytes() == content
+    except OSError:
+        same = False
+    if not same:
+        replace(path, content)
+
+
 def append_line(path: Path, line: str) -> None:
     """Adds one line in one write and syncs it; two writers cannot mix their lines. Raises OSError.
 

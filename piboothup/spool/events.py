@@ -41,14 +41,7 @@ def write(directory: Path, events: list[Event]) -> None:
         }
         for event in events
     ]
-    content = json.dumps({"events": shown}, ensure_ascii=False, indent=1).encode()
-    path = directory / FILE
-    try:
-        same = path.read_bytes() == content
-    except OSError:
-        same = False
-    if not same:
-        durable.replace(path, content)
+    durable.update(directory / FILE, json.dumps({"events": shown}, ensure_ascii=False, indent=1).encode())
 
 
 def read(directory: Path) -> list[Event]:
