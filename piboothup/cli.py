@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from piboothup import __version__
-from piboothup.console import FAILED, OK, USAGE, CommandFails, load, open_spool
+from piboothup.console import FAILED, OK, USAGE, CommandFails, ends_by_signal, load, open_spool
 
 if TYPE_CHECKING:
     pass
@@ -157,9 +157,9 @@ def _run(given: argparse.Namespace) -> int:
 def _demo(given: argparse.Namespace) -> int:
     from piboothup.simulator import demo, desk
 
-    if given.script or not all(one is not None and one.isatty() for one in (sys.stdin, sys.stdout)):
-        return demo.scripted()
-    return desk.live()
+    is_terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+    with ends_by_signal():
+        return desk.live() if is_terminal and not given.script else demo.scripted()
 
 
 def _simulator(given: argparse.Namespace) -> int:
@@ -183,11 +183,12 @@ def _press(given: argparse.Namespace) -> int:
         heard = send_hint(directory, "booth", "press")
     else:
         heard = False
-        try:
-            heard = send_hint(directory, "booth", "down")
-            threading.Event().wait(given.hold if heard else 0.0)
-        finally:  # also after Ctrl-C, however early: a button that nobody lets go is stuck
-            heard = send_hint(directory, "booth", "up") and heard
+        with ends_by_signal():
+            try:
+                heard = send_hint(directory, "booth", "down")
+                threading.Event().wait(given.hold if heard else 0.0)
+            finally:  # also after Ctrl-C, however early: a button that nobody lets go is stuck
+                heard = send_hint(directory, "booth", "up") and heard
     if not heard:
         raise CommandFails(
             "No booth is running: start it with `piboothup run`, or on a box `systemctl start piboothup-booth`."

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +21,32 @@ OK, FAILED, USAGE = 0, 1, 2
 
 class CommandFails(Exception):
     """A command can't do its work; the text is a sentence with a remedy."""
+
+
+@contextlib.contextmanager
+def ends_by_signal() -> Iterator[None]:
+    """SIGTERM and SIGHUP (a terminal that is closed) end a command as Ctrl-C does: what it started is ended first.
+
+    Then it dies of the signal, and waits for nobody to read the rest of its output. To be entered in the main thread.
+    """
+    ended_by: list[int] = []
+
+    def end(number: int, _frame: object) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)  # nothing cuts the clearing-up short
+        ended_by.append(number)
+        sys.exit(128 + number)
+
+    heard = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is not signal.SIG_IGN]
+    before = {each: signal.signal(each, end) for each in heard}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        if ended_by:
+            signal.signal(ended_by[0], signal.SIG_DFL)
+            os.kill(os.getpid(), ended_by[0])
 
 
 def load(given: argparse.Namespace) -> tuple[Config, Path]:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from piboothup import config
 from piboothup.console import OK, load, open_spool
+from piboothup.log_pipe import LogPipe
+from piboothup.parent_death import end_with_parent, stop_signals
 from piboothup.problems import Problem, problem
 from piboothup.runtime import service_directory, under_systemd
 
@@ -30,10 +32,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def _log_to_stderr() -> None:
+def _begin() -> LogPipe:
+    """What every service does first: it ends with its parent, and its log makes nobody wait."""
+    end_with_parent()
+    pipe = LogPipe()
     wanted = os.environ.get("PIBOOTHUP_LOG", "INFO").upper()
     level = wanted if wanted in logging.getLevelNamesMapping() else "INFO"
     logging.basicConfig(level=level, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    return pipe
 
 
 @contextlib.contextmanager
@@ -41,7 +47,7 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
     def asked(_number: int, _frame: object) -> None:
         stop()
 
-    before = {number: signal.signal(number, asked) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, asked) for number in stop_signals()}
     try:
         yield
     finally:
@@ -51,9 +57,9 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 def booth(given: argparse.Namespace) -> int:
     """`piboothup booth`."""
+    _begin()
     from piboothup.booth.service import BoothService
 
-    _log_to_stderr()
     used = service_config(given)
     loaded = used.config
     if used.marks is not None and config.find(given.config) == config.DEFAULT_PATH:
@@ -126,9 +132,9 @@ def camera_device(loaded: Config, clock: Clock) -> Camera:
 
 def uploader(given: argparse.Namespace) -> int:
     """`piboothup uploader`."""
+    _begin()
     from piboothup.uploader.service import Uploader
 
-    _log_to_stderr()
     used = service_config(given)
     loaded, refused = used.config, str(used.errors[0]) if used.lacks_key else ""
     try:
@@ -152,6 +158,6 @@ def run(given: argparse.Namespace) -> int:
     """`piboothup run`: both, as child commands."""
     from piboothup import supervise
 
-    _log_to_stderr()
+    pipe = _begin()
     _, path = load(given)
-    return supervise.run(str(path))
+    return supervise.run(str(path), pipe.reader)

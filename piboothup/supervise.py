@@ -1,30 +1,29 @@
 """`piboothup run`: both services as child commands, for a desk or a Pi without the units.
 
-Each child dies with its parent; one that dies is started again; SIGTERM and SIGINT end all within 5 s. A child that
-cannot even start (a wrong config, a second instance) ends the whole with its own exit status.
+Each child dies with its parent; one that dies is started again; SIGTERM, SIGINT and SIGHUP end all within 5 s. A
+child that cannot even start (a wrong config, a second instance) ends the whole with its own exit status.
 """
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from piboothup.parent_death import child_environment, stop_signals
 
 log = logging.getLogger(__name__)
 
-_PR_SET_PDEATHSIG = 1
 _AT_ONCE_S = 2.0
 _START_S = 30.0
 """A service that first ends in so long with an error never got going: on a slow Pi that takes many seconds."""
 _LONGEST_PAUSE_S = 5.0
 _STOP_S = 4.0
-_STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass
@@ -36,18 +35,20 @@ class _Child:
     again_s: float = 0.0
     starts: int = field(default=0)
 
-    def start(self, prepare: Callable[[], None]) -> None:
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, preexec_fn=prepare)  # noqa: S603, PLW1509
+    def start(self, output: int) -> None:
+        self.process = subprocess.Popen(  # noqa: S603
+            self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=child_environment()
+        )
         self.started_s, self.starts = time.monotonic(), self.starts + 1
         log.info("started service=%s pid=%d", self.service, self.process.pid)
 
 
-def run(config_path: str) -> int:
-    """Runs both services until a signal; the exit status."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {*_STOPPING, signal.SIGCHLD})
+def run(config_path: str, output: int) -> int:
+    """Runs both services until a signal; the exit status. Their log goes to the descriptor `output`."""
+    stopping = stop_signals()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*stopping, signal.SIGCHLD})
     if os.getpgrp() != os.getpid() and not _in_foreground():
         os.setpgid(0, 0)
-    prepare = _dies_with(os.getpid())
     command = [sys.executable, "-m", "piboothup", "--config", config_path]
     children = [_Child(service, [*command, service]) for service in ("booth", "uploader")]
     status = 0
@@ -55,10 +56,10 @@ def run(config_path: str) -> int:
         now_s = time.monotonic()
         for child in children:
             if child.process is None and now_s >= child.again_s:
-                child.start(prepare)
+                child.start(output)
         due = [child.again_s for child in children if child.process is None]
-        found = signal.sigtimedwait({*_STOPPING, signal.SIGCHLD}, max(0.0, min(due, default=now_s + 60.0) - now_s))
-        if found is not None and found.si_signo in _STOPPING:
+        found = signal.sigtimedwait({*stopping, signal.SIGCHLD}, max(0.0, min(due, default=now_s + 60.0) - now_s))
+        if found is not None and found.si_signo in stopping:
             break
         status = _reap(children)
         if status:
@@ -110,16 +111,3 @@ def _in_foreground() -> bool:
         return False
     finally:
         os.close(terminal)
-
-
-def _dies_with(parent: int) -> Callable[[], None]:
-    """What a child does before it becomes the command: the kernel ends it with its parent (prctl(2))."""
-    libc = ctypes.CDLL(None)
-
-    def prepare() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {*_STOPPING, signal.SIGCHLD})
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return prepare

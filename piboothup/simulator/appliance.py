@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from piboothup import status
+from piboothup.parent_death import child_environment
 from piboothup.runtime import send_hint
 from piboothup.spool.clock import SystemClock
 from piboothup.spool.listing import NEW, SENT
@@ -104,9 +105,9 @@ class Appliance:
         return None if self._process is None else self._process.pid
 
     def power_on(self) -> None:
-        """Starts both services, as `piboothup run` does."""
+        """Starts both services, as `piboothup run` does; they end with the thread that calls this."""
         command = [sys.executable, "-m", "piboothup", "--config", str(self.config), "run"]
-        environment = {**os.environ, "PIBOOTHUP_RUNTIME": str(self.runtime)}
+        environment = {**child_environment(), "PIBOOTHUP_RUNTIME": str(self.runtime)}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True

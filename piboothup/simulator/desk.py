@@ -10,7 +10,6 @@ import contextlib
 import os
 import select
 import shutil
-import signal
 import sys
 import tempfile
 import termios
@@ -36,17 +35,16 @@ _KEYS = "space press · h hold · n network · p plug · q quit"
 
 
 def live() -> int:
-    """Runs the demo until q; the exit status."""
-    root = Path(tempfile.mkdtemp(prefix="piboothup-demo-"))
-    with LocalEventPics(root / "eventpics", SystemClock()) as album:
-        box = Appliance(root / "box", album.url, DEMO_KEY, name="Demo booth", countdown_s=3, review_s=2.5)
-        box.power_on()
-        try:
-            with _raw_terminal():
+    """Runs the demo until q, or until its terminal is gone; the exit status."""
+    with tempfile.TemporaryDirectory(prefix="piboothup-demo-", ignore_cleanup_errors=True) as folder:
+        root = Path(folder)
+        with LocalEventPics(root / "eventpics", SystemClock()) as album, _raw_terminal():
+            box = Appliance(root / "box", album.url, DEMO_KEY, name="Demo booth", countdown_s=3, review_s=2.5)
+            box.power_on()
+            try:
                 _Desk(box, album).run()
-        finally:
-            box.power_off()
-    shutil.rmtree(root)
+            finally:
+                box.power_off()
     return 0
 
 
@@ -59,14 +57,16 @@ class _Desk:
         self._said = ""
 
     def run(self) -> None:
-        """Draws and obeys keys until q."""
-        while True:
-            self._draw()
+        """Draws and obeys keys until q, or until the terminal is gone."""
+        while self._draw():
             if select.select([sys.stdin], [], [], _LOOK_EVERY_S)[0]:
-                for key in os.read(sys.stdin.fileno(), 32).decode("ascii", "ignore"):
+                keys = _typed()
+                for key in keys.decode("ascii", "ignore"):
                     if key in "qQ\x03\x04":
                         return
                     self._obey(key.lower())
+                if not keys:
+                    return
 
     def _obey(self, key: str) -> None:
         if key == " ":
@@ -84,7 +84,8 @@ class _Desk:
             self._box.power_on()
             self._said = "power on"
 
-    def _draw(self) -> None:
+    def _draw(self) -> bool:
+        """Whether there was a terminal to draw on."""
         size = shutil.get_terminal_size()
         lines = _compose(self._panel(), self._side(), self._foot(), size.columns, size.lines)
         if len(lines) != len(self._shown):
@@ -94,7 +95,11 @@ class _Desk:
             if line != before:
                 sys.stdout.write(f"\x1b[{number};1H{line}{_PLAIN}\x1b[K")
         self._shown = lines
-        sys.stdout.flush()
+        try:
+            sys.stdout.flush()
+        except OSError:
+            return False
+        return True
 
     def _panel(self) -> Image.Image:
         if self._box.powered:
@@ -171,17 +176,32 @@ def _drawn(panel: Image.Image, across: int, down: int, glyphs: str) -> list[str]
     ]
 
 
+def _typed() -> bytes:
+    """The keys that were typed; none when the terminal is gone."""
+    try:
+        return os.read(sys.stdin.fileno(), 32)
+    except OSError:
+        return b""
+
+
 @contextlib.contextmanager
 def _raw_terminal() -> Iterator[None]:
-    """Keys at once, no echo, a screen of its own; everything as it was at the end, also after SIGTERM."""
+    """Keys at once, no echo, a screen of its own; everything as it was at the end, unless the terminal is gone.
+
+    The end waits for no terminal: not for one that was stopped with Ctrl-S, nor for one that shows nothing any more.
+    """
     before = termios.tcgetattr(sys.stdin)
-    terminated = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         tty.setcbreak(sys.stdin.fileno())
         sys.stdout.write("\x1b[?1049h\x1b[?25l")
         yield
     finally:
-        signal.signal(signal.SIGTERM, terminated)
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
-        sys.stdout.write("\x1b[?25h\x1b[?1049l")
-        sys.stdout.flush()
+        with contextlib.suppress(OSError, termios.error):
+            termios.tcflow(sys.stdin, termios.TCOON)
+            termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
+            flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+            screen = os.open(os.ttyname(sys.stdout.fileno()), flags)
+            try:
+                os.write(screen, b"\x1b[?25h\x1b[?1049l")
+            finally:
+                os.close(screen)

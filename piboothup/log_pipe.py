@@ -1,0 +1,155 @@
+"""The log of a service: standard output and error that never make anybody wait.
+
+Whoever reads them may stand still: a full pipe, a terminal after Ctrl-S, journald stopped, a log file on a card that
+hangs. So both are a pipe of our own, written to without waiting, and one thread passes on what is in it; it alone
+waits for the reader. The pipe is the bounded queue: what does not fit is dropped and counted, and the count is told
+once the reader is back. It takes everything that a process says: log lines, `print`, warnings, tracebacks, and what
+libraries of C++ write to the descriptors themselves. (After an overflow libcamera is silent until the next start:
+std::cerr never recovers from a write that failed. Its lines are not counted.)
+
+A process ends with its last lines told, if the reader takes them within `FLUSH_S`. A crash in C dumps its stacks past
+the pipe (faulthandler): the thread that empties it dies with the process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import faulthandler
+import fcntl
+import io
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+
+FLUSH_S = 0.5
+"""Timeout of the last lines at exit, seconds."""
+_STDOUT, _STDERR = 1, 2
+_CHUNK_BYTES = 65_536
+_CUT = b"...\n"
+
+
+class LogPipe:
+    """Standard output and error of this process, through the pipe; one per process."""
+
+    def __init__(self) -> None:
+        """Redirects both. Raises OSError when this process may open nothing more."""
+        _open_missing()
+        self.reader = fcntl.fcntl(_STDERR, fcntl.F_DUPFD_CLOEXEC, _STDERR + 1)
+        """What standard error was: for child processes, which have a pipe of their own."""
+        self._source, sink = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(sink, False)
+        self._point_at(sink)
+        os.close(sink)
+        self._dropped = 0
+        self._counting = threading.Lock()
+        self._thread = threading.Thread(target=self._relay, name="log", daemon=True)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the main thread
+        self._thread.start()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        encoding = "utf-8" if sys.stderr is None else sys.stderr.encoding
+        sys.stdout = sys.stderr = io.TextIOWrapper(
+            _Lines(self), encoding=encoding, errors="backslashreplace", line_buffering=True
+        )
+        faulthandler.enable(_unblocked(self.reader))
+        atexit.register(self.close)
+
+    def count(self, content: bytes | memoryview) -> None:
+        """Counts the lines of `content` as dropped."""
+        with self._counting:
+            self._dropped += max(1, bytes(content).count(b"\n"))
+
+    def close(self) -> None:
+        """Tells what is left, within `FLUSH_S`; a reader that took it is written to directly from then on."""
+        sys.stderr.flush()
+        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        self._point_at(nowhere)  # nobody can write to the pipe any more: its reader comes to an end
+        self._thread.join(FLUSH_S)
+        if not self._thread.is_alive():
+            self._point_at(self.reader)
+
+    @staticmethod
+    def _point_at(descriptor: int) -> None:
+        for standard in (_STDOUT, _STDERR):
+            os.dup2(descriptor, standard)
+
+    # -- the thread --------------------------------------------------------------------------------------------
+
+    def _relay(self) -> None:
+        while content := os.read(self._source, _CHUNK_BYTES):
+            self._pass_on(content)
+            if self._dropped and not select.select([self._source], [], [], 0)[0]:
+                self._tell_dropped()  # after the lines that came before the gap
+        if self._dropped:
+            self._tell_dropped()
+
+    def _tell_dropped(self) -> None:
+        with self._counting:
+            count, self._dropped = self._dropped, 0
+        if not self._pass_on(f"WARNING {__name__} log lines dropped={count}\n".encode(), counts=False):
+            with self._counting:
+                self._dropped += count
+
+    def _pass_on(self, content: bytes, counts: bool = True) -> bool:
+        """Waits until the reader has taken all of `content`; False when there is no reader, or it has no room."""
+        left = memoryview(content)
+        while left:
+            try:
+                left = left[os.write(self.reader, left) :]
+            except BlockingIOError:  # somebody who shares it made it so
+                select.select([], [self.reader], [])
+            except OSError:
+                if counts:
+                    self.count(left)
+                return False
+        return True
+
+
+class _Lines(io.RawIOBase):
+    """Standard error as Python writes to it: lines go into the pipe whole, or not at all."""
+
+    def __init__(self, pipe: LogPipe) -> None:
+        self._pipe = pipe
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return _STDERR
+
+    def write(self, content: bytes) -> int:  # type: ignore[override]
+        for piece in _pieces(bytes(content)):
+            try:
+                os.write(_STDERR, piece)
+            except OSError:
+                self._pipe.count(piece)
+        return len(content)
+
+
+def _pieces(content: bytes) -> Iterator[bytes]:
+    """`content` in parts that a pipe takes whole or not at all (pipe(7)): a line that is too long for it is cut."""
+    if len(content) <= select.PIPE_BUF:
+        yield content
+        return
+    for line in content.splitlines(keepends=True):
+        yield line if len(line) <= select.PIPE_BUF else line[: select.PIPE_BUF - len(_CUT)] + _CUT
+
+
+def _open_missing() -> None:
+    """Opens the standard descriptors that are closed, before a photo's file becomes standard error."""
+    for standard in range(_STDERR + 1):
+        try:
+            os.fstat(standard)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+
+
+def _unblocked(descriptor: int) -> int:
+    """The same file, pipe or terminal, opened again so that writing to it does not wait; else itself (a socket)."""
+    with contextlib.suppress(OSError):
+        flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        return os.open(f"/proc/self/fd/{descriptor}", flags)
+    return descriptor

@@ -1,0 +1,41 @@
+"""A child command ends with the process that started it, however that ended (prctl(2), PR_SET_PDEATHSIG).
+
+The parent names itself in the child's environment, and the child asks the kernel for SIGTERM: no code of ours has to
+run between fork and exec. The signal comes when the *thread* that started the child ends: let it be the main thread.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterable
+
+_VARIABLE = "PIBOOTHUP_PARENT"
+_PR_SET_PDEATHSIG = 1
+
+
+def child_environment() -> dict[str, str]:
+    """The environment for a child command that is to end with this process."""
+    return {**os.environ, _VARIABLE: str(os.getpid())}
+
+
+def end_with_parent() -> None:
+    """Lets this process end with the one that asked for it; does nothing when none did.
+
+    Raises SystemExit when that one has ended already.
+    """
+    parent = os.environ.pop(_VARIABLE, "")  # not for the children of this process
+    if not parent:
+        return
+    import ctypes  # noqa: PLC0415  (not needed under systemd)
+
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if str(os.getppid()) != parent:
+        raise SystemExit(0)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what the parent holds back for itself ends the child
+
+
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """The signals that stop a service: SIGTERM, Ctrl-C, and a terminal that is closed, unless nohup(1) said no."""
+    hangup: Iterable[signal.Signals] = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    return (signal.SIGTERM, signal.SIGINT, *hangup)
