@@ -2,17 +2,21 @@
 
 The runtime directory holds a datagram socket and a status file per service, on a tmpfs: nothing here touches the
 card. A hint ("press", "new", "retry") is a nudge, never the only way to learn something: the sender does not wait,
-a lost hint costs at most the receiver's own interval.
+a lost hint costs at most the receiver's own interval. A directory that vanishes under a running service (at logout
+/run/user/UID goes, a cleaner empties /tmp) is made again, and so is the socket in it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 SYSTEM_DIRECTORY = Path("/run/piboothup")
 _LONGEST_HINT_BYTES = 512
@@ -30,38 +34,60 @@ def service_directory(environment: Mapping[str, str] = os.environ) -> Path:
     """
     if not environment.get("PIBOOTHUP_RUNTIME") and os.access(SYSTEM_DIRECTORY, os.W_OK | os.X_OK):
         return SYSTEM_DIRECTORY
-    return _own_directory(environment)
+    path = _own_directory(environment)
+    make(path, environment)
+    return path
 
 
 def command_directory(environment: Mapping[str, str] = os.environ) -> Path:
     """The runtime directory that a command talks to: /run/piboothup if it exists, else as for a service.
 
-    Raises RuntimeUnusable, also when this user may not enter it.
+    It is not made: a service that comes later, or makes it again, may be another user's. Raises RuntimeUnusable, also
+    when this user may not enter it.
     """
     if environment.get("PIBOOTHUP_RUNTIME") or not SYSTEM_DIRECTORY.is_dir():
-        return _own_directory(environment)
+        path = _own_directory(environment)
+        _check(path, environment)
+        return path
     if not os.access(SYSTEM_DIRECTORY, os.R_OK | os.X_OK):
         raise RuntimeUnusable(f"You may not enter {SYSTEM_DIRECTORY}: run with sudo, or join group piboothup.")
     return SYSTEM_DIRECTORY
 
 
+def make(path: Path, environment: Mapping[str, str] = os.environ) -> None:
+    """Makes a service's runtime directory, if it is not there. Raises RuntimeUnusable."""
+    try:
+        mode = 0o770 if path == SYSTEM_DIRECTORY else 0o700
+        path.mkdir(mode=mode, parents=_is_named(path, environment), exist_ok=True)
+    except OSError as error:
+        raise RuntimeUnusable(f"{path} can't be made ({error.strerror}): set PIBOOTHUP_RUNTIME.") from None
+    _check(path, environment)
+
+
 def _own_directory(environment: Mapping[str, str]) -> Path:
     named, session = environment.get("PIBOOTHUP_RUNTIME"), environment.get("XDG_RUNTIME_DIR")
     if named:
-        path = Path(named)
-    elif session and Path(session).is_dir():
-        path = Path(session) / "piboothup"
-    else:
-        path = Path(f"/tmp/piboothup-{os.getuid()}")  # noqa: S108  (owner and mode are checked below)
+        return Path(named)
+    if session and Path(session).is_dir():
+        return Path(session) / "piboothup"
+    return Path(f"/tmp/piboothup-{os.getuid()}")  # noqa: S108  (owner and mode are checked)
+
+
+def _is_named(path: Path, environment: Mapping[str, str]) -> bool:
+    return path == Path(environment.get("PIBOOTHUP_RUNTIME") or SYSTEM_DIRECTORY)
+
+
+def _check(path: Path, environment: Mapping[str, str]) -> None:
+    """Raises RuntimeUnusable for what is there and no folder, or not this user's alone though it should be."""
     try:
-        path.mkdir(mode=0o700, parents=bool(named), exist_ok=True)
-        found = path.lstat()
+        found = path.lstat() if not _is_named(path, environment) else path.stat()
+    except FileNotFoundError:
+        return
     except OSError as error:
-        raise RuntimeUnusable(f"{path} can't be made ({error.strerror}): set PIBOOTHUP_RUNTIME.") from None
-    shared = not named and stat.S_IMODE(found.st_mode) & 0o077
-    if not stat.S_ISDIR(found.st_mode) or (not named and found.st_uid != os.getuid()) or shared:
+        raise RuntimeUnusable(f"{path} can't be used ({error.strerror}): set PIBOOTHUP_RUNTIME.") from None
+    is_private = found.st_uid == os.getuid() and not stat.S_IMODE(found.st_mode) & 0o077
+    if not stat.S_ISDIR(found.st_mode) or not (is_private or _is_named(path, environment)):
         raise RuntimeUnusable(f"{path} is not a folder of yours alone: remove it, or set PIBOOTHUP_RUNTIME.")
-    return path
 
 
 class HintSocket:
@@ -70,17 +96,41 @@ class HintSocket:
     def __init__(self, directory: Path, name: str) -> None:
         """Binds the socket, in place of one left by a dead service. Raises RuntimeUnusable."""
         self.path = directory / f"{name}.sock"
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        fresh = directory / f".{name}.sock.{os.getpid()}"
+        try:
+            self._socket, self._inode = self._bound()
+        except OSError as error:
+            raise RuntimeUnusable(f"The socket {self.path} can't be made ({error.strerror or error}).") from None
+
+    def _bound(self) -> tuple[socket.socket, int]:
+        fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             fresh.unlink(missing_ok=True)
-            self._socket.bind(str(fresh))
+            made.bind(str(fresh))
             fresh.chmod(0o660)
+            inode = fresh.stat().st_ino
             fresh.rename(self.path)
-        except OSError as error:
-            self._socket.close()
-            raise RuntimeUnusable(f"The socket {self.path} can't be made ({error.strerror or error}).") from None
-        self._inode = self.path.stat().st_ino
+        except OSError:
+            made.close()
+            raise
+        return made, inode
+
+    def is_lost(self) -> bool:
+        """Whether nothing lies at its place any more, so that nobody can send a hint."""
+        try:
+            self.path.lstat()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def renew(self) -> None:
+        """Binds anew, with another descriptor. Raises OSError, as while its folder is gone: then all is as it was."""
+        before = self._socket
+        self._socket, self._inode = self._bound()
+        before.close()
+        log.warning("socket made again path=%s", self.path)
 
     def fileno(self) -> int:
         """For selectors."""

@@ -143,11 +143,11 @@ def uploader(given: argparse.Namespace) -> int:
         if not under_systemd():
             raise
         print(f"piboothup: {error}", file=sys.stderr)  # the uploader reads it anew once a minute: it may be mended
-    starts_anew = True
+    directory, starts_anew = service_directory(), True
     while starts_anew:
         spool, clock = open_spool(loaded)
         spool.prepare()
-        service = Uploader(loaded, spool, clock, service_directory(), refused=refused)
+        service = Uploader(loaded, spool, clock, directory, refused=refused)
         with _stopped_by_signals(service.stop):
             service.run()
         starts_anew = service.starts_anew

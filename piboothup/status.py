@@ -7,13 +7,22 @@ directory is a tmpfs, so nothing is synced.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import logging
 import os
 import time
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from piboothup import runtime
+from piboothup.problems import Problem, problem
+from piboothup.runtime import RuntimeUnusable
+
+log = logging.getLogger(__name__)
 
 REFRESH_S = 3.0
 STALE_S = 10.0
@@ -52,13 +61,60 @@ def write(directory: Path, service: str, report: Mapping[str, Any]) -> None:
     replace(directory / f"{service}.json", json.dumps(stamped, ensure_ascii=False).encode())
 
 
+class StatusFile:
+    """A running service's status file. Where it can't be written, that is logged once until it can."""
+
+    def __init__(self, directory: Path, service: str) -> None:
+        self._directory = directory
+        self._service = service
+        self._hindrance = ""
+        self.problem: Problem | None = None
+        """What a person should do about it; None too when nobody can do anything."""
+
+    def write(self, report: Mapping[str, Any]) -> None:
+        """Replaces the file, in a directory that is made again if it is gone; raises nothing for what hinders it."""
+        try:
+            try:
+                write(self._directory, self._service, report)
+            except FileNotFoundError:
+                runtime.make(self._directory)
+                write(self._directory, self._service, report)
+        except RuntimeUnusable as error:
+            self._tell(str(error))
+        except OSError as error:
+            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            told = problem("runtime_full", str(self._directory)) if is_full else None
+            self._tell(str(told or error.strerror or error), told)
+        else:
+            if self._hindrance:
+                log.info("status written again directory=%s", self._directory)
+            self._hindrance, self.problem = "", None
+
+    def withdraw(self) -> None:
+        """Takes it away: the service ends."""
+        with contextlib.suppress(OSError):
+            withdraw(self._directory / f"{self._service}.json")
+
+    def _tell(self, hindrance: str, told: Problem | None = None) -> None:
+        if hindrance != self._hindrance:
+            log.error("status not written reason=%s", hindrance)
+        self._hindrance, self.problem = hindrance, told
+
+
 def replace(path: Path, content: bytes) -> None:
-    """Puts `content` in the runtime file `path` so that a reader sees the old or the new, never a half."""
+    """Puts `content` in the runtime file `path` so that a reader sees the old or the new, never a half.
+
+    Raises OSError; then no part of the new lies there.
+    """
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    fresh.replace(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def withdraw(path: Path) -> None:

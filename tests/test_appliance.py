@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -373,3 +374,18 @@ def test_a_button_held_from_the_command_line_is_let_go_in_time_and_also_by_ctrl_
             press.send_signal(signal.SIGINT)
             assert press.wait(PATIENCE_S) == 130
         assert booth.receive(PATIENCE_S) == ["up"]
+
+
+def test_f08_both_services_come_back_into_a_runtime_folder_that_vanished(box: Appliance) -> None:
+    box.power_on()
+    box.take(PATIENCE_S)
+    wait_until(lambda: len(box.photos(SENT)) == 1, "the photo to be in the album")
+    pids = pid_of(box, "booth"), pid_of(box, "uploader")
+    shutil.rmtree(box.runtime)
+    wait_until(lambda: run(box.runtime, "--config", box.config, "press").returncode == 0, "the press to be heard")
+    wait_until(lambda: len(box.photos(SENT)) == 2, "the second photo to be in the album")
+    wait_until(lambda: bool(box.booth() and box.uploader()), "both to say how they are")
+    assert (pid_of(box, "booth"), pid_of(box, "uploader")) == pids
+    wait_until(box.retry, "the uploader's socket to be back")
+    assert "Traceback" not in box.log.read_text()
+    assert (box.runtime / "panel.pbm").exists()

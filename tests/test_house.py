@@ -25,9 +25,6 @@ CHANGES = {
 """Methods of Path and functions of os and shutil that change what lies on a disk, whatever they are given."""
 ALLOWED = {
     # what is not on the card: the runtime directory, an operator's stick, a developer's folder
-    ("booth/panel.py", "_take"),
-    ("booth/service.py", "_tell_status"),
-    ("uploader/service.py", "_end"),
     ("booth/gallery.py", "write_gallery"),
     ("spool/copies.py", "opened"),
     ("spool/copies.py", "takes_every_letter"),

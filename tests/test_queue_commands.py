@@ -335,17 +335,21 @@ def test_export_names_what_is_damaged(desk: Path, spool: Spool, tmp_path: Path) 
 
 @pytest.mark.parametrize("what", ["export", "assign", "wipe", "list", "retry"])
 def test_a_place_without_a_spool_is_told_in_one_line(desk: Path, tmp_path: Path, what: str) -> None:
-    words = {"export": ["stick"], "assign": ["--from", "a", "--to", "b"]}.get(what, [])
-    result = queue(desk, what, *words)
+    asked: dict[str, list[str | Path]] = {"export": [tmp_path / "stick"], "assign": ["--from", "a", "--to", "b"]}
+    result = queue(desk, what, *asked.get(what, []))
     assert result.returncode == 1
+    assert not (tmp_path / "stick").exists()
     assert result.stderr == f"piboothup: There is no spool in {tmp_path}/spool: it would hold a folder `new`.\n"
     assert not (tmp_path / "spool").exists()
 
 
-@pytest.mark.parametrize("words", [["wipe", "--all", "--unsent"], ["export", "stick"], ["list"]])
-def test_the_card_of_a_newer_version_is_left_alone(desk: Path, spool: Spool, words: list[str]) -> None:
+@pytest.mark.parametrize("words", [["wipe", "--all", "--unsent"], ["export", "STICK"], ["list"]])
+def test_the_card_of_a_newer_version_is_left_alone(
+    desk: Path, spool: Spool, tmp_path: Path, words: list[str]
+) -> None:
     (spool.directory / ".layout").write_text("2\n")
-    result = queue(desk, *words, typed="2\n")
+    result = queue(desk, *(tmp_path / "stick" if one == "STICK" else one for one in words), typed="2\n")
+    assert not (tmp_path / "stick").exists()
     assert result.returncode == 1
     assert "made by a newer piboothup" in result.stderr
     assert photos(spool) == 4

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import logging
 import os
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -12,7 +16,11 @@ import pytest
 from piboothup import runtime, status
 from piboothup.problems import codes, problem
 from piboothup.runtime import HintSocket, RuntimeUnusable, send_hint
+from piboothup.status import StatusFile
+from tests.mounts import MountNamespace, mounts
 from tests.patience import PATIENCE_S
+
+__all__ = ["mounts"]
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +32,8 @@ def desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_a_named_runtime_directory_is_used_and_made(tmp_path: Path) -> None:
     named = tmp_path / "a" / "b"
     environment = {"PIBOOTHUP_RUNTIME": str(named)}
+    assert runtime.command_directory(environment) == named
+    assert not named.exists()  # a command that root runs leaves nothing of root's in a service's way
     assert runtime.service_directory(environment) == named
     assert runtime.command_directory(environment) == named
     assert named.is_dir()
@@ -67,6 +77,95 @@ def test_a_new_service_takes_the_socket_of_a_dead_one_and_keeps_it(tmp_path: Pat
     assert send_hint(tmp_path, "booth", "press")
     assert alive.receive(PATIENCE_S) == ["press"]
     alive.close()
+
+
+def test_f08_a_socket_that_vanished_is_made_again_with_its_folder(tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+    directory.mkdir()
+    hints = HintSocket(directory, "booth")
+    assert not hints.is_lost()
+    shutil.rmtree(directory)
+    assert hints.is_lost()
+    with pytest.raises(FileNotFoundError):
+        hints.renew()
+    assert hints.fileno() >= 0
+    runtime.make(directory)
+    hints.renew()
+    assert not hints.is_lost()
+    assert send_hint(directory, "booth", "press")
+    assert hints.receive(PATIENCE_S) == ["press"]
+    hints.close()
+    assert list(directory.iterdir()) == []
+
+
+def test_f08_a_socket_that_another_service_has_taken_is_not_lost(tmp_path: Path) -> None:
+    hints, other = HintSocket(tmp_path, "booth"), HintSocket(tmp_path, "booth")
+    assert not hints.is_lost()
+    other.close()
+    assert hints.is_lost()
+    hints.close()
+
+
+def test_f08_a_status_comes_back_with_its_folder_and_is_private(tmp_path: Path) -> None:
+    file = StatusFile(tmp_path / "run", "booth")
+    file.write({"state": "ready"})
+    assert json.loads((tmp_path / "run" / "booth.json").read_text())["state"] == "ready"
+    assert (tmp_path / "run").stat().st_mode & 0o777 == 0o700
+    file.withdraw()
+    file.withdraw()
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_f08_what_keeps_a_status_from_being_written_is_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    directory = tmp_path / "session" / "piboothup"
+    file = StatusFile(directory, "booth")
+    for _ in range(5):  # the session's folder itself is gone: nobody but the system makes it
+        file.write({})
+    assert [record.message.split("(")[0] for record in caplog.records] == [
+        f"status not written reason={directory} can't be made "
+    ]
+    assert not any(record.exc_info for record in caplog.records)
+    caplog.clear()
+    (tmp_path / "session").mkdir()
+    for _ in range(3):
+        file.write({})
+    assert [record.message for record in caplog.records] == [f"status written again directory={directory}"]
+    caplog.clear()
+    shutil.rmtree(tmp_path / "session")
+    file.write({})
+    assert len(caplog.records) == 1
+
+
+def on_full_memory(directory: Path) -> None:
+    """In the namespace, where `directory` is a small tmpfs."""
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("piboothup").addHandler(handler)
+    file = StatusFile(directory, "booth")
+    file.write({"state": "ready"})
+    fill = (directory / "fill").open("wb", buffering=0)
+    with contextlib.suppress(OSError):
+        while fill.write(b"x" * 4096):
+            pass
+    fill.close()
+    for _ in range(5):
+        file.write({"state": "ready", "more": "x" * 20_000})
+    assert file.problem is not None
+    assert file.problem.code == "runtime_full"
+    assert said == [f"status not written reason={file.problem}"]
+    assert {path.name for path in directory.iterdir()} == {"fill", "booth.json"}
+    (directory / "fill").unlink()
+    file.write({"state": "ready"})
+    assert file.problem is None
+
+
+def test_f08_a_full_run_is_told_as_that_in_one_line(mounts: MountNamespace, tmp_path: Path) -> None:
+    mounts.mount("tmpfs", tmp_path / "run", "size=64k")
+    mounts.call(on_full_memory, tmp_path / "run")
 
 
 def test_systemd_hears_of_readiness(tmp_path: Path) -> None:

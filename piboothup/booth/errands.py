@@ -158,7 +158,11 @@ class Errands:
     def _switch_off(self) -> Page | None:
         """Asks root's helper; whether there is one shows by what becomes of the request."""
         request = self._runtime / SWITCH_OFF_REQUEST
-        status.replace(request, b"switch off\n")
+        try:
+            status.replace(request, b"switch off\n")
+        except OSError as error:  # /run is full, or gone
+            log.error("not asked to switch off reason=%s", error.strerror or error)
+            return menu.failed("no_helper")
         for _ in range(int(_HELPER_S / 0.1)):
             if self._ended.wait(0.1) or not request.exists():
                 return None

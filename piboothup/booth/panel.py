@@ -23,6 +23,7 @@ from typing import Protocol
 
 from PIL import Image
 
+from piboothup import status
 from piboothup.booth import moments, rest, screens
 from piboothup.booth.heartbeat import Heartbeat
 from piboothup.booth.layout import blank
@@ -117,6 +118,7 @@ class PanelThread:
         self._picture: Image.Image | None = None
         self._content = b""
         self._is_drawable = True
+        self._is_written = True
         self._on_glass = blank()
         self._began_ns = self._stirred_ns = clock.boottime_ns()
         self._open = False
@@ -190,6 +192,8 @@ class PanelThread:
                 if self._is_drawable:  # not with each picture of a viewfinder
                     log.exception("event=panel_draw_error state=%s", view.state)
                 self._is_drawable = False
+        elif not self._is_written or not self._path.exists():  # /run was full, or the folder was made again
+            self._keep_picture()
         self._send()
         self._heartbeat.beat()
 
@@ -198,12 +202,20 @@ class PanelThread:
         if content == self._content:
             return
         self._picture, self._content, self._stale = picture, content, True
-        part = self._path.with_suffix(".part")
+        self._keep_picture()
+
+    def _keep_picture(self) -> None:
+        """Writes the picture's file; when that can't be it is logged once, and tried again every second."""
+        if self._picture is None:
+            return
         try:
-            part.write_bytes(b"P4\n%d %d\n" % picture.size + content)
-            part.replace(self._path)
+            status.replace(self._path, b"P4\n%d %d\n" % self._picture.size + self._content)
         except OSError as error:
-            log.warning("event=panel_picture_unwritten reason=%r", str(error))
+            if self._is_written:
+                log.warning("event=panel_picture_unwritten reason=%r", str(error))
+            self._is_written = False
+        else:
+            self._is_written = True
 
     def _send(self) -> None:
         now_ns = self._clock.boottime_ns()

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from piboothup import status
 from piboothup.booth import outlook, precedence, signals
 from piboothup.booth.camera import CameraThread
 from piboothup.booth.card import Card
@@ -57,7 +56,7 @@ from piboothup.problems import Problem
 from piboothup.runtime import HintSocket, notify_systemd, under_systemd
 from piboothup.spool.clock import Clock
 from piboothup.spool.store import Spool
-from piboothup.status import BoothState
+from piboothup.status import BoothState, StatusFile
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +103,7 @@ class BoothService:
         self._spool = spool
         self._clock = clock
         self._runtime = runtime
+        self._status = StatusFile(runtime, "booth")
         self._devices = devices
         self._settings = settings(config)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -321,6 +321,9 @@ class BoothService:
                 words = hints.receive(_HOUSEKEEPING_S)
             except OSError:
                 return  # closed: the service ends
+            if not words and hints.is_lost():
+                with contextlib.suppress(OSError):  # as the status says: its folder can't be made for now
+                    hints.renew()
             now_ns = self._clock.boottime_ns()
             if words and words[0] in _BUTTON:
                 self._events.put(_BUTTON[words[0]](now_ns))
@@ -359,13 +362,13 @@ class BoothService:
         """Our own status, at once when the state changes: on a thread that no card can hold up."""
         while not self._ended.is_set():
             try:
-                status.write(self._runtime, "booth", self._telling.status(self._booth))
+                self._status.write(self._telling.status(self._booth))
+                self._telling.runtime_problem = self._status.problem
             except Exception:  # the top of the thread: the status goes on
                 log.exception("status not written")
             self._stirred.wait(_STATUS_S)
             self._stirred.clear()
-        with contextlib.suppress(OSError):
-            (self._runtime / "booth.json").unlink()
+        self._status.withdraw()
 
     def _retire(self) -> None:
         """Retention, after all else that the booth does."""

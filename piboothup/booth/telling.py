@@ -47,6 +47,8 @@ class Telling:
         self._config_problem = config_problem
         self.card_notices: list[Problem] = []
         """What should be known of the card, as it was last looked at."""
+        self.runtime_problem: Problem | None = None
+        """Why the status can't be written."""
         self.uplink = Uplink()
         """As it was last looked at."""
 
@@ -84,6 +86,7 @@ class Telling:
             self._devices.camera.notice,
             self._devices.signal_problem,
             self._panel.problem,
+            self.runtime_problem,
         )
         stuck = problem("button_stuck") if booth.stuck else None
         card, outlook = self.card_notices, self._outlook.problems

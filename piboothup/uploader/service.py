@@ -25,6 +25,7 @@ from piboothup.spool.contexts import Entry
 from piboothup.spool.listing import CONTEXTS, NEW
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
+from piboothup.status import StatusFile
 from piboothup.uploader import wifi
 from piboothup.uploader.api import EventPicsApi
 from piboothup.uploader.clock_trust import KnownTime
@@ -65,6 +66,7 @@ class Uploader:
         self._spool = spool
         self._clock = clock
         self._runtime = runtime
+        self._status = StatusFile(runtime, "uploader")
         self._paused = choices.read(spool.directory, config).over(config).upload.paused
         self._line = Line(clock, chance, config.upload.workers, paused=self._paused, refused=bool(refused))
         self._refused = refused
@@ -117,6 +119,7 @@ class Uploader:
             try:
                 while not (self._line.stopping or self._has_moved()):
                     self._keep_up()
+                    self._keep_socket(hints, selector)
                     ready = selector.select(self._seconds_to_duty())
                     if any(key.fileobj is self._woken for key, _ in ready):
                         self._drain()
@@ -147,6 +150,15 @@ class Uploader:
                     self._follow_choices()
                 case _:
                     log.debug("hint ignored")
+
+    def _keep_socket(self, hints: HintSocket, selector: selectors.BaseSelector) -> None:
+        """A socket that vanished with its folder is made again as soon as that is there."""
+        if not hints.is_lost():
+            return
+        selector.unregister(hints)
+        with contextlib.suppress(OSError):  # as the status says: its folder can't be made for now
+            hints.renew()
+        selector.register(hints, selectors.EVENT_READ)
 
     def _drain(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -226,8 +238,7 @@ class Uploader:
         for worker in self._workers:
             if not worker.join(max(0.0, (deadline_ns - self._clock.boottime_ns()) / SECOND_NS)):
                 log.warning("worker left behind")  # in a name look-up or a connect; what it has is in new/
-        with contextlib.suppress(OSError):
-            (self._runtime / "uploader.json").unlink()
+        self._status.withdraw()
 
     # -- status ------------------------------------------------------------------------------------------------
 
@@ -254,10 +265,7 @@ class Uploader:
                 "code": None if trouble is None else trouble.code,
             },
         }
-        try:
-            status.write(self._runtime, "uploader", report)
-        except OSError as error:
-            log.error("status not written reason=%s", error.strerror)
+        self._status.write(report)
 
     def _events(self, view: View) -> Iterator[dict[str, Any]]:
         """Per event and album: how many wait, how many were sent since the start."""

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from piboothup import status
-from piboothup.booth import service
+from piboothup.booth import panel, service
 from piboothup.booth.button import GpioButton
 from piboothup.booth.camera import CameraThread
 from piboothup.booth.card import Card
@@ -25,13 +25,14 @@ from piboothup.booth.saver import Saver
 from piboothup.booth.view import View
 from piboothup.config import Button, Capture, Light
 from piboothup.problems import problem
+from piboothup.runtime import send_hint
 from piboothup.spool import durable
 from piboothup.spool.anchors import Source
 from piboothup.spool.events import Event
 from piboothup.spool.layout import SpoolUnusable
 from piboothup.spool.store import AlreadyRunning
 from piboothup.status import BoothState, UploaderState
-from tests.booth.box import Box, hang_on
+from tests.booth.box import Box, awaited, hang_on
 from tests.booth.systemd import Systemd
 from tests.patience import PATIENCE_S
 from tests.photos import PARTY, jpeg, open_spool, take
@@ -529,3 +530,47 @@ def test_a_camera_beyond_help_has_systemd_start_the_booth_anew_and_elsewhere_it_
     assert box._thread is not None
     box._thread.join(PATIENCE_S)
     assert not box._thread.is_alive()
+
+
+def test_f08_a_runtime_folder_that_vanishes_is_made_again_with_all_in_it(
+    box: Box, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(panel, "CHECK_S", 0.05)  # nobody waits a second for each look
+    box.start_ready()
+    box.until_shown()
+    for _ in range(2):
+        shutil.rmtree(box.runtime)
+        turns = awaited(box.light.patterns)
+        while not send_hint(box.runtime, "booth", "press"):
+            next(turns)
+        box.until_light(LightPattern.SAVED)
+        box.until_said(lambda said: said.get("state"))
+        while not (box.runtime / panel.PICTURE_NAME).exists():
+            next(turns)
+        box.clock.pass_s(1.0)
+        box.until_light(LightPattern.READY)
+    assert box.photos() == 2
+    assert not any(record.exc_info for record in caplog.records)
+
+
+def test_f08_a_full_run_is_on_the_bottom_line_and_photos_go_on(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's answer is played: the real one needs a file system of its own (see test_runtime)."""
+    full = threading.Event()
+    write = status.write
+
+    def refuse(*given: Any) -> None:
+        if full.is_set():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(*given)
+
+    monkeypatch.setattr(status, "write", refuse)
+    box.start_ready()
+    full.set()
+    told = problem("runtime_full", str(box.runtime))
+    box.until_shown(notice=told)
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    full.clear()
+    box.clock.pass_s(1.0)
+    box.until_shown(photos=1, waiting=1)
+    assert box.photos() == 1

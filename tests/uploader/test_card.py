@@ -121,6 +121,36 @@ def test_s09_a_boots_folder_that_the_card_does_not_give_keeps_no_other_from_bein
     desk.until(lambda: desk.said()["problems"] == [], "it to be over")
 
 
+def test_s09_new_itself_unlistable_while_it_runs_is_told_and_heals(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above the answers are made. What is hinted at is sent all the same, and the rest as soon as it is listed."""
+    desk.start(spool_of(desk))
+    desk.until_sent(desk.take(hint=True))
+    new = desk.booth.directory / NEW
+
+    def broken(call: Callable[..., Any]) -> Callable[..., Any]:
+        def guarded(path: Any = ".", *more: Any, **named: Any) -> Any:
+            if not isinstance(path, int) and Path(path) == new:
+                raise OSError(errno.EUCLEAN, os.strerror(errno.EUCLEAN))
+            return call(path, *more, **named)
+
+        return guarded
+
+    unseen = desk.take()
+    with monkeypatch.context() as patch:
+        for call in ("scandir", "listdir"):
+            patch.setattr(os, call, broken(getattr(os, call)))
+        for _ in range(3):
+            desk.pass_s(31.0)
+        desk.until(lambda: desk.said()["problems"] == ["photo_unreadable"], "the folder to be told")
+        desk.until_sent(desk.take(hint=True))
+        assert desk.lies_in(NEW, unseen)
+    desk.pass_s(31.0)
+    desk.until_sent(unseen)
+    desk.until(lambda: desk.said()["problems"] == [], "it to be over")
+
+
 # -- S6: bad sectors -------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -521,3 +522,16 @@ def test_a_hint_at_a_photo_that_is_not_there_leaves_the_next_hint_its_worth(desk
     desk.until_sent(first)
     desk.hint("new", str(first).replace("-0001-0001_", "-0001-9999_"))
     desk.until_sent(desk.take(hint=True))
+
+
+def test_f08_a_runtime_folder_that_vanishes_is_made_again(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    desk.start()
+    desk.rest()
+    for _ in range(2):
+        shutil.rmtree(desk.runtime)
+        desk.pass_s(3.0)
+        desk.until(lambda: bool(desk.said()), "its status")
+        desk.rest()
+        name = desk.take(hint=True)  # no time passes: only a hint can bring it
+        desk.until_sent(name)
+    assert not any(record.exc_info for record in caplog.records)
