@@ -174,14 +174,19 @@ def under_systemd(environment: Mapping[str, str] = os.environ) -> bool:
     return bool(environment.get("NOTIFY_SOCKET"))
 
 
-def notify_systemd(*lines: str, environment: Mapping[str, str] = os.environ) -> None:
-    """Tells systemd ("READY=1", "WATCHDOG=1", "STATUS=…"); does nothing when it is not systemd that started us.
+def notify_systemd(*lines: str, environment: Mapping[str, str] = os.environ) -> bool:
+    """Tells systemd ("READY=1", "WATCHDOG=1", "STATUS=…"), without waiting; False when it did not take it.
 
-    The protocol is sd_notify(3): one datagram of lines to $NOTIFY_SOCKET, "@" meaning the abstract namespace.
+    The protocol is sd_notify(3): one datagram of lines to $NOTIFY_SOCKET, "@" meaning the abstract namespace. True
+    too where it was not systemd that started us: nothing is left to tell.
     """
     address = environment.get("NOTIFY_SOCKET", "")
     if not address:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, contextlib.suppress(OSError):
-        sender.setblocking("READY=1" in lines)  # said once; any other word may be lost, the next one comes soon
-        sender.sendto("\n".join(lines).encode(), "\0" + address[1:] if address[0] == "@" else address)
+        return True
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        try:
+            sender.sendto("\n".join(lines).encode(), "\0" + address[1:] if address[0] == "@" else address)
+        except OSError:
+            return False
+    return True

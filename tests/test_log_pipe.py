@@ -202,6 +202,25 @@ def test_f06_standard_error_is_closed_photos_are_taken(tmp_path: Path, album: Lo
         process.wait()
 
 
+def test_f06_systemd_hears_nothing_photos_are_taken(tmp_path: Path, album: LocalEventPics) -> None:
+    box = Appliance(tmp_path / "box", album.url, DEMO_KEY, review_s=0.1)
+    for service in ("booth", "uploader"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd, full_pipe() as reader:
+            systemd.bind(str(tmp_path / service))
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other, contextlib.suppress(BlockingIOError):
+                other.setblocking(False)
+                while True:
+                    other.sendto(b"of other services", systemd.getsockname())
+            systemd.settimeout(PATIENCE_S)
+            with running(box, reader, service, NOTIFY_SOCKET=systemd.getsockname()):
+                if service == "booth":
+                    box.take(PATIENCE_S)
+                else:
+                    wait_until(lambda: bool(box.uploader()), "the uploader to say how it is")
+                heard = iter(lambda: systemd.recv(100), b"READY=1")
+                assert b"of other services" in {*heard}
+
+
 # -- the pipe alone -----------------------------------------------------------------------------------------------
 
 BEGIN = """

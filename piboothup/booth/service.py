@@ -131,6 +131,7 @@ class BoothService:
         self._realtime = RealTime()
         self._stirred = threading.Event()
         self._ended = threading.Event()
+        self._is_ready_told = False
 
     def stop(self) -> None:
         """Asks the service to end; may be called from a signal handler. It ends within 5 s."""
@@ -152,7 +153,7 @@ class BoothService:
             self._events.put(CardChecked(self._card.problem))
             self._outlook.prepare()
             with contextlib.closing(HintSocket(self._runtime, "booth")) as hints, self._threads(hints):
-                notify_systemd("READY=1")
+                self._is_ready_told = notify_systemd("READY=1")
                 self._loop()
 
     @contextlib.contextmanager
@@ -297,6 +298,7 @@ class BoothService:
         }
         if self._devices.button is not None:
             signs["button"] = self._devices.button.heartbeat()
+        self._is_ready_told = self._is_ready_told or notify_systemd("READY=1")
         silent = {name for name, sign_ns in signs.items() if now_ns - sign_ns >= _SILENT_NS}
         if not silent:
             notify_systemd("WATCHDOG=1")

@@ -81,6 +81,7 @@ class Uploader:
         self._stamp: frozenset[tuple[str, int]] = frozenset()
         self._list_ns = self._list_anyway_ns = self._tell_ns = 0
         self._told: View | None = None
+        self._is_ready_told = False
         self._is_stuck = False
         """A worker is, as was logged."""
         self.starts_anew = False
@@ -113,7 +114,7 @@ class Uploader:
             selector.register(hints, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
             self._line.on_news = self.stir
-            notify_systemd("READY=1")
+            self._is_ready_told = notify_systemd("READY=1")
             for worker in self._workers:
                 worker.start()
             try:
@@ -190,6 +191,7 @@ class Uploader:
             self._tell(view)
         stuck_s = max((worker.look_after() for worker in self._workers), default=0.0)
         was_stuck, self._is_stuck = self._is_stuck, stuck_s >= _STUCK_S
+        self._is_ready_told = self._is_ready_told or notify_systemd("READY=1")
         if not self._is_stuck:
             notify_systemd("WATCHDOG=1")
         if self._is_stuck and not was_stuck:
