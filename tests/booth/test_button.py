@@ -362,6 +362,8 @@ def test_f19_a_button_that_fails_while_it_is_down_is_let_go(played_pins: Pins) -
             heard.button._changed.notify()  # it looks
         played_pins.asked_again()
     assert heard.button.problem is not None
+    clock.pass_s(1000)
+    assert heard.button.heartbeat() == clock.boottime_ns()
     played_pins.trouble = None
     assert heard.opened.get(timeout=PATIENCE_S) is True  # so that nobody takes what follows for a photo
     assert heard.next()[0] == "released"

@@ -199,6 +199,20 @@ def test_closing_switches_everything_off_and_frees_the_pins(
     LED(FLASH_PIN, pin_factory=factory).close()
 
 
+def test_closing_stops_what_moves_before_it_switches_off(light: GpioLight, factory: MockFactory) -> None:
+    light.show(LightPattern.READY)
+    device, pin = led(light), factory.pin(LED_PIN)
+    last, breathes, off = driven(pin), blinking(light), device.off
+
+    def off_and_a_breath_later() -> None:
+        off()
+        until(lambda: not breathes.is_alive() or last() > 0)
+
+    device.off = off_and_a_breath_later
+    light.close()
+    assert (last(), pin.state) == (0, 0)
+
+
 def test_closing_frees_the_pin_of_a_light_that_can_t_be_switched_off(
     light: GpioLight, factory: MockFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

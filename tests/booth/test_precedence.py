@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 
 from piboothup.booth import precedence
+from piboothup.booth.camera import CameraFault
 from piboothup.booth.light import LightPattern
 from piboothup.booth.precedence import RealTime
-from tests.booth.box import Box, hang_on
+from piboothup.problems import problem
+from piboothup.status import BoothState
+from tests.booth.box import Box
 from tests.patience import PATIENCE_S
 
 REALTIME = os.SCHED_RR | os.SCHED_RESET_ON_FORK
@@ -50,15 +53,24 @@ def test_f22_only_whoever_answers_a_press_is_realtime_and_once_ready(tmp_path: P
     assert ready["switch_s"] == pytest.approx(precedence.SWITCH_S)
 
 
-def test_f22_a_booth_without_a_camera_is_never_realtime(box: Box, asked: Asked, held: threading.Event) -> None:
+def test_f22_a_booth_without_a_camera_is_not_realtime(box: Box, asked: Asked, held: threading.Event) -> None:
     switch_s = sys.getswitchinterval()
-    box.camera.open = hang_on(held)  # type: ignore[method-assign]
+
+    def open_camera() -> None:
+        held.wait()
+        if box.camera.fault is not None:
+            raise CameraFault(box.camera.fault)
+
+    box.camera.open, box.camera.fault = open_camera, problem("no_camera")  # type: ignore[method-assign]
     box.start()
-    box.light.patterns.get(timeout=PATIENCE_S)
-    for _ in range(5):
-        box.turn()
-    assert (asked, sys.getswitchinterval()) == ([], switch_s)
-    held.set()
+    for state in (BoothState.STARTING, BoothState.FAULT):
+        box.until_said(lambda said, state=state: said.get("state") == state)  # type: ignore[misc]
+        for _ in range(3):
+            box.turn()
+        assert (asked, sys.getswitchinterval()) == ([], switch_s)
+        held.set()
+    box.camera.fault = None
+    box.clock.pass_s(10.0)
     box.until_light(LightPattern.READY)
     box.turn()
     assert {policy for _, policy in asked} == {REALTIME}
