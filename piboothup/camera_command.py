@@ -94,7 +94,7 @@ def take(loaded: Config, clock: Clock, camera: Camera, wait: Callable[[float], o
             jpeg = encode(replace(frame, y=y, u=u, v=v), table.jpeg_quality)
         frame.release()
         with step("commit"):
-            _commit(Path(loaded.spool.directory) / "tmp", jpeg)
+            _commit(loaded.spool.path / "tmp", jpeg)
     finally:
         camera.close()
     return TestPhoto(jpeg, frame, steps_ms, judgement)

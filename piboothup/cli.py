@@ -29,9 +29,10 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; its exit status."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a closed one is None
-            stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 gets what it can show
+            # A terminal that is not UTF-8 gets what it can show, and may send what it likes.
+            stream.reconfigure(errors="replace" if stream is sys.stdin else "backslashreplace")
     given = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = given.command
     try:
@@ -235,7 +236,7 @@ def _status(given: argparse.Namespace) -> int:
     loaded, _ = load(given)
     spool, clock = open_spool(loaded)
     assembled = report.assemble(loaded, spool, clock, command_directory())
-    print(json.dumps(assembled, ensure_ascii=False, indent=2) if given.json else report.as_text(assembled))
+    print(json.dumps(assembled, indent=2) if given.json else report.as_text(assembled))
     return OK
 
 

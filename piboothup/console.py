@@ -66,4 +66,4 @@ def open_spool(loaded: Config) -> tuple[Spool, Clock]:
     from piboothup.spool.store import Spool
 
     clock = SystemClock()
-    return Spool(Path(loaded.spool.directory), clock), clock
+    return Spool(loaded.spool.path, clock), clock

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from piboothup import config, status
 from piboothup.console import FAILED, OK, USAGE, CommandFails, load, open_spool
+from piboothup.one_line import one_line
 from piboothup.runtime import RuntimeUnusable, command_directory, send_hint
 from piboothup.spool import assign, copies, durable, export, hidden, intention, inventory, wipe
 from piboothup.spool.clock import SystemClock
@@ -138,7 +139,7 @@ def _wipe(given: argparse.Namespace) -> int:
             raise
     _print_receipt(receipt)
     for path in foreign:
-        print(f"Not piboothup's, so it stays: {inventory.printable(str(path))}")
+        print(f"Not piboothup's, so it stays: {one_line(str(path))}")
     return OK
 
 
@@ -147,7 +148,7 @@ def _show(held: list[wipe.EventPhotos]) -> None:
     for event in held:
         if event.taken:
             print(
-                f"{event.title} [{inventory.printable(event.event)}]: {event.taken} photos, "
+                f"{event.title} [{one_line(event.event)}]: {event.taken} photos, "
                 f"{len(event.unsent)} not in the album yet "
                 f"({event.count(PARKED)} parked, {event.count(QUARANTINE)} quarantined)"
             )

@@ -63,7 +63,7 @@ def booth(given: argparse.Namespace) -> int:
     used = service_config(given)
     loaded = used.config
     if used.marks is not None and config.find(given.config) == config.DEFAULT_PATH:
-        _note_spool(Path(loaded.spool.directory))
+        _note_spool(loaded.spool.directory)
     spool, clock = open_spool(loaded)
     devices = _devices(loaded, clock)
     service = BoothService(loaded, spool, clock, service_directory(), devices, notice(used), used.marks)
@@ -72,13 +72,13 @@ def booth(given: argparse.Namespace) -> int:
     return OK
 
 
-def _note_spool(directory: Path) -> None:
+def _note_spool(directory: str) -> None:
     """Says in the default folder where the box's spool is: a config that is cut off may not say it any more."""
     from piboothup.spool import durable
 
     note = config.elsewhere_file()
     try:
-        if directory == note.parent:
+        if directory == str(note.parent):
             note.unlink(missing_ok=True)
         elif note.parent.is_dir():
             durable.update(note, f"{directory}\n".encode())

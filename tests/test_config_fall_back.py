@@ -85,7 +85,7 @@ class Box:
         directory = Path(used.config.spool.directory)
         assert directory in (self.directory, self.default)
         if used.marks is not None:
-            _note_spool(directory)
+            _note_spool(used.config.spool.directory)
         spool = Spool(directory, self.clock, "serial-1")
         kept = used.marks is not None
         with contextlib.closing(

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from piboothup.one_line import is_blank
+
 FACES = ("figures", "big", "large", "mid", "small")
 """From the largest to the smallest. Only `small` has lower case, Greek and Cyrillic."""
 
@@ -232,7 +234,7 @@ def _characters(name: str) -> str:
 
 
 def _clusters(text: str) -> Iterator[str]:
-    """Letters with the accents that follow them. Blanks become one blank each; what is invisible goes."""
+    """Letters with the accents that follow them. A run of blanks is one blank; what is invisible goes."""
     cluster = ""
     for character in unicodedata.normalize("NFC", text):
         category = unicodedata.category(character)
@@ -241,11 +243,12 @@ def _clusters(text: str) -> Iterator[str]:
         if category == "Mn":
             cluster += character
             continue
-        if category in ("Cc", "Cf", "Me") and not character.isspace():
+        blank = is_blank(character)
+        if (category in ("Cc", "Cf", "Me") and not blank) or (blank and cluster == " "):
             continue
         if cluster:
             yield cluster
-        cluster = " " if character.isspace() else character
+        cluster = " " if blank else character
     if cluster:
         yield cluster
 

@@ -37,6 +37,7 @@ from piboothup.booth.exposure import (
 from piboothup.booth.frame import Frame, Plane
 from piboothup.booth.viewfinder import VIEWFINDER_SIZE, Viewfinder, shrunk
 from piboothup.config import Camera as CameraTable
+from piboothup.file_names import native
 from piboothup.problems import Problem, problem
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ class PiCamera:
 
         libcamera would see no camera at all with one that it can't read.
         """
-        wanted = self._table.tuning
+        wanted = native(self._table.tuning)
         if not wanted:
             return None
         try:

@@ -14,6 +14,7 @@ from piboothup.config.checks import Wrong
 from piboothup.config.checks import directory as checked_directory
 from piboothup.config.reading import Reading
 from piboothup.config.settings import CONFIG_VERSION, DEFAULT_DIRECTORY, Config, ConfigError
+from piboothup.file_names import as_text, native
 
 DEFAULT_PATH = Path("/etc/piboothup/config.toml")
 
@@ -98,7 +99,8 @@ def _directory(reading: Reading) -> Path:
     """The spool directory that the text names, else the one that was used last, else the default."""
     spool = reading.values.get("spool")
     if spool is not None and spool.directory != Config().spool.directory:
-        return Path(spool.directory)
+        directory: Path = spool.path
+        return directory
     return _named_in(reading.text) or _last_used(reading.path)
 
 
@@ -114,7 +116,7 @@ def salvage_directory(path: Path) -> Path:
 def _named_in(text: str) -> Path | None:
     spool = re.search(r"^\s*\[\s*spool\s*\](.*?)(?=^\s*\[|\Z)", text, re.MULTILINE | re.DOTALL)
     named = re.search(r"^\s*directory\s*=\s*[\"'](/[^\"'\n]+)[\"']", spool.group(1) if spool else "", re.MULTILINE)
-    return Path(named.group(1)) if named else None
+    return Path(native(named.group(1))) if named else None
 
 
 def elsewhere_file() -> Path:
@@ -126,11 +128,11 @@ def _last_used(path: Path) -> Path:
     if path != DEFAULT_PATH:
         return DEFAULT_DIRECTORY
     try:
-        return Path(checked_directory(elsewhere_file().read_bytes().decode().strip()))
+        return Path(native(checked_directory(elsewhere_file().read_bytes().decode().strip())))
     except (OSError, UnicodeDecodeError, Wrong):
         return DEFAULT_DIRECTORY
 
 
 def with_directory(config: Config, directory: Path) -> Config:
     """The same config on another spool directory."""
-    return dataclasses.replace(config, spool=dataclasses.replace(config.spool, directory=str(directory)))
+    return dataclasses.replace(config, spool=dataclasses.replace(config.spool, directory=as_text(directory)))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from piboothup.config import checks
 from piboothup.config.secret import Secret
+from piboothup.file_names import native
 
 DEFAULT_DIRECTORY = Path("/var/lib/piboothup")
 CONFIG_VERSION = 1
@@ -124,12 +125,18 @@ class SpoolTable:
     """Where photos live on the card."""
 
     directory: str = checks.setting(str(DEFAULT_DIRECTORY), checks.directory)
+    """As text; `path` is what to open."""
     allow_memory: bool = checks.flag(False)
     """Whether photos may lie in memory, where they are lost at power-off: for a demo and for tests."""
     min_free_mb: int = checks.number(500, 10, 1_000_000)
     """Below it the oldest *sent* photos go; never any other."""
     keep_sent_days: int = checks.number(30, 0, 3650)
     """0 = while there is room. Days count while EventPics confirms the time (see `spool.retention`)."""
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return Path(native(self.directory))
 
 
 @dataclass(frozen=True)
@@ -177,7 +184,7 @@ class Config:
         if self.eventpics.api_key is not None or not name:
             return self.eventpics.api_key
         try:
-            text = Path(name).read_text(encoding="utf-8-sig")
+            text = Path(native(name)).read_text(encoding="utf-8-sig")
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:

@@ -21,6 +21,7 @@ from piboothup.booth.camera import CameraFault
 from piboothup.booth.frame import Frame
 from piboothup.booth.viewfinder import VIEWFINDER_SIZE, Viewfinder, shrunk
 from piboothup.config import Camera as CameraTable
+from piboothup.file_names import native
 from piboothup.problems import Problem, problem
 from piboothup.simulator import scenes
 from piboothup.simulator.scenes import Picture
@@ -52,7 +53,7 @@ class SimulatedCamera:
     """A `Camera` without hardware. `wait` sleeps for some seconds of `clock`; tests move the clock instead."""
 
     def __init__(self, table: CameraTable, clock: Clock, wait: Callable[[float], object] | None = None) -> None:
-        self._frames_dir = Path(table.frames) if table.frames else None
+        self._frames_dir = Path(native(table.frames)) if table.frames else None
         self._clock = clock
         self._wait = wait or threading.Event().wait
         self._stock: _Stock | None = None

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from piboothup.spool import contexts, durable, events, inventory
 from piboothup.spool.contexts import Assignment, Context, Entry
-from piboothup.spool.inventory import Attribution, Inventory, printable
+from piboothup.spool.inventory import Attribution, Inventory
 from piboothup.spool.listing import CONTEXTS, NEW, PARKED, SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
@@ -180,7 +180,7 @@ def _selection(spool: Spool, attribution: Attribution, found: Inventory, source:
 def _target_title(spool: Spool, link_id: str, album_id: str) -> tuple[str, bool]:
     event = next((one for one in events.read(spool.directory) if one.link_id == link_id), None)
     album = next((one for one in event.albums if one.id == album_id), None) if event is not None else None
-    title = (printable(event.title) if event is not None else "") or link_id
+    title = (event.title if event is not None else "") or link_id
     if album_id:
-        title += f", {printable(album.title) if album is not None else album_id}"
+        title += f", {album.title if album is not None else album_id}"
     return title, event is not None and (album is not None or not album_id)

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from piboothup.file_names import native
 from piboothup.spool import durable
 from piboothup.spool.listing import open_file
 
@@ -44,7 +45,7 @@ class Target:
 
     def takes_every_letter(self) -> bool:
         """Whether files there can have any name; a FAT file system that was mounted without Unicode takes few."""
-        probe = self.path / f"{_PART} äЖ"
+        probe = self.path / native(f"{_PART} äЖ")
         try:
             probe.touch()
             probe.unlink()
@@ -59,7 +60,7 @@ class Target:
         self._check_it_is_there()
         for number, name in enumerate(names, start=1):
             try:
-                return Folder(self, self.path / name)
+                return Folder(self, self.path / native(name))
             except OSError as error:
                 if error.errno not in _BROKEN_NAME or number == len(names):
                     raise unwritable(self.path / name, error) from None
@@ -138,9 +139,12 @@ class Folder:
         there = {path for paths in self._sizes.values() for path in paths if path.suffix.lower() in (".jpg", ".jpeg")}
         return len(there - self._claimed)
 
-    def put(self, content: bytes, *names: str) -> bool:
-        """Copies a photo under the first of the names that is free; False when it is there. Raises ExportError."""
-        wanted = [self._path / name for name in names]
+    def put(self, content: bytes, *names: str, taken_ms: int | None = None) -> bool:
+        """Copies a photo under the first of the names that is free; False when it is there. Raises ExportError.
+
+        `taken_ms`, in Unix time, becomes the file's time.
+        """
+        wanted = [self._path / native(name) for name in names]
         try:
             for path in dict.fromkeys([*wanted, *self._sizes.get(len(content), ())]):
                 if path not in self._claimed and _holds(path, content):
@@ -149,7 +153,7 @@ class Folder:
             free = [one for one in wanted if one not in self._claimed and _is_free(one, content)]
             path = free[0] if free else wanted[-1]
             self._target.make_sure_of_room(len(content))
-            _copy(content, path, self._path / _PART)
+            _copy(content, path, self._path / _PART, taken_ms)
         except OSError as error:
             raise unwritable(self._path, error) from None
         self._claimed.add(path)
@@ -180,12 +184,14 @@ def _is_free(path: Path, content: bytes) -> bool:
         return False
 
 
-def _copy(content: bytes, path: Path, part: Path) -> None:
+def _copy(content: bytes, path: Path, part: Path, taken_ms: int | None) -> None:
     try:
         with part.open("xb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if taken_ms is not None:
+                _set_time(file.fileno(), taken_ms)
+            os.fsync(file.fileno())  # the time with the bytes
         if not _holds(part, content):
             raise ExportError(f"The copy {path} does not read back as it was written: use another stick or disk.")
         part.replace(path)
@@ -198,6 +204,12 @@ def _copy(content: bytes, path: Path, part: Path) -> None:
         with contextlib.suppress(OSError):
             part.unlink()
         raise
+
+
+def _set_time(descriptor: int, taken_ms: int) -> None:
+    """Gives the file its photo's time. A file system that lets only the owner do so keeps the time of the copy."""
+    with contextlib.suppress(PermissionError):
+        os.utime(descriptor, ns=(taken_ms * 1_000_000, taken_ms * 1_000_000))
 
 
 def unwritable(path: Path, error: OSError) -> ExportError:

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from piboothup.one_line import one_line
 from piboothup.spool import durable
 
 FILE = "events.json"
@@ -50,9 +51,9 @@ def read(directory: Path) -> list[Event]:
         listed = json.loads((directory / FILE).read_bytes())["events"]
         return [
             Event(
-                str(event["title"]),
+                one_line(str(event["title"])),
                 str(event["linkId"]),
-                tuple(Album(str(album["id"]), str(album["title"])) for album in event["albums"]),
+                tuple(Album(str(album["id"]), one_line(str(album["title"]))) for album in event["albums"]),
             )
             for event in listed
         ]

@@ -8,6 +8,7 @@
 Copies, never moves, and writes nothing to the spool: the card may be another box's, mounted read-only. A photo that
 is in its folder already, under whichever name, is left alone (see `copies`): so a broken-off export goes on where it
 stopped, also when a photo's time or number was learned meanwhile. Where a stranger has its name it takes a longer.
+The time of a copy's file is that of its photo, where somebody can say.
 
 A number is the photo's place among all that were taken for its event, those that made room for others included. A
 photo that fails its hash, one in quarantine too, is never among the others: it is copied as it is into "Damaged".
@@ -24,6 +25,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
+from piboothup.one_line import one_line
 from piboothup.spool import copies, intention, inventory
 from piboothup.spool.copies import Folder, Target
 from piboothup.spool.inventory import Attribution, Inventory, Item
@@ -87,7 +89,9 @@ def _export_one(spool: Spool, shelf: _Shelf, name: PhotoName, items: list[Item],
         return
     if not intact:
         done.damaged.append(f"{name.file_name} has changed on the card")
-    if content and shelf.folder(name, intact=intact).put(content, *shelf.file_names(name)[not intact :]):
+    taken_ms = shelf.taken_ms(name)
+    names = shelf.file_names(name, taken_ms)[not intact :]
+    if content and shelf.folder(name, intact=intact).put(content, *names, taken_ms=taken_ms):
         done.copied += intact
     else:
         done.there += intact
@@ -148,17 +152,20 @@ class _Shelf:
         """The folders that hold pictures of others too, and how many."""
         return {title: folder.strangers for title, folder in self._folders.items() if folder.strangers}
 
-    def file_names(self, name: PhotoName) -> tuple[str, str]:
-        """The photo's name, and a longer one for when a stranger has it."""
+    def taken_ms(self, name: PhotoName) -> int | None:
+        """When the photo was taken, in Unix time; None when nobody can say."""
         try:
-            unix_ms = self._spool.taken_at_ms(name)
+            return self._spool.taken_at_ms(name)
         except OSError:
-            unix_ms = None
+            return None
+
+    def file_names(self, name: PhotoName, taken_ms: int | None) -> tuple[str, str]:
+        """The photo's name, and a longer one for when a stranger has it."""
         number = self._numbers[self._attribution.event_of(name)][name.order]
-        if unix_ms is None:
+        if taken_ms is None:
             short = f"time unknown {number:04d}"
         else:
-            when = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=unix_ms)
+            when = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=taken_ms)
             short = f"{when.astimezone(self._zone):%Y-%m-%d %H.%M.%S} {self._booth} {name.box} {number:04d}"
         return f"{short}.jpg", f"{short} {name.file_name.removesuffix('.jpg')}.jpg"
 
@@ -188,7 +195,7 @@ class _Shelf:
 
 def safe(text: str) -> str:
     """A title as a folder's name on any file system, FAT included."""
-    plain = inventory.printable(unicodedata.normalize("NFC", text))
+    plain = one_line(unicodedata.normalize("NFC", text))
     plain = re.sub(r'[\\/:*?"<>|]', "-", plain).strip(" .")[:_LONGEST_TITLE]
     plain = plain.encode("utf-8", "ignore")[:_LONGEST_TITLE_BYTES].decode("utf-8", "ignore").strip(" .")
     reserved = _RESERVED.fullmatch(plain)

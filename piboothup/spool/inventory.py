@@ -7,7 +7,6 @@ read-only) and hides nothing. It follows no link.
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,7 +134,7 @@ class Attribution:
     def title(self, event: str) -> str:
         """The event's title as last seen, else its linkId; for a context words and its id."""
         if event in self._titles:
-            return printable(self._titles[event]) or event
+            return self._titles[event] or event
         entry = self._entries.get(event)
         if entry is None:
             return event
@@ -164,8 +163,3 @@ def context_ids(directory: Path) -> set[str]:
         return {one.name.removeprefix(".").split(".")[0] for one in (directory / CONTEXTS).iterdir()}
     except OSError:
         return set()
-
-
-def printable(text: str) -> str:
-    """The text without what a terminal would obey."""
-    return "".join(one for one in text if unicodedata.category(one)[0] != "C" or one == "\u200d").strip()

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Final
 from urllib.parse import parse_qs, urlsplit
 
 from piboothup.config import Secret, is_loopback
+from piboothup.one_line import one_line
 from piboothup.spool.anchors import Anchor, Source
 from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context
@@ -211,7 +212,7 @@ def _id(shown: dict[str, Any], *keys: str) -> str | None:
 def _title(value: object) -> str:
     if not isinstance(value, str):
         return ""
-    return "".join(one for one in value[:_LONGEST_TITLE] if one.isprintable()).strip()
+    return one_line(value[: 4 * _LONGEST_TITLE])[:_LONGEST_TITLE].rstrip()
 
 
 def _is_in_the_world(host: str) -> bool:

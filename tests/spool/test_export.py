@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from datetime import UTC
@@ -371,7 +372,7 @@ def test_a_card_that_lost_its_boots_and_contexts_gives_its_photos(spool: Spool, 
         ("Com1", "Com1_"),
         ("Console", "Console"),
         ("The end...", "The end"),
-        ("a\nb\x1b[31m\0", "ab[31m"),
+        ("a\nb\x1b[31m\0", "a b[31m"),
         ("Müller", "Müller"),
         ("Mu\u0308ller", "Müller"),
         ("\u202egnihtemos", "gnihtemos"),
@@ -628,3 +629,77 @@ def test_a_copy_that_rotted_under_the_longer_name_which_only_it_can_have_is_made
             path.write_bytes(b"mine")
     assert run(spool, stick) == (1, 0, [])
     assert sorted(copies(stick).values()) == sorted([b"mine", jpeg(1)])
+
+
+def test_f18_a_copy_bears_the_time_of_its_photo(
+    spool: Spool, stick: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, fsync = [], os.fsync
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        found = os.fstat(descriptor)
+        synced.extend([found.st_mtime] if stat.S_ISREG(found.st_mode) else [])
+
+    know_the_time(spool, clock)
+    take(spool, jpeg(1))
+    clock.pass_s(90)
+    take(spool, jpeg(2))
+    monkeypatch.setattr(os, "fsync", noted)
+    run(spool, stick)
+    times = [path.stat().st_mtime for path in sorted((stick / "Summer Party").iterdir())]
+    assert times == [pytest.approx(ON_THE_20TH_S, abs=0.01), pytest.approx(ON_THE_20TH_S + 90, abs=0.01)]
+    assert sorted(synced) == times  # the time was on the disk before the copy had its name
+
+
+def test_f18_a_damaged_photo_bears_its_time_too(spool: Spool, stick: Path, clock: HandClock) -> None:
+    know_the_time(spool, clock)
+    spool.path(take(spool, jpeg(1))).write_bytes(jpeg(2))
+    run(spool, stick)
+    (path,) = (stick / "Damaged").iterdir()
+    assert path.stat().st_mtime == pytest.approx(ON_THE_20TH_S, abs=0.01)
+
+
+def test_f18_a_photo_of_an_unknown_time_bears_no_invented_one(spool: Spool, stick: Path) -> None:
+    take(spool, jpeg(1))
+    before = stick.parent.stat().st_mtime
+    run(spool, stick)
+    (path,) = (stick / "Summer Party").iterdir()
+    assert path.stat().st_mtime >= before
+
+
+def test_f18_a_stick_that_keeps_its_own_times_is_no_obstacle(
+    spool: Spool, stick: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:  # what vfat says to all but the owner of the mount
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    know_the_time(spool, clock)
+    take(spool, jpeg(1))
+    monkeypatch.setattr(os, "utime", refused)
+    assert run(spool, stick) == (1, 0, [])
+
+
+BLANKS = [
+    "\u00a0",
+    "\n",
+    "\t",
+    "\r\n",
+    "\u2003",
+    "\u3000",
+    "\u2028",
+    "\u200b",
+    "\ufeff",
+    " \u200d ",
+    "\x1f",
+    "\u3164",
+]
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+def test_f20_a_folder_has_one_blank_where_a_title_has_any(spool: Spool, stick: Path, blank: str) -> None:
+    spool.write_events([Event(f"{blank}Anna{blank}&{blank}{blank}Ben{blank}", "abcd1234")])
+    take(spool, jpeg(1))
+    export(spool, stick, f"Booth{blank}1", UTC)
+    assert [path.name for path in stick.iterdir()] == ["Anna & Ben"]
+    assert safe(f"Booth{blank}1") == "Booth 1"
