@@ -32,6 +32,7 @@ from piboothup.spool.clock import SystemClock
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
+from tests.benchmarks.log_reader import LogReader
 
 PRESSES = 15
 
@@ -45,6 +46,7 @@ def main() -> None:
         root = Path(folder)
         _saving(root / "saving")
         _presses(root / "presses")
+        _log(root / "log")
         _starting(root / "starting")
         _idle(root / "idle", given.idle)
 
@@ -121,6 +123,28 @@ def _presses(root: Path) -> None:
         _row(f"  {mood}", _ms([press_s for press_s, _ in taken]), _ms(frames_s), f"{ratio:.2f}")
 
 
+def _log(root: Path) -> None:
+    """Press to file with somebody who reads the log, and with nobody, in turns."""
+    _row("1640x1232, countdown 0, the log's reader", "press to file", "ratio", "bound 1.1")
+    album, reader = LocalEventPics(root / "eventpics", SystemClock()), LogReader()
+    box = Appliance(root / "box", album.url, DEMO_KEY, review_s=0)
+    moods = {"reads": reader.goes_on, "stands still": reader.stands_still}
+    figures: dict[str, list[float]] = {mood: [] for mood in moods}
+    reader.goes_on()
+    with album:
+        process = _alone(box, "run", reader.theirs)
+        box.take()
+        for _ in range(8):
+            for mood, begin in moods.items():
+                begin()
+                figures[mood] += [_press_to_file(box)[0] for _ in range(5)]
+        process.terminate()
+        process.wait()
+    for mood, took_s in figures.items():
+        ratio = statistics.median(took_s) / statistics.median(figures["reads"])
+        _row(f"  {mood}", _ms(took_s), f"{ratio:.2f}")
+
+
 def _press_to_file(box: Appliance) -> tuple[float, float]:
     """Seconds from the press, and from the start of the frame's exposure, to the committed file."""
     wait_until(lambda: box.booth().get("state") == "ready", "the booth to be ready")
@@ -178,11 +202,13 @@ def _idle(root: Path, seconds: float) -> None:
             process.wait()
 
 
-def _alone(box: Appliance, service: str) -> subprocess.Popen[bytes]:
+def _alone(box: Appliance, service: str, output: int | None = None) -> subprocess.Popen[bytes]:
+    """The command; its log goes to the descriptor `output`, else to the box's file."""
     environment = {**os.environ, "PIBOOTHUP_RUNTIME": str(box.runtime)}
     command = [sys.executable, "-m", "piboothup", "--config", str(box.config), service]
     with box.log.open("ab") as log:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        told = log.fileno() if output is None else output
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=told, stderr=told, env=environment)
 
 
 def _cpu_s(pid: int) -> float:

@@ -5,7 +5,8 @@
 The real service with gpiozero's real classes on mock pins, the real debounce (it waits 1.5 ms to tell a press from a
 spike), the real queue, panel and saver threads and a simulated camera that streams; the panel's bus takes as long as
 one at 400 kHz. At rest, and beside each work that a booth has: the viewfinder of a countdown, 12 MP photos saved one
-after the other, retention that never ends, all of them, and a thread of Python that computes and never waits.
+after the other, retention that never ends, all of them, and a thread of Python that computes and never waits. Then
+with somebody who reads the log and with nobody, in turns.
 
 This machine may have other work: so the same two hand-overs between bare threads, with the same 1.5 ms between, are
 timed in turns with the presses. With the rights for it the booth has the niceness of its unit, and real-time
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import os
 import queue
 import sys
@@ -37,12 +39,14 @@ from piboothup.booth.light import GpioLight, LightPattern
 from piboothup.booth.oled import OledPanel
 from piboothup.booth.service import BoothService
 from piboothup.config import Button, Camera, Capture, Config, EventPics, Light, Panel, SpoolTable
+from piboothup.log_pipe import LogPipe
 from piboothup.simulator.camera import SimulatedCamera
 from piboothup.spool.clock import SystemClock
 from piboothup.spool.listing import SENT
 from piboothup.spool.retention import sweep
 from piboothup.spool.store import Spool
 from piboothup.status import BoothState
+from tests.benchmarks.log_reader import LogReader
 from tests.benchmarks.panel import SwallowingBus
 
 PRESSES = 200
@@ -52,6 +56,7 @@ NICE = -5
 """As the booth's unit has it."""
 SENT_PHOTOS = 9_000
 """On the card that retention looks through."""
+_tables_to = sys.stdout
 
 
 class TimedLight(GpioLight):
@@ -205,6 +210,7 @@ def main() -> None:
     given = parser.parse_args()
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    reader = _log_as_a_service_does()
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         bench = Bench(Path(folder))
         try:
@@ -213,6 +219,7 @@ def main() -> None:
                 _row(f"threads take turns after {switch_ms:g} ms", "median", "p99", "bound of p99")
                 _tables(bench, given.presses)
                 _row("two threads that compute", f"{_rounds_per_s():.0f}/s")
+            _log_tables(bench, given.presses, reader)
         finally:
             bench.stop()
 
@@ -226,6 +233,38 @@ def _tables(bench: Bench, presses: int) -> None:
     _table("retention", bench, presses, bench.retire)
     _table("all of these", bench, presses, *works, state=finder)
     _table("a busy thread", bench, presses, _spin)
+
+
+def _log_as_a_service_does() -> LogReader:
+    """Redirects standard output and error, as the services do; the tables still go where they went."""
+    global _tables_to
+    _tables_to, reader = os.fdopen(os.dup(1), "w"), LogReader()
+    os.dup2(reader.theirs, 2)
+    reader.goes_on()
+    LogPipe()
+    logging.basicConfig(level="INFO", stream=sys.stderr)
+    return reader
+
+
+def _log_tables(bench: Bench, presses: int, reader: LogReader) -> None:
+    """Each press is a log line and more. Before those with nobody who reads there is no room for even one."""
+    bench.state = BoothState.READY
+    took: dict[str, list[tuple[float, float]]] = {"reads": [], "stands still": []}
+    for _ in range(10):
+        reader.goes_on()
+        took["reads"] += [bench.press() for _ in range(presses // 10)]
+        reader.stands_still()
+        for number in range(2000):
+            logging.getLogger(__name__).info("no room for line %d", number)
+        took["stands still"] += [bench.press() for _ in range(presses // 10)]
+    reader.goes_on()
+    for mood, seconds in took.items():
+        states, lights = zip(*seconds, strict=True)
+        print(f"  the log's reader {mood}", file=_tables_to)
+        _times("    edge to the state's change", states, "5 ms")
+        _times("    edge to the first answer", lights, "50 ms")
+    medians = [sorted(state_s for state_s, _ in seconds)[len(seconds) // 2] for seconds in took.values()]
+    _row("    edge to state, stands still to reads", f"{medians[1] / medians[0]:.2f}")
 
 
 def _table(
@@ -248,7 +287,7 @@ def _table(
     for thread in threads:
         thread.join(60)
     states, lights, bares = zip(*took, strict=True)
-    print(f"  {beside}")
+    print(f"  {beside}", file=_tables_to)
     _times("    two bare hand-overs", bares, "")
     _times("    edge to the state's change", states, "5 ms")
     _times("    edge to the first answer", lights, "50 ms")
@@ -261,7 +300,7 @@ def _times(what: str, took_s: tuple[float, ...], bound: str) -> None:
 
 
 def _row(what: str, *figures: str) -> None:
-    print(f"{what:<40}" + "".join(f"{one:>14}" for one in figures), flush=True)
+    print(f"{what:<40}" + "".join(f"{one:>14}" for one in figures), file=_tables_to, flush=True)
 
 
 def _spin(ended: threading.Event) -> None:
