@@ -91,14 +91,14 @@ class EventPicsApi:
         return date_anchor(self.transport.ask_date(self._api_url, _CALL_DEADLINE_S))
 
     def is_behind_sign_in(self) -> bool:
-        """Whether the network answers plain http in EventPics' place with a sign-in page; asked without the key."""
+        """Whether the network answers plain http in EventPics' place with a sign-in page; asked without the key.
+
+        Raises LinkError when nobody answers.
+        """
         parts = urlsplit(self._api_url)
         if parts.scheme != "https" or not parts.hostname:
             return False
-        try:
-            return is_sign_in(self.transport.ask_plainly(parts.hostname, _SIGN_IN_DEADLINE_S), parts.hostname)
-        except LinkError:
-            return False
+        return is_sign_in(self.transport.ask_plainly(parts.hostname, _SIGN_IN_DEADLINE_S), parts.hostname)
 
     def upload_url(self, name: PhotoName, context: Context, taken_at_ms: int | None) -> Secret:
         """A URL to PUT this photo to, good for some 300 s. `taken_at_ms` is left out when it is None."""

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 Connect = Callable[[str, Secret, Clock, NowMs], EventPicsApi]
 
 _ANCHOR_EVERY_MS = 900_000
+_ASK_PLAINLY_EVERY_NS = 30_000_000_000
 
 
 class Contact:
@@ -41,6 +42,7 @@ class Contact:
         self._connect = connect
         self._api: EventPicsApi | None = None
         self._key: Secret | None = None
+        self._ask_plainly_ns = 0
 
     def stop(self) -> None:
         """Cuts what is on the network. The line must be stopping."""
@@ -107,8 +109,21 @@ class Contact:
         return Call.UPLOAD_URL, came, None
 
     def _seen_through(self, came: Came) -> Came:
-        """SIGN_IN if that is what keeps EventPics from being reached, else `came`."""
-        return Came.SIGN_IN if came in MAYBE_SIGN_IN and self.eventpics().is_behind_sign_in() else came
+        """SIGN_IN if that is what keeps EventPics from being reached, else `came`.
+
+        A question that reaches nobody bothers nobody; a server that answers it is asked less often.
+        """
+        now_ns = self._clock.boottime_ns()
+        if came not in MAYBE_SIGN_IN or now_ns < self._ask_plainly_ns:
+            return came
+        try:
+            is_behind = self.eventpics().is_behind_sign_in()
+        except LinkError:
+            return came
+        if is_behind:
+            return Came.SIGN_IN
+        self._ask_plainly_ns = now_ns + _ASK_PLAINLY_EVERY_NS
+        return came
 
     def _account(self) -> Account:
         """What EventPics shows the key. A box that woke with a wrong time learns the right one first."""

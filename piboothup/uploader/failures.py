@@ -11,6 +11,7 @@ from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Context
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
+from piboothup.uploader.link_error import LinkErrorKind
 from piboothup.uploader.pace import (
     LONGEST_BACK_OFF_S,
     SECOND_NS,
@@ -28,6 +29,8 @@ from piboothup.uploader.verdict import Call, Came, Verdict, judge
 
 LONGEST_PHOTO_WAIT_S = 600.0
 _REFUSED_S = 60.0
+_LONGEST_WAIT_AFTER_PUT_S = 60.0
+"""Of a back-off after a PUT that was answered: the photo's volume went for nothing, perhaps over a metered line."""
 _BLOCKED_S = 40.0
 """Give or take a quarter: what lies in the way may be gone within the minute, and is no server to be spared."""
 _REFUSED_PHOTO_S = 20.0
@@ -38,10 +41,17 @@ _NO_ANSWER = frozenset({Came.TIMEOUT, Came.RESET})
 """Any link's daily life, whatever the event."""
 _NOTHING = _NO_ANSWER | {Came.DNS, Came.CONNECT}
 """Nobody was heard at all: from the storage alone, it may be that this network lets nothing through to it."""
+_UNANSWERED = frozenset(Came(kind.value) for kind in LinkErrorKind)
 _OUTLASTING = ("server_trouble", "storage_silent", "blocked")
 """What a photo met and a look can't show to be over."""
 _TELLING_FAILURES = 3
 """So many failures in a row are worth a word on the panel; one or two are any Wi-Fi's daily life."""
+
+
+def _longest_wait_s(call: Call, came: Came) -> float:
+    """Of a back-off after this."""
+    is_answered_put = call is Call.PUT and came not in _UNANSWERED
+    return _LONGEST_WAIT_AFTER_PUT_S if is_answered_put else LONGEST_BACK_OFF_S
 
 
 class Failures:
@@ -104,10 +114,10 @@ class Failures:
             self._tries.drop_url(name)
         is_error = call is not Call.EVENTS and verdict in _TRY_LATER and came not in _NO_ANSWER
         if is_error and self._tries.erred(context) >= NOT_CHANCE and self._has_others(context):
-            self._step_aside(name, context, came, retry_after_s)
+            self._step_aside(name, context, call, came, retry_after_s)
         elif verdict in (Verdict.RETRY_URL, Verdict.NEW_URL):
             self._postpone(name, self._wait_s(name))
-            self._circuit.back_off(self._clock.boottime_ns(), retry_after_s)
+            self._circuit.back_off(self._clock.boottime_ns(), retry_after_s, _longest_wait_s(call, came))
             if self._circuit.failures >= _TELLING_FAILURES:
                 self._tell(call, came)
         elif verdict in (Verdict.PARK, Verdict.WEIGH):
@@ -153,10 +163,12 @@ class Failures:
         """Whether there are, or may well be, photos of other events to bring meanwhile."""
         return self._queue.flows_beside(context) or self._tries.takes_others(context)
 
-    def _step_aside(self, name: PhotoName, context: Context, came: Came, retry_after_s: float | None) -> None:
+    def _step_aside(
+        self, name: PhotoName, context: Context, call: Call, came: Came, retry_after_s: float | None
+    ) -> None:
         """The event lets the others go first for some seconds."""
         failures = self._tries.failed(name)
-        wait_s = max(full_jitter_s(failures, self._chance, cap_s=LONGEST_BACK_OFF_S), retry_after_s or 0.0)
+        wait_s = max(full_jitter_s(failures, self._chance, cap_s=_longest_wait_s(call, came)), retry_after_s or 0.0)
         self._postpone(name, wait_s)
         if context not in self._queue.held:
             self._queue.hold(name, context, Hold("server_trouble", self._after_ns(wait_s), told_of(came)))
@@ -171,10 +183,10 @@ class Failures:
             self._lose(self._around_s(_REFUSED_S))
         elif verdict is Verdict.BLOCKED:
             self._lose(max(self._around_s(_BLOCKED_S), retry_after_s or 0.0))
-        elif came in (Came.DNS, Came.CONNECT) and call is not Call.PUT:
+        elif came in (Came.DNS, Came.CONNECT) and call is Call.EVENTS:
             self._lose(max(0.0, network_look_s(self._chance) - took_s))
         else:
-            self._lose()
+            self._lose(cap_s=_longest_wait_s(call, came))
         self._tell(call, came)
 
     def _tell(self, call: Call, came: Came) -> None:
@@ -184,9 +196,9 @@ class Failures:
         outlasts = call is not Call.EVENTS and told.code in _OUTLASTING
         self._standing.set_trouble(state, told, outlasts_looks=outlasts)
 
-    def _lose(self, wait_s: float | None = None) -> None:
-        """The link is gone or of no use: the next look after `wait_s`, or after a back-off."""
-        self._circuit.trip(self._clock.boottime_ns(), wait_s)
+    def _lose(self, wait_s: float | None = None, cap_s: float = LONGEST_BACK_OFF_S) -> None:
+        """The link is gone or of no use: the next look after `wait_s`, or after a back-off of at most `cap_s`."""
+        self._circuit.trip(self._clock.boottime_ns(), wait_s, cap_s)
         self._progress.forget_rate()
 
     def _postpone(self, name: PhotoName, wait_s: float) -> None:

@@ -111,19 +111,20 @@ class Circuit:
         """A photo arrived: whatever failed before is over."""
         self.failures = 0
 
-    def back_off(self, now_ns: int, at_least_s: float | None = None) -> None:
+    def back_off(self, now_ns: int, at_least_s: float | None = None, cap_s: float = LONGEST_BACK_OFF_S) -> None:
         """Something failed, but the link is there: everything waits a little, on top of what the server asks for."""
         self.failures += 1
         asked_s = (at_least_s or 0.0) * (1 + 0.25 * self.chance())
-        self._wait(now_ns, full_jitter_s(self.failures, self.chance) + asked_s)
+        self._wait(now_ns, full_jitter_s(self.failures, self.chance, cap_s=cap_s) + asked_s)
 
-    def trip(self, now_ns: int, wait_s: float | None = None) -> None:
+    def trip(self, now_ns: int, wait_s: float | None = None, cap_s: float = LONGEST_BACK_OFF_S) -> None:
         """The link is gone or refused: nothing but a new look after `wait_s`, or after a jittered while."""
         if self.closed:
             self._connected_ns += now_ns - self._closed_ns
         self.closed = False
         self.failures += 1
-        self._wait(now_ns, full_jitter_s(self.failures, self.chance) if wait_s is None else wait_s)
+        jittered_s = full_jitter_s(self.failures, self.chance, cap_s=cap_s)
+        self._wait(now_ns, jittered_s if wait_s is None else wait_s)
 
     def look_now(self, now_ns: int) -> None:
         """Somebody asked: no waiting."""

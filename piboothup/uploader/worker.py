@@ -23,7 +23,7 @@ from piboothup.uploader.clock_trust import KnownTime
 from piboothup.uploader.contact import Connect, Contact, retry_after_s
 from piboothup.uploader.line import Line
 from piboothup.uploader.link_error import LinkError
-from piboothup.uploader.step import End, Probe
+from piboothup.uploader.step import End, Probe, Send
 from piboothup.uploader.verdict import Call, Verdict, judge
 
 log = logging.getLogger(__name__)
@@ -76,16 +76,20 @@ class Worker:
             step = self._line.take_step()
             if isinstance(step, End):
                 break
-            try:
-                if isinstance(step, Probe):
-                    self._contact.look()
-                else:
-                    self._bring(step.name)
-            except Exception as error:  # noqa: BLE001  (a defect in one step must not end the uploading)
-                # Only its type and places: what it says might hold a key.
-                log.error("step failed error=%s at=%s", type(error).__name__, _places(error))
-                self._line.met_defect(step, _AFTER_A_DEFECT_S)
+            self.do(step)
         self._contact.close()
+
+    def do(self, step: Probe | Send) -> None:
+        """Does what the line said is next, and tells it what came of it."""
+        try:
+            if isinstance(step, Probe):
+                self._contact.look()
+            else:
+                self._bring(step.name)
+        except Exception as error:  # noqa: BLE001  (a defect in one step must not end the uploading)
+            # Only its type and places: what it says might hold a key.
+            log.error("step failed error=%s at=%s", type(error).__name__, _places(error))
+            self._line.met_defect(step, _AFTER_A_DEFECT_S)
 
     def _bring(self, name: PhotoName) -> None:
         context = self._spool.context_of(name)

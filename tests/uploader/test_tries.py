@@ -373,7 +373,7 @@ def test_n33_an_event_alone_over_which_the_server_fails_is_tried_at_the_pace_of_
     night.pass_s(HOUR_S)
     assert night.line.view().state is UploaderState.OFFLINE
     night.rule = always(Came.ACCEPTED)
-    night.pass_s(35.0)
+    night.pass_s(35.0 if call is Call.UPLOAD_URL else 65.0)
     assert night.arrived_s
 
 

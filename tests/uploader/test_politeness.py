@@ -1,0 +1,107 @@
+"""How often whom, in an hour of each refusal: nothing is asked without end, and no line is eaten up for nothing.
+
+The bounds are per booth. They hold for any seed: chance spreads the waits and does not shorten them on the average.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from piboothup.uploader.link_error import LinkErrorKind
+from piboothup.uploader.verdict import Call
+from tests.uploader.hour import API, PLAIN, STORAGE, Hour, Said
+from tests.uploader.pages import PAGES, Page
+
+HOUR_S = 3600.0
+OWN = Page("application/json", '{"error": "no"}')
+ASKED: dict[str, Said] = {
+    **{str(status): (status, OWN) for status in (101, 302, 429, 503, 511)},
+    "a page": (200, PAGES["captive"]),
+}
+"""What may be over at any moment, and costs little to find out: asked again after at most 30 s."""
+REFUSED: dict[str, Said] = {str(status): (status, OWN) for status in (400, 401, 403, 404, 410, 413, 418)}
+LOST: dict[str, Said] = {kind.value: kind for kind in (LinkErrorKind.RESET, LinkErrorKind.TLS)}
+NOBODY: dict[str, Said] = {kind.value: kind for kind in (LinkErrorKind.DNS, LinkErrorKind.CONNECT)}
+BLOCKED: dict[str, Said] = {name: (403, PAGES[name]) for name in ("fortigate", "nothing")}
+ALL = tuple(Call)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """At most so many in an hour."""
+
+    api: int
+    storage: int = 0
+    plain: int = 0
+
+
+CASES: list[tuple[str, tuple[Call, ...], dict[str, Said], Bound]] = [
+    ("all", ALL, ASKED, Bound(300)),
+    ("all", ALL, {name: REFUSED[name] for name in ("401", "403")}, Bound(80)),
+    ("all", ALL, {name: REFUSED[name] for name in ("400", "404", "413")}, Bound(300)),
+    ("all", ALL, BLOCKED, Bound(120)),
+    ("all", ALL, LOST, Bound(300, plain=300)),
+    ("all", ALL, {"tls_date": LinkErrorKind.TLS_DATE}, Bound(600, plain=300)),
+    ("all", ALL, NOBODY, Bound(3600, plain=3600)),  # a look that reaches nobody is a burden to nobody
+    ("getuploadurl", (Call.UPLOAD_URL,), ASKED, Bound(560)),
+    ("getuploadurl", (Call.UPLOAD_URL,), REFUSED, Bound(120)),
+    ("getuploadurl", (Call.UPLOAD_URL,), BLOCKED, Bound(240)),
+    ("getuploadurl", (Call.UPLOAD_URL,), {**LOST, **NOBODY}, Bound(560)),
+    ("put", (Call.PUT,), ASKED, Bound(260, storage=140)),
+    ("put", (Call.PUT,), {name: REFUSED[name] for name in ("401", "403", "404", "410")}, Bound(260, storage=140)),
+    ("put", (Call.PUT,), {name: REFUSED[name] for name in ("400", "413", "418")}, Bound(100, storage=15)),
+    ("put", (Call.PUT,), {"fortigate": BLOCKED["fortigate"]}, Bound(260, storage=110)),
+    ("put", (Call.PUT,), {**LOST, **NOBODY}, Bound(560, storage=280)),
+]
+
+
+def cases() -> Iterator[object]:
+    for call, calls, saids, bound in CASES:
+        for name, said in saids.items():
+            yield pytest.param(calls, said, bound, id=f"{call}-{name}")
+
+
+@pytest.mark.parametrize(("calls", "said", "bound"), list(cases()))
+def test_n19_an_hour_of_a_refusal_has_an_upper_bound(
+    tmp_path: Path, calls: tuple[Call, ...], said: Said, bound: Bound
+) -> None:
+    with Hour(tmp_path, dict.fromkeys(calls, said), waiting=8) as hour:
+        hour.pass_s(HOUR_S)
+        print(f"{dict(hour.asked)} bodies={hour.bodies} new={hour.new} parked={hour.parked}")
+        assert hour.asked[API] <= bound.api
+        assert hour.bodies == hour.asked[STORAGE] <= bound.storage
+        assert hour.asked[PLAIN] <= bound.plain
+        assert hour.asked[API] >= 50  # it does not give up
+        assert hour.parked <= 2
+        hour.said = {}
+        before = hour.sent
+        hour.pass_s(900.0, until=lambda: hour.sent > before)
+        assert hour.sent > before
+
+
+@pytest.mark.parametrize("kind", [LinkErrorKind.CONNECT, LinkErrorKind.RESET])
+def test_n19_a_server_that_plain_http_reaches_is_not_asked_all_the_time(tmp_path: Path, kind: LinkErrorKind) -> None:
+    """A network that lets through port 80 alone: it is EventPics' own server that answers there."""
+    with Hour(tmp_path, dict.fromkeys(ALL, kind), waiting=1) as hour:
+        hour.said_plainly = (301, Page("", "", (f"Location: https://{API}/",)))
+        hour.pass_s(HOUR_S)
+        assert 60 <= hour.asked[PLAIN] <= HOUR_S / 30
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("calls", [ALL, (Call.UPLOAD_URL,), (Call.PUT,)])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_f3_after_an_hour_of_a_page_photos_flow_within_a_minute(
+    tmp_path: Path, status: int, calls: tuple[Call, ...], seed: int
+) -> None:
+    with Hour(tmp_path, dict.fromkeys(calls, (status, PAGES["fortigate"])), waiting=3, seed=seed) as hour:
+        hour.pass_s(60.0)  # the clock is known by now, if it can be
+        hour.pass_s(HOUR_S)
+        assert (hour.sent, hour.parked) == (0, 0)
+        hour.said = {}
+        hour.pass_s(60.0, until=lambda: hour.sent > 0)
+        assert hour.sent > 0
