@@ -47,6 +47,7 @@ class Liar:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._threads[0].join(PATIENCE_S)  # else it may take one more connection, which nobody would close
         for connection in self._live:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

@@ -197,3 +197,32 @@ print(peak_kb)
 """
     peak_kb = int(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout)
     assert peak_kb < 60_000
+
+
+def test_a_postponed_photo_whose_event_is_held_waits_for_the_hold_and_then_comes() -> None:
+    """It is not back in the line meanwhile, nor lost: neither when its own time comes nor when the hold ends."""
+    queue, name = Queue(), photo(1)
+    queue.reload([str(name), str(photo(2))], WRITTEN)
+    assert {queue.choose(0), queue.choose(0)} == {name, photo(2)}
+    queue.postpone(name, 10)
+    queue.hold(photo(2), PARTY, Hold("server_trouble", until_ns=100))
+    assert queue.choose(20) is None
+    assert queue.next_due_ns() == 100
+    assert queue.choose(99) is None
+    queue.release([PARTY])
+    assert queue.choose(99) is None
+    assert queue.choose(100) == name
+    assert queue.choose(1000) is None
+
+
+def test_a_postponed_photo_whose_event_is_held_for_good_comes_with_the_next_listing_after_it() -> None:
+    queue, name = Queue(), photo(1)
+    queue.reload([str(name)], WRITTEN)
+    assert queue.choose(0) == name
+    queue.postpone(name, 10)
+    queue.hold(photo(2), PARTY, Hold("no_event"))
+    assert queue.choose(20) is None
+    assert queue.next_due_ns() is None
+    queue.release([PARTY])
+    queue.reload([str(name)], WRITTEN)
+    assert queue.choose(20) == name
