@@ -101,6 +101,14 @@ def test_an_accent_adds_to_its_letter_and_leaves_it_in_place() -> None:
     assert plain.crop((0, 0, 8, 8)).getbbox() is None
 
 
+@pytest.mark.parametrize(("letter", "dotless"), [("i", "ı"), ("j", "ȷ")])
+def test_an_accent_above_takes_the_place_of_the_dot_and_a_mark_below_leaves_it(letter: str, dotless: str) -> None:
+    small = face("small")
+    caron, dot_below = "\u030c", "\u0323"
+    assert drawn(letter + caron, small) == drawn(dotless + caron, small)
+    assert drawn(letter + dot_below, small) != drawn(dotless + dot_below, small)
+
+
 @pytest.mark.parametrize("name", ["big", "large"])
 @pytest.mark.parametrize("letter", ["A", "O", "U"])
 def test_a_capital_keeps_its_whole_shape_under_its_dots(name: str, letter: str) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import queue
 import socket
 import threading
+from collections import defaultdict
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from gpiozero import LED
 from gpiozero.pins.mock import MockFactory
 
-from piboothup.booth import camera, panel, pins
+from piboothup.booth import camera, panel, pins, service
 from piboothup.booth.button import GpioButton
 from piboothup.booth.light import LightPattern
 from piboothup.config import Button
@@ -201,3 +205,23 @@ def test_a_systemd_that_does_not_listen_holds_up_no_press(
         box.until_light(LightPattern.SAVED)
         assert deaf.recv(100) == b"READY=1"
         box.stop()
+
+
+def test_the_loop_turns_often_only_while_the_starting_bar_grows(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits_s = defaultdict(set)
+
+    class Events(queue.SimpleQueue[Any]):
+        """The loop's queue, which notes for how long the loop would sleep."""
+
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:
+            assert box._service is not None
+            waits_s[box._service._booth.state].add(timeout)
+            return super().get(block, timeout)
+
+    monkeypatch.setattr(service, "queue", SimpleNamespace(SimpleQueue=Events, Empty=queue.Empty))
+    box.start_ready()
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    box.stop()
+    assert waits_s[BoothState.STARTING] == {0.2}
+    assert waits_s[BoothState.READY] == {5.0}

@@ -33,7 +33,7 @@ def spool_of(desk: Desk) -> Spool:
 
 
 def test_s04_from_a_read_only_card_every_photo_is_sent_once_and_moved_when_it_can_be_written(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     names = [desk.take() for _ in range(5)]
     true_ms = desk.server_clock.wall_ns() // 1_000_000
@@ -50,6 +50,7 @@ def test_s04_from_a_read_only_card_every_photo_is_sent_once_and_moved_when_it_ca
     assert desk.waiting() == 5
     desk.until(lambda: desk.said().get("waiting") == 0, "none to be waiting for the album")
     assert card.refusals >= 5
+    assert "offset not noted reason=Read-only file system" in caplog.text
     card.read_only = False
     desk.until_sent(*names, step_s=5.0)
     desk.until(lambda: desk.said().get("waiting") == 0, "nothing to be waiting")
