@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,3 +169,21 @@ def test_the_check_takes_nothing_else_for_one(line: str) -> None:
 def test_the_check_sees_every_way_to_import(line: str) -> None:
     found = [one for node, _ in with_functions(ast.parse(line)) for one in imported(node)]
     assert {one.split(".")[0] for one in found} & DEVICE_LIBRARIES
+
+
+def test_each_log_line_begins_with_its_words_and_has_a_value_for_each_place() -> None:
+    wrong, seen = [], 0
+    for name, tree in modules():
+        for node, _ in with_functions(tree):
+            owner = node.func.value if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else None
+            if not (isinstance(node, ast.Call) and isinstance(owner, ast.Name) and owner.id == "log"):
+                continue
+            if _called(node) not in ("debug", "info", "warning", "error", "exception"):
+                continue
+            seen += 1
+            words, *values = node.args
+            text = words.value if isinstance(words, ast.Constant) and isinstance(words.value, str) else None
+            if text is None or len(re.findall(r"%[^%]", text.replace("%%", ""))) != len(values):
+                wrong.append((name, node.lineno))
+    assert seen > 50
+    assert wrong == []

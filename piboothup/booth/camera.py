@@ -326,9 +326,9 @@ class CameraThread:
                 self._streams_since_ns = now_ns
                 self._trouble = None
                 self.troubles = replace(self.troubles, reopenings=self.troubles.reopenings + again)
-                told = "event=camera_ready model=%s size=%dx%d reopenings=%d"
-                log.info(told, self._camera.model, *self._camera.size, self.troubles.reopenings)
-                self._post(CameraReady(self._camera.model, self._camera.size))
+                model, size, reopenings = self._camera.model, self._camera.size, self.troubles.reopenings
+                log.info("event=camera_ready model=%s size=%dx%d reopenings=%d", model, size[0], size[1], reopenings)
+                self._post(CameraReady(model, size))
             elif now_ns - self._streams_since_ns >= LASTING_NS:
                 self._proves_of_use()
         elif now_ns - self._frames_grew_ns >= STALL_NS:
