@@ -230,7 +230,8 @@ class _Journal(logging.Handler):
     """The system's journal: who asks later what was done on this box finds it beside the services' lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        syslog.syslog(syslog.LOG_NOTICE, self.format(record))
+        line = self.format(record).replace("\0", "")
+        syslog.syslog(syslog.LOG_NOTICE, line.encode("utf-8", "backslashreplace").decode())  # a path may be any bytes
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import logging
 import os
 import shutil
 import socket
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from piboothup.queue_commands import _Journal
 from piboothup.simulator.appliance import Appliance, wait_until
 from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
 from piboothup.spool.clock import SystemClock
@@ -144,6 +146,11 @@ def test_f15_every_command_answers_in_any_locale(
 def test_f15_wipe_tells_a_title_the_journal_can_take(desk: Desk) -> None:
     assert desk.run("queue", "wipe", "--event", "abcd1234", "--unsent", typed=b"2\n")[0] == 0
     assert desk.spool.waiting() == []
+
+
+@pytest.mark.parametrize("text", ["a \udcc3 b", "a \0 b", "Łódź"])
+def test_f15_the_journal_takes_any_bytes_of_a_path(text: str) -> None:
+    _Journal().emit(logging.LogRecord("piboothup", logging.INFO, __file__, 1, "left %s", (text,), None))
 
 
 def test_f15_events_are_listed_in_any_locale(desk: Desk) -> None:
