@@ -54,6 +54,8 @@ class Hour:
         """How many requests each host was sent."""
         self.bodies = 0
         """How many times a photo was sent, from its first byte on."""
+        self.refused = 0
+        """How many requests were answered as `said`."""
         self._context = PARTY
         self._taken = 0
         (folder / "run").mkdir()
@@ -154,6 +156,7 @@ class _Rule(Transport):
         assert self.allows(url.reveal())
         self._hour.asked[urlsplit(url.reveal()).hostname or ""] += 1
         self._hour.bodies += call is Call.PUT
+        self._hour.refused += call in self._hour.said
         said = self._hour.said.get(call, (200, _GOOD[call]))
         return self._answer(said, _PUT_S if call is Call.PUT else _CALL_S)
 

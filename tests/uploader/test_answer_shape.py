@@ -38,7 +38,7 @@ def refusal(status: int, page: Page) -> Answer:
 
 @pytest.mark.parametrize("shown", OWN_WORDS.values(), ids=OWN_WORDS)
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b" \r\n"])
-def test_f3_a_json_object_that_says_what_is_wrong_may_be_the_apis(shown: dict[str, Any], mark: bytes) -> None:
+def test_f3_a_json_object_that_says_why_may_be_the_apis(shown: dict[str, Any], mark: bytes) -> None:
     assert is_refusal_of_api(mark + json.dumps(shown).encode())
 
 
@@ -74,14 +74,14 @@ def test_f3_what_says_nothing_is_no_refusal_of_the_apis(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 405, 406, 409, 411, 414, 418, 421, 422, 431])
-def test_f3_any_refusal_with_a_page_blames_the_way_and_so_parks_nothing(status: int) -> None:
+def test_f3_any_refusal_with_a_page_blames_the_way(status: int) -> None:
     for call in Call:
         assert what_came(call, refusal(status, PAGES["fortigate"])) is Came.BLOCKED
         assert what_came(call, refusal(status, Page("application/json", "{}"))) is not Came.BLOCKED
 
 
 @pytest.mark.parametrize(("status", "came"), [(408, Came.TOO_SLOW), (413, Came.TOO_LARGE), (429, Came.TOO_MANY)])
-def test_f3_what_is_about_the_request_itself_stays_so_with_a_page(status: int, came: Came) -> None:
+def test_f3_what_is_about_the_request_stays_so_with_a_page(status: int, came: Came) -> None:
     assert {what_came(call, refusal(status, PAGES["nginx"])) for call in Call} == {came}
 
 

@@ -49,7 +49,7 @@ def api() -> Iterator[EventPicsApi]:
         yield made
 
 
-def test_eventpics_is_asked_on_443_over_tls_and_connected_to_within_10_s(
+def test_eventpics_is_asked_on_443_and_connected_within_10_s(
     api: EventPicsApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dialled = Dialled(monkeypatch)
@@ -77,7 +77,7 @@ def test_the_time_is_asked_on_443(api: EventPicsApi, monkeypatch: pytest.MonkeyP
     assert dialled.asked[0][:3] == ("api.eventpics.example", 443, 10.0)
 
 
-def test_the_systems_trusted_roots_judge_and_no_old_tls_is_spoken() -> None:
+def test_the_systems_roots_judge_and_no_old_tls_is_spoken() -> None:
     made = transport.Transport(HandClock())
     with contextlib.closing(made):
         context = made._adapter.poolmanager.connection_pool_kw["ssl_context"]

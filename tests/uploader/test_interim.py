@@ -116,7 +116,7 @@ def test_f1_interim_answers_before_the_time_is_told(tmp_path: Path) -> None:
             assert asking.ask_date(liar.url, FAR_S).date == "Sun, 15 Jun 2025 15:06:40 GMT"
 
 
-def test_f1_an_evening_before_whose_every_answer_come_hints_sends_each_photo_once(desk: Desk, tmp_path: Path) -> None:
+def test_f1_an_evening_of_early_hints_sends_each_photo_once(desk: Desk, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     front = desk.put_behind_tls(authority.certificate())
     told = front.story

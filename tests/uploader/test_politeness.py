@@ -84,7 +84,7 @@ def test_n19_an_hour_of_a_refusal_has_an_upper_bound(
 
 
 @pytest.mark.parametrize("kind", [LinkErrorKind.CONNECT, LinkErrorKind.RESET])
-def test_n19_a_server_that_plain_http_reaches_is_not_asked_all_the_time(tmp_path: Path, kind: LinkErrorKind) -> None:
+def test_n19_plain_http_that_is_answered_is_asked_each_30_s(tmp_path: Path, kind: LinkErrorKind) -> None:
     """A network that lets through port 80 alone: it is EventPics' own server that answers there."""
     with Hour(tmp_path, dict.fromkeys(ALL, kind), waiting=1) as hour:
         hour.said_plainly = (301, Page("", "", (f"Location: https://{API}/",)))
@@ -102,6 +102,9 @@ def test_f3_after_an_hour_of_a_page_photos_flow_within_a_minute(
         hour.pass_s(60.0)  # the clock is known by now, if it can be
         hour.pass_s(HOUR_S)
         assert (hour.sent, hour.parked) == (0, 0)
+        refused = hour.refused
+        hour.pass_s(60.0, until=lambda: hour.refused > refused)
+        assert hour.refused == refused + 1  # it has just looked again: the longest wait lies ahead
         hour.said = {}
         hour.pass_s(60.0, until=lambda: hour.sent > 0)
         assert hour.sent > 0

@@ -199,7 +199,7 @@ print(peak_kb)
     assert peak_kb < 60_000
 
 
-def test_a_postponed_photo_whose_event_is_held_waits_for_the_hold_and_then_comes() -> None:
+def test_a_postponed_photo_of_a_held_event_comes_after_the_hold() -> None:
     """It is not back in the line meanwhile, nor lost: neither when its own time comes nor when the hold ends."""
     queue, name = Queue(), photo(1)
     queue.reload([str(name), str(photo(2))], WRITTEN)
@@ -215,7 +215,7 @@ def test_a_postponed_photo_whose_event_is_held_waits_for_the_hold_and_then_comes
     assert queue.choose(1000) is None
 
 
-def test_a_postponed_photo_whose_event_is_held_for_good_comes_with_the_next_listing_after_it() -> None:
+def test_a_postponed_photo_held_for_good_comes_when_listed_again() -> None:
     queue, name = Queue(), photo(1)
     queue.reload([str(name)], WRITTEN)
     assert queue.choose(0) == name
