@@ -19,6 +19,7 @@ from pathlib import Path
 from piboothup import config, status
 from piboothup.console import FAILED, OK, USAGE, CommandFails, load, open_spool
 from piboothup.one_line import one_line
+from piboothup.problems import problem
 from piboothup.runtime import RuntimeUnusable, command_directory, send_hint
 from piboothup.spool import assign, copies, durable, export, hidden, intention, inventory, wipe
 from piboothup.spool.clock import SystemClock
@@ -138,6 +139,8 @@ def _wipe(given: argparse.Namespace) -> int:
                 print("piboothup: the wipe has begun: it goes on with the next start or command.", file=sys.stderr)
             raise
     _print_receipt(receipt)
+    if hidden.read(spool.directory):
+        print(f"What lies out of sight was not deleted. {problem('photos_hidden')}")
     for path in foreign:
         print(f"Not piboothup's, so it stays: {one_line(str(path))}")
     return OK

@@ -13,14 +13,14 @@ import pytest
 
 from piboothup import status
 from piboothup.cli import main
-from piboothup.spool import durable, intention, wipe_steps
+from piboothup.spool import durable, hidden, intention, wipe_steps
 from piboothup.spool.clock import SystemClock
 from piboothup.spool.contexts import context_for
 from piboothup.spool.events import Event
 from piboothup.spool.inventory import look
 from piboothup.spool.store import Spool
 from piboothup.spool.wipe import FLASH, plan, survey, wipe
-from tests.commands import command, environment
+from tests.commands import command, environment, run
 from tests.patience import PATIENCE_S
 from tests.photos import PARTY, jpeg, take
 
@@ -331,6 +331,18 @@ def test_export_names_what_is_damaged(desk: Path, spool: Spool, tmp_path: Path) 
     assert result.returncode == 1
     assert result.stdout == "3 copied, 0 were there already, 1 damaged and left out\n"
     assert f"{name.file_name} has changed on the card: what is left of it is in Damaged." in result.stderr
+
+
+def test_f11_photos_out_of_sight_are_told_at_a_wipe_until_a_retry(desk: Path, spool: Spool) -> None:
+    hidden.note(spool.directory, ["somewhere.jpg"])
+    assert "[photos_hidden]" in run(desk.parent / "run", "--config", desk, "status").stdout
+    unsent = len(spool.waiting())
+    wiped = queue(desk, "wipe", "--all", "--unsent", typed=f"{unsent}\n")
+    assert "What lies out of sight was not deleted. Photos wait under a disk" in wiped.stdout
+    assert queue(desk, "retry").returncode == 0
+    assert hidden.read(spool.directory) == frozenset()
+    assert "out of sight" not in queue(desk, "wipe", "--all").stdout
+    assert "photos_hidden" not in run(desk.parent / "run", "--config", desk, "status").stdout
 
 
 @pytest.mark.parametrize("what", ["export", "assign", "wipe", "list", "retry"])

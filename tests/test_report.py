@@ -16,7 +16,10 @@ from piboothup.spool.events import Event
 from piboothup.spool.listing import SENT
 from piboothup.spool.store import Spool
 from tests.clocks import HandClock
+from tests.mounts import MountNamespace, mounts
 from tests.photos import PARTY, jpeg, open_spool, take
+
+__all__ = ["mounts"]
 
 GALA = context_for("wxyz9876", "", "")
 NOWHERE = context_for("", "", "boot-a")
@@ -252,3 +255,23 @@ def test_where_there_is_no_pi_the_supply_is_unknown(bench: Bench, text: str | No
         for name in ("get_throttled", "temp"):
             (bench.runtime / name).write_text(text)
     assert set(bench.report()["power"].values()) == {None}
+
+
+def test_f09_f08_what_can_be_seen_is_told_when_nothing_runs(bench: Bench, mounts: MountNamespace) -> None:
+    (bench.runtime / "small").mkdir()
+    mounts.mount("tmpfs", bench.runtime / "small", "size=4k")
+    mounts.call(tells_of_memory_and_full_run, bench.spool.directory, bench.runtime / "small")
+
+
+def tells_of_memory_and_full_run(directory: Path, runtime: Path) -> None:
+    """In the namespace: the spool lies in memory, and the file system of the runtime directory is full."""
+    (runtime / "fill").write_bytes(b"x" * 4096)
+    spool = Spool(directory, HandClock(), "serial-1")
+    found = report.assemble(Config(), spool, HandClock(), runtime)
+    wanted = {"memory": ["spool_memory"], "unknown": ["storage_unknown"]}.get(found["spool"]["storage"], [])
+    assert [one["code"] for one in found["problems"]] == [*wanted, "runtime_full"]
+    allowed = report.assemble(Config(spool=SpoolTable(allow_memory=True)), spool, HandClock(), runtime)
+    assert [one["code"] for one in allowed["problems"]] == ["runtime_full"]
+    if wanted == ["spool_memory"]:
+        assert " free · in memory\n" in report.as_text(found)
+        assert " free · in memory, as the config allows\n" in report.as_text(allowed)

@@ -38,6 +38,8 @@ class Room:
         self._suspect = False
         self._folders: tuple[tuple[int, int] | None, ...] = ()
         """Device and inode of the spool and of each of its folders, as they were last looked at."""
+        self._unseen: tuple[tuple[int, int] | None, ...] = ()
+        """The same, when it could not be told what they lie on."""
         self._unsound: Problem | None = None
         self.warning: Problem | None = None
         """What can't be told of the storage."""
@@ -69,8 +71,10 @@ class Room:
         try:
             found = storage(self._directory)
             mounts = {mount_id(self._directory / place) for place in _RENAMED if (self._directory / place).is_dir()}
-        except OSError as error:  # gone meanwhile
-            log.warning("storage not looked at reason=%s", error.strerror or error)
+        except OSError as error:  # gone meanwhile, or a disk that answers nothing
+            if folders != self._unseen:
+                log.warning("storage not looked at reason=%s", error.strerror or error)
+            self._unseen = folders
             return
         self._folders = folders
         log.info("storage=%s directory=%s", found, self._directory)

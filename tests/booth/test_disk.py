@@ -130,6 +130,25 @@ def test_f11_junk_in_the_note_hides_nothing(tmp_path: Path, junk: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def a_folder_goes_into_memory_while_it_runs(root: Path) -> None:
+    """In the namespace."""
+    bench = Bench(root)
+    bench.config = dataclasses.replace(bench.config, spool=SpoolTable(str(bench.spool.directory), min_free_mb=10))
+    with closing(bench.card()) as card:
+        card.open(patient=False)
+        assert card.check() is None
+        point = bench.spool.directory / "contexts"
+        subprocess.run(["mount", "-t", "tmpfs", "test", point], check=True)
+        assert card.check() == problem("spool_memory")
+        subprocess.run(["umount", point], check=True)
+        assert card.check() is None
+        assert card.times_opened == 1
+
+
+def test_f09_a_folder_that_goes_into_memory_is_seen_at_once(mounts: MountNamespace, disk: Path) -> None:
+    mounts.call(a_folder_goes_into_memory_while_it_runs, disk)
+
+
 # -- what a guest sees ---------------------------------------------------------------------------------------------
 
 
@@ -236,8 +255,7 @@ def test_f11_the_real_booth_and_a_disk_that_comes_late_and_goes(mounts: MountNam
     with booth.running():
         booth.take()
         mounts.mount("tmpfs", disk / "mnt")
-        said = booth.until(lambda said: "photos_hidden" in codes(said))
-        assert said["booth"]["photos"] == 0
+        booth.until(lambda said: "photos_hidden" in codes(said) and said["booth"]["photos"] == 0)
         booth.take()
     assert len(list((booth.spool / NEW).rglob("*.jpg"))) == 1, "from beneath one is seen"
     with booth.running():

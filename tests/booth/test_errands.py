@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from piboothup import status
 from piboothup.booth import errands
 from piboothup.booth.deeds import CountHeld
 from piboothup.booth.light import LightPattern
@@ -363,3 +366,19 @@ def test_the_config_may_leave_the_door_open_or_shut(box: Box, rule: str, at_s: f
     box.start_ready()
     box.open_menu()
     assert box.page is not None and box.page.operators is is_open
+
+
+def test_f08_switching_off_with_no_place_for_the_request_says_so(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's answer is played: a runtime folder that is full."""
+    replace = status.replace
+
+    def refuse(path: Path, content: bytes) -> None:
+        if path.name == errands.SWITCH_OFF_REQUEST:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(path, content)
+
+    monkeypatch.setattr(status, "replace", refuse)
+    box.start_ready()
+    box.open_menu()
+    box.choose("switch_off", "switch_off_now")
+    assert (told(box).says, told(box).is_good) == ("no_helper", False)

@@ -93,6 +93,26 @@ def test_a_picture_file_that_says_the_same_is_not_written_again(panel: PanelThre
     assert list(tmp_path.iterdir()) == []
 
 
+def test_f08_a_picture_file_that_vanished_or_had_no_room_comes_back(
+    panel: PanelThread, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shown(panel, READY)
+    (tmp_path / "panel.pbm").unlink()
+    panel.turn()
+    before = (tmp_path / "panel.pbm").read_bytes()
+    (tmp_path / "panel.pbm").unlink()
+    (tmp_path / "panel.pbm").mkdir()  # nothing can be put in its place
+    shown(panel, SAVED)
+    for _ in range(5):
+        panel.turn()
+    assert [record.levelname for record in caplog.records if "unwritten" in record.message] == ["WARNING"]
+    (tmp_path / "panel.pbm").rmdir()
+    (tmp_path / "panel.pbm").write_bytes(before)  # there, but the old one
+    panel.turn()
+    assert (tmp_path / "panel.pbm").read_bytes() != before
+    assert [one.name for one in tmp_path.iterdir()] == ["panel.pbm"]
+
+
 @pytest.fixture
 def drawn() -> list[View]:
     """The views that `drawing` has drawn."""

@@ -192,6 +192,34 @@ def test_f09_an_upper_layer_that_root_alone_enters_is_told(mounts: MountNamespac
     mounts.call(as_nobody_sees_memory, disk / "merged")
 
 
+def test_f09_memory_in_place_of_the_upper_layers_is_not_taken_for_it(mounts: MountNamespace, disk: Path) -> None:
+    disk.chmod(0o755)
+    mounts.mount("tmpfs", disk / "memory", "size=12345k")
+    mounts.overlay(disk / "merged", disk / "lower", disk / "memory")
+    mounts.run("umount", "--lazy", disk / "memory")
+    mounts.mount("tmpfs", disk / "memory", "mode=700,size=54321k")
+    mounts.call(as_nobody_sees_unknown, disk / "merged")
+
+
+def as_nobody_sees_unknown(path: Path) -> None:
+    os.setgid(65534)
+    os.setuid(65534)
+    assert look(path) is UNKNOWN, look(path)
+
+
+def test_f09_systemds_views_of_proc_hide_nothing_of_it(mounts: MountNamespace, disk: Path) -> None:
+    """ProcSubset=pid and ProtectProc=invisible: with these options systemd mounts /proc for a service."""
+    disk.chmod(0o755)
+    mounts.mount("tmpfs", disk / "memory", "mode=755")
+    mounts.mount("proc", Path("/proc"), "subset=pid,hidepid=invisible")
+    mounts.call(without_the_rest_of_proc, disk / "memory")
+
+
+def without_the_rest_of_proc(path: Path) -> None:
+    assert not Path("/proc/meminfo").exists()
+    as_nobody_sees_memory(path)
+
+
 def test_f09_an_upper_layer_whose_mount_is_gone_is_unknown(mounts: MountNamespace, disk: Path) -> None:
     mounts.mount("tmpfs", disk / "memory")
     mounts.overlay(disk / "merged", disk / "lower", disk / "memory")
