@@ -217,10 +217,13 @@ def test_f12_the_real_booth_finds_its_good_copy_elsewhere(tmp_path: Path) -> Non
     spool, notify = tmp_path / "spool", tmp_path / "notify"
     text = 'config_version = 1\n[eventpics]\nlink_id = "abcd1234"\n[devices]\nsimulated = true\n'
     mounted = (
-        "for folder in /var/lib /etc; do mount -t tmpfs none $folder && mkdir $folder/piboothup; done "
-        '&& mount --bind "$0" /var/lib/piboothup && mount --bind "$1" /etc/piboothup && shift && exec "$@"'
+        'mount -t tmpfs none /var/lib && mkdir /var/lib/piboothup && mount --bind "$0" /var/lib/piboothup '
+        # whatever else lies in /etc stays: Debian's numpy needs its alternatives
+        '&& cp -a /etc/. "$1" && mount --bind "$1" /etc && mkdir -p /etc/piboothup '
+        '&& mount --bind "$2" /etc/piboothup && shift 2 && exec "$@"'
     )
-    words = [str(default), str(etc), *command("booth")]
+    (copy := tmp_path / "copy").mkdir()
+    words = [str(default), str(copy), str(etc), *command("booth")]
     for lines in (f'{text}[spool]\ndirectory = "{spool}"\nmin_free_mb = 10\n', text, ""):
         (etc / "config.toml").write_text(lines)
         notify.unlink(missing_ok=True)
