@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
 from piboothup.booth import menu, pages
 from piboothup.booth.deeds import Held
-from piboothup.booth.font import face
+from piboothup.booth.font import Face, face, largest
 from piboothup.booth.hold import LetGo, Ring
 from piboothup.booth.layout import GAP_PX, TEXT_PX, WIDTH_PX, bar, blank
 from piboothup.booth.menu import Item, Kind, Offer, Page
@@ -237,7 +238,73 @@ def test_no_share_is_too_strange_for_a_bar() -> None:
     assert same(drawn(7.0), drawn(1.0)) and same(drawn(-1.0), drawn(0.0))
 
 
-def test_pages_know_every_kind() -> None:
-    image = Image.new("1", (128, 64))
-    for kind in Kind:
-        pages.draw(image, BOX, Page(kind), words("en"))
+def page_of(kind: Kind) -> Page:
+    """A page as it may be met, its title and items telling nothing of its kind."""
+    items = (Item("back"), Item("take_along"))
+    match kind:
+        case Kind.ALBUM_CODE | Kind.STATUS | Kind.WAIT:
+            return Page(kind)
+        case Kind.READY_CHECK:
+            return Page(kind, report=Report((None, None, None, None, problem("undervoltage"))))
+        case Kind.AIM:
+            return Page(kind, sharpness=0.6, best=0.8)
+        case Kind.TOLD:
+            return menu.told("retried", 3)
+        case Kind.ALBUMS | Kind.TAKE_ALONG | Kind.WIPE_ONE:
+            return Page(kind, items, title="Anna & Ben", held=STRAY if kind is Kind.WIPE_ONE else None)
+        case _:
+            return Page(kind, items)
+
+
+def drawn(page: Page, language: str = "en") -> Image.Image:
+    code = "https://app.eventpics.net/Ab3dEf7hIj9k" if page.kind is Kind.ALBUM_CODE else ""
+    return draw(replace(BOX, page=page, language=language, album_link=code))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_kind_of_page_has_a_picture_that_is_no_other_s(language: str) -> None:
+    pictures = {kind: drawn(page_of(kind), language).tobytes() for kind in Kind}
+    starting = draw(replace(BOX, state=BoothState.STARTING, language=language))
+    assert {blank().tobytes(), starting.tobytes()}.isdisjoint(pictures.values())
+    alike = {frozenset(other for other in Kind if pictures[other] == pictures[kind]) for kind in Kind}
+    assert {group for group in alike if len(group) > 1} == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", Kind)
+def test_every_page_says_its_subject_and_what_a_hold_chooses(kind: Kind, language: str) -> None:
+    page, said, small = page_of(kind), words(language), face("small")
+    picture = drawn(page, language)
+    if page.items:
+        title = said.menu.pages.get(kind) or page.title
+        title = f"{said.menu.items['no_event']} {title}" if page.held is not None else title
+        assert shows(picture, title.split()[0], small)
+        second = drawn(replace(page, at=1), language)
+        for shown, item in ((picture, page.items[0]), (second, page.items[1])):
+            text = said.menu.items[item.says]
+            assert shows(shown, text, largest(text, WIDTH_PX - 20, face("mid").cap_px))
+        assert shows(picture, "1/2", small) and shows(second, "2/2", small)
+    elif kind is Kind.READY_CHECK:
+        assert all(shows(picture, small.shortened(word, 51), small) for word in said.menu.steps.values())
+    elif kind is Kind.STATUS:
+        assert all(shows(picture, word, small) for word in said.checks.values())
+    elif kind is Kind.AIM:
+        assert shows(picture, said.menu.sharp, small)
+        assert not same(picture, drawn(replace(page, sharpness=0.1), language))
+    elif kind is Kind.WAIT:
+        assert shows(picture, said.one_moment, face("mid"))
+    elif kind is Kind.TOLD:
+        assert shows(picture, said.menu.told["retried"].split()[0], small)
+    else:
+        assert kind is Kind.ALBUM_CODE  # what a phone reads there is the subject of `test_album_code`
+
+
+def shows(picture: Image.Image, text: str, lettering: Face) -> bool:
+    """Whether these letters stand anywhere in the picture, with nothing lit between their dots."""
+    wanted = blank()
+    lettering.draw(wanted, 4, 20, text)
+    box = wanted.getbbox()
+    assert box is not None, f"{text!r} can't be drawn"
+    letters = np.asarray(wanted.crop(box))
+    views = np.lib.stride_tricks.sliding_window_view(np.asarray(picture), letters.shape)
+    return bool((views == letters).all(axis=(2, 3)).any())
