@@ -57,6 +57,30 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "Wait a minute; if it stays so, pull the plug and plug it in again.",
     ),
     "not_saved": ("The last photo was not saved.", "Press again."),
+    "unsaved_jpeg": (
+        "Photos are not saved: they can't be turned into JPEGs.",
+        "Switch the box off and on; if it stays, install the newest software.",
+    ),
+    "unsaved_exif": (
+        "Photos are not saved: their EXIF can't be written.",
+        "Switch the box off and on; if it stays, install the newest software.",
+    ),
+    "unsaved_ram": (
+        "Photos are not saved: memory is short.",
+        "Switch the box off and on; if it stays, set a smaller size in [camera].",
+    ),
+    "unsaved_limit": (
+        "Photos are not saved: no file may be as large as a photo.",
+        "Lift the service's limit on the size of files (LimitFSIZE), and start it again.",
+    ),
+    "unsaved_card": (
+        "Photos are not saved: the card does not take them.",
+        "Switch the box off and on; if it stays, change the card.",
+    ),
+    "unsaved_defect": (
+        "Photos are not saved: the software makes a mistake.",
+        "Switch the box off and on; if it stays, install the newest software.",
+    ),
     "spool_unusable": ("The spool can't be used.", "Check [spool] directory in the config."),
     "spool_memory": (
         "The photos lie in memory: they would be lost at power-off.",

@@ -65,9 +65,10 @@ class Check:
         choosing: Choosing,
         shoot: Callable[[int], None],
         devices: Devices,
+        saving_fault: Callable[[], Problem | None],
         post: Callable[[Event], None],
     ) -> None:
-        """`shoot`: ask for a frame from a moment on."""
+        """`shoot`: ask for a frame from a moment on; `saving_fault`: why photos are not saved, as is known now."""
         self._spool = spool
         self._clock = clock
         self._runtime = runtime
@@ -84,7 +85,7 @@ class Check:
             Step.CAMERA: self._camera,
             Step.LIGHT: self._light,
             Step.BUTTON: self._button,
-            Step.CARD: spool.try_card,
+            Step.CARD: lambda: saving_fault() or spool.try_card(),
             Step.SUPPLY: self._supply,
             Step.WIFI: self._wifi,
             Step.CLOCK: self._time,

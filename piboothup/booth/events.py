@@ -11,7 +11,9 @@ from piboothup.booth.deeds import Deed, Held
 from piboothup.booth.frame import Frame, Plane
 from piboothup.booth.menu import Page
 from piboothup.booth.readiness import Report
-from piboothup.problems import Problem
+from piboothup.problems import Problem, problem
+
+_DEFECT = problem("unsaved_defect")
 
 # -- events: what can happen -----------------------------------------------------------------------------------
 
@@ -92,6 +94,17 @@ class SavingFailed:
     """The photo is not in the spool."""
 
     problem: Problem
+    """What the guest is told: to press again."""
+    reason: Problem = _DEFECT
+    """What it is if it lasts. Equal for all photos that fail in the same way."""
+
+
+@dataclass(frozen=True)
+class SaveTested:
+    """The test photo went the way of a photo."""
+
+    reason: Problem | None
+    """Why photos are not saved; None = they are."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +164,7 @@ Event = (
     | CaptureFailed
     | Saved
     | SavingFailed
+    | SaveTested
     | CardChecked
     | HeldCounted
     | CheckSaid
@@ -181,6 +195,13 @@ class Save:
 
 
 @dataclass(frozen=True)
+class TrySaving:
+    """Encode the frame and write it as a photo is written, then delete it."""
+
+    frame: Frame
+
+
+@dataclass(frozen=True)
 class Discard:
     """Give the frame's buffer back: nobody waits for it any more."""
 
@@ -201,4 +222,4 @@ class Heard:
     """The press that the ready check asked for."""
 
 
-Effect = Capture | Save | Discard | Judge | Heard | Deed
+Effect = Capture | Save | TrySaving | Discard | Judge | Heard | Deed

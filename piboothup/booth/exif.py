@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import simplejpeg
 from PIL import ExifTags, Image
@@ -21,6 +22,13 @@ LONGEST_TEXT_BYTES = 400
 _ISO_AT_GAIN_1 = 100
 """picamera2 uses the same rule; sensors are near it."""
 _Y_CB_CR = b"\1\2\3\0"
+_MARKERS = b"\xff\xd8\xff\xe1"
+"""Of the picture's start and of the segment."""
+_Tags = dict[int, Any]
+
+
+class ExifNotWritten(RuntimeError):
+    """A photo does not say of itself what it was given to say."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +51,42 @@ def with_exif(jpeg: bytes, exif: Exif) -> bytes:
     """The JPEG with an EXIF segment right after its first marker. Raises ValueError if these bytes are no JPEG."""
     height, width, _, _ = simplejpeg.decode_jpeg_header(jpeg)
     segment = _tiff(exif, (width, height))
-    return b"".join((b"\xff\xd8\xff\xe1", (len(segment) + 2).to_bytes(2, "big"), segment, jpeg[2:]))
+    return b"".join((_MARKERS, (len(segment) + 2).to_bytes(2, "big"), segment, jpeg[2:]))
+
+
+def check_exif(photo: bytes, exif: Exif) -> None:
+    """Reads every tag back from a photo made by `with_exif`. Raises ExifNotWritten.
+
+    Pillow before 11.1 left out the whole table of details, without a word.
+    """
+    if not photo.startswith(_MARKERS):
+        raise ExifNotWritten("there is no EXIF segment")
+    height, width, _, _ = simplejpeg.decode_jpeg_header(photo)
+    found = Image.Exif()
+    found.load(photo[6 : 4 + int.from_bytes(photo[4:6], "big")])
+    for written, read in zip(_tags(exif, (width, height)), (found, found.get_ifd(ExifTags.IFD.Exif)), strict=True):
+        lost = [ExifTags.TAGS[tag] for tag, value in written.items() if not _is_same(value, read.get(tag))]
+        if lost:
+            raise ExifNotWritten(f"not read back: {', '.join(lost)}")
+
+
+def _is_same(written: object, read: object) -> bool:
+    return written == (read.encode("latin-1") if isinstance(written, bytes) and isinstance(read, str) else read)
 
 
 def _tiff(exif: Exif, size: tuple[int, int]) -> bytes:
     """The segment's body: "Exif", two zeros, TIFF."""
-    base = ExifTags.Base
     picture = Image.Exif()
+    plain, details = _tags(exif, size)
+    picture.update(plain)
+    picture.get_ifd(ExifTags.IFD.Exif).update(details)
+    return picture.tobytes().replace(_entry(1), _entry(7))
+
+
+def _tags(exif: Exif, size: tuple[int, int]) -> tuple[_Tags, _Tags]:
+    """What stands in the first table, and in that of details."""
+    base = ExifTags.Base
+    picture: _Tags = {}
     picture[base.Make] = "Raspberry Pi"
     if exif.camera_model:
         picture[base.Model] = _text(exif.camera_model)
@@ -59,7 +96,7 @@ def _tiff(exif: Exif, size: tuple[int, int]) -> bytes:
     picture[base.XResolution] = picture[base.YResolution] = IFDRational(72)
     picture[base.ResolutionUnit] = 2  # per inch: what the standard says when nobody knows
     picture[base.YCbCrPositioning] = 1  # centred, as JFIF has it
-    details = picture.get_ifd(ExifTags.IFD.Exif)
+    details: _Tags = {}
     details[base.ExifVersion] = b"0232"
     details[base.ImageUniqueID] = exif.unique_id
     details[base.ComponentsConfiguration] = _Y_CB_CR
@@ -79,7 +116,7 @@ def _tiff(exif: Exif, size: tuple[int, int]) -> bytes:
             details[tag] = _offset(exif.taken_at)
         for tag in (base.SubsecTime, base.SubsecTimeOriginal, base.SubsecTimeDigitized):
             details[tag] = f"{exif.taken_at.microsecond // 1000:03d}"
-    return picture.tobytes().replace(_entry(1), _entry(7))
+    return picture, details
 
 
 def _entry(kind: int) -> bytes:

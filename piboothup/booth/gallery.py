@@ -30,6 +30,8 @@ SELECTION = (
     *("ready-offline", "no-camera", "off"),
 )
 """The few that tell the story: for the README."""
+_UNSAVED = ("jpeg", "exif", "ram", "limit", "card", "defect")
+"""Why photos are not saved."""
 _PITCH_PX = 4
 """Of one dot of the panel, with the dark line between it and the next."""
 _EDGE_PX = 24
@@ -94,6 +96,7 @@ def examples(language: str) -> dict[str, View]:
         "spool-split": replace(fault, problem=problem("spool_split")),
         "card-stuck": replace(fault, problem=problem("card_stuck")),
         "not-saved": replace(fault, problem=problem("not_saved")),
+        **{f"unsaved-{what}": replace(fault, problem=problem(f"unsaved_{what}")) for what in _UNSAVED},
         "stopping": replace(box, state=BoothState.STOPPING),
         "off": replace(box, state=BoothState.STOPPING, ended=True),
         **sampler.examples(box),

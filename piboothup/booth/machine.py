@@ -11,6 +11,8 @@
   letting go starts a fresh one or opens the menu (see `hold`).
 * Whatever stops photos (no camera, a full card) is the state fault until it is cured; it heals by itself.
 * So is a card that keeps a photo waiting, until that is saved or lost: no press takes a second one.
+* So are photos that are not saved, three in a row for the same reason, until one is (see `save_health`). Before the
+  first ready, and from time to time in that fault, a test photo is taken: no flash, no light, nothing is kept of it.
 
 Times are nanoseconds of the boot-time clock. **Zero** is the end of the countdown, or the button's edge when there is
 none. Nothing here waits, draws, reads a clock or touches a device: `service` does what the effects say.
@@ -42,11 +44,13 @@ from piboothup.booth.events import (
     Released,
     Save,
     Saved,
+    SaveTested,
     SavingFailed,
     Seen,
     Stop,
     Tapped,
     Tick,
+    TrySaving,
 )
 from piboothup.booth.hold import HOLD_NS, SECOND_NS, LetGo, Press
 from piboothup.booth.menu import Kind, Page
@@ -67,11 +71,20 @@ ANSWER_NS = int((CAPTURE_TIMEOUT_S + 2.0) * SECOND_NS)
 SAVING_NS = 15 * SECOND_NS
 """After this long the card is said to hang (tidying up takes it a second or two); the photo is still waited for."""
 
+TEST_FRAME_AGE_NS = SECOND_NS
+"""Whatever the camera sees will do for a test photo: also a frame that began before it was asked for."""
+
 _Step = tuple[Booth, tuple[Effect, ...]]
 
 
 def step(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step:
     """The next state after `event`, and what is to be done."""
+    booth, effects = _react(booth, event, now_ns, settings)
+    booth, more = _test_saving(booth, now_ns)
+    return booth, (*effects, *more)
+
+
+def _react(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step:
     if booth.state is BoothState.STOPPING:
         return booth, (Discard(event.frame),) if isinstance(event, Exposed) else ()
     match event:
@@ -82,8 +95,8 @@ def step(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step:
         case Tapped() if booth.press is not None:  # the button itself is down, and has the word
             return replace(booth, nudged_until_ns=now_ns + NUDGE_NS), ()
         case Tapped(edge_ns):
-            booth, effects = step(booth, Pressed(edge_ns), now_ns, settings)
-            booth, more = step(booth, Released(edge_ns), now_ns, settings)
+            booth, effects = _react(booth, Pressed(edge_ns), now_ns, settings)
+            booth, more = _react(booth, Released(edge_ns), now_ns, settings)
             return booth, (*effects, *more)
         case FoundDown(at_ns):
             return replace(booth, press=Press(at_ns, spent=True)), ()
@@ -94,7 +107,13 @@ def step(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step:
             interrupted = booth.state in (BoothState.COUNTDOWN, BoothState.EXPOSING)
             return _rest(lost) if interrupted else _rest_if_faulty(lost), ()
         case CardChecked(told):
-            return _rest_if_faulty(replace(booth, card_problem=told)), ()
+            mended = told is None and booth.card_problem is not None
+            health = booth.health.hurried(now_ns) if mended else booth.health
+            return _rest_if_faulty(replace(booth, card_problem=told, health=health)), ()
+        case Exposed(frame, zero_ns) if zero_ns == booth.health.asked_ns:
+            return replace(booth, health=booth.health.test_saving(now_ns + SAVING_NS)), (TrySaving(frame),)
+        case CaptureFailed(_, zero_ns) if zero_ns == booth.health.asked_ns:
+            return replace(booth, health=booth.health.test_frame_missing(now_ns)), ()
         case Exposed(frame, zero_ns):
             if booth.tries_camera:
                 return booth, (Judge(frame, zero_ns),)
@@ -106,10 +125,15 @@ def step(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step:
             return _notice(booth, told, now_ns), ()
         case CaptureFailed(told, zero_ns) if booth.tries_camera:
             return booth, (Judge(told, zero_ns),)
-        case SavingFailed(told):  # whoever has the menu open sees it as well: a photo is lost
-            return _notice(replace(booth, card_stuck=None), told, now_ns), ()
+        case SavingFailed(told, reason):  # whoever has the menu open sees it as well: a photo is lost
+            failed = replace(booth, card_stuck=None, health=booth.health.photo_failed(reason, now_ns))
+            return (_notice(failed, told, now_ns) if failed.health.fault is None else _rest(failed)), ()
+        case SaveTested(reason):
+            health = booth.health.test_saved() if reason is None else booth.health.test_failed(reason, now_ns)
+            return _rest_if_faulty(replace(booth, card_stuck=None, health=health)), ()
         case Saved(number):
             taken = replace(booth, number=number, photos=booth.photos + 1, saved_ns=now_ns, card_stuck=None)
+            taken = replace(taken, health=booth.health.photo_saved())
             until_ns = now_ns + int(settings.review_s * SECOND_NS)
             review = replace(taken, state=BoothState.REVIEW, until_ns=until_ns)
             return (review if booth.page is None else taken), ()
@@ -241,6 +265,19 @@ def _show(booth: Booth, page: Page | None, now_ns: int, settings: Settings) -> B
 # -- the photo -------------------------------------------------------------------------------------------------
 
 
+def _test_saving(booth: Booth, now_ns: int) -> _Step:
+    """What is due of the test photo."""
+    health = booth.health
+    if health.is_under_way and now_ns >= health.until_ns:
+        if not health.is_saving:
+            return replace(booth, health=health.test_frame_missing(now_ns)), ()
+        return _rest_if_faulty(replace(booth, card_stuck=problem("card_stuck"), health=health.test_stuck())), ()
+    if health.wants_test and booth.tests_saving and now_ns >= health.until_ns:
+        asked_ns = now_ns - TEST_FRAME_AGE_NS
+        return replace(booth, health=health.test_asked(asked_ns, now_ns)), (Capture(asked_ns),)
+    return booth, ()
+
+
 def _expose(booth: Booth, now_ns: int) -> _Step:
     exposing = replace(booth, state=BoothState.EXPOSING, until_ns=now_ns + ANSWER_NS)
     return exposing, (Capture(booth.zero_ns, booth.lit_ns),)
@@ -268,8 +305,10 @@ def _rest_if_faulty(booth: Booth) -> Booth:
 
 
 def _rest(booth: Booth) -> Booth:
-    """Ready, or the fault that stands in the way; starting until the camera has said something."""
+    """Ready, or the fault that stands in the way; starting until the camera has spoken and saving is tested."""
     booth = replace(booth, until_ns=None, page=None)
     if not booth.camera_ready and booth.camera_problem is None:
+        return replace(booth, state=BoothState.STARTING)
+    if not booth.health.is_tested and booth.problem is None:
         return replace(booth, state=BoothState.STARTING)
     return replace(booth, state=BoothState.FAULT if booth.problem is not None else BoothState.READY)

@@ -106,7 +106,7 @@ def checks(
     unreachable = uplink.state in (UploaderState.OFFLINE, UploaderState.PORTAL)
     return Checks(
         camera=True if booth.camera_ready else None if booth.camera_problem is None else False,
-        card=booth.card_problem is None and booth.card_stuck is None,
+        card=booth.card_problem is None and booth.card_stuck is None and booth.health.fault is None,
         light=light is None,
         supply=None if told.undervoltage is None else not told.undervoltage,
         wifi=False if unreachable else None if uplink.state is UploaderState.STOPPED else True,

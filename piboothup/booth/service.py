@@ -38,6 +38,7 @@ from piboothup.booth.events import (
     Stop,
     Tapped,
     Tick,
+    TrySaving,
 )
 from piboothup.booth.heartbeat import CARD_LIMIT_NS, Heartbeat
 from piboothup.booth.machine import CAPTURE_TIMEOUT_S, step
@@ -123,7 +124,16 @@ class BoothService:
             config, spool, devices, self._panel, self._saver, self._choosing, self._outlook, notice
         )
         self._offering = Offering(config, spool, clock, self._choosing)
-        self._check = Check(spool, clock, runtime, self._choosing, self._camera.capture, devices, self._events.put)
+        self._check = Check(
+            spool,
+            clock,
+            runtime,
+            self._choosing,
+            self._camera.capture,
+            devices,
+            lambda: self._booth.health.fault,
+            self._events.put,
+        )
         self._errands = Errands(spool, runtime, self._choosing, self._check, self._saver.recount, self._events.put)
         self._keeping_house = Heartbeat(clock)
         self._silent: set[str] = set()
@@ -267,6 +277,8 @@ class BoothService:
                     self._camera.capture(zero_ns, CAPTURE_TIMEOUT_S, lit_ns)
                 case Save(frame):
                     self._saver.save(frame)
+                case TrySaving(frame):
+                    self._saver.try_saving(frame)
                 case Discard(frame):
                     frame.release()
                 case Judge():

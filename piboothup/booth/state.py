@@ -11,6 +11,7 @@ from piboothup.booth import hold
 from piboothup.booth.hold import HOLD_NS, RING_NS, SECOND_NS, Press, Ring
 from piboothup.booth.menu import Kind, Offer, Page
 from piboothup.booth.readiness import Step
+from piboothup.booth.save_health import SaveHealth
 from piboothup.problems import Problem
 from piboothup.status import BoothState
 
@@ -40,6 +41,8 @@ class Booth:
     card_problem: Problem | None = None
     card_stuck: Problem | None = None
     """The card has not answered for long: the photo in hand is neither saved nor lost."""
+    health: SaveHealth = field(default_factory=SaveHealth)
+    """Whether photos get saved."""
     notice: Problem | None = None
     """Why the last press gave no photo, while the next one can."""
     zero_ns: int = 0
@@ -63,13 +66,23 @@ class Booth:
     @property
     def problem(self) -> Problem | None:
         """What stops photos, or why the last press gave none."""
-        return self.card_stuck or self.card_problem or self.camera_problem or self.notice
+        return self.card_stuck or self.card_problem or self.camera_problem or self.health.fault or self.notice
 
     @property
     def takes_photos(self) -> bool:
         """Whether a press now would take a photo."""
         resting = self.state in (BoothState.READY, BoothState.REVIEW, BoothState.FAULT)
-        return resting and self.camera_ready and self.card_problem is None and self.card_stuck is None
+        return resting and self.can_expose and self.health.is_tested and self.health.fault is None
+
+    @property
+    def can_expose(self) -> bool:
+        """Whether there is a camera, and a card that takes what comes of it."""
+        return self.camera_ready and self.card_problem is None and self.card_stuck is None
+
+    @property
+    def tests_saving(self) -> bool:
+        """Whether a test photo can be taken: somebody in the menu has the camera for himself."""
+        return self.can_expose and self.state in (BoothState.STARTING, BoothState.FAULT)
 
     def is_lit(self, now_ns: int) -> bool:
         """Whether the flash is on: from its lead before zero until the frame is exposed, and to be looked at."""
@@ -89,6 +102,8 @@ class Booth:
                 wanted.append(self.lit_ns)
         if self.nudged_until_ns > now_ns:
             wanted.append(self.nudged_until_ns)
+        if self.health.is_under_way or (self.health.wants_test and self.tests_saving):
+            wanted.append(self.health.until_ns)
         return min(wanted, default=None)
 
     def _held_ns(self, press: Press, now_ns: int) -> int:

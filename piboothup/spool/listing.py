@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 TMP, NEW, SENT, PARKED, QUARANTINE = "tmp", "new", "sent", "parked", "quarantine"
 CONTEXTS, BOOTS = "contexts", "boots"
 FOLDERS = (TMP, NEW, SENT, PARKED, QUARANTINE, CONTEXTS, BOOTS)
+PROBE, TEST_PHOTO = ".probe", ".test-photo"
+"""What is written into tmp/ only to see whether the card takes it: no names of photos."""
 _BY_BOOT = (NEW, SENT)
 """Where each boot has a folder of its own."""
 

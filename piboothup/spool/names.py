@@ -22,6 +22,9 @@ _NAME = re.compile(
     re.ASCII,
 )
 
+NO_PHOTO = "f" * 32
+"""As an ImageUniqueID: that of no photo, as `Identity.from_unique_id` tells."""
+
 _BOOT_FOLDER = re.compile(r"\d{4,6}", re.ASCII)
 
 BY_HAND = 900_000

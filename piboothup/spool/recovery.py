@@ -7,6 +7,7 @@ of times, with cuts in between, ends in the same state.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import re
@@ -14,7 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.spool import durable
-from piboothup.spool.listing import CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP, holds, open_file
+from piboothup.spool.listing import (
+    CONTEXTS,
+    NEW,
+    PARKED,
+    PROBE,
+    QUARANTINE,
+    SENT,
+    TEST_PHOTO,
+    TMP,
+    holds,
+    open_file,
+)
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 
@@ -71,11 +83,19 @@ def _read(part: Path) -> tuple[str, bool]:
 
 
 def _tidy(spool: Spool) -> None:
-    """Deletes what `durable.replace` leaves when it is cut: `.<name>.<thread>` beside a small file.
+    """Deletes what a cut leaves of what nobody wants to keep.
 
+    That is what was written only to try the card; it is no photo, however whole. And what `durable.replace` leaves:
+    `.<name>.<thread>` beside a small file.
     In contexts/ only the booth writes (and an operator's assignment, which is spared); elsewhere a file whose thread
     still lives may be in use.
     """
+    for junk in (PROBE, TEST_PHOTO):
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                durable.remove(spool.directory / TMP / junk)
+        except OSError as error:
+            log.warning("leftover stays path=%s/%s reason=%s", TMP, junk, error.strerror)
     for folder in (spool.directory / CONTEXTS, spool.directory / PARKED, spool.directory):
         for leftover in folder.glob(".*.*[0-9]"):
             found = _LEFTOVER.fullmatch(leftover.name)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from piboothup.problems import Problem, problem
 from piboothup.spool import durable
-from piboothup.spool.listing import FOLDERS, NEW, PARKED, QUARANTINE, SENT, TMP
+from piboothup.spool.listing import FOLDERS, NEW, PARKED, PROBE, QUARANTINE, SENT, TMP
 from piboothup.spool.storage import Storage, look, mount_id
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class Room:
         return None
 
     def _try_a_write(self) -> None:
-        probe = self._directory / TMP / ".probe"
+        probe = self._directory / TMP / PROBE
         with self._one_at_a_time:
             self._suspect = True
             with contextlib.suppress(FileNotFoundError):

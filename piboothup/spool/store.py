@@ -27,6 +27,7 @@ from piboothup.spool.listing import (
     PARKED,
     QUARANTINE,
     SENT,
+    TEST_PHOTO,
     TMP,
     Damaged,
     Listing,
@@ -53,8 +54,10 @@ class AlreadyRunning(RuntimeError):
 class NotSaved(RuntimeError):
     """A photo could not be committed. `problem` is what to show; nothing was acknowledged."""
 
-    def __init__(self, told: Problem) -> None:
+    def __init__(self, told: Problem, error_number: int | None = None) -> None:
         self.problem = told
+        self.error_number = error_number
+        """What the system said, if it did."""
         super().__init__(str(told))
 
 
@@ -166,19 +169,15 @@ class Spool:
         new/<boot>/, fsync that folder. A failed sync is answered with a new inode, a full card with room from the
         oldest sent photos, each once.
         """
-        if PhotoName.parse(str(name)) != name:  # nobody would find it again
-            raise NotSaved(problem("not_saved", f"{name} is no name"))
-        try:
-            self._refuse_another_disk()
-            try:
-                self._store(name, context, jpeg)
-            except FileNotFoundError:  # somebody has tidied up: the folders are made again, once
-                layout.make_folders(self.directory)
-                self._store(name, context, jpeg)
-        except OSError as error:
-            log.error("not saved reason=%s", error.strerror or error)
-            raise NotSaved(self._room.why_not(error)) from None
+        self._store(name, lambda: self._put(name, context, jpeg))
         self._room.took(len(jpeg))
+
+    def try_commit(self, name: PhotoName, jpeg: bytes) -> None:
+        """Writes a test photo into tmp/ as `commit` writes a photo, and deletes it again. Raises NotSaved.
+
+        It lies there under another name than a photo's: after a power cut `recover` deletes what is left of it.
+        """
+        self._store(name, lambda: self._put_test_photo(name, jpeg))
 
     def note_ready(self, took_ms: int) -> None:
         """Notes how long the booth's start took, if that is news by more than a fifth. Raises OSError."""
@@ -190,24 +189,54 @@ class Spool:
         """Unix milliseconds of a moment of the running boot, when its clock is trusted by now; else None."""
         return self._timeline.trusted_ms(self.boot, boottime_ms)
 
-    def _store(self, name: PhotoName, context: Context, jpeg: bytes) -> None:
-        part = self._at(TMP) / f"{name}.part"
+    def _store(self, name: PhotoName, put: Callable[[], None]) -> None:
+        """Has a photo put on the card. Raises NotSaved."""
+        if PhotoName.parse(str(name)) != name:  # nobody would find it again
+            raise NotSaved(problem("not_saved", f"{name} is no name"))
         try:
-            self._write(part, name, context, jpeg)
+            self._refuse_another_disk()
+            try:
+                put()
+            except FileNotFoundError:  # somebody has tidied up: the folders are made again, once
+                layout.make_folders(self.directory)
+                put()
+        except OSError as error:
+            log.error("not saved reason=%s", error.strerror or error)
+            raise NotSaved(self._room.why_not(error), error.errno) from None
+
+    def _put(self, name: PhotoName, context: Context, jpeg: bytes) -> None:
+        part = self._at(TMP) / f"{name}.part"
+
+        def write() -> None:
+            self._write_context(context)
+            self._make_folder(NEW, name)
+            durable.write_new(part, jpeg)
+
+        self._write(name, write)
+        durable.move(part, self.path(name))
+
+    def _put_test_photo(self, name: PhotoName, jpeg: bytes) -> None:
+        part = self._at(TMP) / TEST_PHOTO
+
+        def write_test_photo() -> None:
+            with contextlib.suppress(FileNotFoundError):
+                durable.remove(part)
+            durable.write_new(part, jpeg)
+
+        self._write(name, write_test_photo)
+        durable.remove(part)
+
+    def _write(self, name: PhotoName, write: Callable[[], None]) -> None:
+        """All that goes before the rename; once more where that may help. Raises OSError."""
+        try:
+            write()
         except durable.DirectoryNotSynced:
             raise
         except OSError as error:
             if error.errno != errno.EIO and not (error.errno in durable.FULL and self.make_room(ROOM_PHOTOS)):
                 raise
             log.warning("commit retried photo=%s reason=%s", name, error.strerror)
-            self._write(part, name, context, jpeg)
-        durable.move(part, self.path(name))
-
-    def _write(self, part: Path, name: PhotoName, context: Context, jpeg: bytes) -> None:
-        """All that goes before the rename."""
-        self._write_context(context)
-        self._make_folder(NEW, name)
-        durable.write_new(part, jpeg)
+            write()
 
     def card_problem(self) -> Problem | None:
         """What stops photos from being saved on this card, if anything. Asks, and after a failed write tries one."""

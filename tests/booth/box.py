@@ -258,9 +258,13 @@ class Box:
         self._thread.start()
 
     def start_ready(self) -> None:
-        """Starts the service and waits until a press would take a photo."""
+        """Starts the service and waits until a press would take a photo; what the test photo left is forgotten."""
         self.start()
         self.until_light(LightPattern.READY)
+        for played in (self.camera.asked, self.camera.lit, self.camera.released):
+            assert played.qsize() == 1, "before ready there is one test photo"
+            played.get_nowait()
+        self.camera.handed_over.clear()
 
     def stop(self) -> None:
         """SIGTERM's way."""

@@ -19,6 +19,7 @@ from piboothup.booth.frame import Frame
 from piboothup.booth.hold import SECOND_NS
 from piboothup.booth.machine import step
 from piboothup.booth.menu import Offer
+from piboothup.booth.save_health import SaveHealth
 from piboothup.booth.state import Booth, Settings
 from piboothup.problems import problem
 from piboothup.status import BoothState
@@ -27,6 +28,8 @@ READY = CameraReady("simulated", (64, 48))
 NO_CAMERA = CameraLost(problem("no_camera"))
 FULL = CardChecked(problem("card_full"))
 ROOM = CardChecked(None)
+WELL = SaveHealth(is_tested=True)
+"""The test photo of the start was saved; what comes before that is the subject of `test_save_health`."""
 
 
 def frame(exposure_start_ns: int = 1_000_000 * SECOND_NS) -> Frame:
@@ -40,7 +43,7 @@ class Play:
     def __init__(
         self, countdown_s: int = 0, review_s: float = 2.5, hold_s: float = 5.0, offer: Offer | None = None
     ) -> None:
-        self.booth, self.now_ns, self.effects = Booth(), 1_000 * SECOND_NS, list[Effect]()
+        self.booth, self.now_ns, self.effects = Booth(health=WELL), 1_000 * SECOND_NS, list[Effect]()
         self.settings = Settings(countdown_s, review_s, hold_s=hold_s, offer=offer or Offer())
 
     def says(self, *events: Event) -> BoothState:

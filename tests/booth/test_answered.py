@@ -109,15 +109,15 @@ def nudged(box: Box, held: threading.Event) -> None:
 
 
 def exposing(box: Box, held: threading.Event) -> None:
-    box.camera.on_capture = hang_on(held)
     counting_down(box, held)
+    box.camera.on_capture = hang_on(held)
     box.clock.pass_s(3.0)
     box.until_said(lambda said: said.get("state") == BoothState.EXPOSING)
 
 
 def saving(box: Box, held: threading.Event) -> None:
-    box.camera.on_release = hang_on(held)
     counting_down(box, held)
+    box.camera.on_release = hang_on(held)
     box.clock.pass_s(3.0)
     box.until_said(lambda said: said.get("state") == BoothState.SAVING)
 
@@ -174,8 +174,8 @@ def asked_by_the_ready_check(box: Box, _held: threading.Event) -> None:
 
 def after_a_photo_that_failed(box: Box, held: threading.Event) -> None:
     """A fault that is only a notice: the press takes the next photo."""
-    box.camera.on_release = break_saving
     counting_down(box, held)
+    box.camera.on_release = break_saving
     box.clock.pass_s(3.0)
     box.until_said(lambda said: said.get("state") == BoothState.FAULT)
     box.turn()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from piboothup import __version__
-from piboothup.booth.exif import Exif, with_exif
+from piboothup.booth.exif import Exif, ExifNotWritten, check_exif, with_exif
 from tests.photos import jpeg
 
 ID = "0123456789abcdef" * 2
@@ -128,3 +130,42 @@ def test_a_gain_beyond_the_field_s_range_does_not_wrap() -> None:
 def test_bytes_that_are_no_jpeg_are_refused() -> None:
     with pytest.raises(ValueError, match="JPEG"):
         with_exif(b"\x89PNG", FULL)
+
+
+# -- read back -----------------------------------------------------------------------------------------------------
+
+
+def test_f16_every_tag_that_is_written_reads_back() -> None:
+    for exif in (FULL, Exif(unique_id=ID, booth=""), replace(FULL, booth="Fête Łódź \U0001f389" * 40)):
+        check_exif(with_exif(jpeg(), exif), exif)
+    plain, details = read(with_exif(jpeg(), FULL))
+    told = {*plain, *details} - {ExifTags.IFD.Exif}
+    assert len(told) >= 18, "what the readers of tomorrow are to find"
+
+
+def test_f16_details_that_are_left_out_in_silence_are_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Played: what Pillow before 11.1 did, which may not be installed beside the one that these tests run with."""
+    real = Image.Exif.tobytes
+
+    def without_details(exif: Image.Exif, *given: Any) -> bytes:
+        exif._ifds.clear()
+        return real(exif, *given)
+
+    monkeypatch.setattr(Image.Exif, "tobytes", without_details)
+    with pytest.raises(ExifNotWritten, match="ImageUniqueID"):
+        check_exif(with_exif(jpeg(), FULL), FULL)
+
+
+@pytest.mark.parametrize(
+    ("damage", "lost"),
+    [
+        (lambda photo: jpeg(), "no EXIF segment"),
+        (lambda photo: photo.replace(b"imx477\0", b"imx999\0"), "Model"),
+        (lambda photo: photo.replace(ID.encode(), b"0" * 32), "ImageUniqueID"),
+        (lambda photo: photo.replace(b"2026:06:13", b"1970:01:01"), "DateTime"),
+        (lambda photo: photo.replace(b"+02:00", b"-02:00"), "OffsetTime"),
+    ],
+)
+def test_f16_a_tag_that_reads_back_otherwise_is_named(damage: Callable[[bytes], bytes], lost: str) -> None:
+    with pytest.raises(ExifNotWritten, match=lost):
+        check_exif(damage(with_exif(jpeg(), FULL)), FULL)

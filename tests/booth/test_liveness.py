@@ -149,8 +149,8 @@ def test_f19_a_thread_that_is_silent_is_one_log_line_an_episode(
 def test_a_camera_call_that_does_not_come_back_starves_the_watchdog(
     box: Box, systemd: Systemd, held: threading.Event
 ) -> None:
-    box.camera.on_capture = hang_on(held)
     box.start_ready()
+    box.camera.on_capture = hang_on(held)
     box.press()
     box.camera.asked.get(timeout=PATIENCE_S)
     box.clock.pass_s(21.0)

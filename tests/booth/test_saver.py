@@ -237,7 +237,7 @@ def test_s01_s04_a_photo_that_the_card_does_not_take_is_not_called_saved(
 
     with monkeypatch.context() as patched:
         patched.setattr(durable, "write_new", refuse)
-        assert bench.save(grey_frame(S)) == SavingFailed(problem(code))
+        assert bench.save(grey_frame(S)) == SavingFailed(problem(code), problem(code))
     assert bench.photos() == []
     assert bench.save(grey_frame(2 * S)) == Saved(1)
     assert [name.seq for name in bench.photos()] == [2]
@@ -248,7 +248,9 @@ def test_an_error_that_nobody_foresaw_is_told_and_the_next_photo_is_taken(
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(module, "with_exif", lambda *_: 1 // 0)
-        assert bench.save(grey_frame(S)) == SavingFailed(problem("not_saved"))
+        assert bench.save(grey_frame(S)) == SavingFailed(
+            problem("not_saved"), problem("unsaved_exif", "ZeroDivisionError")
+        )
     assert "saver failed" in caplog.text
     assert bench.save(grey_frame(2 * S)) == Saved(1)
 

@@ -17,8 +17,8 @@ import pytest
 
 from piboothup.spool import boots, durable, recovery
 from piboothup.spool.contexts import Context
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
-from piboothup.spool.names import PhotoName
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO, TMP
+from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.store import Spool
 from tests.photos import PARTY
 from tests.spool.crash_promises import Life, Promised
@@ -255,6 +255,24 @@ def the_recovery_leaves_tmp_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(recovery, "recover", lambda _: recovery.Recovered())
 
 
+def the_recovery_takes_a_test_photo_for_a_photo(patch: pytest.MonkeyPatch) -> None:
+    real = recovery._tidy
+
+    def tidy(spool: Spool) -> None:
+        part = spool.directory / TMP / TEST_PHOTO
+        if part.exists() and part.read_bytes():
+            name = PhotoName(spool.box, spool.boot, 77, 1, PARTY.id, digest_of(part.read_bytes()))
+            durable.make_directories(spool.path(name).parent)
+            durable.move(part, spool.path(name))
+        real(spool)
+
+    patch.setattr(recovery, "_tidy", tidy)
+
+
+def the_recovery_leaves_test_photos_alone(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(recovery, "TEST_PHOTO", ".another")
+
+
 def a_number_is_given_before_its_file_is_there(patch: pytest.MonkeyPatch) -> None:
     real = boots.add_start
 
@@ -338,6 +356,8 @@ MUTANTS: dict[str, Mutant] = {
         the_recovery_deletes_torn_parts,
         the_recovery_empties_tmp,
         the_recovery_leaves_tmp_alone,
+        the_recovery_takes_a_test_photo_for_a_photo,
+        the_recovery_leaves_test_photos_alone,
         a_number_is_given_before_its_file_is_there,
         a_photo_is_parked_before_its_reason_is,
         a_reason_goes_before_its_photo,

@@ -23,8 +23,8 @@ from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.events import Event
 from piboothup.spool.layout import LAYOUT
-from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP
-from piboothup.spool.names import PhotoName, digest_of
+from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO, TMP
+from piboothup.spool.names import Identity, PhotoName, digest_of
 from piboothup.spool.store import NotSaved, Spool
 from tests.clocks import HandClock
 from tests.photos import PARTY, jpeg, take
@@ -105,6 +105,13 @@ class Life:
         self.disk.tell(Promised("context", context.id), (self.spool.context(context.id),))
         self.disk.tell(Promised("taken", context.id), len(self.spool.photos_of(context)))
         return name
+
+    def try_photo(self, number: int) -> None:
+        """The booth tests whether photos are saved; whatever is left of that is nobody's photo."""
+        nobodys = Identity(self.spool.box, self.spool.boot, 0, self.clock.boottime_ns() // 1_000_000, PARTY.id)
+        content = jpeg(number, _SMALL)
+        self.disk.tell(Promised("no photo", content))
+        self.spool.try_commit(PhotoName.of(nobodys, content), content)
 
     def mark_sent(self, name: PhotoName) -> None:
         """The album has the photo: until this is noted a cut makes it wait again, to be sent under the same name."""
@@ -244,6 +251,22 @@ def a_killed_save(life: Life) -> None:
     life.take(3)
 
 
+def a_booth_that_tests_itself(life: Life) -> None:
+    """Test photos: at the start, one that is killed, one on a card that fails, and photos between them."""
+    life.open()
+    life.try_photo(11)
+    life.take(1)
+    kill_at(life, "unlink", TEST_PHOTO, lambda: life.try_photo(12))
+    life.die()
+    life.try_photo(13)
+    fail_once(life, "fsync", TEST_PHOTO, errno.EIO)
+    life.try_photo(14)
+    life.take(2)
+    kill_at(life, "fsync", TEST_PHOTO, lambda: life.try_photo(15))
+    life.power_on("boot-b")
+    life.take(3)
+
+
 def a_killed_start(life: Life) -> None:
     """The first service to start is killed before the boot's number is synced; the next finds the number there."""
     kill_at(life, "fsync", "boots/0001.jsonl", life.open)
@@ -319,6 +342,7 @@ def a_box_that_is_configured(life: Life) -> None:
 LIVES = (
     an_evening,
     a_killed_save,
+    a_booth_that_tests_itself,
     a_killed_start,
     a_killed_context,
     a_failing_card,
@@ -382,6 +406,8 @@ class Found:
     """What would wait for ever, since nobody knows for which event it was taken."""
     unexplained: tuple[str, ...]
     """Parked photos without their reason."""
+    contents: frozenset[bytes]
+    """The bytes of every file, before the next photo was taken."""
     thrown_away: tuple[str, ...]
     """Parts that held a byte of a picture and are nowhere now."""
     left_in_tmp: tuple[str, ...]
@@ -429,6 +455,7 @@ def after_the_cut(root: Path, boot_id: str = "boot-after") -> Found:
         damaged=tuple(str(name) for name, place in photos if place == NEW and not spool.is_intact(name)),
         without_context=tuple(str(name) for name, place in photos if place == NEW and spool.context_of(name) is None),
         unexplained=tuple(str(name) for name, place in photos if place == PARKED and not _is_explained(spool, name)),
+        contents=frozenset(content for _, content in read_tree(root) if content),
         thrown_away=tuple(part for part, content in parts.items() if content.strip(b"\0") and content not in kept),
         left_in_tmp=tuple(sorted(path.name for path in (root / TMP).iterdir())),
         set_aside=frozenset(
@@ -467,6 +494,10 @@ def broken(found: Found, told: Mapping[object, object]) -> Iterator[str]:
     for promised, value in told.items():
         if not isinstance(promised, Promised):
             continue  # a mark of the test's own
+        if promised.what == "no photo":
+            if promised.of in found.contents:
+                yield "a test photo is kept"
+            continue
         yield from _broken(found, promised, value)
         if promised.what == "photo" and isinstance(promised.of, PhotoName):
             known.add(promised.of)

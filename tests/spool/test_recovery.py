@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from piboothup.spool.listing import QUARANTINE
+import pytest
+
+from piboothup.spool.listing import PROBE, QUARANTINE, TEST_PHOTO
 from piboothup.spool.recovery import Recovered, recover
 from tests.clocks import HandClock
 from tests.photos import counts, jpeg, open_spool, take
@@ -70,3 +72,13 @@ def test_a_number_in_tmp_is_not_given_again(tmp_path: Path) -> None:
     os.rename(spool.path(name), tmp_path / "tmp" / f"{name}.part")
     again = open_spool(tmp_path, clock)
     assert take(again, jpeg(2)).seq == 2
+
+
+@pytest.mark.parametrize("left", [b"", b"\0" * 4096, jpeg(1)[:500], jpeg(1)])
+def test_f16_what_is_left_of_a_test_photo_is_no_photo(tmp_path: Path, left: bytes) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    for name in (TEST_PHOTO, PROBE):
+        (tmp_path / "tmp" / name).write_bytes(left)
+    assert recover(spool) == Recovered()
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert sum(counts(spool).values()) == 0

@@ -25,7 +25,7 @@ class Fault:
     headline: str
     remedy: str
     safe: str = ""
-    """What is safe, where the usual assurance would say too much or too little."""
+    """What is safe, where the usual assurance would say too much or too little; before it may stand the reason."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,95 @@
+"""Whether photos get saved: failures in a row, and the test photo by which the booth finds out by itself. Pure.
+
+The third photo in a row that is not saved for the same reason is a fault, until a test photo or a real one goes well.
+One test photo is due after the start, before anybody may press, and in a fault another every 30 s. It takes the same
+way as a photo (encoder, EXIF, hash, card) and is deleted again. A test photo that fails needs no third time.
+
+Times are nanoseconds of the boot-time clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from piboothup.problems import Problem
+
+SAME_REASON_LIMIT = 3
+"""Photos in a row that are not saved for the same reason until nobody is asked to press again."""
+RETRY_NS = 30_000_000_000
+"""From one test photo to the next while photos are not saved."""
+FRAME_NS = 6_000_000_000
+"""How long a test frame is waited for; the camera answers sooner unless another question took its place."""
+NEVER_NS = 1 << 62
+AFTER_NO_FRAME_NS = 1_000_000_000
+"""From a test frame that did not come to the next; the camera has its own pauses."""
+
+
+@dataclass(frozen=True)
+class SaveHealth:
+    """What is known of it. Every method gives the next value."""
+
+    reason: Problem | None = None
+    """Why the last photo was not saved; of the same reason are problems that are equal."""
+    failures: int = 0
+    """Photos in a row that were not saved for it."""
+    is_tested: bool = False
+    """Whether any photo, test or real, was tried to be saved since the start."""
+    asked_ns: int | None = None
+    """The moment with which the test frame was asked for that is waited for."""
+    is_saving: bool = False
+    """The test frame came, and is being saved."""
+    until_ns: int = 0
+    """Until when an answer is waited for, or, when none is, before which no test photo is due."""
+
+    @property
+    def fault(self) -> Problem | None:
+        """Why photos are not saved; None while it may have been chance."""
+        return self.reason if self.failures >= SAME_REASON_LIMIT else None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a test photo is."""
+        return self.asked_ns is not None or self.is_saving
+
+    @property
+    def wants_test(self) -> bool:
+        """Whether a test photo is due, now or later."""
+        return not self.is_under_way and (not self.is_tested or self.fault is not None)
+
+    def photo_failed(self, reason: Problem, now_ns: int) -> SaveHealth:
+        """A photo was not saved. A fault stays one, whatever the reason now is."""
+        again = self.failures + 1 if reason == self.reason else 1
+        failures = max(again, SAME_REASON_LIMIT) if self.fault is not None else again
+        return replace(self, reason=reason, failures=failures, is_tested=True, until_ns=now_ns + RETRY_NS)
+
+    def photo_saved(self) -> SaveHealth:
+        """A photo was saved."""
+        return replace(self, reason=None, failures=0, is_tested=True)
+
+    def test_asked(self, asked_ns: int, now_ns: int) -> SaveHealth:
+        """A test frame was asked for."""
+        return replace(self, asked_ns=asked_ns, until_ns=now_ns + FRAME_NS)
+
+    def test_frame_missing(self, now_ns: int) -> SaveHealth:
+        """It will not come: that says nothing about saving."""
+        return replace(self, asked_ns=None, until_ns=now_ns + AFTER_NO_FRAME_NS)
+
+    def test_saving(self, until_ns: int) -> SaveHealth:
+        """It is here, and the card is trusted to answer until then."""
+        return replace(self, asked_ns=None, is_saving=True, until_ns=until_ns)
+
+    def test_stuck(self) -> SaveHealth:
+        """The card does not answer in time; the answer is still waited for."""
+        return replace(self, until_ns=NEVER_NS)
+
+    def test_failed(self, reason: Problem, now_ns: int) -> SaveHealth:
+        """The test photo was not saved."""
+        return SaveHealth(reason, SAME_REASON_LIMIT, is_tested=True, until_ns=now_ns + RETRY_NS)
+
+    def test_saved(self) -> SaveHealth:
+        """The test photo was saved. One photo more that fails for the same reason is a fault again."""
+        return SaveHealth(self.reason, min(self.failures, SAME_REASON_LIMIT - 1), is_tested=True)
+
+    def hurried(self, now_ns: int) -> SaveHealth:
+        """Something changed for the better: a test photo need not wait."""
+        return self if self.is_under_way else replace(self, until_ns=min(self.until_ns, now_ns))

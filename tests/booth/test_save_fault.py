@@ -1,0 +1,180 @@
+"""Photos that are not saved, through the whole service: what a guest sees, and what the box does by itself."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import Any
+
+import pytest
+import simplejpeg
+
+from piboothup import report
+from piboothup.booth.light import LightPattern
+from piboothup.booth.readiness import STEPS, Step
+from piboothup.booth.signals import Sound
+from piboothup.problems import problem
+from piboothup.spool.listing import TEST_PHOTO, TMP
+from piboothup.status import BoothState
+from tests.booth.box import Box, awaited
+from tests.booth.systemd import Systemd
+from tests.patience import PATIENCE_S
+
+FAULT = problem("unsaved_jpeg", "AttributeError")
+REAL = simplejpeg.encode_jpeg_yuv_planes
+
+
+def lose_encoder(patch: pytest.MonkeyPatch) -> None:
+    """As with simplejpeg 1.7, which may not be installed beside the one that these tests run with."""
+    patch.delattr(simplejpeg, "encode_jpeg_yuv_planes")
+
+
+def find_encoder(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(simplejpeg, "encode_jpeg_yuv_planes", REAL, raising=False)
+
+
+def fail_a_photo(box: Box) -> None:
+    """A guest presses, and sees that there is no photo; he would wait for "press again" to go."""
+    box.press()
+    box.until_light(LightPattern.EXPOSING)
+    box.until_light(LightPattern.READY)
+
+
+def try_again(box: Box) -> int:
+    """Half a minute passes, and the test photo that is due then is over; how many frames were asked for by then."""
+    assert box._service is not None
+    asked, turns = box.camera.asked.qsize(), awaited(box.light.patterns)
+    box.clock.pass_s(30.0)
+    while box.camera.asked.qsize() == asked or box._service._booth.health.is_under_way:
+        next(turns)
+    return box.camera.asked.qsize()
+
+
+def come_to_the_fault(box: Box, patch: pytest.MonkeyPatch) -> None:
+    box.start_ready()
+    lose_encoder(patch)
+    fail_a_photo(box)
+    fail_a_photo(box)
+    box.press()
+    box.until_light(LightPattern.TROUBLE)
+
+
+def test_f16_an_encoder_that_is_too_old_is_told_until_mended(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    come_to_the_fault(box, monkeypatch)
+    box.until_shown(state=BoothState.FAULT, problem=FAULT)
+    box.until_said(lambda said: said.get("state") == "fault" and said["problems"] == ["unsaved_jpeg"])
+    told = report.assemble(box.config, box.spool, box.clock, box.runtime)["problems"]
+    assert ("unsaved_jpeg", FAULT.sentence, FAULT.remedy) in {
+        (one["code"], one["sentence"], one["remedy"]) for one in told
+    }
+    box.press()
+    assert box.turn() is LightPattern.BUSY
+    assert box.camera.asked.qsize() == 3
+    assert [try_again(box), try_again(box)] == [4, 5]
+    find_encoder(monkeypatch)
+    box.clock.pass_s(30.0)
+    box.until_light(LightPattern.READY)
+    box.until_said(lambda said: said.get("state") == "ready" and said["problems"] == [])
+    assert box.photos() == 0
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    assert box.photos() == 1
+    assert {name.seq for name in box.spool.waiting()} == {4}
+
+
+def test_f16_a_test_photo_is_neither_lit_nor_heard_nor_counted(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    come_to_the_fault(box, monkeypatch)
+    heard = [box.buzzer.heard.get(timeout=PATIENCE_S) for _ in range(box.buzzer.heard.qsize())]
+    assert heard.count(Sound.LOW) == 3
+    box.light.flashes.clear()
+    while not box.light.patterns.empty():
+        box.light.patterns.get_nowait()
+    assert try_again(box) == 4
+    find_encoder(monkeypatch)
+    box.clock.pass_s(30.0)
+    assert box.until_light(LightPattern.READY)[:-1] in ([LightPattern.TROUBLE], [])
+    assert box.camera.released.qsize() == 5
+    assert True not in box.light.flashes
+    assert box.buzzer.heard.empty()
+    box.until_said(lambda said: said.get("state") == "ready" and said["photos"] == 0)
+
+
+def test_f16_systemd_hears_ready_before_the_test_photo(box: Box, systemd: Systemd) -> None:
+    heard: queue.SimpleQueue[list[bytes]] = queue.SimpleQueue()
+    box.camera.on_capture = lambda: heard.put(systemd.heard())
+    said: list[Any] = []
+    box.camera.on_release = lambda: said.append(box._service and box._service._booth.state)
+    box.start_ready()
+    assert b"READY=1" in heard.get(timeout=PATIENCE_S)
+    assert said == [BoothState.STARTING]
+    assert not (box.spool.directory / TMP / TEST_PHOTO).exists()
+
+
+def test_f16_at_the_start_the_fault_comes_without_a_press(
+    box: Box, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_encoder(monkeypatch)
+    box.start()
+    assert box.until_light(LightPattern.TROUBLE) == [LightPattern.OFF, LightPattern.TROUBLE]
+    box.until_shown(state=BoothState.FAULT, problem=FAULT)
+    assert systemd.hears() == b"READY=1"
+    box.press()
+    assert box.turn() is LightPattern.BUSY
+    assert box.camera.asked.qsize() == 1
+    find_encoder(monkeypatch)
+    box.clock.pass_s(30.0)
+    box.until_light(LightPattern.READY)
+
+
+def test_f16_k01_without_a_camera_the_test_photo_waits(box: Box, systemd: Systemd) -> None:
+    box.camera.fault = problem("no_camera")
+    box.start()
+    box.until_light(LightPattern.TROUBLE)
+    assert systemd.hears() == b"READY=1"
+    assert box.camera.asked.empty()
+    box.camera.fault = None
+    box.clock.pass_s(2.0)
+    box.until_light(LightPattern.READY)
+    assert box.camera.asked.qsize() == 1
+
+
+def test_f16_s01_a_card_that_is_full_at_the_start_is_called_full(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = type(box.spool).card_problem
+    monkeypatch.setattr(type(box.spool), "card_problem", lambda _spool: problem("card_full"))
+    box.start()
+    box.until_light(LightPattern.TROUBLE)
+    box.until_said(lambda said: said.get("problems") == ["card_full"])
+    assert box.camera.asked.empty()
+    monkeypatch.setattr(type(box.spool), "card_problem", room)
+    box.until_light(LightPattern.READY)
+    assert box.camera.asked.qsize() == 1
+
+
+def test_f16_while_the_camera_hangs_at_the_test_it_is_not_ready(
+    box: Box, systemd: Systemd, held: threading.Event
+) -> None:
+    hanging = threading.Event()
+
+    def hang() -> None:
+        hanging.set()
+        held.wait()
+
+    box.camera.on_capture = hang
+    box.start()
+    assert hanging.wait(PATIENCE_S)
+    assert box.turn() is not LightPattern.READY
+    held.set()
+    box.camera.on_capture = lambda: None
+    box.until_light(LightPattern.READY)
+
+
+def test_f16_the_ready_check_ships_no_box_that_saves_nothing(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    come_to_the_fault(box, monkeypatch)
+    box.open_menu()
+    box.choose("ready_check")
+    box.until_page(lambda page: page is not None and page.report is not None and page.report.asks)
+    box.press()
+    page = box.until_page(lambda page: page is not None and page.report is not None and page.report.step is None)
+    assert page is not None and page.report is not None
+    assert page.report.found[STEPS.index(Step.CARD)] == FAULT
+    assert page.report.reason is not None
