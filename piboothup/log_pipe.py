@@ -8,7 +8,7 @@ libraries of C++ write to the descriptors themselves. (After an overflow libcame
 std::cerr never recovers from a write that failed. Its lines are not counted.)
 
 A process ends with its last lines told, if the reader takes them within `FLUSH_S`. A crash in C dumps its stacks past
-the pipe (faulthandler): the thread that empties it dies with the process.
+the pipe (faulthandler), for the thread that empties it dies with the process; so may the library's own last words.
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ import errno
 import json
 import logging
 import os
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 REFRESH_S = 3.0
 STALE_S = 10.0
+FAREWELL_S = 0.2
+"""Timeout of the last word at the end of a service, seconds."""
 
 
 class BoothState(StrEnum):
@@ -99,6 +102,50 @@ class StatusFile:
         if hindrance != self._hindrance:
             log.error("status not written reason=%s", hindrance)
         self._hindrance, self.problem = hindrance, told
+
+
+class WriterThread:
+    """Writes a runtime file on a thread of its own: who has something to say waits for no file that hangs."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._task: Callable[[], None] | None = None
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._run, name="runtime files", daemon=True)
+
+    def start(self) -> None:
+        """Begins; until then `do` is done at once."""
+        self._thread.start()
+
+    def do(self, task: Callable[[], None]) -> None:
+        """Lets the thread do this; what it has not begun gives way."""
+        if self._thread.ident is None:
+            task()
+            return
+        with self._changed:
+            self._task = task
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """Waits until the newest is done, but no longer than `FAREWELL_S`."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify()
+        if self._thread.ident is not None:
+            self._thread.join(FAREWELL_S)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while self._task is None and not self._is_stopping:
+                    self._changed.wait()
+                task, self._task = self._task, None
+            if task is None:
+                return
+            try:
+                task()
+            except Exception:  # the top of the thread: the next one may go better
+                log.exception("runtime file not written")
 
 
 def replace(path: Path, content: bytes) -> None:

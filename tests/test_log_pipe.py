@@ -221,6 +221,28 @@ def test_f06_systemd_hears_nothing_photos_are_taken(tmp_path: Path, album: Local
                 assert b"of other services" in {*heard}
 
 
+def test_f06_status_file_that_hangs_watchdog_is_fed(tmp_path: Path, album: LocalEventPics) -> None:
+    """A fifo that nobody reads stands for a file system that hangs: whoever opens it to write waits for ever."""
+    for service in ("booth", "uploader"):
+        box = Appliance(tmp_path / service, album.url, DEMO_KEY, review_s=0.1)
+        hang = f'mkfifo "{box.runtime}/.{service}.json.$$"; exec "$@"'
+        words = ["sh", "-c", hang, "sh", *command("--config", box.config, service)]
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd, box.log.open("ab") as log:
+            systemd.bind(str(tmp_path / f"{service}.notify"))
+            systemd.settimeout(PATIENCE_S)
+            env = environment(box.runtime, NOTIFY_SOCKET=systemd.getsockname())
+            process = subprocess.Popen(words, env=env, stdin=log, stdout=log, stderr=log)
+            try:
+                assert systemd.recv(100) == b"READY=1"
+                assert systemd.recv(100) == b"WATCHDOG=1"
+                wait_until(lambda: service == "uploader" or (box.press() and bool(box.photos())), "a photo")  # noqa: B023
+                process.terminate()
+                assert process.wait(PATIENCE_S) == 0
+            finally:
+                process.kill()
+                process.wait()
+
+
 # -- the pipe alone -----------------------------------------------------------------------------------------------
 
 BEGIN = """

@@ -32,7 +32,7 @@ from piboothup.booth.view import View
 from piboothup.booth.viewfinder import Viewfinder
 from piboothup.problems import Problem, problem
 from piboothup.spool.clock import Clock
-from piboothup.status import BoothState
+from piboothup.status import BoothState, WriterThread
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +119,7 @@ class PanelThread:
         self._content = b""
         self._is_drawable = True
         self._is_written = True
+        self._writer = WriterThread()
         self._on_glass = blank()
         self._began_ns = self._stirred_ns = clock.boottime_ns()
         self._open = False
@@ -138,6 +139,7 @@ class PanelThread:
 
     def start(self) -> None:
         """Begin to open the device; returns at once."""
+        self._writer.start()
         self._thread.start()
 
     def stop(self, timeout_s: float = 2.0) -> None:
@@ -147,6 +149,7 @@ class PanelThread:
             self._changed.notify()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
+        self._writer.stop()
 
     def show(self, view: View) -> None:
         """From now on this is to be seen. Never waits; a view not yet drawn gives way to this one."""
@@ -206,10 +209,13 @@ class PanelThread:
 
     def _keep_picture(self) -> None:
         """Writes the picture's file; when that can't be it is logged once, and tried again every second."""
-        if self._picture is None:
-            return
+        if self._picture is not None:
+            content = b"P4\n%d %d\n" % self._picture.size + self._content
+            self._writer.do(lambda: self._write_picture(content))
+
+    def _write_picture(self, content: bytes) -> None:
         try:
-            status.replace(self._path, b"P4\n%d %d\n" % self._picture.size + self._content)
+            status.replace(self._path, content)
         except OSError as error:
             if self._is_written:
                 log.warning("event=panel_picture_unwritten reason=%r", str(error))

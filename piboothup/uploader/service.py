@@ -25,7 +25,7 @@ from piboothup.spool.contexts import Entry
 from piboothup.spool.listing import CONTEXTS, NEW
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
-from piboothup.status import StatusFile
+from piboothup.status import StatusFile, WriterThread
 from piboothup.uploader import wifi
 from piboothup.uploader.api import EventPicsApi
 from piboothup.uploader.clock_trust import KnownTime
@@ -67,6 +67,7 @@ class Uploader:
         self._clock = clock
         self._runtime = runtime
         self._status = StatusFile(runtime, "uploader")
+        self._status_writer = WriterThread()
         self._paused = choices.read(spool.directory, config).over(config).upload.paused
         self._line = Line(clock, chance, config.upload.workers, paused=self._paused, refused=bool(refused))
         self._refused = refused
@@ -115,6 +116,7 @@ class Uploader:
             selector.register(self._woken, selectors.EVENT_READ)
             self._line.on_news = self.stir
             self._is_ready_told = notify_systemd("READY=1")
+            self._status_writer.start()
             for worker in self._workers:
                 worker.start()
             try:
@@ -240,7 +242,8 @@ class Uploader:
         for worker in self._workers:
             if not worker.join(max(0.0, (deadline_ns - self._clock.boottime_ns()) / SECOND_NS)):
                 log.warning("worker left behind")  # in a name look-up or a connect; what it has is in new/
-        self._status.withdraw()
+        self._status_writer.do(self._status.withdraw)
+        self._status_writer.stop()
 
     # -- status ------------------------------------------------------------------------------------------------
 
@@ -267,7 +270,7 @@ class Uploader:
                 "code": None if trouble is None else trouble.code,
             },
         }
-        self._status.write(report)
+        self._status_writer.do(lambda: self._status.write(report))
 
     def _events(self, view: View) -> Iterator[dict[str, Any]]:
         """Per event and album: how many wait, how many were sent since the start."""

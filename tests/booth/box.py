@@ -360,14 +360,12 @@ class Box:
         return seen
 
     def until_shown(self, **said: Any) -> None:
-        """Waits for the screen of a box that is ready, but for what is said here, and also in the picture file.
+        """Waits for the screen of a box that is ready, but for what is said here.
 
         Of a long bottom line any part may have its turn.
         """
         wanted = {screens.draw(self.view(**said, turn=turn)).tobytes() for turn in (0, 1)}
         assert any(picture in wanted for picture in awaited(self.glass.shown))
-        with Image.open(self.runtime / "panel.pbm") as picture:
-            assert picture.tobytes() in wanted
 
     def view(self, **said: Any) -> View:
         """What the panel of a box says that is ready, without an uploader, and took no photo yet."""

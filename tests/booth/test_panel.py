@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from piboothup.booth.view import View
 from piboothup.booth.viewfinder import Viewfinder
 from piboothup.config import Panel
 from piboothup.problems import problem
+from piboothup.simulator.appliance import wait_until
 from piboothup.status import BoothState, UploaderState
 from tests.booth.emulated_oled import EmulatedOled
 from tests.clocks import HandClock
@@ -111,6 +113,31 @@ def test_f08_a_picture_file_that_vanished_or_had_no_room_comes_back(
     panel.turn()
     assert (tmp_path / "panel.pbm").read_bytes() != before
     assert [one.name for one in tmp_path.iterdir()] == ["panel.pbm"]
+
+
+def test_f06_picture_file_that_hangs_the_glass_goes_on(
+    panel: PanelThread, glass: EmulatedOled, tmp_path: Path
+) -> None:
+    """A fifo that nobody reads stands for a file system that hangs."""
+    os.mkfifo(tmp_path / f".panel.pbm.{os.getpid()}")
+    panel.start()
+    for view in (READY, SAVED, READY):
+        panel.show(view)
+        wanted = screens.draw(view).tobytes()
+        wait_until(lambda: glass.glass().tobytes() == wanted, "the picture", PATIENCE_S)  # noqa: B023
+    panel.stop(PATIENCE_S)
+    assert not panel._thread.is_alive()
+    os.close(os.open(tmp_path / f".panel.pbm.{os.getpid()}", os.O_RDWR))  # lets its writer end
+
+
+def test_f06_running_panel_keeps_its_picture_file(panel: PanelThread, tmp_path: Path) -> None:
+    panel.start()
+    for view in (READY, SAVED):
+        panel.show(view)
+        wanted = screens.draw(view).tobytes("raw", "1;I")
+        path = tmp_path / "panel.pbm"
+        wait_until(lambda: path.exists() and path.read_bytes().endswith(wanted), "the file", PATIENCE_S)  # noqa: B023
+    panel.stop(PATIENCE_S)
 
 
 @pytest.fixture
