@@ -13,6 +13,7 @@ import logging
 import os
 import socket
 import stat
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -96,6 +97,8 @@ class HintSocket:
     def __init__(self, directory: Path, name: str) -> None:
         """Binds the socket, in place of one left by a dead service. Raises RuntimeUnusable."""
         self.path = directory / f"{name}.sock"
+        self._closed = False
+        self._changing = threading.Lock()
         try:
             self._socket, self._inode = self._bound()
         except OSError as error:
@@ -126,10 +129,16 @@ class HintSocket:
         return False
 
     def renew(self) -> None:
-        """Binds anew, with another descriptor. Raises OSError, as while its folder is gone: then all is as it was."""
-        before = self._socket
-        self._socket, self._inode = self._bound()
-        before.close()
+        """Binds anew, with another descriptor. Raises OSError, as while its folder is gone: then all is as it was.
+
+        Does nothing once it is closed: whoever listens may hear of that late, and sees it lost.
+        """
+        with self._changing:
+            if self._closed:
+                return
+            before = self._socket
+            self._socket, self._inode = self._bound()
+            before.close()
         log.warning("socket made again path=%s", self.path)
 
     def fileno(self) -> int:
@@ -147,8 +156,9 @@ class HintSocket:
 
     def close(self) -> None:
         """Closes and removes the socket, unless another service has taken its place."""
-        self._socket.close()
-        with contextlib.suppress(OSError):
+        with self._changing, contextlib.suppress(OSError):
+            self._closed = True
+            self._socket.close()
             if self.path.stat().st_ino == self._inode:
                 self.path.unlink()
 

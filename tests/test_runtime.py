@@ -98,6 +98,16 @@ def test_f08_a_socket_that_vanished_is_made_again_with_its_folder(tmp_path: Path
     assert list(directory.iterdir()) == []
 
 
+def test_f08_a_socket_that_was_closed_is_not_made_again(tmp_path: Path) -> None:
+    hints = HintSocket(tmp_path, "booth")
+    hints.close()
+    assert hints.is_lost()
+    hints.renew()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        hints.receive(0)
+
+
 def test_f08_a_socket_that_another_service_has_taken_is_not_lost(tmp_path: Path) -> None:
     hints, other = HintSocket(tmp_path, "booth"), HintSocket(tmp_path, "booth")
     assert not hints.is_lost()
