@@ -11,6 +11,7 @@ from piboothup.booth import rest
 from piboothup.booth.events import Tick
 from piboothup.booth.menu import Kind, Page
 from piboothup.booth.outlook import Outlook, checks, has_finder
+from piboothup.booth.save_health import SAME_REASON_LIMIT, SaveHealth
 from piboothup.booth.state import Booth
 from piboothup.booth.uplink import Uplink
 from piboothup.booth.view import Checks, View
@@ -31,6 +32,10 @@ GOOD = {
 }
 
 
+UNSAVED = SaveHealth(problem("unsaved_jpeg"), SAME_REASON_LIMIT, is_tested=True)
+"""Photos are not saved."""
+
+
 def test_everything_is_ticked_when_everything_is_well() -> None:
     assert checks(**GOOD) == Checks(*(True for _ in fields(Checks)))  # type: ignore[arg-type]
 
@@ -42,6 +47,7 @@ def test_everything_is_ticked_when_everything_is_well() -> None:
         ({"booth": Booth(camera_problem=problem("no_camera"))}, {"camera": False}),
         ({"booth": Booth(camera_ready=True, card_problem=problem("card_full"))}, {"card": False}),
         ({"booth": Booth(camera_ready=True, card_stuck=problem("card_stuck"))}, {"card": False}),
+        ({"booth": Booth(camera_ready=True, health=UNSAVED)}, {"card": False}),
         ({"light": problem("light_missing")}, {"light": False}),
         ({"told": Supply(undervoltage=True)}, {"supply": False}),
         ({"told": Supply()}, {"supply": None}),

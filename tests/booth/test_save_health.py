@@ -258,6 +258,9 @@ def test_f16_s01_a_card_that_fills_up_wins_over_not_saved() -> None:
     assert play.booth.problem == FULL.problem
     play.waits_s(90)
     assert play.captures() == [], "nothing is tried on a card that is full"
+    play = ready_then_fault()
+    play.says(FULL)
+    play.waits_s(5)
     play.says(ROOM)
     assert play.booth.problem == TOO_OLD
     assert answer(play, None) is BoothState.READY, "at once: half a minute would be lost for nothing"
