@@ -245,6 +245,8 @@ class Box:
         marks = () if self.notice is None else None  # who is told of a mistake runs with the last good config
         service = BoothService(self.config, self.spool, self.clock, self.runtime, devices, self.notice, marks)
         self._note_what_is_heard(service)
+        while not self.light.patterns.empty():  # of the service before: its READY is not this one's
+            self.light.patterns.get_nowait()
 
         def run() -> None:
             try:
