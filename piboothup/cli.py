@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from piboothup import __version__
-from piboothup.console import FAILED, OK, USAGE, CommandFails, ends_by_signal, load, open_spool
+from piboothup.commands.common import FAILED, OK, USAGE, CommandFails, ends_by_signal, load, open_spool
 
 if TYPE_CHECKING:
     pass
@@ -54,7 +54,7 @@ def _status_of(error: Exception) -> int | None:
     """The exit status of an error that is told in a sentence; None for a defect."""
     from piboothup.config import ConfigError
     from piboothup.runtime import RuntimeUnusable
-    from piboothup.spool.layout import SpoolUnusable
+    from piboothup.spool.layout_version import SpoolUnusable
     from piboothup.spool.store import AlreadyRunning
 
     if isinstance(error, ConfigError):
@@ -138,19 +138,19 @@ def _seconds(text: str) -> float:
 
 
 def _booth(given: argparse.Namespace) -> int:
-    from piboothup import services
+    from piboothup.commands import services
 
     return services.booth(given)
 
 
 def _uploader(given: argparse.Namespace) -> int:
-    from piboothup import services
+    from piboothup.commands import services
 
     return services.uploader(given)
 
 
 def _run(given: argparse.Namespace) -> int:
-    from piboothup import services
+    from piboothup.commands import services
 
     return services.run(given)
 
@@ -164,11 +164,11 @@ def _demo(given: argparse.Namespace) -> int:
 
 
 def _simulator(given: argparse.Namespace) -> int:
-    from piboothup.simulator import eventpics
+    from piboothup.simulator import server
 
     faults = Path(given.faults) if given.faults else None
     try:
-        eventpics.main(given.port, Path(given.directory), faults)
+        server.main(given.port, Path(given.directory), faults)
     except (OSError, OverflowError, ValueError) as error:
         raise CommandFails(f"The local EventPics can't start: {error}") from None
     return OK
@@ -217,7 +217,7 @@ def _screen(given: argparse.Namespace) -> int:
 
 
 def _screens(given: argparse.Namespace) -> int:
-    from piboothup.booth.gallery import write_gallery
+    from piboothup.simulator.gallery import write_gallery
 
     try:
         written = write_gallery(Path(given.directory))
@@ -230,7 +230,7 @@ def _screens(given: argparse.Namespace) -> int:
 def _status(given: argparse.Namespace) -> int:
     import json
 
-    from piboothup import report
+    from piboothup.commands import status as report
     from piboothup.runtime import command_directory
 
     loaded, _ = load(given)
@@ -241,10 +241,10 @@ def _status(given: argparse.Namespace) -> int:
 
 
 def _camera(given: argparse.Namespace) -> int:
-    from piboothup import camera_command
-    from piboothup.booth.camera import CameraFault
-    from piboothup.booth.cameras import connected
-    from piboothup.services import camera_device
+    from piboothup.booth.camera.base import CameraFault
+    from piboothup.booth.camera.detect import connected
+    from piboothup.commands import camera as camera_command
+    from piboothup.commands.services import camera_device
 
     loaded, _ = load(given)
     _, clock = open_spool(loaded)
@@ -258,19 +258,19 @@ def _camera(given: argparse.Namespace) -> int:
 
 
 def _queue(given: argparse.Namespace) -> int:
-    from piboothup import queue_commands
+    from piboothup.commands import photos
 
-    return queue_commands.run(given)
+    return photos.run(given)
 
 
 def _events(given: argparse.Namespace) -> int:
+    from piboothup.clock import SystemClock
     from piboothup.problems import problem
     from piboothup.spool import choices
-    from piboothup.spool.clock import SystemClock
-    from piboothup.uploader.api import ApiError, EventPicsApi, came_of
-    from piboothup.uploader.link_error import LinkError
-    from piboothup.uploader.standing import trouble
-    from piboothup.uploader.verdict import Call, judge
+    from piboothup.uploader.eventpics import ApiError, EventPicsApi, came_of
+    from piboothup.uploader.outcomes import Call, judge
+    from piboothup.uploader.schedule.link_status import trouble
+    from piboothup.uploader.transport.errors import LinkError
 
     loaded, _ = load(given)
     key = loaded.read_key()

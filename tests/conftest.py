@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.canary"]
+pytest_plugins = ["tests.support.canary"]
 
 MEMORY = "/dev/shm"  # noqa: S108  (pytest and tempfile make folders of their own in it)
 NEEDED_BYTES = 1024**3

@@ -19,17 +19,17 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from piboothup import supervise
 from piboothup.booth import service as booth_service
+from piboothup.clock import SystemClock
+from piboothup.commands import run as supervise
 from piboothup.runtime import HintSocket
 from piboothup.simulator import appliance
 from piboothup.simulator.appliance import Appliance, TookTooLong
-from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
-from piboothup.spool.clock import SystemClock
+from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from piboothup.spool.listing import NEW, SENT
 from piboothup.uploader import service as uploader_service
-from tests.commands import command, environment, run
-from tests.patience import PATIENCE_S
+from tests.support.commands import command, environment, run
+from tests.support.deadline import PATIENCE_S
 
 DELAYS_MS = (60, 150, 300, 600, 1200, 2500)
 wait_until = functools.partial(appliance.wait_until, timeout_s=PATIENCE_S)

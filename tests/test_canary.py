@@ -1,6 +1,6 @@
 """A key and signatures that nobody else could have made up, and a search for them in everything the box leaves.
 
-Every other test's output is searched too, by the plugin `tests.canary`.
+Every other test's output is searched too, by the plugin `tests.support.canary`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from piboothup.clock import SystemClock
 from piboothup.simulator import appliance
 from piboothup.simulator.appliance import Appliance
-from piboothup.simulator.eventpics import LocalEventPics
 from piboothup.simulator.faults import Drop, Fault
-from piboothup.spool.clock import SystemClock
+from piboothup.simulator.server import LocalEventPics
 from piboothup.spool.listing import NEW, SENT
-from tests.commands import run
-from tests.patience import PATIENCE_S
+from tests.support.commands import run
+from tests.support.deadline import PATIENCE_S
 
 wait_until = functools.partial(appliance.wait_until, timeout_s=PATIENCE_S)
 KEY = "canary-key-6f1d0c2a9b7e4835"
@@ -148,8 +148,8 @@ def test_c03_neither_key_nor_signed_url_is_anywhere_but_in_the_config(
 LEAKS = """
 import logging, subprocess, sys
 from pathlib import Path
-from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
-from piboothup.spool.clock import SystemClock
+from piboothup.simulator.server import DEMO_KEY, LocalEventPics
+from piboothup.clock import SystemClock
 
 def signed(folder):
     with LocalEventPics(folder / "album", SystemClock()) as album:
@@ -173,7 +173,8 @@ def test_is_discreet(tmp_path): print("call=put", len(signed(tmp_path)))
 
 def test_c03_every_test_that_lets_out_a_key_or_a_signature_fails(tmp_path: Path) -> None:
     (tmp_path / "test_leaks.py").write_text(LEAKS)
-    words = f"-m pytest -p tests.canary -p no:cacheprovider -o log_level=DEBUG -rE -c /dev/null --rootdir {tmp_path}"
+    words = "-m pytest -p tests.support.canary -p no:cacheprovider -o log_level=DEBUG -rE -c /dev/null"
+    words += f" --rootdir {tmp_path}"
     root = Path(__file__).parent.parent
     inner = [sys.executable, *words.split(), str(tmp_path)]
     with subprocess.Popen(inner, cwd=root, stdout=subprocess.PIPE, text=True) as said:

@@ -12,12 +12,12 @@ import pytest
 HOUSE = Path(__file__).parent.parent / "piboothup"
 DEVICE_LIBRARIES = {"picamera2", "libcamera", "gpiozero", "luma", "lgpio", "smbus2"}
 DRIVERS = {
-    "booth/cameras.py": {"picamera2", "libcamera"},
-    "booth/oled.py": {"luma", "smbus2"},
-    "booth/pins.py": {"gpiozero", "lgpio"},
-    "booth/button.py": {"gpiozero"},
-    "booth/light.py": {"gpiozero"},
-    "booth/buzzer.py": {"gpiozero"},
+    "booth/camera/detect.py": {"picamera2", "libcamera"},
+    "booth/panel/oled.py": {"luma", "smbus2"},
+    "booth/gpio/pins.py": {"gpiozero", "lgpio"},
+    "booth/gpio/button.py": {"gpiozero"},
+    "booth/gpio/led.py": {"gpiozero"},
+    "booth/gpio/buzzer.py": {"gpiozero"},
 }
 CHANGES = {
     *("write_text", "write_bytes", "touch", "mkdir", "rmdir", "unlink", "rename", "symlink_to", "hardlink_to"),
@@ -26,13 +26,12 @@ CHANGES = {
 """Methods of Path and functions of os and shutil that change what lies on a disk, whatever they are given."""
 ALLOWED = {
     # what is not on the card: the runtime directory, an operator's stick, a developer's folder
-    ("booth/gallery.py", "write_gallery"),
-    ("spool/copies.py", "opened"),
-    ("spool/copies.py", "takes_every_letter"),
-    ("spool/copies.py", "__init__"),
-    ("spool/copies.py", "_copy"),
+    ("spool/admin/export_target.py", "opened"),
+    ("spool/admin/export_target.py", "takes_every_letter"),
+    ("spool/admin/export_target.py", "__init__"),
+    ("spool/admin/export_target.py", "_copy"),
     # the folder that the spool lies in
-    ("spool/layout.py", "make_folders"),
+    ("spool/layout_version.py", "make_folders"),
 }
 
 
@@ -114,7 +113,7 @@ def test_nothing_but_the_commands_and_tests_imports_the_simulator_and_they_only_
         if not name.startswith("simulator/") and any(one.startswith("piboothup.simulator") for one in imported(node))
     }
     assert ("cli.py", True) in found
-    assert found <= {(name, True) for name in ("cli.py", "services.py")}
+    assert found <= {(name, True) for name in ("cli.py", "commands/services.py")}
 
 
 def test_only_durable_changes_what_lies_on_the_card() -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 from PIL import Image
 
 from piboothup import config
-from piboothup.booth.gallery import story
-from piboothup.booth.screens import bottom_line
-from piboothup.booth.view import View
+from piboothup.booth.panel.screens import bottom_line
+from piboothup.booth.panel.view import View
 from piboothup.cli import command_names
 from piboothup.problems import codes, problem
+from piboothup.simulator.gallery import story
 from piboothup.status import UploaderState
-from tests.patience import PATIENCE_S
+from tests.support.deadline import PATIENCE_S
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -17,8 +17,8 @@ from piboothup import runtime, status
 from piboothup.problems import codes, problem
 from piboothup.runtime import HintSocket, RuntimeUnusable, send_hint
 from piboothup.status import StatusFile
-from tests.mounts import MountNamespace, mounts
-from tests.patience import PATIENCE_S
+from tests.support.deadline import PATIENCE_S
+from tests.support.mounts import MountNamespace, mounts
 
 __all__ = ["mounts"]
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from piboothup.booth import service
-from piboothup.booth.camera import FIRST_OPEN_LIMIT_NS
+from piboothup.booth.camera.thread import FIRST_OPEN_LIMIT_NS
 from piboothup.config import DEFAULT_DIRECTORY
 from piboothup.runtime import SYSTEM_DIRECTORY
-from piboothup.uploader.transport import Limits
-from tests.patience import PATIENCE_S
+from piboothup.uploader.transport.messages import Limits
+from tests.support.deadline import PATIENCE_S
 
 SYSTEMD = Path(__file__).parent.parent / "systemd"
 SERVICES = ("booth", "uploader")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from piboothup.booth.button import Button
-from piboothup.booth.buzzer import Buzzer, NoBuzzer
-from piboothup.booth.camera import Camera
-from piboothup.booth.light import Light
-from piboothup.booth.panel import PanelDevice
+from piboothup.booth.camera.base import Camera
+from piboothup.booth.gpio.button import Button
+from piboothup.booth.gpio.buzzer import Buzzer, NoBuzzer
+from piboothup.booth.gpio.led import Light
+from piboothup.booth.panel.thread import PanelDevice
 from piboothup.problems import Problem
 
 

@@ -16,14 +16,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from piboothup.booth import outlook, precedence, signals
-from piboothup.booth.camera import CameraThread
-from piboothup.booth.card import Card
-from piboothup.booth.check import Check
-from piboothup.booth.chosen import Choosing, Chosen
+from piboothup.booth import feedback, presenter
+from piboothup.booth import threads as precedence
+from piboothup.booth.camera.thread import CameraThread
+from piboothup.booth.clock_anchors import Timekeeping
 from piboothup.booth.devices import Devices
-from piboothup.booth.errands import Errands
-from piboothup.booth.events import (
+from piboothup.booth.flow.events import (
     Capture,
     CardChecked,
     Discard,
@@ -40,22 +38,23 @@ from piboothup.booth.events import (
     Tick,
     TrySaving,
 )
-from piboothup.booth.heartbeat import CARD_LIMIT_NS, Heartbeat
-from piboothup.booth.machine import CAPTURE_TIMEOUT_S, step
-from piboothup.booth.offering import Offering
-from piboothup.booth.outlook import Outlook
-from piboothup.booth.panel import PanelThread
-from piboothup.booth.precedence import RealTime
-from piboothup.booth.saver import Saver
-from piboothup.booth.state import Booth, Settings
-from piboothup.booth.telling import Telling
-from piboothup.booth.timekeeping import Timekeeping
-from piboothup.booth.uplink import UplinkReader
-from piboothup.booth.view import View
+from piboothup.booth.flow.machine import CAPTURE_TIMEOUT_S, step
+from piboothup.booth.flow.state import Booth, Settings
+from piboothup.booth.operations.action_runner import Errands
+from piboothup.booth.operations.active_settings import Choosing, Chosen
+from piboothup.booth.operations.menu_options import Offering
+from piboothup.booth.operations.self_test import Check
+from piboothup.booth.panel.thread import PanelThread
+from piboothup.booth.panel.view import View
+from piboothup.booth.photo.saver import Saver
+from piboothup.booth.presenter import Outlook, Telling
+from piboothup.booth.storage import Card
+from piboothup.booth.threads import CARD_LIMIT_NS, Heartbeat, RealTime
+from piboothup.booth.upload_status import UplinkReader
+from piboothup.clock import Clock
 from piboothup.config import Config
 from piboothup.problems import Problem
 from piboothup.runtime import HintSocket, notify_systemd, under_systemd
-from piboothup.spool.clock import Clock
 from piboothup.spool.store import Spool
 from piboothup.status import BoothState, StatusFile
 
@@ -254,13 +253,13 @@ class BoothService:
             self._check.shows(self._booth.page.kind if self._booth.page is not None else None)
             self._do(effects)
             self._outlook.note(event, self._booth, now_ns)
-            self._look(outlook.has_finder(self._booth, now_ns))
+            self._look(presenter.has_finder(self._booth, now_ns))
             del event, effects  # a frame in them is 18 MB that nobody needs any more
             if self._booth.state is not BoothState.STOPPING:
                 self._panel.show(self._view(now_ns))
-                self._devices.light.show(signals.pattern(self._booth, now_ns))
-            heard = signals.sound(before, before_ns, self._booth, now_ns)
-            if heard is not None and (self._choosing.now.sound or signals.is_tried(self._booth)):
+                self._devices.light.show(feedback.pattern(self._booth, now_ns))
+            heard = feedback.sound(before, before_ns, self._booth, now_ns)
+            if heard is not None and (self._choosing.now.sound or feedback.is_tried(self._booth)):
                 self._devices.buzzer.play(heard)
             before_ns = now_ns
             if self._booth.state is not before.state:

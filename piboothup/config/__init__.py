@@ -4,8 +4,7 @@
 `good_copy` is what stays for the day when that can't be used.
 """
 
-from piboothup.config import good_copy
-from piboothup.config.checks import is_loopback, languages, zone
+from piboothup.config.checks import LANGUAGES, is_loopback, zone
 from piboothup.config.file import (
     DEFAULT_PATH,
     Usable,
@@ -40,6 +39,7 @@ __all__ = [
     "DEFAULT_DIRECTORY",
     "DEFAULT_PATH",
     "GOOD_FILE",
+    "LANGUAGES",
     "Button",
     "Camera",
     "Capture",
@@ -58,7 +58,6 @@ __all__ = [
     "find",
     "good_copy",
     "is_loopback",
-    "languages",
     "load",
     "load_usable",
     "parse",

@@ -12,7 +12,6 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import field
 from datetime import UTC, tzinfo
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +19,8 @@ from piboothup.config.secret import Secret
 
 _BREAKING = ("Cc", "Cs", "Zl", "Zp")
 """Unicode's categories of control characters, surrogates, line and paragraph separators."""
-_WORDS = Path(__file__).parent.parent / "booth" / "words"
+LANGUAGES = ("en", "de")
+"""The languages of the panel: each has a catalogue of that name in `booth.panel.i18n`."""
 
 
 class Wrong(ValueError):
@@ -109,15 +109,10 @@ def key(value: Any) -> Any:
     return Secret(value.strip()) if value.strip() else None
 
 
-def languages() -> tuple[str, ...]:
-    """The languages that the panel speaks, English first: each is a file of `booth.words`."""
-    return tuple(sorted((one.stem for one in _WORDS.glob("[a-z]*.py")), key=lambda one: (one != "en", one)))
-
-
 def language(value: Any) -> Any:
     """One that the panel speaks."""
-    if value not in languages():
-        raise Wrong("one of " + ", ".join(map(json.dumps, languages())))
+    if value not in LANGUAGES:
+        raise Wrong("one of " + ", ".join(map(json.dumps, LANGUAGES)))
     return value
 
 

@@ -14,7 +14,7 @@ from piboothup.config.checks import Wrong
 from piboothup.config.checks import directory as checked_directory
 from piboothup.config.reading import Reading
 from piboothup.config.settings import CONFIG_VERSION, DEFAULT_DIRECTORY, Config, ConfigError
-from piboothup.file_names import as_text, native
+from piboothup.text import as_text, native
 
 DEFAULT_PATH = Path("/etc/piboothup/config.toml")
 

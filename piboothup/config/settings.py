@@ -10,7 +10,7 @@ from pathlib import Path
 
 from piboothup.config import checks
 from piboothup.config.secret import Secret
-from piboothup.file_names import native
+from piboothup.text import native
 
 DEFAULT_DIRECTORY = Path("/var/lib/piboothup")
 CONFIG_VERSION = 1

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from piboothup import status
-from piboothup.parent_death import child_environment
+from piboothup.clock import SystemClock
+from piboothup.process import child_environment
 from piboothup.runtime import send_hint
-from piboothup.spool.clock import SystemClock
 from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool

@@ -17,15 +17,14 @@ from typing import Protocol
 
 import numpy as np
 
-from piboothup.booth.camera import CameraFault
-from piboothup.booth.frame import Frame
-from piboothup.booth.viewfinder import VIEWFINDER_SIZE, Viewfinder, shrunk
+from piboothup.booth.camera.base import CameraFault
+from piboothup.booth.frame import VIEWFINDER_SIZE, Frame, Viewfinder, shrunk
+from piboothup.clock import Clock
 from piboothup.config import Camera as CameraTable
-from piboothup.file_names import native
 from piboothup.problems import Problem, problem
 from piboothup.simulator import scenes
 from piboothup.simulator.scenes import Picture
-from piboothup.spool.clock import Clock
+from piboothup.text import native
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from piboothup.clock import SystemClock
 from piboothup.simulator.appliance import Appliance, TookTooLong, wait_until
-from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
-from piboothup.spool.clock import SystemClock
+from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
 

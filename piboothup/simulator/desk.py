@@ -19,9 +19,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from piboothup.clock import SystemClock
 from piboothup.simulator.appliance import Appliance
-from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
-from piboothup.spool.clock import SystemClock
+from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from piboothup.spool.listing import NEW
 
 _LOOK_EVERY_S = 0.08

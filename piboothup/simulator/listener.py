@@ -1,6 +1,6 @@
 """The local EventPics' side of HTTP: the listener, its connections, and the ways in which they can misbehave.
 
-What a call is answered stands in `eventpics`; here it is read, sent, stalled, cut or answered otherwise.
+What a call is answered stands in `server`; here it is read, sent, stalled, cut or answered otherwise.
 """
 
 from __future__ import annotations
@@ -15,22 +15,63 @@ import socketserver
 import struct
 import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
 
+from piboothup.clock import Clock
 from piboothup.simulator.faults import Drop, Fault
-
-if TYPE_CHECKING:
-    from piboothup.simulator.eventpics import LocalEventPics
 
 log = logging.getLogger(__name__)
 
 _LONGEST_JSON_BYTES: Final = 64 * 1024
 _LARGEST_PHOTO_BYTES: Final = 64 * 1024 * 1024
 _BLOCK_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What an upload URL stands for."""
+
+    signature: str
+    link_id: str
+    album_id: str
+    file_name: str
+    taken_at: float | None
+    asked_ns: int
+
+
+class Calls(Protocol):
+    """What the three calls do; `server` has the one there is."""
+
+    key: str
+    events: list[Mapping[str, Any]]
+    clock: Clock
+
+    def fault_for(self, call: str) -> Fault:
+        """The rule of misbehaviour to apply to this call."""
+
+    def stall(self, seconds: float) -> bool:
+        """Silence for so long; False when the server went offline in it."""
+
+    def grant(self, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Status and JSON for getuploadurl."""
+
+    def granted(self, token: str, signature: str) -> Grant | None:
+        """What the upload URL allows, while it is valid."""
+
+    def counted_upload(self) -> AbstractContextManager[None]:
+        """Counts a PUT as under way."""
+
+    def part(self) -> Path:
+        """A new file for a body that is arriving."""
+
+    def store(self, grant: Grant, part: Path, sha256: str, size: int) -> None:
+        """A whole body arrived."""
 
 
 class Listener(ThreadingHTTPServer):
@@ -40,7 +81,7 @@ class Listener(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 32
 
-    def __init__(self, eventpics: LocalEventPics, port: int) -> None:
+    def __init__(self, eventpics: Calls, port: int) -> None:
         self.eventpics = eventpics
         self.ended = threading.Event()
         self._live: set[socket.socket] = set()
@@ -158,7 +199,7 @@ class _Exchange(BaseHTTPRequestHandler):
     # -- inside ------------------------------------------------------------------------------------------------
 
     @property
-    def _eventpics(self) -> LocalEventPics:
+    def _eventpics(self) -> Calls:
         return self.server.eventpics
 
     def _begin(self, call: str) -> Fault | None:

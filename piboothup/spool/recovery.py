@@ -15,18 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.spool import durable
-from piboothup.spool.listing import (
-    CONTEXTS,
-    NEW,
-    PARKED,
-    PROBE,
-    QUARANTINE,
-    SENT,
-    TEST_PHOTO,
-    TMP,
-    holds,
-    open_file,
-)
+from piboothup.spool.listing import CONTEXTS, NEW, PARKED, PROBE, QUARANTINE, SENT, TEST_PHOTO, TMP, holds, open_file
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 

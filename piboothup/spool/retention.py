@@ -12,12 +12,12 @@ import heapq
 import logging
 import os
 
-from piboothup.spool.anchors import Anchor, Source
-from piboothup.spool.boots import Boot
+from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.capture_time.boots import Boot
+from piboothup.spool.capture_time.taken_at import solve
 from piboothup.spool.listing import SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
-from piboothup.spool.taken_at import solve
 
 log = logging.getLogger(__name__)
 

@@ -14,12 +14,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from piboothup.clock import Clock
 from piboothup.problems import Problem, problem
-from piboothup.spool import boots, contexts, durable, events, intention, layout
-from piboothup.spool.anchors import Anchor
-from piboothup.spool.boots import Boot
-from piboothup.spool.clock import Clock
+from piboothup.spool import contexts, durable, event_titles, layout_version, wipe_journal
+from piboothup.spool.capture_time import boots
+from piboothup.spool.capture_time.anchors import Anchor
+from piboothup.spool.capture_time.boots import Boot
+from piboothup.spool.capture_time.timeline import Timeline
 from piboothup.spool.contexts import Context
+from piboothup.spool.disk.free_space import Room
+from piboothup.spool.disk.location import Location
 from piboothup.spool.listing import (
     BOOTS,
     CONTEXTS,
@@ -35,10 +39,7 @@ from piboothup.spool.listing import (
     holds,
     open_file,
 )
-from piboothup.spool.location import Location
 from piboothup.spool.names import BY_HAND, Identity, PhotoName, box_id, hardware_serial
-from piboothup.spool.room import Room
-from piboothup.spool.timeline import Timeline
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ class Spool:
         A full or read-only card is no reason to refuse: what is on it can be uploaded. The boot has no number then.
         Nothing is taken over from another disk that was there before.
         """
-        layout.prepare(self.directory)
+        layout_version.prepare(self.directory)
         self.boot = 0
         self._durable.clear()
         self._timeline = Timeline(self._at(BOOTS), self._listing, self.clock)
@@ -198,7 +199,7 @@ class Spool:
             try:
                 put()
             except FileNotFoundError:  # somebody has tidied up: the folders are made again, once
-                layout.make_folders(self.directory)
+                layout_version.make_folders(self.directory)
                 put()
         except OSError as error:
             log.error("not saved reason=%s", error.strerror or error)
@@ -364,9 +365,9 @@ class Spool:
             self._refuse_another_disk()
         return self._timeline.taken_at_ms(name, self.boot, record=record)
 
-    def write_events(self, listed: list[events.Event]) -> None:
+    def write_events(self, listed: list[event_titles.Event]) -> None:
         """Remembers the key's events for titles. Raises OSError."""
-        events.write(self.directory, listed)
+        event_titles.write(self.directory, listed)
 
     def add_anchor(self, anchor: Anchor) -> None:
         """Notes an anchor of the running boot. Raises OSError."""
@@ -382,7 +383,7 @@ class Spool:
 
         A folder that can't be read is named in the log and passed over.
         """
-        standing = intention.read(self.directory)
+        standing = wipe_journal.read(self.directory)
         for name in self._listing.photos(place):
             if standing is None or not standing.covers(name):
                 yield name
@@ -391,9 +392,9 @@ class Spool:
         """When names last came to or left a folder of the spool (or a file of it was written); 0 = never."""
         return self._listing.changed_ns(place)
 
-    def events(self) -> list[events.Event]:
+    def events(self) -> list[event_titles.Event]:
         """The key's events as last seen."""
-        return events.read(self.directory)
+        return event_titles.read(self.directory)
 
     def read_boot(self, number: int) -> Boot:
         """What is written about a boot."""
@@ -402,7 +403,7 @@ class Spool:
     # -- inside ----------------------------------------------------------------------------------------------
 
     def _register(self) -> None:
-        layout.note(self.directory)
+        layout_version.note(self.directory)
         self.boot = boots.register(self._at(BOOTS), self.clock.boot_id(), self.box, self._listing.highest_boot())
 
     def _refuse_another_disk(self) -> None:

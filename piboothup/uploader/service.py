@@ -17,23 +17,23 @@ from pathlib import Path
 from typing import Any
 
 from piboothup import __version__, status
+from piboothup.clock import Clock
 from piboothup.config import Config
 from piboothup.runtime import HintSocket, notify_systemd
 from piboothup.spool import choices, contexts
-from piboothup.spool.clock import Clock
 from piboothup.spool.contexts import Entry
 from piboothup.spool.listing import CONTEXTS, NEW
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from piboothup.status import StatusFile, WriterThread
 from piboothup.uploader import wifi
-from piboothup.uploader.api import EventPicsApi
-from piboothup.uploader.clock_trust import KnownTime
-from piboothup.uploader.contact import Connect
-from piboothup.uploader.line import Line
-from piboothup.uploader.pace import SECOND_NS, Chance
-from piboothup.uploader.queue import UNREADABLE, arranged, context_ids, stamp
-from piboothup.uploader.standing import View
+from piboothup.uploader.eventpics import EventPicsApi
+from piboothup.uploader.schedule.backoff import SECOND_NS, Chance
+from piboothup.uploader.schedule.link_status import View
+from piboothup.uploader.schedule.photo_queue import UNREADABLE, arranged, context_ids, stamp
+from piboothup.uploader.schedule.scheduler import Line
+from piboothup.uploader.session import Connect
+from piboothup.uploader.trusted_time import KnownTime
 from piboothup.uploader.wifi import Wifi
 from piboothup.uploader.worker import Worker
 

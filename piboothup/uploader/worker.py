@@ -11,20 +11,19 @@ import stat
 import threading
 import traceback
 
+from piboothup.clock import Clock
 from piboothup.config import Config, Secret
 from piboothup.spool import durable
-from piboothup.spool.assign import settle
-from piboothup.spool.clock import Clock
+from piboothup.spool.admin.assign import settle
 from piboothup.spool.contexts import Context
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
-from piboothup.uploader.api import ApiError, came_of
-from piboothup.uploader.clock_trust import KnownTime
-from piboothup.uploader.contact import Connect, Contact, retry_after_s
-from piboothup.uploader.line import Line
-from piboothup.uploader.link_error import LinkError
-from piboothup.uploader.step import End, Probe, Send
-from piboothup.uploader.verdict import Call, Verdict, judge
+from piboothup.uploader.eventpics import ApiError, came_of
+from piboothup.uploader.outcomes import Call, Verdict, judge
+from piboothup.uploader.schedule.scheduler import End, Line, Probe, Send
+from piboothup.uploader.session import Connect, Contact, retry_after_s
+from piboothup.uploader.transport.errors import LinkError
+from piboothup.uploader.trusted_time import KnownTime
 
 log = logging.getLogger(__name__)
 

@@ -19,16 +19,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from piboothup.booth.encoder import encode
-from piboothup.booth.events import Event, Saved
+from piboothup.booth.flow.events import Event, Saved
 from piboothup.booth.frame import Frame
-from piboothup.booth.saver import Saver
+from piboothup.booth.photo.jpeg import encode
+from piboothup.booth.photo.saver import Saver
+from piboothup.clock import SystemClock
 from piboothup.config import Camera, Config
 from piboothup.simulator.appliance import Appliance, wait_until
 from piboothup.simulator.camera import SimulatedCamera
-from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
 from piboothup.simulator.faults import Drop, Fault
-from piboothup.spool.clock import SystemClock
+from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
@@ -40,7 +40,7 @@ _UNTESTED = """
 import functools, sys
 from piboothup import cli
 from piboothup.booth import service
-from piboothup.booth.save_health import SaveHealth
+from piboothup.booth.flow.save_health import SaveHealth
 service.Booth = functools.partial(service.Booth, health=SaveHealth(is_tested=True))
 sys.exit(cli.main(sys.argv[1:]))
 """

@@ -31,17 +31,19 @@ from typing import Any
 
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
-from piboothup.booth import machine, precedence, service
-from piboothup.booth.button import PRESS_NS, GpioButton
+from piboothup.booth import service
+from piboothup.booth import threads as precedence
 from piboothup.booth.devices import Devices
-from piboothup.booth.events import Event, Pressed
-from piboothup.booth.light import GpioLight, LightPattern
-from piboothup.booth.oled import OledPanel
+from piboothup.booth.flow import machine
+from piboothup.booth.flow.events import Event, Pressed
+from piboothup.booth.gpio.button import PRESS_NS, GpioButton
+from piboothup.booth.gpio.led import GpioLight, LightPattern
+from piboothup.booth.panel.oled import OledPanel
 from piboothup.booth.service import BoothService
+from piboothup.clock import SystemClock
+from piboothup.commands.log_pipe import LogPipe
 from piboothup.config import Button, Camera, Capture, Config, EventPics, Light, Panel, SpoolTable
-from piboothup.log_pipe import LogPipe
 from piboothup.simulator.camera import SimulatedCamera
-from piboothup.spool.clock import SystemClock
 from piboothup.spool.listing import SENT
 from piboothup.spool.retention import sweep
 from piboothup.spool.store import Spool

@@ -21,17 +21,17 @@ from unittest import mock
 
 from PIL import Image
 
-from piboothup.booth import dither, moments, screens
-from piboothup.booth.camera import CameraThread
-from piboothup.booth.layout import PHOTO_SIZE
-from piboothup.booth.oled import OledPanel, packed
-from piboothup.booth.panel import PanelThread
-from piboothup.booth.sitters import portrait
-from piboothup.booth.view import View
-from piboothup.booth.viewfinder import Viewfinder
+from piboothup.booth.camera.thread import CameraThread
+from piboothup.booth.frame import Viewfinder
+from piboothup.booth.panel import capture_screens, dither, screens
+from piboothup.booth.panel.layout import PHOTO_SIZE
+from piboothup.booth.panel.oled import OledPanel, packed
+from piboothup.booth.panel.thread import PanelThread
+from piboothup.booth.panel.view import View
+from piboothup.clock import SystemClock
 from piboothup.config import Camera, Panel
 from piboothup.simulator.camera import SimulatedCamera
-from piboothup.spool.clock import SystemClock
+from piboothup.simulator.gallery_views import portrait
 from piboothup.status import BoothState
 
 ROUNDS = 400
@@ -147,7 +147,7 @@ def _making_sure() -> None:
         picture = screens.draw(View(state=BoothState.COUNTDOWN, countdown=3, viewfinder=Viewfinder(1, portrait())))
         panel.show(ready)
         began = bus.bytes
-        panel.show(moments.side_first(ready, picture))
+        panel.show(capture_screens.side_first(ready, picture))
         figure = bus.bytes - began
         if checks:
             panel.check()

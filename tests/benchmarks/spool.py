@@ -18,14 +18,14 @@ import threading
 import time
 from pathlib import Path
 
+from piboothup.clock import SystemClock
 from piboothup.simulator.appliance import Appliance, wait_until
-from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
-from piboothup.spool.clock import SystemClock
+from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from piboothup.spool.contexts import Entry, context_for
 from piboothup.spool.listing import NEW
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
-from piboothup.uploader.queue import Queue, arranged
+from piboothup.uploader.schedule.photo_queue import Queue, arranged
 
 PHOTO_BYTES = 4 * 1024 * 1024
 COMMITS = 40

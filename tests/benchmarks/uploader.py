@@ -23,14 +23,14 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from piboothup.clock import SystemClock
 from piboothup.simulator.appliance import Appliance, wait_until
-from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
-from piboothup.spool.clock import SystemClock
+from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
-from tests.uploader.link import Link
+from tests.support.proxy import Link
 
 PARTY = context_for("abcd1234", "a1", "")
 _PATIENCE_S = 1200.0

@@ -10,8 +10,8 @@ import pytest
 
 from piboothup import status
 from piboothup.booth import service
-from tests.booth.box import Box
-from tests.booth.systemd import Systemd
+from tests.support.booth import Box
+from tests.support.systemd import Systemd
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.booth.camera import CameraThread
-from piboothup.booth.heartbeat import FOR_EVER_NS, Heartbeat
-from piboothup.booth.panel import NoPanel, PanelThread
-from tests.booth.box import PlayedCamera
-from tests.clocks import HandClock
+from piboothup.booth.camera.thread import CameraThread
+from piboothup.booth.panel.thread import NoPanel, PanelThread
+from piboothup.booth.threads import FOR_EVER_NS, Heartbeat
+from tests.support.booth import PlayedCamera
+from tests.support.clock import HandClock
 
 S = 1_000_000_000
 

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 import simplejpeg
 
-from piboothup import report
-from piboothup.booth.light import LightPattern
-from piboothup.booth.readiness import STEPS, Step
-from piboothup.booth.signals import Sound
+from piboothup.booth.flow.self_test_report import STEPS, Step
+from piboothup.booth.gpio.buzzer import Sound
+from piboothup.booth.gpio.led import LightPattern
+from piboothup.commands import status
 from piboothup.problems import problem
 from piboothup.spool.listing import TEST_PHOTO, TMP
 from piboothup.status import BoothState
-from tests.booth.box import Box, awaited
-from tests.booth.systemd import Systemd
-from tests.patience import PATIENCE_S
+from tests.support.booth import Box, awaited
+from tests.support.deadline import PATIENCE_S
+from tests.support.systemd import Systemd
 
 FAULT = problem("unsaved_jpeg", "AttributeError")
 REAL = simplejpeg.encode_jpeg_yuv_planes
@@ -63,7 +63,7 @@ def test_f16_an_encoder_that_is_too_old_is_told_until_mended(box: Box, monkeypat
     come_to_the_fault(box, monkeypatch)
     box.until_shown(state=BoothState.FAULT, problem=FAULT)
     box.until_said(lambda said: said.get("state") == "fault" and said["problems"] == ["unsaved_jpeg"])
-    told = report.assemble(box.config, box.spool, box.clock, box.runtime)["problems"]
+    told = status.assemble(box.config, box.spool, box.clock, box.runtime)["problems"]
     assert ("unsaved_jpeg", FAULT.sentence, FAULT.remedy) in {
         (one["code"], one["sentence"], one["remedy"]) for one in told
     }

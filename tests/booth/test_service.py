@@ -14,28 +14,29 @@ from typing import Any
 import pytest
 
 from piboothup import status
-from piboothup.booth import panel, service
-from piboothup.booth.button import GpioButton
-from piboothup.booth.camera import CameraThread
-from piboothup.booth.card import Card
-from piboothup.booth.events import Tick
-from piboothup.booth.light import GpioLight, LightPattern
-from piboothup.booth.panel import PanelThread
-from piboothup.booth.saver import Saver
-from piboothup.booth.view import View
+from piboothup.booth import service
+from piboothup.booth.camera.thread import CameraThread
+from piboothup.booth.flow.events import Tick
+from piboothup.booth.gpio.button import GpioButton
+from piboothup.booth.gpio.led import GpioLight, LightPattern
+from piboothup.booth.panel import thread as panel
+from piboothup.booth.panel.thread import PanelThread
+from piboothup.booth.panel.view import View
+from piboothup.booth.photo.saver import Saver
+from piboothup.booth.storage import Card
 from piboothup.config import Button, Capture, Light
 from piboothup.problems import problem
 from piboothup.runtime import send_hint
 from piboothup.spool import durable
-from piboothup.spool.anchors import Source
-from piboothup.spool.events import Event
-from piboothup.spool.layout import SpoolUnusable
+from piboothup.spool.capture_time.anchors import Source
+from piboothup.spool.event_titles import Event
+from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.store import AlreadyRunning
 from piboothup.status import BoothState, UploaderState
-from tests.booth.box import Box, awaited, hang_on
-from tests.booth.systemd import Systemd
-from tests.patience import PATIENCE_S
-from tests.photos import PARTY, jpeg, open_spool, take
+from tests.support.booth import Box, awaited, hang_on
+from tests.support.deadline import PATIENCE_S
+from tests.support.photos import PARTY, jpeg, open_spool, take
+from tests.support.systemd import Systemd
 
 # -- what a guest sees ---------------------------------------------------------------------------------------------
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from piboothup.booth.camera import CameraFault
-from piboothup.booth.encoder import encode
+from piboothup.booth.camera.base import CameraFault
 from piboothup.booth.frame import Frame
+from piboothup.booth.photo.jpeg import encode
 from piboothup.config import Camera
 from piboothup.simulator import scenes
 from piboothup.simulator.camera import DEFAULT_SIZE, FRAME_NS, STOCK, SimulatedCamera
-from tests.clocks import HandClock
+from tests.support.clock import HandClock
 
 SMALL = (320, 240)
 COLOURS = ((200, 30, 30), (30, 160, 60), (40, 60, 200), (230, 220, 60))

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from piboothup.clock import SystemClock
 from piboothup.runtime import HintSocket
 from piboothup.simulator import desk
 from piboothup.simulator.appliance import Appliance
-from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
-from piboothup.spool.clock import SystemClock
-from tests.patience import PATIENCE_S
+from piboothup.simulator.server import DEMO_KEY, LocalEventPics
+from tests.support.deadline import PATIENCE_S
 
 
 class Unstarted(Appliance):

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.spool import boots, inventory
-from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool.admin import inventory
+from piboothup.spool.capture_time import boots
+from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import context_for
-from piboothup.spool.layout import SpoolUnusable
+from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.recovery import Recovered, recover
 from piboothup.spool.store import NotSaved, Spool
-from tests.clocks import HandClock
-from tests.photos import PARTY, jpeg, open_spool, take
+from tests.support.clock import HandClock
+from tests.support.photos import PARTY, jpeg, open_spool, take
 
 
 def test_a_file_system_without_owners_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,12 +9,12 @@ import pytest
 
 from piboothup.config import Config, EventPics, Secret, Upload, parse
 from piboothup.spool import choices, contexts
-from piboothup.spool.assign import take_along, without_event
+from piboothup.spool.admin.assign import take_along, without_event
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import CONTEXTS
-from tests.clocks import HandClock
-from tests.photos import PARTY, jpeg, open_spool, take
+from tests.support.clock import HandClock
+from tests.support.photos import PARTY, jpeg, open_spool, take
 
 CONFIG = Config(eventpics=EventPics(link_id="abcd1234", album_id="a1"))
 ALL = Choices(link_id="efgh5678", album_id="b2", language="de", paused=True, sound=False)

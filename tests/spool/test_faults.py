@@ -14,17 +14,18 @@ from unittest import mock
 
 import pytest
 
-from piboothup.spool import boots, durable
-from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool import durable
+from piboothup.spool.capture_time import boots
+from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import Context, context_for
-from piboothup.spool.layout import SpoolUnusable
+from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.recovery import recover
 from piboothup.spool.store import NotSaved, Spool
-from tests.clocks import HandClock
-from tests.patience import PATIENCE_S
-from tests.photos import PARTY, jpeg, open_spool, take
+from tests.support.clock import HandClock
+from tests.support.deadline import PATIENCE_S
+from tests.support.photos import PARTY, jpeg, open_spool, take
 
 CALLS = ("open", "fchmod", "posix_fallocate", "write", "fsync", "close", "rename", "unlink", "mkdir", "chmod")
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT, errno.EMFILE)

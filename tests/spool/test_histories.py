@@ -14,18 +14,19 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from piboothup.spool import contexts, durable, intention, inventory
-from piboothup.spool.anchors import Anchor, Source
-from piboothup.spool.assign import assign, propose
+from piboothup.spool import contexts, durable, wipe_journal
+from piboothup.spool.admin import inventory
+from piboothup.spool.admin.assign import assign, propose
+from piboothup.spool.admin.wipe import plan, resume_wipe, survey, wipe
+from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.listing import CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.recovery import recover
 from piboothup.spool.retention import sweep
 from piboothup.spool.store import NotSaved, Spool
-from piboothup.spool.wipe import plan, resume_wipe, survey, wipe
-from tests.clocks import HandClock
-from tests.photos import jpeg, take
+from tests.support.clock import HandClock
+from tests.support.photos import jpeg, take
 
 PICTURES = [jpeg(number, (16, 16)) for number in range(4)]
 
@@ -251,7 +252,7 @@ class BoxLife(RuleBasedStateMachine):
         self.spool.prepare()
         resume_wipe(self.spool)
         self.spool.start("booth")
-        assert intention.read(self.directory) is None
+        assert wipe_journal.read(self.directory) is None
         assert not [one for one in inventory.look(self.directory).items if one.name in doomed]
 
     @invariant()

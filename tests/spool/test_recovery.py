@@ -9,8 +9,8 @@ import pytest
 
 from piboothup.spool.listing import PROBE, QUARANTINE, TEST_PHOTO
 from piboothup.spool.recovery import Recovered, recover
-from tests.clocks import HandClock
-from tests.photos import counts, jpeg, open_spool, take
+from tests.support.clock import HandClock
+from tests.support.photos import counts, jpeg, open_spool, take
 
 
 def test_p04_a_whole_part_is_salvaged(tmp_path: Path) -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from piboothup.spool import retention
-from piboothup.spool.anchors import Anchor, Source
-from piboothup.spool.boots import Boot
+from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.capture_time.boots import Boot
 from piboothup.spool.listing import NEW, PARKED, SENT
 from piboothup.spool.retention import BATCH_PHOTOS, sweep
 from piboothup.spool.store import Spool
-from tests.clocks import HandClock
-from tests.photos import PARTY, jpeg, open_spool, take
 from tests.spool.test_faults import Room
+from tests.support.clock import HandClock
+from tests.support.photos import PARTY, jpeg, open_spool, take
 
 DAY_S = 86_400
 

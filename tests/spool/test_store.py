@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.spool.anchors import Anchor, Source
+from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import context_for
-from piboothup.spool.layout import SpoolUnusable
+from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, Damaged
 from piboothup.spool.store import AlreadyRunning, NotSaved, Spool
-from tests.clocks import HandClock
-from tests.photos import PARTY, counts, jpeg, open_spool, take
+from tests.support.clock import HandClock
+from tests.support.photos import PARTY, counts, jpeg, open_spool, take
 
 
 def test_a_committed_photo_lies_whole_under_its_name(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from piboothup import status
-from piboothup.uploader import service, transport
-from tests.patience import PATIENCE_S
-from tests.uploader.desk import Desk
-from tests.uploader.far import FAR_S
+from piboothup.uploader import service
+from piboothup.uploader.transport import client
+from tests.support.deadline import PATIENCE_S
+from tests.support.limits import FAR_S
+from tests.support.uploader import Desk
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +20,7 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow this machine is, no thread counts as stuck for it, no portal as far away, no word as stale."""
     monkeypatch.setattr(status, "STALE_S", FAR_S)
     monkeypatch.setattr(service, "_STOP_S", PATIENCE_S / 2)
-    monkeypatch.setattr(transport, "_PORTAL_CONNECT_S", FAR_S)
+    monkeypatch.setattr(client, "_PORTAL_CONNECT_S", FAR_S)
 
 
 @pytest.fixture

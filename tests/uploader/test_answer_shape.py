@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from piboothup.uploader.answer_shape import is_page, is_refusal_of_api, json_object
-from piboothup.uploader.clock_trust import Validity
-from piboothup.uploader.decompression import unpacked
-from piboothup.uploader.transport import Answer
-from piboothup.uploader.verdict import Call, Came, Verdict, judge, what_came
-from tests.uploader.pages import PAGES, Page
+from piboothup.uploader.outcomes import Call, Came, Verdict, judge, what_came
+from piboothup.uploader.transport.certificate_dates import Validity
+from piboothup.uploader.transport.decompression import unpacked
+from piboothup.uploader.transport.messages import Answer
+from tests.support.refusal_pages import PAGES, Page
 
 MB = 1024 * 1024
 OWN_WORDS: dict[str, Any] = {

@@ -16,9 +16,9 @@ from piboothup.problems import problem
 from piboothup.simulator import listener
 from piboothup.simulator.faults import Drop, Fault
 from piboothup.spool.listing import NEW, PARKED
-from tests.photos import jpeg, take
-from tests.uploader.desk import Desk
-from tests.uploader.liar import Liar, says
+from tests.support.photos import jpeg, take
+from tests.support.server import Liar, says
+from tests.support.uploader import Desk
 
 
 def test_every_spell_of_connectivity_opens_with_the_question_for_events_and_albums(desk: Desk) -> None:

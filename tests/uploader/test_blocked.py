@@ -10,9 +10,9 @@ import pytest
 from piboothup.problems import problem
 from piboothup.simulator.faults import Fault
 from piboothup.spool.listing import NEW, PARKED
-from tests.uploader.desk import Desk
-from tests.uploader.liar import Liar, Story, brings_to, says
-from tests.uploader.pages import PAGES, Page
+from tests.support.refusal_pages import PAGES, Page
+from tests.support.server import Liar, Story, brings_to, says
+from tests.support.uploader import Desk
 
 CALLS = ["geteventsandalbums", "getuploadurl", "upload"]
 """The first part of the path of each."""

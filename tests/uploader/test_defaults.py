@@ -15,17 +15,18 @@ import pytest
 
 from piboothup.config import Config, Secret, SpoolTable, Upload
 from piboothup.spool.store import Spool
-from piboothup.uploader import connection, service, transport, wifi, worker
-from piboothup.uploader.api import EventPicsApi
-from piboothup.uploader.connection import WatchedAdapter
-from piboothup.uploader.dial import dial
-from piboothup.uploader.link_error import LinkError, NotConnected
-from piboothup.uploader.pace import URL_YOUNG_S
+from piboothup.uploader import service, wifi, worker
+from piboothup.uploader.eventpics import EventPicsApi
+from piboothup.uploader.schedule.backoff import URL_YOUNG_S
 from piboothup.uploader.service import Uploader
-from tests.clocks import HandClock
-from tests.uploader.liar import Liar, says
+from piboothup.uploader.transport import client, connection
+from piboothup.uploader.transport.connection import WatchedAdapter
+from piboothup.uploader.transport.errors import LinkError, NotConnected
+from piboothup.uploader.transport.happy_eyeballs import dial
+from tests.support.clock import HandClock
+from tests.support.server import Liar, says
 
-PORTAL_CONNECT_S = transport._PORTAL_CONNECT_S
+PORTAL_CONNECT_S = client._PORTAL_CONNECT_S
 STOP_S = service._STOP_S
 """As they are outside of these tests, whose machine may be slow."""
 
@@ -63,7 +64,7 @@ def test_eventpics_is_asked_on_443_and_connected_within_10_s(
 
 
 def test_a_portal_is_looked_for_on_80_within_3_s(api: EventPicsApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "_PORTAL_CONNECT_S", PORTAL_CONNECT_S)
+    monkeypatch.setattr(client, "_PORTAL_CONNECT_S", PORTAL_CONNECT_S)
     dialled = Dialled(monkeypatch)
     with pytest.raises(LinkError):
         api.is_behind_sign_in()
@@ -78,7 +79,7 @@ def test_the_time_is_asked_on_443(api: EventPicsApi, monkeypatch: pytest.MonkeyP
 
 
 def test_the_systems_roots_judge_and_no_old_tls_is_spoken() -> None:
-    made = transport.Transport(HandClock())
+    made = client.Transport(HandClock())
     with contextlib.closing(made):
         context = made._adapter.poolmanager.connection_pool_kw["ssl_context"]
         assert made._verify is True

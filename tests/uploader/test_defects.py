@@ -6,14 +6,14 @@ import re
 
 import pytest
 
-from piboothup.spool.events import Event
+from piboothup.spool.event_titles import Event
 from piboothup.spool.listing import NEW
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
-from piboothup.uploader.step import Probe, Send
-from piboothup.uploader.verdict import Came
-from tests.uploader.desk import Desk
-from tests.uploader.night import Night
+from piboothup.uploader.outcomes import Came
+from piboothup.uploader.schedule.scheduler import Probe, Send
+from tests.support.night import Night
+from tests.support.uploader import Desk
 
 
 class Defect(Spool):

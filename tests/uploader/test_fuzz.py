@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from piboothup.spool.listing import NEW, PARKED, SENT
 from piboothup.spool.names import PhotoName
-from tests.uploader.desk import Desk
-from tests.uploader.effort import some
-from tests.uploader.liar import Liar
+from tests.support.effort import some
+from tests.support.server import Liar
+from tests.support.uploader import Desk
 
 CALLS = ["geteventsandalbums", "getuploadurl", "put"]
 HEADERS = [

@@ -20,9 +20,9 @@ from piboothup.simulator.faults import Drop, Fault
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.names import PhotoName
-from tests.photos import jpeg
-from tests.uploader.desk import Desk
-from tests.uploader.effort import some
+from tests.support.effort import some
+from tests.support.photos import jpeg
+from tests.support.uploader import Desk
 
 EVENTS = [context_for("abcd1234", "a1", ""), context_for("abcd1234", "a2", ""), context_for("tomorrow1", "", "")]
 REFUSALS = [400, 405, 413, 415, 422]

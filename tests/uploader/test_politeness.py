@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.uploader.link_error import LinkErrorKind
-from piboothup.uploader.verdict import Call
-from tests.uploader.hour import API, PLAIN, STORAGE, Hour, Said
-from tests.uploader.pages import PAGES, Page
+from piboothup.uploader.outcomes import Call
+from piboothup.uploader.transport.errors import LinkErrorKind
+from tests.support.refusal_pages import PAGES, Page
+from tests.support.request_counts import API, PLAIN, STORAGE, Hour, Said
 
 HOUR_S = 3600.0
 OWN = Page("application/json", '{"error": "no"}')

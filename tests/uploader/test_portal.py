@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.simulator.eventpics import DEMO_KEY
+from piboothup.simulator.server import DEMO_KEY
 from piboothup.spool.listing import NEW
-from piboothup.uploader.transport import Answer, LinkError, LinkErrorKind, Transport
-from piboothup.uploader.verdict import is_sign_in
-from tests.clocks import HandClock
-from tests.patience import PATIENCE_S
-from tests.uploader.authority import Authority, Connect, day_s, self_signed
-from tests.uploader.desk import Desk
-from tests.uploader.far import FAR, FAR_S
-from tests.uploader.liar import Liar, Story, says
+from piboothup.uploader.outcomes import is_sign_in
+from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
+from piboothup.uploader.transport.messages import Answer
+from tests.support.ca import Authority, Connect, day_s, self_signed
+from tests.support.clock import HandClock
+from tests.support.deadline import PATIENCE_S
+from tests.support.limits import FAR, FAR_S
+from tests.support.server import Liar, Story, says
+from tests.support.uploader import Desk
 
 PAGE = says("200 OK", b"<html>Room number?</html>")
 SENDS_ON = says("302 Found", b"", "Location: https://portal.hotel.example/login")

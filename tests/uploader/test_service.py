@@ -14,20 +14,21 @@ from typing import Any
 import pytest
 
 from piboothup.config import Secret, Upload
-from piboothup.simulator.eventpics import DEMO_KEY
 from piboothup.simulator.faults import Drop, Fault
-from piboothup.spool import assign, choices, durable
+from piboothup.simulator.server import DEMO_KEY
+from piboothup.spool import choices, durable
+from piboothup.spool.admin import assign
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW, PARKED
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import AlreadyRunning, Spool
 from piboothup.uploader import service
-from piboothup.uploader.api import EventPicsApi
+from piboothup.uploader.eventpics import EventPicsApi
 from piboothup.uploader.service import Uploader
 from piboothup.uploader.worker import Worker
-from tests.photos import PARTY, jpeg
-from tests.uploader.desk import Desk
+from tests.support.photos import PARTY, jpeg
+from tests.support.uploader import Desk
 
 DAY_S = 86_400.0
 STOP_S = service._STOP_S

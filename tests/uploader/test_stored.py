@@ -13,15 +13,15 @@ import pytest
 from piboothup.config import Secret
 from piboothup.simulator.faults import Fault
 from piboothup.spool.listing import NEW
-from piboothup.uploader.api import ApiError, EventPicsApi
-from piboothup.uploader.link_error import LinkError
-from piboothup.uploader.transport import Transport
-from piboothup.uploader.verdict import Came
-from tests.clocks import HandClock
-from tests.uploader.authority import Authority
-from tests.uploader.desk import Desk
-from tests.uploader.far import FAR
-from tests.uploader.liar import Liar, Story, says
+from piboothup.uploader.eventpics import ApiError, EventPicsApi
+from piboothup.uploader.outcomes import Came
+from piboothup.uploader.transport.client import Transport
+from piboothup.uploader.transport.errors import LinkError
+from tests.support.ca import Authority
+from tests.support.clock import HandClock
+from tests.support.limits import FAR
+from tests.support.server import Liar, Story, says
+from tests.support.uploader import Desk
 
 PHOTO = b"x" * 200_000
 

@@ -12,7 +12,7 @@ import pytest
 from piboothup.problems import problem
 from piboothup.uploader import wifi
 from piboothup.uploader.wifi import Wifi, signal_percent, what_is_wrong
-from tests.uploader.desk import Desk
+from tests.support.uploader import Desk
 
 TABLE = """\
 Inter-| sta-|   Quality        |   Discarded packets               | Missed | WE

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from piboothup.booth.camera import CameraThread
-from piboothup.booth.events import CameraLost, CameraReady, Event, Exposed, Saved
+from piboothup.booth.camera.picamera2_driver import PiCamera
+from piboothup.booth.camera.thread import CameraThread
+from piboothup.booth.flow.events import CameraLost, CameraReady, Event, Exposed, Saved
 from piboothup.booth.frame import Frame
-from piboothup.booth.picamera import PiCamera
-from piboothup.booth.saver import Saver
+from piboothup.booth.photo.saver import Saver
+from piboothup.clock import SystemClock
 from piboothup.config import Camera, Config
-from piboothup.spool.clock import SystemClock
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
 from tests.lab.camera.virtual import EXPOSURE_US, VirtualPicamera2
-from tests.patience import PATIENCE_S
+from tests.support.deadline import PATIENCE_S
 
 FULL = Camera()
 SMALL = Camera(size=(640, 480))

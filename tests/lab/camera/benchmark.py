@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from piboothup.booth import precedence, saver
-from piboothup.booth.encoder import encode
-from piboothup.booth.events import CameraReady, CaptureFailed
-from piboothup.booth.exif import Exif, with_exif
-from piboothup.booth.picamera import PiCamera
+from piboothup.booth import threads as precedence
+from piboothup.booth.camera.picamera2_driver import PiCamera
+from piboothup.booth.flow.events import CameraReady, CaptureFailed
+from piboothup.booth.photo import saver
+from piboothup.booth.photo.exif import Exif, with_exif
+from piboothup.booth.photo.jpeg import encode
 from piboothup.config import Camera
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool

@@ -16,22 +16,22 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from piboothup.booth import camera, picamera
+from piboothup.booth.camera import picamera2_driver
+from piboothup.booth.camera import thread as camera
+from piboothup.booth.camera.picamera2_driver import PiCamera
 from piboothup.booth.devices import Devices
-from piboothup.booth.frame import Plane
-from piboothup.booth.light import LightPattern
-from piboothup.booth.oled import OledPanel, _with_our_packing
-from piboothup.booth.picamera import PiCamera
+from piboothup.booth.frame import Plane, shrunk
+from piboothup.booth.gpio.led import LightPattern
+from piboothup.booth.panel.oled import OledPanel, _with_our_packing
+from piboothup.booth.panel.view import View
 from piboothup.booth.service import BoothService
-from piboothup.booth.view import View
-from piboothup.booth.viewfinder import shrunk
+from piboothup.clock import SystemClock
 from piboothup.config import Camera, Capture, Config, EventPics, Panel, SpoolTable
 from piboothup.runtime import send_hint
-from piboothup.spool.clock import SystemClock
 from piboothup.spool.store import Spool
-from tests.booth.box import PlayedLight
 from tests.lab.camera.virtual import VirtualPicamera2
-from tests.patience import PATIENCE_S
+from tests.support.booth import PlayedLight
+from tests.support.deadline import PATIENCE_S
 
 HERTZ = 400_000
 COUNTDOWN_S = 6
@@ -123,7 +123,7 @@ class Finder:
         """When a frame passed, the picture's serial number then, whether it was made of this frame."""
         self._drawn: set[int] = set()
         self._looked_s = 0.0
-        self._paces = picamera.VIEW_S, camera.VIEW_S
+        self._paces = picamera2_driver.VIEW_S, camera.VIEW_S
         self._light, self._panel = PlayedLight(), PacedPanel()
         self._camera = PiCamera(table, VirtualPicamera2)
         look = self._camera._look
@@ -146,9 +146,9 @@ class Finder:
         def moving(plane: Plane, size: tuple[int, int]) -> Plane:
             return np.roll(shrunk(plane, size), 5 * next(moved), axis=1)
 
-        picamera.shrunk = moving  # type: ignore[attr-defined]
+        picamera2_driver.shrunk = moving  # type: ignore[attr-defined]
         if patient:
-            picamera.VIEW_S, camera.VIEW_S = 0.0, 3600.0
+            picamera2_driver.VIEW_S, camera.VIEW_S = 0.0, 3600.0
         self._service = BoothService(
             config,
             Spool(root / "spool", clock, "serial-1"),
@@ -188,7 +188,7 @@ class Finder:
             looked.pop()
         drawn_of = [serial in drawn and made for _, serial, made in looked]
         excused = sum(
-            not good and (after_s - at_s < picamera.VIEW_S or self._panel.was_sending(after_s))
+            not good and (after_s - at_s < picamera2_driver.VIEW_S or self._panel.was_sending(after_s))
             for good, ((at_s, _, _), (after_s, _, _)) in zip(drawn_of, pairwise(looked), strict=False)
         )
         rate_hz = (len(looked) - 1) / (looked[-1][0] - looked[0][0]) if len(looked) > 1 else 0.0
@@ -198,8 +198,8 @@ class Finder:
         """Ends the service."""
         self._service.stop()
         self._thread.join(PATIENCE_S)
-        picamera.shrunk = shrunk  # type: ignore[attr-defined]
-        picamera.VIEW_S, camera.VIEW_S = self._paces
+        picamera2_driver.shrunk = shrunk  # type: ignore[attr-defined]
+        picamera2_driver.VIEW_S, camera.VIEW_S = self._paces
 
     def _until(self, wanted: LightPattern) -> None:
         end_s = time.monotonic() + PATIENCE_S

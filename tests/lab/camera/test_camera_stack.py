@@ -17,15 +17,15 @@ import libcamera
 import pytest
 from PIL import ExifTags, Image
 
-from piboothup import camera_command
-from piboothup.booth.camera import CameraFault
-from piboothup.booth.cameras import connected
-from piboothup.booth.encoder import encode
-from piboothup.booth.events import CameraReady, CaptureFailed
-from piboothup.booth.exposure import LATEST_NS, SETTLING_FRAMES, Metadata
-from piboothup.booth.picamera import PiCamera
+from piboothup.booth.camera.base import CameraFault
+from piboothup.booth.camera.detect import connected
+from piboothup.booth.camera.exposure import LATEST_NS, SETTLING_FRAMES, Metadata
+from piboothup.booth.camera.picamera2_driver import PiCamera
+from piboothup.booth.flow.events import CameraReady, CaptureFailed
+from piboothup.booth.photo.jpeg import encode
+from piboothup.clock import SystemClock
+from piboothup.commands import camera as camera_command
 from piboothup.config import Camera, Config, SpoolTable
-from piboothup.spool.clock import SystemClock
 from piboothup.spool.listing import NEW
 from tests.lab.camera.bench import (
     FULL,
@@ -39,7 +39,7 @@ from tests.lab.camera.bench import (
     stalled,
 )
 from tests.lab.camera.virtual import EXPOSURE_US, VirtualPicamera2
-from tests.patience import PATIENCE_S
+from tests.support.deadline import PATIENCE_S
 
 MS = 1_000_000
 TRIES = 10
@@ -205,7 +205,9 @@ def test_k02_frames_that_stop_while_nobody_presses_are_noticed_too(full: Bench) 
 def test_k03_after_ten_timed_out_captures_and_three_re_openings_in_a_row_the_rate_is_what_it_was(
     full: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("piboothup.booth.camera.LONGEST_PAUSE_S", 1.0)  # else the pauses alone take two minutes
+    monkeypatch.setattr(
+        "piboothup.booth.camera.thread.LONGEST_PAUSE_S", 1.0
+    )  # else the pauses alone take two minutes
     before_s, open_before = full.fastest_s(), descriptors()
     for _ in range(10):
         with stalled() as go_on:

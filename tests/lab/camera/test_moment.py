@@ -10,23 +10,23 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from piboothup.booth.camera.picamera2_driver import PiCamera
 from piboothup.booth.devices import Devices
-from piboothup.booth.light import LightPattern
-from piboothup.booth.picamera import PiCamera
+from piboothup.booth.gpio.buzzer import Sound
+from piboothup.booth.gpio.led import LightPattern
+from piboothup.booth.panel.view import View
 from piboothup.booth.service import BoothService
-from piboothup.booth.signals import Sound
-from piboothup.booth.view import View
+from piboothup.clock import SystemClock
 from piboothup.config import Capture, Config, EventPics, Light, SpoolTable
 from piboothup.problems import Problem
 from piboothup.runtime import send_hint
-from piboothup.spool.clock import SystemClock
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
 from piboothup.status import BoothState
-from tests.booth.box import PlayedGlass, PlayedLight
 from tests.lab.camera.bench import Starts
 from tests.lab.camera.virtual import VirtualPicamera2
-from tests.patience import PATIENCE_S
+from tests.support.booth import PlayedGlass, PlayedLight
+from tests.support.deadline import PATIENCE_S
 
 MS = 1_000_000
 TRIES = 10

@@ -23,7 +23,7 @@ from piboothup.spool.names import PhotoName
 from tests.lab.crash.box import Saved, an_evening
 from tests.lab.crash.disk import LoggedDisk, mount
 from tests.lab.crash.states import CutDisks
-from tests.spool.crash_promises import Promised, after_the_cut, broken
+from tests.spool.crash.promises import Promised, after_the_cut, broken
 
 MEMORY = Path("/dev/shm")  # noqa: S108  (a disk in memory; the lab makes its own folder in it)
 NEEDED_BYTES = 1024**3

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from piboothup.clock import SystemClock
 from piboothup.simulator.appliance import Appliance, wait_until
-from piboothup.simulator.eventpics import DEMO_KEY, LocalEventPics
-from piboothup.spool.clock import SystemClock
+from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
 from tests.lab.crash.disk import DIES_WITH_US
-from tests.patience import PATIENCE_S
+from tests.support.deadline import PATIENCE_S
 
 _SAVED = re.compile(rb"saved photo=(\S+)")
 _SMALL_FRAMES = "\n[camera]\nsize = [640, 480]\n"

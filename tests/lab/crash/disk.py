@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.simulator.appliance import wait_until
-from tests.patience import PATIENCE_S
+from tests.support.deadline import PATIENCE_S
 
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 """What stands before a command that must not outlive the lab, however that ends."""

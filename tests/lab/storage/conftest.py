@@ -10,7 +10,7 @@ import pytest
 
 from tests.lab.storage.gate import Gate
 from tests.lab.storage.servers import S3, S3_KEY, Azure
-from tests.uploader.desk import Desk
+from tests.support.uploader import Desk
 
 
 @pytest.fixture(scope="session", autouse=True)

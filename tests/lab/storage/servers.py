@@ -21,7 +21,7 @@ from azure.storage.blob import BlobSasPermissions, ContainerClient, generate_blo
 from botocore.client import Config
 from botocore.exceptions import ClientError
 
-from tests.patience import PATIENCE_S
+from tests.support.deadline import PATIENCE_S
 
 S3_KEY = "S3RVER"
 """s3rver's only account: its name and its secret."""

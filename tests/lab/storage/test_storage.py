@@ -11,13 +11,13 @@ import pytest
 from piboothup.config import Secret
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW
-from piboothup.uploader.transport import Transport
-from tests.clocks import HandClock
+from piboothup.uploader.transport.client import Transport
 from tests.lab.storage.gate import Gate
 from tests.lab.storage.servers import S3, Azure, changed
-from tests.photos import jpeg, take
-from tests.uploader.desk import Desk
-from tests.uploader.far import FAR
+from tests.support.clock import HandClock
+from tests.support.limits import FAR
+from tests.support.photos import jpeg, take
+from tests.support.uploader import Desk
 
 NAME = "abcd1234/a1/photo.jpg"
 JPEG = {"Content-Type": "image/jpeg"}

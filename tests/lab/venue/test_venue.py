@@ -18,14 +18,14 @@ from typing import Any
 
 import pytest
 
-from piboothup.simulator.eventpics import DEMO_KEY
+from piboothup.simulator.server import DEMO_KEY
 from piboothup.spool.listing import SENT
 from piboothup.spool.names import PhotoName
-from piboothup.uploader.transport import Limits
-from tests.patience import PATIENCE_S
-from tests.photos import jpeg
-from tests.uploader.authority import Authority, Connect
-from tests.uploader.desk import Desk
+from piboothup.uploader.transport.messages import Limits
+from tests.support.ca import Authority, Connect
+from tests.support.deadline import PATIENCE_S
+from tests.support.photos import jpeg
+from tests.support.uploader import Desk
 
 SERVER, SERVER6 = "9.9.9.9", "2620:fe::9"
 """Public addresses, as a photo is sent to no private one; here they lead nowhere but to the other namespace."""

@@ -14,10 +14,10 @@ import sys
 import threading
 from pathlib import Path
 
-from piboothup.simulator.eventpics import LocalEventPics
+from piboothup.clock import SystemClock
 from piboothup.simulator.faults import load_faults
-from piboothup.spool.clock import SystemClock
-from tests.uploader.liar import Liar, brings_to
+from piboothup.simulator.server import LocalEventPics
+from tests.support.server import Liar, brings_to
 
 
 def main(folder: Path, address: str) -> None:

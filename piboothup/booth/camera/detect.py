@@ -1,0 +1,109 @@
+"""Which cameras libcamera sees, how one of them is got hold of, and what its errors mean to a person.
+
+The only place that imports picamera2, when somebody asks: it and libcamera come from apt on a Pi. Must not stream or
+take photos: that is `picamera`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from piboothup.booth.camera.base import CameraFault
+from piboothup.problems import Problem, problem
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A camera that is connected."""
+
+    number: int
+    model: str
+    place: str
+    """Where: libcamera's id."""
+    modes: tuple[str, ...] = ()
+    """Of its sensor, such as "4056x3040 10 fps"; none when another program has it."""
+
+
+def connected(make: type[Any] | None = None) -> list[Connected]:
+    """The cameras that libcamera sees, by number. Raises CameraFault when there is no picamera2."""
+    try:
+        made = make or picamera2()
+    except ImportError as error:
+        raise CameraFault(problem("no_camera", f"picamera2 is missing ({error})")) from error
+    return [
+        Connected(number, str(one.get("Model", "camera")), str(one.get("Id", "")), _modes(made, number))
+        for number, one in enumerate(made.global_camera_info())
+    ]
+
+
+def _modes(make: type[Any], number: int) -> tuple[str, ...]:
+    try:
+        camera = acquire(make, number, None)
+    except (CameraFault, RuntimeError):
+        return ()
+    try:
+        modes = camera.sensor_modes
+    except AttributeError:  # picamera2's, for a camera without raw frames, as those on USB are
+        return (named(camera.sensor_resolution),)
+    finally:
+        camera.close()
+    return tuple(dict.fromkeys(f"{named(mode['size'])} {mode.get('fps', 0):g} fps" for mode in modes))
+
+
+def picamera2() -> type[Any]:
+    """The class that is a camera on a Pi. Raises ImportError."""
+    from picamera2 import Picamera2  # noqa: PLC0415  (only a Pi has it)
+
+    return Picamera2  # type: ignore[no-any-return]
+
+
+def acquire(make: type[Any], number: int, tuning: str | None) -> Any:
+    """A camera of class `make`, acquired. Raises CameraFault when it is not there, RuntimeError when it is not free.
+
+    picamera2 0.3.38 leaves a pipe open when its constructor fails; in a night of retries that would use up the
+    descriptors, so it is closed here. It also names the tuning file to libcamera only after this has read one.
+    """
+    if tuning is not None:
+        os.environ["LIBCAMERA_RPI_TUNING_FILE"] = tuning
+    there = len(make.global_camera_info())
+    if number >= there:
+        perhaps = f"or it refuses the tuning file {tuning}" if tuning else ""
+        raise CameraFault(problem("no_camera", f"number {number} of {there}" if there else perhaps))
+    camera: Any = object.__new__(make)
+    try:
+        camera.__init__(number, tuning=tuning)
+    except RuntimeError:
+        if hasattr(camera, "notifyme_w"):
+            os.close(camera.notifyme_w)
+            camera.notifymeread.close()
+        raise
+    return camera
+
+
+def trouble(error: BaseException) -> Problem:
+    """What an error of picamera2 or libcamera means to a person."""
+    chain = tuple(_chain(error))
+    said = " / ".join(str(one) for one in chain).lower()
+    out_of_memory = any(isinstance(one, MemoryError) or getattr(one, "errno", 0) == errno.ENOMEM for one in chain)
+    if out_of_memory or "cannot allocate memory" in said:  # libcamera's own errors have a text alone
+        return problem("camera_memory")
+    if "busy" in said:
+        return problem("camera_busy")
+    if "found" in said:
+        return problem("no_camera")
+    return problem("camera_stuck", str(error))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def named(size: tuple[int, int]) -> str:
+    """A size in pixels, as people write it."""
+    return f"{size[0]}x{size[1]}"

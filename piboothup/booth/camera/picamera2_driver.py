@@ -1,0 +1,332 @@
+"""The real camera: libcamera through picamera2, streaming the full-resolution still configuration all the time.
+
+A photo is the first frame whose exposure began at or after zero, taken from the stream: no mode switch (0.5 to 1.5 s,
+and it fragments the contiguous memory until nothing fits any more), no copy, no encoder of picamera2. After a
+time-out the queued job is cancelled and the camera is closed, never `stop()`ped: that can hang.
+
+Which class makes the camera is the one seam (`make`): the lab puts in one that drives libcamera's virtual pipeline.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import mmap
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from piboothup.booth.camera import detect
+from piboothup.booth.camera.base import CameraFault, CaptureTimedOut
+from piboothup.booth.camera.exposure import (
+    Cap,
+    Controls,
+    Metadata,
+    Shot,
+    capped,
+    continuous_focus,
+    lacks_focus,
+    lens_at,
+    opening_controls,
+)
+from piboothup.booth.frame import VIEWFINDER_SIZE, Frame, Plane, Viewfinder, shrunk
+from piboothup.config import Camera as CameraTable
+from piboothup.problems import Problem, problem
+from piboothup.text import native
+
+log = logging.getLogger(__name__)
+
+BUFFERS = 3
+"""One is lent out while a photo is encoded, or kept while a better frame may come; the stream goes on with the other
+two. Each is 18 MB of contiguous memory."""
+BETTER_WITHIN_S = 1.0
+"""So long after a frame that will do, if need be, the next one is waited for: many times what a frame takes."""
+VIEW_S = 0.04
+"""Between two of the viewfinder's pictures, however fast the frames come: at full resolution each frame of Raspberry
+Pi's modules (10 to 21 in a second) is one of its pictures."""
+VIEWED_FOR_S = 1.0
+"""So long after it was last asked for the viewfinder goes on looking."""
+LORES_WIDTH = 640
+"""Of the small stream that the viewfinder is made from; as high as the photo's shape wants."""
+
+FOCAL_LENGTHS_MM = {"ov5647": 3.6, "imx219": 3.04, "imx708": 4.74, "imx708_wide": 2.75, "imx500": 4.74}
+"""Of Raspberry Pi's own modules, whose lens does not come off, by their sensor (their data sheets)."""
+
+
+class PiCamera:
+    """A `Camera` on a Pi. `make` is a class that stands in for picamera2.Picamera2."""
+
+    def __init__(self, table: CameraTable, make: type[Any] | None = None) -> None:
+        self._table = table
+        self._make = make
+        self._camera: Any = None
+        self._maps: dict[int, mmap.mmap] = {}
+        self._is_short_of_memory = False
+        self._advertised: frozenset[str] = frozenset()
+        self._cap = Cap()
+        self._newest: Metadata | None = None
+        """A frame's metadata, asked for by `frames` and brought by the next frame that passes."""
+        self._wants_newest = False
+        self._viewfinder: Viewfinder | None = None
+        self._views = 0
+        self._viewed_until_s = self._view_due_s = 0.0
+        self.viewed: Callable[[], None] = lambda: None
+        self.model = ""
+        self.size = (0, 0)
+        self.notice: Problem | None = None
+
+    def open(self) -> None:
+        """Acquire, configure and start the camera; at half the width and height if memory is short.
+
+        Raises CameraFault.
+        """
+        self.notice = None
+        was_short = self._is_short_of_memory
+        try:
+            self._open()
+        except CameraFault as fault:
+            if fault.problem.code != "camera_memory" or was_short:
+                raise
+            self._is_short_of_memory = True
+            log.warning("event=camera_memory reason=%r", str(fault))
+        if self._is_short_of_memory and not was_short:  # not in the `except`: its traceback holds the large buffers
+            self._open()
+        if self._is_short_of_memory:
+            self.notice = problem("camera_memory", detect.named(self.size))
+
+    def _open(self) -> None:
+        self.close()
+        gc.collect()  # a closed Picamera2 is a ring of objects that holds its buffers: their memory is needed now
+        try:
+            self._camera = detect.acquire(self._make or detect.picamera2(), self._table.number, self._tuning())
+            self._configure()
+            self._camera.start()
+        except ImportError as error:
+            raise CameraFault(problem("no_camera", f"picamera2 is missing ({error})")) from error
+        except (RuntimeError, OSError, MemoryError) as error:
+            raise CameraFault(detect.trouble(error)) from error
+
+    def _tuning(self) -> str | None:
+        """The tuning file of the config, if it can be used; without it the sensor's own is.
+
+        libcamera would see no camera at all with one that it can't read.
+        """
+        wanted = native(self._table.tuning)
+        if not wanted:
+            return None
+        try:
+            json.loads(Path(wanted).read_bytes())
+        except OSError as error:
+            reason = str(error.strerror)
+        except ValueError:
+            reason = "it is no JSON"
+        else:
+            return wanted
+        self.notice = problem("camera_tuning", f"{wanted}: {reason}")
+        log.warning("event=camera_tuning reason=%r", str(self.notice))
+        return None
+
+    def _configure(self) -> None:
+        camera = self._camera
+        wanted = self._table.size or tuple(camera.sensor_resolution)
+        if self._is_short_of_memory:
+            wanted = (wanted[0] // 4 * 2, wanted[1] // 4 * 2)
+        lores = (LORES_WIDTH, round(LORES_WIDTH * wanted[1] / wanted[0] / 2) * 2)
+        configuration = camera.create_still_configuration(
+            main={"format": "YUV420", "size": wanted},
+            lores={"format": "YUV420", "size": lores} if wanted[0] >= LORES_WIDTH else None,
+            raw=None,
+            buffer_count=BUFFERS,
+            queue=True,
+            controls=opening_controls(self._table, camera.camera_controls),
+        )
+        camera.configure(configuration)
+        camera.post_callback = self._look
+        main = camera.camera_configuration()["main"]
+        if main["format"] not in ("YUV420", "NV12"):
+            raise CameraFault(problem("camera_stuck", f"it gives {main['format']} instead of YUV420"))
+        self.size = main["size"]
+        self.model = str(camera.camera_properties.get("Model", "camera"))
+        self._advertised = frozenset(camera.camera_controls)
+        self._cap = Cap()
+        if self.size != wanted:
+            self.notice = problem("camera_size", f"{detect.named(wanted)}; it gives {detect.named(self.size)}")
+            log.warning("event=camera_size reason=%r", str(self.notice))
+
+    def capture(self, zero_ns: int, timeout_s: float, lit_ns: int | None = None) -> Frame:
+        """The first frame exposed at or after `zero_ns`, in the camera's own memory. Raises CameraFault.
+
+        Under a flash, out of focus, or exposed for too long it is the first one for which that is mended, but no
+        later than `exposure.LATEST_NS` after zero; the last one that came when the camera then stands still.
+        """
+        lag_ns = _boottime_ahead_ns()
+        deadline_s = time.monotonic() + timeout_s
+        self._viewed_until_s = 0.0  # the photo first
+        can_cap = "ExposureTime" in self._advertised
+        shot = Shot(self._table, zero_ns - lag_ns, None if lit_ns is None else lit_ns - lag_ns, can_cap=can_cap)
+        request, metadata, start_ns = self._next(shot.zero_ns, deadline_s)
+        told = self._cap_exposure(metadata)
+        if "AfMode" in self._advertised and lacks_focus(metadata):
+            self._tell(lens_at(self._table))
+            shot = replace(shot, lens=1.0 / self._table.focus_m)
+        while missing := shot.waits_for(metadata, start_ns, told):
+            after_ms = (start_ns - shot.zero_ns) // 1_000_000
+            try:
+                better = self._next(start_ns + 1, min(deadline_s, time.monotonic() + BETTER_WITHIN_S))
+            except CameraFault as fault:
+                log.warning("event=frame_taken_anyway after_ms=%d lacks=%s reason=%r", after_ms, missing, str(fault))
+                break
+            log.info("event=frame_passed_over after_ms=%d for=%s", after_ms, missing)
+            request.release()  # not before there is a better one
+            request, metadata, start_ns = better
+            told = self._cap_exposure(metadata)
+        if shot.lens is not None:
+            self._tell(continuous_focus())
+        y, u, v = planes(self._memory(request, "main"), request.config["main"])
+        return Frame(
+            y=y,
+            u=u,
+            v=v,
+            exposure_start_ns=start_ns + lag_ns,
+            release=_Loan(request),
+            camera_model=self.model,
+            exposure_us=metadata["ExposureTime"],
+            gain=metadata.get("AnalogueGain", 1.0) * metadata.get("DigitalGain", 1.0),
+            focal_length_mm=FOCAL_LENGTHS_MM.get(self.model.removesuffix("_noir")),
+        )
+
+    def _next(self, from_ns: int, deadline_s: float) -> tuple[Any, Metadata, int]:
+        """The first frame whose exposure begins at or after `from_ns` (CLOCK_MONOTONIC), its metadata, that begin.
+
+        picamera2's `flush` drops every frame with SensorTimestamp - ExposureTime < from_ns. That difference is the
+        start of the first row's exposure: on a Pi, SensorTimestamp is stamped by the receiver's frame-start
+        interrupt, when the first row, its exposure over, is read out (raspberrypi/picamera2 #821;
+        `wait_for_timestamp_` in its picamera2.py).
+        """
+        camera = self._camera
+        try:
+            request = camera.capture_request(wait=max(0.001, deadline_s - time.monotonic()), flush=from_ns)
+        except TimeoutError:
+            camera.cancel_all_and_flush()  # else the job stays queued, and leaks a buffer
+            raise CaptureTimedOut(problem("camera_stuck")) from None
+        except KeyError as missing:
+            raise CameraFault(problem("camera_stuck", f"it does not tell a frame's {missing}")) from None
+        metadata = request.get_metadata()
+        return request, metadata, metadata["SensorTimestamp"] - 1000 * metadata["ExposureTime"]
+
+    def _cap_exposure(self, metadata: Metadata) -> Controls:
+        """What the camera was told because of this frame."""
+        before = self._cap
+        self._cap, told = capped(before, metadata, self._table, self._advertised)
+        if told:
+            self._tell(told)
+            if (self._cap.exposure, self._cap.gain) != (before.exposure, before.gain):  # not with each frame's lux
+                log.info("event=exposure_capped controls=%s", told)
+        return told
+
+    def _tell(self, controls: Controls) -> None:
+        """Sends controls with the next frame's request.
+
+        Under the lock with which picamera2 gives frames back: it reads what is to be sent and then forgets all of it,
+        so that what is told in between would be lost (`CompletedRequest.release` in picamera2's request.py).
+        """
+        with self._camera.request_lock:
+            self._camera.set_controls(controls)
+
+    def _memory(self, request: Any, stream: str) -> mmap.mmap:
+        """The bytes of one of the request's streams, without a copy.
+
+        `make_buffer` copies 18 MB (7 to 27 ms in the lab, of which the heap keeps some), and picamera2's own mapping
+        is closed under a frame that is still being encoded when the camera is opened again. A mapping of our own is
+        made once per buffer and lives as long as the arrays that look into it.
+        """
+        fd = request.request.buffers[request.stream_map[stream]].planes[0].fd
+        if fd not in self._maps:
+            length_bytes = request.config[stream]["framesize"]
+            self._maps[fd] = mmap.mmap(fd, length_bytes, mmap.MAP_SHARED, mmap.PROT_READ)
+        return self._maps[fd]
+
+    def frames(self) -> int:
+        """Frames since `open`, as picamera2's event loop counts them; asked, it also looks after the exposure."""
+        newest, self._newest = self._newest, None
+        if newest is not None:
+            self._cap_exposure(newest)
+        self._wants_newest = True
+        return int(self._camera.frames)
+
+    def hold(self, on: bool) -> None:
+        """White balance stays as it is, or goes on by itself."""
+        if "AwbEnable" in self._advertised:
+            self._tell({"AwbEnable": not on})
+
+    def viewfinder(self) -> Viewfinder | None:
+        """What the camera saw a moment ago. Being asked has it look, for a while. Never waits."""
+        now_s = time.monotonic()
+        if now_s >= self._viewed_until_s:
+            self._viewfinder = None  # who stood there then is nobody's business now
+        self._viewed_until_s = now_s + VIEWED_FOR_S
+        return self._viewfinder
+
+    def _look(self, request: Any) -> None:
+        """Takes what is wanted out of a frame that is passing; runs in picamera2's event loop."""
+        if self._wants_newest:
+            self._wants_newest = False
+            self._newest = request.get_metadata()
+        now_s = time.monotonic()
+        if self._view_due_s <= now_s < self._viewed_until_s and request.config.get("lores") is not None:
+            self._view_due_s = now_s + VIEW_S
+            grey, _, _ = planes(self._memory(request, "lores"), request.config["lores"])
+            self._views += 1
+            self._viewfinder = Viewfinder(self._views, shrunk(grey, VIEWFINDER_SIZE))
+            self.viewed()
+
+    def close(self) -> None:
+        """Close the camera; a frame still lent out stays readable."""
+        camera, self._camera = self._camera, None
+        try:
+            if camera is not None:
+                camera.close()
+        finally:
+            self._maps = {}
+            self._viewfinder = self._newest = None
+
+
+def _boottime_ahead_ns() -> int:
+    """By how much CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC, which stamps frames: 0, but on a PC that slept.
+
+    To the millisecond: between the two readings passes a little time.
+    """
+    return round(time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns(), -6)
+
+
+def planes(memory: mmap.mmap | bytes, stream: dict[str, Any]) -> tuple[Plane, Plane, Plane]:
+    """The y, u and v views into a YUV420 or NV12 buffer as `camera_configuration()` describes it."""
+    (width, height), stride = stream["size"], stream["stride"]
+    rows = np.frombuffer(memory, np.uint8, count=stride * height * 3 // 2)
+    y = rows[: stride * height].reshape(height, stride)[:, :width]
+    chroma = rows[stride * height :]
+    if stream["format"] == "NV12":
+        pairs = chroma.reshape(height // 2, stride)[:, :width]
+        return y, pairs[:, 0::2], pairs[:, 1::2]
+    u, v = chroma.reshape(2, height // 2, stride // 2)[:, :, : width // 2]
+    return y, u, v
+
+
+class _Loan:
+    """Gives a request back, once. It lets go of it then: whoever still holds the frame must not hold all buffers."""
+
+    def __init__(self, request: Any) -> None:
+        self._request = request
+
+    def __call__(self) -> None:
+        request, self._request = self._request, None
+        try:
+            if request is not None:
+                request.release()
+        except (RuntimeError, OSError) as error:  # the camera was closed while the photo was being encoded
+            log.info("event=frame_release_late reason=%r", str(error))

@@ -1,0 +1,75 @@
+"""What the booth knows of the time, written down as anchors: the clocks at waking, and NTP whenever it has news.
+
+Only the booth asks the kernel whether the clock is disciplined. While nothing happens nothing is written.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from piboothup.clock import Clock
+from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.store import Spool
+
+log = logging.getLogger(__name__)
+
+ANCHOR_EVERY_MS = 600_000
+STEP_MS = 500
+_RTC_UNCERTAINTY_MS = 1_500
+
+
+class Timekeeping:
+    """The booth's anchors of this boot."""
+
+    def __init__(self, spool: Spool, clock: Clock) -> None:
+        self._spool = spool
+        self._clock = clock
+        self._awake = False
+        self._last: Anchor | None = None
+        self._photos = 0
+        self._refused = False
+
+    def note(self, photos: int) -> None:
+        """Writes what is new: the clocks once after waking; NTP at first, after a step, and, while photos are taken,
+        every ten minutes. `photos` counts them. What the card does not take now is tried again at the next call.
+        """
+        try:
+            self._write_news(photos)
+        except OSError as error:
+            if not self._refused:
+                log.error("anchor not written reason=%s", error.strerror or error)
+            self._refused = True
+        else:
+            self._refused = False
+
+    def _write_news(self, photos: int) -> None:
+        uncertainty_ms = self._clock.ntp_uncertainty_ms()
+        before_ns, wall_ns, after_ns = self._clock.boottime_ns(), self._clock.wall_ns(), self._clock.boottime_ns()
+        now_ms, wall_ms = (before_ns + after_ns) // 2_000_000, wall_ns // 1_000_000
+        if uncertainty_ms is None:
+            self._note_waking(now_ms, wall_ms)
+            return
+        between_ms = (after_ns - before_ns) // 2_000_000  # this thread may have lost the processor there
+        fresh = Anchor(Source.NTP, now_ms, wall_ms, uncertainty_ms + between_ms)
+        if self._is_news(fresh, photos):
+            self._spool.add_anchor(fresh)
+            self._last, self._photos = fresh, photos
+
+    def _is_news(self, fresh: Anchor, photos: int) -> bool:
+        last = self._last
+        if last is None or abs(fresh.offset_ms - last.offset_ms) >= STEP_MS:
+            return True
+        return photos != self._photos and fresh.boottime_ms - last.boottime_ms >= ANCHOR_EVERY_MS
+
+    def _note_waking(self, now_ms: int, wall_ms: int) -> None:
+        """A battery's word, and the clock that the box woke up with, which is a lower bound."""
+        if self._awake:
+            return
+        rtc_ms = self._clock.rtc_ms()
+        found = [Anchor(Source.SAVED, now_ms, wall_ms, 0)]
+        if rtc_ms is not None:
+            found.append(Anchor(Source.RTC, now_ms, rtc_ms + 500, _RTC_UNCERTAINTY_MS))
+        for anchor in found:
+            if anchor.is_sane:
+                self._spool.add_anchor(anchor)
+        self._awake = True

@@ -1,0 +1,66 @@
+"""What light and buzzer say of a state: pure, so that the whole of it can be read in one place.
+
+Every press changes the light at once, whatever the panel does: as long as a press is down that starts no photo the
+light stands still, or flashes where it stood still before. Under the flash alone it stays steady, for the photo's
+sake, and the panel answers. Trouble is signalled only when photos can't be taken.
+"""
+
+from __future__ import annotations
+
+from piboothup.booth.flow.self_test_report import Step
+from piboothup.booth.flow.state import Booth
+from piboothup.booth.gpio.buzzer import Sound
+from piboothup.booth.gpio.led import LightPattern
+from piboothup.status import BoothState
+
+_PATTERNS = {
+    BoothState.STARTING: LightPattern.OFF,
+    BoothState.READY: LightPattern.READY,
+    BoothState.COUNTDOWN: LightPattern.COUNTDOWN,
+    BoothState.EXPOSING: LightPattern.EXPOSING,
+    BoothState.SAVING: LightPattern.EXPOSING,
+    BoothState.REVIEW: LightPattern.SAVED,
+    BoothState.MENU: LightPattern.OFF,
+    BoothState.FAULT: LightPattern.TROUBLE,
+    BoothState.STOPPING: LightPattern.OFF,
+}
+_HELD = (BoothState.STARTING, BoothState.READY, BoothState.FAULT, BoothState.MENU)
+"""A press that is down here starts no photo: it would be another state by now."""
+
+
+def pattern(booth: Booth, now_ns: int) -> LightPattern:
+    """What the light shows."""
+    if booth.is_lit(now_ns):
+        return LightPattern.EXPOSING
+    is_busy = booth.nudged_until_ns > now_ns
+    is_down = booth.press is not None and not booth.stuck
+    if is_down and is_busy:
+        return LightPattern.REFUSED
+    if is_down and booth.state in _HELD:
+        return LightPattern.HELD
+    if booth.page is not None and booth.page.report is not None and booth.page.report.asks:
+        return LightPattern.HURRY
+    if is_busy:
+        return LightPattern.BUSY
+    if booth.state is BoothState.FAULT and booth.takes_photos:
+        return LightPattern.READY
+    last_second = booth.state is BoothState.COUNTDOWN and booth.digit(now_ns) == 1
+    return LightPattern.HURRY if last_second else _PATTERNS[booth.state]
+
+
+def sound(before: Booth, before_ns: int, after: Booth, now_ns: int) -> Sound | None:
+    """What is to be heard of the way from one turn of the loop to the next."""
+    if after.state is BoothState.COUNTDOWN:
+        begins = before.state is not BoothState.COUNTDOWN or before.zero_ns != after.zero_ns
+        return Sound.TICK if begins or after.digit(now_ns) != before.digit(before_ns) else None
+    if (before.state, after.state) == (BoothState.EXPOSING, BoothState.SAVING):
+        return Sound.CLICK
+    if is_tried(after) and not is_tried(before):
+        return Sound.LOW
+    failed = before.state in (BoothState.EXPOSING, BoothState.SAVING) and after.state is BoothState.FAULT
+    return Sound.LOW if failed else None
+
+
+def is_tried(booth: Booth) -> bool:
+    """The ready check lets light and buzzer show what they can do, also a buzzer that is switched off."""
+    return booth.page is not None and booth.page.report is not None and booth.page.report.step is Step.LIGHT

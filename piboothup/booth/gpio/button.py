@@ -1,0 +1,227 @@
+"""The one button: which of its electrical edges are a press, and when.
+
+A press is told within 2 ms of the edge that began it, with that edge's time. A contact that bounces for 20 ms is one
+press; a spike of less than 1 ms on a long wire is none. `Debounce` decides (pure), `GpioButton` listens to the pin.
+It only calls back; whoever listens must return at once. A button that is down when the listening starts is no press
+(nobody saw an edge), and is told as such. A pin that can't be opened, or fails, is opened again every 5 s.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from piboothup.booth.gpio import pins
+from piboothup.booth.threads import FOR_EVER_NS, Heartbeat
+from piboothup.clock import Clock
+from piboothup.config import Button as ButtonTable
+from piboothup.problems import Problem, problem
+
+log = logging.getLogger(__name__)
+
+PRESS_NS = 1_500_000
+"""Down without a break for so long is a press: longer than a spike, too short to be felt."""
+RELEASE_NS = 25_000_000
+"""Up without a break for so long is a release: longer than any gap in 20 ms of bounce."""
+CHECK_S = 1.0
+"""How often the pin is read although no edge came: an edge that the kernel dropped is made up for."""
+OLDEST_EDGE_NS = 1_000_000_000
+
+Edge = tuple[bool, int]
+"""Down or up, and the boot-time in nanoseconds."""
+
+
+class Button(Protocol):
+    """What a button must do."""
+
+    problem: Problem | None
+    """Why nobody listens to it; None while it works, and until the first attempt to open it has failed."""
+
+    def start(
+        self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
+    ) -> None:
+        """Begin to open it, again and again until that succeeds; returns at once. Callbacks come from its thread.
+
+        `pressed` and `released` get the boot-time in nanoseconds of their edge. `opened`, called before them each
+        time that it was opened, gets whether it is down already: that press is nobody's, only its release is told.
+        """
+
+    def threads(self) -> list[threading.Thread]:
+        """The threads that an edge passes through, once it is open."""
+
+    def heartbeat(self) -> int:
+        """Boot-time nanoseconds of the last sign of life of the thread that listens; now, while it is not open."""
+
+    def stop(self) -> None:
+        """Stop listening."""
+
+
+class Debounce:
+    """Tells presses and releases from bounce and spikes. Pure: feed it levels, ask it when it will know more."""
+
+    def __init__(self, down: bool) -> None:
+        self.down = down
+        self._level = down
+        self._since_ns = 0
+
+    def level(self, down: bool, at_ns: int) -> None:
+        """The pin is at this level since `at_ns` (or still, if it was before)."""
+        if down != self._level:
+            self._level, self._since_ns = down, at_ns
+
+    def due_ns(self) -> int | None:
+        """When `settle` may have something to tell, if no edge comes before."""
+        if self._level == self.down:
+            return None
+        return self._since_ns + (PRESS_NS if self._level else RELEASE_NS)
+
+    def settle(self, now_ns: int) -> Edge | None:
+        """The press or release that is certain by now, told once; its time is that of the edge that began it."""
+        due_ns = self.due_ns()
+        if due_ns is None or now_ns < due_ns:
+            return None
+        self.down = self._level
+        return self.down, self._since_ns
+
+
+def edge_ns(ticks_s: float, now_ns: int) -> int:
+    """The boot-time of an edge for which gpiozero gives `ticks_s`.
+
+    With lgpio these are the kernel's own seconds (CLOCK_MONOTONIC since Linux 5.7, which on a Pi is CLOCK_BOOTTIME);
+    other pin factories and older kernels count otherwise, and then now is the best guess.
+    """
+    at_ns = int(ticks_s * 1e9)
+    return at_ns if now_ns - OLDEST_EDGE_NS <= at_ns <= now_ns else now_ns
+
+
+class GpioButton:
+    """A button between the table's pin and ground. `pin_factory`: gpiozero's, for tests."""
+
+    def __init__(self, table: ButtonTable, clock: Clock, pin_factory: Any = None) -> None:
+        self._pin = table.pin
+        self._clock = clock
+        self._pin_factory = pin_factory
+        self._changed = threading.Condition()
+        self._edges: list[Edge] = []
+        self._stopping = False
+        self._device: Any = None
+        self._debounce = Debounce(down=False)
+        self._thread: threading.Thread | None = None
+        self._heartbeat = Heartbeat(clock)
+        self.problem: Problem | None = None
+        """Why nobody listens to it; None while it works, and until the first attempt to open it has failed."""
+
+    def start(
+        self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
+    ) -> None:
+        """Begin to open the pin; see `Button`."""
+        self._heartbeat.beat(FOR_EVER_NS)
+        self._thread = threading.Thread(
+            target=self._run, args=(pressed, released, opened), name="button", daemon=True
+        )
+        self._thread.start()
+
+    def threads(self) -> list[threading.Thread]:
+        """Its own, and lgpio's that calls back."""
+        return [*([self._thread] if self._thread is not None else []), *pins.notify_threads()]
+
+    def is_down(self) -> bool:
+        """Whether the contact is closed at this moment, bounce and all."""
+        return bool(self._device.is_active)
+
+    def heartbeat(self) -> int:
+        """Boot-time of the last sign of life of the thread; now, while the pin is not open."""
+        return self._heartbeat.last_ns()
+
+    def stop(self) -> None:
+        """Stop listening and give the pin back."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join(timeout=2 * CHECK_S)
+
+    def _run(
+        self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
+    ) -> None:
+        while not self._stopping:
+            try:
+                was_down = self._debounce.down
+                is_down = self._open()
+                opened(was_down or is_down)
+                if was_down and not is_down:  # it came up while nobody listened
+                    released(self._clock.boottime_ns())
+                while (told := self._wait()) is not None:
+                    for down, at_ns in told:
+                        (pressed if down else released)(at_ns)
+                    self._heal()
+            except Exception as error:  # noqa: BLE001  (lgpio's errors and gpiozero's have no other base class)
+                self._fail(error)
+            finally:
+                self._close_device()  # by whoever reads it: never under its own hands
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopping, pins.RETRY_S)
+
+    def _open(self) -> bool:
+        """Listen to the pin; whether it is down already. Raises whatever gpiozero and lgpio raise."""
+        from gpiozero import InputDevice  # noqa: PLC0415
+
+        factory = self._pin_factory or pins.factory()
+        self._device = InputDevice(self._pin, pull_up=True, pin_factory=factory)
+        is_down = self.is_down()
+        with self._changed:
+            self._edges = []
+        self._debounce = Debounce(is_down)
+        self._device.pin.edges = "both"
+        self._device.pin.when_changed = self._on_edge
+        return is_down
+
+    def _heal(self) -> None:
+        if self.problem is not None:  # one that can be opened and not be read is still missing
+            self.problem = None
+            log.info("event=button_open pin=%d", self._pin)
+
+    def _fail(self, error: Exception) -> None:
+        if self.problem is None:
+            log.error("event=button_missing pin=%d reason=%r", self._pin, str(error))
+        self.problem = problem("button_missing", f"pin {self._pin}, {error}")
+        self._heartbeat.beat(FOR_EVER_NS)
+
+    def _close_device(self) -> None:
+        device, self._device = self._device, None
+        if device is not None:
+            try:
+                pins.close(device)
+            except Exception as error:  # noqa: BLE001  (it is opened anew all the same)
+                log.info("event=button_close_error reason=%r", str(error))
+
+    def _on_edge(self, ticks_s: float, state: int) -> None:
+        edge = (not state, edge_ns(ticks_s, self._clock.boottime_ns()))
+        with self._changed:
+            self._edges.append(edge)
+            self._changed.notify()
+
+    def _wait(self) -> list[Edge] | None:
+        """What has become certain after the next edges or the next pause; None when stopping."""
+        with self._changed:
+            if not self._edges and not self._stopping:
+                self._changed.wait(self._pause_s())
+            edges, self._edges = self._edges, []
+            if self._stopping:
+                return None
+        told = []
+        for down, at_ns in edges:
+            told.append(self._debounce.settle(at_ns))
+            self._debounce.level(down, at_ns)
+        now_ns = self._clock.boottime_ns()
+        self._heartbeat.beat()
+        if not edges:
+            self._debounce.level(self.is_down(), now_ns)
+        told.append(self._debounce.settle(now_ns))
+        return [one for one in told if one is not None]
+
+    def _pause_s(self) -> float:
+        due_ns = self._debounce.due_ns()
+        return CHECK_S if due_ns is None else max(0, due_ns - self._clock.boottime_ns()) / 1e9

@@ -1,0 +1,148 @@
+"""The buzzer: a tick for each second of the countdown, a click at the frame, a low tone when a photo was not saved.
+
+Sounds are played one after the other on a thread of their own, so that none ever keeps anybody waiting. Nothing here
+stops a photo: a buzzer that does not work is logged once, kept as `problem`, and opened again every 5 s.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from enum import StrEnum
+from typing import Any, Protocol
+
+from piboothup.booth.gpio import pins
+from piboothup.config import Light as LightTable
+from piboothup.problems import Problem, problem
+
+log = logging.getLogger(__name__)
+
+
+class Sound(StrEnum):
+    """What the buzzer says."""
+
+    TICK = "tick"
+    """Another second of the countdown."""
+    CLICK = "click"
+    """The frame is taken."""
+    LOW = "low"
+    """Not saved."""
+
+
+TONES: dict[Sound, tuple[int, float]] = {
+    Sound.TICK: (1500, 0.06),
+    Sound.CLICK: (2500, 0.03),
+    Sound.LOW: (220, 0.6),
+}
+"""Hertz and seconds. A buzzer with a tone of its own has the seconds alone."""
+_MOST_WAITING = 2
+"""What comes when so many sounds wait is not heard: it would be late."""
+
+
+class Buzzer(Protocol):
+    """What a buzzer must do. No call blocks, none raises."""
+
+    problem: Problem | None
+    """Why it is silent; None while it works."""
+
+    def play(self, sound: Sound) -> None:
+        """Let this be heard."""
+
+    def close(self) -> None:
+        """Silence, pin given back."""
+
+
+class NoBuzzer:
+    """No buzzer at all."""
+
+    problem: Problem | None = None
+
+    def play(self, sound: Sound) -> None:
+        """Nothing to hear."""
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class GpioBuzzer:
+    """A buzzer on the table's pin. `pin_factory`: gpiozero's, for tests."""
+
+    def __init__(self, table: LightTable, pin_factory: Any = None) -> None:
+        self._pin = table.buzzer_pin
+        self._pin_factory = pin_factory
+        self._sounds: queue.SimpleQueue[Sound | None] = queue.SimpleQueue()
+        self._ended = threading.Event()
+        self._device: Any = None
+        self.problem: Problem | None = None
+        """Why it is silent; None while it works."""
+        self._thread = threading.Thread(target=self._run, name="buzzer", daemon=True)
+        self._thread.start()
+
+    def play(self, sound: Sound) -> None:
+        """Let this be heard, after what is heard now."""
+        if self.problem is None and self._sounds.qsize() < _MOST_WAITING:
+            self._sounds.put(sound)
+
+    def close(self) -> None:
+        """Silence, pin given back."""
+        self._ended.set()
+        self._sounds.put(None)
+        self._thread.join(1.0)
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._turn()
+            except Exception as error:  # noqa: BLE001  (lgpio's errors and gpiozero's have no other base class)
+                if self.problem is None:
+                    log.warning("event=buzzer_missing reason=%r", str(error))
+                self.problem = problem("buzzer_missing", str(error))
+                self._close_device()
+        self._close_device()
+
+    def _turn(self) -> None:
+        """Plays the next sound; while the buzzer does not work, opens it when that is due."""
+        try:
+            sound = self._sounds.get(timeout=None if self.problem is None else pins.RETRY_S)
+        except queue.Empty:
+            sound = None
+        if self._ended.is_set():
+            return
+        if self._device is None:
+            self._device = self._opened()
+        if self.problem is not None:
+            self.problem = None
+            log.info("event=buzzer_open")
+        elif sound is not None:  # one that has waited for the buzzer to work is late
+            self._sound(sound)
+
+    def _close_device(self) -> None:
+        device, self._device = self._device, None
+        if device is not None:
+            try:
+                pins.close(device)
+            except Exception as error:  # noqa: BLE001  (it is opened anew all the same)
+                log.info("event=buzzer_close_error reason=%r", str(error))
+
+    def _sound(self, sound: Sound) -> None:
+        if self._device is None:
+            self._device = self._opened()
+        tone_hz, length_s = TONES[sound]
+        if hasattr(self._device, "frequency"):
+            self._device.frequency = tone_hz
+            self._device.value = 0.5
+        else:
+            self._device.on()
+        self._ended.wait(length_s)
+        self._device.off()
+
+    def _opened(self) -> Any:
+        from gpiozero import DigitalOutputDevice, PWMOutputDevice  # noqa: PLC0415
+        from gpiozero.exc import PinPWMUnsupported  # noqa: PLC0415
+
+        factory = self._pin_factory or pins.factory()
+        try:
+            return PWMOutputDevice(self._pin, pin_factory=factory)
+        except PinPWMUnsupported:
+            return DigitalOutputDevice(self._pin, pin_factory=factory)

@@ -1,0 +1,261 @@
+"""The ready check, carried out: each part of the box is made to do what it is for, and the report says how it went.
+
+The test frame is judged and thrown away: it never comes near the spool. Light, flash and buzzer fire while their step
+is under way; that somebody saw the light and that the button works is one press. What only the network can tell is
+read from the uploader's status.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from piboothup import power, status
+from piboothup.booth.devices import Devices
+from piboothup.booth.flow.events import CheckSaid, Event, Judge, Seen
+from piboothup.booth.flow.menu import Kind
+from piboothup.booth.flow.self_test_report import STEPS, Report, Step
+from piboothup.booth.frame import Frame
+from piboothup.booth.operations.active_settings import Choosing
+from piboothup.booth.photo.quality import Judgement, judge
+from piboothup.clock import Clock
+from piboothup.problems import Problem, problem
+from piboothup.spool.admin import assign, wipe
+from piboothup.spool.admin.wipe import WipeError
+from piboothup.spool.store import Spool
+from piboothup.status import UploaderState
+
+log = logging.getLogger(__name__)
+
+_FRAME_S = 10.0
+_PRESS_S = 15.0
+_UPLOADER_S = 8.0
+LOOK_S = 0.2
+_LIGHT_S = 1.0
+"""So long the lights are on at least: somebody looks."""
+_AIM_PAUSE_S = 0.3
+_SHARP = 0.5
+"""The sharpness (see `judgement`) that a lens in focus reaches: a full bar."""
+_HINDRANCES = {
+    UploaderState.PORTAL: "portal",
+    UploaderState.PAUSED: "paused",
+    UploaderState.STOPPED: "uploader_stopped",
+}
+_NO_WAY_TO_EVENTPICS = (
+    *("no_network", "tls_refused", "blocked"),
+    *("server_trouble", "storage_silent", "uploader_defect"),
+)
+
+Answer = Judge | None
+"""A test frame or why there is none, or (None) a press."""
+
+
+class Check:
+    """Asks and waits; `shows`, `judge` and `hear` are the loop's, and never wait."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        clock: Clock,
+        runtime: Path,
+        choosing: Choosing,
+        shoot: Callable[[int], None],
+        devices: Devices,
+        saving_fault: Callable[[], Problem | None],
+        post: Callable[[Event], None],
+    ) -> None:
+        """`shoot`: ask for a frame from a moment on; `saving_fault`: why photos are not saved, as is known now."""
+        self._spool = spool
+        self._clock = clock
+        self._runtime = runtime
+        self._choosing = choosing
+        self._shoot = shoot
+        self._devices = devices
+        self._post = post
+        self._shown: Kind | None = None
+        self._asked_ns: int | None = None
+        """The moment with which a frame was asked for; None = nobody waits for one."""
+        self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self._turned = threading.Event()
+        self._steps: dict[Step, Callable[[], Problem | None]] = {
+            Step.CAMERA: self._camera,
+            Step.LIGHT: self._light,
+            Step.BUTTON: self._button,
+            Step.CARD: lambda: saving_fault() or spool.try_card(),
+            Step.SUPPLY: self._supply,
+            Step.WIFI: self._wifi,
+            Step.CLOCK: self._time,
+            Step.KEY: self._key,
+            Step.EVENT: self._event,
+            Step.OTHERS: self._others,
+        }
+
+    # -- the loop's side -------------------------------------------------------------------------------------------
+
+    def shows(self, kind: Kind | None) -> None:
+        """The page that is shown now; a check or an aim that is shown no more ends."""
+        if kind is not self._shown:
+            self._shown = kind
+            self._turned.set()
+
+    def judge(self, answer: Judge) -> None:
+        """A frame, or why there is none; one that was asked for before (by a guest, say) is given back."""
+        if answer.zero_ns == self._asked_ns:
+            self._answers.put(answer)
+        else:
+            _give_back(answer)
+
+    def hear(self) -> None:
+        """The press that was asked for."""
+        self._answers.put(None)
+
+    # -- the check -------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """All steps, one after the other; ends early when nobody looks any more."""
+        self._turned.clear()
+        report = Report()
+        for step in STEPS:
+            if self._shown is not Kind.READY_CHECK:
+                return
+            report = report.then(self._try(step))
+            self._post(CheckSaid(report))
+
+    def _try(self, step: Step) -> Problem | None:
+        """What is wrong there; a step that can't be carried out is wrong itself, and the others are tried as well."""
+        try:
+            return self._steps[step]()
+        except Exception:  # whatever a part does that is tried: the check has a verdict
+            log.exception("check step=%s failed", step)
+            return problem("not_checked", step)
+
+    def aim(self) -> None:
+        """One test frame after the other, while somebody looks."""
+        self._turned.clear()
+        while self._shown is Kind.AIM:
+            found = self._look()
+            if isinstance(found, Judgement):
+                self._post(Seen(min(1.0, found.sharpness / _SHARP)))
+            self._turned.wait(_AIM_PAUSE_S)
+
+    def _camera(self) -> Problem | None:
+        found = self._look()
+        if isinstance(found, Problem):
+            return found
+        return next(iter(found.problems), None)
+
+    def _light(self) -> Problem | None:
+        self._turned.wait(_LIGHT_S)
+        return self._devices.signal_problem
+
+    def _button(self) -> Problem | None:
+        return None if self._answer(_PRESS_S, lambda one: one is None) else problem("button_silent")
+
+    def _supply(self) -> Problem | None:
+        return problem("undervoltage") if power.read().undervoltage else None
+
+    def _wifi(self) -> Problem | None:
+        said = self._uploader(lambda said: said.get("state") != UploaderState.OFFLINE)
+        state = _state(said)
+        if state in _HINDRANCES:
+            return problem(_HINDRANCES[state])
+        told = _first(said, *_NO_WAY_TO_EVENTPICS)
+        return told or (problem("no_network") if state is UploaderState.OFFLINE else None)
+
+    def _time(self) -> Problem | None:
+        if self._clock.ntp_uncertainty_ms() is not None:
+            return None
+        now_ms = self._clock.boottime_ns() // 1_000_000
+        return None if self._spool.now_trusted_ms(now_ms) is not None else problem("clock_unknown")
+
+    def _key(self) -> Problem | None:
+        said = self._uploader(lambda said: said.get("events_seen") is not None)
+        told = _first(said, "no_key", "key_refused")
+        if told is not None:
+            return told
+        return None if said.get("events_seen") is not None else problem("key_untried")
+
+    def _event(self) -> Problem | None:
+        link_id = self._choosing.now.context.link_id
+        if not link_id:
+            return problem("no_event")
+        known = {one.link_id for one in self._spool.events()}
+        said = self._uploader(lambda _: True)
+        if known and link_id not in known:
+            return problem("event_gone")
+        return _first(said, "event_gone", "event_refused")
+
+    def _others(self) -> Problem | None:
+        link_id = self._choosing.now.context.link_id
+        try:
+            held = wipe.survey(self._spool, booth_runs=True)
+        except WipeError:
+            return problem("card_readonly")
+        if any(one.items and one.event != link_id and not one.is_without_event for one in held):
+            return problem("old_photos")
+        count = len(assign.without_event(self._spool)) if link_id else 0
+        return problem("stray_photos", str(count)) if count else None
+
+    # -- asking ----------------------------------------------------------------------------------------------------
+
+    def _look(self) -> Judgement | Problem:
+        """A test frame, judged and thrown away, as is whatever else came until now: it answers no later question."""
+        asked_ns = self._asked_ns = self._clock.boottime_ns()
+        self._shoot(asked_ns)
+        found = self._answer(_FRAME_S, lambda one: one is not None and one.zero_ns == asked_ns)
+        self._asked_ns = None
+        while not self._answers.empty():
+            _give_back(self._answers.get_nowait())
+        came = found[0].came if found and found[0] else problem("camera_stuck")
+        if isinstance(came, Problem):
+            return came
+        try:
+            return judge(came.y)
+        finally:
+            came.release()
+
+    def _answer(self, timeout_s: float, fits: Callable[[Answer], bool]) -> tuple[Answer, ...]:
+        """The next answer that fits, alone; nothing when none came or nobody looks any more."""
+        end_ns = self._clock.boottime_ns() + int(timeout_s * 1e9)
+        while not self._turned.is_set():
+            is_late = self._clock.boottime_ns() >= end_ns  # and what came meanwhile still counts
+            try:
+                found = self._answers.get(timeout=0 if is_late else LOOK_S)
+            except queue.Empty:
+                if is_late:
+                    break
+                continue
+            if fits(found):
+                return (found,)
+            _give_back(found)
+        return ()
+
+    def _uploader(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """What the uploader says; waits a little for what is wanted."""
+        said: dict[str, Any] = {}
+        for _ in range(int(_UPLOADER_S / LOOK_S)):
+            said = status.read(self._runtime, "uploader") or {}
+            if not said or wanted(said) or self._turned.wait(LOOK_S):
+                break
+        return said
+
+
+def _give_back(answer: Answer) -> None:
+    if answer is not None and isinstance(answer.came, Frame):
+        answer.came.release()
+
+
+def _state(said: dict[str, Any]) -> UploaderState:
+    try:
+        return UploaderState(said.get("state", ""))
+    except ValueError:
+        return UploaderState.STOPPED
+
+
+def _first(said: dict[str, Any], *codes: str) -> Problem | None:
+    listed = said.get("problems")
+    return next((problem(code) for code in codes if isinstance(listed, list) and code in listed), None)

@@ -1,0 +1,131 @@
+"""The screens from the press to "saved": countdown, the look into the lens, a moment's patience, the photo itself.
+
+Viewfinder and photo stand at the same place, so that what the guest posed in becomes what was taken; beside them, on
+solid black, is the one thing to know. In the last second all gives way to an arrow to the lens: nobody looks good
+looking at the panel. Nothing here speaks of sending: saved is saved.
+"""
+
+from __future__ import annotations
+
+from PIL import Image, ImageDraw
+
+from piboothup.booth.panel import dither
+from piboothup.booth.panel.font import face, icon, largest
+from piboothup.booth.panel.i18n import Words
+from piboothup.booth.panel.layout import (
+    CAPTION_Y,
+    GAP_PX,
+    HEIGHT_PX,
+    PHOTO_SIZE,
+    SIDE_PX,
+    SIDE_X,
+    TITLE_Y,
+    WIDTH_PX,
+    centred,
+    placed,
+    stacked,
+)
+from piboothup.booth.panel.view import View
+
+_ARROW_PX = 3
+"""From the arrow's tip to the edge of the glass."""
+
+
+def countdown(image: Image.Image, view: View, said: Words) -> None:
+    """Oneself, and the figure; in the last second the arrow."""
+    if view.countdown <= 1:
+        look(image, view, said)
+        return
+    if view.viewfinder is None:
+        _corners(image)
+    else:
+        image.paste(dither.finder(view.viewfinder.grey, PHOTO_SIZE, view.rotation))
+    figure = str(view.countdown)
+    lettering = largest(figure, SIDE_PX - 2, HEIGHT_PX)
+    centred(image, (HEIGHT_PX - lettering.cap_px) // 2, figure, lettering, SIDE_X, SIDE_PX)
+
+
+def side_first(before: Image.Image, picture: Image.Image) -> Image.Image:
+    """`before` with the column beside the photo as it is in `picture`: what a slow bus is given first.
+
+    A third of the glass (31 ms at 100 kHz, where all of it takes 93) holds the figure, and answers a press.
+    """
+    first = before.copy()
+    side = (PHOTO_SIZE[0], 0, WIDTH_PX, HEIGHT_PX)
+    first.paste(picture.crop(side), side)
+    return first
+
+
+def look(image: Image.Image, view: View, said: Words) -> None:
+    """An arrow to the lens, and which way that is."""
+    caption = said.look.get(view.lens, said.look["above"])
+    mid = face("mid")
+    arrow = icon("arrow")
+    if view.lens in ("left", "right"):
+        at_left = view.lens == "left"
+        arrow = arrow.transpose(Image.Transpose.ROTATE_90 if at_left else Image.Transpose.ROTATE_270)
+        y = (HEIGHT_PX - arrow.height) // 2
+        image.paste(255, (_ARROW_PX if at_left else WIDTH_PX - _ARROW_PX - arrow.width, y), arrow)
+        beside_px = WIDTH_PX - arrow.width - _ARROW_PX - GAP_PX
+        x = WIDTH_PX - beside_px if at_left else 0
+        lines = mid.wrapped(caption, beside_px)
+        height_px = len(lines) * (mid.cap_px + GAP_PX) - GAP_PX
+        stacked(image, (HEIGHT_PX - height_px) // 2, lines, mid, x, beside_px)
+    elif view.lens == "below":
+        arrow = arrow.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+        placed(image, arrow, HEIGHT_PX - _ARROW_PX - arrow.height)
+        centred(image, TITLE_Y + 1, caption, mid)
+    else:
+        placed(image, arrow, _ARROW_PX)
+        centred(image, CAPTION_Y, caption, mid)
+
+
+def saving(image: Image.Image, said: Words) -> None:
+    """Shown for a blink on a good card, for seconds on a bad one."""
+    placed(image, icon("moment"), 16)
+    centred(image, CAPTION_Y, said.one_moment, face("mid"))
+
+
+def saved(image: Image.Image, view: View, said: Words) -> None:
+    """The photo, that it is safe, and which one it is."""
+    if view.thumbnail is None:
+        _saved_unseen(image, view, said)
+        return
+    small = face("small")
+    image.paste(dither.photo(view.thumbnail, PHOTO_SIZE))
+    placed(image, icon("done"), 4, SIDE_X, SIDE_PX)
+    centred(image, 34, said.saved.upper(), small, SIDE_X, SIDE_PX)
+    mid, room_px = face("mid"), SIDE_PX - 3
+    number = next((text for text in (f"#{view.number}", str(view.number)) if mid.width_px(text) <= room_px), "")
+    if number:
+        centred(image, 47, number, mid, SIDE_X, SIDE_PX)
+    else:
+        centred(image, 49, small.shortened(f"#{view.number}", SIDE_PX), small, SIDE_X, SIDE_PX)
+
+
+def _saved_unseen(image: Image.Image, view: View, said: Words) -> None:
+    """The same without the photo's picture."""
+    tick, hash_sign = icon("big_tick"), "#"
+    figures = str(view.number)
+    mid = face("mid")
+    gap_px = 6
+    hash_px = mid.width_px(hash_sign) + 3
+    lettering = largest(figures, WIDTH_PX - tick.width - gap_px - hash_px, face("big").cap_px)
+    x = (WIDTH_PX - tick.width - gap_px - hash_px - lettering.width_px(figures)) // 2
+    image.paste(255, (x, 6), tick)
+    x += tick.width + gap_px
+    y = 8 + (face("big").cap_px - lettering.cap_px) // 2
+    mid.draw(image, x, y, hash_sign)
+    lettering.draw(image, x + hash_px, y, figures)
+    centred(image, CAPTION_Y, said.saved, mid)
+
+
+def _corners(image: Image.Image) -> None:
+    """An empty finder, until the camera has said what it sees."""
+    pen = ImageDraw.Draw(image)
+    right, bottom, arm_px = PHOTO_SIZE[0] - 5, PHOTO_SIZE[1] - 5, 11
+    for x, inward_x in ((4, 1), (right, -1)):
+        for y, inward_y in ((4, 1), (bottom, -1)):
+            for deep in range(2):
+                pen.line((x, y + deep * inward_y, x + arm_px * inward_x, y + deep * inward_y), fill=255)
+                pen.line((x + deep * inward_x, y, x + deep * inward_x, y + arm_px * inward_y), fill=255)

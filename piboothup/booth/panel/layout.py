@@ -1,0 +1,98 @@
+"""The panel's grid: where a title, a large thing, a caption and a bottom line stand, and how they are put there.
+
+Every screen uses the same places, so that one that changes does not seem to jump. Must not know what is said: that is
+for the screens. Whatever text is given is drawn, shortened if it must be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw
+
+from piboothup.booth.panel.font import Face, face
+
+WIDTH_PX = 128
+HEIGHT_PX = 64
+MARGIN_PX = 2
+"""Kept free at the sides: room for the picture to be shifted, and for a frame that hides the glass's edge."""
+TEXT_PX = WIDTH_PX - 2 * MARGIN_PX
+TITLE_Y = 3
+CAPTION_Y = 49
+BOTTOM_Y = 54
+LINE_PX = 10
+"""From one line of the small face to the next."""
+GAP_PX = 4
+PHOTO_SIZE = (85, 64)
+"""A photo or the viewfinder: the left two thirds, in the shape of the sensor."""
+SIDE_X = PHOTO_SIZE[0] + 1
+SIDE_PX = WIDTH_PX - SIDE_X
+"""The column beside it."""
+_STRIP_Y = 52
+
+
+def blank() -> Image.Image:
+    """A dark panel."""
+    return Image.new("1", (WIDTH_PX, HEIGHT_PX))
+
+
+def centred(image: Image.Image, y: int, text: str, lettering: Face, x: int = 0, width_px: int = WIDTH_PX) -> None:
+    """`text` in the middle of the columns from `x`, `width_px` wide; the top of its capitals at `y`."""
+    lettering.draw(image, x + (width_px - lettering.width_px(text)) // 2, y, text)
+
+
+def stacked(image: Image.Image, y: int, lines: Sequence[str], lettering: Face, x: int, width_px: int) -> int:
+    """`lines` centred one below the other; returns the y below the last."""
+    for line in lines:
+        centred(image, y, line, lettering, x, width_px)
+        y += lettering.cap_px + GAP_PX
+    return y
+
+
+def placed(image: Image.Image, sign: Image.Image, y: int, x: int = 0, width_px: int = WIDTH_PX) -> None:
+    """The icon `sign` in the middle of the columns from `x`, its top at `y`."""
+    image.paste(255, (x + (width_px - sign.width) // 2, y), sign)
+
+
+def bar(image: Image.Image, y: int, filled: float, x: int = 14, width_px: int = WIDTH_PX - 28) -> None:
+    """A bar of seven rows, filled from 0 to 1."""
+    pen = ImageDraw.Draw(image)
+    pen.rectangle((x, y, x + width_px - 1, y + 6), outline=255)
+    if filled_px := round((width_px - 4) * min(1.0, max(0.0, filled))):
+        pen.rectangle((x + 2, y + 2, x + 1 + filled_px, y + 4), fill=255)
+
+
+def strip(image: Image.Image, left: str, names: Sequence[str]) -> None:
+    """The lit strip at the bottom, to be read out on the phone: `left`, and the first of `names` that fits."""
+    small = face("small")
+    ImageDraw.Draw(image).rectangle((0, _STRIP_Y, WIDTH_PX - 1, HEIGHT_PX - 1), fill=255)
+    end = small.draw(image, MARGIN_PX, _STRIP_Y + 2, small.shortened(left, TEXT_PX), lit=False)
+    room_px = WIDTH_PX - MARGIN_PX - (end - small.gap_px) - GAP_PX
+    name = next((name for name in names if small.width_px(name) <= room_px), "")
+    small.draw(image, WIDTH_PX - MARGIN_PX - small.width_px(name), _STRIP_Y + 2, name, lit=False)
+
+
+def rows(text: str, sign: Image.Image) -> list[str]:
+    """The bottom line in rows that have room for `sign` before them: one, or several that take turns."""
+    small = face("small")
+    return [text] if small.width_px(text) <= _beside_px(sign) else small.balanced(text, _beside_px(sign)) or [""]
+
+
+def bottom(image: Image.Image, text: str, signs: Sequence[Image.Image], turn: int) -> None:
+    """The bottom line, with the first of `signs` before it for which there is room; it is turn number `turn`."""
+    small = face("small")
+    told = rows(text, signs[-1])
+    sign = _fitting(signs, max(map(small.width_px, told)))
+    row = told[turn % len(told)]
+    x = (WIDTH_PX - sign.width - GAP_PX - small.width_px(row)) // 2
+    image.paste(255, (x, BOTTOM_Y + small.cap_px - sign.height), sign)
+    small.draw(image, x + sign.width + GAP_PX, BOTTOM_Y, row)
+
+
+def _fitting(signs: Sequence[Image.Image], width_px: int) -> Image.Image:
+    return next((one for one in signs if width_px <= _beside_px(one)), signs[-1])
+
+
+def _beside_px(sign: Image.Image) -> int:
+    """The room for a text that has `sign` before it."""
+    return TEXT_PX - sign.width - GAP_PX

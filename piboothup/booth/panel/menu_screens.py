@@ -1,0 +1,261 @@
+"""The menu's pages and the ring of a held button, drawn. Pure, like the other screens.
+
+A page has the three places of every screen: what it is about at the top, the item that a hold would choose in the
+middle, and what to do at the bottom. The item fills while the button is held; it is chosen when it is full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PIL import Image, ImageChops, ImageDraw
+
+from piboothup.booth.flow.long_press import LetGo, Ring
+from piboothup.booth.flow.menu import Item, Kind, Page
+from piboothup.booth.flow.self_test_report import STEPS, Report
+from piboothup.booth.panel import dither
+from piboothup.booth.panel.font import face, icon, largest
+from piboothup.booth.panel.i18n import Words, words
+from piboothup.booth.panel.layout import (
+    BOTTOM_Y,
+    GAP_PX,
+    HEIGHT_PX,
+    LINE_PX,
+    MARGIN_PX,
+    PHOTO_SIZE,
+    SIDE_PX,
+    SIDE_X,
+    TEXT_PX,
+    TITLE_Y,
+    WIDTH_PX,
+    bar,
+    blank,
+    centred,
+    placed,
+    stacked,
+    strip,
+)
+from piboothup.booth.panel.view import View
+from piboothup.problems import Problem
+
+_BOX = (0, 14, WIDTH_PX - 1, 39)
+"""Left, top, right and bottom of the item's frame."""
+_SLOW_S = 2.0
+"""An item that wants a longer hold says so."""
+_TOLD_LINES = 6
+_RING_PX = 58
+_RING_WIDTH_PX = 6
+
+
+def draw(image: Image.Image, view: View, page: Page, said: Words) -> None:
+    """A page of the menu, but those that are screens of their own."""
+    if page.report is not None:
+        _check(image, view, page.report, said)
+    elif page.kind is Kind.AIM:
+        _aim(image, view, page, said)
+    elif page.item is not None:
+        _list(image, page, page.item, view.ring, said)
+    else:
+        _sentence(image, page, said)
+
+
+def ring(image: Image.Image, held: Ring, said: Words) -> None:
+    """A held button: how far it is, and what comes of letting go."""
+    top = (HEIGHT_PX - _RING_PX) // 2
+    frame = (top, top, top + _RING_PX - 1, top + _RING_PX - 1)
+    inner = (top + _RING_WIDTH_PX, top + _RING_WIDTH_PX, *(edge - _RING_WIDTH_PX for edge in frame[2:]))
+    pen = ImageDraw.Draw(image)
+    pen.ellipse(frame, outline=255)
+    pen.pieslice(frame, -90, -90 + round(360 * held.share), fill=255)
+    pen.ellipse(inner, fill=0, outline=255)
+    sign = _double(icon("camera") if held.let_go is LetGo.PHOTO else _bars())
+    placed(image, sign, (HEIGHT_PX - sign.height) // 2, top, _RING_PX)
+    left, small = top + _RING_PX, face("small")
+    what = said.menu.lets[LetGo.MENU if held.let_go is LetGo.NOTHING else held.let_go]
+    when = said.menu.hold_on if held.let_go is LetGo.NOTHING else said.menu.let_go
+    centred(image, 20, when, small, left, WIDTH_PX - left)
+    lettering = largest(what, WIDTH_PX - left - GAP_PX, face("mid").cap_px)
+    centred(image, 33, what, lettering, left, WIDTH_PX - left)
+
+
+# -- a list --------------------------------------------------------------------------------------------------------
+
+
+def _list(image: Image.Image, page: Page, item: Item, held: Ring | None, said: Words) -> None:
+    slow = said.menu.hold_slowly.format(s=f"{item.hold_s:g}") if item.hold_s >= _SLOW_S else ""
+    _heading(
+        image, _title(page, said) or said.menu.pages.get(page.kind, ""), slow or f"{page.at + 1}/{len(page.items)}"
+    )
+    _item(image, item, held.share if held is not None else 0.0, said)
+    lines = _hint(page, said)
+    for number, line in enumerate(lines):
+        centred(image, BOTTOM_Y + 1 - LINE_PX * (len(lines) - 1 - number), line, face("small"))
+
+
+def _title(page: Page, said: Words) -> str:
+    is_without_event = page.held is not None and page.held.photos.is_without_event
+    return f"{said.menu.items['no_event']} {page.title}" if is_without_event else page.title
+
+
+def _text(item: Item, said: Words) -> str:
+    match item.says:
+        case "language":
+            return words(item.title).name
+        case "no_event":
+            return f"{said.menu.items['no_event']} {item.title}"
+        case _:
+            return item.title or said.menu.items.get(item.says, "")
+
+
+def _heading(image: Image.Image, title: str, place: str = "") -> None:
+    small = face("small")
+    x = WIDTH_PX - MARGIN_PX - small.width_px(place)
+    small.draw(image, x, TITLE_Y, place)
+    small.draw(image, MARGIN_PX, TITLE_Y, small.shortened(title, x - MARGIN_PX - 2 * GAP_PX))
+
+
+def _item(image: Image.Image, item: Item, share: float, said: Words) -> None:
+    """The frame with what can be chosen, filled from the left as far as the button was held."""
+    left, top, right, bottom = _BOX
+    ImageDraw.Draw(image).rounded_rectangle(_BOX, 5, outline=255, width=2)
+    text = _text(item, said)
+    tick = icon("tick") if item.ticked else None
+    tick_px = tick.width + GAP_PX if tick is not None else 0
+    room_px = right - left - 4 * GAP_PX - tick_px
+    lettering = largest(text, room_px, face("mid").cap_px)
+    lines = lettering.balanced(text, room_px)[:2] or [""]
+    lines[-1] = lettering.shortened(text[len(lines[0]) :].strip() if len(lines) > 1 else text, room_px)
+    width_px = max(lettering.width_px(line) for line in lines)
+    x = (WIDTH_PX - width_px - tick_px) // 2
+    if tick is not None:
+        image.paste(255, (x, (top + bottom + 1 - tick.height) // 2), tick)
+    y = (top + bottom + 1 - lettering.cap_px - LINE_PX * (len(lines) - 1)) // 2
+    for number, line in enumerate(lines):
+        centred(image, y + LINE_PX * number, line, lettering, x + tick_px, width_px)
+    if share > 0.0:
+        fill = blank()
+        ImageDraw.Draw(fill).rounded_rectangle((left + 3, top + 3, right - 3, bottom - 3), 3, fill=255)
+        fill.paste(0, (left + 3 + round((right - left - 5) * share), 0, WIDTH_PX, HEIGHT_PX))
+        image.paste(ImageChops.logical_xor(image, fill))
+
+
+def _hint(page: Page, said: Words) -> Sequence[str]:
+    if page.held is not None:
+        note = said.menu.wipe_numbers.format(n=page.held.taken, unsent=page.held.unsent)
+    elif page.kind in said.menu.notes:
+        note = said.menu.notes[page.kind].format(n=page.number)
+    else:
+        return said.menu.press_next, said.menu.hold_to_choose
+    return face("small").balanced(note, TEXT_PX)[:2]
+
+
+# -- pages that tell ---------------------------------------------------------------------------------------------
+
+
+def _sentence(image: Image.Image, page: Page, said: Words) -> None:
+    """One thing, in the middle."""
+    text = said.menu.told.get(page.says, "")
+    if page.kind is Kind.WAIT or not text:
+        moment = icon("moment")
+        placed(image, moment, 16)
+        centred(image, 49, said.one_moment, face("mid"))
+        return
+    small, sign = face("small"), _double(icon("tick" if page.is_good else "warning"))
+    left = MARGIN_PX + sign.width + 3 * GAP_PX
+    lines = told(text, page, WIDTH_PX - MARGIN_PX - left)
+    image.paste(255, (MARGIN_PX + GAP_PX, (HEIGHT_PX - sign.height) // 2), sign)
+    y = (HEIGHT_PX - LINE_PX * len(lines)) // 2 + 2
+    for number, line in enumerate(lines):
+        small.draw(image, left, y + number * LINE_PX, line)
+
+
+def told(text: str, page: Page, room_px: int) -> list[str]:
+    """The whole sentence; a title for which there is no room is shortened."""
+    small = face("small")
+    title_px = room_px - small.width_px(":") - small.gap_px  # the colon after it stays with it
+    title = small.wrapped(page.title, title_px)
+    lines: list[str] = []
+    for most in range(_TOLD_LINES, 0, -1):
+        if len(title) > most:
+            title[most - 1 :] = [small.shortened(" ".join(title[most - 1 :]), title_px)]
+        lines = small.balanced(text.format(n=page.number, title=" ".join(title)), room_px)
+        if len(lines) <= _TOLD_LINES:
+            break
+    return lines[:_TOLD_LINES]
+
+
+def _check(image: Image.Image, view: View, report: Report, said: Words) -> None:
+    """The ready check: its rows, its question, its verdict."""
+    if report.asks:
+        _heading(image, said.menu.pages[Kind.READY_CHECK])
+        lettering = largest(said.press, TEXT_PX, face("big").cap_px)
+        centred(image, 18, said.press, lettering)
+        lines = face("small").balanced(said.menu.when_lit, TEXT_PX)[:2]
+        for number, line in enumerate(lines):
+            centred(image, BOTTOM_Y + 1 - LINE_PX * (len(lines) - 1 - number), line, face("small"))
+    elif report.step is not None:
+        _rows(image, report, said)
+    elif report.reason is None:
+        tick, mid = icon("big_tick"), face("mid")
+        lines = mid.balanced(said.menu.ready_to_ship, TEXT_PX - tick.width - 2 * GAP_PX)
+        text_px = max(mid.width_px(line) for line in lines)
+        x = (WIDTH_PX - tick.width - 2 * GAP_PX - text_px) // 2
+        image.paste(255, (x, (BOTTOM_Y - tick.height) // 2), tick)
+        height_px = len(lines) * (mid.cap_px + GAP_PX) - GAP_PX
+        stacked(image, (BOTTOM_Y - height_px) // 2, lines, mid, x + tick.width + 2 * GAP_PX, text_px)
+        centred(image, BOTTOM_Y, f"{view.name} {view.box}", face("small"))
+    else:
+        _not_ready(image, view, report.reason, said)
+
+
+def _rows(image: Image.Image, report: Report, said: Words) -> None:
+    small = face("small")
+    _heading(image, said.menu.pages[Kind.READY_CHECK], f"{len(report.found)}/{len(STEPS)}")
+    for number, step in enumerate(STEPS):
+        x, y = MARGIN_PX + number // 5 * 64, 15 + number % 5 * LINE_PX
+        if number < len(report.found):
+            image.paste(255, (x, y), icon("tick" if report.found[number] is None else "cross"))
+        elif step is report.step:
+            ImageDraw.Draw(image).polygon(((x + 2, y), (x + 2, y + 6), (x + 5, y + 3)), fill=255)
+        small.draw(image, x + 12, y, small.shortened(said.menu.steps[step], 51))
+
+
+def _not_ready(image: Image.Image, view: View, reason: Problem, said: Words) -> None:
+    small, mid = face("small"), face("mid")
+    headline = said.menu.not_ready
+    lettering = mid if mid.width_px(headline) <= TEXT_PX else small
+    lettering.draw(image, MARGIN_PX, TITLE_Y, headline)
+    detail = said.menu.steps.get(reason.detail, reason.detail)
+    known = said.menu.reasons.get(reason.code)
+    text = known.format(detail=detail) if known is not None else f"{reason.sentence} {reason.remedy}"
+    for number, line in enumerate(small.wrapped(text, TEXT_PX)[:3]):
+        small.draw(image, MARGIN_PX, 20 + number * (LINE_PX + 1), line)
+    strip(image, reason.code, (f"{view.name} {view.box}", view.name, view.box))
+
+
+def _aim(image: Image.Image, view: View, page: Page, said: Words) -> None:
+    """What the camera sees, and how sharp it is: now, and at its best since the page was opened."""
+    if view.viewfinder is not None:
+        image.paste(dither.finder(view.viewfinder.grey, PHOTO_SIZE, view.rotation), (0, 0))
+    image.paste(0, (SIDE_X - 1, 0, WIDTH_PX, HEIGHT_PX))
+    centred(image, TITLE_Y, said.menu.sharp, face("small"), SIDE_X, SIDE_PX)
+    if page.sharpness is None:
+        return
+    figure = str(round(100 * page.sharpness))
+    centred(image, 18, figure, largest(figure, SIDE_PX - GAP_PX, face("large").cap_px), SIDE_X, SIDE_PX)
+    left, width_px = SIDE_X + GAP_PX, SIDE_PX - 2 * GAP_PX
+    bar(image, 46, page.sharpness, left, width_px)
+    best_x = left + 2 + round((width_px - 5) * page.best)
+    ImageDraw.Draw(image).polygon(((best_x, 55), (best_x - 3, 59), (best_x + 3, 59)), fill=255)
+
+
+def _double(sign: Image.Image) -> Image.Image:
+    return sign.resize((sign.width * 2, sign.height * 2), Image.Resampling.NEAREST)
+
+
+def _bars() -> Image.Image:
+    """Three lines: a menu."""
+    sign = Image.new("1", (11, 8))
+    for y in (0, 3, 6):
+        ImageDraw.Draw(sign).rectangle((0, y, 10, y + 1), fill=255)
+    return sign

@@ -1,0 +1,228 @@
+"""What the panel shows: one pure function from a view to a picture of 128x64 dots, one bit each.
+
+One rule orders the screens: ready looks ready whenever a press would take a photo. Trouble that does not stop photos
+has the bottom line; only what stops them has the whole screen. Each screen has one idea, as large as it can be, at
+the places of `layout`. A nudge turns lit and dark round, which is seen across a room. Must not read a clock or a
+device; any text is drawn without raising.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from PIL import Image, ImageChops, ImageDraw
+
+from piboothup.booth.flow.menu import Kind, Page
+from piboothup.booth.panel import capture_screens, menu_screens, qr_screen
+from piboothup.booth.panel.font import face, icon, largest, legible
+from piboothup.booth.panel.i18n import Fault, Words, words
+from piboothup.booth.panel.layout import (
+    BOTTOM_Y,
+    GAP_PX,
+    LINE_PX,
+    MARGIN_PX,
+    TEXT_PX,
+    TITLE_Y,
+    WIDTH_PX,
+    blank,
+    bottom,
+    centred,
+    placed,
+    rows,
+    strip,
+)
+from piboothup.booth.panel.view import View
+from piboothup.status import BoothState, UploaderState
+
+_APART_PX = 6
+"""Between a title and the number at the right of it."""
+
+
+def draw(view: View) -> Image.Image:
+    """The picture for `view`: mode "1", 128x64, new each time."""
+    image = blank()
+    said = words(view.language)
+    match view.state:
+        case BoothState.MENU if view.page is not None:
+            _menu(image, view, view.page, said)
+        case _ if view.ring is not None:
+            menu_screens.ring(image, view.ring, said)
+        case BoothState.READY if view.album_link:
+            qr_screen.draw(image, view, said)
+        case BoothState.READY:
+            _ready(image, view, said)
+        case BoothState.COUNTDOWN:
+            capture_screens.countdown(image, view, said)
+        case BoothState.EXPOSING:
+            capture_screens.look(image, view, said)
+        case BoothState.SAVING:
+            capture_screens.saving(image, said)
+        case BoothState.REVIEW:
+            capture_screens.saved(image, view, said)
+        case BoothState.FAULT:
+            _fault(image, view, said)
+        case BoothState.STOPPING:
+            _stopping(image, view, said)
+        case _:
+            _starting(image, view)
+    return ImageChops.invert(image) if view.nudged else image
+
+
+def _menu(image: Image.Image, view: View, page: Page, said: Words) -> None:
+    match page.kind:
+        case Kind.ALBUM_CODE:
+            qr_screen.draw(image, view, said)
+        case Kind.STATUS:
+            status(image, view, said)
+        case _:
+            menu_screens.draw(image, view, page, said)
+
+
+def bottom_line(view: View) -> str:
+    """What ready says about the way to the album, in words: never a reason to stop taking photos."""
+    said = words(view.language)
+    if view.notice is not None:
+        known = said.notices.get(view.notice.code)
+        return _with_photos(known, view, said) if known else view.notice.sentence
+    if not view.has_event:
+        return _with_photos(said.no_event, view, said)
+    hindrance = {
+        UploaderState.PORTAL: said.portal,
+        UploaderState.REFUSED: said.refused,
+        UploaderState.OFFLINE: said.offline,
+        UploaderState.PAUSED: said.paused,
+        UploaderState.STOPPED: said.stopped,
+    }.get(view.uplink)
+    if hindrance is not None:
+        return _with_photos(hindrance, view, said)
+    if view.waiting:
+        return said.sending.format(n=view.waiting)
+    if view.parked:
+        return said.parked.format(n=max(0, view.photos - view.parked), parked=view.parked)
+    if view.photos == 1:
+        return said.one_in_album
+    return said.all_in_album.format(n=view.photos) if view.photos else said.no_photo_yet
+
+
+def takes_turns(view: View) -> bool:
+    """Whether the bottom line is too long for one row."""
+    return len(rows(bottom_line(view), icon("mark"))) > 1
+
+
+def _with_photos(hindrance: str, view: View, said: Words) -> str:
+    """A hindrance that ends with a colon is followed by where the photos are, if there are any."""
+    if not hindrance.endswith(":"):
+        return hindrance
+    if view.waiting:
+        return f"{hindrance} {said.kept.format(n=view.waiting)}"
+    return f"{hindrance} {said.all_sent}" if view.photos and not view.parked else hindrance[:-1]
+
+
+def status(image: Image.Image, view: View, said: Words) -> None:
+    """Everything a box needs, ticked or crossed, and how the photos travel."""
+    small = face("small")
+    name_px = TEXT_PX - small.width_px(view.box) - 2 * GAP_PX
+    small.draw(image, MARGIN_PX, TITLE_Y - 1, small.shortened(view.name, name_px))
+    small.draw(image, WIDTH_PX - MARGIN_PX - small.width_px(view.box), TITLE_Y - 1, view.box)
+    ImageDraw.Draw(image).line((MARGIN_PX, 11, WIDTH_PX - MARGIN_PX - 1, 11), fill=255)
+    for number, field in enumerate(fields(view.checks)):
+        x, y = MARGIN_PX + number // 4 * 64, 14 + number % 4 * (LINE_PX - 1)
+        good = getattr(view.checks, field.name)
+        if good is not None:
+            sign = icon("tick" if good else "cross")
+            image.paste(255, (x, y), sign)
+        small.draw(image, x + 12, y, said.checks[field.name])
+    told = small.balanced(bottom_line(view), TEXT_PX)
+    small.draw(image, MARGIN_PX, BOTTOM_Y + 1, told[view.turn % len(told)])
+
+
+def _starting(image: Image.Image, view: View) -> None:
+    """Who I am, how long it takes, and what is already there: a sign each, and below it a tick or a cross."""
+    lettering = largest(view.name, TEXT_PX, face("mid").cap_px)
+    centred(image, 1, lettering.shortened(view.name, TEXT_PX), lettering)
+    identity = largest(view.box, TEXT_PX, face("large").cap_px)
+    centred(image, 16, identity.shortened(view.box, TEXT_PX), identity)
+    filled_px = round(WIDTH_PX * min(1.0, max(0.0, view.progress)))
+    if filled_px:
+        ImageDraw.Draw(image).rectangle((0, 40, filled_px - 1, 41), fill=255)
+    cell_px = WIDTH_PX // len(fields(view.checks))
+    for number, field in enumerate(fields(view.checks)):
+        good = getattr(view.checks, field.name)
+        placed(image, icon(field.name), 45, number * cell_px, cell_px)
+        tick = icon("dot" if good is None else "tick" if good else "cross")
+        placed(image, tick, 59 - tick.height // 2, number * cell_px, cell_px)
+
+
+def _ready(image: Image.Image, view: View, said: Words) -> None:
+    """Press! And, small: for which event, how many photos, how they travel."""
+    small = face("small")
+    title, taken = legible(view.event_title, view.name), str(view.photos) if view.photos else ""
+    room_px = TEXT_PX - (small.width_px(taken) + _APART_PX if taken else 0)
+    small.draw(image, MARGIN_PX, TITLE_Y, small.shortened(title, room_px))
+    if taken:
+        _number(image, taken, is_alone=small.width_px(title) + icon("camera").width + 3 > room_px)
+    free_y = TITLE_Y + small.cap_px + MARGIN_PX
+    big = face("big")
+    lettering = largest(said.press, TEXT_PX, big.cap_px)
+    middle_y = (free_y + BOTTOM_Y - lettering.cap_px) // 2
+    centred(image, max(middle_y, free_y + big.rise_px(said.press)), said.press, lettering)
+    bottom(image, bottom_line(view), (_bottom_icon(view), icon("mark")), view.turn)
+
+
+def _number(image: Image.Image, taken: str, is_alone: bool) -> None:
+    """How many photos, beside a camera; on a lit plate where a long title leaves no room for that."""
+    small, camera = face("small"), icon("camera")
+    x = WIDTH_PX - MARGIN_PX - small.width_px(taken)
+    if is_alone:
+        ImageDraw.Draw(image).rectangle((x - 2, TITLE_Y - 2, WIDTH_PX - 1, TITLE_Y + small.cap_px + 1), fill=255)
+    else:
+        image.paste(255, (x - 3 - camera.width, TITLE_Y - 1), camera)
+    small.draw(image, x, TITLE_Y, taken, lit=not is_alone)
+
+
+def _fault(image: Image.Image, view: View, said: Words) -> None:
+    """What stops photos, in the order people ask: what is it, are my photos safe, what do I do, whom do I tell."""
+    told = _fault_words(view, said)
+    small, mid = face("small"), face("mid")
+    lettering = mid if mid.width_px(told.headline) <= TEXT_PX else small
+    lettering.draw(image, MARGIN_PX, TITLE_Y, lettering.shortened(told.headline, TEXT_PX))
+    is_short = mid.width_px(told.remedy) <= TEXT_PX  # "press again": the one thing to do, as large as it can be
+    lines = small.wrapped(told.safe or said.safe, TEXT_PX)
+    lines += [] if is_short else small.wrapped(told.remedy, TEXT_PX)
+    for number, line in enumerate(lines[:3]):
+        small.draw(image, MARGIN_PX, 20 + number * (LINE_PX + 1), line)
+    if is_short:
+        mid.draw(image, MARGIN_PX, 35, told.remedy)
+    strip(image, view.problem.code if view.problem else "", (f"{view.name} {view.box}", view.name, view.box))
+
+
+def _fault_words(view: View, said: Words) -> Fault:
+    return said.faults.get(view.problem.code, said.other_fault) if view.problem else said.other_fault
+
+
+def _stopping(image: Image.Image, view: View, said: Words) -> None:
+    """The last thing seen before it is dark; the very last stays on the glass."""
+    sign = icon("plug" if view.ended else "big_tick")
+    headline, caption = (
+        (said.safe_to_unplug, said.to_start) if view.ended else (said.photos_are_safe, said.shutting_down)
+    )
+    mid = face("mid")
+    gap_px = 2 * GAP_PX
+    lines = mid.balanced(headline, TEXT_PX - sign.width - gap_px)
+    text_px = max(mid.width_px(line) for line in lines)
+    x = (WIDTH_PX - sign.width - gap_px - text_px) // 2
+    middle_y = (BOTTOM_Y - MARGIN_PX) // 2
+    image.paste(255, (x, middle_y - sign.height // 2), sign)
+    y = middle_y - (len(lines) * (mid.cap_px + GAP_PX) - GAP_PX) // 2
+    for line in lines:
+        mid.draw(image, x + sign.width + gap_px, y, line)
+        y += mid.cap_px + GAP_PX
+    centred(image, BOTTOM_Y, caption, face("small"))
+
+
+def _bottom_icon(view: View) -> Image.Image:
+    if view.notice is not None or not view.has_event:
+        return icon("warning")
+    if view.uplink in (UploaderState.IDLE, UploaderState.UPLOADING):
+        return icon("sending" if view.waiting else "warning" if view.parked else "tick" if view.photos else "camera")
+    return icon({UploaderState.OFFLINE: "no_wifi", UploaderState.PAUSED: "paused"}.get(view.uplink, "warning"))

@@ -1,0 +1,1 @@
+"""From a frame to a photo in the spool: JPEG, EXIF, quality, commit."""

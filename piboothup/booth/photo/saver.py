@@ -1,0 +1,238 @@
+"""The saver: a frame becomes a JPEG with its EXIF, and the JPEG is committed to the spool.
+
+One thread of its own, so that neither the camera nor the button ever waits for encoding or for the card. "Saved" is
+posted when, and only when, the spool has confirmed that the photo survives a pulled plug. A test photo goes the same
+way, has its EXIF read back besides, and is deleted again: it has no number and is nobody's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from piboothup.booth.flow.events import CardChecked, Event, Saved, SaveTested, SavingFailed
+from piboothup.booth.frame import THUMBNAIL_SIZE, Frame, Plane, shrunk
+from piboothup.booth.photo.exif import Exif, check_exif, with_exif
+from piboothup.booth.photo.jpeg import EncodeError, encode, turned
+from piboothup.booth.threads import CARD_LIMIT_NS, FOR_EVER_NS, Heartbeat
+from piboothup.config import Config, zone
+from piboothup.problems import Problem, problem
+from piboothup.runtime import send_hint
+from piboothup.spool.contexts import Context
+from piboothup.spool.names import NO_PHOTO, Identity, PhotoName
+from piboothup.spool.store import NotSaved, Spool
+
+log = logging.getLogger(__name__)
+
+_ANY_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+"""When a test photo was taken while no clock is trusted: a photo may have to tell its moment an hour later."""
+
+
+class _Failed(Exception):
+    """A photo was not saved."""
+
+    def __init__(self, told: Problem, reason: Problem) -> None:
+        """`told` to the guest; `reason` is what it is if it lasts."""
+        super().__init__(str(reason))
+        self.told = told
+        self.reason = reason
+
+
+@dataclass
+class _Tally:
+    """The photos of one context."""
+
+    context: Context
+    held: int | None = None
+    """On the card before this service took any; None until they are counted."""
+    own: set[tuple[int, int]] = field(default_factory=set)
+    """Boot and number of each that it took."""
+
+
+class Saver:
+    """The thread that turns frames into committed photos."""
+
+    def __init__(
+        self, config: Config, spool: Spool, context: Context, runtime: Path, post: Callable[[Event], None]
+    ) -> None:
+        self._config = config
+        self._spool = spool
+        self._heartbeat = Heartbeat(spool.clock)
+        self._tally = _Tally(context)
+        self._runtime = runtime
+        self._post = post
+        self._zone = zone(config.timezone)
+        self._frames: queue.SimpleQueue[tuple[Frame, _Tally | None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="saver", daemon=True)
+
+    @property
+    def taken(self) -> int:
+        """Photos of this event on the card, as far as they are counted."""
+        return (self._tally.held or 0) + len(self._tally.own)
+
+    def take_for(self, context: Context) -> None:
+        """Photos handed over from now on are of this context."""
+        if context != self._tally.context:
+            self._tally = _Tally(context)
+
+    def recount(self) -> None:
+        """Photos of the event were wiped: it is counted anew."""
+        self._tally = _Tally(self._tally.context)
+
+    def count_held(self) -> None:
+        """Counts the event's photos that were on the card before, once; may take a while with many."""
+        tally = self._tally
+        if tally.held is None:
+            found = self._spool.photos_of(tally.context)
+            tally.held = len(found - tally.own)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def save(self, frame: Frame) -> None:
+        """Hands over a frame; never waits. `Saved` or `SavingFailed` is posted for it."""
+        self._frames.put((frame, self._tally))
+
+    def try_saving(self, frame: Frame) -> None:
+        """Hands over the frame of a test photo; never waits. `SaveTested` is posted for it."""
+        self._frames.put((frame, None))
+
+    def heartbeat(self) -> int:
+        """Boot-time of the last sign of life; a card that hangs counts as alive for two minutes."""
+        return self._heartbeat.last_ns()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Finishes the frames handed over so far, then ends; False when the card held it up for longer."""
+        self._frames.put(None)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while (job := self._next()) is not None:
+            came, name = self._attempt(*job)
+            del job  # its pixels, 18 MB of them, are not kept until the next photo
+            self._post(came)
+            if name is not None:
+                with contextlib.suppress(PermissionError):  # another user's: it looks for photos by itself
+                    send_hint(self._runtime, "uploader", "new", str(name))
+                log.info("saved photo=%s number=%d", name, self.taken)
+            self._post(CardChecked(self._spool.card_problem()))
+
+    def _next(self) -> tuple[Frame, _Tally | None] | None:
+        self._heartbeat.beat(FOR_EVER_NS)
+        job = self._frames.get()
+        self._heartbeat.beat(CARD_LIMIT_NS)
+        return job
+
+    def _attempt(self, frame: Frame, tally: _Tally | None) -> tuple[Event, PhotoName | None]:
+        """What is to be posted of a photo, or of a test photo, and the photo's name if it is saved."""
+        try:
+            if tally is None:
+                self._try(frame)
+                return SaveTested(None), None
+            name, thumbnail = self._save(frame, tally.context)
+        except _Failed as failed:
+            log.error("not saved code=%s test=%s", failed.reason.code, tally is None)
+            if tally is None:
+                return SaveTested(failed.reason), None
+            return SavingFailed(failed.told, failed.reason), None
+        tally.own.add(name.order)
+        return Saved(self.taken, thumbnail), name
+
+    def _save(self, frame: Frame, context: Context) -> tuple[PhotoName, Plane]:
+        """The photo's name and small copy once it is saved. Raises _Failed."""
+        with _blamed_on("unsaved_defect"):
+            identity = self._spool.next_identity(_begun_ms(frame), context)
+            jpeg, thumbnail = self._encoded(frame)
+            exif = self._exif(frame, identity.unique_id)
+            with _blamed_on("unsaved_exif"):
+                photo = with_exif(jpeg, exif)
+            name = PhotoName.of(identity, photo)
+            self._spool.commit(name, context, photo)
+        return name, thumbnail
+
+    def _try(self, frame: Frame) -> None:
+        """All that `_save` does, but nothing is kept. Raises _Failed."""
+        with _blamed_on("unsaved_defect"):
+            jpeg, _ = self._encoded(frame)
+            exif = self._exif(frame, NO_PHOTO)
+            exif = replace(exif, taken_at=exif.taken_at or _ANY_MOMENT.astimezone(self._zone))
+            with _blamed_on("unsaved_exif"):
+                photo = with_exif(jpeg, exif)
+                check_exif(photo, exif)
+            nobodys = Identity(self._spool.box, self._spool.boot, 0, _begun_ms(frame), self._tally.context.id)
+            self._spool.try_commit(PhotoName.of(nobodys, photo), photo)
+
+    def _encoded(self, frame: Frame) -> tuple[bytes, Plane]:
+        """The frame as a JPEG, and its small copy; the frame is given back, come what may."""
+        camera = self._config.camera
+        try:
+            with _blamed_on("unsaved_jpeg"):
+                jpeg = encode(frame, camera.jpeg_quality, camera.rotation)
+            return jpeg, turned(shrunk(frame.y, THUMBNAIL_SIZE), camera.rotation)
+        finally:
+            frame.release()
+
+    def _exif(self, frame: Frame, unique_id: str) -> Exif:
+        return Exif(
+            booth=self._config.name,
+            camera_model=frame.camera_model,
+            unique_id=unique_id,
+            taken_at=self._taken_at(_begun_ms(frame)),
+            exposure_us=frame.exposure_us,
+            gain=frame.gain,
+            focal_length_mm=frame.focal_length_mm,
+        )
+
+    def _taken_at(self, boottime_ms: int) -> datetime | None:
+        unix_ms = self._spool.now_trusted_ms(boottime_ms)
+        if unix_ms is None:
+            return None
+        return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=unix_ms)).astimezone(self._zone)
+
+
+def _begun_ms(frame: Frame) -> int:
+    return frame.exposure_start_ns // 1_000_000
+
+
+@contextlib.contextmanager
+def _blamed_on(code: str) -> Iterator[None]:
+    """Whatever goes wrong inside is a photo that is not saved, and this the reason, unless the error says more.
+
+    The top of the thread: the next photo may go better. What makes the reason exact is the same for every photo.
+    """
+    try:
+        yield
+    except _Failed:
+        raise
+    except NotSaved as error:
+        raise _refused(error) from None
+    except EncodeError as error:
+        log.error("not encoded reason=%s", error.problem)
+        raise _failed(error, code) from None
+    except Exception as error:
+        log.exception("saver failed")
+        raise _failed(error, code) from None
+
+
+def _failed(error: Exception, code: str) -> _Failed:
+    origin = error.__cause__ or error
+    told = error.problem if isinstance(error, EncodeError) else problem("not_saved")
+    is_short = isinstance(origin, MemoryError) or (isinstance(origin, OSError) and origin.errno == errno.ENOMEM)
+    return _Failed(told, problem("unsaved_ram" if is_short else code, type(origin).__name__))
+
+
+def _refused(error: NotSaved) -> _Failed:
+    """The card did not take the photo; one that is full or broken has words of its own."""
+    if error.problem.code != "not_saved":
+        return _Failed(error.problem, error.problem)
+    code = {errno.EFBIG: "unsaved_limit", errno.ENOMEM: "unsaved_ram"}.get(error.error_number or 0, "unsaved_card")
+    return _Failed(error.problem, problem(code, error.problem.detail))

@@ -1,0 +1,210 @@
+"""What the booth tells of itself: to guests as a view for the panel, to programs as its status.
+
+Asked by the loop and by housekeeping; it looks at what is known and waits for nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from piboothup import __version__, power
+from piboothup.booth.devices import Devices
+from piboothup.booth.flow.events import Event, Saved
+from piboothup.booth.flow.menu import Kind
+from piboothup.booth.flow.state import Booth, Settings
+from piboothup.booth.frame import Plane
+from piboothup.booth.operations.active_settings import Choosing
+from piboothup.booth.panel import idle, screens
+from piboothup.booth.panel.qr_screen import album_address
+from piboothup.booth.panel.thread import PanelThread
+from piboothup.booth.panel.view import Checks, View
+from piboothup.booth.photo.saver import Saver
+from piboothup.booth.upload_status import Uplink
+from piboothup.clock import Clock
+from piboothup.config import Config
+from piboothup.power import Supply
+from piboothup.problems import Problem, problem
+from piboothup.spool.store import Spool
+from piboothup.status import BoothState, UploaderState
+
+
+class Telling:
+    """Knows where to look."""
+
+    def __init__(
+        self,
+        config: Config,
+        spool: Spool,
+        devices: Devices,
+        panel: PanelThread,
+        saver: Saver,
+        choosing: Choosing,
+        outlook: Outlook,
+        config_problem: Problem | None,
+    ) -> None:
+        """`config_problem`: why the config that is used is not the one in the file."""
+        self._config = config
+        self._spool = spool
+        self._devices = devices
+        self._panel = panel
+        self._saver = saver
+        self._choosing = choosing
+        self._outlook = outlook
+        self._config_problem = config_problem
+        self.card_notices: list[Problem] = []
+        """What should be known of the card, as it was last looked at."""
+        self.runtime_problem: Problem | None = None
+        """Why the status can't be written."""
+        self.uplink = Uplink()
+        """As it was last looked at."""
+
+    def view(self, booth: Booth, now_ns: int, settings: Settings) -> View:
+        """What the panel shows of this state."""
+        chosen, uplink = self._choosing.now, self.uplink
+        told_before = self._devices.camera.notice if booth.photos else None
+        view = View(
+            state=booth.state,
+            name=self._config.name,
+            box=self._spool.box,
+            event_title=uplink.event_title,
+            photos=self._saver.taken,
+            number=booth.number,
+            countdown=booth.digit(now_ns) if booth.state is BoothState.COUNTDOWN else 0,
+            problem=booth.problem,
+            notice=next((one for one in self.notices(booth) if one != told_before), None),
+            uplink=uplink.state,
+            waiting=uplink.waiting,
+            parked=uplink.parked,
+            has_event=bool(chosen.context.link_id),
+            language=chosen.config.language,
+            nudged=booth.nudged_until_ns > now_ns,
+            lens=self._config.panel.lens,
+            page=booth.page,
+            ring=booth.ring(now_ns, settings),
+        )
+        light = self._devices.light.problem
+        return self._outlook.completed(view, booth, chosen.context.link_id, uplink, light)
+
+    def notices(self, booth: Booth) -> list[Problem]:
+        """What does not stop photos and yet should be known, the gravest first."""
+        devices = (
+            self._devices.button_problem,
+            self._devices.camera.notice,
+            self._devices.signal_problem,
+            self._panel.problem,
+            self.runtime_problem,
+        )
+        stuck = problem("button_stuck") if booth.stuck else None
+        card, outlook = self.card_notices, self._outlook.problems
+        found = stuck, *card, self._config_problem, *outlook, *devices, self.uplink.problem
+        return [one for one in found if one is not None]
+
+    def status(self, booth: Booth) -> dict[str, Any]:
+        """The booth's part of `status --json`."""
+        problems = [*([booth.problem] if booth.problem is not None else []), *self.notices(booth)]
+        return {
+            "version": __version__,
+            "name": self._config.name,
+            "box": self._spool.box,
+            "boot": self._spool.boot,
+            "state": booth.state,
+            "camera": "ready" if booth.camera_ready else "lost",
+            "panel": "ready" if self._panel.working else "missing",
+            "button": "missing" if self._devices.button_problem is not None else "ready",
+            "photos": self._saver.taken,
+            "context": self._choosing.now.context.id,
+            "problems": [one.code for one in problems],
+        }
+
+
+_ONLINE = (UploaderState.IDLE, UploaderState.UPLOADING)
+
+
+class Outlook:
+    """Told of every event; asked whenever a view is made."""
+
+    def __init__(self, config: Config, spool: Spool, clock: Clock) -> None:
+        self._config = config
+        self._spool = spool
+        self._clock = clock
+        self._began_ns = self._busy_ns = clock.boottime_ns()
+        self._expected_ms: int | None = None
+        self._ready_after_ms: int | None = None
+        self._is_noted = False
+        self._thumbnail: Plane | None = None
+        self._supply = Supply()
+        self._synchronised = False
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """A supply that is too weak now, a box that is too hot."""
+        return self._supply.problems
+
+    def prepare(self) -> None:
+        """Recalls how long the last start took."""
+        self._expected_ms = self._spool.last_start_ms()
+
+    def keep(self) -> None:
+        """What is due once a second, while the card can be used. Raises OSError."""
+        self._supply = power.read()
+        self._synchronised = self._clock.ntp_uncertainty_ms() is not None
+        if self._ready_after_ms is not None and not self._is_noted:
+            self._is_noted = True
+            self._spool.note_ready(self._ready_after_ms)
+
+    def note(self, event: Event, booth: Booth, now_ns: int) -> None:
+        """After `event` the booth is as it is."""
+        if isinstance(event, Saved):
+            self._thumbnail = event.thumbnail
+        if booth.state is not BoothState.READY:
+            self._busy_ns = now_ns
+        elif self._ready_after_ms is None:
+            self._ready_after_ms = (now_ns - self._began_ns) // 1_000_000
+
+    def completed(self, view: View, booth: Booth, link_id: str, uplink: Uplink, light: Problem | None) -> View:
+        """`view` with all this; `light`: what is wrong with it."""
+        now_ns = self._clock.boottime_ns()
+        rests = booth.state is BoothState.READY and not booth.stuck  # what it says of the button stays to be read
+        takes_turns = rests and self._config.panel.album_code == "idle"
+        is_asked_for = booth.page is not None and booth.page.kind is Kind.ALBUM_CODE
+        shows_code = is_asked_for or (takes_turns and idle.shows_code(now_ns - self._busy_ns))
+        return replace(
+            view,
+            rotation=self._config.camera.rotation,
+            thumbnail=self._thumbnail,
+            progress=self._progress(now_ns),
+            checks=checks(booth, light, self._supply, uplink, bool(link_id), self._synchronised),
+            album_link=album_address(self._config.eventpics.album_url, link_id) if shows_code else "",
+            turn=idle.line_turn(now_ns) if screens.takes_turns(view) else 0,
+        )
+
+    def _progress(self, now_ns: int) -> float:
+        if not self._expected_ms:
+            return 0.0
+        return min(1.0, (now_ns - self._began_ns) / (self._expected_ms * 1e6))
+
+
+def has_finder(booth: Booth, now_ns: int) -> bool:
+    """Whether the panel has a place for what the camera sees: the countdown until its last second, and aiming."""
+    aims = booth.page is not None and booth.page.kind is Kind.AIM
+    return aims or (booth.state is BoothState.COUNTDOWN and booth.digit(now_ns) > 1)
+
+
+def checks(
+    booth: Booth, light: Problem | None, told: Supply, uplink: Uplink, has_event: bool, is_synchronised: bool
+) -> Checks:
+    """What is known of everything a box needs; `is_synchronised`: NTP disciplines the clock."""
+    online = uplink.state in _ONLINE
+    is_refused = uplink.state is UploaderState.REFUSED or "no_key" in uplink.problems
+    unreachable = uplink.state in (UploaderState.OFFLINE, UploaderState.PORTAL)
+    return Checks(
+        camera=True if booth.camera_ready else None if booth.camera_problem is None else False,
+        card=booth.card_problem is None and booth.card_stuck is None and booth.health.fault is None,
+        light=light is None,
+        supply=None if told.undervoltage is None else not told.undervoltage,
+        wifi=False if unreachable else None if uplink.state is UploaderState.STOPPED else True,
+        clock=True if is_synchronised or online else None,  # who is online learns the time from the album
+        key=False if is_refused else True if online else None,
+        event=has_event and not {"event_gone", "event_refused"}.intersection(uplink.problems),
+    )

@@ -1,0 +1,191 @@
+"""The booth's hold on the card: taking the spool over, asking whether it takes photos, retention.
+
+The card is whatever disk lies under the spool's path: one that comes late, goes or is changed is noticed within a
+second, and taken over as at the start.
+
+On a box a card that can't be used is a fault on the panel and is tried again until it can; at a desk it is the end of
+the command, with a sentence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Sequence
+
+from piboothup.clock import Clock
+from piboothup.config import GOOD_FILE, Config, good_copy
+from piboothup.problems import Problem, problem
+from piboothup.spool import choices, durable
+from piboothup.spool.admin.wipe import WipeError, resume_wipe
+from piboothup.spool.disk import hidden_photos
+from piboothup.spool.layout_version import SpoolUnusable
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.recovery import recover
+from piboothup.spool.retention import sweep
+from piboothup.spool.store import ROOM_PHOTOS, AlreadyRunning, Spool
+
+log = logging.getLogger(__name__)
+
+_AGE_EVERY_NS = 3_600_000_000_000
+
+
+class Card:
+    """The spool, as the one booth on it has it."""
+
+    def __init__(
+        self, config: Config, spool: Spool, clock: Clock, *, keep_config: bool, config_marks: Sequence[str] = ()
+    ) -> None:
+        """`keep_config`: the config is good, and is kept for the day when its file is not.
+
+        `config_marks` are the marks of the file's lines (see `config.good_copy`).
+        """
+        self._config = config
+        self._spool = spool
+        self._clock = clock
+        self._keep_config = keep_config
+        self._config_marks = config_marks
+        self._held = contextlib.ExitStack()
+        self._locked = False
+        self._age_ns = 0
+        self.problem: Problem | None = None
+        """Why no photo can be saved; None while one can."""
+        self.opened = False
+        self.times_opened = 0
+        self._left_behind: set[str] = set()
+        """Photos that wait where a disk covered them or went with it; not yet noted on the one that is there now."""
+        self._are_hidden = False
+
+    def open(self, *, patient: bool) -> None:
+        """Takes the spool over: the lock, the recovery, a number for this boot. Raises AlreadyRunning.
+
+        Raises SpoolUnusable too, unless `patient`: then that is a problem like a full card.
+        """
+        try:
+            self._spool.prepare()
+            if not self._locked:
+                self._held.enter_context(self._spool.lock("booth"))
+                self._locked = True
+            self._resume_wipe()
+            recover(self._spool)
+            self._start()
+            self._spool.look_for_memory(allowed=self._config.spool.allow_memory)
+        except SpoolUnusable as error:
+            if not patient:
+                raise
+            log.error("spool not opened reason=%s", error)
+            self.problem = problem("spool_unusable")
+        except OSError as error:
+            log.error("spool not opened reason=%s", error.strerror or error)
+            self.problem = problem(
+                "card_full" if error.errno in durable.FULL else "card_readonly", error.strerror or ""
+            )
+        else:
+            self.problem, self.opened = self._spool.card_problem(), True
+            self.times_opened += 1
+            self._keep_good_config()
+            self._note_hidden()
+
+    def check(self) -> Problem | None:
+        """What stops photos from being saved now; a spool that was not open yet is tried again."""
+        if self._locked and self._has_moved() and self._spool.directory.is_dir():
+            self._let_go()
+        if not self.opened:
+            try:
+                self.open(patient=True)
+            except AlreadyRunning as error:  # a wipe, or whoever came while the folder was gone
+                log.error("spool not opened reason=%s", error)
+                self.problem = problem("spool_unusable")
+        if self.opened:
+            self._spool.look_for_memory(allowed=self._config.spool.allow_memory)
+            self.problem = self._spool.card_problem()
+            self._are_hidden = self._are_hidden and (self._spool.directory / hidden_photos.FILE).exists()
+            if self.problem is not None and self.problem.code == "spool_unusable":
+                self._let_go()
+        return self.problem
+
+    @property
+    def notices(self) -> list[Problem]:
+        """What should be known of the card though it takes photos."""
+        told = [self._spool.storage_warning] if self._spool.storage_warning is not None else []
+        return [*told, problem("photos_hidden")] if self._are_hidden else told
+
+    def retire(self) -> int:
+        """One round of retention; how many sent photos it deleted. Ages are looked at once an hour."""
+        if not self.opened:
+            return 0
+        table, now_ns = self._config.spool, self._clock.boottime_ns()
+        keep_days = table.keep_sent_days if now_ns >= self._age_ns else 0
+        deleted = sweep(self._spool, keep_days, table.min_free_mb)
+        if keep_days and not deleted:
+            self._age_ns = now_ns + _AGE_EVERY_NS
+        return deleted
+
+    def close(self) -> None:
+        """Lets go of the lock."""
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._held.close()
+        self._locked = self.opened = False
+
+    def _has_moved(self) -> bool:
+        """Whether another disk lies under the spool's path; what waits on the one before is remembered."""
+        try:
+            if not self._spool.has_moved():
+                return False
+        except OSError:  # a disk that answers nothing: the card's problem
+            return False
+        left = {str(name) for name in self._spool.left_behind()}
+        log.warning("spool moved directory=%s left_behind=%d", self._spool.directory, len(left))
+        self._left_behind |= left
+        return True
+
+    def _note_hidden(self) -> None:
+        """Photos that wait out of sight are noted, those that are in sight again no more."""
+        directory = self._spool.directory
+        try:
+            if self._left_behind:
+                hidden_photos.note(directory, self._left_behind)
+            if hidden_photos.read(directory):
+                places = (NEW, SENT, PARKED, QUARANTINE)
+                hidden_photos.settle(directory, {str(name) for place in places for name in self._spool.names(place)})
+        except OSError as error:
+            log.error("hidden photos not noted reason=%s", error.strerror or error)
+            self._are_hidden = bool(self._left_behind)
+        else:
+            self._left_behind, self._are_hidden = set(), bool(hidden_photos.read(directory))
+
+    def _resume_wipe(self) -> None:
+        """A wipe that a power cut broke off is brought to its end before anything is shown."""
+        try:
+            receipt = resume_wipe(self._spool)
+        except WipeError as error:
+            log.error("wipe not resumed reason=%s", error)
+        else:
+            if receipt is not None:
+                log.warning("wipe resumed receipt=%s", receipt)
+
+    def _start(self) -> None:
+        try:
+            self._spool.start("booth")
+        except OSError as error:
+            if error.errno not in durable.FULL or not self._spool.make_room(ROOM_PHOTOS):
+                raise
+            self._spool.start("booth")
+
+    def _keep_good_config(self) -> None:
+        """Keeps the config, and forgets what was chosen over another. Either may fail; that stops no photos."""
+        if not self._keep_config:
+            return
+        path = self._spool.directory / GOOD_FILE
+        try:
+            choices.forget_others(self._spool.directory, self._config)
+        except OSError as error:
+            log.error("choices not forgotten reason=%s", error.strerror or error)
+        try:
+            durable.update(path, good_copy.as_text(self._config, self._config_marks).encode())
+        except OSError as error:
+            log.error("config not kept reason=%s", error.strerror or error)
+        except ValueError as error:
+            log.error("config not kept reason=%s", error)

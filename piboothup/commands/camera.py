@@ -1,0 +1,147 @@
+"""`piboothup camera`: what is connected, its modes, and a test photo with its timings, judged in words.
+
+The test photo goes the way of every photo (frame, turn, encode, a durable write on the card), but not into the spool:
+it is no guest's, and is gone again at the end, unless it is wanted as a file. The camera must be free: a running
+booth has it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from piboothup.booth.camera.base import Camera, CameraFault
+from piboothup.booth.frame import Frame
+from piboothup.booth.photo.jpeg import EncodeError, encode, turned
+from piboothup.booth.photo.quality import Judgement, judge
+from piboothup.commands.common import CommandFails
+from piboothup.spool import durable
+
+if TYPE_CHECKING:
+    from piboothup.booth.camera.detect import Connected
+    from piboothup.clock import Clock
+    from piboothup.config import Config
+
+SETTLING_S = 2.0
+"""From the first frame on: exposure, white balance and focus find what they need."""
+FIRST_FRAME_S = 10.0
+CAPTURE_S = 4.0
+
+
+@dataclass(frozen=True)
+class TestPhoto:
+    """A photo, and how long each step of it took."""
+
+    __test__ = False
+
+    jpeg: bytes
+    frame: Frame
+    """Already given back: its planes are not to be looked at."""
+    steps_ms: dict[str, float]
+    judgement: Judgement
+
+
+def run(loaded: Config, clock: Clock, camera: Camera, connected: list[Connected], file: Path | None) -> None:
+    """Prints what is connected and what came of a test photo. Raises CommandFails."""
+    for one in connected:
+        chosen = "*" if one.number == loaded.camera.number else " "
+        print(f"{chosen} camera {one.number}: {one.model}   {one.place}")
+        for mode in one.modes:
+            print(f"      {mode}")
+    try:
+        photo = take(loaded, clock, camera, time.sleep)
+    except (CameraFault, EncodeError) as fault:
+        raise CommandFails(str(fault)) from None
+    if file is not None:
+        try:
+            file.write_bytes(photo.jpeg)
+        except OSError as error:
+            raise CommandFails(f"{file} can't be written ({error.strerror}): name another.") from None
+    for line in told(photo, camera):
+        print(line)
+
+
+def take(loaded: Config, clock: Clock, camera: Camera, wait: Callable[[float], object]) -> TestPhoto:
+    """Opens the camera, lets it settle and takes a photo. Raises CameraFault, EncodeError."""
+    table = loaded.camera
+    steps_ms: dict[str, float] = {}
+
+    @contextmanager
+    def step(name: str) -> Iterator[None]:
+        began_ns = clock.boottime_ns()
+        yield
+        steps_ms[name] = (clock.boottime_ns() - began_ns) / 1e6
+
+    try:
+        with step("open"):
+            camera.open()
+        with step("first frame"):
+            _until_streaming(camera, clock, wait)
+        wait(SETTLING_S)
+        camera.frames()
+        with step("frame wait"):
+            frame = camera.capture(clock.boottime_ns(), CAPTURE_S)
+        judgement = judge(frame.y)
+        with step("turn"):
+            y, u, v = (turned(plane, table.rotation) for plane in (frame.y, frame.u, frame.v))
+        with step("encode"):
+            jpeg = encode(replace(frame, y=y, u=u, v=v), table.jpeg_quality)
+        frame.release()
+        with step("commit"):
+            _commit(loaded.spool.path / "tmp", jpeg)
+    finally:
+        camera.close()
+    return TestPhoto(jpeg, frame, steps_ms, judgement)
+
+
+def _until_streaming(camera: Camera, clock: Clock, wait: Callable[[float], object]) -> None:
+    end_ns = clock.boottime_ns() + int(FIRST_FRAME_S * 1e9)
+    while not camera.frames() and clock.boottime_ns() < end_ns:
+        wait(0.01)
+
+
+def _commit(folder: Path, jpeg: bytes) -> None:
+    """The same calls as for a photo; in another folder when this one is another user's or not there."""
+    try:
+        _write_and_remove(folder, jpeg)
+    except OSError:
+        try:
+            with tempfile.TemporaryDirectory() as other:
+                _write_and_remove(Path(other), jpeg)
+        except OSError as error:
+            reason = error.strerror or error
+            raise CommandFails(f"The test photo can't be written anywhere ({reason}): make some room.") from None
+
+
+def _write_and_remove(folder: Path, jpeg: bytes) -> None:
+    written, committed = (folder / f".camera-{os.getpid()}-{part}" for part in ("written", "committed"))
+    durable.write_new(written, jpeg)
+    durable.move(written, committed)
+    durable.remove(committed)
+
+
+def told(photo: TestPhoto, camera: Camera) -> Iterator[str]:
+    """The table and the judgement, line by line."""
+    frame, judgement = photo.frame, photo.judgement
+    width, height = camera.size
+    exposure = f", exposed for {frame.exposure_us / 1000:g} ms" if frame.exposure_us else ""
+    gain = f" at gain {frame.gain:.1f}" if frame.gain else ""
+    yield f"Test photo: {camera.model}, {width}x{height}, {len(photo.jpeg) / 1e6:.1f} MB{exposure}{gain}"
+    for name, took_ms in photo.steps_ms.items():
+        yield f"  {name:<15}{took_ms:8.0f} ms"
+    saved_ms = sum(photo.steps_ms[name] for name in ("frame wait", "turn", "encode", "commit"))
+    yield f"  {'zero to saved':<15}{saved_ms:8.0f} ms"
+    if camera.notice is not None:
+        yield str(camera.notice)
+    measured = f"brightness {judgement.brightness:.0f} of 255, sharpness {judgement.sharpness:.2f}"
+    if not judgement.problems:
+        edges = "sharp" if judgement.sharpness else "without an edge to judge its sharpness by"
+        yield f"It is bright enough and {edges} ({measured})."
+    for problem in judgement.problems:
+        yield f"{problem} ({measured})"

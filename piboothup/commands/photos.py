@@ -1,0 +1,250 @@
+"""`piboothup queue …`: what an operator does with the photos on the card.
+
+What deletes or moves photos says first what it would do, and waits for the number to be typed: at a terminal as an
+answer, else as a line of standard input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import logging
+import sys
+import syslog
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from piboothup import config, status
+from piboothup.clock import SystemClock
+from piboothup.commands.common import FAILED, OK, USAGE, CommandFails, load, open_spool
+from piboothup.problems import problem
+from piboothup.runtime import RuntimeUnusable, command_directory, send_hint
+from piboothup.spool import durable, wipe_journal
+from piboothup.spool.admin import assign, export, export_target, inventory, wipe
+from piboothup.spool.admin.inventory import Attribution
+from piboothup.spool.disk import hidden_photos
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE
+from piboothup.spool.store import AlreadyRunning, Spool
+from piboothup.text import one_line
+
+
+def run(given: argparse.Namespace) -> int:
+    """Runs the `queue` command that was given; its exit status."""
+    commands: dict[str, Callable[[argparse.Namespace], int]] = {
+        "list": _list,
+        "retry": _retry,
+        "export": _export,
+        "assign": _assign,
+        "wipe": _wipe,
+    }
+    try:
+        return commands[given.what](given)
+    except (assign.AssignError, export_target.ExportError, wipe.WipeError) as error:
+        raise CommandFails(str(error)) from None
+
+
+def _list(given: argparse.Namespace) -> int:
+    spool = _spool(given)
+    attribution = Attribution(spool.directory)
+    for place in (NEW, PARKED):
+        for name in sorted(spool.names(place), key=lambda one: one.order):
+            unix_ms = spool.taken_at_ms(name)
+            when = "time unknown" if unix_ms is None else f"{datetime.fromtimestamp(unix_ms // 1000, UTC):%F %T}"
+            word = "waits " if place == NEW else "parked"
+            print(f"{word}  {when:19}  {name.file_name}  {attribution.title(attribution.event_of(name))}")
+    return OK
+
+
+def _retry(given: argparse.Namespace) -> int:
+    spool = _spool(given)
+    try:
+        count = spool.retry_parked()
+        hidden_photos.forget(spool.directory)
+    except OSError as error:
+        raise CommandFails(f"A parked photo can't be moved ({error.strerror}): {_remedy(error)}.") from None
+    heard = send_hint(command_directory(), "uploader", "retry")
+    print(f"{count} parked photos wait again. " + ("Trying now." if heard else "The uploader is not running."))
+    return OK
+
+
+def _export(given: argparse.Namespace) -> int:
+    def told(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{done} of {total}", end="" if done < total else "\n", file=sys.stderr, flush=True)
+
+    if given.spool is None:
+        settings = load(given)[0]
+        spool = _opened(settings)
+    else:
+        directory = Path(given.spool)
+        inventory.check(directory)
+        spool, settings = Spool(directory, SystemClock()), config.good_copy.read(directory)
+    zone, keep_free_bytes = config.zone(settings.timezone), settings.spool.min_free_mb * 1_000_000
+    done = export.export(spool, Path(given.directory), settings.name, zone, told, keep_free_bytes=keep_free_bytes)
+    print(f"{done.copied} copied, {done.there} were there already, {len(done.damaged)} damaged and left out")
+    for folder, count in done.strangers.items():
+        print(f"'{folder}' holds {count} pictures that are not of this card: look at them before you hand it on.")
+    for one in done.damaged:
+        print(f"piboothup: {one}: what is left of it is in {export.DAMAGED_FOLDER}.", file=sys.stderr)
+    return OK if not done.damaged else FAILED
+
+
+def _assign(given: argparse.Namespace) -> int:
+    spool = _spool(given)
+    proposed = assign.propose(spool, given.source, given.target)
+    count = len(proposed.photos)
+    if proposed.sent:
+        print(f"{proposed.sent} photos of '{proposed.source}' are in its album already, and stay there.")
+    if proposed.parked:
+        print(f"{proposed.parked} of those that move are parked: `piboothup queue retry` sends them.")
+    if not proposed.is_target_known:
+        print(f"EventPics has not shown '{proposed.target}' to this box: check the id.")
+    question = f"Move {count} photos from '{proposed.source}' to '{proposed.target}'? Type {count}: "
+    if not given.yes and not _typed_back(question, count):
+        raise CommandFails(f"{count} was not typed: nothing was moved.")
+    with _in_the_journal():
+        try:
+            moved = assign.assign(spool, proposed)
+        except OSError as error:
+            raise CommandFails(f"Nothing more was moved ({error.strerror}): {_remedy(error)}.") from None
+    send_hint(command_directory(), "uploader", "retry")
+    print(f"{moved} photos moved to '{proposed.target}'.")
+    return OK
+
+
+def _wipe(given: argparse.Namespace) -> int:
+    spool = _spool(given)
+    with _without_booth(spool) as in_use:
+        held = wipe.survey(spool, booth_runs=in_use is not None)
+    foreign = inventory.look(spool.directory).foreign
+    if given.event is None and not given.all:
+        _show(held)
+        print("piboothup: nothing was deleted: name --event ID, or --all.", file=sys.stderr)
+        return USAGE
+    chosen = wipe.plan(held, given.event)
+    _show(list(chosen.events))
+    if chosen.unsent and not given.unsent:
+        raise CommandFails(
+            f"{chosen.unsent} photos are not in the album yet, so nothing was deleted: give the box a network, "
+            "or `piboothup queue export` them; --unsent deletes them."
+        )
+    question = f"{chosen.unsent} photos are in no album and will be gone for good. Type {chosen.unsent}: "
+    if chosen.unsent and not _typed_back(question, chosen.unsent):
+        raise CommandFails(f"{chosen.unsent} was not typed: nothing was deleted.")
+    with _in_the_journal(), _without_booth(spool) as in_use:
+        try:
+            receipt = wipe.wipe(spool, chosen, unsent=given.unsent, in_use=in_use or ())
+        except KeyboardInterrupt:
+            if wipe_journal.read(spool.directory) is not None:
+                print("piboothup: the wipe has begun: it goes on with the next start or command.", file=sys.stderr)
+            raise
+    _print_receipt(receipt)
+    if hidden_photos.read(spool.directory):
+        print(f"What lies out of sight was not deleted. {problem('photos_hidden')}")
+    for path in foreign:
+        print(f"Not piboothup's, so it stays: {one_line(str(path))}")
+    return OK
+
+
+def _show(held: list[wipe.EventPhotos]) -> None:
+    """What the card holds, a line per event."""
+    for event in held:
+        if event.taken:
+            print(
+                f"{event.title} [{one_line(event.event)}]: {event.taken} photos, "
+                f"{len(event.unsent)} not in the album yet "
+                f"({event.count(PARKED)} parked, {event.count(QUARANTINE)} quarantined)"
+            )
+    if not any(event.taken for event in held):
+        print("No photos.")
+
+
+def _print_receipt(receipt: wipe.Receipt) -> None:
+    print(receipt)
+    if receipt.in_use:
+        print("The booth takes photos for this event, so its id stays: stop it, or choose another event; wipe again.")
+    print(wipe.FLASH)
+
+
+# -- what they share -----------------------------------------------------------------------------------------------
+
+
+def _spool(given: argparse.Namespace) -> Spool:
+    return _opened(load(given)[0])
+
+
+def _opened(settings: config.Config) -> Spool:
+    """The box's spool; a wipe of it that was broken off is done to its end."""
+    spool, _ = open_spool(settings)
+    inventory.check(spool.directory)
+    if wipe_journal.read(spool.directory) is None:
+        return spool
+    try:
+        with _in_the_journal(), _without_booth(spool) as in_use:
+            receipt = wipe.resume_wipe(spool, in_use or ())
+    except (wipe.WipeError, CommandFails, RuntimeUnusable) as error:
+        print(f"piboothup: {error}", file=sys.stderr)
+    else:
+        if receipt is not None:
+            print("A wipe that was broken off is done now.")
+            _print_receipt(receipt)
+    return spool
+
+
+@contextlib.contextmanager
+def _without_booth(spool: Spool) -> Iterator[frozenset[str] | None]:
+    """Keeps the booth from starting; None. When it runs: the context that it takes photos for."""
+    with contextlib.ExitStack() as held:
+        in_use: frozenset[str] | None = None
+        try:
+            held.enter_context(spool.lock("booth"))
+        except AlreadyRunning:
+            booth = status.read(command_directory(), "booth")
+            if booth is None or not isinstance(booth.get("context"), str):
+                raise CommandFails(
+                    "A booth or another wipe is at work on this card and does not say for which event: try again in "
+                    "ten seconds, or stop it."
+                ) from None
+            in_use = frozenset({booth["context"]})
+        except OSError as error:
+            raise CommandFails(f"The card can't be written ({error.strerror}): {_remedy(error)}.") from None
+        yield in_use
+
+
+def _remedy(error: OSError) -> str:
+    """What helps when the card could not be written."""
+    if error.errno in durable.FULL:
+        return "make room with `piboothup queue wipe`, which deletes what the album has"
+    if error.errno == errno.EROFS:
+        return "mount it for writing, or change the card"
+    return "run with sudo"
+
+
+def _typed_back(question: str, number: int) -> bool:
+    """Whether the operator typed the number."""
+    if sys.stdin is None:
+        return False
+    if sys.stdin.isatty():
+        print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() == str(number)
+
+
+class _Journal(logging.Handler):
+    """The system's journal: who asks later what was done on this box finds it beside the services' lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self.format(record).replace("\0", "")
+        syslog.syslog(syslog.LOG_NOTICE, line.encode("utf-8", "backslashreplace").decode())  # a path may be any bytes
+
+
+@contextlib.contextmanager
+def _in_the_journal() -> Iterator[None]:
+    log, journal = logging.getLogger("piboothup"), _Journal()
+    syslog.openlog("piboothup")
+    log.addHandler(journal)
+    try:
+        yield
+    finally:
+        log.removeHandler(journal)

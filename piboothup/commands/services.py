@@ -1,0 +1,163 @@
+"""The two services as commands: their config, or what a box does without a usable one, and their devices.
+
+Imports what it needs when it needs it: the uploader pays for no device, the booth for no network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from piboothup import config
+from piboothup.commands.common import OK, load, open_spool
+from piboothup.commands.log_pipe import LogPipe
+from piboothup.problems import Problem, problem
+from piboothup.process import end_with_parent, stop_signals
+from piboothup.runtime import service_directory, under_systemd
+
+if TYPE_CHECKING:
+    from piboothup.booth.camera.base import Camera
+    from piboothup.booth.devices import Devices
+    from piboothup.clock import Clock
+    from piboothup.config import Config, Usable
+
+
+log = logging.getLogger(__name__)
+
+
+def _begin() -> LogPipe:
+    """What every service does first: it ends with its parent, and its log makes nobody wait."""
+    end_with_parent()
+    pipe = LogPipe()
+    wanted = os.environ.get("PIBOOTHUP_LOG", "INFO").upper()
+    level = wanted if wanted in logging.getLevelNamesMapping() else "INFO"
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    return pipe
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    def asked(_number: int, _frame: object) -> None:
+        stop()
+
+    before = {number: signal.signal(number, asked) for number in stop_signals()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def booth(given: argparse.Namespace) -> int:
+    """`piboothup booth`."""
+    _begin()
+    from piboothup.booth.service import BoothService
+
+    used = service_config(given)
+    loaded = used.config
+    if used.marks is not None and config.find(given.config) == config.DEFAULT_PATH:
+        _note_spool(loaded.spool.directory)
+    spool, clock = open_spool(loaded)
+    devices = _devices(loaded, clock)
+    service = BoothService(loaded, spool, clock, service_directory(), devices, notice(used), used.marks)
+    with _stopped_by_signals(service.stop):
+        service.run()
+    return OK
+
+
+def _note_spool(directory: str) -> None:
+    """Says in the default folder where the box's spool is: a config that is cut off may not say it any more."""
+    from piboothup.spool import durable
+
+    note = config.elsewhere_file()
+    try:
+        if directory == str(note.parent):
+            note.unlink(missing_ok=True)
+        elif note.parent.is_dir():
+            durable.update(note, f"{directory}\n".encode())
+    except OSError as error:
+        log.error("spool not noted reason=%s", error.strerror or error)
+
+
+def service_config(given: argparse.Namespace) -> Usable:
+    """The config, and on a box what a service does without a usable one. At a desk it raises ConfigError."""
+    used = config.load_usable(config.find(given.config))
+    if used.errors and not under_systemd():
+        raise used.errors[0]
+    for told in (*used.errors, *used.warnings):
+        print(f"piboothup: {told}", file=sys.stderr)
+    return used
+
+
+def notice(used: Usable) -> Problem | None:
+    """What the panel tells of the config."""
+    if not used.errors:
+        return None
+    first = used.errors[0]
+    return problem("bad_config", f"line {first.line}" if first.line else Path(first.path).name)
+
+
+def _devices(loaded: Config, clock: Clock) -> Devices:
+    from piboothup.booth.devices import Devices
+    from piboothup.booth.gpio.button import GpioButton
+    from piboothup.booth.gpio.buzzer import GpioBuzzer, NoBuzzer
+    from piboothup.booth.gpio.led import GpioLight, NoLight
+    from piboothup.booth.panel.oled import OledPanel
+    from piboothup.booth.panel.thread import NoPanel
+
+    panel, light, button = loaded.panel, loaded.light, loaded.button
+    return Devices(
+        camera=camera_device(loaded, clock),
+        panel=NoPanel() if panel.driver in ("simulated", "none") else OledPanel(panel),
+        light=GpioLight(light) if light.driver == "gpiozero" else NoLight(),
+        button=GpioButton(button, clock) if button.driver == "gpiozero" else None,
+        buzzer=GpioBuzzer(light) if light.driver == "gpiozero" and light.buzzer_pin else NoBuzzer(),
+    )
+
+
+def camera_device(loaded: Config, clock: Clock) -> Camera:
+    """The camera that the config asks for; not yet opened."""
+    from piboothup.booth.camera.picamera2_driver import PiCamera
+    from piboothup.simulator.camera import SimulatedCamera
+
+    return SimulatedCamera(loaded.camera, clock) if loaded.camera.driver == "simulated" else PiCamera(loaded.camera)
+
+
+def uploader(given: argparse.Namespace) -> int:
+    """`piboothup uploader`."""
+    _begin()
+    from piboothup.uploader.service import Uploader
+
+    used = service_config(given)
+    loaded, refused = used.config, str(used.errors[0]) if used.lacks_key else ""
+    try:
+        loaded.read_key()
+    except config.ConfigError as error:
+        if not under_systemd():
+            raise
+        print(f"piboothup: {error}", file=sys.stderr)  # the uploader reads it anew once a minute: it may be mended
+    directory, starts_anew = service_directory(), True
+    while starts_anew:
+        spool, clock = open_spool(loaded)
+        spool.prepare()
+        service = Uploader(loaded, spool, clock, directory, refused=refused)
+        with _stopped_by_signals(service.stop):
+            service.run()
+        starts_anew = service.starts_anew
+    return OK
+
+
+def run(given: argparse.Namespace) -> int:
+    """`piboothup run`: both, as child commands."""
+    from piboothup.commands import run as supervise
+
+    pipe = _begin()
+    _, path = load(given)
+    return supervise.run(str(path), pipe.reader)

@@ -1,0 +1,231 @@
+"""What `piboothup status` says: both services, the spool, the clock, the supply, and what is wrong.
+
+Works when neither service runs, and only reads: counts then come from the folders.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from piboothup import __version__, power, status
+from piboothup.clock import Clock
+from piboothup.config import Config
+from piboothup.problems import codes, problem
+from piboothup.spool.capture_time.anchors import Source
+from piboothup.spool.disk import hidden_photos
+from piboothup.spool.disk.file_system import Storage
+from piboothup.spool.disk.free_space import storage
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.store import Spool
+
+
+def assemble(config: Config, spool: Spool, clock: Clock, runtime: Path) -> dict[str, Any]:
+    """The report of `status --json`; its shape is part of the contract with other programs."""
+    booth = status.read(runtime, "booth") or {}
+    uploader = status.read(runtime, "uploader") or {}
+    kind = _storage(spool)
+    told = [code for service in (booth, uploader) for code in _list(service.get("problems")) if code in codes()]
+    found = [*told, *_seen_from_here(config, spool, runtime, kind)]
+    return {
+        "name": config.name,
+        "box": spool.box,
+        "version": __version__,
+        "booth": {
+            "state": booth.get("state", "stopped"),
+            "camera": booth.get("camera", "stopped"),
+            "panel": booth.get("panel", "stopped"),
+            "button": booth.get("button", "stopped"),
+            "photos": booth.get("photos", 0),
+        },
+        **_photos(config, spool, clock, kind),
+        "uploader": {
+            "state": uploader.get("state", status.UploaderState.STOPPED),
+            "reason": uploader.get("reason", ""),
+            "rate_bps": uploader.get("rate_bps"),
+            "eta_s": uploader.get("eta_s"),
+            "last_success_s": _age_s(uploader.get("last_success_s"), clock),
+            "events_seen": uploader.get("events_seen"),
+            "wifi": {key: _dict(uploader.get("wifi")).get(key) for key in ("ssid", "signal", "reason")},
+        },
+        "clock": _clock(spool, clock, booth.get("boot")),
+        "power": dataclasses.asdict(power.read()),
+        "problems": [
+            {"code": one.code, "sentence": one.sentence, "remedy": one.remedy}
+            for one in (problem(code) for code in dict.fromkeys(found))
+        ],
+    }
+
+
+def _list(found: object) -> list[Any]:
+    return found if isinstance(found, list) else []
+
+
+def _dict(found: object) -> dict[str, Any]:
+    return found if isinstance(found, dict) else {}
+
+
+def _age_s(boottime_s: object, clock: Clock) -> float | None:
+    """How long ago a moment of this boot was."""
+    if not isinstance(boottime_s, int | float):
+        return None
+    return round(max(0.0, clock.boottime_ns() / 1e9 - boottime_s), 1)
+
+
+def _storage(spool: Spool) -> Storage | None:
+    try:
+        return storage(spool.directory)
+    except OSError:  # none there
+        return None
+
+
+def _seen_from_here(config: Config, spool: Spool, runtime: Path, kind: Storage | None) -> Iterator[str]:
+    """What is wrong whether or not a service runs and can say so."""
+    if not config.spool.allow_memory and kind in (Storage.MEMORY, Storage.UNKNOWN):
+        yield "spool_memory" if kind is Storage.MEMORY else "storage_unknown"
+    if hidden_photos.read(spool.directory):
+        yield "photos_hidden"
+    with contextlib.suppress(OSError):
+        if os.statvfs(runtime).f_bavail == 0:
+            yield "runtime_full"
+
+
+def _photos(config: Config, spool: Spool, clock: Clock, kind: Storage | None) -> dict[str, Any]:
+    counts: dict[str, Counter[str]] = {}
+    oldest = None
+    for place in (NEW, SENT, PARKED, QUARANTINE):
+        counts[place] = Counter()
+        for name in spool.names(place):
+            counts[place][name.context] += 1
+            if place == NEW and (oldest is None or name.order < oldest.order):
+                oldest = name
+    free_bytes = None
+    with contextlib.suppress(OSError):
+        room = os.statvfs(spool.directory)
+        free_bytes = room.f_bavail * room.f_frsize
+    age_s = None
+    if oldest is not None:
+        taken_ms = spool.taken_at_ms(oldest)
+        if taken_ms is not None:
+            age_s = round(max(0, clock.wall_ns() // 1_000_000 - taken_ms) / 1000, 1)
+    return {
+        "spool": {
+            "new": counts[NEW].total(),
+            "sent": counts[SENT].total(),
+            "parked": counts[PARKED].total(),
+            "quarantined": counts[QUARANTINE].total(),
+            "free_bytes": free_bytes,
+            "oldest_new_s": age_s,
+            "storage": kind,
+            "allow_memory": config.spool.allow_memory,
+        },
+        "events": _events(spool, counts),
+    }
+
+
+def _events(spool: Spool, counts: dict[str, Counter[str]]) -> list[dict[str, Any]]:
+    titles = {one.link_id: one.title for one in spool.events()}
+    events: dict[str, dict[str, Any]] = {}
+    for context_id in sorted(set(counts[NEW]) | set(counts[SENT]) | set(counts[PARKED])):
+        context = spool.context(context_id)
+        link_id = context.link_id if context is not None else ""
+        event = events.setdefault(
+            link_id,
+            {
+                "link_id": link_id,
+                "title": titles.get(link_id, ""),
+                "taken": 0,
+                "in_album": 0,
+                "waiting": 0,
+                "parked": 0,
+            },
+        )
+        for place, key in ((NEW, "waiting"), (SENT, "in_album"), (PARKED, "parked")):
+            event[key] += counts[place][context_id]
+            event["taken"] += counts[place][context_id]
+        retired = len(spool.retired(context_id))
+        event["taken"] += retired
+        event["in_album"] += retired
+    return list(events.values())
+
+
+def _clock(spool: Spool, clock: Clock, boot: object) -> dict[str, Any]:
+    ntp_ms = clock.ntp_uncertainty_ms()
+    if ntp_ms is not None:
+        return {"synchronised": True, "source": Source.NTP, "uncertainty_s": ntp_ms / 1000}
+    told = spool.read_boot(boot).anchors if isinstance(boot, int) else ()
+    anchors = [one for one in told if one.source is not Source.SAVED]
+    if not anchors:
+        return {"synchronised": False, "source": None, "uncertainty_s": None}
+    best = min(anchors, key=lambda one: (one.source.rank, one.uncertainty_ms))
+    return {"synchronised": False, "source": best.source, "uncertainty_s": best.uncertainty_ms / 1000}
+
+
+def as_text(report: dict[str, Any]) -> str:
+    """The report for a person: a few lines, no colours."""
+    spool, booth, clock = report["spool"], report["booth"], report["clock"]
+    free = "unknown" if spool["free_bytes"] is None else f"{spool['free_bytes'] / 1e9:.1f} GB"
+    known = f"known ({clock['source']}, ±{clock['uncertainty_s']:.1f} s)" if clock["source"] else "not known yet"
+    lines = [
+        f"{report['name']} · box {report['box']} · piboothup {report['version']}",
+        f"booth     {booth['state']} · camera {booth['camera']} · panel {booth['panel']}",
+        f"uploader  {' · '.join(_uploading(report['uploader']))}",
+        f"photos    {spool['new']} waiting · {spool['sent']} in the album · {spool['parked']} parked"
+        f" · {spool['quarantined']} quarantined · {free} free{_storage_words(spool)}",
+        *(f"event     {_event_line(one)}" for one in report["events"]),
+        f"wifi      {' · '.join(_wifi_words(report['uploader']['wifi']))}",
+        f"clock     {known}",
+    ]
+    lines += [f"problem   {one['sentence']} {one['remedy']} [{one['code']}]" for one in report["problems"]]
+    return "\n".join(lines)
+
+
+def _storage_words(spool: dict[str, Any]) -> str:
+    if spool["storage"] != Storage.MEMORY:
+        return ""
+    return " · in memory, as the config allows" if spool["allow_memory"] else " · in memory"
+
+
+def _uploading(uploader: dict[str, Any]) -> Iterator[str]:
+    yield str(uploader["state"])
+    if uploader["reason"]:
+        yield str(uploader["reason"])
+    if isinstance(rate_bps := uploader["rate_bps"], int):
+        yield f"{rate_bps / 1e6:.1f} Mbit/s"
+    if isinstance(eta_s := uploader["eta_s"], int):
+        yield f"through in {_duration(eta_s)}"
+    if (age_s := uploader["last_success_s"]) is not None:
+        yield f"last photo {_duration(age_s)} ago"
+    if (seen := uploader["events_seen"]) is not None:
+        yield f"the key sees {seen} event{'' if seen == 1 else 's'}"
+
+
+def _event_line(event: dict[str, Any]) -> str:
+    title = event["title"] or event["link_id"] or "no event yet"
+    if event["taken"] and event["taken"] == event["in_album"]:
+        return f"{title}: All {event['taken']} in the album"
+    told = f"{title}: {event['taken']} taken, {event['in_album']} in the album, {event['waiting']} waiting"
+    return f"{told}, {event['parked']} refused" if event["parked"] else told
+
+
+def _wifi_words(wifi: dict[str, Any]) -> Iterator[str]:
+    if wifi["ssid"] is None and wifi["reason"] is None:
+        yield "none"
+    if wifi["ssid"] is not None:
+        yield str(wifi["ssid"])
+    if wifi["signal"] is not None:
+        yield f"{wifi['signal']} %"
+    if wifi["reason"] is not None:
+        yield str(wifi["reason"])
+
+
+def _duration(seconds: float) -> str:
+    """As a person says it: seconds, minutes, hours."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,110 @@
+"""The panel's screens as pictures to look at: for the README, for the tests, for whoever changes one.
+
+Promises that a picture is the same on every machine. Must not be needed by the running booth.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from PIL import Image, ImageChops, ImageFilter
+
+from piboothup.booth.panel.font import face
+from piboothup.booth.panel.layout import HEIGHT_PX, WIDTH_PX
+from piboothup.booth.panel.screens import draw
+from piboothup.config import LANGUAGES
+from piboothup.simulator.gallery_views import SELECTION, examples
+
+COLUMNS, SHEET_COLUMNS = 3, 6
+_PITCH_PX = 4
+"""Of one dot of the panel, with the dark line between it and the next."""
+_EDGE_PX = 24
+_LIT = (196, 228, 255)
+_GLOW = (48, 96, 178)
+_GLASS = (5, 8, 16)
+_DESK = (24, 27, 34)
+
+
+def gallery(language: str) -> dict[str, Image.Image]:
+    """Every example as the panel draws it: 128x64, mode "1"."""
+    return {name: draw(view) for name, view in examples(language).items()}
+
+
+def enlarged(screen: Image.Image) -> Image.Image:
+    """`screen` as it looks on a blue-white panel behind glass: dots with gaps, and a little glow. Mode "RGB"."""
+    size = (screen.width * _PITCH_PX, screen.height * _PITCH_PX)
+    lit = screen.convert("L").resize(size, Image.Resampling.NEAREST)
+    panel = Image.new("RGB", (size[0] + 2 * _EDGE_PX, size[1] + 2 * _EDGE_PX), _GLASS)
+    glow = Image.new("L", panel.size)
+    glow.paste(lit, (_EDGE_PX, _EDGE_PX))
+    panel.paste(_GLOW, (0, 0), glow.filter(ImageFilter.BoxBlur(2)))
+    panel.paste(_LIT, (_EDGE_PX, _EDGE_PX), ImageChops.darker(lit, _dots(size)))
+    return panel
+
+
+@functools.cache
+def _dots(size: tuple[int, int]) -> Image.Image:
+    """A grid of lit dots with dark lines between them."""
+    dot = Image.new("L", (_PITCH_PX, _PITCH_PX))
+    dot.paste(255, (0, 0, _PITCH_PX - 1, _PITCH_PX - 1))
+    row = Image.new("L", (size[0], _PITCH_PX))
+    for x in range(0, size[0], _PITCH_PX):
+        row.paste(dot, (x, 0))
+    dots = Image.new("L", size)
+    for y in range(0, size[1], _PITCH_PX):
+        dots.paste(row, (0, y))
+    return dots
+
+
+def contact_sheet(images: Mapping[str, Image.Image], columns: int = COLUMNS) -> Image.Image:
+    """All `images` enlarged on one sheet, each with its name below. Mode "RGB"."""
+    small = face("small")
+    cell = (WIDTH_PX * _PITCH_PX + 2 * _EDGE_PX, HEIGHT_PX * _PITCH_PX + 2 * _EDGE_PX)
+    label_px = 40
+    rows = -(-len(images) // columns)
+    gap_px = 24
+    width_px = columns * (cell[0] + gap_px) + gap_px
+    sheet = Image.new("RGB", (width_px, rows * (cell[1] + label_px + gap_px) + gap_px), _DESK)
+    for number, (name, image) in enumerate(images.items()):
+        x = gap_px + number % columns * (cell[0] + gap_px)
+        y = gap_px + number // columns * (cell[1] + label_px + gap_px)
+        sheet.paste(enlarged(image), (x, y))
+        label = Image.new("1", (small.width_px(name), 12))
+        small.draw(label, 0, 2, name)
+        label = label.resize((label.width * 2, label.height * 2), Image.Resampling.NEAREST)
+        sheet.paste((150, 158, 172), (x + (cell[0] - label.width) // 2, y + cell[1] + 8), label)
+    return sheet
+
+
+def write_gallery(directory: Path) -> list[Path]:
+    """Writes every screen in every language, enlarged; a sheet of all for each language; and the README's picture,
+    `panel.png`. Returns the files written; raises OSError."""
+    directory.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, picture in _pictures():
+        path = directory / f"{name}.png"
+        picture.save(path)
+        written.append(path)
+    return written
+
+
+def story() -> Image.Image:
+    """The README's picture: the few screens that tell the story."""
+    images = gallery("en")
+    return _few_colours(contact_sheet({name: images[name] for name in SELECTION}))
+
+
+def _few_colours(picture: Image.Image) -> Image.Image:
+    return picture.quantize(32, Image.Quantize.FASTOCTREE)
+
+
+def _pictures() -> Iterator[tuple[str, Image.Image]]:
+    """One after the other: all of them would be 60 MB."""
+    yield "panel", story()
+    for language in LANGUAGES:
+        images = gallery(language)
+        yield f"{language}-contact-sheet", _few_colours(contact_sheet(images, SHEET_COLUMNS))
+        for name, image in images.items():
+            yield f"{language}-{name}", _few_colours(enlarged(image))

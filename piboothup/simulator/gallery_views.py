@@ -1,0 +1,212 @@
+"""The panel's screens as pictures to look at: for the README, for the tests, for whoever changes one.
+
+Promises that a picture is the same on every machine. Must not be needed by the running booth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from piboothup.booth.flow import menu
+from piboothup.booth.flow.actions import Held
+from piboothup.booth.flow.long_press import LetGo, Ring
+from piboothup.booth.flow.menu import Kind, Offer, Page
+from piboothup.booth.flow.self_test_report import STEPS, Report
+from piboothup.booth.frame import VIEWFINDER_SIZE, Plane, Viewfinder
+from piboothup.booth.panel.view import Checks, View
+from piboothup.problems import problem
+from piboothup.spool.admin.wipe import EventPhotos
+from piboothup.spool.event_titles import Album, Event
+from piboothup.status import BoothState, UploaderState
+
+SELECTION = (
+    *("starting-checks", "ready", "countdown-3"),
+    *("look-up", "saved", "album-code"),
+    *("ready-offline", "no-camera", "off"),
+)
+"""The few that tell the story: for the README."""
+_UNSAVED = ("jpeg", "exif", "ram", "limit", "card", "defect")
+"""Why photos are not saved."""
+
+
+def examples(language: str) -> dict[str, View]:
+    """One view for each thing the panel can say, by name."""
+    title = {"de": "Annas Geburtstag"}.get(language, "Anna & Ben")
+    box = View(name="Booth 1", box="K7QX", event_title=title, language=language, photos=143)
+    ready = replace(box, state=BoothState.READY)
+    fault = replace(box, state=BoothState.FAULT)
+    countdown = replace(box, state=BoothState.COUNTDOWN, viewfinder=Viewfinder(1, portrait()))
+    saved = replace(box, state=BoothState.REVIEW, number=143, thumbnail=portrait())
+    code = replace(ready, album_link="https://app.eventpics.net/Ab3dEf7hIj9k")
+    return {
+        "starting": replace(box, progress=0.35, checks=Checks(card=True, light=True, supply=True)),
+        "starting-checks": replace(box, progress=0.9, checks=Checks(None, True, True, True, False, None, True, True)),
+        "ready": ready,
+        "ready-first": replace(ready, photos=0),
+        "ready-offline-sent": replace(ready, uplink=UploaderState.OFFLINE),
+        "ready-sending": replace(ready, uplink=UploaderState.UPLOADING, waiting=12),
+        "ready-offline": replace(ready, uplink=UploaderState.OFFLINE, waiting=12),
+        "ready-portal": replace(ready, uplink=UploaderState.PORTAL, waiting=12),
+        "ready-portal-2": replace(ready, uplink=UploaderState.PORTAL, waiting=12, turn=1),
+        "ready-blocked": replace(ready, uplink=UploaderState.OFFLINE, waiting=12, notice=problem("blocked")),
+        "ready-blocked-2": replace(
+            ready, uplink=UploaderState.OFFLINE, waiting=12, notice=problem("blocked"), turn=1
+        ),
+        "ready-refused": replace(ready, uplink=UploaderState.REFUSED, waiting=12),
+        "ready-no-event": replace(ready, event_title="", has_event=False, waiting=143),
+        "ready-paused": replace(ready, uplink=UploaderState.PAUSED, waiting=12),
+        "ready-stopped": replace(ready, uplink=UploaderState.STOPPED, waiting=12),
+        "ready-parked": replace(ready, parked=2),
+        "ready-supply": replace(ready, notice=problem("undervoltage")),
+        "ready-stuck": replace(ready, notice=problem("button_stuck")),
+        "ready-storage": replace(ready, notice=problem("storage_unknown")),
+        "ready-hidden": replace(ready, notice=problem("photos_hidden")),
+        "countdown-3": replace(countdown, countdown=3),
+        "countdown-10": replace(countdown, countdown=10),
+        "countdown-unseen": replace(countdown, countdown=3, viewfinder=None),
+        "countdown-nudged": replace(countdown, countdown=2, nudged=True),
+        "look-up": replace(box, state=BoothState.EXPOSING),
+        "look-down": replace(box, state=BoothState.EXPOSING, lens="below"),
+        "look-left": replace(box, state=BoothState.EXPOSING, lens="left"),
+        "look-right": replace(box, state=BoothState.EXPOSING, lens="right"),
+        "saving": replace(box, state=BoothState.SAVING),
+        "saving-nudged": replace(box, state=BoothState.SAVING, nudged=True),
+        "saved": saved,
+        "saved-1234": replace(saved, number=1234),
+        "saved-unseen": replace(saved, thumbnail=None),
+        "album-code": code,
+        "album-code-offline": replace(code, uplink=UploaderState.OFFLINE, waiting=12),
+        "album-code-long": replace(code, album_link="https://app.eventpics.net/" + 4 * "Ab3dEf7h"),
+        "album-link": replace(code, album_link="https://photos.example.com/" + 8 * "Ab3dEf7h"),
+        "no-camera": replace(fault, problem=problem("no_camera")),
+        "card-full": replace(fault, problem=problem("card_full")),
+        "in-memory": replace(fault, problem=problem("spool_memory")),
+        "spool-split": replace(fault, problem=problem("spool_split")),
+        "card-stuck": replace(fault, problem=problem("card_stuck")),
+        "not-saved": replace(fault, problem=problem("not_saved")),
+        **{f"unsaved-{what}": replace(fault, problem=problem(f"unsaved_{what}")) for what in _UNSAVED},
+        "stopping": replace(box, state=BoothState.STOPPING),
+        "off": replace(box, state=BoothState.STOPPING, ended=True),
+        **menu_examples(box),
+    }
+
+
+def menu_examples(box: View) -> dict[str, View]:
+    """One view for each thing that a held button and the menu can say, by name."""
+    offer = Offer(
+        door_closes_ns=None,
+        has_code=True,
+        events=(
+            Event(box.event_title, "abcd1234", (Album("a1", "Photo booth"), Album("a2", "Backstage"))),
+            Event("50 Jahre Blasmusik Oberunterhausen e.V.", "efgh5678"),
+        ),
+        link_id="abcd1234",
+        album_id="a1",
+        without_event=12,
+        languages=("en", "de"),
+        language=box.language,
+        has_buzzer=True,
+    )
+    first = menu.opened(offer, 0)
+
+    def chosen(page: Page, *wanted: str) -> Page:
+        """The page that is reached by choosing these items, one after the other."""
+        for one in wanted:
+            found, _ = menu.chosen(at(page, one), offer, 0)
+            page = found or page
+        return page
+
+    def seen(page: Page, ring: Ring | None = None) -> View:
+        return replace(box, state=BoothState.MENU, page=page, ring=ring)
+
+    another, _ = menu.chosen(at(first, "events"), replace(offer, without_event=0), 0)
+    held = Held(EventPhotos("abcd1234", box.event_title, ()), 143, 12)
+    wiping = menu.counted((held,))
+    checked = Report((None,) * len(STEPS))
+    reason = Report((*(None,) * 4, problem("undervoltage"), *(None,) * 5))
+    aiming = replace(chosen(first, "aim"), sharpness=0.62, best=0.81)
+    return {
+        "hold-photo": replace(box, state=BoothState.READY, ring=Ring(0.4, LetGo.PHOTO)),
+        "hold-on": replace(box, state=BoothState.READY, ring=Ring(0.7, LetGo.NOTHING)),
+        "hold-menu": replace(box, state=BoothState.READY, ring=Ring(1.0, LetGo.MENU)),
+        "menu": seen(first),
+        "menu-code": seen(at(first, "album_code")),
+        "menu-events": seen(at(first, "events")),
+        "menu-held": seen(at(first, "events"), Ring(0.6, LetGo.CHOICE)),
+        "menu-check": seen(at(first, "ready_check")),
+        "menu-status": replace(
+            seen(chosen(first, "status")),
+            uplink=UploaderState.OFFLINE,
+            waiting=12,
+            checks=replace(Checks(*(True,) * 8), wifi=False),
+        ),
+        "events": seen(at(chosen(first, "events"), box.event_title)),
+        "events-long": seen(at(chosen(first, "events"), offer.events[1].title)),
+        "events-another": seen(at(another or first, offer.events[1].title), Ring(0.35, LetGo.CHOICE)),
+        "albums": seen(at(chosen(first, "events", box.event_title), "Photo booth")),
+        "take-along": seen(at(chosen(first, "events", box.event_title, "Backstage"), "take_along")),
+        "languages": seen(at(chosen(first, "languages"), box.language)),
+        "wipe": seen(at(wiping, box.event_title)),
+        "wipe-one": seen(at(chosen(wiping, box.event_title), "wipe_now"), Ring(0.35, LetGo.CHOICE)),
+        "switch-off": seen(at(chosen(first, "switch_off"), "switch_off_now")),
+        "wait": seen(Page(Kind.WAIT)),
+        "told": seen(menu.told("event_chosen_along", 12, box.event_title)),
+        "told-no-helper": seen(menu.failed("no_helper")),
+        "check-rows": seen(Page(Kind.READY_CHECK, report=Report((None, None, None, None, problem("undervoltage"))))),
+        "check-press": seen(Page(Kind.READY_CHECK, report=Report((None, None)))),
+        "check-ready": seen(Page(Kind.READY_CHECK, report=checked)),
+        "check-not-ready": seen(Page(Kind.READY_CHECK, report=reason)),
+        "aim": replace(seen(aiming), viewfinder=Viewfinder(1, portrait())),
+    }
+
+
+def at(page: Page, wanted: str) -> Page:
+    """The page with this item (its word or its title) in the middle."""
+    number = next(n for n, item in enumerate(page.items) if wanted in (item.says, item.title))
+    return replace(page, at=number)
+
+
+_WIDTH, _HEIGHT = VIEWFINDER_SIZE
+_LIGHTS = ((6, 6, 4), (24, 13, 4), (46, 18, 4), (70, 20, 4), (94, 18, 4), (118, 13, 4), (138, 6, 4))
+_HAIR = 8
+_SKIN = 255
+_SHADOW = 205
+
+
+def portrait() -> Plane:
+    """Height x width, 0 = black."""
+    y, x = np.mgrid[0:_HEIGHT, 0:_WIDTH]
+    canvas = (96 - abs(x - _WIDTH // 2) // 2 - y // 4).astype(np.int32)
+    for across, down, radius in _LIGHTS:
+        _ellipse(canvas, across, down, radius, radius, _SKIN)
+    _guest(canvas, 48, 58, clothes=255, long_hair=True)
+    _guest(canvas, 108, 48, clothes=_HAIR, long_hair=False)
+    _ellipse(canvas, 108, 112, 8, 18, _SKIN)  # his shirt, and the bow tie on it
+    for side in (-6, 6):
+        _ellipse(canvas, 108 + side, 92, 6, 5, _HAIR)
+    return np.asarray(np.clip(canvas, 0, 255), np.uint8)
+
+
+def _guest(canvas: NDArray[np.int32], x: int, y: int, *, clothes: int, long_hair: bool) -> None:
+    """A head with its middle at `x`, `y`, and shoulders."""
+    if long_hair:
+        _ellipse(canvas, x, y + 8, 30, 38, _HAIR)
+    _ellipse(canvas, x, y + 70, 42, 32, clothes)
+    _ellipse(canvas, x, y + 30, 9, 14, _SHADOW)
+    _ellipse(canvas, x, y - 6, 25, 27, _HAIR)
+    _ellipse(canvas, x, y + 4, 21, 26, _SKIN)
+    _ellipse(canvas, x - 10, y - 20, 16, 9, _HAIR)
+    _ellipse(canvas, x + 8, y - 21, 16, 8, _HAIR)
+    for side in (-8, 8):
+        _ellipse(canvas, x + side, y, 3, 4, _HAIR)
+    _ellipse(canvas, x, y + 13, 10, 7, _HAIR)
+    _ellipse(canvas, x, y + 10, 11, 6, _SKIN)
+
+
+def _ellipse(canvas: NDArray[np.int32], x: int, y: int, wide: int, high: int, grey: int) -> None:
+    """`wide` and `high` are its half axes."""
+    rows, columns = np.mgrid[0:_HEIGHT, 0:_WIDTH]
+    canvas[((columns - x) * high) ** 2 + ((rows - y) * wide) ** 2 <= (wide * high) ** 2] = grey

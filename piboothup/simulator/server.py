@@ -1,0 +1,259 @@
+"""A local EventPics: the three calls over real HTTP on this machine, for a desk, the demo and the tests.
+
+It takes what the vendor documents and stores each photo as `<directory>/<linkId>/<albumId or _>/<fileName>`, with
+one line per accepted PUT in `uploads.jsonl`. It can be switched off and on while it runs, and `Fault`s make it
+refuse, stall, redirect or hang up. It listens on loopback only and writes nowhere but under its directory. What is
+spoken over a connection stands in `listener`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import json
+import re
+import secrets
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from piboothup.clock import Clock, SystemClock
+from piboothup.simulator.faults import Fault, load_faults
+from piboothup.simulator.listener import Grant, Listener
+
+DEMO_KEY: Final = "desk-key-for-the-local-eventpics"
+DEFAULT_EVENTS: Final[tuple[Mapping[str, Any], ...]] = (
+    {
+        "title": "Summer Party",
+        "linkId": "abcd1234",
+        "albums": [{"id": "a1", "title": "Photo booth"}, {"id": "a2", "title": "Backstage"}],
+    },
+)
+_URL_VALID_NS: Final = 300 * 1_000_000_000
+
+Sign = Callable[[str], str]
+"""Gives the upload URL of the object `<linkId>/<albumId or _>/<fileName>`."""
+
+
+class CannotServe(ValueError):
+    """The port or the directory can't be used; the text is a sentence."""
+
+
+@dataclass
+class _Rule:
+    """A fault and how often it is still to be applied."""
+
+    fault: Fault
+    left: int
+
+
+class LocalEventPics:
+    """The server. `url` is what a config's api_url should be."""
+
+    def __init__(
+        self,
+        directory: Path,
+        clock: Clock,
+        port: int = 0,
+        key: str = DEMO_KEY,
+        events: Iterable[Mapping[str, Any]] = DEFAULT_EVENTS,
+        faults: Iterable[Fault] = (),
+        sign: Sign | None = None,
+    ) -> None:
+        """Listens at once, until closed; on a free port if `port` is 0. Raises OSError.
+
+        With `sign` photos are PUT to a storage elsewhere, and nothing of them is seen here.
+        """
+        self.directory = directory
+        self.key = key
+        self.events = list(events)
+        self.clock = clock
+        self.sign = sign
+        self.calls: Counter[str] = Counter()
+        """How often each call was made, faults included."""
+        self.uploading = 0
+        """How many PUTs are under way."""
+        self._rules = [_Rule(fault, fault.times) for fault in faults]
+        self._rules_replaced = threading.Event()
+        self._grants: dict[str, Grant] = {}
+        self._lock = threading.Lock()
+        directory.mkdir(parents=True, exist_ok=True)
+        self._server: Listener | None = Listener(self, port)
+        self.port: int = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    # -- for whoever runs it -----------------------------------------------------------------------------------
+
+    @property
+    def online(self) -> bool:
+        """Whether it can be reached; setting it to False closes the listener and every live connection."""
+        return self._server is not None
+
+    @online.setter
+    def online(self, wanted: bool) -> None:
+        if wanted and self._server is None:
+            self._server = Listener(self, self.port)
+        elif not wanted and self._server is not None:
+            server, self._server = self._server, None
+            server.ended.set()
+            self._rules_replaced.set()
+            self._rules_replaced = threading.Event()
+            server.end()
+
+    def close(self) -> None:
+        """Goes offline for good."""
+        self.online = False
+
+    def __enter__(self) -> LocalEventPics:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def misbehave(self, *faults: Fault) -> None:
+        """Replaces the rules of misbehaviour and ends the stalls of the old ones; none = behave."""
+        with self._lock:
+            self._rules = [_Rule(fault, fault.times) for fault in faults]
+            self._rules_replaced.set()
+            self._rules_replaced = threading.Event()
+
+    def stall_uploads(self, seconds: float) -> None:
+        """Every PUT from now on is met with so many seconds of silence first; 0 = with none."""
+        self.misbehave(*([Fault(call="put", stall_s=seconds)] if seconds else []))
+
+    def close_idle_connections(self) -> None:
+        """Hangs up on everybody, as servers do with kept-alive connections; goes on listening."""
+        if self._server is not None:
+            self._server.hang_up()
+
+    def uploads(self) -> list[dict[str, Any]]:
+        """The lines of uploads.jsonl, oldest first."""
+        with self._lock:
+            try:
+                text = (self.directory / "uploads.jsonl").read_text(encoding="utf-8")
+            except FileNotFoundError:
+                return []
+            return [json.loads(line) for line in text.splitlines()]
+
+    def path_of(self, link_id: str, album_id: str, file_name: str) -> Path:
+        """Where a photo is stored: always below the directory, whatever the three words are."""
+        return self.directory / _plain(link_id) / (_plain(album_id) if album_id else "_") / _plain(file_name)
+
+    # -- for its requests --------------------------------------------------------------------------------------
+
+    def fault_for(self, call: str) -> Fault:
+        """The rule to apply to this call; a Fault that does nothing when none fits."""
+        with self._lock:
+            self.calls[call] += 1
+            for rule in self._rules:
+                if rule.fault.call in ("", call) and (rule.fault.times == 0 or rule.left > 0):
+                    rule.left -= 1
+                    return rule.fault
+        return Fault()
+
+    def stall(self, seconds: float) -> bool:
+        """Silence for so long, unless the rules change; False when the server went offline in it."""
+        with self._lock:
+            replaced, server = self._rules_replaced, self._server
+        replaced.wait(seconds)
+        return server is not None and not server.ended.is_set()
+
+    @contextlib.contextmanager
+    def counted_upload(self) -> Iterator[None]:
+        """Counts a PUT as under way."""
+        with self._lock:
+            self.uploading += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.uploading -= 1
+
+    def grant(self, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Status and JSON for getuploadurl."""
+        key, link_id, file_name = asked.get("apiKey"), asked.get("linkId"), asked.get("fileName")
+        album_id, taken_at = asked.get("albumId", ""), asked.get("takenAt")
+        if not isinstance(key, str) or not hmac.compare_digest(key.encode(), self.key.encode()):
+            return 401, {"error": "unknown apiKey"}
+        if not isinstance(link_id, str) or not isinstance(file_name, str) or not file_name:
+            return 400, {"error": "linkId and fileName are required strings"}
+        if not isinstance(album_id, str):
+            return 400, {"error": "albumId is a string"}
+        if taken_at is not None and (isinstance(taken_at, bool) or not isinstance(taken_at, int | float)):
+            return 400, {"error": "takenAt is a number of milliseconds"}
+        if not self._knows(link_id, album_id):
+            return 404, {"error": "no such event or album"}
+        if self.sign is not None:
+            path = self.path_of(link_id, album_id, file_name).relative_to(self.directory)
+            return 200, {"uploadUrl": self.sign(path.as_posix())}
+        token, signature = secrets.token_urlsafe(12), secrets.token_urlsafe(24)
+        with self._lock:
+            now_ns = self.clock.boottime_ns()
+            for old in [one for one, grant in self._grants.items() if now_ns - grant.asked_ns > 2 * _URL_VALID_NS]:
+                del self._grants[old]
+            self._grants[token] = Grant(signature, link_id, album_id, file_name, taken_at, now_ns)
+        return 200, {"uploadUrl": f"{self.url}/upload/{token}?signature={signature}"}
+
+    def granted(self, token: str, signature: str) -> Grant | None:
+        """What the upload URL allows, while it is valid."""
+        with self._lock:
+            grant = self._grants.get(token)
+        if grant is None or not hmac.compare_digest(grant.signature.encode(), signature.encode()):
+            return None
+        return grant if self.clock.boottime_ns() - grant.asked_ns <= _URL_VALID_NS else None
+
+    def part(self) -> Path:
+        """A new file for a body that is arriving."""
+        folder = self.directory / ".arriving"
+        folder.mkdir(exist_ok=True)
+        return folder / secrets.token_hex(8)
+
+    def store(self, grant: Grant, part: Path, sha256: str, size: int) -> None:
+        """A whole body arrived. An object PUT twice is one object, but two lines."""
+        path = self.path_of(grant.link_id, grant.album_id, grant.file_name)
+        line = {
+            "fileName": grant.file_name,
+            "linkId": grant.link_id,
+            "albumId": grant.album_id,
+            "takenAt": grant.taken_at,
+            "receivedAt": self.clock.wall_ns() // 1_000_000,
+            "sha256": sha256,
+            "size": size,
+        }
+        with self._lock:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.replace(path)
+            with (self.directory / "uploads.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    def _knows(self, link_id: str, album_id: str) -> bool:
+        for event in self.events:
+            if event.get("linkId") == link_id:
+                albums = [album.get("id", album.get("albumId")) for album in event.get("albums", ())]
+                return not album_id or album_id in albums
+        return False
+
+
+def main(port: int, directory: Path, faults: Path | None = None) -> None:
+    """The command `piboothup simulator`: serves until SIGINT or SIGTERM. Raises BadFaults, CannotServe."""
+    rules = load_faults(faults) if faults is not None else []
+    try:
+        eventpics = LocalEventPics(directory, SystemClock(), port, faults=rules)
+    except OSError as error:
+        what, option = (error.filename, "--directory") if error.filename else (f"port {port}", "--port")
+        raise CannotServe(f"{what} can't be used ({error.strerror}): name another with {option}.") from None
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with eventpics:
+        print(f'api_url = "{eventpics.url}"  api_key = "{eventpics.key}"  link_id = "abcd1234"', flush=True)
+        ended.wait()
+
+
+def _plain(word: str) -> str:
+    """The word as the name of one file or folder, in its folder."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", word)[:200].lstrip(".") or "_"

@@ -1,0 +1,187 @@
+"""The only ways in which a photo that waits changes its album: `queue assign`, and choosing an event at the box for
+photos that were taken without one.
+
+`propose` says what would move; `assign` writes it down beside the context, old or new whole; the photos themselves
+stay as they are. Photos that are sent, or on their way just now, keep the album they have, and an event keeps what
+the booth takes for it later (see `contexts`).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from piboothup.spool import contexts, durable, event_titles
+from piboothup.spool.admin import inventory
+from piboothup.spool.admin.inventory import Attribution, Inventory
+from piboothup.spool.contexts import Assignment, Context, Entry
+from piboothup.spool.listing import CONTEXTS, NEW, PARKED, SENT
+from piboothup.spool.names import PhotoName
+from piboothup.spool.store import Spool
+
+log = logging.getLogger(__name__)
+
+_LOCK = ".assign.lock"
+_ID = re.compile(r"(?!\.+$)[A-Za-z0-9._~-]{1,128}", re.ASCII)
+
+
+class AssignError(RuntimeError):
+    """Nothing can be moved; the text is a sentence with a remedy."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What an assignment would do."""
+
+    source: str
+    """What people call the event that the photos would leave."""
+    target: str
+    """And the one that they would go to, with its album."""
+    is_target_known: bool
+    """Whether the target was seen with the API key."""
+    link_id: str
+    album_id: str
+    photos: frozenset[PhotoName]
+    """The photos that would move."""
+    parked: int
+    """How many of them are parked."""
+    sent: int
+    """Photos that are in the album already and stay there."""
+
+
+def propose(spool: Spool, source: str, target: str) -> Proposal:
+    """What would move. Raises AssignError when that is nothing.
+
+    `source` is a context's id, the start of one, or a linkId; `target` is `linkId` or `linkId/albumId`.
+    """
+    link_id, slash, album_id = target.partition("/")
+    if not _ID.fullmatch(link_id) or (slash and not _ID.fullmatch(album_id)):
+        raise AssignError(f"{target!r} is no event: name its linkId, or linkId/albumId, as `piboothup events` does.")
+    attribution, found = Attribution(spool.directory), inventory.look(spool.directory)
+    is_meant = _selection(spool, attribution, found, source)
+
+    def is_there(name: PhotoName) -> bool:
+        now = attribution.context(name.context, name.boot, name.seq)
+        return now is not None and now.link_id == link_id and (not slash or now.album_id == album_id)
+
+    waiting = frozenset(one.name for one in found.of(NEW, PARKED) if is_meant(one.name))
+    moving = frozenset(name for name in waiting if not is_there(name))
+    sent = len({one.name for one in found.of(SENT) if is_meant(one.name)})
+    source_titles = sorted({attribution.title(attribution.event_of(name)) for name in moving or waiting})
+    titles = " and ".join(source_titles)
+    if not waiting and sent:
+        raise AssignError(f"All {sent} photos of {source} are in the album already, and stay there.")
+    if not waiting:
+        raise AssignError(f"No photo of {source} waits: `piboothup queue list` shows what does.")
+    if not moving:
+        raise AssignError(f"The {len(waiting)} photos are for '{titles}' already: name another event or album.")
+    title, is_known = _target_title(spool, link_id, album_id)
+    parked = sum(one.name in moving for one in found.of(PARKED))
+    return Proposal(titles, title, is_known, link_id, album_id, moving, parked, sent)
+
+
+def assign(spool: Spool, proposed: Proposal) -> int:
+    """Moves the photos that still wait; how many they were. Raises OSError."""
+    with durable.lock(spool.directory / _LOCK, wait=True):
+        return _assign(spool, proposed)
+
+
+def _assign(spool: Spool, proposed: Proposal) -> int:
+    directory, found = spool.directory / CONTEXTS, inventory.look(spool.directory)
+    waiting = {one.name for one in found.of(NEW, PARKED)} & proposed.photos
+    sent = {one.name for one in found.of(SENT)} - waiting
+    for context_id in sorted({name.context for name in waiting}):
+        context = Context(context_id, proposed.link_id, proposed.album_id)
+        moved = {name.order for name in waiting if name.context == context_id}
+        stay = {name.order for name in sent if name.context == context_id}
+        before = contexts.entry(directory, context_id)
+        contexts.assign(directory, context_id, _assignments(before, context, moved, stay))
+        log.warning("assigned context=%s to=%s/%s", context_id, context.link_id, context.album_id)
+    return len(waiting)
+
+
+def _assignments(
+    before: Entry, context: Context, moved: set[tuple[int, int]], sent: set[tuple[int, int]]
+) -> list[Assignment]:
+    """What holds once these photos have moved: nothing else changes for any photo that the album has."""
+    photos, earlier = set(moved), []
+    for one in before.assignments:
+        held = one.photos if one.photos is not None else {each for each in sent if before.of(each) is one.context}
+        if one.context == context:
+            photos |= held
+        elif left := frozenset(held) - moved:
+            earlier.append(Assignment(one.context, left))
+    return [Assignment(context, None if context.id.startswith("n") else frozenset(photos)), *earlier]
+
+
+def settle(spool: Spool, name: PhotoName, context: Context) -> None:
+    """Notes that the album of `context` has the photo, wherever it was assigned meanwhile.
+
+    Raises durable.Locked while an assignment is under way: an operator's terminal may stand still. Raises OSError.
+    """
+    directory = spool.directory / CONTEXTS
+    with durable.lock(spool.directory / _LOCK):
+        others = []
+        for one in contexts.entry(directory, context.id).assignments:
+            photos = None if one.photos is None else one.photos - {name.order}
+            if photos is None or photos:
+                others.append(Assignment(one.context, photos))
+        contexts.assign(directory, context.id, [*others, Assignment(context, frozenset({name.order}))])
+    log.warning("assigned back photo=%s to=%s/%s", name, context.link_id, context.album_id)
+
+
+def without_event(spool: Spool) -> list[PhotoName]:
+    """The photos that wait for an event to be chosen. Looks into new/ only when there can be any."""
+    open_ids = _without_event(spool)
+    return (
+        [name for place in (NEW, PARKED) for name in spool.names(place) if name.context in open_ids]
+        if open_ids
+        else []
+    )
+
+
+def take_along(spool: Spool, link_id: str, album_id: str) -> int:
+    """Brings all photos without an event into this one; how many they are. Raises OSError."""
+    with durable.lock(spool.directory / _LOCK, wait=True):
+        waiting = without_event(spool)
+        for context_id in sorted({name.context for name in waiting}):
+            everything = Assignment(Context(context_id, link_id, album_id))
+            contexts.assign(spool.directory / CONTEXTS, context_id, [everything])
+            log.warning("assigned context=%s to=%s/%s", context_id, link_id, album_id)
+    return len(waiting)
+
+
+def _without_event(spool: Spool) -> frozenset[str]:
+    """The contexts without event that no operator has assigned."""
+    found = (one for one in inventory.context_ids(spool.directory) if one.startswith("n"))
+    entries = ((one, contexts.entry(spool.directory / CONTEXTS, one)) for one in found)
+    return frozenset(one for one, entry in entries if entry.own is not None and not entry.assignments)
+
+
+def _selection(spool: Spool, attribution: Attribution, found: Inventory, source: str) -> Callable[[PhotoName], bool]:
+    """Which photos the operator means by `source`."""
+    names = [one.name for one in found.items]
+    ids = {name.context for name in names} | inventory.context_ids(spool.directory)
+    if source in ids:
+        return lambda name: name.context == source
+    if any(attribution.event_of(name) == source for name in names):
+        return lambda name: attribution.event_of(name) == source
+    begun = sorted(one for one in ids if source and one.startswith(source))
+    if len(begun) > 1:
+        raise AssignError(f"{source} is the start of {', '.join(begun)}: write one of them out.")
+    if not begun:
+        raise AssignError(
+            f"The card holds no context or event {source!r}: `piboothup queue wipe` lists what it holds."
+        )
+    return lambda name: name.context == begun[0]
+
+
+def _target_title(spool: Spool, link_id: str, album_id: str) -> tuple[str, bool]:
+    event = next((one for one in event_titles.read(spool.directory) if one.link_id == link_id), None)
+    album = next((one for one in event.albums if one.id == album_id), None) if event is not None else None
+    title = (event.title if event is not None else "") or link_id
+    if album_id:
+        title += f", {album.title if album is not None else album_id}"
+    return title, event is not None and (album is not None or not album_id)

@@ -1,0 +1,209 @@
+"""`queue export`: copies of all photos on a card, in a folder per event, under names for people.
+
+    Summer Party/2026-06-20 21.14.05 Booth 1 7F3K 0143.jpg        the box's 143rd photo of the event
+    Summer Party/time unknown 0143.jpg                            when nobody can say when it was taken
+    No event n12ab34c/…                                           taken before an event was chosen
+    Damaged/…                                                     bytes that are not those that were saved
+
+Copies, never moves, and writes nothing to the spool: the card may be another box's, mounted read-only. A photo that
+is in its folder already, under whichever name, is left alone (see `copies`): so a broken-off export goes on where it
+stopped, also when a photo's time or number was learned meanwhile. Where a stranger has its name it takes a longer.
+The time of a copy's file is that of its photo, where somebody can say.
+
+A number is the photo's place among all that were taken for its event, those that made room for others included. A
+photo that fails its hash, one in quarantine too, is never among the others: it is copied as it is into "Damaged".
+What a power cut left whole in tmp/ is a photo; what it left half is not copied.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+
+from piboothup.spool import wipe_journal
+from piboothup.spool.admin import export_target, inventory
+from piboothup.spool.admin.export_target import Folder, Target
+from piboothup.spool.admin.inventory import Attribution, Inventory, Item
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP, open_file
+from piboothup.spool.names import PhotoName, digest_of
+from piboothup.spool.store import Spool
+from piboothup.text import one_line
+
+DAMAGED_FOLDER = "Damaged"
+_LONGEST_TITLE = 80
+_LONGEST_TITLE_BYTES = 160
+"""A name may have 255 bytes (ext4) or 255 UTF-16 units (FAT), a path on Windows 260 letters."""
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[\d¹²³])(\..*)?", re.IGNORECASE)
+"""What Windows takes for a device, with any ending (and exFAT and NTFS drivers refuse)."""
+
+
+@dataclass
+class Exported:
+    """What an export did."""
+
+    copied: int = 0
+    there: int = 0
+    damaged: list[str] = field(default_factory=list)
+    """The photos that are not what was saved, or can't be read."""
+    strangers: dict[str, int] = field(default_factory=dict)
+    """Folders that hold pictures of others already, and how many: another box's, or another event's of that title."""
+
+
+def export(
+    spool: Spool,
+    target: Path,
+    booth_name: str,
+    zone: tzinfo = UTC,
+    told: Callable[[int, int], None] | None = None,
+    *,
+    keep_free_bytes: int = 0,
+) -> Exported:
+    """Copies every photo of the spool to `target`. `told(done, total)` reports progress. Raises ExportError.
+
+    `keep_free_bytes` stay free on the spool's own card, should the target be on it.
+    """
+    with export_target.opened(target, spool.directory, keep_free_bytes) as stick:
+        found = inventory.look(spool.directory)
+        shelf = _Shelf(spool, found, stick, booth_name, zone)
+        done = Exported(damaged=[f"{one.filename} can't be listed ({one.strerror})" for one in found.unreadable])
+        photos = shelf.photos()
+        for number, (name, items) in enumerate(photos.items(), start=1):
+            _export_one(spool, shelf, name, items, done)
+            if told is not None:
+                told(number, len(photos))
+        done.strangers = shelf.strangers()
+    return done
+
+
+def _export_one(spool: Spool, shelf: _Shelf, name: PhotoName, items: list[Item], done: Exported) -> None:
+    content, reason = _read(spool, name, items)
+    if content is None:
+        done.damaged += [f"{name.file_name} can't be read ({reason})"] if reason else []
+        return
+    intact = digest_of(content) == name.digest
+    if not intact and all(one.place == TMP for one in items):
+        return
+    if not intact:
+        done.damaged.append(f"{name.file_name} has changed on the card")
+    taken_ms = shelf.taken_ms(name)
+    names = shelf.file_names(name, taken_ms)[not intact :]
+    if content and shelf.folder(name, intact=intact).put(content, *names, taken_ms=taken_ms):
+        done.copied += intact
+    else:
+        done.there += intact
+
+
+def _read(spool: Spool, name: PhotoName, items: list[Item]) -> tuple[bytes | None, str]:
+    """The photo's bytes, whole ones before others; without any the reason, empty when it was deleted meanwhile."""
+    # The uploader may hand it on while we look, but only in this direction.
+    moved = [spool.path(name, place) for place in (NEW, PARKED, QUARANTINE, SENT)]
+    best, reason = None, ""
+    for path in [*(one.path for one in items), *moved]:
+        try:
+            with open_file(path) as file:
+                content = file.read()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            reason = error.strerror or "unreadable"
+            continue
+        if digest_of(content) == name.digest:
+            return content, ""
+        best = content if best is None else best
+    return best, reason
+
+
+class _Shelf:
+    """Where each photo goes, and under which name."""
+
+    def __init__(self, spool: Spool, found: Inventory, target: Target, booth_name: str, zone: tzinfo) -> None:
+        self._spool = spool
+        self._found = found
+        self._target = target
+        self._zone = zone
+        self._attribution = Attribution(spool.directory)
+        self._folders: dict[str, Folder] = {}
+        self._plain = not target.takes_every_letter()
+        self._booth = self._safe(booth_name)
+        self._numbers: dict[str, dict[tuple[int, int], int]] = {}
+        self._titles = self._number_and_name()
+
+    def photos(self) -> dict[PhotoName, list[Item]]:
+        """Each photo once, as it was taken, with every place where it lies. None that a wipe is about to delete."""
+        standing, photos = wipe_journal.read(self._spool.directory), defaultdict(list)
+        for item in self._found.of(NEW, SENT, PARKED, QUARANTINE, TMP):
+            if standing is None or not standing.covers(item.name):
+                photos[item.name].append(item)
+        return dict(photos)
+
+    def folder(self, name: PhotoName, *, intact: bool) -> Folder:
+        """The photo's folder, as it is now."""
+        event = self._attribution.event_of(name)
+        title = self._titles[event] if intact else DAMAGED_FOLDER
+        if title not in self._folders:
+            self._folders[title] = self._target.folder(title, f"Event {safe(event)}")
+        return self._folders[title]
+
+    def strangers(self) -> dict[str, int]:
+        """The folders that hold pictures of others too, and how many."""
+        return {title: folder.strangers for title, folder in self._folders.items() if folder.strangers}
+
+    def taken_ms(self, name: PhotoName) -> int | None:
+        """When the photo was taken, in Unix time; None when nobody can say."""
+        try:
+            return self._spool.taken_at_ms(name)
+        except OSError:
+            return None
+
+    def file_names(self, name: PhotoName, taken_ms: int | None) -> tuple[str, str]:
+        """The photo's name, and a longer one for when a stranger has it."""
+        number = self._numbers[self._attribution.event_of(name)][name.order]
+        if taken_ms is None:
+            short = f"time unknown {number:04d}"
+        else:
+            when = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=taken_ms)
+            short = f"{when.astimezone(self._zone):%Y-%m-%d %H.%M.%S} {self._booth} {name.box} {number:04d}"
+        return f"{short}.jpg", f"{short} {name.file_name.removesuffix('.jpg')}.jpg"
+
+    def _number_and_name(self) -> dict[str, str]:
+        """Numbers every event's photos; a folder name for every event, no two the same to a FAT file system."""
+        taken: dict[str, set[tuple[int, int]]] = defaultdict(set)
+        for item in self._found.items:
+            taken[self._attribution.event_of(item.name)].add(item.name.order)
+        for context_id, boot, seq in inventory.retired(self._spool.directory):
+            taken[self._attribution.event(context_id, boot, seq)].add((boot, seq))
+        titles: dict[str, str] = {}
+        used = {DAMAGED_FOLDER.casefold()}
+        for event in sorted(taken, key=lambda event: (min(taken[event]), event)):
+            self._numbers[event] = {order: number for number, order in enumerate(sorted(taken[event]), start=1)}
+            plain = title = self._safe(self._attribution.title(event))
+            for more in ("", *(f" {number}" for number in range(2, len(taken) + 2))):
+                if title.casefold() not in used:
+                    break
+                title = f"{plain} {self._safe(event)}{more}"
+            titles[event] = title
+            used.add(title.casefold())
+        return titles
+
+    def _safe(self, text: str) -> str:
+        return safe(_without_accents(text) if self._plain else text)
+
+
+def safe(text: str) -> str:
+    """A title as a folder's name on any file system, FAT included."""
+    plain = one_line(unicodedata.normalize("NFC", text))
+    plain = re.sub(r'[\\/:*?"<>|]', "-", plain).strip(" .")[:_LONGEST_TITLE]
+    plain = plain.encode("utf-8", "ignore")[:_LONGEST_TITLE_BYTES].decode("utf-8", "ignore").strip(" .")
+    reserved = _RESERVED.fullmatch(plain)
+    return f"{reserved[1]}_{reserved[2] or ''}" if reserved else plain or "Untitled"
+
+
+def _without_accents(text: str) -> str:
+    """The text in ASCII, for a FAT file system that was mounted without Unicode."""
+    apart = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("–", "-"))
+    return "".join(one if one.isascii() else "_" for one in apart if not unicodedata.combining(one))

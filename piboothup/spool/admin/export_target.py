@@ -1,0 +1,222 @@
+"""Copies on a stick or another disk, whatever its file system: each is read back from the medium and compared.
+
+A copy comes under its name when it is whole and synced. A file that is there already, under whichever name, is left
+alone; one with other bytes is replaced only when it is a broken copy of the same photo. One export at a time works on
+a target. A stick that is pulled ends the export: it does not go on into the folder that the stick was mounted on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from piboothup.spool import durable
+from piboothup.spool.listing import open_file
+from piboothup.text import native
+
+_PART = ".piboothup.part"
+_BROKEN_NAME = (errno.EINVAL, errno.EILSEQ, errno.EPERM, errno.ENAMETOOLONG)
+"""What file systems say of a name that they don't take."""
+_GONE = (
+    *(errno.EIO, errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ESTALE),
+    *(errno.ENOTCONN, errno.ECONNABORTED, errno.ESHUTDOWN),
+)
+"""What becomes of calls on a stick that was pulled."""
+
+
+class ExportError(RuntimeError):
+    """The copy can't be made or is not true; the text is a sentence with a remedy."""
+
+
+class Target:
+    """Where the copies go; made by `opened`."""
+
+    def __init__(self, path: Path, spool: Path, keep_free_bytes: int, descriptor: int) -> None:
+        self.path = path
+        self.spool = spool
+        self._descriptor = descriptor
+        self._keep_free_bytes = keep_free_bytes
+        self._is_own_card = os.fstat(descriptor).st_dev == spool.stat().st_dev
+
+    def takes_every_letter(self) -> bool:
+        """Whether files there can have any name; a FAT file system that was mounted without Unicode takes few."""
+        probe = self.path / native(f"{_PART} äЖ")
+        try:
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            if error.errno in _BROKEN_NAME:
+                return False
+            raise unwritable(self.path, error) from None
+        return True
+
+    def folder(self, *names: str) -> Folder:
+        """The folder with the first of these names that the file system takes. Raises ExportError."""
+        self._check_it_is_there()
+        for number, name in enumerate(names, start=1):
+            try:
+                return Folder(self, self.path / native(name))
+            except OSError as error:
+                if error.errno not in _BROKEN_NAME or number == len(names):
+                    raise unwritable(self.path / name, error) from None
+        raise ValueError("no name")
+
+    def make_sure_of_room(self, size_bytes: int) -> None:
+        """Raises ExportError when copies would take the room that photos are saved in."""
+        if not self._is_own_card:
+            return
+        room = os.fstatvfs(self._descriptor)
+        if room.f_bavail * room.f_frsize - size_bytes < self._keep_free_bytes:
+            raise ExportError(
+                f"{self.path} lies on the card that photos are saved on, and it would be full: name a folder on a "
+                "stick or another disk."
+            )
+
+    def _check_it_is_there(self) -> None:
+        try:
+            there = os.path.samestat(self.path.stat(), os.fstat(self._descriptor))
+        except OSError:
+            there = False
+        if not there:
+            raise unwritable(self.path, OSError(errno.ENODEV, "it is gone"))
+
+
+@contextlib.contextmanager
+def opened(path: Path, spool: Path, keep_free_bytes: int) -> Iterator[Target]:
+    """The folder for copies, made if need be, for one export alone. Raises ExportError.
+
+    `keep_free_bytes` must stay free when it lies on the disk of `spool`.
+    """
+    try:
+        inside = path.resolve().is_relative_to(spool.resolve())
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself, before Python 3.13
+        raise ExportError(f"{path} can't be followed ({error}): name another folder.") from None
+    if inside:
+        raise ExportError(f"{path} lies in the spool itself: name a folder on a stick or another disk.")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise unwritable(path, error) from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ExportError(f"Another export to {path} is at work: wait until it is done.") from None
+        except OSError:
+            pass  # a file system that knows no locks
+        yield Target(path, spool, keep_free_bytes, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Folder:
+    """One folder of copies."""
+
+    def __init__(self, target: Target, path: Path) -> None:
+        """Makes the folder and looks at what it holds. Raises ExportError, OSError."""
+        self._target = target
+        self._path = path
+        self._sizes: dict[int, list[Path]] = defaultdict(list)
+        self._claimed: set[Path] = set()
+        path.mkdir(exist_ok=True)
+        if path.resolve().is_relative_to(target.spool.resolve()):
+            raise ExportError(f"{path} lies in the spool itself: name another folder.")
+        (path / _PART).unlink(missing_ok=True)  # what a broken-off export left is no copy
+        with os.scandir(path) as listing:
+            for entry in listing:
+                if entry.is_file(follow_symlinks=False):
+                    self._sizes[entry.stat().st_size].append(Path(entry.path))
+
+    @property
+    def strangers(self) -> int:
+        """How many pictures were in the folder already that are not among those that were put into it."""
+        there = {path for paths in self._sizes.values() for path in paths if path.suffix.lower() in (".jpg", ".jpeg")}
+        return len(there - self._claimed)
+
+    def put(self, content: bytes, *names: str, taken_ms: int | None = None) -> bool:
+        """Copies a photo under the first of the names that is free; False when it is there. Raises ExportError.
+
+        `taken_ms`, in Unix time, becomes the file's time.
+        """
+        wanted = [self._path / native(name) for name in names]
+        try:
+            for path in dict.fromkeys([*wanted, *self._sizes.get(len(content), ())]):
+                if path not in self._claimed and _holds(path, content):
+                    self._claimed.add(path)
+                    return False
+            free = [one for one in wanted if one not in self._claimed and _is_free(one, content)]
+            path = free[0] if free else wanted[-1]
+            self._target.make_sure_of_room(len(content))
+            _copy(content, path, self._path / _PART, taken_ms)
+        except OSError as error:
+            raise unwritable(self._path, error) from None
+        self._claimed.add(path)
+        return True
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Whether the file has exactly these bytes: on the medium, not in the page cache."""
+    try:
+        file = open_file(path)
+    except OSError:
+        return False
+    with file:
+        if os.fstat(file.fileno()).st_size != len(content):
+            return False
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return file.read() == content
+
+
+def _is_free(path: Path, content: bytes) -> bool:
+    """Whether the name is not taken, or only by a part of this very photo that a pulled stick left."""
+    try:
+        with open_file(path) as file:
+            return os.fstat(file.fileno()).st_size <= len(content) and content.startswith(file.read().rstrip(b"\0"))
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+def _copy(content: bytes, path: Path, part: Path, taken_ms: int | None) -> None:
+    try:
+        with part.open("xb") as file:
+            file.write(content)
+            file.flush()
+            if taken_ms is not None:
+                _set_time(file.fileno(), taken_ms)
+            os.fsync(file.fileno())  # the time with the bytes
+        if not _holds(part, content):
+            raise ExportError(f"The copy {path} does not read back as it was written: use another stick or disk.")
+        part.replace(path)
+        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
+
+
+def _set_time(descriptor: int, taken_ms: int) -> None:
+    """Gives the file its photo's time. A file system that lets only the owner do so keeps the time of the copy."""
+    with contextlib.suppress(PermissionError):
+        os.utime(descriptor, ns=(taken_ms * 1_000_000, taken_ms * 1_000_000))
+
+
+def unwritable(path: Path, error: OSError) -> ExportError:
+    """What to tell when a call on the target has failed."""
+    remedy = "name a folder that you may write"
+    if error.errno in durable.FULL:
+        remedy = "free some room there and run it again; it goes on where it stopped"
+    elif error.errno in _GONE:
+        remedy = "put the stick back, or take another one, and run it again; it goes on where it stopped"
+    return ExportError(f"{path} can't be written ({error.strerror or error}): {remedy}.")

@@ -1,0 +1,166 @@
+"""Everything that lies in a spool, only looked at: for the commands that copy, assign and wipe.
+
+Unlike `Spool.names` it finds photos wherever a person put them, moves nothing (the card may be another box's, mounted
+read-only) and hides nothing. It follows no link.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from piboothup.spool import contexts, event_titles, layout_version
+from piboothup.spool.capture_time import boots
+from piboothup.spool.contexts import Context, Entry
+from piboothup.spool.layout_version import SpoolUnusable
+from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP
+from piboothup.spool.names import PhotoName, is_boot_folder
+
+PLACES = (NEW, SENT, PARKED, QUARANTINE, TMP)
+_PART = ".part"
+
+
+@dataclass(frozen=True)
+class Item:
+    """A photo's file. In tmp/ it is a part, whole or not."""
+
+    name: PhotoName
+    place: str
+    path: Path
+
+
+@dataclass
+class Inventory:
+    """What lay in the spool at one moment."""
+
+    items: list[Item] = field(default_factory=list)
+    foreign: list[Path] = field(default_factory=list)
+    """Files that are not ours."""
+    unreadable: list[OSError] = field(default_factory=list)
+    """Folders that could not be listed: what lies there is not known."""
+
+    def complete(self) -> Inventory:
+        """Itself, when every folder could be listed. Raises OSError."""
+        if self.unreadable:
+            raise self.unreadable[0]
+        return self
+
+    def of(self, *places: str) -> list[Item]:
+        """What lay in these folders, in the order in which it was taken."""
+        return sorted((one for one in self.items if one.place in places), key=lambda one: one.name.order)
+
+
+def check(directory: Path) -> None:
+    """Raises SpoolUnusable when there is no spool, or one whose layout this version does not know."""
+    layout_version.check(directory)
+    if not (directory / NEW).is_dir():
+        raise SpoolUnusable(f"There is no spool in {directory}: it would hold a folder `new`.")
+
+
+def look(directory: Path) -> Inventory:
+    """Looks at every folder of the spool."""
+    found = Inventory()
+    for place in PLACES:
+        if (directory / place).is_symlink():
+            found.foreign.append(directory / place)
+            continue
+        for path in _files(directory / place, found, deep=place in (NEW, SENT)):
+            name = PhotoName.parse(path.name.removesuffix(_PART) if place == TMP else path.name)
+            if name is not None:
+                found.items.append(Item(name, place, path))
+            elif not _is_beside_a_photo(path.name):
+                found.foreign.append(path)
+    return found
+
+
+def _files(folder: Path, found: Inventory, *, deep: bool) -> Iterator[Path]:
+    try:
+        with os.scandir(folder) as listing:
+            entries = list(listing)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        found.unreadable.append(error)
+        return
+    for entry in entries:
+        if entry.is_file(follow_symlinks=False):
+            yield Path(entry.path)
+        elif deep and is_boot_folder(entry.name) and entry.is_dir(follow_symlinks=False):
+            yield from _files(Path(entry.path), found, deep=False)
+        else:
+            found.foreign.append(Path(entry.path))
+
+
+def _is_beside_a_photo(name: str) -> bool:
+    """The reason beside a parked photo, or the next version of it that a power cut left; our own probe."""
+    return photo_beside(name) is not None or name == ".probe"
+
+
+def photo_beside(name: str) -> str | None:
+    """The photo's name without its ending, when the file `name` is what `Spool.park` writes beside it."""
+    stem, ending, rest = name.removeprefix(".").partition(".txt")
+    fits = ending and (not rest or rest[1:].isdecimal()) and PhotoName.parse(f"{stem}.jpg")
+    return stem if fits else None
+
+
+class Attribution:
+    """To which event each photo of a spool belongs, and what people call the event."""
+
+    def __init__(self, directory: Path) -> None:
+        self._contexts = directory / CONTEXTS
+        self._titles = {one.link_id: one.title for one in event_titles.read(directory)}
+        self._entries: dict[str, Entry] = {}
+
+    def entry(self, context_id: str) -> Entry:
+        """What is written about the context; read once."""
+        if context_id not in self._entries:
+            self._entries[context_id] = contexts.entry(self._contexts, context_id)
+        return self._entries[context_id]
+
+    def context(self, context_id: str, boot: int, seq: int) -> Context | None:
+        """The event and album of this photo, as `contexts.read` has it."""
+        return self.entry(context_id).of((boot, seq))
+
+    def event(self, context_id: str, boot: int, seq: int) -> str:
+        """What stands for the photo's event: its linkId, else the context's id."""
+        context = self.context(context_id, boot, seq)
+        return context.link_id if context is not None and context.link_id else context_id
+
+    def event_of(self, name: PhotoName) -> str:
+        """The same for a photo's name."""
+        return self.event(name.context, name.boot, name.seq)
+
+    def title(self, event: str) -> str:
+        """The event's title as last seen, else its linkId; for a context words and its id."""
+        if event in self._titles:
+            return self._titles[event] or event
+        entry = self._entries.get(event)
+        if entry is None:
+            return event
+        return f"No event {event}" if entry.own is not None and not entry.own.link_id else f"Unknown event {event}"
+
+    def knows(self, event: str) -> bool:
+        """Whether the event's title was seen with the key."""
+        return event in self._titles
+
+
+def retired(directory: Path) -> Iterator[tuple[str, int, int]]:
+    """Context, boot and number of each photo that was sent, then deleted to make room. Not of wiped ones."""
+    try:
+        numbers = boots.numbers(directory / BOOTS)
+    except OSError:
+        return
+    for number in numbers:
+        for context_id, seq in boots.read(directory / BOOTS, number).retired:
+            if context_id:
+                yield context_id, number, seq
+
+
+def context_ids(directory: Path) -> set[str]:
+    """Every context that has a file, be it one that a power cut left half done."""
+    try:
+        return {one.name.removeprefix(".").split(".")[0] for one in (directory / CONTEXTS).iterdir()}
+    except OSError:
+        return set()

@@ -1,0 +1,285 @@
+"""The wipe, for a box that is given back: deletes an event's photos, or all, and what tells of them.
+
+First `plan` counts what would go; a photo that the album does not have goes only when that was confirmed. Then `wipe`
+makes an intention durable and carries it out in steps that can each be done again: numbers that must not come twice
+are noted, photos go, counts lose their context, then contexts, titles and choices, last the intention. A power cut
+anywhere leaves an intention that stands; `resume_wipe` goes on with it.
+
+A photo that was taken after the count stays, and so does the context that a running booth takes photos for. The
+uploader may be at work: what it moves meanwhile is found where it moved it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from piboothup.spool import durable, wipe_journal
+from piboothup.spool.admin import inventory, wipe_steps
+from piboothup.spool.admin.inventory import Attribution, Item
+from piboothup.spool.contexts import Entry
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.names import PhotoName
+from piboothup.spool.store import ROOM_PHOTOS, Spool
+from piboothup.spool.wipe_journal import Intention
+
+log = logging.getLogger(__name__)
+
+FLASH = (
+    "What a card has deleted may stay readable in it until it is overwritten, and no program can reach that: "
+    "to be certain, destroy the card or write a new image on all of it."
+)
+_LOCK = ".wipe.lock"
+
+
+class WipeError(RuntimeError):
+    """The wipe can't be done, or not to its end; the text is a sentence with a remedy."""
+
+
+@dataclass(frozen=True)
+class EventPhotos:
+    """What the card holds of one event."""
+
+    event: str
+    """Its linkId, or the id of a context without a known event."""
+    title: str
+    items: tuple[Item, ...]
+    retired: tuple[tuple[str, int, int], ...] = ()
+    """Context, boot and number of photos of which it is noted that they were deleted to make room."""
+
+    @property
+    def is_without_event(self) -> bool:
+        """Whether these were taken without one: `event` is their context, and they are of no other event."""
+        return self.event.startswith("n") and any(one.name.context == self.event for one in self.items)
+
+    @property
+    def sent(self) -> frozenset[PhotoName]:
+        """The photos that lie in sent/."""
+        return frozenset(one.name for one in self.items if one.place == SENT)
+
+    @property
+    def unsent(self) -> frozenset[PhotoName]:
+        """The photos that the album does not have."""
+        return frozenset(one.name for one in self.items) - self.sent
+
+    @property
+    def gone(self) -> frozenset[tuple[str, int, int]]:
+        """Context, boot and number of the photos that were sent and are deleted since."""
+        there = {(one.name.context, one.name.boot, one.name.seq) for one in self.items}
+        return frozenset(self.retired) - there
+
+    @property
+    def taken(self) -> int:
+        """How many were taken."""
+        return len({one.name for one in self.items}) + len(self.gone)
+
+    @property
+    def in_album(self) -> int:
+        """How many of them the album has."""
+        return len(self.sent) + len(self.gone)
+
+    def count(self, place: str) -> int:
+        """How many of the unsent lie in this folder."""
+        return len(self.unsent & {one.name for one in self.items if one.place == place})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a wipe would delete, as it was counted."""
+
+    events: tuple[EventPhotos, ...]
+    everything: bool
+
+    @property
+    def unsent(self) -> int:
+        """How many photos the album does not have."""
+        return sum(len(one.unsent) for one in self.events)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a wipe did; names nobody and nothing but the box."""
+
+    box: str
+    taken: int
+    in_album: int
+    left: int
+    in_use: bool = False
+    """A running booth takes photos for one of the events: its entry is kept."""
+
+    def __str__(self) -> str:
+        return f"Box {self.box}: {self.taken} taken, {self.in_album} in the album, {self.left} left"
+
+
+def survey(spool: Spool, *, booth_runs: bool) -> list[EventPhotos]:
+    """What the card holds of each event, if only its name. Raises WipeError.
+
+    With `booth_runs` without tmp/, where the next photo may just be written.
+    """
+    try:
+        found = inventory.look(spool.directory).complete()
+    except OSError as error:
+        raise WipeError(f"{error.filename} can't be read ({error.strerror}): run with sudo.") from None
+    places = (NEW, SENT, PARKED, QUARANTINE) if booth_runs else inventory.PLACES
+    attribution = Attribution(spool.directory)
+    items: dict[str, list[Item]] = {}
+    gone: dict[str, list[tuple[str, int, int]]] = {}
+    for item in found.of(*places):
+        items.setdefault(attribution.event_of(item.name), []).append(item)
+    for one in inventory.retired(spool.directory):
+        gone.setdefault(attribution.event(*one), []).append(one)
+    entries = [attribution.entry(one) for one in sorted(inventory.context_ids(spool.directory))]
+    named = [link_id for entry in entries for link_id in _named(entry)]
+    return [
+        EventPhotos(event, attribution.title(event), tuple(items.get(event, ())), tuple(gone.get(event, ())))
+        for event in dict.fromkeys([*items, *gone, *named])
+    ]
+
+
+def _named(entry: Entry) -> list[str]:
+    """Every event that the context's files name."""
+    own = [] if entry.own is None else [entry.own]
+    return [one.link_id for one in (*own, *(each.context for each in entry.assignments)) if one.link_id]
+
+
+def plan(held: list[EventPhotos], event: str | None) -> Plan:
+    """The wipe of this event (a linkId, or the id of a context without event), or of all (None). Raises WipeError."""
+    if event is None:
+        return Plan(tuple(held), everything=True)
+    chosen = tuple(one for one in held if one.event == event)
+    if not chosen:
+        raise WipeError(f"The card holds nothing of {event}: `piboothup queue wipe` lists the events.")
+    return Plan(chosen, everything=False)
+
+
+def wipe(spool: Spool, chosen: Plan, *, unsent: bool = False, in_use: Collection[str] = ()) -> Receipt:
+    """Deletes what was planned. Raises WipeError.
+
+    `unsent`: the number of photos that the album does not have was confirmed. `in_use`: the context of a running
+    booth; when none runs, its lock is held by the caller.
+    """
+    if chosen.unsent and not unsent:
+        raise WipeError(f"{chosen.unsent} photos are not in the album yet: nothing was deleted.")
+    with _alone(spool):
+        standing = wipe_journal.read(spool.directory)
+        if standing is not None:
+            _carry_out(spool, standing, in_use)
+        wanted = _intention(spool, chosen, unsent=unsent)
+        _write(spool, wanted, chosen)
+        log.warning("wipe begins photos=%d unsent=%d", wanted.taken, chosen.unsent)
+        return _carry_out(spool, wanted, in_use)
+
+
+def resume_wipe(spool: Spool, in_use: Collection[str] = ()) -> Receipt | None:
+    """Goes on with a wipe that was broken off; None when none is, or it is at work already. Raises WipeError."""
+    if wipe_journal.read(spool.directory) is None:
+        return None
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(durable.lock(spool.directory / _LOCK))
+        except durable.Locked:
+            return None
+        except OSError as error:
+            raise _unfinished(error) from None
+        standing = wipe_journal.read(spool.directory)
+        if standing is None:
+            return None
+        log.warning("wipe goes on photos=%d", standing.taken)
+        return _carry_out(spool, standing, in_use)
+
+
+def _unfinished(error: OSError) -> WipeError:
+    return WipeError(
+        f"The wipe is not finished ({error.strerror or error}): run it again with sudo, or change the card. "
+        "It also goes on when the booth starts."
+    )
+
+
+# -- the intention -------------------------------------------------------------------------------------------------
+
+
+def _intention(spool: Spool, chosen: Plan, *, unsent: bool) -> Intention:
+    items = [one for event in chosen.events for one in event.items]
+    retired = [one for event in chosen.events for one in event.retired]
+    touched = {one.name.context for one in items} | {context for context, _, _ in retired}
+    attribution = Attribution(spool.directory)
+    link_ids = {one.event for one in chosen.events}
+    for context_id in inventory.context_ids(spool.directory):
+        entry = attribution.entry(context_id)
+        named = set(_named(entry))
+        if chosen.everything or named & link_ids or context_id in link_ids:
+            touched.add(context_id)
+        if chosen.everything:
+            link_ids |= named
+    return Intention(
+        wipe_journal.by_number(
+            [
+                *((one.name.box, one.name.boot, one.name.context, one.name.seq) for one in items),
+                *(("", boot, context, seq) for context, boot, seq in retired),
+            ]
+        ),
+        frozenset(touched),
+        frozenset(link_ids - {""}),
+        everything=chosen.everything,
+        unsent=unsent,
+        taken=sum(one.taken for one in chosen.events),
+        in_album=sum(one.in_album for one in chosen.events),
+    )
+
+
+def _write(spool: Spool, wanted: Intention, chosen: Plan) -> None:
+    """Makes the intention durable; on a full card after some of the photos that go have made room for it."""
+    try:
+        try:
+            wipe_journal.write(spool.directory, wanted)
+        except OSError as error:
+            sent = [name for event in chosen.events for name in sorted(event.sent, key=lambda name: name.order)]
+            if error.errno not in durable.FULL or not spool.retire(sent[:ROOM_PHOTOS]):
+                raise
+            wipe_journal.write(spool.directory, wanted)
+    except OSError as error:
+        raise _unnoted(error) from None
+
+
+@contextlib.contextmanager
+def _alone(spool: Spool) -> Iterator[None]:
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(durable.lock(spool.directory / _LOCK))
+        except durable.Locked:
+            raise WipeError("A wipe is at work on this card: wait until it is done.") from None
+        except OSError as error:
+            raise _unnoted(error) from None
+        yield
+
+
+def _unnoted(error: OSError) -> WipeError:
+    return WipeError(
+        f"The wipe can't be noted on the card ({error.strerror or error}), so nothing was deleted: "
+        "run with sudo, or change the card."
+    )
+
+
+# -- carrying it out -----------------------------------------------------------------------------------------------
+
+
+def _carry_out(spool: Spool, standing: Intention, in_use: Collection[str]) -> Receipt:
+    """Every step of the wipe; each may have been done already. Raises WipeError: then the intention stands."""
+    try:
+        wipe_steps.keep_numbers(spool, standing)
+        wipe_steps.delete_photos(spool, standing)
+        remaining = [one.name for one in inventory.look(spool.directory).complete().items]
+        attribution, events_ = Attribution(spool.directory), standing.link_ids | standing.contexts
+        left = {name for name in remaining if standing.everything or attribution.event_of(name) in events_}
+        wipe_steps.forget_retired(spool, standing)
+        kept = wipe_steps.delete_contexts(spool, standing, remaining, in_use)
+        wipe_steps.delete_titles(spool, standing, kept)
+        durable.remove(spool.directory / wipe_journal.INTENTION)
+        durable.sync_directory(spool.directory)
+    except OSError as error:
+        raise _unfinished(error) from None
+    receipt = Receipt(spool.box, standing.taken, standing.in_album, len(left), bool(standing.contexts & set(in_use)))
+    log.warning("wiped taken=%d in_album=%d left=%d", receipt.taken, receipt.in_album, receipt.left)
+    return receipt

@@ -1,0 +1,200 @@
+"""The steps of a wipe, in the order in which they are done. Each ends in the same state however often it is done.
+
+All of them raise OSError when the card fails them; what they did so far stays done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from piboothup import config
+from piboothup.spool import choices, contexts, durable, event_titles, wipe_journal
+from piboothup.spool.admin import inventory
+from piboothup.spool.admin.inventory import Attribution
+from piboothup.spool.capture_time import boots
+from piboothup.spool.listing import BOOTS, CONTEXTS, PARKED, SENT
+from piboothup.spool.names import PhotoName, is_boot_folder
+from piboothup.spool.store import Spool
+from piboothup.spool.wipe_journal import Intention
+
+log = logging.getLogger(__name__)
+
+_ROUNDS = 5
+"""A photo that is moved while its folder is read may be missed; so the folders are read again."""
+
+
+def keep_numbers(spool: Spool, standing: Intention) -> None:
+    """Notes per boot how far its numbers and its time went, which until now the photos' names told."""
+    reached: dict[int, tuple[int, int]] = {}
+    for (_, boot), photos in standing.photos.items():
+        reached[boot] = max([reached.get(boot, (0, 0))[0], *(max(seqs) for seqs in photos.values() if seqs)]), 0
+    for item in inventory.look(spool.directory).complete().items:
+        if standing.covers(item.name):
+            seq, boottime_ms = reached[item.name.boot]
+            reached[item.name.boot] = seq, max(boottime_ms, item.name.boottime_ms)
+    for number, (seq, boottime_ms) in sorted(reached.items()):
+        try:
+            _keep_number(spool.directory / BOOTS, number, seq, boottime_ms)
+        except OSError as error:
+            if error.errno not in durable.FULL:
+                raise
+            log.warning("numbers not noted boot=%d reason=%s", number, error.strerror)
+
+
+def _keep_number(directory: Path, number: int, seq: int, boottime_ms: int) -> None:
+    known = boots.read(directory, number)
+    if known.next_seq > seq and known.last_boottime_ms >= boottime_ms:
+        return
+    if not boots.path_of(directory, number).exists():
+        durable.write_new(boots.path_of(directory, number), b"", durable.SHARED_FILE_MODE)
+        durable.sync_directory(directory)
+    boots.add_start(directory, number, "wipe", boottime_ms, seq + 1)
+
+
+def delete_photos(spool: Spool, standing: Intention) -> None:
+    """Deletes the files, as often as some are still found; a file that can't be deleted keeps no other. OSError."""
+    failed: dict[Path, OSError] = {}
+    for _ in range(_ROUNDS):
+        items = [one for one in inventory.look(spool.directory).complete().items if standing.covers(one.name)]
+        in_album = {one.name for one in items if one.place == SENT}
+        # A copy elsewhere first: what tells that the album has the photo goes last.
+        doomed = [one.path for one in items if one.place != SENT and (standing.unsent or one.name in in_album)]
+        doomed += [one.path for one in items if one.place == SENT]
+        doomed = [one for one in doomed if one not in failed]
+        if not doomed:
+            break
+        for path in doomed:
+            try:
+                _remove(path)
+            except OSError as error:
+                failed[path] = error
+    for path in _traces(spool, standing):
+        _remove(path)
+    for place in inventory.PLACES:
+        for folder in _folders(spool.directory / place):
+            durable.sync_directory(folder)
+    if failed:
+        raise next(iter(failed.values()))
+
+
+def _traces(spool: Spool, standing: Intention) -> Iterator[Path]:
+    """What stands in parked/ beside photos that lie there no more, and links under a photo's name (not what they
+    lead to)."""
+    attribution, events_ = Attribution(spool.directory), standing.link_ids | standing.contexts
+    reasons = [(path, f"{inventory.photo_beside(path.name)}.jpg") for path in (spool.directory / PARKED).iterdir()]
+    foreign = inventory.look(spool.directory).foreign
+    links = [(path, path.name.removesuffix(".part")) for path in foreign if path.is_symlink()]
+    for path, text in sorted(reasons + links):
+        name = PhotoName.parse(text)
+        if name is None or ((path, text) in reasons and spool.path(name, PARKED).exists()):
+            continue
+        if standing.everything or standing.covers(name) or attribution.event_of(name) in events_:
+            yield path
+
+
+def _folders(place: Path) -> list[Path]:
+    """The folder and those of the boots in it."""
+    inner = [one for one in place.iterdir() if is_boot_folder(one.name) and one.is_dir() and not one.is_symlink()]
+    return [place, *inner]
+
+
+def forget_retired(spool: Spool, standing: Intention) -> None:
+    """Takes the contexts out of the lists of photos deleted to make room; the numbers stay, so none comes twice."""
+    directory = spool.directory / BOOTS
+    with durable.lock(directory / boots.LOCK, wait=True):
+        for number in sorted(boots.numbers(directory)):
+            path = boots.path_of(directory, number)
+            before = path.read_bytes()
+            after = b"".join(_anonymous(line, standing, number) for line in before.splitlines(keepends=True))
+            if after != before:
+                durable.replace(path, after, durable.SHARED_FILE_MODE)
+            _delete_fresh(path)
+
+
+def _anonymous(line: bytes, standing: Intention, number: int) -> bytes:
+    try:
+        shown = json.loads(line)
+        kept: dict[str, list[int]] = {}
+        for context, seqs in shown["retired"].items():
+            for seq in seqs:
+                kept.setdefault("" if standing.covers_retired(number, context, seq) else context, []).append(seq)
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+        return line
+    return line if kept == shown["retired"] else json.dumps({**shown, "retired": kept}).encode() + b"\n"
+
+
+def delete_contexts(
+    spool: Spool, standing: Intention, remaining: Iterable[PhotoName], in_use: Collection[str]
+) -> set[str]:
+    """Deletes the contexts' files on which nothing rests any more; the events of those that stay."""
+    directory = spool.directory / CONTEXTS
+    kept: set[str] = set()
+    by_context: dict[str, list[tuple[int, int]]] = {}
+    for context_id, boot, seq in (
+        *((name.context, name.boot, name.seq) for name in remaining),
+        *inventory.retired(spool.directory),
+    ):
+        by_context.setdefault(context_id, []).append((boot, seq))
+    for context_id in sorted(standing.contexts):
+        entry = contexts.entry(directory, context_id)
+        resting = [entry.of(photo) for photo in by_context.get(context_id, ())]
+        own_path, assigned_path = directory / f"{context_id}.json", contexts.assigned_path(directory, context_id)
+        if not (context_id in in_use or any(one is entry.own for one in resting)):
+            _remove(own_path)
+        elif entry.own is not None:
+            kept.add(entry.own.link_id)
+        holding = [
+            one
+            for one in entry.assignments
+            if any(context is one.context for context in resting) or (context_id in in_use and one.photos is None)
+        ]
+        kept.update(one.context.link_id for one in holding)
+        if holding and len(holding) < len(entry.assignments):
+            contexts.assign(directory, context_id, holding)
+        elif not holding and (entry.assignments or not resting):
+            _remove(assigned_path)  # a damaged one stays: it keeps photos from going to their own album
+        for path in (own_path, assigned_path):
+            _delete_fresh(path)
+    durable.sync_directory(directory)
+    return kept
+
+
+def delete_titles(spool: Spool, standing: Intention, kept: set[str]) -> None:
+    directory, going = spool.directory, standing.link_ids - kept
+    listed = event_titles.read(directory)
+    left = [one for one in listed if one.link_id in kept or not (standing.everything or one.link_id in going)]
+    if not left:
+        _remove(directory / event_titles.FILE)
+    elif left != listed:
+        event_titles.write(directory, left)
+    for name in (choices.FILE, config.GOOD_FILE):
+        path = directory / name
+        if _names_any(path, going) or (standing.everything and not _names_any(path, kept)):
+            _remove(path)
+        _delete_fresh(path)
+    _delete_fresh(directory / event_titles.FILE)
+    _delete_fresh(directory / wipe_journal.INTENTION)
+
+
+def _names_any(path: Path, link_ids: Collection[str]) -> bool:
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return False
+    return any(one.encode() in text for one in link_ids if one)
+
+
+def _delete_fresh(path: Path) -> None:
+    """Deletes the new versions of a file that power cuts left before they took its place."""
+    for one in sorted(path.parent.glob(f".{path.name}.*")):
+        if one.suffix[1:].isdecimal():
+            _remove(one)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        durable.remove(path)

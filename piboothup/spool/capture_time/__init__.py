@@ -1,0 +1,1 @@
+"""When a photo was taken: boots, clock anchors, and the solver that computes takenAt from them."""

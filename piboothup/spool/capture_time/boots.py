@@ -1,0 +1,182 @@
+"""Boots: one file of JSON lines per power-on, with its number, its clock anchors and the offset in use.
+
+Whichever service starts first gives the boot its number, under a lock; the other finds it by the kernel's boot id.
+A number is used once: the file exists, durably, before the number is in any name. Lines are only ever added, each
+in one write; a line that a power cut tore is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from piboothup.spool import durable
+from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.names import BY_HAND
+
+LOCK = ".lock"
+_FILE = re.compile(r"(\d{4,6})\.jsonl", re.ASCII)
+_LARGEST = 10**14
+"""No number in a file is larger (milliseconds, some 3,000 years): one that is was made by damage."""
+
+
+@dataclass(frozen=True)
+class Boot:
+    """What is written down about one boot."""
+
+    number: int
+    boot_id: str = ""
+    box: str = ""
+    next_seq: int = 1
+    """No photo of this boot that was taken before the last start has this number or a higher one."""
+    anchors: tuple[Anchor, ...] = ()
+    in_use: tuple[Anchor, ...] = ()
+    """Offsets that uploads have used: they stay, so that order holds."""
+    last_boottime_ms: int = 0
+    """The latest boot-time known to have been reached."""
+    retired: frozenset[tuple[str, int]] = frozenset()
+    """Context and number of each photo that was sent and then deleted to make room: it still counts as taken."""
+    ready_ms: int | None = None
+    """How long the booth's last start took, from the service's beginning until it was ready."""
+
+
+def register(directory: Path, boot_id: str, box: str, highest_seen: int) -> int:
+    """The number of the boot `boot_id`, given to it now if it has none. Raises OSError.
+
+    `highest_seen` is the highest boot number in any photo's name: a lost boots/ folder repeats no number.
+    """
+    with durable.lock(directory / LOCK, wait=True):
+        taken = set(numbers(directory))
+        latest = max((one for one in taken if one < BY_HAND), default=0)
+        if latest and read(directory, latest).boot_id == boot_id:
+            durable.sync_file(path_of(directory, latest))  # the other service may have been killed before it did
+            durable.sync_directory(directory)
+            return latest
+        number = max(latest, highest_seen) + 1
+        line = json.dumps({"boot": number, "boot_id": boot_id, "box": box})
+        path = path_of(directory, number)
+        durable.write_new(path, line.encode() + b"\n", durable.SHARED_FILE_MODE)
+        durable.sync_directory(directory)
+        return number
+
+
+def numbers(directory: Path) -> list[int]:
+    """The numbers of all boots that have a file, in no order. Raises OSError."""
+    return [int(found[1]) for one in directory.iterdir() if (found := _FILE.fullmatch(one.name))]
+
+
+def path_of(directory: Path, number: int) -> Path:
+    """The file of a boot."""
+    return directory / f"{number:04d}.jsonl"
+
+
+def read(directory: Path, number: int) -> Boot:
+    """What is written about the boot; an empty Boot when there is nothing readable."""
+    try:
+        text = path_of(directory, number).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return Boot(number)
+    return _fold(number, _lines(text))
+
+
+def _lines(text: str) -> Iterable[dict[str, Any]]:
+    for line in text.splitlines():
+        try:
+            shown = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(shown, dict):
+            yield shown
+
+
+def _whole(value: object) -> int | None:
+    """The value when it is a whole number that can be true."""
+    return value if isinstance(value, int) and abs(value) <= _LARGEST else None
+
+
+def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
+    boot_id = box = ""
+    next_seq, last = 1, 0
+    anchors: list[Anchor] = []
+    in_use: dict[int, Anchor] = {}
+    ready_ms: int | None = None
+    retired: set[tuple[str, int]] = set()
+    for line in lines:
+        if line.get("boot") == number and not boot_id:
+            boot_id, box = str(line.get("boot_id", "")), str(line.get("box", ""))
+        elif (seq := _whole(line.get("next_seq"))) is not None and seq <= BY_HAND:
+            next_seq = max(next_seq, seq)
+        elif (found_ms := _whole(line.get("ready_ms"))) is not None:
+            ready_ms = found_ms
+        retired |= _retired(line)
+        anchor = _anchor(line)
+        if anchor is not None and line.get("in_use"):
+            in_use[anchor.boottime_ms] = anchor
+            continue
+        if anchor is not None:
+            anchors.append(anchor)
+        last = max(last, _whole(line.get("boottime_ms")) or 0)
+    return Boot(
+        number, boot_id, box, next_seq, tuple(anchors), tuple(in_use.values()), last, frozenset(retired), ready_ms
+    )
+
+
+def _anchor(line: dict[str, Any]) -> Anchor | None:
+    boottime_ms, wall_ms, uncertainty_ms = (
+        _whole(line.get(key)) for key in ("boottime_ms", "wall_ms", "uncertainty_ms")
+    )
+    if boottime_ms is None or wall_ms is None or uncertainty_ms is None or line.get("source") not in list(Source):
+        return None
+    return Anchor(Source(line["source"]), boottime_ms, wall_ms, uncertainty_ms)
+
+
+def _retired(line: dict[str, Any]) -> set[tuple[str, int]]:
+    found = line.get("retired")
+    if not isinstance(found, dict):
+        return set()
+    return {
+        (str(context), seq)
+        for context, seqs in found.items()
+        if isinstance(seqs, list)
+        for seq in seqs
+        if _whole(seq) is not None
+    }
+
+
+def add_retired(directory: Path, number: int, photos: Iterable[tuple[str, int]], boottime_ms: int) -> None:
+    """Notes sent photos of a boot that are about to be deleted, and how far its time went by them. OSError."""
+    by_context: dict[str, list[int]] = {}
+    for context, seq in photos:
+        by_context.setdefault(context, []).append(seq)
+    _append(directory, number, {"retired": by_context, "boottime_ms": boottime_ms})
+
+
+def add_start(directory: Path, number: int, service: str, boottime_ms: int, next_seq: int) -> None:
+    """Notes that a service started, and the first photo number it may use. Raises OSError."""
+    line = {"start": service, "boottime_ms": boottime_ms, "next_seq": next_seq}
+    _append(directory, number, line)
+
+
+def add_ready(directory: Path, number: int, ready_ms: int) -> None:
+    """Notes how long the booth's start took. Raises OSError."""
+    _append(directory, number, {"ready_ms": ready_ms})
+
+
+def add_anchor(directory: Path, number: int, anchor: Anchor, *, in_use: bool = False) -> None:
+    """Notes an anchor, or the anchor whose offset an upload is using. Raises OSError."""
+    line: dict[str, Any] = {
+        "source": anchor.source,
+        "boottime_ms": anchor.boottime_ms,
+        "wall_ms": anchor.wall_ms,
+        "uncertainty_ms": anchor.uncertainty_ms,
+    }
+    _append(directory, number, {**line, "in_use": True} if in_use else line)
+
+
+def _append(directory: Path, number: int, line: dict[str, Any]) -> None:
+    with durable.lock(directory / LOCK, wait=True):  # a wipe may be writing the file anew
+        durable.append_line(path_of(directory, number), json.dumps(line))

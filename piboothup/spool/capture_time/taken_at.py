@@ -1,0 +1,278 @@
+"""When a photo was taken: from its boot-time and what is known of the clocks. Pure.
+
+**A boot with anchors.** The best-ranked source that it has decides (NTP, then Date, then RTC; a sane one only). Of
+its anchors those that contradict most of the others are left out (somebody set the clock), and of two that are closer
+than a minute the less certain one. Between two anchors the offset is interpolated, so that a drifting crystal cancels
+out; before the first and after the last it stands still. The result is right to the anchor's own uncertainty plus 50
+millionths of the time to it.
+
+**Order.** Offsets that an upload has used are written down ("in use"), as knots on a grid of one hour; between the
+knots the offset is interpolated. A knot in use is never moved, except when a better-ranked source differs by more
+than 2 s: so photos that are in the album and those that follow agree, whichever goes first and whatever is learned
+later. (That exception is for the truth's sake: of two photos that were taken within the difference, one sent before
+the correction and one after it, the order can turn round.)
+
+**A battery's clock** is believed only where it contradicts no neighbour: one that keeps local time, or was never set,
+would put its boot's photos among another's. Its boot counts as one without anchors then.
+
+**A boot without anchors** lies between its neighbours: it began after the boot before had reached its last known
+moment, and its own last known moment came before the boot after it began; the clock it woke up with is a lower bound
+too, where it does not contradict. If that leaves at most 24 h, such boots are spread over them in order. If it leaves
+more, or one side is open, the time is unknown and takenAt is left out rather than invented.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from piboothup.spool.capture_time.anchors import CEILING_MS, Anchor, Source
+from piboothup.spool.capture_time.boots import Boot
+
+DRIFT = 50e-6
+"""What an undisciplined Pi's clock may gain or lose, as a share of time passed."""
+KNOT_MS = 3_600_000
+KEEP_WITHIN_MS = 2_000
+SPREAD_WITHIN_MS = 24 * 3_600_000
+_AGREE_WITHIN_MS = 10_000
+_CLOSE_MS = 60_000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """When something happened, in Unix milliseconds."""
+
+    unix_ms: int
+    low_ms: int
+    high_ms: int
+    source: Source
+
+
+def solve(boots: Mapping[int, Boot], number: int, boottime_ms: int) -> Estimate | None:
+    """When boot `number` was at `boottime_ms`; None when that is unknown.
+
+    `boots` holds this boot and, for one without anchors, its neighbours up to the next ones that have some.
+    """
+    boots = _without_false_batteries(boots)
+    boot = boots[number]
+    if _curve(boot):
+        return _in_boot(boot, boottime_ms)
+    start = _between(boots, number)
+    if start is None:
+        return None
+    return _after(start, boottime_ms)
+
+
+def knots(boots: Mapping[int, Boot], number: int, boottime_ms: int) -> tuple[Anchor, ...]:
+    """The offsets on which the time of this moment rests: to be written down as in use once it is uploaded."""
+    boots = _without_false_batteries(boots)
+    boot = boots[number]
+    if _curve(boot):
+        first = boottime_ms // KNOT_MS * KNOT_MS
+        return _knot(boot, first), _knot(boot, first + KNOT_MS)
+    start = _between(boots, number)
+    if start is None:
+        return ()
+    return (
+        Anchor(Source.BETWEEN, 0, start.unix_ms, max(start.high_ms - start.unix_ms, start.unix_ms - start.low_ms)),
+    )
+
+
+def is_known(boot: Boot) -> bool:
+    """Whether the boot's own anchors tell its time, whatever its neighbours say: a battery alone does not."""
+    curve = _curve(boot)
+    return bool(curve) and (curve[0].source is not Source.RTC or any(one.source is Source.RTC for one in boot.in_use))
+
+
+# -- a boot with anchors ---------------------------------------------------------------------------------------
+
+
+def _in_boot(boot: Boot, boottime_ms: int) -> Estimate:
+    first = boottime_ms // KNOT_MS * KNOT_MS
+    before, after = _knot(boot, first), _knot(boot, first + KNOT_MS)
+    if abs(after.offset_ms - before.offset_ms) > _AGREE_WITHIN_MS:
+        before = after = min(before, after, key=lambda one: one.source.rank)
+    share = (boottime_ms - first) / KNOT_MS
+    offset_ms = before.offset_ms + share * (after.offset_ms - before.offset_ms)
+    unix_ms = round(boottime_ms + offset_ms)
+    nearest = min(_curve(boot), key=lambda one: abs(one.boottime_ms - boottime_ms))
+    away_ms = min(abs(nearest.boottime_ms - boottime_ms) + KNOT_MS, boottime_ms + KNOT_MS)
+    off_ms = round(max(before.uncertainty_ms, after.uncertainty_ms, nearest.uncertainty_ms) + DRIFT * away_ms)
+    return Estimate(unix_ms, unix_ms - off_ms, unix_ms + off_ms, before.source)
+
+
+def _knot(boot: Boot, boottime_ms: int) -> Anchor:
+    fresh = _interpolated(_curve(boot), boottime_ms)
+    used = next((one for one in boot.in_use if one.boottime_ms == boottime_ms), None)
+    if used is None:
+        return fresh
+    better = fresh.source.rank < used.source.rank and abs(fresh.offset_ms - used.offset_ms) > KEEP_WITHIN_MS
+    return fresh if better else used
+
+
+def _interpolated(curve: Sequence[Anchor], boottime_ms: int) -> Anchor:
+    place = bisect_right(curve, boottime_ms, key=lambda one: one.boottime_ms)
+    before, after = curve[max(0, place - 1)], curve[min(place, len(curve) - 1)]
+    span_ms = after.boottime_ms - before.boottime_ms
+    share = (boottime_ms - before.boottime_ms) / span_ms if span_ms else 0.0
+    offset_ms = before.offset_ms + share * (after.offset_ms - before.offset_ms)
+    uncertainty_ms = max(before.uncertainty_ms, after.uncertainty_ms)
+    return Anchor(before.source, boottime_ms, round(boottime_ms + offset_ms), uncertainty_ms)
+
+
+@lru_cache(maxsize=256)
+def _curve(boot: Boot) -> tuple[Anchor, ...]:
+    """The anchors that count, by boot-time; empty when the boot's own clock says nothing."""
+    sane = [one for one in boot.anchors if one.is_sane and one.source.rank <= Source.RTC.rank]
+    if not sane:
+        return ()
+    best = min(one.source.rank for one in sane)
+    if best == Source.RTC.rank and _is_estimated(boot):
+        return ()  # a battery's word comes too late then
+    ranked = [one for one in sane if one.source.rank == best]
+    return _apart(_agreeing(ranked, boot.in_use))
+
+
+def _agreeing(anchors: list[Anchor], in_use: Sequence[Anchor]) -> list[Anchor]:
+    """The largest group that agrees with one of its own: with an offset in use before others, then the latest."""
+
+    def group(around: Anchor) -> list[Anchor]:
+        return [one for one in anchors if _agree(one, around)]
+
+    def weight(around: Anchor) -> tuple[bool, int, int]:
+        return any(_agree(one, around) for one in in_use), len(group(around)), around.boottime_ms
+
+    return group(max(anchors, key=weight))
+
+
+def _agree(one: Anchor, other: Anchor) -> bool:
+    allowed_ms = _AGREE_WITHIN_MS + DRIFT * abs(one.boottime_ms - other.boottime_ms)
+    return abs(one.offset_ms - other.offset_ms) <= allowed_ms + one.uncertainty_ms + other.uncertainty_ms
+
+
+def _apart(anchors: list[Anchor]) -> tuple[Anchor, ...]:
+    """Without those that another, more certain one makes superfluous, or that crowd a more certain one."""
+    kept: list[Anchor] = []
+    for one in sorted(anchors, key=lambda one: (one.uncertainty_ms, -one.boottime_ms)):
+        distances = [(abs(one.boottime_ms - other.boottime_ms), other.uncertainty_ms) for other in kept]
+        crowds = any(away_ms < _CLOSE_MS for away_ms, _ in distances)
+        if not crowds and not any(
+            sure_ms + DRIFT * away_ms * 2 < one.uncertainty_ms for away_ms, sure_ms in distances
+        ):
+            kept.append(one)
+    return tuple(sorted(kept, key=lambda one: one.boottime_ms))
+
+
+def _without_false_batteries(boots: Mapping[int, Boot]) -> Mapping[int, Boot]:
+    """The boots, without the word of each battery's clock that puts its boot before the one before or after the next.
+
+    Such a clock keeps local time, or was never set: the boot counts as one without anchors.
+    """
+    order = sorted(boots)
+    doubtful = {one for one in order if _curve(boots[one]) and not is_known(boots[one])}
+    if not doubtful:
+        return boots
+    believed, free_ms = dict(boots), 0
+    for place, number in enumerate(order):
+        boot = boots[number]
+        if number in doubtful:
+            begins_ms, ends_ms = (_in_boot(boot, at_ms).unix_ms for at_ms in (0, boot.last_boottime_ms))
+            limit_ms = _limit_ms([boots[one] for one in order[place + 1 :]])
+            if begins_ms < free_ms or ends_ms > limit_ms:
+                told = tuple(one for one in boot.anchors if one.source is not Source.RTC)
+                believed[number] = boot = replace(boot, anchors=told)
+        free_ms = _moment(boot, boot.last_boottime_ms).unix_ms if _is_fixed(boot) else free_ms + boot.last_boottime_ms
+    return believed
+
+
+def _limit_ms(later: Sequence[Boot]) -> int:
+    """When a boot must have ended, as these came after it."""
+    passed_ms = 0
+    for boot in later:
+        if is_known(boot) or _is_estimated(boot):
+            return _moment(boot, 0).unix_ms - passed_ms
+        passed_ms += boot.last_boottime_ms
+    return CEILING_MS
+
+
+# -- a boot without anchors ------------------------------------------------------------------------------------
+
+
+def _between(boots: Mapping[int, Boot], number: int) -> Estimate | None:
+    """When an anchorless boot began."""
+    used = next((one for one in boots[number].in_use if one.source is Source.BETWEEN), None)
+    if used is not None:
+        start_ms = used.wall_ms - used.boottime_ms
+        return Estimate(start_ms, start_ms - used.uncertainty_ms, start_ms + used.uncertainty_ms, Source.BETWEEN)
+    order = sorted(boots)
+    place = order.index(number)
+    first = last = place
+    while first > 0 and not _is_fixed(boots[order[first - 1]]):
+        first -= 1
+    while last + 1 < len(order) and not _is_fixed(boots[order[last + 1]]):
+        last += 1
+    if first == 0 or last + 1 == len(order):
+        return None
+    before, after = boots[order[first - 1]], boots[order[last + 1]]
+    earliest, latest = _moment(before, before.last_boottime_ms), _moment(after, 0)
+    return _spread([boots[one] for one in order[first : last + 1]], place - first, earliest, latest)
+
+
+def _spread(run: Sequence[Boot], place: int, earliest: Estimate, latest: Estimate) -> Estimate | None:
+    """When boot `place` of a run of anchorless boots between two known moments began."""
+    lows = _lows(run, earliest.unix_ms, heed_saved=True)
+    end_ms = lows[-1] + run[-1].last_boottime_ms
+    if end_ms > latest.unix_ms:
+        lows = _lows(run, earliest.unix_ms, heed_saved=False)
+        end_ms = lows[-1] + run[-1].last_boottime_ms
+    slack_ms = max(0, latest.unix_ms - end_ms)
+    if slack_ms > SPREAD_WITHIN_MS:
+        return None
+    start_ms = lows[place] + slack_ms * (place + 1) // (len(run) + 1)
+    low_ms = earliest.low_ms + _at_least_ms(sum(one.last_boottime_ms for one in run[:place]))
+    high_ms = latest.high_ms - _at_least_ms(sum(one.last_boottime_ms for one in run[place:]))
+    return Estimate(start_ms, min(low_ms, start_ms), max(high_ms, start_ms), Source.BETWEEN)
+
+
+def _lows(run: Sequence[Boot], earliest_ms: int, *, heed_saved: bool) -> list[int]:
+    """The earliest beginning of each boot of a run."""
+    lows: list[int] = []
+    free_ms = earliest_ms
+    for boot in run:
+        saved = [one.offset_ms for one in boot.anchors if one.source is Source.SAVED and one.is_sane]
+        low_ms = max([free_ms, *saved]) if heed_saved else free_ms
+        lows.append(low_ms)
+        free_ms = low_ms + boot.last_boottime_ms
+    return lows
+
+
+def _is_fixed(boot: Boot) -> bool:
+    """Whether the boot's time is settled: by its own anchors, or because an upload has used an estimate of it."""
+    return bool(_curve(boot)) or _is_estimated(boot)
+
+
+def _is_estimated(boot: Boot) -> bool:
+    """Whether an upload has used an estimate from the boot's neighbours."""
+    return any(one.source is Source.BETWEEN for one in boot.in_use)
+
+
+def _moment(boot: Boot, boottime_ms: int) -> Estimate:
+    if _curve(boot):
+        return _in_boot(boot, boottime_ms)
+    start = _between({boot.number: boot}, boot.number)
+    if start is None:  # never: the boot is fixed
+        raise ValueError(f"boot {boot.number} has no time")
+    return _after(start, boottime_ms)
+
+
+def _after(start: Estimate, boottime_ms: int) -> Estimate:
+    """The moment at `boottime_ms` of an anchorless boot that began at `start`."""
+    low_ms = start.low_ms + _at_least_ms(boottime_ms)
+    return Estimate(start.unix_ms + boottime_ms, low_ms, start.high_ms + boottime_ms, Source.BETWEEN)
+
+
+def _at_least_ms(boottime_ms: int) -> int:
+    """How much time has passed at the least while an undisciplined clock counted so much."""
+    return int(boottime_ms * (1 - DRIFT))

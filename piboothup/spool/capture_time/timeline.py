@@ -1,0 +1,86 @@
+"""The boots in the spool as one line of time: what is written about each, and so when a photo was taken.
+
+It reads the boots' files again only when they have grown, finds the neighbours between which a boot without anchors
+lies, and notes the offsets that uploads use. What follows from all that is decided in `taken_at`, which is pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from piboothup.clock import Clock
+from piboothup.spool.capture_time import boots
+from piboothup.spool.capture_time.boots import Boot
+from piboothup.spool.capture_time.taken_at import is_known, knots, solve
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, Listing
+from piboothup.spool.names import PhotoName
+
+_PLACES = (NEW, SENT, PARKED, QUARANTINE)
+
+
+class Timeline:
+    """Times of one spool, whose boots' files lie in `directory`."""
+
+    def __init__(self, directory: Path, listing: Listing, clock: Clock) -> None:
+        self._directory = directory
+        self._listing = listing
+        self._clock = clock
+        self._boots: dict[int, tuple[tuple[int, int], Boot]] = {}
+        self._reached_ms: dict[int, int] = {}
+
+    def read_boot(self, number: int) -> Boot:
+        """What is written about a boot; read again only when its file has grown."""
+        try:
+            found = boots.path_of(self._directory, number).stat()
+        except OSError:
+            return Boot(number)
+        stamp = (found.st_mtime_ns, found.st_size)
+        known = self._boots.get(number)
+        if known is None or known[0] != stamp:
+            known = self._boots[number] = (stamp, boots.read(self._directory, number))
+        return known[1]
+
+    def trusted_ms(self, number: int, boottime_ms: int) -> int | None:
+        """Unix milliseconds of a moment of this boot by its own anchors; None when there are none yet."""
+        found = solve({number: self.read_boot(number)}, number, boottime_ms)
+        return None if found is None else found.unix_ms
+
+    def taken_at_ms(self, name: PhotoName, running: int, *, record: bool) -> int | None:
+        """When the photo was taken, in Unix milliseconds; None when unknown. `running`: the boot of now.
+
+        With `record` the offsets in use are noted first. Raises OSError when they can't be.
+        """
+        known = self._around(name.boot, running)
+        found = solve(known, name.boot, name.boottime_ms)
+        if record and found is not None:
+            for knot in knots(known, name.boot, name.boottime_ms):
+                if knot not in known[name.boot].in_use:
+                    boots.add_anchor(self._directory, name.boot, knot, in_use=True)
+        return None if found is None else found.unix_ms
+
+    def _around(self, number: int, running: int) -> dict[int, Boot]:
+        """The boot, and for one without anchors its neighbours up to the next ones whose time is known."""
+        boot = self.read_boot(number)
+        if is_known(boot):
+            return {number: boot}
+        found = {number: self._with_photos(boot, running)}
+        listed = sorted(boots.numbers(self._directory))
+        for neighbours in (
+            [one for one in reversed(listed) if one < number],
+            [one for one in listed if one > number],
+        ):
+            for one in neighbours:
+                found[one] = self._with_photos(self.read_boot(one), running)
+                if is_known(found[one]):
+                    break
+        return found
+
+    def _with_photos(self, boot: Boot, running: int) -> Boot:
+        """The boot, with the latest moment that it is known to have reached."""
+        if boot.number == running:
+            return replace(boot, last_boottime_ms=self._clock.boottime_ns() // 1_000_000)
+        if boot.number not in self._reached_ms:  # a boot that is over takes no more photos
+            reached = [name.boottime_ms for place in _PLACES for name in self._listing.of_boot(place, boot.number)]
+            self._reached_ms[boot.number] = max(reached, default=0)
+        return replace(boot, last_boottime_ms=max(boot.last_boottime_ms, self._reached_ms[boot.number]))

@@ -1,0 +1,143 @@
+"""Whether the card takes more photos, and what to tell people when it does not.
+
+A card that failed a write is not asked but tried from then on: one that went read-only in an emergency still shows
+itself as writable. Here nothing is deleted but the small file of such a try.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from piboothup.problems import Problem, problem
+from piboothup.spool import durable
+from piboothup.spool.disk.file_system import Storage, look, mount_id
+from piboothup.spool.listing import FOLDERS, NEW, PARKED, PROBE, QUARANTINE, SENT, TMP
+
+log = logging.getLogger(__name__)
+
+_RENAMED = (TMP, NEW, SENT, PARKED, QUARANTINE)
+"""Between these photos are renamed, which no mount may stand between."""
+_PHOTOS = 3
+"""The card is full when so many more would not fit."""
+_INODES = 16
+_TYPICAL_PHOTO_BYTES = 6 * 1024 * 1024
+
+
+class Room:
+    """What is known of the card that the spool in `directory` lies on."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._largest_bytes = _TYPICAL_PHOTO_BYTES
+        self._suspect = False
+        self._folders: tuple[tuple[int, int] | None, ...] = ()
+        """Device and inode of the spool and of each of its folders, as they were last looked at."""
+        self._unseen: tuple[tuple[int, int] | None, ...] = ()
+        """The same, when it could not be told what they lie on."""
+        self._unsound: Problem | None = None
+        self.warning: Problem | None = None
+        """What can't be told of the storage."""
+        self._one_at_a_time = threading.Lock()
+
+    def took(self, size_bytes: int) -> None:
+        """A photo of this size was saved."""
+        self._largest_bytes = max(self._largest_bytes, size_bytes)
+
+    def why_not(self, error: OSError) -> Problem:
+        """A photo could not be saved: what to tell."""
+        if error.errno in durable.FULL:
+            with contextlib.suppress(OSError):  # gone meanwhile
+                if _is_crowded(os.statvfs(self._directory)):
+                    return problem("card_crowded")
+            return problem("card_full")
+        self._suspect = True
+        if error.errno == errno.EROFS:
+            return problem("card_readonly")
+        return problem("not_saved", error.strerror or "")
+
+    def look_for_memory(self, *, allowed: bool) -> None:
+        """Looks whether all folders lie on one disk, and not in memory unless `allowed`, if they are not those that
+        were looked at before.
+        """
+        folders = tuple(_identity(path) for path in _folders(self._directory))
+        if folders == self._folders:
+            return
+        try:
+            found = storage(self._directory)
+            mounts = {mount_id(self._directory / place) for place in _RENAMED if (self._directory / place).is_dir()}
+        except OSError as error:  # gone meanwhile, or a disk that answers nothing
+            if folders != self._unseen:
+                log.warning("storage not looked at reason=%s", error.strerror or error)
+            self._unseen = folders
+            return
+        self._folders = folders
+        log.info("storage=%s directory=%s", found, self._directory)
+        self._unsound = self.warning = None
+        if found is Storage.MEMORY and not allowed:
+            self._unsound = problem("spool_memory")
+        elif len(mounts) > 1:
+            self._unsound = problem("spool_split")
+        if found is Storage.UNKNOWN and not allowed:
+            self.warning = problem("storage_unknown")
+
+    def problem(self, may_make_room: Callable[[], bool], *, write: bool = False) -> Problem | None:
+        """What stops photos from being saved, if anything. `may_make_room`: whether something may be deleted for
+        them. Writes a small file after a failed write, or if it is to `write`.
+        """
+        try:
+            room = os.statvfs(self._directory)
+            if self._unsound is not None:
+                return self._unsound
+            if room.f_flag & os.ST_RDONLY:
+                return problem("card_readonly")
+            if write or self._suspect:
+                self._try_a_write()
+        except FileNotFoundError:
+            return problem("spool_unusable", "its folder is gone")
+        except OSError as error:
+            code = "card_readonly" if error.errno not in durable.FULL else "card_full"
+            return problem(code, error.strerror or "")
+        full = room.f_bavail * room.f_frsize < _PHOTOS * self._largest_bytes
+        crowded = _is_crowded(room)
+        if (full or crowded) and not may_make_room():
+            return problem("card_full" if full else "card_crowded")
+        return None
+
+    def _try_a_write(self) -> None:
+        probe = self._directory / TMP / PROBE
+        with self._one_at_a_time:
+            self._suspect = True
+            with contextlib.suppress(FileNotFoundError):
+                durable.remove(probe)
+            durable.write_new(probe, b"?" * 4096)
+            durable.remove(probe)
+            self._suspect = False
+
+
+def storage(directory: Path) -> Storage:
+    """The worst storage that the spool in `directory`, or a folder of it, lies on. Raises OSError when it is gone."""
+    kinds = {look(directory), *(look(path) for path in _folders(directory) if path.is_dir())}
+    return next(one for one in Storage if one in kinds)
+
+
+def _folders(directory: Path) -> list[Path]:
+    return [directory, *(directory / folder for folder in FOLDERS)]
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _is_crowded(room: os.statvfs_result) -> bool:
+    """Whether the card has no room for more files, however small; some file systems count none."""
+    return room.f_files > 0 and room.f_favail < _INODES

@@ -1,0 +1,61 @@
+"""What the uploader last saw of the key's events: titles for the panel, the menu and export.
+
+A cache for people's eyes: it decides nothing about where a photo goes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from piboothup.spool import durable
+from piboothup.text import one_line
+
+FILE = "events.json"
+
+
+@dataclass(frozen=True)
+class Album:
+    """An album of an event."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event that the API key can see."""
+
+    title: str
+    link_id: str
+    albums: tuple[Album, ...] = ()
+
+
+def write(directory: Path, events: list[Event]) -> None:
+    """Replaces events.json, if it says something else. Raises OSError."""
+    shown = [
+        {
+            "title": event.title,
+            "linkId": event.link_id,
+            "albums": [{"id": album.id, "title": album.title} for album in event.albums],
+        }
+        for event in events
+    ]
+    durable.update(directory / FILE, json.dumps({"events": shown}, ensure_ascii=False, indent=1).encode())
+
+
+def read(directory: Path) -> list[Event]:
+    """The events last seen; none when there is no file or it is damaged."""
+    try:
+        listed = json.loads((directory / FILE).read_bytes())["events"]
+        return [
+            Event(
+                one_line(str(event["title"])),
+                str(event["linkId"]),
+                tuple(Album(str(album["id"]), one_line(str(album["title"]))) for album in event["albums"]),
+            )
+            for event in listed
+        ]
+    except (OSError, ValueError, RecursionError, TypeError, KeyError):
+        return []

@@ -1,0 +1,44 @@
+"""Text that others wrote, such as titles, as one line that people can read, wherever it is shown.
+
+Every run of blanks, line breaks and tabs is one blank, whatever Unicode calls them. What is invisible, and what a
+terminal would obey, is gone; the joiners that emoji and some scripts are spelled with stay inside of words.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import unicodedata
+from pathlib import Path
+
+_BLANKS = "\u200b\ufeff\u180e\u2800\u3164\u115f\u1160\uffa0"
+"""Blank to the eye though no blanks to Python: zero-width ones, a blank of Braille, fillers of Hangul."""
+_JOINERS = "\u200c\u200d"
+_GAP = re.compile(f"[{_JOINERS}]* [ {_JOINERS}]*")
+
+
+@functools.lru_cache(maxsize=8192)
+def one_line(text: str) -> str:
+    """The text as one line, without a blank at either end."""
+    spaced = "".join(" " if is_blank(one) else one for one in text if is_blank(one) or _is_visible(one))
+    return _GAP.sub(" ", spaced).strip(f" {_JOINERS}")
+
+
+def is_blank(character: str) -> bool:
+    """Whether a reader sees a gap between words there."""
+    return character.isspace() or character in _BLANKS
+
+
+def _is_visible(character: str) -> bool:
+    return unicodedata.category(character)[0] != "C" or character in _JOINERS
+
+
+def native(name: str) -> str:
+    """The text as Python wants it in a path, so that its bytes on the disk are UTF-8."""
+    return os.fsdecode(name.encode("utf-8", "surrogateescape"))
+
+
+def as_text(path: Path) -> str:
+    """The text whose `native` is this path."""
+    return os.fsencode(path).decode("utf-8", "surrogateescape")

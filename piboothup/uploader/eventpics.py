@@ -1,0 +1,234 @@
+"""The three calls of EventPics: events and albums, an upload URL, the PUT.
+
+Nothing that the vendor does not document is assumed, and every field of every answer is checked by hand: what is
+not as documented is an `ApiError`. Key and upload URL are `Secret`s from the first to the last line.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final
+from urllib.parse import parse_qs, urlsplit
+
+from piboothup.clock import Clock
+from piboothup.config import Secret, is_loopback
+from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.contexts import Context
+from piboothup.spool.event_titles import Album, Event
+from piboothup.spool.names import PhotoName
+from piboothup.text import one_line
+from piboothup.uploader.answer_shape import json_object
+from piboothup.uploader.outcomes import Call, Came, is_sign_in, what_came
+from piboothup.uploader.transport.certificate_dates import NowMs, unknown
+from piboothup.uploader.transport.client import Transport
+from piboothup.uploader.transport.errors import LinkError
+from piboothup.uploader.transport.messages import Answer, is_plain, retry_after_s, server_ms
+
+log = logging.getLogger(__name__)
+
+_CALL_DEADLINE_S: Final = 60.0
+_SIGN_IN_DEADLINE_S: Final = 15.0
+_PUT_DEADLINE_S: Final = 120.0
+_SLOWEST_BYTES_PER_S: Final = 4_000
+_LONGEST_URL: Final = 8192
+_LONGEST_TITLE: Final = 200
+_MOST_EVENTS: Final = 1000
+_LONGEST_ID: Final = 128
+
+
+class ApiError(Exception):
+    """EventPics answered something else than what was asked for; `came` says what."""
+
+    def __init__(self, call: Call, came: Came, status: int, retry_after_s: float | None = None) -> None:
+        self.call, self.came, self.status, self.retry_after_s = call, came, status, retry_after_s
+        super().__init__(f"{call}: {came} (status {status})")
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the API key sees, and the server's word on the time."""
+
+    events: tuple[Event, ...]
+    anchor: Anchor | None
+    """None when the Date header was missing or impossible."""
+
+
+class EventPicsApi:
+    """EventPics, for one thread. Every call raises ApiError or LinkError when it is not answered as documented."""
+
+    def __init__(
+        self, api_url: str, key: Secret, clock: Clock, now_ms: NowMs = unknown, transport: Transport | None = None
+    ) -> None:
+        """`transport` unset: verified TLS, and plain http only when `api_url` is on this machine.
+
+        `now_ms` judges certificates that the system's clock refuses (see `clock_trust`).
+        """
+        parts = urlsplit(api_url)
+        self._on_this_machine = is_loopback(parts.hostname or "")
+        plain_http = parts.scheme == "http" and self._on_this_machine
+        self.transport = transport or Transport(clock, plain_http=plain_http, now_ms=now_ms)
+        self._api_url = api_url
+        self._key = key
+
+    def events(self) -> Account:
+        """The key's events and albums. Opens each spell of connectivity: it proves DNS, TLS, no portal, the key."""
+        headers = {"Authorization": f"Bearer {self._key.reveal()}", "Accept": "application/json"}
+        answer = self._call(Call.EVENTS, "GET", headers, None)
+        listed = _json(Call.EVENTS, answer).get("events")
+        if not isinstance(listed, list):
+            raise ApiError(Call.EVENTS, Came.WRONG_JSON, answer.status)
+        events = [event for one in listed[:_MOST_EVENTS] if (event := _event(one)) is not None]
+        if len(events) != len(listed):
+            log.warning("events skipped=%d", len(listed) - len(events))
+        return Account(tuple(events), date_anchor(answer))
+
+    def server_time(self) -> Anchor | None:
+        """The server's word on the time, asked without the key and whatever its certificate's dates."""
+        return date_anchor(self.transport.ask_date(self._api_url, _CALL_DEADLINE_S))
+
+    def is_behind_sign_in(self) -> bool:
+        """Whether the network answers plain http in EventPics' place with a sign-in page; asked without the key.
+
+        Raises LinkError when nobody answers.
+        """
+        parts = urlsplit(self._api_url)
+        if parts.scheme != "https" or not parts.hostname:
+            return False
+        return is_sign_in(self.transport.ask_plainly(parts.hostname, _SIGN_IN_DEADLINE_S), parts.hostname)
+
+    def upload_url(self, name: PhotoName, context: Context, taken_at_ms: int | None) -> Secret:
+        """A URL to PUT this photo to, good for some 300 s. `taken_at_ms` is left out when it is None."""
+        asked: dict[str, object] = {
+            "apiKey": self._key.reveal(),
+            "linkId": context.link_id,
+            "fileName": name.file_name,
+        }
+        if context.album_id:
+            asked["albumId"] = context.album_id
+        if taken_at_ms is not None:
+            asked["takenAt"] = taken_at_ms
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        answer = self._call(Call.UPLOAD_URL, "POST", headers, json.dumps(asked).encode())
+        url = _json(Call.UPLOAD_URL, answer).get("uploadUrl")
+        if not isinstance(url, str):
+            raise ApiError(Call.UPLOAD_URL, Came.WRONG_JSON, answer.status)
+        if not self._is_safe(url):
+            raise ApiError(Call.UPLOAD_URL, Came.UNSAFE_URL, answer.status)
+        return Secret(url)
+
+    def put(self, url: Secret, file: BinaryIO, size_bytes: int) -> None:
+        """Sends the photo. Returns only with proof that it arrived; raises OSError when the file can't be read.
+
+        TLS has carried the bytes, so a 2xx is proof, whatever the ETag (that of an encrypted bucket looks like an MD5
+        and is another).
+        """
+        headers = {"Content-Type": "image/jpeg"}
+        if _is_azure(url):
+            headers["x-ms-blob-type"] = "BlockBlob"
+        deadline_s = _PUT_DEADLINE_S + size_bytes / _SLOWEST_BYTES_PER_S
+        answer = self.transport.exchange("PUT", url, headers, file, deadline_s=deadline_s)
+        self._check(Call.PUT, answer)
+
+    def _call(self, call: Call, method: str, headers: dict[str, str], body: bytes | None) -> Answer:
+        url = Secret(f"{self._api_url}/{call}")
+        answer = self.transport.exchange(method, url, headers, body, deadline_s=_CALL_DEADLINE_S)
+        self._check(call, answer)
+        return answer
+
+    def _check(self, call: Call, answer: Answer) -> None:
+        came = what_came(call, answer)
+        took_ms = (answer.answered_ns - answer.sent_ns) // 1_000_000
+        log.debug("call=%s status=%d came=%s ms=%d", call, answer.status, came, took_ms)
+        if came is not Came.ACCEPTED:
+            raise ApiError(call, came, answer.status, retry_after_s(answer.retry_after, answer.date))
+
+    def _is_safe(self, url: str) -> bool:
+        """Whether a photo may be sent there: https into the world, or this machine when EventPics is on it too."""
+        if len(url) > _LONGEST_URL or not self.transport.allows(url):
+            return False
+        host = urlsplit(url).hostname or ""
+        return self._on_this_machine if is_loopback(host) else _is_in_the_world(host)
+
+
+def date_anchor(answer: Answer) -> Anchor | None:
+    """The answer's Date header as a clock anchor of this boot; None when it says nothing that can be true.
+
+    The header holds whole seconds of a moment between request and answer: Date + 0.5 s, give or take 0.5 s and half
+    the round trip. A server that tells a time at which its own certificate is not valid is not believed: so however
+    wrong its clock is, it can't send the box years ahead.
+    """
+    date_ms = server_ms(answer.date)
+    if date_ms is None or not (answer.validity is None or answer.validity.covers(date_ms)):
+        return None
+    middle_ms = (answer.sent_ns + answer.answered_ns) // 2_000_000
+    round_trip_ms = (answer.answered_ns - answer.sent_ns) // 1_000_000
+    found = Anchor(Source.DATE, middle_ms, date_ms + 500, 500 + round_trip_ms // 2 + 1)
+    return found if found.is_sane else None
+
+
+def came_of(error: ApiError | LinkError) -> Came:
+    """Which row of the verdicts' table a failed call is."""
+    return error.came if isinstance(error, ApiError) else Came(error.kind.value)
+
+
+def _json(call: Call, answer: Answer) -> dict[str, Any]:
+    found = json_object(answer.body)
+    if found is None:
+        raise ApiError(call, Came.WRONG_JSON, answer.status)
+    return found
+
+
+def _event(shown: object) -> Event | None:
+    if not isinstance(shown, dict):
+        return None
+    link_id = _id(shown, "linkId")
+    listed = shown.get("albums")
+    albums = [_album(one) for one in listed] if isinstance(listed, list) else []
+    if link_id is None:
+        return None
+    return Event(_title(shown.get("title")), link_id, tuple(one for one in albums if one is not None))
+
+
+def _album(shown: object) -> Album | None:
+    """An album; some of the vendor's pages call its id `id`, another `albumId`."""
+    if not isinstance(shown, dict):
+        return None
+    album_id = _id(shown, "id", "albumId")
+    return None if album_id is None else Album(album_id, _title(shown.get("title")))
+
+
+def _id(shown: dict[str, Any], *keys: str) -> str | None:
+    """The first of these that is an id: a text, or else a whole number, which may be the database's beside it."""
+    values = [shown.get(key) for key in keys]
+    texts = [value for value in values if isinstance(value, str)]
+    numbers = [str(value) for value in values if isinstance(value, int) and not isinstance(value, bool)]
+    return next((text for text in (*texts, *numbers) if 0 < len(text) <= _LONGEST_ID and is_plain(text)), None)
+
+
+def _title(value: object) -> str:
+    if not isinstance(value, str):
+        return ""
+    return one_line(value[: 4 * _LONGEST_TITLE])[:_LONGEST_TITLE].rstrip()
+
+
+def _is_in_the_world(host: str) -> bool:
+    """Whether it is a name, or an address that is nobody's private one, in its plain spelling.
+
+    getaddrinfo also takes 127.1, 0x7f000001 and 2130706433 for addresses. No domain's last label begins with a digit.
+    """
+    host = host.rstrip(".").lower()
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        last = host.rpartition(".")[2]
+        return last != "" and not last[0].isdigit() and last != "localhost"
+    return address.is_global and not address.is_multicast
+
+
+def _is_azure(url: Secret) -> bool:
+    """Whether it is a shared-access URL of Azure's Blob storage, which wants a header of its own (Put Blob)."""
+    asked = parse_qs(urlsplit(url.reveal()).query)
+    return "sig" in asked and "sv" in asked

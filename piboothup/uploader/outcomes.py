@@ -1,0 +1,234 @@
+"""What an answer means, or its absence: one table, and nothing that acts.
+
+No verdict can delete a photo. The strictest one parks it, with a sentence, where an operator can bring it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final
+from urllib.parse import urlsplit
+
+from piboothup.spool.contexts import Context
+from piboothup.spool.event_titles import Event
+from piboothup.uploader.answer_shape import is_page, is_refusal_of_api
+from piboothup.uploader.transport.messages import Answer
+
+
+class Call(StrEnum):
+    """The three calls of EventPics."""
+
+    EVENTS = "geteventsandalbums"
+    UPLOAD_URL = "getuploadurl"
+    PUT = "put"
+
+
+class Came(StrEnum):
+    """What came back from a call, or why nothing did (the same words as LinkErrorKind)."""
+
+    ACCEPTED = "accepted"
+    HTML = "html"
+    REDIRECT = "redirect"
+    SIGN_IN = "sign_in"
+    PARTIAL = "partial"
+    WRONG_JSON = "wrong_json"
+    UNSAFE_URL = "unsafe_url"
+    BAD_REQUEST = "bad_request"
+    FORBIDDEN = "forbidden"
+    FOREIGN = "foreign"
+    """FORBIDDEN, but not for the key: the event is not among those that it sees."""
+    BLOCKED = "blocked"
+    """A refusal that is not EventPics': something on the way lets nobody through."""
+    CLOSED = "closed"
+    """FORBIDDEN, but not for the key: it does see the event."""
+    NOT_FOUND = "not_found"
+    MISLAID = "mislaid"
+    """NOT_FOUND, though the key sees the event."""
+    TOO_SLOW = "too_slow"
+    TOO_LARGE = "too_large"
+    TOO_MANY = "too_many"
+    REFUSED = "refused"
+    SERVER_ERROR = "server_error"
+    ODD = "odd"
+    DNS = "dns"
+    CONNECT = "connect"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    TLS = "tls"
+    TLS_DATE = "tls_date"
+    UNUSABLE = "unusable"
+    STOPPED = "stopped"
+
+
+class Verdict(StrEnum):
+    """What to do about it."""
+
+    GO_ON = "go_on"
+    """The call answered as documented: make the next one."""
+    SENT = "sent"
+    """The album has the photo: the only way into sent/."""
+    RETRY_URL = "retry_url"
+    """PUT again on the same URL while it is young (an object PUT twice is one object), else on a new one."""
+    NEW_URL = "new_url"
+    """The URL is of no use: ask for another."""
+    WAIT = "wait"
+    """The server asks for patience: everything waits. (After three in a row for one event only that one does.)"""
+    PARK = "park"
+    """The server refuses this photo for what it is: parked when it says so twice (to a PUT: on two URLs)."""
+    WEIGH = "weigh"
+    """The server refuses the photo, or all of its event: `tries` tells which, and parks only what is to blame."""
+    HOLD_CONTEXT = "hold_context"
+    """The server does not know the event, or not for this key: its photos wait in new/, others flow."""
+    REST_CONTEXT = "rest_context"
+    """The server takes nothing for the event for now: its photos wait for some minutes, others flow."""
+    ASK_KEY = "ask_key"
+    """The server refuses the key, or only the event: `geteventsandalbums` says which (see `refused_event`)."""
+    PAUSE_ALL = "pause_all"
+    """The server refuses the key."""
+    BLOCKED = "blocked"
+    """Something on the way refuses in the server's place: no key, event or photo is to blame, and all wait, for less
+    than a minute.
+    """
+    PORTAL = "portal"
+    """This is not EventPics: the network shows a sign-in page."""
+    OFFLINE = "offline"
+    """There is no way to the server."""
+
+
+V: Final = Verdict
+TABLE: Final[dict[Came, tuple[Verdict, Verdict, Verdict]]] = {
+    # what came           geteventsandalbums  getuploadurl    PUT
+    Came.ACCEPTED:       (V.GO_ON,            V.GO_ON,        V.SENT),
+    # not EventPics
+    Came.HTML:           (V.PORTAL,           V.PORTAL,       V.PORTAL),
+    Came.REDIRECT:       (V.PORTAL,           V.PORTAL,       V.PORTAL),
+    Came.SIGN_IN:        (V.PORTAL,           V.PORTAL,       V.PORTAL),
+    Came.BLOCKED:        (V.BLOCKED,          V.BLOCKED,      V.BLOCKED),
+    # EventPics, in doubt
+    Came.PARTIAL:        (V.WAIT,             V.WAIT,         V.RETRY_URL),
+    Came.WRONG_JSON:     (V.WAIT,             V.WAIT,         V.RETRY_URL),
+    Came.UNSAFE_URL:     (V.WAIT,             V.WAIT,         V.NEW_URL),
+    Came.ODD:            (V.WAIT,             V.WAIT,         V.RETRY_URL),
+    # EventPics says no
+    Came.BAD_REQUEST:    (V.WAIT,             V.WEIGH,        V.WEIGH),
+    Came.FORBIDDEN:      (V.PAUSE_ALL,        V.ASK_KEY,      V.NEW_URL),
+    Came.FOREIGN:        (V.WAIT,             V.HOLD_CONTEXT, V.NEW_URL),
+    Came.CLOSED:         (V.WAIT,             V.REST_CONTEXT, V.NEW_URL),
+    Came.NOT_FOUND:      (V.WAIT,             V.HOLD_CONTEXT, V.NEW_URL),
+    Came.MISLAID:        (V.WAIT,             V.REST_CONTEXT, V.NEW_URL),
+    Came.TOO_LARGE:      (V.WAIT,             V.PARK,         V.PARK),
+    Came.REFUSED:        (V.WAIT,             V.WEIGH,        V.WEIGH),
+    # EventPics says later
+    Came.TOO_SLOW:       (V.WAIT,             V.WAIT,         V.RETRY_URL),
+    Came.TOO_MANY:       (V.WAIT,             V.WAIT,         V.RETRY_URL),
+    Came.SERVER_ERROR:   (V.WAIT,             V.WAIT,         V.RETRY_URL),
+    # nothing came
+    Came.DNS:            (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
+    Came.CONNECT:        (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
+    Came.TIMEOUT:        (V.OFFLINE,          V.OFFLINE,      V.RETRY_URL),
+    Came.RESET:          (V.OFFLINE,          V.OFFLINE,      V.RETRY_URL),
+    Came.TLS:            (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
+    Came.TLS_DATE:       (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
+    Came.UNUSABLE:       (V.PAUSE_ALL,        V.WAIT,         V.NEW_URL),
+    Came.STOPPED:        (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
+}  # fmt: skip
+
+MAYBE_SIGN_IN: Final = frozenset({Came.CONNECT, Came.TIMEOUT, Came.RESET, Came.TLS, Came.TLS_DATE})
+"""How a portal looks to whoever speaks TLS: it lets nothing through, or shows a certificate of its own."""
+
+_COLUMNS: Final = {Call.EVENTS: 0, Call.UPLOAD_URL: 1, Call.PUT: 2}
+
+_STATUSES: Final = {
+    400: Came.BAD_REQUEST,
+    401: Came.FORBIDDEN,
+    403: Came.FORBIDDEN,
+    404: Came.NOT_FOUND,
+    408: Came.TOO_SLOW,
+    410: Came.NOT_FOUND,
+    413: Came.TOO_LARGE,
+    429: Came.TOO_MANY,
+    511: Came.SIGN_IN,
+}
+_OF_KEY_OR_EVENT: Final = frozenset({401, 403, 404, 407, 410, 451})
+"""Refusals that EventPics would explain; whoever stands in the way says them too."""
+_OF_THE_REQUEST: Final = frozenset({408, 413, 429})
+"""Not of who asks or for what. A proxy before a storage calls a photo too large with a page."""
+_IMPATIENT_NS: Final = 5_000_000_000
+"""A 400 in mid-body may be S3's RequestTimeout: after 20 s it is tired of waiting for the rest. One that comes sooner
+than anybody loses patience is about the photo.
+"""
+
+
+def judge(call: Call, came: Came) -> Verdict:
+    """What `came` back from `call` means."""
+    return TABLE[came][_COLUMNS[call]]
+
+
+def refused_event(link_id: str, events: Iterable[Event]) -> Came:
+    """What a FORBIDDEN to `getuploadurl` was about, when the same key then got these events: not about the key."""
+    return Came.CLOSED if any(one.link_id == link_id for one in events) else Came.FOREIGN
+
+
+def missed_event(context: Context, events: Iterable[Event]) -> Came:
+    """What a NOT_FOUND to `getuploadurl` was, when the key last saw these events: MISLAID if the event is there."""
+    return Came.MISLAID if is_listed(context, events) else Came.NOT_FOUND
+
+
+def is_listed(context: Context, events: Iterable[Event]) -> bool:
+    """Whether event and album of the context are among those that the key sees."""
+    albums = [one.albums for one in events if one.link_id == context.link_id]
+    return any(not context.album_id or any(one.id == context.album_id for one in listed) for listed in albums)
+
+
+def what_came(call: Call, answer: Answer) -> Came:
+    """Which row of the table an answer to `call` is. ACCEPTED: any 2xx, no page, after the whole body was sent.
+
+    A page, or being sent elsewhere, is a portal's doing only where anybody can answer. Under a trusted certificate
+    it is the server's own, and odd; but if it says itself that the network wants a sign-in (511), it is believed.
+    """
+    is_verified = answer.validity is not None
+    if answer.status == 400 and not answer.whole and answer.answered_ns - answer.sent_ns >= _IMPATIENT_NS:
+        return Came.TOO_SLOW
+    if 400 <= answer.status < 500 and _is_blocked(call, answer):
+        return Came.BLOCKED
+    if answer.status in _STATUSES:
+        return _STATUSES[answer.status]
+    if 300 <= answer.status < 400:
+        return Came.ODD if is_verified else Came.REDIRECT
+    if 400 <= answer.status < 500:
+        return Came.REFUSED
+    if 500 <= answer.status < 600:
+        return Came.SERVER_ERROR
+    if not 200 <= answer.status < 300:
+        return Came.ODD
+    is_cut_page = not (answer.complete or answer.body) and "html" in answer.content_type.lower()
+    if is_cut_page or is_page(answer.content_type, answer.body):
+        return Came.ODD if is_verified else Came.HTML
+    is_enough = answer.whole and (answer.complete or call is Call.PUT)
+    return Came.ACCEPTED if is_enough else Came.PARTIAL
+
+
+def _is_blocked(call: Call, answer: Answer) -> bool:
+    """Whether a 4xx comes from something on the way. A storage's own are XML, JSON or empty: only a page is not."""
+    if answer.status in _OF_THE_REQUEST:
+        return False
+    if call is not Call.PUT and answer.status in _OF_KEY_OR_EVENT:
+        return not is_refusal_of_api(answer.body)
+    return is_page(answer.content_type, answer.body)
+
+
+def is_sign_in(answer: Answer, host: str) -> bool:
+    """Whether this answer to plain http, in the place of `host`, comes from a network that wants somebody to sign in.
+
+    It does if it is a 511 (RFC 6585, 6), a page, or sends on to anything else than the same host's https.
+    """
+    came = what_came(Call.EVENTS, answer)
+    if came is not Came.REDIRECT:
+        empty_page = came is Came.ACCEPTED and "html" in answer.content_type.lower()
+        return empty_page or came in (Came.SIGN_IN, Came.HTML)
+    try:
+        onward = urlsplit(answer.location)
+        return (onward.scheme, onward.hostname) != ("https", host)
+    except ValueError:
+        return True

@@ -1,0 +1,1 @@
+"""What to upload next and when: queue, attempts, backoff, and what follows from a failure."""

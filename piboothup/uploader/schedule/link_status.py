@@ -1,0 +1,166 @@
+"""How the line to EventPics stands: what is wrong, how fast it goes, and both as one value for the status.
+
+Not safe for threads by itself: its owner holds a lock.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+from piboothup.problems import Problem, problem
+from piboothup.spool.contexts import Context
+from piboothup.spool.event_titles import Event
+from piboothup.status import UploaderState
+from piboothup.uploader.outcomes import Came, Verdict
+from piboothup.uploader.schedule.backoff import SECOND_NS, photos_at_a_time
+from piboothup.uploader.schedule.photo_queue import Hold
+
+log = logging.getLogger(__name__)
+
+_LINK_TROUBLE = {
+    Came.TLS: "tls_refused",
+    Came.TLS_DATE: "tls_refused",
+    Came.DNS: "no_network",
+    Came.CONNECT: "no_network",
+    Came.TIMEOUT: "no_network",
+    Came.RESET: "no_network",
+}
+_HOLDS = ("no_event", "event_gone", "event_refused", "server_trouble")
+
+_FADES = 0.7
+"""How much of the past counts, photo by photo."""
+
+
+def trouble(verdict: Verdict, came: Came) -> tuple[UploaderState, Problem]:
+    """What keeps photos from flowing after this answer, or its absence: the state to show, and what to tell."""
+    if verdict is Verdict.PAUSE_ALL:
+        return UploaderState.REFUSED, problem("key_refused")
+    if verdict is Verdict.PORTAL:
+        return UploaderState.PORTAL, problem("portal")
+    if verdict is Verdict.BLOCKED:
+        return UploaderState.OFFLINE, problem("blocked")
+    if (code := _LINK_TROUBLE.get(came)) is not None:
+        return UploaderState.OFFLINE, problem(code)
+    return UploaderState.OFFLINE, problem("server_trouble", told_of(came))
+
+
+def told_of(came: Came) -> str:
+    """What came, in words that a person reads."""
+    return came.value.replace("_", " ")
+
+
+@dataclass(frozen=True)
+class View:
+    """The line at one moment, for the status."""
+
+    state: UploaderState
+    problems: tuple[Problem, ...]
+    waiting: Counter[Context]
+    sent: Counter[Context]
+    events: tuple[Event, ...] | None
+    rate_bps: int | None
+    eta_s: int | None
+    last_success_ns: int | None
+
+
+@dataclass
+class Standing:
+    """What keeps photos from flowing, if anything."""
+
+    paused: bool
+    refused_config: bool
+    damaged: int = 0
+    """So many photos were quarantined since the start."""
+    unlisted: bool = False
+    """There are folders that the card does not give."""
+    _trouble: tuple[UploaderState, Problem] | None = None
+    _outlasts_looks: bool = False
+
+    def set_trouble(self, state: UploaderState, told: Problem, *, outlasts_looks: bool = False) -> None:
+        """Something is wrong with the link or behind it. `outlasts_looks`: only a photo can show that it is over."""
+        if self._trouble != (state, told):
+            log.warning("link state=%s reason=%s", state, told.code)
+        self._trouble, self._outlasts_looks = (state, told), outlasts_looks
+
+    def clear_trouble(self, *, photos_flow: bool = False) -> None:
+        """Whatever was wrong with the link is over; if `photos_flow`, but for what they will show to be over."""
+        if self._trouble is not None and not (photos_flow and self._outlasts_looks):
+            log.info("link state=ok before=%s", self._trouble[0])
+            self._trouble = None
+
+    def state(self, busy: int, *, all_refused: bool = False) -> UploaderState:
+        """The state to show. `busy`: so many photos are on their way; `all_refused`: the server takes none at all."""
+        if self.refused_config:
+            return UploaderState.REFUSED
+        if self.paused:
+            return UploaderState.PAUSED
+        if self._trouble is not None:
+            return self._trouble[0]
+        if all_refused:
+            return UploaderState.REFUSED
+        return UploaderState.UPLOADING if busy else UploaderState.IDLE
+
+    def problems(
+        self, held: Collection[Hold], *, refused_again: bool, unreadable: bool, met_defect: bool
+    ) -> Iterator[Problem]:
+        """What a person should know, the gravest first; nothing twice. `refused_again`: a photo was, and waits;
+        `met_defect`: a photo waits because of a mistake of our own.
+        """
+        if self.refused_config:
+            yield problem("bad_config")
+        if self.paused:
+            yield problem("paused")
+        told = {} if self._trouble is None else {self._trouble[1].code: self._trouble[1]}
+        for hold in sorted(held, key=lambda one: _HOLDS.index(one.why)):
+            told.setdefault(hold.why, problem(hold.why, hold.detail))
+        if refused_again:
+            told.setdefault("server_trouble", problem("server_trouble", "it refuses a photo"))
+        if met_defect:
+            told.setdefault("uploader_defect", problem("uploader_defect"))
+        yield from told.values()
+        if self.damaged:
+            yield problem("photo_damaged")
+        if unreadable or self.unlisted:
+            yield problem("photo_unreadable")
+
+
+@dataclass
+class Progress:
+    """What arrived since the start, and how fast the link is."""
+
+    most: int = 1
+    """Never more photos at a time."""
+    at_a_time: int = 1
+    sent: Counter[Context] = field(default_factory=Counter)
+    """How many photos went where."""
+    last_success_ns: int | None = None
+    _bytes: float = 0.0
+    _photos: float = 0.0
+    _busy_ns: float = 0.0
+
+    def arrived(self, context: Context, size_bytes: int, took_ns: int, now_ns: int) -> None:
+        """The album has one more. `took_ns`: from its first call on, other photos being on their way or not."""
+        self.sent[context] += 1
+        since_ns = took_ns if self.last_success_ns is None else now_ns - self.last_success_ns
+        self._bytes = _FADES * self._bytes + size_bytes
+        self._photos = _FADES * self._photos + 1
+        self._busy_ns = _FADES * self._busy_ns + max(1, min(took_ns, since_ns))
+        self.last_success_ns = now_ns
+        self.at_a_time = photos_at_a_time(self.rate_bps, self.at_a_time, self.most)
+
+    def forget_rate(self) -> None:
+        """The link was lost: the next one may be another."""
+        self._bytes = self._photos = self._busy_ns = 0.0
+        self.at_a_time = 1
+
+    @property
+    def rate_bps(self) -> int | None:
+        """Bits a second while photos were on their way, the last ones counting most; None when not measured yet."""
+        return round(self._bytes * 8 * SECOND_NS / self._busy_ns) if self._busy_ns else None
+
+    def eta_s(self, waiting: int) -> int | None:
+        """How long so many photos will take."""
+        return round(waiting * self._busy_ns / self._photos / SECOND_NS) if self._photos and waiting else None

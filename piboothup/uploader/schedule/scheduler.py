@@ -1,0 +1,351 @@
+"""The line to EventPics as all workers see it: what to do next, and what follows from what came of it.
+
+The one lock over `queue` (which photo), `pace`'s circuit (when), `tries` (what failed), `failures` (what follows from
+it) and `standing` (what to tell). Nothing here touches the network or the card. Every method takes the lock itself; a
+worker asks `next_step`, does it, and tells what came of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from piboothup.clock import Clock
+from piboothup.config import Secret
+from piboothup.problems import Problem
+from piboothup.spool.contexts import Context, Entry
+from piboothup.spool.event_titles import Event
+from piboothup.spool.names import PhotoName
+from piboothup.status import UploaderState
+from piboothup.uploader.outcomes import Call, Came, is_listed, missed_event
+from piboothup.uploader.schedule.attempts import Tries
+from piboothup.uploader.schedule.backoff import SECOND_NS, Chance, Circuit, around_s
+from piboothup.uploader.schedule.failure_policy import LONGEST_PHOTO_WAIT_S, Failures
+from piboothup.uploader.schedule.link_status import Progress, Standing, View
+from piboothup.uploader.schedule.photo_queue import Hold, Queue
+
+_REFUSALS = ("event_refused", "server_trouble")
+"""Why a context may be held by a server that does know its event."""
+_LOOK_AGAIN_S = 60.0
+"""How long a quiet line may go without being looked at."""
+
+
+class Line:
+    """Shared by the workers and the service's main thread."""
+
+    def __init__(self, clock: Clock, chance: Chance, most: int, *, paused: bool, refused: bool) -> None:
+        """`most`: never more photos at a time. `refused`: the config can't be used, so nothing is sent until the
+        service is started anew.
+        """
+        self._changed = threading.Condition()
+        self.stopping = False
+        self.key: Secret | None = None
+        """The key of the last probe."""
+        self.on_news: Callable[[], None] = lambda: None
+        """Called after every change, with the lock let go."""
+        self._clock = clock
+        self._chance = chance
+        self._queue = Queue()
+        self._circuit = Circuit(chance)
+        self._tries = Tries()
+        self._standing = Standing(paused, refused)
+        self._progress = Progress(most)
+        parts = self._queue, self._circuit, self._tries, self._standing, self._progress
+        self._failures = Failures(clock, chance, *parts)
+        self._probing = False
+        self._probe_ns = 0
+        self._look_again_ns = 0
+        self._unmarked: list[tuple[PhotoName, Context]] = []
+        self._events: tuple[Event, ...] | None = None
+        self._list_again = True
+
+    # -- what to do next ---------------------------------------------------------------------------------------
+
+    def next_step(self) -> Step:
+        """What a worker without work does now; a Probe or Send is the caller's from here on."""
+        with self._changed:
+            now_ns = self._clock.boottime_ns()
+            if self.stopping:
+                return End()
+            if self._standing.paused or self._standing.refused_config:
+                return Wait(None)
+            if now_ns < self._circuit.not_before_ns:
+                return Wait(self._circuit.not_before_ns)
+            if not self._probing and (not self._circuit.closed or now_ns >= self._look_again_ns):
+                self._probing, self._probe_ns = True, now_ns
+                return Probe()
+            if self._circuit.closed and self._queue.busy < self._progress.at_a_time:
+                name = self._queue.choose(now_ns)
+                if name is not None:
+                    self._tries.met_defect.discard(name)
+                    return Send(name)
+            due_ns = (self._queue.next_due_ns(), self._look_again_ns)
+            return Wait(min((one for one in due_ns if one is not None and one > now_ns), default=None))
+
+    def take_step(self) -> Probe | Send | End:
+        """The next step that is not waiting; waits for it."""
+        with self._changed:
+            while isinstance(step := self.next_step(), Wait):
+                left_ns = None if step.until_ns is None else step.until_ns - self._clock.boottime_ns()
+                self._changed.wait(None if left_ns is None else max(0, left_ns) / SECOND_NS)
+            return step
+
+    # -- what is there to bring --------------------------------------------------------------------------------
+
+    def wants_listing(self) -> bool:
+        """Whether new/ must be listed again even if nothing changed in it; asking once answers it."""
+        with self._changed:
+            wanted, self._list_again = self._list_again, False
+            return wanted
+
+    def reload(self, listed: list[str], entries: Mapping[str, Entry]) -> None:
+        """A new listing of new/ (see `queue.arranged`), and what is written about its contexts."""
+        with self._news():
+            self._queue.reload(listed, entries)
+
+    def listed(self, *, whole: bool) -> None:
+        """Whether the card gave all folders of new/ when they were last looked at."""
+        with self._changed:
+            self._standing.unlisted = not whole
+
+    def add(self, name: PhotoName, entry: Entry) -> None:
+        """A photo was just saved; `entry`: what is written about its context."""
+        with self._news():
+            self._queue.add(name, entry)
+
+    def end_holds(self) -> None:
+        """What was held until now may be tried again."""
+        with self._changed:
+            now_ns = self._clock.boottime_ns()
+            self._end_holds(lambda _, hold: hold.until_ns is not None and now_ns >= hold.until_ns)
+
+    def take_key(self, key: Secret) -> None:
+        """The key to ask with from now on. Another one than before may see other events."""
+        with self._changed:
+            if key != self.key:
+                self._forget_the_past()
+            self.key = key
+
+    def pause(self, paused: bool) -> None:
+        """Somebody wants nothing to be sent for now, or all again."""
+        with self._news():
+            self._standing.paused = paused
+
+    def retry(self) -> None:
+        """Somebody wants everything to be tried now: ends pause, holds and waits."""
+        with self._news():
+            self._standing.paused = False
+            self._forget_the_past()
+            self._circuit.look_now(self._clock.boottime_ns())
+            self._look_again_ns = 0
+
+    # -- what came of a probe ----------------------------------------------------------------------------------
+
+    def answered(self, events: tuple[Event, ...]) -> None:
+        """EventPics answered and takes the key."""
+        with self._news():
+            now_ns = self._clock.boottime_ns()
+            self._events = events
+            self._end_holds(lambda context, hold: hold.until_listed and is_listed(context, events))
+            self._circuit.close(now_ns)
+            self._failures.answered()
+            self._probing = False
+            self._look_again(now_ns)
+
+    def refuse(self, why: Problem) -> None:
+        """There is no key to ask with."""
+        with self._news():
+            self._probing = False
+            self._failures.no_key(why)
+
+    def probe_failed(self, came: Came, retry_after_s: float | None = None) -> None:
+        """`geteventsandalbums` was not answered as it should be."""
+        with self._news():
+            self._probing = False
+            took_s = (self._clock.boottime_ns() - self._probe_ns) / SECOND_NS
+            self._failures.of_probe(came, retry_after_s, took_s)
+
+    # -- what came of a photo ----------------------------------------------------------------------------------
+
+    def connected_s(self) -> float:
+        """How long EventPics could be reached since the start."""
+        with self._changed:
+            return self._circuit.connected_s(self._clock.boottime_ns())
+
+    def young_url(self, name: PhotoName, context: Context) -> Secret | None:
+        """The upload URL that the photo already has for this event and album, while it may still be used."""
+        with self._changed:
+            return self._tries.young_url(name, context, self._clock.boottime_ns())
+
+    def keep_url(self, name: PhotoName, context: Context, url: Secret, asked_ns: int) -> None:
+        """The photo's upload URL, for a second try."""
+        with self._changed:
+            self._tries.keep_url(name, context, url, asked_ns)
+
+    def arrived(self, name: PhotoName, context: Context, size_bytes: int, took_ns: int, *, marked: bool) -> None:
+        """The album of `context` has it. Not `marked`: the card could not be told yet; it is not sent again."""
+        with self._news():
+            now_ns = self._clock.boottime_ns()
+            self._circuit.worked()
+            self._failures.arrived()
+            self._look_again(now_ns)
+            self._tries.arrived(name, context)
+            self._progress.arrived(context, size_bytes, took_ns, now_ns)
+            if marked:
+                self._queue.done(name)
+            else:
+                self._queue.arrived(name)
+                self._unmarked.append((name, context))
+
+    def take_unmarked(self) -> list[tuple[PhotoName, Context]]:
+        """Photos that arrived and still lie in new/, and in whose album they are.
+
+        Each is to be handed back by `gone` or `still_unmarked`.
+        """
+        with self._changed:
+            taken, self._unmarked = self._unmarked, []
+            return taken
+
+    def still_unmarked(self, name: PhotoName, context: Context) -> None:
+        """The card still can't be told."""
+        with self._changed:
+            self._unmarked.append((name, context))
+
+    def gone(self, name: PhotoName, *, damaged: bool = False) -> None:
+        """The photo has left new/ without being sent."""
+        with self._news():
+            self._standing.damaged += damaged
+            self._tries.forget(name)
+            self._queue.done(name)
+
+    def give_back(self, name: PhotoName) -> None:
+        """The photo was not tried."""
+        with self._news():
+            self._queue.give_back(name)
+
+    def hold(self, name: PhotoName, context: Context | None) -> None:
+        """No event is chosen for the photo's context."""
+        with self._news():
+            self._queue.hold(name, context or Context(name.context), Hold("no_event"))
+
+    def postpone(self, name: PhotoName, wait_s: float) -> None:
+        """The photo is tried again after `wait_s`."""
+        with self._news():
+            self._queue.postpone(name, self._clock.boottime_ns() + int(wait_s * SECOND_NS))
+
+    def unreadable(self, name: PhotoName) -> None:
+        """The card does not give the photo's bytes."""
+        with self._news():
+            self._tries.unreadable.add(name)
+            self._queue.postpone(name, self._clock.boottime_ns() + int(LONGEST_PHOTO_WAIT_S * SECOND_NS))
+
+    def failed(
+        self, name: PhotoName, context: Context, call: Call, came: Came, retry_after_s: float | None = None
+    ) -> bool:
+        """A call for the photo was not answered as it should be. True: the photo is to be parked."""
+        with self._news():
+            if call is Call.UPLOAD_URL and came is Came.NOT_FOUND:
+                came = missed_event(context, self._events or ())
+            return self._failures.of_photo(name, context, call, came, retry_after_s)
+
+    def met_defect(self, step: Probe | Send, wait_s: float) -> None:
+        """A step ended over a mistake of our own. It is nobody's fault out there: told, and taken again later."""
+        with self._news():
+            if isinstance(step, Probe):
+                self._probing = False
+                self._failures.of_ourselves()
+            else:
+                self._tries.met_defect.add(step.name)
+                self._queue.postpone(step.name, self._clock.boottime_ns() + int(wait_s * SECOND_NS))
+
+    # -- how things stand --------------------------------------------------------------------------------------
+
+    def view(self) -> View:
+        """The line as it stands."""
+        with self._changed:
+            state = self._standing.state(self._queue.busy, all_refused=self._is_all_refused())
+            uploading = state is UploaderState.UPLOADING
+            return View(
+                state,
+                tuple(self._problems()),
+                Counter(self._queue.waiting),
+                Counter(self._progress.sent),
+                self._events,
+                self._progress.rate_bps,
+                self._progress.eta_s(self._queue.flowing) if uploading else None,
+                self._progress.last_success_ns,
+            )
+
+    def stir(self) -> None:
+        """Lets every worker look again."""
+        with self._changed:
+            self._changed.notify_all()
+
+    # -- inside; the lock is held ------------------------------------------------------------------------------
+
+    @contextmanager
+    def _news(self) -> Iterator[None]:
+        with self._changed:
+            yield
+            self._changed.notify_all()
+        self.on_news()
+
+    def _forget_the_past(self) -> None:
+        """Nothing is held or put off any more."""
+        self._queue.release_all()
+        self._tries.forget_all()
+        self._list_again = True
+
+    def _end_holds(self, is_over: Callable[[Context, Hold], bool]) -> None:
+        over = [context for context, hold in self._queue.held.items() if is_over(context, hold)]
+        self._queue.release(over)
+        self._list_again |= bool(over)
+
+    def _problems(self) -> Iterator[Problem]:
+        tries = self._tries
+        return self._standing.problems(
+            self._queue.held.values(),
+            refused_again=bool(tries.refused_again),
+            unreadable=bool(tries.unreadable),
+            met_defect=bool(tries.met_defect),
+        )
+
+    def _is_all_refused(self) -> bool:
+        """Whether the server takes photos of none of the events that wait, and has taken none since one is held."""
+        return not self._queue.flowing and any(
+            hold.why in _REFUSALS and not self._tries.takes_others(context)
+            for context, hold in self._queue.held.items()
+        )
+
+    def _look_again(self, now_ns: int) -> None:
+        self._look_again_ns = now_ns + int(around_s(_LOOK_AGAIN_S, self._chance) * SECOND_NS)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Look whether EventPics answers."""
+
+
+@dataclass(frozen=True)
+class Send:
+    """Bring this photo."""
+
+    name: PhotoName
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing to do until then (boot-time), or until something changes."""
+
+    until_ns: int | None
+
+
+@dataclass(frozen=True)
+class End:
+    """The service is ending."""
+
+
+Step = Probe | Send | Wait | End

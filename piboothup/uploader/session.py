@@ -1,0 +1,163 @@
+"""One worker's contact with EventPics: made with the key as it reads now, looked for, and asked whom a refusal means.
+
+A look tells the line what came of it. It also remembers titles, and the time by the server's Date header.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from piboothup.clock import Clock
+from piboothup.config import Config, ConfigError, Secret
+from piboothup.problems import problem
+from piboothup.spool.capture_time.anchors import Anchor
+from piboothup.spool.contexts import Context
+from piboothup.spool.store import Spool
+from piboothup.uploader.eventpics import Account, ApiError, EventPicsApi, came_of
+from piboothup.uploader.outcomes import MAYBE_SIGN_IN, Call, Came, refused_event
+from piboothup.uploader.schedule.scheduler import Line
+from piboothup.uploader.transport.certificate_dates import NowMs
+from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
+from piboothup.uploader.trusted_time import KnownTime
+
+log = logging.getLogger(__name__)
+
+Connect = Callable[[str, Secret, Clock, NowMs], EventPicsApi]
+
+_ANCHOR_EVERY_MS = 900_000
+_ASK_PLAINLY_EVERY_NS = 30_000_000_000
+
+
+class Contact:
+    """For the worker's thread; but for `stop` and `look_after`, which are for another."""
+
+    def __init__(
+        self, config: Config, spool: Spool, clock: Clock, time: KnownTime, line: Line, connect: Connect
+    ) -> None:
+        self._config = config
+        self._spool = spool
+        self._clock = clock
+        self._time = time
+        self._line = line
+        self._connect = connect
+        self._api: EventPicsApi | None = None
+        self._key: Secret | None = None
+        self._ask_plainly_ns = 0
+
+    def stop(self) -> None:
+        """Cuts what is on the network. The line must be stopping."""
+        if (api := self._api) is not None:
+            api.transport.stop()
+
+    def look_after(self) -> float:
+        """Cuts what is overdue on the network; for how many seconds it has been so."""
+        if (api := self._api) is None:
+            return 0.0
+        api.transport.enforce()
+        return api.transport.overdue_s()
+
+    def close(self) -> None:
+        """Ends it."""
+        if self._api is not None:
+            self._api.transport.close()
+
+    def eventpics(self) -> EventPicsApi:
+        """EventPics with the key that the last look used. Raises LinkError before the first."""
+        key = self._line.key
+        if self._api is None or self._key != key:
+            if key is None:
+                raise LinkError(LinkErrorKind.UNUSABLE)
+            self.close()
+            url = self._config.eventpics.api_url
+            self._api, self._key = self._connect(url, key, self._clock, self._time.now_ms), key
+            if self._line.stopping:
+                self._api.transport.stop()
+        return self._api
+
+    def look(self) -> None:
+        """Looks whether EventPics answers, and takes the key."""
+        try:
+            key = self._config.read_key()
+        except ConfigError as error:
+            self._line.refuse(problem("bad_config", str(error)))
+            return
+        if key is None:
+            self._line.refuse(problem("no_key"))
+            return
+        self._line.take_key(key)
+        try:
+            account = self._account()
+        except (ApiError, LinkError) as error:
+            came = self._seen_through(came_of(error))
+            log.debug("probe came=%s", came)
+            self._line.probe_failed(came, retry_after_s(error))
+        else:
+            self._note(account)
+            self._line.answered(account.events)
+
+    def whom_it_means(self, context: Context) -> tuple[Call, Came, float | None]:
+        """What a FORBIDDEN to `getuploadurl` for this context is to be taken for: which call failed, with what came,
+        and for how many seconds the server wants to be left alone.
+        """
+        try:
+            account = self._account()
+        except (ApiError, LinkError) as error:
+            return Call.EVENTS, self._seen_through(came_of(error)), retry_after_s(error)
+        self._note(account)
+        came = refused_event(context.link_id, account.events)
+        log.info("refused link_id=%s came=%s", context.link_id, came)
+        return Call.UPLOAD_URL, came, None
+
+    def _seen_through(self, came: Came) -> Came:
+        """SIGN_IN if that is what keeps EventPics from being reached, else `came`.
+
+        A question that reaches nobody bothers nobody; a server that answers it is asked less often.
+        """
+        now_ns = self._clock.boottime_ns()
+        if came not in MAYBE_SIGN_IN or now_ns < self._ask_plainly_ns:
+            return came
+        try:
+            is_behind = self.eventpics().is_behind_sign_in()
+        except LinkError:
+            return came
+        if is_behind:
+            return Came.SIGN_IN
+        self._ask_plainly_ns = now_ns + _ASK_PLAINLY_EVERY_NS
+        return came
+
+    def _account(self) -> Account:
+        """What EventPics shows the key. A box that woke with a wrong time learns the right one first."""
+        api = self.eventpics()
+        try:
+            return api.events()
+        except LinkError as error:
+            if error.kind is not LinkErrorKind.TLS_DATE or self._time.is_noted():
+                raise
+            if not self._time.learn(api.server_time()):
+                raise
+        return api.events()
+
+    def _note(self, account: Account) -> None:
+        """Remembers titles and time; a card that can't be written keeps no photo from being sent."""
+        try:
+            if self._line.view().events != account.events:
+                self._spool.write_events(list(account.events))
+            if account.anchor is not None and self._is_news(account.anchor):
+                self._spool.add_anchor(account.anchor)
+        except OSError as error:
+            log.warning("not noted reason=%s", error.strerror)
+
+    def _is_news(self, fresh: Anchor) -> bool:
+        known = [one for one in self._spool.read_boot(self._spool.boot).anchors if one.source is fresh.source]
+        return not any(
+            fresh.boottime_ms - one.boottime_ms < _ANCHOR_EVERY_MS
+            and one.uncertainty_ms <= 2 * fresh.uncertainty_ms
+            and abs(one.offset_ms - fresh.offset_ms) <= one.uncertainty_ms + fresh.uncertainty_ms
+            for one in known
+        )
+
+
+def retry_after_s(error: ApiError | LinkError) -> float | None:
+    """For how many seconds the server wants to be left alone; None when it says nothing of that."""
+    return error.retry_after_s if isinstance(error, ApiError) else None

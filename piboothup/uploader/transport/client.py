@@ -1,0 +1,272 @@
+"""HTTP for a venue: one exchange at a time, out over verified TLS, never longer than it was given.
+
+requests and urllib3 as they come are wrong here, so this is what is taken from them and what is not:
+
+- The adapter is used without `Session.send`, which obeys .netrc and proxy variables, keeps cookies and reads the
+  whole body of a redirect before it returns it. A 302 to a login page is an answer; only a 307 or 308 that stays
+  with the same server is followed, with the same method and the whole body.
+- urllib3's connect time-out is also its send time-out. `connection` gives sending a stall time-out of its own.
+- Two dead addresses cost two connect time-outs, and a name look-up has none. `dial` sees to both.
+- There is no total deadline in them. `Transport.enforce`, called by another thread, cuts what is overdue.
+- A box that booted with an old time finds no certificate valid: `clock_trust` says who judges the dates then.
+- Both rewrite a URL until they like it, and a signature covers it as it was: its path and query go out byte for byte
+  and are shown to neither.
+- Answers are read and unpacked up to a limit; a body is a file that is sent block by block; nothing is tried again
+  behind our back, but for a kept-alive connection that turns out to be dead.
+- Their exceptions and log lines carry keys and signed URLs. Neither leaves this file: callers see `LinkError`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from http.client import HTTPException
+from typing import BinaryIO, Final
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from piboothup import __version__
+from piboothup.clock import Clock
+from piboothup.config import Secret, is_loopback
+from piboothup.uploader.transport.certificate_dates import ClockTrust, NowMs, unknown
+from piboothup.uploader.transport.connection import Watch, WatchedAdapter
+from piboothup.uploader.transport.decompression import unpacked
+from piboothup.uploader.transport.errors import LinkError, LinkErrorKind, kind_of
+from piboothup.uploader.transport.happy_eyeballs import Here, is_here
+from piboothup.uploader.transport.messages import BLOCK_BYTES, Answer, Body, Limits, Request, is_plain, onward
+
+__all__ = ["Answer", "Limits", "LinkError", "LinkErrorKind", "Transport"]
+
+_LIBRARIES_ERRORS: Final = (
+    *(requests.RequestException, urllib3.exceptions.HTTPError),
+    *(HTTPException, OSError, ValueError),
+)
+_MOST_HOPS: Final = 3
+_PORTAL_CONNECT_S: Final = 3.0
+"""A portal is as near as the access point."""
+
+
+class Transport:
+    """One thread's way to the network. Keeps its connections alive between exchanges."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        plain_http: bool = False,
+        limits: Limits = Limits(),
+        ca_file: str | None = None,
+        now_ms: NowMs = unknown,
+        here: Here = is_here,
+        http_port: int = 80,
+    ) -> None:
+        """`plain_http` allows http to loopback. `ca_file` replaces the trusted roots: for a CA of the tests' own.
+
+        `now_ms` judges certificates that the system's clock refuses for their dates (see `clock_trust`). `here` tells
+        whether a connection's own address is still this machine's. `http_port` is where `ask_plainly` asks.
+        """
+        _silence_libraries()
+        self._clock = clock
+        self._plain_http = plain_http
+        self._http_port = http_port
+        self._limits = limits
+        self._verify: bool | str = ca_file or True
+        self._watch = Watch(clock, limits.stall_s, here)
+        self._trust = ClockTrust(clock, now_ms)
+        self._adapter = WatchedAdapter(self._watch, limits.unheard_s)
+        self._judging_adapter = WatchedAdapter(self._watch, limits.unheard_s, self._trust.judge)
+
+    def allows(self, url: str) -> bool:
+        """Whether a request to `url` may be made: https, or http to this machine where that was asked for."""
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname or "", parts.port
+        except ValueError:
+            return False
+        if parts.username or parts.password or not host or not is_plain(url):
+            return False
+        return parts.scheme == "https" or (parts.scheme == "http" and self._plain_http and is_loopback(host))
+
+    def exchange(
+        self,
+        method: str,
+        url: Secret,
+        headers: Mapping[str, str],
+        body: bytes | BinaryIO | None = None,
+        *,
+        deadline_s: float,
+    ) -> Answer:
+        """Makes one request and reads its answer. Raises LinkError; OSError when the body itself can't be read.
+
+        A file is sent from its position to its end. 307 and 308 are followed as far as they stay with the server.
+        """
+        if not self.allows(url.reveal()):
+            raise LinkError(LinkErrorKind.UNUSABLE)
+        request = Request(method, url, headers, body if body is None or isinstance(body, bytes) else Body(body))
+        deadline_ns = self._deadline_ns(deadline_s)
+        answer = self._judged(request, deadline_ns)
+        for _ in range(_MOST_HOPS):
+            # RFC 9110, 15.4.8 and 15.4.9: the method and the body stay as they are.
+            to = onward(request.url, answer.location) if answer.status in (307, 308) and answer.location else None
+            if to is None:
+                break
+            request = dataclasses.replace(request, url=to)
+            request.rewind()
+            answer = self._judged(request, deadline_ns)
+        return answer
+
+    def ask_date(self, url: str, deadline_s: float) -> Answer:
+        """GETs the root of `url`'s server, whatever the dates of its certificate.
+
+        For the Date of the answer; nothing that a caller knows is sent. Raises LinkError.
+        """
+        adapter = WatchedAdapter(self._watch, self._limits.unheard_s, lambda _: None)
+        try:
+            root = Secret(f"https://{urlsplit(url).netloc}/")
+            request = Request("GET", root, {"Cache-Control": "no-cache", "Connection": "close"}, None)
+            return self._once(adapter, request, self._deadline_ns(deadline_s))
+        finally:
+            adapter.close()
+
+    def ask_plainly(self, host: str, deadline_s: float) -> Answer:
+        """GETs the root of `host` by plain http, to see who answers there; nothing else that a caller knows is sent.
+
+        A portal shows itself to nothing else, as it can't speak for a server over TLS. Raises LinkError.
+        """
+        adapter = WatchedAdapter(self._watch, self._limits.unheard_s)
+        try:
+            root = Secret(f"http://{f'[{host}]' if ':' in host else host}:{self._http_port}/")
+            headers = {"Cache-Control": "no-cache", "Connection": "close"}
+            request = Request("GET", root, headers, None, _PORTAL_CONNECT_S)
+            return self._once(adapter, request, self._deadline_ns(deadline_s))
+        finally:
+            adapter.close()
+
+    def enforce(self) -> None:
+        """Cuts the exchange under way if its deadline has passed, or its connection was roamed away from.
+
+        For another thread, every few seconds.
+        """
+        self._watch.cut_if_vain()
+
+    def overdue_s(self) -> float:
+        """For how long the exchange under way has been past its deadline; 0 when it is not."""
+        return self._watch.overdue_s()
+
+    def stop(self) -> None:
+        """Cuts the exchange under way and refuses every further one. For another thread."""
+        self._watch.stop()
+
+    def close(self) -> None:
+        """Closes the kept connections."""
+        self._adapter.close()
+        self._judging_adapter.close()
+
+    def _deadline_ns(self, deadline_s: float) -> int:
+        return self._clock.boottime_ns() + int(deadline_s * 1e9)
+
+    def _judged(self, request: Request, deadline_ns: int) -> Answer:
+        try:
+            return self._at_once_or_afresh(request, deadline_ns)
+        except LinkError as error:
+            # It was the handshake that failed: no byte of the request has left yet.
+            if error.kind is not LinkErrorKind.TLS_DATE or not self._trust.appeal():
+                raise
+        return self._at_once_or_afresh(request, deadline_ns)
+
+    def _at_once_or_afresh(self, request: Request, deadline_ns: int) -> Answer:
+        adapter = self._adapter if self._trust.system_judges() else self._judging_adapter
+        try:
+            return self._once(adapter, request, deadline_ns)
+        except LinkError as error:
+            if error.kind is not LinkErrorKind.RESET or self._watch.connected:
+                raise
+        # The server had closed the connection since the last exchange: that is no trouble, a fresh one is made.
+        request.rewind()
+        return self._once(adapter, request, deadline_ns)
+
+    def _once(self, adapter: WatchedAdapter, request: Request, deadline_ns: int) -> Answer:
+        watch = self._watch
+        if not watch.begin(request.target, deadline_ns):
+            raise LinkError(LinkErrorKind.STOPPED)
+        answer: Answer | None = None
+        trouble: LinkErrorKind | None = None
+        try:
+            answer, trouble = self._send_and_read(adapter, request)
+        except _LIBRARIES_ERRORS as error:
+            trouble = kind_of(error)
+        finally:
+            trouble = watch.end() or trouble
+        if answer is not None and (trouble is None or _is_stored(request, answer)):
+            if answer.status < 200 or not (answer.complete and answer.whole):
+                adapter.close()  # what still comes on this connection would be taken for the next answer
+            return answer
+        # Raised here, not where it was caught: the library's exception would hang on to it with its URL.
+        if isinstance(request.body, Body) and request.body.trouble is not None:
+            raise OSError(request.body.trouble.errno, request.body.trouble.strerror)
+        raise LinkError(trouble or LinkErrorKind.RESET)
+
+    def _send_and_read(self, adapter: WatchedAdapter, request: Request) -> tuple[Answer, LinkErrorKind | None]:
+        """The answer, and what kept its body from being read to its end."""
+        headers = {"User-Agent": f"piboothup/{__version__}", **request.headers}
+        response = adapter.send(
+            requests.Request(request.method, request.root, headers=headers, data=request.body).prepare(),
+            stream=True,
+            timeout=(request.connect_s or self._limits.connect_s, self._limits.read_s),
+            verify=self._verify,
+        )
+        answered_ns = self._clock.boottime_ns()
+        try:
+            content, is_all, trouble = self._read(response)
+        finally:
+            response.close()
+        limit = self._limits.answer_bytes
+        body, is_unpacked = unpacked(content, response.headers.get("Content-Encoding", ""), limit)
+        answer = Answer(
+            response.status_code,
+            response.headers.get("Content-Type", ""),
+            body,
+            is_all and is_unpacked,
+            self._watch.whole,
+            response.headers.get("Date", ""),
+            response.headers.get("Retry-After", ""),
+            self._watch.sent_ns,
+            answered_ns,
+            response.headers.get("Location", ""),
+            self._watch.validity,
+        )
+        return answer, trouble
+
+    def _read(self, response: requests.Response) -> tuple[bytes, bool, LinkErrorKind | None]:
+        """The body as it came, whether that is all of it, and what kept the rest back."""
+        content = bytearray()
+        try:
+            while len(content) <= self._limits.answer_bytes:
+                block = response.raw.read(BLOCK_BYTES, decode_content=False)
+                if not block:
+                    return bytes(content), True, None
+                content += block
+        except _LIBRARIES_ERRORS as error:
+            return bytes(content), False, kind_of(error)
+        return bytes(content[: self._limits.answer_bytes]), False, None
+
+
+def _is_stored(request: Request, answer: Answer) -> bool:
+    """Whether the answer's head says it all: a 2xx to a PUT of which everything was sent (RFC 9110, 9.3.4).
+
+    How its body ends is no matter then, and to send a photo again for that costs a metered line its volume.
+    """
+    return request.method == "PUT" and answer.whole and 200 <= answer.status < 300
+
+
+def _silence_libraries() -> None:
+    """Their log lines hold whole URLs, at DEBUG and in some warnings; what matters is in our own lines.
+
+    Each logger is switched off by itself: a level or a handler that somebody sets on them changes nothing.
+    """
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("urllib3", "requests"):
+            logging.getLogger(name).disabled = True

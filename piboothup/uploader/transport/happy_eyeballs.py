@@ -1,0 +1,203 @@
+"""From a host's name to a connected socket, however many of the ways there are dead.
+
+urllib3 gives each address of a name the whole connect time-out, one after the other, and its name look-up none at
+all. Here the look-ups happen in threads of their own, as they can't be ended: one that outlasts its time-out serves
+the next try. The addresses are raced as RFC 8305 (Happy Eyeballs) has it, so that a dead family costs a quarter of
+a second. All of it ends at once when the watch cuts it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from itertools import chain, zip_longest
+from typing import Any, cast
+
+from piboothup.uploader.transport.errors import NotConnected
+
+_NEXT_AFTER_S = 0.25
+"""How long an address is waited for before the next one is tried too (RFC 8305, 5)."""
+_ANEW_AFTER_S = 1.0
+"""How long attempts at every address are waited for before new ones are made beside them. The kernel asks again only
+after 1, 3 and 7 s, and by the way that it took first: a network that comes back meanwhile is seen late.
+"""
+_OTHER_FAMILY_S = 0.05
+"""How long a name look-up that has answered waits for the one of the other family (RFC 8305, 3)."""
+_FAMILIES = (socket.AF_INET6, socket.AF_INET)
+
+Here = Callable[[socket.socket], bool]
+Option = tuple[int, int, int | bytes]
+Address = tuple[socket.AddressFamily, Any]
+_Found = Future[list[Address]]
+
+
+class Lookups:
+    """One thread's name look-ups. The answer of one that nobody waited for any more serves the next try."""
+
+    def __init__(self) -> None:
+        self._asked: dict[tuple[str, int, int], _Found] = {}
+
+    def addresses(
+        self, host: str, port: int, until_s: float, wake: socket.socket, woken: socket.socket
+    ) -> list[Address]:
+        """The host's addresses, its families in turn.
+
+        Waits until `until_s` (monotonic) on `woken`, the other end of `wake`. Raises socket.gaierror or whatever else
+        getaddrinfo raises, ConnectionAbortedError when `wake` was shut down.
+        """
+        asked = [self._ask(host, port, family) for family in _FAMILIES]
+        for one in asked:
+            one.add_done_callback(lambda _: _stir(wake))
+        while True:
+            answered = [one for one in asked if one.done()]
+            found = [one.result() for one in answered if one.exception() is None]
+            if any(found):
+                until_s = min(until_s, time.monotonic() + _OTHER_FAMILY_S)
+            if len(answered) == len(asked) or not _sleep(woken, until_s):
+                break
+        for one, family in zip(asked, _FAMILIES, strict=True):
+            if one in answered:
+                del self._asked[host, port, family]
+        if any(found):
+            return [one for one in chain.from_iterable(zip_longest(*found)) if one is not None]
+        troubles = (one.exception() for one in answered)
+        raise next(filter(None, troubles), socket.gaierror(socket.EAI_AGAIN, "the look-up takes too long"))
+
+    def _ask(self, host: str, port: int, family: socket.AddressFamily) -> _Found:
+        found = self._asked.get((host, port, family))
+        if found is None:
+            found = Future()
+            threading.Thread(target=_look_up, args=(found, host, port, family), name="look-up", daemon=True).start()
+            self._asked[host, port, family] = found
+        return found
+
+
+def dial(
+    host: str,
+    port: int,
+    timeout_s: float,
+    options: Sequence[Option],
+    lookups: Lookups,
+    hold: Callable[[socket.socket], None],
+) -> socket.socket:
+    """A connection to `host`; name look-up and all attempts take `timeout_s` at most.
+
+    `hold` is given a socket; when another thread shuts that down, this ends. Raises socket.gaierror when the name is
+    unknown or looked up too slowly, NotConnected, ConnectionAbortedError when it was ended.
+    """
+    until_s = time.monotonic() + timeout_s
+    wake, woken = socket.socketpair()
+    with contextlib.closing(wake), contextlib.closing(woken):
+        hold(wake)
+        addresses = lookups.addresses(host, port, until_s, wake, woken)
+        made = _race(addresses, until_s, options, woken)
+    made.settimeout(timeout_s)
+    return made
+
+
+def is_here(connection: socket.socket) -> bool:
+    """Whether the connection's own address is still one of this machine's; after a roam it is not.
+
+    The kernel lets such a connection live on, though nothing that is sent by it gets anywhere.
+    """
+    if connection.family not in _FAMILIES:
+        return True
+    try:
+        host, _, *scope = connection.getsockname()
+        with socket.socket(connection.family, socket.SOCK_DGRAM) as probe:
+            probe.bind((host, 0, *scope))
+    except OSError as error:
+        return error.errno != errno.EADDRNOTAVAIL
+    return True
+
+
+def _race(
+    addresses: Sequence[Address], until_s: float, options: Sequence[Option], woken: socket.socket
+) -> socket.socket:
+    """The first connection that is made to one of the addresses; the others are closed."""
+    untried = deque(addresses)
+    running: set[socket.socket] = set()
+    next_s = anew_s = 0.0
+    with selectors.DefaultSelector() as selector:
+        selector.register(woken, selectors.EVENT_READ)
+        try:
+            while untried or running:
+                now_s = time.monotonic()
+                if now_s >= until_s:
+                    break
+                if not untried and now_s >= anew_s:
+                    untried.extend(addresses)
+                if untried and now_s >= next_s:
+                    anew_s = now_s + _ANEW_AFTER_S
+                    if (attempt := _begin(untried.popleft(), options)) is not None:
+                        running.add(attempt)
+                        selector.register(attempt, selectors.EVENT_WRITE)
+                        next_s = now_s + _NEXT_AFTER_S
+                    continue
+                for key, _ in selector.select(min(until_s, next_s if untried else anew_s) - now_s):
+                    if key.fileobj is woken:
+                        _sleep(woken, until_s)
+                        continue
+                    attempt = cast(socket.socket, key.fileobj)
+                    selector.unregister(attempt)
+                    running.discard(attempt)
+                    if attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
+                        return attempt
+                    attempt.close()
+                    next_s = now_s
+        finally:
+            for attempt in running:
+                attempt.close()
+    raise NotConnected
+
+
+def _begin(address: Address, options: Sequence[Option]) -> socket.socket | None:
+    """A connection being made; None when there is no way to that address."""
+    family, target = address
+    try:
+        made = socket.socket(family, socket.SOCK_STREAM)
+    except OSError:  # no such family on this machine
+        return None
+    try:
+        made.setblocking(False)
+        for option in options:
+            made.setsockopt(*option)
+        if made.connect_ex(target) in (0, errno.EINPROGRESS):
+            return made
+    except OSError:
+        pass
+    made.close()
+    return None
+
+
+def _look_up(found: _Found, host: str, port: int, family: socket.AddressFamily) -> None:
+    try:
+        listed = socket.getaddrinfo(host.strip("[]"), port, family, socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:  # UnicodeError: no host can be called that
+        found.set_exception(error)
+    else:
+        found.set_result([(one[0], one[4]) for one in listed])
+
+
+def _stir(wake: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # nobody waits any more
+        wake.send(b"!")
+
+
+def _sleep(woken: socket.socket, until_s: float) -> bool:
+    """Waits for a stir; False when none came in time. Raises ConnectionAbortedError when it was the end."""
+    woken.settimeout(max(0.001, until_s - time.monotonic()))
+    try:
+        heard = woken.recv(16)
+    except TimeoutError:
+        return False
+    if not heard:
+        raise ConnectionAbortedError
+    return True

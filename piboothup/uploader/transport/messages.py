@@ -1,0 +1,184 @@
+"""What is sent: a request, its body if that is a file, and where a server may send both on to."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import BinaryIO, Final
+from urllib.parse import urljoin, urlsplit
+
+from piboothup.config import Secret
+from piboothup.uploader.transport.certificate_dates import Validity
+
+BLOCK_BYTES: Final = 64 * 1024
+"""How much of a body is sent, or of an answer read, at a time."""
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be sent."""
+
+    method: str
+    url: Secret
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | Body | None = field(repr=False)
+    connect_s: float | None = None
+    """In place of the limits'."""
+
+    @property
+    def root(self) -> str:
+        """The server's own address: all of the URL that the libraries get to see."""
+        parts = urlsplit(self.url.reveal())
+        return f"{parts.scheme}://{parts.netloc}/"
+
+    @property
+    def target(self) -> Secret:
+        """What the request line asks for: path and query as they stand in the URL, byte for byte (RFC 9112, 3.2.1).
+
+        A signature covers them as they are: neither escapes nor dot segments nor an empty query may change.
+        """
+        return Secret(_after_server(self.url.reveal()))
+
+    def rewind(self) -> None:
+        """The body is to be sent once more, from its start."""
+        if isinstance(self.body, Body):
+            self.body.rewind()
+
+
+class Body:
+    """A file as a request's body; remembers when it was the card that failed, not the network."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._start = file.tell()
+        self.trouble: OSError | None = None
+
+    def __len__(self) -> int:
+        return os.fstat(self._file.fileno()).st_size - self._start
+
+    def __iter__(self) -> Iterator[bytes]:
+        while block := self.read(BLOCK_BYTES):
+            yield block
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return self._file.read(size)
+        except OSError as error:
+            self.trouble = error
+            raise
+
+    def rewind(self) -> None:
+        self._file.seek(self._start)
+
+
+def is_plain(url: str) -> bool:
+    """Whether a URL can be put into a request line as it is: printable ASCII without a blank."""
+    return url.isascii() and url.isprintable() and " " not in url
+
+
+def onward(url: Secret, location: str) -> Secret | None:
+    """Where an answer with this Location sends the request on to; None when that is not the same server.
+
+    The same server is the same scheme, name and port: so never from https to http, nor to any other listener.
+    """
+    try:
+        found = _joined(url.reveal(), location)
+        same = _server(found) == _server(url.reveal())
+    except ValueError:
+        return None
+    return Secret(found) if same and is_plain(found) else None
+
+
+def _joined(url: str, location: str) -> str:
+    """The reference resolved (RFC 3986, 5.2), its bytes left as they are: urljoin would tidy up paths and queries."""
+    if _SCHEME.match(location):
+        return location
+    scheme = url.partition("//")[0]
+    if location.startswith("//"):
+        return scheme + location
+    if location.startswith("/"):
+        return f"{scheme}//{urlsplit(url).netloc}{location}"
+    path, mark, query = location.partition("?")
+    return urljoin(url.partition("?")[0], path) + mark + query
+
+
+def _after_server(url: str) -> str:
+    rest = url.partition("//")[2].partition("#")[0]
+    found = rest[len(urlsplit(url).netloc) :]
+    return found if found.startswith("/") else f"/{found}"
+
+
+def _server(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+
+
+LONGEST_RETRY_AFTER_S = 3600.0
+
+
+def retry_after_s(text: str, date: str) -> float | None:
+    """Seconds that a Retry-After header asks for, at most an hour; None when it asks for nothing that makes sense.
+
+    A date counts from the server's own Date header, so that a wrong clock on either side does not matter
+    (RFC 9110, 10.2.3).
+    """
+    text = text.strip()
+    if text.isascii() and text.isdecimal():
+        return min(float(text[:9]), LONGEST_RETRY_AFTER_S)
+    until, now = server_ms(text), server_ms(date)
+    if until is None or now is None:
+        return None
+    return min(max(0.0, (until - now) / 1000), LONGEST_RETRY_AFTER_S)
+
+
+def server_ms(date: str) -> int | None:
+    """Unix milliseconds of an HTTP date (RFC 9110, 5.6.7); None when it is none."""
+    try:
+        found = parsedate_to_datetime(date)
+        return int(found.timestamp() * 1000) if found.tzinfo is not None else None
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long and how large things may be."""
+
+    connect_s: float = 10.0
+    """For the name look-up and all the server's addresses together, and for each step of the TLS handshake."""
+    stall_s: float = 30.0
+    """Longest time in which a block of 64 KiB makes no way."""
+    unheard_s: float = 40.0
+    """Longest time for which the peer's kernel leaves sent bytes unacknowledged, or its window shut
+    (TCP_USER_TIMEOUT, RFC 5482).
+    """
+    read_s: float = 45.0
+    """Longest silence while an answer is due; the send buffer may still be draining in it."""
+    answer_bytes: int = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, whatever it means."""
+
+    status: int
+    content_type: str
+    body: bytes = field(repr=False)
+    """Unpacked; at most `Limits.answer_bytes`."""
+    complete: bool
+    """The answer ended as announced and within the limit. Only one that says a photo is stored may lack its end."""
+    whole: bool
+    """The request's body was handed to the network to its last byte."""
+    date: str
+    retry_after: str
+    sent_ns: int
+    """Boot-time at which the request began to leave."""
+    answered_ns: int
+    """Boot-time at which the answer's headers were there."""
+    location: str = field(default="", repr=False)
+    validity: Validity | None = None
+    """The dates of the certificate of the server that answered; None without TLS."""

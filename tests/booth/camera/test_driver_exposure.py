@@ -1,0 +1,236 @@
+"""Light and lens, as the driver handles them: what is sent to a camera, and what its frames say then.
+
+A stand-in, as the lab's virtual camera has no such controls.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+
+from piboothup.booth.camera.base import CaptureTimedOut
+from piboothup.booth.camera.picamera2_driver import BETTER_WITHIN_S, BUFFERS
+from piboothup.booth.photo.jpeg import encode
+from piboothup.config import Camera
+from tests.support.fake_picamera2 import ZERO_NS, StandIn, opened
+
+FRAME_NS = 100_000_000
+REACTS_NS = 4 * FRAME_NS
+"""What is asked of libcamera shows some frames later."""
+
+
+class Sensor(StandIn):
+    """A camera that tells of its frames what it was told some frames before."""
+
+    first: ClassVar[dict[str, Any]] = {}
+    then: ClassVar[list[dict[str, Any]]] = []
+    """What later frames say instead, one by one."""
+    obeys = True
+    stands_still_after: int | None = None
+    """So many frames come, and no more."""
+
+    def __init__(self, number: int, tuning: str | None = None) -> None:
+        super().__init__(number, tuning)
+        self.sent: list[tuple[int, dict[str, Any]]] = []
+        self.asked_ns: list[int] = []
+        self.started_ns: list[int] = []
+        self.waited_s: list[float] = []
+        self.most_held = 0
+
+    def capture_request(self, wait: float, flush: int) -> Any:
+        self.waited_s.append(wait)
+        if len(self.started_ns) == self.stands_still_after:
+            raise TimeoutError
+        self.now_ns = flush + 10_000_000
+        request = super().capture_request(wait, flush + FRAME_NS - 20_000_000 if self.asked_ns else flush)
+        self.asked_ns.append(flush)
+        self.most_held = max(self.most_held, len(self.asked_ns) - self.released)
+        return request
+
+    def set_controls(self, controls: dict[str, Any]) -> None:
+        super().set_controls(controls)
+        self.sent.append((self.now_ns, controls))
+
+    def says(self, start_ns: int) -> dict[str, Any]:
+        frames = len(self.started_ns)
+        self.started_ns.append(start_ns)
+        said = {"FrameDuration": FRAME_NS // 1000, **self.first}
+        if frames and self.then:
+            said |= self.then[min(frames, len(self.then)) - 1]
+        for sent_ns, controls in self.sent if self.obeys else []:
+            if start_ns >= sent_ns + REACTS_NS:
+                said |= controls
+        return said
+
+
+def sensor(**first: Any) -> type[Sensor]:
+    class Fresh(Sensor):
+        breaks: ClassVar[dict[str, Exception]] = {}
+
+    Fresh.first, Fresh.then = first, []
+    return Fresh
+
+
+def test_k07_a_lens_that_is_not_in_focus_at_zero_goes_to_focus_m_for_the_shot_and_focuses_again_after_it() -> None:
+    make = sensor(AfState=1, LensPosition=8.0)
+    camera = opened(make, Camera(focus_m=2.0))
+    frame = camera.capture(ZERO_NS, 4)
+    sent = [controls for _, controls in make.last.sent]
+    assert sent == [{"AfMode": 0, "LensPosition": 0.5}, {"AfMode": 2}]
+    assert REACTS_NS <= frame.exposure_start_ns - ZERO_NS <= REACTS_NS + 2 * FRAME_NS
+    assert make.last.released == len(make.last.asked_ns) - 1
+    camera.close()
+
+
+def test_k07_an_autofocus_that_never_ends_and_a_lens_that_does_not_obey_do_not_stop_the_photo() -> None:
+    make = sensor(AfState=1, LensPosition=8.0)
+    make.obeys = False
+    camera = opened(make)
+    assert 0 <= camera.capture(ZERO_NS, 4).exposure_start_ns - ZERO_NS <= 800_000_000
+    camera.close()
+
+
+def test_a_lens_in_focus_is_left_alone_and_costs_no_frame() -> None:
+    make = sensor(AfState=2, LensPosition=8.0)
+    camera = opened(make)
+    assert camera.capture(ZERO_NS, 4).exposure_start_ns - ZERO_NS < FRAME_NS
+    assert make.last.sent == []
+    camera.close()
+
+
+def test_a_camera_without_autofocus_is_sent_nowhere_and_costs_no_frame() -> None:
+    make = sensor(AfState=0)
+    make.camera_controls = {}
+    camera = opened(make)
+    assert camera.capture(ZERO_NS, 4).exposure_start_ns - ZERO_NS < FRAME_NS
+    assert make.last.sent == []
+    camera.close()
+
+
+def test_k06_when_it_gets_dark_the_photo_is_the_first_frame_with_a_short_exposure() -> None:
+    make = sensor(ExposureTime=66_000, AnalogueGain=6.0)
+    camera = opened(make)
+    frame = camera.capture(ZERO_NS, 4)
+    assert frame.exposure_us == 20_000
+    told = [controls for _, controls in make.last.sent]
+    assert told == [{"ExposureTime": 20_000}] * len(told), "with every frame that is too long"
+    assert len(told) == make.last.released
+    assert frame.exposure_start_ns - ZERO_NS < 1_000_000_000
+    camera.close()
+
+
+def test_k06_the_exposure_is_looked_after_also_while_nobody_presses() -> None:
+    make = sensor(ExposureTime=66_000, AnalogueGain=6.0)
+    camera = opened(make)
+    last = make.last
+    last.now_ns = 0
+    camera.frames()
+    last.post_callback(SimpleNamespace(config={}, get_metadata=lambda: {"ExposureTime": 66_000}))
+    camera.frames()
+    assert [controls for _, controls in last.sent] == [{"ExposureTime": 20_000}]
+    camera.close()
+
+
+def test_f19_a_gain_that_stays_too_high_is_told_often_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    make = sensor()
+    camera = opened(make)
+    make.last.now_ns = 0
+    for number in range(20):  # no two frames see the same light
+        camera._cap_exposure({"ExposureTime": 9_000, "AnalogueGain": 20.0, "Lux": 3 + number / 100})
+    assert len(make.last.sent) == 20
+    assert caplog.text.count("exposure_capped") == 1
+    camera.close()
+
+
+def test_k06_a_camera_opened_again_is_told_nothing_of_the_dark_before() -> None:
+    make = sensor()
+    camera = opened(make)
+    for says in ({"ExposureTime": 66_000}, {"ExposureTime": 9_000, "AnalogueGain": 1.0}):
+        camera.open()
+        make.last.now_ns = 0
+        camera.frames()
+        make.last.post_callback(SimpleNamespace(config={}, get_metadata=lambda says=says: says))
+        camera.frames()
+    assert make.last.sent == []
+    camera.close()
+
+
+def test_k06_the_flash_in_a_dark_room_hands_back_exposure_and_gain_and_the_photo_waits_for_it() -> None:
+    make = sensor(AeState=0, ExposureTime=20_000, AnalogueGain=12.0, Lux=400)
+    camera = opened(make)
+    make.last.now_ns = 0
+    camera._cap_exposure({"ExposureTime": 66_000, "AnalogueGain": 20.0, "Lux": 3})
+    assert make.last.sent.pop()[1] == {"ExposureTime": 20_000, "AnalogueGain": 12.0}
+    for us, gain, state in ((20_000, 3.0, 1), (20_000, 1.3, 2), (9_000, 1.3, 2)):  # as libcamera goes on
+        make.then.append({"ExposureTime": us, "AnalogueGain": gain, "AeState": state})
+    frame = camera.capture(ZERO_NS, 4, lit_ns=ZERO_NS - 1_500_000_000)
+    assert frame.exposure_us == 9_000
+    assert [controls for _, controls in make.last.sent] == [{"AnalogueGain": 0}, {"ExposureTime": 0}]
+    camera.close()
+
+
+@pytest.mark.parametrize("lit_ns", [None, ZERO_NS])
+@pytest.mark.parametrize("stands_still_after", [1, 2, 5])
+def test_k07_a_camera_that_stands_still_while_a_better_frame_is_waited_for_gives_the_last_one_that_came(
+    stands_still_after: int, lit_ns: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    make = sensor(AfState=1, LensPosition=8.0, AeState=1)
+    make.obeys = False
+    camera = opened(make)
+    make.stands_still_after = stands_still_after
+    frame = camera.capture(ZERO_NS, 4, lit_ns=lit_ns)
+    assert frame.exposure_start_ns == make.last.started_ns[-1]
+    assert len(make.last.started_ns) == stands_still_after
+    assert make.last.released == stands_still_after - 1, "the one that is given is not given back, all others are"
+    assert make.last.calls.count("cancel_all_and_flush") == 1, "nor does the job stay queued"
+    assert make.last.waited_s[-1] <= BETTER_WITHIN_S
+    assert "event=frame_taken_anyway" in caplog.text
+    assert len(encode(frame, 90)) > 500
+    frame.release()
+    assert make.last.released == stands_still_after
+    camera.close()
+
+
+def test_a_camera_that_stands_still_before_its_first_frame_gives_none() -> None:
+    make = sensor(AeState=1)
+    camera = opened(make)
+    make.stands_still_after = 0
+    with pytest.raises(CaptureTimedOut):
+        camera.capture(ZERO_NS, 4, lit_ns=ZERO_NS)
+    camera.close()
+
+
+def test_no_more_than_two_of_the_buffers_are_held_while_a_better_frame_is_waited_for() -> None:
+    make = sensor(AeState=1)
+    camera = opened(make)
+    camera.capture(ZERO_NS, 4, lit_ns=ZERO_NS)
+    assert make.last.most_held == 2 < BUFFERS, "the one in hand, and for an instant the one after it"
+    camera.close()
+
+
+def test_under_a_flash_without_countdown_the_photo_is_the_first_frame_that_is_exposed_for_it() -> None:
+    make = sensor(AeState=2)
+    camera = opened(make)
+    after_ns = camera.capture(ZERO_NS, 4, lit_ns=ZERO_NS).exposure_start_ns - ZERO_NS
+    assert 6 * FRAME_NS <= after_ns <= 800_000_000
+    camera.close()
+
+
+def test_white_balance_is_held_and_let_go() -> None:
+    make = sensor()
+    camera = opened(make)
+    make.last.now_ns = 0
+    camera.hold(True)
+    camera.hold(False)
+    assert [controls for _, controls in make.last.sent] == [
+        {"AwbEnable": False},
+        {"AwbEnable": True},
+    ]
+    camera.close()
+    make.camera_controls = {}
+    camera.open()
+    camera.hold(True)
+    assert make.last.sent == []
+    camera.close()

@@ -1,0 +1,424 @@
+"""The real camera's driver against a stand-in that has picamera2's shape, real shared memory and its known traps."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from piboothup.booth.camera.base import CameraFault
+from piboothup.booth.camera.detect import Connected, connected
+from piboothup.booth.camera.picamera2_driver import PiCamera, planes
+from piboothup.booth.frame import Viewfinder
+from piboothup.booth.photo.jpeg import encode
+from piboothup.config import Camera
+from piboothup.problems import Problem, problem
+from tests.support.fake_picamera2 import ZERO_NS, StandIn, fault_of, opened, paint
+
+
+@pytest.fixture
+def make() -> Iterator[type[StandIn]]:
+    class Fresh(StandIn):
+        breaks: ClassVar[dict[str, Exception]] = {}
+
+    yield Fresh
+
+
+def test_the_full_sensor_streams_as_yuv420_with_three_buffers_a_viewfinder_and_no_raw_stream(
+    make: type[StandIn],
+) -> None:
+    make.sensor_resolution = (4056, 3040)
+    make.stride = 4096
+    camera = opened(make)
+    wanted = make.last.wanted
+    assert wanted["main"] == {"format": "YUV420", "size": (4056, 3040)}
+    assert (wanted["buffer_count"], wanted["queue"], wanted["raw"]) == (3, True, None)
+    assert wanted["lores"]["size"] == (640, 480)
+    assert (camera.size, camera.model, camera.notice) == ((4056, 3040), "imx708", None)
+    camera.close()
+
+
+def test_the_frame_is_the_first_after_zero_and_begins_its_exposure_before_the_sensor_s_timestamp(
+    make: type[StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera = opened(make)
+    monkeypatch.setattr("time.monotonic", lambda: 1000.0)
+    frame = camera.capture(ZERO_NS, 3.5)
+    assert make.last.calls[-1] == ("capture_request", 3.5, ZERO_NS)
+    assert frame.exposure_start_ns == ZERO_NS + 30_000_000 - 20_000_000
+    assert (frame.exposure_us, frame.gain, frame.camera_model) == (20_000, 6.0, "imx708")
+    camera.close()
+
+
+def test_padded_rows_are_left_out_and_no_pixel_is_copied(make: type[StandIn]) -> None:
+    camera = opened(make)
+    painted = paint(make.last.fd, 96, (64, 48))
+    frame = camera.capture(ZERO_NS, 3)
+    for plane, expected in zip((frame.y, frame.u, frame.v), painted, strict=True):
+        assert np.array_equal(plane, expected)
+    os.pwrite(make.last.fd, b"\x55", 0)
+    assert frame.y[0, 0] == 0x55
+    camera.close()
+
+
+def test_nv12_s_interleaved_chroma_comes_out_as_two_planes() -> None:
+    y = np.arange(8 * 4, dtype=np.uint8).reshape(4, 8)
+    pairs = np.array([[10, 20, 11, 21, 12, 22, 0, 0], [13, 23, 14, 24, 15, 25, 0, 0]], np.uint8)
+    _, u, v = planes(y.tobytes() + pairs.tobytes(), {"format": "NV12", "size": (6, 4), "stride": 8})
+    assert u.tolist() == [[10, 11, 12], [13, 14, 15]]
+    assert v.tolist() == [[20, 21, 22], [23, 24, 25]]
+
+
+def test_a_frame_still_lent_out_can_be_encoded_after_the_camera_was_closed(make: type[StandIn]) -> None:
+    camera = opened(make)
+    paint(make.last.fd, 96, (64, 48))
+    frame = camera.capture(ZERO_NS, 3)
+    camera.close()
+    assert len(encode(frame, 90)) > 500
+    make.breaks["release"] = RuntimeError("queue_request: camera is not running")
+    frame.release()
+
+
+def test_a_frame_is_given_back_once_and_a_forgotten_one_keeps_no_hold_of_the_camera(make: type[StandIn]) -> None:
+    camera = opened(make)
+    forgotten = camera.capture(ZERO_NS, 3)
+    forgotten.release()
+    forgotten.release()
+    assert make.last.released == 1
+    camera.close()
+    closed = weakref.ref(make.last)
+    del make.last
+    gc.collect()
+    assert closed() is None
+    assert forgotten.y.shape == (48, 64)
+
+
+def test_k04_the_memory_of_a_closed_camera_is_free_before_the_next_one_is_made(make: type[StandIn]) -> None:
+    camera = opened(make)
+    make.last.ring = make.last  # as a Picamera2 is one
+    closed = weakref.ref(make.last)
+    del make.last
+    left: list[bool] = []
+
+    def count(_make: type[StandIn]) -> list[dict[str, Any]]:
+        left.append(closed() is not None)
+        return [{}]
+
+    make.global_camera_info = classmethod(count)  # type: ignore[assignment, method-assign]
+    gc.disable()
+    try:
+        camera.open()
+    finally:
+        gc.enable()
+    assert left == [False]
+    camera.close()
+
+
+def test_k03_a_timed_out_capture_is_cancelled_so_that_it_leaks_no_buffer(make: type[StandIn]) -> None:
+    camera = opened(make)
+    make.breaks["capture_request"] = TimeoutError()
+    with pytest.raises(CameraFault) as caught:
+        camera.capture(ZERO_NS, 3)
+    assert caught.value.problem.code == "camera_stuck"
+    assert make.last.calls[-1] == "cancel_all_and_flush"
+    camera.close()
+    assert "stop" not in make.last.calls
+
+
+def test_k01_no_camera_is_told_as_such_and_a_night_of_retries_uses_up_no_descriptor(make: type[StandIn]) -> None:
+    make.cameras = 0
+    before = len(os.listdir("/proc/self/fd"))
+    assert {fault_of(PiCamera(Camera(), make)) for _ in range(20)} == {"no_camera"}
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_k05_a_camera_that_another_program_holds_is_told_as_such_and_leaks_no_descriptor(make: type[StandIn]) -> None:
+    outer = RuntimeError("Camera __init__ sequence did not complete.")
+    outer.__cause__ = RuntimeError("Failed to acquire camera: Device or resource busy")
+    make.breaks["__init__"] = outer
+    before = len(os.listdir("/proc/self/fd"))
+    assert {fault_of(PiCamera(Camera(), make)) for _ in range(20)} == {"camera_busy"}
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_without_picamera2_the_sentence_names_what_is_missing() -> None:
+    with pytest.raises(CameraFault, match="picamera2"):
+        PiCamera(Camera()).open()
+
+
+def test_the_memory_that_is_looked_at_can_not_be_written_by_mistake(make: type[StandIn]) -> None:
+    camera = opened(make)
+    frame = camera.capture(ZERO_NS, 3)
+    with pytest.raises(ValueError, match="read-only"):
+        frame.y[0, 0] = 1
+    camera.close()
+
+
+def test_a_buffer_is_mapped_once_however_often_it_comes_round(make: type[StandIn]) -> None:
+    camera = opened(make)
+    first, second = camera.capture(ZERO_NS, 3), camera.capture(ZERO_NS, 3)
+    assert np.shares_memory(first.y, second.y)
+    camera.close()
+
+
+def test_a_camera_opened_again_shows_its_own_memory_and_not_that_of_before(make: type[StandIn]) -> None:
+    camera = opened(make)
+    fd = make.last.fd
+    os.pwrite(fd, b"\x11", 0)
+    assert camera.capture(ZERO_NS, 3).y[0, 0] == 0x11
+    camera.open()
+    assert make.last.fd == fd, "the kernel gives the lowest number that is free"
+    os.pwrite(fd, b"\x22", 0)
+    assert camera.capture(ZERO_NS, 3).y[0, 0] == 0x22
+    camera.close()
+
+
+# -- the viewfinder ------------------------------------------------------------------------------------------------
+
+
+def passing(make: type[StandIn], level: int) -> None:
+    """A frame passes whose small stream is all of one brightness."""
+    fd = os.memfd_create("lores")
+    os.pwrite(fd, bytes([level]) * (640 * 480 * 3 // 2), 0)
+    buffers = {"small": SimpleNamespace(planes=[SimpleNamespace(fd=fd)])}
+    config = {"main": make.last.main, "lores": make.last.lores}
+    request = SimpleNamespace(request=SimpleNamespace(buffers=buffers), stream_map={"lores": "small"}, config=config)
+    make.last.post_callback(request)
+    make.last.small_fds.append(fd)
+
+
+def test_the_viewfinder_is_made_of_every_frame_up_to_25_a_second_while_it_is_asked_for_and_tells_of_each(
+    make: type[StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now_s)
+    camera = opened(make, Camera(size=(1280, 960)))
+    told: list[Viewfinder | None] = []
+    camera.viewed = lambda: told.append(camera.viewfinder())
+    passing(make, 10)
+    assert camera.viewfinder() is None, "nobody had asked yet"
+    levels = []
+    for level in range(20, 40):  # twenty in a second, as none of Raspberry Pi's modules gives more at full size
+        now_s += 0.05
+        passing(make, level)
+        seen = camera.viewfinder()
+        assert seen is not None
+        assert seen.grey.shape == (120, 160)
+        levels.append(int(seen.grey[0, 0]))
+    assert levels == list(range(20, 40))
+    assert [seen.serial for seen in told if seen is not None] == list(range(1, 21))
+    levels.clear()
+    for level in range(40, 140):  # a hundred in a second
+        now_s += 0.01
+        passing(make, level)
+        seen = camera.viewfinder()
+        assert seen is not None
+        levels.append(int(seen.grey[0, 0]))
+    assert 20 <= len(set(levels)) <= 26
+    now_s += 2.0
+    passing(make, 200)
+    assert camera.viewfinder() is None, "what was seen a while ago is not what is seen now"
+    passing(make, 201)
+    later = camera.viewfinder()
+    assert later is not None
+    assert seen is not None
+    assert later.serial == seen.serial + 1
+    camera.close()
+
+
+def test_nothing_of_the_viewfinder_survives_the_camera_s_closing(make: type[StandIn]) -> None:
+    camera = opened(make, Camera(size=(1280, 960)))
+    camera.viewfinder()
+    passing(make, 20)
+    camera.close()
+    assert camera.viewfinder() is None
+
+
+def test_a_viewfinder_that_is_wanted_waits_for_no_photo(make: type[StandIn]) -> None:
+    camera = opened(make, Camera(size=(1280, 960)))
+    camera.viewfinder()
+    camera.capture(ZERO_NS, 3)
+    passing(make, 20)  # while the photo is taken its buffer goes to the photo first
+    assert camera.viewfinder() is None
+    camera.close()
+
+
+@pytest.mark.parametrize(("sensor", "small"), [((4056, 3040), (640, 480)), ((4608, 2592), (640, 360))])
+def test_the_small_stream_has_the_photo_s_shape(
+    make: type[StandIn], sensor: tuple[int, int], small: tuple[int, int]
+) -> None:
+    make.sensor_resolution, make.stride = sensor, 4608
+    camera = opened(make)
+    assert make.last.wanted["lores"]["size"] == small
+    camera.close()
+
+
+def test_a_photo_smaller_than_the_small_stream_goes_without_a_viewfinder(make: type[StandIn]) -> None:
+    camera = opened(make)
+    assert make.last.wanted["lores"] is None
+    camera.viewfinder()
+    passing(make, 20)
+    assert camera.viewfinder() is None
+    camera.close()
+
+
+# -- what is not as the config says ----------------------------------------------------------------------------------
+
+
+def test_k04_when_memory_is_short_half_the_width_and_height_are_used_and_that_is_said_once(
+    make: type[StandIn], caplog: pytest.LogCaptureFixture
+) -> None:
+    make.sensor_resolution, make.stride = (4056, 3040), 4096
+    make.largest = 2048
+    camera = opened(make)
+    assert camera.size == (2028, 1520)
+    assert camera.notice == problem("camera_memory", "2028x1520")
+    made = make.made
+    camera.open()
+    assert make.made == made + 1, "at the smaller size at once"
+    assert len([one for one in caplog.records if "camera_memory" in one.message]) == 1
+    camera.close()
+
+
+@pytest.mark.parametrize(
+    ("at", "error"),
+    [
+        ("start", RuntimeError("Failed to start camera: Cannot allocate memory")),
+        ("configure", RuntimeError("Failed to configure camera: Cannot allocate memory")),
+        ("configure", MemoryError()),
+    ],
+)
+def test_k04_libcamera_s_own_words_for_no_memory_lead_to_the_smaller_mode_too(
+    make: type[StandIn], at: str, error: Exception
+) -> None:
+    make.sensor_resolution, make.stride, make.largest = (4056, 3040), 4096, 2048
+    make.shortage = (at, lambda: error)
+    camera = opened(make)
+    assert camera.size == (2028, 1520)
+    assert camera.notice == problem("camera_memory", "2028x1520")
+    camera.close()
+
+
+def test_k04_the_large_mode_s_memory_is_free_when_the_smaller_one_asks_for_its_own(make: type[StandIn]) -> None:
+    class Buffer:
+        def __init__(self, width: int) -> None:
+            self.width = width
+
+    there: weakref.WeakSet[Buffer] = weakref.WeakSet()
+    seen: list[set[int]] = []
+
+    class Allocating(make):  # type: ignore[misc, valid-type]
+        def configure(self, wanted: dict[str, Any]) -> None:
+            seen.append({one.width for one in there})
+            buffer = Buffer(wanted["main"]["size"][0])  # which a traceback holds, as it does picamera2's
+            there.add(buffer)
+            super().configure(wanted)
+
+    make.sensor_resolution, make.stride, make.largest = (4056, 3040), 4096, 2048
+    opened(Allocating).close()
+    assert seen == [set(), set()]
+
+
+def test_k04_when_even_that_is_too_much_it_is_told_and_tried_again_later(make: type[StandIn]) -> None:
+    make.breaks["configure"] = OSError(errno.ENOMEM, "Cannot allocate memory")
+    assert fault_of(PiCamera(Camera(), make)) == "camera_memory"
+
+
+def test_a_size_that_the_sensor_lacks_is_told_and_photos_go_on_with_the_nearest(make: type[StandIn]) -> None:
+    make.adjusts_to = (64, 48)
+    camera = opened(make, Camera(size=(8000, 6000)))
+    assert camera.size == (64, 48)
+    assert camera.notice == problem("camera_size", "8000x6000; it gives 64x48")
+    camera.close()
+
+
+def test_a_camera_whose_frames_do_not_say_when_they_were_exposed_is_told_as_such(make: type[StandIn]) -> None:
+    camera = opened(make)
+    make.breaks["capture_request"] = KeyError("ExposureTime")  # as picamera2 gives it, of a webcam's frames
+    with pytest.raises(CameraFault, match="does not tell a frame's 'ExposureTime'"):
+        camera.capture(ZERO_NS, 3)
+    camera.close()
+
+
+def test_a_camera_that_gives_no_yuv_is_told_as_such(make: type[StandIn]) -> None:
+    make.pixel_format = "MJPEG"
+    with pytest.raises(CameraFault, match="MJPEG instead of YUV420"):
+        PiCamera(Camera(), make).open()
+    make.last.close()
+
+
+def test_a_tuning_file_that_is_not_there_is_told_and_the_sensor_s_own_is_used(
+    make: type[StandIn], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LIBCAMERA_RPI_TUNING_FILE", raising=False)
+    path = tmp_path / "imx708_noir.json"
+    camera = opened(make, Camera(tuning=str(path)))
+    assert camera.notice == problem("camera_tuning", f"{path}: No such file or directory")
+    assert make.last.tuning is None
+    path.write_text("{}")
+    camera.open()
+    reopened: Any = make.last
+    assert (reopened.tuning, make.tuning_when_counted) == (str(path), str(path))
+    told: Problem | None = camera.notice
+    assert told is None
+    camera.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"<html>"])
+def test_a_tuning_file_that_is_none_is_told_and_the_sensor_s_own_is_used(
+    make: type[StandIn], tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "imx708_noir.json"
+    path.write_bytes(content)
+    camera = opened(make, Camera(tuning=str(path)))
+    assert camera.notice == problem("camera_tuning", f"{path}: it is no JSON")
+    assert make.last.tuning is None
+    camera.capture(ZERO_NS, 3).release()
+    camera.close()
+
+
+def test_a_tuning_file_for_another_model_with_which_libcamera_sees_no_camera_is_named(
+    make: type[StandIn], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIBCAMERA_RPI_TUNING_FILE", "")
+    path = tmp_path / "imx708_noir.json"
+    path.write_text("{}")
+    make.cameras = 0
+    with pytest.raises(CameraFault, match="imx708_noir"):
+        PiCamera(Camera(tuning=str(path)), make).open()
+
+
+def test_a_camera_is_chosen_by_its_number_and_one_that_is_not_there_is_told_with_it(make: type[StandIn]) -> None:
+    make.cameras = 2
+    opened(make, Camera(number=1)).close()
+    assert make.last.number == 1
+    with pytest.raises(CameraFault, match="number 2 of 2"):
+        PiCamera(Camera(number=2), make).open()
+
+
+def test_what_is_connected_is_listed_with_its_modes_and_one_that_another_program_has_without(
+    make: type[StandIn],
+) -> None:
+    make.cameras = 2
+    assert connected(make) == [Connected(n, "imx708", f"/i2c@{n}", ("4608x2592 14 fps",)) for n in (0, 1)]
+    assert "close" in make.last.calls
+    make.breaks["__init__"] = RuntimeError("Failed to acquire camera: Device or resource busy")
+    assert [one.modes for one in connected(make)] == [(), ()]
+
+
+def test_the_focal_length_is_told_where_the_lens_does_not_come_off(make: type[StandIn]) -> None:
+    camera = opened(make)
+    assert camera.capture(ZERO_NS, 3).focal_length_mm == 4.74
+    camera.close()
+    make.camera_properties = {"Model": "imx477"}
+    camera.open()
+    assert camera.capture(ZERO_NS, 3).focal_length_mm is None
+    camera.close()

@@ -1,0 +1,399 @@
+"""The thread that owns the camera: every job is answered, and every trouble ends in another try."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+
+from piboothup.booth.camera.base import CameraFault
+from piboothup.booth.camera.thread import (
+    CALL_LIMIT_NS,
+    FIRST_OPEN_LIMIT_NS,
+    LONGEST_PAUSE_S,
+    STALL_NS,
+    CameraThread,
+    Job,
+    Troubles,
+)
+from piboothup.booth.flow.events import CameraLost, CameraReady, CaptureFailed, Event, Exposed
+from piboothup.problems import problem
+from tests.support.camera import PlayedCamera, S, run_for
+from tests.support.clock import HandClock
+from tests.support.deadline import PATIENCE_S
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def camera(clock: HandClock) -> PlayedCamera:
+    return PlayedCamera(clock)
+
+
+@pytest.fixture
+def told() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def thread(camera: PlayedCamera, clock: HandClock, told: list[Event]) -> CameraThread:
+    return CameraThread(camera, clock, told.append)
+
+
+def test_it_is_ready_only_when_the_first_frame_has_come(
+    thread: CameraThread, camera: PlayedCamera, told: list[Event]
+) -> None:
+    camera.streams = False
+    thread.turn(None)
+    assert told == []
+    camera.streams = True
+    thread.turn(None)
+    assert told == [CameraReady("imx477", (64, 48))]
+
+
+def test_a_job_gives_the_frame_that_the_camera_found_for_its_zero(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    thread.turn(None)
+    zero_ns = clock.boottime_ns() + 2 * S
+    thread.turn(Job(zero_ns, 4.0))
+    assert isinstance(told[-1], Exposed)
+    assert told[-1].frame.exposure_start_ns >= zero_ns
+    assert camera.asked == [(zero_ns, 6.0)]
+
+
+def test_k01_without_a_camera_at_boot_it_says_so_once_keeps_trying_and_recovers(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    camera.present = False
+    run_for(thread, clock, 120)
+    assert told == [CameraLost(problem("no_camera"))]
+    camera.present = True
+    run_for(thread, clock, LONGEST_PAUSE_S + 1)
+    assert told[1:] == [CameraReady("imx477", (64, 48))]
+
+
+def test_the_pause_between_two_tries_grows_from_1_s_to_10_s(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+) -> None:
+    camera.raises = RuntimeError("busy")
+    tries: list[float] = []
+    closed = 0
+    for _ in range(2000):
+        thread.turn(None)
+        if camera.closed != closed:
+            closed = camera.closed
+            tries.append(clock.boottime_s)
+        clock.pass_s(0.05)
+    pauses = [later - earlier for earlier, later in pairwise(tries)]
+    assert [round(one) for one in pauses[:6]] == [1, 2, 4, 8, 10, 10]
+
+
+def test_k02_frames_that_stop_are_noticed_within_5_s_and_the_camera_is_opened_again(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    run_for(thread, clock, 3)
+    camera.streams = False
+    run_for(thread, clock, 5)
+    assert told[1:] == [CameraLost(problem("camera_stuck"))]
+    camera.streams = True
+    run_for(thread, clock, 2)
+    assert told[2:] == [CameraReady("imx477", (64, 48))]
+    assert camera.opened == 2
+
+
+def test_k02_a_press_while_frames_stand_still_is_answered(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    run_for(thread, clock, 3)
+    camera.streams = False
+    zero_ns = clock.boottime_ns()
+    thread.turn(Job(zero_ns, 4.0))
+    assert told[1:] == [CaptureFailed(problem("camera_stuck"), zero_ns), CameraLost(problem("camera_stuck"))]
+    assert camera.closed == 1
+
+
+@pytest.mark.parametrize("pressed_after_s", [0.0, 0.4, 2.0, 2.9, 3.4])
+def test_k02_a_press_during_a_stall_does_not_make_it_last_longer(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event], pressed_after_s: float
+) -> None:
+    run_for(thread, clock, 3)
+    camera.streams = False
+    began_s = clock.boottime_s
+    run_for(thread, clock, pressed_after_s)
+    zero_ns = clock.boottime_ns()
+    thread.turn(Job(zero_ns, 4.0))
+    assert CaptureFailed(problem("camera_stuck"), zero_ns) in told
+    assert CameraLost(problem("camera_stuck")) in told
+    assert clock.boottime_s - began_s <= 5.0
+
+
+def test_a_photo_of_a_stream_that_goes_on_gets_all_its_time(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+) -> None:
+    thread.turn(None)
+    clock.pass_s(STALL_NS / S - 0.1)  # a turn that came late, as on a busy machine
+    zero_ns = clock.boottime_ns() + 5 * S
+    thread.turn(Job(zero_ns, 4.0))
+    assert camera.asked == [(zero_ns, 9.0)]
+
+
+def test_a_press_while_there_is_no_camera_is_answered_with_the_reason(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    camera.present = False
+    zero_ns = clock.boottime_ns()
+    thread.turn(Job(zero_ns, 4.0))
+    thread.turn(Job(zero_ns, 4.0))
+    assert told == [CameraLost(problem("no_camera"))] + 2 * [CaptureFailed(problem("no_camera"), zero_ns)]
+
+
+def test_k03_after_ten_timed_out_captures_in_a_row_photos_are_taken_as_before(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    for _ in range(10):
+        camera.streams = True
+        run_for(thread, clock, LONGEST_PAUSE_S + 1)
+        camera.streams = False
+        thread.turn(Job(clock.boottime_ns(), 4.0))
+    assert camera.opened == camera.closed == 10
+    camera.streams = True
+    run_for(thread, clock, LONGEST_PAUSE_S + 1)
+    thread.turn(Job(clock.boottime_ns(), 4.0))
+    assert isinstance(told[-1], Exposed)
+
+
+def test_a_job_is_answered_once_also_when_the_camera_is_lost_afterwards(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    run_for(thread, clock, 1)
+    thread.turn(Job(clock.boottime_ns(), 4.0))
+    camera.streams = False
+    run_for(thread, clock, 5)
+    assert [type(one) for one in told] == [CameraReady, Exposed, CameraLost]
+    thread.turn(Job(clock.boottime_ns(), 4.0))
+    run_for(thread, clock, 12)
+    assert [type(one) for one in told][3:] == [CaptureFailed]
+
+
+def test_the_booth_hears_of_a_lost_camera_before_it_is_closed_which_can_take_its_time(
+    thread: CameraThread, camera: PlayedCamera, told: list[Event]
+) -> None:
+    thread.turn(None)
+    heard: list[int] = []
+    camera.close = lambda: heard.append(len(told))  # type: ignore[method-assign]
+    camera.raises = CameraFault(problem("camera_stuck"))
+    thread.turn(None)
+    assert heard == [2]
+
+
+@pytest.mark.parametrize("step", ["open", "frames", "capture"])
+def test_k08_an_exception_that_nobody_foresaw_has_the_camera_opened_again(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event], step: str
+) -> None:
+    if step != "open":
+        thread.turn(None)
+    if step == "capture":
+        camera.on_capture = lambda: 1 // 0  # type: ignore[assignment]
+        zero_ns = clock.boottime_ns()
+        thread.turn(Job(zero_ns, 4.0))
+        assert CaptureFailed(problem("camera_stuck"), zero_ns) in told
+    else:
+        camera.raises = ZeroDivisionError()
+        thread.turn(None)
+    assert told.pop() == CameraLost(problem("camera_stuck"))
+    camera.raises, camera.on_capture = None, lambda: None
+    run_for(thread, clock, LONGEST_PAUSE_S)
+    assert told[-1] == CameraReady("imx477", (64, 48))
+
+
+def test_trying_again_is_a_sign_of_life_and_a_call_that_never_returns_is_none(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+) -> None:
+    camera.present = False
+    run_for(thread, clock, 60)
+    assert clock.boottime_ns() - thread.heartbeat() <= 2 * S
+    camera.present = True
+    run_for(thread, clock, 11)
+    ages: list[int] = []
+
+    def hang() -> None:
+        for seconds in (15, 10):
+            clock.pass_s(seconds)
+            ages.append(clock.boottime_ns() - thread.heartbeat())
+
+    camera.on_capture = hang
+    thread.turn(Job(clock.boottime_ns(), 4.0))
+    assert ages == [0, 25 * S]
+    assert CALL_LIMIT_NS == 20 * S
+
+
+@pytest.mark.parametrize("first", ["imports", "sees no camera", "can't import"])
+def test_f23_until_one_open_went_well_opening_may_take_90_s(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event], first: str
+) -> None:
+    ages: list[int] = []
+    open_camera = camera.open
+
+    def slow() -> None:
+        for seconds in (46, 43, 2):
+            clock.pass_s(seconds)
+            ages.append((clock.boottime_ns() - thread.heartbeat()) // S)
+        open_camera()
+
+    if first != "imports":  # what was not loaded then is loaded with the next one
+        camera.present = first != "sees no camera"
+        camera.raises = ImportError("half an upgrade") if first == "can't import" else None
+        thread.turn(None)
+        clock.pass_s(LONGEST_PAUSE_S)
+        camera.present, camera.raises = True, None
+    camera.open = slow  # type: ignore[method-assign]
+    told.clear()
+    thread.turn(None)
+    assert ages == [0, 0, 91]
+    assert told == [CameraReady("imx477", (64, 48))]
+    assert FIRST_OPEN_LIMIT_NS == 90 * S
+
+    def slow_again() -> None:
+        for seconds in (19, 2):
+            clock.pass_s(seconds)
+            ages.append((clock.boottime_ns() - thread.heartbeat()) // S)
+        open_camera()
+
+    ages.clear()
+    camera.open, camera.streams = slow_again, False  # type: ignore[method-assign]
+    run_for(thread, clock, STALL_NS / S + LONGEST_PAUSE_S)
+    assert ages[:2] == [0, 21]
+
+
+def test_callers_only_enqueue_and_one_thread_alone_touches_the_camera(clock: HandClock) -> None:
+    camera = PlayedCamera(clock)
+    exposed = threading.Event()
+    thread = CameraThread(camera, clock, lambda event: exposed.set() if isinstance(event, Exposed) else None)
+    thread.capture(clock.boottime_ns())  # before it even runs: kept
+    thread.start()
+    assert exposed.wait(PATIENCE_S)
+    thread.stop(PATIENCE_S)
+    assert camera.threads == {"camera"}
+    assert camera.closed == 1
+
+
+def test_whatever_is_asked_of_it_wakes_the_thread_but_not_what_it_knows_already(thread: CameraThread) -> None:
+    asks: tuple[tuple[Callable[[], None], bool], ...] = (
+        (lambda: thread.aim(2 * S), True),
+        (lambda: thread.aim(2 * S), False),
+        (lambda: thread.aim(None), True),
+        (lambda: thread.view(True), True),
+        (lambda: thread.view(True), False),
+        (lambda: thread.capture(S), True),
+        (thread.stop, True),  # it was never started, and that is no error
+    )
+    for ask, wakes in asks:
+        assert thread._jobs.empty()
+        ask()
+        assert thread._jobs.empty() != wakes
+        while not thread._jobs.empty():
+            thread._jobs.get()
+
+
+def test_of_two_jobs_not_yet_taken_up_only_the_newer_counts(clock: HandClock) -> None:
+    camera = PlayedCamera(clock)
+    exposed = threading.Event()
+    thread = CameraThread(camera, clock, lambda event: exposed.set() if isinstance(event, Exposed) else None)
+    thread.capture(1 * S)
+    thread.capture(2 * S)
+    thread.start()
+    assert exposed.wait(PATIENCE_S)
+    thread.stop(PATIENCE_S)
+    assert [zero_ns for zero_ns, _ in camera.asked] == [2 * S]
+
+
+def test_each_rung_of_the_ladder_is_counted_and_logged(
+    thread: CameraThread, camera: PlayedCamera, clock: HandClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    run_for(thread, clock, 1)
+    for _ in range(2):
+        thread.turn(Job(clock.boottime_ns(), 4.0))
+        camera.streams = False
+        thread.turn(Job(clock.boottime_ns(), 4.0))
+        camera.streams = True
+        run_for(thread, clock, 2)
+    assert thread.troubles == Troubles(timeouts=2, reopenings=2, in_vain=0)
+    assert "event=capture_timed_out count=2" in caplog.text
+    assert "reopenings=2" in caplog.text
+
+
+def test_a_camera_that_streamed_and_is_opened_again_and_again_in_vain_needs_another_process(
+    camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    heard: list[float] = []
+    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    run_for(thread, clock, 3)
+    camera.streams = False
+    run_for(thread, clock, 90)
+    assert len(heard) == 1
+    camera.streams = True
+    run_for(thread, clock, 45)
+    assert thread.troubles.in_vain == 0
+
+
+def test_a_camera_that_gives_one_frame_each_time_it_is_opened_needs_another_process_too(
+    camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    heard: list[float] = []
+    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    camera.frames = lambda: 1  # type: ignore[method-assign]
+    began_s = clock.boottime_s
+    run_for(thread, clock, 600)
+    assert len(heard) == 1
+    assert heard[0] - began_s < 60
+
+
+def test_a_camera_that_streams_and_gives_no_photo_however_often_it_is_opened_needs_another_process_too(
+    camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    heard: list[float] = []
+    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    for _ in range(5):
+        camera.streams = True
+        run_for(thread, clock, LONGEST_PAUSE_S + 1)
+        assert heard == []
+        camera.streams = False
+        thread.turn(Job(clock.boottime_ns(), 4.0))
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize("gives", ["a photo", "a stream that lasts"])
+def test_a_camera_that_is_lost_now_and_then_but_of_use_in_between_is_not_beyond_help_and_soon_back(
+    camera: PlayedCamera, clock: HandClock, told: list[Event], gives: str
+) -> None:
+    heard: list[float] = []
+    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    for _ in range(20):
+        camera.streams = True
+        run_for(thread, clock, 2 if gives == "a photo" else 33)
+        if gives == "a photo":
+            thread.turn(Job(clock.boottime_ns(), 4.0))
+        camera.streams = False
+        run_for(thread, clock, 4.6)
+    assert heard == []
+    assert thread.troubles.in_vain == 0
+    assert thread.troubles.reopenings >= 19
+
+
+def test_a_camera_that_never_streamed_is_waited_for_without_an_end(
+    camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    heard: list[float] = []
+    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    camera.streams = False
+    run_for(thread, clock, 600)
+    camera.present = False
+    run_for(thread, clock, 600)
+    assert heard == []

@@ -1,0 +1,357 @@
+"""What guests may do to a box that is not theirs: take photos. 10,000 of them, and none gets further."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from piboothup.booth.flow import actions, menu
+from piboothup.booth.flow.events import (
+    Capture,
+    Effect,
+    Exposed,
+    FoundDown,
+    HeldCounted,
+    Pressed,
+    Released,
+    Save,
+    Saved,
+    Tick,
+)
+from piboothup.booth.flow.events import Event as Happening
+from piboothup.booth.flow.long_press import SECOND_NS
+from piboothup.booth.flow.menu import Kind, Offer
+from piboothup.spool.admin.wipe import EventPhotos
+from piboothup.spool.event_titles import Album, Event
+from piboothup.status import BoothState
+from tests.support.machine import READY, Play, frame
+
+EVENTS = (
+    Event("Anna & Ben", "abcd1234", (Album("a1", "Booth"), Album("a2", "Stage"))),
+    Event("Someone else's party", "efgh5678"),
+)
+CLOSED = Offer(
+    door_closes_ns=600 * SECOND_NS,
+    has_code=True,
+    events=EVENTS,
+    link_id="abcd1234",
+    album_id="a1",
+    languages=("en", "de"),
+    has_buzzer=True,
+    without_event=3,
+)
+"""Everything is there to be misused; but more than ten minutes have passed since power-on."""
+GUESTS = 10_000
+ANNAS = EventPhotos("abcd1234", "Anna & Ben", ())
+
+
+def mash(play: Play, chance: random.Random) -> None:
+    for _ in range(chance.randrange(1, 12)):
+        play.goes_down()
+        play.waits_s(chance.uniform(0.03, 0.3))
+        play.lets_go()
+        play.waits_s(chance.uniform(0.03, 0.4))
+
+
+def lean(play: Play, chance: random.Random) -> None:
+    play.holds_s(chance.choice((1.0, 1.5, 4.9, 5.1, 8.0, 14.9, 16.0)))
+
+
+def two_at_once(play: Play, chance: random.Random) -> None:
+    """Edges of two hands (or of a wire) in any order, lost ones too."""
+    for _ in range(chance.randrange(2, 9)):
+        play.says(chance.choice((Pressed, Pressed, Released, FoundDown))(play.now_ns))
+        play.waits_s(chance.choice((0.0, 0.1, 1.0, 2.0, 6.0)))
+    play.lets_go()
+
+
+def walk_the_menu(play: Play, chance: random.Random) -> None:
+    """Somebody who has seen how it is done."""
+    play.holds_s(6.0)
+    for _ in range(chance.randrange(1, 10)):
+        play.holds_s(chance.choice((0.1, 0.1, 1.2, 5.5)))
+        play.waits_s(0.2)
+
+
+def camera_and_card(play: Play, number: int) -> None:
+    """Whatever was asked for is taken and saved."""
+    if play.booth.state is BoothState.EXPOSING:
+        play.says(Exposed(frame(), play.booth.zero_ns))
+    if play.booth.state is BoothState.SAVING:
+        play.says(Saved(number))
+
+
+class Watched(Play):
+    """Remembers every state."""
+
+    def __init__(self, countdown_s: int, offer: Offer) -> None:
+        super().__init__(countdown_s, offer=offer)
+        self.states: set[BoothState] = set()
+
+    def says(self, *events: Happening) -> BoothState:
+        for event in events:
+            self.states.add(super().says(event))
+        return self.booth.state
+
+
+def test_b09_c15_c18_ten_thousand_random_guests_leave_event_spool_and_power_as_they_were() -> None:
+    chance = random.Random(6)
+    did: Counter[str] = Counter()
+    pages: set[Kind] = set()
+    titles: set[str] = set()
+    states: set[BoothState] = set()
+    for number in range(GUESTS):
+        play = Watched(chance.choice((0, 1, 3)), CLOSED)
+        play.says(READY)
+        for _ in range(chance.randrange(1, 4)):
+            chance.choice((mash, lean, two_at_once, walk_the_menu))(play, chance)
+            page = play.booth.page
+            if page is not None:
+                pages.add(page.kind)
+                titles |= {page.title, *(item.title for item in page.items)}
+            camera_and_card(play, number)
+        did.update(type(effect).__name__ for effect in play.effects)
+        play.waits_s(30)
+        camera_and_card(play, number)
+        play.waits_s(10)
+        assert play.booth.state is BoothState.READY
+        states |= play.states
+    assert BoothState.SETUP not in states
+    assert {BoothState.COUNTDOWN, BoothState.REVIEW, BoothState.MENU} <= states
+    assert set(did) == {Capture.__name__, Save.__name__}
+    assert did["Capture"] > GUESTS / 2
+    assert pages == {Kind.MENU, Kind.ALBUM_CODE, Kind.STATUS}
+    assert titles == {""}
+
+
+def test_b09_guests_who_come_while_the_operators_door_is_open_leave_event_spool_and_power_as_they_were() -> None:
+    chance = random.Random(9)
+    did: Counter[str] = Counter()
+    pages: Counter[Kind] = Counter()
+    for number in range(GUESTS // 4):
+        play = Play(chance.choice((0, 1, 3)), offer=replace(CLOSED, door_closes_ns=None))
+        play.says(READY)
+        for _ in range(chance.randrange(1, 4)):
+            chance.choice((mash, lean, two_at_once))(play, chance)
+            camera_and_card(play, number)
+            pages.update([play.booth.page.kind] if play.booth.page is not None else [])
+        did.update(type(effect).__name__ for effect in play.effects)
+    assert pages[Kind.MENU] > GUESTS / 20
+    harm = (actions.ChooseEvent, actions.SetPaused, actions.WipeEvent, actions.SwitchOff)
+    assert not {deed.__name__ for deed in harm} & set(did)
+
+
+def walked(play: Play, *steps: str | float) -> Play:
+    """Opens the menu; then each word is an item to be chosen, each number a press that long."""
+    play.holds_s(play.settings.hold_s)
+    for step in steps:
+        if isinstance(step, str):
+            choose(play, step)
+        else:
+            play.holds_s(step)
+    return play
+
+
+def choose(play: Play, wanted: str) -> None:
+    """Presses until the item stands there (by its word or its title), and holds for as long as it wants."""
+    page = play.booth.page
+    assert page is not None
+    for _ in page.items:
+        item = play.booth.page.item if play.booth.page is not None else None
+        assert item is not None
+        if wanted in (item.says, item.title):
+            play.holds_s(item.hold_s)
+            return
+        play.press()
+        play.waits_s(0.1)
+    raise AssertionError(f"there is no {wanted}: {[item.says for item in page.items]}")
+
+
+def opened(door_closes_ns: int | None) -> Play:
+    play = Play(3, offer=replace(CLOSED, door_closes_ns=door_closes_ns))
+    play.says(READY)
+    return play
+
+
+def test_c18_outside_the_door_the_menu_has_three_items_and_no_title() -> None:
+    page = menu.opened(CLOSED, 601 * SECOND_NS)
+    assert [item.says for item in page.items] == ["back", "album_code", "status"]
+    assert {item.title for item in page.items} == {""}
+
+
+def test_the_door_is_open_for_ten_minutes_of_boot_time_or_always_or_never() -> None:
+    assert CLOSED.door_is_open(600 * SECOND_NS - 1)
+    assert not CLOSED.door_is_open(600 * SECOND_NS)
+    assert Offer(door_closes_ns=None).door_is_open(10**18)
+    assert not Offer(door_closes_ns=0).door_is_open(0)
+
+
+def test_c18_a_page_behind_the_door_closes_with_it() -> None:
+    play = opened(None)
+    play.settings = Play(3, offer=replace(CLOSED, door_closes_ns=play.now_ns + 15 * SECOND_NS)).settings
+    walked(play, "events")
+    assert play.booth.page is not None and play.booth.page.kind is Kind.EVENTS
+    play.waits_s(9)
+    assert play.booth.page is None
+    assert play.booth.state is BoothState.READY
+
+
+def test_c18_a_choice_that_is_held_until_the_door_closes_is_not_made() -> None:
+    play = opened(1_000 * SECOND_NS + 9 * SECOND_NS)
+    walked(play, "switch_off")
+    assert play.booth.page is not None and play.booth.page.kind is Kind.SWITCH_OFF
+    play.press()
+    play.goes_down()
+    effects: list[Effect] = list(play.effects)
+    play.now_ns += 6 * SECOND_NS
+    play.says(Tick())
+    assert play.booth.state is BoothState.READY
+    assert play.effects == effects
+
+
+def test_the_chosen_event_and_album_come_first_and_are_ticked() -> None:
+    play = walked(opened(None), "events")
+    page = play.booth.page
+    assert page is not None
+    assert [(item.title, item.ticked) for item in page.items] == [
+        ("", False),
+        ("Anna & Ben", True),
+        ("Someone else's party", False),
+    ]
+    choose(play, "Anna & Ben")
+    page = play.booth.page
+    assert page is not None
+    assert [(item.says, item.title, item.ticked) for item in page.items] == [
+        ("back", "", False),
+        ("event", "Booth", True),
+        ("event", "Stage", False),
+        ("no_album", "", False),
+    ]
+
+
+def test_choosing_an_event_asks_what_becomes_of_the_photos_without_one() -> None:
+    play = walked(opened(None), "events", "Anna & Ben", "Stage")
+    page = play.booth.page
+    assert page is not None and (page.kind, page.number) == (Kind.TAKE_ALONG, 3)
+    choose(play, "take_along")
+    assert play.effects == [actions.ChooseEvent("abcd1234", "a2", take_along=True)]
+    play = walked(opened(None), "events", "Someone else's party", "leave")
+    assert play.effects == [actions.ChooseEvent("efgh5678", "", take_along=False)]
+
+
+def test_with_no_photo_without_an_event_nothing_is_asked() -> None:
+    play = opened(None)
+    play.settings = Play(3, offer=replace(CLOSED, door_closes_ns=None, without_event=0)).settings
+    walked(play, "events", "Anna & Ben", "no_album")
+    assert play.effects == [actions.ChooseEvent("abcd1234", "")]
+
+
+def test_another_event_is_not_chosen_by_a_hold_of_less_than_five_seconds() -> None:
+    play = Play(3, offer=replace(CLOSED, door_closes_ns=None, without_event=0))
+    play.says(READY)
+    walked(play, "events", 0.1, 0.1)
+    page = play.booth.page
+    assert page is not None and page.item is not None and page.item.title == "Someone else's party"
+    play.holds_s(4.9)
+    assert (play.booth.page, play.effects) == (page, [])
+    play.holds_s(5.0)
+    assert play.effects == [actions.ChooseEvent("efgh5678", "")]
+
+
+@pytest.mark.parametrize("without_event", [0, 3])
+def test_every_way_to_another_event_ends_in_a_long_hold_but_the_first_choice_of_all(without_event: int) -> None:
+    for link_id in ("abcd1234", ""):
+        offer = replace(CLOSED, door_closes_ns=None, without_event=without_event, link_id=link_id)
+        pages = [menu.opened(offer, 0)]
+        changes = []
+        for page in pages:
+            for at, item in enumerate(page.items):
+                match item.leads:
+                    case menu.Goto(Kind.EVENTS | Kind.ALBUMS | Kind.TAKE_ALONG):
+                        after, _ = menu.chosen(replace(page, at=at), offer, 0)
+                        pages += [after] if after is not None else []
+                    case actions.ChooseEvent("efgh5678"):
+                        changes.append(item.hold_s)
+        assert changes and set(changes) == {menu.CONFIRM_S if link_id else menu.CHOOSE_S}
+
+
+def test_a_pause_wants_a_hold_of_five_seconds_and_its_end_one_of_one() -> None:
+    play = opened(None)
+    offer = play.settings.offer
+    assert {item.hold_s for item in menu.opened(offer, 0).items if item.says == "pause"} == {menu.CONFIRM_S}
+    paused = menu.opened(replace(offer, paused=True), 0)
+    assert {item.hold_s for item in paused.items if item.says == "resume"} == {menu.CHOOSE_S}
+    walked(play, "pause")
+    assert play.effects == [actions.SetPaused(True)]
+
+
+def test_the_hold_that_opened_a_page_never_chooses_on_it() -> None:
+    play = opened(None)
+    play.goes_down()
+    play.waits_s(5)
+    assert play.lets_go() is BoothState.MENU
+    for _ in range(3):  # to "events"
+        play.press()
+        play.waits_s(0.1)
+    play.goes_down()
+    play.waits_s(10)
+    page = play.booth.page
+    assert page is not None and (page.kind, page.at) == (Kind.EVENTS, 0)
+    play.lets_go()
+    assert play.booth.page == page
+
+
+def test_a_short_press_goes_on_to_the_next_item_and_round() -> None:
+    play = walked(opened(0))
+    seen = []
+    for _ in range(4):
+        assert play.booth.page is not None and play.booth.page.item is not None
+        seen.append(play.booth.page.item.says)
+        play.press()
+    assert seen == ["back", "album_code", "status", "back"]
+
+
+def test_what_cannot_be_undone_wants_a_hold_of_five_seconds_and_letting_go_early_does_nothing() -> None:
+    play = walked(opened(None), "switch_off")
+    play.press()
+    for held_s in (1.0, 3.0, 4.9):
+        play.holds_s(held_s)
+        page = play.booth.page
+        assert page is not None and page.item is not None and page.item.says == "switch_off_now"
+        assert play.effects == []
+    play.holds_s(5.0)
+    assert play.effects == [actions.SwitchOff()]
+
+
+def test_what_was_waited_for_reaches_nobody_who_has_left() -> None:
+    play = walked(opened(None), "wipe")
+    assert play.effects == [actions.CountHeld()]
+    play.waits_s(20)
+    assert play.booth.state is BoothState.READY
+    play.says(HeldCounted((actions.Held(ANNAS, 143, 12),)))
+    assert play.booth.state is BoothState.READY
+
+
+def test_a_wipe_shows_its_numbers_and_wants_its_own_hold() -> None:
+    play = walked(opened(None), "wipe")
+    held = actions.Held(ANNAS, 143, 12)
+    play.says(HeldCounted((held,)))
+    choose(play, "Anna & Ben")
+    page = play.booth.page
+    assert page is not None and page.held == held
+    choose(play, "wipe_now")
+    assert play.effects == [actions.CountHeld(), actions.WipeEvent(held)]
+
+
+def test_c18_that_the_card_is_empty_is_told_no_longer_than_the_door_is_open() -> None:
+    play = opened(None)
+    closes_ns = play.now_ns + 15 * SECOND_NS
+    play.settings = Play(3, offer=replace(CLOSED, door_closes_ns=closes_ns)).settings
+    walked(play, "wipe")
+    play.says(HeldCounted(()))
+    assert play.booth.page is not None and play.booth.page.says == "card_empty"
+    play.now_ns = closes_ns
+    assert play.says(Tick()) is BoothState.READY

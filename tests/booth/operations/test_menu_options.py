@@ -1,0 +1,62 @@
+"""What the menu can offer is put together of what the config, the choices and the card say, and costs little."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from piboothup.booth.operations.active_settings import Choosing
+from piboothup.booth.operations.menu_options import Offering
+from piboothup.config import Config, EventPics, Panel
+from piboothup.config import Light as LightTable
+from piboothup.spool.admin import assign
+from piboothup.spool.names import PhotoName
+from piboothup.spool.store import Spool
+from tests.support.clock import HandClock
+from tests.support.photos import open_spool
+
+PARTY = Config(eventpics=EventPics(link_id="abcd1234"))
+
+
+def offering(directory: Path, config: Config, clock: HandClock | None = None) -> Offering:
+    clock = clock or HandClock()
+    spool = open_spool(directory, clock)
+    return Offering(config, spool, clock, Choosing(config, directory, clock, lambda _: None))
+
+
+def test_photos_without_an_event_are_counted_every_ten_seconds_and_no_more_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted_s: list[float] = []
+    clock = HandClock()
+
+    def count(_spool: Spool) -> list[PhotoName]:
+        counted_s.append(clock.boottime_s)
+        return []
+
+    monkeypatch.setattr(assign, "without_event", count)
+    offered = offering(tmp_path, PARTY, clock)
+    for _ in range(25):
+        offered.now()
+        clock.pass_s(1.0)
+    assert counted_s == [100.0, 110.0, 120.0]
+
+
+@pytest.mark.parametrize(
+    ("config", "has_code", "has_buzzer"),
+    [
+        (PARTY, True, False),
+        (dataclasses.replace(PARTY, light=LightTable(buzzer_pin=24)), True, True),
+        (dataclasses.replace(PARTY, light=LightTable(buzzer_pin=24, driver="none")), True, False),
+        (dataclasses.replace(PARTY, panel=Panel(album_code="menu")), True, False),
+        (dataclasses.replace(PARTY, panel=Panel(album_code="off")), False, False),
+        (Config(), False, False),
+    ],
+)
+def test_what_the_box_does_not_have_is_not_offered(
+    tmp_path: Path, config: Config, has_code: bool, has_buzzer: bool
+) -> None:
+    offer = offering(tmp_path, config).now()
+    assert (offer.has_code, offer.has_buzzer) == (has_code, has_buzzer)

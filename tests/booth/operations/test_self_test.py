@@ -1,0 +1,444 @@
+"""The ready check and aiming in a running booth: every part is tried, nothing is kept, the first reason is named."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from piboothup import power, status
+from piboothup.booth.flow.events import CheckSaid, Judge
+from piboothup.booth.flow.long_press import SECOND_NS
+from piboothup.booth.flow.machine import ANSWER_NS
+from piboothup.booth.flow.menu import Kind
+from piboothup.booth.flow.self_test_report import STEPS, Report, Step
+from piboothup.booth.frame import Frame
+from piboothup.booth.gpio.buzzer import Sound
+from piboothup.booth.gpio.led import LightPattern
+from piboothup.booth.operations import self_test
+from piboothup.booth.panel.i18n import words
+from piboothup.config import LANGUAGES, Capture, EventPics
+from piboothup.power import Supply
+from piboothup.problems import Problem, problem
+from piboothup.spool import durable
+from piboothup.spool.admin import assign, wipe
+from piboothup.spool.contexts import context_for
+from piboothup.spool.event_titles import Event
+from piboothup.spool.listing import CONTEXTS
+from tests.support.booth import Box
+from tests.support.deadline import PATIENCE_S
+from tests.support.photos import jpeg, open_spool, take
+
+LIGHT_S = self_test._LIGHT_S
+GOOD = {"state": "idle", "problems": [], "events_seen": 1}
+
+
+@pytest.fixture
+def box(box: Box, monkeypatch: pytest.MonkeyPatch) -> Box:
+    for name in ("_LIGHT_S", "_UPLOADER_S", "_AIM_PAUSE_S"):
+        monkeypatch.setattr(self_test, name, 0.05)
+    monkeypatch.setattr(self_test, "LOOK_S", 0.02)
+    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=1))
+    box.clock.uncertainty_ms = 5
+    box.spool.prepare()
+    box.spool.write_events([Event("Anna & Ben", "abcd1234")])
+    status.write(box.runtime, "uploader", GOOD)
+    return box
+
+
+def begin(box: Box) -> None:
+    box.start_ready()
+    box.open_menu()
+    box.choose("ready_check")
+
+
+def report(box: Box, wanted: Callable[[Report], object]) -> Report:
+    """The report once it fits."""
+    page = box.until_page(lambda found: found is not None and found.report is not None and wanted(found.report))
+    assert page is not None and page.report is not None
+    return page.report
+
+
+def verdict(box: Box) -> Report:
+    """Answers the question for a press, and waits for the end."""
+    report(box, lambda found: found.asks)
+    box.press()
+    return report(box, lambda found: found.step is None)
+
+
+def test_a_box_with_nothing_wrong_is_ready_to_ship_and_its_test_frame_is_nobody_s_photo(box: Box) -> None:
+    begin(box)
+    found = verdict(box)
+    assert found.found == (None,) * len(STEPS)
+    assert box.photos() == 0
+    assert box.camera.released.get(timeout=PATIENCE_S)
+    assert not list((box.spool.directory / "tmp").iterdir())
+
+
+def test_light_flash_and_buzzer_fire_and_the_light_asks_for_the_press(box: Box) -> None:
+    begin(box)
+    box.until_light(LightPattern.EXPOSING)
+    box.until_light(LightPattern.HURRY)
+    assert box.light.flashes == [False, True, False]
+    assert box.buzzer.heard.get(timeout=PATIENCE_S) is Sound.TICK  # the press that the menu was opened with
+    assert box.buzzer.heard.get(timeout=PATIENCE_S) is Sound.LOW
+
+
+def write_fails(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: Path, _content: bytes, _mode: int = 0) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(durable, "write_new", refuse)
+
+
+def weak_supply(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(power, "read", lambda: Supply(undervoltage=True))
+
+
+def dark_room(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    box.camera.grey = 12
+
+
+def no_frame(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    box.camera.capture_fault = problem("camera_stuck")
+
+
+def no_light(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    box.light.problem = problem("light_missing")
+
+
+def old_photos(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    take(open_spool(box.spool.directory, box.clock), jpeg(), context_for("efgh5678", "", ""))
+
+
+def photos_without_event(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2):
+        take(
+            open_spool(box.spool.directory, box.clock),
+            jpeg(number),
+            context_for("", "", "before an event was chosen"),
+        )
+
+
+def unknown_photos(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an event, nobody knows which: the file that says so is gone."""
+    old_photos(box, monkeypatch)
+    for path in (box.spool.directory / CONTEXTS).iterdir():
+        path.unlink()
+
+
+def both(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos_without_event(box, monkeypatch)
+    old_photos(box, monkeypatch)
+
+
+def survey_fails(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise wipe.WipeError("The card can't be read.")
+
+    monkeypatch.setattr(wipe, "survey", fail)
+
+
+def uploader_says(**said: Any) -> Callable[[Box, pytest.MonkeyPatch], None]:
+    def write(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+        status.write(box.runtime, "uploader", {**GOOD, **said})
+
+    return write
+
+
+def no_uploader(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    (box.runtime / "uploader.json").unlink()
+
+
+def other_events(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    box.spool.write_events([Event("The others", "efgh5678")])
+
+
+@pytest.mark.parametrize(
+    ("breaks", "step", "code"),
+    [
+        (dark_room, Step.CAMERA, "photo_dark"),
+        (no_frame, Step.CAMERA, "camera_stuck"),
+        (no_light, Step.LIGHT, "light_missing"),
+        (write_fails, Step.CARD, "card_readonly"),
+        (weak_supply, Step.SUPPLY, "undervoltage"),
+        (uploader_says(state="offline"), Step.WIFI, "no_network"),
+        (uploader_says(state="offline", problems=["storage_silent"]), Step.WIFI, "storage_silent"),
+        (uploader_says(state="offline", problems=["blocked"]), Step.WIFI, "blocked"),
+        (uploader_says(state="offline", problems=["uploader_defect"]), Step.WIFI, "uploader_defect"),
+        (uploader_says(state="offline", problems=["no_network", "uploader_defect"]), Step.WIFI, "no_network"),
+        (uploader_says(state="portal"), Step.WIFI, "portal"),
+        (uploader_says(state="paused"), Step.WIFI, "paused"),
+        (no_uploader, Step.WIFI, "uploader_stopped"),
+        (uploader_says(state="refused", problems=["key_refused"]), Step.KEY, "key_refused"),
+        (uploader_says(problems=["no_key"]), Step.KEY, "no_key"),
+        (uploader_says(events_seen=None), Step.KEY, "key_untried"),
+        (uploader_says(problems=["event_gone"]), Step.EVENT, "event_gone"),
+        (uploader_says(problems=["event_refused"]), Step.EVENT, "event_refused"),
+        (other_events, Step.EVENT, "event_gone"),
+        (old_photos, Step.OTHERS, "old_photos"),
+        (photos_without_event, Step.OTHERS, "stray_photos"),
+        (both, Step.OTHERS, "old_photos"),
+        (unknown_photos, Step.OTHERS, "old_photos"),
+        (survey_fails, Step.OTHERS, "card_readonly"),
+    ],
+)
+def test_what_is_wrong_is_found_at_its_step_and_named(
+    box: Box,
+    breaks: Callable[[Box, pytest.MonkeyPatch], None],
+    step: Step,
+    code: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    box.start_ready()
+    box.open_menu()
+    breaks(box, monkeypatch)
+    box.choose("ready_check")
+    found = verdict(box)
+    at = found.found[STEPS.index(step)]
+    assert at is not None and at.code == code
+    assert found.reason == next(one for one in found.found if one is not None)
+
+
+def test_photos_without_an_event_are_counted_and_nobody_is_told_to_wipe_them(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos_without_event(box, monkeypatch)
+    begin(box)
+    assert verdict(box).reason == problem("stray_photos", "2")
+    for language in LANGUAGES:
+        said = words(language).menu
+        assert said.items["events"] in said.reasons["stray_photos"]
+        assert said.items["wipe"] not in said.reasons["stray_photos"]
+
+
+def test_once_they_have_the_event_that_is_chosen_they_are_its_photos(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos_without_event(box, monkeypatch)
+    assign.take_along(open_spool(box.spool.directory, box.clock), "abcd1234", "")
+    begin(box)
+    assert verdict(box).reason is None
+
+
+def test_of_another_event_that_left_no_photo_nothing_is_said(box: Box) -> None:
+    spool = open_spool(box.spool.directory, box.clock)
+    spool.path(take(spool, jpeg(), context_for("efgh5678", "", ""))).unlink()
+    begin(box)
+    assert verdict(box).reason is None
+
+
+def test_as_long_as_no_event_was_ever_listed_the_chosen_one_is_believed(box: Box) -> None:
+    box.spool.write_events([])
+    begin(box)
+    assert verdict(box).reason is None
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("fault", [OSError(errno.EIO, "Input/output error"), RuntimeError("a defect")])
+def test_a_step_that_can_t_be_carried_out_is_a_reason_and_the_others_are_tried_as_well(
+    box: Box, step: Step, fault: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise fault
+
+    box.start_ready()
+    assert box._service is not None
+    box._service._check._steps[step] = fail
+    box.open_menu()
+    box.choose("ready_check")
+    if step is not Step.BUTTON:
+        report(box, lambda found: found.asks)
+        box.press()
+    found = report(box, lambda found: found.step is None)
+    assert found.reason == problem("not_checked", step)
+    assert [one for one in found.found if one is not None] == [found.reason]
+    assert [one.exc_info for one in caplog.records if f"step={step}" in one.getMessage()]
+    for language in LANGUAGES:
+        assert "{detail}" in words(language).menu.reasons["not_checked"]
+
+
+def test_a_press_that_never_comes_is_a_reason(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        self_test, "_PRESS_S", 0.0
+    )  # the clock stands still: nobody knows from when on it is waited for
+    begin(box)
+    assert report(box, lambda found: found.step is None).reason == problem("button_silent")
+
+
+def test_a_press_right_after_the_question_is_its_answer_however_late_it_is_looked_at(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(self_test, "_PRESS_S", 0.0)
+    box.start_ready()
+    assert box._service is not None
+    asking = box._service._check
+    post = asking._post
+
+    def press_at_once(said: CheckSaid) -> None:
+        post(said)
+        if said.report.asks:
+            asking.hear()
+
+    monkeypatch.setattr(asking, "_post", press_at_once)
+    box.open_menu()
+    box.choose("ready_check")
+    assert report(box, lambda found: found.step is None).found == (None,) * len(STEPS)
+
+
+def test_a_press_that_came_late_for_an_earlier_check_answers_no_later_one(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(self_test, "_PRESS_S", 0.0)
+    box.start_ready()
+    assert box._service is not None
+    box._service._check.hear()
+    box.open_menu()
+    box.choose("ready_check")
+    assert report(box, lambda found: found.step is None).reason == problem("button_silent")
+
+
+def test_a_frame_that_comes_as_somebody_leaves_is_given_back(box: Box) -> None:
+    given_back: list[int] = []
+    plane = np.zeros((64, 64), np.uint8)
+    box.start_ready()
+    assert box._service is not None
+    asking = box._service._check
+
+    def come(zero_ns: int) -> None:
+        asking.judge(Judge(Frame(plane, plane, plane, zero_ns, lambda: given_back.append(zero_ns)), zero_ns))
+
+    asking._shoot = come
+    asking._turned.set()
+    assert asking._look() == problem("camera_stuck")
+    assert len(given_back) == 1
+
+
+def test_the_lights_are_on_for_long_enough_to_be_looked_at(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited_s: list[float] = []
+    box.start_ready()
+    assert box._service is not None
+    asking = box._service._check
+    monkeypatch.setattr(self_test, "_LIGHT_S", LIGHT_S)
+    monkeypatch.setattr(asking._turned, "wait", waited_s.append)
+    asking._light()
+    assert len(waited_s) == 1 and waited_s[0] >= 1.0
+
+
+def test_a_clock_that_nothing_ever_set_is_a_reason(box: Box) -> None:
+    box.clock.uncertainty_ms = None
+    begin(box)
+    assert verdict(box).found[STEPS.index(Step.CLOCK)] == problem("clock_unknown")
+
+
+def test_without_an_event_the_box_is_not_ready_and_says_so_once(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos_without_event(box, monkeypatch)
+    box.config = dataclasses.replace(box.config, eventpics=EventPics())
+    begin(box)
+    assert [one for one in verdict(box).found if one is not None] == [problem("no_event")]
+
+
+def test_a_check_that_nobody_looks_at_any_more_ends_and_gives_every_frame_back(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(self_test, "_PRESS_S", PATIENCE_S)  # else which of the two ends first is luck
+    begin(box)
+    report(box, lambda found: found.asks)
+    box.clock.pass_s(20.0)
+    box.until_light(LightPattern.READY)
+    box.open_menu()
+    box.choose("ready_check")
+    assert verdict(box).found == (None,) * len(STEPS)
+    assert box.camera.released.qsize() == box.camera.asked.qsize() == 2
+
+
+def test_the_late_answer_to_a_guest_s_press_is_not_judged_as_the_test_frame(box: Box) -> None:
+    box.start_ready()
+    goes_on = threading.Event()
+
+    def then() -> None:
+        box.camera.grey = 128
+
+    def late_and_dark() -> None:
+        assert goes_on.wait(PATIENCE_S)
+        box.camera.grey, box.camera.on_capture = 12, then
+
+    box.camera.on_capture = late_and_dark
+    box.press()
+    box.until_light(LightPattern.HURRY)
+    box.clock.pass_s(1.0)
+    box.until_light(LightPattern.EXPOSING)
+    box.clock.pass_s(ANSWER_NS / SECOND_NS)
+    box.until_light(LightPattern.READY)
+    assert box._service is not None
+    asked = box._service._check
+    shoot = asked._shoot
+
+    def shoot_and_go_on(from_ns: int) -> None:
+        shoot(from_ns)
+        goes_on.set()
+
+    asked._shoot = shoot_and_go_on
+    box.open_menu()
+    box.choose("ready_check")
+    assert verdict(box).found == (None,) * len(STEPS)
+    assert box.photos() == 0
+    assert box.camera.released.qsize() == 2
+
+
+def test_aiming_says_how_sharp_the_picture_is_and_every_frame_goes_back(box: Box) -> None:
+    box.start_ready()
+    box.open_menu()
+    box.choose("aim")
+    box.until_page(lambda found: found is not None and found.kind is Kind.AIM and found.sharpness is not None)
+    for _ in range(3):
+        box.camera.released.get(timeout=PATIENCE_S)
+    box.clock.pass_s(179.0)
+    box.turn()
+    assert box.page is not None, "whoever aims looks at the screen, not at the button"
+    box.press()
+    box.until_page(lambda found: found is None)
+    box.until_light(LightPattern.READY)
+    assert box.photos() == 0
+    assert len(box.camera.handed_over) - 3 <= box.camera.released.qsize() + 1
+
+
+def test_a_camera_that_fails_while_aiming_is_opened_again_and_aimed_with(box: Box) -> None:
+    box.start_ready()
+    box.open_menu()
+    box.camera.capture_fault = problem("camera_stuck")
+    box.choose("aim")
+    box.until_said(lambda said: said.get("camera") == "lost")
+    box.camera.capture_fault = None
+    box.clock.pass_s(2.0)
+    box.until_page(lambda found: found is not None and found.sharpness is not None)
+
+
+def test_every_reason_that_a_check_can_find_has_words_in_every_language() -> None:
+    codes = {
+        *("no_camera", "camera_busy", "camera_stuck", "camera_memory", "no_frames", "photo_dark", "photo_blurred"),
+        *("light_missing", "buzzer_missing", "button_silent", "card_full", "card_crowded", "card_readonly"),
+        *("spool_unusable", "undervoltage", "portal", "paused", "uploader_stopped", "tls_refused", "server_trouble"),
+        *("storage_silent", "blocked"),
+        "uploader_defect",
+        *(
+            "no_network",
+            "clock_unknown",
+            "no_key",
+            "key_refused",
+            "key_untried",
+            "no_event",
+            "event_gone",
+            "event_refused",
+        ),
+        *("old_photos", "stray_photos", "not_checked"),
+    }
+    for language in LANGUAGES:
+        assert codes <= words(language).menu.reasons.keys()
+    assert all(isinstance(problem(code), Problem) for code in codes)

@@ -1,0 +1,326 @@
+"""The saver: what "saved" means, what a photo says of itself, and what becomes of frames."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import gc
+import queue
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from piboothup.booth.flow.events import CardChecked, Event, Saved, SavingFailed
+from piboothup.booth.frame import Frame
+from piboothup.booth.photo import saver as module
+from piboothup.booth.photo.saver import Saver
+from piboothup.config import Camera, Config
+from piboothup.problems import problem
+from piboothup.runtime import HintSocket
+from piboothup.spool import durable
+from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.contexts import Context, context_for
+from piboothup.spool.listing import NEW
+from piboothup.spool.names import Identity, PhotoName
+from piboothup.spool.store import Spool
+from tests.support.booth import grey_frame
+from tests.support.clock import HandClock
+from tests.support.deadline import PATIENCE_S
+from tests.support.photos import PARTY, jpeg, open_spool, take
+
+GALA = context_for("wxyz9876", "", "")
+S = 1_000_000_000
+
+
+class Bench:
+    """A saver on a spool, and what it posts."""
+
+    def __init__(self, root: Path) -> None:
+        self.clock = HandClock()
+        self.spool = open_spool(root / "spool", self.clock)
+        self.config = Config(name="Booth 7", timezone="Europe/Berlin")
+        self.runtime = root
+        self.told: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.on_disk: list[int] = []
+        """How many photos the card held when "saved" was posted."""
+        self.saver: Saver | None = None
+
+    def start(self) -> Saver:
+        self.saver = Saver(self.config, self.spool, PARTY, self.runtime, self._post)
+        self.saver.start()
+        return self.saver
+
+    def _post(self, event: Event) -> None:
+        if isinstance(event, Saved):
+            self.on_disk.append(len(self.photos()))
+        self.told.put(event)
+
+    def save(self, frame: Frame) -> Event:
+        """Hands the frame over; what came of it. The saver then waits for the next."""
+        assert (self.saver or self.start()) is self.saver
+        assert self.saver is not None
+        self.saver.save(frame)
+        del frame
+        came = self.told.get(timeout=PATIENCE_S)
+        assert isinstance(self.told.get(timeout=PATIENCE_S), CardChecked)
+        return came
+
+    def photos(self) -> list[PhotoName]:
+        return Spool(self.spool.directory, self.clock, "serial-1").waiting()
+
+    def exif(self) -> tuple[Image.Exif, dict[int, object]]:
+        """What the only photo says of itself."""
+        (name,) = self.photos()
+        with Image.open(self.spool.path(name)) as photo:
+            found = photo.getexif()
+        return found, found.get_ifd(ExifTags.IFD.Exif)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    if made.saver is not None:
+        assert made.saver.stop(PATIENCE_S)
+
+
+def test_saved_is_said_only_when_the_photo_is_in_the_spool_under_its_own_hash(bench: Bench) -> None:
+    assert bench.save(grey_frame(7 * S)) == Saved(1)
+    assert bench.save(grey_frame(8 * S)) == Saved(2)
+    assert bench.on_disk == [1, 2]
+    assert [name.boottime_ms for name in bench.photos()] == [7000, 8000]
+    assert all(bench.spool.is_intact(name) for name in bench.photos())
+    assert {name.context for name in bench.photos()} == {PARTY.id}
+
+
+def test_a_photo_tells_its_moment_in_the_zone_of_the_box_when_a_clock_is_trusted(bench: Bench) -> None:
+    # Boot-time 100 s is 15 June 2025, 15:06:40 UTC; the exposure began 2.25 s earlier.
+    bench.spool.add_anchor(Anchor(Source.NTP, 100_000, 1_750_000_000_000, 5))
+    bench.save(grey_frame(97_750_000_000))
+    plain, details = bench.exif()
+    assert details[ExifTags.Base.DateTimeOriginal] == "2025:06:15 17:06:37"
+    assert details[ExifTags.Base.OffsetTimeOriginal] == "+02:00"
+    assert details[ExifTags.Base.SubsecTimeOriginal] == "750"
+    assert plain[ExifTags.Base.DateTime] == "2025:06:15 17:06:37"
+
+
+def test_a_photo_tells_no_moment_while_no_clock_is_trusted(bench: Bench) -> None:
+    bench.save(grey_frame(97 * S))
+    plain, details = bench.exif()
+    assert ExifTags.Base.DateTimeOriginal not in details
+    assert ExifTags.Base.DateTime not in plain
+
+
+def test_a_photo_tells_who_took_it_with_what_and_which_one_it_is(bench: Bench) -> None:
+    bench.save(grey_frame(97 * S))
+    plain, details = bench.exif()
+    assert plain[ExifTags.Base.Artist] == "Booth 7"
+    assert plain[ExifTags.Base.Model] == "imx477"
+    assert details[ExifTags.Base.ExposureTime] == pytest.approx(0.01)
+    assert details[ExifTags.Base.ISOSpeedRatings] == 200
+    (name,) = bench.photos()
+    identity = Identity.from_unique_id(str(details[ExifTags.Base.ImageUniqueID]))
+    assert identity is not None
+    assert PhotoName.of(identity, bench.spool.path(name).read_bytes()) == name
+
+
+def test_quality_and_rotation_are_the_configs(bench: Bench) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (48, 64), dtype=np.uint8)
+    sizes = []
+    for seconds, table in ((1, Camera(jpeg_quality=95, rotation=90)), (2, Camera(jpeg_quality=50))):
+        bench.config = dataclasses.replace(bench.config, camera=table)
+        bench.start()
+        bench.save(dataclasses.replace(grey_frame(seconds * S), y=noise))
+        assert bench.saver is not None
+        assert bench.saver.stop(PATIENCE_S)
+        path = bench.spool.path(bench.photos()[-1])
+        with Image.open(path) as photo:
+            sizes.append((photo.size, path.stat().st_size))
+    bench.saver = None
+    assert [size for size, _ in sizes] == [(48, 64), (64, 48)]
+    assert sizes[0][1] > 1.5 * sizes[1][1]
+
+
+@pytest.mark.parametrize(("rotation", "bright"), [(0, (0, 0)), (90, (0, -1)), (180, (-1, -1)), (270, (-1, 0))])
+def test_a_small_grey_copy_of_the_photo_comes_with_saved_turned_as_the_photo_is(
+    bench: Bench, rotation: int, bright: tuple[int, int]
+) -> None:
+    bench.config = dataclasses.replace(bench.config, camera=Camera(rotation=rotation))
+    y = np.full((480, 640), 20, np.uint8)
+    y[:240, :320] = 220
+    came = bench.save(dataclasses.replace(grey_frame(S, size=(640, 480)), y=y))
+    assert isinstance(came, Saved)
+    assert came.thumbnail is not None
+    assert came.thumbnail.shape == ((96, 128) if rotation % 180 == 0 else (128, 96))
+    assert [came.thumbnail[top, left] for top in (0, -1) for left in (0, -1)] == [
+        220 if (top, left) == bright else 20 for top in (0, -1) for left in (0, -1)
+    ]
+
+
+def test_the_uploader_is_told_of_each_photo(bench: Bench, tmp_path: Path) -> None:
+    hints = HintSocket(tmp_path, "uploader")
+    bench.save(grey_frame(S))
+    assert hints.receive(PATIENCE_S) == ["new", str(bench.photos()[0])]
+    hints.close()
+
+
+def test_an_uploader_that_is_another_users_holds_up_no_photo(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_words: object) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(module, "send_hint", refuse)
+    assert [bench.save(grey_frame(one * S)) for one in (1, 2)] == [Saved(1), Saved(2)]
+
+
+# -- frames --------------------------------------------------------------------------------------------------------
+
+
+def test_a_frame_goes_back_to_the_camera_once_and_before_the_card_is_touched(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    commit = Spool.commit
+
+    def note(spool: Spool, name: PhotoName, context: Context, content: bytes) -> None:
+        seen.append("commit")
+        commit(spool, name, context, content)
+
+    monkeypatch.setattr(Spool, "commit", note)
+    bench.save(grey_frame(S, lambda: seen.append("release")))
+    assert seen == ["release", "commit"]
+
+
+def broken_frame(release: list[str]) -> Frame:
+    """One that no encoder takes: its planes do not belong together."""
+    return dataclasses.replace(grey_frame(S, lambda: release.append("release")), u=np.zeros((3, 3), np.uint8))
+
+
+def test_s17_a_frame_that_cannot_be_encoded_is_given_back_told_and_leaves_nothing(bench: Bench) -> None:
+    released: list[str] = []
+    came = bench.save(broken_frame(released))
+    assert isinstance(came, SavingFailed)
+    assert came.problem.code == "encode_failed"
+    assert released == ["release"]
+    assert bench.photos() == []
+    assert bench.save(grey_frame(2 * S)) == Saved(1)
+
+
+@pytest.mark.parametrize("goes_well", [True, False])
+def test_no_frame_is_kept_alive_until_the_next_one(bench: Bench, goes_well: bool) -> None:
+    frame = grey_frame(S) if goes_well else broken_frame([])
+    seen = weakref.ref(frame)
+    bench.start().save(frame)
+    del frame
+    came = bench.told.get(timeout=PATIENCE_S)
+    bench.told.get(timeout=PATIENCE_S)
+    gc.collect()
+    assert isinstance(came, Saved if goes_well else SavingFailed)
+    assert seen() is None
+
+
+# -- what goes wrong -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, "card_full"), (errno.EROFS, "card_readonly")])
+def test_s01_s04_a_photo_that_the_card_does_not_take_is_not_called_saved(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+) -> None:
+    bench.start()
+
+    def refuse(_path: Path, _content: bytes, _mode: int = 0) -> None:
+        raise OSError(number, "refused")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(durable, "write_new", refuse)
+        assert bench.save(grey_frame(S)) == SavingFailed(problem(code), problem(code))
+    assert bench.photos() == []
+    assert bench.save(grey_frame(2 * S)) == Saved(1)
+    assert [name.seq for name in bench.photos()] == [2]
+
+
+def test_an_error_that_nobody_foresaw_is_told_and_the_next_photo_is_taken(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "with_exif", lambda *_: 1 // 0)
+        assert bench.save(grey_frame(S)) == SavingFailed(
+            problem("not_saved"), problem("unsaved_exif", "ZeroDivisionError")
+        )
+    assert "saver failed" in caplog.text
+    assert bench.save(grey_frame(2 * S)) == Saved(1)
+
+
+def test_after_each_photo_it_is_asked_whether_the_card_takes_another(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Spool, "card_problem", lambda _spool: problem("card_full"))
+    bench.start().save(grey_frame(S))
+    assert bench.told.get(timeout=PATIENCE_S) == Saved(1)
+    assert bench.told.get(timeout=PATIENCE_S) == CardChecked(problem("card_full"))
+
+
+# -- counting ------------------------------------------------------------------------------------------------------
+
+
+def test_the_events_photos_from_before_the_start_are_counted_and_its_own_only_once(bench: Bench) -> None:
+    for number in range(3):
+        take(bench.spool, jpeg(number))
+    take(bench.spool, jpeg(9), GALA)
+    saver = bench.start()
+    assert bench.save(grey_frame(S)) == Saved(1)  # not counted yet: that may take a while
+    saver.count_held()
+    assert saver.taken == 4
+    assert bench.save(grey_frame(2 * S)) == Saved(5)
+
+
+# -- the end -------------------------------------------------------------------------------------------------------
+
+
+def test_the_end_waits_for_the_photos_in_hand(bench: Bench) -> None:
+    saver = bench.start()
+    for seconds in (1, 2, 3):
+        saver.save(grey_frame(seconds * S))
+    assert saver.stop(PATIENCE_S)
+    assert sum(1 for _ in bench.spool.names(NEW)) == 3
+
+
+def test_the_end_tells_when_the_photo_in_hand_is_not_saved(bench: Bench) -> None:
+    releasing, may_release = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        releasing.set()
+        may_release.wait()
+
+    saver = bench.start()
+    saver.save(grey_frame(S, hang))
+    assert releasing.wait(PATIENCE_S)
+    assert not saver.stop(0)
+    may_release.set()
+
+
+def test_s15_a_card_that_hangs_is_a_sign_of_life_for_two_minutes_and_no_longer(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, held, commit = threading.Event(), threading.Event(), bench.spool.commit
+
+    def hang(name: PhotoName, context: Context, photo: bytes) -> None:
+        entered.set()
+        assert held.wait(PATIENCE_S)
+        commit(name, context, photo)
+
+    monkeypatch.setattr(bench.spool, "commit", hang)
+    saver = bench.start()
+    saver.save(grey_frame(7 * S))
+    assert entered.wait(PATIENCE_S)
+    began_ns = bench.clock.boottime_ns()
+    bench.clock.pass_s(119)
+    assert saver.heartbeat() == bench.clock.boottime_ns()
+    bench.clock.pass_s(2)
+    assert saver.heartbeat() == began_ns
+    held.set()
+    assert bench.told.get(timeout=PATIENCE_S) == Saved(1)

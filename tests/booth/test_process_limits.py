@@ -1,0 +1,129 @@
+"""A booth whose photos are not saved, for real: the service as a process of its own, under limits of the system.
+
+Its devices are simulated; the limits are those of `ulimit`, set from outside on the running process, as nobody can
+set them on the process that runs the tests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from piboothup.problems import problem
+from piboothup.simulator import appliance
+from piboothup.simulator.appliance import Appliance
+from piboothup.spool.listing import FOLDERS, TMP
+from tests.support.commands import environment, run
+from tests.support.deadline import PATIENCE_S
+
+wait_until = functools.partial(appliance.wait_until, timeout_s=PATIENCE_S)
+PHOTO_BYTES = 20_000
+"""Less than any photo has, more than any other file of the booth."""
+RETRY_S = 0.3
+"""Instead of half a minute."""
+_BOOTH = """
+import sys
+from piboothup import cli
+from piboothup.booth.flow import save_health
+save_health.RETRY_NS = {retry_ns}
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Appliance:
+    return Appliance(tmp_path / "box", "http://127.0.0.1:9", "key", review_s=0.1)
+
+
+@contextlib.contextmanager
+def running(box: Appliance, *limit: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The booth; `limit`: words for the shell's `ulimit`."""
+    command = [sys.executable, "-c", _BOOTH.format(retry_ns=int(RETRY_S * 1e9)), "--config", str(box.config), "booth"]
+    if limit:
+        command = ["/bin/sh", "-c", f'ulimit {" ".join(limit)} && exec "$0" "$@"', *command]
+    out, log = os.pipe()  # a file would be under the limit too
+    process = subprocess.Popen(
+        command, env=environment(box.runtime), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+    )
+    os.close(log)
+    with box.log.open("ab") as file:
+        reader = subprocess.Popen(["/bin/cat"], stdin=out, stdout=file)
+    os.close(out)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 0, "it ends as it is asked to"
+        assert reader.wait(PATIENCE_S) == 0
+
+
+def said(box: Appliance, state: str) -> list[str]:
+    """Waits for this state; the problems then."""
+    found: dict[str, Any] = {}
+
+    def comes() -> bool:
+        found.update(box.booth())
+        return found.get("state") == state
+
+    wait_until(comes, f"the booth to be {state}")
+    return list(found["problems"])
+
+
+def fail_a_photo(box: Appliance, number: int, problem_code: str) -> None:
+    """A guest presses, in vain for the `number`th time, and is told this."""
+    assert box.press()
+    wait_until(lambda: _log(box).count("state=fault before=saving") == number, "the photo not to be saved")
+    wait_until(lambda: box.booth().get("problems") == [problem_code], "it to be told")
+
+
+def _log(box: Appliance) -> str:
+    return box.log.read_text(encoding="utf-8")
+
+
+def files(box: Appliance) -> list[str]:
+    """Whatever lies where photos lie."""
+    folders = [box.spool.directory / name for name in FOLDERS if name not in ("boots", "contexts")]
+    return [path.name for folder in folders for path in folder.rglob("*") if path.is_file()]
+
+
+def lift(process: subprocess.Popen[bytes], what: int) -> None:
+    resource.prlimit(process.pid, what, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def test_f16_a_limit_on_files_at_the_start_is_told_until_lifted(box: Appliance) -> None:
+    with running(box, "-S", "-f", str(PHOTO_BYTES // 512)) as process:
+        assert said(box, "fault") == ["unsaved_limit"]
+        for _ in range(3):
+            assert box.press()
+        told = run(box.runtime, "--config", box.config, "status").stdout
+        assert problem("unsaved_limit").sentence in told and problem("unsaved_limit").remedy in told
+        assert said(box, "fault") == ["unsaved_limit"]
+        assert files(box) == []
+        lift(process, resource.RLIMIT_FSIZE)
+        assert said(box, "ready") == []
+        assert box.booth()["photos"] == 0
+        box.take()
+    assert len(box.photos()) == 1
+    assert list((box.spool.directory / TMP).iterdir()) == []
+
+
+def test_f16_a_limit_on_files_in_mid_event_is_a_fault_at_the_third(box: Appliance) -> None:
+    with running(box) as process:
+        box.take()
+        said(box, "ready")
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (PHOTO_BYTES, resource.RLIM_INFINITY))
+        for number, code in enumerate(("not_saved", "not_saved", "unsaved_limit"), 1):
+            fail_a_photo(box, number, code)
+        lift(process, resource.RLIMIT_FSIZE)
+        assert said(box, "ready") == []
+        box.take()
+    assert len(box.photos()) == 2

@@ -1,0 +1,143 @@
+"""The booth's service as a guest reads it off the panel, from the first bar to the album's code."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from piboothup import power
+from piboothup.booth.frame import Viewfinder
+from piboothup.booth.gpio.led import LightPattern
+from piboothup.booth.panel.font import Face
+from piboothup.config import Capture, Panel
+from piboothup.problems import problem
+from piboothup.simulator.gallery_views import portrait
+from piboothup.spool.event_titles import Event
+from piboothup.status import BoothState
+from tests.support.booth import Box
+
+
+def test_a_guest_sees_themselves_until_the_last_second_and_never_an_older_picture(box: Box) -> None:
+    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=3))
+    box.camera.seen = Viewfinder(1, portrait())
+    box.start_ready()
+    box.press()
+    box.until_shown(state=BoothState.COUNTDOWN, countdown=3, viewfinder=Viewfinder(1, portrait()))
+    box.clock.pass_s(1.5)
+    box.camera.seen = None
+    box.turn()
+    box.until_shown(state=BoothState.COUNTDOWN, countdown=2, viewfinder=Viewfinder(1, portrait()))
+    box.clock.pass_s(1.0)
+    box.turn()
+    box.until_shown(state=BoothState.COUNTDOWN, countdown=1)
+    box.clock.pass_s(1.0)
+    box.until_light(LightPattern.SAVED)
+    box.clock.pass_s(3.0)
+    box.until_light(LightPattern.READY)
+    box.press()
+    box.until_shown(state=BoothState.COUNTDOWN, countdown=3, photos=1)
+
+
+def test_k04_what_the_camera_lacks_is_on_the_panel_until_the_first_photo_and_in_the_status_for_good(box: Box) -> None:
+    box.camera.notice = problem("camera_memory", "2028x1520")
+    box.start_ready()
+    box.until_shown(notice=box.camera.notice)
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    box.clock.pass_s(5)
+    box.until_light(LightPattern.READY)
+    box.until_shown(photos=1, waiting=1)
+    box.until_said(lambda said: said["problems"] == ["camera_memory"])
+
+
+def test_the_albums_code_takes_its_turns_with_ready_and_a_press_ends_it(box: Box) -> None:
+    box.start_ready()
+    box.until_shown()
+    box.clock.pass_s(21)
+    code = {"album_link": "https://app.eventpics.net/abcd1234"}
+    box.until_shown(**code)
+    box.clock.pass_s(15)
+    box.until_shown()
+    box.clock.pass_s(15)
+    box.until_shown(**code)
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    box.clock.pass_s(5)
+    box.until_light(LightPattern.READY)
+    box.until_shown(photos=1, waiting=1)
+
+
+@pytest.mark.parametrize("where", ["menu", "off"])
+def test_the_albums_code_can_be_kept_out_of_ready(box: Box, where: str) -> None:
+    box.config = dataclasses.replace(box.config, panel=Panel(driver="simulated", album_code=where))
+    box.start_ready()
+    box.until_shown()
+    box.clock.pass_s(21)
+    box.turn()
+    box.turn()
+    assert box.glass.shown.empty()
+
+
+def test_c18_no_other_events_title_is_ever_drawn_while_guests_take_photos(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: set[str] = set()
+    draw = Face.draw
+
+    def note(face: Face, image: Image.Image, x: int, y: int, text: str, lit: bool = True) -> int:
+        drawn.add(text)
+        return draw(face, image, x, y, text, lit)
+
+    monkeypatch.setattr(Face, "draw", note)
+    box.spool.prepare()
+    box.spool.write_events([Event("Anna & Ben", "abcd1234"), Event("A secret wedding", "other567")])
+    box.start_ready()
+    box.until_shown(event_title="Anna & Ben")
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    box.clock.pass_s(1.0)
+    box.until_shown(event_title="Anna & Ben", photos=1, waiting=1)
+    box.clock.pass_s(21.0)
+    box.until_shown(album_link="https://app.eventpics.net/abcd1234")
+    box.stop()
+    assert "Anna & Ben" in drawn
+    assert not [text for text in drawn if "secret" in text.lower() or "other567" in text]
+
+
+def test_p15_a_weak_supply_is_named_on_the_bottom_line_and_photos_go_on(
+    box: Box, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = tmp_path / "get_throttled"
+    told.write_text("50005\n")
+    monkeypatch.setattr(power, "_THROTTLED", told)
+    box.start_ready()
+    box.until_shown(notice=problem("undervoltage"))
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    told.write_text("50000\n")
+    box.clock.pass_s(1.0)
+    box.until_light(LightPattern.READY)
+    box.until_shown(photos=1, waiting=1)
+
+
+def test_a_box_that_is_too_hot_says_so_on_the_bottom_line_and_looks_ready(
+    box: Box, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "temp").write_text("81250\n")
+    monkeypatch.setattr(power, "_TEMPERATURE", tmp_path / "temp")
+    box.start_ready()
+    box.until_shown(notice=problem("hot"))
+
+
+def test_the_bar_of_the_next_start_knows_how_long_this_one_took(box: Box) -> None:
+    box.camera.fault = problem("no_camera")
+    box.start()
+    box.until_light(LightPattern.TROUBLE)
+    box.clock.pass_s(7)
+    box.camera.fault = None
+    box.until_light(LightPattern.READY)
+    box.until_said(lambda _: box.spool.last_start_ms())
+    assert 7000 <= (box.spool.last_start_ms() or 0) < 60_000

@@ -1,0 +1,281 @@
+"""The booth's hold on the card: taking it over, telling what is wrong with it, and retention."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from piboothup.booth.storage import Card
+from piboothup.config import GOOD_FILE, Config, EventPics, Secret, SpoolTable, load
+from piboothup.problems import problem
+from piboothup.spool import choices, durable
+from piboothup.spool.capture_time import boots
+from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.choices import Choices
+from piboothup.spool.layout_version import SpoolUnusable
+from piboothup.spool.listing import NEW, SENT
+from piboothup.spool.store import AlreadyRunning, Spool
+from tests.support.clock import HandClock
+from tests.support.photos import counts, jpeg, open_spool, take
+
+DAY_S = 86_400
+KEY = "key-that-nobody-may-see"
+
+
+class Bench:
+    """A card and the spool on it."""
+
+    def __init__(self, root: Path) -> None:
+        self.clock = HandClock()
+        self.spool = Spool(root / "spool", self.clock, "serial-1")
+        self.config = Config(
+            name="Booth 7",
+            eventpics=EventPics(api_key=Secret(KEY), link_id="abcd1234"),
+            spool=SpoolTable(str(self.spool.directory), allow_memory=True, min_free_mb=10, keep_sent_days=1),
+        )
+        self.good = self.spool.directory / GOOD_FILE
+
+    def card(self, *, keep_config: bool = True, spool: Spool | None = None) -> Card:
+        return Card(self.config, spool or self.spool, self.clock, keep_config=keep_config)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.fixture
+def card(bench: Bench) -> Iterator[Card]:
+    with contextlib.closing(bench.card()) as made:
+        yield made
+
+
+# -- taking it over ------------------------------------------------------------------------------------------------
+
+
+def test_an_opened_card_has_a_boot_takes_photos_and_has_salvaged_what_was_being_written(
+    bench: Bench, card: Card
+) -> None:
+    name = take(open_spool(bench.spool.directory, bench.clock), jpeg())
+    bench.spool.path(name).rename(bench.spool.directory / "tmp" / f"{name}.part")
+    card.open(patient=False)
+    assert (card.opened, card.problem, card.check()) == (True, None, None)
+    assert bench.spool.waiting() == [name]
+    assert take(bench.spool, jpeg(1)).seq == 2
+
+
+def test_s20_one_booth_has_the_card_until_it_lets_go_of_it(bench: Bench, card: Card) -> None:
+    card.open(patient=False)
+    other = bench.card(spool=Spool(bench.spool.directory, bench.clock, "serial-1"))
+    for patient in (False, True):
+        with pytest.raises(AlreadyRunning):
+            other.open(patient=patient)
+    card.close()
+    other.open(patient=False)
+    assert other.opened
+    other.close()
+
+
+def test_c02_the_good_config_is_kept_without_the_key_and_written_only_when_it_is_another(
+    bench: Bench, card: Card
+) -> None:
+    card.open(patient=False)
+    assert KEY not in bench.good.read_text()
+    kept, _ = load(bench.good)
+    assert (kept.name, kept.eventpics.link_id) == ("Booth 7", "abcd1234")
+    card.close()
+    before = bench.good.stat().st_ino
+    card.open(patient=False)
+    assert bench.good.stat().st_ino == before
+    card.close()
+    bench.config = dataclasses.replace(bench.config, name="Booth 8")
+    with contextlib.closing(bench.card()) as renamed:
+        renamed.open(patient=False)
+    assert load(bench.good)[0].name == "Booth 8"
+
+
+def test_c02_a_config_that_stands_in_for_a_broken_one_is_not_kept(bench: Bench) -> None:
+    with contextlib.closing(bench.card(keep_config=False)) as card:
+        card.open(patient=False)
+    assert not bench.good.exists()
+
+
+def test_a_config_that_cannot_be_kept_is_no_reason_to_refuse_the_card_or_to_keep_old_choices(
+    bench: Bench, card: Card
+) -> None:
+    bench.good.mkdir(parents=True)
+    choices.write(bench.spool.directory, Config(), Choices(link_id="wxyz0000"))
+    card.open(patient=False)
+    assert card.problem is None
+    assert not (bench.spool.directory / choices.FILE).exists()
+
+
+def test_c02_choices_that_the_card_does_not_give_up_keep_no_config_from_being_kept(
+    bench: Bench, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.spool.directory.mkdir()
+    choices.write(bench.spool.directory, Config(), Choices(link_id="wxyz0000"))
+    remove = durable.remove
+
+    def refuse(path: Path) -> None:
+        if path.name == choices.FILE:
+            raise OSError(errno.EIO, "Input/output error")
+        remove(path)
+
+    monkeypatch.setattr(durable, "remove", refuse)
+    card.open(patient=False)
+    assert card.problem is None
+    assert load(bench.good)[0].name == "Booth 7"
+
+
+# -- what is wrong with it -----------------------------------------------------------------------------------------
+
+
+def test_a_spool_that_cannot_be_used_is_the_end_at_a_desk_and_a_problem_on_a_box_until_it_is_cured(
+    bench: Bench, card: Card
+) -> None:
+    bench.spool.directory.write_text("a file where a folder should be")
+    with pytest.raises(SpoolUnusable):
+        card.open(patient=False)
+    card.open(patient=True)
+    assert (card.opened, card.problem) == (False, problem("spool_unusable"))
+    assert card.check() == problem("spool_unusable")
+    bench.spool.directory.unlink()
+    assert card.check() is None
+    assert card.opened
+
+
+def test_s14_a_folder_that_is_gone_is_told_let_go_of_and_made_anew(bench: Bench, card: Card) -> None:
+    card.open(patient=False)
+    shutil.rmtree(bench.spool.directory)
+    found = card.check()
+    assert found is not None
+    assert found.code == "spool_unusable"
+    assert not card.opened
+    assert card.check() is None
+    take(bench.spool, jpeg())
+    with pytest.raises(AlreadyRunning):
+        bench.card(spool=Spool(bench.spool.directory, bench.clock, "serial-1")).open(patient=True)
+
+
+def test_a_spool_that_a_wipe_holds_is_a_problem_until_it_lets_go(bench: Bench, card: Card) -> None:
+    card.open(patient=False)
+    shutil.rmtree(bench.spool.directory)
+    card.check()
+    other = open_spool(bench.spool.directory, bench.clock)
+    with other.lock("booth"):
+        assert card.check() == problem("spool_unusable")
+    assert card.check() is None
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.ENOSPC, "card_full"), (errno.EDQUOT, "card_full"), (errno.EROFS, "card_readonly")]
+)
+def test_s01_s04_a_card_that_takes_no_start_is_a_problem_until_it_does(
+    bench: Bench, card: Card, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, "refused")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(boots, "add_start", refuse)
+        for _ in range(2):
+            card.open(patient=False)
+            assert (card.opened, card.problem) == (False, problem(code, "refused"))
+    assert card.check() is None
+    assert card.opened
+
+
+def test_s01_a_full_card_is_started_on_by_making_room_from_sent_photos_alone(
+    bench: Bench, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = open_spool(bench.spool.directory, bench.clock)
+    names = [take(earlier, jpeg(number)) for number in range(12)]
+    for name in names[:10]:
+        earlier.mark_sent(name)
+    add_start, tries = boots.add_start, []
+
+    def refuse_once(*given: object) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        add_start(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(boots, "add_start", refuse_once)
+    card.open(patient=False)
+    assert card.opened
+    assert sorted(bench.spool.names(SENT), key=lambda name: name.order) == names[8:10]
+    assert bench.spool.waiting() == names[10:]
+
+
+def test_what_the_spool_says_of_the_card_is_asked_each_time(
+    bench: Bench, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card.open(patient=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(Spool, "card_problem", lambda _spool: problem("card_full"))
+        assert card.check() == card.problem == problem("card_full")
+        assert card.opened
+    assert card.check() is None
+
+
+# -- retention -----------------------------------------------------------------------------------------------------
+
+
+def sent(bench: Bench, card: Card, photos: int) -> None:
+    """A card whose clock has been believed since photos were taken and sent, an hour and more ago."""
+    card.open(patient=False)
+    for number in range(photos):
+        bench.spool.mark_sent(take(bench.spool, jpeg(number)))
+    for _ in range(2):
+        now_ms, wall_ms = bench.clock.boottime_ns() // 1_000_000, bench.clock.wall_ns() // 1_000_000
+        bench.spool.add_anchor(Anchor(Source.DATE, now_ms, wall_ms, 5))
+        bench.clock.pass_s(4_000.0)
+
+
+def test_before_it_is_opened_nothing_is_retired(card: Card) -> None:
+    assert card.retire() == 0
+
+
+def test_sent_photos_go_when_they_are_old_and_no_other(bench: Bench, card: Card) -> None:
+    sent(bench, card, photos=3)
+    take(bench.spool, jpeg(9))
+    assert card.retire() == 0
+    bench.clock.pass_s(DAY_S)
+    assert card.retire() == 3
+    assert card.retire() == 0
+    assert counts(bench.spool) == {NEW: 1, SENT: 0, "parked": 0, "quarantine": 0}
+
+
+def test_ages_are_looked_at_once_an_hour(bench: Bench, card: Card) -> None:
+    sent(bench, card, photos=1)
+    bench.clock.pass_s(DAY_S - 8_000 - 1_800)
+    assert card.retire() == 0
+    bench.clock.pass_s(1_801)
+    assert card.retire() == 0
+    bench.clock.pass_s(1_801)
+    assert card.retire() == 1
+
+
+def test_s01_room_is_made_at_any_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = dataclasses.replace(bench.config.spool, min_free_mb=1_000_000)
+    bench.config = dataclasses.replace(bench.config, spool=dataclasses.replace(table, keep_sent_days=0))
+    with contextlib.closing(bench.card()) as card:
+        sent(bench, card, photos=2)
+        take(bench.spool, jpeg(9))
+        monkeypatch.setattr("os.statvfs", lambda _path: _Full())
+        assert card.retire() == 2
+        assert card.retire() == 0
+    assert len(bench.spool.waiting()) == 1
+
+
+class _Full:
+    """What statvfs says of a card without room."""
+
+    f_bavail, f_frsize, f_files, f_favail, f_flag = 0, 4096, 1000, 1000, 0

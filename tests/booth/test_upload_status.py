@@ -1,0 +1,157 @@
+"""What the panel learns of the uploader: from its status while it runs, from the folders when it does not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from piboothup import status
+from piboothup.booth.upload_status import Uplink, UplinkReader
+from piboothup.problems import codes, problem
+from piboothup.spool.contexts import Context, context_for
+from piboothup.spool.event_titles import Event
+from piboothup.spool.store import Spool
+from piboothup.status import UploaderState
+from tests.support.clock import HandClock
+from tests.support.photos import PARTY, jpeg, open_spool, take
+
+GALA = context_for("wxyz9876", "", "")
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return open_spool(tmp_path / "spool", HandClock())
+
+
+@pytest.fixture
+def reader(spool: Spool, tmp_path: Path) -> UplinkReader:
+    return UplinkReader(spool, tmp_path, PARTY)
+
+
+def test_a_box_whose_uploader_never_ran_counts_what_waits_by_itself(reader: UplinkReader, spool: Spool) -> None:
+    assert reader.read() == Uplink(UploaderState.STOPPED)
+    for number in range(2):
+        take(spool, jpeg(number))
+        assert reader.read().waiting == number + 1
+
+
+def test_a_spool_that_is_not_there_is_an_empty_one(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "none", HandClock(), "serial-1")
+    assert UplinkReader(spool, tmp_path, PARTY).read() == Uplink(UploaderState.STOPPED)
+
+
+@pytest.mark.parametrize("state", UploaderState)
+def test_the_uploaders_own_word_goes_before_the_folders(
+    reader: UplinkReader, spool: Spool, tmp_path: Path, state: UploaderState
+) -> None:
+    take(spool, jpeg())
+    status.write(tmp_path, "uploader", {"state": state, "waiting": 12})
+    assert reader.read() == Uplink(state, waiting=12)
+
+
+def test_only_this_events_parked_photos_count(reader: UplinkReader, spool: Spool) -> None:
+    for number, context in enumerate((PARTY, PARTY, GALA)):
+        spool.park(take(spool, jpeg(number), context), "The server refuses it.")
+    assert reader.read().parked == 2
+    spool.retry_parked()
+    assert reader.read().parked == 0
+
+
+def test_the_title_is_this_events(reader: UplinkReader, spool: Spool) -> None:
+    assert reader.read().event_title == ""
+    spool.write_events([Event("The Gala", "wxyz9876"), Event("Anna & Ben", "abcd1234")])
+    assert reader.read().event_title == "Anna & Ben"
+
+
+def test_two_changes_within_a_tick_of_the_kernel_are_both_seen(tmp_path: Path) -> None:
+    clock = HandClock()
+    spool = open_spool(tmp_path / "spool", clock)
+    reader = UplinkReader(spool, tmp_path, PARTY)
+    for number in range(2):
+        name = take(spool, jpeg(number))
+        spool.write_events([Event(f"Title {number}", "abcd1234")])
+        tick_ns = 1_750_000_000_000_000_000
+        for path in (spool.path(name).parent, spool.directory / "new", spool.directory / "events.json"):
+            os.utime(path, ns=(tick_ns, tick_ns))
+        clock.wall_s = tick_ns / 1e9 + 0.003
+        assert (reader.read().waiting, reader.read().event_title) == (number + 1, f"Title {number}")
+
+
+def test_what_has_not_changed_is_not_listed_again(
+    reader: UplinkReader, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(spool, jpeg())
+    first = reader.read()
+    monkeypatch.setattr(spool, "names", lambda _place: pytest.fail("listed again"))
+    monkeypatch.setattr(spool, "events", lambda: pytest.fail("read again"))
+    assert reader.read() == first
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "no_key",
+        "event_gone",
+        "event_refused",
+        "tls_refused",
+        "blocked",
+        "server_trouble",
+        "storage_silent",
+        "uploader_defect",
+    ],
+)
+def test_what_the_state_does_not_say_is_told_by_its_problem(reader: UplinkReader, tmp_path: Path, code: str) -> None:
+    status.write(
+        tmp_path, "uploader", {"state": "offline", "problems": ["wifi_weak", "no_event", code, "no_network"]}
+    )
+    assert reader.read().problem == problem(code)
+
+
+@pytest.mark.parametrize(
+    ("state", "context", "listed", "told"),
+    [
+        ("idle", PARTY, ["no_event"], "no_event"),
+        ("idle", PARTY, ["no_event", "event_gone"], "event_gone"),
+        ("uploading", PARTY, ["no_event"], None),
+        ("idle", context_for("", "", "before"), ["no_event"], None),
+    ],
+)
+def test_photos_from_before_an_event_was_chosen_are_told_when_all_others_are_sent(
+    spool: Spool, tmp_path: Path, state: str, context: Context, listed: list[str], told: str | None
+) -> None:
+    status.write(tmp_path, "uploader", {"state": state, "problems": listed})
+    found = UplinkReader(spool, tmp_path, context).read().problem
+    assert (found.code if found is not None else None) == told
+
+
+@pytest.mark.parametrize("gravest", ["no_network", "portal", "key_refused", "paused"])
+def test_what_the_state_says_already_is_not_told_twice_and_nothing_lighter_instead(
+    reader: UplinkReader, tmp_path: Path, gravest: str
+) -> None:
+    told = ["bad_config", "wifi_weak", gravest, "event_gone", "uploader_defect"]
+    assert set(told) <= set(codes())
+    status.write(tmp_path, "uploader", {"state": "offline", "problems": told})
+    assert reader.read().problem is None
+    assert reader.read().problems == (gravest, "event_gone", "uploader_defect")
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        {"state": "dancing"},
+        {"state": []},
+        {"waiting": "many"},
+        {"waiting": -1},
+        {"waiting": None},
+        {"problems": "no_key"},
+        {"problems": [None, {}, "no such code"]},
+    ],
+)
+def test_junk_in_the_uploaders_status_is_nothing_said(
+    reader: UplinkReader, tmp_path: Path, junk: dict[str, Any]
+) -> None:
+    status.write(tmp_path, "uploader", junk)
+    assert reader.read() == Uplink(UploaderState.STOPPED)

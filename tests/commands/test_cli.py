@@ -1,0 +1,308 @@
+"""The commands, as a shell sees them: exit status, one sentence, no traceback."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from piboothup import config
+from piboothup.clock import SystemClock
+from piboothup.commands.services import notice, service_config
+from piboothup.problems import problem
+from piboothup.simulator.faults import Drop, Fault
+from piboothup.simulator.server import DEMO_KEY, LocalEventPics
+from piboothup.spool.contexts import context_for
+from piboothup.spool.event_titles import Album, Event
+from piboothup.spool.listing import PARKED
+from piboothup.spool.store import Spool
+from tests.support.commands import command, environment, run
+from tests.support.deadline import PATIENCE_S
+from tests.support.photos import jpeg, take
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """A config for a desk; its spool is beside it."""
+    file = tmp_path / "config.toml"
+    file.write_text(
+        f'config_version = 1\nname = "Desk"\n[eventpics]\nlink_id = "abcd1234"\nalbum_id = "a1"\n'
+        f'[spool]\ndirectory = "{tmp_path}/spool"\nallow_memory = true\nmin_free_mb = 10\n'
+        "[devices]\nsimulated = true\n"
+    )
+    return file
+
+
+def told(result: subprocess.CompletedProcess[str]) -> str:
+    """The one line on standard error."""
+    assert "Traceback" not in result.stderr
+    lines = [line for line in result.stderr.splitlines() if not line.startswith(("INFO", "WARNING"))]
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+@pytest.mark.parametrize("words", [["dance"], [], ["queue"], ["press", "--hold", "long"], ["--colour", "status"]])
+def test_an_unknown_command_is_a_usage_error_in_one_line(tmp_path: Path, words: list[str]) -> None:
+    result = run(tmp_path / "run", *words)
+    assert result.returncode == 2
+    assert "--help" in told(result)
+    assert "_seconds" not in told(result)
+
+
+@pytest.mark.parametrize("service", ["booth", "uploader", "run", "status", "events"])
+def test_broken_toml_is_a_config_error_in_one_line(tmp_path: Path, service: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('name = "A"\nlanguage = de\n')
+    result = run(tmp_path / "run", "--config", file, service)
+    assert result.returncode == 2
+    assert f"{file}, line 2: " in told(result)
+
+
+def test_a_wrong_type_is_a_config_error_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[capture]\ncountdown_s = "five"\n')
+    result = run(tmp_path / "run", "--config", file, "booth")
+    assert result.returncode == 2
+    assert "a whole number from 0 to 10" in told(result)
+
+
+@pytest.mark.parametrize(
+    ("setting", "remedy"),
+    [
+        ('api_key = "canary\\nkey"', "on one line"),
+        ('api_key = "“canary”"', "in straight quotes"),
+        ("api_key = “canary”", "in straight quotes"),
+        ('api_key_file = "FILE"', "Put the key in it, alone"),
+        ('link_id = "abcd 1234"', "no spaces"),
+        ('api_url = "http://api.eventpics.net"', "https://api.eventpics.net"),
+        ('api_url = "http://192.168.1.5:8080"', "plain http only for this machine itself"),
+    ],
+)
+def test_what_cannot_lead_to_eventpics_is_told_at_the_uploaders_start(
+    tmp_path: Path, setting: str, remedy: str
+) -> None:
+    (tmp_path / "key").write_text("“canary”\n")
+    file = tmp_path / "config.toml"
+    file.write_text(f"config_version = 1\n[eventpics]\n{setting.replace('FILE', str(tmp_path / 'key'))}\n")
+    result = run(tmp_path / "run", "--config", file, "uploader")
+    assert result.returncode == 2
+    assert remedy in told(result)
+    assert "line 3: " in told(result) or str(tmp_path / "key") in told(result)
+    assert "canary" not in told(result)
+
+
+def test_a_missing_config_names_the_remedy(tmp_path: Path) -> None:
+    result = run(tmp_path / "run", "status", PIBOOTHUP_CONFIG=str(tmp_path / "none.toml"))
+    assert result.returncode == 2
+    assert "--config" in told(result)
+
+
+def test_a_spool_that_is_a_file_is_told_in_one_line(tmp_path: Path, desk: Path) -> None:
+    (tmp_path / "spool").write_text("x")
+    for service in ("booth", "uploader"):
+        result = run(tmp_path / "run", "--config", desk, service)
+        assert result.returncode == 1
+        assert "spool" in told(result)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_spool_that_cannot_be_written_is_told_in_one_line(tmp_path: Path, desk: Path) -> None:
+    (tmp_path / "spool").mkdir(mode=0o500)
+    result = run(tmp_path / "run", "--config", desk, "booth")
+    assert result.returncode == 1
+    assert "can't be used" in told(result)
+
+
+def test_a_port_in_use_is_told_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run(tmp_path / "run", "simulator", "--port", str(port), "--directory", tmp_path / "album")
+    assert result.returncode == 1
+    assert str(port) in told(result)
+
+
+@pytest.mark.parametrize("words", [["press"], ["press", "--hold", "0.1"], ["screen", "now.png"]])
+def test_without_a_booth_a_command_says_so(tmp_path: Path, words: list[str]) -> None:
+    result = run(tmp_path / "run", *words)
+    assert result.returncode == 1
+    assert "No booth is running" in told(result)
+
+
+def test_status_works_when_nothing_runs_and_makes_nothing(tmp_path: Path, desk: Path) -> None:
+    result = run(tmp_path / "run", "--config", desk, "status", "--json")
+    report = json.loads(result.stdout)
+    assert result.returncode == 0
+    assert set(report) == {
+        "name",
+        "box",
+        "version",
+        "booth",
+        "spool",
+        "events",
+        "uploader",
+        "clock",
+        "power",
+        "problems",
+    }
+    assert report["booth"]["state"] == "stopped"
+    assert report["uploader"]["state"] == "stopped"
+    assert report["spool"]["new"] == 0
+    assert not (tmp_path / "spool").exists()
+    assert "Desk" in run(tmp_path / "run", "--config", desk, "status").stdout
+
+
+def test_a_terminal_that_is_not_utf8_gets_what_it_can_show(tmp_path: Path, desk: Path) -> None:
+    result = run(tmp_path / "run", "--config", desk, "status", PYTHONIOENCODING="ascii")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "Desk" in result.stdout
+
+
+def test_the_demo_needs_no_standard_input(tmp_path: Path) -> None:
+    process = subprocess.run(
+        ["bash", "-c", '"$@" <&- | head -n 1', "-", *command("demo")],
+        env=environment(tmp_path / "run"),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert "power on" in process.stdout
+    assert "Traceback" not in process.stderr
+
+
+def test_c02_the_last_good_config_never_leads_to_another_spool(
+    tmp_path: Path, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    desk.write_text(desk.read_text() + "[capture]\ncountdown_s = \n")
+    for kept in ("", 'name = "Kept"\n[spool]\ndirectory = "/elsewhere"\n', "name = [", "x = " + "[" * 5000):
+        (spool / config.GOOD_FILE).write_text(kept)
+        used = service_config(argparse.Namespace(config=str(desk)))
+        assert used.config.spool.directory == str(spool)
+        assert used.config.name == ("Kept" if "Kept" in kept else config.Config().name)
+        assert used.marks is None
+        told = notice(used)
+        assert told is not None
+        assert (told.code, told.detail) == ("bad_config", "line 13")
+
+
+def test_status_counts_from_the_folders_when_nothing_runs(tmp_path: Path, desk: Path) -> None:
+    spool = _spool_of(tmp_path)
+    party, none = context_for("abcd1234", "a1", ""), context_for("", "", "boot")
+    names = [take(spool, jpeg(number), party) for number in range(3)]
+    take(spool, jpeg(9), none)
+    spool.mark_sent(names[0])
+    spool.park(names[1], "EventPics refuses it.")
+    spool.write_events([Event("Summer Party", "abcd1234", (Album("a1", "Booth"),))])
+    report = json.loads(run(tmp_path / "run", "--config", desk, "status", "--json").stdout)
+    assert {key: report["spool"][key] for key in ("new", "sent", "parked", "quarantined")} == {
+        "new": 2,
+        "sent": 1,
+        "parked": 1,
+        "quarantined": 0,
+    }
+    assert {event["title"]: event["taken"] for event in report["events"]} == {"Summer Party": 3, "": 1}
+    summer = next(event for event in report["events"] if event["link_id"])
+    assert (summer["in_album"], summer["waiting"], summer["parked"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (Fault(status=401), "key_refused"),
+        (Fault(html=True), "portal"),
+        (Fault(status=503), "server_trouble"),
+        (Fault(drop=Drop.START), "no_network"),
+    ],
+)
+def test_events_that_cannot_be_had_are_told_in_the_catalogues_words(tmp_path: Path, fault: Fault, code: str) -> None:
+    with LocalEventPics(tmp_path / "album", SystemClock(), faults=[fault]) as album:
+        file = tmp_path / "config.toml"
+        file.write_text(f'config_version = 1\n[eventpics]\napi_key = "{DEMO_KEY}"\napi_url = "{album.url}"\n')
+        result = run(tmp_path / "run", "--config", file, "events")
+    assert result.returncode == 1
+    assert told(result).startswith(f"piboothup: {problem(code).sentence[:-1]}")
+    assert told(result).endswith(problem(code).remedy)
+
+
+def test_queue_lists_retries_and_exports(tmp_path: Path, desk: Path) -> None:
+    spool = _spool_of(tmp_path)
+    names = [take(spool, jpeg(number)) for number in range(3)]
+    spool.write_events([Event("Anna/Ben: 20 | 06", "abcd1234")])
+    spool.park(names[0], "EventPics refuses it.")
+    listed = run(tmp_path / "run", "--config", desk, "queue", "list").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == ["waits", "waits", "parked"]
+    assert all("time unknown" in line for line in listed)
+    retried = run(tmp_path / "run", "--config", desk, "queue", "retry")
+    assert "1 parked photos wait again" in retried.stdout
+    assert list(spool.names(PARKED)) == []
+    exported = run(tmp_path / "run", "--config", desk, "queue", "export", tmp_path / "stick")
+    assert exported.stdout == "3 copied, 0 were there already, 0 damaged and left out\n"
+    copies = sorted((tmp_path / "stick" / "Anna-Ben- 20 - 06").iterdir())
+    assert [copy.read_bytes() for copy in copies] == [jpeg(number) for number in range(3)]
+    again = run(tmp_path / "run", "--config", desk, "queue", "export", tmp_path / "stick")
+    assert again.stdout == "0 copied, 3 were there already, 0 damaged and left out\n"
+    assert len(spool.waiting()) == 3
+
+
+def test_export_to_a_place_that_is_no_folder_is_told_in_one_line(tmp_path: Path, desk: Path) -> None:
+    take(_spool_of(tmp_path), jpeg(1))
+    (tmp_path / "stick").write_text("x")
+    result = run(tmp_path / "run", "--config", desk, "queue", "export", tmp_path / "stick")
+    assert result.returncode == 1
+    assert "can't be written" in told(result)
+
+
+def test_every_screen_is_written_as_a_picture(tmp_path: Path) -> None:
+    result = run(tmp_path / "run", "screens", tmp_path / "gallery")
+    assert result.returncode == 0
+    assert len(list((tmp_path / "gallery").glob("en-*.png"))) > 10
+
+
+def test_a_reader_that_leaves_early_is_no_traceback(tmp_path: Path, desk: Path) -> None:
+    spool = _spool_of(tmp_path)
+    for number in range(5):
+        take(spool, jpeg(number))
+    words = command("--config", desk, "queue", "list")
+    with subprocess.Popen(
+        ["bash", "-c", '"$@" | head -c 1', "-", *words],
+        env=environment(tmp_path / "run"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        _, error = process.communicate(timeout=PATIENCE_S)
+    assert b"Traceback" not in error
+
+
+def _spool_of(folder: Path) -> Spool:
+    spool = Spool(folder / "spool", SystemClock())
+    spool.prepare()
+    spool.start("booth")
+    return spool
+
+
+def test_c02_under_systemd_a_config_that_is_gone_means_the_last_good_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("piboothup.config.file.DEFAULT_DIRECTORY", tmp_path)
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/none")
+    given = argparse.Namespace(config=str(tmp_path / "gone.toml"))
+    used = service_config(given)
+    assert (used.config.name, used.config.spool.directory) == ("Booth 1", str(tmp_path))
+    told = notice(used)
+    assert told is not None
+    assert told.code == "bad_config"
+    (tmp_path / config.GOOD_FILE).write_text('name = "The good one"\n')
+    used = service_config(given)
+    assert (used.config.name, used.config.spool.directory) == ("The good one", str(tmp_path))
+    assert notice(used) is not None
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    with pytest.raises(config.ConfigError):
+        service_config(given)

@@ -1,0 +1,369 @@
+"""`piboothup queue …` as an operator meets it: what it says first, what it asks, what it leaves."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pty
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from piboothup import status
+from piboothup.cli import main
+from piboothup.clock import SystemClock
+from piboothup.spool import durable, wipe_journal
+from piboothup.spool.admin import wipe_steps
+from piboothup.spool.admin.inventory import look
+from piboothup.spool.admin.wipe import FLASH, plan, survey, wipe
+from piboothup.spool.contexts import context_for
+from piboothup.spool.disk import hidden_photos
+from piboothup.spool.event_titles import Event
+from piboothup.spool.store import Spool
+from tests.support.commands import command, environment, run
+from tests.support.deadline import PATIENCE_S
+from tests.support.photos import PARTY, jpeg, take
+
+GALA = context_for("wxyz9876", "", "")
+NOWHERE = context_for("", "", "boot-a")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """A config for a desk; its spool is beside it."""
+    file = tmp_path / "config.toml"
+    file.write_text(
+        f'config_version = 1\nname = "Desk"\ntimezone = "Europe/Berlin"\n[eventpics]\nlink_id = "abcd1234"\n'
+        f'[spool]\ndirectory = "{tmp_path}/spool"\nallow_memory = true\nmin_free_mb = 10\n'
+        "[devices]\nsimulated = true\n"
+    )
+    return file
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    """Two sent and one waiting of the party, one waiting of the gala."""
+    spool = Spool(tmp_path / "spool", SystemClock())
+    spool.prepare()
+    spool.start("booth")
+    spool.write_events([Event("Summer\x1b[31m Party", "abcd1234"), Event("The Gala", "wxyz9876")])
+    names = [take(spool, jpeg(number), PARTY) for number in range(3)]
+    for name in names[:2]:
+        spool.mark_sent(name)
+    take(spool, jpeg(9), GALA)
+    return spool
+
+
+def queue(desk: Path, *words: str | Path, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """Runs `piboothup queue WORDS` with these lines as its standard input."""
+    result = subprocess.run(
+        command("--config", desk, "queue", *words),
+        env=environment(desk.parent / "run"),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        input=typed,
+        check=False,
+    )
+    assert "Traceback" not in result.stderr
+    return result
+
+
+def photos(spool: Spool) -> int:
+    return len(look(spool.directory).items)
+
+
+# -- wipe ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_wipe_without_a_choice_shows_what_there_is_and_deletes_nothing(desk: Path, spool: Spool) -> None:
+    result = queue(desk, "wipe")
+    assert result.returncode == 2
+    assert result.stdout.splitlines() == [
+        "Summer[31m Party [abcd1234]: 3 photos, 1 not in the album yet (0 parked, 0 quarantined)",
+        "The Gala [wxyz9876]: 1 photos, 1 not in the album yet (0 parked, 0 quarantined)",
+    ]
+    assert "--event ID, or --all" in result.stderr
+    assert photos(spool) == 4
+
+
+def test_a_wipe_of_unsent_photos_is_refused(desk: Path, spool: Spool) -> None:
+    result = queue(desk, "wipe", "--event", "abcd1234", typed="1\n")
+    assert result.returncode == 1
+    assert "1 photos are not in the album yet, so nothing was deleted" in result.stderr
+    assert photos(spool) == 4
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "yes\n", "3\n", "01\n", "-1\n", "\x00\n"])
+def test_a_wipe_of_unsent_photos_wants_their_number(desk: Path, spool: Spool, typed: str) -> None:
+    result = queue(desk, "wipe", "--event", "abcd1234", "--unsent", typed=typed)
+    assert result.returncode == 1
+    assert "1 was not typed: nothing was deleted" in result.stderr
+    assert photos(spool) == 4
+    assert wipe_journal.read(spool.directory) is None
+
+
+def test_a_confirmed_wipe_ends_in_a_receipt_that_names_nobody(desk: Path, spool: Spool) -> None:
+    result = queue(desk, "wipe", "--event", "abcd1234", "--unsent", typed="1\n")
+    assert result.returncode == 0, result.stderr
+    receipt = f"Box {spool.box}: 3 taken, 2 in the album, 0 left"
+    assert result.stdout.splitlines()[1:] == [receipt, FLASH]
+    assert photos(spool) == 1
+
+
+def test_a_wipe_of_what_the_album_has_asks_nothing(desk: Path, spool: Spool) -> None:
+    for name in spool.waiting():
+        spool.mark_sent(name)
+    result = queue(desk, "wipe", "--all")
+    assert result.returncode == 0
+    assert f"Box {spool.box}: 4 taken, 4 in the album, 0 left" in result.stdout
+    assert photos(spool) == 0
+    assert queue(desk, "wipe", "--all").returncode == 0
+
+
+def test_at_a_terminal_the_number_is_asked_for(desk: Path, spool: Spool) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        command("--config", desk, "queue", "wipe", "--all", "--unsent"),
+        env=environment(desk.parent / "run"),
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        os.write(ours, b"2\n")
+        out, error = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    assert b"2 photos are in no album and will be gone for good. Type 2: " in error
+    assert b"0 left" in out
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_a_running_booth_keeps_the_event_it_takes_photos_for(desk: Path, spool: Spool) -> None:
+    (desk.parent / "run").mkdir(mode=0o700)
+    status.write(desk.parent / "run", "booth", {"context": PARTY.id})
+    with spool.lock("booth"):
+        result = queue(desk, "wipe", "--event", "abcd1234", "--unsent", typed="1\n")
+    assert result.returncode == 0, result.stderr
+    assert "The booth takes photos for this event" in result.stdout
+    assert spool.context(PARTY.id) == PARTY
+    assert photos(spool) == 1
+
+
+def test_a_booth_that_does_not_say_what_it_does_stops_the_wipe(desk: Path, spool: Spool) -> None:
+    with spool.lock("booth"):
+        result = queue(desk, "wipe", "--event", "abcd1234", "--unsent", typed="1\n")
+    assert result.returncode == 1
+    assert "does not say for which event" in result.stderr
+    assert photos(spool) == 4
+
+
+def test_an_unknown_event_is_told_in_one_line(desk: Path, spool: Spool) -> None:
+    result = queue(desk, "wipe", "--event", "party")
+    assert result.returncode == 1
+    assert result.stderr == "piboothup: The card holds nothing of party: `piboothup queue wipe` lists the events.\n"
+    assert photos(spool) == 4
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["wipe", "--event", "abcd1234", "--all"],
+        ["wipe", "--al"],
+        ["wipe", "--all", "--uns"],
+        ["wipe", "--event"],
+        ["wipe", "abcd1234"],
+        ["assign", "--from", "abcd1234"],
+        ["assign", "--to", "abcd1234"],
+        ["export"],
+    ],
+)
+def test_a_half_spoken_command_does_nothing(desk: Path, spool: Spool, words: list[str]) -> None:
+    result = queue(desk, *words)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert photos(spool) == 4
+
+
+@pytest.mark.parametrize("what", ["list", "retry", "wipe", "export"])
+def test_c17_any_queue_command_ends_a_wipe_that_was_broken_off(
+    desk: Path, spool: Spool, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(_path: Path) -> None:
+        raise KeyboardInterrupt
+
+    chosen = plan(survey(spool, booth_runs=False), "abcd1234")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(durable, "remove", cut)
+        wipe(spool, chosen, unsent=True)
+    result = queue(desk, what, *([desk.parent / "stick"] if what == "export" else []))
+    assert f"Box {spool.box}: 3 taken, 2 in the album, 0 left" in result.stdout
+    assert "Summer" not in result.stdout
+    assert photos(spool) == 1
+    assert wipe_journal.read(spool.directory) is None
+
+
+@pytest.mark.parametrize("step", ["keep_numbers", "delete_contexts"])
+def test_c17_a_wipe_that_is_broken_off_by_hand_says_that_it_goes_on_and_does(
+    desk: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], step: str
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in spool.waiting():
+        spool.mark_sent(name)
+    monkeypatch.setenv("PIBOOTHUP_RUNTIME", str(desk.parent / "run"))
+    (desk.parent / "run").mkdir(mode=0o700)
+    monkeypatch.setattr(wipe_steps, step, interrupted)
+    assert main(["--config", str(desk), "queue", "wipe", "--all"]) == 130
+    assert "it goes on with the next start or command" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert "done now" in queue(desk, "list").stdout
+    assert photos(spool) == 0
+
+
+# -- assign --------------------------------------------------------------------------------------------------------
+
+
+def test_assign_asks_with_both_titles_and_the_number(desk: Path, spool: Spool) -> None:
+    result = queue(desk, "assign", "--from", "abcd1234", "--to", "wxyz9876", typed="1\n")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [
+        "2 photos of 'Summer[31m Party' are in its album already, and stay there.",
+        "1 photos moved to 'The Gala'.",
+    ]
+    assert "The Gala" in queue(desk, "list").stdout
+
+
+@pytest.mark.parametrize("typed", ["", "2\n", "y\n"])
+def test_assign_moves_nothing_without_the_number(desk: Path, spool: Spool, typed: str) -> None:
+    result = queue(desk, "assign", "--from", "abcd1234", "--to", "wxyz9876", typed=typed)
+    assert result.returncode == 1
+    assert "1 was not typed: nothing was moved" in result.stderr
+    assert spool.context(PARTY.id) == PARTY
+
+
+def test_assign_for_scripts_asks_nothing_and_tells_the_uploader(desk: Path, spool: Spool) -> None:
+    take(spool, jpeg(20), NOWHERE)
+    (desk.parent / "run").mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as uploader:
+        uploader.bind(str(desk.parent / "run" / "uploader.sock"))
+        result = queue(desk, "assign", "--from", NOWHERE.id[:4], "--to", "abcd1234/a1", "--yes")
+        assert result.returncode == 0, result.stderr
+        assert uploader.recv(100) == b"retry"
+    found = spool.context(NOWHERE.id)
+    assert found is not None
+    assert (found.link_id, found.album_id) == ("abcd1234", "a1")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--from", "nothing1", "--to", "abcd1234"], "no context or event 'nothing1'"),
+        (["--from", "abcd1234", "--to", "abcd1234"], "already"),
+        (["--from", "abcd1234", "--to", "a b"], "is no event"),
+    ],
+)
+def test_what_cannot_be_assigned_is_told_in_one_line(desk: Path, spool: Spool, words: list[str], told: str) -> None:
+    result = queue(desk, "assign", *words, "--yes")
+    assert result.returncode == 1
+    assert told in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert photos(spool) == 4
+
+
+# -- export --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [(errno.EROFS, "change the card"), (errno.ENOSPC, "queue wipe"), (errno.EACCES, "run with sudo")],
+)
+@pytest.mark.parametrize(
+    "words",
+    [["retry"], ["assign", "--from", "wxyz9876", "--to", "abcd1234", "--yes"], ["wipe", "--event", "abcd1234"]],
+)
+def test_a_card_that_is_not_written_is_told_with_what_helps(
+    desk: Path,
+    spool: Spool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    code: int,
+    remedy: str,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    spool.park(spool.waiting()[0], "no")
+    for call in ("move", "replace", "lock"):
+        monkeypatch.setattr(durable, call, refuse)
+    monkeypatch.setenv("PIBOOTHUP_RUNTIME", str(desk.parent / "run"))
+    (desk.parent / "run").mkdir(mode=0o700, exist_ok=True)
+    assert main(["--config", str(desk), "queue", *words]) == 1
+    assert remedy in capsys.readouterr().err
+    assert photos(spool) == 4
+
+
+def test_export_reads_another_boxs_card_without_any_config(desk: Path, spool: Spool, tmp_path: Path) -> None:
+    (spool.directory / "config.good.toml").write_text('name = "Booth 7"\n')
+    result = queue(tmp_path / "none.toml", "export", tmp_path / "stick", "--spool", spool.directory)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "4 copied, 0 were there already, 0 damaged and left out\n"
+
+
+def test_export_says_when_a_folder_holds_what_is_not_of_this_card(desk: Path, spool: Spool, tmp_path: Path) -> None:
+    (tmp_path / "stick" / "The Gala").mkdir(parents=True)
+    (tmp_path / "stick" / "The Gala" / "last year.jpg").write_bytes(jpeg(99))
+    (tmp_path / "stick" / "The Gala" / "Thumbs.db").touch()
+    result = queue(desk, "export", tmp_path / "stick")
+    assert result.returncode == 0
+    assert result.stdout.splitlines() == [
+        "4 copied, 0 were there already, 0 damaged and left out",
+        "'The Gala' holds 1 pictures that are not of this card: look at them before you hand it on.",
+    ]
+
+
+def test_export_names_what_is_damaged(desk: Path, spool: Spool, tmp_path: Path) -> None:
+    name = spool.waiting()[0]
+    spool.path(name).write_bytes(b"\xff\xd8 not a photo")
+    result = queue(desk, "export", tmp_path / "stick")
+    assert result.returncode == 1
+    assert result.stdout == "3 copied, 0 were there already, 1 damaged and left out\n"
+    assert f"{name.file_name} has changed on the card: what is left of it is in Damaged." in result.stderr
+
+
+def test_f11_photos_out_of_sight_are_told_at_a_wipe_until_a_retry(desk: Path, spool: Spool) -> None:
+    hidden_photos.note(spool.directory, ["somewhere.jpg"])
+    assert "[photos_hidden]" in run(desk.parent / "run", "--config", desk, "status").stdout
+    unsent = len(spool.waiting())
+    wiped = queue(desk, "wipe", "--all", "--unsent", typed=f"{unsent}\n")
+    assert "What lies out of sight was not deleted. Photos wait under a disk" in wiped.stdout
+    assert queue(desk, "retry").returncode == 0
+    assert hidden_photos.read(spool.directory) == frozenset()
+    assert "out of sight" not in queue(desk, "wipe", "--all").stdout
+    assert "photos_hidden" not in run(desk.parent / "run", "--config", desk, "status").stdout
+
+
+@pytest.mark.parametrize("what", ["export", "assign", "wipe", "list", "retry"])
+def test_a_place_without_a_spool_is_told_in_one_line(desk: Path, tmp_path: Path, what: str) -> None:
+    asked: dict[str, list[str | Path]] = {"export": [tmp_path / "stick"], "assign": ["--from", "a", "--to", "b"]}
+    result = queue(desk, what, *asked.get(what, []))
+    assert result.returncode == 1
+    assert not (tmp_path / "stick").exists()
+    assert result.stderr == f"piboothup: There is no spool in {tmp_path}/spool: it would hold a folder `new`.\n"
+    assert not (tmp_path / "spool").exists()
+
+
+@pytest.mark.parametrize("words", [["wipe", "--all", "--unsent"], ["export", "STICK"], ["list"]])
+def test_the_card_of_a_newer_version_is_left_alone(
+    desk: Path, spool: Spool, tmp_path: Path, words: list[str]
+) -> None:
+    (spool.directory / ".layout").write_text("2\n")
+    result = queue(desk, *(tmp_path / "stick" if one == "STICK" else one for one in words), typed="2\n")
+    assert not (tmp_path / "stick").exists()
+    assert result.returncode == 1
+    assert "made by a newer piboothup" in result.stderr
+    assert photos(spool) == 4

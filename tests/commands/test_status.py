@@ -1,0 +1,278 @@
+"""What `piboothup status` says, whoever runs and whatever lies in the files it reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from piboothup import power, status
+from piboothup.commands import status as report
+from piboothup.config import Config, SpoolTable
+from piboothup.problems import problem
+from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.contexts import context_for
+from piboothup.spool.event_titles import Event
+from piboothup.spool.listing import SENT
+from piboothup.spool.store import Spool
+from tests.support.clock import HandClock
+from tests.support.mounts import MountNamespace, mounts
+from tests.support.photos import PARTY, jpeg, open_spool, take
+
+__all__ = ["mounts"]
+
+GALA = context_for("wxyz9876", "", "")
+NOWHERE = context_for("", "", "boot-a")
+
+
+class Bench:
+    """A spool and a runtime directory to report on."""
+
+    def __init__(self, root: Path) -> None:
+        self.clock = HandClock()
+        self.spool = open_spool(root / "spool", self.clock)
+        self.runtime = root
+        self.config = Config(name="Booth 7", spool=SpoolTable(allow_memory=True))
+
+    def says(self, service: str, **said: Any) -> None:
+        status.write(self.runtime, service, said)
+
+    def report(self) -> dict[str, Any]:
+        spool = Spool(self.spool.directory, self.clock, "serial-1")
+        return report.assemble(self.config, spool, self.clock, self.runtime)
+
+    def text(self) -> list[str]:
+        return report.as_text(self.report()).splitlines()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr(power, "_THROTTLED", tmp_path / "get_throttled")
+    monkeypatch.setattr(power, "_TEMPERATURE", tmp_path / "temp")
+    return Bench(tmp_path)
+
+
+def test_the_shape_is_the_contracts(bench: Bench) -> None:
+    found = bench.report()
+    assert {key: set(value) for key, value in found.items() if isinstance(value, dict)} == {
+        "booth": {"state", "camera", "panel", "button", "photos"},
+        "spool": {"new", "sent", "parked", "quarantined", "free_bytes", "oldest_new_s", "storage", "allow_memory"},
+        "uploader": {"state", "reason", "rate_bps", "eta_s", "last_success_s", "events_seen", "wifi"},
+        "clock": {"synchronised", "source", "uncertainty_s"},
+        "power": {"undervoltage", "throttled", "temperature_c"},
+    }
+    assert set(found) == {
+        *("name", "box", "version", "booth", "spool", "events", "uploader", "clock", "power", "problems")
+    }
+    assert (found["name"], found["box"]) == ("Booth 7", bench.spool.box)
+
+
+def test_it_works_when_neither_service_runs_and_then_counts_the_folders(bench: Bench) -> None:
+    names = [take(bench.spool, jpeg(number)) for number in range(10)]
+    for name in names[:4]:
+        bench.spool.mark_sent(name)
+    for name in names[4:6]:
+        bench.spool.park(name, "The server refuses it.")
+    bench.spool.quarantine(names[6])
+    found = bench.report()
+    assert found["booth"] == dict.fromkeys(("state", "camera", "panel", "button"), "stopped") | {"photos": 0}
+    assert found["uploader"]["state"] == "stopped"
+    counted = {key: found["spool"][key] for key in ("new", "sent", "parked", "quarantined")}
+    assert counted == {"new": 3, "sent": 4, "parked": 2, "quarantined": 1}
+    assert found["spool"]["free_bytes"] > 0
+    assert found["problems"] == []
+
+
+def test_a_box_without_a_spool_has_a_report_too(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "none", HandClock(), "serial-1")
+    found = report.assemble(Config(), spool, HandClock(), tmp_path)
+    assert found["spool"]["new"] == 0
+    assert found["spool"]["free_bytes"] is None
+    assert "unknown free" in report.as_text(found)
+
+
+def test_what_both_services_say_of_themselves_is_passed_on(bench: Bench) -> None:
+    bench.says("booth", state="ready", camera="ready", panel="missing", button="ready", photos=12, boot=1)
+    wifi = {"ssid": "Barn", "signal": 61, "reason": None}
+    last_s = bench.clock.boottime_s - 12.0
+    told = {"rate_bps": 8000, "eta_s": 90, "last_success_s": last_s, "events_seen": 2, "wifi": wifi}
+    bench.says("uploader", state="paused", reason="Uploading is paused.", **told)
+    found = bench.report()
+    booth = {"state": "ready", "camera": "ready", "panel": "missing", "button": "ready", "photos": 12}
+    assert found["booth"] == booth
+    assert found["uploader"] == {
+        "state": "paused",
+        "reason": "Uploading is paused.",
+        "rate_bps": 8000,
+        "eta_s": 90,
+        "last_success_s": 12.0,
+        "events_seen": 2,
+        "wifi": wifi,
+    }
+
+
+def test_problems_of_both_services_are_told_once_in_sentence_and_remedy(bench: Bench) -> None:
+    bench.says("booth", problems=["card_full", "no_key"])
+    bench.says("uploader", problems=["no_key", "photo_damaged"])
+    told = [problem("card_full"), problem("no_key"), problem("photo_damaged")]
+    assert bench.report()["problems"] == [
+        {"code": one.code, "sentence": one.sentence, "remedy": one.remedy} for one in told
+    ]
+    assert bench.text()[-3:] == [f"problem   {one.sentence} {one.remedy} [{one.code}]" for one in told]
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        {"problems": [None, {}, [], "no such code", 7]},
+        {"problems": "no_key"},
+        {"boot": "many"},
+        {"boot": None},
+        {"boot": -1},
+        {"state": [], "photos": None, "wifi": 3, "reason": {}},
+    ],
+)
+def test_junk_in_a_status_file_ends_no_report(bench: Bench, junk: dict[str, Any]) -> None:
+    bench.says("booth", **junk)
+    bench.says("uploader", **junk)
+    assert bench.report()["problems"] == []
+    assert bench.text()
+
+
+# -- photos by event -----------------------------------------------------------------------------------------------
+
+
+def test_photos_are_counted_by_event_whichever_album_they_are_for(bench: Bench) -> None:
+    bench.spool.write_events([Event("Anna & Ben", "abcd1234")])
+    other_album = context_for("abcd1234", "a2", "")
+    names = [take(bench.spool, jpeg(number), PARTY) for number in range(4)]
+    names.append(take(bench.spool, jpeg(5), other_album))
+    for name in names[:2]:
+        bench.spool.mark_sent(name)
+    bench.spool.park(names[2], "The server refuses it.")
+    take(bench.spool, jpeg(6), GALA)
+    take(bench.spool, jpeg(7), NOWHERE)
+    found = {one.pop("link_id"): one for one in bench.report()["events"]}
+    assert found == {
+        "abcd1234": {"title": "Anna & Ben", "taken": 5, "in_album": 2, "waiting": 2, "parked": 1},
+        "wxyz9876": {"title": "", "taken": 1, "in_album": 0, "waiting": 1, "parked": 0},
+        "": {"title": "", "taken": 1, "in_album": 0, "waiting": 1, "parked": 0},
+    }
+    text = bench.text()
+    assert "event     Anna & Ben: 5 taken, 2 in the album, 2 waiting, 1 refused" in text
+    assert "event     wxyz9876: 1 taken, 0 in the album, 1 waiting" in text
+    assert "event     no event yet: 1 taken, 0 in the album, 1 waiting" in text
+
+
+def test_when_everything_is_in_the_album_the_status_says_so_in_one_word(bench: Bench) -> None:
+    bench.spool.write_events([Event("Anna & Ben", "abcd1234")])
+    for number in range(14):
+        bench.spool.mark_sent(take(bench.spool, jpeg(number)))
+    assert "event     Anna & Ben: All 14 in the album" in bench.text()
+
+
+def test_a_person_reads_how_fast_the_photos_go_and_when_they_are_through(bench: Bench) -> None:
+    last_s = bench.clock.boottime_s - 3.0
+    wifi = {"ssid": "Barn", "signal": 61, "reason": None}
+    told = {"rate_bps": 2_400_000, "eta_s": 300, "last_success_s": last_s, "events_seen": 1, "wifi": wifi}
+    bench.says("uploader", state="uploading", **told)
+    how = "uploading · 2.4 Mbit/s · through in 5 min · last photo 3 s ago · the key sees 1 event"
+    assert f"uploader  {how}" in bench.text()
+    assert "wifi      Barn · 61 %" in bench.text()
+
+
+def test_a_person_reads_what_is_wrong_with_the_wifi_and_what_helps(bench: Bench) -> None:
+    missing = problem("wifi_missing")
+    wifi = {"ssid": None, "signal": None, "reason": str(missing)}
+    bench.says("uploader", state="offline", problems=["no_network", "wifi_missing"], wifi=wifi)
+    assert f"wifi      {missing.sentence} {missing.remedy}" in bench.text()
+    assert f"problem   {missing.sentence} {missing.remedy} [wifi_missing]" in bench.text()
+
+
+def test_where_there_is_no_wifi_the_status_says_none(bench: Bench) -> None:
+    assert "wifi      none" in bench.text()
+
+
+def test_photos_that_made_room_still_count_as_taken_and_in_the_album(bench: Bench) -> None:
+    names = [take(bench.spool, jpeg(number)) for number in range(3)]
+    for name in names[:2]:
+        bench.spool.mark_sent(name)
+    bench.spool.retire(names[:1])
+    (event,) = bench.report()["events"]
+    assert (event["taken"], event["in_album"], event["waiting"]) == (3, 2, 1)
+    assert sum(1 for _ in bench.spool.names(SENT)) == 1
+
+
+def test_the_age_of_the_oldest_waiting_photo_is_told_when_the_time_is_known(bench: Bench) -> None:
+    take(bench.spool, jpeg(1))
+    bench.clock.pass_s(30.0)
+    take(bench.spool, jpeg(2))
+    bench.clock.pass_s(12.5)
+    assert bench.report()["spool"]["oldest_new_s"] is None
+    now_ms, wall_ms = bench.clock.boottime_ns() // 1_000_000, bench.clock.wall_ns() // 1_000_000
+    bench.spool.add_anchor(Anchor(Source.NTP, now_ms, wall_ms, 5))
+    assert bench.report()["spool"]["oldest_new_s"] == 42.5
+
+
+# -- clock and supply ----------------------------------------------------------------------------------------------
+
+
+def test_a_disciplined_clock_is_known_by_ntp(bench: Bench) -> None:
+    bench.clock.uncertainty_ms = 250
+    assert bench.report()["clock"] == {"synchronised": True, "source": "ntp", "uncertainty_s": 0.25}
+    assert "clock     known (ntp, ±0.2 s)" in bench.text()
+
+
+def test_without_ntp_the_best_anchor_of_this_boot_tells(bench: Bench) -> None:
+    bench.says("booth", boot=bench.spool.boot)
+    assert bench.report()["clock"] == {"synchronised": False, "source": None, "uncertainty_s": None}
+    assert "clock     not known yet" in bench.text()
+    for source, uncertainty_ms in ((Source.SAVED, 0), (Source.RTC, 1500), (Source.DATE, 700), (Source.DATE, 600)):
+        bench.spool.add_anchor(Anchor(source, 1_000, 1_750_000_000_000, uncertainty_ms))
+    assert bench.report()["clock"] == {"synchronised": False, "source": "date", "uncertainty_s": 0.6}
+
+
+def test_the_time_a_box_merely_woke_up_with_is_not_known_time(bench: Bench) -> None:
+    bench.says("booth", boot=bench.spool.boot)
+    bench.spool.add_anchor(Anchor(Source.SAVED, 1_000, 1_750_000_000_000, 0))
+    assert bench.report()["clock"]["source"] is None
+
+
+@pytest.mark.parametrize(
+    ("bits", "undervoltage", "throttled"),
+    [("0\n", False, False), ("50005\n", True, True), ("0x50000\n", False, False), ("1", True, False)],
+)
+def test_the_supply_is_read_from_the_firmware(bench: Bench, bits: str, undervoltage: bool, throttled: bool) -> None:
+    (bench.runtime / "get_throttled").write_text(bits)
+    (bench.runtime / "temp").write_text("48312\n")
+    found = bench.report()["power"]
+    assert found == {"undervoltage": undervoltage, "throttled": throttled, "temperature_c": 48.312}
+
+
+@pytest.mark.parametrize("text", [None, "", "warm", "\N{DEGREE SIGN}"])
+def test_where_there_is_no_pi_the_supply_is_unknown(bench: Bench, text: str | None) -> None:
+    if text is not None:
+        for name in ("get_throttled", "temp"):
+            (bench.runtime / name).write_text(text)
+    assert set(bench.report()["power"].values()) == {None}
+
+
+def test_f09_f08_what_can_be_seen_is_told_when_nothing_runs(bench: Bench, mounts: MountNamespace) -> None:
+    (bench.runtime / "small").mkdir()
+    mounts.mount("tmpfs", bench.runtime / "small", "size=4k")
+    mounts.call(tells_of_memory_and_full_run, bench.spool.directory, bench.runtime / "small")
+
+
+def tells_of_memory_and_full_run(directory: Path, runtime: Path) -> None:
+    """In the namespace: the spool lies in memory, and the file system of the runtime directory is full."""
+    (runtime / "fill").write_bytes(b"x" * 4096)
+    spool = Spool(directory, HandClock(), "serial-1")
+    found = report.assemble(Config(), spool, HandClock(), runtime)
+    wanted = {"memory": ["spool_memory"], "unknown": ["storage_unknown"]}.get(found["spool"]["storage"], [])
+    assert [one["code"] for one in found["problems"]] == [*wanted, "runtime_full"]
+    allowed = report.assemble(Config(spool=SpoolTable(allow_memory=True)), spool, HandClock(), runtime)
+    assert [one["code"] for one in allowed["problems"]] == ["runtime_full"]
+    if wanted == ["spool_memory"]:
+        assert " free · in memory\n" in report.as_text(found)
+        assert " free · in memory, as the config allows\n" in report.as_text(allowed)

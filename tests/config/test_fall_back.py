@@ -1,0 +1,378 @@
+"""A config that can't be used, wholly or in part: what a box does then, and what becomes of the good copy."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tomli
+from hypothesis import given
+from hypothesis import strategies as st
+
+from piboothup import config
+from piboothup.booth.storage import Card
+from piboothup.commands.services import _note_spool, notice, service_config
+from piboothup.config import GOOD_FILE, Config, ConfigError, EventPics, Usable, good_copy, load_usable
+from piboothup.spool.store import Spool
+from tests.support.clock import HandClock
+from tests.support.commands import command, environment
+from tests.support.deadline import PATIENCE_S
+
+EXAMPLE = """\
+# The booth in the garden.
+config_version = 1
+name = "Łódź Booth"          # what guests see
+language = "de"
+timezone = "Europe/Berlin"
+
+[capture]
+countdown_s = 10             # whole seconds
+review_s = 2.5
+
+[camera]
+rotation = 180
+size = [4056, 3040]
+max_exposure_ms = 20
+[button]
+pin = 17
+hold_s = 5
+[light]
+led_pin = 27
+buzzer_pin = 22
+# the album
+[eventpics]
+api_key = "a-secret-key"
+link_id = "abcd1234"
+album_id = "a1"
+
+[panel]
+driver = "sh1106"            # it says "SH1106" on its back
+address = 0x3D
+[spool]
+directory = "{spool}"
+min_free_mb = 1000
+keep_sent_days = 0
+[upload]
+workers = 3
+paused = false
+# The end.
+"""
+
+
+class Box:
+    """A box whose spool is not in the default folder, as systemd starts it."""
+
+    def __init__(self, root: Path, text: str = EXAMPLE) -> None:
+        self.default = root / "default"
+        self.default.mkdir()
+        self.file = root / "config.toml"
+        self.directory = root / "spool"
+        self.text = text.format(spool=self.directory)
+        self.good = self.directory / GOOD_FILE
+        self.clock = HandClock()
+
+    def start(self, text: str | bytes) -> Usable:
+        """What the booth runs with when its file says this; it keeps its good copy as the service does."""
+        self.file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        used = service_config(argparse.Namespace(config=str(self.file)))
+        directory = Path(used.config.spool.directory)
+        assert directory in (self.directory, self.default)
+        if used.marks is not None:
+            _note_spool(used.config.spool.directory)
+        spool = Spool(directory, self.clock, "serial-1")
+        kept = used.marks is not None
+        with contextlib.closing(
+            Card(used.config, spool, self.clock, keep_config=kept, config_marks=used.marks or ())
+        ) as card:
+            card.open(patient=True)
+            assert card.opened
+        return used
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
+    made = Box(tmp_path)
+    monkeypatch.setattr("piboothup.config.file.DEFAULT_DIRECTORY", made.default)
+    monkeypatch.setattr("piboothup.config.file.DEFAULT_PATH", made.file)
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/none")
+    return made
+
+
+def keyless(given: Config) -> Config:
+    return dataclasses.replace(given, eventpics=dataclasses.replace(given.eventpics, api_key=None))
+
+
+# -- F12: empty, only comments, cut ---------------------------------------------------------------------------------
+
+
+def test_f12_a_file_cut_at_any_line_costs_neither_event_nor_copy(box: Box) -> None:
+    whole = keyless(box.start(box.text).config)
+    assert (whole.eventpics.link_id, whole.spool.directory) == ("abcd1234", str(box.directory))
+    kept = box.good.read_bytes()
+    lines = box.text.splitlines(keepends=True)
+    for number in range(len(lines)):
+        used = box.start("".join(lines[:number]))
+        assert keyless(used.config) == whole, number
+        if number < len(lines) - 1:  # the last is a comment, which nobody misses
+            assert notice(used) is not None, number
+            assert box.good.read_bytes() == kept, number
+        assert list(box.default.iterdir()) == [config.elsewhere_file()]
+
+
+def test_f12_a_file_cut_at_any_byte_costs_no_setting(box: Box) -> None:
+    whole = keyless(box.start(box.text).config)
+    content = box.text.encode()
+    for length in range(len(content)):
+        box.file.write_bytes(content[:length])
+        assert keyless(load_usable(box.file).config) == whole, content[:length][-40:]
+
+
+@pytest.mark.parametrize(
+    "left", [b"", b"\n \n", b"\xef\xbb\xbf", b"# Booth\n\n# soon\n", b"\0" * 512, b"config_version = 1\n[button\n"]
+)
+def test_f12_a_file_without_a_setting_uses_and_keeps_the_good_one(box: Box, left: bytes) -> None:
+    whole = keyless(box.start(box.text).config)
+    kept = box.good.read_bytes()
+    used = box.start(left)
+    assert used.config == whole
+    assert box.good.read_bytes() == kept
+    told = notice(used)
+    assert told is not None
+    assert "last good settings" in str(told)
+    with pytest.raises(ConfigError):
+        config.load(box.file)
+
+
+def test_f12_a_config_that_is_gone_leads_to_the_spool_used_last(box: Box) -> None:
+    whole = keyless(box.start(box.text).config)
+    box.file.unlink()
+    assert load_usable(box.file).config == whole
+
+
+def test_f12_an_empty_file_at_a_first_start_is_kept_as_no_good_one(box: Box) -> None:
+    used = box.start("")
+    assert used.config == config.with_directory(Config(), box.default)
+    assert not (box.default / GOOD_FILE).exists()
+
+
+@pytest.mark.parametrize("more", ["# complete\n", "# complete", "[devices]\n"])
+def test_f12_a_file_shortened_on_purpose_counts_with_a_new_line(box: Box, more: str) -> None:
+    box.start(box.text)
+    used = box.start(box.text.partition("[upload]")[0] + more)
+    assert not used.errors
+    assert used.config.upload == Config().upload
+    assert not box.start(box.text).errors
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_f12_another_short_file_is_no_cut(box: Box, end: str) -> None:
+    box.start(box.text)
+    assert box.start(f'config_version = 1\n[spool]\ndirectory = "{box.directory}"{end}').config.name == "Booth 1"
+
+
+def test_f12_fewer_comments_and_blank_lines_are_no_cut(box: Box) -> None:
+    box.start(box.text + "# more\n\n\n")
+    for text in (box.text + "\n", box.text, box.text.removesuffix("# The end.\n"), box.text.rstrip()):
+        assert not box.start(text).errors
+
+
+def test_f12_a_spool_in_the_default_folder_needs_no_note(box: Box) -> None:
+    box.start(box.text)
+    assert config.elsewhere_file().read_text() == f"{box.directory}\n"
+    box.start(box.text.replace(str(box.directory), str(box.default)))
+    assert not config.elsewhere_file().exists()
+
+
+@pytest.mark.parametrize("junk", [b"", b"photos\n", b"\xff\xfe", b"/a\nb\n", b"/a\x7f"])
+def test_f12_a_note_of_junk_is_the_default_folder(box: Box, junk: bytes) -> None:
+    config.elsewhere_file().write_bytes(junk)
+    assert config.salvage_directory(box.file) == box.default
+
+
+def test_f12_no_key_and_no_hash_of_one_is_kept(box: Box) -> None:
+    box.start(box.text)
+    first = box.good.read_bytes()
+    box.start(box.text.replace("a-secret-key", "another-key-still"))
+    assert box.good.read_bytes() == first
+    assert b"secret" not in first
+
+
+def test_f12_a_file_without_a_version_is_a_warning(box: Box) -> None:
+    used = box.start(box.text.replace("config_version = 1\n", ""))
+    assert not used.errors
+    assert ["config_version" in warning for warning in used.warnings] == [True]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="SKIPPED: only root can mount a /var/lib of its own")
+def test_f12_the_real_booth_finds_its_good_copy_elsewhere(tmp_path: Path) -> None:
+    (default := tmp_path / "default").mkdir()
+    (etc := tmp_path / "etc").mkdir()
+    spool, notify = tmp_path / "spool", tmp_path / "notify"
+    text = 'config_version = 1\n[eventpics]\nlink_id = "abcd1234"\n[devices]\nsimulated = true\n'
+    mounted = (
+        'mount -t tmpfs none /var/lib && mkdir /var/lib/piboothup && mount --bind "$0" /var/lib/piboothup '
+        # whatever else lies in /etc stays: Debian's numpy needs its alternatives
+        '&& cp -a /etc/. "$1" && mount --bind "$1" /etc && mkdir -p /etc/piboothup '
+        '&& mount --bind "$2" /etc/piboothup && shift 2 && exec "$@"'
+    )
+    (copy := tmp_path / "copy").mkdir()
+    words = [str(default), str(copy), str(etc), *command("booth")]
+    for lines in (f'{text}[spool]\ndirectory = "{spool}"\nmin_free_mb = 10\n', text, ""):
+        (etc / "config.toml").write_text(lines)
+        notify.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.bind(str(notify))
+            systemd.settimeout(PATIENCE_S)
+            booth = subprocess.Popen(
+                ["unshare", "-m", "sh", "-c", mounted, *words],
+                env=environment(tmp_path / "run", NOTIFY_SOCKET=str(notify)),
+                stdin=subprocess.DEVNULL,
+            )
+            try:
+                assert systemd.recv(100) == b"READY=1"
+            finally:
+                booth.terminate()
+                assert booth.wait(PATIENCE_S) == 0
+        assert good_copy.read(spool).eventpics.link_id == "abcd1234"
+        assert {one.name for one in default.iterdir()} == {"config.good.directory"}
+
+
+# -- F13: the good copy is what it says -----------------------------------------------------------------------------
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_f13_any_text_reads_back_as_it_was_written(text: str) -> None:
+    assert tomli.loads(f"a = {config.toml_value(text)}") == {"a": text}
+
+
+@pytest.mark.parametrize("name", ["a\x7fb", "a\nb", "a\x85b", "a\u2028b", "a\ud800b"])
+def test_f13_a_copy_that_does_not_read_back_replaces_none(box: Box, name: str) -> None:
+    box.start(box.text)
+    kept = box.good.read_bytes()
+    wrong = dataclasses.replace(load_usable(box.file).config, name=name)
+    spool = Spool(box.directory, box.clock, "serial-1")
+    with contextlib.closing(Card(wrong, spool, box.clock, keep_config=True)) as card:
+        card.open(patient=False)
+    assert box.good.read_bytes() == kept
+
+
+def test_f13_a_value_that_turns_into_another_is_no_good_copy() -> None:
+    with pytest.raises(ValueError, match="read back"):
+        good_copy.as_text(Config(eventpics=EventPics(api_url="https://api.eventpics.net/")))
+
+
+@pytest.mark.parametrize("control", ["\\u007f", "\\u0085", "\\u001b", "\\t", "\\n", "\\u2028"])
+@pytest.mark.parametrize(
+    "setting",
+    ['name = "a{}b"', '[spool]\ndirectory = "/a{}b"', '[eventpics]\nalbum_url = "https://a{}/{{link_id}}"'],
+)
+def test_f13_a_control_character_in_a_value_is_refused(setting: str, control: str) -> None:
+    with pytest.raises(ConfigError, match="can't be used as it stands"):
+        config.parse(setting.format(control), Path("config.toml"))
+
+
+# -- F14: a fall-back by tables -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("hold_s = 5", "hold_s = 500"),
+        ("rotation = 180", 'rotation = "half"'),
+        ("[light]", "[[light]]"),
+        ("min_free_mb = 1000", "min_free_mb = 1"),
+        ('language = "de"', 'language = "xx"'),
+        ("buzzer_pin = 22", "buzzer_pin = 17"),
+    ],
+)
+def test_f14_a_wrong_value_leaves_the_rest_in_force(box: Box, wrong: tuple[str, str]) -> None:
+    before = box.start(box.text).config
+    changed = box.text.replace("abcd1234", "wxyz9876").replace('"a1"', '"b1"').replace("Łódź Booth", "Fête")
+    used = box.start(changed.replace(*wrong))
+    event = used.config.eventpics
+    assert (used.config.name, event.link_id, event.album_id) == ("Fête", "wxyz9876", "b1")
+    assert dataclasses.replace(used.config, name=before.name, eventpics=before.eventpics) == before
+    assert event.api_key is not None
+    assert not used.lacks_key
+    told = notice(used)
+    assert told is not None
+    assert told.detail.startswith("line ")
+
+
+@pytest.mark.parametrize("wrong", ['album_id = "b 1"', "album_id = 7", 'api_url = "http://example.org"'])
+def test_f14_a_wrong_event_table_is_never_taken_in_part(box: Box, wrong: str) -> None:
+    before = keyless(box.start(box.text).config)
+    changed = box.text.replace("abcd1234", "wxyz9876").replace('album_id = "a1"', wrong).replace("Łódź", "Fête")
+    used = box.start(changed)
+    assert used.config.eventpics == before.eventpics
+    assert used.config.name == "Fête Booth"
+    assert used.lacks_key
+
+
+def test_f14_a_mistake_and_a_lost_table_cost_no_event(box: Box) -> None:
+    before = keyless(box.start(box.text).config)
+    used = box.start(box.text.partition("# the album")[0].replace("hold_s = 5", "hold_s = 50"))
+    assert used.config.eventpics == before.eventpics
+    assert used.config.spool == before.spool
+
+
+def test_f14_after_a_mistake_a_cut_leads_to_the_newest_event(box: Box) -> None:
+    box.start(box.text)
+    changed = box.text.replace("abcd1234", "wxyz9876").replace("hold_s = 5", "hold_s = 50")
+    box.start(changed)
+    for left in ("", changed.partition("album_id")[0], "name = ["):
+        assert box.start(left).config.eventpics.link_id == "wxyz9876"
+
+
+def test_f14_a_good_copy_with_a_fault_of_its_own_is_used_by_tables(box: Box) -> None:
+    box.start(box.text)
+    box.good.write_text(box.good.read_text().replace("hold_s = 5.0", "hold_s = 99").replace("sh1106", "crt"))
+    used = box.start("name = [")
+    assert used.config.eventpics.link_id == "abcd1234"
+    assert (used.config.button, used.config.panel) == (Config().button, Config().panel)
+
+
+def test_f14_a_config_of_a_later_version_is_not_guessed_at(box: Box) -> None:
+    before = keyless(box.start(box.text).config)
+    used = box.start(box.text.replace("config_version = 1", "config_version = 2").replace("abcd1234", "wxyz9876"))
+    assert used.config == before
+
+
+def test_f14_the_key_in_its_file_outlives_a_broken_config(box: Box) -> None:
+    box.start(box.text.replace('api_key = "a-secret-key"', 'api_key_file = "/etc/piboothup/key"'))
+    used = box.start("name = [")
+    assert used.config.eventpics.api_key_file == "/etc/piboothup/key"
+    assert not used.lacks_key
+
+
+@pytest.mark.parametrize("zone", ["US/Nowhere", "Europe", "../../etc/passwd", "a b", "Ärger/Łódź", "x" * 190])
+def test_f14_an_unknown_zone_is_a_warning_and_utc(box: Box, zone: str) -> None:
+    used = box.start(box.text.replace("Europe/Berlin", zone))
+    assert not used.errors
+    assert ["no time zone" in warning for warning in used.warnings] == [True]
+    assert str(config.zone(used.config.timezone)) == "UTC"
+    assert (used.config.name, used.config.eventpics.link_id) == ("Łódź Booth", "abcd1234")
+    assert good_copy.read(box.directory).eventpics.link_id == "abcd1234"
+
+
+def test_f14_a_zone_file_of_junk_is_utc(tmp_path: Path) -> None:
+    whole = Path("/usr/share/zoneinfo/Europe/Berlin").read_bytes()
+    lengths = [*range(60), len(whole) // 2]
+    for length in lengths:
+        (tmp_path / f"Cut{length}").write_bytes(whole[:length])
+    told = f"from piboothup.config import zone; print({{str(zone(f'Cut{{n}}')) for n in {lengths}}})"
+    found = subprocess.run(
+        [sys.executable, "-c", told],
+        check=True,
+        capture_output=True,
+        timeout=PATIENCE_S,
+        env={**os.environ, "PYTHONTZPATH": str(tmp_path)},
+    )
+    assert found.stdout.decode() == "{'UTC'}\n"

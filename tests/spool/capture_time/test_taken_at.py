@@ -1,0 +1,381 @@
+"""The capture-time solver: the rules one by one, and 20,000 random histories."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.capture_time.boots import Boot
+from piboothup.spool.capture_time.taken_at import KNOT_MS, SPREAD_WITHIN_MS, Estimate, is_known, knots, solve
+
+START_MS = 1_750_000_000_000
+HISTORIES = 20_000
+
+
+def anchor(at_s: float, off_s: float = 0.0, source: Source = Source.NTP, uncertainty_ms: int = 5) -> Anchor:
+    """An anchor of a boot that began at START_MS, `off_s` beside the truth."""
+    return Anchor(source, int(at_s * 1000), START_MS + int((at_s + off_s) * 1000), uncertainty_ms)
+
+
+def boot(*anchors: Anchor, number: int = 1, last_s: float = 0.0, in_use: tuple[Anchor, ...] = ()) -> Boot:
+    return Boot(number, anchors=anchors, in_use=in_use, last_boottime_ms=int(last_s * 1000))
+
+
+def at(found: Boot, boottime_s: float) -> float | None:
+    """Seconds after START_MS that the solver gives; None when unknown."""
+    estimate = solve({found.number: found}, found.number, int(boottime_s * 1000))
+    return None if estimate is None else (estimate.unix_ms - START_MS) / 1000
+
+
+def test_t01_an_anchor_after_the_press_counts_as_well_as_one_before() -> None:
+    assert at(boot(anchor(5000)), 10) == pytest.approx(10)
+    assert at(boot(anchor(10)), 5000) == pytest.approx(5000)
+
+
+def test_between_two_anchors_a_drifting_clock_cancels_out() -> None:
+    drifting = boot(anchor(0), anchor(40_000, off_s=2.0))
+    assert at(drifting, 20_000) == pytest.approx(20_001, abs=0.01)
+    assert at(drifting, 50_000) == pytest.approx(50_002, abs=0.01)
+
+
+def test_t06_ntp_is_believed_before_date_and_date_before_rtc() -> None:
+    ntp, date, rtc = anchor(50), anchor(60, 1.5, Source.DATE, 600), anchor(5, 40.0, Source.RTC, 1000)
+    assert at(boot(rtc), 100) == pytest.approx(140)
+    assert at(boot(rtc, date), 100) == pytest.approx(101.5)
+    assert at(boot(rtc, date, ntp), 100) == pytest.approx(100)
+    assert at(boot(ntp, anchor(40_000, 1.5, Source.DATE, 600)), 40_000) == pytest.approx(40_000)
+
+
+@pytest.mark.parametrize("wall_s", [0, 86_400, 1_600_000_000, 4_200_000_000])
+def test_t07_t08_a_clock_below_the_floor_or_in_the_next_century_is_ignored(wall_s: int) -> None:
+    for source in (Source.RTC, Source.DATE, Source.NTP):
+        assert at(boot(Anchor(source, 5_000, wall_s * 1000, 5)), 100) is None
+
+
+def test_a_saved_clock_is_no_time_of_its_own() -> None:
+    assert at(boot(anchor(5, source=Source.SAVED)), 100) is None
+
+
+def test_t03_a_clock_that_was_stepped_back_does_not_turn_the_order_round() -> None:
+    stepped = boot(anchor(10), anchor(7000), anchor(14_000, off_s=-10_000_000), anchor(21_000))
+    times = [at(stepped, second) for second in range(0, 30_000, 1000)]
+    assert all(one is not None for one in times)
+    assert times == sorted(times, key=lambda one: one or 0.0)
+    assert times[20] == pytest.approx(20_000)
+
+
+def test_an_offset_in_use_stays_until_a_better_source_differs_by_more_than_2_s() -> None:
+    dated = boot(anchor(100, 0.4, Source.DATE, 550))
+    used = knots({1: dated}, 1, 100_000)
+    assert len(used) == 2
+    near = replace(
+        dated, in_use=used, anchors=(*dated.anchors, anchor(200, -0.3), anchor(300, 9.0, Source.DATE, 600))
+    )
+    assert at(near, 150) == pytest.approx(150.4)
+    told = (anchor(8000, 9.0, Source.DATE, 600), anchor(9000, 9.0, Source.DATE, 600))
+    as_good = replace(dated, in_use=used, anchors=(*dated.anchors, *told))
+    assert at(as_good, 1800) == pytest.approx(1800.4)
+    far = replace(dated, in_use=used, anchors=(*dated.anchors, anchor(200, -5.0)))
+    assert at(far, 150) == pytest.approx(145)
+
+
+def test_t02_a_boot_that_never_knew_the_time_lies_between_its_neighbours_in_order() -> None:
+    before, after = boot(anchor(100), number=1, last_s=1000), boot(anchor(100, 7200), number=4, last_s=200)
+    second, third = boot(number=2, last_s=600), boot(number=3, last_s=900)
+    boots = {one.number: one for one in (before, second, third, after)}
+    moments = [solve(boots, 1, 1_000_000), solve(boots, 2, 1_000), solve(boots, 2, 600_000), solve(boots, 3, 900_000)]
+    moments.append(solve(boots, 4, 0))
+    times = [(one.unix_ms - START_MS) / 1000 for one in moments if one is not None]
+    assert len(times) == 5
+    assert times == sorted(times)
+    assert times[1] == pytest.approx(1000 + (7200 - 1000 - 1500) / 3 + 1, abs=0.01)
+    bounded = moments[1]
+    assert bounded is not None
+    assert bounded.source is Source.BETWEEN
+    assert bounded.low_ms <= START_MS + 1_001_000
+    assert bounded.high_ms >= START_MS + (7200 - 1500 + 1) * 1000
+
+
+def test_t09_a_time_that_is_open_on_a_side_or_wide_open_is_left_out() -> None:
+    before, lost = boot(anchor(100), number=1, last_s=1000), boot(number=2, last_s=600)
+    assert solve({1: before, 2: lost}, 2, 1_000) is None
+    day_s = SPREAD_WITHIN_MS / 1000
+    for away_s, known in ((day_s + 1600, True), (day_s + 1602, False)):
+        after = boot(anchor(0, away_s), number=3)
+        assert (solve({1: before, 2: lost, 3: after}, 2, 1_000) is not None) is known
+    assert solve({2: lost, 3: boot(anchor(0, 5000), number=3)}, 2, 1_000) is None
+    assert solve({1: boot(last_s=10), 2: lost, 3: boot(number=3, last_s=10)}, 2, 1_000) is None
+
+
+def test_the_clock_a_boot_woke_up_with_is_a_lower_bound_unless_it_contradicts() -> None:
+    before, after = boot(anchor(100), number=1, last_s=1000), boot(anchor(0, 9000), number=3)
+    woken = boot(anchor(0, 8000, Source.SAVED), number=2, last_s=100)
+    found = solve({1: before, 2: woken, 3: after}, 2, 0)
+    assert found is not None
+    assert found.unix_ms == START_MS + (8000 + (9000 - 8100) // 2) * 1000
+    mistaken = boot(anchor(0, 20_000_000, Source.SAVED), number=2, last_s=100)
+    found = solve({1: before, 2: mistaken, 3: after}, 2, 0)
+    assert found is not None
+    assert found.unix_ms == START_MS + (1000 + (9000 - 1100) // 2) * 1000
+
+
+def test_t04_a_wall_clock_ten_years_ahead_moves_nothing_without_an_anchor() -> None:
+    known = boot(anchor(100), anchor(8000, off_s=315_360_000), anchor(15_000))
+    assert at(known, 9000) == pytest.approx(9000)
+
+
+def test_of_two_anchors_within_a_minute_one_counts() -> None:
+    assert at(boot(anchor(100), anchor(130, 0.5)), 100) == pytest.approx(100.5)
+    assert at(boot(anchor(100, 0.5), anchor(130, uncertainty_ms=50)), 130) == pytest.approx(130.5)
+
+
+def test_an_anchor_that_is_less_certain_than_another_with_its_drift_does_not_count() -> None:
+    sure, vague = anchor(100, 0.0, Source.DATE, 510), anchor(1000, 0.5, Source.DATE, 750)
+    assert at(boot(sure, vague), 1000) == pytest.approx(1000, abs=0.001)
+
+
+def test_anchors_agree_as_far_as_they_are_certain() -> None:
+    early, late = anchor(100, 0.0, Source.DATE, 510), anchor(7300, 11.0, Source.DATE, 600)
+    assert at(boot(early, late), 100) == pytest.approx(100.15, abs=0.01)
+    assert at(boot(early, anchor(7300, 12.0, Source.DATE, 600)), 100) == pytest.approx(112)
+
+
+def test_an_estimate_is_as_wide_as_its_anchor_and_the_drift_since() -> None:
+    found = solve({1: boot(anchor(5000))}, 1, 8_000_000)
+    assert found is not None
+    off_ms = 5 + 50e-6 * (3_000_000 + KNOT_MS)
+    assert (found.unix_ms - found.low_ms, found.high_ms - found.unix_ms) == (off_ms, off_ms)
+
+
+def test_a_boot_between_others_is_bounded_by_what_they_took_at_the_least() -> None:
+    before, after = boot(anchor(100), number=1, last_s=1000), boot(anchor(100, 7200), number=4, last_s=200)
+    boots = {1: before, 2: boot(number=2, last_s=600), 3: boot(number=3, last_s=900), 4: after}
+    found = solve(boots, 3, 0)
+    assert found is not None
+    assert found.low_ms - START_MS == 1_000_000 - (5 + 225) + 599_970
+    assert found.high_ms - START_MS == 7_200_000 + (5 + 180) - 899_955
+    (used,) = knots(boots, 3, 0)
+    assert used.uncertainty_ms == max(found.high_ms - found.unix_ms, found.unix_ms - found.low_ms)
+    later = solve(boots, 3, 800_000)
+    assert later is not None
+    assert (later.low_ms - found.low_ms, later.high_ms - found.high_ms) == (799_960, 800_000)
+
+
+def test_an_estimate_that_an_upload_has_used_stays_whatever_is_learned_of_the_neighbours() -> None:
+    before, lost, after = boot(anchor(100), last_s=1000), boot(number=2, last_s=600), boot(anchor(0, 7200), number=3)
+    boots = {1: before, 2: lost, 3: after}
+    first, used = solve(boots, 2, 60_000), knots(boots, 2, 60_000)
+    assert first is not None
+    assert [one.source for one in used] == [Source.BETWEEN]
+    boots |= {1: replace(before, last_boottime_ms=3_000_000), 2: replace(lost, in_use=used, last_boottime_ms=900_000)}
+    for known in (boots, {2: boots[2]}):
+        found = solve(known, 2, 60_000)
+        assert found is not None
+        assert found.unix_ms == first.unix_ms
+        assert knots(known, 2, 60_000) == used
+
+
+def test_t07_a_battery_that_speaks_once_an_upload_has_used_an_estimate_comes_too_late() -> None:
+    before, lost, after = boot(anchor(100), last_s=1000), boot(number=2, last_s=600), boot(anchor(0, 7200), number=3)
+    boots = {1: before, 2: lost, 3: after}
+    first, used = solve(boots, 2, 60_000), knots(boots, 2, 60_000)
+    boots[2] = replace(lost, in_use=used, anchors=(anchor(70, 1500, Source.RTC, 1500),))
+    found = solve(boots, 2, 60_000)
+    assert first is not None
+    assert found is not None
+    assert (found.unix_ms, found.source) == (first.unix_ms, Source.BETWEEN)
+
+
+def test_an_hour_whose_ends_contradict_each_other_is_not_bent_between_them() -> None:
+    wrong = (anchor(0, 60), anchor(3600, 60))  # in use before most of the anchors said otherwise
+    known = boot(anchor(5000), anchor(6000), in_use=wrong)
+    assert at(known, 3599) == pytest.approx(3659)
+    assert at(known, 5400) == pytest.approx(5460)
+    assert at(known, 7300) == pytest.approx(7300)
+
+
+@pytest.mark.parametrize("off_s", [7200, -10_800])
+def test_t07_a_battery_that_contradicts_its_neighbours_is_not_believed(off_s: int) -> None:
+    before, after = boot(anchor(10), number=1, last_s=600), boot(anchor(10, 3600), number=3, last_s=300)
+    false = boot(anchor(5, 1200 + off_s, Source.RTC), number=2, last_s=1200)
+    boots = {1: before, 2: false, 3: after}
+    moments = [solve(boots, 1, 600_000), solve(boots, 2, 1_000), solve(boots, 2, 1_200_000), solve(boots, 3, 0)]
+    times = [found.unix_ms for found in moments if found is not None]
+    assert len(times) == 4
+    assert times == sorted(times)
+
+
+@pytest.mark.parametrize("is_estimated", [False, True])
+def test_t07_a_battery_is_not_believed_where_it_leaves_too_little_time_for_the_boots_after_it(
+    is_estimated: bool,
+) -> None:
+    start = Anchor(Source.BETWEEN, 0, START_MS + 3_600_000, 500)
+    after = boot(number=4, in_use=(start,)) if is_estimated else boot(anchor(10, 3600), number=4)
+    boots = {
+        1: boot(anchor(10), number=1, last_s=600),
+        2: boot(anchor(5, 1200, Source.RTC), number=2, last_s=1200),
+        4: after,
+    }
+    for last_s, source in ((1100, Source.RTC), (1300, Source.BETWEEN)):
+        found = solve(boots | {3: boot(number=3, last_s=last_s)}, 2, 60_000)
+        assert found is not None
+        assert found.source is source
+
+
+def test_t07_a_battery_is_not_believed_where_it_leaves_too_little_time_for_the_boots_before_it() -> None:
+    boots = {
+        1: boot(anchor(10), number=1, last_s=600),
+        3: boot(anchor(5, 1200, Source.RTC), number=3, last_s=300),
+        4: boot(anchor(10, 3600), number=4),
+    }
+    for last_s, source in ((500, Source.RTC), (700, Source.BETWEEN)):
+        found = solve(boots | {2: boot(number=2, last_s=last_s)}, 3, 60_000)
+        assert found is not None
+        assert found.source is source
+
+
+def test_t07_a_battery_alone_tells_no_boots_time_until_an_upload_has_used_it() -> None:
+    battery = boot(anchor(5, 40.0, Source.RTC, 1000))
+    assert not is_known(battery)
+    assert not is_known(boot())
+    assert is_known(boot(anchor(5, 40.0, Source.DATE, 1000)))
+    assert is_known(replace(battery, in_use=knots({1: battery}, 1, 5_000)))
+
+
+def test_t07_a_battery_that_contradicts_nobody_is_believed() -> None:
+    before, after = boot(anchor(10), number=1, last_s=600), boot(anchor(10, 3600), number=3, last_s=300)
+    good = boot(anchor(5, 1200, Source.RTC), number=2, last_s=1200)
+    found = solve({1: before, 2: good, 3: after}, 2, 60_000)
+    assert found is not None
+    assert found.unix_ms == START_MS + 1_260_000
+    assert found.source is Source.RTC
+
+
+# -- random histories ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Photo:
+    boot: int
+    boottime_ms: int
+    true_ms: float
+    sent_ms: int | None = None
+    uploaded: bool = False
+
+
+@dataclass
+class _World:
+    """A box's life: true times, and what it learned of them."""
+
+    chance: random.Random
+    boots: dict[int, Boot] = field(default_factory=dict)
+    photos: list[_Photo] = field(default_factory=list)
+    kinds: Counter[str] = field(default_factory=Counter)
+    false_batteries: set[int] = field(default_factory=set)
+
+    def live(self) -> None:
+        now_ms = float(START_MS)
+        for number in range(1, self.chance.randint(1, 7) + 1):
+            now_ms += self.chance.choice([4, 30, 600, 40_000, 200_000]) * 1000 * (0.5 + self.chance.random())
+            now_ms = self._boot(number, now_ms)
+
+    def _boot(self, number: int, start_ms: float) -> float:
+        drift = self.chance.uniform(-50e-6, 50e-6)
+        length_ms = self.chance.choice([60, 3_000, 20_000, 250_000]) * 1000 * (0.2 + self.chance.random())
+        self.boots[number] = Boot(number, anchors=(self._saved(start_ms),) if self.chance.random() < 0.5 else ())
+        if self.chance.random() < 0.2:
+            off_ms = self.chance.choice([0, 0, 7_200_000, -10_800_000])  # a battery that keeps local time
+            self._learn(number, 5_000, start_ms + 5_000 * (1 + drift) + off_ms, Source.RTC)
+            if off_ms:
+                self.false_batteries.add(number)
+        moments = sorted(self.chance.uniform(6_000, 6_000 + length_ms) for _ in range(self.chance.randint(0, 9)))
+        knows = self.chance.random() < 0.6
+        for boottime_ms in moments:
+            true_ms = start_ms + boottime_ms * (1 + drift)
+            what = self.chance.random()
+            if what < 0.6:
+                self.photos.append(_Photo(number, int(boottime_ms), true_ms))
+            self._reach(number, int(boottime_ms))
+            if what > 0.8 and knows:
+                self._learn(number, boottime_ms, true_ms, self.chance.choice([Source.NTP, Source.DATE, Source.DATE]))
+                if is_known(self.boots[number]) and self.chance.random() < 0.8:
+                    self._upload(true_ms)  # whoever can upload has just seen the server's clock
+        return start_ms + (6_000 + length_ms) * (1 + drift)
+
+    def _saved(self, start_ms: float) -> Anchor:
+        behind_ms = self.chance.choice([1, 3_000, 10_000_000, -3_600_000, -86_400_000 * 400])  # it was stepped
+        return Anchor(Source.SAVED, 0, int(start_ms - behind_ms), 0)
+
+    def _reach(self, number: int, boottime_ms: int) -> None:
+        known = self.boots[number]
+        self.boots[number] = replace(known, last_boottime_ms=max(known.last_boottime_ms, boottime_ms))
+
+    def _learn(self, number: int, boottime_ms: float, true_ms: float, source: Source) -> None:
+        half_ms = {Source.NTP: 30, Source.DATE: self.chance.randint(510, 750), Source.RTC: 800}[source]
+        wall_ms = true_ms + self.chance.uniform(-half_ms, half_ms)
+        if self.chance.random() < 0.05:
+            wall_ms = self.chance.choice([0.0, 9e12])  # a clock that makes no sense at all
+        found = Anchor(source, int(boottime_ms), int(wall_ms), half_ms + 1)
+        known = self.boots[number]
+        self.boots[number] = replace(known, anchors=(*known.anchors, found))
+
+    def _upload(self, now_ms: float) -> None:
+        waiting = [one for one in self.photos if not one.uploaded and one.true_ms <= now_ms]
+        self.chance.shuffle(waiting)
+        for photo in waiting[: self.chance.randint(1, 4)]:
+            estimate = solve(self.boots, photo.boot, photo.boottime_ms)
+            self._check(photo, estimate)
+            photo.uploaded = True
+            if estimate is not None:
+                photo.sent_ms = estimate.unix_ms
+                known = self.boots[photo.boot]
+                used = {one.boottime_ms: one for one in known.in_use}
+                used |= {one.boottime_ms: one for one in knots(self.boots, photo.boot, photo.boottime_ms)}
+                self.boots[photo.boot] = replace(known, in_use=tuple(used.values()))
+
+    def _check(self, photo: _Photo, estimate: Estimate | None) -> None:
+        if estimate is None:
+            self.kinds["unknown"] += 1
+            return
+        assert estimate.low_ms - 1 <= estimate.unix_ms <= estimate.high_ms + 1
+        if estimate.source is Source.BETWEEN:
+            self.kinds["bounded"] += 1
+            if not self.false_batteries:  # one that contradicts nobody can't be told from a good one
+                assert estimate.low_ms - 2 <= photo.true_ms <= estimate.high_ms + 2
+            return
+        if estimate.source is Source.RTC and photo.boot in self.false_batteries:
+            self.kinds["by a battery that was wrong, between its neighbours"] += 1
+            return
+        self.kinds["exact"] += 1
+        sane = [one for one in self.boots[photo.boot].anchors if one.is_sane and one.source is not Source.SAVED]
+        away_ms = min(abs(one.boottime_ms - photo.boottime_ms) for one in sane)
+        best = min(one.source.rank for one in sane)
+        nearest_ms = min(abs(one.boottime_ms - photo.boottime_ms) for one in sane if one.source.rank == best)
+        off_ms = abs(estimate.unix_ms - photo.true_ms)
+        assert off_ms <= 1000 + 50e-6 * max(away_ms, nearest_ms), (off_ms, away_ms, nearest_ms)
+
+
+def test_t02_on_random_histories_no_bound_and_no_order_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    kinds: Counter[str] = Counter()
+    for seed in range(HISTORIES):
+        world = _World(random.Random(seed))
+        world.live()
+        sent = [photo.sent_ms for photo in world.photos if photo.sent_ms is not None]
+        assert sent == sorted(sent), f"order broken in history {seed}"
+        kinds += world.kinds
+    total = kinds.total()
+    shares = ", ".join(f"{kind} {count / total:.1%}" for kind, count in sorted(kinds.items()))
+    with capsys.disabled():
+        print(f"\n  capture times: {HISTORIES} histories, {total} uploads: {shares}")
+    assert kinds["bounded"] > 1000
+    assert kinds["exact"] > 10_000
+
+
+def test_knots_of_neighbouring_moments_are_shared() -> None:
+    known = boot(anchor(10), anchor(9000, 0.3))
+    early, late = knots({1: known}, 1, 5_000), knots({1: known}, 1, KNOT_MS + 5)
+    assert early[1] == late[0]

@@ -1,0 +1,369 @@
+"""The mistakes that the crash tests are there to catch: each puts one into the real code.
+
+Together with the syncs that are left out one by one (`Recording.without_sync`) they are the proof that the tests can
+fail. A mutant does all its work when nothing happens: only a cut shows it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from piboothup.spool import durable, recovery
+from piboothup.spool.capture_time import boots
+from piboothup.spool.contexts import Context
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO, TMP
+from piboothup.spool.names import PhotoName, digest_of
+from piboothup.spool.store import Spool
+from tests.spool.crash.promises import Life, Promised
+from tests.support.photos import PARTY
+
+Mutant = Callable[[pytest.MonkeyPatch], None]
+
+
+class Anything:
+    """Equal to whatever it is compared with."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+
+def _write(path: Path, content: bytes, flags: int, *, sync: bool = True) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flags, durable.FILE_MODE)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        if sync:
+            os.fsync(descriptor)
+    except OSError:
+        os.unlink(path)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _write_parts(patch: pytest.MonkeyPatch, write: Callable[[Path, bytes], None]) -> None:
+    """Parts are written in this way, other files as ever."""
+    real = durable.write_new
+
+    def write_new(path: Path, content: bytes, mode: int = durable.FILE_MODE) -> None:
+        if path.suffix == ".part":
+            write(path, content)
+        else:
+            real(path, content, mode)
+
+    patch.setattr(durable, "write_new", write_new)
+
+
+def saved_is_said_before_the_commit(patch: pytest.MonkeyPatch) -> None:
+    real = Spool.commit
+
+    def told(life: Life, number: int, context: Context = PARTY) -> PhotoName:
+        def commit(spool: Spool, name: PhotoName, context: Context, content: bytes) -> None:
+            life.disk.tell(Promised("photo", name), frozenset({NEW}))
+            real(spool, name, context, content)
+
+        patch.setattr(Spool, "commit", commit)
+        return take(life, number, context)
+
+    take = Life.take
+    patch.setattr(Life, "take", told)
+
+
+def saved_is_said_before_the_folder_is_synced(patch: pytest.MonkeyPatch) -> None:
+    """Each folder is synced at the beginning of the next step."""
+    due: list[Path] = []
+
+    def move(source: Path, target: Path) -> None:
+        while due:
+            with contextlib.suppress(FileNotFoundError):  # the card of another life
+                durable.sync_directory(due.pop())
+        os.rename(source, target)
+        due.append(target.parent)
+
+    patch.setattr(durable, "move", move)
+
+
+def a_part_is_renamed_before_its_bytes_are_synced(patch: pytest.MonkeyPatch) -> None:
+    def write(path: Path, content: bytes) -> None:
+        _write(path, content, os.O_EXCL, sync=False)
+
+    def move(source: Path, target: Path) -> None:
+        os.rename(source, target)
+        durable.sync_file(target)
+        durable.sync_directory(target.parent)
+
+    _write_parts(patch, write)
+    patch.setattr(durable, "move", move)
+
+
+def a_folder_is_synced_before_the_rename(patch: pytest.MonkeyPatch) -> None:
+    def move(source: Path, target: Path) -> None:
+        durable.sync_directory(target.parent)
+        os.rename(source, target)
+
+    patch.setattr(durable, "move", move)
+
+
+def the_folder_that_is_synced_is_the_old_one(patch: pytest.MonkeyPatch) -> None:
+    def make_directories(*paths: Path) -> None:
+        for path in paths:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(path)
+            durable.sync_directory(path)
+
+    patch.setattr(durable, "make_directories", make_directories)
+
+
+def a_part_is_written_under_its_final_name(patch: pytest.MonkeyPatch) -> None:
+    real_write, real_move = durable.write_new, durable.move
+
+    def final(part: Path) -> Path:
+        name = PhotoName.parse(part.name.removesuffix(".part"))
+        assert name is not None
+        return part.parent.parent / NEW / name.folder / str(name)
+
+    def write_new(path: Path, content: bytes, mode: int = durable.FILE_MODE) -> None:
+        real_write(final(path) if path.suffix == ".part" else path, content, mode)
+
+    def move(source: Path, target: Path) -> None:
+        if source.suffix == ".part" and not source.exists():
+            durable.sync_directory(target.parent)
+        else:
+            real_move(source, target)
+
+    patch.setattr(durable, "write_new", write_new)
+    patch.setattr(durable, "move", move)
+
+
+def a_file_is_moved_by_deleting_it_first(patch: pytest.MonkeyPatch) -> None:
+    def move(source: Path, target: Path) -> None:
+        content = source.read_bytes()
+        os.unlink(source)
+        _write(target, content, os.O_TRUNC)
+        durable.sync_directory(target.parent)
+
+    patch.setattr(durable, "move", move)
+
+
+def a_file_is_moved_by_copying_it_first(patch: pytest.MonkeyPatch) -> None:
+    def move(source: Path, target: Path) -> None:
+        _write(target, source.read_bytes(), os.O_TRUNC)
+        durable.sync_directory(target.parent)
+        os.unlink(source)
+
+    patch.setattr(durable, "move", move)
+
+
+def a_file_is_replaced_in_its_place(patch: pytest.MonkeyPatch) -> None:
+    def replace(path: Path, content: bytes, mode: int = durable.FILE_MODE) -> None:
+        _write(path, content, os.O_TRUNC)
+        durable.sync_directory(path.parent)
+
+    patch.setattr(durable, "replace", replace)
+
+
+def a_line_is_added_by_writing_the_file_anew(patch: pytest.MonkeyPatch) -> None:
+    def append_line(path: Path, line: str) -> None:
+        _write(path, path.read_bytes() + b"\n" + line.encode() + b"\n", os.O_TRUNC)
+
+    patch.setattr(durable, "append_line", append_line)
+
+
+def a_short_write_is_taken_for_a_whole_one(patch: pytest.MonkeyPatch) -> None:
+    def once(descriptor: int, content: bytes) -> None:
+        os.write(descriptor, content)
+
+    patch.setattr(durable, "_write_all", once)
+
+
+def a_full_card_is_not_noticed(patch: pytest.MonkeyPatch) -> None:
+    for name in ("_reserve", "_write_all"):
+        real = getattr(durable, name)
+
+        def careless(*given: Any, real: Callable[..., None] = real) -> None:
+            with contextlib.suppress(OSError):
+                real(*given)
+
+        patch.setattr(durable, name, careless)
+
+
+def a_failed_sync_is_tried_again_on_the_same_inode(patch: pytest.MonkeyPatch) -> None:
+    def write(path: Path, content: bytes) -> None:
+        _write(path, content, os.O_EXCL, sync=False)
+        try:
+            durable.sync_file(path)
+        except OSError:
+            durable.sync_file(path)
+
+    _write_parts(patch, write)
+
+
+def a_failed_sync_is_passed_over(patch: pytest.MonkeyPatch) -> None:
+    def write(path: Path, content: bytes) -> None:
+        _write(path, content, os.O_EXCL, sync=False)
+        with contextlib.suppress(OSError):
+            durable.sync_file(path)
+
+    _write_parts(patch, write)
+
+
+def the_context_is_written_after_its_photo(patch: pytest.MonkeyPatch) -> None:
+    commit, write = Spool.commit, Spool._write_context
+
+    def late(spool: Spool, name: PhotoName, context: Context, content: bytes) -> None:
+        commit(spool, name, context, content)
+        write(spool, context)
+
+    patch.setattr(Spool, "_write_context", lambda _spool, _context: None)
+    patch.setattr(Spool, "commit", late)
+
+
+def the_recovery_believes_every_part(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(recovery, "_read", lambda _: (Anything(), False))
+
+
+def the_recovery_deletes_torn_parts(patch: pytest.MonkeyPatch) -> None:
+    real = durable.move
+
+    def move(source: Path, target: Path) -> None:
+        if source.suffix == ".part" and target.parent.name == QUARANTINE:
+            os.unlink(source)
+        else:
+            real(source, target)
+
+    patch.setattr(durable, "move", move)
+
+
+def the_recovery_empties_tmp(patch: pytest.MonkeyPatch) -> None:
+    def drop(_: Spool, part: Path, _name: PhotoName) -> bool:
+        durable.remove(part)
+        return True
+
+    patch.setattr(recovery, "_salvage", drop)
+
+
+def the_recovery_leaves_tmp_alone(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(recovery, "recover", lambda _: recovery.Recovered())
+
+
+def the_recovery_takes_a_test_photo_for_a_photo(patch: pytest.MonkeyPatch) -> None:
+    real = recovery._tidy
+
+    def tidy(spool: Spool) -> None:
+        part = spool.directory / TMP / TEST_PHOTO
+        if part.exists() and part.read_bytes():
+            name = PhotoName(spool.box, spool.boot, 77, 1, PARTY.id, digest_of(part.read_bytes()))
+            durable.make_directories(spool.path(name).parent)
+            durable.move(part, spool.path(name))
+        real(spool)
+
+    patch.setattr(recovery, "_tidy", tidy)
+
+
+def the_recovery_leaves_test_photos_alone(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(recovery, "TEST_PHOTO", ".another")
+
+
+def a_number_is_given_before_its_file_is_there(patch: pytest.MonkeyPatch) -> None:
+    real = boots.add_start
+
+    def register(directory: Path, boot_id: str, box: str, highest_seen: int) -> int:
+        latest = max(boots.numbers(directory), default=0)
+        if latest and boots.read(directory, latest).boot_id == boot_id:
+            return latest
+        number = max(latest, highest_seen) + 1
+        lines[number] = json.dumps({"boot": number, "boot_id": boot_id, "box": box}).encode() + b"\n"
+        return number
+
+    def add_start(directory: Path, number: int, service: str, boottime_ms: int, next_seq: int) -> None:
+        with contextlib.suppress(FileExistsError):
+            durable.write_new(boots.path_of(directory, number), lines[number], durable.SHARED_FILE_MODE)
+            durable.sync_directory(directory)
+        real(directory, number, service, boottime_ms, next_seq)
+
+    lines: dict[int, bytes] = {}
+    patch.setattr(boots, "register", register)
+    patch.setattr(boots, "add_start", add_start)
+
+
+def a_photo_is_parked_before_its_reason_is(patch: pytest.MonkeyPatch) -> None:
+    def park(spool: Spool, name: PhotoName, sentence: str) -> None:
+        durable.move(spool.path(name), spool.path(name, PARKED))
+        durable.replace(spool.path(name, PARKED).with_suffix(".txt"), sentence.encode() + b"\n")
+
+    patch.setattr(Spool, "park", park)
+
+
+def a_reason_goes_before_its_photo(patch: pytest.MonkeyPatch) -> None:
+    def retry_parked(spool: Spool) -> int:
+        names = list(spool.names(PARKED))
+        for name in names:
+            durable.remove(spool.path(name, PARKED).with_suffix(".txt"))
+            durable.move(spool.path(name, PARKED), spool.path(name))
+        return len(names)
+
+    patch.setattr(Spool, "retry_parked", retry_parked)
+
+
+def a_sent_photo_is_deleted_before_it_is_counted(patch: pytest.MonkeyPatch) -> None:
+    def retire(spool: Spool, names: Sequence[PhotoName]) -> int:
+        for name in names:
+            durable.remove(spool.path(name, SENT))
+            boots.add_retired(spool.directory / "boots", name.boot, [(name.context, name.seq)], name.boottime_ms)
+        return len(names)
+
+    patch.setattr(Spool, "retire", retire)
+
+
+def room_is_made_by_deleting_what_waits(patch: pytest.MonkeyPatch) -> None:
+    def make_room(spool: Spool, photos: int) -> int:
+        waiting = spool.waiting()[:photos]
+        for name in waiting:
+            durable.remove(spool.path(name))
+        return len(waiting)
+
+    patch.setattr(Spool, "make_room", make_room)
+
+
+MUTANTS: dict[str, Mutant] = {
+    mutant.__name__.replace("_", " "): mutant
+    for mutant in (
+        saved_is_said_before_the_commit,
+        saved_is_said_before_the_folder_is_synced,
+        a_part_is_renamed_before_its_bytes_are_synced,
+        a_folder_is_synced_before_the_rename,
+        the_folder_that_is_synced_is_the_old_one,
+        a_part_is_written_under_its_final_name,
+        a_file_is_moved_by_deleting_it_first,
+        a_file_is_moved_by_copying_it_first,
+        a_file_is_replaced_in_its_place,
+        a_line_is_added_by_writing_the_file_anew,
+        a_short_write_is_taken_for_a_whole_one,
+        a_full_card_is_not_noticed,
+        a_failed_sync_is_tried_again_on_the_same_inode,
+        a_failed_sync_is_passed_over,
+        the_context_is_written_after_its_photo,
+        the_recovery_believes_every_part,
+        the_recovery_deletes_torn_parts,
+        the_recovery_empties_tmp,
+        the_recovery_leaves_tmp_alone,
+        the_recovery_takes_a_test_photo_for_a_photo,
+        the_recovery_leaves_test_photos_alone,
+        a_number_is_given_before_its_file_is_there,
+        a_photo_is_parked_before_its_reason_is,
+        a_reason_goes_before_its_photo,
+        a_sent_photo_is_deleted_before_it_is_counted,
+        room_is_made_by_deleting_what_waits,
+    )
+}
+"""Each by the sentence that says what is wrong."""

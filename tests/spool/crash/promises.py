@@ -1,0 +1,561 @@
+"""A box that promises things while its disk is recorded, and what must be left of its promises after a power cut.
+
+`Life` does what the two services do, with the real spool, and notes what anybody was told by then. `after_the_cut`
+runs the real recovery on a folder and looks at everything in it; `broken` compares that with what had been told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from piboothup.booth.storage import Card
+from piboothup.config import GOOD_FILE, Config, EventPics, as_toml
+from piboothup.spool import choices, recovery
+from piboothup.spool.admin import assign, wipe
+from piboothup.spool.capture_time import boots
+from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.capture_time.boots import Boot
+from piboothup.spool.choices import Choices
+from piboothup.spool.contexts import Context, context_for
+from piboothup.spool.event_titles import Event
+from piboothup.spool.layout_version import LAYOUT
+from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO, TMP
+from piboothup.spool.names import Identity, PhotoName, digest_of
+from piboothup.spool.store import NotSaved, Spool
+from tests.spool.crash.model import Killed, Recording, Strike, read_tree
+from tests.support.clock import HandClock
+from tests.support.photos import PARTY, jpeg, take
+
+SERIAL = "serial-1"
+GONE = ""
+"""The place of a photo that was deleted because the album has it."""
+REASON = "EventPics refuses it."
+WEDDING = context_for("wxyz9876", "", "")
+NO_EVENT = context_for("", "", "a boot without an event")
+_NOTHING: Strike = lambda call, path: None  # noqa: E731
+_SMALL = (16, 12)
+
+
+@dataclass(frozen=True)
+class Promised:
+    """What is promised of one thing; `Recording.tell` notes it under this key."""
+
+    what: str
+    of: object = ""
+
+
+class Life:
+    """A box from its first start on. Every step is the real code; `disk` has the trace and the promises."""
+
+    def __init__(self, root: Path, *, without_sync: str = "", boot_id: str = "boot-a") -> None:
+        root.mkdir(exist_ok=True)
+        self.clock = HandClock(boot_id=boot_id)
+        self.disk = Recording(root, largest_write=300, without_sync=without_sync)
+        self.spool = Spool(root, self.clock, SERIAL)
+        self.started = False
+        """Whether the service got as far as taking photos."""
+
+    def strike(self, how: Strike = _NOTHING) -> None:
+        """From here on `how` decides which calls fail."""
+        self.disk.strike = how
+
+    def open(self) -> None:
+        """The booth starts, as its service does."""
+        self.clock.pass_s(1)
+        self.spool = spool = Spool(self.disk.root, self.clock, SERIAL)
+        spool.prepare()
+        if spool.boot:  # a card that failed just now gives the number at the start
+            self.disk.tell(Promised("boot", spool.boot), self.clock.boot_id())
+        wipe.resume_wipe(spool)
+        parts = [PhotoName.parse(one.name.removesuffix(".part")) for one in (self.disk.root / TMP).iterdir()]
+        recovery.recover(spool)
+        self.disk.tell(Promised("file", ".layout"), (f"{LAYOUT}\n".encode(),))
+        for name in spool.waiting():
+            if name in parts:
+                self.disk.tell(Promised("photo", name), frozenset({NEW}))
+        spool.start("booth")
+        self.disk.tell(Promised("boot", spool.boot), self.clock.boot_id())
+        self.started = True
+
+    def context_without_event(self) -> Context:
+        """What photos of this boot are taken for when there is no event."""
+        return context_for("", "", self.clock.boot_id())
+
+    def die(self) -> None:
+        """The service was killed, and starts again in the same boot."""
+        self.disk.revive()
+        self.strike()
+        self.open()
+
+    def power_on(self, boot_id: str) -> None:
+        """The next boot."""
+        self.disk.revive()
+        self.clock.power_on(boot_id)
+        self.open()
+
+    def take(self, number: int, context: Context = PARTY) -> PhotoName:
+        """A press; "saved" is said when the commit returns."""
+        self.clock.pass_s(5)
+        name = take(self.spool, jpeg(number, _SMALL), context)
+        self.disk.tell(Promised("photo", name), frozenset({NEW}))
+        self.disk.tell(Promised("context", context.id), (self.spool.context(context.id),))
+        self.disk.tell(Promised("taken", context.id), len(self.spool.photos_of(context)))
+        return name
+
+    def try_photo(self, number: int) -> None:
+        """The booth tests whether photos are saved; whatever is left of that is nobody's photo."""
+        nobodys = Identity(self.spool.box, self.spool.boot, 0, self.clock.boottime_ns() // 1_000_000, PARTY.id)
+        content = jpeg(number, _SMALL)
+        self.disk.tell(Promised("no photo", content))
+        self.spool.try_commit(PhotoName.of(nobodys, content), content)
+
+    def mark_sent(self, name: PhotoName) -> None:
+        """The album has the photo: until this is noted a cut makes it wait again, to be sent under the same name."""
+        self.disk.tell(Promised("photo", name), frozenset({NEW, SENT}))
+        self.spool.mark_sent(name)
+        self.disk.tell(Promised("photo", name), frozenset({SENT}))
+
+    def park(self, name: PhotoName) -> None:
+        """The server refuses the photo."""
+        self.disk.tell(Promised("photo", name), frozenset({NEW, PARKED}))
+        self.spool.park(name, REASON)
+        self.disk.tell(Promised("photo", name), frozenset({PARKED}))
+
+    def retry_parked(self) -> None:
+        """The operator sends parked photos again."""
+        names = list(self.spool.names(PARKED))
+        for name in names:
+            self.disk.tell(Promised("photo", name), frozenset({NEW, PARKED}))
+        self.spool.retry_parked()
+        for name in names:
+            self.disk.tell(Promised("photo", name), frozenset({NEW}))
+
+    def quarantine(self, name: PhotoName) -> None:
+        """The uploader sets a photo aside; it no longer counts as taken."""
+        context = self.spool.context_of(name)
+        assert context is not None
+        self.disk.tell(Promised("taken", context.id), len(self.spool.photos_of(context)) - 1)
+        self.disk.tell(Promised("photo", name), frozenset({NEW, QUARANTINE}))
+        self.spool.quarantine(name)
+        self.disk.tell(Promised("photo", name), frozenset({QUARANTINE}))
+
+    def retire(self, *names: PhotoName) -> None:
+        """Retention deletes sent photos; each still counts as taken."""
+        for name in names:
+            self.disk.tell(Promised("photo", name), frozenset({SENT, GONE}))
+        self.spool.retire(names)
+        for context in {Context(name.context) for name in names}:
+            self.disk.tell(Promised("taken", context.id), len(self.spool.photos_of(context)))
+
+    def assign(self, name: PhotoName, link_id: str) -> None:
+        """The operator sends a photo that was taken without an event, and all of its context, to this event."""
+        before, after = self.spool.context(name.context), Context(name.context, link_id)
+        self.disk.tell(Promised("context", name.context), (before, after))
+        assign.assign(self.spool, assign.propose(self.spool, name.context, link_id))
+        self.disk.tell(Promised("context", name.context), (after,))
+
+    def wipe(self, context: Context) -> None:
+        """The box goes back: nothing of this event is to be left, in the album or not."""
+        held = wipe.survey(self.spool, booth_runs=False)
+        chosen = wipe.plan(held, context.link_id)
+        for item in chosen.events[0].items:
+            self.disk.tell(Promised("photo", item.name), frozenset({item.place, GONE}))
+        self.disk.tell(Promised("context", context.id), (context, None))
+        self.disk.tell(Promised("taken", context.id), 0)
+        self.disk.tell(Promised("all or none", frozenset(item.name for item in chosen.events[0].items)))
+        wipe.wipe(self.spool, chosen, unsent=True)
+        for item in chosen.events[0].items:
+            self.disk.tell(Promised("photo", item.name), frozenset({GONE}))
+        self.disk.tell(Promised("context", context.id), (None,))
+        self.disk.tell(Promised("wiped", context))
+
+    def let_room_be_made(self) -> None:
+        """From here on the card may be full: a commit deletes sent photos then."""
+        for name in self.spool.names(SENT):
+            self.disk.tell(Promised("photo", name), frozenset({SENT, GONE}))
+
+    def learn_the_time(self) -> None:
+        """An anchor is noted."""
+        anchor = Anchor(Source.NTP, self.clock.boottime_ns() // 1_000_000, self.clock.wall_ns() // 1_000_000, 5)
+        self.spool.add_anchor(anchor)
+        self.disk.tell(Promised("anchor", (self.spool.boot, anchor)))
+
+    def use_the_time(self, name: PhotoName) -> None:
+        """A photo is about to be uploaded with its takenAt: the offset in use is noted."""
+        taken_ms = self.spool.taken_at_ms(name, record=True)
+        self.disk.tell(Promised("taken at", name), taken_ms)
+
+    def configure(self, config: Config) -> None:
+        """The booth starts with this config, and keeps it for the day when its file is broken."""
+        held = [self._content(file) for file in (GOOD_FILE, choices.FILE)]
+        good, fits = as_toml(config).encode(), choices.read(self.disk.root, config) != Choices()
+        self.disk.tell(Promised("file", GOOD_FILE), (held[0], good))
+        self.disk.tell(Promised("file", choices.FILE), (held[1],) if fits else (held[1], None))
+        with contextlib.closing(Card(config, self.spool, self.clock, keep_config=True)) as card:
+            card.open(patient=False)
+        self.disk.tell(Promised("file", GOOD_FILE), (good,))
+        self.disk.tell(Promised("file", choices.FILE), (held[1] if fits else None,))
+
+    def choose(self, config: Config, chosen: Choices) -> None:
+        """Somebody chooses in the menu what overrides this config."""
+        before, after = self._content(choices.FILE), choices.as_toml(config, chosen).encode()
+        self.disk.tell(Promised("file", choices.FILE), (before, after))
+        choices.write(self.disk.root, config, chosen)
+        self.disk.tell(Promised("file", choices.FILE), (after,))
+
+    def _content(self, file: str) -> bytes | None:
+        return dict(read_tree(self.disk.root)).get(file)
+
+    def write_events(self, *titles: str) -> None:
+        """The uploader saw these events: the file holds the old list or the new one."""
+        listed = [Event(title, f"link{number}") for number, title in enumerate(titles)]
+        self.disk.tell(Promised("events"), (self.spool.events(), listed))
+        self.spool.write_events(listed)
+        self.disk.tell(Promised("events"), (listed,))
+
+
+# -- the lives that are cut -----------------------------------------------------------------------------------------
+
+
+def an_evening(life: Life) -> None:
+    """Everything once: two boots, three contexts, photos on all their ways."""
+    life.open()
+    life.write_events("Party")
+    first = life.take(1)
+    life.learn_the_time()
+    second, third = life.take(2), life.take(3, WEDDING)
+    life.use_the_time(first)
+    life.mark_sent(first)
+    life.park(second)
+    life.quarantine(third)
+    life.retry_parked()
+    life.write_events("Party", "Wedding")
+    life.mark_sent(second)
+    life.retire(first)
+    life.power_on("boot-b")
+    fourth = life.take(4, NO_EVENT)
+    life.mark_sent(fourth)
+    life.take(5)
+
+
+def a_killed_save(life: Life) -> None:
+    """The booth is killed with all bytes written and nothing synced; it salvages the part when it is back."""
+    life.open()
+    life.take(1)
+    kill_at(life, "fsync", ".part", lambda: life.take(2))
+    life.die()
+    life.take(3)
+
+
+def a_booth_that_tests_itself(life: Life) -> None:
+    """Test photos: at the start, one that is killed, one on a card that fails, and photos between them."""
+    life.open()
+    life.try_photo(11)
+    life.take(1)
+    kill_at(life, "unlink", TEST_PHOTO, lambda: life.try_photo(12))
+    life.die()
+    life.try_photo(13)
+    fail_once(life, "fsync", TEST_PHOTO, errno.EIO)
+    life.try_photo(14)
+    life.take(2)
+    kill_at(life, "fsync", TEST_PHOTO, lambda: life.try_photo(15))
+    life.power_on("boot-b")
+    life.take(3)
+
+
+def a_killed_start(life: Life) -> None:
+    """The first service to start is killed before the boot's number is synced; the next finds the number there."""
+    kill_at(life, "fsync", "boots/0001.jsonl", life.open)
+    life.die()
+    life.take(1)
+
+
+def a_killed_context(life: Life) -> None:
+    """The booth is killed before its context's name is synced; when it is back, the file is there."""
+    life.open()
+    kill_at(life, "open", "contexts", lambda: life.take(1))
+    life.die()
+    life.take(2)
+
+
+def a_failing_card(life: Life) -> None:
+    """A sync fails once, then the card is full: a sent photo makes room, and the next time there is none to give."""
+    life.open()
+    life.mark_sent(life.take(1))
+    fail_once(life, "fsync", ".part", errno.EIO)
+    life.take(2)
+    fill_up(life)
+    life.let_room_be_made()
+    life.take(3)
+    fill_up(life)
+    with contextlib.suppress(NotSaved):
+        life.take(4)
+    life.strike()
+    life.take(5)
+
+
+def a_lost_folder(life: Life) -> None:
+    """Somebody deleted a folder that was empty; the next start makes it again."""
+    life.open()
+    life.write_events("Party")
+    os.rmdir(life.disk.root / PARKED)
+    life.power_on("boot-b")
+    life.park(life.take(1))
+
+
+def a_box_that_goes_back(life: Life) -> None:
+    """The operator gives photos an event, then wipes one of the others, with photos on all their ways."""
+    life.open()
+    life.write_events("Party")
+    life.take(1)
+    wedding = [life.take(number, WEDDING) for number in (2, 3, 4)]
+    life.mark_sent(wedding[0])
+    life.retire(wedding[0])
+    life.mark_sent(wedding[1])
+    life.assign(life.take(5, NO_EVENT), PARTY.link_id)
+    life.disk.tell("the wipe begins")
+    life.wipe(WEDDING)
+    life.take(6)
+
+
+def a_box_that_is_configured(life: Life) -> None:
+    """The config changes between two starts, and in each somebody chooses something at the box."""
+    life.open()
+    monday, friday = (Config(eventpics=EventPics(link_id=link_id)) for link_id in ("abcd1234", "wxyz9876"))
+    life.configure(monday)
+    life.choose(monday, Choices(language="de"))
+    life.choose(monday, Choices(link_id="efgh5678", paused=True))
+    life.power_on("boot-b")
+    life.configure(monday)
+    life.power_on("boot-c")
+    life.configure(friday)
+    life.choose(friday, Choices(sound=False))
+    life.choose(monday, Choices(language="de"))  # by a booth that was started with the other file
+    life.power_on("boot-d")
+    life.configure(friday)
+
+
+LIVES = (
+    an_evening,
+    a_killed_save,
+    a_booth_that_tests_itself,
+    a_killed_start,
+    a_killed_context,
+    a_failing_card,
+    a_lost_folder,
+    a_box_that_goes_back,
+    a_box_that_is_configured,
+)
+
+
+def fill_up(life: Life) -> None:
+    """The card is full until something on it is deleted that is no part."""
+
+    def strike(call: str, path: str) -> None:
+        if call == "unlink" and not path.endswith(".part"):
+            life.strike()
+        if call in ("posix_fallocate", "write") and path.endswith(".part"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    life.strike(strike)
+
+
+def fail_once(life: Life, call: str, of: str, code: int) -> None:
+    """The next such call of a path with this ending fails with this errno."""
+
+    def strike(name: str, path: str) -> None:
+        if name == call and path.endswith(of):
+            life.strike()
+            raise OSError(code, os.strerror(code))
+
+    life.strike(strike)
+
+
+def kill_at(life: Life, call: str, of: str, work: Callable[[], object]) -> None:
+    """The process ends just before such a call of a path with this ending, in the middle of `work`."""
+
+    def strike(name: str, path: str) -> None:
+        if name == call and path.endswith(of):
+            raise Killed
+
+    life.strike(strike)
+    try:
+        work()
+    except Killed:
+        return
+    raise AssertionError(f"there was no {call} of {of}")
+
+
+# -- after the cut --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a box finds on its card when the power is back, after its own recovery and one more photo."""
+
+    boot: int
+    places: Mapping[PhotoName, tuple[str, ...]]
+    """Where each photo lies with the bytes that its name tells."""
+    damaged: tuple[str, ...]
+    """What would be found damaged when it is its turn to be uploaded."""
+    without_context: tuple[str, ...]
+    """What would wait for ever, since nobody knows for which event it was taken."""
+    unexplained: tuple[str, ...]
+    """Parked photos without their reason."""
+    contents: frozenset[bytes]
+    """The bytes of every file, before the next photo was taken."""
+    thrown_away: tuple[str, ...]
+    """Parts that held a byte of a picture and are nowhere now."""
+    left_in_tmp: tuple[str, ...]
+    set_aside: frozenset[str]
+    """What lies in quarantine with other bytes than its name tells."""
+    texts: tuple[tuple[str, bytes], ...]
+    """Each file's name with its bytes, but for photos: what tells of an event tells it there."""
+    junk: frozenset[str]
+    """Files that no part of the spool will ever look at again."""
+    contexts: Mapping[str, Context | None]
+    boots: Mapping[int, Boot]
+    taken: Mapping[str, int]
+    taken_at_ms: Mapping[PhotoName, int | None]
+    events: list[Event]
+    next: PhotoName
+    """The photo that was taken then."""
+
+
+def after_the_cut(root: Path, boot_id: str = "boot-after") -> Found:
+    """The power is back: the real start of the booth on this folder, then a press."""
+    parts = {path.name: path.read_bytes() for path in (root / TMP).glob("*.part")}
+    spool = Spool(root, HandClock(boot_id=boot_id), SERIAL)
+    spool.prepare()
+    wipe.resume_wipe(spool)
+    recovery.recover(spool)
+    spool.start("booth")
+    photos = [(name, place) for place in (NEW, SENT, PARKED, QUARANTINE) for name in spool.names(place)]
+    contents = {(name, place): spool.path(name, place).read_bytes() for name, place in photos}
+    places: dict[PhotoName, tuple[str, ...]] = {}
+    for (name, place), content in contents.items():
+        if digest_of(content) == name.digest:
+            places[name] = (*places.get(name, ()), place)
+    kept = set(contents.values())
+    contexts = {path.name.split(".")[0] for path in (root / CONTEXTS).glob("*.json")}
+    texts = tuple(
+        (name, b"" if name.endswith((".jpg", ".part")) else content)
+        for name, content in read_tree(root)
+        if content is not None
+    )
+    fresh = take(spool, jpeg(99, _SMALL))
+    assert spool.is_intact(fresh), "the next photo is not fine"
+    return Found(
+        boot=spool.boot,
+        places=places,
+        damaged=tuple(str(name) for name, place in photos if place == NEW and not spool.is_intact(name)),
+        without_context=tuple(str(name) for name, place in photos if place == NEW and spool.context_of(name) is None),
+        unexplained=tuple(str(name) for name, place in photos if place == PARKED and not _is_explained(spool, name)),
+        contents=frozenset(content for _, content in read_tree(root) if content),
+        thrown_away=tuple(part for part, content in parts.items() if content.strip(b"\0") and content not in kept),
+        left_in_tmp=tuple(sorted(path.name for path in (root / TMP).iterdir())),
+        set_aside=frozenset(
+            str(name) for name, place in photos if place == QUARANTINE and place not in places.get(name, ())
+        ),
+        texts=texts,
+        junk=frozenset(name for name, _ in texts if _is_junk(name)),
+        contexts={one: spool.context(one) for one in contexts},
+        boots={number: spool.read_boot(number) for number in boots.numbers(root / BOOTS)},
+        taken={one: len(spool.photos_of(Context(one))) - (one == fresh.context) for one in contexts},
+        taken_at_ms={name: spool.taken_at_ms(name) for name, _ in photos if spool.read_boot(name.boot).anchors},
+        events=spool.events(),
+        next=fresh,
+    )
+
+
+def _is_explained(spool: Spool, name: PhotoName) -> bool:
+    path = spool.path(name, PARKED).with_suffix(".txt")
+    return path.is_file() and path.read_text() == f"{REASON}\n"
+
+
+def _is_junk(path: str) -> bool:
+    name = Path(path).name
+    return name.startswith(".") and name != ".layout" and not name.endswith(".lock")
+
+
+def broken(found: Found, told: Mapping[object, object]) -> Iterator[str]:
+    """Each promise that does not hold, in a sentence."""
+    yield from (f"{one} waits with other bytes than its name tells" for one in found.damaged)
+    yield from (f"{one} waits and its context is not there" for one in found.without_context)
+    yield from (f"{one} is parked without a reason" for one in found.unexplained)
+    yield from (f"{one} was thrown away by the recovery" for one in found.thrown_away)
+    yield from (f"{one} is left in tmp" for one in found.left_in_tmp)
+    yield from (f"{name} lies in {places}" for name, places in found.places.items() if len(places) > 1)
+    known = {name for name in found.places if name != found.next}
+    for promised, value in told.items():
+        if not isinstance(promised, Promised):
+            continue  # a mark of the test's own
+        if promised.what == "no photo":
+            if promised.of in found.contents:
+                yield "a test photo is kept"
+            continue
+        yield from _broken(found, promised, value)
+        if promised.what == "photo" and isinstance(promised.of, PhotoName):
+            known.add(promised.of)
+    yield from (
+        f"the number of {name} was given again to {found.next}" for name in known if name.order == found.next.order
+    )
+
+
+def _broken(found: Found, promised: Promised, value: Any) -> Iterator[str]:
+    what, of = promised.what, promised.of
+    if what == "photo":
+        assert isinstance(of, PhotoName)
+        lies = set(found.places.get(of, ()))
+        if not lies <= value or not (lies or GONE in value):
+            yield f"{of} may be in {sorted(value)} and is in {sorted(lies)}"
+    elif what == "boot":
+        assert isinstance(of, int)
+        if found.boot <= of:
+            yield f"boot {of} was there, and now is boot {found.boot}"
+        elif found.boots[of].boot_id != value:
+            yield f"boot {of} was {value}, and now is {found.boots[of].boot_id!r}"
+    elif what == "context":
+        assert isinstance(of, str)
+        if found.contexts.get(of) not in value:
+            yield f"context {of} is {found.contexts.get(of)} and was {value}"
+    elif what == "taken":
+        assert isinstance(of, str)
+        if found.taken.get(of, 0) < value:
+            yield f"{found.taken.get(of, 0)} photos taken for context {of}, and there were {value}"
+    elif what == "anchor":
+        assert isinstance(of, tuple)
+        boot = found.boots.get(of[0])
+        if boot is None or of[1] not in boot.anchors:
+            yield f"anchor {of} is lost"
+    elif what == "taken at":
+        assert isinstance(of, PhotoName)
+        if of in found.places and found.taken_at_ms.get(of) != value:
+            yield f"{of} was sent as taken at {value} and now is {found.taken_at_ms.get(of)}"
+    elif what == "wiped":
+        assert isinstance(of, Context)
+        for clue in (of.id, of.link_id):
+            left = [name for name, content in found.texts if clue in name or clue.encode() in content]
+            if left:
+                yield f"{left} still tell of {clue}"
+    elif what == "all or none":
+        assert isinstance(of, frozenset)
+        missing = of - found.places.keys()
+        if missing and missing != of:
+            yield f"of {len(of)} photos that a wipe takes together only {sorted(map(str, missing))} are gone"
+    elif what == "file":
+        assert isinstance(of, str)
+        held = dict(found.texts).get(of)
+        if held not in value:
+            yield f"{of} holds {held!r} and was to hold one of {value!r}"
+    elif what == "events":
+        if found.events not in value:
+            yield f"the events are {found.events}"
+    else:
+        raise AssertionError(f"nobody checks {promised}")

@@ -1,0 +1,392 @@
+"""The booth's service with a real spool, saver, panel thread and sockets; only the four things with wires are played.
+
+Every wait is for something that the service itself says (a pattern of the light, a picture on the glass, a turn of
+its loop) and ends the test when it does not come.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from piboothup import status
+from piboothup.booth.camera.base import CameraFault
+from piboothup.booth.devices import Devices
+from piboothup.booth.flow.events import Event, Pressed, Released, Tapped
+from piboothup.booth.flow.menu import Offer, Page
+from piboothup.booth.flow.state import Booth
+from piboothup.booth.frame import Frame, Viewfinder
+from piboothup.booth.gpio.buzzer import Sound
+from piboothup.booth.gpio.led import LightPattern
+from piboothup.booth.panel import screens
+from piboothup.booth.panel.view import View
+from piboothup.booth.service import BoothService
+from piboothup.config import Capture, Config, EventPics, SpoolTable
+from piboothup.problems import Problem
+from piboothup.runtime import send_hint
+from piboothup.spool.listing import NEW
+from piboothup.spool.store import Spool
+from piboothup.status import BoothState, UploaderState
+from tests.support.clock import HandClock
+from tests.support.deadline import PATIENCE_S
+
+T = TypeVar("T")
+
+
+def awaited(things: queue.SimpleQueue[T]) -> Iterator[T]:
+    """What comes, one by one; raises queue.Empty when the test has waited for long enough altogether."""
+    end_s = time.monotonic() + PATIENCE_S
+    while True:
+        yield things.get(timeout=max(0.0, end_s - time.monotonic()))
+
+
+def nothing() -> None:
+    """What happens when nothing shall."""
+
+
+def hang_on(event: threading.Event) -> Callable[[], None]:
+    """What hangs until `event` is set."""
+
+    def hang() -> None:
+        event.wait()
+
+    return hang
+
+
+class PlayedCamera:
+    """A camera that streams, exposes at once and counts what it gets back, unless a test wants it otherwise."""
+
+    def __init__(self, clock: HandClock) -> None:
+        self.model, self.size = "imx477", (64, 48)
+        self.fault: Problem | None = None
+        self.capture_fault: Problem | None = None
+        self.grey = 128
+        self.notice: Problem | None = None
+        self.seen: Viewfinder | None = None
+        """What its viewfinder shows."""
+        self.viewed: Callable[[], None] = nothing
+        self.early_ns = 0
+        """By how much frames begin before zero: such a frame is nobody's photo."""
+        self.on_capture = self.on_release = self.on_close = nothing
+        self.asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.held: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self.lit: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self.released: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.handed_over: list[weakref.ref[Frame]] = []
+        self._clock = clock
+        self._frames = 0
+
+    def open(self) -> None:
+        if self.fault is not None:
+            raise CameraFault(self.fault)
+
+    def capture(self, zero_ns: int, timeout_s: float, lit_ns: int | None = None) -> Frame:
+        self.asked.put(zero_ns)
+        self.lit.put(lit_ns)
+        self.on_capture()
+        if self.capture_fault is not None:
+            raise CameraFault(self.capture_fault)
+        start_ns = max(zero_ns, self._clock.boottime_ns()) - self.early_ns
+
+        def release() -> None:
+            self.on_release()
+            self.released.put(start_ns)
+
+        found = grey_frame(start_ns, release, grey=self.grey)
+        self.handed_over.append(weakref.ref(found))
+        return found
+
+    def frames(self) -> int:
+        self._frames += 1
+        return self._frames
+
+    def viewfinder(self) -> Viewfinder | None:
+        return self.seen
+
+    def hold(self, on: bool) -> None:
+        self.held.put(on)
+
+    def close(self) -> None:
+        self.on_close()
+
+
+def grey_frame(
+    start_ns: int, release: Callable[[], None] = nothing, size: tuple[int, int] = (64, 48), grey: int = 128
+) -> Frame:
+    """A frame as a camera hands it over."""
+    y = np.full(size[::-1], grey, np.uint8)
+    return Frame(y, y[::2, ::2], y[::2, ::2], start_ns, release, "imx477", exposure_us=10_000, gain=2.0)
+
+
+class PlayedGlass:
+    """A panel device that keeps what it was shown."""
+
+    def __init__(self) -> None:
+        self.trouble: OSError | None = None
+        self.on_show = self.on_close = nothing
+        self.shown: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def open(self) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+
+    def show(self, image: Image.Image) -> None:
+        self.on_show()
+        self.shown.put(image.tobytes())
+
+    def contrast(self, level: int) -> None:
+        """Every light is the same to it."""
+
+    def light_up(self, on: bool) -> None:
+        """It never sleeps."""
+
+    def check(self) -> None:
+        """It is there."""
+
+    def close(self) -> None:
+        self.on_close()
+
+
+class PlayedLight:
+    """A light that keeps its patterns: one for each turn of the service's loop."""
+
+    def __init__(self) -> None:
+        self.problem: Problem | None = None
+        self.patterns: queue.SimpleQueue[LightPattern] = queue.SimpleQueue()
+        self.flashes: list[bool] = []
+        self.closed = False
+
+    def show(self, pattern: LightPattern) -> None:
+        self.patterns.put(pattern)
+
+    def flash(self, on: bool) -> None:
+        if self.flashes[-1:] != [on]:
+            self.flashes.append(on)
+
+    def forget(self) -> None:
+        """Forgets the patterns shown so far."""
+        while not self.patterns.empty():
+            self.patterns.get_nowait()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class PlayedBuzzer:
+    """A buzzer that keeps what was to be heard."""
+
+    def __init__(self) -> None:
+        self.problem: Problem | None = None
+        self.heard: queue.SimpleQueue[Sound] = queue.SimpleQueue()
+        self.closed = False
+
+    def play(self, sound: Sound) -> None:
+        self.heard.put(sound)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class PlayedButton:
+    """A button that is pressed by calling it."""
+
+    def __init__(self, clock: HandClock) -> None:
+        self.problem: Problem | None = None
+        self.pressed: Callable[[int], None] = lambda _edge_ns: None
+        self.released: Callable[[int], None] = lambda _edge_ns: None
+        self.opened: Callable[[bool], None] = lambda _is_down: None
+        self.is_down = False
+        self.heartbeat = clock.boottime_ns
+        self.stopped = False
+
+    def start(
+        self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
+    ) -> None:
+        self.pressed, self.released, self.opened = pressed, released, opened
+        opened(self.is_down)
+
+    def threads(self) -> list[threading.Thread]:
+        return []
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+class Box:
+    """One box, its service not yet started: `configure` it, `start` it, play with its devices."""
+
+    def __init__(self, root: Path) -> None:
+        self.clock = HandClock()
+        self.runtime = root / "run"
+        self.runtime.mkdir(mode=0o700)
+        self.spool = Spool(root / "spool", self.clock, "serial-1")
+        self.camera, self.glass = PlayedCamera(self.clock), PlayedGlass()
+        self.light, self.button, self.buzzer = PlayedLight(), PlayedButton(self.clock), PlayedBuzzer()
+        self.config = Config(
+            eventpics=EventPics(link_id="abcd1234", album_id="a1"),
+            capture=Capture(countdown_s=0, review_s=1.0),
+            spool=SpoolTable(directory=str(self.spool.directory), min_free_mb=10, allow_memory=True),
+        )
+        self.notice: Problem | None = None
+        self._heard: queue.SimpleQueue[type[Event]] = queue.SimpleQueue()
+        """What the loop was told, in the turns that deal with it."""
+        self._switch_s = sys.getswitchinterval()
+        self._service: BoothService | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self, ended_by: list[Exception] | None = None) -> None:
+        """Starts the service; with `ended_by` its exception is kept there."""
+        devices = Devices(self.camera, self.glass, self.light, self.button, self.buzzer)
+        marks = () if self.notice is None else None  # who is told of a mistake runs with the last good config
+        service = BoothService(self.config, self.spool, self.clock, self.runtime, devices, self.notice, marks)
+        self._note_what_is_heard(service)
+        if isinstance(self.light, PlayedLight):
+            self.light.forget()  # of the service before: its READY is not this one's
+
+        def run() -> None:
+            try:
+                service.run()
+            except Exception as error:
+                if ended_by is None:
+                    raise
+                ended_by.append(error)
+
+        self._service, self._thread = service, threading.Thread(target=run, name="service")
+        self._thread.start()
+
+    def start_ready(self) -> None:
+        """Starts the service and waits until a press would take a photo; what the test photo left is forgotten."""
+        self.start()
+        self.until_light(LightPattern.READY)
+        for played in (self.camera.asked, self.camera.lit, self.camera.released):
+            assert played.qsize() == 1, "before ready there is one test photo"
+            played.get_nowait()
+        self.camera.handed_over.clear()
+
+    def stop(self) -> None:
+        """SIGTERM's way."""
+        if self._service is not None and self._thread is not None:
+            self._service.stop()
+            self._thread.join(PATIENCE_S)
+            assert not self._thread.is_alive(), "the service does not end"
+            self._service = None
+            sys.setswitchinterval(self._switch_s)
+
+    def press(self) -> None:
+        """Over the control socket; when the loop has heard of it."""
+        self.hold("press")
+
+    def hold(self, what: str) -> None:
+        """Over the control socket: "down" and, later, "up"; when the loop has heard of it."""
+        while not self._heard.empty():
+            self._heard.get_nowait()
+        assert send_hint(self.runtime, "booth", what)
+        wanted = {"press": Tapped, "down": Pressed, "up": Released}[what]
+        assert any(event is wanted for event in awaited(self._heard))
+
+    def _note_what_is_heard(self, service: BoothService) -> None:
+        note = service._outlook.note
+
+        def noted(event: Event, booth: Booth, now_ns: int) -> None:
+            note(event, booth, now_ns)
+            self._heard.put(type(event))
+
+        service._outlook.note = noted  # type: ignore[method-assign]
+
+    @property
+    def page(self) -> Page | None:
+        """The menu's page, when the menu is open."""
+        return self._service._booth.page if self._service is not None else None
+
+    @property
+    def offer(self) -> Offer:
+        """What the menu could offer now."""
+        assert self._service is not None
+        return self._service._settings.offer
+
+    def until_page(self, wanted: Callable[[Page | None], object]) -> Page | None:
+        """Waits, turn by turn of the loop, until such a page is shown."""
+        turns = awaited(self.light.patterns)
+        while not wanted(page := self.page):
+            next(turns)
+        return page
+
+    def open_menu(self) -> None:
+        """Holds the button until the menu opens, once the loop knows what there is to offer."""
+        turns = awaited(self.light.patterns)
+        while not self.offer.languages:
+            next(turns)
+        self.hold_s(self.config.button.hold_s)
+        self.until_page(lambda page: page is not None)
+
+    def hold_s(self, seconds: float) -> None:
+        """Presses, lets time pass, lets go; the times are those of the edges, whenever the loop looks."""
+        self.button.pressed(self.clock.boottime_ns())
+        self.clock.pass_s(seconds)
+        self.button.released(self.clock.boottime_ns())
+
+    def choose(self, *wanted: str) -> None:
+        """Walks to these items (words or titles), one after the other, and holds each for as long as it wants."""
+        for one in wanted:
+            page = self.page
+            assert page is not None, "the menu is not open"
+            number = next(n for n, item in enumerate(page.items) if one in (item.says, item.title))
+            while (page := self.page) is not None and page.at != number:
+                at = page.at
+                self.hold_s(0.1)
+                self.until_page(lambda found, at=at: found is None or found.at != at)  # type: ignore[misc]
+            assert page is not None and page.item is not None
+            before = page
+            self.hold_s(page.item.hold_s)
+            self.until_page(lambda found, before=before: found != before)  # type: ignore[misc]
+
+    def turn(self) -> LightPattern:
+        """Lets the loop turn once more than it already did; its light then."""
+        while not self.light.patterns.empty():
+            self.light.patterns.get_nowait()
+        self.hold("up")
+        return self.light.patterns.get(timeout=PATIENCE_S)
+
+    def until_light(self, wanted: LightPattern) -> list[LightPattern]:
+        """Waits for this pattern; those seen until then, each change once."""
+        seen: list[LightPattern] = []
+        for pattern in awaited(self.light.patterns):
+            seen += [pattern] if seen[-1:] != [pattern] else []
+            if pattern is wanted:
+                break
+        return seen
+
+    def until_shown(self, **said: Any) -> None:
+        """Waits for the screen of a box that is ready, but for what is said here.
+
+        Of a long bottom line any part may have its turn.
+        """
+        wanted = {screens.draw(self.view(**said, turn=turn)).tobytes() for turn in (0, 1)}
+        assert any(picture in wanted for picture in awaited(self.glass.shown))
+
+    def view(self, **said: Any) -> View:
+        """What the panel of a box says that is ready, without an uploader, and took no photo yet."""
+        box: dict[str, Any] = {"name": self.config.name, "box": self.spool.box, "uplink": UploaderState.STOPPED}
+        if said.get("state") is BoothState.REVIEW:
+            box["thumbnail"] = grey_frame(0).y
+        return View(**{"state": BoothState.READY, **box, **said})
+
+    def until_said(self, happened: Callable[[dict[str, Any]], T | None]) -> T:
+        """Waits, turn by turn of the loop, until the status file fits; what `happened` made of it."""
+        turns = awaited(self.light.patterns)
+        while not (found := happened(status.read(self.runtime, "booth") or {})):
+            next(turns)
+        return found
+
+    def photos(self) -> int:
+        """How many photos lie in new/."""
+        return sum(1 for _ in self.spool.names(NEW))

@@ -1,0 +1,98 @@
+"""The canary: a pytest plugin that fails each test in whose output, at DEBUG, a key or a signature can be read.
+
+Output is what was printed and logged in the test, what the commands that it ran wrote, and the logs, status files and
+parking notes that it leaves in its folder. Keys and signatures are those of the local EventPics, the signatures that
+it gave out in this very test, and whatever a test made up for the purpose, which begins with "canary-".
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from piboothup.simulator.server import DEMO_KEY, LocalEventPics
+
+MADE_UP = re.compile(rf"canary-(?:key|signature|password)|{re.escape(DEMO_KEY)}")
+_LEFT_BEHIND = {".log", ".txt", ".json", ".jsonl"}
+_SAYS_ITS_KEY = "simulator"
+"""The command that tells the key of the local EventPics, as that is what it is for."""
+
+
+class Canary:
+    """What the test under way gave out and what its commands said."""
+
+    def __init__(self) -> None:
+        self._signatures: set[str] = set()
+        self._said: list[str] = []
+
+    def watch(self, patch: pytest.MonkeyPatch) -> None:
+        """Listens to every local EventPics and to every command."""
+        grant, communicate = LocalEventPics.grant, subprocess.Popen.communicate
+
+        def watched_grant(album: LocalEventPics, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+            answer = grant(album, asked)
+            url = urlsplit(answer[1].get("uploadUrl", ""))
+            self._signatures |= {one for values in parse_qs(url.query).values() for one in values if len(one) > 20}
+            return answer
+
+        def watched_communicate(command: subprocess.Popen[Any], *more: Any, **named: Any) -> Any:
+            said = communicate(command, *more, **named)
+            if not isinstance(command.args, list) or _SAYS_ITS_KEY not in command.args:
+                self._said += [one.decode(errors="replace") if isinstance(one, bytes) else one for one in said if one]
+            return said
+
+        patch.setattr(LocalEventPics, "grant", watched_grant)
+        patch.setattr(subprocess.Popen, "communicate", watched_communicate)
+
+    def pytest_runtest_setup(self) -> None:
+        """Another test begins."""
+        self._signatures.clear()
+        self._said.clear()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
+        """Looks at everything when the test is over."""
+        report: Any = yield
+        if report.when == "teardown" and report.passed:
+            places = {where for where, text in self._texts(item, report) if self._sings(text)}
+            if places:
+                report.outcome = "failed"
+                report.longrepr = f"a key or a signature can be read in: {', '.join(sorted(places))}"
+        return report  # type: ignore[no-any-return]
+
+    def _texts(self, item: pytest.Item, report: pytest.TestReport) -> Iterator[tuple[str, str]]:
+        yield from report.sections
+        for said in self._said:
+            yield "what a command said", said
+        folder = getattr(item, "funcargs", {}).get("tmp_path")
+        for path in _left_behind(folder) if folder is not None else ():
+            yield path.name, path.read_text(errors="replace")
+
+    def _sings(self, text: str) -> bool:
+        return MADE_UP.search(text) is not None or any(one in text for one in self._signatures)
+
+
+def _left_behind(folder: Path) -> Iterator[Path]:
+    """The files with words in them that services left, not those that tests made for them."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [one for one in folders if one not in ("new", "sent")]  # photos, up to a hundred thousand
+        for name in names:
+            path = Path(parent, name)
+            if path.suffix in _LEFT_BEHIND and not name.startswith("faults") and path.is_file():
+                yield path
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Called by pytest at its start."""
+    canary, patch = Canary(), pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    patch.setenv("PIBOOTHUP_LOG", "DEBUG")
+    canary.watch(patch)
+    config.pluginmanager.register(canary, "canary-watch")

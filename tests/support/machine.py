@@ -1,0 +1,80 @@
+"""A guest, an operator and time, before the state machine alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from piboothup.booth.flow.events import (
+    CameraLost,
+    CameraReady,
+    Capture,
+    CardChecked,
+    Effect,
+    Event,
+    Pressed,
+    Released,
+    Tick,
+)
+from piboothup.booth.flow.long_press import SECOND_NS
+from piboothup.booth.flow.machine import step
+from piboothup.booth.flow.menu import Offer
+from piboothup.booth.flow.save_health import SaveHealth
+from piboothup.booth.flow.state import Booth, Settings
+from piboothup.booth.frame import Frame
+from piboothup.problems import problem
+from piboothup.status import BoothState
+
+READY = CameraReady("simulated", (64, 48))
+NO_CAMERA = CameraLost(problem("no_camera"))
+FULL = CardChecked(problem("card_full"))
+ROOM = CardChecked(None)
+WELL = SaveHealth(is_tested=True)
+"""The test photo of the start was saved; what comes before that is the subject of `test_save_health`."""
+
+
+def frame(exposure_start_ns: int = 1_000_000 * SECOND_NS) -> Frame:
+    plane = np.zeros((2, 2), np.uint8)
+    return Frame(plane, plane, plane, exposure_start_ns, release=lambda: None)
+
+
+class Play:
+    """Feeds the machine and remembers what it wanted done."""
+
+    def __init__(
+        self, countdown_s: int = 0, review_s: float = 2.5, hold_s: float = 5.0, offer: Offer | None = None
+    ) -> None:
+        self.booth, self.now_ns, self.effects = Booth(health=WELL), 1_000 * SECOND_NS, list[Effect]()
+        self.settings = Settings(countdown_s, review_s, hold_s=hold_s, offer=offer or Offer())
+
+    def says(self, *events: Event) -> BoothState:
+        for event in events:
+            self.booth, effects = step(self.booth, event, self.now_ns, self.settings)
+            self.effects += effects
+        return self.booth.state
+
+    def press(self) -> BoothState:
+        return self.says(Pressed(self.now_ns), Released(self.now_ns))
+
+    def goes_down(self) -> BoothState:
+        return self.says(Pressed(self.now_ns))
+
+    def lets_go(self) -> BoothState:
+        return self.says(Released(self.now_ns))
+
+    def holds_s(self, seconds: float) -> BoothState:
+        """Presses, keeps the button down for so long and lets go."""
+        self.goes_down()
+        self.waits_s(seconds)
+        return self.lets_go()
+
+    def waits_s(self, seconds: float) -> BoothState:
+        """Time passes; the machine gets its ticks when it asked for them."""
+        end_ns = self.now_ns + int(seconds * SECOND_NS)
+        while (deadline_ns := self.booth.deadline_ns(self.now_ns)) is not None and deadline_ns <= end_ns:
+            self.now_ns = max(deadline_ns, self.now_ns + 1)
+            self.says(Tick())
+        self.now_ns = max(end_ns, self.now_ns)
+        return self.says(Tick())
+
+    def captures(self) -> list[int]:
+        return [effect.zero_ns for effect in self.effects if isinstance(effect, Capture)]

@@ -1,0 +1,95 @@
+"""Real mounts that no other process sees: a mount namespace of the test's own. Needs root."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from piboothup.spool.disk.file_system import Storage, look
+from tests.support.deadline import PATIENCE_S
+
+_HOUSE = Path(__file__).parents[2]
+
+
+class MountNamespace:
+    """Commands and functions run in it see its mounts; paths outside of it show what lies beneath them."""
+
+    def __init__(self) -> None:
+        # `cat` waits for its input and does nothing else; the namespace is there as soon as it answers.
+        command = ["unshare", "--mount", "--propagation", "private", "cat"]
+        self._keeper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._keeper.stdin is not None
+        assert self._keeper.stdout is not None
+        self._keeper.stdin.write(b"there\n")
+        self._keeper.stdin.flush()
+        assert self._keeper.stdout.readline() == b"there\n", "no mount namespace"
+
+    def close(self) -> None:
+        """The mounts are gone with the last process in it."""
+        self._keeper.kill()
+        self._keeper.communicate()
+
+    def command(self, *words: str | Path) -> list[str]:
+        """WORDS as a command that runs in it."""
+        return ["nsenter", f"--mount=/proc/{self._keeper.pid}/ns/mnt", "--", *map(str, words)]
+
+    def run(self, *words: str | Path) -> None:
+        """Runs a command in it, which must succeed."""
+        done = subprocess.run(
+            self.command(*words), cwd="/", capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    def mount(self, kind: str, point: Path, options: str = "") -> None:
+        """Mounts a file system of this kind, made anew; makes its mount point."""
+        point.mkdir(parents=True, exist_ok=True)
+        self.run("mkdir", "-p", point)
+        self.run("mount", "-t", kind, *(["-o", options] if options else []), f"test-{kind}", point)
+
+    def overlay(self, point: Path, lower: Path, layers: Path, options: str = "") -> None:
+        """Mounts an overlay on `lower` that writes to `layers`/upper."""
+        self.run("mkdir", "-p", lower, layers / "upper", layers / "work", point)
+        more = f",{options}" if options else ""
+        folders = f"lowerdir={lower},upperdir={layers / 'upper'},workdir={layers / 'work'}"
+        self.mount("overlay", point, folders + more)
+
+    def call(self, function: Callable[..., None], *paths: Path) -> None:
+        """Calls a function of a test module in a process of its own in it."""
+        program = (
+            f"import sys; from pathlib import Path; from {function.__module__} import {function.__name__} as f; "
+        )
+        program += "f(*map(Path, sys.argv[1:]))"
+        words = [*self.command(sys.executable, "-c", program), *map(str, paths)]
+        environment = {**os.environ, "PYTHONPATH": str(_HOUSE)}
+        done = subprocess.run(
+            words, cwd="/", env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def mounts() -> Iterator[MountNamespace]:
+    """A mount namespace."""
+    if os.geteuid() != 0 or not all(shutil.which(one) for one in ("unshare", "nsenter", "mount")):
+        pytest.skip("SKIPPED: real mounts need root, unshare and nsenter")
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("SKIPPED: no mount namespace can be made here")
+    made = MountNamespace()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def disk() -> Iterator[Path]:
+    """A folder that lies on a disk: those of other tests may lie in memory."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="piboothup-") as made:
+        if look(Path(made)) is not Storage.DISK:
+            pytest.skip("SKIPPED: /var/tmp lies on no disk here")
+        yield Path(made)

@@ -1,0 +1,108 @@
+"""A night of one line to EventPics in simulated time: the line is the real one, the server is a rule."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+
+from piboothup.spool.contexts import Context, Entry, context_for
+from piboothup.spool.event_titles import Album, Event
+from piboothup.spool.names import PhotoName
+from piboothup.uploader.outcomes import Call, Came
+from piboothup.uploader.schedule.backoff import SECOND_NS
+from piboothup.uploader.schedule.photo_queue import arranged
+from piboothup.uploader.schedule.scheduler import Line, Probe, Send
+from tests.support.clock import HandClock
+from tests.support.photos import PARTY
+
+GALA = context_for("gala5678", "", "")
+PARTY_SEEN = Event("Party", PARTY.link_id, (Album(PARTY.album_id, "Booth"),))
+
+Rule = Callable[[PhotoName], Came]
+"""What comes back for a photo; ACCEPTED: it arrives."""
+
+_LIST_EVERY_S = 30.0
+
+
+class Night:
+    """One booth without threads, card and network."""
+
+    def __init__(self, rule: Rule, *, call: Call = Call.UPLOAD_URL, call_s: float = 1.0, most: int = 1) -> None:
+        """`call` is the one that the rule is about; `call_s`: how long a photo takes, come what may.
+
+        `most`: so many at a time, for who sends them by himself; `pass_s` sends one after the other.
+        """
+        self.rule, self.call, self.call_s = rule, call, call_s
+        self.retry_after_s: float | None = None
+        self.events: tuple[Event, ...] = (PARTY_SEEN, Event("Gala", GALA.link_id))
+        """What the key sees."""
+        self.clock = HandClock(boottime_s=0.0)
+        self.line = Line(self.clock, random.Random(1).random, most, paused=False, refused=False)
+        self.tried: Counter[PhotoName] = Counter()
+        self.arrived_s: dict[PhotoName, float] = {}
+        self.parked: list[PhotoName] = []
+        self._new: dict[PhotoName, Context] = {}
+        self._seq = 0
+        self._list_s = 0.0
+
+    def take(self, context: Context = PARTY) -> PhotoName:
+        """A guest presses."""
+        self._seq += 1
+        name = PhotoName("ABCD", 1, self._seq, self._seq * 1000, context.id, f"{self._seq:016x}")
+        self._new[name] = context
+        self.line.add(name, Entry(context))
+        return name
+
+    def assign(self, name: PhotoName, context: Context) -> None:
+        """An operator sends the photo elsewhere."""
+        self._new[name] = context
+
+    def move_back(self, name: PhotoName, context: Context = PARTY) -> None:
+        """Somebody moves a parked photo back by hand; the next listing has it."""
+        self.parked.remove(name)
+        self._new[name] = context
+        self._list()
+
+    def pass_s(self, seconds: float) -> None:
+        """The booth works for so long."""
+        until_s = self.clock.boottime_s + seconds
+        while self.clock.boottime_s < until_s:
+            self._keep_up()
+            step = self.line.next_step()
+            if isinstance(step, Probe):
+                self.line.answered(self.events)
+            elif isinstance(step, Send):
+                self.clock.pass_s(self.call_s)
+                self._show(step.name)
+            else:
+                self.clock.pass_s(0.5)
+
+    def problems(self) -> list[str]:
+        """The codes of what is told."""
+        return [one.code for one in self.line.view().problems]
+
+    def _keep_up(self) -> None:
+        """What the main thread does."""
+        if self.clock.boottime_s >= self._list_s:
+            self._list_s = self.clock.boottime_s + _LIST_EVERY_S
+            self.line.end_holds()
+        if self.line.wants_listing():
+            self._list()
+
+    def _list(self) -> None:
+        self.line.reload(arranged(self._new), {one.id: Entry(one) for one in self._new.values()})
+
+    def _show(self, name: PhotoName) -> None:
+        context = self._new[name]
+        self.tried[name] += 1
+        came = self.rule(name)
+        if came is Came.ACCEPTED:
+            self.line.arrived(name, context, 3_000_000, int(self.call_s * SECOND_NS), marked=True)
+            self.arrived_s[name] = self.clock.boottime_s
+        elif self.line.failed(name, context, self.call, came, self.retry_after_s):
+            self.line.gone(name)
+            self.parked.append(name)
+        else:
+            return
+        del self._new[name]

@@ -1,0 +1,46 @@
+"""Small real photos for tests that need bytes."""
+
+from __future__ import annotations
+
+import io
+import random
+from pathlib import Path
+
+from PIL import Image
+
+from piboothup.spool.contexts import Context, context_for
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.names import PhotoName
+from piboothup.spool.store import Spool
+from tests.support.clock import HandClock
+
+PARTY = context_for("abcd1234", "a1", "")
+
+
+def jpeg(number: int = 0, size: tuple[int, int] = (64, 48)) -> bytes:
+    """A JPEG that is different for every number."""
+    picture = Image.frombytes("RGB", size, random.Random(number).randbytes(size[0] * size[1] * 3))
+    into = io.BytesIO()
+    picture.save(into, "JPEG", quality=80)
+    return into.getvalue()
+
+
+def open_spool(directory: Path, clock: HandClock, serial: str = "serial-1", service: str = "booth") -> Spool:
+    """A spool as a service has it after its start."""
+    spool = Spool(directory, clock, serial)
+    spool.prepare()
+    spool.start(service)
+    return spool
+
+
+def take(spool: Spool, content: bytes, context: Context = PARTY) -> PhotoName:
+    """Commits one photo, exposed now."""
+    identity = spool.next_identity(spool.clock.boottime_ns() // 1_000_000, context)
+    name = PhotoName.of(identity, content)
+    spool.commit(name, context, content)
+    return name
+
+
+def counts(spool: Spool) -> dict[str, int]:
+    """How many photos are new, sent, parked and quarantined."""
+    return {place: sum(1 for _ in spool.names(place)) for place in (NEW, SENT, PARKED, QUARANTINE)}

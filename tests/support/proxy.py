@@ -1,0 +1,189 @@
+"""A slow, long or broken link: a proxy of the tests' own between the uploader and a server on this machine.
+
+All connections share the rate of each direction, as on one Wi-Fi. A connection costs a round trip before its first
+byte, and nothing is read ahead of what the link carries, so that a sender feels its slowness at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+
+from tests.support.deadline import PATIENCE_S
+
+_BLOCK_BYTES = 8192
+_BUFFER_BYTES = 16 * 1024
+_RESET = struct.pack("ii", 1, 0)
+
+
+class _Lane:
+    """One direction: who may send how much when."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._turn = asyncio.Lock()
+        self._free_s = 0.0
+
+    async def carry(self, size: int) -> None:
+        """Returns when so many bytes have left."""
+        async with self._turn:
+            if (rate := self._link.rate_bps) is None:
+                return
+            # A sleep that took too long is made up for: the rate holds on the average.
+            self._free_s = max(self._free_s, time.monotonic() - 0.02) + size * 8 / rate
+            await asyncio.sleep(self._free_s - time.monotonic())
+
+
+class Link:
+    """Listens on loopback and brings everything to `port` and back."""
+
+    def __init__(self, port: int, rate_bps: float | None = None, round_trip_s: float = 0.0) -> None:
+        """`rate_bps`: of each direction; None = as fast as it goes."""
+        self.rate_bps = rate_bps
+        self.round_trip_s = round_trip_s
+        self.carried_bytes = 0
+        """From the uploader to the server."""
+        self._server_port = port
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="link", daemon=True)
+        self._thread.start()
+        self._listener: asyncio.Server | None = None
+        self._hole: tuple[socket.socket, socket.socket] | None = None
+        self._live: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+        self._call(self._open)
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Link:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._call(self._end)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE_S)
+        self._loop.close()
+
+    def stall(self) -> None:
+        """Nothing moves any more, though every connection stays."""
+        self._loop.call_soon_threadsafe(self._moving.clear)
+
+    def go_on(self) -> None:
+        """The end of a stall, a cut or a hole."""
+        self._call(self._open)
+
+    def cut(self) -> None:
+        """Every connection is reset and no new one can be made."""
+        self._call(self._close)
+
+    def swallow(self) -> None:
+        """Every connection is reset, and to attempts at new ones nothing is answered at all."""
+        self._call(self._dig)
+
+    # -- inside; in the link's own thread ----------------------------------------------------------------------
+
+    def _call(self, doing: Callable[[], object]) -> None:
+        async def run() -> None:
+            found = doing()
+            if asyncio.iscoroutine(found):
+                await found
+
+        asyncio.run_coroutine_threadsafe(run(), self._loop).result(PATIENCE_S)
+
+    async def _open(self) -> None:
+        if not self.port:
+            self._there, self._back, self._moving = _Lane(self), _Lane(self), asyncio.Event()
+        self._moving.set()
+        if self._listener is None:
+            listening, filler = self._hole or (self._bound(), None)
+            self._hole = None
+            self.port = listening.getsockname()[1]
+            self._listener = await asyncio.start_server(self._connected, sock=listening, limit=_BLOCK_BYTES)
+            if filler is not None:
+                filler.close()
+
+    def _bound(self) -> socket.socket:
+        listening = socket.socket()
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+        listening.bind(("127.0.0.1", self.port))
+        return listening
+
+    def _dig(self) -> None:
+        """Nobody accepts and the queue is full: the kernel drops every attempt to connect."""
+        self._close()
+        listening, filler = self._bound(), socket.socket()
+        listening.listen(0)
+        filler.connect(listening.getsockname())
+        self._hole = listening, filler
+
+    def _close(self) -> None:
+        for one in self._hole or ():
+            one.close()
+        self._hole = None
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        for writer in self._live:
+            with contextlib.suppress(OSError):
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            writer.transport.abort()
+
+    async def _end(self) -> None:
+        self._close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _connected(self, client_reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        server = client
+        try:
+            self._live.add(client)
+            await asyncio.sleep(self.round_trip_s)
+            server_reader, server = await asyncio.open_connection("127.0.0.1", self._server_port, limit=_BLOCK_BYTES)
+            self._live.add(server)
+            there = self._pump(client_reader, server, self._there, counted=True)
+            await asyncio.gather(there, self._pump(server_reader, client, self._back))
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            for writer in (client, server):
+                self._live.discard(writer)
+                writer.transport.abort()
+            self._tasks.discard(task)
+
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lane: _Lane, *, counted: bool = False
+    ) -> None:
+        under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+        delivery = asyncio.create_task(self._deliver(under_way, writer))
+        try:
+            while block := await reader.read(_BLOCK_BYTES):
+                await self._moving.wait()
+                await lane.carry(len(block))
+                self.carried_bytes += len(block) if counted else 0
+                under_way.put_nowait((time.monotonic() + self.round_trip_s / 2, block))
+            under_way.put_nowait((time.monotonic() + self.round_trip_s / 2, b""))
+            await delivery
+        finally:
+            delivery.cancel()
+
+    async def _deliver(self, under_way: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter) -> None:
+        while True:
+            due_s, block = await under_way.get()
+            await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+            await self._moving.wait()
+            if not block:
+                with contextlib.suppress(OSError):
+                    writer.write_eof()
+                return
+            writer.write(block)
+            await writer.drain()

@@ -1,0 +1,202 @@
+"""An hour of the real uploader under one kind of answer, in simulated time: how often it asks whom.
+
+Line, worker, calls and spool are the real ones; they are driven by hand, one step after the other, on one thread. The
+transport is a fake: an hour of real exchanges takes minutes, and what they say is tested over real sockets elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from email.utils import formatdate
+from pathlib import Path
+from typing import BinaryIO, Final
+from urllib.parse import urlsplit
+
+from piboothup.config import Config, EventPics, Secret, SpoolTable, Upload
+from piboothup.spool.contexts import Context
+from piboothup.spool.listing import NEW, PARKED, SENT
+from piboothup.spool.names import PhotoName
+from piboothup.spool.store import Spool
+from piboothup.uploader.eventpics import EventPicsApi
+from piboothup.uploader.outcomes import Call
+from piboothup.uploader.schedule.scheduler import End, Probe, Send
+from piboothup.uploader.service import Uploader
+from piboothup.uploader.transport.certificate_dates import Validity
+from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
+from piboothup.uploader.transport.messages import Answer
+from piboothup.uploader.wifi import Wifi
+from tests.support.clock import HandClock
+from tests.support.photos import PARTY, jpeg, open_spool, take
+from tests.support.refusal_pages import Page
+
+API, STORAGE, PLAIN = "api.eventpics.example", "storage.example", "plain http"
+
+Said = tuple[int, Page] | LinkErrorKind
+"""What comes in place of a good answer: a status and a body, or nothing for a reason."""
+
+_CALL_S: Final = 0.3
+_PUT_S: Final = 2.0
+_TICK_S: Final = 30.0
+
+
+class Hour:
+    """A booth with photos waiting; a guest presses every two minutes."""
+
+    def __init__(self, folder: Path, said: Mapping[Call, Said], *, waiting: int = 20, seed: int = 1) -> None:
+        """`said`: what these calls are answered while it lasts; all others are answered well."""
+        self.said: Mapping[Call, Said] = said
+        self.said_plainly: Said = LinkErrorKind.CONNECT
+        """What plain http is answered: nothing as a rule."""
+        self.clock = HandClock()
+        self.asked: Counter[str] = Counter()
+        """How many requests each host was sent."""
+        self.bodies = 0
+        """How many times a photo was sent, from its first byte on."""
+        self.refused = 0
+        """How many requests were answered as `said`."""
+        self._context = PARTY
+        self._taken = 0
+        (folder / "run").mkdir()
+        self._booth = open_spool(folder / "spool", self.clock)
+        for _ in range(waiting):
+            self.take()
+        config = Config(
+            eventpics=EventPics(api_key=Secret("key"), api_url=f"https://{API}", link_id="abcd1234", album_id="a1"),
+            spool=SpoolTable(directory=str(folder / "spool")),
+            upload=Upload(workers=1),
+        )
+        spool = Spool(self._booth.directory, self.clock, "serial-1")
+        spool.prepare()
+        self.uploader = Uploader(
+            config,
+            spool,
+            self.clock,
+            folder / "run",
+            chance=random.Random(seed).random,
+            connect=lambda url, key, clock, now_ms: EventPicsApi(url, key, clock, transport=_Rule(self)),
+            read_wifi=Wifi,
+        )
+
+    def take(self, context: Context | None = None) -> PhotoName:
+        """A guest presses."""
+        self._taken += 1
+        return take(self._booth, jpeg(self._taken % 50), context or self._context)
+
+    def count(self, place: str) -> int:
+        """How many photos lie there."""
+        return sum(1 for _ in self._booth.names(place))
+
+    def __enter__(self) -> Hour:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.uploader._woken.close()
+        self.uploader._wake.close()
+        self.uploader._workers[0]._contact.close()
+
+    @property
+    def new(self) -> int:
+        """How many wait."""
+        return self.count(NEW)
+
+    @property
+    def sent(self) -> int:
+        """How many arrived."""
+        return self.count(SENT)
+
+    @property
+    def parked(self) -> int:
+        """How many are parked."""
+        return self.count(PARKED)
+
+    def pass_s(
+        self, seconds: float, *, press_every_s: float = 120.0, until: Callable[[], bool] | None = None
+    ) -> None:
+        """The uploader works for so long, or until that is so."""
+        until_s = self.clock.boottime_s + seconds
+        press_s = self.clock.boottime_s + press_every_s
+        line, worker = self.uploader._line, self.uploader._workers[0]
+        while self.clock.boottime_s < until_s and not (until and until()):
+            if self.clock.boottime_s >= press_s:
+                press_s += press_every_s
+                self.take()
+            self.uploader._keep_up()
+            step = line.next_step()
+            assert not isinstance(step, End)
+            if isinstance(step, Probe | Send):
+                before_s = self.clock.boottime_s
+                worker.do(step)
+                assert self.clock.boottime_s > before_s or isinstance(step, Send)
+                continue
+            due_s = self.clock.boottime_s + _TICK_S if step.until_ns is None else step.until_ns / 1e9 + 1e-6
+            self.clock.boottime_s = max(
+                self.clock.boottime_s + 1e-3, min(due_s, self.clock.boottime_s + _TICK_S, press_s)
+            )
+
+
+class _Rule(Transport):
+    """Answers as the hour says."""
+
+    def __init__(self, hour: Hour) -> None:
+        super().__init__(hour.clock)
+        self._hour = hour
+
+    def exchange(
+        self,
+        method: str,
+        url: Secret,
+        headers: Mapping[str, str],
+        body: bytes | BinaryIO | None = None,
+        *,
+        deadline_s: float,
+    ) -> Answer:
+        call = {"GET": Call.EVENTS, "POST": Call.UPLOAD_URL, "PUT": Call.PUT}[method]
+        assert self.allows(url.reveal())
+        self._hour.asked[urlsplit(url.reveal()).hostname or ""] += 1
+        self._hour.bodies += call is Call.PUT
+        self._hour.refused += call in self._hour.said
+        said = self._hour.said.get(call, (200, _GOOD[call]))
+        return self._answer(said, _PUT_S if call is Call.PUT else _CALL_S)
+
+    def ask_plainly(self, host: str, deadline_s: float) -> Answer:
+        self._hour.asked[PLAIN] += 1
+        return self._answer(self._hour.said_plainly, _CALL_S)
+
+    def ask_date(self, url: str, deadline_s: float) -> Answer:
+        self._hour.asked[API] += 1
+        return self._answer(self._hour.said.get(Call.EVENTS, (200, Page("", ""))), _CALL_S)
+
+    def _answer(self, said: Said, took_s: float) -> Answer:
+        started_ns = self._hour.clock.boottime_ns()
+        self._hour.clock.pass_s(took_s)
+        if isinstance(said, LinkErrorKind):
+            raise LinkError(said)
+        status, page = said
+        told = dict(line.split(": ", 1) for line in page.headers)
+        now_ns = self._hour.clock.boottime_ns()
+        return Answer(
+            status,
+            page.content_type,
+            page.body.encode(),
+            True,
+            True,
+            formatdate(self._hour.clock.wall_ns() / 1e9, usegmt=True),
+            told.get("Retry-After", ""),
+            started_ns,
+            now_ns,
+            location=told.get("Location", ""),
+            validity=Validity(0, 2**42),
+        )
+
+
+_ALBUMS = [{"id": "a1", "title": "Booth"}]
+_GOOD: Final = {
+    Call.EVENTS: Page(
+        "application/json", json.dumps({"events": [{"title": "P", "linkId": "abcd1234", "albums": _ALBUMS}]})
+    ),
+    Call.UPLOAD_URL: Page("application/json", json.dumps({"uploadUrl": f"https://{STORAGE}/p?sig=x"})),
+    Call.PUT: Page("", ""),
+}

@@ -1,0 +1,135 @@
+"""A server of the tests' own that speaks raw bytes, so that it can do what no decent server does."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+
+from tests.support.deadline import PATIENCE_S
+
+Story = Callable[["Liar", socket.socket], None]
+
+
+class Liar:
+    """Tells `story` to every connection, each in a thread of its own; `heard` is what all of them said so far."""
+
+    def __init__(
+        self, story: Story, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", buffer_bytes: int = 0
+    ) -> None:
+        """`buffer_bytes`: how much the kernel takes for it before it reads; 0 = as usual."""
+        self.heard = b""
+        self.requests: list[tuple[int, bytes]] = []
+        """Each whole request, with the number of the connection that it came by."""
+        self.connections = 0
+        self.ended = threading.Event()
+        self.story = story
+        """A new one holds for the next connection."""
+        self.tls = tls
+        """Its side of TLS; a new one holds for the next connection."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family)
+        if buffer_bytes:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http{'s' if tls else ''}://{host}:{self.port}"
+        self._live: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._listen, daemon=True)]
+        self._threads[0].start()
+
+    def __enter__(self) -> Liar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ended.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._threads[0].join(PATIENCE_S)  # else it may take one more connection, which nobody would close
+        for connection in self._live:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+        for thread in self._threads:
+            thread.join(PATIENCE_S)
+
+    def request(self, connection: socket.socket) -> bytes:
+        """Reads one request with its body, as its Content-Length says."""
+        whole = _message(lambda: self._more(connection))
+        self.requests.append((connection.getpeername()[1], whole))
+        return whole
+
+    def _more(self, connection: socket.socket) -> bytes:
+        block = _some(connection)
+        self.heard += block
+        return block
+
+    def _listen(self) -> None:
+        while not self.ended.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            brake = connection.dup()
+            self._live.append(brake)
+            thread = threading.Thread(target=self._tell, args=(connection, brake), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _tell(self, connection: socket.socket, brake: socket.socket) -> None:
+        connection.settimeout(PATIENCE_S)
+        # Else the kernel may keep a small answer back, and throw it away when the connection is reset.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            stack.callback(brake.close)
+            stack.callback(connection.close)
+            if self.tls is not None:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+                stack.callback(connection.close)
+            self.story(self, connection)
+
+
+def says(status: str, body: bytes = b"", *headers: str) -> Story:
+    """Takes each request whole and answers it in this way."""
+    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]).encode()
+
+    def story(liar: Liar, connection: socket.socket) -> None:
+        while True:
+            liar.request(connection)
+            connection.sendall(head + body)
+
+    return story
+
+
+def brings_to(port: int) -> Story:
+    """Hands each request on to a server on this machine, and its answer back."""
+
+    def story(liar: Liar, connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as server:
+            while True:
+                server.sendall(liar.request(connection))
+                connection.sendall(_message(lambda: _some(server)))
+
+    return story
+
+
+def _message(more: Callable[[], bytes]) -> bytes:
+    """A request or an answer whose length its Content-Length tells."""
+    said = b""
+    while b"\r\n\r\n" not in said:
+        said += more()
+    head, _, body = said.partition(b"\r\n\r\n")
+    length = next((int(one[15:]) for one in head.lower().split(b"\r\n") if one.startswith(b"content-length:")), 0)
+    while len(body) < length:
+        body += more()
+    return head + b"\r\n\r\n" + body
+
+
+def _some(connection: socket.socket) -> bytes:
+    block = connection.recv(65536)
+    if not block:
+        raise ConnectionResetError
+    return block

@@ -1,0 +1,251 @@
+"""A booth's spool, the real uploader and the local EventPics on one desk, with clocks that are moved by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from piboothup import status
+from piboothup.clock import Clock
+from piboothup.config import Config, EventPics, Secret, SpoolTable, Upload
+from piboothup.runtime import send_hint
+from piboothup.simulator.faults import Fault
+from piboothup.simulator.server import DEMO_KEY, LocalEventPics
+from piboothup.spool.contexts import Context
+from piboothup.spool.listing import NEW, SENT
+from piboothup.spool.names import PhotoName
+from piboothup.spool.store import Spool
+from piboothup.uploader.eventpics import EventPicsApi
+from piboothup.uploader.schedule.scheduler import Step, Wait
+from piboothup.uploader.service import Uploader
+from piboothup.uploader.transport.certificate_dates import NowMs
+from piboothup.uploader.transport.client import Transport
+from tests.support.clock import HandClock
+from tests.support.commands import environment
+from tests.support.deadline import PATIENCE_S
+from tests.support.limits import FAR
+from tests.support.photos import PARTY, jpeg, open_spool, take
+from tests.support.server import Liar, brings_to, says
+
+_LOOK_S = 0.002
+
+
+def connect(url: str, key: Secret, clock: Clock, now_ms: NowMs) -> EventPicsApi:
+    """EventPics as the uploader connects to it, but that it waits for this machine."""
+    return EventPicsApi(url, key, clock, transport=Transport(clock, plain_http=True, limits=FAR, now_ms=now_ms))
+
+
+class Desk:
+    """Real files, real sockets on loopback, real threads; only time and chance are given.
+
+    Time goes by when every thread of the uploader has come to rest, however long this machine takes over that: so
+    nothing is late that isn't late by the clock of the desk.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.clock = HandClock()
+        self.server_clock = HandClock()
+        self.runtime = root / "run"
+        self.runtime.mkdir()
+        self.album = LocalEventPics(root / "album", self.server_clock)
+        self.booth = open_spool(root / "spool", self.clock)
+        self.config = Config(
+            eventpics=EventPics(api_key=Secret(DEMO_KEY), api_url=self.album.url, link_id="abcd1234", album_id="a1"),
+            spool=SpoolTable(directory=str(root / "spool")),
+            upload=Upload(workers=1),
+        )
+        self.front: Liar | None = None
+        self.uploader: Uploader | None = None
+        self._thread: threading.Thread | None = None
+        self._taken = 0
+        self._stirs = 0
+        self._looked: dict[str, int] = {}
+        """The last stir that each thread of the uploader has followed and found nothing more to do."""
+
+    def configure(self, **eventpics: Any) -> None:
+        """Other values in [eventpics]."""
+        changed = dataclasses.replace(self.config.eventpics, **eventpics)
+        self.config = dataclasses.replace(self.config, eventpics=changed)
+
+    def take(self, context: Context = PARTY, *, hint: bool = False) -> PhotoName:
+        """A photo is saved; with `hint` the uploader is told, as the booth does."""
+        self._taken += 1
+        name = take(self.booth, jpeg(self._taken), context)
+        if hint:
+            send_hint(self.runtime, "uploader", "new", str(name))
+        return name
+
+    def start(self, spool: Spool | None = None, **more: Any) -> None:
+        """Starts the uploader."""
+        spool = spool or Spool(self.booth.directory, self.clock, "serial-1")
+        spool.prepare()
+        more = {"chance": lambda: 0.5, "connect": connect, **more}
+        self.uploader = Uploader(self.config, spool, self.clock, self.runtime, **more)
+        self._watch(self.uploader)
+        self._thread = threading.Thread(target=self.uploader.run)
+        self._thread.start()
+        self.until(lambda: self.said() != {}, "the uploader to say how it is")
+
+    def start_command(self, program: str = "") -> subprocess.Popen[bytes]:
+        """Starts the uploader as a process of its own: the real command, or it inside a `program` in Python."""
+        config = self.runtime / "config.toml"
+        table = self.config.eventpics
+        config.write_text(
+            f'[eventpics]\napi_key = "{DEMO_KEY}"\nlink_id = "{table.link_id}"\nalbum_id = "{table.album_id}"\n'
+            f'api_url = "{table.api_url}"\n[spool]\ndirectory = "{self.booth.directory}"\n[upload]\nworkers = 1\n'
+        )
+        start = [sys.executable, "-c", program] if program else [sys.executable, "-m", "piboothup"]
+        return subprocess.Popen(
+            [*start, "--config", str(config), "uploader"],
+            env=environment(self.runtime),
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def put_behind_tls(self, certificate: ssl.SSLContext) -> Liar:
+        """EventPics is reached over TLS only, as it is in the world; what it heard there is told by the result."""
+        self.front = Liar(brings_to(self.album.port), tls=certificate)
+        self.album.url = self.front.url
+        self.configure(api_url=self.front.url)
+        return self.front
+
+    def stop(self) -> bool:
+        """SIGTERM's way; whether it ended."""
+        if self.uploader is None or self._thread is None:
+            return True
+        self.uploader.stop()
+        self._thread.join(PATIENCE_S)
+        ended = not self._thread.is_alive()
+        self.uploader = self._thread = None
+        return ended
+
+    def end(self) -> None:
+        """Clears the desk."""
+        self.album.close()
+        if self.front is not None:
+            self.front.__exit__()
+        assert self.stop()
+
+    def rest(self) -> None:
+        """Lets the threads work until there is nothing to do for any of them, unless time goes by."""
+        for _ in range(3):  # what one of them leaves to another, that one finds the next time
+            self.stir()
+            self.until(self._is_at_rest, "it to come to rest")
+
+    def pass_s(self, seconds: float, *, meanwhile: bool = False) -> None:
+        """Time goes by: once it is at rest, or `meanwhile`, in the middle of what it does.
+
+        The main thread, which nothing holds up, has seen to it before this returns.
+        """
+        if not meanwhile:
+            self.rest()
+        self._let_pass(seconds)
+        if self.uploader is not None:
+            self.until(lambda: self._looked.get("main") == self._stirs, "the main thread to follow")
+
+    def stir(self) -> None:
+        """The uploader looks at its clock."""
+        if self.uploader is not None:
+            self._stirs += 1
+            self.uploader.stir()
+
+    def until(self, happened: Callable[[], bool], what: str, *, step_s: float = 0.0) -> None:
+        """Lets the threads work until it has happened, time going by in steps (standing still if 0)."""
+        pause = threading.Event()
+        for _ in range(int(PATIENCE_S / _LOOK_S)):
+            if happened():
+                return
+            if step_s and self._is_at_rest():
+                self._let_pass(step_s)
+            pause.wait(_LOOK_S)
+        raise AssertionError(f"waited for {what}; the uploader says {self.said()}")
+
+    def until_sent(self, *names: PhotoName, step_s: float = 0.0) -> None:
+        """Until these photos lie in sent/."""
+        self.until(lambda: all(self.lies_in(SENT, name) for name in names), f"{names} in sent/", step_s=step_s)
+
+    def until_state(self, state: str, step_s: float = 0.0) -> None:
+        """Until the uploader says it is in this state."""
+        self.until(lambda: self.said().get("state") == state, f"state {state}", step_s=step_s)
+
+    def lies_in(self, place: str, name: PhotoName) -> bool:
+        """Whether the photo lies there."""
+        return self.booth.path(name, place).exists()
+
+    def waiting(self) -> int:
+        """How many photos lie in new/."""
+        return sum(1 for _ in self.booth.names(NEW))
+
+    def said(self) -> dict[str, Any]:
+        """The uploader's status."""
+        return status.read(self.runtime, "uploader") or {}
+
+    def hint(self, *words: str) -> None:
+        """A hint to the uploader."""
+        send_hint(self.runtime, "uploader", *words)
+
+    def stored(self, name: PhotoName, link_id: str = "abcd1234", album_id: str = "a1") -> bytes | None:
+        """The photo's bytes in the album."""
+        path = self.album.path_of(link_id, album_id, name.file_name)
+        return path.read_bytes() if path.exists() else None
+
+    def uploads_of(self, name: PhotoName) -> list[dict[str, Any]]:
+        """The album's accepted PUTs of the photo."""
+        return [one for one in self.album.uploads() if one["fileName"] == name.file_name]
+
+    def refuse(self, photo: PhotoName, call: str, storage: Liar) -> None:
+        """This photo, and no other, is refused: by `getuploadurl` with a 400, or sent to this `storage`."""
+        grant = self.album.grant
+
+        def picky(asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+            if asked.get("fileName") != photo.file_name:
+                return grant(asked)
+            return (400, {}) if call == "getuploadurl" else (200, {"uploadUrl": f"{storage.url}/put"})
+
+        self.album.grant = picky  # type: ignore[method-assign]
+
+    def lose_storage(self, times: int = 0) -> None:
+        """Photos are to be sent to where nobody is, so often (0 = for ever); EventPics answers."""
+        with Liar(says("200 OK")) as storage:
+            pass
+        self.album.misbehave(
+            Fault(call="getuploadurl", status=200, body=json.dumps({"uploadUrl": f"{storage.url}/put"}), times=times)
+        )
+
+    def _let_pass(self, seconds: float) -> None:
+        for clock in (self.clock, self.server_clock):
+            clock.pass_s(seconds)
+        self.stir()
+
+    def _watch(self, uploader: Uploader) -> None:
+        """Notes how far each of its threads has got: there is nothing in the uploader that would tell."""
+        line, looked = uploader._line, self._looked
+        keep_up, next_step = uploader._keep_up, line.next_step
+        looked.clear()
+
+        def watched_keep_up() -> None:
+            stirs = self._stirs
+            keep_up()
+            looked["main"] = stirs
+
+        def watched_next_step() -> Step:
+            stirs = self._stirs
+            step = next_step()
+            looked[threading.current_thread().name] = stirs if isinstance(step, Wait) else -1
+            return step
+
+        uploader._keep_up = watched_keep_up  # type: ignore[method-assign]
+        line.next_step = watched_next_step  # type: ignore[method-assign]
+
+    def _is_at_rest(self) -> bool:
+        if self.uploader is None:
+            return True
+        seen = list(self._looked.values())
+        return len(seen) == 1 + self.config.upload.workers and min(seen) == self._stirs

@@ -1,0 +1,167 @@
+"""What the panel says of the photos' way after each thing that the uploader can meet: one table for both services."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from piboothup import status
+from piboothup.booth.panel.screens import bottom_line
+from piboothup.booth.panel.view import View
+from piboothup.booth.upload_status import UplinkReader
+from piboothup.spool.contexts import Entry
+from piboothup.spool.names import PhotoName
+from piboothup.status import BoothState
+from piboothup.uploader.outcomes import Call, Came
+from piboothup.uploader.schedule.backoff import SECOND_NS
+from piboothup.uploader.schedule.scheduler import Line, Probe, Send, Wait
+from tests.support.clock import HandClock
+from tests.support.photos import PARTY, open_spool
+
+CALLS = {"url": Call.UPLOAD_URL, "put": Call.PUT}
+SILENT_STORAGE = "look, put connect, look, put connect"
+NO_EVENT = "look, photo no_event"
+REFUSED = "look, url foreign"
+DEFECT = "look, photo defect"
+TABLE = {
+    "look": "Sending: 1 to go",
+    "look, photo arrived": "It is in the album",
+    # a look says how it is with all photos, and the next one takes that back
+    "look connect": "No Wi-Fi: 1 kept",
+    "look connect, look": "Sending: 1 to go",
+    "look sign_in": "Wi-Fi asks for login: use hotspot",
+    "look tls": "Unsafe Wi-Fi: 1 kept",
+    "look forbidden": "Key refused: 1 kept",
+    "look server_error": "No answer: 1 kept",
+    "look server_error, look": "Sending: 1 to go",
+    "look defect": "Software error: 1 kept",
+    "look defect, look connect": "No Wi-Fi: 1 kept",
+    "look defect, look": "Sending: 1 to go",
+    f"{NO_EVENT}, look server_error": "No answer: 1 kept",
+    NO_EVENT: "Without event: 1 kept",
+    f"{NO_EVENT}, look connect": "No Wi-Fi: 1 kept",
+    f"{NO_EVENT}, look server_error, look": "Without event: 1 kept",
+    # what a photo met is over when one arrives, or when there is none to bring
+    "look, url server_error": "No answer: 1 kept",
+    "look, url server_error, look": "No answer: 1 kept",
+    "look, url server_error, look connect": "No Wi-Fi: 1 kept",
+    "look, url server_error, photo arrived": "It is in the album",
+    "look, url server_error, photo gone, look": "It is in the album",
+    "look, url server_error, photo no_event, look": "Without event: 1 kept",
+    "look, url server_error, url foreign, look": "Event closed: 1 kept",
+    SILENT_STORAGE: "No answer: 1 kept",
+    f"{SILENT_STORAGE}, look": "No answer: 1 kept",
+    f"{SILENT_STORAGE}, look connect": "No Wi-Fi: 1 kept",
+    f"{SILENT_STORAGE}, look connect, look": "Sending: 1 to go",
+    f"{SILENT_STORAGE}, look, photo no_event, look": "Without event: 1 kept",
+    # what keeps all photos goes before what keeps some
+    REFUSED: "Event closed: 1 kept",
+    f"{REFUSED}, look": "Event closed: 1 kept",
+    f"{REFUSED}, look connect": "No Wi-Fi: 1 kept",
+    f"{REFUSED}, look sign_in": "Wi-Fi asks for login: use hotspot",
+    f"{REFUSED}, look forbidden": "Key refused: 1 kept",
+    f"{REFUSED}, look server_error": "No answer: 1 kept",
+    f"{REFUSED}, look server_error, look": "Event closed: 1 kept",
+    # a mistake of our own is told until the photo is tried again
+    DEFECT: "Software error: 1 kept",
+    f"{DEFECT}, look": "Software error: 1 kept",
+    f"{DEFECT}, look connect": "No Wi-Fi: 1 kept",
+    f"{DEFECT}, look, photo postponed": "Sending: 1 to go",
+    f"{DEFECT}, look, url timeout, look": "Sending: 1 to go",
+    f"{DEFECT}, look, photo defect": "Software error: 1 kept",
+}
+"""What happened, first to last; what is told then."""
+
+
+class Box:
+    """A box with one photo, whose event is chosen."""
+
+    def __init__(self, directory: Path) -> None:
+        self._runtime = directory
+        self.clock = HandClock()
+        self.line = Line(self.clock, random.Random(1).random, 1, paused=False, refused=False)
+        self.line.add(PhotoName("ABCD", 1, 1, 1000, PARTY.id, "0" * 16), Entry(PARTY))
+        self._reader = UplinkReader(open_spool(directory / "spool", self.clock), directory, PARTY)
+
+    def meet(self, happened: str) -> None:
+        """Lets this happen, and nothing else: a look when it is due, or a try of the photo when its turn comes."""
+        for one in happened.split(", "):
+            what, _, came = one.partition(" ")
+            if what == "look":
+                self._look(came)
+            else:
+                self._try_photo(what, came)
+
+    def told(self) -> str:
+        """The bottom line, by way of the uploader's status file."""
+        view = self.line.view()
+        codes = [one.code for one in view.problems]
+        status.write(
+            self._runtime,
+            "uploader",
+            {"state": view.state, "waiting": view.waiting.total(), "problems": codes},
+        )
+        uplink = self._reader.read()
+        return bottom_line(
+            View(
+                state=BoothState.READY,
+                photos=1,
+                has_event=True,
+                uplink=uplink.state,
+                waiting=uplink.waiting,
+                notice=uplink.problem,
+            )
+        )
+
+    def _look(self, came: str) -> None:
+        self.clock.pass_s(90.0)
+        step = self.line.next_step()
+        assert isinstance(step, Probe)
+        if not came:
+            self.line.answered(())
+        elif came == "defect":
+            self.line.met_defect(step, 60.0)
+        else:
+            self.line.probe_failed(Came(came))
+
+    def _try_photo(self, what: str, came: str) -> None:
+        while isinstance(step := self.line.next_step(), Wait):
+            self.clock.pass_s(0.5)
+        assert isinstance(step, Send)
+        match came:
+            case "arrived":
+                self.line.arrived(step.name, PARTY, 3_000_000, SECOND_NS, marked=True)
+            case "gone":
+                self.line.gone(step.name)
+            case "no_event":
+                self.line.hold(step.name, PARTY)
+            case "postponed":
+                self.line.postpone(step.name, 5.0)
+            case "defect":
+                self.line.met_defect(step, 60.0)
+            case _:
+                self.line.failed(step.name, PARTY, CALLS[what], Came(came))
+
+
+@pytest.mark.parametrize(("happened", "told"), TABLE.items())
+def test_what_is_told_is_what_keeps_the_photos_now(tmp_path: Path, happened: str, told: str) -> None:
+    box = Box(tmp_path)
+    box.meet(happened)
+    assert box.told() == told
+
+
+@pytest.mark.parametrize("happened", [one for one, told in TABLE.items() if told != "It is in the album"])
+def test_n34_whatever_was_met_before_a_pause_is_the_pause_that_keeps_them_until_it_ends(
+    tmp_path: Path, happened: str
+) -> None:
+    box = Box(tmp_path)
+    box.meet(happened)
+    box.line.pause(True)
+    for _ in range(3):
+        assert box.told() == "Paused: 1 kept"
+        assert isinstance(box.line.next_step(), Wait)
+        box.clock.pass_s(3600.0)
+    box.line.pause(False)
+    assert box.told() == TABLE[happened]

@@ -1,0 +1,385 @@
+"""What happens to cards: read-only, bad sectors, flipped bits, a hundred thousand photos, what people lay in them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from piboothup.simulator.faults import Fault
+from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.names import PhotoName, digest_of
+from piboothup.spool.store import Spool
+from tests.support.faulty_card import BadSector, ReadOnlyCard
+from tests.support.photos import PARTY, jpeg, open_spool
+from tests.support.uploader import Desk
+
+MANY = 100_000
+
+
+def spool_of(desk: Desk) -> Spool:
+    return Spool(desk.booth.directory, desk.clock, "serial-1")
+
+
+# -- S4: read-only ---------------------------------------------------------------------------------------------
+
+
+def test_s04_from_a_read_only_card_every_photo_is_sent_once_and_moved_when_it_can_be_written(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = [desk.take() for _ in range(5)]
+    true_ms = desk.server_clock.wall_ns() // 1_000_000
+    desk.booth.add_anchor(Anchor(Source.NTP, desk.clock.boottime_ns() // 1_000_000, true_ms, 5))
+    with desk.booth.lock("uploader"):  # an earlier run left the lock's file behind
+        pass
+    card = ReadOnlyCard(desk.booth.directory, monkeypatch)
+    desk.start(spool_of(desk))
+    desk.until(lambda: desk.said().get("sent") == 5, "all to arrive", step_s=0.1)
+    desk.hint("retry")
+    for _ in range(25):  # several listings, forced ones too
+        desk.pass_s(31.0)
+        desk.until_state("idle", step_s=0.5)  # a look at EventPics that time ran away from is made again
+    assert desk.waiting() == 5
+    desk.until(lambda: desk.said().get("waiting") == 0, "none to be waiting for the album")
+    assert card.refusals >= 5
+    assert "offset not noted reason=Read-only file system" in caplog.text
+    card.read_only = False
+    desk.until_sent(*names, step_s=5.0)
+    desk.until(lambda: desk.said().get("waiting") == 0, "nothing to be waiting")
+    assert [len(desk.uploads_of(name)) for name in names] == [1] * 5
+    assert [desk.uploads_of(name)[0]["takenAt"] for name in names] == [true_ms] * 5
+
+
+def test_s04_a_box_that_starts_on_a_read_only_card_sends_what_is_on_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = desk.take()
+    with desk.booth.lock("uploader"):
+        pass
+    desk.clock.power_on("boot-b")
+    ReadOnlyCard(desk.booth.directory, monkeypatch)
+    desk.start(spool_of(desk))
+    desk.until(lambda: desk.said().get("sent") == 1, "the photo to arrive", step_s=0.1)
+    assert desk.stored(name) == jpeg(1)
+
+
+def test_s04_a_card_that_neither_moves_a_sent_photo_nor_says_where_it_lies_has_it_sent_once(desk: Desk) -> None:
+    class Mute(Spool):
+        """Once a photo is sent, the card answers for it with an error that is not "no such file"."""
+
+        is_broken = True
+        is_mute = False
+
+        def mark_sent(self, name: PhotoName) -> None:
+            self.is_mute = self.is_broken
+            super().mark_sent(name)
+
+        def path(self, name: PhotoName, place: str = NEW) -> Path:
+            found = super().path(name, place)
+            return Path("/proc/self/mem", found.name) if self.is_mute else found
+
+    name, spool = desk.take(), Mute(desk.booth.directory, desk.clock, "serial-1")
+    desk.start(spool)
+    desk.until(lambda: desk.said().get("sent") == 1, "the photo to arrive")
+    for _ in range(4):
+        desk.pass_s(31.0)
+        spool.is_mute = False  # it is read again by the time the next step looks
+    spool.is_broken = False
+    desk.until_sent(name, step_s=5.0)
+    assert len(desk.uploads_of(name)) == 1
+
+
+def test_s09_a_boots_folder_that_the_card_does_not_give_keeps_no_other_from_being_sent_and_is_told(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that needs cleaning (EUCLEAN) can't be had without a broken file system: its answers are made."""
+    name, bad = desk.take(), desk.booth.directory / NEW / "0002"
+    bad.mkdir()
+
+    def broken(call: Callable[..., Any]) -> Callable[..., Any]:
+        def guarded(path: Any, *more: Any, **named: Any) -> Any:
+            if Path(path) == bad:
+                raise OSError(errno.EUCLEAN, os.strerror(errno.EUCLEAN))
+            return call(path, *more, **named)
+
+        return guarded
+
+    with monkeypatch.context() as patch:
+        for call in ("stat", "scandir"):
+            patch.setattr(os, call, broken(getattr(os, call)))
+        desk.start(spool_of(desk))
+        desk.until_sent(name)
+        desk.until(lambda: desk.said()["problems"] == ["photo_unreadable"], "the folder to be told")
+    desk.pass_s(31.0)
+    desk.until(lambda: desk.said()["problems"] == [], "it to be over")
+
+
+def test_s09_new_itself_unlistable_while_it_runs_is_told_and_heals(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above the answers are made. What is hinted at is sent all the same, and the rest as soon as it is listed."""
+    desk.start(spool_of(desk))
+    desk.until_sent(desk.take(hint=True))
+    new = desk.booth.directory / NEW
+
+    def broken(call: Callable[..., Any]) -> Callable[..., Any]:
+        def guarded(path: Any = ".", *more: Any, **named: Any) -> Any:
+            if not isinstance(path, int) and Path(path) == new:
+                raise OSError(errno.EUCLEAN, os.strerror(errno.EUCLEAN))
+            return call(path, *more, **named)
+
+        return guarded
+
+    unseen = desk.take()
+    with monkeypatch.context() as patch:
+        for call in ("scandir", "listdir"):
+            patch.setattr(os, call, broken(getattr(os, call)))
+        for _ in range(3):
+            desk.pass_s(31.0)
+        desk.until(lambda: desk.said()["problems"] == ["photo_unreadable"], "the folder to be told")
+        desk.until_sent(desk.take(hint=True))
+        assert desk.lies_in(NEW, unseen)
+    desk.pass_s(31.0)
+    desk.until_sent(unseen)
+    desk.until(lambda: desk.said()["problems"] == [], "it to be over")
+
+
+# -- S6: bad sectors -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("good_reads", [0, 2])
+def test_s06_a_photo_that_cannot_be_read_does_not_hold_up_the_others(desk: Desk, good_reads: int) -> None:
+    """From the first byte on, or once its hash was checked and it is being sent."""
+    spool = BadSector(desk.booth.directory, desk.clock, "serial-1")
+    others = [desk.take(), desk.take()]
+    spool.bad, spool.good_reads = desk.take(), good_reads
+    desk.start(spool)
+    desk.until_sent(*others)
+    desk.until(lambda: desk.said().get("problems") == ["photo_unreadable"], "the bad photo to be told")
+    assert desk.lies_in(NEW, spool.bad)
+    desk.until(lambda: desk.said().get("waiting") == 1, "it alone to be waiting")
+    reads = spool.bad_reads
+    desk.until_sent(desk.take(hint=True), desk.take(hint=True))
+    assert spool.bad_reads == reads  # a dying card is not hammered
+    assert desk.uploads_of(spool.bad) == []
+    spool.good_reads = 10
+    desk.until_sent(spool.bad, step_s=60.0)
+    desk.until(lambda: desk.said().get("problems") == [], "nothing to be wrong")
+
+
+# -- S7, S8: bytes that have changed ---------------------------------------------------------------------------
+
+
+def flipped(content: bytes) -> bytes:
+    """One bit is another."""
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 0x10]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        flipped(jpeg(1)),
+        bytes(len(jpeg(1))),
+        jpeg(1)[: len(jpeg(1)) // 2] + bytes(len(jpeg(1)) - len(jpeg(1)) // 2),
+        jpeg(1)[:-1],
+        jpeg(1) + b"\0",
+        jpeg(2),
+        b"",
+    ],
+    ids=["a bit flipped", "all zeros", "half zeros", "cut short", "grown", "another photo", "empty"],
+)
+def test_s07_s08_bytes_that_no_longer_match_their_name_are_kept_apart_and_never_sent(
+    desk: Desk, damaged: bytes
+) -> None:
+    name, good = desk.take(), desk.take()
+    desk.booth.path(name).write_bytes(damaged)
+    desk.start()
+    desk.until_sent(good)
+    desk.until(lambda: desk.lies_in(QUARANTINE, name), "the damaged photo in quarantine/")
+    desk.until(lambda: desk.said().get("problems") == ["photo_damaged"], "it to be told")
+    assert desk.booth.path(name, QUARANTINE).read_bytes() == damaged
+    assert desk.album.calls["getuploadurl"] == 1
+    assert desk.uploads_of(name) == []
+
+
+def test_s07_a_bit_that_flips_after_the_check_lets_no_whole_photo_leave(desk: Desk) -> None:
+    class Rots(Spool):
+        def is_intact(self, name: PhotoName, stopped: Callable[[], bool] = lambda: False) -> bool:
+            found = super().is_intact(name, stopped)
+            content = bytearray(self.path(name).read_bytes())
+            content[len(content) // 2] ^= 1
+            self.path(name).write_bytes(content)
+            return found
+
+    name = desk.take()
+    desk.start(Rots(desk.booth.directory, desk.clock, "serial-1"))
+    desk.until(lambda: desk.lies_in(QUARANTINE, name), "it in quarantine/", step_s=10.0)
+    assert desk.album.calls["put"] == 1
+    assert desk.uploads_of(name) == []
+
+
+# -- S11: a hundred thousand photos ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def roomy() -> Iterator[Desk]:
+    """A desk in memory where there is one: a hundred thousand files take a disk many seconds."""
+    memory = "/dev/shm"  # noqa: S108  (a fresh folder is made in it)
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as root:
+        desk = Desk(Path(root))
+        yield desk
+        desk.end()
+
+
+def test_s11_with_a_hundred_thousand_waiting_the_newest_is_sent_first_and_memory_stays_small(roomy: Desk) -> None:
+    desk = roomy
+    for boot in range(1, 51):
+        folder = desk.booth.directory / NEW / f"{boot:04d}"
+        folder.mkdir(exist_ok=True)
+        for seq in range(1, MANY // 50 + 1):
+            name = PhotoName(desk.booth.box, boot, seq, seq, PARTY.id, f"{boot:08x}{seq:08x}")
+            os.close(os.open(folder / str(name), os.O_CREAT | os.O_WRONLY))
+    desk.clock.power_on("boot-b")
+    desk.booth = open_spool(desk.booth.directory, desk.clock)
+    newest = desk.take()
+    desk.album.stall_uploads(3600.0)
+    service = desk.start_command()
+    try:
+        desk.until(lambda: desk.album.uploading == 1, "the first upload")
+        # Not one of the others was opened, asked for or moved before it.
+        desk.until(lambda: desk.said().get("waiting") == MANY + 1, "all to be counted")
+        assert desk.album.calls["getuploadurl"] == 1
+        status = Path(f"/proc/{service.pid}/status").read_text()
+        assert int(status.partition("VmHWM:")[2].split()[0]) < 60_000
+        desk.album.stall_uploads(0.0)
+        desk.until_sent(newest)
+    finally:
+        service.kill()
+        service.wait()
+
+
+# -- S13, S16, S18, S19: what people do in the folders ---------------------------------------------------------
+
+
+def test_s13_foreign_things_under_the_names_of_photos_are_told_once_and_never_followed(
+    desk: Desk, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = desk.take()
+    folder = desk.booth.path(good).parent
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    def name_of(seq: int, boot: int = good.boot) -> PhotoName:
+        """The name that a photo with these very bytes would have: its hash is right."""
+        return PhotoName(good.box, boot, seq, 1, good.context, digest_of(jpeg(9)))
+
+    (elsewhere / "photo.jpg").write_bytes(jpeg(9))
+    (elsewhere / str(name_of(7, 2))).write_bytes(jpeg(9))
+    link, directory, pipe = name_of(4), name_of(5), name_of(6)
+    (folder / str(link)).symlink_to(elsewhere / "photo.jpg")
+    (folder / str(directory)).mkdir()
+    os.mkfifo(folder / str(pipe))
+    (folder.parent / "0002").symlink_to(elsewhere)
+    (folder.parent / "my photos").mkdir()
+    (folder / "holiday.jpg").write_bytes(jpeg(9))
+    before = sorted(os.listdir(folder))
+    desk.start()
+    desk.until_sent(good)
+    for name in (link, directory, pipe):  # and when they come as a hint
+        desk.hint("new", str(name))
+    desk.until(lambda: caplog.text.count("reason=not a file") == 3, "the hints to be looked at")
+    last = desk.take()
+    desk.until_sent(last, step_s=1.0)
+    desk.until(lambda: desk.said().get("waiting") == 0, "nothing to be waiting")
+    assert {one["fileName"] for one in desk.album.uploads()} == {good.file_name, last.file_name}
+    assert sorted(os.listdir(folder)) == [one for one in before if one != str(good)]
+    assert sorted(os.listdir(elsewhere)) == sorted(["photo.jpg", str(name_of(7, 2))])
+    told = re.findall(r"ignored path='([^']+)'", caplog.text)
+    assert len(told) == len(set(told))
+    for one in (folder / str(link), folder / str(directory), folder / str(pipe), folder / "holiday.jpg"):
+        assert str(one) in told
+
+
+def test_s16_what_a_pc_leaves_behind_is_neither_sent_nor_moved(desk: Desk) -> None:
+    name = desk.take()
+    folder = desk.booth.path(name).parent
+    debris = [folder / one for one in ("Thumbs.db", ".DS_Store", f"._{name}", "desktop.ini", f"{name}.part")]
+    for one in debris:
+        one.write_bytes(b"debris")
+    desk.start()
+    desk.until_sent(name)
+    assert all(one.exists() for one in debris)
+    assert len(desk.album.uploads()) == 1
+    desk.until(lambda: desk.said().get("waiting") == 0, "nothing to be waiting")
+
+
+def test_s18_deleting_sent_by_hand_sends_nothing_again(desk: Desk) -> None:
+    name = desk.take()
+    desk.start()
+    desk.until_sent(name)
+    desk.booth.path(name, SENT).unlink()
+    desk.pass_s(700.0)
+    desk.until_sent(desk.take(hint=True), step_s=1.0)
+    shutil.rmtree(desk.booth.path(name, SENT).parent)
+    desk.until_sent(desk.take(hint=True), step_s=1.0)
+    assert desk.stop()
+    desk.start()
+    desk.until_sent(desk.take(hint=True))
+    assert len(desk.uploads_of(name)) == 1
+
+
+def test_s18_deleting_the_whole_folder_sent_sends_nothing_twice(desk: Desk) -> None:
+    desk.start()
+    desk.until_sent(desk.take(hint=True))
+    shutil.rmtree(desk.booth.directory / SENT)
+    names = [desk.take(hint=True), desk.take(hint=True)]
+    desk.until(lambda: desk.said().get("sent") == 3, "both to arrive")
+    for _ in range(25):
+        desk.pass_s(31.0)
+        desk.until_state("idle", step_s=1.0)
+    desk.booth.prepare()
+    desk.until_sent(*names, step_s=5.0)
+    assert [len(desk.uploads_of(name)) for name in names] == [1, 1]
+
+
+@pytest.mark.parametrize("into", ["new/", "new/<boot>/"])
+def test_s19_a_parked_photo_moved_back_to_new_by_hand_is_sent(desk: Desk, into: str) -> None:
+    bad = desk.take()
+    desk.album.misbehave(Fault(call="getuploadurl", status=400, times=2))
+    desk.start()
+    desk.until(lambda: desk.lies_in(PARKED, bad), "the photo to be parked", step_s=1.0)
+    desk.until(lambda: desk.said().get("waiting") == 0, "it to be counted")
+    target = desk.booth.directory / NEW / str(bad) if into == "new/" else desk.booth.path(bad, NEW)
+    desk.booth.path(bad, PARKED).rename(target)
+    desk.pass_s(31.0)
+    desk.until_sent(bad)
+    assert desk.stored(bad) == jpeg(1)
+
+
+def test_s19_a_photo_that_was_brought_back_has_its_two_tries_again(desk: Desk) -> None:
+    bad = desk.take()
+    desk.album.misbehave(Fault(call="getuploadurl", status=400, times=3))
+    desk.start()
+    desk.until(lambda: desk.lies_in(PARKED, bad), "the photo to be parked", step_s=1.0)
+    desk.until(lambda: desk.said().get("waiting") == 0, "it to be counted")
+    desk.booth.path(bad, PARKED).rename(desk.booth.path(bad, NEW))
+    desk.until_sent(bad, step_s=1.0)
+
+
+def test_s19_queue_retry_brings_a_parked_photo_back(desk: Desk) -> None:
+    name = desk.take()
+    desk.booth.park(name, "for a test")
+    desk.start()
+    desk.until_sent(desk.take(hint=True))
+    assert desk.booth.retry_parked() == 1
+    desk.pass_s(30.0)
+    desk.until_sent(name)

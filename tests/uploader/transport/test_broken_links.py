@@ -1,0 +1,188 @@
+"""Slow, stalling and breaking links: what must not end an upload, and what must.
+
+`Limits` are wall time in the kernel's hands, so the one that is to end an exchange is made short here. Whoever takes
+that one out waits for the others, which are set far beyond every test's patience, as they are where none may end it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from piboothup.config import Secret
+from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
+from piboothup.uploader.transport.messages import Answer, Limits
+from tests.support.ca import Authority
+from tests.support.clock import HandClock
+from tests.support.deadline import PATIENCE_S
+from tests.support.limits import FAR, FAR_S
+from tests.support.server import Liar, says
+
+PHOTO_BYTES = 8 * 1024 * 1024
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Iterator[io.BufferedReader]:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"x" * PHOTO_BYTES)
+    with path.open("rb") as file:
+        yield file
+
+
+class Put:
+    """A PUT of the photo in a thread of its own."""
+
+    def __init__(self, limits: Limits, url: str, photo: io.BufferedReader, ca_file: str | None = None) -> None:
+        self._came: Answer | LinkErrorKind | None = None
+        self._transport = Transport(HandClock(), plain_http=True, limits=limits, ca_file=ca_file)
+        self._thread = threading.Thread(target=self._run, args=(url, photo), daemon=True)
+        self._thread.start()
+
+    def _run(self, url: str, photo: io.BufferedReader) -> None:
+        try:
+            self._came = self._transport.exchange("PUT", Secret(url), {}, photo, deadline_s=60.0)
+        except LinkError as error:
+            self._came = error.kind
+
+    def answer(self) -> Answer:
+        """What was answered."""
+        came = self._wait()
+        assert isinstance(came, Answer), came
+        return came
+
+    def trouble(self) -> LinkErrorKind:
+        """Why nothing was."""
+        came = self._wait()
+        assert isinstance(came, LinkErrorKind), came
+        return came
+
+    def _wait(self) -> Answer | LinkErrorKind | None:
+        self._thread.join(PATIENCE_S)
+        if self._thread.is_alive():
+            self._transport.stop()
+            self._thread.join(PATIENCE_S)
+            raise AssertionError("nothing ended it")
+        self._transport.close()
+        return self._came
+
+
+def deaf(liar: Liar, _: socket.socket) -> None:
+    liar.ended.wait(FAR_S)
+
+
+def silent(liar: Liar, connection: socket.socket) -> None:
+    liar.request(connection)
+    liar.ended.wait(FAR_S)
+
+
+def test_n11_a_peer_that_stops_reading_ends_the_upload_by_the_stall_time_out(photo: io.BufferedReader) -> None:
+    with Liar(deaf) as liar:
+        assert Put(dataclasses.replace(FAR, stall_s=0.3), liar.url, photo).trouble() is LinkErrorKind.TIMEOUT
+
+
+def test_n11_a_peer_of_which_nothing_is_heard_ends_the_upload_by_the_kernels_own_time_out(
+    photo: io.BufferedReader,
+) -> None:
+    with Liar(deaf) as liar:
+        assert Put(dataclasses.replace(FAR, unheard_s=0.3), liar.url, photo).trouble() is LinkErrorKind.TIMEOUT
+
+
+def test_n10_a_peer_that_never_answers_ends_the_upload_by_the_read_time_out(photo: io.BufferedReader) -> None:
+    with Liar(silent) as liar:
+        assert Put(dataclasses.replace(FAR, read_s=0.3), liar.url, photo).trouble() is LinkErrorKind.TIMEOUT
+
+
+def test_a_tls_handshake_that_stalls_ends_by_the_connect_time_out(photo: io.BufferedReader) -> None:
+    greeted = threading.Event()
+
+    def mute(liar: Liar, connection: socket.socket) -> None:
+        connection.recv(1)
+        greeted.set()
+        liar.ended.wait(FAR_S)
+
+    limits = dataclasses.replace(FAR, connect_s=0.3)
+    with Liar(mute) as liar:
+        while not greeted.is_set():  # a slow machine may not get so far in that time
+            kind = Put(limits, liar.url.replace("http:", "https:"), photo).trouble()
+            assert kind in (LinkErrorKind.TIMEOUT, LinkErrorKind.CONNECT, LinkErrorKind.DNS)
+
+
+def test_n09_a_slow_link_is_not_taken_for_a_dead_one_because_the_send_buffer_is_small(
+    photo: io.BufferedReader,
+) -> None:
+    """What the kernel was handed and the server has not read yet, N9's 30 kB/s bring there in time for an answer."""
+    most_bytes = int(Limits().read_s / 2 * 30_000)
+    ahead_bytes: list[int] = []
+
+    def slow(liar: Liar, connection: socket.socket) -> None:
+        taken = 0
+        while taken < PHOTO_BYTES:
+            if taken >= len(ahead_bytes) * PHOTO_BYTES // 4:
+                ahead_bytes.append(_comes_to_rest_at(photo, liar.ended) - taken)
+            taken += len(connection.recv(64 * 1024))
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with Liar(slow, buffer_bytes=32 * 1024) as liar:
+        assert Put(FAR, liar.url, photo).answer().whole
+    assert max(ahead_bytes) < most_bytes, ahead_bytes
+
+
+def _comes_to_rest_at(file: io.BufferedReader, ended: threading.Event) -> int:
+    """How far it was read when its reader can't go on. Taken for that too early it is less, never more."""
+    read = -1
+    while read != (read := os.lseek(file.fileno(), 0, os.SEEK_CUR)):
+        ended.wait(0.1)
+    return read
+
+
+@pytest.mark.parametrize("over", ["http", "https"])
+def test_n14_a_403_followed_by_a_reset_while_sending_is_an_answer_and_not_a_broken_link(
+    photo: io.BufferedReader, tmp_path: Path, over: str
+) -> None:
+    def refuses(liar: Liar, connection: socket.socket) -> None:
+        connection.recv(1000)
+        connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\n{}")
+        # What has arrived meanwhile is left unread: the kernel answers it with a reset.
+
+    authority = Authority(tmp_path)
+    with Liar(refuses, tls=authority.certificate() if over == "https" else None) as liar:
+        answer = Put(FAR, liar.url, photo, authority.file).answer()
+    assert (answer.status, answer.whole) == (403, False)
+
+
+def test_n08_n14_a_link_that_breaks_in_mid_upload_without_an_answer_is_a_broken_link(
+    photo: io.BufferedReader,
+) -> None:
+    def breaks(liar: Liar, connection: socket.socket) -> None:
+        connection.recv(1000)
+
+    with Liar(breaks) as liar:
+        assert Put(FAR, liar.url, photo).trouble() is LinkErrorKind.RESET
+
+
+def test_n07_n35_trusted_roots_in_the_environment_are_not_trusted(
+    photo: io.BufferedReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, authority.file)
+    with Liar(says("200 OK"), tls=authority.certificate()) as liar:
+        assert Put(FAR, liar.url, photo).trouble() is LinkErrorKind.TLS
+    assert liar.heard == b""
+
+
+def test_n35_the_session_keys_are_not_written_where_the_environment_says(
+    photo: io.BufferedReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    authority = Authority(tmp_path)
+    with Liar(says("200 OK"), tls=authority.certificate()) as liar:
+        assert Put(FAR, liar.url, photo, authority.file).answer().whole
+    assert not (tmp_path / "keys").exists()

@@ -1,0 +1,276 @@
+"""From a name to a connection at a venue: look-ups that hang, families that lead nowhere, networks that are left.
+
+What getaddrinfo says is given here, since no real resolver can be made to hang; the connections are real.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from piboothup.config import Secret
+from piboothup.spool.listing import NEW
+from piboothup.uploader.transport import happy_eyeballs
+from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
+from piboothup.uploader.transport.happy_eyeballs import is_here
+from piboothup.uploader.transport.messages import Limits
+from tests.support.clock import HandClock
+from tests.support.deadline import PATIENCE_S
+from tests.support.limits import FAR, FAR_S
+from tests.support.server import Liar, says
+from tests.support.uploader import Desk
+
+V4, V6 = socket.AF_INET, socket.AF_INET6
+SHORT = dataclasses.replace(FAR, connect_s=0.2)
+"""Where nothing is to be connected to."""
+
+
+class Names:
+    """What names stand for, by family: an address, nothing (unknown), or a look-up that hangs until `answer`."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.known: dict[socket.AddressFamily, str] = {V4: "127.0.0.1"}
+        self.hanging: set[socket.AddressFamily] = set()
+        self.asked: list[str] = []
+        self.answer = threading.Event()
+        patch.setattr(socket, "getaddrinfo", self._look_up)
+
+    def all_asked(self, times: int) -> None:
+        """It was asked so often and no oftener; waits until every look-up has begun."""
+        pause = threading.Event()
+        while len(self.asked) < times:
+            pause.wait(0.001)
+        assert len(self.asked) == times
+
+    def _look_up(self, host: str, port: int, family: socket.AddressFamily, kind: int) -> list[Any]:
+        self.asked.append(host)
+        if family in self.hanging:
+            assert self.answer.wait(FAR_S)
+        if family not in self.known:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(family, kind, 0, "", (self.known[family], port))]
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
+    made = Names(monkeypatch)
+    yield made
+    made.answer.set()
+
+
+class Caller:
+    """GETs a URL, by the transport, in a thread; what came of it."""
+
+    def __init__(self, transport: Transport, url: str) -> None:
+        self._came: int | LinkErrorKind | None = None
+        self._transport, self._url = transport, url
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._came = self._transport.exchange("GET", Secret(self._url), {}, deadline_s=60.0).status
+        except LinkError as error:
+            self._came = error.kind
+
+    def came(self) -> int | LinkErrorKind | None:
+        """The status or the kind of trouble; None when nothing comes."""
+        self._thread.join(PATIENCE_S)
+        return self._came
+
+
+@contextlib.contextmanager
+def transport(limits: Limits, **more: Any) -> Iterator[Transport]:
+    made = Transport(HandClock(), plain_http=True, limits=limits, **more)
+    with contextlib.closing(made):
+        yield made
+
+
+@contextlib.contextmanager
+def black_hole(host: str, port: int = 0) -> Iterator[int]:
+    """An address at which the kernel drops every attempt to connect: nobody accepts, and the queue is full."""
+    family = V6 if ":" in host else V4
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(family))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(0)
+        filler = stack.enter_context(socket.socket(family))
+        filler.connect(listener.getsockname())
+        pause = threading.Event()
+        while not _is_full(listener):
+            pause.wait(0.001)
+        yield listener.getsockname()[1]
+
+
+def _is_full(listener: socket.socket) -> bool:
+    """Whether no more connections can wait to be accepted: tcpi_unacked and tcpi_sacked of the kernel's tcp.h."""
+    waiting, most = struct.unpack_from("=II", listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 24)
+    return int(waiting) > int(most)
+
+
+def test_n03_an_ipv6_that_leads_nowhere_does_not_keep_ipv4_waiting(names: Names) -> None:
+    names.known[V6] = "::1"
+    with Liar(says("200 OK")) as liar, black_hole("::1", liar.port), transport(FAR) as made:
+        assert Caller(made, f"http://localhost:{liar.port}/").came() == 200
+
+
+def test_n03_a_refused_family_costs_nothing_and_a_look_up_of_it_that_hangs_neither(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(happy_eyeballs, "_NEXT_AFTER_S", 1000.0)  # nobody waits for it
+    names.known[V6] = "::1"
+    with Liar(says("200 OK")) as liar, transport(FAR) as made:
+        assert Caller(made, f"http://localhost:{liar.port}/").came() == 200
+    names.hanging = {V6}
+    with Liar(says("200 OK")) as liar, transport(FAR) as made:
+        assert Caller(made, f"http://localhost:{liar.port}/").came() == 200
+
+
+def test_n03_a_server_on_ipv6_alone_is_reached(names: Names) -> None:
+    names.known = {V6: "::1"}
+    with Liar(says("200 OK"), host="::1") as liar, transport(FAR) as made:
+        assert Caller(made, f"http://localhost:{liar.port}/").came() == 200
+
+
+def test_addresses_that_all_lead_nowhere_are_given_up(names: Names) -> None:
+    names.known[V6] = "::1"
+    with black_hole("127.0.0.1") as port, black_hole("::1", port), transport(SHORT) as made:
+        while (came := Caller(made, f"http://localhost:{port}/").came()) is LinkErrorKind.DNS:
+            continue  # on a slow machine the late look-up serves the next try
+        assert came is LinkErrorKind.CONNECT
+
+
+def test_n17_an_address_that_swallowed_the_first_attempts_is_tried_anew_beside_them(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel alone asks again after 1, 3 and 7 s, and by the way that it took first."""
+    monkeypatch.setattr(happy_eyeballs, "_ANEW_AFTER_S", 0.01)
+    begin, begun = happy_eyeballs._begin, 0
+    with Liar(says("200 OK")) as liar, black_hole("127.0.0.1") as hole, transport(FAR) as made:
+
+        def lost_at_first(address: happy_eyeballs.Address, options: Any) -> socket.socket | None:
+            nonlocal begun
+            begun += 1
+            return begin((V4, ("127.0.0.1", hole if begun <= 3 else liar.port)), options)
+
+        monkeypatch.setattr(happy_eyeballs, "_begin", lost_at_first)
+        assert Caller(made, f"http://localhost:{liar.port}/").came() == 200
+    assert begun >= 4
+
+
+def test_n02_a_look_up_that_hangs_is_given_up_and_its_late_answer_serves_the_next_try(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("piboothup.uploader.transport.client._PORTAL_CONNECT_S", 0.2)
+    names.hanging = {V4, V6}
+    with Liar(says("200 OK")) as liar, transport(SHORT) as made:
+        for _ in range(3):
+            assert Caller(made, f"http://localhost:{liar.port}/").came() is LinkErrorKind.DNS
+        names.all_asked(2)  # one for each family, not for each try
+    with Liar(says("200 OK")) as liar, transport(FAR, http_port=liar.port) as made:
+        with pytest.raises(LinkError) as caught:
+            made.ask_plainly("localhost", 60.0)
+        assert caught.value.kind is LinkErrorKind.DNS
+        names.answer.set()
+        assert Caller(made, f"http://localhost:{liar.port}/").came() == 200
+        names.all_asked(2 + 2)
+
+
+def test_n02_a_name_that_is_unknown_is_asked_for_again_each_time(names: Names) -> None:
+    names.known = {}
+    with transport(FAR) as made:
+        for tries in (1, 2):
+            assert Caller(made, "http://localhost:9/").came() is LinkErrorKind.DNS
+            names.all_asked(2 * tries)
+
+
+def test_n02_a_name_that_none_can_have_is_an_error_like_any_other() -> None:
+    with transport(FAR) as made:
+        assert Caller(made, f"https://{'x' * 70}.example/").came() in (LinkErrorKind.DNS, LinkErrorKind.UNUSABLE)
+
+
+@pytest.mark.parametrize("where", ["look-up", "connecting"])
+def test_c08_a_stop_and_a_deadline_cut_what_is_not_connected_yet(names: Names, where: str) -> None:
+    if where == "look-up":
+        names.hanging = {V4, V6}
+    clock = HandClock()
+    with black_hole("127.0.0.1") as port:
+        for end, kind in (("deadline", LinkErrorKind.TIMEOUT), ("stop", LinkErrorKind.STOPPED)):
+            made = Transport(clock, plain_http=True, limits=FAR)
+            caller = Caller(made, f"http://localhost:{port}/")
+            while made.overdue_s() == 0.0:
+                clock.pass_s(61.0)
+            if end == "stop":
+                made.stop()
+            else:
+                made.enforce()
+            assert caller.came() is kind
+            made.close()
+
+
+def test_n02_a_look_up_that_hangs_holds_up_neither_the_status_nor_the_stop(
+    desk: Desk, names: Names, caplog: pytest.LogCaptureFixture
+) -> None:
+    names.hanging = {V4, V6}
+    desk.configure(api_url=f"http://localhost:{desk.album.port}")
+    name = desk.take()
+    desk.start()
+    desk.until(lambda: len(names.asked) == 2, "the look-ups under way")
+    desk.take(hint=True)
+    desk.until(lambda: desk.said()["waiting"] == 2, "the new photo to be counted")
+    assert desk.stop()
+    assert "left behind" not in caplog.text
+    assert desk.lies_in(NEW, name)
+
+
+def test_n17_an_address_that_is_not_this_machines_any_more_is_known_as_such() -> None:
+    class Roamed(socket.socket):
+        """Its address (RFC 5737) is no machine's."""
+
+        def getsockname(self) -> tuple[str, int]:
+            return "192.0.2.1", 5
+
+    with Roamed() as roamed, socket.socket(V6) as one, socket.socket() as another:
+        assert not is_here(roamed)
+        one.bind(("::1", 0))
+        another.bind(("127.0.0.1", 0))
+        assert is_here(one)
+        assert is_here(another)
+
+
+def test_n17_an_exchange_that_was_roamed_away_from_is_cut_and_its_connection_not_used_again() -> None:
+    roamed: list[str] = []
+    asked = threading.Event()
+
+    def silent_once(liar: Liar, connection: socket.socket) -> None:
+        while True:
+            liar.request(connection)
+            asked.set()
+            if len(liar.requests) == 2:
+                liar.ended.wait(FAR_S)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    def here(connection: socket.socket) -> bool:
+        return str(connection.getsockname()) not in roamed
+
+    with Liar(silent_once) as liar, transport(FAR, here=here) as made:
+        assert Caller(made, liar.url).came() == 200
+        asked.clear()
+        caller = Caller(made, liar.url)  # by the kept connection, into silence
+        assert asked.wait(PATIENCE_S)
+        made.enforce()
+        assert liar.connections == 1
+        roamed.append(str(("127.0.0.1", liar.requests[0][0])))
+        made.enforce()
+        assert caller.came() == 200  # by a fresh one
+        roamed.append(str(("127.0.0.1", liar.requests[-1][0])))
+        assert Caller(made, liar.url).came() == 200
+        assert liar.connections == 3
