@@ -242,14 +242,14 @@ def _status(given: argparse.Namespace) -> int:
 
 def _camera(given: argparse.Namespace) -> int:
     from piboothup.booth.camera.base import CameraFault
-    from piboothup.booth.camera.detect import connected
+    from piboothup.booth.camera.detect import connected_cameras
     from piboothup.commands import camera as camera_command
     from piboothup.commands.services import camera_device
 
     loaded, _ = load(given)
     _, clock = open_spool(loaded)
     try:
-        found = [] if loaded.camera.driver == "simulated" else connected()
+        found = [] if loaded.camera.driver == "simulated" else connected_cameras()
     except CameraFault as fault:
         raise CommandFails(str(fault)) from None
     file = Path(given.file) if given.file else None
@@ -267,8 +267,8 @@ def _events(given: argparse.Namespace) -> int:
     from piboothup.clock import SystemClock
     from piboothup.problems import problem
     from piboothup.spool import choices
-    from piboothup.uploader.eventpics import ApiError, EventPicsApi, came_of
-    from piboothup.uploader.outcomes import Call, judge
+    from piboothup.uploader.eventpics import ApiError, EventPicsApi, outcome_of
+    from piboothup.uploader.outcomes import ApiCall, decide
     from piboothup.uploader.schedule.link_status import trouble
     from piboothup.uploader.transport.errors import LinkError
 
@@ -279,8 +279,8 @@ def _events(given: argparse.Namespace) -> int:
     try:
         answer = EventPicsApi(loaded.eventpics.api_url, key, SystemClock()).events()
     except (ApiError, LinkError) as error:
-        came = came_of(error)
-        raise CommandFails(str(trouble(judge(Call.EVENTS, came), came)[1])) from None
+        came = outcome_of(error)
+        raise CommandFails(str(trouble(decide(ApiCall.EVENTS, came), came)[1])) from None
     spool, _ = open_spool(loaded)
     here = choices.read(spool.directory, loaded).over(loaded).eventpics
     for event in answer.events:

@@ -108,7 +108,7 @@ def test_a_press_reaches_the_album_byte_for_byte(box: Appliance, album: LocalEve
     assert found is not None
 
 
-def test_p06_kill_9_at_any_moment_loses_no_photo_that_was_called_saved(box: Appliance, album: LocalEventPics) -> None:
+def test_p06_kill_9_at_any_moment_loses_no_saved_photo(box: Appliance, album: LocalEventPics) -> None:
     box.power_on()
     pause = threading.Event()
     for delay_ms in DELAYS_MS:
@@ -139,9 +139,7 @@ def test_p06_kill_9_at_any_moment_loses_no_photo_that_was_called_saved(box: Appl
     assert len(set(numbers)) == len(numbers)
 
 
-def test_c06_an_uploader_that_the_system_kills_for_memory_costs_the_booth_no_press(
-    box: Appliance, album: LocalEventPics
-) -> None:
+def test_c06_uploader_killed_for_memory_costs_booth_no_press(box: Appliance, album: LocalEventPics) -> None:
     album.stall_uploads(3600.0)
     box.power_on()
     box.take(PATIENCE_S)
@@ -155,9 +153,7 @@ def test_c06_an_uploader_that_the_system_kills_for_memory_costs_the_booth_no_pre
     wait_until(lambda: pid_of(box, "uploader") not in (0, uploader), "another uploader to say so")
 
 
-def test_n01_photos_taken_without_a_network_are_kept_and_sent_when_it_is_back(
-    box: Appliance, album: LocalEventPics
-) -> None:
+def test_n01_photos_without_network_kept_and_sent_when_back(box: Appliance, album: LocalEventPics) -> None:
     album.online = False
     box.power_on()
     for _ in range(3):
@@ -190,7 +186,7 @@ def test_c08_sigterm_ends_each_command_in_time_and_cleanly(box: Appliance) -> No
         assert not box.uploader()
 
 
-def test_c08_what_is_waited_for_at_a_stop_is_not_waited_for_beyond_the_5_s_of_the_contract() -> None:
+def test_c08_stop_waits_stay_within_the_5_s_contract() -> None:
     assert max(uploader_service._STOP_S, booth_service._STOP_NS / 1e9) <= supervise._STOP_S < 5.0
 
 
@@ -247,7 +243,7 @@ def test_a_config_that_cannot_be_kept_stops_no_photo(box: Appliance) -> None:
         box.take(PATIENCE_S)
 
 
-def test_under_systemd_a_broken_config_makes_the_uploader_wait_in_refused(box: Appliance, tmp_path: Path) -> None:
+def test_systemd_broken_config_uploader_waits_in_refused(box: Appliance, tmp_path: Path) -> None:
     with running(box, "booth"):
         box.take(PATIENCE_S)
     box.config.write_text(box.config.read_text().replace("[capture]", "[capture"))
@@ -293,7 +289,7 @@ def test_f14_a_wrong_button_table_stops_no_upload(box: Appliance, album: LocalEv
         assert booth.wait(PATIENCE_S) == 2
 
 
-def test_a_frames_folder_with_a_broken_jpeg_is_told_and_the_others_are_served(box: Appliance, tmp_path: Path) -> None:
+def test_frames_folder_broken_jpeg_reported_others_served(box: Appliance, tmp_path: Path) -> None:
     frames = tmp_path / "frames"
     frames.mkdir()
     Image.new("RGB", (640, 480), (200, 30, 30)).save(frames / "a.jpg")
@@ -336,9 +332,7 @@ def test_screen_shows_what_the_panel_shows(box: Appliance, tmp_path: Path) -> No
         assert picture.getbbox() is not None
 
 
-def test_b06_the_button_is_held_from_the_command_line_into_the_menu_and_no_photo_comes_of_it(
-    tmp_path: Path, album: LocalEventPics
-) -> None:
+def test_b06_command_line_hold_opens_menu_takes_no_photo(tmp_path: Path, album: LocalEventPics) -> None:
     box = Appliance(tmp_path / "held", album.url, DEMO_KEY, countdown_s=1, hold_s=2.0)
     box.power_on()
     try:
@@ -365,7 +359,7 @@ def test_b06_the_button_is_held_from_the_command_line_into_the_menu_and_no_photo
         box.pull_plug()
 
 
-def test_a_button_held_from_the_command_line_is_let_go_in_time_and_also_by_ctrl_c(box: Appliance) -> None:
+def test_command_line_hold_released_in_time_and_by_ctrl_c(box: Appliance) -> None:
     with contextlib.closing(HintSocket(box.runtime, "booth")) as booth:
         assert run(box.runtime, "press", "--hold", "0.1").returncode == 0
         assert [booth.receive(PATIENCE_S) for _ in range(2)] == [["down"], ["up"]]

@@ -103,9 +103,7 @@ def box(tmp_path: Path, album: WatchedEventPics, monkeypatch: pytest.MonkeyPatch
     found.pull_plug()
 
 
-def test_c03_neither_key_nor_signed_url_is_anywhere_but_in_the_config(
-    box: Appliance, album: WatchedEventPics
-) -> None:
+def test_c03_key_and_signed_url_nowhere_but_in_config(box: Appliance, album: WatchedEventPics) -> None:
     search = Search(box)
     box.power_on()
     box.take(PATIENCE_S)
@@ -121,10 +119,10 @@ def test_c03_neither_key_nor_signed_url_is_anywhere_but_in_the_config(
     assert "waits" in search.ask("queue", "list")
 
     waits = Fault("put", status=503)
-    album.misbehave(waits)
+    album.add_fault(waits)
     album.online = True
     for refusal in REFUSALS:
-        album.misbehave(refusal, waits)  # so that the photo is still there for the last of them
+        album.add_fault(refusal, waits)  # so that the photo is still there for the last of them
         before = album.calls[refusal.call]
         wait_until(lambda: box.retry() and album.calls[refusal.call] > before, f"{refusal} to be met")  # noqa: B023
         search.look()
@@ -132,7 +130,7 @@ def test_c03_neither_key_nor_signed_url_is_anywhere_but_in_the_config(
             search.ask("events")
     for words in (["status"], ["status", "--json"], ["queue", "list"]):
         assert search.ask(*words)
-    album.misbehave()
+    album.add_fault()
     wait_until(lambda: box.retry() and not box.photos(NEW), "every photo to be in the album")
     box.power_off()
     search.look()

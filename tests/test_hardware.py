@@ -106,7 +106,7 @@ def test_who_wires_by_the_table_need_not_touch_the_config_for(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["light.flash_pin", "light.buzzer_pin"])
-def test_an_optional_part_is_off_and_its_row_says_what_to_write_for(key: str) -> None:
+def test_optional_part_is_off_and_its_row_says_what_to_write(key: str) -> None:
     wire = settings()[key]
     assert wire.remark == f" (none); write {wire.bcm}"
 
@@ -122,7 +122,7 @@ def test_what_the_pi_drives_is_dark_and_silent_while_it_starts() -> None:
     assert all(wire.bcm in LOW_AT_POWER_ON for wire in driven)
 
 
-def test_the_drawing_has_the_tables_wires_and_each_begins_at_its_pin() -> None:
+def test_drawing_has_wires_of_table_each_beginning_at_its_pin() -> None:
     namespace = "{http://www.w3.org/2000/svg}"
     drawing = ElementTree.parse(HARDWARE / "wiring.svg").getroot()  # noqa: S314  (our own file)
     printed = {(one.get("x"), int(one.get("y") or 0) - 4): one.text for one in drawing.iter(f"{namespace}text")}

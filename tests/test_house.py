@@ -93,7 +93,7 @@ def _texts(call: ast.Call) -> list[ast.Constant]:
     return [one for one in texts if set(str(one.value)) <= set("rwaxbt+")]
 
 
-def test_device_libraries_are_imported_by_their_drivers_alone_and_only_when_one_starts() -> None:
+def test_device_libraries_imported_only_by_drivers_on_start() -> None:
     found = [
         (name, library, within)
         for name, tree in modules()
@@ -105,7 +105,7 @@ def test_device_libraries_are_imported_by_their_drivers_alone_and_only_when_one_
     assert [one for one in found if not one[2]] == []
 
 
-def test_nothing_but_the_commands_and_tests_imports_the_simulator_and_they_only_when_asked() -> None:
+def test_simulator_imported_only_by_commands_and_tests_on_demand() -> None:
     found = {
         (name, bool(within))
         for name, tree in modules()

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_picture_of_the_screens_is_the_one_that_the_code_makes() -> None:
+def test_readme_screens_picture_is_the_one_the_code_makes() -> None:
     with Image.open(ROOT / "hardware" / "screens.png") as shown:
         assert story().convert("RGB").tobytes() == shown.convert("RGB").tobytes()
 
@@ -41,9 +41,9 @@ def test_the_configs_in_the_docs_are_good() -> None:
     assert config.parse(shown, Path("README.md"))[1] == []
 
 
-def test_each_bottom_line_in_the_table_is_one_that_the_panel_can_say() -> None:
+def test_readme_bottom_line_table_has_only_lines_panel_can_say() -> None:
     ways = [
-        View(photos=143, waiting=waiting, parked=parked, uplink=state, has_event=has_event, notice=notice)
+        View(photos=143, waiting=waiting, parked=parked, upload_state=state, has_event=has_event, notice=notice)
         for waiting in (0, 12)
         for parked in (0, 2)
         for state in UploaderState

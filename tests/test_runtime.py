@@ -71,7 +71,7 @@ def test_a_full_hint_socket_holds_nobody_up(tmp_path: Path) -> None:
     hints.close()
 
 
-def test_a_new_service_takes_the_socket_of_a_dead_one_and_keeps_it(tmp_path: Path) -> None:
+def test_new_service_takes_socket_of_dead_one_and_keeps_it(tmp_path: Path) -> None:
     dead, alive = HintSocket(tmp_path, "booth"), HintSocket(tmp_path, "booth")
     dead.close()
     assert send_hint(tmp_path, "booth", "press")
@@ -188,9 +188,7 @@ def test_systemd_hears_of_readiness(tmp_path: Path) -> None:
     runtime.notify_systemd("READY=1", environment={"NOTIFY_SOCKET": str(tmp_path / "gone")})
 
 
-def test_a_status_is_read_back_and_a_stale_or_broken_one_means_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_status_read_back_stale_or_broken_means_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old_s = time.clock_gettime(time.CLOCK_BOOTTIME) - status.STALE_S
     status.write(tmp_path, "booth", {"state": "ready", "boottime_s": old_s})
     assert status.read(tmp_path, "booth") is None

@@ -70,26 +70,26 @@ def verify(tree: Path) -> subprocess.CompletedProcess[str]:
 
 
 @needs("systemd-analyze")
-def test_systemd_finds_the_units_clean_where_piboothup_stands_at_usr_bin(tree: Path) -> None:
+def test_units_clean_for_systemd_when_piboothup_at_usr_bin(tree: Path) -> None:
     result = verify(tree)
     assert (result.returncode, result.stdout + result.stderr) == (0, "")
 
 
 @needs("systemd-analyze")
-def test_systemd_does_complain_about_this_tree_when_piboothup_is_missing(tree: Path) -> None:
+def test_units_rejected_by_systemd_when_piboothup_is_missing(tree: Path) -> None:
     (tree / "usr/bin/piboothup").unlink()
     assert "/usr/bin/piboothup" in verify(tree).stderr
 
 
 @pytest.mark.parametrize("service", SERVICES)
 class TestEachService:
-    def test_runs_its_own_command_as_its_own_user_in_the_shared_group(self, service: str) -> None:
+    def test_unit_runs_own_command_as_own_user_in_shared_group(self, service: str) -> None:
         settings = unit(service)["Service"]
         assert settings["ExecStart"] == f"/usr/bin/piboothup {service}"
         assert (settings["User"], settings["Group"]) == (f"piboothup-{service}", "piboothup")
         assert settings["UMask"] == "0007"
 
-    def test_waits_for_neither_network_nor_time_nor_the_other_service(self, service: str) -> None:
+    def test_unit_waits_for_no_network_time_or_other_service(self, service: str) -> None:
         dependencies = {"After", "Wants", "Requires", "Requisite", "BindsTo", "PartOf", "Upholds"}
         assert not dependencies & set(unit(service)["Unit"])
 
@@ -112,7 +112,7 @@ class TestEachService:
         settings = unit(service)["Service"]
         assert (settings["TimeoutStopSec"], settings["KillMode"]) == ("5", "mixed")
 
-    def test_leaves_no_core_with_the_key_or_a_photo_in_it_on_the_card(self, service: str) -> None:
+    def test_unit_leaves_no_core_with_key_or_photo_on_card(self, service: str) -> None:
         assert unit(service)["Service"]["LimitCORE"] == "0"
 
     def test_starts_at_boot(self, service: str) -> None:
@@ -123,7 +123,7 @@ def test_the_booth_can_see_the_kernels_clock_state() -> None:
     assert not {"ProtectClock", "ProcSubset"} & set(unit("booth")["Service"])
 
 
-def test_n02_a_name_lookup_whose_question_was_lost_asks_again_while_the_uploader_still_waits_for_it() -> None:
+def test_n02_lost_name_lookup_asks_again_while_uploader_waits() -> None:
     name, _, options = unit("uploader")["Service"]["Environment"].strip('"').partition("=")
     asks = dict(one.split(":") for one in options.split())
     assert (name, asks["timeout"]) == ("RES_OPTIONS", "1")
@@ -140,7 +140,7 @@ def test_f23_a_slow_start_ends_before_systemd_ends_it() -> None:
     assert longest_turn_s < int(booth["WatchdogSec"]) / 2  # as sd_watchdog_enabled(3) has it
 
 
-def test_b03_the_booth_may_let_a_press_go_before_whatever_else_computes() -> None:
+def test_b03_booth_unit_may_run_a_press_before_other_work() -> None:
     settings = unit("booth")["Service"]
     assert int(settings["LimitRTPRIO"]) == 1
     assert settings["LimitRTTIME"] == "5s"
@@ -154,7 +154,7 @@ def test_c06_the_uploader_gives_way_to_the_booth() -> None:
     assert int(booth["CPUWeight"]) > 100 > int(uploader["CPUWeight"])
 
 
-def test_the_two_directories_are_the_ones_the_code_uses_and_are_never_cleaned() -> None:
+def test_unit_directories_match_code_and_are_never_cleaned() -> None:
     assert rows(SYSTEMD / "tmpfiles.d/piboothup.conf") == [
         ["d", str(DEFAULT_DIRECTORY), "2770", "root", "piboothup", "-"],
         ["d", str(SYSTEM_DIRECTORY), "2770", "root", "piboothup", "-"],
@@ -162,7 +162,7 @@ def test_the_two_directories_are_the_ones_the_code_uses_and_are_never_cleaned() 
 
 
 @needs("systemd-sysusers")
-def test_both_users_share_one_group_and_only_the_booth_may_touch_devices(tree: Path) -> None:
+def test_unit_users_share_group_only_booth_touches_devices(tree: Path) -> None:
     subprocess.run(["systemd-sysusers", f"--root={tree}"], check=True, capture_output=True, timeout=PATIENCE_S)
     groups = {fields[0]: fields for fields in _colons(tree / "etc/group")}
     users = {fields[0]: fields for fields in _colons(tree / "etc/passwd")}

@@ -10,17 +10,17 @@ import pytest
 from piboothup import status
 from piboothup.booth.panel.screens import bottom_line
 from piboothup.booth.panel.view import View
-from piboothup.booth.upload_status import UplinkReader
+from piboothup.booth.upload_status import UploadStatusReader
 from piboothup.spool.contexts import Entry
 from piboothup.spool.names import PhotoName
 from piboothup.status import BoothState
-from piboothup.uploader.outcomes import Call, Came
+from piboothup.uploader.outcomes import ApiCall, Outcome
 from piboothup.uploader.schedule.backoff import SECOND_NS
-from piboothup.uploader.schedule.scheduler import Line, Probe, Send, Wait
+from piboothup.uploader.schedule.scheduler import Probe, Send, UploadScheduler, Wait
 from tests.support.clock import HandClock
 from tests.support.photos import PARTY, open_spool
 
-CALLS = {"url": Call.UPLOAD_URL, "put": Call.PUT}
+CALLS = {"url": ApiCall.UPLOAD_URL, "put": ApiCall.PUT}
 SILENT_STORAGE = "look, put connect, look, put connect"
 NO_EVENT = "look, photo no_event"
 REFUSED = "look, url foreign"
@@ -81,9 +81,9 @@ class Box:
     def __init__(self, directory: Path) -> None:
         self._runtime = directory
         self.clock = HandClock()
-        self.line = Line(self.clock, random.Random(1).random, 1, paused=False, refused=False)
+        self.line = UploadScheduler(self.clock, random.Random(1).random, 1, paused=False, refused=False)
         self.line.add(PhotoName("ABCD", 1, 1, 1000, PARTY.id, "0" * 16), Entry(PARTY))
-        self._reader = UplinkReader(open_spool(directory / "spool", self.clock), directory, PARTY)
+        self._reader = UploadStatusReader(open_spool(directory / "spool", self.clock), directory, PARTY)
 
     def meet(self, happened: str) -> None:
         """Lets this happen, and nothing else: a look when it is due, or a try of the photo when its turn comes."""
@@ -96,7 +96,7 @@ class Box:
 
     def told(self) -> str:
         """The bottom line, by way of the uploader's status file."""
-        view = self.line.view()
+        view = self.line.snapshot()
         codes = [one.code for one in view.problems]
         status.write(
             self._runtime,
@@ -109,7 +109,7 @@ class Box:
                 state=BoothState.READY,
                 photos=1,
                 has_event=True,
-                uplink=uplink.state,
+                upload_state=uplink.state,
                 waiting=uplink.waiting,
                 notice=uplink.problem,
             )
@@ -124,7 +124,7 @@ class Box:
         elif came == "defect":
             self.line.met_defect(step, 60.0)
         else:
-            self.line.probe_failed(Came(came))
+            self.line.probe_failed(Outcome(came))
 
     def _try_photo(self, what: str, came: str) -> None:
         while isinstance(step := self.line.next_step(), Wait):
@@ -142,7 +142,7 @@ class Box:
             case "defect":
                 self.line.met_defect(step, 60.0)
             case _:
-                self.line.failed(step.name, PARTY, CALLS[what], Came(came))
+                self.line.failed(step.name, PARTY, CALLS[what], Outcome(came))
 
 
 @pytest.mark.parametrize(("happened", "told"), TABLE.items())
@@ -153,9 +153,7 @@ def test_what_is_told_is_what_keeps_the_photos_now(tmp_path: Path, happened: str
 
 
 @pytest.mark.parametrize("happened", [one for one, told in TABLE.items() if told != "It is in the album"])
-def test_n34_whatever_was_met_before_a_pause_is_the_pause_that_keeps_them_until_it_ends(
-    tmp_path: Path, happened: str
-) -> None:
+def test_n34_pause_is_shown_whatever_came_before_until_it_ends(tmp_path: Path, happened: str) -> None:
     box = Box(tmp_path)
     box.meet(happened)
     box.line.pause(True)

@@ -18,7 +18,7 @@ STEP_MS = 500
 _RTC_UNCERTAINTY_MS = 1_500
 
 
-class Timekeeping:
+class AnchorRecorder:
     """The booth's anchors of this boot."""
 
     def __init__(self, spool: Spool, clock: Clock) -> None:
@@ -29,7 +29,7 @@ class Timekeeping:
         self._photos = 0
         self._refused = False
 
-    def note(self, photos: int) -> None:
+    def record(self, photos: int) -> None:
         """Writes what is new: the clocks once after waking; NTP at first, after a step, and, while photos are taken,
         every ten minutes. `photos` counts them. What the card does not take now is tried again at the next call.
         """
@@ -47,7 +47,7 @@ class Timekeeping:
         before_ns, wall_ns, after_ns = self._clock.boottime_ns(), self._clock.wall_ns(), self._clock.boottime_ns()
         now_ms, wall_ms = (before_ns + after_ns) // 2_000_000, wall_ns // 1_000_000
         if uncertainty_ms is None:
-            self._note_waking(now_ms, wall_ms)
+            self._record_boot(now_ms, wall_ms)
             return
         between_ms = (after_ns - before_ns) // 2_000_000  # this thread may have lost the processor there
         fresh = Anchor(Source.NTP, now_ms, wall_ms, uncertainty_ms + between_ms)
@@ -61,7 +61,7 @@ class Timekeeping:
             return True
         return photos != self._photos and fresh.boottime_ms - last.boottime_ms >= ANCHOR_EVERY_MS
 
-    def _note_waking(self, now_ms: int, wall_ms: int) -> None:
+    def _record_boot(self, now_ms: int, wall_ms: int) -> None:
         """A battery's word, and the clock that the box woke up with, which is a lower bound."""
         if self._awake:
             return

@@ -7,7 +7,7 @@ sake, and the panel answers. Trouble is signalled only when photos can't be take
 
 from __future__ import annotations
 
-from piboothup.booth.flow.self_test_report import Step
+from piboothup.booth.flow.self_test_report import SelfTestStep
 from piboothup.booth.flow.state import Booth
 from piboothup.booth.gpio.buzzer import Sound
 from piboothup.booth.gpio.led import LightPattern
@@ -30,15 +30,15 @@ _HELD = (BoothState.STARTING, BoothState.READY, BoothState.FAULT, BoothState.MEN
 
 def pattern(booth: Booth, now_ns: int) -> LightPattern:
     """What the light shows."""
-    if booth.is_lit(now_ns):
+    if booth.is_flash_on(now_ns):
         return LightPattern.EXPOSING
-    is_busy = booth.nudged_until_ns > now_ns
+    is_busy = booth.busy_hint_until_ns > now_ns
     is_down = booth.press is not None and not booth.stuck
     if is_down and is_busy:
         return LightPattern.REFUSED
     if is_down and booth.state in _HELD:
         return LightPattern.HELD
-    if booth.page is not None and booth.page.report is not None and booth.page.report.asks:
+    if booth.page is not None and booth.page.report is not None and booth.page.report.asks_for_press:
         return LightPattern.HURRY
     if is_busy:
         return LightPattern.BUSY
@@ -55,12 +55,12 @@ def sound(before: Booth, before_ns: int, after: Booth, now_ns: int) -> Sound | N
         return Sound.TICK if begins or after.digit(now_ns) != before.digit(before_ns) else None
     if (before.state, after.state) == (BoothState.EXPOSING, BoothState.SAVING):
         return Sound.CLICK
-    if is_tried(after) and not is_tried(before):
+    if is_under_test(after) and not is_under_test(before):
         return Sound.LOW
     failed = before.state in (BoothState.EXPOSING, BoothState.SAVING) and after.state is BoothState.FAULT
     return Sound.LOW if failed else None
 
 
-def is_tried(booth: Booth) -> bool:
+def is_under_test(booth: Booth) -> bool:
     """The ready check lets light and buzzer show what they can do, also a buzzer that is switched off."""
-    return booth.page is not None and booth.page.report is not None and booth.page.report.step is Step.LIGHT
+    return booth.page is not None and booth.page.report is not None and booth.page.report.step is SelfTestStep.LIGHT

@@ -11,16 +11,16 @@ from typing import Any
 from piboothup import __version__, power
 from piboothup.booth.devices import Devices
 from piboothup.booth.flow.events import Event, Saved
-from piboothup.booth.flow.menu import Kind
+from piboothup.booth.flow.menu import PageKind
 from piboothup.booth.flow.state import Booth, Settings
 from piboothup.booth.frame import Plane
-from piboothup.booth.operations.active_settings import Choosing
+from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.panel import idle, screens
 from piboothup.booth.panel.qr_screen import album_address
 from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.panel.view import Checks, View
 from piboothup.booth.photo.saver import Saver
-from piboothup.booth.upload_status import Uplink
+from piboothup.booth.upload_status import UploadStatus
 from piboothup.clock import Clock
 from piboothup.config import Config
 from piboothup.power import Supply
@@ -29,7 +29,7 @@ from piboothup.spool.store import Spool
 from piboothup.status import BoothState, UploaderState
 
 
-class Telling:
+class Presenter:
     """Knows where to look."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Telling:
         devices: Devices,
         panel: PanelThread,
         saver: Saver,
-        choosing: Choosing,
+        choosing: SettingsStore,
         outlook: Outlook,
         config_problem: Problem | None,
     ) -> None:
@@ -56,12 +56,12 @@ class Telling:
         """What should be known of the card, as it was last looked at."""
         self.runtime_problem: Problem | None = None
         """Why the status can't be written."""
-        self.uplink = Uplink()
+        self.upload_status = UploadStatus()
         """As it was last looked at."""
 
     def view(self, booth: Booth, now_ns: int, settings: Settings) -> View:
         """What the panel shows of this state."""
-        chosen, uplink = self._choosing.now, self.uplink
+        chosen, uplink = self._choosing.active, self.upload_status
         told_before = self._devices.camera.notice if booth.photos else None
         view = View(
             state=booth.state,
@@ -73,15 +73,15 @@ class Telling:
             countdown=booth.digit(now_ns) if booth.state is BoothState.COUNTDOWN else 0,
             problem=booth.problem,
             notice=next((one for one in self.notices(booth) if one != told_before), None),
-            uplink=uplink.state,
+            upload_state=uplink.state,
             waiting=uplink.waiting,
             parked=uplink.parked,
             has_event=bool(chosen.context.link_id),
             language=chosen.config.language,
-            nudged=booth.nudged_until_ns > now_ns,
+            busy_hint=booth.busy_hint_until_ns > now_ns,
             lens=self._config.panel.lens,
             page=booth.page,
-            ring=booth.ring(now_ns, settings),
+            hold_progress=booth.hold_progress(now_ns, settings),
         )
         light = self._devices.light.problem
         return self._outlook.completed(view, booth, chosen.context.link_id, uplink, light)
@@ -97,7 +97,7 @@ class Telling:
         )
         stuck = problem("button_stuck") if booth.stuck else None
         card, outlook = self.card_notices, self._outlook.problems
-        found = stuck, *card, self._config_problem, *outlook, *devices, self.uplink.problem
+        found = stuck, *card, self._config_problem, *outlook, *devices, self.upload_status.problem
         return [one for one in found if one is not None]
 
     def status(self, booth: Booth) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class Telling:
             "panel": "ready" if self._panel.working else "missing",
             "button": "missing" if self._devices.button_problem is not None else "ready",
             "photos": self._saver.taken,
-            "context": self._choosing.now.context.id,
+            "context": self._choosing.active.context.id,
             "problems": [one.code for one in problems],
         }
 
@@ -162,13 +162,13 @@ class Outlook:
         elif self._ready_after_ms is None:
             self._ready_after_ms = (now_ns - self._began_ns) // 1_000_000
 
-    def completed(self, view: View, booth: Booth, link_id: str, uplink: Uplink, light: Problem | None) -> View:
+    def completed(self, view: View, booth: Booth, link_id: str, uplink: UploadStatus, light: Problem | None) -> View:
         """`view` with all this; `light`: what is wrong with it."""
         now_ns = self._clock.boottime_ns()
         rests = booth.state is BoothState.READY and not booth.stuck  # what it says of the button stays to be read
         takes_turns = rests and self._config.panel.album_code == "idle"
-        is_asked_for = booth.page is not None and booth.page.kind is Kind.ALBUM_CODE
-        shows_code = is_asked_for or (takes_turns and idle.shows_code(now_ns - self._busy_ns))
+        is_asked_for = booth.page is not None and booth.page.kind is PageKind.ALBUM_CODE
+        shows_code = is_asked_for or (takes_turns and idle.shows_qr(now_ns - self._busy_ns))
         return replace(
             view,
             rotation=self._config.camera.rotation,
@@ -176,7 +176,7 @@ class Outlook:
             progress=self._progress(now_ns),
             checks=checks(booth, light, self._supply, uplink, bool(link_id), self._synchronised),
             album_link=album_address(self._config.eventpics.album_url, link_id) if shows_code else "",
-            turn=idle.line_turn(now_ns) if screens.takes_turns(view) else 0,
+            line_turn=idle.bottom_line_turn(now_ns) if screens.takes_turns(view) else 0,
         )
 
     def _progress(self, now_ns: int) -> float:
@@ -185,14 +185,14 @@ class Outlook:
         return min(1.0, (now_ns - self._began_ns) / (self._expected_ms * 1e6))
 
 
-def has_finder(booth: Booth, now_ns: int) -> bool:
+def shows_viewfinder(booth: Booth, now_ns: int) -> bool:
     """Whether the panel has a place for what the camera sees: the countdown until its last second, and aiming."""
-    aims = booth.page is not None and booth.page.kind is Kind.AIM
+    aims = booth.page is not None and booth.page.kind is PageKind.AIM
     return aims or (booth.state is BoothState.COUNTDOWN and booth.digit(now_ns) > 1)
 
 
 def checks(
-    booth: Booth, light: Problem | None, told: Supply, uplink: Uplink, has_event: bool, is_synchronised: bool
+    booth: Booth, light: Problem | None, told: Supply, uplink: UploadStatus, has_event: bool, is_synchronised: bool
 ) -> Checks:
     """What is known of everything a box needs; `is_synchronised`: NTP disciplines the clock."""
     online = uplink.state in _ONLINE
@@ -200,7 +200,7 @@ def checks(
     unreachable = uplink.state in (UploaderState.OFFLINE, UploaderState.PORTAL)
     return Checks(
         camera=True if booth.camera_ready else None if booth.camera_problem is None else False,
-        card=booth.card_problem is None and booth.card_stuck is None and booth.health.fault is None,
+        card=booth.storage_problem is None and booth.storage_stuck is None and booth.health.fault is None,
         light=light is None,
         supply=None if told.undervoltage is None else not told.undervoltage,
         wifi=False if unreachable else None if uplink.state is UploaderState.STOPPED else True,

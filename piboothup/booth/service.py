@@ -19,38 +19,38 @@ from pathlib import Path
 from piboothup.booth import feedback, presenter
 from piboothup.booth import threads as precedence
 from piboothup.booth.camera.thread import CameraThread
-from piboothup.booth.clock_anchors import Timekeeping
+from piboothup.booth.clock_anchors import AnchorRecorder
 from piboothup.booth.devices import Devices
 from piboothup.booth.flow.events import (
     Capture,
-    CardChecked,
     Discard,
+    DownAtStart,
     Effect,
     Event,
-    FoundDown,
-    Heard,
-    Judge,
     Pressed,
     Released,
     Save,
     Stop,
+    StorageChecked,
     Tapped,
+    TestFrameReady,
+    TestPressSeen,
     Tick,
     TrySaving,
 )
 from piboothup.booth.flow.machine import CAPTURE_TIMEOUT_S, step
 from piboothup.booth.flow.state import Booth, Settings
-from piboothup.booth.operations.action_runner import Errands
-from piboothup.booth.operations.active_settings import Choosing, Chosen
-from piboothup.booth.operations.menu_options import Offering
-from piboothup.booth.operations.self_test import Check
+from piboothup.booth.operations.action_runner import ActionRunner
+from piboothup.booth.operations.active_settings import ActiveSettings, SettingsStore
+from piboothup.booth.operations.menu_options import MenuOptionsReader
+from piboothup.booth.operations.self_test import SelfTest
 from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.panel.view import View
 from piboothup.booth.photo.saver import Saver
-from piboothup.booth.presenter import Outlook, Telling
-from piboothup.booth.storage import Card
-from piboothup.booth.threads import CARD_LIMIT_NS, Heartbeat, RealTime
-from piboothup.booth.upload_status import UplinkReader
+from piboothup.booth.presenter import Outlook, Presenter
+from piboothup.booth.storage import StorageMonitor
+from piboothup.booth.threads import STORAGE_TIMEOUT_NS, Heartbeat, RealTime
+from piboothup.booth.upload_status import UploadStatusReader
 from piboothup.clock import Clock
 from piboothup.config import Config
 from piboothup.problems import Problem
@@ -108,22 +108,22 @@ class BoothService:
         self._settings = settings(config)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._booth = Booth()
-        self._choosing = Choosing(config, spool.directory, clock, self._take_over)
-        context = self._choosing.now.context
+        self._choosing = SettingsStore(config, spool.directory, clock, self._take_over)
+        context = self._choosing.active.context
         self._camera = CameraThread(devices.camera, clock, self._events.put, self._see, self._start_anew)
         self._panel = PanelThread(devices.panel, clock, runtime)
         self._saver = Saver(config, spool, context, runtime, self._events.put)
         keep_config = config_marks is not None
-        self._card = Card(config, spool, clock, keep_config=keep_config, config_marks=config_marks or ())
-        self._timekeeping = Timekeeping(spool, clock)
+        self._card = StorageMonitor(config, spool, clock, keep_config=keep_config, config_marks=config_marks or ())
+        self._timekeeping = AnchorRecorder(spool, clock)
         self._disks_seen = 0
-        self._uplink_reader = UplinkReader(spool, runtime, context)
+        self._uplink_reader = UploadStatusReader(spool, runtime, context)
         self._outlook = Outlook(config, spool, clock)
-        self._telling = Telling(
+        self._telling = Presenter(
             config, spool, devices, self._panel, self._saver, self._choosing, self._outlook, notice
         )
-        self._offering = Offering(config, spool, clock, self._choosing)
-        self._check = Check(
+        self._offering = MenuOptionsReader(config, spool, clock, self._choosing)
+        self._check = SelfTest(
             spool,
             clock,
             runtime,
@@ -133,7 +133,9 @@ class BoothService:
             lambda: self._booth.health.fault,
             self._events.put,
         )
-        self._errands = Errands(spool, runtime, self._choosing, self._check, self._saver.recount, self._events.put)
+        self._errands = ActionRunner(
+            spool, runtime, self._choosing, self._check, self._saver.recount, self._events.put
+        )
         self._keeping_house = Heartbeat(clock)
         self._silent: set[str] = set()
         """The threads that are stuck, as was logged."""
@@ -158,8 +160,8 @@ class BoothService:
         """
         with contextlib.closing(self._card):
             self._card.open(patient=under_systemd())
-            self._choosing.follow()
-            self._events.put(CardChecked(self._card.problem))
+            self._choosing.refresh()
+            self._events.put(StorageChecked(self._card.problem))
             self._outlook.prepare()
             with contextlib.closing(HintSocket(self._runtime, "booth")) as hints, self._threads(hints):
                 self._is_ready_told = notify_systemd("READY=1")
@@ -220,7 +222,7 @@ class BoothService:
         def opened(is_down: bool) -> None:
             self._realtime.add(*button.threads())
             if is_down:
-                self._events.put(FoundDown(self._clock.boottime_ns()))
+                self._events.put(DownAtStart(self._clock.boottime_ns()))
 
         button.start(
             lambda edge_ns: self._events.put(Pressed(edge_ns)),
@@ -246,20 +248,20 @@ class BoothService:
             now_ns = self._clock.boottime_ns()
             before = self._booth
             self._booth, effects = step(before, event, now_ns, self._settings)
-            self._devices.light.flash(self._booth.is_lit(now_ns))
+            self._devices.light.flash(self._booth.is_flash_on(now_ns))
             if self._booth.state is not BoothState.EXPOSING:
                 aims = self._booth.state is BoothState.COUNTDOWN
-                self._camera.aim(self._booth.zero_ns if aims else None, self._booth.lit_ns)
-            self._check.shows(self._booth.page.kind if self._booth.page is not None else None)
+                self._camera.prepare(self._booth.zero_ns if aims else None, self._booth.flash_on_ns)
+            self._check.set_page(self._booth.page.kind if self._booth.page is not None else None)
             self._do(effects)
             self._outlook.note(event, self._booth, now_ns)
-            self._look(presenter.has_finder(self._booth, now_ns))
+            self._look(presenter.shows_viewfinder(self._booth, now_ns))
             del event, effects  # a frame in them is 18 MB that nobody needs any more
             if self._booth.state is not BoothState.STOPPING:
                 self._panel.show(self._view(now_ns))
                 self._devices.light.show(feedback.pattern(self._booth, now_ns))
             heard = feedback.sound(before, before_ns, self._booth, now_ns)
-            if heard is not None and (self._choosing.now.sound or feedback.is_tried(self._booth)):
+            if heard is not None and (self._choosing.active.sound or feedback.is_under_test(self._booth)):
                 self._devices.buzzer.play(heard)
             before_ns = now_ns
             if self._booth.state is not before.state:
@@ -280,22 +282,22 @@ class BoothService:
                     self._saver.try_saving(frame)
                 case Discard(frame):
                     frame.release()
-                case Judge():
-                    self._check.judge(effect)
-                case Heard():
-                    self._check.hear()
+                case TestFrameReady():
+                    self._check.on_test_frame(effect)
+                case TestPressSeen():
+                    self._check.on_test_press()
                 case deed:
-                    self._errands.do(deed)
+                    self._errands.submit(deed)
 
     def _look(self, on: bool) -> None:
         """Whether the panel shows what the camera sees."""
-        self._camera.view(on)
+        self._camera.set_viewfinder_on(on)
         if not on:
-            self._panel.see(None)
+            self._panel.set_viewfinder(None)
 
     def _see(self) -> None:
         """The camera's thread has a new picture."""
-        self._panel.see(self._camera.viewfinder)
+        self._panel.set_viewfinder(self._camera.viewfinder)
 
     def _view(self, now_ns: int) -> View:
         return self._telling.view(self._booth, now_ns, self._settings)
@@ -319,11 +321,11 @@ class BoothService:
             log.warning("thread answers again name=%s", name)
         self._silent = silent
 
-    def _take_over(self, chosen: Chosen) -> None:
+    def _take_over(self, chosen: ActiveSettings) -> None:
         """Another event, album or language holds from now on."""
-        self._saver.take_for(chosen.context)
-        if self._uplink_reader.take_for(chosen.context):  # until it has looked, nothing is told of the other event
-            self._telling.uplink = replace(self._telling.uplink, event_title="", parked=0)
+        self._saver.set_context(chosen.context)
+        if self._uplink_reader.set_context(chosen.context):  # until it has looked, nothing is told of the other event
+            self._telling.upload_status = replace(self._telling.upload_status, event_title="", parked=0)
 
     # -- the other threads -------------------------------------------------------------------------------------
 
@@ -344,19 +346,19 @@ class BoothService:
     def _keep_house(self) -> None:
         """Once a second: the card, the clock, and what the uploader says."""
         while not self._ended.is_set():
-            self._keeping_house.beat(CARD_LIMIT_NS)
+            self._keeping_house.beat(STORAGE_TIMEOUT_NS)
             try:
-                checked = CardChecked(self._card.check())
+                checked = StorageChecked(self._card.check())
                 self._telling.card_notices = self._card.notices
                 self._follow_disk()
-                self._choosing.follow()
+                self._choosing.refresh()
                 self._events.put(checked)
                 self._saver.count_held()
                 if self._card.opened:
-                    self._timekeeping.note(self._saver.taken)
+                    self._timekeeping.record(self._saver.taken)
                     self._outlook.keep()
-                self._telling.uplink = self._uplink_reader.read()
-                self._settings = replace(self._settings, offer=self._offering.now())
+                self._telling.upload_status = self._uplink_reader.read()
+                self._settings = replace(self._settings, options=self._offering.read())
             except OSError as error:
                 log.error("housekeeping reason=%s", error.strerror or error)
             except Exception:  # the top of the thread: whatever lies in the spool, the next round may go better
@@ -368,7 +370,7 @@ class BoothService:
         """What was counted and noted on the disk before says nothing of the one that was taken over since."""
         if self._disks_seen not in (0, self._card.times_opened):
             self._saver.recount()
-            self._timekeeping = Timekeeping(self._spool, self._clock)
+            self._timekeeping = AnchorRecorder(self._spool, self._clock)
         self._disks_seen = self._card.times_opened
 
     def _tell_status(self) -> None:

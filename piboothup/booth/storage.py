@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 _AGE_EVERY_NS = 3_600_000_000_000
 
 
-class Card:
+class StorageMonitor:
     """The spool, as the one booth on it has it."""
 
     def __init__(

@@ -12,7 +12,7 @@ import threading
 
 from piboothup.clock import Clock
 
-SWITCH_S = 0.0005
+SWITCH_INTERVAL_S = 0.0005
 """How long a thread of Python that computes may keep the others waiting. With the usual 5 ms a press is heard of
 after 7 ms beside one (18 at the 99th percentile), with this after 2 (4); and while two of them compute both get some
 7 % less done (tests/benchmarks/button.py)."""
@@ -50,7 +50,7 @@ class RealTime:
 
 def set_switch_interval() -> None:
     """The threads of this process let each other have Python after `SWITCH_S`."""
-    sys.setswitchinterval(SWITCH_S)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
 
 
 def set_realtime(*threads: threading.Thread) -> None:
@@ -75,9 +75,9 @@ def set_background() -> None:
         os.setpriority(os.PRIO_PROCESS, thread, max(0, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
-FOR_EVER_NS = 1 << 62
+NEVER_NS = 1 << 62
 """While there is no work."""
-CARD_LIMIT_NS = 120_000_000_000
+STORAGE_TIMEOUT_NS = 120_000_000_000
 """A card that hangs for half a minute comes back by itself, and the panel asks for patience; after two minutes a new
 process may fare better."""
 

@@ -16,7 +16,7 @@ from piboothup.status import UploaderState
 
 
 @dataclass(frozen=True)
-class Uplink:
+class UploadStatus:
     """How the photos travel."""
 
     state: UploaderState = UploaderState.STOPPED
@@ -45,7 +45,7 @@ _STRAYS = "no_event"
 """Photos from before the event was chosen: told when all others are sent."""
 
 
-class UplinkReader:
+class UploadStatusReader:
     """Looks once a second, and reads and counts again only what has changed."""
 
     def __init__(self, spool: Spool, runtime: Path, context: Context) -> None:
@@ -56,20 +56,20 @@ class UplinkReader:
         self._event_title = ""
         self._counted: dict[str, int] = {}
 
-    def take_for(self, context: Context) -> bool:
+    def set_context(self, context: Context) -> bool:
         """Title and counts are those of this context from now on; whether it is another one."""
         is_another = context != self._context
         if is_another:
             self._context, self._seen_ns = context, {}
         return is_another
 
-    def read(self) -> Uplink:
+    def read(self) -> UploadStatus:
         """The uplink as it is now. Raises OSError."""
         report = status.read(self._runtime, "uploader")
         waiting = self._count(NEW) if report is None else _number(report, "waiting")
         parked = self._count(PARKED, self._context.id)
         state = _state(report or {})
-        return Uplink(state, waiting, parked, self._title(), self._problems(report or {}, state))
+        return UploadStatus(state, waiting, parked, self._title(), self._problems(report or {}, state))
 
     def _problems(self, report: Mapping[str, Any], state: UploaderState) -> tuple[str, ...]:
         codes = report.get("problems")

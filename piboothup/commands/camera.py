@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 
 from piboothup.booth.camera.base import Camera, CameraFault
 from piboothup.booth.frame import Frame
-from piboothup.booth.photo.jpeg import EncodeError, encode, turned
-from piboothup.booth.photo.quality import Judgement, judge
+from piboothup.booth.photo.jpeg import EncodeError, encode, rotated
+from piboothup.booth.photo.quality import PhotoQuality, assess
 from piboothup.commands.common import CommandFails
 from piboothup.spool import durable
 
 if TYPE_CHECKING:
-    from piboothup.booth.camera.detect import Connected
+    from piboothup.booth.camera.detect import ConnectedCamera
     from piboothup.clock import Clock
     from piboothup.config import Config
 
@@ -44,10 +44,10 @@ class TestPhoto:
     frame: Frame
     """Already given back: its planes are not to be looked at."""
     steps_ms: dict[str, float]
-    judgement: Judgement
+    judgement: PhotoQuality
 
 
-def run(loaded: Config, clock: Clock, camera: Camera, connected: list[Connected], file: Path | None) -> None:
+def run(loaded: Config, clock: Clock, camera: Camera, connected: list[ConnectedCamera], file: Path | None) -> None:
     """Prints what is connected and what came of a test photo. Raises CommandFails."""
     for one in connected:
         chosen = "*" if one.number == loaded.camera.number else " "
@@ -87,9 +87,9 @@ def take(loaded: Config, clock: Clock, camera: Camera, wait: Callable[[float], o
         camera.frames()
         with step("frame wait"):
             frame = camera.capture(clock.boottime_ns(), CAPTURE_S)
-        judgement = judge(frame.y)
+        judgement = assess(frame.y)
         with step("turn"):
-            y, u, v = (turned(plane, table.rotation) for plane in (frame.y, frame.u, frame.v))
+            y, u, v = (rotated(plane, table.rotation) for plane in (frame.y, frame.u, frame.v))
         with step("encode"):
             jpeg = encode(replace(frame, y=y, u=u, v=v), table.jpeg_quality)
         frame.release()

@@ -83,8 +83,8 @@ def _export(given: argparse.Namespace) -> int:
         spool, settings = Spool(directory, SystemClock()), config.good_copy.read(directory)
     zone, keep_free_bytes = config.zone(settings.timezone), settings.spool.min_free_mb * 1_000_000
     done = export.export(spool, Path(given.directory), settings.name, zone, told, keep_free_bytes=keep_free_bytes)
-    print(f"{done.copied} copied, {done.there} were there already, {len(done.damaged)} damaged and left out")
-    for folder, count in done.strangers.items():
+    print(f"{done.copied} copied, {done.already_there} were there already, {len(done.damaged)} damaged and left out")
+    for folder, count in done.foreign_files.items():
         print(f"'{folder}' holds {count} pictures that are not of this card: look at them before you hand it on.")
     for one in done.damaged:
         print(f"piboothup: {one}: what is left of it is in {export.DAMAGED_FOLDER}.", file=sys.stderr)
@@ -118,7 +118,7 @@ def _wipe(given: argparse.Namespace) -> int:
     spool = _spool(given)
     with _without_booth(spool) as in_use:
         held = wipe.survey(spool, booth_runs=in_use is not None)
-    foreign = inventory.look(spool.directory).foreign
+    foreign = inventory.take_inventory(spool.directory).foreign
     if given.event is None and not given.all:
         _show(held)
         print("piboothup: nothing was deleted: name --event ID, or --all.", file=sys.stderr)

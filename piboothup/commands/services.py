@@ -124,10 +124,14 @@ def _devices(loaded: Config, clock: Clock) -> Devices:
 
 def camera_device(loaded: Config, clock: Clock) -> Camera:
     """The camera that the config asks for; not yet opened."""
-    from piboothup.booth.camera.picamera2_driver import PiCamera
+    from piboothup.booth.camera.picamera2_driver import Picamera2Driver
     from piboothup.simulator.camera import SimulatedCamera
 
-    return SimulatedCamera(loaded.camera, clock) if loaded.camera.driver == "simulated" else PiCamera(loaded.camera)
+    return (
+        SimulatedCamera(loaded.camera, clock)
+        if loaded.camera.driver == "simulated"
+        else Picamera2Driver(loaded.camera)
+    )
 
 
 def uploader(given: argparse.Namespace) -> int:

@@ -110,7 +110,7 @@ class SimulatedCamera:
         grey = shrunk(picture.y, VIEWFINDER_SIZE)
         return Viewfinder(tick, np.roll(grey, round(grey.shape[1] / 40 * math.sin(tick / 20)), axis=1))
 
-    def hold(self, on: bool) -> None:
+    def lock_white_balance(self, on: bool) -> None:
         """Its light never changes."""
 
     def close(self) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from piboothup.booth.flow import menu
-from piboothup.booth.flow.actions import Held
-from piboothup.booth.flow.long_press import LetGo, Ring
-from piboothup.booth.flow.menu import Kind, Offer, Page
-from piboothup.booth.flow.self_test_report import STEPS, Report
+from piboothup.booth.flow.actions import EventUsage
+from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
+from piboothup.booth.flow.menu import MenuOptions, Page, PageKind
+from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
 from piboothup.booth.frame import VIEWFINDER_SIZE, Plane, Viewfinder
 from piboothup.booth.panel.view import Checks, View
 from piboothup.problems import problem
@@ -46,19 +46,19 @@ def examples(language: str) -> dict[str, View]:
         "starting-checks": replace(box, progress=0.9, checks=Checks(None, True, True, True, False, None, True, True)),
         "ready": ready,
         "ready-first": replace(ready, photos=0),
-        "ready-offline-sent": replace(ready, uplink=UploaderState.OFFLINE),
-        "ready-sending": replace(ready, uplink=UploaderState.UPLOADING, waiting=12),
-        "ready-offline": replace(ready, uplink=UploaderState.OFFLINE, waiting=12),
-        "ready-portal": replace(ready, uplink=UploaderState.PORTAL, waiting=12),
-        "ready-portal-2": replace(ready, uplink=UploaderState.PORTAL, waiting=12, turn=1),
-        "ready-blocked": replace(ready, uplink=UploaderState.OFFLINE, waiting=12, notice=problem("blocked")),
+        "ready-offline-sent": replace(ready, upload_state=UploaderState.OFFLINE),
+        "ready-sending": replace(ready, upload_state=UploaderState.UPLOADING, waiting=12),
+        "ready-offline": replace(ready, upload_state=UploaderState.OFFLINE, waiting=12),
+        "ready-portal": replace(ready, upload_state=UploaderState.PORTAL, waiting=12),
+        "ready-portal-2": replace(ready, upload_state=UploaderState.PORTAL, waiting=12, line_turn=1),
+        "ready-blocked": replace(ready, upload_state=UploaderState.OFFLINE, waiting=12, notice=problem("blocked")),
         "ready-blocked-2": replace(
-            ready, uplink=UploaderState.OFFLINE, waiting=12, notice=problem("blocked"), turn=1
+            ready, upload_state=UploaderState.OFFLINE, waiting=12, notice=problem("blocked"), line_turn=1
         ),
-        "ready-refused": replace(ready, uplink=UploaderState.REFUSED, waiting=12),
+        "ready-refused": replace(ready, upload_state=UploaderState.REFUSED, waiting=12),
         "ready-no-event": replace(ready, event_title="", has_event=False, waiting=143),
-        "ready-paused": replace(ready, uplink=UploaderState.PAUSED, waiting=12),
-        "ready-stopped": replace(ready, uplink=UploaderState.STOPPED, waiting=12),
+        "ready-paused": replace(ready, upload_state=UploaderState.PAUSED, waiting=12),
+        "ready-stopped": replace(ready, upload_state=UploaderState.STOPPED, waiting=12),
         "ready-parked": replace(ready, parked=2),
         "ready-supply": replace(ready, notice=problem("undervoltage")),
         "ready-stuck": replace(ready, notice=problem("button_stuck")),
@@ -67,18 +67,18 @@ def examples(language: str) -> dict[str, View]:
         "countdown-3": replace(countdown, countdown=3),
         "countdown-10": replace(countdown, countdown=10),
         "countdown-unseen": replace(countdown, countdown=3, viewfinder=None),
-        "countdown-nudged": replace(countdown, countdown=2, nudged=True),
+        "countdown-nudged": replace(countdown, countdown=2, busy_hint=True),
         "look-up": replace(box, state=BoothState.EXPOSING),
         "look-down": replace(box, state=BoothState.EXPOSING, lens="below"),
         "look-left": replace(box, state=BoothState.EXPOSING, lens="left"),
         "look-right": replace(box, state=BoothState.EXPOSING, lens="right"),
         "saving": replace(box, state=BoothState.SAVING),
-        "saving-nudged": replace(box, state=BoothState.SAVING, nudged=True),
+        "saving-nudged": replace(box, state=BoothState.SAVING, busy_hint=True),
         "saved": saved,
         "saved-1234": replace(saved, number=1234),
         "saved-unseen": replace(saved, thumbnail=None),
         "album-code": code,
-        "album-code-offline": replace(code, uplink=UploaderState.OFFLINE, waiting=12),
+        "album-code-offline": replace(code, upload_state=UploaderState.OFFLINE, waiting=12),
         "album-code-long": replace(code, album_link="https://app.eventpics.net/" + 4 * "Ab3dEf7h"),
         "album-link": replace(code, album_link="https://photos.example.com/" + 8 * "Ab3dEf7h"),
         "no-camera": replace(fault, problem=problem("no_camera")),
@@ -96,7 +96,7 @@ def examples(language: str) -> dict[str, View]:
 
 def menu_examples(box: View) -> dict[str, View]:
     """One view for each thing that a held button and the menu can say, by name."""
-    offer = Offer(
+    offer = MenuOptions(
         door_closes_ns=None,
         has_code=True,
         events=(
@@ -110,63 +110,65 @@ def menu_examples(box: View) -> dict[str, View]:
         language=box.language,
         has_buzzer=True,
     )
-    first = menu.opened(offer, 0)
+    first = menu.main_page(offer, 0)
 
     def chosen(page: Page, *wanted: str) -> Page:
         """The page that is reached by choosing these items, one after the other."""
         for one in wanted:
-            found, _ = menu.chosen(at(page, one), offer, 0)
+            found, _ = menu.choose(at(page, one), offer, 0)
             page = found or page
         return page
 
-    def seen(page: Page, ring: Ring | None = None) -> View:
-        return replace(box, state=BoothState.MENU, page=page, ring=ring)
+    def seen(page: Page, ring: HoldProgress | None = None) -> View:
+        return replace(box, state=BoothState.MENU, page=page, hold_progress=ring)
 
-    another, _ = menu.chosen(at(first, "events"), replace(offer, without_event=0), 0)
-    held = Held(EventPhotos("abcd1234", box.event_title, ()), 143, 12)
-    wiping = menu.counted((held,))
-    checked = Report((None,) * len(STEPS))
-    reason = Report((*(None,) * 4, problem("undervoltage"), *(None,) * 5))
-    aiming = replace(chosen(first, "aim"), sharpness=0.62, best=0.81)
+    another, _ = menu.choose(at(first, "events"), replace(offer, without_event=0), 0)
+    held = EventUsage(EventPhotos("abcd1234", box.event_title, ()), 143, 12)
+    wiping = menu.wipe_page((held,))
+    checked = SelfTestReport((None,) * len(SELF_TEST_STEPS))
+    reason = SelfTestReport((*(None,) * 4, problem("undervoltage"), *(None,) * 5))
+    aiming = replace(chosen(first, "aim"), sharpness=0.62, best_sharpness=0.81)
     return {
-        "hold-photo": replace(box, state=BoothState.READY, ring=Ring(0.4, LetGo.PHOTO)),
-        "hold-on": replace(box, state=BoothState.READY, ring=Ring(0.7, LetGo.NOTHING)),
-        "hold-menu": replace(box, state=BoothState.READY, ring=Ring(1.0, LetGo.MENU)),
+        "hold-photo": replace(box, state=BoothState.READY, hold_progress=HoldProgress(0.4, ReleaseEffect.PHOTO)),
+        "hold-on": replace(box, state=BoothState.READY, hold_progress=HoldProgress(0.7, ReleaseEffect.NOTHING)),
+        "hold-menu": replace(box, state=BoothState.READY, hold_progress=HoldProgress(1.0, ReleaseEffect.MENU)),
         "menu": seen(first),
         "menu-code": seen(at(first, "album_code")),
         "menu-events": seen(at(first, "events")),
-        "menu-held": seen(at(first, "events"), Ring(0.6, LetGo.CHOICE)),
+        "menu-held": seen(at(first, "events"), HoldProgress(0.6, ReleaseEffect.CHOICE)),
         "menu-check": seen(at(first, "ready_check")),
         "menu-status": replace(
             seen(chosen(first, "status")),
-            uplink=UploaderState.OFFLINE,
+            upload_state=UploaderState.OFFLINE,
             waiting=12,
             checks=replace(Checks(*(True,) * 8), wifi=False),
         ),
         "events": seen(at(chosen(first, "events"), box.event_title)),
         "events-long": seen(at(chosen(first, "events"), offer.events[1].title)),
-        "events-another": seen(at(another or first, offer.events[1].title), Ring(0.35, LetGo.CHOICE)),
+        "events-another": seen(at(another or first, offer.events[1].title), HoldProgress(0.35, ReleaseEffect.CHOICE)),
         "albums": seen(at(chosen(first, "events", box.event_title), "Photo booth")),
         "take-along": seen(at(chosen(first, "events", box.event_title, "Backstage"), "take_along")),
         "languages": seen(at(chosen(first, "languages"), box.language)),
         "wipe": seen(at(wiping, box.event_title)),
-        "wipe-one": seen(at(chosen(wiping, box.event_title), "wipe_now"), Ring(0.35, LetGo.CHOICE)),
+        "wipe-one": seen(at(chosen(wiping, box.event_title), "wipe_now"), HoldProgress(0.35, ReleaseEffect.CHOICE)),
         "switch-off": seen(at(chosen(first, "switch_off"), "switch_off_now")),
-        "wait": seen(Page(Kind.WAIT)),
-        "told": seen(menu.told("event_chosen_along", 12, box.event_title)),
-        "told-no-helper": seen(menu.failed("no_helper")),
-        "check-rows": seen(Page(Kind.READY_CHECK, report=Report((None, None, None, None, problem("undervoltage"))))),
-        "check-press": seen(Page(Kind.READY_CHECK, report=Report((None, None)))),
-        "check-ready": seen(Page(Kind.READY_CHECK, report=checked)),
-        "check-not-ready": seen(Page(Kind.READY_CHECK, report=reason)),
+        "wait": seen(Page(PageKind.WAIT)),
+        "told": seen(menu.result_page("event_chosen_along", 12, box.event_title)),
+        "told-no-helper": seen(menu.error_page("no_helper")),
+        "check-rows": seen(
+            Page(PageKind.SELF_TEST, report=SelfTestReport((None, None, None, None, problem("undervoltage"))))
+        ),
+        "check-press": seen(Page(PageKind.SELF_TEST, report=SelfTestReport((None, None)))),
+        "check-ready": seen(Page(PageKind.SELF_TEST, report=checked)),
+        "check-not-ready": seen(Page(PageKind.SELF_TEST, report=reason)),
         "aim": replace(seen(aiming), viewfinder=Viewfinder(1, portrait())),
     }
 
 
 def at(page: Page, wanted: str) -> Page:
     """The page with this item (its word or its title) in the middle."""
-    number = next(n for n, item in enumerate(page.items) if wanted in (item.says, item.title))
-    return replace(page, at=number)
+    number = next(n for n, item in enumerate(page.items) if wanted in (item.text_key, item.title))
+    return replace(page, index=number)
 
 
 _WIDTH, _HEIGHT = VIEWFINDER_SIZE

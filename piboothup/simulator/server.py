@@ -114,7 +114,7 @@ class LocalEventPics:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def misbehave(self, *faults: Fault) -> None:
+    def add_fault(self, *faults: Fault) -> None:
         """Replaces the rules of misbehaviour and ends the stalls of the old ones; none = behave."""
         with self._lock:
             self._rules = [_Rule(fault, fault.times) for fault in faults]
@@ -123,7 +123,7 @@ class LocalEventPics:
 
     def stall_uploads(self, seconds: float) -> None:
         """Every PUT from now on is met with so many seconds of silence first; 0 = with none."""
-        self.misbehave(*([Fault(call="put", stall_s=seconds)] if seconds else []))
+        self.add_fault(*([Fault(call="put", stall_s=seconds)] if seconds else []))
 
     def close_idle_connections(self) -> None:
         """Hangs up on everybody, as servers do with kept-alive connections; goes on listening."""

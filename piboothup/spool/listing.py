@@ -38,7 +38,7 @@ def open_file(path: Path) -> io.BufferedReader:
     return file
 
 
-def holds(path: Path, name: PhotoName) -> bool:
+def matches_digest(path: Path, name: PhotoName) -> bool:
     """Whether the file there has the bytes that the name tells. Raises OSError only when it can't be read."""
     try:
         with open_file(path) as file:
@@ -51,7 +51,7 @@ class Damaged(OSError):
     """The file's bytes are not those that its name tells."""
 
 
-class Verified(io.BufferedReader):
+class VerifyingReader(io.BufferedReader):
     """A photo's file that gives its last bytes only when all of them, from its start on, are those of its name.
 
     So what is read to the end is the photo that was committed. Reading raises Damaged in place of the last bytes.

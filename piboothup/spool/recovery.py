@@ -15,7 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.spool import durable
-from piboothup.spool.listing import CONTEXTS, NEW, PARKED, PROBE, QUARANTINE, SENT, TEST_PHOTO, TMP, holds, open_file
+from piboothup.spool.listing import (
+    CONTEXTS,
+    NEW,
+    PARKED,
+    PROBE,
+    QUARANTINE,
+    SENT,
+    TEST_PHOTO,
+    TMP,
+    matches_digest,
+    open_file,
+)
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 
@@ -100,7 +111,9 @@ def _tidy(spool: Spool) -> None:
 
 def _salvage(spool: Spool, part: Path, name: PhotoName) -> bool:
     """Makes a photo of a whole part; False when it is one already and the part only its old name."""
-    if spool.path(name, SENT).exists() or any(holds(spool.path(name, place), name) for place in (NEW, PARKED)):
+    if spool.path(name, SENT).exists() or any(
+        matches_digest(spool.path(name, place), name) for place in (NEW, PARKED)
+    ):
         durable.remove(part)
         return False
     durable.sync_file(part)

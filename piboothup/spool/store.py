@@ -22,7 +22,7 @@ from piboothup.spool.capture_time.anchors import Anchor
 from piboothup.spool.capture_time.boots import Boot
 from piboothup.spool.capture_time.timeline import Timeline
 from piboothup.spool.contexts import Context
-from piboothup.spool.disk.free_space import Room
+from piboothup.spool.disk.free_space import FreeSpace
 from piboothup.spool.disk.location import Location
 from piboothup.spool.listing import (
     BOOTS,
@@ -35,8 +35,8 @@ from piboothup.spool.listing import (
     TMP,
     Damaged,
     Listing,
-    Verified,
-    holds,
+    VerifyingReader,
+    matches_digest,
     open_file,
 )
 from piboothup.spool.names import BY_HAND, Identity, PhotoName, box_id, hardware_serial
@@ -76,7 +76,7 @@ class Spool:
         """What this process itself has made durable; what it only finds there may be in the page cache alone."""
         self._listing = Listing(directory)
         self._timeline = Timeline(self._at(BOOTS), self._listing, clock)
-        self._room = Room(directory)
+        self._room = FreeSpace(directory)
         self._location: Location | None = None
         """Of the lock that is held."""
 
@@ -171,7 +171,7 @@ class Spool:
         oldest sent photos, each once.
         """
         self._store(name, lambda: self._put(name, context, jpeg))
-        self._room.took(len(jpeg))
+        self._room.record_size(len(jpeg))
 
     def try_commit(self, name: PhotoName, jpeg: bytes) -> None:
         """Writes a test photo into tmp/ as `commit` writes a photo, and deletes it again. Raises NotSaved.
@@ -307,7 +307,7 @@ class Spool:
 
         Raises OSError, also for what is no file; reading raises Damaged in place of the last bytes.
         """
-        return Verified(open_file(self.path(name)), name)
+        return VerifyingReader(open_file(self.path(name)), name)
 
     def is_intact(self, name: PhotoName, stopped: Callable[[], bool] = lambda: False) -> bool:
         """Whether the bytes in new/ still match the hash in the name. Raises OSError; InterruptedError if stopped."""
@@ -339,7 +339,7 @@ class Spool:
 
         One that lies whole in new/ already stays there, whatever is parked under its name.
         """
-        names = [name for name in self.names(PARKED) if not holds(self.path(name), name)]
+        names = [name for name in self.names(PARKED) if not matches_digest(self.path(name), name)]
         for name in names:
             self._make_folder(NEW, name)
             durable.move(self.path(name, PARKED), self.path(name))

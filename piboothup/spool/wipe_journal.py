@@ -18,14 +18,14 @@ from piboothup.spool.names import PhotoName
 
 log = logging.getLogger(__name__)
 
-INTENTION = "wipe.json"
+JOURNAL = "wipe.json"
 
 Numbers = Mapping[tuple[str, int], Mapping[str, frozenset[int]]]
 """Photos by box and boot, then by context: their numbers. Box "" stands for photos that are deleted already."""
 
 
 @dataclass(frozen=True)
-class Intention:
+class WipeJournal:
     """What a wipe deletes."""
 
     photos: Numbers
@@ -57,7 +57,7 @@ def by_number(photos: Iterable[tuple[str, int, str, int]]) -> Numbers:
     return {key: {context: frozenset(seqs) for context, seqs in contexts.items()} for key, contexts in found.items()}
 
 
-def write(directory: Path, intention: Intention) -> None:
+def write(directory: Path, intention: WipeJournal) -> None:
     """Makes the intention durable. Raises OSError."""
     shown = {
         "photos": {
@@ -71,13 +71,13 @@ def write(directory: Path, intention: Intention) -> None:
         "taken": intention.taken,
         "in_album": intention.in_album,
     }
-    durable.replace(directory / INTENTION, json.dumps(shown).encode())
+    durable.replace(directory / JOURNAL, json.dumps(shown).encode())
 
 
-def read(directory: Path) -> Intention | None:
+def read(directory: Path) -> WipeJournal | None:
     """The intention that stands; None when there is none. A damaged one is named in the log and counts as none."""
     try:
-        text = (directory / INTENTION).read_bytes()
+        text = (directory / JOURNAL).read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -90,7 +90,7 @@ def read(directory: Path) -> Intention | None:
         return None
 
 
-def _parse(shown: dict[str, object]) -> Intention:
+def _parse(shown: dict[str, object]) -> WipeJournal:
     photos, contexts, link_ids = shown["photos"], shown["contexts"], shown["link_ids"]
     if not isinstance(photos, dict) or not isinstance(contexts, list) or not isinstance(link_ids, list):
         raise TypeError
@@ -101,7 +101,7 @@ def _parse(shown: dict[str, object]) -> Intention:
         for context, seqs in of_boot.items()
         for seq in seqs
     ]
-    return Intention(
+    return WipeJournal(
         by_number(listed),
         frozenset(map(str, contexts)),
         frozenset(map(str, link_ids)),

@@ -21,7 +21,7 @@ from piboothup.spool.event_titles import Album, Event
 from piboothup.spool.names import PhotoName
 from piboothup.text import one_line
 from piboothup.uploader.answer_shape import json_object
-from piboothup.uploader.outcomes import Call, Came, is_sign_in, what_came
+from piboothup.uploader.outcomes import ApiCall, Outcome, classify, is_sign_in
 from piboothup.uploader.transport.certificate_dates import NowMs, unknown
 from piboothup.uploader.transport.client import Transport
 from piboothup.uploader.transport.errors import LinkError
@@ -42,8 +42,8 @@ _LONGEST_ID: Final = 128
 class ApiError(Exception):
     """EventPics answered something else than what was asked for; `came` says what."""
 
-    def __init__(self, call: Call, came: Came, status: int, retry_after_s: float | None = None) -> None:
-        self.call, self.came, self.status, self.retry_after_s = call, came, status, retry_after_s
+    def __init__(self, call: ApiCall, came: Outcome, status: int, retry_after_s: float | None = None) -> None:
+        self.call, self.outcome, self.status, self.retry_after_s = call, came, status, retry_after_s
         super().__init__(f"{call}: {came} (status {status})")
 
 
@@ -76,10 +76,10 @@ class EventPicsApi:
     def events(self) -> Account:
         """The key's events and albums. Opens each spell of connectivity: it proves DNS, TLS, no portal, the key."""
         headers = {"Authorization": f"Bearer {self._key.reveal()}", "Accept": "application/json"}
-        answer = self._call(Call.EVENTS, "GET", headers, None)
-        listed = _json(Call.EVENTS, answer).get("events")
+        answer = self._call(ApiCall.EVENTS, "GET", headers, None)
+        listed = _json(ApiCall.EVENTS, answer).get("events")
         if not isinstance(listed, list):
-            raise ApiError(Call.EVENTS, Came.WRONG_JSON, answer.status)
+            raise ApiError(ApiCall.EVENTS, Outcome.WRONG_JSON, answer.status)
         events = [event for one in listed[:_MOST_EVENTS] if (event := _event(one)) is not None]
         if len(events) != len(listed):
             log.warning("events skipped=%d", len(listed) - len(events))
@@ -111,12 +111,12 @@ class EventPicsApi:
         if taken_at_ms is not None:
             asked["takenAt"] = taken_at_ms
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        answer = self._call(Call.UPLOAD_URL, "POST", headers, json.dumps(asked).encode())
-        url = _json(Call.UPLOAD_URL, answer).get("uploadUrl")
+        answer = self._call(ApiCall.UPLOAD_URL, "POST", headers, json.dumps(asked).encode())
+        url = _json(ApiCall.UPLOAD_URL, answer).get("uploadUrl")
         if not isinstance(url, str):
-            raise ApiError(Call.UPLOAD_URL, Came.WRONG_JSON, answer.status)
+            raise ApiError(ApiCall.UPLOAD_URL, Outcome.WRONG_JSON, answer.status)
         if not self._is_safe(url):
-            raise ApiError(Call.UPLOAD_URL, Came.UNSAFE_URL, answer.status)
+            raise ApiError(ApiCall.UPLOAD_URL, Outcome.UNSAFE_URL, answer.status)
         return Secret(url)
 
     def put(self, url: Secret, file: BinaryIO, size_bytes: int) -> None:
@@ -130,19 +130,19 @@ class EventPicsApi:
             headers["x-ms-blob-type"] = "BlockBlob"
         deadline_s = _PUT_DEADLINE_S + size_bytes / _SLOWEST_BYTES_PER_S
         answer = self.transport.exchange("PUT", url, headers, file, deadline_s=deadline_s)
-        self._check(Call.PUT, answer)
+        self._check(ApiCall.PUT, answer)
 
-    def _call(self, call: Call, method: str, headers: dict[str, str], body: bytes | None) -> Answer:
+    def _call(self, call: ApiCall, method: str, headers: dict[str, str], body: bytes | None) -> Answer:
         url = Secret(f"{self._api_url}/{call}")
         answer = self.transport.exchange(method, url, headers, body, deadline_s=_CALL_DEADLINE_S)
         self._check(call, answer)
         return answer
 
-    def _check(self, call: Call, answer: Answer) -> None:
-        came = what_came(call, answer)
+    def _check(self, call: ApiCall, answer: Answer) -> None:
+        came = classify(call, answer)
         took_ms = (answer.answered_ns - answer.sent_ns) // 1_000_000
         log.debug("call=%s status=%d came=%s ms=%d", call, answer.status, came, took_ms)
-        if came is not Came.ACCEPTED:
+        if came is not Outcome.ACCEPTED:
             raise ApiError(call, came, answer.status, retry_after_s(answer.retry_after, answer.date))
 
     def _is_safe(self, url: str) -> bool:
@@ -169,15 +169,15 @@ def date_anchor(answer: Answer) -> Anchor | None:
     return found if found.is_sane else None
 
 
-def came_of(error: ApiError | LinkError) -> Came:
+def outcome_of(error: ApiError | LinkError) -> Outcome:
     """Which row of the verdicts' table a failed call is."""
-    return error.came if isinstance(error, ApiError) else Came(error.kind.value)
+    return error.outcome if isinstance(error, ApiError) else Outcome(error.kind.value)
 
 
-def _json(call: Call, answer: Answer) -> dict[str, Any]:
+def _json(call: ApiCall, answer: Answer) -> dict[str, Any]:
     found = json_object(answer.body)
     if found is None:
-        raise ApiError(call, Came.WRONG_JSON, answer.status)
+        raise ApiError(call, Outcome.WRONG_JSON, answer.status)
     return found
 
 

@@ -16,7 +16,7 @@ from piboothup.uploader.answer_shape import is_page, is_refusal_of_api
 from piboothup.uploader.transport.messages import Answer
 
 
-class Call(StrEnum):
+class ApiCall(StrEnum):
     """The three calls of EventPics."""
 
     EVENTS = "geteventsandalbums"
@@ -24,7 +24,7 @@ class Call(StrEnum):
     PUT = "put"
 
 
-class Came(StrEnum):
+class Outcome(StrEnum):
     """What came back from a call, or why nothing did (the same words as LinkErrorKind)."""
 
     ACCEPTED = "accepted"
@@ -43,14 +43,14 @@ class Came(StrEnum):
     CLOSED = "closed"
     """FORBIDDEN, but not for the key: it does see the event."""
     NOT_FOUND = "not_found"
-    MISLAID = "mislaid"
+    LISTED_BUT_NOT_FOUND = "mislaid"
     """NOT_FOUND, though the key sees the event."""
     TOO_SLOW = "too_slow"
     TOO_LARGE = "too_large"
     TOO_MANY = "too_many"
     REFUSED = "refused"
     SERVER_ERROR = "server_error"
-    ODD = "odd"
+    UNEXPECTED = "odd"
     DNS = "dns"
     CONNECT = "connect"
     TIMEOUT = "timeout"
@@ -61,7 +61,7 @@ class Came(StrEnum):
     STOPPED = "stopped"
 
 
-class Verdict(StrEnum):
+class Decision(StrEnum):
     """What to do about it."""
 
     GO_ON = "go_on"
@@ -76,7 +76,7 @@ class Verdict(StrEnum):
     """The server asks for patience: everything waits. (After three in a row for one event only that one does.)"""
     PARK = "park"
     """The server refuses this photo for what it is: parked when it says so twice (to a PUT: on two URLs)."""
-    WEIGH = "weigh"
+    BLAME_PHOTO_OR_EVENT = "weigh"
     """The server refuses the photo, or all of its event: `tries` tells which, and parks only what is to blame."""
     HOLD_CONTEXT = "hold_context"
     """The server does not know the event, or not for this key: its photos wait in new/, others flow."""
@@ -96,59 +96,59 @@ class Verdict(StrEnum):
     """There is no way to the server."""
 
 
-V: Final = Verdict
-TABLE: Final[dict[Came, tuple[Verdict, Verdict, Verdict]]] = {
+V: Final = Decision
+TABLE: Final[dict[Outcome, tuple[Decision, Decision, Decision]]] = {
     # what came           geteventsandalbums  getuploadurl    PUT
-    Came.ACCEPTED:       (V.GO_ON,            V.GO_ON,        V.SENT),
+    Outcome.ACCEPTED:       (V.GO_ON,            V.GO_ON,        V.SENT),
     # not EventPics
-    Came.HTML:           (V.PORTAL,           V.PORTAL,       V.PORTAL),
-    Came.REDIRECT:       (V.PORTAL,           V.PORTAL,       V.PORTAL),
-    Came.SIGN_IN:        (V.PORTAL,           V.PORTAL,       V.PORTAL),
-    Came.BLOCKED:        (V.BLOCKED,          V.BLOCKED,      V.BLOCKED),
+    Outcome.HTML:           (V.PORTAL,           V.PORTAL,       V.PORTAL),
+    Outcome.REDIRECT:       (V.PORTAL,           V.PORTAL,       V.PORTAL),
+    Outcome.SIGN_IN:        (V.PORTAL,           V.PORTAL,       V.PORTAL),
+    Outcome.BLOCKED:        (V.BLOCKED,          V.BLOCKED,      V.BLOCKED),
     # EventPics, in doubt
-    Came.PARTIAL:        (V.WAIT,             V.WAIT,         V.RETRY_URL),
-    Came.WRONG_JSON:     (V.WAIT,             V.WAIT,         V.RETRY_URL),
-    Came.UNSAFE_URL:     (V.WAIT,             V.WAIT,         V.NEW_URL),
-    Came.ODD:            (V.WAIT,             V.WAIT,         V.RETRY_URL),
+    Outcome.PARTIAL:        (V.WAIT,             V.WAIT,         V.RETRY_URL),
+    Outcome.WRONG_JSON:     (V.WAIT,             V.WAIT,         V.RETRY_URL),
+    Outcome.UNSAFE_URL:     (V.WAIT,             V.WAIT,         V.NEW_URL),
+    Outcome.UNEXPECTED:            (V.WAIT,             V.WAIT,         V.RETRY_URL),
     # EventPics says no
-    Came.BAD_REQUEST:    (V.WAIT,             V.WEIGH,        V.WEIGH),
-    Came.FORBIDDEN:      (V.PAUSE_ALL,        V.ASK_KEY,      V.NEW_URL),
-    Came.FOREIGN:        (V.WAIT,             V.HOLD_CONTEXT, V.NEW_URL),
-    Came.CLOSED:         (V.WAIT,             V.REST_CONTEXT, V.NEW_URL),
-    Came.NOT_FOUND:      (V.WAIT,             V.HOLD_CONTEXT, V.NEW_URL),
-    Came.MISLAID:        (V.WAIT,             V.REST_CONTEXT, V.NEW_URL),
-    Came.TOO_LARGE:      (V.WAIT,             V.PARK,         V.PARK),
-    Came.REFUSED:        (V.WAIT,             V.WEIGH,        V.WEIGH),
+    Outcome.BAD_REQUEST:    (V.WAIT,             V.BLAME_PHOTO_OR_EVENT,        V.BLAME_PHOTO_OR_EVENT),
+    Outcome.FORBIDDEN:      (V.PAUSE_ALL,        V.ASK_KEY,      V.NEW_URL),
+    Outcome.FOREIGN:        (V.WAIT,             V.HOLD_CONTEXT, V.NEW_URL),
+    Outcome.CLOSED:         (V.WAIT,             V.REST_CONTEXT, V.NEW_URL),
+    Outcome.NOT_FOUND:      (V.WAIT,             V.HOLD_CONTEXT, V.NEW_URL),
+    Outcome.LISTED_BUT_NOT_FOUND:        (V.WAIT,             V.REST_CONTEXT, V.NEW_URL),
+    Outcome.TOO_LARGE:      (V.WAIT,             V.PARK,         V.PARK),
+    Outcome.REFUSED:        (V.WAIT,             V.BLAME_PHOTO_OR_EVENT,        V.BLAME_PHOTO_OR_EVENT),
     # EventPics says later
-    Came.TOO_SLOW:       (V.WAIT,             V.WAIT,         V.RETRY_URL),
-    Came.TOO_MANY:       (V.WAIT,             V.WAIT,         V.RETRY_URL),
-    Came.SERVER_ERROR:   (V.WAIT,             V.WAIT,         V.RETRY_URL),
+    Outcome.TOO_SLOW:       (V.WAIT,             V.WAIT,         V.RETRY_URL),
+    Outcome.TOO_MANY:       (V.WAIT,             V.WAIT,         V.RETRY_URL),
+    Outcome.SERVER_ERROR:   (V.WAIT,             V.WAIT,         V.RETRY_URL),
     # nothing came
-    Came.DNS:            (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
-    Came.CONNECT:        (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
-    Came.TIMEOUT:        (V.OFFLINE,          V.OFFLINE,      V.RETRY_URL),
-    Came.RESET:          (V.OFFLINE,          V.OFFLINE,      V.RETRY_URL),
-    Came.TLS:            (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
-    Came.TLS_DATE:       (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
-    Came.UNUSABLE:       (V.PAUSE_ALL,        V.WAIT,         V.NEW_URL),
-    Came.STOPPED:        (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
+    Outcome.DNS:            (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
+    Outcome.CONNECT:        (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
+    Outcome.TIMEOUT:        (V.OFFLINE,          V.OFFLINE,      V.RETRY_URL),
+    Outcome.RESET:          (V.OFFLINE,          V.OFFLINE,      V.RETRY_URL),
+    Outcome.TLS:            (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
+    Outcome.TLS_DATE:       (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
+    Outcome.UNUSABLE:       (V.PAUSE_ALL,        V.WAIT,         V.NEW_URL),
+    Outcome.STOPPED:        (V.OFFLINE,          V.OFFLINE,      V.OFFLINE),
 }  # fmt: skip
 
-MAYBE_SIGN_IN: Final = frozenset({Came.CONNECT, Came.TIMEOUT, Came.RESET, Came.TLS, Came.TLS_DATE})
+MAYBE_SIGN_IN: Final = frozenset({Outcome.CONNECT, Outcome.TIMEOUT, Outcome.RESET, Outcome.TLS, Outcome.TLS_DATE})
 """How a portal looks to whoever speaks TLS: it lets nothing through, or shows a certificate of its own."""
 
-_COLUMNS: Final = {Call.EVENTS: 0, Call.UPLOAD_URL: 1, Call.PUT: 2}
+_COLUMNS: Final = {ApiCall.EVENTS: 0, ApiCall.UPLOAD_URL: 1, ApiCall.PUT: 2}
 
 _STATUSES: Final = {
-    400: Came.BAD_REQUEST,
-    401: Came.FORBIDDEN,
-    403: Came.FORBIDDEN,
-    404: Came.NOT_FOUND,
-    408: Came.TOO_SLOW,
-    410: Came.NOT_FOUND,
-    413: Came.TOO_LARGE,
-    429: Came.TOO_MANY,
-    511: Came.SIGN_IN,
+    400: Outcome.BAD_REQUEST,
+    401: Outcome.FORBIDDEN,
+    403: Outcome.FORBIDDEN,
+    404: Outcome.NOT_FOUND,
+    408: Outcome.TOO_SLOW,
+    410: Outcome.NOT_FOUND,
+    413: Outcome.TOO_LARGE,
+    429: Outcome.TOO_MANY,
+    511: Outcome.SIGN_IN,
 }
 _OF_KEY_OR_EVENT: Final = frozenset({401, 403, 404, 407, 410, 451})
 """Refusals that EventPics would explain; whoever stands in the way says them too."""
@@ -160,19 +160,19 @@ than anybody loses patience is about the photo.
 """
 
 
-def judge(call: Call, came: Came) -> Verdict:
+def decide(call: ApiCall, came: Outcome) -> Decision:
     """What `came` back from `call` means."""
     return TABLE[came][_COLUMNS[call]]
 
 
-def refused_event(link_id: str, events: Iterable[Event]) -> Came:
+def refused_event(link_id: str, events: Iterable[Event]) -> Outcome:
     """What a FORBIDDEN to `getuploadurl` was about, when the same key then got these events: not about the key."""
-    return Came.CLOSED if any(one.link_id == link_id for one in events) else Came.FOREIGN
+    return Outcome.CLOSED if any(one.link_id == link_id for one in events) else Outcome.FOREIGN
 
 
-def missed_event(context: Context, events: Iterable[Event]) -> Came:
+def missed_event(context: Context, events: Iterable[Event]) -> Outcome:
     """What a NOT_FOUND to `getuploadurl` was, when the key last saw these events: MISLAID if the event is there."""
-    return Came.MISLAID if is_listed(context, events) else Came.NOT_FOUND
+    return Outcome.LISTED_BUT_NOT_FOUND if is_listed(context, events) else Outcome.NOT_FOUND
 
 
 def is_listed(context: Context, events: Iterable[Event]) -> bool:
@@ -181,7 +181,7 @@ def is_listed(context: Context, events: Iterable[Event]) -> bool:
     return any(not context.album_id or any(one.id == context.album_id for one in listed) for listed in albums)
 
 
-def what_came(call: Call, answer: Answer) -> Came:
+def classify(call: ApiCall, answer: Answer) -> Outcome:
     """Which row of the table an answer to `call` is. ACCEPTED: any 2xx, no page, after the whole body was sent.
 
     A page, or being sent elsewhere, is a portal's doing only where anybody can answer. Under a trusted certificate
@@ -189,31 +189,31 @@ def what_came(call: Call, answer: Answer) -> Came:
     """
     is_verified = answer.validity is not None
     if answer.status == 400 and not answer.whole and answer.answered_ns - answer.sent_ns >= _IMPATIENT_NS:
-        return Came.TOO_SLOW
+        return Outcome.TOO_SLOW
     if 400 <= answer.status < 500 and _is_blocked(call, answer):
-        return Came.BLOCKED
+        return Outcome.BLOCKED
     if answer.status in _STATUSES:
         return _STATUSES[answer.status]
     if 300 <= answer.status < 400:
-        return Came.ODD if is_verified else Came.REDIRECT
+        return Outcome.UNEXPECTED if is_verified else Outcome.REDIRECT
     if 400 <= answer.status < 500:
-        return Came.REFUSED
+        return Outcome.REFUSED
     if 500 <= answer.status < 600:
-        return Came.SERVER_ERROR
+        return Outcome.SERVER_ERROR
     if not 200 <= answer.status < 300:
-        return Came.ODD
+        return Outcome.UNEXPECTED
     is_cut_page = not (answer.complete or answer.body) and "html" in answer.content_type.lower()
     if is_cut_page or is_page(answer.content_type, answer.body):
-        return Came.ODD if is_verified else Came.HTML
-    is_enough = answer.whole and (answer.complete or call is Call.PUT)
-    return Came.ACCEPTED if is_enough else Came.PARTIAL
+        return Outcome.UNEXPECTED if is_verified else Outcome.HTML
+    is_enough = answer.whole and (answer.complete or call is ApiCall.PUT)
+    return Outcome.ACCEPTED if is_enough else Outcome.PARTIAL
 
 
-def _is_blocked(call: Call, answer: Answer) -> bool:
+def _is_blocked(call: ApiCall, answer: Answer) -> bool:
     """Whether a 4xx comes from something on the way. A storage's own are XML, JSON or empty: only a page is not."""
     if answer.status in _OF_THE_REQUEST:
         return False
-    if call is not Call.PUT and answer.status in _OF_KEY_OR_EVENT:
+    if call is not ApiCall.PUT and answer.status in _OF_KEY_OR_EVENT:
         return not is_refusal_of_api(answer.body)
     return is_page(answer.content_type, answer.body)
 
@@ -223,10 +223,10 @@ def is_sign_in(answer: Answer, host: str) -> bool:
 
     It does if it is a 511 (RFC 6585, 6), a page, or sends on to anything else than the same host's https.
     """
-    came = what_came(Call.EVENTS, answer)
-    if came is not Came.REDIRECT:
-        empty_page = came is Came.ACCEPTED and "html" in answer.content_type.lower()
-        return empty_page or came in (Came.SIGN_IN, Came.HTML)
+    came = classify(ApiCall.EVENTS, answer)
+    if came is not Outcome.REDIRECT:
+        empty_page = came is Outcome.ACCEPTED and "html" in answer.content_type.lower()
+        return empty_page or came in (Outcome.SIGN_IN, Outcome.HTML)
     try:
         onward = urlsplit(answer.location)
         return (onward.scheme, onward.hostname) != ("https", host)

@@ -28,10 +28,10 @@ from piboothup.spool.store import Spool
 from piboothup.status import StatusFile, WriterThread
 from piboothup.uploader import wifi
 from piboothup.uploader.eventpics import EventPicsApi
-from piboothup.uploader.schedule.backoff import SECOND_NS, Chance
-from piboothup.uploader.schedule.link_status import View
-from piboothup.uploader.schedule.photo_queue import UNREADABLE, arranged, context_ids, stamp
-from piboothup.uploader.schedule.scheduler import Line
+from piboothup.uploader.schedule.backoff import SECOND_NS, RandomFn
+from piboothup.uploader.schedule.link_status import StatusSnapshot
+from piboothup.uploader.schedule.photo_queue import UNREADABLE, context_ids, sorted_names, stamp
+from piboothup.uploader.schedule.scheduler import UploadScheduler
 from piboothup.uploader.session import Connect
 from piboothup.uploader.trusted_time import KnownTime
 from piboothup.uploader.wifi import Wifi
@@ -57,7 +57,7 @@ class Uploader:
         runtime: Path,
         refused: str = "",
         *,
-        chance: Chance = random.random,
+        chance: RandomFn = random.random,
         connect: Connect = EventPicsApi,
         read_wifi: Callable[[], Wifi] = wifi.read,
     ) -> None:
@@ -69,7 +69,7 @@ class Uploader:
         self._status = StatusFile(runtime, "uploader")
         self._status_writer = WriterThread()
         self._paused = choices.read(spool.directory, config).over(config).upload.paused
-        self._line = Line(clock, chance, config.upload.workers, paused=self._paused, refused=bool(refused))
+        self._line = UploadScheduler(clock, chance, config.upload.workers, paused=self._paused, refused=bool(refused))
         self._refused = refused
         time = KnownTime(spool, clock)
         self._workers = [
@@ -81,7 +81,7 @@ class Uploader:
             end.setblocking(False)
         self._stamp: frozenset[tuple[str, int]] = frozenset()
         self._list_ns = self._list_anyway_ns = self._tell_ns = 0
-        self._told: View | None = None
+        self._told: StatusSnapshot | None = None
         self._is_ready_told = False
         self._is_stuck = False
         """A worker is, as was logged."""
@@ -93,9 +93,9 @@ class Uploader:
     def stop(self) -> None:
         """Asks the service to end; may be called from a signal handler. It ends within 5 s, in mid-PUT too."""
         self._line.stopping = True
-        self.stir()
+        self.wake()
 
-    def stir(self) -> None:
+    def wake(self) -> None:
         """Lets every wait look at clock and world again; may be called from anywhere."""
         with contextlib.suppress(OSError):  # full: it is awake already; closed: it has ended
             self._wake.send(b"!")
@@ -114,14 +114,14 @@ class Uploader:
         ):
             selector.register(hints, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
-            self._line.on_news = self.stir
+            self._line.on_change = self.wake
             self._is_ready_told = notify_systemd("READY=1")
             self._status_writer.start()
             for worker in self._workers:
                 worker.start()
             try:
                 while not (self._line.stopping or self._has_moved()):
-                    self._keep_up()
+                    self._run_due_tasks()
                     self._keep_socket(hints, selector)
                     ready = selector.select(self._seconds_to_duty())
                     if any(key.fileobj is self._woken for key, _ in ready):
@@ -167,11 +167,11 @@ class Uploader:
         with contextlib.suppress(BlockingIOError):
             while self._woken.recv(16):
                 pass
-        self._line.stir()
+        self._line.wake()
 
     # -- duties ------------------------------------------------------------------------------------------------
 
-    def _keep_up(self) -> None:
+    def _run_due_tasks(self) -> None:
         now_ns = self._clock.boottime_ns()
         if self._line.wants_listing():
             self._list_ns = self._list_anyway_ns = now_ns
@@ -184,7 +184,7 @@ class Uploader:
             self._list(now_ns)
         if now_ns >= self._tell_ns:
             self._follow_choices()
-        view = self._line.view()
+        view = self._line.snapshot()
         if view != self._told or now_ns >= self._tell_ns:
             if now_ns >= self._tell_ns:
                 self._wifi = self._read_wifi()
@@ -215,7 +215,7 @@ class Uploader:
             self._line.listed(whole=UNREADABLE not in dict(found).values())
             if found == self._stamp and now_ns < self._list_anyway_ns:
                 return
-            listed = arranged(self._spool.names(NEW))
+            listed = sorted_names(self._spool.names(NEW))
             self._line.reload(listed, {one: self._entry(one) for one in context_ids(listed)})
         except OSError as error:
             log.error("not listed reason=%s", error.strerror)
@@ -235,7 +235,7 @@ class Uploader:
 
     def _end(self) -> None:
         self._line.stopping = True
-        self._line.stir()
+        self._line.wake()
         for worker in self._workers:
             worker.stop()
         deadline_ns = self._clock.boottime_ns() + int(_STOP_S * SECOND_NS)
@@ -247,7 +247,7 @@ class Uploader:
 
     # -- status ------------------------------------------------------------------------------------------------
 
-    def _tell(self, view: View) -> None:
+    def _tell(self, view: StatusSnapshot) -> None:
         told, trouble = [*view.problems], self._wifi.trouble
         if trouble is not None and told and told[0].code in ("no_network", "storage_silent"):
             told.insert(0, trouble)  # says why, and has the better remedy
@@ -272,7 +272,7 @@ class Uploader:
         }
         self._status_writer.do(lambda: self._status.write(report))
 
-    def _events(self, view: View) -> Iterator[dict[str, Any]]:
+    def _events(self, view: StatusSnapshot) -> Iterator[dict[str, Any]]:
         """Per event and album: how many wait, how many were sent since the start."""
         titles = {one.link_id: one.title for one in view.events or ()}
         waiting: Counter[tuple[str, str]] = Counter()

@@ -14,9 +14,9 @@ from piboothup.problems import problem
 from piboothup.spool.capture_time.anchors import Anchor
 from piboothup.spool.contexts import Context
 from piboothup.spool.store import Spool
-from piboothup.uploader.eventpics import Account, ApiError, EventPicsApi, came_of
-from piboothup.uploader.outcomes import MAYBE_SIGN_IN, Call, Came, refused_event
-from piboothup.uploader.schedule.scheduler import Line
+from piboothup.uploader.eventpics import Account, ApiError, EventPicsApi, outcome_of
+from piboothup.uploader.outcomes import MAYBE_SIGN_IN, ApiCall, Outcome, refused_event
+from piboothup.uploader.schedule.scheduler import UploadScheduler
 from piboothup.uploader.transport.certificate_dates import NowMs
 from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
 from piboothup.uploader.trusted_time import KnownTime
@@ -29,11 +29,11 @@ _ANCHOR_EVERY_MS = 900_000
 _ASK_PLAINLY_EVERY_NS = 30_000_000_000
 
 
-class Contact:
+class ApiSession:
     """For the worker's thread; but for `stop` and `look_after`, which are for another."""
 
     def __init__(
-        self, config: Config, spool: Spool, clock: Clock, time: KnownTime, line: Line, connect: Connect
+        self, config: Config, spool: Spool, clock: Clock, time: KnownTime, line: UploadScheduler, connect: Connect
     ) -> None:
         self._config = config
         self._spool = spool
@@ -75,7 +75,7 @@ class Contact:
                 self._api.transport.stop()
         return self._api
 
-    def look(self) -> None:
+    def probe(self) -> None:
         """Looks whether EventPics answers, and takes the key."""
         try:
             key = self._config.read_key()
@@ -89,27 +89,27 @@ class Contact:
         try:
             account = self._account()
         except (ApiError, LinkError) as error:
-            came = self._seen_through(came_of(error))
+            came = self._seen_through(outcome_of(error))
             log.debug("probe came=%s", came)
             self._line.probe_failed(came, retry_after_s(error))
         else:
             self._note(account)
             self._line.answered(account.events)
 
-    def whom_it_means(self, context: Context) -> tuple[Call, Came, float | None]:
+    def diagnose_refusal(self, context: Context) -> tuple[ApiCall, Outcome, float | None]:
         """What a FORBIDDEN to `getuploadurl` for this context is to be taken for: which call failed, with what came,
         and for how many seconds the server wants to be left alone.
         """
         try:
             account = self._account()
         except (ApiError, LinkError) as error:
-            return Call.EVENTS, self._seen_through(came_of(error)), retry_after_s(error)
+            return ApiCall.EVENTS, self._seen_through(outcome_of(error)), retry_after_s(error)
         self._note(account)
         came = refused_event(context.link_id, account.events)
         log.info("refused link_id=%s came=%s", context.link_id, came)
-        return Call.UPLOAD_URL, came, None
+        return ApiCall.UPLOAD_URL, came, None
 
-    def _seen_through(self, came: Came) -> Came:
+    def _seen_through(self, came: Outcome) -> Outcome:
         """SIGN_IN if that is what keeps EventPics from being reached, else `came`.
 
         A question that reaches nobody bothers nobody; a server that answers it is asked less often.
@@ -122,7 +122,7 @@ class Contact:
         except LinkError:
             return came
         if is_behind:
-            return Came.SIGN_IN
+            return Outcome.SIGN_IN
         self._ask_plainly_ns = now_ns + _ASK_PLAINLY_EVERY_NS
         return came
 
@@ -141,7 +141,7 @@ class Contact:
     def _note(self, account: Account) -> None:
         """Remembers titles and time; a card that can't be written keeps no photo from being sent."""
         try:
-            if self._line.view().events != account.events:
+            if self._line.snapshot().events != account.events:
                 self._spool.write_events(list(account.events))
             if account.anchor is not None and self._is_news(account.anchor):
                 self._spool.add_anchor(account.anchor)

@@ -14,14 +14,14 @@ import traceback
 from piboothup.clock import Clock
 from piboothup.config import Config, Secret
 from piboothup.spool import durable
-from piboothup.spool.admin.assign import settle
+from piboothup.spool.admin.assign import record_actual_album
 from piboothup.spool.contexts import Context
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
-from piboothup.uploader.eventpics import ApiError, came_of
-from piboothup.uploader.outcomes import Call, Verdict, judge
-from piboothup.uploader.schedule.scheduler import End, Line, Probe, Send
-from piboothup.uploader.session import Connect, Contact, retry_after_s
+from piboothup.uploader.eventpics import ApiError, outcome_of
+from piboothup.uploader.outcomes import ApiCall, Decision, decide
+from piboothup.uploader.schedule.scheduler import End, Probe, Send, UploadScheduler
+from piboothup.uploader.session import ApiSession, Connect, retry_after_s
 from piboothup.uploader.transport.errors import LinkError
 from piboothup.uploader.trusted_time import KnownTime
 
@@ -43,14 +43,14 @@ class Worker:
         spool: Spool,
         clock: Clock,
         time: KnownTime,
-        line: Line,
+        line: UploadScheduler,
         connect: Connect,
         number: int,
     ) -> None:
         self._spool = spool
         self._clock = clock
         self._line = line
-        self._contact = Contact(config, spool, clock, time, line, connect)
+        self._contact = ApiSession(config, spool, clock, time, line, connect)
         self._thread = threading.Thread(target=self._run, name=f"worker-{number}", daemon=True)
 
     def start(self) -> None:
@@ -82,20 +82,20 @@ class Worker:
         """Does what the line said is next, and tells it what came of it."""
         try:
             if isinstance(step, Probe):
-                self._contact.look()
+                self._contact.probe()
             else:
-                self._bring(step.name)
+                self._upload(step.name)
         except Exception as error:  # noqa: BLE001  (a defect in one step must not end the uploading)
             # Only its type and places: what it says might hold a key.
             log.error("step failed error=%s at=%s", type(error).__name__, _places(error))
             self._line.met_defect(step, _AFTER_A_DEFECT_S)
 
-    def _bring(self, name: PhotoName) -> None:
+    def _upload(self, name: PhotoName) -> None:
         context = self._spool.context_of(name)
         if context is None or not context.link_id:
             self._line.hold(name, context)
             return
-        if not self._is_fit(name):
+        if not self._verify(name):
             return
         taken_at_ms = self._taken_at_ms(name)
         if taken_at_ms is None and name.boot == self._spool.boot and self._may_wait_s() > 0:
@@ -104,15 +104,15 @@ class Worker:
         if self._is_elsewhere():  # event and time above may have been read from another disk
             self._line.postpone(name, _AFTER_ANOTHER_DISK_S)
             return
-        call = Call.UPLOAD_URL
+        call = ApiCall.UPLOAD_URL
         started_ns = self._clock.boottime_ns()
         try:
-            url = self._line.young_url(name, context)
+            url = self._line.fresh_url(name, context)
             if url is None:
                 asked_ns = self._clock.boottime_ns()
                 url = self._contact.eventpics().upload_url(name, context, taken_at_ms)
                 self._line.keep_url(name, context, url, asked_ns)
-            call = Call.PUT
+            call = ApiCall.PUT
             size_bytes = self._put(name, url)
         except (ApiError, LinkError) as error:
             self._failed(name, context, call, error)
@@ -147,7 +147,7 @@ class Worker:
         if self._spool.context_of(name) == context:
             return
         try:
-            settle(self._spool, name, context)
+            record_actual_album(self._spool, name, context)
         except durable.Locked:
             raise
         except OSError as error:
@@ -177,7 +177,7 @@ class Worker:
             self._contact.eventpics().put(url, file, size_bytes)
         return size_bytes
 
-    def _is_fit(self, name: PhotoName) -> bool:
+    def _verify(self, name: PhotoName) -> bool:
         """Whether the photo's bytes are there and are those that were committed; if not, it is dealt with."""
         try:
             if not stat.S_ISREG(self._spool.path(name).lstat().st_mode):  # a hint may name anything
@@ -192,7 +192,7 @@ class Worker:
             self._line.gone(name)
             return False
         except InterruptedError:
-            self._line.give_back(name)
+            self._line.put_back(name)
             return False
         except OSError as error:
             log.warning("unreadable photo=%s reason=%s", name, error.strerror)
@@ -213,11 +213,11 @@ class Worker:
         """How long a photo of this boot may still wait for a clock anchor: for a minute of connectivity in all."""
         return _TIME_IS_WAITED_FOR_S - self._line.connected_s()
 
-    def _failed(self, name: PhotoName, context: Context, call: Call, error: ApiError | LinkError) -> None:
-        came, wait_s = came_of(error), retry_after_s(error)
+    def _failed(self, name: PhotoName, context: Context, call: ApiCall, error: ApiError | LinkError) -> None:
+        came, wait_s = outcome_of(error), retry_after_s(error)
         log.info("not sent photo=%s call=%s came=%s", name, call, came)
-        if judge(call, came) is Verdict.ASK_KEY:
-            call, came, wait_s = self._contact.whom_it_means(context)
+        if decide(call, came) is Decision.ASK_KEY:
+            call, came, wait_s = self._contact.diagnose_refusal(context)
         if not self._line.failed(name, context, call, came, wait_s):
             return
         status = error.status if isinstance(error, ApiError) else 0

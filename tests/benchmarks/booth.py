@@ -108,10 +108,10 @@ def _presses(root: Path) -> None:
     box = Appliance(root / "box", album.url, DEMO_KEY, review_s=0)
     moods: dict[str, Callable[[], None]] = {
         "no network": lambda: setattr(album, "online", False),
-        "server online": album.misbehave,
-        "server refusing (503)": lambda: album.misbehave(Fault(status=503)),
-        "server stalling": lambda: album.misbehave(Fault(stall_s=60.0)),
-        "server dropping": lambda: album.misbehave(Fault(drop=Drop.BODY)),
+        "server online": album.add_fault,
+        "server refusing (503)": lambda: album.add_fault(Fault(status=503)),
+        "server stalling": lambda: album.add_fault(Fault(stall_s=60.0)),
+        "server dropping": lambda: album.add_fault(Fault(drop=Drop.BODY)),
     }
     figures: dict[str, list[tuple[float, float]]] = {mood: [] for mood in moods}
     with album:
@@ -120,7 +120,7 @@ def _presses(root: Path) -> None:
         for _ in range(8):
             for mood, begin in moods.items():
                 album.online = True
-                album.misbehave()
+                album.add_fault()
                 box.retry()
                 wait_until(lambda: not box.photos(NEW), "the album to have everything")
                 begin()

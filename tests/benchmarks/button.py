@@ -36,7 +36,7 @@ from piboothup.booth import threads as precedence
 from piboothup.booth.devices import Devices
 from piboothup.booth.flow import machine
 from piboothup.booth.flow.events import Event, Pressed
-from piboothup.booth.gpio.button import PRESS_NS, GpioButton
+from piboothup.booth.gpio.button import PRESS_DEBOUNCE_NS, GpioButton
 from piboothup.booth.gpio.led import GpioLight, LightPattern
 from piboothup.booth.panel.oled import OledPanel
 from piboothup.booth.service import BoothService
@@ -131,7 +131,7 @@ class Bench:
     def press(self) -> tuple[float, float]:
         """Seconds from the edge to the state's change and to the light's; then let go, and as before."""
         zero_ns = self.clock.boottime_ns() + 9_000_000_000
-        asked = replace(self.booth._booth, state=self.state, zero_ns=zero_ns, until_ns=zero_ns, nudged_until_ns=0)
+        asked = replace(self.booth._booth, state=self.state, zero_ns=zero_ns, until_ns=zero_ns, busy_hint_until_ns=0)
         self.booth._booth = asked
         time.sleep(SETTLE_S)
         self.answered.clear()
@@ -185,7 +185,7 @@ class Bare:
     def _debounce(self) -> None:
         pause = threading.Event()
         while self.edge.acquire() and not self.ended:
-            pause.wait(PRESS_NS / 1e9)
+            pause.wait(PRESS_DEBOUNCE_NS / 1e9)
             self.told.put(0.0)
 
     def _loop(self) -> None:
@@ -208,7 +208,9 @@ def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--presses", type=int, default=PRESSES, metavar="N")
-    parser.add_argument("--switch-ms", type=float, nargs="*", default=[1000 * precedence.SWITCH_S], metavar="MS")
+    parser.add_argument(
+        "--switch-ms", type=float, nargs="*", default=[1000 * precedence.SWITCH_INTERVAL_S], metavar="MS"
+    )
     given = parser.parse_args()
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, NICE)

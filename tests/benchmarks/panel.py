@@ -119,8 +119,8 @@ def _packing() -> None:
 def _drawing() -> None:
     _row("drawing", "median")
     grey = portrait()
-    _row("  viewfinder, 160x120 to 85x64 dots", f"{_median_ms(lambda: dither.finder(grey, PHOTO_SIZE)):.2f} ms")
-    _row("  photo", f"{_median_ms(lambda: dither.photo(grey, PHOTO_SIZE)):.2f} ms")
+    _row("  viewfinder, 160x120 to 85x64 dots", f"{_median_ms(lambda: dither.viewfinder(grey, PHOTO_SIZE)):.2f} ms")
+    _row("  photo", f"{_median_ms(lambda: dither.thumbnail(grey, PHOTO_SIZE)):.2f} ms")
     for name, view in {
         "countdown": View(state=BoothState.COUNTDOWN, countdown=3, viewfinder=Viewfinder(1, grey)),
         "saved": View(state=BoothState.REVIEW, number=143, thumbnail=grey),
@@ -196,12 +196,12 @@ def _viewfinder(folder: Path, seconds: float) -> None:
         SimulatedCamera(Camera(driver="simulated"), clock),
         clock,
         lambda event: None,
-        lambda: panel.see(camera.viewfinder),
+        lambda: panel.set_viewfinder(camera.viewfinder),
     )
     camera.start()
     time.sleep(2.0)
     counting = View(state=BoothState.COUNTDOWN, countdown=10)
-    camera.view(True)
+    camera.set_viewfinder_on(True)
     panel.show(counting)
     time.sleep(1.0)
     before_s, frames, bytes_ = time.process_time(), len(drawn), bus.bytes

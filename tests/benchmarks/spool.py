@@ -25,7 +25,7 @@ from piboothup.spool.contexts import Entry, context_for
 from piboothup.spool.listing import NEW
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
-from piboothup.uploader.schedule.photo_queue import Queue, arranged
+from piboothup.uploader.schedule.photo_queue import PhotoQueue, sorted_names
 
 PHOTO_BYTES = 4 * 1024 * 1024
 COMMITS = 40
@@ -120,12 +120,12 @@ def _choose() -> None:
     took: dict[int, list[float]] = {100: [], MANY: []}
     for _ in range(7):
         for waiting, values in took.items():
-            queue = Queue()
-            queue.reload(arranged(_names(waiting)), {PARTY.id: Entry(PARTY)})
+            queue = PhotoQueue()
+            queue.reload(sorted_names(_names(waiting)), {PARTY.id: Entry(PARTY)})
             chosen = 0
             began_s = time.perf_counter()
             while chosen < 50 and (name := queue.choose(0)) is not None:
-                queue.done(name)
+                queue.remove(name)
                 chosen += 1
             values.append((time.perf_counter() - began_s) / chosen)
     few, many = statistics.median(took[100]), statistics.median(took[MANY])

@@ -13,12 +13,12 @@ import pytest
 from gpiozero import LED
 from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 
-from piboothup.booth.feedback import is_tried, pattern, sound
-from piboothup.booth.flow.events import CaptureFailed, CheckSaid, Exposed, Saved, SavingFailed, Tick
+from piboothup.booth.feedback import is_under_test, pattern, sound
+from piboothup.booth.flow.events import CaptureFailed, Exposed, Saved, SavingFailed, SelfTestProgress, Tick
 from piboothup.booth.flow.long_press import SECOND_NS
-from piboothup.booth.flow.machine import NUDGE_NS
-from piboothup.booth.flow.menu import Kind, Offer, Page
-from piboothup.booth.flow.self_test_report import Report
+from piboothup.booth.flow.machine import BUSY_HINT_NS
+from piboothup.booth.flow.menu import MenuOptions, Page, PageKind
+from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.booth.gpio import pins
 from piboothup.booth.gpio.buzzer import TONES, GpioBuzzer, NoBuzzer, Sound
 from piboothup.booth.gpio.led import BLINKS, LightPattern
@@ -53,7 +53,7 @@ class Heard(Play):
         return self.booth.state
 
 
-def test_a_photo_in_light_breathing_a_blink_a_second_fast_steady_and_two_blinks() -> None:
+def test_light_over_one_photo_goes_from_breathing_to_two_blinks() -> None:
     play = Heard()
     play.says(READY)
     play.press()
@@ -70,7 +70,7 @@ def test_a_photo_in_light_breathing_a_blink_a_second_fast_steady_and_two_blinks(
     ]
 
 
-def test_the_buzzer_ticks_once_a_second_from_the_press_to_the_last_one_and_clicks_at_the_frame() -> None:
+def test_buzzer_ticks_each_second_from_press_clicks_at_frame() -> None:
     play = Heard()
     play.says(READY)
     play.press()
@@ -85,7 +85,7 @@ def test_the_buzzer_ticks_once_a_second_from_the_press_to_the_last_one_and_click
 @pytest.mark.parametrize(
     "fails", [CaptureFailed(problem("camera_stuck"), Play().now_ns), SavingFailed(problem("not_saved"))]
 )
-def test_a_photo_that_was_not_saved_sounds_low_and_the_light_says_press_again(fails: Any) -> None:
+def test_photo_not_saved_low_tone_light_says_press_again(fails: Any) -> None:
     play = Heard(0)
     play.says(READY)
     play.press()
@@ -98,7 +98,7 @@ def test_a_photo_that_was_not_saved_sounds_low_and_the_light_says_press_again(fa
 
 
 @pytest.mark.parametrize("answer", [Saved(1), SavingFailed(problem("not_saved"))])
-def test_a_card_that_hangs_sounds_low_once_and_the_light_says_trouble_until_it_answers(answer: Any) -> None:
+def test_card_hang_low_tone_once_trouble_light_until_answer(answer: Any) -> None:
     play = Heard(0)
     play.says(READY)
     play.press()
@@ -122,7 +122,7 @@ def test_trouble_is_lit_only_when_no_photo_can_be_taken(trouble: Any) -> None:
     assert pattern(play.booth, play.now_ns) is LightPattern.TROUBLE
 
 
-def test_b03_every_press_changes_the_light_also_one_right_after_another() -> None:
+def test_b03_every_press_changes_light_even_right_after_another() -> None:
     play = Play(0)
     play.says(NO_CAMERA)
     assert pattern(play.booth, play.now_ns) is LightPattern.TROUBLE
@@ -134,11 +134,11 @@ def test_b03_every_press_changes_the_light_also_one_right_after_another() -> Non
         play.lets_go()
         assert pattern(play.booth, play.now_ns) is LightPattern.BUSY
         play.now_ns += 50_000_000
-    play.waits_s(NUDGE_NS / SECOND_NS)
+    play.waits_s(BUSY_HINT_NS / SECOND_NS)
     assert pattern(play.booth, play.now_ns) is LightPattern.TROUBLE
 
 
-def test_b03_the_light_answers_a_press_within_50_ms_whether_it_was_lit_dark_or_blinking() -> None:
+def test_b03_light_answers_press_within_50_ms_in_any_light_state() -> None:
     for answer in (LightPattern.REFUSED, LightPattern.BUSY):
         lit_s, dark_s, _ = BLINKS[answer]
         assert 0 < lit_s < 0.05 and dark_s > 0  # both within the 50 ms: one of them is a change, whatever came before
@@ -147,7 +147,7 @@ def test_b03_the_light_answers_a_press_within_50_ms_whether_it_was_lit_dark_or_b
 
 
 @pytest.mark.parametrize("state", [BoothState.EXPOSING, BoothState.SAVING])
-def test_b03_a_press_while_the_light_stands_still_changes_it_at_once(state: BoothState) -> None:
+def test_b03_press_changes_static_light_at_once(state: BoothState) -> None:
     play = Play(3)
     play.says(READY)
     play.press()
@@ -160,7 +160,7 @@ def test_b03_a_press_while_the_light_stands_still_changes_it_at_once(state: Boot
     assert pattern(play.booth, play.now_ns) is LightPattern.REFUSED
 
 
-def test_under_the_flash_the_button_is_steady_until_the_frame_is_taken() -> None:
+def test_flash_button_light_steady_until_frame_taken() -> None:
     play = Heard()
     play.settings = replace(play.settings, flash_lead_s=1.5)
     play.says(READY)
@@ -168,11 +168,11 @@ def test_under_the_flash_the_button_is_steady_until_the_frame_is_taken() -> None
     play.waits_s(2)
     play.press()
     play.waits_s(1)
-    assert play.booth.is_lit(play.now_ns)
+    assert play.booth.is_flash_on(play.now_ns)
     assert play.seen[1:] == [LightPattern.COUNTDOWN, LightPattern.EXPOSING]
 
 
-def test_a_countdown_that_starts_afresh_ticks_at_once_though_the_figure_is_the_same() -> None:
+def test_countdown_restart_ticks_at_once_even_at_same_figure() -> None:
     play = Heard()
     play.says(READY)
     play.goes_down()
@@ -181,14 +181,14 @@ def test_a_countdown_that_starts_afresh_ticks_at_once_though_the_figure_is_the_s
     assert play.sounds == [(Sound.TICK, 0.0), (Sound.TICK, 1.5)]
 
 
-def test_the_ready_check_lights_the_light_and_sounds_the_buzzer_once() -> None:
+def test_self_test_lights_light_and_sounds_buzzer_once() -> None:
     play = Heard()
-    play.settings = replace(play.settings, offer=Offer(door_closes_ns=None))
+    play.settings = replace(play.settings, options=MenuOptions(door_closes_ns=None))
     play.says(READY)
-    play.booth = replace(play.booth, state=BoothState.MENU, page=Page(Kind.READY_CHECK, report=Report()))
+    play.booth = replace(play.booth, state=BoothState.MENU, page=Page(PageKind.SELF_TEST, report=SelfTestReport()))
     for found in ((), (None,), (None,), (None, None)):
-        play.says(CheckSaid(Report(found)))
-        assert is_tried(play.booth) is (len(found) == 1)
+        play.says(SelfTestProgress(SelfTestReport(found)))
+        assert is_under_test(play.booth) is (len(found) == 1)
         assert (pattern(play.booth, play.now_ns) is LightPattern.EXPOSING) is (len(found) == 1)
     assert [heard for heard, _ in play.sounds] == [Sound.LOW]
 
@@ -299,7 +299,7 @@ def test_closing_ends_a_sound_and_switches_the_pin_off(factory: MockFactory, pin
     LED(BUZZER_PIN, pin_factory=factory).close()
 
 
-def test_a_pin_without_tones_is_switched_for_a_buzzer_that_has_one_of_its_own(factory: MockFactory) -> None:
+def test_buzzer_with_own_tone_is_switched_on_pin_without_tones(factory: MockFactory) -> None:
     factory.pin_class = MockPin
     heard = Listening(factory.pin(BUZZER_PIN))
     buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
@@ -308,7 +308,7 @@ def test_a_pin_without_tones_is_switched_for_a_buzzer_that_has_one_of_its_own(fa
     close(buzzer)
 
 
-def test_sounds_that_would_be_late_are_not_heard_and_no_call_waits(factory: MockFactory) -> None:
+def test_buzzer_late_sounds_dropped_no_call_waits(factory: MockFactory) -> None:
     pin = factory.pin(BUZZER_PIN)
     holding, heard = threading.Event(), Listening(pin)
     change = pin._change_state
@@ -330,7 +330,7 @@ def test_sounds_that_would_be_late_are_not_heard_and_no_call_waits(factory: Mock
     close(buzzer)
 
 
-def test_b07_a_buzzer_line_that_is_missing_is_told_once_and_every_call_returns(
+def test_b07_missing_buzzer_line_reported_once_calls_return(
     factory: MockFactory, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pins, "RETRY_S", 0.01)

@@ -24,7 +24,7 @@ def test_a_plane_is_shrunk_by_a_whole_number_and_keeps_its_shape(
     assert shrunk(np.zeros((height, width), np.uint8), size).shape == expected[::-1]
 
 
-def test_what_is_where_stays_where_it_is_and_is_as_bright_as_it_was() -> None:
+def test_viewfinder_shrink_keeps_position_and_brightness() -> None:
     plane = np.full((480, 640), 50, np.uint8)
     plane[:240, :320] = 250
     small = shrunk(plane, VIEWFINDER_SIZE)
@@ -33,7 +33,7 @@ def test_what_is_where_stays_where_it_is_and_is_as_bright_as_it_was() -> None:
     assert (small[:, 80:] == 50).all()
 
 
-def test_a_pixel_is_the_mean_of_its_cell_so_that_fine_patterns_turn_grey() -> None:
+def test_viewfinder_pixel_is_cell_mean_fine_pattern_turns_grey() -> None:
     stripes = np.zeros((480, 640), np.uint8)
     stripes[:, ::4] = stripes[:, 1::4] = 200
     assert set(shrunk(stripes, VIEWFINDER_SIZE).ravel()) <= set(range(90, 111))

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from piboothup.booth.flow.events import Tick
-from piboothup.booth.flow.menu import Kind, Page
+from piboothup.booth.flow.menu import Page, PageKind
 from piboothup.booth.flow.save_health import SAME_REASON_LIMIT, SaveHealth
 from piboothup.booth.flow.state import Booth
 from piboothup.booth.panel import idle
 from piboothup.booth.panel.view import Checks, View
-from piboothup.booth.presenter import Outlook, checks, has_finder
-from piboothup.booth.upload_status import Uplink
+from piboothup.booth.presenter import Outlook, checks, shows_viewfinder
+from piboothup.booth.upload_status import UploadStatus
 from piboothup.config import Config, Panel
 from piboothup.power import Supply
 from piboothup.problems import problem
@@ -26,7 +26,7 @@ GOOD = {
     "booth": Booth(camera_ready=True),
     "light": None,
     "told": Supply(undervoltage=False),
-    "uplink": Uplink(UploaderState.IDLE),
+    "uplink": UploadStatus(UploaderState.IDLE),
     "has_event": True,
     "is_synchronised": True,
 }
@@ -45,24 +45,27 @@ def test_everything_is_ticked_when_everything_is_well() -> None:
     [
         ({"booth": Booth()}, {"camera": None}),
         ({"booth": Booth(camera_problem=problem("no_camera"))}, {"camera": False}),
-        ({"booth": Booth(camera_ready=True, card_problem=problem("card_full"))}, {"card": False}),
-        ({"booth": Booth(camera_ready=True, card_stuck=problem("card_stuck"))}, {"card": False}),
+        ({"booth": Booth(camera_ready=True, storage_problem=problem("card_full"))}, {"card": False}),
+        ({"booth": Booth(camera_ready=True, storage_stuck=problem("card_stuck"))}, {"card": False}),
         ({"booth": Booth(camera_ready=True, health=UNSAVED)}, {"card": False}),
         ({"light": problem("light_missing")}, {"light": False}),
         ({"told": Supply(undervoltage=True)}, {"supply": False}),
         ({"told": Supply()}, {"supply": None}),
-        ({"uplink": Uplink(UploaderState.OFFLINE)}, {"wifi": False, "key": None}),
-        ({"uplink": Uplink(UploaderState.PORTAL)}, {"wifi": False, "key": None}),
-        ({"uplink": Uplink(UploaderState.STOPPED)}, {"wifi": None, "key": None}),
-        ({"uplink": Uplink(UploaderState.REFUSED)}, {"key": False}),
-        ({"uplink": Uplink(UploaderState.OFFLINE, problems=("no_key",))}, {"wifi": False, "key": False}),
-        ({"uplink": Uplink(UploaderState.IDLE, problems=("event_gone",))}, {"event": False}),
-        ({"uplink": Uplink(UploaderState.IDLE, problems=("event_refused",))}, {"event": False}),
-        ({"uplink": Uplink(UploaderState.PAUSED, problems=("paused", "event_gone"))}, {"event": False, "key": None}),
+        ({"uplink": UploadStatus(UploaderState.OFFLINE)}, {"wifi": False, "key": None}),
+        ({"uplink": UploadStatus(UploaderState.PORTAL)}, {"wifi": False, "key": None}),
+        ({"uplink": UploadStatus(UploaderState.STOPPED)}, {"wifi": None, "key": None}),
+        ({"uplink": UploadStatus(UploaderState.REFUSED)}, {"key": False}),
+        ({"uplink": UploadStatus(UploaderState.OFFLINE, problems=("no_key",))}, {"wifi": False, "key": False}),
+        ({"uplink": UploadStatus(UploaderState.IDLE, problems=("event_gone",))}, {"event": False}),
+        ({"uplink": UploadStatus(UploaderState.IDLE, problems=("event_refused",))}, {"event": False}),
+        (
+            {"uplink": UploadStatus(UploaderState.PAUSED, problems=("paused", "event_gone"))},
+            {"event": False, "key": None},
+        ),
         ({"has_event": False}, {"event": False}),
         ({"is_synchronised": False}, {}),
         (
-            {"is_synchronised": False, "uplink": Uplink(UploaderState.OFFLINE)},
+            {"is_synchronised": False, "uplink": UploadStatus(UploaderState.OFFLINE)},
             {"wifi": False, "key": None, "clock": None},
         ),
     ],
@@ -74,25 +77,25 @@ def test_each_thing_that_is_missing_or_unknown_is_told(
     assert checks(**{**GOOD, **change}) == replace(well, **expected)  # type: ignore[arg-type]
 
 
-def test_the_camera_is_looked_through_in_the_countdown_until_its_last_second_and_while_aiming() -> None:
+def test_viewfinder_on_in_countdown_until_last_second_and_aiming() -> None:
     counting = Booth(state=BoothState.COUNTDOWN, zero_ns=5_000_000_000)
-    assert [has_finder(counting, at_s * 1_000_000_000) for at_s in (0, 2, 3, 4, 5)] == [
+    assert [shows_viewfinder(counting, at_s * 1_000_000_000) for at_s in (0, 2, 3, 4, 5)] == [
         True,
         True,
         True,
         False,
         False,
     ]
-    assert has_finder(Booth(state=BoothState.MENU, page=Page(Kind.AIM)), 0)
-    for other in (Booth(), Booth(state=BoothState.READY), Booth(state=BoothState.MENU, page=Page(Kind.MENU))):
-        assert not has_finder(other, 0)
+    assert shows_viewfinder(Booth(state=BoothState.MENU, page=Page(PageKind.AIM)), 0)
+    for other in (Booth(), Booth(state=BoothState.READY), Booth(state=BoothState.MENU, page=Page(PageKind.MENU))):
+        assert not shows_viewfinder(other, 0)
 
 
-def test_the_albums_code_is_shown_whenever_it_is_asked_for_in_the_menu(spool: Spool) -> None:
+def test_album_code_shown_whenever_asked_for_in_menu(spool: Spool) -> None:
     outlook = Outlook(Config(), spool, HandClock())
-    asking = Booth(state=BoothState.MENU, page=Page(Kind.ALBUM_CODE))
-    assert outlook.completed(View(), asking, "abcd1234", Uplink(), None).album_link.endswith("/abcd1234")
-    assert outlook.completed(View(), Booth(state=BoothState.READY), "abcd1234", Uplink(), None).album_link == ""
+    asking = Booth(state=BoothState.MENU, page=Page(PageKind.ALBUM_CODE))
+    assert outlook.completed(View(), asking, "abcd1234", UploadStatus(), None).album_link.endswith("/abcd1234")
+    assert outlook.completed(View(), Booth(state=BoothState.READY), "abcd1234", UploadStatus(), None).album_link == ""
 
 
 def shows_code_at_rest(config: Config, spool: Spool, ready: Booth) -> bool:
@@ -101,18 +104,18 @@ def shows_code_at_rest(config: Config, spool: Spool, ready: Booth) -> bool:
     outlook = Outlook(config, spool, clock)
     outlook.note(Tick(), Booth(), clock.boottime_ns())
     outlook.note(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
-    clock.pass_s(idle.CODE_AFTER_NS / 1e9)
-    return outlook.completed(View(), ready, "abcd1234", Uplink(), None).album_link != ""
+    clock.pass_s(idle.QR_AFTER_NS / 1e9)
+    return outlook.completed(View(), ready, "abcd1234", UploadStatus(), None).album_link != ""
 
 
-def test_b04_a_stuck_button_stays_on_the_bottom_line_when_it_would_be_the_albums_code_s_turn(spool: Spool) -> None:
+def test_b04_stuck_button_notice_blocks_idle_album_code(spool: Spool) -> None:
     ready = Booth(state=BoothState.READY)
     assert shows_code_at_rest(Config(), spool, ready)
     assert not shows_code_at_rest(Config(), spool, replace(ready, stuck=True))
 
 
 @pytest.mark.parametrize("where", ["menu", "off"])
-def test_the_albums_code_has_no_turn_at_rest_where_the_config_wants_it_elsewhere(spool: Spool, where: str) -> None:
+def test_album_code_not_shown_idle_if_config_places_it_elsewhere(spool: Spool, where: str) -> None:
     config = Config(panel=Panel(album_code=where))
     assert not shows_code_at_rest(config, spool, Booth(state=BoothState.READY))
 
@@ -121,22 +124,20 @@ def test_the_albums_code_has_no_turn_at_rest_where_the_config_wants_it_elsewhere
     ("view", "takes_turns"),
     [
         (View(), False),
-        (View(uplink=UploaderState.UPLOADING), False),
-        (View(uplink=UploaderState.PORTAL), True),
+        (View(upload_state=UploaderState.UPLOADING), False),
+        (View(upload_state=UploaderState.PORTAL), True),
         (View(has_event=False), False),
         (View(photos=1234, parked=12), True),
         (View(photos=123_456), True),
         (View(notice=problem("bad_config")), False),
     ],
 )
-def test_only_a_bottom_line_that_is_too_long_takes_turns_and_all_else_stands_still(
-    view: View, takes_turns: bool, spool: Spool
-) -> None:
+def test_bottom_line_alternates_only_if_too_long_all_else_static(view: View, takes_turns: bool, spool: Spool) -> None:
     clock = HandClock()
     outlook = Outlook(Config(), spool, clock)
     turns = []
     for _ in range(4):
-        turns.append(outlook.completed(view, Booth(), "abcd1234", Uplink(), None).turn)
+        turns.append(outlook.completed(view, Booth(), "abcd1234", UploadStatus(), None).line_turn)
         clock.pass_s(idle.LINE_TURN_NS / 1e9)
     assert [turn - turns[0] for turn in turns] == ([0, 1, 2, 3] if takes_turns else [0, 0, 0, 0])
 
@@ -149,13 +150,13 @@ def spool(tmp_path: Path) -> Spool:
     return made
 
 
-def test_the_bar_fills_in_the_time_that_the_last_start_took_and_waits_full(spool: Spool) -> None:
+def test_start_bar_fills_in_last_start_time_then_waits_full(spool: Spool) -> None:
     clock = HandClock()
     spool.note_ready(4000)
     outlook = Outlook(Config(), spool, clock)
 
     def filled() -> float:
-        return outlook.completed(View(), Booth(), "", Uplink(), None).progress
+        return outlook.completed(View(), Booth(), "", UploadStatus(), None).progress
 
     assert filled() == 0.0
     outlook.prepare()
@@ -166,7 +167,7 @@ def test_the_bar_fills_in_the_time_that_the_last_start_took_and_waits_full(spool
     assert found == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
 
 
-def test_the_length_of_a_start_is_kept_for_the_next_boot_and_written_only_when_it_is_news(tmp_path: Path) -> None:
+def test_start_length_kept_for_next_boot_written_only_if_changed(tmp_path: Path) -> None:
     clock = HandClock()
     spool = Spool(tmp_path / "spool", clock, "serial-1")
     spool.prepare()

@@ -18,7 +18,7 @@ import pytest
 from piboothup.booth import service
 from piboothup.booth.flow import machine
 from piboothup.booth.flow.events import Event, Pressed
-from piboothup.booth.flow.menu import Kind
+from piboothup.booth.flow.menu import PageKind
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.panel import screens
 from piboothup.booth.panel.layout import PHOTO_SIZE
@@ -154,7 +154,7 @@ def told_something(box: Box, _held: threading.Event) -> None:
     box.start_ready()
     box.open_menu()
     box.choose("wipe")
-    box.until_page(lambda page: page is not None and page.says == "card_empty")
+    box.until_page(lambda page: page is not None and page.text_key == "card_empty")
     box.turn()
 
 
@@ -162,7 +162,7 @@ def the_code_from_the_menu(box: Box, _held: threading.Event) -> None:
     box.start_ready()
     box.open_menu()
     box.choose("album_code")
-    box.until_page(lambda page: page is not None and page.kind is Kind.ALBUM_CODE)
+    box.until_page(lambda page: page is not None and page.kind is PageKind.ALBUM_CODE)
     box.turn()
 
 
@@ -170,7 +170,7 @@ def asked_by_the_ready_check(box: Box, _held: threading.Event) -> None:
     box.start_ready()
     box.open_menu()
     box.choose("ready_check")
-    box.until_page(lambda page: page is not None and page.report is not None and page.report.asks)
+    box.until_page(lambda page: page is not None and page.report is not None and page.report.asks_for_press)
     box.turn()
 
 
@@ -202,7 +202,7 @@ def break_saving() -> None:
         *(in_the_menu, told_something, the_code_from_the_menu, asked_by_the_ready_check),
     ],
 )
-def test_b03_a_press_in_any_state_is_answered_in_the_turn_that_hears_of_it(
+def test_b03_press_in_any_state_answered_in_same_turn(
     box: Box,
     monkeypatch: pytest.MonkeyPatch,
     held: threading.Event,
@@ -231,21 +231,19 @@ BUSY = View(countdown=2, problem=problem("no_camera"))
         (View(state=BoothState.READY), View(state=BoothState.EXPOSING)),
         (View(state=BoothState.READY), View(state=BoothState.COUNTDOWN, countdown=3)),
         *(
-            (dataclasses.replace(BUSY, state=state), dataclasses.replace(BUSY, state=state, nudged=True))
+            (dataclasses.replace(BUSY, state=state), dataclasses.replace(BUSY, state=state, busy_hint=True))
             for state in (BoothState.COUNTDOWN, BoothState.EXPOSING, BoothState.SAVING, BoothState.FAULT)
         ),
     ],
 )
-def test_b03_on_a_slow_bus_the_side_of_the_glass_answers_a_press_before_the_rest(
-    tmp_path: Path, before: View, after: View
-) -> None:
+def test_b03_slow_bus_panel_side_area_drawn_first_after_press(tmp_path: Path, before: View, after: View) -> None:
     glass = EmulatedOled()
     panel = PanelThread(OledPanel(Panel(), bus=glass), HandClock(), tmp_path)
     panel.show(before)
-    panel.turn()
+    panel.run_once()
     glass.columns.clear()
     panel.show(after)
-    panel.turn()
+    panel.run_once()
     beside = [x >= PHOTO_SIZE[0] for x in glass.columns]
     assert beside[0] and beside == sorted(beside, reverse=True)
     assert glass.glass().tobytes() == screens.draw(after).tobytes()

@@ -50,7 +50,7 @@ def test_f22_only_whoever_answers_a_press_is_realtime_and_once_ready(tmp_path: P
     raised = {name: policy for name, policy in ready["policies"] if policy != os.SCHED_OTHER}
     assert raised == dict.fromkeys(("service", "button", "lgpio calls back"), REALTIME)
     assert len(ready["policies"]) > len(starting["policies"])  # the light breathes on a thread of gpiozero's
-    assert ready["switch_s"] == pytest.approx(threads.SWITCH_S)
+    assert ready["switch_s"] == pytest.approx(threads.SWITCH_INTERVAL_S)
 
 
 def test_f22_a_booth_without_a_camera_is_not_realtime(box: Box, asked: Asked, held: threading.Event) -> None:
@@ -115,7 +115,7 @@ def test_f22_what_a_realtime_thread_starts_is_not_realtime() -> None:
 
 
 @pytest.mark.parametrize(("niceness", "then"), [(-5, 0), (0, 0), (7, 7)])
-def test_who_goes_last_waits_no_longer_for_a_processor_than_other_programs(
+def test_go_last_waits_no_longer_for_cpu_than_other_programs(
     monkeypatch: pytest.MonkeyPatch, niceness: int, then: int
 ) -> None:
     asked: list[int] = []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import simplejpeg
 
-from piboothup.booth.flow.self_test_report import STEPS, Step
+from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestStep
 from piboothup.booth.gpio.buzzer import Sound
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.commands import status
@@ -172,9 +172,9 @@ def test_f16_the_ready_check_ships_no_box_that_saves_nothing(box: Box, monkeypat
     come_to_the_fault(box, monkeypatch)
     box.open_menu()
     box.choose("ready_check")
-    box.until_page(lambda page: page is not None and page.report is not None and page.report.asks)
+    box.until_page(lambda page: page is not None and page.report is not None and page.report.asks_for_press)
     box.press()
     page = box.until_page(lambda page: page is not None and page.report is not None and page.report.step is None)
     assert page is not None and page.report is not None
-    assert page.report.found[STEPS.index(Step.CARD)] == FAULT
+    assert page.report.results[SELF_TEST_STEPS.index(SelfTestStep.CARD)] == FAULT
     assert page.report.reason is not None

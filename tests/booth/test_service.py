@@ -23,7 +23,7 @@ from piboothup.booth.panel import thread as panel
 from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.panel.view import View
 from piboothup.booth.photo.saver import Saver
-from piboothup.booth.storage import Card
+from piboothup.booth.storage import StorageMonitor
 from piboothup.config import Button, Capture, Light
 from piboothup.problems import problem
 from piboothup.runtime import send_hint
@@ -69,7 +69,7 @@ def test_the_button_is_listened_to_and_let_go_at_the_end(box: Box) -> None:
     assert box.photos() == 1
 
 
-def test_white_balance_is_held_at_the_end_of_the_countdown_and_goes_on_after_the_frame(box: Box) -> None:
+def test_white_balance_locked_at_countdown_end_until_frame(box: Box) -> None:
     box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=2))
     box.start_ready()
     box.press()
@@ -82,7 +82,7 @@ def test_white_balance_is_held_at_the_end_of_the_countdown_and_goes_on_after_the
     assert box.camera.held.get(timeout=PATIENCE_S) is False
 
 
-def test_the_button_is_steady_while_the_flash_is_lit_also_for_a_guest_who_presses_again(box: Box) -> None:
+def test_button_light_steady_during_flash_even_on_new_press(box: Box) -> None:
     light = Light(flash_pin=22, flash_lead_s=1.5)
     box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=2), light=light)
     box.start_ready()
@@ -101,7 +101,7 @@ def test_the_button_is_steady_while_the_flash_is_lit_also_for_a_guest_who_presse
     assert box.camera.lit.get(timeout=PATIENCE_S) == pressed_ns + 500_000_000
 
 
-def test_the_countdown_is_on_light_and_panel_and_its_last_second_hurries(box: Box) -> None:
+def test_countdown_on_light_and_panel_last_second_faster(box: Box) -> None:
     box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=2))
     box.start_ready()
     box.press()
@@ -116,7 +116,7 @@ def test_the_countdown_is_on_light_and_panel_and_its_last_second_hurries(box: Bo
     assert box.camera.asked.get(timeout=PATIENCE_S) == zero_ns
 
 
-def test_b03_a_press_while_a_photo_is_under_way_is_answered_on_light_and_panel(box: Box) -> None:
+def test_b03_press_during_photo_answered_on_light_and_panel(box: Box) -> None:
     box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=9))
     box.start_ready()
     box.press()
@@ -129,7 +129,7 @@ def test_b03_a_press_while_a_photo_is_under_way_is_answered_on_light_and_panel(b
     assert box.camera.asked.empty()
 
 
-def test_b04_a_button_that_is_down_at_the_start_is_called_stuck_until_it_is_let_go(
+def test_b04_button_down_at_start_called_stuck_until_released(
     box: Box,
 ) -> None:
     box.button.is_down = True
@@ -147,7 +147,7 @@ def test_b04_a_button_that_is_down_at_the_start_is_called_stuck_until_it_is_let_
     assert box.photos() == 1
 
 
-def test_b06_held_through_the_countdown_it_takes_no_photo_and_let_go_early_it_counts_anew(box: Box) -> None:
+def test_b06_hold_over_countdown_no_photo_early_release_restarts(box: Box) -> None:
     box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=2))
     box.start_ready()
     box.hold("down")
@@ -164,9 +164,7 @@ def test_b06_held_through_the_countdown_it_takes_no_photo_and_let_go_early_it_co
     assert box.camera.asked.empty()
 
 
-def test_b06_a_loop_that_was_held_up_hears_of_the_release_before_it_judges_by_time_alone(
-    box: Box, held: threading.Event
-) -> None:
+def test_b06_delayed_loop_hears_release_before_judging_by_time(box: Box, held: threading.Event) -> None:
     box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=2))
     box.start_ready()
     show, is_held = box.light.show, threading.Event()
@@ -192,7 +190,7 @@ def test_b06_a_loop_that_was_held_up_hears_of_the_release_before_it_judges_by_ti
     assert box.camera.asked.get(timeout=PATIENCE_S) == edge_ns + 2_000_000_000
 
 
-def test_held_for_five_seconds_the_menu_opens_and_is_left_after_20_s_without_a_press(box: Box) -> None:
+def test_menu_opens_after_5_s_hold_closes_after_20_s_idle(box: Box) -> None:
     box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=3))
     box.start_ready()
     box.hold("down")
@@ -220,7 +218,7 @@ def test_the_panel_tells_how_the_photos_travel(box: Box) -> None:
     box.until_shown(event_title="Anna & Ben", photos=3, uplink=UploaderState.IDLE, parked=3)
 
 
-def test_photos_taken_before_the_start_count_in_the_number_of_the_next(box: Box) -> None:
+def test_photos_before_start_count_in_next_photo_number(box: Box) -> None:
     spool = open_spool(box.spool.directory, box.clock)
     for number in range(2):
         take(spool, jpeg(number))
@@ -251,9 +249,7 @@ def break_panel(box: Box) -> None:
     ("breaks", "code"),
     [(break_light, "light_missing"), (break_button, "button_missing"), (break_panel, "panel_missing")],
 )
-def test_b07_d01_a_device_that_is_missing_is_told_and_photos_go_on(
-    box: Box, breaks: Callable[[Box], None], code: str
-) -> None:
+def test_b07_d01_missing_device_reported_photos_go_on(box: Box, breaks: Callable[[Box], None], code: str) -> None:
     breaks(box)
     box.start_ready()
     said = box.until_said(lambda said: said if code in said.get("problems", ()) else None)
@@ -267,7 +263,7 @@ def test_b07_d01_a_device_that_is_missing_is_told_and_photos_go_on(
     assert box.photos() == 1
 
 
-def test_c02_a_config_mistake_is_told_before_the_device_that_is_missing(box: Box) -> None:
+def test_c02_config_mistake_reported_before_missing_device(box: Box) -> None:
     box.notice = problem("bad_config", "line 3")
     box.light.problem = problem("light_missing")
     box.start_ready()
@@ -282,7 +278,7 @@ def test_what_the_uploader_cannot_show_by_its_state_is_told(box: Box) -> None:
     box.until_shown(uplink=UploaderState.IDLE, waiting=2, notice=problem("event_gone"))
 
 
-def test_k01_without_a_camera_light_panel_and_status_say_so_until_there_is_one(box: Box) -> None:
+def test_k01_no_camera_shown_on_light_panel_status_until_present(box: Box) -> None:
     box.camera.fault = problem("no_camera")
     box.start()
     box.until_light(LightPattern.TROUBLE)
@@ -295,7 +291,7 @@ def test_k01_without_a_camera_light_panel_and_status_say_so_until_there_is_one(b
     box.until_said(lambda said: said.get("camera") == "ready" and said["problems"] == [])
 
 
-def test_s14_a_spool_that_goes_away_is_a_fault_and_its_return_is_noticed(box: Box) -> None:
+def test_s14_spool_gone_is_fault_and_return_is_noticed(box: Box) -> None:
     box.start_ready()
     shutil.rmtree(box.spool.directory)
     box.until_light(LightPattern.TROUBLE)
@@ -305,7 +301,7 @@ def test_s14_a_spool_that_goes_away_is_a_fault_and_its_return_is_noticed(box: Bo
     assert box.photos() == 1
 
 
-def test_under_systemd_a_spool_that_cannot_be_used_is_a_fault_until_it_can(box: Box, systemd: Systemd) -> None:
+def test_systemd_unusable_spool_is_fault_until_usable(box: Box, systemd: Systemd) -> None:
     box.spool.directory.write_text("a file where a folder should be")
     box.start()
     assert systemd.hears() == b"READY=1"
@@ -334,9 +330,7 @@ def test_s20_a_second_booth_on_the_spool_ends_at_once(box: Box) -> None:
     assert [type(one) for one in told] == [AlreadyRunning]
 
 
-def test_s04_a_card_that_takes_no_clock_anchor_silences_neither_panel_nor_status(
-    box: Box, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_s04_card_refusing_anchor_keeps_panel_and_status_alive(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     box.start_ready()
 
     def refuse(_path: Path, _line: str) -> None:
@@ -351,18 +345,18 @@ def test_s04_a_card_that_takes_no_clock_anchor_silences_neither_panel_nor_status
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), ZeroDivisionError()])
-def test_s15_a_round_of_housekeeping_that_fails_is_followed_by_the_next(
+def test_s15_failed_housekeeping_round_is_followed_by_next(
     box: Box, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     failed = threading.Event()
 
-    def fail(_card: Card) -> None:
+    def fail(_card: StorageMonitor) -> None:
         failed.set()
         raise error
 
     box.start_ready()
     with monkeypatch.context() as patched:
-        patched.setattr(Card, "check", fail)
+        patched.setattr(StorageMonitor, "check", fail)
         assert failed.wait(PATIENCE_S)
     status.write(box.runtime, "uploader", {"state": "offline"})
     box.until_shown(uplink=UploaderState.OFFLINE)
@@ -401,7 +395,7 @@ def test_t01_the_clock_that_ntp_disciplines_is_written_down(box: Box) -> None:
 # -- status --------------------------------------------------------------------------------------------------------
 
 
-def test_the_status_file_says_all_that_status_tells_and_goes_with_the_service(box: Box) -> None:
+def test_status_file_has_all_status_fields_removed_with_service(box: Box) -> None:
     box.start_ready()
     box.press()
     said = box.until_said(lambda said: said if said.get("photos") else None)
@@ -430,7 +424,7 @@ def test_the_status_follows_the_state_at_once(box: Box, monkeypatch: pytest.Monk
     box.until_said(lambda said: said.get("state") == "review" and said["photos"] == 1)
 
 
-def test_a_status_that_could_not_be_written_is_written_when_it_can(box: Box) -> None:
+def test_status_file_write_failure_written_when_possible(box: Box) -> None:
     (box.runtime / "booth.json").mkdir()
     box.start_ready()
     for _ in range(3):
@@ -456,7 +450,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[View]:
     return views
 
 
-def test_photos_are_called_safe_at_the_end_only_when_the_last_one_is(
+def test_stop_calls_photos_safe_only_when_last_one_is(
     box: Box, held: threading.Event, shown: list[View], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saving = threading.Event()
@@ -486,7 +480,7 @@ def test_photos_are_called_safe_at_the_end_only_when_the_last_one_is(
     box.until_shown(state=BoothState.STOPPING, ended=True)
 
 
-def test_c08_whatever_hangs_the_service_ends_in_time_and_does_not_call_photos_safe(
+def test_c08_any_hang_service_stops_in_time_calls_no_photo_safe(
     box: Box, held: threading.Event, shown: list[View], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     box.start_ready()
@@ -510,7 +504,7 @@ def test_c08_whatever_hangs_the_service_ends_in_time_and_does_not_call_photos_sa
     held.set()
 
 
-def test_a_camera_beyond_help_has_systemd_start_the_booth_anew_and_elsewhere_it_goes_on(
+def test_camera_hopeless_systemd_restarts_booth_else_it_goes_on(
     box: Box, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the camera's thread finds beyond help is its own test; here, what becomes of that."""

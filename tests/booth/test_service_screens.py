@@ -20,7 +20,7 @@ from piboothup.status import BoothState
 from tests.support.booth import Box
 
 
-def test_a_guest_sees_themselves_until_the_last_second_and_never_an_older_picture(box: Box) -> None:
+def test_guest_sees_viewfinder_until_last_second_no_old_picture(box: Box) -> None:
     box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=3))
     box.camera.seen = Viewfinder(1, portrait())
     box.start_ready()
@@ -41,7 +41,7 @@ def test_a_guest_sees_themselves_until_the_last_second_and_never_an_older_pictur
     box.until_shown(state=BoothState.COUNTDOWN, countdown=3, photos=1)
 
 
-def test_k04_what_the_camera_lacks_is_on_the_panel_until_the_first_photo_and_in_the_status_for_good(box: Box) -> None:
+def test_k04_camera_lack_on_panel_until_photo_always_in_status(box: Box) -> None:
     box.camera.notice = problem("camera_memory", "2028x1520")
     box.start_ready()
     box.until_shown(notice=box.camera.notice)
@@ -53,7 +53,7 @@ def test_k04_what_the_camera_lacks_is_on_the_panel_until_the_first_photo_and_in_
     box.until_said(lambda said: said["problems"] == ["camera_memory"])
 
 
-def test_the_albums_code_takes_its_turns_with_ready_and_a_press_ends_it(box: Box) -> None:
+def test_album_code_alternates_with_ready_until_a_press(box: Box) -> None:
     box.start_ready()
     box.until_shown()
     box.clock.pass_s(21)
@@ -81,9 +81,7 @@ def test_the_albums_code_can_be_kept_out_of_ready(box: Box, where: str) -> None:
     assert box.glass.shown.empty()
 
 
-def test_c18_no_other_events_title_is_ever_drawn_while_guests_take_photos(
-    box: Box, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_c18_other_event_titles_never_drawn_while_guests_shoot(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: set[str] = set()
     draw = Face.draw
 
@@ -107,7 +105,7 @@ def test_c18_no_other_events_title_is_ever_drawn_while_guests_take_photos(
     assert not [text for text in drawn if "secret" in text.lower() or "other567" in text]
 
 
-def test_p15_a_weak_supply_is_named_on_the_bottom_line_and_photos_go_on(
+def test_p15_weak_supply_on_bottom_line_photos_go_on(
     box: Box, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     told = tmp_path / "get_throttled"
@@ -123,7 +121,7 @@ def test_p15_a_weak_supply_is_named_on_the_bottom_line_and_photos_go_on(
     box.until_shown(photos=1, waiting=1)
 
 
-def test_a_box_that_is_too_hot_says_so_on_the_bottom_line_and_looks_ready(
+def test_overheated_box_says_so_on_bottom_line_looks_ready(
     box: Box, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "temp").write_text("81250\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.booth.storage import Card
+from piboothup.booth.storage import StorageMonitor
 from piboothup.config import GOOD_FILE, Config, EventPics, Secret, SpoolTable, load
 from piboothup.problems import problem
 from piboothup.spool import choices, durable
@@ -41,8 +41,8 @@ class Bench:
         )
         self.good = self.spool.directory / GOOD_FILE
 
-    def card(self, *, keep_config: bool = True, spool: Spool | None = None) -> Card:
-        return Card(self.config, spool or self.spool, self.clock, keep_config=keep_config)
+    def card(self, *, keep_config: bool = True, spool: Spool | None = None) -> StorageMonitor:
+        return StorageMonitor(self.config, spool or self.spool, self.clock, keep_config=keep_config)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def bench(tmp_path: Path) -> Bench:
 
 
 @pytest.fixture
-def card(bench: Bench) -> Iterator[Card]:
+def card(bench: Bench) -> Iterator[StorageMonitor]:
     with contextlib.closing(bench.card()) as made:
         yield made
 
@@ -59,9 +59,7 @@ def card(bench: Bench) -> Iterator[Card]:
 # -- taking it over ------------------------------------------------------------------------------------------------
 
 
-def test_an_opened_card_has_a_boot_takes_photos_and_has_salvaged_what_was_being_written(
-    bench: Bench, card: Card
-) -> None:
+def test_spool_open_has_boot_takes_photos_salvages_partial_write(bench: Bench, card: StorageMonitor) -> None:
     name = take(open_spool(bench.spool.directory, bench.clock), jpeg())
     bench.spool.path(name).rename(bench.spool.directory / "tmp" / f"{name}.part")
     card.open(patient=False)
@@ -70,7 +68,7 @@ def test_an_opened_card_has_a_boot_takes_photos_and_has_salvaged_what_was_being_
     assert take(bench.spool, jpeg(1)).seq == 2
 
 
-def test_s20_one_booth_has_the_card_until_it_lets_go_of_it(bench: Bench, card: Card) -> None:
+def test_s20_one_booth_has_the_card_until_it_lets_go_of_it(bench: Bench, card: StorageMonitor) -> None:
     card.open(patient=False)
     other = bench.card(spool=Spool(bench.spool.directory, bench.clock, "serial-1"))
     for patient in (False, True):
@@ -82,9 +80,7 @@ def test_s20_one_booth_has_the_card_until_it_lets_go_of_it(bench: Bench, card: C
     other.close()
 
 
-def test_c02_the_good_config_is_kept_without_the_key_and_written_only_when_it_is_another(
-    bench: Bench, card: Card
-) -> None:
+def test_c02_good_config_kept_without_key_written_only_on_change(bench: Bench, card: StorageMonitor) -> None:
     card.open(patient=False)
     assert KEY not in bench.good.read_text()
     kept, _ = load(bench.good)
@@ -100,15 +96,13 @@ def test_c02_the_good_config_is_kept_without_the_key_and_written_only_when_it_is
     assert load(bench.good)[0].name == "Booth 8"
 
 
-def test_c02_a_config_that_stands_in_for_a_broken_one_is_not_kept(bench: Bench) -> None:
+def test_c02_substitute_for_broken_config_is_not_kept(bench: Bench) -> None:
     with contextlib.closing(bench.card(keep_config=False)) as card:
         card.open(patient=False)
     assert not bench.good.exists()
 
 
-def test_a_config_that_cannot_be_kept_is_no_reason_to_refuse_the_card_or_to_keep_old_choices(
-    bench: Bench, card: Card
-) -> None:
+def test_config_unkeepable_card_still_opens_old_choices_dropped(bench: Bench, card: StorageMonitor) -> None:
     bench.good.mkdir(parents=True)
     choices.write(bench.spool.directory, Config(), Choices(link_id="wxyz0000"))
     card.open(patient=False)
@@ -116,8 +110,8 @@ def test_a_config_that_cannot_be_kept_is_no_reason_to_refuse_the_card_or_to_keep
     assert not (bench.spool.directory / choices.FILE).exists()
 
 
-def test_c02_choices_that_the_card_does_not_give_up_keep_no_config_from_being_kept(
-    bench: Bench, card: Card, monkeypatch: pytest.MonkeyPatch
+def test_c02_undeletable_choices_do_not_stop_config_being_kept(
+    bench: Bench, card: StorageMonitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.spool.directory.mkdir()
     choices.write(bench.spool.directory, Config(), Choices(link_id="wxyz0000"))
@@ -137,9 +131,7 @@ def test_c02_choices_that_the_card_does_not_give_up_keep_no_config_from_being_ke
 # -- what is wrong with it -----------------------------------------------------------------------------------------
 
 
-def test_a_spool_that_cannot_be_used_is_the_end_at_a_desk_and_a_problem_on_a_box_until_it_is_cured(
-    bench: Bench, card: Card
-) -> None:
+def test_spool_unusable_ends_at_desk_is_problem_on_box_until_ok(bench: Bench, card: StorageMonitor) -> None:
     bench.spool.directory.write_text("a file where a folder should be")
     with pytest.raises(SpoolUnusable):
         card.open(patient=False)
@@ -151,7 +143,7 @@ def test_a_spool_that_cannot_be_used_is_the_end_at_a_desk_and_a_problem_on_a_box
     assert card.opened
 
 
-def test_s14_a_folder_that_is_gone_is_told_let_go_of_and_made_anew(bench: Bench, card: Card) -> None:
+def test_s14_spool_folder_gone_reported_released_and_recreated(bench: Bench, card: StorageMonitor) -> None:
     card.open(patient=False)
     shutil.rmtree(bench.spool.directory)
     found = card.check()
@@ -164,7 +156,7 @@ def test_s14_a_folder_that_is_gone_is_told_let_go_of_and_made_anew(bench: Bench,
         bench.card(spool=Spool(bench.spool.directory, bench.clock, "serial-1")).open(patient=True)
 
 
-def test_a_spool_that_a_wipe_holds_is_a_problem_until_it_lets_go(bench: Bench, card: Card) -> None:
+def test_a_spool_that_a_wipe_holds_is_a_problem_until_it_lets_go(bench: Bench, card: StorageMonitor) -> None:
     card.open(patient=False)
     shutil.rmtree(bench.spool.directory)
     card.check()
@@ -177,8 +169,8 @@ def test_a_spool_that_a_wipe_holds_is_a_problem_until_it_lets_go(bench: Bench, c
 @pytest.mark.parametrize(
     ("number", "code"), [(errno.ENOSPC, "card_full"), (errno.EDQUOT, "card_full"), (errno.EROFS, "card_readonly")]
 )
-def test_s01_s04_a_card_that_takes_no_start_is_a_problem_until_it_does(
-    bench: Bench, card: Card, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+def test_s01_s04_card_refusing_start_is_problem_until_it_accepts(
+    bench: Bench, card: StorageMonitor, monkeypatch: pytest.MonkeyPatch, number: int, code: str
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(number, "refused")
@@ -192,8 +184,8 @@ def test_s01_s04_a_card_that_takes_no_start_is_a_problem_until_it_does(
     assert card.opened
 
 
-def test_s01_a_full_card_is_started_on_by_making_room_from_sent_photos_alone(
-    bench: Bench, card: Card, monkeypatch: pytest.MonkeyPatch
+def test_s01_full_card_start_makes_room_from_sent_photos_only(
+    bench: Bench, card: StorageMonitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     earlier = open_spool(bench.spool.directory, bench.clock)
     names = [take(earlier, jpeg(number)) for number in range(12)]
@@ -215,7 +207,7 @@ def test_s01_a_full_card_is_started_on_by_making_room_from_sent_photos_alone(
 
 
 def test_what_the_spool_says_of_the_card_is_asked_each_time(
-    bench: Bench, card: Card, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, card: StorageMonitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card.open(patient=False)
     with monkeypatch.context() as patched:
@@ -228,7 +220,7 @@ def test_what_the_spool_says_of_the_card_is_asked_each_time(
 # -- retention -----------------------------------------------------------------------------------------------------
 
 
-def sent(bench: Bench, card: Card, photos: int) -> None:
+def sent(bench: Bench, card: StorageMonitor, photos: int) -> None:
     """A card whose clock has been believed since photos were taken and sent, an hour and more ago."""
     card.open(patient=False)
     for number in range(photos):
@@ -239,11 +231,11 @@ def sent(bench: Bench, card: Card, photos: int) -> None:
         bench.clock.pass_s(4_000.0)
 
 
-def test_before_it_is_opened_nothing_is_retired(card: Card) -> None:
+def test_before_it_is_opened_nothing_is_retired(card: StorageMonitor) -> None:
     assert card.retire() == 0
 
 
-def test_sent_photos_go_when_they_are_old_and_no_other(bench: Bench, card: Card) -> None:
+def test_sent_photos_go_when_they_are_old_and_no_other(bench: Bench, card: StorageMonitor) -> None:
     sent(bench, card, photos=3)
     take(bench.spool, jpeg(9))
     assert card.retire() == 0
@@ -253,7 +245,7 @@ def test_sent_photos_go_when_they_are_old_and_no_other(bench: Bench, card: Card)
     assert counts(bench.spool) == {NEW: 1, SENT: 0, "parked": 0, "quarantine": 0}
 
 
-def test_ages_are_looked_at_once_an_hour(bench: Bench, card: Card) -> None:
+def test_ages_are_looked_at_once_an_hour(bench: Bench, card: StorageMonitor) -> None:
     sent(bench, card, photos=1)
     bench.clock.pass_s(DAY_S - 8_000 - 1_800)
     assert card.retire() == 0

@@ -76,9 +76,7 @@ def photos(directory: Path, box: Box) -> list[PhotoName]:
     return found
 
 
-def test_b03_a_card_that_hangs_is_told_presses_are_answered_and_the_photo_is_saved_once_when_it_comes_back(
-    box: Box, card: HangingCard
-) -> None:
+def test_b03_card_hang_shown_presses_answered_photo_saved_once(box: Box, card: HangingCard) -> None:
     card.hangs = True
     box.clock.uncertainty_ms = 5  # housekeeping has something to write as well
     box.press()
@@ -114,7 +112,7 @@ def test_b03_a_card_that_hangs_is_told_presses_are_answered_and_the_photo_is_sav
 
 
 @pytest.mark.parametrize("thread", ["saver", "housekeeping"])
-def test_s15_a_card_that_hangs_for_two_minutes_is_borne_and_one_that_hangs_for_longer_is_not(
+def test_s15_card_hang_of_2_min_tolerated_longer_is_not(
     box: Box, systemd: Systemd, card: HangingCard, thread: str
 ) -> None:
     card.hangs = True
@@ -132,7 +130,7 @@ def test_s15_a_card_that_hangs_for_two_minutes_is_borne_and_one_that_hangs_for_l
     assert systemd.hears() == b"WATCHDOG=1"
 
 
-def test_c08_a_stop_while_the_card_hangs_ends_in_time_and_calls_no_photos_safe(
+def test_c08_stop_during_card_hang_in_time_calls_no_photo_safe(
     box: Box, card: HangingCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card.hangs = True
@@ -161,9 +159,7 @@ def test_c08_a_stop_while_the_card_hangs_ends_in_time_and_calls_no_photos_safe(
             break
 
 
-def test_p03_what_is_left_of_a_photo_whose_service_was_ended_while_the_card_hung_is_salvaged_once(
-    box: Box, card: HangingCard, tmp_path: Path
-) -> None:
+def test_p03_service_killed_in_card_hang_photo_salvaged_once(box: Box, card: HangingCard, tmp_path: Path) -> None:
     box.press()
     box.until_light(LightPattern.SAVED)
     box.clock.pass_s(1.0)

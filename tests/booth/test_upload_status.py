@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from piboothup import status
-from piboothup.booth.upload_status import Uplink, UplinkReader
+from piboothup.booth.upload_status import UploadStatus, UploadStatusReader
 from piboothup.problems import codes, problem
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.event_titles import Event
@@ -27,12 +27,12 @@ def spool(tmp_path: Path) -> Spool:
 
 
 @pytest.fixture
-def reader(spool: Spool, tmp_path: Path) -> UplinkReader:
-    return UplinkReader(spool, tmp_path, PARTY)
+def reader(spool: Spool, tmp_path: Path) -> UploadStatusReader:
+    return UploadStatusReader(spool, tmp_path, PARTY)
 
 
-def test_a_box_whose_uploader_never_ran_counts_what_waits_by_itself(reader: UplinkReader, spool: Spool) -> None:
-    assert reader.read() == Uplink(UploaderState.STOPPED)
+def test_uplink_counts_waiting_itself_if_uploader_never_ran(reader: UploadStatusReader, spool: Spool) -> None:
+    assert reader.read() == UploadStatus(UploaderState.STOPPED)
     for number in range(2):
         take(spool, jpeg(number))
         assert reader.read().waiting == number + 1
@@ -40,19 +40,19 @@ def test_a_box_whose_uploader_never_ran_counts_what_waits_by_itself(reader: Upli
 
 def test_a_spool_that_is_not_there_is_an_empty_one(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "none", HandClock(), "serial-1")
-    assert UplinkReader(spool, tmp_path, PARTY).read() == Uplink(UploaderState.STOPPED)
+    assert UploadStatusReader(spool, tmp_path, PARTY).read() == UploadStatus(UploaderState.STOPPED)
 
 
 @pytest.mark.parametrize("state", UploaderState)
 def test_the_uploaders_own_word_goes_before_the_folders(
-    reader: UplinkReader, spool: Spool, tmp_path: Path, state: UploaderState
+    reader: UploadStatusReader, spool: Spool, tmp_path: Path, state: UploaderState
 ) -> None:
     take(spool, jpeg())
     status.write(tmp_path, "uploader", {"state": state, "waiting": 12})
-    assert reader.read() == Uplink(state, waiting=12)
+    assert reader.read() == UploadStatus(state, waiting=12)
 
 
-def test_only_this_events_parked_photos_count(reader: UplinkReader, spool: Spool) -> None:
+def test_only_this_events_parked_photos_count(reader: UploadStatusReader, spool: Spool) -> None:
     for number, context in enumerate((PARTY, PARTY, GALA)):
         spool.park(take(spool, jpeg(number), context), "The server refuses it.")
     assert reader.read().parked == 2
@@ -60,7 +60,7 @@ def test_only_this_events_parked_photos_count(reader: UplinkReader, spool: Spool
     assert reader.read().parked == 0
 
 
-def test_the_title_is_this_events(reader: UplinkReader, spool: Spool) -> None:
+def test_the_title_is_this_events(reader: UploadStatusReader, spool: Spool) -> None:
     assert reader.read().event_title == ""
     spool.write_events([Event("The Gala", "wxyz9876"), Event("Anna & Ben", "abcd1234")])
     assert reader.read().event_title == "Anna & Ben"
@@ -69,7 +69,7 @@ def test_the_title_is_this_events(reader: UplinkReader, spool: Spool) -> None:
 def test_two_changes_within_a_tick_of_the_kernel_are_both_seen(tmp_path: Path) -> None:
     clock = HandClock()
     spool = open_spool(tmp_path / "spool", clock)
-    reader = UplinkReader(spool, tmp_path, PARTY)
+    reader = UploadStatusReader(spool, tmp_path, PARTY)
     for number in range(2):
         name = take(spool, jpeg(number))
         spool.write_events([Event(f"Title {number}", "abcd1234")])
@@ -81,7 +81,7 @@ def test_two_changes_within_a_tick_of_the_kernel_are_both_seen(tmp_path: Path) -
 
 
 def test_what_has_not_changed_is_not_listed_again(
-    reader: UplinkReader, spool: Spool, monkeypatch: pytest.MonkeyPatch
+    reader: UploadStatusReader, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take(spool, jpeg())
     first = reader.read()
@@ -103,7 +103,9 @@ def test_what_has_not_changed_is_not_listed_again(
         "uploader_defect",
     ],
 )
-def test_what_the_state_does_not_say_is_told_by_its_problem(reader: UplinkReader, tmp_path: Path, code: str) -> None:
+def test_what_the_state_does_not_say_is_told_by_its_problem(
+    reader: UploadStatusReader, tmp_path: Path, code: str
+) -> None:
     status.write(
         tmp_path, "uploader", {"state": "offline", "problems": ["wifi_weak", "no_event", code, "no_network"]}
     )
@@ -119,17 +121,17 @@ def test_what_the_state_does_not_say_is_told_by_its_problem(reader: UplinkReader
         ("idle", context_for("", "", "before"), ["no_event"], None),
     ],
 )
-def test_photos_from_before_an_event_was_chosen_are_told_when_all_others_are_sent(
+def test_photos_before_event_choice_reported_when_others_sent(
     spool: Spool, tmp_path: Path, state: str, context: Context, listed: list[str], told: str | None
 ) -> None:
     status.write(tmp_path, "uploader", {"state": state, "problems": listed})
-    found = UplinkReader(spool, tmp_path, context).read().problem
+    found = UploadStatusReader(spool, tmp_path, context).read().problem
     assert (found.code if found is not None else None) == told
 
 
 @pytest.mark.parametrize("gravest", ["no_network", "portal", "key_refused", "paused"])
-def test_what_the_state_says_already_is_not_told_twice_and_nothing_lighter_instead(
-    reader: UplinkReader, tmp_path: Path, gravest: str
+def test_uplink_problem_told_by_state_not_repeated_no_lesser(
+    reader: UploadStatusReader, tmp_path: Path, gravest: str
 ) -> None:
     told = ["bad_config", "wifi_weak", gravest, "event_gone", "uploader_defect"]
     assert set(told) <= set(codes())
@@ -151,7 +153,7 @@ def test_what_the_state_says_already_is_not_told_twice_and_nothing_lighter_inste
     ],
 )
 def test_junk_in_the_uploaders_status_is_nothing_said(
-    reader: UplinkReader, tmp_path: Path, junk: dict[str, Any]
+    reader: UploadStatusReader, tmp_path: Path, junk: dict[str, Any]
 ) -> None:
     status.write(tmp_path, "uploader", junk)
-    assert reader.read() == Uplink(UploaderState.STOPPED)
+    assert reader.read() == UploadStatus(UploaderState.STOPPED)

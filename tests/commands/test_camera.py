@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from piboothup.booth.camera.base import CameraFault
-from piboothup.booth.camera.detect import Connected
+from piboothup.booth.camera.detect import ConnectedCamera
 from piboothup.commands import camera as camera_command
 from piboothup.commands.common import CommandFails
 from piboothup.config import Camera, Config, SpoolTable
@@ -38,7 +38,10 @@ class Desk:
         self.camera = SimulatedCamera(self.config.camera, self.clock, self.clock.pass_s)
 
     def told(self, capsys: pytest.CaptureFixture[str], file: Path | None = None) -> str:
-        connected = [Connected(0, "imx477", "/i2c@10", ("4056x3040 10 fps",)), Connected(1, "imx708", "/i2c@30")]
+        connected = [
+            ConnectedCamera(0, "imx477", "/i2c@10", ("4056x3040 10 fps",)),
+            ConnectedCamera(1, "imx708", "/i2c@30"),
+        ]
         camera_command.run(self.config, self.clock, self.camera, connected, file)
         return capsys.readouterr().out
 
@@ -48,7 +51,7 @@ def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(camera_command, "SETTLING_S", 0.0)
 
 
-def test_it_lists_cameras_and_modes_and_takes_a_photo_with_its_timings_and_a_judgement(
+def test_camera_command_lists_modes_and_takes_times_judges_photo(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     desk = Desk(tmp_path)
@@ -61,7 +64,7 @@ def test_it_lists_cameras_and_modes_and_takes_a_photo_with_its_timings_and_a_jud
     assert os.listdir(tmp_path / "spool" / "tmp") == [], "it is no guest's photo, and stays nowhere"
 
 
-def test_the_photo_is_turned_as_the_config_says_and_goes_into_a_file_that_is_named(
+def test_camera_command_photo_turned_per_config_into_named_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Desk(tmp_path, rotation=90).told(capsys, tmp_path / "test.jpg")
@@ -85,7 +88,7 @@ def test_a_spool_that_is_not_there_stops_no_test_photo(tmp_path: Path, capsys: p
 
 
 @pytest.mark.parametrize("code", ["no_camera", "camera_busy", "camera_memory"])
-def test_whatever_keeps_the_camera_from_opening_is_a_sentence_with_a_remedy(
+def test_camera_command_open_failure_is_sentence_with_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: str
 ) -> None:
     def refuse(_camera: SimulatedCamera) -> None:

@@ -83,9 +83,7 @@ def test_a_wrong_type_is_a_config_error_in_one_line(tmp_path: Path) -> None:
         ('api_url = "http://192.168.1.5:8080"', "plain http only for this machine itself"),
     ],
 )
-def test_what_cannot_lead_to_eventpics_is_told_at_the_uploaders_start(
-    tmp_path: Path, setting: str, remedy: str
-) -> None:
+def test_uploader_start_reports_unusable_eventpics_settings(tmp_path: Path, setting: str, remedy: str) -> None:
     (tmp_path / "key").write_text("“canary”\n")
     file = tmp_path / "config.toml"
     file.write_text(f"config_version = 1\n[eventpics]\n{setting.replace('FILE', str(tmp_path / 'key'))}\n")
@@ -222,7 +220,7 @@ def test_status_counts_from_the_folders_when_nothing_runs(tmp_path: Path, desk: 
         (Fault(drop=Drop.START), "no_network"),
     ],
 )
-def test_events_that_cannot_be_had_are_told_in_the_catalogues_words(tmp_path: Path, fault: Fault, code: str) -> None:
+def test_events_not_available_reported_in_catalogue_words(tmp_path: Path, fault: Fault, code: str) -> None:
     with LocalEventPics(tmp_path / "album", SystemClock(), faults=[fault]) as album:
         file = tmp_path / "config.toml"
         file.write_text(f'config_version = 1\n[eventpics]\napi_key = "{DEMO_KEY}"\napi_url = "{album.url}"\n')
@@ -288,9 +286,7 @@ def _spool_of(folder: Path) -> Spool:
     return spool
 
 
-def test_c02_under_systemd_a_config_that_is_gone_means_the_last_good_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_c02_systemd_missing_config_uses_last_good_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("piboothup.config.file.DEFAULT_DIRECTORY", tmp_path)
     monkeypatch.setenv("NOTIFY_SOCKET", "/run/none")
     given = argparse.Namespace(config=str(tmp_path / "gone.toml"))

@@ -16,7 +16,7 @@ from piboothup.cli import main
 from piboothup.clock import SystemClock
 from piboothup.spool import durable, wipe_journal
 from piboothup.spool.admin import wipe_steps
-from piboothup.spool.admin.inventory import look
+from piboothup.spool.admin.inventory import take_inventory
 from piboothup.spool.admin.wipe import FLASH, plan, survey, wipe
 from piboothup.spool.contexts import context_for
 from piboothup.spool.disk import hidden_photos
@@ -72,13 +72,13 @@ def queue(desk: Path, *words: str | Path, typed: str = "") -> subprocess.Complet
 
 
 def photos(spool: Spool) -> int:
-    return len(look(spool.directory).items)
+    return len(take_inventory(spool.directory).items)
 
 
 # -- wipe ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_wipe_without_a_choice_shows_what_there_is_and_deletes_nothing(desk: Path, spool: Spool) -> None:
+def test_wipe_without_choice_lists_contents_deletes_nothing(desk: Path, spool: Spool) -> None:
     result = queue(desk, "wipe")
     assert result.returncode == 2
     assert result.stdout.splitlines() == [
@@ -206,7 +206,7 @@ def test_c17_any_queue_command_ends_a_wipe_that_was_broken_off(
 
 
 @pytest.mark.parametrize("step", ["keep_numbers", "delete_contexts"])
-def test_c17_a_wipe_that_is_broken_off_by_hand_says_that_it_goes_on_and_does(
+def test_c17_wipe_interrupted_by_hand_says_it_goes_on_and_does(
     desk: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], step: str
 ) -> None:
     def interrupted(*_: object) -> None:
@@ -314,7 +314,7 @@ def test_export_reads_another_boxs_card_without_any_config(desk: Path, spool: Sp
     assert result.stdout == "4 copied, 0 were there already, 0 damaged and left out\n"
 
 
-def test_export_says_when_a_folder_holds_what_is_not_of_this_card(desk: Path, spool: Spool, tmp_path: Path) -> None:
+def test_export_reports_folder_with_files_not_of_this_card(desk: Path, spool: Spool, tmp_path: Path) -> None:
     (tmp_path / "stick" / "The Gala").mkdir(parents=True)
     (tmp_path / "stick" / "The Gala" / "last year.jpg").write_bytes(jpeg(99))
     (tmp_path / "stick" / "The Gala" / "Thumbs.db").touch()

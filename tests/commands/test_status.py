@@ -68,7 +68,7 @@ def test_the_shape_is_the_contracts(bench: Bench) -> None:
     assert (found["name"], found["box"]) == ("Booth 7", bench.spool.box)
 
 
-def test_it_works_when_neither_service_runs_and_then_counts_the_folders(bench: Bench) -> None:
+def test_status_without_services_works_and_counts_folders(bench: Bench) -> None:
     names = [take(bench.spool, jpeg(number)) for number in range(10)]
     for name in names[:4]:
         bench.spool.mark_sent(name)
@@ -112,7 +112,7 @@ def test_what_both_services_say_of_themselves_is_passed_on(bench: Bench) -> None
     }
 
 
-def test_problems_of_both_services_are_told_once_in_sentence_and_remedy(bench: Bench) -> None:
+def test_status_problems_of_both_services_told_once_with_remedy(bench: Bench) -> None:
     bench.says("booth", problems=["card_full", "no_key"])
     bench.says("uploader", problems=["no_key", "photo_damaged"])
     told = [problem("card_full"), problem("no_key"), problem("photo_damaged")]
@@ -143,7 +143,7 @@ def test_junk_in_a_status_file_ends_no_report(bench: Bench, junk: dict[str, Any]
 # -- photos by event -----------------------------------------------------------------------------------------------
 
 
-def test_photos_are_counted_by_event_whichever_album_they_are_for(bench: Bench) -> None:
+def test_status_counts_photos_by_event_whichever_album(bench: Bench) -> None:
     bench.spool.write_events([Event("Anna & Ben", "abcd1234")])
     other_album = context_for("abcd1234", "a2", "")
     names = [take(bench.spool, jpeg(number), PARTY) for number in range(4)]
@@ -165,14 +165,14 @@ def test_photos_are_counted_by_event_whichever_album_they_are_for(bench: Bench) 
     assert "event     no event yet: 1 taken, 0 in the album, 1 waiting" in text
 
 
-def test_when_everything_is_in_the_album_the_status_says_so_in_one_word(bench: Bench) -> None:
+def test_status_all_in_album_said_in_one_word(bench: Bench) -> None:
     bench.spool.write_events([Event("Anna & Ben", "abcd1234")])
     for number in range(14):
         bench.spool.mark_sent(take(bench.spool, jpeg(number)))
     assert "event     Anna & Ben: All 14 in the album" in bench.text()
 
 
-def test_a_person_reads_how_fast_the_photos_go_and_when_they_are_through(bench: Bench) -> None:
+def test_status_text_tells_upload_rate_and_finish_time(bench: Bench) -> None:
     last_s = bench.clock.boottime_s - 3.0
     wifi = {"ssid": "Barn", "signal": 61, "reason": None}
     told = {"rate_bps": 2_400_000, "eta_s": 300, "last_success_s": last_s, "events_seen": 1, "wifi": wifi}
@@ -182,7 +182,7 @@ def test_a_person_reads_how_fast_the_photos_go_and_when_they_are_through(bench: 
     assert "wifi      Barn · 61 %" in bench.text()
 
 
-def test_a_person_reads_what_is_wrong_with_the_wifi_and_what_helps(bench: Bench) -> None:
+def test_status_text_tells_wifi_trouble_and_remedy(bench: Bench) -> None:
     missing = problem("wifi_missing")
     wifi = {"ssid": None, "signal": None, "reason": str(missing)}
     bench.says("uploader", state="offline", problems=["no_network", "wifi_missing"], wifi=wifi)
@@ -194,7 +194,7 @@ def test_where_there_is_no_wifi_the_status_says_none(bench: Bench) -> None:
     assert "wifi      none" in bench.text()
 
 
-def test_photos_that_made_room_still_count_as_taken_and_in_the_album(bench: Bench) -> None:
+def test_status_sent_photos_deleted_for_room_still_counted(bench: Bench) -> None:
     names = [take(bench.spool, jpeg(number)) for number in range(3)]
     for name in names[:2]:
         bench.spool.mark_sent(name)
@@ -204,7 +204,7 @@ def test_photos_that_made_room_still_count_as_taken_and_in_the_album(bench: Benc
     assert sum(1 for _ in bench.spool.names(SENT)) == 1
 
 
-def test_the_age_of_the_oldest_waiting_photo_is_told_when_the_time_is_known(bench: Bench) -> None:
+def test_status_age_of_oldest_waiting_told_when_time_known(bench: Bench) -> None:
     take(bench.spool, jpeg(1))
     bench.clock.pass_s(30.0)
     take(bench.spool, jpeg(2))

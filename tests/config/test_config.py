@@ -137,7 +137,7 @@ def test_a_wrong_value_is_told_with_line_range_and_remedy(text: str, line: int, 
 
 
 @pytest.mark.parametrize("value", ["[" * 5000 + "]" * 5000, "9" * 6000])
-def test_absurd_nesting_and_absurd_numbers_are_told_like_any_mistake(value: str) -> None:
+def test_config_absurd_nesting_and_numbers_reported_as_mistakes(value: str) -> None:
     with pytest.raises(ConfigError) as told:
         config.parse(f"[capture]\ncountdown_s = {value}", FILE)
     assert str(told.value).startswith(f"{FILE}: ")
@@ -160,7 +160,7 @@ def test_c03_a_key_is_shown_in_no_text_made_of_the_config() -> None:
     assert found.eventpics.api_key.reveal() == "canary-key"
 
 
-def test_the_key_is_read_from_its_file_and_a_missing_file_means_no_key_yet(tmp_path: Path) -> None:
+def test_config_key_read_from_its_file_missing_file_means_no_key(tmp_path: Path) -> None:
     file = tmp_path / "key"
     found, _ = config.parse(f'[eventpics]\napi_key_file = "{file}"', FILE)
     assert found.read_key() is None

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from piboothup import config
-from piboothup.booth.storage import Card
+from piboothup.booth.storage import StorageMonitor
 from piboothup.commands.services import _note_spool, notice, service_config
 from piboothup.config import GOOD_FILE, Config, ConfigError, EventPics, Usable, good_copy, load_usable
 from piboothup.spool.store import Spool
@@ -89,7 +89,7 @@ class Box:
         spool = Spool(directory, self.clock, "serial-1")
         kept = used.marks is not None
         with contextlib.closing(
-            Card(used.config, spool, self.clock, keep_config=kept, config_marks=used.marks or ())
+            StorageMonitor(used.config, spool, self.clock, keep_config=kept, config_marks=used.marks or ())
         ) as card:
             card.open(patient=True)
             assert card.opened
@@ -258,7 +258,7 @@ def test_f13_a_copy_that_does_not_read_back_replaces_none(box: Box, name: str) -
     kept = box.good.read_bytes()
     wrong = dataclasses.replace(load_usable(box.file).config, name=name)
     spool = Spool(box.directory, box.clock, "serial-1")
-    with contextlib.closing(Card(wrong, spool, box.clock, keep_config=True)) as card:
+    with contextlib.closing(StorageMonitor(wrong, spool, box.clock, keep_config=True)) as card:
         card.open(patient=False)
     assert box.good.read_bytes() == kept
 

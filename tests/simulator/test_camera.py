@@ -61,9 +61,7 @@ def take(made: SimulatedCamera, clock: HandClock, after_s: float = 1.0) -> Frame
 
 
 @pytest.mark.parametrize("ahead_ms", [0, 1, 16, 33, 34, 5000])
-def test_a_photo_is_the_first_frame_tick_at_or_after_zero_and_not_a_nanosecond_before(
-    clock: HandClock, ahead_ms: int
-) -> None:
+def test_photo_is_first_frame_tick_at_or_after_zero_never_before(clock: HandClock, ahead_ms: int) -> None:
     made = camera(clock)
     clock.pass_s(0.7)
     zero_ns = clock.boottime_ns() + ahead_ms * 1_000_000
@@ -72,14 +70,14 @@ def test_a_photo_is_the_first_frame_tick_at_or_after_zero_and_not_a_nanosecond_b
     assert clock.boottime_ns() >= frame.exposure_start_ns - 1000  # it waited for it (HandClock counts in floats)
 
 
-def test_a_zero_in_the_past_never_gives_a_frame_older_than_one_frame_s_time(clock: HandClock) -> None:
+def test_past_zero_gives_frame_at_most_one_frame_time_old(clock: HandClock) -> None:
     made = camera(clock)
     clock.pass_s(60)
     frame = made.capture(clock.boottime_ns() - 30_000_000_000, 4)
     assert frame.exposure_start_ns >= clock.boottime_ns() - 2 * FRAME_NS
 
 
-def test_a_zero_beyond_the_time_out_is_a_fault_and_no_early_frame(clock: HandClock) -> None:
+def test_zero_beyond_timeout_is_fault_not_early_frame(clock: HandClock) -> None:
     made = camera(clock)
     with pytest.raises(CameraFault):
         made.capture(clock.boottime_ns() + 10_000_000_000, 2)
@@ -92,7 +90,7 @@ def test_thirty_frames_a_second_are_counted_without_making_any(clock: HandClock)
     assert made.frames() - before in (299, 300, 301)
 
 
-def test_drawn_frames_have_the_default_size_and_become_real_photos(clock: HandClock) -> None:
+def test_drawn_frames_have_default_size_and_become_real_photos(clock: HandClock) -> None:
     made = camera(clock, size=None)
     frame = take(made, clock)
     assert made.size == DEFAULT_SIZE == (1640, 1232)
@@ -146,17 +144,13 @@ def test_a_folder_is_served_by_name_over_and_over(clock: HandClock, tmp_path: Pa
     assert [colour(take(made, clock)) for _ in range(7)] == [0, 1, 2, 0, 1, 2, 0]
 
 
-def test_a_folder_keeps_its_order_also_when_nobody_leaves_time_to_decode_ahead(
-    clock: HandClock, tmp_path: Path
-) -> None:
+def test_folder_order_kept_without_time_to_decode_ahead(clock: HandClock, tmp_path: Path) -> None:
     made = camera(clock, folder(tmp_path, 4))
     assert [colour(made.capture(clock.boottime_ns(), 4)) for _ in range(6)] == [0, 1, 2, 3, 0, 1]
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_s12_a_folder_that_fits_into_the_stock_gives_the_same_frame_again_at_another_time(
-    clock: HandClock, tmp_path: Path, count: int
-) -> None:
+def test_s12_folder_fitting_in_stock_repeats_frame_at_new_time(clock: HandClock, tmp_path: Path, count: int) -> None:
     made = camera(clock, folder(tmp_path, count))
     frames = [take(made, clock) for _ in range(2 * count)]
     first, again = frames[0], frames[count]
@@ -164,7 +158,7 @@ def test_s12_a_folder_that_fits_into_the_stock_gives_the_same_frame_again_at_ano
     assert again.exposure_start_ns > first.exposure_start_ns
 
 
-def test_a_broken_jpeg_is_skipped_with_one_sentence_and_never_served(
+def test_broken_jpeg_skipped_with_one_sentence_never_served(
     clock: HandClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder(tmp_path)
@@ -190,7 +184,7 @@ def test_a_folder_without_a_usable_jpeg_is_a_fault_with_a_remedy(
     assert caught.value.problem.code == "no_frames"
 
 
-def test_a_folder_that_is_not_there_is_a_fault_that_names_it_and_heals(clock: HandClock, tmp_path: Path) -> None:
+def test_missing_folder_is_fault_naming_it_and_recovers(clock: HandClock, tmp_path: Path) -> None:
     made = SimulatedCamera(Camera(frames=str(tmp_path / "party"), size=SMALL), clock, clock.pass_s)
     with pytest.raises(CameraFault, match="party"):
         made.open()
@@ -200,9 +194,7 @@ def test_a_folder_that_is_not_there_is_a_fault_that_names_it_and_heals(clock: Ha
     assert colour(take(made, clock)) == 0
 
 
-def test_a_photo_of_another_shape_is_cut_to_the_frame_and_turned_as_its_exif_says(
-    clock: HandClock, tmp_path: Path
-) -> None:
+def test_photo_of_other_shape_cropped_and_turned_by_exif(clock: HandClock, tmp_path: Path) -> None:
     upright = Image.new("RGB", (300, 400), COLOURS[0])
     upright.paste(COLOURS[1], (0, 0, 300, 200))
     exif = Image.Exif()
@@ -244,9 +236,7 @@ def test_after_close_a_capture_is_a_fault_and_no_crash(clock: HandClock) -> None
         made.capture(clock.boottime_ns(), 1)
 
 
-def test_the_viewfinder_shows_the_picture_that_a_press_would_take_and_that_it_is_alive(
-    clock: HandClock, tmp_path: Path
-) -> None:
+def test_viewfinder_shows_picture_of_next_photo_and_moves_on(clock: HandClock, tmp_path: Path) -> None:
     made = camera(clock, folder(tmp_path))
     clock.pass_s(0.1)
     seen = made.viewfinder()

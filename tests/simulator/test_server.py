@@ -115,7 +115,7 @@ def test_a_request_for_a_url_that_is_no_object_is_refused(album: LocalEventPics,
     assert call(album, "POST", "/getuploadurl", body)[0] == 400
 
 
-def test_an_upload_url_is_good_for_300_s_and_for_its_own_signature(album: LocalEventPics, clock: HandClock) -> None:
+def test_upload_url_valid_300_s_and_for_its_own_signature(album: LocalEventPics, clock: HandClock) -> None:
     path = upload_path(album)
     assert call(album, "PUT", path[:-1] + ("A" if path[-1] != "A" else "B"), PHOTO)[0] == 403
     assert call(album, "PUT", path.partition("?")[0], PHOTO)[0] == 403
@@ -135,7 +135,7 @@ def test_c04_whatever_the_file_is_called_it_lies_in_its_album(album: LocalEventP
     assert {one.name for one in album.directory.iterdir()} == {"abcd1234", "uploads.jsonl", ".arriving"}
 
 
-def test_a_body_that_ends_early_is_neither_stored_nor_written_down(album: LocalEventPics) -> None:
+def test_truncated_body_neither_stored_nor_recorded(album: LocalEventPics) -> None:
     with socket.create_connection(("127.0.0.1", album.port), timeout=PATIENCE_S) as connection:
         path = upload_path(album)
         connection.sendall(f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf".encode())
@@ -145,7 +145,7 @@ def test_a_body_that_ends_early_is_neither_stored_nor_written_down(album: LocalE
     assert list((album.directory / ".arriving").iterdir()) == []
 
 
-def test_offline_means_connection_refused_and_online_again_the_same_port(album: LocalEventPics) -> None:
+def test_offline_refuses_connections_online_again_on_same_port(album: LocalEventPics) -> None:
     path, port = upload_path(album), album.port
     live = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
     with live:
@@ -162,7 +162,7 @@ def test_offline_means_connection_refused_and_online_again_the_same_port(album: 
 
 
 def test_a_rule_applies_to_its_call_for_its_times(album: LocalEventPics) -> None:
-    album.misbehave(Fault(call="put", status=503, body="busy", headers={"Retry-After": "7"}, times=2))
+    album.add_fault(Fault(call="put", status=503, body="busy", headers={"Retry-After": "7"}, times=2))
     path = upload_path(album)
     for _ in range(2):
         status, headers, body = call(album, "PUT", path, PHOTO)
@@ -173,7 +173,7 @@ def test_a_rule_applies_to_its_call_for_its_times(album: LocalEventPics) -> None
 
 
 def test_a_portal_redirects_or_shows_a_page(album: LocalEventPics) -> None:
-    album.misbehave(Fault(call="geteventsandalbums", redirect="http://portal.example/"), Fault(html=True))
+    album.add_fault(Fault(call="geteventsandalbums", redirect="http://portal.example/"), Fault(html=True))
     status, headers, _ = call(album, "GET", "/geteventsandalbums")
     assert (status, headers["location"]) == (302, "http://portal.example/")
     status, headers, body = call(album, "POST", "/getuploadurl", json.dumps(ASKED).encode())
@@ -184,7 +184,7 @@ def test_a_portal_redirects_or_shows_a_page(album: LocalEventPics) -> None:
 @pytest.mark.parametrize(("drop", "stored"), [(Drop.START, 0), (Drop.BODY, 0), (Drop.ANSWER, 1)])
 def test_a_dropped_put_is_reset_before_in_or_after_its_body(album: LocalEventPics, drop: Drop, stored: int) -> None:
     path = upload_path(album)
-    album.misbehave(Fault(call="put", drop=drop))
+    album.add_fault(Fault(call="put", drop=drop))
     with pytest.raises(ConnectionError):
         call(album, "PUT", path, PHOTO * 50_000)
     assert len(album.uploads()) == stored

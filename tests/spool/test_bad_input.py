@@ -56,7 +56,7 @@ def test_a_name_made_by_hand_is_ignored_and_told_on_one_line(
     assert all(line.isprintable() for line in told)
 
 
-def test_a_photo_that_lies_in_two_folders_is_one_photo_and_the_right_bytes_win(tmp_path: Path) -> None:
+def test_photo_in_two_folders_is_one_photo_right_bytes_win(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     photo = take(spool, jpeg(1))
     (tmp_path / NEW / str(photo)).write_bytes(b"not its bytes")
@@ -68,7 +68,7 @@ def test_a_photo_that_lies_in_two_folders_is_one_photo_and_the_right_bytes_win(t
     assert (tmp_path / NEW / str(photo)).read_bytes() == b"not its bytes"
 
 
-def test_a_part_of_a_photo_that_is_sent_already_is_not_sent_again(tmp_path: Path) -> None:
+def test_part_of_photo_already_sent_is_not_sent_again(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     photo = take(spool, jpeg(1))
     spool.mark_sent(photo)
@@ -79,7 +79,7 @@ def test_a_part_of_a_photo_that_is_sent_already_is_not_sent_again(tmp_path: Path
 
 
 @pytest.mark.parametrize("damage", [b"", b"\0" * 300, b'{"boot": 1', b"\xff\xfe junk \n" * 20, None])
-def test_a_damaged_boots_file_loses_times_but_no_photo_and_no_number(tmp_path: Path, damage: bytes | None) -> None:
+def test_damaged_boots_file_loses_times_but_no_photo_or_number(tmp_path: Path, damage: bytes | None) -> None:
     spool = open_spool(tmp_path, HandClock())
     photos = [take(spool, jpeg(number)) for number in range(3)]
     spool.add_anchor(Anchor(Source.NTP, 100_000, 1_750_000_000_000, 5))
@@ -98,7 +98,7 @@ def test_a_damaged_boots_file_loses_times_but_no_photo_and_no_number(tmp_path: P
 
 
 @pytest.mark.parametrize("damage", [b"", b"\0" * 100, b'{"linkId": "abcd', b'{"linkId": "evil", "albumId": ""}'])
-def test_a_damaged_context_waits_and_is_mended_by_the_next_photo_of_its_event(tmp_path: Path, damage: bytes) -> None:
+def test_damaged_context_waits_repaired_by_next_photo_of_event(tmp_path: Path, damage: bytes) -> None:
     spool = open_spool(tmp_path, HandClock())
     photo = take(spool, jpeg(1))
     (tmp_path / "contexts" / f"{PARTY.id}.json").write_bytes(damage)
@@ -148,9 +148,7 @@ def test_a_full_card_at_the_start_lets_what_is_on_it_be_uploaded(
     ],
     ids=["a photo", "a folder", "a folder in other digits", "a boot's file"],
 )
-def test_a_number_made_by_hand_leads_no_boot_to_names_that_nobody_finds(
-    tmp_path: Path, make: Callable[[Path], object]
-) -> None:
+def test_handmade_boot_number_gives_no_unfindable_photo_names(tmp_path: Path, make: Callable[[Path], object]) -> None:
     take(open_spool(tmp_path / "spool", HandClock()), jpeg(0))
     make(tmp_path / "spool")
     clock = HandClock(boot_id="boot-b")
@@ -162,7 +160,7 @@ def test_a_number_made_by_hand_leads_no_boot_to_names_that_nobody_finds(
     assert photo in uploader.waiting()
 
 
-def test_a_damaged_photo_number_leads_to_no_name_that_nobody_finds(tmp_path: Path) -> None:
+def test_damaged_photo_number_gives_no_unfindable_photo_names(tmp_path: Path) -> None:
     clock = HandClock()
     spool = open_spool(tmp_path / "spool", clock)
     boots.add_start(spool.directory / "boots", 1, "booth", 1, 10_000_000)
@@ -171,7 +169,7 @@ def test_a_damaged_photo_number_leads_to_no_name_that_nobody_finds(tmp_path: Pat
     assert spool.waiting() == [photo]
 
 
-def test_a_photo_whose_name_could_not_be_read_again_is_not_called_saved(tmp_path: Path) -> None:
+def test_photo_with_unreadable_name_is_not_called_saved(tmp_path: Path) -> None:
     spool = open_spool(tmp_path / "spool", HandClock())
     spool.boot = 1_000_000
     with pytest.raises(NotSaved, match="no name"):
@@ -219,12 +217,12 @@ def test_a_folder_that_is_a_link_is_not_looked_into_by_a_wipe(tmp_path: Path) ->
     (spool.directory / "parked").rename(elsewhere)
     (elsewhere / str(photo)).write_bytes(jpeg(1))
     (spool.directory / "parked").symlink_to(elsewhere)
-    found = inventory.look(spool.directory)
+    found = inventory.take_inventory(spool.directory)
     assert [one.path for one in found.items] == [spool.path(photo)]
     assert spool.directory / "parked" in found.foreign
 
 
-def test_a_damaged_copy_in_parked_does_not_replace_the_whole_photo(tmp_path: Path) -> None:
+def test_damaged_parked_copy_does_not_replace_whole_photo(tmp_path: Path) -> None:
     spool = open_spool(tmp_path / "spool", HandClock())
     photo = take(spool, jpeg(1))
     spool.path(photo, PARKED).write_bytes(b"\xff\xd8damaged\xff\xd9")

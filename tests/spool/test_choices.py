@@ -57,7 +57,7 @@ def test_an_event_that_was_chosen_without_an_album_has_none(tmp_path: Path) -> N
         dataclasses.replace(CONFIG, name="Booth 2"),
     ],
 )
-def test_a_config_that_says_something_else_has_the_last_word_again(tmp_path: Path, changed: Config) -> None:
+def test_choices_overridden_again_by_changed_config(tmp_path: Path, changed: Config) -> None:
     choices.write(tmp_path, CONFIG, ALL)
     assert choices.read(tmp_path, changed) == Choices()
 
@@ -93,13 +93,13 @@ def test_a_folder_of_that_name_is_no_choice(tmp_path: Path) -> None:
     assert choices.read(tmp_path, CONFIG) == Choices()
 
 
-def test_a_sound_that_is_no_yes_or_no_is_left_out_and_the_rest_holds(tmp_path: Path) -> None:
+def test_choices_invalid_sound_value_dropped_others_kept(tmp_path: Path) -> None:
     text = f'config = "{choices.fingerprint(CONFIG)}"\nsound = "loud"\nlanguage = "de"\n'
     (tmp_path / choices.FILE).write_text(text)
     assert choices.read(tmp_path, CONFIG) == Choices(language="de")
 
 
-def test_choosing_an_event_takes_along_every_photo_without_one_and_no_other(tmp_path: Path) -> None:
+def test_choices_event_takes_every_photo_without_one_no_other(tmp_path: Path) -> None:
     clock = HandClock()
     spool = open_spool(tmp_path / "spool", clock)
     lost = [context_for("", "", occasion) for occasion in ("this boot", "an earlier one", "one that is assigned")]

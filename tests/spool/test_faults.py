@@ -117,7 +117,7 @@ def _next_boot(spool: Spool) -> None:
 
 @pytest.mark.parametrize("work", WORK)
 @pytest.mark.parametrize("code", [*ERRORS, None], ids=[*(errno.errorcode[one] for one in ERRORS), "short write"])
-def test_s02_s03_s05_each_call_fails_once_and_no_acknowledged_photo_is_lost(
+def test_s02_s03_s05_each_call_failing_once_loses_no_saved_photo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: str, code: int | None
 ) -> None:
     for number in range(MOST_CALLS):
@@ -162,7 +162,7 @@ def test_s02_a_short_write_is_finished(tmp_path: Path, monkeypatch: pytest.Monke
     assert spool.path(name).read_bytes() == jpeg(2)
 
 
-def test_s05_a_failed_fsync_is_answered_with_a_new_file_once_and_else_not_saved(
+def test_s05_failed_fsync_retried_in_new_file_once_or_not_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = open_spool(tmp_path, HandClock())
@@ -196,9 +196,7 @@ def test_s05_a_failed_fsync_is_answered_with_a_new_file_once_and_else_not_saved(
     assert len([one for one in created if one.endswith(".part")]) == 2
 
 
-def test_s01_a_full_card_gives_up_its_oldest_sent_photos_and_only_those(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_s01_full_card_drops_oldest_sent_photos_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = open_spool(tmp_path, HandClock())
     names = [take(spool, jpeg(number)) for number in range(12)]
     for name in names[1:11]:
@@ -221,7 +219,7 @@ def test_s01_a_full_card_gives_up_its_oldest_sent_photos_and_only_those(
     assert len(spool.photos_of(context)) == 13
 
 
-def test_s01_with_nothing_sent_a_full_card_is_told_and_nothing_goes(
+def test_s01_full_card_with_none_sent_reported_nothing_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = open_spool(tmp_path, HandClock())
@@ -245,7 +243,7 @@ class Room:
         self.f_flag = flag
 
 
-def test_s01_s03_s04_the_card_is_named_full_crowded_or_read_only_and_heals(
+def test_s01_s03_s04_card_full_crowded_read_only_told_recovers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = open_spool(tmp_path, HandClock())
@@ -266,9 +264,7 @@ def test_s01_s03_s04_the_card_is_named_full_crowded_or_read_only_and_heals(
     assert spool.card_problem() is None, "a sent photo can make room"
 
 
-def test_s04_a_card_that_refuses_writes_is_probed_until_it_takes_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_s04_card_refusing_writes_probed_until_it_takes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = open_spool(tmp_path, HandClock())
     take(spool, jpeg(1))
     with monkeypatch.context() as patch:
@@ -384,7 +380,7 @@ def test_a_folders_failed_sync_is_not_asked_again(tmp_path: Path, monkeypatch: p
     assert len(failed) == 1
 
 
-def test_s03_a_card_without_inodes_is_named_so_when_a_photo_meets_it(
+def test_s03_card_without_inodes_named_so_when_photo_meets_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = open_spool(tmp_path / "spool", HandClock())
@@ -398,7 +394,7 @@ def test_s03_a_card_without_inodes_is_named_so_when_a_photo_meets_it(
 
 
 @pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EINVAL])
-def test_a_file_system_that_cannot_reserve_takes_photos_all_the_same(
+def test_file_system_without_reservation_still_takes_photos(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(os, "posix_fallocate", mock.Mock(side_effect=OSError(number, os.strerror(number))))

@@ -253,7 +253,7 @@ class BoxLife(RuleBasedStateMachine):
         resume_wipe(self.spool)
         self.spool.start("booth")
         assert wipe_journal.read(self.directory) is None
-        assert not [one for one in inventory.look(self.directory).items if one.name in doomed]
+        assert not [one for one in inventory.take_inventory(self.directory).items if one.name in doomed]
 
     @invariant()
     def every_photo_is_where_it_should_be(self) -> None:

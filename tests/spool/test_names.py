@@ -74,7 +74,7 @@ def test_two_boxes_never_give_a_photo_the_same_file_name(one: Identity, other: I
 
 
 @given(st.text())
-def test_a_box_id_is_four_characters_that_are_told_apart_on_the_phone(serial: str) -> None:
+def test_box_id_is_four_characters_told_apart_on_the_phone(serial: str) -> None:
     box = box_id(serial)
     assert len(box) == 4
     assert set(box) <= set(ALPHABET)
@@ -86,7 +86,7 @@ def test_s21_boxes_with_a_cloned_card_have_different_ids() -> None:
     assert len({box_id(serial) for serial in serials}) == 12
 
 
-def test_the_serial_comes_from_the_hardware_and_else_from_the_machine_id(tmp_path: Path) -> None:
+def test_serial_from_hardware_else_from_machine_id(tmp_path: Path) -> None:
     tree, machine = tmp_path / "serial-number", tmp_path / "machine-id"
     machine.write_text("abc123\n")
     assert hardware_serial((tree, machine)) == "abc123"

@@ -44,7 +44,7 @@ def test_a_part_without_a_byte_of_a_picture_is_dropped(tmp_path: Path) -> None:
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_p02_a_part_whose_picture_is_in_its_first_block_alone_or_in_its_last_is_set_aside(tmp_path: Path) -> None:
+def test_p02_part_of_data_only_in_first_or_last_block_set_aside(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     block = 1024 * 1024
     for number, content in enumerate((b"\xff" + b"\0" * 2 * block, b"\0" * 2 * block + b"\xff")):

@@ -76,7 +76,7 @@ def test_t04_a_clock_ten_years_ahead_deletes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("years", [0, 10])
-def test_t04_by_ntp_alone_which_any_network_can_forge_no_days_are_counted(tmp_path: Path, years: int) -> None:
+def test_t04_retention_forgeable_ntp_alone_counts_no_days(tmp_path: Path, years: int) -> None:
     clock = HandClock()
     spool = open_spool(tmp_path, clock)
     note(spool, clock)
@@ -94,7 +94,7 @@ def test_t04_by_ntp_alone_which_any_network_can_forge_no_days_are_counted(tmp_pa
 
 
 @pytest.mark.parametrize("liar", [Source.NTP, Source.DATE])
-def test_t04_where_ntp_and_eventpics_do_not_agree_no_days_are_counted(tmp_path: Path, liar: Source) -> None:
+def test_t04_retention_ntp_and_eventpics_differ_counts_no_days(tmp_path: Path, liar: Source) -> None:
     clock = HandClock()
     spool = open_spool(tmp_path, clock)
     spool.mark_sent(take(spool, jpeg(1)))
@@ -107,7 +107,7 @@ def test_t04_where_ntp_and_eventpics_do_not_agree_no_days_are_counted(tmp_path: 
     assert sweep(spool, keep_days=1, min_free_mb=0) == 0
 
 
-def test_t06_where_ntp_is_blocked_days_are_counted_by_the_date_header(tmp_path: Path) -> None:
+def test_t06_retention_ntp_blocked_counts_days_by_date_header(tmp_path: Path) -> None:
     clock = HandClock()
     spool = open_spool(tmp_path, clock)
     note(spool, clock, Source.DATE)
@@ -117,7 +117,7 @@ def test_t06_where_ntp_is_blocked_days_are_counted_by_the_date_header(tmp_path: 
     assert sweep(spool, keep_days=30, min_free_mb=0) == 1
 
 
-def test_a_clock_that_is_not_believed_for_an_hour_deletes_nothing(tmp_path: Path) -> None:
+def test_retention_clock_not_yet_believed_deletes_nothing(tmp_path: Path) -> None:
     clock = HandClock()
     spool = open_spool(tmp_path, clock)
     note(spool, clock)
@@ -167,7 +167,7 @@ def test_for_room_the_oldest_sent_go_first_and_a_batch_at_a_time(
     assert len(spool.photos_of(PARTY)) == BATCH_PHOTOS + 6
 
 
-def test_p11_a_cut_in_the_middle_of_retention_leaves_new_untouched_and_counts_right(
+def test_p11_power_cut_mid_retention_keeps_new_and_counts_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = open_spool(tmp_path, HandClock())
@@ -197,7 +197,7 @@ def test_p11_a_cut_in_the_middle_of_retention_leaves_new_untouched_and_counts_ri
     assert len(list(again.names(SENT))) == 2
 
 
-def test_a_file_system_that_counts_no_files_is_not_taken_for_a_crowded_one(
+def test_retention_file_system_counting_no_files_is_not_crowded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = open_spool(tmp_path, HandClock())
@@ -208,7 +208,7 @@ def test_a_file_system_that_counts_no_files_is_not_taken_for_a_crowded_one(
     assert sweep(spool, keep_days=30, min_free_mb=500) == 0
 
 
-def test_the_clock_that_a_box_woke_up_with_and_its_battery_contradict_nobody() -> None:
+def test_retention_clocks_at_boot_and_battery_contradict_nobody() -> None:
     told = [Anchor(Source.DATE, at_ms, 1_750_000_000_000 + at_ms, 700) for at_ms in (10_000, 3_700_000)]
     woken = [Anchor(source, 5_000, 1_740_000_000_000, 0) for source in (Source.SAVED, Source.RTC)]
     assert retention.believed(Boot(1, anchors=(*woken, *told)), 3_700_000)
@@ -235,7 +235,7 @@ def test_t04_clocks_agree_as_far_as_they_are_certain(off_ms: int, agree: bool) -
     ],
     ids=["agrees for an hour", "seen once", "less than an hour", "stepped in between", "stepped at the end"],
 )
-def test_t04_a_clock_is_believed_when_it_has_agreed_with_itself_for_an_hour(
+def test_t04_retention_clock_believed_after_an_hour_of_agreement(
     moments: list[tuple[int, int]], is_believed: bool
 ) -> None:
     anchors = tuple(

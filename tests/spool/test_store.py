@@ -30,9 +30,7 @@ def test_a_committed_photo_lies_whole_under_its_name(tmp_path: Path) -> None:
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_a_commit_does_its_steps_in_the_order_that_makes_it_durable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_commit_runs_its_steps_in_durable_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = open_spool(tmp_path, HandClock())
     take(spool, jpeg(1))
     calls: list[str] = []
@@ -67,7 +65,7 @@ def test_a_commit_does_its_steps_in_the_order_that_makes_it_durable(
     ]
 
 
-def test_files_and_folders_have_the_modes_of_the_contract_whatever_the_umask(tmp_path: Path) -> None:
+def test_file_and_folder_modes_as_in_contract_whatever_umask(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
         spool = open_spool(tmp_path / "spool", HandClock())
@@ -112,7 +110,7 @@ def test_s13_a_link_in_the_spool_is_not_followed(tmp_path: Path) -> None:
     assert spool.waiting() == []
 
 
-def test_s19_a_photo_moved_by_hand_from_parked_to_new_waits_again(tmp_path: Path) -> None:
+def test_s19_photo_moved_by_hand_from_parked_to_new_waits_again(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     name = take(spool, jpeg(1))
     spool.park(name, "EventPics says: too large.")
@@ -122,7 +120,7 @@ def test_s19_a_photo_moved_by_hand_from_parked_to_new_waits_again(tmp_path: Path
     assert spool.path(name).read_bytes() == jpeg(1)
 
 
-def test_a_photo_goes_to_sent_parked_and_quarantine_under_its_own_name(tmp_path: Path) -> None:
+def test_photo_moves_to_sent_parked_quarantine_under_same_name(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     sent, parked, damaged = (take(spool, jpeg(number)) for number in range(3))
     spool.mark_sent(sent)
@@ -152,7 +150,7 @@ def test_s21_clones_without_an_event_share_no_context() -> None:
     assert all(one.startswith("n") for one in contexts)
 
 
-def test_both_services_find_the_same_number_for_a_boot_and_the_next_boot_has_another(tmp_path: Path) -> None:
+def test_both_services_find_same_boot_number_next_boot_differs(tmp_path: Path) -> None:
     clock = HandClock()
     booth, uploader = (Spool(tmp_path, clock, "serial") for _ in range(2))
     booth.prepare()
@@ -278,9 +276,7 @@ def test_s07_a_changed_byte_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("block_bytes", [7, 1000, 1 << 20, -1])
-def test_s07_a_photo_gives_its_last_bytes_only_when_all_are_those_of_its_name(
-    tmp_path: Path, block_bytes: int
-) -> None:
+def test_s07_photo_last_bytes_given_only_if_all_match_its_name(tmp_path: Path, block_bytes: int) -> None:
     spool = open_spool(tmp_path, HandClock())
     name = take(spool, jpeg(1))
     with spool.open_photo(name) as file:
@@ -317,7 +313,7 @@ def test_a_damaged_context_lets_its_photos_wait(tmp_path: Path, content: bytes) 
     assert spool.context_of(name) is None
 
 
-def test_t01_a_photo_taken_before_the_clock_was_known_gets_its_true_time(tmp_path: Path) -> None:
+def test_t01_photo_taken_before_clock_known_gets_true_time(tmp_path: Path) -> None:
     clock = HandClock(boottime_s=50.0, wall_s=1_600_000_000.0)
     spool = open_spool(tmp_path, clock)
     name = take(spool, jpeg(1))
@@ -329,7 +325,7 @@ def test_t01_a_photo_taken_before_the_clock_was_known_gets_its_true_time(tmp_pat
 
 
 @pytest.mark.parametrize("meanwhile", ["parked", "retired", "quarantined"])
-def test_t02_a_photo_that_leaves_the_queue_takes_no_time_from_its_boot(tmp_path: Path, meanwhile: str) -> None:
+def test_t02_photo_leaving_queue_takes_no_time_from_its_boot(tmp_path: Path, meanwhile: str) -> None:
     clock = HandClock()
 
     def power_on(boot_id: str) -> Spool:
@@ -364,7 +360,7 @@ def test_t02_a_photo_that_leaves_the_queue_takes_no_time_from_its_boot(tmp_path:
     assert told_early_ms is not None and told_late_ms is not None and told_early_ms < told_late_ms
 
 
-def test_the_offsets_that_a_time_rests_on_are_noted_once_and_for_an_upload_alone(tmp_path: Path) -> None:
+def test_time_offsets_used_noted_once_and_only_for_upload(tmp_path: Path) -> None:
     clock = HandClock()
     spool = open_spool(tmp_path, clock)
     name = take(spool, jpeg(1))
@@ -390,7 +386,7 @@ def test_trying_the_card_leaves_nothing_on_it(tmp_path: Path) -> None:
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_s19_a_photo_laid_into_new_by_hand_gets_its_boots_folder_made(tmp_path: Path) -> None:
+def test_s19_photo_put_in_new_by_hand_gets_boot_folder_made(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     photo = take(spool, jpeg(1))
     os.rename(spool.path(photo), tmp_path / NEW / str(photo))

@@ -22,7 +22,7 @@ from piboothup import status
 from piboothup.booth.camera.base import CameraFault
 from piboothup.booth.devices import Devices
 from piboothup.booth.flow.events import Event, Pressed, Released, Tapped
-from piboothup.booth.flow.menu import Offer, Page
+from piboothup.booth.flow.menu import MenuOptions, Page
 from piboothup.booth.flow.state import Booth
 from piboothup.booth.frame import Frame, Viewfinder
 from piboothup.booth.gpio.buzzer import Sound
@@ -112,7 +112,7 @@ class PlayedCamera:
     def viewfinder(self) -> Viewfinder | None:
         return self.seen
 
-    def hold(self, on: bool) -> None:
+    def lock_white_balance(self, on: bool) -> None:
         self.held.put(on)
 
     def close(self) -> None:
@@ -146,7 +146,7 @@ class PlayedGlass:
     def contrast(self, level: int) -> None:
         """Every light is the same to it."""
 
-    def light_up(self, on: bool) -> None:
+    def set_display_on(self, on: bool) -> None:
         """It never sleeps."""
 
     def check(self) -> None:
@@ -308,10 +308,10 @@ class Box:
         return self._service._booth.page if self._service is not None else None
 
     @property
-    def offer(self) -> Offer:
+    def offer(self) -> MenuOptions:
         """What the menu could offer now."""
         assert self._service is not None
-        return self._service._settings.offer
+        return self._service._settings.options
 
     def until_page(self, wanted: Callable[[Page | None], object]) -> Page | None:
         """Waits, turn by turn of the loop, until such a page is shown."""
@@ -339,11 +339,11 @@ class Box:
         for one in wanted:
             page = self.page
             assert page is not None, "the menu is not open"
-            number = next(n for n, item in enumerate(page.items) if one in (item.says, item.title))
-            while (page := self.page) is not None and page.at != number:
-                at = page.at
+            number = next(n for n, item in enumerate(page.items) if one in (item.text_key, item.title))
+            while (page := self.page) is not None and page.index != number:
+                at = page.index
                 self.hold_s(0.1)
-                self.until_page(lambda found, at=at: found is None or found.at != at)  # type: ignore[misc]
+                self.until_page(lambda found, at=at: found is None or found.index != at)  # type: ignore[misc]
             assert page is not None and page.item is not None
             before = page
             self.hold_s(page.item.hold_s)

@@ -62,7 +62,7 @@ class PlayedCamera:
         self._frames += self.streams
         return self._frames
 
-    def hold(self, on: bool) -> None:
+    def lock_white_balance(self, on: bool) -> None:
         self._called()
         self.held.append((self.clock.boottime_s, on))
 
@@ -78,4 +78,4 @@ def run_for(thread: CameraThread, clock: HandClock, seconds: float) -> None:
     """Turn after turn, each when it is due."""
     end_s = clock.boottime_s + seconds
     while clock.boottime_s < end_s:
-        clock.pass_s(max(thread.turn(None), 0.001))
+        clock.pass_s(max(thread.run_once(None), 0.001))

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from piboothup.booth.camera.base import CameraFault
-from piboothup.booth.camera.picamera2_driver import PiCamera
+from piboothup.booth.camera.picamera2_driver import Picamera2Driver
 from piboothup.config import Camera
 
 PI_CONTROLS = {
@@ -159,13 +159,13 @@ def paint(fd: int, stride: int, size: tuple[int, int]) -> tuple[Any, Any, Any]:
     return y, u, v
 
 
-def opened(make: type[StandIn], table: Camera | None = None) -> PiCamera:
-    camera = PiCamera(table or Camera(), make)
+def opened(make: type[StandIn], table: Camera | None = None) -> Picamera2Driver:
+    camera = Picamera2Driver(table or Camera(), make)
     camera.open()
     return camera
 
 
-def fault_of(camera: PiCamera) -> str:
+def fault_of(camera: Picamera2Driver) -> str:
     with pytest.raises(CameraFault) as caught:
         camera.open()
     camera.close()

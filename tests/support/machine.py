@@ -8,16 +8,16 @@ from piboothup.booth.flow.events import (
     CameraLost,
     CameraReady,
     Capture,
-    CardChecked,
     Effect,
     Event,
     Pressed,
     Released,
+    StorageChecked,
     Tick,
 )
 from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.flow.machine import step
-from piboothup.booth.flow.menu import Offer
+from piboothup.booth.flow.menu import MenuOptions
 from piboothup.booth.flow.save_health import SaveHealth
 from piboothup.booth.flow.state import Booth, Settings
 from piboothup.booth.frame import Frame
@@ -26,8 +26,8 @@ from piboothup.status import BoothState
 
 READY = CameraReady("simulated", (64, 48))
 NO_CAMERA = CameraLost(problem("no_camera"))
-FULL = CardChecked(problem("card_full"))
-ROOM = CardChecked(None)
+FULL = StorageChecked(problem("card_full"))
+ROOM = StorageChecked(None)
 WELL = SaveHealth(is_tested=True)
 """The test photo of the start was saved; what comes before that is the subject of `test_save_health`."""
 
@@ -41,10 +41,10 @@ class Play:
     """Feeds the machine and remembers what it wanted done."""
 
     def __init__(
-        self, countdown_s: int = 0, review_s: float = 2.5, hold_s: float = 5.0, offer: Offer | None = None
+        self, countdown_s: int = 0, review_s: float = 2.5, hold_s: float = 5.0, offer: MenuOptions | None = None
     ) -> None:
         self.booth, self.now_ns, self.effects = Booth(health=WELL), 1_000 * SECOND_NS, list[Effect]()
-        self.settings = Settings(countdown_s, review_s, hold_s=hold_s, offer=offer or Offer())
+        self.settings = Settings(countdown_s, review_s, hold_s=hold_s, options=offer or MenuOptions())
 
     def says(self, *events: Event) -> BoothState:
         for event in events:

@@ -9,17 +9,17 @@ from collections.abc import Callable
 from piboothup.spool.contexts import Context, Entry, context_for
 from piboothup.spool.event_titles import Album, Event
 from piboothup.spool.names import PhotoName
-from piboothup.uploader.outcomes import Call, Came
+from piboothup.uploader.outcomes import ApiCall, Outcome
 from piboothup.uploader.schedule.backoff import SECOND_NS
-from piboothup.uploader.schedule.photo_queue import arranged
-from piboothup.uploader.schedule.scheduler import Line, Probe, Send
+from piboothup.uploader.schedule.photo_queue import sorted_names
+from piboothup.uploader.schedule.scheduler import Probe, Send, UploadScheduler
 from tests.support.clock import HandClock
 from tests.support.photos import PARTY
 
 GALA = context_for("gala5678", "", "")
 PARTY_SEEN = Event("Party", PARTY.link_id, (Album(PARTY.album_id, "Booth"),))
 
-Rule = Callable[[PhotoName], Came]
+Rule = Callable[[PhotoName], Outcome]
 """What comes back for a photo; ACCEPTED: it arrives."""
 
 _LIST_EVERY_S = 30.0
@@ -28,7 +28,7 @@ _LIST_EVERY_S = 30.0
 class Night:
     """One booth without threads, card and network."""
 
-    def __init__(self, rule: Rule, *, call: Call = Call.UPLOAD_URL, call_s: float = 1.0, most: int = 1) -> None:
+    def __init__(self, rule: Rule, *, call: ApiCall = ApiCall.UPLOAD_URL, call_s: float = 1.0, most: int = 1) -> None:
         """`call` is the one that the rule is about; `call_s`: how long a photo takes, come what may.
 
         `most`: so many at a time, for who sends them by himself; `pass_s` sends one after the other.
@@ -38,7 +38,7 @@ class Night:
         self.events: tuple[Event, ...] = (PARTY_SEEN, Event("Gala", GALA.link_id))
         """What the key sees."""
         self.clock = HandClock(boottime_s=0.0)
-        self.line = Line(self.clock, random.Random(1).random, most, paused=False, refused=False)
+        self.line = UploadScheduler(self.clock, random.Random(1).random, most, paused=False, refused=False)
         self.tried: Counter[PhotoName] = Counter()
         self.arrived_s: dict[PhotoName, float] = {}
         self.parked: list[PhotoName] = []
@@ -80,7 +80,7 @@ class Night:
 
     def problems(self) -> list[str]:
         """The codes of what is told."""
-        return [one.code for one in self.line.view().problems]
+        return [one.code for one in self.line.snapshot().problems]
 
     def _keep_up(self) -> None:
         """What the main thread does."""
@@ -91,13 +91,13 @@ class Night:
             self._list()
 
     def _list(self) -> None:
-        self.line.reload(arranged(self._new), {one.id: Entry(one) for one in self._new.values()})
+        self.line.reload(sorted_names(self._new), {one.id: Entry(one) for one in self._new.values()})
 
     def _show(self, name: PhotoName) -> None:
         context = self._new[name]
         self.tried[name] += 1
         came = self.rule(name)
-        if came is Came.ACCEPTED:
+        if came is Outcome.ACCEPTED:
             self.line.arrived(name, context, 3_000_000, int(self.call_s * SECOND_NS), marked=True)
             self.arrived_s[name] = self.clock.boottime_s
         elif self.line.failed(name, context, self.call, came, self.retry_after_s):

@@ -21,7 +21,7 @@ from piboothup.spool.listing import NEW, PARKED, SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from piboothup.uploader.eventpics import EventPicsApi
-from piboothup.uploader.outcomes import Call
+from piboothup.uploader.outcomes import ApiCall
 from piboothup.uploader.schedule.scheduler import End, Probe, Send
 from piboothup.uploader.service import Uploader
 from piboothup.uploader.transport.certificate_dates import Validity
@@ -45,9 +45,9 @@ _TICK_S: Final = 30.0
 class Hour:
     """A booth with photos waiting; a guest presses every two minutes."""
 
-    def __init__(self, folder: Path, said: Mapping[Call, Said], *, waiting: int = 20, seed: int = 1) -> None:
+    def __init__(self, folder: Path, said: Mapping[ApiCall, Said], *, waiting: int = 20, seed: int = 1) -> None:
         """`said`: what these calls are answered while it lasts; all others are answered well."""
-        self.said: Mapping[Call, Said] = said
+        self.said: Mapping[ApiCall, Said] = said
         self.said_plainly: Said = LinkErrorKind.CONNECT
         """What plain http is answered: nothing as a rule."""
         self.clock = HandClock()
@@ -123,7 +123,7 @@ class Hour:
             if self.clock.boottime_s >= press_s:
                 press_s += press_every_s
                 self.take()
-            self.uploader._keep_up()
+            self.uploader._run_due_tasks()
             step = line.next_step()
             assert not isinstance(step, End)
             if isinstance(step, Probe | Send):
@@ -153,13 +153,13 @@ class _Rule(Transport):
         *,
         deadline_s: float,
     ) -> Answer:
-        call = {"GET": Call.EVENTS, "POST": Call.UPLOAD_URL, "PUT": Call.PUT}[method]
+        call = {"GET": ApiCall.EVENTS, "POST": ApiCall.UPLOAD_URL, "PUT": ApiCall.PUT}[method]
         assert self.allows(url.reveal())
         self._hour.asked[urlsplit(url.reveal()).hostname or ""] += 1
-        self._hour.bodies += call is Call.PUT
+        self._hour.bodies += call is ApiCall.PUT
         self._hour.refused += call in self._hour.said
         said = self._hour.said.get(call, (200, _GOOD[call]))
-        return self._answer(said, _PUT_S if call is Call.PUT else _CALL_S)
+        return self._answer(said, _PUT_S if call is ApiCall.PUT else _CALL_S)
 
     def ask_plainly(self, host: str, deadline_s: float) -> Answer:
         self._hour.asked[PLAIN] += 1
@@ -167,7 +167,7 @@ class _Rule(Transport):
 
     def ask_date(self, url: str, deadline_s: float) -> Answer:
         self._hour.asked[API] += 1
-        return self._answer(self._hour.said.get(Call.EVENTS, (200, Page("", ""))), _CALL_S)
+        return self._answer(self._hour.said.get(ApiCall.EVENTS, (200, Page("", ""))), _CALL_S)
 
     def _answer(self, said: Said, took_s: float) -> Answer:
         started_ns = self._hour.clock.boottime_ns()
@@ -194,9 +194,9 @@ class _Rule(Transport):
 
 _ALBUMS = [{"id": "a1", "title": "Booth"}]
 _GOOD: Final = {
-    Call.EVENTS: Page(
+    ApiCall.EVENTS: Page(
         "application/json", json.dumps({"events": [{"title": "P", "linkId": "abcd1234", "albums": _ALBUMS}]})
     ),
-    Call.UPLOAD_URL: Page("application/json", json.dumps({"uploadUrl": f"https://{STORAGE}/p?sig=x"})),
-    Call.PUT: Page("", ""),
+    ApiCall.UPLOAD_URL: Page("application/json", json.dumps({"uploadUrl": f"https://{STORAGE}/p?sig=x"})),
+    ApiCall.PUT: Page("", ""),
 }

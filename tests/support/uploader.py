@@ -154,7 +154,7 @@ class Desk:
         """The uploader looks at its clock."""
         if self.uploader is not None:
             self._stirs += 1
-            self.uploader.stir()
+            self.uploader.wake()
 
     def until(self, happened: Callable[[], bool], what: str, *, step_s: float = 0.0) -> None:
         """Lets the threads work until it has happened, time going by in steps (standing still if 0)."""
@@ -215,7 +215,7 @@ class Desk:
         """Photos are to be sent to where nobody is, so often (0 = for ever); EventPics answers."""
         with Liar(says("200 OK")) as storage:
             pass
-        self.album.misbehave(
+        self.album.add_fault(
             Fault(call="getuploadurl", status=200, body=json.dumps({"uploadUrl": f"{storage.url}/put"}), times=times)
         )
 
@@ -227,7 +227,7 @@ class Desk:
     def _watch(self, uploader: Uploader) -> None:
         """Notes how far each of its threads has got: there is nothing in the uploader that would tell."""
         line, looked = uploader._line, self._looked
-        keep_up, next_step = uploader._keep_up, line.next_step
+        keep_up, next_step = uploader._run_due_tasks, line.next_step
         looked.clear()
 
         def watched_keep_up() -> None:
@@ -241,7 +241,7 @@ class Desk:
             looked[threading.current_thread().name] = stirs if isinstance(step, Wait) else -1
             return step
 
-        uploader._keep_up = watched_keep_up  # type: ignore[method-assign]
+        uploader._run_due_tasks = watched_keep_up  # type: ignore[method-assign]
         line.next_step = watched_next_step  # type: ignore[method-assign]
 
     def _is_at_rest(self) -> bool:

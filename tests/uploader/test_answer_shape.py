@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from piboothup.uploader.answer_shape import is_page, is_refusal_of_api, json_object
-from piboothup.uploader.outcomes import Call, Came, Verdict, judge, what_came
+from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, classify, decide
 from piboothup.uploader.transport.certificate_dates import Validity
 from piboothup.uploader.transport.decompression import unpacked
 from piboothup.uploader.transport.messages import Answer
@@ -46,9 +46,9 @@ def test_f3_a_json_object_that_says_why_may_be_the_apis(shown: dict[str, Any], m
 @pytest.mark.parametrize("status", [401, 403, 404, 407, 410, 451])
 def test_f3_a_page_of_somebody_else_blames_the_way(page: Page, status: int) -> None:
     assert not is_refusal_of_api(page.body.encode())
-    for call in (Call.EVENTS, Call.UPLOAD_URL):
-        came = what_came(call, refusal(status, page))
-        assert (came, judge(call, came)) == (Came.BLOCKED, Verdict.BLOCKED)
+    for call in (ApiCall.EVENTS, ApiCall.UPLOAD_URL):
+        came = classify(call, refusal(status, page))
+        assert (came, decide(call, came)) == (Outcome.BLOCKED, Decision.BLOCKED)
 
 
 @pytest.mark.parametrize(
@@ -75,14 +75,16 @@ def test_f3_what_says_nothing_is_no_refusal_of_the_apis(body: bytes) -> None:
 
 @pytest.mark.parametrize("status", [400, 405, 406, 409, 411, 414, 418, 421, 422, 431])
 def test_f3_any_refusal_with_a_page_blames_the_way(status: int) -> None:
-    for call in Call:
-        assert what_came(call, refusal(status, PAGES["fortigate"])) is Came.BLOCKED
-        assert what_came(call, refusal(status, Page("application/json", "{}"))) is not Came.BLOCKED
+    for call in ApiCall:
+        assert classify(call, refusal(status, PAGES["fortigate"])) is Outcome.BLOCKED
+        assert classify(call, refusal(status, Page("application/json", "{}"))) is not Outcome.BLOCKED
 
 
-@pytest.mark.parametrize(("status", "came"), [(408, Came.TOO_SLOW), (413, Came.TOO_LARGE), (429, Came.TOO_MANY)])
-def test_f3_what_is_about_the_request_stays_so_with_a_page(status: int, came: Came) -> None:
-    assert {what_came(call, refusal(status, PAGES["nginx"])) for call in Call} == {came}
+@pytest.mark.parametrize(
+    ("status", "came"), [(408, Outcome.TOO_SLOW), (413, Outcome.TOO_LARGE), (429, Outcome.TOO_MANY)]
+)
+def test_f3_what_is_about_the_request_stays_so_with_a_page(status: int, came: Outcome) -> None:
+    assert {classify(call, refusal(status, PAGES["nginx"])) for call in ApiCall} == {came}
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
@@ -96,7 +98,7 @@ def test_f3_what_is_about_the_request_stays_so_with_a_page(status: int, came: Ca
     ],
 )
 def test_f3_a_storage_refuses_in_its_own_way_and_gets_a_new_url(status: int, page: Page) -> None:
-    assert judge(Call.PUT, what_came(Call.PUT, refusal(status, page))) is Verdict.NEW_URL
+    assert decide(ApiCall.PUT, classify(ApiCall.PUT, refusal(status, page))) is Decision.NEW_URL
 
 
 @given(

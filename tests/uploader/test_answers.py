@@ -21,7 +21,7 @@ from tests.support.server import Liar, says
 from tests.support.uploader import Desk
 
 
-def test_every_spell_of_connectivity_opens_with_the_question_for_events_and_albums(desk: Desk) -> None:
+def test_each_time_online_starts_by_asking_for_events_and_albums(desk: Desk) -> None:
     asked: list[str] = []
     remember = desk.album.fault_for
 
@@ -41,24 +41,22 @@ def test_every_spell_of_connectivity_opens_with_the_question_for_events_and_albu
     assert asked == opened * 2
 
 
-def test_n08_a_portal_that_appears_in_mid_upload_keeps_the_photo_for_later(desk: Desk) -> None:
-    desk.album.misbehave(Fault(call="put", drop=Drop.BODY, times=2), Fault(html=True))
+def test_n08_portal_appearing_mid_upload_keeps_photo_for_later(desk: Desk) -> None:
+    desk.album.add_fault(Fault(call="put", drop=Drop.BODY, times=2), Fault(html=True))
     name = desk.take()
     desk.start()
     desk.until_state("portal", step_s=1.0)
     assert desk.lies_in(NEW, name)
     assert desk.uploads_of(name) == []
     assert desk.said()["reason"] == "This Wi-Fi wants a sign-in page. Use a phone's hotspot. Photos are kept."
-    desk.album.misbehave()
+    desk.album.add_fault()
     desk.until_sent(name, step_s=1.0)
     assert desk.stored(name) == jpeg(1)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
-def test_n14_n15_a_put_that_is_refused_for_its_url_gets_a_new_one_and_nobody_is_offline(
-    desk: Desk, status: int
-) -> None:
-    desk.album.misbehave(Fault(call="put", status=status, times=1))
+def test_n14_n15_put_refused_for_url_gets_new_url_stays_online(desk: Desk, status: int) -> None:
+    desk.album.add_fault(Fault(call="put", status=status, times=1))
     name = desk.take()
     desk.start()
     desk.until(lambda: desk.album.calls["put"] == 1, "the refusal")
@@ -69,8 +67,8 @@ def test_n14_n15_a_put_that_is_refused_for_its_url_gets_a_new_one_and_nobody_is_
     assert desk.album.calls["getuploadurl"] == 2
 
 
-def test_n16_a_url_that_expires_during_the_put_does_not_matter_if_the_storage_takes_it(desk: Desk) -> None:
-    desk.album.misbehave(Fault(call="put", status=503, headers={"Retry-After": "200"}, times=1))
+def test_n16_url_expiring_during_put_ok_if_storage_accepts(desk: Desk) -> None:
+    desk.album.add_fault(Fault(call="put", status=503, headers={"Retry-After": "200"}, times=1))
     store = desk.album.store
 
     def slow_store(*stored: Any) -> None:
@@ -89,10 +87,8 @@ def test_n16_a_url_that_expires_during_the_put_does_not_matter_if_the_storage_ta
 
 @pytest.mark.parametrize("call", ["geteventsandalbums", "getuploadurl", "put"])
 @pytest.mark.parametrize("status", [429, 503])
-def test_n18_while_the_server_wants_to_be_left_alone_nothing_is_asked_for_any_photo(
-    desk: Desk, call: str, status: int
-) -> None:
-    desk.album.misbehave(Fault(call=call, status=status, headers={"Retry-After": "100"}, times=1))
+def test_n18_retry_after_asks_nothing_for_any_photo_until_over(desk: Desk, call: str, status: int) -> None:
+    desk.album.add_fault(Fault(call=call, status=status, headers={"Retry-After": "100"}, times=1))
     names = [desk.take(), desk.take()]
     desk.start()
     desk.until(lambda: desk.album.calls[call] == 1, "the busy answer")
@@ -105,10 +101,10 @@ def test_n18_while_the_server_wants_to_be_left_alone_nothing_is_asked_for_any_ph
     desk.until_sent(*names)
 
 
-def test_n18_n20_who_is_asked_whom_a_refusal_means_may_want_to_be_left_alone(desk: Desk) -> None:
+def test_n18_n20_retry_after_on_question_about_key_is_obeyed(desk: Desk) -> None:
     desk.start()
     desk.until_sent(desk.take(hint=True))
-    desk.album.misbehave(
+    desk.album.add_fault(
         Fault(call="getuploadurl", status=403, times=1),
         Fault(call="geteventsandalbums", status=503, headers={"Retry-After": "100"}, times=1),
     )
@@ -123,8 +119,8 @@ def test_n18_n20_who_is_asked_whom_a_refusal_means_may_want_to_be_left_alone(des
     desk.until_sent(name)
 
 
-def test_n10_a_put_that_stalls_for_ever_is_made_again_and_nobody_is_offline(desk: Desk) -> None:
-    desk.album.misbehave(Fault(call="put", stall_s=3600.0, times=1))
+def test_n10_put_stalled_forever_is_retried_stays_online(desk: Desk) -> None:
+    desk.album.add_fault(Fault(call="put", stall_s=3600.0, times=1))
     name = desk.take()
     desk.start()
     desk.until(lambda: desk.album.calls["put"] == 1, "the PUT under way")
@@ -138,7 +134,7 @@ def test_n10_a_put_that_stalls_for_ever_is_made_again_and_nobody_is_offline(desk
 @pytest.mark.parametrize("status", [401, 403])
 def test_n20_a_key_that_is_refused_pauses_all_and_parks_nothing(desk: Desk, call: str, status: int) -> None:
     """Be it a key that EventPics does not know, or one that it knows and lets add nothing."""
-    desk.album.misbehave(Fault(call=call, status=status))
+    desk.album.add_fault(Fault(call=call, status=status))
     names = [desk.take() for _ in range(4)]
     desk.start()
     desk.until_state("refused")
@@ -147,14 +143,14 @@ def test_n20_a_key_that_is_refused_pauses_all_and_parks_nothing(desk: Desk, call
         desk.until_state("refused")
     assert desk.said()["problems"] == ["key_refused" if call == "geteventsandalbums" else "event_refused"]
     assert desk.waiting() == 4
-    desk.album.misbehave()
+    desk.album.add_fault()
     desk.until_sent(*names, step_s=5.0)
 
 
 @pytest.mark.parametrize("call", ["getuploadurl", "put"])
 def test_n22_a_photo_that_is_too_large_parks_and_the_next_goes(desk: Desk, call: str) -> None:
     large = desk.take()
-    desk.album.misbehave(Fault(call=call, status=413, times=2))
+    desk.album.add_fault(Fault(call=call, status=413, times=2))
     desk.start()
     desk.until(lambda: desk.lies_in(PARKED, large), "the photo to be parked", step_s=1.0)
     assert "413" in desk.booth.path(large, PARKED).with_suffix(".txt").read_text()
@@ -163,9 +159,7 @@ def test_n22_a_photo_that_is_too_large_parks_and_the_next_goes(desk: Desk, call:
 
 
 @pytest.mark.parametrize("call", ["getuploadurl", "put"])
-def test_n23_a_photo_that_is_refused_twice_while_others_arrive_is_parked_with_a_sentence_and_the_next_goes(
-    desk: Desk, call: str
-) -> None:
+def test_n23_photo_refused_twice_parked_with_reason_others_sent(desk: Desk, call: str) -> None:
     bad, good = desk.take(), desk.take()
     with Liar(says("400 Bad Request")) as storage:
         desk.refuse(bad, call, storage)
@@ -181,24 +175,24 @@ def test_n23_a_photo_that_is_refused_twice_while_others_arrive_is_parked_with_a_
     desk.until_sent(desk.take(hint=True), step_s=1.0)
 
 
-def test_n23_the_only_photo_of_an_event_is_parked_after_two_refusals_and_the_next_goes(desk: Desk) -> None:
+def test_n23_only_photo_of_event_refused_twice_parked_next_goes(desk: Desk) -> None:
     bad = desk.take()
-    desk.album.misbehave(Fault(call="put", status=400, times=2))
+    desk.album.add_fault(Fault(call="put", status=400, times=2))
     desk.start()
     desk.until(lambda: desk.lies_in(PARKED, bad), "the photo to be parked", step_s=1.0)
     desk.until_sent(desk.take(hint=True), step_s=1.0)
 
 
-def test_n23_photos_that_are_refused_while_none_arrives_are_told_and_stay_where_they_are(desk: Desk) -> None:
+def test_n23_photos_refused_while_none_arrives_reported_stay_put(desk: Desk) -> None:
     bad = [desk.take(), desk.take()]
-    desk.album.misbehave(Fault(call="put", status=400))
+    desk.album.add_fault(Fault(call="put", status=400))
     desk.start()
     desk.until(lambda: desk.said()["problems"] == ["server_trouble"], "the refusal to be told", step_s=1.0)
     assert desk.said()["reason"].startswith("EventPics answers with an error (it refuses a photo).")
     assert all(desk.lies_in(NEW, one) for one in bad)
 
 
-def test_n23_a_storage_that_refuses_a_photo_twice_before_it_has_heard_all_of_it_gets_it_parked(desk: Desk) -> None:
+def test_n23_photo_refused_twice_before_whole_body_is_parked(desk: Desk) -> None:
     def refuses(_: Liar, connection: socket.socket) -> None:
         connection.recv(1000)
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}")
@@ -217,11 +211,11 @@ def test_n23_a_storage_that_refuses_a_photo_twice_before_it_has_heard_all_of_it_
 
 def test_n24_a_storage_that_refuses_every_photo_gets_none_parked(desk: Desk) -> None:
     names = [desk.take() for _ in range(8)]
-    desk.album.misbehave(Fault(call="put", status=400))
+    desk.album.add_fault(Fault(call="put", status=400))
     desk.start()
     desk.until_state("refused", step_s=1.0)
     assert desk.waiting() == 8
-    desk.album.misbehave()
+    desk.album.add_fault()
     desk.until_sent(*names, step_s=5.0)
 
 
@@ -229,8 +223,8 @@ def test_n24_a_storage_that_refuses_every_photo_gets_none_parked(desk: Desk) -> 
     "told",
     ["http://example.com/u", "file:///etc/passwd", "https://10.0.0.1/u", "https://user:word@example.com/u", "", None],
 )
-def test_n26_an_upload_url_that_leads_astray_is_not_followed_and_the_photo_waits(desk: Desk, told: object) -> None:
-    desk.album.misbehave(Fault(call="getuploadurl", status=200, body=json.dumps({"uploadUrl": told}), times=3))
+def test_n26_upload_url_leading_astray_not_followed_photo_waits(desk: Desk, told: object) -> None:
+    desk.album.add_fault(Fault(call="getuploadurl", status=200, body=json.dumps({"uploadUrl": told}), times=3))
     name = desk.take()
     desk.start()
     desk.until(lambda: desk.album.calls["getuploadurl"] == 3, "three bad URLs", step_s=1.0)
@@ -239,7 +233,7 @@ def test_n26_an_upload_url_that_leads_astray_is_not_followed_and_the_photo_waits
     desk.until_sent(name, step_s=1.0)
 
 
-def test_a_storage_that_cannot_be_reached_while_eventpics_answers_is_told_and_no_missing_network(desk: Desk) -> None:
+def test_storage_unreachable_reported_not_as_missing_network(desk: Desk) -> None:
     desk.lose_storage(times=1)
     name = desk.take()
     desk.start()
@@ -256,7 +250,7 @@ def test_a_storage_that_cannot_be_reached_while_eventpics_answers_is_told_and_no
 
 @pytest.mark.parametrize("status", [200, 201, 204])
 def test_n28_n31_the_whole_uploader_takes_these_for_proof(desk: Desk, status: int) -> None:
-    desk.album.misbehave(Fault(call="put", status=status, times=1))
+    desk.album.add_fault(Fault(call="put", status=status, times=1))
     name = desk.take()
     desk.start()
     desk.until_sent(name)
@@ -281,7 +275,7 @@ def test_f5_an_eventpics_that_packs_all_it_says_is_understood(desk: Desk, encodi
         name = desk.take()
         desk.start()
         desk.until_sent(name)
-        desk.album.misbehave(Fault(status=401, body='{"error": "invalid API key"}'))
+        desk.album.add_fault(Fault(status=401, body='{"error": "invalid API key"}'))
         desk.pass_s(80.0)
         desk.until_state("refused")
         assert desk.said()["problems"] == ["key_refused"]

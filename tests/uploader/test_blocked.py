@@ -124,14 +124,14 @@ def test_f3_a_block_is_told_at_the_first_start_too(desk: Desk, firewalls: list[F
 
 
 def test_f3_the_apis_own_refusal_still_asks_for_a_new_key(desk: Desk) -> None:
-    desk.album.misbehave(Fault(status=401, body='{"error": "invalid API key"}'))
+    desk.album.add_fault(Fault(status=401, body='{"error": "invalid API key"}'))
     desk.start()
     desk.until_state("refused")
     assert desk.said()["problems"] == ["key_refused"]
 
 
 def test_f3_whoever_blocks_may_ask_to_be_left_alone(desk: Desk) -> None:
-    desk.album.misbehave(Fault(status=403, html=True, headers={"Retry-After": "200"}, times=1))
+    desk.album.add_fault(Fault(status=403, html=True, headers={"Retry-After": "200"}, times=1))
     name = desk.take()
     desk.start()
     desk.until(lambda: desk.said()["problems"] == ["blocked"], "the block to be told")

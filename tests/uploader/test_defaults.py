@@ -17,12 +17,12 @@ from piboothup.config import Config, Secret, SpoolTable, Upload
 from piboothup.spool.store import Spool
 from piboothup.uploader import service, wifi, worker
 from piboothup.uploader.eventpics import EventPicsApi
-from piboothup.uploader.schedule.backoff import URL_YOUNG_S
+from piboothup.uploader.schedule.backoff import URL_FRESH_S
 from piboothup.uploader.service import Uploader
 from piboothup.uploader.transport import client, connection
-from piboothup.uploader.transport.connection import WatchedAdapter
+from piboothup.uploader.transport.connection import GuardedAdapter
 from piboothup.uploader.transport.errors import LinkError, NotConnected
-from piboothup.uploader.transport.happy_eyeballs import dial
+from piboothup.uploader.transport.happy_eyeballs import connect
 from tests.support.clock import HandClock
 from tests.support.server import Liar, says
 
@@ -36,7 +36,7 @@ class Dialled:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[tuple[str, int, float, list[tuple[int, int, int]]]] = []
-        monkeypatch.setattr(connection, "dial", self._dial)
+        monkeypatch.setattr(connection, "connect", self._dial)
 
     def _dial(self, host: str, port: int, timeout_s: float, options: Any, *_: object) -> socket.socket:
         self.asked.append((host, port, timeout_s, list(options)))
@@ -83,7 +83,7 @@ def test_the_systems_roots_judge_and_no_old_tls_is_spoken() -> None:
     with contextlib.closing(made):
         context = made._adapter.poolmanager.connection_pool_kw["ssl_context"]
         assert made._verify is True
-    assert isinstance(made._adapter, WatchedAdapter)
+    assert isinstance(made._adapter, GuardedAdapter)
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
 
@@ -98,10 +98,10 @@ def test_sending_may_stall_for_30_s_and_an_answer_take_45_s(monkeypatch: pytest.
             super().settimeout(value)
 
     def noting(*asked: Any) -> socket.socket:
-        made = dial(*asked)
+        made = connect(*asked)
         return Noted(made.family, made.type, made.proto, fileno=made.detach())
 
-    monkeypatch.setattr(connection, "dial", noting)
+    monkeypatch.setattr(connection, "connect", noting)
     with Liar(says("200 OK", b'{"events": []}')) as server:
         made = EventPicsApi(server.url, Secret("key"), HandClock())
         with contextlib.closing(made.transport):
@@ -159,4 +159,4 @@ def test_a_box_has_the_real_chance_network_and_patience(tmp_path: Path) -> None:
     made._woken.close()
     made._wake.close()
     assert (STOP_S, service._STUCK_S, service._LIST_EVERY_NS) == (3.0, 120.0, 30_000_000_000)
-    assert (worker._TIME_IS_WAITED_FOR_S, URL_YOUNG_S) == (60.0, 240.0)
+    assert (worker._TIME_IS_WAITED_FOR_S, URL_FRESH_S) == (60.0, 240.0)

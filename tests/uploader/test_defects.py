@@ -10,7 +10,7 @@ from piboothup.spool.event_titles import Event
 from piboothup.spool.listing import NEW
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
-from piboothup.uploader.outcomes import Came
+from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.schedule.scheduler import Probe, Send
 from tests.support.night import Night
 from tests.support.uploader import Desk
@@ -33,7 +33,7 @@ class Defect(Spool):
         super().write_events(events)
 
 
-def test_a_mistake_of_our_own_over_a_photo_is_told_as_that_keeps_no_other_waiting_and_parks_nothing(
+def test_defect_over_photo_told_as_defect_blocks_none_parks_none(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     spool = Defect(desk.booth.directory, desk.clock, "serial-1")
@@ -54,9 +54,7 @@ def test_a_mistake_of_our_own_over_a_photo_is_told_as_that_keeps_no_other_waitin
     desk.until(lambda: desk.said()["problems"] == [], "nothing to be wrong")
 
 
-def test_a_mistake_of_our_own_over_the_answer_of_eventpics_is_told_as_that_and_not_as_its_answer(
-    desk: Desk, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_defect_over_eventpics_answer_told_as_defect_not_answer(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     spool = Defect(desk.booth.directory, desk.clock, "serial-1")
     spool.over_events = True
     name = desk.take()
@@ -72,8 +70,8 @@ def test_a_mistake_of_our_own_over_the_answer_of_eventpics_is_told_as_that_and_n
 
 
 @pytest.mark.parametrize(("is_probe", "most"), [(True, 3600 / 10), (False, 3600 / 50)])
-def test_a_mistake_of_our_own_that_stays_is_met_ever_and_again_but_not_often(is_probe: bool, most: float) -> None:
-    night = Night(lambda _: Came.ACCEPTED)
+def test_defect_that_stays_is_met_repeatedly_but_not_often(is_probe: bool, most: float) -> None:
+    night = Night(lambda _: Outcome.ACCEPTED)
     night.take()
     met = 0
     for _ in range(10_000):
@@ -89,8 +87,8 @@ def test_a_mistake_of_our_own_that_stays_is_met_ever_and_again_but_not_often(is_
     assert night.problems() == ["uploader_defect"]
 
 
-def test_a_retry_ends_what_is_told_of_mistakes_over_photos_until_they_are_met_again() -> None:
-    night = Night(lambda _: Came.ACCEPTED)
+def test_defect_reports_on_photos_end_at_retry_until_met_again() -> None:
+    night = Night(lambda _: Outcome.ACCEPTED)
     name = night.take()
     night.line.met_defect(Send(name), 60.0)
     assert night.problems() == ["uploader_defect"]

@@ -17,7 +17,7 @@ from piboothup.spool.contexts import Context
 from piboothup.spool.event_titles import Album, Event
 from piboothup.spool.names import PhotoName
 from piboothup.uploader.eventpics import ApiError, EventPicsApi, date_anchor
-from piboothup.uploader.outcomes import Came
+from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.transport.client import Transport
 from piboothup.uploader.transport.messages import Answer
 from tests.support.clock import HandClock
@@ -60,7 +60,7 @@ def asked(made: EventPicsApi) -> tuple[str, str, Mapping[str, str], Any]:
     return made.transport.asked
 
 
-def test_events_and_albums_are_read_under_either_name_of_the_albums_id() -> None:
+def test_events_and_albums_read_under_either_album_id_name() -> None:
     albums = [{"id": "a1", "title": "Photo booth"}, {"albumId": "a2", "title": "Backstage"}]
     made = api({"events": [{"title": "Summer Party", "linkId": "abcd1234", "albums": albums}]})
     (event,) = made.events().events
@@ -74,7 +74,7 @@ def test_events_and_albums_are_read_under_either_name_of_the_albums_id() -> None
     "shown",
     [None, 7, "x", {}, {"title": "T"}, *({"linkId": one} for one in ("", "with space", "\u202eabc"))],
 )
-def test_an_event_that_is_none_is_passed_over_and_the_others_are_seen(shown: object) -> None:
+def test_event_invalid_skipped_others_seen(shown: object) -> None:
     good = {"linkId": "abcd1234", "title": 5, "albums": [None, {"id": 5.5}, {"id": "a1", "title": "a\nb\x1b[2J"}]}
     assert api({"events": [shown, good]}).events().events == (Event("", "abcd1234", (Album("a1", "a b[2J"),)),)
 
@@ -117,7 +117,7 @@ def test_f5_json_is_read_whatever_it_is_called(content_type: str, mark: bytes) -
     assert api(granted, content_type=content_type).upload_url(NAME, CONTEXT, None).reveal().endswith("/p")
 
 
-def test_c09_of_an_account_without_end_no_more_is_kept_than_a_box_can_hold() -> None:
+def test_c09_endless_account_kept_only_up_to_box_capacity() -> None:
     long = [{"linkId": "a" * length, "title": "t" * 201} for length in (128, 129)]
     (event,) = api({"events": long}).events().events
     assert (len(event.link_id), len(event.title)) == (128, 200)
@@ -129,11 +129,11 @@ def test_n26_wrong_json_is_an_api_error(body: bytes) -> None:
     for call in (lambda: api(body).events(), lambda: api(body).upload_url(NAME, CONTEXT, None)):
         with pytest.raises(ApiError) as caught:
             call()
-        assert caught.value.came is Came.WRONG_JSON
+        assert caught.value.outcome is Outcome.WRONG_JSON
 
 
 @pytest.mark.parametrize("unit", [b"[],", b"{},", b'{"":[]},', b'{"a":1},'])
-def test_n25_an_answer_of_brackets_costs_no_more_memory_than_its_text(unit: bytes) -> None:
+def test_n25_answer_of_brackets_costs_no_more_memory_than_text(unit: bytes) -> None:
     made = api(b'{"events": [' + unit * (1024 * 1024 // len(unit)) + b"{}]}")
     tracemalloc.start()
     try:
@@ -142,19 +142,19 @@ def test_n25_an_answer_of_brackets_costs_no_more_memory_than_its_text(unit: byte
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert caught.value.came is Came.WRONG_JSON
+    assert caught.value.outcome is Outcome.WRONG_JSON
     assert peak_bytes < 2 * 1024 * 1024
 
 
 @pytest.mark.parametrize("title", ["", "Photo booth"])
-def test_an_account_of_a_thousand_events_with_twenty_albums_each_is_seen_whole(title: str) -> None:
+def test_account_of_1000_events_with_20_albums_each_seen_whole(title: str) -> None:
     albums = [{"id": f"a{number}", "title": title} for number in range(20)]
     events = [{"title": title, "linkId": f"abcd{number:04}", "albums": albums} for number in range(1000)]
     seen = api({"events": events}).events().events
     assert [len(one.albums) for one in seen] == [20] * 1000
 
 
-def test_getuploadurl_is_asked_with_what_is_known_and_with_nothing_invented() -> None:
+def test_getuploadurl_sends_what_is_known_and_nothing_invented() -> None:
     made = api({"uploadUrl": "https://storage.example/photo?signature=s"})
     url = made.upload_url(NAME, CONTEXT, 1_750_000_000_000)
     assert url.reveal() == "https://storage.example/photo?signature=s"
@@ -211,11 +211,11 @@ def test_getuploadurl_is_asked_with_what_is_known_and_with_nothing_invented() ->
 def test_n26_an_upload_url_that_leads_astray_is_refused(url: object) -> None:
     with pytest.raises(ApiError) as caught:
         api({"uploadUrl": url}).upload_url(NAME, CONTEXT, None)
-    assert caught.value.came in (Came.UNSAFE_URL, Came.WRONG_JSON)
+    assert caught.value.outcome in (Outcome.UNSAFE_URL, Outcome.WRONG_JSON)
     assert str(url) not in f"{caught.value!r}" or not url
 
 
-def test_an_upload_url_on_this_machine_is_fine_when_eventpics_is_on_it_too() -> None:
+def test_upload_url_on_this_machine_ok_if_eventpics_is_too() -> None:
     made = api({"uploadUrl": "http://127.0.0.1:9/upload"}, url="http://127.0.0.1:8")
     assert made.upload_url(NAME, CONTEXT, None).reveal() == "http://127.0.0.1:9/upload"
 
@@ -234,7 +234,7 @@ def test_n28_only_azures_storage_gets_the_header_that_it_wants(url: str, azure: 
     assert asked(made)[2] == {"Content-Type": "image/jpeg", **({"x-ms-blob-type": "BlockBlob"} if azure else {})}
 
 
-def test_the_date_header_is_half_a_second_old_on_average_and_as_sure_as_the_round_trip_is_short() -> None:
+def test_date_header_half_second_old_as_sure_as_round_trip_short() -> None:
     date = "Sun, 15 Jun 2025 15:06:40 GMT"
     answer = Answer(200, "", b"", True, True, date, "", sent_ns=10_000_000_000, answered_ns=10_400_000_000)
     anchor = date_anchor(answer)
@@ -270,7 +270,7 @@ def test_c09_no_answer_whatever_crashes_a_call(body: object, status: int) -> Non
 
 
 @pytest.mark.parametrize("text", ["../../etc/passwd", "ABCD-0001-0007_5000_0000aaaa_../../../etc/x.jpg", "a/b.jpg"])
-def test_c04_no_name_in_the_spool_can_become_a_file_name_that_climbs(text: str) -> None:
+def test_c04_no_spool_name_becomes_file_name_leaving_its_folder(text: str) -> None:
     assert PhotoName.parse(text) is None
     assert PhotoName.parse(f"{text}.jpg") is None
     assert "/" not in NAME.file_name

@@ -32,7 +32,7 @@ def spool_of(desk: Desk) -> Spool:
 # -- S4: read-only ---------------------------------------------------------------------------------------------
 
 
-def test_s04_from_a_read_only_card_every_photo_is_sent_once_and_moved_when_it_can_be_written(
+def test_s04_read_only_card_photos_sent_once_moved_when_writable(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     names = [desk.take() for _ in range(5)]
@@ -58,9 +58,7 @@ def test_s04_from_a_read_only_card_every_photo_is_sent_once_and_moved_when_it_ca
     assert [desk.uploads_of(name)[0]["takenAt"] for name in names] == [true_ms] * 5
 
 
-def test_s04_a_box_that_starts_on_a_read_only_card_sends_what_is_on_it(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_s04_start_on_read_only_card_sends_its_photos(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     name = desk.take()
     with desk.booth.lock("uploader"):
         pass
@@ -71,7 +69,7 @@ def test_s04_a_box_that_starts_on_a_read_only_card_sends_what_is_on_it(
     assert desk.stored(name) == jpeg(1)
 
 
-def test_s04_a_card_that_neither_moves_a_sent_photo_nor_says_where_it_lies_has_it_sent_once(desk: Desk) -> None:
+def test_s04_sent_photo_not_moved_and_not_locatable_is_sent_once(desk: Desk) -> None:
     class Mute(Spool):
         """Once a photo is sent, the card answers for it with an error that is not "no such file"."""
 
@@ -97,9 +95,7 @@ def test_s04_a_card_that_neither_moves_a_sent_photo_nor_says_where_it_lies_has_i
     assert len(desk.uploads_of(name)) == 1
 
 
-def test_s09_a_boots_folder_that_the_card_does_not_give_keeps_no_other_from_being_sent_and_is_told(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_s09_unavailable_boot_folder_reported_others_still_sent(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that needs cleaning (EUCLEAN) can't be had without a broken file system: its answers are made."""
     name, bad = desk.take(), desk.booth.directory / NEW / "0002"
     bad.mkdir()
@@ -156,7 +152,7 @@ def test_s09_new_itself_unlistable_while_it_runs_is_told_and_heals(
 
 
 @pytest.mark.parametrize("good_reads", [0, 2])
-def test_s06_a_photo_that_cannot_be_read_does_not_hold_up_the_others(desk: Desk, good_reads: int) -> None:
+def test_s06_unreadable_photo_does_not_hold_up_others(desk: Desk, good_reads: int) -> None:
     """From the first byte on, or once its hash was checked and it is being sent."""
     spool = BadSector(desk.booth.directory, desk.clock, "serial-1")
     others = [desk.take(), desk.take()]
@@ -197,9 +193,7 @@ def flipped(content: bytes) -> bytes:
     ],
     ids=["a bit flipped", "all zeros", "half zeros", "cut short", "grown", "another photo", "empty"],
 )
-def test_s07_s08_bytes_that_no_longer_match_their_name_are_kept_apart_and_never_sent(
-    desk: Desk, damaged: bytes
-) -> None:
+def test_s07_s08_bytes_not_matching_name_quarantined_never_sent(desk: Desk, damaged: bytes) -> None:
     name, good = desk.take(), desk.take()
     desk.booth.path(name).write_bytes(damaged)
     desk.start()
@@ -211,7 +205,7 @@ def test_s07_s08_bytes_that_no_longer_match_their_name_are_kept_apart_and_never_
     assert desk.uploads_of(name) == []
 
 
-def test_s07_a_bit_that_flips_after_the_check_lets_no_whole_photo_leave(desk: Desk) -> None:
+def test_s07_bit_flip_after_check_lets_no_whole_photo_leave(desk: Desk) -> None:
     class Rots(Spool):
         def is_intact(self, name: PhotoName, stopped: Callable[[], bool] = lambda: False) -> bool:
             found = super().is_intact(name, stopped)
@@ -240,7 +234,7 @@ def roomy() -> Iterator[Desk]:
         desk.end()
 
 
-def test_s11_with_a_hundred_thousand_waiting_the_newest_is_sent_first_and_memory_stays_small(roomy: Desk) -> None:
+def test_s11_100000_waiting_newest_sent_first_memory_stays_small(roomy: Desk) -> None:
     desk = roomy
     for boot in range(1, 51):
         folder = desk.booth.directory / NEW / f"{boot:04d}"
@@ -270,7 +264,7 @@ def test_s11_with_a_hundred_thousand_waiting_the_newest_is_sent_first_and_memory
 # -- S13, S16, S18, S19: what people do in the folders ---------------------------------------------------------
 
 
-def test_s13_foreign_things_under_the_names_of_photos_are_told_once_and_never_followed(
+def test_s13_things_named_like_photos_told_once_not_followed(
     desk: Desk, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     good = desk.take()
@@ -354,7 +348,7 @@ def test_s18_deleting_the_whole_folder_sent_sends_nothing_twice(desk: Desk) -> N
 @pytest.mark.parametrize("into", ["new/", "new/<boot>/"])
 def test_s19_a_parked_photo_moved_back_to_new_by_hand_is_sent(desk: Desk, into: str) -> None:
     bad = desk.take()
-    desk.album.misbehave(Fault(call="getuploadurl", status=400, times=2))
+    desk.album.add_fault(Fault(call="getuploadurl", status=400, times=2))
     desk.start()
     desk.until(lambda: desk.lies_in(PARKED, bad), "the photo to be parked", step_s=1.0)
     desk.until(lambda: desk.said().get("waiting") == 0, "it to be counted")
@@ -365,9 +359,9 @@ def test_s19_a_parked_photo_moved_back_to_new_by_hand_is_sent(desk: Desk, into: 
     assert desk.stored(bad) == jpeg(1)
 
 
-def test_s19_a_photo_that_was_brought_back_has_its_two_tries_again(desk: Desk) -> None:
+def test_s19_photo_brought_back_gets_two_attempts_again(desk: Desk) -> None:
     bad = desk.take()
-    desk.album.misbehave(Fault(call="getuploadurl", status=400, times=3))
+    desk.album.add_fault(Fault(call="getuploadurl", status=400, times=3))
     desk.start()
     desk.until(lambda: desk.lies_in(PARKED, bad), "the photo to be parked", step_s=1.0)
     desk.until(lambda: desk.said().get("waiting") == 0, "it to be counted")

@@ -204,7 +204,7 @@ def met(fuzzed: Fuzzed, lie: Lie) -> None:
 @example(Lie("geteventsandalbums", headers=[("Transfer-Encoding", b"chunked")]))
 @example(Lie("getuploadurl", fields={"uploadUrl": "http://[::1"}))
 @example(Lie("getuploadurl", fields={"uploadUrl": "https://127.1/"}))
-def test_c09_no_lie_loses_a_photo_or_marks_it_as_sent_or_ends_the_uploading(
+def test_c09_lies_lose_no_photo_mark_none_sent_end_no_upload(
     fuzzed: Fuzzed, caplog: pytest.LogCaptureFixture, lie: Lie
 ) -> None:
     met(fuzzed, lie)

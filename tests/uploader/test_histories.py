@@ -75,7 +75,7 @@ class Evening:
         desk = self.desk
         if what == "lie":
             # a fault that answers nothing and drops nothing would be none
-            desk.album.misbehave(*(one for one in value if one.status or one.html or one.redirect or one.drop))
+            desk.album.add_fault(*(one for one in value if one.status or one.html or one.redirect or one.drop))
         elif what == "work":
             self._let_work()
         elif what == "take":
@@ -119,7 +119,7 @@ class Evening:
     def settle(self) -> None:
         """The network comes back and nobody lies any more: every photo that is not parked gets into its album."""
         desk = self.desk
-        desk.album.misbehave()
+        desk.album.add_fault()
         desk.album.online = True
         for name in self.photos:
             parked = desk.booth.path(name, PARKED)
@@ -144,7 +144,7 @@ WORK = ("work", None)
 @example([("take", EVENTS[1]), ("lie", [Fault("getuploadurl", status=404)]), WORK, ("take", EVENTS[2]), WORK])
 @given(st.lists(steps, max_size=16))
 @some(12)
-def test_c09_no_evening_loses_a_photo_or_sends_it_without_proof_or_to_another_album(evening: list[Any]) -> None:
+def test_c09_random_evening_no_photo_lost_unproven_or_misplaced(evening: list[Any]) -> None:
     with fresh_desk() as desk:
         lived = Evening(desk)
         lived.do("take", EVENTS[0])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from piboothup.spool.event_titles import Event
-from piboothup.uploader.outcomes import TABLE, Call, Came, Verdict, judge, refused_event, what_came
+from piboothup.uploader.outcomes import TABLE, ApiCall, Decision, Outcome, classify, decide, refused_event
 from piboothup.uploader.transport.certificate_dates import Validity
 from piboothup.uploader.transport.client import LinkErrorKind
 from piboothup.uploader.transport.messages import Answer
@@ -19,73 +19,80 @@ def answer(status: int, **more: Any) -> Answer:
     return Answer(status=status, date="", retry_after="", sent_ns=0, **{**usual, **more})
 
 
-def test_the_table_has_a_row_for_everything_that_can_come_and_a_cell_for_every_call() -> None:
-    assert set(TABLE) == set(Came)
-    assert {Came(kind.value) for kind in LinkErrorKind} < set(Came)
-    for call, came in itertools.product(Call, Came):
-        assert isinstance(judge(call, came), Verdict)
+def test_verdict_table_has_row_per_outcome_and_cell_per_call() -> None:
+    assert set(TABLE) == set(Outcome)
+    assert {Outcome(kind.value) for kind in LinkErrorKind} < set(Outcome)
+    for call, came in itertools.product(ApiCall, Outcome):
+        assert isinstance(decide(call, came), Decision)
 
 
 def test_only_an_accepted_put_means_sent() -> None:
-    cells = [(call, came) for call in Call for came in Came if judge(call, came) is Verdict.SENT]
-    assert cells == [(Call.PUT, Came.ACCEPTED)]
+    cells = [(call, came) for call in ApiCall for came in Outcome if decide(call, came) is Decision.SENT]
+    assert cells == [(ApiCall.PUT, Outcome.ACCEPTED)]
 
 
-def test_no_verdict_deletes_and_only_the_servers_own_refusal_parks() -> None:
-    blaming = {verdict: {one for call in Call for one in Came if judge(call, one) is verdict} for verdict in Verdict}
-    assert blaming[Verdict.PARK] == {Came.TOO_LARGE}
-    assert blaming[Verdict.WEIGH] == {Came.BAD_REQUEST, Came.REFUSED}
-    assert not any("delete" in one or "remove" in one for one in Verdict)
+def test_verdict_never_deletes_and_only_server_refusal_parks() -> None:
+    blaming = {
+        verdict: {one for call in ApiCall for one in Outcome if decide(call, one) is verdict} for verdict in Decision
+    }
+    assert blaming[Decision.PARK] == {Outcome.TOO_LARGE}
+    assert blaming[Decision.BLAME_PHOTO_OR_EVENT] == {Outcome.BAD_REQUEST, Outcome.REFUSED}
+    assert not any("delete" in one or "remove" in one for one in Decision)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 204, 206, 226, 299])
 def test_f2_n28_n31_any_2xx_counts_after_the_whole_body(status: int) -> None:
-    assert what_came(Call.PUT, answer(status, body=b"", content_type="")) is Came.ACCEPTED
-    assert what_came(Call.PUT, answer(status, whole=False)) is Came.PARTIAL
-    assert what_came(Call.PUT, answer(status, complete=False)) is Came.ACCEPTED
-    assert what_came(Call.UPLOAD_URL, answer(status)) is Came.ACCEPTED
-    assert what_came(Call.UPLOAD_URL, answer(status, complete=False)) is Came.PARTIAL
+    assert classify(ApiCall.PUT, answer(status, body=b"", content_type="")) is Outcome.ACCEPTED
+    assert classify(ApiCall.PUT, answer(status, whole=False)) is Outcome.PARTIAL
+    assert classify(ApiCall.PUT, answer(status, complete=False)) is Outcome.ACCEPTED
+    assert classify(ApiCall.UPLOAD_URL, answer(status)) is Outcome.ACCEPTED
+    assert classify(ApiCall.UPLOAD_URL, answer(status, complete=False)) is Outcome.PARTIAL
 
 
 def test_f2_a_page_of_which_only_the_head_came_is_no_proof() -> None:
     page = answer(200, content_type="text/html", body=b"", complete=False, validity=Validity(0, 2**40))
-    assert what_came(Call.PUT, page) is Came.ODD
+    assert classify(ApiCall.PUT, page) is Outcome.UNEXPECTED
 
 
 @pytest.mark.parametrize(
     ("status", "came"),
     [
-        (101, Came.ODD),
-        (301, Came.REDIRECT),
-        (302, Came.REDIRECT),
-        (304, Came.REDIRECT),
-        (400, Came.BAD_REQUEST),
-        (401, Came.FORBIDDEN),
-        (403, Came.FORBIDDEN),
-        (404, Came.NOT_FOUND),
-        (408, Came.TOO_SLOW),
-        (410, Came.NOT_FOUND),
-        (413, Came.TOO_LARGE),
-        (418, Came.REFUSED),
-        (429, Came.TOO_MANY),
-        (500, Came.SERVER_ERROR),
-        (503, Came.SERVER_ERROR),
-        (511, Came.SIGN_IN),
-        (0, Came.ODD),
-        (999, Came.ODD),
+        (101, Outcome.UNEXPECTED),
+        (301, Outcome.REDIRECT),
+        (302, Outcome.REDIRECT),
+        (304, Outcome.REDIRECT),
+        (400, Outcome.BAD_REQUEST),
+        (401, Outcome.FORBIDDEN),
+        (403, Outcome.FORBIDDEN),
+        (404, Outcome.NOT_FOUND),
+        (408, Outcome.TOO_SLOW),
+        (410, Outcome.NOT_FOUND),
+        (413, Outcome.TOO_LARGE),
+        (418, Outcome.REFUSED),
+        (429, Outcome.TOO_MANY),
+        (500, Outcome.SERVER_ERROR),
+        (503, Outcome.SERVER_ERROR),
+        (511, Outcome.SIGN_IN),
+        (0, Outcome.UNEXPECTED),
+        (999, Outcome.UNEXPECTED),
     ],
 )
-def test_c09_every_status_has_its_row(status: int, came: Came) -> None:
-    assert what_came(Call.PUT, answer(status)) is came
+def test_c09_every_status_has_its_row(status: int, came: Outcome) -> None:
+    assert classify(ApiCall.PUT, answer(status)) is came
 
 
-def test_n23_a_400_to_half_a_body_blames_the_photo_unless_the_server_may_have_lost_its_patience() -> None:
+def test_n23_400_to_half_body_blames_photo_but_not_on_timeout() -> None:
     """S3 says RequestTimeout so, after 20 s, to whoever sends too slowly."""
     late, prompt = answer(400, whole=False, answered_ns=20 * 10**9), answer(400, whole=False, answered_ns=10**9)
-    assert judge(Call.PUT, what_came(Call.PUT, late)) is Verdict.RETRY_URL
-    assert judge(Call.PUT, what_came(Call.PUT, prompt)) is Verdict.WEIGH
-    assert judge(Call.PUT, what_came(Call.PUT, answer(400, answered_ns=20 * 10**9))) is Verdict.WEIGH
-    assert judge(Call.PUT, what_came(Call.PUT, answer(413, whole=False, answered_ns=20 * 10**9))) is Verdict.PARK
+    assert decide(ApiCall.PUT, classify(ApiCall.PUT, late)) is Decision.RETRY_URL
+    assert decide(ApiCall.PUT, classify(ApiCall.PUT, prompt)) is Decision.BLAME_PHOTO_OR_EVENT
+    assert (
+        decide(ApiCall.PUT, classify(ApiCall.PUT, answer(400, answered_ns=20 * 10**9)))
+        is Decision.BLAME_PHOTO_OR_EVENT
+    )
+    assert (
+        decide(ApiCall.PUT, classify(ApiCall.PUT, answer(413, whole=False, answered_ns=20 * 10**9))) is Decision.PARK
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,48 +105,56 @@ def test_n23_a_400_to_half_a_body_blames_the_photo_unless_the_server_may_have_lo
     ],
 )
 def test_n05_a_page_is_never_proof_of_anything(content_type: str, body: bytes) -> None:
-    assert what_came(Call.PUT, answer(200, content_type=content_type, body=body)) is Came.HTML
-    assert judge(Call.PUT, Came.HTML) is Verdict.PORTAL
+    assert classify(ApiCall.PUT, answer(200, content_type=content_type, body=body)) is Outcome.HTML
+    assert decide(ApiCall.PUT, Outcome.HTML) is Decision.PORTAL
 
 
-def test_n04_n05_under_a_trusted_certificate_a_page_and_a_redirect_are_the_servers_own_and_still_no_proof() -> None:
+def test_n04_n05_trusted_page_or_redirect_of_server_no_proof() -> None:
     mine: dict[str, Any] = {"validity": Validity(0, 2**40)}
     page = {"content_type": "text/html", "body": b"<html>Down for maintenance</html>"}
-    for came in (what_came(Call.PUT, answer(302, **mine)), what_came(Call.PUT, answer(200, **mine, **page))):
-        assert [judge(call, came) for call in Call] == [Verdict.WAIT, Verdict.WAIT, Verdict.RETRY_URL]
-    assert what_came(Call.PUT, answer(201, **mine)) is Came.ACCEPTED
+    for came in (classify(ApiCall.PUT, answer(302, **mine)), classify(ApiCall.PUT, answer(200, **mine, **page))):
+        assert [decide(call, came) for call in ApiCall] == [Decision.WAIT, Decision.WAIT, Decision.RETRY_URL]
+    assert classify(ApiCall.PUT, answer(201, **mine)) is Outcome.ACCEPTED
 
 
 def test_n06_a_511_is_a_portal_under_whatever_certificate() -> None:
-    assert judge(Call.EVENTS, what_came(Call.PUT, answer(511, validity=Validity(0, 2**40)))) is Verdict.PORTAL
+    assert decide(ApiCall.EVENTS, classify(ApiCall.PUT, answer(511, validity=Validity(0, 2**40)))) is Decision.PORTAL
 
 
-def test_a_storage_that_calls_its_empty_answer_a_page_is_believed() -> None:
+def test_storage_empty_answer_labelled_as_page_is_believed() -> None:
     nothing = answer(200, content_type="text/html; charset=UTF-8", body=b"")
-    assert what_came(Call.PUT, nothing) is Came.ACCEPTED
-    assert judge(Call.PUT, what_came(Call.PUT, nothing)) is Verdict.SENT
+    assert classify(ApiCall.PUT, nothing) is Outcome.ACCEPTED
+    assert decide(ApiCall.PUT, classify(ApiCall.PUT, nothing)) is Decision.SENT
 
 
-def test_who_was_too_slow_for_the_server_tries_again_and_nothing_is_parked() -> None:
-    assert [judge(call, Came.TOO_SLOW) for call in Call] == [Verdict.WAIT, Verdict.WAIT, Verdict.RETRY_URL]
+def test_too_slow_for_server_tries_again_nothing_parked() -> None:
+    assert [decide(call, Outcome.TOO_SLOW) for call in ApiCall] == [Decision.WAIT, Decision.WAIT, Decision.RETRY_URL]
 
 
-def test_n26_a_request_that_cannot_be_made_is_held_against_the_key_by_the_first_call_only() -> None:
-    assert [judge(call, Came.UNUSABLE) for call in Call] == [Verdict.PAUSE_ALL, Verdict.WAIT, Verdict.NEW_URL]
+def test_n26_impossible_request_blames_key_on_first_call_only() -> None:
+    assert [decide(call, Outcome.UNUSABLE) for call in ApiCall] == [
+        Decision.PAUSE_ALL,
+        Decision.WAIT,
+        Decision.NEW_URL,
+    ]
 
 
-def test_n20_a_refused_key_pauses_all_but_a_refused_put_only_wants_a_new_url() -> None:
-    assert judge(Call.EVENTS, Came.FORBIDDEN) is Verdict.PAUSE_ALL
-    assert judge(Call.UPLOAD_URL, Came.FORBIDDEN) is Verdict.ASK_KEY
-    assert judge(Call.PUT, Came.FORBIDDEN) is Verdict.NEW_URL
+def test_n20_refused_key_pauses_all_refused_put_wants_new_url() -> None:
+    assert decide(ApiCall.EVENTS, Outcome.FORBIDDEN) is Decision.PAUSE_ALL
+    assert decide(ApiCall.UPLOAD_URL, Outcome.FORBIDDEN) is Decision.ASK_KEY
+    assert decide(ApiCall.PUT, Outcome.FORBIDDEN) is Decision.NEW_URL
 
 
-def test_n20_n21_a_refusal_to_getuploadurl_from_who_takes_the_key_is_about_the_event() -> None:
+def test_n20_n21_getuploadurl_refusal_of_good_key_blames_event() -> None:
     seen = [Event("Party", "abcd1234"), Event("Gala", "wxyz9876")]
-    assert judge(Call.UPLOAD_URL, refused_event("abcd1234", seen)) is Verdict.REST_CONTEXT
-    assert judge(Call.UPLOAD_URL, refused_event("gone0000", seen)) is Verdict.HOLD_CONTEXT
-    assert judge(Call.UPLOAD_URL, refused_event("abcd1234", [])) is Verdict.HOLD_CONTEXT
+    assert decide(ApiCall.UPLOAD_URL, refused_event("abcd1234", seen)) is Decision.REST_CONTEXT
+    assert decide(ApiCall.UPLOAD_URL, refused_event("gone0000", seen)) is Decision.HOLD_CONTEXT
+    assert decide(ApiCall.UPLOAD_URL, refused_event("abcd1234", [])) is Decision.HOLD_CONTEXT
 
 
 def test_n21_only_getuploadurl_can_say_that_an_event_is_unknown() -> None:
-    assert [judge(call, Came.NOT_FOUND) for call in Call] == [Verdict.WAIT, Verdict.HOLD_CONTEXT, Verdict.NEW_URL]
+    assert [decide(call, Outcome.NOT_FOUND) for call in ApiCall] == [
+        Decision.WAIT,
+        Decision.HOLD_CONTEXT,
+        Decision.NEW_URL,
+    ]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.uploader.outcomes import Call
+from piboothup.uploader.outcomes import ApiCall
 from piboothup.uploader.transport.errors import LinkErrorKind
 from tests.support.refusal_pages import PAGES, Page
 from tests.support.request_counts import API, PLAIN, STORAGE, Hour, Said
@@ -27,7 +27,7 @@ REFUSED: dict[str, Said] = {str(status): (status, OWN) for status in (400, 401, 
 LOST: dict[str, Said] = {kind.value: kind for kind in (LinkErrorKind.RESET, LinkErrorKind.TLS)}
 NOBODY: dict[str, Said] = {kind.value: kind for kind in (LinkErrorKind.DNS, LinkErrorKind.CONNECT)}
 BLOCKED: dict[str, Said] = {name: (403, PAGES[name]) for name in ("fortigate", "nothing")}
-ALL = tuple(Call)
+ALL = tuple(ApiCall)
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Bound:
     plain: int = 0
 
 
-CASES: list[tuple[str, tuple[Call, ...], dict[str, Said], Bound]] = [
+CASES: list[tuple[str, tuple[ApiCall, ...], dict[str, Said], Bound]] = [
     ("all", ALL, ASKED, Bound(300)),
     ("all", ALL, {name: REFUSED[name] for name in ("401", "403")}, Bound(80)),
     ("all", ALL, {name: REFUSED[name] for name in ("400", "404", "413")}, Bound(300)),
@@ -47,15 +47,15 @@ CASES: list[tuple[str, tuple[Call, ...], dict[str, Said], Bound]] = [
     ("all", ALL, LOST, Bound(300, plain=300)),
     ("all", ALL, {"tls_date": LinkErrorKind.TLS_DATE}, Bound(600, plain=300)),
     ("all", ALL, NOBODY, Bound(3600, plain=3600)),  # a look that reaches nobody is a burden to nobody
-    ("getuploadurl", (Call.UPLOAD_URL,), ASKED, Bound(560)),
-    ("getuploadurl", (Call.UPLOAD_URL,), REFUSED, Bound(120)),
-    ("getuploadurl", (Call.UPLOAD_URL,), BLOCKED, Bound(240)),
-    ("getuploadurl", (Call.UPLOAD_URL,), {**LOST, **NOBODY}, Bound(560)),
-    ("put", (Call.PUT,), ASKED, Bound(260, storage=140)),
-    ("put", (Call.PUT,), {name: REFUSED[name] for name in ("401", "403", "404", "410")}, Bound(260, storage=140)),
-    ("put", (Call.PUT,), {name: REFUSED[name] for name in ("400", "413", "418")}, Bound(100, storage=15)),
-    ("put", (Call.PUT,), {"fortigate": BLOCKED["fortigate"]}, Bound(260, storage=110)),
-    ("put", (Call.PUT,), {**LOST, **NOBODY}, Bound(560, storage=280)),
+    ("getuploadurl", (ApiCall.UPLOAD_URL,), ASKED, Bound(560)),
+    ("getuploadurl", (ApiCall.UPLOAD_URL,), REFUSED, Bound(120)),
+    ("getuploadurl", (ApiCall.UPLOAD_URL,), BLOCKED, Bound(240)),
+    ("getuploadurl", (ApiCall.UPLOAD_URL,), {**LOST, **NOBODY}, Bound(560)),
+    ("put", (ApiCall.PUT,), ASKED, Bound(260, storage=140)),
+    ("put", (ApiCall.PUT,), {name: REFUSED[name] for name in ("401", "403", "404", "410")}, Bound(260, storage=140)),
+    ("put", (ApiCall.PUT,), {name: REFUSED[name] for name in ("400", "413", "418")}, Bound(100, storage=15)),
+    ("put", (ApiCall.PUT,), {"fortigate": BLOCKED["fortigate"]}, Bound(260, storage=110)),
+    ("put", (ApiCall.PUT,), {**LOST, **NOBODY}, Bound(560, storage=280)),
 ]
 
 
@@ -67,7 +67,7 @@ def cases() -> Iterator[object]:
 
 @pytest.mark.parametrize(("calls", "said", "bound"), list(cases()))
 def test_n19_an_hour_of_a_refusal_has_an_upper_bound(
-    tmp_path: Path, calls: tuple[Call, ...], said: Said, bound: Bound
+    tmp_path: Path, calls: tuple[ApiCall, ...], said: Said, bound: Bound
 ) -> None:
     with Hour(tmp_path, dict.fromkeys(calls, said), waiting=8) as hour:
         hour.pass_s(HOUR_S)
@@ -93,10 +93,10 @@ def test_n19_plain_http_that_is_answered_is_asked_each_30_s(tmp_path: Path, kind
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-@pytest.mark.parametrize("calls", [ALL, (Call.UPLOAD_URL,), (Call.PUT,)])
+@pytest.mark.parametrize("calls", [ALL, (ApiCall.UPLOAD_URL,), (ApiCall.PUT,)])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_f3_after_an_hour_of_a_page_photos_flow_within_a_minute(
-    tmp_path: Path, status: int, calls: tuple[Call, ...], seed: int
+    tmp_path: Path, status: int, calls: tuple[ApiCall, ...], seed: int
 ) -> None:
     with Hour(tmp_path, dict.fromkeys(calls, (status, PAGES["fortigate"])), waiting=3, seed=seed) as hour:
         hour.pass_s(60.0)  # the clock is known by now, if it can be

@@ -35,7 +35,7 @@ def refuses(_: Liar, __: socket.socket) -> None:
 
 @pytest.mark.parametrize("story", [PAGE, SENDS_ON, says("511 Network Authentication Required")])
 @pytest.mark.parametrize("tls", ["its own certificate", "hangs up", "lets nobody connect"])
-def test_n06_n07_a_portal_that_shows_itself_to_plain_http_alone_is_named_and_hears_no_key(
+def test_n06_n07_portal_only_on_plain_http_named_gets_no_key(
     desk: Desk, authority: Authority, tmp_path: Path, story: Story, tls: str
 ) -> None:
     with Liar(PAGE, tls=self_signed(tmp_path)) if tls == "its own certificate" else Liar(refuses) as front:
@@ -53,7 +53,7 @@ def test_n06_n07_a_portal_that_shows_itself_to_plain_http_alone_is_named_and_hea
         assert b"piboothup" in portal.heard  # it may know what asks, not for whom
 
 
-def test_n07_a_server_that_cannot_be_trusted_is_no_portal_if_plain_http_does_not_say_so(
+def test_n07_untrusted_server_is_portal_only_if_plain_http_says(
     desk: Desk, authority: Authority, tmp_path: Path
 ) -> None:
     with Liar(PAGE, tls=self_signed(tmp_path)) as front:
@@ -67,7 +67,7 @@ def test_n07_a_server_that_cannot_be_trusted_is_no_portal_if_plain_http_does_not
             assert len(http.requests) == 1
 
 
-def test_n06_a_portal_hears_what_asks_and_no_more_and_leads_nowhere() -> None:
+def test_n06_portal_hears_only_the_probe_and_leads_nowhere() -> None:
     """Neither by a redirect nor by a cookie."""
     with Liar(PAGE) as elsewhere:
         onward = says("302 Found", b"", f"Location: {elsewhere.url}/login", "Set-Cookie: room=7")
@@ -100,9 +100,7 @@ def test_n25_a_portals_page_without_an_end_is_read_to_a_limit() -> None:
 
 
 @pytest.mark.parametrize("story", [PAGE, SENDS_ON, says("301 Moved", b"", "Location: /v2/geteventsandalbums")])
-def test_n04_n05_a_server_that_is_trusted_and_answers_like_a_portal_is_told_as_trouble_of_the_server(
-    desk: Desk, authority: Authority, story: Story
-) -> None:
+def test_n04_n05_trusted_portal_like_answer_is_server_trouble(desk: Desk, authority: Authority, story: Story) -> None:
     with Liar(story, tls=authority.certificate()) as front:
         desk.configure(api_url=front.url)
         desk.server_clock.wall_s = day_s(0)
@@ -138,7 +136,7 @@ def test_an_answering_server_is_never_asked_plainly(desk: Desk, authority: Autho
         (404, "", "", False),
     ],
 )
-def test_n06_what_answers_plain_http_is_a_portal_or_the_server_itself(
+def test_n06_plain_http_answer_is_from_portal_or_server_itself(
     status: int, location: str, content_type: str, portal: bool
 ) -> None:
     answer = Answer(status, content_type, b"", True, True, "", "", 0, 0, location)

@@ -28,7 +28,7 @@ sys.exit(main(sys.argv[1:]))
 
 def cut_at(desk: Desk, call: str, how: signal.Signals = signal.SIGKILL) -> PhotoName:
     """A photo whose uploader is killed in the middle of this call."""
-    desk.album.misbehave(Fault(call=call, stall_s=3600.0, drop=Drop.BODY))
+    desk.album.add_fault(Fault(call=call, stall_s=3600.0, drop=Drop.BODY))
     name = desk.take()
     service = desk.start_command()
     desk.until(lambda: desk.album.calls[call] >= 1, f"{call} under way")
@@ -36,12 +36,12 @@ def cut_at(desk: Desk, call: str, how: signal.Signals = signal.SIGKILL) -> Photo
     assert service.wait(PATIENCE_S) == -how
     assert desk.booth.path(name).read_bytes() == jpeg(1)
     assert desk.uploads_of(name) == []
-    desk.album.misbehave()
+    desk.album.add_fault()
     return name
 
 
 @pytest.mark.parametrize("call", ["getuploadurl", "put"])
-def test_p07_p08_a_photo_that_was_cut_on_its_way_is_sent_by_the_next_run(desk: Desk, call: str) -> None:
+def test_p07_p08_photo_cut_while_sending_is_sent_by_next_run(desk: Desk, call: str) -> None:
     name = cut_at(desk, call)
     desk.start()
     desk.until_sent(name)
@@ -49,7 +49,7 @@ def test_p07_p08_a_photo_that_was_cut_on_its_way_is_sent_by_the_next_run(desk: D
     assert len(desk.uploads_of(name)) == 1
 
 
-def test_c07_a_photo_that_the_watchdog_cut_in_mid_put_is_sent_by_the_next_run(desk: Desk) -> None:
+def test_c07_photo_cut_by_watchdog_mid_put_is_sent_by_next_run(desk: Desk) -> None:
     """systemd's watchdog ends a service with SIGABRT (WatchdogSignal=)."""
     name = cut_at(desk, "put", signal.SIGABRT)
     desk.start()
@@ -58,7 +58,7 @@ def test_c07_a_photo_that_the_watchdog_cut_in_mid_put_is_sent_by_the_next_run(de
     assert len(desk.uploads_of(name)) == 1
 
 
-def test_c07_a_photo_whose_put_the_watchdog_ended_is_sent_by_the_restarted_service(desk: Desk) -> None:
+def test_c07_photo_put_ended_by_watchdog_sent_after_restart(desk: Desk) -> None:
     name = cut_at(desk, "put", signal.SIGABRT)  # what systemd sends when the watchdog is not fed (systemd.service(5))
     desk.start()
     desk.until_sent(name)
@@ -75,7 +75,7 @@ def test_c07_a_photo_whose_put_the_watchdog_ended_is_sent_by_the_restarted_servi
     ],
     ids=["p09", "p10 moved", "p10 undone"],
 )
-def test_p09_p10_a_cut_after_the_200_sends_at_worst_twice_under_one_name(
+def test_p09_p10_cut_after_200_sends_at_most_twice_in_one_name(
     desk: Desk, before: str, undone: bool, times: int
 ) -> None:
     name = desk.take()
@@ -91,8 +91,8 @@ def test_p09_p10_a_cut_after_the_200_sends_at_worst_twice_under_one_name(
     assert not desk.lies_in(NEW, name)
 
 
-def test_p07_an_answer_to_getuploadurl_that_is_lost_is_asked_for_again(desk: Desk) -> None:
-    desk.album.misbehave(Fault(call="getuploadurl", drop=Drop.ANSWER, times=6))
+def test_p07_lost_getuploadurl_answer_is_asked_for_again(desk: Desk) -> None:
+    desk.album.add_fault(Fault(call="getuploadurl", drop=Drop.ANSWER, times=6))
     name = desk.take()
     desk.start()
     desk.until_sent(name, step_s=1.0)
@@ -103,7 +103,7 @@ def test_p07_an_answer_to_getuploadurl_that_is_lost_is_asked_for_again(desk: Des
 @pytest.mark.parametrize(("times", "step_s"), [(1, 0.0), (2, 0.5)])
 def test_p08_a_put_that_breaks_in_the_middle_is_sent_again_whole(desk: Desk, times: int, step_s: float) -> None:
     """The first break is met with a fresh connection while no time passes, the second with a pause."""
-    desk.album.misbehave(Fault(call="put", drop=Drop.BODY, times=times))
+    desk.album.add_fault(Fault(call="put", drop=Drop.BODY, times=times))
     name = desk.take()
     desk.start()
     desk.until(lambda: desk.album.calls["put"] == 2, "both PUTs")

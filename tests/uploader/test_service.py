@@ -35,7 +35,7 @@ STOP_S = service._STOP_S
 """As it is outside of these tests, whose machine may be slow."""
 
 
-def test_every_photo_arrives_once_with_its_bytes_its_name_and_the_moment_it_was_taken(desk: Desk) -> None:
+def test_every_photo_arrives_once_with_its_bytes_name_and_time(desk: Desk) -> None:
     names = [desk.take(), desk.take(), desk.take()]
     desk.start()
     desk.until_sent(*names)
@@ -60,8 +60,8 @@ def test_a_photo_of_which_the_hint_was_lost_is_found_within_30_s(desk: Desk) -> 
     desk.until_sent(name)
 
 
-def test_n13_an_answer_lost_after_the_whole_body_puts_again_on_the_same_url(desk: Desk) -> None:
-    desk.album.misbehave(Fault(call="put", drop=Drop.ANSWER, times=3))
+def test_n13_answer_lost_after_whole_body_puts_again_on_same_url(desk: Desk) -> None:
+    desk.album.add_fault(Fault(call="put", drop=Drop.ANSWER, times=3))
     name = desk.take()
     desk.start()
     desk.until_sent(name, step_s=0.5)
@@ -71,7 +71,7 @@ def test_n13_an_answer_lost_after_the_whole_body_puts_again_on_the_same_url(desk
 
 
 def test_n15_a_url_that_has_grown_old_is_not_used_again(desk: Desk) -> None:
-    desk.album.misbehave(Fault(call="put", drop=Drop.ANSWER, times=2))
+    desk.album.add_fault(Fault(call="put", drop=Drop.ANSWER, times=2))
     name = desk.take()
     desk.start()
     desk.until(lambda: desk.album.calls["put"] == 2, "two PUTs")
@@ -80,7 +80,7 @@ def test_n15_a_url_that_has_grown_old_is_not_used_again(desk: Desk) -> None:
     assert desk.album.calls["getuploadurl"] == 2
 
 
-def test_n15_the_age_of_a_url_counts_from_before_it_was_asked_for(desk: Desk) -> None:
+def test_n15_url_age_counts_from_before_it_was_asked_for(desk: Desk) -> None:
     grant = desk.album.grant
 
     def slow_grant(asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -88,7 +88,7 @@ def test_n15_the_age_of_a_url_counts_from_before_it_was_asked_for(desk: Desk) ->
         return grant(asked)
 
     desk.album.grant = slow_grant  # type: ignore[method-assign]
-    desk.album.misbehave(Fault(call="put", status=503, times=1))
+    desk.album.add_fault(Fault(call="put", status=503, times=1))
     name = desk.take()
     desk.start()
     desk.until(lambda: desk.album.calls["put"] == 1, "the first PUT")
@@ -97,7 +97,7 @@ def test_n15_the_age_of_a_url_counts_from_before_it_was_asked_for(desk: Desk) ->
     assert desk.album.calls["getuploadurl"] == 2
 
 
-def test_n01_three_days_offline_keep_every_photo_and_then_send_them_all(desk: Desk) -> None:
+def test_n01_three_days_offline_keep_all_photos_then_send_them(desk: Desk) -> None:
     desk.album.online = False
     names = [desk.take() for _ in range(3)]
     desk.start()
@@ -115,7 +115,7 @@ def test_n01_three_days_offline_keep_every_photo_and_then_send_them_all(desk: De
     assert abs(off_ms) <= 1000 + DAY_S / 2 * 1000 * 50e-6
 
 
-def test_n32_a_kept_connection_that_the_server_closed_between_photos_is_not_noticed(desk: Desk) -> None:
+def test_n32_kept_connection_closed_between_photos_is_unnoticed(desk: Desk) -> None:
     desk.start()
     desk.until_sent(desk.take(hint=True))
     desk.album.close_idle_connections()
@@ -124,31 +124,31 @@ def test_n32_a_kept_connection_that_the_server_closed_between_photos_is_not_noti
     assert desk.said()["problems"] == []
 
 
-def test_n04_a_portal_that_redirects_a_put_gets_no_photo_marked_as_sent(desk: Desk) -> None:
+def test_n04_portal_redirecting_a_put_gets_no_photo_marked_sent(desk: Desk) -> None:
     elsewhere = f"{desk.album.url}/geteventsandalbums"
-    desk.album.misbehave(Fault(call="put", redirect=elsewhere))
+    desk.album.add_fault(Fault(call="put", redirect=elsewhere))
     name = desk.take()
     desk.start()
     desk.until_state("portal")
     assert desk.lies_in(NEW, name)
     assert desk.said()["problems"] == ["portal"]
-    desk.album.misbehave()
+    desk.album.add_fault()
     desk.until_sent(name, step_s=1.0)
 
 
 @pytest.mark.parametrize("call", ["geteventsandalbums", "getuploadurl", "put"])
 @pytest.mark.parametrize("status", [200, 511])
-def test_n05_n06_a_sign_in_page_instead_of_an_answer_is_named_a_portal(desk: Desk, call: str, status: int) -> None:
-    desk.album.misbehave(Fault(call=call, html=True, status=status))
+def test_n05_n06_sign_in_page_as_answer_is_named_a_portal(desk: Desk, call: str, status: int) -> None:
+    desk.album.add_fault(Fault(call=call, html=True, status=status))
     name = desk.take()
     desk.start()
     desk.until_state("portal")
     assert desk.lies_in(NEW, name)
-    desk.album.misbehave()
+    desk.album.add_fault()
     desk.until_sent(name, step_s=1.0)
 
 
-def test_n20_a_refused_key_stops_uploads_until_it_is_mended_without_a_restart(desk: Desk, tmp_path: Path) -> None:
+def test_n20_refused_key_stops_uploads_until_fixed_no_restart(desk: Desk, tmp_path: Path) -> None:
     key_file = tmp_path / "key"
     key_file.write_text("a-key-of-yesterday\n")
     desk.configure(api_key=None, api_key_file=str(key_file))
@@ -163,7 +163,7 @@ def test_n20_a_refused_key_stops_uploads_until_it_is_mended_without_a_restart(de
     assert desk.said()["state"] in ("idle", "uploading")
 
 
-def test_n20_a_key_file_with_smart_quotes_is_told_by_name_until_it_is_mended(desk: Desk, tmp_path: Path) -> None:
+def test_n20_key_file_with_smart_quotes_named_until_fixed(desk: Desk, tmp_path: Path) -> None:
     key_file = tmp_path / "key"
     key_file.write_text(f"“{DEMO_KEY}”")
     desk.configure(api_key=None, api_key_file=str(key_file))
@@ -198,7 +198,7 @@ def test_a_config_that_cannot_be_used_sends_nothing_and_is_told(desk: Desk) -> N
     assert desk.album.calls.total() == 0
 
 
-def test_photos_without_an_event_wait_and_flow_once_an_operator_assigned_them(desk: Desk) -> None:
+def test_photos_without_event_wait_and_are_sent_once_assigned(desk: Desk) -> None:
     nobodys = context_for("", "", "an evening")
     held, free = desk.take(nobodys), desk.take()
     desk.start()
@@ -213,7 +213,7 @@ def test_photos_without_an_event_wait_and_flow_once_an_operator_assigned_them(de
     desk.until(lambda: desk.said()["problems"] == [], "nothing to be wrong")
 
 
-def test_n21_a_context_whose_event_is_unknown_is_asked_for_hourly_or_once_it_is_seen_while_others_flow(
+def test_n21_unknown_event_asked_hourly_or_once_seen_others_sent(
     desk: Desk,
 ) -> None:
     lost = context_for("gone0000", "", "")
@@ -235,18 +235,18 @@ def test_n21_a_context_whose_event_is_unknown_is_asked_for_hourly_or_once_it_is_
 
 def test_n24_a_server_that_refuses_every_photo_gets_none_parked(desk: Desk) -> None:
     names = [desk.take() for _ in range(8)]
-    desk.album.misbehave(Fault(call="getuploadurl", status=400))
+    desk.album.add_fault(Fault(call="getuploadurl", status=400))
     desk.start()
     desk.until_state("refused", step_s=1.0)
     assert desk.waiting() == 8
-    desk.album.misbehave()
+    desk.album.add_fault()
     desk.until_sent(*names, step_s=5.0)
 
 
 @pytest.mark.parametrize("call", ["getuploadurl", "put"])
-def test_n22_a_photo_that_is_too_large_is_parked_and_the_next_goes(desk: Desk, call: str) -> None:
+def test_n22_too_large_photo_parked_next_goes(desk: Desk, call: str) -> None:
     large = desk.take()
-    desk.album.misbehave(Fault(call=call, status=413, times=2))
+    desk.album.add_fault(Fault(call=call, status=413, times=2))
     desk.start()
     desk.until(lambda: desk.lies_in(PARKED, large), "the photo to be parked", step_s=1.0)
     assert "413" in desk.booth.path(large, PARKED).with_suffix(".txt").read_text()
@@ -254,7 +254,7 @@ def test_n22_a_photo_that_is_too_large_is_parked_and_the_next_goes(desk: Desk, c
     desk.until_sent(desk.take(hint=True), step_s=1.0)
 
 
-def test_n33_after_an_hour_without_the_server_the_newest_goes_first_and_the_oldest_in_turn(desk: Desk) -> None:
+def test_n33_after_outage_newest_goes_first_and_oldest_in_turn(desk: Desk) -> None:
     desk.album.online = False
     desk.start()
     names = []
@@ -268,15 +268,15 @@ def test_n33_after_an_hour_without_the_server_the_newest_goes_first_and_the_olde
     assert arrived == [names[number].file_name for number in (5, 0, 4, 1, 3, 2)]
 
 
-def test_n34_a_pause_in_mid_queue_lets_the_photo_under_way_arrive_and_no_other_leave(desk: Desk) -> None:
+def test_n34_pause_mid_queue_current_photo_arrives_others_wait(desk: Desk) -> None:
     names = [desk.take() for _ in range(5)]
-    desk.album.misbehave(Fault(call="put", stall_s=3600.0, times=1))
+    desk.album.add_fault(Fault(call="put", stall_s=3600.0, times=1))
     desk.start()
     desk.until(lambda: desk.album.uploading == 1, "the first photo under way")
     choices.write(desk.booth.directory, desk.config, Choices(paused=True))
     desk.hint("choices")
     desk.until_state("paused")
-    desk.album.misbehave()
+    desk.album.add_fault()
     desk.until(lambda: desk.said()["sent"] == 1, "the first photo to arrive")
     desk.pass_s(600.0)
     desk.rest()
@@ -301,7 +301,7 @@ def test_n34_paused_sends_nothing_until_a_retry_ends_the_pause(desk: Desk) -> No
     desk.until_sent(name)
 
 
-def test_n34_a_pause_chosen_at_the_box_is_obeyed_within_seconds_and_without_a_restart(desk: Desk) -> None:
+def test_n34_pause_chosen_at_box_obeyed_in_seconds_no_restart(desk: Desk) -> None:
     desk.start()
     desk.until_sent(desk.take(hint=True))
     choices.write(desk.booth.directory, desk.config, Choices(paused=True))
@@ -329,7 +329,7 @@ def test_a_retry_tries_at_once_what_had_been_put_off(desk: Desk) -> None:
 def test_a_retry_also_ends_holds_and_single_photos_waits(desk: Desk) -> None:
     held = desk.take(context_for("gone0000", "", ""))
     put_off = desk.take()
-    desk.album.misbehave(Fault(call="put", status=403, times=1))
+    desk.album.add_fault(Fault(call="put", status=403, times=1))
     desk.start()
     desk.until(lambda: "event_gone" in desk.said()["problems"] and not desk.album.uploading, "hold", step_s=0.1)
     desk.album.events.append({"title": "Found", "linkId": "gone0000", "albums": []})
@@ -338,7 +338,7 @@ def test_a_retry_also_ends_holds_and_single_photos_waits(desk: Desk) -> None:
     desk.until_sent(held, put_off)
 
 
-def test_s20_a_second_uploader_on_the_same_spool_is_refused_with_a_sentence(desk: Desk) -> None:
+def test_s20_second_uploader_on_same_spool_refused_with_sentence(desk: Desk) -> None:
     desk.start()
     second = Uploader(desk.config, Spool(desk.booth.directory, desk.clock, "serial-1"), desk.clock, desk.runtime)
     with pytest.raises(AlreadyRunning, match="already running"):
@@ -346,7 +346,7 @@ def test_s20_a_second_uploader_on_the_same_spool_is_refused_with_a_sentence(desk
     desk.until_sent(desk.take(hint=True))
 
 
-def test_c01_photos_go_to_the_event_they_were_taken_for_after_the_event_was_changed(desk: Desk) -> None:
+def test_c01_event_change_photos_still_go_to_event_taken_for(desk: Desk) -> None:
     desk.album.online = False
     old = [desk.take() for _ in range(5)]
     albums = [{"albumId": "b1", "title": "B"}]
@@ -360,14 +360,12 @@ def test_c01_photos_go_to_the_event_they_were_taken_for_after_the_event_was_chan
     assert desk.stored(new, "tomorrow1", "b1") == jpeg(6)
 
 
-def test_c03_neither_key_nor_signed_url_is_in_any_log_line_or_status_at_debug(
-    desk: Desk, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_c03_key_and_signed_url_in_no_debug_log_line_or_status(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     canary = "canary-key-0123456789"
     desk.album.key = canary
     desk.configure(api_key=Secret(canary))
-    desk.album.misbehave(
+    desk.album.add_fault(
         Fault(call="geteventsandalbums", drop=Drop.ANSWER, times=1),
         Fault(call="getuploadurl", drop=Drop.START, times=1),
         Fault(call="put", drop=Drop.BODY, times=1),
@@ -389,10 +387,10 @@ def test_c03_neither_key_nor_signed_url_is_in_any_log_line_or_status_at_debug(
 
 
 @pytest.mark.parametrize("call", ["geteventsandalbums", "getuploadurl", "put"])
-def test_c08_a_stop_in_the_middle_of_a_call_ends_within_5_s_and_keeps_the_photo(
+def test_c08_stop_mid_call_ends_within_5_s_and_keeps_photo(
     desk: Desk, call: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk.album.misbehave(Fault(call=call, stall_s=3600.0))
+    desk.album.add_fault(Fault(call=call, stall_s=3600.0))
     name = desk.take()
     desk.start()
     desk.until(lambda: desk.album.calls[call] == 1, f"{call} under way")
@@ -423,7 +421,7 @@ def test_c08_a_worker_that_does_not_end_is_left_behind_after_3_s(
 
 
 def test_n10_a_stall_that_never_ends_is_given_up(desk: Desk) -> None:
-    desk.album.misbehave(Fault(call="geteventsandalbums", stall_s=3600.0, times=1))
+    desk.album.add_fault(Fault(call="geteventsandalbums", stall_s=3600.0, times=1))
     name = desk.take()
     desk.start()
     desk.until(lambda: desk.album.calls["geteventsandalbums"] == 1, "the call under way")
@@ -431,7 +429,7 @@ def test_n10_a_stall_that_never_ends_is_given_up(desk: Desk) -> None:
     desk.until_sent(name, step_s=1.0)
 
 
-def test_the_status_says_what_waits_where_and_how_many_events_the_key_sees(desk: Desk) -> None:
+def test_status_tells_what_waits_where_and_count_of_events_seen(desk: Desk) -> None:
     desk.start()
     desk.until_sent(desk.take(hint=True), desk.take(hint=True))
     desk.until(lambda: desk.said()["sent"] == 2, "both to be counted")
@@ -459,8 +457,8 @@ def test_two_workers_bring_every_photo_once(desk: Desk) -> None:
     assert [len(desk.uploads_of(name)) for name in names] == [1] * 30
 
 
-def test_an_assignment_while_a_photo_is_on_its_way_sends_it_to_the_new_album_by_no_old_url(desk: Desk) -> None:
-    desk.album.misbehave(Fault(call="put", status=500, times=1))
+def test_assign_during_upload_sends_to_new_album_by_no_old_url(desk: Desk) -> None:
+    desk.album.add_fault(Fault(call="put", status=500, times=1))
     name = desk.take()
     desk.start()
     desk.until(lambda: desk.album.calls["put"] == 1, "the first try")
@@ -470,9 +468,7 @@ def test_an_assignment_while_a_photo_is_on_its_way_sends_it_to_the_new_album_by_
     assert desk.stored(name) is None
 
 
-def test_a_photo_that_the_old_album_got_while_it_was_assigned_is_noted_there(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_assign_photo_old_album_got_meanwhile_is_noted_there(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [desk.take(), desk.take()]
     real = Worker._put
     moved: list[int] = []
@@ -493,9 +489,7 @@ def test_a_photo_that_the_old_album_got_while_it_was_assigned_is_noted_there(
     assert [[one.album_id] for one in noted if one is not None] == albums
 
 
-def test_an_assignment_that_stands_still_in_the_middle_keeps_no_photo_from_being_sent(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_assign_suspended_midway_keeps_no_photo_from_being_sent(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """`queue assign` in a terminal under Ctrl-Z, while a photo that it takes elsewhere is on its way."""
     names, under_way = [desk.take() for _ in range(3)], contextlib.ExitStack()
     real = EventPicsApi.put
@@ -517,7 +511,7 @@ def test_an_assignment_that_stands_still_in_the_middle_keeps_no_photo_from_being
     assert {name: context.album_id for name in names if (context := desk.booth.context_of(name))} == went
 
 
-def test_a_hint_at_a_photo_that_is_not_there_leaves_the_next_hint_its_worth(desk: Desk) -> None:
+def test_hint_for_absent_photo_leaves_next_hint_working(desk: Desk) -> None:
     first = desk.take(hint=True)
     desk.start()
     desk.until_sent(first)

@@ -12,7 +12,7 @@ from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
-from piboothup.uploader.schedule.scheduler import Line
+from piboothup.uploader.schedule.scheduler import UploadScheduler
 from piboothup.uploader.trusted_time import KnownTime
 from piboothup.uploader.worker import Worker
 from tests.support.photos import PARTY, jpeg, open_spool, take
@@ -47,7 +47,7 @@ def test_f11_the_uploader_starts_anew_on_the_disk_that_came(desk: Desk, tmp_path
     assert uploader is not None
     change_disk(desk, tmp_path)
     desk.clock.pass_s(3.0)
-    uploader.stir()
+    uploader.wake()
     desk.until(lambda: uploader.starts_anew, "the uploader to notice")
     assert desk.stop()
     assert desk.lies_in(NEW, photo)
@@ -62,7 +62,7 @@ def test_f11_a_photo_on_its_way_is_not_marked_on_another_disk(desk: Desk, tmp_pa
     late = desk.take()
     spool = Spool(desk.booth.directory, desk.clock, "serial-1")
     spool.prepare()
-    line = Line(desk.clock, lambda: 0.5, 1, paused=False, refused=False)
+    line = UploadScheduler(desk.clock, lambda: 0.5, 1, paused=False, refused=False)
     worker = Worker(desk.config, spool, desk.clock, KnownTime(spool, desk.clock), line, connect, 1)
     with spool.lock("uploader"):
         change_disk(desk, tmp_path)
@@ -102,7 +102,7 @@ def test_f11_nothing_is_asked_for_a_photo_of_another_disk(desk: Desk, tmp_path: 
     assert asked == []
     assert desk.lies_in(NEW, photo)
     uploader._has_moved = seen  # type: ignore[method-assign]
-    uploader.stir()
+    uploader.wake()
     desk.until(lambda: uploader.starts_anew, "the uploader to notice")
 
 

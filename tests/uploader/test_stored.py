@@ -14,7 +14,7 @@ from piboothup.config import Secret
 from piboothup.simulator.faults import Fault
 from piboothup.spool.listing import NEW
 from piboothup.uploader.eventpics import ApiError, EventPicsApi
-from piboothup.uploader.outcomes import Came
+from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.transport.client import Transport
 from piboothup.uploader.transport.errors import LinkError
 from tests.support.ca import Authority
@@ -108,7 +108,7 @@ def test_f2_what_is_no_2xx_or_a_page_is_no_proof(photo: io.BufferedReader, tmp_p
     authority = Authority(tmp_path)
     with Liar(answer, tls=authority.certificate()) as liar, pytest.raises(ApiError) as caught:
         put(authority, liar.url, photo)
-    assert caught.value.came is Came.ODD
+    assert caught.value.outcome is Outcome.UNEXPECTED
 
 
 def test_f2_a_2xx_whose_head_breaks_off_is_no_proof(photo: io.BufferedReader, tmp_path: Path) -> None:
@@ -132,13 +132,13 @@ def test_f2_a_2xx_before_the_whole_photo_was_sent_is_no_proof(tmp_path: Path) ->
     with large.open("rb") as file, Liar(hasty, tls=authority.certificate()) as liar:
         with pytest.raises((ApiError, LinkError)) as caught:
             put(authority, liar.url, file)
-    assert not isinstance(caught.value, ApiError) or caught.value.came is Came.PARTIAL
+    assert not isinstance(caught.value, ApiError) or caught.value.outcome is Outcome.PARTIAL
 
 
 @pytest.mark.parametrize("status", [202, 203, 206])
 def test_f2_an_evening_of_odd_2xx_sends_each_photo_once(desk: Desk, status: int) -> None:
     """The storage keeps nothing here: what counts is that nothing is sent again."""
-    desk.album.misbehave(Fault(call="put", status=status))
+    desk.album.add_fault(Fault(call="put", status=status))
     names = [desk.take() for _ in range(3)]
     desk.start()
     desk.until_sent(*names)
@@ -151,7 +151,7 @@ def test_f2_an_evening_of_odd_2xx_sends_each_photo_once(desk: Desk, status: int)
 @pytest.mark.parametrize("status", [202, 203, 206])
 def test_f2_an_answer_to_a_call_is_read_whichever_2xx_it_has(desk: Desk, status: int) -> None:
     listed = '{"events": [{"title": "T", "linkId": "abcd1234", "albums": []}]}'
-    desk.album.misbehave(Fault(call="geteventsandalbums", status=status, body=listed))
+    desk.album.add_fault(Fault(call="geteventsandalbums", status=status, body=listed))
     name = desk.take()
     desk.start()
     desk.until_sent(name)

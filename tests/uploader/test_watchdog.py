@@ -12,9 +12,9 @@ from piboothup.clock import Clock
 from piboothup.config import Secret
 from piboothup.simulator.server import DEMO_KEY
 from piboothup.uploader.eventpics import EventPicsApi
-from piboothup.uploader.schedule.scheduler import Line
+from piboothup.uploader.schedule.scheduler import UploadScheduler
 from piboothup.uploader.service import Uploader
-from piboothup.uploader.session import Contact
+from piboothup.uploader.session import ApiSession
 from piboothup.uploader.transport.certificate_dates import NowMs
 from piboothup.uploader.transport.client import Transport
 from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
@@ -64,29 +64,29 @@ class Systemd:
         self._socket.close()
 
 
-def test_c08_a_worker_that_connects_while_the_service_ends_makes_no_call(desk: Desk) -> None:
-    line = Line(desk.clock, lambda: 0.5, 1, paused=False, refused=False)
+def test_c08_worker_connecting_while_service_ends_makes_no_call(desk: Desk) -> None:
+    line = UploadScheduler(desk.clock, lambda: 0.5, 1, paused=False, refused=False)
     line.key, line.stopping = Secret(DEMO_KEY), True
-    contact = Contact(desk.config, desk.booth, desk.clock, KnownTime(desk.booth, desk.clock), line, usual.connect)
+    contact = ApiSession(desk.config, desk.booth, desk.clock, KnownTime(desk.booth, desk.clock), line, usual.connect)
     with pytest.raises(LinkError) as caught:
         contact.eventpics().events()
     assert caught.value.kind is LinkErrorKind.STOPPED
     assert desk.album.calls.total() == 0
 
 
-def test_c07_a_worker_that_nothing_can_bring_back_starves_the_watchdog(
+def test_c07_worker_beyond_recovery_stops_watchdog_signal(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     systemd = Systemd(tmp_path / "notify")
     turned: queue.SimpleQueue[None] = queue.SimpleQueue()
-    keep_up = Uploader._keep_up
+    keep_up = Uploader._run_due_tasks
 
     def noted(uploader: Uploader) -> None:
         keep_up(uploader)
         turned.put(None)
 
-    monkeypatch.setattr(Uploader, "_keep_up", noted)
+    monkeypatch.setattr(Uploader, "_run_due_tasks", noted)
 
     def turns(times: int) -> None:
         while not turned.empty():

@@ -93,7 +93,7 @@ def test_a_wifi_that_waits_for_its_country_is_told(interfaces: Interfaces) -> No
 
 
 @pytest.mark.parametrize(("state", "trouble"), [("up", None), ("down", problem("wifi_missing"))])
-def test_with_a_cable_plugged_in_a_wifi_without_a_network_is_no_trouble(
+def test_wifi_without_network_no_trouble_with_cable_plugged_in(
     interfaces: Interfaces, state: str, trouble: object
 ) -> None:
     interfaces.wireless("wlan-of-no-one")
@@ -111,7 +111,7 @@ def test_with_a_cable_plugged_in_a_wifi_without_a_network_is_no_trouble(
         (b"", None),
     ],
 )
-def test_the_name_is_what_the_kernel_writes_and_can_do_a_terminal_no_harm(
+def test_wifi_name_as_kernel_writes_it_harmless_to_terminal(
     interfaces: Interfaces, monkeypatch: pytest.MonkeyPatch, told: bytes, ssid: str | None
 ) -> None:
     """A fake kernel, for want of a Wi-Fi: it answers as wext-core.c does, by address and length."""
@@ -131,7 +131,7 @@ def test_the_name_is_what_the_kernel_writes_and_can_do_a_terminal_no_harm(
     assert interfaces.read().ssid == ssid
 
 
-def test_the_status_carries_the_wifi_and_its_trouble_while_offline(desk: Desk) -> None:
+def test_status_carries_wifi_and_its_trouble_while_offline(desk: Desk) -> None:
     weak = problem("wifi_weak", "Barn, 12 %")
     desk.start(read_wifi=lambda: Wifi("Barn", 12, weak))
     desk.until_sent(desk.take(hint=True))
@@ -145,7 +145,7 @@ def test_the_status_carries_the_wifi_and_its_trouble_while_offline(desk: Desk) -
     assert desk.said()["reason"] == str(weak)
 
 
-def test_a_weak_wifi_is_told_before_the_storage_that_it_keeps_from_being_reached(desk: Desk) -> None:
+def test_weak_wifi_reported_before_storage_it_makes_unreachable(desk: Desk) -> None:
     desk.lose_storage()
     desk.take()
     desk.start(read_wifi=lambda: Wifi("Barn", 12, problem("wifi_weak")))

@@ -54,7 +54,7 @@ class Camera(Protocol):
         `lit_ns`: since when a flash is lit, if there is one; then it is the first frame that is exposed for it.
         """
 
-    def hold(self, on: bool) -> None:
+    def lock_white_balance(self, on: bool) -> None:
         """White balance stays as it is, for a photo; or goes on by itself. Never waits. Raises CameraFault."""
 
     def frames(self) -> int:

@@ -17,7 +17,7 @@ from piboothup.problems import Problem, problem
 
 
 @dataclass(frozen=True)
-class Connected:
+class ConnectedCamera:
     """A camera that is connected."""
 
     number: int
@@ -28,14 +28,14 @@ class Connected:
     """Of its sensor, such as "4056x3040 10 fps"; none when another program has it."""
 
 
-def connected(make: type[Any] | None = None) -> list[Connected]:
+def connected_cameras(make: type[Any] | None = None) -> list[ConnectedCamera]:
     """The cameras that libcamera sees, by number. Raises CameraFault when there is no picamera2."""
     try:
-        made = make or picamera2()
+        made = make or picamera2_class()
     except ImportError as error:
         raise CameraFault(problem("no_camera", f"picamera2 is missing ({error})")) from error
     return [
-        Connected(number, str(one.get("Model", "camera")), str(one.get("Id", "")), _modes(made, number))
+        ConnectedCamera(number, str(one.get("Model", "camera")), str(one.get("Id", "")), _modes(made, number))
         for number, one in enumerate(made.global_camera_info())
     ]
 
@@ -48,13 +48,13 @@ def _modes(make: type[Any], number: int) -> tuple[str, ...]:
     try:
         modes = camera.sensor_modes
     except AttributeError:  # picamera2's, for a camera without raw frames, as those on USB are
-        return (named(camera.sensor_resolution),)
+        return (size_text(camera.sensor_resolution),)
     finally:
         camera.close()
-    return tuple(dict.fromkeys(f"{named(mode['size'])} {mode.get('fps', 0):g} fps" for mode in modes))
+    return tuple(dict.fromkeys(f"{size_text(mode['size'])} {mode.get('fps', 0):g} fps" for mode in modes))
 
 
-def picamera2() -> type[Any]:
+def picamera2_class() -> type[Any]:
     """The class that is a camera on a Pi. Raises ImportError."""
     from picamera2 import Picamera2  # noqa: PLC0415  (only a Pi has it)
 
@@ -84,9 +84,9 @@ def acquire(make: type[Any], number: int, tuning: str | None) -> Any:
     return camera
 
 
-def trouble(error: BaseException) -> Problem:
+def fault_from(error: BaseException) -> Problem:
     """What an error of picamera2 or libcamera means to a person."""
-    chain = tuple(_chain(error))
+    chain = tuple(_cause_chain(error))
     said = " / ".join(str(one) for one in chain).lower()
     out_of_memory = any(isinstance(one, MemoryError) or getattr(one, "errno", 0) == errno.ENOMEM for one in chain)
     if out_of_memory or "cannot allocate memory" in said:  # libcamera's own errors have a text alone
@@ -98,12 +98,12 @@ def trouble(error: BaseException) -> Problem:
     return problem("camera_stuck", str(error))
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def _cause_chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__
 
 
-def named(size: tuple[int, int]) -> str:
+def size_text(size: tuple[int, int]) -> str:
     """A size in pixels, as people write it."""
     return f"{size[0]}x{size[1]}"

@@ -18,7 +18,7 @@ from typing import Any
 
 from piboothup.config import Camera
 
-LATEST_NS = 800_000_000
+MAX_FRAME_DELAY_NS = 800_000_000
 """A photo waits no longer than this after zero for flash, focus or a shorter exposure; then any frame will do."""
 SETTLING_FRAMES = 6
 """A new exposure shows so many frames after the light changed: three buffers and libcamera's own three."""
@@ -43,19 +43,19 @@ Metadata = Mapping[str, Any]
 Controls = dict[str, Any]
 
 
-def opening_controls(table: Camera, advertised: Collection[str]) -> Controls:
+def initial_controls(table: Camera, advertised: Collection[str]) -> Controls:
     """What the camera is told when it starts, of what it has."""
     wanted = {
         "AeExposureMode": _AE_EXPOSURE_SHORT,
         "AeFlickerMode": _AE_FLICKER_MANUAL,
         "AeFlickerPeriod": _half_period_us(table),
-        "FrameDurationLimits": (_AT_MOST_30_A_SECOND_US, max(_AT_MOST_30_A_SECOND_US, longest_us(table))),
-        **(continuous_focus() if "AfMode" in advertised else lens_at(table)),
+        "FrameDurationLimits": (_AT_MOST_30_A_SECOND_US, max(_AT_MOST_30_A_SECOND_US, max_exposure_us(table))),
+        **(continuous_focus() if "AfMode" in advertised else manual_focus(table)),
     }
     return {name: value for name, value in wanted.items() if name in advertised}
 
 
-def longest_us(table: Camera) -> int:
+def max_exposure_us(table: Camera) -> int:
     """The longest exposure in microseconds: whole half-periods of the mains, if one fits."""
     limit_us, half_us = int(table.max_exposure_ms * 1000), _half_period_us(table)
     return limit_us // half_us * half_us or limit_us
@@ -70,12 +70,12 @@ def continuous_focus() -> Controls:
     return {"AfMode": _AF_MODE_CONTINUOUS}
 
 
-def lens_at(table: Camera) -> Controls:
+def manual_focus(table: Camera) -> Controls:
     """The lens where people stand."""
     return {"AfMode": _AF_MODE_MANUAL, "LensPosition": 1.0 / table.focus_m}
 
 
-def lacks_focus(metadata: Metadata) -> bool:
+def is_focusing(metadata: Metadata) -> bool:
     """Whether autofocus is at work and has not said "focused"."""
     return bool(metadata.get("AfState", _AF_FOCUSED) != _AF_FOCUSED)
 
@@ -83,7 +83,7 @@ def lacks_focus(metadata: Metadata) -> bool:
 # -- the cap on exposure and gain ------------------------------------------------------------------------------------
 
 
-class Grip(Enum):
+class ControlOwner(Enum):
     """In whose hands a value is."""
 
     LIBCAMERA = "libcamera"
@@ -95,18 +95,20 @@ class Grip(Enum):
 
 
 @dataclass(frozen=True)
-class Cap:
+class ExposureLimits:
     """What was taken out of libcamera's hands, because it went beyond a limit."""
 
-    exposure: Grip = Grip.LIBCAMERA
+    exposure: ControlOwner = ControlOwner.LIBCAMERA
     """Fixed at the longest; gain follows the light."""
-    gain: Grip = Grip.LIBCAMERA
+    gain: ControlOwner = ControlOwner.LIBCAMERA
     """Fixed at the highest."""
     lux: float = 0.0
     """So little light there was when the gain was fixed."""
 
 
-def capped(cap: Cap, metadata: Metadata, table: Camera, advertised: Collection[str]) -> tuple[Cap, Controls]:
+def limit_exposure(
+    cap: ExposureLimits, metadata: Metadata, table: Camera, advertised: Collection[str]
+) -> tuple[ExposureLimits, Controls]:
     """What the newest frame's metadata make of the cap, and what the camera is to be told (often nothing).
 
     Whatever is told is told again with every frame that does not show it, in both directions: what got lost on its
@@ -116,26 +118,26 @@ def capped(cap: Cap, metadata: Metadata, table: Camera, advertised: Collection[s
     exposure_us, gain = metadata.get("ExposureTime", 0), metadata.get("AnalogueGain", 1.0)
     if "ExposureTime" in advertised and exposure_us:
         grip = cap.exposure
-        if too_long(metadata, table):
-            grip, told = Grip.OURS, {"ExposureTime": longest_us(table)}
-        elif grip is Grip.OURS and gain < _FREE_BELOW_GAIN:
-            grip = Grip.HANDING_BACK
-        elif grip is Grip.HANDING_BACK and not _is_near(exposure_us, longest_us(table)):
-            grip = Grip.LIBCAMERA
-        if grip is Grip.HANDING_BACK:
+        if is_overexposed(metadata, table):
+            grip, told = ControlOwner.OURS, {"ExposureTime": max_exposure_us(table)}
+        elif grip is ControlOwner.OURS and gain < _FREE_BELOW_GAIN:
+            grip = ControlOwner.HANDING_BACK
+        elif grip is ControlOwner.HANDING_BACK and not _is_near(exposure_us, max_exposure_us(table)):
+            grip = ControlOwner.LIBCAMERA
+        if grip is ControlOwner.HANDING_BACK:
             told = {"ExposureTime": 0}
         cap = replace(cap, exposure=grip)
     lux = metadata.get("Lux")
     if lux is not None and "AnalogueGain" in advertised:
         grip, at_lux = cap.gain, cap.lux
         if gain > table.max_gain * _TOLERANCE:
-            grip, at_lux = Grip.OURS, lux
+            grip, at_lux = ControlOwner.OURS, lux
             told = {**told, "AnalogueGain": table.max_gain}
-        elif grip is Grip.OURS and lux > at_lux * _LIGHTER + 1:
-            grip = Grip.HANDING_BACK
-        elif grip is Grip.HANDING_BACK and not _is_near(gain, table.max_gain):
-            grip = Grip.LIBCAMERA
-        if grip is Grip.HANDING_BACK:
+        elif grip is ControlOwner.OURS and lux > at_lux * _LIGHTER + 1:
+            grip = ControlOwner.HANDING_BACK
+        elif grip is ControlOwner.HANDING_BACK and not _is_near(gain, table.max_gain):
+            grip = ControlOwner.LIBCAMERA
+        if grip is ControlOwner.HANDING_BACK:
             told = {**told, "AnalogueGain": 0}
         cap = replace(cap, gain=grip, lux=at_lux)
     return cap, told
@@ -145,7 +147,7 @@ def _is_near(value: float, fixed: float) -> bool:
     return fixed / _TOLERANCE <= value <= fixed * _TOLERANCE
 
 
-def too_long(metadata: Metadata, table: Camera) -> bool:
+def is_overexposed(metadata: Metadata, table: Camera) -> bool:
     """Whether this frame was exposed for longer than the config allows."""
     return bool(metadata.get("ExposureTime", 0) > table.max_exposure_ms * 1000 * _TOLERANCE)
 
@@ -154,16 +156,16 @@ def too_long(metadata: Metadata, table: Camera) -> bool:
 
 
 @dataclass(frozen=True)
-class Shot:
+class PendingShot:
     """A photo that is being taken."""
 
     table: Camera
     zero_ns: int
-    lit_ns: int | None = None
+    flash_on_ns: int | None = None
     """Since when a flash is lit."""
     lens: float | None = None
     """Where the lens was sent at zero, in dioptres; None = it may stay."""
-    can_cap: bool = True
+    can_limit: bool = True
     """Whether the exposure can be made shorter at all."""
 
     def waits_for(self, metadata: Metadata, start_ns: int, told: Controls | None = None) -> str:
@@ -172,18 +174,18 @@ class Shot:
         The frame whose successor would begin too late is taken as it is. `told`: what the camera was told because of
         this frame (see `capped`); a frame with an exposure that was fixed for the dark is not one for the flash.
         """
-        if start_ns + frame_ns(metadata) > self.zero_ns + LATEST_NS:
+        if start_ns + frame_duration_ns(metadata) > self.zero_ns + MAX_FRAME_DELAY_NS:
             return ""
-        if self.lit_ns is not None and (told or not _is_settled(metadata, start_ns - self.lit_ns)):
+        if self.flash_on_ns is not None and (told or not _is_settled(metadata, start_ns - self.flash_on_ns)):
             return "flash"
-        if self.can_cap and too_long(metadata, self.table):
+        if self.can_limit and is_overexposed(metadata, self.table):
             return "exposure"
         if self.lens is not None and abs(metadata.get("LensPosition", self.lens) - self.lens) > 0.05:
             return "focus"
         return ""
 
 
-def frame_ns(metadata: Metadata) -> int:
+def frame_duration_ns(metadata: Metadata) -> int:
     """How long a frame takes, at this exposure."""
     return int(1000 * metadata.get("FrameDuration", 0)) or _FRAME_NS
 
@@ -194,7 +196,7 @@ def _is_settled(metadata: Metadata, lit_for_ns: int) -> bool:
     The first frames under it still say "converged", from before; libcamera before 0.6 says `AeLocked` instead. It is
     idle when both exposure and gain are fixed (raspberrypi/libcamera, `reportMetadata` in ipa_base.cpp).
     """
-    if lit_for_ns < SETTLING_FRAMES * frame_ns(metadata):
+    if lit_for_ns < SETTLING_FRAMES * frame_duration_ns(metadata):
         return False
     state = metadata.get("AeState")
     return bool(metadata.get("AeLocked", True)) if state is None else state in (_AE_IDLE, _AE_CONVERGED)

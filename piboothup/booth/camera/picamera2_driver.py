@@ -24,15 +24,15 @@ import numpy as np
 from piboothup.booth.camera import detect
 from piboothup.booth.camera.base import CameraFault, CaptureTimedOut
 from piboothup.booth.camera.exposure import (
-    Cap,
     Controls,
+    ExposureLimits,
     Metadata,
-    Shot,
-    capped,
+    PendingShot,
     continuous_focus,
-    lacks_focus,
-    lens_at,
-    opening_controls,
+    initial_controls,
+    is_focusing,
+    limit_exposure,
+    manual_focus,
 )
 from piboothup.booth.frame import VIEWFINDER_SIZE, Frame, Plane, Viewfinder, shrunk
 from piboothup.config import Camera as CameraTable
@@ -58,7 +58,7 @@ FOCAL_LENGTHS_MM = {"ov5647": 3.6, "imx219": 3.04, "imx708": 4.74, "imx708_wide"
 """Of Raspberry Pi's own modules, whose lens does not come off, by their sensor (their data sheets)."""
 
 
-class PiCamera:
+class Picamera2Driver:
     """A `Camera` on a Pi. `make` is a class that stands in for picamera2.Picamera2."""
 
     def __init__(self, table: CameraTable, make: type[Any] | None = None) -> None:
@@ -68,7 +68,7 @@ class PiCamera:
         self._maps: dict[int, mmap.mmap] = {}
         self._is_short_of_memory = False
         self._advertised: frozenset[str] = frozenset()
-        self._cap = Cap()
+        self._exposure_limits = ExposureLimits()
         self._newest: Metadata | None = None
         """A frame's metadata, asked for by `frames` and brought by the next frame that passes."""
         self._wants_newest = False
@@ -97,19 +97,19 @@ class PiCamera:
         if self._is_short_of_memory and not was_short:  # not in the `except`: its traceback holds the large buffers
             self._open()
         if self._is_short_of_memory:
-            self.notice = problem("camera_memory", detect.named(self.size))
+            self.notice = problem("camera_memory", detect.size_text(self.size))
 
     def _open(self) -> None:
         self.close()
         gc.collect()  # a closed Picamera2 is a ring of objects that holds its buffers: their memory is needed now
         try:
-            self._camera = detect.acquire(self._make or detect.picamera2(), self._table.number, self._tuning())
+            self._camera = detect.acquire(self._make or detect.picamera2_class(), self._table.number, self._tuning())
             self._configure()
             self._camera.start()
         except ImportError as error:
             raise CameraFault(problem("no_camera", f"picamera2 is missing ({error})")) from error
         except (RuntimeError, OSError, MemoryError) as error:
-            raise CameraFault(detect.trouble(error)) from error
+            raise CameraFault(detect.fault_from(error)) from error
 
     def _tuning(self) -> str | None:
         """The tuning file of the config, if it can be used; without it the sensor's own is.
@@ -143,19 +143,21 @@ class PiCamera:
             raw=None,
             buffer_count=BUFFERS,
             queue=True,
-            controls=opening_controls(self._table, camera.camera_controls),
+            controls=initial_controls(self._table, camera.camera_controls),
         )
         camera.configure(configuration)
-        camera.post_callback = self._look
+        camera.post_callback = self._on_frame
         main = camera.camera_configuration()["main"]
         if main["format"] not in ("YUV420", "NV12"):
             raise CameraFault(problem("camera_stuck", f"it gives {main['format']} instead of YUV420"))
         self.size = main["size"]
         self.model = str(camera.camera_properties.get("Model", "camera"))
         self._advertised = frozenset(camera.camera_controls)
-        self._cap = Cap()
+        self._exposure_limits = ExposureLimits()
         if self.size != wanted:
-            self.notice = problem("camera_size", f"{detect.named(wanted)}; it gives {detect.named(self.size)}")
+            self.notice = problem(
+                "camera_size", f"{detect.size_text(wanted)}; it gives {detect.size_text(self.size)}"
+            )
             log.warning("event=camera_size reason=%r", str(self.notice))
 
     def capture(self, zero_ns: int, timeout_s: float, lit_ns: int | None = None) -> Frame:
@@ -168,11 +170,13 @@ class PiCamera:
         deadline_s = time.monotonic() + timeout_s
         self._viewed_until_s = 0.0  # the photo first
         can_cap = "ExposureTime" in self._advertised
-        shot = Shot(self._table, zero_ns - lag_ns, None if lit_ns is None else lit_ns - lag_ns, can_cap=can_cap)
+        shot = PendingShot(
+            self._table, zero_ns - lag_ns, None if lit_ns is None else lit_ns - lag_ns, can_limit=can_cap
+        )
         request, metadata, start_ns = self._next(shot.zero_ns, deadline_s)
-        told = self._cap_exposure(metadata)
-        if "AfMode" in self._advertised and lacks_focus(metadata):
-            self._tell(lens_at(self._table))
+        told = self._limit_exposure(metadata)
+        if "AfMode" in self._advertised and is_focusing(metadata):
+            self._set_controls(manual_focus(self._table))
             shot = replace(shot, lens=1.0 / self._table.focus_m)
         while missing := shot.waits_for(metadata, start_ns, told):
             after_ms = (start_ns - shot.zero_ns) // 1_000_000
@@ -184,16 +188,16 @@ class PiCamera:
             log.info("event=frame_passed_over after_ms=%d for=%s", after_ms, missing)
             request.release()  # not before there is a better one
             request, metadata, start_ns = better
-            told = self._cap_exposure(metadata)
+            told = self._limit_exposure(metadata)
         if shot.lens is not None:
-            self._tell(continuous_focus())
+            self._set_controls(continuous_focus())
         y, u, v = planes(self._memory(request, "main"), request.config["main"])
         return Frame(
             y=y,
             u=u,
             v=v,
             exposure_start_ns=start_ns + lag_ns,
-            release=_Loan(request),
+            release=_RequestRelease(request),
             camera_model=self.model,
             exposure_us=metadata["ExposureTime"],
             gain=metadata.get("AnalogueGain", 1.0) * metadata.get("DigitalGain", 1.0),
@@ -219,17 +223,20 @@ class PiCamera:
         metadata = request.get_metadata()
         return request, metadata, metadata["SensorTimestamp"] - 1000 * metadata["ExposureTime"]
 
-    def _cap_exposure(self, metadata: Metadata) -> Controls:
+    def _limit_exposure(self, metadata: Metadata) -> Controls:
         """What the camera was told because of this frame."""
-        before = self._cap
-        self._cap, told = capped(before, metadata, self._table, self._advertised)
+        before = self._exposure_limits
+        self._exposure_limits, told = limit_exposure(before, metadata, self._table, self._advertised)
         if told:
-            self._tell(told)
-            if (self._cap.exposure, self._cap.gain) != (before.exposure, before.gain):  # not with each frame's lux
+            self._set_controls(told)
+            if (self._exposure_limits.exposure, self._exposure_limits.gain) != (
+                before.exposure,
+                before.gain,
+            ):  # not with each frame's lux
                 log.info("event=exposure_capped controls=%s", told)
         return told
 
-    def _tell(self, controls: Controls) -> None:
+    def _set_controls(self, controls: Controls) -> None:
         """Sends controls with the next frame's request.
 
         Under the lock with which picamera2 gives frames back: it reads what is to be sent and then forgets all of it,
@@ -255,14 +262,14 @@ class PiCamera:
         """Frames since `open`, as picamera2's event loop counts them; asked, it also looks after the exposure."""
         newest, self._newest = self._newest, None
         if newest is not None:
-            self._cap_exposure(newest)
+            self._limit_exposure(newest)
         self._wants_newest = True
         return int(self._camera.frames)
 
-    def hold(self, on: bool) -> None:
+    def lock_white_balance(self, on: bool) -> None:
         """White balance stays as it is, or goes on by itself."""
         if "AwbEnable" in self._advertised:
-            self._tell({"AwbEnable": not on})
+            self._set_controls({"AwbEnable": not on})
 
     def viewfinder(self) -> Viewfinder | None:
         """What the camera saw a moment ago. Being asked has it look, for a while. Never waits."""
@@ -272,7 +279,7 @@ class PiCamera:
         self._viewed_until_s = now_s + VIEWED_FOR_S
         return self._viewfinder
 
-    def _look(self, request: Any) -> None:
+    def _on_frame(self, request: Any) -> None:
         """Takes what is wanted out of a frame that is passing; runs in picamera2's event loop."""
         if self._wants_newest:
             self._wants_newest = False
@@ -317,7 +324,7 @@ def planes(memory: mmap.mmap | bytes, stream: dict[str, Any]) -> tuple[Plane, Pl
     return y, u, v
 
 
-class _Loan:
+class _RequestRelease:
     """Gives a request back, once. It lets go of it then: whoever still holds the frame must not hold all buffers."""
 
     def __init__(self, request: Any) -> None:

@@ -26,60 +26,60 @@ from piboothup.problems import Problem, problem
 
 log = logging.getLogger(__name__)
 
-STALL_NS = 4_000_000_000
+STALL_TIMEOUT_NS = 4_000_000_000
 """Frames that stand still for so long have stopped; checked twice a second, so it is noticed within 5 s."""
-CALL_LIMIT_NS = 20_000_000_000
+CALL_TIMEOUT_NS = 20_000_000_000
 """A call into the camera that takes longer will not come back: the heartbeat stops and systemd restarts the booth."""
 FIRST_OPEN_LIMIT_NS = 90_000_000_000
 """Until it was opened once, opening may take so long: picamera2 is imported (46 s uncompiled on a slow card), and
 libcamera loaded. The box is starting, not stuck."""
-WATCH_S = 0.5
-FIRST_FRAME_WATCH_S = 0.02
-HOLD_NS = 400_000_000
+POLL_S = 0.5
+FIRST_FRAME_POLL_S = 0.02
+WHITE_BALANCE_LOCK_NS = 400_000_000
 """So long before zero white balance is held: what is asked of libcamera works some frames later."""
-LIT_NS = 600_000_000
+WHITE_BALANCE_AFTER_FLASH_NS = 600_000_000
 """White balance has seen a flash's light when it is lit for so long."""
-LASTING_NS = 30_000_000_000
+STABLE_AFTER_NS = 30_000_000_000
 """A stream that goes on for so long has lasted: then the next trouble is a new one."""
-VIEW_S = 0.1
+VIEWFINDER_INTERVAL_S = 0.1
 """While somebody looks, a camera that does not tell of its pictures is asked so often."""
-BEYOND_HELP = 5
+UNRECOVERABLE_AFTER = 5
 """So often in a row a camera that is opened neither lasts nor gives a photo until a new process must try; that takes
 half a minute to some minutes."""
-FIRST_PAUSE_S = 1.0
-LONGEST_PAUSE_S = 10.0
-LONGEST_WAIT_S = 2.0
+FIRST_RETRY_S = 1.0
+MAX_RETRY_S = 10.0
+MAX_IDLE_WAIT_S = 2.0
 """The thread looks up at least this often, so that its heartbeat is fresh also between two attempts."""
 
 
 @dataclass(frozen=True)
-class Troubles:
+class RecoveryCounts:
     """How often each rung of the ladder was climbed since the booth started."""
 
     timeouts: int = 0
     """Captures that timed out; what was left of each was cancelled."""
     reopenings: int = 0
     """The camera streamed again after it had been lost."""
-    in_vain: int = 0
+    failed_reopenings: int = 0
     """Times in a row that it was lost before its stream had lasted or given a photo."""
 
 
 @dataclass(frozen=True)
-class Job:
+class CaptureJob:
     """A photo that was asked for."""
 
     zero_ns: int
     timeout_s: float
-    lit_ns: int | None = None
+    flash_on_ns: int | None = None
 
 
-def hold_at(zero_ns: int, lit_ns: int | None) -> int | None:
+def white_balance_lock_at(zero_ns: int, lit_ns: int | None) -> int | None:
     """When white balance is to be held for a photo; None = not for this one.
 
     `lit_ns`: when the flash goes on, if there is one. It must not be held as it was before the flash.
     """
-    held_ns = zero_ns - HOLD_NS
-    return None if lit_ns is not None and held_ns < lit_ns + LIT_NS else held_ns
+    held_ns = zero_ns - WHITE_BALANCE_LOCK_NS
+    return None if lit_ns is not None and held_ns < lit_ns + WHITE_BALANCE_AFTER_FLASH_NS else held_ns
 
 
 class CameraThread:
@@ -102,9 +102,9 @@ class CameraThread:
         self._clock = clock
         self._post = post
         self._viewed = viewed
-        self._beyond_help = beyond_help
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()  # None = look up, something changed
-        self._in_hand: Job | None = None
+        self._on_unrecoverable = beyond_help
+        self._jobs: queue.SimpleQueue[CaptureJob | None] = queue.SimpleQueue()  # None = look up, something changed
+        self._current_job: CaptureJob | None = None
         """A job that was taken up and is not answered yet."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
@@ -114,15 +114,15 @@ class CameraThread:
         self._frames = 0
         self._frames_grew_ns = 0
         self._streams_since_ns = 0
-        self._is_of_use = False
-        self._pause_s = FIRST_PAUSE_S
+        self._is_proven = False
+        self._retry_s = FIRST_RETRY_S
         self._open_at_ns = 0
-        self._trouble: Problem | None = None
-        self.troubles = Troubles()
+        self._problem: Problem | None = None
+        self.recovery_counts = RecoveryCounts()
         self._has_streamed = False
-        self._hold_at_ns: int | None = None
-        self._holding = False
-        self._viewing = False
+        self._white_balance_lock_at_ns: int | None = None
+        self._white_balance_locked = False
+        self._viewfinder_on = False
         self._viewfinder: Viewfinder | None = None
         camera.viewed = partial(self._jobs.put, None)
 
@@ -137,11 +137,11 @@ class CameraThread:
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 
-    def aim(self, zero_ns: int | None, lit_ns: int | None = None) -> None:
+    def prepare(self, zero_ns: int | None, lit_ns: int | None = None) -> None:
         """A photo will be wanted at `zero_ns`, under a flash from `lit_ns`; None = after all not. Never waits."""
-        hold_at_ns = None if zero_ns is None else hold_at(zero_ns, lit_ns)
-        if hold_at_ns != self._hold_at_ns:
-            self._hold_at_ns = hold_at_ns
+        hold_at_ns = None if zero_ns is None else white_balance_lock_at(zero_ns, lit_ns)
+        if hold_at_ns != self._white_balance_lock_at_ns:
+            self._white_balance_lock_at_ns = hold_at_ns
             self._jobs.put(None)
 
     def capture(self, zero_ns: int, timeout_s: float = CAPTURE_TIMEOUT_S, lit_ns: int | None = None) -> None:
@@ -149,19 +149,19 @@ class CameraThread:
 
         `lit_ns`: since when a flash is lit. Never waits. A job not yet taken up gives way to this one.
         """
-        self._jobs.put(Job(zero_ns, timeout_s, lit_ns))
+        self._jobs.put(CaptureJob(zero_ns, timeout_s, lit_ns))
 
-    def view(self, on: bool) -> None:
+    def set_viewfinder_on(self, on: bool) -> None:
         """Whether anybody looks at the viewfinder: only then are its pictures made. Never waits."""
-        if on != self._viewing:
+        if on != self._viewfinder_on:
             self._viewfinder = None
-            self._viewing = on
+            self._viewfinder_on = on
             self._jobs.put(None)
 
     @property
     def viewfinder(self) -> Viewfinder | None:
         """The newest picture while somebody looks, None when there is none yet. Never waits."""
-        return self._viewfinder if self._viewing else None
+        return self._viewfinder if self._viewfinder_on else None
 
     def heartbeat(self) -> int:
         """Boot-time of the last sign of life. "No camera, trying again" is a sign of life; a stuck call is not."""
@@ -170,10 +170,10 @@ class CameraThread:
     def _run(self) -> None:
         pause_s = 0.0
         while not self._stopping.is_set():
-            pause_s = self.turn(self._newest_job(pause_s))
+            pause_s = self.run_once(self._newest_job(pause_s))
         self._close()
 
-    def _newest_job(self, wait_s: float) -> Job | None:
+    def _newest_job(self, wait_s: float) -> CaptureJob | None:
         try:
             job = self._jobs.get(timeout=max(wait_s, 0.001))
             while not self._jobs.empty():
@@ -185,84 +185,84 @@ class CameraThread:
             return None
         return job
 
-    def turn(self, job: Job | None) -> float:
+    def run_once(self, job: CaptureJob | None) -> float:
         """Do what is due now, and the job if there is one. Seconds until the next turn is due."""
         if not self._open and self._clock.boottime_ns() >= self._open_at_ns:
-            self._attempt(self._begin, CALL_LIMIT_NS if self._has_opened else FIRST_OPEN_LIMIT_NS)
+            self._attempt(self._start_streaming, CALL_TIMEOUT_NS if self._has_opened else FIRST_OPEN_LIMIT_NS)
         if job is not None:
-            self._attempt(partial(self._take, job))
+            self._attempt(partial(self._capture, job))
         if self._open:
-            self._attempt(self._watch)
+            self._attempt(self._check_stall)
         if self._streaming:
-            self._attempt(self._hold)
-        if self._streaming and self._viewing:
-            self._attempt(self._look)
+            self._attempt(self._apply_white_balance_lock)
+        if self._streaming and self._viewfinder_on:
+            self._attempt(self._update_viewfinder)
         self._heartbeat.beat()
         if self._streaming:
-            return min(VIEW_S if self._viewing else WATCH_S, self._hold_due_s())
+            return min(VIEWFINDER_INTERVAL_S if self._viewfinder_on else POLL_S, self._white_balance_lock_due_s())
         if self._open:
-            return FIRST_FRAME_WATCH_S
-        return min(max(0, self._open_at_ns - self._clock.boottime_ns()) / 1e9, LONGEST_WAIT_S)
+            return FIRST_FRAME_POLL_S
+        return min(max(0, self._open_at_ns - self._clock.boottime_ns()) / 1e9, MAX_IDLE_WAIT_S)
 
-    def _attempt(self, step: Callable[[], None], limit_ns: int = CALL_LIMIT_NS) -> None:
+    def _attempt(self, step: Callable[[], None], limit_ns: int = CALL_TIMEOUT_NS) -> None:
         self._heartbeat.beat(limit_ns)
         try:
             step()
         except CameraFault as fault:
-            self._lose(fault.problem)
+            self._on_fault(fault.problem)
         except Exception:  # the top of the thread: whatever a driver raises, the camera is closed and opened again
             log.exception("event=camera_error")
-            self._lose(problem("camera_stuck"))
+            self._on_fault(problem("camera_stuck"))
 
-    def _begin(self) -> None:
+    def _start_streaming(self) -> None:
         self._camera.open()
         self._open = self._has_opened = True
-        self._is_of_use = False
+        self._is_proven = False
         self._frames = 0
         self._frames_grew_ns = self._clock.boottime_ns()
 
-    def _take(self, job: Job) -> None:
+    def _capture(self, job: CaptureJob) -> None:
         """Answers the job; if the camera is lost meanwhile, `_lose` does."""
-        self._in_hand = job
-        self._hold_at_ns = None
+        self._current_job = job
+        self._white_balance_lock_at_ns = None
         if not self._open:
-            self._fail_job_in_hand(self._trouble or problem("camera_stuck"))
+            self._fail_current_job(self._problem or problem("camera_stuck"))
             return
-        self._watch()  # a stall that began before the press is not to last longer for it
+        self._check_stall()  # a stall that began before the press is not to last longer for it
         now_ns = self._clock.boottime_ns()
         ahead_s = max(0, job.zero_ns - now_ns) / 1e9
-        left_s = (self._frames_grew_ns + STALL_NS - now_ns) / 1e9
+        left_s = (self._frames_grew_ns + STALL_TIMEOUT_NS - now_ns) / 1e9
         try:
-            frame = self._camera.capture(job.zero_ns, ahead_s + min(job.timeout_s, left_s), job.lit_ns)
+            frame = self._camera.capture(job.zero_ns, ahead_s + min(job.timeout_s, left_s), job.flash_on_ns)
         except CaptureTimedOut:
-            self.troubles = replace(self.troubles, timeouts=self.troubles.timeouts + 1)
-            log.warning("event=capture_timed_out count=%d", self.troubles.timeouts)
+            self.recovery_counts = replace(self.recovery_counts, timeouts=self.recovery_counts.timeouts + 1)
+            log.warning("event=capture_timed_out count=%d", self.recovery_counts.timeouts)
             raise
-        self._in_hand = None
-        self._proves_of_use()
+        self._current_job = None
+        self._note_stable()
         self._post(Exposed(frame, job.zero_ns))
 
-    def _fail_job_in_hand(self, why: Problem) -> None:
-        job, self._in_hand = self._in_hand, None
+    def _fail_current_job(self, why: Problem) -> None:
+        job, self._current_job = self._current_job, None
         if job is not None:
             self._post(CaptureFailed(why, job.zero_ns))
 
-    def _hold_due_s(self) -> float:
+    def _white_balance_lock_due_s(self) -> float:
         """Seconds until white balance is to be held; infinite when that is not in sight."""
-        hold_at_ns = self._hold_at_ns
-        if self._holding or hold_at_ns is None:
+        hold_at_ns = self._white_balance_lock_at_ns
+        if self._white_balance_locked or hold_at_ns is None:
             return math.inf
         return max(0, hold_at_ns - self._clock.boottime_ns()) / 1e9
 
-    def _hold(self) -> None:
+    def _apply_white_balance_lock(self) -> None:
         """White balance had the countdown to settle; now it stays, so that no photo falls into a change."""
-        hold_at_ns = self._hold_at_ns
+        hold_at_ns = self._white_balance_lock_at_ns
         wanted = hold_at_ns is not None and self._clock.boottime_ns() >= hold_at_ns
-        if wanted != self._holding:
-            self._camera.hold(wanted)
-            self._holding = wanted
+        if wanted != self._white_balance_locked:
+            self._camera.lock_white_balance(wanted)
+            self._white_balance_locked = wanted
 
-    def _watch(self) -> None:
+    def _check_stall(self) -> None:
         frames = self._camera.frames()
         now_ns = self._clock.boottime_ns()
         if frames > self._frames:
@@ -271,45 +271,49 @@ class CameraThread:
                 again = self._has_streamed
                 self._streaming = self._has_streamed = True
                 self._streams_since_ns = now_ns
-                self._trouble = None
-                self.troubles = replace(self.troubles, reopenings=self.troubles.reopenings + again)
-                model, size, reopenings = self._camera.model, self._camera.size, self.troubles.reopenings
+                self._problem = None
+                self.recovery_counts = replace(
+                    self.recovery_counts, reopenings=self.recovery_counts.reopenings + again
+                )
+                model, size, reopenings = self._camera.model, self._camera.size, self.recovery_counts.reopenings
                 log.info("event=camera_ready model=%s size=%dx%d reopenings=%d", model, size[0], size[1], reopenings)
                 self._post(CameraReady(model, size))
-            elif now_ns - self._streams_since_ns >= LASTING_NS:
-                self._proves_of_use()
-        elif now_ns - self._frames_grew_ns >= STALL_NS:
+            elif now_ns - self._streams_since_ns >= STABLE_AFTER_NS:
+                self._note_stable()
+        elif now_ns - self._frames_grew_ns >= STALL_TIMEOUT_NS:
             raise CameraFault(problem("camera_stuck"))
 
-    def _proves_of_use(self) -> None:
-        if not self._is_of_use:
-            self._is_of_use = True
-            self._pause_s = FIRST_PAUSE_S
-            self.troubles = replace(self.troubles, in_vain=0)
+    def _note_stable(self) -> None:
+        if not self._is_proven:
+            self._is_proven = True
+            self._retry_s = FIRST_RETRY_S
+            self.recovery_counts = replace(self.recovery_counts, failed_reopenings=0)
 
-    def _look(self) -> None:
+    def _update_viewfinder(self) -> None:
         seen = self._camera.viewfinder()
         if seen is not None and seen != self._viewfinder:
             self._viewfinder = seen
             self._viewed()
 
-    def _lose(self, trouble: Problem) -> None:
-        self._fail_job_in_hand(trouble)
-        if self._has_streamed and not self._is_of_use:
-            self.troubles = replace(self.troubles, in_vain=self.troubles.in_vain + 1)
-        self._open_at_ns = self._clock.boottime_ns() + int(self._pause_s * 1e9)
-        if trouble != self._trouble:
-            self._trouble = trouble
+    def _on_fault(self, trouble: Problem) -> None:
+        self._fail_current_job(trouble)
+        if self._has_streamed and not self._is_proven:
+            self.recovery_counts = replace(
+                self.recovery_counts, failed_reopenings=self.recovery_counts.failed_reopenings + 1
+            )
+        self._open_at_ns = self._clock.boottime_ns() + int(self._retry_s * 1e9)
+        if trouble != self._problem:
+            self._problem = trouble
             self._post(CameraLost(trouble))  # before closing, which can take its time
-        log.warning("event=camera_lost code=%s retry_s=%g reason=%r", trouble.code, self._pause_s, str(trouble))
+        log.warning("event=camera_lost code=%s retry_s=%g reason=%r", trouble.code, self._retry_s, str(trouble))
         self._close()
-        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
-        if self.troubles.in_vain == BEYOND_HELP:
-            log.error("event=camera_beyond_help reopenings_in_vain=%d", self.troubles.in_vain)
-            self._beyond_help()
+        self._retry_s = min(2 * self._retry_s, MAX_RETRY_S)
+        if self.recovery_counts.failed_reopenings == UNRECOVERABLE_AFTER:
+            log.error("event=camera_beyond_help reopenings_in_vain=%d", self.recovery_counts.failed_reopenings)
+            self._on_unrecoverable()
 
     def _close(self) -> None:
-        self._open = self._streaming = self._holding = False
+        self._open = self._streaming = self._white_balance_locked = False
         self._viewfinder = None
         try:
             self._camera.close()

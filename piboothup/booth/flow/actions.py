@@ -8,7 +8,7 @@ from piboothup.spool.admin.wipe import EventPhotos
 
 
 @dataclass(frozen=True)
-class Held:
+class EventUsage:
     """An event's photos on the card, as they were counted: what a page shows of them is what goes."""
 
     photos: EventPhotos = field(repr=False)
@@ -53,17 +53,17 @@ class Retry:
 
 
 @dataclass(frozen=True)
-class BeginCheck:
+class StartSelfTest:
     """Look whether the box is ready to ship."""
 
 
 @dataclass(frozen=True)
-class BeginAim:
+class StartAiming:
     """Take one test frame after the other, to say how sharp they are."""
 
 
 @dataclass(frozen=True)
-class CountHeld:
+class CountPhotos:
     """Count what the card holds of each event."""
 
 
@@ -71,7 +71,7 @@ class CountHeld:
 class WipeEvent:
     """Delete these photos and no other."""
 
-    held: Held
+    usage: EventUsage
 
 
 @dataclass(frozen=True)
@@ -79,15 +79,15 @@ class SwitchOff:
     """Shut the computer down."""
 
 
-Deed = (
+MenuAction = (
     ChooseEvent
     | ChooseLanguage
     | SetSound
     | SetPaused
     | Retry
-    | BeginCheck
-    | BeginAim
-    | CountHeld
+    | StartSelfTest
+    | StartAiming
+    | CountPhotos
     | WipeEvent
     | SwitchOff
 )

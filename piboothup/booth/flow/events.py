@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from piboothup.booth.flow.actions import Deed, Held
+from piboothup.booth.flow.actions import EventUsage, MenuAction
 from piboothup.booth.flow.menu import Page
-from piboothup.booth.flow.self_test_report import Report
+from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.booth.frame import Frame, Plane
 from piboothup.problems import Problem, problem
 
@@ -40,7 +40,7 @@ class Tapped:
 
 
 @dataclass(frozen=True)
-class FoundDown:
+class DownAtStart:
     """The button was down when the listening began: nobody saw it pressed, so it is no press."""
 
     at_ns: int
@@ -108,38 +108,38 @@ class SaveTested:
 
 
 @dataclass(frozen=True)
-class CardChecked:
+class StorageChecked:
     """Whether the card has room for photos."""
 
     problem: Problem | None
 
 
 @dataclass(frozen=True)
-class HeldCounted:
+class PhotosCounted:
     """What the card holds of each event, for the menu."""
 
-    held: tuple[Held, ...]
+    usage: tuple[EventUsage, ...]
 
 
 @dataclass(frozen=True)
-class CheckSaid:
+class SelfTestProgress:
     """The ready check, as far as it is."""
 
-    report: Report
+    report: SelfTestReport
 
 
 @dataclass(frozen=True)
-class Seen:
+class SharpnessMeasured:
     """How sharp the last test frame was while aiming, 0 to 1."""
 
     sharpness: float
 
 
 @dataclass(frozen=True)
-class DeedDone:
+class ActionDone:
     """What came of a deed of the menu's."""
 
-    deed: Deed
+    action: MenuAction
     page: Page
 
 
@@ -157,7 +157,7 @@ Event = (
     Pressed
     | Released
     | Tapped
-    | FoundDown
+    | DownAtStart
     | CameraReady
     | CameraLost
     | Exposed
@@ -165,11 +165,11 @@ Event = (
     | Saved
     | SavingFailed
     | SaveTested
-    | CardChecked
-    | HeldCounted
-    | CheckSaid
-    | Seen
-    | DeedDone
+    | StorageChecked
+    | PhotosCounted
+    | SelfTestProgress
+    | SharpnessMeasured
+    | ActionDone
     | Tick
     | Stop
 )
@@ -183,7 +183,7 @@ class Capture:
     """Take the first frame whose exposure begins at or after zero."""
 
     zero_ns: int
-    lit_ns: int | None = None
+    flash_on_ns: int | None = None
     """Since when the flash is lit; None = there is none."""
 
 
@@ -209,17 +209,17 @@ class Discard:
 
 
 @dataclass(frozen=True)
-class Judge:
+class TestFrameReady:
     """The ready check's test frame, or why there is none; it is thrown away."""
 
-    came: Frame | Problem
+    frame: Frame | Problem
     zero_ns: int
     """The moment that it was asked for with."""
 
 
 @dataclass(frozen=True)
-class Heard:
+class TestPressSeen:
     """The press that the ready check asked for."""
 
 
-Effect = Capture | Save | TrySaving | Discard | Judge | Heard | Deed
+Effect = Capture | Save | TrySaving | Discard | TestFrameReady | TestPressSeen | MenuAction

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 SECOND_NS = 1_000_000_000
-HOLD_NS = SECOND_NS
+LONG_PRESS_NS = SECOND_NS
 """Down for so long is a hold: it takes a countdown back, and it chooses in the menu."""
-RING_NS = 100_000_000
+PROGRESS_STEP_NS = 100_000_000
 """Between two pictures of the ring that fills."""
-STUCK_NS = 15 * SECOND_NS
+STUCK_AFTER_NS = 15 * SECOND_NS
 """Down for so long is no hold any more; the menu's time comes 3 s before at the latest."""
 
 
@@ -24,9 +24,9 @@ class Press:
     """The button is down."""
 
     edge_ns: int
-    photo: bool = False
+    wants_photo: bool = False
     """Letting go before the menu's time starts a fresh countdown."""
-    spent: bool = False
+    consumed: bool = False
     """It has done what it was for, and does nothing more."""
 
     def age_ns(self, at_ns: int) -> int:
@@ -34,7 +34,7 @@ class Press:
         return at_ns - self.edge_ns
 
 
-class LetGo(StrEnum):
+class ReleaseEffect(StrEnum):
     """What comes of letting go now."""
 
     NOTHING = "nothing"
@@ -46,29 +46,36 @@ class LetGo(StrEnum):
 
 
 @dataclass(frozen=True)
-class Ring:
+class HoldProgress:
     """What fills while the button is held."""
 
     share: float
     """0 to 1, in steps that a panel can show."""
-    let_go: LetGo
+    effect: ReleaseEffect
 
 
-def ring_to_menu(press: Press, at_ns: int, hold_s: float) -> Ring | None:
+def progress_to_menu(press: Press, at_ns: int, hold_s: float) -> HoldProgress | None:
     """The ring outside the menu; None while the press may still be a short one."""
     age_ns, hold_ns = press.age_ns(at_ns), int(hold_s * SECOND_NS)
-    if press.spent or age_ns < HOLD_NS:
+    if press.consumed or age_ns < LONG_PRESS_NS:
         return None
     if age_ns >= hold_ns:
-        return Ring(1.0, LetGo.MENU)
-    return Ring(_share(age_ns - HOLD_NS, hold_ns - HOLD_NS), LetGo.PHOTO if press.photo else LetGo.NOTHING)
+        return HoldProgress(1.0, ReleaseEffect.MENU)
+    return HoldProgress(
+        _share(age_ns - LONG_PRESS_NS, hold_ns - LONG_PRESS_NS),
+        ReleaseEffect.PHOTO if press.wants_photo else ReleaseEffect.NOTHING,
+    )
 
 
-def ring_in_menu(press: Press, at_ns: int, hold_s: float) -> Ring | None:
+def progress_in_menu(press: Press, at_ns: int, hold_s: float) -> HoldProgress | None:
     """The ring around an item that wants so long a hold; None when the press has had its effect."""
-    return None if press.spent else Ring(_share(press.age_ns(at_ns), int(hold_s * SECOND_NS)), LetGo.CHOICE)
+    return (
+        None
+        if press.consumed
+        else HoldProgress(_share(press.age_ns(at_ns), int(hold_s * SECOND_NS)), ReleaseEffect.CHOICE)
+    )
 
 
 def _share(age_ns: int, of_ns: int) -> float:
-    steps = max(1, of_ns // RING_NS)
-    return min(1.0, max(0, age_ns) // RING_NS / steps)
+    steps = max(1, of_ns // PROGRESS_STEP_NS)
+    return min(1.0, max(0, age_ns) // PROGRESS_STEP_NS / steps)

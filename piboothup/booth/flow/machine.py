@@ -23,52 +23,52 @@ from __future__ import annotations
 from dataclasses import replace
 
 from piboothup.booth.flow import long_press, menu
-from piboothup.booth.flow.actions import CountHeld
+from piboothup.booth.flow.actions import CountPhotos
 from piboothup.booth.flow.events import (
+    ActionDone,
     CameraLost,
     CameraReady,
     Capture,
     CaptureFailed,
-    CardChecked,
-    CheckSaid,
-    DeedDone,
     Discard,
+    DownAtStart,
     Effect,
     Event,
     Exposed,
-    FoundDown,
-    Heard,
-    HeldCounted,
-    Judge,
+    PhotosCounted,
     Pressed,
     Released,
     Save,
     Saved,
     SaveTested,
     SavingFailed,
-    Seen,
+    SelfTestProgress,
+    SharpnessMeasured,
     Stop,
+    StorageChecked,
     Tapped,
+    TestFrameReady,
+    TestPressSeen,
     Tick,
     TrySaving,
 )
-from piboothup.booth.flow.long_press import HOLD_NS, SECOND_NS, LetGo, Press
-from piboothup.booth.flow.menu import Kind, Page
-from piboothup.booth.flow.state import RESTING, Booth, Settings
+from piboothup.booth.flow.long_press import LONG_PRESS_NS, SECOND_NS, Press, ReleaseEffect
+from piboothup.booth.flow.menu import Page, PageKind
+from piboothup.booth.flow.state import IDLE_STATES, Booth, Settings
 from piboothup.problems import Problem, problem
 from piboothup.status import BoothState
 
-NUDGE_NS = 800_000_000
+BUSY_HINT_NS = 800_000_000
 """How long the answer to a press while busy is shown."""
-AGAIN_NS = SECOND_NS
+DOUBLE_PRESS_NS = SECOND_NS
 """A press so soon after the one that the ready check asked for belongs to it, and leaves nothing."""
 NOTICE_NS = 6 * SECOND_NS
 """How long "not saved" is shown when the next press can take a photo again."""
 CAPTURE_TIMEOUT_S = 4.0
 """What the camera gets from zero to a frame."""
-ANSWER_NS = int((CAPTURE_TIMEOUT_S + 2.0) * SECOND_NS)
+CAPTURE_ANSWER_TIMEOUT_NS = int((CAPTURE_TIMEOUT_S + 2.0) * SECOND_NS)
 """After this long the machine stops waiting for an answer about a capture."""
-SAVING_NS = 15 * SECOND_NS
+SAVING_TIMEOUT_NS = 15 * SECOND_NS
 """After this long the card is said to hang (tidying up takes it a second or two); the photo is still waited for."""
 
 TEST_FRAME_AGE_NS = SECOND_NS
@@ -93,56 +93,56 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step
         case Released(edge_ns):
             return _released(booth, edge_ns, now_ns, settings)
         case Tapped() if booth.press is not None:  # the button itself is down, and has the word
-            return replace(booth, nudged_until_ns=now_ns + NUDGE_NS), ()
+            return replace(booth, busy_hint_until_ns=now_ns + BUSY_HINT_NS), ()
         case Tapped(edge_ns):
             booth, effects = _react(booth, Pressed(edge_ns), now_ns, settings)
             booth, more = _react(booth, Released(edge_ns), now_ns, settings)
             return booth, (*effects, *more)
-        case FoundDown(at_ns):
-            return replace(booth, press=Press(at_ns, spent=True)), ()
+        case DownAtStart(at_ns):
+            return replace(booth, press=Press(at_ns, consumed=True)), ()
         case CameraReady():
-            return _rest_if_faulty(replace(booth, camera_ready=True, camera_problem=None)), ()
+            return _settle_if_idle(replace(booth, camera_ready=True, camera_problem=None)), ()
         case CameraLost(told):
             lost = replace(booth, camera_ready=False, camera_problem=told)
             interrupted = booth.state in (BoothState.COUNTDOWN, BoothState.EXPOSING)
-            return _rest(lost) if interrupted else _rest_if_faulty(lost), ()
-        case CardChecked(told):
-            mended = told is None and booth.card_problem is not None
+            return _settle_state(lost) if interrupted else _settle_if_idle(lost), ()
+        case StorageChecked(told):
+            mended = told is None and booth.storage_problem is not None
             health = booth.health.hurried(now_ns) if mended else booth.health
-            return _rest_if_faulty(replace(booth, card_problem=told, health=health)), ()
+            return _settle_if_idle(replace(booth, storage_problem=told, health=health)), ()
         case Exposed(frame, zero_ns) if zero_ns == booth.health.asked_ns:
-            return replace(booth, health=booth.health.test_saving(now_ns + SAVING_NS)), (TrySaving(frame),)
+            return replace(booth, health=booth.health.test_saving(now_ns + SAVING_TIMEOUT_NS)), (TrySaving(frame),)
         case CaptureFailed(_, zero_ns) if zero_ns == booth.health.asked_ns:
             return replace(booth, health=booth.health.test_frame_missing(now_ns)), ()
         case Exposed(frame, zero_ns):
-            if booth.tries_camera:
-                return booth, (Judge(frame, zero_ns),)
+            if booth.wants_test_frame:
+                return booth, (TestFrameReady(frame, zero_ns),)
             is_wanted = booth.state is BoothState.EXPOSING and zero_ns == booth.zero_ns
             if not is_wanted or frame.exposure_start_ns < zero_ns:
                 return booth, (Discard(frame),)  # nobody waits for it, or it is the late answer to an earlier press
-            return replace(booth, state=BoothState.SAVING, until_ns=now_ns + SAVING_NS), (Save(frame),)
+            return replace(booth, state=BoothState.SAVING, until_ns=now_ns + SAVING_TIMEOUT_NS), (Save(frame),)
         case CaptureFailed(told, zero_ns) if booth.state is BoothState.EXPOSING and zero_ns == booth.zero_ns:
             return _notice(booth, told, now_ns), ()
-        case CaptureFailed(told, zero_ns) if booth.tries_camera:
-            return booth, (Judge(told, zero_ns),)
+        case CaptureFailed(told, zero_ns) if booth.wants_test_frame:
+            return booth, (TestFrameReady(told, zero_ns),)
         case SavingFailed(told, reason):  # whoever has the menu open sees it as well: a photo is lost
-            failed = replace(booth, card_stuck=None, health=booth.health.photo_failed(reason, now_ns))
-            return (_notice(failed, told, now_ns) if failed.health.fault is None else _rest(failed)), ()
+            failed = replace(booth, storage_stuck=None, health=booth.health.photo_failed(reason, now_ns))
+            return (_notice(failed, told, now_ns) if failed.health.fault is None else _settle_state(failed)), ()
         case SaveTested(reason):
             health = booth.health.test_saved() if reason is None else booth.health.test_failed(reason, now_ns)
-            return _rest_if_faulty(replace(booth, card_stuck=None, health=health)), ()
+            return _settle_if_idle(replace(booth, storage_stuck=None, health=health)), ()
         case Saved(number):
-            taken = replace(booth, number=number, photos=booth.photos + 1, saved_ns=now_ns, card_stuck=None)
+            taken = replace(booth, number=number, photos=booth.photos + 1, saved_ns=now_ns, storage_stuck=None)
             taken = replace(taken, health=booth.health.photo_saved())
             until_ns = now_ns + int(settings.review_s * SECOND_NS)
             review = replace(taken, state=BoothState.REVIEW, until_ns=until_ns)
             return (review if booth.page is None else taken), ()
-        case Seen(sharpness) if booth.page is not None and booth.page.kind is Kind.AIM:
-            return replace(booth, page=menu.aimed(booth.page, sharpness)), ()
-        case HeldCounted() | CheckSaid() | DeedDone():
+        case SharpnessMeasured(sharpness) if booth.page is not None and booth.page.kind is PageKind.AIM:
+            return replace(booth, page=menu.with_sharpness(booth.page, sharpness)), ()
+        case PhotosCounted() | SelfTestProgress() | ActionDone():
             return _answered(booth, event, now_ns, settings), ()
         case Tick():
-            booth, effects = _held(booth, now_ns, settings)
+            booth, effects = _held_down(booth, now_ns, settings)
             booth, more = _tick(booth, now_ns)
             return booth, (*effects, *more)
         case Stop():
@@ -158,7 +158,7 @@ def _pressed(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _St
     if booth.page is not None:
         return _pressed_in_menu(booth, booth.page, now_ns, settings)
     if not booth.takes_photos or edge_ns < booth.saved_ns:  # one that began before "saved" was meant for that photo
-        return replace(booth, nudged_until_ns=now_ns + NUDGE_NS), ()
+        return replace(booth, busy_hint_until_ns=now_ns + BUSY_HINT_NS), ()
     return _start(booth, edge_ns, now_ns, settings)
 
 
@@ -166,45 +166,45 @@ def _start(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _Step
     zero_ns = edge_ns + settings.countdown_s * SECOND_NS
     lead_s = settings.flash_lead_s
     lit_ns = None if lead_s is None else max(edge_ns, zero_ns - int(lead_s * SECOND_NS))
-    started = replace(booth, notice=None, zero_ns=zero_ns, lit_ns=lit_ns, nudged_until_ns=0)
+    started = replace(booth, notice=None, zero_ns=zero_ns, flash_on_ns=lit_ns, busy_hint_until_ns=0)
     if settings.countdown_s:
         return replace(started, state=BoothState.COUNTDOWN, until_ns=zero_ns), ()
     return _expose(started, now_ns)
 
 
-def _held(booth: Booth, at_ns: int, settings: Settings) -> _Step:
+def _held_down(booth: Booth, at_ns: int, settings: Settings) -> _Step:
     """What it means that the button is still down."""
     press = booth.press
     if press is None or booth.stuck:
         return booth, ()
-    if press.age_ns(at_ns) >= long_press.STUCK_NS:
-        stuck = replace(booth, press=replace(press, spent=True), stuck=True)
-        return (_rest(stuck) if booth.page is not None else stuck), ()
-    if press.spent or press.age_ns(at_ns) < HOLD_NS:
+    if press.age_ns(at_ns) >= long_press.STUCK_AFTER_NS:
+        stuck = replace(booth, press=replace(press, consumed=True), stuck=True)
+        return (_settle_state(stuck) if booth.page is not None else stuck), ()
+    if press.consumed or press.age_ns(at_ns) < LONG_PRESS_NS:
         return booth, ()
     if booth.page is not None:
         return _held_in_menu(booth, booth.page, press, at_ns, settings)
     if booth.state is BoothState.COUNTDOWN:
-        return replace(_rest(booth), press=replace(press, photo=True)), ()
-    seen_enough = at_ns - booth.saved_ns >= HOLD_NS  # of "saved", when the hold is that of its own press
-    return (_rest(booth) if booth.state is BoothState.REVIEW and seen_enough else booth), ()
+        return replace(_settle_state(booth), press=replace(press, wants_photo=True)), ()
+    seen_enough = at_ns - booth.saved_ns >= LONG_PRESS_NS  # of "saved", when the hold is that of its own press
+    return (_settle_state(booth) if booth.state is BoothState.REVIEW and seen_enough else booth), ()
 
 
 def _released(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _Step:
     """The button came up: what the hold was for, as it stood at the edge."""
-    booth, effects = _held(booth, edge_ns, settings)
+    booth, effects = _held_down(booth, edge_ns, settings)
     press, booth = booth.press, replace(booth, press=None, stuck=False)
-    if press is None or press.spent:
+    if press is None or press.consumed:
         return booth, effects
     if booth.page is not None:
-        is_short = press.age_ns(edge_ns) < HOLD_NS
-        return (_show(booth, menu.next_item(booth.page), now_ns, settings) if is_short else booth), effects
+        is_short = press.age_ns(edge_ns) < LONG_PRESS_NS
+        return (_open_page(booth, menu.next_item(booth.page), now_ns, settings) if is_short else booth), effects
     if booth.state is BoothState.COUNTDOWN and now_ns >= booth.zero_ns:
         return _expose(replace(booth, zero_ns=max(booth.zero_ns, edge_ns)), now_ns)
-    ring = long_press.ring_to_menu(press, edge_ns, settings.hold_s) if booth.state in RESTING else None
-    if ring is not None and ring.let_go is LetGo.MENU:
-        return _show(booth, menu.opened(settings.offer, now_ns), now_ns, settings), effects
-    if press.photo and booth.takes_photos:  # also when the news of a short press came late
+    ring = long_press.progress_to_menu(press, edge_ns, settings.hold_s) if booth.state in IDLE_STATES else None
+    if ring is not None and ring.effect is ReleaseEffect.MENU:
+        return _open_page(booth, menu.main_page(settings.options, now_ns), now_ns, settings), effects
+    if press.wants_photo and booth.takes_photos:  # also when the news of a short press came late
         return _start(booth, edge_ns, now_ns, settings)
     return booth, effects
 
@@ -218,48 +218,50 @@ def _pressed_in_menu(booth: Booth, page: Page, now_ns: int, settings: Settings) 
     Whoever presses twice to be sure does not leave the check by it.
     """
     if page.items:
-        return _show(booth, page, now_ns, settings), ()
-    spent = replace(booth, press=Press(now_ns, spent=True))
-    if page.report is not None and page.report.asks:
-        return _show(spent, replace(page, heard_ns=now_ns), now_ns, settings), (Heard(),)
-    if page.heard_ns is not None and now_ns - page.heard_ns < AGAIN_NS:
-        return replace(spent, nudged_until_ns=now_ns + NUDGE_NS), ()
-    return _rest(spent), ()
+        return _open_page(booth, page, now_ns, settings), ()
+    spent = replace(booth, press=Press(now_ns, consumed=True))
+    if page.report is not None and page.report.asks_for_press:
+        return _open_page(spent, replace(page, press_seen_ns=now_ns), now_ns, settings), (TestPressSeen(),)
+    if page.press_seen_ns is not None and now_ns - page.press_seen_ns < DOUBLE_PRESS_NS:
+        return replace(spent, busy_hint_until_ns=now_ns + BUSY_HINT_NS), ()
+    return _settle_state(spent), ()
 
 
 def _held_in_menu(booth: Booth, page: Page, press: Press, now_ns: int, settings: Settings) -> _Step:
     if page.item is None or press.age_ns(now_ns) < int(page.item.hold_s * SECOND_NS):
         return booth, ()
-    if page.operators and not settings.offer.door_is_open(now_ns):
-        return _rest(replace(booth, press=replace(press, spent=True))), ()
-    shown, deed = menu.chosen(page, settings.offer, now_ns)
-    spent = replace(booth, press=replace(press, spent=True))
-    return _show(spent, shown, now_ns, settings), (deed,) if deed is not None else ()
+    if page.operator_only and not settings.options.door_is_open(now_ns):
+        return _settle_state(replace(booth, press=replace(press, consumed=True))), ()
+    shown, deed = menu.choose(page, settings.options, now_ns)
+    spent = replace(booth, press=replace(press, consumed=True))
+    return _open_page(spent, shown, now_ns, settings), (deed,) if deed is not None else ()
 
 
-def _answered(booth: Booth, event: HeldCounted | CheckSaid | DeedDone, now_ns: int, settings: Settings) -> Booth:
+def _answered(
+    booth: Booth, event: PhotosCounted | SelfTestProgress | ActionDone, now_ns: int, settings: Settings
+) -> Booth:
     """What the menu waited for is here; whoever left it meanwhile is not called back."""
     page = booth.page
     match event:
-        case HeldCounted(held) if page is not None and page.awaits == CountHeld():
-            return _show(booth, menu.counted(held), now_ns, settings)
-        case CheckSaid(report) if page is not None and page.kind is Kind.READY_CHECK:
-            after = _show(booth, replace(page, report=report), now_ns, settings)
-            return replace(after, nudged_until_ns=booth.nudged_until_ns)  # seen whatever is found meanwhile
-        case DeedDone(deed, told) if page is not None and (shown := menu.done(page, deed, told)) is not None:
-            return _show(booth, shown, now_ns, settings)
+        case PhotosCounted(held) if page is not None and page.awaits == CountPhotos():
+            return _open_page(booth, menu.wipe_page(held), now_ns, settings)
+        case SelfTestProgress(report) if page is not None and page.kind is PageKind.SELF_TEST:
+            after = _open_page(booth, replace(page, report=report), now_ns, settings)
+            return replace(after, busy_hint_until_ns=booth.busy_hint_until_ns)  # seen whatever is found meanwhile
+        case ActionDone(deed, told) if page is not None and (shown := menu.page_after(page, deed, told)) is not None:
+            return _open_page(booth, shown, now_ns, settings)
         case _:
             return booth
 
 
-def _show(booth: Booth, page: Page | None, now_ns: int, settings: Settings) -> Booth:
+def _open_page(booth: Booth, page: Page | None, now_ns: int, settings: Settings) -> Booth:
     """The menu with this page, for as long as somebody presses and, behind the operator's door, that is open."""
-    closes_ns = settings.offer.door_closes_ns if page is not None and page.operators else None
+    closes_ns = settings.options.door_closes_ns if page is not None and page.operator_only else None
     if page is None or (closes_ns is not None and now_ns >= closes_ns):
-        return _rest(booth)
+        return _settle_state(booth)
     until_ns = now_ns + int(page.idle_s * SECOND_NS)
     until_ns = until_ns if closes_ns is None else min(until_ns, closes_ns)
-    return replace(booth, state=BoothState.MENU, page=page, until_ns=until_ns, nudged_until_ns=0, notice=None)
+    return replace(booth, state=BoothState.MENU, page=page, until_ns=until_ns, busy_hint_until_ns=0, notice=None)
 
 
 # -- the photo -------------------------------------------------------------------------------------------------
@@ -271,7 +273,7 @@ def _test_saving(booth: Booth, now_ns: int) -> _Step:
     if health.is_under_way and now_ns >= health.until_ns:
         if not health.is_saving:
             return replace(booth, health=health.test_frame_missing(now_ns)), ()
-        return _rest_if_faulty(replace(booth, card_stuck=problem("card_stuck"), health=health.test_stuck())), ()
+        return _settle_if_idle(replace(booth, storage_stuck=problem("card_stuck"), health=health.test_stuck())), ()
     if health.wants_test and booth.tests_saving and now_ns >= health.until_ns:
         asked_ns = now_ns - TEST_FRAME_AGE_NS
         return replace(booth, health=health.test_asked(asked_ns, now_ns)), (Capture(asked_ns),)
@@ -279,32 +281,32 @@ def _test_saving(booth: Booth, now_ns: int) -> _Step:
 
 
 def _expose(booth: Booth, now_ns: int) -> _Step:
-    exposing = replace(booth, state=BoothState.EXPOSING, until_ns=now_ns + ANSWER_NS)
-    return exposing, (Capture(booth.zero_ns, booth.lit_ns),)
+    exposing = replace(booth, state=BoothState.EXPOSING, until_ns=now_ns + CAPTURE_ANSWER_TIMEOUT_NS)
+    return exposing, (Capture(booth.zero_ns, booth.flash_on_ns),)
 
 
 def _tick(booth: Booth, now_ns: int) -> _Step:
-    if booth.until_ns is None or now_ns < booth.until_ns or booth.awaits_letting_go(now_ns):
+    if booth.until_ns is None or now_ns < booth.until_ns or booth.awaits_release(now_ns):
         return booth, ()
     if booth.state is BoothState.COUNTDOWN:
         return _expose(booth, now_ns)
     if booth.state is BoothState.EXPOSING:
         return _notice(booth, problem("camera_stuck"), now_ns), ()
     if booth.state is BoothState.SAVING:
-        return _rest(replace(booth, card_stuck=problem("card_stuck"))), ()
-    return _rest(replace(booth, notice=None)), ()
+        return _settle_state(replace(booth, storage_stuck=problem("card_stuck"))), ()
+    return _settle_state(replace(booth, notice=None)), ()
 
 
 def _notice(booth: Booth, told: Problem, now_ns: int) -> Booth:
-    return replace(_rest(replace(booth, notice=told)), until_ns=now_ns + NOTICE_NS)
+    return replace(_settle_state(replace(booth, notice=told)), until_ns=now_ns + NOTICE_NS)
 
 
-def _rest_if_faulty(booth: Booth) -> Booth:
+def _settle_if_idle(booth: Booth) -> Booth:
     resting = booth.state in (BoothState.STARTING, BoothState.READY, BoothState.FAULT)
-    return replace(_rest(booth), until_ns=booth.until_ns) if resting else booth
+    return replace(_settle_state(booth), until_ns=booth.until_ns) if resting else booth
 
 
-def _rest(booth: Booth) -> Booth:
+def _settle_state(booth: Booth) -> Booth:
     """Ready, or the fault that stands in the way; starting until the camera has spoken and saving is tested."""
     booth = replace(booth, until_ns=None, page=None)
     if not booth.camera_ready and booth.camera_problem is None:

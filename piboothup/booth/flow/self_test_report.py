@@ -11,7 +11,7 @@ from enum import StrEnum
 from piboothup.problems import Problem
 
 
-class Step(StrEnum):
+class SelfTestStep(StrEnum):
     """What is looked at."""
 
     CAMERA = "camera"
@@ -27,31 +27,31 @@ class Step(StrEnum):
     """Photos of other events on the card."""
 
 
-STEPS = tuple(Step)
+SELF_TEST_STEPS = tuple(SelfTestStep)
 
 
 @dataclass(frozen=True)
-class Report:
+class SelfTestReport:
     """The check as far as it is."""
 
-    found: tuple[Problem | None, ...] = ()
+    results: tuple[Problem | None, ...] = ()
     """What is wrong with each step that is done; None = it is well."""
 
     @property
-    def step(self) -> Step | None:
+    def step(self) -> SelfTestStep | None:
         """What is being looked at; None at the end."""
-        return STEPS[len(self.found)] if len(self.found) < len(STEPS) else None
+        return SELF_TEST_STEPS[len(self.results)] if len(self.results) < len(SELF_TEST_STEPS) else None
 
     @property
-    def asks(self) -> bool:
+    def asks_for_press(self) -> bool:
         """Whether somebody shall press the button."""
-        return self.step is Step.BUTTON
+        return self.step is SelfTestStep.BUTTON
 
     @property
     def reason(self) -> Problem | None:
         """The first thing that is wrong."""
-        return next((one for one in self.found if one is not None), None)
+        return next((one for one in self.results if one is not None), None)
 
-    def then(self, found: Problem | None) -> Report:
+    def with_result(self, found: Problem | None) -> SelfTestReport:
         """The report with the next step done."""
-        return replace(self, found=(*self.found, found))
+        return replace(self, results=(*self.results, found))

@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from piboothup.booth.flow import long_press
-from piboothup.booth.flow.long_press import HOLD_NS, RING_NS, SECOND_NS, Press, Ring
-from piboothup.booth.flow.menu import Kind, Offer, Page
+from piboothup.booth.flow.long_press import LONG_PRESS_NS, PROGRESS_STEP_NS, SECOND_NS, HoldProgress, Press
+from piboothup.booth.flow.menu import MenuOptions, Page, PageKind
 from piboothup.booth.flow.save_health import SaveHealth
-from piboothup.booth.flow.self_test_report import Step
+from piboothup.booth.flow.self_test_report import SelfTestStep
 from piboothup.problems import Problem
 from piboothup.status import BoothState
 
-RESTING = (BoothState.STARTING, BoothState.READY, BoothState.REVIEW, BoothState.FAULT)
+IDLE_STATES = (BoothState.STARTING, BoothState.READY, BoothState.REVIEW, BoothState.FAULT)
 """The states in which no photo is under way and no menu open."""
 
 
@@ -28,7 +28,7 @@ class Settings:
     flash_lead_s: float | None = None
     """By how much the flash leads zero; None = there is no flash."""
     hold_s: float = 5.0
-    offer: Offer = field(default_factory=Offer)
+    options: MenuOptions = field(default_factory=MenuOptions)
 
 
 @dataclass(frozen=True)
@@ -38,20 +38,20 @@ class Booth:
     state: BoothState = BoothState.STARTING
     camera_ready: bool = False
     camera_problem: Problem | None = None
-    card_problem: Problem | None = None
-    card_stuck: Problem | None = None
+    storage_problem: Problem | None = None
+    storage_stuck: Problem | None = None
     """The card has not answered for long: the photo in hand is neither saved nor lost."""
     health: SaveHealth = field(default_factory=SaveHealth)
     """Whether photos get saved."""
     notice: Problem | None = None
     """Why the last press gave no photo, while the next one can."""
     zero_ns: int = 0
-    lit_ns: int | None = None
+    flash_on_ns: int | None = None
     """When the flash goes on for the photo under way; None = there is no flash."""
     until_ns: int | None = None
     """When the present state ends by itself."""
     saved_ns: int = 0
-    nudged_until_ns: int = 0
+    busy_hint_until_ns: int = 0
     number: int = 0
     """The number of the last photo in its event."""
     photos: int = 0
@@ -66,7 +66,7 @@ class Booth:
     @property
     def problem(self) -> Problem | None:
         """What stops photos, or why the last press gave none."""
-        return self.card_stuck or self.card_problem or self.camera_problem or self.health.fault or self.notice
+        return self.storage_stuck or self.storage_problem or self.camera_problem or self.health.fault or self.notice
 
     @property
     def takes_photos(self) -> bool:
@@ -77,31 +77,31 @@ class Booth:
     @property
     def can_expose(self) -> bool:
         """Whether there is a camera, and a card that takes what comes of it."""
-        return self.camera_ready and self.card_problem is None and self.card_stuck is None
+        return self.camera_ready and self.storage_problem is None and self.storage_stuck is None
 
     @property
     def tests_saving(self) -> bool:
         """Whether a test photo can be taken: somebody in the menu has the camera for himself."""
         return self.can_expose and self.state in (BoothState.STARTING, BoothState.FAULT)
 
-    def is_lit(self, now_ns: int) -> bool:
+    def is_flash_on(self, now_ns: int) -> bool:
         """Whether the flash is on: from its lead before zero until the frame is exposed, and to be looked at."""
         if self.page is not None and self.page.report is not None:
-            return self.page.report.step is Step.LIGHT
+            return self.page.report.step is SelfTestStep.LIGHT
         waiting = self.state in (BoothState.COUNTDOWN, BoothState.EXPOSING)
-        return waiting and self.lit_ns is not None and now_ns >= self.lit_ns
+        return waiting and self.flash_on_ns is not None and now_ns >= self.flash_on_ns
 
     def deadline_ns(self, now_ns: int) -> int | None:
         """When the machine wants its next Tick; None = never by itself."""
         wanted = [] if self.press is None or self.stuck else [self._held_ns(self.press, now_ns)]
-        if self.until_ns is not None and not self.awaits_letting_go(now_ns):
+        if self.until_ns is not None and not self.awaits_release(now_ns):
             wanted.append(self.until_ns)
         if self.state is BoothState.COUNTDOWN and now_ns < self.zero_ns:
             wanted.append(self.zero_ns - (self.digit(now_ns) - 1) * SECOND_NS)
-            if self.lit_ns is not None and self.lit_ns > now_ns:
-                wanted.append(self.lit_ns)
-        if self.nudged_until_ns > now_ns:
-            wanted.append(self.nudged_until_ns)
+            if self.flash_on_ns is not None and self.flash_on_ns > now_ns:
+                wanted.append(self.flash_on_ns)
+        if self.busy_hint_until_ns > now_ns:
+            wanted.append(self.busy_hint_until_ns)
         if self.health.is_under_way or (self.health.wants_test and self.tests_saving):
             wanted.append(self.health.until_ns)
         return min(wanted, default=None)
@@ -109,18 +109,18 @@ class Booth:
     def _held_ns(self, press: Press, now_ns: int) -> int:
         """When the press that goes on will mean something else, or the ring look different."""
         age_ns = press.age_ns(now_ns)
-        if press.spent or self.state in (BoothState.EXPOSING, BoothState.SAVING):
-            return press.edge_ns + long_press.STUCK_NS
-        if age_ns < HOLD_NS and self.state is not BoothState.MENU:
-            return press.edge_ns + HOLD_NS
-        return press.edge_ns + (age_ns // RING_NS + 1) * RING_NS
+        if press.consumed or self.state in (BoothState.EXPOSING, BoothState.SAVING):
+            return press.edge_ns + long_press.STUCK_AFTER_NS
+        if age_ns < LONG_PRESS_NS and self.state is not BoothState.MENU:
+            return press.edge_ns + LONG_PRESS_NS
+        return press.edge_ns + (age_ns // PROGRESS_STEP_NS + 1) * PROGRESS_STEP_NS
 
     @property
-    def tries_camera(self) -> bool:
+    def wants_test_frame(self) -> bool:
         """Whether a frame that comes is a test frame."""
-        return self.page is not None and self.page.kind in (Kind.READY_CHECK, Kind.AIM)
+        return self.page is not None and self.page.kind in (PageKind.SELF_TEST, PageKind.AIM)
 
-    def awaits_letting_go(self, now_ns: int) -> bool:
+    def awaits_release(self, now_ns: int) -> bool:
         """The countdown is over, but somebody has the hand on the button."""
         return self.state is BoothState.COUNTDOWN and self.press is not None and now_ns >= self.zero_ns
 
@@ -128,12 +128,12 @@ class Booth:
         """The countdown's digit: whole seconds to zero, rounded up, never below 1."""
         return max(1, -((now_ns - self.zero_ns) // SECOND_NS))
 
-    def ring(self, now_ns: int, settings: Settings) -> Ring | None:
+    def hold_progress(self, now_ns: int, settings: Settings) -> HoldProgress | None:
         """What fills while the button is held; None while nothing does."""
         if self.press is None:
             return None
         if self.page is not None:
             item = self.page.item
-            return long_press.ring_in_menu(self.press, now_ns, item.hold_s) if item is not None else None
-        shows = self.state in RESTING and self.state is not BoothState.REVIEW
-        return long_press.ring_to_menu(self.press, now_ns, settings.hold_s) if shows else None
+            return long_press.progress_in_menu(self.press, now_ns, item.hold_s) if item is not None else None
+        shows = self.state in IDLE_STATES and self.state is not BoothState.REVIEW
+        return long_press.progress_to_menu(self.press, now_ns, settings.hold_s) if shows else None

@@ -14,20 +14,20 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from piboothup.booth.gpio import pins
-from piboothup.booth.threads import FOR_EVER_NS, Heartbeat
+from piboothup.booth.threads import NEVER_NS, Heartbeat
 from piboothup.clock import Clock
 from piboothup.config import Button as ButtonTable
 from piboothup.problems import Problem, problem
 
 log = logging.getLogger(__name__)
 
-PRESS_NS = 1_500_000
+PRESS_DEBOUNCE_NS = 1_500_000
 """Down without a break for so long is a press: longer than a spike, too short to be felt."""
-RELEASE_NS = 25_000_000
+RELEASE_DEBOUNCE_NS = 25_000_000
 """Up without a break for so long is a release: longer than any gap in 20 ms of bounce."""
-CHECK_S = 1.0
+RECHECK_S = 1.0
 """How often the pin is read although no edge came: an edge that the kernel dropped is made up for."""
-OLDEST_EDGE_NS = 1_000_000_000
+MAX_EDGE_AGE_NS = 1_000_000_000
 
 Edge = tuple[bool, int]
 """Down or up, and the boot-time in nanoseconds."""
@@ -75,9 +75,9 @@ class Debounce:
         """When `settle` may have something to tell, if no edge comes before."""
         if self._level == self.down:
             return None
-        return self._since_ns + (PRESS_NS if self._level else RELEASE_NS)
+        return self._since_ns + (PRESS_DEBOUNCE_NS if self._level else RELEASE_DEBOUNCE_NS)
 
-    def settle(self, now_ns: int) -> Edge | None:
+    def poll(self, now_ns: int) -> Edge | None:
         """The press or release that is certain by now, told once; its time is that of the edge that began it."""
         due_ns = self.due_ns()
         if due_ns is None or now_ns < due_ns:
@@ -93,7 +93,7 @@ def edge_ns(ticks_s: float, now_ns: int) -> int:
     other pin factories and older kernels count otherwise, and then now is the best guess.
     """
     at_ns = int(ticks_s * 1e9)
-    return at_ns if now_ns - OLDEST_EDGE_NS <= at_ns <= now_ns else now_ns
+    return at_ns if now_ns - MAX_EDGE_AGE_NS <= at_ns <= now_ns else now_ns
 
 
 class GpioButton:
@@ -117,7 +117,7 @@ class GpioButton:
         self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
     ) -> None:
         """Begin to open the pin; see `Button`."""
-        self._heartbeat.beat(FOR_EVER_NS)
+        self._heartbeat.beat(NEVER_NS)
         self._thread = threading.Thread(
             target=self._run, args=(pressed, released, opened), name="button", daemon=True
         )
@@ -141,7 +141,7 @@ class GpioButton:
             self._stopping = True
             self._changed.notify()
         if self._thread is not None:
-            self._thread.join(timeout=2 * CHECK_S)
+            self._thread.join(timeout=2 * RECHECK_S)
 
     def _run(
         self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
@@ -168,7 +168,7 @@ class GpioButton:
         """Listen to the pin; whether it is down already. Raises whatever gpiozero and lgpio raise."""
         from gpiozero import InputDevice  # noqa: PLC0415
 
-        factory = self._pin_factory or pins.factory()
+        factory = self._pin_factory or pins.pin_factory()
         self._device = InputDevice(self._pin, pull_up=True, pin_factory=factory)
         is_down = self.is_down()
         with self._changed:
@@ -187,7 +187,7 @@ class GpioButton:
         if self.problem is None:
             log.error("event=button_missing pin=%d reason=%r", self._pin, str(error))
         self.problem = problem("button_missing", f"pin {self._pin}, {error}")
-        self._heartbeat.beat(FOR_EVER_NS)
+        self._heartbeat.beat(NEVER_NS)
 
     def _close_device(self) -> None:
         device, self._device = self._device, None
@@ -213,15 +213,15 @@ class GpioButton:
                 return None
         told = []
         for down, at_ns in edges:
-            told.append(self._debounce.settle(at_ns))
+            told.append(self._debounce.poll(at_ns))
             self._debounce.level(down, at_ns)
         now_ns = self._clock.boottime_ns()
         self._heartbeat.beat()
         if not edges:
             self._debounce.level(self.is_down(), now_ns)
-        told.append(self._debounce.settle(now_ns))
+        told.append(self._debounce.poll(now_ns))
         return [one for one in told if one is not None]
 
     def _pause_s(self) -> float:
         due_ns = self._debounce.due_ns()
-        return CHECK_S if due_ns is None else max(0, due_ns - self._clock.boottime_ns()) / 1e9
+        return RECHECK_S if due_ns is None else max(0, due_ns - self._clock.boottime_ns()) / 1e9

@@ -36,7 +36,7 @@ TONES: dict[Sound, tuple[int, float]] = {
     Sound.LOW: (220, 0.6),
 }
 """Hertz and seconds. A buzzer with a tone of its own has the seconds alone."""
-_MOST_WAITING = 2
+_QUEUE_LIMIT = 2
 """What comes when so many sounds wait is not heard: it would be late."""
 
 
@@ -81,7 +81,7 @@ class GpioBuzzer:
 
     def play(self, sound: Sound) -> None:
         """Let this be heard, after what is heard now."""
-        if self.problem is None and self._sounds.qsize() < _MOST_WAITING:
+        if self.problem is None and self._sounds.qsize() < _QUEUE_LIMIT:
             self._sounds.put(sound)
 
     def close(self) -> None:
@@ -141,7 +141,7 @@ class GpioBuzzer:
         from gpiozero import DigitalOutputDevice, PWMOutputDevice  # noqa: PLC0415
         from gpiozero.exc import PinPWMUnsupported  # noqa: PLC0415
 
-        factory = self._pin_factory or pins.factory()
+        factory = self._pin_factory or pins.pin_factory()
         try:
             return PWMOutputDevice(self._pin, pin_factory=factory)
         except PinPWMUnsupported:

@@ -215,13 +215,13 @@ class GpioLight:
     def _make_flash(self) -> Any:
         from gpiozero import LED  # noqa: PLC0415
 
-        return LED(self._table.flash_pin, pin_factory=self._pin_factory or pins.factory())
+        return LED(self._table.flash_pin, pin_factory=self._pin_factory or pins.pin_factory())
 
     def _make_led(self) -> Any:
         from gpiozero import LED, PWMLED  # noqa: PLC0415
         from gpiozero.exc import PinPWMUnsupported  # noqa: PLC0415
 
-        pin, factory = self._table.led_pin, self._pin_factory or pins.factory()
+        pin, factory = self._table.led_pin, self._pin_factory or pins.pin_factory()
         try:
             return PWMLED(pin, pin_factory=factory)
         except PinPWMUnsupported:

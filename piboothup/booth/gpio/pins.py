@@ -18,7 +18,7 @@ RETRY_S = 5.0
 _making = threading.Lock()
 
 
-def factory() -> Any:
+def pin_factory() -> Any:
     """gpiozero's pin factory, made once. Raises whatever gpiozero and lgpio raise, and RuntimeUnusable.
 
     One that could not be made is made anew with the next call: so gpiozero's fall-backs, which would stay for good

@@ -18,24 +18,24 @@ from piboothup import status
 from piboothup.booth import threads
 from piboothup.booth.flow import menu
 from piboothup.booth.flow.actions import (
-    BeginAim,
-    BeginCheck,
     ChooseEvent,
     ChooseLanguage,
-    CountHeld,
-    Deed,
-    Held,
+    CountPhotos,
+    EventUsage,
+    MenuAction,
     Retry,
     SetPaused,
     SetSound,
+    StartAiming,
+    StartSelfTest,
     SwitchOff,
     WipeEvent,
 )
-from piboothup.booth.flow.events import DeedDone, Event, HeldCounted
+from piboothup.booth.flow.events import ActionDone, Event, PhotosCounted
 from piboothup.booth.flow.menu import Page
-from piboothup.booth.operations.active_settings import Choosing
-from piboothup.booth.operations.self_test import Check
-from piboothup.booth.panel.font import legible
+from piboothup.booth.operations.active_settings import SettingsStore
+from piboothup.booth.operations.self_test import SelfTest
+from piboothup.booth.panel.font import readable_title
 from piboothup.runtime import send_hint
 from piboothup.spool import wipe_journal
 from piboothup.spool.admin import assign, wipe
@@ -49,15 +49,15 @@ SWITCH_OFF_REQUEST = "switch-off"
 _HELPER_S = 5.0
 
 
-class Errands:
+class ActionRunner:
     """The thread that does them."""
 
     def __init__(
         self,
         spool: Spool,
         runtime: Path,
-        choosing: Choosing,
-        check: Check,
+        choosing: SettingsStore,
+        check: SelfTest,
         recount: Callable[[], None],
         post: Callable[[Event], None],
     ) -> None:
@@ -68,7 +68,7 @@ class Errands:
         self._check = check
         self._recount = recount
         self._post = post
-        self._deeds: queue.SimpleQueue[Deed | None] = queue.SimpleQueue()
+        self._deeds: queue.SimpleQueue[MenuAction | None] = queue.SimpleQueue()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="errands", daemon=True)
 
@@ -76,7 +76,7 @@ class Errands:
         """Starts the thread."""
         self._thread.start()
 
-    def do(self, deed: Deed) -> None:
+    def submit(self, deed: MenuAction) -> None:
         """Hands an errand over; never waits."""
         self._deeds.put(deed)
 
@@ -95,14 +95,14 @@ class Errands:
                 page = self._do(deed)
             except OSError as error:
                 log.error("menu deed=%s failed reason=%s", type(deed).__name__, error.strerror or error)
-                page = menu.failed("not_kept")
+                page = menu.error_page("not_kept")
             except Exception:  # the top of the thread: the menu goes on
                 log.exception("menu deed=%s failed", type(deed).__name__)
-                page = menu.failed("not_kept")
+                page = menu.error_page("not_kept")
             if page is not None:
-                self._post(DeedDone(deed, page))
+                self._post(ActionDone(deed, page))
 
-    def _do(self, deed: Deed) -> Page | None:
+    def _do(self, deed: MenuAction) -> Page | None:
         match deed:
             case ChooseEvent():
                 return self._choose_event(deed)
@@ -115,13 +115,13 @@ class Errands:
                 self._tell_uploader("choices")
             case Retry():
                 return self._retry()
-            case BeginCheck():
+            case StartSelfTest():
                 self._check.run()
-            case BeginAim():
-                self._check.aim()
-            case CountHeld():
+            case StartAiming():
+                self._check.measure_sharpness()
+            case CountPhotos():
                 found = wipe.survey(self._spool, booth_runs=True)
-                self._post(HeldCounted(tuple(_counted(one) for one in found)))
+                self._post(PhotosCounted(tuple(_counted(one) for one in found)))
             case WipeEvent(held):
                 return self._wipe(held)
             case SwitchOff():
@@ -134,28 +134,30 @@ class Errands:
         self._tell_uploader("retry" if taken else "choices")
         titles = {one.link_id: one.title for one in self._spool.events()}
         says = "event_chosen_along" if taken else "event_chosen"
-        return menu.told(says, taken, legible(titles.get(deed.link_id, ""), deed.link_id))
+        return menu.result_page(says, taken, readable_title(titles.get(deed.link_id, ""), deed.link_id))
 
     def _retry(self) -> Page:
-        if self._choosing.now.config.upload.paused:
+        if self._choosing.active.config.upload.paused:
             self._choosing.choose(paused=False)
         count = self._spool.retry_parked()
         self._tell_uploader("retry")
-        return menu.told("retried", count)
+        return menu.result_page("retried", count)
 
-    def _wipe(self, held: Held) -> Page:
+    def _wipe(self, held: EventUsage) -> Page:
         """Exactly the photos that the page counted: one that was taken since stays."""
         chosen = Plan((held.photos,), everything=False)
         try:
-            receipt = wipe.wipe(self._spool, chosen, unsent=True, in_use={self._choosing.now.context.id})
+            receipt = wipe.wipe(self._spool, chosen, unsent=True, in_use={self._choosing.active.context.id})
         except WipeError as error:
             log.error("wipe from the menu reason=%s", error)
             is_begun = wipe_journal.read(self._spool.directory) is not None
-            return menu.failed("wipe_failed" if is_begun else "wipe_refused")
+            return menu.error_page("wipe_failed" if is_begun else "wipe_refused")
         finally:
-            if held.photos.event in (self._choosing.now.context.link_id, self._choosing.now.context.id):
+            if held.photos.event in (self._choosing.active.context.link_id, self._choosing.active.context.id):
                 self._recount()
-        return menu.told("wiped_but", receipt.left) if receipt.left else menu.told("wiped", receipt.taken)
+        return (
+            menu.result_page("wiped_but", receipt.left) if receipt.left else menu.result_page("wiped", receipt.taken)
+        )
 
     def _switch_off(self) -> Page | None:
         """Asks root's helper; whether there is one shows by what becomes of the request."""
@@ -164,19 +166,19 @@ class Errands:
             status.replace(request, b"switch off\n")
         except OSError as error:  # /run is full, or gone
             log.error("not asked to switch off reason=%s", error.strerror or error)
-            return menu.failed("no_helper")
+            return menu.error_page("no_helper")
         for _ in range(int(_HELPER_S / 0.1)):
             if self._ended.wait(0.1) or not request.exists():
                 return None
         status.withdraw(request)
-        return menu.failed("no_helper")
+        return menu.error_page("no_helper")
 
     def _tell_uploader(self, word: str) -> None:
         with contextlib.suppress(PermissionError):  # another user's: it looks by itself
             send_hint(self._runtime, "uploader", word)
 
 
-def _counted(photos: EventPhotos) -> Held:
+def _counted(photos: EventPhotos) -> EventUsage:
     """What the menu shows of them."""
-    title = photos.event if photos.is_without_event else legible(photos.title, photos.event)
-    return Held(replace(photos, title=title), photos.taken, len(photos.unsent))
+    title = photos.event if photos.is_without_event else readable_title(photos.title, photos.event)
+    return EventUsage(replace(photos, title=title), photos.taken, len(photos.unsent))

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ActiveSettings:
     """What holds."""
 
     config: Config
@@ -33,10 +33,12 @@ class Chosen:
     sound: bool = True
 
 
-class Choosing:
+class SettingsStore:
     """Keeps `now` up to date."""
 
-    def __init__(self, config: Config, directory: Path, clock: Clock, changed: Callable[[Chosen], None]) -> None:
+    def __init__(
+        self, config: Config, directory: Path, clock: Clock, changed: Callable[[ActiveSettings], None]
+    ) -> None:
         """`changed` is called with what holds, on the thread that noticed, whenever that is something else."""
         self._config = config
         self._directory = directory
@@ -44,9 +46,9 @@ class Choosing:
         self._changed = changed
         self._alone = threading.Lock()
         self._stamp: tuple[int, int, int] | None = None
-        self.now = self._over(Choices())
+        self.active = self._over(Choices())
 
-    def follow(self) -> None:
+    def refresh(self) -> None:
         """Takes over what the file says, if it is another one."""
         with self._alone:
             self._follow()
@@ -64,16 +66,16 @@ class Choosing:
             return
         self._stamp = stamp
         fresh = self._over(choices.read(self._directory, self._config))
-        if fresh != self.now:
+        if fresh != self.active:
             log.info("chosen context=%s language=%s", fresh.context.id, fresh.config.language)
-            self.now = fresh
+            self.active = fresh
             self._changed(fresh)
 
-    def _over(self, made: Choices) -> Chosen:
+    def _over(self, made: Choices) -> ActiveSettings:
         config = made.over(self._config)
         event, occasion = config.eventpics, f"{self._boot_id} {self._config!r}"
         context = context_for(event.link_id, event.album_id, occasion)
         while contexts.assigned_path(self._directory / CONTEXTS, context.id).exists() and not context.link_id:
             occasion += " again"  # what was taken without an event has got one; what comes now has none
             context = context_for("", "", occasion)
-        return Chosen(config, context, sound=made.sound is not False)
+        return ActiveSettings(config, context, sound=made.sound is not False)

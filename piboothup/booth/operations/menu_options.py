@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from piboothup.booth.flow.menu import DOOR_S, Offer
-from piboothup.booth.operations.active_settings import Choosing
-from piboothup.booth.panel.font import legible
+from piboothup.booth.flow.menu import DOOR_S, MenuOptions
+from piboothup.booth.operations.active_settings import SettingsStore
+from piboothup.booth.panel.font import readable_title
 from piboothup.clock import Clock
 from piboothup.config import LANGUAGES, Config
 from piboothup.spool.admin import assign
@@ -20,10 +20,10 @@ _COUNT_EVERY_NS = 10_000_000_000
 """Photos without an event are counted so often: there may be many to look through."""
 
 
-class Offering:
+class MenuOptionsReader:
     """Remembers what it counted."""
 
-    def __init__(self, config: Config, spool: Spool, clock: Clock, choosing: Choosing) -> None:
+    def __init__(self, config: Config, spool: Spool, clock: Clock, choosing: SettingsStore) -> None:
         self._door_closes_ns = {"always": None, "never": 0}.get(config.button.menu, int(DOOR_S * 1e9))
         self._languages = LANGUAGES
         self._has_code = config.panel.album_code != "off"
@@ -34,11 +34,11 @@ class Offering:
         self._without_event = 0
         self._count_at_ns = 0
 
-    def now(self) -> Offer:
+    def read(self) -> MenuOptions:
         """What there is at this moment. Raises OSError."""
-        chosen = self._choosing.now
+        chosen = self._choosing.active
         event = chosen.config.eventpics
-        offer = Offer(
+        offer = MenuOptions(
             door_closes_ns=self._door_closes_ns,
             has_code=self._has_code and bool(event.link_id),
             link_id=event.link_id,
@@ -61,5 +61,5 @@ class Offering:
 
 def _legible(event: Event) -> Event:
     """The event with titles that can be told from one another on the panel, be they ids."""
-    albums = tuple(replace(one, title=legible(one.title, one.id)) for one in event.albums)
-    return replace(event, title=legible(event.title, event.link_id), albums=albums)
+    albums = tuple(replace(one, title=readable_title(one.title, one.id)) for one in event.albums)
+    return replace(event, title=readable_title(event.title, event.link_id), albums=albums)

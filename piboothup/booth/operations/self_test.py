@@ -16,12 +16,12 @@ from typing import Any
 
 from piboothup import power, status
 from piboothup.booth.devices import Devices
-from piboothup.booth.flow.events import CheckSaid, Event, Judge, Seen
-from piboothup.booth.flow.menu import Kind
-from piboothup.booth.flow.self_test_report import STEPS, Report, Step
+from piboothup.booth.flow.events import Event, SelfTestProgress, SharpnessMeasured, TestFrameReady
+from piboothup.booth.flow.menu import PageKind
+from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport, SelfTestStep
 from piboothup.booth.frame import Frame
-from piboothup.booth.operations.active_settings import Choosing
-from piboothup.booth.photo.quality import Judgement, judge
+from piboothup.booth.operations.active_settings import SettingsStore
+from piboothup.booth.photo.quality import PhotoQuality, assess
 from piboothup.clock import Clock
 from piboothup.problems import Problem, problem
 from piboothup.spool.admin import assign, wipe
@@ -50,11 +50,11 @@ _NO_WAY_TO_EVENTPICS = (
     *("server_trouble", "storage_silent", "uploader_defect"),
 )
 
-Answer = Judge | None
+Answer = TestFrameReady | None
 """A test frame or why there is none, or (None) a press."""
 
 
-class Check:
+class SelfTest:
     """Asks and waits; `shows`, `judge` and `hear` are the loop's, and never wait."""
 
     def __init__(
@@ -62,7 +62,7 @@ class Check:
         spool: Spool,
         clock: Clock,
         runtime: Path,
-        choosing: Choosing,
+        choosing: SettingsStore,
         shoot: Callable[[int], None],
         devices: Devices,
         saving_fault: Callable[[], Problem | None],
@@ -76,40 +76,40 @@ class Check:
         self._shoot = shoot
         self._devices = devices
         self._post = post
-        self._shown: Kind | None = None
+        self._shown: PageKind | None = None
         self._asked_ns: int | None = None
         """The moment with which a frame was asked for; None = nobody waits for one."""
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._turned = threading.Event()
-        self._steps: dict[Step, Callable[[], Problem | None]] = {
-            Step.CAMERA: self._camera,
-            Step.LIGHT: self._light,
-            Step.BUTTON: self._button,
-            Step.CARD: lambda: saving_fault() or spool.try_card(),
-            Step.SUPPLY: self._supply,
-            Step.WIFI: self._wifi,
-            Step.CLOCK: self._time,
-            Step.KEY: self._key,
-            Step.EVENT: self._event,
-            Step.OTHERS: self._others,
+        self._steps: dict[SelfTestStep, Callable[[], Problem | None]] = {
+            SelfTestStep.CAMERA: self._camera,
+            SelfTestStep.LIGHT: self._light,
+            SelfTestStep.BUTTON: self._button,
+            SelfTestStep.CARD: lambda: saving_fault() or spool.try_card(),
+            SelfTestStep.SUPPLY: self._supply,
+            SelfTestStep.WIFI: self._wifi,
+            SelfTestStep.CLOCK: self._time,
+            SelfTestStep.KEY: self._key,
+            SelfTestStep.EVENT: self._event,
+            SelfTestStep.OTHERS: self._others,
         }
 
     # -- the loop's side -------------------------------------------------------------------------------------------
 
-    def shows(self, kind: Kind | None) -> None:
+    def set_page(self, kind: PageKind | None) -> None:
         """The page that is shown now; a check or an aim that is shown no more ends."""
         if kind is not self._shown:
             self._shown = kind
             self._turned.set()
 
-    def judge(self, answer: Judge) -> None:
+    def on_test_frame(self, answer: TestFrameReady) -> None:
         """A frame, or why there is none; one that was asked for before (by a guest, say) is given back."""
         if answer.zero_ns == self._asked_ns:
             self._answers.put(answer)
         else:
             _give_back(answer)
 
-    def hear(self) -> None:
+    def on_test_press(self) -> None:
         """The press that was asked for."""
         self._answers.put(None)
 
@@ -118,14 +118,14 @@ class Check:
     def run(self) -> None:
         """All steps, one after the other; ends early when nobody looks any more."""
         self._turned.clear()
-        report = Report()
-        for step in STEPS:
-            if self._shown is not Kind.READY_CHECK:
+        report = SelfTestReport()
+        for step in SELF_TEST_STEPS:
+            if self._shown is not PageKind.SELF_TEST:
                 return
-            report = report.then(self._try(step))
-            self._post(CheckSaid(report))
+            report = report.with_result(self._try(step))
+            self._post(SelfTestProgress(report))
 
-    def _try(self, step: Step) -> Problem | None:
+    def _try(self, step: SelfTestStep) -> Problem | None:
         """What is wrong there; a step that can't be carried out is wrong itself, and the others are tried as well."""
         try:
             return self._steps[step]()
@@ -133,13 +133,13 @@ class Check:
             log.exception("check step=%s failed", step)
             return problem("not_checked", step)
 
-    def aim(self) -> None:
+    def measure_sharpness(self) -> None:
         """One test frame after the other, while somebody looks."""
         self._turned.clear()
-        while self._shown is Kind.AIM:
+        while self._shown is PageKind.AIM:
             found = self._look()
-            if isinstance(found, Judgement):
-                self._post(Seen(min(1.0, found.sharpness / _SHARP)))
+            if isinstance(found, PhotoQuality):
+                self._post(SharpnessMeasured(min(1.0, found.sharpness / _SHARP)))
             self._turned.wait(_AIM_PAUSE_S)
 
     def _camera(self) -> Problem | None:
@@ -180,7 +180,7 @@ class Check:
         return None if said.get("events_seen") is not None else problem("key_untried")
 
     def _event(self) -> Problem | None:
-        link_id = self._choosing.now.context.link_id
+        link_id = self._choosing.active.context.link_id
         if not link_id:
             return problem("no_event")
         known = {one.link_id for one in self._spool.events()}
@@ -190,7 +190,7 @@ class Check:
         return _first(said, "event_gone", "event_refused")
 
     def _others(self) -> Problem | None:
-        link_id = self._choosing.now.context.link_id
+        link_id = self._choosing.active.context.link_id
         try:
             held = wipe.survey(self._spool, booth_runs=True)
         except WipeError:
@@ -202,7 +202,7 @@ class Check:
 
     # -- asking ----------------------------------------------------------------------------------------------------
 
-    def _look(self) -> Judgement | Problem:
+    def _look(self) -> PhotoQuality | Problem:
         """A test frame, judged and thrown away, as is whatever else came until now: it answers no later question."""
         asked_ns = self._asked_ns = self._clock.boottime_ns()
         self._shoot(asked_ns)
@@ -210,11 +210,11 @@ class Check:
         self._asked_ns = None
         while not self._answers.empty():
             _give_back(self._answers.get_nowait())
-        came = found[0].came if found and found[0] else problem("camera_stuck")
+        came = found[0].frame if found and found[0] else problem("camera_stuck")
         if isinstance(came, Problem):
             return came
         try:
-            return judge(came.y)
+            return assess(came.y)
         finally:
             came.release()
 
@@ -245,8 +245,8 @@ class Check:
 
 
 def _give_back(answer: Answer) -> None:
-    if answer is not None and isinstance(answer.came, Frame):
-        answer.came.release()
+    if answer is not None and isinstance(answer.frame, Frame):
+        answer.frame.release()
 
 
 def _state(said: dict[str, Any]) -> UploaderState:

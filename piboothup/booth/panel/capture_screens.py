@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from piboothup.booth.panel import dither
 from piboothup.booth.panel.font import face, icon, largest
-from piboothup.booth.panel.i18n import Words
+from piboothup.booth.panel.i18n import Texts
 from piboothup.booth.panel.layout import (
     CAPTION_Y,
     GAP_PX,
@@ -31,15 +31,15 @@ _ARROW_PX = 3
 """From the arrow's tip to the edge of the glass."""
 
 
-def countdown(image: Image.Image, view: View, said: Words) -> None:
+def countdown(image: Image.Image, view: View, said: Texts) -> None:
     """Oneself, and the figure; in the last second the arrow."""
     if view.countdown <= 1:
-        look(image, view, said)
+        look_at_lens(image, view, said)
         return
     if view.viewfinder is None:
         _corners(image)
     else:
-        image.paste(dither.finder(view.viewfinder.grey, PHOTO_SIZE, view.rotation))
+        image.paste(dither.viewfinder(view.viewfinder.grey, PHOTO_SIZE, view.rotation))
     figure = str(view.countdown)
     lettering = largest(figure, SIDE_PX - 2, HEIGHT_PX)
     centred(image, (HEIGHT_PX - lettering.cap_px) // 2, figure, lettering, SIDE_X, SIDE_PX)
@@ -56,7 +56,7 @@ def side_first(before: Image.Image, picture: Image.Image) -> Image.Image:
     return first
 
 
-def look(image: Image.Image, view: View, said: Words) -> None:
+def look_at_lens(image: Image.Image, view: View, said: Texts) -> None:
     """An arrow to the lens, and which way that is."""
     caption = said.look.get(view.lens, said.look["above"])
     mid = face("mid")
@@ -80,19 +80,19 @@ def look(image: Image.Image, view: View, said: Words) -> None:
         centred(image, CAPTION_Y, caption, mid)
 
 
-def saving(image: Image.Image, said: Words) -> None:
+def saving(image: Image.Image, said: Texts) -> None:
     """Shown for a blink on a good card, for seconds on a bad one."""
     placed(image, icon("moment"), 16)
     centred(image, CAPTION_Y, said.one_moment, face("mid"))
 
 
-def saved(image: Image.Image, view: View, said: Words) -> None:
+def saved(image: Image.Image, view: View, said: Texts) -> None:
     """The photo, that it is safe, and which one it is."""
     if view.thumbnail is None:
         _saved_unseen(image, view, said)
         return
     small = face("small")
-    image.paste(dither.photo(view.thumbnail, PHOTO_SIZE))
+    image.paste(dither.thumbnail(view.thumbnail, PHOTO_SIZE))
     placed(image, icon("done"), 4, SIDE_X, SIDE_PX)
     centred(image, 34, said.saved.upper(), small, SIDE_X, SIDE_PX)
     mid, room_px = face("mid"), SIDE_PX - 3
@@ -103,7 +103,7 @@ def saved(image: Image.Image, view: View, said: Words) -> None:
         centred(image, 49, small.shortened(f"#{view.number}", SIDE_PX), small, SIDE_X, SIDE_PX)
 
 
-def _saved_unseen(image: Image.Image, view: View, said: Words) -> None:
+def _saved_unseen(image: Image.Image, view: View, said: Texts) -> None:
     """The same without the photo's picture."""
     tick, hash_sign = icon("big_tick"), "#"
     figures = str(view.number)

@@ -25,7 +25,7 @@ _SHARPER = 2
 """How many times the difference to its surroundings is added to a pixel."""
 
 
-def finder(grey: Plane, size: tuple[int, int], rotation: int = 0) -> Image.Image:
+def viewfinder(grey: Plane, size: tuple[int, int], rotation: int = 0) -> Image.Image:
     """What a mirror shows: `grey` turned by `rotation` degrees clockwise, cut to `size`, left and right changed.
 
     Mode "1".
@@ -34,7 +34,7 @@ def finder(grey: Plane, size: tuple[int, int], rotation: int = 0) -> Image.Image
     return Image.fromarray((lit * np.uint8(255)).astype(np.uint8)).convert("1", dither=Image.Dither.NONE)
 
 
-def photo(grey: Plane, size: tuple[int, int]) -> Image.Image:
+def thumbnail(grey: Plane, size: tuple[int, int]) -> Image.Image:
     """A photo as it was taken: `grey` cut to `size`. Mode "1"."""
     return Image.fromarray(_prepared(grey, size, 0).astype(np.uint8)).convert("1")
 

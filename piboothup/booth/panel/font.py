@@ -208,7 +208,7 @@ def largest(text: str, width_px: int, height_px: int) -> Face:
 
 
 @functools.lru_cache(maxsize=8192)
-def legible(title: str, otherwise: str) -> str:
+def readable_title(title: str, otherwise: str) -> str:
     """`title`, or what tells it from others when its script has no pictures here."""
     return title if face("small").tells(title) else otherwise
 

@@ -19,8 +19,8 @@ _SECOND_NS = 1_000_000_000
 DIM_AFTER_NS = 600 * _SECOND_NS
 SLEEP_AFTER_NS = 7200 * _SECOND_NS
 SHIFT_EVERY_NS = 60 * _SECOND_NS
-CODE_AFTER_NS = 20 * _SECOND_NS
-CODE_TURN_NS = 15 * _SECOND_NS
+QR_AFTER_NS = 20 * _SECOND_NS
+QR_TURN_NS = 15 * _SECOND_NS
 LINE_TURN_NS = 3 * _SECOND_NS
 _PATH = ((0, 0), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
 """Round the middle, a dot at a time: what is drawn keeps two dots from the edge."""
@@ -28,7 +28,7 @@ _STANDING = (BoothState.READY, BoothState.FAULT, BoothState.STARTING)
 """The states that may last for hours."""
 
 
-class Glow(IntEnum):
+class Brightness(IntEnum):
     """How much light the panel gives, by its contrast."""
 
     AWAKE = 0xCF
@@ -36,24 +36,24 @@ class Glow(IntEnum):
     ASLEEP = 0x00
 
 
-def glow(still_ns: int) -> Glow:
+def brightness(still_ns: int) -> Brightness:
     """After nothing has stirred for so long."""
     if still_ns >= SLEEP_AFTER_NS:
-        return Glow.ASLEEP
-    return Glow.DIM if still_ns >= DIM_AFTER_NS else Glow.AWAKE
+        return Brightness.ASLEEP
+    return Brightness.DIM if still_ns >= DIM_AFTER_NS else Brightness.AWAKE
 
 
-def stirs(before: View | None, view: View) -> bool:
+def is_activity(before: View | None, view: View) -> bool:
     """Whether the change is one that wakes the panel: a press, or trouble. Photos that travel and turns of the album
     code are none."""
-    return before is None or _stirring(before) != _stirring(view)
+    return before is None or _activity(before) != _activity(view)
 
 
-def _stirring(view: View) -> View:
+def _activity(view: View) -> View:
     quiet = View()
     return replace(
         view,
-        uplink=quiet.uplink,
+        upload_state=quiet.upload_state,
         waiting=quiet.waiting,
         parked=quiet.parked,
         photos=quiet.photos,
@@ -62,7 +62,7 @@ def _stirring(view: View) -> View:
         progress=quiet.progress,
         viewfinder=quiet.viewfinder,
         album_link=quiet.album_link,
-        turn=quiet.turn,
+        line_turn=quiet.line_turn,
     )
 
 
@@ -80,11 +80,11 @@ def shifted(picture: Image.Image, by: tuple[int, int]) -> Image.Image:
     return moved
 
 
-def shows_code(ready_ns: int) -> bool:
+def shows_qr(ready_ns: int) -> bool:
     """Whether it is the album code's turn, after so long in ready without a press."""
-    return ready_ns >= CODE_AFTER_NS and (ready_ns - CODE_AFTER_NS) // CODE_TURN_NS % 2 == 0
+    return ready_ns >= QR_AFTER_NS and (ready_ns - QR_AFTER_NS) // QR_TURN_NS % 2 == 0
 
 
-def line_turn(now_ns: int) -> int:
+def bottom_line_turn(now_ns: int) -> int:
     """Which part of a long bottom line has its turn."""
     return now_ns // LINE_TURN_NS

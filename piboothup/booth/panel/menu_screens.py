@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageChops, ImageDraw
 
-from piboothup.booth.flow.long_press import LetGo, Ring
-from piboothup.booth.flow.menu import Item, Kind, Page
-from piboothup.booth.flow.self_test_report import STEPS, Report
+from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
+from piboothup.booth.flow.menu import Item, Page, PageKind
+from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
 from piboothup.booth.panel import dither
 from piboothup.booth.panel.font import face, icon, largest
-from piboothup.booth.panel.i18n import Words, words
+from piboothup.booth.panel.i18n import Texts, texts
 from piboothup.booth.panel.layout import (
     BOTTOM_Y,
     GAP_PX,
@@ -47,19 +47,19 @@ _RING_PX = 58
 _RING_WIDTH_PX = 6
 
 
-def draw(image: Image.Image, view: View, page: Page, said: Words) -> None:
+def draw(image: Image.Image, view: View, page: Page, said: Texts) -> None:
     """A page of the menu, but those that are screens of their own."""
     if page.report is not None:
         _check(image, view, page.report, said)
-    elif page.kind is Kind.AIM:
+    elif page.kind is PageKind.AIM:
         _aim(image, view, page, said)
     elif page.item is not None:
-        _list(image, page, page.item, view.ring, said)
+        _list(image, page, page.item, view.hold_progress, said)
     else:
         _sentence(image, page, said)
 
 
-def ring(image: Image.Image, held: Ring, said: Words) -> None:
+def hold_ring(image: Image.Image, held: HoldProgress, said: Texts) -> None:
     """A held button: how far it is, and what comes of letting go."""
     top = (HEIGHT_PX - _RING_PX) // 2
     frame = (top, top, top + _RING_PX - 1, top + _RING_PX - 1)
@@ -68,11 +68,11 @@ def ring(image: Image.Image, held: Ring, said: Words) -> None:
     pen.ellipse(frame, outline=255)
     pen.pieslice(frame, -90, -90 + round(360 * held.share), fill=255)
     pen.ellipse(inner, fill=0, outline=255)
-    sign = _double(icon("camera") if held.let_go is LetGo.PHOTO else _bars())
+    sign = _double(icon("camera") if held.effect is ReleaseEffect.PHOTO else _bars())
     placed(image, sign, (HEIGHT_PX - sign.height) // 2, top, _RING_PX)
     left, small = top + _RING_PX, face("small")
-    what = said.menu.lets[LetGo.MENU if held.let_go is LetGo.NOTHING else held.let_go]
-    when = said.menu.hold_on if held.let_go is LetGo.NOTHING else said.menu.let_go
+    what = said.menu.lets[ReleaseEffect.MENU if held.effect is ReleaseEffect.NOTHING else held.effect]
+    when = said.menu.hold_on if held.effect is ReleaseEffect.NOTHING else said.menu.let_go
     centred(image, 20, when, small, left, WIDTH_PX - left)
     lettering = largest(what, WIDTH_PX - left - GAP_PX, face("mid").cap_px)
     centred(image, 33, what, lettering, left, WIDTH_PX - left)
@@ -81,10 +81,10 @@ def ring(image: Image.Image, held: Ring, said: Words) -> None:
 # -- a list --------------------------------------------------------------------------------------------------------
 
 
-def _list(image: Image.Image, page: Page, item: Item, held: Ring | None, said: Words) -> None:
+def _list(image: Image.Image, page: Page, item: Item, held: HoldProgress | None, said: Texts) -> None:
     slow = said.menu.hold_slowly.format(s=f"{item.hold_s:g}") if item.hold_s >= _SLOW_S else ""
     _heading(
-        image, _title(page, said) or said.menu.pages.get(page.kind, ""), slow or f"{page.at + 1}/{len(page.items)}"
+        image, _title(page, said) or said.menu.pages.get(page.kind, ""), slow or f"{page.index + 1}/{len(page.items)}"
     )
     _item(image, item, held.share if held is not None else 0.0, said)
     lines = _hint(page, said)
@@ -92,19 +92,19 @@ def _list(image: Image.Image, page: Page, item: Item, held: Ring | None, said: W
         centred(image, BOTTOM_Y + 1 - LINE_PX * (len(lines) - 1 - number), line, face("small"))
 
 
-def _title(page: Page, said: Words) -> str:
-    is_without_event = page.held is not None and page.held.photos.is_without_event
+def _title(page: Page, said: Texts) -> str:
+    is_without_event = page.usage is not None and page.usage.photos.is_without_event
     return f"{said.menu.items['no_event']} {page.title}" if is_without_event else page.title
 
 
-def _text(item: Item, said: Words) -> str:
-    match item.says:
+def _text(item: Item, said: Texts) -> str:
+    match item.text_key:
         case "language":
-            return words(item.title).name
+            return texts(item.title).name
         case "no_event":
             return f"{said.menu.items['no_event']} {item.title}"
         case _:
-            return item.title or said.menu.items.get(item.says, "")
+            return item.title or said.menu.items.get(item.text_key, "")
 
 
 def _heading(image: Image.Image, title: str, place: str = "") -> None:
@@ -114,12 +114,12 @@ def _heading(image: Image.Image, title: str, place: str = "") -> None:
     small.draw(image, MARGIN_PX, TITLE_Y, small.shortened(title, x - MARGIN_PX - 2 * GAP_PX))
 
 
-def _item(image: Image.Image, item: Item, share: float, said: Words) -> None:
+def _item(image: Image.Image, item: Item, share: float, said: Texts) -> None:
     """The frame with what can be chosen, filled from the left as far as the button was held."""
     left, top, right, bottom = _BOX
     ImageDraw.Draw(image).rounded_rectangle(_BOX, 5, outline=255, width=2)
     text = _text(item, said)
-    tick = icon("tick") if item.ticked else None
+    tick = icon("tick") if item.checked else None
     tick_px = tick.width + GAP_PX if tick is not None else 0
     room_px = right - left - 4 * GAP_PX - tick_px
     lettering = largest(text, room_px, face("mid").cap_px)
@@ -139,9 +139,9 @@ def _item(image: Image.Image, item: Item, share: float, said: Words) -> None:
         image.paste(ImageChops.logical_xor(image, fill))
 
 
-def _hint(page: Page, said: Words) -> Sequence[str]:
-    if page.held is not None:
-        note = said.menu.wipe_numbers.format(n=page.held.taken, unsent=page.held.unsent)
+def _hint(page: Page, said: Texts) -> Sequence[str]:
+    if page.usage is not None:
+        note = said.menu.wipe_numbers.format(n=page.usage.taken, unsent=page.usage.unsent)
     elif page.kind in said.menu.notes:
         note = said.menu.notes[page.kind].format(n=page.number)
     else:
@@ -152,24 +152,24 @@ def _hint(page: Page, said: Words) -> Sequence[str]:
 # -- pages that tell ---------------------------------------------------------------------------------------------
 
 
-def _sentence(image: Image.Image, page: Page, said: Words) -> None:
+def _sentence(image: Image.Image, page: Page, said: Texts) -> None:
     """One thing, in the middle."""
-    text = said.menu.told.get(page.says, "")
-    if page.kind is Kind.WAIT or not text:
+    text = said.menu.told.get(page.text_key, "")
+    if page.kind is PageKind.WAIT or not text:
         moment = icon("moment")
         placed(image, moment, 16)
         centred(image, 49, said.one_moment, face("mid"))
         return
     small, sign = face("small"), _double(icon("tick" if page.is_good else "warning"))
     left = MARGIN_PX + sign.width + 3 * GAP_PX
-    lines = told(text, page, WIDTH_PX - MARGIN_PX - left)
+    lines = result(text, page, WIDTH_PX - MARGIN_PX - left)
     image.paste(255, (MARGIN_PX + GAP_PX, (HEIGHT_PX - sign.height) // 2), sign)
     y = (HEIGHT_PX - LINE_PX * len(lines)) // 2 + 2
     for number, line in enumerate(lines):
         small.draw(image, left, y + number * LINE_PX, line)
 
 
-def told(text: str, page: Page, room_px: int) -> list[str]:
+def result(text: str, page: Page, room_px: int) -> list[str]:
     """The whole sentence; a title for which there is no room is shortened."""
     small = face("small")
     title_px = room_px - small.width_px(":") - small.gap_px  # the colon after it stays with it
@@ -184,10 +184,10 @@ def told(text: str, page: Page, room_px: int) -> list[str]:
     return lines[:_TOLD_LINES]
 
 
-def _check(image: Image.Image, view: View, report: Report, said: Words) -> None:
+def _check(image: Image.Image, view: View, report: SelfTestReport, said: Texts) -> None:
     """The ready check: its rows, its question, its verdict."""
-    if report.asks:
-        _heading(image, said.menu.pages[Kind.READY_CHECK])
+    if report.asks_for_press:
+        _heading(image, said.menu.pages[PageKind.SELF_TEST])
         lettering = largest(said.press, TEXT_PX, face("big").cap_px)
         centred(image, 18, said.press, lettering)
         lines = face("small").balanced(said.menu.when_lit, TEXT_PX)[:2]
@@ -208,19 +208,19 @@ def _check(image: Image.Image, view: View, report: Report, said: Words) -> None:
         _not_ready(image, view, report.reason, said)
 
 
-def _rows(image: Image.Image, report: Report, said: Words) -> None:
+def _rows(image: Image.Image, report: SelfTestReport, said: Texts) -> None:
     small = face("small")
-    _heading(image, said.menu.pages[Kind.READY_CHECK], f"{len(report.found)}/{len(STEPS)}")
-    for number, step in enumerate(STEPS):
+    _heading(image, said.menu.pages[PageKind.SELF_TEST], f"{len(report.results)}/{len(SELF_TEST_STEPS)}")
+    for number, step in enumerate(SELF_TEST_STEPS):
         x, y = MARGIN_PX + number // 5 * 64, 15 + number % 5 * LINE_PX
-        if number < len(report.found):
-            image.paste(255, (x, y), icon("tick" if report.found[number] is None else "cross"))
+        if number < len(report.results):
+            image.paste(255, (x, y), icon("tick" if report.results[number] is None else "cross"))
         elif step is report.step:
             ImageDraw.Draw(image).polygon(((x + 2, y), (x + 2, y + 6), (x + 5, y + 3)), fill=255)
         small.draw(image, x + 12, y, small.shortened(said.menu.steps[step], 51))
 
 
-def _not_ready(image: Image.Image, view: View, reason: Problem, said: Words) -> None:
+def _not_ready(image: Image.Image, view: View, reason: Problem, said: Texts) -> None:
     small, mid = face("small"), face("mid")
     headline = said.menu.not_ready
     lettering = mid if mid.width_px(headline) <= TEXT_PX else small
@@ -233,10 +233,10 @@ def _not_ready(image: Image.Image, view: View, reason: Problem, said: Words) -> 
     strip(image, reason.code, (f"{view.name} {view.box}", view.name, view.box))
 
 
-def _aim(image: Image.Image, view: View, page: Page, said: Words) -> None:
+def _aim(image: Image.Image, view: View, page: Page, said: Texts) -> None:
     """What the camera sees, and how sharp it is: now, and at its best since the page was opened."""
     if view.viewfinder is not None:
-        image.paste(dither.finder(view.viewfinder.grey, PHOTO_SIZE, view.rotation), (0, 0))
+        image.paste(dither.viewfinder(view.viewfinder.grey, PHOTO_SIZE, view.rotation), (0, 0))
     image.paste(0, (SIDE_X - 1, 0, WIDTH_PX, HEIGHT_PX))
     centred(image, TITLE_Y, said.menu.sharp, face("small"), SIDE_X, SIDE_PX)
     if page.sharpness is None:
@@ -245,7 +245,7 @@ def _aim(image: Image.Image, view: View, page: Page, said: Words) -> None:
     centred(image, 18, figure, largest(figure, SIDE_PX - GAP_PX, face("large").cap_px), SIDE_X, SIDE_PX)
     left, width_px = SIDE_X + GAP_PX, SIDE_PX - 2 * GAP_PX
     bar(image, 46, page.sharpness, left, width_px)
-    best_x = left + 2 + round((width_px - 5) * page.best)
+    best_x = left + 2 + round((width_px - 5) * page.best_sharpness)
     ImageDraw.Draw(image).polygon(((best_x, 55), (best_x - 3, 59), (best_x + 3, 59)), fill=255)
 
 

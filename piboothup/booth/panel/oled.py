@@ -105,7 +105,7 @@ class OledPanel:
         self._level = level
         self._do("contrast", level)
 
-    def light_up(self, on: bool) -> None:
+    def set_display_on(self, on: bool) -> None:
         """The glass on or asleep; the picture stays in its memory. Raises OSError."""
         self._do("show" if on else "hide")
 

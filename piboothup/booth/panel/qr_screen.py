@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from piboothup.booth.panel.font import face
-from piboothup.booth.panel.i18n import Words
+from piboothup.booth.panel.i18n import Texts
 from piboothup.booth.panel.layout import (
     GAP_PX,
     HEIGHT_PX,
@@ -32,9 +32,9 @@ from piboothup.booth.panel.view import View
 from piboothup.status import UploaderState
 
 MODULE_PX = 2
-PAPER_PX = (25 + 2 * 4) * MODULE_PX
+QUIET_ZONE_PX = (25 + 2 * 4) * MODULE_PX
 """How wide the lit paper is: version 2 with its quiet zone. Version 3 is left 2 modules, and 1.5 above and below."""
-SIDE_X = PAPER_PX + 2
+SIDE_X = QUIET_ZONE_PX + 2
 """The words stand beside the paper without touching it."""
 SIDE_PX = WIDTH_PX - SIDE_X - 1
 LARGEST_VERSION = 3
@@ -58,7 +58,7 @@ def segments(address: str) -> list[str]:
 
 
 @functools.lru_cache(maxsize=4)
-def code(address: str) -> Image.Image | None:
+def qr_code(address: str) -> Image.Image | None:
     """The QR code for `address`, mode "1", dark modules on lit paper without a quiet zone; None = none fits."""
     import segno  # noqa: PLC0415  (25 ms that a box without an event need not pay)
 
@@ -77,24 +77,24 @@ def code(address: str) -> Image.Image | None:
     return picture.resize((size * MODULE_PX, size * MODULE_PX), Image.Resampling.NEAREST)
 
 
-def draw(image: Image.Image, view: View, said: Words) -> None:
+def draw(image: Image.Image, view: View, said: Texts) -> None:
     """YOUR PHOTOS, and the code at the left of it."""
-    drawn = code(view.album_link)
+    drawn = qr_code(view.album_link)
     if drawn is None:
         _as_text(image, view, said)
         return
-    ImageDraw.Draw(image).rectangle((0, 0, PAPER_PX - 1, HEIGHT_PX - 1), fill=255)
-    image.paste(drawn, ((PAPER_PX - drawn.width) // 2, (HEIGHT_PX - drawn.height) // 2))
+    ImageDraw.Draw(image).rectangle((0, 0, QUIET_ZONE_PX - 1, HEIGHT_PX - 1), fill=255)
+    image.paste(drawn, ((QUIET_ZONE_PX - drawn.width) // 2, (HEIGHT_PX - drawn.height) // 2))
     mid, small = face("mid").tightened(), face("small")
     headline = mid.wrapped(said.your_photos, SIDE_PX)
-    hint = said.scan if view.uplink in (UploaderState.IDLE, UploaderState.UPLOADING) else said.photos_later
+    hint = said.scan if view.upload_state in (UploaderState.IDLE, UploaderState.UPLOADING) else said.photos_later
     hints = small.wrapped(hint, SIDE_PX)
     height_px = len(headline) * (mid.cap_px + GAP_PX) + len(hints) * (small.cap_px + GAP_PX)
     y = stacked(image, (HEIGHT_PX - height_px) // 2, headline, mid, SIDE_X, SIDE_PX)
     stacked(image, y + GAP_PX, hints, small, SIDE_X, SIDE_PX)
 
 
-def _as_text(image: Image.Image, view: View, said: Words) -> None:
+def _as_text(image: Image.Image, view: View, said: Texts) -> None:
     """The link to copy by hand: broken where a line is full, for it has no blanks."""
     centred(image, TITLE_Y, said.your_photos, face("mid"))
     small = face("small")

@@ -12,10 +12,10 @@ from dataclasses import fields
 
 from PIL import Image, ImageChops, ImageDraw
 
-from piboothup.booth.flow.menu import Kind, Page
+from piboothup.booth.flow.menu import Page, PageKind
 from piboothup.booth.panel import capture_screens, menu_screens, qr_screen
-from piboothup.booth.panel.font import face, icon, largest, legible
-from piboothup.booth.panel.i18n import Fault, Words, words
+from piboothup.booth.panel.font import face, icon, largest, readable_title
+from piboothup.booth.panel.i18n import FaultTexts, Texts, texts
 from piboothup.booth.panel.layout import (
     BOTTOM_Y,
     GAP_PX,
@@ -41,12 +41,12 @@ _APART_PX = 6
 def draw(view: View) -> Image.Image:
     """The picture for `view`: mode "1", 128x64, new each time."""
     image = blank()
-    said = words(view.language)
+    said = texts(view.language)
     match view.state:
         case BoothState.MENU if view.page is not None:
             _menu(image, view, view.page, said)
-        case _ if view.ring is not None:
-            menu_screens.ring(image, view.ring, said)
+        case _ if view.hold_progress is not None:
+            menu_screens.hold_ring(image, view.hold_progress, said)
         case BoothState.READY if view.album_link:
             qr_screen.draw(image, view, said)
         case BoothState.READY:
@@ -54,7 +54,7 @@ def draw(view: View) -> Image.Image:
         case BoothState.COUNTDOWN:
             capture_screens.countdown(image, view, said)
         case BoothState.EXPOSING:
-            capture_screens.look(image, view, said)
+            capture_screens.look_at_lens(image, view, said)
         case BoothState.SAVING:
             capture_screens.saving(image, said)
         case BoothState.REVIEW:
@@ -65,14 +65,14 @@ def draw(view: View) -> Image.Image:
             _stopping(image, view, said)
         case _:
             _starting(image, view)
-    return ImageChops.invert(image) if view.nudged else image
+    return ImageChops.invert(image) if view.busy_hint else image
 
 
-def _menu(image: Image.Image, view: View, page: Page, said: Words) -> None:
+def _menu(image: Image.Image, view: View, page: Page, said: Texts) -> None:
     match page.kind:
-        case Kind.ALBUM_CODE:
+        case PageKind.ALBUM_CODE:
             qr_screen.draw(image, view, said)
-        case Kind.STATUS:
+        case PageKind.STATUS:
             status(image, view, said)
         case _:
             menu_screens.draw(image, view, page, said)
@@ -80,7 +80,7 @@ def _menu(image: Image.Image, view: View, page: Page, said: Words) -> None:
 
 def bottom_line(view: View) -> str:
     """What ready says about the way to the album, in words: never a reason to stop taking photos."""
-    said = words(view.language)
+    said = texts(view.language)
     if view.notice is not None:
         known = said.notices.get(view.notice.code)
         return _with_photos(known, view, said) if known else view.notice.sentence
@@ -92,7 +92,7 @@ def bottom_line(view: View) -> str:
         UploaderState.OFFLINE: said.offline,
         UploaderState.PAUSED: said.paused,
         UploaderState.STOPPED: said.stopped,
-    }.get(view.uplink)
+    }.get(view.upload_state)
     if hindrance is not None:
         return _with_photos(hindrance, view, said)
     if view.waiting:
@@ -109,7 +109,7 @@ def takes_turns(view: View) -> bool:
     return len(rows(bottom_line(view), icon("mark"))) > 1
 
 
-def _with_photos(hindrance: str, view: View, said: Words) -> str:
+def _with_photos(hindrance: str, view: View, said: Texts) -> str:
     """A hindrance that ends with a colon is followed by where the photos are, if there are any."""
     if not hindrance.endswith(":"):
         return hindrance
@@ -118,7 +118,7 @@ def _with_photos(hindrance: str, view: View, said: Words) -> str:
     return f"{hindrance} {said.all_sent}" if view.photos and not view.parked else hindrance[:-1]
 
 
-def status(image: Image.Image, view: View, said: Words) -> None:
+def status(image: Image.Image, view: View, said: Texts) -> None:
     """Everything a box needs, ticked or crossed, and how the photos travel."""
     small = face("small")
     name_px = TEXT_PX - small.width_px(view.box) - 2 * GAP_PX
@@ -133,7 +133,7 @@ def status(image: Image.Image, view: View, said: Words) -> None:
             image.paste(255, (x, y), sign)
         small.draw(image, x + 12, y, said.checks[field.name])
     told = small.balanced(bottom_line(view), TEXT_PX)
-    small.draw(image, MARGIN_PX, BOTTOM_Y + 1, told[view.turn % len(told)])
+    small.draw(image, MARGIN_PX, BOTTOM_Y + 1, told[view.line_turn % len(told)])
 
 
 def _starting(image: Image.Image, view: View) -> None:
@@ -153,10 +153,10 @@ def _starting(image: Image.Image, view: View) -> None:
         placed(image, tick, 59 - tick.height // 2, number * cell_px, cell_px)
 
 
-def _ready(image: Image.Image, view: View, said: Words) -> None:
+def _ready(image: Image.Image, view: View, said: Texts) -> None:
     """Press! And, small: for which event, how many photos, how they travel."""
     small = face("small")
-    title, taken = legible(view.event_title, view.name), str(view.photos) if view.photos else ""
+    title, taken = readable_title(view.event_title, view.name), str(view.photos) if view.photos else ""
     room_px = TEXT_PX - (small.width_px(taken) + _APART_PX if taken else 0)
     small.draw(image, MARGIN_PX, TITLE_Y, small.shortened(title, room_px))
     if taken:
@@ -166,7 +166,7 @@ def _ready(image: Image.Image, view: View, said: Words) -> None:
     lettering = largest(said.press, TEXT_PX, big.cap_px)
     middle_y = (free_y + BOTTOM_Y - lettering.cap_px) // 2
     centred(image, max(middle_y, free_y + big.rise_px(said.press)), said.press, lettering)
-    bottom(image, bottom_line(view), (_bottom_icon(view), icon("mark")), view.turn)
+    bottom(image, bottom_line(view), (_bottom_icon(view), icon("mark")), view.line_turn)
 
 
 def _number(image: Image.Image, taken: str, is_alone: bool) -> None:
@@ -180,7 +180,7 @@ def _number(image: Image.Image, taken: str, is_alone: bool) -> None:
     small.draw(image, x, TITLE_Y, taken, lit=not is_alone)
 
 
-def _fault(image: Image.Image, view: View, said: Words) -> None:
+def _fault(image: Image.Image, view: View, said: Texts) -> None:
     """What stops photos, in the order people ask: what is it, are my photos safe, what do I do, whom do I tell."""
     told = _fault_words(view, said)
     small, mid = face("small"), face("mid")
@@ -196,11 +196,11 @@ def _fault(image: Image.Image, view: View, said: Words) -> None:
     strip(image, view.problem.code if view.problem else "", (f"{view.name} {view.box}", view.name, view.box))
 
 
-def _fault_words(view: View, said: Words) -> Fault:
+def _fault_words(view: View, said: Texts) -> FaultTexts:
     return said.faults.get(view.problem.code, said.other_fault) if view.problem else said.other_fault
 
 
-def _stopping(image: Image.Image, view: View, said: Words) -> None:
+def _stopping(image: Image.Image, view: View, said: Texts) -> None:
     """The last thing seen before it is dark; the very last stays on the glass."""
     sign = icon("plug" if view.ended else "big_tick")
     headline, caption = (
@@ -223,6 +223,6 @@ def _stopping(image: Image.Image, view: View, said: Words) -> None:
 def _bottom_icon(view: View) -> Image.Image:
     if view.notice is not None or not view.has_event:
         return icon("warning")
-    if view.uplink in (UploaderState.IDLE, UploaderState.UPLOADING):
+    if view.upload_state in (UploaderState.IDLE, UploaderState.UPLOADING):
         return icon("sending" if view.waiting else "warning" if view.parked else "tick" if view.photos else "camera")
-    return icon({UploaderState.OFFLINE: "no_wifi", UploaderState.PAUSED: "paused"}.get(view.uplink, "warning"))
+    return icon({UploaderState.OFFLINE: "no_wifi", UploaderState.PAUSED: "paused"}.get(view.upload_state, "warning"))

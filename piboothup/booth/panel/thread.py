@@ -26,7 +26,7 @@ from PIL import Image
 from piboothup import status
 from piboothup.booth.frame import Viewfinder
 from piboothup.booth.panel import capture_screens, idle, screens
-from piboothup.booth.panel.idle import Glow
+from piboothup.booth.panel.idle import Brightness
 from piboothup.booth.panel.layout import blank
 from piboothup.booth.panel.view import View
 from piboothup.booth.threads import Heartbeat
@@ -38,11 +38,11 @@ log = logging.getLogger(__name__)
 
 PICTURE_NAME = "panel.pbm"
 RETRY_NS = 2_000_000_000
-SURE_NS = 1_000_000_000
+RECHECK_AFTER_NS = 1_000_000_000
 """For so long after a check nobody has pulled the device and put it back."""
 CHECK_S = 1.0
 """The thread looks up at least this often, for its heartbeat and a device that is due."""
-CALL_LIMIT_NS = 60_000_000_000
+CALL_TIMEOUT_NS = 60_000_000_000
 """A bus may hang for 30 s and come back; a call that takes longer than this will not return."""
 
 
@@ -62,7 +62,7 @@ class PanelDevice(Protocol):
     def contrast(self, level: int) -> None:
         """How bright, 0 to 255. Raises OSError."""
 
-    def light_up(self, on: bool) -> None:
+    def set_display_on(self, on: bool) -> None:
         """On or asleep; the picture is kept. Raises OSError."""
 
     def check(self) -> None:
@@ -84,7 +84,7 @@ class NoPanel:
     def contrast(self, level: int) -> None:
         """Nothing to dim."""
 
-    def light_up(self, on: bool) -> None:
+    def set_display_on(self, on: bool) -> None:
         """Nothing to light."""
 
     def check(self) -> None:
@@ -110,7 +110,7 @@ class PanelThread:
         self._draw = draw
         self._changed = threading.Condition()
         self._view: View | None = None
-        self._seen: Viewfinder | None = None
+        self._viewfinder: Viewfinder | None = None
         self._news = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="panel", daemon=True)
@@ -121,11 +121,11 @@ class PanelThread:
         self._is_written = True
         self._writer = WriterThread()
         self._on_glass = blank()
-        self._began_ns = self._stirred_ns = clock.boottime_ns()
+        self._began_ns = self._activity_ns = clock.boottime_ns()
         self._open = False
         self._stale = False
         self._shift = (0, 0)
-        self._glow: Glow | None = None
+        self._brightness: Brightness | None = None
         self._checked_ns = 0
         self._open_at_ns = 0
         self._heartbeat = Heartbeat(clock)
@@ -158,11 +158,11 @@ class PanelThread:
                 self._view, self._news = view, True
                 self._changed.notify()
 
-    def see(self, seen: Viewfinder | None) -> None:
+    def set_viewfinder(self, seen: Viewfinder | None) -> None:
         """What the camera sees, to be shown by views that have a place for it; None = nobody looks. Never waits."""
         with self._changed:
-            if seen != self._seen:
-                self._seen, self._news = seen, True
+            if seen != self._viewfinder:
+                self._viewfinder, self._news = seen, True
                 self._changed.notify()
 
     def heartbeat(self) -> int:
@@ -176,17 +176,17 @@ class PanelThread:
                 if not (self._news or self._stopping):
                     self._changed.wait(CHECK_S)
                 stopping = self._stopping
-            self.turn()
+            self.run_once()
         self._close()
 
-    def turn(self) -> None:
+    def run_once(self) -> None:
         """Draw and send what is new, open the device if that is due."""
         with self._changed:
-            view, seen = (self._view if self._news else None), self._seen
+            view, seen = (self._view if self._news else None), self._viewfinder
             self._news = False
         if view is not None:
-            if idle.stirs(self._drawn, view):
-                self._stirred_ns = self._clock.boottime_ns()
+            if idle.is_activity(self._drawn, view):
+                self._activity_ns = self._clock.boottime_ns()
             self._drawn = view
             try:
                 self._take(self._draw(view if seen is None else replace(view, viewfinder=seen)))
@@ -225,51 +225,51 @@ class PanelThread:
 
     def _send(self) -> None:
         now_ns = self._clock.boottime_ns()
-        self._heartbeat.beat(CALL_LIMIT_NS)
+        self._heartbeat.beat(CALL_TIMEOUT_NS)
         try:
-            wanted = idle.glow(now_ns - self._stirred_ns)
-            if self._glow is Glow.ASLEEP and wanted is not Glow.ASLEEP:
+            wanted = idle.brightness(now_ns - self._activity_ns)
+            if self._brightness is Brightness.ASLEEP and wanted is not Brightness.ASLEEP:
                 self._close()  # it may have been unplugged and put back meanwhile: it is started up from scratch
             if not self._open and now_ns >= self._open_at_ns:
                 self._device.open()
                 self._open, self._checked_ns = True, now_ns
             if self._open and self._drawn is not None:
-                is_first = self._glow is None
-                self._dress(self._drawn, wanted, now_ns)
+                is_first = self._brightness is None
+                self._update_device(self._drawn, wanted, now_ns)
                 if is_first:  # one that can be opened and shows nothing is still missing, and no news
                     self.problem = None
                     log.info("event=panel_open")
         except (OSError, ImportError) as error:
-            self._lose(error)
+            self._on_fault(error)
         except Exception as error:  # the top of the thread: a library that breaks is a missing panel
             if self.problem is None:
                 log.exception("event=panel_error")
-            self._lose(error)
+            self._on_fault(error)
 
-    def _dress(self, view: View, wanted: Glow, now_ns: int) -> None:
+    def _update_device(self, view: View, wanted: Brightness, now_ns: int) -> None:
         """The picture as it is to be seen now: in its place, and in its light."""
-        if wanted is Glow.ASLEEP:
-            if self._glow is not wanted:
-                self._device.light_up(False)
-            self._glow = wanted
+        if wanted is Brightness.ASLEEP:
+            if self._brightness is not wanted:
+                self._device.set_display_on(False)
+            self._brightness = wanted
             return
         shift = idle.shift(view.state, now_ns - self._began_ns)
         if shift != self._shift:
             self._shift, self._stale = shift, True
         if self._stale and self._picture is not None:
             picture = idle.shifted(self._picture, shift)
-            if view.nudged or view.state in _AT_ONCE:
+            if view.busy_hint or view.state in _AT_ONCE:
                 self._device.show(capture_screens.side_first(self._on_glass, picture))
-            if now_ns - self._checked_ns >= SURE_NS:  # after the figure: no check may make it late
+            if now_ns - self._checked_ns >= RECHECK_AFTER_NS:  # after the figure: no check may make it late
                 self._device.check()
                 self._checked_ns = now_ns
             self._device.show(picture)
             self._on_glass, self._stale = picture, False
-        if self._glow is not wanted:
+        if self._brightness is not wanted:
             self._device.contrast(wanted)
-        self._glow = wanted
+        self._brightness = wanted
 
-    def _lose(self, error: Exception) -> None:
+    def _on_fault(self, error: Exception) -> None:
         self._close()
         if self.problem is None:
             self.problem = problem("panel_missing", str(error))
@@ -277,7 +277,7 @@ class PanelThread:
         self._open_at_ns = self._clock.boottime_ns() + RETRY_NS
 
     def _close(self) -> None:
-        self._open, self._stale, self._glow, self._on_glass = False, True, None, blank()
+        self._open, self._stale, self._brightness, self._on_glass = False, True, None, blank()
         try:
             self._device.close()
         except Exception as error:  # the top of the thread: a device that can't even be closed must not end it

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from piboothup.booth.flow.long_press import Ring
+from piboothup.booth.flow.long_press import HoldProgress
 from piboothup.booth.flow.menu import Page
 from piboothup.booth.frame import Plane, Viewfinder
 from piboothup.problems import Problem
@@ -48,20 +48,20 @@ class View:
     """What stops photos: it has the whole screen."""
     notice: Problem | None = None
     """What does not stop photos and yet should be known (a config mistake, a weak supply): it has the bottom line."""
-    uplink: UploaderState = UploaderState.IDLE
+    upload_state: UploaderState = UploaderState.IDLE
     waiting: int = 0
     """Photos that are not in the album yet."""
     parked: int = 0
     """Photos that the album refuses for good."""
     has_event: bool = True
     language: str = "en"
-    nudged: bool = False
+    busy_hint: bool = False
     """A press was answered with "not now" a moment ago."""
     progress: float = 0.0
     """How far starting is, 0 to 1; 0 = nobody knows."""
     lens: str = "above"
     """Where the lens is, seen from the panel: above, below, left, right."""
-    ring: Ring | None = None
+    hold_progress: HoldProgress | None = None
     """What fills while the button is held."""
     page: Page | None = None
     """The menu's, in that state."""
@@ -74,7 +74,7 @@ class View:
     """The photo just saved, small and grey, turned as it is; belongs to `number`."""
     album_link: str = ""
     """It is the turn of the album's QR code, which is of this link; or it was asked for in the menu."""
-    turn: int = 0
+    line_turn: int = 0
     """Which part of a bottom line that is too long for one row has its turn."""
     ended: bool = False
     """While stopping: all is done, the plug may be pulled."""

@@ -32,17 +32,17 @@ def encode(frame: Frame, quality: int, rotation: int = 0) -> bytes:
 
     Does not release the frame. Raises EncodeError.
     """
-    y, u, v = (_with_dense_rows(turned(plane, rotation)) for plane in (frame.y, frame.u, frame.v))
+    y, u, v = (_with_dense_rows(rotated(plane, rotation)) for plane in (frame.y, frame.u, frame.v))
     try:
         jpeg: bytes = simplejpeg.encode_jpeg_yuv_planes(y, u, v, quality)
     except (ValueError, RuntimeError, MemoryError) as error:
         raise EncodeError(str(error) or type(error).__name__) from error
-    if not is_whole(jpeg, (y.shape[1], y.shape[0])):
+    if not is_complete(jpeg, (y.shape[1], y.shape[0])):
         raise EncodeError(f"the encoder gave {len(jpeg)} bytes that are no whole picture")
     return jpeg
 
 
-def is_whole(jpeg: bytes, size: tuple[int, int]) -> bool:
+def is_complete(jpeg: bytes, size: tuple[int, int]) -> bool:
     """Whether these bytes run from a JPEG's first marker to its last and claim this width and height."""
     if not (jpeg.startswith(_SOI) and jpeg.endswith(_EOI)):
         return False
@@ -53,7 +53,7 @@ def is_whole(jpeg: bytes, size: tuple[int, int]) -> bool:
     return (width, height) == size
 
 
-def turned(plane: Plane, rotation: int) -> Plane:
+def rotated(plane: Plane, rotation: int) -> Plane:
     """The plane turned clockwise; itself when there is nothing to turn.
 
     A quarter turn goes tile by tile: a row of the source is a column of the result, and numpy's own copy misses the

@@ -26,7 +26,7 @@ _LEAST_CONTRAST = 16.0
 
 
 @dataclass(frozen=True)
-class Judgement:
+class PhotoQuality:
     """What was found."""
 
     dark: bool
@@ -44,7 +44,7 @@ class Judgement:
         return tuple(problem(code) for code, is_so in found if is_so)
 
 
-def judge(grey: Plane) -> Judgement:
+def assess(grey: Plane) -> PhotoQuality:
     """Looks at a photo's grey plane (height x width, any size from 64 x 64; of a thumbnail the blur can't be seen).
 
     An edge of contrast A that is blurred by s pixels (a Gaussian's sigma) has the slope 0.4 A / s; so the steepest
@@ -58,7 +58,7 @@ def judge(grey: Plane) -> Judgement:
     has_edges = far >= _LEAST_CONTRAST
     sharpness = near / far if has_edges else 0.0
     brightness = float(small.mean())
-    return Judgement(brightness < DARK, has_edges and sharpness < BLURRED, brightness, sharpness)
+    return PhotoQuality(brightness < DARK, has_edges and sharpness < BLURRED, brightness, sharpness)
 
 
 def _best(differences: np.ndarray[tuple[int, ...], np.dtype[np.int16]]) -> float:

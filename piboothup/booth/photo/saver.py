@@ -17,11 +17,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from piboothup.booth.flow.events import CardChecked, Event, Saved, SaveTested, SavingFailed
+from piboothup.booth.flow.events import Event, Saved, SaveTested, SavingFailed, StorageChecked
 from piboothup.booth.frame import THUMBNAIL_SIZE, Frame, Plane, shrunk
 from piboothup.booth.photo.exif import Exif, check_exif, with_exif
-from piboothup.booth.photo.jpeg import EncodeError, encode, turned
-from piboothup.booth.threads import CARD_LIMIT_NS, FOR_EVER_NS, Heartbeat
+from piboothup.booth.photo.jpeg import EncodeError, encode, rotated
+from piboothup.booth.threads import NEVER_NS, STORAGE_TIMEOUT_NS, Heartbeat
 from piboothup.config import Config, zone
 from piboothup.problems import Problem, problem
 from piboothup.runtime import send_hint
@@ -77,7 +77,7 @@ class Saver:
         """Photos of this event on the card, as far as they are counted."""
         return (self._tally.held or 0) + len(self._tally.own)
 
-    def take_for(self, context: Context) -> None:
+    def set_context(self, context: Context) -> None:
         """Photos handed over from now on are of this context."""
         if context != self._tally.context:
             self._tally = _Tally(context)
@@ -124,12 +124,12 @@ class Saver:
                 with contextlib.suppress(PermissionError):  # another user's: it looks for photos by itself
                     send_hint(self._runtime, "uploader", "new", str(name))
                 log.info("saved photo=%s number=%d", name, self.taken)
-            self._post(CardChecked(self._spool.card_problem()))
+            self._post(StorageChecked(self._spool.card_problem()))
 
     def _next(self) -> tuple[Frame, _Tally | None] | None:
-        self._heartbeat.beat(FOR_EVER_NS)
+        self._heartbeat.beat(NEVER_NS)
         job = self._frames.get()
-        self._heartbeat.beat(CARD_LIMIT_NS)
+        self._heartbeat.beat(STORAGE_TIMEOUT_NS)
         return job
 
     def _attempt(self, frame: Frame, tally: _Tally | None) -> tuple[Event, PhotoName | None]:
@@ -177,7 +177,7 @@ class Saver:
         try:
             with _blamed_on("unsaved_jpeg"):
                 jpeg = encode(frame, camera.jpeg_quality, camera.rotation)
-            return jpeg, turned(shrunk(frame.y, THUMBNAIL_SIZE), camera.rotation)
+            return jpeg, rotated(shrunk(frame.y, THUMBNAIL_SIZE), camera.rotation)
         finally:
             frame.release()
 

@@ -59,7 +59,7 @@ def propose(spool: Spool, source: str, target: str) -> Proposal:
     link_id, slash, album_id = target.partition("/")
     if not _ID.fullmatch(link_id) or (slash and not _ID.fullmatch(album_id)):
         raise AssignError(f"{target!r} is no event: name its linkId, or linkId/albumId, as `piboothup events` does.")
-    attribution, found = Attribution(spool.directory), inventory.look(spool.directory)
+    attribution, found = Attribution(spool.directory), inventory.take_inventory(spool.directory)
     is_meant = _selection(spool, attribution, found, source)
 
     def is_there(name: PhotoName) -> bool:
@@ -89,7 +89,7 @@ def assign(spool: Spool, proposed: Proposal) -> int:
 
 
 def _assign(spool: Spool, proposed: Proposal) -> int:
-    directory, found = spool.directory / CONTEXTS, inventory.look(spool.directory)
+    directory, found = spool.directory / CONTEXTS, inventory.take_inventory(spool.directory)
     waiting = {one.name for one in found.of(NEW, PARKED)} & proposed.photos
     sent = {one.name for one in found.of(SENT)} - waiting
     for context_id in sorted({name.context for name in waiting}):
@@ -116,7 +116,7 @@ def _assignments(
     return [Assignment(context, None if context.id.startswith("n") else frozenset(photos)), *earlier]
 
 
-def settle(spool: Spool, name: PhotoName, context: Context) -> None:
+def record_actual_album(spool: Spool, name: PhotoName, context: Context) -> None:
     """Notes that the album of `context` has the photo, wherever it was assigned meanwhile.
 
     Raises durable.Locked while an assignment is under way: an operator's terminal may stand still. Raises OSError.

@@ -27,8 +27,8 @@ from pathlib import Path
 
 from piboothup.spool import wipe_journal
 from piboothup.spool.admin import export_target, inventory
-from piboothup.spool.admin.export_target import Folder, Target
-from piboothup.spool.admin.inventory import Attribution, Inventory, Item
+from piboothup.spool.admin.export_target import ExportTarget, TargetFolder
+from piboothup.spool.admin.inventory import Attribution, Inventory, SpoolFile
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP, open_file
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.store import Spool
@@ -47,10 +47,10 @@ class Exported:
     """What an export did."""
 
     copied: int = 0
-    there: int = 0
+    already_there: int = 0
     damaged: list[str] = field(default_factory=list)
     """The photos that are not what was saved, or can't be read."""
-    strangers: dict[str, int] = field(default_factory=dict)
+    foreign_files: dict[str, int] = field(default_factory=dict)
     """Folders that hold pictures of others already, and how many: another box's, or another event's of that title."""
 
 
@@ -68,19 +68,19 @@ def export(
     `keep_free_bytes` stay free on the spool's own card, should the target be on it.
     """
     with export_target.opened(target, spool.directory, keep_free_bytes) as stick:
-        found = inventory.look(spool.directory)
-        shelf = _Shelf(spool, found, stick, booth_name, zone)
+        found = inventory.take_inventory(spool.directory)
+        shelf = _ExportPlan(spool, found, stick, booth_name, zone)
         done = Exported(damaged=[f"{one.filename} can't be listed ({one.strerror})" for one in found.unreadable])
         photos = shelf.photos()
         for number, (name, items) in enumerate(photos.items(), start=1):
             _export_one(spool, shelf, name, items, done)
             if told is not None:
                 told(number, len(photos))
-        done.strangers = shelf.strangers()
+        done.foreign_files = shelf.strangers()
     return done
 
 
-def _export_one(spool: Spool, shelf: _Shelf, name: PhotoName, items: list[Item], done: Exported) -> None:
+def _export_one(spool: Spool, shelf: _ExportPlan, name: PhotoName, items: list[SpoolFile], done: Exported) -> None:
     content, reason = _read(spool, name, items)
     if content is None:
         done.damaged += [f"{name.file_name} can't be read ({reason})"] if reason else []
@@ -95,10 +95,10 @@ def _export_one(spool: Spool, shelf: _Shelf, name: PhotoName, items: list[Item],
     if content and shelf.folder(name, intact=intact).put(content, *names, taken_ms=taken_ms):
         done.copied += intact
     else:
-        done.there += intact
+        done.already_there += intact
 
 
-def _read(spool: Spool, name: PhotoName, items: list[Item]) -> tuple[bytes | None, str]:
+def _read(spool: Spool, name: PhotoName, items: list[SpoolFile]) -> tuple[bytes | None, str]:
     """The photo's bytes, whole ones before others; without any the reason, empty when it was deleted meanwhile."""
     # The uploader may hand it on while we look, but only in this direction.
     moved = [spool.path(name, place) for place in (NEW, PARKED, QUARANTINE, SENT)]
@@ -118,22 +118,22 @@ def _read(spool: Spool, name: PhotoName, items: list[Item]) -> tuple[bytes | Non
     return best, reason
 
 
-class _Shelf:
+class _ExportPlan:
     """Where each photo goes, and under which name."""
 
-    def __init__(self, spool: Spool, found: Inventory, target: Target, booth_name: str, zone: tzinfo) -> None:
+    def __init__(self, spool: Spool, found: Inventory, target: ExportTarget, booth_name: str, zone: tzinfo) -> None:
         self._spool = spool
         self._found = found
         self._target = target
         self._zone = zone
         self._attribution = Attribution(spool.directory)
-        self._folders: dict[str, Folder] = {}
+        self._folders: dict[str, TargetFolder] = {}
         self._plain = not target.takes_every_letter()
         self._booth = self._safe(booth_name)
         self._numbers: dict[str, dict[tuple[int, int], int]] = {}
         self._titles = self._number_and_name()
 
-    def photos(self) -> dict[PhotoName, list[Item]]:
+    def photos(self) -> dict[PhotoName, list[SpoolFile]]:
         """Each photo once, as it was taken, with every place where it lies. None that a wipe is about to delete."""
         standing, photos = wipe_journal.read(self._spool.directory), defaultdict(list)
         for item in self._found.of(NEW, SENT, PARKED, QUARANTINE, TMP):
@@ -141,7 +141,7 @@ class _Shelf:
                 photos[item.name].append(item)
         return dict(photos)
 
-    def folder(self, name: PhotoName, *, intact: bool) -> Folder:
+    def folder(self, name: PhotoName, *, intact: bool) -> TargetFolder:
         """The photo's folder, as it is now."""
         event = self._attribution.event_of(name)
         title = self._titles[event] if intact else DAMAGED_FOLDER
@@ -151,7 +151,7 @@ class _Shelf:
 
     def strangers(self) -> dict[str, int]:
         """The folders that hold pictures of others too, and how many."""
-        return {title: folder.strangers for title, folder in self._folders.items() if folder.strangers}
+        return {title: folder.foreign_files for title, folder in self._folders.items() if folder.foreign_files}
 
     def taken_ms(self, name: PhotoName) -> int | None:
         """When the photo was taken, in Unix time; None when nobody can say."""

@@ -33,7 +33,7 @@ class ExportError(RuntimeError):
     """The copy can't be made or is not true; the text is a sentence with a remedy."""
 
 
-class Target:
+class ExportTarget:
     """Where the copies go; made by `opened`."""
 
     def __init__(self, path: Path, spool: Path, keep_free_bytes: int, descriptor: int) -> None:
@@ -55,12 +55,12 @@ class Target:
             raise unwritable(self.path, error) from None
         return True
 
-    def folder(self, *names: str) -> Folder:
+    def folder(self, *names: str) -> TargetFolder:
         """The folder with the first of these names that the file system takes. Raises ExportError."""
         self._check_it_is_there()
         for number, name in enumerate(names, start=1):
             try:
-                return Folder(self, self.path / native(name))
+                return TargetFolder(self, self.path / native(name))
             except OSError as error:
                 if error.errno not in _BROKEN_NAME or number == len(names):
                     raise unwritable(self.path / name, error) from None
@@ -87,7 +87,7 @@ class Target:
 
 
 @contextlib.contextmanager
-def opened(path: Path, spool: Path, keep_free_bytes: int) -> Iterator[Target]:
+def opened(path: Path, spool: Path, keep_free_bytes: int) -> Iterator[ExportTarget]:
     """The folder for copies, made if need be, for one export alone. Raises ExportError.
 
     `keep_free_bytes` must stay free when it lies on the disk of `spool`.
@@ -110,15 +110,15 @@ def opened(path: Path, spool: Path, keep_free_bytes: int) -> Iterator[Target]:
             raise ExportError(f"Another export to {path} is at work: wait until it is done.") from None
         except OSError:
             pass  # a file system that knows no locks
-        yield Target(path, spool, keep_free_bytes, descriptor)
+        yield ExportTarget(path, spool, keep_free_bytes, descriptor)
     finally:
         os.close(descriptor)
 
 
-class Folder:
+class TargetFolder:
     """One folder of copies."""
 
-    def __init__(self, target: Target, path: Path) -> None:
+    def __init__(self, target: ExportTarget, path: Path) -> None:
         """Makes the folder and looks at what it holds. Raises ExportError, OSError."""
         self._target = target
         self._path = path
@@ -134,7 +134,7 @@ class Folder:
                     self._sizes[entry.stat().st_size].append(Path(entry.path))
 
     @property
-    def strangers(self) -> int:
+    def foreign_files(self) -> int:
         """How many pictures were in the folder already that are not among those that were put into it."""
         there = {path for paths in self._sizes.values() for path in paths if path.suffix.lower() in (".jpg", ".jpeg")}
         return len(there - self._claimed)

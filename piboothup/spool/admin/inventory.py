@@ -23,7 +23,7 @@ _PART = ".part"
 
 
 @dataclass(frozen=True)
-class Item:
+class SpoolFile:
     """A photo's file. In tmp/ it is a part, whole or not."""
 
     name: PhotoName
@@ -35,7 +35,7 @@ class Item:
 class Inventory:
     """What lay in the spool at one moment."""
 
-    items: list[Item] = field(default_factory=list)
+    items: list[SpoolFile] = field(default_factory=list)
     foreign: list[Path] = field(default_factory=list)
     """Files that are not ours."""
     unreadable: list[OSError] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Inventory:
             raise self.unreadable[0]
         return self
 
-    def of(self, *places: str) -> list[Item]:
+    def of(self, *places: str) -> list[SpoolFile]:
         """What lay in these folders, in the order in which it was taken."""
         return sorted((one for one in self.items if one.place in places), key=lambda one: one.name.order)
 
@@ -59,7 +59,7 @@ def check(directory: Path) -> None:
         raise SpoolUnusable(f"There is no spool in {directory}: it would hold a folder `new`.")
 
 
-def look(directory: Path) -> Inventory:
+def take_inventory(directory: Path) -> Inventory:
     """Looks at every folder of the spool."""
     found = Inventory()
     for place in PLACES:
@@ -69,7 +69,7 @@ def look(directory: Path) -> Inventory:
         for path in _files(directory / place, found, deep=place in (NEW, SENT)):
             name = PhotoName.parse(path.name.removesuffix(_PART) if place == TMP else path.name)
             if name is not None:
-                found.items.append(Item(name, place, path))
+                found.items.append(SpoolFile(name, place, path))
             elif not _is_beside_a_photo(path.name):
                 found.foreign.append(path)
     return found

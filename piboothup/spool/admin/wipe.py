@@ -18,12 +18,12 @@ from dataclasses import dataclass
 
 from piboothup.spool import durable, wipe_journal
 from piboothup.spool.admin import inventory, wipe_steps
-from piboothup.spool.admin.inventory import Attribution, Item
+from piboothup.spool.admin.inventory import Attribution, SpoolFile
 from piboothup.spool.contexts import Entry
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import ROOM_PHOTOS, Spool
-from piboothup.spool.wipe_journal import Intention
+from piboothup.spool.wipe_journal import WipeJournal
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class EventPhotos:
     event: str
     """Its linkId, or the id of a context without a known event."""
     title: str
-    items: tuple[Item, ...]
+    items: tuple[SpoolFile, ...]
     retired: tuple[tuple[str, int, int], ...] = ()
     """Context, boot and number of photos of which it is noted that they were deleted to make room."""
 
@@ -119,12 +119,12 @@ def survey(spool: Spool, *, booth_runs: bool) -> list[EventPhotos]:
     With `booth_runs` without tmp/, where the next photo may just be written.
     """
     try:
-        found = inventory.look(spool.directory).complete()
+        found = inventory.take_inventory(spool.directory).complete()
     except OSError as error:
         raise WipeError(f"{error.filename} can't be read ({error.strerror}): run with sudo.") from None
     places = (NEW, SENT, PARKED, QUARANTINE) if booth_runs else inventory.PLACES
     attribution = Attribution(spool.directory)
-    items: dict[str, list[Item]] = {}
+    items: dict[str, list[SpoolFile]] = {}
     gone: dict[str, list[tuple[str, int, int]]] = {}
     for item in found.of(*places):
         items.setdefault(attribution.event_of(item.name), []).append(item)
@@ -200,7 +200,7 @@ def _unfinished(error: OSError) -> WipeError:
 # -- the intention -------------------------------------------------------------------------------------------------
 
 
-def _intention(spool: Spool, chosen: Plan, *, unsent: bool) -> Intention:
+def _intention(spool: Spool, chosen: Plan, *, unsent: bool) -> WipeJournal:
     items = [one for event in chosen.events for one in event.items]
     retired = [one for event in chosen.events for one in event.retired]
     touched = {one.name.context for one in items} | {context for context, _, _ in retired}
@@ -213,7 +213,7 @@ def _intention(spool: Spool, chosen: Plan, *, unsent: bool) -> Intention:
             touched.add(context_id)
         if chosen.everything:
             link_ids |= named
-    return Intention(
+    return WipeJournal(
         wipe_journal.by_number(
             [
                 *((one.name.box, one.name.boot, one.name.context, one.name.seq) for one in items),
@@ -229,7 +229,7 @@ def _intention(spool: Spool, chosen: Plan, *, unsent: bool) -> Intention:
     )
 
 
-def _write(spool: Spool, wanted: Intention, chosen: Plan) -> None:
+def _write(spool: Spool, wanted: WipeJournal, chosen: Plan) -> None:
     """Makes the intention durable; on a full card after some of the photos that go have made room for it."""
     try:
         try:
@@ -265,18 +265,18 @@ def _unnoted(error: OSError) -> WipeError:
 # -- carrying it out -----------------------------------------------------------------------------------------------
 
 
-def _carry_out(spool: Spool, standing: Intention, in_use: Collection[str]) -> Receipt:
+def _carry_out(spool: Spool, standing: WipeJournal, in_use: Collection[str]) -> Receipt:
     """Every step of the wipe; each may have been done already. Raises WipeError: then the intention stands."""
     try:
         wipe_steps.keep_numbers(spool, standing)
         wipe_steps.delete_photos(spool, standing)
-        remaining = [one.name for one in inventory.look(spool.directory).complete().items]
+        remaining = [one.name for one in inventory.take_inventory(spool.directory).complete().items]
         attribution, events_ = Attribution(spool.directory), standing.link_ids | standing.contexts
         left = {name for name in remaining if standing.everything or attribution.event_of(name) in events_}
         wipe_steps.forget_retired(spool, standing)
         kept = wipe_steps.delete_contexts(spool, standing, remaining, in_use)
         wipe_steps.delete_titles(spool, standing, kept)
-        durable.remove(spool.directory / wipe_journal.INTENTION)
+        durable.remove(spool.directory / wipe_journal.JOURNAL)
         durable.sync_directory(spool.directory)
     except OSError as error:
         raise _unfinished(error) from None

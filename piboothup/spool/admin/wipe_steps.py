@@ -19,7 +19,7 @@ from piboothup.spool.capture_time import boots
 from piboothup.spool.listing import BOOTS, CONTEXTS, PARKED, SENT
 from piboothup.spool.names import PhotoName, is_boot_folder
 from piboothup.spool.store import Spool
-from piboothup.spool.wipe_journal import Intention
+from piboothup.spool.wipe_journal import WipeJournal
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +27,12 @@ _ROUNDS = 5
 """A photo that is moved while its folder is read may be missed; so the folders are read again."""
 
 
-def keep_numbers(spool: Spool, standing: Intention) -> None:
+def keep_numbers(spool: Spool, standing: WipeJournal) -> None:
     """Notes per boot how far its numbers and its time went, which until now the photos' names told."""
     reached: dict[int, tuple[int, int]] = {}
     for (_, boot), photos in standing.photos.items():
         reached[boot] = max([reached.get(boot, (0, 0))[0], *(max(seqs) for seqs in photos.values() if seqs)]), 0
-    for item in inventory.look(spool.directory).complete().items:
+    for item in inventory.take_inventory(spool.directory).complete().items:
         if standing.covers(item.name):
             seq, boottime_ms = reached[item.name.boot]
             reached[item.name.boot] = seq, max(boottime_ms, item.name.boottime_ms)
@@ -55,11 +55,13 @@ def _keep_number(directory: Path, number: int, seq: int, boottime_ms: int) -> No
     boots.add_start(directory, number, "wipe", boottime_ms, seq + 1)
 
 
-def delete_photos(spool: Spool, standing: Intention) -> None:
+def delete_photos(spool: Spool, standing: WipeJournal) -> None:
     """Deletes the files, as often as some are still found; a file that can't be deleted keeps no other. OSError."""
     failed: dict[Path, OSError] = {}
     for _ in range(_ROUNDS):
-        items = [one for one in inventory.look(spool.directory).complete().items if standing.covers(one.name)]
+        items = [
+            one for one in inventory.take_inventory(spool.directory).complete().items if standing.covers(one.name)
+        ]
         in_album = {one.name for one in items if one.place == SENT}
         # A copy elsewhere first: what tells that the album has the photo goes last.
         doomed = [one.path for one in items if one.place != SENT and (standing.unsent or one.name in in_album)]
@@ -81,12 +83,12 @@ def delete_photos(spool: Spool, standing: Intention) -> None:
         raise next(iter(failed.values()))
 
 
-def _traces(spool: Spool, standing: Intention) -> Iterator[Path]:
+def _traces(spool: Spool, standing: WipeJournal) -> Iterator[Path]:
     """What stands in parked/ beside photos that lie there no more, and links under a photo's name (not what they
     lead to)."""
     attribution, events_ = Attribution(spool.directory), standing.link_ids | standing.contexts
     reasons = [(path, f"{inventory.photo_beside(path.name)}.jpg") for path in (spool.directory / PARKED).iterdir()]
-    foreign = inventory.look(spool.directory).foreign
+    foreign = inventory.take_inventory(spool.directory).foreign
     links = [(path, path.name.removesuffix(".part")) for path in foreign if path.is_symlink()]
     for path, text in sorted(reasons + links):
         name = PhotoName.parse(text)
@@ -102,7 +104,7 @@ def _folders(place: Path) -> list[Path]:
     return [place, *inner]
 
 
-def forget_retired(spool: Spool, standing: Intention) -> None:
+def forget_retired(spool: Spool, standing: WipeJournal) -> None:
     """Takes the contexts out of the lists of photos deleted to make room; the numbers stay, so none comes twice."""
     directory = spool.directory / BOOTS
     with durable.lock(directory / boots.LOCK, wait=True):
@@ -115,7 +117,7 @@ def forget_retired(spool: Spool, standing: Intention) -> None:
             _delete_fresh(path)
 
 
-def _anonymous(line: bytes, standing: Intention, number: int) -> bytes:
+def _anonymous(line: bytes, standing: WipeJournal, number: int) -> bytes:
     try:
         shown = json.loads(line)
         kept: dict[str, list[int]] = {}
@@ -128,7 +130,7 @@ def _anonymous(line: bytes, standing: Intention, number: int) -> bytes:
 
 
 def delete_contexts(
-    spool: Spool, standing: Intention, remaining: Iterable[PhotoName], in_use: Collection[str]
+    spool: Spool, standing: WipeJournal, remaining: Iterable[PhotoName], in_use: Collection[str]
 ) -> set[str]:
     """Deletes the contexts' files on which nothing rests any more; the events of those that stay."""
     directory = spool.directory / CONTEXTS
@@ -163,7 +165,7 @@ def delete_contexts(
     return kept
 
 
-def delete_titles(spool: Spool, standing: Intention, kept: set[str]) -> None:
+def delete_titles(spool: Spool, standing: WipeJournal, kept: set[str]) -> None:
     directory, going = spool.directory, standing.link_ids - kept
     listed = event_titles.read(directory)
     left = [one for one in listed if one.link_id in kept or not (standing.everything or one.link_id in going)]
@@ -177,7 +179,7 @@ def delete_titles(spool: Spool, standing: Intention, kept: set[str]) -> None:
             _remove(path)
         _delete_fresh(path)
     _delete_fresh(directory / event_titles.FILE)
-    _delete_fresh(directory / wipe_journal.INTENTION)
+    _delete_fresh(directory / wipe_journal.JOURNAL)
 
 
 def _names_any(path: Path, link_ids: Collection[str]) -> bool:

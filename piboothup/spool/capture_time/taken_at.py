@@ -55,7 +55,7 @@ def solve(boots: Mapping[int, Boot], number: int, boottime_ms: int) -> Estimate 
 
     `boots` holds this boot and, for one without anchors, its neighbours up to the next ones that have some.
     """
-    boots = _without_false_batteries(boots)
+    boots = _drop_implausible_rtc(boots)
     boot = boots[number]
     if _curve(boot):
         return _in_boot(boot, boottime_ms)
@@ -67,7 +67,7 @@ def solve(boots: Mapping[int, Boot], number: int, boottime_ms: int) -> Estimate 
 
 def knots(boots: Mapping[int, Boot], number: int, boottime_ms: int) -> tuple[Anchor, ...]:
     """The offsets on which the time of this moment rests: to be written down as in use once it is uploaded."""
-    boots = _without_false_batteries(boots)
+    boots = _drop_implausible_rtc(boots)
     boot = boots[number]
     if _curve(boot):
         first = boottime_ms // KNOT_MS * KNOT_MS
@@ -165,7 +165,7 @@ def _apart(anchors: list[Anchor]) -> tuple[Anchor, ...]:
     return tuple(sorted(kept, key=lambda one: one.boottime_ms))
 
 
-def _without_false_batteries(boots: Mapping[int, Boot]) -> Mapping[int, Boot]:
+def _drop_implausible_rtc(boots: Mapping[int, Boot]) -> Mapping[int, Boot]:
     """The boots, without the word of each battery's clock that puts its boot before the one before or after the next.
 
     Such a clock keeps local time, or was never set: the boot counts as one without anchors.

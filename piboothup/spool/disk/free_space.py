@@ -29,7 +29,7 @@ _INODES = 16
 _TYPICAL_PHOTO_BYTES = 6 * 1024 * 1024
 
 
-class Room:
+class FreeSpace:
     """What is known of the card that the spool in `directory` lies on."""
 
     def __init__(self, directory: Path) -> None:
@@ -45,7 +45,7 @@ class Room:
         """What can't be told of the storage."""
         self._one_at_a_time = threading.Lock()
 
-    def took(self, size_bytes: int) -> None:
+    def record_size(self, size_bytes: int) -> None:
         """A photo of this size was saved."""
         self._largest_bytes = max(self._largest_bytes, size_bytes)
 

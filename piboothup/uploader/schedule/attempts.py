@@ -26,11 +26,11 @@ from enum import Enum, auto
 from piboothup.config import Secret
 from piboothup.spool.contexts import Context
 from piboothup.spool.names import PhotoName
-from piboothup.uploader.schedule.backoff import is_young
+from piboothup.uploader.schedule.backoff import is_fresh
 
-NOT_CHANCE = 3
+SYSTEMATIC_AFTER = 3
 """So many different photos of an event refused and none taken: it is not the photos. The same of errors in a row."""
-_TRIES_BEFORE_PARKING = 2
+_ATTEMPTS_BEFORE_PARKING = 2
 
 
 class Refusal(Enum):
@@ -43,7 +43,7 @@ class Refusal(Enum):
 
 
 @dataclass
-class _Past:
+class _PhotoHistory:
     """Of a photo."""
 
     failures: int = 0
@@ -58,7 +58,7 @@ class _Past:
 
 
 @dataclass
-class _Doubt:
+class _ContextHistory:
     """Of an event and album, since a photo arrived there last."""
 
     taken_before: int
@@ -68,7 +68,7 @@ class _Doubt:
     rests: int = 0
 
 
-class Tries:
+class AttemptHistory:
     """The past of each photo and each event that has one."""
 
     def __init__(self) -> None:
@@ -78,14 +78,14 @@ class Tries:
         """Photos that were refused more than once, and may yet be taken."""
         self.met_defect: set[PhotoName] = set()
         """Photos over which a mistake of our own was met when they were tried last."""
-        self._past: dict[PhotoName, _Past] = {}
-        self._doubts: dict[Context, _Doubt] = {}
+        self._past: dict[PhotoName, _PhotoHistory] = {}
+        self._doubts: dict[Context, _ContextHistory] = {}
         self._taken: Counter[Context] = Counter()
 
-    def young_url(self, name: PhotoName, context: Context, now_ns: int) -> Secret | None:
+    def fresh_url(self, name: PhotoName, context: Context, now_ns: int) -> Secret | None:
         """The upload URL that the photo already has for this event and album, while it may still be used."""
         past = self._past.get(name)
-        if past is None or past.context != context or not is_young(past.asked_ns, now_ns):
+        if past is None or past.context != context or not is_fresh(past.asked_ns, now_ns):
             return None
         return past.url
 
@@ -111,9 +111,9 @@ class Tries:
             past.refusals, past.refused_by, past.taken_before = 0, context, taken
         past.refusals += 1
         doubt.refused.add(name)
-        if len(doubt.refused) >= NOT_CHANCE:
+        if len(doubt.refused) >= SYSTEMATIC_AFTER:
             return Refusal.REST_CONTEXT
-        if past.refusals < _TRIES_BEFORE_PARKING:
+        if past.refusals < _ATTEMPTS_BEFORE_PARKING:
             return Refusal.TRY_AGAIN
         is_alone = is_only and doubt.refused == {name}
         if too_large or is_alone or taken > past.taken_before:
@@ -162,10 +162,10 @@ class Tries:
         self.refused_again.clear()
         self.met_defect.clear()
 
-    def _of(self, name: PhotoName) -> _Past:
-        return self._past.setdefault(name, _Past())
+    def _of(self, name: PhotoName) -> _PhotoHistory:
+        return self._past.setdefault(name, _PhotoHistory())
 
-    def _doubt(self, context: Context) -> _Doubt:
+    def _doubt(self, context: Context) -> _ContextHistory:
         if (doubt := self._doubts.get(context)) is None:
-            doubt = self._doubts[context] = _Doubt(self._taken.total())
+            doubt = self._doubts[context] = _ContextHistory(self._taken.total())
         return doubt

@@ -11,42 +11,42 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 SECOND_NS = 1_000_000_000
-LONGEST_BACK_OFF_S = 30.0
-NETWORK_LOOK_S = 1.5
+MAX_BACKOFF_S = 30.0
+NETWORK_PROBE_S = 1.5
 """Longest time from one look for a network to the next. A look that reaches nobody is a burden to nobody."""
 FAST_BPS = 4_000_000
 """From here on more than one photo at a time: the waiting of one is filled with the sending of another."""
 SLOW_BPS = 2_000_000
 """Below it one at a time: two would halve each other, and the newest would arrive later."""
-URL_YOUNG_S = 240.0
+URL_FRESH_S = 240.0
 """The vendor says about 300 s; a PUT that starts within this has a minute to begin."""
 
-Chance = Callable[[], float]
+RandomFn = Callable[[], float]
 """A number from 0 up to 1, as random.random gives it."""
 
 
-def full_jitter_s(failures: int, chance: Chance, base_s: float = 1.0, cap_s: float = LONGEST_BACK_OFF_S) -> float:
+def full_jitter_s(failures: int, chance: RandomFn, base_s: float = 1.0, cap_s: float = MAX_BACKOFF_S) -> float:
     """Seconds to wait after that many failures in a row: 0 to base, 0 to 2 base, … 0 to `cap_s`."""
     doublings = min(max(failures - 1, 0), 32)
     return float(min(cap_s, base_s * 2**doublings)) * chance()
 
 
-def around_s(wait_s: float, chance: Chance) -> float:
+def jitter_s(wait_s: float, chance: RandomFn) -> float:
     """The wait, a quarter less up to a quarter more."""
     return wait_s * (0.75 + 0.5 * chance())
 
 
-def rest_s(rests: int) -> float:
+def cooldown_s(rests: int) -> float:
     """Seconds until something that was refused is shown again, rest by rest: 1, 2, 4 … 10 minutes."""
     return float(min(600, 60 * 2 ** min(rests - 1, 8)))
 
 
-def network_look_s(chance: Chance) -> float:
+def network_probe_s(chance: RandomFn) -> float:
     """Seconds from one look for a network, which reached nobody, to the next."""
-    return NETWORK_LOOK_S * (0.5 + 0.5 * chance())
+    return NETWORK_PROBE_S * (0.5 + 0.5 * chance())
 
 
-def photos_at_a_time(rate_bps: float | None, before: int, most: int) -> int:
+def parallel_uploads(rate_bps: float | None, before: int, most: int) -> int:
     """How many photos may be on their way together at this rate; None = not measured yet.
 
     Between slow and fast it stays as it was `before`, so that a link in the middle does not go to and fro.
@@ -56,20 +56,20 @@ def photos_at_a_time(rate_bps: float | None, before: int, most: int) -> int:
     return most if rate_bps >= FAST_BPS else min(before, most)
 
 
-def is_young(asked_ns: int, now_ns: int) -> bool:
+def is_fresh(asked_ns: int, now_ns: int) -> bool:
     """Whether an upload URL that was asked for at `asked_ns` may still be used."""
-    return now_ns - asked_ns < URL_YOUNG_S * SECOND_NS
+    return now_ns - asked_ns < URL_FRESH_S * SECOND_NS
 
 
 @dataclass
-class Circuit:
+class CircuitBreaker:
     """The link to EventPics as one fuse for all workers.
 
     Closed: photos flow. Broken: only `geteventsandalbums` is tried, until it closes the circuit again. Either way
     nothing is tried before `not_before_ns`.
     """
 
-    chance: Chance
+    random: RandomFn
     closed: bool = False
     failures: int = 0
     not_before_ns: int = 0
@@ -81,26 +81,26 @@ class Circuit:
         if not self.closed:
             self.closed, self._closed_ns = True, now_ns
 
-    def worked(self) -> None:
+    def record_success(self) -> None:
         """A photo arrived: whatever failed before is over."""
         self.failures = 0
 
-    def back_off(self, now_ns: int, at_least_s: float | None = None, cap_s: float = LONGEST_BACK_OFF_S) -> None:
+    def back_off(self, now_ns: int, at_least_s: float | None = None, cap_s: float = MAX_BACKOFF_S) -> None:
         """Something failed, but the link is there: everything waits a little, on top of what the server asks for."""
         self.failures += 1
-        asked_s = (at_least_s or 0.0) * (1 + 0.25 * self.chance())
-        self._wait(now_ns, full_jitter_s(self.failures, self.chance, cap_s=cap_s) + asked_s)
+        asked_s = (at_least_s or 0.0) * (1 + 0.25 * self.random())
+        self._wait(now_ns, full_jitter_s(self.failures, self.random, cap_s=cap_s) + asked_s)
 
-    def trip(self, now_ns: int, wait_s: float | None = None, cap_s: float = LONGEST_BACK_OFF_S) -> None:
+    def trip(self, now_ns: int, wait_s: float | None = None, cap_s: float = MAX_BACKOFF_S) -> None:
         """The link is gone or refused: nothing but a new look after `wait_s`, or after a jittered while."""
         if self.closed:
             self._connected_ns += now_ns - self._closed_ns
         self.closed = False
         self.failures += 1
-        jittered_s = full_jitter_s(self.failures, self.chance, cap_s=cap_s)
+        jittered_s = full_jitter_s(self.failures, self.random, cap_s=cap_s)
         self._wait(now_ns, jittered_s if wait_s is None else wait_s)
 
-    def look_now(self, now_ns: int) -> None:
+    def probe_now(self, now_ns: int) -> None:
         """Somebody asked: no waiting."""
         self.failures = 0
         self.not_before_ns = now_ns

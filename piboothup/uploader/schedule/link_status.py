@@ -14,19 +14,19 @@ from piboothup.problems import Problem, problem
 from piboothup.spool.contexts import Context
 from piboothup.spool.event_titles import Event
 from piboothup.status import UploaderState
-from piboothup.uploader.outcomes import Came, Verdict
-from piboothup.uploader.schedule.backoff import SECOND_NS, photos_at_a_time
-from piboothup.uploader.schedule.photo_queue import Hold
+from piboothup.uploader.outcomes import Decision, Outcome
+from piboothup.uploader.schedule.backoff import SECOND_NS, parallel_uploads
+from piboothup.uploader.schedule.photo_queue import ContextHold
 
 log = logging.getLogger(__name__)
 
 _LINK_TROUBLE = {
-    Came.TLS: "tls_refused",
-    Came.TLS_DATE: "tls_refused",
-    Came.DNS: "no_network",
-    Came.CONNECT: "no_network",
-    Came.TIMEOUT: "no_network",
-    Came.RESET: "no_network",
+    Outcome.TLS: "tls_refused",
+    Outcome.TLS_DATE: "tls_refused",
+    Outcome.DNS: "no_network",
+    Outcome.CONNECT: "no_network",
+    Outcome.TIMEOUT: "no_network",
+    Outcome.RESET: "no_network",
 }
 _HOLDS = ("no_event", "event_gone", "event_refused", "server_trouble")
 
@@ -34,26 +34,26 @@ _FADES = 0.7
 """How much of the past counts, photo by photo."""
 
 
-def trouble(verdict: Verdict, came: Came) -> tuple[UploaderState, Problem]:
+def trouble(verdict: Decision, came: Outcome) -> tuple[UploaderState, Problem]:
     """What keeps photos from flowing after this answer, or its absence: the state to show, and what to tell."""
-    if verdict is Verdict.PAUSE_ALL:
+    if verdict is Decision.PAUSE_ALL:
         return UploaderState.REFUSED, problem("key_refused")
-    if verdict is Verdict.PORTAL:
+    if verdict is Decision.PORTAL:
         return UploaderState.PORTAL, problem("portal")
-    if verdict is Verdict.BLOCKED:
+    if verdict is Decision.BLOCKED:
         return UploaderState.OFFLINE, problem("blocked")
     if (code := _LINK_TROUBLE.get(came)) is not None:
         return UploaderState.OFFLINE, problem(code)
-    return UploaderState.OFFLINE, problem("server_trouble", told_of(came))
+    return UploaderState.OFFLINE, problem("server_trouble", describe(came))
 
 
-def told_of(came: Came) -> str:
+def describe(came: Outcome) -> str:
     """What came, in words that a person reads."""
     return came.value.replace("_", " ")
 
 
 @dataclass(frozen=True)
-class View:
+class StatusSnapshot:
     """The line at one moment, for the status."""
 
     state: UploaderState
@@ -67,7 +67,7 @@ class View:
 
 
 @dataclass
-class Standing:
+class LinkStatus:
     """What keeps photos from flowing, if anything."""
 
     paused: bool
@@ -104,7 +104,7 @@ class Standing:
         return UploaderState.UPLOADING if busy else UploaderState.IDLE
 
     def problems(
-        self, held: Collection[Hold], *, refused_again: bool, unreadable: bool, met_defect: bool
+        self, held: Collection[ContextHold], *, refused_again: bool, unreadable: bool, met_defect: bool
     ) -> Iterator[Problem]:
         """What a person should know, the gravest first; nothing twice. `refused_again`: a photo was, and waits;
         `met_defect`: a photo waits because of a mistake of our own.
@@ -114,8 +114,8 @@ class Standing:
         if self.paused:
             yield problem("paused")
         told = {} if self._trouble is None else {self._trouble[1].code: self._trouble[1]}
-        for hold in sorted(held, key=lambda one: _HOLDS.index(one.why)):
-            told.setdefault(hold.why, problem(hold.why, hold.detail))
+        for hold in sorted(held, key=lambda one: _HOLDS.index(one.reason)):
+            told.setdefault(hold.reason, problem(hold.reason, hold.detail))
         if refused_again:
             told.setdefault("server_trouble", problem("server_trouble", "it refuses a photo"))
         if met_defect:
@@ -128,12 +128,12 @@ class Standing:
 
 
 @dataclass
-class Progress:
+class TransferStats:
     """What arrived since the start, and how fast the link is."""
 
-    most: int = 1
+    max_parallel: int = 1
     """Never more photos at a time."""
-    at_a_time: int = 1
+    parallel: int = 1
     sent: Counter[Context] = field(default_factory=Counter)
     """How many photos went where."""
     last_success_ns: int | None = None
@@ -149,12 +149,12 @@ class Progress:
         self._photos = _FADES * self._photos + 1
         self._busy_ns = _FADES * self._busy_ns + max(1, min(took_ns, since_ns))
         self.last_success_ns = now_ns
-        self.at_a_time = photos_at_a_time(self.rate_bps, self.at_a_time, self.most)
+        self.parallel = parallel_uploads(self.rate_bps, self.parallel, self.max_parallel)
 
     def forget_rate(self) -> None:
         """The link was lost: the next one may be another."""
         self._bytes = self._photos = self._busy_ns = 0.0
-        self.at_a_time = 1
+        self.parallel = 1
 
     @property
     def rate_bps(self) -> int | None:

@@ -28,10 +28,10 @@ _PHOTOS_OF_A_BOOT = 10_000_000
 
 
 @dataclass(frozen=True)
-class Hold:
+class ContextHold:
     """Why the photos of a context wait."""
 
-    why: str
+    reason: str
     """The problem's code."""
     until_ns: int | None = None
     """Boot-time of the next try; None = only when the photos are assigned elsewhere."""
@@ -41,7 +41,7 @@ class Hold:
     """Over as soon as EventPics shows the event."""
 
 
-def arranged(names: Iterable[PhotoName]) -> list[str]:
+def sorted_names(names: Iterable[PhotoName]) -> list[str]:
     """The names as text, oldest first: what `Queue.reload` wants. Boot by boot, to need little memory at once."""
     by_boot: defaultdict[int, list[str]] = defaultdict(list)
     for name in names:
@@ -71,13 +71,13 @@ def _changed_ns(folder: Path) -> int:
         return UNREADABLE
 
 
-class Queue:
+class PhotoQueue:
     """The photos in new/, as far as they are known, and what each of them waits for."""
 
     def __init__(self) -> None:
         self.waiting: Counter[Context] = Counter()
         """How many photos wait to go where, held and postponed ones too."""
-        self.held: dict[Context, Hold] = {}
+        self.held: dict[Context, ContextHold] = {}
         self._entries: dict[str, Entry] = {}
         self._line: deque[str] = deque()
         self._later: list[tuple[int, int, str]] = []
@@ -156,7 +156,7 @@ class Queue:
         """When the next postponed photo is to be tried again."""
         return self._later[0][0] if self._later else None
 
-    def done(self, name: PhotoName) -> None:
+    def remove(self, name: PhotoName) -> None:
         """The photo has left new/."""
         text = str(name)
         if text in self._arrived:
@@ -173,10 +173,10 @@ class Queue:
 
     def arrived(self, name: PhotoName) -> None:
         """The album has the photo, but it can't leave new/ yet: it waits no more and is not chosen again."""
-        self.done(name)
+        self.remove(name)
         self._arrived.add(str(name))
 
-    def give_back(self, name: PhotoName) -> None:
+    def put_back(self, name: PhotoName) -> None:
         """The photo was not brought, through no fault of its own: back to its end of the line."""
         text = str(name)
         self._busy.discard(text)
@@ -192,7 +192,7 @@ class Queue:
         self._postponed.add(text)
         heapq.heappush(self._later, (until_ns, next(self._tie), text))
 
-    def hold(self, name: PhotoName, context: Context, hold: Hold) -> None:
+    def hold(self, name: PhotoName, context: Context, hold: ContextHold) -> None:
         """This photo and all that are to go where it is wait; the others flow."""
         self._busy.discard(str(name))
         self.held[context] = hold

@@ -20,23 +20,23 @@ from piboothup.spool.contexts import Context, Entry
 from piboothup.spool.event_titles import Event
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
-from piboothup.uploader.outcomes import Call, Came, is_listed, missed_event
-from piboothup.uploader.schedule.attempts import Tries
-from piboothup.uploader.schedule.backoff import SECOND_NS, Chance, Circuit, around_s
-from piboothup.uploader.schedule.failure_policy import LONGEST_PHOTO_WAIT_S, Failures
-from piboothup.uploader.schedule.link_status import Progress, Standing, View
-from piboothup.uploader.schedule.photo_queue import Hold, Queue
+from piboothup.uploader.outcomes import ApiCall, Outcome, is_listed, missed_event
+from piboothup.uploader.schedule.attempts import AttemptHistory
+from piboothup.uploader.schedule.backoff import SECOND_NS, CircuitBreaker, RandomFn, jitter_s
+from piboothup.uploader.schedule.failure_policy import MAX_PHOTO_BACKOFF_S, FailurePolicy
+from piboothup.uploader.schedule.link_status import LinkStatus, StatusSnapshot, TransferStats
+from piboothup.uploader.schedule.photo_queue import ContextHold, PhotoQueue
 
 _REFUSALS = ("event_refused", "server_trouble")
 """Why a context may be held by a server that does know its event."""
-_LOOK_AGAIN_S = 60.0
+_PROBE_AFTER_S = 60.0
 """How long a quiet line may go without being looked at."""
 
 
-class Line:
+class UploadScheduler:
     """Shared by the workers and the service's main thread."""
 
-    def __init__(self, clock: Clock, chance: Chance, most: int, *, paused: bool, refused: bool) -> None:
+    def __init__(self, clock: Clock, chance: RandomFn, most: int, *, paused: bool, refused: bool) -> None:
         """`most`: never more photos at a time. `refused`: the config can't be used, so nothing is sent until the
         service is started anew.
         """
@@ -44,17 +44,17 @@ class Line:
         self.stopping = False
         self.key: Secret | None = None
         """The key of the last probe."""
-        self.on_news: Callable[[], None] = lambda: None
+        self.on_change: Callable[[], None] = lambda: None
         """Called after every change, with the lock let go."""
         self._clock = clock
         self._chance = chance
-        self._queue = Queue()
-        self._circuit = Circuit(chance)
-        self._tries = Tries()
-        self._standing = Standing(paused, refused)
-        self._progress = Progress(most)
+        self._queue = PhotoQueue()
+        self._circuit = CircuitBreaker(chance)
+        self._tries = AttemptHistory()
+        self._standing = LinkStatus(paused, refused)
+        self._progress = TransferStats(most)
         parts = self._queue, self._circuit, self._tries, self._standing, self._progress
-        self._failures = Failures(clock, chance, *parts)
+        self._failures = FailurePolicy(clock, chance, *parts)
         self._probing = False
         self._probe_ns = 0
         self._look_again_ns = 0
@@ -77,7 +77,7 @@ class Line:
             if not self._probing and (not self._circuit.closed or now_ns >= self._look_again_ns):
                 self._probing, self._probe_ns = True, now_ns
                 return Probe()
-            if self._circuit.closed and self._queue.busy < self._progress.at_a_time:
+            if self._circuit.closed and self._queue.busy < self._progress.parallel:
                 name = self._queue.choose(now_ns)
                 if name is not None:
                     self._tries.met_defect.discard(name)
@@ -103,7 +103,7 @@ class Line:
 
     def reload(self, listed: list[str], entries: Mapping[str, Entry]) -> None:
         """A new listing of new/ (see `queue.arranged`), and what is written about its contexts."""
-        with self._news():
+        with self._changing():
             self._queue.reload(listed, entries)
 
     def listed(self, *, whole: bool) -> None:
@@ -113,7 +113,7 @@ class Line:
 
     def add(self, name: PhotoName, entry: Entry) -> None:
         """A photo was just saved; `entry`: what is written about its context."""
-        with self._news():
+        with self._changing():
             self._queue.add(name, entry)
 
     def end_holds(self) -> None:
@@ -126,27 +126,27 @@ class Line:
         """The key to ask with from now on. Another one than before may see other events."""
         with self._changed:
             if key != self.key:
-                self._forget_the_past()
+                self._forget_failures()
             self.key = key
 
     def pause(self, paused: bool) -> None:
         """Somebody wants nothing to be sent for now, or all again."""
-        with self._news():
+        with self._changing():
             self._standing.paused = paused
 
     def retry(self) -> None:
         """Somebody wants everything to be tried now: ends pause, holds and waits."""
-        with self._news():
+        with self._changing():
             self._standing.paused = False
-            self._forget_the_past()
-            self._circuit.look_now(self._clock.boottime_ns())
+            self._forget_failures()
+            self._circuit.probe_now(self._clock.boottime_ns())
             self._look_again_ns = 0
 
     # -- what came of a probe ----------------------------------------------------------------------------------
 
     def answered(self, events: tuple[Event, ...]) -> None:
         """EventPics answered and takes the key."""
-        with self._news():
+        with self._changing():
             now_ns = self._clock.boottime_ns()
             self._events = events
             self._end_holds(lambda context, hold: hold.until_listed and is_listed(context, events))
@@ -157,13 +157,13 @@ class Line:
 
     def refuse(self, why: Problem) -> None:
         """There is no key to ask with."""
-        with self._news():
+        with self._changing():
             self._probing = False
             self._failures.no_key(why)
 
-    def probe_failed(self, came: Came, retry_after_s: float | None = None) -> None:
+    def probe_failed(self, came: Outcome, retry_after_s: float | None = None) -> None:
         """`geteventsandalbums` was not answered as it should be."""
-        with self._news():
+        with self._changing():
             self._probing = False
             took_s = (self._clock.boottime_ns() - self._probe_ns) / SECOND_NS
             self._failures.of_probe(came, retry_after_s, took_s)
@@ -175,10 +175,10 @@ class Line:
         with self._changed:
             return self._circuit.connected_s(self._clock.boottime_ns())
 
-    def young_url(self, name: PhotoName, context: Context) -> Secret | None:
+    def fresh_url(self, name: PhotoName, context: Context) -> Secret | None:
         """The upload URL that the photo already has for this event and album, while it may still be used."""
         with self._changed:
-            return self._tries.young_url(name, context, self._clock.boottime_ns())
+            return self._tries.fresh_url(name, context, self._clock.boottime_ns())
 
     def keep_url(self, name: PhotoName, context: Context, url: Secret, asked_ns: int) -> None:
         """The photo's upload URL, for a second try."""
@@ -187,15 +187,15 @@ class Line:
 
     def arrived(self, name: PhotoName, context: Context, size_bytes: int, took_ns: int, *, marked: bool) -> None:
         """The album of `context` has it. Not `marked`: the card could not be told yet; it is not sent again."""
-        with self._news():
+        with self._changing():
             now_ns = self._clock.boottime_ns()
-            self._circuit.worked()
+            self._circuit.record_success()
             self._failures.arrived()
             self._look_again(now_ns)
             self._tries.arrived(name, context)
             self._progress.arrived(context, size_bytes, took_ns, now_ns)
             if marked:
-                self._queue.done(name)
+                self._queue.remove(name)
             else:
                 self._queue.arrived(name)
                 self._unmarked.append((name, context))
@@ -216,44 +216,44 @@ class Line:
 
     def gone(self, name: PhotoName, *, damaged: bool = False) -> None:
         """The photo has left new/ without being sent."""
-        with self._news():
+        with self._changing():
             self._standing.damaged += damaged
             self._tries.forget(name)
-            self._queue.done(name)
+            self._queue.remove(name)
 
-    def give_back(self, name: PhotoName) -> None:
+    def put_back(self, name: PhotoName) -> None:
         """The photo was not tried."""
-        with self._news():
-            self._queue.give_back(name)
+        with self._changing():
+            self._queue.put_back(name)
 
     def hold(self, name: PhotoName, context: Context | None) -> None:
         """No event is chosen for the photo's context."""
-        with self._news():
-            self._queue.hold(name, context or Context(name.context), Hold("no_event"))
+        with self._changing():
+            self._queue.hold(name, context or Context(name.context), ContextHold("no_event"))
 
     def postpone(self, name: PhotoName, wait_s: float) -> None:
         """The photo is tried again after `wait_s`."""
-        with self._news():
+        with self._changing():
             self._queue.postpone(name, self._clock.boottime_ns() + int(wait_s * SECOND_NS))
 
     def unreadable(self, name: PhotoName) -> None:
         """The card does not give the photo's bytes."""
-        with self._news():
+        with self._changing():
             self._tries.unreadable.add(name)
-            self._queue.postpone(name, self._clock.boottime_ns() + int(LONGEST_PHOTO_WAIT_S * SECOND_NS))
+            self._queue.postpone(name, self._clock.boottime_ns() + int(MAX_PHOTO_BACKOFF_S * SECOND_NS))
 
     def failed(
-        self, name: PhotoName, context: Context, call: Call, came: Came, retry_after_s: float | None = None
+        self, name: PhotoName, context: Context, call: ApiCall, came: Outcome, retry_after_s: float | None = None
     ) -> bool:
         """A call for the photo was not answered as it should be. True: the photo is to be parked."""
-        with self._news():
-            if call is Call.UPLOAD_URL and came is Came.NOT_FOUND:
+        with self._changing():
+            if call is ApiCall.UPLOAD_URL and came is Outcome.NOT_FOUND:
                 came = missed_event(context, self._events or ())
             return self._failures.of_photo(name, context, call, came, retry_after_s)
 
     def met_defect(self, step: Probe | Send, wait_s: float) -> None:
         """A step ended over a mistake of our own. It is nobody's fault out there: told, and taken again later."""
-        with self._news():
+        with self._changing():
             if isinstance(step, Probe):
                 self._probing = False
                 self._failures.of_ourselves()
@@ -263,12 +263,12 @@ class Line:
 
     # -- how things stand --------------------------------------------------------------------------------------
 
-    def view(self) -> View:
+    def snapshot(self) -> StatusSnapshot:
         """The line as it stands."""
         with self._changed:
             state = self._standing.state(self._queue.busy, all_refused=self._is_all_refused())
             uploading = state is UploaderState.UPLOADING
-            return View(
+            return StatusSnapshot(
                 state,
                 tuple(self._problems()),
                 Counter(self._queue.waiting),
@@ -279,7 +279,7 @@ class Line:
                 self._progress.last_success_ns,
             )
 
-    def stir(self) -> None:
+    def wake(self) -> None:
         """Lets every worker look again."""
         with self._changed:
             self._changed.notify_all()
@@ -287,19 +287,19 @@ class Line:
     # -- inside; the lock is held ------------------------------------------------------------------------------
 
     @contextmanager
-    def _news(self) -> Iterator[None]:
+    def _changing(self) -> Iterator[None]:
         with self._changed:
             yield
             self._changed.notify_all()
-        self.on_news()
+        self.on_change()
 
-    def _forget_the_past(self) -> None:
+    def _forget_failures(self) -> None:
         """Nothing is held or put off any more."""
         self._queue.release_all()
         self._tries.forget_all()
         self._list_again = True
 
-    def _end_holds(self, is_over: Callable[[Context, Hold], bool]) -> None:
+    def _end_holds(self, is_over: Callable[[Context, ContextHold], bool]) -> None:
         over = [context for context, hold in self._queue.held.items() if is_over(context, hold)]
         self._queue.release(over)
         self._list_again |= bool(over)
@@ -316,12 +316,12 @@ class Line:
     def _is_all_refused(self) -> bool:
         """Whether the server takes photos of none of the events that wait, and has taken none since one is held."""
         return not self._queue.flowing and any(
-            hold.why in _REFUSALS and not self._tries.takes_others(context)
+            hold.reason in _REFUSALS and not self._tries.takes_others(context)
             for context, hold in self._queue.held.items()
         )
 
     def _look_again(self, now_ns: int) -> None:
-        self._look_again_ns = now_ns + int(around_s(_LOOK_AGAIN_S, self._chance) * SECOND_NS)
+        self._look_again_ns = now_ns + int(jitter_s(_PROBE_AFTER_S, self._chance) * SECOND_NS)
 
 
 @dataclass(frozen=True)

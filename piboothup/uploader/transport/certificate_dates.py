@@ -63,13 +63,13 @@ class ClockTrust:
         self._wrong_ns: int | None = None
         """Wall clock less boot-time of the system's clock that was found wrong."""
 
-    def system_judges(self) -> bool:
+    def trusts_system_clock(self) -> bool:
         """Whether the system's clock does: it was not found wrong, or has been set since."""
         return self._wrong_ns is None or abs(self._offset_ns() - self._wrong_ns) >= _SET_NS
 
-    def appeal(self) -> bool:
+    def switch_to_known_time(self) -> bool:
         """A certificate was refused for its dates. True: from now on another time judges, try again."""
-        if not self.system_judges():
+        if not self.trusts_system_clock():
             self._wrong_ns = None
             return False
         if self._now_ms() is None:
@@ -77,7 +77,7 @@ class ClockTrust:
         self._wrong_ns = self._offset_ns()
         return True
 
-    def judge(self, validity: Validity) -> None:
+    def check(self, validity: Validity) -> None:
         """Judges in place of the system's clock. Raises OutOfDate."""
         now_ms = self._now_ms()
         if now_ms is None or not validity.covers(now_ms):

@@ -32,11 +32,19 @@ from piboothup import __version__
 from piboothup.clock import Clock
 from piboothup.config import Secret, is_loopback
 from piboothup.uploader.transport.certificate_dates import ClockTrust, NowMs, unknown
-from piboothup.uploader.transport.connection import Watch, WatchedAdapter
+from piboothup.uploader.transport.connection import ExchangeGuard, GuardedAdapter
 from piboothup.uploader.transport.decompression import unpacked
 from piboothup.uploader.transport.errors import LinkError, LinkErrorKind, kind_of
-from piboothup.uploader.transport.happy_eyeballs import Here, is_here
-from piboothup.uploader.transport.messages import BLOCK_BYTES, Answer, Body, Limits, Request, is_plain, onward
+from piboothup.uploader.transport.happy_eyeballs import HasLocalAddress, has_local_address
+from piboothup.uploader.transport.messages import (
+    BLOCK_BYTES,
+    Answer,
+    Body,
+    Limits,
+    Request,
+    is_plain,
+    redirect_target,
+)
 
 __all__ = ["Answer", "Limits", "LinkError", "LinkErrorKind", "Transport"]
 
@@ -60,7 +68,7 @@ class Transport:
         limits: Limits = Limits(),
         ca_file: str | None = None,
         now_ms: NowMs = unknown,
-        here: Here = is_here,
+        here: HasLocalAddress = has_local_address,
         http_port: int = 80,
     ) -> None:
         """`plain_http` allows http to loopback. `ca_file` replaces the trusted roots: for a CA of the tests' own.
@@ -74,10 +82,10 @@ class Transport:
         self._http_port = http_port
         self._limits = limits
         self._verify: bool | str = ca_file or True
-        self._watch = Watch(clock, limits.stall_s, here)
+        self._watch = ExchangeGuard(clock, limits.stall_s, here)
         self._trust = ClockTrust(clock, now_ms)
-        self._adapter = WatchedAdapter(self._watch, limits.unheard_s)
-        self._judging_adapter = WatchedAdapter(self._watch, limits.unheard_s, self._trust.judge)
+        self._adapter = GuardedAdapter(self._watch, limits.unheard_s)
+        self._judging_adapter = GuardedAdapter(self._watch, limits.unheard_s, self._trust.check)
 
     def allows(self, url: str) -> bool:
         """Whether a request to `url` may be made: https, or http to this machine where that was asked for."""
@@ -110,7 +118,11 @@ class Transport:
         answer = self._judged(request, deadline_ns)
         for _ in range(_MOST_HOPS):
             # RFC 9110, 15.4.8 and 15.4.9: the method and the body stay as they are.
-            to = onward(request.url, answer.location) if answer.status in (307, 308) and answer.location else None
+            to = (
+                redirect_target(request.url, answer.location)
+                if answer.status in (307, 308) and answer.location
+                else None
+            )
             if to is None:
                 break
             request = dataclasses.replace(request, url=to)
@@ -123,7 +135,7 @@ class Transport:
 
         For the Date of the answer; nothing that a caller knows is sent. Raises LinkError.
         """
-        adapter = WatchedAdapter(self._watch, self._limits.unheard_s, lambda _: None)
+        adapter = GuardedAdapter(self._watch, self._limits.unheard_s, lambda _: None)
         try:
             root = Secret(f"https://{urlsplit(url).netloc}/")
             request = Request("GET", root, {"Cache-Control": "no-cache", "Connection": "close"}, None)
@@ -136,7 +148,7 @@ class Transport:
 
         A portal shows itself to nothing else, as it can't speak for a server over TLS. Raises LinkError.
         """
-        adapter = WatchedAdapter(self._watch, self._limits.unheard_s)
+        adapter = GuardedAdapter(self._watch, self._limits.unheard_s)
         try:
             root = Secret(f"http://{f'[{host}]' if ':' in host else host}:{self._http_port}/")
             headers = {"Cache-Control": "no-cache", "Connection": "close"}
@@ -173,12 +185,12 @@ class Transport:
             return self._at_once_or_afresh(request, deadline_ns)
         except LinkError as error:
             # It was the handshake that failed: no byte of the request has left yet.
-            if error.kind is not LinkErrorKind.TLS_DATE or not self._trust.appeal():
+            if error.kind is not LinkErrorKind.TLS_DATE or not self._trust.switch_to_known_time():
                 raise
         return self._at_once_or_afresh(request, deadline_ns)
 
     def _at_once_or_afresh(self, request: Request, deadline_ns: int) -> Answer:
-        adapter = self._adapter if self._trust.system_judges() else self._judging_adapter
+        adapter = self._adapter if self._trust.trusts_system_clock() else self._judging_adapter
         try:
             return self._once(adapter, request, deadline_ns)
         except LinkError as error:
@@ -188,7 +200,7 @@ class Transport:
         request.rewind()
         return self._once(adapter, request, deadline_ns)
 
-    def _once(self, adapter: WatchedAdapter, request: Request, deadline_ns: int) -> Answer:
+    def _once(self, adapter: GuardedAdapter, request: Request, deadline_ns: int) -> Answer:
         watch = self._watch
         if not watch.begin(request.target, deadline_ns):
             raise LinkError(LinkErrorKind.STOPPED)
@@ -209,7 +221,7 @@ class Transport:
             raise OSError(request.body.trouble.errno, request.body.trouble.strerror)
         raise LinkError(trouble or LinkErrorKind.RESET)
 
-    def _send_and_read(self, adapter: WatchedAdapter, request: Request) -> tuple[Answer, LinkErrorKind | None]:
+    def _send_and_read(self, adapter: GuardedAdapter, request: Request) -> tuple[Answer, LinkErrorKind | None]:
         """The answer, and what kept its body from being read to its end."""
         headers = {"User-Agent": f"piboothup/{__version__}", **request.headers}
         response = adapter.send(

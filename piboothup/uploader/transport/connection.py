@@ -25,7 +25,7 @@ from piboothup.clock import Clock
 from piboothup.config import Secret
 from piboothup.uploader.transport.certificate_dates import Validity
 from piboothup.uploader.transport.errors import LinkErrorKind
-from piboothup.uploader.transport.happy_eyeballs import Here, Lookups, dial, is_here
+from piboothup.uploader.transport.happy_eyeballs import HasLocalAddress, NameLookups, connect, has_local_address
 from piboothup.uploader.transport.messages import BLOCK_BYTES
 
 _SEND_BUFFER_BYTES = 128 * 1024
@@ -35,22 +35,22 @@ _LONGEST_HEAD_BYTES = 64 * 1024
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python's ssl has no name for."""
 
-Judge = Callable[[Validity], None]
+CertificateCheck = Callable[[Validity], None]
 """Judges a server's certificate by its dates, before a request leaves; raises OutOfDate."""
 
 
-class Watch:
+class ExchangeGuard:
     """The exchange under way, as far as other threads may know of it and end it.
 
     It holds a duplicate of the connection's descriptor: shutting that down ends every wait on the connection, in a
     name look-up and a TLS handshake too, without touching an object that the sending thread is using.
     """
 
-    def __init__(self, clock: Clock, stall_s: float, here: Here = is_here) -> None:
+    def __init__(self, clock: Clock, stall_s: float, here: HasLocalAddress = has_local_address) -> None:
         """`stall_s`: the longest time in which a block being sent makes no way. `here`: see `dial.is_here`."""
         self.stall_s = stall_s
         self.here = here
-        self.lookups = Lookups()
+        self.lookups = NameLookups()
         self.whole = False
         """The request's body was handed to the network to its last byte."""
         self.connected = False
@@ -182,7 +182,7 @@ class _Connection(HTTPConnection):
 
     response_class = _Response
 
-    def __init__(self, *args: Any, watch: Watch, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, watch: ExchangeGuard, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.blocksize = BLOCK_BYTES
         self._watch = watch
@@ -190,7 +190,7 @@ class _Connection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         watch = self._watch
         timeout_s = cast(float, self.timeout)
-        made = dial(self._dns_host, self.port, timeout_s, self.socket_options or (), watch.lookups, watch.hold)
+        made = connect(self._dns_host, self.port, timeout_s, self.socket_options or (), watch.lookups, watch.hold)
         watch.connected = True
         try:
             self._watch.hold(made)
@@ -226,7 +226,7 @@ class _Connection(HTTPConnection):
 class _TlsConnection(_Connection, HTTPSConnection):
     """The same over TLS."""
 
-    def __init__(self, *args: Any, judge: Judge | None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, judge: CertificateCheck | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._judge = judge
 
@@ -241,7 +241,7 @@ class _TlsConnection(_Connection, HTTPSConnection):
 
 
 class _Pools(urllib3.PoolManager):
-    def __init__(self, watch: Watch, judge: Judge | None, **kwargs: Any) -> None:
+    def __init__(self, watch: ExchangeGuard, judge: CertificateCheck | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._watch = watch
         self._judge = judge
@@ -253,10 +253,10 @@ class _Pools(urllib3.PoolManager):
         return pool
 
 
-class WatchedAdapter(HTTPAdapter):
+class GuardedAdapter(HTTPAdapter):
     """requests' adapter over these connections; it tries nothing again by itself."""
 
-    def __init__(self, watch: Watch, unheard_s: float, judge: Judge | None = None) -> None:
+    def __init__(self, watch: ExchangeGuard, unheard_s: float, judge: CertificateCheck | None = None) -> None:
         """`unheard_s`: the longest time in which the peer's kernel acknowledges nothing.
 
         With a `judge` OpenSSL verifies everything about a certificate but its dates, and these go to the judge.

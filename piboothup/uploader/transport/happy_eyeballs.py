@@ -32,13 +32,13 @@ _OTHER_FAMILY_S = 0.05
 """How long a name look-up that has answered waits for the one of the other family (RFC 8305, 3)."""
 _FAMILIES = (socket.AF_INET6, socket.AF_INET)
 
-Here = Callable[[socket.socket], bool]
+HasLocalAddress = Callable[[socket.socket], bool]
 Option = tuple[int, int, int | bytes]
 Address = tuple[socket.AddressFamily, Any]
 _Found = Future[list[Address]]
 
 
-class Lookups:
+class NameLookups:
     """One thread's name look-ups. The answer of one that nobody waited for any more serves the next try."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Lookups:
         """
         asked = [self._ask(host, port, family) for family in _FAMILIES]
         for one in asked:
-            one.add_done_callback(lambda _: _stir(wake))
+            one.add_done_callback(lambda _: _wake(wake))
         while True:
             answered = [one for one in asked if one.done()]
             found = [one.result() for one in answered if one.exception() is None]
@@ -79,12 +79,12 @@ class Lookups:
         return found
 
 
-def dial(
+def connect(
     host: str,
     port: int,
     timeout_s: float,
     options: Sequence[Option],
-    lookups: Lookups,
+    lookups: NameLookups,
     hold: Callable[[socket.socket], None],
 ) -> socket.socket:
     """A connection to `host`; name look-up and all attempts take `timeout_s` at most.
@@ -102,7 +102,7 @@ def dial(
     return made
 
 
-def is_here(connection: socket.socket) -> bool:
+def has_local_address(connection: socket.socket) -> bool:
     """Whether the connection's own address is still one of this machine's; after a roam it is not.
 
     The kernel lets such a connection live on, though nothing that is sent by it gets anywhere.
@@ -186,7 +186,7 @@ def _look_up(found: _Found, host: str, port: int, family: socket.AddressFamily) 
         found.set_result([(one[0], one[4]) for one in listed])
 
 
-def _stir(wake: socket.socket) -> None:
+def _wake(wake: socket.socket) -> None:
     with contextlib.suppress(OSError):  # nobody waits any more
         wake.send(b"!")
 

@@ -80,7 +80,7 @@ def is_plain(url: str) -> bool:
     return url.isascii() and url.isprintable() and " " not in url
 
 
-def onward(url: Secret, location: str) -> Secret | None:
+def redirect_target(url: Secret, location: str) -> Secret | None:
     """Where an answer with this Location sends the request on to; None when that is not the same server.
 
     The same server is the same scheme, name and port: so never from https to http, nor to any other listener.
@@ -117,7 +117,7 @@ def _server(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
-LONGEST_RETRY_AFTER_S = 3600.0
+MAX_RETRY_AFTER_S = 3600.0
 
 
 def retry_after_s(text: str, date: str) -> float | None:
@@ -128,11 +128,11 @@ def retry_after_s(text: str, date: str) -> float | None:
     """
     text = text.strip()
     if text.isascii() and text.isdecimal():
-        return min(float(text[:9]), LONGEST_RETRY_AFTER_S)
+        return min(float(text[:9]), MAX_RETRY_AFTER_S)
     until, now = server_ms(text), server_ms(date)
     if until is None or now is None:
         return None
-    return min(max(0.0, (until - now) / 1000), LONGEST_RETRY_AFTER_S)
+    return min(max(0.0, (until - now) / 1000), MAX_RETRY_AFTER_S)
 
 
 def server_ms(date: str) -> int | None:

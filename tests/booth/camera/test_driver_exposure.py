@@ -73,7 +73,7 @@ def sensor(**first: Any) -> type[Sensor]:
     return Fresh
 
 
-def test_k07_a_lens_that_is_not_in_focus_at_zero_goes_to_focus_m_for_the_shot_and_focuses_again_after_it() -> None:
+def test_k07_lens_unfocused_at_zero_uses_focus_m_then_refocuses() -> None:
     make = sensor(AfState=1, LensPosition=8.0)
     camera = opened(make, Camera(focus_m=2.0))
     frame = camera.capture(ZERO_NS, 4)
@@ -84,7 +84,7 @@ def test_k07_a_lens_that_is_not_in_focus_at_zero_goes_to_focus_m_for_the_shot_an
     camera.close()
 
 
-def test_k07_an_autofocus_that_never_ends_and_a_lens_that_does_not_obey_do_not_stop_the_photo() -> None:
+def test_k07_endless_autofocus_or_stuck_lens_does_not_stop_photo() -> None:
     make = sensor(AfState=1, LensPosition=8.0)
     make.obeys = False
     camera = opened(make)
@@ -100,7 +100,7 @@ def test_a_lens_in_focus_is_left_alone_and_costs_no_frame() -> None:
     camera.close()
 
 
-def test_a_camera_without_autofocus_is_sent_nowhere_and_costs_no_frame() -> None:
+def test_no_autofocus_lens_is_not_moved_and_costs_no_frame() -> None:
     make = sensor(AfState=0)
     make.camera_controls = {}
     camera = opened(make)
@@ -109,7 +109,7 @@ def test_a_camera_without_autofocus_is_sent_nowhere_and_costs_no_frame() -> None
     camera.close()
 
 
-def test_k06_when_it_gets_dark_the_photo_is_the_first_frame_with_a_short_exposure() -> None:
+def test_k06_getting_dark_photo_is_first_short_exposure_frame() -> None:
     make = sensor(ExposureTime=66_000, AnalogueGain=6.0)
     camera = opened(make)
     frame = camera.capture(ZERO_NS, 4)
@@ -121,7 +121,7 @@ def test_k06_when_it_gets_dark_the_photo_is_the_first_frame_with_a_short_exposur
     camera.close()
 
 
-def test_k06_the_exposure_is_looked_after_also_while_nobody_presses() -> None:
+def test_k06_exposure_adjusted_also_while_nobody_presses() -> None:
     make = sensor(ExposureTime=66_000, AnalogueGain=6.0)
     camera = opened(make)
     last = make.last
@@ -138,13 +138,13 @@ def test_f19_a_gain_that_stays_too_high_is_told_often_and_logged_once(caplog: py
     camera = opened(make)
     make.last.now_ns = 0
     for number in range(20):  # no two frames see the same light
-        camera._cap_exposure({"ExposureTime": 9_000, "AnalogueGain": 20.0, "Lux": 3 + number / 100})
+        camera._limit_exposure({"ExposureTime": 9_000, "AnalogueGain": 20.0, "Lux": 3 + number / 100})
     assert len(make.last.sent) == 20
     assert caplog.text.count("exposure_capped") == 1
     camera.close()
 
 
-def test_k06_a_camera_opened_again_is_told_nothing_of_the_dark_before() -> None:
+def test_k06_reopened_camera_gets_no_earlier_dark_settings() -> None:
     make = sensor()
     camera = opened(make)
     for says in ({"ExposureTime": 66_000}, {"ExposureTime": 9_000, "AnalogueGain": 1.0}):
@@ -157,11 +157,11 @@ def test_k06_a_camera_opened_again_is_told_nothing_of_the_dark_before() -> None:
     camera.close()
 
 
-def test_k06_the_flash_in_a_dark_room_hands_back_exposure_and_gain_and_the_photo_waits_for_it() -> None:
+def test_k06_flash_in_dark_frees_exposure_and_gain_photo_waits() -> None:
     make = sensor(AeState=0, ExposureTime=20_000, AnalogueGain=12.0, Lux=400)
     camera = opened(make)
     make.last.now_ns = 0
-    camera._cap_exposure({"ExposureTime": 66_000, "AnalogueGain": 20.0, "Lux": 3})
+    camera._limit_exposure({"ExposureTime": 66_000, "AnalogueGain": 20.0, "Lux": 3})
     assert make.last.sent.pop()[1] == {"ExposureTime": 20_000, "AnalogueGain": 12.0}
     for us, gain, state in ((20_000, 3.0, 1), (20_000, 1.3, 2), (9_000, 1.3, 2)):  # as libcamera goes on
         make.then.append({"ExposureTime": us, "AnalogueGain": gain, "AeState": state})
@@ -173,7 +173,7 @@ def test_k06_the_flash_in_a_dark_room_hands_back_exposure_and_gain_and_the_photo
 
 @pytest.mark.parametrize("lit_ns", [None, ZERO_NS])
 @pytest.mark.parametrize("stands_still_after", [1, 2, 5])
-def test_k07_a_camera_that_stands_still_while_a_better_frame_is_waited_for_gives_the_last_one_that_came(
+def test_k07_camera_stalled_in_better_frame_wait_gives_last_one(
     stands_still_after: int, lit_ns: int | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     make = sensor(AfState=1, LensPosition=8.0, AeState=1)
@@ -193,7 +193,7 @@ def test_k07_a_camera_that_stands_still_while_a_better_frame_is_waited_for_gives
     camera.close()
 
 
-def test_a_camera_that_stands_still_before_its_first_frame_gives_none() -> None:
+def test_camera_stalled_before_first_frame_gives_none() -> None:
     make = sensor(AeState=1)
     camera = opened(make)
     make.stands_still_after = 0
@@ -202,7 +202,7 @@ def test_a_camera_that_stands_still_before_its_first_frame_gives_none() -> None:
     camera.close()
 
 
-def test_no_more_than_two_of_the_buffers_are_held_while_a_better_frame_is_waited_for() -> None:
+def test_better_frame_wait_holds_at_most_two_buffers() -> None:
     make = sensor(AeState=1)
     camera = opened(make)
     camera.capture(ZERO_NS, 4, lit_ns=ZERO_NS)
@@ -210,7 +210,7 @@ def test_no_more_than_two_of_the_buffers_are_held_while_a_better_frame_is_waited
     camera.close()
 
 
-def test_under_a_flash_without_countdown_the_photo_is_the_first_frame_that_is_exposed_for_it() -> None:
+def test_flash_no_countdown_photo_is_first_frame_exposed_for_it() -> None:
     make = sensor(AeState=2)
     camera = opened(make)
     after_ns = camera.capture(ZERO_NS, 4, lit_ns=ZERO_NS).exposure_start_ns - ZERO_NS
@@ -222,8 +222,8 @@ def test_white_balance_is_held_and_let_go() -> None:
     make = sensor()
     camera = opened(make)
     make.last.now_ns = 0
-    camera.hold(True)
-    camera.hold(False)
+    camera.lock_white_balance(True)
+    camera.lock_white_balance(False)
     assert [controls for _, controls in make.last.sent] == [
         {"AwbEnable": False},
         {"AwbEnable": True},
@@ -231,6 +231,6 @@ def test_white_balance_is_held_and_let_go() -> None:
     camera.close()
     make.camera_controls = {}
     camera.open()
-    camera.hold(True)
+    camera.lock_white_balance(True)
     assert make.last.sent == []
     camera.close()

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from piboothup.booth.camera.base import CameraFault
-from piboothup.booth.camera.detect import Connected, connected
-from piboothup.booth.camera.picamera2_driver import PiCamera, planes
+from piboothup.booth.camera.detect import ConnectedCamera, connected_cameras
+from piboothup.booth.camera.picamera2_driver import Picamera2Driver, planes
 from piboothup.booth.frame import Viewfinder
 from piboothup.booth.photo.jpeg import encode
 from piboothup.config import Camera
@@ -32,7 +32,7 @@ def make() -> Iterator[type[StandIn]]:
     yield Fresh
 
 
-def test_the_full_sensor_streams_as_yuv420_with_three_buffers_a_viewfinder_and_no_raw_stream(
+def test_stream_full_sensor_yuv420_3_buffers_viewfinder_no_raw(
     make: type[StandIn],
 ) -> None:
     make.sensor_resolution = (4056, 3040)
@@ -46,7 +46,7 @@ def test_the_full_sensor_streams_as_yuv420_with_three_buffers_a_viewfinder_and_n
     camera.close()
 
 
-def test_the_frame_is_the_first_after_zero_and_begins_its_exposure_before_the_sensor_s_timestamp(
+def test_frame_first_after_zero_exposure_starts_before_timestamp(
     make: type[StandIn], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     camera = opened(make)
@@ -77,7 +77,7 @@ def test_nv12_s_interleaved_chroma_comes_out_as_two_planes() -> None:
     assert v.tolist() == [[20, 21, 22], [23, 24, 25]]
 
 
-def test_a_frame_still_lent_out_can_be_encoded_after_the_camera_was_closed(make: type[StandIn]) -> None:
+def test_lent_frame_encodable_after_camera_closed(make: type[StandIn]) -> None:
     camera = opened(make)
     paint(make.last.fd, 96, (64, 48))
     frame = camera.capture(ZERO_NS, 3)
@@ -87,7 +87,7 @@ def test_a_frame_still_lent_out_can_be_encoded_after_the_camera_was_closed(make:
     frame.release()
 
 
-def test_a_frame_is_given_back_once_and_a_forgotten_one_keeps_no_hold_of_the_camera(make: type[StandIn]) -> None:
+def test_frame_returned_once_forgotten_frame_holds_no_camera(make: type[StandIn]) -> None:
     camera = opened(make)
     forgotten = camera.capture(ZERO_NS, 3)
     forgotten.release()
@@ -101,7 +101,7 @@ def test_a_frame_is_given_back_once_and_a_forgotten_one_keeps_no_hold_of_the_cam
     assert forgotten.y.shape == (48, 64)
 
 
-def test_k04_the_memory_of_a_closed_camera_is_free_before_the_next_one_is_made(make: type[StandIn]) -> None:
+def test_k04_closed_camera_memory_free_before_next_one_is_made(make: type[StandIn]) -> None:
     camera = opened(make)
     make.last.ring = make.last  # as a Picamera2 is one
     closed = weakref.ref(make.last)
@@ -122,7 +122,7 @@ def test_k04_the_memory_of_a_closed_camera_is_free_before_the_next_one_is_made(m
     camera.close()
 
 
-def test_k03_a_timed_out_capture_is_cancelled_so_that_it_leaks_no_buffer(make: type[StandIn]) -> None:
+def test_k03_timed_out_capture_cancelled_leaks_no_buffer(make: type[StandIn]) -> None:
     camera = opened(make)
     make.breaks["capture_request"] = TimeoutError()
     with pytest.raises(CameraFault) as caught:
@@ -133,28 +133,28 @@ def test_k03_a_timed_out_capture_is_cancelled_so_that_it_leaks_no_buffer(make: t
     assert "stop" not in make.last.calls
 
 
-def test_k01_no_camera_is_told_as_such_and_a_night_of_retries_uses_up_no_descriptor(make: type[StandIn]) -> None:
+def test_k01_no_camera_reported_night_of_retries_leaks_no_fd(make: type[StandIn]) -> None:
     make.cameras = 0
     before = len(os.listdir("/proc/self/fd"))
-    assert {fault_of(PiCamera(Camera(), make)) for _ in range(20)} == {"no_camera"}
+    assert {fault_of(Picamera2Driver(Camera(), make)) for _ in range(20)} == {"no_camera"}
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_k05_a_camera_that_another_program_holds_is_told_as_such_and_leaks_no_descriptor(make: type[StandIn]) -> None:
+def test_k05_camera_in_use_reported_leaks_no_fd(make: type[StandIn]) -> None:
     outer = RuntimeError("Camera __init__ sequence did not complete.")
     outer.__cause__ = RuntimeError("Failed to acquire camera: Device or resource busy")
     make.breaks["__init__"] = outer
     before = len(os.listdir("/proc/self/fd"))
-    assert {fault_of(PiCamera(Camera(), make)) for _ in range(20)} == {"camera_busy"}
+    assert {fault_of(Picamera2Driver(Camera(), make)) for _ in range(20)} == {"camera_busy"}
     assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_without_picamera2_the_sentence_names_what_is_missing() -> None:
     with pytest.raises(CameraFault, match="picamera2"):
-        PiCamera(Camera()).open()
+        Picamera2Driver(Camera()).open()
 
 
-def test_the_memory_that_is_looked_at_can_not_be_written_by_mistake(make: type[StandIn]) -> None:
+def test_frame_memory_view_is_read_only(make: type[StandIn]) -> None:
     camera = opened(make)
     frame = camera.capture(ZERO_NS, 3)
     with pytest.raises(ValueError, match="read-only"):
@@ -169,7 +169,7 @@ def test_a_buffer_is_mapped_once_however_often_it_comes_round(make: type[StandIn
     camera.close()
 
 
-def test_a_camera_opened_again_shows_its_own_memory_and_not_that_of_before(make: type[StandIn]) -> None:
+def test_reopened_camera_shows_its_own_memory_not_the_old(make: type[StandIn]) -> None:
     camera = opened(make)
     fd = make.last.fd
     os.pwrite(fd, b"\x11", 0)
@@ -195,7 +195,7 @@ def passing(make: type[StandIn], level: int) -> None:
     make.last.small_fds.append(fd)
 
 
-def test_the_viewfinder_is_made_of_every_frame_up_to_25_a_second_while_it_is_asked_for_and_tells_of_each(
+def test_viewfinder_up_to_25_a_second_while_asked_notifies_each(
     make: type[StandIn], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_s = 1000.0
@@ -261,7 +261,7 @@ def test_the_small_stream_has_the_photo_s_shape(
     camera.close()
 
 
-def test_a_photo_smaller_than_the_small_stream_goes_without_a_viewfinder(make: type[StandIn]) -> None:
+def test_viewfinder_absent_if_photo_smaller_than_small_stream(make: type[StandIn]) -> None:
     camera = opened(make)
     assert make.last.wanted["lores"] is None
     camera.viewfinder()
@@ -273,7 +273,7 @@ def test_a_photo_smaller_than_the_small_stream_goes_without_a_viewfinder(make: t
 # -- what is not as the config says ----------------------------------------------------------------------------------
 
 
-def test_k04_when_memory_is_short_half_the_width_and_height_are_used_and_that_is_said_once(
+def test_k04_memory_short_half_size_used_and_reported_once(
     make: type[StandIn], caplog: pytest.LogCaptureFixture
 ) -> None:
     make.sensor_resolution, make.stride = (4056, 3040), 4096
@@ -296,7 +296,7 @@ def test_k04_when_memory_is_short_half_the_width_and_height_are_used_and_that_is
         ("configure", MemoryError()),
     ],
 )
-def test_k04_libcamera_s_own_words_for_no_memory_lead_to_the_smaller_mode_too(
+def test_k04_libcamera_no_memory_message_leads_to_smaller_mode(
     make: type[StandIn], at: str, error: Exception
 ) -> None:
     make.sensor_resolution, make.stride, make.largest = (4056, 3040), 4096, 2048
@@ -307,7 +307,7 @@ def test_k04_libcamera_s_own_words_for_no_memory_lead_to_the_smaller_mode_too(
     camera.close()
 
 
-def test_k04_the_large_mode_s_memory_is_free_when_the_smaller_one_asks_for_its_own(make: type[StandIn]) -> None:
+def test_k04_large_mode_memory_free_when_smaller_mode_allocates(make: type[StandIn]) -> None:
     class Buffer:
         def __init__(self, width: int) -> None:
             self.width = width
@@ -327,12 +327,12 @@ def test_k04_the_large_mode_s_memory_is_free_when_the_smaller_one_asks_for_its_o
     assert seen == [set(), set()]
 
 
-def test_k04_when_even_that_is_too_much_it_is_told_and_tried_again_later(make: type[StandIn]) -> None:
+def test_k04_smaller_mode_also_too_large_reported_and_retried(make: type[StandIn]) -> None:
     make.breaks["configure"] = OSError(errno.ENOMEM, "Cannot allocate memory")
-    assert fault_of(PiCamera(Camera(), make)) == "camera_memory"
+    assert fault_of(Picamera2Driver(Camera(), make)) == "camera_memory"
 
 
-def test_a_size_that_the_sensor_lacks_is_told_and_photos_go_on_with_the_nearest(make: type[StandIn]) -> None:
+def test_size_sensor_lacks_reported_photos_use_nearest_size(make: type[StandIn]) -> None:
     make.adjusts_to = (64, 48)
     camera = opened(make, Camera(size=(8000, 6000)))
     assert camera.size == (64, 48)
@@ -340,7 +340,7 @@ def test_a_size_that_the_sensor_lacks_is_told_and_photos_go_on_with_the_nearest(
     camera.close()
 
 
-def test_a_camera_whose_frames_do_not_say_when_they_were_exposed_is_told_as_such(make: type[StandIn]) -> None:
+def test_camera_without_frame_exposure_times_reported_as_such(make: type[StandIn]) -> None:
     camera = opened(make)
     make.breaks["capture_request"] = KeyError("ExposureTime")  # as picamera2 gives it, of a webcam's frames
     with pytest.raises(CameraFault, match="does not tell a frame's 'ExposureTime'"):
@@ -351,11 +351,11 @@ def test_a_camera_whose_frames_do_not_say_when_they_were_exposed_is_told_as_such
 def test_a_camera_that_gives_no_yuv_is_told_as_such(make: type[StandIn]) -> None:
     make.pixel_format = "MJPEG"
     with pytest.raises(CameraFault, match="MJPEG instead of YUV420"):
-        PiCamera(Camera(), make).open()
+        Picamera2Driver(Camera(), make).open()
     make.last.close()
 
 
-def test_a_tuning_file_that_is_not_there_is_told_and_the_sensor_s_own_is_used(
+def test_tuning_file_missing_reported_sensor_default_used(
     make: type[StandIn], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LIBCAMERA_RPI_TUNING_FILE", raising=False)
@@ -373,7 +373,7 @@ def test_a_tuning_file_that_is_not_there_is_told_and_the_sensor_s_own_is_used(
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"<html>"])
-def test_a_tuning_file_that_is_none_is_told_and_the_sensor_s_own_is_used(
+def test_tuning_file_invalid_reported_sensor_default_used(
     make: type[StandIn], tmp_path: Path, content: bytes
 ) -> None:
     path = tmp_path / "imx708_noir.json"
@@ -385,7 +385,7 @@ def test_a_tuning_file_that_is_none_is_told_and_the_sensor_s_own_is_used(
     camera.close()
 
 
-def test_a_tuning_file_for_another_model_with_which_libcamera_sees_no_camera_is_named(
+def test_tuning_file_of_other_model_hiding_camera_is_named(
     make: type[StandIn], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIBCAMERA_RPI_TUNING_FILE", "")
@@ -393,28 +393,30 @@ def test_a_tuning_file_for_another_model_with_which_libcamera_sees_no_camera_is_
     path.write_text("{}")
     make.cameras = 0
     with pytest.raises(CameraFault, match="imx708_noir"):
-        PiCamera(Camera(tuning=str(path)), make).open()
+        Picamera2Driver(Camera(tuning=str(path)), make).open()
 
 
-def test_a_camera_is_chosen_by_its_number_and_one_that_is_not_there_is_told_with_it(make: type[StandIn]) -> None:
+def test_camera_chosen_by_number_missing_one_reported_with_it(make: type[StandIn]) -> None:
     make.cameras = 2
     opened(make, Camera(number=1)).close()
     assert make.last.number == 1
     with pytest.raises(CameraFault, match="number 2 of 2"):
-        PiCamera(Camera(number=2), make).open()
+        Picamera2Driver(Camera(number=2), make).open()
 
 
-def test_what_is_connected_is_listed_with_its_modes_and_one_that_another_program_has_without(
+def test_camera_list_shows_modes_except_of_camera_in_use(
     make: type[StandIn],
 ) -> None:
     make.cameras = 2
-    assert connected(make) == [Connected(n, "imx708", f"/i2c@{n}", ("4608x2592 14 fps",)) for n in (0, 1)]
+    assert connected_cameras(make) == [
+        ConnectedCamera(n, "imx708", f"/i2c@{n}", ("4608x2592 14 fps",)) for n in (0, 1)
+    ]
     assert "close" in make.last.calls
     make.breaks["__init__"] = RuntimeError("Failed to acquire camera: Device or resource busy")
-    assert [one.modes for one in connected(make)] == [(), ()]
+    assert [one.modes for one in connected_cameras(make)] == [(), ()]
 
 
-def test_the_focal_length_is_told_where_the_lens_does_not_come_off(make: type[StandIn]) -> None:
+def test_focal_length_reported_for_fixed_lens(make: type[StandIn]) -> None:
     camera = opened(make)
     assert camera.capture(ZERO_NS, 3).focal_length_mm == 4.74
     camera.close()

@@ -10,13 +10,13 @@ import pytest
 
 from piboothup.booth.camera.base import CameraFault
 from piboothup.booth.camera.thread import (
-    CALL_LIMIT_NS,
+    CALL_TIMEOUT_NS,
     FIRST_OPEN_LIMIT_NS,
-    LONGEST_PAUSE_S,
-    STALL_NS,
+    MAX_RETRY_S,
+    STALL_TIMEOUT_NS,
     CameraThread,
-    Job,
-    Troubles,
+    CaptureJob,
+    RecoveryCounts,
 )
 from piboothup.booth.flow.events import CameraLost, CameraReady, CaptureFailed, Event, Exposed
 from piboothup.problems import problem
@@ -49,32 +49,32 @@ def test_it_is_ready_only_when_the_first_frame_has_come(
     thread: CameraThread, camera: PlayedCamera, told: list[Event]
 ) -> None:
     camera.streams = False
-    thread.turn(None)
+    thread.run_once(None)
     assert told == []
     camera.streams = True
-    thread.turn(None)
+    thread.run_once(None)
     assert told == [CameraReady("imx477", (64, 48))]
 
 
-def test_a_job_gives_the_frame_that_the_camera_found_for_its_zero(
+def test_capture_job_returns_frame_camera_found_for_its_zero(
     thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
 ) -> None:
-    thread.turn(None)
+    thread.run_once(None)
     zero_ns = clock.boottime_ns() + 2 * S
-    thread.turn(Job(zero_ns, 4.0))
+    thread.run_once(CaptureJob(zero_ns, 4.0))
     assert isinstance(told[-1], Exposed)
     assert told[-1].frame.exposure_start_ns >= zero_ns
     assert camera.asked == [(zero_ns, 6.0)]
 
 
-def test_k01_without_a_camera_at_boot_it_says_so_once_keeps_trying_and_recovers(
+def test_k01_no_camera_at_boot_reported_once_retried_recovers(
     thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
 ) -> None:
     camera.present = False
     run_for(thread, clock, 120)
     assert told == [CameraLost(problem("no_camera"))]
     camera.present = True
-    run_for(thread, clock, LONGEST_PAUSE_S + 1)
+    run_for(thread, clock, MAX_RETRY_S + 1)
     assert told[1:] == [CameraReady("imx477", (64, 48))]
 
 
@@ -85,7 +85,7 @@ def test_the_pause_between_two_tries_grows_from_1_s_to_10_s(
     tries: list[float] = []
     closed = 0
     for _ in range(2000):
-        thread.turn(None)
+        thread.run_once(None)
         if camera.closed != closed:
             closed = camera.closed
             tries.append(clock.boottime_s)
@@ -94,7 +94,7 @@ def test_the_pause_between_two_tries_grows_from_1_s_to_10_s(
     assert [round(one) for one in pauses[:6]] == [1, 2, 4, 8, 10, 10]
 
 
-def test_k02_frames_that_stop_are_noticed_within_5_s_and_the_camera_is_opened_again(
+def test_k02_frames_stop_noticed_within_5_s_camera_reopened(
     thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
 ) -> None:
     run_for(thread, clock, 3)
@@ -113,7 +113,7 @@ def test_k02_a_press_while_frames_stand_still_is_answered(
     run_for(thread, clock, 3)
     camera.streams = False
     zero_ns = clock.boottime_ns()
-    thread.turn(Job(zero_ns, 4.0))
+    thread.run_once(CaptureJob(zero_ns, 4.0))
     assert told[1:] == [CaptureFailed(problem("camera_stuck"), zero_ns), CameraLost(problem("camera_stuck"))]
     assert camera.closed == 1
 
@@ -127,7 +127,7 @@ def test_k02_a_press_during_a_stall_does_not_make_it_last_longer(
     began_s = clock.boottime_s
     run_for(thread, clock, pressed_after_s)
     zero_ns = clock.boottime_ns()
-    thread.turn(Job(zero_ns, 4.0))
+    thread.run_once(CaptureJob(zero_ns, 4.0))
     assert CaptureFailed(problem("camera_stuck"), zero_ns) in told
     assert CameraLost(problem("camera_stuck")) in told
     assert clock.boottime_s - began_s <= 5.0
@@ -136,83 +136,83 @@ def test_k02_a_press_during_a_stall_does_not_make_it_last_longer(
 def test_a_photo_of_a_stream_that_goes_on_gets_all_its_time(
     thread: CameraThread, camera: PlayedCamera, clock: HandClock
 ) -> None:
-    thread.turn(None)
-    clock.pass_s(STALL_NS / S - 0.1)  # a turn that came late, as on a busy machine
+    thread.run_once(None)
+    clock.pass_s(STALL_TIMEOUT_NS / S - 0.1)  # a turn that came late, as on a busy machine
     zero_ns = clock.boottime_ns() + 5 * S
-    thread.turn(Job(zero_ns, 4.0))
+    thread.run_once(CaptureJob(zero_ns, 4.0))
     assert camera.asked == [(zero_ns, 9.0)]
 
 
-def test_a_press_while_there_is_no_camera_is_answered_with_the_reason(
+def test_press_without_camera_answered_with_reason(
     thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
 ) -> None:
     camera.present = False
     zero_ns = clock.boottime_ns()
-    thread.turn(Job(zero_ns, 4.0))
-    thread.turn(Job(zero_ns, 4.0))
+    thread.run_once(CaptureJob(zero_ns, 4.0))
+    thread.run_once(CaptureJob(zero_ns, 4.0))
     assert told == [CameraLost(problem("no_camera"))] + 2 * [CaptureFailed(problem("no_camera"), zero_ns)]
 
 
-def test_k03_after_ten_timed_out_captures_in_a_row_photos_are_taken_as_before(
+def test_k03_ten_capture_timeouts_in_a_row_then_photos_as_before(
     thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
 ) -> None:
     for _ in range(10):
         camera.streams = True
-        run_for(thread, clock, LONGEST_PAUSE_S + 1)
+        run_for(thread, clock, MAX_RETRY_S + 1)
         camera.streams = False
-        thread.turn(Job(clock.boottime_ns(), 4.0))
+        thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
     assert camera.opened == camera.closed == 10
     camera.streams = True
-    run_for(thread, clock, LONGEST_PAUSE_S + 1)
-    thread.turn(Job(clock.boottime_ns(), 4.0))
+    run_for(thread, clock, MAX_RETRY_S + 1)
+    thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
     assert isinstance(told[-1], Exposed)
 
 
-def test_a_job_is_answered_once_also_when_the_camera_is_lost_afterwards(
+def test_capture_job_answered_once_even_if_camera_lost_later(
     thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
 ) -> None:
     run_for(thread, clock, 1)
-    thread.turn(Job(clock.boottime_ns(), 4.0))
+    thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
     camera.streams = False
     run_for(thread, clock, 5)
     assert [type(one) for one in told] == [CameraReady, Exposed, CameraLost]
-    thread.turn(Job(clock.boottime_ns(), 4.0))
+    thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
     run_for(thread, clock, 12)
     assert [type(one) for one in told][3:] == [CaptureFailed]
 
 
-def test_the_booth_hears_of_a_lost_camera_before_it_is_closed_which_can_take_its_time(
+def test_camera_loss_reported_before_slow_close(
     thread: CameraThread, camera: PlayedCamera, told: list[Event]
 ) -> None:
-    thread.turn(None)
+    thread.run_once(None)
     heard: list[int] = []
     camera.close = lambda: heard.append(len(told))  # type: ignore[method-assign]
     camera.raises = CameraFault(problem("camera_stuck"))
-    thread.turn(None)
+    thread.run_once(None)
     assert heard == [2]
 
 
 @pytest.mark.parametrize("step", ["open", "frames", "capture"])
-def test_k08_an_exception_that_nobody_foresaw_has_the_camera_opened_again(
+def test_k08_unexpected_exception_reopens_camera(
     thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event], step: str
 ) -> None:
     if step != "open":
-        thread.turn(None)
+        thread.run_once(None)
     if step == "capture":
         camera.on_capture = lambda: 1 // 0  # type: ignore[assignment]
         zero_ns = clock.boottime_ns()
-        thread.turn(Job(zero_ns, 4.0))
+        thread.run_once(CaptureJob(zero_ns, 4.0))
         assert CaptureFailed(problem("camera_stuck"), zero_ns) in told
     else:
         camera.raises = ZeroDivisionError()
-        thread.turn(None)
+        thread.run_once(None)
     assert told.pop() == CameraLost(problem("camera_stuck"))
     camera.raises, camera.on_capture = None, lambda: None
-    run_for(thread, clock, LONGEST_PAUSE_S)
+    run_for(thread, clock, MAX_RETRY_S)
     assert told[-1] == CameraReady("imx477", (64, 48))
 
 
-def test_trying_again_is_a_sign_of_life_and_a_call_that_never_returns_is_none(
+def test_heartbeat_camera_retries_count_blocked_call_does_not(
     thread: CameraThread, camera: PlayedCamera, clock: HandClock
 ) -> None:
     camera.present = False
@@ -228,9 +228,9 @@ def test_trying_again_is_a_sign_of_life_and_a_call_that_never_returns_is_none(
             ages.append(clock.boottime_ns() - thread.heartbeat())
 
     camera.on_capture = hang
-    thread.turn(Job(clock.boottime_ns(), 4.0))
+    thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
     assert ages == [0, 25 * S]
-    assert CALL_LIMIT_NS == 20 * S
+    assert CALL_TIMEOUT_NS == 20 * S
 
 
 @pytest.mark.parametrize("first", ["imports", "sees no camera", "can't import"])
@@ -249,12 +249,12 @@ def test_f23_until_one_open_went_well_opening_may_take_90_s(
     if first != "imports":  # what was not loaded then is loaded with the next one
         camera.present = first != "sees no camera"
         camera.raises = ImportError("half an upgrade") if first == "can't import" else None
-        thread.turn(None)
-        clock.pass_s(LONGEST_PAUSE_S)
+        thread.run_once(None)
+        clock.pass_s(MAX_RETRY_S)
         camera.present, camera.raises = True, None
     camera.open = slow  # type: ignore[method-assign]
     told.clear()
-    thread.turn(None)
+    thread.run_once(None)
     assert ages == [0, 0, 91]
     assert told == [CameraReady("imx477", (64, 48))]
     assert FIRST_OPEN_LIMIT_NS == 90 * S
@@ -267,11 +267,11 @@ def test_f23_until_one_open_went_well_opening_may_take_90_s(
 
     ages.clear()
     camera.open, camera.streams = slow_again, False  # type: ignore[method-assign]
-    run_for(thread, clock, STALL_NS / S + LONGEST_PAUSE_S)
+    run_for(thread, clock, STALL_TIMEOUT_NS / S + MAX_RETRY_S)
     assert ages[:2] == [0, 21]
 
 
-def test_callers_only_enqueue_and_one_thread_alone_touches_the_camera(clock: HandClock) -> None:
+def test_camera_callers_only_enqueue_one_thread_uses_camera(clock: HandClock) -> None:
     camera = PlayedCamera(clock)
     exposed = threading.Event()
     thread = CameraThread(camera, clock, lambda event: exposed.set() if isinstance(event, Exposed) else None)
@@ -283,13 +283,13 @@ def test_callers_only_enqueue_and_one_thread_alone_touches_the_camera(clock: Han
     assert camera.closed == 1
 
 
-def test_whatever_is_asked_of_it_wakes_the_thread_but_not_what_it_knows_already(thread: CameraThread) -> None:
+def test_camera_thread_woken_by_new_request_not_by_repeat(thread: CameraThread) -> None:
     asks: tuple[tuple[Callable[[], None], bool], ...] = (
-        (lambda: thread.aim(2 * S), True),
-        (lambda: thread.aim(2 * S), False),
-        (lambda: thread.aim(None), True),
-        (lambda: thread.view(True), True),
-        (lambda: thread.view(True), False),
+        (lambda: thread.prepare(2 * S), True),
+        (lambda: thread.prepare(2 * S), False),
+        (lambda: thread.prepare(None), True),
+        (lambda: thread.set_viewfinder_on(True), True),
+        (lambda: thread.set_viewfinder_on(True), False),
         (lambda: thread.capture(S), True),
         (thread.stop, True),  # it was never started, and that is no error
     )
@@ -319,17 +319,17 @@ def test_each_rung_of_the_ladder_is_counted_and_logged(
     caplog.set_level("INFO")
     run_for(thread, clock, 1)
     for _ in range(2):
-        thread.turn(Job(clock.boottime_ns(), 4.0))
+        thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
         camera.streams = False
-        thread.turn(Job(clock.boottime_ns(), 4.0))
+        thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
         camera.streams = True
         run_for(thread, clock, 2)
-    assert thread.troubles == Troubles(timeouts=2, reopenings=2, in_vain=0)
+    assert thread.recovery_counts == RecoveryCounts(timeouts=2, reopenings=2, failed_reopenings=0)
     assert "event=capture_timed_out count=2" in caplog.text
     assert "reopenings=2" in caplog.text
 
 
-def test_a_camera_that_streamed_and_is_opened_again_and_again_in_vain_needs_another_process(
+def test_camera_reopens_in_vain_after_streaming_new_process(
     camera: PlayedCamera, clock: HandClock, told: list[Event]
 ) -> None:
     heard: list[float] = []
@@ -340,10 +340,10 @@ def test_a_camera_that_streamed_and_is_opened_again_and_again_in_vain_needs_anot
     assert len(heard) == 1
     camera.streams = True
     run_for(thread, clock, 45)
-    assert thread.troubles.in_vain == 0
+    assert thread.recovery_counts.failed_reopenings == 0
 
 
-def test_a_camera_that_gives_one_frame_each_time_it_is_opened_needs_another_process_too(
+def test_camera_giving_one_frame_per_open_needs_new_process(
     camera: PlayedCamera, clock: HandClock, told: list[Event]
 ) -> None:
     heard: list[float] = []
@@ -355,22 +355,22 @@ def test_a_camera_that_gives_one_frame_each_time_it_is_opened_needs_another_proc
     assert heard[0] - began_s < 60
 
 
-def test_a_camera_that_streams_and_gives_no_photo_however_often_it_is_opened_needs_another_process_too(
+def test_camera_streaming_without_photos_needs_new_process(
     camera: PlayedCamera, clock: HandClock, told: list[Event]
 ) -> None:
     heard: list[float] = []
     thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
     for _ in range(5):
         camera.streams = True
-        run_for(thread, clock, LONGEST_PAUSE_S + 1)
+        run_for(thread, clock, MAX_RETRY_S + 1)
         assert heard == []
         camera.streams = False
-        thread.turn(Job(clock.boottime_ns(), 4.0))
+        thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
     assert len(heard) == 1
 
 
 @pytest.mark.parametrize("gives", ["a photo", "a stream that lasts"])
-def test_a_camera_that_is_lost_now_and_then_but_of_use_in_between_is_not_beyond_help_and_soon_back(
+def test_camera_lost_rarely_with_use_between_keeps_process(
     camera: PlayedCamera, clock: HandClock, told: list[Event], gives: str
 ) -> None:
     heard: list[float] = []
@@ -379,17 +379,15 @@ def test_a_camera_that_is_lost_now_and_then_but_of_use_in_between_is_not_beyond_
         camera.streams = True
         run_for(thread, clock, 2 if gives == "a photo" else 33)
         if gives == "a photo":
-            thread.turn(Job(clock.boottime_ns(), 4.0))
+            thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
         camera.streams = False
         run_for(thread, clock, 4.6)
     assert heard == []
-    assert thread.troubles.in_vain == 0
-    assert thread.troubles.reopenings >= 19
+    assert thread.recovery_counts.failed_reopenings == 0
+    assert thread.recovery_counts.reopenings >= 19
 
 
-def test_a_camera_that_never_streamed_is_waited_for_without_an_end(
-    camera: PlayedCamera, clock: HandClock, told: list[Event]
-) -> None:
+def test_camera_never_streamed_is_retried_forever(camera: PlayedCamera, clock: HandClock, told: list[Event]) -> None:
     heard: list[float] = []
     thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
     camera.streams = False

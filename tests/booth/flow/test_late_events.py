@@ -9,11 +9,21 @@ from dataclasses import replace
 import pytest
 
 from piboothup.booth.flow.actions import SwitchOff
-from piboothup.booth.flow.events import CheckSaid, DeedDone, Event, Exposed, Save, Saved, SavingFailed, Stop, Tapped
-from piboothup.booth.flow.long_press import HOLD_NS, SECOND_NS, STUCK_NS
-from piboothup.booth.flow.machine import SAVING_NS
-from piboothup.booth.flow.menu import Goto, Item, Kind, Offer, Page, told
-from piboothup.booth.flow.self_test_report import STEPS, Report
+from piboothup.booth.flow.events import (
+    ActionDone,
+    Event,
+    Exposed,
+    Save,
+    Saved,
+    SavingFailed,
+    SelfTestProgress,
+    Stop,
+    Tapped,
+)
+from piboothup.booth.flow.long_press import LONG_PRESS_NS, SECOND_NS, STUCK_AFTER_NS
+from piboothup.booth.flow.machine import SAVING_TIMEOUT_NS
+from piboothup.booth.flow.menu import Goto, Item, MenuOptions, Page, PageKind, result_page
+from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
 from piboothup.problems import problem
 from piboothup.spool import event_titles
 from piboothup.status import BoothState
@@ -23,7 +33,7 @@ NOT_SAVED = SavingFailed(problem("not_saved"))
 
 
 @pytest.mark.parametrize("trouble", [NO_CAMERA, FULL])
-def test_b06_a_hold_that_ends_when_no_photo_can_be_taken_any_more_starts_no_countdown(trouble: Event) -> None:
+def test_b06_hold_ending_with_photo_impossible_no_countdown(trouble: Event) -> None:
     play = Play(countdown_s=3)
     play.says(READY)
     play.goes_down()
@@ -34,41 +44,41 @@ def test_b06_a_hold_that_ends_when_no_photo_can_be_taken_any_more_starts_no_coun
     assert play.captures() == []
 
 
-def test_b06_a_hold_that_goes_on_after_its_own_photo_was_saved_leaves_a_second_to_see_it() -> None:
+def test_b06_hold_past_own_saved_photo_leaves_1_s_to_see_it() -> None:
     play = Play(countdown_s=0)
     play.says(READY)
     play.goes_down()
     play.waits_s(1.5)
     assert play.says(Exposed(frame(), play.booth.zero_ns), Saved(1)) is BoothState.REVIEW
-    assert play.waits_s(HOLD_NS / SECOND_NS - 0.01) is BoothState.REVIEW
+    assert play.waits_s(LONG_PRESS_NS / SECOND_NS - 0.01) is BoothState.REVIEW
     assert play.waits_s(0.02) is BoothState.READY
 
 
 def in_menu(page: Page, door_closes_ns: int | None = None) -> Play:
-    play = Play(offer=Offer(door_closes_ns=door_closes_ns))
+    play = Play(offer=MenuOptions(door_closes_ns=door_closes_ns))
     play.says(READY)
     play.booth = replace(play.booth, state=BoothState.MENU, page=page, until_ns=play.now_ns + 20 * SECOND_NS)
     return play
 
 
-def test_b04_a_button_that_sticks_in_the_menu_leaves_it_though_the_page_would_stay() -> None:
-    play = in_menu(Page(Kind.MENU, (Item("aim", Goto(Kind.AIM)),)))
+def test_b04_stuck_button_in_menu_leaves_even_a_lasting_page() -> None:
+    play = in_menu(Page(PageKind.MENU, (Item("aim", Goto(PageKind.AIM)),)))
     play.goes_down()
     assert play.waits_s(1.0) is BoothState.MENU
-    assert play.booth.page is not None and play.booth.page.kind is Kind.AIM
-    stuck_s = STUCK_NS / SECOND_NS
+    assert play.booth.page is not None and play.booth.page.kind is PageKind.AIM
+    stuck_s = STUCK_AFTER_NS / SECOND_NS
     assert play.waits_s(stuck_s - 1.1) is BoothState.MENU
     assert play.waits_s(0.2) is BoothState.READY
     assert play.booth.stuck and play.booth.page is None
 
 
-def test_c18_what_is_ready_after_the_door_has_closed_is_not_shown_for_a_moment() -> None:
-    play = in_menu(Page(Kind.WAIT, awaits=SwitchOff(), operators=True), door_closes_ns=1_005 * SECOND_NS)
+def test_c18_result_after_operator_time_is_never_shown() -> None:
+    play = in_menu(Page(PageKind.WAIT, awaits=SwitchOff(), operator_only=True), door_closes_ns=1_005 * SECOND_NS)
     play.now_ns = 1_005 * SECOND_NS - 1
-    assert play.says(DeedDone(SwitchOff(), told("switched_off"))) is BoothState.MENU
-    play = in_menu(Page(Kind.WAIT, awaits=SwitchOff(), operators=True), door_closes_ns=1_005 * SECOND_NS)
+    assert play.says(ActionDone(SwitchOff(), result_page("switched_off"))) is BoothState.MENU
+    play = in_menu(Page(PageKind.WAIT, awaits=SwitchOff(), operator_only=True), door_closes_ns=1_005 * SECOND_NS)
     play.now_ns = 1_005 * SECOND_NS
-    assert play.says(DeedDone(SwitchOff(), told("switched_off"))) is BoothState.READY
+    assert play.says(ActionDone(SwitchOff(), result_page("switched_off"))) is BoothState.READY
     assert play.booth.page is None
 
 
@@ -82,16 +92,16 @@ def hanging(countdown_s: int = 0) -> Play:
     play.press()
     play.waits_s(countdown_s)
     play.says(Exposed(frame(), play.booth.zero_ns))
-    assert play.waits_s(SAVING_NS / SECOND_NS - 0.001) is BoothState.SAVING
+    assert play.waits_s(SAVING_TIMEOUT_NS / SECOND_NS - 0.001) is BoothState.SAVING
     assert play.waits_s(0.001) is BoothState.FAULT
     return play
 
 
-def test_a_card_that_hangs_is_told_and_no_press_takes_a_second_photo_until_the_first_is_saved() -> None:
+def test_card_hang_shown_press_takes_no_second_photo_until_saved() -> None:
     play = hanging()
     for _ in range(3):
         assert play.press() is BoothState.FAULT
-        assert play.booth.nudged_until_ns > play.now_ns
+        assert play.booth.busy_hint_until_ns > play.now_ns
     assert play.waits_s(3600) is BoothState.FAULT
     assert play.booth.problem == problem("card_stuck")
     assert not play.booth.takes_photos
@@ -103,14 +113,14 @@ def test_a_card_that_hangs_is_told_and_no_press_takes_a_second_photo_until_the_f
     assert play.press() is BoothState.EXPOSING
 
 
-def test_a_card_that_hangs_and_then_fails_is_told_and_the_next_press_takes_a_photo() -> None:
+def test_card_hang_then_failure_shown_next_press_takes_photo() -> None:
     play = hanging()
     assert play.says(NOT_SAVED) is BoothState.FAULT
     assert (play.booth.photos, play.booth.problem) == (0, problem("not_saved"))
     assert play.press() is BoothState.EXPOSING
 
 
-def test_that_the_card_hangs_is_told_whatever_is_heard_meanwhile_of_camera_and_room() -> None:
+def test_card_hang_stays_shown_whatever_camera_and_space_report() -> None:
     play = hanging()
     assert play.says(ROOM, READY) is BoothState.FAULT
     assert play.says(NO_CAMERA, FULL) is BoothState.FAULT
@@ -122,7 +132,7 @@ def test_that_the_card_hangs_is_told_whatever_is_heard_meanwhile_of_camera_and_r
     assert play.says(READY) is BoothState.READY
 
 
-def test_while_the_card_hangs_the_menu_opens_and_closes_and_the_photo_that_is_saved_meanwhile_counts() -> None:
+def test_card_hang_menu_still_works_photo_saved_meanwhile_counts() -> None:
     play = hanging()
     assert play.holds_s(5.5) is BoothState.MENU
     assert play.waits_s(20) is BoothState.FAULT
@@ -133,7 +143,7 @@ def test_while_the_card_hangs_the_menu_opens_and_closes_and_the_photo_that_is_sa
     assert play.waits_s(20) is BoothState.READY
 
 
-def test_a_photo_that_a_hanging_card_loses_is_told_also_to_whoever_has_the_menu_open() -> None:
+def test_card_hang_lost_photo_reported_even_with_menu_open() -> None:
     play = hanging()
     assert play.holds_s(5.5) is BoothState.MENU
     assert play.says(NOT_SAVED) is BoothState.FAULT
@@ -142,7 +152,7 @@ def test_a_photo_that_a_hanging_card_loses_is_told_also_to_whoever_has_the_menu_
 
 
 @pytest.mark.parametrize("countdown_s", [0, 3])
-def test_b06_a_hand_that_is_on_the_button_when_a_hanging_card_answers_takes_no_photo(countdown_s: int) -> None:
+def test_b06_press_held_when_hung_card_answers_takes_no_photo(countdown_s: int) -> None:
     play = hanging(countdown_s)
     play.goes_down()
     play.waits_s(2)
@@ -153,7 +163,7 @@ def test_b06_a_hand_that_is_on_the_button_when_a_hanging_card_answers_takes_no_p
     assert len(play.captures()) == 1
 
 
-def test_c08_a_stop_while_the_card_hangs_is_final_whatever_becomes_of_the_photo() -> None:
+def test_c08_stop_during_card_hang_final_whatever_photo_becomes() -> None:
     for answer in (Saved(1), NOT_SAVED):
         play = hanging()
         assert play.says(Stop(), answer) is BoothState.STOPPING
@@ -171,7 +181,7 @@ def exposing(**settings: float) -> Play:
     return play
 
 
-def test_a_hand_that_comes_while_a_photo_is_under_way_and_stays_opens_no_menu() -> None:
+def test_hold_begun_during_photo_opens_no_menu() -> None:
     play = exposing()
     play.goes_down()
     play.says(Exposed(frame(), play.booth.zero_ns))
@@ -185,36 +195,36 @@ def test_a_hand_that_stays_hides_nothing_of_saved_for_a_second() -> None:
     play.waits_s(2)
     play.says(Exposed(frame(), play.booth.zero_ns), Saved(1))
     assert play.waits_s(0.9) is BoothState.REVIEW
-    assert play.booth.ring(play.now_ns, play.settings) is None
+    assert play.booth.hold_progress(play.now_ns, play.settings) is None
     assert play.waits_s(0.2) is BoothState.READY
-    assert play.booth.ring(play.now_ns, play.settings) is not None
+    assert play.booth.hold_progress(play.now_ns, play.settings) is not None
 
 
-def test_b03_a_press_in_vain_is_answered_for_most_of_a_second_but_not_into_the_next_photo() -> None:
+def test_b03_busy_press_answered_most_of_1_s_not_into_next_photo() -> None:
     play = exposing(countdown_s=3)
     play.waits_s(1)
     play.press()
     play.waits_s(0.7)
-    assert play.booth.nudged_until_ns > play.now_ns
+    assert play.booth.busy_hint_until_ns > play.now_ns
     play.waits_s(1.3)
     play.press()
     play.says(Exposed(frame(), play.booth.zero_ns), Saved(1))
-    assert play.booth.nudged_until_ns > play.now_ns
+    assert play.booth.busy_hint_until_ns > play.now_ns
     assert play.press() is BoothState.COUNTDOWN
-    assert play.booth.nudged_until_ns <= play.now_ns
+    assert play.booth.busy_hint_until_ns <= play.now_ns
 
 
-def test_a_tap_from_afar_does_not_turn_the_menu_dark_that_a_hand_opens() -> None:
+def test_remote_tap_does_not_darken_menu_opened_by_hold() -> None:
     play = Play()
     play.says(NO_CAMERA)
     play.goes_down()
     play.waits_s(5)
     play.says(Tapped(play.now_ns))
     assert play.lets_go() is BoothState.MENU
-    assert play.booth.nudged_until_ns <= play.now_ns
+    assert play.booth.busy_hint_until_ns <= play.now_ns
 
 
-def test_not_saved_gives_way_to_ready_whatever_is_heard_of_camera_and_card_meanwhile() -> None:
+def test_not_saved_gives_way_to_ready_despite_camera_card_events() -> None:
     play = exposing()
     play.says(Exposed(frame(), play.booth.zero_ns), NOT_SAVED)
     play.waits_s(3)
@@ -222,7 +232,7 @@ def test_not_saved_gives_way_to_ready_whatever_is_heard_of_camera_and_card_meanw
     assert play.waits_s(3) is BoothState.READY
 
 
-def test_b04_a_stuck_button_that_is_pressed_again_is_stuck_no_more_though_nobody_saw_it_let_go() -> None:
+def test_b04_stuck_button_pressed_again_unstuck_without_release() -> None:
     play = Play(3)
     play.says(READY)
     play.goes_down()
@@ -232,39 +242,39 @@ def test_b04_a_stuck_button_that_is_pressed_again_is_stuck_no_more_though_nobody
     assert not play.booth.stuck
 
 
-def test_b06_the_longest_hold_for_the_menu_leaves_three_seconds_to_let_go() -> None:
+def test_b06_longest_menu_hold_leaves_3_s_to_release() -> None:
     play = Play(3, hold_s=12.0)
     play.says(READY)
     assert play.holds_s(14.9) is BoothState.MENU
 
 
-def test_the_item_stops_filling_once_it_is_chosen_though_the_hand_stays() -> None:
-    play = Play(3, offer=Offer(door_closes_ns=None, events=(event_titles.Event("Anna & Ben", "abcd1234"),)))
+def test_menu_item_stops_filling_once_chosen_while_still_held() -> None:
+    play = Play(3, offer=MenuOptions(door_closes_ns=None, events=(event_titles.Event("Anna & Ben", "abcd1234"),)))
     play.says(READY)
     play.holds_s(5)
     play.press()
     play.press()
     play.goes_down()
     play.waits_s(0.5)
-    assert play.booth.ring(play.now_ns, play.settings) is not None
+    assert play.booth.hold_progress(play.now_ns, play.settings) is not None
     play.waits_s(0.6)
-    assert play.booth.page is not None and play.booth.page.kind is Kind.EVENTS
-    assert play.booth.ring(play.now_ns, play.settings) is None
+    assert play.booth.page is not None and play.booth.page.kind is PageKind.EVENTS
+    assert play.booth.hold_progress(play.now_ns, play.settings) is None
 
 
 def test_a_ready_check_s_word_is_for_its_own_page_alone() -> None:
     play = Play()
     play.says(READY)
-    play.booth = replace(play.booth, state=BoothState.MENU, page=Page(Kind.AIM))
-    play.says(CheckSaid(Report()))
-    assert play.booth.page == Page(Kind.AIM)
+    play.booth = replace(play.booth, state=BoothState.MENU, page=Page(PageKind.AIM))
+    play.says(SelfTestProgress(SelfTestReport()))
+    assert play.booth.page == Page(PageKind.AIM)
 
 
-@pytest.mark.parametrize("steps", [0, 5, len(STEPS)])
-def test_a_press_that_the_ready_check_did_not_ask_for_leaves_it_and_is_no_answer(steps: int) -> None:
+@pytest.mark.parametrize("steps", [0, 5, len(SELF_TEST_STEPS)])
+def test_self_test_unasked_press_leaves_it_and_is_no_answer(steps: int) -> None:
     play = Play()
     play.says(READY)
-    page = Page(Kind.READY_CHECK, report=Report((None,) * steps))
+    page = Page(PageKind.SELF_TEST, report=SelfTestReport((None,) * steps))
     play.booth = replace(play.booth, state=BoothState.MENU, page=page)
     assert play.press() is BoothState.READY
     assert play.effects == []
@@ -273,7 +283,9 @@ def test_a_press_that_the_ready_check_did_not_ask_for_leaves_it_and_is_no_answer
 def test_a_stop_in_the_ready_check_leaves_no_flash_lit() -> None:
     play = Play()
     play.says(READY)
-    play.booth = replace(play.booth, state=BoothState.MENU, page=Page(Kind.READY_CHECK, report=Report((None,))))
-    assert play.booth.is_lit(play.now_ns)
+    play.booth = replace(
+        play.booth, state=BoothState.MENU, page=Page(PageKind.SELF_TEST, report=SelfTestReport((None,)))
+    )
+    assert play.booth.is_flash_on(play.now_ns)
     play.says(Stop())
-    assert not play.booth.is_lit(play.now_ns)
+    assert not play.booth.is_flash_on(play.now_ns)

@@ -11,9 +11,9 @@ from piboothup.booth.flow.events import (
     Capture,
     CaptureFailed,
     Discard,
+    DownAtStart,
     Event,
     Exposed,
-    FoundDown,
     Pressed,
     Released,
     Save,
@@ -23,7 +23,7 @@ from piboothup.booth.flow.events import (
     Tick,
 )
 from piboothup.booth.flow.long_press import SECOND_NS
-from piboothup.booth.flow.machine import ANSWER_NS, NOTICE_NS
+from piboothup.booth.flow.machine import CAPTURE_ANSWER_TIMEOUT_NS, NOTICE_NS
 from piboothup.booth.flow.state import Settings
 from piboothup.problems import problem
 from piboothup.status import BoothState
@@ -59,19 +59,19 @@ def test_a_countdown_counts_down_and_ends_at_zero() -> None:
     assert play.booth.state is BoothState.EXPOSING
 
 
-def test_b03_a_press_while_busy_is_answered_and_never_starts_a_second_photo() -> None:
+def test_b03_press_while_busy_answered_starts_no_second_photo() -> None:
     play = Play(countdown_s=1)
     play.says(READY)
     play.press()
     for _ in range(3):
         play.press()
-        assert play.booth.nudged_until_ns > play.now_ns
+        assert play.booth.busy_hint_until_ns > play.now_ns
     play.waits_s(1.0)
     play.press()
     play.says(Exposed(frame(), play.booth.zero_ns))
     play.press()
     assert play.booth.state is BoothState.SAVING
-    assert play.booth.nudged_until_ns > play.now_ns
+    assert play.booth.busy_hint_until_ns > play.now_ns
     play.says(Saved(1))
     assert play.says(Pressed(play.booth.saved_ns - 1)) is BoothState.REVIEW
     assert len(play.captures()) == 1
@@ -87,7 +87,7 @@ def test_a_press_during_review_takes_the_next_photo() -> None:
     assert len(play.captures()) == 2
 
 
-def test_without_a_camera_a_press_takes_nothing_and_it_heals_by_itself() -> None:
+def test_no_camera_press_takes_nothing_recovers_by_itself() -> None:
     play = Play()
     assert play.says(NO_CAMERA) is BoothState.FAULT
     assert play.booth.problem == NO_CAMERA.problem
@@ -107,7 +107,7 @@ def test_a_full_card_starts_no_countdown_and_room_heals_it() -> None:
     assert play.says(FULL) is BoothState.COUNTDOWN
 
 
-def test_a_failed_capture_is_told_and_the_next_press_takes_a_photo() -> None:
+def test_capture_failure_shown_next_press_takes_photo() -> None:
     play = Play()
     play.says(READY)
     play.press()
@@ -118,12 +118,12 @@ def test_a_failed_capture_is_told_and_the_next_press_takes_a_photo() -> None:
     assert play.waits_s(NOTICE_NS / SECOND_NS) is BoothState.READY
 
 
-def test_the_late_failure_of_an_earlier_photo_does_not_take_down_the_next_one() -> None:
+def test_late_failure_of_earlier_photo_does_not_end_next_one() -> None:
     play = Play()
     play.says(READY)
     play.press()
     earlier_ns = play.booth.zero_ns
-    assert play.waits_s(ANSWER_NS / SECOND_NS) is BoothState.FAULT
+    assert play.waits_s(CAPTURE_ANSWER_TIMEOUT_NS / SECOND_NS) is BoothState.FAULT
     assert play.press() is BoothState.EXPOSING
     assert play.says(CaptureFailed(problem("camera_stuck"), earlier_ns)) is BoothState.EXPOSING
     assert play.says(CaptureFailed(problem("camera_stuck"), play.booth.zero_ns)) is BoothState.FAULT
@@ -144,25 +144,25 @@ def test_a_camera_that_never_answers_is_given_up() -> None:
     play.says(READY)
     play.press()
     zero_ns = play.booth.zero_ns
-    assert play.waits_s(ANSWER_NS / SECOND_NS) is BoothState.FAULT
+    assert play.waits_s(CAPTURE_ANSWER_TIMEOUT_NS / SECOND_NS) is BoothState.FAULT
     late = frame()
     play.says(Exposed(late, zero_ns))
     assert play.effects[-1] == Discard(late)
 
 
-def test_the_late_answer_to_an_earlier_press_is_not_the_photo_of_this_one() -> None:
+def test_late_answer_to_earlier_press_is_not_this_press_photo() -> None:
     play = Play()
     play.says(READY)
     play.press()
     earlier_ns = play.booth.zero_ns
     late = frame()  # exposed after both, but for the first: perhaps before the second one's flash was lit
-    play.waits_s(ANSWER_NS / SECOND_NS)
+    play.waits_s(CAPTURE_ANSWER_TIMEOUT_NS / SECOND_NS)
     assert play.press() is BoothState.EXPOSING
     assert play.says(Exposed(late, earlier_ns)) is BoothState.EXPOSING
     assert play.effects[-1] == Discard(late)
 
 
-def test_b03_a_press_that_began_before_saved_starts_no_second_photo_also_when_saved_is_over_at_once() -> None:
+def test_b03_press_before_saved_no_second_photo_if_saved_is_0_s() -> None:
     play = Play(review_s=0)
     play.says(READY)
     play.press()
@@ -170,11 +170,11 @@ def test_b03_a_press_that_began_before_saved_starts_no_second_photo_also_when_sa
     began_ns = play.now_ns - 1
     assert play.waits_s(0.001) is BoothState.READY
     assert play.says(Pressed(began_ns), Released(play.now_ns)) is BoothState.READY
-    assert play.booth.nudged_until_ns > play.now_ns
+    assert play.booth.busy_hint_until_ns > play.now_ns
     assert play.press() is BoothState.EXPOSING
 
 
-def test_a_frame_that_began_before_zero_is_nobody_s_photo_whatever_it_answers() -> None:
+def test_frame_begun_before_zero_is_never_the_photo() -> None:
     play = Play()
     play.says(READY)
     play.press()
@@ -214,13 +214,13 @@ events = st.one_of(
     st.builds(lambda zero_ns: Exposed(frame(), zero_ns), st.sampled_from((EARLIER_NS, 0))),
     st.builds(Pressed, st.integers(0, 10**13)),
     st.builds(Released, st.integers(0, 10**13)),
-    st.builds(FoundDown, st.integers(0, 10**13)),
+    st.builds(DownAtStart, st.integers(0, 10**13)),
     st.just(Tick()),
 )
 
 
 @given(st.lists(st.tuples(events, st.integers(0, 8 * SECOND_NS)), max_size=60), st.integers(0, 3))
-def test_whatever_happens_each_capture_has_a_press_and_each_frame_is_saved_or_given_back(
+def test_every_capture_has_a_press_every_frame_saved_or_returned(
     story: list[tuple[Event, int]], countdown_s: int
 ) -> None:
     play = Play(countdown_s)
@@ -251,7 +251,7 @@ def with_flash(countdown_s: int, lead_s: float = 1.5) -> Play:
     return play
 
 
-def test_the_flash_is_lit_from_its_lead_before_zero_until_the_frame_is_exposed() -> None:
+def test_flash_lit_from_lead_before_zero_until_frame_exposed() -> None:
     play = with_flash(countdown_s=3)
     edge_ns = play.now_ns
     play.press()
@@ -261,36 +261,36 @@ def test_the_flash_is_lit_from_its_lead_before_zero_until_the_frame_is_exposed()
         assert deadline_ns is not None
         play.now_ns = deadline_ns
         play.says(Tick())
-        if play.booth.is_lit(play.now_ns) != lit[-1][1]:
+        if play.booth.is_flash_on(play.now_ns) != lit[-1][1]:
             lit.append((play.now_ns - edge_ns, not lit[-1][1]))
     assert lit[1:] == [(int(1.5 * SECOND_NS), True)], "it comes on by a tick of its own, not at the next digit"
-    assert play.effects[-1] == Capture(edge_ns + 3 * SECOND_NS, lit_ns=edge_ns + int(1.5 * SECOND_NS))
-    assert play.booth.is_lit(play.now_ns)
+    assert play.effects[-1] == Capture(edge_ns + 3 * SECOND_NS, flash_on_ns=edge_ns + int(1.5 * SECOND_NS))
+    assert play.booth.is_flash_on(play.now_ns)
     play.says(Exposed(frame(), play.booth.zero_ns))
-    assert not play.booth.is_lit(play.now_ns)
+    assert not play.booth.is_flash_on(play.now_ns)
 
 
-def test_without_a_countdown_the_flash_is_lit_at_once_and_with_a_short_one_from_the_press_on() -> None:
+def test_flash_no_countdown_lit_at_once_short_one_lit_from_press() -> None:
     for countdown_s in (0, 1):
         play = with_flash(countdown_s)
         edge_ns = play.now_ns
         play.press()
-        assert play.booth.is_lit(play.now_ns)
+        assert play.booth.is_flash_on(play.now_ns)
         play.waits_s(countdown_s)
-        assert play.effects[-1] == Capture(edge_ns + countdown_s * SECOND_NS, lit_ns=edge_ns)
+        assert play.effects[-1] == Capture(edge_ns + countdown_s * SECOND_NS, flash_on_ns=edge_ns)
 
 
-def test_a_capture_that_fails_or_a_lost_camera_puts_the_flash_out() -> None:
+def test_flash_off_on_failed_capture_or_lost_camera() -> None:
     for trouble in (CaptureFailed(problem("camera_stuck"), Play().now_ns), NO_CAMERA, Stop()):
         play = with_flash(countdown_s=0)
         play.press()
         play.says(trouble)
-        assert not play.booth.is_lit(play.now_ns + SECOND_NS)
+        assert not play.booth.is_flash_on(play.now_ns + SECOND_NS)
 
 
-def test_without_a_flash_nothing_is_lit_and_no_frame_waits_for_it() -> None:
+def test_flash_absent_nothing_lit_no_frame_waits() -> None:
     play = Play()
     play.says(READY)
     play.press()
-    assert not play.booth.is_lit(play.now_ns)
-    assert play.effects[-1] == Capture(play.now_ns, lit_ns=None)
+    assert not play.booth.is_flash_on(play.now_ns)
+    assert play.effects[-1] == Capture(play.now_ns, flash_on_ns=None)

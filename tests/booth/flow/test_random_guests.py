@@ -11,10 +11,10 @@ import pytest
 from piboothup.booth.flow import actions, menu
 from piboothup.booth.flow.events import (
     Capture,
+    DownAtStart,
     Effect,
     Exposed,
-    FoundDown,
-    HeldCounted,
+    PhotosCounted,
     Pressed,
     Released,
     Save,
@@ -23,7 +23,7 @@ from piboothup.booth.flow.events import (
 )
 from piboothup.booth.flow.events import Event as Happening
 from piboothup.booth.flow.long_press import SECOND_NS
-from piboothup.booth.flow.menu import Kind, Offer
+from piboothup.booth.flow.menu import MenuOptions, PageKind
 from piboothup.spool.admin.wipe import EventPhotos
 from piboothup.spool.event_titles import Album, Event
 from piboothup.status import BoothState
@@ -33,7 +33,7 @@ EVENTS = (
     Event("Anna & Ben", "abcd1234", (Album("a1", "Booth"), Album("a2", "Stage"))),
     Event("Someone else's party", "efgh5678"),
 )
-CLOSED = Offer(
+CLOSED = MenuOptions(
     door_closes_ns=600 * SECOND_NS,
     has_code=True,
     events=EVENTS,
@@ -63,7 +63,7 @@ def lean(play: Play, chance: random.Random) -> None:
 def two_at_once(play: Play, chance: random.Random) -> None:
     """Edges of two hands (or of a wire) in any order, lost ones too."""
     for _ in range(chance.randrange(2, 9)):
-        play.says(chance.choice((Pressed, Pressed, Released, FoundDown))(play.now_ns))
+        play.says(chance.choice((Pressed, Pressed, Released, DownAtStart))(play.now_ns))
         play.waits_s(chance.choice((0.0, 0.1, 1.0, 2.0, 6.0)))
     play.lets_go()
 
@@ -87,7 +87,7 @@ def camera_and_card(play: Play, number: int) -> None:
 class Watched(Play):
     """Remembers every state."""
 
-    def __init__(self, countdown_s: int, offer: Offer) -> None:
+    def __init__(self, countdown_s: int, offer: MenuOptions) -> None:
         super().__init__(countdown_s, offer=offer)
         self.states: set[BoothState] = set()
 
@@ -97,10 +97,10 @@ class Watched(Play):
         return self.booth.state
 
 
-def test_b09_c15_c18_ten_thousand_random_guests_leave_event_spool_and_power_as_they_were() -> None:
+def test_b09_c15_c18_10000_random_guests_keep_event_spool_power() -> None:
     chance = random.Random(6)
     did: Counter[str] = Counter()
-    pages: set[Kind] = set()
+    pages: set[PageKind] = set()
     titles: set[str] = set()
     states: set[BoothState] = set()
     for number in range(GUESTS):
@@ -123,14 +123,14 @@ def test_b09_c15_c18_ten_thousand_random_guests_leave_event_spool_and_power_as_t
     assert {BoothState.COUNTDOWN, BoothState.REVIEW, BoothState.MENU} <= states
     assert set(did) == {Capture.__name__, Save.__name__}
     assert did["Capture"] > GUESTS / 2
-    assert pages == {Kind.MENU, Kind.ALBUM_CODE, Kind.STATUS}
+    assert pages == {PageKind.MENU, PageKind.ALBUM_CODE, PageKind.STATUS}
     assert titles == {""}
 
 
-def test_b09_guests_who_come_while_the_operators_door_is_open_leave_event_spool_and_power_as_they_were() -> None:
+def test_b09_guests_in_operator_time_keep_event_spool_power() -> None:
     chance = random.Random(9)
     did: Counter[str] = Counter()
-    pages: Counter[Kind] = Counter()
+    pages: Counter[PageKind] = Counter()
     for number in range(GUESTS // 4):
         play = Play(chance.choice((0, 1, 3)), offer=replace(CLOSED, door_closes_ns=None))
         play.says(READY)
@@ -139,7 +139,7 @@ def test_b09_guests_who_come_while_the_operators_door_is_open_leave_event_spool_
             camera_and_card(play, number)
             pages.update([play.booth.page.kind] if play.booth.page is not None else [])
         did.update(type(effect).__name__ for effect in play.effects)
-    assert pages[Kind.MENU] > GUESTS / 20
+    assert pages[PageKind.MENU] > GUESTS / 20
     harm = (actions.ChooseEvent, actions.SetPaused, actions.WipeEvent, actions.SwitchOff)
     assert not {deed.__name__ for deed in harm} & set(did)
 
@@ -162,12 +162,12 @@ def choose(play: Play, wanted: str) -> None:
     for _ in page.items:
         item = play.booth.page.item if play.booth.page is not None else None
         assert item is not None
-        if wanted in (item.says, item.title):
+        if wanted in (item.text_key, item.title):
             play.holds_s(item.hold_s)
             return
         play.press()
         play.waits_s(0.1)
-    raise AssertionError(f"there is no {wanted}: {[item.says for item in page.items]}")
+    raise AssertionError(f"there is no {wanted}: {[item.text_key for item in page.items]}")
 
 
 def opened(door_closes_ns: int | None) -> Play:
@@ -176,33 +176,33 @@ def opened(door_closes_ns: int | None) -> Play:
     return play
 
 
-def test_c18_outside_the_door_the_menu_has_three_items_and_no_title() -> None:
-    page = menu.opened(CLOSED, 601 * SECOND_NS)
-    assert [item.says for item in page.items] == ["back", "album_code", "status"]
+def test_c18_outside_operator_time_menu_has_three_items_no_title() -> None:
+    page = menu.main_page(CLOSED, 601 * SECOND_NS)
+    assert [item.text_key for item in page.items] == ["back", "album_code", "status"]
     assert {item.title for item in page.items} == {""}
 
 
-def test_the_door_is_open_for_ten_minutes_of_boot_time_or_always_or_never() -> None:
+def test_operator_time_is_10_min_of_boot_time_or_always_or_never() -> None:
     assert CLOSED.door_is_open(600 * SECOND_NS - 1)
     assert not CLOSED.door_is_open(600 * SECOND_NS)
-    assert Offer(door_closes_ns=None).door_is_open(10**18)
-    assert not Offer(door_closes_ns=0).door_is_open(0)
+    assert MenuOptions(door_closes_ns=None).door_is_open(10**18)
+    assert not MenuOptions(door_closes_ns=0).door_is_open(0)
 
 
 def test_c18_a_page_behind_the_door_closes_with_it() -> None:
     play = opened(None)
     play.settings = Play(3, offer=replace(CLOSED, door_closes_ns=play.now_ns + 15 * SECOND_NS)).settings
     walked(play, "events")
-    assert play.booth.page is not None and play.booth.page.kind is Kind.EVENTS
+    assert play.booth.page is not None and play.booth.page.kind is PageKind.EVENTS
     play.waits_s(9)
     assert play.booth.page is None
     assert play.booth.state is BoothState.READY
 
 
-def test_c18_a_choice_that_is_held_until_the_door_closes_is_not_made() -> None:
+def test_c18_choice_held_until_operator_time_ends_is_not_made() -> None:
     play = opened(1_000 * SECOND_NS + 9 * SECOND_NS)
     walked(play, "switch_off")
-    assert play.booth.page is not None and play.booth.page.kind is Kind.SWITCH_OFF
+    assert play.booth.page is not None and play.booth.page.kind is PageKind.SWITCH_OFF
     play.press()
     play.goes_down()
     effects: list[Effect] = list(play.effects)
@@ -216,7 +216,7 @@ def test_the_chosen_event_and_album_come_first_and_are_ticked() -> None:
     play = walked(opened(None), "events")
     page = play.booth.page
     assert page is not None
-    assert [(item.title, item.ticked) for item in page.items] == [
+    assert [(item.title, item.checked) for item in page.items] == [
         ("", False),
         ("Anna & Ben", True),
         ("Someone else's party", False),
@@ -224,7 +224,7 @@ def test_the_chosen_event_and_album_come_first_and_are_ticked() -> None:
     choose(play, "Anna & Ben")
     page = play.booth.page
     assert page is not None
-    assert [(item.says, item.title, item.ticked) for item in page.items] == [
+    assert [(item.text_key, item.title, item.checked) for item in page.items] == [
         ("back", "", False),
         ("event", "Booth", True),
         ("event", "Stage", False),
@@ -232,10 +232,10 @@ def test_the_chosen_event_and_album_come_first_and_are_ticked() -> None:
     ]
 
 
-def test_choosing_an_event_asks_what_becomes_of_the_photos_without_one() -> None:
+def test_event_choice_asks_about_photos_without_event() -> None:
     play = walked(opened(None), "events", "Anna & Ben", "Stage")
     page = play.booth.page
-    assert page is not None and (page.kind, page.number) == (Kind.TAKE_ALONG, 3)
+    assert page is not None and (page.kind, page.number) == (PageKind.TAKE_ALONG, 3)
     choose(play, "take_along")
     assert play.effects == [actions.ChooseEvent("abcd1234", "a2", take_along=True)]
     play = walked(opened(None), "events", "Someone else's party", "leave")
@@ -249,7 +249,7 @@ def test_with_no_photo_without_an_event_nothing_is_asked() -> None:
     assert play.effects == [actions.ChooseEvent("abcd1234", "")]
 
 
-def test_another_event_is_not_chosen_by_a_hold_of_less_than_five_seconds() -> None:
+def test_event_change_is_not_made_by_hold_under_5_s() -> None:
     play = Play(3, offer=replace(CLOSED, door_closes_ns=None, without_event=0))
     play.says(READY)
     walked(play, "events", 0.1, 0.1)
@@ -262,28 +262,28 @@ def test_another_event_is_not_chosen_by_a_hold_of_less_than_five_seconds() -> No
 
 
 @pytest.mark.parametrize("without_event", [0, 3])
-def test_every_way_to_another_event_ends_in_a_long_hold_but_the_first_choice_of_all(without_event: int) -> None:
+def test_every_event_change_ends_in_5_s_hold_except_first_choice(without_event: int) -> None:
     for link_id in ("abcd1234", ""):
         offer = replace(CLOSED, door_closes_ns=None, without_event=without_event, link_id=link_id)
-        pages = [menu.opened(offer, 0)]
+        pages = [menu.main_page(offer, 0)]
         changes = []
         for page in pages:
             for at, item in enumerate(page.items):
-                match item.leads:
-                    case menu.Goto(Kind.EVENTS | Kind.ALBUMS | Kind.TAKE_ALONG):
-                        after, _ = menu.chosen(replace(page, at=at), offer, 0)
+                match item.target:
+                    case menu.Goto(PageKind.EVENTS | PageKind.ALBUMS | PageKind.TAKE_ALONG):
+                        after, _ = menu.choose(replace(page, index=at), offer, 0)
                         pages += [after] if after is not None else []
                     case actions.ChooseEvent("efgh5678"):
                         changes.append(item.hold_s)
         assert changes and set(changes) == {menu.CONFIRM_S if link_id else menu.CHOOSE_S}
 
 
-def test_a_pause_wants_a_hold_of_five_seconds_and_its_end_one_of_one() -> None:
+def test_pause_needs_5_s_long_press_its_end_needs_1_s() -> None:
     play = opened(None)
-    offer = play.settings.offer
-    assert {item.hold_s for item in menu.opened(offer, 0).items if item.says == "pause"} == {menu.CONFIRM_S}
-    paused = menu.opened(replace(offer, paused=True), 0)
-    assert {item.hold_s for item in paused.items if item.says == "resume"} == {menu.CHOOSE_S}
+    offer = play.settings.options
+    assert {item.hold_s for item in menu.main_page(offer, 0).items if item.text_key == "pause"} == {menu.CONFIRM_S}
+    paused = menu.main_page(replace(offer, paused=True), 0)
+    assert {item.hold_s for item in paused.items if item.text_key == "resume"} == {menu.CHOOSE_S}
     walked(play, "pause")
     assert play.effects == [actions.SetPaused(True)]
 
@@ -299,7 +299,7 @@ def test_the_hold_that_opened_a_page_never_chooses_on_it() -> None:
     play.goes_down()
     play.waits_s(10)
     page = play.booth.page
-    assert page is not None and (page.kind, page.at) == (Kind.EVENTS, 0)
+    assert page is not None and (page.kind, page.index) == (PageKind.EVENTS, 0)
     play.lets_go()
     assert play.booth.page == page
 
@@ -309,18 +309,18 @@ def test_a_short_press_goes_on_to_the_next_item_and_round() -> None:
     seen = []
     for _ in range(4):
         assert play.booth.page is not None and play.booth.page.item is not None
-        seen.append(play.booth.page.item.says)
+        seen.append(play.booth.page.item.text_key)
         play.press()
     assert seen == ["back", "album_code", "status", "back"]
 
 
-def test_what_cannot_be_undone_wants_a_hold_of_five_seconds_and_letting_go_early_does_nothing() -> None:
+def test_irreversible_action_needs_5_s_hold_not_on_early_release() -> None:
     play = walked(opened(None), "switch_off")
     play.press()
     for held_s in (1.0, 3.0, 4.9):
         play.holds_s(held_s)
         page = play.booth.page
-        assert page is not None and page.item is not None and page.item.says == "switch_off_now"
+        assert page is not None and page.item is not None and page.item.text_key == "switch_off_now"
         assert play.effects == []
     play.holds_s(5.0)
     assert play.effects == [actions.SwitchOff()]
@@ -328,30 +328,30 @@ def test_what_cannot_be_undone_wants_a_hold_of_five_seconds_and_letting_go_early
 
 def test_what_was_waited_for_reaches_nobody_who_has_left() -> None:
     play = walked(opened(None), "wipe")
-    assert play.effects == [actions.CountHeld()]
+    assert play.effects == [actions.CountPhotos()]
     play.waits_s(20)
     assert play.booth.state is BoothState.READY
-    play.says(HeldCounted((actions.Held(ANNAS, 143, 12),)))
+    play.says(PhotosCounted((actions.EventUsage(ANNAS, 143, 12),)))
     assert play.booth.state is BoothState.READY
 
 
 def test_a_wipe_shows_its_numbers_and_wants_its_own_hold() -> None:
     play = walked(opened(None), "wipe")
-    held = actions.Held(ANNAS, 143, 12)
-    play.says(HeldCounted((held,)))
+    held = actions.EventUsage(ANNAS, 143, 12)
+    play.says(PhotosCounted((held,)))
     choose(play, "Anna & Ben")
     page = play.booth.page
-    assert page is not None and page.held == held
+    assert page is not None and page.usage == held
     choose(play, "wipe_now")
-    assert play.effects == [actions.CountHeld(), actions.WipeEvent(held)]
+    assert play.effects == [actions.CountPhotos(), actions.WipeEvent(held)]
 
 
-def test_c18_that_the_card_is_empty_is_told_no_longer_than_the_door_is_open() -> None:
+def test_c18_card_empty_shown_only_during_operator_time() -> None:
     play = opened(None)
     closes_ns = play.now_ns + 15 * SECOND_NS
     play.settings = Play(3, offer=replace(CLOSED, door_closes_ns=closes_ns)).settings
     walked(play, "wipe")
-    play.says(HeldCounted(()))
-    assert play.booth.page is not None and play.booth.page.says == "card_empty"
+    play.says(PhotosCounted(()))
+    assert play.booth.page is not None and play.booth.page.text_key == "card_empty"
     play.now_ns = closes_ns
     assert play.says(Tick()) is BoothState.READY

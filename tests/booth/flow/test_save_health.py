@@ -13,7 +13,6 @@ from piboothup.booth.flow.events import (
     CameraLost,
     Capture,
     CaptureFailed,
-    CardChecked,
     Discard,
     Event,
     Exposed,
@@ -23,12 +22,13 @@ from piboothup.booth.flow.events import (
     SaveTested,
     SavingFailed,
     Stop,
+    StorageChecked,
     Tick,
     TrySaving,
 )
 from piboothup.booth.flow.long_press import SECOND_NS
-from piboothup.booth.flow.machine import SAVING_NS
-from piboothup.booth.flow.menu import Kind
+from piboothup.booth.flow.machine import SAVING_TIMEOUT_NS
+from piboothup.booth.flow.menu import PageKind
 from piboothup.booth.flow.save_health import AFTER_NO_FRAME_NS, FRAME_NS, RETRY_NS, SaveHealth
 from piboothup.booth.flow.state import Booth, Settings
 from piboothup.problems import Problem, problem
@@ -134,7 +134,7 @@ def test_f16_in_the_fault_a_press_only_nudges() -> None:
     play = ready_then_fault()
     for _ in range(3):
         assert play.press() is BoothState.FAULT
-        assert play.booth.nudged_until_ns > play.now_ns
+        assert play.booth.busy_hint_until_ns > play.now_ns
         play.waits_s(2)
     assert play.effects == []
 
@@ -149,8 +149,8 @@ def test_f16_every_30_s_a_test_photo_is_tried_in_the_dark() -> None:
             play.now_ns = deadline_ns
             play.says(Tick())
         assert play.now_ns - began_ns == round_number * RETRY_NS
-        assert play.effects[-1] == Capture(play.booth.health.asked_ns or 0, lit_ns=None)
-        assert not play.booth.is_lit(play.now_ns)
+        assert play.effects[-1] == Capture(play.booth.health.asked_ns or 0, flash_on_ns=None)
+        assert not play.booth.is_flash_on(play.now_ns)
         fault = pattern(play.booth, play.now_ns)
         assert answer(play, TOO_OLD) is BoothState.FAULT
         assert pattern(play.booth, play.now_ns) is fault
@@ -185,7 +185,7 @@ def test_f16_no_ready_before_the_test_photo_was_saved() -> None:
     play = starting()
     assert play.says(READY) is BoothState.STARTING
     assert play.press() is BoothState.STARTING
-    assert play.booth.nudged_until_ns > play.now_ns
+    assert play.booth.busy_hint_until_ns > play.now_ns
     assert answer(play, None) is BoothState.READY
     assert len(play.captures()) == 1
     play.waits_s(3600)
@@ -271,18 +271,18 @@ def test_f16_s15_a_card_that_hangs_over_the_test_photo_is_told() -> None:
     play.says(READY)
     asked_ns = play.captures()[-1]
     play.says(Exposed(frame(asked_ns), asked_ns))
-    assert play.waits_s(SAVING_NS / SECOND_NS) is BoothState.FAULT
+    assert play.waits_s(SAVING_TIMEOUT_NS / SECOND_NS) is BoothState.FAULT
     assert play.booth.problem == problem("card_stuck")
     play.waits_s(600)
     assert len(play.captures()) == 1
-    assert play.says(SaveTested(None), CardChecked(None)) is BoothState.READY
+    assert play.says(SaveTested(None), StorageChecked(None)) is BoothState.READY
 
 
 def test_f16_who_has_the_menu_open_keeps_it_and_the_camera() -> None:
     play = ready_then_fault()
     play.waits_s(20)
     play.holds_s(5.0)
-    assert play.booth.page is not None and play.booth.page.kind is Kind.MENU
+    assert play.booth.page is not None and play.booth.page.kind is PageKind.MENU
     assert play.waits_s(15) is BoothState.MENU
     assert play.captures() == []
     assert play.waits_s(5) is BoothState.FAULT

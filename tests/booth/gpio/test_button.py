@@ -16,7 +16,7 @@ from gpiozero import LED
 from gpiozero.pins.mock import MockFactory, MockPin
 
 from piboothup.booth.gpio import button, pins
-from piboothup.booth.gpio.button import PRESS_NS, RELEASE_NS, Debounce, Edge, GpioButton, edge_ns
+from piboothup.booth.gpio.button import PRESS_DEBOUNCE_NS, RELEASE_DEBOUNCE_NS, Debounce, Edge, GpioButton, edge_ns
 from piboothup.clock import Clock, SystemClock
 from piboothup.config import Button
 from tests.support.bounce_traces import PRESSES, RELEASES, WORN_PRESS
@@ -36,7 +36,7 @@ def told(edges_ms: list[tuple[float, bool]], until_ms: float, down: bool = False
         at_ns = T0 + int(at_ms * MS)
         due_ns = debounce.due_ns()
         if due_ns is not None and due_ns <= at_ns:
-            heard.append(debounce.settle(due_ns))
+            heard.append(debounce.poll(due_ns))
         if level is not None:
             debounce.level(level, at_ns)
     return [(down, (at_ns - T0) / MS) for down, at_ns in (one for one in heard if one is not None)]
@@ -60,7 +60,7 @@ def recorded(start_ms: float, level: bool, trace_us: tuple[int, ...]) -> list[tu
 
 
 @pytest.mark.parametrize(("press", "release"), [*product(PRESSES, RELEASES)])
-def test_b01_a_recorded_press_and_a_recorded_release_are_one_of_each(press: str, release: str) -> None:
+def test_b01_recorded_press_and_release_give_one_of_each(press: str, release: str) -> None:
     edges = recorded(0, True, PRESSES[press]) + recorded(300, False, RELEASES[release])
     (went_down, down_ms), (came_up, up_ms) = told(edges, 1000)
     assert (went_down, came_up) == (True, False)
@@ -69,7 +69,7 @@ def test_b01_a_recorded_press_and_a_recorded_release_are_one_of_each(press: str,
 
 
 @pytest.mark.parametrize("countdown_s", [0, 1, 5])
-def test_b03_a_worn_contact_that_opens_in_mid_press_still_takes_one_photo(countdown_s: int) -> None:
+def test_b03_worn_contact_opening_mid_press_takes_one_photo(countdown_s: int) -> None:
     heard = told(recorded(0, True, WORN_PRESS) + recorded(200, False, (0,)), 1000)
     assert [down for down, _ in heard] == [True, False, True, False]
     play = Play(countdown_s)
@@ -83,7 +83,7 @@ def test_b03_a_worn_contact_that_opens_in_mid_press_still_takes_one_photo(countd
 
 
 @pytest.mark.parametrize("seed", range(200))
-def test_b01_20_ms_of_bounce_at_both_ends_is_one_press_and_one_release(seed: int) -> None:
+def test_b01_20_ms_bounce_at_both_ends_is_one_press_one_release(seed: int) -> None:
     edges = bounce(0, True, 20, seed) + bounce(300, False, 20, seed + 1000)
     heard = told(edges, 1000)
     assert [down for down, _ in heard] == [True, False]
@@ -91,7 +91,7 @@ def test_b01_20_ms_of_bounce_at_both_ends_is_one_press_and_one_release(seed: int
     assert 300 <= heard[1][1] <= 320
 
 
-def test_b02_spikes_under_1_ms_on_a_long_wire_are_no_press_however_many() -> None:
+def test_b02_spikes_under_1_ms_on_long_wire_are_no_press() -> None:
     edges = []
     for number in range(100):
         edges += [(number * 1.7, True), (number * 1.7 + 0.95, False)]
@@ -99,7 +99,7 @@ def test_b02_spikes_under_1_ms_on_a_long_wire_are_no_press_however_many() -> Non
 
 
 @pytest.mark.parametrize(("every_us", "burst_us"), [(200, 15_000), (10, 750)])
-def test_b02_bursts_as_a_switched_motor_sends_them_along_a_wire_are_no_press(every_us: int, burst_us: int) -> None:
+def test_b02_motor_bursts_on_wire_are_no_press(every_us: int, burst_us: int) -> None:
     """The rhythm of the standard for such bursts, IEC 61000-4-4: 5 or 100 kHz, for so long, every 300 ms. How long a
     spike of it pulls the pin down is made up: nine tenths of the time."""
     spikes = [burst * 300_000 + at_us for burst in range(10) for at_us in range(0, burst_us, every_us)]
@@ -114,13 +114,13 @@ def test_b02_spikes_upwards_do_not_end_a_press() -> None:
     assert told(edges, 2000) == [(True, 0.0)]
 
 
-def test_a_clean_press_is_told_within_2_ms_with_the_time_of_its_edge() -> None:
+def test_clean_press_reported_within_2_ms_with_edge_time() -> None:
     debounce = Debounce(down=False)
     debounce.level(True, T0)
-    assert debounce.due_ns() == T0 + PRESS_NS <= T0 + 2 * MS
-    assert debounce.settle(T0 + PRESS_NS - 1) is None
-    assert debounce.settle(T0 + PRESS_NS) == (True, T0)
-    assert debounce.settle(T0 + 10 * MS) is None
+    assert debounce.due_ns() == T0 + PRESS_DEBOUNCE_NS <= T0 + 2 * MS
+    assert debounce.poll(T0 + PRESS_DEBOUNCE_NS - 1) is None
+    assert debounce.poll(T0 + PRESS_DEBOUNCE_NS) == (True, T0)
+    assert debounce.poll(T0 + 10 * MS) is None
 
 
 def test_b05_twenty_presses_in_five_seconds_are_twenty_presses() -> None:
@@ -132,12 +132,12 @@ def test_b05_twenty_presses_in_five_seconds_are_twenty_presses() -> None:
     assert all(later > earlier for (_, earlier), (_, later) in pairwise(heard))
 
 
-def test_b04_a_button_that_is_down_when_the_listening_starts_is_no_press_until_it_was_let_go() -> None:
+def test_b04_button_down_at_start_is_no_press_until_released() -> None:
     assert told([], 20_000, down=True) == []
     assert told([(100, False), (500, True)], 1000, down=True) == [(False, 100), (True, 500)]
 
 
-def test_the_kernel_s_time_of_an_edge_is_used_when_it_can_be_true_and_else_now() -> None:
+def test_edge_time_from_kernel_used_if_plausible_else_now() -> None:
     now_ns = 5000 * 1_000_000_000
     assert edge_ns(4999.998, now_ns) == 4_999_998_000_000
     assert edge_ns(1_750_000_000.0, now_ns) == now_ns  # a kernel before 5.7: Unix time
@@ -181,7 +181,7 @@ class Heard:
         self.button._thread.join(PATIENCE_S)
 
 
-def test_gpiozero_s_pin_is_pulled_up_and_a_press_and_a_release_come_with_the_times_of_their_edges(
+def test_gpiozero_pin_pulled_up_press_and_release_get_edge_times(
     factory: MockFactory,
 ) -> None:
     heard = Heard(factory)
@@ -230,7 +230,7 @@ def test_b04_held_while_the_box_starts_it_is_down_but_no_press(factory: MockFact
 def test_an_edge_that_was_never_reported_is_made_up_for(
     factory: MockFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(button, "CHECK_S", 0.02)
+    monkeypatch.setattr(button, "RECHECK_S", 0.02)
     heard = Heard(factory)
     heard.pin._state = False  # the level changes, no edge comes
     assert heard.next()[0] == "pressed"
@@ -243,7 +243,7 @@ def test_after_stop_the_pin_is_free_for_somebody_else(factory: MockFactory) -> N
     Heard(factory).stop()
 
 
-def test_b05_a_press_and_its_release_that_come_together_as_to_a_busy_box_are_both_told(factory: MockFactory) -> None:
+def test_b05_press_and_release_arriving_together_both_reported(factory: MockFactory) -> None:
     clock = HandClock(boottime_s=1e9)
     heard = Heard(factory, clock)
     began_ns = clock.boottime_ns()
@@ -283,7 +283,7 @@ class Pins:
 def played_pins(factory: MockFactory, monkeypatch: pytest.MonkeyPatch) -> Pins:
     """What the button opens without a factory of its own; it is tried again at once."""
     made = Pins(factory)
-    monkeypatch.setattr(pins, "factory", made)
+    monkeypatch.setattr(pins, "pin_factory", made)
     monkeypatch.setattr(pins, "RETRY_S", 0.01)
     return made
 
@@ -356,7 +356,7 @@ def test_f19_a_button_that_fails_while_it_is_down_is_let_go(played_pins: Pins) -
     assert heard.next()[0] == "pressed"
     played_pins.trouble = OSError("can not open gpiochip")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(button, "CHECK_S", 0.01)
+        patch.setattr(button, "RECHECK_S", 0.01)
         patch.setattr(MockPin, "_get_state", Mock(side_effect=OSError("read failed")))
         with heard.button._changed:
             heard.button._changed.notify()  # it looks
@@ -380,7 +380,7 @@ def test_f19_nobody_waits_while_the_pin_is_being_opened(played_pins: Pins, held:
         return played_pins.factory
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pins, "factory", hang)
+        patch.setattr(pins, "pin_factory", hang)
         heard = Heard(None, clock, is_open=False)
         assert entered.wait(PATIENCE_S)
     clock.pass_s(1000)
@@ -409,4 +409,4 @@ def test_f19_a_button_is_tried_again_every_5_s() -> None:
 
 
 def test_release_takes_longer_than_any_gap_in_20_ms_of_bounce() -> None:
-    assert RELEASE_NS > 20 * MS
+    assert RELEASE_DEBOUNCE_NS > 20 * MS

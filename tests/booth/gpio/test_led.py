@@ -90,9 +90,7 @@ def test_a_pattern_that_is_shown_again_goes_on_undisturbed(light: GpioLight) -> 
     assert blinking(light) is not breath
 
 
-def test_b03_whatever_follows_a_press_is_brighter_at_once_than_the_breath_ever_is(
-    light: GpioLight, factory: MockFactory
-) -> None:
+def test_b03_light_after_press_brighter_at_once_than_breathing(light: GpioLight, factory: MockFactory) -> None:
     assert max(breath()) == BREATH_PEAK < 0.7
     assert min(BLINKS[one][0] for one in (LightPattern.COUNTDOWN, LightPattern.HURRY)) >= 0.08  # lit first
     for steady in (LightPattern.EXPOSING, LightPattern.HELD):
@@ -108,9 +106,7 @@ def test_a_breath_rises_from_dark_and_falls_again_without_a_jump() -> None:
     assert min(steps) == 0.0
 
 
-def test_the_flash_is_lit_fully_until_told_otherwise_whatever_the_button_shows(
-    light: GpioLight, factory: MockFactory
-) -> None:
+def test_flash_fully_lit_until_told_off_whatever_button_shows(light: GpioLight, factory: MockFactory) -> None:
     for on in (True, False):
         light.flash(on)
         for pattern in LightPattern:
@@ -119,7 +115,7 @@ def test_the_flash_is_lit_fully_until_told_otherwise_whatever_the_button_shows(
     assert factory.pin(FLASH_PIN).frequency is None  # no PWM
 
 
-def test_b07_without_a_light_line_every_call_returns_and_the_problem_is_told_once(
+def test_b07_no_light_line_calls_return_problem_reported_once(
     factory: MockFactory, caplog: pytest.LogCaptureFixture
 ) -> None:
     taken = LED(LED_PIN, pin_factory=factory)
@@ -134,7 +130,7 @@ def test_b07_without_a_light_line_every_call_returns_and_the_problem_is_told_onc
     taken.close()
 
 
-def test_b07_without_any_pins_at_all_as_on_a_desk_every_call_returns() -> None:
+def test_b07_no_pins_at_a_desk_every_call_returns() -> None:
     class NoPins:
         def __getattr__(self, name: str) -> Any:
             raise OSError("no gpiochip")
@@ -230,7 +226,7 @@ def test_no_light_takes_every_call() -> None:
     light.close()
 
 
-def test_b07_a_lamp_goes_dark_also_after_the_buttons_light_has_failed(
+def test_b07_lamp_goes_dark_after_button_light_failed(
     light: GpioLight, factory: MockFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     light.flash(True)
@@ -258,7 +254,7 @@ def test_b07_without_the_one_line_the_other_works(factory: MockFactory, taken_pi
     taken.close()
 
 
-def test_b07_the_flash_goes_on_also_after_the_buttons_light_has_failed(
+def test_b07_flash_goes_on_after_button_light_failed(
     light: GpioLight, factory: MockFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     light.show(LightPattern.OFF)
@@ -322,7 +318,7 @@ def test_f19_no_call_waits_while_the_pins_are_being_opened(
         held.wait()
         return factory
 
-    monkeypatch.setattr(pins, "factory", hang)
+    monkeypatch.setattr(pins, "pin_factory", hang)
     light = GpioLight(Light(led_pin=LED_PIN, flash_pin=FLASH_PIN))
     for pattern in LightPattern:
         light.show(pattern)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from piboothup import status
-from piboothup.booth.flow.actions import CountHeld
-from piboothup.booth.flow.menu import Kind, Page
+from piboothup.booth.flow.actions import CountPhotos
+from piboothup.booth.flow.menu import Page, PageKind
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.operations import action_runner
 from piboothup.config import Button, Capture, EventPics
@@ -26,7 +26,7 @@ from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import Album, Event
 from piboothup.spool.listing import CONTEXTS, NEW, PARKED, SENT
 from piboothup.spool.store import Spool
-from piboothup.spool.wipe_journal import Intention
+from piboothup.spool.wipe_journal import WipeJournal
 from tests.support.booth import Box
 from tests.support.deadline import PATIENCE_S
 from tests.support.photos import PARTY, jpeg, open_spool, take
@@ -52,7 +52,7 @@ def photograph(box: Box) -> None:
 
 def told(box: Box) -> Page:
     """What the menu says once it is done."""
-    page = box.until_page(lambda found: found is not None and found.kind is Kind.TOLD)
+    page = box.until_page(lambda found: found is not None and found.kind is PageKind.RESULT)
     assert page is not None
     return page
 
@@ -62,11 +62,11 @@ def made(box: Box) -> Choices:
     return choices.read(box.spool.directory, box.config)
 
 
-def test_an_event_chosen_in_the_menu_is_that_of_the_next_photo_and_survives_a_power_cut(box: Box) -> None:
+def test_menu_event_choice_for_next_photo_survives_power_cut(box: Box) -> None:
     box.start_ready()
     box.open_menu()
     box.choose("events", "The others")
-    assert (told(box).says, told(box).title) == ("event_chosen", "The others")
+    assert (told(box).text_key, told(box).title) == ("event_chosen", "The others")
     assert made(box) == Choices(link_id="efgh5678", album_id="")
     box.press()
     box.until_light(LightPattern.READY)
@@ -74,7 +74,7 @@ def test_an_event_chosen_in_the_menu_is_that_of_the_next_photo_and_survives_a_po
     assert [name.context for name in box.spool.names(NEW)] == [OTHERS.id]
 
 
-def test_choosing_an_event_takes_the_photos_without_one_along_when_that_is_chosen(box: Box) -> None:
+def test_menu_event_choice_takes_photos_without_event_if_chosen(box: Box) -> None:
     box.config = dataclasses.replace(box.config, eventpics=EventPics())
     box.start_ready()
     with contextlib.closing(HintSocket(box.runtime, "uploader")) as hints:
@@ -85,7 +85,7 @@ def test_choosing_an_event_takes_the_photos_without_one_along_when_that_is_chose
         box.until_said(lambda _: box.offer.without_event)
         box.open_menu()
         box.choose("events", "Anna & Ben", "Booth", "take_along")
-        assert (told(box).says, told(box).number) == ("event_chosen_along", 1)
+        assert (told(box).text_key, told(box).number) == ("event_chosen_along", 1)
         assert hints.receive(PATIENCE_S) == ["retry"]
     (name,) = box.spool.names(NEW)
     found = box.spool.context_of(name)
@@ -101,7 +101,7 @@ def test_language_sound_and_pause_are_kept_and_followed(box: Box) -> None:
         assert hints.receive(PATIENCE_S) == ["choices"]
         box.until_said(lambda _: made(box) == Choices(language="de", sound=False, paused=True))
         box.choose("retry")
-        assert (told(box).says, hints.receive(PATIENCE_S)) == ("retried", ["retry"])
+        assert (told(box).text_key, hints.receive(PATIENCE_S)) == ("retried", ["retry"])
     assert made(box) == Choices(language="de", sound=False, paused=False)
 
 
@@ -125,11 +125,11 @@ def test_a_choice_that_the_card_does_not_take_is_told(box: Box, monkeypatch: pyt
 
     monkeypatch.setattr(choices, "write", refuse)
     box.choose("The others")
-    assert (told(box).says, told(box).is_good) == ("not_kept", False)
+    assert (told(box).text_key, told(box).is_good) == ("not_kept", False)
     assert box.until_said(lambda said: said.get("context")) == PARTY.id
 
 
-def test_d04_events_whose_titles_are_all_boxes_are_told_apart_by_their_ids(box: Box) -> None:
+def test_d04_events_with_undrawable_titles_told_apart_by_id(box: Box) -> None:
     box.spool.write_events([Event("结婚快乐", "abcd1234", (Album("a1", "\u0301"),)), Event("حفل زفاف", "efgh5678")])
     spool = open_spool(box.spool.directory, box.clock)
     take(spool, jpeg(1))
@@ -142,15 +142,15 @@ def test_d04_events_whose_titles_are_all_boxes_are_told_apart_by_their_ids(box: 
     assert box.page is not None and box.page.title == "abcd1234"
     assert [item.title for item in box.page.items] == ["", "a1", ""]
     box.choose("a1")
-    assert (told(box).says, told(box).title) == ("event_chosen", "abcd1234")
+    assert (told(box).text_key, told(box).title) == ("event_chosen", "abcd1234")
     box.press()
     box.until_light(LightPattern.READY)
     box.open_menu()
     box.choose("wipe")
-    page = box.until_page(lambda found: found is not None and found.kind is Kind.WIPE)
+    page = box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
     assert page is not None and {item.title for item in page.items} == {"", "abcd1234", "efgh5678"}
     box.choose("efgh5678", "wipe_now")
-    assert (told(box).says, told(box).number) == ("wiped", 1)
+    assert (told(box).text_key, told(box).number) == ("wiped", 1)
 
 
 # -- the wipe ------------------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def wiping(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, t
     there, go_on = threading.Event(), threading.Event()
     delete = wipe_steps.delete_photos
 
-    def wait(spool: Spool, standing: Intention) -> None:
+    def wait(spool: Spool, standing: WipeJournal) -> None:
         there.set()
         assert go_on.wait(PATIENCE_S)
         delete(spool, standing)
@@ -172,7 +172,7 @@ def wiping(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, t
     go_on.set()
 
 
-def test_a_wipe_from_the_menu_deletes_what_was_counted_and_a_press_meanwhile_is_saved_and_stays(
+def test_menu_wipe_deletes_counted_press_meanwhile_saved_stays(
     box: Box, wiping: tuple[threading.Event, threading.Event]
 ) -> None:
     there, go_on = wiping
@@ -185,11 +185,11 @@ def test_a_wipe_from_the_menu_deletes_what_was_counted_and_a_press_meanwhile_is_
     box.start_ready()
     box.open_menu()
     box.choose("wipe")
-    page = box.until_page(lambda found: found is not None and found.kind is Kind.WIPE)
+    page = box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
     assert page is not None and {item.title for item in page.items} == {"", "Anna & Ben", "The others"}
     box.choose("Anna & Ben")
     page = box.page
-    assert page is not None and page.held is not None and (page.held.taken, page.held.unsent) == (3, 1)
+    assert page is not None and page.usage is not None and (page.usage.taken, page.usage.unsent) == (3, 1)
     box.choose("wipe_now")
     assert there.wait(PATIENCE_S)
     assert wipe_journal.read(box.spool.directory) is not None
@@ -203,37 +203,37 @@ def test_a_wipe_from_the_menu_deletes_what_was_counted_and_a_press_meanwhile_is_
     box.until_said(lambda said: said.get("photos") == 1)
 
 
-def test_a_photo_that_was_taken_after_the_count_stays_whatever_was_confirmed(box: Box) -> None:
+def test_menu_wipe_keeps_photo_taken_after_count(box: Box) -> None:
     spool = open_spool(box.spool.directory, box.clock)
     take(spool, jpeg(1))
     box.start_ready()
     box.open_menu()
     box.choose("wipe")
-    box.until_page(lambda found: found is not None and found.kind is Kind.WIPE)
+    box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
     box.choose("Anna & Ben")
     late = take(spool, jpeg(2))
     box.choose("wipe_now")
-    assert (told(box).says, told(box).number) == ("wiped_but", 1)
+    assert (told(box).text_key, told(box).number) == ("wiped_but", 1)
     assert list(box.spool.names(NEW)) == [late]
 
 
-def test_what_goes_is_what_the_page_showed_also_if_the_same_number_of_others_was_counted_since(box: Box) -> None:
+def test_menu_wipe_deletes_shown_photos_not_as_many_newer_ones(box: Box) -> None:
     spool = open_spool(box.spool.directory, box.clock)
     shown_one = take(spool, jpeg(1))
     box.start_ready()
     box.open_menu()
     box.choose("wipe")
-    box.until_page(lambda found: found is not None and found.kind is Kind.WIPE)
+    box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
     spool.path(shown_one).unlink()
     late = take(spool, jpeg(2))
     assert box._service is not None
-    box._service._errands.do(CountHeld())  # as when the menu was left and opened again while it counted
+    box._service._errands.submit(CountPhotos())  # as when the menu was left and opened again while it counted
     box.choose("Anna & Ben", "wipe_now")
-    assert (told(box).says, told(box).number) == ("wiped_but", 1)
+    assert (told(box).text_key, told(box).number) == ("wiped_but", 1)
     assert list(box.spool.names(NEW)) == [late]
 
 
-def test_the_context_that_the_booth_takes_photos_for_outlives_the_wipe_of_its_photos(box: Box) -> None:
+def test_menu_wipe_keeps_context_the_booth_is_using(box: Box) -> None:
     spool = open_spool(box.spool.directory, box.clock)
     take(spool, jpeg(1))
     take(spool, jpeg(2), OTHERS)
@@ -241,32 +241,30 @@ def test_the_context_that_the_booth_takes_photos_for_outlives_the_wipe_of_its_ph
     box.open_menu()
     for title in ("Anna & Ben", "The others"):
         box.choose("wipe")
-        box.until_page(lambda found: found is not None and found.kind is Kind.WIPE)
+        box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
         box.choose(title, "wipe_now")
-        assert told(box).says == "wiped"
+        assert told(box).text_key == "wiped"
         box.press()
         box.until_light(LightPattern.READY)
         box.open_menu()
     assert [one.name for one in (box.spool.directory / CONTEXTS).iterdir()] == [f"{PARTY.id}.json"]
 
 
-def test_a_wipe_that_is_not_finished_says_so_and_goes_on_at_the_next_start(
-    box: Box, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_menu_wipe_unfinished_is_reported_and_resumed_at_start(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = open_spool(box.spool.directory, box.clock)
     take(spool, jpeg())
 
-    def fail(_spool: Spool, _standing: Intention) -> None:
+    def fail(_spool: Spool, _standing: WipeJournal) -> None:
         raise OSError(5, "Input/output error")
 
     box.start_ready()
     box.open_menu()
     box.choose("wipe")
-    box.until_page(lambda found: found is not None and found.kind is Kind.WIPE)
+    box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
     with monkeypatch.context() as patched:
         patched.setattr(wipe_steps, "delete_photos", fail)
         box.choose("Anna & Ben", "wipe_now")
-        assert (told(box).says, told(box).is_good) == ("wipe_failed", False)
+        assert (told(box).text_key, told(box).is_good) == ("wipe_failed", False)
     box.stop()
     assert wipe_journal.read(box.spool.directory) is not None
     box.start_ready()
@@ -275,9 +273,7 @@ def test_a_wipe_that_is_not_finished_says_so_and_goes_on_at_the_next_start(
 
 
 @pytest.mark.parametrize(("title", "counts"), [("Anna & Ben", 1), ("The others", 0)])
-def test_after_a_wipe_the_photos_of_the_event_in_use_are_counted_anew_if_they_were_wiped(
-    box: Box, title: str, counts: int
-) -> None:
+def test_menu_wipe_of_event_in_use_recounts_its_photos(box: Box, title: str, counts: int) -> None:
     spool = open_spool(box.spool.directory, box.clock)
     take(spool, jpeg(1))
     take(spool, jpeg(2), OTHERS)
@@ -287,13 +283,13 @@ def test_after_a_wipe_the_photos_of_the_event_in_use_are_counted_anew_if_they_we
     box._service._errands._recount = lambda: counted.append(title)
     box.open_menu()
     box.choose("wipe")
-    box.until_page(lambda found: found is not None and found.kind is Kind.WIPE)
+    box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
     box.choose(title, "wipe_now")
-    assert told(box).says == "wiped"
+    assert told(box).text_key == "wiped"
     assert len(counted) == counts
 
 
-def test_photos_without_an_event_and_those_of_an_event_called_n_are_no_mistake_for_each_other(box: Box) -> None:
+def test_photos_without_event_not_confused_with_event_named_n(box: Box) -> None:
     none, called_n = context_for("", "", "before"), context_for("n1234567", "", "")
     spool = open_spool(box.spool.directory, box.clock)
     take(spool, jpeg(1), none)
@@ -301,29 +297,27 @@ def test_photos_without_an_event_and_those_of_an_event_called_n_are_no_mistake_f
     box.start_ready()
     box.open_menu()
     box.choose("wipe")
-    page = box.until_page(lambda found: found is not None and found.kind is Kind.WIPE)
+    page = box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
     assert page is not None
-    assert {(item.says, item.title) for item in page.items[1:]} == {("no_event", none.id), ("event", "n1234567")}
+    assert {(item.text_key, item.title) for item in page.items[1:]} == {("no_event", none.id), ("event", "n1234567")}
 
 
 def test_a_card_without_photos_has_nothing_to_wipe(box: Box) -> None:
     box.start_ready()
     box.open_menu()
     box.choose("wipe")
-    assert told(box).says == "card_empty"
+    assert told(box).text_key == "card_empty"
 
 
 # -- switching off -------------------------------------------------------------------------------------------------
 
 
-def test_switching_off_asks_the_helper_and_says_so_when_there_is_none(
-    box: Box, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_switch_off_asks_helper_and_reports_if_missing(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(action_runner, "_HELPER_S", 0.3)
     box.start_ready()
     box.open_menu()
     box.choose("switch_off", "switch_off_now")
-    assert (told(box).says, told(box).is_good) == ("no_helper", False)
+    assert (told(box).text_key, told(box).is_good) == ("no_helper", False)
     assert not (box.runtime / action_runner.SWITCH_OFF_REQUEST).exists()
 
 
@@ -336,18 +330,18 @@ def test_a_helper_that_takes_the_request_away_has_heard_it(box: Box, monkeypatch
     box.until_said(lambda _: request.exists())
     request.unlink()
     box.turn()
-    assert box.page is not None and box.page.kind is Kind.WAIT
+    assert box.page is not None and box.page.kind is PageKind.WAIT
 
 
 # -- the door ------------------------------------------------------------------------------------------------------
 
 
-def test_c18_ten_minutes_after_power_on_the_menu_has_nothing_of_the_operator_s(box: Box) -> None:
+def test_c18_menu_has_no_operator_items_10_min_after_power_on(box: Box) -> None:
     box.clock.pass_s(600.0 - 100.0)
     box.start_ready()
     box.open_menu()
     page = box.page
-    assert page is not None and [item.says for item in page.items] == ["back", "album_code", "status"]
+    assert page is not None and [item.text_key for item in page.items] == ["back", "album_code", "status"]
     assert box.offer.events == ()
 
 
@@ -357,7 +351,7 @@ def test_c18_a_restart_of_the_service_opens_no_door(box: Box) -> None:
     box.stop()
     box.start_ready()
     box.open_menu()
-    assert box.page is not None and not box.page.operators
+    assert box.page is not None and not box.page.operator_only
 
 
 @pytest.mark.parametrize(("rule", "at_s", "is_open"), [("always", 9e6, True), ("never", 100.0, False)])
@@ -366,7 +360,7 @@ def test_the_config_may_leave_the_door_open_or_shut(box: Box, rule: str, at_s: f
     box.config = dataclasses.replace(box.config, button=Button(menu=rule))
     box.start_ready()
     box.open_menu()
-    assert box.page is not None and box.page.operators is is_open
+    assert box.page is not None and box.page.operator_only is is_open
 
 
 def test_f08_switching_off_with_no_place_for_the_request_says_so(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -382,4 +376,4 @@ def test_f08_switching_off_with_no_place_for_the_request_says_so(box: Box, monke
     box.start_ready()
     box.open_menu()
     box.choose("switch_off", "switch_off_now")
-    assert (told(box).says, told(box).is_good) == ("no_helper", False)
+    assert (told(box).text_key, told(box).is_good) == ("no_helper", False)

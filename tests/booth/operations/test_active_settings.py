@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from piboothup.booth.gpio.led import LightPattern
-from piboothup.booth.operations.active_settings import Choosing, Chosen
+from piboothup.booth.operations.active_settings import ActiveSettings, SettingsStore
 from piboothup.config import EventPics
 from piboothup.problems import problem
 from piboothup.spool import choices, contexts, durable
@@ -37,7 +37,7 @@ def photograph(box: Box) -> None:
     box.until_light(LightPattern.READY)
 
 
-def test_c01_an_event_chosen_at_the_box_is_that_of_the_photos_to_come_and_of_no_earlier_one(box: Box) -> None:
+def test_c01_event_chosen_at_box_applies_to_later_photos_only(box: Box) -> None:
     box.start_ready()
     photograph(box)
     box.spool.write_events([Event("Anna & Ben", "abcd1234"), Event("The others", "efgh5678")])
@@ -50,9 +50,7 @@ def test_c01_an_event_chosen_at_the_box_is_that_of_the_photos_to_come_and_of_no_
     assert contexts_of(box) == [PARTY.id, OTHER.id]
 
 
-def test_c18_an_event_s_title_goes_with_it_and_stays_when_only_the_language_changes(
-    box: Box, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_c18_event_title_dropped_with_event_kept_on_new_language(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     def is_late() -> None:
         raise OSError("this round of housekeeping does not come to it")
 
@@ -86,7 +84,7 @@ def test_another_config_has_the_last_word_again(box: Box) -> None:
     assert contexts_of(box) == [PARTY.id]
 
 
-def test_the_language_that_was_chosen_is_spoken_at_once_and_counts_nothing_anew(box: Box) -> None:
+def test_language_choice_applies_at_once_without_recount(box: Box) -> None:
     box.start_ready()
     photograph(box)
     choices.write(box.spool.directory, box.config, Choices(language="de"))
@@ -97,15 +95,15 @@ def test_the_language_that_was_chosen_is_spoken_at_once_and_counts_nothing_anew(
 
 def test_what_holds_already_is_no_change(box: Box) -> None:
     box.spool.prepare()
-    heard: list[Chosen] = []
-    choosing = Choosing(box.config, box.spool.directory, box.clock, heard.append)
+    heard: list[ActiveSettings] = []
+    choosing = SettingsStore(box.config, box.spool.directory, box.clock, heard.append)
     for _ in range(3):
         choosing.choose(language="de")
-        choosing.follow()
+        choosing.refresh()
     assert [one.config.language for one in heard] == ["de"]
 
 
-def test_photos_without_an_event_after_an_assignment_are_not_in_the_assigned_context(box: Box) -> None:
+def test_photos_without_event_after_assign_get_a_new_context(box: Box) -> None:
     box.config = dataclasses.replace(box.config, eventpics=EventPics())
     box.start_ready()
     photograph(box)
@@ -121,20 +119,20 @@ def test_photos_without_an_event_after_an_assignment_are_not_in_the_assigned_con
     assert [one.link_id for one in found if one is not None] == ["efgh5678", ""]
 
 
-def test_an_event_stays_the_chosen_one_though_photos_of_it_were_assigned_to_another(box: Box) -> None:
+def test_event_stays_chosen_though_its_photos_were_reassigned(box: Box) -> None:
     box.spool.prepare()
-    before = Choosing(box.config, box.spool.directory, box.clock, lambda _: None).now.context
+    before = SettingsStore(box.config, box.spool.directory, box.clock, lambda _: None).active.context
     path = contexts.assigned_path(box.spool.directory / CONTEXTS, before.id)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("{}", encoding="utf-8")
-    assert Choosing(box.config, box.spool.directory, box.clock, lambda _: None).now.context == before
+    assert SettingsStore(box.config, box.spool.directory, box.clock, lambda _: None).active.context == before
 
 
 def test_a_choice_that_the_card_does_not_take_changes_nothing(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     box.spool.prepare()
-    heard: list[Chosen] = []
-    choosing = Choosing(box.config, box.spool.directory, box.clock, heard.append)
-    before = choosing.now
+    heard: list[ActiveSettings] = []
+    choosing = SettingsStore(box.config, box.spool.directory, box.clock, heard.append)
+    before = choosing.active
 
     def refuse(_path: Path, _content: bytes) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
@@ -143,15 +141,15 @@ def test_a_choice_that_the_card_does_not_take_changes_nothing(box: Box, monkeypa
         patched.setattr(durable, "replace", refuse)
         with pytest.raises(OSError, match="Read-only"):
             choosing.choose(language="de")
-    choosing.follow()
-    assert (choosing.now, heard) == (before, [])
+    choosing.refresh()
+    assert (choosing.active, heard) == (before, [])
     choosing.choose(language="de")
     choosing.choose(paused=True)
-    assert choosing.now.config.language == "de"
-    assert choosing.now.config.upload.paused
+    assert choosing.active.config.language == "de"
+    assert choosing.active.config.upload.paused
 
 
-def test_a_choice_over_a_config_that_was_changed_does_not_come_back_with_it(box: Box) -> None:
+def test_choice_dropped_by_config_change_stays_gone_if_undone(box: Box) -> None:
     box.spool.prepare()
     first = box.config
     choices.write(box.spool.directory, first, Choices(link_id="efgh5678", album_id="b2"))

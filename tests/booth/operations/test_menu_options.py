@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.booth.operations.active_settings import Choosing
-from piboothup.booth.operations.menu_options import Offering
+from piboothup.booth.operations.active_settings import SettingsStore
+from piboothup.booth.operations.menu_options import MenuOptionsReader
 from piboothup.config import Config, EventPics, Panel
 from piboothup.config import Light as LightTable
 from piboothup.spool.admin import assign
@@ -20,13 +20,13 @@ from tests.support.photos import open_spool
 PARTY = Config(eventpics=EventPics(link_id="abcd1234"))
 
 
-def offering(directory: Path, config: Config, clock: HandClock | None = None) -> Offering:
+def offering(directory: Path, config: Config, clock: HandClock | None = None) -> MenuOptionsReader:
     clock = clock or HandClock()
     spool = open_spool(directory, clock)
-    return Offering(config, spool, clock, Choosing(config, directory, clock, lambda _: None))
+    return MenuOptionsReader(config, spool, clock, SettingsStore(config, directory, clock, lambda _: None))
 
 
-def test_photos_without_an_event_are_counted_every_ten_seconds_and_no_more_often(
+def test_photos_without_event_counted_every_10_s_no_more_often(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted_s: list[float] = []
@@ -39,7 +39,7 @@ def test_photos_without_an_event_are_counted_every_ten_seconds_and_no_more_often
     monkeypatch.setattr(assign, "without_event", count)
     offered = offering(tmp_path, PARTY, clock)
     for _ in range(25):
-        offered.now()
+        offered.read()
         clock.pass_s(1.0)
     assert counted_s == [100.0, 110.0, 120.0]
 
@@ -58,5 +58,5 @@ def test_photos_without_an_event_are_counted_every_ten_seconds_and_no_more_often
 def test_what_the_box_does_not_have_is_not_offered(
     tmp_path: Path, config: Config, has_code: bool, has_buzzer: bool
 ) -> None:
-    offer = offering(tmp_path, config).now()
+    offer = offering(tmp_path, config).read()
     assert (offer.has_code, offer.has_buzzer) == (has_code, has_buzzer)

@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 
 from piboothup import power, status
-from piboothup.booth.flow.events import CheckSaid, Judge
+from piboothup.booth.flow.events import SelfTestProgress, TestFrameReady
 from piboothup.booth.flow.long_press import SECOND_NS
-from piboothup.booth.flow.machine import ANSWER_NS
-from piboothup.booth.flow.menu import Kind
-from piboothup.booth.flow.self_test_report import STEPS, Report, Step
+from piboothup.booth.flow.machine import CAPTURE_ANSWER_TIMEOUT_NS
+from piboothup.booth.flow.menu import PageKind
+from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport, SelfTestStep
 from piboothup.booth.frame import Frame
 from piboothup.booth.gpio.buzzer import Sound
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.operations import self_test
-from piboothup.booth.panel.i18n import words
+from piboothup.booth.panel.i18n import texts
 from piboothup.config import LANGUAGES, Capture, EventPics
 from piboothup.power import Supply
 from piboothup.problems import Problem, problem
@@ -58,30 +58,30 @@ def begin(box: Box) -> None:
     box.choose("ready_check")
 
 
-def report(box: Box, wanted: Callable[[Report], object]) -> Report:
+def report(box: Box, wanted: Callable[[SelfTestReport], object]) -> SelfTestReport:
     """The report once it fits."""
     page = box.until_page(lambda found: found is not None and found.report is not None and wanted(found.report))
     assert page is not None and page.report is not None
     return page.report
 
 
-def verdict(box: Box) -> Report:
+def verdict(box: Box) -> SelfTestReport:
     """Answers the question for a press, and waits for the end."""
-    report(box, lambda found: found.asks)
+    report(box, lambda found: found.asks_for_press)
     box.press()
     return report(box, lambda found: found.step is None)
 
 
-def test_a_box_with_nothing_wrong_is_ready_to_ship_and_its_test_frame_is_nobody_s_photo(box: Box) -> None:
+def test_self_test_all_ok_is_ready_to_ship_frame_is_no_photo(box: Box) -> None:
     begin(box)
     found = verdict(box)
-    assert found.found == (None,) * len(STEPS)
+    assert found.results == (None,) * len(SELF_TEST_STEPS)
     assert box.photos() == 0
     assert box.camera.released.get(timeout=PATIENCE_S)
     assert not list((box.spool.directory / "tmp").iterdir())
 
 
-def test_light_flash_and_buzzer_fire_and_the_light_asks_for_the_press(box: Box) -> None:
+def test_self_test_fires_light_flash_buzzer_light_asks_for_press(box: Box) -> None:
     begin(box)
     box.until_light(LightPattern.EXPOSING)
     box.until_light(LightPattern.HURRY)
@@ -163,36 +163,36 @@ def other_events(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("breaks", "step", "code"),
     [
-        (dark_room, Step.CAMERA, "photo_dark"),
-        (no_frame, Step.CAMERA, "camera_stuck"),
-        (no_light, Step.LIGHT, "light_missing"),
-        (write_fails, Step.CARD, "card_readonly"),
-        (weak_supply, Step.SUPPLY, "undervoltage"),
-        (uploader_says(state="offline"), Step.WIFI, "no_network"),
-        (uploader_says(state="offline", problems=["storage_silent"]), Step.WIFI, "storage_silent"),
-        (uploader_says(state="offline", problems=["blocked"]), Step.WIFI, "blocked"),
-        (uploader_says(state="offline", problems=["uploader_defect"]), Step.WIFI, "uploader_defect"),
-        (uploader_says(state="offline", problems=["no_network", "uploader_defect"]), Step.WIFI, "no_network"),
-        (uploader_says(state="portal"), Step.WIFI, "portal"),
-        (uploader_says(state="paused"), Step.WIFI, "paused"),
-        (no_uploader, Step.WIFI, "uploader_stopped"),
-        (uploader_says(state="refused", problems=["key_refused"]), Step.KEY, "key_refused"),
-        (uploader_says(problems=["no_key"]), Step.KEY, "no_key"),
-        (uploader_says(events_seen=None), Step.KEY, "key_untried"),
-        (uploader_says(problems=["event_gone"]), Step.EVENT, "event_gone"),
-        (uploader_says(problems=["event_refused"]), Step.EVENT, "event_refused"),
-        (other_events, Step.EVENT, "event_gone"),
-        (old_photos, Step.OTHERS, "old_photos"),
-        (photos_without_event, Step.OTHERS, "stray_photos"),
-        (both, Step.OTHERS, "old_photos"),
-        (unknown_photos, Step.OTHERS, "old_photos"),
-        (survey_fails, Step.OTHERS, "card_readonly"),
+        (dark_room, SelfTestStep.CAMERA, "photo_dark"),
+        (no_frame, SelfTestStep.CAMERA, "camera_stuck"),
+        (no_light, SelfTestStep.LIGHT, "light_missing"),
+        (write_fails, SelfTestStep.CARD, "card_readonly"),
+        (weak_supply, SelfTestStep.SUPPLY, "undervoltage"),
+        (uploader_says(state="offline"), SelfTestStep.WIFI, "no_network"),
+        (uploader_says(state="offline", problems=["storage_silent"]), SelfTestStep.WIFI, "storage_silent"),
+        (uploader_says(state="offline", problems=["blocked"]), SelfTestStep.WIFI, "blocked"),
+        (uploader_says(state="offline", problems=["uploader_defect"]), SelfTestStep.WIFI, "uploader_defect"),
+        (uploader_says(state="offline", problems=["no_network", "uploader_defect"]), SelfTestStep.WIFI, "no_network"),
+        (uploader_says(state="portal"), SelfTestStep.WIFI, "portal"),
+        (uploader_says(state="paused"), SelfTestStep.WIFI, "paused"),
+        (no_uploader, SelfTestStep.WIFI, "uploader_stopped"),
+        (uploader_says(state="refused", problems=["key_refused"]), SelfTestStep.KEY, "key_refused"),
+        (uploader_says(problems=["no_key"]), SelfTestStep.KEY, "no_key"),
+        (uploader_says(events_seen=None), SelfTestStep.KEY, "key_untried"),
+        (uploader_says(problems=["event_gone"]), SelfTestStep.EVENT, "event_gone"),
+        (uploader_says(problems=["event_refused"]), SelfTestStep.EVENT, "event_refused"),
+        (other_events, SelfTestStep.EVENT, "event_gone"),
+        (old_photos, SelfTestStep.OTHERS, "old_photos"),
+        (photos_without_event, SelfTestStep.OTHERS, "stray_photos"),
+        (both, SelfTestStep.OTHERS, "old_photos"),
+        (unknown_photos, SelfTestStep.OTHERS, "old_photos"),
+        (survey_fails, SelfTestStep.OTHERS, "card_readonly"),
     ],
 )
 def test_what_is_wrong_is_found_at_its_step_and_named(
     box: Box,
     breaks: Callable[[Box, pytest.MonkeyPatch], None],
-    step: Step,
+    step: SelfTestStep,
     code: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -201,26 +201,22 @@ def test_what_is_wrong_is_found_at_its_step_and_named(
     breaks(box, monkeypatch)
     box.choose("ready_check")
     found = verdict(box)
-    at = found.found[STEPS.index(step)]
+    at = found.results[SELF_TEST_STEPS.index(step)]
     assert at is not None and at.code == code
-    assert found.reason == next(one for one in found.found if one is not None)
+    assert found.reason == next(one for one in found.results if one is not None)
 
 
-def test_photos_without_an_event_are_counted_and_nobody_is_told_to_wipe_them(
-    box: Box, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_self_test_counts_photos_without_event_suggests_no_wipe(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     photos_without_event(box, monkeypatch)
     begin(box)
     assert verdict(box).reason == problem("stray_photos", "2")
     for language in LANGUAGES:
-        said = words(language).menu
+        said = texts(language).menu
         assert said.items["events"] in said.reasons["stray_photos"]
         assert said.items["wipe"] not in said.reasons["stray_photos"]
 
 
-def test_once_they_have_the_event_that_is_chosen_they_are_its_photos(
-    box: Box, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_self_test_photos_assigned_to_chosen_event_are_no_reason(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     photos_without_event(box, monkeypatch)
     assign.take_along(open_spool(box.spool.directory, box.clock), "abcd1234", "")
     begin(box)
@@ -234,16 +230,16 @@ def test_of_another_event_that_left_no_photo_nothing_is_said(box: Box) -> None:
     assert verdict(box).reason is None
 
 
-def test_as_long_as_no_event_was_ever_listed_the_chosen_one_is_believed(box: Box) -> None:
+def test_self_test_chosen_event_trusted_if_no_event_ever_listed(box: Box) -> None:
     box.spool.write_events([])
     begin(box)
     assert verdict(box).reason is None
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", SELF_TEST_STEPS)
 @pytest.mark.parametrize("fault", [OSError(errno.EIO, "Input/output error"), RuntimeError("a defect")])
-def test_a_step_that_can_t_be_carried_out_is_a_reason_and_the_others_are_tried_as_well(
-    box: Box, step: Step, fault: Exception, caplog: pytest.LogCaptureFixture
+def test_self_test_failed_step_is_reason_other_steps_still_run(
+    box: Box, step: SelfTestStep, fault: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> None:
         raise fault
@@ -253,15 +249,15 @@ def test_a_step_that_can_t_be_carried_out_is_a_reason_and_the_others_are_tried_a
     box._service._check._steps[step] = fail
     box.open_menu()
     box.choose("ready_check")
-    if step is not Step.BUTTON:
-        report(box, lambda found: found.asks)
+    if step is not SelfTestStep.BUTTON:
+        report(box, lambda found: found.asks_for_press)
         box.press()
     found = report(box, lambda found: found.step is None)
     assert found.reason == problem("not_checked", step)
-    assert [one for one in found.found if one is not None] == [found.reason]
+    assert [one for one in found.results if one is not None] == [found.reason]
     assert [one.exc_info for one in caplog.records if f"step={step}" in one.getMessage()]
     for language in LANGUAGES:
-        assert "{detail}" in words(language).menu.reasons["not_checked"]
+        assert "{detail}" in texts(language).menu.reasons["not_checked"]
 
 
 def test_a_press_that_never_comes_is_a_reason(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,33 +268,29 @@ def test_a_press_that_never_comes_is_a_reason(box: Box, monkeypatch: pytest.Monk
     assert report(box, lambda found: found.step is None).reason == problem("button_silent")
 
 
-def test_a_press_right_after_the_question_is_its_answer_however_late_it_is_looked_at(
-    box: Box, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_self_test_press_after_question_counts_if_read_late(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_test, "_PRESS_S", 0.0)
     box.start_ready()
     assert box._service is not None
     asking = box._service._check
     post = asking._post
 
-    def press_at_once(said: CheckSaid) -> None:
+    def press_at_once(said: SelfTestProgress) -> None:
         post(said)
-        if said.report.asks:
-            asking.hear()
+        if said.report.asks_for_press:
+            asking.on_test_press()
 
     monkeypatch.setattr(asking, "_post", press_at_once)
     box.open_menu()
     box.choose("ready_check")
-    assert report(box, lambda found: found.step is None).found == (None,) * len(STEPS)
+    assert report(box, lambda found: found.step is None).results == (None,) * len(SELF_TEST_STEPS)
 
 
-def test_a_press_that_came_late_for_an_earlier_check_answers_no_later_one(
-    box: Box, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_self_test_late_press_of_earlier_run_answers_no_later(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_test, "_PRESS_S", 0.0)
     box.start_ready()
     assert box._service is not None
-    box._service._check.hear()
+    box._service._check.on_test_press()
     box.open_menu()
     box.choose("ready_check")
     assert report(box, lambda found: found.step is None).reason == problem("button_silent")
@@ -312,7 +304,9 @@ def test_a_frame_that_comes_as_somebody_leaves_is_given_back(box: Box) -> None:
     asking = box._service._check
 
     def come(zero_ns: int) -> None:
-        asking.judge(Judge(Frame(plane, plane, plane, zero_ns, lambda: given_back.append(zero_ns)), zero_ns))
+        asking.on_test_frame(
+            TestFrameReady(Frame(plane, plane, plane, zero_ns, lambda: given_back.append(zero_ns)), zero_ns)
+        )
 
     asking._shoot = come
     asking._turned.set()
@@ -334,31 +328,29 @@ def test_the_lights_are_on_for_long_enough_to_be_looked_at(box: Box, monkeypatch
 def test_a_clock_that_nothing_ever_set_is_a_reason(box: Box) -> None:
     box.clock.uncertainty_ms = None
     begin(box)
-    assert verdict(box).found[STEPS.index(Step.CLOCK)] == problem("clock_unknown")
+    assert verdict(box).results[SELF_TEST_STEPS.index(SelfTestStep.CLOCK)] == problem("clock_unknown")
 
 
 def test_without_an_event_the_box_is_not_ready_and_says_so_once(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     photos_without_event(box, monkeypatch)
     box.config = dataclasses.replace(box.config, eventpics=EventPics())
     begin(box)
-    assert [one for one in verdict(box).found if one is not None] == [problem("no_event")]
+    assert [one for one in verdict(box).results if one is not None] == [problem("no_event")]
 
 
-def test_a_check_that_nobody_looks_at_any_more_ends_and_gives_every_frame_back(
-    box: Box, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_self_test_left_unwatched_ends_and_returns_all_frames(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_test, "_PRESS_S", PATIENCE_S)  # else which of the two ends first is luck
     begin(box)
-    report(box, lambda found: found.asks)
+    report(box, lambda found: found.asks_for_press)
     box.clock.pass_s(20.0)
     box.until_light(LightPattern.READY)
     box.open_menu()
     box.choose("ready_check")
-    assert verdict(box).found == (None,) * len(STEPS)
+    assert verdict(box).results == (None,) * len(SELF_TEST_STEPS)
     assert box.camera.released.qsize() == box.camera.asked.qsize() == 2
 
 
-def test_the_late_answer_to_a_guest_s_press_is_not_judged_as_the_test_frame(box: Box) -> None:
+def test_self_test_late_guest_photo_not_judged_as_test_frame(box: Box) -> None:
     box.start_ready()
     goes_on = threading.Event()
 
@@ -374,7 +366,7 @@ def test_the_late_answer_to_a_guest_s_press_is_not_judged_as_the_test_frame(box:
     box.until_light(LightPattern.HURRY)
     box.clock.pass_s(1.0)
     box.until_light(LightPattern.EXPOSING)
-    box.clock.pass_s(ANSWER_NS / SECOND_NS)
+    box.clock.pass_s(CAPTURE_ANSWER_TIMEOUT_NS / SECOND_NS)
     box.until_light(LightPattern.READY)
     assert box._service is not None
     asked = box._service._check
@@ -387,16 +379,16 @@ def test_the_late_answer_to_a_guest_s_press_is_not_judged_as_the_test_frame(box:
     asked._shoot = shoot_and_go_on
     box.open_menu()
     box.choose("ready_check")
-    assert verdict(box).found == (None,) * len(STEPS)
+    assert verdict(box).results == (None,) * len(SELF_TEST_STEPS)
     assert box.photos() == 0
     assert box.camera.released.qsize() == 2
 
 
-def test_aiming_says_how_sharp_the_picture_is_and_every_frame_goes_back(box: Box) -> None:
+def test_aiming_reports_sharpness_and_returns_every_frame(box: Box) -> None:
     box.start_ready()
     box.open_menu()
     box.choose("aim")
-    box.until_page(lambda found: found is not None and found.kind is Kind.AIM and found.sharpness is not None)
+    box.until_page(lambda found: found is not None and found.kind is PageKind.AIM and found.sharpness is not None)
     for _ in range(3):
         box.camera.released.get(timeout=PATIENCE_S)
     box.clock.pass_s(179.0)
@@ -409,7 +401,7 @@ def test_aiming_says_how_sharp_the_picture_is_and_every_frame_goes_back(box: Box
     assert len(box.camera.handed_over) - 3 <= box.camera.released.qsize() + 1
 
 
-def test_a_camera_that_fails_while_aiming_is_opened_again_and_aimed_with(box: Box) -> None:
+def test_aiming_failed_camera_is_reopened_and_used_again(box: Box) -> None:
     box.start_ready()
     box.open_menu()
     box.camera.capture_fault = problem("camera_stuck")
@@ -420,7 +412,7 @@ def test_a_camera_that_fails_while_aiming_is_opened_again_and_aimed_with(box: Bo
     box.until_page(lambda found: found is not None and found.sharpness is not None)
 
 
-def test_every_reason_that_a_check_can_find_has_words_in_every_language() -> None:
+def test_self_test_every_reason_has_words_in_every_language() -> None:
     codes = {
         *("no_camera", "camera_busy", "camera_stuck", "camera_memory", "no_frames", "photo_dark", "photo_blurred"),
         *("light_missing", "buzzer_missing", "button_silent", "card_full", "card_crowded", "card_readonly"),
@@ -440,5 +432,5 @@ def test_every_reason_that_a_check_can_find_has_words_in_every_language() -> Non
         *("old_photos", "stray_photos", "not_checked"),
     }
     for language in LANGUAGES:
-        assert codes <= words(language).menu.reasons.keys()
+        assert codes <= texts(language).menu.reasons.keys()
     assert all(isinstance(problem(code), Problem) for code in codes)

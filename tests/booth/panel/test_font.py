@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from piboothup.booth.panel.font import FACES, Face, face, icon, largest, legible
+from piboothup.booth.panel.font import FACES, Face, face, icon, largest, readable_title
 
 NASTY = {
     "200 emoji": "\U0001f389" * 200,
@@ -46,7 +46,7 @@ def test_d04_no_text_is_too_strange_to_be_drawn(name: str, text: str) -> None:
 
 
 @given(st.text(max_size=60), st.sampled_from(FACES))
-def test_d04_a_text_is_as_wide_as_it_was_measured_whatever_is_in_it(text: str, name: str) -> None:
+def test_d04_text_width_matches_measured_width_for_any_text(text: str, name: str) -> None:
     lettering = face(name)
     end = lettering.draw(Image.new("1", (8, 8)), 0, 0, text)
     assert max(0, end - lettering.gap_px) == lettering.width_px(text)
@@ -145,13 +145,13 @@ def test_a_character_without_picture_becomes_one_box() -> None:
         *("\u0301\u0302", " \u00a0", "", "\u200b", "\U0001f389" * 9),
     ],
 )
-def test_d04_a_title_that_is_mostly_boxes_or_nothing_gives_way_to_what_tells_it_from_others(title: str) -> None:
-    assert legible(title, "abcd1234") == "abcd1234"
+def test_d04_mostly_undrawable_title_replaced_by_event_id(title: str) -> None:
+    assert readable_title(title, "abcd1234") == "abcd1234"
 
 
 @pytest.mark.parametrize("title", ["Anna \U0001f389\U0001f389", "Γάμος", "Łódź", "Việt Nam", "2026 结婚", "!", "①"])
 def test_d04_a_title_of_which_half_can_be_read_stays(title: str) -> None:
-    assert legible(title, "abcd1234") == title
+    assert readable_title(title, "abcd1234") == title
 
 
 @pytest.mark.parametrize("name", FACES)

@@ -66,7 +66,7 @@ def panel_with(clock: HandClock, tmp_path: Path) -> Callable[..., tuple[PanelThr
         device = Loose(clock, *failing)
         panel = PanelThread(device, clock, tmp_path)
         panel.show(READY)
-        panel.turn()
+        panel.run_once()
         return panel, device
 
     return made
@@ -80,13 +80,13 @@ def turns(panel: PanelThread, clock: HandClock, seconds: int) -> list[bool]:
     worked = []
     for _ in range(2 * seconds):
         clock.pass_s(0.5)
-        panel.turn()
+        panel.run_once()
         worked.append(panel.working)
     return worked
 
 
 @pytest.mark.parametrize("failing", [("open",), ("show",), ("contrast",), ("show", "close")])
-def test_d02_a_panel_that_fails_all_night_is_in_the_log_once_and_missing_all_the_time(
+def test_d02_panel_failing_all_night_logged_once_always_missing(
     panel_with: Made, clock: HandClock, caplog: pytest.LogCaptureFixture, failing: tuple[str, ...]
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -97,7 +97,7 @@ def test_d02_a_panel_that_fails_all_night_is_in_the_log_once_and_missing_all_the
     assert len(caplog.records) == len(first)
 
 
-def test_d02_a_panel_that_shows_a_picture_again_is_there_and_the_next_loss_is_news(
+def test_d02_panel_showing_again_is_present_next_loss_is_logged(
     panel_with: Made, clock: HandClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -107,16 +107,14 @@ def test_d02_a_panel_that_shows_a_picture_again_is_there_and_the_next_loss_is_ne
     assert all(turns(panel, clock, 10)[4:])
     device.failing = ("show",)
     panel.show(View(state=BoothState.REVIEW, number=4))
-    panel.turn()
+    panel.run_once()
     assert not panel.working
     said = [record.getMessage().split()[0] for record in caplog.records]
     assert said == ["event=panel_lost", "event=panel_open", "event=panel_lost"]
 
 
 @pytest.mark.parametrize("failing", ["open", "show"])
-def test_d02_a_missing_panel_is_asked_for_every_2_s_and_not_at_every_turn(
-    panel_with: Made, clock: HandClock, failing: str
-) -> None:
+def test_d02_missing_panel_retried_every_2_s_not_every_turn(panel_with: Made, clock: HandClock, failing: str) -> None:
     panel, device = panel_with(failing)
     turns(panel, clock, 10)
     began_ns = device.opened_ns[0]
@@ -124,13 +122,11 @@ def test_d02_a_missing_panel_is_asked_for_every_2_s_and_not_at_every_turn(
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), RuntimeError(), TypeError()], ids=repr)
-def test_whatever_a_device_raises_when_it_is_closed_it_is_opened_again_all_the_same(
-    panel_with: Made, clock: HandClock, error: Exception
-) -> None:
+def test_panel_reopened_whatever_its_close_raises(panel_with: Made, clock: HandClock, error: Exception) -> None:
     panel, device = panel_with()
     device.failing, device.error = ("show", "close"), error
     panel.show(COUNTDOWN)
-    panel.turn()
+    panel.run_once()
     assert not panel.working
     device.failing = ()
     assert turns(panel, clock, 2)[-1]
@@ -185,14 +181,12 @@ Wired = tuple[PanelThread, EmulatedOled]
 def shows(panel: PanelThread, glass: EmulatedOled, view: View) -> bool:
     """Whether the view, from now on to be shown, is on the glass at once, and in full light."""
     panel.show(view)
-    panel.turn()
+    panel.run_once()
     return glass.glass().tobytes() == screens.draw(view).tobytes() and glass.contrast == 0xCF
 
 
 @every_module
-def test_d02_pulled_and_put_back_between_two_pictures_it_shows_the_next_whatever_that_is(
-    wired: Wired, clock: HandClock
-) -> None:
+def test_d02_replugged_between_pictures_shows_any_next_picture(wired: Wired, clock: HandClock) -> None:
     panel, glass = wired
     for view in (
         replace(READY, photos=4),
@@ -209,9 +203,7 @@ def test_d02_pulled_and_put_back_between_two_pictures_it_shows_the_next_whatever
 
 
 @every_module
-def test_d02_pulled_and_put_back_while_nothing_changes_it_is_redrawn_within_a_minute_in_its_light(
-    wired: Wired, clock: HandClock
-) -> None:
+def test_d02_replugged_while_static_redrawn_in_1_min_as_bright(wired: Wired, clock: HandClock) -> None:
     panel, glass = wired
     for dim in (False, True):
         if dim:
@@ -231,17 +223,17 @@ def test_while_a_picture_stands_nothing_goes_over_the_bus(wired: Wired, clock: H
     turns(panel, clock, 29)
     assert glass.transfers == before
     panel.show(replace(READY))
-    panel.turn()
+    panel.run_once()
     assert glass.transfers == before
 
 
 @every_module
 def test_making_sure_does_not_make_the_figure_late(wired: Wired, clock: HandClock) -> None:
     panel, glass = wired
-    panel.see(Viewfinder(1, portrait()))
+    panel.set_viewfinder(Viewfinder(1, portrait()))
     glass.columns.clear()
     panel.show(COUNTDOWN)
-    panel.turn()
+    panel.run_once()
     of_figure = next(at for at, x in enumerate(glass.columns) if x < PHOTO_SIZE[0])
     assert len(set(glass.columns[:of_figure])) > 20
     assert glass.glass().tobytes() == screens.draw(replace(COUNTDOWN, viewfinder=Viewfinder(1, portrait()))).tobytes()
@@ -259,7 +251,7 @@ def test_a_panel_that_was_just_started_up_is_not_made_sure_of(clock: HandClock, 
 
 
 @pytest.mark.parametrize("module", [telling])
-def test_making_sure_of_a_module_that_tells_sends_no_byte_of_a_picture_twice(wired: Wired, clock: HandClock) -> None:
+def test_panel_check_of_readable_module_resends_no_picture_byte(wired: Wired, clock: HandClock) -> None:
     panel, glass = wired
     shows(panel, glass, COUNTDOWN)
     before = glass.data_bytes
@@ -271,15 +263,13 @@ def test_making_sure_of_a_module_that_tells_sends_no_byte_of_a_picture_twice(wir
 
 
 @not_telling
-def test_a_module_that_does_not_tell_gets_one_whole_picture_a_second_and_is_never_dark_for_it(
-    wired: Wired, clock: HandClock
-) -> None:
+def test_panel_unreadable_module_full_picture_each_s_never_dark(wired: Wired, clock: HandClock) -> None:
     panel, glass = wired
     shows(panel, glass, COUNTDOWN)
     before, glass.went_dark = glass.data_bytes, 0
     for tenth in range(1, 31):
         clock.pass_s(0.1)
         panel.show(replace(COUNTDOWN, countdown=3 - tenth % 2))
-        panel.turn()
+        panel.run_once()
     assert 3 * 1024 < glass.data_bytes - before < 3 * 1024 + 30 * 8 * 43
     assert glass.went_dark == 0

@@ -10,7 +10,7 @@ import pytest
 from piboothup.booth.frame import Viewfinder
 from piboothup.booth.panel import idle
 from piboothup.booth.panel.font import face
-from piboothup.booth.panel.idle import Glow
+from piboothup.booth.panel.idle import Brightness
 from piboothup.booth.panel.screens import draw
 from piboothup.booth.panel.view import Checks, View
 from piboothup.problems import problem
@@ -23,8 +23,16 @@ SECOND_NS = 1_000_000_000
 
 
 def test_d05_the_panel_dims_and_then_sleeps_when_nothing_stirs() -> None:
-    hours = [idle.glow(minutes * 60 * SECOND_NS) for minutes in (0, 9, 11, 60, 119, 121, 600)]
-    assert hours == [Glow.AWAKE, Glow.AWAKE, Glow.DIM, Glow.DIM, Glow.DIM, Glow.ASLEEP, Glow.ASLEEP]
+    hours = [idle.brightness(minutes * 60 * SECOND_NS) for minutes in (0, 9, 11, 60, 119, 121, 600)]
+    assert hours == [
+        Brightness.AWAKE,
+        Brightness.AWAKE,
+        Brightness.DIM,
+        Brightness.DIM,
+        Brightness.DIM,
+        Brightness.ASLEEP,
+        Brightness.ASLEEP,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -39,8 +47,8 @@ def test_d05_the_panel_dims_and_then_sleeps_when_nothing_stirs() -> None:
     ],
 )
 def test_d05_a_press_and_trouble_stir(change: dict[str, object]) -> None:
-    assert idle.stirs(READY, replace(READY, **change))  # type: ignore[arg-type]
-    assert idle.stirs(None, READY)
+    assert idle.is_activity(READY, replace(READY, **change))  # type: ignore[arg-type]
+    assert idle.is_activity(None, READY)
 
 
 @pytest.mark.parametrize(
@@ -56,11 +64,11 @@ def test_d05_a_press_and_trouble_stir(change: dict[str, object]) -> None:
     ],
 )
 def test_d05_photos_that_travel_do_not_wake_the_panel_at_night(change: dict[str, object]) -> None:
-    assert not idle.stirs(READY, replace(READY, **change))  # type: ignore[arg-type]
+    assert not idle.is_activity(READY, replace(READY, **change))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("state", [BoothState.READY, BoothState.FAULT, BoothState.STARTING])
-def test_d05_what_stands_for_hours_moves_by_a_dot_a_minute_round_its_place(state: BoothState) -> None:
+def test_d05_static_picture_moves_one_dot_a_minute_round_place(state: BoothState) -> None:
     places = [idle.shift(state, minute * 60 * SECOND_NS) for minute in range(18)]
     assert places[0] == (0, 0)
     assert places[:9] == places[9:]
@@ -85,6 +93,6 @@ def test_d05_no_letter_of_ready_leaves_the_glass_while_it_moves(name: str) -> No
     assert face("small").cap_px == 7
 
 
-def test_the_albums_code_takes_turns_with_ready_after_20_s_without_a_press() -> None:
-    turns = [idle.shows_code(second * SECOND_NS) for second in range(0, 80)]
+def test_album_code_alternates_with_ready_after_20_s_idle() -> None:
+    turns = [idle.shows_qr(second * SECOND_NS) for second in range(0, 80)]
     assert turns == 20 * [False] + 15 * [True] + 15 * [False] + 15 * [True] + 15 * [False]

@@ -10,13 +10,13 @@ import pytest
 from PIL import Image, ImageChops
 
 from piboothup.booth.flow import menu
-from piboothup.booth.flow.actions import Held
-from piboothup.booth.flow.long_press import LetGo, Ring
-from piboothup.booth.flow.menu import Item, Kind, Offer, Page
-from piboothup.booth.flow.self_test_report import STEPS, Report, Step
+from piboothup.booth.flow.actions import EventUsage
+from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
+from piboothup.booth.flow.menu import Item, MenuOptions, Page, PageKind
+from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport, SelfTestStep
 from piboothup.booth.panel import menu_screens
 from piboothup.booth.panel.font import Face, face, largest
-from piboothup.booth.panel.i18n import words
+from piboothup.booth.panel.i18n import texts
 from piboothup.booth.panel.layout import GAP_PX, TEXT_PX, WIDTH_PX, bar, blank
 from piboothup.booth.panel.screens import draw
 from piboothup.booth.panel.view import View
@@ -28,9 +28,9 @@ from piboothup.spool.event_titles import Album, Event
 from piboothup.spool.names import PhotoName
 from piboothup.status import BoothState
 
-OFFER = Offer(door_closes_ns=None, has_code=True, languages=LANGUAGES, has_buzzer=True)
-PHOTO = inventory.Item(PhotoName("K7QX", 1, 1, 1, "n1a2b3c4", "0" * 16), "new", Path())
-STRAY = Held(EventPhotos("n1a2b3c4", "n1a2b3c4", (PHOTO,)), 12, 12)
+OFFER = MenuOptions(door_closes_ns=None, has_code=True, languages=LANGUAGES, has_buzzer=True)
+PHOTO = inventory.SpoolFile(PhotoName("K7QX", 1, 1, 1, "n1a2b3c4", "0" * 16), "new", Path())
+STRAY = EventUsage(EventPhotos("n1a2b3c4", "n1a2b3c4", (PHOTO,)), 12, 12)
 """Photos that were taken without an event."""
 BOX = View(state=BoothState.MENU, box="K7QX")
 
@@ -46,34 +46,36 @@ def every_item() -> set[str]:
     )
     seen: set[str] = set()
     todo = [
-        menu.opened(OFFER, 0),
-        menu.opened(silent, 0),
-        menu.counted((Held(EventPhotos("a", "A", ()), 1, 1), STRAY)),
+        menu.main_page(OFFER, 0),
+        menu.main_page(silent, 0),
+        menu.wipe_page((EventUsage(EventPhotos("a", "A", ()), 1, 1), STRAY)),
     ]
     done: list[Page] = []
     while todo:
         page = todo.pop()
         done.append(page)
-        seen |= {item.says for item in page.items}
+        seen |= {item.text_key for item in page.items}
         for number in range(len(page.items)):
-            found, _ = menu.chosen(replace(page, at=number), silent, 0)
-            if found is not None and not any(replace(found, at=0) == replace(one, at=0) for one in (*done, *todo)):
+            found, _ = menu.choose(replace(page, index=number), silent, 0)
+            if found is not None and not any(
+                replace(found, index=0) == replace(one, index=0) for one in (*done, *todo)
+            ):
                 todo.append(found)
     return seen
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_item_has_a_word_that_fits_in_its_frame_in_the_middle_face(language: str) -> None:
-    said, mid = words(language).menu, face("mid")
+def test_menu_item_words_fit_their_frame_in_middle_font(language: str) -> None:
+    said, mid = texts(language).menu, face("mid")
     assert every_item() - {"event", "language"} == said.items.keys()
     too_wide = [text for text in said.items.values() if mid.width_px(text) > WIDTH_PX - 1 - 4 * GAP_PX]
     assert too_wide == []
-    assert mid.width_px(words(language).name) <= WIDTH_PX - 1 - 4 * GAP_PX - 16
+    assert mid.width_px(texts(language).name) <= WIDTH_PX - 1 - 4 * GAP_PX - 16
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_other_text_of_the_menu_fits_where_it_stands(language: str) -> None:
-    said, small, mid = words(language).menu, face("small"), face("mid")
+    said, small, mid = texts(language).menu, face("small"), face("mid")
     beside_the_ring = [said.let_go, said.hold_on]
     assert [text for text in beside_the_ring if small.width_px(text) > WIDTH_PX - 61] == []
     assert [text for text in said.lets.values() if mid.width_px(text) > WIDTH_PX - 61 - GAP_PX] == []
@@ -96,8 +98,8 @@ def test_every_other_text_of_the_menu_fits_where_it_stands(language: str) -> Non
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_language_has_the_same_words_for_the_menu_and_for_each_step(language: str) -> None:
-    english, said = words("en").menu, words(language).menu
+def test_every_language_has_same_menu_and_step_words(language: str) -> None:
+    english, said = texts("en").menu, texts(language).menu
     for one, other in (
         (english.items, said.items),
         (english.pages, said.pages),
@@ -107,48 +109,64 @@ def test_every_language_has_the_same_words_for_the_menu_and_for_each_step(langua
         (english.lets, said.lets),
     ):
         assert one.keys() == other.keys()
-    assert said.steps.keys() == {str(step) for step in STEPS}
+    assert said.steps.keys() == {str(step) for step in SELF_TEST_STEPS}
     assert set(said.reasons) <= set(codes())
 
 
 def test_an_item_fills_from_the_left_while_it_is_held() -> None:
-    page = menu.opened(OFFER, 0)
+    page = menu.main_page(OFFER, 0)
     filled = [
-        draw(replace(BOX, page=page, ring=Ring(share, LetGo.CHOICE))).crop((4, 17, 124, 20)).histogram()[255]
+        draw(replace(BOX, page=page, hold_progress=HoldProgress(share, ReleaseEffect.CHOICE)))
+        .crop((4, 17, 124, 20))
+        .histogram()[255]
         for share in (0.0, 0.3, 0.6, 1.0)
     ]
     assert filled == sorted(set(filled))
-    assert same(draw(replace(BOX, page=page, ring=None)), draw(replace(BOX, page=page, ring=Ring(0.0, LetGo.CHOICE))))
+    assert same(
+        draw(replace(BOX, page=page, hold_progress=None)),
+        draw(replace(BOX, page=page, hold_progress=HoldProgress(0.0, ReleaseEffect.CHOICE))),
+    )
 
 
 def test_the_ring_fills_and_says_what_comes_of_letting_go() -> None:
     ready = replace(BOX, state=BoothState.READY)
-    pictures = [draw(replace(ready, ring=Ring(share, LetGo.PHOTO))) for share in (0.0, 0.25, 0.5, 1.0)]
+    pictures = [
+        draw(replace(ready, hold_progress=HoldProgress(share, ReleaseEffect.PHOTO)))
+        for share in (0.0, 0.25, 0.5, 1.0)
+    ]
     lit = [picture.histogram()[255] for picture in pictures]
     assert lit == sorted(set(lit))
-    assert len({draw(replace(ready, ring=Ring(1.0, let_go))).tobytes() for let_go in list(LetGo)[:3]}) == 3
+    assert (
+        len(
+            {
+                draw(replace(ready, hold_progress=HoldProgress(1.0, let_go))).tobytes()
+                for let_go in list(ReleaseEffect)[:3]
+            }
+        )
+        == 3
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_photos_without_an_event_are_called_that_in_the_guest_s_language_and_told_apart(language: str) -> None:
+def test_photos_without_event_named_in_language_and_told_apart(language: str) -> None:
     held = (STRAY, replace(STRAY, photos=replace(STRAY.photos, title="n9f8e7d6")))
-    one, other = menu.counted(held).items[1:]
+    one, other = menu.wipe_page(held).items[1:]
     box = replace(BOX, language=language)
 
     def listed(item: Item) -> Image.Image:
-        return draw(replace(box, page=Page(Kind.WIPE, (item,))))
+        return draw(replace(box, page=Page(PageKind.WIPE, (item,))))
 
     assert not same(listed(one), listed(other))
-    no_event = words(language).menu.items["no_event"]
-    assert same(listed(one), listed(replace(one, says="event", title=f"{no_event} n1a2b3c4")))
-    asked, _ = menu.chosen(Page(Kind.WIPE, (one,)), OFFER, 0)
+    no_event = texts(language).menu.items["no_event"]
+    assert same(listed(one), listed(replace(one, text_key="event", title=f"{no_event} n1a2b3c4")))
+    asked, _ = menu.choose(Page(PageKind.WIPE, (one,)), OFFER, 0)
     assert asked is not None
-    titled = replace(asked, title=f"{no_event} n1a2b3c4", held=replace(STRAY, photos=EventPhotos("", "", ())))
+    titled = replace(asked, title=f"{no_event} n1a2b3c4", usage=replace(STRAY, photos=EventPhotos("", "", ())))
     assert same(draw(replace(box, page=asked)), draw(replace(box, page=titled)))
 
 
 def test_a_press_in_the_menu_is_seen_at_once() -> None:
-    page = menu.opened(OFFER, 0)
+    page = menu.main_page(OFFER, 0)
     after = menu.next_item(page)
     assert after is not None
     assert not same(draw(replace(BOX, page=page)), draw(replace(BOX, page=after)))
@@ -161,11 +179,11 @@ def test_a_press_in_the_menu_is_seen_at_once() -> None:
 def test_d04_no_title_is_too_strange_for_a_page(title: str, ticked: bool) -> None:
     items = (Item("back"), Item("event", None, title, ticked))
     for page in (
-        Page(Kind.EVENTS, items, at=1),
-        Page(Kind.ALBUMS, items, title=title),
-        Page(Kind.WIPE_ONE, items, title=title, held=Held(EventPhotos(title, title, ()), 10**9, 10**9)),
-        menu.told("event_chosen_along", 10**9, title),
-        menu.told("no such word", 1, title),
+        Page(PageKind.EVENTS, items, index=1),
+        Page(PageKind.ALBUMS, items, title=title),
+        Page(PageKind.WIPE_ONE, items, title=title, usage=EventUsage(EventPhotos(title, title, ()), 10**9, 10**9)),
+        menu.result_page("event_chosen_along", 10**9, title),
+        menu.result_page("no such word", 1, title),
     ):
         assert draw(replace(BOX, page=page)).size == (128, 64)
 
@@ -175,55 +193,55 @@ def test_d04_no_title_is_too_strange_for_a_page(title: str, ticked: bool) -> Non
 )
 @pytest.mark.parametrize("says", ["event_chosen", "event_chosen_along"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_d04_a_sentence_is_told_to_its_end_however_long_its_title(language: str, says: str, title: str) -> None:
-    text, room_px = words(language).menu.told[says], 86
+def test_d04_sentence_shown_to_its_end_for_any_title_length(language: str, says: str, title: str) -> None:
+    text, room_px = texts(language).menu.told[says], 86
     _, _, rest = text.partition("{title}")
-    lines = menu_screens.told(text, menu.told(says, 9999, title), room_px)
+    lines = menu_screens.result(text, menu.result_page(says, 9999, title), room_px)
     assert len(lines) <= 6 and max(map(face("small").width_px, lines)) <= room_px
     shown, colon, end = " ".join(lines).partition(":")
     assert f"{colon}{end}" == rest.format(n=9999)
     assert shown == " ".join(title.split()) if len(title) < 60 else shown.endswith("…") and shown[:3] == title[:3]
-    one, other = (draw(replace(BOX, page=menu.told("event_chosen_along", n, title))) for n in (1, 9999))
+    one, other = (draw(replace(BOX, page=menu.result_page("event_chosen_along", n, title))) for n in (1, 9999))
     assert not same(one, other)
 
 
 def test_d04_a_title_with_braces_is_drawn_as_it_is() -> None:
-    assert draw(replace(BOX, page=menu.told("event_chosen", 1, "{n!x} {title"))).getbbox() is not None
+    assert draw(replace(BOX, page=menu.result_page("event_chosen", 1, "{n!x} {title"))).getbbox() is not None
 
 
-def test_the_ready_check_shows_each_step_then_its_verdict_or_the_first_reason() -> None:
-    report = Report()
-    pictures = [draw(replace(BOX, page=Page(Kind.READY_CHECK, report=report)))]
-    for _ in STEPS:
-        report = report.then(None)
-        pictures.append(draw(replace(BOX, page=Page(Kind.READY_CHECK, report=report))))
-    assert len({picture.tobytes() for picture in pictures}) == len(STEPS) + 1
+def test_self_test_page_shows_steps_then_verdict_or_first_reason() -> None:
+    report = SelfTestReport()
+    pictures = [draw(replace(BOX, page=Page(PageKind.SELF_TEST, report=report)))]
+    for _ in SELF_TEST_STEPS:
+        report = report.with_result(None)
+        pictures.append(draw(replace(BOX, page=Page(PageKind.SELF_TEST, report=report))))
+    assert len({picture.tobytes() for picture in pictures}) == len(SELF_TEST_STEPS) + 1
     assert (report.step, report.reason) == (None, None)
-    weak = replace(report, found=(None, problem("undervoltage"), problem("no_key"), *report.found[3:]))
+    weak = replace(report, results=(None, problem("undervoltage"), problem("no_key"), *report.results[3:]))
     assert weak.reason == problem("undervoltage")
-    assert not same(draw(replace(BOX, page=Page(Kind.READY_CHECK, report=weak))), pictures[-1])
+    assert not same(draw(replace(BOX, page=Page(PageKind.SELF_TEST, report=weak))), pictures[-1])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_reason_names_how_many_they_are_and_the_step_in_the_guest_s_language(language: str) -> None:
+def test_self_test_reason_names_count_and_step_in_guest_language(language: str) -> None:
     def drawn(code: str, detail: str) -> Image.Image:
-        report = Report((problem(code, detail), *(None,) * (len(STEPS) - 1)))
-        return draw(replace(BOX, language=language, page=Page(Kind.READY_CHECK, report=report)))
+        report = SelfTestReport((problem(code, detail), *(None,) * (len(SELF_TEST_STEPS) - 1)))
+        return draw(replace(BOX, language=language, page=Page(PageKind.SELF_TEST, report=report)))
 
     assert not same(drawn("stray_photos", "3"), drawn("stray_photos", "4"))
-    assert same(drawn("not_checked", Step.CARD), drawn("not_checked", words(language).menu.steps["card"]))
-    assert not same(drawn("not_checked", Step.CARD), drawn("not_checked", Step.CLOCK))
+    assert same(drawn("not_checked", SelfTestStep.CARD), drawn("not_checked", texts(language).menu.steps["card"]))
+    assert not same(drawn("not_checked", SelfTestStep.CARD), drawn("not_checked", SelfTestStep.CLOCK))
 
 
-def test_a_reason_without_words_of_its_own_is_told_by_its_sentence() -> None:
-    strange = Report((Problem("gremlins", "There are gremlins.", "Feed them."), *(None,) * 9))
-    assert draw(replace(BOX, page=Page(Kind.READY_CHECK, report=strange))).getbbox() is not None
+def test_self_test_reason_without_own_words_uses_its_sentence() -> None:
+    strange = SelfTestReport((Problem("gremlins", "There are gremlins.", "Feed them."), *(None,) * 9))
+    assert draw(replace(BOX, page=Page(PageKind.SELF_TEST, report=strange))).getbbox() is not None
 
 
 def test_aiming_shows_how_sharp_it_is_and_where_the_best_was() -> None:
-    page = Page(Kind.AIM)
+    page = Page(PageKind.AIM)
     pictures = [
-        draw(replace(BOX, page=replace(page, sharpness=sharpness, best=best)))
+        draw(replace(BOX, page=replace(page, sharpness=sharpness, best_sharpness=best)))
         for sharpness, best in ((None, 0.0), (0.2, 0.2), (0.2, 0.9), (0.9, 0.9))
     ]
     assert len({picture.tobytes() for picture in pictures}) == 4
@@ -238,65 +256,65 @@ def test_no_share_is_too_strange_for_a_bar() -> None:
     assert same(drawn(7.0), drawn(1.0)) and same(drawn(-1.0), drawn(0.0))
 
 
-def page_of(kind: Kind) -> Page:
+def page_of(kind: PageKind) -> Page:
     """A page as it may be met, its title and items telling nothing of its kind."""
     items = (Item("back"), Item("take_along"))
     match kind:
-        case Kind.ALBUM_CODE | Kind.STATUS | Kind.WAIT:
+        case PageKind.ALBUM_CODE | PageKind.STATUS | PageKind.WAIT:
             return Page(kind)
-        case Kind.READY_CHECK:
-            return Page(kind, report=Report((None, None, None, None, problem("undervoltage"))))
-        case Kind.AIM:
-            return Page(kind, sharpness=0.6, best=0.8)
-        case Kind.TOLD:
-            return menu.told("retried", 3)
-        case Kind.ALBUMS | Kind.TAKE_ALONG | Kind.WIPE_ONE:
-            return Page(kind, items, title="Anna & Ben", held=STRAY if kind is Kind.WIPE_ONE else None)
+        case PageKind.SELF_TEST:
+            return Page(kind, report=SelfTestReport((None, None, None, None, problem("undervoltage"))))
+        case PageKind.AIM:
+            return Page(kind, sharpness=0.6, best_sharpness=0.8)
+        case PageKind.RESULT:
+            return menu.result_page("retried", 3)
+        case PageKind.ALBUMS | PageKind.TAKE_ALONG | PageKind.WIPE_ONE:
+            return Page(kind, items, title="Anna & Ben", usage=STRAY if kind is PageKind.WIPE_ONE else None)
         case _:
             return Page(kind, items)
 
 
 def drawn(page: Page, language: str = "en") -> Image.Image:
-    code = "https://app.eventpics.net/Ab3dEf7hIj9k" if page.kind is Kind.ALBUM_CODE else ""
+    code = "https://app.eventpics.net/Ab3dEf7hIj9k" if page.kind is PageKind.ALBUM_CODE else ""
     return draw(replace(BOX, page=page, language=language, album_link=code))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_kind_of_page_has_a_picture_that_is_no_other_s(language: str) -> None:
-    pictures = {kind: drawn(page_of(kind), language).tobytes() for kind in Kind}
+    pictures = {kind: drawn(page_of(kind), language).tobytes() for kind in PageKind}
     starting = draw(replace(BOX, state=BoothState.STARTING, language=language))
     assert {blank().tobytes(), starting.tobytes()}.isdisjoint(pictures.values())
-    alike = {frozenset(other for other in Kind if pictures[other] == pictures[kind]) for kind in Kind}
+    alike = {frozenset(other for other in PageKind if pictures[other] == pictures[kind]) for kind in PageKind}
     assert {group for group in alike if len(group) > 1} == set()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("kind", Kind)
-def test_every_page_says_its_subject_and_what_a_hold_chooses(kind: Kind, language: str) -> None:
-    page, said, small = page_of(kind), words(language), face("small")
+@pytest.mark.parametrize("kind", PageKind)
+def test_every_page_says_its_subject_and_what_a_hold_chooses(kind: PageKind, language: str) -> None:
+    page, said, small = page_of(kind), texts(language), face("small")
     picture = drawn(page, language)
     if page.items:
         title = said.menu.pages.get(kind) or page.title
-        title = f"{said.menu.items['no_event']} {title}" if page.held is not None else title
+        title = f"{said.menu.items['no_event']} {title}" if page.usage is not None else title
         assert shows(picture, title.split()[0], small)
-        second = drawn(replace(page, at=1), language)
+        second = drawn(replace(page, index=1), language)
         for shown, item in ((picture, page.items[0]), (second, page.items[1])):
-            text = said.menu.items[item.says]
+            text = said.menu.items[item.text_key]
             assert shows(shown, text, largest(text, WIDTH_PX - 20, face("mid").cap_px))
         assert shows(picture, "1/2", small) and shows(second, "2/2", small)
-    elif kind is Kind.READY_CHECK:
+    elif kind is PageKind.SELF_TEST:
         assert all(shows(picture, small.shortened(word, 51), small) for word in said.menu.steps.values())
-    elif kind is Kind.STATUS:
+    elif kind is PageKind.STATUS:
         assert all(shows(picture, word, small) for word in said.checks.values())
-    elif kind is Kind.AIM:
+    elif kind is PageKind.AIM:
         assert shows(picture, said.menu.sharp, small)
         assert not same(picture, drawn(replace(page, sharpness=0.1), language))
-    elif kind is Kind.WAIT:
+    elif kind is PageKind.WAIT:
         assert shows(picture, said.one_moment, face("mid"))
-    elif kind is Kind.TOLD:
+    elif kind is PageKind.RESULT:
         assert shows(picture, said.menu.told["retried"].split()[0], small)
     else:
-        assert kind is Kind.ALBUM_CODE  # what a phone reads there is the subject of `test_album_code`
+        assert kind is PageKind.ALBUM_CODE  # what a phone reads there is the subject of `test_album_code`
 
 
 def shows(picture: Image.Image, text: str, lettering: Face) -> bool:

@@ -43,7 +43,7 @@ def test_a_panel_that_was_just_opened_is_black(driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_a_panel_mounted_upside_down_shows_the_picture_the_right_way_up(driver: str) -> None:
+def test_oled_upside_down_mount_shows_picture_upright(driver: str) -> None:
     panel, glass = opened(driver, rotate=180)
     panel.show(noise())
     assert glass.glass().transpose(Image.Transpose.ROTATE_180).tobytes() == noise().tobytes()
@@ -59,18 +59,18 @@ def test_the_lowest_bit_of_a_byte_is_the_top_row_of_its_page() -> None:
     assert sum(content) == 0b0000_0001 + 0b1000_0000
 
 
-def test_contrast_and_sleep_reach_the_controller_and_keep_the_picture() -> None:
+def test_oled_contrast_and_sleep_reach_controller_keep_picture() -> None:
     panel, glass = opened()
     panel.show(noise())
     panel.contrast(7)
-    panel.light_up(False)
+    panel.set_display_on(False)
     assert (glass.contrast, glass.lit) == (7, False)
-    panel.light_up(True)
+    panel.set_display_on(True)
     assert glass.lit
     assert glass.glass().tobytes() == noise().tobytes()
 
 
-def test_d06_the_last_picture_stays_on_the_glass_when_the_panel_is_closed_and_the_program_ends(
+def test_d06_last_picture_stays_after_panel_closed_program_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     at_exit: list[Callable[[], None]] = []
@@ -85,13 +85,13 @@ def test_d06_the_last_picture_stays_on_the_glass_when_the_panel_is_closed_and_th
     assert glass.glass().tobytes() == noise().tobytes()
 
 
-def test_d01_a_panel_that_is_not_there_is_an_os_error_that_names_its_address() -> None:
+def test_d01_missing_panel_is_os_error_naming_address() -> None:
     glass = EmulatedOled(address=0x3D)
     with pytest.raises(OSError, match="0x3C"):
         OledPanel(Panel(), bus=glass).open()
 
 
-def test_d01_looking_for_a_missing_panel_makes_no_device_that_luma_would_keep_for_ever(
+def test_d01_missing_panel_search_keeps_no_luma_device(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     kept: list[object] = []
@@ -103,7 +103,7 @@ def test_d01_looking_for_a_missing_panel_makes_no_device_that_luma_would_keep_fo
     assert kept == []
 
 
-def test_d02_pulled_out_in_mid_frame_is_an_os_error_and_opening_again_shows_the_picture() -> None:
+def test_d02_unplug_mid_frame_is_os_error_reopen_shows_picture() -> None:
     panel, glass = opened("sh1106")
     glass.fail_after = 20
     with pytest.raises(OSError):
@@ -116,7 +116,7 @@ def test_d02_pulled_out_in_mid_frame_is_an_os_error_and_opening_again_shows_the_
     assert glass.glass().tobytes() == noise(2).tobytes()
 
 
-def test_what_it_takes_of_the_bus_it_gives_back_also_when_it_cannot_be_started(
+def test_oled_bus_released_even_when_open_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Bus(EmulatedOled):
@@ -208,7 +208,7 @@ def test_through_the_bus_as_luma_drives_a_real_one(driver: str, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_d02_put_back_between_two_pictures_it_is_made_sure_that_the_next_is_seen_as_it_was_lit(driver: str) -> None:
+def test_d02_replug_between_pictures_next_seen_at_same_contrast(driver: str) -> None:
     panel, glass = opened(driver)
     panel.contrast(7)
     panel.show(noise())
@@ -232,7 +232,7 @@ def test_d02_making_sure_of_a_panel_that_is_gone_is_an_os_error(can_be_read: boo
         panel.check()
 
 
-def test_making_sure_all_night_makes_no_device_that_luma_would_keep_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oled_checks_all_night_keep_no_luma_device(monkeypatch: pytest.MonkeyPatch) -> None:
     panel, _ = opened(can_be_read=False)
     kept: list[object] = []
     monkeypatch.setattr("atexit.register", kept.append)
@@ -242,7 +242,7 @@ def test_making_sure_all_night_makes_no_device_that_luma_would_keep_for_ever(mon
     assert kept == []
 
 
-def test_after_a_picture_that_failed_the_whole_of_the_next_is_sent_also_if_it_is_the_one_before() -> None:
+def test_oled_after_failed_picture_next_sent_whole_even_if_same() -> None:
     panel, glass = opened("sh1106")
     panel.show(noise())
     glass.fail_after = 6

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from piboothup.booth.panel.font import face
-from piboothup.booth.panel.i18n import words
+from piboothup.booth.panel.i18n import texts
 from piboothup.booth.panel.idle import shifted
-from piboothup.booth.panel.qr_screen import MODULE_PX, PAPER_PX, SIDE_PX, album_address, code, segments
+from piboothup.booth.panel.qr_screen import MODULE_PX, QUIET_ZONE_PX, SIDE_PX, album_address, qr_code, segments
 from piboothup.booth.panel.screens import draw
 from piboothup.booth.panel.view import View
 from piboothup.config import LANGUAGES
@@ -52,9 +52,7 @@ def test_a_phone_reads_the_usual_link_off_the_panel(hand: Shot) -> None:
 
 
 @pytest.mark.parametrize(("bezel", "by"), [(0.0, (1, 1)), (0.2, (-1, -1)), (0.5, (1, -1)), (1.0, (-1, 1))])
-def test_a_phone_reads_it_in_a_dark_a_grey_and_a_white_box_wherever_the_picture_has_moved(
-    bezel: float, by: tuple[int, int]
-) -> None:
+def test_album_code_scans_in_any_bezel_shade_and_picture_shift(bezel: float, by: tuple[int, int]) -> None:
     moved = shifted(draw(SHOWN), by)
     assert opened(read(taken(moved, Shot(bloom=0.4, blur=0.3, tilt_deg=5.0, bezel=bezel)))) == USUAL
 
@@ -63,7 +61,7 @@ def test_a_phone_reads_it_in_a_dark_a_grey_and_a_white_box_wherever_the_picture_
 @pytest.mark.parametrize("nudged", [False, True])
 def test_the_words_beside_the_code_do_not_disturb_it(language: str, nudged: bool) -> None:
     for uplink in (UploaderState.IDLE, UploaderState.OFFLINE):
-        view = replace(SHOWN, language=language, uplink=uplink, nudged=nudged)
+        view = replace(SHOWN, language=language, upload_state=uplink, busy_hint=nudged)
         assert opened(read(taken(draw(view), Shot(bloom=0.4, blur=0.2)))) == USUAL
 
 
@@ -71,9 +69,9 @@ def test_a_longer_link_is_read_too_by_a_quiet_hand() -> None:
     assert opened(read(taken(draw(replace(SHOWN, album_link=LONG)), Shot(dot_px=4.5, bloom=0.4, blur=0.3)))) == LONG
 
 
-def test_the_usual_link_of_38_letters_has_25_modules_of_2_pixels_on_lit_paper() -> None:
+def test_album_code_38_letter_link_has_25_modules_of_2_px() -> None:
     assert len(USUAL) == 38
-    drawn = code(USUAL)
+    drawn = qr_code(USUAL)
     assert drawn is not None and drawn.size == (25 * MODULE_PX, 25 * MODULE_PX)
     beside_px, above_px = 4 * MODULE_PX, 7  # the standard's four modules, and what the glass is high
     right, below = beside_px + drawn.width, above_px + drawn.height
@@ -88,7 +86,7 @@ def test_the_usual_link_of_38_letters_has_25_modules_of_2_pixels_on_lit_paper() 
         assert paper.crop(edge).getextrema() == (255, 255)
 
 
-def test_host_and_scheme_are_written_in_capitals_and_the_path_as_it_is() -> None:
+def test_album_code_host_and_scheme_uppercase_path_unchanged() -> None:
     assert segments(USUAL) == ["HTTPS://APP.EVENTPICS.NET/A", "b3dEf7hIj9k"]
     assert segments("https://app.eventpics.net/1234") == ["HTTPS://APP.EVENTPICS.NET/1234"]
     assert segments("https://App.example/e/X") == ["HTTPS://APP.EXAMPLE/", "e/X"]
@@ -110,15 +108,15 @@ def test_an_event_without_a_link_has_no_code() -> None:
 
 @pytest.mark.parametrize("address", ["https://a.example/" + 60 * "a", "https://münchen.example/ä", 4000 * "x"])
 def test_a_link_that_fits_no_readable_code_is_shown_as_text(address: str) -> None:
-    assert code(address) is None
+    assert qr_code(address) is None
     picture = draw(replace(SHOWN, album_link=address))
     assert picture.crop((0, 20, 128, 64)).getbbox() is not None
     assert not same(picture, draw(replace(SHOWN, album_link=address.replace("t", "l").replace("x", "y"))))
 
 
-def test_without_a_way_to_the_album_the_code_says_that_the_photos_come_later() -> None:
+def test_album_code_missing_link_says_photos_come_later() -> None:
     def beside(uplink: UploaderState) -> Image.Image:
-        return draw(replace(SHOWN, uplink=uplink)).crop((PAPER_PX, 0, 128, 64))
+        return draw(replace(SHOWN, upload_state=uplink)).crop((QUIET_ZONE_PX, 0, 128, 64))
 
     online = beside(UploaderState.IDLE)
     assert same(beside(UploaderState.UPLOADING), online)
@@ -129,13 +127,13 @@ def test_without_a_way_to_the_album_the_code_says_that_the_photos_come_later() -
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("uplink", [UploaderState.IDLE, UploaderState.OFFLINE])
 def test_the_words_keep_two_dots_from_the_paper(language: str, uplink: UploaderState) -> None:
-    shown = draw(replace(SHOWN, language=language, uplink=uplink))
-    assert shown.crop((PAPER_PX, 0, PAPER_PX + 2, 64)).getbbox() is None
+    shown = draw(replace(SHOWN, language=language, upload_state=uplink))
+    assert shown.crop((QUIET_ZONE_PX, 0, QUIET_ZONE_PX + 2, 64)).getbbox() is None
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_words_fit_beside_the_code(language: str) -> None:
-    said, room_px = words(language), SIDE_PX
+    said, room_px = texts(language), SIDE_PX
     mid, small = face("mid").tightened(), face("small")
     assert all(mid.width_px(word) <= room_px and mid.covers(word) for word in said.your_photos.split())
     for hint in (said.scan, said.photos_later):
@@ -145,7 +143,7 @@ def test_the_words_fit_beside_the_code(language: str) -> None:
 
 @pytest.mark.parametrize("address", ["https://a.io/B", USUAL, LONG])
 def test_every_code_has_level_l_also_one_with_room_for_more(address: str) -> None:
-    drawn = code(address)
+    drawn = qr_code(address)
     assert drawn is not None
     level = [drawn.getpixel((column * MODULE_PX, 8 * MODULE_PX)) for column in (0, 1)]  # ISO/IEC 18004, 7.9.1
     assert level == [0, 0]

@@ -17,7 +17,7 @@ from PIL import Image, ImageChops
 from piboothup import config
 from piboothup.booth.panel import i18n as catalogue
 from piboothup.booth.panel.font import face, icon, largest
-from piboothup.booth.panel.i18n import words
+from piboothup.booth.panel.i18n import texts
 from piboothup.booth.panel.layout import BOTTOM_Y, GAP_PX, MARGIN_PX, TEXT_PX, TITLE_Y, blank
 from piboothup.booth.panel.screens import bottom_line, draw, status
 from piboothup.booth.panel.view import Checks, View
@@ -54,28 +54,28 @@ def test_the_gallery_holds_no_screen_that_is_gone() -> None:
 @pytest.mark.parametrize(
     ("view", "line"),
     [
-        (replace(READY, uplink=UploaderState.OFFLINE, waiting=12), "No Wi-Fi: 12 kept"),
-        (replace(READY, uplink=UploaderState.PORTAL, waiting=12), "Wi-Fi asks for login: use hotspot"),
-        (replace(READY, uplink=UploaderState.REFUSED, waiting=12), "Key refused: 12 kept"),
-        (replace(READY, uplink=UploaderState.PAUSED, waiting=12), "Paused: 12 kept"),
-        (replace(READY, uplink=UploaderState.STOPPED, waiting=12), "Not sending: 12 kept"),
+        (replace(READY, upload_state=UploaderState.OFFLINE, waiting=12), "No Wi-Fi: 12 kept"),
+        (replace(READY, upload_state=UploaderState.PORTAL, waiting=12), "Wi-Fi asks for login: use hotspot"),
+        (replace(READY, upload_state=UploaderState.REFUSED, waiting=12), "Key refused: 12 kept"),
+        (replace(READY, upload_state=UploaderState.PAUSED, waiting=12), "Paused: 12 kept"),
+        (replace(READY, upload_state=UploaderState.STOPPED, waiting=12), "Not sending: 12 kept"),
         (replace(READY, has_event=False, waiting=12), "No event: 12 kept"),
-        (replace(READY, has_event=False, uplink=UploaderState.OFFLINE, waiting=12), "No event: 12 kept"),
-        (replace(READY, uplink=UploaderState.UPLOADING, waiting=12), "Sending: 12 to go"),
-        (replace(READY, uplink=UploaderState.IDLE, waiting=12), "Sending: 12 to go"),
+        (replace(READY, has_event=False, upload_state=UploaderState.OFFLINE, waiting=12), "No event: 12 kept"),
+        (replace(READY, upload_state=UploaderState.UPLOADING, waiting=12), "Sending: 12 to go"),
+        (replace(READY, upload_state=UploaderState.IDLE, waiting=12), "Sending: 12 to go"),
         (READY, "All 143 in the album"),
         (replace(READY, photos=1), "It is in the album"),
         (replace(READY, photos=0), "Be the first!"),
-        (replace(READY, uplink=UploaderState.OFFLINE), "No Wi-Fi: all sent"),
-        (replace(READY, uplink=UploaderState.OFFLINE, parked=2), "No Wi-Fi"),
-        (replace(READY, photos=0, uplink=UploaderState.OFFLINE), "No Wi-Fi"),
+        (replace(READY, upload_state=UploaderState.OFFLINE), "No Wi-Fi: all sent"),
+        (replace(READY, upload_state=UploaderState.OFFLINE, parked=2), "No Wi-Fi"),
+        (replace(READY, photos=0, upload_state=UploaderState.OFFLINE), "No Wi-Fi"),
         (replace(READY, photos=0, has_event=False), "No event"),
         (replace(READY, notice=problem("server_trouble")), "No answer: all sent"),
         (replace(READY, waiting=12, notice=problem("undervoltage")), "Weak power supply"),
         (replace(READY, parked=2), "141 sent, 2 refused"),
         (replace(READY, waiting=12, notice=problem("event_gone")), "Event gone: 12 kept"),
         (replace(READY, notice=Problem("new", "Something new.", "")), "Something new."),
-        (replace(READY, waiting=12, uplink=UploaderState.OFFLINE, language="de"), "Offline: 12 sicher"),
+        (replace(READY, waiting=12, upload_state=UploaderState.OFFLINE, language="de"), "Offline: 12 sicher"),
         (replace(READY, language="xx"), "All 143 in the album"),
     ],
 )
@@ -87,19 +87,21 @@ def test_the_bottom_line_says_how_the_photos_travel(view: View, line: str) -> No
 @pytest.mark.parametrize("notice", [None, problem("undervoltage"), problem("camera_size")])
 @pytest.mark.parametrize("has_event", [True, False])
 @pytest.mark.parametrize("uplink", UploaderState)
-def test_ready_looks_ready_whatever_the_network_the_event_and_the_supply_do(
+def test_ready_screen_looks_ready_for_any_network_event_supply(
     uplink: UploaderState, has_event: bool, notice: Problem | None, language: str
 ) -> None:
     ready = replace(READY, language=language)
-    view = replace(ready, uplink=uplink, has_event=has_event, notice=notice, waiting=12)
+    view = replace(ready, upload_state=uplink, has_event=has_event, notice=notice, waiting=12)
     assert same(draw(view).crop(MIDDLE), draw(ready).crop(MIDDLE))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_inviting_word_stands_at_one_height_in_every_language_and_touches_neither_title_nor_bottom_line(
+def test_ready_word_at_one_height_in_any_language_clear_of_text(
     language: str,
 ) -> None:
-    ready = draw(replace(READY, language=language, event_title="gjpqy", waiting=12, uplink=UploaderState.PORTAL))
+    ready = draw(
+        replace(READY, language=language, event_title="gjpqy", waiting=12, upload_state=UploaderState.PORTAL)
+    )
     for row in (12, *range(47, 52)):
         assert ready.crop((0, row, 128, row + 1)).getbbox() is None
     assert ready.crop((0, 46, 128, 47)).getbbox() is not None
@@ -109,7 +111,7 @@ def test_the_inviting_word_stands_at_one_height_in_every_language_and_touches_ne
     "title",
     ["\U0001f389" * 200, "W" * 200, "Γάμος Ελένη και Νίκος", "Свадьба Анны", "Zażółć gęślą", "حفل زفاف", " "],
 )
-def test_d04_whatever_the_title_it_leaves_room_for_the_number_and_ready_looks_ready(title: str) -> None:
+def test_d04_any_title_leaves_room_for_number_ready_looks_ready(title: str) -> None:
     picture = draw(replace(READY, event_title=title))
     number = (108, 2, 126, 11)
     assert same(picture.crop(MIDDLE), draw(READY).crop(MIDDLE))
@@ -118,12 +120,12 @@ def test_d04_whatever_the_title_it_leaves_room_for_the_number_and_ready_looks_re
 
 
 @pytest.mark.parametrize("title", ["\U0001f389" * 200, "حفل زفاف", " "])
-def test_d04_where_no_letter_of_the_title_can_be_drawn_stands_the_name_of_the_box(title: str) -> None:
+def test_d04_undrawable_title_replaced_by_box_name(title: str) -> None:
     assert same(draw(replace(READY, event_title=title)), draw(replace(READY, event_title="")))
     assert not same(draw(replace(READY, event_title=f"Anna {title[:2]}")), draw(replace(READY, event_title="")))
 
 
-def test_the_camera_beside_the_number_gives_way_to_a_title_that_needs_its_room() -> None:
+def test_camera_icon_by_number_yields_to_title_needing_room() -> None:
     beside = (93, 0, 106, 12)
     assert draw(replace(READY, event_title="")).crop(beside).getbbox() is not None
     title = "Annas Geburtstag"
@@ -140,14 +142,14 @@ def test_the_camera_beside_the_number_gives_way_to_a_title_that_needs_its_room()
 def test_nothing_about_sending_stands_next_to_saved() -> None:
     saved = replace(READY, state=BoothState.REVIEW, number=143)
     for uplink in UploaderState:
-        assert same(draw(replace(saved, uplink=uplink, waiting=99, parked=9, has_event=False)), draw(saved))
+        assert same(draw(replace(saved, upload_state=uplink, waiting=99, parked=9, has_event=False)), draw(saved))
 
 
 @pytest.mark.parametrize("state", BoothState)
 def test_b03_a_press_while_busy_is_seen_on_every_screen(state: BoothState) -> None:
     view = replace(READY, state=state, countdown=3, number=7, problem=problem("no_camera"))
-    assert same(draw(replace(view, nudged=True)), ImageChops.invert(draw(view)))
-    assert not same(draw(replace(view, nudged=True)), draw(view))
+    assert same(draw(replace(view, busy_hint=True)), ImageChops.invert(draw(view)))
+    assert not same(draw(replace(view, busy_hint=True)), draw(view))
 
 
 def test_no_two_states_look_alike() -> None:
@@ -156,7 +158,7 @@ def test_no_two_states_look_alike() -> None:
     assert len({draw(replace(view, state=state)).tobytes() for state in states}) == len(states)
 
 
-def test_the_countdown_shows_each_second_as_large_as_the_panel_allows() -> None:
+def test_countdown_second_drawn_as_large_as_panel_allows() -> None:
     pictures = [draw(replace(READY, state=BoothState.COUNTDOWN, countdown=second)) for second in range(1, 11)]
     assert len({picture.tobytes() for picture in pictures}) == 10
     for picture in pictures:
@@ -166,7 +168,7 @@ def test_the_countdown_shows_each_second_as_large_as_the_panel_allows() -> None:
 
 
 def test_the_arrow_points_to_the_lens() -> None:
-    arrows = {lens: draw(replace(READY, state=BoothState.EXPOSING, lens=lens)) for lens in words("en").look}
+    arrows = {lens: draw(replace(READY, state=BoothState.EXPOSING, lens=lens)) for lens in texts("en").look}
     tips = {"above": (60, 0, 68, 4), "below": (60, 60, 68, 64), "left": (0, 28, 8, 36), "right": (120, 28, 128, 36)}
     for lens, picture in arrows.items():
         pointed_at = [place for place, tip in tips.items() if picture.crop(tip).getbbox() is not None]
@@ -183,7 +185,7 @@ def test_the_starting_bar_fills() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_caption_fits_in_the_middle_face(language: str) -> None:
-    said = words(language)
+    said = texts(language)
     mid = face("mid")
     captions = [said.one_moment, said.saved, *said.look.values(), *said.photos_are_safe.split()]
     captions += [fault.headline for fault in (*said.faults.values(), said.other_fault)]
@@ -193,7 +195,7 @@ def test_every_caption_fits_in_the_middle_face(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_last_words_fit_beside_their_signs(language: str) -> None:
-    said = words(language)
+    said = texts(language)
     mid, small = face("mid"), face("small")
     for headline, sign in ((said.photos_are_safe, "big_tick"), (said.safe_to_unplug, "plug")):
         lines = mid.balanced(headline, TEXT_PX - icon(sign).width - 2 * GAP_PX)
@@ -203,31 +205,31 @@ def test_the_last_words_fit_beside_their_signs(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_ticks_of_status_have_a_word_each_that_fits_in_its_column(language: str) -> None:
-    said, small = words(language), face("small")
+def test_status_ticks_have_word_each_fitting_its_column(language: str) -> None:
+    said, small = texts(language), face("small")
     assert set(said.checks) == {one.name for one in fields(Checks)}
     assert [word for word in said.checks.values() if small.width_px(word) > 64 - 12 - MARGIN_PX] == []
 
 
 @pytest.mark.parametrize("field", [one.name for one in fields(Checks)])
-def test_each_tick_of_starting_and_status_shows_whether_it_is_there_missing_or_unknown(field: str) -> None:
+def test_starting_and_status_ticks_show_present_missing_unknown(field: str) -> None:
     checks = [replace(Checks(), **{field: known}) for known in (None, True, False)]
     assert len({draw(View(checks=one)).tobytes() for one in checks}) == 3
     pictures = []
     for one in checks:
         pictures.append(blank())
-        status(pictures[-1], View(checks=one), words("en"))
+        status(pictures[-1], View(checks=one), texts("en"))
     assert len({one.tobytes() for one in pictures}) == 3
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_inviting_word_is_drawn_in_the_big_face(language: str) -> None:
-    assert largest(words(language).press, TEXT_PX, 28) is face("big")
+    assert largest(texts(language).press, TEXT_PX, 28) is face("big")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_fault_fits_on_its_screen_with_remedy_code_and_name(language: str) -> None:
-    said = words(language)
+def test_every_fault_fits_screen_with_remedy_code_and_name(language: str) -> None:
+    said = texts(language)
     small = face("small")
     for code, fault in (*said.faults.items(), ("", said.other_fault)):
         safe, remedy = (small.wrapped(text, TEXT_PX) for text in (fault.safe or said.safe, fault.remedy))
@@ -239,8 +241,10 @@ def test_every_fault_fits_on_its_screen_with_remedy_code_and_name(language: str)
 def all_ready(language: str, waiting: int) -> list[View]:
     """Every way the photos may travel, and whatever may be wrong meanwhile."""
     view = replace(READY, language=language, waiting=waiting, photos=max(1, waiting), parked=min(waiting, 2))
-    views = [replace(view, uplink=uplink, has_event=event) for uplink in UploaderState for event in (True, False)]
-    views += [replace(view, notice=problem(code)) for code in words(language).notices]
+    views = [
+        replace(view, upload_state=uplink, has_event=event) for uplink in UploaderState for event in (True, False)
+    ]
+    views += [replace(view, notice=problem(code)) for code in texts(language).notices]
     return [*views, replace(view, waiting=0), replace(view, photos=0, waiting=0, parked=0)]
 
 
@@ -253,24 +257,22 @@ def parts(view: View) -> list[str]:
 
 @pytest.mark.parametrize("waiting", [0, 1, 12, 999])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_bottom_line_is_told_whole_in_two_rows_at_most_with_any_number_that_a_day_brings(
-    language: str, waiting: int
-) -> None:
+def test_bottom_line_whole_in_at_most_two_rows_for_any_number(language: str, waiting: int) -> None:
     for view in all_ready(language, waiting):
         assert len(parts(view)) <= 2 and " ".join(parts(view)) == bottom_line(view)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_how_the_photos_travel_when_all_is_well_is_told_in_one_row(language: str) -> None:
-    well = replace(READY, language=language, uplink=UploaderState.UPLOADING)
+def test_bottom_line_upload_state_in_one_row_when_all_is_well(language: str) -> None:
+    well = replace(READY, language=language, upload_state=UploaderState.UPLOADING)
     for number in (0, 1, 143, 999):
         assert len(parts(replace(well, photos=number))) == len(parts(replace(well, waiting=number))) == 1
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_is_too_long_for_the_bottom_line_takes_turns_and_ready_looks_ready_meanwhile(language: str) -> None:
-    view = replace(READY, language=language, uplink=UploaderState.PORTAL)
-    first, second, again = (draw(replace(view, turn=turn)) for turn in range(3))
+def test_bottom_line_too_long_alternates_ready_looks_ready(language: str) -> None:
+    view = replace(READY, language=language, upload_state=UploaderState.PORTAL)
+    first, second, again = (draw(replace(view, line_turn=turn)) for turn in range(3))
     assert same(first, again) and not same(first, second)
     above = (0, 0, 128, 51)
     assert same(first.crop(above), second.crop(above))
@@ -279,18 +281,18 @@ def test_what_is_too_long_for_the_bottom_line_takes_turns_and_ready_looks_ready_
         alone = blank()
         small.draw(alone, 0, 0, row)
         width_px = small.width_px(row)
-        shown = draw(replace(view, turn=turn)).crop((0, BOTTOM_Y, 128, 64))
+        shown = draw(replace(view, line_turn=turn)).crop((0, BOTTOM_Y, 128, 64))
         assert any(same(shown.crop((x, 0, x + width_px, 10)), alone.crop((0, 0, width_px, 10))) for x in range(128))
 
 
 def test_a_short_bottom_line_stands_still() -> None:
-    view = replace(READY, uplink=UploaderState.OFFLINE, waiting=12)
-    assert same(draw(view), draw(replace(view, turn=1)))
+    view = replace(READY, upload_state=UploaderState.OFFLINE, waiting=12)
+    assert same(draw(view), draw(replace(view, line_turn=1)))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_language_has_words_for_the_same_problems_and_each_is_in_the_catalogue(language: str) -> None:
-    english, said = words("en"), words(language)
+def test_every_language_has_words_for_same_catalogued_problems(language: str) -> None:
+    english, said = texts("en"), texts(language)
     assert said.faults.keys() == english.faults.keys()
     assert said.notices.keys() == english.notices.keys()
     assert said.look.keys() == english.look.keys()
@@ -347,9 +349,9 @@ def test_another_language_is_one_file_and_one_line_more(monkeypatch: pytest.Monk
     monkeypatch.setattr(catalogue, "__path__", [*catalogue.__path__, str(tmp_path)])
     for module in (checks, catalogue):
         monkeypatch.setattr(module, "LANGUAGES", (*LANGUAGES, "fr"))
-    assert words("fr").name == "Français"
+    assert texts("fr").name == "Français"
     assert config.parse('language = "fr"', tmp_path / "config.toml")[0].language == "fr"
-    words.cache_clear()
+    texts.cache_clear()
     sys.modules.pop(f"{catalogue.__name__}.fr")
 
 

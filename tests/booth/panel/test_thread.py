@@ -47,7 +47,7 @@ def panel(glass: EmulatedOled, clock: HandClock, tmp_path: Path) -> PanelThread:
 
 def shown(panel: PanelThread, view: View) -> bytes:
     panel.show(view)
-    panel.turn()
+    panel.run_once()
     return screens.draw(view).tobytes()
 
 
@@ -60,7 +60,7 @@ def test_what_is_shown_is_on_the_glass_and_in_the_picture_file(
         assert (written.mode, written.size, written.tobytes()) == ("1", (128, 64), drawn)
 
 
-def test_the_picture_file_is_replaced_whole_and_leaves_nothing_beside_it(panel: PanelThread, tmp_path: Path) -> None:
+def test_picture_file_replaced_whole_leaves_no_other_file(panel: PanelThread, tmp_path: Path) -> None:
     for view in (READY, SAVED):
         shown(panel, view)
         assert [one.name for one in tmp_path.iterdir()] == ["panel.pbm"]
@@ -73,11 +73,11 @@ def test_a_picture_that_did_not_change_costs_nothing_on_the_bus(panel: PanelThre
     shown(panel, View(state=BoothState.READY, name="Booth 1", photos=3))
     shown(panel, READY)
     for _ in range(10):
-        panel.turn()
+        panel.run_once()
     assert glass.transfers == before
 
 
-def test_another_view_that_looks_the_same_costs_nothing_on_the_bus(
+def test_panel_view_looking_the_same_sends_nothing_on_bus(
     glass: EmulatedOled, clock: HandClock, tmp_path: Path
 ) -> None:
     panel = PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path, lambda view: screens.draw(READY))
@@ -100,17 +100,17 @@ def test_f08_a_picture_file_that_vanished_or_had_no_room_comes_back(
 ) -> None:
     shown(panel, READY)
     (tmp_path / "panel.pbm").unlink()
-    panel.turn()
+    panel.run_once()
     before = (tmp_path / "panel.pbm").read_bytes()
     (tmp_path / "panel.pbm").unlink()
     (tmp_path / "panel.pbm").mkdir()  # nothing can be put in its place
     shown(panel, SAVED)
     for _ in range(5):
-        panel.turn()
+        panel.run_once()
     assert [record.levelname for record in caplog.records if "unwritten" in record.message] == ["WARNING"]
     (tmp_path / "panel.pbm").rmdir()
     (tmp_path / "panel.pbm").write_bytes(before)  # there, but the old one
-    panel.turn()
+    panel.run_once()
     assert (tmp_path / "panel.pbm").read_bytes() != before
     assert [one.name for one in tmp_path.iterdir()] == ["panel.pbm"]
 
@@ -158,20 +158,20 @@ def drawing(drawn: list[View], glass: EmulatedOled, clock: HandClock, tmp_path: 
 def test_only_the_newest_of_several_views_is_sent(drawing: PanelThread, drawn: list[View]) -> None:
     for photos in range(50):
         drawing.show(View(photos=photos))
-    drawing.turn()
+    drawing.run_once()
     assert [one.photos for one in drawn] == [49]
 
 
 def test_what_is_told_again_is_not_drawn_again(drawing: PanelThread, drawn: list[View]) -> None:
     seen = posing(1)
     for _ in range(3):
-        drawing.see(seen)
+        drawing.set_viewfinder(seen)
         drawing.show(replace(COUNTDOWN))
-        drawing.turn()
+        drawing.run_once()
     assert len(drawn) == 1
 
 
-def test_d01_without_a_panel_the_picture_file_is_still_written_and_the_panel_lights_up_when_plugged_in(
+def test_d01_no_panel_file_still_written_panel_on_when_plugged(
     panel: PanelThread, glass: EmulatedOled, clock: HandClock, tmp_path: Path
 ) -> None:
     glass.plugged_in = False
@@ -181,12 +181,12 @@ def test_d01_without_a_panel_the_picture_file_is_still_written_and_the_panel_lig
     assert (tmp_path / "panel.pbm").exists()
     glass.plugged_in = True
     clock.pass_s(RETRY_NS / 1e9)
-    panel.turn()
+    panel.run_once()
     assert panel.working
     assert glass.glass().tobytes() == drawn
 
 
-def test_d02_unplugged_in_mid_frame_and_back_it_is_redrawn_within_5_s(
+def test_d02_unplugged_mid_frame_and_back_redrawn_within_5_s(
     panel: PanelThread, glass: EmulatedOled, clock: HandClock
 ) -> None:
     shown(panel, READY)
@@ -194,12 +194,12 @@ def test_d02_unplugged_in_mid_frame_and_back_it_is_redrawn_within_5_s(
     drawn = shown(panel, SAVED)
     assert not panel.working
     clock.pass_s(60)
-    panel.turn()
+    panel.run_once()
     assert not panel.working
     glass.fail_after, glass.plugged_in = None, True
     for _ in range(5):
         clock.pass_s(1)
-        panel.turn()
+        panel.run_once()
     assert panel.working
     assert glass.glass().tobytes() == drawn
 
@@ -216,9 +216,7 @@ class HangingPanel(NoPanel):
         self.let_go.wait(PATIENCE_S)
 
 
-def test_d03_while_the_bus_hangs_show_returns_at_once_and_the_heartbeat_goes_on_for_30_s(
-    clock: HandClock, tmp_path: Path
-) -> None:
+def test_d03_bus_hang_show_returns_at_once_heartbeat_lasts_30_s(clock: HandClock, tmp_path: Path) -> None:
     device = HangingPanel()
     panel = PanelThread(device, clock, tmp_path)
     panel.start()
@@ -261,9 +259,7 @@ def test_a_screen_that_cannot_be_drawn_does_not_end_the_panel(
     assert caplog.text.count("panel_draw_error") == 2
 
 
-def test_a_runtime_directory_that_is_gone_does_not_keep_the_panel_dark(
-    glass: EmulatedOled, clock: HandClock, tmp_path: Path
-) -> None:
+def test_panel_draws_without_runtime_directory(glass: EmulatedOled, clock: HandClock, tmp_path: Path) -> None:
     panel = PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path / "gone")
     assert shown(panel, READY) == glass.glass().tobytes()
     assert panel.working
@@ -293,16 +289,14 @@ def posing(serial: int) -> Viewfinder:
 COUNTDOWN = View(state=BoothState.COUNTDOWN, countdown=3)
 
 
-def test_what_the_camera_sees_is_on_the_glass_while_the_countdown_runs(
-    panel: PanelThread, glass: EmulatedOled
-) -> None:
+def test_viewfinder_on_panel_while_countdown_runs(panel: PanelThread, glass: EmulatedOled) -> None:
     shown(panel, COUNTDOWN)
     for serial in (1, 2, 3):
-        panel.see(posing(serial))
-        panel.turn()
+        panel.set_viewfinder(posing(serial))
+        panel.run_once()
         assert glass.glass().tobytes() == screens.draw(replace(COUNTDOWN, viewfinder=posing(serial))).tobytes()
-    panel.see(None)
-    panel.turn()
+    panel.set_viewfinder(None)
+    panel.run_once()
     assert glass.glass().tobytes() == screens.draw(COUNTDOWN).tobytes()
 
 
@@ -314,7 +308,7 @@ def is_figure_first(columns: list[int]) -> bool:
 
 @pytest.mark.parametrize("driver", ["ssd1306", "sh1106"])
 @pytest.mark.parametrize("sees", [False, True])
-def test_each_figure_from_the_first_is_on_the_wire_before_anything_of_the_viewfinder(
+def test_countdown_each_figure_sent_before_viewfinder(
     clock: HandClock, tmp_path: Path, driver: str, sees: bool
 ) -> None:
     glass = EmulatedOled(132 if driver == "sh1106" else 128)
@@ -323,15 +317,15 @@ def test_each_figure_from_the_first_is_on_the_wire_before_anything_of_the_viewfi
     for serial, countdown in enumerate((3, 2)):
         glass.columns.clear()
         if sees:
-            panel.see(posing(serial))
+            panel.set_viewfinder(posing(serial))
         panel.show(replace(COUNTDOWN, countdown=countdown))
-        panel.turn()
+        panel.run_once()
         assert is_figure_first(glass.columns)
         seen = replace(COUNTDOWN, countdown=countdown, viewfinder=posing(serial) if sees else None)
         assert glass.glass().tobytes() == screens.draw(seen).tobytes()
 
 
-def test_the_first_figure_after_a_night_is_on_the_wire_before_anything_of_the_viewfinder(
+def test_first_figure_after_night_sent_before_viewfinder(
     panel: PanelThread, glass: EmulatedOled, clock: HandClock
 ) -> None:
     shown(panel, READY)
@@ -341,13 +335,11 @@ def test_the_first_figure_after_a_night_is_on_the_wire_before_anything_of_the_vi
     assert is_figure_first(glass.columns[1024:])  # the first 1024 clear the glass
 
 
-def test_a_viewfinder_of_the_last_countdown_is_never_shown_in_the_next(
-    panel: PanelThread, glass: EmulatedOled
-) -> None:
+def test_viewfinder_of_last_countdown_never_shown_in_next(panel: PanelThread, glass: EmulatedOled) -> None:
     shown(panel, COUNTDOWN)
-    panel.see(posing(1))
-    panel.turn()
-    panel.see(None)
+    panel.set_viewfinder(posing(1))
+    panel.run_once()
+    panel.set_viewfinder(None)
     shown(panel, READY)
     shown(panel, COUNTDOWN)
     assert glass.glass().tobytes() == screens.draw(COUNTDOWN).tobytes()
@@ -357,10 +349,10 @@ def minutes(panel: PanelThread, clock: HandClock, count: int) -> None:
     """Lets `count` minutes pass, in turns of the thread."""
     for _ in range(count):
         clock.pass_s(60)
-        panel.turn()
+        panel.run_once()
 
 
-def test_d05_a_night_without_a_press_the_panel_moves_dims_and_sleeps(
+def test_d05_night_without_press_panel_moves_dims_sleeps(
     panel: PanelThread, glass: EmulatedOled, clock: HandClock
 ) -> None:
     drawn = shown(panel, READY)
@@ -381,14 +373,14 @@ def test_d05_a_night_without_a_press_the_panel_moves_dims_and_sleeps(
 
 
 @pytest.mark.parametrize("woken_by", [COUNTDOWN, View(state=BoothState.FAULT, problem=problem("card_full"))])
-def test_d05_it_wakes_on_a_press_and_on_trouble_in_full_light_and_not_when_photos_travel(
+def test_d05_panel_wakes_bright_on_press_or_trouble_not_uploads(
     panel: PanelThread, glass: EmulatedOled, clock: HandClock, woken_by: View
 ) -> None:
     shown(panel, READY)
     bright = glass.contrast
     minutes(panel, clock, 130)
     assert not glass.lit
-    shown(panel, replace(READY, waiting=7, uplink=UploaderState.OFFLINE))
+    shown(panel, replace(READY, waiting=7, upload_state=UploaderState.OFFLINE))
     assert not glass.lit
     drawn = shown(panel, woken_by)
     assert glass.lit and glass.contrast == bright
@@ -396,7 +388,7 @@ def test_d05_it_wakes_on_a_press_and_on_trouble_in_full_light_and_not_when_photo
         assert glass.glass().tobytes() == drawn
 
 
-def test_d05_a_panel_that_was_unplugged_while_it_slept_wakes_all_the_same(
+def test_d05_panel_unplugged_while_asleep_still_wakes(
     panel: PanelThread, glass: EmulatedOled, clock: HandClock
 ) -> None:
     shown(panel, READY)
@@ -406,29 +398,27 @@ def test_d05_a_panel_that_was_unplugged_while_it_slept_wakes_all_the_same(
     assert glass.glass().tobytes() == drawn
 
 
-def test_d02_unplugged_when_only_the_light_was_to_change_it_gets_its_picture_back(
+def test_d02_unplugged_at_contrast_change_gets_picture_back(
     panel: PanelThread, glass: EmulatedOled, clock: HandClock
 ) -> None:
     clock.pass_s(30)
     shown(panel, READY)
     minutes(panel, clock, 9)
     clock.pass_s(30)
-    panel.turn()
+    panel.run_once()
     before = glass.glass().tobytes()
     glass.plugged_in = False
     clock.pass_s(31)  # it is time to dim, and not yet to move
-    panel.turn()
+    panel.run_once()
     assert not panel.working
     glass.plugged_in = True
     glass.lose_power()
     clock.pass_s(3)
-    panel.turn()
+    panel.run_once()
     assert glass.glass().tobytes() == before
 
 
-def test_d01_at_another_address_photos_go_on_and_the_sentence_names_the_address(
-    clock: HandClock, tmp_path: Path
-) -> None:
+def test_d01_wrong_address_photos_go_on_sentence_names_address(clock: HandClock, tmp_path: Path) -> None:
     panel = PanelThread(OledPanel(Panel(), bus=EmulatedOled(address=0x3D)), clock, tmp_path)
     shown(panel, READY)
     assert panel.problem is not None

@@ -52,7 +52,7 @@ def test_everything_known_is_told() -> None:
     assert details[base.SubsecTimeOriginal] == "087"
 
 
-def test_what_the_standard_wants_of_every_compressed_picture_is_there() -> None:
+def test_exif_has_all_tags_required_for_compressed_pictures() -> None:
     photo = with_exif(jpeg(size=(64, 48)), Exif(unique_id=ID, booth="Booth 1"))
     picture, details = read(photo)
     base = ExifTags.Base
@@ -82,7 +82,7 @@ def test_without_a_trusted_clock_no_time_is_invented() -> None:
 @pytest.mark.parametrize(
     ("hours", "shown"), [(0, "+00:00"), (-3.5, "-03:30"), (5.75, "+05:45"), (14, "+14:00"), (-11, "-11:00")]
 )
-def test_offsets_from_all_over_the_world_are_written_as_the_standard_wants(hours: float, shown: str) -> None:
+def test_exif_utc_offsets_worldwide_written_as_standard_requires(hours: float, shown: str) -> None:
     moment = datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=hours)))
     _, details = read(with_exif(jpeg(), Exif(unique_id=ID, booth="", taken_at=moment)))
     assert details[ExifTags.Base.OffsetTimeOriginal] == shown
@@ -112,7 +112,7 @@ def test_any_name_of_a_booth_is_written_in_utf8(name: str) -> None:
 
 
 @pytest.mark.parametrize("character", ["x", "é", "日", "🎉"])
-def test_a_name_without_end_is_cut_at_a_whole_character_and_the_segment_stays_within_its_64_kib(
+def test_exif_endless_name_cut_at_whole_character_within_64_kib(
     character: str,
 ) -> None:
     photo = with_exif(jpeg(), Exif(unique_id=ID, booth=character * 100_000, camera_model=character * 100_000))

@@ -11,7 +11,7 @@ import simplejpeg
 from PIL import Image
 
 from piboothup.booth.frame import Frame, Plane
-from piboothup.booth.photo.jpeg import EncodeError, encode, is_whole, turned
+from piboothup.booth.photo.jpeg import EncodeError, encode, is_complete, rotated
 
 WIDTH, HEIGHT = 96, 64
 ROTATIONS = (0, 90, 180, 270)
@@ -54,7 +54,7 @@ def furthest(one: Image.Image, other: Image.Image) -> int:
 
 
 @pytest.mark.parametrize("layout", ["dense", "strided", "interleaved"])
-def test_a_frame_comes_out_in_its_colours_however_its_planes_lie_in_memory(layout: str) -> None:
+def test_encoder_frame_colours_right_for_any_plane_layout(layout: str) -> None:
     assert furthest(decoded(encode(frame(layout), 93)), picture()) <= 6
 
 
@@ -75,13 +75,11 @@ def test_rotation_turns_the_pixels_clockwise(rotation: int, layout: str) -> None
 @pytest.mark.parametrize("shape", [(600, 515), (2, 2), (257, 1024)])
 def test_a_turn_tile_by_tile_is_the_turn_as_a_whole(rotation: int, shape: tuple[int, int]) -> None:
     plane: Plane = np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8)
-    assert np.array_equal(turned(plane, rotation), np.rot90(plane, -rotation // 90))
+    assert np.array_equal(rotated(plane, rotation), np.rot90(plane, -rotation // 90))
 
 
 @pytest.mark.parametrize("answer", [b"", b"\xff\xd8", b"\xff\xd8\xff\xd9", "truncated", "no end", "another size"])
-def test_s17_an_encoder_that_gives_nothing_or_half_a_picture_is_an_error_and_no_photo(
-    answer: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_s17_encoder_giving_nothing_or_half_is_error_no_photo(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = encode(frame(), 93)
     small = np.zeros((8, 8), np.uint8)
     answer = {
@@ -96,9 +94,7 @@ def test_s17_an_encoder_that_gives_nothing_or_half_a_picture_is_an_error_and_no_
 
 
 @pytest.mark.parametrize("error", [ValueError("bad planes"), RuntimeError("libjpeg"), MemoryError()])
-def test_s17_an_encoder_that_fails_is_an_error_with_its_own_words(
-    error: Exception, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_s17_encoder_failure_is_error_with_its_own_words(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*planes: Any) -> bytes:
         raise error
 
@@ -108,7 +104,7 @@ def test_s17_an_encoder_that_fails_is_an_error_with_its_own_words(
     assert (str(error) or "MemoryError") in str(caught.value)
 
 
-def test_planes_that_do_not_belong_together_are_an_error_and_no_crash() -> None:
+def test_encoder_mismatched_planes_are_error_not_crash() -> None:
     broken = frame()
     odd = Frame(y=broken.y, u=broken.u[:3], v=broken.v, exposure_start_ns=0, release=lambda: None)
     with pytest.raises(EncodeError):
@@ -116,7 +112,7 @@ def test_planes_that_do_not_belong_together_are_an_error_and_no_crash() -> None:
 
 
 def test_a_jpeg_whose_header_is_rubbish_is_not_whole() -> None:
-    assert not is_whole(b"\xff\xd8 these are no markers \xff\xd9", (WIDTH, HEIGHT))
+    assert not is_complete(b"\xff\xd8 these are no markers \xff\xd9", (WIDTH, HEIGHT))
 
 
 def test_the_frame_is_left_to_its_owner() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from piboothup.booth.flow.events import CardChecked, Event, Saved, SavingFailed
+from piboothup.booth.flow.events import Event, Saved, SavingFailed, StorageChecked
 from piboothup.booth.frame import Frame
 from piboothup.booth.photo import saver as module
 from piboothup.booth.photo.saver import Saver
@@ -67,7 +67,7 @@ class Bench:
         self.saver.save(frame)
         del frame
         came = self.told.get(timeout=PATIENCE_S)
-        assert isinstance(self.told.get(timeout=PATIENCE_S), CardChecked)
+        assert isinstance(self.told.get(timeout=PATIENCE_S), StorageChecked)
         return came
 
     def photos(self) -> list[PhotoName]:
@@ -89,7 +89,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         assert made.saver.stop(PATIENCE_S)
 
 
-def test_saved_is_said_only_when_the_photo_is_in_the_spool_under_its_own_hash(bench: Bench) -> None:
+def test_saved_said_only_when_photo_in_spool_under_its_hash(bench: Bench) -> None:
     assert bench.save(grey_frame(7 * S)) == Saved(1)
     assert bench.save(grey_frame(8 * S)) == Saved(2)
     assert bench.on_disk == [1, 2]
@@ -98,7 +98,7 @@ def test_saved_is_said_only_when_the_photo_is_in_the_spool_under_its_own_hash(be
     assert {name.context for name in bench.photos()} == {PARTY.id}
 
 
-def test_a_photo_tells_its_moment_in_the_zone_of_the_box_when_a_clock_is_trusted(bench: Bench) -> None:
+def test_photo_time_in_zone_of_box_when_a_clock_is_trusted(bench: Bench) -> None:
     # Boot-time 100 s is 15 June 2025, 15:06:40 UTC; the exposure began 2.25 s earlier.
     bench.spool.add_anchor(Anchor(Source.NTP, 100_000, 1_750_000_000_000, 5))
     bench.save(grey_frame(97_750_000_000))
@@ -147,7 +147,7 @@ def test_quality_and_rotation_are_the_configs(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(("rotation", "bright"), [(0, (0, 0)), (90, (0, -1)), (180, (-1, -1)), (270, (-1, 0))])
-def test_a_small_grey_copy_of_the_photo_comes_with_saved_turned_as_the_photo_is(
+def test_saved_comes_with_small_grey_copy_turned_like_photo(
     bench: Bench, rotation: int, bright: tuple[int, int]
 ) -> None:
     bench.config = dataclasses.replace(bench.config, camera=Camera(rotation=rotation))
@@ -180,9 +180,7 @@ def test_an_uploader_that_is_another_users_holds_up_no_photo(bench: Bench, monke
 # -- frames --------------------------------------------------------------------------------------------------------
 
 
-def test_a_frame_goes_back_to_the_camera_once_and_before_the_card_is_touched(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_frame_returned_to_camera_once_before_card_is_touched(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     commit = Spool.commit
 
@@ -200,7 +198,7 @@ def broken_frame(release: list[str]) -> Frame:
     return dataclasses.replace(grey_frame(S, lambda: release.append("release")), u=np.zeros((3, 3), np.uint8))
 
 
-def test_s17_a_frame_that_cannot_be_encoded_is_given_back_told_and_leaves_nothing(bench: Bench) -> None:
+def test_s17_unencodable_frame_returned_reported_leaves_nothing(bench: Bench) -> None:
     released: list[str] = []
     came = bench.save(broken_frame(released))
     assert isinstance(came, SavingFailed)
@@ -227,7 +225,7 @@ def test_no_frame_is_kept_alive_until_the_next_one(bench: Bench, goes_well: bool
 
 
 @pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, "card_full"), (errno.EROFS, "card_readonly")])
-def test_s01_s04_a_photo_that_the_card_does_not_take_is_not_called_saved(
+def test_s01_s04_photo_refused_by_card_is_not_called_saved(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int, code: str
 ) -> None:
     bench.start()
@@ -243,7 +241,7 @@ def test_s01_s04_a_photo_that_the_card_does_not_take_is_not_called_saved(
     assert [name.seq for name in bench.photos()] == [2]
 
 
-def test_an_error_that_nobody_foresaw_is_told_and_the_next_photo_is_taken(
+def test_unexpected_error_reported_next_photo_taken(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with monkeypatch.context() as patched:
@@ -255,19 +253,17 @@ def test_an_error_that_nobody_foresaw_is_told_and_the_next_photo_is_taken(
     assert bench.save(grey_frame(2 * S)) == Saved(1)
 
 
-def test_after_each_photo_it_is_asked_whether_the_card_takes_another(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_card_asked_after_each_photo_whether_it_takes_another(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Spool, "card_problem", lambda _spool: problem("card_full"))
     bench.start().save(grey_frame(S))
     assert bench.told.get(timeout=PATIENCE_S) == Saved(1)
-    assert bench.told.get(timeout=PATIENCE_S) == CardChecked(problem("card_full"))
+    assert bench.told.get(timeout=PATIENCE_S) == StorageChecked(problem("card_full"))
 
 
 # -- counting ------------------------------------------------------------------------------------------------------
 
 
-def test_the_events_photos_from_before_the_start_are_counted_and_its_own_only_once(bench: Bench) -> None:
+def test_photo_count_includes_earlier_of_event_own_only_once(bench: Bench) -> None:
     for number in range(3):
         take(bench.spool, jpeg(number))
     take(bench.spool, jpeg(9), GALA)
@@ -303,9 +299,7 @@ def test_the_end_tells_when_the_photo_in_hand_is_not_saved(bench: Bench) -> None
     may_release.set()
 
 
-def test_s15_a_card_that_hangs_is_a_sign_of_life_for_two_minutes_and_no_longer(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_s15_hung_card_counts_as_alive_for_2_min_no_longer(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     entered, held, commit = threading.Event(), threading.Event(), bench.spool.commit
 
     def hang(name: PhotoName, context: Context, photo: bytes) -> None:

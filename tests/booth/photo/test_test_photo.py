@@ -18,7 +18,7 @@ import pytest
 import simplejpeg
 from PIL import Image
 
-from piboothup.booth.flow.events import CardChecked, Saved, SaveTested, SavingFailed
+from piboothup.booth.flow.events import Saved, SaveTested, SavingFailed, StorageChecked
 from piboothup.booth.frame import Frame
 from piboothup.booth.photo import saver as module
 from piboothup.problems import Problem, problem
@@ -100,7 +100,7 @@ def tries(bench: Bench, frame: Frame) -> SaveTested:
     del frame
     came = bench.told.get(timeout=PATIENCE_S)
     assert isinstance(came, SaveTested)
-    assert isinstance(bench.told.get(timeout=PATIENCE_S), CardChecked)
+    assert isinstance(bench.told.get(timeout=PATIENCE_S), StorageChecked)
     return came
 
 

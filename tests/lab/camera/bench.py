@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from piboothup.booth.camera.picamera2_driver import PiCamera
+from piboothup.booth.camera.picamera2_driver import Picamera2Driver
 from piboothup.booth.camera.thread import CameraThread
 from piboothup.booth.flow.events import CameraLost, CameraReady, Event, Exposed, Saved
 from piboothup.booth.frame import Frame
@@ -64,7 +64,7 @@ class Bench:
 
     def __init__(self, root: Path, table: Camera = FULL) -> None:
         self.clock = SystemClock()
-        self.camera = PiCamera(table, VirtualPicamera2)
+        self.camera = Picamera2Driver(table, VirtualPicamera2)
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.thread = CameraThread(self.camera, self.clock, self.events.put)
         self.spool = Spool(root / "spool", self.clock)

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from piboothup.booth import threads as precedence
-from piboothup.booth.camera.picamera2_driver import PiCamera
+from piboothup.booth.camera.picamera2_driver import Picamera2Driver
 from piboothup.booth.flow.events import CameraReady, CaptureFailed
 from piboothup.booth.photo import saver
 from piboothup.booth.photo.exif import Exif, with_exif
@@ -322,7 +322,7 @@ def _recovered() -> None:
 
 def _turned() -> None:
     _row("12 MP to JPEG", "median", "ratio")
-    camera = PiCamera(FULL, VirtualPicamera2)
+    camera = Picamera2Driver(FULL, VirtualPicamera2)
     camera.open()
     frame = camera.capture(time.clock_gettime_ns(time.CLOCK_BOOTTIME), 4.0)
     kept = replace(frame, y=frame.y.copy(), u=frame.u.copy(), v=frame.v.copy())

@@ -18,7 +18,7 @@ from PIL import Image
 
 from piboothup.booth.camera import picamera2_driver
 from piboothup.booth.camera import thread as camera
-from piboothup.booth.camera.picamera2_driver import PiCamera
+from piboothup.booth.camera.picamera2_driver import Picamera2Driver
 from piboothup.booth.devices import Devices
 from piboothup.booth.frame import Plane, shrunk
 from piboothup.booth.gpio.led import LightPattern
@@ -123,14 +123,14 @@ class Finder:
         """When a frame passed, the picture's serial number then, whether it was made of this frame."""
         self._drawn: set[int] = set()
         self._looked_s = 0.0
-        self._paces = picamera2_driver.VIEW_S, camera.VIEW_S
+        self._paces = picamera2_driver.VIEW_S, camera.VIEWFINDER_INTERVAL_S
         self._light, self._panel = PlayedLight(), PacedPanel()
-        self._camera = PiCamera(table, VirtualPicamera2)
-        look = self._camera._look
+        self._camera = Picamera2Driver(table, VirtualPicamera2)
+        look = self._camera._on_frame
 
         def noted(request: Any) -> None:
             before = self._camera._viewfinder
-            while patient and before is not None and self._service._camera._viewing:
+            while patient and before is not None and self._service._camera._viewfinder_on:
                 if before.serial in self._drawn:
                     break
                 time.sleep(0.001)
@@ -140,7 +140,7 @@ class Finder:
             now = self._camera._viewfinder
             self._came.append((time.monotonic(), now.serial if now else 0, now is not before))
 
-        self._camera._look = noted  # type: ignore[method-assign]
+        self._camera._on_frame = noted  # type: ignore[method-assign]
         moved = itertools.count()
 
         def moving(plane: Plane, size: tuple[int, int]) -> Plane:
@@ -148,7 +148,7 @@ class Finder:
 
         picamera2_driver.shrunk = moving  # type: ignore[attr-defined]
         if patient:
-            picamera2_driver.VIEW_S, camera.VIEW_S = 0.0, 3600.0
+            picamera2_driver.VIEW_S, camera.VIEWFINDER_INTERVAL_S = 0.0, 3600.0
         self._service = BoothService(
             config,
             Spool(root / "spool", clock, "serial-1"),
@@ -199,7 +199,7 @@ class Finder:
         self._service.stop()
         self._thread.join(PATIENCE_S)
         picamera2_driver.shrunk = shrunk  # type: ignore[attr-defined]
-        picamera2_driver.VIEW_S, camera.VIEW_S = self._paces
+        picamera2_driver.VIEW_S, camera.VIEWFINDER_INTERVAL_S = self._paces
 
     def _until(self, wanted: LightPattern) -> None:
         end_s = time.monotonic() + PATIENCE_S

@@ -18,9 +18,9 @@ import pytest
 from PIL import ExifTags, Image
 
 from piboothup.booth.camera.base import CameraFault
-from piboothup.booth.camera.detect import connected
-from piboothup.booth.camera.exposure import LATEST_NS, SETTLING_FRAMES, Metadata
-from piboothup.booth.camera.picamera2_driver import PiCamera
+from piboothup.booth.camera.detect import connected_cameras
+from piboothup.booth.camera.exposure import MAX_FRAME_DELAY_NS, SETTLING_FRAMES, Metadata
+from piboothup.booth.camera.picamera2_driver import Picamera2Driver
 from piboothup.booth.flow.events import CameraReady, CaptureFailed
 from piboothup.booth.photo.jpeg import encode
 from piboothup.clock import SystemClock
@@ -57,7 +57,7 @@ def test_these_are_the_versions_that_the_lab_was_made_for() -> None:
     assert version("simplejpeg") == "1.9.0"
 
 
-def test_what_the_camera_is_told_is_told_under_the_lock_with_which_frames_are_given_back(full: Bench) -> None:
+def test_camera_controls_set_under_lock_that_guards_frame_return(full: Bench) -> None:
     request = full.camera._camera.capture_request()
     assert request.lock is full.camera._camera.request_lock
     request.release()
@@ -67,7 +67,7 @@ def test_what_the_camera_is_told_is_told_under_the_lock_with_which_frames_are_gi
 
 
 @pytest.mark.parametrize("countdown_s", [0, 3])
-def test_the_photo_is_the_first_frame_whose_exposure_begins_at_or_after_zero(full: Bench, countdown_s: int) -> None:
+def test_photo_is_first_frame_exposed_at_or_after_zero(full: Bench, countdown_s: int) -> None:
     starts = full.watch()
     for _ in range(3):
         zero_ns, frame = full.expose(countdown_s)
@@ -75,21 +75,21 @@ def test_the_photo_is_the_first_frame_whose_exposure_begins_at_or_after_zero(ful
         assert frame.exposure_start_ns == starts.first(zero_ns), "a later one was taken"
 
 
-def test_under_a_flash_it_is_the_first_one_that_is_exposed_for_it_and_none_waits_for_a_flash_that_led(
+def test_flash_photo_is_first_frame_for_it_no_wait_if_lit_early(
     full: Bench,
 ) -> None:
     starts = full.watch()
     zero_ns, frame = full.expose(lit_ns=full.clock.boottime_ns())
     frame.release()
     assert frame.exposure_start_ns - zero_ns >= SETTLING_FRAMES * 33 * MS
-    latest_ns = min(frame.exposure_start_ns, zero_ns + LATEST_NS)
+    latest_ns = min(frame.exposure_start_ns, zero_ns + MAX_FRAME_DELAY_NS)
     assert frame.exposure_start_ns == starts.first(latest_ns), "a later one was taken"
     zero_ns, frame = full.expose(ahead_s=1.5, lit_ns=full.clock.boottime_ns())
     frame.release()
     assert frame.exposure_start_ns == starts.first(zero_ns), "a later one was taken"
 
 
-def test_a_photo_on_the_card_is_whole_12_megapixels_and_says_when_its_exposure_began(full: Bench) -> None:
+def test_photo_on_card_is_12_mp_and_tells_exposure_start(full: Bench) -> None:
     starts = full.watch()
     photo = full.photo()
     (name,) = full.spool.names(NEW)
@@ -124,11 +124,11 @@ def test_the_picture_in_it_is_the_sensor_s(full: Bench) -> None:
 # -- the viewfinder --------------------------------------------------------------------------------------------------
 
 
-def test_the_viewfinder_comes_while_somebody_looks_and_delays_no_photo(full: Bench) -> None:
+def test_viewfinder_comes_while_watched_delays_no_photo(full: Bench) -> None:
     came = threading.Event()
     full.thread._viewed = came.set
     assert full.thread.viewfinder is None
-    full.thread.view(True)
+    full.thread.set_viewfinder_on(True)
     assert came.wait(PATIENCE_S)
     seen = full.thread.viewfinder
     assert seen is not None
@@ -139,7 +139,7 @@ def test_the_viewfinder_comes_while_somebody_looks_and_delays_no_photo(full: Ben
         zero_ns, frame = full.expose(ahead_s=0.4)
         frame.release()
         assert frame.exposure_start_ns == starts.first(zero_ns), "a later one was taken"
-    full.thread.view(False)
+    full.thread.set_viewfinder_on(False)
     assert full.thread.viewfinder is None
 
 
@@ -151,8 +151,8 @@ def test_the_command_lists_the_camera_and_takes_a_test_photo(
 ) -> None:
     (tmp_path / "tmp").mkdir()
     config = Config(spool=SpoolTable(directory=str(tmp_path)))
-    camera = PiCamera(config.camera, VirtualPicamera2)
-    camera_command.run(config, SystemClock(), camera, connected(VirtualPicamera2), tmp_path / "test.jpg")
+    camera = Picamera2Driver(config.camera, VirtualPicamera2)
+    camera_command.run(config, SystemClock(), camera, connected_cameras(VirtualPicamera2), tmp_path / "test.jpg")
     told = capsys.readouterr().out
     assert "* camera 0: imx477   Virtual0\n      4056x3040\n" in told
     assert "Test photo: imx477, 4056x3040" in told
@@ -165,7 +165,7 @@ def test_the_command_lists_the_camera_and_takes_a_test_photo(
 # -- never stuck -----------------------------------------------------------------------------------------------------
 
 
-def test_k02_frames_that_stop_are_noticed_the_press_is_answered_and_the_camera_comes_back(full: Bench) -> None:
+def test_k02_frames_stop_noticed_press_answered_camera_recovers(full: Bench) -> None:
     with stalled() as go_on:
         full.thread.capture(full.clock.boottime_ns())
         assert full.until(CaptureFailed).problem.code == "camera_stuck"
@@ -175,7 +175,7 @@ def test_k02_frames_that_stop_are_noticed_the_press_is_answered_and_the_camera_c
     full.expose()[1].release()
 
 
-def test_k07_a_camera_that_stands_still_while_the_flash_is_waited_for_gives_the_frame_in_hand(full: Bench) -> None:
+def test_k07_camera_stalled_in_flash_wait_gives_frame_in_hand(full: Bench) -> None:
     next_frame = full.camera._next
     with ExitStack() as end:
 
@@ -195,18 +195,16 @@ def test_k07_a_camera_that_stands_still_while_the_flash_is_waited_for_gives_the_
     full.expose()[1].release()
 
 
-def test_k02_frames_that_stop_while_nobody_presses_are_noticed_too(full: Bench) -> None:
+def test_k02_frames_stop_noticed_without_a_press(full: Bench) -> None:
     with stalled() as go_on:
         full.lost()
         go_on()
         full.until(CameraReady)
 
 
-def test_k03_after_ten_timed_out_captures_and_three_re_openings_in_a_row_the_rate_is_what_it_was(
-    full: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_k03_ten_timeouts_and_three_reopens_keep_frame_rate(full: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "piboothup.booth.camera.thread.LONGEST_PAUSE_S", 1.0
+        "piboothup.booth.camera.thread.MAX_RETRY_S", 1.0
     )  # else the pauses alone take two minutes
     before_s, open_before = full.fastest_s(), descriptors()
     for _ in range(10):
@@ -222,22 +220,22 @@ def test_k03_after_ten_timed_out_captures_and_three_re_openings_in_a_row_the_rat
         full.until(CameraReady)
     assert any(full.fastest_s() < 1.3 * before_s for _ in range(TRIES)), "a buffer that leaked slows every try"
     assert descriptors() <= open_before + 2
-    assert full.thread.troubles.timeouts == 10
-    assert full.thread.troubles.reopenings == 13
+    assert full.thread.recovery_counts.timeouts == 10
+    assert full.thread.recovery_counts.reopenings == 13
 
 
 def _fails(_request: object) -> None:
     raise ZeroDivisionError
 
 
-def test_k08_an_exception_inside_a_callback_has_the_camera_opened_again(full: Bench) -> None:
+def test_k08_exception_in_callback_reopens_camera(full: Bench) -> None:
     full.camera._camera.post_callback = _fails
     assert full.lost().problem.code == "camera_stuck"
     full.until(CameraReady)
     full.expose()[1].release()
 
 
-def test_k04_when_memory_is_short_a_smaller_size_is_used_and_said() -> None:
+def test_k04_memory_short_smaller_size_used_and_reported() -> None:
     with set_to("LAB_CMA_LIMIT", "8000000"), bench(FULL) as made:
         assert made.camera.size == (2028, 1520)
         assert made.camera.notice is not None
@@ -248,13 +246,13 @@ def test_k04_when_memory_is_short_a_smaller_size_is_used_and_said() -> None:
             assert photo.size == (2028, 1520)
 
 
-def test_k01_a_camera_that_is_not_connected_is_told_by_its_number() -> None:
+def test_k01_unconnected_camera_reported_by_number() -> None:
     with pytest.raises(CameraFault, match="number 3 of 1"):
-        PiCamera(Camera(number=3), VirtualPicamera2).open()
+        Picamera2Driver(Camera(number=3), VirtualPicamera2).open()
 
 
-def test_k05_a_camera_that_somebody_else_has_is_told_as_such_and_is_there_again_when_it_is_free(full: Bench) -> None:
-    other = PiCamera(FULL, VirtualPicamera2)
+def test_k05_camera_in_use_reported_and_back_when_free(full: Bench) -> None:
+    other = Picamera2Driver(FULL, VirtualPicamera2)
     for _ in range(3):
         with pytest.raises(CameraFault) as caught:
             other.open()
@@ -267,7 +265,7 @@ def test_k05_a_camera_that_somebody_else_has_is_told_as_such_and_is_there_again_
     other.close()
 
 
-def test_a_size_that_the_sensor_lacks_is_told_and_photos_go_on_with_the_nearest() -> None:
+def test_size_sensor_lacks_reported_photos_use_nearest_size() -> None:
     with bench(Camera(size=(5000, 4000))) as made:
         assert made.camera.notice is not None
         assert made.camera.notice.code == "camera_size"
@@ -275,7 +273,7 @@ def test_a_size_that_the_sensor_lacks_is_told_and_photos_go_on_with_the_nearest(
 
 
 @pytest.mark.parametrize(("table", "photos"), [(SMALL, 3000), (FULL, 300)])
-def test_k09_after_3000_photos_in_a_row_memory_and_descriptors_are_what_they_were(table: Camera, photos: int) -> None:
+def test_k09_3000_photos_in_a_row_memory_and_fds_unchanged(table: Camera, photos: int) -> None:
     with set_to("LAB_FRAME_US", "0"), bench(table) as made:
         for _ in range(photos // 15):
             encode_one(made)
@@ -293,7 +291,7 @@ def encode_one(made: Bench) -> None:
     frame.release()
 
 
-def test_k10_killed_in_mid_stream_and_started_again_it_takes_photos() -> None:
+def test_k10_killed_mid_stream_restart_takes_photos() -> None:
     script = (
         "from tests.lab.camera.bench import *\nwith bench() as made:\n    print('on', flush=True)\n    made.lost()"
     )
@@ -307,7 +305,7 @@ def test_k10_killed_in_mid_stream_and_started_again_it_takes_photos() -> None:
         made.expose()[1].release()
 
 
-def test_a_frame_still_lent_out_when_the_camera_is_opened_again_can_be_encoded(full: Bench) -> None:
+def test_lent_frame_encodable_after_camera_reopened(full: Bench) -> None:
     _, frame = full.expose()
     full.camera._camera.post_callback = _fails
     full.lost()

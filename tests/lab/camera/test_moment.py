@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from piboothup.booth.camera.picamera2_driver import PiCamera
+from piboothup.booth.camera.picamera2_driver import Picamera2Driver
 from piboothup.booth.devices import Devices
 from piboothup.booth.gpio.buzzer import Sound
 from piboothup.booth.gpio.led import LightPattern
@@ -54,7 +54,7 @@ class Party:
         self.light.flash = self._flash  # type: ignore[method-assign]
         self.sounds: list[tuple[int, Sound]] = []
         self.problem: Problem | None = None
-        camera = PiCamera(config.camera, VirtualPicamera2)
+        camera = Picamera2Driver(config.camera, VirtualPicamera2)
         self.service = BoothService(
             config, self.spool, self.clock, self.runtime, Devices(camera, self.glass, self.light, None, self)
         )
@@ -149,7 +149,7 @@ def lie_together(party: Party) -> bool:
 
 
 @pytest.mark.parametrize("flash", [False, True])
-def test_with_a_countdown_of_3_s_zero_on_the_panel_the_beeps_and_the_frame_lie_together(
+def test_countdown_of_3_s_zero_on_panel_beeps_and_frame_coincide(
     parties: Callable[[int, bool], Party], flash: bool
 ) -> None:
     party = parties(3, flash)
@@ -189,7 +189,7 @@ def is_flashed_at_once(party: Party) -> bool:
     return lit_ns - pressed_ns < 50 * MS and taken_ns - pressed_ns <= 820 * MS
 
 
-def test_without_a_countdown_the_flash_is_lit_at_once_and_the_frame_is_exposed_under_it_within_0_8_s(
+def test_no_countdown_flash_at_once_frame_under_it_within_0_8_s(
     parties: Callable[[int, bool], Party],
 ) -> None:
     party = parties(0, True)

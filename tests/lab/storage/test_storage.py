@@ -57,7 +57,7 @@ def put(url: str, headers: dict[str, str]) -> int:
 # -- the whole uploader ----------------------------------------------------------------------------------------
 
 
-def test_n28_n29_every_photo_arrives_byte_for_byte_and_is_put_once(desk: Desk, storage: Storage) -> None:
+def test_n28_n29_every_photo_arrives_intact_and_is_put_once(desk: Desk, storage: Storage) -> None:
     signed: list[str] = []
 
     def sign(name: str) -> str:
@@ -85,7 +85,7 @@ def test_a_photo_of_many_blocks_arrives_byte_for_byte(desk: Desk, storage: Stora
     assert storage.stored(f"abcd1234/a1/{name.file_name}") == content
 
 
-def test_n15_a_url_that_had_expired_is_replaced_and_the_photo_arrives(desk: Desk, storage: Storage) -> None:
+def test_n15_expired_url_replaced_and_photo_arrives(desk: Desk, storage: Storage) -> None:
     asked: list[str] = []
 
     def sign(name: str) -> str:
@@ -105,7 +105,7 @@ def test_n15_a_url_that_had_expired_is_replaced_and_the_photo_arrives(desk: Desk
     assert len(asked) == 2
 
 
-def test_n14_a_wrongly_signed_url_loses_no_photo_and_marks_none_as_sent(desk: Desk, storage: Storage) -> None:
+def test_n14_wrongly_signed_url_loses_no_photo_marks_none_sent(desk: Desk, storage: Storage) -> None:
     def sign(name: str) -> str:
         url = storage.url(name, 300)
         return changed(url, "sig" if "sig=" in url else "X-Amz-Signature" if "X-Amz-S" in url else "Signature")
@@ -157,7 +157,7 @@ def test_s3_refuses_a_url_that_was_signed_for_another_photo(s3: S3, gate: Gate) 
         assert put(s3.url(NAME, version, port=port).replace("photo.jpg", "other.jpg"), JPEG) == 403
 
 
-def test_azure_wants_its_own_header_and_refuses_a_changed_or_expired_signature(azure: Azure) -> None:
+def test_azure_needs_own_header_refuses_bad_or_expired_signature(azure: Azure) -> None:
     assert put(azure.url(NAME), BLOB) == 201
     assert put(azure.url(NAME), JPEG) == 400
     assert put(azure.url(NAME, -60), BLOB) == 403

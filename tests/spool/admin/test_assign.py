@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from piboothup.spool import contexts, durable
-from piboothup.spool.admin.assign import AssignError, assign, propose, settle
+from piboothup.spool.admin.assign import AssignError, assign, propose, record_actual_album
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.event_titles import Album, Event
 from piboothup.spool.names import PhotoName
@@ -77,21 +77,21 @@ def test_sent_photos_of_another_event_are_none_of_its_business(spool: Spool) -> 
     assert propose(spool, NOWHERE.id, "wxyz9876").sent == 0
 
 
-def test_a_photo_that_reached_its_old_album_while_it_was_moved_is_noted_there_and_it_alone(spool: Spool) -> None:
+def test_assign_photo_old_album_got_meanwhile_noted_there_alone(spool: Spool) -> None:
     names = [take(spool, jpeg(number), PARTY) for number in range(3)]
     assign(spool, propose(spool, PARTY.id, "wxyz9876"))
-    settle(spool, names[0], PARTY)
+    record_actual_album(spool, names[0], PARTY)
     assert [goes_to(spool, name) for name in names] == [("abcd1234", "a1"), ("wxyz9876", ""), ("wxyz9876", "")]
     for name in names[1:]:
-        settle(spool, name, PARTY)
+        record_actual_album(spool, name, PARTY)
     assert {goes_to(spool, name) for name in names} == {("abcd1234", "a1")}
     assert "wxyz9876" not in contexts.assigned_path(spool.directory / "contexts", PARTY.id).read_text()
 
 
-def test_a_photo_without_event_that_was_sent_while_all_were_moved_on_stays_in_its_album(spool: Spool) -> None:
+def test_assign_photo_without_event_sent_meanwhile_keeps_album(spool: Spool) -> None:
     names = [take(spool, jpeg(number), NOWHERE) for number in range(2)]
     assign(spool, propose(spool, NOWHERE.id, "wxyz9876"))
-    settle(spool, names[0], Context(NOWHERE.id, "abcd1234", "a1"))
+    record_actual_album(spool, names[0], Context(NOWHERE.id, "abcd1234", "a1"))
     later = take(spool, jpeg(3), NOWHERE)
     assert [goes_to(spool, name)[0] for name in (*names, later)] == ["abcd1234", "wxyz9876", "wxyz9876"]
 
@@ -133,7 +133,7 @@ def test_the_linkid_of_an_event_means_all_its_albums(spool: Spool) -> None:
     assert propose(spool, "abcd1234", "wxyz9876").photos == names
 
 
-def test_an_event_that_the_key_never_showed_is_named_by_its_id_and_marked(spool: Spool) -> None:
+def test_assign_event_never_shown_by_key_named_by_id_and_marked(spool: Spool) -> None:
     take(spool, jpeg(1), NOWHERE)
     proposed = propose(spool, NOWHERE.id, "other123")
     assert (proposed.target, proposed.is_target_known) == ("other123", False)
@@ -217,7 +217,7 @@ def _goes_to(spool: Spool, name: PhotoName) -> str:
     return f"{context.link_id}/{context.album_id}"
 
 
-def test_a_later_assignment_leaves_the_photos_of_an_earlier_one_where_they_are(spool: Spool) -> None:
+def test_assign_again_leaves_earlier_assigned_photos_in_place(spool: Spool) -> None:
     first = [take(spool, jpeg(number), PARTY) for number in range(2)]
     _assigned(spool, PARTY.link_id, "gala1234")
     later = take(spool, jpeg(2), PARTY)
@@ -235,7 +235,7 @@ def test_a_photo_that_moves_twice_goes_where_it_was_sent_last(spool: Spool) -> N
     assert [_goes_to(spool, name) for name in names] == ["gala1234/", "gala1234/"]
 
 
-def test_photos_without_event_that_an_album_has_stay_in_it_when_the_others_move_on(spool: Spool) -> None:
+def test_assign_photos_without_event_in_album_stay_others_move(spool: Spool) -> None:
     nobodys = context_for("", "", "this boot")
     sent, waiting = (take(spool, jpeg(number), nobodys) for number in range(2))
     _assigned(spool, nobodys.id, "gala1234")
@@ -245,7 +245,7 @@ def test_photos_without_event_that_an_album_has_stay_in_it_when_the_others_move_
     assert [_goes_to(spool, name) for name in (sent, waiting, later)] == ["gala1234/", "fair5678/", "fair5678/"]
 
 
-def test_photos_of_one_event_that_two_albums_have_each_stay_in_theirs_when_the_rest_moves_on(spool: Spool) -> None:
+def test_assign_photos_of_event_in_two_albums_stay_rest_moves(spool: Spool) -> None:
     nobodys = context_for("", "", "this boot")
     names = [take(spool, jpeg(number), nobodys) for number in range(3)]
     for name, target in zip(names, ("gala1234", "fair5678", "last9999"), strict=True):
@@ -264,7 +264,7 @@ def test_photos_can_change_the_album_within_their_event(spool: Spool) -> None:
     assert _goes_to(spool, name) == "abcd1234/a2"
 
 
-def test_photos_whose_event_nobody_knows_any_more_can_be_given_one(spool: Spool) -> None:
+def test_assign_photos_of_forgotten_event_can_get_one(spool: Spool) -> None:
     name = take(spool, jpeg(1), PARTY)
     contexts.path_of(spool.directory / "contexts", PARTY.id).unlink()
     assert spool.context_of(name) is None

@@ -60,7 +60,7 @@ def copies(stick: Path) -> dict[str, bytes]:
 
 def run(spool: Spool, stick: Path) -> tuple[int, int, list[str]]:
     done = export(spool, stick, "Booth 1", ZoneInfo("Europe/Berlin"))
-    return done.copied, done.there, done.damaged
+    return done.copied, done.already_there, done.damaged
 
 
 def test_each_photo_is_copied_under_a_name_for_people(spool: Spool, stick: Path, clock: HandClock) -> None:
@@ -97,7 +97,7 @@ def test_numbers_go_on_over_boots_and_over_photos_that_made_room(spool: Spool, s
     }
 
 
-def test_photos_from_every_folder_are_copied_and_none_leaves_its_place(spool: Spool, stick: Path) -> None:
+def test_export_copies_from_every_folder_moves_none(spool: Spool, stick: Path) -> None:
     new, sent, parked = (take(spool, jpeg(number)) for number in range(3))
     spool.mark_sent(sent)
     spool.park(parked, "EventPics refuses it.")
@@ -162,9 +162,7 @@ def test_a_second_export_copies_only_what_is_new(spool: Spool, stick: Path) -> N
     assert run(spool, stick) == (0, 2, [])
 
 
-def test_a_photo_whose_time_or_number_was_learned_since_is_not_copied_twice(
-    spool: Spool, stick: Path, clock: HandClock
-) -> None:
+def test_export_photo_of_later_known_time_or_number_copied_once(spool: Spool, stick: Path, clock: HandClock) -> None:
     take(spool, jpeg(1), NOWHERE)
     take(spool, jpeg(2))
     run(spool, stick)
@@ -203,7 +201,7 @@ def test_two_boxes_on_one_stick_lose_nothing_to_each_other(spool: Spool, stick: 
     for number in range(2):
         for one in (spool, other):
             done = export(one, stick, "Booth 1", UTC)
-            assert done.strangers == ({} if number == 0 and one is spool else {"Summer Party": 2})
+            assert done.foreign_files == ({} if number == 0 and one is spool else {"Summer Party": 2})
     assert sorted(copies(stick).values()) == sorted([jpeg(0), jpeg(1), jpeg(10), jpeg(11)])
 
 
@@ -255,7 +253,7 @@ def test_a_whole_copy_elsewhere_is_taken_for_a_damaged_one(spool: Spool, stick: 
     assert run(spool, stick) == (1, 0, [])
 
 
-def test_p04_what_a_power_cut_left_whole_in_tmp_is_copied_and_half_a_part_is_not(spool: Spool, stick: Path) -> None:
+def test_p04_export_copies_whole_tmp_leftover_not_half_part(spool: Spool, stick: Path) -> None:
     whole, half = take(spool, jpeg(1)), take(spool, jpeg(2))
     for name in (whole, half):
         os.rename(spool.path(name), spool.directory / TMP / f"{name}.part")
@@ -264,7 +262,7 @@ def test_p04_what_a_power_cut_left_whole_in_tmp_is_copied_and_half_a_part_is_not
     assert list(copies(stick).values()) == [jpeg(1)]
 
 
-def test_s06_a_photo_that_cannot_be_read_keeps_no_other_from_the_stick(
+def test_s06_export_unreadable_photo_blocks_no_other(
     spool: Spool, stick: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, _ = take(spool, jpeg(1)), take(spool, jpeg(2))
@@ -280,7 +278,7 @@ def test_s06_a_photo_that_cannot_be_read_keeps_no_other_from_the_stick(
 
 
 @pytest.mark.parametrize("make", [lambda path: path.symlink_to("/etc/hostname"), os.mkfifo], ids=["link", "pipe"])
-def test_s13_what_has_a_photos_name_and_is_no_file_is_neither_followed_nor_waited_for(
+def test_s13_export_non_file_of_photo_name_not_followed_no_wait(
     spool: Spool, stick: Path, make: Callable[[Path], None]
 ) -> None:
     photo, odd = take(spool, jpeg(1)), take(spool, jpeg(2))
@@ -301,7 +299,7 @@ def test_s13_a_pipe_on_the_stick_is_no_copy_and_not_waited_for(spool: Spool, sti
     assert [path.read_bytes() for path in stick.rglob("*.jpg") if path.is_file()] == [jpeg(1)]
 
 
-def test_a_photo_that_is_sent_while_the_export_runs_is_found_where_it_went(spool: Spool, stick: Path) -> None:
+def test_export_photo_sent_meanwhile_found_in_new_place(spool: Spool, stick: Path) -> None:
     names = [take(spool, jpeg(number)) for number in range(3)]
 
     def told(done: int, _total: int) -> None:
@@ -313,10 +311,10 @@ def test_a_photo_that_is_sent_while_the_export_runs_is_found_where_it_went(spool
     assert export(spool, stick, "Booth 1", UTC, told) == Exported(copied=2)
 
 
-def test_c17_what_a_standing_wipe_is_about_to_delete_is_not_copied(spool: Spool, stick: Path) -> None:
+def test_c17_export_skips_photos_of_pending_wipe(spool: Spool, stick: Path) -> None:
     name, other = take(spool, jpeg(1)), take(spool, jpeg(2))
     doomed = wipe_journal.by_number([(name.box, name.boot, name.context, name.seq)])
-    wipe_journal.write(spool.directory, wipe_journal.Intention(doomed, frozenset(), frozenset()))
+    wipe_journal.write(spool.directory, wipe_journal.WipeJournal(doomed, frozenset(), frozenset()))
     assert run(spool, stick) == (1, 0, [])
     assert list(copies(stick).values()) == [jpeg(2)]
     assert other.context == name.context
@@ -343,7 +341,7 @@ def test_nothing_is_written_to_the_card(spool: Spool, stick: Path, monkeypatch: 
     }
 
 
-def test_a_card_that_lost_its_boots_and_contexts_gives_its_photos(spool: Spool, stick: Path) -> None:
+def test_export_works_without_boots_and_contexts(spool: Spool, stick: Path) -> None:
     take(spool, jpeg(1))
     for folder in ("boots", "contexts"):
         for file in (spool.directory / folder).iterdir():
@@ -426,7 +424,7 @@ def test_a_stick_that_takes_only_plain_letters_gets_plain_names(
     assert [path.name for path in stick.iterdir()] == ["Mullers Strasse _ - _odz"]
 
 
-def test_a_title_that_a_file_system_refuses_for_a_reason_of_its_own_gives_way_to_the_event_s_id(
+def test_export_title_file_system_refuses_replaced_by_event_id(
     spool: Spool, stick: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = Path.mkdir
@@ -466,7 +464,7 @@ def test_a_link_into_the_spool_is_refused_too(spool: Spool, stick: Path) -> None
         run(spool, stick)
 
 
-def test_a_target_that_is_a_file_or_a_circle_is_told_in_a_sentence(spool: Spool, stick: Path) -> None:
+def test_export_target_file_or_link_loop_reported_in_sentence(spool: Spool, stick: Path) -> None:
     take(spool, jpeg(1))
     stick.write_text("x")
     with pytest.raises(ExportError, match=r"can't be written .*: name a folder"):
@@ -509,7 +507,7 @@ def test_a_second_export_to_the_same_place_waits_for_the_first(spool: Spool, sti
     assert run(spool, stick) == (0, 1, [])
 
 
-def test_a_stick_that_is_pulled_ends_the_export_and_its_place_stays_empty(spool: Spool, stick: Path) -> None:
+def test_export_pulled_stick_ends_export_its_place_stays_empty(spool: Spool, stick: Path) -> None:
     take(spool, jpeg(1))
     take(spool, jpeg(2), context_for("wxyz9876", "", ""))
 
@@ -589,7 +587,7 @@ def test_an_empty_spool_exports_nothing_and_says_so(spool: Spool, stick: Path) -
     assert run(spool, stick) == (0, 0, [])
 
 
-def test_a_whole_part_of_a_broken_off_export_is_not_taken_for_a_copy(spool: Spool, stick: Path) -> None:
+def test_export_aborted_whole_part_not_taken_for_copy(spool: Spool, stick: Path) -> None:
     pictures = [jpeg(number) for number in range(3)]
     for picture in pictures:
         take(spool, picture)
@@ -619,9 +617,7 @@ def test_an_operators_own_file_under_a_copys_name_stays(spool: Spool, stick: Pat
     assert sorted(path.read_bytes() for path in stick.rglob("*.jpg")) == sorted([mine, jpeg(1)])
 
 
-def test_a_copy_that_rotted_under_the_longer_name_which_only_it_can_have_is_made_anew(
-    spool: Spool, stick: Path
-) -> None:
+def test_export_damaged_copy_under_longer_name_is_made_anew(spool: Spool, stick: Path) -> None:
     take(spool, jpeg(1))
     for _ in range(2):
         run(spool, stick)

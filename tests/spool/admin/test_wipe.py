@@ -98,7 +98,7 @@ def found_on(directory: Path, clues: list[bytes]) -> list[str]:
 
 
 def lying(spool: Spool) -> dict[str, str]:
-    return {str(one.name): one.place for one in inventory.look(spool.directory).items}
+    return {str(one.name): one.place for one in inventory.take_inventory(spool.directory).items}
 
 
 # -- what goes -----------------------------------------------------------------------------------------------------
@@ -114,13 +114,13 @@ def test_the_survey_counts_each_event_with_what_made_room(card: Card) -> None:
     assert of(held, NOWHERE.id).taken == 1
 
 
-def test_after_the_wipe_of_an_event_nothing_on_the_card_tells_of_it(card: Card) -> None:
+def test_wipe_of_event_leaves_no_trace_of_it_on_card(card: Card) -> None:
     card.send_all()
     assert found_on(card.spool.directory, card.clues())
     receipt = wipe(card.spool, planned(card.spool))
     assert str(receipt) == f"Box {card.spool.box}: 6 taken, 6 in the album, 0 left"
     assert found_on(card.spool.directory, card.clues()) == []
-    assert not (card.spool.directory / wipe_journal.INTENTION).exists()
+    assert not (card.spool.directory / wipe_journal.JOURNAL).exists()
 
 
 def test_the_wipe_of_an_event_leaves_the_others_as_they_are(card: Card) -> None:
@@ -133,7 +133,7 @@ def test_the_wipe_of_an_event_leaves_the_others_as_they_are(card: Card) -> None:
     assert of(survey(card.spool, booth_runs=False), "wxyz9876").taken == 3
 
 
-def test_after_the_wipe_of_all_nothing_on_the_card_tells_of_anything(card: Card) -> None:
+def test_wipe_of_all_leaves_no_trace_of_anything_on_card(card: Card) -> None:
     card.leave_some_unsent()
     clues = [*card.clues(), *(str(name).encode() for name in card.gala), GALA.id.encode(), b"wxyz9876", b"Gala"]
     clues += [str(card.nowhere).encode(), NOWHERE.id.encode()]
@@ -151,7 +151,7 @@ def test_an_unsent_photo_is_refused_and_nothing_is_touched(card: Card) -> None:
     assert {path: path.read_bytes() for path in card.spool.directory.rglob("*") if path.is_file()} == before
 
 
-def test_a_photo_that_was_taken_after_the_count_stays_and_so_does_what_it_needs(card: Card) -> None:
+def test_wipe_keeps_photo_taken_after_count_and_what_it_needs(card: Card) -> None:
     card.send_all()
     chosen = planned(card.spool)
     late = take(card.spool, jpeg(99), PARTY)
@@ -168,7 +168,7 @@ def test_what_the_uploader_sends_between_count_and_wipe_goes_too(card: Card) -> 
     assert wipe(card.spool, chosen, unsent=True).left == 0
 
 
-def test_a_photo_that_comes_back_from_the_album_to_the_queue_is_not_deleted(card: Card) -> None:
+def test_wipe_keeps_photo_moved_back_from_sent_to_new(card: Card) -> None:
     card.send_all()
     chosen = planned(card.spool)
     os.rename(card.spool.path(card.party[1], SENT), card.spool.path(card.party[1]))
@@ -205,7 +205,7 @@ def test_a_folder_under_a_photos_name_stops_no_wipe(card: Card) -> None:
     folder = card.spool.path(card.party[1])
     folder.mkdir()
     assert wipe(card.spool, planned(card.spool)).left == 0
-    assert inventory.look(card.spool.directory).foreign == [folder]
+    assert inventory.take_inventory(card.spool.directory).foreign == [folder]
     assert wipe_journal.read(card.spool.directory) is None
 
 
@@ -233,7 +233,7 @@ def test_what_is_not_ours_stays_and_is_named(card: Card) -> None:
     debris = card.spool.directory / SENT / "0001" / "Thumbs.db"
     debris.write_bytes(b"x")
     wipe(card.spool, planned(card.spool, None), unsent=True)
-    assert inventory.look(card.spool.directory).foreign == [debris]
+    assert inventory.take_inventory(card.spool.directory).foreign == [debris]
 
 
 def test_what_stands_beside_photos_that_are_gone_goes_too(card: Card) -> None:
@@ -247,7 +247,7 @@ def test_what_stands_beside_photos_that_are_gone_goes_too(card: Card) -> None:
         assert not path.exists()
 
 
-def test_choices_and_config_go_with_the_event_that_they_name_and_with_no_other(card: Card) -> None:
+def test_wipe_removes_choices_and_config_of_named_event_only(card: Card) -> None:
     card.send_all()
     files = [card.spool.directory / name for name in ("choices.toml", GOOD_FILE)]
     fresh = card.spool.directory / ".choices.toml.712"
@@ -287,7 +287,7 @@ def test_photos_without_an_event_are_wiped_by_their_context(card: Card) -> None:
     assert found_on(card.spool.directory, [str(card.nowhere).encode(), NOWHERE.id.encode()]) == []
 
 
-def test_the_event_of_assigned_photos_takes_them_along_and_leaves_their_old_event(card: Card) -> None:
+def test_wipe_of_assigned_event_takes_its_photos_keeps_old_event(card: Card) -> None:
     assign(card.spool, propose(card.spool, "abcd1234", "wxyz9876"))
     assert of(survey(card.spool, booth_runs=False), "wxyz9876").taken == 5
     wipe(card.spool, planned(card.spool, "wxyz9876"), unsent=True)
@@ -296,7 +296,7 @@ def test_the_event_of_assigned_photos_takes_them_along_and_leaves_their_old_even
     assert found_on(card.spool.directory, [b"wxyz9876", GALA.id.encode(), b"Gala"]) == []
 
 
-def test_a_damaged_assignment_stays_as_long_as_a_photo_waits_for_its_repair(card: Card) -> None:
+def test_wipe_keeps_damaged_assignment_while_a_photo_needs_it(card: Card) -> None:
     path = contexts.assigned_path(card.spool.directory / "contexts", PARTY.id)
     path.write_bytes(b"\0" * 40)
     chosen = planned(card.spool, PARTY.id)
@@ -309,7 +309,7 @@ def test_a_damaged_assignment_stays_as_long_as_a_photo_waits_for_its_repair(card
 # -- a running booth -----------------------------------------------------------------------------------------------
 
 
-def test_the_context_that_a_running_booth_uses_stays_and_the_receipt_says_so(card: Card) -> None:
+def test_wipe_keeps_context_of_running_booth_and_receipt_says_so(card: Card) -> None:
     card.send_all()
     receipt = wipe(card.spool, planned(card.spool), in_use={PARTY.id})
     assert receipt.in_use
@@ -325,7 +325,7 @@ def test_a_booth_without_an_event_keeps_no_choice_from_going(card: Card) -> None
     assert not (card.spool.directory / "choices.toml").exists()
 
 
-def test_the_event_to_which_a_running_booths_photos_were_assigned_stays_theirs(card: Card) -> None:
+def test_wipe_keeps_assigned_event_of_running_booth_photos(card: Card) -> None:
     assign(card.spool, propose(card.spool, NOWHERE.id, "wxyz9876"))
     wipe(card.spool, planned(card.spool, "wxyz9876"), unsent=True, in_use={NOWHERE.id})
     later = take(card.spool, jpeg(50), NOWHERE)
@@ -335,7 +335,7 @@ def test_the_event_to_which_a_running_booths_photos_were_assigned_stays_theirs(c
     assert "The Gala" in [one.title for one in card.spool.events()]
 
 
-def test_the_event_that_stayed_can_be_wiped_once_the_booth_is_gone(card: Card) -> None:
+def test_wipe_of_kept_event_works_once_booth_is_gone(card: Card) -> None:
     card.send_all()
     wipe(card.spool, planned(card.spool), in_use={PARTY.id})
     wipe(card.spool, planned(card.spool))
@@ -361,7 +361,7 @@ def test_no_number_comes_again_after_a_wipe_in_the_same_boot(card: Card) -> None
     assert open_spool(card.spool.directory, card.clock).boot == card.spool.boot + 1
 
 
-def test_a_lost_boots_file_lets_no_number_come_again_after_a_wipe(card: Card) -> None:
+def test_wipe_with_lost_boots_file_repeats_no_boot_number(card: Card) -> None:
     boots.path_of(card.spool.directory / "boots", 1).unlink()
     wipe(card.spool, planned(card.spool, None), unsent=True)
     assert open_spool(card.spool.directory, HandClock(boot_id="boot-b")).boot == 2
@@ -490,7 +490,7 @@ def test_c17_cuts_within_the_resuming_end_in_the_same_state(card: Card, plug: Pl
     assert found_on(card.spool.directory, card.clues()) == []
 
 
-def test_c17_while_an_intention_stands_it_covers_what_was_counted_and_nothing_else(card: Card, plug: Plug) -> None:
+def test_c17_pending_wipe_covers_counted_photos_only(card: Card, plug: Plug) -> None:
     chosen = planned(card.spool)
     late = take(card.spool, jpeg(99), PARTY)
     plug.pull_after(6)
@@ -503,7 +503,7 @@ def test_c17_while_an_intention_stands_it_covers_what_was_counted_and_nothing_el
     assert not any(standing.covers(name) for name in [late, *card.gala, card.nowhere])
 
 
-def test_c17_while_an_intention_stands_the_spool_lists_none_of_its_photos(card: Card, plug: Plug) -> None:
+def test_c17_pending_wipe_photos_not_listed_by_spool(card: Card, plug: Plug) -> None:
     chosen = planned(card.spool)
     plug.pull_after(6)
     with pytest.raises(Cut):
@@ -521,7 +521,7 @@ def test_a_resume_without_an_intention_does_nothing(card: Card) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 80, b"[]", b'{"photos": 5}', b'{"photos": {"a": 1}}'])
 def test_a_damaged_intention_deletes_nothing(card: Card, content: bytes) -> None:
-    (card.spool.directory / wipe_journal.INTENTION).write_bytes(content)
+    (card.spool.directory / wipe_journal.JOURNAL).write_bytes(content)
     before = lying(card.spool)
     assert resume_wipe(card.spool) is None
     assert lying(card.spool) == before
@@ -530,9 +530,7 @@ def test_a_damaged_intention_deletes_nothing(card: Card, content: bytes) -> None
 # -- a card that fails ---------------------------------------------------------------------------------------------
 
 
-def test_a_photo_that_cannot_be_deleted_keeps_no_other_and_the_wipe_goes_on_later(
-    card: Card, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wipe_undeletable_photo_blocks_no_other_resumed_later(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     card.send_all()
     real, stubborn = durable.remove, card.spool.path(card.party[2], SENT)
 
@@ -586,9 +584,7 @@ def test_a_card_that_cannot_be_written_is_told_and_loses_nothing(card: Card, mon
     assert lying(card.spool) == before
 
 
-def test_a_folder_that_cannot_be_read_stops_the_wipe_before_anything_goes(
-    card: Card, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wipe_unreadable_folder_stops_before_any_deletion(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     card.send_all()
     chosen, real = planned(card.spool), os.scandir
     before = lying(card.spool)
@@ -615,7 +611,7 @@ def test_two_wipes_at_once_are_refused(card: Card) -> None:
 
 def test_a_name_in_the_intention_survives_writing_and_reading(card: Card) -> None:
     name = PhotoName("7F3K", 3, 14, 5, PARTY.id, "0" * 16)
-    wanted = wipe_journal.Intention(
+    wanted = wipe_journal.WipeJournal(
         wipe_journal.by_number([(name.box, name.boot, name.context, name.seq), ("", 2, PARTY.id, 9)]),
         frozenset({PARTY.id}),
         frozenset({"abcd1234"}),

@@ -31,7 +31,7 @@ def at(found: Boot, boottime_s: float) -> float | None:
     return None if estimate is None else (estimate.unix_ms - START_MS) / 1000
 
 
-def test_t01_an_anchor_after_the_press_counts_as_well_as_one_before() -> None:
+def test_t01_anchor_after_press_counts_like_one_before() -> None:
     assert at(boot(anchor(5000)), 10) == pytest.approx(10)
     assert at(boot(anchor(10)), 5000) == pytest.approx(5000)
 
@@ -51,7 +51,7 @@ def test_t06_ntp_is_believed_before_date_and_date_before_rtc() -> None:
 
 
 @pytest.mark.parametrize("wall_s", [0, 86_400, 1_600_000_000, 4_200_000_000])
-def test_t07_t08_a_clock_below_the_floor_or_in_the_next_century_is_ignored(wall_s: int) -> None:
+def test_t07_t08_clock_below_floor_or_in_next_century_ignored(wall_s: int) -> None:
     for source in (Source.RTC, Source.DATE, Source.NTP):
         assert at(boot(Anchor(source, 5_000, wall_s * 1000, 5)), 100) is None
 
@@ -60,7 +60,7 @@ def test_a_saved_clock_is_no_time_of_its_own() -> None:
     assert at(boot(anchor(5, source=Source.SAVED)), 100) is None
 
 
-def test_t03_a_clock_that_was_stepped_back_does_not_turn_the_order_round() -> None:
+def test_t03_clock_stepped_back_keeps_photo_order() -> None:
     stepped = boot(anchor(10), anchor(7000), anchor(14_000, off_s=-10_000_000), anchor(21_000))
     times = [at(stepped, second) for second in range(0, 30_000, 1000)]
     assert all(one is not None for one in times)
@@ -68,7 +68,7 @@ def test_t03_a_clock_that_was_stepped_back_does_not_turn_the_order_round() -> No
     assert times[20] == pytest.approx(20_000)
 
 
-def test_an_offset_in_use_stays_until_a_better_source_differs_by_more_than_2_s() -> None:
+def test_offset_in_use_kept_until_better_source_differs_over_2_s() -> None:
     dated = boot(anchor(100, 0.4, Source.DATE, 550))
     used = knots({1: dated}, 1, 100_000)
     assert len(used) == 2
@@ -83,7 +83,7 @@ def test_an_offset_in_use_stays_until_a_better_source_differs_by_more_than_2_s()
     assert at(far, 150) == pytest.approx(145)
 
 
-def test_t02_a_boot_that_never_knew_the_time_lies_between_its_neighbours_in_order() -> None:
+def test_t02_boot_without_time_lies_in_order_between_neighbours() -> None:
     before, after = boot(anchor(100), number=1, last_s=1000), boot(anchor(100, 7200), number=4, last_s=200)
     second, third = boot(number=2, last_s=600), boot(number=3, last_s=900)
     boots = {one.number: one for one in (before, second, third, after)}
@@ -100,7 +100,7 @@ def test_t02_a_boot_that_never_knew_the_time_lies_between_its_neighbours_in_orde
     assert bounded.high_ms >= START_MS + (7200 - 1500 + 1) * 1000
 
 
-def test_t09_a_time_that_is_open_on_a_side_or_wide_open_is_left_out() -> None:
+def test_t09_time_open_on_a_side_or_too_wide_is_left_out() -> None:
     before, lost = boot(anchor(100), number=1, last_s=1000), boot(number=2, last_s=600)
     assert solve({1: before, 2: lost}, 2, 1_000) is None
     day_s = SPREAD_WITHIN_MS / 1000
@@ -111,7 +111,7 @@ def test_t09_a_time_that_is_open_on_a_side_or_wide_open_is_left_out() -> None:
     assert solve({1: boot(last_s=10), 2: lost, 3: boot(number=3, last_s=10)}, 2, 1_000) is None
 
 
-def test_the_clock_a_boot_woke_up_with_is_a_lower_bound_unless_it_contradicts() -> None:
+def test_clock_at_boot_is_lower_bound_unless_contradicted() -> None:
     before, after = boot(anchor(100), number=1, last_s=1000), boot(anchor(0, 9000), number=3)
     woken = boot(anchor(0, 8000, Source.SAVED), number=2, last_s=100)
     found = solve({1: before, 2: woken, 3: after}, 2, 0)
@@ -123,7 +123,7 @@ def test_the_clock_a_boot_woke_up_with_is_a_lower_bound_unless_it_contradicts() 
     assert found.unix_ms == START_MS + (1000 + (9000 - 1100) // 2) * 1000
 
 
-def test_t04_a_wall_clock_ten_years_ahead_moves_nothing_without_an_anchor() -> None:
+def test_t04_wall_clock_10_years_ahead_no_effect_without_anchor() -> None:
     known = boot(anchor(100), anchor(8000, off_s=315_360_000), anchor(15_000))
     assert at(known, 9000) == pytest.approx(9000)
 
@@ -133,7 +133,7 @@ def test_of_two_anchors_within_a_minute_one_counts() -> None:
     assert at(boot(anchor(100, 0.5), anchor(130, uncertainty_ms=50)), 130) == pytest.approx(130.5)
 
 
-def test_an_anchor_that_is_less_certain_than_another_with_its_drift_does_not_count() -> None:
+def test_anchor_less_certain_than_other_plus_drift_ignored() -> None:
     sure, vague = anchor(100, 0.0, Source.DATE, 510), anchor(1000, 0.5, Source.DATE, 750)
     assert at(boot(sure, vague), 1000) == pytest.approx(1000, abs=0.001)
 
@@ -144,14 +144,14 @@ def test_anchors_agree_as_far_as_they_are_certain() -> None:
     assert at(boot(early, anchor(7300, 12.0, Source.DATE, 600)), 100) == pytest.approx(112)
 
 
-def test_an_estimate_is_as_wide_as_its_anchor_and_the_drift_since() -> None:
+def test_estimate_is_as_wide_as_its_anchor_and_drift_since() -> None:
     found = solve({1: boot(anchor(5000))}, 1, 8_000_000)
     assert found is not None
     off_ms = 5 + 50e-6 * (3_000_000 + KNOT_MS)
     assert (found.unix_ms - found.low_ms, found.high_ms - found.unix_ms) == (off_ms, off_ms)
 
 
-def test_a_boot_between_others_is_bounded_by_what_they_took_at_the_least() -> None:
+def test_boot_between_others_bounded_by_their_minimum_durations() -> None:
     before, after = boot(anchor(100), number=1, last_s=1000), boot(anchor(100, 7200), number=4, last_s=200)
     boots = {1: before, 2: boot(number=2, last_s=600), 3: boot(number=3, last_s=900), 4: after}
     found = solve(boots, 3, 0)
@@ -165,7 +165,7 @@ def test_a_boot_between_others_is_bounded_by_what_they_took_at_the_least() -> No
     assert (later.low_ms - found.low_ms, later.high_ms - found.high_ms) == (799_960, 800_000)
 
 
-def test_an_estimate_that_an_upload_has_used_stays_whatever_is_learned_of_the_neighbours() -> None:
+def test_estimate_used_by_upload_kept_whatever_neighbours_say() -> None:
     before, lost, after = boot(anchor(100), last_s=1000), boot(number=2, last_s=600), boot(anchor(0, 7200), number=3)
     boots = {1: before, 2: lost, 3: after}
     first, used = solve(boots, 2, 60_000), knots(boots, 2, 60_000)
@@ -179,7 +179,7 @@ def test_an_estimate_that_an_upload_has_used_stays_whatever_is_learned_of_the_ne
         assert knots(known, 2, 60_000) == used
 
 
-def test_t07_a_battery_that_speaks_once_an_upload_has_used_an_estimate_comes_too_late() -> None:
+def test_t07_battery_clock_after_estimate_was_used_is_too_late() -> None:
     before, lost, after = boot(anchor(100), last_s=1000), boot(number=2, last_s=600), boot(anchor(0, 7200), number=3)
     boots = {1: before, 2: lost, 3: after}
     first, used = solve(boots, 2, 60_000), knots(boots, 2, 60_000)
@@ -190,7 +190,7 @@ def test_t07_a_battery_that_speaks_once_an_upload_has_used_an_estimate_comes_too
     assert (found.unix_ms, found.source) == (first.unix_ms, Source.BETWEEN)
 
 
-def test_an_hour_whose_ends_contradict_each_other_is_not_bent_between_them() -> None:
+def test_hour_with_contradicting_ends_is_not_interpolated() -> None:
     wrong = (anchor(0, 60), anchor(3600, 60))  # in use before most of the anchors said otherwise
     known = boot(anchor(5000), anchor(6000), in_use=wrong)
     assert at(known, 3599) == pytest.approx(3659)
@@ -199,7 +199,7 @@ def test_an_hour_whose_ends_contradict_each_other_is_not_bent_between_them() -> 
 
 
 @pytest.mark.parametrize("off_s", [7200, -10_800])
-def test_t07_a_battery_that_contradicts_its_neighbours_is_not_believed(off_s: int) -> None:
+def test_t07_battery_clock_contradicting_neighbours_not_believed(off_s: int) -> None:
     before, after = boot(anchor(10), number=1, last_s=600), boot(anchor(10, 3600), number=3, last_s=300)
     false = boot(anchor(5, 1200 + off_s, Source.RTC), number=2, last_s=1200)
     boots = {1: before, 2: false, 3: after}
@@ -210,7 +210,7 @@ def test_t07_a_battery_that_contradicts_its_neighbours_is_not_believed(off_s: in
 
 
 @pytest.mark.parametrize("is_estimated", [False, True])
-def test_t07_a_battery_is_not_believed_where_it_leaves_too_little_time_for_the_boots_after_it(
+def test_t07_battery_not_believed_with_too_little_time_after_it(
     is_estimated: bool,
 ) -> None:
     start = Anchor(Source.BETWEEN, 0, START_MS + 3_600_000, 500)
@@ -226,7 +226,7 @@ def test_t07_a_battery_is_not_believed_where_it_leaves_too_little_time_for_the_b
         assert found.source is source
 
 
-def test_t07_a_battery_is_not_believed_where_it_leaves_too_little_time_for_the_boots_before_it() -> None:
+def test_t07_battery_not_believed_with_too_little_time_before_it() -> None:
     boots = {
         1: boot(anchor(10), number=1, last_s=600),
         3: boot(anchor(5, 1200, Source.RTC), number=3, last_s=300),
@@ -238,7 +238,7 @@ def test_t07_a_battery_is_not_believed_where_it_leaves_too_little_time_for_the_b
         assert found.source is source
 
 
-def test_t07_a_battery_alone_tells_no_boots_time_until_an_upload_has_used_it() -> None:
+def test_t07_battery_alone_gives_no_time_until_upload_used_it() -> None:
     battery = boot(anchor(5, 40.0, Source.RTC, 1000))
     assert not is_known(battery)
     assert not is_known(boot())

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from piboothup.booth.storage import Card
+from piboothup.booth.storage import StorageMonitor
 from piboothup.config import GOOD_FILE, Config, EventPics, as_toml
 from piboothup.spool import choices, recovery
 from piboothup.spool.admin import assign, wipe
@@ -197,7 +197,7 @@ class Life:
         good, fits = as_toml(config).encode(), choices.read(self.disk.root, config) != Choices()
         self.disk.tell(Promised("file", GOOD_FILE), (held[0], good))
         self.disk.tell(Promised("file", choices.FILE), (held[1],) if fits else (held[1], None))
-        with contextlib.closing(Card(config, self.spool, self.clock, keep_config=True)) as card:
+        with contextlib.closing(StorageMonitor(config, self.spool, self.clock, keep_config=True)) as card:
             card.open(patient=False)
         self.disk.tell(Promised("file", GOOD_FILE), (good,))
         self.disk.tell(Promised("file", choices.FILE), (held[1] if fits else None,))

@@ -138,9 +138,7 @@ def test_p02_a_cut_in_mid_write_sets_the_part_aside_or_drops_it(bench: Bench, mo
     assert fates == {(True, False), (False, True), (False, False)}
 
 
-def test_p03_a_photo_that_was_not_synced_may_be_lost_but_was_never_called_saved(
-    bench: Bench, moments: Moments
-) -> None:
+def test_p03_unsynced_photo_may_be_lost_but_never_called_saved(bench: Bench, moments: Moments) -> None:
     lost = 0
     for told, tree in moments.each(moments.synced - 1, moments.synced):
         assert not promised(told, moments.photo)
@@ -157,7 +155,7 @@ def test_p04_a_synced_part_is_salvaged_at_the_start(bench: Bench, moments: Momen
     assert salvaged
 
 
-def test_p05_a_photo_renamed_but_not_synced_is_there_exactly_once(bench: Bench, moments: Moments) -> None:
+def test_p05_renamed_unsynced_photo_exists_exactly_once(bench: Bench, moments: Moments) -> None:
     for _, tree in moments.each(moments.renamed, moments.named, Disk.JOURNAL):
         assert bench.after(tree).places[moments.photo] == (NEW,)
     for _, tree in moments.each(moments.renamed, moments.named, Disk.MINIMUM):
@@ -165,13 +163,13 @@ def test_p05_a_photo_renamed_but_not_synced_is_there_exactly_once(bench: Bench, 
     assert bench.checked
 
 
-def test_p06_a_photo_that_was_called_saved_is_there_with_its_bytes(bench: Bench, moments: Moments) -> None:
+def test_p06_photo_called_saved_exists_with_its_bytes(bench: Bench, moments: Moments) -> None:
     for _, tree in moments.each(moments.named, moments.trace.cuts.stop):
         assert bench.after(tree).places[moments.photo] == (NEW,)
     assert bench.checked
 
 
-def test_p09_p10_a_photo_in_the_album_is_at_worst_sent_again_under_its_one_name(bench: Bench) -> None:
+def test_p09_p10_photo_in_album_at_worst_resent_under_same_name(bench: Bench) -> None:
     sent: list[PhotoName] = []
 
     def one_upload(life: Life) -> None:
@@ -211,7 +209,7 @@ def test_p11_a_cut_during_retention_leaves_new_untouched(bench: Bench) -> None:
             assert not list(broken(found, trace.told(cut)))
 
 
-def test_c17_a_cut_in_the_middle_of_a_wipe_leaves_all_of_an_event_or_nothing(bench: Bench) -> None:
+def test_c17_power_cut_mid_wipe_leaves_all_or_nothing_of_event(bench: Bench) -> None:
     trace = bench.live(a_box_that_goes_back).disk.trace
     begun = next(cut for cut in trace.cuts if "the wipe begins" in trace.told(cut))
     left: set[tuple[int, ...]] = set()
@@ -253,7 +251,7 @@ def work_for_recovery(trace: Trace) -> dict[tuple[str, ...], tuple[int, Tree]]:
     return found
 
 
-def test_p12_a_cut_in_the_recovery_changes_nothing_about_its_result(bench: Bench) -> None:
+def test_p12_power_cut_in_recovery_does_not_change_result(bench: Bench) -> None:
     trace = bench.live(an_evening).disk.trace
     chosen = work_for_recovery(trace)
     for cut, tree in chosen.values():
@@ -267,7 +265,7 @@ def test_p12_a_cut_in_the_recovery_changes_nothing_about_its_result(bench: Bench
     print(f"\nthe recovery of {len(chosen)} states was cut after each of its steps")
 
 
-def test_p12_a_recovery_that_is_cut_ten_times_ends_where_one_would(bench: Bench) -> None:
+def test_p12_recovery_cut_ten_times_ends_as_one_recovery(bench: Bench) -> None:
     trace = bench.live(an_evening).disk.trace
     chance = random.Random(12)
     for cut, tree in work_for_recovery(trace).values():
@@ -287,7 +285,7 @@ HOUR_OF_CYCLES = 180
 LOOK_EVERY = 4
 
 
-def test_p13_a_file_that_is_replaced_holds_the_old_or_the_new_content_whole(bench: Bench) -> None:
+def test_p13_replaced_file_has_old_or_new_content_whole(bench: Bench) -> None:
     """Whatever brings a key or a config onto the card does it with this one call."""
     old, new = b'api_key = "old"\n' * 40, b'api_key = "new"\n' * 60
 
@@ -306,7 +304,7 @@ def test_p13_a_file_that_is_replaced_holds_the_old_or_the_new_content_whole(benc
     assert seen == {old, new}
 
 
-def test_p13_a_box_whose_config_changes_has_the_old_one_or_the_new_and_never_none(bench: Bench) -> None:
+def test_p13_changed_config_is_old_or_new_never_missing(bench: Bench) -> None:
     trace = bench.live(a_box_that_is_configured).disk.trace
     kept = Promised("file", GOOD_FILE)
     first = next(cut for cut in trace.cuts if None not in trace.told(cut).get(kept, (None,)))  # type: ignore[operator]
@@ -319,7 +317,7 @@ def test_p13_a_box_whose_config_changes_has_the_old_one_or_the_new_and_never_non
     assert seen == {"abcd1234", "wxyz9876"}
 
 
-def test_p14_an_hour_of_power_cycling_repeats_no_number_and_leaves_no_junk(bench: Bench) -> None:
+def test_p14_hour_of_power_cycling_repeats_no_number_no_junk(bench: Bench) -> None:
     chance = random.Random(14)
     told: dict[object, object] = {}
     tree: Tree = ()
@@ -400,7 +398,7 @@ def cut_after_promises(trace: Trace, begun: int) -> Iterator[int]:
     return (cut for cut in trace.cuts if cut > begun and isinstance(trace.steps[cut - 1], Told))
 
 
-def test_p06_a_service_killed_at_any_call_and_restarted_promises_nothing_that_a_cut_takes_back(bench: Bench) -> None:
+def test_p06_kill_then_restart_promises_nothing_a_cut_takes_back(bench: Bench) -> None:
     for number in range(1000):
         strike, struck = at_call(number, Killed())
 

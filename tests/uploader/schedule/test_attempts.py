@@ -10,30 +10,30 @@ from piboothup.config import Secret
 from piboothup.spool.event_titles import Album, Event
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
-from piboothup.uploader.outcomes import Call, Came, Verdict, judge
-from piboothup.uploader.schedule.attempts import Tries
+from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, decide
+from piboothup.uploader.schedule.attempts import AttemptHistory
 from piboothup.uploader.schedule.scheduler import Send
 from tests.support.night import GALA, PARTY_SEEN, Night, Rule
 from tests.support.photos import PARTY
 
 HOUR_S = 3600.0
-CALLS = (Call.UPLOAD_URL, Call.PUT)
-REFUSALS = (Came.BAD_REQUEST, Came.REFUSED, Came.TOO_LARGE)
+CALLS = (ApiCall.UPLOAD_URL, ApiCall.PUT)
+REFUSALS = (Outcome.BAD_REQUEST, Outcome.REFUSED, Outcome.TOO_LARGE)
 ERRORS = [
     (call, came)
     for call in CALLS
-    for came in Came
-    if judge(call, came) in (Verdict.WAIT, Verdict.RETRY_URL, Verdict.NEW_URL)
-    and came not in (Came.TIMEOUT, Came.RESET, Came.FOREIGN, Came.CLOSED, Came.MISLAID)
+    for came in Outcome
+    if decide(call, came) in (Decision.WAIT, Decision.RETRY_URL, Decision.NEW_URL)
+    and came not in (Outcome.TIMEOUT, Outcome.RESET, Outcome.FOREIGN, Outcome.CLOSED, Outcome.LISTED_BUT_NOT_FOUND)
 ]
 
 
-def of_the_gala(came: Came) -> Rule:
+def of_the_gala(came: Outcome) -> Rule:
     """The server has nothing but this for the gala, and takes all else."""
-    return lambda name: came if name.context == GALA.id else Came.ACCEPTED
+    return lambda name: came if name.context == GALA.id else Outcome.ACCEPTED
 
 
-def always(came: Came) -> Rule:
+def always(came: Outcome) -> Rule:
     return lambda _: came
 
 
@@ -42,9 +42,7 @@ def always(came: Came) -> Rule:
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("came", REFUSALS)
-def test_n24_an_event_of_which_every_photo_is_refused_is_not_parked_because_another_flows(
-    call: Call, came: Came
-) -> None:
+def test_n24_event_refusing_all_not_parked_when_another_accepts(call: ApiCall, came: Outcome) -> None:
     night = Night(of_the_gala(came), call=call)
     for _ in range(20):
         night.take(GALA)
@@ -59,26 +57,24 @@ def test_n24_an_event_of_which_every_photo_is_refused_is_not_parked_because_anot
     assert len(night.arrived_s) == 60
     assert night.problems() == ["server_trouble"]
     assert night.tried.total() - 60 < 4 + 200 * 60 / 300
-    night.rule = always(Came.ACCEPTED)
+    night.rule = always(Outcome.ACCEPTED)
     night.pass_s(1200.0)
     assert len(night.arrived_s) == 120
     assert night.problems() == []
 
 
-def test_n24_nobody_says_that_all_is_refused_while_photos_of_another_event_are_still_to_be_tried() -> None:
-    night = Night(always(Came.ACCEPTED))
+def test_n24_all_refused_not_said_while_other_event_is_untried() -> None:
+    night = Night(always(Outcome.ACCEPTED))
     night.take()
     for name in [night.take(GALA) for _ in range(3)]:
-        night.line.failed(name, GALA, Call.PUT, Came.BAD_REQUEST)
+        night.line.failed(name, GALA, ApiCall.PUT, Outcome.BAD_REQUEST)
     assert night.problems() == ["server_trouble"]
-    assert night.line.view().state is UploaderState.IDLE
+    assert night.line.snapshot().state is UploaderState.IDLE
 
 
-@pytest.mark.parametrize("came", [Came.BAD_REQUEST, Came.REFUSED])
+@pytest.mark.parametrize("came", [Outcome.BAD_REQUEST, Outcome.REFUSED])
 @pytest.mark.parametrize("call", CALLS)
-def test_n24_of_a_guest_every_five_minutes_a_server_that_refuses_all_gets_no_more_than_the_first_parked(
-    call: Call, came: Came
-) -> None:
+def test_n24_guest_every_5_min_all_refused_only_first_is_parked(call: ApiCall, came: Outcome) -> None:
     night = Night(always(came), call=call)
     first = night.take()
     for _ in range(12):
@@ -87,28 +83,28 @@ def test_n24_of_a_guest_every_five_minutes_a_server_that_refuses_all_gets_no_mor
     night.pass_s(300.0)
     assert night.parked == [first]
     assert night.problems() == ["server_trouble"]
-    assert night.line.view().state is UploaderState.REFUSED
+    assert night.line.snapshot().state is UploaderState.REFUSED
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_n24_a_day_of_refusing_everything_parks_nothing_and_is_told(call: Call) -> None:
-    night = Night(always(Came.TOO_LARGE), call=call)
+def test_n24_day_of_refusing_all_parks_nothing_and_is_told(call: ApiCall) -> None:
+    night = Night(always(Outcome.TOO_LARGE), call=call)
     for _ in range(20):
         night.take()
     night.pass_s(24 * HOUR_S)
     assert night.parked == []
     assert night.tried.total() < 200
-    assert night.line.view().state is UploaderState.REFUSED
-    assert [str(one) for one in night.line.view().problems] == [
+    assert night.line.snapshot().state is UploaderState.REFUSED
+    assert [str(one) for one in night.line.snapshot().problems] == [
         "EventPics answers with an error (it refuses every photo). Photos are kept and tried again by themselves."
     ]
-    night.rule = always(Came.ACCEPTED)
+    night.rule = always(Outcome.ACCEPTED)
     night.pass_s(HOUR_S)
     assert len(night.arrived_s) == 20
 
 
-def test_n24_a_server_that_refuses_all_gets_none_parked_over_a_slow_link() -> None:
-    night = Night(always(Came.BAD_REQUEST), call=Call.PUT, call_s=25.0)
+def test_n24_server_refusing_all_over_slow_link_gets_none_parked() -> None:
+    night = Night(always(Outcome.BAD_REQUEST), call=ApiCall.PUT, call_s=25.0)
     for _ in range(12):
         night.take()
     night.pass_s(HOUR_S)
@@ -116,20 +112,20 @@ def test_n24_a_server_that_refuses_all_gets_none_parked_over_a_slow_link() -> No
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_n22_n24_of_a_server_to_which_all_is_too_large_two_are_parked_at_most(call: Call) -> None:
-    night = Night(always(Came.TOO_LARGE), call=call)
+def test_n22_n24_all_too_large_parks_two_photos_at_most(call: ApiCall) -> None:
+    night = Night(always(Outcome.TOO_LARGE), call=call)
     for _ in range(12):
         night.take()
         night.pass_s(300.0)
     assert len(night.parked) <= 2
 
 
-def test_n24_what_arrived_before_is_no_sign_that_photos_are_taken_now() -> None:
-    night = Night(always(Came.ACCEPTED))
+def test_n24_earlier_arrivals_are_no_sign_that_photos_arrive_now() -> None:
+    night = Night(always(Outcome.ACCEPTED))
     for _ in range(10):
         night.take()
     night.pass_s(30.0)
-    night.rule = always(Came.BAD_REQUEST)
+    night.rule = always(Outcome.BAD_REQUEST)
     night.take()
     night.take()
     night.pass_s(HOUR_S)
@@ -137,20 +133,20 @@ def test_n24_what_arrived_before_is_no_sign_that_photos_are_taken_now() -> None:
 
 
 def test_n24_two_spells_of_refusing_all_park_two_photos_at_most() -> None:
-    night = Night(always(Came.BAD_REQUEST))
+    night = Night(always(Outcome.BAD_REQUEST))
     for _ in range(30):
         night.take()
     night.pass_s(2 * HOUR_S)
-    night.rule = always(Came.ACCEPTED)
+    night.rule = always(Outcome.ACCEPTED)
     while not night.arrived_s:
         night.pass_s(1.0)
-    night.rule = always(Came.BAD_REQUEST)
+    night.rule = always(Outcome.BAD_REQUEST)
     night.pass_s(2 * HOUR_S)
     assert len(night.parked) <= 2
 
 
-@pytest.mark.parametrize("came", [Came.CLOSED, Came.MISLAID])
-def test_n33_two_workers_that_meet_the_same_closed_event_let_it_rest_once(came: Came) -> None:
+@pytest.mark.parametrize("came", [Outcome.CLOSED, Outcome.LISTED_BUT_NOT_FOUND])
+def test_n33_two_workers_meeting_same_closed_event_rest_it_once(came: Outcome) -> None:
     night = Night(of_the_gala(came), most=2)
     night.take()
     night.pass_s(3.0)
@@ -158,15 +154,15 @@ def test_n33_two_workers_that_meet_the_same_closed_event_let_it_rest_once(came: 
     steps = [night.line.next_step(), night.line.next_step()]
     assert {Send(one) for one in names} == {*steps}
     for name in names:
-        night.line.failed(name, GALA, Call.UPLOAD_URL, came)
+        night.line.failed(name, GALA, ApiCall.UPLOAD_URL, came)
     assert len(night.problems()) == 1
     night.clock.pass_s(76.0)
     night.line.end_holds()
     assert night.problems() == []
 
 
-def test_a_retry_shows_all_that_was_refused_again_as_if_for_the_first_time() -> None:
-    night = Night(always(Came.BAD_REQUEST))
+def test_retry_sends_all_refused_again_as_if_for_first_time() -> None:
+    night = Night(always(Outcome.BAD_REQUEST))
     for _ in range(20):
         night.take()
     night.pass_s(2 * HOUR_S)
@@ -177,7 +173,7 @@ def test_a_retry_shows_all_that_was_refused_again_as_if_for_the_first_time() -> 
 
 
 def test_n23_a_retry_also_forgets_what_was_refused_but_once() -> None:
-    night = Night(always(Came.BAD_REQUEST))
+    night = Night(always(Outcome.BAD_REQUEST))
     name = night.take()
     night.pass_s(5.0)
     night.line.retry()
@@ -191,11 +187,9 @@ def test_n23_a_retry_also_forgets_what_was_refused_but_once() -> None:
 
 @pytest.mark.parametrize("came", REFUSALS)
 @pytest.mark.parametrize("call", CALLS)
-def test_n23_a_photo_that_is_refused_while_others_of_its_event_arrive_is_parked_after_two_tries(
-    call: Call, came: Came
-) -> None:
+def test_n23_refused_photo_parked_after_2_attempts_others_arrive(call: ApiCall, came: Outcome) -> None:
     bad: set[PhotoName] = set()
-    night = Night(lambda name: came if name in bad else Came.ACCEPTED, call=call)
+    night = Night(lambda name: came if name in bad else Outcome.ACCEPTED, call=call)
     bad.add(night.take())
     for _ in range(6):
         night.take()
@@ -206,10 +200,10 @@ def test_n23_a_photo_that_is_refused_while_others_of_its_event_arrive_is_parked_
     assert night.problems() == []
 
 
-@pytest.mark.parametrize("came", [Came.BAD_REQUEST, Came.REFUSED])
-def test_n23_the_only_photo_of_an_event_is_parked_after_two_tries_and_the_next_goes(came: Came) -> None:
+@pytest.mark.parametrize("came", [Outcome.BAD_REQUEST, Outcome.REFUSED])
+def test_n23_only_photo_of_event_parked_after_2_attempts(came: Outcome) -> None:
     bad: set[PhotoName] = set()
-    night = Night(lambda name: came if name in bad else Came.ACCEPTED)
+    night = Night(lambda name: came if name in bad else Outcome.ACCEPTED)
     night.take(GALA)
     bad.add(alone := night.take())
     night.pass_s(60.0)
@@ -221,12 +215,12 @@ def test_n23_the_only_photo_of_an_event_is_parked_after_two_tries_and_the_next_g
     assert night.problems() == []
 
 
-@pytest.mark.parametrize("came", [Came.BAD_REQUEST, Came.REFUSED])
-def test_n23_two_that_are_refused_wait_are_told_and_tried_ever_less_until_another_of_their_event_arrives(
-    came: Came,
+@pytest.mark.parametrize("came", [Outcome.BAD_REQUEST, Outcome.REFUSED])
+def test_n23_two_refused_tried_ever_less_until_event_accepts(
+    came: Outcome,
 ) -> None:
     bad: set[PhotoName] = set()
-    night = Night(lambda name: came if name in bad else Came.ACCEPTED)
+    night = Night(lambda name: came if name in bad else Outcome.ACCEPTED)
     bad.update(both := [night.take(), night.take()])
     night.take(GALA)
     night.pass_s(12 * HOUR_S)
@@ -242,7 +236,7 @@ def test_n23_two_that_are_refused_wait_are_told_and_tried_ever_less_until_anothe
 
 
 def test_a_retry_ends_what_is_told_of_photos_that_are_refused() -> None:
-    night = Night(always(Came.BAD_REQUEST))
+    night = Night(always(Outcome.BAD_REQUEST))
     night.take()
     night.take()
     night.pass_s(HOUR_S)
@@ -251,9 +245,9 @@ def test_a_retry_ends_what_is_told_of_photos_that_are_refused() -> None:
     assert night.problems() == []
 
 
-def test_n23_what_one_event_refused_is_no_refusal_by_the_event_that_the_photo_is_assigned_to() -> None:
+def test_n23_refusal_by_old_event_not_counted_for_assigned_event() -> None:
     bad: set[PhotoName] = set()
-    night = Night(lambda name: Came.BAD_REQUEST if name in bad else Came.ACCEPTED)
+    night = Night(lambda name: Outcome.BAD_REQUEST if name in bad else Outcome.ACCEPTED)
     bad.add(moved := night.take(GALA))
     night.take()
     night.pass_s(5.0)
@@ -267,8 +261,8 @@ def test_n23_what_one_event_refused_is_no_refusal_by_the_event_that_the_photo_is
     assert night.parked == [moved]
 
 
-def test_s19_a_parked_photo_that_somebody_moves_back_is_refused_as_if_for_the_first_time() -> None:
-    night = Night(always(Came.BAD_REQUEST))
+def test_s19_parked_photo_moved_back_is_refused_as_first_time() -> None:
+    night = Night(always(Outcome.BAD_REQUEST))
     name = night.take()
     night.pass_s(60.0)
     assert night.parked == [name]
@@ -276,13 +270,13 @@ def test_s19_a_parked_photo_that_somebody_moves_back_is_refused_as_if_for_the_fi
     night.pass_s(5.0)
     assert night.tried[name] == 3
     assert night.parked == []
-    night.rule = always(Came.ACCEPTED)
+    night.rule = always(Outcome.ACCEPTED)
     night.pass_s(60.0)
     assert name in night.arrived_s
 
 
-def test_ten_thousand_photos_that_got_through_at_the_second_try_take_no_memory() -> None:
-    tries = Tries()
+def test_photos_sent_at_second_attempt_10000_take_no_memory() -> None:
+    tries = AttemptHistory()
     for seq in range(10_000):
         name = PhotoName("ABCD", 1, seq, seq, PARTY.id, f"{seq:016x}")
         tries.failed(name)
@@ -292,9 +286,9 @@ def test_ten_thousand_photos_that_got_through_at_the_second_try_take_no_memory()
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_n22_a_photo_alone_that_is_too_large_is_parked_after_two_tries_and_the_next_goes(call: Call) -> None:
+def test_n22_lone_too_large_photo_parked_after_2_attempts(call: ApiCall) -> None:
     bad: set[PhotoName] = set()
-    night = Night(lambda name: Came.TOO_LARGE if name in bad else Came.ACCEPTED, call=call)
+    night = Night(lambda name: Outcome.TOO_LARGE if name in bad else Outcome.ACCEPTED, call=call)
     bad.add(night.take())
     night.pass_s(30.0)
     assert night.parked == [*bad]
@@ -303,9 +297,9 @@ def test_n22_a_photo_alone_that_is_too_large_is_parked_after_two_tries_and_the_n
     assert name in night.arrived_s
 
 
-def test_n23_some_bad_photos_at_the_end_of_an_event_are_parked_once_others_arrive() -> None:
+def test_n23_bad_last_photos_of_event_parked_once_others_arrive() -> None:
     bad: set[PhotoName] = set()
-    night = Night(lambda name: Came.REFUSED if name in bad else Came.ACCEPTED)
+    night = Night(lambda name: Outcome.REFUSED if name in bad else Outcome.ACCEPTED)
     bad.update(night.take() for _ in range(5))
     for _ in range(20):
         night.take()
@@ -318,7 +312,7 @@ def test_n23_some_bad_photos_at_the_end_of_an_event_are_parked_once_others_arriv
 
 
 @pytest.mark.parametrize(("call", "came"), ERRORS)
-def test_n33_an_event_over_which_the_server_fails_keeps_no_other_waiting(call: Call, came: Came) -> None:
+def test_n33_event_server_fails_over_keeps_no_other_waiting(call: ApiCall, came: Outcome) -> None:
     night = Night(of_the_gala(came), call=call)
     for _ in range(40):
         night.take(GALA)
@@ -332,13 +326,13 @@ def test_n33_an_event_over_which_the_server_fails_keeps_no_other_waiting(call: C
         night.pass_s(60.0)
         assert newest in night.arrived_s
     assert night.parked == []
-    night.rule = always(Came.ACCEPTED)
+    night.rule = always(Outcome.ACCEPTED)
     night.pass_s(400.0)
     assert len(night.arrived_s) == 80 + 3 + 60
 
 
-def test_n33_an_event_over_which_the_server_fails_is_told_while_others_flow() -> None:
-    night = Night(of_the_gala(Came.SERVER_ERROR))
+def test_n33_event_server_fails_over_is_told_others_are_sent() -> None:
+    night = Night(of_the_gala(Outcome.SERVER_ERROR))
     for _ in range(10):
         night.take(GALA)
     for _ in range(300):
@@ -346,12 +340,12 @@ def test_n33_an_event_over_which_the_server_fails_is_told_while_others_flow() ->
     told: list[tuple[UploaderState, list[str]]] = []
     for _ in range(100):
         night.pass_s(2.0)
-        told.append((night.line.view().state, night.problems()))
+        told.append((night.line.snapshot().state, night.problems()))
     assert told.count((UploaderState.IDLE, ["server_trouble"])) > 90
 
 
-@pytest.mark.parametrize("came", [Came.SERVER_ERROR, Came.ODD, Came.PARTIAL])
-def test_n33_a_server_that_fails_over_every_event_is_asked_rarely_and_soon_used_again(came: Came) -> None:
+@pytest.mark.parametrize("came", [Outcome.SERVER_ERROR, Outcome.UNEXPECTED, Outcome.PARTIAL])
+def test_n33_server_failing_all_events_asked_rarely_soon_reused(came: Outcome) -> None:
     night = Night(always(came))
     for _ in range(20):
         night.take()
@@ -359,61 +353,61 @@ def test_n33_a_server_that_fails_over_every_event_is_asked_rarely_and_soon_used_
     night.pass_s(HOUR_S)
     assert night.tried.total() < HOUR_S / 5
     assert night.problems() == ["server_trouble"]
-    assert night.line.view().state is UploaderState.OFFLINE
-    night.rule = always(Came.ACCEPTED)
+    assert night.line.snapshot().state is UploaderState.OFFLINE
+    night.rule = always(Outcome.ACCEPTED)
     night.pass_s(40.0 + 60.0)
     assert len(night.arrived_s) == 40
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_n33_an_event_alone_over_which_the_server_fails_is_tried_at_the_pace_of_the_back_off(call: Call) -> None:
-    night = Night(always(Came.SERVER_ERROR), call=call)
+def test_n33_lone_event_server_fails_over_tried_at_backoff_pace(call: ApiCall) -> None:
+    night = Night(always(Outcome.SERVER_ERROR), call=call)
     for _ in range(40):
         night.take()
     night.pass_s(HOUR_S)
-    assert night.line.view().state is UploaderState.OFFLINE
-    night.rule = always(Came.ACCEPTED)
-    night.pass_s(35.0 if call is Call.UPLOAD_URL else 65.0)
+    assert night.line.snapshot().state is UploaderState.OFFLINE
+    night.rule = always(Outcome.ACCEPTED)
+    night.pass_s(35.0 if call is ApiCall.UPLOAD_URL else 65.0)
     assert night.arrived_s
 
 
-@pytest.mark.parametrize("came", [Came.TIMEOUT, Came.RESET])
-def test_n33_a_link_that_breaks_again_and_again_is_not_held_against_the_event(came: Came) -> None:
-    night = Night(always(Came.ACCEPTED))
+@pytest.mark.parametrize("came", [Outcome.TIMEOUT, Outcome.RESET])
+def test_n33_link_breaking_repeatedly_not_held_against_event(came: Outcome) -> None:
+    night = Night(always(Outcome.ACCEPTED))
     name = night.take(GALA)
     night.take()
     for _ in range(4):
-        night.line.failed(name, GALA, Call.PUT, came)
+        night.line.failed(name, GALA, ApiCall.PUT, came)
     assert night.problems() == ["no_network"]
 
 
-def test_n20_a_server_that_fails_when_asked_about_the_key_is_not_held_against_the_event() -> None:
-    night = Night(always(Came.ACCEPTED))
+def test_n20_failure_on_key_question_not_held_against_event() -> None:
+    night = Night(always(Outcome.ACCEPTED))
     name = night.take(GALA)
     night.take()
     for _ in range(4):
-        night.line.failed(name, GALA, Call.EVENTS, Came.SERVER_ERROR)
+        night.line.failed(name, GALA, ApiCall.EVENTS, Outcome.SERVER_ERROR)
     night.line.answered(night.events)
     other = night.take()
     night.line.arrived(other, PARTY, 1, 1, marked=True)
     assert night.problems() == []
 
 
-def test_n21_a_failure_does_not_shorten_what_its_event_is_held_for() -> None:
-    night = Night(always(Came.ACCEPTED))
+def test_n21_failure_does_not_shorten_hold_of_its_event() -> None:
+    night = Night(always(Outcome.ACCEPTED))
     names = [night.take(GALA) for _ in range(2)]
     night.take()
-    night.line.failed(names[0], GALA, Call.UPLOAD_URL, Came.FOREIGN)
+    night.line.failed(names[0], GALA, ApiCall.UPLOAD_URL, Outcome.FOREIGN)
     for _ in range(4):
-        night.line.failed(names[1], GALA, Call.PUT, Came.SERVER_ERROR)
+        night.line.failed(names[1], GALA, ApiCall.PUT, Outcome.SERVER_ERROR)
     night.line.arrived(night.take(), PARTY, 1, 1, marked=True)
     night.clock.pass_s(HOUR_S / 2)
     night.line.end_holds()
     assert night.problems() == ["event_refused"]
 
 
-def test_n18_a_retry_after_holds_for_all_events_that_a_busy_server_turns_away() -> None:
-    night = Night(always(Came.SERVER_ERROR))
+def test_n18_retry_after_holds_for_all_events_of_busy_server() -> None:
+    night = Night(always(Outcome.SERVER_ERROR))
     night.retry_after_s = 600.0
     for _ in range(10):
         night.take()
@@ -422,8 +416,8 @@ def test_n18_a_retry_after_holds_for_all_events_that_a_busy_server_turns_away() 
     assert night.tried.total() <= 24
 
 
-def test_n18_a_retry_after_holds_for_all_unless_others_are_known_to_be_taken() -> None:
-    night = Night(of_the_gala(Came.SERVER_ERROR))
+def test_n18_retry_after_holds_for_all_unless_others_known_taken() -> None:
+    night = Night(of_the_gala(Outcome.SERVER_ERROR))
     night.retry_after_s = 600.0
     night.take(GALA)
     night.pass_s(2.0)
@@ -448,43 +442,43 @@ def test_n18_a_retry_after_holds_for_all_unless_others_are_known_to_be_taken() -
 # -- an event that is not found ------------------------------------------------------------------------------------
 
 
-def test_n21_a_404_for_an_event_that_is_listed_costs_minutes_and_no_hour() -> None:
-    night = Night(always(Came.NOT_FOUND))
+def test_n21_404_for_listed_event_costs_minutes_not_an_hour() -> None:
+    night = Night(always(Outcome.NOT_FOUND))
     name = night.take()
     night.pass_s(60.0)
     assert night.problems() == ["server_trouble"]
-    night.rule = always(Came.ACCEPTED)
+    night.rule = always(Outcome.ACCEPTED)
     night.pass_s(240.0)
     assert name in night.arrived_s
 
 
-def test_n18_n21_a_retry_after_of_a_404_for_an_event_that_is_listed_is_obeyed() -> None:
-    night = Night(always(Came.NOT_FOUND))
+def test_n18_n21_retry_after_of_404_for_listed_event_is_obeyed() -> None:
+    night = Night(always(Outcome.NOT_FOUND))
     night.retry_after_s = 3000.0
     name = night.take()
     night.pass_s(2900.0)
     assert night.tried[name] == 1
-    night.rule = always(Came.ACCEPTED)
+    night.rule = always(Outcome.ACCEPTED)
     night.pass_s(200.0)
     assert name in night.arrived_s
 
 
-def test_n21_an_event_that_is_not_listed_is_asked_for_hourly_and_at_once_when_it_is_listed() -> None:
-    night = Night(of_the_gala(Came.NOT_FOUND))
+def test_n21_unlisted_event_asked_hourly_and_at_once_when_listed() -> None:
+    night = Night(of_the_gala(Outcome.NOT_FOUND))
     night.events = (PARTY_SEEN,)
     name = night.take(GALA)
     night.pass_s(10 * HOUR_S)
     assert 8 <= night.tried[name] <= 13
     assert night.problems() == ["event_gone"]
-    night.rule = always(Came.ACCEPTED)
+    night.rule = always(Outcome.ACCEPTED)
     night.events = (PARTY_SEEN, Event("Gala", GALA.link_id))
     night.pass_s(100.0)
     assert name in night.arrived_s
 
 
 @pytest.mark.parametrize("album", ["a2", "a1"])
-def test_n21_an_album_that_is_not_listed_is_as_unknown_as_its_event(album: str) -> None:
-    night = Night(always(Came.NOT_FOUND))
+def test_n21_unlisted_album_is_as_unknown_as_its_event(album: str) -> None:
+    night = Night(always(Outcome.NOT_FOUND))
     night.events = (Event("Party", PARTY.link_id, (Album(album, "Booth"),)),)
     name = night.take()
     night.pass_s(2500.0)

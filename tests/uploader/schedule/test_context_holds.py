@@ -38,7 +38,7 @@ class Doorkeeper:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_n20_n21_an_event_of_another_key_waits_an_hour_while_others_flow(desk: Desk, status: int) -> None:
+def test_n20_n21_event_of_another_key_waits_1_h_others_are_sent(desk: Desk, status: int) -> None:
     door = Doorkeeper(desk, GALA.link_id, status)
     theirs = [desk.take(GALA) for _ in range(20)]
     desk.start()
@@ -57,7 +57,7 @@ def test_n20_n21_an_event_of_another_key_waits_an_hour_while_others_flow(desk: D
     desk.until(lambda: desk.said()["problems"] == [], "nothing to be wrong")
 
 
-def test_n20_n33_an_event_that_the_key_sees_and_that_is_closed_is_asked_about_ever_less_while_others_flow(
+def test_n20_n33_listed_closed_event_asked_ever_less_others_sent(
     desk: Desk,
 ) -> None:
     desk.album.events.append({"title": "Gala", "linkId": GALA.link_id, "albums": []})
@@ -91,7 +91,7 @@ def test_n20_a_key_that_turns_bad_between_two_calls_pauses_all(desk: Desk, tmp_p
     desk.until_sent(*waits, step_s=5.0)
 
 
-def test_n20_another_key_ends_what_was_held_because_of_the_one_before(desk: Desk, tmp_path: Path) -> None:
+def test_n20_new_key_ends_holds_caused_by_old_key(desk: Desk, tmp_path: Path) -> None:
     key_file = tmp_path / "key"
     key_file.write_text(DEMO_KEY)
     desk.configure(api_key=None, api_key_file=str(key_file))
@@ -107,20 +107,20 @@ def test_n20_another_key_ends_what_was_held_because_of_the_one_before(desk: Desk
     desk.until_sent(name)
 
 
-def test_n20_a_server_in_trouble_when_it_is_asked_about_the_key_blames_neither_key_nor_event(desk: Desk) -> None:
+def test_n20_server_trouble_on_question_about_key_blames_nothing(desk: Desk) -> None:
     name = desk.take()
     desk.start()
     desk.until_sent(name)
     refuses = Fault(call="getuploadurl", status=403, times=1)
-    desk.album.misbehave(refuses, Fault(call="geteventsandalbums", status=503))
+    desk.album.add_fault(refuses, Fault(call="geteventsandalbums", status=503))
     name = desk.take(hint=True)
     desk.until(lambda: desk.said()["problems"] == ["server_trouble"], "the trouble to be told")
     assert desk.lies_in(NEW, name)
-    desk.album.misbehave()
+    desk.album.add_fault()
     desk.until_sent(name, step_s=1.0)
 
 
-def test_n21_of_a_context_assigned_in_part_the_photos_of_the_known_event_flow_and_the_others_are_held(
+def test_n21_part_assigned_context_known_event_sent_rest_held(
     desk: Desk,
 ) -> None:
     first = [desk.take() for _ in range(2)]
@@ -142,7 +142,7 @@ def test_n21_of_a_context_assigned_in_part_the_photos_of_the_known_event_flow_an
     assert [desk.stored(one, "gone0000", "_") for one in first] == [jpeg(1), jpeg(2)]
 
 
-def test_n21_photos_that_are_assigned_away_from_an_unknown_event_are_sent_within_half_a_minute(desk: Desk) -> None:
+def test_n21_photos_assigned_off_unknown_event_sent_within_30_s(desk: Desk) -> None:
     lost = context_for("gone0000", "", "")
     names = [desk.take(lost) for _ in range(2)]
     desk.start()

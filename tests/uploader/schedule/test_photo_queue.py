@@ -11,7 +11,7 @@ import pytest
 
 from piboothup.spool.contexts import Assignment, Context, Entry
 from piboothup.spool.names import PhotoName
-from piboothup.uploader.schedule.photo_queue import Hold, Queue, arranged, stamp
+from piboothup.uploader.schedule.photo_queue import ContextHold, PhotoQueue, sorted_names, stamp
 
 PARTY, NOWHERE = Context("0000aaaa", "abcd1234", "a1"), Context("n0000001")
 WRITTEN = {one.id: Entry(one) for one in (PARTY, NOWHERE)}
@@ -22,25 +22,25 @@ def photo(seq: int, context: str = PARTY.id, boot: int = 1) -> PhotoName:
     return PhotoName("ABCD", boot, seq, seq * 1000, context, f"{seq:016x}")
 
 
-def line(*names: PhotoName) -> Queue:
-    queue = Queue()
-    queue.reload(arranged(names), WRITTEN)
+def line(*names: PhotoName) -> PhotoQueue:
+    queue = PhotoQueue()
+    queue.reload(sorted_names(names), WRITTEN)
     return queue
 
 
-def chosen(queue: Queue, now_ns: int = 0) -> list[int]:
+def chosen(queue: PhotoQueue, now_ns: int = 0) -> list[int]:
     order = []
     while (name := queue.choose(now_ns)) is not None:
         order.append(name.seq)
-        queue.done(name)
+        queue.remove(name)
     return order
 
 
-def test_n33_newest_first_for_the_slideshow_and_the_oldest_in_turn_so_that_it_is_never_starved() -> None:
+def test_n33_newest_first_with_oldest_in_turn_never_starved() -> None:
     assert chosen(line(*(photo(seq) for seq in range(1, 8)))) == [7, 1, 6, 2, 5, 3, 4]
 
 
-def test_n33_new_photos_all_evening_long_do_not_keep_the_backlog_waiting() -> None:
+def test_n33_new_photos_all_evening_do_not_keep_backlog_waiting() -> None:
     queue = line(*(photo(seq) for seq in range(1, 51)))
     old = 0
     for seq in range(51, 151):
@@ -48,17 +48,17 @@ def test_n33_new_photos_all_evening_long_do_not_keep_the_backlog_waiting() -> No
         name = queue.choose(0)
         assert name is not None
         old += name.seq <= 50
-        queue.done(name)
+        queue.remove(name)
     assert old == 50
 
 
-def test_the_order_is_that_of_the_presses_even_beyond_four_digits_and_across_boots() -> None:
+def test_queue_order_is_by_press_past_4_digits_and_across_boots() -> None:
     late, early = photo(10_000), photo(9_999)
     next_boot = photo(1, boot=10_000)
-    assert arranged([next_boot, late, early]) == [str(early), str(late), str(next_boot)]
+    assert sorted_names([next_boot, late, early]) == [str(early), str(late), str(next_boot)]
 
 
-def test_a_hint_that_comes_twice_or_after_the_listing_adds_nothing() -> None:
+def test_hint_repeated_or_after_listing_adds_nothing() -> None:
     queue = line(photo(1), photo(2))
     for seq in (2, 3, 3):
         queue.add(photo(seq), Entry(PARTY))
@@ -68,58 +68,58 @@ def test_a_hint_that_comes_twice_or_after_the_listing_adds_nothing() -> None:
 def test_a_photo_on_its_way_is_not_chosen_again_by_a_new_listing() -> None:
     queue = line(photo(1))
     assert queue.choose(0) == photo(1)
-    queue.reload(arranged([photo(1)]), WRITTEN)
+    queue.reload(sorted_names([photo(1)]), WRITTEN)
     assert queue.choose(0) is None
     assert queue.waiting.total() == 1
-    queue.done(photo(1))
+    queue.remove(photo(1))
     assert queue.waiting.total() == 0
 
 
-def test_a_photo_that_had_left_before_the_listing_is_not_discounted_twice() -> None:
+def test_photo_gone_before_listing_is_not_subtracted_twice() -> None:
     queue = line(photo(1), photo(2))
     taken = queue.choose(0)
     assert taken == photo(2)
-    queue.reload(arranged([photo(1)]), WRITTEN)
-    queue.done(taken)
+    queue.reload(sorted_names([photo(1)]), WRITTEN)
+    queue.remove(taken)
     assert queue.waiting.total() == 1
 
 
-def test_a_postponed_photo_waits_for_its_time_also_over_a_new_listing() -> None:
+def test_postponed_photo_waits_its_time_across_new_listing() -> None:
     queue = line(photo(1), photo(2))
     first = queue.choose(0)
     assert first is not None
     queue.postpone(first, 100)
-    queue.reload(arranged([photo(1), photo(2)]), WRITTEN)
+    queue.reload(sorted_names([photo(1), photo(2)]), WRITTEN)
     assert chosen(queue, 99) == [1]
     assert queue.next_due_ns() == 100
     assert chosen(queue, 100) == [2]
 
 
-def test_n21_a_held_context_is_counted_but_not_chosen_until_it_is_released_and_listed() -> None:
+def test_n21_held_context_counted_not_chosen_until_freed_listed() -> None:
     names = [photo(1, NOWHERE.id), photo(2), photo(3, NOWHERE.id)]
     queue = line(*names)
     first = queue.choose(0)
     assert first == photo(3, NOWHERE.id)
-    queue.hold(first, NOWHERE, Hold("no_event"))
+    queue.hold(first, NOWHERE, ContextHold("no_event"))
     assert chosen(queue) == [2]
     assert queue.waiting[NOWHERE] == 2
     queue.release([NOWHERE])
-    queue.reload(arranged([names[0], names[2]]), WRITTEN)
+    queue.reload(sorted_names([names[0], names[2]]), WRITTEN)
     assert sorted(chosen(queue)) == [1, 3]
 
 
 @pytest.mark.parametrize("gone", ["the event they were assigned to", "their own event"])
-def test_n21_of_a_context_that_was_assigned_in_part_only_the_photos_of_the_unknown_event_are_held(gone: str) -> None:
+def test_n21_part_assigned_context_holds_unknown_event_only(gone: str) -> None:
     elsewhere = Context(PARTY.id, "wxyz9876")
     written = {PARTY.id: Entry(PARTY, (Assignment(elsewhere, frozenset({(1, 1), (1, 4)})),))}
-    queue = Queue()
-    queue.reload(arranged(photo(seq) for seq in range(1, 5)), written)
+    queue = PhotoQueue()
+    queue.reload(sorted_names(photo(seq) for seq in range(1, 5)), written)
     assert (queue.waiting[PARTY], queue.waiting[elsewhere]) == (2, 2)
     if gone == "their own event":
-        queue.hold(photo(2), PARTY, Hold("event_gone"))
+        queue.hold(photo(2), PARTY, ContextHold("event_gone"))
         assert sorted(chosen(queue)) == [1, 4]
     else:
-        queue.hold(photo(1), elsewhere, Hold("event_gone"))
+        queue.hold(photo(1), elsewhere, ContextHold("event_gone"))
         assert sorted(chosen(queue)) == [2, 3]
     assert queue.flowing == 0
 
@@ -128,25 +128,25 @@ def test_n21_a_hold_is_over_once_its_photos_are_to_go_elsewhere() -> None:
     queue = line(photo(1))
     taken = queue.choose(0)
     assert taken is not None
-    queue.hold(taken, PARTY, Hold("event_gone", 100))
-    queue.reload(arranged([taken]), WRITTEN)
+    queue.hold(taken, PARTY, ContextHold("event_gone", 100))
+    queue.reload(sorted_names([taken]), WRITTEN)
     assert chosen(queue) == []
     assigned = Assignment(Context(PARTY.id, "wxyz9876"), frozenset({taken.order}))
-    queue.reload(arranged([taken]), {PARTY.id: Entry(PARTY, (assigned,))})
+    queue.reload(sorted_names([taken]), {PARTY.id: Entry(PARTY, (assigned,))})
     assert queue.held == {}
     assert chosen(queue) == [1]
 
 
-def test_s04_a_photo_that_arrived_but_cannot_leave_new_is_neither_counted_nor_chosen_again() -> None:
+def test_s04_sent_photo_stuck_in_new_not_counted_or_chosen_again() -> None:
     queue = line(photo(1), photo(2))
     arrived = queue.choose(0)
     assert arrived is not None
     queue.arrived(arrived)
     assert not queue.busy
-    queue.reload(arranged([photo(1), photo(2)]), WRITTEN)
+    queue.reload(sorted_names([photo(1), photo(2)]), WRITTEN)
     assert queue.waiting.total() == 1
     assert chosen(queue) == [1]
-    queue.done(arrived)  # it could be moved at last
+    queue.remove(arrived)  # it could be moved at last
     assert queue.waiting.total() == 0
 
 
@@ -155,12 +155,12 @@ def test_a_photo_given_back_is_at_its_own_end_again() -> None:
     newest, oldest = queue.choose(0), queue.choose(0)
     assert newest is not None
     assert oldest is not None
-    queue.give_back(oldest)
-    queue.give_back(newest)
+    queue.put_back(oldest)
+    queue.put_back(newest)
     assert chosen(queue) == [5, 1, 4, 2, 3]
 
 
-def test_the_stamp_changes_when_a_photo_comes_or_goes_and_debris_leaves_it_alone(tmp_path: Path) -> None:
+def test_stamp_changes_when_photo_comes_or_goes_not_for_debris(tmp_path: Path) -> None:
     folder = tmp_path / "0001"
     folder.mkdir()
     (tmp_path / "0002.txt").write_text("debris")
@@ -170,14 +170,14 @@ def test_the_stamp_changes_when_a_photo_comes_or_goes_and_debris_leaves_it_alone
     assert stamp(tmp_path) != before
 
 
-def test_s19_the_stamp_changes_when_a_photo_is_laid_beside_the_folders(tmp_path: Path) -> None:
+def test_s19_stamp_changes_when_photo_is_put_beside_folders(tmp_path: Path) -> None:
     os.utime(tmp_path, ns=(0, 0))
     before = stamp(tmp_path)
     (tmp_path / "photo.jpg").touch()
     assert stamp(tmp_path) != before
 
 
-def test_s11_a_hundred_thousand_waiting_photos_fit_in_60_mb_with_everything_else() -> None:
+def test_s11_100000_waiting_photos_fit_in_60_mb_with_all_else() -> None:
     program = """
 import sys
 from piboothup.spool.names import PhotoName
@@ -201,11 +201,11 @@ print(peak_kb)
 
 def test_a_postponed_photo_of_a_held_event_comes_after_the_hold() -> None:
     """It is not back in the line meanwhile, nor lost: neither when its own time comes nor when the hold ends."""
-    queue, name = Queue(), photo(1)
+    queue, name = PhotoQueue(), photo(1)
     queue.reload([str(name), str(photo(2))], WRITTEN)
     assert {queue.choose(0), queue.choose(0)} == {name, photo(2)}
     queue.postpone(name, 10)
-    queue.hold(photo(2), PARTY, Hold("server_trouble", until_ns=100))
+    queue.hold(photo(2), PARTY, ContextHold("server_trouble", until_ns=100))
     assert queue.choose(20) is None
     assert queue.next_due_ns() == 100
     assert queue.choose(99) is None
@@ -216,11 +216,11 @@ def test_a_postponed_photo_of_a_held_event_comes_after_the_hold() -> None:
 
 
 def test_a_postponed_photo_held_for_good_comes_when_listed_again() -> None:
-    queue, name = Queue(), photo(1)
+    queue, name = PhotoQueue(), photo(1)
     queue.reload([str(name)], WRITTEN)
     assert queue.choose(0) == name
     queue.postpone(name, 10)
-    queue.hold(photo(2), PARTY, Hold("no_event"))
+    queue.hold(photo(2), PARTY, ContextHold("no_event"))
     assert queue.choose(20) is None
     assert queue.next_due_ns() is None
     queue.release([PARTY])

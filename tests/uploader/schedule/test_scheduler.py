@@ -10,11 +10,11 @@ from piboothup.problems import Problem, problem
 from piboothup.spool.contexts import Entry
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
-from piboothup.uploader.outcomes import Call, Came, Verdict, judge
+from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, decide
 from piboothup.uploader.schedule.backoff import SECOND_NS
-from piboothup.uploader.schedule.link_status import Progress
-from piboothup.uploader.schedule.photo_queue import arranged
-from piboothup.uploader.schedule.scheduler import Line, Probe, Send, Wait
+from piboothup.uploader.schedule.link_status import TransferStats
+from piboothup.uploader.schedule.photo_queue import sorted_names
+from piboothup.uploader.schedule.scheduler import Probe, Send, UploadScheduler, Wait
 from tests.support.clock import HandClock
 from tests.support.photos import PARTY
 
@@ -32,8 +32,8 @@ class Bench:
 
     def __init__(self, photos: int = 20, most: int = 2) -> None:
         self.clock = HandClock()
-        self.line = Line(self.clock, random.Random(1).random, most, paused=False, refused=False)
-        self.line.reload(arranged(photo(seq) for seq in range(1, photos + 1)), WRITTEN)
+        self.line = UploadScheduler(self.clock, random.Random(1).random, most, paused=False, refused=False)
+        self.line.reload(sorted_names(photo(seq) for seq in range(1, photos + 1)), WRITTEN)
         self.connect()
 
     def connect(self) -> None:
@@ -63,18 +63,18 @@ class Bench:
         while (name := self.take()) is not None:
             taken.append(name)
         for name in reversed(taken):
-            self.line.give_back(name)
+            self.line.put_back(name)
         return len(taken)
 
 
-def test_the_first_photo_goes_alone_and_on_a_fast_link_the_next_go_two_by_two() -> None:
+def test_first_photo_goes_alone_then_two_by_two_on_fast_link() -> None:
     bench = Bench()
     assert bench.at_a_time() == 1
     bench.send(20_000_000)
     assert bench.at_a_time() == 2
 
 
-def test_on_a_link_that_grows_slow_and_fast_again_the_number_follows_late_not_to_and_fro() -> None:
+def test_parallel_count_follows_link_rate_late_without_flapping() -> None:
     bench = Bench(photos=40)
     bench.send(20_000_000)
     found = []
@@ -97,9 +97,9 @@ def test_a_new_spell_of_connectivity_is_measured_anew() -> None:
     bench.send(20_000_000)
     name = bench.take()
     assert name is not None
-    bench.line.failed(name, PARTY, Call.PUT, Came.CONNECT)
+    bench.line.failed(name, PARTY, ApiCall.PUT, Outcome.CONNECT)
     bench.connect()
-    assert bench.line.view().rate_bps is None
+    assert bench.line.snapshot().rate_bps is None
     assert bench.at_a_time() == 1
 
 
@@ -112,7 +112,7 @@ def test_one_worker_in_the_config_stays_one() -> None:
 
 # -- whose turn it is ----------------------------------------------------------------------------------------------
 
-ANSWERED = (Verdict.GO_ON, Verdict.SENT, Verdict.HOLD_CONTEXT, Verdict.ASK_KEY)
+ANSWERED = (Decision.GO_ON, Decision.SENT, Decision.HOLD_CONTEXT, Decision.ASK_KEY)
 """What no single photo can be met with, time and again."""
 
 
@@ -120,14 +120,14 @@ ANSWERED = (Verdict.GO_ON, Verdict.SENT, Verdict.HOLD_CONTEXT, Verdict.ASK_KEY)
     ("call", "came"),
     [
         (call, came)
-        for call in (Call.UPLOAD_URL, Call.PUT)
-        for came in Came
-        if judge(call, came) not in ANSWERED and came is not Came.STOPPED
+        for call in (ApiCall.UPLOAD_URL, ApiCall.PUT)
+        for came in Outcome
+        if decide(call, came) not in ANSWERED and came is not Outcome.STOPPED
     ],
 )
 @pytest.mark.parametrize("newcomers_per_s", [0.0, 0.02])
 def test_n33_photos_that_never_get_through_keep_no_other_from_it(
-    call: Call, came: Came, newcomers_per_s: float
+    call: ApiCall, came: Outcome, newcomers_per_s: float
 ) -> None:
     """Poison: both ends of the line and every fifth photo fail for ever. The others arrive in bounded time."""
     bench, rng = Bench(photos=60), random.Random(0)
@@ -141,7 +141,7 @@ def test_n33_photos_that_never_get_through_keep_no_other_from_it(
         assert bench.clock.boottime_s < 6 * 3600, sorted(good - arrived)
         bench.line.end_holds()
         if bench.line.wants_listing():
-            bench.line.reload(arranged(photo(seq) for seq in range(1, newest + 1) if seq not in gone), WRITTEN)
+            bench.line.reload(sorted_names(photo(seq) for seq in range(1, newest + 1) if seq not in gone), WRITTEN)
         if rng.random() < newcomers_per_s:
             newest += 1
             bench.line.add(photo(newest), Entry(PARTY))
@@ -161,7 +161,7 @@ def test_n33_photos_that_never_get_through_keep_no_other_from_it(
     assert max(tried.values()) < 60
 
 
-def test_n34_a_pause_holds_back_what_has_not_left_yet_until_a_retry() -> None:
+def test_n34_pause_holds_back_unsent_photos_until_retry() -> None:
     bench = Bench()
     name = bench.take()
     assert name is not None
@@ -169,22 +169,22 @@ def test_n34_a_pause_holds_back_what_has_not_left_yet_until_a_retry() -> None:
     bench.line.arrived(name, PARTY, 3_000_000, SECOND_NS, marked=True)
     bench.clock.pass_s(3600.0)
     assert bench.line.next_step() == Wait(None)
-    assert bench.line.view().state is UploaderState.PAUSED
-    assert bench.line.view().problems == (problem("paused"),)
+    assert bench.line.snapshot().state is UploaderState.PAUSED
+    assert bench.line.snapshot().problems == (problem("paused"),)
     bench.line.retry()
     assert bench.take() is not None
 
 
-def test_a_network_that_was_gone_for_a_day_is_still_looked_for_every_second_or_so() -> None:
+def test_network_gone_a_day_still_looked_for_about_each_second() -> None:
     bench = Bench()
     name = bench.take()
     assert name is not None
-    bench.line.failed(name, PARTY, Call.PUT, Came.CONNECT)
+    bench.line.failed(name, PARTY, ApiCall.PUT, Outcome.CONNECT)
     waits_s: list[float] = []
     while len(waits_s) < 100:
         step = bench.line.next_step()
         if isinstance(step, Probe):
-            bench.line.probe_failed(Came.DNS if len(waits_s) % 2 else Came.CONNECT)
+            bench.line.probe_failed(Outcome.DNS if len(waits_s) % 2 else Outcome.CONNECT)
         else:
             assert isinstance(step, Wait)
             assert step.until_ns is not None
@@ -193,17 +193,17 @@ def test_a_network_that_was_gone_for_a_day_is_still_looked_for_every_second_or_s
     assert 0.5 < min(waits_s) < max(waits_s) <= 1.5
 
 
-def test_a_look_for_a_network_that_took_long_is_followed_by_the_next_at_once() -> None:
+def test_slow_network_check_is_followed_by_next_at_once() -> None:
     bench = Bench()
     bench.clock.pass_s(90.0)
     for _ in range(3):
         assert isinstance(bench.line.next_step(), Probe)
         bench.clock.pass_s(10.0)
-        bench.line.probe_failed(Came.CONNECT)
+        bench.line.probe_failed(Outcome.CONNECT)
 
 
-@pytest.mark.parametrize("came", [Came.TLS, Came.TIMEOUT, Came.SERVER_ERROR, Came.HTML])
-def test_somebody_who_does_answer_is_asked_again_at_the_pace_of_the_back_off(came: Came) -> None:
+@pytest.mark.parametrize("came", [Outcome.TLS, Outcome.TIMEOUT, Outcome.SERVER_ERROR, Outcome.HTML])
+def test_server_that_answers_is_asked_again_at_backoff_pace(came: Outcome) -> None:
     bench = Bench()
     failures = 0
     bench.clock.pass_s(90.0)  # a new look is due
@@ -216,9 +216,9 @@ def test_somebody_who_does_answer_is_asked_again_at_the_pace_of_the_back_off(cam
     assert failures < 3600 / 10
 
 
-def test_n19_however_many_workers_there_are_one_looks_whether_eventpics_answers() -> None:
-    line = Line(HandClock(), random.Random(1).random, 2, paused=False, refused=False)
-    line.reload(arranged([photo(1)]), WRITTEN)
+def test_n19_one_worker_of_many_checks_whether_eventpics_answers() -> None:
+    line = UploadScheduler(HandClock(), random.Random(1).random, 2, paused=False, refused=False)
+    line.reload(sorted_names([photo(1)]), WRITTEN)
     assert line.next_step() == Probe()
     assert isinstance(line.next_step(), Wait)
     line.answered(())
@@ -228,41 +228,41 @@ def test_n19_however_many_workers_there_are_one_looks_whether_eventpics_answers(
 # -- what it tells -------------------------------------------------------------------------------------------------
 
 
-def test_the_estimate_counts_what_flows_at_the_rate_of_the_last_photos() -> None:
+def test_estimate_counts_sendable_photos_at_rate_of_last_ones() -> None:
     bench = Bench(photos=20)
     for _ in range(10):
         bench.send(2_400_000)
     assert bench.take() is not None
-    assert bench.line.view().rate_bps == pytest.approx(2_400_000, rel=0.01)
-    assert bench.line.view().eta_s == pytest.approx(10 * 10, abs=2)
+    assert bench.line.snapshot().rate_bps == pytest.approx(2_400_000, rel=0.01)
+    assert bench.line.snapshot().eta_s == pytest.approx(10 * 10, abs=2)
 
 
-def test_the_estimate_leaves_out_what_waits_for_its_event_to_be_known() -> None:
+def test_estimate_leaves_out_photos_waiting_for_unknown_event() -> None:
     bench = Bench(photos=4)
     bench.send(8_000_000)
     assert bench.take() is not None
-    before_s = bench.line.view().eta_s
+    before_s = bench.line.snapshot().eta_s
     lost = [PhotoName("ABCD", 2, seq, seq * 1000, "n0000001", f"{seq:016x}") for seq in range(1, 101)]
     bench.line.add(lost[0], Entry(None))
     bench.line.hold(lost[0], None)
     for name in lost[1:]:
         bench.line.add(name, Entry(None))
-    assert bench.line.view().waiting.total() == 103
-    assert bench.line.view().eta_s == before_s
+    assert bench.line.snapshot().waiting.total() == 103
+    assert bench.line.snapshot().eta_s == before_s
 
 
-@pytest.mark.parametrize("came", [Came.DNS, Came.CONNECT, Came.TIMEOUT, Came.RESET])
-def test_a_storage_that_is_silent_is_called_so_as_soon_as_eventpics_is_known_to_answer(came: Came) -> None:
+@pytest.mark.parametrize("came", [Outcome.DNS, Outcome.CONNECT, Outcome.TIMEOUT, Outcome.RESET])
+def test_storage_silent_reported_once_eventpics_known_to_answer(came: Outcome) -> None:
     bench = Bench()
 
     def put_in_vain() -> tuple[Problem, ...]:
         for _ in range(
-            1 if came in (Came.DNS, Came.CONNECT) else 3
+            1 if came in (Outcome.DNS, Outcome.CONNECT) else 3
         ):  # what may be any link's daily life is told late
             while (name := bench.take()) is None:
                 bench.clock.pass_s(0.5)
-            bench.line.failed(name, PARTY, Call.PUT, came)
-        return bench.line.view().problems
+            bench.line.failed(name, PARTY, ApiCall.PUT, came)
+        return bench.line.snapshot().problems
 
     assert put_in_vain() == (problem("no_network"),)
     bench.clock.pass_s(90.0)
@@ -270,50 +270,50 @@ def test_a_storage_that_is_silent_is_called_so_as_soon_as_eventpics_is_known_to_
     assert put_in_vain() == (problem("storage_silent"),)
     bench.clock.pass_s(90.0)
     bench.connect()
-    assert bench.line.view().problems == (problem("storage_silent"),)
+    assert bench.line.snapshot().problems == (problem("storage_silent"),)
     bench.clock.pass_s(90.0)
     assert isinstance(bench.line.next_step(), Probe)
-    bench.line.probe_failed(Came.CONNECT)
-    assert bench.line.view().problems == (problem("no_network"),)
+    bench.line.probe_failed(Outcome.CONNECT)
+    assert bench.line.snapshot().problems == (problem("no_network"),)
     bench.connect()
     for look_again_s in (0.0, 90.0):
         bench.send(8_000_000)
-        assert bench.line.view().problems == ()
+        assert bench.line.snapshot().problems == ()
         bench.clock.pass_s(look_again_s)
         assert put_in_vain() == (problem("no_network"),)
         bench.clock.pass_s(90.0)
         bench.connect()
 
 
-@pytest.mark.parametrize("came", [Came.CONNECT, Came.SERVER_ERROR])
-def test_what_kept_a_photo_from_being_sent_is_over_when_it_is_gone_and_eventpics_answers(came: Came) -> None:
+@pytest.mark.parametrize("came", [Outcome.CONNECT, Outcome.SERVER_ERROR])
+def test_block_reason_ends_when_photo_gone_and_eventpics_answers(came: Outcome) -> None:
     bench = Bench(photos=1)
     for _ in range(2):
         while (name := bench.take()) is None:
             bench.clock.pass_s(0.5)
-        bench.line.failed(name, PARTY, Call.UPLOAD_URL if came is Came.SERVER_ERROR else Call.PUT, came)
+        bench.line.failed(name, PARTY, ApiCall.UPLOAD_URL if came is Outcome.SERVER_ERROR else ApiCall.PUT, came)
         bench.clock.pass_s(90.0)
         bench.connect()
-    assert [one.code for one in bench.line.view().problems] in (["storage_silent"], ["server_trouble"])
+    assert [one.code for one in bench.line.snapshot().problems] in (["storage_silent"], ["server_trouble"])
     bench.line.gone(photo(1))
     bench.clock.pass_s(90.0)
     bench.connect()
-    assert bench.line.view().problems == ()
-    assert bench.line.view().state is UploaderState.IDLE
+    assert bench.line.snapshot().problems == ()
+    assert bench.line.snapshot().state is UploaderState.IDLE
 
 
-def test_eventpics_itself_out_of_reach_says_nothing_of_the_storage() -> None:
+def test_eventpics_unreachable_says_nothing_about_storage() -> None:
     bench = Bench()
-    for call in (Call.UPLOAD_URL, Call.PUT):
+    for call in (ApiCall.UPLOAD_URL, ApiCall.PUT):
         name = bench.take()
         assert name is not None
-        bench.line.failed(name, PARTY, call, Came.CONNECT)
-        assert bench.line.view().problems == (problem("no_network"),)
+        bench.line.failed(name, PARTY, call, Outcome.CONNECT)
+        assert bench.line.snapshot().problems == (problem("no_network"),)
         bench.connect()
 
 
-def test_two_photos_that_arrive_at_the_same_moment_do_not_look_like_a_faster_link() -> None:
-    progress = Progress()
+def test_two_photos_arriving_together_not_taken_for_faster_link() -> None:
+    progress = TransferStats()
     for second in range(0, 20, 2):
         now_ns = second * SECOND_NS
         progress.arrived(PARTY, 1_000_000, 2 * SECOND_NS, now_ns)
@@ -323,19 +323,19 @@ def test_two_photos_that_arrive_at_the_same_moment_do_not_look_like_a_faster_lin
 
 
 def test_a_quiet_evening_does_not_look_like_a_slow_link() -> None:
-    progress = Progress()
+    progress = TransferStats()
     for number in range(5):
         progress.arrived(PARTY, 1_000_000, SECOND_NS, number * 600 * SECOND_NS)
     assert progress.rate_bps == 8_000_000
 
 
-def test_storage_that_cannot_be_reached_is_looked_for_less_and_less_often() -> None:
+def test_storage_unreachable_is_looked_for_ever_less_often() -> None:
     bench = Bench()
     waits = []
     for _ in range(12):
         name = bench.take()
         assert name is not None
-        bench.line.failed(name, PARTY, Call.PUT, Came.CONNECT)
+        bench.line.failed(name, PARTY, ApiCall.PUT, Outcome.CONNECT)
         step = bench.line.next_step()
         assert isinstance(step, Wait)
         assert step.until_ns is not None

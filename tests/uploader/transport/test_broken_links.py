@@ -82,24 +82,24 @@ def silent(liar: Liar, connection: socket.socket) -> None:
     liar.ended.wait(FAR_S)
 
 
-def test_n11_a_peer_that_stops_reading_ends_the_upload_by_the_stall_time_out(photo: io.BufferedReader) -> None:
+def test_n11_peer_stops_reading_upload_ends_by_stall_timeout(photo: io.BufferedReader) -> None:
     with Liar(deaf) as liar:
         assert Put(dataclasses.replace(FAR, stall_s=0.3), liar.url, photo).trouble() is LinkErrorKind.TIMEOUT
 
 
-def test_n11_a_peer_of_which_nothing_is_heard_ends_the_upload_by_the_kernels_own_time_out(
+def test_n11_unheard_peer_upload_ends_by_kernel_timeout(
     photo: io.BufferedReader,
 ) -> None:
     with Liar(deaf) as liar:
         assert Put(dataclasses.replace(FAR, unheard_s=0.3), liar.url, photo).trouble() is LinkErrorKind.TIMEOUT
 
 
-def test_n10_a_peer_that_never_answers_ends_the_upload_by_the_read_time_out(photo: io.BufferedReader) -> None:
+def test_n10_peer_never_answers_upload_ends_by_read_timeout(photo: io.BufferedReader) -> None:
     with Liar(silent) as liar:
         assert Put(dataclasses.replace(FAR, read_s=0.3), liar.url, photo).trouble() is LinkErrorKind.TIMEOUT
 
 
-def test_a_tls_handshake_that_stalls_ends_by_the_connect_time_out(photo: io.BufferedReader) -> None:
+def test_tls_handshake_stalled_ends_by_connect_timeout(photo: io.BufferedReader) -> None:
     greeted = threading.Event()
 
     def mute(liar: Liar, connection: socket.socket) -> None:
@@ -114,7 +114,7 @@ def test_a_tls_handshake_that_stalls_ends_by_the_connect_time_out(photo: io.Buff
             assert kind in (LinkErrorKind.TIMEOUT, LinkErrorKind.CONNECT, LinkErrorKind.DNS)
 
 
-def test_n09_a_slow_link_is_not_taken_for_a_dead_one_because_the_send_buffer_is_small(
+def test_n09_slow_link_not_taken_for_dead_with_small_send_buffer(
     photo: io.BufferedReader,
 ) -> None:
     """What the kernel was handed and the server has not read yet, N9's 30 kB/s bring there in time for an answer."""
@@ -143,7 +143,7 @@ def _comes_to_rest_at(file: io.BufferedReader, ended: threading.Event) -> int:
 
 
 @pytest.mark.parametrize("over", ["http", "https"])
-def test_n14_a_403_followed_by_a_reset_while_sending_is_an_answer_and_not_a_broken_link(
+def test_n14_403_then_reset_while_sending_is_answer_not_break(
     photo: io.BufferedReader, tmp_path: Path, over: str
 ) -> None:
     def refuses(liar: Liar, connection: socket.socket) -> None:
@@ -157,7 +157,7 @@ def test_n14_a_403_followed_by_a_reset_while_sending_is_an_answer_and_not_a_brok
     assert (answer.status, answer.whole) == (403, False)
 
 
-def test_n08_n14_a_link_that_breaks_in_mid_upload_without_an_answer_is_a_broken_link(
+def test_n08_n14_break_mid_upload_without_answer_is_broken_link(
     photo: io.BufferedReader,
 ) -> None:
     def breaks(liar: Liar, connection: socket.socket) -> None:
@@ -167,7 +167,7 @@ def test_n08_n14_a_link_that_breaks_in_mid_upload_without_an_answer_is_a_broken_
         assert Put(FAR, liar.url, photo).trouble() is LinkErrorKind.RESET
 
 
-def test_n07_n35_trusted_roots_in_the_environment_are_not_trusted(
+def test_n07_n35_root_certificates_from_environment_not_trusted(
     photo: io.BufferedReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = Authority(tmp_path)
@@ -178,7 +178,7 @@ def test_n07_n35_trusted_roots_in_the_environment_are_not_trusted(
     assert liar.heard == b""
 
 
-def test_n35_the_session_keys_are_not_written_where_the_environment_says(
+def test_n35_session_keys_not_written_where_environment_says(
     photo: io.BufferedReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))

@@ -71,7 +71,7 @@ def box(authority: Authority) -> Iterator[Box]:
 
 
 @pytest.mark.parametrize("days", [IN_3_YEARS, LAST_MONTH])
-def test_t05_a_certificate_of_another_time_hears_nothing_while_the_time_is_unknown(
+def test_t05_wrong_date_certificate_time_unknown_sent_nothing(
     box: Box, authority: Authority, days: tuple[int, int]
 ) -> None:
     with Liar(says("200 OK"), tls=authority.certificate(*days)) as liar:
@@ -80,7 +80,7 @@ def test_t05_a_certificate_of_another_time_hears_nothing_while_the_time_is_unkno
 
 
 @pytest.mark.parametrize("days", [IN_3_YEARS, LAST_MONTH])
-def test_t05_a_certificate_of_another_time_is_judged_by_the_time_that_was_learned(
+def test_t05_wrong_date_certificate_judged_by_learned_time(
     box: Box, authority: Authority, days: tuple[int, int]
 ) -> None:
     with Liar(says("200 OK"), tls=authority.certificate(*days)) as liar:
@@ -92,7 +92,7 @@ def test_t05_a_certificate_of_another_time_is_judged_by_the_time_that_was_learne
         assert box.get(liar) == 200
 
 
-def test_t05_the_systems_clock_is_not_asked_again_until_somebody_sets_it(box: Box, authority: Authority) -> None:
+def test_t05_system_clock_not_asked_again_until_it_is_set(box: Box, authority: Authority) -> None:
     box.believes_s = day_s(1050)
     with Liar(says("200 OK", b"", "Connection: close"), tls=authority.certificate(*IN_3_YEARS)) as liar:
         for _ in range(3):
@@ -106,9 +106,7 @@ def test_t05_the_systems_clock_is_not_asked_again_until_somebody_sets_it(box: Bo
         assert box.get(liar) == 200
 
 
-def test_t05_a_photo_of_which_the_handshake_failed_is_sent_whole_on_the_next_connection(
-    box: Box, authority: Authority, tmp_path: Path
-) -> None:
+def test_t05_photo_after_failed_handshake_sent_whole_on_next(box: Box, authority: Authority, tmp_path: Path) -> None:
     box.believes_s = day_s(1050)
     (tmp_path / "photo.jpg").write_bytes(b"x" * 300_000)
     with (
@@ -122,7 +120,7 @@ def test_t05_a_photo_of_which_the_handshake_failed_is_sent_whole_on_the_next_con
 
 @pytest.mark.parametrize("days", [(-1, 90), IN_3_YEARS])
 @pytest.mark.parametrize("impostor", ["self-signed", "wrong host", "unknown authority"])
-def test_t08_n07_an_impostor_hears_nothing_however_the_dates_are_judged(
+def test_t08_n07_impostor_sent_nothing_however_dates_are_judged(
     box: Box, authority: Authority, tmp_path: Path, impostor: str, days: tuple[int, int]
 ) -> None:
     if impostor == "self-signed":
@@ -144,9 +142,7 @@ def test_t08_n07_an_impostor_hears_nothing_however_the_dates_are_judged(
     assert liar.heard == b""
 
 
-def test_t05_the_request_that_asks_for_the_time_carries_nothing_and_is_never_plain_http(
-    box: Box, authority: Authority
-) -> None:
+def test_t05_time_request_carries_nothing_is_never_plain_http(box: Box, authority: Authority) -> None:
     dated = says("404 Not Found", b"", "Date: Wed, 01 Jan 2031 00:00:00 GMT")
     with Liar(dated, tls=authority.certificate(*IN_3_YEARS)) as liar:
         answer = box.transport.ask_date(liar.url + "/api?secret=canary", 60.0)
@@ -161,9 +157,7 @@ def test_t05_the_request_that_asks_for_the_time_carries_nothing_and_is_never_pla
     assert greetings == [b"\x16"]  # a TLS handshake (RFC 8446, 5.1)
 
 
-def test_t05_only_the_question_for_the_time_goes_over_a_connection_with_unchecked_dates(
-    box: Box, authority: Authority
-) -> None:
+def test_t05_only_time_request_uses_unchecked_date_connection(box: Box, authority: Authority) -> None:
     dated = says("404 Not Found", b"", "Date: Wed, 01 Jan 2031 00:00:00 GMT")
     with Liar(dated, tls=authority.certificate(*IN_3_YEARS)) as liar:
         box.transport.ask_date(liar.url, 60.0)
@@ -177,7 +171,7 @@ def test_t05_only_the_question_for_the_time_goes_over_a_connection_with_unchecke
 # -- what is decided, without a network ------------------------------------------------------------------------
 
 
-def test_a_certificate_is_valid_in_its_first_and_in_its_last_second() -> None:
+def test_certificate_valid_in_its_first_and_last_second() -> None:
     validity = Validity.of({"notBefore": "Jan  1 00:00:00 2027 GMT", "notAfter": "Dec 31 23:59:59 2027 GMT"})
     assert validity == Validity(1_798_761_600_000, 1_830_297_599_999)
     for inside in (validity.from_ms, validity.until_ms):
@@ -205,34 +199,32 @@ NOW_MS = 1_800_000_000_000
         (NOW_MS, NOW_MS + 1001, False),
     ],
 )
-def test_t08_a_date_is_learned_only_if_nothing_that_is_known_speaks_against_it(
-    told_ms: int, earliest_ms: int, believed: bool
-) -> None:
+def test_t08_date_learned_only_if_nothing_known_contradicts(told_ms: int, earliest_ms: int, believed: bool) -> None:
     assert is_believable(Anchor(Source.DATE, 5000, told_ms, 1000), earliest_ms) is believed
 
 
-def test_t05_without_another_time_nothing_is_appealed_and_with_one_once() -> None:
-    assert not ClockTrust(HandClock(), unknown).appeal()
+def test_t05_appeal_never_without_other_time_and_once_with_it() -> None:
+    assert not ClockTrust(HandClock(), unknown).switch_to_known_time()
     trust = ClockTrust(HandClock(), lambda: NOW_MS)
-    assert trust.system_judges()
-    assert trust.appeal()
-    assert not trust.system_judges()
-    assert not trust.appeal()  # the learned time refused it too
-    assert trust.system_judges()
+    assert trust.trusts_system_clock()
+    assert trust.switch_to_known_time()
+    assert not trust.trusts_system_clock()
+    assert not trust.switch_to_known_time()  # the learned time refused it too
+    assert trust.trusts_system_clock()
 
 
 def test_t05_a_clock_that_ntp_steers_slowly_was_not_set() -> None:
     clock = HandClock()
     trust = ClockTrust(clock, lambda: NOW_MS)
-    trust.appeal()
+    trust.switch_to_known_time()
     clock.pass_s(86_400.0)
     clock.step_wall_s(43.0)  # 500 millionths of a day
-    assert not trust.system_judges()
+    assert not trust.trusts_system_clock()
     clock.step_wall_s(20.0)
-    assert trust.system_judges()
+    assert trust.trusts_system_clock()
 
 
-def test_t05_ntp_and_date_anchors_of_this_boot_tell_the_time_and_a_battery_clock_does_not(tmp_path: Path) -> None:
+def test_t05_ntp_and_date_anchors_of_boot_give_time_battery_not(tmp_path: Path) -> None:
     clock = HandClock()
     spool = open_spool(tmp_path, clock)
     known = KnownTime(spool, clock)
@@ -250,7 +242,7 @@ def test_t05_ntp_and_date_anchors_of_this_boot_tell_the_time_and_a_battery_clock
         assert known.is_noted()
 
 
-def test_t08_no_time_is_learned_that_lies_before_what_an_earlier_boot_knew(tmp_path: Path) -> None:
+def test_t08_time_before_what_earlier_boot_knew_not_learned(tmp_path: Path) -> None:
     clock = HandClock()
     spool = open_spool(tmp_path, clock)
     spool.add_anchor(Anchor(Source.NTP, 50_000, NOW_MS, 10))
@@ -274,7 +266,7 @@ def set_true_time(desk: Desk, day: float) -> None:
 
 
 @pytest.mark.parametrize("days", [IN_3_YEARS, LAST_MONTH])
-def test_t05_a_box_with_a_wrong_clock_learns_the_time_without_the_key_and_then_sends_as_ever(
+def test_t05_wrong_clock_box_learns_time_without_key_then_sends(
     desk: Desk, authority: Authority, days: tuple[int, int]
 ) -> None:
     set_true_time(desk, sum(days) / 2)
@@ -293,9 +285,7 @@ def test_t05_a_box_with_a_wrong_clock_learns_the_time_without_the_key_and_then_s
     assert anchor.source is Source.DATE
 
 
-def test_t05_what_was_learned_lasts_over_a_restart_and_an_ntp_anchor_spares_the_question(
-    desk: Desk, authority: Authority
-) -> None:
+def test_t05_learned_time_survives_restart_ntp_anchor_suffices(desk: Desk, authority: Authority) -> None:
     set_true_time(desk, 1050)
     front = desk.put_behind_tls(authority.certificate(*IN_3_YEARS))
     now_ms, true_ms = desk.clock.boottime_ns() // 1_000_000, desk.server_clock.wall_ns() // 1_000_000
@@ -307,9 +297,7 @@ def test_t05_what_was_learned_lasts_over_a_restart_and_an_ntp_anchor_spares_the_
     assert b"GET / HTTP/1.1" not in front.heard
 
 
-def test_t05_who_knows_the_time_asks_nobody_for_it_when_a_certificate_is_truly_out_of_date(
-    desk: Desk, authority: Authority
-) -> None:
+def test_t05_time_known_expired_certificate_asks_nobody_for_time(desk: Desk, authority: Authority) -> None:
     set_true_time(desk, 0)
     front = desk.put_behind_tls(authority.certificate(*LAST_MONTH))
     now_ms, true_ms = desk.clock.boottime_ns() // 1_000_000, desk.server_clock.wall_ns() // 1_000_000
@@ -334,7 +322,7 @@ def test_t05_s04_on_a_read_only_card_the_time_is_learned_too(
 
 
 @pytest.mark.parametrize("days", [LAST_MONTH, (5, 30)])
-def test_t05_a_certificate_that_is_truly_out_of_date_gets_neither_key_nor_photo(
+def test_t05_truly_expired_certificate_gets_no_key_and_no_photo(
     desk: Desk, authority: Authority, days: tuple[int, int]
 ) -> None:
     set_true_time(desk, 0)
@@ -351,9 +339,7 @@ def test_t05_a_certificate_that_is_truly_out_of_date_gets_neither_key_nor_photo(
     desk.until_sent(name, step_s=5.0)
 
 
-def test_t08_an_old_stolen_certificate_with_a_date_to_match_gets_no_key_from_a_box_that_knew_better(
-    desk: Desk, authority: Authority
-) -> None:
+def test_t08_old_stolen_certificate_and_matching_date_get_no_key(desk: Desk, authority: Authority) -> None:
     set_true_time(desk, 0)
     desk.booth.add_anchor(Anchor(Source.NTP, 99_000, int(day_s(-5) * 1000), 5))
     desk.clock.power_on("boot-b")
@@ -376,9 +362,7 @@ def test_t08_a_date_from_an_impostor_is_not_noted(desk: Desk, authority: Authori
     assert desk.booth.read_boot(1).anchors == ()
 
 
-def test_t06_where_ntp_is_blocked_the_date_header_of_verified_https_tells_the_time(
-    desk: Desk, authority: Authority
-) -> None:
+def test_t06_ntp_blocked_verified_https_date_header_tells_time(desk: Desk, authority: Authority) -> None:
     desk.put_behind_tls(authority.certificate())
     desk.clock.wall_s = 12.0
     desk.server_clock.wall_s = day_s(0)
@@ -391,9 +375,7 @@ def test_t06_where_ntp_is_blocked_the_date_header_of_verified_https_tells_the_ti
 
 
 @pytest.mark.parametrize("day", [-2, 3650])
-def test_t04_t08_a_server_that_tells_a_time_at_which_its_own_certificate_is_not_valid_is_not_believed(
-    desk: Desk, authority: Authority, day: float
-) -> None:
+def test_t04_t08_server_time_outside_its_certificate_rejected(desk: Desk, authority: Authority, day: float) -> None:
     desk.put_behind_tls(authority.certificate())
     desk.server_clock.wall_s = day_s(day)
     name = desk.take()
@@ -404,7 +386,7 @@ def test_t04_t08_a_server_that_tells_a_time_at_which_its_own_certificate_is_not_
     assert desk.booth.read_boot(1).anchors == ()
 
 
-def test_t03_t05_a_clock_stepped_back_in_mid_queue_does_not_end_uploading(desk: Desk, authority: Authority) -> None:
+def test_t03_t05_clock_stepped_back_mid_queue_keeps_uploading(desk: Desk, authority: Authority) -> None:
     # The step is played by the server's new certificate: this machine's clock, which OpenSSL reads, stays.
     front = desk.put_behind_tls(authority.certificate())
     desk.server_clock.wall_s = day_s(0)

@@ -20,7 +20,7 @@ import pytest
 
 from piboothup.config import Secret
 from piboothup.spool.names import PhotoName
-from piboothup.uploader.schedule.attempts import Tries
+from piboothup.uploader.schedule.attempts import AttemptHistory
 from piboothup.uploader.transport import connection
 from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
 from piboothup.uploader.transport.messages import Answer, Request
@@ -73,7 +73,7 @@ def test_n04_a_redirect_is_an_answer_and_nothing_is_followed(transport: Transpor
 
 
 @pytest.mark.parametrize("status", ["200 OK", "302 Found"])
-def test_n25_an_endless_answer_is_read_to_the_limit_and_no_further(transport: Transport, status: str) -> None:
+def test_n25_endless_answer_read_to_limit_and_no_further(transport: Transport, status: str) -> None:
     def endless(liar: Liar, connection: socket.socket) -> None:
         liar.request(connection)
         connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 1000000000\r\nLocation: /x\r\n\r\n".encode())
@@ -109,9 +109,7 @@ def test_n35_proxy_variables_and_netrc_are_not_obeyed(
     assert b"Authorization" not in liar.heard
 
 
-def test_a_put_carries_the_headers_that_were_asked_for_and_no_others(
-    transport: Transport, photo: io.BufferedReader
-) -> None:
+def test_put_carries_requested_headers_and_no_others(transport: Transport, photo: io.BufferedReader) -> None:
     with Liar(says("200 OK", b"", "ETag: W/no-md5")) as liar:
         answer = put(transport, liar.url + SIGNED, photo)
     head = liar.heard.partition(b"\r\n\r\n")[0].decode().split("\r\n")
@@ -122,7 +120,7 @@ def test_a_put_carries_the_headers_that_were_asked_for_and_no_others(
     assert liar.heard.endswith(b"x" * PHOTO_BYTES)
 
 
-def test_n10_a_stall_longer_than_the_connect_time_out_is_no_reason_to_give_up(photo: io.BufferedReader) -> None:
+def test_n10_stall_longer_than_connect_timeout_is_not_given_up(photo: io.BufferedReader) -> None:
     def slow(liar: Liar, connection: socket.socket) -> None:
         liar.ended.wait(0.5)
         liar.request(connection)
@@ -139,9 +137,7 @@ def test_n10_a_stall_longer_than_the_connect_time_out_is_no_reason_to_give_up(ph
                 assert photo.tell() == 0
 
 
-def test_a_200_that_comes_before_the_whole_body_was_sent_is_no_proof(
-    transport: Transport, photo: io.BufferedReader
-) -> None:
+def test_answer_200_before_whole_body_sent_is_no_proof(transport: Transport, photo: io.BufferedReader) -> None:
     def hasty(liar: Liar, connection: socket.socket) -> None:
         connection.recv(100)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
@@ -223,7 +219,7 @@ def test_c08_a_stop_cuts_a_tls_handshake_too() -> None:
     transport.close()
 
 
-def test_n32_a_connection_closed_since_the_last_exchange_is_replaced_unseen(transport: Transport) -> None:
+def test_n32_connection_closed_since_last_use_replaced_unseen(transport: Transport) -> None:
     def once(liar: Liar, connection: socket.socket) -> None:
         liar.request(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
@@ -235,9 +231,7 @@ def test_n32_a_connection_closed_since_the_last_exchange_is_replaced_unseen(tran
     assert liar.connections == 2
 
 
-def test_n32_a_photo_of_which_half_was_sent_on_a_connection_that_broke_is_sent_whole_on_the_next(
-    transport: Transport, tmp_path: Path
-) -> None:
+def test_n32_half_sent_photo_on_broken_connection_resent_whole(transport: Transport, tmp_path: Path) -> None:
     def breaks_off(liar: Liar, connection: socket.socket) -> None:
         liar.request(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
@@ -274,7 +268,7 @@ def test_a_fresh_connection_that_breaks_is_an_error_at_once(transport: Transport
     assert liar.connections == 1
 
 
-def test_n07_a_server_with_a_certificate_of_its_own_making_is_refused_before_the_key_is_sent(tmp_path: Path) -> None:
+def test_n07_self_signed_server_refused_before_key_is_sent(tmp_path: Path) -> None:
     transport = Transport(HandClock(), plain_http=True, limits=FAR)
     with Liar(says("200 OK"), tls=self_signed(tmp_path)) as liar:
         assert trouble(transport, liar.url).kind is LinkErrorKind.TLS
@@ -296,7 +290,7 @@ def test_verified_tls_is_spoken_where_the_certificate_is_trusted(photo: io.Buffe
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
 @pytest.mark.parametrize(("newest", "is_spoken"), [(ssl.TLSVersion.TLSv1_2, True), (ssl.TLSVersion.TLSv1_1, False)])
-def test_n07_no_tls_that_can_be_broken_is_spoken_even_where_openssl_would(
+def test_n07_breakable_tls_never_spoken_even_if_openssl_would(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, newest: ssl.TLSVersion, is_spoken: bool
 ) -> None:
     def lax(protocol: int) -> ssl.SSLContext:
@@ -320,7 +314,7 @@ def test_n07_no_tls_that_can_be_broken_is_spoken_even_where_openssl_would(
             assert liar.heard == b""
 
 
-def test_n02_a_name_that_cannot_be_resolved_and_a_refused_connection_are_told_apart(
+def test_n02_unresolvable_name_and_refused_connection_told_apart(
     transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Liar(says("200 OK")) as liar:
@@ -352,21 +346,21 @@ def test_n26_what_is_not_https_is_not_even_asked(transport: Transport, url: str)
     assert trouble(transport, url).kind is LinkErrorKind.UNUSABLE
 
 
-def test_plain_http_is_for_this_machine_and_only_where_it_was_asked_for(transport: Transport) -> None:
+def test_plain_http_only_for_this_machine_and_where_asked_for(transport: Transport) -> None:
     assert transport.allows("http://127.0.0.1:8000/")
     assert transport.allows("http://localhost/")
     assert not Transport(HandClock()).allows("http://127.0.0.1:8000/")
 
 
 @pytest.mark.parametrize("key", ["two\nlines", "\u201csmart\u201d", "end\r\nX-Evil: 1"])
-def test_a_key_that_no_header_can_carry_is_an_error_that_does_not_show_it(transport: Transport, key: str) -> None:
+def test_key_unfit_for_header_is_error_that_does_not_show_it(transport: Transport, key: str) -> None:
     with Liar(says("200 OK")) as liar, pytest.raises(LinkError) as caught:
         get(transport, liar.url, Authorization=f"Bearer {key}")
     assert caught.value.kind is LinkErrorKind.UNUSABLE
     assert liar.heard == b""
 
 
-def test_c03_an_error_carries_nothing_of_the_request_not_even_in_what_it_was_made_from(
+def test_c03_error_and_its_cause_carry_nothing_of_request(
     transport: Transport, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -391,15 +385,13 @@ def test_c03_what_holds_a_key_or_a_signed_url_does_not_show_it() -> None:
     asked = Request("POST", url, {"Authorization": f"Bearer {key}"}, f'{{"apiKey": "{key}"}}'.encode())
     told = f'{{"uploadUrl": "{url.reveal()}"}}'.encode()
     answer = Answer(200, "", told, True, True, "", "", sent_ns=0, answered_ns=0, location=url.reveal())
-    tries = Tries()
+    tries = AttemptHistory()
     tries.keep_url(PhotoName("ABCD", 1, 1, 1, PARTY.id, "0123456789abcdef"), PARTY, url, asked_ns=0)
     for holder in (asked, answer, vars(tries), url):
         assert "canary" not in f"{holder!r} {holder}"
 
 
-def test_s06_a_card_that_cannot_be_read_while_sending_is_not_blamed_on_the_network(
-    transport: Transport, tmp_path: Path
-) -> None:
+def test_s06_unreadable_card_while_sending_not_blamed_on_network(transport: Transport, tmp_path: Path) -> None:
     class BadSector(io.BufferedReader):
         """EIO in the middle of the photo."""
 

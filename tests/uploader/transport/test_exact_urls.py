@@ -13,7 +13,7 @@ import pytest
 from piboothup.config import Secret
 from piboothup.simulator.faults import Fault
 from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
-from piboothup.uploader.transport.messages import Request, onward
+from piboothup.uploader.transport.messages import Request, redirect_target
 from tests.support.ca import Authority
 from tests.support.clock import HandClock
 from tests.support.limits import FAR
@@ -130,7 +130,7 @@ def _resolved(form: str, is_absolute: bool) -> str:
     ],
 )
 def test_f4_n27_a_location_is_resolved_and_not_rewritten(url: str, location: str, found: str | None) -> None:
-    assert onward(Secret(url), location) == (None if found is None else Secret(found))
+    assert redirect_target(Secret(url), location) == (None if found is None else Secret(found))
 
 
 @pytest.mark.parametrize("form", ["/\u00fc", "/a b", "/a\tb", "/a\r\nX-Evil: 1", "/\x7f", "/\ud800"])
@@ -150,7 +150,7 @@ def test_f4_neither_library_gets_to_see_what_is_signed() -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_f4_the_whole_way_of_a_photo_leaves_its_url_as_it_is(desk: Desk, form: str) -> None:
     with Liar(says("200 OK")) as storage:
-        desk.album.misbehave(
+        desk.album.add_fault(
             Fault(call="getuploadurl", status=200, body=json.dumps({"uploadUrl": storage.url + form}))
         )
         name = desk.take()

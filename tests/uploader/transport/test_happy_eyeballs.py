@@ -19,7 +19,7 @@ from piboothup.config import Secret
 from piboothup.spool.listing import NEW
 from piboothup.uploader.transport import happy_eyeballs
 from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
-from piboothup.uploader.transport.happy_eyeballs import is_here
+from piboothup.uploader.transport.happy_eyeballs import has_local_address
 from piboothup.uploader.transport.messages import Limits
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
@@ -116,15 +116,13 @@ def _is_full(listener: socket.socket) -> bool:
     return int(waiting) > int(most)
 
 
-def test_n03_an_ipv6_that_leads_nowhere_does_not_keep_ipv4_waiting(names: Names) -> None:
+def test_n03_dead_ipv6_does_not_keep_ipv4_waiting(names: Names) -> None:
     names.known[V6] = "::1"
     with Liar(says("200 OK")) as liar, black_hole("::1", liar.port), transport(FAR) as made:
         assert Caller(made, f"http://localhost:{liar.port}/").came() == 200
 
 
-def test_n03_a_refused_family_costs_nothing_and_a_look_up_of_it_that_hangs_neither(
-    names: Names, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_n03_refused_family_or_hung_lookup_of_it_costs_nothing(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(happy_eyeballs, "_NEXT_AFTER_S", 1000.0)  # nobody waits for it
     names.known[V6] = "::1"
     with Liar(says("200 OK")) as liar, transport(FAR) as made:
@@ -148,7 +146,7 @@ def test_addresses_that_all_lead_nowhere_are_given_up(names: Names) -> None:
         assert came is LinkErrorKind.CONNECT
 
 
-def test_n17_an_address_that_swallowed_the_first_attempts_is_tried_anew_beside_them(
+def test_n17_address_losing_first_attempts_is_tried_in_parallel(
     names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The kernel alone asks again after 1, 3 and 7 s, and by the way that it took first."""
@@ -166,9 +164,7 @@ def test_n17_an_address_that_swallowed_the_first_attempts_is_tried_anew_beside_t
     assert begun >= 4
 
 
-def test_n02_a_look_up_that_hangs_is_given_up_and_its_late_answer_serves_the_next_try(
-    names: Names, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_n02_hung_lookup_given_up_late_answer_serves_next_one(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("piboothup.uploader.transport.client._PORTAL_CONNECT_S", 0.2)
     names.hanging = {V4, V6}
     with Liar(says("200 OK")) as liar, transport(SHORT) as made:
@@ -192,7 +188,7 @@ def test_n02_a_name_that_is_unknown_is_asked_for_again_each_time(names: Names) -
             names.all_asked(2 * tries)
 
 
-def test_n02_a_name_that_none_can_have_is_an_error_like_any_other() -> None:
+def test_n02_impossible_name_is_an_error_like_any_other() -> None:
     with transport(FAR) as made:
         assert Caller(made, f"https://{'x' * 70}.example/").came() in (LinkErrorKind.DNS, LinkErrorKind.UNUSABLE)
 
@@ -216,7 +212,7 @@ def test_c08_a_stop_and_a_deadline_cut_what_is_not_connected_yet(names: Names, w
             made.close()
 
 
-def test_n02_a_look_up_that_hangs_holds_up_neither_the_status_nor_the_stop(
+def test_n02_hung_lookup_delays_neither_status_nor_stop(
     desk: Desk, names: Names, caplog: pytest.LogCaptureFixture
 ) -> None:
     names.hanging = {V4, V6}
@@ -231,7 +227,7 @@ def test_n02_a_look_up_that_hangs_holds_up_neither_the_status_nor_the_stop(
     assert desk.lies_in(NEW, name)
 
 
-def test_n17_an_address_that_is_not_this_machines_any_more_is_known_as_such() -> None:
+def test_n17_address_no_longer_of_this_machine_is_recognised() -> None:
     class Roamed(socket.socket):
         """Its address (RFC 5737) is no machine's."""
 
@@ -239,14 +235,14 @@ def test_n17_an_address_that_is_not_this_machines_any_more_is_known_as_such() ->
             return "192.0.2.1", 5
 
     with Roamed() as roamed, socket.socket(V6) as one, socket.socket() as another:
-        assert not is_here(roamed)
+        assert not has_local_address(roamed)
         one.bind(("::1", 0))
         another.bind(("127.0.0.1", 0))
-        assert is_here(one)
-        assert is_here(another)
+        assert has_local_address(one)
+        assert has_local_address(another)
 
 
-def test_n17_an_exchange_that_was_roamed_away_from_is_cut_and_its_connection_not_used_again() -> None:
+def test_n17_exchange_after_roaming_cut_connection_not_reused() -> None:
     roamed: list[str] = []
     asked = threading.Event()
 

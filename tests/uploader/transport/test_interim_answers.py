@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from piboothup.config import Secret
-from piboothup.uploader.outcomes import Call, Came, what_came
+from piboothup.uploader.outcomes import ApiCall, Outcome, classify
 from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
 from piboothup.uploader.transport.messages import Answer
 from tests.support.ca import Authority, Connect, day_s
@@ -73,7 +73,7 @@ def test_f1_interim_answers_before_a_puts_are_passed_over(
         for _ in range(2):
             photo.seek(0)
             answer = put(transport, liar.url, photo)
-            assert what_came(Call.PUT, answer) is Came.ACCEPTED
+            assert classify(ApiCall.PUT, answer) is Outcome.ACCEPTED
             assert (answer.status, answer.body) == (200, b"{}")
     assert len(liar.requests) == 2
     assert liar.connections == 1  # it stays usable: each request gets its own answer
@@ -86,7 +86,7 @@ def test_f1_interim_answers_that_come_while_the_photo_is_sent(transport: Transpo
         connection.sendall(FINAL)
 
     with Liar(story) as liar:
-        assert what_came(Call.PUT, put(transport, liar.url, photo)) is Came.ACCEPTED
+        assert classify(ApiCall.PUT, put(transport, liar.url, photo)) is Outcome.ACCEPTED
         assert len(liar.requests) == 1
 
 
@@ -146,7 +146,7 @@ def test_f1_an_evening_of_early_hints_sends_each_photo_once(desk: Desk, tmp_path
 def test_f1_101_is_refused_as_nobody_asked_to_switch(transport: Transport, photo: io.BufferedReader) -> None:
     switches = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
     with Liar(first(HINTS + switches, FINAL)) as liar:
-        assert what_came(Call.PUT, put(transport, liar.url, photo)) is Came.ODD
+        assert classify(ApiCall.PUT, put(transport, liar.url, photo)) is Outcome.UNEXPECTED
         liar.story = says("404 Not Found")
         photo.seek(0)
         assert put(transport, liar.url, photo).status == 404

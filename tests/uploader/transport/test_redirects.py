@@ -11,7 +11,7 @@ import pytest
 
 from piboothup.config import Secret
 from piboothup.simulator.faults import Fault
-from piboothup.uploader.outcomes import Call, Came, what_came
+from piboothup.uploader.outcomes import ApiCall, Outcome, classify
 from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
 from piboothup.uploader.transport.messages import Answer
 from tests.support.ca import Authority
@@ -57,7 +57,7 @@ def sends_on(status: str, where: Callable[[Liar], str]) -> Story:
 
 @pytest.mark.parametrize("status", ["307 Temporary Redirect", "308 Permanent Redirect"])
 @pytest.mark.parametrize("where", ["/there?signature=s", "{url}/there?signature=s", "//{host}/there?signature=s"])
-def test_n27_a_photo_is_sent_on_whole_to_where_the_same_server_wants_it(
+def test_n27_photo_sent_whole_to_where_same_server_redirects(
     transport: Transport, photo: io.BufferedReader, status: str, where: str
 ) -> None:
     def there(liar: Liar) -> str:
@@ -65,7 +65,7 @@ def test_n27_a_photo_is_sent_on_whole_to_where_the_same_server_wants_it(
 
     with Liar(sends_on(status, there)) as liar:
         answer = put(transport, liar.url + "/here?signature=s", photo)
-    assert what_came(Call.PUT, answer) is Came.ACCEPTED
+    assert classify(ApiCall.PUT, answer) is Outcome.ACCEPTED
     assert liar.connections == 1
     (_, first), (_, second) = liar.requests
     assert first.startswith(b"PUT /here?signature=s HTTP/1.1\r\n")
@@ -76,11 +76,11 @@ def test_n27_a_photo_is_sent_on_whole_to_where_the_same_server_wants_it(
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "300 Choices", "304 Same"])
-def test_n04_n27_other_redirects_are_not_followed_even_by_the_same_server(
+def test_n04_n27_other_redirects_not_followed_even_same_server(
     transport: Transport, photo: io.BufferedReader, status: str
 ) -> None:
     with Liar(sends_on(status, lambda liar: "/there")) as liar:
-        assert what_came(Call.PUT, put(transport, liar.url + "/here", photo)) is Came.REDIRECT
+        assert classify(ApiCall.PUT, put(transport, liar.url + "/here", photo)) is Outcome.REDIRECT
     assert len(liar.requests) == 1
 
 
@@ -91,7 +91,7 @@ def test_n27_nothing_is_sent_on_to_another_host_or_port(
     transport: Transport, photo: io.BufferedReader, where: str
 ) -> None:
     with Liar(sends_on("307 Away", lambda liar: where.format(port=liar.port))) as liar:
-        assert what_came(Call.PUT, put(transport, liar.url + "/here", photo)) is Came.REDIRECT
+        assert classify(ApiCall.PUT, put(transport, liar.url + "/here", photo)) is Outcome.REDIRECT
     assert len(liar.requests) == 1
 
 
@@ -105,14 +105,14 @@ def test_n27_no_photo_is_sent_on_from_https_to_http(photo: io.BufferedReader, tm
             return f"http://127.0.0.1:{liar.port if port == 'its own' else plain.port}/there"
 
         with Liar(sends_on("308 Down", down), tls=authority.certificate()) as liar:
-            assert what_came(Call.PUT, put(transport, liar.url + "/here", photo)) is Came.ODD
+            assert classify(ApiCall.PUT, put(transport, liar.url + "/here", photo)) is Outcome.UNEXPECTED
     transport.close()
     assert plain.requests == []
 
 
 def test_n27_a_server_that_sends_on_for_ever_is_left(transport: Transport, photo: io.BufferedReader) -> None:
     with Liar(says("307 Again", b"", "Location: /again")) as liar:
-        assert what_came(Call.PUT, put(transport, liar.url + "/here", photo)) is Came.REDIRECT
+        assert classify(ApiCall.PUT, put(transport, liar.url + "/here", photo)) is Outcome.REDIRECT
     assert 2 <= len(liar.requests) <= 5
 
 
@@ -135,8 +135,8 @@ def test_n27_the_deadline_is_one_for_all_that_it_is_sent_on_to(photo: io.Buffere
 
 
 @pytest.mark.parametrize("call", ["geteventsandalbums", "getuploadurl"])
-def test_n27_the_calls_of_eventpics_are_sent_on_too_with_key_and_body(desk: Desk, call: str) -> None:
-    desk.album.misbehave(Fault(call=call, status=307, redirect=f"/{call}", times=1))
+def test_n27_eventpics_calls_redirected_with_key_and_body(desk: Desk, call: str) -> None:
+    desk.album.add_fault(Fault(call=call, status=307, redirect=f"/{call}", times=1))
     name = desk.take()
     desk.start()
     desk.until_sent(name)

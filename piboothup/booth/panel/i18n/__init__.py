@@ -16,7 +16,7 @@ from piboothup.config import LANGUAGES
 
 
 @dataclass(frozen=True)
-class Fault:
+class FaultTexts:
     """What stops photos, on a full screen: a headline in capitals, and at most three lines for the other two.
 
     A remedy of two words or so is drawn as large as the headline.
@@ -29,7 +29,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class MenuWords:
+class MenuTexts:
     """The menu's texts."""
 
     let_go: str
@@ -67,7 +67,7 @@ class MenuWords:
 
 
 @dataclass(frozen=True)
-class Words:
+class Texts:
     """The texts of one language."""
 
     name: str
@@ -109,17 +109,17 @@ class Words:
     all_in_album: str
     parked: str
     """`{n}` are in the album, `{parked}` it refuses."""
-    faults: Mapping[str, Fault]
+    faults: Mapping[str, FaultTexts]
     """By the code of the problem."""
-    other_fault: Fault
+    other_fault: FaultTexts
     notices: Mapping[str, str]
     """By the code of the problem: a bottom line for what does not stop photos; with a colon at its end as above."""
-    menu: MenuWords
+    menu: MenuTexts
 
 
 @functools.cache
-def words(language: str) -> Words:
+def texts(language: str) -> Texts:
     """The texts of `language`, such as "de"; English if there are none."""
     known = language if language in LANGUAGES else "en"
-    catalogue: Words = importlib.import_module(f"{__name__}.{known}").WORDS
+    catalogue: Texts = importlib.import_module(f"{__name__}.{known}").WORDS
     return catalogue

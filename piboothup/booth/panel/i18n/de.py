@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from piboothup.booth.panel.i18n import Fault, MenuWords, Words
+from piboothup.booth.panel.i18n import FaultTexts, MenuTexts, Texts
 
-WORDS = Words(
+WORDS = Texts(
     name="Deutsch",
     press="Drück!",
     look={"above": "Schau hoch", "below": "Schau runter", "left": "Schau links", "right": "Schau rechts"},
@@ -42,29 +42,31 @@ WORDS = Words(
     all_in_album="Alle {n} im Album",
     parked="{n} im Album, {parked} nicht",
     faults={
-        "no_camera": Fault("Keine Kamera", "Stecker ziehen, Kabel andrücken."),
-        "camera_busy": Fault("Besetzt", "Anderes Programm beenden."),
-        "camera_stuck": Fault("Kein Bild", "Warten, sonst Stecker ziehen."),
-        "camera_memory": Fault("Kein Bild", "Stecker ziehen, neu einstecken."),
-        "no_frames": Fault("Keine Bilder", "Ordner mit .jpg in die Config."),
-        "encode_failed": Fault("Foto fehlt", "Noch einmal", "Der Rest ist sicher."),
-        "not_saved": Fault("Foto fehlt", "Noch einmal", "Der Rest ist sicher."),
-        "unsaved_jpeg": Fault("Fotos fehlen", "Neu einstecken, sonst neue Software.", "JPEG streikt, Rest ok."),
-        "unsaved_exif": Fault("Fotos fehlen", "Neu einstecken, sonst neue Software.", "EXIF streikt, Rest ok."),
-        "unsaved_ram": Fault("Fotos fehlen", "Neu einstecken, sonst Fotos kleiner.", "RAM voll, Rest ok."),
-        "unsaved_limit": Fault("Fotos fehlen", "LimitFSIZE des Dienstes aufheben.", "Dateilimit, Rest ok."),
-        "unsaved_card": Fault("Fotos fehlen", "Neu einstecken, sonst Karte tauschen.", "Karte streikt, Rest ok."),
-        "unsaved_defect": Fault("Fotos fehlen", "Neu einstecken, sonst neue Software.", "Fehler, Rest ok."),
-        "card_full": Fault("Karte voll", "WLAN geben oder Fotos kopieren."),
-        "card_crowded": Fault("Karte voll", "WLAN geben oder Fotos kopieren."),
-        "card_stuck": Fault("Karte hängt", "Warten, sonst Stecker ziehen.", "Der Rest ist sicher."),
-        "card_readonly": Fault("Karte defekt", "Fotos senden, Karte tauschen."),
-        "spool_unusable": Fault("Keine Karte", "Ordner in der Config prüfen.", "Kein Foto gemacht."),
-        "spool_memory": Fault("Unsicher", "Overlay-Dateisystem abschalten.", "Fotos wären weg."),
-        "spool_split": Fault("Zwei Disks", "Ein Ordner liegt auf anderer Disk.", "Kein Foto gemacht."),
-        "button_missing": Fault("Kein Knopf", "Kabel und Pin des Knopfs prüfen."),
+        "no_camera": FaultTexts("Keine Kamera", "Stecker ziehen, Kabel andrücken."),
+        "camera_busy": FaultTexts("Besetzt", "Anderes Programm beenden."),
+        "camera_stuck": FaultTexts("Kein Bild", "Warten, sonst Stecker ziehen."),
+        "camera_memory": FaultTexts("Kein Bild", "Stecker ziehen, neu einstecken."),
+        "no_frames": FaultTexts("Keine Bilder", "Ordner mit .jpg in die Config."),
+        "encode_failed": FaultTexts("Foto fehlt", "Noch einmal", "Der Rest ist sicher."),
+        "not_saved": FaultTexts("Foto fehlt", "Noch einmal", "Der Rest ist sicher."),
+        "unsaved_jpeg": FaultTexts("Fotos fehlen", "Neu einstecken, sonst neue Software.", "JPEG streikt, Rest ok."),
+        "unsaved_exif": FaultTexts("Fotos fehlen", "Neu einstecken, sonst neue Software.", "EXIF streikt, Rest ok."),
+        "unsaved_ram": FaultTexts("Fotos fehlen", "Neu einstecken, sonst Fotos kleiner.", "RAM voll, Rest ok."),
+        "unsaved_limit": FaultTexts("Fotos fehlen", "LimitFSIZE des Dienstes aufheben.", "Dateilimit, Rest ok."),
+        "unsaved_card": FaultTexts(
+            "Fotos fehlen", "Neu einstecken, sonst Karte tauschen.", "Karte streikt, Rest ok."
+        ),
+        "unsaved_defect": FaultTexts("Fotos fehlen", "Neu einstecken, sonst neue Software.", "Fehler, Rest ok."),
+        "card_full": FaultTexts("Karte voll", "WLAN geben oder Fotos kopieren."),
+        "card_crowded": FaultTexts("Karte voll", "WLAN geben oder Fotos kopieren."),
+        "card_stuck": FaultTexts("Karte hängt", "Warten, sonst Stecker ziehen.", "Der Rest ist sicher."),
+        "card_readonly": FaultTexts("Karte defekt", "Fotos senden, Karte tauschen."),
+        "spool_unusable": FaultTexts("Keine Karte", "Ordner in der Config prüfen.", "Kein Foto gemacht."),
+        "spool_memory": FaultTexts("Unsicher", "Overlay-Dateisystem abschalten.", "Fotos wären weg."),
+        "spool_split": FaultTexts("Zwei Disks", "Ein Ordner liegt auf anderer Disk.", "Kein Foto gemacht."),
+        "button_missing": FaultTexts("Kein Knopf", "Kabel und Pin des Knopfs prüfen."),
     },
-    other_fault=Fault("Störung", "Stecker ziehen, neu einstecken."),
+    other_fault=FaultTexts("Störung", "Stecker ziehen, neu einstecken."),
     notices={
         "buzzer_missing": "Summer geht nicht",
         "button_missing": "Knopf geht nicht",
@@ -90,7 +92,7 @@ WORDS = Words(
         "light_missing": "Licht geht nicht",
         "panel_missing": "Panel geht nicht",
     },
-    menu=MenuWords(
+    menu=MenuTexts(
         let_go="Loslassen:",
         hold_on="Halten:",
         lets={"photo": "Foto", "menu": "Menü"},

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from piboothup.booth.panel.i18n import Fault, MenuWords, Words
+from piboothup.booth.panel.i18n import FaultTexts, MenuTexts, Texts
 
-WORDS = Words(
+WORDS = Texts(
     name="English",
     press="Press",
     look={"above": "Look up", "below": "Look down", "left": "Look left", "right": "Look right"},
@@ -42,29 +42,39 @@ WORDS = Words(
     all_in_album="All {n} in the album",
     parked="{n} sent, {parked} refused",
     faults={
-        "no_camera": Fault("No camera", "Pull the plug, push in the camera cable."),
-        "camera_busy": Fault("Camera busy", "Another program has the camera."),
-        "camera_stuck": Fault("No picture", "Wait. If it stays: pull the plug, plug in."),
-        "camera_memory": Fault("No picture", "Pull the plug, plug in again."),
-        "no_frames": Fault("No frames", "Name a folder of .jpg files in the config."),
-        "encode_failed": Fault("Not saved", "Press again", "The others are safe."),
-        "not_saved": Fault("Not saved", "Press again", "The others are safe."),
-        "unsaved_jpeg": Fault("Not saving", "Pull the plug, plug in; else new software.", "No JPEG. Rest is safe."),
-        "unsaved_exif": Fault("Not saving", "Pull the plug, plug in; else new software.", "No EXIF. Rest is safe."),
-        "unsaved_ram": Fault("Not saving", "Pull the plug, plug in; else smaller photos.", "No memory. Rest safe."),
-        "unsaved_limit": Fault("Not saving", "Lift LimitFSIZE of the service.", "Size limit. Rest is safe."),
-        "unsaved_card": Fault("Not saving", "Pull the plug, plug in; else another card.", "Bad card. Rest is safe."),
-        "unsaved_defect": Fault("Not saving", "Pull the plug, plug in; else new software.", "Our bug. Rest is safe."),
-        "card_full": Fault("Card full", "Give me Wi-Fi, or copy photos off."),
-        "card_crowded": Fault("Card full", "Give me Wi-Fi, or copy photos off."),
-        "card_stuck": Fault("Card hangs", "Wait. If it stays: pull the plug, plug in.", "The others are safe."),
-        "card_readonly": Fault("Card broken", "Send the photos, then change the card."),
-        "spool_unusable": Fault("No card", "Check the folder in the config.", "No photo is taken."),
-        "spool_memory": Fault("Not safe", "Switch off the overlay file system.", "Photos would be lost."),
-        "spool_split": Fault("Two disks", "A folder lies on another disk.", "No photo is taken."),
-        "button_missing": Fault("No button", "Check its wires and its pin."),
+        "no_camera": FaultTexts("No camera", "Pull the plug, push in the camera cable."),
+        "camera_busy": FaultTexts("Camera busy", "Another program has the camera."),
+        "camera_stuck": FaultTexts("No picture", "Wait. If it stays: pull the plug, plug in."),
+        "camera_memory": FaultTexts("No picture", "Pull the plug, plug in again."),
+        "no_frames": FaultTexts("No frames", "Name a folder of .jpg files in the config."),
+        "encode_failed": FaultTexts("Not saved", "Press again", "The others are safe."),
+        "not_saved": FaultTexts("Not saved", "Press again", "The others are safe."),
+        "unsaved_jpeg": FaultTexts(
+            "Not saving", "Pull the plug, plug in; else new software.", "No JPEG. Rest is safe."
+        ),
+        "unsaved_exif": FaultTexts(
+            "Not saving", "Pull the plug, plug in; else new software.", "No EXIF. Rest is safe."
+        ),
+        "unsaved_ram": FaultTexts(
+            "Not saving", "Pull the plug, plug in; else smaller photos.", "No memory. Rest safe."
+        ),
+        "unsaved_limit": FaultTexts("Not saving", "Lift LimitFSIZE of the service.", "Size limit. Rest is safe."),
+        "unsaved_card": FaultTexts(
+            "Not saving", "Pull the plug, plug in; else another card.", "Bad card. Rest is safe."
+        ),
+        "unsaved_defect": FaultTexts(
+            "Not saving", "Pull the plug, plug in; else new software.", "Our bug. Rest is safe."
+        ),
+        "card_full": FaultTexts("Card full", "Give me Wi-Fi, or copy photos off."),
+        "card_crowded": FaultTexts("Card full", "Give me Wi-Fi, or copy photos off."),
+        "card_stuck": FaultTexts("Card hangs", "Wait. If it stays: pull the plug, plug in.", "The others are safe."),
+        "card_readonly": FaultTexts("Card broken", "Send the photos, then change the card."),
+        "spool_unusable": FaultTexts("No card", "Check the folder in the config.", "No photo is taken."),
+        "spool_memory": FaultTexts("Not safe", "Switch off the overlay file system.", "Photos would be lost."),
+        "spool_split": FaultTexts("Two disks", "A folder lies on another disk.", "No photo is taken."),
+        "button_missing": FaultTexts("No button", "Check its wires and its pin."),
     },
-    other_fault=Fault("Out of order", "Pull the plug, plug in again."),
+    other_fault=FaultTexts("Out of order", "Pull the plug, plug in again."),
     notices={
         "buzzer_missing": "Buzzer not working",
         "button_missing": "Button not working",
@@ -90,7 +100,7 @@ WORDS = Words(
         "light_missing": "Light not working",
         "panel_missing": "Panel not working",
     },
-    menu=MenuWords(
+    menu=MenuTexts(
         let_go="Let go:",
         hold_on="Hold on:",
         lets={"photo": "Photo", "menu": "Menu"},
