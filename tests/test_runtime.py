@@ -58,9 +58,13 @@ def test_a_hint_arrives_and_nobody_waits_for_one(tmp_path: Path) -> None:
     assert send_hint(tmp_path, "booth", "new", "photo.jpg")
     assert hints.receive(PATIENCE_S) == ["new", "photo.jpg"]
     assert hints.receive(0) == []
-    assert hints.path.stat().st_mode & 0o777 == 0o660
     hints.close()
     assert not hints.path.exists()
+
+
+def test_c16_control_socket_is_for_its_user_and_group_alone(tmp_path: Path) -> None:
+    with contextlib.closing(HintSocket(tmp_path, "booth")) as hints:
+        assert hints.path.stat().st_mode & 0o777 == 0o660
 
 
 def test_a_full_hint_socket_holds_nobody_up(tmp_path: Path) -> None:

@@ -30,11 +30,11 @@ from piboothup.booth.flow.events import (
     Pressed,
     Released,
     Save,
+    SelfTestFrame,
+    SelfTestPressed,
     Stop,
     StorageChecked,
     Tapped,
-    TestFrameReady,
-    TestPressSeen,
     Tick,
     TrySaving,
 )
@@ -282,9 +282,9 @@ class BoothService:
                     self._saver.try_saving(frame)
                 case Discard(frame):
                     frame.release()
-                case TestFrameReady():
+                case SelfTestFrame():
                     self._check.on_test_frame(effect)
-                case TestPressSeen():
+                case SelfTestPressed():
                     self._check.on_test_press()
                 case deed:
                     self._errands.submit(deed)

@@ -123,7 +123,7 @@ def test_b03_press_during_photo_answered_on_light_and_panel(box: Box) -> None:
     box.until_light(LightPattern.COUNTDOWN)
     box.press()
     box.until_light(LightPattern.BUSY)
-    box.until_shown(state=BoothState.COUNTDOWN, countdown=9, nudged=True)
+    box.until_shown(state=BoothState.COUNTDOWN, countdown=9, busy_hint=True)
     box.clock.pass_s(0.9)
     box.until_light(LightPattern.COUNTDOWN)
     assert box.camera.asked.empty()
@@ -211,11 +211,11 @@ def test_the_panel_tells_how_the_photos_travel(box: Box) -> None:
         take(spool, jpeg(number))
     status.write(box.runtime, "uploader", {"state": "offline", "waiting": 3})
     box.start_ready()
-    box.until_shown(event_title="Anna & Ben", photos=3, uplink=UploaderState.OFFLINE, waiting=3)
+    box.until_shown(event_title="Anna & Ben", photos=3, upload_state=UploaderState.OFFLINE, waiting=3)
     status.write(box.runtime, "uploader", {"state": "idle", "waiting": 0})
     for name in spool.waiting():
         spool.park(name, "The server refuses it.")
-    box.until_shown(event_title="Anna & Ben", photos=3, uplink=UploaderState.IDLE, parked=3)
+    box.until_shown(event_title="Anna & Ben", photos=3, upload_state=UploaderState.IDLE, parked=3)
 
 
 def test_photos_before_start_count_in_next_photo_number(box: Box) -> None:
@@ -275,7 +275,7 @@ def test_c02_config_mistake_reported_before_missing_device(box: Box) -> None:
 def test_what_the_uploader_cannot_show_by_its_state_is_told(box: Box) -> None:
     status.write(box.runtime, "uploader", {"state": "idle", "waiting": 2, "problems": ["event_gone"]})
     box.start_ready()
-    box.until_shown(uplink=UploaderState.IDLE, waiting=2, notice=problem("event_gone"))
+    box.until_shown(upload_state=UploaderState.IDLE, waiting=2, notice=problem("event_gone"))
 
 
 def test_k01_no_camera_shown_on_light_panel_status_until_present(box: Box) -> None:
@@ -339,7 +339,7 @@ def test_s04_card_refusing_anchor_keeps_panel_and_status_alive(box: Box, monkeyp
     monkeypatch.setattr(durable, "append_line", refuse)
     box.clock.uncertainty_ms = 5
     status.write(box.runtime, "uploader", {"state": "offline"})
-    box.until_shown(uplink=UploaderState.OFFLINE)
+    box.until_shown(upload_state=UploaderState.OFFLINE)
     told_s = box.until_said(lambda said: said.get("boottime_s"))
     box.until_said(lambda said: said["boottime_s"] > told_s)
 
@@ -359,7 +359,7 @@ def test_s15_failed_housekeeping_round_is_followed_by_next(
         patched.setattr(StorageMonitor, "check", fail)
         assert failed.wait(PATIENCE_S)
     status.write(box.runtime, "uploader", {"state": "offline"})
-    box.until_shown(uplink=UploaderState.OFFLINE)
+    box.until_shown(upload_state=UploaderState.OFFLINE)
 
 
 # -- frames are 18 MB each -----------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def test_b03_card_hang_shown_presses_answered_photo_saved_once(box: Box, card: H
 
     box.press()
     box.until_light(LightPattern.BUSY)
-    box.until_shown(state=BoothState.FAULT, problem=problem("card_stuck"), nudged=True)
+    box.until_shown(state=BoothState.FAULT, problem=problem("card_stuck"), busy_hint=True)
     box.open_menu()
     assert box.page is not None
     box.clock.pass_s(20.0)

@@ -176,7 +176,7 @@ def test_f09_a_box_in_memory_is_a_fault_and_presses_only_nudge(box: Box) -> None
     box.start()
     box.until_shown(state=BoothState.FAULT, problem=problem("spool_memory"))
     box.press()
-    box.until_shown(state=BoothState.FAULT, problem=problem("spool_memory"), nudged=True)
+    box.until_shown(state=BoothState.FAULT, problem=problem("spool_memory"), busy_hint=True)
     assert (box.photos(), box.camera.asked.empty()) == (0, True)
 
 

@@ -370,12 +370,12 @@ class Box:
 
         Of a long bottom line any part may have its turn.
         """
-        wanted = {screens.draw(self.view(**said, turn=turn)).tobytes() for turn in (0, 1)}
+        wanted = {screens.draw(self.view(**said, line_turn=turn)).tobytes() for turn in (0, 1)}
         assert any(picture in wanted for picture in awaited(self.glass.shown))
 
     def view(self, **said: Any) -> View:
         """What the panel of a box says that is ready, without an uploader, and took no photo yet."""
-        box: dict[str, Any] = {"name": self.config.name, "box": self.spool.box, "uplink": UploaderState.STOPPED}
+        box: dict[str, Any] = {"name": self.config.name, "box": self.spool.box, "upload_state": UploaderState.STOPPED}
         if said.get("state") is BoothState.REVIEW:
             box["thumbnail"] = grey_frame(0).y
         return View(**{"state": BoothState.READY, **box, **said})

@@ -83,7 +83,7 @@ def tell() -> None:
 def main(root: Path, is_late: bool) -> None:
     """Starts, tells, gets ready, tells."""
     played = Pins(has_button=not is_late)
-    vars(pins).update(factory=played, RETRY_S=0.01)
+    vars(pins).update(pin_factory=played, RETRY_S=0.01)
     box, camera = Box(root), threading.Event()
     button, light = GpioButton(Button(), box.clock), GpioLight(Light(led_pin=27, flash_pin=22))
     vars(box).update(button=button, light=light, buzzer=GpioBuzzer(Light(buzzer_pin=24)))

@@ -209,7 +209,7 @@ class Discard:
 
 
 @dataclass(frozen=True)
-class TestFrameReady:
+class SelfTestFrame:
     """The ready check's test frame, or why there is none; it is thrown away."""
 
     frame: Frame | Problem
@@ -218,8 +218,8 @@ class TestFrameReady:
 
 
 @dataclass(frozen=True)
-class TestPressSeen:
+class SelfTestPressed:
     """The press that the ready check asked for."""
 
 
-Effect = Capture | Save | TrySaving | Discard | TestFrameReady | TestPressSeen | MenuAction
+Effect = Capture | Save | TrySaving | Discard | SelfTestFrame | SelfTestPressed | MenuAction

@@ -42,13 +42,13 @@ from piboothup.booth.flow.events import (
     Saved,
     SaveTested,
     SavingFailed,
+    SelfTestFrame,
+    SelfTestPressed,
     SelfTestProgress,
     SharpnessMeasured,
     Stop,
     StorageChecked,
     Tapped,
-    TestFrameReady,
-    TestPressSeen,
     Tick,
     TrySaving,
 )
@@ -116,7 +116,7 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step
             return replace(booth, health=booth.health.test_frame_missing(now_ns)), ()
         case Exposed(frame, zero_ns):
             if booth.wants_test_frame:
-                return booth, (TestFrameReady(frame, zero_ns),)
+                return booth, (SelfTestFrame(frame, zero_ns),)
             is_wanted = booth.state is BoothState.EXPOSING and zero_ns == booth.zero_ns
             if not is_wanted or frame.exposure_start_ns < zero_ns:
                 return booth, (Discard(frame),)  # nobody waits for it, or it is the late answer to an earlier press
@@ -124,7 +124,7 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step
         case CaptureFailed(told, zero_ns) if booth.state is BoothState.EXPOSING and zero_ns == booth.zero_ns:
             return _notice(booth, told, now_ns), ()
         case CaptureFailed(told, zero_ns) if booth.wants_test_frame:
-            return booth, (TestFrameReady(told, zero_ns),)
+            return booth, (SelfTestFrame(told, zero_ns),)
         case SavingFailed(told, reason):  # whoever has the menu open sees it as well: a photo is lost
             failed = replace(booth, storage_stuck=None, health=booth.health.photo_failed(reason, now_ns))
             return (_notice(failed, told, now_ns) if failed.health.fault is None else _settle_state(failed)), ()
@@ -221,7 +221,7 @@ def _pressed_in_menu(booth: Booth, page: Page, now_ns: int, settings: Settings) 
         return _open_page(booth, page, now_ns, settings), ()
     spent = replace(booth, press=Press(now_ns, consumed=True))
     if page.report is not None and page.report.asks_for_press:
-        return _open_page(spent, replace(page, press_seen_ns=now_ns), now_ns, settings), (TestPressSeen(),)
+        return _open_page(spent, replace(page, press_seen_ns=now_ns), now_ns, settings), (SelfTestPressed(),)
     if page.press_seen_ns is not None and now_ns - page.press_seen_ns < DOUBLE_PRESS_NS:
         return replace(spent, busy_hint_until_ns=now_ns + BUSY_HINT_NS), ()
     return _settle_state(spent), ()

@@ -70,7 +70,7 @@ class ActionRunner:
         self._post = post
         self._deeds: queue.SimpleQueue[MenuAction | None] = queue.SimpleQueue()
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="errands", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="actions", daemon=True)
 
     def start(self) -> None:
         """Starts the thread."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from piboothup import power, status
 from piboothup.booth.devices import Devices
-from piboothup.booth.flow.events import Event, SelfTestProgress, SharpnessMeasured, TestFrameReady
+from piboothup.booth.flow.events import Event, SelfTestFrame, SelfTestProgress, SharpnessMeasured
 from piboothup.booth.flow.menu import PageKind
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport, SelfTestStep
 from piboothup.booth.frame import Frame
@@ -50,7 +50,7 @@ _NO_WAY_TO_EVENTPICS = (
     *("server_trouble", "storage_silent", "uploader_defect"),
 )
 
-Answer = TestFrameReady | None
+Answer = SelfTestFrame | None
 """A test frame or why there is none, or (None) a press."""
 
 
@@ -102,7 +102,7 @@ class SelfTest:
             self._shown = kind
             self._turned.set()
 
-    def on_test_frame(self, answer: TestFrameReady) -> None:
+    def on_test_frame(self, answer: SelfTestFrame) -> None:
         """A frame, or why there is none; one that was asked for before (by a guest, say) is given back."""
         if answer.zero_ns == self._asked_ns:
             self._answers.put(answer)

@@ -156,7 +156,7 @@ class PhotoQueue:
         """When the next postponed photo is to be tried again."""
         return self._later[0][0] if self._later else None
 
-    def remove(self, name: PhotoName) -> None:
+    def discard(self, name: PhotoName) -> None:
         """The photo has left new/."""
         text = str(name)
         if text in self._arrived:
@@ -173,7 +173,7 @@ class PhotoQueue:
 
     def arrived(self, name: PhotoName) -> None:
         """The album has the photo, but it can't leave new/ yet: it waits no more and is not chosen again."""
-        self.remove(name)
+        self.discard(name)
         self._arrived.add(str(name))
 
     def put_back(self, name: PhotoName) -> None:

@@ -195,7 +195,7 @@ class UploadScheduler:
             self._tries.arrived(name, context)
             self._progress.arrived(context, size_bytes, took_ns, now_ns)
             if marked:
-                self._queue.remove(name)
+                self._queue.discard(name)
             else:
                 self._queue.arrived(name)
                 self._unmarked.append((name, context))
@@ -219,7 +219,7 @@ class UploadScheduler:
         with self._changing():
             self._standing.damaged += damaged
             self._tries.forget(name)
-            self._queue.remove(name)
+            self._queue.discard(name)
 
     def put_back(self, name: PhotoName) -> None:
         """The photo was not tried."""

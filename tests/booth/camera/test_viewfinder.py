@@ -67,7 +67,9 @@ def test_viewfinder_pictures_made_only_while_watched(
 def test_viewfinder_each_picture_delivered_once_on_camera_notice(
     camera: PlayedCamera, clock: HandClock, told: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("piboothup.booth.camera.thread.VIEWFINDER_INTERVAL_S", 3600.0)  # only what it tells wakes the thread
+    monkeypatch.setattr(
+        "piboothup.booth.camera.thread.VIEWFINDER_INTERVAL_S", 3600.0
+    )  # only what it tells wakes the thread
     heard: queue.SimpleQueue[Viewfinder | None] = queue.SimpleQueue()
     looking = CameraThread(camera, clock, told.append, lambda: heard.put(looking.viewfinder))
     looking.set_viewfinder_on(True)

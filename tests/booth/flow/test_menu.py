@@ -10,10 +10,10 @@ from piboothup.booth.flow import actions, menu
 from piboothup.booth.flow.events import (
     ActionDone,
     PhotosCounted,
+    SelfTestPressed,
     SelfTestProgress,
     SharpnessMeasured,
     Stop,
-    TestPressSeen,
     Tick,
 )
 from piboothup.booth.flow.long_press import SECOND_NS
@@ -195,7 +195,7 @@ def test_self_test_double_press_stays_press_1_s_later_leaves() -> None:
     assert play.booth.busy_hint_until_ns > play.now_ns, "it is answered, whatever is found meanwhile"
     play.waits_s(0.8)
     assert play.press() is BoothState.READY
-    assert play.effects.count(TestPressSeen()) == 1
+    assert play.effects.count(SelfTestPressed()) == 1
 
 
 def test_the_flash_that_is_tried_goes_out_when_the_service_ends() -> None:
@@ -210,7 +210,7 @@ def test_a_press_while_a_part_is_tried_leaves_the_check() -> None:
     play = asked()
     play.says(SelfTestProgress(SelfTestReport((None,) * 3)))
     assert play.press() is BoothState.READY
-    assert TestPressSeen() not in play.effects
+    assert SelfTestPressed() not in play.effects
 
 
 def test_a_report_that_comes_late_changes_no_other_page() -> None:

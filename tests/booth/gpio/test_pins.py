@@ -38,7 +38,7 @@ from piboothup.booth.gpio import pins
 def attempt():
     said = ""
     try:
-        pins.factory()
+        pins.pin_factory()
     except Exception as error:  # this machine is no Pi; but lgpio was imported, or it was not
         said = str(error)
     print(json.dumps([said, os.getcwd(), [one.is_alive() for one in pins.notify_threads()]]))

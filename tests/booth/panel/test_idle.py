@@ -42,7 +42,7 @@ def test_d05_the_panel_dims_and_then_sleeps_when_nothing_stirs() -> None:
         {"state": BoothState.FAULT, "problem": problem("no_camera")},
         {"problem": problem("card_full")},
         {"notice": problem("undervoltage")},
-        {"nudged": True},
+        {"busy_hint": True},
         {"language": "de"},
     ],
 )
@@ -54,12 +54,12 @@ def test_d05_a_press_and_trouble_stir(change: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"uplink": UploaderState.OFFLINE, "waiting": 12},
+        {"upload_state": UploaderState.OFFLINE, "waiting": 12},
         {"photos": 144, "parked": 1},
         {"event_title": "Anna and Ben"},
         {"checks": Checks(wifi=False)},
         {"album_link": "https://app.eventpics.net/abcd1234"},
-        {"turn": 7},
+        {"line_turn": 7},
         {"viewfinder": Viewfinder(2, portrait())},
     ],
 )

@@ -32,7 +32,7 @@ def chosen(queue: PhotoQueue, now_ns: int = 0) -> list[int]:
     order = []
     while (name := queue.choose(now_ns)) is not None:
         order.append(name.seq)
-        queue.remove(name)
+        queue.discard(name)
     return order
 
 
@@ -48,7 +48,7 @@ def test_n33_new_photos_all_evening_do_not_keep_backlog_waiting() -> None:
         name = queue.choose(0)
         assert name is not None
         old += name.seq <= 50
-        queue.remove(name)
+        queue.discard(name)
     assert old == 50
 
 
@@ -71,7 +71,7 @@ def test_a_photo_on_its_way_is_not_chosen_again_by_a_new_listing() -> None:
     queue.reload(sorted_names([photo(1)]), WRITTEN)
     assert queue.choose(0) is None
     assert queue.waiting.total() == 1
-    queue.remove(photo(1))
+    queue.discard(photo(1))
     assert queue.waiting.total() == 0
 
 
@@ -80,7 +80,7 @@ def test_photo_gone_before_listing_is_not_subtracted_twice() -> None:
     taken = queue.choose(0)
     assert taken == photo(2)
     queue.reload(sorted_names([photo(1)]), WRITTEN)
-    queue.remove(taken)
+    queue.discard(taken)
     assert queue.waiting.total() == 1
 
 
@@ -146,7 +146,7 @@ def test_s04_sent_photo_stuck_in_new_not_counted_or_chosen_again() -> None:
     queue.reload(sorted_names([photo(1), photo(2)]), WRITTEN)
     assert queue.waiting.total() == 1
     assert chosen(queue) == [1]
-    queue.remove(arrived)  # it could be moved at last
+    queue.discard(arrived)  # it could be moved at last
     assert queue.waiting.total() == 0
 
 
@@ -182,15 +182,15 @@ def test_s11_100000_waiting_photos_fit_in_60_mb_with_all_else() -> None:
 import sys
 from piboothup.spool.names import PhotoName
 from piboothup.spool.contexts import Context, Entry
-from piboothup.uploader.schedule.photo_queue import Queue, arranged
+from piboothup.uploader.schedule.photo_queue import PhotoQueue, sorted_names
 import piboothup.uploader.service
-queue = Queue()
+queue = PhotoQueue()
 for _ in range(3):
     names = (
         PhotoName("ABCD", 1 + seq // 5000, seq % 5000, seq, f"{seq % 9:08x}", f"{seq:016x}")
         for seq in range(100_000)
     )
-    queue.reload(arranged(names), {f"{one:08x}": Entry(Context(f"{one:08x}", "abcd1234")) for one in range(9)})
+    queue.reload(sorted_names(names), {f"{one:08x}": Entry(Context(f"{one:08x}", "abcd1234")) for one in range(9)})
 assert queue.choose(0) is not None
 peak_kb = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(peak_kb)
