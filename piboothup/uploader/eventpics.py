@@ -20,7 +20,7 @@ from piboothup.spool.contexts import Context
 from piboothup.spool.event_titles import Album, Event
 from piboothup.spool.names import PhotoName
 from piboothup.text import one_line
-from piboothup.uploader.answer_shape import json_object
+from piboothup.uploader.answer_shape import is_page, json_object
 from piboothup.uploader.outcomes import ApiCall, Outcome, classify, is_sign_in
 from piboothup.uploader.transport.certificate_dates import NowMs, unknown
 from piboothup.uploader.transport.client import Transport
@@ -33,6 +33,7 @@ _CALL_DEADLINE_S: Final = 60.0
 _SIGN_IN_DEADLINE_S: Final = 15.0
 _PUT_DEADLINE_S: Final = 120.0
 _SLOWEST_BYTES_PER_S: Final = 4_000
+_LONGEST_WAIT_FOR_PAGE_S: Final = 60.0
 _LONGEST_URL: Final = 8192
 _LONGEST_TITLE: Final = 200
 _MOST_EVENTS: Final = 1000
@@ -143,7 +144,7 @@ class EventPicsApi:
         took_ms = (answer.answered_ns - answer.sent_ns) // 1_000_000
         log.debug("call=%s status=%d came=%s ms=%d", call, answer.status, came, took_ms)
         if came is not Outcome.ACCEPTED:
-            raise ApiError(call, came, answer.status, retry_after_s(answer.retry_after, answer.date))
+            raise ApiError(call, came, answer.status, _wanted_wait_s(came, answer))
 
     def _is_safe(self, url: str) -> bool:
         """Whether a photo may be sent there: https into the world, or this machine when EventPics is on it too."""
@@ -167,6 +168,17 @@ def date_anchor(answer: Answer) -> Anchor | None:
     round_trip_ms = (answer.answered_ns - answer.sent_ns) // 1_000_000
     found = Anchor(Source.DATE, middle_ms, date_ms + 500, 500 + round_trip_ms // 2 + 1)
     return found if found.is_sane else None
+
+
+def _wanted_wait_s(came: Outcome, answer: Answer) -> float | None:
+    """For how many seconds the server wants to be left alone; None when it says nothing of that.
+
+    A page may come from whatever stands in the way on this network alone, so it can't silence the box for long.
+    """
+    wait_s = retry_after_s(answer.retry_after, answer.date)
+    if wait_s is None or came is Outcome.BLOCKED:
+        return None
+    return min(wait_s, _LONGEST_WAIT_FOR_PAGE_S) if is_page(answer.content_type, answer.body) else wait_s
 
 
 def outcome_of(error: ApiError | LinkError) -> Outcome:

@@ -184,7 +184,7 @@ class FailurePolicy:
         elif verdict is Decision.PAUSE_ALL:
             self._lose(self._around_s(_REFUSED_S))
         elif verdict is Decision.BLOCKED:
-            self._lose(max(self._around_s(_BLOCKED_S), retry_after_s or 0.0))
+            self._lose(self._around_s(_BLOCKED_S))
         elif came in (Outcome.DNS, Outcome.CONNECT) and call is ApiCall.EVENTS:
             self._lose(max(0.0, network_probe_s(self._chance) - took_s))
         else:
