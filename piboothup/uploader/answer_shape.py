@@ -21,6 +21,10 @@ _SAID_BY_GATEWAYS: Final = frozenset(
     }
 )
 """What gateways (of AWS, Kong, Vercel ...) say by themselves: little more than the status's name."""
+_FIELDS_OF_GATEWAYS: Final = frozenset({"cloudflare_error", "supportID", "blocked"})
+"""Fields of the JSON in which firewalls and content networks refuse."""
+_FIELDS_OF_STORAGES: Final = frozenset({"error", "code", "message"})
+"""Fields of the JSON in which storages refuse (GCS, Azure, B2, Supabase); the rest of them use XML."""
 
 
 def json_object(body: bytes) -> dict[str, Any] | None:
@@ -41,6 +45,27 @@ def is_page(content_type: str, body: bytes) -> bool:
         return False
     is_markup = start.startswith(b"<!doctype html") or (start.startswith(b"<") and b"<html" in start)
     return "html" in content_type.lower() or is_markup
+
+
+def is_refusal_of_gateway(content_type: str, body: bytes) -> bool:
+    """Whether a refusal is surely not EventPics' or its storage's own: a page, or what content networks say."""
+    is_text_of_cloudflare = body.startswith(b"error code: ")
+    fields = _FIELDS_OF_GATEWAYS & (json_object(body) or {}).keys()
+    return is_page(content_type, body) or is_text_of_cloudflare or bool(fields)
+
+
+def is_json_or_empty(body: bytes) -> bool:
+    """Whether a refusal has a form that an API's may have: never a text."""
+    return not body.strip() or json_object(body) is not None
+
+
+def is_refusal_of_storage(body: bytes) -> bool:
+    """Whether a refusal may be a storage's own: XML or JSON in their known form, or nothing."""
+    start = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith(b"<"):
+        return b"<error" in start
+    shown = json_object(body)
+    return not start or (shown is not None and (not shown or bool(_FIELDS_OF_STORAGES & shown.keys())))
 
 
 def is_refusal_of_api(body: bytes) -> bool:

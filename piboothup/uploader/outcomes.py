@@ -12,7 +12,14 @@ from urllib.parse import urlsplit
 
 from piboothup.spool.contexts import Context
 from piboothup.spool.event_titles import Event
-from piboothup.uploader.answer_shape import is_page, is_refusal_of_api
+from piboothup.uploader.answer_shape import (
+    is_json_or_empty,
+    is_page,
+    is_refusal_of_api,
+    is_refusal_of_gateway,
+    is_refusal_of_storage,
+    json_object,
+)
 from piboothup.uploader.transport.messages import Answer
 
 
@@ -150,8 +157,10 @@ _STATUSES: Final = {
     429: Outcome.TOO_MANY,
     511: Outcome.SIGN_IN,
 }
-_OF_KEY_OR_EVENT: Final = frozenset({401, 403, 404, 407, 410, 451})
+_OF_KEY_OR_EVENT: Final = frozenset({401, 403, 404, 410})
 """Refusals that EventPics would explain; whoever stands in the way says them too."""
+_OF_THE_WAY: Final = frozenset({407, 451})
+"""Of a proxy, or of whoever is made to filter: never of key, event or photo."""
 _OF_THE_REQUEST: Final = frozenset({408, 413, 429})
 """Not of who asks or for what. A proxy before a storage calls a photo too large with a page."""
 _IMPATIENT_NS: Final = 5_000_000_000
@@ -181,8 +190,10 @@ def is_listed(context: Context, events: Iterable[Event]) -> bool:
     return any(not context.album_id or any(one.id == context.album_id for one in listed) for listed in albums)
 
 
-def classify(call: ApiCall, answer: Answer) -> Outcome:
+def classify(call: ApiCall, answer: Answer, *, key_accepted: bool = False) -> Outcome:
     """Which row of the table an answer to `call` is. ACCEPTED: any 2xx, no page, after the whole body was sent.
+
+    `key_accepted`: EventPics has answered the same key well before.
 
     A page, or being sent elsewhere, is a portal's doing only where anybody can answer. Under a trusted certificate
     it is the server's own, and odd; but if it says itself that the network wants a sign-in (511), it is believed.
@@ -190,14 +201,12 @@ def classify(call: ApiCall, answer: Answer) -> Outcome:
     is_verified = answer.validity is not None
     if answer.status == 400 and not answer.whole and answer.answered_ns - answer.sent_ns >= _IMPATIENT_NS:
         return Outcome.TOO_SLOW
-    if 400 <= answer.status < 500 and _is_blocked(call, answer):
-        return Outcome.BLOCKED
+    if 400 <= answer.status < 500:
+        return _refusal(call, answer, key_accepted)
     if answer.status in _STATUSES:
         return _STATUSES[answer.status]
     if 300 <= answer.status < 400:
         return Outcome.UNEXPECTED if is_verified else Outcome.REDIRECT
-    if 400 <= answer.status < 500:
-        return Outcome.REFUSED
     if 500 <= answer.status < 600:
         return Outcome.SERVER_ERROR
     if not 200 <= answer.status < 300:
@@ -209,13 +218,28 @@ def classify(call: ApiCall, answer: Answer) -> Outcome:
     return Outcome.ACCEPTED if is_enough else Outcome.PARTIAL
 
 
-def _is_blocked(call: ApiCall, answer: Answer) -> bool:
-    """Whether a 4xx comes from something on the way. A storage's own are XML, JSON or empty: only a page is not."""
-    if answer.status in _OF_THE_REQUEST:
-        return False
-    if call is not ApiCall.PUT and answer.status in _OF_KEY_OR_EVENT:
-        return not is_refusal_of_api(answer.body)
-    return is_page(answer.content_type, answer.body)
+def _refusal(call: ApiCall, answer: Answer, key_accepted: bool) -> Outcome:
+    """Which row a 4xx is: a refusal of EventPics or its storage, or BLOCKED by something on the way.
+
+    No form of its refusals is documented. One in a doubtful form is the way's as long as the key is known to be
+    good, and the key's when it never was; to `getuploadurl` it is FORBIDDEN, as the event list then shows what it is.
+    """
+    status, body = answer.status, answer.body
+    named = _STATUSES.get(status, Outcome.REFUSED)
+    if status in _OF_THE_REQUEST:
+        return named
+    if status in _OF_THE_WAY or is_refusal_of_gateway(answer.content_type, body):
+        return Outcome.BLOCKED
+    if call is ApiCall.PUT:
+        return named if is_refusal_of_storage(body) else Outcome.BLOCKED
+    if status not in _OF_KEY_OR_EVENT:
+        return named if is_json_or_empty(body) else Outcome.BLOCKED
+    if is_refusal_of_api(body):
+        return named
+    if call is ApiCall.UPLOAD_URL:
+        return Outcome.FORBIDDEN
+    may_mean_key = status == 401 or (status == 403 and json_object(body) is not None)
+    return Outcome.FORBIDDEN if may_mean_key and not key_accepted else Outcome.BLOCKED
 
 
 def is_sign_in(answer: Answer, host: str) -> bool:

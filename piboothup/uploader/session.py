@@ -128,15 +128,15 @@ class ApiSession:
 
     def _account(self) -> Account:
         """What EventPics shows the key. A box that woke with a wrong time learns the right one first."""
-        api = self.eventpics()
+        api, accepted = self.eventpics(), self._line.key_accepted
         try:
-            return api.events()
+            return api.events(key_accepted=accepted)
         except LinkError as error:
             if error.kind is not LinkErrorKind.TLS_DATE or self._time.is_noted():
                 raise
             if not self._time.learn(api.server_time()):
                 raise
-        return api.events()
+        return api.events(key_accepted=accepted)
 
     def _note(self, account: Account) -> None:
         """Remembers titles and time; a card that can't be written keeps no photo from being sent."""

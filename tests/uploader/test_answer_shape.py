@@ -42,13 +42,70 @@ def test_f3_a_json_object_that_says_why_may_be_the_apis(shown: dict[str, Any], m
     assert is_refusal_of_api(mark + json.dumps(shown).encode())
 
 
-@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+DOUBTFUL: dict[str, Page] = {
+    "nothing": Page("", ""),
+    "text": Page("text/plain", "Unauthorized"),
+    "aws": Page("application/json", '{"message":"Unauthorized"}'),
+    "aws, 403": Page("application/json", '{"message":"Forbidden"}'),
+    "with a stop": Page("application/json", '{"message": "Forbidden."}'),
+    "with a shout": Page("application/json", '{"message": " Access denied! "}'),
+    "nest": Page("application/json", '{"statusCode":401,"message":"Unauthorized"}'),
+    "fastapi": Page("application/json", '{"detail":"Invalid API key"}'),
+    "asp.net": Page("application/problem+json", '{"title":"Unauthorized","status":401}'),
+    "json:api": Page("application/json", '{"errors":[{"message":"Invalid API key"}]}'),
+    "nothing in json": Page("application/json", "{}"),
+    "json called a page": Page("text/html", '{"detail":"Invalid API key"}'),
+}
+"""Refusals that may be the API's own or a gateway's."""
+FOREIGN = {
+    name: PAGES[name]
+    for name in PAGES
+    if "<" in PAGES[name].body or name.startswith("cloudflare") or name in ("f5", "json, called a page")
+}
+"""What is surely not the API's."""
+
+
+@pytest.mark.parametrize("page", FOREIGN.values(), ids=FOREIGN)
 @pytest.mark.parametrize("status", [401, 403, 404, 407, 410, 451])
 def test_f3_a_page_of_somebody_else_blames_the_way(page: Page, status: int) -> None:
     assert not is_refusal_of_api(page.body.encode())
-    for call in (ApiCall.EVENTS, ApiCall.UPLOAD_URL):
-        came = classify(call, refusal(status, page))
-        assert (came, decide(call, came)) == (Outcome.BLOCKED, Decision.BLOCKED)
+    for call in ApiCall:
+        for accepted in (False, True):
+            came = classify(call, refusal(status, page), key_accepted=accepted)
+            assert (came, decide(call, came)) == (Outcome.BLOCKED, Decision.BLOCKED)
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES.values(), *DOUBTFUL.values()], ids=[*PAGES, *(f"doubtful {name}" for name in DOUBTFUL)]
+)
+@pytest.mark.parametrize("status", [401, 403, 404, 407, 410, 451])
+def test_f3_a_doubtful_refusal_never_blames_an_accepted_key(page: Page, status: int) -> None:
+    assert classify(ApiCall.EVENTS, refusal(status, page), key_accepted=True) is Outcome.BLOCKED
+
+
+@pytest.mark.parametrize("page", DOUBTFUL.values(), ids=DOUBTFUL)
+def test_f3_a_doubtful_refusal_blames_a_key_never_accepted(page: Page) -> None:
+    is_json = page.body.startswith("{")
+    expected = {401: Outcome.FORBIDDEN, 403: Outcome.FORBIDDEN if is_json else Outcome.BLOCKED}
+    for status in (401, 403, 404, 407, 410, 451):
+        assert classify(ApiCall.EVENTS, refusal(status, page)) is expected.get(status, Outcome.BLOCKED)
+
+
+@pytest.mark.parametrize("page", DOUBTFUL.values(), ids=DOUBTFUL)
+@pytest.mark.parametrize("accepted", [False, True])
+def test_f3_a_doubtful_refusal_of_a_url_asks_the_event_list(page: Page, accepted: bool) -> None:
+    for status in (401, 403, 404, 410):
+        came = classify(ApiCall.UPLOAD_URL, refusal(status, page), key_accepted=accepted)
+        assert decide(ApiCall.UPLOAD_URL, came) is Decision.ASK_KEY
+    for status in (407, 451):
+        assert classify(ApiCall.UPLOAD_URL, refusal(status, page), key_accepted=accepted) is Outcome.BLOCKED
+
+
+@pytest.mark.parametrize("shown", OWN_WORDS.values(), ids=OWN_WORDS)
+def test_f3_the_apis_own_refusal_blames_an_accepted_key_too(shown: dict[str, Any]) -> None:
+    page = Page("application/json", json.dumps(shown))
+    for status in (401, 403):
+        assert classify(ApiCall.EVENTS, refusal(status, page), key_accepted=True) is Outcome.FORBIDDEN
 
 
 @pytest.mark.parametrize(
@@ -64,6 +121,9 @@ def test_f3_a_page_of_somebody_else_blames_the_way(page: Page, status: int) -> N
         b'{"error": null, "message": null}',
         b'{"error": {"code": 7}}',
         b'{"error": {"message": "Forbidden"}}',
+        b'{"message": "Forbidden."}',
+        b'{"message": "Access denied!"}',
+        b'{"message": " Not found "}',
         b'{"error": [' + b"[" * 60_000,
         b"\xff\xfe",
         b"\x1f\x8b",

@@ -9,6 +9,7 @@ import pytest
 
 from piboothup.problems import problem
 from piboothup.simulator.faults import Fault
+from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW, PARKED
 from tests.support.refusal_pages import PAGES, Page
 from tests.support.server import Liar, Story, brings_to, says
@@ -128,6 +129,53 @@ def test_f3_the_apis_own_refusal_still_asks_for_a_new_key(desk: Desk) -> None:
     desk.start()
     desk.until_state("refused")
     assert desk.said()["problems"] == ["key_refused"]
+
+
+WRONG_KEY = {
+    "nothing": (401, ""),
+    "text": (401, "Unauthorized"),
+    "aws": (401, '{"message":"Unauthorized"}'),
+    "aws, 403": (403, '{"message":"Forbidden"}'),
+    "fastapi": (401, '{"detail":"Invalid API key"}'),
+    "json:api": (403, '{"errors":[{"message":"Invalid API key"}]}'),
+}
+
+
+@pytest.mark.parametrize(("status", "body"), WRONG_KEY.values(), ids=WRONG_KEY)
+def test_f3_a_key_never_accepted_is_told_whatever_the_form(
+    desk: Desk, firewalls: list[Firewall], status: int, body: str
+) -> None:
+    firewall = Firewall(desk, Page("", body), status)
+    firewalls.append(firewall)
+    firewall.shut |= {"geteventsandalbums", "getuploadurl"}
+    name = desk.take()
+    desk.start()
+    desk.until_state("refused")
+    assert desk.said()["problems"] == ["key_refused"]
+    firewall.shut.clear()  # a right key is put in
+    desk.until_sent(name, step_s=1.0)
+    firewall.shut |= {"geteventsandalbums", "getuploadurl"}
+    desk.take(hint=True)
+    desk.until(lambda: desk.said()["problems"] == ["blocked"], "the block to be told", step_s=1.0)
+
+
+@pytest.mark.parametrize("body", ['{"detail":"Event not found"}', "", "Not Found", '{"message":"Not Found"}'])
+@pytest.mark.parametrize("link_id", ["abcd1234", "gone0000"])
+@pytest.mark.parametrize("status", [403, 404])
+def test_f3_a_doubtful_refusal_of_a_url_is_about_the_event(
+    desk: Desk, firewalls: list[Firewall], status: int, body: str, link_id: str
+) -> None:
+    """Not "blocked here" for good, as the event list gets through."""
+    firewall = Firewall(desk, Page("", body), status)
+    firewalls.append(firewall)
+    firewall.shut.add("getuploadurl")
+    name = desk.take(context_for(link_id, "", ""))
+    desk.start()
+    desk.until(lambda: desk.said()["problems"] == ["event_refused"], "the event to be named", step_s=1.0)
+    desk.pass_s(30.0)
+    desk.rest()
+    assert desk.said()["problems"] == ["event_refused"]
+    assert desk.lies_in(NEW, name)
 
 
 @pytest.mark.parametrize("call", ["", "geteventsandalbums", "getuploadurl", "put"])

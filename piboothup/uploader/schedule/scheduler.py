@@ -44,6 +44,8 @@ class UploadScheduler:
         self.stopping = False
         self.key: Secret | None = None
         """The key of the last probe."""
+        self.key_accepted = False
+        """EventPics has answered a probe with it."""
         self.on_change: Callable[[], None] = lambda: None
         """Called after every change, with the lock let go."""
         self._clock = clock
@@ -82,8 +84,8 @@ class UploadScheduler:
                 if name is not None:
                     self._tries.met_defect.discard(name)
                     return Send(name)
-            due_ns = (self._queue.next_due_ns(), self._look_again_ns)
-            return Wait(min((one for one in due_ns if one is not None and one > now_ns), default=None))
+            times_ns = (self._queue.next_due_ns(), self._look_again_ns)
+            return Wait(min((due_ns for due_ns in times_ns if due_ns is not None and due_ns > now_ns), default=None))
 
     def take_step(self) -> Probe | Send | End:
         """The next step that is not waiting; waits for it."""
@@ -127,6 +129,7 @@ class UploadScheduler:
         with self._changed:
             if key != self.key:
                 self._forget_failures()
+                self.key_accepted = False
             self.key = key
 
     def pause(self, paused: bool) -> None:
@@ -149,6 +152,7 @@ class UploadScheduler:
         with self._changing():
             now_ns = self._clock.boottime_ns()
             self._events = events
+            self.key_accepted = True
             self._end_holds(lambda context, hold: hold.until_listed and is_listed(context, events))
             self._circuit.close(now_ns)
             self._failures.answered()
@@ -267,7 +271,6 @@ class UploadScheduler:
         """The line as it stands."""
         with self._changed:
             state = self._standing.state(self._queue.busy, all_refused=self._is_all_refused())
-            uploading = state is UploaderState.UPLOADING
             return StatusSnapshot(
                 state,
                 tuple(self._problems()),
@@ -275,7 +278,7 @@ class UploadScheduler:
                 Counter(self._progress.sent),
                 self._events,
                 self._progress.rate_bps,
-                self._progress.eta_s(self._queue.flowing) if uploading else None,
+                self._progress.eta_s(self._queue.flowing) if state is UploaderState.UPLOADING else None,
                 self._progress.last_success_ns,
             )
 
@@ -305,13 +308,9 @@ class UploadScheduler:
         self._list_again |= bool(over)
 
     def _problems(self) -> Iterator[Problem]:
-        tries = self._tries
-        return self._standing.problems(
-            self._queue.held.values(),
-            refused_again=bool(tries.refused_again),
-            unreadable=bool(tries.unreadable),
-            met_defect=bool(tries.met_defect),
-        )
+        tries, held = self._tries, self._queue.held.values()
+        again, unreadable, met_defect = map(bool, (tries.refused_again, tries.unreadable, tries.met_defect))
+        return self._standing.problems(held, refused_again=again, unreadable=unreadable, met_defect=met_defect)
 
     def _is_all_refused(self) -> bool:
         """Whether the server takes photos of none of the events that wait, and has taken none since one is held."""
