@@ -161,6 +161,46 @@ def test_f3_a_storage_refuses_in_its_own_way_and_gets_a_new_url(status: int, pag
     assert decide(ApiCall.PUT, classify(ApiCall.PUT, refusal(status, page))) is Decision.NEW_URL
 
 
+OF_THE_WAY: dict[str, Page] = {
+    "text": Page("text/plain", "This site is not permitted."),
+    "text without a type": Page("", "Forbidden"),
+    "json": Page("application/json", '{"blocked":true}'),
+    "json, a list": Page("application/json", '["blocked"]'),
+    "json, another": Page("application/json", '{"category": "photo sharing"}'),
+    "xhtml": Page("text/xml", '<?xml version="1.0"?><!DOCTYPE html><html><body>Blocked</body></html>'),
+    "xml": Page("application/xml", '<?xml version="1.0"?><policy>blocked</policy>'),
+}
+OF_STORAGES: dict[str, Page] = {
+    "s3": Page("application/xml", '<?xml version="1.0"?>\n<Error><Code>EntityTooSmall</Code></Error>'),
+    "azure": Page("application/xml", '\ufeff<?xml version="1.0"?><Error><Code>InvalidHeader</Code></Error>'),
+    "gcs": Page("application/json", '{"error": {"code": 400, "message": "Invalid argument."}}'),
+    "b2": Page("application/json", '{"code": "bad_request", "message": "Invalid", "status": 400}'),
+    "nothing": Page("", ""),
+}
+
+
+@pytest.mark.parametrize("page", OF_THE_WAY.values(), ids=OF_THE_WAY)
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 406, 407, 411, 418, 422, 451])
+def test_f3_a_put_refused_in_no_storages_form_blames_the_way(page: Page, status: int) -> None:
+    assert classify(ApiCall.PUT, refusal(status, page)) is Outcome.BLOCKED
+
+
+@pytest.mark.parametrize("page", OF_STORAGES.values(), ids=OF_STORAGES)
+def test_f3_n23_a_storages_own_400_blames_the_photo(page: Page) -> None:
+    assert classify(ApiCall.PUT, refusal(400, page)) is Outcome.BAD_REQUEST
+    assert classify(ApiCall.PUT, refusal(405, page)) is Outcome.REFUSED
+    assert classify(ApiCall.PUT, refusal(407, page)) is Outcome.BLOCKED
+    assert classify(ApiCall.PUT, refusal(451, page)) is Outcome.BLOCKED
+
+
+@pytest.mark.parametrize("status", [400, 405, 422])
+def test_f3_a_text_to_a_call_blames_the_way_json_the_photo(status: int) -> None:
+    for call in (ApiCall.EVENTS, ApiCall.UPLOAD_URL):
+        assert classify(call, refusal(status, OF_THE_WAY["text"])) is Outcome.BLOCKED
+        own = classify(call, refusal(status, Page("application/json", '{"detail": [{"msg": "not a number"}]}')))
+        assert own is (Outcome.BAD_REQUEST if status == 400 else Outcome.REFUSED)
+
+
 @given(
     st.binary(max_size=60) | st.dictionaries(st.text(), st.none() | st.text()).map(lambda x: json.dumps(x).encode())
 )

@@ -108,3 +108,28 @@ def test_f3_after_an_hour_of_a_page_photos_flow_within_a_minute(
         hour.said = {}
         hour.pass_s(60.0, until=lambda: hour.sent > 0)
         assert hour.sent > 0
+
+
+TEXT, FOREIGN_JSON = Page("text/plain", "This site is not permitted."), Page("application/json", '{"blocked":true}')
+
+
+@pytest.mark.parametrize(
+    ("status", "page"),
+    [
+        *((status, TEXT) for status in (400, 403, 404, 405, 451)),
+        *((status, FOREIGN_JSON) for status in (400, 403)),
+        *((status, Page("", "")) for status in (407, 451)),
+    ],
+)
+@pytest.mark.parametrize("waiting", [1, 5])
+def test_f3_a_put_refused_by_a_text_parks_nothing(tmp_path: Path, status: int, page: Page, waiting: int) -> None:
+    with Hour(tmp_path, {ApiCall.PUT: (status, page)}, waiting=waiting) as hour:
+        hour.pass_s(HOUR_S, press_every_s=2 * HOUR_S)
+        assert (hour.sent, hour.parked, hour.new) == (0, 0, waiting)
+        assert 40 <= hour.bodies <= 110
+        assert [told.code for told in hour.uploader._line.snapshot().problems] == ["blocked"]
+        refused = hour.refused
+        hour.pass_s(60.0, until=lambda: hour.refused > refused)
+        hour.said = {}
+        hour.pass_s(60.0, press_every_s=2 * HOUR_S, until=lambda: hour.sent > 0)
+        assert hour.sent > 0
