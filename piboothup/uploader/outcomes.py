@@ -191,12 +191,13 @@ def is_listed(context: Context, events: Iterable[Event]) -> bool:
 
 
 def classify(call: ApiCall, answer: Answer, *, key_accepted: bool = False) -> Outcome:
-    """Which row of the table an answer to `call` is. ACCEPTED: any 2xx, no page, after the whole body was sent.
+    """Which row of the table an answer to `call` is. ACCEPTED: any 2xx after the whole body was sent.
 
     `key_accepted`: EventPics has answered the same key well before.
 
     A page, or being sent elsewhere, is a portal's doing only where anybody can answer. Under a trusted certificate
-    it is the server's own, and odd; but if it says itself that the network wants a sign-in (511), it is believed.
+    it is the server's own, and odd; but some storages confirm a PUT with a page (Apache's mod_dav, PHP), and if it
+    says itself that the network wants a sign-in (511), it is believed.
     """
     is_verified = answer.validity is not None
     if answer.status == 400 and not answer.whole and answer.answered_ns - answer.sent_ns >= _IMPATIENT_NS:
@@ -211,6 +212,8 @@ def classify(call: ApiCall, answer: Answer, *, key_accepted: bool = False) -> Ou
         return Outcome.SERVER_ERROR
     if not 200 <= answer.status < 300:
         return Outcome.UNEXPECTED
+    if is_verified and call is ApiCall.PUT:
+        return Outcome.ACCEPTED if answer.whole else Outcome.PARTIAL
     is_cut_page = not (answer.complete or answer.body) and "html" in answer.content_type.lower()
     if is_cut_page or is_page(answer.content_type, answer.body):
         return Outcome.UNEXPECTED if is_verified else Outcome.HTML

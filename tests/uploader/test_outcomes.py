@@ -50,8 +50,8 @@ def test_f2_n28_n31_any_2xx_counts_after_the_whole_body(status: int) -> None:
 
 
 def test_f2_a_page_of_which_only_the_head_came_is_no_proof() -> None:
-    page = answer(200, content_type="text/html", body=b"", complete=False, validity=Validity(0, 2**40))
-    assert classify(ApiCall.PUT, page) is Outcome.UNEXPECTED
+    page = answer(200, content_type="text/html", body=b"", complete=False)
+    assert classify(ApiCall.PUT, page) is Outcome.HTML
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,20 @@ def test_n05_a_page_is_never_proof_of_anything(content_type: str, body: bytes) -
 def test_n04_n05_trusted_page_or_redirect_of_server_no_proof() -> None:
     mine: dict[str, Any] = {"validity": Validity(0, 2**40)}
     page = {"content_type": "text/html", "body": b"<html>Down for maintenance</html>"}
-    for came in (classify(ApiCall.PUT, answer(302, **mine)), classify(ApiCall.PUT, answer(200, **mine, **page))):
+    for call, status in ((ApiCall.PUT, 302), (ApiCall.EVENTS, 200), (ApiCall.UPLOAD_URL, 200)):
+        came = classify(call, answer(status, **mine, **page))
         assert [decide(call, came) for call in ApiCall] == [Decision.WAIT, Decision.WAIT, Decision.RETRY_URL]
     assert classify(ApiCall.PUT, answer(201, **mine)) is Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+@pytest.mark.parametrize("body", [b"<html>Created</html>", b"ok", b"", b'["ok"]'])
+def test_f2_a_page_to_a_put_is_proof_under_tls_alone(status: int, body: bytes) -> None:
+    page = {"content_type": "text/html", "body": body}
+    mine: dict[str, Any] = {"validity": Validity(0, 2**40), **page}
+    assert classify(ApiCall.PUT, answer(status, **mine)) is Outcome.ACCEPTED
+    assert classify(ApiCall.PUT, answer(status, **mine, whole=False)) is Outcome.PARTIAL
+    assert classify(ApiCall.PUT, answer(status, **page)) is (Outcome.HTML if body else Outcome.ACCEPTED)
 
 
 def test_n06_a_511_is_a_portal_under_whatever_certificate() -> None:

@@ -32,6 +32,8 @@ _SEND_BUFFER_BYTES = 128 * 1024
 """A larger one hides a slow link until the read time-out ends an upload that was going well."""
 _LONGEST_HEAD_BYTES = 64 * 1024
 """Of an answer's status line and headers, with those of all interim answers before it."""
+_MOST_HEADERS = 90
+"""Of an answer; http.client takes no more than 100."""
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python's ssl has no name for."""
 
@@ -141,8 +143,17 @@ class _Head:
     def __init__(self, stream: io.BufferedIOBase) -> None:
         self._stream = stream
         self._left_bytes = _LONGEST_HEAD_BYTES
+        self.left_headers = _LONGEST_HEAD_BYTES
+        """More than these are passed over: http.client would refuse the whole answer for them."""
 
     def readline(self, limit: int = -1) -> bytes:
+        line = self._line(limit)
+        self.left_headers -= 1
+        while self.left_headers < 0 and line not in (b"\r\n", b"\n"):
+            line = self._line(limit)
+        return line
+
+    def _line(self, limit: int) -> bytes:
         line = self._stream.readline(limit)
         self._left_bytes -= len(line)
         if self._left_bytes < 0:
@@ -166,6 +177,7 @@ class _Response(HTTPResponse):
         while True:
             found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
             if not 100 <= found[1] < 200 or found[1] == HTTPStatus.SWITCHING_PROTOCOLS:
+                cast(_Head, self.fp).left_headers = _MOST_HEADERS
                 return found
             while self.fp.readline(_LONGEST_HEAD_BYTES) not in (b"\r\n", b"\n"):
                 pass
@@ -175,6 +187,11 @@ class _Response(HTTPResponse):
         super().begin()
         if self.fp is not None:
             self.fp = stream
+        lengths = ",".join(self.headers.get_all("Content-Length", [])).split(",")
+        if len({length.strip() for length in lengths}) > 1:
+            # Where the body ends can't be told, and urllib3 would refuse the whole answer: its head still counts.
+            del self.headers["Content-Length"]
+            self.length, self.will_close = None if self.chunked else 0, True
 
 
 class _Connection(HTTPConnection):
