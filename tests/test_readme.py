@@ -32,7 +32,7 @@ def test_both_commands_are_one_line_each_in_a_block_of_their_own() -> None:
     blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     lines = [block.strip() for block in blocks if block.count("\n") == 1]
     assert any(line.endswith("piboothup demo") for line in lines)
-    assert any(line.endswith("pytest") for line in lines)
+    assert any(line.endswith("pytest -n auto") for line in lines)
 
 
 def test_the_configs_in_the_docs_are_good() -> None:
