@@ -93,11 +93,11 @@ class BoothService:
         runtime: Path,
         devices: Devices,
         notice: Problem | None = None,
-        config_marks: Sequence[str] | None = (),
+        config_names: Sequence[str] | None = (),
     ) -> None:
         """`notice` is told on the panel's bottom line: something that does not stop photos.
 
-        `config_marks` are kept with the good copy of the config; None = none is made (see `config.Usable`).
+        `config_names` are the settings that the config's file names; None = no good copy is made (`config.Usable`).
         """
         self._config = config
         self._spool = spool
@@ -113,8 +113,8 @@ class BoothService:
         self._camera = CameraThread(devices.camera, clock, self._events.put, self._see, self._start_anew)
         self._panel = PanelThread(devices.panel, clock, runtime)
         self._saver = Saver(config, spool, context, runtime, self._events.put)
-        keep_config = config_marks is not None
-        self._card = StorageMonitor(config, spool, clock, keep_config=keep_config, config_marks=config_marks or ())
+        keep_config = config_names is not None
+        self._card = StorageMonitor(config, spool, clock, keep_config=keep_config, config_names=config_names or ())
         self._timekeeping = AnchorRecorder(spool, clock)
         self._disks_seen = 0
         self._uplink_reader = UploadStatusReader(spool, runtime, context)

@@ -34,17 +34,17 @@ class StorageMonitor:
     """The spool, as the one booth on it has it."""
 
     def __init__(
-        self, config: Config, spool: Spool, clock: Clock, *, keep_config: bool, config_marks: Sequence[str] = ()
+        self, config: Config, spool: Spool, clock: Clock, *, keep_config: bool, config_names: Sequence[str] = ()
     ) -> None:
         """`keep_config`: the config is good, and is kept for the day when its file is not.
 
-        `config_marks` are the marks of the file's lines (see `config.good_copy`).
+        `config_names` are the settings that its file names (see `config.good_copy`).
         """
         self._config = config
         self._spool = spool
         self._clock = clock
         self._keep_config = keep_config
-        self._config_marks = config_marks
+        self._config_names = config_names
         self._held = contextlib.ExitStack()
         self._locked = False
         self._age_ns = 0
@@ -184,7 +184,7 @@ class StorageMonitor:
         except OSError as error:
             log.error("choices not forgotten reason=%s", error.strerror or error)
         try:
-            durable.update(path, good_copy.as_text(self._config, self._config_marks).encode())
+            durable.update(path, good_copy.as_text(self._config, self._config_names).encode())
         except OSError as error:
             log.error("config not kept reason=%s", error.strerror or error)
         except ValueError as error:

@@ -80,7 +80,7 @@ def _export(given: argparse.Namespace) -> int:
     else:
         directory = Path(given.spool)
         inventory.check(directory)
-        spool, settings = Spool(directory, SystemClock()), config.good_copy.read(directory)
+        spool, settings = Spool(directory, SystemClock()), config.good_copy.read(directory).config
     zone, keep_free_bytes = config.zone(settings.timezone), settings.spool.min_free_mb * 1_000_000
     done = export.export(spool, Path(given.directory), settings.name, zone, told, keep_free_bytes=keep_free_bytes)
     print(f"{done.copied} copied, {done.already_there} were there already, {len(done.damaged)} damaged and left out")

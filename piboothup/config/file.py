@@ -27,7 +27,10 @@ def find(given: str | None, environment: Mapping[str, str] = os.environ) -> Path
 def load(path: Path) -> tuple[Config, list[str]]:
     """The config in the file `path`, and its warnings. Raises ConfigError, also when it is empty or cut off."""
     reading = _read(path)
-    return reading.sound(), reading.warnings
+    config = reading.sound()
+    if cut := _cut(reading, good_copy.read(_directory(reading))):
+        raise cut
+    return config, reading.warnings
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class Usable:
     errors: tuple[ConfigError, ...] = ()
     """Why a part of the file, or all of it, can't be used."""
     warnings: tuple[str, ...] = ()
-    marks: tuple[str, ...] | None = None
-    """The file's lines for the good copy (see `good_copy`); None = this is the good copy, and stays as it is."""
+    names: tuple[str, ...] | None = None
+    """The file's settings for the good copy (see `good_copy`); None = the good copy stays as it is."""
 
     @property
     def lacks_key(self) -> bool:
@@ -52,34 +55,51 @@ def load_usable(path: Path) -> Usable:
     """The config in the file `path`; what can't be used is as it was in the last good one, else the default.
 
     A file with a mistake may lack more than what is wrong in it, so a table that it does not name is the last good
-    one too. Tables are taken as a whole: never a new event with an old album.
+    one too; of one that is cut off the last table is. Tables are taken as a whole: never a new event with an old
+    album. The last good event is used unless the file names another: photos for that wait until it can be read.
     """
     try:
         reading = _read(path)
     except ConfigError as error:
-        directory = salvage_directory(path)
-        return Usable(with_directory(good_copy.read(directory), directory), (error,))
+        return Usable(_fall_back(salvage_directory(path), _salvaged_text(path)), (error,))
     config, errors = reading.settled(Config())
+    directory = _directory(reading)
+    if cut := _cut(reading, good_copy.read(directory)):
+        errors.append(cut)
+        reading.values.pop(reading.last_table, None)
     if errors:
-        directory = _directory(reading)
-        config, _ = reading.settled(with_directory(good_copy.read(directory), directory))
-    return Usable(config, tuple(errors), tuple(reading.warnings), tuple(good_copy.marks_of(reading.text)))
+        config, _ = reading.settled(_fall_back(directory, reading.text))
+    return Usable(config, tuple(errors), tuple(reading.warnings), None if cut else tuple(reading.names))
+
+
+def _fall_back(directory: Path, text: str) -> Config:
+    """What is used where this text of a config can't be."""
+    kept = good_copy.read(directory).config
+    if good_copy.names_another_event(text, kept.eventpics):
+        kept = dataclasses.replace(kept, eventpics=dataclasses.replace(kept.eventpics, link_id="", album_id=""))
+    return with_directory(kept, directory)
 
 
 def _read(path: Path) -> Reading:
-    """What the file says. Raises ConfigError when it can't be read, is no TOML, is empty or cut off."""
+    """What the file says. Raises ConfigError when it can't be read, is no TOML, or has no setting."""
     reading = Reading.of(_text_of(path), path)
-    if good_copy.says_nothing(good_copy.marks_of(reading.text)):
+    if not reading.names and not reading.last_table:
         what = "There is no setting in it: what wrote it may have been cut off."
         raise ConfigError(path, None, what, f"Write it anew, from `config_version = {CONFIG_VERSION}` on.")
-    if good_copy.is_cut(reading.text, good_copy.kept_marks(_directory(reading))):
-        what = "It ends where the last good one went on: what wrote it may have been cut off."
-        remedy = f"Write the rest anew; if it is meant to end here, add the line `{good_copy.COMPLETE}`."
-        raise ConfigError(path, reading.text.rstrip().count("\n") + 1, what, remedy)
     if "config_version" not in reading.values:
         told = f"`config_version` is missing. Write `config_version = {CONFIG_VERSION}` on the first line."
         reading.warnings.append(f"{path}: {told}")
     return reading
+
+
+def _cut(reading: Reading, kept: good_copy.GoodCopy) -> ConfigError | None:
+    """Why the file may have been cut off; None when it is whole."""
+    lost = good_copy.lost_setting(reading.names, kept)
+    if not lost or good_copy.is_declared_complete(reading.text):
+        return None
+    what = f"`{lost}` of the last good one is missing: what wrote it may have been cut off."
+    remedy = f"Write it again; if nothing is missing, end the file with the line `{good_copy.COMPLETE}`."
+    return ConfigError(reading.path, reading.text.rstrip().count("\n") + 1, what, remedy)
 
 
 def _text_of(path: Path) -> str:
@@ -106,11 +126,14 @@ def _directory(reading: Reading) -> Path:
 
 def salvage_directory(path: Path) -> Path:
     """The spool directory that a broken config file names, as far as it can be made out; else that used last."""
+    return _named_in(_salvaged_text(path)) or _last_used(path)
+
+
+def _salvaged_text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        text = ""
-    return _named_in(text) or _last_used(path)
+        return ""
 
 
 def _named_in(text: str) -> Path | None:

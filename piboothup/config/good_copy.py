@@ -1,88 +1,93 @@
 """The last config that could be used, kept in the spool for the day when its file can't be: `config.good.toml`.
 
-It has no key in it. After the settings it tells the lines of the file that it was made from, as hashes: a file that
-a power cut has shortened is the beginning of that one, and nobody's new config.
+It has no key in it. After the settings it names those that the file had, in its order: a file that lacks the last of
+them, or the event, may have been cut off by a power cut, also when something above the cut was edited too.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from piboothup.config.reading import Reading, parse
 from piboothup.config.secret import Secret
-from piboothup.config.settings import Config
+from piboothup.config.settings import Config, EventPics
 
 GOOD_FILE = "config.good.toml"
 """In the spool."""
 
 COMPLETE = "# complete"
 """A last line for a file that has been shortened on purpose."""
-_LINES = "# Lines of the file: "
-_SETTING = re.compile(r"""(?:[^"'#]|"(?:\\.|[^"\\])*"|'[^']*')*(?:[^#].*)?""")
-"""A line of TOML up to its comment: a cut in that loses nothing."""
-_COMMENT = "#"
-"""Before the mark of a comment's line."""
+_NAMES = "# Settings in the file: "
+_EVENT_KEYS = re.compile(r"""\b(link|album)[_-]?id["']?\s*=\s*(["']?)([^"']*)(["']?)""", re.IGNORECASE)
 
 
-def as_text(config: Config, marks: Sequence[str] = ()) -> str:
+@dataclass(frozen=True)
+class GoodCopy:
+    """What is kept in a spool; the defaults where nothing is, or where that can't be used."""
+
+    config: Config = field(default_factory=Config)
+    names: tuple[str, ...] = ()
+    """The settings that the file had, in its order; none when nobody knows."""
+    exists: bool = False
+
+
+def read(directory: Path) -> GoodCopy:
+    """The good copy in this spool."""
+    try:
+        text = (directory / GOOD_FILE).read_bytes().decode()
+        reading = Reading.of(text, directory / GOOD_FILE)
+    except (OSError, ValueError):
+        return GoodCopy()
+    last = text.rstrip().rpartition("\n")[2]
+    names = last.removeprefix(_NAMES).split() if last.startswith(_NAMES) else []
+    return GoodCopy(reading.settled(Config())[0], tuple(names), exists=bool(reading.names))
+
+
+def as_text(config: Config, names: Sequence[str] = ()) -> str:
     """What `config.good.toml` holds. Raises ValueError when it does not say the same as the config."""
     text = as_toml(config)
     keyless = dataclasses.replace(config, eventpics=dataclasses.replace(config.eventpics, api_key=None))
     if parse(text, Path(GOOD_FILE))[0] != keyless:
         raise ValueError("it does not read back as it was written")
-    return f"{text}\n{_LINES}{' '.join(marks)}\n" if marks else text
+    return f"{text}\n{_NAMES}{' '.join(names)}\n" if names else text
 
 
-def read(directory: Path) -> Config:
-    """The config that is kept in this spool, where it can be used; the defaults elsewhere."""
-    try:
-        text = (directory / GOOD_FILE).read_bytes().decode()
-        reading = Reading.of(text, directory / GOOD_FILE)
-    except (OSError, ValueError):
-        return Config()
-    return reading.settled(Config())[0]
+def lost_setting(names: Sequence[str], kept: GoodCopy) -> str:
+    """The setting whose absence says that a file with these settings was cut off; "" when it is whole."""
+    wanted = list(kept.names[-1:])
+    if kept.config.eventpics.link_id:
+        wanted.append("eventpics.link_id")
+    if kept.config.eventpics.album_id and names and names[-1].startswith("eventpics."):
+        wanted.append("eventpics.album_id")
+    return next((name for name in wanted if name not in names), "")
 
 
-def kept_marks(directory: Path) -> list[str]:
-    """The marks of the lines of the file that the kept config was made from; none when nobody knows."""
-    try:
-        lines = (directory / GOOD_FILE).read_bytes().decode(errors="replace").splitlines()
-    except OSError:
-        return []
-    return lines[-1].removeprefix(_LINES).split() if lines and lines[-1].startswith(_LINES) else []
+def is_declared_complete(text: str) -> bool:
+    """Whether the last line says that nothing is missing after it."""
+    return text.rstrip().rpartition("\n")[2].strip() == COMPLETE
 
 
-def marks_of(text: str) -> list[str]:
-    """A mark for each line of a config's file that is not blank: the same for the same line, and no way back."""
-    return [_mark(line) for line in text.split("\n") if line.strip()]
+def names_another_event(text: str, kept: EventPics) -> bool:
+    """Whether a config's text, which need be no TOML, has another event or album than the kept one.
 
-
-def says_nothing(marks: Sequence[str]) -> bool:
-    """Whether these lines are only comments, or none."""
-    return all(one.startswith(_COMMENT) for one in marks)
-
-
-def is_cut(text: str, kept: Sequence[str]) -> bool:
-    """Whether `text` is only the beginning of the file with the marks `kept`, and lacks settings at its end."""
-    marks = marks_of(text)
-    if says_nothing(kept[len(marks) :]):
-        return False
-    if len(marks) > 1 and re.search(r"(=\s*[-+.\w]+|#.*)\Z", text) and not text.endswith(COMPLETE):
-        marks.pop()  # a number or a comment may have lost its own end with the rest
-    return list(kept[: len(marks)]) == marks
-
-
-def _mark(line: str) -> str:
-    line = re.sub(r"\bapi_key([\"']?\s*)=.*", r"api_key\1=", line.strip())
-    setting = line[: _SETTING.match(line).end()].rstrip()  # type: ignore[union-attr]
-    hashed = hashlib.sha256((setting or line).encode()).hexdigest()[:8]
-    return hashed if setting else _COMMENT + hashed
+    A value that the text's end cuts short is the kept one as far as it goes.
+    """
+    lines = text.replace("\0", "").rstrip().splitlines()
+    for number, line in enumerate(lines, start=1):
+        for found in () if line.lstrip().startswith("#") else _EVENT_KEYS.finditer(line):
+            key, opening, value, closing = found.groups()
+            wanted = kept.link_id if key.lower() == "link" else kept.album_id
+            is_cut_short = number == len(lines) and found.end() == len(line) and not closing
+            same = wanted.startswith(value) if is_cut_short else opening and value == wanted
+            if not same:
+                return True
+    return False
 
 
 def as_toml(config: Config) -> str:

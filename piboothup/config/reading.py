@@ -39,6 +39,10 @@ class Reading:
     errors: list[ConfigError] = field(default_factory=list)
     """What can't, in the file's order."""
     warnings: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    """The settings that it names, right or wrong, in its order: `table.key`."""
+    last_table: str = ""
+    """The last table that it names; "" when there is none."""
 
     @classmethod
     def of(cls, text: str, path: Path) -> Reading:
@@ -47,6 +51,7 @@ class Reading:
         reading = cls(path, text, _lines_of_keys(text))
         shape = {one.name: one for one in dataclasses.fields(Config)}
         for name, value in tables.items():
+            reading.last_table = name if isinstance(value, dict) else ""
             try:
                 default = shape[name].default if name in shape else None
                 if dataclasses.is_dataclass(default):
@@ -105,6 +110,7 @@ class Reading:
             hint = f" Did you mean `{near[0]}`?" if near else ""
             self._warn(dotted, f"`{dotted}` is not a setting; it is ignored.{hint}")
             return {}
+        self.names.append(dotted)
         try:
             checked = known[key].metadata["check"](value)
         except Wrong as wrong:

@@ -185,7 +185,7 @@ def test_c02_the_last_good_config_never_leads_to_another_spool(
         used = service_config(argparse.Namespace(config=str(desk)))
         assert used.config.spool.directory == str(spool)
         assert used.config.name == ("Kept" if "Kept" in kept else config.Config().name)
-        assert used.marks is None
+        assert used.names is None
         told = notice(used)
         assert told is not None
         assert (told.code, told.detail) == ("bad_config", "line 13")

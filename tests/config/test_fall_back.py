@@ -84,12 +84,12 @@ class Box:
         used = service_config(argparse.Namespace(config=str(self.file)))
         directory = Path(used.config.spool.directory)
         assert directory in (self.directory, self.default)
-        if used.marks is not None:
+        if used.names is not None:
             _note_spool(used.config.spool.directory)
         spool = Spool(directory, self.clock, "serial-1")
-        kept = used.marks is not None
+        kept = used.names is not None
         with contextlib.closing(
-            StorageMonitor(used.config, spool, self.clock, keep_config=kept, config_marks=used.marks or ())
+            StorageMonitor(used.config, spool, self.clock, keep_config=kept, config_names=used.names or ())
         ) as card:
             card.open(patient=True)
             assert card.opened
@@ -162,8 +162,8 @@ def test_f12_an_empty_file_at_a_first_start_is_kept_as_no_good_one(box: Box) -> 
     assert not (box.default / GOOD_FILE).exists()
 
 
-@pytest.mark.parametrize("more", ["# complete\n", "# complete", "[devices]\n"])
-def test_f12_a_file_shortened_on_purpose_counts_with_a_new_line(box: Box, more: str) -> None:
+@pytest.mark.parametrize("more", ["# complete\n", "# complete", "\n# complete\r\n\n"])
+def test_f12_a_file_shortened_on_purpose_says_so_at_its_end(box: Box, more: str) -> None:
     box.start(box.text)
     used = box.start(box.text.partition("[upload]")[0] + more)
     assert not used.errors
@@ -171,10 +171,71 @@ def test_f12_a_file_shortened_on_purpose_counts_with_a_new_line(box: Box, more: 
     assert not box.start(box.text).errors
 
 
-@pytest.mark.parametrize("end", ["", "\n"])
-def test_f12_another_short_file_is_no_cut(box: Box, end: str) -> None:
+def _edits(line: str) -> dict[str, str]:
+    """One-line edits, by name: what stands in the place of this line."""
+    return {
+        "comment": f"# a note\n{line}",
+        "unknown": f"x = 1\n{line}",
+        "header": f"[devices]\n{line}",
+        "deleted": "",
+        "disabled": f"# {line}",
+        "junk": f"= {line}",
+    }
+
+
+EVENT_LAST = EXAMPLE.partition("# the album")[0] + (
+    '[spool]\ndirectory = "{spool}"\n[eventpics]\nlink_id = "abcd1234"\nalbum_id = "a1"\n'
+)
+CUTS = [(EXAMPLE, edit) for edit in _edits("")] + [(EVENT_LAST, "comment"), (EVENT_LAST, "disabled")]
+
+
+@pytest.mark.parametrize(("whole", "edit"), CUTS)
+def test_f12_a_cut_below_an_edit_is_told_and_costs_no_event(box: Box, whole: str, edit: str) -> None:
+    text = whole.format(spool=box.directory)
+    box.start(text)
+    lines = text.splitlines(keepends=True)
+    for number in range(1, len(lines)):
+        begun = "".join(lines[:number]) + _edits(lines[number])[edit]
+        for end in range(number + 1, len(lines), 1 if edit == "comment" else 4):
+            if all(line.startswith("#") or not line.strip() for line in lines[end:]):
+                continue
+            box.file.write_text(begun + "".join(lines[number + 1 : end]))
+            used = load_usable(box.file)
+            assert used.errors, (number, end)
+            assert used.names is None, (number, end)
+            event = used.config.eventpics
+            if edit != "header" and not lines[number].startswith(("link_id", "album_id", "[")):
+                assert (event.link_id, event.album_id) == ("abcd1234", "a1"), (number, end)
+
+
+def test_f12_a_cut_below_a_new_event_sends_nothing_to_the_old(box: Box) -> None:
     box.start(box.text)
-    assert box.start(f'config_version = 1\n[spool]\ndirectory = "{box.directory}"{end}').config.name == "Booth 1"
+    changed = box.text.replace("abcd1234", "wxyz9876")
+    ends = {changed.index("album_id"): "", changed.index("[panel]"): "", changed.index("address"): "wxyz9876"}
+    for end, link_id in ends.items():
+        used = box.start(changed[:end])
+        assert used.errors
+        assert used.config.eventpics.link_id == link_id
+        assert good_copy.read(box.directory).config.eventpics.link_id == "abcd1234"
+
+
+@pytest.mark.parametrize("now", ["[eventpic]", "# [eventpics]", "[eventpics]\n[devices]"])
+def test_f12_an_event_that_is_lost_by_a_typo_is_told(box: Box, now: str) -> None:
+    box.start(box.text)
+    kept = box.good.read_bytes()
+    used = box.start(box.text.replace("[eventpics]", now))
+    assert ["`eventpics.link_id` of the last good one is missing" in str(error) for error in used.errors] == [True]
+    assert box.good.read_bytes() == kept
+
+
+def test_f12_another_short_file_without_an_event_is_told(box: Box) -> None:
+    box.start(box.text)
+    short = f'config_version = 1\nname = "New"\n[spool]\ndirectory = "{box.directory}"\n'
+    used = box.start(short)
+    assert (used.config.name, used.config.eventpics.link_id) == ("New", "abcd1234")
+    assert used.errors
+    assert box.start(short + "# complete\n").config.eventpics.link_id == ""
+    assert not box.start(short).errors
 
 
 def test_f12_fewer_comments_and_blank_lines_are_no_cut(box: Box) -> None:
@@ -240,7 +301,7 @@ def test_f12_the_real_booth_finds_its_good_copy_elsewhere(tmp_path: Path) -> Non
             finally:
                 booth.terminate()
                 assert booth.wait(PATIENCE_S) == 0
-        assert good_copy.read(spool).eventpics.link_id == "abcd1234"
+        assert good_copy.read(spool).config.eventpics.link_id == "abcd1234"
         assert {one.name for one in default.iterdir()} == {"config.good.directory"}
 
 
@@ -306,11 +367,31 @@ def test_f14_a_wrong_value_leaves_the_rest_in_force(box: Box, wrong: tuple[str, 
     assert told.detail.startswith("line ")
 
 
-@pytest.mark.parametrize("wrong", ['album_id = "b 1"', "album_id = 7", 'api_url = "http://example.org"'])
-def test_f14_a_wrong_event_table_is_never_taken_in_part(box: Box, wrong: str) -> None:
+@pytest.mark.parametrize(
+    "new",
+    [
+        'link_id = "wxyz9876"\nalbum_id = "b 1"',
+        'link_id = "wxyz9876"\nalbum_id = 7',
+        'link_id = "https://app.eventpics.net/wxyz9876"',
+        'link_id = "wxyz9876"\napi_url = "http://example.org"',
+        "link_id = 'wxyz9876",
+        "link_id = wxyz9876",
+        "link_id = \u201cabcd1234\u201d",
+        'link_id = "abcd1234"\nalbum_id = "b 1"',
+    ],
+)
+@pytest.mark.parametrize("coded", ["utf-8", "utf-16"])
+def test_f14_a_new_event_with_a_mistake_is_never_the_old(box: Box, new: str, coded: str) -> None:
+    before = box.start(box.text.replace('api_key = "a-secret-key"', 'api_key_file = "/key"')).config.eventpics
+    used = box.start(box.text.replace('link_id = "abcd1234"\nalbum_id = "a1"', new).encode(coded))
+    assert used.errors
+    assert used.config.eventpics == dataclasses.replace(before, link_id="", album_id="")
+
+
+@pytest.mark.parametrize("wrong", ["[[eventpics]]", '[eventpics]\napi_url = "http://example.org"'])
+def test_f14_the_event_of_before_outlives_a_mistake_beside_it(box: Box, wrong: str) -> None:
     before = keyless(box.start(box.text).config)
-    changed = box.text.replace("abcd1234", "wxyz9876").replace('album_id = "a1"', wrong).replace("Łódź", "Fête")
-    used = box.start(changed)
+    used = box.start(box.text.replace("[eventpics]", wrong).replace("Łódź", "Fête"))
     assert used.config.eventpics == before.eventpics
     assert used.config.name == "Fête Booth"
     assert used.lacks_key
@@ -341,7 +422,7 @@ def test_f14_a_good_copy_with_a_fault_of_its_own_is_used_by_tables(box: Box) -> 
 
 def test_f14_a_config_of_a_later_version_is_not_guessed_at(box: Box) -> None:
     before = keyless(box.start(box.text).config)
-    used = box.start(box.text.replace("config_version = 1", "config_version = 2").replace("abcd1234", "wxyz9876"))
+    used = box.start(box.text.replace("config_version = 1", "config_version = 2").replace("Łódź", "Fête"))
     assert used.config == before
 
 
@@ -359,7 +440,7 @@ def test_f14_an_unknown_zone_is_a_warning_and_utc(box: Box, zone: str) -> None:
     assert ["no time zone" in warning for warning in used.warnings] == [True]
     assert str(config.zone(used.config.timezone)) == "UTC"
     assert (used.config.name, used.config.eventpics.link_id) == ("Łódź Booth", "abcd1234")
-    assert good_copy.read(box.directory).eventpics.link_id == "abcd1234"
+    assert good_copy.read(box.directory).config.eventpics.link_id == "abcd1234"
 
 
 def test_f14_a_zone_file_of_junk_is_utc(tmp_path: Path) -> None:
