@@ -58,6 +58,13 @@ def as_text(config: Config, names: Sequence[str] = ()) -> str:
     return f"{text}\n{_NAMES}{' '.join(names)}\n" if names else text
 
 
+def without_event(kept: GoodCopy) -> str:
+    """What `config.good.toml` holds once nothing may tell the event any more. Raises ValueError as `as_text`."""
+    event = dataclasses.replace(kept.config.eventpics, link_id="", album_id="")
+    names = [name for name in kept.names if not name.startswith("eventpics.")]
+    return as_text(dataclasses.replace(kept.config, eventpics=event), names)
+
+
 def lost_setting(names: Sequence[str], kept: GoodCopy) -> str:
     """The setting whose absence says that a file with these settings was cut off; "" when it is whole."""
     wanted = list(kept.names[-1:])

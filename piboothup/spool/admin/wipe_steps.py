@@ -175,19 +175,36 @@ def delete_titles(spool: Spool, standing: WipeJournal, kept: set[str]) -> None:
         event_titles.write(directory, left)
     for name in (choices.FILE, config.GOOD_FILE):
         path = directory / name
-        if _names_any(path, going) or (standing.everything and not _names_any(path, kept)):
+        goes = _names_any(path, going) or (standing.everything and not _names_any(path, kept))
+        if goes and not (name == config.GOOD_FILE and _forget_event(directory)):
             _remove(path)
         _delete_fresh(path)
     _delete_fresh(directory / event_titles.FILE)
     _delete_fresh(directory / wipe_journal.JOURNAL)
 
 
+def _forget_event(directory: Path) -> bool:
+    """Takes the event out of the good copy of the config: name and pins stay. Whether it could."""
+    kept = config.good_copy.read(directory)
+    try:
+        if kept.exists:
+            durable.update(directory / config.GOOD_FILE, config.good_copy.without_event(kept).encode())
+    except ValueError:
+        return False
+    except OSError as error:
+        if error.errno not in durable.FULL:
+            raise
+        return False
+    return kept.exists
+
+
 def _names_any(path: Path, link_ids: Collection[str]) -> bool:
+    """Whether one of the ids is a value in this file; a part of another value, as of a hash, does not count."""
     try:
         text = path.read_bytes()
     except FileNotFoundError:
         return False
-    return any(one.encode() in text for one in link_ids if one)
+    return any(f'"{link_id}"'.encode() in text for link_id in link_ids if link_id)
 
 
 def _delete_fresh(path: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from piboothup.config import GOOD_FILE, Config, as_toml
+from piboothup.config import GOOD_FILE, Button, Config, EventPics, good_copy
 from piboothup.spool import contexts, durable, wipe_journal
 from piboothup.spool.admin import inventory
 from piboothup.spool.admin.assign import assign, propose
@@ -26,6 +27,12 @@ from tests.support.photos import PARTY, jpeg, open_spool, take
 
 GALA = context_for("wxyz9876", "a2", "")
 NOWHERE = context_for("", "", "boot-a")
+GOOD = Config(
+    name="Garden",
+    button=Button(pin=22),
+    eventpics=EventPics(api_key_file="/key", link_id=PARTY.link_id, album_id=PARTY.album_id),
+)
+NAMES = ("name", "button.pin", "eventpics.link_id")
 
 
 class Cut(BaseException):
@@ -50,7 +57,7 @@ class Card:
         self.spool.write_events(
             [Event("Müllers Hochzeit", "abcd1234", (Album("a1", "Fotobox"),)), Event("The Gala", "wxyz9876")]
         )
-        (directory / GOOD_FILE).write_text(as_toml(Config()) + '\n[eventpics]\nlink_id = "abcd1234"\n')
+        (directory / GOOD_FILE).write_text(good_copy.as_text(GOOD, NAMES))
         (directory / "choices.toml").write_text('link_id = "abcd1234"\n')
         (directory / ".events.json.712").write_text('{"events": [{"title": "Müllers Hochzeit"')
         (directory / "contexts" / f".{PARTY.id}.json.712").write_text('{"linkId": "abcd1234"')
@@ -249,15 +256,43 @@ def test_what_stands_beside_photos_that_are_gone_goes_too(card: Card) -> None:
 
 def test_wipe_removes_choices_and_config_of_named_event_only(card: Card) -> None:
     card.send_all()
-    files = [card.spool.directory / name for name in ("choices.toml", GOOD_FILE)]
-    fresh = card.spool.directory / ".choices.toml.712"
+    directory = card.spool.directory
+    chosen, fresh = directory / "choices.toml", directory / ".choices.toml.712"
     fresh.write_text('link_id = "abcd1234"\n')
     wipe(card.spool, planned(card.spool, "wxyz9876"), unsent=True)
-    assert [path.exists() for path in files] == [True, True]
+    assert (chosen.exists(), good_copy.read(directory).config) == (True, GOOD)
     wipe(card.spool, planned(card.spool, None), unsent=True, in_use={PARTY.id})
-    assert [path.exists() for path in files] == [True, True]
+    assert (chosen.exists(), good_copy.read(directory).config) == (True, GOOD)
     wipe(card.spool, planned(card.spool))
-    assert [path.exists() for path in (*files, fresh)] == [False, False, False]
+    assert (chosen.exists(), fresh.exists()) == (False, False)
+    assert good_copy.read(directory).config.eventpics.link_id == ""
+
+
+@pytest.mark.parametrize("chosen", ["abcd1234", None])
+def test_f12_a_wipe_leaves_name_and_pins_in_the_good_copy(card: Card, chosen: str | None) -> None:
+    card.send_all()
+    wipe(card.spool, planned(card.spool, chosen), unsent=True)
+    kept = good_copy.read(card.spool.directory)
+    event = replace(GOOD.eventpics, link_id="", album_id="")
+    assert kept == good_copy.GoodCopy(replace(GOOD, eventpics=event), ("name", "button.pin"), exists=True)
+
+
+def test_f12_a_wipe_of_an_id_within_another_value_keeps_it(card: Card) -> None:
+    card.send_all()
+    longer = replace(GOOD, name="abcd1234s", eventpics=EventPics(link_id="xabcd1234"))
+    (card.spool.directory / GOOD_FILE).write_text(good_copy.as_text(longer))
+    (card.spool.directory / "choices.toml").write_text('config = "0abcd12345670000"\n')
+    wipe(card.spool, planned(card.spool))
+    assert good_copy.read(card.spool.directory).config == longer
+    assert (card.spool.directory / "choices.toml").exists()
+
+
+@pytest.mark.parametrize("content", [b'link_id = "abcd1234"\n[', b'"abcd1234"\0\0'])
+def test_f12_a_good_copy_of_junk_goes_with_its_event(card: Card, content: bytes) -> None:
+    card.send_all()
+    (card.spool.directory / GOOD_FILE).write_bytes(content)
+    wipe(card.spool, planned(card.spool))
+    assert not (card.spool.directory / GOOD_FILE).exists()
 
 
 def test_a_photo_that_is_parked_after_the_count_keeps_its_reason(card: Card) -> None:
