@@ -72,6 +72,8 @@ class Spool:
         self.box = box_id(hardware_serial() if serial is None else serial)
         self.boot = 0
         self._seq = 0
+        self._given: set[tuple[int, int]] = set()
+        """Boot and number of each photo begun for this folder; on another disk they may be another photo's."""
         self._durable: set[Path] = set()
         """What this process itself has made durable; what it only finds there may be in the page cache alone."""
         self._listing = Listing(directory)
@@ -90,6 +92,7 @@ class Spool:
         """
         layout_version.prepare(self.directory)
         self.boot = 0
+        self._given.clear()
         self._durable.clear()
         self._timeline = Timeline(self._at(BOOTS), self._listing, self.clock)
         try:
@@ -161,6 +164,7 @@ class Spool:
     def next_identity(self, boottime_ms: int, context: Context) -> Identity:
         """The identity of the next photo; each call uses up a number, whether or not the photo is committed."""
         self._seq += 1
+        self._given.add((self.boot, self._seq))
         return Identity(self.box, self.boot, self._seq, boottime_ms, context.id)
 
     def commit(self, name: PhotoName, context: Context, jpeg: bytes) -> None:
@@ -170,7 +174,10 @@ class Spool:
         new/<boot>/, fsync that folder. A failed sync is answered with a new inode, a full card with room from the
         oldest sent photos, each once.
         """
+        if name.order not in self._given:
+            raise NotSaved(problem("not_saved", "another disk is there now"), errno.ESTALE)
         self._store(name, lambda: self._put(name, context, jpeg))
+        self._given.discard(name.order)
         self._room.record_size(len(jpeg))
 
     def try_commit(self, name: PhotoName, jpeg: bytes) -> None:
@@ -199,8 +206,10 @@ class Spool:
             try:
                 put()
             except FileNotFoundError:  # somebody has tidied up: the folders are made again, once
+                self._refuse_another_disk()
                 layout_version.make_folders(self.directory)
                 put()
+            self._refuse_another_disk()  # one that was mounted meanwhile may have got it
         except OSError as error:
             log.error("not saved reason=%s", error.strerror or error)
             raise NotSaved(self._room.why_not(error), error.errno) from None

@@ -19,31 +19,42 @@ class Location:
 
     def __init__(self, directory: Path, lock: Path, descriptor: int) -> None:
         """`descriptor` is that of the file `lock` in `directory`. Raises OSError."""
-        self._lock = lock
-        found = os.fstat(descriptor)
-        self._held = found.st_dev, found.st_ino
+        self._directory, self._lock = directory, lock
         self._folder = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._held_folder, self._held_lock = _identity(os.fstat(self._folder)), _identity(os.fstat(descriptor))
 
     def close(self) -> None:
         """Lets go of the folder."""
         os.close(self._folder)
 
     def is_another(self) -> bool:
-        """Whether the path leads to the folder of another lock. Raises OSError when that can't be told."""
-        return self._seen() not in (None, self._held)
+        """Whether the path leads to another folder, to none, or to one that another lock was made in since.
+
+        Raises OSError when that can't be told.
+        """
+        return self._seen_folder() != self._held_folder or self._seen_lock() not in (None, self._held_lock)
 
     def has_changed(self) -> bool:
         """The same, and also when there is no lock any more. Raises OSError."""
-        return self._seen() != self._held
+        return self._seen_folder() != self._held_folder or self._seen_lock() != self._held_lock
 
     def waiting(self) -> list[PhotoName]:
         """The photos that wait in the folder that is held, whatever covers it."""
         listing = Listing(Path(f"/proc/self/fd/{self._folder}"))
         return [name for place in (NEW, PARKED) for name in listing.photos(place)]
 
-    def _seen(self) -> tuple[int, int] | None:
+    def _seen_folder(self) -> tuple[int, int] | None:
         try:
-            found = self._lock.lstat()
+            return _identity(self._directory.stat())
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return found.st_dev, found.st_ino
+
+    def _seen_lock(self) -> tuple[int, int] | None:
+        try:
+            return _identity(self._lock.lstat())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
