@@ -94,10 +94,12 @@ class BoothService:
         devices: Devices,
         notice: Problem | None = None,
         config_names: Sequence[str] | None = (),
+        known_spools_file: Path | None = None,
     ) -> None:
         """`notice` is told on the panel's bottom line: something that does not stop photos.
 
         `config_names` are the settings that the config's file names; None = no good copy is made (`config.Usable`).
+        `known_spools_file` says on which spools of this box photos wait.
         """
         self._config = config
         self._spool = spool
@@ -114,7 +116,14 @@ class BoothService:
         self._panel = PanelThread(devices.panel, clock, runtime)
         self._saver = Saver(config, spool, context, runtime, self._events.put)
         keep_config = config_names is not None
-        self._card = StorageMonitor(config, spool, clock, keep_config=keep_config, config_names=config_names or ())
+        self._card = StorageMonitor(
+            config,
+            spool,
+            clock,
+            keep_config=keep_config,
+            config_names=config_names or (),
+            known_spools_file=known_spools_file,
+        )
         self._timekeeping = AnchorRecorder(spool, clock)
         self._disks_seen = 0
         self._uplink_reader = UploadStatusReader(spool, runtime, context)

@@ -12,14 +12,15 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from piboothup.clock import Clock
 from piboothup.config import GOOD_FILE, Config, good_copy
 from piboothup.problems import Problem, problem
 from piboothup.spool import choices, durable
 from piboothup.spool.admin.wipe import WipeError, resume_wipe
-from piboothup.spool.disk import hidden_photos
-from piboothup.spool.layout_version import SpoolUnusable
+from piboothup.spool.disk import hidden_photos, known_spools
+from piboothup.spool.layout_version import SpoolUnusable, read_id
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.recovery import recover
 from piboothup.spool.retention import sweep
@@ -28,17 +29,27 @@ from piboothup.spool.store import ROOM_PHOTOS, AlreadyRunning, Spool
 log = logging.getLogger(__name__)
 
 _AGE_EVERY_NS = 3_600_000_000_000
+_WAITING_EVERY_NS = 600_000_000_000
+"""How often it is looked whether photos still wait: a note for each that comes and goes would wear the card."""
 
 
 class StorageMonitor:
     """The spool, as the one booth on it has it."""
 
     def __init__(
-        self, config: Config, spool: Spool, clock: Clock, *, keep_config: bool, config_names: Sequence[str] = ()
+        self,
+        config: Config,
+        spool: Spool,
+        clock: Clock,
+        *,
+        keep_config: bool,
+        config_names: Sequence[str] = (),
+        known_spools_file: Path | None = None,
     ) -> None:
         """`keep_config`: the config is good, and is kept for the day when its file is not.
 
-        `config_names` are the settings that its file names (see `config.good_copy`).
+        `config_names` are the settings that its file names (see `config.good_copy`). `known_spools_file` says on which
+        spools of this box photos wait.
         """
         self._config = config
         self._spool = spool
@@ -54,7 +65,11 @@ class StorageMonitor:
         self.times_opened = 0
         self._left_behind: set[str] = set()
         """Photos that wait where a disk covered them or went with it; not yet noted on the one that is there now."""
-        self._are_hidden = False
+        self._are_hidden = self._is_hidden_noted = False
+        self._known_spools_file = known_spools_file
+        self._waits: bool | None = None
+        """Whether photos wait on this spool, as it is noted outside of it; None = nothing was noted yet."""
+        self._waiting_ns = 0
 
     def open(self, *, patient: bool) -> None:
         """Takes the spool over: the lock, the recovery, a number for this boot. Raises AlreadyRunning.
@@ -84,6 +99,8 @@ class StorageMonitor:
             self.problem, self.opened = self._spool.card_problem(), True
             self.times_opened += 1
             self._keep_good_config()
+            self._waits = None
+            self._note_waiting()
             self._note_hidden()
 
     def check(self) -> Problem | None:
@@ -99,7 +116,8 @@ class StorageMonitor:
         if self.opened:
             self._spool.look_for_memory(allowed=self._config.spool.allow_memory)
             self.problem = self._spool.card_problem()
-            self._are_hidden = self._are_hidden and (self._spool.directory / hidden_photos.FILE).exists()
+            self._note_waiting()
+            self._heed_retry()
             if self.problem is not None and self.problem.code == "spool_unusable":
                 self._let_go()
         return self.problem
@@ -123,6 +141,9 @@ class StorageMonitor:
 
     def close(self) -> None:
         """Lets go of the lock."""
+        if self.opened:
+            self._waiting_ns = 0
+            self._note_waiting()
         self._let_go()
 
     def _let_go(self) -> None:
@@ -136,7 +157,7 @@ class StorageMonitor:
                 return False
         except OSError:  # a disk that answers nothing: the card's problem
             return False
-        left = {str(name) for name in self._spool.left_behind()}
+        left = self._spool.left_behind()
         log.warning("spool moved directory=%s left_behind=%d", self._spool.directory, len(left))
         self._left_behind |= left
         return True
@@ -144,17 +165,50 @@ class StorageMonitor:
     def _note_hidden(self) -> None:
         """Photos that wait out of sight are noted, those that are in sight again no more."""
         directory = self._spool.directory
+        noted_spools = known_spools.read(self._known_spools_file) if self._known_spools_file is not None else ()
+        others = {hidden_photos.SPOOL + other for other in noted_spools if other != read_id(directory)}
         try:
-            if self._left_behind:
-                hidden_photos.note(directory, self._left_behind)
-            if hidden_photos.read(directory):
+            if self._left_behind | others:
+                hidden_photos.note(directory, self._left_behind | others)
+            if hidden := hidden_photos.read(directory):
                 places = (NEW, SENT, PARKED, QUARANTINE)
-                hidden_photos.settle(directory, {str(name) for place in places for name in self._spool.names(place)})
+                found = {str(name) for place in places for name in self._spool.names(place)}
+                over = {each for each in hidden - others if each.startswith(hidden_photos.SPOOL)}
+                hidden_photos.settle(directory, found | over)
         except OSError as error:
             log.error("hidden photos not noted reason=%s", error.strerror or error)
-            self._are_hidden = bool(self._left_behind)
+            self._are_hidden, self._is_hidden_noted = bool(self._left_behind | others), False
         else:
-            self._left_behind, self._are_hidden = set(), bool(hidden_photos.read(directory))
+            self._left_behind = set()
+            self._are_hidden = self._is_hidden_noted = bool(hidden_photos.read(directory))
+
+    def _note_waiting(self) -> None:
+        """Notes outside the spool whether photos wait in it, for the day when another one lies here."""
+        file, now_ns = self._known_spools_file, self._clock.boottime_ns()
+        if file is None or (self._waits and now_ns < self._waiting_ns):
+            return
+        try:
+            if self._spool.has_moved():
+                return
+            waits = self._spool.has_waiting()
+            self._waiting_ns = now_ns + _WAITING_EVERY_NS
+            if waits != self._waits and (spool_id := read_id(self._spool.directory)):
+                known_spools.note(file, spool_id, waiting=waits)
+        except OSError as error:
+            log.error("waiting photos not noted reason=%s", error.strerror or error)
+        else:
+            self._waits = waits
+
+    def _heed_retry(self) -> None:
+        """`queue retry` says that nobody needs to be told of hidden photos any more."""
+        if not self._is_hidden_noted or (self._spool.directory / hidden_photos.FILE).exists():
+            return
+        self._are_hidden = self._is_hidden_noted = False
+        if self._known_spools_file is not None:
+            try:
+                known_spools.forget_others(self._known_spools_file, read_id(self._spool.directory))
+            except OSError as error:
+                log.error("other spools not forgotten reason=%s", error.strerror or error)
 
     def _resume_wipe(self) -> None:
         """A wipe that a power cut broke off is brought to its end before anything is shown."""

@@ -62,11 +62,13 @@ def booth(given: argparse.Namespace) -> int:
 
     used = service_config(given)
     loaded = used.config
-    if used.names is not None and config.find(given.config) == config.DEFAULT_PATH:
+    is_box = config.find(given.config) == config.DEFAULT_PATH
+    if used.names is not None and is_box:
         _note_spool(loaded.spool.directory)
     spool, clock = open_spool(loaded)
     devices = _devices(loaded, clock)
-    service = BoothService(loaded, spool, clock, service_directory(), devices, notice(used), used.names)
+    known = config.known_spools_file() if is_box else None
+    service = BoothService(loaded, spool, clock, service_directory(), devices, notice(used), used.names, known)
     with _stopped_by_signals(service.stop):
         service.run()
     return OK

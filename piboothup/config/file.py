@@ -147,6 +147,11 @@ def elsewhere_file() -> Path:
     return DEFAULT_DIRECTORY / "config.good.directory"
 
 
+def known_spools_file() -> Path:
+    """The file that says on which spools of the box photos wait (see `spool.disk.known_spools`)."""
+    return DEFAULT_DIRECTORY / "spools.waiting.json"
+
+
 def _last_used(path: Path) -> Path:
     if path != DEFAULT_PATH:
         return DEFAULT_DIRECTORY

@@ -1,4 +1,4 @@
-"""The folders of a spool, and the version of their layout: checked before anything is touched, then made.
+"""The folders of a spool, the version of their layout and an id: checked before anything is touched, then made.
 
 Whoever made the card, a spool that can't be used is told in a sentence with a remedy.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 from pathlib import Path
 
 from piboothup.spool import durable
@@ -69,7 +70,16 @@ def make_folders(directory: Path) -> None:
 
 
 def note(directory: Path) -> None:
-    """Writes the version down on a new card. Raises OSError."""
+    """Writes the version down on a new card, and an id that no other one has. Raises OSError."""
     if not (directory / _FILE).exists():
         log.info("new spool directory=%s", directory)
-        durable.replace(directory / _FILE, f"{LAYOUT}\n".encode())
+        durable.replace(directory / _FILE, f"{LAYOUT} {secrets.token_hex(8)}\n".encode())
+
+
+def read_id(directory: Path) -> str:
+    """The id of the spool; empty when it has none."""
+    try:
+        found = re.fullmatch(r"\d+ ([0-9a-f]{16})\n", (directory / _FILE).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return ""
+    return found[1] if found else ""

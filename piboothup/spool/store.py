@@ -124,9 +124,13 @@ class Spool:
         """
         return self._location is not None and self._location.has_changed()
 
-    def left_behind(self) -> list[PhotoName]:
-        """The photos that wait in the folder that was locked, when it is out of sight."""
-        return [] if self._location is None else self._location.waiting()
+    def left_behind(self) -> set[str]:
+        """The photos that wait in the folder that was locked, when it is out of sight, or were hidden from it."""
+        return set() if self._location is None else self._location.waiting()
+
+    def has_waiting(self) -> bool:
+        """Whether photos wait here, refused ones among them."""
+        return any(next(self.names(place), None) is not None for place in (NEW, PARKED))
 
     def look_for_memory(self, *, allowed: bool) -> None:
         """Looks whether the spool lies on a disk, if it may lie on another one than before; `allowed`: in memory too.

@@ -1,8 +1,8 @@
 """Photos that wait where no service looks: in a folder that a disk has covered since, or on a disk that is gone.
 
 The booth that saw it happen notes their names in the spool that it goes on with, so that they are told of also after
-the next start. Nobody can look under a mount without root: the note ends when the photos turn up in this spool, or
-by the operator's `queue retry`.
+the next start; of what happened while it did not run it knows the spool alone (see `known_spools`). Nobody can look
+under a mount without root: the note ends when the photos turn up in this spool, or by the operator's `queue retry`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 from piboothup.spool import durable
 
 FILE = "hidden.json"
+SPOOL = "spool "
+"""Before the id of a spool whose photos have no names here."""
 _LARGEST_BYTES = 64 * 1024 * 1024
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from piboothup.spool.disk import hidden_photos
 from piboothup.spool.listing import NEW, PARKED, Listing
-from piboothup.spool.names import PhotoName
 
 
 class Location:
@@ -38,10 +38,11 @@ class Location:
         """The same, and also when there is no lock any more. Raises OSError."""
         return self._seen_folder() != self._held_folder or self._seen_lock() != self._held_lock
 
-    def waiting(self) -> list[PhotoName]:
-        """The photos that wait in the folder that is held, whatever covers it."""
-        listing = Listing(Path(f"/proc/self/fd/{self._folder}"))
-        return [name for place in (NEW, PARKED) for name in listing.photos(place)]
+    def waiting(self) -> set[str]:
+        """The photos that wait in the folder that is held, whatever covers it, and those it notes as hidden."""
+        folder = Path(f"/proc/self/fd/{self._folder}")
+        listing = Listing(folder)
+        return {str(name) for place in (NEW, PARKED) for name in listing.photos(place)} | hidden_photos.read(folder)
 
     def _seen_folder(self) -> tuple[int, int] | None:
         try:

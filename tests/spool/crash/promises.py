@@ -75,7 +75,7 @@ class Life:
         wipe.resume_wipe(spool)
         parts = [PhotoName.parse(one.name.removesuffix(".part")) for one in (self.disk.root / TMP).iterdir()]
         recovery.recover(spool)
-        self.disk.tell(Promised("file", ".layout"), (f"{LAYOUT}\n".encode(),))
+        self.disk.tell(Promised("file", ".layout"), ((self.disk.root / ".layout").read_bytes(),))
         for name in spool.waiting():
             if name in parts:
                 self.disk.tell(Promised("photo", name), frozenset({NEW}))
