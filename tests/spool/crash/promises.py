@@ -24,7 +24,6 @@ from piboothup.spool.capture_time.boots import Boot
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.event_titles import Event
-from piboothup.spool.layout_version import LAYOUT
 from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO, TMP
 from piboothup.spool.names import Identity, PhotoName, digest_of
 from piboothup.spool.store import NotSaved, Spool
