@@ -48,8 +48,8 @@ class StorageMonitor:
     ) -> None:
         """`keep_config`: the config is good, and is kept for the day when its file is not.
 
-        `config_names` are the settings that its file names (see `config.good_copy`). `known_spools_file` says on which
-        spools of this box photos wait.
+        `config_names` are the settings that its file names (see `config.good_copy`). `known_spools_file` says on
+        which spools of this box photos wait.
         """
         self._config = config
         self._spool = spool
