@@ -31,6 +31,8 @@ from piboothup.uploader import service as uploader_service
 from tests.support.commands import command, environment, run
 from tests.support.deadline import PATIENCE_S
 
+pytestmark = pytest.mark.process
+
 DELAYS_MS = (60, 150, 300, 600, 1200, 2500)
 wait_until = functools.partial(appliance.wait_until, timeout_s=PATIENCE_S)
 

@@ -27,6 +27,8 @@ from piboothup.spool.listing import NEW, SENT
 from tests.support.commands import run
 from tests.support.deadline import PATIENCE_S
 
+pytestmark = pytest.mark.process
+
 wait_until = functools.partial(appliance.wait_until, timeout_s=PATIENCE_S)
 KEY = "canary-key-6f1d0c2a9b7e4835"
 SIGNATURE = "canary-signature-b81f2e7790ac"

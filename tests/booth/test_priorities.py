@@ -22,6 +22,8 @@ from piboothup.status import BoothState
 from tests.support.booth import Box
 from tests.support.deadline import PATIENCE_S
 
+pytestmark = pytest.mark.process
+
 REALTIME = os.SCHED_RR | os.SCHED_RESET_ON_FORK
 ROOT = Path(__file__).parents[2]
 Asked = list[tuple[int, int]]

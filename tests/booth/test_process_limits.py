@@ -25,6 +25,8 @@ from piboothup.spool.listing import FOLDERS, TMP
 from tests.support.commands import environment, run
 from tests.support.deadline import PATIENCE_S
 
+pytestmark = pytest.mark.process
+
 wait_until = functools.partial(appliance.wait_until, timeout_s=PATIENCE_S)
 PHOTO_BYTES = 20_000
 """Less than any photo has, more than any other file of the booth."""

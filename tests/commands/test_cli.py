@@ -25,6 +25,8 @@ from tests.support.commands import command, environment, run
 from tests.support.deadline import PATIENCE_S
 from tests.support.photos import jpeg, take
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Path:

@@ -28,6 +28,8 @@ from tests.support.commands import command, environment
 from tests.support.deadline import PATIENCE_S
 from tests.support.photos import jpeg, take
 
+pytestmark = pytest.mark.process
+
 TITLE, NAME, FOLDER = "Fête Łódź 🎉", "Łódź Booth", "Fête Łódź spool"
 ASCII = {"PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 

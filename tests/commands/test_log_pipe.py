@@ -28,6 +28,8 @@ from piboothup.spool.listing import SENT
 from tests.support.commands import command, environment
 from tests.support.deadline import PATIENCE_S
 
+pytestmark = pytest.mark.process
+
 wait_until = functools.partial(appliance.wait_until, timeout_s=PATIENCE_S)
 
 

@@ -26,6 +26,8 @@ from tests.support.commands import command, environment, run
 from tests.support.deadline import PATIENCE_S
 from tests.support.photos import PARTY, jpeg, take
 
+pytestmark = pytest.mark.process
+
 GALA = context_for("wxyz9876", "", "")
 NOWHERE = context_for("", "", "boot-a")
 

@@ -19,6 +19,8 @@ from piboothup.simulator.appliance import Appliance
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from tests.support.deadline import PATIENCE_S
 
+pytestmark = pytest.mark.process
+
 
 class Unstarted(Appliance):
     """A box whose two processes are not started: what its button is told comes out of the control socket."""

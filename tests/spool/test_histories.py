@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -27,6 +28,8 @@ from piboothup.spool.retention import sweep
 from piboothup.spool.store import NotSaved, Spool
 from tests.support.clock import HandClock
 from tests.support.photos import jpeg, take
+
+pytestmark = pytest.mark.slow
 
 PICTURES = [jpeg(number, (16, 16)) for number in range(4)]
 

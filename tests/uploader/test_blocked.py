@@ -15,6 +15,8 @@ from tests.support.refusal_pages import PAGES, Page
 from tests.support.server import Liar, Story, brings_to, says
 from tests.support.uploader import Desk
 
+pytestmark = pytest.mark.slow
+
 CALLS = ["geteventsandalbums", "getuploadurl", "upload"]
 """The first part of the path of each."""
 

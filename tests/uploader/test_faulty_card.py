@@ -22,6 +22,8 @@ from tests.support.faulty_card import BadSector, ReadOnlyCard
 from tests.support.photos import PARTY, jpeg, open_spool
 from tests.support.uploader import Desk
 
+pytestmark = pytest.mark.slow
+
 MANY = 100_000
 
 

@@ -21,6 +21,8 @@ from tests.support.effort import some
 from tests.support.server import Liar
 from tests.support.uploader import Desk
 
+pytestmark = pytest.mark.slow
+
 CALLS = ["geteventsandalbums", "getuploadurl", "put"]
 HEADERS = [
     *("Content-Length", "Content-Type", "Date", "Retry-After", "ETag", "Location", "Transfer-Encoding", "Connection"),

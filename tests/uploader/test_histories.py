@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -23,6 +24,8 @@ from piboothup.spool.names import PhotoName
 from tests.support.effort import some
 from tests.support.photos import jpeg
 from tests.support.uploader import Desk
+
+pytestmark = pytest.mark.slow
 
 EVENTS = [context_for("abcd1234", "a1", ""), context_for("abcd1234", "a2", ""), context_for("tomorrow1", "", "")]
 REFUSALS = [400, 405, 413, 415, 422]

@@ -16,6 +16,8 @@ from piboothup.uploader.transport.errors import LinkErrorKind
 from tests.support.refusal_pages import PAGES, Page
 from tests.support.request_counts import API, PLAIN, STORAGE, Hour, Said
 
+pytestmark = pytest.mark.slow
+
 HOUR_S = 3600.0
 OWN = Page("application/json", '{"error": "no"}')
 ASKED: dict[str, Said] = {

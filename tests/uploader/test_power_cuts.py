@@ -13,6 +13,8 @@ from tests.support.deadline import PATIENCE_S
 from tests.support.photos import jpeg
 from tests.support.uploader import Desk
 
+pytestmark = pytest.mark.process
+
 CUT = """
 import os, signal, sys
 from piboothup.cli import main

@@ -30,6 +30,8 @@ from piboothup.uploader.worker import Worker
 from tests.support.photos import PARTY, jpeg
 from tests.support.uploader import Desk
 
+pytestmark = pytest.mark.slow
+
 DAY_S = 86_400.0
 STOP_S = service._STOP_S
 """As it is outside of these tests, whose machine may be slow."""

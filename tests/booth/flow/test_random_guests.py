@@ -29,6 +29,8 @@ from piboothup.spool.event_titles import Album, Event
 from piboothup.status import BoothState
 from tests.support.machine import READY, Play, frame
 
+pytestmark = pytest.mark.slow
+
 EVENTS = (
     Event("Anna & Ben", "abcd1234", (Album("a1", "Booth"), Album("a2", "Stage"))),
     Event("Someone else's party", "efgh5678"),

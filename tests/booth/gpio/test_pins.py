@@ -18,6 +18,8 @@ import pytest
 
 from tests.support.deadline import PATIENCE_S
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[3]
 PIPE = ".lgd-nfy0"
 

@@ -13,6 +13,8 @@ from PIL import Image
 
 from piboothup.booth.panel.font import FACES, Face, face, icon, largest, readable_title
 
+pytestmark = pytest.mark.slow
+
 NASTY = {
     "200 emoji": "\U0001f389" * 200,
     "200 letters": "W" * 200,

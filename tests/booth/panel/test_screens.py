@@ -28,6 +28,8 @@ from piboothup.simulator.gallery_views import examples
 from piboothup.status import BoothState, UploaderState
 from tests.support.pictures import same
 
+pytestmark = pytest.mark.slow
+
 APPROVED = Path(__file__).with_name("gallery")
 READY = View(state=BoothState.READY, event_title="Anna & Ben", box="K7QX", photos=143)
 MIDDLE = (0, 13, 128, 51)

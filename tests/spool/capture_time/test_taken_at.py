@@ -12,6 +12,8 @@ from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.capture_time.boots import Boot
 from piboothup.spool.capture_time.taken_at import KNOT_MS, SPREAD_WITHIN_MS, Estimate, is_known, knots, solve
 
+pytestmark = pytest.mark.slow
+
 START_MS = 1_750_000_000_000
 HISTORIES = 20_000
 

@@ -39,6 +39,8 @@ from tests.spool.crash.promises import (
 )
 from tests.support.photos import PARTY, jpeg
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def bench(caplog: pytest.LogCaptureFixture) -> Iterator[Bench]:

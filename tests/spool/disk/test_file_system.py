@@ -17,6 +17,8 @@ from tests.support.clock import HandClock
 from tests.support.mounts import MountNamespace, disk, mounts
 from tests.support.photos import jpeg, take
 
+pytestmark = pytest.mark.process
+
 __all__ = ["disk", "mounts"]
 
 DISK, MEMORY, UNKNOWN = Storage.DISK, Storage.MEMORY, Storage.UNKNOWN

@@ -16,6 +16,8 @@ from piboothup.uploader.schedule.scheduler import Send
 from tests.support.night import GALA, PARTY_SEEN, Night, Rule
 from tests.support.photos import PARTY
 
+pytestmark = pytest.mark.slow
+
 HOUR_S = 3600.0
 CALLS = (ApiCall.UPLOAD_URL, ApiCall.PUT)
 REFUSALS = (Outcome.BAD_REQUEST, Outcome.REFUSED, Outcome.TOO_LARGE)

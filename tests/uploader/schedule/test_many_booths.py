@@ -22,6 +22,8 @@ from piboothup.uploader.schedule.scheduler import Probe, Send, UploadScheduler, 
 from tests.support.clock import HandClock
 from tests.support.photos import PARTY
 
+pytestmark = pytest.mark.slow
+
 BOOTHS = 20
 _CALL_S = 0.05
 _PUT_S = 0.4

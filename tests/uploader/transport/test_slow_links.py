@@ -15,6 +15,8 @@ from tests.support.photos import take
 from tests.support.proxy import Link
 from tests.support.uploader import Desk
 
+pytestmark = pytest.mark.slow
+
 
 class Venue(Desk):
     """A desk with a link between the uploader and EventPics."""
