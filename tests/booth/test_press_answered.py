@@ -33,6 +33,8 @@ from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
 from tests.support.panel import EmulatedOled
 
+pytestmark = pytest.mark.slow
+
 
 class Diary:
     """What the loop heard, and what it then let be seen, in order."""

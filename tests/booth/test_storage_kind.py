@@ -29,6 +29,8 @@ from tests.support.deadline import PATIENCE_S
 from tests.support.mounts import MountNamespace, disk, mounts
 from tests.support.photos import jpeg, open_spool, take
 
+pytestmark = pytest.mark.process
+
 __all__ = ["disk", "mounts"]
 
 

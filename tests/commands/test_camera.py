@@ -22,6 +22,8 @@ from piboothup.spool import durable
 from tests.support.clock import HandClock
 from tests.support.commands import run
 
+pytestmark = pytest.mark.process
+
 SIZE = (640, 480)
 
 

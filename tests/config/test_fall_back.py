@@ -25,6 +25,8 @@ from tests.support.clock import HandClock
 from tests.support.commands import command, environment
 from tests.support.deadline import PATIENCE_S
 
+pytestmark = pytest.mark.process
+
 EXAMPLE = """\
 # The booth in the garden.
 config_version = 1

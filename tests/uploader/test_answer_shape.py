@@ -19,6 +19,8 @@ from piboothup.uploader.transport.decompression import unpacked
 from piboothup.uploader.transport.messages import Answer
 from tests.support.refusal_pages import PAGES, Page
 
+pytestmark = pytest.mark.slow
+
 MB = 1024 * 1024
 OWN_WORDS: dict[str, Any] = {
     "the simulator's": {"error": "unknown API key"},

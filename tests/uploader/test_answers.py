@@ -20,6 +20,8 @@ from tests.support.photos import jpeg, take
 from tests.support.server import Liar, says
 from tests.support.uploader import Desk
 
+pytestmark = pytest.mark.slow
+
 
 def test_each_time_online_starts_by_asking_for_events_and_albums(desk: Desk) -> None:
     asked: list[str] = []

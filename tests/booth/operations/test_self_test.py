@@ -35,6 +35,8 @@ from tests.support.booth import Box
 from tests.support.deadline import PATIENCE_S
 from tests.support.photos import jpeg, open_spool, take
 
+pytestmark = pytest.mark.slow
+
 LIGHT_S = self_test._LIGHT_S
 GOOD = {"state": "idle", "problems": [], "events_seen": 1}
 

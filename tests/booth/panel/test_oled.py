@@ -12,6 +12,8 @@ from piboothup.booth.panel.oled import OledPanel, packed
 from piboothup.config import Panel
 from tests.support.panel import EmulatedOled
 
+pytestmark = pytest.mark.slow
+
 DRIVERS = ("ssd1306", "ssd1309", "ssd1315", "sh1106")
 
 

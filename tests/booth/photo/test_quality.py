@@ -12,6 +12,8 @@ from piboothup.booth.frame import Plane
 from piboothup.booth.photo.quality import assess
 from piboothup.simulator import scenes
 
+pytestmark = pytest.mark.slow
+
 LARGE = (4056, 3040)
 SIZES = [(640, 480), (1640, 1232), LARGE]
 

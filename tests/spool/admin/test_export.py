@@ -28,6 +28,8 @@ from tests.spool.test_faults import Room
 from tests.support.clock import HandClock
 from tests.support.photos import PARTY, counts, jpeg, open_spool, take
 
+pytestmark = pytest.mark.slow
+
 NOWHERE = context_for("", "", "boot-a")
 ON_THE_20TH_S = 1_781_982_845.0
 """2026-06-20 21:14:05 in Berlin."""

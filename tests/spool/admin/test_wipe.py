@@ -25,6 +25,8 @@ from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.photos import PARTY, jpeg, open_spool, take
 
+pytestmark = pytest.mark.slow
+
 GALA = context_for("wxyz9876", "a2", "")
 NOWHERE = context_for("", "", "boot-a")
 GOOD = Config(

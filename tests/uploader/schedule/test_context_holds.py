@@ -17,6 +17,8 @@ from piboothup.spool.listing import NEW
 from tests.support.photos import jpeg
 from tests.support.uploader import Desk
 
+pytestmark = pytest.mark.slow
+
 GALA = context_for("gala5678", "", "")
 
 

@@ -13,6 +13,8 @@ from piboothup.spool.contexts import Assignment, Context, Entry
 from piboothup.spool.names import PhotoName
 from piboothup.uploader.schedule.photo_queue import ContextHold, PhotoQueue, sorted_names, stamp
 
+pytestmark = pytest.mark.slow
+
 PARTY, NOWHERE = Context("0000aaaa", "abcd1234", "a1"), Context("n0000001")
 WRITTEN = {one.id: Entry(one) for one in (PARTY, NOWHERE)}
 """What is written about contexts."""
