@@ -3,12 +3,14 @@
 The runtime directory holds a datagram socket and a status file per service, on a tmpfs: nothing here touches the
 card. A hint ("press", "new", "retry") is a nudge, never the only way to learn something: the sender does not wait,
 a lost hint costs at most the receiver's own interval. A directory that vanishes under a running service (at logout
-/run/user/UID goes, a cleaner empties /tmp) is made again, and so is the socket in it.
+/run/user/UID goes, a cleaner empties /tmp) is made again, and so is the socket in it. A directory without room
+stops no service: its socket and its status come when there is room.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import socket
@@ -20,6 +22,8 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 SYSTEM_DIRECTORY = Path("/run/piboothup")
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What a directory says that has no room, for bytes or for one more file."""
 _LONGEST_HINT_BYTES = 512
 
 
@@ -95,38 +99,46 @@ class HintSocket:
     """The receiving end of a service's hints: a datagram socket `<name>.sock`, 0660."""
 
     def __init__(self, directory: Path, name: str) -> None:
-        """Binds the socket, in place of one left by a dead service. Raises RuntimeUnusable."""
+        """Binds the socket, in place of one left by a dead service. Raises RuntimeUnusable.
+
+        Where there is no room for it, it hears nothing and is lost, until it can be renewed.
+        """
         self.path = directory / f"{name}.sock"
         self._closed = False
         self._changing = threading.Lock()
         try:
-            self._socket, self._inode = self._bound()
+            self._socket, self._place = self._bound()
         except OSError as error:
-            raise RuntimeUnusable(f"The socket {self.path} can't be made ({error.strerror or error}).") from None
+            if error.errno not in FULL:
+                raise RuntimeUnusable(f"The socket {self.path} can't be made ({error.strerror or error}).") from None
+            log.error("socket not made path=%s reason=%s", self.path, error.strerror)
+            self._socket, self._place = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), None
 
-    def _bound(self) -> tuple[socket.socket, int]:
+    def _bound(self) -> tuple[socket.socket, tuple[int, int] | None]:
+        """A socket at its path, and where that is: on which device, which inode. Raises OSError."""
         fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             fresh.unlink(missing_ok=True)
             made.bind(str(fresh))
             fresh.chmod(0o660)
-            inode = fresh.stat().st_ino
+            place = _place(fresh)
             fresh.rename(self.path)
         except OSError:
             made.close()
+            with contextlib.suppress(OSError):
+                fresh.unlink()
             raise
-        return made, inode
+        return made, place
 
     def is_lost(self) -> bool:
-        """Whether nothing lies at its place any more, so that nobody can send a hint."""
+        """Whether nobody hears a hint that is sent to its path: nothing lies there, or what a dead service left."""
         try:
-            self.path.lstat()
+            return _place(self.path) != self._place and not _is_heard(self.path)
         except FileNotFoundError:
             return True
         except OSError:
             return False
-        return False
 
     def renew(self) -> None:
         """Binds anew, with another descriptor. Raises OSError, as while its folder is gone: then all is as it was.
@@ -137,7 +149,7 @@ class HintSocket:
             if self._closed:
                 return
             before = self._socket
-            self._socket, self._inode = self._bound()
+            self._socket, self._place = self._bound()
             before.close()
         log.warning("socket made again path=%s", self.path)
 
@@ -159,8 +171,26 @@ class HintSocket:
         with self._changing, contextlib.suppress(OSError):
             self._closed = True
             self._socket.close()
-            if self.path.stat().st_ino == self._inode:
+            if _place(self.path) == self._place:
                 self.path.unlink()
+
+
+def _place(path: Path) -> tuple[int, int]:
+    found = path.lstat()
+    return found.st_dev, found.st_ino
+
+
+def _is_heard(path: Path) -> bool:
+    """Whether a service listens at the socket `path`; also when that can't be told. Sends nothing."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asking:
+        asking.setblocking(False)
+        try:
+            asking.connect(str(path))
+        except ConnectionRefusedError:
+            return False
+        except OSError as error:
+            return error.errno != errno.ENOENT
+    return True
 
 
 def send_hint(directory: Path, name: str, *words: str) -> bool:

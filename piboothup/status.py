@@ -8,7 +8,6 @@ directory is a tmpfs, so nothing is synced.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import logging
 import os
@@ -85,7 +84,7 @@ class StatusFile:
         except RuntimeUnusable as error:
             self._tell(str(error))
         except OSError as error:
-            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            is_full = error.errno in runtime.FULL
             told = problem("runtime_full", str(self._directory)) if is_full else None
             self._tell(str(told or error.strerror or error), told)
         else:

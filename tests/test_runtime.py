@@ -6,8 +6,12 @@ import contextlib
 import json
 import logging
 import os
+import selectors
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -21,6 +25,13 @@ from tests.support.deadline import PATIENCE_S
 from tests.support.mounts import MountNamespace, mounts
 
 __all__ = ["mounts"]
+
+TAKES_THE_SOCKET_AND_IS_KILLED = """
+import os, pathlib, sys
+from piboothup.runtime import HintSocket
+hints = HintSocket(pathlib.Path(sys.argv[1]), "booth")
+os.kill(os.getpid(), 9)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -118,6 +129,56 @@ def test_f08_a_socket_that_another_service_has_taken_is_not_lost(tmp_path: Path)
     other.close()
     assert hints.is_lost()
     hints.close()
+
+
+def test_f08_a_dead_services_socket_in_its_place_is_replaced(tmp_path: Path) -> None:
+    hints = HintSocket(tmp_path, "booth")
+    killed = [sys.executable, "-c", TAKES_THE_SOCKET_AND_IS_KILLED, str(tmp_path)]
+    assert subprocess.run(killed, timeout=PATIENCE_S, check=False).returncode == -signal.SIGKILL
+    assert hints.path.exists()
+    assert not send_hint(tmp_path, "booth", "press")
+    assert hints.is_lost()
+    hints.renew()
+    assert not hints.is_lost()
+    assert send_hint(tmp_path, "booth", "press")
+    assert hints.receive(PATIENCE_S) == ["press"]
+    hints.path.unlink()
+    hints.path.write_text("no socket at all")
+    assert hints.is_lost()
+    hints.close()
+
+
+def without_room_for_files(directory: Path) -> None:
+    """In the namespace, where `directory` is a tmpfs with room for a few files."""
+    with contextlib.suppress(OSError):
+        for number in range(100):
+            (directory / str(number)).touch()
+    hints = HintSocket(directory, "booth")
+    assert hints.is_lost()
+    assert hints.receive(0) == []
+    with selectors.DefaultSelector() as selector:
+        selector.register(hints, selectors.EVENT_READ)
+        assert selector.select(0) == []
+    with pytest.raises(OSError, match="No space left"):
+        hints.renew()
+    (directory / "0").unlink()
+    hints.renew()
+    assert not hints.is_lost()
+    assert send_hint(directory, "booth", "press")
+    assert hints.receive(PATIENCE_S) == ["press"]
+    hints.close()
+
+
+def test_f08_no_room_for_a_socket_it_comes_later(mounts: MountNamespace, tmp_path: Path) -> None:
+    mounts.mount("tmpfs", tmp_path / "run", "nr_inodes=6")
+    mounts.call(without_room_for_files, tmp_path / "run")
+
+
+def test_f08_a_socket_that_can_not_be_made_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "booth.sock").mkdir()
+    with pytest.raises(RuntimeUnusable, match=r"booth\.sock can't be made \(Is a directory\)"):
+        HintSocket(tmp_path, "booth")
+    assert [path.name for path in tmp_path.iterdir()] == ["booth.sock"]
 
 
 def test_f08_a_status_comes_back_with_its_folder_and_is_private(tmp_path: Path) -> None:

@@ -91,7 +91,8 @@ def _seen_from_here(config: Config, spool: Spool, runtime: Path, kind: Storage |
     if hidden_photos.read(spool.directory):
         yield "photos_hidden"
     with contextlib.suppress(OSError):
-        if os.statvfs(runtime).f_bavail == 0:
+        room = os.statvfs(runtime)
+        if room.f_bavail == 0 or (room.f_files > 0 and room.f_favail == 0):
             yield "runtime_full"
 
 

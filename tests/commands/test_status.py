@@ -258,9 +258,12 @@ def test_where_there_is_no_pi_the_supply_is_unknown(bench: Bench, text: str | No
     assert set(bench.report()["power"].values()) == {None}
 
 
-def test_f09_f08_what_can_be_seen_is_told_when_nothing_runs(bench: Bench, mounts: MountNamespace) -> None:
+@pytest.mark.parametrize("options", ["size=4k", "nr_inodes=2"], ids=["no bytes", "no files"])
+def test_f09_f08_what_can_be_seen_is_told_when_nothing_runs(
+    options: str, bench: Bench, mounts: MountNamespace
+) -> None:
     (bench.runtime / "small").mkdir()
-    mounts.mount("tmpfs", bench.runtime / "small", "size=4k")
+    mounts.mount("tmpfs", bench.runtime / "small", options)
     mounts.call(tells_of_memory_and_full_run, bench.spool.directory, bench.runtime / "small")
 
 
