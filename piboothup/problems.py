@@ -82,6 +82,14 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "Switch the box off and on; if it stays, install the newest software.",
     ),
     "spool_unusable": ("The spool can't be used.", "Check [spool] directory in the config."),
+    "spool_missing": (
+        "The spool's disk is missing.",
+        "Plug it in, or name another folder in [spool] directory.",
+    ),
+    "spool_busy": (
+        "Another booth or a wipe uses the spool.",
+        "Wait until it is done, or stop it; the booth goes on by itself.",
+    ),
     "spool_memory": (
         "The photos lie in memory: they would be lost at power-off.",
         "Switch off the overlay file system in `sudo raspi-config`, or name a folder on a disk in [spool] directory.",

@@ -88,10 +88,10 @@ class StorageMonitor:
         except SpoolUnusable as error:
             if not patient:
                 raise
-            log.error("spool not opened reason=%s", error)
-            self.problem = problem("spool_unusable")
+            self._log_not_opened(error)
+            self.problem = error.problem
         except OSError as error:
-            log.error("spool not opened reason=%s", error.strerror or error)
+            self._log_not_opened(error.strerror or error)
             self.problem = problem(
                 "card_full" if error.errno in durable.FULL else "card_readonly", error.strerror or ""
             )
@@ -111,8 +111,8 @@ class StorageMonitor:
             try:
                 self.open(patient=True)
             except AlreadyRunning as error:  # a wipe, or whoever came while the folder was gone
-                log.error("spool not opened reason=%s", error)
-                self.problem = problem("spool_unusable")
+                self._log_not_opened(error)
+                self.problem = problem("spool_busy")
         if self.opened:
             self._spool.look_for_memory(allowed=self._config.spool.allow_memory)
             self.problem = self._spool.card_problem()
@@ -215,10 +215,13 @@ class StorageMonitor:
         try:
             receipt = resume_wipe(self._spool)
         except WipeError as error:
-            log.error("wipe not resumed reason=%s", error)
+            self._spool.log_once(logging.ERROR, "wipe not resumed reason=%s", error)
         else:
             if receipt is not None:
                 log.warning("wipe resumed receipt=%s", receipt)
+
+    def _log_not_opened(self, reason: object) -> None:
+        self._spool.log_once(logging.ERROR, "spool not opened reason=%s", reason)
 
     def _start(self) -> None:
         try:

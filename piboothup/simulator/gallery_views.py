@@ -84,6 +84,8 @@ def examples(language: str) -> dict[str, View]:
         "no-camera": replace(fault, problem=problem("no_camera")),
         "card-full": replace(fault, problem=problem("card_full")),
         "in-memory": replace(fault, problem=problem("spool_memory")),
+        "disk-missing": replace(fault, problem=problem("spool_missing")),
+        "spool-busy": replace(fault, problem=problem("spool_busy")),
         "spool-split": replace(fault, problem=problem("spool_split")),
         "card-stuck": replace(fault, problem=problem("card_stuck")),
         "not-saved": replace(fault, problem=problem("not_saved")),

@@ -5,11 +5,13 @@ Whoever made the card, a spool that can't be used is told in a sentence with a r
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 import secrets
 from pathlib import Path
 
+from piboothup.problems import Problem, problem
 from piboothup.spool import durable
 from piboothup.spool.listing import FOLDERS
 
@@ -18,10 +20,16 @@ log = logging.getLogger(__name__)
 LAYOUT = 1
 """The version of the layout on the card; a newer one is left alone."""
 _FILE = ".layout"
+_CODES = {errno.EROFS: "card_readonly", errno.EIO: "card_readonly", **dict.fromkeys(durable.FULL, "card_full")}
+"""What is wrong with the card and not with the config, by what it says."""
 
 
 class SpoolUnusable(RuntimeError):
-    """The spool directory can't be used; the text is a sentence with a remedy."""
+    """The spool directory can't be used; the text is a sentence with a remedy, `problem` what to show."""
+
+    def __init__(self, text: str, told: Problem | None = None) -> None:
+        self.problem = told or problem("spool_unusable")
+        super().__init__(text)
 
 
 def check(directory: Path) -> None:
@@ -35,28 +43,36 @@ def check(directory: Path) -> None:
         return
     version = re.match(r"v?(\d{1,9})", text)
     if version is not None and int(version[1]) > LAYOUT:
-        raise SpoolUnusable(f"The spool {directory} was made by a newer piboothup: update this one.")
+        raise SpoolUnusable(
+            f"The spool {directory} was made by a newer piboothup: update this one.",
+            problem("spool_unusable", "made by newer software"),
+        )
 
 
 def prepare(directory: Path) -> None:
     """Checks the spool and makes its folders; a link to a folder is followed. Raises SpoolUnusable."""
     try:
-        if directory.is_symlink() and not directory.exists():
-            raise SpoolUnusable(
-                f"The spool {directory} is a link to {directory.readlink()}, which is not there: plug in its disk, "
-                "or name its folder in the config."
-            )
+        for path in (directory, *directory.parents):
+            if path.is_symlink() and not path.exists():
+                link = "" if path == directory else f" lies in {path}, which"
+                raise SpoolUnusable(
+                    f"The spool {directory}{link} is a link to {path.readlink()}, which is not there: plug in its "
+                    "disk, or name its folder in the config.",
+                    problem("spool_missing", str(path.readlink())),
+                )
         check(directory)
         make_folders(directory)
     except PermissionError as error:
         raise SpoolUnusable(
             f"The spool {directory} can't be used ({error.strerror}): another user owns it, or its file "
-            "system keeps no owners, as FAT does. Run as its owner; use ext4."
+            "system keeps no owners, as FAT does. Run as its owner; use ext4.",
+            problem("spool_unusable", error.strerror or ""),
         ) from None
     except OSError as error:
         reason = error.strerror or error
         raise SpoolUnusable(
-            f"The spool {directory} can't be used ({reason}): check it in the config, its owner, the card."
+            f"The spool {directory} can't be used ({reason}): check it in the config, its owner, the card.",
+            problem(_CODES.get(error.errno or 0, "spool_unusable"), str(reason)),
         ) from None
 
 

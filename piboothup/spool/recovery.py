@@ -53,7 +53,7 @@ def recover(spool: Spool) -> Recovered:
         try:
             name = PhotoName.parse(part.name.removesuffix(".part"))
             if name is None:
-                log.warning("ignored path=%r reason=not a part of ours", str(part))
+                spool.log_once(logging.WARNING, "ignored path=%r reason=not a part of ours", str(part))
                 continue
             digest, is_empty = _read(part)
             if digest == name.digest:
@@ -65,7 +65,7 @@ def recover(spool: Spool) -> Recovered:
                 durable.move(part, spool.directory / QUARANTINE / part.name.removesuffix(".part"))
                 quarantined += 1
         except OSError as error:
-            log.error("recovery left part=%s reason=%s", part.name, error.strerror)
+            spool.log_once(logging.ERROR, "recovery left part=%s reason=%s", part.name, error.strerror)
     found = Recovered(salvaged, quarantined, dropped)
     if found != Recovered():
         log.warning("recovered salvaged=%d quarantined=%d dropped=%d", salvaged, quarantined, dropped)
@@ -95,7 +95,7 @@ def _tidy(spool: Spool) -> None:
             with contextlib.suppress(FileNotFoundError):
                 durable.remove(spool.directory / TMP / junk)
         except OSError as error:
-            log.warning("leftover stays path=%s/%s reason=%s", TMP, junk, error.strerror)
+            spool.log_once(logging.WARNING, "leftover stays path=%s/%s reason=%s", TMP, junk, error.strerror)
     for folder in (spool.directory / CONTEXTS, spool.directory / PARKED, spool.directory):
         for leftover in folder.glob(".*.*[0-9]"):
             found = _LEFTOVER.fullmatch(leftover.name)
@@ -106,7 +106,7 @@ def _tidy(spool: Spool) -> None:
             try:
                 durable.remove(leftover)
             except OSError as error:
-                log.warning("leftover stays path=%r reason=%s", str(leftover), error.strerror)
+                spool.log_once(logging.WARNING, "leftover stays path=%r reason=%s", str(leftover), error.strerror)
 
 
 def _salvage(spool: Spool, part: Path, name: PhotoName) -> bool:

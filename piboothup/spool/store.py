@@ -81,6 +81,7 @@ class Spool:
         self._room = FreeSpace(directory)
         self._location: Location | None = None
         """Of the lock that is held."""
+        self._logged: set[str] = set()
 
     # -- for a service's start ---------------------------------------------------------------------------------
 
@@ -98,7 +99,7 @@ class Spool:
         try:
             self._register()
         except OSError as error:
-            log.error("boot not numbered reason=%s", error.strerror or error)
+            self.log_once(logging.ERROR, "boot not numbered reason=%s", error.strerror or error)
 
     @contextlib.contextmanager
     def lock(self, service: str) -> Iterator[None]:
@@ -157,6 +158,14 @@ class Spool:
             used += [name.seq for name in self._listing.of_boot(place, self.boot)]
         self._seq = max([known.next_seq - 1, *(seq for seq in used if seq < BY_HAND)])
         boots.add_start(self._at(BOOTS), self.boot, service, self._boottime_ms(), self._seq + 1)
+        self._logged.clear()
+
+    def log_once(self, level: int, text: str, *values: object) -> None:
+        """Logs what hinders the start: it is tried every second, and told once until it has gone well."""
+        line = text % values
+        if line not in self._logged:
+            self._logged.add(line)
+            log.log(level, "%s", line)
 
     def last_start_ms(self) -> int | None:
         """How long the booth's last start took, in this boot or the one before; None = nobody knows."""

@@ -306,7 +306,7 @@ def test_systemd_unusable_spool_is_fault_until_usable(box: Box, systemd: Systemd
     box.start()
     assert systemd.hears() == b"READY=1"
     box.until_light(LightPattern.TROUBLE)
-    box.until_shown(state=BoothState.FAULT, problem=problem("spool_unusable"))
+    box.until_shown(state=BoothState.FAULT, problem=problem("spool_unusable", "Not a directory"))
     box.spool.directory.unlink()
     box.until_light(LightPattern.READY)
     box.press()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -22,7 +24,10 @@ from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.store import AlreadyRunning, Spool
 from tests.support.clock import HandClock
+from tests.support.mounts import MountNamespace, mounts
 from tests.support.photos import counts, jpeg, open_spool, take
+
+__all__ = ["mounts"]
 
 DAY_S = 86_400
 KEY = "key-that-nobody-may-see"
@@ -136,8 +141,8 @@ def test_spool_unusable_ends_at_desk_is_problem_on_box_until_ok(bench: Bench, ca
     with pytest.raises(SpoolUnusable):
         card.open(patient=False)
     card.open(patient=True)
-    assert (card.opened, card.problem) == (False, problem("spool_unusable"))
-    assert card.check() == problem("spool_unusable")
+    assert (card.opened, card.problem) == (False, problem("spool_unusable", "Not a directory"))
+    assert card.check() == problem("spool_unusable", "Not a directory")
     bench.spool.directory.unlink()
     assert card.check() is None
     assert card.opened
@@ -162,8 +167,95 @@ def test_a_spool_that_a_wipe_holds_is_a_problem_until_it_lets_go(bench: Bench, c
     card.check()
     other = open_spool(bench.spool.directory, bench.clock)
     with other.lock("booth"):
-        assert card.check() == problem("spool_unusable")
+        assert card.check() == problem("spool_busy")
     assert card.check() is None
+
+
+def say_hindrances(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged since it was asked last, without what a start that went well says."""
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    caplog.clear()
+    return [line for line in said if not line.startswith(("spool moved", "storage not looked at"))]
+
+
+def test_f10_missing_disk_is_named_in_one_line_an_episode(
+    bench: Bench, card: StorageMonitor, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    disk, link = tmp_path / "disk", bench.spool.directory
+    link.symlink_to(disk)
+    card.open(patient=True)
+    for _ in range(5):
+        assert card.check() == problem("spool_missing", str(disk))
+    (line,) = say_hindrances(caplog)
+    assert "plug in its disk" in line
+    disk.mkdir()
+    assert card.check() is None
+    disk.rename(tmp_path / "unplugged")
+    for _ in range(5):
+        card.check()
+    assert card.problem == problem("spool_missing", str(disk))
+    assert say_hindrances(caplog) == [line]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.EROFS, "card_readonly"), (errno.EIO, "card_readonly"), (errno.ENOSPC, "card_full")]
+)
+def test_f08_card_that_takes_no_folder_is_no_config_mistake(
+    bench: Bench, card: StorageMonitor, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+) -> None:
+    """The fault is played: no file system makes an EIO to order."""
+    monkeypatch.setattr(durable, "make_directories", mock.Mock(side_effect=OSError(number, "refused")))
+    assert card.check() == problem(code, "refused")
+
+
+def test_f10_disk_behind_a_link_above_the_spool_is_named(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    bench = Bench(tmp_path / "link")
+    card = bench.card()
+    card.open(patient=True)
+    assert card.problem == problem("spool_missing", str(tmp_path / "disk"))
+
+
+def test_f08_a_wipe_that_holds_the_spool_is_one_line(
+    bench: Bench, card: StorageMonitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.spool.directory.mkdir()
+    with open_spool(bench.spool.directory, bench.clock).lock("booth"):
+        for _ in range(5):
+            assert card.check() == problem("spool_busy")
+    (line,) = say_hindrances(caplog)
+    assert line.startswith("spool not opened reason=A booth is already running")
+
+
+def on_read_only_disk(directory: Path) -> None:
+    """In the namespace, where `directory` is a file system that takes nothing; leftovers lie in it."""
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("piboothup").addHandler(handler)
+    card = Bench(directory).card()
+    for _ in range(5):
+        found = card.check()
+        assert found is not None
+        assert found.code == "card_readonly", found
+    assert len(said) == len(set(said)), said
+    assert {line.split(" ")[0] for line in said} == {"boot", "recovery", "leftover", "ignored", "spool"}, said
+
+
+def test_f08_a_card_that_is_read_only_is_told_once(mounts: MountNamespace, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    spool = open_spool(disk / "spool", HandClock())
+    with spool.lock("booth"):
+        name = take(spool, jpeg())
+    spool.path(name).rename(spool.directory / "tmp" / f"{name}.part")
+    for leftover in (".probe", "strange.part", f"../contexts/.x.json.{2**22 + 1}"):
+        (spool.directory / "tmp" / leftover).write_bytes(b"?")
+    (spool.directory / "boots").rename(spool.directory / "old-boots")
+    (spool.directory / "boots").mkdir()
+    (spool.directory / "boots").chmod(durable.DIRECTORY_MODE)
+    mounts.run("mount", "--bind", disk, disk)
+    mounts.run("mount", "-o", "remount,ro,bind", disk)
+    mounts.call(on_read_only_disk, disk)
 
 
 @pytest.mark.parametrize(
