@@ -9,6 +9,8 @@ std::cerr never recovers from a write that failed. Its lines are not counted.)
 
 A process ends with its last lines told, if the reader takes them within `FLUSH_S`. A crash in C dumps its stacks past
 the pipe (faulthandler), for the thread that empties it dies with the process; so may the library's own last words.
+That, too, waits for nobody: it has a way of its own to the file, terminal or journal. Where there is none (another
+socket: it would be non-blocking for all who share it) there is no dump.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import io
 import os
 import select
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -30,6 +33,9 @@ FLUSH_S = 0.5
 _STDOUT, _STDERR = 1, 2
 _CHUNK_BYTES = 65_536
 _CUT = b"...\n"
+_JOURNAL = "/run/systemd/journal/stdout"
+_JOURNAL_HEADER = b"piboothup\n\n3\n0\n0\n0\n0\n"
+"""As sd_journal_stream_fd(3) begins: name, unit, priority (error); lines have no priority of their own."""
 
 
 class LogPipe:
@@ -54,7 +60,8 @@ class LogPipe:
         sys.stdout = sys.stderr = io.TextIOWrapper(
             _Lines(self), encoding=encoding, errors="backslashreplace", line_buffering=True
         )
-        faulthandler.enable(_unblocked(self.reader))
+        if (unblocked := _unblocked(self.reader)) is not None:
+            faulthandler.enable(unblocked)
         atexit.register(self.close)
 
     def count(self, content: bytes | memoryview) -> None:
@@ -147,9 +154,21 @@ def _open_missing() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
-def _unblocked(descriptor: int) -> int:
-    """The same file, pipe or terminal, opened again so that writing to it does not wait; else itself (a socket)."""
+def _unblocked(descriptor: int) -> int | None:
+    """The same file, pipe, terminal or journal, opened again so that writing to it does not wait; None = no way."""
     with contextlib.suppress(OSError):
         flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         return os.open(f"/proc/self/fd/{descriptor}", flags)
-    return descriptor
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as found:
+        if found.getpeername() == _JOURNAL:
+            return _journal_stream()
+    return None
+
+
+def _journal_stream() -> int:
+    """Another stream into the journal: non-blocking, while that of standard error stays as it is. Raises OSError."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
+        stream.setblocking(False)
+        stream.connect(_JOURNAL)
+        stream.sendall(_JOURNAL_HEADER)
+        return stream.detach()

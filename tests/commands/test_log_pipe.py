@@ -259,12 +259,14 @@ told = os.fdopen(int(sys.argv[1]), "w")
 
 
 @contextlib.contextmanager
-def program(reader: Reader, body: str) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
+def program(
+    reader: Reader, body: str, begin: str = BEGIN
+) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
     """Runs `body` with its log on `reader`; the process, and what it tells the test next."""
     ours, theirs = os.pipe()
     with open(ours, encoding="ascii") as told:
         process = subprocess.Popen(
-            [sys.executable, "-c", BEGIN + body, str(theirs)],
+            [sys.executable, "-c", begin + body, str(theirs)],
             stdin=subprocess.PIPE,
             stdout=reader.theirs,
             stderr=reader.theirs,
@@ -332,6 +334,37 @@ def test_f06_every_word_passes_and_none_waits(body: str, said: str, stands_still
     text = reader.reads_to_the_end()
     os.close(ours)
     assert bool(re.search(said, text, re.MULTILINE)) is not stands_still
+
+
+@pytest.mark.parametrize("crash", ["ctypes.string_at(0)", "ctypes.CDLL(None).abort()"], ids=["segv", "abort"])
+def test_f06_crash_in_c_log_reader_stands_still_it_ends(crash: str, reader: Reader) -> None:
+    with program(reader, f"print('begun', file=told, flush=True)\n{crash}\n") as (process, told):
+        assert told() == "begun\n"
+        assert process.wait(PATIENCE_S) < 0
+    assert os.get_blocking(reader.theirs)  # whoever shares it finds it as it was
+
+
+def test_f06_crash_in_c_has_its_own_way_to_the_journal(tmp_path: Path) -> None:
+    """A listening socket stands for journald: the service's own stream is full, the second takes the dump."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as journal, contextlib.ExitStack() as streams:
+        journal.bind(str(tmp_path / "stdout"))
+        journal.listen()
+        journal.settimeout(PATIENCE_S)
+        service = streams.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        service.connect(journal.getsockname())
+        streams.enter_context(journal.accept()[0])
+        fill(service.fileno())
+        begin = BEGIN.replace(
+            "pipe =",
+            f"from piboothup.commands import log_pipe; log_pipe._JOURNAL = {journal.getsockname()!r}\npipe =",
+        )
+        with program(Reader(-1, service.fileno()), "ctypes.string_at(0)", begin) as (process, _):
+            dump = streams.enter_context(journal.accept()[0])
+            assert process.wait(PATIENCE_S) < 0
+        dump.settimeout(PATIENCE_S)
+        said = b"".join(iter(lambda: dump.recv(65_536), b"")).decode()
+    assert said.startswith("piboothup\n\n3\n0\n0\n0\n0\n")
+    assert "Fatal Python error: Segmentation fault" in said
 
 
 def test_f06_reader_that_is_gone_and_reader_that_never_blocks() -> None:
