@@ -258,6 +258,12 @@ def test_f5_what_breaks_off_or_is_too_long_is_not_complete(packed: bytes, encodi
     assert unpacked(packed, encoding, len(ANSWER) - 1) == (ANSWER[:-1], False)
 
 
+@pytest.mark.parametrize("wrong", [b"\x1f\x8bjunk", b"\r\n", b"junk"])
+def test_f5_a_broken_second_member_is_not_complete(wrong: bytes) -> None:
+    for times in (1, 2):
+        assert unpacked(gzip.compress(ANSWER) * times + wrong, "gzip", MB) == (ANSWER * times, False)
+
+
 def test_f5_n25_a_bomb_costs_no_more_than_the_limit() -> None:
     bombs = {
         "gzip": (gzip.compress(bytes(300 * MB)), "gzip"),

@@ -6,12 +6,13 @@ import random
 
 import pytest
 
+from piboothup.config import Secret
 from piboothup.problems import Problem, problem
 from piboothup.spool.contexts import Entry
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
 from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, decide
-from piboothup.uploader.schedule.backoff import SECOND_NS
+from piboothup.uploader.schedule.backoff import SECOND_NS, RandomFn
 from piboothup.uploader.schedule.link_status import TransferStats
 from piboothup.uploader.schedule.photo_queue import sorted_names
 from piboothup.uploader.schedule.scheduler import Probe, Send, UploadScheduler, Wait
@@ -30,9 +31,10 @@ def photo(seq: int) -> PhotoName:
 class Bench:
     """A line whose link is up, with photos 1 to `photos` waiting."""
 
-    def __init__(self, photos: int = 20, most: int = 2) -> None:
+    def __init__(self, photos: int = 20, most: int = 2, chance: RandomFn | None = None) -> None:
         self.clock = HandClock()
-        self.line = UploadScheduler(self.clock, random.Random(1).random, most, paused=False, refused=False)
+        chance = chance or random.Random(1).random
+        self.line = UploadScheduler(self.clock, chance, most, paused=False, refused=False)
         self.line.reload(sorted_names(photo(seq) for seq in range(1, photos + 1)), WRITTEN)
         self.connect()
 
@@ -342,3 +344,53 @@ def test_storage_unreachable_is_looked_for_ever_less_often() -> None:
         waits.append(step.until_ns - bench.clock.boottime_ns())
         bench.connect()
     assert max(waits[-4:]) > 4 * max(waits[:2])
+
+
+def test_f3_a_put_that_was_blocked_asks_for_a_new_url() -> None:
+    """What refused it in no storage's form may be a storage after all, and the URL too old for it."""
+    bench, url = Bench(), Secret("https://storage.example/x")
+    for came, kept in ((Outcome.BLOCKED, None), (Outcome.TIMEOUT, url)):
+        name = bench.take()
+        assert name is not None
+        bench.line.keep_url(name, PARTY, url, bench.clock.boottime_ns())
+        bench.line.failed(name, PARTY, ApiCall.PUT, came)
+        assert bench.line.fresh_url(name, PARTY) == kept
+        bench.clock.pass_s(60.0)
+        bench.connect()
+
+
+@pytest.mark.parametrize("came", [Outcome.BLOCKED, Outcome.SERVER_ERROR])
+@pytest.mark.parametrize("call", [ApiCall.PUT, ApiCall.UPLOAD_URL])
+def test_f3_what_only_photos_meet_outlasts_a_good_probe(call: ApiCall, came: Outcome) -> None:
+    bench = Bench()
+    for _ in range(3):
+        bench.clock.pass_s(120.0)
+        name = bench.take()
+        assert name is not None
+        bench.line.failed(name, PARTY, call, came)
+    told = bench.line.snapshot().problems
+    assert [one.code for one in told] == ["blocked" if came is Outcome.BLOCKED else "server_trouble"]
+    bench.clock.pass_s(120.0)
+    bench.connect()
+    assert bench.line.snapshot().problems == told
+    bench.send(1_000_000)
+    assert bench.line.snapshot().problems == ()
+
+
+@pytest.mark.parametrize(
+    ("came", "longest_s"), [(Outcome.TIMEOUT, 30.0), (Outcome.RESET, 30.0), (Outcome.UNEXPECTED, 60.0)]
+)
+def test_f2_only_an_answered_put_is_spared_longer(came: Outcome, longest_s: float) -> None:
+    """What was not answered is over as soon as the link is back."""
+    bench = Bench(chance=lambda: 0.999)
+    waits_s = []
+    for _ in range(8):
+        name = bench.take()
+        assert name is not None
+        bench.line.failed(name, PARTY, ApiCall.PUT, came)
+        step = bench.line.next_step()
+        assert isinstance(step, Wait)
+        assert step.until_ns is not None
+        waits_s.append((step.until_ns - bench.clock.boottime_ns()) / SECOND_NS)
+        bench.clock.pass_s(waits_s[-1] + 1.0)
+    assert longest_s * 0.9 < max(waits_s) <= longest_s
