@@ -81,7 +81,9 @@ class EventPicsApi:
         """
         headers = {"Authorization": f"Bearer {self._key.reveal()}", "Accept": "application/json"}
         answer = self._call(ApiCall.EVENTS, "GET", headers, None, key_accepted=key_accepted)
-        listed = _json(ApiCall.EVENTS, answer).get("events")
+        listed = _json(ApiCall.EVENTS, answer).get("events", "")
+        if listed is None:  # how some languages write an empty list
+            listed = []
         if not isinstance(listed, list):
             raise ApiError(ApiCall.EVENTS, Outcome.WRONG_JSON, answer.status)
         events = [event for one in listed[:_MOST_EVENTS] if (event := _event(one)) is not None]

@@ -124,6 +124,11 @@ def test_c09_endless_account_kept_only_up_to_box_capacity() -> None:
     assert len(api({"events": [{"linkId": "abcd1234"}] * 1001}).events().events) == 1000
 
 
+def test_f5_events_that_are_null_are_none() -> None:
+    """Go writes an empty list so. Where nothing is said of events at all, it is no answer of EventPics'."""
+    assert api({"events": None}).events().events == ()
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b"null", b'{"events": {}}', b"{}", b"\xff", b"[" * 500_000])
 def test_n26_wrong_json_is_an_api_error(body: bytes) -> None:
     for call in (lambda: api(body).events(), lambda: api(body).upload_url(NAME, CONTEXT, None)):
@@ -205,6 +210,8 @@ def test_getuploadurl_sends_what_is_known_and_nothing_invented() -> None:
         "https://storage.example/\r\nX-Evil: 1",
         "https://storage.example/\u00fc",
         "https://[bad",
+        *(f"https://127.0.0.1{mark}x.com/photo" for mark in ("\\", "%2f", "@", "%", ";", "'", "|")),
+        "https://storage.example\\@127.0.0.1/photo",
         "https://storage.example/" + "x" * 9000,
     ],
 )

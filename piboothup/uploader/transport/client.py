@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 from collections.abc import Mapping
 from http.client import HTTPException
 from typing import BinaryIO, Final
@@ -53,6 +54,8 @@ _LIBRARIES_ERRORS: Final = (
     *(HTTPException, OSError, ValueError),
 )
 _MOST_HOPS: Final = 3
+_PLAIN_SERVER: Final = re.compile(r"[A-Za-z0-9._:\[\]-]+")
+"""Name or address, and port. What else may stand there, or a backslash, is read in another way by another parser."""
 _PORTAL_CONNECT_S: Final = 3.0
 """A portal is as near as the access point."""
 
@@ -94,7 +97,7 @@ class Transport:
             host, _ = parts.hostname or "", parts.port
         except ValueError:
             return False
-        if parts.username or parts.password or not host or not is_plain(url):
+        if not host or not _PLAIN_SERVER.fullmatch(parts.netloc) or not is_plain(url):
             return False
         return parts.scheme == "https" or (parts.scheme == "http" and self._plain_http and is_loopback(host))
 
