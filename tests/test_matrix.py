@@ -24,10 +24,10 @@ def names() -> list[tuple[str, str]]:
 def lines_of(name: str) -> set[str]:
     """The matrix lines that a test's name claims: `test_p01_to_p03_` is P1, P2 and P3; `test_p09_p10_` P9 and P10."""
     claimed: set[str] = set()
-    prefix = re.match(r"test_((?:[a-z]\d\d_(?:to_)?)+)", name)
+    prefix = re.match(r"test_((?:[a-z]\d\d?_(?:to_)?)+)", name)
     if prefix is None:
         return claimed
-    for first, last in re.findall(r"([a-z]\d\d)(?:_to_([a-z]\d\d))?", prefix[1]):
+    for first, last in re.findall(r"([a-z]\d\d?)(?:_to_([a-z]\d\d?))?", prefix[1]):
         end = int((last or first)[1:])
         claimed |= {f"{first[0].upper()}{number}" for number in range(int(first[1:]), end + 1)}
     return claimed
