@@ -32,6 +32,10 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "camera_busy": ("Another program is using the camera.", "Stop it; the booth tries again by itself."),
     "camera_stuck": ("The camera stopped giving pictures.", "The booth restarts it by itself; press again."),
+    "no_photos": (
+        "Photos are not taken: the camera gives none.",
+        "Switch the box off and on; if it stays, push the camera's flat cable in at both ends.",
+    ),
     "camera_memory": ("Memory is short for the camera's full size.", "A smaller size is used; restart the box."),
     "camera_size": ("The camera lacks the size in the config.", "Mend size in [camera], or leave it out."),
     "camera_tuning": (

@@ -44,8 +44,8 @@ STABLE_AFTER_NS = 30_000_000_000
 VIEWFINDER_INTERVAL_S = 0.1
 """While somebody looks, a camera that does not tell of its pictures is asked so often."""
 UNRECOVERABLE_AFTER = 5
-"""So often in a row a camera that is opened neither lasts nor gives a photo until a new process must try; that takes
-half a minute to some minutes."""
+"""So often in a row a camera that is opened neither lasts nor gives a photo, or lasts but fails at each photo, until
+a new process must try; that takes half a minute to some minutes, when nobody presses in the second case longer."""
 FIRST_RETRY_S = 1.0
 MAX_RETRY_S = 10.0
 MAX_IDLE_WAIT_S = 2.0
@@ -62,6 +62,8 @@ class RecoveryCounts:
     """The camera streamed again after it had been lost."""
     failed_reopenings: int = 0
     """Times in a row that it was lost before its stream had lasted or given a photo."""
+    failed_captures: int = 0
+    """Times in a row that it was lost over a photo, however long it had streamed before."""
 
 
 @dataclass(frozen=True)
@@ -240,6 +242,7 @@ class CameraThread:
             raise
         self._current_job = None
         self._note_stable()
+        self.recovery_counts = replace(self.recovery_counts, failed_captures=0)
         self._post(Exposed(frame, job.zero_ns))
 
     def _fail_current_job(self, why: Problem) -> None:
@@ -296,11 +299,13 @@ class CameraThread:
             self._viewed()
 
     def _on_fault(self, trouble: Problem) -> None:
-        self._fail_current_job(trouble)
+        counts = self.recovery_counts
+        if self._has_streamed and self._current_job is not None:
+            counts = replace(counts, failed_captures=counts.failed_captures + 1)
         if self._has_streamed and not self._is_proven:
-            self.recovery_counts = replace(
-                self.recovery_counts, failed_reopenings=self.recovery_counts.failed_reopenings + 1
-            )
+            counts = replace(counts, failed_reopenings=counts.failed_reopenings + 1)
+        self.recovery_counts = counts
+        self._fail_current_job(trouble)
         self._open_at_ns = self._clock.boottime_ns() + int(self._retry_s * 1e9)
         if trouble != self._problem:
             self._problem = trouble
@@ -308,8 +313,8 @@ class CameraThread:
         log.warning("event=camera_lost code=%s retry_s=%g reason=%r", trouble.code, self._retry_s, str(trouble))
         self._close()
         self._retry_s = min(2 * self._retry_s, MAX_RETRY_S)
-        if self.recovery_counts.failed_reopenings == UNRECOVERABLE_AFTER:
-            log.error("event=camera_beyond_help reopenings_in_vain=%d", self.recovery_counts.failed_reopenings)
+        if UNRECOVERABLE_AFTER in (counts.failed_reopenings, counts.failed_captures):
+            log.error("event=camera_beyond_help counts=%s", counts)
             self._on_unrecoverable()
 
     def _close(self) -> None:

@@ -11,8 +11,9 @@
   letting go starts a fresh one or opens the menu (see `hold`).
 * Whatever stops photos (no camera, a full card) is the state fault until it is cured; it heals by itself.
 * So is a card that keeps a photo waiting, until that is saved or lost: no press takes a second one.
-* So are photos that are not saved, three in a row for the same reason, until one is (see `save_health`). Before the
-  first ready, and from time to time in that fault, a test photo is taken: no flash, no light, nothing is kept of it.
+* So are photos that are not saved, or not taken by a camera that streams, three in a row for the same reason or five
+  for any, until one is (see `save_health`). Before the first ready, and from time to time in that fault, a test photo
+  is taken: no flash, no light, nothing is kept of it.
 
 Times are nanoseconds of the boot-time clock. **Zero** is the end of the countdown, or the button's edge when there is
 none. Nothing here waits, draws, reads a clock or touches a device: `service` does what the effects say.
@@ -72,7 +73,8 @@ SAVING_TIMEOUT_NS = 15 * SECOND_NS
 """After this long the card is said to hang (tidying up takes it a second or two); the photo is still waited for."""
 
 TEST_FRAME_AGE_NS = SECOND_NS
-"""Whatever the camera sees will do for a test photo: also a frame that began before it was asked for."""
+"""At the start whatever the camera sees will do for a test photo: also a frame that began before it was asked for.
+In a fault it is as new as a guest's would be."""
 
 _Step = tuple[Booth, tuple[Effect, ...]]
 
@@ -105,15 +107,16 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step
         case CameraLost(told):
             lost = replace(booth, camera_ready=False, camera_problem=told)
             interrupted = booth.state in (BoothState.COUNTDOWN, BoothState.EXPOSING)
-            return _settle_state(lost) if interrupted else _settle_if_idle(lost), ()
+            return _photo_failed(lost, told, _untaken(told), now_ns) if interrupted else _settle_if_idle(lost), ()
         case StorageChecked(told):
             mended = told is None and booth.storage_problem is not None
             health = booth.health.hurried(now_ns) if mended else booth.health
             return _settle_if_idle(replace(booth, storage_problem=told, health=health)), ()
         case Exposed(frame, zero_ns) if zero_ns == booth.health.asked_ns:
             return replace(booth, health=booth.health.test_saving(now_ns + SAVING_TIMEOUT_NS)), (TrySaving(frame),)
-        case CaptureFailed(_, zero_ns) if zero_ns == booth.health.asked_ns:
-            return replace(booth, health=booth.health.test_frame_missing(now_ns)), ()
+        case CaptureFailed(told, zero_ns) if zero_ns == booth.health.asked_ns:
+            failed = replace(booth, health=booth.health.test_frame_failed(_untaken(told), now_ns))
+            return _settle_if_idle(failed), ()
         case Exposed(frame, zero_ns):
             if booth.wants_test_frame:
                 return booth, (SelfTestFrame(frame, zero_ns),)
@@ -122,12 +125,11 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step
                 return booth, (Discard(frame),)  # nobody waits for it, or it is the late answer to an earlier press
             return replace(booth, state=BoothState.SAVING, until_ns=now_ns + SAVING_TIMEOUT_NS), (Save(frame),)
         case CaptureFailed(told, zero_ns) if booth.state is BoothState.EXPOSING and zero_ns == booth.zero_ns:
-            return _notice(booth, told, now_ns), ()
+            return _photo_failed(booth, told, _untaken(told), now_ns), ()
         case CaptureFailed(told, zero_ns) if booth.wants_test_frame:
             return booth, (SelfTestFrame(told, zero_ns),)
         case SavingFailed(told, reason):  # whoever has the menu open sees it as well: a photo is lost
-            failed = replace(booth, storage_stuck=None, health=booth.health.photo_failed(reason, now_ns))
-            return (_notice(failed, told, now_ns) if failed.health.fault is None else _settle_state(failed)), ()
+            return _photo_failed(replace(booth, storage_stuck=None), told, reason, now_ns), ()
         case SaveTested(reason):
             health = booth.health.test_saved() if reason is None else booth.health.test_failed(reason, now_ns)
             return _settle_if_idle(replace(booth, storage_stuck=None, health=health)), ()
@@ -275,7 +277,7 @@ def _test_saving(booth: Booth, now_ns: int) -> _Step:
             return replace(booth, health=health.test_frame_missing(now_ns)), ()
         return _settle_if_idle(replace(booth, storage_stuck=problem("card_stuck"), health=health.test_stuck())), ()
     if health.wants_test and booth.tests_saving and now_ns >= health.until_ns:
-        asked_ns = now_ns - TEST_FRAME_AGE_NS
+        asked_ns = now_ns if health.fault is not None else now_ns - TEST_FRAME_AGE_NS
         return replace(booth, health=health.test_asked(asked_ns, now_ns)), (Capture(asked_ns),)
     return booth, ()
 
@@ -291,14 +293,24 @@ def _tick(booth: Booth, now_ns: int) -> _Step:
     if booth.state is BoothState.COUNTDOWN:
         return _expose(booth, now_ns)
     if booth.state is BoothState.EXPOSING:
-        return _notice(booth, problem("camera_stuck"), now_ns), ()
+        told = problem("camera_stuck")
+        return _photo_failed(booth, told, _untaken(told), now_ns), ()
     if booth.state is BoothState.SAVING:
         return _settle_state(replace(booth, storage_stuck=problem("card_stuck"))), ()
     return _settle_state(replace(booth, notice=None)), ()
 
 
-def _notice(booth: Booth, told: Problem, now_ns: int) -> Booth:
+def _photo_failed(booth: Booth, told: Problem, reason: Problem, now_ns: int) -> Booth:
+    """A press gave no photo: as `told`, or, when that has become a fault, for this reason."""
+    booth = replace(booth, health=booth.health.photo_failed(reason, now_ns))
+    if booth.health.fault is not None:
+        return _settle_state(replace(booth, notice=None))
     return replace(_settle_state(replace(booth, notice=told)), until_ns=now_ns + NOTICE_NS)
+
+
+def _untaken(told: Problem) -> Problem:
+    """What it is if it lasts that the camera gave no frame; it may say that in words that change."""
+    return problem("no_photos", told.detail)
 
 
 def _settle_if_idle(booth: Booth) -> Booth:

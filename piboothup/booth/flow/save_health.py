@@ -1,8 +1,11 @@
 """Whether photos get saved: failures in a row, and the test photo by which the booth finds out by itself. Pure.
 
-The third photo in a row that is not saved for the same reason is a fault, until a test photo or a real one goes well.
+The third photo in a row that is not saved for the same reason is a fault, and the fifth for whatever reasons, until a
+test photo or a real one goes well. A press for which the camera gave no frame is such a photo.
+
 One test photo is due after the start, before anybody may press, and in a fault another every 30 s. It takes the same
-way as a photo (encoder, EXIF, hash, card) and is deleted again. A test photo that fails needs no third time.
+way as a photo (encoder, EXIF, hash, card) and is deleted again. One that is not saved needs no third time; a camera
+that gives no frame for it has as many tries as with guests.
 
 Times are nanoseconds of the boot-time clock.
 """
@@ -15,6 +18,8 @@ from piboothup.problems import Problem
 
 SAME_REASON_LIMIT = 3
 """Photos in a row that are not saved for the same reason until nobody is asked to press again."""
+ANY_REASON_LIMIT = 5
+"""The same, whatever the reasons."""
 RETRY_NS = 30_000_000_000
 """From one test photo to the next while photos are not saved."""
 FRAME_NS = 6_000_000_000
@@ -29,9 +34,11 @@ class SaveHealth:
     """What is known of it. Every method gives the next value."""
 
     reason: Problem | None = None
-    """Why the last photo was not saved; of the same reason are problems that are equal."""
-    failures: int = 0
+    """Why the last photo was not saved; of the same reason are problems with the same code."""
+    repeats: int = 0
     """Photos in a row that were not saved for it."""
+    failures: int = 0
+    """Photos in a row that were not saved."""
     is_tested: bool = False
     """Whether any photo, test or real, was tried to be saved since the start."""
     asked_ns: int | None = None
@@ -44,7 +51,8 @@ class SaveHealth:
     @property
     def fault(self) -> Problem | None:
         """Why photos are not saved; None while it may have been chance."""
-        return self.reason if self.failures >= SAME_REASON_LIMIT else None
+        is_fault = self.repeats >= SAME_REASON_LIMIT or self.failures >= ANY_REASON_LIMIT
+        return self.reason if is_fault else None
 
     @property
     def is_under_way(self) -> bool:
@@ -58,21 +66,29 @@ class SaveHealth:
 
     def photo_failed(self, reason: Problem, now_ns: int) -> SaveHealth:
         """A photo was not saved. A fault stays one, whatever the reason now is."""
-        again = self.failures + 1 if reason == self.reason else 1
-        failures = max(again, SAME_REASON_LIMIT) if self.fault is not None else again
-        return replace(self, reason=reason, failures=failures, is_tested=True, until_ns=now_ns + RETRY_NS)
+        return replace(self._failed(reason), is_tested=True, until_ns=now_ns + RETRY_NS)
+
+    def _failed(self, reason: Problem) -> SaveHealth:
+        is_same = self.reason is not None and reason.code == self.reason.code
+        failures = ANY_REASON_LIMIT if self.fault is not None else self.failures + 1
+        return replace(self, reason=reason, repeats=self.repeats + 1 if is_same else 1, failures=failures)
 
     def photo_saved(self) -> SaveHealth:
         """A photo was saved."""
-        return replace(self, reason=None, failures=0, is_tested=True)
+        return replace(self, reason=None, repeats=0, failures=0, is_tested=True)
 
     def test_asked(self, asked_ns: int, now_ns: int) -> SaveHealth:
         """A test frame was asked for."""
         return replace(self, asked_ns=asked_ns, until_ns=now_ns + FRAME_NS)
 
     def test_frame_missing(self, now_ns: int) -> SaveHealth:
-        """It will not come: that says nothing about saving."""
+        """Nothing came, as when another question took its place: that says nothing about saving."""
         return replace(self, asked_ns=None, until_ns=now_ns + AFTER_NO_FRAME_NS)
+
+    def test_frame_failed(self, reason: Problem, now_ns: int) -> SaveHealth:
+        """The camera has none to give; at the start it may yet find its feet."""
+        failed = replace(self._failed(reason), asked_ns=None)
+        return replace(failed, until_ns=now_ns + (AFTER_NO_FRAME_NS if failed.fault is None else RETRY_NS))
 
     def test_saving(self, until_ns: int) -> SaveHealth:
         """It is here, and the card is trusted to answer until then."""
@@ -84,11 +100,12 @@ class SaveHealth:
 
     def test_failed(self, reason: Problem, now_ns: int) -> SaveHealth:
         """The test photo was not saved."""
-        return SaveHealth(reason, SAME_REASON_LIMIT, is_tested=True, until_ns=now_ns + RETRY_NS)
+        return SaveHealth(reason, 1, ANY_REASON_LIMIT, is_tested=True, until_ns=now_ns + RETRY_NS)
 
     def test_saved(self) -> SaveHealth:
-        """The test photo was saved. One photo more that fails for the same reason is a fault again."""
-        return SaveHealth(self.reason, min(self.failures, SAME_REASON_LIMIT - 1), is_tested=True)
+        """The test photo was saved. After a fault one photo more that fails is a fault again."""
+        repeats = min(self.repeats, SAME_REASON_LIMIT - 1)
+        return SaveHealth(self.reason, repeats, min(self.failures, ANY_REASON_LIMIT - 1), is_tested=True)
 
     def hurried(self, now_ns: int) -> SaveHealth:
         """Something changed for the better: a test photo need not wait."""

@@ -75,6 +75,7 @@ class SelfTest:
         self._choosing = choosing
         self._shoot = shoot
         self._devices = devices
+        self._saving_fault = saving_fault
         self._post = post
         self._shown: PageKind | None = None
         self._asked_ns: int | None = None
@@ -85,7 +86,7 @@ class SelfTest:
             SelfTestStep.CAMERA: self._camera,
             SelfTestStep.LIGHT: self._light,
             SelfTestStep.BUTTON: self._button,
-            SelfTestStep.CARD: lambda: saving_fault() or spool.try_card(),
+            SelfTestStep.CARD: self._card,
             SelfTestStep.SUPPLY: self._supply,
             SelfTestStep.WIFI: self._wifi,
             SelfTestStep.CLOCK: self._time,
@@ -154,6 +155,11 @@ class SelfTest:
 
     def _button(self) -> Problem | None:
         return None if self._answer(_PRESS_S, lambda one: one is None) else problem("button_silent")
+
+    def _card(self) -> Problem | None:
+        fault = self._saving_fault()
+        is_of_camera = fault is not None and fault.code == "no_photos"  # that has a step of its own
+        return self._spool.try_card() if fault is None or is_of_camera else fault
 
     def _supply(self) -> Problem | None:
         return problem("undervoltage") if power.read().undervoltage else None

@@ -14,11 +14,13 @@ from piboothup.booth.camera.thread import (
     FIRST_OPEN_LIMIT_NS,
     MAX_RETRY_S,
     STALL_TIMEOUT_NS,
+    UNRECOVERABLE_AFTER,
     CameraThread,
     CaptureJob,
     RecoveryCounts,
 )
 from piboothup.booth.flow.events import CameraLost, CameraReady, CaptureFailed, Event, Exposed
+from piboothup.booth.frame import Frame
 from piboothup.problems import problem
 from tests.support.camera import PlayedCamera, S, run_for
 from tests.support.clock import HandClock
@@ -324,7 +326,7 @@ def test_each_rung_of_the_ladder_is_counted_and_logged(
         thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
         camera.streams = True
         run_for(thread, clock, 2)
-    assert thread.recovery_counts == RecoveryCounts(timeouts=2, reopenings=2, failed_reopenings=0)
+    assert thread.recovery_counts == RecoveryCounts(timeouts=2, reopenings=2, failed_captures=1)
     assert "event=capture_timed_out count=2" in caplog.text
     assert "reopenings=2" in caplog.text
 
@@ -367,6 +369,45 @@ def test_camera_streaming_without_photos_needs_new_process(
         camera.streams = False
         thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
     assert len(heard) == 1
+
+
+@pytest.mark.parametrize("rests_s", [2, 40, 3600])
+def test_f16_camera_that_lasts_but_fails_each_photo_new_process(
+    camera: PlayedCamera, clock: HandClock, told: list[Event], rests_s: int
+) -> None:
+    heard: list[float] = []
+    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    real = camera.capture
+    camera.capture = fail  # type: ignore[method-assign, assignment]
+    for n in range(UNRECOVERABLE_AFTER):
+        assert heard == []
+        run_for(thread, clock, MAX_RETRY_S + rests_s)
+        assert told[-1] == CameraReady("imx477", (64, 48))
+        thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
+        assert thread.recovery_counts.failed_captures == n + 1
+    assert len(heard) == 1
+    camera.capture = real  # type: ignore[method-assign]
+    run_for(thread, clock, MAX_RETRY_S + 2)
+    thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
+    assert thread.recovery_counts.failed_captures == 0
+
+
+def fail(*_: object) -> Frame:
+    raise CameraFault(problem("camera_stuck"))
+
+
+def test_f16_camera_nobody_presses_for_hours_keeps_process(
+    camera: PlayedCamera, clock: HandClock, told: list[Event]
+) -> None:
+    heard: list[float] = []
+    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    for _ in range(UNRECOVERABLE_AFTER + 1):
+        camera.streams = True
+        run_for(thread, clock, 1200)
+        camera.streams = False
+        run_for(thread, clock, 4.6)
+    assert heard == []
+    assert thread.recovery_counts.failed_captures == 0
 
 
 @pytest.mark.parametrize("gives", ["a photo", "a stream that lasts"])

@@ -19,7 +19,9 @@ from piboothup.booth.flow.events import (
     Released,
     Save,
     Saved,
+    SaveTested,
     Tick,
+    TrySaving,
 )
 from piboothup.booth.flow.events import Event as Happening
 from piboothup.booth.flow.long_press import SECOND_NS
@@ -87,7 +89,7 @@ def camera_and_card(play: Play, number: int) -> None:
 
 
 class Watched(Play):
-    """Remembers every state."""
+    """Remembers every state, and saves test photos: guests that wait for no camera come to that fault."""
 
     def __init__(self, countdown_s: int, offer: MenuOptions) -> None:
         super().__init__(countdown_s, offer=offer)
@@ -96,6 +98,8 @@ class Watched(Play):
     def says(self, *events: Happening) -> BoothState:
         for event in events:
             self.states.add(super().says(event))
+            if (asked_ns := self.booth.health.asked_ns) is not None:
+                super().says(Exposed(frame(asked_ns), asked_ns), SaveTested(None))
         return self.booth.state
 
 
@@ -123,7 +127,7 @@ def test_b09_c15_c18_10000_random_guests_keep_event_spool_power() -> None:
         states |= play.states
     assert BoothState.SETUP not in states
     assert {BoothState.COUNTDOWN, BoothState.REVIEW, BoothState.MENU} <= states
-    assert set(did) == {Capture.__name__, Save.__name__}
+    assert set(did) == {Capture.__name__, Save.__name__, TrySaving.__name__}
     assert did["Capture"] > GUESTS / 2
     assert pages == {PageKind.MENU, PageKind.ALBUM_CODE, PageKind.STATUS}
     assert titles == {""}

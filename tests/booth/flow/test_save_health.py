@@ -60,8 +60,8 @@ def test_f16_the_third_failure_for_one_reason_is_a_fault(reason: Problem) -> Non
     [
         (TOO_OLD, TOO_OLD, TOO_LARGE),
         (TOO_OLD, TOO_LARGE, TOO_OLD),
-        (TOO_OLD, TOO_OLD, problem("unsaved_jpeg", "ValueError")),
-        (TOO_OLD, TOO_LARGE) * 5,
+        (TOO_OLD, TOO_OLD, TOO_LARGE, TOO_LARGE),
+        (TOO_OLD, TOO_LARGE) * 2,
         (TOO_OLD, TOO_OLD, None, TOO_OLD),
         (TOO_OLD, TOO_OLD, None, TOO_OLD, TOO_OLD),
         (TOO_OLD, TOO_OLD, TOO_OLD, None),
@@ -69,6 +69,20 @@ def test_f16_the_third_failure_for_one_reason_is_a_fault(reason: Problem) -> Non
 )
 def test_f16_another_reason_or_a_saved_photo_resets_the_count(story: tuple[Problem | None, ...]) -> None:
     assert after(*story).fault is None
+
+
+def test_f16_reasons_are_told_apart_by_code_not_by_detail() -> None:
+    out_of_ram = problem("unsaved_ram", "OSError")
+    assert after(NO_MEMORY, out_of_ram, NO_MEMORY).fault == NO_MEMORY
+    assert after(problem("unsaved_card", "a"), problem("unsaved_card", "b")).fault is None
+
+
+@pytest.mark.parametrize("story", [(TOO_OLD, TOO_LARGE), (TOO_OLD, NO_MEMORY, TOO_LARGE), REASONS])
+def test_f16_five_failures_in_a_row_are_a_fault_whatever_for(story: tuple[Problem, ...]) -> None:
+    failures = (story * 5)[:5]
+    assert after(*failures[:4]).fault is None
+    assert after(*failures).fault == failures[-1]
+    assert after(*failures[:4], None, failures[4]).fault is None
 
 
 def test_f16_a_fault_lasts_whatever_the_reason_of_the_next() -> None:
@@ -212,6 +226,78 @@ def test_f16_without_a_camera_the_test_photo_waits_for_one() -> None:
     assert answer(play, None) is BoothState.READY
     play.says(NO_CAMERA)
     assert play.says(READY) is BoothState.READY, "once is enough"
+
+
+NO_FRAME = problem("camera_stuck")
+UNTAKEN = problem("no_photos")
+
+
+def gives_no_frame(play: Play, how: str) -> BoothState:
+    """A guest presses, and the camera, which streams until zero, has no frame for him."""
+    play.waits_s(7)
+    play.press()
+    play.waits_s(play.settings.countdown_s)
+    assert play.booth.state is BoothState.EXPOSING
+    failed, lost = CaptureFailed(NO_FRAME, play.booth.zero_ns), CameraLost(NO_FRAME)
+    match how:
+        case "fails":
+            return play.says(failed, lost, READY)
+        case "is lost":
+            return play.says(lost, failed, READY)
+        case _:
+            return play.waits_s(6)
+
+
+@pytest.mark.parametrize("countdown_s", [0, 3])
+@pytest.mark.parametrize("how", ["fails", "is lost", "says nothing"])
+def test_f16_third_press_in_a_row_without_a_frame_is_a_fault(how: str, countdown_s: int) -> None:
+    play = Play(countdown_s)
+    play.says(READY)
+    for _ in range(2):
+        gives_no_frame(play, how)
+        assert play.booth.takes_photos
+    gives_no_frame(play, how)
+    assert (play.booth.state, play.booth.problem) == (BoothState.FAULT, UNTAKEN)
+    play.effects.clear()
+    assert play.press() is BoothState.FAULT
+    assert play.waits_s(29) is BoothState.FAULT
+    assert play.captures() == []
+    play.waits_s(1)
+    assert play.captures() == [play.now_ns], "as new as a guest's"
+    assert play.says(CaptureFailed(NO_FRAME, play.now_ns), CameraLost(NO_FRAME), READY) is BoothState.FAULT
+    play.waits_s(29)
+    assert len(play.captures()) == 1
+    play.waits_s(1)
+    assert answer(play, None) is BoothState.READY
+
+
+def test_f16_no_frame_and_not_saved_in_turn_are_a_fault() -> None:
+    play = Play()
+    play.says(READY)
+    for _ in range(2):
+        play.press()
+        play.says(CaptureFailed(NO_FRAME, play.booth.zero_ns))
+        assert play.booth.problem == NO_FRAME
+        fails(play, 1)
+        assert play.booth.problem == NOT_SAVED
+    play.press()
+    play.says(CaptureFailed(NO_FRAME, play.booth.zero_ns))
+    assert (play.booth.state, play.booth.problem) == (BoothState.FAULT, UNTAKEN)
+
+
+def test_f16_at_the_start_a_third_test_frame_missed_is_a_fault() -> None:
+    play = starting()
+    play.says(READY)
+    for _ in range(2):
+        assert play.says(CaptureFailed(NO_FRAME, play.captures()[-1])) is BoothState.STARTING
+        play.waits_s(1)
+    assert play.says(CaptureFailed(NO_FRAME, play.captures()[-1])) is BoothState.FAULT
+    assert play.booth.problem == UNTAKEN
+    play.press()
+    assert play.waits_s(29) is BoothState.FAULT
+    assert len(play.captures()) == 3
+    play.waits_s(1)
+    assert answer(play, None) is BoothState.READY
 
 
 @pytest.mark.parametrize("speaks", [True, False])

@@ -45,6 +45,7 @@ WORDS = Texts(
         "no_camera": FaultTexts("Keine Kamera", "Stecker ziehen, Kabel andrücken."),
         "camera_busy": FaultTexts("Besetzt", "Anderes Programm beenden."),
         "camera_stuck": FaultTexts("Kein Bild", "Warten, sonst Stecker ziehen."),
+        "no_photos": FaultTexts("Kein Bild", "Stecker ziehen, Kabel andrücken."),
         "camera_memory": FaultTexts("Kein Bild", "Stecker ziehen, neu einstecken."),
         "no_frames": FaultTexts("Keine Bilder", "Ordner mit .jpg in die Config."),
         "encode_failed": FaultTexts("Foto fehlt", "Noch einmal", "Der Rest ist sicher."),

@@ -45,6 +45,7 @@ WORDS = Texts(
         "no_camera": FaultTexts("No camera", "Pull the plug, push in the camera cable."),
         "camera_busy": FaultTexts("Camera busy", "Another program has the camera."),
         "camera_stuck": FaultTexts("No picture", "Wait. If it stays: pull the plug, plug in."),
+        "no_photos": FaultTexts("No picture", "Pull the plug, push in the camera cable."),
         "camera_memory": FaultTexts("No picture", "Pull the plug, plug in again."),
         "no_frames": FaultTexts("No frames", "Name a folder of .jpg files in the config."),
         "encode_failed": FaultTexts("Not saved", "Press again", "The others are safe."),
