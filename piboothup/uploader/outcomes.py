@@ -163,6 +163,8 @@ _OF_THE_WAY: Final = frozenset({407, 451})
 """Of a proxy, or of whoever is made to filter: never of key, event or photo."""
 _OF_THE_REQUEST: Final = frozenset({408, 413, 429})
 """Not of who asks or for what. A proxy before a storage calls a photo too large with a page."""
+_SAYS_STORED: Final = frozenset({201, 204})
+"""Statuses that name what was done with a PUT, so that a page beside them takes nothing back."""
 _IMPATIENT_NS: Final = 5_000_000_000
 """A 400 in mid-body may be S3's RequestTimeout: after 20 s it is tired of waiting for the rest. One that comes sooner
 than anybody loses patience is about the photo.
@@ -213,6 +215,8 @@ def classify(call: ApiCall, answer: Answer, *, key_accepted: bool = False) -> Ou
     if not 200 <= answer.status < 300:
         return Outcome.UNEXPECTED
     if is_verified and call is ApiCall.PUT:
+        if answer.status not in _SAYS_STORED and is_page("", answer.body):
+            return Outcome.UNEXPECTED  # "down for maintenance" is no proof: the card may forget what the album has
         return Outcome.ACCEPTED if answer.whole else Outcome.PARTIAL
     is_cut_page = not (answer.complete or answer.body) and "html" in answer.content_type.lower()
     if is_cut_page or is_page(answer.content_type, answer.body):

@@ -123,6 +123,9 @@ def test_n04_n05_trusted_page_or_redirect_of_server_no_proof() -> None:
 def test_f2_a_page_to_a_put_is_proof_under_tls_alone(status: int, body: bytes) -> None:
     page = {"content_type": "text/html", "body": body}
     mine: dict[str, Any] = {"validity": Validity(0, 2**40), **page}
+    if b"<html" in body and status in (200, 202):  # "down for maintenance" looks like that
+        assert classify(ApiCall.PUT, answer(status, **mine)) is Outcome.UNEXPECTED
+        return
     assert classify(ApiCall.PUT, answer(status, **mine)) is Outcome.ACCEPTED
     assert classify(ApiCall.PUT, answer(status, **mine, whole=False)) is Outcome.PARTIAL
     assert classify(ApiCall.PUT, answer(status, **page)) is (Outcome.HTML if body else Outcome.ACCEPTED)
