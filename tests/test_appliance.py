@@ -372,7 +372,7 @@ def test_command_line_hold_released_in_time_and_by_ctrl_c(box: Appliance) -> Non
         assert booth.receive(PATIENCE_S) == ["up"]
 
 
-def test_f08_both_services_come_back_into_a_runtime_folder_that_vanished(box: Appliance) -> None:
+def test_f08_both_services_return_into_a_vanished_folder(box: Appliance) -> None:
     box.power_on()
     box.take(PATIENCE_S)
     wait_until(lambda: len(box.photos(SENT)) == 1, "the photo to be in the album")

@@ -36,7 +36,7 @@ def test_f17_the_lowest_set_is_the_lower_bound_of_each_library() -> None:
     assert pinned("lowest") == {library: lower_bound(library) for library in DEPENDENCIES}
 
 
-def test_f17_debian_13_has_each_library_in_a_version_that_is_allowed() -> None:
+def test_f17_debian_13_has_each_library_in_an_allowed_version() -> None:
     debian = pinned("debian13")
     assert set(debian) == set(DEPENDENCIES)
     assert [library for library, version in debian.items() if version not in DEPENDENCIES[library]] == []
@@ -61,7 +61,7 @@ def imported_modules() -> set[str]:
     return {".".join(name.split(".")[:2]) for name in names if name.split(".")[0] not in here}
 
 
-def test_f17_every_library_that_is_imported_is_declared_and_none_besides() -> None:
+def test_f17_imported_libraries_are_declared_and_none_besides() -> None:
     modules = imported_modules()
     libraries = {
         name if name in DEPENDENCIES else MODULES.get(name.split(".")[0], name.split(".")[0]) for name in modules

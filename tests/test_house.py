@@ -170,7 +170,7 @@ def test_the_check_sees_every_way_to_import(line: str) -> None:
     assert {one.split(".")[0] for one in found} & DEVICE_LIBRARIES
 
 
-def test_each_log_line_begins_with_its_words_and_has_a_value_for_each_place() -> None:
+def test_log_line_begins_with_words_has_value_for_each_place() -> None:
     wrong, seen = [], 0
     for name, tree in modules():
         for node, _ in with_functions(tree):

@@ -83,7 +83,7 @@ APT_ALONE = {"git", "python3-venv", "python3-picamera2", "python3-lgpio"}
 """What the box needs from apt and pyproject.toml can't name: there is no wheel of it for Debian's Python."""
 
 
-def test_a5_apt_brings_each_dependency_and_no_desktop() -> None:
+def test_a05_apt_brings_each_dependency_and_no_desktop() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = [re.split(r"[<>=!~;\[ ]", dependency)[0] for dependency in project["dependencies"]]
     brought = {"urllib3", "luma.core"}  # requests and luma.oled depend on them
@@ -94,7 +94,7 @@ def test_a5_apt_brings_each_dependency_and_no_desktop() -> None:
     assert {word for word in rest if not word.startswith("-")} == wanted | APT_ALONE
 
 
-def test_a5_the_files_that_are_copied_land_where_systemd_looks(tmp_path: Path) -> None:
+def test_a05_the_files_that_are_copied_land_where_systemd_looks(tmp_path: Path) -> None:
     etc = tmp_path / "etc"
     (etc / "systemd/system").mkdir(parents=True)  # every Debian has it
     copies = [command for command in build_commands() if command.startswith("sudo cp ")]
@@ -107,7 +107,7 @@ def test_a5_the_files_that_are_copied_land_where_systemd_looks(tmp_path: Path) -
     assert {path.relative_to(etc).as_posix() for path in etc.rglob("*") if path.is_file()} == wanted
 
 
-def test_a5_the_command_stands_where_the_units_look_for_it() -> None:
+def test_a05_the_command_stands_where_the_units_look_for_it() -> None:
     (link,) = [shlex.split(command)[-2:] for command in build_commands() if command.startswith("sudo ln ")]
     assert link == ["/opt/piboothup/.venv/bin/piboothup", "/usr/bin/piboothup"]
     units = sorted((ROOT / "systemd/system").glob("*.service"))
@@ -118,6 +118,6 @@ def test_a5_the_command_stands_where_the_units_look_for_it() -> None:
     assert made == sorted(made)
 
 
-def test_a5_only_the_debian_that_the_packages_are_of_is_named() -> None:
+def test_a05_only_the_debian_that_the_packages_are_of_is_named() -> None:
     named = re.findall(r"Debian (\d+)|\b(bullseye|bookworm|trixie|forky)\b", README, re.IGNORECASE)
     assert {word.lower() for pair in named for word in pair if word} == {"trixie", "13"}

@@ -94,7 +94,7 @@ def test_new_service_takes_socket_of_dead_one_and_keeps_it(tmp_path: Path) -> No
     alive.close()
 
 
-def test_f08_a_socket_that_vanished_is_made_again_with_its_folder(tmp_path: Path) -> None:
+def test_f08_vanished_socket_is_made_again_with_its_folder(tmp_path: Path) -> None:
     directory = tmp_path / "run"
     directory.mkdir()
     hints = HintSocket(directory, "booth")

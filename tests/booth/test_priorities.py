@@ -38,7 +38,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_f22_only_whoever_answers_a_press_is_realtime_and_once_ready(tmp_path: Path, late: bool) -> None:
+def test_f22_only_press_threads_are_realtime_and_once_ready(tmp_path: Path, late: bool) -> None:
     command = [sys.executable, "-m", "tests.support.realtime_booth", str(tmp_path), *(["late"] if late else [])]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
@@ -78,7 +78,7 @@ def test_f22_a_booth_without_a_camera_is_not_realtime(box: Box, asked: Asked, he
     assert {policy for _, policy in asked} == {REALTIME}
 
 
-def test_f22_threads_are_raised_at_the_beginning_and_later_at_once(asked: Asked) -> None:
+def test_f22_threads_raised_at_ready_later_ones_at_once(asked: Asked) -> None:
     ended, switch_s = threading.Event(), sys.getswitchinterval()
     early, late, gone = (threading.Thread(target=ended.wait) for _ in range(3))
     for thread in (early, late):

@@ -118,7 +118,7 @@ def test_f16_a_limit_on_files_at_the_start_is_told_until_lifted(box: Appliance) 
     assert list((box.spool.directory / TMP).iterdir()) == []
 
 
-def test_f16_a_limit_on_files_in_mid_event_is_a_fault_at_the_third(box: Appliance) -> None:
+def test_f16_file_size_limit_in_mid_event_fault_at_the_third(box: Appliance) -> None:
     with running(box) as process:
         box.take()
         said(box, "ready")

@@ -527,7 +527,7 @@ def test_camera_hopeless_systemd_restarts_booth_else_it_goes_on(
     assert not box._thread.is_alive()
 
 
-def test_f08_a_runtime_folder_that_vanishes_is_made_again_with_all_in_it(
+def test_f08_vanished_runtime_folder_made_again_with_content(
     box: Box, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(panel, "CHECK_S", 0.05)  # nobody waits a second for each look

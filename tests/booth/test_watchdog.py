@@ -95,7 +95,7 @@ def test_f23_an_import_of_46_s_is_starting_and_one_of_92_s_stuck(
     assert silences(caplog)[1:] == ["thread answers again name=camera"]
 
 
-def test_f23_the_starting_screen_lives_while_the_camera_is_imported(box: Box, held: threading.Event) -> None:
+def test_f23_starting_screen_lives_while_camera_is_imported(box: Box, held: threading.Event) -> None:
     box.spool.prepare()
     box.spool.note_ready(100_000)
     box.camera.open = hang_on(held)  # type: ignore[method-assign]

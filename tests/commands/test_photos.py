@@ -337,7 +337,7 @@ def test_export_names_what_is_damaged(desk: Path, spool: Spool, tmp_path: Path) 
     assert f"{name.file_name} has changed on the card: what is left of it is in Damaged." in result.stderr
 
 
-def test_f11_photos_out_of_sight_are_told_at_a_wipe_until_a_retry(desk: Path, spool: Spool) -> None:
+def test_f11_hidden_photos_are_told_at_a_wipe_until_a_retry(desk: Path, spool: Spool) -> None:
     hidden_photos.note(spool.directory, ["somewhere.jpg"])
     assert "[photos_hidden]" in run(desk.parent / "run", "--config", desk, "status").stdout
     unsent = len(spool.waiting())

@@ -139,7 +139,7 @@ def test_f12_a_file_cut_at_any_byte_costs_no_setting(box: Box) -> None:
 @pytest.mark.parametrize(
     "left", [b"", b"\n \n", b"\xef\xbb\xbf", b"# Booth\n\n# soon\n", b"\0" * 512, b"config_version = 1\n[button\n"]
 )
-def test_f12_a_file_without_a_setting_uses_and_keeps_the_good_one(box: Box, left: bytes) -> None:
+def test_f12_file_without_a_setting_uses_and_keeps_good_copy(box: Box, left: bytes) -> None:
     whole = keyless(box.start(box.text).config)
     kept = box.good.read_bytes()
     used = box.start(left)
@@ -158,7 +158,7 @@ def test_f12_a_config_that_is_gone_leads_to_the_spool_used_last(box: Box) -> Non
     assert load_usable(box.file).config == whole
 
 
-def test_f12_an_empty_file_at_a_first_start_is_kept_as_no_good_one(box: Box) -> None:
+def test_f12_empty_file_at_first_start_becomes_no_good_copy(box: Box) -> None:
     used = box.start("")
     assert used.config == config.with_directory(Config(), box.default)
     assert not (box.default / GOOD_FILE).exists()
@@ -414,7 +414,7 @@ def test_f14_after_a_mistake_a_cut_leads_to_the_newest_event(box: Box) -> None:
         assert box.start(left).config.eventpics.link_id == "wxyz9876"
 
 
-def test_f14_a_good_copy_with_a_fault_of_its_own_is_used_by_tables(box: Box) -> None:
+def test_f14_good_copy_with_a_fault_is_used_by_tables(box: Box) -> None:
     box.start(box.text)
     box.good.write_text(box.good.read_text().replace("hold_s = 5.0", "hold_s = 99").replace("sh1106", "crt"))
     used = box.start("name = [")

@@ -40,7 +40,7 @@ def refusal(status: int, page: Page) -> Answer:
 
 @pytest.mark.parametrize("shown", OWN_WORDS.values(), ids=OWN_WORDS)
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b" \r\n"])
-def test_f3_a_json_object_that_says_why_may_be_the_apis(shown: dict[str, Any], mark: bytes) -> None:
+def test_f03_a_json_object_that_says_why_may_be_the_apis(shown: dict[str, Any], mark: bytes) -> None:
     assert is_refusal_of_api(mark + json.dumps(shown).encode())
 
 
@@ -69,7 +69,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize("page", FOREIGN.values(), ids=FOREIGN)
 @pytest.mark.parametrize("status", [401, 403, 404, 407, 410, 451])
-def test_f3_a_page_of_somebody_else_blames_the_way(page: Page, status: int) -> None:
+def test_f03_a_page_of_somebody_else_blames_the_way(page: Page, status: int) -> None:
     assert not is_refusal_of_api(page.body.encode())
     for call in ApiCall:
         for accepted in (False, True):
@@ -81,12 +81,12 @@ def test_f3_a_page_of_somebody_else_blames_the_way(page: Page, status: int) -> N
     "page", [*PAGES.values(), *DOUBTFUL.values()], ids=[*PAGES, *(f"doubtful {name}" for name in DOUBTFUL)]
 )
 @pytest.mark.parametrize("status", [401, 403, 404, 407, 410, 451])
-def test_f3_a_doubtful_refusal_never_blames_an_accepted_key(page: Page, status: int) -> None:
+def test_f03_a_doubtful_refusal_never_blames_an_accepted_key(page: Page, status: int) -> None:
     assert classify(ApiCall.EVENTS, refusal(status, page), key_accepted=True) is Outcome.BLOCKED
 
 
 @pytest.mark.parametrize("page", DOUBTFUL.values(), ids=DOUBTFUL)
-def test_f3_a_doubtful_refusal_blames_a_key_never_accepted(page: Page) -> None:
+def test_f03_a_doubtful_refusal_blames_a_key_never_accepted(page: Page) -> None:
     is_json = page.body.startswith("{")
     expected = {401: Outcome.FORBIDDEN, 403: Outcome.FORBIDDEN if is_json else Outcome.BLOCKED}
     for status in (401, 403, 404, 407, 410, 451):
@@ -95,7 +95,7 @@ def test_f3_a_doubtful_refusal_blames_a_key_never_accepted(page: Page) -> None:
 
 @pytest.mark.parametrize("page", DOUBTFUL.values(), ids=DOUBTFUL)
 @pytest.mark.parametrize("accepted", [False, True])
-def test_f3_a_doubtful_refusal_of_a_url_asks_the_event_list(page: Page, accepted: bool) -> None:
+def test_f03_a_doubtful_refusal_of_a_url_asks_the_event_list(page: Page, accepted: bool) -> None:
     for status in (401, 403, 404, 410):
         came = classify(ApiCall.UPLOAD_URL, refusal(status, page), key_accepted=accepted)
         assert decide(ApiCall.UPLOAD_URL, came) is Decision.ASK_KEY
@@ -104,7 +104,7 @@ def test_f3_a_doubtful_refusal_of_a_url_asks_the_event_list(page: Page, accepted
 
 
 @pytest.mark.parametrize("shown", OWN_WORDS.values(), ids=OWN_WORDS)
-def test_f3_the_apis_own_refusal_blames_an_accepted_key_too(shown: dict[str, Any]) -> None:
+def test_f03_the_apis_own_refusal_blames_an_accepted_key_too(shown: dict[str, Any]) -> None:
     page = Page("application/json", json.dumps(shown))
     for status in (401, 403):
         assert classify(ApiCall.EVENTS, refusal(status, page), key_accepted=True) is Outcome.FORBIDDEN
@@ -131,12 +131,12 @@ def test_f3_the_apis_own_refusal_blames_an_accepted_key_too(shown: dict[str, Any
         b"\x1f\x8b",
     ],
 )
-def test_f3_what_says_nothing_is_no_refusal_of_the_apis(body: bytes) -> None:
+def test_f03_what_says_nothing_is_no_refusal_of_the_apis(body: bytes) -> None:
     assert not is_refusal_of_api(body)
 
 
 @pytest.mark.parametrize("status", [400, 405, 406, 409, 411, 414, 418, 421, 422, 431])
-def test_f3_any_refusal_with_a_page_blames_the_way(status: int) -> None:
+def test_f03_any_refusal_with_a_page_blames_the_way(status: int) -> None:
     for call in ApiCall:
         assert classify(call, refusal(status, PAGES["fortigate"])) is Outcome.BLOCKED
         assert classify(call, refusal(status, Page("application/json", "{}"))) is not Outcome.BLOCKED
@@ -145,7 +145,7 @@ def test_f3_any_refusal_with_a_page_blames_the_way(status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "came"), [(408, Outcome.TOO_SLOW), (413, Outcome.TOO_LARGE), (429, Outcome.TOO_MANY)]
 )
-def test_f3_what_is_about_the_request_stays_so_with_a_page(status: int, came: Outcome) -> None:
+def test_f03_what_is_about_the_request_stays_so_with_a_page(status: int, came: Outcome) -> None:
     assert {classify(call, refusal(status, PAGES["nginx"])) for call in ApiCall} == {came}
 
 
@@ -159,7 +159,7 @@ def test_f3_what_is_about_the_request_stays_so_with_a_page(status: int, came: Ou
         Page("text/html", ""),
     ],
 )
-def test_f3_a_storage_refuses_in_its_own_way_and_gets_a_new_url(status: int, page: Page) -> None:
+def test_f03_a_storage_refuses_in_its_own_way_and_gets_a_new_url(status: int, page: Page) -> None:
     assert decide(ApiCall.PUT, classify(ApiCall.PUT, refusal(status, page))) is Decision.NEW_URL
 
 
@@ -183,12 +183,12 @@ OF_STORAGES: dict[str, Page] = {
 
 @pytest.mark.parametrize("page", OF_THE_WAY.values(), ids=OF_THE_WAY)
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 406, 407, 411, 418, 422, 451])
-def test_f3_a_put_refused_in_no_storages_form_blames_the_way(page: Page, status: int) -> None:
+def test_f03_a_put_refused_in_no_storages_form_blames_the_way(page: Page, status: int) -> None:
     assert classify(ApiCall.PUT, refusal(status, page)) is Outcome.BLOCKED
 
 
 @pytest.mark.parametrize("page", OF_STORAGES.values(), ids=OF_STORAGES)
-def test_f3_n23_a_storages_own_400_blames_the_photo(page: Page) -> None:
+def test_f03_n23_a_storages_own_400_blames_the_photo(page: Page) -> None:
     assert classify(ApiCall.PUT, refusal(400, page)) is Outcome.BAD_REQUEST
     assert classify(ApiCall.PUT, refusal(405, page)) is Outcome.REFUSED
     assert classify(ApiCall.PUT, refusal(407, page)) is Outcome.BLOCKED
@@ -196,7 +196,7 @@ def test_f3_n23_a_storages_own_400_blames_the_photo(page: Page) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 405, 422])
-def test_f3_a_text_to_a_call_blames_the_way_json_the_photo(status: int) -> None:
+def test_f03_a_text_to_a_call_blames_the_way_json_the_photo(status: int) -> None:
     for call in (ApiCall.EVENTS, ApiCall.UPLOAD_URL):
         assert classify(call, refusal(status, OF_THE_WAY["text"])) is Outcome.BLOCKED
         own = classify(call, refusal(status, Page("application/json", '{"detail": [{"msg": "not a number"}]}')))
@@ -206,7 +206,7 @@ def test_f3_a_text_to_a_call_blames_the_way_json_the_photo(status: int) -> None:
 @given(
     st.binary(max_size=60) | st.dictionaries(st.text(), st.none() | st.text()).map(lambda x: json.dumps(x).encode())
 )
-def test_f3_no_body_whatever_is_too_odd_to_be_judged(body: bytes) -> None:
+def test_f03_no_body_whatever_is_too_odd_to_be_judged(body: bytes) -> None:
     assert is_refusal_of_api(body) in (True, False)
     assert not (is_refusal_of_api(body) and is_page("", body))
 
@@ -216,13 +216,13 @@ def test_f3_no_body_whatever_is_too_odd_to_be_judged(body: bytes) -> None:
 
 @pytest.mark.parametrize("text", ['{"a": 1}', '\ufeff{"a": 1}', '  \r\n{"a": 1}'])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
-def test_f5_json_is_read_in_whatever_form_it_comes(text: str, encoding: str) -> None:
+def test_f05_json_is_read_in_whatever_form_it_comes(text: str, encoding: str) -> None:
     assert encoding != "utf-8" or not is_page("text/html", text.encode())
     assert json_object(text.lstrip("\ufeff").encode(encoding)) == {"a": 1}
     assert json_object(text.encode("utf-8")) == {"a": 1}
 
 
-def test_f5_json_that_is_no_object_is_none() -> None:
+def test_f05_json_that_is_no_object_is_none() -> None:
     assert [json_object(body) for body in (b"", b"[]", b"7", b"{", b"\xff", b"[" * 50_001)] == [None] * 6
 
 
@@ -248,23 +248,23 @@ PACKED = {
 
 
 @pytest.mark.parametrize(("packed", "encoding"), PACKED.values(), ids=PACKED)
-def test_f5_what_comes_packed_is_unpacked(packed: bytes, encoding: str) -> None:
+def test_f05_what_comes_packed_is_unpacked(packed: bytes, encoding: str) -> None:
     assert unpacked(packed, encoding, len(ANSWER)) == (ANSWER, True)
 
 
 @pytest.mark.parametrize(("packed", "encoding"), list(PACKED.values())[:7], ids=list(PACKED)[:7])
-def test_f5_what_breaks_off_or_is_too_long_is_not_complete(packed: bytes, encoding: str) -> None:
+def test_f05_what_breaks_off_or_is_too_long_is_not_complete(packed: bytes, encoding: str) -> None:
     assert not unpacked(packed[:-9], encoding, len(ANSWER))[1]
     assert unpacked(packed, encoding, len(ANSWER) - 1) == (ANSWER[:-1], False)
 
 
 @pytest.mark.parametrize("wrong", [b"\x1f\x8bjunk", b"\r\n", b"junk"])
-def test_f5_a_broken_second_member_is_not_complete(wrong: bytes) -> None:
+def test_f05_a_broken_second_member_is_not_complete(wrong: bytes) -> None:
     for times in (1, 2):
         assert unpacked(gzip.compress(ANSWER) * times + wrong, "gzip", MB) == (ANSWER * times, False)
 
 
-def test_f5_n25_a_bomb_costs_no_more_than_the_limit() -> None:
+def test_f05_n25_a_bomb_costs_no_more_than_the_limit() -> None:
     bombs = {
         "gzip": (gzip.compress(bytes(300 * MB)), "gzip"),
         "zlib": (zlib.compress(bytes(300 * MB)), "deflate"),
@@ -283,7 +283,7 @@ def test_f5_n25_a_bomb_costs_no_more_than_the_limit() -> None:
 
 
 @given(st.binary(max_size=60), st.sampled_from(["gzip", "deflate", "br", "gzip, deflate", ""]))
-def test_f5_no_content_whatever_is_too_odd_to_be_unpacked(content: bytes, encoding: str) -> None:
+def test_f05_no_content_whatever_is_too_odd_to_be_unpacked(content: bytes, encoding: str) -> None:
     for start in (b"", b"\x1f\x8b", b"\x1f\x8b\x08\x00", b"\x78\x9c"):
         body, _ = unpacked(start + content, encoding, 100)
         assert len(body) <= max(100, len(start + content))

@@ -264,7 +264,7 @@ def _packed(encoding: str, content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-def test_f5_an_eventpics_that_packs_all_it_says_is_understood(desk: Desk, encoding: str) -> None:
+def test_f05_an_eventpics_that_packs_all_it_says_is_understood(desk: Desk, encoding: str) -> None:
     """As a proxy does that ignores Accept-Encoding: over real sockets, and under text/html."""
     send = listener._Exchange._send
 
@@ -283,7 +283,7 @@ def test_f5_an_eventpics_that_packs_all_it_says_is_understood(desk: Desk, encodi
         assert desk.said()["problems"] == ["key_refused"]
 
 
-def test_f5_n25_a_bomb_in_place_of_an_answer_is_an_odd_answer(desk: Desk) -> None:
+def test_f05_n25_a_bomb_in_place_of_an_answer_is_an_odd_answer(desk: Desk) -> None:
     bomb = gzip.compress(bytes(64 * 1024 * 1024))
     with Liar(says("200 OK", bomb, "Content-Encoding: gzip")) as server:
         desk.configure(api_url=server.url)

@@ -96,7 +96,7 @@ def blocked_for(firewall: Firewall, calls: list[str], minutes: int) -> None:
         *((name, status) for name in ("fortigate", "nothing") for status in (401, 404)),
     ],
 )
-def test_f3_a_page_to_all_calls_is_no_word_of_the_key(
+def test_f03_a_page_to_all_calls_is_no_word_of_the_key(
     desk: Desk, firewalls: list[Firewall], name: str, status: int
 ) -> None:
     firewalls.append(Firewall(desk, PAGES[name], status))
@@ -104,18 +104,18 @@ def test_f3_a_page_to_all_calls_is_no_word_of_the_key(
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410, 451, 400, 405, 406])
-def test_f3_a_page_to_getuploadurl_alone_blames_no_event(desk: Desk, firewalls: list[Firewall], status: int) -> None:
+def test_f03_a_page_to_getuploadurl_alone_blames_no_event(desk: Desk, firewalls: list[Firewall], status: int) -> None:
     firewalls.append(Firewall(desk, PAGES["fortigate"], status))
     blocked_for(firewalls[0], ["getuploadurl"], minutes=20)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 451, 400, 405, 406])
-def test_f3_a_page_to_the_put_alone_parks_no_photo(desk: Desk, firewalls: list[Firewall], status: int) -> None:
+def test_f03_a_page_to_the_put_alone_parks_no_photo(desk: Desk, firewalls: list[Firewall], status: int) -> None:
     firewalls.append(Firewall(desk, PAGES["fortigate"], status))
     blocked_for(firewalls[0], ["upload"], minutes=20)
 
 
-def test_f3_a_block_is_told_at_the_first_start_too(desk: Desk, firewalls: list[Firewall]) -> None:
+def test_f03_a_block_is_told_at_the_first_start_too(desk: Desk, firewalls: list[Firewall]) -> None:
     firewall = Firewall(desk, PAGES["squid"], 403)
     firewalls.append(firewall)
     firewall.shut |= set(CALLS)
@@ -126,7 +126,7 @@ def test_f3_a_block_is_told_at_the_first_start_too(desk: Desk, firewalls: list[F
     desk.until_sent(name, step_s=1.0)
 
 
-def test_f3_the_apis_own_refusal_still_asks_for_a_new_key(desk: Desk) -> None:
+def test_f03_the_apis_own_refusal_still_asks_for_a_new_key(desk: Desk) -> None:
     desk.album.add_fault(Fault(status=401, body='{"error": "invalid API key"}'))
     desk.start()
     desk.until_state("refused")
@@ -144,7 +144,7 @@ WRONG_KEY = {
 
 
 @pytest.mark.parametrize(("status", "body"), WRONG_KEY.values(), ids=WRONG_KEY)
-def test_f3_a_key_never_accepted_is_told_whatever_the_form(
+def test_f03_a_key_never_accepted_is_told_whatever_the_form(
     desk: Desk, firewalls: list[Firewall], status: int, body: str
 ) -> None:
     firewall = Firewall(desk, Page("", body), status)
@@ -164,7 +164,7 @@ def test_f3_a_key_never_accepted_is_told_whatever_the_form(
 @pytest.mark.parametrize("body", ['{"detail":"Event not found"}', "", "Not Found", '{"message":"Not Found"}'])
 @pytest.mark.parametrize("link_id", ["abcd1234", "gone0000"])
 @pytest.mark.parametrize("status", [403, 404])
-def test_f3_a_doubtful_refusal_of_a_url_is_about_the_event(
+def test_f03_a_doubtful_refusal_of_a_url_is_about_the_event(
     desk: Desk, firewalls: list[Firewall], status: int, body: str, link_id: str
 ) -> None:
     """Not "blocked here" for good, as the event list gets through."""
@@ -183,7 +183,7 @@ def test_f3_a_doubtful_refusal_of_a_url_is_about_the_event(
 @pytest.mark.parametrize("call", ["", "geteventsandalbums", "getuploadurl", "put"])
 @pytest.mark.parametrize("status", [403, 429, 503])
 @pytest.mark.parametrize("seconds", ["3600", "86400"])
-def test_f3_retry_after_on_a_page_silences_no_box_for_long(desk: Desk, call: str, status: int, seconds: str) -> None:
+def test_f03_retry_after_on_a_page_silences_no_box_for_long(desk: Desk, call: str, status: int, seconds: str) -> None:
     """The page may be this network's: after a change of network nobody wants to be left alone any more."""
     desk.album.add_fault(Fault(call=call, status=status, html=True, headers={"Retry-After": seconds}, times=1))
     name = desk.take()

@@ -95,14 +95,14 @@ def test_event_invalid_skipped_others_seen(shown: object) -> None:
         ([1], None),
     ],
 )
-def test_f5_ids_may_be_numbers_and_no_booleans(shown: object, found: str | None) -> None:
+def test_f05_ids_may_be_numbers_and_no_booleans(shown: object, found: str | None) -> None:
     albums = [{"id": shown, "title": "A"}, {"albumId": shown, "title": "B"}]
     seen = api({"events": [{"linkId": shown}, {"linkId": "abcd1234", "albums": albums}]}).events().events
     assert [event.link_id for event in seen] == [*([] if found is None else [found]), "abcd1234"]
     assert [album.id for album in seen[-1].albums] == ([] if found is None else [found, found])
 
 
-def test_f5_a_text_is_rather_the_id_than_a_number_beside_it() -> None:
+def test_f05_a_text_is_rather_the_id_than_a_number_beside_it() -> None:
     albums = [{"id": 17, "albumId": "a1"}, {"id": "a2", "albumId": 18}, {"id": "", "albumId": 19}]
     (event,) = api({"events": [{"linkId": "abcd1234", "albums": albums}]}).events().events
     assert [album.id for album in event.albums] == ["a1", "a2", "19"]
@@ -110,7 +110,7 @@ def test_f5_a_text_is_rather_the_id_than_a_number_beside_it() -> None:
 
 @pytest.mark.parametrize("content_type", ["text/html; charset=utf-8", "text/plain", "", "image/png"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b"\r\n "])
-def test_f5_json_is_read_whatever_it_is_called(content_type: str, mark: bytes) -> None:
+def test_f05_json_is_read_whatever_it_is_called(content_type: str, mark: bytes) -> None:
     listed = mark + b'{"events": [{"linkId": "abcd1234"}]}'
     assert api(listed, content_type=content_type).events().events == (Event("", "abcd1234"),)
     granted = mark + b'{"uploadUrl": "https://storage.example/p"}'
@@ -124,7 +124,7 @@ def test_c09_endless_account_kept_only_up_to_box_capacity() -> None:
     assert len(api({"events": [{"linkId": "abcd1234"}] * 1001}).events().events) == 1000
 
 
-def test_f5_events_that_are_null_are_none() -> None:
+def test_f05_events_that_are_null_are_none() -> None:
     """Go writes an empty list so. Where nothing is said of events at all, it is no answer of EventPics'."""
     assert api({"events": None}).events().events == ()
 

@@ -120,9 +120,7 @@ def test_s09_unavailable_boot_folder_reported_others_still_sent(desk: Desk, monk
     desk.until(lambda: desk.said()["problems"] == [], "it to be over")
 
 
-def test_s09_new_itself_unlistable_while_it_runs_is_told_and_heals(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_s09_new_unlistable_while_running_is_told_and_heals(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """As above the answers are made. What is hinted at is sent all the same, and the rest as soon as it is listed."""
     desk.start(spool_of(desk))
     desk.until_sent(desk.take(hint=True))

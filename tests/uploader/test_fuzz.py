@@ -221,6 +221,6 @@ def test_c09_every_status_that_there_is_is_met(fuzzed: Fuzzed, caplog: pytest.Lo
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_c09_f2_an_endless_lie_is_cut_off_and_the_photo_arrives(fuzzed: Fuzzed, call: str) -> None:
+def test_c09_f02_an_endless_lie_is_cut_off_and_the_photo_arrives(fuzzed: Fuzzed, call: str) -> None:
     name = fuzzed.tell(Lie(call, headers=[("Content-Length", b"1000000000")], body=b"x" * 3_000_000))
     assert (name.file_name in fuzzed.eventpics.honest) is (call != "put")  # to a PUT its head has said all

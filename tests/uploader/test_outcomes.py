@@ -41,7 +41,7 @@ def test_verdict_never_deletes_and_only_server_refusal_parks() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 204, 206, 226, 299])
-def test_f2_n28_n31_any_2xx_counts_after_the_whole_body(status: int) -> None:
+def test_f02_n28_n31_any_2xx_counts_after_the_whole_body(status: int) -> None:
     assert classify(ApiCall.PUT, answer(status, body=b"", content_type="")) is Outcome.ACCEPTED
     assert classify(ApiCall.PUT, answer(status, whole=False)) is Outcome.PARTIAL
     assert classify(ApiCall.PUT, answer(status, complete=False)) is Outcome.ACCEPTED
@@ -49,7 +49,7 @@ def test_f2_n28_n31_any_2xx_counts_after_the_whole_body(status: int) -> None:
     assert classify(ApiCall.UPLOAD_URL, answer(status, complete=False)) is Outcome.PARTIAL
 
 
-def test_f2_a_page_of_which_only_the_head_came_is_no_proof() -> None:
+def test_f02_a_page_of_which_only_the_head_came_is_no_proof() -> None:
     page = answer(200, content_type="text/html", body=b"", complete=False)
     assert classify(ApiCall.PUT, page) is Outcome.HTML
 
@@ -120,7 +120,7 @@ def test_n04_n05_trusted_page_or_redirect_of_server_no_proof() -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 @pytest.mark.parametrize("body", [b"<html>Created</html>", b"ok", b"", b'["ok"]'])
-def test_f2_a_page_to_a_put_is_proof_under_tls_alone(status: int, body: bytes) -> None:
+def test_f02_a_page_to_a_put_is_proof_under_tls_alone(status: int, body: bytes) -> None:
     page = {"content_type": "text/html", "body": body}
     mine: dict[str, Any] = {"validity": Validity(0, 2**40), **page}
     if b"<html" in body and status in (200, 202):  # "down for maintenance" looks like that

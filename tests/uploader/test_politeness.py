@@ -97,7 +97,7 @@ def test_n19_plain_http_that_is_answered_is_asked_each_30_s(tmp_path: Path, kind
 @pytest.mark.parametrize("status", [401, 403, 404])
 @pytest.mark.parametrize("calls", [ALL, (ApiCall.UPLOAD_URL,), (ApiCall.PUT,)])
 @pytest.mark.parametrize("seed", [1, 2])
-def test_f3_after_an_hour_of_a_page_photos_flow_within_a_minute(
+def test_f03_after_an_hour_of_a_page_photos_flow_within_a_minute(
     tmp_path: Path, status: int, calls: tuple[ApiCall, ...], seed: int
 ) -> None:
     with Hour(tmp_path, dict.fromkeys(calls, (status, PAGES["fortigate"])), waiting=3, seed=seed) as hour:
@@ -124,7 +124,7 @@ TEXT, FOREIGN_JSON = Page("text/plain", "This site is not permitted."), Page("ap
     ],
 )
 @pytest.mark.parametrize("waiting", [1, 5])
-def test_f3_a_put_refused_by_a_text_parks_nothing(tmp_path: Path, status: int, page: Page, waiting: int) -> None:
+def test_f03_a_put_refused_by_a_text_parks_nothing(tmp_path: Path, status: int, page: Page, waiting: int) -> None:
     with Hour(tmp_path, {ApiCall.PUT: (status, page)}, waiting=waiting) as hour:
         hour.pass_s(HOUR_S, press_every_s=2 * HOUR_S)
         assert (hour.sent, hour.parked, hour.new) == (0, 0, waiting)

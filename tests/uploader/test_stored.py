@@ -79,7 +79,7 @@ PROOFS = {
 
 
 @pytest.mark.parametrize("proof", PROOFS.values(), ids=PROOFS)
-def test_f2_a_2xx_after_the_whole_photo_counts_however_it_ends(
+def test_f02_a_2xx_after_the_whole_photo_counts_however_it_ends(
     photo: io.BufferedReader, tmp_path: Path, proof: Story
 ) -> None:
     authority = Authority(tmp_path)
@@ -89,7 +89,7 @@ def test_f2_a_2xx_after_the_whole_photo_counts_however_it_ends(
         assert liar.requests[0][1].endswith(b"\r\n\r\n" + PHOTO)
 
 
-def test_f2_a_2xx_whose_body_never_ends_counts_at_the_deadline(photo: io.BufferedReader, tmp_path: Path) -> None:
+def test_f02_a_2xx_whose_body_never_ends_counts_at_the_deadline(photo: io.BufferedReader, tmp_path: Path) -> None:
     authority, clock = Authority(tmp_path), HandClock()
     transport = Transport(clock, limits=FAR, ca_file=authority.file)
 
@@ -114,14 +114,14 @@ NO_PROOFS = {
 
 
 @pytest.mark.parametrize("answer", NO_PROOFS.values(), ids=NO_PROOFS)
-def test_f2_what_is_no_2xx_is_no_proof(photo: io.BufferedReader, tmp_path: Path, answer: Story) -> None:
+def test_f02_what_is_no_2xx_is_no_proof(photo: io.BufferedReader, tmp_path: Path, answer: Story) -> None:
     authority = Authority(tmp_path)
     with Liar(answer, tls=authority.certificate()) as liar, pytest.raises(ApiError) as caught:
         put(authority, liar.url, photo)
     assert caught.value.outcome is Outcome.UNEXPECTED
 
 
-def test_f2_a_2xx_whose_head_breaks_off_is_no_proof(photo: io.BufferedReader, tmp_path: Path) -> None:
+def test_f02_a_2xx_whose_head_breaks_off_is_no_proof(photo: io.BufferedReader, tmp_path: Path) -> None:
     def breaks_off(liar: Liar, connection: socket.socket) -> None:
         liar.request(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Len")
@@ -131,7 +131,7 @@ def test_f2_a_2xx_whose_head_breaks_off_is_no_proof(photo: io.BufferedReader, tm
         put(authority, liar.url, photo)
 
 
-def test_f2_a_2xx_before_the_whole_photo_was_sent_is_no_proof(tmp_path: Path) -> None:
+def test_f02_a_2xx_before_the_whole_photo_was_sent_is_no_proof(tmp_path: Path) -> None:
     def hasty(_: Liar, connection: socket.socket) -> None:
         connection.recv(1000)
         connection.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
@@ -146,7 +146,7 @@ def test_f2_a_2xx_before_the_whole_photo_was_sent_is_no_proof(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("status", [202, 203, 206])
-def test_f2_an_evening_of_odd_2xx_sends_each_photo_once(desk: Desk, status: int) -> None:
+def test_f02_an_evening_of_odd_2xx_sends_each_photo_once(desk: Desk, status: int) -> None:
     """The storage keeps nothing here: what counts is that nothing is sent again."""
     desk.album.add_fault(Fault(call="put", status=status))
     names = [desk.take() for _ in range(3)]
@@ -159,7 +159,7 @@ def test_f2_an_evening_of_odd_2xx_sends_each_photo_once(desk: Desk, status: int)
 
 
 @pytest.mark.parametrize("status", [202, 203, 206])
-def test_f2_an_answer_to_a_call_is_read_whichever_2xx_it_has(desk: Desk, status: int) -> None:
+def test_f02_an_answer_to_a_call_is_read_whichever_2xx_it_has(desk: Desk, status: int) -> None:
     listed = '{"events": [{"title": "T", "linkId": "abcd1234", "albums": []}]}'
     desk.album.add_fault(Fault(call="geteventsandalbums", status=status, body=listed))
     name = desk.take()

@@ -133,7 +133,7 @@ def test_k06_exposure_adjusted_also_while_nobody_presses() -> None:
     camera.close()
 
 
-def test_f19_a_gain_that_stays_too_high_is_told_often_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_f19_gain_that_stays_too_high_told_often_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     make = sensor()
     camera = opened(make)
     make.last.now_ns = 0

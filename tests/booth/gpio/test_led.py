@@ -209,7 +209,7 @@ def test_closing_stops_what_moves_before_it_switches_off(light: GpioLight, facto
     assert (last(), pin.state) == (0, 0)
 
 
-def test_closing_frees_the_pin_of_a_light_that_can_t_be_switched_off(
+def test_close_frees_pin_of_light_that_cant_be_switched_off(
     light: GpioLight, factory: MockFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     light.flash(True)

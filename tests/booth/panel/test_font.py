@@ -104,7 +104,7 @@ def test_an_accent_adds_to_its_letter_and_leaves_it_in_place() -> None:
 
 
 @pytest.mark.parametrize(("letter", "dotless"), [("i", "ı"), ("j", "ȷ")])
-def test_an_accent_above_takes_the_place_of_the_dot_and_a_mark_below_leaves_it(letter: str, dotless: str) -> None:
+def test_accent_above_replaces_the_dot_mark_below_keeps_it(letter: str, dotless: str) -> None:
     small = face("small")
     caron, dot_below = "\u030c", "\u0323"
     assert drawn(letter + caron, small) == drawn(dotless + caron, small)

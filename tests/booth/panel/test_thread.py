@@ -95,7 +95,7 @@ def test_a_picture_file_that_says_the_same_is_not_written_again(panel: PanelThre
     assert list(tmp_path.iterdir()) == []
 
 
-def test_f08_a_picture_file_that_vanished_or_had_no_room_comes_back(
+def test_f08_picture_file_vanished_or_without_room_comes_back(
     panel: PanelThread, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     shown(panel, READY)

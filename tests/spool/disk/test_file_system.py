@@ -194,7 +194,7 @@ def test_f09_an_upper_layer_that_root_alone_enters_is_told(mounts: MountNamespac
     mounts.call(as_nobody_sees_memory, disk / "merged")
 
 
-def test_f09_memory_in_place_of_the_upper_layers_is_not_taken_for_it(mounts: MountNamespace, disk: Path) -> None:
+def test_f09_memory_over_the_upper_layer_is_not_taken_for_it(mounts: MountNamespace, disk: Path) -> None:
     disk.chmod(0o755)
     mounts.mount("tmpfs", disk / "memory", "size=12345k")
     mounts.overlay(disk / "merged", disk / "lower", disk / "memory")

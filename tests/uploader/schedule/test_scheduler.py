@@ -346,7 +346,7 @@ def test_storage_unreachable_is_looked_for_ever_less_often() -> None:
     assert max(waits[-4:]) > 4 * max(waits[:2])
 
 
-def test_f3_a_put_that_was_blocked_asks_for_a_new_url() -> None:
+def test_f03_a_put_that_was_blocked_asks_for_a_new_url() -> None:
     """What refused it in no storage's form may be a storage after all, and the URL too old for it."""
     bench, url = Bench(), Secret("https://storage.example/x")
     for came, kept in ((Outcome.BLOCKED, None), (Outcome.TIMEOUT, url)):
@@ -361,7 +361,7 @@ def test_f3_a_put_that_was_blocked_asks_for_a_new_url() -> None:
 
 @pytest.mark.parametrize("came", [Outcome.BLOCKED, Outcome.SERVER_ERROR])
 @pytest.mark.parametrize("call", [ApiCall.PUT, ApiCall.UPLOAD_URL])
-def test_f3_what_only_photos_meet_outlasts_a_good_probe(call: ApiCall, came: Outcome) -> None:
+def test_f03_what_only_photos_meet_outlasts_a_good_probe(call: ApiCall, came: Outcome) -> None:
     bench = Bench()
     for _ in range(3):
         bench.clock.pass_s(120.0)
@@ -380,7 +380,7 @@ def test_f3_what_only_photos_meet_outlasts_a_good_probe(call: ApiCall, came: Out
 @pytest.mark.parametrize(
     ("came", "longest_s"), [(Outcome.TIMEOUT, 30.0), (Outcome.RESET, 30.0), (Outcome.UNEXPECTED, 60.0)]
 )
-def test_f2_only_an_answered_put_is_spared_longer(came: Outcome, longest_s: float) -> None:
+def test_f02_only_an_answered_put_is_spared_longer(came: Outcome, longest_s: float) -> None:
     """What was not answered is over as soon as the link is back."""
     bench = Bench(chance=lambda: 0.999)
     waits_s = []

@@ -74,7 +74,7 @@ def transport() -> Iterator[Transport]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_f4_a_url_is_asked_for_as_it_is(transport: Transport, form: str) -> None:
+def test_f04_a_url_is_asked_for_as_it_is(transport: Transport, form: str) -> None:
     with Liar(says("200 OK")) as liar:
         transport.exchange("PUT", Secret(liar.url + form), {}, b"x", deadline_s=60.0)
         ((_, request),) = liar.requests
@@ -95,7 +95,9 @@ def sends_on(location: str, status: int) -> Story:
 
 @pytest.mark.parametrize("status", [307, 308])
 @pytest.mark.parametrize(("form", "is_absolute"), REFERENCES)
-def test_f4_n27_so_is_where_it_is_sent_on_to(transport: Transport, form: str, status: int, is_absolute: bool) -> None:
+def test_f04_n27_so_is_where_it_is_sent_on_to(
+    transport: Transport, form: str, status: int, is_absolute: bool
+) -> None:
     with Liar(says("200 OK")) as liar:
         liar.story = sends_on((liar.url if is_absolute else "") + form, status)
         answer = transport.exchange("PUT", Secret(f"{liar.url}/here"), {}, b"x", deadline_s=60.0)
@@ -129,26 +131,26 @@ def _resolved(form: str, is_absolute: bool) -> str:
         ("https://h/a", "https://[", None),
     ],
 )
-def test_f4_n27_a_location_is_resolved_and_not_rewritten(url: str, location: str, found: str | None) -> None:
+def test_f04_n27_a_location_is_resolved_and_not_rewritten(url: str, location: str, found: str | None) -> None:
     assert redirect_target(Secret(url), location) == (None if found is None else Secret(found))
 
 
 @pytest.mark.parametrize("form", ["/\u00fc", "/a b", "/a\tb", "/a\r\nX-Evil: 1", "/\x7f", "/\ud800"])
-def test_f4_what_no_request_line_may_hold_is_not_asked_for(transport: Transport, form: str) -> None:
+def test_f04_what_no_request_line_may_hold_is_not_asked_for(transport: Transport, form: str) -> None:
     with Liar(says("200 OK")) as liar, pytest.raises(LinkError) as caught:
         transport.exchange("PUT", Secret(liar.url + form), {}, b"x", deadline_s=60.0)
     assert caught.value.kind is LinkErrorKind.UNUSABLE
     assert liar.heard == b""
 
 
-def test_f4_neither_library_gets_to_see_what_is_signed() -> None:
+def test_f04_neither_library_gets_to_see_what_is_signed() -> None:
     request = Request("PUT", Secret("https://Storage.example:8443/a?sig=canary#x"), {}, None)
     assert request.root == "https://Storage.example:8443/"
     assert request.target == Secret("/a?sig=canary")
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_f4_the_whole_way_of_a_photo_leaves_its_url_as_it_is(desk: Desk, form: str) -> None:
+def test_f04_the_whole_way_of_a_photo_leaves_its_url_as_it_is(desk: Desk, form: str) -> None:
     with Liar(says("200 OK")) as storage:
         desk.album.add_fault(
             Fault(call="getuploadurl", status=200, body=json.dumps({"uploadUrl": storage.url + form}))
@@ -167,7 +169,7 @@ def test_f4_the_whole_way_of_a_photo_leaves_its_url_as_it_is(desk: Desk, form: s
         ("https://LOCALHOST:{port}", "localhost:{port}"),
     ],
 )
-def test_f4_the_host_header_is_the_urls_server(tmp_path: Path, root: str, host: str) -> None:
+def test_f04_the_host_header_is_the_urls_server(tmp_path: Path, root: str, host: str) -> None:
     authority = Authority(tmp_path)
     certificate = authority.certificate(host="localhost" if "host" in root.lower() else "127.0.0.1")
     with Liar(says("200 OK"), tls=certificate) as liar:

@@ -66,7 +66,7 @@ def put(transport: Transport, url: str, file: io.BufferedReader) -> Answer:
 
 
 @pytest.mark.parametrize("interim", INTERIM.values(), ids=INTERIM)
-def test_f1_interim_answers_before_a_puts_are_passed_over(
+def test_f01_interim_answers_before_a_puts_are_passed_over(
     transport: Transport, photo: io.BufferedReader, interim: bytes
 ) -> None:
     with Liar(first(interim)) as liar:
@@ -79,7 +79,9 @@ def test_f1_interim_answers_before_a_puts_are_passed_over(
     assert liar.connections == 1  # it stays usable: each request gets its own answer
 
 
-def test_f1_interim_answers_that_come_while_the_photo_is_sent(transport: Transport, photo: io.BufferedReader) -> None:
+def test_f01_interim_answers_that_come_while_the_photo_is_sent(
+    transport: Transport, photo: io.BufferedReader
+) -> None:
     def story(liar: Liar, connection: socket.socket) -> None:
         connection.sendall(CONTINUE + HINTS)
         liar.request(connection)
@@ -90,7 +92,7 @@ def test_f1_interim_answers_that_come_while_the_photo_is_sent(transport: Transpo
         assert len(liar.requests) == 1
 
 
-def test_f1_interim_answers_before_a_redirect_and_after_it(transport: Transport, photo: io.BufferedReader) -> None:
+def test_f01_interim_answers_before_a_redirect_and_after_it(transport: Transport, photo: io.BufferedReader) -> None:
     def story(liar: Liar, connection: socket.socket) -> None:
         liar.request(connection)
         connection.sendall(HINTS + b"HTTP/1.1 307 On\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n")
@@ -102,14 +104,14 @@ def test_f1_interim_answers_before_a_redirect_and_after_it(transport: Transport,
         assert [whole.split(b" ")[1] for _, whole in liar.requests] == [b"/here", b"/there"]
 
 
-def test_f1_interim_answers_before_a_sign_in_page(transport: Transport) -> None:
+def test_f01_interim_answers_before_a_sign_in_page(transport: Transport) -> None:
     del transport
     with Liar(first(HINTS, b"HTTP/1.1 511 Sign In\r\nContent-Length: 0\r\n\r\n")) as portal:
         with contextlib.closing(Transport(HandClock(), limits=FAR, http_port=portal.port)) as asking:
             assert asking.ask_plainly("127.0.0.1", FAR_S).status == 511
 
 
-def test_f1_interim_answers_before_the_time_is_told(tmp_path: Path) -> None:
+def test_f01_interim_answers_before_the_time_is_told(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     dated = b"HTTP/1.1 200 OK\r\nDate: Sun, 15 Jun 2025 15:06:40 GMT\r\nContent-Length: 0\r\n\r\n"
     with Liar(first(HINTS + PROCESSING, dated), tls=authority.certificate()) as liar:
@@ -117,7 +119,7 @@ def test_f1_interim_answers_before_the_time_is_told(tmp_path: Path) -> None:
             assert asking.ask_date(liar.url, FAR_S).date == "Sun, 15 Jun 2025 15:06:40 GMT"
 
 
-def test_f1_an_evening_of_early_hints_sends_each_photo_once(desk: Desk, tmp_path: Path) -> None:
+def test_f01_an_evening_of_early_hints_sends_each_photo_once(desk: Desk, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     front = desk.put_behind_tls(authority.certificate())
     told = front.story
@@ -143,7 +145,7 @@ def test_f1_an_evening_of_early_hints_sends_each_photo_once(desk: Desk, tmp_path
     assert desk.album.calls == {"geteventsandalbums": 1, "getuploadurl": 3, "put": 3}
 
 
-def test_f1_101_is_refused_as_nobody_asked_to_switch(transport: Transport, photo: io.BufferedReader) -> None:
+def test_f01_101_is_refused_as_nobody_asked_to_switch(transport: Transport, photo: io.BufferedReader) -> None:
     switches = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
     with Liar(first(HINTS + switches, FINAL)) as liar:
         assert classify(ApiCall.PUT, put(transport, liar.url, photo)) is Outcome.UNEXPECTED
@@ -154,7 +156,7 @@ def test_f1_101_is_refused_as_nobody_asked_to_switch(transport: Transport, photo
 
 
 @pytest.mark.parametrize("interim", [PROCESSING, b"HTTP/1.1 103 Hints\r\nLink: " + b"x" * 9000 + b"\r\n\r\n"])
-def test_f1_interim_answers_without_end_are_no_answer(transport: Transport, interim: bytes) -> None:
+def test_f01_interim_answers_without_end_are_no_answer(transport: Transport, interim: bytes) -> None:
     def endless(liar: Liar, connection: socket.socket) -> None:
         liar.request(connection)
         while True:
@@ -165,7 +167,7 @@ def test_f1_interim_answers_without_end_are_no_answer(transport: Transport, inte
     assert caught.value.kind is LinkErrorKind.RESET
 
 
-def test_f1_interim_answers_make_no_deadline_longer(photo: io.BufferedReader) -> None:
+def test_f01_interim_answers_make_no_deadline_longer(photo: io.BufferedReader) -> None:
     clock = HandClock()
     sending = Transport(clock, plain_http=True, limits=FAR)
 
@@ -182,7 +184,7 @@ def test_f1_interim_answers_make_no_deadline_longer(photo: io.BufferedReader) ->
 
 
 @pytest.mark.parametrize("cut", [b"HTTP/1.1 103 Early Hints\r\nLink: <", HINTS, HINTS + b"HTTP/1.1 200 OK\r\nDa"])
-def test_f1_a_connection_that_breaks_after_a_hint_is_no_answer(
+def test_f01_a_connection_that_breaks_after_a_hint_is_no_answer(
     transport: Transport, photo: io.BufferedReader, cut: bytes
 ) -> None:
     def story(liar: Liar, connection: socket.socket) -> None:
