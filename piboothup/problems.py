@@ -108,7 +108,8 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "photos_hidden": (
         "Photos wait under a disk that came later, or on one that is gone.",
-        "Unmount it or put it back until they are sent, then `piboothup queue retry`.",
+        "Stop both services (`sudo systemctl stop piboothup-{booth,uploader}`), unmount the disk or put the other "
+        "one back, and start them; when those photos are sent, `piboothup queue retry`.",
     ),
     # config
     "bad_config": ("The config has a mistake.", "Mend the file; photos go on with the last good settings."),
