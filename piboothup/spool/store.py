@@ -141,6 +141,11 @@ class Spool:
         self._room.look_for_memory(allowed=allowed)
 
     @property
+    def storage_problem(self) -> Problem | None:
+        """Why the storage that the spool lies on takes no photos: memory, or a folder on another disk."""
+        return self._room.unsound
+
+    @property
     def storage_warning(self) -> Problem | None:
         """What can't be told of the storage that the spool lies on."""
         return self._room.warning

@@ -115,6 +115,7 @@ class Uploader:
             selector.register(hints, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
             self._line.on_change = self.wake
+            self._look_at_storage()
             self._is_ready_told = notify_systemd("READY=1")
             self._status_writer.start()
             for worker in self._workers:
@@ -184,6 +185,7 @@ class Uploader:
             self._list(now_ns)
         if now_ns >= self._tell_ns:
             self._follow_choices()
+            self._look_at_storage()
         view = self._line.snapshot()
         if view != self._told or now_ns >= self._tell_ns:
             if now_ns >= self._tell_ns:
@@ -205,6 +207,11 @@ class Uploader:
         if paused != self._paused:
             self._paused = paused
             self._line.pause(paused)
+
+    def _look_at_storage(self) -> None:
+        """Sends nothing from memory: sent/ would be gone at power-off, and all that lies beneath be sent again."""
+        self._spool.look_for_memory(allowed=self._config.spool.allow_memory)
+        self._line.judge_storage(self._spool.storage_problem)
 
     def _seconds_to_duty(self) -> float:
         return max(0.0, (min(self._list_ns, self._tell_ns) - self._clock.boottime_ns()) / SECOND_NS)

@@ -65,7 +65,7 @@ class Hour:
             self.take()
         config = Config(
             eventpics=EventPics(api_key=Secret("key"), api_url=f"https://{API}", link_id="abcd1234", album_id="a1"),
-            spool=SpoolTable(directory=str(folder / "spool")),
+            spool=SpoolTable(directory=str(folder / "spool"), allow_memory=True),
             upload=Upload(workers=1),
         )
         spool = Spool(self._booth.directory, self.clock, "serial-1")

@@ -58,7 +58,7 @@ class Desk:
         self.booth = open_spool(root / "spool", self.clock)
         self.config = Config(
             eventpics=EventPics(api_key=Secret(DEMO_KEY), api_url=self.album.url, link_id="abcd1234", album_id="a1"),
-            spool=SpoolTable(directory=str(root / "spool")),
+            spool=SpoolTable(directory=str(root / "spool"), allow_memory=True),
             upload=Upload(workers=1),
         )
         self.front: Liar | None = None
@@ -99,7 +99,8 @@ class Desk:
         table = self.config.eventpics
         config.write_text(
             f'[eventpics]\napi_key = "{DEMO_KEY}"\nlink_id = "{table.link_id}"\nalbum_id = "{table.album_id}"\n'
-            f'api_url = "{table.api_url}"\n[spool]\ndirectory = "{self.booth.directory}"\n[upload]\nworkers = 1\n'
+            f'api_url = "{table.api_url}"\n[spool]\ndirectory = "{self.booth.directory}"\nallow_memory = true\n'
+            "[upload]\nworkers = 1\n"
         )
         start = [sys.executable, "-c", program] if program else [sys.executable, "-m", "piboothup"]
         return subprocess.Popen(

@@ -40,7 +40,8 @@ class FreeSpace:
         """Device and inode of the spool and of each of its folders, as they were last looked at."""
         self._unseen: tuple[tuple[int, int] | None, ...] = ()
         """The same, when it could not be told what they lie on."""
-        self._unsound: Problem | None = None
+        self.unsound: Problem | None = None
+        """Why photos would not outlive power-off here, or could not be handed over."""
         self.warning: Problem | None = None
         """What can't be told of the storage."""
         self._one_at_a_time = threading.Lock()
@@ -78,11 +79,11 @@ class FreeSpace:
             return
         self._folders = folders
         log.info("storage=%s directory=%s", found, self._directory)
-        self._unsound = self.warning = None
+        self.unsound = self.warning = None
         if found is Storage.MEMORY and not allowed:
-            self._unsound = problem("spool_memory")
+            self.unsound = problem("spool_memory")
         elif len(mounts) > 1:
-            self._unsound = problem("spool_split")
+            self.unsound = problem("spool_split")
         if found is Storage.UNKNOWN and not allowed:
             self.warning = problem("storage_unknown")
 
@@ -92,8 +93,8 @@ class FreeSpace:
         """
         try:
             room = os.statvfs(self._directory)
-            if self._unsound is not None:
-                return self._unsound
+            if self.unsound is not None:
+                return self.unsound
             if room.f_flag & os.ST_RDONLY:
                 return problem("card_readonly")
             if write or self._suspect:

@@ -72,12 +72,19 @@ class LinkStatus:
 
     paused: bool
     refused_config: bool
+    storage_problem: Problem | None = None
+    """Why the spool would forget at power-off what was sent, so that all would be sent again."""
     damaged: int = 0
     """So many photos were quarantined since the start."""
     unlisted: bool = False
     """There are folders that the card does not give."""
     _trouble: tuple[UploaderState, Problem] | None = None
     _outlasts_looks: bool = False
+
+    @property
+    def sends_nothing(self) -> bool:
+        """Whether nothing may be sent or asked for, whatever the network is like."""
+        return self.paused or self.refused_config or self.storage_problem is not None
 
     def set_trouble(self, state: UploaderState, told: Problem, *, outlasts_looks: bool = False) -> None:
         """Something is wrong with the link or behind it. `outlasts_looks`: only a photo can show that it is over."""
@@ -93,7 +100,7 @@ class LinkStatus:
 
     def state(self, busy: int, *, all_refused: bool = False) -> UploaderState:
         """The state to show. `busy`: so many photos are on their way; `all_refused`: the server takes none at all."""
-        if self.refused_config:
+        if self.refused_config or self.storage_problem is not None:
             return UploaderState.REFUSED
         if self.paused:
             return UploaderState.PAUSED
@@ -111,6 +118,8 @@ class LinkStatus:
         """
         if self.refused_config:
             yield problem("bad_config")
+        if self.storage_problem is not None:
+            yield self.storage_problem
         if self.paused:
             yield problem("paused")
         told = {} if self._trouble is None else {self._trouble[1].code: self._trouble[1]}

@@ -72,7 +72,7 @@ class UploadScheduler:
             now_ns = self._clock.boottime_ns()
             if self.stopping:
                 return End()
-            if self._standing.paused or self._standing.refused_config:
+            if self._standing.sends_nothing:
                 return Wait(None)
             if now_ns < self._circuit.not_before_ns:
                 return Wait(self._circuit.not_before_ns)
@@ -136,6 +136,12 @@ class UploadScheduler:
         """Somebody wants nothing to be sent for now, or all again."""
         with self._changing():
             self._standing.paused = paused
+
+    def judge_storage(self, found: Problem | None) -> None:
+        """What is wrong with the storage that the spool lies on; nothing is sent until that is over."""
+        if found != self._standing.storage_problem:
+            with self._changing():
+                self._standing.storage_problem = found
 
     def retry(self) -> None:
         """Somebody wants everything to be tried now: ends pause, holds and waits."""
