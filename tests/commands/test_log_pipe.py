@@ -336,6 +336,32 @@ def test_f06_every_word_passes_and_none_waits(body: str, said: str, stands_still
     assert bool(re.search(said, text, re.MULTILINE)) is not stands_still
 
 
+def test_f06_drops_told_to_nobody_are_counted_again() -> None:
+    """A reader that is gone when the count is told: a file stands for one that comes back."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    body = """
+pipe.count(b"a\\nb\\n")
+pipe._tell_dropped()
+print(pipe._dropped, file=told, flush=True)
+"""
+    with program(Reader(-1, theirs), body) as (_, told):
+        assert told() == "2\n"
+    os.close(theirs)
+
+
+def test_f06_signals_are_for_the_main_thread_alone(reader: Reader) -> None:
+    body = """
+thread = f"/proc/self/task/{pipe._thread.native_id}/status"
+blocked = next(int(line.split()[1], 16) for line in open(thread) if line.startswith("SigBlk"))
+import signal
+print({int(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP) if not blocked >> (number - 1) & 1},
+      signal.pthread_sigmask(signal.SIG_BLOCK, []), file=told, flush=True)
+"""
+    with program(reader, body) as (_, told):
+        assert told() == "set() set()\n"
+
+
 @pytest.mark.parametrize("crash", ["ctypes.string_at(0)", "ctypes.CDLL(None).abort()"], ids=["segv", "abort"])
 def test_f06_crash_in_c_log_reader_stands_still_it_ends(crash: str, reader: Reader) -> None:
     with program(reader, f"print('begun', file=told, flush=True)\n{crash}\n") as (process, told):

@@ -1,8 +1,9 @@
 """Copies on a stick or another disk, whatever its file system: each is read back from the medium and compared.
 
 A copy comes under its name when it is whole and synced. A file that is there already, under whichever name, is left
-alone; one with other bytes is replaced only when it is a broken copy of the same photo. One export at a time works on
-a target. A stick that is pulled ends the export: it does not go on into the folder that the stick was mounted on.
+alone but for its time; one with other bytes is replaced only when it is a broken copy of the same photo. One export at
+a time works on a target. A stick that is pulled ends the export: it does not go on into the folder that the stick was
+mounted on.
 """
 
 from __future__ import annotations
@@ -22,6 +23,13 @@ from piboothup.text import native
 _PART = ".piboothup.part"
 _BROKEN_NAME = (errno.EINVAL, errno.EILSEQ, errno.EPERM, errno.ENAMETOOLONG)
 """What file systems say of a name that they don't take."""
+_TIME_GRAIN_S = 2
+"""That of FAT."""
+_NO_TIMES = (
+    *(errno.EPERM, errno.EACCES, errno.EROFS),
+    *(errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EOVERFLOW),
+)
+"""What file systems say that can't keep this time, or let only the file's owner set it."""
 _GONE = (
     *(errno.EIO, errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ESTALE),
     *(errno.ENOTCONN, errno.ECONNABORTED, errno.ESHUTDOWN),
@@ -149,6 +157,7 @@ class TargetFolder:
             for path in dict.fromkeys([*wanted, *self._sizes.get(len(content), ())]):
                 if path not in self._claimed and _holds(path, content):
                     self._claimed.add(path)
+                    _set_known_time(path, taken_ms)
                     return False
             free = [one for one in wanted if one not in self._claimed and _is_free(one, content)]
             path = free[0] if free else wanted[-1]
@@ -207,9 +216,20 @@ def _copy(content: bytes, path: Path, part: Path, taken_ms: int | None) -> None:
 
 
 def _set_time(descriptor: int, taken_ms: int) -> None:
-    """Gives the file its photo's time. A file system that lets only the owner do so keeps the time of the copy."""
-    with contextlib.suppress(PermissionError):
+    """Gives the file its photo's time, where its file system can keep it; else it has the time of the copy."""
+    try:
         os.utime(descriptor, ns=(taken_ms * 1_000_000, taken_ms * 1_000_000))
+    except OSError as error:
+        if error.errno not in _NO_TIMES:
+            raise
+
+
+def _set_known_time(path: Path, taken_ms: int | None) -> None:
+    """Gives a copy that is there its photo's time: it may have been copied before that was known."""
+    with open_file(path) as file:
+        seconds = os.fstat(file.fileno()).st_mtime
+        if taken_ms is not None and abs(seconds - taken_ms / 1000) >= _TIME_GRAIN_S:
+            _set_time(file.fileno(), taken_ms)
 
 
 def unwritable(path: Path, error: OSError) -> ExportError:

@@ -666,16 +666,55 @@ def test_f18_a_photo_of_an_unknown_time_bears_no_invented_one(spool: Spool, stic
     assert path.stat().st_mtime >= before
 
 
-def test_f18_a_stick_that_keeps_its_own_times_is_no_obstacle(
-    spool: Spool, stick: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(*_: object, **__: object) -> None:  # what vfat says to all but the owner of the mount
-        raise PermissionError(errno.EPERM, "Operation not permitted")
+@pytest.fixture
+def refuse_times(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """File systems that say this of a time can't all be had here: vfat to all but its owner, some by FUSE or net."""
 
+    def refuse(number: int) -> None:
+        def utime(*_: object, **__: object) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(os, "utime", utime)
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    "number",
+    [errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EOVERFLOW],
+    ids=lambda number: errno.errorcode[number],
+)
+def test_f18_a_stick_that_keeps_its_own_times_is_no_obstacle(
+    spool: Spool, stick: Path, clock: HandClock, refuse_times: Callable[[int], None], number: int
+) -> None:
     know_the_time(spool, clock)
     take(spool, jpeg(1))
-    monkeypatch.setattr(os, "utime", refused)
+    refuse_times(number)
     assert run(spool, stick) == (1, 0, [])
+    assert run(spool, stick) == (0, 1, [])  # it is there
+
+
+@pytest.mark.parametrize(
+    "number", [errno.EIO, errno.ENOSPC, errno.ENODEV], ids=lambda number: errno.errorcode[number]
+)
+def test_f18_a_stick_that_fails_at_the_time_ends_the_export(
+    spool: Spool, stick: Path, clock: HandClock, refuse_times: Callable[[int], None], number: int
+) -> None:
+    know_the_time(spool, clock)
+    take(spool, jpeg(1))
+    refuse_times(number)
+    with pytest.raises(ExportError, match="can't be written"):
+        run(spool, stick)
+
+
+def test_f18_a_copy_that_is_there_gets_its_time_once_known(spool: Spool, stick: Path, clock: HandClock) -> None:
+    take(spool, jpeg(1))
+    run(spool, stick)
+    (path,) = (stick / "Summer Party").iterdir()
+    know_the_time(spool, clock)
+    assert run(spool, stick) == (0, 1, [])
+    assert path.stat().st_mtime == pytest.approx(ON_THE_20TH_S, abs=0.01)
+    assert list((stick / "Summer Party").iterdir()) == [path]
 
 
 BLANKS = [
