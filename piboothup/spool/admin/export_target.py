@@ -1,9 +1,9 @@
 """Copies on a stick or another disk, whatever its file system: each is read back from the medium and compared.
 
 A copy comes under its name when it is whole and synced. A file that is there already, under whichever name, is left
-alone but for its time; one with other bytes is replaced only when it is a broken copy of the same photo. One export at
-a time works on a target. A stick that is pulled ends the export: it does not go on into the folder that the stick was
-mounted on.
+alone but for its time; one with other bytes is replaced only when it is a broken copy of the same photo. One export
+at a time works on a target. A stick that is pulled ends the export: it does not go on into the folder that the stick
+was mounted on.
 """
 
 from __future__ import annotations
