@@ -70,8 +70,6 @@ class StorageMonitor:
         self._waits: bool | None = None
         """Whether photos wait on this spool, as it is noted outside of it; None = nothing was noted yet."""
         self._waiting_ns = 0
-        self._lacks_settings = False
-        """Whether the config lacks what the last good one has, which lies on a disk that came late."""
 
     def open(self, *, patient: bool) -> None:
         """Takes the spool over: the lock, the recovery, a number for this boot. Raises AlreadyRunning.
@@ -128,8 +126,7 @@ class StorageMonitor:
     def notices(self) -> list[Problem]:
         """What should be known of the card though it takes photos."""
         told = [self._spool.storage_warning] if self._spool.storage_warning is not None else []
-        told += [problem("photos_hidden")] if self._are_hidden else []
-        return [*told, problem("config_late")] if self._lacks_settings else told
+        return [*told, problem("photos_hidden")] if self._are_hidden else told
 
     def retire(self) -> int:
         """One round of retention; how many sent photos it deleted. Ages are looked at once an hour."""
@@ -239,19 +236,12 @@ class StorageMonitor:
         if not self._keep_config:
             return
         path = self._spool.directory / GOOD_FILE
-        kept = good_copy.read(self._spool.directory, self._spool.box)  # at the start its disk may not have been there
-        lost = good_copy.lost_setting(self._config_names, kept) if self._config_names else ""
-        self._lacks_settings = bool(lost)
-        if lost:
-            log.error("config not kept reason=cut_off missing=%s", lost)
-            return
         try:
             choices.forget_others(self._spool.directory, self._config)
         except OSError as error:
             log.error("choices not forgotten reason=%s", error.strerror or error)
         try:
-            text = good_copy.as_text(self._config, self._config_names, self._spool.box)
-            durable.update(path, text.encode())
+            durable.update(path, good_copy.as_text(self._config, self._config_names).encode())
         except OSError as error:
             log.error("config not kept reason=%s", error.strerror or error)
         except ValueError as error:
