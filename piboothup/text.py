@@ -21,7 +21,7 @@ _GAP = re.compile(f"[{_JOINERS}]* [ {_JOINERS}]*")
 @functools.lru_cache(maxsize=8192)
 def one_line(text: str) -> str:
     """The text as one line, without a blank at either end."""
-    spaced = "".join(" " if is_blank(one) else one for one in text if is_blank(one) or _is_visible(one))
+    spaced = "".join(" " if is_blank(char) else char for char in text if is_blank(char) or _is_visible(char))
     return _GAP.sub(" ", spaced).strip(f" {_JOINERS}")
 
 

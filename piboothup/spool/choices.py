@@ -124,6 +124,6 @@ def stamp(directory: Path) -> tuple[int, int, int] | None:
 
 def _differences(value: object, default: object, name: str = "") -> list[str]:
     if is_dataclass(value):
-        pairs = ((getattr(value, one.name), getattr(default, one.name), one.name) for one in fields(value))
-        return [line for one, other, key in pairs for line in _differences(one, other, f"{name}.{key}")]
+        pairs = ((getattr(value, field.name), getattr(default, field.name), field.name) for field in fields(value))
+        return [line for value, other, key in pairs for line in _differences(value, other, f"{name}.{key}")]
     return [] if value == default or isinstance(value, Secret) else [f"{name}={value!r}"]

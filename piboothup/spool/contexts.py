@@ -81,12 +81,12 @@ class Entry:
 
     def of(self, photo: tuple[int, int] | None) -> Context | None:
         """The context of the photo with this boot and number, or the one that holds now; None when unknown."""
-        for one in self.assignments:
-            if one.photos is not None and photo in one.photos:
-                return one.context
-        for one in self.assignments:
-            if one.photos is None or photo is None:
-                return one.context
+        for assignment in self.assignments:
+            if assignment.photos is not None and photo in assignment.photos:
+                return assignment.context
+        for assignment in self.assignments:
+            if assignment.photos is None or photo is None:
+                return assignment.context
         return self.own
 
 
@@ -101,7 +101,8 @@ def entry(directory: Path, context_id: str) -> Entry:
         return Entry(None)
     try:
         shown = json.loads(text)
-        return Entry(own, tuple(_assignment(one, context_id) for one in (shown, *shown.get("earlier", ()))))
+        assigned = [shown, *shown.get("earlier", ())]
+        return Entry(own, tuple(_assignment(fields, context_id) for fields in assigned))
     except _BROKEN:
         return Entry(None)
 
@@ -112,7 +113,7 @@ def _assignment(shown: dict[str, Any], context_id: str) -> Assignment:
         raise ValueError
     if listed is None:
         return Assignment(context)
-    return Assignment(context, frozenset((int(boot), int(one)) for boot, seqs in listed.items() for one in seqs))
+    return Assignment(context, frozenset((int(boot), int(seq)) for boot, seqs in listed.items() for seq in seqs))
 
 
 def read(directory: Path, context_id: str, photo: tuple[int, int] | None = None) -> Context | None:
@@ -130,11 +131,11 @@ def assign(directory: Path, context_id: str, assignments: Sequence[Assignment]) 
     durable.replace(assigned_path(directory, context_id), json.dumps(content).encode())
 
 
-def _shown(one: Assignment) -> dict[str, object]:
-    shown: dict[str, object] = {"linkId": one.context.link_id, "albumId": one.context.album_id}
-    if one.photos is not None:
+def _shown(assignment: Assignment) -> dict[str, object]:
+    shown: dict[str, object] = {"linkId": assignment.context.link_id, "albumId": assignment.context.album_id}
+    if assignment.photos is not None:
         by_boot: dict[str, list[int]] = {}
-        for boot, seq in sorted(one.photos):
+        for boot, seq in sorted(assignment.photos):
             by_boot.setdefault(str(boot), []).append(seq)
         shown["photos"] = by_boot
     return shown

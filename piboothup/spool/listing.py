@@ -128,8 +128,8 @@ class Listing:
         folders = [self._directory / place]
         try:
             if place in _BY_BOOT:
-                folders += [one for one in folders[0].iterdir() if is_boot_folder(one.name)]
-            return max(one.lstat().st_mtime_ns for one in folders)
+                folders += [path for path in folders[0].iterdir() if is_boot_folder(path.name)]
+            return max(folder.lstat().st_mtime_ns for folder in folders)
         except OSError:
             return 0
 

@@ -83,8 +83,8 @@ class Identity:
         From the top: box 20 bits, boot 20, seq 20, boot-time 35, one bit for a context without event, context 32.
         """
         box = 0
-        for one in self.box:
-            box = box << 5 | _ALPHABET.index(one)
+        for letter in self.box:
+            box = box << 5 | _ALPHABET.index(letter)
         without_event = self.context.startswith("n")
         number = box
         for value, bits in (

@@ -72,14 +72,14 @@ def believed(boot: Boot, now_ms: int) -> bool:
 
     NTP alone does not do: nothing proves who answered.
     """
-    told = [one for one in boot.anchors if one.source in (Source.NTP, Source.DATE)]
-    if not any(one.source is Source.DATE for one in told):
+    told = [anchor for anchor in boot.anchors if anchor.source in (Source.NTP, Source.DATE)]
+    if not any(anchor.source is Source.DATE for anchor in told):
         return False
-    if not all(one.is_sane and _agree(one, told[0]) for one in told):
+    if not all(anchor.is_sane and _agree(anchor, told[0]) for anchor in told):
         return False
-    return now_ms - min(one.boottime_ms for one in told) >= BELIEVED_AFTER_MS and len(told) > 1
+    return now_ms - min(anchor.boottime_ms for anchor in told) >= BELIEVED_AFTER_MS and len(told) > 1
 
 
-def _agree(one: Anchor, other: Anchor) -> bool:
-    allowed_ms = AGREE_WITHIN_MS + one.uncertainty_ms + other.uncertainty_ms
-    return abs(one.offset_ms - other.offset_ms) <= allowed_ms
+def _agree(anchor: Anchor, other: Anchor) -> bool:
+    allowed_ms = AGREE_WITHIN_MS + anchor.uncertainty_ms + other.uncertainty_ms
+    return abs(anchor.offset_ms - other.offset_ms) <= allowed_ms

@@ -66,9 +66,9 @@ def propose(spool: Spool, source: str, target: str) -> Proposal:
         now = attribution.context(name.context, name.boot, name.seq)
         return now is not None and now.link_id == link_id and (not slash or now.album_id == album_id)
 
-    waiting = frozenset(one.name for one in found.of(NEW, PARKED) if is_meant(one.name))
+    waiting = frozenset(item.name for item in found.of(NEW, PARKED) if is_meant(item.name))
     moving = frozenset(name for name in waiting if not is_there(name))
-    sent = len({one.name for one in found.of(SENT) if is_meant(one.name)})
+    sent = len({item.name for item in found.of(SENT) if is_meant(item.name)})
     source_titles = sorted({attribution.title(attribution.event_of(name)) for name in moving or waiting})
     titles = " and ".join(source_titles)
     if not waiting and sent:
@@ -78,7 +78,7 @@ def propose(spool: Spool, source: str, target: str) -> Proposal:
     if not moving:
         raise AssignError(f"The {len(waiting)} photos are for '{titles}' already: name another event or album.")
     title, is_known = _target_title(spool, link_id, album_id)
-    parked = sum(one.name in moving for one in found.of(PARKED))
+    parked = sum(item.name in moving for item in found.of(PARKED))
     return Proposal(titles, title, is_known, link_id, album_id, moving, parked, sent)
 
 
@@ -90,8 +90,8 @@ def assign(spool: Spool, proposed: Proposal) -> int:
 
 def _assign(spool: Spool, proposed: Proposal) -> int:
     directory, found = spool.directory / CONTEXTS, inventory.take_inventory(spool.directory)
-    waiting = {one.name for one in found.of(NEW, PARKED)} & proposed.photos
-    sent = {one.name for one in found.of(SENT)} - waiting
+    waiting = {item.name for item in found.of(NEW, PARKED)} & proposed.photos
+    sent = {item.name for item in found.of(SENT)} - waiting
     for context_id in sorted({name.context for name in waiting}):
         context = Context(context_id, proposed.link_id, proposed.album_id)
         moved = {name.order for name in waiting if name.context == context_id}
@@ -107,12 +107,14 @@ def _assignments(
 ) -> list[Assignment]:
     """What holds once these photos have moved: nothing else changes for any photo that the album has."""
     photos, earlier = set(moved), []
-    for one in before.assignments:
-        held = one.photos if one.photos is not None else {each for each in sent if before.of(each) is one.context}
-        if one.context == context:
+    for assignment in before.assignments:
+        held = assignment.photos
+        if held is None:
+            held = frozenset(photo for photo in sent if before.of(photo) is assignment.context)
+        if assignment.context == context:
             photos |= held
         elif left := frozenset(held) - moved:
-            earlier.append(Assignment(one.context, left))
+            earlier.append(Assignment(assignment.context, left))
     return [Assignment(context, None if context.id.startswith("n") else frozenset(photos)), *earlier]
 
 
@@ -124,10 +126,10 @@ def record_actual_album(spool: Spool, name: PhotoName, context: Context) -> None
     directory = spool.directory / CONTEXTS
     with durable.lock(spool.directory / _LOCK):
         others = []
-        for one in contexts.entry(directory, context.id).assignments:
-            photos = None if one.photos is None else one.photos - {name.order}
+        for assignment in contexts.entry(directory, context.id).assignments:
+            photos = None if assignment.photos is None else assignment.photos - {name.order}
             if photos is None or photos:
-                others.append(Assignment(one.context, photos))
+                others.append(Assignment(assignment.context, photos))
         contexts.assign(directory, context.id, [*others, Assignment(context, frozenset({name.order}))])
     log.warning("assigned back photo=%s to=%s/%s", name, context.link_id, context.album_id)
 
@@ -155,20 +157,20 @@ def take_along(spool: Spool, link_id: str, album_id: str) -> int:
 
 def _without_event(spool: Spool) -> frozenset[str]:
     """The contexts without event that no operator has assigned."""
-    found = (one for one in inventory.context_ids(spool.directory) if one.startswith("n"))
-    entries = ((one, contexts.entry(spool.directory / CONTEXTS, one)) for one in found)
-    return frozenset(one for one, entry in entries if entry.own is not None and not entry.assignments)
+    found = (context_id for context_id in inventory.context_ids(spool.directory) if context_id.startswith("n"))
+    entries = ((context_id, contexts.entry(spool.directory / CONTEXTS, context_id)) for context_id in found)
+    return frozenset(context_id for context_id, entry in entries if entry.own is not None and not entry.assignments)
 
 
 def _selection(spool: Spool, attribution: Attribution, found: Inventory, source: str) -> Callable[[PhotoName], bool]:
     """Which photos the operator means by `source`."""
-    names = [one.name for one in found.items]
+    names = [item.name for item in found.items]
     ids = {name.context for name in names} | inventory.context_ids(spool.directory)
     if source in ids:
         return lambda name: name.context == source
     if any(attribution.event_of(name) == source for name in names):
         return lambda name: attribution.event_of(name) == source
-    begun = sorted(one for one in ids if source and one.startswith(source))
+    begun = sorted(context_id for context_id in ids if source and context_id.startswith(source))
     if len(begun) > 1:
         raise AssignError(f"{source} is the start of {', '.join(begun)}: write one of them out.")
     if not begun:
@@ -179,8 +181,8 @@ def _selection(spool: Spool, attribution: Attribution, found: Inventory, source:
 
 
 def _target_title(spool: Spool, link_id: str, album_id: str) -> tuple[str, bool]:
-    event = next((one for one in event_titles.read(spool.directory) if one.link_id == link_id), None)
-    album = next((one for one in event.albums if one.id == album_id), None) if event is not None else None
+    event = next((known for known in event_titles.read(spool.directory) if known.link_id == link_id), None)
+    album = next((known for known in event.albums if known.id == album_id), None) if event is not None else None
     title = (event.title if event is not None else "") or link_id
     if album_id:
         title += f", {album.title if album is not None else album_id}"

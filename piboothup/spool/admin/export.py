@@ -70,7 +70,9 @@ def export(
     with export_target.opened(target, spool.directory, keep_free_bytes) as stick:
         found = inventory.take_inventory(spool.directory)
         shelf = _ExportPlan(spool, found, stick, booth_name, zone)
-        done = Exported(damaged=[f"{one.filename} can't be listed ({one.strerror})" for one in found.unreadable])
+        done = Exported(
+            damaged=[f"{error.filename} can't be listed ({error.strerror})" for error in found.unreadable]
+        )
         photos = shelf.photos()
         for number, (name, items) in enumerate(photos.items(), start=1):
             _export_one(spool, shelf, name, items, done)
@@ -86,7 +88,7 @@ def _export_one(spool: Spool, shelf: _ExportPlan, name: PhotoName, items: list[S
         done.damaged += [f"{name.file_name} can't be read ({reason})"] if reason else []
         return
     intact = digest_of(content) == name.digest
-    if not intact and all(one.place == TMP for one in items):
+    if not intact and all(item.place == TMP for item in items):
         return
     if not intact:
         done.damaged.append(f"{name.file_name} has changed on the card")
@@ -103,7 +105,7 @@ def _read(spool: Spool, name: PhotoName, items: list[SpoolFile]) -> tuple[bytes 
     # The uploader may hand it on while we look, but only in this direction.
     moved = [spool.path(name, place) for place in (NEW, PARKED, QUARANTINE, SENT)]
     best, reason = None, ""
-    for path in [*(one.path for one in items), *moved]:
+    for path in [*(item.path for item in items), *moved]:
         try:
             with open_file(path) as file:
                 content = file.read()
@@ -206,4 +208,4 @@ def safe(text: str) -> str:
 def _without_accents(text: str) -> str:
     """The text in ASCII, for a FAT file system that was mounted without Unicode."""
     apart = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("–", "-"))
-    return "".join(one if one.isascii() else "_" for one in apart if not unicodedata.combining(one))
+    return "".join(char if char.isascii() else "_" for char in apart if not unicodedata.combining(char))

@@ -159,7 +159,7 @@ class TargetFolder:
                     self._claimed.add(path)
                     _set_known_time(path, taken_ms)
                     return False
-            free = [one for one in wanted if one not in self._claimed and _is_free(one, content)]
+            free = [path for path in wanted if path not in self._claimed and _is_free(path, content)]
             path = free[0] if free else wanted[-1]
             self._target.make_sure_of_room(len(content))
             _copy(content, path, self._path / _PART, taken_ms)

@@ -49,7 +49,7 @@ class Inventory:
 
     def of(self, *places: str) -> list[SpoolFile]:
         """What lay in these folders, in the order in which it was taken."""
-        return sorted((one for one in self.items if one.place in places), key=lambda one: one.name.order)
+        return sorted((item for item in self.items if item.place in places), key=lambda item: item.name.order)
 
 
 def check(directory: Path) -> None:
@@ -110,7 +110,7 @@ class Attribution:
 
     def __init__(self, directory: Path) -> None:
         self._contexts = directory / CONTEXTS
-        self._titles = {one.link_id: one.title for one in event_titles.read(directory)}
+        self._titles = {event.link_id: event.title for event in event_titles.read(directory)}
         self._entries: dict[str, Entry] = {}
 
     def entry(self, context_id: str) -> Entry:
@@ -161,6 +161,6 @@ def retired(directory: Path) -> Iterator[tuple[str, int, int]]:
 def context_ids(directory: Path) -> set[str]:
     """Every context that has a file, be it one that a power cut left half done."""
     try:
-        return {one.name.removeprefix(".").split(".")[0] for one in (directory / CONTEXTS).iterdir()}
+        return {path.name.removeprefix(".").split(".")[0] for path in (directory / CONTEXTS).iterdir()}
     except OSError:
         return set()

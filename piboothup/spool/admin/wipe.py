@@ -52,28 +52,28 @@ class EventPhotos:
     @property
     def is_without_event(self) -> bool:
         """Whether these were taken without one: `event` is their context, and they are of no other event."""
-        return self.event.startswith("n") and any(one.name.context == self.event for one in self.items)
+        return self.event.startswith("n") and any(item.name.context == self.event for item in self.items)
 
     @property
     def sent(self) -> frozenset[PhotoName]:
         """The photos that lie in sent/."""
-        return frozenset(one.name for one in self.items if one.place == SENT)
+        return frozenset(item.name for item in self.items if item.place == SENT)
 
     @property
     def unsent(self) -> frozenset[PhotoName]:
         """The photos that the album does not have."""
-        return frozenset(one.name for one in self.items) - self.sent
+        return frozenset(item.name for item in self.items) - self.sent
 
     @property
     def gone(self) -> frozenset[tuple[str, int, int]]:
         """Context, boot and number of the photos that were sent and are deleted since."""
-        there = {(one.name.context, one.name.boot, one.name.seq) for one in self.items}
+        there = {(item.name.context, item.name.boot, item.name.seq) for item in self.items}
         return frozenset(self.retired) - there
 
     @property
     def taken(self) -> int:
         """How many were taken."""
-        return len({one.name for one in self.items}) + len(self.gone)
+        return len({item.name for item in self.items}) + len(self.gone)
 
     @property
     def in_album(self) -> int:
@@ -82,7 +82,7 @@ class EventPhotos:
 
     def count(self, place: str) -> int:
         """How many of the unsent lie in this folder."""
-        return len(self.unsent & {one.name for one in self.items if one.place == place})
+        return len(self.unsent & {item.name for item in self.items if item.place == place})
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Plan:
     @property
     def unsent(self) -> int:
         """How many photos the album does not have."""
-        return sum(len(one.unsent) for one in self.events)
+        return sum(len(event.unsent) for event in self.events)
 
 
 @dataclass(frozen=True)
@@ -128,9 +128,9 @@ def survey(spool: Spool, *, booth_runs: bool) -> list[EventPhotos]:
     gone: dict[str, list[tuple[str, int, int]]] = {}
     for item in found.of(*places):
         items.setdefault(attribution.event_of(item.name), []).append(item)
-    for one in inventory.retired(spool.directory):
-        gone.setdefault(attribution.event(*one), []).append(one)
-    entries = [attribution.entry(one) for one in sorted(inventory.context_ids(spool.directory))]
+    for identity in inventory.retired(spool.directory):
+        gone.setdefault(attribution.event(*identity), []).append(identity)
+    entries = [attribution.entry(context_id) for context_id in sorted(inventory.context_ids(spool.directory))]
     named = [link_id for entry in entries for link_id in _named(entry)]
     return [
         EventPhotos(event, attribution.title(event), tuple(items.get(event, ())), tuple(gone.get(event, ())))
@@ -141,14 +141,14 @@ def survey(spool: Spool, *, booth_runs: bool) -> list[EventPhotos]:
 def _named(entry: Entry) -> list[str]:
     """Every event that the context's files name."""
     own = [] if entry.own is None else [entry.own]
-    return [one.link_id for one in (*own, *(each.context for each in entry.assignments)) if one.link_id]
+    return [context.link_id for context in (*own, *(each.context for each in entry.assignments)) if context.link_id]
 
 
 def plan(held: list[EventPhotos], event: str | None) -> Plan:
     """The wipe of this event (a linkId, or the id of a context without event), or of all (None). Raises WipeError."""
     if event is None:
         return Plan(tuple(held), everything=True)
-    chosen = tuple(one for one in held if one.event == event)
+    chosen = tuple(usage for usage in held if usage.event == event)
     if not chosen:
         raise WipeError(f"The card holds nothing of {event}: `piboothup queue wipe` lists the events.")
     return Plan(chosen, everything=False)
@@ -201,11 +201,11 @@ def _unfinished(error: OSError) -> WipeError:
 
 
 def _intention(spool: Spool, chosen: Plan, *, unsent: bool) -> WipeJournal:
-    items = [one for event in chosen.events for one in event.items]
-    retired = [one for event in chosen.events for one in event.retired]
-    touched = {one.name.context for one in items} | {context for context, _, _ in retired}
+    items = [item for event in chosen.events for item in event.items]
+    retired = [item for event in chosen.events for item in event.retired]
+    touched = {item.name.context for item in items} | {context for context, _, _ in retired}
     attribution = Attribution(spool.directory)
-    link_ids = {one.event for one in chosen.events}
+    link_ids = {event.event for event in chosen.events}
     for context_id in inventory.context_ids(spool.directory):
         entry = attribution.entry(context_id)
         named = set(_named(entry))
@@ -216,7 +216,7 @@ def _intention(spool: Spool, chosen: Plan, *, unsent: bool) -> WipeJournal:
     return WipeJournal(
         wipe_journal.by_number(
             [
-                *((one.name.box, one.name.boot, one.name.context, one.name.seq) for one in items),
+                *((item.name.box, item.name.boot, item.name.context, item.name.seq) for item in items),
                 *(("", boot, context, seq) for context, boot, seq in retired),
             ]
         ),
@@ -224,8 +224,8 @@ def _intention(spool: Spool, chosen: Plan, *, unsent: bool) -> WipeJournal:
         frozenset(link_ids - {""}),
         everything=chosen.everything,
         unsent=unsent,
-        taken=sum(one.taken for one in chosen.events),
-        in_album=sum(one.in_album for one in chosen.events),
+        taken=sum(event.taken for event in chosen.events),
+        in_album=sum(event.in_album for event in chosen.events),
     )
 
 
@@ -270,7 +270,7 @@ def _carry_out(spool: Spool, standing: WipeJournal, in_use: Collection[str]) -> 
     try:
         wipe_steps.keep_numbers(spool, standing)
         wipe_steps.delete_photos(spool, standing)
-        remaining = [one.name for one in inventory.take_inventory(spool.directory).complete().items]
+        remaining = [item.name for item in inventory.take_inventory(spool.directory).complete().items]
         attribution, events_ = Attribution(spool.directory), standing.link_ids | standing.contexts
         left = {name for name in remaining if standing.everything or attribution.event_of(name) in events_}
         wipe_steps.forget_retired(spool, standing)

@@ -60,13 +60,13 @@ def delete_photos(spool: Spool, standing: WipeJournal) -> None:
     failed: dict[Path, OSError] = {}
     for _ in range(_ROUNDS):
         items = [
-            one for one in inventory.take_inventory(spool.directory).complete().items if standing.covers(one.name)
+            item for item in inventory.take_inventory(spool.directory).complete().items if standing.covers(item.name)
         ]
-        in_album = {one.name for one in items if one.place == SENT}
+        in_album = {item.name for item in items if item.place == SENT}
         # A copy elsewhere first: what tells that the album has the photo goes last.
-        doomed = [one.path for one in items if one.place != SENT and (standing.unsent or one.name in in_album)]
-        doomed += [one.path for one in items if one.place == SENT]
-        doomed = [one for one in doomed if one not in failed]
+        doomed = [item.path for item in items if item.place != SENT and (standing.unsent or item.name in in_album)]
+        doomed += [item.path for item in items if item.place == SENT]
+        doomed = [path for path in doomed if path not in failed]
         if not doomed:
             break
         for path in doomed:
@@ -100,7 +100,11 @@ def _traces(spool: Spool, standing: WipeJournal) -> Iterator[Path]:
 
 def _folders(place: Path) -> list[Path]:
     """The folder and those of the boots in it."""
-    inner = [one for one in place.iterdir() if is_boot_folder(one.name) and one.is_dir() and not one.is_symlink()]
+    inner = [
+        folder
+        for folder in place.iterdir()
+        if is_boot_folder(folder.name) and folder.is_dir() and not folder.is_symlink()
+    ]
     return [place, *inner]
 
 
@@ -145,16 +149,17 @@ def delete_contexts(
         entry = contexts.entry(directory, context_id)
         resting = [entry.of(photo) for photo in by_context.get(context_id, ())]
         own_path, assigned_path = directory / f"{context_id}.json", contexts.assigned_path(directory, context_id)
-        if not (context_id in in_use or any(one is entry.own for one in resting)):
+        if not (context_id in in_use or any(context is entry.own for context in resting)):
             _remove(own_path)
         elif entry.own is not None:
             kept.add(entry.own.link_id)
         holding = [
-            one
-            for one in entry.assignments
-            if any(context is one.context for context in resting) or (context_id in in_use and one.photos is None)
+            assignment
+            for assignment in entry.assignments
+            if any(context is assignment.context for context in resting)
+            or (context_id in in_use and assignment.photos is None)
         ]
-        kept.update(one.context.link_id for one in holding)
+        kept.update(assignment.context.link_id for assignment in holding)
         if holding and len(holding) < len(entry.assignments):
             contexts.assign(directory, context_id, holding)
         elif not holding and (entry.assignments or not resting):
@@ -168,7 +173,7 @@ def delete_contexts(
 def delete_titles(spool: Spool, standing: WipeJournal, kept: set[str]) -> None:
     directory, going = spool.directory, standing.link_ids - kept
     listed = event_titles.read(directory)
-    left = [one for one in listed if one.link_id in kept or not (standing.everything or one.link_id in going)]
+    left = [event for event in listed if event.link_id in kept or not (standing.everything or event.link_id in going)]
     if not left:
         _remove(directory / event_titles.FILE)
     elif left != listed:
@@ -209,9 +214,9 @@ def _names_any(path: Path, link_ids: Collection[str]) -> bool:
 
 def _delete_fresh(path: Path) -> None:
     """Deletes the new versions of a file that power cuts left before they took its place."""
-    for one in sorted(path.parent.glob(f".{path.name}.*")):
-        if one.suffix[1:].isdecimal():
-            _remove(one)
+    for leftover in sorted(path.parent.glob(f".{path.name}.*")):
+        if leftover.suffix[1:].isdecimal():
+            _remove(leftover)
 
 
 def _remove(path: Path) -> None:

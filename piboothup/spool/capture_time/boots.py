@@ -51,7 +51,7 @@ def register(directory: Path, boot_id: str, box: str, highest_seen: int) -> int:
     """
     with durable.lock(directory / LOCK, wait=True):
         taken = set(numbers(directory))
-        latest = max((one for one in taken if one < BY_HAND), default=0)
+        latest = max((number for number in taken if number < BY_HAND), default=0)
         if latest and read(directory, latest).boot_id == boot_id:
             durable.sync_file(path_of(directory, latest))  # the other service may have been killed before it did
             durable.sync_directory(directory)
@@ -66,7 +66,7 @@ def register(directory: Path, boot_id: str, box: str, highest_seen: int) -> int:
 
 def numbers(directory: Path) -> list[int]:
     """The numbers of all boots that have a file, in no order. Raises OSError."""
-    return [int(found[1]) for one in directory.iterdir() if (found := _FILE.fullmatch(one.name))]
+    return [int(found[1]) for path in directory.iterdir() if (found := _FILE.fullmatch(path.name))]
 
 
 def path_of(directory: Path, number: int) -> Path:

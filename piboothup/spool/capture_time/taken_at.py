@@ -83,7 +83,9 @@ def knots(boots: Mapping[int, Boot], number: int, boottime_ms: int) -> tuple[Anc
 def is_known(boot: Boot) -> bool:
     """Whether the boot's own anchors tell its time, whatever its neighbours say: a battery alone does not."""
     curve = _curve(boot)
-    return bool(curve) and (curve[0].source is not Source.RTC or any(one.source is Source.RTC for one in boot.in_use))
+    return bool(curve) and (
+        curve[0].source is not Source.RTC or any(anchor.source is Source.RTC for anchor in boot.in_use)
+    )
 
 
 # -- a boot with anchors ---------------------------------------------------------------------------------------
@@ -93,11 +95,11 @@ def _in_boot(boot: Boot, boottime_ms: int) -> Estimate:
     first = boottime_ms // KNOT_MS * KNOT_MS
     before, after = _knot(boot, first), _knot(boot, first + KNOT_MS)
     if abs(after.offset_ms - before.offset_ms) > _AGREE_WITHIN_MS:
-        before = after = min(before, after, key=lambda one: one.source.rank)
+        before = after = min(before, after, key=lambda anchor: anchor.source.rank)
     share = (boottime_ms - first) / KNOT_MS
     offset_ms = before.offset_ms + share * (after.offset_ms - before.offset_ms)
     unix_ms = round(boottime_ms + offset_ms)
-    nearest = min(_curve(boot), key=lambda one: abs(one.boottime_ms - boottime_ms))
+    nearest = min(_curve(boot), key=lambda anchor: abs(anchor.boottime_ms - boottime_ms))
     away_ms = min(abs(nearest.boottime_ms - boottime_ms) + KNOT_MS, boottime_ms + KNOT_MS)
     off_ms = round(max(before.uncertainty_ms, after.uncertainty_ms, nearest.uncertainty_ms) + DRIFT * away_ms)
     return Estimate(unix_ms, unix_ms - off_ms, unix_ms + off_ms, before.source)
@@ -105,7 +107,7 @@ def _in_boot(boot: Boot, boottime_ms: int) -> Estimate:
 
 def _knot(boot: Boot, boottime_ms: int) -> Anchor:
     fresh = _interpolated(_curve(boot), boottime_ms)
-    used = next((one for one in boot.in_use if one.boottime_ms == boottime_ms), None)
+    used = next((anchor for anchor in boot.in_use if anchor.boottime_ms == boottime_ms), None)
     if used is None:
         return fresh
     better = fresh.source.rank < used.source.rank and abs(fresh.offset_ms - used.offset_ms) > KEEP_WITHIN_MS
@@ -113,7 +115,7 @@ def _knot(boot: Boot, boottime_ms: int) -> Anchor:
 
 
 def _interpolated(curve: Sequence[Anchor], boottime_ms: int) -> Anchor:
-    place = bisect_right(curve, boottime_ms, key=lambda one: one.boottime_ms)
+    place = bisect_right(curve, boottime_ms, key=lambda anchor: anchor.boottime_ms)
     before, after = curve[max(0, place - 1)], curve[min(place, len(curve) - 1)]
     span_ms = after.boottime_ms - before.boottime_ms
     share = (boottime_ms - before.boottime_ms) / span_ms if span_ms else 0.0
@@ -125,13 +127,13 @@ def _interpolated(curve: Sequence[Anchor], boottime_ms: int) -> Anchor:
 @lru_cache(maxsize=256)
 def _curve(boot: Boot) -> tuple[Anchor, ...]:
     """The anchors that count, by boot-time; empty when the boot's own clock says nothing."""
-    sane = [one for one in boot.anchors if one.is_sane and one.source.rank <= Source.RTC.rank]
+    sane = [anchor for anchor in boot.anchors if anchor.is_sane and anchor.source.rank <= Source.RTC.rank]
     if not sane:
         return ()
-    best = min(one.source.rank for one in sane)
+    best = min(anchor.source.rank for anchor in sane)
     if best == Source.RTC.rank and _is_estimated(boot):
         return ()  # a battery's word comes too late then
-    ranked = [one for one in sane if one.source.rank == best]
+    ranked = [anchor for anchor in sane if anchor.source.rank == best]
     return _apart(_agreeing(ranked, boot.in_use))
 
 
@@ -139,30 +141,30 @@ def _agreeing(anchors: list[Anchor], in_use: Sequence[Anchor]) -> list[Anchor]:
     """The largest group that agrees with one of its own: with an offset in use before others, then the latest."""
 
     def group(around: Anchor) -> list[Anchor]:
-        return [one for one in anchors if _agree(one, around)]
+        return [anchor for anchor in anchors if _agree(anchor, around)]
 
     def weight(around: Anchor) -> tuple[bool, int, int]:
-        return any(_agree(one, around) for one in in_use), len(group(around)), around.boottime_ms
+        return any(_agree(anchor, around) for anchor in in_use), len(group(around)), around.boottime_ms
 
     return group(max(anchors, key=weight))
 
 
-def _agree(one: Anchor, other: Anchor) -> bool:
-    allowed_ms = _AGREE_WITHIN_MS + DRIFT * abs(one.boottime_ms - other.boottime_ms)
-    return abs(one.offset_ms - other.offset_ms) <= allowed_ms + one.uncertainty_ms + other.uncertainty_ms
+def _agree(anchor: Anchor, other: Anchor) -> bool:
+    allowed_ms = _AGREE_WITHIN_MS + DRIFT * abs(anchor.boottime_ms - other.boottime_ms)
+    return abs(anchor.offset_ms - other.offset_ms) <= allowed_ms + anchor.uncertainty_ms + other.uncertainty_ms
 
 
 def _apart(anchors: list[Anchor]) -> tuple[Anchor, ...]:
     """Without those that another, more certain one makes superfluous, or that crowd a more certain one."""
     kept: list[Anchor] = []
-    for one in sorted(anchors, key=lambda one: (one.uncertainty_ms, -one.boottime_ms)):
-        distances = [(abs(one.boottime_ms - other.boottime_ms), other.uncertainty_ms) for other in kept]
+    for anchor in sorted(anchors, key=lambda anchor: (anchor.uncertainty_ms, -anchor.boottime_ms)):
+        distances = [(abs(anchor.boottime_ms - other.boottime_ms), other.uncertainty_ms) for other in kept]
         crowds = any(away_ms < _CLOSE_MS for away_ms, _ in distances)
         if not crowds and not any(
-            sure_ms + DRIFT * away_ms * 2 < one.uncertainty_ms for away_ms, sure_ms in distances
+            sure_ms + DRIFT * away_ms * 2 < anchor.uncertainty_ms for away_ms, sure_ms in distances
         ):
-            kept.append(one)
-    return tuple(sorted(kept, key=lambda one: one.boottime_ms))
+            kept.append(anchor)
+    return tuple(sorted(kept, key=lambda anchor: anchor.boottime_ms))
 
 
 def _drop_implausible_rtc(boots: Mapping[int, Boot]) -> Mapping[int, Boot]:
@@ -171,7 +173,7 @@ def _drop_implausible_rtc(boots: Mapping[int, Boot]) -> Mapping[int, Boot]:
     Such a clock keeps local time, or was never set: the boot counts as one without anchors.
     """
     order = sorted(boots)
-    doubtful = {one for one in order if _curve(boots[one]) and not is_known(boots[one])}
+    doubtful = {number for number in order if _curve(boots[number]) and not is_known(boots[number])}
     if not doubtful:
         return boots
     believed, free_ms = dict(boots), 0
@@ -179,9 +181,9 @@ def _drop_implausible_rtc(boots: Mapping[int, Boot]) -> Mapping[int, Boot]:
         boot = boots[number]
         if number in doubtful:
             begins_ms, ends_ms = (_in_boot(boot, at_ms).unix_ms for at_ms in (0, boot.last_boottime_ms))
-            limit_ms = _limit_ms([boots[one] for one in order[place + 1 :]])
+            limit_ms = _limit_ms([boots[other] for other in order[place + 1 :]])
             if begins_ms < free_ms or ends_ms > limit_ms:
-                told = tuple(one for one in boot.anchors if one.source is not Source.RTC)
+                told = tuple(anchor for anchor in boot.anchors if anchor.source is not Source.RTC)
                 believed[number] = boot = replace(boot, anchors=told)
         free_ms = _moment(boot, boot.last_boottime_ms).unix_ms if _is_fixed(boot) else free_ms + boot.last_boottime_ms
     return believed
@@ -202,7 +204,7 @@ def _limit_ms(later: Sequence[Boot]) -> int:
 
 def _between(boots: Mapping[int, Boot], number: int) -> Estimate | None:
     """When an anchorless boot began."""
-    used = next((one for one in boots[number].in_use if one.source is Source.BETWEEN), None)
+    used = next((anchor for anchor in boots[number].in_use if anchor.source is Source.BETWEEN), None)
     if used is not None:
         start_ms = used.wall_ms - used.boottime_ms
         return Estimate(start_ms, start_ms - used.uncertainty_ms, start_ms + used.uncertainty_ms, Source.BETWEEN)
@@ -217,7 +219,7 @@ def _between(boots: Mapping[int, Boot], number: int) -> Estimate | None:
         return None
     before, after = boots[order[first - 1]], boots[order[last + 1]]
     earliest, latest = _moment(before, before.last_boottime_ms), _moment(after, 0)
-    return _spread([boots[one] for one in order[first : last + 1]], place - first, earliest, latest)
+    return _spread([boots[other] for other in order[first : last + 1]], place - first, earliest, latest)
 
 
 def _spread(run: Sequence[Boot], place: int, earliest: Estimate, latest: Estimate) -> Estimate | None:
@@ -231,8 +233,8 @@ def _spread(run: Sequence[Boot], place: int, earliest: Estimate, latest: Estimat
     if slack_ms > SPREAD_WITHIN_MS:
         return None
     start_ms = lows[place] + slack_ms * (place + 1) // (len(run) + 1)
-    low_ms = earliest.low_ms + _at_least_ms(sum(one.last_boottime_ms for one in run[:place]))
-    high_ms = latest.high_ms - _at_least_ms(sum(one.last_boottime_ms for one in run[place:]))
+    low_ms = earliest.low_ms + _at_least_ms(sum(boot.last_boottime_ms for boot in run[:place]))
+    high_ms = latest.high_ms - _at_least_ms(sum(boot.last_boottime_ms for boot in run[place:]))
     return Estimate(start_ms, min(low_ms, start_ms), max(high_ms, start_ms), Source.BETWEEN)
 
 
@@ -241,7 +243,7 @@ def _lows(run: Sequence[Boot], earliest_ms: int, *, heed_saved: bool) -> list[in
     lows: list[int] = []
     free_ms = earliest_ms
     for boot in run:
-        saved = [one.offset_ms for one in boot.anchors if one.source is Source.SAVED and one.is_sane]
+        saved = [anchor.offset_ms for anchor in boot.anchors if anchor.source is Source.SAVED and anchor.is_sane]
         low_ms = max([free_ms, *saved]) if heed_saved else free_ms
         lows.append(low_ms)
         free_ms = low_ms + boot.last_boottime_ms
@@ -255,7 +257,7 @@ def _is_fixed(boot: Boot) -> bool:
 
 def _is_estimated(boot: Boot) -> bool:
     """Whether an upload has used an estimate from the boot's neighbours."""
-    return any(one.source is Source.BETWEEN for one in boot.in_use)
+    return any(anchor.source is Source.BETWEEN for anchor in boot.in_use)
 
 
 def _moment(boot: Boot, boottime_ms: int) -> Estimate:

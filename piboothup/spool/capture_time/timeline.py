@@ -67,12 +67,12 @@ class Timeline:
         found = {number: self._with_photos(boot, running)}
         listed = sorted(boots.numbers(self._directory))
         for neighbours in (
-            [one for one in reversed(listed) if one < number],
-            [one for one in listed if one > number],
+            [other for other in reversed(listed) if other < number],
+            [other for other in listed if other > number],
         ):
-            for one in neighbours:
-                found[one] = self._with_photos(self.read_boot(one), running)
-                if is_known(found[one]):
+            for other in neighbours:
+                found[other] = self._with_photos(self.read_boot(other), running)
+                if is_known(found[other]):
                     break
         return found
 
