@@ -1,4 +1,4 @@
-"""A wipe's intention: `wipe.json`, durable before the first photo is deleted and gone after the last step.
+"""Journal of a wipe: `wipe.json`, durable before the first photo is deleted and gone after the last step.
 
 It names every photo that goes, one by one, so that a wipe that a power cut broke off goes on with exactly these and
 a photo taken meanwhile stays. While it stands, the photos it names are on their way out: nobody lists, shows, copies
@@ -57,36 +57,36 @@ def by_number(photos: Iterable[tuple[str, int, str, int]]) -> Numbers:
     return {key: {context: frozenset(seqs) for context, seqs in contexts.items()} for key, contexts in found.items()}
 
 
-def write(directory: Path, intention: WipeJournal) -> None:
-    """Makes the intention durable. Raises OSError."""
+def write(directory: Path, journal: WipeJournal) -> None:
+    """Makes the journal durable. Raises OSError."""
     shown = {
         "photos": {
             f"{box}-{boot}": {context: sorted(seqs) for context, seqs in contexts.items()}
-            for (box, boot), contexts in intention.photos.items()
+            for (box, boot), contexts in journal.photos.items()
         },
-        "contexts": sorted(intention.contexts),
-        "link_ids": sorted(intention.link_ids),
-        "everything": intention.everything,
-        "unsent": intention.unsent,
-        "taken": intention.taken,
-        "in_album": intention.in_album,
+        "contexts": sorted(journal.contexts),
+        "link_ids": sorted(journal.link_ids),
+        "everything": journal.everything,
+        "unsent": journal.unsent,
+        "taken": journal.taken,
+        "in_album": journal.in_album,
     }
     durable.replace(directory / JOURNAL, json.dumps(shown).encode())
 
 
 def read(directory: Path) -> WipeJournal | None:
-    """The intention that stands; None when there is none. A damaged one is named in the log and counts as none."""
+    """The journal; None when there is none. A damaged one is named in the log and counts as none."""
     try:
         text = (directory / JOURNAL).read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
-        log.error("intention unreadable reason=%s", error.strerror)
+        log.error("wipe journal unreadable reason=%s", error.strerror)
         return None
     try:
         return _parse(json.loads(text))
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError, OverflowError):
-        log.error("intention damaged, ignored")
+        log.error("wipe journal damaged, ignored")
         return None
 
 

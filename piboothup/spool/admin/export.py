@@ -6,9 +6,9 @@
     Damaged/…                                                     bytes that are not those that were saved
 
 Copies, never moves, and writes nothing to the spool: the card may be another box's, mounted read-only. A photo that
-is in its folder already, under whichever name, is left alone (see `copies`): so a broken-off export goes on where it
-stopped, also when a photo's time or number was learned meanwhile. Where a stranger has its name it takes a longer.
-The time of a copy's file is that of its photo, where somebody can say.
+is in its folder already, under whichever name, is left alone (see `export_target`): so a broken-off export goes on
+where it stopped, also when a photo's time or number was learned meanwhile. A copy whose name another file has gets a
+longer name. Its file's time is the capture time, where that is known.
 
 A number is the photo's place among all that were taken for its event, those that made room for others included. A
 photo that fails its hash, one in quarantine too, is never among the others: it is copied as it is into "Damaged".
@@ -59,30 +59,31 @@ def export(
     target: Path,
     booth_name: str,
     zone: tzinfo = UTC,
-    told: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
     *,
     keep_free_bytes: int = 0,
 ) -> Exported:
-    """Copies every photo of the spool to `target`. `told(done, total)` reports progress. Raises ExportError.
+    """Copy every photo of the spool to `target`. Raises ExportError.
 
+    `on_progress(done, total)` is called after each photo.
     `keep_free_bytes` stay free on the spool's own card, should the target be on it.
     """
-    with export_target.opened(target, spool.directory, keep_free_bytes) as stick:
+    with export_target.opened(target, spool.directory, keep_free_bytes) as opened:
         found = inventory.take_inventory(spool.directory)
-        shelf = _ExportPlan(spool, found, stick, booth_name, zone)
+        plan = _ExportPlan(spool, found, opened, booth_name, zone)
         done = Exported(
             damaged=[f"{error.filename} can't be listed ({error.strerror})" for error in found.unreadable]
         )
-        photos = shelf.photos()
+        photos = plan.photos()
         for number, (name, items) in enumerate(photos.items(), start=1):
-            _export_one(spool, shelf, name, items, done)
-            if told is not None:
-                told(number, len(photos))
-        done.foreign_files = shelf.strangers()
+            _export_one(spool, plan, name, items, done)
+            if on_progress is not None:
+                on_progress(number, len(photos))
+        done.foreign_files = plan.foreign_files()
     return done
 
 
-def _export_one(spool: Spool, shelf: _ExportPlan, name: PhotoName, items: list[SpoolFile], done: Exported) -> None:
+def _export_one(spool: Spool, plan: _ExportPlan, name: PhotoName, items: list[SpoolFile], done: Exported) -> None:
     content, reason = _read(spool, name, items)
     if content is None:
         done.damaged += [f"{name.file_name} can't be read ({reason})"] if reason else []
@@ -92,9 +93,9 @@ def _export_one(spool: Spool, shelf: _ExportPlan, name: PhotoName, items: list[S
         return
     if not intact:
         done.damaged.append(f"{name.file_name} has changed on the card")
-    taken_ms = shelf.taken_ms(name)
-    names = shelf.file_names(name, taken_ms)[not intact :]
-    if content and shelf.folder(name, intact=intact).put(content, *names, taken_ms=taken_ms):
+    taken_ms = plan.taken_ms(name)
+    names = plan.file_names(name, taken_ms)[not intact :]
+    if content and plan.folder(name, intact=intact).put(content, *names, taken_ms=taken_ms):
         done.copied += intact
     else:
         done.already_there += intact
@@ -137,9 +138,9 @@ class _ExportPlan:
 
     def photos(self) -> dict[PhotoName, list[SpoolFile]]:
         """Each photo once, as it was taken, with every place where it lies. None that a wipe is about to delete."""
-        standing, photos = wipe_journal.read(self._spool.directory), defaultdict(list)
+        journal, photos = wipe_journal.read(self._spool.directory), defaultdict(list)
         for item in self._found.of(NEW, SENT, PARKED, QUARANTINE, TMP):
-            if standing is None or not standing.covers(item.name):
+            if journal is None or not journal.covers(item.name):
                 photos[item.name].append(item)
         return dict(photos)
 
@@ -151,7 +152,7 @@ class _ExportPlan:
             self._folders[title] = self._target.folder(title, f"Event {safe(event)}")
         return self._folders[title]
 
-    def strangers(self) -> dict[str, int]:
+    def foreign_files(self) -> dict[str, int]:
         """The folders that hold pictures of others too, and how many."""
         return {title: folder.foreign_files for title, folder in self._folders.items() if folder.foreign_files}
 

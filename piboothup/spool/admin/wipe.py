@@ -1,9 +1,9 @@
 """The wipe, for a box that is given back: deletes an event's photos, or all, and what tells of them.
 
 First `plan` counts what would go; a photo that the album does not have goes only when that was confirmed. Then `wipe`
-makes an intention durable and carries it out in steps that can each be done again: numbers that must not come twice
-are noted, photos go, counts lose their context, then contexts, titles and choices, last the intention. A power cut
-anywhere leaves an intention that stands; `resume_wipe` goes on with it.
+makes a journal durable and carries it out in steps that can each be done again: numbers that must not come twice
+are noted, photos go, counts lose their context, then contexts, titles and choices, last the journal. A power cut
+anywhere leaves the journal; `resume_wipe` goes on with it.
 
 A photo that was taken after the count stays, and so does the context that a running booth takes photos for. The
 uploader may be at work: what it moves meanwhile is found where it moved it.
@@ -163,10 +163,10 @@ def wipe(spool: Spool, chosen: Plan, *, unsent: bool = False, in_use: Collection
     if chosen.unsent and not unsent:
         raise WipeError(f"{chosen.unsent} photos are not in the album yet: nothing was deleted.")
     with _alone(spool):
-        standing = wipe_journal.read(spool.directory)
-        if standing is not None:
-            _carry_out(spool, standing, in_use)
-        wanted = _intention(spool, chosen, unsent=unsent)
+        journal = wipe_journal.read(spool.directory)
+        if journal is not None:
+            _carry_out(spool, journal, in_use)
+        wanted = _journal(spool, chosen, unsent=unsent)
         _write(spool, wanted, chosen)
         log.warning("wipe begins photos=%d unsent=%d", wanted.taken, chosen.unsent)
         return _carry_out(spool, wanted, in_use)
@@ -176,18 +176,18 @@ def resume_wipe(spool: Spool, in_use: Collection[str] = ()) -> Receipt | None:
     """Goes on with a wipe that was broken off; None when none is, or it is at work already. Raises WipeError."""
     if wipe_journal.read(spool.directory) is None:
         return None
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as stack:
         try:
-            held.enter_context(durable.lock(spool.directory / _LOCK))
+            stack.enter_context(durable.lock(spool.directory / _LOCK))
         except durable.Locked:
             return None
         except OSError as error:
             raise _unfinished(error) from None
-        standing = wipe_journal.read(spool.directory)
-        if standing is None:
+        journal = wipe_journal.read(spool.directory)
+        if journal is None:
             return None
-        log.warning("wipe goes on photos=%d", standing.taken)
-        return _carry_out(spool, standing, in_use)
+        log.warning("wipe goes on photos=%d", journal.taken)
+        return _carry_out(spool, journal, in_use)
 
 
 def _unfinished(error: OSError) -> WipeError:
@@ -197,10 +197,10 @@ def _unfinished(error: OSError) -> WipeError:
     )
 
 
-# -- the intention -------------------------------------------------------------------------------------------------
+# -- the journal ---------------------------------------------------------------------------------------------------
 
 
-def _intention(spool: Spool, chosen: Plan, *, unsent: bool) -> WipeJournal:
+def _journal(spool: Spool, chosen: Plan, *, unsent: bool) -> WipeJournal:
     items = [item for event in chosen.events for item in event.items]
     retired = [item for event in chosen.events for item in event.retired]
     touched = {item.name.context for item in items} | {context for context, _, _ in retired}
@@ -230,7 +230,7 @@ def _intention(spool: Spool, chosen: Plan, *, unsent: bool) -> WipeJournal:
 
 
 def _write(spool: Spool, wanted: WipeJournal, chosen: Plan) -> None:
-    """Makes the intention durable; on a full card after some of the photos that go have made room for it."""
+    """Makes the journal durable; on a full card after some of the photos that go have made room for it."""
     try:
         try:
             wipe_journal.write(spool.directory, wanted)
@@ -245,9 +245,9 @@ def _write(spool: Spool, wanted: WipeJournal, chosen: Plan) -> None:
 
 @contextlib.contextmanager
 def _alone(spool: Spool) -> Iterator[None]:
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as stack:
         try:
-            held.enter_context(durable.lock(spool.directory / _LOCK))
+            stack.enter_context(durable.lock(spool.directory / _LOCK))
         except durable.Locked:
             raise WipeError("A wipe is at work on this card: wait until it is done.") from None
         except OSError as error:
@@ -265,21 +265,21 @@ def _unnoted(error: OSError) -> WipeError:
 # -- carrying it out -----------------------------------------------------------------------------------------------
 
 
-def _carry_out(spool: Spool, standing: WipeJournal, in_use: Collection[str]) -> Receipt:
-    """Every step of the wipe; each may have been done already. Raises WipeError: then the intention stands."""
+def _carry_out(spool: Spool, journal: WipeJournal, in_use: Collection[str]) -> Receipt:
+    """Every step of the wipe; each may have been done already. Raises WipeError: then the journal stands."""
     try:
-        wipe_steps.keep_numbers(spool, standing)
-        wipe_steps.delete_photos(spool, standing)
+        wipe_steps.keep_numbers(spool, journal)
+        wipe_steps.delete_photos(spool, journal)
         remaining = [item.name for item in inventory.take_inventory(spool.directory).complete().items]
-        attribution, events_ = Attribution(spool.directory), standing.link_ids | standing.contexts
-        left = {name for name in remaining if standing.everything or attribution.event_of(name) in events_}
-        wipe_steps.forget_retired(spool, standing)
-        kept = wipe_steps.delete_contexts(spool, standing, remaining, in_use)
-        wipe_steps.delete_titles(spool, standing, kept)
+        attribution, events_ = Attribution(spool.directory), journal.link_ids | journal.contexts
+        left = {name for name in remaining if journal.everything or attribution.event_of(name) in events_}
+        wipe_steps.forget_retired(spool, journal)
+        kept = wipe_steps.delete_contexts(spool, journal, remaining, in_use)
+        wipe_steps.delete_titles(spool, journal, kept)
         durable.remove(spool.directory / wipe_journal.JOURNAL)
         durable.sync_directory(spool.directory)
     except OSError as error:
         raise _unfinished(error) from None
-    receipt = Receipt(spool.box, standing.taken, standing.in_album, len(left), bool(standing.contexts & set(in_use)))
+    receipt = Receipt(spool.box, journal.taken, journal.in_album, len(left), bool(journal.contexts & set(in_use)))
     log.warning("wiped taken=%d in_album=%d left=%d", receipt.taken, receipt.in_album, receipt.left)
     return receipt

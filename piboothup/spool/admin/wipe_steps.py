@@ -27,13 +27,13 @@ _ROUNDS = 5
 """A photo that is moved while its folder is read may be missed; so the folders are read again."""
 
 
-def keep_numbers(spool: Spool, standing: WipeJournal) -> None:
+def keep_numbers(spool: Spool, journal: WipeJournal) -> None:
     """Notes per boot how far its numbers and its time went, which until now the photos' names told."""
     reached: dict[int, tuple[int, int]] = {}
-    for (_, boot), photos in standing.photos.items():
+    for (_, boot), photos in journal.photos.items():
         reached[boot] = max([reached.get(boot, (0, 0))[0], *(max(seqs) for seqs in photos.values() if seqs)]), 0
     for item in inventory.take_inventory(spool.directory).complete().items:
-        if standing.covers(item.name):
+        if journal.covers(item.name):
             seq, boottime_ms = reached[item.name.boot]
             reached[item.name.boot] = seq, max(boottime_ms, item.name.boottime_ms)
     for number, (seq, boottime_ms) in sorted(reached.items()):
@@ -55,26 +55,26 @@ def _keep_number(directory: Path, number: int, seq: int, boottime_ms: int) -> No
     boots.add_start(directory, number, "wipe", boottime_ms, seq + 1)
 
 
-def delete_photos(spool: Spool, standing: WipeJournal) -> None:
+def delete_photos(spool: Spool, journal: WipeJournal) -> None:
     """Deletes the files, as often as some are still found; a file that can't be deleted keeps no other. OSError."""
     failed: dict[Path, OSError] = {}
     for _ in range(_ROUNDS):
         items = [
-            item for item in inventory.take_inventory(spool.directory).complete().items if standing.covers(item.name)
+            item for item in inventory.take_inventory(spool.directory).complete().items if journal.covers(item.name)
         ]
         in_album = {item.name for item in items if item.place == SENT}
         # A copy elsewhere first: what tells that the album has the photo goes last.
-        doomed = [item.path for item in items if item.place != SENT and (standing.unsent or item.name in in_album)]
-        doomed += [item.path for item in items if item.place == SENT]
-        doomed = [path for path in doomed if path not in failed]
-        if not doomed:
+        to_delete = [item.path for item in items if item.place != SENT and (journal.unsent or item.name in in_album)]
+        to_delete += [item.path for item in items if item.place == SENT]
+        to_delete = [path for path in to_delete if path not in failed]
+        if not to_delete:
             break
-        for path in doomed:
+        for path in to_delete:
             try:
                 _remove(path)
             except OSError as error:
                 failed[path] = error
-    for path in _traces(spool, standing):
+    for path in _traces(spool, journal):
         _remove(path)
     for place in inventory.PLACES:
         for folder in _folders(spool.directory / place):
@@ -83,10 +83,10 @@ def delete_photos(spool: Spool, standing: WipeJournal) -> None:
         raise next(iter(failed.values()))
 
 
-def _traces(spool: Spool, standing: WipeJournal) -> Iterator[Path]:
+def _traces(spool: Spool, journal: WipeJournal) -> Iterator[Path]:
     """What stands in parked/ beside photos that lie there no more, and links under a photo's name (not what they
     lead to)."""
-    attribution, events_ = Attribution(spool.directory), standing.link_ids | standing.contexts
+    attribution, events_ = Attribution(spool.directory), journal.link_ids | journal.contexts
     reasons = [(path, f"{inventory.photo_beside(path.name)}.jpg") for path in (spool.directory / PARKED).iterdir()]
     foreign = inventory.take_inventory(spool.directory).foreign
     links = [(path, path.name.removesuffix(".part")) for path in foreign if path.is_symlink()]
@@ -94,7 +94,7 @@ def _traces(spool: Spool, standing: WipeJournal) -> Iterator[Path]:
         name = PhotoName.parse(text)
         if name is None or ((path, text) in reasons and spool.path(name, PARKED).exists()):
             continue
-        if standing.everything or standing.covers(name) or attribution.event_of(name) in events_:
+        if journal.everything or journal.covers(name) or attribution.event_of(name) in events_:
             yield path
 
 
@@ -108,33 +108,33 @@ def _folders(place: Path) -> list[Path]:
     return [place, *inner]
 
 
-def forget_retired(spool: Spool, standing: WipeJournal) -> None:
+def forget_retired(spool: Spool, journal: WipeJournal) -> None:
     """Takes the contexts out of the lists of photos deleted to make room; the numbers stay, so none comes twice."""
     directory = spool.directory / BOOTS
     with durable.lock(directory / boots.LOCK, wait=True):
         for number in sorted(boots.numbers(directory)):
             path = boots.path_of(directory, number)
             before = path.read_bytes()
-            after = b"".join(_anonymous(line, standing, number) for line in before.splitlines(keepends=True))
+            after = b"".join(_anonymous(line, journal, number) for line in before.splitlines(keepends=True))
             if after != before:
                 durable.replace(path, after, durable.SHARED_FILE_MODE)
             _delete_fresh(path)
 
 
-def _anonymous(line: bytes, standing: WipeJournal, number: int) -> bytes:
+def _anonymous(line: bytes, journal: WipeJournal, number: int) -> bytes:
     try:
         shown = json.loads(line)
         kept: dict[str, list[int]] = {}
         for context, seqs in shown["retired"].items():
             for seq in seqs:
-                kept.setdefault("" if standing.covers_retired(number, context, seq) else context, []).append(seq)
+                kept.setdefault("" if journal.covers_retired(number, context, seq) else context, []).append(seq)
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
         return line
     return line if kept == shown["retired"] else json.dumps({**shown, "retired": kept}).encode() + b"\n"
 
 
 def delete_contexts(
-    spool: Spool, standing: WipeJournal, remaining: Iterable[PhotoName], in_use: Collection[str]
+    spool: Spool, journal: WipeJournal, remaining: Iterable[PhotoName], in_use: Collection[str]
 ) -> set[str]:
     """Deletes the contexts' files on which nothing rests any more; the events of those that stay."""
     directory = spool.directory / CONTEXTS
@@ -145,24 +145,24 @@ def delete_contexts(
         *inventory.retired(spool.directory),
     ):
         by_context.setdefault(context_id, []).append((boot, seq))
-    for context_id in sorted(standing.contexts):
+    for context_id in sorted(journal.contexts):
         entry = contexts.entry(directory, context_id)
-        resting = [entry.of(photo) for photo in by_context.get(context_id, ())]
+        in_contexts = [entry.of(photo) for photo in by_context.get(context_id, ())]
         own_path, assigned_path = directory / f"{context_id}.json", contexts.assigned_path(directory, context_id)
-        if not (context_id in in_use or any(context is entry.own for context in resting)):
+        if not (context_id in in_use or any(context is entry.own for context in in_contexts)):
             _remove(own_path)
         elif entry.own is not None:
             kept.add(entry.own.link_id)
         holding = [
             assignment
             for assignment in entry.assignments
-            if any(context is assignment.context for context in resting)
+            if any(context is assignment.context for context in in_contexts)
             or (context_id in in_use and assignment.photos is None)
         ]
         kept.update(assignment.context.link_id for assignment in holding)
         if holding and len(holding) < len(entry.assignments):
             contexts.assign(directory, context_id, holding)
-        elif not holding and (entry.assignments or not resting):
+        elif not holding and (entry.assignments or not in_contexts):
             _remove(assigned_path)  # a damaged one stays: it keeps photos from going to their own album
         for path in (own_path, assigned_path):
             _delete_fresh(path)
@@ -170,17 +170,17 @@ def delete_contexts(
     return kept
 
 
-def delete_titles(spool: Spool, standing: WipeJournal, kept: set[str]) -> None:
-    directory, going = spool.directory, standing.link_ids - kept
+def delete_titles(spool: Spool, journal: WipeJournal, kept: set[str]) -> None:
+    directory, going = spool.directory, journal.link_ids - kept
     listed = event_titles.read(directory)
-    left = [event for event in listed if event.link_id in kept or not (standing.everything or event.link_id in going)]
+    left = [event for event in listed if event.link_id in kept or not (journal.everything or event.link_id in going)]
     if not left:
         _remove(directory / event_titles.FILE)
     elif left != listed:
         event_titles.write(directory, left)
     for name in (choices.FILE, config.GOOD_FILE):
         path = directory / name
-        goes = _names_any(path, going) or (standing.everything and not _names_any(path, kept))
+        goes = _names_any(path, going) or (journal.everything and not _names_any(path, kept))
         if goes and not (name == config.GOOD_FILE and _forget_event(directory)):
             _remove(path)
         _delete_fresh(path)

@@ -158,14 +158,14 @@ def test_d04_events_with_undrawable_titles_told_apart_by_id(box: Box) -> None:
 
 @pytest.fixture
 def wiping(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """A wipe that has written its intention and deletes only when it is let: it is there; go on."""
+    """A wipe that has written its journal and deletes only when it is let: it is there; go on."""
     there, go_on = threading.Event(), threading.Event()
     delete = wipe_steps.delete_photos
 
-    def wait(spool: Spool, standing: WipeJournal) -> None:
+    def wait(spool: Spool, journal: WipeJournal) -> None:
         there.set()
         assert go_on.wait(PATIENCE_S)
-        delete(spool, standing)
+        delete(spool, journal)
 
     monkeypatch.setattr(wipe_steps, "delete_photos", wait)
     yield there, go_on
@@ -254,7 +254,7 @@ def test_menu_wipe_unfinished_is_reported_and_resumed_at_start(box: Box, monkeyp
     spool = open_spool(box.spool.directory, box.clock)
     take(spool, jpeg())
 
-    def fail(_spool: Spool, _standing: WipeJournal) -> None:
+    def fail(_spool: Spool, _journal: WipeJournal) -> None:
         raise OSError(5, "Input/output error")
 
     box.start_ready()

@@ -488,10 +488,10 @@ def test_c17_a_power_cut_at_any_step_ends_in_the_same_state(tmp_path: Path, plug
             wipe(card.spool, chosen, unsent=True)
         except Cut:
             plug.put_back()
-            standing = wipe_journal.read(card.spool.directory)
-            if standing is None and lying(card.spool) == before:
-                continue  # the plug was out before the intention stood
-            if standing is not None:
+            journal = wipe_journal.read(card.spool.directory)
+            if journal is None and lying(card.spool) == before:
+                continue  # the plug was out before the journal stood
+            if journal is not None:
                 resumed_receipt = resumed(card.spool)
                 assert resumed_receipt is not None
                 assert (resumed_receipt.taken, resumed_receipt.left) == (11 if everything else 7, 0)
@@ -534,10 +534,10 @@ def test_c17_pending_wipe_covers_counted_photos_only(card: Card, plug: Plug) -> 
     with pytest.raises(Cut):
         wipe(card.spool, chosen, unsent=True)
     plug.put_back()
-    standing = wipe_journal.read(card.spool.directory)
-    assert standing is not None
-    assert all(standing.covers(name) for name in card.party[1:])
-    assert not any(standing.covers(name) for name in [late, *card.gala, card.nowhere])
+    journal = wipe_journal.read(card.spool.directory)
+    assert journal is not None
+    assert all(journal.covers(name) for name in card.party[1:])
+    assert not any(journal.covers(name) for name in [late, *card.gala, card.nowhere])
 
 
 def test_c17_pending_wipe_photos_not_listed_by_spool(card: Card, plug: Plug) -> None:
@@ -550,14 +550,14 @@ def test_c17_pending_wipe_photos_not_listed_by_spool(card: Card, plug: Plug) -> 
     assert shown == {*card.gala[1:], card.nowhere}
 
 
-def test_a_resume_without_an_intention_does_nothing(card: Card) -> None:
+def test_a_resume_without_a_journal_does_nothing(card: Card) -> None:
     before = lying(card.spool)
     assert resume_wipe(card.spool) is None
     assert lying(card.spool) == before
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 80, b"[]", b'{"photos": 5}', b'{"photos": {"a": 1}}'])
-def test_a_damaged_intention_deletes_nothing(card: Card, content: bytes) -> None:
+def test_a_damaged_journal_deletes_nothing(card: Card, content: bytes) -> None:
     (card.spool.directory / wipe_journal.JOURNAL).write_bytes(content)
     before = lying(card.spool)
     assert resume_wipe(card.spool) is None
@@ -646,7 +646,7 @@ def test_two_wipes_at_once_are_refused(card: Card) -> None:
         wipe(card.spool, planned(card.spool))
 
 
-def test_a_name_in_the_intention_survives_writing_and_reading(card: Card) -> None:
+def test_a_name_in_the_journal_survives_writing_and_reading(card: Card) -> None:
     name = PhotoName("7F3K", 3, 14, 5, PARTY.id, "0" * 16)
     wanted = wipe_journal.WipeJournal(
         wipe_journal.by_number([(name.box, name.boot, name.context, name.seq), ("", 2, PARTY.id, 9)]),
