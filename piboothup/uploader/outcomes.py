@@ -161,8 +161,8 @@ _OF_KEY_OR_EVENT: Final = frozenset({401, 403, 404, 410})
 """Refusals that EventPics would explain; whoever stands in the way says them too."""
 _OF_THE_WAY: Final = frozenset({407, 451})
 """Of a proxy, or of whoever is made to filter: never of key, event or photo."""
-_OF_THE_REQUEST: Final = frozenset({408, 413, 429})
-"""Not of who asks or for what. A proxy before a storage calls a photo too large with a page."""
+_OF_THE_REQUEST: Final = frozenset({408, 429})
+"""Not of who asks or for what: whoever says it, trying later is right."""
 _SAYS_STORED: Final = frozenset({201, 204})
 """Statuses that name what was done with a PUT, so that a page beside them takes nothing back."""
 _IMPATIENT_NS: Final = 5_000_000_000
