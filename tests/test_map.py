@@ -1,4 +1,7 @@
-"""piboothup/README.md: every path and name on the map is in the code, and every room is on the map."""
+"""piboothup/README.md: every path and name on the map is in the code, and every room is on the map.
+
+The paths of .github/CONTRIBUTING.md are there too.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import pytest
 HOUSE = Path(__file__).parent.parent / "piboothup"
 MAP = (HOUSE / "README.md").read_text(encoding="utf-8")
 PATHS = sorted(set(re.findall(r"`([a-z_0-9/]+(?:\.py|\.md|/))(?::[\w.]+)?`", MAP)))
+CONTRIBUTING = (HOUSE.parent / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
 NAMES = sorted(set(re.findall(r"`([a-z_0-9/]+\.py):([\w.]+)`", MAP)))
 
 
@@ -34,6 +38,20 @@ def test_path_on_the_map_is_in_the_code(path: str) -> None:
 @pytest.mark.parametrize(("path", "name"), NAMES, ids=str)
 def test_name_on_the_map_is_defined(path: str, name: str) -> None:
     assert defined(HOUSE / path, name)
+
+
+def test_paths_in_contributing_are_there() -> None:
+    paths = set(re.findall(r"`([a-z_0-9/.]+(?:\.py|\.md|/))`", CONTRIBUTING)) | {
+        f".github/{target}" for target in re.findall(r"\]\(([^)#:]+)\)", CONTRIBUTING)
+    }
+    assert len(paths) > 10
+    assert [path for path in sorted(paths) if not any((root / path).exists() for root in (HOUSE, HOUSE.parent))] == []
+
+
+def test_each_row_of_a_table_has_as_many_cells_as_its_head() -> None:
+    for text in (MAP, CONTRIBUTING):
+        for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+            assert len({row.count("|") for row in table.splitlines()}) == 1, table
 
 
 def test_every_room_is_on_the_map() -> None:
