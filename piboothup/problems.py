@@ -103,7 +103,7 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "Let the whole of [spool] directory be on one disk.",
     ),
     "storage_unknown": (
-        "Whether photos outlive power-off can't be told here: the spool lies on an overlay.",
+        "Whether photos outlive power-off can't be told here: the spool lies in a container.",
         "Name a folder on a disk in [spool] directory.",
     ),
     "photos_hidden": (

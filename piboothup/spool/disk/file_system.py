@@ -3,14 +3,18 @@
 Read from the kernel's own list of this process's mounts (proc_pid_mountinfo(5)), by the id of the mount that the
 folder really is on: links, bind mounts and mounts over mounts need no rule of their own. statfs(2) would name an
 overlay, but not what it writes to. /proc/self is there under every ProtectSystem=, ProtectProc= and ProcSubset= of
-systemd. `kind` is pure; `look` reads what it needs.
+systemd. The devices under a mount are read from sysfs by its device number: so /dev/root, partitions and names of the
+device mapper need no rule either, and PrivateDevices= hides nothing. `kind` is pure; `look` reads what it needs.
+
+What can't be followed to its end counts as memory on a box: a warning would not keep photos from being lost. In a
+container it is what every container shows, and a warning.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +22,10 @@ from pathlib import Path
 _IN_MEMORY = ("tmpfs", "ramfs", "devtmpfs", "rootfs", "hugetlbfs")
 _LAYERED = ("aufs", "unionfs", "fuse.unionfs", "fuse.fuse-overlayfs", "fuse-overlayfs")
 """File systems of layers that do not tell where they write to."""
-_RAM_DISK = re.compile(r"/dev/z?ram\d+")
+_RAM_DISK = re.compile(r"z?ram\d+")
+_DELETED = " (deleted)"
+"""Behind the path of a file that has no name any more, in the kernel's words: it is gone at the next start."""
+_MARKS_OF_CONTAINERS = tuple(map(Path, ("/run/systemd/container", "/.dockerenv", "/run/.containerenv")))
 _VOLATILE = {"volatile", "fsync=volatile"}
 """An overlay that omits every sync, in the words of older kernels and of newer ones."""
 _OCTAL = re.compile(rb"\\([0-7]{3})")
@@ -30,7 +37,7 @@ class Storage(StrEnum):
     MEMORY = "memory"
     """Gone at power-off, or when power is cut."""
     UNKNOWN = "unknown"
-    """An overlay whose upper layer can't be seen from here, as in a container."""
+    """In a container, an overlay whose upper layer can't be seen from here."""
     DISK = "disk"
 
 
@@ -39,6 +46,8 @@ class Mount:
     """A line of mountinfo."""
 
     id: int
+    device: str
+    """Its number, `major:minor`."""
     point: Path
     file_system: str
     source: str
@@ -53,7 +62,27 @@ def look(directory: Path) -> Storage:
         mountinfo = Path("/proc/self/mountinfo").read_bytes()
     except FileNotFoundError:  # no /proc here
         return Storage.UNKNOWN
-    return kind(mountinfo, number, lambda upper, mount: _is_upper(directory, upper, mount))
+    return kind(
+        mountinfo,
+        number,
+        lambda upper, mount: _is_upper(directory, upper, mount),
+        devices,
+        hidden=Storage.UNKNOWN if in_container() else Storage.MEMORY,
+    )
+
+
+def worst(kinds: Collection[Storage]) -> Storage:
+    """The worst of these."""
+    return min(kinds, key=list(Storage).index)
+
+
+def in_container(marks: Iterable[Path] = _MARKS_OF_CONTAINERS, init: Path = Path("/proc/1/environ")) -> bool:
+    """Whether this is a container: by the files that mark one, or by the first process' environment."""
+    try:
+        is_named = any(each.startswith(b"container=") for each in init.read_bytes().split(b"\0"))
+    except OSError:  # root's alone
+        is_named = False
+    return is_named or any(mark.exists() for mark in marks)
 
 
 def mount_id(directory: Path) -> int:
@@ -69,26 +98,40 @@ def mount_id(directory: Path) -> int:
     return int(found[1]) if found else -1
 
 
-def kind(mountinfo: bytes, mount_id: int, is_upper: Callable[[Path, Mount], bool]) -> Storage:
+def kind(
+    mountinfo: bytes,
+    mount_id: int,
+    is_upper: Callable[[Path, Mount], bool],
+    devices: Callable[[Mount], Collection[Storage | Path]],
+    *,
+    hidden: Storage,
+) -> Storage:
     """The storage of the mount `mount_id`. `is_upper`: whether an overlay's upper layer is that folder on that mount,
-    and not one of the same name out of sight.
+    and not another of the same name. `devices`: see there. `hidden`: what counts for a layer or file out of sight.
     """
     mounts = [_mount(line) for line in mountinfo.splitlines() if b" - " in line]
-    mount = next((one for one in mounts if one.id == mount_id), None)
-    seen: set[int] = set()
-    while mount is not None and mount.id not in seen:
-        seen.add(mount.id)
-        if mount.file_system in _IN_MEMORY or _RAM_DISK.fullmatch(mount.source) or _VOLATILE & set(mount.options):
+
+    def of(mount: Mount, above: frozenset[int]) -> Storage:
+        if mount.file_system in _IN_MEMORY or _VOLATILE & set(mount.options):
             return Storage.MEMORY
+        if mount.id in above or mount.file_system in _LAYERED:
+            return hidden
+        above |= {mount.id}
         if mount.file_system != "overlay":
-            return Storage.UNKNOWN if mount.file_system in _LAYERED else Storage.DISK
-        upper = next((_unescaped(one) for one in mount.options if one.startswith("upperdir=")), None)
+            kinds = {of_file(found, above) if isinstance(found, Path) else found for found in devices(mount)}
+            return worst({hidden if found is Storage.UNKNOWN else found for found in kinds} or {Storage.DISK})
+        upper = next((_unescaped(option) for option in mount.options if option.startswith("upperdir=")), None)
         if upper is None:
             return Storage.DISK  # nothing can be written to it at all
-        mount = _mount_of(upper, mounts)
-        if mount is None or not is_upper(upper, mount):
-            return Storage.UNKNOWN
-    return Storage.UNKNOWN
+        under = _mount_of(upper, mounts)
+        return of(under, above) if under is not None and is_upper(upper, under) else hidden
+
+    def of_file(file: Path, above: frozenset[int]) -> Storage:
+        under = _mount_of(file, mounts)
+        return hidden if under is None else of(under, above)
+
+    found = next((mount for mount in mounts if mount.id == mount_id), None)
+    return Storage.UNKNOWN if found is None else of(found, frozenset())
 
 
 def _mount(line: bytes) -> Mount:
@@ -98,10 +141,11 @@ def _mount(line: bytes) -> Mount:
     options = after[2].split(b",") if len(after) > 2 else []
     return Mount(
         int(before[0]),
+        _text(before[2]),
         Path(_text(before[4])),
         _text(after[0]),
         _text(after[1]) if len(after) > 1 else "",
-        tuple(_text(one) for one in options),
+        tuple(_text(option) for option in options),
     )
 
 
@@ -117,8 +161,8 @@ def _unescaped(option: str) -> Path:
 
 def _mount_of(path: Path, mounts: list[Mount]) -> Mount | None:
     """The mount that the path lies on: of the nearest mount point, what was mounted there last."""
-    above = [one for one in mounts if one.point == path or one.point in path.parents]
-    return max(reversed(above), key=lambda one: len(one.point.parts), default=None)
+    above = [mount for mount in mounts if mount.point == path or mount.point in path.parents]
+    return max(reversed(above), key=lambda mount: len(mount.point.parts), default=None)
 
 
 def _is_upper(directory: Path, upper: Path, mount: Mount) -> bool:
@@ -137,3 +181,33 @@ def _is_upper(directory: Path, upper: Path, mount: Mount) -> bool:
 def _sizes(directory: Path) -> tuple[int, int, int]:
     found = os.statvfs(directory)
     return found.f_frsize, found.f_blocks, found.f_files
+
+
+def devices(mount: Mount, sysfs: Path = Path("/sys")) -> set[Storage | Path]:
+    """What the block devices under `mount` keep bytes in: a path is the file behind a loop device, UNKNOWN one that
+    is out of sight. Nothing when there is no device.
+    """
+    device = sysfs / "dev" / "block" / mount.device
+    if not device.exists() and mount.source.startswith("/"):  # btrfs and others have numbers of their own
+        device = sysfs / "class" / "block" / Path(os.path.realpath(mount.source)).name
+    return _beneath(Path(os.path.realpath(device))) if device.exists() else set()
+
+
+def _beneath(device: Path) -> set[Storage | Path]:
+    """The same of the folder that sysfs has for a disk or a partition."""
+    if (device / "partition").exists():
+        device = device.parent
+    if _RAM_DISK.fullmatch(device.name):
+        return {Storage.MEMORY}
+    try:
+        file = os.fsdecode((device / "loop" / "backing_file").read_bytes().rstrip(b"\n"))
+    except FileNotFoundError:
+        slaves = [Path(os.path.realpath(slave)) for slave in (device / "slaves").glob("*")]
+        return set().union(*map(_beneath, slaves)) if slaves else {Storage.DISK}
+    try:
+        Path(file).stat()
+    except FileNotFoundError:
+        return {Storage.MEMORY if file.endswith(_DELETED) else Storage.UNKNOWN}
+    except OSError:  # in a folder that is root's alone
+        pass
+    return {Path(file)}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from piboothup.problems import Problem, problem
 from piboothup.spool import durable
-from piboothup.spool.disk.file_system import Storage, look, mount_id
+from piboothup.spool.disk.file_system import Storage, look, mount_id, worst
 from piboothup.spool.listing import FOLDERS, NEW, PARKED, PROBE, QUARANTINE, SENT, TMP
 
 log = logging.getLogger(__name__)
@@ -123,8 +123,7 @@ class FreeSpace:
 
 def storage(directory: Path) -> Storage:
     """The worst storage that the spool in `directory`, or a folder of it, lies on. Raises OSError when it is gone."""
-    kinds = {look(directory), *(look(path) for path in _folders(directory) if path.is_dir())}
-    return next(one for one in Storage if one in kinds)
+    return worst([look(directory), *(look(path) for path in _folders(directory) if path.is_dir())])
 
 
 def _folders(directory: Path) -> list[Path]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from piboothup.problems import problem
-from piboothup.spool.disk.file_system import Mount, Storage, kind, look
+from piboothup.spool.disk import file_system, free_space
+from piboothup.spool.disk.file_system import Mount, Storage, devices, in_container, kind, look, worst
 from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import FOLDERS, NEW
 from piboothup.spool.store import Spool
@@ -29,8 +31,7 @@ PLAIN = """\
 30 27 0:24 / /run rw,nosuid shared:13 - tmpfs tmpfs rw,size=86000k
 31 27 179:1 / /boot/firmware rw,relatime - vfat /dev/mmcblk0p1 rw,fmask=0022
 32 27 8:1 / /srv/stick\\040one rw,relatime - ext4 /dev/sda1 rw
-33 27 253:0 / /srv/zram rw - ext4 /dev/zram1 rw
-34 27 1:0 / /srv/ram rw - ext2 /dev/ram0 rw
+33 27 253:9 / /srv/zram rw - ext4 /dev/zram1 rw
 35 27 0:40 / /srv/ramfs rw - ramfs none rw
 36 27 0:41 / /srv/network rw - nfs4 server:/photos rw
 37 27 0:42 / /srv/fuse rw - fuse.fuse-overlayfs fuse-overlayfs rw
@@ -73,12 +74,34 @@ LAYERS = """\
 50 27 0:50 / /over rw - overlay o rw,lowerdir=/l,upperdir=/both/u,workdir=/both/w
 51 27 0:51 / /both rw - tmpfs tmpfs rw
 52 51 8:2 / /both rw - ext4 /dev/sdb1 rw
+60 27 7:0 / /image-on-disk rw - ext4 /dev/loop0 rw
+61 27 7:1 / /image-in-memory rw - ext4 /dev/loop1 rw
+62 27 7:2 / /image-in-image rw - ext4 /dev/loop2 rw
+63 27 7:3 / /image-out-of-sight rw - ext4 /dev/loop3 rw
+64 27 7:4 / /image-on-itself rw - ext4 /dev/loop4 rw
+65 27 253:0 / /mirror-of-disk-and-memory rw - ext4 /dev/md0 rw
+66 27 0:66 / /on-image rw - overlay o rw,lowerdir=/l,upperdir=/image-in-memory/u,workdir=/w
 junk that is no mount
 """
+BACKING: dict[str, set[Storage | Path]] = {
+    "7:0": {Path("/images/a")},
+    "7:1": {Path("/m/b")},
+    "7:2": {Path("/image-in-memory/c")},
+    "7:3": {UNKNOWN},
+    "7:4": {Path("/image-on-itself/d")},
+    "253:0": {DISK, Path("/m/e")},
+    "253:9": {MEMORY},
+    "8:1": {DISK},
+}
 
 
 def anything(_upper: Path, _mount: Mount) -> bool:
     return True
+
+
+def shown(mountinfo: str, number: int, hidden: Storage) -> Storage:
+    """What `kind` makes of the table when every upper layer is in sight."""
+    return kind(mountinfo.encode(), number, anything, lambda mount: BACKING.get(mount.device, set()), hidden=hidden)
 
 
 @pytest.mark.parametrize(
@@ -89,10 +112,8 @@ def anything(_upper: Path, _mount: Mount) -> bool:
         (PLAIN, 31, DISK),
         (PLAIN, 32, DISK),
         (PLAIN, 33, MEMORY),
-        (PLAIN, 34, MEMORY),
         (PLAIN, 35, MEMORY),
         (PLAIN, 36, DISK),
-        (PLAIN, 37, UNKNOWN),
         (PLAIN, 99, UNKNOWN),
         ("", 27, UNKNOWN),
         (OVERLAYROOT, 28, MEMORY),
@@ -107,29 +128,143 @@ def anything(_upper: Path, _mount: Mount) -> bool:
         (LAYERS, 44, DISK),
         (LAYERS, 45, MEMORY),
         (LAYERS, 46, MEMORY),
-        (LAYERS, 47, UNKNOWN),
         (LAYERS, 48, MEMORY),
         (LAYERS, 49, MEMORY),
         (LAYERS, 50, DISK),
+        (LAYERS, 60, DISK),
+        (LAYERS, 61, MEMORY),
+        (LAYERS, 62, MEMORY),
+        (LAYERS, 65, MEMORY),
+        (LAYERS, 66, MEMORY),
     ],
 )
 def test_f09_the_mount_tells_where_bytes_go(mountinfo: str, number: int, wanted: Storage) -> None:
-    assert kind(mountinfo.encode(), number, anything) is wanted
+    for hidden in (MEMORY, UNKNOWN):
+        assert shown(mountinfo, number, hidden) is wanted
 
 
-def test_f09_an_upper_layer_out_of_sight_is_unknown() -> None:
+@pytest.mark.parametrize(("mountinfo", "number"), [(PLAIN, 37), (LAYERS, 47), (LAYERS, 63), (LAYERS, 64)])
+def test_f09_what_is_out_of_sight_counts_as_memory_on_a_box(mountinfo: str, number: int) -> None:
+    assert shown(mountinfo, number, MEMORY) is MEMORY
+    assert shown(mountinfo, number, UNKNOWN) is UNKNOWN
+
+
+def test_f09_the_worst_of_several_kinds_counts() -> None:
+    assert worst([DISK]) is DISK
+    for kinds in ([UNKNOWN, MEMORY], [MEMORY, UNKNOWN], [DISK, UNKNOWN, MEMORY], [DISK, MEMORY]):
+        assert worst(kinds) is MEMORY
+    for kinds in ([UNKNOWN, DISK], [DISK, UNKNOWN]):
+        assert worst(kinds) is UNKNOWN
+
+
+def test_f09_a_spool_is_the_worst_that_a_folder_of_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fake `look`: an overlay in a container beside memory can't be had in every place the tests run."""
+    spool = Spool(tmp_path, HandClock(), "serial-1")
+    spool.prepare()
+    for spoolward, new, wanted in ((UNKNOWN, MEMORY, MEMORY), (MEMORY, UNKNOWN, MEMORY), (DISK, UNKNOWN, UNKNOWN)):
+        found = {tmp_path: spoolward, tmp_path / NEW: new}
+        monkeypatch.setattr(free_space, "look", lambda path, found=found: found.get(path, DISK))
+        assert free_space.storage(tmp_path) is wanted
+
+
+def test_f09_a_container_is_known_by_its_marks(tmp_path: Path) -> None:
+    init, mark = tmp_path / "environ", tmp_path / "mark"
+    assert not in_container([mark], init)  # no /proc either
+    init.write_bytes(b"HOME=/\0mycontainer=docker\0")
+    assert not in_container([mark], init)
+    init.write_bytes(b"HOME=/\0container=lxc\0")
+    assert in_container([mark], init)
+    init.unlink()
+    mark.touch()
+    assert in_container([tmp_path / "another", mark], init)
+
+
+def sysfs_with(folder: Path, **links: str) -> Path:
+    """A fake sysfs with the links that the kernel makes: of machines that tests do not run on."""
+    for name, target in links.items():
+        link = folder / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        (folder / "devices" / target).mkdir(parents=True, exist_ok=True)
+        link.symlink_to(folder / "devices" / target)
+    return folder
+
+
+def mounted(device: str, source: str) -> Mount:
+    return Mount(1, device, Path("/m"), "ext4", source, ())
+
+
+def test_f09_the_devices_below_are_followed(tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    image.touch()
+    (tmp_path / "named (deleted)").touch()
+    sysfs = tmp_path / "sys"
+    links = {
+        "dev/block/179:2": "mmcblk0/mmcblk0p2",
+        "dev/block/254:0": "zram0",
+        "dev/block/1:1": "ram1",
+        "dev/block/7:0": "loop0/loop0p1",
+        "dev/block/7:1": "loop1",
+        "dev/block/7:2": "loop2",
+        "dev/block/7:3": "loop3",
+        "dev/block/253:0": "dm-0",
+        "dev/block/9:0": "md0",
+        "class/block/sda1": "sda/sda1",
+        "devices/md0/slaves/dm-0": "dm-0",
+        "devices/md0/slaves/sda1": "sda/sda1",
+        "devices/dm-0/slaves/loop0": "loop0",
+        "devices/dm-0/slaves/zram0": "zram0",
+    }
+    sysfs_with(sysfs, **links)
+    for partition in ("mmcblk0/mmcblk0p2", "sda/sda1", "loop0/loop0p1"):
+        (sysfs / "devices" / partition / "partition").touch()
+    for number, file in enumerate(
+        (str(image), f"{image}2 (deleted)", "/nowhere/image", f"{tmp_path}/named (deleted)")
+    ):
+        (sysfs / "devices" / f"loop{number}" / "loop").mkdir()
+        (sysfs / "devices" / f"loop{number}" / "loop" / "backing_file").write_text(f"{file}\n")
+    for device, source, wanted in (
+        ("179:2", "/dev/root", {DISK}),
+        ("254:0", "/dev/zram0", {MEMORY}),
+        ("1:1", "/dev/ram1", {MEMORY}),
+        ("7:0", "/dev/loop0p1", {image}),
+        ("7:1", "/dev/loop1", {MEMORY}),
+        ("7:2", "/dev/loop2", {UNKNOWN}),
+        ("7:3", "/dev/loop3", {tmp_path / "named (deleted)"}),
+        ("253:0", "/dev/mapper/photos", {image, MEMORY}),
+        ("9:0", "/dev/md0", {image, MEMORY, DISK}),
+        ("0:40", "/dev/sda1", {DISK}),
+        ("0:41", "/dev/sdb1", set()),
+        ("0:42", "sda1", set()),
+    ):
+        assert devices(mounted(device, source), sysfs) == wanted, source
+
+
+def test_f09_an_upper_layer_out_of_sight_is_not_followed() -> None:
     asked: list[tuple[Path, str]] = []
 
     def out_of_sight(upper: Path, mount: Mount) -> bool:
         asked.append((upper, mount.file_system))
         return False
 
-    assert kind(CONTAINER.encode(), 500, out_of_sight) is UNKNOWN
-    assert kind(LAYERS.encode(), 48, out_of_sight) is UNKNOWN
-    assert asked == [(Path("/var/lib/docker/overlay2/ab/diff"), "overlay"), (Path("/m/a, b"), "tmpfs")]
+    for hidden in (MEMORY, UNKNOWN):
+        assert kind(CONTAINER.encode(), 500, out_of_sight, lambda _mount: set(), hidden=hidden) is hidden
+        assert kind(LAYERS.encode(), 48, out_of_sight, lambda _mount: set(), hidden=hidden) is hidden
+    assert asked == [(Path("/var/lib/docker/overlay2/ab/diff"), "overlay"), (Path("/m/a, b"), "tmpfs")] * 2
 
 
 # -- real mounts ---------------------------------------------------------------------------------------------------
+
+
+def on_a_box() -> None:
+    """The machine of the tests may be a container; a mark of one in its root folder can't be hidden."""
+    file_system.in_container.__defaults__ = ((), Path("/nowhere"))
+
+
+def make_container(mounts: MountNamespace) -> None:
+    """systemd's mark of a container, as services see it there."""
+    mounts.mount("tmpfs", Path("/run"), "mode=755")
+    mounts.run("mkdir", "/run/systemd")
+    mounts.run("touch", "/run/systemd/container")
 
 
 def sees(wanted: Storage) -> Callable[[Path], None]:
@@ -200,7 +335,14 @@ def test_f09_memory_over_the_upper_layer_is_not_taken_for_it(mounts: MountNamesp
     mounts.overlay(disk / "merged", disk / "lower", disk / "memory")
     mounts.run("umount", "--lazy", disk / "memory")
     mounts.mount("tmpfs", disk / "memory", "mode=700,size=54321k")
+    mounts.call(as_nobody_on_a_box_sees_memory, disk / "merged")
+    make_container(mounts)
     mounts.call(as_nobody_sees_unknown, disk / "merged")
+
+
+def as_nobody_on_a_box_sees_memory(path: Path) -> None:
+    on_a_box()
+    as_nobody_sees_memory(path)
 
 
 def as_nobody_sees_unknown(path: Path) -> None:
@@ -222,11 +364,51 @@ def without_the_rest_of_proc(path: Path) -> None:
     as_nobody_sees_memory(path)
 
 
-def test_f09_an_upper_layer_whose_mount_is_gone_is_unknown(mounts: MountNamespace, disk: Path) -> None:
+def test_f09_a_detached_upper_layer_is_memory_on_a_box(mounts: MountNamespace, disk: Path) -> None:
+    """As with an initramfs that lets go of the layer's mount point after it made the root."""
     mounts.mount("tmpfs", disk / "memory")
     mounts.overlay(disk / "merged", disk / "lower", disk / "memory")
     mounts.run("umount", "--lazy", disk / "memory")
+    mounts.call(on_a_box_sees_memory, disk / "merged")
+    make_container(mounts)
     mounts.call(sees(UNKNOWN), disk / "merged")
+
+
+def test_f09_a_covered_upper_layer_is_memory_on_a_box(mounts: MountNamespace, disk: Path) -> None:
+    mounts.mount("tmpfs", disk / "memory")
+    mounts.overlay(disk / "merged", disk / "lower", disk / "memory" / "layers")
+    mounts.run("mkdir", disk / "other")
+    mounts.run("mount", "--bind", disk / "other", disk / "memory")
+    mounts.call(on_a_box_sees_memory, disk / "merged")
+
+
+def on_a_box_sees_memory(path: Path) -> None:
+    on_a_box()
+    _sees_memory(path)
+
+
+def test_f09_a_real_image_is_what_its_file_lies_on(mounts: MountNamespace, disk: Path) -> None:
+    """Loop devices: on a disk, in memory, deleted while in use, and out of sight. Unmounted, they free themselves."""
+    if shutil.which("mkfs.ext4") is None or not Path("/dev/loop-control").exists():
+        pytest.skip("SKIPPED: an image needs mkfs.ext4 and loop devices")
+    mounts.mount("tmpfs", disk / "memory")
+    mounts.mount("tmpfs", disk / "gone")
+    for folder in ("", "memory", "gone", "deleted"):
+        image, point = disk / folder / "image", disk / f"on-{folder}"
+        mounts.run("mkdir", "-p", image.parent, point)
+        mounts.run("truncate", "--size", "4M", image)
+        mounts.run("mkfs.ext4", "-q", image)
+        mounts.run("mount", "-o", "loop", image, point)
+    mounts.run("rm", disk / "deleted" / "image")
+    mounts.run("umount", "--lazy", disk / "gone")
+    mounts.call(sees(DISK), disk / "on-")
+    for folder in ("memory", "deleted"):
+        mounts.call(sees(MEMORY), disk / f"on-{folder}")
+    mounts.call(on_a_box_sees_memory, disk / "on-gone")
+    mounts.overlay(disk / "merged", disk / "lower", disk / "on-memory" / "layers")
+    mounts.call(sees(MEMORY), disk / "merged")
+    make_container(mounts)
+    mounts.call(sees(UNKNOWN), disk / "on-gone")
 
 
 # -- the spool on it -----------------------------------------------------------------------------------------------
@@ -295,7 +477,14 @@ def test_f09_a_spool_in_a_container_is_warned_of(mounts: MountNamespace, disk: P
     mounts.mount("tmpfs", disk / "memory")
     mounts.overlay(disk / "merged", disk / "lower", disk / "memory")
     mounts.run("umount", "--lazy", disk / "memory")
+    mounts.call(faulty_on_a_box, disk / "merged" / "spool")
+    make_container(mounts)
     mounts.call(warned_of, disk / "merged" / "spool")
+
+
+def faulty_on_a_box(directory: Path) -> None:
+    on_a_box()
+    in_memory(directory)
 
 
 # -- a link --------------------------------------------------------------------------------------------------------
