@@ -39,7 +39,7 @@ class FreeSpace:
         self._folders: tuple[tuple[int, int] | None, ...] = ()
         """Device and inode of the spool and of each of its folders, as they were last looked at."""
         self._unseen: tuple[tuple[int, int] | None, ...] = ()
-        """The same, when it could not be told what they lie on."""
+        """The same, while it can't be told what they lie on: that is logged when it begins, or they change."""
         self.unsound: Problem | None = None
         """Why photos would not outlive power-off here, or could not be handed over."""
         self.warning: Problem | None = None
@@ -68,6 +68,7 @@ class FreeSpace:
         """
         folders = tuple(_identity(path) for path in _folders(self._directory))
         if folders == self._folders:
+            self._unseen = ()
             return
         try:
             found = storage(self._directory)
@@ -77,7 +78,7 @@ class FreeSpace:
                 log.warning("storage not looked at reason=%s", error.strerror or error)
             self._unseen = folders
             return
-        self._folders = folders
+        self._folders, self._unseen = folders, ()
         log.info("storage=%s directory=%s", found, self._directory)
         self.unsound = self.warning = None
         if found is Storage.MEMORY and not allowed:

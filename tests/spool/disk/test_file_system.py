@@ -487,6 +487,25 @@ def faulty_on_a_box(directory: Path) -> None:
     in_memory(directory)
 
 
+def test_f09_a_spool_that_is_gone_is_logged_once_each_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    spool, aside = _judged(tmp_path / "spool", allowed=True), tmp_path / "aside"
+
+    def logged_while_gone() -> int:
+        spool.directory.rename(aside)
+        caplog.clear()
+        for _second in range(3):
+            spool.look_for_memory(allowed=True)
+        aside.rename(spool.directory)
+        spool.look_for_memory(allowed=True)
+        return sum("storage not looked at" in text for text in caplog.messages)
+
+    assert [logged_while_gone() for _time in range(3)] == [1, 1, 1]
+    (spool.directory / NEW).rename(tmp_path / "new")  # it comes back as another one
+    assert logged_while_gone() == 1
+    (spool.directory / NEW).mkdir()
+    assert logged_while_gone() == 1
+
+
 # -- a link --------------------------------------------------------------------------------------------------------
 
 

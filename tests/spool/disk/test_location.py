@@ -12,8 +12,10 @@ import pytest
 
 from piboothup.booth.storage import StorageMonitor
 from piboothup.config import Config, SpoolTable
+from piboothup.problems import problem
 from piboothup.spool import durable
 from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.disk import hidden_photos
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import NotSaved, Spool
 from tests.support.clock import HandClock
@@ -89,6 +91,39 @@ def test_f11_a_photo_that_was_not_saved_may_be_tried_again(tmp_path: Path, monke
 
 def _refuse(*_: object) -> None:
     raise PermissionError
+
+
+def test_f11_what_waits_where_a_disk_came_is_known(tmp_path: Path) -> None:
+    """New photos, those that the album refuses and those that were hidden before; not what the album has."""
+    spool = open_spool(tmp_path / "spool", HandClock())
+    waits, refused, sent = (take(spool, jpeg(number)) for number in range(3))
+    spool.park(refused, "refused")
+    spool.mark_sent(sent)
+    hidden_photos.note(spool.directory, ["from before"])
+    (tmp_path / "other").mkdir()
+    assert spool.left_behind() == set()
+    with spool.lock("booth"):
+        put_in_place(spool.directory, tmp_path / "other")
+        assert spool.left_behind() == {str(waits), str(refused), "from before"}
+
+
+def test_f11_photos_on_two_disks_that_left_are_all_noted(tmp_path: Path) -> None:
+    """The second disk takes no note of those on the first, and leaves as well before it could."""
+    clock = HandClock()
+    spool = Spool(tmp_path / "spool", clock, "serial-1")
+    config = Config(spool=SpoolTable(str(spool.directory), allow_memory=True, min_free_mb=10))
+    (tmp_path / "second" / hidden_photos.FILE / "in the way").mkdir(parents=True)
+    (tmp_path / "third").mkdir()
+    with closing(StorageMonitor(config, spool, clock, keep_config=False)) as monitor:
+        monitor.open(patient=False)
+        names = {str(take(spool, jpeg()))}
+        put_in_place(spool.directory, tmp_path / "second")
+        assert (monitor.check(), monitor.notices) == (None, [problem("photos_hidden")])
+        names.add(str(take(spool, jpeg(1))))
+        (tmp_path / "aside").rename(tmp_path / "first")
+        put_in_place(spool.directory, tmp_path / "third")
+        assert (monitor.check(), monitor.notices) == (None, [problem("photos_hidden")])
+    assert hidden_photos.read(spool.directory) == names
 
 
 # -- nobody has noticed yet ----------------------------------------------------------------------------------------
