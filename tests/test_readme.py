@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from piboothup import config
+from piboothup.booth.panel.i18n.en import WORDS
 from piboothup.booth.panel.screens import bottom_line
 from piboothup.booth.panel.view import View
 from piboothup.cli import command_names
@@ -41,20 +42,59 @@ def test_the_configs_in_the_docs_are_good() -> None:
     assert config.parse(shown, Path("README.md"))[1] == []
 
 
-def test_readme_bottom_line_table_has_only_lines_panel_can_say() -> None:
-    ways = [
+SENT_OR_WAITING = {
+    "no_network": "No Wi-Fi: 12 kept",
+    "wifi_off": "No Wi-Fi: 12 kept",
+    "wifi_missing": "No Wi-Fi: 12 kept",
+    "wifi_no_address": "No Wi-Fi: 12 kept",
+    "wifi_weak": "No Wi-Fi: 12 kept",
+    "portal": "Wi-Fi asks for login: use hotspot",
+    "key_refused": "Key refused: 12 kept",
+    "uploader_stopped": "Not sending: 12 kept",
+    "paused": "Paused: 12 kept",
+    "photo_refused": "141 sent, 2 refused",
+}
+"""Problems that the bottom line tells of by how the photos travel."""
+OF_STATUS_ALONE = {"photo_damaged", "photo_unreadable"}
+"""Of single photos: `piboothup status` tells of them."""
+
+
+def bottom_lines() -> set[str]:
+    """The lines of the table."""
+    (table,) = re.findall(r"\| it says \| it means \|\n\|---\|---\|\n((?:\|.*\n)+)", README)
+    return {row.split("|")[1].strip() for row in table.splitlines()}
+
+
+def views(waiting: int, parked: int) -> list[View]:
+    """Ready, with each thing that may be told."""
+    return [
         View(photos=143, waiting=waiting, parked=parked, upload_state=state, has_event=has_event, notice=notice)
-        for waiting in (0, 12)
-        for parked in (0, 2)
         for state in UploaderState
         for has_event in (True, False)
-        for notice in (None, *map(problem, codes()))
+        for notice in (None, *(problem(code) for code in codes() if code in WORDS.notices))
     ]
-    said = {bottom_line(view) for view in ways}
-    (table,) = re.findall(r"\| it says \| it means \|\n\|---\|---\|\n((?:\|.*\n)+)", README)
-    listed = {row.split("|")[1].strip() for row in table.splitlines()}
-    assert len(listed) > 10
-    assert listed <= said
+
+
+def test_readme_bottom_line_table_is_what_the_panel_can_say() -> None:
+    said = {bottom_line(view) for waiting in (0, 12) for parked in (0, 2) for view in views(waiting, parked)}
+    assert bottom_lines() <= said
+    assert {bottom_line(view) for view in views(waiting=12, parked=0)} <= bottom_lines()
+
+
+def test_readme_names_each_headline_of_the_whole_screen() -> None:
+    (told,) = re.findall(r"^If the whole screen says.*?\n\n", README, re.DOTALL | re.MULTILINE)
+    named = [name.replace("\n", " ") for name in re.findall(r"\*\*(.+?)\*\*", told, re.DOTALL)]
+    headlines = {each.headline for each in (*WORDS.faults.values(), WORDS.other_fault)}
+    assert sorted(named) == sorted(headlines)
+
+
+def test_readme_covers_every_problem_a_person_can_meet() -> None:
+    """By a line of the table, a headline, the ready check or `status`: a new problem has to be put somewhere."""
+    elsewhere = {*WORDS.notices, *WORDS.faults, *WORDS.menu.reasons, *SENT_OR_WAITING, *OF_STATUS_ALONE}
+    assert set(codes()) <= elsewhere
+    assert set(SENT_OR_WAITING.values()) <= bottom_lines()
+    assert "The ready check (below) says of each cross what helps." in README
+    assert "`piboothup status` says in whole sentences" in README
 
 
 def test_every_command_that_the_readme_names_exists() -> None:
