@@ -3,8 +3,8 @@
 The runtime directory holds a datagram socket and a status file per service, on a tmpfs: nothing here touches the
 card. A hint ("press", "new", "retry") is a nudge, never the only way to learn something: the sender does not wait,
 a lost hint costs at most the receiver's own interval. A directory that vanishes under a running service (at logout
-/run/user/UID goes, a cleaner empties /tmp) is made again, and so is the socket in it. A directory without room
-stops no service: its socket and its status come when there is room.
+/run/user/UID goes, a cleaner empties /tmp) is made again, and so is the socket in it. A directory without room, or
+one that there is no room for, stops no service: socket and status come when there is room, and the status says so.
 """
 
 from __future__ import annotations
@@ -35,12 +35,14 @@ def service_directory(environment: Mapping[str, str] = os.environ) -> Path:
     """The runtime directory of a service, made if need be.
 
     $PIBOOTHUP_RUNTIME, else /run/piboothup if it may be written, else $XDG_RUNTIME_DIR/piboothup, else
-    /tmp/piboothup-<uid> (0700, its owner checked). Raises RuntimeUnusable.
+    /tmp/piboothup-<uid> (0700, its owner checked). Where there is no room for it, it is not there yet. Raises
+    RuntimeUnusable.
     """
     if not environment.get("PIBOOTHUP_RUNTIME") and os.access(SYSTEM_DIRECTORY, os.W_OK | os.X_OK):
         return SYSTEM_DIRECTORY
     path = _own_directory(environment)
-    make(path, environment)
+    with contextlib.suppress(OSError):  # no room: as the status says
+        make(path, environment)
     return path
 
 
@@ -60,11 +62,13 @@ def command_directory(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def make(path: Path, environment: Mapping[str, str] = os.environ) -> None:
-    """Makes a service's runtime directory, if it is not there. Raises RuntimeUnusable."""
+    """Makes a service's runtime directory, if need be. Raises RuntimeUnusable; OSError where there is no room."""
     try:
         mode = 0o770 if path == SYSTEM_DIRECTORY else 0o700
         path.mkdir(mode=mode, parents=_is_named(path, environment), exist_ok=True)
     except OSError as error:
+        if error.errno in FULL:
+            raise
         raise RuntimeUnusable(f"{path} can't be made ({error.strerror}): set PIBOOTHUP_RUNTIME.") from None
     _check(path, environment)
 
@@ -101,7 +105,7 @@ class HintSocket:
     def __init__(self, directory: Path, name: str) -> None:
         """Binds the socket, in place of one left by a dead service. Raises RuntimeUnusable.
 
-        Where there is no room for it, it hears nothing and is lost, until it can be renewed.
+        Where there is no room for it or its directory, it hears nothing and is lost, until it can be renewed.
         """
         self.path = directory / f"{name}.sock"
         self._closed = False
@@ -109,9 +113,8 @@ class HintSocket:
         try:
             self._socket, self._place = self._bound()
         except OSError as error:
-            if error.errno not in FULL:
+            if error.errno not in (*FULL, errno.ENOENT):
                 raise RuntimeUnusable(f"The socket {self.path} can't be made ({error.strerror or error}).") from None
-            log.error("socket not made path=%s reason=%s", self.path, error.strerror)
             self._socket, self._place = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), None
 
     def _bound(self) -> tuple[socket.socket, tuple[int, int] | None]:

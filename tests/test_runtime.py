@@ -174,6 +174,37 @@ def test_f08_no_room_for_a_socket_it_comes_later(mounts: MountNamespace, tmp_pat
     mounts.call(without_room_for_files, tmp_path / "run")
 
 
+def without_room_for_the_folder(directory: Path) -> None:
+    """In the namespace, where `directory` lies in a tmpfs with room for no file more."""
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("piboothup").addHandler(handler)
+    (directory.parent / "fill").touch()
+    assert runtime.service_directory({"PIBOOTHUP_RUNTIME": str(directory)}) == directory
+    file, hints = StatusFile(directory, "booth"), HintSocket(directory, "booth")
+    for _ in range(3):
+        file.write({"state": "ready"})
+        assert hints.is_lost()
+        assert not send_hint(directory, "booth", "press")
+    assert file.problem == problem("runtime_full", str(directory))
+    assert said == [f"status not written reason={file.problem}"]
+    with pytest.raises(RuntimeUnusable, match="File exists"):
+        runtime.service_directory({"PIBOOTHUP_RUNTIME": str(directory.parent / "fill")})
+    subprocess.run(["mount", "-o", "remount,nr_inodes=100", directory.parent], check=True)
+    file.write({"state": "ready"})
+    assert status.read(directory, "booth") is not None
+    hints.renew()
+    assert send_hint(directory, "booth", "press")
+    assert hints.receive(PATIENCE_S) == ["press"]
+    hints.close()
+
+
+def test_f08_no_room_for_the_folder_itself_stops_no_service(mounts: MountNamespace, tmp_path: Path) -> None:
+    mounts.mount("tmpfs", tmp_path / "run", "nr_inodes=2")
+    mounts.call(without_room_for_the_folder, tmp_path / "run" / "piboothup")
+
+
 def test_f08_a_socket_that_can_not_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "booth.sock").mkdir()
     with pytest.raises(RuntimeUnusable, match=r"booth\.sock can't be made \(Is a directory\)"):

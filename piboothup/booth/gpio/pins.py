@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import functools
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from piboothup.runtime import service_directory
+from piboothup.runtime import FULL, service_directory
 
 RETRY_S = 5.0
 """What could not be opened, or failed, is opened again after this time."""
@@ -56,6 +59,8 @@ def notify_threads() -> list[threading.Thread]:
 def _lgpio_factory() -> Any:
     """None on a system without lgpio."""
     directory = service_directory().absolute()
+    if not _has_room(directory):
+        directory = _spare_directory()
     with _working_in(directory):
         os.environ["LG_WD"] = str(directory)
         try:
@@ -65,6 +70,22 @@ def _lgpio_factory() -> Any:
     from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415
 
     return LGPIOFactory()
+
+
+def _has_room(directory: Path) -> bool:
+    """Whether a pipe can be made there: presses must count in a full /run too."""
+    probe = directory / f".room.{os.getpid()}"
+    try:
+        os.mkfifo(probe)
+        probe.unlink()
+    except OSError as error:
+        return error.errno not in (*FULL, errno.ENOENT)
+    return True
+
+
+@functools.cache
+def _spare_directory() -> Path:
+    return Path(tempfile.mkdtemp(prefix="piboothup-"))
 
 
 @contextlib.contextmanager

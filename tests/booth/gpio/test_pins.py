@@ -17,6 +17,9 @@ from typing import Any
 import pytest
 
 from tests.support.deadline import PATIENCE_S
+from tests.support.mounts import MountNamespace, mounts
+
+__all__ = ["mounts"]
 
 pytestmark = pytest.mark.process
 
@@ -68,8 +71,9 @@ class Attempts:
             path.mkdir(mode=0o700)
         self.environment = {"TMPDIR": str(self.temporary), "PIBOOTHUP_RUNTIME": str(self.runtime)}
 
-    def run(self) -> list[Any]:
-        command = [sys.executable, "-W", "error", "-c", SCRIPT, str(ROOT), self.lgpio]
+    def run(self, *before: str) -> list[Any]:
+        """`before` are words before the command."""
+        command = [*before, sys.executable, "-W", "error", "-c", SCRIPT, str(ROOT), self.lgpio]
         environment = {**os.environ, **self.environment}
         done = subprocess.run(
             command,
@@ -131,6 +135,18 @@ def test_f19_a_pipe_that_cant_be_made_is_tried_again(attempts: Attempts) -> None
     first, second = attempts.run()
     assert PIPE[:8] in first[0] and first[1:] == [str(attempts.working), []]
     assert attempts.is_imported(second), second
+
+
+@pytest.mark.parametrize("folder", ["there", "not there"])
+def test_f08_f19_a_full_run_stops_no_button(mounts: MountNamespace, attempts: Attempts, folder: str) -> None:
+    mounts.mount("tmpfs", attempts.runtime, f"nr_inodes={1 if folder == 'there' else 2}")
+    if folder == "not there":
+        mounts.run("touch", attempts.runtime / "fill")
+        attempts.environment["PIBOOTHUP_RUNTIME"] = str(attempts.runtime / "piboothup")
+    (told,) = attempts.run(*mounts.command())
+    assert told[1:] == ["/", [True]], told  # where nsenter goes
+    (pipe,) = attempts.temporary.glob(f"piboothup-*/{PIPE}")
+    assert stat.S_IMODE(pipe.parent.stat().st_mode) == 0o700
 
 
 def test_f19_a_relative_runtime_folder_is_the_same_for_all(attempts: Attempts) -> None:
