@@ -73,11 +73,9 @@ def _lgpio_factory() -> Any:
 
 
 def _has_room(directory: Path) -> bool:
-    """Whether a pipe can be made there: presses must count in a full /run too."""
-    probe = directory / f".room.{os.getpid()}"
+    """Whether lgpio's pipe can be made there, which replaces this one: presses must count in a full /run too."""
     try:
-        os.mkfifo(probe)
-        probe.unlink()
+        os.mkfifo(directory / ".lgd-nfy0")
     except OSError as error:
         return error.errno not in (*FULL, errno.ENOENT)
     return True
