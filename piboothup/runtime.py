@@ -16,7 +16,7 @@ import os
 import socket
 import stat
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,8 @@ SYSTEM_DIRECTORY = Path("/run/piboothup")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """What a directory says that has no room, for bytes or for one more file."""
 _LONGEST_HINT_BYTES = 512
+_LONGEST_ADDRESS_BYTES = 107
+"""Of a socket's path, in Linux's sockaddr_un."""
 
 
 class RuntimeUnusable(RuntimeError):
@@ -123,7 +125,8 @@ class HintSocket:
         made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             fresh.unlink(missing_ok=True)
-            made.bind(str(fresh))
+            with _address(fresh) as address:
+                made.bind(address)
             fresh.chmod(0o660)
             place = _place(fresh)
             fresh.rename(self.path)
@@ -178,6 +181,19 @@ class HintSocket:
                 self.path.unlink()
 
 
+@contextlib.contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """The address of the socket `path`: one that would be too long leads by its directory's descriptor."""
+    if len(os.fsencode(path)) <= _LONGEST_ADDRESS_BYTES:
+        yield str(path)
+        return
+    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)
+
+
 def _place(path: Path) -> tuple[int, int]:
     found = path.lstat()
     return found.st_dev, found.st_ino
@@ -188,7 +204,8 @@ def _is_heard(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asking:
         asking.setblocking(False)
         try:
-            asking.connect(str(path))
+            with _address(path) as address:
+                asking.connect(address)
         except ConnectionRefusedError:
             return False
         except OSError as error:
@@ -204,7 +221,8 @@ def send_hint(directory: Path, name: str, *words: str) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.setblocking(False)
         try:
-            sender.sendto(" ".join(words).encode(), str(directory / f"{name}.sock"))
+            with _address(directory / f"{name}.sock") as address:
+                sender.sendto(" ".join(words).encode(), address)
         except PermissionError:
             raise
         except OSError:

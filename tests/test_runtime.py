@@ -113,6 +113,31 @@ def test_f08_vanished_socket_is_made_again_with_its_folder(tmp_path: Path) -> No
     assert list(directory.iterdir()) == []
 
 
+@pytest.mark.parametrize("length", [90, 107 - len("/.booth.sock.1234567"), 107, 200, 2000])
+def test_a_socket_works_at_a_path_of_any_length(tmp_path: Path, length: int) -> None:
+    directory = tmp_path
+    while len(str(directory)) < length:
+        directory /= "x" * min(200, max(1, length - len(str(directory)) - 1))
+    directory.mkdir(parents=True, exist_ok=True)
+    assert not send_hint(directory, "booth", "press")
+    killed = [sys.executable, "-c", TAKES_THE_SOCKET_AND_IS_KILLED, str(directory)]
+    assert subprocess.run(killed, timeout=PATIENCE_S, check=False).returncode == -signal.SIGKILL
+    assert not send_hint(directory, "booth", "press")
+    open_before = len(os.listdir("/proc/self/fd"))
+    hints = HintSocket(directory, "booth")
+    assert not hints.is_lost()
+    assert send_hint(directory, "booth", "press")
+    assert hints.receive(PATIENCE_S) == ["press"]
+    hints.path.unlink()
+    assert hints.is_lost()
+    hints.renew()
+    assert send_hint(directory, "booth", "press")
+    hints.close()
+    assert len(os.listdir("/proc/self/fd")) == open_before
+    assert list(directory.iterdir()) == []
+    assert not send_hint(directory / "gone", "booth", "press")
+
+
 def test_f08_a_socket_that_was_closed_is_not_made_again(tmp_path: Path) -> None:
     hints = HintSocket(tmp_path, "booth")
     hints.close()
