@@ -1,7 +1,7 @@
-"""The one clock object through which time comes in, so that every test of time runs in no time.
+"""Clock interface: the only source of time, so that tests of time take no time.
 
-Waits and order use the boot-time clock, which no NTP step moves. The wall clock is only ever believed together
-with an uncertainty (see `anchors`).
+Waits and order use the boot-time clock, which no NTP step moves. The wall clock is only believed together with an
+uncertainty (see `spool.capture_time.anchors`).
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where all time comes from."""
+    """Source of all time."""
 
     def boottime_ns(self) -> int:
         """Nanoseconds since the kernel started, sleep included (CLOCK_BOOTTIME; libcamera's timestamps too)."""
 
     def wall_ns(self) -> int:
-        """Unix nanoseconds as the system believes them; decades off on a box that has just booted."""
+        """Unix nanoseconds of the system's clock; decades off on a box that has just booted."""
 
     def boot_id(self) -> str:
-        """What tells this power-on from every other."""
+        """Id of this power-on."""
 
     def rtc_ms(self) -> int | None:
         """Unix milliseconds of a clock with a battery, unchecked; None when there is none."""
 
     def ntp_uncertainty_ms(self) -> int | None:
-        """How far the wall clock may be off when something disciplines it; None when nothing does."""
+        """Greatest error of the wall clock when NTP or the like disciplines it, milliseconds; None when nothing does."""
 
 
 class _Timex(ctypes.Structure):
-    """struct timex of adjtimex(2), as far as it is read; the rest is room."""
+    """The fields of adjtimex(2)'s struct timex up to what is read, then padding."""
 
     _fields_ = (
         ("modes", ctypes.c_uint),
@@ -63,7 +63,7 @@ class SystemClock:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
     def rtc_ms(self) -> int | None:
-        """The first real-time clock that the kernel knows."""
+        """Unix milliseconds of the first real-time clock that the kernel knows."""
         try:
             return int(_RTC.read_text(encoding="ascii")) * 1000
         except (OSError, ValueError):

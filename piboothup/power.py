@@ -1,4 +1,4 @@
-"""What a Pi's firmware says of its power supply and its heat. Elsewhere nobody knows, and nothing is said."""
+"""Power supply and temperature as a Pi's firmware reports them; unknown on other machines."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ _TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
 
 
 HOT_C = 80.0
-"""From here on a Pi slows itself down."""
+"""Temperature at which a Pi slows itself down, °C."""
 
 
 @dataclass(frozen=True)
 class Supply:
-    """Each None where it is not known."""
+    """State of supply and temperature; a field is None where it is not known."""
 
     undervoltage: bool | None = None
-    """Now, not ever."""
+    """Under-voltage now; past ones do not count."""
     throttled: bool | None = None
     temperature_c: float | None = None
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What should be known of it."""
+        """Problems with the supply and the temperature."""
         weak = (problem("undervoltage"),) if self.undervoltage else ()
         hot = (problem("hot"),) if self.temperature_c is not None and self.temperature_c >= HOT_C else ()
         return weak + hot
 
 
 def read() -> Supply:
-    """As it is now. Bits of the firmware's get_throttled: 0 = under-voltage now, 2 = throttled now."""
+    """Read the current state. Bits of the firmware's get_throttled: 0 = under-voltage now, 2 = throttled now."""
     bits = temperature_c = None
     with contextlib.suppress(OSError, ValueError):
         bits = int(_THROTTLED.read_text(encoding="ascii"), 16)

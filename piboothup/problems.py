@@ -1,7 +1,7 @@
-"""The one catalogue of what can be wrong: a code, a sentence, a remedy.
+"""Catalogue of problems: each a code, a sentence and a remedy.
 
-Panel, command line, status and docs all take their words from here, so that a host and whoever helps by phone
-read the same sentence. A problem never carries a key, a signed URL or a stack trace.
+Panel, command line, status and docs all take their words from here, so that a host and whoever helps by phone read
+the same sentence. A problem never contains a key, a signed URL or a stack trace.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Problem:
-    """Something a person should know. `code` is stable: it is what gets read out on the phone."""
+    """A problem to tell a person. `code` is stable: it is what gets read out on the phone."""
 
     code: str
     sentence: str
@@ -190,9 +190,9 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
 
 
 def problem(code: str, detail: str = "") -> Problem:
-    """The catalogue's problem `code`, made exact by `detail` (a few words, never a secret).
+    """The catalogue's problem `code`, with `detail` (a few words, never a secret).
 
-    Raises KeyError for a code that is not in the catalogue: that is a defect, not bad input.
+    Raises KeyError for a code that is not in the catalogue: a defect, not bad input.
     """
     sentence, remedy = _CATALOGUE[code]
     return Problem(code, sentence, remedy, detail)

@@ -1,7 +1,8 @@
-"""A child command ends with the process that started it, however that ended (prctl(2), PR_SET_PDEATHSIG).
+"""Child processes that end with their parent, however it ended (prctl(2), PR_SET_PDEATHSIG).
 
-The parent names itself in the child's environment, and the child asks the kernel for SIGTERM: no code of ours has to
-run between fork and exec. The signal comes when the *thread* that started the child ends: let it be the main thread.
+The parent names itself in the child's environment, and the child asks the kernel for SIGTERM: none of our code has to
+run between fork and exec. The kernel sends the signal when the *thread* that started the child ends: start it from
+the main thread.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ _PR_SET_PDEATHSIG = 1
 
 
 def child_environment() -> dict[str, str]:
-    """The environment for a child command that is to end with this process."""
+    """Environment for a child process that is to end with this one."""
     return {**os.environ, _VARIABLE: str(os.getpid())}
 
 
 def end_with_parent() -> None:
-    """Lets this process end with the one that asked for it; does nothing when none did.
+    """Have the kernel end this process with the parent that asked for it; do nothing when none did.
 
-    Raises SystemExit when that one has ended already.
+    Raises SystemExit when that parent has ended already.
     """
     parent = os.environ.pop(_VARIABLE, "")  # not for the children of this process
     if not parent:
@@ -36,6 +37,6 @@ def end_with_parent() -> None:
 
 
 def stop_signals() -> tuple[signal.Signals, ...]:
-    """The signals that stop a service: SIGTERM, Ctrl-C, and a terminal that is closed, unless nohup(1) said no."""
+    """Signals that stop a service: SIGTERM, Ctrl-C, and a closed terminal (SIGHUP) unless nohup(1) ignores it."""
     hangup: Iterable[signal.Signals] = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
     return (signal.SIGTERM, signal.SIGINT, *hangup)

@@ -1,10 +1,10 @@
-"""What a running service has beside the spool: its runtime directory, its hint socket, and word to systemd.
+"""Runtime directory of the services: hint sockets and status files on a tmpfs; sd_notify messages to systemd.
 
-The runtime directory holds a datagram socket and a status file per service, on a tmpfs: nothing here touches the
-card. A hint ("press", "new", "retry") is a nudge, never the only way to learn something: the sender does not wait,
-a lost hint costs at most the receiver's own interval. A directory that vanishes under a running service (at logout
-/run/user/UID goes, a cleaner empties /tmp) is made again, and so is the socket in it. A directory without room, or
-one that there is no room for, stops no service: socket and status come when there is room, and the status says so.
+Nothing here touches the card. A hint ("press", "new", "retry") only wakes its receiver, which would learn the same by
+itself later: the sender does not wait, a lost hint costs at most the receiver's own interval. A directory that
+vanishes under a running service (at logout /run/user/UID goes, a cleaner empties /tmp) is made again, with its socket.
+A directory without room, or one that there is no room for, stops no service: socket and status come when there is
+room, and the status says so.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ log = logging.getLogger(__name__)
 
 SYSTEM_DIRECTORY = Path("/run/piboothup")
 FULL = (errno.ENOSPC, errno.EDQUOT)
-"""What a directory says that has no room, for bytes or for one more file."""
+"""Errors of a directory without room, for bytes or for one more file."""
 _LONGEST_HINT_BYTES = 512
 _LONGEST_ADDRESS_BYTES = 107
-"""Of a socket's path, in Linux's sockaddr_un."""
+"""Limit of a socket's path in Linux's sockaddr_un, bytes."""
 
 
 class RuntimeUnusable(RuntimeError):
@@ -37,8 +37,7 @@ def service_directory(environment: Mapping[str, str] = os.environ) -> Path:
     """The runtime directory of a service, made if need be.
 
     $PIBOOTHUP_RUNTIME, else /run/piboothup if it may be written, else $XDG_RUNTIME_DIR/piboothup, else
-    /tmp/piboothup-<uid> (0700, its owner checked). Where there is no room for it, it is not there yet. Raises
-    RuntimeUnusable.
+    /tmp/piboothup-<uid> (0700, its owner checked). Raises RuntimeUnusable.
     """
     if not environment.get("PIBOOTHUP_RUNTIME") and os.access(SYSTEM_DIRECTORY, os.W_OK | os.X_OK):
         return SYSTEM_DIRECTORY
@@ -102,7 +101,7 @@ def _check(path: Path, environment: Mapping[str, str]) -> None:
 
 
 class HintSocket:
-    """The receiving end of a service's hints: a datagram socket `<name>.sock`, 0660."""
+    """Receiving end of a service's hints: a datagram socket `<name>.sock`, mode 0660."""
 
     def __init__(self, directory: Path, name: str) -> None:
         """Binds the socket, in place of one left by a dead service. Raises RuntimeUnusable.
@@ -200,7 +199,7 @@ def _place(path: Path) -> tuple[int, int]:
 
 
 def _is_heard(path: Path) -> bool:
-    """Whether a service listens at the socket `path`; also when that can't be told. Sends nothing."""
+    """Whether a service listens at the socket `path`; True also when that can't be told. Sends nothing."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asking:
         asking.setblocking(False)
         try:
@@ -214,7 +213,7 @@ def _is_heard(path: Path) -> bool:
 
 
 def send_hint(directory: Path, name: str, *words: str) -> bool:
-    """Nudges the service `name`; False when nobody listens or its queue is full. Never waits.
+    """Send a hint to the service `name`; False when nobody listens or its queue is full. Never waits.
 
     Raises PermissionError when this user may not write to the socket.
     """
@@ -236,10 +235,10 @@ def under_systemd(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def notify_systemd(*lines: str, environment: Mapping[str, str] = os.environ) -> bool:
-    """Tells systemd ("READY=1", "WATCHDOG=1", "STATUS=…"), without waiting; False when it did not take it.
+    """Tell systemd ("READY=1", "WATCHDOG=1", "STATUS=…") without waiting; False when it did not take it.
 
-    The protocol is sd_notify(3): one datagram of lines to $NOTIFY_SOCKET, "@" meaning the abstract namespace. True
-    too where it was not systemd that started us: nothing is left to tell.
+    The protocol is sd_notify(3): one datagram of lines to $NOTIFY_SOCKET, "@" meaning the abstract namespace. True too
+    when systemd did not start this process: nobody is to be told then.
     """
     address = environment.get("NOTIFY_SOCKET", "")
     if not address:

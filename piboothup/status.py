@@ -1,8 +1,8 @@
-"""The words in which both services say how they are, and the files they say it in.
+"""Status of both services: their states, and the files in which they report.
 
-A service replaces `<runtime>/<service>.json` atomically whenever something changes and at least every
-`REFRESH_S`; a file older than `STALE_S` on the boot-time clock, or of a dead process, means: stopped. The runtime
-directory is a tmpfs, so nothing is synced.
+A service replaces `<runtime>/<service>.json` atomically whenever something changes and at least every `REFRESH_S`. A
+file older than `STALE_S` on the boot-time clock, or of a dead process, means: stopped. The runtime directory is a
+tmpfs, so nothing is synced.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ log = logging.getLogger(__name__)
 REFRESH_S = 3.0
 STALE_S = 10.0
 FAREWELL_S = 0.2
-"""Timeout of the last word at the end of a service, seconds."""
+"""Timeout of the last write at the end of a service, seconds."""
 
 
 class BoothState(StrEnum):
-    """What the booth is doing, as a guest would say it."""
+    """States of the booth, as a guest would name them."""
 
     STARTING = "starting"
     READY = "ready"
@@ -46,7 +46,7 @@ class BoothState(StrEnum):
 
 
 class UploaderState(StrEnum):
-    """What the uploader is doing. Offline is a state like any other, not an error."""
+    """States of the uploader. Offline is a state like any other, not an error."""
 
     IDLE = "idle"
     UPLOADING = "uploading"
@@ -58,13 +58,13 @@ class UploaderState(StrEnum):
 
 
 def write(directory: Path, service: str, report: Mapping[str, Any]) -> None:
-    """Replaces `<directory>/<service>.json` with `report`, stamped with pid and boot-time. Raises OSError."""
+    """Replace `<directory>/<service>.json` with `report`, stamped with pid and boot-time. Raises OSError."""
     stamped = {"pid": os.getpid(), "boottime_s": round(time.clock_gettime(time.CLOCK_BOOTTIME), 3), **report}
     replace(directory / f"{service}.json", json.dumps(stamped, ensure_ascii=False).encode())
 
 
 class StatusFile:
-    """A running service's status file. Where it can't be written, that is logged once until it can."""
+    """Status file of a running service. A failure to write it is logged once until it can be written again."""
 
     def __init__(self, directory: Path, service: str) -> None:
         self._directory = directory
@@ -74,7 +74,7 @@ class StatusFile:
         """What a person should do about it; None too when nobody can do anything."""
 
     def write(self, report: Mapping[str, Any]) -> None:
-        """Replaces the file, in a directory that is made again if it is gone; raises nothing for what hinders it."""
+        """Replace the file; make its directory again if it is gone. Raises nothing."""
         try:
             try:
                 write(self._directory, self._service, report)
@@ -93,7 +93,7 @@ class StatusFile:
             self._hindrance, self.problem = "", None
 
     def withdraw(self) -> None:
-        """Takes it away: the service ends."""
+        """Delete the file: the service ends."""
         with contextlib.suppress(OSError):
             withdraw(self._directory / f"{self._service}.json")
 
@@ -104,7 +104,7 @@ class StatusFile:
 
 
 class WriterThread:
-    """Writes a runtime file on a thread of its own: who has something to say waits for no file that hangs."""
+    """Thread that writes runtime files, so that no other waits for a file system that hangs."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -113,11 +113,11 @@ class WriterThread:
         self._thread = threading.Thread(target=self._run, name="runtime files", daemon=True)
 
     def start(self) -> None:
-        """Begins; until then `do` is done at once."""
+        """Start; until then `do` runs at once."""
         self._thread.start()
 
     def do(self, task: Callable[[], None]) -> None:
-        """Lets the thread do this; what it has not begun gives way."""
+        """Run this on the thread; it replaces what the thread has not begun yet."""
         if self._thread.ident is None:
             task()
             return
@@ -126,7 +126,7 @@ class WriterThread:
             self._changed.notify()
 
     def stop(self) -> None:
-        """Waits until the newest is done, but no longer than `FAREWELL_S`."""
+        """Wait for the newest write, at most `FAREWELL_S`."""
         with self._changed:
             self._is_stopping = True
             self._changed.notify()
@@ -148,9 +148,9 @@ class WriterThread:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Puts `content` in the runtime file `path` so that a reader sees the old or the new, never a half.
+    """Replace the runtime file `path` atomically for readers.
 
-    Raises OSError; then no part of the new lies there.
+    Raises OSError; then nothing of the new content is left.
     """
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
@@ -164,12 +164,12 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def withdraw(path: Path) -> None:
-    """Takes a runtime file away again; one that is gone is gone. Raises OSError."""
+    """Delete a runtime file; one that is gone already is fine. Raises OSError."""
     path.unlink(missing_ok=True)
 
 
 def read(directory: Path, service: str) -> dict[str, Any] | None:
-    """What the service last said, or None when it is stopped (no file, a stale one, junk, a dead process)."""
+    """The service's last report; None when it is stopped (no file, a stale one, junk, a dead process)."""
     try:
         report = json.loads((directory / f"{service}.json").read_bytes())
         age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - float(report["boottime_s"])

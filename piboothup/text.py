@@ -1,7 +1,7 @@
-"""Text that others wrote, such as titles, as one line that people can read, wherever it is shown.
+"""Text from elsewhere, such as titles, made one readable line wherever it is shown.
 
-Every run of blanks, line breaks and tabs is one blank, whatever Unicode calls them. What is invisible, and what a
-terminal would obey, is gone; the joiners that emoji and some scripts are spelled with stay inside of words.
+Every run of blanks, line breaks and tabs becomes one blank, whatever Unicode calls them. Invisible characters and
+terminal controls are removed; the joiners that emoji and some scripts are spelled with stay inside words.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import unicodedata
 from pathlib import Path
 
 _BLANKS = "\u200b\ufeff\u180e\u2800\u3164\u115f\u1160\uffa0"
-"""Blank to the eye though no blanks to Python: zero-width ones, a blank of Braille, fillers of Hangul."""
+"""Characters that look blank and that Python does not call blank: zero-width, Braille blank, Hangul fillers."""
 _JOINERS = "\u200c\u200d"
 _GAP = re.compile(f"[{_JOINERS}]* [ {_JOINERS}]*")
 
@@ -26,7 +26,7 @@ def one_line(text: str) -> str:
 
 
 def is_blank(character: str) -> bool:
-    """Whether a reader sees a gap between words there."""
+    """Whether the character looks like a gap between words."""
     return character.isspace() or character in _BLANKS
 
 
@@ -35,7 +35,7 @@ def _is_visible(character: str) -> bool:
 
 
 def native(name: str) -> str:
-    """The text as Python wants it in a path, so that its bytes on the disk are UTF-8."""
+    """The text as Python wants it in a path, so that its bytes on disk are UTF-8."""
     return os.fsdecode(name.encode("utf-8", "surrogateescape"))
 
 

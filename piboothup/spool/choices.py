@@ -1,8 +1,8 @@
-"""What was chosen at the box: event, album, language, sound, pause. It overrides the config until that changes.
+"""Settings chosen at the box: event, album, language, sound, pause. They override the config until it changes.
 
-`choices.toml` reads like a piece of a config file, and says of which config it is: one whose values have changed
-since (a comment may) has the last word again, and a file that can't be used counts as no choice at all. The booth
-writes it; both services follow it without a restart.
+`choices.toml` has the form of a config file and a fingerprint of the config over which the choices were made. When
+the config's values change (a comment may), the choices are ignored; so is a file that can't be used. The booth writes
+the file; both services follow it without a restart.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ FILE = "choices.toml"
 
 @dataclass(frozen=True)
 class Choices:
-    """What was chosen; None = nothing, the config's word holds."""
+    """What was chosen at the box; None means that the config's value holds."""
 
     link_id: str | None = None
     album_id: str | None = None
     language: str | None = None
     paused: bool | None = None
     sound: bool | None = None
-    """Whether the buzzer is heard; no config says that."""
+    """Whether the buzzer is on; no config setting exists for it."""
 
     def over(self, config: Config) -> Config:
-        """The config as these choices make it."""
+        """The config with these choices applied."""
         chosen = config
         if self.link_id is not None:
             event = replace(config.eventpics, link_id=self.link_id, album_id=self.album_id or "")
@@ -47,7 +47,7 @@ class Choices:
 
 
 def read(directory: Path, config: Config) -> Choices:
-    """The choices that hold over this config; none when there is no file, a damaged one, or one of another config."""
+    """The choices made over this config; none when there is no file, a damaged one, or one of another config."""
     path = directory / FILE
     try:
         text = path.read_text(encoding="utf-8")
@@ -72,12 +72,12 @@ def read(directory: Path, config: Config) -> Choices:
 
 
 def write(directory: Path, config: Config, choices: Choices) -> None:
-    """Makes the choices durable: old or new, whole. Raises OSError."""
+    """Write the choices durably and atomically. Raises OSError."""
     durable.replace(directory / FILE, as_toml(config, choices).encode())
 
 
 def as_toml(config: Config, choices: Choices) -> str:
-    """What the file holds when these choices were made over this config."""
+    """The file's content for these choices over this config."""
     lines = ["# Chosen at the box. Holds until the config file says something else.", ""]
     lines.append(f'config = "{fingerprint(config)}"')
     if choices.language is not None:
@@ -93,7 +93,7 @@ def as_toml(config: Config, choices: Choices) -> str:
 
 
 def forget_others(directory: Path, config: Config) -> None:
-    """Deletes choices made over another config: were that put back, last week's event would hold again. OSError."""
+    """Delete choices made over another config, which would hold again if that config came back. Raises OSError."""
     path = directory / FILE
     try:
         of = tomli.loads(path.read_text(encoding="utf-8")).get("config")
@@ -108,13 +108,13 @@ def forget_others(directory: Path, config: Config) -> None:
 
 
 def fingerprint(config: Config) -> str:
-    """What tells configs with other values apart; neither the key nor a setting that a later version adds counts."""
+    """Hash of the config's values that differ from their defaults, without the key: new settings do not change it."""
     told = hashlib.sha256("\n".join(_differences(config, Config())).encode())
     return told.hexdigest()[:16]
 
 
 def stamp(directory: Path) -> tuple[int, int, int] | None:
-    """What changes with the file."""
+    """Value that changes with the file."""
     try:
         found = (directory / FILE).stat()
     except OSError:

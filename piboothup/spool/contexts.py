@@ -1,13 +1,13 @@
 """Contexts: the event and album that a photo was taken for, fixed at capture.
 
-`contexts/<id>.json` is written once, before the context's first photo. The id is the hash of what it holds, so a
-damaged or forged file is noticed and its photos wait rather than reach somebody else's album. A context without an
+`contexts/<id>.json` is written once, before the context's first photo. The id is the hash of its content, so a
+damaged or forged file is noticed, and its photos wait rather than reach somebody else's album. A context without an
 event has an id that is new at every boot and config change; an operator may assign it later (`<id>.assigned.json`).
 
-An assignment of a context that has an event names its photos: what the booth takes for that event afterwards, next
-month perhaps, is not moved with them. One of a context without an event is for all of it. A later assignment leaves
-what an earlier one moved, and the album has by now, where it is. A damaged assignment lets the photos wait; they do
-not fall back to the album that the operator took them from.
+An assignment of a context that has an event names its photos: photos that the booth takes for that event afterwards
+are not moved. An assignment of a context without an event covers all of its photos. A later assignment does not move
+photos that an earlier one moved and that the album has by now. A damaged assignment lets the photos wait; they do not
+fall back to the album that the operator took them from.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from typing import Any
 from piboothup.spool import durable
 
 _BROKEN = (ValueError, RecursionError, TypeError, AttributeError, OverflowError)
-"""What reading raises for a file that is cut short, full of zeros, or made to be nasty."""
+"""What reading raises for a file that is cut short, full of zeros, or malicious."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """Where a photo belongs. An empty link_id means: no event yet, it waits."""
+    """Event and album of a photo. An empty link_id means no event yet: the photo waits."""
 
     id: str
     link_id: str = ""
@@ -45,12 +45,12 @@ def context_for(link_id: str, album_id: str, occasion: str) -> Context:
 
 
 def path_of(directory: Path, context_id: str) -> Path:
-    """The file of a context, as it was made."""
+    """Path of a context's file."""
     return directory / f"{context_id}.json"
 
 
 def write(directory: Path, context: Context, created: dict[str, int]) -> None:
-    """Makes the context's file durable, also one that is there. `created`: boot and boot-time. Raises OSError."""
+    """Write the context's file durably, even if it is there. `created`: boot and boot-time. Raises OSError."""
     path = path_of(directory, context.id)
     if _read(path, context.id) is not None:
         durable.sync_directory(directory)
@@ -67,20 +67,20 @@ class Assignment:
 
     context: Context
     photos: frozenset[tuple[int, int]] | None = None
-    """Boot and number of each photo that it is for; None = every photo for which there is no other."""
+    """Boot and number of each photo; None = every photo that no other assignment names."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is written about a context."""
+    """A context with its assignments."""
 
     own: Context | None
-    """As it was made; None when that can't be read or does not hash to its id."""
+    """The context as it was made; None when it can't be read or does not hash to its id."""
     assignments: tuple[Assignment, ...] = ()
     """The latest first; no photo is named by two."""
 
     def of(self, photo: tuple[int, int] | None) -> Context | None:
-        """The context of the photo with this boot and number, or the one that holds now; None when unknown."""
+        """The context of the photo with this boot and number, or of photos taken now; None when unknown."""
         for assignment in self.assignments:
             if assignment.photos is not None and photo in assignment.photos:
                 return assignment.context
@@ -91,7 +91,7 @@ class Entry:
 
 
 def entry(directory: Path, context_id: str) -> Entry:
-    """Everything that is written about the context. Nothing is known of one whose assignment is damaged."""
+    """The context's file and assignments. Empty when an assignment is damaged."""
     own = _read(directory / f"{context_id}.json", context_id)
     try:
         text = assigned_path(directory, context_id).read_bytes()
@@ -117,15 +117,15 @@ def _assignment(shown: dict[str, Any], context_id: str) -> Assignment:
 
 
 def read(directory: Path, context_id: str, photo: tuple[int, int] | None = None) -> Context | None:
-    """The context `context_id` as an operator assigned it, else as it was made; None when that is unknown.
+    """The context `context_id` as assigned by an operator, else as it was made; None when unknown.
 
-    With `photo` (its boot and number): what holds for this photo.
+    `photo` (boot and number): the context of this photo.
     """
     return entry(directory, context_id).of(photo)
 
 
 def assign(directory: Path, context_id: str, assignments: Sequence[Assignment]) -> None:
-    """Writes down where photos of the context go, the latest word first; old or new whole. Raises OSError."""
+    """Write the context's assignments durably and atomically, the latest first. Raises OSError."""
     first, *earlier = map(_shown, assignments)
     content = {**first, "earlier": earlier} if earlier else first
     durable.replace(assigned_path(directory, context_id), json.dumps(content).encode())
@@ -142,7 +142,7 @@ def _shown(assignment: Assignment) -> dict[str, object]:
 
 
 def assigned_path(directory: Path, context_id: str) -> Path:
-    """Where an assignment of the context stands."""
+    """Path of a context's assignments."""
     return directory / f"{context_id}.assigned.json"
 
 

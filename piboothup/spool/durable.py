@@ -1,11 +1,11 @@
-"""Every way in which the spool touches the disk: create, write, sync, rename, append, replace, delete.
+"""Durable file operations of the spool: create, write, sync, rename, append, replace, delete.
 
-Nothing else in the project writes to the card, so the crash tests hook in here and nowhere else. Each function
-returns only when the kernel has confirmed it; none swallows an error. Modes are set on the open descriptor,
-whatever the umask: folders 02770 (both services' group may work in them), files 0640.
+Nothing else in the project writes to the card, so the crash tests hook in here. Each function returns only when the
+kernel has confirmed it; none swallows an error. Modes are set on the open descriptor, whatever the umask: folders
+02770 (both services' group may work in them), files 0640.
 
-After a failed fsync the page cache may claim what the disk never got (Linux marks the pages clean), so nobody may
-sync the same inode again: `write_new` removes it, and the caller writes a new one from memory or gives up.
+After a failed fsync the page cache may claim what the disk never got (Linux marks the pages clean), so the same inode
+must not be synced again: `write_new` removes it, and the caller writes a new one from memory or gives up.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from pathlib import Path
 DIRECTORY_MODE = 0o2770
 FILE_MODE = 0o640
 SHARED_FILE_MODE = 0o660
-"""For the few files that both services append to."""
+"""Mode of the few files that both services append to."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-"""The card has no room."""
+"""Errors of a card without room."""
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -35,13 +35,13 @@ class Locked(RuntimeError):
 
 
 class DirectoryNotSynced(OSError):
-    """The disk did not confirm the names in a folder, and asking it again would prove nothing."""
+    """The disk did not confirm a folder's names; asking again would prove nothing."""
 
 
 def make_directories(*paths: Path) -> None:
-    """Makes these folders of one folder, and their names in it durable; one that is there keeps its content.
+    """Make these subfolders durably; one that is there keeps its content.
 
-    It is synced too: who made it may have been killed before it could. Raises OSError.
+    Those are synced too: their maker may have been killed before its sync. Raises OSError.
     """
     for path in paths:
         try:
@@ -56,7 +56,7 @@ def make_directories(*paths: Path) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Makes the names in a folder durable. Raises DirectoryNotSynced; another OSError when it can't be opened."""
+    """Make the names in a folder durable. Raises DirectoryNotSynced; another OSError when it can't be opened."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -67,7 +67,7 @@ def sync_directory(path: Path) -> None:
 
 
 def write_new(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
-    """Creates `path` with `content` and syncs the bytes, not yet the name. On an error nothing is left behind.
+    """Create `path` with `content` and sync its bytes, not yet its name. Leaves nothing behind on an error.
 
     Raises FileExistsError when the name is taken, any other OSError when the disk fails or is full.
     """
@@ -90,7 +90,7 @@ def write_new(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Makes the bytes of a file that somebody else wrote durable. Raises OSError."""
+    """Sync the bytes of a file that another process wrote. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -99,7 +99,7 @@ def sync_file(path: Path) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Renames a file into another folder and makes its new name durable. Raises OSError.
+    """Rename a file into another folder and make its new name durable. Raises OSError.
 
     Until the folder's sync returns a power cut may undo it: callers promise nothing before that.
     """
@@ -108,7 +108,7 @@ def move(source: Path, target: Path) -> None:
 
 
 def replace(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
-    """Puts `content` in `path`: after a power cut it holds the old or the new content, whole. Raises OSError."""
+    """Replace the content of `path` atomically: a power cut leaves the old or the new content. Raises OSError."""
     fresh = path.with_name(f".{path.name}.{threading.get_native_id()}")
     with contextlib.suppress(FileNotFoundError):
         os.unlink(fresh)
@@ -117,7 +117,7 @@ def replace(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
 
 
 def update(path: Path, content: bytes) -> None:
-    """As `replace`, unless `path` holds these bytes already: then nothing is written. Raises OSError."""
+    """`replace`, unless `path` has this content already: then nothing is written. Raises OSError."""
     try:
         same = path.read_bytes() == content
     except OSError:
@@ -127,9 +127,9 @@ def update(path: Path, content: bytes) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Adds one line in one write and syncs it; two writers cannot mix their lines. Raises OSError.
+    """Append one line in one write and sync it; two writers can't mix their lines. Raises OSError.
 
-    The line starts with a line break of its own, so that one torn by a power cut spoils no other.
+    The line starts with a line break of its own, so that a line torn by a power cut spoils no other.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
     content = b"\n" + line.encode() + b"\n"
@@ -142,15 +142,15 @@ def append_line(path: Path, line: str) -> None:
 
 
 def remove(path: Path) -> None:
-    """Deletes a file; that it is gone is not yet durable. Raises OSError."""
+    """Delete a file; not yet durable. Raises OSError."""
     os.unlink(path)
 
 
 @contextlib.contextmanager
 def lock(path: Path, *, wait: bool = False) -> Iterator[int]:
-    """Holds an exclusive flock on `path` (made if need be); its descriptor.
+    """Hold an exclusive flock on `path` (made if need be); yields its descriptor.
 
-    Raises Locked when taken and not to `wait`, OSError.
+    Raises Locked when it is taken and `wait` is false, OSError.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
     try:
@@ -167,7 +167,7 @@ def lock(path: Path, *, wait: bool = False) -> Iterator[int]:
 
 
 def _reserve(descriptor: int, size: int) -> None:
-    """Asks for all the blocks first, so that a full card says so before a byte is written."""
+    """Allocate all blocks first, so that a full card says so before a byte is written."""
     try:
         os.posix_fallocate(descriptor, 0, size)
     except OSError as error:

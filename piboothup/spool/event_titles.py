@@ -1,6 +1,6 @@
-"""What the uploader last saw of the key's events: titles for the panel, the menu and export.
+"""Events that the uploader last saw with the key: titles for the panel, the menu and export.
 
-A cache for people's eyes: it decides nothing about where a photo goes.
+Only a cache for display: it decides nothing about where a photo goes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Event:
 
 
 def write(directory: Path, events: list[Event]) -> None:
-    """Replaces events.json, if it says something else. Raises OSError."""
+    """Replace events.json if its content would change. Raises OSError."""
     shown = [
         {
             "title": event.title,

@@ -1,6 +1,6 @@
-"""The folders of a spool, the version of their layout and an id: checked before anything is touched, then made.
+"""The spool's folders, their layout version and the spool's id: checked before anything is touched, then made.
 
-Whoever made the card, a spool that can't be used is told in a sentence with a remedy.
+A spool that can't be used is told in a sentence with a remedy.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from piboothup.spool.listing import FOLDERS
 log = logging.getLogger(__name__)
 
 LAYOUT = 1
-"""The version of the layout on the card; a newer one is left alone."""
+"""Layout version that this program writes; a spool with a newer one is left alone."""
 _FILE = ".layout"
 _CODES = {errno.EROFS: "card_readonly", errno.EIO: "card_readonly", **dict.fromkeys(durable.FULL, "card_full")}
 """What is wrong with the card and not with the config, by what it says."""
@@ -50,7 +50,7 @@ def check(directory: Path) -> None:
 
 
 def prepare(directory: Path) -> None:
-    """Checks the spool and makes its folders; a link to a folder is followed. Raises SpoolUnusable."""
+    """Check the spool and make its folders; a link to a folder is followed. Raises SpoolUnusable."""
     try:
         for path in (directory, *directory.parents):
             if path.is_symlink() and not path.exists():
@@ -77,7 +77,7 @@ def prepare(directory: Path) -> None:
 
 
 def make_folders(directory: Path) -> None:
-    """Makes what is missing of the spool and its folders, durably. Raises OSError."""
+    """Make the spool's missing folders durably. Raises OSError."""
     made = not directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
     durable.make_directories(*(directory / folder for folder in FOLDERS))
@@ -86,14 +86,14 @@ def make_folders(directory: Path) -> None:
 
 
 def note(directory: Path) -> None:
-    """Writes the version down on a new card, and an id that no other one has. Raises OSError."""
+    """Write the version and a random id to a new card. Raises OSError."""
     if not (directory / _FILE).exists():
         log.info("new spool directory=%s", directory)
         durable.replace(directory / _FILE, f"{LAYOUT} {secrets.token_hex(8)}\n".encode())
 
 
 def read_id(directory: Path) -> str:
-    """The id of the spool; empty when it has none."""
+    """The spool's id; empty when it has none."""
     try:
         found = re.fullmatch(r"\d+ ([0-9a-f]{16})\n", (directory / _FILE).read_text(encoding="ascii"))
     except (OSError, ValueError):

@@ -1,6 +1,6 @@
 """Names: of the box, of a photo in the spool, of the same photo in EventPics.
 
-A name says everything that has to be known about a photo, so that no sidecar and no database has to agree with it:
+A name holds everything that has to be known about a photo, so no sidecar file and no database has to agree with it:
 
     <box>-<boot>-<seq>_<boottime ms>_<context>_<sha256[:16]>.jpg       in the spool
     <box>-<boot>-<seq>-<sha256[:8]>.jpg                                 in EventPics
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base 32: no letter is taken for a digit when it is read out on the phone."""
+"""Crockford's base 32: no letter looks or sounds like a digit when it is read out on the phone."""
 
 _NAME = re.compile(
     rf"(?P<box>[{_ALPHABET}]{{4}})-(?P<boot>\d{{4,6}})-(?P<seq>\d{{4,6}})"
@@ -23,12 +23,12 @@ _NAME = re.compile(
 )
 
 NO_PHOTO = "f" * 32
-"""As an ImageUniqueID: that of no photo, as `Identity.from_unique_id` tells."""
+"""ImageUniqueID of no photo: `Identity.from_unique_id` returns None for it."""
 
 _BOOT_FOLDER = re.compile(r"\d{4,6}", re.ASCII)
 
 BY_HAND = 900_000
-"""A boot or photo number from here on was made by hand: no box gets there, and counting on from it leads nowhere."""
+"""Lowest boot or photo number that only a person can have made up; counting never continues from it."""
 
 _SERIALS = (
     Path("/sys/firmware/devicetree/base/serial-number"),
@@ -38,7 +38,7 @@ _SERIALS = (
 
 
 def hardware_serial(places: tuple[Path, ...] = _SERIALS) -> str:
-    """What tells this box from its clones: the Pi's serial number, on other machines the machine-id."""
+    """Serial number of the Pi, on other machines the machine-id: differs between cloned cards."""
     for place in places:
         try:
             serial = place.read_text(encoding="ascii", errors="ignore").strip("\0 \n")
@@ -50,24 +50,24 @@ def hardware_serial(places: tuple[Path, ...] = _SERIALS) -> str:
 
 
 def box_id(serial: str) -> str:
-    """Four characters that stand for the hardware: 20 bits of the serial's SHA-256."""
+    """Four-character id of the hardware: 20 bits of the serial's SHA-256."""
     number = int.from_bytes(hashlib.sha256(serial.encode()).digest()[:3], "big") >> 4
     return "".join(_ALPHABET[number >> shift & 31] for shift in (15, 10, 5, 0))
 
 
 def is_boot_folder(name: str) -> bool:
-    """Whether a folder in new/ or sent/ is one of a boot."""
+    """Whether a folder in new/ or sent/ is a boot's."""
     return _BOOT_FOLDER.fullmatch(name) is not None
 
 
 def digest_of(jpeg: bytes) -> str:
-    """The 16 hex digits by which a photo's bytes are known."""
+    """First 16 hex digits of the bytes' SHA-256, as in a photo's name."""
     return hashlib.sha256(jpeg).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What is known of a photo before its bytes: who took it, when on that boot's clock, for which context."""
+    """What is known of a photo before it is encoded: box, boot, number, capture time (boot-time), context."""
 
     box: str
     boot: int
@@ -78,7 +78,7 @@ class Identity:
 
     @property
     def unique_id(self) -> str:
-        """The identity as the 32 hex digits of EXIF's ImageUniqueID (Exif 2.32, tag 0xA420); it can be read back.
+        """The identity as the 32 hex digits of EXIF's ImageUniqueID (Exif 2.32, tag 0xA420).
 
         From the top: box 20 bits, boot 20, seq 20, boot-time 35, one bit for a context without event, context 32.
         """
@@ -99,7 +99,7 @@ class Identity:
 
     @classmethod
     def from_unique_id(cls, text: str) -> Identity | None:
-        """The identity that an ImageUniqueID holds, or None when it is not one of ours."""
+        """The identity in an ImageUniqueID, or None when this program did not write it."""
         if not re.fullmatch(r"[0-9a-f]{32}", text):
             return None
         number = int(text, 16)
@@ -119,7 +119,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class PhotoName:
-    """A photo's name in the spool, taken apart."""
+    """A photo's name in the spool, parsed."""
 
     box: str
     boot: int
@@ -136,7 +136,7 @@ class PhotoName:
 
     @classmethod
     def parse(cls, text: str) -> PhotoName | None:
-        """The name that `text` spells, or None: then it is not a photo of ours."""
+        """Parse `text`; None when it is not the name of a photo."""
         found = _NAME.fullmatch(text)
         if found is None:
             return None
@@ -156,7 +156,7 @@ class PhotoName:
 
     @property
     def file_name(self) -> str:
-        """The fileName given to EventPics: fixed at commit, different on any two boxes."""
+        """The fileName given to EventPics: fixed at commit, unique across boxes."""
         return f"{self.box}-{self.boot:04d}-{self.seq:04d}-{self.digest[:8]}.jpg"
 
     @property
@@ -166,5 +166,5 @@ class PhotoName:
 
     @property
     def order(self) -> tuple[int, int]:
-        """What photos are sorted by: the order in which they were taken."""
+        """Sort key: boot and number, the order in which photos were taken."""
         return self.boot, self.seq

@@ -1,9 +1,9 @@
-"""Retention: sent photos go when they are old enough, or when the card needs the room. No other photo ever does.
+"""Retention: sent photos are deleted when they are old enough or the card needs room. No other photo ever is.
 
 Days are counted only by a clock that has been believed for an hour: a wall clock that jumps ten years ahead deletes
 nothing. EventPics must have told that time over verified HTTPS, with a certificate that is valid then (see
-`uploader.api`), and NTP, which any network can forge, must not contradict it. The oldest photos go first, a few at a
-time, on a thread of the lowest priority; a press never waits for it.
+`uploader.trusted_time`), and NTP, which any network can forge, must not contradict it. The oldest photos are deleted
+first, a few at a time, on a thread of the lowest priority; a press never waits for it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MB = 1_000_000
 
 
 def sweep(spool: Spool, keep_days: int, min_free_mb: int) -> int:
-    """One round: deletes at most a batch of sent photos; how many. `keep_days` 0 = while there is room."""
+    """Delete at most one batch of sent photos; return how many. `keep_days` 0: only while there is no room."""
     short = _short_of_room(spool, min_free_mb)
     now_ms = _believed_now_ms(spool) if keep_days else None
     if not short and now_ms is None:
@@ -59,7 +59,7 @@ def _is_old(spool: Spool, name: PhotoName, before_ms: int) -> bool:
 
 
 def _believed_now_ms(spool: Spool) -> int | None:
-    """Unix milliseconds now, if anchors of this boot from an hour ago and ever since all agree; else None."""
+    """Unix milliseconds now, if all anchors of this boot agree since at least an hour; else None."""
     boot, now_ms = spool.read_boot(spool.boot), spool.clock.boottime_ns() // 1_000_000
     if not believed(boot, now_ms):
         return None
@@ -70,7 +70,7 @@ def _believed_now_ms(spool: Spool) -> int | None:
 def believed(boot: Boot, now_ms: int) -> bool:
     """Whether the boot's clocks have agreed with its boot-time for an hour, up to `now_ms` of boot-time.
 
-    NTP alone does not do: nothing proves who answered.
+    NTP alone is not enough: nothing proves who answered.
     """
     told = [anchor for anchor in boot.anchors if anchor.source in (Source.NTP, Source.DATE)]
     if not any(anchor.source is Source.DATE for anchor in told):

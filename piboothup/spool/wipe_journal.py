@@ -1,8 +1,7 @@
-"""Journal of a wipe: `wipe.json`, durable before the first photo is deleted and gone after the last step.
+"""Journal of a wipe: `wipe.json`, durable before the first photo is deleted, deleted after the last step.
 
-It names every photo that goes, one by one, so that a wipe that a power cut broke off goes on with exactly these and
-a photo taken meanwhile stays. While it stands, the photos it names are on their way out: nobody lists, shows, copies
-or sends them.
+It names each photo, so that a wipe that a power cut broke off resumes with exactly these and a photo taken meanwhile
+stays. While it exists, its photos are not listed, shown, copied or sent.
 """
 
 from __future__ import annotations
@@ -26,22 +25,22 @@ Numbers = Mapping[tuple[str, int], Mapping[str, frozenset[int]]]
 
 @dataclass(frozen=True)
 class WipeJournal:
-    """What a wipe deletes."""
+    """The photos, contexts and events that a wipe deletes."""
 
     photos: Numbers
     contexts: frozenset[str]
-    """The contexts whose files may go."""
+    """The contexts whose files may be deleted."""
     link_ids: frozenset[str]
-    """The events whose titles go."""
+    """The events whose titles are deleted."""
     everything: bool = False
-    """The whole card, not some events: every title and choice goes."""
+    """The whole card: every title and choice is deleted too."""
     unsent: bool = False
-    """Also photos that are not in the album; confirmed by their number."""
+    """Also photos that are not in the album; their number was confirmed."""
     taken: int = 0
     in_album: int = 0
 
     def covers(self, name: PhotoName) -> bool:
-        """Whether this photo goes."""
+        """Whether this photo is deleted."""
         return name.seq in self.photos.get((name.box, name.boot), {}).get(name.context, ())
 
     def covers_retired(self, boot: int, context: str, seq: int) -> bool:
@@ -50,7 +49,7 @@ class WipeJournal:
 
 
 def by_number(photos: Iterable[tuple[str, int, str, int]]) -> Numbers:
-    """Photos given as box, boot, context and number."""
+    """Group photos that are given as box, boot, context and number."""
     found: dict[tuple[str, int], dict[str, set[int]]] = {}
     for box, boot, context, seq in photos:
         found.setdefault((box, boot), {}).setdefault(context, set()).add(seq)
@@ -58,7 +57,7 @@ def by_number(photos: Iterable[tuple[str, int, str, int]]) -> Numbers:
 
 
 def write(directory: Path, journal: WipeJournal) -> None:
-    """Makes the journal durable. Raises OSError."""
+    """Write the journal durably. Raises OSError."""
     shown = {
         "photos": {
             f"{box}-{boot}": {context: sorted(seqs) for context, seqs in contexts.items()}
@@ -75,7 +74,7 @@ def write(directory: Path, journal: WipeJournal) -> None:
 
 
 def read(directory: Path) -> WipeJournal | None:
-    """The journal; None when there is none. A damaged one is named in the log and counts as none."""
+    """The journal, or None. A damaged one is logged and ignored."""
     try:
         text = (directory / JOURNAL).read_bytes()
     except FileNotFoundError:

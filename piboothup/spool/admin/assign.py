@@ -1,9 +1,9 @@
-"""The only ways in which a photo that waits changes its album: `queue assign`, and choosing an event at the box for
-photos that were taken without one.
+"""Assignment of waiting photos to another album: `queue assign`, and choosing an event at the box for photos taken
+without one. There is no other way to change a photo's album.
 
-`propose` says what would move; `assign` writes it down beside the context, old or new whole; the photos themselves
-stay as they are. Photos that are sent, or on their way just now, keep the album they have, and an event keeps what
-the booth takes for it later (see `contexts`).
+`propose` says what would move; `assign` records it beside the context, atomically; the photos' files stay as they
+are. Photos that are sent, or being sent, keep the album they have, and an event keeps what the booth takes for it
+later (see `contexts`).
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Proposal:
     """What an assignment would do."""
 
     source: str
-    """What people call the event that the photos would leave."""
+    """Title of the event that the photos would leave."""
     target: str
-    """And the one that they would go to, with its album."""
+    """Title of the event and album that they would go to."""
     is_target_known: bool
     """Whether the target was seen with the API key."""
     link_id: str
@@ -46,13 +46,13 @@ class Proposal:
     photos: frozenset[PhotoName]
     """The photos that would move."""
     parked: int
-    """How many of them are parked."""
+    """How many of `photos` are parked."""
     sent: int
-    """Photos that are in the album already and stay there."""
+    """How many photos of the source are in the album already and stay there."""
 
 
 def propose(spool: Spool, source: str, target: str) -> Proposal:
-    """What would move. Raises AssignError when that is nothing.
+    """What an assignment would move. Raises AssignError when that is nothing.
 
     `source` is a context's id, the start of one, or a linkId; `target` is `linkId` or `linkId/albumId`.
     """
@@ -83,7 +83,7 @@ def propose(spool: Spool, source: str, target: str) -> Proposal:
 
 
 def assign(spool: Spool, proposed: Proposal) -> int:
-    """Moves the photos that still wait; how many they were. Raises OSError."""
+    """Assign the photos that still wait; return how many. Raises OSError."""
     with durable.lock(spool.directory / _LOCK, wait=True):
         return _assign(spool, proposed)
 
@@ -105,7 +105,7 @@ def _assign(spool: Spool, proposed: Proposal) -> int:
 def _assignments(
     before: Entry, context: Context, moved: set[tuple[int, int]], sent: set[tuple[int, int]]
 ) -> list[Assignment]:
-    """What holds once these photos have moved: nothing else changes for any photo that the album has."""
+    """The context's assignments once these photos have moved; no photo that the album has changes its album."""
     photos, earlier = set(moved), []
     for assignment in before.assignments:
         held = assignment.photos
@@ -119,9 +119,9 @@ def _assignments(
 
 
 def record_actual_album(spool: Spool, name: PhotoName, context: Context) -> None:
-    """Notes that the album of `context` has the photo, wherever it was assigned meanwhile.
+    """Record that the photo is in the album of `context`, wherever it was assigned meanwhile.
 
-    Raises durable.Locked while an assignment is under way: an operator's terminal may stand still. Raises OSError.
+    Raises durable.Locked while an assignment is running: an operator's terminal may stand still. Raises OSError.
     """
     directory = spool.directory / CONTEXTS
     with durable.lock(spool.directory / _LOCK):
@@ -135,7 +135,7 @@ def record_actual_album(spool: Spool, name: PhotoName, context: Context) -> None
 
 
 def without_event(spool: Spool) -> list[PhotoName]:
-    """The photos that wait for an event to be chosen. Looks into new/ only when there can be any."""
+    """The photos that wait for an event to be chosen. Reads new/ only when there can be any."""
     open_ids = _without_event(spool)
     return (
         [name for place in (NEW, PARKED) for name in spool.names(place) if name.context in open_ids]
@@ -145,7 +145,7 @@ def without_event(spool: Spool) -> list[PhotoName]:
 
 
 def take_along(spool: Spool, link_id: str, album_id: str) -> int:
-    """Brings all photos without an event into this one; how many they are. Raises OSError."""
+    """Assign all photos without an event to this one; return how many. Raises OSError."""
     with durable.lock(spool.directory / _LOCK, wait=True):
         waiting = without_event(spool)
         for context_id in sorted({name.context for name in waiting}):
@@ -156,14 +156,14 @@ def take_along(spool: Spool, link_id: str, album_id: str) -> int:
 
 
 def _without_event(spool: Spool) -> frozenset[str]:
-    """The contexts without event that no operator has assigned."""
+    """Ids of the contexts without event that no operator has assigned."""
     found = (context_id for context_id in inventory.context_ids(spool.directory) if context_id.startswith("n"))
     entries = ((context_id, contexts.entry(spool.directory / CONTEXTS, context_id)) for context_id in found)
     return frozenset(context_id for context_id, entry in entries if entry.own is not None and not entry.assignments)
 
 
 def _selection(spool: Spool, attribution: Attribution, found: Inventory, source: str) -> Callable[[PhotoName], bool]:
-    """Which photos the operator means by `source`."""
+    """The photos that the operator means by `source`."""
     names = [item.name for item in found.items]
     ids = {name.context for name in names} | inventory.context_ids(spool.directory)
     if source in ids:

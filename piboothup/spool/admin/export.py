@@ -1,18 +1,18 @@
-"""`queue export`: copies of all photos on a card, in a folder per event, under names for people.
+"""`queue export`: copies of all photos on a card, in a folder per event, under readable names.
 
     Summer Party/2026-06-20 21.14.05 Booth 1 7F3K 0143.jpg        the box's 143rd photo of the event
-    Summer Party/time unknown 0143.jpg                            when nobody can say when it was taken
+    Summer Party/time unknown 0143.jpg                            when its time is unknown
     No event n12ab34c/…                                           taken before an event was chosen
-    Damaged/…                                                     bytes that are not those that were saved
+    Damaged/…                                                     bytes that fail their hash
 
 Copies, never moves, and writes nothing to the spool: the card may be another box's, mounted read-only. A photo that
 is in its folder already, under whichever name, is left alone (see `export_target`): so a broken-off export goes on
 where it stopped, also when a photo's time or number was learned meanwhile. A copy whose name another file has gets a
 longer name. Its file's time is the capture time, where that is known.
 
-A number is the photo's place among all that were taken for its event, those that made room for others included. A
-photo that fails its hash, one in quarantine too, is never among the others: it is copied as it is into "Damaged".
-What a power cut left whole in tmp/ is a photo; what it left half is not copied.
+A number is the photo's place among all that were taken for its event, with those that were deleted to make room. A
+photo that fails its hash, in quarantine or not, is copied as it is into "Damaged". A photo in tmp/ that a power cut
+left whole is copied, one that it left cut is not.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ from piboothup.text import one_line
 DAMAGED_FOLDER = "Damaged"
 _LONGEST_TITLE = 80
 _LONGEST_TITLE_BYTES = 160
-"""A name may have 255 bytes (ext4) or 255 UTF-16 units (FAT), a path on Windows 260 letters."""
+"""Bytes. A name may have 255 bytes (ext4) or 255 UTF-16 units (FAT), a path on Windows 260 letters."""
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[\d¹²³])(\..*)?", re.IGNORECASE)
-"""What Windows takes for a device, with any ending (and exFAT and NTFS drivers refuse)."""
+"""Device names of Windows, with any suffix; drivers of exFAT and NTFS refuse them too."""
 
 
 @dataclass
 class Exported:
-    """What an export did."""
+    """Result of an export."""
 
     copied: int = 0
     already_there: int = 0
     damaged: list[str] = field(default_factory=list)
-    """The photos that are not what was saved, or can't be read."""
+    """Sentences about photos that fail their hash or can't be read."""
     foreign_files: dict[str, int] = field(default_factory=dict)
-    """Folders that hold pictures of others already, and how many: another box's, or another event's of that title."""
+    """Pictures by folder that were there before: another box's, or another event's with that title."""
 
 
 def export(
@@ -102,7 +102,7 @@ def _export_one(spool: Spool, plan: _ExportPlan, name: PhotoName, items: list[Sp
 
 
 def _read(spool: Spool, name: PhotoName, items: list[SpoolFile]) -> tuple[bytes | None, str]:
-    """The photo's bytes, whole ones before others; without any the reason, empty when it was deleted meanwhile."""
+    """The photo's bytes, intact ones if any; else None and the reason, empty when it was deleted meanwhile."""
     # The uploader may hand it on while we look, but only in this direction.
     moved = [spool.path(name, place) for place in (NEW, PARKED, QUARANTINE, SENT)]
     best, reason = None, ""
@@ -122,7 +122,7 @@ def _read(spool: Spool, name: PhotoName, items: list[SpoolFile]) -> tuple[bytes 
 
 
 class _ExportPlan:
-    """Where each photo goes, and under which name."""
+    """Folder and file name of each photo's copy."""
 
     def __init__(self, spool: Spool, found: Inventory, target: ExportTarget, booth_name: str, zone: tzinfo) -> None:
         self._spool = spool
@@ -137,7 +137,7 @@ class _ExportPlan:
         self._titles = self._number_and_name()
 
     def photos(self) -> dict[PhotoName, list[SpoolFile]]:
-        """Each photo once, as it was taken, with every place where it lies. None that a wipe is about to delete."""
+        """Each photo with all its files, in the order taken; without those that a wipe is about to delete."""
         journal, photos = wipe_journal.read(self._spool.directory), defaultdict(list)
         for item in self._found.of(NEW, SENT, PARKED, QUARANTINE, TMP):
             if journal is None or not journal.covers(item.name):
@@ -145,7 +145,7 @@ class _ExportPlan:
         return dict(photos)
 
     def folder(self, name: PhotoName, *, intact: bool) -> TargetFolder:
-        """The photo's folder, as it is now."""
+        """The folder for the photo's copy, made if need be."""
         event = self._attribution.event_of(name)
         title = self._titles[event] if intact else DAMAGED_FOLDER
         if title not in self._folders:
@@ -153,18 +153,18 @@ class _ExportPlan:
         return self._folders[title]
 
     def foreign_files(self) -> dict[str, int]:
-        """The folders that hold pictures of others too, and how many."""
+        """Number of pictures by folder that were there before."""
         return {title: folder.foreign_files for title, folder in self._folders.items() if folder.foreign_files}
 
     def taken_ms(self, name: PhotoName) -> int | None:
-        """When the photo was taken, in Unix time; None when nobody can say."""
+        """Capture time in Unix milliseconds; None when unknown."""
         try:
             return self._spool.taken_at_ms(name)
         except OSError:
             return None
 
     def file_names(self, name: PhotoName, taken_ms: int | None) -> tuple[str, str]:
-        """The photo's name, and a longer one for when a stranger has it."""
+        """The copy's name, and a longer one in case another file has it."""
         number = self._numbers[self._attribution.event_of(name)][name.order]
         if taken_ms is None:
             short = f"time unknown {number:04d}"
@@ -174,7 +174,7 @@ class _ExportPlan:
         return f"{short}.jpg", f"{short} {name.file_name.removesuffix('.jpg')}.jpg"
 
     def _number_and_name(self) -> dict[str, str]:
-        """Numbers every event's photos; a folder name for every event, no two the same to a FAT file system."""
+        """Number each event's photos; return a folder name per event, unique on a FAT file system."""
         taken: dict[str, set[tuple[int, int]]] = defaultdict(set)
         for item in self._found.items:
             taken[self._attribution.event_of(item.name)].add(item.name.order)

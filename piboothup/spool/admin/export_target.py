@@ -1,9 +1,9 @@
-"""Copies on a stick or another disk, whatever its file system: each is read back from the medium and compared.
+"""Verified copies on a stick or another disk, of any file system: each is read back from the medium and compared.
 
-A copy comes under its name when it is whole and synced. A file that is there already, under whichever name, is left
-alone but for its time; one with other bytes is replaced only when it is a broken copy of the same photo. One export
-at a time works on a target. A stick that is pulled ends the export: it does not go on into the folder that the stick
-was mounted on.
+A copy gets its name when it is whole and synced. A file that is there already, under whichever name, is left alone
+but for its time; one with other bytes is replaced only when it is a broken copy of the same photo. Only one export at
+a time works on a target. A stick that is pulled ends the export: it does not go on in the folder that the stick was
+mounted on.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from piboothup.text import native
 
 _PART = ".piboothup.part"
 _BROKEN_NAME = (errno.EINVAL, errno.EILSEQ, errno.EPERM, errno.ENAMETOOLONG)
-"""What file systems say of a name that they don't take."""
+"""Errors of file systems that don't allow a name."""
 _TIME_GRAIN_S = 2
-"""That of FAT."""
+"""Resolution of FAT's file times, seconds."""
 _NO_TIMES = (
     *(errno.EPERM, errno.EACCES, errno.EROFS),
     *(errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EOVERFLOW),
 )
-"""What file systems say that can't keep this time, or let only the file's owner set it."""
+"""Errors of file systems that can't keep this time, or let only the file's owner set it."""
 _GONE = (
     *(errno.EIO, errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ESTALE),
     *(errno.ENOTCONN, errno.ECONNABORTED, errno.ESHUTDOWN),
 )
-"""What becomes of calls on a stick that was pulled."""
+"""Errors of calls on a stick that was pulled."""
 
 
 class ExportError(RuntimeError):
-    """The copy can't be made or is not true; the text is a sentence with a remedy."""
+    """The copy can't be made or does not match; the text is a sentence with a remedy."""
 
 
 class ExportTarget:
-    """Where the copies go; made by `opened`."""
+    """The target of an export; made by `opened`."""
 
     def __init__(self, path: Path, spool: Path, keep_free_bytes: int, descriptor: int) -> None:
         self.path = path
@@ -52,7 +52,7 @@ class ExportTarget:
         self._is_own_card = os.fstat(descriptor).st_dev == spool.stat().st_dev
 
     def takes_every_letter(self) -> bool:
-        """Whether files there can have any name; a FAT file system that was mounted without Unicode takes few."""
+        """Whether files there can have any name; a FAT file system that was mounted without Unicode allows few."""
         probe = self.path / native(f"{_PART} äЖ")
         try:
             probe.touch()
@@ -75,7 +75,7 @@ class ExportTarget:
         raise ValueError("no name")
 
     def make_sure_of_room(self, size_bytes: int) -> None:
-        """Raises ExportError when copies would take the room that photos are saved in."""
+        """Raises ExportError when copies would take the room that new photos need."""
         if not self._is_own_card:
             return
         room = os.fstatvfs(self._descriptor)
@@ -96,7 +96,7 @@ class ExportTarget:
 
 @contextlib.contextmanager
 def opened(path: Path, spool: Path, keep_free_bytes: int) -> Iterator[ExportTarget]:
-    """The folder for copies, made if need be, for one export alone. Raises ExportError.
+    """The folder for copies, made if need be and locked for one export. Raises ExportError.
 
     `keep_free_bytes` must stay free when it lies on the disk of `spool`.
     """
@@ -127,7 +127,7 @@ class TargetFolder:
     """One folder of copies."""
 
     def __init__(self, target: ExportTarget, path: Path) -> None:
-        """Makes the folder and looks at what it holds. Raises ExportError, OSError."""
+        """Make the folder and read what it holds. Raises ExportError, OSError."""
         self._target = target
         self._path = path
         self._sizes: dict[int, list[Path]] = defaultdict(list)
@@ -143,14 +143,14 @@ class TargetFolder:
 
     @property
     def foreign_files(self) -> int:
-        """How many pictures were in the folder already that are not among those that were put into it."""
+        """Number of pictures in the folder that are no copies of the photos put into it."""
         there = {path for paths in self._sizes.values() for path in paths if path.suffix.lower() in (".jpg", ".jpeg")}
         return len(there - self._claimed)
 
     def put(self, content: bytes, *names: str, taken_ms: int | None = None) -> bool:
-        """Copies a photo under the first of the names that is free; False when it is there. Raises ExportError.
+        """Copy a photo under the first free name; False when it is there already. Raises ExportError.
 
-        `taken_ms`, in Unix time, becomes the file's time.
+        `taken_ms` (Unix time) becomes the file's time.
         """
         wanted = [self._path / native(name) for name in names]
         try:
@@ -170,7 +170,7 @@ class TargetFolder:
 
 
 def _holds(path: Path, content: bytes) -> bool:
-    """Whether the file has exactly these bytes: on the medium, not in the page cache."""
+    """Whether the file has exactly these bytes, read from the medium and not from the page cache."""
     try:
         file = open_file(path)
     except OSError:
@@ -183,7 +183,7 @@ def _holds(path: Path, content: bytes) -> bool:
 
 
 def _is_free(path: Path, content: bytes) -> bool:
-    """Whether the name is not taken, or only by a part of this very photo that a pulled stick left."""
+    """Whether no file has the name, or only a part of this photo that a pulled stick left."""
     try:
         with open_file(path) as file:
             return os.fstat(file.fileno()).st_size <= len(content) and content.startswith(file.read().rstrip(b"\0"))
@@ -216,7 +216,7 @@ def _copy(content: bytes, path: Path, part: Path, taken_ms: int | None) -> None:
 
 
 def _set_time(descriptor: int, taken_ms: int) -> None:
-    """Gives the file its photo's time, where its file system can keep it; else it has the time of the copy."""
+    """Set the file's time to the photo's, where the file system can keep it; else it stays that of the copy."""
     try:
         os.utime(descriptor, ns=(taken_ms * 1_000_000, taken_ms * 1_000_000))
     except OSError as error:
@@ -225,7 +225,7 @@ def _set_time(descriptor: int, taken_ms: int) -> None:
 
 
 def _set_known_time(path: Path, taken_ms: int | None) -> None:
-    """Gives a copy that is there its photo's time: it may have been copied before that was known."""
+    """Set the time of a copy that was made before the photo's time was known."""
     with open_file(path) as file:
         seconds = os.fstat(file.fileno()).st_mtime
         if taken_ms is not None and abs(seconds - taken_ms / 1000) >= _TIME_GRAIN_S:

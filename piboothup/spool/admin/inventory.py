@@ -1,4 +1,4 @@
-"""Everything that lies in a spool, only looked at: for the commands that copy, assign and wipe.
+"""Inventory of everything in a spool, read-only: for the commands that copy, assign and wipe.
 
 Unlike `Spool.names` it finds photos wherever a person put them, moves nothing (the card may be another box's, mounted
 read-only) and hides nothing. It follows no link.
@@ -33,13 +33,13 @@ class SpoolFile:
 
 @dataclass
 class Inventory:
-    """What lay in the spool at one moment."""
+    """The spool's files at one moment."""
 
     items: list[SpoolFile] = field(default_factory=list)
     foreign: list[Path] = field(default_factory=list)
-    """Files that are not ours."""
+    """Files that are no photos of ours."""
     unreadable: list[OSError] = field(default_factory=list)
-    """Folders that could not be listed: what lies there is not known."""
+    """Folders that could not be listed."""
 
     def complete(self) -> Inventory:
         """Itself, when every folder could be listed. Raises OSError."""
@@ -48,19 +48,19 @@ class Inventory:
         return self
 
     def of(self, *places: str) -> list[SpoolFile]:
-        """What lay in these folders, in the order in which it was taken."""
+        """The photos in these folders, in the order in which they were taken."""
         return sorted((item for item in self.items if item.place in places), key=lambda item: item.name.order)
 
 
 def check(directory: Path) -> None:
-    """Raises SpoolUnusable when there is no spool, or one whose layout this version does not know."""
+    """Raises SpoolUnusable when there is no spool, or one with an unknown layout."""
     layout_version.check(directory)
     if not (directory / NEW).is_dir():
         raise SpoolUnusable(f"There is no spool in {directory}: it would hold a folder `new`.")
 
 
 def take_inventory(directory: Path) -> Inventory:
-    """Looks at every folder of the spool."""
+    """List every folder of the spool."""
     found = Inventory()
     for place in PLACES:
         if (directory / place).is_symlink():
@@ -94,19 +94,19 @@ def _files(folder: Path, found: Inventory, *, deep: bool) -> Iterator[Path]:
 
 
 def _is_beside_a_photo(name: str) -> bool:
-    """The reason beside a parked photo, or the next version of it that a power cut left; our own probe."""
+    """Whether it is a parked photo's reason, a new version of one that a power cut left, or a test file of ours."""
     return photo_beside(name) is not None or name == ".probe"
 
 
 def photo_beside(name: str) -> str | None:
-    """The photo's name without its ending, when the file `name` is what `Spool.park` writes beside it."""
+    """The photo's name without its ending, when `name` is the file that `Spool.park` writes beside it."""
     stem, ending, rest = name.removeprefix(".").partition(".txt")
     fits = ending and (not rest or rest[1:].isdecimal()) and PhotoName.parse(f"{stem}.jpg")
     return stem if fits else None
 
 
 class Attribution:
-    """To which event each photo of a spool belongs, and what people call the event."""
+    """The event of each photo of a spool, and its title."""
 
     def __init__(self, directory: Path) -> None:
         self._contexts = directory / CONTEXTS
@@ -114,7 +114,7 @@ class Attribution:
         self._entries: dict[str, Entry] = {}
 
     def entry(self, context_id: str) -> Entry:
-        """What is written about the context; read once."""
+        """The context with its assignments; read once."""
         if context_id not in self._entries:
             self._entries[context_id] = contexts.entry(self._contexts, context_id)
         return self._entries[context_id]
@@ -124,16 +124,16 @@ class Attribution:
         return self.entry(context_id).of((boot, seq))
 
     def event(self, context_id: str, boot: int, seq: int) -> str:
-        """What stands for the photo's event: its linkId, else the context's id."""
+        """Key of the photo's event: its linkId, else the context's id."""
         context = self.context(context_id, boot, seq)
         return context.link_id if context is not None and context.link_id else context_id
 
     def event_of(self, name: PhotoName) -> str:
-        """The same for a photo's name."""
+        """`event` of a photo's name."""
         return self.event(name.context, name.boot, name.seq)
 
     def title(self, event: str) -> str:
-        """The event's title as last seen, else its linkId; for a context words and its id."""
+        """The event's title as last seen, else its linkId; for a context without event words and its id."""
         if event in self._titles:
             return self._titles[event] or event
         entry = self._entries.get(event)
@@ -147,7 +147,7 @@ class Attribution:
 
 
 def retired(directory: Path) -> Iterator[tuple[str, int, int]]:
-    """Context, boot and number of each photo that was sent, then deleted to make room. Not of wiped ones."""
+    """Context, boot and number of each photo that was sent, then deleted to make room; without wiped ones."""
     try:
         numbers = boots.numbers(directory / BOOTS)
     except OSError:
@@ -159,7 +159,7 @@ def retired(directory: Path) -> Iterator[tuple[str, int, int]]:
 
 
 def context_ids(directory: Path) -> set[str]:
-    """Every context that has a file, be it one that a power cut left half done."""
+    """Ids of all contexts that have a file, also one that a power cut left half done."""
     try:
         return {path.name.removeprefix(".").split(".")[0] for path in (directory / CONTEXTS).iterdir()}
     except OSError:

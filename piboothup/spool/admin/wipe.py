@@ -1,12 +1,12 @@
-"""The wipe, for a box that is given back: deletes an event's photos, or all, and what tells of them.
+"""Wipe of an event's photos, or of all, with everything that names the event: for a box that is given back.
 
-First `plan` counts what would go; a photo that the album does not have goes only when that was confirmed. Then `wipe`
-makes a journal durable and carries it out in steps that can each be done again: numbers that must not come twice
-are noted, photos go, counts lose their context, then contexts, titles and choices, last the journal. A power cut
-anywhere leaves the journal; `resume_wipe` goes on with it.
+`plan` counts what would be deleted; photos that the album does not have are deleted only when that was confirmed.
+`wipe` writes a journal durably and does steps that can each be repeated: record photo numbers that must not come
+twice, delete photos, take contexts out of the counts, delete contexts, titles and choices, last the journal. After a
+power cut `resume_wipe` goes on with the journal that is left.
 
 A photo that was taken after the count stays, and so does the context that a running booth takes photos for. The
-uploader may be at work: what it moves meanwhile is found where it moved it.
+uploader may run meanwhile: photos that it moves are found where they are then.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ class WipeError(RuntimeError):
 
 @dataclass(frozen=True)
 class EventPhotos:
-    """What the card holds of one event."""
+    """The photos of one event on the card."""
 
     event: str
     """Its linkId, or the id of a context without a known event."""
     title: str
     items: tuple[SpoolFile, ...]
     retired: tuple[tuple[str, int, int], ...] = ()
-    """Context, boot and number of photos of which it is noted that they were deleted to make room."""
+    """Context, boot and number of photos that were deleted to make room."""
 
     @property
     def is_without_event(self) -> bool:
-        """Whether these were taken without one: `event` is their context, and they are of no other event."""
+        """Whether these were taken without an event: `event` is their context, which was not assigned."""
         return self.event.startswith("n") and any(item.name.context == self.event for item in self.items)
 
     @property
@@ -87,7 +87,7 @@ class EventPhotos:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a wipe would delete, as it was counted."""
+    """What a wipe would delete, as counted."""
 
     events: tuple[EventPhotos, ...]
     everything: bool
@@ -100,23 +100,23 @@ class Plan:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a wipe did; names nobody and nothing but the box."""
+    """Result of a wipe; names no event, only the box."""
 
     box: str
     taken: int
     in_album: int
     left: int
     in_use: bool = False
-    """A running booth takes photos for one of the events: its entry is kept."""
+    """A running booth takes photos for one of the events: its context is kept."""
 
     def __str__(self) -> str:
         return f"Box {self.box}: {self.taken} taken, {self.in_album} in the album, {self.left} left"
 
 
 def survey(spool: Spool, *, booth_runs: bool) -> list[EventPhotos]:
-    """What the card holds of each event, if only its name. Raises WipeError.
+    """The photos of each event that the card names, be they none. Raises WipeError.
 
-    With `booth_runs` without tmp/, where the next photo may just be written.
+    `booth_runs`: tmp/ is left out, as the next photo may be written there.
     """
     try:
         found = inventory.take_inventory(spool.directory).complete()
@@ -139,7 +139,7 @@ def survey(spool: Spool, *, booth_runs: bool) -> list[EventPhotos]:
 
 
 def _named(entry: Entry) -> list[str]:
-    """Every event that the context's files name."""
+    """LinkIds in the context's files."""
     own = [] if entry.own is None else [entry.own]
     return [context.link_id for context in (*own, *(each.context for each in entry.assignments)) if context.link_id]
 
@@ -155,10 +155,10 @@ def plan(held: list[EventPhotos], event: str | None) -> Plan:
 
 
 def wipe(spool: Spool, chosen: Plan, *, unsent: bool = False, in_use: Collection[str] = ()) -> Receipt:
-    """Deletes what was planned. Raises WipeError.
+    """Delete what was planned. Raises WipeError.
 
     `unsent`: the number of photos that the album does not have was confirmed. `in_use`: the context of a running
-    booth; when none runs, its lock is held by the caller.
+    booth; when none runs, the caller holds its lock.
     """
     if chosen.unsent and not unsent:
         raise WipeError(f"{chosen.unsent} photos are not in the album yet: nothing was deleted.")
@@ -173,7 +173,7 @@ def wipe(spool: Spool, chosen: Plan, *, unsent: bool = False, in_use: Collection
 
 
 def resume_wipe(spool: Spool, in_use: Collection[str] = ()) -> Receipt | None:
-    """Goes on with a wipe that was broken off; None when none is, or it is at work already. Raises WipeError."""
+    """Resume a wipe that was broken off; None when there is none, or it is running. Raises WipeError."""
     if wipe_journal.read(spool.directory) is None:
         return None
     with contextlib.ExitStack() as stack:
@@ -230,7 +230,7 @@ def _journal(spool: Spool, chosen: Plan, *, unsent: bool) -> WipeJournal:
 
 
 def _write(spool: Spool, wanted: WipeJournal, chosen: Plan) -> None:
-    """Makes the journal durable; on a full card after some of the photos that go have made room for it."""
+    """Write the journal; on a full card delete some of the planned sent photos first, to make room."""
     try:
         try:
             wipe_journal.write(spool.directory, wanted)
@@ -266,7 +266,7 @@ def _unnoted(error: OSError) -> WipeError:
 
 
 def _carry_out(spool: Spool, journal: WipeJournal, in_use: Collection[str]) -> Receipt:
-    """Every step of the wipe; each may have been done already. Raises WipeError: then the journal stands."""
+    """Do every step of the wipe, done before or not. Raises WipeError; the journal is left then."""
     try:
         wipe_steps.keep_numbers(spool, journal)
         wipe_steps.delete_photos(spool, journal)

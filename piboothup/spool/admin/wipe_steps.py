@@ -1,6 +1,6 @@
-"""The steps of a wipe, in the order in which they are done. Each ends in the same state however often it is done.
+"""Steps of a wipe, in their order. Each is idempotent.
 
-All of them raise OSError when the card fails them; what they did so far stays done.
+All raise OSError when the card fails; what was done so far stays done.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from piboothup.spool.wipe_journal import WipeJournal
 log = logging.getLogger(__name__)
 
 _ROUNDS = 5
-"""A photo that is moved while its folder is read may be missed; so the folders are read again."""
+"""How often folders are read: a photo that is moved meanwhile may be missed once."""
 
 
 def keep_numbers(spool: Spool, journal: WipeJournal) -> None:
-    """Notes per boot how far its numbers and its time went, which until now the photos' names told."""
+    """Record each boot's highest photo number and latest boot-time, which so far only the photos' names hold."""
     reached: dict[int, tuple[int, int]] = {}
     for (_, boot), photos in journal.photos.items():
         reached[boot] = max([reached.get(boot, (0, 0))[0], *(max(seqs) for seqs in photos.values() if seqs)]), 0
@@ -56,7 +56,7 @@ def _keep_number(directory: Path, number: int, seq: int, boottime_ms: int) -> No
 
 
 def delete_photos(spool: Spool, journal: WipeJournal) -> None:
-    """Deletes the files, as often as some are still found; a file that can't be deleted keeps no other. OSError."""
+    """Delete the files until none is found. One that can't be deleted does not keep the others; its OSError is raised last."""
     failed: dict[Path, OSError] = {}
     for _ in range(_ROUNDS):
         items = [
@@ -84,8 +84,7 @@ def delete_photos(spool: Spool, journal: WipeJournal) -> None:
 
 
 def _traces(spool: Spool, journal: WipeJournal) -> Iterator[Path]:
-    """What stands in parked/ beside photos that lie there no more, and links under a photo's name (not what they
-    lead to)."""
+    """Reason files in parked/ whose photos are gone, and links with a photo's name (never their targets)."""
     attribution, events_ = Attribution(spool.directory), journal.link_ids | journal.contexts
     reasons = [(path, f"{inventory.photo_beside(path.name)}.jpg") for path in (spool.directory / PARKED).iterdir()]
     foreign = inventory.take_inventory(spool.directory).foreign
@@ -99,7 +98,7 @@ def _traces(spool: Spool, journal: WipeJournal) -> Iterator[Path]:
 
 
 def _folders(place: Path) -> list[Path]:
-    """The folder and those of the boots in it."""
+    """The folder and its boots' folders."""
     inner = [
         folder
         for folder in place.iterdir()
@@ -109,7 +108,7 @@ def _folders(place: Path) -> list[Path]:
 
 
 def forget_retired(spool: Spool, journal: WipeJournal) -> None:
-    """Takes the contexts out of the lists of photos deleted to make room; the numbers stay, so none comes twice."""
+    """Take the contexts out of the lists of photos deleted to make room; their numbers stay, so none comes twice."""
     directory = spool.directory / BOOTS
     with durable.lock(directory / boots.LOCK, wait=True):
         for number in sorted(boots.numbers(directory)):
@@ -136,7 +135,7 @@ def _anonymous(line: bytes, journal: WipeJournal, number: int) -> bytes:
 def delete_contexts(
     spool: Spool, journal: WipeJournal, remaining: Iterable[PhotoName], in_use: Collection[str]
 ) -> set[str]:
-    """Deletes the contexts' files on which nothing rests any more; the events of those that stay."""
+    """Delete the files of contexts that no photo is left of; return the linkIds of the contexts that stay."""
     directory = spool.directory / CONTEXTS
     kept: set[str] = set()
     by_context: dict[str, list[tuple[int, int]]] = {}
@@ -147,22 +146,22 @@ def delete_contexts(
         by_context.setdefault(context_id, []).append((boot, seq))
     for context_id in sorted(journal.contexts):
         entry = contexts.entry(directory, context_id)
-        in_contexts = [entry.of(photo) for photo in by_context.get(context_id, ())]
+        contexts_left = [entry.of(photo) for photo in by_context.get(context_id, ())]
         own_path, assigned_path = directory / f"{context_id}.json", contexts.assigned_path(directory, context_id)
-        if not (context_id in in_use or any(context is entry.own for context in in_contexts)):
+        if not (context_id in in_use or any(context is entry.own for context in contexts_left)):
             _remove(own_path)
         elif entry.own is not None:
             kept.add(entry.own.link_id)
         holding = [
             assignment
             for assignment in entry.assignments
-            if any(context is assignment.context for context in in_contexts)
+            if any(context is assignment.context for context in contexts_left)
             or (context_id in in_use and assignment.photos is None)
         ]
         kept.update(assignment.context.link_id for assignment in holding)
         if holding and len(holding) < len(entry.assignments):
             contexts.assign(directory, context_id, holding)
-        elif not holding and (entry.assignments or not in_contexts):
+        elif not holding and (entry.assignments or not contexts_left):
             _remove(assigned_path)  # a damaged one stays: it keeps photos from going to their own album
         for path in (own_path, assigned_path):
             _delete_fresh(path)
@@ -189,7 +188,7 @@ def delete_titles(spool: Spool, journal: WipeJournal, kept: set[str]) -> None:
 
 
 def _forget_event(directory: Path) -> bool:
-    """Takes the event out of the good copy of the config: name and pins stay. Whether it could."""
+    """Take the event out of the good copy of the config, keeping name and pins; return whether that worked."""
     kept = config.good_copy.read(directory)
     try:
         if kept.exists:
@@ -204,7 +203,7 @@ def _forget_event(directory: Path) -> bool:
 
 
 def _names_any(path: Path, link_ids: Collection[str]) -> bool:
-    """Whether one of the ids is a value in this file; a part of another value, as of a hash, does not count."""
+    """Whether a value in this file equals one of the ids; a part of a value, such as a hash, does not count."""
     try:
         text = path.read_bytes()
     except FileNotFoundError:
@@ -213,7 +212,7 @@ def _names_any(path: Path, link_ids: Collection[str]) -> bool:
 
 
 def _delete_fresh(path: Path) -> None:
-    """Deletes the new versions of a file that power cuts left before they took its place."""
+    """Delete versions of a file that a power cut left before their rename."""
     for leftover in sorted(path.parent.glob(f".{path.name}.*")):
         if leftover.suffix[1:].isdecimal():
             _remove(leftover)

@@ -1,4 +1,4 @@
-"""Anchors: moments at which a boot's own clock and the wall clock were seen together, and how far to trust them.
+"""Anchors: the boot's own clock and the wall clock read together, with the wall clock's uncertainty.
 
 A Pi has no clock battery: it boots with an old time and learns the true one later, or never. So a photo is stored
 with its boot-time only, and an anchor of that boot, from before or after the press, turns it into Unix time.
@@ -10,32 +10,32 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 FLOOR_MS = 1_735_689_600_000
-"""1 January 2025: this program did not exist before, so no true clock says so."""
+"""1 January 2025: this program did not exist before, so an earlier clock is wrong."""
 CEILING_MS = 4_102_444_800_000
 """1 January 2100: a clock that says so has lost its battery."""
 
 
 class Source(StrEnum):
-    """Who said what time it was, the most trusted first."""
+    """Source of the time, the most trusted first."""
 
     NTP = "ntp"
     DATE = "date"
     """The Date header of verified HTTPS, or of a loopback server."""
     RTC = "rtc"
     SAVED = "saved"
-    """The clock that a box without a battery wakes up with: it is at least this late."""
+    """The clock that a box without a battery wakes up with: a lower bound."""
     BETWEEN = "between"
-    """No clock at all: worked out from the boots before and after."""
+    """No clock: estimated from the boots before and after."""
 
     @property
     def rank(self) -> int:
-        """0 is the most trusted."""
+        """Rank of trust; 0 is the most trusted."""
         return list(Source).index(self)
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """`wall_ms` (Unix milliseconds, give or take `uncertainty_ms`) was the time at `boottime_ms` of the boot."""
+    """`wall_ms` (Unix milliseconds, ± `uncertainty_ms`) was the time at `boottime_ms` of the boot."""
 
     source: Source
     boottime_ms: int
@@ -44,10 +44,10 @@ class Anchor:
 
     @property
     def offset_ms(self) -> int:
-        """What to add to a boot-time of this boot to get Unix time."""
+        """Unix time minus boot-time, milliseconds."""
         return self.wall_ms - self.boottime_ms
 
     @property
     def is_sane(self) -> bool:
-        """Whether it can be true at all."""
+        """Whether the wall clock is within FLOOR_MS and CEILING_MS."""
         return FLOOR_MS <= self.wall_ms < CEILING_MS

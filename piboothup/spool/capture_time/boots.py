@@ -1,8 +1,8 @@
-"""Boots: one file of JSON lines per power-on, with its number, its clock anchors and the offset in use.
+"""Boots: one file of JSON lines per power-on, with its number, its clock anchors and the offsets in use.
 
-Whichever service starts first gives the boot its number, under a lock; the other finds it by the kernel's boot id.
-A number is used once: the file exists, durably, before the number is in any name. Lines are only ever added, each
-in one write; a line that a power cut tore is skipped.
+The service that starts first gives the boot its number, under a lock; the other finds it by the kernel's boot id. A
+number is used once: the file exists, durably, before the number is in any name. Lines are only appended, each in one
+write; a line that a power cut tore is skipped.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from piboothup.spool.names import BY_HAND
 LOCK = ".lock"
 _FILE = re.compile(r"(\d{4,6})\.jsonl", re.ASCII)
 _LARGEST = 10**14
-"""No number in a file is larger (milliseconds, some 3,000 years): one that is was made by damage."""
+"""Upper limit of a number in a file (milliseconds, some 3,000 years); a larger one is damage."""
 
 
 @dataclass(frozen=True)
 class Boot:
-    """What is written down about one boot."""
+    """What is recorded of one boot."""
 
     number: int
     boot_id: str = ""
     box: str = ""
     next_seq: int = 1
-    """No photo of this boot that was taken before the last start has this number or a higher one."""
+    """Photos taken before the last start have lower numbers than this."""
     anchors: tuple[Anchor, ...] = ()
     in_use: tuple[Anchor, ...] = ()
-    """Offsets that uploads have used: they stay, so that order holds."""
+    """Offsets that uploads have used: kept, so that the order of photos holds."""
     last_boottime_ms: int = 0
     """The latest boot-time known to have been reached."""
     retired: frozenset[tuple[str, int]] = frozenset()
     """Context and number of each photo that was sent and then deleted to make room: it still counts as taken."""
     ready_ms: int | None = None
-    """How long the booth's last start took, from the service's beginning until it was ready."""
+    """Duration of the booth's last start, milliseconds, until it was ready."""
 
 
 def register(directory: Path, boot_id: str, box: str, highest_seen: int) -> int:
-    """The number of the boot `boot_id`, given to it now if it has none. Raises OSError.
+    """The number of the boot `boot_id`, assigned now if it has none. Raises OSError.
 
     `highest_seen` is the highest boot number in any photo's name: a lost boots/ folder repeats no number.
     """
@@ -65,17 +65,17 @@ def register(directory: Path, boot_id: str, box: str, highest_seen: int) -> int:
 
 
 def numbers(directory: Path) -> list[int]:
-    """The numbers of all boots that have a file, in no order. Raises OSError."""
+    """The numbers of all boots that have a file, unordered. Raises OSError."""
     return [int(found[1]) for path in directory.iterdir() if (found := _FILE.fullmatch(path.name))]
 
 
 def path_of(directory: Path, number: int) -> Path:
-    """The file of a boot."""
+    """Path of a boot's file."""
     return directory / f"{number:04d}.jsonl"
 
 
 def read(directory: Path, number: int) -> Boot:
-    """What is written about the boot; an empty Boot when there is nothing readable."""
+    """The boot's record; an empty Boot when nothing can be read."""
     try:
         text = path_of(directory, number).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -94,7 +94,7 @@ def _lines(text: str) -> Iterable[dict[str, Any]]:
 
 
 def _whole(value: object) -> int | None:
-    """The value when it is a whole number that can be true."""
+    """The value if it is a whole number in range, else None."""
     return value if isinstance(value, int) and abs(value) <= _LARGEST else None
 
 
@@ -148,7 +148,7 @@ def _retired(line: dict[str, Any]) -> set[tuple[str, int]]:
 
 
 def add_retired(directory: Path, number: int, photos: Iterable[tuple[str, int]], boottime_ms: int) -> None:
-    """Notes sent photos of a boot that are about to be deleted, and how far its time went by them. OSError."""
+    """Record sent photos of a boot that are about to be deleted, and their latest boot-time. Raises OSError."""
     by_context: dict[str, list[int]] = {}
     for context, seq in photos:
         by_context.setdefault(context, []).append(seq)
@@ -156,18 +156,18 @@ def add_retired(directory: Path, number: int, photos: Iterable[tuple[str, int]],
 
 
 def add_start(directory: Path, number: int, service: str, boottime_ms: int, next_seq: int) -> None:
-    """Notes that a service started, and the first photo number it may use. Raises OSError."""
+    """Record a service's start and the first photo number it may use. Raises OSError."""
     line = {"start": service, "boottime_ms": boottime_ms, "next_seq": next_seq}
     _append(directory, number, line)
 
 
 def add_ready(directory: Path, number: int, ready_ms: int) -> None:
-    """Notes how long the booth's start took. Raises OSError."""
+    """Record how long the booth's start took. Raises OSError."""
     _append(directory, number, {"ready_ms": ready_ms})
 
 
 def add_anchor(directory: Path, number: int, anchor: Anchor, *, in_use: bool = False) -> None:
-    """Notes an anchor, or the anchor whose offset an upload is using. Raises OSError."""
+    """Record an anchor, or the anchor whose offset an upload is using. Raises OSError."""
     line: dict[str, Any] = {
         "source": anchor.source,
         "boottime_ms": anchor.boottime_ms,

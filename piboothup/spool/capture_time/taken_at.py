@@ -1,19 +1,19 @@
-"""When a photo was taken: from its boot-time and what is known of the clocks. Pure.
+"""Capture time (takenAt) computed from a photo's boot-time and the clock anchors of the boots. Pure.
 
-**A boot with anchors.** The best-ranked source that it has decides (NTP, then Date, then RTC; a sane one only). Of
-its anchors those that contradict most of the others are left out (somebody set the clock), and of two that are closer
-than a minute the less certain one. Between two anchors the offset is interpolated, so that a drifting crystal cancels
-out; before the first and after the last it stands still. The result is right to the anchor's own uncertainty plus 50
-millionths of the time to it.
+**A boot with anchors.** The best-ranked source decides (NTP, then Date, then RTC; sane anchors only). Of its anchors
+those that contradict most others are left out (somebody set the clock), and of two that are closer than a minute the
+less certain one. Between two anchors the offset is interpolated, so that a drifting crystal cancels out; before the
+first and after the last it is constant. The result is right to the anchor's own uncertainty plus 50 ppm of the time
+to it.
 
-**Order.** Offsets that an upload has used are written down ("in use"), as knots on a grid of one hour; between the
-knots the offset is interpolated. A knot in use is never moved, except when a better-ranked source differs by more
-than 2 s: so photos that are in the album and those that follow agree, whichever goes first and whatever is learned
-later. (That exception is for the truth's sake: of two photos that were taken within the difference, one sent before
-the correction and one after it, the order can turn round.)
+**Order.** Offsets that an upload has used are recorded ("in use"), as knots on a grid of one hour; between the knots
+the offset is interpolated. A knot in use is never moved, except when a better-ranked source differs by more than 2 s:
+so photos that are in the album and those that follow agree, whichever is sent first and whatever is learned later.
+(That exception can reverse the order of two photos taken within the difference, one sent before the correction, one
+after it: the right time matters more.)
 
-**A battery's clock** is believed only where it contradicts no neighbour: one that keeps local time, or was never set,
-would put its boot's photos among another's. Its boot counts as one without anchors then.
+**A clock with a battery (RTC)** is believed only where it contradicts no neighbouring boot: one that keeps local
+time, or was never set, would put its boot's photos among another's. Its boot counts as one without anchors then.
 
 **A boot without anchors** lies between its neighbours: it began after the boot before had reached its last known
 moment, and its own last known moment came before the boot after it began; the clock it woke up with is a lower bound
@@ -32,7 +32,7 @@ from piboothup.spool.capture_time.anchors import CEILING_MS, Anchor, Source
 from piboothup.spool.capture_time.boots import Boot
 
 DRIFT = 50e-6
-"""What an undisciplined Pi's clock may gain or lose, as a share of time passed."""
+"""Greatest error of an undisciplined Pi clock, as a share of the time passed."""
 KNOT_MS = 3_600_000
 KEEP_WITHIN_MS = 2_000
 SPREAD_WITHIN_MS = 24 * 3_600_000
@@ -42,7 +42,7 @@ _CLOSE_MS = 60_000
 
 @dataclass(frozen=True)
 class Estimate:
-    """When something happened, in Unix milliseconds."""
+    """A moment in Unix milliseconds, with its bounds."""
 
     unix_ms: int
     low_ms: int
@@ -51,7 +51,7 @@ class Estimate:
 
 
 def solve(boots: Mapping[int, Boot], number: int, boottime_ms: int) -> Estimate | None:
-    """When boot `number` was at `boottime_ms`; None when that is unknown.
+    """The moment `boottime_ms` of boot `number`; None when that is unknown.
 
     `boots` holds this boot and, for one without anchors, its neighbours up to the next ones that have some.
     """
@@ -66,7 +66,7 @@ def solve(boots: Mapping[int, Boot], number: int, boottime_ms: int) -> Estimate 
 
 
 def knots(boots: Mapping[int, Boot], number: int, boottime_ms: int) -> tuple[Anchor, ...]:
-    """The offsets on which the time of this moment rests: to be written down as in use once it is uploaded."""
+    """The offsets that `solve` used for this moment: to be recorded as in use once it is uploaded."""
     boots = _drop_implausible_rtc(boots)
     boot = boots[number]
     if _curve(boot):
@@ -81,7 +81,7 @@ def knots(boots: Mapping[int, Boot], number: int, boottime_ms: int) -> tuple[Anc
 
 
 def is_known(boot: Boot) -> bool:
-    """Whether the boot's own anchors tell its time, whatever its neighbours say: a battery alone does not."""
+    """Whether the boot's own anchors tell its time, whatever its neighbours say: an RTC alone does not."""
     curve = _curve(boot)
     return bool(curve) and (
         curve[0].source is not Source.RTC or any(anchor.source is Source.RTC for anchor in boot.in_use)
@@ -126,7 +126,7 @@ def _interpolated(curve: Sequence[Anchor], boottime_ms: int) -> Anchor:
 
 @lru_cache(maxsize=256)
 def _curve(boot: Boot) -> tuple[Anchor, ...]:
-    """The anchors that count, by boot-time; empty when the boot's own clock says nothing."""
+    """The anchors used, by boot-time; empty when the boot has none that can be believed."""
     sane = [anchor for anchor in boot.anchors if anchor.is_sane and anchor.source.rank <= Source.RTC.rank]
     if not sane:
         return ()
@@ -138,7 +138,7 @@ def _curve(boot: Boot) -> tuple[Anchor, ...]:
 
 
 def _agreeing(anchors: list[Anchor], in_use: Sequence[Anchor]) -> list[Anchor]:
-    """The largest group that agrees with one of its own: with an offset in use before others, then the latest."""
+    """The largest group of anchors that agree with one of them; groups with an offset in use win, then the latest."""
 
     def group(around: Anchor) -> list[Anchor]:
         return [anchor for anchor in anchors if _agree(anchor, around)]
@@ -155,7 +155,7 @@ def _agree(anchor: Anchor, other: Anchor) -> bool:
 
 
 def _apart(anchors: list[Anchor]) -> tuple[Anchor, ...]:
-    """Without those that another, more certain one makes superfluous, or that crowd a more certain one."""
+    """The anchors without those that a more certain one makes superfluous or is too close to."""
     kept: list[Anchor] = []
     for anchor in sorted(anchors, key=lambda anchor: (anchor.uncertainty_ms, -anchor.boottime_ms)):
         distances = [(abs(anchor.boottime_ms - other.boottime_ms), other.uncertainty_ms) for other in kept]
@@ -168,7 +168,7 @@ def _apart(anchors: list[Anchor]) -> tuple[Anchor, ...]:
 
 
 def _drop_implausible_rtc(boots: Mapping[int, Boot]) -> Mapping[int, Boot]:
-    """The boots, without the word of each battery's clock that puts its boot before the one before or after the next.
+    """The boots without RTC anchors that would put a boot before the one before it or after the next.
 
     Such a clock keeps local time, or was never set: the boot counts as one without anchors.
     """
@@ -190,7 +190,7 @@ def _drop_implausible_rtc(boots: Mapping[int, Boot]) -> Mapping[int, Boot]:
 
 
 def _limit_ms(later: Sequence[Boot]) -> int:
-    """When a boot must have ended, as these came after it."""
+    """The latest time at which a boot can have ended, given the later boots."""
     passed_ms = 0
     for boot in later:
         if is_known(boot) or _is_estimated(boot):
@@ -203,7 +203,7 @@ def _limit_ms(later: Sequence[Boot]) -> int:
 
 
 def _between(boots: Mapping[int, Boot], number: int) -> Estimate | None:
-    """When an anchorless boot began."""
+    """The estimated start of a boot without anchors."""
     used = next((anchor for anchor in boots[number].in_use if anchor.source is Source.BETWEEN), None)
     if used is not None:
         start_ms = used.wall_ms - used.boottime_ms
@@ -223,7 +223,7 @@ def _between(boots: Mapping[int, Boot], number: int) -> Estimate | None:
 
 
 def _spread(run: Sequence[Boot], place: int, earliest: Estimate, latest: Estimate) -> Estimate | None:
-    """When boot `place` of a run of anchorless boots between two known moments began."""
+    """The start of boot `place` in a run of boots without anchors between two known moments."""
     lows = _lows(run, earliest.unix_ms, heed_saved=True)
     end_ms = lows[-1] + run[-1].last_boottime_ms
     if end_ms > latest.unix_ms:
@@ -239,7 +239,7 @@ def _spread(run: Sequence[Boot], place: int, earliest: Estimate, latest: Estimat
 
 
 def _lows(run: Sequence[Boot], earliest_ms: int, *, heed_saved: bool) -> list[int]:
-    """The earliest beginning of each boot of a run."""
+    """The earliest start of each boot of a run."""
     lows: list[int] = []
     free_ms = earliest_ms
     for boot in run:
@@ -251,7 +251,7 @@ def _lows(run: Sequence[Boot], earliest_ms: int, *, heed_saved: bool) -> list[in
 
 
 def _is_fixed(boot: Boot) -> bool:
-    """Whether the boot's time is settled: by its own anchors, or because an upload has used an estimate of it."""
+    """Whether the boot's time is fixed: by its own anchors, or because an upload has used an estimate."""
     return bool(_curve(boot)) or _is_estimated(boot)
 
 
@@ -270,11 +270,11 @@ def _moment(boot: Boot, boottime_ms: int) -> Estimate:
 
 
 def _after(start: Estimate, boottime_ms: int) -> Estimate:
-    """The moment at `boottime_ms` of an anchorless boot that began at `start`."""
+    """The moment `boottime_ms` of a boot without anchors that began at `start`."""
     low_ms = start.low_ms + _at_least_ms(boottime_ms)
     return Estimate(start.unix_ms + boottime_ms, low_ms, start.high_ms + boottime_ms, Source.BETWEEN)
 
 
 def _at_least_ms(boottime_ms: int) -> int:
-    """How much time has passed at the least while an undisciplined clock counted so much."""
+    """The shortest time in which an undisciplined clock counts this much."""
     return int(boottime_ms * (1 - DRIFT))

@@ -1,7 +1,7 @@
-"""The boots in the spool as one line of time: what is written about each, and so when a photo was taken.
+"""Capture times of a spool's photos: reads the boots' files and asks `taken_at`, which is pure.
 
-It reads the boots' files again only when they have grown, finds the neighbours between which a boot without anchors
-lies, and notes the offsets that uploads use. What follows from all that is decided in `taken_at`, which is pure.
+Reads a boot's file again only when it has grown, finds the neighbours of a boot without anchors, and records the
+offsets that uploads use.
 """
 
 from __future__ import annotations
