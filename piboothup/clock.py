@@ -28,7 +28,7 @@ class Clock(Protocol):
         """Unix milliseconds of a clock with a battery, unchecked; None when there is none."""
 
     def ntp_uncertainty_ms(self) -> int | None:
-        """Greatest error of the wall clock when NTP or the like disciplines it, milliseconds; None when nothing does."""
+        """Greatest error of the wall clock while NTP disciplines it, milliseconds; None while nothing does."""
 
 
 class _Timex(ctypes.Structure):

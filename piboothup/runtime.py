@@ -2,8 +2,8 @@
 
 Nothing here touches the card. A hint ("press", "new", "retry") only wakes its receiver, which would learn the same by
 itself later: the sender does not wait, a lost hint costs at most the receiver's own interval. A directory that
-vanishes under a running service (at logout /run/user/UID goes, a cleaner empties /tmp) is made again, with its socket.
-A directory without room, or one that there is no room for, stops no service: socket and status come when there is
+vanishes under a running service (at logout /run/user/UID goes, a cleaner empties /tmp) is made again, and so is its
+socket. A directory without room, or one that there is no room for, stops no service: socket and status come when there is
 room, and the status says so.
 """
 
@@ -237,8 +237,8 @@ def under_systemd(environment: Mapping[str, str] = os.environ) -> bool:
 def notify_systemd(*lines: str, environment: Mapping[str, str] = os.environ) -> bool:
     """Tell systemd ("READY=1", "WATCHDOG=1", "STATUS=…") without waiting; False when it did not take it.
 
-    The protocol is sd_notify(3): one datagram of lines to $NOTIFY_SOCKET, "@" meaning the abstract namespace. True too
-    when systemd did not start this process: nobody is to be told then.
+    The protocol is sd_notify(3): one datagram of lines to $NOTIFY_SOCKET, "@" meaning the abstract namespace. True
+    too when systemd did not start this process: nobody is to be told then.
     """
     address = environment.get("NOTIFY_SOCKET", "")
     if not address:

@@ -56,7 +56,7 @@ def _keep_number(directory: Path, number: int, seq: int, boottime_ms: int) -> No
 
 
 def delete_photos(spool: Spool, journal: WipeJournal) -> None:
-    """Delete the files until none is found. One that can't be deleted does not keep the others; its OSError is raised last."""
+    """Delete the files until none is found. One that can't be deleted keeps no other; its OSError is raised last."""
     failed: dict[Path, OSError] = {}
     for _ in range(_ROUNDS):
         items = [
