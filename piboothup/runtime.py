@@ -3,8 +3,8 @@
 Nothing here touches the card. A hint ("press", "new", "retry") only wakes its receiver, which would learn the same by
 itself later: the sender does not wait, a lost hint costs at most the receiver's own interval. A directory that
 vanishes under a running service (at logout /run/user/UID goes, a cleaner empties /tmp) is made again, and so is its
-socket. A directory without room, or one that there is no room for, stops no service: socket and status come when there is
-room, and the status says so.
+socket. A directory without room, or one that there is no room for, stops no service: socket and status come when
+there is room, and the status says so.
 """
 
 from __future__ import annotations
