@@ -257,6 +257,39 @@ def test_systemd_broken_config_uploader_waits_in_refused(box: Appliance, tmp_pat
     assert len(box.photos(NEW)) == 1
 
 
+def test_f10_under_systemd_the_uploader_waits_for_its_spool(
+    box: Appliance, album: LocalEventPics, tmp_path: Path
+) -> None:
+    """A disk that comes late, as the target of a link: told in a line and the status, and no restart."""
+    with running(box, "booth"):
+        box.take(PATIENCE_S)
+    (tmp_path / "disk").mkdir()
+    box.spool.directory.rename(tmp_path / "photos")
+    box.spool.directory.symlink_to(tmp_path / "disk" / "photos")
+    assert run(box.runtime, "--config", box.config, "uploader").returncode == 1  # at a desk it ends
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(PATIENCE_S)
+        before = len(box.log.read_text())
+        with running(box, "uploader", NOTIFY_SOCKET=systemd.getsockname()) as process:
+            assert [systemd.recv(100) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
+            said = box.uploader()
+            assert (said["state"], said["problems"]) == ("refused", ["spool_missing"])
+            (line,) = box.log.read_text()[before:].splitlines()
+            assert line.endswith("which is not there: plug in its disk, or name its folder in the config.")
+            (tmp_path / "photos").rename(tmp_path / "disk" / "photos")
+            wait_until(lambda: len(album.uploads()) == 1, "the photo to be in the album")
+            wait_until(lambda: box.uploader().get("problems") == [], "nothing to be wrong")
+            process.terminate()
+            assert process.wait(PATIENCE_S) == 0
+        (tmp_path / "disk" / "photos").rename(tmp_path / "photos")
+        with running(box, "uploader", NOTIFY_SOCKET=systemd.getsockname()) as process:
+            wait_until(lambda: box.uploader().get("problems") == ["spool_missing"], "it to wait again")
+            process.terminate()
+            assert process.wait(PATIENCE_S) == 0
+            assert box.uploader() == {}
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("tzdata") is not None, reason="SKIPPED: zone data comes with Python here"
 )

@@ -152,7 +152,6 @@ def uploader(given: argparse.Namespace) -> int:
     directory, starts_anew = service_directory(), True
     while starts_anew:
         spool, clock = open_spool(loaded)
-        spool.prepare()
         service = Uploader(loaded, spool, clock, directory, refused=refused)
         with _stopped_by_signals(service.stop):
             service.run()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import random
+import select
 import selectors
 import socket
 from collections import Counter
@@ -19,9 +20,10 @@ from typing import Any
 from piboothup import __version__, status
 from piboothup.clock import Clock
 from piboothup.config import Config
-from piboothup.runtime import HintSocket, notify_systemd
+from piboothup.runtime import HintSocket, notify_systemd, under_systemd
 from piboothup.spool import choices, contexts
 from piboothup.spool.contexts import Entry
+from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import CONTEXTS, NEW
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
@@ -68,7 +70,7 @@ class Uploader:
         self._runtime = runtime
         self._status = StatusFile(runtime, "uploader")
         self._status_writer = WriterThread()
-        self._paused = choices.read(spool.directory, config).over(config).upload.paused
+        self._paused = config.upload.paused
         self._line = UploadScheduler(clock, chance, config.upload.workers, paused=self._paused, refused=bool(refused))
         self._refused = refused
         time = KnownTime(spool, clock)
@@ -103,11 +105,36 @@ class Uploader:
     def run(self) -> None:
         """Runs until stopped, or until another disk lies under the spool: then it `starts_anew`.
 
-        Raises AlreadyRunning, RuntimeUnusable, OSError when it can't start.
+        Raises AlreadyRunning, RuntimeUnusable, OSError when it can't start; SpoolUnusable too, but under systemd.
         """
+        with contextlib.closing(self._woken), contextlib.closing(self._wake):
+            if self._prepare():
+                self._run()
+
+    def _prepare(self) -> bool:
+        """Makes the spool ready. On a box what hinders it is told, and tried again: a disk may come late. False when
+        the service is to end before.
+        """
+        while not self._line.stopping:
+            try:
+                self._spool.prepare()
+            except SpoolUnusable as error:
+                if not under_systemd():
+                    raise
+                self._spool.log_once(logging.ERROR, "spool not opened reason=%s", error)
+                self._line.judge_storage(error.problem)
+            else:
+                return True
+            self._tell(self._line.snapshot())
+            self._is_ready_told = self._is_ready_told or notify_systemd("READY=1")
+            notify_systemd("WATCHDOG=1")
+            select.select([self._woken], [], [], status.REFRESH_S)
+            self._drain()
+        self._status.withdraw()
+        return False
+
+    def _run(self) -> None:
         with (
-            contextlib.closing(self._woken),
-            contextlib.closing(self._wake),
             self._spool.lock("uploader"),
             contextlib.closing(HintSocket(self._runtime, "uploader")) as hints,
             selectors.DefaultSelector() as selector,
@@ -115,8 +142,9 @@ class Uploader:
             selector.register(hints, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
             self._line.on_change = self.wake
+            self._follow_choices()
             self._look_at_storage()
-            self._is_ready_told = notify_systemd("READY=1")
+            self._is_ready_told = self._is_ready_told or notify_systemd("READY=1")
             self._status_writer.start()
             for worker in self._workers:
                 worker.start()
