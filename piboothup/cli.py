@@ -269,7 +269,7 @@ def _events(given: argparse.Namespace) -> int:
     from piboothup.spool import choices
     from piboothup.uploader.eventpics import ApiError, EventPicsApi, outcome_of
     from piboothup.uploader.outcomes import ApiCall, decide
-    from piboothup.uploader.schedule.link_status import trouble
+    from piboothup.uploader.schedule.link_status import link_problem
     from piboothup.uploader.transport.errors import LinkError
 
     loaded, _ = load(given)
@@ -280,7 +280,7 @@ def _events(given: argparse.Namespace) -> int:
         answer = EventPicsApi(loaded.eventpics.api_url, key, SystemClock()).events()
     except (ApiError, LinkError) as error:
         came = outcome_of(error)
-        raise CommandFails(str(trouble(decide(ApiCall.EVENTS, came), came)[1])) from None
+        raise CommandFails(str(link_problem(decide(ApiCall.EVENTS, came), came)[1])) from None
     spool, _ = open_spool(loaded)
     here = choices.read(spool.directory, loaded).over(loaded).eventpics
     for event in answer.events:

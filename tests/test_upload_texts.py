@@ -120,11 +120,11 @@ class Box:
         step = self.line.next_step()
         assert isinstance(step, Probe)
         if not came:
-            self.line.answered(())
+            self.line.on_probe_success(())
         elif came == "defect":
-            self.line.met_defect(step, 60.0)
+            self.line.on_defect(step, 60.0)
         else:
-            self.line.probe_failed(Outcome(came))
+            self.line.on_probe_failure(Outcome(came))
 
     def _try_photo(self, what: str, came: str) -> None:
         while isinstance(step := self.line.next_step(), Wait):
@@ -132,17 +132,17 @@ class Box:
         assert isinstance(step, Send)
         match came:
             case "arrived":
-                self.line.arrived(step.name, PARTY, 3_000_000, SECOND_NS, marked=True)
+                self.line.on_photo_sent(step.name, PARTY, 3_000_000, SECOND_NS, marked=True)
             case "gone":
-                self.line.gone(step.name)
+                self.line.forget_photo(step.name)
             case "no_event":
                 self.line.hold(step.name, PARTY)
             case "postponed":
                 self.line.postpone(step.name, 5.0)
             case "defect":
-                self.line.met_defect(step, 60.0)
+                self.line.on_defect(step, 60.0)
             case _:
-                self.line.failed(step.name, PARTY, CALLS[what], Outcome(came))
+                self.line.on_photo_failure(step.name, PARTY, CALLS[what], Outcome(came))
 
 
 @pytest.mark.parametrize(("happened", "told"), TABLE.items())

@@ -155,7 +155,7 @@ def uploader(given: argparse.Namespace) -> int:
         service = Uploader(loaded, spool, clock, directory, refused=refused)
         with _stopped_by_signals(service.stop):
             service.run()
-        starts_anew = service.starts_anew
+        starts_anew = service.needs_restart
     return OK
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-_MOST_BRACKETS: Final = 50_000
+_MAX_BRACKETS: Final = 50_000
 """Of objects and lists: more than fit into an answer when each album has an id and a title. A MB of nothing but
 brackets would take 35 MB of memory; of what this lets through none takes 25.
 """
-_SAID_BY_GATEWAYS: Final = frozenset(
+_GATEWAY_MESSAGES: Final = frozenset(
     {
         *("unauthorized", "forbidden", "access denied", "access forbidden", "not found", "blocked"),
         *("request blocked", "missing authentication token", "no route matched with those values"),
@@ -21,15 +21,15 @@ _SAID_BY_GATEWAYS: Final = frozenset(
     }
 )
 """What gateways (of AWS, Kong, Vercel ...) say by themselves: little more than the status's name."""
-_FIELDS_OF_GATEWAYS: Final = frozenset({"cloudflare_error", "supportID", "blocked"})
+_GATEWAY_FIELDS: Final = frozenset({"cloudflare_error", "supportID", "blocked"})
 """Fields of the JSON in which firewalls and content networks refuse."""
-_FIELDS_OF_STORAGES: Final = frozenset({"error", "code", "message"})
+_STORAGE_FIELDS: Final = frozenset({"error", "code", "message"})
 """Fields of the JSON in which storages refuse (GCS, Azure, B2, Supabase); the rest of them use XML."""
 
 
 def json_object(body: bytes) -> dict[str, Any] | None:
     """The JSON object that an answer is, whatever its headers call it; None when it is none, or absurdly deep."""
-    if body.count(b"{") + body.count(b"[") > _MOST_BRACKETS:
+    if body.count(b"{") + body.count(b"[") > _MAX_BRACKETS:
         return None
     try:
         found = json.loads(body)
@@ -50,7 +50,7 @@ def is_page(content_type: str, body: bytes) -> bool:
 def is_refusal_of_gateway(content_type: str, body: bytes) -> bool:
     """Whether a refusal is surely not EventPics' or its storage's own: a page, or what content networks say."""
     is_text_of_cloudflare = body.startswith(b"error code: ")
-    fields = _FIELDS_OF_GATEWAYS & (json_object(body) or {}).keys()
+    fields = _GATEWAY_FIELDS & (json_object(body) or {}).keys()
     return is_page(content_type, body) or is_text_of_cloudflare or bool(fields)
 
 
@@ -65,7 +65,7 @@ def is_refusal_of_storage(body: bytes) -> bool:
     if start.startswith(b"<"):
         return b"<error" in start
     shown = json_object(body)
-    return not start or (shown is not None and (not shown or bool(_FIELDS_OF_STORAGES & shown.keys())))
+    return not start or (shown is not None and (not shown or bool(_STORAGE_FIELDS & shown.keys())))
 
 
 def is_refusal_of_api(body: bytes) -> bool:
@@ -79,4 +79,4 @@ def is_refusal_of_api(body: bytes) -> bool:
     if isinstance(error, str) and error.strip():
         return True
     message = (error if isinstance(error, dict) else shown).get("message")
-    return isinstance(message, str) and message.strip(" .!").lower() not in {"", *_SAID_BY_GATEWAYS}
+    return isinstance(message, str) and message.strip(" .!").lower() not in {"", *_GATEWAY_MESSAGES}

@@ -22,7 +22,7 @@ from piboothup.spool.names import PhotoName
 from piboothup.text import one_line
 from piboothup.uploader.answer_shape import is_page, json_object
 from piboothup.uploader.outcomes import ApiCall, Outcome, classify, is_sign_in
-from piboothup.uploader.transport.certificate_dates import NowMs, unknown
+from piboothup.uploader.transport.certificate_dates import NowMs, unknown_time
 from piboothup.uploader.transport.client import Transport
 from piboothup.uploader.transport.errors import LinkError
 from piboothup.uploader.transport.messages import Answer, is_plain, retry_after_s, server_ms
@@ -32,20 +32,20 @@ log = logging.getLogger(__name__)
 _CALL_DEADLINE_S: Final = 60.0
 _SIGN_IN_DEADLINE_S: Final = 15.0
 _PUT_DEADLINE_S: Final = 120.0
-_SLOWEST_BYTES_PER_S: Final = 4_000
-_LONGEST_WAIT_FOR_PAGE_S: Final = 60.0
-_LONGEST_URL: Final = 8192
-_LONGEST_TITLE: Final = 200
-_MOST_EVENTS: Final = 1000
-_LONGEST_ID: Final = 128
+_MIN_BYTES_PER_S: Final = 4_000
+_MAX_WAIT_FOR_PAGE_S: Final = 60.0
+_MAX_URL_CHARS: Final = 8192
+_MAX_TITLE_CHARS: Final = 200
+_MAX_EVENTS: Final = 1000
+_MAX_ID_CHARS: Final = 128
 
 
 class ApiError(Exception):
     """EventPics answered something else than what was asked for; `came` says what."""
 
-    def __init__(self, call: ApiCall, came: Outcome, status: int, retry_after_s: float | None = None) -> None:
-        self.call, self.outcome, self.status, self.retry_after_s = call, came, status, retry_after_s
-        super().__init__(f"{call}: {came} (status {status})")
+    def __init__(self, call: ApiCall, outcome: Outcome, status: int, retry_after_s: float | None = None) -> None:
+        self.call, self.outcome, self.status, self.retry_after_s = call, outcome, status, retry_after_s
+        super().__init__(f"{call}: {outcome} (status {status})")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,12 @@ class EventPicsApi:
     """EventPics, for one thread. Every call raises ApiError or LinkError when it is not answered as documented."""
 
     def __init__(
-        self, api_url: str, key: Secret, clock: Clock, now_ms: NowMs = unknown, transport: Transport | None = None
+        self,
+        api_url: str,
+        key: Secret,
+        clock: Clock,
+        now_ms: NowMs = unknown_time,
+        transport: Transport | None = None,
     ) -> None:
         """`transport` unset: verified TLS, and plain http only when `api_url` is on this machine.
 
@@ -86,14 +91,14 @@ class EventPicsApi:
             listed = []
         if not isinstance(listed, list):
             raise ApiError(ApiCall.EVENTS, Outcome.WRONG_JSON, answer.status)
-        events = [event for one in listed[:_MOST_EVENTS] if (event := _event(one)) is not None]
+        events = [event for one in listed[:_MAX_EVENTS] if (event := _event(one)) is not None]
         if len(events) != len(listed):
             log.warning("events skipped=%d", len(listed) - len(events))
         return Account(tuple(events), date_anchor(answer))
 
     def server_time(self) -> Anchor | None:
         """The server's word on the time, asked without the key and whatever its certificate's dates."""
-        return date_anchor(self.transport.ask_date(self._api_url, _CALL_DEADLINE_S))
+        return date_anchor(self.transport.get_date(self._api_url, _CALL_DEADLINE_S))
 
     def is_behind_sign_in(self) -> bool:
         """Whether the network answers plain http in EventPics' place with a sign-in page; asked without the key.
@@ -103,7 +108,7 @@ class EventPicsApi:
         parts = urlsplit(self._api_url)
         if parts.scheme != "https" or not parts.hostname:
             return False
-        return is_sign_in(self.transport.ask_plainly(parts.hostname, _SIGN_IN_DEADLINE_S), parts.hostname)
+        return is_sign_in(self.transport.get_plain_http(parts.hostname, _SIGN_IN_DEADLINE_S), parts.hostname)
 
     def upload_url(self, name: PhotoName, context: Context, taken_at_ms: int | None) -> Secret:
         """A URL to PUT this photo to, good for some 300 s. `taken_at_ms` is left out when it is None."""
@@ -134,7 +139,7 @@ class EventPicsApi:
         headers = {"Content-Type": "image/jpeg"}
         if _is_azure(url):
             headers["x-ms-blob-type"] = "BlockBlob"
-        deadline_s = _PUT_DEADLINE_S + size_bytes / _SLOWEST_BYTES_PER_S
+        deadline_s = _PUT_DEADLINE_S + size_bytes / _MIN_BYTES_PER_S
         answer = self.transport.exchange("PUT", url, headers, file, deadline_s=deadline_s)
         self._check(ApiCall.PUT, answer)
 
@@ -147,18 +152,18 @@ class EventPicsApi:
         return answer
 
     def _check(self, call: ApiCall, answer: Answer, *, key_accepted: bool = False) -> None:
-        came = classify(call, answer, key_accepted=key_accepted)
+        outcome = classify(call, answer, key_accepted=key_accepted)
         took_ms = (answer.answered_ns - answer.sent_ns) // 1_000_000
-        log.debug("call=%s status=%d came=%s ms=%d", call, answer.status, came, took_ms)
-        if came is not Outcome.ACCEPTED:
-            raise ApiError(call, came, answer.status, _wanted_wait_s(came, answer))
+        log.debug("call=%s status=%d came=%s ms=%d", call, answer.status, outcome, took_ms)
+        if outcome is not Outcome.ACCEPTED:
+            raise ApiError(call, outcome, answer.status, _retry_wait_s(outcome, answer))
 
     def _is_safe(self, url: str) -> bool:
         """Whether a photo may be sent there: https into the world, or this machine when EventPics is on it too."""
-        if len(url) > _LONGEST_URL or not self.transport.allows(url):
+        if len(url) > _MAX_URL_CHARS or not self.transport.allows(url):
             return False
         host = urlsplit(url).hostname or ""
-        return self._on_this_machine if is_loopback(host) else _is_in_the_world(host)
+        return self._on_this_machine if is_loopback(host) else _is_public_host(host)
 
 
 def date_anchor(answer: Answer) -> Anchor | None:
@@ -177,15 +182,15 @@ def date_anchor(answer: Answer) -> Anchor | None:
     return found if found.is_sane else None
 
 
-def _wanted_wait_s(came: Outcome, answer: Answer) -> float | None:
+def _retry_wait_s(outcome: Outcome, answer: Answer) -> float | None:
     """For how many seconds the server wants to be left alone; None when it says nothing of that.
 
     A page may come from whatever stands in the way on this network alone, so it can't silence the box for long.
     """
     wait_s = retry_after_s(answer.retry_after, answer.date)
-    if wait_s is None or came is Outcome.BLOCKED:
+    if wait_s is None or outcome is Outcome.BLOCKED:
         return None
-    return min(wait_s, _LONGEST_WAIT_FOR_PAGE_S) if is_page(answer.content_type, answer.body) else wait_s
+    return min(wait_s, _MAX_WAIT_FOR_PAGE_S) if is_page(answer.content_type, answer.body) else wait_s
 
 
 def outcome_of(error: ApiError | LinkError) -> Outcome:
@@ -224,16 +229,16 @@ def _id(shown: dict[str, Any], *keys: str) -> str | None:
     values = [shown.get(key) for key in keys]
     texts = [value for value in values if isinstance(value, str)]
     numbers = [str(value) for value in values if isinstance(value, int) and not isinstance(value, bool)]
-    return next((text for text in (*texts, *numbers) if 0 < len(text) <= _LONGEST_ID and is_plain(text)), None)
+    return next((text for text in (*texts, *numbers) if 0 < len(text) <= _MAX_ID_CHARS and is_plain(text)), None)
 
 
 def _title(value: object) -> str:
     if not isinstance(value, str):
         return ""
-    return one_line(value[: 4 * _LONGEST_TITLE])[:_LONGEST_TITLE].rstrip()
+    return one_line(value[: 4 * _MAX_TITLE_CHARS])[:_MAX_TITLE_CHARS].rstrip()
 
 
-def _is_in_the_world(host: str) -> bool:
+def _is_public_host(host: str) -> bool:
     """Whether it is a name, or an address that is nobody's private one, in its plain spelling.
 
     getaddrinfo also takes 127.1, 0x7f000001 and 2130706433 for addresses. No domain's last label begins with a digit.

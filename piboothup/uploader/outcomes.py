@@ -87,7 +87,7 @@ class Decision(StrEnum):
     """The server refuses the photo, or all of its event: `tries` tells which, and parks only what is to blame."""
     HOLD_CONTEXT = "hold_context"
     """The server does not know the event, or not for this key: its photos wait in new/, others flow."""
-    REST_CONTEXT = "rest_context"
+    COOL_DOWN_CONTEXT = "rest_context"
     """The server takes nothing for the event for now: its photos wait for some minutes, others flow."""
     ASK_KEY = "ask_key"
     """The server refuses the key, or only the event: `geteventsandalbums` says which (see `refused_event`)."""
@@ -121,9 +121,9 @@ TABLE: Final[dict[Outcome, tuple[Decision, Decision, Decision]]] = {
     Outcome.BAD_REQUEST:    (V.WAIT,             V.BLAME_PHOTO_OR_EVENT,        V.BLAME_PHOTO_OR_EVENT),
     Outcome.FORBIDDEN:      (V.PAUSE_ALL,        V.ASK_KEY,      V.NEW_URL),
     Outcome.FOREIGN:        (V.WAIT,             V.HOLD_CONTEXT, V.NEW_URL),
-    Outcome.CLOSED:         (V.WAIT,             V.REST_CONTEXT, V.NEW_URL),
+    Outcome.CLOSED:         (V.WAIT,             V.COOL_DOWN_CONTEXT, V.NEW_URL),
     Outcome.NOT_FOUND:      (V.WAIT,             V.HOLD_CONTEXT, V.NEW_URL),
-    Outcome.LISTED_BUT_NOT_FOUND:        (V.WAIT,             V.REST_CONTEXT, V.NEW_URL),
+    Outcome.LISTED_BUT_NOT_FOUND:        (V.WAIT,             V.COOL_DOWN_CONTEXT, V.NEW_URL),
     Outcome.TOO_LARGE:      (V.WAIT,             V.PARK,         V.PARK),
     Outcome.REFUSED:        (V.WAIT,             V.BLAME_PHOTO_OR_EVENT,        V.BLAME_PHOTO_OR_EVENT),
     # EventPics says later
@@ -157,31 +157,31 @@ _STATUSES: Final = {
     429: Outcome.TOO_MANY,
     511: Outcome.SIGN_IN,
 }
-_OF_KEY_OR_EVENT: Final = frozenset({401, 403, 404, 410})
+_KEY_OR_EVENT_STATUSES: Final = frozenset({401, 403, 404, 410})
 """Refusals that EventPics would explain; whoever stands in the way says them too."""
-_OF_THE_WAY: Final = frozenset({407, 451})
+_PROXY_STATUSES: Final = frozenset({407, 451})
 """Of a proxy, or of whoever is made to filter: never of key, event or photo."""
-_OF_THE_REQUEST: Final = frozenset({408, 429})
+_RETRY_STATUSES: Final = frozenset({408, 429})
 """Not of who asks or for what: whoever says it, trying later is right."""
-_SAYS_STORED: Final = frozenset({201, 204})
+_STORED_STATUSES: Final = frozenset({201, 204})
 """Statuses that name what was done with a PUT, so that a page beside them takes nothing back."""
-_IMPATIENT_NS: Final = 5_000_000_000
+_MIN_BODY_TIMEOUT_NS: Final = 5_000_000_000
 """A 400 in mid-body may be S3's RequestTimeout: after 20 s it is tired of waiting for the rest. One that comes sooner
 than anybody loses patience is about the photo.
 """
 
 
-def decide(call: ApiCall, came: Outcome) -> Decision:
+def decide(call: ApiCall, outcome: Outcome) -> Decision:
     """What `came` back from `call` means."""
-    return TABLE[came][_COLUMNS[call]]
+    return TABLE[outcome][_COLUMNS[call]]
 
 
-def refused_event(link_id: str, events: Iterable[Event]) -> Outcome:
+def forbidden_outcome(link_id: str, events: Iterable[Event]) -> Outcome:
     """What a FORBIDDEN to `getuploadurl` was about, when the same key then got these events: not about the key."""
     return Outcome.CLOSED if any(one.link_id == link_id for one in events) else Outcome.FOREIGN
 
 
-def missed_event(context: Context, events: Iterable[Event]) -> Outcome:
+def not_found_outcome(context: Context, events: Iterable[Event]) -> Outcome:
     """What a NOT_FOUND to `getuploadurl` was, when the key last saw these events: MISLAID if the event is there."""
     return Outcome.LISTED_BUT_NOT_FOUND if is_listed(context, events) else Outcome.NOT_FOUND
 
@@ -202,7 +202,7 @@ def classify(call: ApiCall, answer: Answer, *, key_accepted: bool = False) -> Ou
     says itself that the network wants a sign-in (511), it is believed.
     """
     is_verified = answer.validity is not None
-    if answer.status == 400 and not answer.whole and answer.answered_ns - answer.sent_ns >= _IMPATIENT_NS:
+    if answer.status == 400 and not answer.body_sent and answer.answered_ns - answer.sent_ns >= _MIN_BODY_TIMEOUT_NS:
         return Outcome.TOO_SLOW
     if 400 <= answer.status < 500:
         return _refusal(call, answer, key_accepted)
@@ -215,13 +215,13 @@ def classify(call: ApiCall, answer: Answer, *, key_accepted: bool = False) -> Ou
     if not 200 <= answer.status < 300:
         return Outcome.UNEXPECTED
     if is_verified and call is ApiCall.PUT:
-        if answer.status not in _SAYS_STORED and is_page("", answer.body):
+        if answer.status not in _STORED_STATUSES and is_page("", answer.body):
             return Outcome.UNEXPECTED  # "down for maintenance" is no proof: the card may forget what the album has
-        return Outcome.ACCEPTED if answer.whole else Outcome.PARTIAL
+        return Outcome.ACCEPTED if answer.body_sent else Outcome.PARTIAL
     is_cut_page = not (answer.complete or answer.body) and "html" in answer.content_type.lower()
     if is_cut_page or is_page(answer.content_type, answer.body):
         return Outcome.UNEXPECTED if is_verified else Outcome.HTML
-    is_enough = answer.whole and (answer.complete or call is ApiCall.PUT)
+    is_enough = answer.body_sent and (answer.complete or call is ApiCall.PUT)
     return Outcome.ACCEPTED if is_enough else Outcome.PARTIAL
 
 
@@ -233,13 +233,13 @@ def _refusal(call: ApiCall, answer: Answer, key_accepted: bool) -> Outcome:
     """
     status, body = answer.status, answer.body
     named = _STATUSES.get(status, Outcome.REFUSED)
-    if status in _OF_THE_REQUEST:
+    if status in _RETRY_STATUSES:
         return named
-    if status in _OF_THE_WAY or is_refusal_of_gateway(answer.content_type, body):
+    if status in _PROXY_STATUSES or is_refusal_of_gateway(answer.content_type, body):
         return Outcome.BLOCKED
     if call is ApiCall.PUT:
         return named if is_refusal_of_storage(body) else Outcome.BLOCKED
-    if status not in _OF_KEY_OR_EVENT:
+    if status not in _KEY_OR_EVENT_STATUSES:
         return named if is_json_or_empty(body) else Outcome.BLOCKED
     if is_refusal_of_api(body):
         return named
@@ -254,10 +254,10 @@ def is_sign_in(answer: Answer, host: str) -> bool:
 
     It does if it is a 511 (RFC 6585, 6), a page, or sends on to anything else than the same host's https.
     """
-    came = classify(ApiCall.EVENTS, answer)
-    if came is not Outcome.REDIRECT:
-        empty_page = came is Outcome.ACCEPTED and "html" in answer.content_type.lower()
-        return empty_page or came in (Outcome.SIGN_IN, Outcome.HTML)
+    outcome = classify(ApiCall.EVENTS, answer)
+    if outcome is not Outcome.REDIRECT:
+        empty_page = outcome is Outcome.ACCEPTED and "html" in answer.content_type.lower()
+        return empty_page or outcome in (Outcome.SIGN_IN, Outcome.HTML)
     try:
         onward = urlsplit(answer.location)
         return (onward.scheme, onward.hostname) != ("https", host)

@@ -32,7 +32,7 @@ from piboothup.uploader import wifi
 from piboothup.uploader.eventpics import EventPicsApi
 from piboothup.uploader.schedule.backoff import SECOND_NS, RandomFn
 from piboothup.uploader.schedule.link_status import StatusSnapshot
-from piboothup.uploader.schedule.photo_queue import UNREADABLE, context_ids, sorted_names, stamp
+from piboothup.uploader.schedule.photo_queue import UNREADABLE, context_ids, directory_stamp, sorted_names
 from piboothup.uploader.schedule.scheduler import UploadScheduler
 from piboothup.uploader.session import Connect
 from piboothup.uploader.trusted_time import KnownTime
@@ -41,11 +41,11 @@ from piboothup.uploader.worker import Worker
 
 log = logging.getLogger(__name__)
 
-_LIST_EVERY_NS = 30 * SECOND_NS
-_LIST_ANYWAY_NS = 600 * SECOND_NS
+_LIST_INTERVAL_NS = 30 * SECOND_NS
+_FULL_LIST_INTERVAL_NS = 600 * SECOND_NS
 """Folder times have the kernel's tick as their grain: a change may hide behind another."""
-_STOP_S = 3.0
-_STUCK_S = 120.0
+_STOP_TIMEOUT_S = 3.0
+_STUCK_AFTER_S = 120.0
 
 
 class Uploader:
@@ -59,7 +59,7 @@ class Uploader:
         runtime: Path,
         refused: str = "",
         *,
-        chance: RandomFn = random.random,
+        random_fn: RandomFn = random.random,
         connect: Connect = EventPicsApi,
         read_wifi: Callable[[], Wifi] = wifi.read,
     ) -> None:
@@ -71,30 +71,32 @@ class Uploader:
         self._status = StatusFile(runtime, "uploader")
         self._status_writer = WriterThread()
         self._paused = config.upload.paused
-        self._line = UploadScheduler(clock, chance, config.upload.workers, paused=self._paused, refused=bool(refused))
+        self._scheduler = UploadScheduler(
+            clock, random_fn, config.upload.workers, paused=self._paused, refused=bool(refused)
+        )
         self._refused = refused
         time = KnownTime(spool, clock)
         self._workers = [
-            Worker(config, spool, clock, time, self._line, connect, number + 1)
+            Worker(config, spool, clock, time, self._scheduler, connect, number + 1)
             for number in range(config.upload.workers)
         ]
         self._woken, self._wake = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         for end in (self._woken, self._wake):
             end.setblocking(False)
-        self._stamp: frozenset[tuple[str, int]] = frozenset()
-        self._list_ns = self._list_anyway_ns = self._tell_ns = 0
-        self._told: StatusSnapshot | None = None
-        self._is_ready_told = False
-        self._is_stuck = False
+        self._directory_stamp: frozenset[tuple[str, int]] = frozenset()
+        self._list_due_ns = self._full_list_due_ns = self._status_due_ns = 0
+        self._written: StatusSnapshot | None = None
+        self._is_ready_sent = False
+        self._is_worker_stuck = False
         """A worker is, as was logged."""
-        self.starts_anew = False
+        self.needs_restart = False
         """Another disk lies under the spool: what is remembered is not about it, and this service has ended."""
         self._read_wifi = read_wifi
         self._wifi = Wifi()
 
     def stop(self) -> None:
         """Asks the service to end; may be called from a signal handler. It ends within 5 s, in mid-PUT too."""
-        self._line.stopping = True
+        self._scheduler.stopping = True
         self.wake()
 
     def wake(self) -> None:
@@ -103,7 +105,7 @@ class Uploader:
             self._wake.send(b"!")
 
     def run(self) -> None:
-        """Runs until stopped, or until another disk lies under the spool: then it `starts_anew`.
+        """Runs until stopped, or until another disk lies under the spool: then it `needs_restart`.
 
         Raises AlreadyRunning, RuntimeUnusable, OSError when it can't start; SpoolUnusable too, but under systemd.
         """
@@ -115,18 +117,18 @@ class Uploader:
         """Makes the spool ready. On a box what hinders it is told, and tried again: a disk may come late. False when
         the service is to end before.
         """
-        while not self._line.stopping:
+        while not self._scheduler.stopping:
             try:
                 self._spool.prepare()
             except SpoolUnusable as error:
                 if not under_systemd():
                     raise
                 self._spool.log_once(logging.ERROR, "spool not opened reason=%s", error)
-                self._line.judge_storage(error.problem)
+                self._scheduler.set_storage_problem(error.problem)
             else:
                 return True
-            self._tell(self._line.snapshot())
-            self._is_ready_told = self._is_ready_told or notify_systemd("READY=1")
+            self._write_status(self._scheduler.snapshot())
+            self._is_ready_sent = self._is_ready_sent or notify_systemd("READY=1")
             notify_systemd("WATCHDOG=1")
             select.select([self._woken], [], [], status.REFRESH_S)
             self._drain()
@@ -141,33 +143,33 @@ class Uploader:
         ):
             selector.register(hints, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
-            self._line.on_change = self.wake
-            self._follow_choices()
-            self._look_at_storage()
-            self._is_ready_told = self._is_ready_told or notify_systemd("READY=1")
+            self._scheduler.on_change = self.wake
+            self._apply_choices()
+            self._check_storage()
+            self._is_ready_sent = self._is_ready_sent or notify_systemd("READY=1")
             self._status_writer.start()
             for worker in self._workers:
                 worker.start()
             try:
-                while not (self._line.stopping or self._has_moved()):
+                while not (self._scheduler.stopping or self._has_moved()):
                     self._run_due_tasks()
-                    self._keep_socket(hints, selector)
-                    ready = selector.select(self._seconds_to_duty())
+                    self._renew_lost_socket(hints, selector)
+                    ready = selector.select(self._seconds_to_next_task())
                     if any(key.fileobj is self._woken for key, _ in ready):
                         self._drain()
                     if any(key.fileobj is hints for key, _ in ready):
                         self._take_hints(hints)
             finally:
-                self._end()
+                self._shut_down()
 
     def _has_moved(self) -> bool:
         try:
-            self.starts_anew = self._spool.has_moved()
+            self.needs_restart = self._spool.has_moved()
         except OSError:  # a disk that answers nothing: its photos are told as unreadable
             return False
-        if self.starts_anew:
+        if self.needs_restart:
             log.warning("spool moved directory=%s", self._spool.directory)
-        return self.starts_anew
+        return self.needs_restart
 
     # -- hints -------------------------------------------------------------------------------------------------
 
@@ -175,15 +177,15 @@ class Uploader:
         while words := hints.receive(0.0):
             match words:
                 case ["new", text] if (name := PhotoName.parse(text)) and self._spool.is_waiting(name):
-                    self._line.add(name, self._entry(name.context))
+                    self._scheduler.add(name, self._entry(name.context))
                 case ["retry"]:
-                    self._line.retry()
+                    self._scheduler.retry()
                 case ["choices"]:
-                    self._follow_choices()
+                    self._apply_choices()
                 case _:
                     log.debug("hint ignored")
 
-    def _keep_socket(self, hints: HintSocket, selector: selectors.BaseSelector) -> None:
+    def _renew_lost_socket(self, hints: HintSocket, selector: selectors.BaseSelector) -> None:
         """A socket that vanished with its folder is made again as soon as that is there."""
         if not hints.is_lost():
             return
@@ -196,84 +198,84 @@ class Uploader:
         with contextlib.suppress(BlockingIOError):
             while self._woken.recv(16):
                 pass
-        self._line.wake()
+        self._scheduler.wake()
 
     # -- duties ------------------------------------------------------------------------------------------------
 
     def _run_due_tasks(self) -> None:
         now_ns = self._clock.boottime_ns()
-        if self._line.wants_listing():
-            self._list_ns = self._list_anyway_ns = now_ns
-        if now_ns >= self._list_ns:
-            self._list_ns = now_ns + _LIST_EVERY_NS
-            self._line.end_holds()
-            if self._line.wants_listing():
-                self._list_anyway_ns = now_ns
-            self._mark_the_unmarked()
-            self._list(now_ns)
-        if now_ns >= self._tell_ns:
-            self._follow_choices()
-            self._look_at_storage()
-        view = self._line.snapshot()
-        if view != self._told or now_ns >= self._tell_ns:
-            if now_ns >= self._tell_ns:
+        if self._scheduler.take_listing_request():
+            self._list_due_ns = self._full_list_due_ns = now_ns
+        if now_ns >= self._list_due_ns:
+            self._list_due_ns = now_ns + _LIST_INTERVAL_NS
+            self._scheduler.end_holds()
+            if self._scheduler.take_listing_request():
+                self._full_list_due_ns = now_ns
+            self._retry_marking()
+            self._list_photos(now_ns)
+        if now_ns >= self._status_due_ns:
+            self._apply_choices()
+            self._check_storage()
+        view = self._scheduler.snapshot()
+        if view != self._written or now_ns >= self._status_due_ns:
+            if now_ns >= self._status_due_ns:
                 self._wifi = self._read_wifi()
-                self._tell_ns = now_ns + int(status.REFRESH_S * SECOND_NS)
-            self._told = view
-            self._tell(view)
-        stuck_s = max((worker.look_after() for worker in self._workers), default=0.0)
-        was_stuck, self._is_stuck = self._is_stuck, stuck_s >= _STUCK_S
-        self._is_ready_told = self._is_ready_told or notify_systemd("READY=1")
-        if not self._is_stuck:
+                self._status_due_ns = now_ns + int(status.REFRESH_S * SECOND_NS)
+            self._written = view
+            self._write_status(view)
+        stuck_s = max((worker.enforce_deadline() for worker in self._workers), default=0.0)
+        was_stuck, self._is_worker_stuck = self._is_worker_stuck, stuck_s >= _STUCK_AFTER_S
+        self._is_ready_sent = self._is_ready_sent or notify_systemd("READY=1")
+        if not self._is_worker_stuck:
             notify_systemd("WATCHDOG=1")
-        if self._is_stuck and not was_stuck:
+        if self._is_worker_stuck and not was_stuck:
             log.error("worker stuck seconds=%.0f", stuck_s)
 
-    def _follow_choices(self) -> None:
+    def _apply_choices(self) -> None:
         """Pauses and goes on as it was chosen at the box; a `retry` in between holds until the next choice."""
         paused = choices.read(self._spool.directory, self._config).over(self._config).upload.paused
         if paused != self._paused:
             self._paused = paused
-            self._line.pause(paused)
+            self._scheduler.pause(paused)
 
-    def _look_at_storage(self) -> None:
+    def _check_storage(self) -> None:
         """Sends nothing from memory: sent/ would be gone at power-off, and all that lies beneath be sent again."""
         self._spool.look_for_memory(allowed=self._config.spool.allow_memory)
-        self._line.judge_storage(self._spool.storage_problem)
+        self._scheduler.set_storage_problem(self._spool.storage_problem)
 
-    def _seconds_to_duty(self) -> float:
-        return max(0.0, (min(self._list_ns, self._tell_ns) - self._clock.boottime_ns()) / SECOND_NS)
+    def _seconds_to_next_task(self) -> float:
+        return max(0.0, (min(self._list_due_ns, self._status_due_ns) - self._clock.boottime_ns()) / SECOND_NS)
 
-    def _list(self, now_ns: int) -> None:
+    def _list_photos(self, now_ns: int) -> None:
         try:
-            found = stamp(self._spool.directory / NEW, self._spool.directory / CONTEXTS)
-            self._line.listed(whole=UNREADABLE not in dict(found).values())
-            if found == self._stamp and now_ns < self._list_anyway_ns:
+            found = directory_stamp(self._spool.directory / NEW, self._spool.directory / CONTEXTS)
+            self._scheduler.set_listing_complete(complete=UNREADABLE not in dict(found).values())
+            if found == self._directory_stamp and now_ns < self._full_list_due_ns:
                 return
             listed = sorted_names(self._spool.names(NEW))
-            self._line.reload(listed, {one: self._entry(one) for one in context_ids(listed)})
+            self._scheduler.reload(listed, {one: self._entry(one) for one in context_ids(listed)})
         except OSError as error:
             log.error("not listed reason=%s", error.strerror)
-            self._line.listed(whole=False)
+            self._scheduler.set_listing_complete(complete=False)
             return
-        self._stamp, self._list_anyway_ns = found, now_ns + _LIST_ANYWAY_NS
+        self._directory_stamp, self._full_list_due_ns = found, now_ns + _FULL_LIST_INTERVAL_NS
 
     def _entry(self, context_id: str) -> Entry:
         return contexts.entry(self._spool.directory / CONTEXTS, context_id)
 
-    def _mark_the_unmarked(self) -> None:
-        for name, context in self._line.take_unmarked():
+    def _retry_marking(self) -> None:
+        for name, context in self._scheduler.take_unmarked():
             if self._workers[0].mark_sent(name, context):
-                self._line.gone(name)
+                self._scheduler.forget_photo(name)
             else:
-                self._line.still_unmarked(name, context)
+                self._scheduler.put_back_unmarked(name, context)
 
-    def _end(self) -> None:
-        self._line.stopping = True
-        self._line.wake()
+    def _shut_down(self) -> None:
+        self._scheduler.stopping = True
+        self._scheduler.wake()
         for worker in self._workers:
             worker.stop()
-        deadline_ns = self._clock.boottime_ns() + int(_STOP_S * SECOND_NS)
+        deadline_ns = self._clock.boottime_ns() + int(_STOP_TIMEOUT_S * SECOND_NS)
         for worker in self._workers:
             if not worker.join(max(0.0, (deadline_ns - self._clock.boottime_ns()) / SECOND_NS)):
                 log.warning("worker left behind")  # in a name look-up or a connect; what it has is in new/
@@ -282,7 +284,7 @@ class Uploader:
 
     # -- status ------------------------------------------------------------------------------------------------
 
-    def _tell(self, view: StatusSnapshot) -> None:
+    def _write_status(self, view: StatusSnapshot) -> None:
         told, trouble = [*view.problems], self._wifi.trouble
         if trouble is not None and told and told[0].code in ("no_network", "storage_silent"):
             told.insert(0, trouble)  # says why, and has the better remedy

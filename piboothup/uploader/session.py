@@ -15,7 +15,7 @@ from piboothup.spool.capture_time.anchors import Anchor
 from piboothup.spool.contexts import Context
 from piboothup.spool.store import Spool
 from piboothup.uploader.eventpics import Account, ApiError, EventPicsApi, outcome_of
-from piboothup.uploader.outcomes import MAYBE_SIGN_IN, ApiCall, Outcome, refused_event
+from piboothup.uploader.outcomes import MAYBE_SIGN_IN, ApiCall, Outcome, forbidden_outcome
 from piboothup.uploader.schedule.scheduler import UploadScheduler
 from piboothup.uploader.transport.certificate_dates import NowMs
 from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
@@ -25,32 +25,38 @@ log = logging.getLogger(__name__)
 
 Connect = Callable[[str, Secret, Clock, NowMs], EventPicsApi]
 
-_ANCHOR_EVERY_MS = 900_000
-_ASK_PLAINLY_EVERY_NS = 30_000_000_000
+_ANCHOR_INTERVAL_MS = 900_000
+_SIGN_IN_CHECK_INTERVAL_NS = 30_000_000_000
 
 
 class ApiSession:
     """For the worker's thread; but for `stop` and `look_after`, which are for another."""
 
     def __init__(
-        self, config: Config, spool: Spool, clock: Clock, time: KnownTime, line: UploadScheduler, connect: Connect
+        self,
+        config: Config,
+        spool: Spool,
+        clock: Clock,
+        time: KnownTime,
+        scheduler: UploadScheduler,
+        connect: Connect,
     ) -> None:
         self._config = config
         self._spool = spool
         self._clock = clock
         self._time = time
-        self._line = line
+        self._scheduler = scheduler
         self._connect = connect
         self._api: EventPicsApi | None = None
         self._key: Secret | None = None
-        self._ask_plainly_ns = 0
+        self._sign_in_check_due_ns = 0
 
     def stop(self) -> None:
         """Cuts what is on the network. The line must be stopping."""
         if (api := self._api) is not None:
             api.transport.stop()
 
-    def look_after(self) -> float:
+    def enforce_deadline(self) -> float:
         """Cuts what is overdue on the network; for how many seconds it has been so."""
         if (api := self._api) is None:
             return 0.0
@@ -62,16 +68,16 @@ class ApiSession:
         if self._api is not None:
             self._api.transport.close()
 
-    def eventpics(self) -> EventPicsApi:
+    def api(self) -> EventPicsApi:
         """EventPics with the key that the last look used. Raises LinkError before the first."""
-        key = self._line.key
+        key = self._scheduler.key
         if self._api is None or self._key != key:
             if key is None:
                 raise LinkError(LinkErrorKind.UNUSABLE)
             self.close()
             url = self._config.eventpics.api_url
             self._api, self._key = self._connect(url, key, self._clock, self._time.now_ms), key
-            if self._line.stopping:
+            if self._scheduler.stopping:
                 self._api.transport.stop()
         return self._api
 
@@ -80,78 +86,78 @@ class ApiSession:
         try:
             key = self._config.read_key()
         except ConfigError as error:
-            self._line.refuse(problem("bad_config", str(error)))
+            self._scheduler.on_no_key(problem("bad_config", str(error)))
             return
         if key is None:
-            self._line.refuse(problem("no_key"))
+            self._scheduler.on_no_key(problem("no_key"))
             return
-        self._line.take_key(key)
+        self._scheduler.take_key(key)
         try:
-            account = self._account()
+            account = self._fetch_account()
         except (ApiError, LinkError) as error:
-            came = self._seen_through(outcome_of(error))
-            log.debug("probe came=%s", came)
-            self._line.probe_failed(came, retry_after_s(error))
+            outcome = self._check_for_sign_in(outcome_of(error))
+            log.debug("probe came=%s", outcome)
+            self._scheduler.on_probe_failure(outcome, retry_after_s(error))
         else:
-            self._note(account)
-            self._line.answered(account.events)
+            self._remember(account)
+            self._scheduler.on_probe_success(account.events)
 
     def diagnose_refusal(self, context: Context) -> tuple[ApiCall, Outcome, float | None]:
         """What a FORBIDDEN to `getuploadurl` for this context is to be taken for: which call failed, with what came,
         and for how many seconds the server wants to be left alone.
         """
         try:
-            account = self._account()
+            account = self._fetch_account()
         except (ApiError, LinkError) as error:
-            return ApiCall.EVENTS, self._seen_through(outcome_of(error)), retry_after_s(error)
-        self._note(account)
-        came = refused_event(context.link_id, account.events)
-        log.info("refused link_id=%s came=%s", context.link_id, came)
-        return ApiCall.UPLOAD_URL, came, None
+            return ApiCall.EVENTS, self._check_for_sign_in(outcome_of(error)), retry_after_s(error)
+        self._remember(account)
+        outcome = forbidden_outcome(context.link_id, account.events)
+        log.info("refused link_id=%s came=%s", context.link_id, outcome)
+        return ApiCall.UPLOAD_URL, outcome, None
 
-    def _seen_through(self, came: Outcome) -> Outcome:
+    def _check_for_sign_in(self, outcome: Outcome) -> Outcome:
         """SIGN_IN if that is what keeps EventPics from being reached, else `came`.
 
         A question that reaches nobody bothers nobody; a server that answers it is asked less often.
         """
         now_ns = self._clock.boottime_ns()
-        if came not in MAYBE_SIGN_IN or now_ns < self._ask_plainly_ns:
-            return came
+        if outcome not in MAYBE_SIGN_IN or now_ns < self._sign_in_check_due_ns:
+            return outcome
         try:
-            is_behind = self.eventpics().is_behind_sign_in()
+            is_behind = self.api().is_behind_sign_in()
         except LinkError:
-            return came
+            return outcome
         if is_behind:
             return Outcome.SIGN_IN
-        self._ask_plainly_ns = now_ns + _ASK_PLAINLY_EVERY_NS
-        return came
+        self._sign_in_check_due_ns = now_ns + _SIGN_IN_CHECK_INTERVAL_NS
+        return outcome
 
-    def _account(self) -> Account:
+    def _fetch_account(self) -> Account:
         """What EventPics shows the key. A box that woke with a wrong time learns the right one first."""
-        api, accepted = self.eventpics(), self._line.key_accepted
+        api, accepted = self.api(), self._scheduler.key_accepted
         try:
             return api.events(key_accepted=accepted)
         except LinkError as error:
-            if error.kind is not LinkErrorKind.TLS_DATE or self._time.is_noted():
+            if error.kind is not LinkErrorKind.TLS_DATE or self._time.has_anchor():
                 raise
             if not self._time.learn(api.server_time()):
                 raise
         return api.events(key_accepted=accepted)
 
-    def _note(self, account: Account) -> None:
+    def _remember(self, account: Account) -> None:
         """Remembers titles and time; a card that can't be written keeps no photo from being sent."""
         try:
-            if self._line.snapshot().events != account.events:
+            if self._scheduler.snapshot().events != account.events:
                 self._spool.write_events(list(account.events))
-            if account.anchor is not None and self._is_news(account.anchor):
+            if account.anchor is not None and self._is_new_anchor(account.anchor):
                 self._spool.add_anchor(account.anchor)
         except OSError as error:
             log.warning("not noted reason=%s", error.strerror)
 
-    def _is_news(self, fresh: Anchor) -> bool:
+    def _is_new_anchor(self, fresh: Anchor) -> bool:
         known = [one for one in self._spool.read_boot(self._spool.boot).anchors if one.source is fresh.source]
         return not any(
-            fresh.boottime_ms - one.boottime_ms < _ANCHOR_EVERY_MS
+            fresh.boottime_ms - one.boottime_ms < _ANCHOR_INTERVAL_MS
             and one.uncertainty_ms <= 2 * fresh.uncertainty_ms
             and abs(one.offset_ms - fresh.offset_ms) <= one.uncertainty_ms + fresh.uncertainty_ms
             for one in known

@@ -20,7 +20,7 @@ from piboothup.spool.store import Spool
 from piboothup.uploader.transport.certificate_dates import log
 
 
-def is_believable(told: Anchor, earliest_ms: int) -> bool:
+def is_plausible(told: Anchor, earliest_ms: int) -> bool:
     """Whether a Date from a connection with unchecked dates may be the time.
 
     It lies in this program's lifetime and not before what an earlier boot knew to be past. (The certificate of that
@@ -39,42 +39,42 @@ class KnownTime:
 
     def now_ms(self) -> int | None:
         """Unix milliseconds now, by this boot's anchors, else by what was learned; None when unknown."""
-        noted_ms = self._noted_ms()
+        noted_ms = self._anchored_ms()
         if noted_ms is not None or self._learned is None:
             return noted_ms
         return self._boottime_ms() + self._learned.offset_ms
 
-    def is_noted(self) -> bool:
+    def has_anchor(self) -> bool:
         """Whether this boot's anchors tell the time: then there is nothing to learn."""
-        return self._noted_ms() is not None
+        return self._anchored_ms() is not None
 
     def learn(self, told: Anchor | None) -> bool:
         """Takes the Date of a request without the key; whether it is believed."""
-        if told is None or not is_believable(told, self._earliest_ms()):
+        if told is None or not is_plausible(told, self._known_past_ms()):
             log.warning("time not learned reason=%s", "no date that can be" if told is None else "not believable")
             return False
         log.info("time learned for certificates unix_ms=%d", told.wall_ms)
         self._learned = told
         return True
 
-    def _noted_ms(self) -> int | None:
-        found = _told(self._spool.read_boot(self._spool.boot), self._boottime_ms())
+    def _anchored_ms(self) -> int | None:
+        found = _network_time(self._spool.read_boot(self._spool.boot), self._boottime_ms())
         return None if found is None else found.unix_ms
 
     def _boottime_ms(self) -> int:
         return self._clock.boottime_ns() // 1_000_000
 
-    def _earliest_ms(self) -> int:
+    def _known_past_ms(self) -> int:
         """What the last boot that knew the time knew to be past."""
         for number in range(self._spool.boot - 1, 0, -1):
             boot = self._spool.read_boot(number)
-            known = _told(boot, boot.last_boottime_ms)
+            known = _network_time(boot, boot.last_boottime_ms)
             if known is not None:
                 return known.low_ms
         return FLOOR_MS
 
 
-def _told(boot: Boot, boottime_ms: int) -> Estimate | None:
+def _network_time(boot: Boot, boottime_ms: int) -> Estimate | None:
     """A moment of the boot by NTP or Date; the system's clock was set by a battery clock, which so is no witness."""
     found = solve({boot.number: boot}, boot.number, boottime_ms)
     return found if found is not None and found.source.rank <= Source.DATE.rank else None

@@ -22,7 +22,7 @@ _GET_ADDRESS = 0x8915
 """SIOCGIFADDR of linux/sockios.h."""
 _IWREQ, _IWREQ_BYTES = "16sPHH", 32
 """Interface, where the name goes, its length, flags: struct iwreq of linux/wireless.h, whose union has 16 bytes."""
-_LONGEST_NAME_BYTES = 32
+_MAX_NAME_BYTES = 32
 _WEAK_PERCENT = 30
 """About -85 dBm: below it a photo takes several tries."""
 
@@ -49,11 +49,11 @@ def read(interfaces: Path = Path("/sys/class/net"), wireless: Path = Path("/proc
         percent = signal_percent(wireless.read_text(encoding="ascii"), interface.name)
     trouble = None
     if not _is_wired(interfaces):
-        trouble = what_is_wrong(_is_blocked(interface), ssid, _has_address(interface.name), percent)
+        trouble = diagnose(_is_blocked(interface), ssid, _has_address(interface.name), percent)
     return Wifi(ssid, percent if ssid is not None else None, trouble)
 
 
-def what_is_wrong(blocked: bool, ssid: str | None, has_address: bool, percent: int | None) -> Problem | None:
+def diagnose(blocked: bool, ssid: str | None, has_address: bool, percent: int | None) -> Problem | None:
     """The one thing to tell, the first that keeps photos from flowing."""
     if blocked:
         return problem("wifi_off")
@@ -115,21 +115,21 @@ def _is_blocked(interface: Path) -> bool:
 
 
 def _ssid(interface: str) -> str | None:
-    name = array.array("B", bytes(_LONGEST_NAME_BYTES + 1))
+    name = array.array("B", bytes(_MAX_NAME_BYTES + 1))
     place, size = name.buffer_info()
     asked = array.array("B", struct.pack(_IWREQ, interface.encode(), place, size, 0).ljust(_IWREQ_BYTES, b"\0"))
-    if not _ask(_GET_NAME, asked):
+    if not _ioctl(_GET_NAME, asked):
         return None
     _, _, length, _ = struct.unpack_from(_IWREQ, asked)
-    told = name.tobytes()[: min(length, _LONGEST_NAME_BYTES)].rstrip(b"\0").decode("utf-8", "replace")
+    told = name.tobytes()[: min(length, _MAX_NAME_BYTES)].rstrip(b"\0").decode("utf-8", "replace")
     return "".join(one if one.isprintable() else "?" for one in told) or None
 
 
 def _has_address(interface: str) -> bool:
-    return _ask(_GET_ADDRESS, array.array("B", struct.pack("40s", interface.encode())))
+    return _ioctl(_GET_ADDRESS, array.array("B", struct.pack("40s", interface.encode())))
 
 
-def _ask(request: int, about: array.array[int]) -> bool:
+def _ioctl(request: int, about: array.array[int]) -> bool:
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
             fcntl.ioctl(any_socket, request, about, True)

@@ -27,10 +27,10 @@ from piboothup.uploader.trusted_time import KnownTime
 
 log = logging.getLogger(__name__)
 
-_TIME_IS_WAITED_FOR_S = 60.0
-_TIME_IS_ASKED_EVERY_S = 5.0
-_AFTER_A_DEFECT_S = 60.0
-_AFTER_ANOTHER_DISK_S = 60.0
+_MAX_WAIT_FOR_TIME_S = 60.0
+_TIME_POLL_S = 5.0
+_RETRY_AFTER_DEFECT_S = 60.0
+_RETRY_AFTER_DISK_CHANGE_S = 60.0
 """By then the service has started anew."""
 
 
@@ -43,14 +43,14 @@ class Worker:
         spool: Spool,
         clock: Clock,
         time: KnownTime,
-        line: UploadScheduler,
+        scheduler: UploadScheduler,
         connect: Connect,
         number: int,
     ) -> None:
         self._spool = spool
         self._clock = clock
-        self._line = line
-        self._contact = ApiSession(config, spool, clock, time, line, connect)
+        self._scheduler = scheduler
+        self._session = ApiSession(config, spool, clock, time, scheduler, connect)
         self._thread = threading.Thread(target=self._run, name=f"worker-{number}", daemon=True)
 
     def start(self) -> None:
@@ -59,87 +59,87 @@ class Worker:
 
     def stop(self) -> None:
         """Cuts what is on the network; the thread ends by itself. The line must be stopping."""
-        self._contact.stop()
+        self._session.stop()
 
     def join(self, timeout_s: float) -> bool:
         """Waits for the thread's end; False when it does not come in time."""
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def look_after(self) -> float:
+    def enforce_deadline(self) -> float:
         """Cuts what is overdue on the network; for how many seconds it has been so, infinity for a dead thread."""
-        return self._contact.look_after() if self._thread.is_alive() else float("inf")
+        return self._session.enforce_deadline() if self._thread.is_alive() else float("inf")
 
     def _run(self) -> None:
         while True:
-            step = self._line.take_step()
+            step = self._scheduler.take_step()
             if isinstance(step, End):
                 break
-            self.do(step)
-        self._contact.close()
+            self.run_step(step)
+        self._session.close()
 
-    def do(self, step: Probe | Send) -> None:
+    def run_step(self, step: Probe | Send) -> None:
         """Does what the line said is next, and tells it what came of it."""
         try:
             if isinstance(step, Probe):
-                self._contact.probe()
+                self._session.probe()
             else:
                 self._upload(step.name)
         except Exception as error:  # noqa: BLE001  (a defect in one step must not end the uploading)
             # Only its type and places: what it says might hold a key.
-            log.error("step failed error=%s at=%s", type(error).__name__, _places(error))
-            self._line.met_defect(step, _AFTER_A_DEFECT_S)
+            log.error("step failed error=%s at=%s", type(error).__name__, _call_sites(error))
+            self._scheduler.on_defect(step, _RETRY_AFTER_DEFECT_S)
 
     def _upload(self, name: PhotoName) -> None:
         context = self._spool.context_of(name)
         if context is None or not context.link_id:
-            self._line.hold(name, context)
+            self._scheduler.hold(name, context)
             return
         if not self._verify(name):
             return
         taken_at_ms = self._taken_at_ms(name)
-        if taken_at_ms is None and name.boot == self._spool.boot and self._may_wait_s() > 0:
-            self._line.postpone(name, min(_TIME_IS_ASKED_EVERY_S, self._may_wait_s()))
+        if taken_at_ms is None and name.boot == self._spool.boot and self._time_wait_left_s() > 0:
+            self._scheduler.postpone(name, min(_TIME_POLL_S, self._time_wait_left_s()))
             return
-        if self._is_elsewhere():  # event and time above may have been read from another disk
-            self._line.postpone(name, _AFTER_ANOTHER_DISK_S)
+        if self._has_disk_changed():  # event and time above may have been read from another disk
+            self._scheduler.postpone(name, _RETRY_AFTER_DISK_CHANGE_S)
             return
         call = ApiCall.UPLOAD_URL
         started_ns = self._clock.boottime_ns()
         try:
-            url = self._line.fresh_url(name, context)
+            url = self._scheduler.fresh_url(name, context)
             if url is None:
                 asked_ns = self._clock.boottime_ns()
-                url = self._contact.eventpics().upload_url(name, context, taken_at_ms)
-                self._line.keep_url(name, context, url, asked_ns)
+                url = self._session.api().upload_url(name, context, taken_at_ms)
+                self._scheduler.keep_url(name, context, url, asked_ns)
             call = ApiCall.PUT
             size_bytes = self._put(name, url)
         except (ApiError, LinkError) as error:
-            self._failed(name, context, call, error)
+            self._on_failure(name, context, call, error)
         except OSError as error:
             log.warning("unreadable photo=%s reason=%s", name, error.strerror)
-            self._line.unreadable(name)
+            self._scheduler.on_unreadable(name)
         else:
             took_ns = self._clock.boottime_ns() - started_ns
             log.info("sent photo=%s bytes=%d ms=%d", name, size_bytes, took_ns // 1_000_000)
-            self._line.arrived(name, context, size_bytes, took_ns, marked=self.mark_sent(name, context))
+            self._scheduler.on_photo_sent(name, context, size_bytes, took_ns, marked=self.mark_sent(name, context))
 
     def mark_sent(self, name: PhotoName, context: Context) -> bool:
         """The album of `context` has it: into sent/. False when the card can't be told for now."""
         try:
-            self._settle(name, context)
+            self._record_actual_album(name, context)
             self._spool.mark_sent(name)
         except durable.Locked:
             log.info("sent but not moved photo=%s reason=an assignment is under way", name)
             return False
         except OSError as error:
-            if self._is_gone(name) and not self._is_elsewhere():  # somebody moved it
+            if self._is_gone(name) and not self._has_disk_changed():  # somebody moved it
                 return True
             log.warning("sent but not moved photo=%s reason=%s", name, error.strerror)
             return False
         return True
 
-    def _settle(self, name: PhotoName, context: Context) -> None:
+    def _record_actual_album(self, name: PhotoName, context: Context) -> None:
         """A photo that was on its way while an operator assigned it elsewhere is noted where the album has it.
 
         Raises durable.Locked while an assignment is under way.
@@ -153,7 +153,7 @@ class Worker:
         except OSError as error:
             log.error("album not noted photo=%s reason=%s", name, error.strerror)
 
-    def _is_elsewhere(self) -> bool:
+    def _has_disk_changed(self) -> bool:
         """Whether another disk lies under the spool than the photo was listed on."""
         try:
             return self._spool.has_moved()
@@ -174,7 +174,7 @@ class Worker:
         with self._spool.open_photo(name) as file:
             size_bytes = file.seek(0, 2)
             file.seek(0)
-            self._contact.eventpics().put(url, file, size_bytes)
+            self._session.api().put(url, file, size_bytes)
         return size_bytes
 
     def _verify(self, name: PhotoName) -> bool:
@@ -182,24 +182,24 @@ class Worker:
         try:
             if not stat.S_ISREG(self._spool.path(name).lstat().st_mode):  # a hint may name anything
                 log.warning("ignored photo=%s reason=not a file", name)
-                self._line.gone(name)
+                self._scheduler.forget_photo(name)
                 return False
-            intact = self._spool.is_intact(name, lambda: self._line.stopping)
+            intact = self._spool.is_intact(name, lambda: self._scheduler.stopping)
             if not intact:
                 log.error("damaged photo=%s", name)
                 self._spool.quarantine(name)
         except FileNotFoundError:
-            self._line.gone(name)
+            self._scheduler.forget_photo(name)
             return False
         except InterruptedError:
-            self._line.put_back(name)
+            self._scheduler.put_back(name)
             return False
         except OSError as error:
             log.warning("unreadable photo=%s reason=%s", name, error.strerror)
-            self._line.unreadable(name)
+            self._scheduler.on_unreadable(name)
             return False
         if not intact:
-            self._line.gone(name, damaged=True)
+            self._scheduler.forget_photo(name, damaged=True)
         return intact
 
     def _taken_at_ms(self, name: PhotoName) -> int | None:
@@ -209,29 +209,29 @@ class Worker:
             log.warning("offset not noted reason=%s", error.strerror)
             return self._spool.taken_at_ms(name)
 
-    def _may_wait_s(self) -> float:
+    def _time_wait_left_s(self) -> float:
         """How long a photo of this boot may still wait for a clock anchor: for a minute of connectivity in all."""
-        return _TIME_IS_WAITED_FOR_S - self._line.connected_s()
+        return _MAX_WAIT_FOR_TIME_S - self._scheduler.connected_s()
 
-    def _failed(self, name: PhotoName, context: Context, call: ApiCall, error: ApiError | LinkError) -> None:
-        came, wait_s = outcome_of(error), retry_after_s(error)
-        log.info("not sent photo=%s call=%s came=%s", name, call, came)
-        if decide(call, came) is Decision.ASK_KEY:
-            call, came, wait_s = self._contact.diagnose_refusal(context)
-        if not self._line.failed(name, context, call, came, wait_s):
+    def _on_failure(self, name: PhotoName, context: Context, call: ApiCall, error: ApiError | LinkError) -> None:
+        outcome, wait_s = outcome_of(error), retry_after_s(error)
+        log.info("not sent photo=%s call=%s came=%s", name, call, outcome)
+        if decide(call, outcome) is Decision.ASK_KEY:
+            call, outcome, wait_s = self._session.diagnose_refusal(context)
+        if not self._scheduler.on_photo_failure(name, context, call, outcome, wait_s):
             return
         status = error.status if isinstance(error, ApiError) else 0
         try:
             self._spool.park(name, f"EventPics refused this photo twice: it answered {status} to {call}.")
         except OSError as trouble:
             log.warning("not parked photo=%s reason=%s", name, trouble.strerror)
-            self._line.postpone(name, _AFTER_A_DEFECT_S)
+            self._scheduler.postpone(name, _RETRY_AFTER_DEFECT_S)
         else:
             log.warning("parked photo=%s call=%s status=%d", name, call, status)
-            self._line.gone(name)
+            self._scheduler.forget_photo(name)
 
 
-def _places(error: BaseException) -> str:
+def _call_sites(error: BaseException) -> str:
     """Module and line of each call that was under way, the one where the error was raised last."""
     calls = traceback.walk_tb(error.__traceback__)
     return ">".join(f"{frame.f_globals.get('__name__', '')}:{line}" for frame, line in calls)

@@ -8,4 +8,4 @@ from __future__ import annotations
 from piboothup.uploader.transport.messages import Limits
 
 FAR_S = 1000.0
-FAR = Limits(connect_s=FAR_S, stall_s=FAR_S, unheard_s=FAR_S, read_s=FAR_S)
+FAR = Limits(connect_s=FAR_S, stall_s=FAR_S, unacknowledged_s=FAR_S, read_s=FAR_S)

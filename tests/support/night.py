@@ -71,7 +71,7 @@ class Night:
             self._keep_up()
             step = self.line.next_step()
             if isinstance(step, Probe):
-                self.line.answered(self.events)
+                self.line.on_probe_success(self.events)
             elif isinstance(step, Send):
                 self.clock.pass_s(self.call_s)
                 self._show(step.name)
@@ -87,7 +87,7 @@ class Night:
         if self.clock.boottime_s >= self._list_s:
             self._list_s = self.clock.boottime_s + _LIST_EVERY_S
             self.line.end_holds()
-        if self.line.wants_listing():
+        if self.line.take_listing_request():
             self._list()
 
     def _list(self) -> None:
@@ -98,10 +98,10 @@ class Night:
         self.tried[name] += 1
         came = self.rule(name)
         if came is Outcome.ACCEPTED:
-            self.line.arrived(name, context, 3_000_000, int(self.call_s * SECOND_NS), marked=True)
+            self.line.on_photo_sent(name, context, 3_000_000, int(self.call_s * SECOND_NS), marked=True)
             self.arrived_s[name] = self.clock.boottime_s
-        elif self.line.failed(name, context, self.call, came, self.retry_after_s):
-            self.line.gone(name)
+        elif self.line.on_photo_failure(name, context, self.call, came, self.retry_after_s):
+            self.line.forget_photo(name)
             self.parked.append(name)
         else:
             return

@@ -75,7 +75,7 @@ class Hour:
             spool,
             self.clock,
             folder / "run",
-            chance=random.Random(seed).random,
+            random_fn=random.Random(seed).random,
             connect=lambda url, key, clock, now_ms: EventPicsApi(url, key, clock, transport=_Rule(self)),
             read_wifi=Wifi,
         )
@@ -95,7 +95,7 @@ class Hour:
     def __exit__(self, *_: object) -> None:
         self.uploader._woken.close()
         self.uploader._wake.close()
-        self.uploader._workers[0]._contact.close()
+        self.uploader._workers[0]._session.close()
 
     @property
     def new(self) -> int:
@@ -118,7 +118,7 @@ class Hour:
         """The uploader works for so long, or until that is so."""
         until_s = self.clock.boottime_s + seconds
         press_s = self.clock.boottime_s + press_every_s
-        line, worker = self.uploader._line, self.uploader._workers[0]
+        line, worker = self.uploader._scheduler, self.uploader._workers[0]
         while self.clock.boottime_s < until_s and not (until and until()):
             if self.clock.boottime_s >= press_s:
                 press_s += press_every_s
@@ -128,7 +128,7 @@ class Hour:
             assert not isinstance(step, End)
             if isinstance(step, Probe | Send):
                 before_s = self.clock.boottime_s
-                worker.do(step)
+                worker.run_step(step)
                 assert self.clock.boottime_s > before_s or isinstance(step, Send)
                 continue
             due_s = self.clock.boottime_s + _TICK_S if step.until_ns is None else step.until_ns / 1e9 + 1e-6
@@ -161,11 +161,11 @@ class _Rule(Transport):
         said = self._hour.said.get(call, (200, _GOOD[call]))
         return self._answer(said, _PUT_S if call is ApiCall.PUT else _CALL_S)
 
-    def ask_plainly(self, host: str, deadline_s: float) -> Answer:
+    def get_plain_http(self, host: str, deadline_s: float) -> Answer:
         self._hour.asked[PLAIN] += 1
         return self._answer(self._hour.said_plainly, _CALL_S)
 
-    def ask_date(self, url: str, deadline_s: float) -> Answer:
+    def get_date(self, url: str, deadline_s: float) -> Answer:
         self._hour.asked[API] += 1
         return self._answer(self._hour.said.get(ApiCall.EVENTS, (200, Page("", ""))), _CALL_S)
 

@@ -86,7 +86,7 @@ class Desk:
         """Starts the uploader."""
         spool = spool or Spool(self.booth.directory, self.clock, "serial-1")
         spool.prepare()
-        more = {"chance": lambda: 0.5, "connect": connect, **more}
+        more = {"random_fn": lambda: 0.5, "connect": connect, **more}
         self.uploader = Uploader(self.config, spool, self.clock, self.runtime, **more)
         self._watch(self.uploader)
         self._thread = threading.Thread(target=self.uploader.run)
@@ -227,7 +227,7 @@ class Desk:
 
     def _watch(self, uploader: Uploader) -> None:
         """Notes how far each of its threads has got: there is nothing in the uploader that would tell."""
-        line, looked = uploader._line, self._looked
+        line, looked = uploader._scheduler, self._looked
         keep_up, next_step = uploader._run_due_tasks, line.next_step
         looked.clear()
 

@@ -19,8 +19,8 @@ from tests.support.uploader import Desk
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow this machine is, no thread counts as stuck for it, no portal as far away, no word as stale."""
     monkeypatch.setattr(status, "STALE_S", FAR_S)
-    monkeypatch.setattr(service, "_STOP_S", PATIENCE_S / 2)
-    monkeypatch.setattr(client, "_PORTAL_CONNECT_S", FAR_S)
+    monkeypatch.setattr(service, "_STOP_TIMEOUT_S", PATIENCE_S / 2)
+    monkeypatch.setattr(client, "_SIGN_IN_CONNECT_S", FAR_S)
 
 
 @pytest.fixture

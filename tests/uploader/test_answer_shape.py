@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from piboothup.uploader.answer_shape import is_page, is_refusal_of_api, json_object
 from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, classify, decide
 from piboothup.uploader.transport.certificate_dates import Validity
-from piboothup.uploader.transport.decompression import unpacked
+from piboothup.uploader.transport.decompression import decompress
 from piboothup.uploader.transport.messages import Answer
 from tests.support.refusal_pages import PAGES, Page
 
@@ -248,19 +248,19 @@ PACKED = {
 
 @pytest.mark.parametrize(("packed", "encoding"), PACKED.values(), ids=PACKED)
 def test_f05_what_comes_packed_is_unpacked(packed: bytes, encoding: str) -> None:
-    assert unpacked(packed, encoding, len(ANSWER)) == (ANSWER, True)
+    assert decompress(packed, encoding, len(ANSWER)) == (ANSWER, True)
 
 
 @pytest.mark.parametrize(("packed", "encoding"), list(PACKED.values())[:7], ids=list(PACKED)[:7])
 def test_f05_what_breaks_off_or_is_too_long_is_not_complete(packed: bytes, encoding: str) -> None:
-    assert not unpacked(packed[:-9], encoding, len(ANSWER))[1]
-    assert unpacked(packed, encoding, len(ANSWER) - 1) == (ANSWER[:-1], False)
+    assert not decompress(packed[:-9], encoding, len(ANSWER))[1]
+    assert decompress(packed, encoding, len(ANSWER) - 1) == (ANSWER[:-1], False)
 
 
 @pytest.mark.parametrize("wrong", [b"\x1f\x8bjunk", b"\r\n", b"junk"])
 def test_f05_a_broken_second_member_is_not_complete(wrong: bytes) -> None:
     for times in (1, 2):
-        assert unpacked(gzip.compress(ANSWER) * times + wrong, "gzip", MB) == (ANSWER * times, False)
+        assert decompress(gzip.compress(ANSWER) * times + wrong, "gzip", MB) == (ANSWER * times, False)
 
 
 def test_f05_n25_a_bomb_costs_no_more_than_the_limit() -> None:
@@ -273,7 +273,7 @@ def test_f05_n25_a_bomb_costs_no_more_than_the_limit() -> None:
     for packed, encoding in bombs.values():
         tracemalloc.start()
         try:
-            body, is_all = unpacked(packed, encoding, MB)
+            body, is_all = decompress(packed, encoding, MB)
             _, peak_bytes = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -284,5 +284,5 @@ def test_f05_n25_a_bomb_costs_no_more_than_the_limit() -> None:
 @given(st.binary(max_size=60), st.sampled_from(["gzip", "deflate", "br", "gzip, deflate", ""]))
 def test_f05_no_content_whatever_is_too_odd_to_be_unpacked(content: bytes, encoding: str) -> None:
     for start in (b"", b"\x1f\x8b", b"\x1f\x8b\x08\x00", b"\x78\x9c"):
-        body, _ = unpacked(start + content, encoding, 100)
+        body, _ = decompress(start + content, encoding, 100)
         assert len(body) <= max(100, len(start + content))

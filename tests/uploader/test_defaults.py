@@ -26,8 +26,8 @@ from piboothup.uploader.transport.happy_eyeballs import connect
 from tests.support.clock import HandClock
 from tests.support.server import Liar, says
 
-PORTAL_CONNECT_S = client._PORTAL_CONNECT_S
-STOP_S = service._STOP_S
+PORTAL_CONNECT_S = client._SIGN_IN_CONNECT_S
+STOP_S = service._STOP_TIMEOUT_S
 """As they are outside of these tests, whose machine may be slow."""
 
 
@@ -64,7 +64,7 @@ def test_eventpics_is_asked_on_443_and_connected_within_10_s(
 
 
 def test_a_portal_is_looked_for_on_80_within_3_s(api: EventPicsApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_PORTAL_CONNECT_S", PORTAL_CONNECT_S)
+    monkeypatch.setattr(client, "_SIGN_IN_CONNECT_S", PORTAL_CONNECT_S)
     dialled = Dialled(monkeypatch)
     with pytest.raises(LinkError):
         api.is_behind_sign_in()
@@ -129,8 +129,8 @@ def test_every_exchange_has_its_deadline(monkeypatch: pytest.MonkeyPatch, api: E
         note(deadline_s=deadline_s)
 
     monkeypatch.setattr(api.transport, "exchange", note)
-    monkeypatch.setattr(api.transport, "ask_plainly", note_last)
-    monkeypatch.setattr(api.transport, "ask_date", note_last)
+    monkeypatch.setattr(api.transport, "get_plain_http", note_last)
+    monkeypatch.setattr(api.transport, "get_date", note_last)
     with open("/dev/null", "rb") as file:
         calls = (
             api.events,
@@ -146,7 +146,7 @@ def test_every_exchange_has_its_deadline(monkeypatch: pytest.MonkeyPatch, api: E
 
 def test_a_box_has_the_real_chance_network_and_patience(tmp_path: Path) -> None:
     defaults = {one.name: one.default for one in inspect.signature(Uploader).parameters.values()}
-    assert (defaults["chance"], defaults["connect"], defaults["read_wifi"]) == (
+    assert (defaults["random_fn"], defaults["connect"], defaults["read_wifi"]) == (
         random.random,
         EventPicsApi,
         wifi.read,
@@ -158,5 +158,5 @@ def test_a_box_has_the_real_chance_network_and_patience(tmp_path: Path) -> None:
     made = Uploader(Config(spool=SpoolTable(directory=str(tmp_path))), spool, HandClock(), tmp_path)
     made._woken.close()
     made._wake.close()
-    assert (STOP_S, service._STUCK_S, service._LIST_EVERY_NS) == (3.0, 120.0, 30_000_000_000)
-    assert (worker._TIME_IS_WAITED_FOR_S, URL_FRESH_S) == (60.0, 240.0)
+    assert (STOP_S, service._STUCK_AFTER_S, service._LIST_INTERVAL_NS) == (3.0, 120.0, 30_000_000_000)
+    assert (worker._MAX_WAIT_FOR_TIME_S, URL_FRESH_S) == (60.0, 240.0)

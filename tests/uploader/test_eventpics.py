@@ -33,7 +33,7 @@ class Recorded(Transport):
 
     def __init__(self, status: int, body: bytes, **more: Any) -> None:
         super().__init__(HandClock(), plain_http=True)
-        given = {"content_type": "application/json", "complete": True, "whole": True, "date": "", **more}
+        given = {"content_type": "application/json", "complete": True, "body_sent": True, "date": "", **more}
         self.answer = Answer(status=status, body=body, retry_after="", sent_ns=0, answered_ns=0, **given)
         self.asked: tuple[str, str, Mapping[str, str], Any] = ("", "", {}, None)
 

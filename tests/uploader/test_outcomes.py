@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from piboothup.spool.event_titles import Event
-from piboothup.uploader.outcomes import TABLE, ApiCall, Decision, Outcome, classify, decide, refused_event
+from piboothup.uploader.outcomes import TABLE, ApiCall, Decision, Outcome, classify, decide, forbidden_outcome
 from piboothup.uploader.transport.certificate_dates import Validity
 from piboothup.uploader.transport.client import LinkErrorKind
 from piboothup.uploader.transport.messages import Answer
 
 
 def answer(status: int, **more: Any) -> Answer:
-    usual = {"content_type": "application/json", "body": b"{}", "complete": True, "whole": True, "answered_ns": 0}
+    usual = {"content_type": "application/json", "body": b"{}", "complete": True, "body_sent": True, "answered_ns": 0}
     return Answer(status=status, date="", retry_after="", sent_ns=0, **{**usual, **more})
 
 
@@ -43,7 +43,7 @@ def test_verdict_never_deletes_and_only_server_refusal_parks() -> None:
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 204, 206, 226, 299])
 def test_f02_n28_n31_any_2xx_counts_after_the_whole_body(status: int) -> None:
     assert classify(ApiCall.PUT, answer(status, body=b"", content_type="")) is Outcome.ACCEPTED
-    assert classify(ApiCall.PUT, answer(status, whole=False)) is Outcome.PARTIAL
+    assert classify(ApiCall.PUT, answer(status, body_sent=False)) is Outcome.PARTIAL
     assert classify(ApiCall.PUT, answer(status, complete=False)) is Outcome.ACCEPTED
     assert classify(ApiCall.UPLOAD_URL, answer(status)) is Outcome.ACCEPTED
     assert classify(ApiCall.UPLOAD_URL, answer(status, complete=False)) is Outcome.PARTIAL
@@ -83,16 +83,16 @@ def test_c09_every_status_has_its_row(status: int, came: Outcome) -> None:
 
 def test_n23_400_to_half_body_blames_photo_but_not_on_timeout() -> None:
     """S3 says RequestTimeout so, after 20 s, to whoever sends too slowly."""
-    late, prompt = answer(400, whole=False, answered_ns=20 * 10**9), answer(400, whole=False, answered_ns=10**9)
+    late = answer(400, body_sent=False, answered_ns=20 * 10**9)
+    prompt = answer(400, body_sent=False, answered_ns=10**9)
     assert decide(ApiCall.PUT, classify(ApiCall.PUT, late)) is Decision.RETRY_URL
     assert decide(ApiCall.PUT, classify(ApiCall.PUT, prompt)) is Decision.BLAME_PHOTO_OR_EVENT
     assert (
         decide(ApiCall.PUT, classify(ApiCall.PUT, answer(400, answered_ns=20 * 10**9)))
         is Decision.BLAME_PHOTO_OR_EVENT
     )
-    assert (
-        decide(ApiCall.PUT, classify(ApiCall.PUT, answer(413, whole=False, answered_ns=20 * 10**9))) is Decision.PARK
-    )
+    too_large = answer(413, body_sent=False, answered_ns=20 * 10**9)
+    assert decide(ApiCall.PUT, classify(ApiCall.PUT, too_large)) is Decision.PARK
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_f02_a_page_to_a_put_is_proof_under_tls_alone(status: int, body: bytes) 
         assert classify(ApiCall.PUT, answer(status, **mine)) is Outcome.UNEXPECTED
         return
     assert classify(ApiCall.PUT, answer(status, **mine)) is Outcome.ACCEPTED
-    assert classify(ApiCall.PUT, answer(status, **mine, whole=False)) is Outcome.PARTIAL
+    assert classify(ApiCall.PUT, answer(status, **mine, body_sent=False)) is Outcome.PARTIAL
     assert classify(ApiCall.PUT, answer(status, **page)) is (Outcome.HTML if body else Outcome.ACCEPTED)
 
 
@@ -161,9 +161,9 @@ def test_n20_refused_key_pauses_all_refused_put_wants_new_url() -> None:
 
 def test_n20_n21_getuploadurl_refusal_of_good_key_blames_event() -> None:
     seen = [Event("Party", "abcd1234"), Event("Gala", "wxyz9876")]
-    assert decide(ApiCall.UPLOAD_URL, refused_event("abcd1234", seen)) is Decision.REST_CONTEXT
-    assert decide(ApiCall.UPLOAD_URL, refused_event("gone0000", seen)) is Decision.HOLD_CONTEXT
-    assert decide(ApiCall.UPLOAD_URL, refused_event("abcd1234", [])) is Decision.HOLD_CONTEXT
+    assert decide(ApiCall.UPLOAD_URL, forbidden_outcome("abcd1234", seen)) is Decision.COOL_DOWN_CONTEXT
+    assert decide(ApiCall.UPLOAD_URL, forbidden_outcome("gone0000", seen)) is Decision.HOLD_CONTEXT
+    assert decide(ApiCall.UPLOAD_URL, forbidden_outcome("abcd1234", [])) is Decision.HOLD_CONTEXT
 
 
 def test_n21_only_getuploadurl_can_say_that_an_event_is_unknown() -> None:

@@ -129,7 +129,7 @@ def test_f03_a_put_refused_by_a_text_parks_nothing(tmp_path: Path, status: int, 
         hour.pass_s(HOUR_S, press_every_s=2 * HOUR_S)
         assert (hour.sent, hour.parked, hour.new) == (0, 0, waiting)
         assert 40 <= hour.bodies <= 110
-        assert [told.code for told in hour.uploader._line.snapshot().problems] == ["blocked"]
+        assert [told.code for told in hour.uploader._scheduler.snapshot().problems] == ["blocked"]
         refused = hour.refused
         hour.pass_s(60.0, until=lambda: hour.refused > refused)
         hour.said = {}

@@ -73,7 +73,7 @@ def test_n06_portal_hears_only_the_probe_and_leads_nowhere() -> None:
         onward = says("302 Found", b"", f"Location: {elsewhere.url}/login", "Set-Cookie: room=7")
         with Liar(onward) as portal:
             transport = Transport(HandClock(), limits=FAR, http_port=portal.port)
-            answers = [transport.ask_plainly("127.0.0.1", FAR_S) for _ in range(2)]
+            answers = [transport.get_plain_http("127.0.0.1", FAR_S) for _ in range(2)]
             transport.close()
     assert [one.status for one in answers] == [302, 302]
     assert elsewhere.connections == 0
@@ -93,7 +93,7 @@ def test_n25_a_portals_page_without_an_end_is_read_to_a_limit() -> None:
 
     with Liar(endless) as portal:
         transport = Transport(HandClock(), limits=FAR, http_port=portal.port)
-        answer = transport.ask_plainly("127.0.0.1", FAR_S)
+        answer = transport.get_plain_http("127.0.0.1", FAR_S)
         transport.close()
     assert len(answer.body) == FAR.answer_bytes
     assert is_sign_in(answer, "127.0.0.1")
@@ -157,7 +157,7 @@ def test_c08_a_portal_that_does_not_answer_holds_up_no_stop() -> None:
 
         def ask() -> None:
             try:
-                transport.ask_plainly("127.0.0.1", 15.0)
+                transport.get_plain_http("127.0.0.1", 15.0)
             except LinkError as error:
                 caught.append(error.kind)
 

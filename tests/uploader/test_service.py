@@ -32,7 +32,7 @@ from tests.support.uploader import Desk
 pytestmark = pytest.mark.slow
 
 DAY_S = 86_400.0
-STOP_S = service._STOP_S
+STOP_S = service._STOP_TIMEOUT_S
 """As it is outside of these tests, whose machine may be slow."""
 
 
@@ -412,7 +412,7 @@ def test_c08_a_worker_that_does_not_end_is_left_behind_after_3_s(
         desk.clock.pass_s(timeout_s)
         return False
 
-    monkeypatch.setattr(service, "_STOP_S", STOP_S)
+    monkeypatch.setattr(service, "_STOP_TIMEOUT_S", STOP_S)
     monkeypatch.setattr(Worker, "join", stays)
     desk.config = dataclasses.replace(desk.config, upload=Upload(workers=2))
     desk.start()

@@ -48,7 +48,7 @@ def test_f11_the_uploader_starts_anew_on_the_disk_that_came(desk: Desk, tmp_path
     change_disk(desk, tmp_path)
     desk.clock.pass_s(3.0)
     uploader.wake()
-    desk.until(lambda: uploader.starts_anew, "the uploader to notice")
+    desk.until(lambda: uploader.needs_restart, "the uploader to notice")
     assert desk.stop()
     assert desk.lies_in(NEW, photo)
     desk.start()
@@ -103,7 +103,7 @@ def test_f11_nothing_is_asked_for_a_photo_of_another_disk(desk: Desk, tmp_path: 
     assert desk.lies_in(NEW, photo)
     uploader._has_moved = seen  # type: ignore[method-assign]
     uploader.wake()
-    desk.until(lambda: uploader.starts_anew, "the uploader to notice")
+    desk.until(lambda: uploader.needs_restart, "the uploader to notice")
 
 
 def test_f11_the_real_command_goes_on_with_the_disk_that_came(desk: Desk, tmp_path: Path) -> None:
@@ -129,4 +129,4 @@ def test_f11_a_disk_that_is_the_same_is_left_alone(desk: Desk) -> None:
         desk.pass_s(30.0)
     assert uploader is desk.uploader
     assert uploader is not None
-    assert not uploader.starts_anew
+    assert not uploader.needs_restart

@@ -69,7 +69,7 @@ def test_c08_worker_connecting_while_service_ends_makes_no_call(desk: Desk) -> N
     line.key, line.stopping = Secret(DEMO_KEY), True
     contact = ApiSession(desk.config, desk.booth, desk.clock, KnownTime(desk.booth, desk.clock), line, usual.connect)
     with pytest.raises(LinkError) as caught:
-        contact.eventpics().events()
+        contact.api().events()
     assert caught.value.kind is LinkErrorKind.STOPPED
     assert desk.album.calls.total() == 0
 

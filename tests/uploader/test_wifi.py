@@ -11,7 +11,7 @@ import pytest
 
 from piboothup.problems import problem
 from piboothup.uploader import wifi
-from piboothup.uploader.wifi import Wifi, signal_percent, what_is_wrong
+from piboothup.uploader.wifi import Wifi, diagnose, signal_percent
 from tests.support.uploader import Desk
 
 TABLE = """\
@@ -43,12 +43,12 @@ def test_the_signal_is_read_in_percent_from_the_kernels_table(
 
 
 def test_of_all_that_is_wrong_the_first_thing_to_mend_is_told() -> None:
-    assert what_is_wrong(True, None, False, None) == problem("wifi_off")
-    assert what_is_wrong(False, None, False, None) == problem("wifi_missing")
-    assert what_is_wrong(False, "Barn", False, 10) == problem("wifi_no_address", "Barn")
-    assert what_is_wrong(False, "Barn", True, 10) == problem("wifi_weak", "Barn, 10 %")
-    assert what_is_wrong(False, "Barn", True, 30) is None
-    assert what_is_wrong(False, "Barn", True, None) is None
+    assert diagnose(True, None, False, None) == problem("wifi_off")
+    assert diagnose(False, None, False, None) == problem("wifi_missing")
+    assert diagnose(False, "Barn", False, 10) == problem("wifi_no_address", "Barn")
+    assert diagnose(False, "Barn", True, 10) == problem("wifi_weak", "Barn, 10 %")
+    assert diagnose(False, "Barn", True, 30) is None
+    assert diagnose(False, "Barn", True, None) is None
 
 
 class Interfaces:

@@ -36,9 +36,9 @@ _ATTEMPTS_BEFORE_PARKING = 2
 class Refusal(Enum):
     """What a refusal of a photo leads to."""
 
-    TRY_AGAIN = auto()
-    PARK = auto()
-    REST_CONTEXT = auto()
+    RETRY_PHOTO = auto()
+    PARK_PHOTO = auto()
+    COOL_DOWN_CONTEXT = auto()
     """The server refuses whatever it is shown of the event: no photo is to blame."""
 
 
@@ -49,7 +49,7 @@ class _PhotoHistory:
     failures: int = 0
     refusals: int = 0
     refused_by: Context | None = None
-    taken_before: int = 0
+    sent_before: int = 0
     """So many photos had arrived there when it was refused first."""
     url: Secret | None = None
     asked_ns: int = 0
@@ -61,11 +61,11 @@ class _PhotoHistory:
 class _ContextHistory:
     """Of an event and album, since a photo arrived there last."""
 
-    taken_before: int
+    sent_before: int
     """So many photos had arrived anywhere when it began."""
     refused: set[PhotoName] = field(default_factory=set)
     errors: int = 0
-    rests: int = 0
+    cooldowns: int = 0
 
 
 class AttemptHistory:
@@ -76,96 +76,96 @@ class AttemptHistory:
         """Photos whose bytes the card does not give."""
         self.refused_again: set[PhotoName] = set()
         """Photos that were refused more than once, and may yet be taken."""
-        self.met_defect: set[PhotoName] = set()
+        self.hit_defect: set[PhotoName] = set()
         """Photos over which a mistake of our own was met when they were tried last."""
-        self._past: dict[PhotoName, _PhotoHistory] = {}
-        self._doubts: dict[Context, _ContextHistory] = {}
-        self._taken: Counter[Context] = Counter()
+        self._photos: dict[PhotoName, _PhotoHistory] = {}
+        self._contexts: dict[Context, _ContextHistory] = {}
+        self._sent: Counter[Context] = Counter()
 
     def fresh_url(self, name: PhotoName, context: Context, now_ns: int) -> Secret | None:
         """The upload URL that the photo already has for this event and album, while it may still be used."""
-        past = self._past.get(name)
-        if past is None or past.context != context or not is_fresh(past.asked_ns, now_ns):
+        history = self._photos.get(name)
+        if history is None or history.context != context or not is_fresh(history.asked_ns, now_ns):
             return None
-        return past.url
+        return history.url
 
     def keep_url(self, name: PhotoName, context: Context, url: Secret, asked_ns: int) -> None:
         """The photo's upload URL, for a second try."""
-        past = self._of(name)
-        past.url, past.context, past.asked_ns = url, context, asked_ns
+        history = self._photo(name)
+        history.url, history.context, history.asked_ns = url, context, asked_ns
 
     def drop_url(self, name: PhotoName) -> None:
         """The photo's upload URL is of no use."""
-        self._of(name).url = None
+        self._photo(name).url = None
 
-    def failed(self, name: PhotoName) -> int:
+    def record_failure(self, name: PhotoName) -> int:
         """The photo did not get through; how often by now."""
-        past = self._of(name)
-        past.failures += 1
-        return past.failures
+        history = self._photo(name)
+        history.failures += 1
+        return history.failures
 
-    def refused(self, name: PhotoName, context: Context, *, too_large: bool, is_only: bool) -> Refusal:
+    def record_refusal(self, name: PhotoName, context: Context, *, too_large: bool, is_only: bool) -> Refusal:
         """The server refused the photo. `is_only`: no other of the event waits."""
-        past, taken, doubt = self._of(name), self._taken[context], self._doubt(context)
-        if past.refused_by != context:
-            past.refusals, past.refused_by, past.taken_before = 0, context, taken
-        past.refusals += 1
-        doubt.refused.add(name)
-        if len(doubt.refused) >= SYSTEMATIC_AFTER:
-            return Refusal.REST_CONTEXT
-        if past.refusals < _ATTEMPTS_BEFORE_PARKING:
-            return Refusal.TRY_AGAIN
-        is_alone = is_only and doubt.refused == {name}
-        if too_large or is_alone or taken > past.taken_before:
-            return Refusal.PARK
+        photo, sent, event = self._photo(name), self._sent[context], self._context(context)
+        if photo.refused_by != context:
+            photo.refusals, photo.refused_by, photo.sent_before = 0, context, sent
+        photo.refusals += 1
+        event.refused.add(name)
+        if len(event.refused) >= SYSTEMATIC_AFTER:
+            return Refusal.COOL_DOWN_CONTEXT
+        if photo.refusals < _ATTEMPTS_BEFORE_PARKING:
+            return Refusal.RETRY_PHOTO
+        is_alone = is_only and event.refused == {name}
+        if too_large or is_alone or sent > photo.sent_before:
+            return Refusal.PARK_PHOTO
         self.refused_again.add(name)
-        return Refusal.TRY_AGAIN
+        return Refusal.RETRY_PHOTO
 
     def refusals(self, name: PhotoName) -> int:
         """How often the photo was refused."""
-        return self._of(name).refusals
+        return self._photo(name).refusals
 
-    def erred(self, context: Context) -> int:
+    def record_error(self, context: Context) -> int:
         """The server failed over a photo of this event; how often in a row by now."""
-        doubt = self._doubt(context)
-        doubt.errors += 1
-        return doubt.errors
+        history = self._context(context)
+        history.errors += 1
+        return history.errors
 
-    def rested(self, context: Context) -> int:
+    def record_cooldown(self, context: Context) -> int:
         """This event is left alone for a while; how often in a row by now."""
-        doubt = self._doubt(context)
-        doubt.rests += 1
-        return doubt.rests
+        history = self._context(context)
+        history.cooldowns += 1
+        return history.cooldowns
 
-    def takes_others(self, context: Context) -> bool:
+    def has_sent_since(self, context: Context) -> bool:
         """Whether a photo arrived anywhere since this event came into doubt."""
-        doubt = self._doubts.get(context)
-        return doubt is not None and self._taken.total() > doubt.taken_before
+        history = self._contexts.get(context)
+        return history is not None and self._sent.total() > history.sent_before
 
-    def arrived(self, name: PhotoName, context: Context) -> None:
+    def record_sent(self, name: PhotoName, context: Context) -> None:
         """The album has the photo: so the server takes photos of its event."""
-        self._taken[context] += 1
-        self._doubts.pop(context, None)
+        self._sent[context] += 1
+        self._contexts.pop(context, None)
         self.forget(name)
 
     def forget(self, name: PhotoName) -> None:
         """The photo has left new/."""
-        self._past.pop(name, None)
+        self._photos.pop(name, None)
         self.unreadable.discard(name)
         self.refused_again.discard(name)
-        self.met_defect.discard(name)
+        self.hit_defect.discard(name)
 
     def forget_all(self) -> None:
         """Everything is to be tried as if for the first time."""
-        self._past.clear()
-        self._doubts.clear()
+        self._photos.clear()
+        self._contexts.clear()
         self.refused_again.clear()
-        self.met_defect.clear()
+        self.hit_defect.clear()
 
-    def _of(self, name: PhotoName) -> _PhotoHistory:
-        return self._past.setdefault(name, _PhotoHistory())
+    def _photo(self, name: PhotoName) -> _PhotoHistory:
+        return self._photos.setdefault(name, _PhotoHistory())
 
-    def _doubt(self, context: Context) -> _ContextHistory:
-        if (doubt := self._doubts.get(context)) is None:
-            doubt = self._doubts[context] = _ContextHistory(self._taken.total())
-        return doubt
+    def _context(self, context: Context) -> _ContextHistory:
+        if (history := self._contexts.get(context)) is None:
+            history = self._contexts[context] = _ContextHistory(self._sent.total())
+        return history

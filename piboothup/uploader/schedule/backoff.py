@@ -25,35 +25,35 @@ RandomFn = Callable[[], float]
 """A number from 0 up to 1, as random.random gives it."""
 
 
-def full_jitter_s(failures: int, chance: RandomFn, base_s: float = 1.0, cap_s: float = MAX_BACKOFF_S) -> float:
+def full_jitter_s(failures: int, random_fn: RandomFn, base_s: float = 1.0, cap_s: float = MAX_BACKOFF_S) -> float:
     """Seconds to wait after that many failures in a row: 0 to base, 0 to 2 base, … 0 to `cap_s`."""
     doublings = min(max(failures - 1, 0), 32)
-    return float(min(cap_s, base_s * 2**doublings)) * chance()
+    return float(min(cap_s, base_s * 2**doublings)) * random_fn()
 
 
-def jitter_s(wait_s: float, chance: RandomFn) -> float:
+def jitter_s(wait_s: float, random_fn: RandomFn) -> float:
     """The wait, a quarter less up to a quarter more."""
-    return wait_s * (0.75 + 0.5 * chance())
+    return wait_s * (0.75 + 0.5 * random_fn())
 
 
-def cooldown_s(rests: int) -> float:
+def cooldown_s(cooldowns: int) -> float:
     """Seconds until something that was refused is shown again, rest by rest: 1, 2, 4 … 10 minutes."""
-    return float(min(600, 60 * 2 ** min(rests - 1, 8)))
+    return float(min(600, 60 * 2 ** min(cooldowns - 1, 8)))
 
 
-def network_probe_s(chance: RandomFn) -> float:
+def network_probe_s(random_fn: RandomFn) -> float:
     """Seconds from one look for a network, which reached nobody, to the next."""
-    return NETWORK_PROBE_S * (0.5 + 0.5 * chance())
+    return NETWORK_PROBE_S * (0.5 + 0.5 * random_fn())
 
 
-def parallel_uploads(rate_bps: float | None, before: int, most: int) -> int:
+def parallel_uploads(rate_bps: float | None, before: int, max_parallel: int) -> int:
     """How many photos may be on their way together at this rate; None = not measured yet.
 
     Between slow and fast it stays as it was `before`, so that a link in the middle does not go to and fro.
     """
     if rate_bps is None or rate_bps < SLOW_BPS:
         return 1
-    return most if rate_bps >= FAST_BPS else min(before, most)
+    return max_parallel if rate_bps >= FAST_BPS else min(before, max_parallel)
 
 
 def is_fresh(asked_ns: int, now_ns: int) -> bool:

@@ -20,7 +20,7 @@ from piboothup.uploader.schedule.photo_queue import ContextHold
 
 log = logging.getLogger(__name__)
 
-_LINK_TROUBLE = {
+_LINK_PROBLEMS = {
     Outcome.TLS: "tls_refused",
     Outcome.TLS_DATE: "tls_refused",
     Outcome.DNS: "no_network",
@@ -28,28 +28,28 @@ _LINK_TROUBLE = {
     Outcome.TIMEOUT: "no_network",
     Outcome.RESET: "no_network",
 }
-_HOLDS = ("no_event", "event_gone", "event_refused", "server_trouble")
+_HOLD_REASONS = ("no_event", "event_gone", "event_refused", "server_trouble")
 
-_FADES = 0.7
+_DECAY = 0.7
 """How much of the past counts, photo by photo."""
 
 
-def trouble(verdict: Decision, came: Outcome) -> tuple[UploaderState, Problem]:
+def link_problem(decision: Decision, outcome: Outcome) -> tuple[UploaderState, Problem]:
     """What keeps photos from flowing after this answer, or its absence: the state to show, and what to tell."""
-    if verdict is Decision.PAUSE_ALL:
+    if decision is Decision.PAUSE_ALL:
         return UploaderState.REFUSED, problem("key_refused")
-    if verdict is Decision.PORTAL:
+    if decision is Decision.PORTAL:
         return UploaderState.PORTAL, problem("portal")
-    if verdict is Decision.BLOCKED:
+    if decision is Decision.BLOCKED:
         return UploaderState.OFFLINE, problem("blocked")
-    if (code := _LINK_TROUBLE.get(came)) is not None:
+    if (code := _LINK_PROBLEMS.get(outcome)) is not None:
         return UploaderState.OFFLINE, problem(code)
-    return UploaderState.OFFLINE, problem("server_trouble", describe(came))
+    return UploaderState.OFFLINE, problem("server_trouble", describe(outcome))
 
 
-def describe(came: Outcome) -> str:
+def describe(outcome: Outcome) -> str:
     """What came, in words that a person reads."""
-    return came.value.replace("_", " ")
+    return outcome.value.replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -76,27 +76,27 @@ class LinkStatus:
     """Why the spool would forget at power-off what was sent, so that all would be sent again."""
     damaged: int = 0
     """So many photos were quarantined since the start."""
-    unlisted: bool = False
+    listing_incomplete: bool = False
     """There are folders that the card does not give."""
-    _trouble: tuple[UploaderState, Problem] | None = None
-    _outlasts_looks: bool = False
+    _problem: tuple[UploaderState, Problem] | None = None
+    _outlasts_probes: bool = False
 
     @property
     def sends_nothing(self) -> bool:
         """Whether nothing may be sent or asked for, whatever the network is like."""
         return self.paused or self.refused_config or self.storage_problem is not None
 
-    def set_trouble(self, state: UploaderState, told: Problem, *, outlasts_looks: bool = False) -> None:
+    def set_problem(self, state: UploaderState, reason: Problem, *, outlasts_probes: bool = False) -> None:
         """Something is wrong with the link or behind it. `outlasts_looks`: only a photo can show that it is over."""
-        if self._trouble != (state, told):
-            log.warning("link state=%s reason=%s", state, told.code)
-        self._trouble, self._outlasts_looks = (state, told), outlasts_looks
+        if self._problem != (state, reason):
+            log.warning("link state=%s reason=%s", state, reason.code)
+        self._problem, self._outlasts_probes = (state, reason), outlasts_probes
 
-    def clear_trouble(self, *, photos_flow: bool = False) -> None:
+    def clear_problem(self, *, photos_waiting: bool = False) -> None:
         """Whatever was wrong with the link is over; if `photos_flow`, but for what they will show to be over."""
-        if self._trouble is not None and not (photos_flow and self._outlasts_looks):
-            log.info("link state=ok before=%s", self._trouble[0])
-            self._trouble = None
+        if self._problem is not None and not (photos_waiting and self._outlasts_probes):
+            log.info("link state=ok before=%s", self._problem[0])
+            self._problem = None
 
     def state(self, busy: int, *, all_refused: bool = False) -> UploaderState:
         """The state to show. `busy`: so many photos are on their way; `all_refused`: the server takes none at all."""
@@ -104,14 +104,14 @@ class LinkStatus:
             return UploaderState.REFUSED
         if self.paused:
             return UploaderState.PAUSED
-        if self._trouble is not None:
-            return self._trouble[0]
+        if self._problem is not None:
+            return self._problem[0]
         if all_refused:
             return UploaderState.REFUSED
         return UploaderState.UPLOADING if busy else UploaderState.IDLE
 
     def problems(
-        self, held: Collection[ContextHold], *, refused_again: bool, unreadable: bool, met_defect: bool
+        self, held: Collection[ContextHold], *, refused_again: bool, unreadable: bool, hit_defect: bool
     ) -> Iterator[Problem]:
         """What a person should know, the gravest first; nothing twice. `refused_again`: a photo was, and waits;
         `met_defect`: a photo waits because of a mistake of our own.
@@ -122,17 +122,17 @@ class LinkStatus:
             yield self.storage_problem
         if self.paused:
             yield problem("paused")
-        told = {} if self._trouble is None else {self._trouble[1].code: self._trouble[1]}
-        for hold in sorted(held, key=lambda one: _HOLDS.index(one.reason)):
-            told.setdefault(hold.reason, problem(hold.reason, hold.detail))
+        found = {} if self._problem is None else {self._problem[1].code: self._problem[1]}
+        for hold in sorted(held, key=lambda one: _HOLD_REASONS.index(one.reason)):
+            found.setdefault(hold.reason, problem(hold.reason, hold.detail))
         if refused_again:
-            told.setdefault("server_trouble", problem("server_trouble", "it refuses a photo"))
-        if met_defect:
-            told.setdefault("uploader_defect", problem("uploader_defect"))
-        yield from told.values()
+            found.setdefault("server_trouble", problem("server_trouble", "it refuses a photo"))
+        if hit_defect:
+            found.setdefault("uploader_defect", problem("uploader_defect"))
+        yield from found.values()
         if self.damaged:
             yield problem("photo_damaged")
-        if unreadable or self.unlisted:
+        if unreadable or self.listing_incomplete:
             yield problem("photo_unreadable")
 
 
@@ -150,13 +150,13 @@ class TransferStats:
     _photos: float = 0.0
     _busy_ns: float = 0.0
 
-    def arrived(self, context: Context, size_bytes: int, took_ns: int, now_ns: int) -> None:
+    def record_sent(self, context: Context, size_bytes: int, took_ns: int, now_ns: int) -> None:
         """The album has one more. `took_ns`: from its first call on, other photos being on their way or not."""
         self.sent[context] += 1
         since_ns = took_ns if self.last_success_ns is None else now_ns - self.last_success_ns
-        self._bytes = _FADES * self._bytes + size_bytes
-        self._photos = _FADES * self._photos + 1
-        self._busy_ns = _FADES * self._busy_ns + max(1, min(took_ns, since_ns))
+        self._bytes = _DECAY * self._bytes + size_bytes
+        self._photos = _DECAY * self._photos + 1
+        self._busy_ns = _DECAY * self._busy_ns + max(1, min(took_ns, since_ns))
         self.last_success_ns = now_ns
         self.parallel = parallel_uploads(self.rate_bps, self.parallel, self.max_parallel)
 

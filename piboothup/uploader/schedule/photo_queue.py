@@ -54,7 +54,7 @@ def context_ids(listed: Iterable[str]) -> set[str]:
     return {_context_id(one) for one in listed}
 
 
-def stamp(new: Path, *others: Path) -> frozenset[tuple[str, int]]:
+def directory_stamp(new: Path, *others: Path) -> frozenset[tuple[str, int]]:
     """What changes whenever a photo comes to or leaves `new` (the spool's new/), or a file comes to one of the other
     folders. Raises OSError when new/ can't be read; a boot's folder that can't keeps the others from nothing.
     """
@@ -79,17 +79,17 @@ class PhotoQueue:
         """How many photos wait to go where, held and postponed ones too."""
         self.held: dict[Context, ContextHold] = {}
         self._entries: dict[str, Entry] = {}
-        self._line: deque[str] = deque()
-        self._later: list[tuple[int, int, str]] = []
-        self._again: deque[str] = deque()
+        self._waiting_line: deque[str] = deque()
+        self._postponed_until: list[tuple[int, int, str]] = []
+        self._due: deque[str] = deque()
         """Postponed photos whose time has come."""
         self._postponed: set[str] = set()
         self._busy: set[str] = set()
-        self._arrived: set[str] = set()
+        self._excluded: set[str] = set()
         self._uncounted: set[str] = set()
         self._newest_known = -1
-        self._turn = 0
-        self._tie = count()
+        self._lane = 0
+        self._tie_breaker = count()
 
     @property
     def busy(self) -> int:
@@ -97,13 +97,13 @@ class PhotoQueue:
         return len(self._busy)
 
     @property
-    def flowing(self) -> int:
+    def sendable(self) -> int:
         """How many photos wait for nothing but their turn."""
         return self.waiting.total() - sum(self.waiting[one] for one in self.held)
 
-    def flows_beside(self, context: Context) -> bool:
+    def has_sendable_elsewhere(self, context: Context) -> bool:
         """Whether photos that are to go elsewhere wait for nothing but their turn."""
-        return self.flowing > (0 if context in self.held else self.waiting[context])
+        return self.sendable > (0 if context in self.held else self.waiting[context])
 
     def reload(self, listed: list[str], entries: Mapping[str, Entry]) -> None:
         """Takes over a new listing of new/, `arranged`, and what is written about its contexts.
@@ -111,15 +111,15 @@ class PhotoQueue:
         Photos on their way, postponed, arrived stay as they are; a hold that is nobody's any more is over.
         """
         self._entries = dict(entries)
-        if self._arrived:
-            listed = [one for one in listed if one not in self._arrived]
+        if self._excluded:
+            listed = [one for one in listed if one not in self._excluded]
         self.waiting = Counter(map(self._context, listed))
         self.held = {context: hold for context, hold in self.held.items() if self.waiting[context]}
         self._uncounted = {one for one in self._busy if one not in listed}
         set_aside = self._busy | self._postponed
-        self._line = deque(one for one in listed if one not in set_aside)
+        self._waiting_line = deque(one for one in listed if one not in set_aside)
         if self.held:
-            self._line = deque(one for one in self._line if self._context(one) not in self.held)
+            self._waiting_line = deque(one for one in self._waiting_line if self._context(one) not in self.held)
         if listed:
             self._newest_known = max(self._newest_known, _position(listed[-1]))
 
@@ -136,16 +136,16 @@ class PhotoQueue:
         context = self._context(text)
         self.waiting[context] += 1
         if context not in self.held:
-            self._line.append(text)
+            self._waiting_line.append(text)
 
     def choose(self, now_ns: int) -> PhotoName | None:
         """The photo to bring next, from now on on its way; None when there is none for the moment."""
-        while self._later and self._later[0][0] <= now_ns:
-            self._again.append(heapq.heappop(self._later)[2])
-        lanes = self._newest, self._oldest, self._due_again
+        while self._postponed_until and self._postponed_until[0][0] <= now_ns:
+            self._due.append(heapq.heappop(self._postponed_until)[2])
+        lanes = self._newest, self._oldest, self._next_due
         for _ in lanes:
-            text = lanes[self._turn]()
-            self._turn = (self._turn + 1) % len(lanes)
+            text = lanes[self._lane]()
+            self._lane = (self._lane + 1) % len(lanes)
             name = PhotoName.parse(text) if text else None
             if name is not None:
                 self._busy.add(str(name))
@@ -154,13 +154,13 @@ class PhotoQueue:
 
     def next_due_ns(self) -> int | None:
         """When the next postponed photo is to be tried again."""
-        return self._later[0][0] if self._later else None
+        return self._postponed_until[0][0] if self._postponed_until else None
 
     def discard(self, name: PhotoName) -> None:
         """The photo has left new/."""
         text = str(name)
-        if text in self._arrived:
-            self._arrived.discard(text)
+        if text in self._excluded:
+            self._excluded.discard(text)
             return
         self._busy.discard(text)
         context = self._context(text)
@@ -171,26 +171,26 @@ class PhotoQueue:
         else:
             del self.waiting[context]
 
-    def arrived(self, name: PhotoName) -> None:
+    def exclude(self, name: PhotoName) -> None:
         """The album has the photo, but it can't leave new/ yet: it waits no more and is not chosen again."""
         self.discard(name)
-        self._arrived.add(str(name))
+        self._excluded.add(str(name))
 
     def put_back(self, name: PhotoName) -> None:
         """The photo was not brought, through no fault of its own: back to its end of the line."""
         text = str(name)
         self._busy.discard(text)
-        if self._line and _position(text) < _position(self._line[0]):
-            self._line.appendleft(text)
+        if self._waiting_line and _position(text) < _position(self._waiting_line[0]):
+            self._waiting_line.appendleft(text)
         else:
-            self._line.append(text)
+            self._waiting_line.append(text)
 
     def postpone(self, name: PhotoName, until_ns: int) -> None:
         """The photo is not tried before `until_ns`."""
         text = str(name)
         self._busy.discard(text)
         self._postponed.add(text)
-        heapq.heappush(self._later, (until_ns, next(self._tie), text))
+        heapq.heappush(self._postponed_until, (until_ns, next(self._tie_breaker), text))
 
     def hold(self, name: PhotoName, context: Context, hold: ContextHold) -> None:
         """This photo and all that are to go where it is wait; the others flow."""
@@ -205,31 +205,31 @@ class PhotoQueue:
     def release_all(self) -> None:
         """Nothing is held or postponed any more; the photos come with the next listing."""
         self.held.clear()
-        self._later.clear()
-        self._again.clear()
+        self._postponed_until.clear()
+        self._due.clear()
         self._postponed.clear()
 
     # -- the three lanes; each gives its next photo, None when it is empty ------------------------------------
 
     def _newest(self) -> str | None:
-        return self._from_the_line(self._line.pop)
+        return self._take_sendable(self._waiting_line.pop)
 
     def _oldest(self) -> str | None:
-        return self._from_the_line(self._line.popleft)
+        return self._take_sendable(self._waiting_line.popleft)
 
-    def _from_the_line(self, take: Callable[[], str]) -> str | None:
-        while self._line:
+    def _take_sendable(self, take: Callable[[], str]) -> str | None:
+        while self._waiting_line:
             text = take()
             if text not in self._busy and text not in self._postponed and self._context(text) not in self.held:
                 return text
         return None
 
-    def _due_again(self) -> str | None:
-        while self._again:
-            text = self._again.popleft()
+    def _next_due(self) -> str | None:
+        while self._due:
+            text = self._due.popleft()
             hold = self.held.get(self._context(text))
             if hold is not None and hold.until_ns is not None:  # not back into the line, where it may be in the way
-                heapq.heappush(self._later, (hold.until_ns, next(self._tie), text))
+                heapq.heappush(self._postponed_until, (hold.until_ns, next(self._tie_breaker), text))
                 continue
             self._postponed.discard(text)
             if hold is None:

@@ -20,7 +20,7 @@ from piboothup.spool.contexts import Context, Entry
 from piboothup.spool.event_titles import Event
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
-from piboothup.uploader.outcomes import ApiCall, Outcome, is_listed, missed_event
+from piboothup.uploader.outcomes import ApiCall, Outcome, is_listed, not_found_outcome
 from piboothup.uploader.schedule.attempts import AttemptHistory
 from piboothup.uploader.schedule.backoff import SECOND_NS, CircuitBreaker, RandomFn, jitter_s
 from piboothup.uploader.schedule.failure_policy import MAX_PHOTO_BACKOFF_S, FailurePolicy
@@ -29,14 +29,14 @@ from piboothup.uploader.schedule.photo_queue import ContextHold, PhotoQueue
 
 _REFUSALS = ("event_refused", "server_trouble")
 """Why a context may be held by a server that does know its event."""
-_PROBE_AFTER_S = 60.0
+_PROBE_INTERVAL_S = 60.0
 """How long a quiet line may go without being looked at."""
 
 
 class UploadScheduler:
     """Shared by the workers and the service's main thread."""
 
-    def __init__(self, clock: Clock, chance: RandomFn, most: int, *, paused: bool, refused: bool) -> None:
+    def __init__(self, clock: Clock, random_fn: RandomFn, max_parallel: int, *, paused: bool, refused: bool) -> None:
         """`most`: never more photos at a time. `refused`: the config can't be used, so nothing is sent until the
         service is started anew.
         """
@@ -49,20 +49,20 @@ class UploadScheduler:
         self.on_change: Callable[[], None] = lambda: None
         """Called after every change, with the lock let go."""
         self._clock = clock
-        self._chance = chance
+        self._random = random_fn
         self._queue = PhotoQueue()
-        self._circuit = CircuitBreaker(chance)
-        self._tries = AttemptHistory()
-        self._standing = LinkStatus(paused, refused)
-        self._progress = TransferStats(most)
-        parts = self._queue, self._circuit, self._tries, self._standing, self._progress
-        self._failures = FailurePolicy(clock, chance, *parts)
+        self._breaker = CircuitBreaker(random_fn)
+        self._attempts = AttemptHistory()
+        self._link = LinkStatus(paused, refused)
+        self._stats = TransferStats(max_parallel)
+        parts = self._queue, self._breaker, self._attempts, self._link, self._stats
+        self._policy = FailurePolicy(clock, random_fn, *parts)
         self._probing = False
-        self._probe_ns = 0
-        self._look_again_ns = 0
+        self._probe_started_ns = 0
+        self._probe_due_ns = 0
         self._unmarked: list[tuple[PhotoName, Context]] = []
         self._events: tuple[Event, ...] | None = None
-        self._list_again = True
+        self._listing_requested = True
 
     # -- what to do next ---------------------------------------------------------------------------------------
 
@@ -72,19 +72,19 @@ class UploadScheduler:
             now_ns = self._clock.boottime_ns()
             if self.stopping:
                 return End()
-            if self._standing.sends_nothing:
+            if self._link.sends_nothing:
                 return Wait(None)
-            if now_ns < self._circuit.not_before_ns:
-                return Wait(self._circuit.not_before_ns)
-            if not self._probing and (not self._circuit.closed or now_ns >= self._look_again_ns):
-                self._probing, self._probe_ns = True, now_ns
+            if now_ns < self._breaker.not_before_ns:
+                return Wait(self._breaker.not_before_ns)
+            if not self._probing and (not self._breaker.closed or now_ns >= self._probe_due_ns):
+                self._probing, self._probe_started_ns = True, now_ns
                 return Probe()
-            if self._circuit.closed and self._queue.busy < self._progress.parallel:
+            if self._breaker.closed and self._queue.busy < self._stats.parallel:
                 name = self._queue.choose(now_ns)
                 if name is not None:
-                    self._tries.met_defect.discard(name)
+                    self._attempts.hit_defect.discard(name)
                     return Send(name)
-            times_ns = (self._queue.next_due_ns(), self._look_again_ns)
+            times_ns = (self._queue.next_due_ns(), self._probe_due_ns)
             return Wait(min((due_ns for due_ns in times_ns if due_ns is not None and due_ns > now_ns), default=None))
 
     def take_step(self) -> Probe | Send | End:
@@ -97,10 +97,10 @@ class UploadScheduler:
 
     # -- what is there to bring --------------------------------------------------------------------------------
 
-    def wants_listing(self) -> bool:
+    def take_listing_request(self) -> bool:
         """Whether new/ must be listed again even if nothing changed in it; asking once answers it."""
         with self._changed:
-            wanted, self._list_again = self._list_again, False
+            wanted, self._listing_requested = self._listing_requested, False
             return wanted
 
     def reload(self, listed: list[str], entries: Mapping[str, Entry]) -> None:
@@ -108,10 +108,10 @@ class UploadScheduler:
         with self._changing():
             self._queue.reload(listed, entries)
 
-    def listed(self, *, whole: bool) -> None:
+    def set_listing_complete(self, *, complete: bool) -> None:
         """Whether the card gave all folders of new/ when they were last looked at."""
         with self._changed:
-            self._standing.unlisted = not whole
+            self._link.listing_incomplete = not complete
 
     def add(self, name: PhotoName, entry: Entry) -> None:
         """A photo was just saved; `entry`: what is written about its context."""
@@ -135,79 +135,81 @@ class UploadScheduler:
     def pause(self, paused: bool) -> None:
         """Somebody wants nothing to be sent for now, or all again."""
         with self._changing():
-            self._standing.paused = paused
+            self._link.paused = paused
 
-    def judge_storage(self, found: Problem | None) -> None:
+    def set_storage_problem(self, found: Problem | None) -> None:
         """What is wrong with the storage that the spool lies on; nothing is sent until that is over."""
-        if found != self._standing.storage_problem:
+        if found != self._link.storage_problem:
             with self._changing():
-                self._standing.storage_problem = found
+                self._link.storage_problem = found
 
     def retry(self) -> None:
         """Somebody wants everything to be tried now: ends pause, holds and waits."""
         with self._changing():
-            self._standing.paused = False
+            self._link.paused = False
             self._forget_failures()
-            self._circuit.probe_now(self._clock.boottime_ns())
-            self._look_again_ns = 0
+            self._breaker.probe_now(self._clock.boottime_ns())
+            self._probe_due_ns = 0
 
     # -- what came of a probe ----------------------------------------------------------------------------------
 
-    def answered(self, events: tuple[Event, ...]) -> None:
+    def on_probe_success(self, events: tuple[Event, ...]) -> None:
         """EventPics answered and takes the key."""
         with self._changing():
             now_ns = self._clock.boottime_ns()
             self._events = events
             self.key_accepted = True
             self._end_holds(lambda context, hold: hold.until_listed and is_listed(context, events))
-            self._circuit.close(now_ns)
-            self._failures.answered()
+            self._breaker.close(now_ns)
+            self._policy.on_probe_success()
             self._probing = False
-            self._look_again(now_ns)
+            self._schedule_probe(now_ns)
 
-    def refuse(self, why: Problem) -> None:
+    def on_no_key(self, reason: Problem) -> None:
         """There is no key to ask with."""
         with self._changing():
             self._probing = False
-            self._failures.no_key(why)
+            self._policy.on_no_key(reason)
 
-    def probe_failed(self, came: Outcome, retry_after_s: float | None = None) -> None:
+    def on_probe_failure(self, outcome: Outcome, retry_after_s: float | None = None) -> None:
         """`geteventsandalbums` was not answered as it should be."""
         with self._changing():
             self._probing = False
-            took_s = (self._clock.boottime_ns() - self._probe_ns) / SECOND_NS
-            self._failures.of_probe(came, retry_after_s, took_s)
+            took_s = (self._clock.boottime_ns() - self._probe_started_ns) / SECOND_NS
+            self._policy.on_probe_failure(outcome, retry_after_s, took_s)
 
     # -- what came of a photo ----------------------------------------------------------------------------------
 
     def connected_s(self) -> float:
         """How long EventPics could be reached since the start."""
         with self._changed:
-            return self._circuit.connected_s(self._clock.boottime_ns())
+            return self._breaker.connected_s(self._clock.boottime_ns())
 
     def fresh_url(self, name: PhotoName, context: Context) -> Secret | None:
         """The upload URL that the photo already has for this event and album, while it may still be used."""
         with self._changed:
-            return self._tries.fresh_url(name, context, self._clock.boottime_ns())
+            return self._attempts.fresh_url(name, context, self._clock.boottime_ns())
 
     def keep_url(self, name: PhotoName, context: Context, url: Secret, asked_ns: int) -> None:
         """The photo's upload URL, for a second try."""
         with self._changed:
-            self._tries.keep_url(name, context, url, asked_ns)
+            self._attempts.keep_url(name, context, url, asked_ns)
 
-    def arrived(self, name: PhotoName, context: Context, size_bytes: int, took_ns: int, *, marked: bool) -> None:
+    def on_photo_sent(
+        self, name: PhotoName, context: Context, size_bytes: int, took_ns: int, *, marked: bool
+    ) -> None:
         """The album of `context` has it. Not `marked`: the card could not be told yet; it is not sent again."""
         with self._changing():
             now_ns = self._clock.boottime_ns()
-            self._circuit.record_success()
-            self._failures.arrived()
-            self._look_again(now_ns)
-            self._tries.arrived(name, context)
-            self._progress.arrived(context, size_bytes, took_ns, now_ns)
+            self._breaker.record_success()
+            self._policy.on_photo_sent()
+            self._schedule_probe(now_ns)
+            self._attempts.record_sent(name, context)
+            self._stats.record_sent(context, size_bytes, took_ns, now_ns)
             if marked:
                 self._queue.discard(name)
             else:
-                self._queue.arrived(name)
+                self._queue.exclude(name)
                 self._unmarked.append((name, context))
 
     def take_unmarked(self) -> list[tuple[PhotoName, Context]]:
@@ -219,16 +221,16 @@ class UploadScheduler:
             taken, self._unmarked = self._unmarked, []
             return taken
 
-    def still_unmarked(self, name: PhotoName, context: Context) -> None:
+    def put_back_unmarked(self, name: PhotoName, context: Context) -> None:
         """The card still can't be told."""
         with self._changed:
             self._unmarked.append((name, context))
 
-    def gone(self, name: PhotoName, *, damaged: bool = False) -> None:
+    def forget_photo(self, name: PhotoName, *, damaged: bool = False) -> None:
         """The photo has left new/ without being sent."""
         with self._changing():
-            self._standing.damaged += damaged
-            self._tries.forget(name)
+            self._link.damaged += damaged
+            self._attempts.forget(name)
             self._queue.discard(name)
 
     def put_back(self, name: PhotoName) -> None:
@@ -246,29 +248,29 @@ class UploadScheduler:
         with self._changing():
             self._queue.postpone(name, self._clock.boottime_ns() + int(wait_s * SECOND_NS))
 
-    def unreadable(self, name: PhotoName) -> None:
+    def on_unreadable(self, name: PhotoName) -> None:
         """The card does not give the photo's bytes."""
         with self._changing():
-            self._tries.unreadable.add(name)
+            self._attempts.unreadable.add(name)
             self._queue.postpone(name, self._clock.boottime_ns() + int(MAX_PHOTO_BACKOFF_S * SECOND_NS))
 
-    def failed(
-        self, name: PhotoName, context: Context, call: ApiCall, came: Outcome, retry_after_s: float | None = None
+    def on_photo_failure(
+        self, name: PhotoName, context: Context, call: ApiCall, outcome: Outcome, retry_after_s: float | None = None
     ) -> bool:
         """A call for the photo was not answered as it should be. True: the photo is to be parked."""
         with self._changing():
-            if call is ApiCall.UPLOAD_URL and came is Outcome.NOT_FOUND:
-                came = missed_event(context, self._events or ())
-            return self._failures.of_photo(name, context, call, came, retry_after_s)
+            if call is ApiCall.UPLOAD_URL and outcome is Outcome.NOT_FOUND:
+                outcome = not_found_outcome(context, self._events or ())
+            return self._policy.on_photo_failure(name, context, call, outcome, retry_after_s)
 
-    def met_defect(self, step: Probe | Send, wait_s: float) -> None:
+    def on_defect(self, step: Probe | Send, wait_s: float) -> None:
         """A step ended over a mistake of our own. It is nobody's fault out there: told, and taken again later."""
         with self._changing():
             if isinstance(step, Probe):
                 self._probing = False
-                self._failures.of_ourselves()
+                self._policy.on_defect()
             else:
-                self._tries.met_defect.add(step.name)
+                self._attempts.hit_defect.add(step.name)
                 self._queue.postpone(step.name, self._clock.boottime_ns() + int(wait_s * SECOND_NS))
 
     # -- how things stand --------------------------------------------------------------------------------------
@@ -276,16 +278,16 @@ class UploadScheduler:
     def snapshot(self) -> StatusSnapshot:
         """The line as it stands."""
         with self._changed:
-            state = self._standing.state(self._queue.busy, all_refused=self._is_all_refused())
+            state = self._link.state(self._queue.busy, all_refused=self._is_all_refused())
             return StatusSnapshot(
                 state,
                 tuple(self._problems()),
                 Counter(self._queue.waiting),
-                Counter(self._progress.sent),
+                Counter(self._stats.sent),
                 self._events,
-                self._progress.rate_bps,
-                self._progress.eta_s(self._queue.flowing) if state is UploaderState.UPLOADING else None,
-                self._progress.last_success_ns,
+                self._stats.rate_bps,
+                self._stats.eta_s(self._queue.sendable) if state is UploaderState.UPLOADING else None,
+                self._stats.last_success_ns,
             )
 
     def wake(self) -> None:
@@ -305,28 +307,28 @@ class UploadScheduler:
     def _forget_failures(self) -> None:
         """Nothing is held or put off any more."""
         self._queue.release_all()
-        self._tries.forget_all()
-        self._list_again = True
+        self._attempts.forget_all()
+        self._listing_requested = True
 
     def _end_holds(self, is_over: Callable[[Context, ContextHold], bool]) -> None:
         over = [context for context, hold in self._queue.held.items() if is_over(context, hold)]
         self._queue.release(over)
-        self._list_again |= bool(over)
+        self._listing_requested |= bool(over)
 
     def _problems(self) -> Iterator[Problem]:
-        tries, held = self._tries, self._queue.held.values()
-        again, unreadable, met_defect = map(bool, (tries.refused_again, tries.unreadable, tries.met_defect))
-        return self._standing.problems(held, refused_again=again, unreadable=unreadable, met_defect=met_defect)
+        tries, held = self._attempts, self._queue.held.values()
+        again, unreadable, met_defect = map(bool, (tries.refused_again, tries.unreadable, tries.hit_defect))
+        return self._link.problems(held, refused_again=again, unreadable=unreadable, hit_defect=met_defect)
 
     def _is_all_refused(self) -> bool:
         """Whether the server takes photos of none of the events that wait, and has taken none since one is held."""
-        return not self._queue.flowing and any(
-            hold.reason in _REFUSALS and not self._tries.takes_others(context)
+        return not self._queue.sendable and any(
+            hold.reason in _REFUSALS and not self._attempts.has_sent_since(context)
             for context, hold in self._queue.held.items()
         )
 
-    def _look_again(self, now_ns: int) -> None:
-        self._look_again_ns = now_ns + int(jitter_s(_PROBE_AFTER_S, self._chance) * SECOND_NS)
+    def _schedule_probe(self, now_ns: int) -> None:
+        self._probe_due_ns = now_ns + int(jitter_s(_PROBE_INTERVAL_S, self._random) * SECOND_NS)
 
 
 @dataclass(frozen=True)

@@ -22,14 +22,14 @@ from piboothup.uploader.transport.errors import OutOfDate
 
 log = logging.getLogger(__name__)
 
-_SET_NS = 60 * 1_000_000_000
+_CLOCK_STEP_NS = 60 * 1_000_000_000
 """Wall clock and boot-time that moved so far apart: somebody set the clock. Slewing takes a day and more for it."""
 
 NowMs = Callable[[], int | None]
 """The time in Unix milliseconds; None while it is unknown."""
 
 
-def unknown() -> None:
+def unknown_time() -> None:
     """The time of a box that has learned none."""
 
 
@@ -65,7 +65,7 @@ class ClockTrust:
 
     def trusts_system_clock(self) -> bool:
         """Whether the system's clock does: it was not found wrong, or has been set since."""
-        return self._wrong_ns is None or abs(self._offset_ns() - self._wrong_ns) >= _SET_NS
+        return self._wrong_ns is None or abs(self._offset_ns() - self._wrong_ns) >= _CLOCK_STEP_NS
 
     def switch_to_known_time(self) -> bool:
         """A certificate was refused for its dates. True: from now on another time judges, try again."""

@@ -32,9 +32,9 @@ import urllib3
 from piboothup import __version__
 from piboothup.clock import Clock
 from piboothup.config import Secret, is_loopback
-from piboothup.uploader.transport.certificate_dates import ClockTrust, NowMs, unknown
+from piboothup.uploader.transport.certificate_dates import ClockTrust, NowMs, unknown_time
 from piboothup.uploader.transport.connection import ExchangeGuard, GuardedAdapter
-from piboothup.uploader.transport.decompression import unpacked
+from piboothup.uploader.transport.decompression import decompress
 from piboothup.uploader.transport.errors import LinkError, LinkErrorKind, kind_of
 from piboothup.uploader.transport.happy_eyeballs import HasLocalAddress, has_local_address
 from piboothup.uploader.transport.messages import (
@@ -49,14 +49,14 @@ from piboothup.uploader.transport.messages import (
 
 __all__ = ["Answer", "Limits", "LinkError", "LinkErrorKind", "Transport"]
 
-_LIBRARIES_ERRORS: Final = (
+_LIBRARY_ERRORS: Final = (
     *(requests.RequestException, urllib3.exceptions.HTTPError),
     *(HTTPException, OSError, ValueError),
 )
-_MOST_HOPS: Final = 3
+_MAX_REDIRECTS: Final = 3
 _PLAIN_SERVER: Final = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 """Name or address, and port. What else may stand there, or a backslash, is read in another way by another parser."""
-_PORTAL_CONNECT_S: Final = 3.0
+_SIGN_IN_CONNECT_S: Final = 3.0
 """A portal is as near as the access point."""
 
 
@@ -70,14 +70,14 @@ class Transport:
         plain_http: bool = False,
         limits: Limits = Limits(),
         ca_file: str | None = None,
-        now_ms: NowMs = unknown,
-        here: HasLocalAddress = has_local_address,
+        now_ms: NowMs = unknown_time,
+        is_local: HasLocalAddress = has_local_address,
         http_port: int = 80,
     ) -> None:
         """`plain_http` allows http to loopback. `ca_file` replaces the trusted roots: for a CA of the tests' own.
 
         `now_ms` judges certificates that the system's clock refuses for their dates (see `clock_trust`). `here` tells
-        whether a connection's own address is still this machine's. `http_port` is where `ask_plainly` asks.
+        whether a connection's own address is still this machine's. `http_port` is where `get_plain_http` asks.
         """
         _silence_libraries()
         self._clock = clock
@@ -85,10 +85,10 @@ class Transport:
         self._http_port = http_port
         self._limits = limits
         self._verify: bool | str = ca_file or True
-        self._watch = ExchangeGuard(clock, limits.stall_s, here)
-        self._trust = ClockTrust(clock, now_ms)
-        self._adapter = GuardedAdapter(self._watch, limits.unheard_s)
-        self._judging_adapter = GuardedAdapter(self._watch, limits.unheard_s, self._trust.check)
+        self._guard = ExchangeGuard(clock, limits.stall_s, is_local)
+        self._clock_trust = ClockTrust(clock, now_ms)
+        self._adapter = GuardedAdapter(self._guard, limits.unacknowledged_s)
+        self._known_time_adapter = GuardedAdapter(self._guard, limits.unacknowledged_s, self._clock_trust.check)
 
     def allows(self, url: str) -> bool:
         """Whether a request to `url` may be made: https, or http to this machine where that was asked for."""
@@ -118,45 +118,45 @@ class Transport:
             raise LinkError(LinkErrorKind.UNUSABLE)
         request = Request(method, url, headers, body if body is None or isinstance(body, bytes) else Body(body))
         deadline_ns = self._deadline_ns(deadline_s)
-        answer = self._judged(request, deadline_ns)
-        for _ in range(_MOST_HOPS):
+        answer = self._send_with_trusted_time(request, deadline_ns)
+        for _ in range(_MAX_REDIRECTS):
             # RFC 9110, 15.4.8 and 15.4.9: the method and the body stay as they are.
-            to = (
+            redirect = (
                 redirect_target(request.url, answer.location)
                 if answer.status in (307, 308) and answer.location
                 else None
             )
-            if to is None:
+            if redirect is None:
                 break
-            request = dataclasses.replace(request, url=to)
+            request = dataclasses.replace(request, url=redirect)
             request.rewind()
-            answer = self._judged(request, deadline_ns)
+            answer = self._send_with_trusted_time(request, deadline_ns)
         return answer
 
-    def ask_date(self, url: str, deadline_s: float) -> Answer:
+    def get_date(self, url: str, deadline_s: float) -> Answer:
         """GETs the root of `url`'s server, whatever the dates of its certificate.
 
         For the Date of the answer; nothing that a caller knows is sent. Raises LinkError.
         """
-        adapter = GuardedAdapter(self._watch, self._limits.unheard_s, lambda _: None)
+        adapter = GuardedAdapter(self._guard, self._limits.unacknowledged_s, lambda _: None)
         try:
             root = Secret(f"https://{urlsplit(url).netloc}/")
             request = Request("GET", root, {"Cache-Control": "no-cache", "Connection": "close"}, None)
-            return self._once(adapter, request, self._deadline_ns(deadline_s))
+            return self._send_once(adapter, request, self._deadline_ns(deadline_s))
         finally:
             adapter.close()
 
-    def ask_plainly(self, host: str, deadline_s: float) -> Answer:
+    def get_plain_http(self, host: str, deadline_s: float) -> Answer:
         """GETs the root of `host` by plain http, to see who answers there; nothing else that a caller knows is sent.
 
         A portal shows itself to nothing else, as it can't speak for a server over TLS. Raises LinkError.
         """
-        adapter = GuardedAdapter(self._watch, self._limits.unheard_s)
+        adapter = GuardedAdapter(self._guard, self._limits.unacknowledged_s)
         try:
             root = Secret(f"http://{f'[{host}]' if ':' in host else host}:{self._http_port}/")
             headers = {"Cache-Control": "no-cache", "Connection": "close"}
-            request = Request("GET", root, headers, None, _PORTAL_CONNECT_S)
-            return self._once(adapter, request, self._deadline_ns(deadline_s))
+            request = Request("GET", root, headers, None, _SIGN_IN_CONNECT_S)
+            return self._send_once(adapter, request, self._deadline_ns(deadline_s))
         finally:
             adapter.close()
 
@@ -165,64 +165,64 @@ class Transport:
 
         For another thread, every few seconds.
         """
-        self._watch.cut_if_vain()
+        self._guard.cut_if_overdue()
 
     def overdue_s(self) -> float:
         """For how long the exchange under way has been past its deadline; 0 when it is not."""
-        return self._watch.overdue_s()
+        return self._guard.overdue_s()
 
     def stop(self) -> None:
         """Cuts the exchange under way and refuses every further one. For another thread."""
-        self._watch.stop()
+        self._guard.stop()
 
     def close(self) -> None:
         """Closes the kept connections."""
         self._adapter.close()
-        self._judging_adapter.close()
+        self._known_time_adapter.close()
 
     def _deadline_ns(self, deadline_s: float) -> int:
         return self._clock.boottime_ns() + int(deadline_s * 1e9)
 
-    def _judged(self, request: Request, deadline_ns: int) -> Answer:
+    def _send_with_trusted_time(self, request: Request, deadline_ns: int) -> Answer:
         try:
-            return self._at_once_or_afresh(request, deadline_ns)
+            return self._send_on_live_connection(request, deadline_ns)
         except LinkError as error:
             # It was the handshake that failed: no byte of the request has left yet.
-            if error.kind is not LinkErrorKind.TLS_DATE or not self._trust.switch_to_known_time():
+            if error.kind is not LinkErrorKind.TLS_DATE or not self._clock_trust.switch_to_known_time():
                 raise
-        return self._at_once_or_afresh(request, deadline_ns)
+        return self._send_on_live_connection(request, deadline_ns)
 
-    def _at_once_or_afresh(self, request: Request, deadline_ns: int) -> Answer:
-        adapter = self._adapter if self._trust.trusts_system_clock() else self._judging_adapter
+    def _send_on_live_connection(self, request: Request, deadline_ns: int) -> Answer:
+        adapter = self._adapter if self._clock_trust.trusts_system_clock() else self._known_time_adapter
         try:
-            return self._once(adapter, request, deadline_ns)
+            return self._send_once(adapter, request, deadline_ns)
         except LinkError as error:
-            if error.kind is not LinkErrorKind.RESET or self._watch.connected:
+            if error.kind is not LinkErrorKind.RESET or self._guard.is_new_connection:
                 raise
         # The server had closed the connection since the last exchange: that is no trouble, a fresh one is made.
         request.rewind()
-        return self._once(adapter, request, deadline_ns)
+        return self._send_once(adapter, request, deadline_ns)
 
-    def _once(self, adapter: GuardedAdapter, request: Request, deadline_ns: int) -> Answer:
-        watch = self._watch
-        if not watch.begin(request.target, deadline_ns):
+    def _send_once(self, adapter: GuardedAdapter, request: Request, deadline_ns: int) -> Answer:
+        guard = self._guard
+        if not guard.begin(request.target, deadline_ns):
             raise LinkError(LinkErrorKind.STOPPED)
         answer: Answer | None = None
-        trouble: LinkErrorKind | None = None
+        failure: LinkErrorKind | None = None
         try:
-            answer, trouble = self._send_and_read(adapter, request)
-        except _LIBRARIES_ERRORS as error:
-            trouble = kind_of(error)
+            answer, failure = self._send_and_read(adapter, request)
+        except _LIBRARY_ERRORS as error:
+            failure = kind_of(error)
         finally:
-            trouble = watch.end() or trouble
-        if answer is not None and (trouble is None or _is_stored(request, answer)):
-            if answer.status < 200 or not (answer.complete and answer.whole):
+            failure = guard.end() or failure
+        if answer is not None and (failure is None or _is_stored(request, answer)):
+            if answer.status < 200 or not (answer.complete and answer.body_sent):
                 adapter.close()  # what still comes on this connection would be taken for the next answer
             return answer
         # Raised here, not where it was caught: the library's exception would hang on to it with its URL.
-        if isinstance(request.body, Body) and request.body.trouble is not None:
-            raise OSError(request.body.trouble.errno, request.body.trouble.strerror)
-        raise LinkError(trouble or LinkErrorKind.RESET)
+        if isinstance(request.body, Body) and request.body.read_error is not None:
+            raise OSError(request.body.read_error.errno, request.body.read_error.strerror)
+        raise LinkError(failure or LinkErrorKind.RESET)
 
     def _send_and_read(self, adapter: GuardedAdapter, request: Request) -> tuple[Answer, LinkErrorKind | None]:
         """The answer, and what kept its body from being read to its end."""
@@ -235,25 +235,25 @@ class Transport:
         )
         answered_ns = self._clock.boottime_ns()
         try:
-            content, is_all, trouble = self._read(response)
+            content, is_all, failure = self._read(response)
         finally:
             response.close()
         limit = self._limits.answer_bytes
-        body, is_unpacked = unpacked(content, response.headers.get("Content-Encoding", ""), limit)
+        body, is_unpacked = decompress(content, response.headers.get("Content-Encoding", ""), limit)
         answer = Answer(
             response.status_code,
             response.headers.get("Content-Type", ""),
             body,
             is_all and is_unpacked,
-            self._watch.whole,
+            self._guard.body_sent,
             response.headers.get("Date", ""),
             response.headers.get("Retry-After", ""),
-            self._watch.sent_ns,
+            self._guard.sent_ns,
             answered_ns,
             response.headers.get("Location", ""),
-            self._watch.validity,
+            self._guard.validity,
         )
-        return answer, trouble
+        return answer, failure
 
     def _read(self, response: requests.Response) -> tuple[bytes, bool, LinkErrorKind | None]:
         """The body as it came, whether that is all of it, and what kept the rest back."""
@@ -264,7 +264,7 @@ class Transport:
                 if not block:
                     return bytes(content), True, None
                 content += block
-        except _LIBRARIES_ERRORS as error:
+        except _LIBRARY_ERRORS as error:
             return bytes(content), False, kind_of(error)
         return bytes(content[: self._limits.answer_bytes]), False, None
 
@@ -274,7 +274,7 @@ def _is_stored(request: Request, answer: Answer) -> bool:
 
     How its body ends is no matter then, and to send a photo again for that costs a metered line its volume.
     """
-    return request.method == "PUT" and answer.whole and 200 <= answer.status < 300
+    return request.method == "PUT" and answer.body_sent and 200 <= answer.status < 300
 
 
 def _silence_libraries() -> None:

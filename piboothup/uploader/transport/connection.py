@@ -30,9 +30,9 @@ from piboothup.uploader.transport.messages import BLOCK_BYTES
 
 _SEND_BUFFER_BYTES = 128 * 1024
 """A larger one hides a slow link until the read time-out ends an upload that was going well."""
-_LONGEST_HEAD_BYTES = 64 * 1024
+_MAX_HEAD_BYTES = 64 * 1024
 """Of an answer's status line and headers, with those of all interim answers before it."""
-_MOST_HEADERS = 90
+_MAX_HEADERS = 90
 """Of an answer; http.client takes no more than 100."""
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python's ssl has no name for."""
@@ -48,14 +48,14 @@ class ExchangeGuard:
     name look-up and a TLS handshake too, without touching an object that the sending thread is using.
     """
 
-    def __init__(self, clock: Clock, stall_s: float, here: HasLocalAddress = has_local_address) -> None:
+    def __init__(self, clock: Clock, stall_s: float, is_local: HasLocalAddress = has_local_address) -> None:
         """`stall_s`: the longest time in which a block being sent makes no way. `here`: see `dial.is_here`."""
         self.stall_s = stall_s
-        self.here = here
+        self.is_local = is_local
         self.lookups = NameLookups()
-        self.whole = False
+        self.body_sent = False
         """The request's body was handed to the network to its last byte."""
-        self.connected = False
+        self.is_new_connection = False
         """A connection was made for this exchange, instead of taking a kept one."""
         self.target = Secret("")
         """What the request line asks for, byte for byte."""
@@ -65,7 +65,7 @@ class ExchangeGuard:
         """The dates of the certificate of the server that hears the request; None without TLS."""
         self._clock = clock
         self._lock = threading.Lock()
-        self._brake: socket.socket | None = None
+        self._handle: socket.socket | None = None
         self._deadline_ns: int | None = None
         self._cut: LinkErrorKind | None = None
         self._stopped = False
@@ -76,7 +76,7 @@ class ExchangeGuard:
             if self._stopped:
                 return False
             self.target = target
-            self.whole = self.connected = False
+            self.body_sent = self.is_new_connection = False
             self.sent_ns = 0
             self.validity = None
             self._deadline_ns = deadline_ns
@@ -87,28 +87,28 @@ class ExchangeGuard:
         """Ends the exchange; why it was cut, if it was."""
         with self._lock:
             self._deadline_ns = None
-            self._release()
+            self._close_handle()
             return self._cut
 
-    def hold(self, connection: socket.socket) -> None:
+    def attach(self, connection: socket.socket) -> None:
         """Takes the connection into its keeping. Raises ConnectionAbortedError when the exchange was cut."""
         with self._lock:
-            self._release()
+            self._close_handle()
             if self._cut is not None:
                 raise ConnectionAbortedError
-            self._brake = socket.socket(fileno=os.dup(connection.fileno()))
+            self._handle = socket.socket(fileno=os.dup(connection.fileno()))
 
-    def sending(self) -> None:
+    def record_sending(self) -> None:
         """The request begins to leave."""
         self.sent_ns = self._clock.boottime_ns()
 
-    def cut_if_vain(self) -> None:
+    def cut_if_overdue(self) -> None:
         """Ends the exchange if its deadline has passed, or if this machine has roamed away from its connection."""
         with self._lock:
             if self._deadline_ns is not None and self._clock.boottime_ns() >= self._deadline_ns:
-                self._end_with(LinkErrorKind.TIMEOUT)
-            elif self._brake is not None and not self.here(self._brake):
-                self._end_with(LinkErrorKind.RESET)
+                self._cut_off(LinkErrorKind.TIMEOUT)
+            elif self._handle is not None and not self.is_local(self._handle):
+                self._cut_off(LinkErrorKind.RESET)
 
     def overdue_s(self) -> float:
         """For how long the exchange has been past its deadline; 0 when it is not, or there is none."""
@@ -121,29 +121,29 @@ class ExchangeGuard:
         """Ends the exchange and refuses every further one."""
         with self._lock:
             self._stopped = True
-            self._end_with(LinkErrorKind.STOPPED)
+            self._cut_off(LinkErrorKind.STOPPED)
 
-    def _end_with(self, kind: LinkErrorKind) -> None:
+    def _cut_off(self, kind: LinkErrorKind) -> None:
         self._cut = self._cut or kind
-        if self._brake is not None:
+        if self._handle is not None:
             try:
-                self._brake.shutdown(socket.SHUT_RDWR)
+                self._handle.shutdown(socket.SHUT_RDWR)
             except OSError:
                 return  # it has ended by itself
 
-    def _release(self) -> None:
-        if self._brake is not None:
-            self._brake.close()
-            self._brake = None
+    def _close_handle(self) -> None:
+        if self._handle is not None:
+            self._handle.close()
+            self._handle = None
 
 
-class _Head:
+class _HeadReader:
     """What an answer is read from until its headers end: neither without end nor broken off."""
 
     def __init__(self, stream: io.BufferedIOBase) -> None:
         self._stream = stream
-        self._left_bytes = _LONGEST_HEAD_BYTES
-        self.left_headers = _LONGEST_HEAD_BYTES
+        self._left_bytes = _MAX_HEAD_BYTES
+        self.left_headers = _MAX_HEAD_BYTES
         """More than these are passed over: http.client would refuse the whole answer for them."""
 
     def readline(self, limit: int = -1) -> bytes:
@@ -177,13 +177,13 @@ class _Response(HTTPResponse):
         while True:
             found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
             if not 100 <= found[1] < 200 or found[1] == HTTPStatus.SWITCHING_PROTOCOLS:
-                cast(_Head, self.fp).left_headers = _MOST_HEADERS
+                cast(_HeadReader, self.fp).left_headers = _MAX_HEADERS
                 return found
-            while self.fp.readline(_LONGEST_HEAD_BYTES) not in (b"\r\n", b"\n"):
+            while self.fp.readline(_MAX_HEAD_BYTES) not in (b"\r\n", b"\n"):
                 pass
 
     def begin(self) -> None:
-        stream, self.fp = self.fp, cast(Any, _Head(cast(Any, self.fp)))
+        stream, self.fp = self.fp, cast(Any, _HeadReader(cast(Any, self.fp)))
         super().begin()
         if self.fp is not None:
             self.fp = stream
@@ -199,18 +199,18 @@ class _Connection(HTTPConnection):
 
     response_class = _Response
 
-    def __init__(self, *args: Any, watch: ExchangeGuard, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, guard: ExchangeGuard, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.blocksize = BLOCK_BYTES
-        self._watch = watch
+        self._guard = guard
 
     def _new_conn(self) -> socket.socket:
-        watch = self._watch
+        guard = self._guard
         timeout_s = cast(float, self.timeout)
-        made = connect(self._dns_host, self.port, timeout_s, self.socket_options or (), watch.lookups, watch.hold)
-        watch.connected = True
+        made = connect(self._dns_host, self.port, timeout_s, self.socket_options or (), guard.lookups, guard.attach)
+        guard.is_new_connection = True
         try:
-            self._watch.hold(made)
+            self._guard.attach(made)
         except ConnectionAbortedError:
             made.close()
             raise
@@ -221,19 +221,19 @@ class _Connection(HTTPConnection):
 
         What is asked for is the watch's target, not `url`: that has been normalised, and no signature survives it.
         """
-        if self.sock is not None and not self._watch.here(self.sock):
+        if self.sock is not None and not self._guard.is_local(self.sock):
             self.close()
         if self.sock is None:
             self.connect()
-        self._watch.hold(self.sock)
-        self._watch.validity = self._validity()
-        self.timeout = self._watch.stall_s
-        self._watch.sending()
+        self._guard.attach(self.sock)
+        self._guard.validity = self._validity()
+        self.timeout = self._guard.stall_s
+        self._guard.record_sending()
         try:
-            super().request(method, self._watch.target.reveal(), *args, **kwargs)
+            super().request(method, self._guard.target.reveal(), *args, **kwargs)
         except (ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
             raise BrokenPipeError from None  # the one hang-up that every urllib3 knows
-        self._watch.whole = True
+        self._guard.body_sent = True
 
     def _validity(self) -> Validity | None:
         """The dates of the server's certificate."""
@@ -243,44 +243,46 @@ class _Connection(HTTPConnection):
 class _TlsConnection(_Connection, HTTPSConnection):
     """The same over TLS."""
 
-    def __init__(self, *args: Any, judge: CertificateCheck | None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, check_dates: CertificateCheck | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._judge = judge
+        self._check_dates = check_dates
 
     def connect(self) -> None:
         """Connects and shakes hands; with a judge the dates are left to it."""
         super().connect()
-        if self._judge is not None:
-            self._judge(self._validity())
+        if self._check_dates is not None:
+            self._check_dates(self._validity())
 
     def _validity(self) -> Validity:
         return Validity.of(cast(Any, self.sock).getpeercert() or {})
 
 
 class _Pools(urllib3.PoolManager):
-    def __init__(self, watch: ExchangeGuard, judge: CertificateCheck | None, **kwargs: Any) -> None:
+    def __init__(self, guard: ExchangeGuard, check_dates: CertificateCheck | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._watch = watch
-        self._judge = judge
+        self._guard = guard
+        self._check_dates = check_dates
 
     def _new_pool(self, scheme: str, *args: Any, **kwargs: Any) -> Any:
         pool = super()._new_pool(scheme, *args, **kwargs)
-        kind: Any = partial(_TlsConnection, judge=self._judge) if scheme == "https" else _Connection
-        pool.ConnectionCls = partial(kind, watch=self._watch)  # type: ignore[assignment]
+        kind: Any = partial(_TlsConnection, check_dates=self._check_dates) if scheme == "https" else _Connection
+        pool.ConnectionCls = partial(kind, guard=self._guard)  # type: ignore[assignment]
         return pool
 
 
 class GuardedAdapter(HTTPAdapter):
     """requests' adapter over these connections; it tries nothing again by itself."""
 
-    def __init__(self, watch: ExchangeGuard, unheard_s: float, judge: CertificateCheck | None = None) -> None:
-        """`unheard_s`: the longest time in which the peer's kernel acknowledges nothing.
+    def __init__(
+        self, guard: ExchangeGuard, unacknowledged_s: float, check_dates: CertificateCheck | None = None
+    ) -> None:
+        """`unacknowledged_s`: the longest time in which the peer's kernel acknowledges nothing.
 
-        With a `judge` OpenSSL verifies everything about a certificate but its dates, and these go to the judge.
+        With `check_dates` OpenSSL verifies everything about a certificate but its dates; those are left to it.
         """
-        self._watch = watch
-        self._unheard_ms = int(unheard_s * 1000)
-        self._judge = judge
+        self._guard = guard
+        self._unacknowledged_ms = int(unacknowledged_s * 1000)
+        self._check_dates = check_dates
         super().__init__(pool_connections=4, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
@@ -288,16 +290,16 @@ class GuardedAdapter(HTTPAdapter):
         options = [
             (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
             (socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES),
-            (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._unheard_ms),
+            (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._unacknowledged_ms),
         ]
         # Not urllib3's own, which writes the session's keys to where the environment says.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if self._judge is not None:
+        if self._check_dates is not None:
             context.verify_flags |= _NO_CHECK_TIME
         self.poolmanager = _Pools(
-            self._watch,
-            self._judge,
+            self._guard,
+            self._check_dates,
             num_pools=connections,
             maxsize=maxsize,
             block=block,

@@ -13,28 +13,28 @@ _GZIP_WBITS = 31
 _ZLIB_WBITS = 15
 _RAW_WBITS = -15
 """Of zlib's decompressor: RFC 1952, RFC 1950, RFC 1951. "deflate" means the second and is often the third."""
-_MOST_MEMBERS = 100
+_MAX_MEMBERS = 100
 """Of a file of gzip (RFC 1952, 2.2). Each costs a copy of what follows it."""
 
 
-def unpacked(content: bytes, encoding: str, limit_bytes: int) -> tuple[bytes, bool]:
+def decompress(content: bytes, encoding: str, limit_bytes: int) -> tuple[bytes, bool]:
     """At most `limit_bytes` of what `content` is when unpacked, and whether that is all of it.
 
     `encoding` is the answer's Content-Encoding. What is packed in no way that is known here stays as it is.
     """
     if content.startswith(_GZIP_MAGIC):
-        return _inflated(content, _GZIP_WBITS, limit_bytes) or (content, False)
+        return _inflate(content, _GZIP_WBITS, limit_bytes) or (content, False)
     is_plain = content.lstrip()[:1] in (b"", b"{", b"<")
     if encoding.strip().lower() == "deflate" and not is_plain:
-        found = _inflated(content, _ZLIB_WBITS, limit_bytes) or _inflated(content, _RAW_WBITS, limit_bytes)
+        found = _inflate(content, _ZLIB_WBITS, limit_bytes) or _inflate(content, _RAW_WBITS, limit_bytes)
         return found or (content, True)
     return content, True
 
 
-def _inflated(content: bytes, wbits: int, limit_bytes: int) -> tuple[bytes, bool] | None:
+def _inflate(content: bytes, wbits: int, limit_bytes: int) -> tuple[bytes, bool] | None:
     """None when it is not packed in this way."""
     found = bytearray()
-    for _ in range(_MOST_MEMBERS):
+    for _ in range(_MAX_MEMBERS):
         unpacker = zlib.decompressobj(wbits)
         try:
             found += unpacker.decompress(content, limit_bytes + 1 - len(found))

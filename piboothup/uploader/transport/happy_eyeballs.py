@@ -22,13 +22,13 @@ from typing import Any, cast
 
 from piboothup.uploader.transport.errors import NotConnected
 
-_NEXT_AFTER_S = 0.25
+_ATTEMPT_DELAY_S = 0.25
 """How long an address is waited for before the next one is tried too (RFC 8305, 5)."""
-_ANEW_AFTER_S = 1.0
+_RETRY_ALL_AFTER_S = 1.0
 """How long attempts at every address are waited for before new ones are made beside them. The kernel asks again only
 after 1, 3 and 7 s, and by the way that it took first: a network that comes back meanwhile is seen late.
 """
-_OTHER_FAMILY_S = 0.05
+_RESOLUTION_DELAY_S = 0.05
 """How long a name look-up that has answered waits for the one of the other family (RFC 8305, 3)."""
 _FAMILIES = (socket.AF_INET6, socket.AF_INET)
 
@@ -42,7 +42,7 @@ class NameLookups:
     """One thread's name look-ups. The answer of one that nobody waited for any more serves the next try."""
 
     def __init__(self) -> None:
-        self._asked: dict[tuple[str, int, int], _Found] = {}
+        self._running: dict[tuple[str, int, int], _Found] = {}
 
     def addresses(
         self, host: str, port: int, until_s: float, wake: socket.socket, woken: socket.socket
@@ -52,30 +52,30 @@ class NameLookups:
         Waits until `until_s` (monotonic) on `woken`, the other end of `wake`. Raises socket.gaierror or whatever else
         getaddrinfo raises, ConnectionAbortedError when `wake` was shut down.
         """
-        asked = [self._ask(host, port, family) for family in _FAMILIES]
+        asked = [self._look_up(host, port, family) for family in _FAMILIES]
         for one in asked:
             one.add_done_callback(lambda _: _wake(wake))
         while True:
             answered = [one for one in asked if one.done()]
             found = [one.result() for one in answered if one.exception() is None]
             if any(found):
-                until_s = min(until_s, time.monotonic() + _OTHER_FAMILY_S)
-            if len(answered) == len(asked) or not _sleep(woken, until_s):
+                until_s = min(until_s, time.monotonic() + _RESOLUTION_DELAY_S)
+            if len(answered) == len(asked) or not _wait_for_wake(woken, until_s):
                 break
         for one, family in zip(asked, _FAMILIES, strict=True):
             if one in answered:
-                del self._asked[host, port, family]
+                del self._running[host, port, family]
         if any(found):
             return [one for one in chain.from_iterable(zip_longest(*found)) if one is not None]
         troubles = (one.exception() for one in answered)
         raise next(filter(None, troubles), socket.gaierror(socket.EAI_AGAIN, "the look-up takes too long"))
 
-    def _ask(self, host: str, port: int, family: socket.AddressFamily) -> _Found:
-        found = self._asked.get((host, port, family))
+    def _look_up(self, host: str, port: int, family: socket.AddressFamily) -> _Found:
+        found = self._running.get((host, port, family))
         if found is None:
             found = Future()
-            threading.Thread(target=_look_up, args=(found, host, port, family), name="look-up", daemon=True).start()
-            self._asked[host, port, family] = found
+            threading.Thread(target=_resolve, args=(found, host, port, family), name="look-up", daemon=True).start()
+            self._running[host, port, family] = found
         return found
 
 
@@ -85,7 +85,7 @@ def connect(
     timeout_s: float,
     options: Sequence[Option],
     lookups: NameLookups,
-    hold: Callable[[socket.socket], None],
+    attach: Callable[[socket.socket], None],
 ) -> socket.socket:
     """A connection to `host`; name look-up and all attempts take `timeout_s` at most.
 
@@ -95,7 +95,7 @@ def connect(
     until_s = time.monotonic() + timeout_s
     wake, woken = socket.socketpair()
     with contextlib.closing(wake), contextlib.closing(woken):
-        hold(wake)
+        attach(wake)
         addresses = lookups.addresses(host, port, until_s, wake, woken)
         made = _race(addresses, until_s, options, woken)
     made.settimeout(timeout_s)
@@ -135,15 +135,15 @@ def _race(
                 if not untried and now_s >= anew_s:
                     untried.extend(addresses)
                 if untried and now_s >= next_s:
-                    anew_s = now_s + _ANEW_AFTER_S
-                    if (attempt := _begin(untried.popleft(), options)) is not None:
+                    anew_s = now_s + _RETRY_ALL_AFTER_S
+                    if (attempt := _start_connecting(untried.popleft(), options)) is not None:
                         running.add(attempt)
                         selector.register(attempt, selectors.EVENT_WRITE)
-                        next_s = now_s + _NEXT_AFTER_S
+                        next_s = now_s + _ATTEMPT_DELAY_S
                     continue
                 for key, _ in selector.select(min(until_s, next_s if untried else anew_s) - now_s):
                     if key.fileobj is woken:
-                        _sleep(woken, until_s)
+                        _wait_for_wake(woken, until_s)
                         continue
                     attempt = cast(socket.socket, key.fileobj)
                     selector.unregister(attempt)
@@ -158,7 +158,7 @@ def _race(
     raise NotConnected
 
 
-def _begin(address: Address, options: Sequence[Option]) -> socket.socket | None:
+def _start_connecting(address: Address, options: Sequence[Option]) -> socket.socket | None:
     """A connection being made; None when there is no way to that address."""
     family, target = address
     try:
@@ -177,7 +177,7 @@ def _begin(address: Address, options: Sequence[Option]) -> socket.socket | None:
     return None
 
 
-def _look_up(found: _Found, host: str, port: int, family: socket.AddressFamily) -> None:
+def _resolve(found: _Found, host: str, port: int, family: socket.AddressFamily) -> None:
     try:
         listed = socket.getaddrinfo(host.strip("[]"), port, family, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:  # UnicodeError: no host can be called that
@@ -191,13 +191,13 @@ def _wake(wake: socket.socket) -> None:
         wake.send(b"!")
 
 
-def _sleep(woken: socket.socket, until_s: float) -> bool:
+def _wait_for_wake(woken: socket.socket, until_s: float) -> bool:
     """Waits for a stir; False when none came in time. Raises ConnectionAbortedError when it was the end."""
     woken.settimeout(max(0.001, until_s - time.monotonic()))
     try:
-        heard = woken.recv(16)
+        received = woken.recv(16)
     except TimeoutError:
         return False
-    if not heard:
+    if not received:
         raise ConnectionAbortedError
     return True

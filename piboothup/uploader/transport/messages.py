@@ -41,7 +41,7 @@ class Request:
 
         A signature covers them as they are: neither escapes nor dot segments nor an empty query may change.
         """
-        return Secret(_after_server(self.url.reveal()))
+        return Secret(_path_and_query(self.url.reveal()))
 
     def rewind(self) -> None:
         """The body is to be sent once more, from its start."""
@@ -55,7 +55,7 @@ class Body:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._start = file.tell()
-        self.trouble: OSError | None = None
+        self.read_error: OSError | None = None
 
     def __len__(self) -> int:
         return os.fstat(self._file.fileno()).st_size - self._start
@@ -68,7 +68,7 @@ class Body:
         try:
             return self._file.read(size)
         except OSError as error:
-            self.trouble = error
+            self.read_error = error
             raise
 
     def rewind(self) -> None:
@@ -106,7 +106,7 @@ def _joined(url: str, location: str) -> str:
     return urljoin(url.partition("?")[0], path) + mark + query
 
 
-def _after_server(url: str) -> str:
+def _path_and_query(url: str) -> str:
     rest = url.partition("//")[2].partition("#")[0]
     found = rest[len(urlsplit(url).netloc) :]
     return found if found.startswith("/") else f"/{found}"
@@ -152,7 +152,7 @@ class Limits:
     """For the name look-up and all the server's addresses together, and for each step of the TLS handshake."""
     stall_s: float = 30.0
     """Longest time in which a block of 64 KiB makes no way."""
-    unheard_s: float = 40.0
+    unacknowledged_s: float = 40.0
     """Longest time for which the peer's kernel leaves sent bytes unacknowledged, or its window shut
     (TCP_USER_TIMEOUT, RFC 5482).
     """
@@ -171,7 +171,7 @@ class Answer:
     """Unpacked; at most `Limits.answer_bytes`."""
     complete: bool
     """The answer ended as announced and within the limit. Only one that says a photo is stored may lack its end."""
-    whole: bool
+    body_sent: bool
     """The request's body was handed to the network to its last byte."""
     date: str
     retry_after: str

@@ -69,7 +69,7 @@ def test_n24_all_refused_not_said_while_other_event_is_untried() -> None:
     night = Night(always(Outcome.ACCEPTED))
     night.take()
     for name in [night.take(GALA) for _ in range(3)]:
-        night.line.failed(name, GALA, ApiCall.PUT, Outcome.BAD_REQUEST)
+        night.line.on_photo_failure(name, GALA, ApiCall.PUT, Outcome.BAD_REQUEST)
     assert night.problems() == ["server_trouble"]
     assert night.line.snapshot().state is UploaderState.IDLE
 
@@ -156,7 +156,7 @@ def test_n33_two_workers_meeting_same_closed_event_rest_it_once(came: Outcome) -
     steps = [night.line.next_step(), night.line.next_step()]
     assert {Send(one) for one in names} == {*steps}
     for name in names:
-        night.line.failed(name, GALA, ApiCall.UPLOAD_URL, came)
+        night.line.on_photo_failure(name, GALA, ApiCall.UPLOAD_URL, came)
     assert len(night.problems()) == 1
     night.clock.pass_s(76.0)
     night.line.end_holds()
@@ -281,9 +281,9 @@ def test_photos_sent_at_second_attempt_10000_take_no_memory() -> None:
     tries = AttemptHistory()
     for seq in range(10_000):
         name = PhotoName("ABCD", 1, seq, seq, PARTY.id, f"{seq:016x}")
-        tries.failed(name)
+        tries.record_failure(name)
         tries.keep_url(name, PARTY, Secret(f"https://storage.example/{seq}"), asked_ns=0)
-        tries.arrived(name, PARTY)
+        tries.record_sent(name, PARTY)
     assert len(pickle.dumps(tries)) < 10_000
 
 
@@ -379,7 +379,7 @@ def test_n33_link_breaking_repeatedly_not_held_against_event(came: Outcome) -> N
     name = night.take(GALA)
     night.take()
     for _ in range(4):
-        night.line.failed(name, GALA, ApiCall.PUT, came)
+        night.line.on_photo_failure(name, GALA, ApiCall.PUT, came)
     assert night.problems() == ["no_network"]
 
 
@@ -388,10 +388,10 @@ def test_n20_failure_on_key_question_not_held_against_event() -> None:
     name = night.take(GALA)
     night.take()
     for _ in range(4):
-        night.line.failed(name, GALA, ApiCall.EVENTS, Outcome.SERVER_ERROR)
-    night.line.answered(night.events)
+        night.line.on_photo_failure(name, GALA, ApiCall.EVENTS, Outcome.SERVER_ERROR)
+    night.line.on_probe_success(night.events)
     other = night.take()
-    night.line.arrived(other, PARTY, 1, 1, marked=True)
+    night.line.on_photo_sent(other, PARTY, 1, 1, marked=True)
     assert night.problems() == []
 
 
@@ -399,10 +399,10 @@ def test_n21_failure_does_not_shorten_hold_of_its_event() -> None:
     night = Night(always(Outcome.ACCEPTED))
     names = [night.take(GALA) for _ in range(2)]
     night.take()
-    night.line.failed(names[0], GALA, ApiCall.UPLOAD_URL, Outcome.FOREIGN)
+    night.line.on_photo_failure(names[0], GALA, ApiCall.UPLOAD_URL, Outcome.FOREIGN)
     for _ in range(4):
-        night.line.failed(names[1], GALA, ApiCall.PUT, Outcome.SERVER_ERROR)
-    night.line.arrived(night.take(), PARTY, 1, 1, marked=True)
+        night.line.on_photo_failure(names[1], GALA, ApiCall.PUT, Outcome.SERVER_ERROR)
+    night.line.on_photo_sent(night.take(), PARTY, 1, 1, marked=True)
     night.clock.pass_s(HOUR_S / 2)
     night.line.end_holds()
     assert night.problems() == ["event_refused"]

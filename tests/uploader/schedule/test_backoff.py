@@ -151,9 +151,9 @@ def test_network_missing_is_looked_for_about_every_second() -> None:
     ],
 )
 def test_slow_link_one_at_a_time_fast_two_between_unchanged(rate_bps: int | None, before: int, after: int) -> None:
-    assert parallel_uploads(rate_bps, before, most=2) == after
+    assert parallel_uploads(rate_bps, before, max_parallel=2) == after
 
 
 def test_config_overrides_number_of_photos_at_a_time() -> None:
-    assert parallel_uploads(FAST_BPS, 1, most=1) == 1
-    assert parallel_uploads(SLOW_BPS, 2, most=1) == 1
+    assert parallel_uploads(FAST_BPS, 1, max_parallel=1) == 1
+    assert parallel_uploads(SLOW_BPS, 2, max_parallel=1) == 1

@@ -76,16 +76,16 @@ class Party:
         clock.pass_s(_CALL_S)
         if isinstance(step, Probe):
             if accepted:
-                line.answered(())
+                line.on_probe_success(())
             else:
-                line.probe_failed(Outcome.SERVER_ERROR, self.retry_after_s)
+                line.on_probe_failure(Outcome.SERVER_ERROR, self.retry_after_s)
         elif isinstance(step, Send):
             if accepted:
                 clock.pass_s(_PUT_S)
-                line.arrived(step.name, PARTY, 3_000_000, int(_PUT_S * SECOND_NS), marked=True)
+                line.on_photo_sent(step.name, PARTY, 3_000_000, int(_PUT_S * SECOND_NS), marked=True)
                 self.arrived += 1
             else:
-                line.failed(step.name, PARTY, ApiCall.UPLOAD_URL, Outcome.SERVER_ERROR, self.retry_after_s)
+                line.on_photo_failure(step.name, PARTY, ApiCall.UPLOAD_URL, Outcome.SERVER_ERROR, self.retry_after_s)
         return clock.boottime_s
 
     def most_within(self, window_s: float, from_s: float, until_s: float) -> int:

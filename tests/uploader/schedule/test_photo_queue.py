@@ -11,7 +11,7 @@ import pytest
 
 from piboothup.spool.contexts import Assignment, Context, Entry
 from piboothup.spool.names import PhotoName
-from piboothup.uploader.schedule.photo_queue import ContextHold, PhotoQueue, sorted_names, stamp
+from piboothup.uploader.schedule.photo_queue import ContextHold, PhotoQueue, directory_stamp, sorted_names
 
 pytestmark = pytest.mark.slow
 
@@ -123,7 +123,7 @@ def test_n21_part_assigned_context_holds_unknown_event_only(gone: str) -> None:
     else:
         queue.hold(photo(1), elsewhere, ContextHold("event_gone"))
         assert sorted(chosen(queue)) == [2, 3]
-    assert queue.flowing == 0
+    assert queue.sendable == 0
 
 
 def test_n21_a_hold_is_over_once_its_photos_are_to_go_elsewhere() -> None:
@@ -143,7 +143,7 @@ def test_s04_sent_photo_stuck_in_new_not_counted_or_chosen_again() -> None:
     queue = line(photo(1), photo(2))
     arrived = queue.choose(0)
     assert arrived is not None
-    queue.arrived(arrived)
+    queue.exclude(arrived)
     assert not queue.busy
     queue.reload(sorted_names([photo(1), photo(2)]), WRITTEN)
     assert queue.waiting.total() == 1
@@ -166,17 +166,17 @@ def test_stamp_changes_when_photo_comes_or_goes_not_for_debris(tmp_path: Path) -
     folder = tmp_path / "0001"
     folder.mkdir()
     (tmp_path / "0002.txt").write_text("debris")
-    before = stamp(tmp_path)
-    assert stamp(tmp_path) == before
+    before = directory_stamp(tmp_path)
+    assert directory_stamp(tmp_path) == before
     (tmp_path / "0002").mkdir()
-    assert stamp(tmp_path) != before
+    assert directory_stamp(tmp_path) != before
 
 
 def test_s19_stamp_changes_when_photo_is_put_beside_folders(tmp_path: Path) -> None:
     os.utime(tmp_path, ns=(0, 0))
-    before = stamp(tmp_path)
+    before = directory_stamp(tmp_path)
     (tmp_path / "photo.jpg").touch()
-    assert stamp(tmp_path) != before
+    assert directory_stamp(tmp_path) != before
 
 
 def test_s11_100000_waiting_photos_fit_in_60_mb_with_all_else() -> None:

@@ -42,13 +42,13 @@ class Bench:
         while not isinstance(step := self.line.next_step(), Probe):
             assert isinstance(step, Wait)
             self.clock.pass_s(1.0)
-        self.line.answered(())
+        self.line.on_probe_success(())
 
     def take(self) -> PhotoName | None:
         """The next photo to send, None when a worker would wait."""
         step = self.line.next_step()
         if isinstance(step, Probe):
-            self.line.answered(())
+            self.line.on_probe_success(())
             step = self.line.next_step()
         return step.name if isinstance(step, Send) else None
 
@@ -57,7 +57,7 @@ class Bench:
         name = self.take()
         assert name is not None
         self.clock.pass_s(3_000_000 * 8 / rate_bps)
-        self.line.arrived(name, PARTY, 3_000_000, 3_000_000 * 8 * SECOND_NS // rate_bps, marked=True)
+        self.line.on_photo_sent(name, PARTY, 3_000_000, 3_000_000 * 8 * SECOND_NS // rate_bps, marked=True)
 
     def at_a_time(self) -> int:
         """How many photos can be on their way together."""
@@ -99,7 +99,7 @@ def test_a_new_spell_of_connectivity_is_measured_anew() -> None:
     bench.send(20_000_000)
     name = bench.take()
     assert name is not None
-    bench.line.failed(name, PARTY, ApiCall.PUT, Outcome.CONNECT)
+    bench.line.on_photo_failure(name, PARTY, ApiCall.PUT, Outcome.CONNECT)
     bench.connect()
     assert bench.line.snapshot().rate_bps is None
     assert bench.at_a_time() == 1
@@ -142,7 +142,7 @@ def test_n33_photos_that_never_get_through_keep_no_other_from_it(
     while not good <= arrived:
         assert bench.clock.boottime_s < 6 * 3600, sorted(good - arrived)
         bench.line.end_holds()
-        if bench.line.wants_listing():
+        if bench.line.take_listing_request():
             bench.line.reload(sorted_names(photo(seq) for seq in range(1, newest + 1) if seq not in gone), WRITTEN)
         if rng.random() < newcomers_per_s:
             newest += 1
@@ -153,11 +153,11 @@ def test_n33_photos_that_never_get_through_keep_no_other_from_it(
             continue
         tried[name.seq] = tried.get(name.seq, 0) + 1
         if name.seq in poison:
-            if bench.line.failed(name, PARTY, call, came):
-                bench.line.gone(name)
+            if bench.line.on_photo_failure(name, PARTY, call, came):
+                bench.line.forget_photo(name)
                 gone.add(name.seq)
         else:
-            bench.line.arrived(name, PARTY, 3_000_000, SECOND_NS, marked=True)
+            bench.line.on_photo_sent(name, PARTY, 3_000_000, SECOND_NS, marked=True)
             arrived.add(name.seq)
             gone.add(name.seq)
     assert max(tried.values()) < 60
@@ -168,7 +168,7 @@ def test_n34_pause_holds_back_unsent_photos_until_retry() -> None:
     name = bench.take()
     assert name is not None
     bench.line.pause(True)
-    bench.line.arrived(name, PARTY, 3_000_000, SECOND_NS, marked=True)
+    bench.line.on_photo_sent(name, PARTY, 3_000_000, SECOND_NS, marked=True)
     bench.clock.pass_s(3600.0)
     assert bench.line.next_step() == Wait(None)
     assert bench.line.snapshot().state is UploaderState.PAUSED
@@ -181,12 +181,12 @@ def test_network_gone_a_day_still_looked_for_about_each_second() -> None:
     bench = Bench()
     name = bench.take()
     assert name is not None
-    bench.line.failed(name, PARTY, ApiCall.PUT, Outcome.CONNECT)
+    bench.line.on_photo_failure(name, PARTY, ApiCall.PUT, Outcome.CONNECT)
     waits_s: list[float] = []
     while len(waits_s) < 100:
         step = bench.line.next_step()
         if isinstance(step, Probe):
-            bench.line.probe_failed(Outcome.DNS if len(waits_s) % 2 else Outcome.CONNECT)
+            bench.line.on_probe_failure(Outcome.DNS if len(waits_s) % 2 else Outcome.CONNECT)
         else:
             assert isinstance(step, Wait)
             assert step.until_ns is not None
@@ -201,7 +201,7 @@ def test_slow_network_check_is_followed_by_next_at_once() -> None:
     for _ in range(3):
         assert isinstance(bench.line.next_step(), Probe)
         bench.clock.pass_s(10.0)
-        bench.line.probe_failed(Outcome.CONNECT)
+        bench.line.on_probe_failure(Outcome.CONNECT)
 
 
 @pytest.mark.parametrize("came", [Outcome.TLS, Outcome.TIMEOUT, Outcome.SERVER_ERROR, Outcome.HTML])
@@ -211,7 +211,7 @@ def test_server_that_answers_is_asked_again_at_backoff_pace(came: Outcome) -> No
     bench.clock.pass_s(90.0)  # a new look is due
     while bench.clock.boottime_s < 3600:
         if isinstance(step := bench.line.next_step(), Probe):
-            bench.line.probe_failed(came)
+            bench.line.on_probe_failure(came)
             failures += 1
         assert not isinstance(step, Send)
         bench.clock.pass_s(0.5)
@@ -223,7 +223,7 @@ def test_n19_one_worker_of_many_checks_whether_eventpics_answers() -> None:
     line.reload(sorted_names([photo(1)]), WRITTEN)
     assert line.next_step() == Probe()
     assert isinstance(line.next_step(), Wait)
-    line.answered(())
+    line.on_probe_success(())
     assert line.next_step() == Send(photo(1))
 
 
@@ -263,7 +263,7 @@ def test_storage_silent_reported_once_eventpics_known_to_answer(came: Outcome) -
         ):  # what may be any link's daily life is told late
             while (name := bench.take()) is None:
                 bench.clock.pass_s(0.5)
-            bench.line.failed(name, PARTY, ApiCall.PUT, came)
+            bench.line.on_photo_failure(name, PARTY, ApiCall.PUT, came)
         return bench.line.snapshot().problems
 
     assert put_in_vain() == (problem("no_network"),)
@@ -275,7 +275,7 @@ def test_storage_silent_reported_once_eventpics_known_to_answer(came: Outcome) -
     assert bench.line.snapshot().problems == (problem("storage_silent"),)
     bench.clock.pass_s(90.0)
     assert isinstance(bench.line.next_step(), Probe)
-    bench.line.probe_failed(Outcome.CONNECT)
+    bench.line.on_probe_failure(Outcome.CONNECT)
     assert bench.line.snapshot().problems == (problem("no_network"),)
     bench.connect()
     for look_again_s in (0.0, 90.0):
@@ -293,11 +293,13 @@ def test_block_reason_ends_when_photo_gone_and_eventpics_answers(came: Outcome) 
     for _ in range(2):
         while (name := bench.take()) is None:
             bench.clock.pass_s(0.5)
-        bench.line.failed(name, PARTY, ApiCall.UPLOAD_URL if came is Outcome.SERVER_ERROR else ApiCall.PUT, came)
+        bench.line.on_photo_failure(
+            name, PARTY, ApiCall.UPLOAD_URL if came is Outcome.SERVER_ERROR else ApiCall.PUT, came
+        )
         bench.clock.pass_s(90.0)
         bench.connect()
     assert [one.code for one in bench.line.snapshot().problems] in (["storage_silent"], ["server_trouble"])
-    bench.line.gone(photo(1))
+    bench.line.forget_photo(photo(1))
     bench.clock.pass_s(90.0)
     bench.connect()
     assert bench.line.snapshot().problems == ()
@@ -309,7 +311,7 @@ def test_eventpics_unreachable_says_nothing_about_storage() -> None:
     for call in (ApiCall.UPLOAD_URL, ApiCall.PUT):
         name = bench.take()
         assert name is not None
-        bench.line.failed(name, PARTY, call, Outcome.CONNECT)
+        bench.line.on_photo_failure(name, PARTY, call, Outcome.CONNECT)
         assert bench.line.snapshot().problems == (problem("no_network"),)
         bench.connect()
 
@@ -318,8 +320,8 @@ def test_two_photos_arriving_together_not_taken_for_faster_link() -> None:
     progress = TransferStats()
     for second in range(0, 20, 2):
         now_ns = second * SECOND_NS
-        progress.arrived(PARTY, 1_000_000, 2 * SECOND_NS, now_ns)
-        progress.arrived(PARTY, 1_000_000, 2 * SECOND_NS, now_ns + 1)
+        progress.record_sent(PARTY, 1_000_000, 2 * SECOND_NS, now_ns)
+        progress.record_sent(PARTY, 1_000_000, 2 * SECOND_NS, now_ns + 1)
     assert progress.rate_bps == pytest.approx(8_000_000, rel=0.25)
     assert progress.eta_s(10) == pytest.approx(10, abs=2)
 
@@ -327,7 +329,7 @@ def test_two_photos_arriving_together_not_taken_for_faster_link() -> None:
 def test_a_quiet_evening_does_not_look_like_a_slow_link() -> None:
     progress = TransferStats()
     for number in range(5):
-        progress.arrived(PARTY, 1_000_000, SECOND_NS, number * 600 * SECOND_NS)
+        progress.record_sent(PARTY, 1_000_000, SECOND_NS, number * 600 * SECOND_NS)
     assert progress.rate_bps == 8_000_000
 
 
@@ -337,7 +339,7 @@ def test_storage_unreachable_is_looked_for_ever_less_often() -> None:
     for _ in range(12):
         name = bench.take()
         assert name is not None
-        bench.line.failed(name, PARTY, ApiCall.PUT, Outcome.CONNECT)
+        bench.line.on_photo_failure(name, PARTY, ApiCall.PUT, Outcome.CONNECT)
         step = bench.line.next_step()
         assert isinstance(step, Wait)
         assert step.until_ns is not None
@@ -353,7 +355,7 @@ def test_f03_a_put_that_was_blocked_asks_for_a_new_url() -> None:
         name = bench.take()
         assert name is not None
         bench.line.keep_url(name, PARTY, url, bench.clock.boottime_ns())
-        bench.line.failed(name, PARTY, ApiCall.PUT, came)
+        bench.line.on_photo_failure(name, PARTY, ApiCall.PUT, came)
         assert bench.line.fresh_url(name, PARTY) == kept
         bench.clock.pass_s(60.0)
         bench.connect()
@@ -367,7 +369,7 @@ def test_f03_what_only_photos_meet_outlasts_a_good_probe(call: ApiCall, came: Ou
         bench.clock.pass_s(120.0)
         name = bench.take()
         assert name is not None
-        bench.line.failed(name, PARTY, call, came)
+        bench.line.on_photo_failure(name, PARTY, call, came)
     told = bench.line.snapshot().problems
     assert [one.code for one in told] == ["blocked" if came is Outcome.BLOCKED else "server_trouble"]
     bench.clock.pass_s(120.0)
@@ -387,7 +389,7 @@ def test_f02_only_an_answered_put_is_spared_longer(came: Outcome, longest_s: flo
     for _ in range(8):
         name = bench.take()
         assert name is not None
-        bench.line.failed(name, PARTY, ApiCall.PUT, came)
+        bench.line.on_photo_failure(name, PARTY, ApiCall.PUT, came)
         step = bench.line.next_step()
         assert isinstance(step, Wait)
         assert step.until_ns is not None

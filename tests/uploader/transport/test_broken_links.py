@@ -91,7 +91,7 @@ def test_n11_unheard_peer_upload_ends_by_kernel_timeout(
     photo: io.BufferedReader,
 ) -> None:
     with Liar(deaf) as liar:
-        assert Put(dataclasses.replace(FAR, unheard_s=0.3), liar.url, photo).trouble() is LinkErrorKind.TIMEOUT
+        assert Put(dataclasses.replace(FAR, unacknowledged_s=0.3), liar.url, photo).trouble() is LinkErrorKind.TIMEOUT
 
 
 def test_n10_peer_never_answers_upload_ends_by_read_timeout(photo: io.BufferedReader) -> None:
@@ -130,7 +130,7 @@ def test_n09_slow_link_not_taken_for_dead_with_small_send_buffer(
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
     with Liar(slow, buffer_bytes=32 * 1024) as liar:
-        assert Put(FAR, liar.url, photo).answer().whole
+        assert Put(FAR, liar.url, photo).answer().body_sent
     assert max(ahead_bytes) < most_bytes, ahead_bytes
 
 
@@ -154,7 +154,7 @@ def test_n14_403_then_reset_while_sending_is_answer_not_break(
     authority = Authority(tmp_path)
     with Liar(refuses, tls=authority.certificate() if over == "https" else None) as liar:
         answer = Put(FAR, liar.url, photo, authority.file).answer()
-    assert (answer.status, answer.whole) == (403, False)
+    assert (answer.status, answer.body_sent) == (403, False)
 
 
 def test_n08_n14_break_mid_upload_without_answer_is_broken_link(
@@ -184,5 +184,5 @@ def test_n35_session_keys_not_written_where_environment_says(
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
     authority = Authority(tmp_path)
     with Liar(says("200 OK"), tls=authority.certificate()) as liar:
-        assert Put(FAR, liar.url, photo, authority.file).answer().whole
+        assert Put(FAR, liar.url, photo, authority.file).answer().body_sent
     assert not (tmp_path / "keys").exists()

@@ -15,10 +15,10 @@ from piboothup.simulator.server import DEMO_KEY
 from piboothup.spool.capture_time.anchors import CEILING_MS, FLOOR_MS, Anchor, Source
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
-from piboothup.uploader.transport.certificate_dates import ClockTrust, Validity, unknown
+from piboothup.uploader.transport.certificate_dates import ClockTrust, Validity, unknown_time
 from piboothup.uploader.transport.client import Transport
 from piboothup.uploader.transport.errors import LinkError, LinkErrorKind, OutOfDate
-from piboothup.uploader.trusted_time import KnownTime, is_believable
+from piboothup.uploader.trusted_time import KnownTime, is_plausible
 from tests.support.ca import Authority, Connect, day_s, self_signed
 from tests.support.clock import HandClock
 from tests.support.faulty_card import ReadOnlyCard
@@ -114,7 +114,7 @@ def test_t05_photo_after_failed_handshake_sent_whole_on_next(box: Box, authority
         (tmp_path / "photo.jpg").open("rb") as photo,
     ):
         answer = box.transport.exchange("PUT", Secret(liar.url + "/photo"), {}, photo, deadline_s=60.0)
-    assert answer.whole
+    assert answer.body_sent
     assert liar.heard.endswith(b"\r\n\r\n" + b"x" * 300_000)
 
 
@@ -134,7 +134,7 @@ def test_t08_n07_impostor_sent_nothing_however_dates_are_judged(
         with Liar(says("200 OK", b"", "Date: Wed, 01 Jan 2031 00:00:00 GMT"), tls=tls) as liar:
             assert box.trouble(liar) is LinkErrorKind.TLS
             with pytest.raises(LinkError) as caught:
-                box.transport.ask_date(liar.url, 60.0)
+                box.transport.get_date(liar.url, 60.0)
             assert caught.value.kind is LinkErrorKind.TLS
             box.believes_s = day_s(1050)
             assert box.get(true) == 200  # from here on the dates are judged without OpenSSL
@@ -145,7 +145,7 @@ def test_t08_n07_impostor_sent_nothing_however_dates_are_judged(
 def test_t05_time_request_carries_nothing_is_never_plain_http(box: Box, authority: Authority) -> None:
     dated = says("404 Not Found", b"", "Date: Wed, 01 Jan 2031 00:00:00 GMT")
     with Liar(dated, tls=authority.certificate(*IN_3_YEARS)) as liar:
-        answer = box.transport.ask_date(liar.url + "/api?secret=canary", 60.0)
+        answer = box.transport.get_date(liar.url + "/api?secret=canary", 60.0)
     assert answer.date == "Wed, 01 Jan 2031 00:00:00 GMT"
     assert answer.validity is not None
     assert abs(answer.validity.from_ms / 1000 - day_s(1000)) < 3600
@@ -153,14 +153,14 @@ def test_t05_time_request_carries_nothing_is_never_plain_http(box: Box, authorit
     assert b"canary" not in liar.heard
     greetings = []
     with Liar(lambda _, connection: greetings.append(connection.recv(1))) as plain, pytest.raises(LinkError):
-        box.transport.ask_date(plain.url, 60.0)
+        box.transport.get_date(plain.url, 60.0)
     assert greetings == [b"\x16"]  # a TLS handshake (RFC 8446, 5.1)
 
 
 def test_t05_only_time_request_uses_unchecked_date_connection(box: Box, authority: Authority) -> None:
     dated = says("404 Not Found", b"", "Date: Wed, 01 Jan 2031 00:00:00 GMT")
     with Liar(dated, tls=authority.certificate(*IN_3_YEARS)) as liar:
-        box.transport.ask_date(liar.url, 60.0)
+        box.transport.get_date(liar.url, 60.0)
         box.believes_s = day_s(1050)
         for tls in (authority.certificate(2000, 2100), authority.certificate(*LAST_MONTH)):
             liar.tls = tls
@@ -200,11 +200,11 @@ NOW_MS = 1_800_000_000_000
     ],
 )
 def test_t08_date_learned_only_if_nothing_known_contradicts(told_ms: int, earliest_ms: int, believed: bool) -> None:
-    assert is_believable(Anchor(Source.DATE, 5000, told_ms, 1000), earliest_ms) is believed
+    assert is_plausible(Anchor(Source.DATE, 5000, told_ms, 1000), earliest_ms) is believed
 
 
 def test_t05_appeal_never_without_other_time_and_once_with_it() -> None:
-    assert not ClockTrust(HandClock(), unknown).switch_to_known_time()
+    assert not ClockTrust(HandClock(), unknown_time).switch_to_known_time()
     trust = ClockTrust(HandClock(), lambda: NOW_MS)
     assert trust.trusts_system_clock()
     assert trust.switch_to_known_time()
@@ -231,15 +231,15 @@ def test_t05_ntp_and_date_anchors_of_boot_give_time_battery_not(tmp_path: Path) 
     for source in (Source.SAVED, Source.RTC):
         spool.add_anchor(Anchor(source, 50_000, NOW_MS, 10))
         assert known.now_ms() is None
-    assert not known.is_noted()
+    assert not known.has_anchor()
     assert known.learn(Anchor(Source.DATE, 100_000, NOW_MS, 10))
     clock.pass_s(5.0)
     assert known.now_ms() == NOW_MS + 5000
-    assert not known.is_noted()
+    assert not known.has_anchor()
     for source, wall_ms in ((Source.DATE, NOW_MS + 60_000), (Source.NTP, NOW_MS + 90_000)):
         spool.add_anchor(Anchor(source, 105_000, wall_ms, 10))
         assert known.now_ms() == wall_ms
-        assert known.is_noted()
+        assert known.has_anchor()
 
 
 def test_t08_time_before_what_earlier_boot_knew_not_learned(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_put_carries_requested_headers_and_no_others(transport: Transport, photo
     assert head[0] == f"PUT {SIGNED} HTTP/1.1"
     names = sorted(line.partition(":")[0].lower() for line in head[1:])
     assert names == ["accept-encoding", "content-length", "content-type", "host", "user-agent"]
-    assert answer.whole
+    assert answer.body_sent
     assert liar.heard.endswith(b"x" * PHOTO_BYTES)
 
 
@@ -130,7 +130,7 @@ def test_n10_stall_longer_than_connect_timeout_is_not_given_up(photo: io.Buffere
     with Liar(slow) as liar, contextlib.closing(transport):
         while True:
             try:
-                assert put(transport, liar.url + SIGNED, photo).whole
+                assert put(transport, liar.url + SIGNED, photo).body_sent
                 return
             except LinkError as error:  # before the connection was made: this machine may be slow itself
                 assert error.kind in (LinkErrorKind.DNS, LinkErrorKind.CONNECT)
@@ -144,7 +144,7 @@ def test_answer_200_before_whole_body_sent_is_no_proof(transport: Transport, pho
 
     with Liar(hasty) as liar:
         try:
-            assert not put(transport, liar.url + SIGNED, photo).whole
+            assert not put(transport, liar.url + SIGNED, photo).body_sent
         except LinkError as error:
             assert error.kind is LinkErrorKind.RESET  # the reset overtook the answer: no proof either
 
@@ -247,7 +247,7 @@ def test_n32_half_sent_photo_on_broken_connection_resent_whole(transport: Transp
         answer = put(transport, liar.url + SIGNED, file)
         _, whole = liar.requests[-1]
     assert liar.connections == 2
-    assert answer.whole
+    assert answer.body_sent
     assert whole.partition(b"\r\n\r\n")[2] == photo
 
 
@@ -284,7 +284,7 @@ def test_verified_tls_is_spoken_where_the_certificate_is_trusted(photo: io.Buffe
     with Liar(says("200 OK"), tls=authority.certificate(), host="127.0.0.2") as another:
         assert trouble(transport, another.url).kind is LinkErrorKind.TLS
     transport.close()
-    assert (answer.status, answer.whole) == (201, True)
+    assert (answer.status, answer.body_sent) == (201, True)
     assert another.heard == b""
 
 

@@ -123,7 +123,7 @@ def test_n03_dead_ipv6_does_not_keep_ipv4_waiting(names: Names) -> None:
 
 
 def test_n03_refused_family_or_hung_lookup_of_it_costs_nothing(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(happy_eyeballs, "_NEXT_AFTER_S", 1000.0)  # nobody waits for it
+    monkeypatch.setattr(happy_eyeballs, "_ATTEMPT_DELAY_S", 1000.0)  # nobody waits for it
     names.known[V6] = "::1"
     with Liar(says("200 OK")) as liar, transport(FAR) as made:
         assert Caller(made, f"http://localhost:{liar.port}/").came() == 200
@@ -150,8 +150,8 @@ def test_n17_address_losing_first_attempts_is_tried_in_parallel(
     names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The kernel alone asks again after 1, 3 and 7 s, and by the way that it took first."""
-    monkeypatch.setattr(happy_eyeballs, "_ANEW_AFTER_S", 0.01)
-    begin, begun = happy_eyeballs._begin, 0
+    monkeypatch.setattr(happy_eyeballs, "_RETRY_ALL_AFTER_S", 0.01)
+    begin, begun = happy_eyeballs._start_connecting, 0
     with Liar(says("200 OK")) as liar, black_hole("127.0.0.1") as hole, transport(FAR) as made:
 
         def lost_at_first(address: happy_eyeballs.Address, options: Any) -> socket.socket | None:
@@ -159,13 +159,13 @@ def test_n17_address_losing_first_attempts_is_tried_in_parallel(
             begun += 1
             return begin((V4, ("127.0.0.1", hole if begun <= 3 else liar.port)), options)
 
-        monkeypatch.setattr(happy_eyeballs, "_begin", lost_at_first)
+        monkeypatch.setattr(happy_eyeballs, "_start_connecting", lost_at_first)
         assert Caller(made, f"http://localhost:{liar.port}/").came() == 200
     assert begun >= 4
 
 
 def test_n02_hung_lookup_given_up_late_answer_serves_next_one(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("piboothup.uploader.transport.client._PORTAL_CONNECT_S", 0.2)
+    monkeypatch.setattr("piboothup.uploader.transport.client._SIGN_IN_CONNECT_S", 0.2)
     names.hanging = {V4, V6}
     with Liar(says("200 OK")) as liar, transport(SHORT) as made:
         for _ in range(3):
@@ -173,7 +173,7 @@ def test_n02_hung_lookup_given_up_late_answer_serves_next_one(names: Names, monk
         names.all_asked(2)  # one for each family, not for each try
     with Liar(says("200 OK")) as liar, transport(FAR, http_port=liar.port) as made:
         with pytest.raises(LinkError) as caught:
-            made.ask_plainly("localhost", 60.0)
+            made.get_plain_http("localhost", 60.0)
         assert caught.value.kind is LinkErrorKind.DNS
         names.answer.set()
         assert Caller(made, f"http://localhost:{liar.port}/").came() == 200
@@ -257,7 +257,7 @@ def test_n17_exchange_after_roaming_cut_connection_not_reused() -> None:
     def here(connection: socket.socket) -> bool:
         return str(connection.getsockname()) not in roamed
 
-    with Liar(silent_once) as liar, transport(FAR, here=here) as made:
+    with Liar(silent_once) as liar, transport(FAR, is_local=here) as made:
         assert Caller(made, liar.url).came() == 200
         asked.clear()
         caller = Caller(made, liar.url)  # by the kept connection, into silence

@@ -108,7 +108,7 @@ def test_f01_interim_answers_before_a_sign_in_page(transport: Transport) -> None
     del transport
     with Liar(first(HINTS, b"HTTP/1.1 511 Sign In\r\nContent-Length: 0\r\n\r\n")) as portal:
         with contextlib.closing(Transport(HandClock(), limits=FAR, http_port=portal.port)) as asking:
-            assert asking.ask_plainly("127.0.0.1", FAR_S).status == 511
+            assert asking.get_plain_http("127.0.0.1", FAR_S).status == 511
 
 
 def test_f01_interim_answers_before_the_time_is_told(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_f01_interim_answers_before_the_time_is_told(tmp_path: Path) -> None:
     dated = b"HTTP/1.1 200 OK\r\nDate: Sun, 15 Jun 2025 15:06:40 GMT\r\nContent-Length: 0\r\n\r\n"
     with Liar(first(HINTS + PROCESSING, dated), tls=authority.certificate()) as liar:
         with contextlib.closing(Transport(HandClock(), limits=FAR, ca_file=authority.file)) as asking:
-            assert asking.ask_date(liar.url, FAR_S).date == "Sun, 15 Jun 2025 15:06:40 GMT"
+            assert asking.get_date(liar.url, FAR_S).date == "Sun, 15 Jun 2025 15:06:40 GMT"
 
 
 def test_f01_an_evening_of_early_hints_sends_each_photo_once(desk: Desk, tmp_path: Path) -> None:
