@@ -24,10 +24,10 @@ class AnchorRecorder:
     def __init__(self, spool: Spool, clock: Clock) -> None:
         self._spool = spool
         self._clock = clock
-        self._awake = False
+        self._is_boot_recorded = False
         self._last: Anchor | None = None
         self._photos = 0
-        self._refused = False
+        self._is_failure_logged = False
 
     def record(self, photos: int) -> None:
         """Writes what is new: the clocks once after waking; NTP at first, after a step, and, while photos are taken,
@@ -36,11 +36,11 @@ class AnchorRecorder:
         try:
             self._write_news(photos)
         except OSError as error:
-            if not self._refused:
+            if not self._is_failure_logged:
                 log.error("anchor not written reason=%s", error.strerror or error)
-            self._refused = True
+            self._is_failure_logged = True
         else:
-            self._refused = False
+            self._is_failure_logged = False
 
     def _write_news(self, photos: int) -> None:
         uncertainty_ms = self._clock.ntp_uncertainty_ms()
@@ -63,7 +63,7 @@ class AnchorRecorder:
 
     def _record_boot(self, now_ms: int, wall_ms: int) -> None:
         """A battery's word, and the clock that the box woke up with, which is a lower bound."""
-        if self._awake:
+        if self._is_boot_recorded:
             return
         rtc_ms = self._clock.rtc_ms()
         found = [Anchor(Source.SAVED, now_ms, wall_ms, 0)]
@@ -72,4 +72,4 @@ class AnchorRecorder:
         for anchor in found:
             if anchor.is_sane:
                 self._spool.add_anchor(anchor)
-        self._awake = True
+        self._is_boot_recorded = True

@@ -24,7 +24,7 @@ _PATTERNS = {
     BoothState.FAULT: LightPattern.TROUBLE,
     BoothState.STOPPING: LightPattern.OFF,
 }
-_HELD = (BoothState.STARTING, BoothState.READY, BoothState.FAULT, BoothState.MENU)
+_STATES_WITHOUT_PHOTO = (BoothState.STARTING, BoothState.READY, BoothState.FAULT, BoothState.MENU)
 """A press that is down here starts no photo: it would be another state by now."""
 
 
@@ -36,7 +36,7 @@ def pattern(booth: Booth, now_ns: int) -> LightPattern:
     is_down = booth.press is not None and not booth.stuck
     if is_down and is_busy:
         return LightPattern.REFUSED
-    if is_down and booth.state in _HELD:
+    if is_down and booth.state in _STATES_WITHOUT_PHOTO:
         return LightPattern.HELD
     if booth.page is not None and booth.page.report is not None and booth.page.report.asks_for_press:
         return LightPattern.HURRY

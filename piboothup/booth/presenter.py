@@ -39,8 +39,8 @@ class Presenter:
         devices: Devices,
         panel: PanelThread,
         saver: Saver,
-        choosing: SettingsStore,
-        outlook: Outlook,
+        settings_store: SettingsStore,
+        start_progress: StartProgress,
         config_problem: Problem | None,
     ) -> None:
         """`config_problem`: why the config that is used is not the one in the file."""
@@ -49,8 +49,8 @@ class Presenter:
         self._devices = devices
         self._panel = panel
         self._saver = saver
-        self._choosing = choosing
-        self._outlook = outlook
+        self._settings_store = settings_store
+        self._start_progress = start_progress
         self._config_problem = config_problem
         self.card_notices: list[Problem] = []
         """What should be known of the card, as it was last looked at."""
@@ -61,30 +61,30 @@ class Presenter:
 
     def view(self, booth: Booth, now_ns: int, settings: Settings) -> View:
         """What the panel shows of this state."""
-        chosen, uplink = self._choosing.active, self.upload_status
-        told_before = self._devices.camera.notice if booth.photos else None
+        active, upload_status = self._settings_store.active, self.upload_status
+        shown_by_camera = self._devices.camera.notice if booth.photos else None
         view = View(
             state=booth.state,
             name=self._config.name,
             box=self._spool.box,
-            event_title=uplink.event_title,
+            event_title=upload_status.event_title,
             photos=self._saver.taken,
             number=booth.number,
             countdown=booth.digit(now_ns) if booth.state is BoothState.COUNTDOWN else 0,
             problem=booth.problem,
-            notice=next((one for one in self.notices(booth) if one != told_before), None),
-            upload_state=uplink.state,
-            waiting=uplink.waiting,
-            parked=uplink.parked,
-            has_event=bool(chosen.context.link_id),
-            language=chosen.config.language,
+            notice=next((notice for notice in self.notices(booth) if notice != shown_by_camera), None),
+            upload_state=upload_status.state,
+            waiting=upload_status.waiting,
+            parked=upload_status.parked,
+            has_event=bool(active.context.link_id),
+            language=active.config.language,
             busy_hint=booth.busy_hint_until_ns > now_ns,
             lens=self._config.panel.lens,
             page=booth.page,
             hold_progress=booth.hold_progress(now_ns, settings),
         )
         light = self._devices.light.problem
-        return self._outlook.completed(view, booth, chosen.context.link_id, uplink, light)
+        return self._start_progress.complete_view(view, booth, active.context.link_id, upload_status, light)
 
     def notices(self, booth: Booth) -> list[Problem]:
         """What does not stop photos and yet should be known, the gravest first."""
@@ -96,9 +96,9 @@ class Presenter:
             self.runtime_problem,
         )
         stuck = problem("button_stuck") if booth.stuck else None
-        card, outlook = self.card_notices, self._outlook.problems
-        found = stuck, *card, self._config_problem, *outlook, *devices, self.upload_status.problem
-        return [one for one in found if one is not None]
+        card, supply = self.card_notices, self._start_progress.problems
+        found = stuck, *card, self._config_problem, *supply, *devices, self.upload_status.problem
+        return [notice for notice in found if notice is not None]
 
     def status(self, booth: Booth) -> dict[str, Any]:
         """The booth's part of `status --json`."""
@@ -113,25 +113,25 @@ class Presenter:
             "panel": "ready" if self._panel.working else "missing",
             "button": "missing" if self._devices.button_problem is not None else "ready",
             "photos": self._saver.taken,
-            "context": self._choosing.active.context.id,
-            "problems": [one.code for one in problems],
+            "context": self._settings_store.active.context.id,
+            "problems": [problem.code for problem in problems],
         }
 
 
 _ONLINE = (UploaderState.IDLE, UploaderState.UPLOADING)
 
 
-class Outlook:
+class StartProgress:
     """Told of every event; asked whenever a view is made."""
 
     def __init__(self, config: Config, spool: Spool, clock: Clock) -> None:
         self._config = config
         self._spool = spool
         self._clock = clock
-        self._began_ns = self._busy_ns = clock.boottime_ns()
+        self._started_ns = self._busy_ns = clock.boottime_ns()
         self._expected_ms: int | None = None
         self._ready_after_ms: int | None = None
-        self._is_noted = False
+        self._is_recorded = False
         self._thumbnail: Plane | None = None
         self._supply = Supply()
         self._synchronised = False
@@ -141,40 +141,42 @@ class Outlook:
         """A supply that is too weak now, a box that is too hot."""
         return self._supply.problems
 
-    def prepare(self) -> None:
+    def load_last_start(self) -> None:
         """Recalls how long the last start took."""
         self._expected_ms = self._spool.last_start_ms()
 
-    def keep(self) -> None:
+    def update(self) -> None:
         """What is due once a second, while the card can be used. Raises OSError."""
         self._supply = power.read()
         self._synchronised = self._clock.ntp_uncertainty_ms() is not None
-        if self._ready_after_ms is not None and not self._is_noted:
-            self._is_noted = True
+        if self._ready_after_ms is not None and not self._is_recorded:
+            self._is_recorded = True
             self._spool.note_ready(self._ready_after_ms)
 
-    def note(self, event: Event, booth: Booth, now_ns: int) -> None:
+    def on_event(self, event: Event, booth: Booth, now_ns: int) -> None:
         """After `event` the booth is as it is."""
         if isinstance(event, Saved):
             self._thumbnail = event.thumbnail
         if booth.state is not BoothState.READY:
             self._busy_ns = now_ns
         elif self._ready_after_ms is None:
-            self._ready_after_ms = (now_ns - self._began_ns) // 1_000_000
+            self._ready_after_ms = (now_ns - self._started_ns) // 1_000_000
 
-    def completed(self, view: View, booth: Booth, link_id: str, uplink: UploadStatus, light: Problem | None) -> View:
+    def complete_view(
+        self, view: View, booth: Booth, link_id: str, upload_status: UploadStatus, light_problem: Problem | None
+    ) -> View:
         """`view` with all this; `light`: what is wrong with it."""
         now_ns = self._clock.boottime_ns()
-        rests = booth.state is BoothState.READY and not booth.stuck  # what it says of the button stays to be read
-        takes_turns = rests and self._config.panel.album_code == "idle"
-        is_asked_for = booth.page is not None and booth.page.kind is PageKind.ALBUM_CODE
-        shows_code = is_asked_for or (takes_turns and idle.shows_qr(now_ns - self._busy_ns))
+        is_idle = booth.state is BoothState.READY and not booth.stuck  # what it says of the button stays to be read
+        takes_turns = is_idle and self._config.panel.album_code == "idle"
+        is_open_in_menu = booth.page is not None and booth.page.kind is PageKind.ALBUM_CODE
+        shows_code = is_open_in_menu or (takes_turns and idle.shows_qr(now_ns - self._busy_ns))
         return replace(
             view,
             rotation=self._config.camera.rotation,
             thumbnail=self._thumbnail,
             progress=self._progress(now_ns),
-            checks=checks(booth, light, self._supply, uplink, bool(link_id), self._synchronised),
+            checks=checks(booth, light_problem, self._supply, upload_status, bool(link_id), self._synchronised),
             album_link=album_address(self._config.eventpics.album_url, link_id) if shows_code else "",
             line_turn=idle.bottom_line_turn(now_ns) if screens.takes_turns(view) else 0,
         )
@@ -182,29 +184,34 @@ class Outlook:
     def _progress(self, now_ns: int) -> float:
         if not self._expected_ms:
             return 0.0
-        return min(1.0, (now_ns - self._began_ns) / (self._expected_ms * 1e6))
+        return min(1.0, (now_ns - self._started_ns) / (self._expected_ms * 1e6))
 
 
 def shows_viewfinder(booth: Booth, now_ns: int) -> bool:
     """Whether the panel has a place for what the camera sees: the countdown until its last second, and aiming."""
-    aims = booth.page is not None and booth.page.kind is PageKind.AIM
-    return aims or (booth.state is BoothState.COUNTDOWN and booth.digit(now_ns) > 1)
+    is_aiming = booth.page is not None and booth.page.kind is PageKind.AIM
+    return is_aiming or (booth.state is BoothState.COUNTDOWN and booth.digit(now_ns) > 1)
 
 
 def checks(
-    booth: Booth, light: Problem | None, told: Supply, uplink: UploadStatus, has_event: bool, is_synchronised: bool
+    booth: Booth,
+    light_problem: Problem | None,
+    supply: Supply,
+    upload_status: UploadStatus,
+    has_event: bool,
+    is_synchronised: bool,
 ) -> Checks:
     """What is known of everything a box needs; `is_synchronised`: NTP disciplines the clock."""
-    online = uplink.state in _ONLINE
-    is_refused = uplink.state is UploaderState.REFUSED or "no_key" in uplink.problems
-    unreachable = uplink.state in (UploaderState.OFFLINE, UploaderState.PORTAL)
+    online = upload_status.state in _ONLINE
+    is_refused = upload_status.state is UploaderState.REFUSED or "no_key" in upload_status.problems
+    unreachable = upload_status.state in (UploaderState.OFFLINE, UploaderState.PORTAL)
     return Checks(
         camera=True if booth.camera_ready else None if booth.camera_problem is None else False,
         card=booth.storage_problem is None and booth.storage_stuck is None and booth.health.fault is None,
-        light=light is None,
-        supply=None if told.undervoltage is None else not told.undervoltage,
-        wifi=False if unreachable else None if uplink.state is UploaderState.STOPPED else True,
+        light=light_problem is None,
+        supply=None if supply.undervoltage is None else not supply.undervoltage,
+        wifi=False if unreachable else None if upload_status.state is UploaderState.STOPPED else True,
         clock=True if is_synchronised or online else None,  # who is online learns the time from the album
         key=False if is_refused else True if online else None,
-        event=has_event and not {"event_gone", "event_refused"}.intersection(uplink.problems),
+        event=has_event and not {"event_gone", "event_refused"}.intersection(upload_status.problems),
     )

@@ -47,7 +47,7 @@ from piboothup.booth.operations.self_test import SelfTest
 from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.panel.view import View
 from piboothup.booth.photo.saver import Saver
-from piboothup.booth.presenter import Outlook, Presenter
+from piboothup.booth.presenter import Presenter, StartProgress
 from piboothup.booth.storage import StorageMonitor
 from piboothup.booth.threads import STORAGE_TIMEOUT_NS, Heartbeat, RealTime
 from piboothup.booth.upload_status import UploadStatusReader
@@ -110,13 +110,13 @@ class BoothService:
         self._settings = settings(config)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._booth = Booth()
-        self._choosing = SettingsStore(config, spool.directory, clock, self._take_over)
-        context = self._choosing.active.context
-        self._camera = CameraThread(devices.camera, clock, self._events.put, self._see, self._start_anew)
+        self._settings_store = SettingsStore(config, spool.directory, clock, self._apply_settings)
+        context = self._settings_store.active.context
+        self._camera = CameraThread(devices.camera, clock, self._events.put, self._on_viewfinder, self._restart)
         self._panel = PanelThread(devices.panel, clock, runtime)
         self._saver = Saver(config, spool, context, runtime, self._events.put)
         keep_config = config_names is not None
-        self._card = StorageMonitor(
+        self._storage = StorageMonitor(
             config,
             spool,
             clock,
@@ -124,32 +124,32 @@ class BoothService:
             config_names=config_names or (),
             known_spools_file=known_spools_file,
         )
-        self._timekeeping = AnchorRecorder(spool, clock)
+        self._anchor_recorder = AnchorRecorder(spool, clock)
         self._disks_seen = 0
-        self._uplink_reader = UploadStatusReader(spool, runtime, context)
-        self._outlook = Outlook(config, spool, clock)
-        self._telling = Presenter(
-            config, spool, devices, self._panel, self._saver, self._choosing, self._outlook, notice
+        self._upload_status_reader = UploadStatusReader(spool, runtime, context)
+        self._start_progress = StartProgress(config, spool, clock)
+        self._presenter = Presenter(
+            config, spool, devices, self._panel, self._saver, self._settings_store, self._start_progress, notice
         )
-        self._offering = MenuOptionsReader(config, spool, clock, self._choosing)
-        self._check = SelfTest(
+        self._menu_options = MenuOptionsReader(config, spool, clock, self._settings_store)
+        self._self_test = SelfTest(
             spool,
             clock,
             runtime,
-            self._choosing,
+            self._settings_store,
             self._camera.capture,
             devices,
             lambda: self._booth.health.fault,
             self._events.put,
         )
-        self._errands = ActionRunner(
-            spool, runtime, self._choosing, self._check, self._saver.recount, self._events.put
+        self._action_runner = ActionRunner(
+            spool, runtime, self._settings_store, self._self_test, self._saver.recount, self._events.put
         )
-        self._keeping_house = Heartbeat(clock)
+        self._housekeeping_heartbeat = Heartbeat(clock)
         self._silent: set[str] = set()
         """The threads that are stuck, as was logged."""
         self._realtime = RealTime()
-        self._stirred = threading.Event()
+        self._state_changed = threading.Event()
         self._ended = threading.Event()
         self._is_ready_told = False
 
@@ -157,7 +157,7 @@ class BoothService:
         """Asks the service to end; may be called from a signal handler. It ends within 5 s."""
         self._events.put(Stop())
 
-    def _start_anew(self) -> None:
+    def _restart(self) -> None:
         """systemd starts a service that ended again: the last rung of the camera's ladder."""
         if under_systemd():
             self.stop()
@@ -167,11 +167,11 @@ class BoothService:
 
         Under systemd a spool that can't be used is a fault on the panel, tried again until it can.
         """
-        with contextlib.closing(self._card):
-            self._card.open(patient=under_systemd())
-            self._choosing.refresh()
-            self._events.put(StorageChecked(self._card.problem))
-            self._outlook.prepare()
+        with contextlib.closing(self._storage):
+            self._storage.open(patient=under_systemd())
+            self._settings_store.refresh()
+            self._events.put(StorageChecked(self._storage.problem))
+            self._start_progress.load_last_start()
             with contextlib.closing(HintSocket(self._runtime, "booth")) as hints, self._threads(hints):
                 self._is_ready_told = notify_systemd("READY=1")
                 self._loop()
@@ -179,15 +179,15 @@ class BoothService:
     @contextlib.contextmanager
     def _threads(self, hints: HintSocket) -> Iterator[None]:
         duties = {
-            "housekeeping": self._keep_house,
-            "status": self._tell_status,
-            "retention": self._retire,
+            "housekeeping": self._keep_house_running,
+            "status": self._write_status,
+            "retention": self._run_retention,
             "control": lambda: self._listen(hints),
         }
         self._panel.start()
         self._panel.show(self._view(self._clock.boottime_ns()))
         self._saver.start()
-        self._errands.start()
+        self._action_runner.start()
         self._camera.start()
         threads = [threading.Thread(target=duty, name=name, daemon=True) for name, duty in duties.items()]
         for thread in threads:
@@ -207,7 +207,7 @@ class BoothService:
             return max(0.0, (deadline_ns - self._clock.boottime_ns()) / 1e9)
 
         self._ended.set()
-        self._stirred.set()
+        self._state_changed.set()
         farewell = self._view(self._clock.boottime_ns())
         if photos_are_safe := self._saver.stop(left_s()):
             self._panel.show(farewell)
@@ -217,7 +217,7 @@ class BoothService:
         if photos_are_safe:
             self._panel.show(replace(farewell, ended=True))
         self._panel.stop(left_s())
-        self._errands.stop(left_s())
+        self._action_runner.stop(left_s())
         self._devices.light.close()
         self._devices.buzzer.close()
         for thread in threads:
@@ -261,26 +261,26 @@ class BoothService:
             if self._booth.state is not BoothState.EXPOSING:
                 aims = self._booth.state is BoothState.COUNTDOWN
                 self._camera.prepare(self._booth.zero_ns if aims else None, self._booth.flash_on_ns)
-            self._check.set_page(self._booth.page.kind if self._booth.page is not None else None)
-            self._do(effects)
-            self._outlook.note(event, self._booth, now_ns)
-            self._look(presenter.shows_viewfinder(self._booth, now_ns))
+            self._self_test.set_page(self._booth.page.kind if self._booth.page is not None else None)
+            self._run_effects(effects)
+            self._start_progress.on_event(event, self._booth, now_ns)
+            self._set_viewfinder_on(presenter.shows_viewfinder(self._booth, now_ns))
             del event, effects  # a frame in them is 18 MB that nobody needs any more
             if self._booth.state is not BoothState.STOPPING:
                 self._panel.show(self._view(now_ns))
                 self._devices.light.show(feedback.pattern(self._booth, now_ns))
             heard = feedback.sound(before, before_ns, self._booth, now_ns)
-            if heard is not None and (self._choosing.active.sound or feedback.is_under_test(self._booth)):
+            if heard is not None and (self._settings_store.active.sound or feedback.is_under_test(self._booth)):
                 self._devices.buzzer.play(heard)
             before_ns = now_ns
             if self._booth.state is not before.state:
                 log.info("state=%s before=%s", self._booth.state, before.state)
-                self._stirred.set()
+                self._state_changed.set()
                 if self._booth.state is BoothState.READY:
                     self._realtime.begin()
             self._feed_watchdog(now_ns)
 
-    def _do(self, effects: tuple[Effect, ...]) -> None:
+    def _run_effects(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
             match effect:
                 case Capture(zero_ns, lit_ns):
@@ -292,31 +292,31 @@ class BoothService:
                 case Discard(frame):
                     frame.release()
                 case SelfTestFrame():
-                    self._check.on_test_frame(effect)
+                    self._self_test.on_test_frame(effect)
                 case SelfTestPressed():
-                    self._check.on_test_press()
+                    self._self_test.on_test_press()
                 case deed:
-                    self._errands.submit(deed)
+                    self._action_runner.submit(deed)
 
-    def _look(self, on: bool) -> None:
+    def _set_viewfinder_on(self, on: bool) -> None:
         """Whether the panel shows what the camera sees."""
         self._camera.set_viewfinder_on(on)
         if not on:
             self._panel.set_viewfinder(None)
 
-    def _see(self) -> None:
+    def _on_viewfinder(self) -> None:
         """The camera's thread has a new picture."""
         self._panel.set_viewfinder(self._camera.viewfinder)
 
     def _view(self, now_ns: int) -> View:
-        return self._telling.view(self._booth, now_ns, self._settings)
+        return self._presenter.view(self._booth, now_ns, self._settings)
 
     def _feed_watchdog(self, now_ns: int) -> None:
         signs = {
             "camera": self._camera.heartbeat(),
             "panel": self._panel.heartbeat(),
             "saver": self._saver.heartbeat(),
-            "housekeeping": self._keeping_house.last_ns(),
+            "housekeeping": self._housekeeping_heartbeat.last_ns(),
         }
         if self._devices.button is not None:
             signs["button"] = self._devices.button.heartbeat()
@@ -330,11 +330,13 @@ class BoothService:
             log.warning("thread answers again name=%s", name)
         self._silent = silent
 
-    def _take_over(self, chosen: ActiveSettings) -> None:
+    def _apply_settings(self, active: ActiveSettings) -> None:
         """Another event, album or language holds from now on."""
-        self._saver.set_context(chosen.context)
-        if self._uplink_reader.set_context(chosen.context):  # until it has looked, nothing is told of the other event
-            self._telling.upload_status = replace(self._telling.upload_status, event_title="", parked=0)
+        self._saver.set_context(active.context)
+        if self._upload_status_reader.set_context(
+            active.context
+        ):  # until it has looked, nothing is told of the other event
+            self._presenter.upload_status = replace(self._presenter.upload_status, event_title="", parked=0)
 
     # -- the other threads -------------------------------------------------------------------------------------
 
@@ -352,22 +354,22 @@ class BoothService:
             if words and words[0] in _BUTTON:
                 self._events.put(_BUTTON[words[0]](now_ns))
 
-    def _keep_house(self) -> None:
+    def _keep_house_running(self) -> None:
         """Once a second: the card, the clock, and what the uploader says."""
         while not self._ended.is_set():
-            self._keeping_house.beat(STORAGE_TIMEOUT_NS)
+            self._housekeeping_heartbeat.beat(STORAGE_TIMEOUT_NS)
             try:
-                checked = StorageChecked(self._card.check())
-                self._telling.card_notices = self._card.notices
+                checked = StorageChecked(self._storage.check())
+                self._presenter.card_notices = self._storage.notices
                 self._follow_disk()
-                self._choosing.refresh()
+                self._settings_store.refresh()
                 self._events.put(checked)
                 self._saver.count_held()
-                if self._card.opened:
-                    self._timekeeping.record(self._saver.taken)
-                    self._outlook.keep()
-                self._telling.upload_status = self._uplink_reader.read()
-                self._settings = replace(self._settings, options=self._offering.read())
+                if self._storage.opened:
+                    self._anchor_recorder.record(self._saver.taken)
+                    self._start_progress.update()
+                self._presenter.upload_status = self._upload_status_reader.read()
+                self._settings = replace(self._settings, options=self._menu_options.read())
             except OSError as error:
                 log.error("housekeeping reason=%s", error.strerror or error)
             except Exception:  # the top of the thread: whatever lies in the spool, the next round may go better
@@ -377,29 +379,29 @@ class BoothService:
 
     def _follow_disk(self) -> None:
         """What was counted and noted on the disk before says nothing of the one that was taken over since."""
-        if self._disks_seen not in (0, self._card.times_opened):
+        if self._disks_seen not in (0, self._storage.times_opened):
             self._saver.recount()
-            self._timekeeping = AnchorRecorder(self._spool, self._clock)
-        self._disks_seen = self._card.times_opened
+            self._anchor_recorder = AnchorRecorder(self._spool, self._clock)
+        self._disks_seen = self._storage.times_opened
 
-    def _tell_status(self) -> None:
+    def _write_status(self) -> None:
         """Our own status, at once when the state changes: on a thread that no card can hold up."""
         while not self._ended.is_set():
             try:
-                self._status.write(self._telling.status(self._booth))
-                self._telling.runtime_problem = self._status.problem
+                self._status.write(self._presenter.status(self._booth))
+                self._presenter.runtime_problem = self._status.problem
             except Exception:  # the top of the thread: the status goes on
                 log.exception("status not written")
-            self._stirred.wait(_STATUS_S)
-            self._stirred.clear()
+            self._state_changed.wait(_STATUS_S)
+            self._state_changed.clear()
         self._status.withdraw()
 
-    def _retire(self) -> None:
+    def _run_retention(self) -> None:
         """Retention, after all else that the booth does."""
         precedence.set_background()
         while not self._ended.wait(_RETENTION_S):
             try:
-                while self._card.retire() and not self._ended.is_set():
+                while self._storage.retire() and not self._ended.is_set():
                     pass
             except Exception:  # the top of the thread: the next round may go better
                 log.exception("retention failed")

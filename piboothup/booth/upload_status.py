@@ -31,17 +31,17 @@ class UploadStatus:
     def problem(self) -> Problem | None:
         """What there is to say beyond the state; None too when the state says the gravest."""
         code = self.problems[0] if self.problems else ""
-        return problem(code) if code in (*_BEYOND_STATE, _STRAYS) else None
+        return problem(code) if code in (*_BEYOND_STATE, _STRAYS_CODE) else None
 
 
-_GRAIN_NS = 20_000_000
+_MTIME_GRAIN_NS = 20_000_000
 """Folder times have the kernel's tick as their grain: a change may hide behind one so shortly before."""
 _SAID_BY_STATE = ("paused", "no_network", "portal", "key_refused")
 _BEYOND_STATE = (
     *("no_key", "tls_refused", "blocked", "server_trouble", "storage_silent"),
     *("event_gone", "event_refused", "uploader_defect"),
 )
-_STRAYS = "no_event"
+_STRAYS_CODE = "no_event"
 """Photos from before the event was chosen: told when all others are sent."""
 
 
@@ -74,27 +74,27 @@ class UploadStatusReader:
     def _problems(self, report: Mapping[str, Any], state: UploaderState) -> tuple[str, ...]:
         codes = report.get("problems")
         listed = codes if isinstance(codes, list) else []
-        told = tuple(code for code in listed if code in (*_SAID_BY_STATE, *_BEYOND_STATE))
-        has_strays = _STRAYS in listed and state is UploaderState.IDLE and self._context.link_id
-        return (*told, _STRAYS) if has_strays else told
+        known = tuple(code for code in listed if code in (*_SAID_BY_STATE, *_BEYOND_STATE))
+        has_strays = _STRAYS_CODE in listed and state is UploaderState.IDLE and self._context.link_id
+        return (*known, _STRAYS_CODE) if has_strays else known
 
     def _title(self) -> str:
         if self._has_changed("events.json"):
-            titles = {one.link_id: one.title for one in self._spool.events()}
+            titles = {event.link_id: event.title for event in self._spool.events()}
             self._event_title = titles.get(self._context.link_id, "")
         return self._event_title
 
     def _count(self, place: str, context_id: str = "") -> int:
         if self._has_changed(place):
             names = self._spool.names(place)
-            self._counted[place] = sum(1 for one in names if context_id in ("", one.context))
+            self._counted[place] = sum(1 for name in names if context_id in ("", name.context))
         return self._counted[place]
 
     def _has_changed(self, place: str) -> bool:
         now_ns, changed_ns = self._spool.clock.wall_ns(), self._spool.changed_ns(place)
         if self._seen_ns.get(place) == changed_ns:
             return False
-        if abs(now_ns - changed_ns) > _GRAIN_NS:
+        if abs(now_ns - changed_ns) > _MTIME_GRAIN_NS:
             self._seen_ns[place] = changed_ns
         return True
 

@@ -18,7 +18,6 @@ from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestRepor
 from piboothup.booth.frame import VIEWFINDER_SIZE, Plane, Viewfinder
 from piboothup.booth.panel.view import Checks, View
 from piboothup.problems import problem
-from piboothup.spool.admin.wipe import EventPhotos
 from piboothup.spool.event_titles import Album, Event
 from piboothup.status import BoothState, UploaderState
 
@@ -100,7 +99,7 @@ def examples(language: str) -> dict[str, View]:
 def menu_examples(box: View) -> dict[str, View]:
     """One view for each thing that a held button and the menu can say, by name."""
     offer = MenuOptions(
-        door_closes_ns=None,
+        operator_until_ns=None,
         has_code=True,
         events=(
             Event(box.event_title, "abcd1234", (Album("a1", "Photo booth"), Album("a2", "Backstage"))),
@@ -126,7 +125,7 @@ def menu_examples(box: View) -> dict[str, View]:
         return replace(box, state=BoothState.MENU, page=page, hold_progress=ring)
 
     another, _ = menu.choose(at(first, "events"), replace(offer, without_event=0), 0)
-    held = EventUsage(EventPhotos("abcd1234", box.event_title, ()), 143, 12)
+    held = EventUsage("abcd1234 0", "abcd1234", box.event_title, 143, 12)
     wiping = menu.wipe_page((held,))
     checked = SelfTestReport((None,) * len(SELF_TEST_STEPS))
     reason = SelfTestReport((*(None,) * 4, problem("undervoltage"), *(None,) * 5))

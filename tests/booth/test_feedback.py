@@ -183,7 +183,7 @@ def test_countdown_restart_ticks_at_once_even_at_same_figure() -> None:
 
 def test_self_test_lights_light_and_sounds_buzzer_once() -> None:
     play = Heard()
-    play.settings = replace(play.settings, options=MenuOptions(door_closes_ns=None))
+    play.settings = replace(play.settings, options=MenuOptions(operator_until_ns=None))
     play.says(READY)
     play.booth = replace(play.booth, state=BoothState.MENU, page=Page(PageKind.SELF_TEST, report=SelfTestReport()))
     for found in ((), (None,), (None,), (None, None)):
@@ -337,13 +337,13 @@ def test_b07_missing_buzzer_line_reported_once_calls_return(
     taken = LED(BUZZER_PIN, pin_factory=factory)
     buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
     opened: queue.SimpleQueue[None] = queue.SimpleQueue()
-    open_device = buzzer._opened
+    open_device = buzzer._open
 
     def note() -> Any:
         opened.put(None)
         return open_device()
 
-    monkeypatch.setattr(buzzer, "_opened", note)
+    monkeypatch.setattr(buzzer, "_open", note)
     buzzer.play(Sound.TICK)
     for _ in range(5):
         opened.get(timeout=PATIENCE_S)

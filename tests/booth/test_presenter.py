@@ -13,7 +13,7 @@ from piboothup.booth.flow.save_health import SAME_REASON_LIMIT, SaveHealth
 from piboothup.booth.flow.state import Booth
 from piboothup.booth.panel import idle
 from piboothup.booth.panel.view import Checks, View
-from piboothup.booth.presenter import Outlook, checks, shows_viewfinder
+from piboothup.booth.presenter import StartProgress, checks, shows_viewfinder
 from piboothup.booth.upload_status import UploadStatus
 from piboothup.config import Config, Panel
 from piboothup.power import Supply
@@ -24,9 +24,9 @@ from tests.support.clock import HandClock
 
 GOOD = {
     "booth": Booth(camera_ready=True),
-    "light": None,
-    "told": Supply(undervoltage=False),
-    "uplink": UploadStatus(UploaderState.IDLE),
+    "light_problem": None,
+    "supply": Supply(undervoltage=False),
+    "upload_status": UploadStatus(UploaderState.IDLE),
     "has_event": True,
     "is_synchronised": True,
 }
@@ -48,24 +48,24 @@ def test_everything_is_ticked_when_everything_is_well() -> None:
         ({"booth": Booth(camera_ready=True, storage_problem=problem("card_full"))}, {"card": False}),
         ({"booth": Booth(camera_ready=True, storage_stuck=problem("card_stuck"))}, {"card": False}),
         ({"booth": Booth(camera_ready=True, health=UNSAVED)}, {"card": False}),
-        ({"light": problem("light_missing")}, {"light": False}),
-        ({"told": Supply(undervoltage=True)}, {"supply": False}),
-        ({"told": Supply()}, {"supply": None}),
-        ({"uplink": UploadStatus(UploaderState.OFFLINE)}, {"wifi": False, "key": None}),
-        ({"uplink": UploadStatus(UploaderState.PORTAL)}, {"wifi": False, "key": None}),
-        ({"uplink": UploadStatus(UploaderState.STOPPED)}, {"wifi": None, "key": None}),
-        ({"uplink": UploadStatus(UploaderState.REFUSED)}, {"key": False}),
-        ({"uplink": UploadStatus(UploaderState.OFFLINE, problems=("no_key",))}, {"wifi": False, "key": False}),
-        ({"uplink": UploadStatus(UploaderState.IDLE, problems=("event_gone",))}, {"event": False}),
-        ({"uplink": UploadStatus(UploaderState.IDLE, problems=("event_refused",))}, {"event": False}),
+        ({"light_problem": problem("light_missing")}, {"light": False}),
+        ({"supply": Supply(undervoltage=True)}, {"supply": False}),
+        ({"supply": Supply()}, {"supply": None}),
+        ({"upload_status": UploadStatus(UploaderState.OFFLINE)}, {"wifi": False, "key": None}),
+        ({"upload_status": UploadStatus(UploaderState.PORTAL)}, {"wifi": False, "key": None}),
+        ({"upload_status": UploadStatus(UploaderState.STOPPED)}, {"wifi": None, "key": None}),
+        ({"upload_status": UploadStatus(UploaderState.REFUSED)}, {"key": False}),
+        ({"upload_status": UploadStatus(UploaderState.OFFLINE, problems=("no_key",))}, {"wifi": False, "key": False}),
+        ({"upload_status": UploadStatus(UploaderState.IDLE, problems=("event_gone",))}, {"event": False}),
+        ({"upload_status": UploadStatus(UploaderState.IDLE, problems=("event_refused",))}, {"event": False}),
         (
-            {"uplink": UploadStatus(UploaderState.PAUSED, problems=("paused", "event_gone"))},
+            {"upload_status": UploadStatus(UploaderState.PAUSED, problems=("paused", "event_gone"))},
             {"event": False, "key": None},
         ),
         ({"has_event": False}, {"event": False}),
         ({"is_synchronised": False}, {}),
         (
-            {"is_synchronised": False, "uplink": UploadStatus(UploaderState.OFFLINE)},
+            {"is_synchronised": False, "upload_status": UploadStatus(UploaderState.OFFLINE)},
             {"wifi": False, "key": None, "clock": None},
         ),
     ],
@@ -92,20 +92,23 @@ def test_viewfinder_on_in_countdown_until_last_second_and_aiming() -> None:
 
 
 def test_album_code_shown_whenever_asked_for_in_menu(spool: Spool) -> None:
-    outlook = Outlook(Config(), spool, HandClock())
+    outlook = StartProgress(Config(), spool, HandClock())
     asking = Booth(state=BoothState.MENU, page=Page(PageKind.ALBUM_CODE))
-    assert outlook.completed(View(), asking, "abcd1234", UploadStatus(), None).album_link.endswith("/abcd1234")
-    assert outlook.completed(View(), Booth(state=BoothState.READY), "abcd1234", UploadStatus(), None).album_link == ""
+    assert outlook.complete_view(View(), asking, "abcd1234", UploadStatus(), None).album_link.endswith("/abcd1234")
+    assert (
+        outlook.complete_view(View(), Booth(state=BoothState.READY), "abcd1234", UploadStatus(), None).album_link
+        == ""
+    )
 
 
 def shows_code_at_rest(config: Config, spool: Spool, ready: Booth) -> bool:
     """Whether the album's code has its turn once nobody has pressed for a while."""
     clock = HandClock()
-    outlook = Outlook(config, spool, clock)
-    outlook.note(Tick(), Booth(), clock.boottime_ns())
-    outlook.note(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
+    outlook = StartProgress(config, spool, clock)
+    outlook.on_event(Tick(), Booth(), clock.boottime_ns())
+    outlook.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
     clock.pass_s(idle.QR_AFTER_NS / 1e9)
-    return outlook.completed(View(), ready, "abcd1234", UploadStatus(), None).album_link != ""
+    return outlook.complete_view(View(), ready, "abcd1234", UploadStatus(), None).album_link != ""
 
 
 def test_b04_stuck_button_notice_blocks_idle_album_code(spool: Spool) -> None:
@@ -134,10 +137,10 @@ def test_album_code_not_shown_idle_if_config_places_it_elsewhere(spool: Spool, w
 )
 def test_bottom_line_alternates_only_if_too_long_all_else_static(view: View, takes_turns: bool, spool: Spool) -> None:
     clock = HandClock()
-    outlook = Outlook(Config(), spool, clock)
+    outlook = StartProgress(Config(), spool, clock)
     turns = []
     for _ in range(4):
-        turns.append(outlook.completed(view, Booth(), "abcd1234", UploadStatus(), None).line_turn)
+        turns.append(outlook.complete_view(view, Booth(), "abcd1234", UploadStatus(), None).line_turn)
         clock.pass_s(idle.LINE_TURN_NS / 1e9)
     assert [turn - turns[0] for turn in turns] == ([0, 1, 2, 3] if takes_turns else [0, 0, 0, 0])
 
@@ -153,13 +156,13 @@ def spool(tmp_path: Path) -> Spool:
 def test_start_bar_fills_in_last_start_time_then_waits_full(spool: Spool) -> None:
     clock = HandClock()
     spool.note_ready(4000)
-    outlook = Outlook(Config(), spool, clock)
+    outlook = StartProgress(Config(), spool, clock)
 
     def filled() -> float:
-        return outlook.completed(View(), Booth(), "", UploadStatus(), None).progress
+        return outlook.complete_view(View(), Booth(), "", UploadStatus(), None).progress
 
     assert filled() == 0.0
-    outlook.prepare()
+    outlook.load_last_start()
     found = []
     for _ in range(6):
         clock.pass_s(1)
@@ -189,13 +192,13 @@ def test_start_length_kept_for_next_boot_written_only_if_changed(tmp_path: Path)
 
 def test_a_start_is_noted_once_when_ready_is_reached(spool: Spool) -> None:
     clock = HandClock()
-    outlook = Outlook(Config(), spool, clock)
-    outlook.note(Tick(), Booth(), clock.boottime_ns())
-    outlook.keep()
+    outlook = StartProgress(Config(), spool, clock)
+    outlook.on_event(Tick(), Booth(), clock.boottime_ns())
+    outlook.update()
     assert spool.last_start_ms() is None
     clock.pass_s(3)
-    outlook.note(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
+    outlook.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
     clock.pass_s(9)
-    outlook.note(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
-    outlook.keep()
+    outlook.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
+    outlook.update()
     assert spool.last_start_ms() == 3000

@@ -294,13 +294,13 @@ class Box:
         assert any(event is wanted for event in awaited(self._heard))
 
     def _note_what_is_heard(self, service: BoothService) -> None:
-        note = service._outlook.note
+        note = service._start_progress.on_event
 
         def noted(event: Event, booth: Booth, now_ns: int) -> None:
             note(event, booth, now_ns)
             self._heard.put(type(event))
 
-        service._outlook.note = noted  # type: ignore[method-assign]
+        service._start_progress.on_event = noted  # type: ignore[method-assign]
 
     @property
     def page(self) -> Page | None:
@@ -335,11 +335,11 @@ class Box:
         self.button.released(self.clock.boottime_ns())
 
     def choose(self, *wanted: str) -> None:
-        """Walks to these items (words or titles), one after the other, and holds each for as long as it wants."""
+        """Walks to these items (word, title or id), one after the other, and holds each for as long as it wants."""
         for one in wanted:
             page = self.page
             assert page is not None, "the menu is not open"
-            number = next(n for n, item in enumerate(page.items) if one in (item.text_key, item.title))
+            number = next(n for n, item in enumerate(page.items) if one in (item.text_key, item.title, item.title_id))
             while (page := self.page) is not None and page.index != number:
                 at = page.index
                 self.hold_s(0.1)

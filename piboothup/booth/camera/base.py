@@ -48,7 +48,7 @@ class Camera(Protocol):
     def open(self) -> None:
         """Start streaming. Raises CameraFault."""
 
-    def capture(self, zero_ns: int, timeout_s: float, lit_ns: int | None = None) -> Frame:
+    def capture(self, zero_ns: int, timeout_s: float, flash_on_ns: int | None = None) -> Frame:
         """The first frame whose exposure begins at or after boot-time `zero_ns`. Raises CameraFault.
 
         `lit_ns`: since when a flash is lit, if there is one; then it is the first frame that is exposed for it.

@@ -27,10 +27,10 @@ _FRAME_NS = 1_000_000_000 // 30
 _AT_MOST_30_A_SECOND_US = 33_333
 _TOLERANCE = 1.03
 """Sensors expose in whole rows."""
-_FREE_BELOW_GAIN = 1.5
+_HAND_BACK_BELOW_GAIN = 1.5
 """A fixed exposure is freed when so little gain is left that the short profile can't come out longer (it raises gain
 to 2 and more before it exposes for 10 ms)."""
-_LIGHTER = 1.5
+_HAND_BACK_LUX_FACTOR = 1.5
 
 # libcamera's numbers; its enums would need libcamera to be imported.
 _AE_EXPOSURE_SHORT = 1
@@ -107,40 +107,40 @@ class ExposureLimits:
 
 
 def limit_exposure(
-    cap: ExposureLimits, metadata: Metadata, table: Camera, advertised: Collection[str]
+    limits: ExposureLimits, metadata: Metadata, table: Camera, advertised: Collection[str]
 ) -> tuple[ExposureLimits, Controls]:
     """What the newest frame's metadata make of the cap, and what the camera is to be told (often nothing).
 
     Whatever is told is told again with every frame that does not show it, in both directions: what got lost on its
     way would else hold for the rest of the evening, and the same twice does no harm.
     """
-    told: Controls = {}
+    controls: Controls = {}
     exposure_us, gain = metadata.get("ExposureTime", 0), metadata.get("AnalogueGain", 1.0)
     if "ExposureTime" in advertised and exposure_us:
-        grip = cap.exposure
+        owner = limits.exposure
         if is_overexposed(metadata, table):
-            grip, told = ControlOwner.OURS, {"ExposureTime": max_exposure_us(table)}
-        elif grip is ControlOwner.OURS and gain < _FREE_BELOW_GAIN:
-            grip = ControlOwner.HANDING_BACK
-        elif grip is ControlOwner.HANDING_BACK and not _is_near(exposure_us, max_exposure_us(table)):
-            grip = ControlOwner.LIBCAMERA
-        if grip is ControlOwner.HANDING_BACK:
-            told = {"ExposureTime": 0}
-        cap = replace(cap, exposure=grip)
+            owner, controls = ControlOwner.OURS, {"ExposureTime": max_exposure_us(table)}
+        elif owner is ControlOwner.OURS and gain < _HAND_BACK_BELOW_GAIN:
+            owner = ControlOwner.HANDING_BACK
+        elif owner is ControlOwner.HANDING_BACK and not _is_near(exposure_us, max_exposure_us(table)):
+            owner = ControlOwner.LIBCAMERA
+        if owner is ControlOwner.HANDING_BACK:
+            controls = {"ExposureTime": 0}
+        limits = replace(limits, exposure=owner)
     lux = metadata.get("Lux")
     if lux is not None and "AnalogueGain" in advertised:
-        grip, at_lux = cap.gain, cap.lux
+        owner, at_lux = limits.gain, limits.lux
         if gain > table.max_gain * _TOLERANCE:
-            grip, at_lux = ControlOwner.OURS, lux
-            told = {**told, "AnalogueGain": table.max_gain}
-        elif grip is ControlOwner.OURS and lux > at_lux * _LIGHTER + 1:
-            grip = ControlOwner.HANDING_BACK
-        elif grip is ControlOwner.HANDING_BACK and not _is_near(gain, table.max_gain):
-            grip = ControlOwner.LIBCAMERA
-        if grip is ControlOwner.HANDING_BACK:
-            told = {**told, "AnalogueGain": 0}
-        cap = replace(cap, gain=grip, lux=at_lux)
-    return cap, told
+            owner, at_lux = ControlOwner.OURS, lux
+            controls = {**controls, "AnalogueGain": table.max_gain}
+        elif owner is ControlOwner.OURS and lux > at_lux * _HAND_BACK_LUX_FACTOR + 1:
+            owner = ControlOwner.HANDING_BACK
+        elif owner is ControlOwner.HANDING_BACK and not _is_near(gain, table.max_gain):
+            owner = ControlOwner.LIBCAMERA
+        if owner is ControlOwner.HANDING_BACK:
+            controls = {**controls, "AnalogueGain": 0}
+        limits = replace(limits, gain=owner, lux=at_lux)
+    return limits, controls
 
 
 def _is_near(value: float, fixed: float) -> bool:
@@ -168,7 +168,7 @@ class PendingShot:
     can_limit: bool = True
     """Whether the exposure can be made shorter at all."""
 
-    def waits_for(self, metadata: Metadata, start_ns: int, told: Controls | None = None) -> str:
+    def waits_for(self, metadata: Metadata, start_ns: int, controls: Controls | None = None) -> str:
         """What is still missing in a frame whose exposure began at `start_ns`; "" = it is the photo.
 
         The frame whose successor would begin too late is taken as it is. `told`: what the camera was told because of
@@ -176,7 +176,7 @@ class PendingShot:
         """
         if start_ns + frame_duration_ns(metadata) > self.zero_ns + MAX_FRAME_DELAY_NS:
             return ""
-        if self.flash_on_ns is not None and (told or not _is_settled(metadata, start_ns - self.flash_on_ns)):
+        if self.flash_on_ns is not None and (controls or not _is_settled(metadata, start_ns - self.flash_on_ns)):
             return "flash"
         if self.can_limit and is_overexposed(metadata, self.table):
             return "exposure"
@@ -190,13 +190,13 @@ def frame_duration_ns(metadata: Metadata) -> int:
     return int(1000 * metadata.get("FrameDuration", 0)) or _FRAME_NS
 
 
-def _is_settled(metadata: Metadata, lit_for_ns: int) -> bool:
+def _is_settled(metadata: Metadata, flash_on_for_ns: int) -> bool:
     """Whether the exposure is the one for the flash.
 
     The first frames under it still say "converged", from before; libcamera before 0.6 says `AeLocked` instead. It is
     idle when both exposure and gain are fixed (raspberrypi/libcamera, `reportMetadata` in ipa_base.cpp).
     """
-    if lit_for_ns < SETTLING_FRAMES * frame_duration_ns(metadata):
+    if flash_on_for_ns < SETTLING_FRAMES * frame_duration_ns(metadata):
         return False
     state = metadata.get("AeState")
     return bool(metadata.get("AeLocked", True)) if state is None else state in (_AE_IDLE, _AE_CONVERGED)

@@ -75,13 +75,13 @@ class CaptureJob:
     flash_on_ns: int | None = None
 
 
-def white_balance_lock_at(zero_ns: int, lit_ns: int | None) -> int | None:
+def white_balance_lock_at(zero_ns: int, flash_on_ns: int | None) -> int | None:
     """When white balance is to be held for a photo; None = not for this one.
 
     `lit_ns`: when the flash goes on, if there is one. It must not be held as it was before the flash.
     """
-    held_ns = zero_ns - WHITE_BALANCE_LOCK_NS
-    return None if lit_ns is not None and held_ns < lit_ns + WHITE_BALANCE_AFTER_FLASH_NS else held_ns
+    lock_at_ns = zero_ns - WHITE_BALANCE_LOCK_NS
+    return None if flash_on_ns is not None and lock_at_ns < flash_on_ns + WHITE_BALANCE_AFTER_FLASH_NS else lock_at_ns
 
 
 class CameraThread:
@@ -92,8 +92,8 @@ class CameraThread:
         camera: Camera,
         clock: Clock,
         post: Callable[[Event], None],
-        viewed: Callable[[], None] = lambda: None,
-        beyond_help: Callable[[], None] = lambda: None,
+        on_viewfinder: Callable[[], None] = lambda: None,
+        on_unrecoverable: Callable[[], None] = lambda: None,
     ) -> None:
         """Both hooks are called on the camera's thread: `viewed` when a new viewfinder picture is there.
 
@@ -103,8 +103,8 @@ class CameraThread:
         self._camera = camera
         self._clock = clock
         self._post = post
-        self._viewed = viewed
-        self._on_unrecoverable = beyond_help
+        self._on_viewfinder = on_viewfinder
+        self._on_unrecoverable = on_unrecoverable
         self._jobs: queue.SimpleQueue[CaptureJob | None] = queue.SimpleQueue()  # None = look up, something changed
         self._current_job: CaptureJob | None = None
         """A job that was taken up and is not answered yet."""
@@ -116,7 +116,7 @@ class CameraThread:
         self._frames = 0
         self._frames_grew_ns = 0
         self._streams_since_ns = 0
-        self._is_proven = False
+        self._is_stable = False
         self._retry_s = FIRST_RETRY_S
         self._open_at_ns = 0
         self._problem: Problem | None = None
@@ -139,19 +139,19 @@ class CameraThread:
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 
-    def prepare(self, zero_ns: int | None, lit_ns: int | None = None) -> None:
+    def prepare(self, zero_ns: int | None, flash_on_ns: int | None = None) -> None:
         """A photo will be wanted at `zero_ns`, under a flash from `lit_ns`; None = after all not. Never waits."""
-        hold_at_ns = None if zero_ns is None else white_balance_lock_at(zero_ns, lit_ns)
-        if hold_at_ns != self._white_balance_lock_at_ns:
-            self._white_balance_lock_at_ns = hold_at_ns
+        lock_at_ns = None if zero_ns is None else white_balance_lock_at(zero_ns, flash_on_ns)
+        if lock_at_ns != self._white_balance_lock_at_ns:
+            self._white_balance_lock_at_ns = lock_at_ns
             self._jobs.put(None)
 
-    def capture(self, zero_ns: int, timeout_s: float = CAPTURE_TIMEOUT_S, lit_ns: int | None = None) -> None:
+    def capture(self, zero_ns: int, timeout_s: float = CAPTURE_TIMEOUT_S, flash_on_ns: int | None = None) -> None:
         """Ask for the first frame exposed at or after `zero_ns`, to come within `timeout_s` of it.
 
         `lit_ns`: since when a flash is lit. Never waits. A job not yet taken up gives way to this one.
         """
-        self._jobs.put(CaptureJob(zero_ns, timeout_s, lit_ns))
+        self._jobs.put(CaptureJob(zero_ns, timeout_s, flash_on_ns))
 
     def set_viewfinder_on(self, on: bool) -> None:
         """Whether anybody looks at the viewfinder: only then are its pictures made. Never waits."""
@@ -219,7 +219,7 @@ class CameraThread:
     def _start_streaming(self) -> None:
         self._camera.open()
         self._open = self._has_opened = True
-        self._is_proven = False
+        self._is_stable = False
         self._frames = 0
         self._frames_grew_ns = self._clock.boottime_ns()
 
@@ -241,7 +241,7 @@ class CameraThread:
             log.warning("event=capture_timed_out count=%d", self.recovery_counts.timeouts)
             raise
         self._current_job = None
-        self._note_stable()
+        self._mark_stable()
         self.recovery_counts = replace(self.recovery_counts, failed_captures=0)
         self._post(Exposed(frame, job.zero_ns))
 
@@ -252,15 +252,15 @@ class CameraThread:
 
     def _white_balance_lock_due_s(self) -> float:
         """Seconds until white balance is to be held; infinite when that is not in sight."""
-        hold_at_ns = self._white_balance_lock_at_ns
-        if self._white_balance_locked or hold_at_ns is None:
+        lock_at_ns = self._white_balance_lock_at_ns
+        if self._white_balance_locked or lock_at_ns is None:
             return math.inf
-        return max(0, hold_at_ns - self._clock.boottime_ns()) / 1e9
+        return max(0, lock_at_ns - self._clock.boottime_ns()) / 1e9
 
     def _apply_white_balance_lock(self) -> None:
         """White balance had the countdown to settle; now it stays, so that no photo falls into a change."""
-        hold_at_ns = self._white_balance_lock_at_ns
-        wanted = hold_at_ns is not None and self._clock.boottime_ns() >= hold_at_ns
+        lock_at_ns = self._white_balance_lock_at_ns
+        wanted = lock_at_ns is not None and self._clock.boottime_ns() >= lock_at_ns
         if wanted != self._white_balance_locked:
             self._camera.lock_white_balance(wanted)
             self._white_balance_locked = wanted
@@ -282,13 +282,13 @@ class CameraThread:
                 log.info("event=camera_ready model=%s size=%dx%d reopenings=%d", model, size[0], size[1], reopenings)
                 self._post(CameraReady(model, size))
             elif now_ns - self._streams_since_ns >= STABLE_AFTER_NS:
-                self._note_stable()
+                self._mark_stable()
         elif now_ns - self._frames_grew_ns >= STALL_TIMEOUT_NS:
             raise CameraFault(problem("camera_stuck"))
 
-    def _note_stable(self) -> None:
-        if not self._is_proven:
-            self._is_proven = True
+    def _mark_stable(self) -> None:
+        if not self._is_stable:
+            self._is_stable = True
             self._retry_s = FIRST_RETRY_S
             self.recovery_counts = replace(self.recovery_counts, failed_reopenings=0)
 
@@ -296,21 +296,21 @@ class CameraThread:
         seen = self._camera.viewfinder()
         if seen is not None and seen != self._viewfinder:
             self._viewfinder = seen
-            self._viewed()
+            self._on_viewfinder()
 
-    def _on_fault(self, trouble: Problem) -> None:
+    def _on_fault(self, cause: Problem) -> None:
         counts = self.recovery_counts
         if self._has_streamed and self._current_job is not None:
             counts = replace(counts, failed_captures=counts.failed_captures + 1)
-        if self._has_streamed and not self._is_proven:
+        if self._has_streamed and not self._is_stable:
             counts = replace(counts, failed_reopenings=counts.failed_reopenings + 1)
         self.recovery_counts = counts
-        self._fail_current_job(trouble)
+        self._fail_current_job(cause)
         self._open_at_ns = self._clock.boottime_ns() + int(self._retry_s * 1e9)
-        if trouble != self._problem:
-            self._problem = trouble
-            self._post(CameraLost(trouble))  # before closing, which can take its time
-        log.warning("event=camera_lost code=%s retry_s=%g reason=%r", trouble.code, self._retry_s, str(trouble))
+        if cause != self._problem:
+            self._problem = cause
+            self._post(CameraLost(cause))  # before closing, which can take its time
+        log.warning("event=camera_lost code=%s retry_s=%g reason=%r", cause.code, self._retry_s, str(cause))
         self._close()
         self._retry_s = min(2 * self._retry_s, MAX_RETRY_S)
         if UNRECOVERABLE_AFTER in (counts.failed_reopenings, counts.failed_captures):

@@ -1,25 +1,31 @@
-"""What a choice in the menu may have done, as values: the menu names a deed, `errands` does it."""
+"""Menu actions as values: the menu returns one, `operations/action_runner.py` carries it out. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from piboothup.spool.admin.wipe import EventPhotos
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class EventUsage:
-    """An event's photos on the card, as they were counted: what a page shows of them is what goes."""
+    """Number of photos that the card holds of one event, as counted for the menu's wipe page.
 
-    photos: EventPhotos = field(repr=False)
+    The action runner keeps the counted photos under `key`; only these are wiped.
+    """
+
+    key: str
+    """Another one with every count."""
+    event: str
+    """The event's linkId, or the id of a context without an event."""
+    title: str
     taken: int
     unsent: int
-    """Of these, so many are in no album yet; both counted once, for they may be many."""
+    """How many of the taken photos are in no album yet."""
+    has_event: bool = True
 
 
 @dataclass(frozen=True)
 class ChooseEvent:
-    """Photos are for this event and album from now on; `take_along`: those taken without an event too."""
+    """Assign photos to this event and album from now on; with `take_along` also those taken without an event."""
 
     link_id: str
     album_id: str
@@ -28,48 +34,48 @@ class ChooseEvent:
 
 @dataclass(frozen=True)
 class ChooseLanguage:
-    """The panel speaks this language."""
+    """Set the panel's language."""
 
     language: str
 
 
 @dataclass(frozen=True)
 class SetSound:
-    """The buzzer is heard, or not."""
+    """Switch the buzzer on or off."""
 
     on: bool
 
 
 @dataclass(frozen=True)
 class SetPaused:
-    """Nothing is sent, or all is."""
+    """Pause or resume uploads."""
 
     paused: bool
 
 
 @dataclass(frozen=True)
 class Retry:
-    """Parked photos back, any pause ended, try now."""
+    """Put parked photos back into the queue, end a pause and upload now."""
 
 
 @dataclass(frozen=True)
 class StartSelfTest:
-    """Look whether the box is ready to ship."""
+    """Run the self-test."""
 
 
 @dataclass(frozen=True)
 class StartAiming:
-    """Take one test frame after the other, to say how sharp they are."""
+    """Measure the sharpness of test frames until the page is left."""
 
 
 @dataclass(frozen=True)
 class CountPhotos:
-    """Count what the card holds of each event."""
+    """Count the photos of each event on the card."""
 
 
 @dataclass(frozen=True)
 class WipeEvent:
-    """Delete these photos and no other."""
+    """Delete the photos that were counted for `usage`, and no other."""
 
     usage: EventUsage
 

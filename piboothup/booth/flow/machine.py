@@ -107,7 +107,7 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step
         case CameraLost(told):
             lost = replace(booth, camera_ready=False, camera_problem=told)
             interrupted = booth.state in (BoothState.COUNTDOWN, BoothState.EXPOSING)
-            return _photo_failed(lost, told, _untaken(told), now_ns) if interrupted else _settle_if_idle(lost), ()
+            return _photo_failed(lost, told, _not_taken(told), now_ns) if interrupted else _settle_if_idle(lost), ()
         case StorageChecked(told):
             mended = told is None and booth.storage_problem is not None
             health = booth.health.hurried(now_ns) if mended else booth.health
@@ -115,7 +115,7 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step
         case Exposed(frame, zero_ns) if zero_ns == booth.health.asked_ns:
             return replace(booth, health=booth.health.test_saving(now_ns + SAVING_TIMEOUT_NS)), (TrySaving(frame),)
         case CaptureFailed(told, zero_ns) if zero_ns == booth.health.asked_ns:
-            failed = replace(booth, health=booth.health.test_frame_failed(_untaken(told), now_ns))
+            failed = replace(booth, health=booth.health.test_frame_failed(_not_taken(told), now_ns))
             return _settle_if_idle(failed), ()
         case Exposed(frame, zero_ns):
             if booth.wants_test_frame:
@@ -125,7 +125,7 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step
                 return booth, (Discard(frame),)  # nobody waits for it, or it is the late answer to an earlier press
             return replace(booth, state=BoothState.SAVING, until_ns=now_ns + SAVING_TIMEOUT_NS), (Save(frame),)
         case CaptureFailed(told, zero_ns) if booth.state is BoothState.EXPOSING and zero_ns == booth.zero_ns:
-            return _photo_failed(booth, told, _untaken(told), now_ns), ()
+            return _photo_failed(booth, told, _not_taken(told), now_ns), ()
         case CaptureFailed(told, zero_ns) if booth.wants_test_frame:
             return booth, (SelfTestFrame(told, zero_ns),)
         case SavingFailed(told, reason):  # whoever has the menu open sees it as well: a photo is lost
@@ -142,9 +142,9 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step
         case SharpnessMeasured(sharpness) if booth.page is not None and booth.page.kind is PageKind.AIM:
             return replace(booth, page=menu.with_sharpness(booth.page, sharpness)), ()
         case PhotosCounted() | SelfTestProgress() | ActionDone():
-            return _answered(booth, event, now_ns, settings), ()
+            return _menu_answered(booth, event, now_ns, settings), ()
         case Tick():
-            booth, effects = _held_down(booth, now_ns, settings)
+            booth, effects = _still_pressed(booth, now_ns, settings)
             booth, more = _tick(booth, now_ns)
             return booth, (*effects, *more)
         case Stop():
@@ -167,14 +167,14 @@ def _pressed(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _St
 def _start(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _Step:
     zero_ns = edge_ns + settings.countdown_s * SECOND_NS
     lead_s = settings.flash_lead_s
-    lit_ns = None if lead_s is None else max(edge_ns, zero_ns - int(lead_s * SECOND_NS))
-    started = replace(booth, notice=None, zero_ns=zero_ns, flash_on_ns=lit_ns, busy_hint_until_ns=0)
+    flash_on_ns = None if lead_s is None else max(edge_ns, zero_ns - int(lead_s * SECOND_NS))
+    started = replace(booth, notice=None, zero_ns=zero_ns, flash_on_ns=flash_on_ns, busy_hint_until_ns=0)
     if settings.countdown_s:
         return replace(started, state=BoothState.COUNTDOWN, until_ns=zero_ns), ()
     return _expose(started, now_ns)
 
 
-def _held_down(booth: Booth, at_ns: int, settings: Settings) -> _Step:
+def _still_pressed(booth: Booth, at_ns: int, settings: Settings) -> _Step:
     """What it means that the button is still down."""
     press = booth.press
     if press is None or booth.stuck:
@@ -185,7 +185,7 @@ def _held_down(booth: Booth, at_ns: int, settings: Settings) -> _Step:
     if press.consumed or press.age_ns(at_ns) < LONG_PRESS_NS:
         return booth, ()
     if booth.page is not None:
-        return _held_in_menu(booth, booth.page, press, at_ns, settings)
+        return _long_press_in_menu(booth, booth.page, press, at_ns, settings)
     if booth.state is BoothState.COUNTDOWN:
         return replace(_settle_state(booth), press=replace(press, wants_photo=True)), ()
     seen_enough = at_ns - booth.saved_ns >= LONG_PRESS_NS  # of "saved", when the hold is that of its own press
@@ -194,7 +194,7 @@ def _held_down(booth: Booth, at_ns: int, settings: Settings) -> _Step:
 
 def _released(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _Step:
     """The button came up: what the hold was for, as it stood at the edge."""
-    booth, effects = _held_down(booth, edge_ns, settings)
+    booth, effects = _still_pressed(booth, edge_ns, settings)
     press, booth = booth.press, replace(booth, press=None, stuck=False)
     if press is None or press.consumed:
         return booth, effects
@@ -203,8 +203,8 @@ def _released(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _S
         return (_open_page(booth, menu.next_item(booth.page), now_ns, settings) if is_short else booth), effects
     if booth.state is BoothState.COUNTDOWN and now_ns >= booth.zero_ns:
         return _expose(replace(booth, zero_ns=max(booth.zero_ns, edge_ns)), now_ns)
-    ring = long_press.progress_to_menu(press, edge_ns, settings.hold_s) if booth.state in IDLE_STATES else None
-    if ring is not None and ring.effect is ReleaseEffect.MENU:
+    progress = long_press.progress_to_menu(press, edge_ns, settings.hold_s) if booth.state in IDLE_STATES else None
+    if progress is not None and progress.effect is ReleaseEffect.MENU:
         return _open_page(booth, menu.main_page(settings.options, now_ns), now_ns, settings), effects
     if press.wants_photo and booth.takes_photos:  # also when the news of a short press came late
         return _start(booth, edge_ns, now_ns, settings)
@@ -221,25 +221,25 @@ def _pressed_in_menu(booth: Booth, page: Page, now_ns: int, settings: Settings) 
     """
     if page.items:
         return _open_page(booth, page, now_ns, settings), ()
-    spent = replace(booth, press=Press(now_ns, consumed=True))
+    consumed = replace(booth, press=Press(now_ns, consumed=True))
     if page.report is not None and page.report.asks_for_press:
-        return _open_page(spent, replace(page, press_seen_ns=now_ns), now_ns, settings), (SelfTestPressed(),)
+        return _open_page(consumed, replace(page, press_seen_ns=now_ns), now_ns, settings), (SelfTestPressed(),)
     if page.press_seen_ns is not None and now_ns - page.press_seen_ns < DOUBLE_PRESS_NS:
-        return replace(spent, busy_hint_until_ns=now_ns + BUSY_HINT_NS), ()
-    return _settle_state(spent), ()
+        return replace(consumed, busy_hint_until_ns=now_ns + BUSY_HINT_NS), ()
+    return _settle_state(consumed), ()
 
 
-def _held_in_menu(booth: Booth, page: Page, press: Press, now_ns: int, settings: Settings) -> _Step:
+def _long_press_in_menu(booth: Booth, page: Page, press: Press, now_ns: int, settings: Settings) -> _Step:
     if page.item is None or press.age_ns(now_ns) < int(page.item.hold_s * SECOND_NS):
         return booth, ()
-    if page.operator_only and not settings.options.door_is_open(now_ns):
+    if page.operator_only and not settings.options.allows_operator(now_ns):
         return _settle_state(replace(booth, press=replace(press, consumed=True))), ()
-    shown, deed = menu.choose(page, settings.options, now_ns)
-    spent = replace(booth, press=replace(press, consumed=True))
-    return _open_page(spent, shown, now_ns, settings), (deed,) if deed is not None else ()
+    next_page, action = menu.choose(page, settings.options, now_ns)
+    consumed = replace(booth, press=replace(press, consumed=True))
+    return _open_page(consumed, next_page, now_ns, settings), (action,) if action is not None else ()
 
 
-def _answered(
+def _menu_answered(
     booth: Booth, event: PhotosCounted | SelfTestProgress | ActionDone, now_ns: int, settings: Settings
 ) -> Booth:
     """What the menu waited for is here; whoever left it meanwhile is not called back."""
@@ -258,11 +258,11 @@ def _answered(
 
 def _open_page(booth: Booth, page: Page | None, now_ns: int, settings: Settings) -> Booth:
     """The menu with this page, for as long as somebody presses and, behind the operator's door, that is open."""
-    closes_ns = settings.options.door_closes_ns if page is not None and page.operator_only else None
-    if page is None or (closes_ns is not None and now_ns >= closes_ns):
+    operator_until_ns = settings.options.operator_until_ns if page is not None and page.operator_only else None
+    if page is None or (operator_until_ns is not None and now_ns >= operator_until_ns):
         return _settle_state(booth)
-    until_ns = now_ns + int(page.idle_s * SECOND_NS)
-    until_ns = until_ns if closes_ns is None else min(until_ns, closes_ns)
+    until_ns = now_ns + int(page.idle_timeout_s * SECOND_NS)
+    until_ns = until_ns if operator_until_ns is None else min(until_ns, operator_until_ns)
     return replace(booth, state=BoothState.MENU, page=page, until_ns=until_ns, busy_hint_until_ns=0, notice=None)
 
 
@@ -293,24 +293,24 @@ def _tick(booth: Booth, now_ns: int) -> _Step:
     if booth.state is BoothState.COUNTDOWN:
         return _expose(booth, now_ns)
     if booth.state is BoothState.EXPOSING:
-        told = problem("camera_stuck")
-        return _photo_failed(booth, told, _untaken(told), now_ns), ()
+        cause = problem("camera_stuck")
+        return _photo_failed(booth, cause, _not_taken(cause), now_ns), ()
     if booth.state is BoothState.SAVING:
         return _settle_state(replace(booth, storage_stuck=problem("card_stuck"))), ()
     return _settle_state(replace(booth, notice=None)), ()
 
 
-def _photo_failed(booth: Booth, told: Problem, reason: Problem, now_ns: int) -> Booth:
+def _photo_failed(booth: Booth, notice: Problem, reason: Problem, now_ns: int) -> Booth:
     """A press gave no photo: as `told`, or, when that has become a fault, for this reason."""
     booth = replace(booth, health=booth.health.photo_failed(reason, now_ns))
     if booth.health.fault is not None:
         return _settle_state(replace(booth, notice=None))
-    return replace(_settle_state(replace(booth, notice=told)), until_ns=now_ns + NOTICE_NS)
+    return replace(_settle_state(replace(booth, notice=notice)), until_ns=now_ns + NOTICE_NS)
 
 
-def _untaken(told: Problem) -> Problem:
+def _not_taken(cause: Problem) -> Problem:
     """What it is if it lasts that the camera gave no frame; it may say that in words that change."""
-    return problem("no_photos", told.detail)
+    return problem("no_photos", cause.detail)
 
 
 def _settle_if_idle(booth: Booth) -> Booth:

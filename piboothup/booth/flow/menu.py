@@ -29,13 +29,13 @@ from piboothup.booth.flow.actions import (
 from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.spool.event_titles import Album, Event
 
-DOOR_S = 600.0
+OPERATOR_WINDOW_S = 600.0
 """The operator's door is open for so long after power-on."""
-CHOOSE_S = 1.0
-CONFIRM_S = 5.0
+CHOOSE_HOLD_S = 1.0
+CONFIRM_HOLD_S = 5.0
 """The hold that something wants which can't be undone, or brings photos to other people or to nobody."""
-_IDLE_S = 20.0
-_AIM_S = 180.0
+_IDLE_TIMEOUT_S = 20.0
+_AIM_TIMEOUT_S = 180.0
 
 
 # -- what the box can offer --------------------------------------------------------------------------------------
@@ -45,12 +45,11 @@ _AIM_S = 180.0
 class MenuOptions:
     """What the menu can offer at this moment."""
 
-    door_closes_ns: int | None = 0
+    operator_until_ns: int | None = 0
     """Boot-time at which the operator's door closes; None = never."""
     has_code: bool = False
     """There is an album that guests may open."""
     events: tuple[Event, ...] = ()
-    """With titles that the panel can draw."""
     link_id: str = ""
     album_id: str = ""
     """The chosen event and album."""
@@ -62,9 +61,9 @@ class MenuOptions:
     sound: bool = True
     paused: bool = False
 
-    def door_is_open(self, now_ns: int) -> bool:
+    def allows_operator(self, now_ns: int) -> bool:
         """Whether who stands here may do what an operator may."""
-        return self.door_closes_ns is None or now_ns < self.door_closes_ns
+        return self.operator_until_ns is None or now_ns < self.operator_until_ns
 
 
 # -- pages -------------------------------------------------------------------------------------------------------
@@ -110,9 +109,11 @@ class Item:
     target: Goto | MenuAction | None = None
     """None: out of the menu."""
     title: str = ""
-    """What stands there instead, as it came from EventPics; after "no event" the photos' context."""
+    """Shown instead of the text: an event's or album's title as it came from EventPics, or a language code."""
+    title_id: str = ""
+    """Shown instead of a title that the panel's font can't draw."""
     checked: bool = False
-    hold_s: float = CHOOSE_S
+    hold_s: float = CHOOSE_HOLD_S
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,9 @@ class Page:
     items: tuple[Item, ...] = ()
     index: int = 0
     title: str = ""
-    """An event's, where the page is about one."""
+    """Title of the event that the page is about."""
+    title_id: str = ""
+    """Shown instead of a title that the panel's font can't draw."""
     text_key: str = ""
     """Of a page that tells something: which of the menu's words."""
     awaits: MenuAction | None = None
@@ -149,15 +152,15 @@ class Page:
         return self.items[self.index] if self.items else None
 
     @property
-    def idle_s(self) -> float:
+    def idle_timeout_s(self) -> float:
         """So long without a press, and the page is left."""
-        return _AIM_S if self.kind is PageKind.AIM else _IDLE_S
+        return _AIM_TIMEOUT_S if self.kind is PageKind.AIM else _IDLE_TIMEOUT_S
 
 
-def main_page(offer: MenuOptions, now_ns: int) -> Page:
+def main_page(options: MenuOptions, now_ns: int) -> Page:
     """The menu's first page."""
-    is_open = offer.door_is_open(now_ns)
-    items = (*_for_everyone(offer), *(_for_operators(offer) if is_open else ()))
+    is_open = options.allows_operator(now_ns)
+    items = (*_for_everyone(options), *(_for_operators(options) if is_open else ()))
     return Page(PageKind.MENU, items, operator_only=is_open)
 
 
@@ -166,42 +169,37 @@ def next_item(page: Page) -> Page | None:
     return replace(page, index=(page.index + 1) % len(page.items)) if page.items else None
 
 
-def choose(page: Page, offer: MenuOptions, now_ns: int) -> tuple[Page | None, MenuAction | None]:
+def choose(page: Page, options: MenuOptions, now_ns: int) -> tuple[Page | None, MenuAction | None]:
     """The page after a hold on the present item (None: out of the menu), and what is to be done."""
     item = page.item
     if item is None or item.target is None:
         return None, None
     if isinstance(item.target, Goto):
         if item.target.kind is PageKind.MENU:
-            return main_page(offer, now_ns), None
-        return _page(item.target, offer)
-    return _page_while_running(item.target, item, page, offer, now_ns), item.target
+            return main_page(options, now_ns), None
+        return _page(item.target, options)
+    return _page_while_running(item.target, item, page, options, now_ns), item.target
 
 
-def wipe_page(held: tuple[EventUsage, ...]) -> Page:
+def wipe_page(usages: tuple[EventUsage, ...]) -> Page:
     """The page once it is known what the card holds: a line for each event, to be wiped."""
-    lines = tuple(
-        Item(
-            "no_event" if one.photos.is_without_event else "event",
-            Goto(PageKind.WIPE_ONE, usage=one),
-            one.photos.title,
-        )
-        for one in held
-    )
-    return (
-        Page(PageKind.WIPE, (_BACK, *lines), operator_only=True)
-        if held
-        else replace(result_page("card_empty"), operator_only=True)
-    )
+    if not usages:
+        return replace(result_page("card_empty"), operator_only=True)
+    items = [_BACK]
+    for usage in usages:
+        text_key = "event" if usage.has_event else "no_event"
+        items.append(Item(text_key, Goto(PageKind.WIPE_ONE, usage=usage), usage.title, usage.event))
+    return Page(PageKind.WIPE, tuple(items), operator_only=True)
 
 
-def page_after(page: Page, deed: MenuAction, told: Page) -> Page | None:
+def page_after(page: Page, action: MenuAction, result: Page) -> Page | None:
     """The page once it is known what came of a deed; None = nobody looks for that here.
 
     What the page shows as done since it was chosen (sound, pause, language) is told only when it was not.
     """
-    is_hasty = isinstance(deed, SetSound | SetPaused | ChooseLanguage) and page.awaits is None and not told.is_good
-    return replace(told, operator_only=page.operator_only) if is_hasty or page.awaits == deed else None
+    was_shown_as_done = isinstance(action, SetSound | SetPaused | ChooseLanguage) and page.awaits is None
+    is_shown = page.awaits == action or (was_shown_as_done and not result.is_good)
+    return replace(result, operator_only=page.operator_only) if is_shown else None
 
 
 def with_sharpness(page: Page, sharpness: float) -> Page:
@@ -209,120 +207,139 @@ def with_sharpness(page: Page, sharpness: float) -> Page:
     return replace(page, sharpness=sharpness, best_sharpness=max(page.best_sharpness, sharpness))
 
 
-def result_page(says: str, number: int = 0, title: str = "") -> Page:
+def result_page(text_key: str, number: int = 0, title: str = "", title_id: str = "") -> Page:
     """A page that says what was done."""
-    return Page(PageKind.RESULT, text_key=says, number=number, title=title)
+    return Page(PageKind.RESULT, text_key=text_key, number=number, title=title, title_id=title_id)
 
 
-def error_page(says: str) -> Page:
+def error_page(text_key: str) -> Page:
     """A page that says why something was not done."""
-    return Page(PageKind.RESULT, text_key=says, is_good=False)
+    return Page(PageKind.RESULT, text_key=text_key, is_good=False)
 
 
-_OUT = Item("back")
+_CLOSE_MENU = Item("back")
 _BACK = Item("back", Goto(PageKind.MENU))
 
 
-def _for_everyone(offer: MenuOptions) -> Iterator[Item]:
-    yield _OUT
-    if offer.has_code:
+def _for_everyone(options: MenuOptions) -> Iterator[Item]:
+    yield _CLOSE_MENU
+    if options.has_code:
         yield Item("album_code", Goto(PageKind.ALBUM_CODE))
     yield Item("status", Goto(PageKind.STATUS))
 
 
-def _for_operators(offer: MenuOptions) -> Iterator[Item]:
+def _for_operators(options: MenuOptions) -> Iterator[Item]:
     yield Item("events", Goto(PageKind.EVENTS))
     yield Item("ready_check", StartSelfTest())
     yield Item("aim", StartAiming())
     yield Item("retry", Retry())
-    yield Item("resume", SetPaused(False)) if offer.paused else Item("pause", SetPaused(True), hold_s=CONFIRM_S)
+    if options.paused:
+        yield Item("resume", SetPaused(False))
+    else:
+        yield Item("pause", SetPaused(True), hold_s=CONFIRM_HOLD_S)
     yield Item("languages", Goto(PageKind.LANGUAGES))
-    if offer.has_buzzer:
-        yield Item("sound_off" if offer.sound else "sound_on", SetSound(not offer.sound))
+    if options.has_buzzer:
+        yield Item("sound_off" if options.sound else "sound_on", SetSound(not options.sound))
     yield Item("wipe", CountPhotos())
     yield Item("switch_off", Goto(PageKind.SWITCH_OFF))
 
 
-def _page(to: Goto, offer: MenuOptions) -> tuple[Page | None, MenuAction | None]:
-    match to.kind:
+def _page(goto: Goto, options: MenuOptions) -> tuple[Page | None, MenuAction | None]:
+    match goto.kind:
         case PageKind.EVENTS:
-            if not offer.events:
+            if not options.events:
                 return error_page("no_events"), None
-            return Page(PageKind.EVENTS, (_BACK, *_events(offer)), operator_only=True), None
-        case PageKind.ALBUMS if to.event is not None:
-            return _albums(to.event, offer), None
-        case PageKind.TAKE_ALONG if to.event is not None:
-            yes, no = (_action_item(says, to, offer, take) for says, take in (("take_along", True), ("leave", False)))
-            said = Page(PageKind.TAKE_ALONG, (_BACK, yes, no), title=to.event.title, number=offer.without_event)
-            return replace(said, operator_only=True), None
-        case PageKind.LANGUAGES:
-            ordered = sorted(offer.languages, key=lambda one: one != offer.language)
-            items = (Item("language", ChooseLanguage(one), one, one == offer.language) for one in ordered)
-            return Page(PageKind.LANGUAGES, (_BACK, *items), operator_only=True), None
-        case PageKind.WIPE_ONE if to.usage is not None:
-            sure = Item("wipe_now", WipeEvent(to.usage), hold_s=CONFIRM_S)
+            return Page(PageKind.EVENTS, (_BACK, *_events(options)), operator_only=True), None
+        case PageKind.ALBUMS if goto.event is not None:
+            return _albums(goto.event, options), None
+        case PageKind.TAKE_ALONG if goto.event is not None:
+            yes, no = (
+                _action_item(key, goto, options, is_yes) for key, is_yes in (("take_along", True), ("leave", False))
+            )
             return Page(
-                PageKind.WIPE_ONE, (_BACK, sure), title=to.usage.photos.title, usage=to.usage, operator_only=True
+                PageKind.TAKE_ALONG,
+                (_BACK, yes, no),
+                title=goto.event.title,
+                title_id=goto.event.link_id,
+                number=options.without_event,
+                operator_only=True,
+            ), None
+        case PageKind.LANGUAGES:
+            items = (
+                Item("language", ChooseLanguage(language), language, checked=language == options.language)
+                for language in sorted(options.languages, key=lambda language: language != options.language)
+            )
+            return Page(PageKind.LANGUAGES, (_BACK, *items), operator_only=True), None
+        case PageKind.WIPE_ONE if goto.usage is not None:
+            confirm = Item("wipe_now", WipeEvent(goto.usage), hold_s=CONFIRM_HOLD_S)
+            return Page(
+                PageKind.WIPE_ONE,
+                (_BACK, confirm),
+                title=goto.usage.title,
+                title_id=goto.usage.event,
+                usage=goto.usage,
+                operator_only=True,
             ), None
         case PageKind.SWITCH_OFF:
-            sure = Item("switch_off_now", SwitchOff(), hold_s=CONFIRM_S)
-            return Page(PageKind.SWITCH_OFF, (_BACK, sure), operator_only=True), None
+            confirm = Item("switch_off_now", SwitchOff(), hold_s=CONFIRM_HOLD_S)
+            return Page(PageKind.SWITCH_OFF, (_BACK, confirm), operator_only=True), None
         case _:
-            return Page(to.kind), None
+            return Page(goto.kind), None
 
 
-def _events(offer: MenuOptions) -> Iterator[Item]:
-    """The chosen one first, the others as EventPics lists them."""
-    for event in sorted(offer.events, key=lambda one: one.link_id != offer.link_id):
-        here = event.link_id == offer.link_id
+def _events(options: MenuOptions) -> Iterator[Item]:
+    """Items for the events: the chosen event first, the others as EventPics lists them."""
+    for event in sorted(options.events, key=lambda event: event.link_id != options.link_id):
         if event.albums:
-            yield Item("event", Goto(PageKind.ALBUMS, event), event.title, here)
+            item = Item("event", Goto(PageKind.ALBUMS, event))
         else:
-            yield replace(_choice("event", Goto(PageKind.TAKE_ALONG, event), offer), title=event.title, checked=here)
+            item = _choice_item("event", Goto(PageKind.TAKE_ALONG, event), options)
+        is_current = event.link_id == options.link_id
+        yield replace(item, title=event.title, title_id=event.link_id, checked=is_current)
 
 
-def _albums(event: Event, offer: MenuOptions) -> Page:
-    """The chosen one first; at the end, photos that are in the event but in none of its albums."""
-    album_id = offer.album_id if event.link_id == offer.link_id else None
+def _albums(event: Event, options: MenuOptions) -> Page:
+    """Page of an event's albums: the chosen album first, "no album" last."""
+    album_id = options.album_id if event.link_id == options.link_id else None
     lines = [_BACK]
-    for one in sorted(event.albums, key=lambda one: one.id != album_id):
-        choice = _choice("event", Goto(PageKind.TAKE_ALONG, event, one), offer)
-        lines.append(replace(choice, title=one.title, checked=one.id == album_id))
-    none = _choice("no_album", Goto(PageKind.TAKE_ALONG, event), offer)
-    lines.append(replace(none, checked=album_id == ""))
-    return Page(PageKind.ALBUMS, tuple(lines), title=event.title, operator_only=True)
+    for album in sorted(event.albums, key=lambda album: album.id != album_id):
+        choice = _choice_item("event", Goto(PageKind.TAKE_ALONG, event, album), options)
+        lines.append(replace(choice, title=album.title, title_id=album.id, checked=album.id == album_id))
+    no_album = _choice_item("no_album", Goto(PageKind.TAKE_ALONG, event), options)
+    lines.append(replace(no_album, checked=album_id == ""))
+    return Page(PageKind.ALBUMS, tuple(lines), title=event.title, title_id=event.link_id, operator_only=True)
 
 
-def _choice(says: str, to: Goto, offer: MenuOptions) -> Item:
+def _choice_item(text_key: str, goto: Goto, options: MenuOptions) -> Item:
     """The choice itself, or first the question what becomes of the photos without an event."""
-    return Item(says, to) if offer.without_event else _action_item(says, to, offer, take_along=False)
+    return Item(text_key, goto) if options.without_event else _action_item(text_key, goto, options, take_along=False)
 
 
-def _action_item(says: str, to: Goto, offer: MenuOptions, take_along: bool) -> Item:
+def _action_item(text_key: str, goto: Goto, options: MenuOptions, take_along: bool) -> Item:
     """The choice of an event and album; of another event than the one in use by a long hold, which is no luck."""
-    link_id = to.event.link_id if to.event is not None else ""
-    deed = ChooseEvent(link_id, to.album.id if to.album is not None else "", take_along)
-    return Item(says, deed, hold_s=CHOOSE_S if offer.link_id in ("", link_id) else CONFIRM_S)
+    link_id = goto.event.link_id if goto.event is not None else ""
+    action = ChooseEvent(link_id, goto.album.id if goto.album is not None else "", take_along)
+    return Item(text_key, action, hold_s=CHOOSE_HOLD_S if options.link_id in ("", link_id) else CONFIRM_HOLD_S)
 
 
-def _page_while_running(deed: MenuAction, item: Item, page: Page, offer: MenuOptions, now_ns: int) -> Page:
+def _page_while_running(action: MenuAction, item: Item, page: Page, options: MenuOptions, now_ns: int) -> Page:
     """What is shown once this was chosen."""
-    match deed:
+    match action:
         case SetSound(on):
-            return _updated(page, replace(offer, sound=on), now_ns)
+            return _updated(page, replace(options, sound=on), now_ns)
         case SetPaused(paused):
-            return _updated(page, replace(offer, paused=paused), now_ns)
+            return _updated(page, replace(options, paused=paused), now_ns)
         case ChooseLanguage():
-            return main_page(offer, now_ns)
+            return main_page(options, now_ns)
         case StartSelfTest():
             return Page(PageKind.SELF_TEST, report=SelfTestReport(), operator_only=True)
         case StartAiming():
             return Page(PageKind.AIM, operator_only=True)
         case CountPhotos() | WipeEvent() | SwitchOff() | ChooseEvent() | Retry():
-            return Page(PageKind.WAIT, text_key=item.text_key, awaits=deed, title=page.title, operator_only=True)
+            return Page(PageKind.WAIT, text_key=item.text_key, awaits=action, operator_only=True)
 
 
-def _updated(page: Page, offer: MenuOptions, now_ns: int) -> Page:
+def _updated(page: Page, options: MenuOptions, now_ns: int) -> Page:
     """The same page, with what was just changed."""
-    fresh = main_page(offer, now_ns)
+    fresh = main_page(options, now_ns)
     return replace(fresh, index=min(page.index, len(fresh.items) - 1))

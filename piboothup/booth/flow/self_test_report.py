@@ -50,7 +50,7 @@ class SelfTestReport:
     @property
     def reason(self) -> Problem | None:
         """The first thing that is wrong."""
-        return next((one for one in self.results if one is not None), None)
+        return next((found for found in self.results if found is not None), None)
 
     def with_result(self, found: Problem | None) -> SelfTestReport:
         """The report with the next step done."""

@@ -93,7 +93,7 @@ class Booth:
 
     def deadline_ns(self, now_ns: int) -> int | None:
         """When the machine wants its next Tick; None = never by itself."""
-        wanted = [] if self.press is None or self.stuck else [self._held_ns(self.press, now_ns)]
+        wanted = [] if self.press is None or self.stuck else [self._hold_deadline_ns(self.press, now_ns)]
         if self.until_ns is not None and not self.awaits_release(now_ns):
             wanted.append(self.until_ns)
         if self.state is BoothState.COUNTDOWN and now_ns < self.zero_ns:
@@ -106,7 +106,7 @@ class Booth:
             wanted.append(self.health.until_ns)
         return min(wanted, default=None)
 
-    def _held_ns(self, press: Press, now_ns: int) -> int:
+    def _hold_deadline_ns(self, press: Press, now_ns: int) -> int:
         """When the press that goes on will mean something else, or the ring look different."""
         age_ns = press.age_ns(now_ns)
         if press.consumed or self.state in (BoothState.EXPOSING, BoothState.SAVING):

@@ -153,10 +153,10 @@ class GpioButton:
                 opened(was_down or is_down)
                 if was_down and not is_down:  # it came up while nobody listened
                     released(self._clock.boottime_ns())
-                while (told := self._wait()) is not None:
-                    for down, at_ns in told:
+                while (certain := self._wait()) is not None:
+                    for down, at_ns in certain:
                         (pressed if down else released)(at_ns)
-                    self._heal()
+                    self._mark_working()
             except Exception as error:  # noqa: BLE001  (lgpio's errors and gpiozero's have no other base class)
                 self._fail(error)
             finally:
@@ -178,7 +178,7 @@ class GpioButton:
         self._device.pin.when_changed = self._on_edge
         return is_down
 
-    def _heal(self) -> None:
+    def _mark_working(self) -> None:
         if self.problem is not None:  # one that can be opened and not be read is still missing
             self.problem = None
             log.info("event=button_open pin=%d", self._pin)
@@ -211,16 +211,16 @@ class GpioButton:
             edges, self._edges = self._edges, []
             if self._stopping:
                 return None
-        told = []
+        certain = []
         for down, at_ns in edges:
-            told.append(self._debounce.poll(at_ns))
+            certain.append(self._debounce.poll(at_ns))
             self._debounce.level(down, at_ns)
         now_ns = self._clock.boottime_ns()
         self._heartbeat.beat()
         if not edges:
             self._debounce.level(self.is_down(), now_ns)
-        told.append(self._debounce.poll(now_ns))
-        return [one for one in told if one is not None]
+        certain.append(self._debounce.poll(now_ns))
+        return [edge for edge in certain if edge is not None]
 
     def _pause_s(self) -> float:
         due_ns = self._debounce.due_ns()

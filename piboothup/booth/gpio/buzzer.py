@@ -93,7 +93,7 @@ class GpioBuzzer:
     def _run(self) -> None:
         while not self._ended.is_set():
             try:
-                self._turn()
+                self._run_once()
             except Exception as error:  # noqa: BLE001  (lgpio's errors and gpiozero's have no other base class)
                 if self.problem is None:
                     log.warning("event=buzzer_missing reason=%r", str(error))
@@ -101,7 +101,7 @@ class GpioBuzzer:
                 self._close_device()
         self._close_device()
 
-    def _turn(self) -> None:
+    def _run_once(self) -> None:
         """Plays the next sound; while the buzzer does not work, opens it when that is due."""
         try:
             sound = self._sounds.get(timeout=None if self.problem is None else pins.RETRY_S)
@@ -110,7 +110,7 @@ class GpioBuzzer:
         if self._ended.is_set():
             return
         if self._device is None:
-            self._device = self._opened()
+            self._device = self._open()
         if self.problem is not None:
             self.problem = None
             log.info("event=buzzer_open")
@@ -127,7 +127,7 @@ class GpioBuzzer:
 
     def _sound(self, sound: Sound) -> None:
         if self._device is None:
-            self._device = self._opened()
+            self._device = self._open()
         tone_hz, length_s = TONES[sound]
         if hasattr(self._device, "frequency"):
             self._device.frequency = tone_hz
@@ -137,7 +137,7 @@ class GpioBuzzer:
         self._ended.wait(length_s)
         self._device.off()
 
-    def _opened(self) -> Any:
+    def _open(self) -> Any:
         from gpiozero import DigitalOutputDevice, PWMOutputDevice  # noqa: PLC0415
         from gpiozero.exc import PinPWMUnsupported  # noqa: PLC0415
 

@@ -94,7 +94,7 @@ class NoLight:
         """Nothing to give back."""
 
 
-class _Line:
+class _Pin:
     """One device on a pin, and why it does not work."""
 
     def __init__(self, name: str, make: Callable[[], Any]) -> None:
@@ -152,18 +152,18 @@ class GpioLight:
     def __init__(self, table: LightTable, pin_factory: Any = None) -> None:
         self._table = table
         self._pin_factory = pin_factory
-        self._led = _Line("led", self._make_led) if table.led_pin else None
-        self._flash = _Line("flash", self._make_flash) if table.flash_pin else None
-        self._lines = [line for line in (self._led, self._flash) if line is not None]
+        self._led = _Pin("led", self._make_led) if table.led_pin else None
+        self._flash = _Pin("flash", self._make_flash) if table.flash_pin else None
+        self._pins = [line for line in (self._led, self._flash) if line is not None]
         self._shown: tuple[Any, LightPattern] | None = None
         self._thread: threading.Thread | None = None
-        self._broke = threading.Event()
+        self._failed = threading.Event()
         self._ended = threading.Event()
 
     @property
     def problem(self) -> Problem | None:
         """Why one of them does nothing, or both; None while they work."""
-        return next((line.problem for line in self._lines if line.problem is not None), None)
+        return next((line.problem for line in self._pins if line.problem is not None), None)
 
     def show(self, pattern: LightPattern) -> None:
         """Begin this pattern; one that is already shown goes on undisturbed."""
@@ -182,34 +182,34 @@ class GpioLight:
 
     def open(self) -> bool:
         """Open what is not, each by itself: without the one, the other works. Whether all is; may take a while."""
-        for line in self._lines:
+        for line in self._pins:
             line.open()
         return not self._is_broken()
 
     def close(self) -> None:
         """Everything off, pins given back."""
         self._ended.set()
-        self._broke.set()
+        self._failed.set()
         if self._thread is not None:
             self._thread.join(1.0)
-        for line in self._lines:
+        for line in self._pins:
             line.close()
 
     def _is_broken(self) -> bool:
-        return any(line.is_broken for line in self._lines)
+        return any(line.is_broken for line in self._pins)
 
     def _keep_open(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="light", daemon=True)
             self._thread.start()
         elif self._is_broken():
-            self._broke.set()
+            self._failed.set()
 
     def _run(self) -> None:
         while not self._ended.is_set():
             if self.open():
-                self._broke.clear()
-                self._broke.wait()
+                self._failed.clear()
+                self._failed.wait()
             self._ended.wait(pins.RETRY_S)
 
     def _make_flash(self) -> Any:

@@ -7,11 +7,11 @@ they need. What came of it is posted as an event; whoever has left the menu by t
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from piboothup import status
@@ -35,7 +35,6 @@ from piboothup.booth.flow.events import ActionDone, Event, PhotosCounted
 from piboothup.booth.flow.menu import Page
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.operations.self_test import SelfTest
-from piboothup.booth.panel.font import readable_title
 from piboothup.runtime import send_hint
 from piboothup.spool import wipe_journal
 from piboothup.spool.admin import assign, wipe
@@ -46,7 +45,7 @@ log = logging.getLogger(__name__)
 
 SWITCH_OFF_REQUEST = "switch-off"
 """In the runtime directory: root's helper takes the file away and shuts the computer down."""
-_HELPER_S = 5.0
+_HELPER_TIMEOUT_S = 5.0
 
 
 class ActionRunner:
@@ -56,19 +55,22 @@ class ActionRunner:
         self,
         spool: Spool,
         runtime: Path,
-        choosing: SettingsStore,
-        check: SelfTest,
+        settings_store: SettingsStore,
+        self_test: SelfTest,
         recount: Callable[[], None],
         post: Callable[[Event], None],
     ) -> None:
         """`recount`: after a wipe the photos of the event in use are counted anew."""
         self._spool = spool
         self._runtime = runtime
-        self._choosing = choosing
-        self._check = check
+        self._settings_store = settings_store
+        self._self_test = self_test
         self._recount = recount
         self._post = post
-        self._deeds: queue.SimpleQueue[MenuAction | None] = queue.SimpleQueue()
+        self._counts = itertools.count()
+        self._counted: dict[str, EventPhotos] = {}
+        """The photos of the last count, by `EventUsage.key`."""
+        self._actions: queue.SimpleQueue[MenuAction | None] = queue.SimpleQueue()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="actions", daemon=True)
 
@@ -76,88 +78,94 @@ class ActionRunner:
         """Starts the thread."""
         self._thread.start()
 
-    def submit(self, deed: MenuAction) -> None:
+    def submit(self, action: MenuAction) -> None:
         """Hands an errand over; never waits."""
-        self._deeds.put(deed)
+        self._actions.put(action)
 
     def stop(self, timeout_s: float) -> None:
         """Ends after the errand in hand; a wipe that takes longer goes on at the next start."""
         self._ended.set()
-        self._deeds.put(None)
+        self._actions.put(None)
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
         threads.set_background()
-        while (deed := self._deeds.get()) is not None and not self._ended.is_set():
-            log.warning("menu deed=%s", type(deed).__name__)
+        while (action := self._actions.get()) is not None and not self._ended.is_set():
+            log.warning("menu action=%s", type(action).__name__)
             try:
-                page = self._do(deed)
+                page = self._execute(action)
             except OSError as error:
-                log.error("menu deed=%s failed reason=%s", type(deed).__name__, error.strerror or error)
+                log.error("menu action=%s failed reason=%s", type(action).__name__, error.strerror or error)
                 page = menu.error_page("not_kept")
             except Exception:  # the top of the thread: the menu goes on
-                log.exception("menu deed=%s failed", type(deed).__name__)
+                log.exception("menu action=%s failed", type(action).__name__)
                 page = menu.error_page("not_kept")
             if page is not None:
-                self._post(ActionDone(deed, page))
+                self._post(ActionDone(action, page))
 
-    def _do(self, deed: MenuAction) -> Page | None:
-        match deed:
+    def _execute(self, action: MenuAction) -> Page | None:
+        match action:
             case ChooseEvent():
-                return self._choose_event(deed)
+                return self._choose_event(action)
             case ChooseLanguage(language):
-                self._choosing.choose(language=language)
+                self._settings_store.choose(language=language)
             case SetSound(on):
-                self._choosing.choose(sound=on)
+                self._settings_store.choose(sound=on)
             case SetPaused(paused):
-                self._choosing.choose(paused=paused)
-                self._tell_uploader("choices")
+                self._settings_store.choose(paused=paused)
+                self._hint_uploader("choices")
             case Retry():
                 return self._retry()
             case StartSelfTest():
-                self._check.run()
+                self._self_test.run()
             case StartAiming():
-                self._check.measure_sharpness()
+                self._self_test.measure_sharpness()
             case CountPhotos():
-                found = wipe.survey(self._spool, booth_runs=True)
-                self._post(PhotosCounted(tuple(_counted(one) for one in found)))
-            case WipeEvent(held):
-                return self._wipe(held)
+                surveyed = wipe.survey(self._spool, booth_runs=True)
+                count = next(self._counts)
+                self._counted = {f"{photos.event} {count}": photos for photos in surveyed}
+                self._post(PhotosCounted(tuple(_usage(key, photos) for key, photos in self._counted.items())))
+            case WipeEvent(usage):
+                return self._wipe(usage)
             case SwitchOff():
                 return self._switch_off()
         return None
 
-    def _choose_event(self, deed: ChooseEvent) -> Page:
-        self._choosing.choose(link_id=deed.link_id, album_id=deed.album_id)
-        taken = assign.take_along(self._spool, deed.link_id, deed.album_id) if deed.take_along else 0
-        self._tell_uploader("retry" if taken else "choices")
-        titles = {one.link_id: one.title for one in self._spool.events()}
-        says = "event_chosen_along" if taken else "event_chosen"
-        return menu.result_page(says, taken, readable_title(titles.get(deed.link_id, ""), deed.link_id))
+    def _choose_event(self, action: ChooseEvent) -> Page:
+        self._settings_store.choose(link_id=action.link_id, album_id=action.album_id)
+        assigned = assign.take_along(self._spool, action.link_id, action.album_id) if action.take_along else 0
+        self._hint_uploader("retry" if assigned else "choices")
+        titles = {event.link_id: event.title for event in self._spool.events()}
+        text_key = "event_chosen_along" if assigned else "event_chosen"
+        return menu.result_page(text_key, assigned, titles.get(action.link_id, ""), action.link_id)
 
     def _retry(self) -> Page:
-        if self._choosing.active.config.upload.paused:
-            self._choosing.choose(paused=False)
+        if self._settings_store.active.config.upload.paused:
+            self._settings_store.choose(paused=False)
         count = self._spool.retry_parked()
-        self._tell_uploader("retry")
+        self._hint_uploader("retry")
         return menu.result_page("retried", count)
 
-    def _wipe(self, held: EventUsage) -> Page:
-        """Exactly the photos that the page counted: one that was taken since stays."""
-        chosen = Plan((held.photos,), everything=False)
+    def _wipe(self, usage: EventUsage) -> Page:
+        """Wipes the photos that the page counted; photos taken since stay."""
+        photos = self._counted.get(usage.key)
+        if photos is None:  # counted again since the page was made: it shows other photos than these
+            return menu.error_page("wipe_refused")
+        in_use = {self._settings_store.active.context.id}
         try:
-            receipt = wipe.wipe(self._spool, chosen, unsent=True, in_use={self._choosing.active.context.id})
+            receipt = wipe.wipe(self._spool, Plan((photos,), everything=False), unsent=True, in_use=in_use)
         except WipeError as error:
             log.error("wipe from the menu reason=%s", error)
             is_begun = wipe_journal.read(self._spool.directory) is not None
             return menu.error_page("wipe_failed" if is_begun else "wipe_refused")
         finally:
-            if held.photos.event in (self._choosing.active.context.link_id, self._choosing.active.context.id):
+            context = self._settings_store.active.context
+            if photos.event in (context.link_id, context.id):
                 self._recount()
-        return (
-            menu.result_page("wiped_but", receipt.left) if receipt.left else menu.result_page("wiped", receipt.taken)
-        )
+        if receipt.left:
+            return menu.result_page("wiped_but", receipt.left)
+        return menu.result_page("wiped", receipt.taken)
 
     def _switch_off(self) -> Page | None:
         """Asks root's helper; whether there is one shows by what becomes of the request."""
@@ -167,18 +175,17 @@ class ActionRunner:
         except OSError as error:  # /run is full, or gone
             log.error("not asked to switch off reason=%s", error.strerror or error)
             return menu.error_page("no_helper")
-        for _ in range(int(_HELPER_S / 0.1)):
+        for _ in range(int(_HELPER_TIMEOUT_S / 0.1)):
             if self._ended.wait(0.1) or not request.exists():
                 return None
         status.withdraw(request)
         return menu.error_page("no_helper")
 
-    def _tell_uploader(self, word: str) -> None:
+    def _hint_uploader(self, word: str) -> None:
         with contextlib.suppress(PermissionError):  # another user's: it looks by itself
             send_hint(self._runtime, "uploader", word)
 
 
-def _counted(photos: EventPhotos) -> EventUsage:
-    """What the menu shows of them."""
-    title = photos.event if photos.is_without_event else readable_title(photos.title, photos.event)
-    return EventUsage(replace(photos, title=title), photos.taken, len(photos.unsent))
+def _usage(key: str, photos: EventPhotos) -> EventUsage:
+    title = "" if photos.is_without_event else photos.title
+    return EventUsage(key, photos.event, title, photos.taken, len(photos.unsent), not photos.is_without_event)

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from piboothup.booth.flow.menu import DOOR_S, MenuOptions
+from piboothup.booth.flow.menu import OPERATOR_WINDOW_S, MenuOptions
 from piboothup.booth.operations.active_settings import SettingsStore
-from piboothup.booth.panel.font import readable_title
 from piboothup.clock import Clock
 from piboothup.config import LANGUAGES, Config
 from piboothup.spool.admin import assign
-from piboothup.spool.event_titles import Event
 from piboothup.spool.store import Spool
 
 _COUNT_EVERY_NS = 10_000_000_000
@@ -23,43 +21,36 @@ _COUNT_EVERY_NS = 10_000_000_000
 class MenuOptionsReader:
     """Remembers what it counted."""
 
-    def __init__(self, config: Config, spool: Spool, clock: Clock, choosing: SettingsStore) -> None:
-        self._door_closes_ns = {"always": None, "never": 0}.get(config.button.menu, int(DOOR_S * 1e9))
+    def __init__(self, config: Config, spool: Spool, clock: Clock, settings_store: SettingsStore) -> None:
+        self._operator_until_ns = {"always": None, "never": 0}.get(config.button.menu, int(OPERATOR_WINDOW_S * 1e9))
         self._languages = LANGUAGES
         self._has_code = config.panel.album_code != "off"
         self._has_buzzer = bool(config.light.buzzer_pin) and config.light.driver != "none"
         self._spool = spool
         self._clock = clock
-        self._choosing = choosing
+        self._settings_store = settings_store
         self._without_event = 0
         self._count_at_ns = 0
 
     def read(self) -> MenuOptions:
         """What there is at this moment. Raises OSError."""
-        chosen = self._choosing.active
-        event = chosen.config.eventpics
-        offer = MenuOptions(
-            door_closes_ns=self._door_closes_ns,
+        active = self._settings_store.active
+        event = active.config.eventpics
+        options = MenuOptions(
+            operator_until_ns=self._operator_until_ns,
             has_code=self._has_code and bool(event.link_id),
             link_id=event.link_id,
             album_id=event.album_id,
             languages=self._languages,
-            language=chosen.config.language,
+            language=active.config.language,
             has_buzzer=self._has_buzzer,
-            sound=chosen.sound,
-            paused=chosen.config.upload.paused,
+            sound=active.sound,
+            paused=active.config.upload.paused,
         )
         now_ns = self._clock.boottime_ns()
-        if not offer.door_is_open(now_ns):
-            return offer
+        if not options.allows_operator(now_ns):
+            return options
         if now_ns >= self._count_at_ns:
             self._count_at_ns = now_ns + _COUNT_EVERY_NS
             self._without_event = len(assign.without_event(self._spool))
-        events = tuple(_legible(one) for one in self._spool.events())
-        return replace(offer, events=events, without_event=self._without_event)
-
-
-def _legible(event: Event) -> Event:
-    """The event with titles that can be told from one another on the panel, be they ids."""
-    albums = tuple(replace(one, title=readable_title(one.title, one.id)) for one in event.albums)
-    return replace(event, title=readable_title(event.title, event.link_id), albums=albums)
+        return replace(options, events=tuple(self._spool.events()), without_event=self._without_event)

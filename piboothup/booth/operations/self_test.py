@@ -31,21 +31,21 @@ from piboothup.status import UploaderState
 
 log = logging.getLogger(__name__)
 
-_FRAME_S = 10.0
-_PRESS_S = 15.0
-_UPLOADER_S = 8.0
-LOOK_S = 0.2
-_LIGHT_S = 1.0
+_FRAME_TIMEOUT_S = 10.0
+_PRESS_TIMEOUT_S = 15.0
+_UPLOADER_TIMEOUT_S = 8.0
+POLL_S = 0.2
+_LIGHT_ON_S = 1.0
 """So long the lights are on at least: somebody looks."""
 _AIM_PAUSE_S = 0.3
-_SHARP = 0.5
+_IN_FOCUS_SHARPNESS = 0.5
 """The sharpness (see `judgement`) that a lens in focus reaches: a full bar."""
-_HINDRANCES = {
+_PROBLEM_OF_STATE = {
     UploaderState.PORTAL: "portal",
     UploaderState.PAUSED: "paused",
     UploaderState.STOPPED: "uploader_stopped",
 }
-_NO_WAY_TO_EVENTPICS = (
+_UNREACHABLE_CODES = (
     *("no_network", "tls_refused", "blocked"),
     *("server_trouble", "storage_silent", "uploader_defect"),
 )
@@ -62,8 +62,8 @@ class SelfTest:
         spool: Spool,
         clock: Clock,
         runtime: Path,
-        choosing: SettingsStore,
-        shoot: Callable[[int], None],
+        settings_store: SettingsStore,
+        capture: Callable[[int], None],
         devices: Devices,
         saving_fault: Callable[[], Problem | None],
         post: Callable[[Event], None],
@@ -72,16 +72,16 @@ class SelfTest:
         self._spool = spool
         self._clock = clock
         self._runtime = runtime
-        self._choosing = choosing
-        self._shoot = shoot
+        self._settings_store = settings_store
+        self._capture = capture
         self._devices = devices
         self._saving_fault = saving_fault
         self._post = post
-        self._shown: PageKind | None = None
-        self._asked_ns: int | None = None
+        self._page_kind: PageKind | None = None
+        self._requested_ns: int | None = None
         """The moment with which a frame was asked for; None = nobody waits for one."""
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
-        self._turned = threading.Event()
+        self._page_changed = threading.Event()
         self._steps: dict[SelfTestStep, Callable[[], Problem | None]] = {
             SelfTestStep.CAMERA: self._camera,
             SelfTestStep.LIGHT: self._light,
@@ -99,16 +99,16 @@ class SelfTest:
 
     def set_page(self, kind: PageKind | None) -> None:
         """The page that is shown now; a check or an aim that is shown no more ends."""
-        if kind is not self._shown:
-            self._shown = kind
-            self._turned.set()
+        if kind is not self._page_kind:
+            self._page_kind = kind
+            self._page_changed.set()
 
     def on_test_frame(self, answer: SelfTestFrame) -> None:
         """A frame, or why there is none; one that was asked for before (by a guest, say) is given back."""
-        if answer.zero_ns == self._asked_ns:
+        if answer.zero_ns == self._requested_ns:
             self._answers.put(answer)
         else:
-            _give_back(answer)
+            _release(answer)
 
     def on_test_press(self) -> None:
         """The press that was asked for."""
@@ -118,15 +118,15 @@ class SelfTest:
 
     def run(self) -> None:
         """All steps, one after the other; ends early when nobody looks any more."""
-        self._turned.clear()
+        self._page_changed.clear()
         report = SelfTestReport()
         for step in SELF_TEST_STEPS:
-            if self._shown is not PageKind.SELF_TEST:
+            if self._page_kind is not PageKind.SELF_TEST:
                 return
-            report = report.with_result(self._try(step))
+            report = report.with_result(self._run_step(step))
             self._post(SelfTestProgress(report))
 
-    def _try(self, step: SelfTestStep) -> Problem | None:
+    def _run_step(self, step: SelfTestStep) -> Problem | None:
         """What is wrong there; a step that can't be carried out is wrong itself, and the others are tried as well."""
         try:
             return self._steps[step]()
@@ -136,25 +136,26 @@ class SelfTest:
 
     def measure_sharpness(self) -> None:
         """One test frame after the other, while somebody looks."""
-        self._turned.clear()
-        while self._shown is PageKind.AIM:
-            found = self._look()
+        self._page_changed.clear()
+        while self._page_kind is PageKind.AIM:
+            found = self._assess_test_frame()
             if isinstance(found, PhotoQuality):
-                self._post(SharpnessMeasured(min(1.0, found.sharpness / _SHARP)))
-            self._turned.wait(_AIM_PAUSE_S)
+                self._post(SharpnessMeasured(min(1.0, found.sharpness / _IN_FOCUS_SHARPNESS)))
+            self._page_changed.wait(_AIM_PAUSE_S)
 
     def _camera(self) -> Problem | None:
-        found = self._look()
+        found = self._assess_test_frame()
         if isinstance(found, Problem):
             return found
         return next(iter(found.problems), None)
 
     def _light(self) -> Problem | None:
-        self._turned.wait(_LIGHT_S)
+        self._page_changed.wait(_LIGHT_ON_S)
         return self._devices.signal_problem
 
     def _button(self) -> Problem | None:
-        return None if self._answer(_PRESS_S, lambda one: one is None) else problem("button_silent")
+        pressed = self._next_answer(_PRESS_TIMEOUT_S, lambda answer: answer is None)
+        return None if pressed else problem("button_silent")
 
     def _card(self) -> Problem | None:
         fault = self._saving_fault()
@@ -165,12 +166,12 @@ class SelfTest:
         return problem("undervoltage") if power.read().undervoltage else None
 
     def _wifi(self) -> Problem | None:
-        said = self._uploader(lambda said: said.get("state") != UploaderState.OFFLINE)
-        state = _state(said)
-        if state in _HINDRANCES:
-            return problem(_HINDRANCES[state])
-        told = _first(said, *_NO_WAY_TO_EVENTPICS)
-        return told or (problem("no_network") if state is UploaderState.OFFLINE else None)
+        report = self._read_uploader(lambda report: report.get("state") != UploaderState.OFFLINE)
+        state = _state(report)
+        if state in _PROBLEM_OF_STATE:
+            return problem(_PROBLEM_OF_STATE[state])
+        found = _first_problem(report, *_UNREACHABLE_CODES)
+        return found or (problem("no_network") if state is UploaderState.OFFLINE else None)
 
     def _time(self) -> Problem | None:
         if self._clock.ntp_uncertainty_ms() is not None:
@@ -179,43 +180,45 @@ class SelfTest:
         return None if self._spool.now_trusted_ms(now_ms) is not None else problem("clock_unknown")
 
     def _key(self) -> Problem | None:
-        said = self._uploader(lambda said: said.get("events_seen") is not None)
-        told = _first(said, "no_key", "key_refused")
-        if told is not None:
-            return told
-        return None if said.get("events_seen") is not None else problem("key_untried")
+        report = self._read_uploader(lambda report: report.get("events_seen") is not None)
+        found = _first_problem(report, "no_key", "key_refused")
+        if found is not None:
+            return found
+        return None if report.get("events_seen") is not None else problem("key_untried")
 
     def _event(self) -> Problem | None:
-        link_id = self._choosing.active.context.link_id
+        link_id = self._settings_store.active.context.link_id
         if not link_id:
             return problem("no_event")
-        known = {one.link_id for one in self._spool.events()}
-        said = self._uploader(lambda _: True)
+        known = {event.link_id for event in self._spool.events()}
+        report = self._read_uploader(lambda _: True)
         if known and link_id not in known:
             return problem("event_gone")
-        return _first(said, "event_gone", "event_refused")
+        return _first_problem(report, "event_gone", "event_refused")
 
     def _others(self) -> Problem | None:
-        link_id = self._choosing.active.context.link_id
+        link_id = self._settings_store.active.context.link_id
         try:
-            held = wipe.survey(self._spool, booth_runs=True)
+            surveyed = wipe.survey(self._spool, booth_runs=True)
         except WipeError:
             return problem("card_readonly")
-        if any(one.items and one.event != link_id and not one.is_without_event for one in held):
+        if any(photos.items and photos.event != link_id and not photos.is_without_event for photos in surveyed):
             return problem("old_photos")
         count = len(assign.without_event(self._spool)) if link_id else 0
         return problem("stray_photos", str(count)) if count else None
 
     # -- asking ----------------------------------------------------------------------------------------------------
 
-    def _look(self) -> PhotoQuality | Problem:
+    def _assess_test_frame(self) -> PhotoQuality | Problem:
         """A test frame, judged and thrown away, as is whatever else came until now: it answers no later question."""
-        asked_ns = self._asked_ns = self._clock.boottime_ns()
-        self._shoot(asked_ns)
-        found = self._answer(_FRAME_S, lambda one: one is not None and one.zero_ns == asked_ns)
-        self._asked_ns = None
+        requested_ns = self._requested_ns = self._clock.boottime_ns()
+        self._capture(requested_ns)
+        found = self._next_answer(
+            _FRAME_TIMEOUT_S, lambda answer: answer is not None and answer.zero_ns == requested_ns
+        )
+        self._requested_ns = None
         while not self._answers.empty():
-            _give_back(self._answers.get_nowait())
+            _release(self._answers.get_nowait())
         came = found[0].frame if found and found[0] else problem("camera_stuck")
         if isinstance(came, Problem):
             return came
@@ -224,44 +227,44 @@ class SelfTest:
         finally:
             came.release()
 
-    def _answer(self, timeout_s: float, fits: Callable[[Answer], bool]) -> tuple[Answer, ...]:
+    def _next_answer(self, timeout_s: float, is_wanted: Callable[[Answer], bool]) -> tuple[Answer, ...]:
         """The next answer that fits, alone; nothing when none came or nobody looks any more."""
         end_ns = self._clock.boottime_ns() + int(timeout_s * 1e9)
-        while not self._turned.is_set():
+        while not self._page_changed.is_set():
             is_late = self._clock.boottime_ns() >= end_ns  # and what came meanwhile still counts
             try:
-                found = self._answers.get(timeout=0 if is_late else LOOK_S)
+                found = self._answers.get(timeout=0 if is_late else POLL_S)
             except queue.Empty:
                 if is_late:
                     break
                 continue
-            if fits(found):
+            if is_wanted(found):
                 return (found,)
-            _give_back(found)
+            _release(found)
         return ()
 
-    def _uploader(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    def _read_uploader(self, is_enough: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """What the uploader says; waits a little for what is wanted."""
-        said: dict[str, Any] = {}
-        for _ in range(int(_UPLOADER_S / LOOK_S)):
-            said = status.read(self._runtime, "uploader") or {}
-            if not said or wanted(said) or self._turned.wait(LOOK_S):
+        report: dict[str, Any] = {}
+        for _ in range(int(_UPLOADER_TIMEOUT_S / POLL_S)):
+            report = status.read(self._runtime, "uploader") or {}
+            if not report or is_enough(report) or self._page_changed.wait(POLL_S):
                 break
-        return said
+        return report
 
 
-def _give_back(answer: Answer) -> None:
+def _release(answer: Answer) -> None:
     if answer is not None and isinstance(answer.frame, Frame):
         answer.frame.release()
 
 
-def _state(said: dict[str, Any]) -> UploaderState:
+def _state(report: dict[str, Any]) -> UploaderState:
     try:
-        return UploaderState(said.get("state", ""))
+        return UploaderState(report.get("state", ""))
     except ValueError:
         return UploaderState.STOPPED
 
 
-def _first(said: dict[str, Any], *codes: str) -> Problem | None:
-    listed = said.get("problems")
+def _first_problem(report: dict[str, Any], *codes: str) -> Problem | None:
+    listed = report.get("problems")
     return next((problem(code) for code in codes if isinstance(listed, list) and code in listed), None)

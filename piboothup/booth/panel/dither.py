@@ -17,11 +17,11 @@ from PIL import Image
 from piboothup.booth.frame import Plane
 
 _Numbers = NDArray[np.int32]
-_CLIPPED = 50
+_CLIP_ONE_IN = 50
 """One pixel in so many may become all black, and one all white."""
-_LEAST_RANGE = 24
+_MIN_RANGE = 24
 """A picture with less between its dark and its light is a wall or the night: its noise is not blown up."""
-_SHARPER = 2
+_SHARPEN_FACTOR = 2
 """How many times the difference to its surroundings is added to a pixel."""
 
 
@@ -64,10 +64,10 @@ def _fitted(grey: Plane, size: tuple[int, int]) -> _Numbers:
 def _stretched(grey: _Numbers) -> _Numbers:
     """From black to white, but for the few darkest and lightest pixels."""
     below = np.cumsum(np.bincount(grey.ravel(), minlength=256))
-    clipped = grey.size // _CLIPPED
+    clipped = grey.size // _CLIP_ONE_IN
     dark = int(np.searchsorted(below, clipped, side="right"))
     light = int(np.searchsorted(below, grey.size - clipped))
-    if light - dark < _LEAST_RANGE:
+    if light - dark < _MIN_RANGE:
         return grey
     return np.clip((grey - dark) * 255 // (light - dark), 0, 255)
 
@@ -76,7 +76,7 @@ def _sharpened(grey: _Numbers) -> _Numbers:
     wide = np.pad(grey, 1, mode="edge")
     rows = wide[:-2] + wide[1:-1] + wide[2:]
     around = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
-    return np.asarray(np.clip(grey + _SHARPER * (9 * grey - around) // 9, 0, 255), np.int32)
+    return np.asarray(np.clip(grey + _SHARPEN_FACTOR * (9 * grey - around) // 9, 0, 255), np.int32)
 
 
 @functools.lru_cache(maxsize=4)

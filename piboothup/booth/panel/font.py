@@ -73,7 +73,7 @@ class Face:
         """Whether every character of `text` has a picture of its own (no box, no letter without its accent)."""
         return all(cluster.isspace() or self._composed(cluster) for cluster in _clusters(self._cased(text)))
 
-    def tells(self, text: str) -> bool:
+    def can_tell_apart(self, text: str) -> bool:
         """Whether `text` can be told from another: at least half of its letters are drawn, and not as the box."""
         letters = [glyph for _, glyph in self._glyphs(text) if glyph is not None]
         return 0 < len(letters) <= 2 * sum(glyph is not self._pictures.get(_BOX) for glyph in letters)
@@ -210,7 +210,7 @@ def largest(text: str, width_px: int, height_px: int) -> Face:
 @functools.lru_cache(maxsize=8192)
 def readable_title(title: str, otherwise: str) -> str:
     """`title`, or what tells it from others when its script has no pictures here."""
-    return title if face("small").tells(title) else otherwise
+    return title if face("small").can_tell_apart(title) else otherwise
 
 
 @functools.cache

@@ -22,9 +22,9 @@ SHIFT_EVERY_NS = 60 * _SECOND_NS
 QR_AFTER_NS = 20 * _SECOND_NS
 QR_TURN_NS = 15 * _SECOND_NS
 LINE_TURN_NS = 3 * _SECOND_NS
-_PATH = ((0, 0), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
+_SHIFT_PATH = ((0, 0), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
 """Round the middle, a dot at a time: what is drawn keeps two dots from the edge."""
-_STANDING = (BoothState.READY, BoothState.FAULT, BoothState.STARTING)
+_LASTING_STATES = (BoothState.READY, BoothState.FAULT, BoothState.STARTING)
 """The states that may last for hours."""
 
 
@@ -36,11 +36,11 @@ class Brightness(IntEnum):
     ASLEEP = 0x00
 
 
-def brightness(still_ns: int) -> Brightness:
+def brightness(idle_ns: int) -> Brightness:
     """After nothing has stirred for so long."""
-    if still_ns >= SLEEP_AFTER_NS:
+    if idle_ns >= SLEEP_AFTER_NS:
         return Brightness.ASLEEP
-    return Brightness.DIM if still_ns >= DIM_AFTER_NS else Brightness.AWAKE
+    return Brightness.DIM if idle_ns >= DIM_AFTER_NS else Brightness.AWAKE
 
 
 def is_activity(before: View | None, view: View) -> bool:
@@ -68,7 +68,7 @@ def _activity(view: View) -> View:
 
 def shift(state: BoothState, now_ns: int) -> tuple[int, int]:
     """By how many dots, to the right and down, the picture is moved now."""
-    return _PATH[now_ns // SHIFT_EVERY_NS % len(_PATH)] if state in _STANDING else (0, 0)
+    return _SHIFT_PATH[now_ns // SHIFT_EVERY_NS % len(_SHIFT_PATH)] if state in _LASTING_STATES else (0, 0)
 
 
 def shifted(picture: Image.Image, by: tuple[int, int]) -> Image.Image:

@@ -90,7 +90,7 @@ def bottom(image: Image.Image, text: str, signs: Sequence[Image.Image], turn: in
 
 
 def _fitting(signs: Sequence[Image.Image], width_px: int) -> Image.Image:
-    return next((one for one in signs if width_px <= _beside_px(one)), signs[-1])
+    return next((sign for sign in signs if width_px <= _beside_px(sign)), signs[-1])
 
 
 def _beside_px(sign: Image.Image) -> int:

@@ -14,7 +14,7 @@ from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
 from piboothup.booth.flow.menu import Item, Page, PageKind
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
 from piboothup.booth.panel import dither
-from piboothup.booth.panel.font import face, icon, largest
+from piboothup.booth.panel.font import face, icon, largest, readable_title
 from piboothup.booth.panel.i18n import Texts, texts
 from piboothup.booth.panel.layout import (
     BOTTOM_Y,
@@ -93,8 +93,14 @@ def _list(image: Image.Image, page: Page, item: Item, held: HoldProgress | None,
 
 
 def _title(page: Page, said: Texts) -> str:
-    is_without_event = page.usage is not None and page.usage.photos.is_without_event
-    return f"{said.menu.items['no_event']} {page.title}" if is_without_event else page.title
+    title = _readable(page.title, page.title_id)
+    is_without_event = page.usage is not None and not page.usage.has_event
+    return f"{said.menu.items['no_event']} {title}" if is_without_event else title
+
+
+def _readable(title: str, title_id: str) -> str:
+    """`title`, or its id where the font has no letters for it."""
+    return readable_title(title, title_id) if title_id else title
 
 
 def _text(item: Item, said: Texts) -> str:
@@ -102,9 +108,9 @@ def _text(item: Item, said: Texts) -> str:
         case "language":
             return texts(item.title).name
         case "no_event":
-            return f"{said.menu.items['no_event']} {item.title}"
+            return f"{said.menu.items['no_event']} {_readable(item.title, item.title_id)}"
         case _:
-            return item.title or said.menu.items.get(item.text_key, "")
+            return _readable(item.title, item.title_id) or said.menu.items.get(item.text_key, "")
 
 
 def _heading(image: Image.Image, title: str, place: str = "") -> None:
@@ -173,7 +179,7 @@ def result(text: str, page: Page, room_px: int) -> list[str]:
     """The whole sentence; a title for which there is no room is shortened."""
     small = face("small")
     title_px = room_px - small.width_px(":") - small.gap_px  # the colon after it stays with it
-    title = small.wrapped(page.title, title_px)
+    title = small.wrapped(_readable(page.title, page.title_id), title_px)
     lines: list[str] = []
     for most in range(_TOLD_LINES, 0, -1):
         if len(title) > most:

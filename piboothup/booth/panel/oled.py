@@ -50,7 +50,7 @@ class OledPanel:
         """What is in the controller's memory, as far as it is known."""
         self._level = 0x7F
         """How bright it is to be; at first as it comes."""
-        self._tells = False
+        self._reports_off = False
         """Whether it said that it was off when it was: some modules can be read, and always say that they are on."""
 
     def open(self) -> None:
@@ -69,7 +69,7 @@ class OledPanel:
         try:
             self._serial = i2c(bus=self._bus, port=self._table.i2c_port, address=self._table.address)
             self._serial.command(_SLEEP)
-            self._tells = self._seems_off()
+            self._reports_off = self._seems_off()
             self._device = made(self._serial, width=WIDTH, height=HEIGHT)
         except Error as error:
             raise OSError(errno.ENODEV, str(error)) from error
@@ -95,7 +95,7 @@ class OledPanel:
         it gets its start-up and then the whole picture, 25 ms at 400 kHz. If it was on, nobody sees that: all is as
         it was, and the "off" is left out, for after one it takes 100 ms to light up (SSD1306 data sheet, tAF).
         """
-        if not self._tells or self._seems_off():
+        if not self._reports_off or self._seems_off():
             self._shown = None
             self._do("start_again")
             self._do("contrast", self._level)
@@ -112,7 +112,7 @@ class OledPanel:
     def close(self) -> None:
         """Give the bus back; the picture stays on the glass."""
         serial, self._serial, self._device = self._serial, None, None
-        self._shown, self._tells = None, False
+        self._shown, self._reports_off = None, False
         if serial is not None:
             serial.cleanup()
 

@@ -111,7 +111,7 @@ class PanelThread:
         self._changed = threading.Condition()
         self._view: View | None = None
         self._viewfinder: Viewfinder | None = None
-        self._news = False
+        self._has_news = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="panel", daemon=True)
         self._drawn: View | None = None
@@ -121,7 +121,7 @@ class PanelThread:
         self._is_written = True
         self._writer = WriterThread()
         self._on_glass = blank()
-        self._began_ns = self._activity_ns = clock.boottime_ns()
+        self._started_ns = self._activity_ns = clock.boottime_ns()
         self._open = False
         self._stale = False
         self._shift = (0, 0)
@@ -155,14 +155,14 @@ class PanelThread:
         """From now on this is to be seen. Never waits; a view not yet drawn gives way to this one."""
         with self._changed:
             if view != self._view:
-                self._view, self._news = view, True
+                self._view, self._has_news = view, True
                 self._changed.notify()
 
-    def set_viewfinder(self, seen: Viewfinder | None) -> None:
+    def set_viewfinder(self, viewfinder: Viewfinder | None) -> None:
         """What the camera sees, to be shown by views that have a place for it; None = nobody looks. Never waits."""
         with self._changed:
-            if seen != self._viewfinder:
-                self._viewfinder, self._news = seen, True
+            if viewfinder != self._viewfinder:
+                self._viewfinder, self._has_news = viewfinder, True
                 self._changed.notify()
 
     def heartbeat(self) -> int:
@@ -173,7 +173,7 @@ class PanelThread:
         stopping = False
         while not stopping:
             with self._changed:
-                if not (self._news or self._stopping):
+                if not (self._has_news or self._stopping):
                     self._changed.wait(CHECK_S)
                 stopping = self._stopping
             self.run_once()
@@ -182,32 +182,32 @@ class PanelThread:
     def run_once(self) -> None:
         """Draw and send what is new, open the device if that is due."""
         with self._changed:
-            view, seen = (self._view if self._news else None), self._viewfinder
-            self._news = False
+            view, viewfinder = (self._view if self._has_news else None), self._viewfinder
+            self._has_news = False
         if view is not None:
             if idle.is_activity(self._drawn, view):
                 self._activity_ns = self._clock.boottime_ns()
             self._drawn = view
             try:
-                self._take(self._draw(view if seen is None else replace(view, viewfinder=seen)))
+                self._set_picture(self._draw(view if viewfinder is None else replace(view, viewfinder=viewfinder)))
                 self._is_drawable = True
             except Exception:  # the top of the thread: a screen that can't be drawn must not end the panel
                 if self._is_drawable:  # not with each picture of a viewfinder
                     log.exception("event=panel_draw_error state=%s", view.state)
                 self._is_drawable = False
         elif not self._is_written or not self._path.exists():  # /run was full, or the folder was made again
-            self._keep_picture()
+            self._write_picture_file()
         self._send()
         self._heartbeat.beat()
 
-    def _take(self, picture: Image.Image) -> None:
+    def _set_picture(self, picture: Image.Image) -> None:
         content = picture.tobytes("raw", "1;I")
         if content == self._content:
             return
         self._picture, self._content, self._stale = picture, content, True
-        self._keep_picture()
+        self._write_picture_file()
 
-    def _keep_picture(self) -> None:
+    def _write_picture_file(self) -> None:
         """Writes the picture's file; when that can't be it is logged once, and tried again every second."""
         if self._picture is not None:
             content = b"P4\n%d %d\n" % self._picture.size + self._content
@@ -253,7 +253,7 @@ class PanelThread:
                 self._device.set_display_on(False)
             self._brightness = wanted
             return
-        shift = idle.shift(view.state, now_ns - self._began_ns)
+        shift = idle.shift(view.state, now_ns - self._started_ns)
         if shift != self._shift:
             self._shift, self._stale = shift, True
         if self._stale and self._picture is not None:

@@ -17,12 +17,12 @@ DARK = 40.0
 """Mean brightness of 255: three stops below the 118 that an automatic exposure aims at (18 % grey in sRGB)."""
 BLURRED = 0.1
 """A sharpness below it: the picture's best edges are spread over a hundredth of its width (s = 4 in `judge`)."""
-_LOOKED_AT = (1024, 1024)
+_ASSESSED_SIZE_PX = (1024, 1024)
 """Pixels that are left to look at: what is blurred at this size is blurred on a phone."""
 _FAR_PX = 32
-_BEST = 99.7
+_EDGE_PERCENTILE = 99.7
 """Percentile of the differences between neighbours: edges, not single hot pixels."""
-_LEAST_CONTRAST = 16.0
+_MIN_CONTRAST = 16.0
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,16 @@ def assess(grey: Plane) -> PhotoQuality:
     An edge of contrast A that is blurred by s pixels (a Gaussian's sigma) has the slope 0.4 A / s; so the steepest
     differences between neighbours, over those between pixels some way apart, tell s whatever the light is.
     """
-    small = shrunk(grey, _LOOKED_AT).astype(np.int16)
+    small = shrunk(grey, _ASSESSED_SIZE_PX).astype(np.int16)
     near, far = (
-        max(_best(small[:, apart:] - small[:, :-apart]), _best(small[apart:] - small[:-apart]))
+        max(_edge_contrast(small[:, apart:] - small[:, :-apart]), _edge_contrast(small[apart:] - small[:-apart]))
         for apart in (1, _FAR_PX)
     )
-    has_edges = far >= _LEAST_CONTRAST
+    has_edges = far >= _MIN_CONTRAST
     sharpness = near / far if has_edges else 0.0
     brightness = float(small.mean())
     return PhotoQuality(brightness < DARK, has_edges and sharpness < BLURRED, brightness, sharpness)
 
 
-def _best(differences: np.ndarray[tuple[int, ...], np.dtype[np.int16]]) -> float:
-    return float(np.percentile(np.abs(differences), _BEST))
+def _edge_contrast(differences: np.ndarray[tuple[int, ...], np.dtype[np.int16]]) -> float:
+    return float(np.percentile(np.abs(differences), _EDGE_PERCENTILE))

@@ -335,7 +335,7 @@ def test_camera_reopens_in_vain_after_streaming_new_process(
     camera: PlayedCamera, clock: HandClock, told: list[Event]
 ) -> None:
     heard: list[float] = []
-    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    thread = CameraThread(camera, clock, told.append, on_unrecoverable=lambda: heard.append(clock.boottime_s))
     run_for(thread, clock, 3)
     camera.streams = False
     run_for(thread, clock, 90)
@@ -349,7 +349,7 @@ def test_camera_giving_one_frame_per_open_needs_new_process(
     camera: PlayedCamera, clock: HandClock, told: list[Event]
 ) -> None:
     heard: list[float] = []
-    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    thread = CameraThread(camera, clock, told.append, on_unrecoverable=lambda: heard.append(clock.boottime_s))
     camera.frames = lambda: 1  # type: ignore[method-assign]
     began_s = clock.boottime_s
     run_for(thread, clock, 600)
@@ -361,7 +361,7 @@ def test_camera_streaming_without_photos_needs_new_process(
     camera: PlayedCamera, clock: HandClock, told: list[Event]
 ) -> None:
     heard: list[float] = []
-    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    thread = CameraThread(camera, clock, told.append, on_unrecoverable=lambda: heard.append(clock.boottime_s))
     for _ in range(5):
         camera.streams = True
         run_for(thread, clock, MAX_RETRY_S + 1)
@@ -376,7 +376,7 @@ def test_f16_camera_that_lasts_but_fails_each_photo_new_process(
     camera: PlayedCamera, clock: HandClock, told: list[Event], rests_s: int
 ) -> None:
     heard: list[float] = []
-    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    thread = CameraThread(camera, clock, told.append, on_unrecoverable=lambda: heard.append(clock.boottime_s))
     real = camera.capture
     camera.capture = fail  # type: ignore[method-assign, assignment]
     for n in range(UNRECOVERABLE_AFTER):
@@ -400,7 +400,7 @@ def test_f16_camera_nobody_presses_for_hours_keeps_process(
     camera: PlayedCamera, clock: HandClock, told: list[Event]
 ) -> None:
     heard: list[float] = []
-    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    thread = CameraThread(camera, clock, told.append, on_unrecoverable=lambda: heard.append(clock.boottime_s))
     for _ in range(UNRECOVERABLE_AFTER + 1):
         camera.streams = True
         run_for(thread, clock, 1200)
@@ -415,7 +415,7 @@ def test_camera_lost_rarely_with_use_between_keeps_process(
     camera: PlayedCamera, clock: HandClock, told: list[Event], gives: str
 ) -> None:
     heard: list[float] = []
-    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    thread = CameraThread(camera, clock, told.append, on_unrecoverable=lambda: heard.append(clock.boottime_s))
     for _ in range(20):
         camera.streams = True
         run_for(thread, clock, 2 if gives == "a photo" else 33)
@@ -430,7 +430,7 @@ def test_camera_lost_rarely_with_use_between_keeps_process(
 
 def test_camera_never_streamed_is_retried_forever(camera: PlayedCamera, clock: HandClock, told: list[Event]) -> None:
     heard: list[float] = []
-    thread = CameraThread(camera, clock, told.append, beyond_help=lambda: heard.append(clock.boottime_s))
+    thread = CameraThread(camera, clock, told.append, on_unrecoverable=lambda: heard.append(clock.boottime_s))
     camera.streams = False
     run_for(thread, clock, 600)
     camera.present = False

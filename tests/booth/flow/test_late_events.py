@@ -55,7 +55,7 @@ def test_b06_hold_past_own_saved_photo_leaves_1_s_to_see_it() -> None:
 
 
 def in_menu(page: Page, door_closes_ns: int | None = None) -> Play:
-    play = Play(offer=MenuOptions(door_closes_ns=door_closes_ns))
+    play = Play(offer=MenuOptions(operator_until_ns=door_closes_ns))
     play.says(READY)
     play.booth = replace(play.booth, state=BoothState.MENU, page=page, until_ns=play.now_ns + 20 * SECOND_NS)
     return play
@@ -249,7 +249,7 @@ def test_b06_longest_menu_hold_leaves_3_s_to_release() -> None:
 
 
 def test_menu_item_stops_filling_once_chosen_while_still_held() -> None:
-    play = Play(3, offer=MenuOptions(door_closes_ns=None, events=(event_titles.Event("Anna & Ben", "abcd1234"),)))
+    play = Play(3, offer=MenuOptions(operator_until_ns=None, events=(event_titles.Event("Anna & Ben", "abcd1234"),)))
     play.says(READY)
     play.holds_s(5)
     play.press()

@@ -21,7 +21,6 @@ from piboothup.booth.flow.events import (
 from piboothup.booth.flow.long_press import SECOND_NS, ReleaseEffect
 from piboothup.booth.flow.menu import MenuOptions, Page, PageKind, error_page, result_page
 from piboothup.booth.gpio.led import LightPattern
-from piboothup.spool.admin.wipe import EventPhotos
 from piboothup.status import BoothState
 from tests.support.machine import NO_CAMERA, READY, Play, frame
 
@@ -275,11 +274,11 @@ def test_b06_remote_press_in_hold_takes_no_photo_ends_no_hold() -> None:
 
 
 def test_the_menu_takes_no_late_answer_for_the_one_it_waits_for() -> None:
-    play = Play(3, offer=MenuOptions(door_closes_ns=2_000 * SECOND_NS))
+    play = Play(3, offer=MenuOptions(operator_until_ns=2_000 * SECOND_NS))
     play.says(READY)
     waits = Page(PageKind.WAIT, awaits=SwitchOff(), operator_only=True)
     play.booth = replace(play.booth, state=BoothState.MENU, page=waits)
-    play.says(PhotosCounted((EventUsage(EventPhotos("abcd1234", "Anna & Ben", ()), 3, 0),)))
+    play.says(PhotosCounted((EventUsage("abcd1234 0", "abcd1234", "Anna & Ben", 3, 0),)))
     play.says(ActionDone(Retry(), result_page("retried")))
     assert play.booth.page == waits
     play.says(ActionDone(SwitchOff(), error_page("no_helper")))
@@ -287,7 +286,7 @@ def test_the_menu_takes_no_late_answer_for_the_one_it_waits_for() -> None:
 
 
 def test_c18_operator_action_result_hidden_after_operator_time() -> None:
-    play = Play(3, offer=MenuOptions(door_closes_ns=1_005 * SECOND_NS))
+    play = Play(3, offer=MenuOptions(operator_until_ns=1_005 * SECOND_NS))
     play.says(READY)
     deed = ChooseEvent("abcd1234", "", False)
     waits = Page(PageKind.WAIT, awaits=deed, operator_only=True)

@@ -19,15 +19,14 @@ from piboothup.booth.flow.events import (
 from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.flow.menu import Item, MenuOptions, Page, PageKind
 from piboothup.booth.flow.self_test_report import SelfTestReport
-from piboothup.spool.admin.wipe import EventPhotos
 from piboothup.spool.event_titles import Album, Event
 from piboothup.status import BoothState
 from tests.support.machine import READY, Play
 
-OFFER = MenuOptions(door_closes_ns=None, languages=("de", "en"), has_buzzer=True)
+OFFER = MenuOptions(operator_until_ns=None, languages=("de", "en"), has_buzzer=True)
 STAGE, BOOTH = Album("a1", "Stage"), Album("a2", "Booth")
 EVENTS = (Event("Carla", "ijkl9012"), Event("Anna & Ben", "abcd1234", (STAGE, BOOTH)))
-OTHERS = actions.EventUsage(EventPhotos("efgh5678", "The others", ()), 143, 12)
+OTHERS = actions.EventUsage("efgh5678 0", "efgh5678", "The others", 143, 12)
 NOT_KEPT = menu.error_page("not_kept")
 
 
@@ -128,7 +127,7 @@ def test_c18_whatever_stands_behind_the_door_is_closed_with_it(path: tuple[str, 
     play = opened()
     closes_ns = play.now_ns + 15 * SECOND_NS
     play.settings = replace(
-        play.settings, options=replace(OFFER, door_closes_ns=closes_ns, events=EVENTS, without_event=3)
+        play.settings, options=replace(OFFER, operator_until_ns=closes_ns, events=EVENTS, without_event=3)
     )
     for one in path:
         play.holds_s(at(play, one).hold_s)
@@ -178,7 +177,7 @@ def test_menu_album_of_other_event_unticked_even_if_same_name(album_id: str) -> 
 
 def test_menu_album_change_in_same_event_needs_1_s_hold() -> None:
     page = page_of(replace(OFFER, events=EVENTS, link_id="abcd1234", album_id="a2"), "events", "Anna & Ben")
-    assert {item.hold_s for item in page.items} == {menu.CHOOSE_S}
+    assert {item.hold_s for item in page.items} == {menu.CHOOSE_HOLD_S}
 
 
 # -- the ready check and aiming ----------------------------------------------------------------------------------

@@ -26,7 +26,6 @@ from piboothup.booth.flow.events import (
 from piboothup.booth.flow.events import Event as Happening
 from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.flow.menu import MenuOptions, PageKind
-from piboothup.spool.admin.wipe import EventPhotos
 from piboothup.spool.event_titles import Album, Event
 from piboothup.status import BoothState
 from tests.support.machine import READY, Play, frame
@@ -38,7 +37,7 @@ EVENTS = (
     Event("Someone else's party", "efgh5678"),
 )
 CLOSED = MenuOptions(
-    door_closes_ns=600 * SECOND_NS,
+    operator_until_ns=600 * SECOND_NS,
     has_code=True,
     events=EVENTS,
     link_id="abcd1234",
@@ -49,7 +48,7 @@ CLOSED = MenuOptions(
 )
 """Everything is there to be misused; but more than ten minutes have passed since power-on."""
 GUESTS = 10_000
-ANNAS = EventPhotos("abcd1234", "Anna & Ben", ())
+ANNAS = actions.EventUsage("abcd1234 0", "abcd1234", "Anna & Ben", 143, 12)
 
 
 def mash(play: Play, chance: random.Random) -> None:
@@ -138,7 +137,7 @@ def test_b09_guests_in_operator_time_keep_event_spool_power() -> None:
     did: Counter[str] = Counter()
     pages: Counter[PageKind] = Counter()
     for number in range(GUESTS // 4):
-        play = Play(chance.choice((0, 1, 3)), offer=replace(CLOSED, door_closes_ns=None))
+        play = Play(chance.choice((0, 1, 3)), offer=replace(CLOSED, operator_until_ns=None))
         play.says(READY)
         for _ in range(chance.randrange(1, 4)):
             chance.choice((mash, lean, two_at_once))(play, chance)
@@ -177,7 +176,7 @@ def choose(play: Play, wanted: str) -> None:
 
 
 def opened(door_closes_ns: int | None) -> Play:
-    play = Play(3, offer=replace(CLOSED, door_closes_ns=door_closes_ns))
+    play = Play(3, offer=replace(CLOSED, operator_until_ns=door_closes_ns))
     play.says(READY)
     return play
 
@@ -189,15 +188,15 @@ def test_c18_outside_operator_time_menu_has_three_items_no_title() -> None:
 
 
 def test_operator_time_is_10_min_of_boot_time_or_always_or_never() -> None:
-    assert CLOSED.door_is_open(600 * SECOND_NS - 1)
-    assert not CLOSED.door_is_open(600 * SECOND_NS)
-    assert MenuOptions(door_closes_ns=None).door_is_open(10**18)
-    assert not MenuOptions(door_closes_ns=0).door_is_open(0)
+    assert CLOSED.allows_operator(600 * SECOND_NS - 1)
+    assert not CLOSED.allows_operator(600 * SECOND_NS)
+    assert MenuOptions(operator_until_ns=None).allows_operator(10**18)
+    assert not MenuOptions(operator_until_ns=0).allows_operator(0)
 
 
 def test_c18_a_page_behind_the_door_closes_with_it() -> None:
     play = opened(None)
-    play.settings = Play(3, offer=replace(CLOSED, door_closes_ns=play.now_ns + 15 * SECOND_NS)).settings
+    play.settings = Play(3, offer=replace(CLOSED, operator_until_ns=play.now_ns + 15 * SECOND_NS)).settings
     walked(play, "events")
     assert play.booth.page is not None and play.booth.page.kind is PageKind.EVENTS
     play.waits_s(9)
@@ -250,13 +249,13 @@ def test_event_choice_asks_about_photos_without_event() -> None:
 
 def test_with_no_photo_without_an_event_nothing_is_asked() -> None:
     play = opened(None)
-    play.settings = Play(3, offer=replace(CLOSED, door_closes_ns=None, without_event=0)).settings
+    play.settings = Play(3, offer=replace(CLOSED, operator_until_ns=None, without_event=0)).settings
     walked(play, "events", "Anna & Ben", "no_album")
     assert play.effects == [actions.ChooseEvent("abcd1234", "")]
 
 
 def test_event_change_is_not_made_by_hold_under_5_s() -> None:
-    play = Play(3, offer=replace(CLOSED, door_closes_ns=None, without_event=0))
+    play = Play(3, offer=replace(CLOSED, operator_until_ns=None, without_event=0))
     play.says(READY)
     walked(play, "events", 0.1, 0.1)
     page = play.booth.page
@@ -270,7 +269,7 @@ def test_event_change_is_not_made_by_hold_under_5_s() -> None:
 @pytest.mark.parametrize("without_event", [0, 3])
 def test_every_event_change_ends_in_5_s_hold_except_first_choice(without_event: int) -> None:
     for link_id in ("abcd1234", ""):
-        offer = replace(CLOSED, door_closes_ns=None, without_event=without_event, link_id=link_id)
+        offer = replace(CLOSED, operator_until_ns=None, without_event=without_event, link_id=link_id)
         pages = [menu.main_page(offer, 0)]
         changes = []
         for page in pages:
@@ -281,15 +280,17 @@ def test_every_event_change_ends_in_5_s_hold_except_first_choice(without_event: 
                         pages += [after] if after is not None else []
                     case actions.ChooseEvent("efgh5678"):
                         changes.append(item.hold_s)
-        assert changes and set(changes) == {menu.CONFIRM_S if link_id else menu.CHOOSE_S}
+        assert changes and set(changes) == {menu.CONFIRM_HOLD_S if link_id else menu.CHOOSE_HOLD_S}
 
 
 def test_pause_needs_5_s_long_press_its_end_needs_1_s() -> None:
     play = opened(None)
     offer = play.settings.options
-    assert {item.hold_s for item in menu.main_page(offer, 0).items if item.text_key == "pause"} == {menu.CONFIRM_S}
+    assert {item.hold_s for item in menu.main_page(offer, 0).items if item.text_key == "pause"} == {
+        menu.CONFIRM_HOLD_S
+    }
     paused = menu.main_page(replace(offer, paused=True), 0)
-    assert {item.hold_s for item in paused.items if item.text_key == "resume"} == {menu.CHOOSE_S}
+    assert {item.hold_s for item in paused.items if item.text_key == "resume"} == {menu.CHOOSE_HOLD_S}
     walked(play, "pause")
     assert play.effects == [actions.SetPaused(True)]
 
@@ -337,13 +338,13 @@ def test_what_was_waited_for_reaches_nobody_who_has_left() -> None:
     assert play.effects == [actions.CountPhotos()]
     play.waits_s(20)
     assert play.booth.state is BoothState.READY
-    play.says(PhotosCounted((actions.EventUsage(ANNAS, 143, 12),)))
+    play.says(PhotosCounted((ANNAS,)))
     assert play.booth.state is BoothState.READY
 
 
 def test_a_wipe_shows_its_numbers_and_wants_its_own_hold() -> None:
     play = walked(opened(None), "wipe")
-    held = actions.EventUsage(ANNAS, 143, 12)
+    held = ANNAS
     play.says(PhotosCounted((held,)))
     choose(play, "Anna & Ben")
     page = play.booth.page
@@ -355,7 +356,7 @@ def test_a_wipe_shows_its_numbers_and_wants_its_own_hold() -> None:
 def test_c18_card_empty_shown_only_during_operator_time() -> None:
     play = opened(None)
     closes_ns = play.now_ns + 15 * SECOND_NS
-    play.settings = Play(3, offer=replace(CLOSED, door_closes_ns=closes_ns)).settings
+    play.settings = Play(3, offer=replace(CLOSED, operator_until_ns=closes_ns)).settings
     walked(play, "wipe")
     play.says(PhotosCounted(()))
     assert play.booth.page is not None and play.booth.page.text_key == "card_empty"

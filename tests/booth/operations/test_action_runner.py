@@ -129,7 +129,7 @@ def test_a_choice_that_the_card_does_not_take_is_told(box: Box, monkeypatch: pyt
     assert box.until_said(lambda said: said.get("context")) == PARTY.id
 
 
-def test_d04_events_with_undrawable_titles_told_apart_by_id(box: Box) -> None:
+def test_d04_events_with_undrawable_titles_are_chosen_by_id(box: Box) -> None:
     box.spool.write_events([Event("结婚快乐", "abcd1234", (Album("a1", "\u0301"),)), Event("حفل زفاف", "efgh5678")])
     spool = open_spool(box.spool.directory, box.clock)
     take(spool, jpeg(1))
@@ -137,18 +137,18 @@ def test_d04_events_with_undrawable_titles_told_apart_by_id(box: Box) -> None:
     box.start_ready()
     box.open_menu()
     box.choose("events")
-    assert box.page is not None and [item.title for item in box.page.items] == ["", "abcd1234", "efgh5678"]
+    assert box.page is not None and [item.title_id for item in box.page.items] == ["", "abcd1234", "efgh5678"]
     box.choose("abcd1234")
-    assert box.page is not None and box.page.title == "abcd1234"
-    assert [item.title for item in box.page.items] == ["", "a1", ""]
+    assert box.page is not None and box.page.title_id == "abcd1234"
+    assert [item.title_id for item in box.page.items] == ["", "a1", ""]
     box.choose("a1")
-    assert (told(box).text_key, told(box).title) == ("event_chosen", "abcd1234")
+    assert (told(box).text_key, told(box).title_id) == ("event_chosen", "abcd1234")
     box.press()
     box.until_light(LightPattern.READY)
     box.open_menu()
     box.choose("wipe")
     page = box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
-    assert page is not None and {item.title for item in page.items} == {"", "abcd1234", "efgh5678"}
+    assert page is not None and {item.title_id for item in page.items} == {"", "abcd1234", "efgh5678"}
     box.choose("efgh5678", "wipe_now")
     assert (told(box).text_key, told(box).number) == ("wiped", 1)
 
@@ -227,9 +227,9 @@ def test_menu_wipe_deletes_shown_photos_not_as_many_newer_ones(box: Box) -> None
     spool.path(shown_one).unlink()
     late = take(spool, jpeg(2))
     assert box._service is not None
-    box._service._errands.submit(CountPhotos())  # as when the menu was left and opened again while it counted
+    box._service._action_runner.submit(CountPhotos())  # as when the menu was left and opened again while it counted
     box.choose("Anna & Ben", "wipe_now")
-    assert (told(box).text_key, told(box).number) == ("wiped_but", 1)
+    assert (told(box).text_key, told(box).is_good) == ("wipe_refused", False)
     assert list(box.spool.names(NEW)) == [late]
 
 
@@ -280,7 +280,7 @@ def test_menu_wipe_of_event_in_use_recounts_its_photos(box: Box, title: str, cou
     box.start_ready()
     assert box._service is not None
     counted: list[str] = []
-    box._service._errands._recount = lambda: counted.append(title)
+    box._service._action_runner._recount = lambda: counted.append(title)
     box.open_menu()
     box.choose("wipe")
     box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
@@ -299,7 +299,8 @@ def test_photos_without_event_not_confused_with_event_named_n(box: Box) -> None:
     box.choose("wipe")
     page = box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
     assert page is not None
-    assert {(item.text_key, item.title) for item in page.items[1:]} == {("no_event", none.id), ("event", "n1234567")}
+    lines = {(item.text_key, item.title_id) for item in page.items[1:]}
+    assert lines == {("no_event", none.id), ("event", "n1234567")}
 
 
 def test_a_card_without_photos_has_nothing_to_wipe(box: Box) -> None:
@@ -313,7 +314,7 @@ def test_a_card_without_photos_has_nothing_to_wipe(box: Box) -> None:
 
 
 def test_switch_off_asks_helper_and_reports_if_missing(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(action_runner, "_HELPER_S", 0.3)
+    monkeypatch.setattr(action_runner, "_HELPER_TIMEOUT_S", 0.3)
     box.start_ready()
     box.open_menu()
     box.choose("switch_off", "switch_off_now")
@@ -322,7 +323,7 @@ def test_switch_off_asks_helper_and_reports_if_missing(box: Box, monkeypatch: py
 
 
 def test_a_helper_that_takes_the_request_away_has_heard_it(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(action_runner, "_HELPER_S", PATIENCE_S)
+    monkeypatch.setattr(action_runner, "_HELPER_TIMEOUT_S", PATIENCE_S)
     box.start_ready()
     box.open_menu()
     box.choose("switch_off", "switch_off_now")

@@ -60,10 +60,10 @@ def test_c18_event_title_dropped_with_event_kept_on_new_language(box: Box, monke
     box.until_shown(event_title="Anna & Ben")
     service = box._service
     assert service is not None
-    monkeypatch.setattr(service._uplink_reader, "read", is_late)
-    service._choosing.choose(language="de")
+    monkeypatch.setattr(service._upload_status_reader, "read", is_late)
+    service._settings_store.choose(language="de")
     box.until_shown(event_title="Anna & Ben", language="de")
-    service._choosing.choose(link_id="efgh5678", album_id="b2")
+    service._settings_store.choose(link_id="efgh5678", album_id="b2")
     box.until_shown(language="de")
 
 

@@ -37,15 +37,15 @@ from tests.support.photos import jpeg, open_spool, take
 
 pytestmark = pytest.mark.slow
 
-LIGHT_S = self_test._LIGHT_S
+LIGHT_S = self_test._LIGHT_ON_S
 GOOD = {"state": "idle", "problems": [], "events_seen": 1}
 
 
 @pytest.fixture
 def box(box: Box, monkeypatch: pytest.MonkeyPatch) -> Box:
-    for name in ("_LIGHT_S", "_UPLOADER_S", "_AIM_PAUSE_S"):
+    for name in ("_LIGHT_ON_S", "_UPLOADER_TIMEOUT_S", "_AIM_PAUSE_S"):
         monkeypatch.setattr(self_test, name, 0.05)
-    monkeypatch.setattr(self_test, "LOOK_S", 0.02)
+    monkeypatch.setattr(self_test, "POLL_S", 0.02)
     box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=1))
     box.clock.uncertainty_ms = 5
     box.spool.prepare()
@@ -248,7 +248,7 @@ def test_self_test_failed_step_is_reason_other_steps_still_run(
 
     box.start_ready()
     assert box._service is not None
-    box._service._check._steps[step] = fail
+    box._service._self_test._steps[step] = fail
     box.open_menu()
     box.choose("ready_check")
     if step is not SelfTestStep.BUTTON:
@@ -264,17 +264,17 @@ def test_self_test_failed_step_is_reason_other_steps_still_run(
 
 def test_a_press_that_never_comes_is_a_reason(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        self_test, "_PRESS_S", 0.0
+        self_test, "_PRESS_TIMEOUT_S", 0.0
     )  # the clock stands still: nobody knows from when on it is waited for
     begin(box)
     assert report(box, lambda found: found.step is None).reason == problem("button_silent")
 
 
 def test_self_test_press_after_question_counts_if_read_late(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(self_test, "_PRESS_S", 0.0)
+    monkeypatch.setattr(self_test, "_PRESS_TIMEOUT_S", 0.0)
     box.start_ready()
     assert box._service is not None
-    asking = box._service._check
+    asking = box._service._self_test
     post = asking._post
 
     def press_at_once(said: SelfTestProgress) -> None:
@@ -289,10 +289,10 @@ def test_self_test_press_after_question_counts_if_read_late(box: Box, monkeypatc
 
 
 def test_self_test_late_press_of_earlier_run_answers_no_later(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(self_test, "_PRESS_S", 0.0)
+    monkeypatch.setattr(self_test, "_PRESS_TIMEOUT_S", 0.0)
     box.start_ready()
     assert box._service is not None
-    box._service._check.on_test_press()
+    box._service._self_test.on_test_press()
     box.open_menu()
     box.choose("ready_check")
     assert report(box, lambda found: found.step is None).reason == problem("button_silent")
@@ -303,16 +303,16 @@ def test_a_frame_that_comes_as_somebody_leaves_is_given_back(box: Box) -> None:
     plane = np.zeros((64, 64), np.uint8)
     box.start_ready()
     assert box._service is not None
-    asking = box._service._check
+    asking = box._service._self_test
 
     def come(zero_ns: int) -> None:
         asking.on_test_frame(
             SelfTestFrame(Frame(plane, plane, plane, zero_ns, lambda: given_back.append(zero_ns)), zero_ns)
         )
 
-    asking._shoot = come
-    asking._turned.set()
-    assert asking._look() == problem("camera_stuck")
+    asking._capture = come
+    asking._page_changed.set()
+    assert asking._assess_test_frame() == problem("camera_stuck")
     assert len(given_back) == 1
 
 
@@ -320,9 +320,9 @@ def test_the_lights_are_on_for_long_enough_to_be_looked_at(box: Box, monkeypatch
     waited_s: list[float] = []
     box.start_ready()
     assert box._service is not None
-    asking = box._service._check
-    monkeypatch.setattr(self_test, "_LIGHT_S", LIGHT_S)
-    monkeypatch.setattr(asking._turned, "wait", waited_s.append)
+    asking = box._service._self_test
+    monkeypatch.setattr(self_test, "_LIGHT_ON_S", LIGHT_S)
+    monkeypatch.setattr(asking._page_changed, "wait", waited_s.append)
     asking._light()
     assert len(waited_s) == 1 and waited_s[0] >= 1.0
 
@@ -341,7 +341,7 @@ def test_without_an_event_the_box_is_not_ready_and_says_so_once(box: Box, monkey
 
 
 def test_self_test_left_unwatched_ends_and_returns_all_frames(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(self_test, "_PRESS_S", PATIENCE_S)  # else which of the two ends first is luck
+    monkeypatch.setattr(self_test, "_PRESS_TIMEOUT_S", PATIENCE_S)  # else which of the two ends first is luck
     begin(box)
     report(box, lambda found: found.asks_for_press)
     box.clock.pass_s(20.0)
@@ -371,14 +371,14 @@ def test_self_test_late_guest_photo_not_judged_as_test_frame(box: Box) -> None:
     box.clock.pass_s(CAPTURE_ANSWER_TIMEOUT_NS / SECOND_NS)
     box.until_light(LightPattern.READY)
     assert box._service is not None
-    asked = box._service._check
-    shoot = asked._shoot
+    asked = box._service._self_test
+    shoot = asked._capture
 
     def shoot_and_go_on(from_ns: int) -> None:
         shoot(from_ns)
         goes_on.set()
 
-    asked._shoot = shoot_and_go_on
+    asked._capture = shoot_and_go_on
     box.open_menu()
     box.choose("ready_check")
     assert verdict(box).results == (None,) * len(SELF_TEST_STEPS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,15 +21,11 @@ from piboothup.booth.panel.screens import draw
 from piboothup.booth.panel.view import View
 from piboothup.config import LANGUAGES
 from piboothup.problems import Problem, codes, problem
-from piboothup.spool.admin import inventory
-from piboothup.spool.admin.wipe import EventPhotos
 from piboothup.spool.event_titles import Album, Event
-from piboothup.spool.names import PhotoName
 from piboothup.status import BoothState
 
-OFFER = MenuOptions(door_closes_ns=None, has_code=True, languages=LANGUAGES, has_buzzer=True)
-PHOTO = inventory.SpoolFile(PhotoName("K7QX", 1, 1, 1, "n1a2b3c4", "0" * 16), "new", Path())
-STRAY = EventUsage(EventPhotos("n1a2b3c4", "n1a2b3c4", (PHOTO,)), 12, 12)
+OFFER = MenuOptions(operator_until_ns=None, has_code=True, languages=LANGUAGES, has_buzzer=True)
+STRAY = EventUsage("n1a2b3c4 0", "n1a2b3c4", "", 12, 12, has_event=False)
 """Photos that were taken without an event."""
 BOX = View(state=BoothState.MENU, box="K7QX")
 
@@ -48,7 +43,7 @@ def every_item() -> set[str]:
     todo = [
         menu.main_page(OFFER, 0),
         menu.main_page(silent, 0),
-        menu.wipe_page((EventUsage(EventPhotos("a", "A", ()), 1, 1), STRAY)),
+        menu.wipe_page((EventUsage("a 0", "a", "A", 1, 1), STRAY)),
     ]
     done: list[Page] = []
     while todo:
@@ -149,7 +144,7 @@ def test_the_ring_fills_and_says_what_comes_of_letting_go() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_photos_without_event_named_in_language_and_told_apart(language: str) -> None:
-    held = (STRAY, replace(STRAY, photos=replace(STRAY.photos, title="n9f8e7d6")))
+    held = (STRAY, replace(STRAY, event="n9f8e7d6"))
     one, other = menu.wipe_page(held).items[1:]
     box = replace(BOX, language=language)
 
@@ -161,8 +156,25 @@ def test_photos_without_event_named_in_language_and_told_apart(language: str) ->
     assert same(listed(one), listed(replace(one, text_key="event", title=f"{no_event} n1a2b3c4")))
     asked, _ = menu.choose(Page(PageKind.WIPE, (one,)), OFFER, 0)
     assert asked is not None
-    titled = replace(asked, title=f"{no_event} n1a2b3c4", usage=replace(STRAY, photos=EventPhotos("", "", ())))
+    titled = replace(asked, title=f"{no_event} n1a2b3c4", usage=replace(STRAY, has_event=True))
     assert same(draw(replace(box, page=asked)), draw(replace(box, page=titled)))
+
+
+def test_d04_title_that_font_cannot_draw_is_shown_as_its_id() -> None:
+    for title in ("结婚快乐", "حفل زفاف", "\u0301", ""):
+        for strange, plain in (
+            (Page(PageKind.EVENTS, (Item("event", None, title, "abcd1234"),)), Item("event", None, "abcd1234")),
+            (Page(PageKind.ALBUMS, (Item("back"),), title=title, title_id="abcd1234"), Item("back")),
+            (menu.result_page("event_chosen", 0, title, "abcd1234"), None),
+        ):
+            items = () if plain is None else (plain,)
+            readable = replace(strange, items=items, title="abcd1234" if strange.title_id else "", title_id="")
+            assert same(draw(replace(BOX, page=strange)), draw(replace(BOX, page=readable)))
+    drawable = Page(PageKind.EVENTS, (Item("event", None, "Łódź", "abcd1234"),))
+    assert same(
+        draw(replace(BOX, page=drawable)),
+        draw(replace(BOX, page=replace(drawable, items=(Item("event", None, "Łódź"),)))),
+    )
 
 
 def test_a_press_in_the_menu_is_seen_at_once() -> None:
@@ -177,11 +189,11 @@ def test_a_press_in_the_menu_is_seen_at_once() -> None:
 )
 @pytest.mark.parametrize("ticked", [True, False])
 def test_d04_no_title_is_too_strange_for_a_page(title: str, ticked: bool) -> None:
-    items = (Item("back"), Item("event", None, title, ticked))
+    items = (Item("back"), Item("event", None, title, checked=ticked))
     for page in (
         Page(PageKind.EVENTS, items, index=1),
         Page(PageKind.ALBUMS, items, title=title),
-        Page(PageKind.WIPE_ONE, items, title=title, usage=EventUsage(EventPhotos(title, title, ()), 10**9, 10**9)),
+        Page(PageKind.WIPE_ONE, items, title=title, usage=EventUsage(title, title, title, 10**9, 10**9)),
         menu.result_page("event_chosen_along", 10**9, title),
         menu.result_page("no such word", 1, title),
     ):
