@@ -6,7 +6,9 @@ about the network and not about key, event or photo, so nothing may be held agai
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 from typing import Any, Final
 
 _MAX_BRACKETS: Final = 50_000
@@ -29,13 +31,34 @@ _STORAGE_FIELDS: Final = frozenset({"error", "code", "message"})
 
 def json_object(body: bytes) -> dict[str, Any] | None:
     """The JSON object that an answer is, whatever its headers call it; None when it is none, or absurdly deep."""
-    if body.count(b"{") + body.count(b"[") > _MAX_BRACKETS:
+    if _is_absurd(body):
         return None
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _is_absurd(body: bytes) -> bool:
+    return body.count(b"{") + body.count(b"[") > _MAX_BRACKETS
+
+
+def ended_list(body: bytes, name: str) -> bytes:
+    """The list `name` of a JSON object whose end was cut off, as an object with its whole entries; else nothing.
+
+    It is taken for the first list of that name.
+    """
+    text = body.decode("utf-8-sig", "replace")
+    begin = re.search(rf'"{name}"\s*:\s*\[', text)
+    if begin is None or not text.lstrip().startswith("{") or _is_absurd(body):
+        return b""
+    decoder, end = json.JSONDecoder(), begin.end()
+    gap = re.compile(r"[\s,]*")
+    with contextlib.suppress(ValueError, RecursionError):
+        while found := gap.match(text, end):
+            _, end = decoder.raw_decode(text, found.end())
+    return f"{{{text[begin.start() : end]}]}}".encode()
 
 
 def is_page(content_type: str, body: bytes) -> bool:

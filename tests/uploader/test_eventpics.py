@@ -124,6 +124,35 @@ def test_c09_endless_account_kept_only_up_to_box_capacity() -> None:
     assert len(api({"events": [{"linkId": "abcd1234"}] * 1001}).events().events) == 1000
 
 
+def account(events: int) -> bytes:
+    albums = [{"id": f"a{number}", "title": 'A [title] with {all}, "\\ and ü'} for number in range(20)]
+    listed = [{"title": "Fête", "linkId": f"abcd{number:04}", "albums": albums} for number in range(events)]
+    return json.dumps({"user": {"id": 7}, "events": listed, "more": 1}, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("cut_bytes", [*range(1, 60), 700, 1300, 2900])
+def test_f05_n25_of_an_account_that_is_cut_whole_events_are_seen(cut_bytes: int) -> None:
+    whole = account(5)
+    seen = api(whole[:-cut_bytes], complete=False).events().events
+    wanted = api(whole).events().events
+    assert seen == wanted[: len(seen)]
+    assert len(seen) >= 5 - 1 - cut_bytes // (len(whole) // 5)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'["events": [{}', b'{"events"', b'<html>{"events": [', b'{"x": [{}'])
+def test_f05_n25_what_is_cut_before_its_list_is_no_answer(body: bytes) -> None:
+    with pytest.raises(ApiError) as caught:
+        api(body, complete=False, content_type="").events()
+    assert caught.value.outcome in (Outcome.PARTIAL, Outcome.HTML)
+
+
+@pytest.mark.parametrize("unit", [b"[],", b"[", b'{"":'])
+def test_f05_n25_a_cut_answer_of_brackets_is_not_read(unit: bytes) -> None:
+    with pytest.raises(ApiError) as caught:
+        api(b'{"events": [' + unit * (1024 * 1024 // len(unit)), complete=False).events()
+    assert caught.value.outcome is Outcome.PARTIAL
+
+
 def test_f05_events_that_are_null_are_none() -> None:
     """Go writes an empty list so. Where nothing is said of events at all, it is no answer of EventPics'."""
     assert api({"events": None}).events().events == ()
