@@ -131,7 +131,7 @@ def account(events: int) -> bytes:
 
 
 @pytest.mark.parametrize("cut_bytes", [*range(1, 60), 700, 1300, 2900])
-def test_f05_n25_of_an_account_that_is_cut_whole_events_are_seen(cut_bytes: int) -> None:
+def test_f05_n25_of_an_account_that_is_cut_events_are_seen(cut_bytes: int) -> None:
     whole = account(5)
     seen = api(whole[:-cut_bytes], complete=False).events().events
     wanted = api(whole).events().events
