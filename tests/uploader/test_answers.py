@@ -293,7 +293,7 @@ def test_f05_n25_a_bomb_in_place_of_an_answer_is_an_odd_answer(desk: Desk) -> No
         assert desk.said()["reason"] == str(problem("server_trouble", "partial"))
 
 
-def test_f05_n25_an_account_of_3_mb_keeps_no_photo_from_the_album(desk: Desk) -> None:
+def test_f05_n25_an_account_of_3_mb_stops_no_photo(desk: Desk) -> None:
     albums = [{"id": f"a{number}", "title": "Photo booth"} for number in range(20)]
     listed = [{"title": "A party", "linkId": f"abcd{number:04}", "albums": albums} for number in range(3000)]
     desk.album.add_fault(Fault(call="geteventsandalbums", status=200, body=json.dumps({"events": listed})))
