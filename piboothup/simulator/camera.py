@@ -161,7 +161,7 @@ class _Folder:
         self._directory = directory
         self._size = size
         try:
-            found = sorted(one for one in directory.iterdir() if one.suffix.lower() in (".jpg", ".jpeg"))
+            found = sorted(path for path in directory.iterdir() if path.suffix.lower() in (".jpg", ".jpeg"))
         except OSError as error:
             raise CameraFault(problem("no_frames", f"{directory}: {error.strerror}")) from None
         self._paths = deque(found)

@@ -111,12 +111,12 @@ def _rows(box: Appliance, album: LocalEventPics, chapters: dict[PhotoName, str])
     uploads = album.uploads()
     rows = []
     for name in box.photos():
-        lines = [one for one in uploads if one["fileName"] == name.file_name]
+        lines = [upload for upload in uploads if upload["fileName"] == name.file_name]
         content = box.spool.path(name, SENT).read_bytes()
         stored = album.path_of(_LINK_ID, _ALBUM_ID, name.file_name)
         same = stored.is_file() and stored.read_bytes() == content
-        same = same and all(one["sha256"] == hashlib.sha256(content).hexdigest() for one in lines)
-        sent = [one["takenAt"] for one in lines if one["takenAt"] is not None]
+        same = same and all(upload["sha256"] == hashlib.sha256(content).hexdigest() for upload in lines)
+        sent = [upload["takenAt"] for upload in lines if upload["takenAt"] is not None]
         off_ms = sent[-1] - (name.boottime_ms + offset_ms) if sent else None
         rows.append(Row(name, chapters.get(name, "salvaged"), len(lines), same, off_ms))
     return rows

@@ -109,7 +109,7 @@ class _Desk:
 
     def _side(self) -> list[str]:
         waiting = [name.file_name for name in self._box.photos(NEW)]
-        sent = list(dict.fromkeys(one["fileName"] for one in self._album.uploads()))
+        sent = list(dict.fromkeys(upload["fileName"] for upload in self._album.uploads()))
         return [
             f"{_TITLE}network{_PLAIN} {'on' if self._album.online else 'OFF'}",
             f"{_TITLE}power{_PLAIN} {'on' if self._box.powered else 'OFF'}",
@@ -146,15 +146,15 @@ def _compose(panel: Image.Image, side: list[str], foot: str, columns: int, rows:
 def _cut(text: str, width: int) -> str:
     """At most `width` visible characters."""
     visible, cut, escape = 0, "", False
-    for one in text:
-        escape = escape or one == "\x1b"
+    for char in text:
+        escape = escape or char == "\x1b"
         if not escape:
             visible += 1
             if visible > width:
                 break
-        elif one == "m":
+        elif char == "m":
             escape = False
-        cut += one
+        cut += char
     return cut
 
 

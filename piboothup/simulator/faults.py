@@ -64,7 +64,7 @@ def load_faults(path: Path) -> list[Fault]:
         raise BadFaults(f"The faults file {path} can't be read: {reason}.") from None
     if isinstance(listed, dict):
         listed = listed.get("faults", [])
-    known = {one.name: one for one in dataclasses.fields(Fault)}
+    known = {field.name: field for field in dataclasses.fields(Fault)}
     kinds = typing.get_type_hints(Fault)
     faults = []
     for number, shown in enumerate(listed if isinstance(listed, list) else [listed], start=1):

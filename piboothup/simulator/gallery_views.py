@@ -116,8 +116,8 @@ def menu_examples(box: View) -> dict[str, View]:
 
     def chosen(page: Page, *wanted: str) -> Page:
         """The page that is reached by choosing these items, one after the other."""
-        for one in wanted:
-            found, _ = menu.choose(at(page, one), offer, 0)
+        for item in wanted:
+            found, _ = menu.choose(at(page, item), offer, 0)
             page = found or page
         return page
 

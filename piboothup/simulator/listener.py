@@ -292,4 +292,4 @@ class _Exchange(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """http.server would print whole lines, with signatures, on standard error."""
         call = urlsplit(getattr(self, "path", "")).path.split("/")[1:2]
-        log.debug("call=%s%s", self.command, "".join(f" /{one}" for one in call))
+        log.debug("call=%s%s", self.command, "".join(f" /{part}" for part in call))

@@ -69,7 +69,7 @@ def party(seed: int, size: tuple[int, int]) -> Picture:
     pen = ImageDraw.Draw(stage)
     _fairy_lights(pen, chance, glow)
     guests = 4 + seed % 2
-    looks = list(zip(*(chance.sample(one, guests) for one in (_SKINS, _HAIRS, _CLOTHES)), strict=True))
+    looks = list(zip(*(chance.sample(choices, guests) for choices in (_SKINS, _HAIRS, _CLOTHES)), strict=True))
     for number in range(guests):
         middle = _STAGE[0] * (number + 0.5) / guests + chance.uniform(-18, 18)
         _guest(pen, chance, looks[number], middle, _STAGE[1] * chance.uniform(0.42, 0.54))
@@ -141,7 +141,7 @@ def _backdrop(ceiling: _Colour, floor: _Colour) -> Image.Image:
     down = Image.linear_gradient("L").resize(_STAGE)
     shine = Image.radial_gradient("L").resize(_STAGE)
     room = Image.composite(Image.new("RGB", _STAGE, floor), Image.new("RGB", _STAGE, ceiling), down)
-    dark = Image.new("RGB", _STAGE, tuple(one // 3 for one in ceiling))
+    dark = Image.new("RGB", _STAGE, tuple(level // 3 for level in ceiling))
     return Image.composite(dark, room, shine.point(lambda value: value * 3 // 4))
 
 
@@ -161,7 +161,7 @@ def _fairy_lights(pen: ImageDraw.ImageDraw, chance: random.Random, glow: _Colour
         for step in range(29):
             x = step * _STAGE[0] / 28
             y = height + sag * abs(math.sin(step / 28 * 2 * math.pi + shift))
-            pen.ellipse((x - 9, y - 9, x + 9, y + 9), fill=tuple((one + 60) // 2 for one in glow))
+            pen.ellipse((x - 9, y - 9, x + 9, y + 9), fill=tuple((level + 60) // 2 for level in glow))
             pen.ellipse((x - 5, y - 5, x + 5, y + 5), fill=(255, 248, 226))
 
 

@@ -193,7 +193,7 @@ class LocalEventPics:
         token, signature = secrets.token_urlsafe(12), secrets.token_urlsafe(24)
         with self._lock:
             now_ns = self.clock.boottime_ns()
-            for old in [one for one, grant in self._grants.items() if now_ns - grant.asked_ns > 2 * _URL_VALID_NS]:
+            for old in [past for past, grant in self._grants.items() if now_ns - grant.asked_ns > 2 * _URL_VALID_NS]:
                 del self._grants[old]
             self._grants[token] = Grant(signature, link_id, album_id, file_name, taken_at, now_ns)
         return 200, {"uploadUrl": f"{self.url}/upload/{token}?signature={signature}"}

@@ -91,7 +91,7 @@ class EventPicsApi:
             listed = []
         if not isinstance(listed, list):
             raise ApiError(ApiCall.EVENTS, Outcome.WRONG_JSON, answer.status)
-        events = [event for one in listed[:_MAX_EVENTS] if (event := _event(one)) is not None]
+        events = [event for entry in listed[:_MAX_EVENTS] if (event := _event(entry)) is not None]
         if len(events) != len(listed):
             log.warning("events skipped=%d", len(listed) - len(events))
         return Account(tuple(events), date_anchor(answer))
@@ -213,10 +213,10 @@ def _event(shown: object) -> Event | None:
         return None
     link_id = _id(shown, "linkId")
     listed = shown.get("albums")
-    albums = [_album(one) for one in listed] if isinstance(listed, list) else []
+    albums = [_album(entry) for entry in listed] if isinstance(listed, list) else []
     if link_id is None:
         return None
-    return Event(_title(shown.get("title")), link_id, tuple(one for one in albums if one is not None))
+    return Event(_title(shown.get("title")), link_id, tuple(album for album in albums if album is not None))
 
 
 def _album(shown: object) -> Album | None:

@@ -178,7 +178,7 @@ def decide(call: ApiCall, outcome: Outcome) -> Decision:
 
 def forbidden_outcome(link_id: str, events: Iterable[Event]) -> Outcome:
     """What a FORBIDDEN to `getuploadurl` was about, when the same key then got these events: not about the key."""
-    return Outcome.CLOSED if any(one.link_id == link_id for one in events) else Outcome.FOREIGN
+    return Outcome.CLOSED if any(event.link_id == link_id for event in events) else Outcome.FOREIGN
 
 
 def not_found_outcome(context: Context, events: Iterable[Event]) -> Outcome:
@@ -188,8 +188,8 @@ def not_found_outcome(context: Context, events: Iterable[Event]) -> Outcome:
 
 def is_listed(context: Context, events: Iterable[Event]) -> bool:
     """Whether event and album of the context are among those that the key sees."""
-    albums = [one.albums for one in events if one.link_id == context.link_id]
-    return any(not context.album_id or any(one.id == context.album_id for one in listed) for listed in albums)
+    albums = [event.albums for event in events if event.link_id == context.link_id]
+    return any(not context.album_id or any(album.id == context.album_id for album in listed) for listed in albums)
 
 
 def classify(call: ApiCall, answer: Answer, *, key_accepted: bool = False) -> Outcome:

@@ -253,7 +253,9 @@ class Uploader:
             if found == self._directory_stamp and now_ns < self._full_list_due_ns:
                 return
             listed = sorted_names(self._spool.names(NEW))
-            self._scheduler.reload(listed, {one: self._entry(one) for one in context_ids(listed)})
+            self._scheduler.reload(
+                listed, {context_id: self._entry(context_id) for context_id in context_ids(listed)}
+            )
         except OSError as error:
             log.error("not listed reason=%s", error.strerror)
             self._scheduler.set_listing_complete(complete=False)
@@ -292,7 +294,7 @@ class Uploader:
             "version": __version__,
             "state": view.state,
             "reason": self._refused or (str(told[0]) if told else ""),
-            "problems": [one.code for one in told],
+            "problems": [problem.code for problem in told],
             "waiting": view.waiting.total(),
             "sent": view.sent.total(),
             "rate_bps": view.rate_bps,
@@ -311,7 +313,7 @@ class Uploader:
 
     def _events(self, view: StatusSnapshot) -> Iterator[dict[str, Any]]:
         """Per event and album: how many wait, how many were sent since the start."""
-        titles = {one.link_id: one.title for one in view.events or ()}
+        titles = {event.link_id: event.title for event in view.events or ()}
         waiting: Counter[tuple[str, str]] = Counter()
         sent: Counter[tuple[str, str]] = Counter()
         for counted, into in ((view.waiting, waiting), (view.sent, sent)):

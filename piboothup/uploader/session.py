@@ -155,12 +155,14 @@ class ApiSession:
             log.warning("not noted reason=%s", error.strerror)
 
     def _is_new_anchor(self, fresh: Anchor) -> bool:
-        known = [one for one in self._spool.read_boot(self._spool.boot).anchors if one.source is fresh.source]
+        known = [
+            anchor for anchor in self._spool.read_boot(self._spool.boot).anchors if anchor.source is fresh.source
+        ]
         return not any(
-            fresh.boottime_ms - one.boottime_ms < _ANCHOR_INTERVAL_MS
-            and one.uncertainty_ms <= 2 * fresh.uncertainty_ms
-            and abs(one.offset_ms - fresh.offset_ms) <= one.uncertainty_ms + fresh.uncertainty_ms
-            for one in known
+            fresh.boottime_ms - anchor.boottime_ms < _ANCHOR_INTERVAL_MS
+            and anchor.uncertainty_ms <= 2 * fresh.uncertainty_ms
+            and abs(anchor.offset_ms - fresh.offset_ms) <= anchor.uncertainty_ms + fresh.uncertainty_ms
+            for anchor in known
         )
 
 

@@ -87,13 +87,13 @@ def signal_percent(table: str, interface: str) -> int | None:
 
 def _interface(interfaces: Path) -> Path | None:
     with contextlib.suppress(OSError):
-        return next((one for one in sorted(interfaces.iterdir()) if (one / "phy80211").exists()), None)
+        return next((path for path in sorted(interfaces.iterdir()) if (path / "phy80211").exists()), None)
     return None
 
 
 def _is_wired(interfaces: Path) -> bool:
     with contextlib.suppress(OSError):
-        return any(_is_up(one) for one in interfaces.iterdir() if not (one / "phy80211").exists())
+        return any(_is_up(path) for path in interfaces.iterdir() if not (path / "phy80211").exists())
     return False
 
 
@@ -122,7 +122,7 @@ def _ssid(interface: str) -> str | None:
         return None
     _, _, length, _ = struct.unpack_from(_IWREQ, asked)
     told = name.tobytes()[: min(length, _MAX_NAME_BYTES)].rstrip(b"\0").decode("utf-8", "replace")
-    return "".join(one if one.isprintable() else "?" for one in told) or None
+    return "".join(char if char.isprintable() else "?" for char in told) or None
 
 
 def _has_address(interface: str) -> bool:

@@ -44,8 +44,8 @@ def colour(frame: Frame) -> int:
     planes = (frame.y, frame.u, frame.v)
     levels = [float(plane.mean()) for plane in planes]
     apart = []
-    for one in COLOURS:
-        wanted = Image.new("RGB", (1, 1), one).convert("YCbCr").getpixel((0, 0))
+    for shade in COLOURS:
+        wanted = Image.new("RGB", (1, 1), shade).convert("YCbCr").getpixel((0, 0))
         assert isinstance(wanted, tuple)
         apart.append(sum(abs(level - want) for level, want in zip(levels, wanted, strict=True)))
     return apart.index(min(apart))
@@ -112,7 +112,7 @@ def test_a_frame_that_is_lent_out_is_not_drawn_over(clock: HandClock) -> None:
     lent = [made.capture(clock.boottime_ns(), 4) for _ in range(4)]
     before = [frame.y.copy() for frame in lent]
     made.capture(clock.boottime_ns(), 4)
-    assert all(np.array_equal(frame.y, one) for frame, one in zip(lent, before, strict=True))
+    assert all(np.array_equal(frame.y, copy) for frame, copy in zip(lent, before, strict=True))
     for frame in lent:
         frame.release()
         frame.release()
@@ -170,7 +170,7 @@ def test_broken_jpeg_skipped_with_one_sentence_never_served(
     assert [colour(take(made, clock)) for _ in range(6)] == [0, 2, 0, 2, 0, 2]
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 2
-    assert all("is skipped" in one for one in told)
+    assert all("is skipped" in line for line in told)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xd8\xff\xd9", b"GIF89a"])

@@ -132,7 +132,7 @@ def test_c04_whatever_the_file_is_called_it_lies_in_its_album(album: LocalEventP
     assert stored.read_bytes() == PHOTO
     assert not stored.name.startswith(".")
     assert album.uploads()[0]["fileName"] == name
-    assert {one.name for one in album.directory.iterdir()} == {"abcd1234", "uploads.jsonl", ".arriving"}
+    assert {path.name for path in album.directory.iterdir()} == {"abcd1234", "uploads.jsonl", ".arriving"}
 
 
 def test_truncated_body_neither_stored_nor_recorded(album: LocalEventPics) -> None:

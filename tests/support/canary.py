@@ -39,13 +39,19 @@ class Canary:
         def watched_grant(album: LocalEventPics, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
             answer = grant(album, asked)
             url = urlsplit(answer[1].get("uploadUrl", ""))
-            self._signatures |= {one for values in parse_qs(url.query).values() for one in values if len(one) > 20}
+            self._signatures |= {
+                value for values in parse_qs(url.query).values() for value in values if len(value) > 20
+            }
             return answer
 
         def watched_communicate(command: subprocess.Popen[Any], *more: Any, **named: Any) -> Any:
             said = communicate(command, *more, **named)
             if not isinstance(command.args, list) or _SAYS_ITS_KEY not in command.args:
-                self._said += [one.decode(errors="replace") if isinstance(one, bytes) else one for one in said if one]
+                self._said += [
+                    output.decode(errors="replace") if isinstance(output, bytes) else output
+                    for output in said
+                    if output
+                ]
             return said
 
         patch.setattr(LocalEventPics, "grant", watched_grant)
@@ -76,13 +82,15 @@ class Canary:
             yield path.name, path.read_text(errors="replace")
 
     def _sings(self, text: str) -> bool:
-        return MADE_UP.search(text) is not None or any(one in text for one in self._signatures)
+        return MADE_UP.search(text) is not None or any(signature in text for signature in self._signatures)
 
 
 def _left_behind(folder: Path) -> Iterator[Path]:
     """The files with words in them that services left, not those that tests made for them."""
     for parent, folders, names in os.walk(folder):
-        folders[:] = [one for one in folders if one not in ("new", "sent")]  # photos, up to a hundred thousand
+        folders[:] = [
+            folder for folder in folders if folder not in ("new", "sent")
+        ]  # photos, up to a hundred thousand
         for name in names:
             path = Path(parent, name)
             if path.suffix in _LEFT_BEHIND and not name.startswith("faults") and path.is_file():

@@ -155,7 +155,7 @@ def paint(fd: int, stride: int, size: tuple[int, int]) -> tuple[Any, Any, Any]:
     v = random.integers(0, 256, (height // 2, width // 2), dtype=np.uint8)
     rows = [np.pad(y, ((0, 0), (0, stride - width)))]
     rows += [np.pad(plane, ((0, 0), (0, stride // 2 - width // 2))) for plane in (u, v)]
-    os.pwrite(fd, b"".join(one.tobytes() for one in rows), 0)
+    os.pwrite(fd, b"".join(row.tobytes() for row in rows), 0)
     return y, u, v
 
 

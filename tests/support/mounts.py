@@ -77,7 +77,7 @@ class MountNamespace:
 @pytest.fixture
 def mounts() -> Iterator[MountNamespace]:
     """A mount namespace."""
-    if os.geteuid() != 0 or not all(shutil.which(one) for one in ("unshare", "nsenter", "mount")):
+    if os.geteuid() != 0 or not all(shutil.which(command) for command in ("unshare", "nsenter", "mount")):
         pytest.skip("SKIPPED: real mounts need root, unshare and nsenter")
     if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("SKIPPED: no mount namespace can be made here")

@@ -80,7 +80,7 @@ class Night:
 
     def problems(self) -> list[str]:
         """The codes of what is told."""
-        return [one.code for one in self.line.snapshot().problems]
+        return [problem.code for problem in self.line.snapshot().problems]
 
     def _keep_up(self) -> None:
         """What the main thread does."""
@@ -91,7 +91,7 @@ class Night:
             self._list()
 
     def _list(self) -> None:
-        self.line.reload(sorted_names(self._new), {one.id: Entry(one) for one in self._new.values()})
+        self.line.reload(sorted_names(self._new), {context.id: Entry(context) for context in self._new.values()})
 
     def _show(self, name: PhotoName) -> None:
         context = self._new[name]

@@ -123,8 +123,8 @@ class Link:
         self._hole = listening, filler
 
     def _close(self) -> None:
-        for one in self._hole or ():
-            one.close()
+        for end in self._hole or ():
+            end.close()
         self._hole = None
         if self._listener is not None:
             self._listener.close()

@@ -122,7 +122,7 @@ def _message(more: Callable[[], bytes]) -> bytes:
     while b"\r\n\r\n" not in said:
         said += more()
     head, _, body = said.partition(b"\r\n\r\n")
-    length = next((int(one[15:]) for one in head.lower().split(b"\r\n") if one.startswith(b"content-length:")), 0)
+    length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
     while len(body) < length:
         body += more()
     return head + b"\r\n\r\n" + body

@@ -199,7 +199,7 @@ class Desk:
 
     def uploads_of(self, name: PhotoName) -> list[dict[str, Any]]:
         """The album's accepted PUTs of the photo."""
-        return [one for one in self.album.uploads() if one["fileName"] == name.file_name]
+        return [upload for upload in self.album.uploads() if upload["fileName"] == name.file_name]
 
     def refuse(self, photo: PhotoName, call: str, storage: Liar) -> None:
         """This photo, and no other, is refused: by `getuploadurl` with a 400, or sent to this `storage`."""

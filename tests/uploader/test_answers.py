@@ -191,7 +191,7 @@ def test_n23_photos_refused_while_none_arrives_reported_stay_put(desk: Desk) -> 
     desk.start()
     desk.until(lambda: desk.said()["problems"] == ["server_trouble"], "the refusal to be told", step_s=1.0)
     assert desk.said()["reason"].startswith("EventPics answers with an error (it refuses a photo).")
-    assert all(desk.lies_in(NEW, one) for one in bad)
+    assert all(desk.lies_in(NEW, name) for name in bad)
 
 
 def test_n23_photo_refused_twice_before_whole_body_is_parked(desk: Desk) -> None:

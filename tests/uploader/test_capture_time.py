@@ -55,7 +55,7 @@ def test_offset_of_sent_photo_is_noted_for_all_sent_later(desk: Desk) -> None:
     desk.start()
     desk.until_sent(desk.take(hint=True))
     boot = desk.booth.read_boot(1)
-    assert {one.offset_ms for one in boot.in_use} == {one.offset_ms for one in boot.anchors} != set()
+    assert {anchor.offset_ms for anchor in boot.in_use} == {anchor.offset_ms for anchor in boot.anchors} != set()
 
 
 def test_check_every_minute_leaves_anchor_every_15_min(desk: Desk) -> None:

@@ -145,7 +145,7 @@ def test_every_exchange_has_its_deadline(monkeypatch: pytest.MonkeyPatch, api: E
 
 
 def test_a_box_has_the_real_chance_network_and_patience(tmp_path: Path) -> None:
-    defaults = {one.name: one.default for one in inspect.signature(Uploader).parameters.values()}
+    defaults = {parameter.name: parameter.default for parameter in inspect.signature(Uploader).parameters.values()}
     assert (defaults["random_fn"], defaults["connect"], defaults["read_wifi"]) == (
         random.random,
         EventPicsApi,

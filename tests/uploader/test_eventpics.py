@@ -72,7 +72,7 @@ def test_events_and_albums_read_under_either_album_id_name() -> None:
 
 @pytest.mark.parametrize(
     "shown",
-    [None, 7, "x", {}, {"title": "T"}, *({"linkId": one} for one in ("", "with space", "\u202eabc"))],
+    [None, 7, "x", {}, {"title": "T"}, *({"linkId": link_id} for link_id in ("", "with space", "\u202eabc"))],
 )
 def test_event_invalid_skipped_others_seen(shown: object) -> None:
     good = {"linkId": "abcd1234", "title": 5, "albums": [None, {"id": 5.5}, {"id": "a1", "title": "a\nb\x1b[2J"}]}
@@ -185,7 +185,7 @@ def test_account_of_1000_events_with_20_albums_each_seen_whole(title: str) -> No
     albums = [{"id": f"a{number}", "title": title} for number in range(20)]
     events = [{"title": title, "linkId": f"abcd{number:04}", "albums": albums} for number in range(1000)]
     seen = api({"events": events}).events().events
-    assert [len(one.albums) for one in seen] == [20] * 1000
+    assert [len(event.albums) for event in seen] == [20] * 1000
 
 
 def test_getuploadurl_sends_what_is_known_and_nothing_invented() -> None:

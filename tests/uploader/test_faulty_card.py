@@ -294,24 +294,24 @@ def test_s13_things_named_like_photos_told_once_not_followed(
     last = desk.take()
     desk.until_sent(last, step_s=1.0)
     desk.until(lambda: desk.said().get("waiting") == 0, "nothing to be waiting")
-    assert {one["fileName"] for one in desk.album.uploads()} == {good.file_name, last.file_name}
-    assert sorted(os.listdir(folder)) == [one for one in before if one != str(good)]
+    assert {upload["fileName"] for upload in desk.album.uploads()} == {good.file_name, last.file_name}
+    assert sorted(os.listdir(folder)) == [name for name in before if name != str(good)]
     assert sorted(os.listdir(elsewhere)) == sorted(["photo.jpg", str(name_of(7, 2))])
     told = re.findall(r"ignored path='([^']+)'", caplog.text)
     assert len(told) == len(set(told))
-    for one in (folder / str(link), folder / str(directory), folder / str(pipe), folder / "holiday.jpg"):
-        assert str(one) in told
+    for path in (folder / str(link), folder / str(directory), folder / str(pipe), folder / "holiday.jpg"):
+        assert str(path) in told
 
 
 def test_s16_what_a_pc_leaves_behind_is_neither_sent_nor_moved(desk: Desk) -> None:
     name = desk.take()
     folder = desk.booth.path(name).parent
-    debris = [folder / one for one in ("Thumbs.db", ".DS_Store", f"._{name}", "desktop.ini", f"{name}.part")]
-    for one in debris:
-        one.write_bytes(b"debris")
+    debris = [folder / path for path in ("Thumbs.db", ".DS_Store", f"._{name}", "desktop.ini", f"{name}.part")]
+    for path in debris:
+        path.write_bytes(b"debris")
     desk.start()
     desk.until_sent(name)
-    assert all(one.exists() for one in debris)
+    assert all(path.exists() for path in debris)
     assert len(desk.album.uploads()) == 1
     desk.until(lambda: desk.said().get("waiting") == 0, "nothing to be waiting")
 

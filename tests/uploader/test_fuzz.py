@@ -65,7 +65,7 @@ class Lie:
 def _with(good: Any, fields: dict[str, Any]) -> Any:
     if isinstance(good, dict):
         return {key: fields[key] if key in fields else _with(value, fields) for key, value in good.items()}
-    return [_with(one, fields) for one in good] if isinstance(good, list) else good
+    return [_with(item, fields) for item in good] if isinstance(good, list) else good
 
 
 class Lying:
@@ -155,7 +155,7 @@ NASTY = [
     *(b"Thu, 01 Jan 1970 00:00:00 GMT", b"Fri, 31 Dec 9999 23:59:59 GMT", b'"' + b"0" * 32 + b'"', b"\xff\xfe"),
 ]
 _header_text = st.one_of(
-    st.sampled_from(NASTY), st.binary(max_size=20).map(lambda one: one.replace(b"\r", b"").replace(b"\n", b""))
+    st.sampled_from(NASTY), st.binary(max_size=20).map(lambda raw: raw.replace(b"\r", b"").replace(b"\n", b""))
 )
 _values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just("x" * 9_000),
@@ -164,8 +164,8 @@ _values = st.recursive(
 )
 _statuses = st.one_of(
     st.sampled_from([b"200 OK", b"201 Made", b"202 Later", b"204 None", b"206 Part"]),
-    st.integers(100, 599).map(lambda one: b"%d Any" % one),
-    st.integers(0, 99_999).map(lambda one: b"%d" % one),
+    st.integers(100, 599).map(lambda number: b"%d Any" % number),
+    st.integers(0, 99_999).map(lambda number: b"%d" % number),
     st.binary(max_size=8),
 )
 _headers = st.lists(st.tuples(st.sampled_from(HEADERS), _header_text), min_size=1, max_size=3)

@@ -114,12 +114,12 @@ class Evening:
     def check(self) -> None:
         """Nothing is lost, nothing is called sent without proof, nothing lies in a wrong album."""
         desk = self.desk
-        uploaded = [(one["fileName"], one["linkId"], one["albumId"]) for one in desk.album.uploads()]
+        uploaded = [(upload["fileName"], upload["linkId"], upload["albumId"]) for upload in desk.album.uploads()]
         own = {name.file_name: (context.link_id, context.album_id) for name, (context, _) in self.photos.items()}
         assert all(own[file_name] == (link_id, album_id) for file_name, link_id, album_id in uploaded)
         for name, (context, content) in self.photos.items():
             was_sent = desk.lies_in(SENT, name)  # asked first: it may be on its way there
-            places = [one for one in (NEW, SENT, PARKED, QUARANTINE) if desk.lies_in(one, name)]
+            places = [place for place in (NEW, SENT, PARKED, QUARANTINE) if desk.lies_in(place, name)]
             assert places in ([NEW], [SENT], [PARKED]) or (NEW in places and not was_sent), places
             if was_sent:
                 assert desk.booth.path(name, SENT).read_bytes() == content

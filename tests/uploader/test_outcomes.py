@@ -33,11 +33,12 @@ def test_only_an_accepted_put_means_sent() -> None:
 
 def test_verdict_never_deletes_and_only_server_refusal_parks() -> None:
     blaming = {
-        verdict: {one for call in ApiCall for one in Outcome if decide(call, one) is verdict} for verdict in Decision
+        verdict: {outcome for call in ApiCall for outcome in Outcome if decide(call, outcome) is verdict}
+        for verdict in Decision
     }
     assert blaming[Decision.PARK] == {Outcome.TOO_LARGE}
     assert blaming[Decision.BLAME_PHOTO_OR_EVENT] == {Outcome.BAD_REQUEST, Outcome.REFUSED}
-    assert not any("delete" in one or "remove" in one for one in Decision)
+    assert not any("delete" in decision or "remove" in decision for decision in Decision)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 204, 206, 226, 299])

@@ -75,12 +75,12 @@ def test_n06_portal_hears_only_the_probe_and_leads_nowhere() -> None:
             transport = Transport(HandClock(), limits=FAR, http_port=portal.port)
             answers = [transport.get_plain_http("127.0.0.1", FAR_S) for _ in range(2)]
             transport.close()
-    assert [one.status for one in answers] == [302, 302]
+    assert [answer.status for answer in answers] == [302, 302]
     assert elsewhere.connections == 0
     for _, whole in portal.requests:
         first, *headers = whole.decode().strip().split("\r\n")
         assert first == "GET / HTTP/1.1"
-        said = {one.partition(":")[0].lower() for one in headers}
+        said = {header.partition(":")[0].lower() for header in headers}
         assert said == {"host", "user-agent", "accept-encoding", "cache-control", "connection"}
 
 

@@ -265,7 +265,7 @@ def test_n33_after_outage_newest_goes_first_and_oldest_in_turn(desk: Desk) -> No
         desk.pass_s(600.0)
     desk.album.online = True
     desk.until_sent(*names, step_s=1.0)
-    arrived = [one["fileName"] for one in desk.album.uploads()]
+    arrived = [upload["fileName"] for upload in desk.album.uploads()]
     assert arrived == [names[number].file_name for number in (5, 0, 4, 1, 3, 2)]
 
 
@@ -357,7 +357,7 @@ def test_c01_event_change_photos_still_go_to_event_taken_for(desk: Desk) -> None
     desk.start()
     desk.album.online = True
     desk.until_sent(*old, new, step_s=1.0)
-    assert {one["linkId"] for name in old for one in desk.uploads_of(name)} == {"abcd1234"}
+    assert {upload["linkId"] for name in old for upload in desk.uploads_of(name)} == {"abcd1234"}
     assert desk.stored(new, "tomorrow1", "b1") == jpeg(6)
 
 
@@ -487,7 +487,7 @@ def test_assign_photo_old_album_got_meanwhile_is_noted_there(desk: Desk, monkeyp
     albums = [[album for album in ("a1", "a2") if desk.stored(name, album_id=album)] for name in names]
     assert sorted(albums) == [["a1"], ["a2"]]
     noted = [desk.booth.context_of(name) for name in names]
-    assert [[one.album_id] for one in noted if one is not None] == albums
+    assert [[context.album_id] for context in noted if context is not None] == albums
 
 
 def test_assign_suspended_midway_keeps_no_photo_from_being_sent(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -507,7 +507,7 @@ def test_assign_suspended_midway_keeps_no_photo_from_being_sent(desk: Desk, monk
         desk.until(lambda: desk.said().get("sent") == 3, "all to arrive", step_s=1.0)
         assert desk.waiting() == 1
     desk.until_sent(*names, step_s=5.0)
-    assert sorted(one["albumId"] for name in names for one in desk.uploads_of(name)) == ["a1", "a2", "a2"]
+    assert sorted(upload["albumId"] for name in names for upload in desk.uploads_of(name)) == ["a1", "a2", "a2"]
     went = {name: desk.uploads_of(name)[0]["albumId"] for name in names}
     assert {name: context.album_id for name in names if (context := desk.booth.context_of(name))} == went
 

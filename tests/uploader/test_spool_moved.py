@@ -74,7 +74,7 @@ def test_f11_a_photo_on_its_way_is_not_marked_on_another_disk(desk: Desk, tmp_pa
     old = Spool(tmp_path / "aside", desk.clock, "serial-1")
     assert (list(old.names(NEW)), list(old.names(SENT))) == ([late], [])
     boots = (desk.booth.directory / "boots").glob("*.jsonl")
-    assert not any("1800000000777" in one.read_text() for one in boots)
+    assert not any("1800000000777" in boot.read_text() for boot in boots)
 
 
 def test_f11_nothing_is_asked_for_a_photo_of_another_disk(desk: Desk, tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ class LinkStatus:
         if self.paused:
             yield problem("paused")
         found = {} if self._problem is None else {self._problem[1].code: self._problem[1]}
-        for hold in sorted(held, key=lambda one: _HOLD_REASONS.index(one.reason)):
+        for hold in sorted(held, key=lambda hold: _HOLD_REASONS.index(hold.reason)):
             found.setdefault(hold.reason, problem(hold.reason, hold.detail))
         if refused_again:
             found.setdefault("server_trouble", problem("server_trouble", "it refuses a photo"))

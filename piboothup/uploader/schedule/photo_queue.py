@@ -51,15 +51,15 @@ def sorted_names(names: Iterable[PhotoName]) -> list[str]:
 
 def context_ids(listed: Iterable[str]) -> set[str]:
     """The ids of these photos' contexts."""
-    return {_context_id(one) for one in listed}
+    return {_context_id(text) for text in listed}
 
 
 def directory_stamp(new: Path, *others: Path) -> frozenset[tuple[str, int]]:
     """What changes whenever a photo comes to or leaves `new` (the spool's new/), or a file comes to one of the other
     folders. Raises OSError when new/ can't be read; a boot's folder that can't keeps the others from nothing.
     """
-    folders = [new, *(one for one in new.iterdir() if is_boot_folder(one.name)), *others]
-    return frozenset((one.name, _changed_ns(one)) for one in folders)
+    folders = [new, *(folder for folder in new.iterdir() if is_boot_folder(folder.name)), *others]
+    return frozenset((folder.name, _changed_ns(folder)) for folder in folders)
 
 
 def _changed_ns(folder: Path) -> int:
@@ -99,7 +99,7 @@ class PhotoQueue:
     @property
     def sendable(self) -> int:
         """How many photos wait for nothing but their turn."""
-        return self.waiting.total() - sum(self.waiting[one] for one in self.held)
+        return self.waiting.total() - sum(self.waiting[context] for context in self.held)
 
     def has_sendable_elsewhere(self, context: Context) -> bool:
         """Whether photos that are to go elsewhere wait for nothing but their turn."""
@@ -112,14 +112,14 @@ class PhotoQueue:
         """
         self._entries = dict(entries)
         if self._excluded:
-            listed = [one for one in listed if one not in self._excluded]
+            listed = [text for text in listed if text not in self._excluded]
         self.waiting = Counter(map(self._context, listed))
         self.held = {context: hold for context, hold in self.held.items() if self.waiting[context]}
-        self._uncounted = {one for one in self._busy if one not in listed}
+        self._uncounted = {text for text in self._busy if text not in listed}
         set_aside = self._busy | self._postponed
-        self._waiting_line = deque(one for one in listed if one not in set_aside)
+        self._waiting_line = deque(text for text in listed if text not in set_aside)
         if self.held:
-            self._waiting_line = deque(one for one in self._waiting_line if self._context(one) not in self.held)
+            self._waiting_line = deque(text for text in self._waiting_line if self._context(text) not in self.held)
         if listed:
             self._newest_known = max(self._newest_known, _position(listed[-1]))
 
@@ -199,8 +199,8 @@ class PhotoQueue:
 
     def release(self, contexts: Iterable[Context]) -> None:
         """These may be tried again; their photos come with the next listing, which the caller sees to."""
-        for one in contexts:
-            self.held.pop(one, None)
+        for context in contexts:
+            self.held.pop(context, None)
 
     def release_all(self) -> None:
         """Nothing is held or postponed any more; the photos come with the next listing."""

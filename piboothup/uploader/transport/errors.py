@@ -64,12 +64,12 @@ def kind_of(error: BaseException) -> LinkErrorKind:
     causes = list(_causes(error))
 
     def any_is(*kinds: type[BaseException]) -> bool:
-        return any(isinstance(one, kinds) for one in causes)
+        return any(isinstance(cause, kinds) for cause in causes)
 
-    for one in causes:
-        if isinstance(one, ssl.SSLCertVerificationError):
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
             # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL
-            return LinkErrorKind.TLS_DATE if one.verify_code in (9, 10) else LinkErrorKind.TLS
+            return LinkErrorKind.TLS_DATE if cause.verify_code in (9, 10) else LinkErrorKind.TLS
     if any_is(OutOfDate):
         return LinkErrorKind.TLS_DATE
     if any_is(ssl.SSLEOFError, ssl.SSLZeroReturnError):
@@ -92,8 +92,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
     pending: list[object] = [error]
     while pending:
-        one = pending.pop(0)
-        if isinstance(one, BaseException) and id(one) not in seen:
-            seen.add(id(one))
-            yield one
-            pending += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
+        cause = pending.pop(0)
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            pending += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]

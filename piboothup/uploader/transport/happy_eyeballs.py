@@ -53,21 +53,21 @@ class NameLookups:
         getaddrinfo raises, ConnectionAbortedError when `wake` was shut down.
         """
         asked = [self._look_up(host, port, family) for family in _FAMILIES]
-        for one in asked:
-            one.add_done_callback(lambda _: _wake(wake))
+        for lookup in asked:
+            lookup.add_done_callback(lambda _: _wake(wake))
         while True:
-            answered = [one for one in asked if one.done()]
-            found = [one.result() for one in answered if one.exception() is None]
+            answered = [lookup for lookup in asked if lookup.done()]
+            found = [lookup.result() for lookup in answered if lookup.exception() is None]
             if any(found):
                 until_s = min(until_s, time.monotonic() + _RESOLUTION_DELAY_S)
             if len(answered) == len(asked) or not _wait_for_wake(woken, until_s):
                 break
-        for one, family in zip(asked, _FAMILIES, strict=True):
-            if one in answered:
+        for lookup, family in zip(asked, _FAMILIES, strict=True):
+            if lookup in answered:
                 del self._running[host, port, family]
         if any(found):
-            return [one for one in chain.from_iterable(zip_longest(*found)) if one is not None]
-        troubles = (one.exception() for one in answered)
+            return [address for address in chain.from_iterable(zip_longest(*found)) if address is not None]
+        troubles = (lookup.exception() for lookup in answered)
         raise next(filter(None, troubles), socket.gaierror(socket.EAI_AGAIN, "the look-up takes too long"))
 
     def _look_up(self, host: str, port: int, family: socket.AddressFamily) -> _Found:
@@ -183,7 +183,7 @@ def _resolve(found: _Found, host: str, port: int, family: socket.AddressFamily) 
     except (OSError, UnicodeError) as error:  # UnicodeError: no host can be called that
         found.set_exception(error)
     else:
-        found.set_result([(one[0], one[4]) for one in listed])
+        found.set_result([(info[0], info[4]) for info in listed])
 
 
 def _wake(wake: socket.socket) -> None:

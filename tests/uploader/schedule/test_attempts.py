@@ -97,7 +97,7 @@ def test_n24_day_of_refusing_all_parks_nothing_and_is_told(call: ApiCall) -> Non
     assert night.parked == []
     assert night.tried.total() < 200
     assert night.line.snapshot().state is UploaderState.REFUSED
-    assert [str(one) for one in night.line.snapshot().problems] == [
+    assert [str(problem) for problem in night.line.snapshot().problems] == [
         "EventPics answers with an error (it refuses every photo). Photos are kept and tried again by themselves."
     ]
     night.rule = always(Outcome.ACCEPTED)
@@ -154,7 +154,7 @@ def test_n33_two_workers_meeting_same_closed_event_rest_it_once(came: Outcome) -
     night.pass_s(3.0)
     names = [night.take(GALA), night.take(GALA)]
     steps = [night.line.next_step(), night.line.next_step()]
-    assert {Send(one) for one in names} == {*steps}
+    assert {Send(name) for name in names} == {*steps}
     for name in names:
         night.line.on_photo_failure(name, GALA, ApiCall.UPLOAD_URL, came)
     assert len(night.problems()) == 1
@@ -197,7 +197,7 @@ def test_n23_refused_photo_parked_after_2_attempts_others_arrive(call: ApiCall, 
         night.take()
     night.pass_s(60.0)
     assert night.parked == [*bad]
-    assert [night.tried[one] for one in bad] == [2]
+    assert [night.tried[name] for name in bad] == [2]
     assert len(night.arrived_s) == 6
     assert night.problems() == []
 
@@ -227,7 +227,7 @@ def test_n23_two_refused_tried_ever_less_until_event_accepts(
     night.take(GALA)
     night.pass_s(12 * HOUR_S)
     assert night.parked == []
-    assert all(12 * 4 < night.tried[one] < 12 * 9 for one in both)
+    assert all(12 * 4 < night.tried[name] < 12 * 9 for name in both)
     assert night.problems() == ["server_trouble"]
     next_one = night.take()
     night.pass_s(3.0)
@@ -437,7 +437,7 @@ def test_n18_retry_after_holds_for_all_unless_others_known_taken() -> None:
         waits_s.append(night.arrived_s[name] - taken_s)
     assert sorted(waits_s)[-2] < 60.0
     assert (
-        sum(number for one, number in night.tried.items() if one.context == GALA.id) <= night.clock.boottime_s / 600
+        sum(number for name, number in night.tried.items() if name.context == GALA.id) <= night.clock.boottime_s / 600
     )
 
 

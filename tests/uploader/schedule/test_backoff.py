@@ -35,7 +35,7 @@ def test_n19_backoff_limit_doubles_to_30_s_takes_any_part_of_it() -> None:
 
 def test_n19_twenty_booths_failing_together_spread_their_retries() -> None:
     waits = sorted(full_jitter_s(6, random.Random(booth).random) for booth in range(20))
-    assert sum(1 for one, after in itertools.pairwise(waits) if after - one > 0.1) >= 12
+    assert sum(1 for before, after in itertools.pairwise(waits) if after - before > 0.1) >= 12
 
 
 @pytest.mark.parametrize(

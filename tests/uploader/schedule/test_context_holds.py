@@ -72,7 +72,7 @@ def test_n20_n33_listed_closed_event_asked_ever_less_others_sent(
         desk.pass_s(60.0)
         desk.until_sent(desk.take(hint=True))
     assert 3 <= door.asked <= 12
-    assert all(desk.lies_in(NEW, one) for one in theirs)
+    assert all(desk.lies_in(NEW, name) for name in theirs)
     door.open = True
     desk.until_sent(*theirs, step_s=5.0)
 
@@ -87,7 +87,7 @@ def test_n20_a_key_that_turns_bad_between_two_calls_pauses_all(desk: Desk, tmp_p
     waits = [desk.take(hint=True), desk.take(GALA, hint=True)]
     desk.until_state("refused")
     assert desk.said()["problems"] == ["key_refused"]
-    assert all(desk.lies_in(NEW, one) for one in waits)
+    assert all(desk.lies_in(NEW, name) for name in waits)
     key_file.write_text("the-key-of-tomorrow")
     desk.album.events.append({"title": "Gala", "linkId": GALA.link_id, "albums": []})
     desk.until_sent(*waits, step_s=5.0)
@@ -137,11 +137,11 @@ def test_n21_part_assigned_context_known_event_sent_rest_held(
     desk.until_sent(desk.take(hint=True))
     assert desk.album.calls["getuploadurl"] == calls + 1
     desk.until(lambda: desk.said()["waiting"] == 2, "the others to be counted as sent")
-    assert [one["waiting"] for one in desk.said()["events"] if one["link_id"] == "gone0000"] == [2]
+    assert [event["waiting"] for event in desk.said()["events"] if event["link_id"] == "gone0000"] == [2]
     desk.album.events.append({"title": "Found", "linkId": "gone0000", "albums": []})
     desk.pass_s(2800.0)
     desk.until_sent(*first, step_s=1.0)
-    assert [desk.stored(one, "gone0000", "_") for one in first] == [jpeg(1), jpeg(2)]
+    assert [desk.stored(name, "gone0000", "_") for name in first] == [jpeg(1), jpeg(2)]
 
 
 def test_n21_photos_assigned_off_unknown_event_sent_within_30_s(desk: Desk) -> None:

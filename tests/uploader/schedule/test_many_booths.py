@@ -90,8 +90,10 @@ class Party:
 
     def most_within(self, window_s: float, from_s: float, until_s: float) -> int:
         """The most requests within any such window."""
-        asked = sorted(one for one in self.asked_s if from_s <= one <= until_s)
-        return max((sum(1 for later in asked if one <= later < one + window_s) for one in asked), default=0)
+        asked = sorted(moment_s for moment_s in self.asked_s if from_s <= moment_s <= until_s)
+        return max(
+            (sum(1 for later in asked if moment_s <= later < moment_s + window_s) for moment_s in asked), default=0
+        )
 
 
 def chances(seed: int) -> list[RandomFn]:
@@ -112,7 +114,7 @@ def test_n19_20_booths_powered_on_together_spread_requests(seed: int, retry_afte
 @pytest.mark.parametrize("seed", range(5))
 def test_n19_server_at_10_requests_a_second_gets_all_photos(seed: int) -> None:
     def busy(now_s: float, asked_s: list[float]) -> bool:
-        return sum(1 for one in asked_s[-200:] if now_s - one < 1.0) >= 10
+        return sum(1 for moment_s in asked_s[-200:] if now_s - moment_s < 1.0) >= 10
 
     party = Party(chances(seed), busy)
     party.run(3600.0)

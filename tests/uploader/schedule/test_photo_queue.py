@@ -16,7 +16,7 @@ from piboothup.uploader.schedule.photo_queue import ContextHold, PhotoQueue, dir
 pytestmark = pytest.mark.slow
 
 PARTY, NOWHERE = Context("0000aaaa", "abcd1234", "a1"), Context("n0000001")
-WRITTEN = {one.id: Entry(one) for one in (PARTY, NOWHERE)}
+WRITTEN = {context.id: Entry(context) for context in (PARTY, NOWHERE)}
 """What is written about contexts."""
 
 

@@ -298,7 +298,7 @@ def test_block_reason_ends_when_photo_gone_and_eventpics_answers(came: Outcome) 
         )
         bench.clock.pass_s(90.0)
         bench.connect()
-    assert [one.code for one in bench.line.snapshot().problems] in (["storage_silent"], ["server_trouble"])
+    assert [problem.code for problem in bench.line.snapshot().problems] in (["storage_silent"], ["server_trouble"])
     bench.line.forget_photo(photo(1))
     bench.clock.pass_s(90.0)
     bench.connect()
@@ -371,7 +371,7 @@ def test_f03_what_only_photos_meet_outlasts_a_good_probe(call: ApiCall, came: Ou
         assert name is not None
         bench.line.on_photo_failure(name, PARTY, call, came)
     told = bench.line.snapshot().problems
-    assert [one.code for one in told] == ["blocked" if came is Outcome.BLOCKED else "server_trouble"]
+    assert [problem.code for problem in told] == ["blocked" if came is Outcome.BLOCKED else "server_trouble"]
     bench.clock.pass_s(120.0)
     bench.connect()
     assert bench.line.snapshot().problems == told

@@ -350,7 +350,7 @@ def test_t08_old_stolen_certificate_and_matching_date_get_no_key(desk: Desk, aut
     desk.start(connect=Connect(authority))
     desk.until_state("offline")
     assert DEMO_KEY.encode() not in front.heard
-    assert Source.DATE not in {one.source for one in desk.booth.read_boot(2).anchors}
+    assert Source.DATE not in {anchor.source for anchor in desk.booth.read_boot(2).anchors}
 
 
 def test_t08_a_date_from_an_impostor_is_not_noted(desk: Desk, authority: Authority, tmp_path: Path) -> None:

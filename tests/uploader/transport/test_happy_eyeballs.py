@@ -234,11 +234,11 @@ def test_n17_address_no_longer_of_this_machine_is_recognised() -> None:
         def getsockname(self) -> tuple[str, int]:
             return "192.0.2.1", 5
 
-    with Roamed() as roamed, socket.socket(V6) as one, socket.socket() as another:
+    with Roamed() as roamed, socket.socket(V6) as first, socket.socket() as another:
         assert not has_local_address(roamed)
-        one.bind(("::1", 0))
+        first.bind(("::1", 0))
         another.bind(("127.0.0.1", 0))
-        assert has_local_address(one)
+        assert has_local_address(first)
         assert has_local_address(another)
 
 
