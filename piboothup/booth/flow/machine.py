@@ -6,9 +6,9 @@
                   +-----------+-- fault <-+----------+
 
 * A press in ready or review starts a photo; so does one in a fault that is only a notice ("not saved: press again").
-* A press while a photo is under way is answered (`nudged`) and starts nothing.
+* A press while a photo is under way is answered (`busy_hint_until_ns`) and starts nothing.
 * With a countdown no photo is taken while the button is down: held for a second it takes the countdown back, and
-  letting go starts a fresh one or opens the menu (see `hold`).
+  letting go starts a fresh one or opens the menu (see `long_press`).
 * Whatever stops photos (no camera, a full card) is the state fault until it is cured; it heals by itself.
 * So is a card that keeps a photo waiting, until that is saved or lost: no press takes a second one.
 * So are photos that are not saved, or not taken by a camera that streams, three in a row for the same reason or five
@@ -73,14 +73,13 @@ SAVING_TIMEOUT_NS = 15 * SECOND_NS
 """After this long the card is said to hang (tidying up takes it a second or two); the photo is still waited for."""
 
 TEST_FRAME_AGE_NS = SECOND_NS
-"""At the start whatever the camera sees will do for a test photo: also a frame that began before it was asked for.
-In a fault it is as new as a guest's would be."""
+"""Greatest age of the frame for the test photo at the start; in a fault it is as new as for a guest's photo."""
 
 _Step = tuple[Booth, tuple[Effect, ...]]
 
 
 def step(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step:
-    """The next state after `event`, and what is to be done."""
+    """The next state after `event`, and the effects to carry out."""
     booth, effects = _react(booth, event, now_ns, settings)
     booth, more = _test_saving(booth, now_ns)
     return booth, (*effects, *more)
@@ -90,6 +89,26 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step
     if booth.state is BoothState.STOPPING:
         return booth, (Discard(event.frame),) if isinstance(event, Exposed) else ()
     match event:
+        case Pressed() | Released() | Tapped() | DownAtStart():
+            return _on_button(booth, event, now_ns, settings)
+        case CameraReady() | CameraLost() | Exposed() | CaptureFailed():
+            return _on_camera(booth, event, now_ns)
+        case StorageChecked() | SavingFailed() | SaveTested() | Saved():
+            return _on_storage(booth, event, now_ns, settings), ()
+        case SharpnessMeasured() | PhotosCounted() | SelfTestProgress() | ActionDone():
+            return _on_menu_answer(booth, event, now_ns, settings), ()
+        case Tick():
+            booth, effects = _still_pressed(booth, now_ns, settings)
+            booth, more = _tick(booth, now_ns)
+            return booth, (*effects, *more)
+        case Stop():
+            return replace(booth, state=BoothState.STOPPING, until_ns=None, page=None), ()
+
+
+def _on_button(
+    booth: Booth, event: Pressed | Released | Tapped | DownAtStart, now_ns: int, settings: Settings
+) -> _Step:
+    match event:
         case Pressed(edge_ns):
             return _pressed(replace(booth, press=Press(edge_ns), stuck=False), edge_ns, now_ns, settings)
         case Released(edge_ns):
@@ -97,60 +116,58 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step
         case Tapped() if booth.press is not None:  # the button itself is down, and has the word
             return replace(booth, busy_hint_until_ns=now_ns + BUSY_HINT_NS), ()
         case Tapped(edge_ns):
-            booth, effects = _react(booth, Pressed(edge_ns), now_ns, settings)
-            booth, more = _react(booth, Released(edge_ns), now_ns, settings)
+            booth, effects = _on_button(booth, Pressed(edge_ns), now_ns, settings)
+            booth, more = _on_button(booth, Released(edge_ns), now_ns, settings)
             return booth, (*effects, *more)
         case DownAtStart(at_ns):
             return replace(booth, press=Press(at_ns, consumed=True)), ()
+
+
+def _on_camera(booth: Booth, event: CameraReady | CameraLost | Exposed | CaptureFailed, now_ns: int) -> _Step:
+    match event:
         case CameraReady():
             return _settle_if_idle(replace(booth, camera_ready=True, camera_problem=None)), ()
-        case CameraLost(told):
-            lost = replace(booth, camera_ready=False, camera_problem=told)
+        case CameraLost(cause):
+            lost = replace(booth, camera_ready=False, camera_problem=cause)
             interrupted = booth.state in (BoothState.COUNTDOWN, BoothState.EXPOSING)
-            return _photo_failed(lost, told, _not_taken(told), now_ns) if interrupted else _settle_if_idle(lost), ()
-        case StorageChecked(told):
-            mended = told is None and booth.storage_problem is not None
-            health = booth.health.hurried(now_ns) if mended else booth.health
-            return _settle_if_idle(replace(booth, storage_problem=told, health=health)), ()
+            return _photo_failed(lost, cause, _not_taken(cause), now_ns) if interrupted else _settle_if_idle(lost), ()
         case Exposed(frame, zero_ns) if zero_ns == booth.health.asked_ns:
             return replace(booth, health=booth.health.test_saving(now_ns + SAVING_TIMEOUT_NS)), (TrySaving(frame),)
-        case CaptureFailed(told, zero_ns) if zero_ns == booth.health.asked_ns:
-            failed = replace(booth, health=booth.health.test_frame_failed(_not_taken(told), now_ns))
-            return _settle_if_idle(failed), ()
+        case Exposed(frame, zero_ns) if booth.wants_test_frame:
+            return booth, (SelfTestFrame(frame, zero_ns),)
         case Exposed(frame, zero_ns):
-            if booth.wants_test_frame:
-                return booth, (SelfTestFrame(frame, zero_ns),)
             is_wanted = booth.state is BoothState.EXPOSING and zero_ns == booth.zero_ns
             if not is_wanted or frame.exposure_start_ns < zero_ns:
                 return booth, (Discard(frame),)  # nobody waits for it, or it is the late answer to an earlier press
             return replace(booth, state=BoothState.SAVING, until_ns=now_ns + SAVING_TIMEOUT_NS), (Save(frame),)
-        case CaptureFailed(told, zero_ns) if booth.state is BoothState.EXPOSING and zero_ns == booth.zero_ns:
-            return _photo_failed(booth, told, _not_taken(told), now_ns), ()
-        case CaptureFailed(told, zero_ns) if booth.wants_test_frame:
-            return booth, (SelfTestFrame(told, zero_ns),)
-        case SavingFailed(told, reason):  # whoever has the menu open sees it as well: a photo is lost
-            return _photo_failed(replace(booth, storage_stuck=None), told, reason, now_ns), ()
+        case CaptureFailed(cause, zero_ns) if zero_ns == booth.health.asked_ns:
+            failed = replace(booth, health=booth.health.test_frame_failed(_not_taken(cause), now_ns))
+            return _settle_if_idle(failed), ()
+        case CaptureFailed(cause, zero_ns) if booth.state is BoothState.EXPOSING and zero_ns == booth.zero_ns:
+            return _photo_failed(booth, cause, _not_taken(cause), now_ns), ()
+        case CaptureFailed(cause, zero_ns) if booth.wants_test_frame:
+            return booth, (SelfTestFrame(cause, zero_ns),)
+    return booth, ()
+
+
+def _on_storage(
+    booth: Booth, event: StorageChecked | SavingFailed | SaveTested | Saved, now_ns: int, settings: Settings
+) -> Booth:
+    match event:
+        case StorageChecked(found):
+            mended = found is None and booth.storage_problem is not None
+            health = booth.health.hurried(now_ns) if mended else booth.health
+            return _settle_if_idle(replace(booth, storage_problem=found, health=health))
+        case SavingFailed(notice, reason):  # shown in an open menu too: a photo is lost
+            return _photo_failed(replace(booth, storage_stuck=None), notice, reason, now_ns)
         case SaveTested(reason):
             health = booth.health.test_saved() if reason is None else booth.health.test_failed(reason, now_ns)
-            return _settle_if_idle(replace(booth, storage_stuck=None, health=health)), ()
+            return _settle_if_idle(replace(booth, storage_stuck=None, health=health))
         case Saved(number):
             taken = replace(booth, number=number, photos=booth.photos + 1, saved_ns=now_ns, storage_stuck=None)
             taken = replace(taken, health=booth.health.photo_saved())
             until_ns = now_ns + int(settings.review_s * SECOND_NS)
-            review = replace(taken, state=BoothState.REVIEW, until_ns=until_ns)
-            return (review if booth.page is None else taken), ()
-        case SharpnessMeasured(sharpness) if booth.page is not None and booth.page.kind is PageKind.AIM:
-            return replace(booth, page=menu.with_sharpness(booth.page, sharpness)), ()
-        case PhotosCounted() | SelfTestProgress() | ActionDone():
-            return _menu_answered(booth, event, now_ns, settings), ()
-        case Tick():
-            booth, effects = _still_pressed(booth, now_ns, settings)
-            booth, more = _tick(booth, now_ns)
-            return booth, (*effects, *more)
-        case Stop():
-            return replace(booth, state=BoothState.STOPPING, until_ns=None, page=None), ()
-        case _:
-            return booth, ()
+            return taken if booth.page is not None else replace(taken, state=BoothState.REVIEW, until_ns=until_ns)
 
 
 # -- the button ------------------------------------------------------------------------------------------------
@@ -175,7 +192,7 @@ def _start(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _Step
 
 
 def _still_pressed(booth: Booth, at_ns: int, settings: Settings) -> _Step:
-    """What it means that the button is still down."""
+    """Effects of the button being down for longer."""
     press = booth.press
     if press is None or booth.stuck:
         return booth, ()
@@ -193,7 +210,7 @@ def _still_pressed(booth: Booth, at_ns: int, settings: Settings) -> _Step:
 
 
 def _released(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _Step:
-    """The button came up: what the hold was for, as it stood at the edge."""
+    """Act on the release, by how long the button was down at the edge."""
     booth, effects = _still_pressed(booth, edge_ns, settings)
     press, booth = booth.press, replace(booth, press=None, stuck=False)
     if press is None or press.consumed:
@@ -215,9 +232,9 @@ def _released(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _S
 
 
 def _pressed_in_menu(booth: Booth, page: Page, now_ns: int, settings: Settings) -> _Step:
-    """With items it is not known yet whether it is short; without, it leaves, or is what the check asked for.
+    """On a page with items wait for the release; else close the page, or confirm what the self-test asked for.
 
-    Whoever presses twice to be sure does not leave the check by it.
+    A second press within a second of that is ignored.
     """
     if page.items:
         return _open_page(booth, page, now_ns, settings), ()
@@ -239,12 +256,17 @@ def _long_press_in_menu(booth: Booth, page: Page, press: Press, now_ns: int, set
     return _open_page(consumed, next_page, now_ns, settings), (action,) if action is not None else ()
 
 
-def _menu_answered(
-    booth: Booth, event: PhotosCounted | SelfTestProgress | ActionDone, now_ns: int, settings: Settings
+def _on_menu_answer(
+    booth: Booth,
+    event: SharpnessMeasured | PhotosCounted | SelfTestProgress | ActionDone,
+    now_ns: int,
+    settings: Settings,
 ) -> Booth:
-    """What the menu waited for is here; whoever left it meanwhile is not called back."""
+    """The menu with the answer that it waited for; unchanged when it was left meanwhile."""
     page = booth.page
     match event:
+        case SharpnessMeasured(sharpness) if page is not None and page.kind is PageKind.AIM:
+            return replace(booth, page=menu.with_sharpness(page, sharpness))
         case PhotosCounted(held) if page is not None and page.awaits == CountPhotos():
             return _open_page(booth, menu.wipe_page(held), now_ns, settings)
         case SelfTestProgress(report) if page is not None and page.kind is PageKind.SELF_TEST:
@@ -257,7 +279,7 @@ def _menu_answered(
 
 
 def _open_page(booth: Booth, page: Page | None, now_ns: int, settings: Settings) -> Booth:
-    """The menu with this page, for as long as somebody presses and, behind the operator's door, that is open."""
+    """The menu with this page until it times out or, for a page of the operator, the operator's time is over."""
     operator_until_ns = settings.options.operator_until_ns if page is not None and page.operator_only else None
     if page is None or (operator_until_ns is not None and now_ns >= operator_until_ns):
         return _settle_state(booth)
@@ -270,7 +292,7 @@ def _open_page(booth: Booth, page: Page | None, now_ns: int, settings: Settings)
 
 
 def _test_saving(booth: Booth, now_ns: int) -> _Step:
-    """What is due of the test photo."""
+    """Take the next step of the test photo when it is due."""
     health = booth.health
     if health.is_under_way and now_ns >= health.until_ns:
         if not health.is_saving:
@@ -301,7 +323,7 @@ def _tick(booth: Booth, now_ns: int) -> _Step:
 
 
 def _photo_failed(booth: Booth, notice: Problem, reason: Problem, now_ns: int) -> Booth:
-    """A press gave no photo: as `told`, or, when that has become a fault, for this reason."""
+    """A press gave no photo: shows `notice`, or the fault that this `reason` has become by repetition."""
     booth = replace(booth, health=booth.health.photo_failed(reason, now_ns))
     if booth.health.fault is not None:
         return _settle_state(replace(booth, notice=None))
@@ -309,7 +331,7 @@ def _photo_failed(booth: Booth, notice: Problem, reason: Problem, now_ns: int) -
 
 
 def _not_taken(cause: Problem) -> Problem:
-    """What it is if it lasts that the camera gave no frame; it may say that in words that change."""
+    """The fault if the camera keeps failing: one code, whatever the camera says."""
     return problem("no_photos", cause.detail)
 
 
