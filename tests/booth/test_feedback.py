@@ -373,6 +373,7 @@ def test_f19_a_buzzer_that_failed_is_heard_once_it_works(
         assert (heard.next(), heard.next()) == (0.5, 0.0)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(pin, "_set_frequency", Mock(side_effect=OSError("the wire is off")))
+            patch.setattr(buzzer, "_open", Mock(side_effect=OSError("the wire is off")))  # else healed unseen
             buzzer.play(Sound.TICK)
             until(lambda: buzzer.problem is not None)
     until(lambda: buzzer.problem is None)
