@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from piboothup import status
-from piboothup.booth import service
+from piboothup.booth import control, service
 from tests.support.booth import Box
 from tests.support.systemd import Systemd
 
@@ -18,6 +18,7 @@ from tests.support.systemd import Systemd
 def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
     """A box whose service is not started yet, and is ended with the test."""
     monkeypatch.setattr(service, "_HOUSEKEEPING_S", 0.05)  # nobody waits a second for each round
+    monkeypatch.setattr(control, "POLL_S", 0.05)
     monkeypatch.setattr(service, "_STATUS_S", 0.05)
     monkeypatch.setattr(
         status, "STALE_S", 3600.0

@@ -136,11 +136,11 @@ def test_f19_a_thread_that_is_silent_is_one_log_line_an_episode(
 ) -> None:
     box.start_ready()
     for _ in range(2):
-        box.button.heartbeat = partial(int, box.clock.boottime_ns())
+        box.button.last_beat_ns = partial(int, box.clock.boottime_ns())
         passes(box, 21.0)
         for _ in range(5):
             assert not fed(box, systemd)
-        box.button.heartbeat = box.clock.boottime_ns
+        box.button.last_beat_ns = box.clock.boottime_ns
         box.turn()
         assert fed(box, systemd)
     assert len(silences(caplog)) == 4
@@ -189,7 +189,7 @@ def test_watchdog_signal_stops_when_button_no_longer_read(box: Box, systemd: Sys
     box.clock.pass_s(21.0)
     settle(box, systemd)
     assert systemd.hears() == b"WATCHDOG=1"  # the others' threads have turned since
-    box.button.heartbeat = lambda: heard_ns
+    box.button.last_beat_ns = lambda: heard_ns
     assert not fed(box, systemd)
 
 

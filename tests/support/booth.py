@@ -205,7 +205,7 @@ class PlayedButton:
         self.released: Callable[[int], None] = lambda _edge_ns: None
         self.opened: Callable[[bool], None] = lambda _is_down: None
         self.is_down = False
-        self.heartbeat = clock.boottime_ns
+        self.last_beat_ns = clock.boottime_ns
         self.stopped = False
 
     def start(
@@ -216,6 +216,9 @@ class PlayedButton:
 
     def threads(self) -> list[threading.Thread]:
         return []
+
+    def heartbeat(self) -> int:
+        return self.last_beat_ns()
 
     def stop(self) -> None:
         self.stopped = True
