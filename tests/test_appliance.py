@@ -29,10 +29,12 @@ from piboothup.spool.listing import NEW, SENT
 from piboothup.uploader import service as uploader_service
 from tests.support.commands import command, environment, run
 from tests.support.deadline import PATIENCE_S
+from tests.support.effort import AT_LENGTH
 
 pytestmark = pytest.mark.process
 
-DELAYS_MS = (60, 150, 300, 600, 1200, 2500)
+DELAYS_MS = (60, 150, 300, 600, 1200, 2500) if AT_LENGTH else (60, 300, 600)
+"""When in the life of a photo a service is killed: in the countdown, the exposure, the commit, the upload."""
 wait_until = functools.partial(appliance.wait_until, timeout_s=PATIENCE_S)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ LINES = set(re.findall(r"^- \*\*([A-Z]\d+)\*\* ", (TESTS / "MATRIX.md").read_tex
 LONGEST_NAME = 60
 
 
+@functools.cache
 def names() -> list[tuple[str, str]]:
     """Each test's file and name."""
     return [

@@ -8,6 +8,7 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from piboothup import config
@@ -134,6 +135,7 @@ def test_a05_apt_brings_each_dependency_and_no_desktop() -> None:
     assert {word for word in rest if not word.startswith("-")} == wanted | APT_ALONE
 
 
+@pytest.mark.process
 def test_a05_the_files_that_are_copied_land_where_systemd_looks(tmp_path: Path) -> None:
     etc = tmp_path / "etc"
     (etc / "systemd/system").mkdir(parents=True)  # every Debian has it

@@ -156,6 +156,7 @@ def test_f08_a_socket_that_another_service_has_taken_is_not_lost(tmp_path: Path)
     hints.close()
 
 
+@pytest.mark.process
 def test_f08_a_dead_services_socket_in_its_place_is_replaced(tmp_path: Path) -> None:
     hints = HintSocket(tmp_path, "booth")
     killed = [sys.executable, "-c", TAKES_THE_SOCKET_AND_IS_KILLED, str(tmp_path)]
@@ -194,6 +195,7 @@ def without_room_for_files(directory: Path) -> None:
     hints.close()
 
 
+@pytest.mark.process
 def test_f08_no_room_for_a_socket_it_comes_later(mounts: MountNamespace, tmp_path: Path) -> None:
     mounts.mount("tmpfs", tmp_path / "run", "nr_inodes=6")
     mounts.call(without_room_for_files, tmp_path / "run")
@@ -294,6 +296,7 @@ def on_full_memory(directory: Path) -> None:
     assert file.problem is None
 
 
+@pytest.mark.process
 def test_f08_a_full_run_is_told_as_that_in_one_line(mounts: MountNamespace, tmp_path: Path) -> None:
     mounts.mount("tmpfs", tmp_path / "run", "size=64k")
     mounts.call(on_full_memory, tmp_path / "run")

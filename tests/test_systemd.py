@@ -69,12 +69,14 @@ def verify(tree: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
 
 
+@pytest.mark.process
 @needs("systemd-analyze")
 def test_units_clean_for_systemd_when_piboothup_at_usr_bin(tree: Path) -> None:
     result = verify(tree)
     assert (result.returncode, result.stdout + result.stderr) == (0, "")
 
 
+@pytest.mark.process
 @needs("systemd-analyze")
 def test_units_rejected_by_systemd_when_piboothup_is_missing(tree: Path) -> None:
     (tree / "usr/bin/piboothup").unlink()
@@ -161,6 +163,7 @@ def test_unit_directories_match_code_and_are_never_cleaned() -> None:
     ]
 
 
+@pytest.mark.process
 @needs("systemd-sysusers")
 def test_unit_users_share_group_only_booth_touches_devices(tree: Path) -> None:
     subprocess.run(["systemd-sysusers", f"--root={tree}"], check=True, capture_output=True, timeout=PATIENCE_S)
@@ -174,6 +177,7 @@ def test_unit_users_share_group_only_booth_touches_devices(tree: Path) -> None:
     assert members == {"gpio": "piboothup-booth", "i2c": "piboothup-booth", "video": "piboothup-booth"}
 
 
+@pytest.mark.process
 @needs("systemd-sysusers")
 @needs("systemd-tmpfiles")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give directories to root: their making was not tried")

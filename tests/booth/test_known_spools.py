@@ -224,6 +224,7 @@ def test_f11_the_file_is_kept_by_the_box_alone(tmp_path: Path, monkeypatch: pyte
     assert given == [config.known_spools_file() if is_box else None]
 
 
+@pytest.mark.process
 def test_f11_three_evenings_on_real_mounts(mounts: MountNamespace, disk: Path) -> None:
     mounts.call(three_evenings, disk)
 

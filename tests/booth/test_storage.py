@@ -242,6 +242,7 @@ def on_read_only_disk(directory: Path) -> None:
     assert {line.split(" ")[0] for line in said} == {"boot", "recovery", "leftover", "ignored", "spool"}, said
 
 
+@pytest.mark.process
 def test_f08_a_card_that_is_read_only_is_told_once(mounts: MountNamespace, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     spool = open_spool(disk / "spool", HandClock())

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from piboothup import config
 from piboothup.clock import SystemClock
@@ -260,10 +261,14 @@ def test_export_to_a_place_that_is_no_folder_is_told_in_one_line(tmp_path: Path,
     assert "can't be written" in told(result)
 
 
-def test_every_screen_is_written_as_a_picture(tmp_path: Path) -> None:
-    result = run(tmp_path / "run", "screens", tmp_path / "gallery")
-    assert result.returncode == 0
-    assert len(list((tmp_path / "gallery").glob("en-*.png"))) > 10
+@pytest.mark.slow
+def test_every_screen_is_written_as_a_picture_of_a_lit_panel(tmp_path: Path) -> None:
+    gallery = tmp_path / "new" / "folder"
+    assert run(tmp_path / "run", "screens", gallery).returncode == 0
+    assert len(list(gallery.glob("en-*.png"))) > 10
+    assert all((gallery / name).exists() for name in ("panel.png", "de-saved.png", "de-contact-sheet.png"))
+    with Image.open(gallery / "en-saved.png") as saved:
+        assert saved.width > 4 * 128
 
 
 def test_a_reader_that_leaves_early_is_no_traceback(tmp_path: Path, desk: Path) -> None:

@@ -26,6 +26,7 @@ from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
 from tests.support.commands import command, environment
 from tests.support.deadline import PATIENCE_S
+from tests.support.effort import covering, sample
 from tests.support.photos import jpeg, take
 
 pytestmark = pytest.mark.process
@@ -34,7 +35,6 @@ TITLE, NAME, FOLDER = "Fête Łódź 🎉", "Łódź Booth", "Fête Łódź spoo
 ASCII = {"PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 
 
-@functools.cache
 def latin_1(root: Path) -> dict[str, str]:
     """An environment in Latin-1."""
     into = root / "locales"
@@ -45,12 +45,19 @@ def latin_1(root: Path) -> dict[str, str]:
     return {"LC_ALL": "de_DE.ISO-8859-1", "LOCPATH": str(into), "PYTHONUTF8": "0"}
 
 
-@pytest.fixture(params=["Latin-1", "C", "POSIX"])
+LOCALES = ["Latin-1", "C", "POSIX"]
+
+
+@pytest.fixture(params=sample(LOCALES, lambda name: name == "Latin-1"))
 def locale(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    """The environment of a locale, which is in force."""
-    made = {"LC_ALL": request.param, **ASCII}
-    if request.param == "Latin-1":
-        made = latin_1(tmp_path_factory.getbasetemp())
+    """The environment of a locale, which is in force. POSIX is another name of C."""
+    return in_force(request.param, tmp_path_factory.getbasetemp())
+
+
+@functools.cache
+def in_force(name: str, root: Path) -> Mapping[str, str]:
+    """The environment of this locale, seen to be in force."""
+    made = latin_1(root) if name == "Latin-1" else {"LC_ALL": name, **ASCII}
     asked = [sys.executable, "-c", "import sys; print(sys.getfilesystemencoding(), sys.stdout.encoding)"]
     found = subprocess.run(asked, env={**os.environ, **made}, capture_output=True, check=True).stdout.decode().lower()
     assert "utf" not in found
@@ -117,30 +124,32 @@ def test_f15_json_is_ascii_in_any_locale(desk: Desk) -> None:
     assert (report["name"], report["events"][0]["title"]) == (NAME, TITLE)
 
 
-@pytest.mark.parametrize(
-    ("words", "status"),
-    [
-        (["status"], 0),
-        (["queue", "list"], 0),
-        (["queue", "retry"], 0),
-        (["queue", "wipe"], 2),
-        (["queue", "wipe", "--event", "Ärger Ł", "--unsent"], 1),
-        (["queue", "wipe", "--event", "abcd1234", "--unsent"], 1),
-        (["queue", "assign", "--from", "abcd1234", "--to", "wxyz9876"], 1),
-        (["queue", "export", "/dev/null/Łódź"], 1),
-        (["queue", "export", "--spool", "Łódź", "x"], 1),
-        (["camera"], 0),
-        (["camera", "Ł.jpg"], 0),
-        (["screen", "Ł.png"], 1),
-        (["events"], 1),
-        (["press"], 1),
-        (["Łódź"], 2),
-        (["--config", "Łódź.toml", "status"], 2),
-    ],
-)
+COMMANDS = [
+    (["status"], 0),
+    (["queue", "list"], 0),
+    (["queue", "retry"], 0),
+    (["queue", "wipe"], 2),
+    (["queue", "wipe", "--event", "Ärger Ł", "--unsent"], 1),
+    (["queue", "wipe", "--event", "abcd1234", "--unsent"], 1),
+    (["queue", "assign", "--from", "abcd1234", "--to", "wxyz9876"], 1),
+    (["queue", "export", "/dev/null/Łódź"], 1),
+    (["queue", "export", "--spool", "Łódź", "x"], 1),
+    (["camera"], 0),
+    (["camera", "Ł.jpg"], 0),
+    (["screen", "Ł.png"], 1),
+    (["events"], 1),
+    (["press"], 1),
+    (["Łódź"], 2),
+    (["--config", "Łódź.toml", "status"], 2),
+]
+"""What is typed, and the exit status."""
+
+
+@pytest.mark.parametrize(("locale", "command_line"), covering(LOCALES, COMMANDS), indirect=["locale"])
 def test_f15_every_command_answers_in_any_locale(
-    desk: Desk, words: list[str], status: int, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, command_line: tuple[list[str], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    words, status = command_line
     monkeypatch.chdir(desk.root)
     assert desk.run(*words, typed="zwölf Ł\n".encode("utf-16"))[0] == status
 

@@ -27,6 +27,7 @@ from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from piboothup.spool.listing import SENT
 from tests.support.commands import command, environment
 from tests.support.deadline import PATIENCE_S
+from tests.support.effort import covering, sample
 
 pytestmark = pytest.mark.process
 
@@ -105,8 +106,14 @@ def silent_journal() -> Iterator[Reader]:
 STANDING_STILL = [full_pipe, stopped_terminal, silent_journal]
 
 
-@pytest.fixture(params=STANDING_STILL, ids=lambda kind: kind.__name__)
+def name_of(value: object) -> str:
+    """A test's value in its name."""
+    return getattr(value, "__name__", str(value))
+
+
+@pytest.fixture(params=STANDING_STILL, ids=name_of)
 def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
+    """One that stands still; a test that starts the whole box chooses among them with `parametrize`."""
     with request.param() as found:
         yield found
         with contextlib.suppress(OSError):
@@ -157,6 +164,7 @@ def test_f06_log_reader_stands_still_photos_reach_the_album(
         assert process.wait(PATIENCE_S) == 0
 
 
+@pytest.mark.parametrize("reader", sample(STANDING_STILL[::-1], lambda _: "any"), indirect=True, ids=name_of)
 def test_f06_log_reader_stands_still_watchdog_is_fed(reader: Reader, tmp_path: Path, album: LocalEventPics) -> None:
     box = Appliance(tmp_path / "box", album.url, DEMO_KEY, review_s=0.1)
     for service in ("booth", "uploader"):
@@ -171,12 +179,14 @@ def test_f06_log_reader_stands_still_watchdog_is_fed(reader: Reader, tmp_path: P
                 assert process.wait(PATIENCE_S) == 0
 
 
-@pytest.mark.parametrize("words", [["booth"], ["uploader"], ["run"]], ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    ("word", "reader"), covering(["booth", "uploader", "run"], STANDING_STILL), indirect=["reader"], ids=name_of
+)
 def test_f06_log_reader_stands_still_sigterm_ends_it(
-    words: list[str], reader: Reader, tmp_path: Path, album: LocalEventPics
+    word: str, reader: Reader, tmp_path: Path, album: LocalEventPics
 ) -> None:
     box = Appliance(tmp_path / "box", album.url, DEMO_KEY, review_s=0.1)
-    with running(box, reader, *words) as process:
+    with running(box, reader, word) as process:
         wait_until(lambda: bool(box.booth() or box.uploader()), "the service to run")
         process.terminate()
         assert process.wait(PATIENCE_S) == 0

@@ -258,6 +258,7 @@ def test_where_there_is_no_pi_the_supply_is_unknown(bench: Bench, text: str | No
     assert set(bench.report()["power"].values()) == {None}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("options", ["size=4k", "nr_inodes=2"], ids=["no bytes", "no files"])
 def test_f09_f08_what_can_be_seen_is_told_when_nothing_runs(
     options: str, bench: Bench, mounts: MountNamespace

@@ -240,6 +240,7 @@ def test_a_port_in_use_and_a_missing_file_are_one_sentence_each(album: LocalEven
         server.main(0, tmp_path / "other", tmp_path / "nothing.toml")
 
 
+@pytest.mark.process
 def test_the_command_says_url_and_key_and_ends_on_sigterm(tmp_path: Path) -> None:
     program = "import sys; from pathlib import Path; from piboothup.simulator import server as eventpics; "
     program += "eventpics.main(0, Path(sys.argv[1]))"

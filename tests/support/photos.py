@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import random
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.support.clock import HandClock
 PARTY = context_for("abcd1234", "a1", "")
 
 
+@functools.lru_cache(256)
 def jpeg(number: int = 0, size: tuple[int, int] = (64, 48)) -> bytes:
     """A JPEG that is different for every number."""
     picture = Image.frombytes("RGB", size, random.Random(number).randbytes(size[0] * size[1] * 3))

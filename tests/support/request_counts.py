@@ -132,9 +132,7 @@ class Hour:
                 assert self.clock.boottime_s > before_s or isinstance(step, Send)
                 continue
             due_s = self.clock.boottime_s + _TICK_S if step.until_ns is None else step.until_ns / 1e9 + 1e-6
-            self.clock.boottime_s = max(
-                self.clock.boottime_s + 1e-3, min(due_s, self.clock.boottime_s + _TICK_S, press_s)
-            )
+            self.clock.pass_s(max(1e-3, min(due_s - self.clock.boottime_s, _TICK_S, press_s - self.clock.boottime_s)))
 
 
 class _Rule(Transport):

@@ -234,6 +234,7 @@ def roomy() -> Iterator[Desk]:
         desk.end()
 
 
+@pytest.mark.process
 def test_s11_100000_waiting_newest_sent_first_memory_stays_small(roomy: Desk) -> None:
     desk = roomy
     for boot in range(1, 51):

@@ -106,6 +106,7 @@ def test_f11_nothing_is_asked_for_a_photo_of_another_disk(desk: Desk, tmp_path: 
     desk.until(lambda: uploader.needs_restart, "the uploader to notice")
 
 
+@pytest.mark.process
 def test_f11_the_real_command_goes_on_with_the_disk_that_came(desk: Desk, tmp_path: Path) -> None:
     _, photo = other_disk(desk, tmp_path)
     name = desk.take()

@@ -67,6 +67,7 @@ def test_f09_a_disk_or_a_container_is_sent_from(
     desk.until_sent(name)
 
 
+@pytest.mark.process
 def test_f09_three_power_ons_in_memory_send_nothing_twice(mounts: MountNamespace, disk: Path) -> None:
     """The real command; what a card holds lies beneath an overlay in memory."""
     desk = Desk(disk)

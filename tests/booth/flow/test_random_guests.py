@@ -28,6 +28,7 @@ from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.flow.menu import MenuOptions, PageKind
 from piboothup.spool.event_titles import Album, Event
 from piboothup.status import BoothState
+from tests.support.effort import AT_LENGTH
 from tests.support.machine import READY, Play, frame
 
 pytestmark = pytest.mark.slow
@@ -47,7 +48,7 @@ CLOSED = MenuOptions(
     without_event=3,
 )
 """Everything is there to be misused; but more than ten minutes have passed since power-on."""
-GUESTS = 10_000
+GUESTS = 10_000 if AT_LENGTH else 1_500
 ANNAS = actions.EventUsage("abcd1234 0", "abcd1234", "Anna & Ben", 143, 12)
 
 

@@ -23,7 +23,7 @@ from piboothup.booth.panel.screens import bottom_line, draw, status
 from piboothup.booth.panel.view import Checks, View
 from piboothup.config import LANGUAGES, checks
 from piboothup.problems import Problem, codes, problem
-from piboothup.simulator.gallery import contact_sheet, write_gallery
+from piboothup.simulator.gallery import contact_sheet
 from piboothup.simulator.gallery_views import examples
 from piboothup.status import BoothState, UploaderState
 from tests.support.pictures import same
@@ -355,13 +355,6 @@ def test_another_language_is_one_file_and_one_line_more(monkeypatch: pytest.Monk
     assert config.parse('language = "fr"', tmp_path / "config.toml")[0].language == "fr"
     texts.cache_clear()
     sys.modules.pop(f"{catalogue.__name__}.fr")
-
-
-def test_the_gallery_is_written_as_pictures_of_a_lit_panel(tmp_path: Path) -> None:
-    written = write_gallery(tmp_path / "new" / "folder")
-    assert {path.name for path in written} >= {"panel.png", "en-saved.png", "de-saved.png", "de-contact-sheet.png"}
-    with Image.open(tmp_path / "new" / "folder" / "en-saved.png") as saved:
-        assert saved.width > 4 * 128
 
 
 def test_the_contact_sheet_grows_with_the_number_of_screens() -> None:

@@ -22,12 +22,13 @@ class Bench:
 
     root: Path = field(default_factory=lambda: Path(tempfile.mkdtemp()))
     checked: int = 0
-    _found: dict[Tree, Found] = field(default_factory=dict)
+    found: dict[Tree, Found] = field(default_factory=dict)
+    """What came of each state; benches may share it as long as the code is the same."""
 
     @property
     def different(self) -> int:
         """How many different states were recovered."""
-        return len(self._found)
+        return len(self.found)
 
     def close(self) -> None:
         """Leaves nothing behind."""
@@ -49,12 +50,12 @@ class Bench:
     def after(self, tree: Tree) -> Found:
         """What the box finds when its card is in this state. Raises Broken when it does not even start."""
         self.checked += 1
-        if tree not in self._found:
+        if tree not in self.found:
             try:
-                self._found[tree] = after_the_cut(self.card("cut", tree))
+                self.found[tree] = after_the_cut(self.card("cut", tree))
             except Exception as error:
                 raise Broken(f"the start failed: {error!r} on {shown(tree)}") from error
-        return self._found[tree]
+        return self.found[tree]
 
     def examine(self, trace: Trace, cuts: Iterable[int] | None = None) -> None:
         """Cuts the power after every step (or after these) and checks every promise. Raises Broken."""

@@ -468,8 +468,19 @@ def _sample(choices: Sequence[Sequence[T]], most: int, seed: int) -> Iterator[tu
 
 def read_tree(root: Path) -> Tree:
     """What lies below a folder."""
-    found = ((str(path.relative_to(root)), path) for path in root.rglob("*"))
-    return tuple(sorted((name, None if path.is_dir() else path.read_bytes()) for name, path in found))
+    return tuple(sorted(_lies_below(str(root), "")))
+
+
+def _lies_below(folder: str, above: str) -> Iterator[tuple[str, bytes | None]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = above + entry.name
+            if entry.is_dir():
+                yield name, None
+                yield from _lies_below(entry.path, f"{name}/")
+            else:
+                with open(entry.path, "rb") as file:
+                    yield name, file.read()
 
 
 def write_tree(tree: Tree, root: Path) -> None:
@@ -478,6 +489,7 @@ def write_tree(tree: Tree, root: Path) -> None:
     root.mkdir()
     for name, content in tree:
         if content is None:
-            (root / name).mkdir()
+            os.mkdir(f"{root}/{name}")
         else:
-            (root / name).write_bytes(content)
+            with open(f"{root}/{name}", "wb") as file:
+                file.write(content)

@@ -41,6 +41,10 @@ _NOTHING: Strike = lambda call, path: None  # noqa: E731
 _SMALL = (16, 12)
 
 
+class NoSuchCall(AssertionError):
+    """A life asks for a mishap at a call that the code does not make."""
+
+
 @dataclass(frozen=True)
 class Promised:
     """What is promised of one thing; `Recording.tell` notes it under this key."""
@@ -388,7 +392,7 @@ def kill_at(life: Life, call: str, of: str, work: Callable[[], object]) -> None:
         work()
     except Killed:
         return
-    raise AssertionError(f"there was no {call} of {of}")
+    raise NoSuchCall(f"there was no {call} of {of}")
 
 
 # -- after the cut --------------------------------------------------------------------------------------------------

@@ -171,6 +171,7 @@ def test_f09_a_disk_that_comes_while_a_photo_is_written(tmp_path: Path, monkeypa
         take(spool, jpeg())
 
 
+@pytest.mark.process
 def test_f09_memory_mounted_in_the_last_second(mounts: MountNamespace, disk: Path) -> None:
     mounts.call(covered_by_memory, disk)
 

@@ -179,6 +179,7 @@ def test_s19_stamp_changes_when_photo_is_put_beside_folders(tmp_path: Path) -> N
     assert directory_stamp(tmp_path) != before
 
 
+@pytest.mark.process
 def test_s11_100000_waiting_photos_fit_in_60_mb_with_all_else() -> None:
     program = """
 import sys
