@@ -24,7 +24,8 @@ TMP, NEW, SENT, PARKED, QUARANTINE = "tmp", "new", "sent", "parked", "quarantine
 CONTEXTS, BOOTS = "contexts", "boots"
 FOLDERS = (TMP, NEW, SENT, PARKED, QUARANTINE, CONTEXTS, BOOTS)
 PROBE, TEST_PHOTO = ".probe", ".test-photo"
-"""What is written into tmp/ only to see whether the card takes it: no names of photos."""
+"""What is written only to see whether the card takes it, a test photo in a boot's folder of new/ too: no names of
+photos."""
 _BY_BOOT = (NEW, SENT)
 """Where each boot has a folder of its own."""
 
@@ -112,6 +113,13 @@ class Listing:
             if name is not None and name.boot == boot:
                 yield name
 
+    def test_photos(self) -> Iterator[Path]:
+        """Each path at which a test photo may lie."""
+        yield self._directory / TMP / TEST_PHOTO
+        for entry in self._entries(self._directory / NEW):
+            if is_boot_folder(entry.name) and entry.is_dir(follow_symlinks=False):
+                yield Path(entry.path) / TEST_PHOTO
+
     def highest_boot(self) -> int:
         """The highest boot number in any name; 0 = none."""
         highest = 0
@@ -145,7 +153,7 @@ class Listing:
     def _photo(self, entry: os.DirEntry[str]) -> PhotoName | None:
         name = PhotoName.parse(entry.name)
         if name is None or not entry.is_file(follow_symlinks=False):
-            if not entry.name.endswith((".part", ".txt")):
+            if not entry.name.endswith((".part", ".txt", TEST_PHOTO)):
                 self._ignore(entry.path, "not a photo of ours")
             return None
         return name

@@ -7,9 +7,9 @@ of times, with cuts in between, ends in the same state.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,6 @@ from piboothup.spool.listing import (
     PROBE,
     QUARANTINE,
     SENT,
-    TEST_PHOTO,
     TMP,
     matches_digest,
     open_file,
@@ -90,12 +89,12 @@ def _tidy(spool: Spool) -> None:
     In contexts/ only the booth writes (and an operator's assignment, which is spared); elsewhere a file whose thread
     still lives may be in use.
     """
-    for junk in (PROBE, TEST_PHOTO):
+    for junk in (spool.directory / TMP / PROBE, *spool.test_photos()):
         try:
-            with contextlib.suppress(FileNotFoundError):
-                durable.remove(spool.directory / TMP / junk)
+            if os.path.lexists(junk):  # on a card that is read-only there is an error for what is not there, too
+                durable.remove(junk)
         except OSError as error:
-            spool.log_once(logging.WARNING, "leftover stays path=%s/%s reason=%s", TMP, junk, error.strerror)
+            spool.log_once(logging.WARNING, "leftover stays path=%r reason=%s", str(junk), error.strerror)
     for folder in (spool.directory / CONTEXTS, spool.directory / PARKED, spool.directory):
         for leftover in folder.glob(".*.*[0-9]"):
             found = _LEFTOVER.fullmatch(leftover.name)

@@ -194,16 +194,30 @@ class Spool:
         """
         if name.order not in self._given:
             raise NotSaved(problem("not_saved", "another disk is there now"), errno.ESTALE)
-        self._store(name, lambda: self._put(name, context, jpeg))
+        part = self._at(TMP) / f"{name}.part"
+        self._store(name, lambda: self._put(name, context, jpeg, part, self.path(name)))
         self._given.discard(name.order)
         self._room.record_size(len(jpeg))
 
-    def try_commit(self, name: PhotoName, jpeg: bytes) -> None:
-        """Writes a test photo into tmp/ as `commit` writes a photo, and deletes it again. Raises NotSaved.
+    def try_commit(self, name: PhotoName, context: Context, jpeg: bytes) -> None:
+        """Commits a test photo as `commit` does a photo, and deletes it again. Raises NotSaved.
 
-        It lies there under another name than a photo's: after a power cut `recover` deletes what is left of it.
+        In tmp/ and in new/<boot>/ it lies under another name than a photo's: nobody lists it, and after a power cut
+        `recover` deletes what is left of it. The context's file and the boot's folder stay, for the first photo.
         """
-        self._store(name, lambda: self._put_test_photo(name, jpeg))
+        part, placed = self._at(TMP) / TEST_PHOTO, self.path(name).with_name(TEST_PHOTO)
+
+        def put_anew() -> None:
+            with contextlib.suppress(FileNotFoundError):
+                durable.remove(part)
+            self._put(name, context, jpeg, part, placed)
+
+        try:
+            self._store(name, put_anew)
+        finally:
+            for path in (part, placed):
+                with contextlib.suppress(OSError):  # the next test photo replaces it
+                    durable.remove(path)
 
     def note_ready(self, took_ms: int) -> None:
         """Notes how long the booth's start took, if that is news by more than a fifth. Raises OSError."""
@@ -232,27 +246,14 @@ class Spool:
             log.error("not saved reason=%s", error.strerror or error)
             raise NotSaved(self._room.why_not(error), error.errno) from None
 
-    def _put(self, name: PhotoName, context: Context, jpeg: bytes) -> None:
-        part = self._at(TMP) / f"{name}.part"
-
+    def _put(self, name: PhotoName, context: Context, jpeg: bytes, part: Path, target: Path) -> None:
         def write() -> None:
             self._write_context(context)
             self._make_folder(NEW, name)
             durable.write_new(part, jpeg)
 
         self._write(name, write)
-        durable.move(part, self.path(name))
-
-    def _put_test_photo(self, name: PhotoName, jpeg: bytes) -> None:
-        part = self._at(TMP) / TEST_PHOTO
-
-        def write_test_photo() -> None:
-            with contextlib.suppress(FileNotFoundError):
-                durable.remove(part)
-            durable.write_new(part, jpeg)
-
-        self._write(name, write_test_photo)
-        durable.remove(part)
+        durable.move(part, target)
 
     def _write(self, name: PhotoName, write: Callable[[], None]) -> None:
         """All that goes before the rename; once more where that may help. Raises OSError."""
@@ -414,6 +415,10 @@ class Spool:
         for name in self._listing.photos(place):
             if standing is None or not standing.covers(name):
                 yield name
+
+    def test_photos(self) -> Iterator[Path]:
+        """Each path at which a test photo may have been left by a power cut."""
+        return self._listing.test_photos()
 
     def changed_ns(self, place: str) -> int:
         """When names last came to or left a folder of the spool (or a file of it was written); 0 = never."""

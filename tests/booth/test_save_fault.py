@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import queue
+import subprocess
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 import simplejpeg
 
+from piboothup.booth import service
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestStep
 from piboothup.booth.gpio.buzzer import Sound
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.commands import status
 from piboothup.problems import problem
-from piboothup.spool.listing import TEST_PHOTO, TMP
+from piboothup.spool.listing import CONTEXTS, NEW, TEST_PHOTO, TMP
 from piboothup.status import BoothState
 from tests.support.booth import Box, awaited
 from tests.support.deadline import PATIENCE_S
+from tests.support.faulty_card import immutable
+from tests.support.mounts import MountNamespace, mounts
 from tests.support.systemd import Systemd
+
+__all__ = ["mounts"]
 
 FAULT = problem("unsaved_jpeg", "AttributeError")
 REAL = simplejpeg.encode_jpeg_yuv_planes
@@ -178,3 +185,78 @@ def test_f16_the_ready_check_ships_no_box_that_saves_nothing(box: Box, monkeypat
     assert page is not None and page.report is not None
     assert page.report.results[SELF_TEST_STEPS.index(SelfTestStep.CARD)] == FAULT
     assert page.report.reason is not None
+
+
+# -- folders that refuse, on real file systems ---------------------------------------------------------------------
+
+
+def stays_in_fault(box: Box, place: str) -> None:
+    """A minute and a half passes, with whatever the box tries by itself, and it is never ready."""
+    for _ in range(3):
+        if place == TMP:  # the storage monitor has seen it, and no test photo is taken
+            box.clock.pass_s(30.0)
+        else:
+            try_again(box)
+        assert box.turn() is LightPattern.TROUBLE
+
+
+def heals(box: Box, number: int) -> None:
+    """The folder takes files again: the box finds out, and the next press is a photo with this number."""
+    box.clock.pass_s(30.0)
+    box.until_light(LightPattern.READY)
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    assert [name.seq for name in box.spool.waiting()] == [number]
+    assert list((box.spool.directory / TMP).glob(".*")) == []
+    assert list((box.spool.directory / NEW).rglob(TEST_PHOTO)) == []
+
+
+@pytest.mark.parametrize("place", [TMP, CONTEXTS, NEW])
+def test_f16_a_folder_that_refuses_at_the_start_is_told(box: Box, place: str) -> None:
+    box.spool.prepare()
+    with immutable(box.spool.directory / place):
+        box.start()
+        assert box.until_light(LightPattern.TROUBLE) == [LightPattern.OFF, LightPattern.TROUBLE]
+        box.until_said(lambda said: said["problems"] == ["card_readonly" if place == TMP else "unsaved_card"])
+        stays_in_fault(box, place)
+        assert box.photos() == 0
+    heals(box, 1)
+
+
+@pytest.mark.parametrize("place", [TMP, f"{NEW}/0001"])
+def test_f16_a_folder_that_refuses_in_mid_event_is_told(box: Box, place: str) -> None:
+    box.start_ready()
+    with immutable(box.spool.directory / place):
+        if place != TMP:  # a card that fails so is called read-only at once
+            fail_a_photo(box)
+            fail_a_photo(box)
+        box.press()
+        box.until_light(LightPattern.TROUBLE)
+        box.until_said(lambda said: said["problems"] == ["card_readonly" if place == TMP else "unsaved_card"])
+        stays_in_fault(box, place)
+    for part in (box.spool.directory / TMP).glob("*.part"):
+        part.unlink()  # of photos that nobody was told are saved; the next start would salvage them
+    heals(box, 2 if place == TMP else 4)
+
+
+def contexts_go_read_only(directory: Path) -> None:
+    """In the namespace: that folder alone is mounted read-only, as a failing card's part of a disk may be."""
+    service._HOUSEKEEPING_S = service._STATUS_S = 0.05
+    box = Box(directory)
+    try:
+        box.spool.prepare()
+        contexts = box.spool.directory / CONTEXTS
+        subprocess.run(["mount", "--bind", contexts, contexts], check=True)
+        subprocess.run(["mount", "-o", "remount,ro,bind", contexts], check=True)
+        box.start()
+        assert box.until_light(LightPattern.TROUBLE) == [LightPattern.OFF, LightPattern.TROUBLE]
+        box.until_said(lambda said: said["problems"] == ["card_readonly"])
+        stays_in_fault(box, CONTEXTS)
+        subprocess.run(["umount", contexts], check=True)
+        heals(box, 1)
+    finally:
+        box.stop()
+
+
+def test_f16_contexts_on_a_read_only_mount_are_told(mounts: MountNamespace, tmp_path: Path) -> None:
+    mounts.call(contexts_go_read_only, tmp_path)

@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from piboothup.spool import retention
+from piboothup.spool.admin import assign, export, inventory, wipe
+from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import PROBE, QUARANTINE, TEST_PHOTO
 from piboothup.spool.recovery import Recovered, recover
 from tests.support.clock import HandClock
-from tests.support.photos import counts, jpeg, open_spool, take
+from tests.support.photos import PARTY, counts, jpeg, open_spool, take, try_photo
+
+NO_EVENT = context_for("", "", "a boot without an event")
 
 
 def test_p04_a_whole_part_is_salvaged(tmp_path: Path) -> None:
@@ -74,11 +79,53 @@ def test_a_number_in_tmp_is_not_given_again(tmp_path: Path) -> None:
     assert take(again, jpeg(2)).seq == 2
 
 
+TEST_PHOTOS = (f"tmp/{TEST_PHOTO}", f"new/0001/{TEST_PHOTO}", f"new/0002/{TEST_PHOTO}")
+
+
 @pytest.mark.parametrize("left", [b"", b"\0" * 4096, jpeg(1)[:500], jpeg(1)])
 def test_f16_what_is_left_of_a_test_photo_is_no_photo(tmp_path: Path, left: bytes) -> None:
     spool = open_spool(tmp_path, HandClock())
-    for name in (TEST_PHOTO, PROBE):
-        (tmp_path / "tmp" / name).write_bytes(left)
+    leave_test_photos(tmp_path, left)
+    (tmp_path / "tmp" / PROBE).write_bytes(left)
     assert recover(spool) == Recovered()
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert [path for path in tmp_path.rglob("*") if path.name in (TEST_PHOTO, PROBE)] == []
     assert sum(counts(spool).values()) == 0
+    assert take(spool, jpeg(2)).seq == 1
+
+
+def leave_test_photos(directory: Path, content: bytes = jpeg(1)) -> None:
+    """What power cuts leave of them at the worst."""
+    for name in TEST_PHOTOS:
+        (directory / name).parent.mkdir(exist_ok=True)
+        (directory / name).write_bytes(content)
+
+
+def test_f16_nobody_takes_a_test_photo_for_a_photo(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """While it lies there, or after a cut, with its context's file and its boot's folder."""
+    spool = open_spool(tmp_path, HandClock())
+    spool.prepare()
+    try_photo(spool, jpeg(1))
+    try_photo(spool, jpeg(1), NO_EVENT)
+    leave_test_photos(tmp_path)
+    caplog.clear()
+    assert (spool.waiting(), spool.photos_of(PARTY), spool.has_waiting()) == ([], set(), False)
+    assert (sum(counts(spool).values()), assign.without_event(spool)) == (0, [])
+    assert retention.sweep(spool, 1, 10**9) == 0
+    assert inventory.take_inventory(tmp_path) == inventory.Inventory()
+    assert export.export(spool, tmp_path.with_name("stick"), "Booth").copied == 0
+    (event,) = wipe.survey(spool, booth_runs=False)
+    assert (event.event, event.taken) == (PARTY.link_id, 0)
+    assert all((tmp_path / name).exists() for name in TEST_PHOTOS)
+    assert [record.getMessage() for record in caplog.records] == []
+    receipt = wipe.wipe(spool, wipe.plan([event], None))
+    assert (receipt.taken, receipt.left, list((tmp_path / "contexts").glob("*.json"))) == (0, 0, [])
+    assert open_spool(tmp_path, HandClock(boot_id="boot-b")).boot == 3
+
+
+def test_f16_a_test_photo_behind_a_link_is_not_touched(tmp_path: Path) -> None:
+    spool, elsewhere = open_spool(tmp_path / "spool", HandClock()), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / TEST_PHOTO).write_bytes(b"somebody's")
+    (spool.directory / "new" / "0007").symlink_to(elsewhere)
+    recover(spool)
+    assert (elsewhere / TEST_PHOTO).exists()

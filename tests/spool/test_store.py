@@ -8,6 +8,7 @@ import shutil
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, Damaged
 from piboothup.spool.store import AlreadyRunning, NotSaved, Spool
 from tests.support.clock import HandClock
-from tests.support.photos import PARTY, counts, jpeg, open_spool, take
+from tests.support.photos import PARTY, counts, jpeg, open_spool, take, try_photo
 
 
 def test_a_committed_photo_lies_whole_under_its_name(tmp_path: Path) -> None:
@@ -118,6 +119,30 @@ def test_s19_photo_moved_by_hand_from_parked_to_new_waits_again(tmp_path: Path) 
     os.rename(spool.path(name, PARKED), tmp_path / "new" / str(name))
     assert spool.waiting() == [name]
     assert spool.path(name).read_bytes() == jpeg(1)
+
+
+def test_f16_a_test_photo_takes_each_step_of_a_first_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spools = [open_spool(tmp_path / name, HandClock()) for name in ("a", "b")]
+    calls: list[str] = []
+
+    def noted(call: str) -> None:
+        real = getattr(os, call)
+
+        def recorded(path: Any, *more: Any, **named: Any) -> Any:
+            where = "" if isinstance(path, int) else Path(path).parent.relative_to(tmp_path).as_posix()[1:]
+            calls.append(f"{call} {where}".strip())
+            return real(path, *more, **named)
+
+        monkeypatch.setattr(os, call, recorded)
+
+    for call in ("open", "mkdir", "posix_fallocate", "write", "fsync", "rename"):
+        noted(call)
+    try_photo(spools[0], jpeg(1))
+    of_test = list(calls)
+    calls.clear()
+    take(spools[1], jpeg(1))
+    assert of_test == calls
+    assert of_test.count("fsync") == 5, "the context's bytes and name, the boot's folder, the photo's bytes and name"
 
 
 def test_photo_moves_to_sent_parked_quarantine_under_same_name(tmp_path: Path) -> None:

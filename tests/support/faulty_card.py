@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
-from collections.abc import Callable
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,17 @@ from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 
 _FOR_WRITING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
+
+
+@contextlib.contextmanager
+def immutable(folder: Path) -> Iterator[None]:
+    """The file system itself lets nobody, root neither, make, move or delete a name in `folder` meanwhile."""
+    if shutil.which("chattr") is None or subprocess.run(["chattr", "+i", folder], check=False).returncode != 0:
+        pytest.skip("SKIPPED: folders that nobody may write need root, chattr and a file system that has it")
+    try:
+        yield
+    finally:
+        subprocess.run(["chattr", "-i", folder], check=True)
 
 
 class ReadOnlyCard:

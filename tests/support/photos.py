@@ -11,7 +11,7 @@ from PIL import Image
 
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
-from piboothup.spool.names import PhotoName
+from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 
@@ -41,6 +41,12 @@ def take(spool: Spool, content: bytes, context: Context = PARTY) -> PhotoName:
     name = PhotoName.of(identity, content)
     spool.commit(name, context, content)
     return name
+
+
+def try_photo(spool: Spool, content: bytes, context: Context = PARTY) -> None:
+    """Commits a test photo, exposed now: it has no number."""
+    nobodys = Identity(spool.box, spool.boot, 0, spool.clock.boottime_ns() // 1_000_000, context.id)
+    spool.try_commit(PhotoName.of(nobodys, content), context, content)
 
 
 def counts(spool: Spool) -> dict[str, int]:

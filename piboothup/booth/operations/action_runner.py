@@ -122,7 +122,12 @@ class ActionRunner:
             case StartAiming():
                 self._self_test.measure_sharpness()
             case CountPhotos():
-                surveyed = wipe.survey(self._spool, booth_runs=True)
+                in_use = self._settings_store.active.context.link_id
+                surveyed = (  # the event in use is named on the card before its first photo is taken
+                    photos
+                    for photos in wipe.survey(self._spool, booth_runs=True)
+                    if photos.taken or photos.event != in_use
+                )
                 count = next(self._counts)
                 self._counted = {f"{photos.event} {count}": photos for photos in surveyed}
                 self._post(PhotosCounted(tuple(_usage(key, photos) for key, photos in self._counted.items())))

@@ -168,8 +168,9 @@ class Saver:
             with _blamed_on("unsaved_exif"):
                 photo = with_exif(jpeg, exif)
                 check_exif(photo, exif)
-            nobodys = Identity(self._spool.box, self._spool.boot, 0, _begun_ms(frame), self._tally.context.id)
-            self._spool.try_commit(PhotoName.of(nobodys, photo), photo)
+            context = self._tally.context
+            nobodys = Identity(self._spool.box, self._spool.boot, 0, _begun_ms(frame), context.id)
+            self._spool.try_commit(PhotoName.of(nobodys, photo), context, photo)
 
     def _encoded(self, frame: Frame) -> tuple[bytes, Plane]:
         """The frame as a JPEG, and its small copy; the frame is given back, come what may."""

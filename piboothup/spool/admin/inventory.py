@@ -15,7 +15,7 @@ from piboothup.spool import contexts, event_titles, layout_version
 from piboothup.spool.capture_time import boots
 from piboothup.spool.contexts import Context, Entry
 from piboothup.spool.layout_version import SpoolUnusable
-from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP
+from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, PROBE, QUARANTINE, SENT, TEST_PHOTO, TMP
 from piboothup.spool.names import PhotoName, is_boot_folder
 
 PLACES = (NEW, SENT, PARKED, QUARANTINE, TMP)
@@ -95,7 +95,7 @@ def _files(folder: Path, found: Inventory, *, deep: bool) -> Iterator[Path]:
 
 def _is_beside_a_photo(name: str) -> bool:
     """Whether it is a parked photo's reason, a new version of one that a power cut left, or a test file of ours."""
-    return photo_beside(name) is not None or name == ".probe"
+    return photo_beside(name) is not None or name in (PROBE, TEST_PHOTO)
 
 
 def photo_beside(name: str) -> str | None:

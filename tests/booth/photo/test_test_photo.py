@@ -23,12 +23,12 @@ from piboothup.booth.frame import Frame
 from piboothup.booth.photo import saver as module
 from piboothup.problems import Problem, problem
 from piboothup.spool import durable
-from piboothup.spool.listing import FOLDERS, NEW, SENT, TEST_PHOTO, TMP
+from piboothup.spool.listing import CONTEXTS, FOLDERS, NEW, SENT, TEST_PHOTO, TMP
 from piboothup.spool.names import NO_PHOTO, Identity, PhotoName
 from tests.booth.photo.test_saver import Bench, S, bench, broken_frame
 from tests.support.booth import grey_frame
 from tests.support.deadline import PATIENCE_S
-from tests.support.photos import jpeg, take
+from tests.support.photos import PARTY, jpeg, take
 
 __all__ = ["bench"]
 
@@ -134,21 +134,21 @@ def test_f16_exif_without_its_details_fails_the_test_photo(bench: Bench, monkeyp
 def test_f16_a_test_photo_goes_a_photo_s_way_and_leaves_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, written = durable.write_new, dict[Path, bytes]()
+    real, moved = durable.move, dict[Path, bytes]()
 
-    def note(path: Path, content: bytes, mode: int = durable.FILE_MODE) -> None:
-        real(path, content, mode)
-        written[path] = path.read_bytes()
+    def note(source: Path, target: Path) -> None:
+        real(source, target)
+        moved[target.relative_to(bench.spool.directory)] = target.read_bytes()
 
-    monkeypatch.setattr(durable, "write_new", note)
+    monkeypatch.setattr(durable, "move", note)
     before = files(bench)
     released: list[str] = []
     saver = bench.start()
     assert tries(bench, grey_frame(S, lambda: released.append("release"))) == SaveTested(None)
-    ((path, photo),) = written.items()
-    assert path == bench.spool.directory / TMP / TEST_PHOTO
+    context, photo = Path(CONTEXTS, f"{PARTY.id}.json"), moved[Path(NEW, "0001", TEST_PHOTO)]
+    assert moved.keys() == {context, Path(NEW, "0001", TEST_PHOTO)}
     assert released == ["release"]
-    assert (files(bench), saver.taken) == (before, 0)
+    assert (files(bench), saver.taken) == (before | {context.name}, 0)
     (bench.spool.directory / "seen.jpg").write_bytes(photo)
     with Image.open(bench.spool.directory / "seen.jpg") as seen:
         seen.load()

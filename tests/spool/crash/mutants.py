@@ -18,7 +18,7 @@ import pytest
 from piboothup.spool import durable, recovery
 from piboothup.spool.capture_time import boots
 from piboothup.spool.contexts import Context
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO, TMP
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.store import Spool
 from tests.spool.crash.promises import Life, Promised
@@ -260,18 +260,36 @@ def the_recovery_takes_a_test_photo_for_a_photo(patch: pytest.MonkeyPatch) -> No
     real = recovery._tidy
 
     def tidy(spool: Spool) -> None:
-        part = spool.directory / TMP / TEST_PHOTO
-        if part.exists() and part.read_bytes():
-            name = PhotoName(spool.box, spool.boot, 77, 1, PARTY.id, digest_of(part.read_bytes()))
-            durable.make_directories(spool.path(name).parent)
-            durable.move(part, spool.path(name))
+        for left in spool.test_photos():
+            if left.exists() and left.read_bytes():
+                name = PhotoName(spool.box, spool.boot, 77, 1, PARTY.id, digest_of(left.read_bytes()))
+                durable.make_directories(spool.path(name).parent)
+                durable.move(left, spool.path(name))
         real(spool)
 
     patch.setattr(recovery, "_tidy", tidy)
 
 
-def the_recovery_leaves_test_photos_alone(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(recovery, "TEST_PHOTO", ".another")
+def the_recovery_leaves_test_photos_in(place: str, patch: pytest.MonkeyPatch) -> None:
+    real = Spool.test_photos
+    patch.setattr(Spool, "test_photos", lambda spool: (one for one in real(spool) if place not in one.parts))
+
+
+def the_recovery_leaves_test_photos_in_tmp(patch: pytest.MonkeyPatch) -> None:
+    the_recovery_leaves_test_photos_in(TMP, patch)
+
+
+def the_recovery_leaves_test_photos_in_new(patch: pytest.MonkeyPatch) -> None:
+    the_recovery_leaves_test_photos_in(NEW, patch)
+
+
+def a_test_photo_gets_a_photos_name(patch: pytest.MonkeyPatch) -> None:
+    real = Spool._put
+
+    def put(spool: Spool, name: PhotoName, context: Context, content: bytes, part: Path, target: Path) -> None:
+        real(spool, name, context, content, part, spool.path(name))
+
+    patch.setattr(Spool, "_put", put)
 
 
 def a_number_is_given_before_its_file_is_there(patch: pytest.MonkeyPatch) -> None:
@@ -358,7 +376,9 @@ MUTANTS: dict[str, Mutant] = {
         the_recovery_empties_tmp,
         the_recovery_leaves_tmp_alone,
         the_recovery_takes_a_test_photo_for_a_photo,
-        the_recovery_leaves_test_photos_alone,
+        the_recovery_leaves_test_photos_in_tmp,
+        the_recovery_leaves_test_photos_in_new,
+        a_test_photo_gets_a_photos_name,
         a_number_is_given_before_its_file_is_there,
         a_photo_is_parked_before_its_reason_is,
         a_reason_goes_before_its_photo,

@@ -25,11 +25,11 @@ from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.event_titles import Event
 from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO, TMP
-from piboothup.spool.names import Identity, PhotoName, digest_of
+from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.store import NotSaved, Spool
 from tests.spool.crash.model import Killed, Recording, Strike, read_tree
 from tests.support.clock import HandClock
-from tests.support.photos import PARTY, jpeg, take
+from tests.support.photos import PARTY, jpeg, take, try_photo
 
 SERIAL = "serial-1"
 GONE = ""
@@ -113,10 +113,9 @@ class Life:
 
     def try_photo(self, number: int) -> None:
         """The booth tests whether photos are saved; whatever is left of that is nobody's photo."""
-        nobodys = Identity(self.spool.box, self.spool.boot, 0, self.clock.boottime_ns() // 1_000_000, PARTY.id)
         content = jpeg(number, _SMALL)
         self.disk.tell(Promised("no photo", content))
-        self.spool.try_commit(PhotoName.of(nobodys, content), content)
+        try_photo(self.spool, content)
 
     def mark_sent(self, name: PhotoName) -> None:
         """The album has the photo: until this is noted a cut makes it wait again, to be sent under the same name."""
@@ -261,13 +260,16 @@ def a_booth_that_tests_itself(life: Life) -> None:
     life.open()
     life.try_photo(11)
     life.take(1)
-    kill_at(life, "unlink", TEST_PHOTO, lambda: life.try_photo(12))
+    kill_at(life, "unlink", f"{NEW}/0001/{TEST_PHOTO}", lambda: life.try_photo(12))
     life.die()
     life.try_photo(13)
     fail_once(life, "fsync", TEST_PHOTO, errno.EIO)
     life.try_photo(14)
-    life.take(2)
-    kill_at(life, "fsync", TEST_PHOTO, lambda: life.try_photo(15))
+    life.mark_sent(life.take(2))
+    fail_once(life, "rename", TEST_PHOTO, errno.EACCES)
+    with contextlib.suppress(NotSaved):
+        life.try_photo(15)
+    kill_at(life, "fsync", f"{TMP}/{TEST_PHOTO}", lambda: life.try_photo(16))
     life.power_on("boot-b")
     life.take(3)
 

@@ -513,7 +513,6 @@ def caught(bench: Bench, without_sync: str = "") -> str:
 
 NOT_NEEDED = {
     "wipe._carry_out > sync_directory": "a wipe that stands again after a cut is done again and finds nothing",
-    "store.write_test_photo > write_new": "a test photo is synced since a card may fail there, not to be kept",
     "recovery._salvage > make_directories > sync_directory": "the folder was synced before the part was begun",
 }
 """Syncs that no promise rests on, and why."""
