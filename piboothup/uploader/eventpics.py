@@ -20,8 +20,8 @@ from piboothup.spool.contexts import Context
 from piboothup.spool.event_titles import Album, Event
 from piboothup.spool.names import PhotoName
 from piboothup.text import one_line
-from piboothup.uploader.answer_shape import ended_list, is_page, json_object
-from piboothup.uploader.outcomes import ApiCall, Outcome, classify, is_sign_in
+from piboothup.uploader.answers import classify, ended_list, is_page, is_sign_in, json_object
+from piboothup.uploader.outcomes import ApiCall, Outcome
 from piboothup.uploader.transport.certificate_dates import NowMs, unknown_time
 from piboothup.uploader.transport.client import Transport
 from piboothup.uploader.transport.errors import LinkError

@@ -266,11 +266,9 @@ class Uploader:
         return contexts.entry(self._spool.directory / CONTEXTS, context_id)
 
     def _retry_marking(self) -> None:
-        for name, context in self._scheduler.take_unmarked():
+        for name, context in self._scheduler.unmarked():
             if self._workers[0].mark_sent(name, context):
                 self._scheduler.forget_photo(name)
-            else:
-                self._scheduler.put_back_unmarked(name, context)
 
     def _shut_down(self) -> None:
         self._scheduler.stopping = True

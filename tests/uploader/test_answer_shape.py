@@ -12,11 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from piboothup.uploader.answer_shape import is_page, is_refusal_of_api, json_object
-from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, classify, decide
+from piboothup.uploader.answers import classify, is_page, is_refusal_of_api, json_object
+from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, decide
 from piboothup.uploader.transport.certificate_dates import Validity
-from piboothup.uploader.transport.decompression import decompress
-from piboothup.uploader.transport.messages import Answer
+from piboothup.uploader.transport.messages import Answer, decompress
 from tests.support.refusal_pages import PAGES, Page
 
 pytestmark = pytest.mark.slow

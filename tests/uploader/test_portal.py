@@ -10,7 +10,7 @@ import pytest
 
 from piboothup.simulator.server import DEMO_KEY
 from piboothup.spool.listing import NEW
-from piboothup.uploader.outcomes import is_sign_in
+from piboothup.uploader.answers import is_sign_in
 from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
 from piboothup.uploader.transport.messages import Answer
 from tests.support.ca import Authority, Connect, day_s, self_signed

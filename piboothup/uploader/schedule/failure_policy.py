@@ -1,7 +1,27 @@
-"""What follows from a call that was not answered as it should be.
+"""Failure policy: what waits, for how long, and what is shown after a call failed.
 
-Reads the verdict off the table, weighs it by what became of others (see `tries`), and moves circuit, queue, tries and
-standing as it says. Not safe for threads by itself: its owner holds a lock.
+An answer has an outcome (`answers.classify`), the outcome leads to a decision (`outcomes.decide`), and the decision
+to a line of this table. Every wait is jittered; Retry-After is at most an hour.
+
+    decision              waits           for                                           problem shown
+    WAIT                  all             backoff up to 30 s, and Retry-After           server_trouble
+    OFFLINE               all             backoff up to 30 s, then a probe              no_network, tls_refused,
+      of a probe by DNS   all             1.5 s from one probe to the next                or storage_silent
+      or CONNECT
+    PORTAL                all             backoff up to 30 s (60 after a PUT), probe    portal
+    BLOCKED               all             40 s, then a probe                            blocked
+    PAUSE_ALL             all             60 s, then a probe                            key_refused
+    RETRY_URL, NEW_URL    photo, and all  backoff of the photo up to 10 min, of all     by outcome, from the third
+                                          up to 60 s, and Retry-After                     failure in a row on
+    HOLD_CONTEXT          event           an hour, or until EventPics lists it          event_gone, event_refused
+    COOL_DOWN_CONTEXT     event           1, 2, 4 ... 10 min, at least Retry-After      event_refused, server_trouble
+    PARK,                 photo or event  as `attempts` says: another try, parked,      server_trouble
+      BLAME_PHOTO_OR_EVENT                  or the event cools down
+
+Before these: after three errors in a row over an event, while other events have photos to send or some were sent,
+only that event waits, for a backoff (server_trouble). STOPPED puts the photo back into the queue.
+
+Not safe for threads by itself: its owner holds a lock.
 """
 
 from __future__ import annotations
@@ -11,7 +31,7 @@ from piboothup.problems import Problem, problem
 from piboothup.spool.contexts import Context
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
-from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, decide
+from piboothup.uploader.outcomes import LINK_OUTCOMES, ApiCall, Decision, Outcome, decide
 from piboothup.uploader.schedule.attempts import SYSTEMATIC_AFTER, AttemptHistory, Refusal
 from piboothup.uploader.schedule.backoff import (
     MAX_BACKOFF_S,
@@ -25,37 +45,38 @@ from piboothup.uploader.schedule.backoff import (
 )
 from piboothup.uploader.schedule.link_status import LinkStatus, TransferStats, describe, link_problem
 from piboothup.uploader.schedule.photo_queue import ContextHold, PhotoQueue
-from piboothup.uploader.transport.errors import LinkErrorKind
 
 MAX_PHOTO_BACKOFF_S = 600.0
+"""Longest backoff of a photo, seconds."""
 _KEY_REFUSED_WAIT_S = 60.0
+"""Wait until a refused or missing key is tried again, seconds."""
 _MAX_BACKOFF_AFTER_PUT_S = 60.0
-"""Of a back-off after a PUT that was answered: the photo's volume went for nothing, perhaps over a metered line."""
+"""Longest backoff after a PUT that was answered, seconds: the photo was sent in vain, perhaps over a metered link."""
 _BLOCKED_WAIT_S = 40.0
-"""Give or take a quarter: what lies in the way may be gone within the minute, and is no server to be spared."""
+"""Wait after something on the way refused, seconds: it may soon be gone, and no server needs to be spared."""
 _REFUSED_PHOTO_WAIT_S = 20.0
-"""Time for others to show whether it is the photo."""
+"""Wait of a refused photo, seconds: time for others to show whether it is the photo."""
 _EVENT_HOLD_S = 3600.0
+"""Longest hold of an event that EventPics does not list, seconds."""
 _TRY_LATER = frozenset({Decision.WAIT, Decision.RETRY_URL, Decision.NEW_URL, Decision.BLOCKED})
 _NO_ANSWER = frozenset({Outcome.TIMEOUT, Outcome.RESET})
-"""Any link's daily life, whatever the event."""
+"""Outcomes that any link has now and then, whatever the event."""
 _UNREACHABLE = _NO_ANSWER | {Outcome.DNS, Outcome.CONNECT}
-"""Nobody was heard at all: from the storage alone, it may be that this network lets nothing through to it."""
-_UNANSWERED = frozenset(Outcome(kind.value) for kind in LinkErrorKind)
+"""Outcomes of a call that no server answered."""
 _OUTLASTING_PROBES = ("server_trouble", "storage_silent", "blocked")
-"""What a photo met and a look can't show to be over."""
+"""Codes of problems of a photo's calls that a probe can't show to be over."""
 _FAILURES_BEFORE_PROBLEM = 3
-"""So many failures in a row are worth a word on the panel; one or two are any Wi-Fi's daily life."""
+"""Failures in a row before the panel shows a problem: one or two are normal for Wi-Fi."""
 
 
 def _max_backoff_s(call: ApiCall, outcome: Outcome) -> float:
-    """Of a back-off after this."""
-    is_answered_put = call is ApiCall.PUT and outcome not in _UNANSWERED
+    """Longest backoff after this outcome, seconds."""
+    is_answered_put = call is ApiCall.PUT and outcome not in LINK_OUTCOMES
     return _MAX_BACKOFF_AFTER_PUT_S if is_answered_put else MAX_BACKOFF_S
 
 
 class FailurePolicy:
-    """What is moved by them."""
+    """Carries out decisions: moves breaker, queue, attempt history and link status."""
 
     def __init__(
         self,
@@ -74,42 +95,29 @@ class FailurePolicy:
         self._attempts = attempts
         self._link = link
         self._stats = stats
-        self._is_put_unanswered = False
-        """A PUT was answered by nobody, and no photo arrived since."""
-        self._is_storage_silent = False
-        """And EventPics has answered since."""
 
-    def on_probe_success(self) -> None:
-        """EventPics answers a look."""
-        self._is_storage_silent = self._is_put_unanswered
-        self._link.clear_problem(photos_waiting=self._queue.sendable > 0)
-
-    def on_photo_sent(self) -> None:
-        """A photo did."""
-        self._is_put_unanswered = self._is_storage_silent = False
-        self._link.clear_problem()
-
-    def on_no_key(self, why: Problem) -> None:
-        """There is no key to ask with."""
+    def on_no_key(self, reason: Problem) -> None:
+        """There is no usable key: asked for again in a minute."""
         self._trip_breaker(self._jitter_s(_KEY_REFUSED_WAIT_S))
-        self._link.set_problem(UploaderState.REFUSED, why)
+        self._link.set_problem(UploaderState.REFUSED, reason)
 
     def on_defect(self) -> None:
-        """A look ended over a mistake of our own."""
+        """A probe ended in a defect of this program."""
         self._breaker.back_off(self._clock.boottime_ns())
         self._link.set_problem(UploaderState.OFFLINE, problem("uploader_defect"))
 
     def on_probe_failure(self, outcome: Outcome, retry_after_s: float | None, took_s: float) -> None:
-        """`geteventsandalbums` was not answered as it should be; `took_s`: how long it was looked."""
+        """A probe failed after `took_s` seconds."""
         if outcome is not Outcome.STOPPED:
             self._on_link_failure(ApiCall.EVENTS, outcome, retry_after_s, took_s)
 
     def on_photo_failure(
         self, name: PhotoName, context: Context, call: ApiCall, outcome: Outcome, retry_after_s: float | None
     ) -> bool:
-        """A call for the photo was not answered as it should be. True: the photo is to be parked."""
+        """A call for the photo failed. True: the photo is to be parked."""
         decision = decide(call, outcome)
-        self._is_put_unanswered |= call is ApiCall.PUT and outcome in _UNREACHABLE
+        if call is ApiCall.PUT and outcome in _UNREACHABLE:
+            self._link.on_unanswered_put()
         if decision in (Decision.NEW_URL, Decision.PARK, Decision.BLAME_PHOTO_OR_EVENT, Decision.BLOCKED):
             self._attempts.drop_url(name)
         is_error = call is not ApiCall.EVENTS and decision in _TRY_LATER and outcome not in _NO_ANSWER
@@ -134,7 +142,7 @@ class FailurePolicy:
         elif outcome is Outcome.STOPPED:
             self._queue.put_back(name)
         else:
-            # Not to its end of the line: two that never get through, one at each end, would keep all from it.
+            # Not back to its end of the queue: two photos that always fail, one at each end, would block all others.
             self._postpone(name, full_jitter_s(self._attempts.record_failure(name), self._random))
             self._on_link_failure(call, outcome, retry_after_s)
         return False
@@ -145,30 +153,30 @@ class FailurePolicy:
         if refusal is Refusal.COOL_DOWN_CONTEXT:
             self._cool_down(name, context, "server_trouble", "it refuses every photo")
         elif refusal is Refusal.RETRY_PHOTO:
-            again = self._attempts.refusals(name) - 1
-            self._postpone(name, self._jitter_s(cooldown_s(again) if again else _REFUSED_PHOTO_WAIT_S))
+            earlier = self._attempts.refusals(name) - 1
+            self._postpone(name, self._jitter_s(cooldown_s(earlier) if earlier else _REFUSED_PHOTO_WAIT_S))
         return refusal is Refusal.PARK_PHOTO
 
     def _cool_down(
         self, name: PhotoName, context: Context, why: str, detail: str, retry_after_s: float | None = None
     ) -> None:
-        """The server takes nothing for the event: it is left alone for some minutes."""
-        if context in self._queue.held:  # another worker was told so meanwhile
+        """Lets an event wait for some minutes: the server takes nothing for it."""
+        if context in self._queue.held:  # another worker was refused meanwhile
             self._postpone(name, self._photo_backoff_s(name))
             return
         wait_s = max(self._jitter_s(cooldown_s(self._attempts.record_cooldown(context))), retry_after_s or 0.0)
-        # It may be the photo after all: when the rest is over others come first.
+        # It may be the photo after all: others come first when the wait is over.
         self._postpone(name, max(wait_s, self._photo_backoff_s(name)))
         self._queue.hold(name, context, ContextHold(why, self._after_ns(wait_s), detail))
 
     def _has_other_events(self, context: Context) -> bool:
-        """Whether there are, or may well be, photos of other events to bring meanwhile."""
+        """Whether photos of other events can be sent meanwhile, or were since this event began to fail."""
         return self._queue.has_sendable_elsewhere(context) or self._attempts.has_sent_since(context)
 
     def _hold_briefly(
         self, name: PhotoName, context: Context, call: ApiCall, outcome: Outcome, retry_after_s: float | None
     ) -> None:
-        """The event lets the others go first for some seconds."""
+        """Lets an event wait for some seconds, and others go first."""
         failures = self._attempts.record_failure(name)
         wait_s = max(full_jitter_s(failures, self._random, cap_s=_max_backoff_s(call, outcome)), retry_after_s or 0.0)
         self._postpone(name, wait_s)
@@ -195,13 +203,13 @@ class FailurePolicy:
 
     def _set_problem(self, call: ApiCall, outcome: Outcome) -> None:
         state, told = link_problem(decide(call, outcome), outcome)
-        if call is ApiCall.PUT and outcome in _UNREACHABLE and self._is_storage_silent:
+        if call is ApiCall.PUT and outcome in _UNREACHABLE and self._link.is_storage_silent:
             told = problem("storage_silent")
         outlasts = call is not ApiCall.EVENTS and told.code in _OUTLASTING_PROBES
         self._link.set_problem(state, told, outlasts_probes=outlasts)
 
     def _trip_breaker(self, wait_s: float | None = None, cap_s: float = MAX_BACKOFF_S) -> None:
-        """The link is gone or of no use: the next look after `wait_s`, or after a back-off of at most `cap_s`."""
+        """Stops sending; the next probe comes after `wait_s`, or after a backoff of at most `cap_s`."""
         self._breaker.trip(self._clock.boottime_ns(), wait_s, cap_s)
         self._stats.forget_rate()
 
@@ -209,7 +217,7 @@ class FailurePolicy:
         self._queue.postpone(name, self._after_ns(wait_s))
 
     def _photo_backoff_s(self, name: PhotoName) -> float:
-        """How long a photo waits that failed once more."""
+        """Wait of a photo that failed once more, seconds."""
         return full_jitter_s(self._attempts.record_failure(name), self._random, cap_s=MAX_PHOTO_BACKOFF_S)
 
     def _jitter_s(self, wait_s: float) -> float:

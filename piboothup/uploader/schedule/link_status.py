@@ -1,4 +1,4 @@
-"""How the line to EventPics stands: what is wrong, how fast it goes, and both as one value for the status.
+"""The link to EventPics as the status shows it: its problem, its rate, and both as one value.
 
 Not safe for threads by itself: its owner holds a lock.
 """
@@ -15,6 +15,7 @@ from piboothup.spool.contexts import Context
 from piboothup.spool.event_titles import Event
 from piboothup.status import UploaderState
 from piboothup.uploader.outcomes import Decision, Outcome
+from piboothup.uploader.schedule.attempts import AttemptHistory
 from piboothup.uploader.schedule.backoff import SECOND_NS, parallel_uploads
 from piboothup.uploader.schedule.photo_queue import ContextHold
 
@@ -31,11 +32,11 @@ _LINK_PROBLEMS = {
 _HOLD_REASONS = ("no_event", "event_gone", "event_refused", "server_trouble")
 
 _DECAY = 0.7
-"""How much of the past counts, photo by photo."""
+"""Weight of the past in the measured rate, per photo."""
 
 
 def link_problem(decision: Decision, outcome: Outcome) -> tuple[UploaderState, Problem]:
-    """What keeps photos from flowing after this answer, or its absence: the state to show, and what to tell."""
+    """The state and the problem to show after this outcome."""
     if decision is Decision.PAUSE_ALL:
         return UploaderState.REFUSED, problem("key_refused")
     if decision is Decision.PORTAL:
@@ -48,13 +49,13 @@ def link_problem(decision: Decision, outcome: Outcome) -> tuple[UploaderState, P
 
 
 def describe(outcome: Outcome) -> str:
-    """What came, in words that a person reads."""
+    """The outcome in words for a person."""
     return outcome.value.replace("_", " ")
 
 
 @dataclass(frozen=True)
 class StatusSnapshot:
-    """The line at one moment, for the status."""
+    """The uploading at one moment, for the status."""
 
     state: UploaderState
     problems: tuple[Problem, ...]
@@ -68,18 +69,22 @@ class StatusSnapshot:
 
 @dataclass
 class LinkStatus:
-    """What keeps photos from flowing, if anything."""
+    """What keeps photos from being sent, if anything."""
 
     paused: bool
     refused_config: bool
     storage_problem: Problem | None = None
-    """Why the spool would forget at power-off what was sent, so that all would be sent again."""
+    """Set when the spool lies in memory: it would forget at power-off what was sent, and all would be sent again."""
     damaged: int = 0
-    """So many photos were quarantined since the start."""
+    """Photos quarantined since the start."""
     listing_incomplete: bool = False
-    """There are folders that the card does not give."""
+    """Some folders of new/ could not be read."""
     _problem: tuple[UploaderState, Problem] | None = None
     _outlasts_probes: bool = False
+    _is_put_unanswered: bool = False
+    """A PUT got no answer at all, and no photo was sent since."""
+    _is_storage_silent: bool = False
+    """And EventPics has answered a probe since."""
 
     @property
     def sends_nothing(self) -> bool:
@@ -87,19 +92,38 @@ class LinkStatus:
         return self.paused or self.refused_config or self.storage_problem is not None
 
     def set_problem(self, state: UploaderState, reason: Problem, *, outlasts_probes: bool = False) -> None:
-        """Something is wrong with the link or behind it. `outlasts_looks`: only a photo can show that it is over."""
+        """Shows a problem of the link or behind it. `outlasts_probes`: only a sent photo can show that it is over."""
         if self._problem != (state, reason):
             log.warning("link state=%s reason=%s", state, reason.code)
         self._problem, self._outlasts_probes = (state, reason), outlasts_probes
 
-    def clear_problem(self, *, photos_waiting: bool = False) -> None:
-        """Whatever was wrong with the link is over; if `photos_flow`, but for what they will show to be over."""
-        if self._problem is not None and not (photos_waiting and self._outlasts_probes):
+    def on_unanswered_put(self) -> None:
+        """A PUT got no answer at all: the storage may be what this network lets nothing through to."""
+        self._is_put_unanswered = True
+
+    @property
+    def is_storage_silent(self) -> bool:
+        """Whether EventPics answers, and its storage did not answer the last PUT."""
+        return self._is_storage_silent
+
+    def on_probe_success(self, *, photos_waiting: bool) -> None:
+        """EventPics answered: clears the problem, unless only a photo can show it over and there is one to send."""
+        self._is_storage_silent = self._is_put_unanswered
+        if not (photos_waiting and self._outlasts_probes):
+            self._clear_problem()
+
+    def on_photo_sent(self) -> None:
+        """A photo arrived: clears whatever was wrong with the link."""
+        self._is_put_unanswered = self._is_storage_silent = False
+        self._clear_problem()
+
+    def _clear_problem(self) -> None:
+        if self._problem is not None:
             log.info("link state=ok before=%s", self._problem[0])
             self._problem = None
 
     def state(self, busy: int, *, all_refused: bool = False) -> UploaderState:
-        """The state to show. `busy`: so many photos are on their way; `all_refused`: the server takes none at all."""
+        """The state to show. `busy`: photos on their way; `all_refused`: the server takes none at all."""
         if self.refused_config or self.storage_problem is not None:
             return UploaderState.REFUSED
         if self.paused:
@@ -110,12 +134,8 @@ class LinkStatus:
             return UploaderState.REFUSED
         return UploaderState.UPLOADING if busy else UploaderState.IDLE
 
-    def problems(
-        self, held: Collection[ContextHold], *, refused_again: bool, unreadable: bool, hit_defect: bool
-    ) -> Iterator[Problem]:
-        """What a person should know, the gravest first; nothing twice. `refused_again`: a photo was, and waits;
-        `met_defect`: a photo waits because of a mistake of our own.
-        """
+    def problems(self, held: Collection[ContextHold], attempts: AttemptHistory) -> Iterator[Problem]:
+        """The problems to show, the gravest first, none twice. `held`: the holds of events."""
         if self.refused_config:
             yield problem("bad_config")
         if self.storage_problem is not None:
@@ -125,33 +145,33 @@ class LinkStatus:
         found = {} if self._problem is None else {self._problem[1].code: self._problem[1]}
         for hold in sorted(held, key=lambda hold: _HOLD_REASONS.index(hold.reason)):
             found.setdefault(hold.reason, problem(hold.reason, hold.detail))
-        if refused_again:
+        if attempts.refused_again:
             found.setdefault("server_trouble", problem("server_trouble", "it refuses a photo"))
-        if hit_defect:
+        if attempts.hit_defect:
             found.setdefault("uploader_defect", problem("uploader_defect"))
         yield from found.values()
         if self.damaged:
             yield problem("photo_damaged")
-        if unreadable or self.listing_incomplete:
+        if attempts.unreadable or self.listing_incomplete:
             yield problem("photo_unreadable")
 
 
 @dataclass
 class TransferStats:
-    """What arrived since the start, and how fast the link is."""
+    """Photos sent since the start, and the rate of the link."""
 
     max_parallel: int = 1
-    """Never more photos at a time."""
+    """Most photos on their way at a time."""
     parallel: int = 1
     sent: Counter[Context] = field(default_factory=Counter)
-    """How many photos went where."""
+    """Photos sent, by event and album."""
     last_success_ns: int | None = None
     _bytes: float = 0.0
     _photos: float = 0.0
     _busy_ns: float = 0.0
 
     def record_sent(self, context: Context, size_bytes: int, took_ns: int, now_ns: int) -> None:
-        """The album has one more. `took_ns`: from its first call on, other photos being on their way or not."""
+        """Counts a sent photo. `took_ns`: from its first call on, also while other photos were on their way."""
         self.sent[context] += 1
         since_ns = took_ns if self.last_success_ns is None else now_ns - self.last_success_ns
         self._bytes = _DECAY * self._bytes + size_bytes
@@ -161,7 +181,7 @@ class TransferStats:
         self.parallel = parallel_uploads(self.rate_bps, self.parallel, self.max_parallel)
 
     def forget_rate(self) -> None:
-        """The link was lost: the next one may be another."""
+        """Forgets the rate: the link was lost, and the next may be another."""
         self._bytes = self._photos = self._busy_ns = 0.0
         self.parallel = 1
 
@@ -171,5 +191,5 @@ class TransferStats:
         return round(self._bytes * 8 * SECOND_NS / self._busy_ns) if self._busy_ns else None
 
     def eta_s(self, waiting: int) -> int | None:
-        """How long so many photos will take."""
+        """Seconds until `waiting` photos are sent; None while unknown."""
         return round(waiting * self._busy_ns / self._photos / SECOND_NS) if self._photos and waiting else None

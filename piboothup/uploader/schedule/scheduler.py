@@ -1,8 +1,8 @@
-"""The line to EventPics as all workers see it: what to do next, and what follows from what came of it.
+"""Scheduler of the workers: what each does next, and what its success or failure changes.
 
-The one lock over `queue` (which photo), `pace`'s circuit (when), `tries` (what failed), `failures` (what follows from
-it) and `standing` (what to tell). Nothing here touches the network or the card. Every method takes the lock itself; a
-worker asks `next_step`, does it, and tells what came of it.
+The lock over `photo_queue` (which photo), the circuit breaker of `backoff` (when), `attempts` (failures so far),
+`failure_policy` (what a failure leads to) and `link_status` (what to show). Nothing here touches the network or the
+card. Every method takes the lock itself; a worker takes a step, does it, and reports success or failure.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from piboothup.uploader.schedule.link_status import LinkStatus, StatusSnapshot, 
 from piboothup.uploader.schedule.photo_queue import ContextHold, PhotoQueue
 
 _REFUSALS = ("event_refused", "server_trouble")
-"""Why a context may be held by a server that does know its event."""
+"""Reasons of a hold by a server that does know the event."""
 _PROBE_INTERVAL_S = 60.0
-"""How long a quiet line may go without being looked at."""
+"""Time without a sent photo after which EventPics is probed, seconds."""
 
 
 class UploadScheduler:
     """Shared by the workers and the service's main thread."""
 
     def __init__(self, clock: Clock, random_fn: RandomFn, max_parallel: int, *, paused: bool, refused: bool) -> None:
-        """`most`: never more photos at a time. `refused`: the config can't be used, so nothing is sent until the
-        service is started anew.
+        """`max_parallel`: most photos on their way at a time. `refused`: the config can't be used, so nothing is sent
+        until the service is restarted.
         """
         self._changed = threading.Condition()
         self.stopping = False
@@ -47,7 +47,7 @@ class UploadScheduler:
         self.key_accepted = False
         """EventPics has answered a probe with it."""
         self.on_change: Callable[[], None] = lambda: None
-        """Called after every change, with the lock let go."""
+        """Called after every change, without the lock."""
         self._clock = clock
         self._random = random_fn
         self._queue = PhotoQueue()
@@ -60,14 +60,14 @@ class UploadScheduler:
         self._probing = False
         self._probe_started_ns = 0
         self._probe_due_ns = 0
-        self._unmarked: list[tuple[PhotoName, Context]] = []
+        self._unmarked: dict[PhotoName, Context] = {}
         self._events: tuple[Event, ...] | None = None
         self._listing_requested = True
 
     # -- what to do next ---------------------------------------------------------------------------------------
 
     def next_step(self) -> Step:
-        """What a worker without work does now; a Probe or Send is the caller's from here on."""
+        """The next step of a worker; the caller of this does it, if it is a Probe or Send."""
         with self._changed:
             now_ns = self._clock.boottime_ns()
             if self.stopping:
@@ -88,44 +88,44 @@ class UploadScheduler:
             return Wait(min((due_ns for due_ns in times_ns if due_ns is not None and due_ns > now_ns), default=None))
 
     def take_step(self) -> Probe | Send | End:
-        """The next step that is not waiting; waits for it."""
+        """Waits for the next step that is not Wait."""
         with self._changed:
             while isinstance(step := self.next_step(), Wait):
                 left_ns = None if step.until_ns is None else step.until_ns - self._clock.boottime_ns()
                 self._changed.wait(None if left_ns is None else max(0, left_ns) / SECOND_NS)
             return step
 
-    # -- what is there to bring --------------------------------------------------------------------------------
+    # -- which photos there are --------------------------------------------------------------------------------
 
     def take_listing_request(self) -> bool:
-        """Whether new/ must be listed again even if nothing changed in it; asking once answers it."""
+        """Whether new/ must be listed though nothing changed in it; True once for each request."""
         with self._changed:
             wanted, self._listing_requested = self._listing_requested, False
             return wanted
 
     def reload(self, listed: list[str], entries: Mapping[str, Entry]) -> None:
-        """A new listing of new/ (see `queue.arranged`), and what is written about its contexts."""
+        """Takes over a new listing of new/ (see `photo_queue.sorted_names`) and the entries of its contexts."""
         with self._changing():
             self._queue.reload(listed, entries)
 
     def set_listing_complete(self, *, complete: bool) -> None:
-        """Whether the card gave all folders of new/ when they were last looked at."""
+        """Says whether all folders of new/ could be read when they were last listed."""
         with self._changed:
             self._link.listing_incomplete = not complete
 
     def add(self, name: PhotoName, entry: Entry) -> None:
-        """A photo was just saved; `entry`: what is written about its context."""
+        """Adds a photo that was just saved; `entry`: what is written about its context."""
         with self._changing():
             self._queue.add(name, entry)
 
     def end_holds(self) -> None:
-        """What was held until now may be tried again."""
+        """Ends the holds of events whose time is over."""
         with self._changed:
             now_ns = self._clock.boottime_ns()
             self._end_holds(lambda _, hold: hold.until_ns is not None and now_ns >= hold.until_ns)
 
     def take_key(self, key: Secret) -> None:
-        """The key to ask with from now on. Another one than before may see other events."""
+        """Sets the key. A new key may see other events, so failures with the old one are forgotten."""
         with self._changed:
             if key != self.key:
                 self._forget_failures()
@@ -133,76 +133,76 @@ class UploadScheduler:
             self.key = key
 
     def pause(self, paused: bool) -> None:
-        """Somebody wants nothing to be sent for now, or all again."""
+        """Pauses or resumes the sending, as an operator chose."""
         with self._changing():
             self._link.paused = paused
 
     def set_storage_problem(self, found: Problem | None) -> None:
-        """What is wrong with the storage that the spool lies on; nothing is sent until that is over."""
+        """Sets or clears the problem of the spool's storage; nothing is sent while there is one."""
         if found != self._link.storage_problem:
             with self._changing():
                 self._link.storage_problem = found
 
     def retry(self) -> None:
-        """Somebody wants everything to be tried now: ends pause, holds and waits."""
+        """Tries everything now, as an operator asked: ends pause, holds and waits."""
         with self._changing():
             self._link.paused = False
             self._forget_failures()
             self._breaker.probe_now(self._clock.boottime_ns())
             self._probe_due_ns = 0
 
-    # -- what came of a probe ----------------------------------------------------------------------------------
+    # -- results of a probe ------------------------------------------------------------------------------------
 
     def on_probe_success(self, events: tuple[Event, ...]) -> None:
-        """EventPics answered and takes the key."""
+        """EventPics answered and accepted the key."""
         with self._changing():
             now_ns = self._clock.boottime_ns()
             self._events = events
             self.key_accepted = True
             self._end_holds(lambda context, hold: hold.until_listed and is_listed(context, events))
             self._breaker.close(now_ns)
-            self._policy.on_probe_success()
+            self._link.on_probe_success(photos_waiting=self._queue.sendable > 0)
             self._probing = False
             self._schedule_probe(now_ns)
 
     def on_no_key(self, reason: Problem) -> None:
-        """There is no key to ask with."""
+        """There is no usable key."""
         with self._changing():
             self._probing = False
             self._policy.on_no_key(reason)
 
     def on_probe_failure(self, outcome: Outcome, retry_after_s: float | None = None) -> None:
-        """`geteventsandalbums` was not answered as it should be."""
+        """A probe failed."""
         with self._changing():
             self._probing = False
             took_s = (self._clock.boottime_ns() - self._probe_started_ns) / SECOND_NS
             self._policy.on_probe_failure(outcome, retry_after_s, took_s)
 
-    # -- what came of a photo ----------------------------------------------------------------------------------
+    # -- a photo on its way, and its result --------------------------------------------------------------------
 
     def connected_s(self) -> float:
-        """How long EventPics could be reached since the start."""
+        """Seconds in which EventPics could be reached since the start."""
         with self._changed:
             return self._breaker.connected_s(self._clock.boottime_ns())
 
     def fresh_url(self, name: PhotoName, context: Context) -> Secret | None:
-        """The upload URL that the photo already has for this event and album, while it may still be used."""
+        """The unexpired upload URL of an earlier attempt for this event and album, if any."""
         with self._changed:
             return self._attempts.fresh_url(name, context, self._clock.boottime_ns())
 
     def keep_url(self, name: PhotoName, context: Context, url: Secret, asked_ns: int) -> None:
-        """The photo's upload URL, for a second try."""
+        """Keeps the photo's upload URL for another attempt."""
         with self._changed:
             self._attempts.keep_url(name, context, url, asked_ns)
 
     def on_photo_sent(
         self, name: PhotoName, context: Context, size_bytes: int, took_ns: int, *, marked: bool
     ) -> None:
-        """The album of `context` has it. Not `marked`: the card could not be told yet; it is not sent again."""
+        """The album of `context` has the photo. Not `marked`: it still lies in new/, and is not sent again."""
         with self._changing():
             now_ns = self._clock.boottime_ns()
             self._breaker.record_success()
-            self._policy.on_photo_sent()
+            self._link.on_photo_sent()
             self._schedule_probe(now_ns)
             self._attempts.record_sent(name, context)
             self._stats.record_sent(context, size_bytes, took_ns, now_ns)
@@ -210,46 +210,38 @@ class UploadScheduler:
                 self._queue.discard(name)
             else:
                 self._queue.exclude(name)
-                self._unmarked.append((name, context))
+                self._unmarked[name] = context
 
-    def take_unmarked(self) -> list[tuple[PhotoName, Context]]:
-        """Photos that arrived and still lie in new/, and in whose album they are.
-
-        Each is to be handed back by `gone` or `still_unmarked`.
-        """
+    def unmarked(self) -> list[tuple[PhotoName, Context]]:
+        """Sent photos that still lie in new/, with the context whose album has them; `forget_photo` ends that."""
         with self._changed:
-            taken, self._unmarked = self._unmarked, []
-            return taken
-
-    def put_back_unmarked(self, name: PhotoName, context: Context) -> None:
-        """The card still can't be told."""
-        with self._changed:
-            self._unmarked.append((name, context))
+            return list(self._unmarked.items())
 
     def forget_photo(self, name: PhotoName, *, damaged: bool = False) -> None:
-        """The photo has left new/ without being sent."""
+        """Forgets a photo that has left new/."""
         with self._changing():
             self._link.damaged += damaged
             self._attempts.forget(name)
             self._queue.discard(name)
+            self._unmarked.pop(name, None)
 
     def put_back(self, name: PhotoName) -> None:
-        """The photo was not tried."""
+        """Puts back a photo that was not tried."""
         with self._changing():
             self._queue.put_back(name)
 
     def hold(self, name: PhotoName, context: Context | None) -> None:
-        """No event is chosen for the photo's context."""
+        """Holds the photos of a context for which no event is chosen."""
         with self._changing():
             self._queue.hold(name, context or Context(name.context), ContextHold("no_event"))
 
     def postpone(self, name: PhotoName, wait_s: float) -> None:
-        """The photo is tried again after `wait_s`."""
+        """Tries the photo again after `wait_s`."""
         with self._changing():
             self._queue.postpone(name, self._clock.boottime_ns() + int(wait_s * SECOND_NS))
 
     def on_unreadable(self, name: PhotoName) -> None:
-        """The card does not give the photo's bytes."""
+        """The photo's file can't be read: tried again in 10 min."""
         with self._changing():
             self._attempts.unreadable.add(name)
             self._queue.postpone(name, self._clock.boottime_ns() + int(MAX_PHOTO_BACKOFF_S * SECOND_NS))
@@ -257,14 +249,14 @@ class UploadScheduler:
     def on_photo_failure(
         self, name: PhotoName, context: Context, call: ApiCall, outcome: Outcome, retry_after_s: float | None = None
     ) -> bool:
-        """A call for the photo was not answered as it should be. True: the photo is to be parked."""
+        """A call for the photo failed. True: the photo is to be parked."""
         with self._changing():
             if call is ApiCall.UPLOAD_URL and outcome is Outcome.NOT_FOUND:
                 outcome = not_found_outcome(context, self._events or ())
             return self._policy.on_photo_failure(name, context, call, outcome, retry_after_s)
 
     def on_defect(self, step: Probe | Send, wait_s: float) -> None:
-        """A step ended over a mistake of our own. It is nobody's fault out there: told, and taken again later."""
+        """A step ended in a defect of this program: shown, and repeated later."""
         with self._changing():
             if isinstance(step, Probe):
                 self._probing = False
@@ -273,15 +265,15 @@ class UploadScheduler:
                 self._attempts.hit_defect.add(step.name)
                 self._queue.postpone(step.name, self._clock.boottime_ns() + int(wait_s * SECOND_NS))
 
-    # -- how things stand --------------------------------------------------------------------------------------
+    # -- status ------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> StatusSnapshot:
-        """The line as it stands."""
+        """The status now."""
         with self._changed:
             state = self._link.state(self._queue.busy, all_refused=self._is_all_refused())
             return StatusSnapshot(
                 state,
-                tuple(self._problems()),
+                tuple(self._link.problems(self._queue.held.values(), self._attempts)),
                 Counter(self._queue.waiting),
                 Counter(self._stats.sent),
                 self._events,
@@ -291,7 +283,7 @@ class UploadScheduler:
             )
 
     def wake(self) -> None:
-        """Lets every worker look again."""
+        """Wakes every waiting worker."""
         with self._changed:
             self._changed.notify_all()
 
@@ -305,7 +297,7 @@ class UploadScheduler:
         self.on_change()
 
     def _forget_failures(self) -> None:
-        """Nothing is held or put off any more."""
+        """Ends all holds and postponements."""
         self._queue.release_all()
         self._attempts.forget_all()
         self._listing_requested = True
@@ -315,13 +307,8 @@ class UploadScheduler:
         self._queue.release(over)
         self._listing_requested |= bool(over)
 
-    def _problems(self) -> Iterator[Problem]:
-        tries, held = self._attempts, self._queue.held.values()
-        again, unreadable, met_defect = map(bool, (tries.refused_again, tries.unreadable, tries.hit_defect))
-        return self._link.problems(held, refused_again=again, unreadable=unreadable, hit_defect=met_defect)
-
     def _is_all_refused(self) -> bool:
-        """Whether the server takes photos of none of the events that wait, and has taken none since one is held."""
+        """Whether all waiting events are held and the server has taken no photo since."""
         return not self._queue.sendable and any(
             hold.reason in _REFUSALS and not self._attempts.has_sent_since(context)
             for context, hold in self._queue.held.items()
@@ -333,26 +320,26 @@ class UploadScheduler:
 
 @dataclass(frozen=True)
 class Probe:
-    """Look whether EventPics answers."""
+    """Check whether EventPics answers and accepts the key."""
 
 
 @dataclass(frozen=True)
 class Send:
-    """Bring this photo."""
+    """Upload this photo."""
 
     name: PhotoName
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Nothing to do until then (boot-time), or until something changes."""
+    """Do nothing until then (boot-time), or until something changes."""
 
     until_ns: int | None
 
 
 @dataclass(frozen=True)
 class End:
-    """The service is ending."""
+    """End the thread: the service is ending."""
 
 
 Step = Probe | Send | Wait | End

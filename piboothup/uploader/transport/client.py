@@ -34,7 +34,6 @@ from piboothup.clock import Clock
 from piboothup.config import Secret, is_loopback
 from piboothup.uploader.transport.certificate_dates import ClockTrust, NowMs, unknown_time
 from piboothup.uploader.transport.connection import ExchangeGuard, GuardedAdapter
-from piboothup.uploader.transport.decompression import decompress
 from piboothup.uploader.transport.errors import LinkError, LinkErrorKind, kind_of
 from piboothup.uploader.transport.happy_eyeballs import HasLocalAddress, has_local_address
 from piboothup.uploader.transport.messages import (
@@ -43,6 +42,7 @@ from piboothup.uploader.transport.messages import (
     Body,
     Limits,
     Request,
+    decompress,
     is_plain,
     redirect_target,
 )

@@ -1,9 +1,10 @@
-"""What is sent: a request, its body if that is a file, and where a server may send both on to."""
+"""HTTP messages: a request and its body, redirects, an answer and its decompression, and their limits."""
 
 from __future__ import annotations
 
 import os
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -14,20 +15,29 @@ from piboothup.config import Secret
 from piboothup.uploader.transport.certificate_dates import Validity
 
 BLOCK_BYTES: Final = 64 * 1024
-"""How much of a body is sent, or of an answer read, at a time."""
+"""Bytes of a body that are sent, or of an answer that are read, at a time."""
+MAX_RETRY_AFTER_S: Final = 3600.0
+"""Longest Retry-After that is obeyed, seconds."""
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_WBITS = 31
+_ZLIB_WBITS = 15
+_RAW_WBITS = -15
+"""zlib's names for RFC 1952, RFC 1950 and RFC 1951. "deflate" means the second and is often the third."""
+_MAX_MEMBERS = 100
+"""Most members of a gzip file (RFC 1952, 2.2). Each costs a copy of what follows it."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be sent."""
+    """An HTTP request."""
 
     method: str
     url: Secret
     headers: Mapping[str, str] = field(repr=False)
     body: bytes | Body | None = field(repr=False)
     connect_s: float | None = None
-    """In place of the limits'."""
+    """Connect time-out in place of that of `Limits`, seconds."""
 
     @property
     def root(self) -> str:
@@ -44,13 +54,13 @@ class Request:
         return Secret(_path_and_query(self.url.reveal()))
 
     def rewind(self) -> None:
-        """The body is to be sent once more, from its start."""
+        """Prepares the body to be sent once more, from its start."""
         if isinstance(self.body, Body):
             self.body.rewind()
 
 
 class Body:
-    """A file as a request's body; remembers when it was the card that failed, not the network."""
+    """A file as a request's body; `read_error` tells a failed read from a failed network."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -81,7 +91,7 @@ def is_plain(url: str) -> bool:
 
 
 def redirect_target(url: Secret, location: str) -> Secret | None:
-    """Where an answer with this Location sends the request on to; None when that is not the same server.
+    """The target of a redirect with this Location; None when that is not the same server.
 
     The same server is the same scheme, name and port: so never from https to http, nor to any other listener.
     """
@@ -117,9 +127,6 @@ def _server(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
-MAX_RETRY_AFTER_S = 3600.0
-
-
 def retry_after_s(text: str, date: str) -> float | None:
     """Seconds that a Retry-After header asks for, at most an hour; None when it asks for nothing that makes sense.
 
@@ -144,14 +151,46 @@ def server_ms(date: str) -> int | None:
         return None
 
 
+def decompress(content: bytes, encoding: str, limit_bytes: int) -> tuple[bytes, bool]:
+    """At most `limit_bytes` of the decompressed body, and whether that is all of it.
+
+    No compression is asked for. A proxy may compress or decompress an answer and leave its headers as they were, so
+    gzip shows by its first bytes; `encoding` is the answer's Content-Encoding. Any other body stays as it is.
+    """
+    if content.startswith(_GZIP_MAGIC):
+        return _inflate(content, _GZIP_WBITS, limit_bytes) or (content, False)
+    is_plain = content.lstrip()[:1] in (b"", b"{", b"<")
+    if encoding.strip().lower() == "deflate" and not is_plain:
+        found = _inflate(content, _ZLIB_WBITS, limit_bytes) or _inflate(content, _RAW_WBITS, limit_bytes)
+        return found or (content, True)
+    return content, True
+
+
+def _inflate(content: bytes, wbits: int, limit_bytes: int) -> tuple[bytes, bool] | None:
+    """The body decompressed in this way; None when it is in another."""
+    found = bytearray()
+    for _ in range(_MAX_MEMBERS):
+        unpacker = zlib.decompressobj(wbits)
+        try:
+            found += unpacker.decompress(content, limit_bytes + 1 - len(found))
+        except zlib.error:
+            return (bytes(found), False) if found else None
+        if len(found) > limit_bytes:
+            return bytes(found[:limit_bytes]), False
+        content = unpacker.unused_data
+        if not unpacker.eof or not content:
+            return bytes(found), unpacker.eof
+    return bytes(found), False
+
+
 @dataclass(frozen=True)
 class Limits:
-    """How long and how large things may be."""
+    """Time-outs and sizes of an exchange."""
 
     connect_s: float = 10.0
-    """For the name look-up and all the server's addresses together, and for each step of the TLS handshake."""
+    """Time-out of the name look-up and all the server's addresses together, and of each step of the TLS handshake."""
     stall_s: float = 30.0
-    """Longest time in which a block of 64 KiB makes no way."""
+    """Longest time in which nothing of a block of 64 KiB can be sent."""
     unacknowledged_s: float = 40.0
     """Longest time for which the peer's kernel leaves sent bytes unacknowledged, or its window shut
     (TCP_USER_TIMEOUT, RFC 5482).
@@ -163,14 +202,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, whatever it means."""
+    """An HTTP answer, whatever its status."""
 
     status: int
     content_type: str
     body: bytes = field(repr=False)
-    """Unpacked; at most `Limits.answer_bytes`."""
+    """Decompressed; at most `Limits.answer_bytes`."""
     complete: bool
-    """The answer ended as announced and within the limit. Only one that says a photo is stored may lack its end."""
+    """The answer ended as announced and within the limit. Only an answer to a stored PUT may lack its end."""
     body_sent: bool
     """The request's body was handed to the network to its last byte."""
     date: str

@@ -11,7 +11,8 @@ import pytest
 
 from piboothup.config import Secret
 from piboothup.simulator.faults import Fault
-from piboothup.uploader.outcomes import ApiCall, Outcome, classify
+from piboothup.uploader.answers import classify
+from piboothup.uploader.outcomes import ApiCall, Outcome
 from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
 from piboothup.uploader.transport.messages import Answer
 from tests.support.ca import Authority

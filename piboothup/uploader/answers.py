@@ -1,0 +1,206 @@
+"""Answers: which outcome of a call each of them is.
+
+A firewall, a content network or a captive network refuses with the same statuses as EventPics does. What it says is
+about the network and not about key, event or photo, so nothing may be held against them for it. The shape of the body
+tells EventPics' own answers from a page that something on the way put in their place. Nothing here acts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from piboothup.uploader.outcomes import ApiCall, Outcome
+from piboothup.uploader.transport.messages import Answer
+
+_STATUSES: Final = {
+    400: Outcome.BAD_REQUEST,
+    401: Outcome.FORBIDDEN,
+    403: Outcome.FORBIDDEN,
+    404: Outcome.NOT_FOUND,
+    408: Outcome.TOO_SLOW,
+    410: Outcome.NOT_FOUND,
+    413: Outcome.TOO_LARGE,
+    429: Outcome.TOO_MANY,
+    511: Outcome.SIGN_IN,
+}
+_KEY_OR_EVENT_STATUSES: Final = frozenset({401, 403, 404, 410})
+"""Refusals that EventPics would explain; firewalls and proxies use the same statuses."""
+_PROXY_STATUSES: Final = frozenset({407, 451})
+"""Refusals by a proxy or a filter (RFC 9110, 7725): never about key, event or photo."""
+_RETRY_STATUSES: Final = frozenset({408, 429})
+"""Answers after which trying later is right, whether EventPics or a proxy gave them."""
+_STORED_STATUSES: Final = frozenset({201, 204})
+"""Statuses that name what was done with a PUT, so that a page beside them takes nothing back."""
+_MIN_BODY_TIMEOUT_NS: Final = 5_000_000_000
+"""Earliest time after which a 400 in mid-body is taken for S3's RequestTimeout (which comes after 20 s). An earlier
+one is about the photo.
+"""
+_MAX_BRACKETS: Final = 50_000
+"""Most objects and lists of an answer: more than fit into one when each album has an id and a title. A MB of nothing
+but brackets would take 35 MB of memory; no body within this limit takes 25.
+"""
+_GATEWAY_MESSAGES: Final = frozenset(
+    {
+        *("unauthorized", "forbidden", "access denied", "access forbidden", "not found", "blocked"),
+        *("request blocked", "missing authentication token", "no route matched with those values"),
+        *("invalid key=value pair (missing equal-sign) in authorization header", "limit exceeded", "just a moment"),
+    }
+)
+"""Messages of gateways (AWS, Kong, Vercel ...): little more than the status's name."""
+_GATEWAY_FIELDS: Final = frozenset({"cloudflare_error", "supportID", "blocked"})
+"""Fields of the JSON in which firewalls and content networks refuse."""
+_STORAGE_FIELDS: Final = frozenset({"error", "code", "message"})
+"""Fields of the JSON in which storages refuse (GCS, Azure, B2, Supabase); the rest of them use XML."""
+
+
+def classify(call: ApiCall, answer: Answer, *, key_accepted: bool = False) -> Outcome:
+    """The outcome of an answer to `call`. ACCEPTED: any 2xx after the whole body was sent.
+
+    `key_accepted`: EventPics has answered the same key well before.
+
+    A page or a redirect comes from a portal only if TLS did not verify the server. From a verified server it is
+    UNEXPECTED; but some storages confirm a PUT with a page (Apache's mod_dav, PHP), and a 511 (the network wants a
+    sign-in) is believed.
+    """
+    is_verified = answer.validity is not None
+    if answer.status == 400 and not answer.body_sent and answer.answered_ns - answer.sent_ns >= _MIN_BODY_TIMEOUT_NS:
+        return Outcome.TOO_SLOW
+    if 400 <= answer.status < 500:
+        return _refusal(call, answer, key_accepted)
+    if answer.status in _STATUSES:
+        return _STATUSES[answer.status]
+    if 300 <= answer.status < 400:
+        return Outcome.UNEXPECTED if is_verified else Outcome.REDIRECT
+    if 500 <= answer.status < 600:
+        return Outcome.SERVER_ERROR
+    if not 200 <= answer.status < 300:
+        return Outcome.UNEXPECTED
+    if is_verified and call is ApiCall.PUT:
+        if answer.status not in _STORED_STATUSES and is_page("", answer.body):
+            return Outcome.UNEXPECTED  # "down for maintenance" is no proof: the card may forget what the album has
+        return Outcome.ACCEPTED if answer.body_sent else Outcome.PARTIAL
+    is_cut_page = not (answer.complete or answer.body) and "html" in answer.content_type.lower()
+    if is_cut_page or is_page(answer.content_type, answer.body):
+        return Outcome.UNEXPECTED if is_verified else Outcome.HTML
+    is_enough = answer.body_sent and (answer.complete or call is ApiCall.PUT)
+    return Outcome.ACCEPTED if is_enough else Outcome.PARTIAL
+
+
+def _refusal(call: ApiCall, answer: Answer, key_accepted: bool) -> Outcome:
+    """The outcome of a 4xx: a refusal by EventPics or its storage, or BLOCKED by something on the way.
+
+    The form of EventPics' refusals is not documented. One in a doubtful form is BLOCKED if the key was accepted
+    before, else about the key; to `getuploadurl` it is FORBIDDEN, as the event list then shows what it is.
+    """
+    status, body = answer.status, answer.body
+    named = _STATUSES.get(status, Outcome.REFUSED)
+    if status in _RETRY_STATUSES:
+        return named
+    if status in _PROXY_STATUSES or is_refusal_of_gateway(answer.content_type, body):
+        return Outcome.BLOCKED
+    if call is ApiCall.PUT:
+        return named if is_refusal_of_storage(body) else Outcome.BLOCKED
+    if status not in _KEY_OR_EVENT_STATUSES:
+        return named if is_json_or_empty(body) else Outcome.BLOCKED
+    if is_refusal_of_api(body):
+        return named
+    if call is ApiCall.UPLOAD_URL:
+        return Outcome.FORBIDDEN
+    may_mean_key = status == 401 or (status == 403 and json_object(body) is not None)
+    return Outcome.FORBIDDEN if may_mean_key and not key_accepted else Outcome.BLOCKED
+
+
+def is_sign_in(answer: Answer, host: str) -> bool:
+    """Whether this answer to plain http, in place of `host`, comes from a network with a sign-in page.
+
+    True if it is a 511 (RFC 6585, 6), a page, or redirects to anything but https on the same host.
+    """
+    outcome = classify(ApiCall.EVENTS, answer)
+    if outcome is not Outcome.REDIRECT:
+        empty_page = outcome is Outcome.ACCEPTED and "html" in answer.content_type.lower()
+        return empty_page or outcome in (Outcome.SIGN_IN, Outcome.HTML)
+    try:
+        onward = urlsplit(answer.location)
+        return (onward.scheme, onward.hostname) != ("https", host)
+    except ValueError:
+        return True
+
+
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """The JSON object that an answer is, whatever its headers call it; None when it is none, or absurdly deep."""
+    if _is_absurd(body):
+        return None
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _is_absurd(body: bytes) -> bool:
+    return body.count(b"{") + body.count(b"[") > _MAX_BRACKETS
+
+
+def ended_list(body: bytes, name: str) -> bytes:
+    """The list `name` of a JSON object whose end was cut off, as an object with its whole entries; else nothing.
+
+    It is taken for the first list of that name.
+    """
+    text = body.decode("utf-8-sig", "replace")
+    begin = re.search(rf'"{name}"\s*:\s*\[', text)
+    if begin is None or not text.lstrip().startswith("{") or _is_absurd(body):
+        return b""
+    decoder, end = json.JSONDecoder(), begin.end()
+    gap = re.compile(r"[\s,]*")
+    with contextlib.suppress(ValueError, RecursionError):
+        while found := gap.match(text, end):
+            _, end = decoder.raw_decode(text, found.end())
+    return f"{{{text[begin.start() : end]}]}}".encode()
+
+
+def is_page(content_type: str, body: bytes) -> bool:
+    """Whether it is a page for people. Some storages call an empty answer one, some services their JSON."""
+    start = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not start or start.startswith(b"{"):
+        return False
+    is_markup = start.startswith(b"<!doctype html") or (start.startswith(b"<") and b"<html" in start)
+    return "html" in content_type.lower() or is_markup
+
+
+def is_refusal_of_gateway(content_type: str, body: bytes) -> bool:
+    """Whether a refusal is surely not EventPics' or its storage's own: a page, or what content networks say."""
+    is_text_of_cloudflare = body.startswith(b"error code: ")
+    fields = _GATEWAY_FIELDS & (json_object(body) or {}).keys()
+    return is_page(content_type, body) or is_text_of_cloudflare or bool(fields)
+
+
+def is_json_or_empty(body: bytes) -> bool:
+    """Whether a refusal has a form that an API's may have: never a text."""
+    return not body.strip() or json_object(body) is not None
+
+
+def is_refusal_of_storage(body: bytes) -> bool:
+    """Whether a refusal may be a storage's own: XML or JSON in their known form, or nothing."""
+    start = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith(b"<"):
+        return b"<error" in start
+    shown = json_object(body)
+    return not start or (shown is not None and (not shown or bool(_STORAGE_FIELDS & shown.keys())))
+
+
+def is_refusal_of_api(body: bytes) -> bool:
+    """Whether a refusal (401, 403, 404 ...) may be EventPics' own: a JSON object that says what is wrong.
+
+    The vendor documents none. So this asks for what an API's refusals have in common: `error` as a text, or a
+    `message`, be it inside of `error`, that says more than gateways do by themselves.
+    """
+    shown = json_object(body) or {}
+    error = shown.get("error")
+    if isinstance(error, str) and error.strip():
+        return True
+    message = (error if isinstance(error, dict) else shown).get("message")
+    return isinstance(message, str) and message.strip(" .!").lower() not in {"", *_GATEWAY_MESSAGES}
