@@ -58,7 +58,7 @@ class SimulatedCamera:
         self._stock: _Stock | None = None
         self._opened_ns = 0
         self._quiet_from_ns = 0
-        self.viewed: Callable[[], None] = lambda: None
+        self.on_viewfinder: Callable[[], None] = lambda: None
         self.model = "simulated"
         self.notice: Problem | None = None
         self.size = table.size or DEFAULT_SIZE
@@ -69,7 +69,7 @@ class SimulatedCamera:
             self._stock = _Drawn(self.size) if self._frames_dir is None else _Folder(self._frames_dir, self.size)
         self._opened_ns = self._clock.boottime_ns()
 
-    def capture(self, zero_ns: int, timeout_s: float, lit_ns: int | None = None) -> Frame:
+    def capture(self, zero_ns: int, timeout_s: float, flash_on_ns: int | None = None) -> Frame:
         """The first frame tick at or after zero; waits for it. Raises CameraFault."""
         if self._stock is None:
             raise CameraFault(problem("camera_stuck"))

@@ -9,7 +9,7 @@ import pytest
 from piboothup.booth.camera.thread import CameraThread
 from piboothup.booth.panel.thread import NoPanel, PanelThread
 from piboothup.booth.threads import NEVER_NS, Heartbeat
-from tests.support.booth import PlayedCamera
+from tests.support.camera import PlayedCamera
 from tests.support.clock import HandClock
 
 S = 1_000_000_000

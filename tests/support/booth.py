@@ -10,21 +10,17 @@ import queue
 import sys
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 from PIL import Image
 
 from piboothup import status
-from piboothup.booth.camera.base import CameraFault
 from piboothup.booth.devices import Devices
 from piboothup.booth.flow.events import Event, Pressed, Released, Tapped
 from piboothup.booth.flow.menu import MenuOptions, Page
 from piboothup.booth.flow.state import Booth
-from piboothup.booth.frame import Frame, Viewfinder
 from piboothup.booth.gpio.buzzer import Sound
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.panel import screens
@@ -36,6 +32,7 @@ from piboothup.runtime import send_hint
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
 from piboothup.status import BoothState, UploaderState
+from tests.support.camera import PlayedCamera, grey_frame, nothing
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
 
@@ -49,10 +46,6 @@ def awaited(things: queue.SimpleQueue[T]) -> Iterator[T]:
         yield things.get(timeout=max(0.0, end_s - time.monotonic()))
 
 
-def nothing() -> None:
-    """What happens when nothing shall."""
-
-
 def hang_on(event: threading.Event) -> Callable[[], None]:
     """What hangs until `event` is set."""
 
@@ -60,71 +53,6 @@ def hang_on(event: threading.Event) -> Callable[[], None]:
         event.wait()
 
     return hang
-
-
-class PlayedCamera:
-    """A camera that streams, exposes at once and counts what it gets back, unless a test wants it otherwise."""
-
-    def __init__(self, clock: HandClock) -> None:
-        self.model, self.size = "imx477", (64, 48)
-        self.fault: Problem | None = None
-        self.capture_fault: Problem | None = None
-        self.grey = 128
-        self.notice: Problem | None = None
-        self.seen: Viewfinder | None = None
-        """What its viewfinder shows."""
-        self.viewed: Callable[[], None] = nothing
-        self.early_ns = 0
-        """By how much frames begin before zero: such a frame is nobody's photo."""
-        self.on_capture = self.on_release = self.on_close = nothing
-        self.asked: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self.held: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self.lit: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-        self.released: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self.handed_over: list[weakref.ref[Frame]] = []
-        self._clock = clock
-        self._frames = 0
-
-    def open(self) -> None:
-        if self.fault is not None:
-            raise CameraFault(self.fault)
-
-    def capture(self, zero_ns: int, timeout_s: float, lit_ns: int | None = None) -> Frame:
-        self.asked.put(zero_ns)
-        self.lit.put(lit_ns)
-        self.on_capture()
-        if self.capture_fault is not None:
-            raise CameraFault(self.capture_fault)
-        start_ns = max(zero_ns, self._clock.boottime_ns()) - self.early_ns
-
-        def release() -> None:
-            self.on_release()
-            self.released.put(start_ns)
-
-        found = grey_frame(start_ns, release, grey=self.grey)
-        self.handed_over.append(weakref.ref(found))
-        return found
-
-    def frames(self) -> int:
-        self._frames += 1
-        return self._frames
-
-    def viewfinder(self) -> Viewfinder | None:
-        return self.seen
-
-    def lock_white_balance(self, on: bool) -> None:
-        self.held.put(on)
-
-    def close(self) -> None:
-        self.on_close()
-
-
-def grey_frame(
-    start_ns: int, release: Callable[[], None] = nothing, size: tuple[int, int] = (64, 48), grey: int = 128
-) -> Frame:
-    """A frame as a camera hands it over."""
-    y = np.full(size[::-1], grey, np.uint8)
-    return Frame(y, y[::2, ::2], y[::2, ::2], start_ns, release, "imx477", exposure_us=10_000, gain=2.0)
 
 
 class PlayedGlass:

@@ -1,8 +1,14 @@
-"""A camera that is played by hand, for its thread, and the thread turned by hand."""
+"""The one fake of the camera's protocol, for the camera's thread and for the whole service.
+
+A fake, as neither a lost camera nor a frame of a chosen instant can be had of libcamera on demand; tests/lab/camera
+runs the real stack.
+"""
 
 from __future__ import annotations
 
+import queue
 import threading
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -16,22 +22,56 @@ from tests.support.clock import HandClock
 S = 1_000_000_000
 
 
+def nothing() -> None:
+    """What happens when nothing shall."""
+
+
+def grey_frame(
+    start_ns: int, release: Callable[[], None] = nothing, size: tuple[int, int] = (64, 48), grey: int = 128
+) -> Frame:
+    """A frame as a camera hands it over."""
+    y = np.full(size[::-1], grey, np.uint8)
+    return Frame(y, y[::2, ::2], y[::2, ::2], start_ns, release, "imx477", exposure_us=10_000, gain=2.0)
+
+
 class PlayedCamera:
-    """A camera that does as it is told: present or not, streaming or not, raising what it should raise."""
+    """A camera that streams and exposes at once, unless a test wants it otherwise; it keeps what it was asked for.
+
+    The queues are there to be waited for, the lists to look back at.
+    """
 
     def __init__(self, clock: HandClock) -> None:
         self.clock = clock
         self.model, self.size = "imx477", (64, 48)
-        self.present = self.streams = True
-        self.raises: Exception | None = None
-        self.on_capture: Callable[[], None] = lambda: None
-        self.opened = self.closed = 0
-        self.asked: list[tuple[int, float]] = []
-        self.threads: set[str] = set()
         self.notice: Problem | None = None
+        self.on_viewfinder: Callable[[], None] = nothing
+        # what a test wants
+        self.fault: Problem | None = None
+        """Why it can't be opened."""
+        self.capture_fault: Problem | None = None
+        self.raises: Exception | None = None
+        """What every call raises."""
+        self.streams = True
+        self.early_ns = 0
+        """By how much frames begin before zero: such a frame is nobody's photo."""
+        self.grey = 128
         self.seen: Viewfinder | None = None
-        self.viewed: Callable[[], None] = lambda: None
-        self.held: list[tuple[float, bool]] = []
+        """What its viewfinder shows."""
+        self.on_capture: Callable[[], None] = nothing
+        self.on_release: Callable[[], None] = nothing
+        self.on_close: Callable[[], None] = nothing
+        # what it was asked for
+        self.opened = self.closed = 0
+        self.threads: set[str] = set()
+        self.captures: list[tuple[int, float]] = []
+        """Zero and timeout of each."""
+        self.locks: list[tuple[float, bool]] = []
+        """When white balance was locked or set free, in seconds."""
+        self.asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.held: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self.lit: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self.released: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.handed_over: list[weakref.ref[Frame]] = []
         self._frames = 0
 
     def _called(self) -> None:
@@ -40,22 +80,32 @@ class PlayedCamera:
             raise self.raises
 
     def open(self) -> None:
-        if not self.present:
-            raise CameraFault(problem("no_camera"))
+        if self.fault is not None:
+            raise CameraFault(self.fault)
         self._called()
         self.opened += 1
         self._frames = 0
 
-    def capture(self, zero_ns: int, timeout_s: float, lit_ns: int | None = None) -> Frame:
+    def capture(self, zero_ns: int, timeout_s: float, flash_on_ns: int | None = None) -> Frame:
         self._called()
-        self.asked.append((zero_ns, timeout_s))
+        self.captures.append((zero_ns, timeout_s))
+        self.asked.put(zero_ns)
+        self.lit.put(flash_on_ns)
         self.on_capture()
+        if self.capture_fault is not None:
+            raise CameraFault(self.capture_fault)
         if not self.streams:
             self.clock.pass_s(timeout_s)
             raise CaptureTimedOut(problem("camera_stuck"))
-        grey = np.zeros((48, 64), np.uint8)
-        start_ns = max(zero_ns, self.clock.boottime_ns())
-        return Frame(y=grey, u=grey[::2, ::2], v=grey[::2, ::2], exposure_start_ns=start_ns, release=lambda: None)
+        start_ns = max(zero_ns, self.clock.boottime_ns()) - self.early_ns
+
+        def release() -> None:
+            self.on_release()
+            self.released.put(start_ns)
+
+        found = grey_frame(start_ns, release, self.size, self.grey)
+        self.handed_over.append(weakref.ref(found))
+        return found
 
     def frames(self) -> int:
         self._called()
@@ -64,7 +114,8 @@ class PlayedCamera:
 
     def lock_white_balance(self, on: bool) -> None:
         self._called()
-        self.held.append((self.clock.boottime_s, on))
+        self.locks.append((self.clock.boottime_s, on))
+        self.held.put(on)
 
     def viewfinder(self) -> Viewfinder | None:
         self._called()
@@ -72,6 +123,7 @@ class PlayedCamera:
 
     def close(self) -> None:
         self.closed += 1
+        self.on_close()
 
 
 def run_for(thread: CameraThread, clock: HandClock, seconds: float) -> None:

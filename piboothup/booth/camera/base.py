@@ -30,7 +30,7 @@ class CaptureTimedOut(CameraFault):
 class Camera(Protocol):
     """What a camera must do. Every call comes from one thread; only a frame's `release` comes from others."""
 
-    viewed: Callable[[], None]
+    on_viewfinder: Callable[[], None]
     """It may call this, from any thread, when `viewfinder` has a new picture; must return at once."""
 
     @property

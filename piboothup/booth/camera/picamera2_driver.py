@@ -75,7 +75,7 @@ class Picamera2Driver:
         self._viewfinder: Viewfinder | None = None
         self._views = 0
         self._viewed_until_s = self._view_due_s = 0.0
-        self.viewed: Callable[[], None] = lambda: None
+        self.on_viewfinder: Callable[[], None] = lambda: None
         self.model = ""
         self.size = (0, 0)
         self.notice: Problem | None = None
@@ -160,7 +160,7 @@ class Picamera2Driver:
             )
             log.warning("event=camera_size reason=%r", str(self.notice))
 
-    def capture(self, zero_ns: int, timeout_s: float, lit_ns: int | None = None) -> Frame:
+    def capture(self, zero_ns: int, timeout_s: float, flash_on_ns: int | None = None) -> Frame:
         """The first frame exposed at or after `zero_ns`, in the camera's own memory. Raises CameraFault.
 
         Under a flash, out of focus, or exposed for too long it is the first one for which that is mended, but no
@@ -171,7 +171,7 @@ class Picamera2Driver:
         self._viewed_until_s = 0.0  # the photo first
         can_cap = "ExposureTime" in self._advertised
         shot = PendingShot(
-            self._table, zero_ns - lag_ns, None if lit_ns is None else lit_ns - lag_ns, can_limit=can_cap
+            self._table, zero_ns - lag_ns, None if flash_on_ns is None else flash_on_ns - lag_ns, can_limit=can_cap
         )
         request, metadata, start_ns = self._next(shot.zero_ns, deadline_s)
         told = self._limit_exposure(metadata)
@@ -290,7 +290,7 @@ class Picamera2Driver:
             grey, _, _ = planes(self._memory(request, "lores"), request.config["lores"])
             self._views += 1
             self._viewfinder = Viewfinder(self._views, shrunk(grey, VIEWFINDER_SIZE))
-            self.viewed()
+            self.on_viewfinder()
 
     def close(self) -> None:
         """Close the camera; a frame still lent out stays readable."""

@@ -126,7 +126,7 @@ class CameraThread:
         self._white_balance_locked = False
         self._viewfinder_on = False
         self._viewfinder: Viewfinder | None = None
-        camera.viewed = partial(self._jobs.put, None)
+        camera.on_viewfinder = partial(self._jobs.put, None)
 
     def start(self) -> None:
         """Begin to open the camera; returns at once."""

@@ -165,7 +165,7 @@ def test_k06_flash_in_dark_frees_exposure_and_gain_photo_waits() -> None:
     assert make.last.sent.pop()[1] == {"ExposureTime": 20_000, "AnalogueGain": 12.0}
     for us, gain, state in ((20_000, 3.0, 1), (20_000, 1.3, 2), (9_000, 1.3, 2)):  # as libcamera goes on
         make.then.append({"ExposureTime": us, "AnalogueGain": gain, "AeState": state})
-    frame = camera.capture(ZERO_NS, 4, lit_ns=ZERO_NS - 1_500_000_000)
+    frame = camera.capture(ZERO_NS, 4, flash_on_ns=ZERO_NS - 1_500_000_000)
     assert frame.exposure_us == 9_000
     assert [controls for _, controls in make.last.sent] == [{"AnalogueGain": 0}, {"ExposureTime": 0}]
     camera.close()
@@ -180,7 +180,7 @@ def test_k07_camera_stalled_in_better_frame_wait_gives_last_one(
     make.obeys = False
     camera = opened(make)
     make.stands_still_after = stands_still_after
-    frame = camera.capture(ZERO_NS, 4, lit_ns=lit_ns)
+    frame = camera.capture(ZERO_NS, 4, flash_on_ns=lit_ns)
     assert frame.exposure_start_ns == make.last.started_ns[-1]
     assert len(make.last.started_ns) == stands_still_after
     assert make.last.released == stands_still_after - 1, "the one that is given is not given back, all others are"
@@ -198,14 +198,14 @@ def test_camera_stalled_before_first_frame_gives_none() -> None:
     camera = opened(make)
     make.stands_still_after = 0
     with pytest.raises(CaptureTimedOut):
-        camera.capture(ZERO_NS, 4, lit_ns=ZERO_NS)
+        camera.capture(ZERO_NS, 4, flash_on_ns=ZERO_NS)
     camera.close()
 
 
 def test_better_frame_wait_holds_at_most_two_buffers() -> None:
     make = sensor(AeState=1)
     camera = opened(make)
-    camera.capture(ZERO_NS, 4, lit_ns=ZERO_NS)
+    camera.capture(ZERO_NS, 4, flash_on_ns=ZERO_NS)
     assert make.last.most_held == 2 < BUFFERS, "the one in hand, and for an instant the one after it"
     camera.close()
 
@@ -213,7 +213,7 @@ def test_better_frame_wait_holds_at_most_two_buffers() -> None:
 def test_flash_no_countdown_photo_is_first_frame_exposed_for_it() -> None:
     make = sensor(AeState=2)
     camera = opened(make)
-    after_ns = camera.capture(ZERO_NS, 4, lit_ns=ZERO_NS).exposure_start_ns - ZERO_NS
+    after_ns = camera.capture(ZERO_NS, 4, flash_on_ns=ZERO_NS).exposure_start_ns - ZERO_NS
     assert 6 * FRAME_NS <= after_ns <= 800_000_000
     camera.close()
 

@@ -202,7 +202,7 @@ def test_viewfinder_up_to_25_a_second_while_asked_notifies_each(
     monkeypatch.setattr("time.monotonic", lambda: now_s)
     camera = opened(make, Camera(size=(1280, 960)))
     told: list[Viewfinder | None] = []
-    camera.viewed = lambda: told.append(camera.viewfinder())
+    camera.on_viewfinder = lambda: told.append(camera.viewfinder())
     passing(make, 10)
     assert camera.viewfinder() is None, "nobody had asked yet"
     levels = []

@@ -66,16 +66,16 @@ def test_capture_job_returns_frame_camera_found_for_its_zero(
     thread.run_once(CaptureJob(zero_ns, 4.0))
     assert isinstance(told[-1], Exposed)
     assert told[-1].frame.exposure_start_ns >= zero_ns
-    assert camera.asked == [(zero_ns, 6.0)]
+    assert camera.captures == [(zero_ns, 6.0)]
 
 
 def test_k01_no_camera_at_boot_reported_once_retried_recovers(
     thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
 ) -> None:
-    camera.present = False
+    camera.fault = problem("no_camera")
     run_for(thread, clock, 120)
     assert told == [CameraLost(problem("no_camera"))]
-    camera.present = True
+    camera.fault = None
     run_for(thread, clock, MAX_RETRY_S + 1)
     assert told[1:] == [CameraReady("imx477", (64, 48))]
 
@@ -142,13 +142,13 @@ def test_a_photo_of_a_stream_that_goes_on_gets_all_its_time(
     clock.pass_s(STALL_TIMEOUT_NS / S - 0.1)  # a turn that came late, as on a busy machine
     zero_ns = clock.boottime_ns() + 5 * S
     thread.run_once(CaptureJob(zero_ns, 4.0))
-    assert camera.asked == [(zero_ns, 9.0)]
+    assert camera.captures == [(zero_ns, 9.0)]
 
 
 def test_press_without_camera_answered_with_reason(
     thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
 ) -> None:
-    camera.present = False
+    camera.fault = problem("no_camera")
     zero_ns = clock.boottime_ns()
     thread.run_once(CaptureJob(zero_ns, 4.0))
     thread.run_once(CaptureJob(zero_ns, 4.0))
@@ -217,10 +217,10 @@ def test_k08_unexpected_exception_reopens_camera(
 def test_heartbeat_camera_retries_count_blocked_call_does_not(
     thread: CameraThread, camera: PlayedCamera, clock: HandClock
 ) -> None:
-    camera.present = False
+    camera.fault = problem("no_camera")
     run_for(thread, clock, 60)
     assert clock.boottime_ns() - thread.heartbeat() <= 2 * S
-    camera.present = True
+    camera.fault = None
     run_for(thread, clock, 11)
     ages: list[int] = []
 
@@ -249,11 +249,11 @@ def test_f23_until_one_open_went_well_opening_may_take_90_s(
         open_camera()
 
     if first != "imports":  # what was not loaded then is loaded with the next one
-        camera.present = first != "sees no camera"
+        camera.fault = problem("no_camera") if first == "sees no camera" else None
         camera.raises = ImportError("half an upgrade") if first == "can't import" else None
         thread.run_once(None)
         clock.pass_s(MAX_RETRY_S)
-        camera.present, camera.raises = True, None
+        camera.fault = camera.raises = None
     camera.open = slow  # type: ignore[method-assign]
     told.clear()
     thread.run_once(None)
@@ -312,7 +312,7 @@ def test_of_two_jobs_not_yet_taken_up_only_the_newer_counts(clock: HandClock) ->
     thread.start()
     assert exposed.wait(PATIENCE_S)
     thread.stop(PATIENCE_S)
-    assert [zero_ns for zero_ns, _ in camera.asked] == [2 * S]
+    assert [zero_ns for zero_ns, _ in camera.captures] == [2 * S]
 
 
 def test_each_rung_of_the_ladder_is_counted_and_logged(
@@ -433,6 +433,6 @@ def test_camera_never_streamed_is_retried_forever(camera: PlayedCamera, clock: H
     thread = CameraThread(camera, clock, told.append, on_unrecoverable=lambda: heard.append(clock.boottime_s))
     camera.streams = False
     run_for(thread, clock, 600)
-    camera.present = False
+    camera.fault = problem("no_camera")
     run_for(thread, clock, 600)
     assert heard == []

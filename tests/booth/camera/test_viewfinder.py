@@ -76,8 +76,8 @@ def test_viewfinder_each_picture_delivered_once_on_camera_notice(
     looking.start()
     for serial in range(1, 40):
         seen = seen_by(camera, serial)
-        camera.viewed()
-        camera.viewed()
+        camera.on_viewfinder()
+        camera.on_viewfinder()
         assert heard.get(timeout=PATIENCE_S) is seen
     looking.stop(PATIENCE_S)
     assert heard.empty()
@@ -131,12 +131,12 @@ def test_white_balance_locked_shortly_before_zero_until_exposed(
     zero_ns = clock.boottime_ns() + 3 * S
     thread.prepare(zero_ns)
     run_for(thread, clock, 2.9)
-    assert [on for _, on in camera.held] == [True]
-    assert 0.3 * S <= zero_ns - camera.held[0][0] * S <= 0.45 * S
+    assert [on for _, on in camera.locks] == [True]
+    assert 0.3 * S <= zero_ns - camera.locks[0][0] * S <= 0.45 * S
     clock.pass_s(0.1)
-    camera.on_capture = lambda: camera.held.append((0, True))  # still held then
+    camera.on_capture = lambda: camera.locks.append((0, True))  # still held then
     thread.run_once(CaptureJob(zero_ns, 4.0))
-    assert [on for _, on in camera.held] == [True, True, False]
+    assert [on for _, on in camera.locks] == [True, True, False]
 
 
 @pytest.mark.parametrize(("lead_s", "held"), [(1.5, [True, False]), (1.0, [True, False]), (0.9, []), (0.0, [])])
@@ -149,8 +149,8 @@ def test_white_balance_is_held_only_when_it_has_seen_the_flash(
     thread.prepare(zero_ns, lit_ns)
     run_for(thread, clock, 3)
     thread.run_once(CaptureJob(zero_ns, 4.0, lit_ns))
-    assert [on for _, on in camera.held] == held
-    assert all(at_s * S - lit_ns >= 0.59 * S for at_s, on in camera.held if on)
+    assert [on for _, on in camera.locks] == held
+    assert all(at_s * S - lit_ns >= 0.59 * S for at_s, on in camera.locks if on)
 
 
 def test_white_balance_unlocked_if_countdown_ends_without_photo(
@@ -161,7 +161,7 @@ def test_white_balance_unlocked_if_countdown_ends_without_photo(
     run_for(thread, clock, 0.9)
     thread.prepare(None)
     run_for(thread, clock, 1)
-    assert [on for _, on in camera.held] == [True, False]
+    assert [on for _, on in camera.locks] == [True, False]
 
 
 def test_white_balance_lock_resent_on_camera_reopen_in_countdown(
@@ -174,17 +174,17 @@ def test_white_balance_lock_resent_on_camera_reopen_in_countdown(
     thread.run_once(None)
     camera.raises = None
     run_for(thread, clock, 2)
-    assert [on for _, on in camera.held] == [True, True]
+    assert [on for _, on in camera.locks] == [True, True]
 
 
 def test_a_camera_that_does_not_stream_is_asked_for_nothing(
     thread: CameraThread, camera: PlayedCamera, clock: HandClock
 ) -> None:
-    camera.present = False
+    camera.fault = problem("no_camera")
     thread.set_viewfinder_on(True)
     thread.prepare(clock.boottime_ns())
     run_for(thread, clock, 3)
-    assert (camera.held, camera.threads) == ([], set())
-    camera.present, camera.streams = True, False
+    assert (camera.locks, camera.threads) == ([], set())
+    camera.fault, camera.streams = None, False
     run_for(thread, clock, 3)
-    assert camera.held == []
+    assert camera.locks == []

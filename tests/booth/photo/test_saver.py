@@ -28,7 +28,7 @@ from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.listing import NEW
 from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.store import Spool
-from tests.support.booth import grey_frame
+from tests.support.camera import grey_frame
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
 from tests.support.photos import PARTY, jpeg, open_spool, take

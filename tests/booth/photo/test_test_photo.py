@@ -26,7 +26,7 @@ from piboothup.spool import durable
 from piboothup.spool.listing import CONTEXTS, FOLDERS, NEW, SENT, TEST_PHOTO, TMP
 from piboothup.spool.names import NO_PHOTO, Identity, PhotoName
 from tests.booth.photo.test_saver import Bench, S, bench, broken_frame
-from tests.support.booth import grey_frame
+from tests.support.camera import grey_frame
 from tests.support.deadline import PATIENCE_S
 from tests.support.photos import PARTY, jpeg, take
 

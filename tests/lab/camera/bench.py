@@ -91,10 +91,10 @@ class Bench:
             if isinstance(event, kind):
                 return event
 
-    def expose(self, ahead_s: float = 0.0, lit_ns: int | None = None) -> tuple[int, Frame]:
+    def expose(self, ahead_s: float = 0.0, flash_on_ns: int | None = None) -> tuple[int, Frame]:
         """Asks for a photo so long before its zero; zero and the frame."""
         zero_ns = self.clock.boottime_ns() + int(ahead_s * 1e9)
-        self.thread.capture(zero_ns, flash_on_ns=lit_ns)
+        self.thread.capture(zero_ns, flash_on_ns=flash_on_ns)
         return zero_ns, self.until(Exposed).frame
 
     def photo(self) -> Photo:

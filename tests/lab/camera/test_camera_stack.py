@@ -79,12 +79,12 @@ def test_flash_photo_is_first_frame_for_it_no_wait_if_lit_early(
     full: Bench,
 ) -> None:
     starts = full.watch()
-    zero_ns, frame = full.expose(lit_ns=full.clock.boottime_ns())
+    zero_ns, frame = full.expose(flash_on_ns=full.clock.boottime_ns())
     frame.release()
     assert frame.exposure_start_ns - zero_ns >= SETTLING_FRAMES * 33 * MS
     latest_ns = min(frame.exposure_start_ns, zero_ns + MAX_FRAME_DELAY_NS)
     assert frame.exposure_start_ns == starts.first(latest_ns), "a later one was taken"
-    zero_ns, frame = full.expose(ahead_s=1.5, lit_ns=full.clock.boottime_ns())
+    zero_ns, frame = full.expose(ahead_s=1.5, flash_on_ns=full.clock.boottime_ns())
     frame.release()
     assert frame.exposure_start_ns == starts.first(zero_ns), "a later one was taken"
 
@@ -185,7 +185,7 @@ def test_k07_camera_stalled_in_flash_wait_gives_frame_in_hand(full: Bench) -> No
             return found
 
         full.camera._next = next_and_none_after  # type: ignore[method-assign]
-        zero_ns, frame = full.expose(lit_ns=full.clock.boottime_ns())
+        zero_ns, frame = full.expose(flash_on_ns=full.clock.boottime_ns())
         full.camera._next = next_frame  # type: ignore[method-assign]
         assert frame.exposure_start_ns >= zero_ns
         assert len(encode(frame, 93)) > 100_000
