@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from piboothup.spool.listing import NEW, PARKED, SENT
 from piboothup.spool.names import PhotoName
-from piboothup.uploader import outcomes
+from piboothup.uploader import answers
 from tests.support.effort import sample, some
 from tests.support.server import Liar
 from tests.support.uploader import Desk
@@ -216,8 +216,8 @@ def test_c09_lies_lose_no_photo_mark_none_sent_end_no_upload(
 
 def meaning(status: int) -> tuple[object, ...]:
     """What the uploader tells apart."""
-    groups = [known for known in vars(outcomes).values() if isinstance(known, frozenset)]
-    return status // 100, outcomes._STATUSES.get(status), *(status in group for group in groups)
+    groups = [known for known in vars(answers).values() if isinstance(known, frozenset)]
+    return status // 100, answers._STATUSES.get(status), *(status in group for group in groups)
 
 
 @pytest.mark.parametrize("call", CALLS)
