@@ -113,6 +113,14 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     # config
     "bad_config": ("The config has a mistake.", "Mend the file; photos go on with the last good settings."),
+    "config_default": (
+        "The config has a mistake, and no last good settings are here.",
+        "Mend the file; photos go on with the settings of a new box.",
+    ),
+    "config_late": (
+        "The config may have lost its end, and its last good settings came late.",
+        "Mend the file, or restart the box: then they are used.",
+    ),
     # network and server
     "no_network": ("There is no network.", "Photos are kept and sent later."),
     "wifi_off": (

@@ -319,7 +319,7 @@ def test_f14_a_wrong_button_table_stops_no_upload(box: Appliance, album: LocalEv
         with running(box, "booth", NOTIFY_SOCKET=notify), running(box, "uploader", NOTIFY_SOCKET=notify):
             box.take(PATIENCE_S)
             wait_until(lambda: len(album.uploads()) == 1, "the photo to be in the album")
-            wait_until(lambda: "bad_config" in box.booth().get("problems", ()), "it to be told")
+            wait_until(lambda: "config_default" in box.booth().get("problems", ()), "it to be told")
     assert album.uploads()[0]["linkId"] == "abcd1234"
     with running(box, "booth") as booth:
         assert booth.wait(PATIENCE_S) == 2

@@ -84,7 +84,7 @@ class BoothService:
         runtime: Path,
         devices: Devices,
         notice: Problem | None = None,
-        config_names: Sequence[str] | None = (),
+        config_names: Sequence[str] | None = None,
         known_spools_file: Path | None = None,
     ) -> None:
         """`notice`: a problem of the config for the panel's bottom line.
@@ -109,12 +109,7 @@ class BoothService:
         self._panel = PanelThread(devices.panel, clock, runtime)
         self._saver = Saver(config, spool, context, runtime, post)
         self._storage = StorageMonitor(
-            config,
-            spool,
-            clock,
-            keep_config=config_names is not None,
-            config_names=config_names or (),
-            known_spools_file=known_spools_file,
+            config, spool, clock, config_names=config_names, known_spools_file=known_spools_file
         )
         self._anchor_recorder = AnchorRecorder(spool, clock)
         self._disks_seen = 0

@@ -42,19 +42,16 @@ class StorageMonitor:
         spool: Spool,
         clock: Clock,
         *,
-        keep_config: bool,
-        config_names: Sequence[str] = (),
+        config_names: Sequence[str] | None,
         known_spools_file: Path | None = None,
     ) -> None:
-        """`keep_config`: the config is good, and is kept for the day when its file is not.
+        """`config_names` are the settings that the config's file names; None = no good copy is made.
 
-        `config_names` are the settings that its file names (see `config.good_copy`). `known_spools_file` says on
-        which spools of this box photos wait.
+        `known_spools_file` says on which spools of this box photos wait.
         """
         self._config = config
         self._spool = spool
         self._clock = clock
-        self._keep_config = keep_config
         self._config_names = config_names
         self._held = contextlib.ExitStack()
         self._locked = False
@@ -70,6 +67,8 @@ class StorageMonitor:
         self._waits: bool | None = None
         """Whether photos wait on this spool, as it is noted outside of it; None = nothing was noted yet."""
         self._waiting_ns = 0
+        self._lacks_settings = False
+        """Whether the config lacks a setting of the good copy, whose disk came after the config was read."""
 
     def open(self, *, patient: bool) -> None:
         """Takes the spool over: the lock, the recovery, a number for this boot. Raises AlreadyRunning.
@@ -126,7 +125,8 @@ class StorageMonitor:
     def notices(self) -> list[Problem]:
         """What should be known of the card though it takes photos."""
         told = [self._spool.storage_warning] if self._spool.storage_warning is not None else []
-        return [*told, problem("photos_hidden")] if self._are_hidden else told
+        told += [problem("photos_hidden")] if self._are_hidden else []
+        return [*told, problem("config_late")] if self._lacks_settings else told
 
     def retire(self) -> int:
         """One round of retention; how many sent photos it deleted. Ages are looked at once an hour."""
@@ -233,15 +233,22 @@ class StorageMonitor:
 
     def _keep_good_config(self) -> None:
         """Keeps the config, and forgets what was chosen over another. Either may fail; that stops no photos."""
-        if not self._keep_config:
+        if self._config_names is None:
             return
         path = self._spool.directory / GOOD_FILE
+        # Compared again: when the config was read, the disk may not have been there.
+        lost = good_copy.lost_setting(self._config_names, good_copy.read(path.parent, self._spool.box))
+        self._lacks_settings = bool(lost)
+        if lost:
+            log.error("config not kept reason=cut_off missing=%s", lost)
+            return
         try:
             choices.forget_others(self._spool.directory, self._config)
         except OSError as error:
             log.error("choices not forgotten reason=%s", error.strerror or error)
         try:
-            durable.update(path, good_copy.as_text(self._config, self._config_names).encode())
+            text = good_copy.as_text(self._config, self._config_names, self._spool.box)
+            durable.update(path, text.encode())
         except OSError as error:
             log.error("config not kept reason=%s", error.strerror or error)
         except ValueError as error:

@@ -21,6 +21,7 @@ from piboothup.commands.log_pipe import LogPipe
 from piboothup.problems import Problem, problem
 from piboothup.process import end_with_parent, stop_signals
 from piboothup.runtime import service_directory, under_systemd
+from piboothup.spool.names import box_id, hardware_serial
 
 if TYPE_CHECKING:
     from piboothup.booth.camera.base import Camera
@@ -90,7 +91,7 @@ def _note_spool(directory: str) -> None:
 
 def service_config(given: argparse.Namespace) -> Usable:
     """The config, and on a box what a service does without a usable one. At a desk it raises ConfigError."""
-    used = config.load_usable(config.find(given.config))
+    used = config.load_usable(config.find(given.config), box_id(hardware_serial()))
     if used.errors and not under_systemd():
         raise used.errors[0]
     for told in (*used.errors, *used.warnings):
@@ -103,7 +104,8 @@ def notice(used: Usable) -> Problem | None:
     if not used.errors:
         return None
     first = used.errors[0]
-    return problem("bad_config", f"line {first.line}" if first.line else Path(first.path).name)
+    code = "bad_config" if used.has_last_good else "config_default"
+    return problem(code, f"line {first.line}" if first.line else Path(first.path).name)
 
 
 def _devices(loaded: Config, clock: Clock) -> Devices:

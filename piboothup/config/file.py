@@ -43,6 +43,8 @@ class Usable:
     warnings: tuple[str, ...] = ()
     names: tuple[str, ...] | None = None
     """The file's settings for the good copy (see `good_copy`); None = the good copy stays as it is."""
+    has_last_good: bool = True
+    """Whether there is a good copy to fall back to, else the defaults are used."""
 
     @property
     def lacks_key(self) -> bool:
@@ -51,30 +53,36 @@ class Usable:
         return bool(self.errors) and table.api_key is None and not table.api_key_file
 
 
-def load_usable(path: Path) -> Usable:
+def load_usable(path: Path, box: str = "") -> Usable:
     """The config in the file `path`; what can't be used is as it was in the last good one, else the default.
 
     A file with a mistake may lack more than what is wrong in it, so a table that it does not name is the last good
     one too; of one that is cut off the last table is. Tables are taken as a whole: never a new event with an old
     album. The last good event is used unless the file names another: photos for that wait until it can be read.
+    With `box`, what another box left in the spool does not count.
     """
     try:
         reading = _read(path)
     except ConfigError as error:
-        return Usable(_fall_back(salvage_directory(path), _salvaged_text(path)), (error,))
+        directory = salvage_directory(path)
+        kept = good_copy.read(directory, box)
+        config = _fall_back(kept, directory, _salvaged_text(path))
+        return Usable(config, (error,), has_last_good=kept.exists)
     config, errors = reading.settled(Config())
     directory = _directory(reading)
-    if cut := _cut(reading, good_copy.read(directory)):
+    kept = good_copy.read(directory, box)
+    if cut := _cut(reading, kept):
         errors.append(cut)
         reading.values.pop(reading.last_table, None)
     if errors:
-        config, _ = reading.settled(_fall_back(directory, reading.text))
-    return Usable(config, tuple(errors), tuple(reading.warnings), None if cut else tuple(reading.names))
+        config, _ = reading.settled(_fall_back(kept, directory, reading.text))
+    names = None if cut else good_copy.names_of(reading)
+    return Usable(config, tuple(errors), tuple(reading.warnings), names, kept.exists)
 
 
-def _fall_back(directory: Path, text: str) -> Config:
+def _fall_back(copy: good_copy.GoodCopy, directory: Path, text: str) -> Config:
     """What is used where this text of a config can't be."""
-    kept = good_copy.read(directory).config
+    kept = copy.config
     if good_copy.names_another_event(text, kept.eventpics):
         kept = dataclasses.replace(kept, eventpics=dataclasses.replace(kept.eventpics, link_id="", album_id=""))
     return with_directory(kept, directory)
@@ -94,8 +102,8 @@ def _read(path: Path) -> Reading:
 
 def _cut(reading: Reading, kept: good_copy.GoodCopy) -> ConfigError | None:
     """Why the file may have been cut off; None when it is whole."""
-    lost = good_copy.lost_setting(reading.names, kept)
-    if not lost or good_copy.is_declared_complete(reading.text):
+    lost = good_copy.lost_setting(good_copy.names_of(reading), kept)
+    if not lost:
         return None
     what = f"`{lost}` of the last good one is missing: what wrote it may have been cut off."
     remedy = f"Write it again; if nothing is missing, end the file with the line `{good_copy.COMPLETE}`."

@@ -23,6 +23,7 @@ GOOD_FILE = "config.good.toml"
 
 COMPLETE = "# complete"
 """A last line for a file that has been shortened on purpose."""
+_BOX = "# Box: "
 _NAMES = "# Settings in the file: "
 _EVENT_KEYS = re.compile(r"""\b(link|album)[_-]?id["']?\s*=\s*(["']?)([^"']*)(["']?)""", re.IGNORECASE)
 
@@ -35,49 +36,64 @@ class GoodCopy:
     names: tuple[str, ...] = ()
     """The settings that the file had, in its order; none when nobody knows."""
     exists: bool = False
+    box: str = ""
+    """The id of the box that wrote it; "" when nobody knows."""
 
 
-def read(directory: Path) -> GoodCopy:
-    """The good copy in this spool."""
+def read(directory: Path, box: str = "") -> GoodCopy:
+    """The good copy in this spool; with `box` none when another box wrote it, as on another's stick."""
     try:
         text = (directory / GOOD_FILE).read_bytes().decode()
         reading = Reading.of(text, directory / GOOD_FILE)
     except (OSError, ValueError):
         return GoodCopy()
-    last = text.rstrip().rpartition("\n")[2]
-    names = last.removeprefix(_NAMES).split() if last.startswith(_NAMES) else []
-    return GoodCopy(reading.settled(Config())[0], tuple(names), exists=bool(reading.names))
+    writer = _noted(text, _BOX)
+    if box and writer not in ("", box):
+        return GoodCopy()
+    names = tuple(_noted(text, _NAMES).split())
+    return GoodCopy(reading.settled(Config())[0], names, exists=bool(reading.names), box=writer)
 
 
-def as_text(config: Config, names: Sequence[str] = ()) -> str:
+def _noted(text: str, what: str) -> str:
+    found = [line for line in text.split("\n") if line.startswith(what)]
+    return found[-1].removeprefix(what).strip() if found else ""
+
+
+def names_of(reading: Reading) -> tuple[str, ...]:
+    """The settings that a file has, and `COMPLETE` when its last line says so."""
+    is_complete = reading.text.rstrip().rpartition("\n")[2].strip() == COMPLETE
+    return (*reading.names, COMPLETE) if is_complete else tuple(reading.names)
+
+
+def as_text(config: Config, names: Sequence[str] = (), box: str = "") -> str:
     """What `config.good.toml` holds. Raises ValueError when it does not say the same as the config."""
     text = as_toml(config)
     keyless = dataclasses.replace(config, eventpics=dataclasses.replace(config.eventpics, api_key=None))
     if parse(text, Path(GOOD_FILE))[0] != keyless:
         raise ValueError("it does not read back as it was written")
-    return f"{text}\n{_NAMES}{' '.join(names)}\n" if names else text
+    notes = [f"{_BOX}{box}"] if box else []
+    if listed := " ".join(name for name in names if name != COMPLETE):
+        notes.append(f"{_NAMES}{listed}")
+    return "\n".join([text, *notes, ""]) if notes else text
 
 
 def without_event(kept: GoodCopy) -> str:
     """What `config.good.toml` holds once nothing may tell the event any more. Raises ValueError as `as_text`."""
     event = dataclasses.replace(kept.config.eventpics, link_id="", album_id="")
     names = [name for name in kept.names if not name.startswith("eventpics.")]
-    return as_text(dataclasses.replace(kept.config, eventpics=event), names)
+    return as_text(dataclasses.replace(kept.config, eventpics=event), names, kept.box)
 
 
 def lost_setting(names: Sequence[str], kept: GoodCopy) -> str:
-    """The setting whose absence says that a file with these settings was cut off; "" when it is whole."""
+    """The setting whose absence says that a file with these settings was cut off; "" when it is whole, or says so."""
+    if COMPLETE in names:
+        return ""
     wanted = list(kept.names[-1:])
     if kept.config.eventpics.link_id:
         wanted.append("eventpics.link_id")
     if kept.config.eventpics.album_id and names and names[-1].startswith("eventpics."):
         wanted.append("eventpics.album_id")
     return next((name for name in wanted if name not in names), "")
-
-
-def is_declared_complete(text: str) -> bool:
-    """Whether the last line says that nothing is missing after it."""
-    return text.rstrip().rpartition("\n")[2].strip() == COMPLETE
 
 
 def names_another_event(text: str, kept: EventPics) -> bool:

@@ -63,6 +63,8 @@ def examples(language: str) -> dict[str, View]:
         "ready-stuck": replace(ready, notice=problem("button_stuck")),
         "ready-storage": replace(ready, notice=problem("storage_unknown")),
         "ready-hidden": replace(ready, notice=problem("photos_hidden")),
+        "ready-config": replace(ready, notice=problem("config_default")),
+        "ready-config-late": replace(ready, notice=problem("config_late")),
         "countdown-3": replace(countdown, countdown=3),
         "countdown-10": replace(countdown, countdown=10),
         "countdown-unseen": replace(countdown, countdown=3, viewfinder=None),

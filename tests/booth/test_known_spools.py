@@ -47,7 +47,7 @@ class Bench:
         table = SpoolTable(str(self.directory), allow_memory=True, min_free_mb=10)
         self.spool = Spool(self.directory, self.clock, "serial-1")
         made = StorageMonitor(
-            Config(spool=table), self.spool, self.clock, keep_config=False, known_spools_file=self.file
+            Config(spool=table), self.spool, self.clock, config_names=None, known_spools_file=self.file
         )
         with closing(made) as monitor:
             monitor.open(patient=False)

@@ -47,7 +47,8 @@ class Bench:
         self.good = self.spool.directory / GOOD_FILE
 
     def card(self, *, keep_config: bool = True, spool: Spool | None = None) -> StorageMonitor:
-        return StorageMonitor(self.config, spool or self.spool, self.clock, keep_config=keep_config)
+        names = ("name", "eventpics.link_id") if keep_config else None
+        return StorageMonitor(self.config, spool or self.spool, self.clock, config_names=names)
 
 
 @pytest.fixture

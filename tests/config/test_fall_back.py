@@ -88,11 +88,8 @@ class Box:
         assert directory in (self.directory, self.default)
         if used.names is not None:
             _note_spool(used.config.spool.directory)
-        spool = Spool(directory, self.clock, "serial-1")
-        kept = used.names is not None
-        with contextlib.closing(
-            StorageMonitor(used.config, spool, self.clock, keep_config=kept, config_names=used.names or ())
-        ) as card:
+        spool = Spool(directory, self.clock)
+        with contextlib.closing(StorageMonitor(used.config, spool, self.clock, config_names=used.names)) as card:
             card.open(patient=True)
             assert card.opened
         return used
@@ -307,6 +304,75 @@ def test_f12_the_real_booth_finds_its_good_copy_elsewhere(tmp_path: Path) -> Non
         assert {one.name for one in default.iterdir()} == {"config.good.directory"}
 
 
+@pytest.mark.parametrize("end", ["[upload]", "[eventpics]", "[spool]", "workers"])
+def test_f12_a_good_copy_that_comes_late_is_not_overwritten(box: Box, end: str) -> None:
+    box.start(box.text)
+    kept = box.good.read_bytes()
+    away = box.directory.rename(box.directory.parent / "away")
+    box.file.write_text(box.text.partition(end)[0])
+    used = service_config(argparse.Namespace(config=str(box.file)))
+    assert not used.errors  # nothing to compare it with
+    spool = Spool(box.directory, box.clock)
+    with contextlib.closing(StorageMonitor(used.config, spool, box.clock, config_names=used.names)) as card:
+        away.rename(box.directory)
+        card.check()
+        assert card.opened
+        assert "config_late" in [told.code for told in card.notices]
+    assert box.good.read_bytes() == kept
+    used = load_usable(box.file)
+    assert (used.config.upload.workers, used.config.eventpics.link_id) == (3, "abcd1234")
+
+
+def test_f12_a_late_good_copy_outlives_a_file_of_one_header(box: Box) -> None:
+    box.start(box.text)
+    kept = box.good.read_bytes()
+    away = box.directory.rename(box.directory.parent / "away")
+    box.file.write_text("[capture]\n")
+    used = load_usable(box.file)
+    spool = Spool(box.directory, box.clock)
+    with contextlib.closing(StorageMonitor(used.config, spool, box.clock, config_names=used.names)) as card:
+        away.rename(box.directory)
+        card.check()
+    assert box.good.read_bytes() == kept
+
+
+def test_f12_a_whole_file_is_kept_over_a_good_copy_come_late(box: Box) -> None:
+    box.start(box.text)
+    away = box.directory.rename(box.directory.parent / "away")
+    box.file.write_text(box.text.replace("Łódź Booth", "Fête"))
+    used = load_usable(box.file)
+    spool = Spool(box.directory, box.clock)
+    with contextlib.closing(StorageMonitor(used.config, spool, box.clock, config_names=used.names)) as card:
+        away.rename(box.directory)
+        card.check()
+        assert card.opened
+        assert "config_late" not in [told.code for told in card.notices]
+    assert good_copy.read(box.directory).config.name == "Fête"
+
+
+def test_f12_without_last_good_settings_none_are_promised(box: Box) -> None:
+    for used in (box.start(""), box.start("name = [")):
+        told = notice(used)
+        assert told is not None
+        assert (told.code, "go on with the last good" in str(told)) == ("config_default", False)
+    box.start(box.text)
+    box.good.write_bytes(b"\0" * 1000)
+    told = notice(box.start(""))
+    assert told is not None
+    assert told.code == "config_default"
+
+
+@pytest.mark.parametrize("left", ["", "name = [", "[button]\nhold_s = 99"])
+def test_f12_the_good_copy_of_another_box_is_not_used(box: Box, left: str) -> None:
+    box.start(box.text)
+    box.good.write_text(good_copy.as_text(load_usable(box.file).config, ("name",), "ZZZZ"))
+    used = box.start(left + f'\n[spool]\ndirectory = "{box.directory}"\n' if left else left)
+    assert (used.config.name, used.config.eventpics.link_id) == ("Booth 1", "")
+    told = notice(used)
+    assert told is not None
+    assert told.code == "config_default"
+
+
 # -- F13: the good copy is what it says -----------------------------------------------------------------------------
 
 
@@ -320,8 +386,9 @@ def test_f13_a_copy_that_does_not_read_back_replaces_none(box: Box, name: str) -
     box.start(box.text)
     kept = box.good.read_bytes()
     wrong = dataclasses.replace(load_usable(box.file).config, name=name)
-    spool = Spool(box.directory, box.clock, "serial-1")
-    with contextlib.closing(StorageMonitor(wrong, spool, box.clock, keep_config=True)) as card:
+    spool = Spool(box.directory, box.clock)
+    names = load_usable(box.file).names
+    with contextlib.closing(StorageMonitor(wrong, spool, box.clock, config_names=names)) as card:
         card.open(patient=False)
     assert box.good.read_bytes() == kept
 

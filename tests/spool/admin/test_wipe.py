@@ -59,7 +59,7 @@ class Card:
         self.spool.write_events(
             [Event("Müllers Hochzeit", "abcd1234", (Album("a1", "Fotobox"),)), Event("The Gala", "wxyz9876")]
         )
-        (directory / GOOD_FILE).write_text(good_copy.as_text(GOOD, NAMES))
+        (directory / GOOD_FILE).write_text(good_copy.as_text(GOOD, NAMES, self.spool.box))
         (directory / "choices.toml").write_text('link_id = "abcd1234"\n')
         (directory / ".events.json.712").write_text('{"events": [{"title": "Müllers Hochzeit"')
         (directory / "contexts" / f".{PARTY.id}.json.712").write_text('{"linkId": "abcd1234"')
@@ -276,7 +276,9 @@ def test_f12_a_wipe_leaves_name_and_pins_in_the_good_copy(card: Card, chosen: st
     wipe(card.spool, planned(card.spool, chosen), unsent=True)
     kept = good_copy.read(card.spool.directory)
     event = replace(GOOD.eventpics, link_id="", album_id="")
-    assert kept == good_copy.GoodCopy(replace(GOOD, eventpics=event), ("name", "button.pin"), exists=True)
+    assert kept == good_copy.GoodCopy(
+        replace(GOOD, eventpics=event), ("name", "button.pin"), exists=True, box=card.spool.box
+    )
 
 
 def test_f12_a_wipe_of_an_id_within_another_value_keeps_it(card: Card) -> None:

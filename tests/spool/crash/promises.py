@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from piboothup.booth.storage import StorageMonitor
-from piboothup.config import GOOD_FILE, Config, EventPics, as_toml
+from piboothup.config import GOOD_FILE, Config, EventPics, good_copy
 from piboothup.spool import choices, recovery
 from piboothup.spool.admin import assign, wipe
 from piboothup.spool.capture_time import boots
@@ -196,10 +196,12 @@ class Life:
     def configure(self, config: Config) -> None:
         """The booth starts with this config, and keeps it for the day when its file is broken."""
         held = [self._content(file) for file in (GOOD_FILE, choices.FILE)]
-        good, fits = as_toml(config).encode(), choices.read(self.disk.root, config) != Choices()
+        names = ("eventpics.link_id",)
+        good = good_copy.as_text(config, names, self.spool.box).encode()
+        fits = choices.read(self.disk.root, config) != Choices()
         self.disk.tell(Promised("file", GOOD_FILE), (held[0], good))
         self.disk.tell(Promised("file", choices.FILE), (held[1],) if fits else (held[1], None))
-        with contextlib.closing(StorageMonitor(config, self.spool, self.clock, keep_config=True)) as card:
+        with contextlib.closing(StorageMonitor(config, self.spool, self.clock, config_names=names)) as card:
             card.open(patient=False)
         self.disk.tell(Promised("file", GOOD_FILE), (good,))
         self.disk.tell(Promised("file", choices.FILE), (held[1] if fits else None,))

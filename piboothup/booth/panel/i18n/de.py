@@ -78,6 +78,8 @@ WORDS = Texts(
         "camera_size": "Config: Größe falsch",
         "camera_tuning": "Tuning-Datei falsch",
         "bad_config": "Config-Fehler",
+        "config_default": "Config-Fehler",
+        "config_late": "Config: Neustart",
         "storage_unknown": "Speicher unbekannt",
         "photos_hidden": "Fotos verdeckt",
         "runtime_full": "/run ist voll",

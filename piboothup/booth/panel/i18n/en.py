@@ -86,6 +86,8 @@ WORDS = Texts(
         "camera_size": "Config: wrong size",
         "camera_tuning": "Bad tuning file",
         "bad_config": "Mistake in config",
+        "config_default": "Mistake in config",
+        "config_late": "Config: restart box",
         "storage_unknown": "Storage unknown",
         "photos_hidden": "Some photos hidden",
         "runtime_full": "No room in /run",
