@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from piboothup import __version__
-from piboothup.commands.common import FAILED, OK, USAGE, CommandFails, ends_by_signal, load, open_spool
+from piboothup.commands.common import (
+    FAILED,
+    OK,
+    USAGE,
+    CommandFails,
+    config_problem,
+    ends_by_signal,
+    load_usable,
+    open_spool,
+)
 
 if TYPE_CHECKING:
     pass
@@ -233,9 +242,9 @@ def _status(given: argparse.Namespace) -> int:
     from piboothup.commands import status as report
     from piboothup.runtime import command_directory
 
-    loaded, _ = load(given)
-    spool, clock = open_spool(loaded)
-    assembled = report.assemble(loaded, spool, clock, command_directory())
+    used = load_usable(given)
+    spool, clock = open_spool(used.config)
+    assembled = report.assemble(used.config, spool, clock, command_directory(), config_problem(used))
     print(json.dumps(assembled, indent=2) if given.json else report.as_text(assembled))
     return OK
 
@@ -246,7 +255,7 @@ def _camera(given: argparse.Namespace) -> int:
     from piboothup.commands import camera as camera_command
     from piboothup.commands.services import camera_device
 
-    loaded, _ = load(given)
+    loaded = load_usable(given).config
     _, clock = open_spool(loaded)
     try:
         found = [] if loaded.camera.driver == "simulated" else connected_cameras()
@@ -272,7 +281,7 @@ def _events(given: argparse.Namespace) -> int:
     from piboothup.uploader.schedule.link_status import link_problem
     from piboothup.uploader.transport.errors import LinkError
 
-    loaded, _ = load(given)
+    loaded = load_usable(given, needs_key=True).config
     key = loaded.read_key()
     if key is None:
         raise CommandFails(str(problem("no_key")))

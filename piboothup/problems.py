@@ -117,6 +117,10 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "The config has a mistake, and no last good settings are here.",
         "Mend the file; photos go on with the settings of a new box.",
     ),
+    "unused_setting": (
+        "A setting in the config has no effect.",
+        "Mend it: `piboothup status` says which and why.",
+    ),
     "config_late": (
         "The config may have lost its end, and its last good settings came late.",
         "Mend the file, or restart the box: then they are used.",

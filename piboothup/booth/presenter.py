@@ -43,7 +43,7 @@ class Presenter:
         start_progress: StartProgress,
         config_problem: Problem | None,
     ) -> None:
-        """`config_problem`: why the config that is used is not the one in the file."""
+        """`config_problem`: what is wrong with the config's file."""
         self._config = config
         self._spool = spool
         self._devices = devices
@@ -51,7 +51,10 @@ class Presenter:
         self._saver = saver
         self._settings_store = settings_store
         self._start_progress = start_progress
-        self._config_problem = config_problem
+        has_unused = config_problem is not None and config_problem.code == "unused_setting"
+        self._config_problem = None if has_unused else config_problem
+        self._unused_setting = config_problem if has_unused else None
+        """Of the least weight, and shown until the first photo: whoever sets the box up can mend it."""
         self.card_notices: list[Problem] = []
         """What should be known of the card, as it was last looked at."""
         self.runtime_problem: Problem | None = None
@@ -62,7 +65,7 @@ class Presenter:
     def view(self, booth: Booth, now_ns: int, settings: Settings) -> View:
         """What the panel shows of this state."""
         active, upload_status = self._settings_store.active, self.upload_status
-        shown_by_camera = self._devices.camera.notice if booth.photos else None
+        shown_before = (self._devices.camera.notice, self._unused_setting) if booth.photos else ()
         view = View(
             state=booth.state,
             name=self._config.name,
@@ -72,7 +75,7 @@ class Presenter:
             number=booth.number,
             countdown=booth.digit(now_ns) if booth.state is BoothState.COUNTDOWN else 0,
             problem=booth.problem,
-            notice=next((notice for notice in self.notices(booth) if notice != shown_by_camera), None),
+            notice=next((notice for notice in self.notices(booth) if notice not in shown_before), None),
             upload_state=upload_status.state,
             waiting=upload_status.waiting,
             parked=upload_status.parked,
@@ -97,7 +100,8 @@ class Presenter:
         )
         stuck = problem("button_stuck") if booth.stuck else None
         card, supply = self.card_notices, self._start_progress.problems
-        found = stuck, *card, self._config_problem, *supply, *devices, self.upload_status.problem
+        others = *supply, *devices, self.upload_status.problem, self._unused_setting
+        found = stuck, *card, self._config_problem, *others
         return [notice for notice in found if notice is not None]
 
     def status(self, booth: Booth) -> dict[str, Any]:

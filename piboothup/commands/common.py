@@ -7,13 +7,14 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from piboothup.clock import Clock
-    from piboothup.config import Config
+    from piboothup.config import Config, Usable
+    from piboothup.problems import Problem
     from piboothup.spool.store import Spool
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -49,15 +50,69 @@ def ends_by_signal() -> Iterator[None]:
             os.kill(os.getpid(), ended_by[0])
 
 
-def load(given: argparse.Namespace) -> tuple[Config, Path]:
-    """The config that the command was given, and its file; warnings are told. Raises ConfigError."""
+def load(given: argparse.Namespace) -> Config:
+    """The config that the command was given; warnings are told. Raises ConfigError for any mistake in it.
+
+    For what moves, deletes or starts something: nothing of that on a guess.
+    """
+    used = _read(given)
+    if used.errors:
+        raise used.errors[0]
+    _tell(used.warnings)
+    return used.config
+
+
+def load_usable(given: argparse.Namespace, *, needs_key: bool = False) -> Usable:
+    """The settings that a booth with this config goes on with; mistakes and warnings are told.
+
+    For what only reads. Raises ConfigError when a file that somebody named is not there, and with `needs_key` when
+    the key may be in what can't be used.
+    """
     from piboothup import config
 
-    path = config.find(given.config)
-    loaded, warnings = config.load(path)
-    for warning in warnings:
-        print(f"piboothup: {warning}", file=sys.stderr)
-    return loaded, path
+    used, path = _read(given), config.find(given.config)
+    is_missing = path != config.DEFAULT_PATH and not path.exists()
+    if used.errors and (is_missing or (needs_key and used.lacks_key)):
+        raise used.errors[0]
+    _tell((*used.errors, *used.warnings))
+    if used.errors:
+        which = "The last good settings" if used.has_last_good else "The settings of a new box"
+        _tell([f"{which} are used where the file's can't be, and the photos in {used.config.spool.directory}."])
+    return used
+
+
+def service_config(given: argparse.Namespace) -> Usable:
+    """The config, and on a box what a service does without a usable one. At a desk it raises ConfigError."""
+    from piboothup.runtime import under_systemd
+
+    used = _read(given)
+    if used.errors and not under_systemd():
+        raise used.errors[0]
+    _tell((*used.errors, *used.warnings))
+    return used
+
+
+def _read(given: argparse.Namespace) -> Usable:
+    from piboothup import config
+    from piboothup.spool.names import box_id, hardware_serial
+
+    return config.load_usable(config.find(given.config), box_id(hardware_serial()))
+
+
+def _tell(sentences: Iterable[object]) -> None:
+    for sentence in sentences:
+        print(f"piboothup: {sentence}", file=sys.stderr)
+
+
+def config_problem(used: Usable) -> Problem | None:
+    """What status and panel tell of the config's file."""
+    from piboothup.problems import problem
+
+    if not used.errors:
+        return problem("unused_setting") if used.has_unused else None
+    first = used.errors[0]
+    code = "bad_config" if used.has_last_good else "config_default"
+    return problem(code, f"line {first.line}" if first.line else Path(first.path).name)
 
 
 def open_spool(loaded: Config) -> tuple[Spool, Clock]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from piboothup import config, status
 from piboothup.clock import SystemClock
-from piboothup.commands.common import FAILED, OK, USAGE, CommandFails, load, open_spool
+from piboothup.commands.common import FAILED, OK, USAGE, CommandFails, load, load_usable, open_spool
 from piboothup.problems import problem
 from piboothup.runtime import RuntimeUnusable, command_directory, send_hint
 from piboothup.spool import durable, wipe_journal
@@ -46,7 +46,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _list(given: argparse.Namespace) -> int:
-    spool = _spool(given)
+    spool = _opened(load_usable(given).config)
     attribution = Attribution(spool.directory)
     for place in (NEW, PARKED):
         for name in sorted(spool.names(place), key=lambda one: one.order):
@@ -58,7 +58,7 @@ def _list(given: argparse.Namespace) -> int:
 
 
 def _retry(given: argparse.Namespace) -> int:
-    spool = _spool(given)
+    spool = _opened(load(given))
     try:
         count = spool.retry_parked()
         hidden_photos.forget(spool.directory)
@@ -75,7 +75,7 @@ def _export(given: argparse.Namespace) -> int:
             print(f"\r{done} of {total}", end="" if done < total else "\n", file=sys.stderr, flush=True)
 
     if given.spool is None:
-        settings = load(given)[0]
+        settings = load_usable(given).config
         spool = _opened(settings)
     else:
         directory = Path(given.spool)
@@ -92,7 +92,7 @@ def _export(given: argparse.Namespace) -> int:
 
 
 def _assign(given: argparse.Namespace) -> int:
-    spool = _spool(given)
+    spool = _opened(load(given))
     proposed = assign.propose(spool, given.source, given.target)
     count = len(proposed.photos)
     if proposed.sent:
@@ -115,7 +115,7 @@ def _assign(given: argparse.Namespace) -> int:
 
 
 def _wipe(given: argparse.Namespace) -> int:
-    spool = _spool(given)
+    spool = _opened(load(given))
     with _without_booth(spool) as in_use:
         held = wipe.survey(spool, booth_runs=in_use is not None)
     foreign = inventory.take_inventory(spool.directory).foreign
@@ -169,10 +169,6 @@ def _print_receipt(receipt: wipe.Receipt) -> None:
 
 
 # -- what they share -----------------------------------------------------------------------------------------------
-
-
-def _spool(given: argparse.Namespace) -> Spool:
-    return _opened(load(given)[0])
 
 
 def _opened(settings: config.Config) -> Spool:

@@ -12,22 +12,19 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from piboothup import config
-from piboothup.commands.common import OK, load, open_spool
+from piboothup.commands.common import OK, config_problem, load, open_spool, service_config
 from piboothup.commands.log_pipe import LogPipe
-from piboothup.problems import Problem, problem
 from piboothup.process import end_with_parent, stop_signals
 from piboothup.runtime import service_directory, under_systemd
-from piboothup.spool.names import box_id, hardware_serial
 
 if TYPE_CHECKING:
     from piboothup.booth.camera.base import Camera
     from piboothup.booth.devices import Devices
     from piboothup.clock import Clock
-    from piboothup.config import Config, Usable
+    from piboothup.config import Config
 
 
 log = logging.getLogger(__name__)
@@ -69,7 +66,9 @@ def booth(given: argparse.Namespace) -> int:
     spool, clock = open_spool(loaded)
     devices = _devices(loaded, clock)
     known = config.known_spools_file() if is_box else None
-    service = BoothService(loaded, spool, clock, service_directory(), devices, notice(used), used.names, known)
+    service = BoothService(
+        loaded, spool, clock, service_directory(), devices, config_problem(used), used.names, known
+    )
     with _stopped_by_signals(service.stop):
         service.run()
     return OK
@@ -87,25 +86,6 @@ def _note_spool(directory: str) -> None:
             durable.update(note, f"{directory}\n".encode())
     except OSError as error:
         log.error("spool not noted reason=%s", error.strerror or error)
-
-
-def service_config(given: argparse.Namespace) -> Usable:
-    """The config, and on a box what a service does without a usable one. At a desk it raises ConfigError."""
-    used = config.load_usable(config.find(given.config), box_id(hardware_serial()))
-    if used.errors and not under_systemd():
-        raise used.errors[0]
-    for told in (*used.errors, *used.warnings):
-        print(f"piboothup: {told}", file=sys.stderr)
-    return used
-
-
-def notice(used: Usable) -> Problem | None:
-    """What the panel tells of the config."""
-    if not used.errors:
-        return None
-    first = used.errors[0]
-    code = "bad_config" if used.has_last_good else "config_default"
-    return problem(code, f"line {first.line}" if first.line else Path(first.path).name)
 
 
 def _devices(loaded: Config, clock: Clock) -> Devices:
@@ -166,5 +146,5 @@ def run(given: argparse.Namespace) -> int:
     from piboothup.commands import run as supervise
 
     pipe = _begin()
-    _, path = load(given)
-    return supervise.run(str(path), pipe.reader)
+    load(given)
+    return supervise.run(str(config.find(given.config)), pipe.reader)

@@ -16,7 +16,7 @@ from typing import Any
 from piboothup import __version__, power, status
 from piboothup.clock import Clock
 from piboothup.config import Config
-from piboothup.problems import codes, problem
+from piboothup.problems import Problem, codes, problem
 from piboothup.spool.capture_time.anchors import Source
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.disk.file_system import Storage
@@ -25,13 +25,16 @@ from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.store import Spool
 
 
-def assemble(config: Config, spool: Spool, clock: Clock, runtime: Path) -> dict[str, Any]:
+def assemble(
+    config: Config, spool: Spool, clock: Clock, runtime: Path, config_problem: Problem | None = None
+) -> dict[str, Any]:
     """The report of `status --json`; its shape is part of the contract with other programs."""
     booth = status.read(runtime, "booth") or {}
     uploader = status.read(runtime, "uploader") or {}
     kind = _storage(spool)
     told = [code for service in (booth, uploader) for code in _list(service.get("problems")) if code in codes()]
-    found = [*told, *_seen_from_here(config, spool, runtime, kind)]
+    mistake = [config_problem.code] if config_problem is not None else []
+    found = [*told, *mistake, *_seen_from_here(config, spool, runtime, kind)]
     return {
         "name": config.name,
         "box": spool.box,

@@ -24,15 +24,6 @@ def find(given: str | None, environment: Mapping[str, str] = os.environ) -> Path
     return Path(given or environment.get("PIBOOTHUP_CONFIG") or DEFAULT_PATH)
 
 
-def load(path: Path) -> tuple[Config, list[str]]:
-    """The config in the file `path`, and its warnings. Raises ConfigError, also when it is empty or cut off."""
-    reading = _read(path)
-    config = reading.sound()
-    if cut := _cut(reading, good_copy.read(_directory(reading))):
-        raise cut
-    return config, reading.warnings
-
-
 @dataclass(frozen=True)
 class Usable:
     """What a service runs with, whatever its config's file is like."""
@@ -41,6 +32,8 @@ class Usable:
     errors: tuple[ConfigError, ...] = ()
     """Why a part of the file, or all of it, can't be used."""
     warnings: tuple[str, ...] = ()
+    has_unused: bool = False
+    """Whether a setting in the file has no effect, as the warnings say."""
     names: tuple[str, ...] | None = None
     """The file's settings for the good copy (see `good_copy`); None = the good copy stays as it is."""
     has_last_good: bool = True
@@ -68,16 +61,18 @@ def load_usable(path: Path, box: str = "") -> Usable:
         kept = good_copy.read(directory, box)
         config = _fall_back(kept, directory, _salvaged_text(path))
         return Usable(config, (error,), has_last_good=kept.exists)
-    config, errors = reading.settled(Config())
     directory = _directory(reading)
     kept = good_copy.read(directory, box)
     if cut := _cut(reading, kept):
-        errors.append(cut)
+        reading.errors.append(cut)
         reading.values.pop(reading.last_table, None)
+    config, errors = reading.settled(Config())
     if errors:
-        config, _ = reading.settled(_fall_back(kept, directory, reading.text))
+        config, errors_with_last_good = reading.settled(_fall_back(kept, directory, reading.text))
+        if reading.errors:  # the pins of a table that can't be used are the last good ones, not the defaults
+            errors = errors_with_last_good
     names = None if cut else good_copy.names_of(reading)
-    return Usable(config, tuple(errors), tuple(reading.warnings), names, kept.exists)
+    return Usable(config, tuple(errors), tuple(reading.warnings), bool(reading.unused), names, kept.exists)
 
 
 def _fall_back(copy: good_copy.GoodCopy, directory: Path, text: str) -> Config:

@@ -39,6 +39,8 @@ class Reading:
     errors: list[ConfigError] = field(default_factory=list)
     """What can't, in the file's order."""
     warnings: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
+    """The settings that have no effect, `table.key`; a warning says why."""
     names: list[str] = field(default_factory=list)
     """The settings that it names, right or wrong, in its order: `table.key`."""
     last_table: str = ""
@@ -124,6 +126,7 @@ class Reading:
         return ConfigError(self.path, self.line_of.get(dotted), what, remedy)
 
     def _warn(self, dotted: str, what: str) -> None:
+        self.unused.append(dotted)
         self.warnings.append(f"{self.path}, line {self.line_of.get(dotted) or '?'}: {what}")
 
 

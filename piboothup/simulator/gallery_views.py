@@ -64,6 +64,7 @@ def examples(language: str) -> dict[str, View]:
         "ready-storage": replace(ready, notice=problem("storage_unknown")),
         "ready-hidden": replace(ready, notice=problem("photos_hidden")),
         "ready-config": replace(ready, notice=problem("config_default")),
+        "ready-config-unused": replace(ready, notice=problem("unused_setting")),
         "ready-config-late": replace(ready, notice=problem("config_late")),
         "countdown-3": replace(countdown, countdown=3),
         "countdown-10": replace(countdown, countdown=10),

@@ -272,6 +272,21 @@ def test_c02_config_mistake_reported_before_missing_device(box: Box) -> None:
     assert said == ["bad_config", "light_missing"]
 
 
+def test_f14_an_unused_setting_is_shown_last_until_a_photo(box: Box) -> None:
+    box.notice = problem("unused_setting")
+    box.light.problem = problem("light_missing")
+    box.start_ready()
+    box.until_shown(notice=problem("light_missing"))
+    assert box.until_said(lambda said: said.get("problems")) == ["light_missing", "unused_setting"]
+    box.light.problem = None
+    box.until_shown(notice=box.notice)
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    box.clock.pass_s(1.5)
+    box.until_shown(photos=1, waiting=1)
+    assert box.until_said(lambda said: said.get("problems")) == ["unused_setting"]
+
+
 def test_what_the_uploader_cannot_show_by_its_state_is_told(box: Box) -> None:
     status.write(box.runtime, "uploader", {"state": "idle", "waiting": 2, "problems": ["event_gone"]})
     box.start_ready()

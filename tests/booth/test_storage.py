@@ -14,7 +14,7 @@ from unittest import mock
 import pytest
 
 from piboothup.booth.storage import StorageMonitor
-from piboothup.config import GOOD_FILE, Config, EventPics, Secret, SpoolTable, load
+from piboothup.config import GOOD_FILE, Config, EventPics, Secret, SpoolTable, parse
 from piboothup.problems import problem
 from piboothup.spool import choices, durable
 from piboothup.spool.capture_time import boots
@@ -89,7 +89,7 @@ def test_s20_one_booth_has_the_card_until_it_lets_go_of_it(bench: Bench, card: S
 def test_c02_good_config_kept_without_key_written_only_on_change(bench: Bench, card: StorageMonitor) -> None:
     card.open(patient=False)
     assert KEY not in bench.good.read_text()
-    kept, _ = load(bench.good)
+    kept, _ = parse(bench.good.read_text(), bench.good)
     assert (kept.name, kept.eventpics.link_id) == ("Booth 7", "abcd1234")
     card.close()
     before = bench.good.stat().st_ino
@@ -99,7 +99,7 @@ def test_c02_good_config_kept_without_key_written_only_on_change(bench: Bench, c
     bench.config = dataclasses.replace(bench.config, name="Booth 8")
     with contextlib.closing(bench.card()) as renamed:
         renamed.open(patient=False)
-    assert load(bench.good)[0].name == "Booth 8"
+    assert parse(bench.good.read_text(), bench.good)[0].name == "Booth 8"
 
 
 def test_c02_substitute_for_broken_config_is_not_kept(bench: Bench) -> None:
@@ -131,7 +131,7 @@ def test_c02_undeletable_choices_do_not_stop_config_being_kept(
     monkeypatch.setattr(durable, "remove", refuse)
     card.open(patient=False)
     assert card.problem is None
-    assert load(bench.good)[0].name == "Booth 7"
+    assert parse(bench.good.read_text(), bench.good)[0].name == "Booth 7"
 
 
 # -- what is wrong with it -----------------------------------------------------------------------------------------

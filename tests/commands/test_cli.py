@@ -14,7 +14,7 @@ from PIL import Image
 
 from piboothup import config
 from piboothup.clock import SystemClock
-from piboothup.commands.services import notice, service_config
+from piboothup.commands.common import config_problem, service_config
 from piboothup.problems import problem
 from piboothup.simulator.faults import Drop, Fault
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
@@ -57,7 +57,7 @@ def test_an_unknown_command_is_a_usage_error_in_one_line(tmp_path: Path, words: 
     assert "_seconds" not in told(result)
 
 
-@pytest.mark.parametrize("service", ["booth", "uploader", "run", "status", "events"])
+@pytest.mark.parametrize("service", ["booth", "uploader", "run", "events"])
 def test_broken_toml_is_a_config_error_in_one_line(tmp_path: Path, service: str) -> None:
     file = tmp_path / "config.toml"
     file.write_text('name = "A"\nlanguage = de\n')
@@ -189,7 +189,7 @@ def test_c02_the_last_good_config_never_leads_to_another_spool(
         assert used.config.spool.directory == str(spool)
         assert used.config.name == ("Kept" if "Kept" in kept else config.Config().name)
         assert used.names is None
-        told = notice(used)
+        told = config_problem(used)
         assert told is not None
         code = "bad_config" if "Kept" in kept else "config_default"
         assert (told.code, told.detail) == (code, "line 13")
@@ -300,13 +300,13 @@ def test_c02_systemd_missing_config_uses_last_good_one(tmp_path: Path, monkeypat
     given = argparse.Namespace(config=str(tmp_path / "gone.toml"))
     used = service_config(given)
     assert (used.config.name, used.config.spool.directory) == ("Booth 1", str(tmp_path))
-    told = notice(used)
+    told = config_problem(used)
     assert told is not None
     assert told.code == "config_default"
     (tmp_path / config.GOOD_FILE).write_text('name = "The good one"\n')
     used = service_config(given)
     assert (used.config.name, used.config.spool.directory) == ("The good one", str(tmp_path))
-    assert notice(used) is not None
+    assert config_problem(used) is not None
     monkeypatch.delenv("NOTIFY_SOCKET")
     with pytest.raises(config.ConfigError):
         service_config(given)

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from piboothup import config
 from piboothup.booth.storage import StorageMonitor
-from piboothup.commands.services import _note_spool, notice, service_config
+from piboothup.commands.common import config_problem, service_config
+from piboothup.commands.services import _note_spool
 from piboothup.config import GOOD_FILE, Config, ConfigError, EventPics, Usable, good_copy, load_usable
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
@@ -120,7 +121,7 @@ def test_f12_a_file_cut_at_any_line_costs_neither_event_nor_copy(box: Box) -> No
         used = box.start("".join(lines[:number]))
         assert keyless(used.config) == whole, number
         if number < len(lines) - 1:  # the last is a comment, which nobody misses
-            assert notice(used) is not None, number
+            assert config_problem(used) is not None, number
             assert box.good.read_bytes() == kept, number
         assert list(box.default.iterdir()) == [config.elsewhere_file()]
 
@@ -142,11 +143,10 @@ def test_f12_file_without_a_setting_uses_and_keeps_good_copy(box: Box, left: byt
     used = box.start(left)
     assert used.config == whole
     assert box.good.read_bytes() == kept
-    told = notice(used)
+    told = config_problem(used)
     assert told is not None
     assert "last good settings" in str(told)
-    with pytest.raises(ConfigError):
-        config.load(box.file)
+    assert used.errors
 
 
 def test_f12_a_config_that_is_gone_leads_to_the_spool_used_last(box: Box) -> None:
@@ -352,12 +352,12 @@ def test_f12_a_whole_file_is_kept_over_a_good_copy_come_late(box: Box) -> None:
 
 def test_f12_without_last_good_settings_none_are_promised(box: Box) -> None:
     for used in (box.start(""), box.start("name = [")):
-        told = notice(used)
+        told = config_problem(used)
         assert told is not None
         assert (told.code, "go on with the last good" in str(told)) == ("config_default", False)
     box.start(box.text)
     box.good.write_bytes(b"\0" * 1000)
-    told = notice(box.start(""))
+    told = config_problem(box.start(""))
     assert told is not None
     assert told.code == "config_default"
 
@@ -368,7 +368,7 @@ def test_f12_the_good_copy_of_another_box_is_not_used(box: Box, left: str) -> No
     box.good.write_text(good_copy.as_text(load_usable(box.file).config, ("name",), "ZZZZ"))
     used = box.start(left + f'\n[spool]\ndirectory = "{box.directory}"\n' if left else left)
     assert (used.config.name, used.config.eventpics.link_id) == ("Booth 1", "")
-    told = notice(used)
+    told = config_problem(used)
     assert told is not None
     assert told.code == "config_default"
 
@@ -431,9 +431,42 @@ def test_f14_a_wrong_value_leaves_the_rest_in_force(box: Box, wrong: tuple[str, 
     assert dataclasses.replace(used.config, name=before.name, eventpics=before.eventpics) == before
     assert event.api_key is not None
     assert not used.lacks_key
-    told = notice(used)
+    told = config_problem(used)
     assert told is not None
     assert told.detail.startswith("line ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        # the last good buzzer's pin, which counts again since the light's table can't be used
+        ({"pin = 17": "pin = 22", "led_pin = 27": "led_pin = 99"}, ["light.led_pin", "light.buzzer_pin"]),
+        ({"[panel]": "[[panel]]", "pin = 17": "pin = 3"}, ["panel", "button.pin"]),
+        ({"hold_s = 5": "hold_s = 50", "led_pin = 27": "led_pin = 17"}, ["button.hold_s", "light.led_pin"]),
+        # cut off below it, and beside another mistake
+        (
+            {"min_free_mb = 1000": "min_free_mb = 1", "buzzer_pin = 22": "buzzer_pin = 17"},
+            ["min_free_mb", "buzzer_pin"],
+        ),
+        ({"workers = 3\npaused = false\n": "", "buzzer_pin = 22": "buzzer_pin = 17"}, ["upload", "buzzer_pin"]),
+    ],
+)
+def test_f14_a_pin_used_twice_is_told_beside_a_mistake(box: Box, changes: dict[str, str], told: list[str]) -> None:
+    before = box.start(box.text).config
+    text = box.text
+    for old, new in changes.items():
+        text = text.replace(old, new, 1)
+    used = box.start(text)
+    assert [name in error.what for error, name in zip(used.errors, told, strict=True)] == [True] * len(told)
+    assert (used.config.button, used.config.light, used.config.panel) == (before.button, before.light, before.panel)
+
+
+def test_f14_no_pin_is_told_that_the_last_good_one_leaves_free(box: Box) -> None:
+    text = box.text.replace("led_pin = 27", "led_pin = 26")
+    box.start(text)
+    used = box.start(text.replace("pin = 17", "pin = 27").replace("buzzer_pin = 22", "buzzer_pin = 99"))
+    assert ["light.buzzer_pin" in error.what for error in used.errors] == [True]
+    assert (used.config.button.pin, used.config.light.led_pin, used.config.light.buzzer_pin) == (27, 26, 22)
 
 
 @pytest.mark.parametrize(

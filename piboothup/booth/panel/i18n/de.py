@@ -79,6 +79,7 @@ WORDS = Texts(
         "camera_tuning": "Tuning-Datei falsch",
         "bad_config": "Config-Fehler",
         "config_default": "Config-Fehler",
+        "unused_setting": "Config prüfen",
         "config_late": "Config: Neustart",
         "storage_unknown": "Speicher unbekannt",
         "photos_hidden": "Fotos verdeckt",

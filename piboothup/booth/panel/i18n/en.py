@@ -87,6 +87,7 @@ WORDS = Texts(
         "camera_tuning": "Bad tuning file",
         "bad_config": "Mistake in config",
         "config_default": "Mistake in config",
+        "unused_setting": "Check the config",
         "config_late": "Config: restart box",
         "storage_unknown": "Storage unknown",
         "photos_hidden": "Some photos hidden",
