@@ -30,6 +30,10 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "No camera was found.",
         "Switch off, push the camera's flat cable in at both ends, switch on.",
     ),
+    "no_picamera2": (
+        "The camera's software can't be started.",
+        "Run `sudo apt install --reinstall python3-picamera2`; if it stays, `sudo apt full-upgrade`.",
+    ),
     "camera_busy": ("Another program is using the camera.", "Stop it; the booth tries again by itself."),
     "camera_stuck": ("The camera stopped giving pictures.", "The booth restarts it by itself; press again."),
     "no_photos": (

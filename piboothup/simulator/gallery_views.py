@@ -84,6 +84,7 @@ def examples(language: str) -> dict[str, View]:
         "album-code-long": replace(code, album_link="https://app.eventpics.net/" + 4 * "Ab3dEf7h"),
         "album-link": replace(code, album_link="https://photos.example.com/" + 8 * "Ab3dEf7h"),
         "no-camera": replace(fault, problem=problem("no_camera")),
+        "no-picamera2": replace(fault, problem=problem("no_picamera2")),
         "no-photos": replace(fault, problem=problem("no_photos")),
         "card-full": replace(fault, problem=problem("card_full")),
         "in-memory": replace(fault, problem=problem("spool_memory")),

@@ -15,6 +15,9 @@ from typing import Any
 from piboothup.booth.camera.base import CameraFault
 from piboothup.problems import Problem, problem
 
+FAILURES = (ImportError, RuntimeError, OSError, MemoryError)
+"""What picamera2 and libcamera raise when they fail."""
+
 
 @dataclass(frozen=True)
 class ConnectedCamera:
@@ -29,14 +32,15 @@ class ConnectedCamera:
 
 
 def connected_cameras(make: type[Any] | None = None) -> list[ConnectedCamera]:
-    """The cameras that libcamera sees, by number. Raises CameraFault when there is no picamera2."""
+    """The cameras that libcamera sees, by number. Raises CameraFault when picamera2 can't be used."""
+    made = make or picamera2_class()
     try:
-        made = make or picamera2_class()
-    except ImportError as error:
-        raise CameraFault(problem("no_camera", f"picamera2 is missing ({error})")) from error
+        infos = made.global_camera_info()
+    except FAILURES as error:
+        raise CameraFault(fault_from(error)) from error
     return [
         ConnectedCamera(number, str(one.get("Model", "camera")), str(one.get("Id", "")), _modes(made, number))
-        for number, one in enumerate(made.global_camera_info())
+        for number, one in enumerate(infos)
     ]
 
 
@@ -55,10 +59,21 @@ def _modes(make: type[Any], number: int) -> tuple[str, ...]:
 
 
 def picamera2_class() -> type[Any]:
-    """The class that is a camera on a Pi. Raises ImportError."""
-    from picamera2 import Picamera2  # noqa: PLC0415  (only a Pi has it)
-
+    """The class that is a camera on a Pi. Raises CameraFault when it can't be imported."""
+    try:
+        from picamera2 import Picamera2  # noqa: PLC0415  (only a Pi has it)
+    except Exception as error:  # whatever a half updated package, or a library under it, fails with
+        raise CameraFault(_import_fault(error)) from error
     return Picamera2  # type: ignore[no-any-return]
+
+
+def _import_fault(error: Exception) -> Problem:
+    """What a failed import of picamera2, or of a module that it loads later, means to a person."""
+    if _is_out_of_memory(error):
+        return problem("camera_memory")
+    if isinstance(error, ModuleNotFoundError) and error.name == "picamera2":
+        return problem("no_picamera2", "picamera2 is missing")
+    return problem("no_picamera2", f"{type(error).__name__}: {error}")
 
 
 def acquire(make: type[Any], number: int, tuning: str | None) -> Any:
@@ -84,18 +99,29 @@ def acquire(make: type[Any], number: int, tuning: str | None) -> Any:
     return camera
 
 
-def fault_from(error: BaseException) -> Problem:
+def fault_from(error: Exception) -> Problem:
     """What an error of picamera2 or libcamera means to a person."""
-    chain = tuple(_cause_chain(error))
-    said = " / ".join(str(one) for one in chain).lower()
-    out_of_memory = any(isinstance(one, MemoryError) or getattr(one, "errno", 0) == errno.ENOMEM for one in chain)
-    if out_of_memory or "cannot allocate memory" in said:  # libcamera's own errors have a text alone
+    if isinstance(error, ImportError):
+        return _import_fault(error)
+    if _is_out_of_memory(error):
         return problem("camera_memory")
+    said = _said(error)
     if "busy" in said:
         return problem("camera_busy")
     if "found" in said:
         return problem("no_camera")
     return problem("camera_stuck", str(error))
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory is short; libcamera's own errors and the dynamic linker's have a text alone."""
+    chain = _cause_chain(error)
+    is_told = any(isinstance(cause, MemoryError) or getattr(cause, "errno", 0) == errno.ENOMEM for cause in chain)
+    return is_told or "cannot allocate memory" in _said(error)
+
+
+def _said(error: BaseException) -> str:
+    return " / ".join(map(str, _cause_chain(error))).lower()
 
 
 def _cause_chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -106,9 +106,7 @@ class Picamera2Driver:
             self._camera = detect.acquire(self._make or detect.picamera2_class(), self._table.number, self._tuning())
             self._configure()
             self._camera.start()
-        except ImportError as error:
-            raise CameraFault(problem("no_camera", f"picamera2 is missing ({error})")) from error
-        except (RuntimeError, OSError, MemoryError) as error:
+        except detect.FAILURES as error:
             raise CameraFault(detect.fault_from(error)) from error
 
     def _tuning(self) -> str | None:

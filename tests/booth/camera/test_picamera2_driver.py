@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import gc
+import json
 import os
+import sys
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,9 +151,72 @@ def test_k05_camera_in_use_reported_leaks_no_fd(make: type[StandIn]) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+BROKEN_INSTALLATIONS = {
+    "library": (
+        "import ctypes; ctypes.CDLL('libcamera.so.0.99')",
+        "OSError: libcamera.so.0.99: cannot open shared object file: No such file or directory",
+    ),
+    "extension": (
+        "raise ImportError('libcamera.so.0.5: cannot open shared object file: No such file or directory')",
+        "ImportError: libcamera.so.0.5: cannot open shared object file: No such file or directory",
+    ),
+    "module": ("import no_libcamera", "ModuleNotFoundError: No module named 'no_libcamera'"),
+    "name": (
+        "from json import Picamera2",
+        f"ImportError: cannot import name 'Picamera2' from 'json' ({json.__file__})",
+    ),
+    "numpy": (
+        "raise ValueError('numpy.dtype size changed, may indicate binary incompatibility')",
+        "ValueError: numpy.dtype size changed, may indicate binary incompatibility",
+    ),
+    "half_written": ("def Picamera2(", "SyntaxError: '(' was never closed (__init__.py, line 1)"),
+    "not_found": ("raise RuntimeError('libcamera was not found')", "RuntimeError: libcamera was not found"),
+    "short": ("raise MemoryError", ""),
+    "short_linker": ("raise ImportError('failed to map segment from shared object: Cannot allocate memory')", ""),
+}
+"""What picamera2 holds after a broken update, or is told by what lies under it."""
+
+
+@pytest.mark.parametrize("how", BROKEN_INSTALLATIONS)
+def test_f16_picamera2_that_fails_to_import_is_no_missing_camera(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    package, said = BROKEN_INSTALLATIONS[how]
+    (tmp_path / "picamera2").mkdir()
+    (tmp_path / "picamera2" / "__init__.py").write_text(package)
+    monkeypatch.syspath_prepend(tmp_path)
+    told = problem("no_picamera2", said) if said else problem("camera_memory")
+    for use in (Picamera2Driver(Camera()).open, connected_cameras):
+        with pytest.raises(CameraFault) as caught:
+            use()
+        assert caught.value.problem == told
+    monkeypatch.delitem(sys.modules, "picamera2", raising=False)
+
+
 def test_without_picamera2_the_sentence_names_what_is_missing() -> None:
-    with pytest.raises(CameraFault, match="picamera2"):
-        Picamera2Driver(Camera()).open()
+    for use in (Picamera2Driver(Camera()).open, connected_cameras):
+        with pytest.raises(CameraFault) as caught:
+            use()
+        assert caught.value.problem == problem("no_picamera2", "picamera2 is missing")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ImportError("libpisp.so.1: cannot open shared object file: No such file"), "no_picamera2"),
+        (RuntimeError("Failed to start: Device or resource busy"), "camera_busy"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "camera_memory"),
+    ],
+)
+def test_f16_what_fails_while_cameras_are_listed_is_told(make: type[StandIn], error: Exception, code: str) -> None:
+    def fail() -> None:
+        raise error
+
+    make.global_camera_info = fail  # type: ignore[assignment,method-assign]
+    for use in (Picamera2Driver(Camera(), make).open, lambda: connected_cameras(make)):
+        with pytest.raises(CameraFault) as caught:
+            use()
+        assert caught.value.problem.code == code
 
 
 def test_frame_memory_view_is_read_only(make: type[StandIn]) -> None:

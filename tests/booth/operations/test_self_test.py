@@ -416,7 +416,8 @@ def test_aiming_failed_camera_is_reopened_and_used_again(box: Box) -> None:
 
 def test_self_test_every_reason_has_words_in_every_language() -> None:
     codes = {
-        *("no_camera", "camera_busy", "camera_stuck", "camera_memory", "no_frames", "photo_dark", "photo_blurred"),
+        *("no_camera", "no_picamera2", "camera_busy", "camera_stuck", "camera_memory", "no_frames"),
+        *("photo_dark", "photo_blurred"),
         *("light_missing", "buzzer_missing", "button_silent", "card_full", "card_crowded", "card_readonly"),
         *("spool_unusable", "undervoltage", "portal", "paused", "uploader_stopped", "tls_refused", "server_trouble"),
         *("storage_silent", "blocked"),

@@ -43,6 +43,7 @@ WORDS = Texts(
     parked="{n} im Album, {parked} nicht",
     faults={
         "no_camera": FaultTexts("Keine Kamera", "Stecker ziehen, Kabel andrücken."),
+        "no_picamera2": FaultTexts("Kein Bild", "Neu installieren: python3-picamera2."),
         "camera_busy": FaultTexts("Besetzt", "Anderes Programm beenden."),
         "camera_stuck": FaultTexts("Kein Bild", "Warten, sonst Stecker ziehen."),
         "no_photos": FaultTexts("Kein Bild", "Stecker ziehen, Kabel andrücken."),
@@ -171,6 +172,7 @@ WORDS = Texts(
         },
         reasons={
             "no_camera": "Keine Kamera: Kabel an beiden Enden andrücken.",
+            "no_picamera2": "python3-picamera2 neu installieren.",
             "camera_busy": "Ein anderes Programm hat die Kamera.",
             "camera_stuck": "Kamera ohne Bild: Stecker ziehen.",
             "camera_memory": "Kein Speicher: Stecker ziehen.",

@@ -43,6 +43,7 @@ WORDS = Texts(
     parked="{n} sent, {parked} refused",
     faults={
         "no_camera": FaultTexts("No camera", "Pull the plug, push in the camera cable."),
+        "no_picamera2": FaultTexts("No picture", "Reinstall python3-picamera2."),
         "camera_busy": FaultTexts("Camera busy", "Another program has the camera."),
         "camera_stuck": FaultTexts("No picture", "Wait. If it stays: pull the plug, plug in."),
         "no_photos": FaultTexts("No picture", "Pull the plug, push in the camera cable."),
@@ -179,6 +180,7 @@ WORDS = Texts(
         },
         reasons={
             "no_camera": "No camera: push its cable in at both ends.",
+            "no_picamera2": "No camera: reinstall python3-picamera2.",
             "camera_busy": "Another program has the camera: stop it.",
             "camera_stuck": "The camera gives no picture: pull the plug.",
             "camera_memory": "No memory for the camera: pull the plug.",
