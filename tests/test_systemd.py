@@ -1,5 +1,5 @@
 """The units, users and directories that put the two services on a box: systemd itself finds them clean, and they keep
-what the rest of the house relies on (nothing waited for, nothing re-owned, the uploader first to give way).
+what the rest of the code relies on (nothing waited for, nothing re-owned, the uploader first to give way).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The rules of the house that imports alone cannot check, read off the source: who may touch devices and card."""
+"""Rules of the architecture that import contracts can't check: who may touch devices and card."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-HOUSE = Path(__file__).parent.parent / "piboothup"
+PACKAGE = Path(__file__).parent.parent / "piboothup"
 DEVICE_LIBRARIES = {"picamera2", "libcamera", "gpiozero", "luma", "lgpio", "smbus2"}
 DRIVERS = {
     "booth/camera/detect.py": {"picamera2", "libcamera"},
@@ -35,11 +35,11 @@ ALLOWED = {
 }
 
 
-def modules(*rooms: str) -> Iterator[tuple[str, ast.Module]]:
-    """The modules of these rooms by their path in the house; of all when none is named."""
-    for path in sorted(HOUSE.rglob("*.py")):
-        name = path.relative_to(HOUSE).as_posix()
-        if not rooms or name.split("/")[0] in rooms:
+def modules(*packages: str) -> Iterator[tuple[str, ast.Module]]:
+    """The modules of these packages by their path; of all when none is named."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE).as_posix()
+        if not packages or name.split("/")[0] in packages:
             yield name, ast.parse(path.read_text(encoding="utf-8"))
 
 
