@@ -245,7 +245,7 @@ def _status(given: argparse.Namespace) -> int:
     used = load_usable(given)
     spool, clock = open_spool(used.config)
     assembled = report.assemble(used.config, spool, clock, command_directory(), config_problem(used))
-    print(json.dumps(assembled, indent=2) if given.json else report.as_text(assembled))
+    print(json.dumps(assembled, indent=2) if given.json else report.format_report(assembled))
     return OK
 
 

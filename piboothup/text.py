@@ -34,11 +34,11 @@ def _is_visible(character: str) -> bool:
     return unicodedata.category(character)[0] != "C" or character in _JOINERS
 
 
-def native(name: str) -> str:
+def text_to_path(name: str) -> str:
     """The text as Python wants it in a path, so that its bytes on disk are UTF-8."""
     return os.fsdecode(name.encode("utf-8", "surrogateescape"))
 
 
-def as_text(path: Path) -> str:
+def path_to_text(path: Path) -> str:
     """The text whose `native` is this path."""
     return os.fsencode(path).decode("utf-8", "surrogateescape")

@@ -13,7 +13,7 @@ from piboothup.booth.panel.font import FACES, face
 from piboothup.commands import status
 from piboothup.config import Config, SpoolTable
 from piboothup.spool import event_titles
-from piboothup.spool.event_titles import Album, Event
+from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.text import one_line
 from piboothup.uploader import eventpics
 from tests.support.clock import HandClock
@@ -40,7 +40,7 @@ def test_f20_the_panel_draws_one_blank_for_any(blank: str) -> None:
 @pytest.mark.parametrize("blank", BLANKS)
 def test_f20_titles_of_eventpics_keep_their_blanks(blank: str, tmp_path: Path) -> None:
     assert eventpics._title(f"Anna{blank}&{blank}Ben") == "Anna & Ben"
-    event_titles.write(tmp_path, [Event(f"Anna{blank}&", "abcd1234", (Album("a1", f"Our{blank}Album"),))])
+    event_titles.write(tmp_path, [AlbumEvent(f"Anna{blank}&", "abcd1234", (Album("a1", f"Our{blank}Album"),))])
     (found,) = event_titles.read(tmp_path)
     assert (found.title, found.albums[0].title) == ("Anna &", "Our Album")
 
@@ -49,10 +49,10 @@ def test_f20_titles_of_eventpics_keep_their_blanks(blank: str, tmp_path: Path) -
 def test_f20_a_status_line_stays_one_line(blank: str, tmp_path: Path) -> None:
     clock = HandClock()
     spool = open_spool(tmp_path / "spool", clock)
-    spool.write_events([Event(f"Anna{blank}& Ben", "abcd1234")])
+    spool.write_events([AlbumEvent(f"Anna{blank}& Ben", "abcd1234")])
     take(spool, b"a photo")
     config = Config(spool=SpoolTable(directory=str(spool.directory)))
-    told = status.as_text(status.assemble(config, spool, clock, tmp_path))
+    told = status.format_report(status.assemble(config, spool, clock, tmp_path))
     assert "event     Anna & Ben: 1 taken" in told.split("\n")[4]
 
 

@@ -11,7 +11,7 @@ from piboothup import status
 from piboothup.booth.panel.screens import bottom_line
 from piboothup.booth.panel.view import View
 from piboothup.booth.upload_status import UploadStatusReader
-from piboothup.spool.contexts import Entry
+from piboothup.spool.contexts import ContextRecord
 from piboothup.spool.names import PhotoName
 from piboothup.status import BoothState
 from piboothup.uploader.outcomes import ApiCall, Outcome
@@ -82,7 +82,7 @@ class Box:
         self._runtime = directory
         self.clock = HandClock()
         self.line = UploadScheduler(self.clock, random.Random(1).random, 1, paused=False, refused=False)
-        self.line.add(PhotoName("ABCD", 1, 1, 1000, PARTY.id, "0" * 16), Entry(PARTY))
+        self.line.add(PhotoName("ABCD", 1, 1, 1000, PARTY.id, "0" * 16), ContextRecord(PARTY))
         self._reader = UploadStatusReader(open_spool(directory / "spool", self.clock), directory, PARTY)
 
     def meet(self, happened: str) -> None:

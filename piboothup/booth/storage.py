@@ -247,7 +247,7 @@ class StorageMonitor:
         except OSError as error:
             log.error("choices not forgotten reason=%s", error.strerror or error)
         try:
-            text = good_copy.as_text(self._config, self._config_names, self._spool.box)
+            text = good_copy.to_toml_text(self._config, self._config_names, self._spool.box)
             durable.update(path, text.encode())
         except OSError as error:
             log.error("config not kept reason=%s", error.strerror or error)

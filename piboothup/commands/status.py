@@ -170,7 +170,7 @@ def _clock(spool: Spool, clock: Clock, boot: object) -> dict[str, Any]:
     return {"synchronised": False, "source": best.source, "uncertainty_s": best.uncertainty_ms / 1000}
 
 
-def as_text(report: dict[str, Any]) -> str:
+def format_report(report: dict[str, Any]) -> str:
     """The report for a person: a few lines, no colours."""
     spool, booth, clock = report["spool"], report["booth"], report["clock"]
     free = "unknown" if spool["free_bytes"] is None else f"{spool['free_bytes'] / 1e9:.1f} GB"

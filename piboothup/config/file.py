@@ -14,7 +14,7 @@ from piboothup.config.checks import Wrong
 from piboothup.config.checks import directory as checked_directory
 from piboothup.config.reading import Reading
 from piboothup.config.settings import CONFIG_VERSION, DEFAULT_DIRECTORY, Config, ConfigError
-from piboothup.text import as_text, native
+from piboothup.text import path_to_text, text_to_path
 
 DEFAULT_PATH = Path("/etc/piboothup/config.toml")
 
@@ -142,7 +142,7 @@ def _salvaged_text(path: Path) -> str:
 def _named_in(text: str) -> Path | None:
     spool = re.search(r"^\s*\[\s*spool\s*\](.*?)(?=^\s*\[|\Z)", text, re.MULTILINE | re.DOTALL)
     named = re.search(r"^\s*directory\s*=\s*[\"'](/[^\"'\n]+)[\"']", spool.group(1) if spool else "", re.MULTILINE)
-    return Path(native(named.group(1))) if named else None
+    return Path(text_to_path(named.group(1))) if named else None
 
 
 def elsewhere_file() -> Path:
@@ -159,11 +159,11 @@ def _last_used(path: Path) -> Path:
     if path != DEFAULT_PATH:
         return DEFAULT_DIRECTORY
     try:
-        return Path(native(checked_directory(elsewhere_file().read_bytes().decode().strip())))
+        return Path(text_to_path(checked_directory(elsewhere_file().read_bytes().decode().strip())))
     except (OSError, UnicodeDecodeError, Wrong):
         return DEFAULT_DIRECTORY
 
 
 def with_directory(config: Config, directory: Path) -> Config:
     """The same config on another spool directory."""
-    return dataclasses.replace(config, spool=dataclasses.replace(config.spool, directory=as_text(directory)))
+    return dataclasses.replace(config, spool=dataclasses.replace(config.spool, directory=path_to_text(directory)))

@@ -65,7 +65,7 @@ def names_of(reading: Reading) -> tuple[str, ...]:
     return (*reading.names, COMPLETE) if is_complete else tuple(reading.names)
 
 
-def as_text(config: Config, names: Sequence[str] = (), box: str = "") -> str:
+def to_toml_text(config: Config, names: Sequence[str] = (), box: str = "") -> str:
     """What `config.good.toml` holds. Raises ValueError when it does not say the same as the config."""
     text = as_toml(config)
     keyless = dataclasses.replace(config, eventpics=dataclasses.replace(config.eventpics, api_key=None))
@@ -78,10 +78,10 @@ def as_text(config: Config, names: Sequence[str] = (), box: str = "") -> str:
 
 
 def without_event(kept: GoodCopy) -> str:
-    """What `config.good.toml` holds once nothing may tell the event any more. Raises ValueError as `as_text`."""
+    """What `config.good.toml` holds once nothing may tell the event any more. Raises ValueError as `to_toml_text`."""
     event = dataclasses.replace(kept.config.eventpics, link_id="", album_id="")
     names = [name for name in kept.names if not name.startswith("eventpics.")]
-    return as_text(dataclasses.replace(kept.config, eventpics=event), names, kept.box)
+    return to_toml_text(dataclasses.replace(kept.config, eventpics=event), names, kept.box)
 
 
 def lost_setting(names: Sequence[str], kept: GoodCopy) -> str:

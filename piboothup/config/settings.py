@@ -10,7 +10,7 @@ from pathlib import Path
 
 from piboothup.config import checks
 from piboothup.config.secret import Secret
-from piboothup.text import native
+from piboothup.text import text_to_path
 
 DEFAULT_DIRECTORY = Path("/var/lib/piboothup")
 CONFIG_VERSION = 1
@@ -136,7 +136,7 @@ class SpoolTable:
     @property
     def path(self) -> Path:
         """The folder."""
-        return Path(native(self.directory))
+        return Path(text_to_path(self.directory))
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class Config:
         if self.eventpics.api_key is not None or not name:
             return self.eventpics.api_key
         try:
-            text = Path(native(name)).read_text(encoding="utf-8-sig")
+            text = Path(text_to_path(name)).read_text(encoding="utf-8-sig")
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:

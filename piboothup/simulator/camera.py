@@ -24,7 +24,7 @@ from piboothup.config import Camera as CameraTable
 from piboothup.problems import Problem, problem
 from piboothup.simulator import scenes
 from piboothup.simulator.scenes import Picture
-from piboothup.text import native
+from piboothup.text import text_to_path
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class SimulatedCamera:
     """A `Camera` without hardware. `wait` sleeps for some seconds of `clock`; tests move the clock instead."""
 
     def __init__(self, table: CameraTable, clock: Clock, wait: Callable[[float], object] | None = None) -> None:
-        self._frames_dir = Path(native(table.frames)) if table.frames else None
+        self._frames_dir = Path(text_to_path(table.frames)) if table.frames else None
         self._clock = clock
         self._wait = wait or threading.Event().wait
         self._stock: _Stock | None = None

@@ -18,7 +18,7 @@ from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestRepor
 from piboothup.booth.frame import VIEWFINDER_SIZE, Plane, Viewfinder
 from piboothup.booth.panel.view import Checks, View
 from piboothup.problems import problem
-from piboothup.spool.event_titles import Album, Event
+from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState, UploaderState
 
 SELECTION = (
@@ -106,8 +106,8 @@ def menu_examples(box: View) -> dict[str, View]:
         operator_until_ns=None,
         has_code=True,
         events=(
-            Event(box.event_title, "abcd1234", (Album("a1", "Photo booth"), Album("a2", "Backstage"))),
-            Event("50 Jahre Blasmusik Oberunterhausen e.V.", "efgh5678"),
+            AlbumEvent(box.event_title, "abcd1234", (Album("a1", "Photo booth"), Album("a2", "Backstage"))),
+            AlbumEvent("50 Jahre Blasmusik Oberunterhausen e.V.", "efgh5678"),
         ),
         link_id="abcd1234",
         album_id="a1",

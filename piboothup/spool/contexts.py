@@ -71,7 +71,7 @@ class Assignment:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ContextRecord:
     """A context with its assignments."""
 
     own: Context | None
@@ -79,7 +79,7 @@ class Entry:
     assignments: tuple[Assignment, ...] = ()
     """The latest first; no photo is named by two."""
 
-    def of(self, photo: tuple[int, int] | None) -> Context | None:
+    def context_of(self, photo: tuple[int, int] | None) -> Context | None:
         """The context of the photo with this boot and number, or of photos taken now; None when unknown."""
         for assignment in self.assignments:
             if assignment.photos is not None and photo in assignment.photos:
@@ -90,21 +90,21 @@ class Entry:
         return self.own
 
 
-def entry(directory: Path, context_id: str) -> Entry:
+def read_record(directory: Path, context_id: str) -> ContextRecord:
     """The context's file and assignments. Empty when an assignment is damaged."""
     own = _read(directory / f"{context_id}.json", context_id)
     try:
         text = assigned_path(directory, context_id).read_bytes()
     except FileNotFoundError:
-        return Entry(own)
+        return ContextRecord(own)
     except OSError:
-        return Entry(None)
+        return ContextRecord(None)
     try:
         shown = json.loads(text)
         assigned = [shown, *shown.get("earlier", ())]
-        return Entry(own, tuple(_assignment(fields, context_id) for fields in assigned))
+        return ContextRecord(own, tuple(_assignment(fields, context_id) for fields in assigned))
     except _BROKEN:
-        return Entry(None)
+        return ContextRecord(None)
 
 
 def _assignment(shown: dict[str, Any], context_id: str) -> Assignment:
@@ -121,7 +121,7 @@ def read(directory: Path, context_id: str, photo: tuple[int, int] | None = None)
 
     `photo` (boot and number): the context of this photo.
     """
-    return entry(directory, context_id).of(photo)
+    return read_record(directory, context_id).context_of(photo)
 
 
 def assign(directory: Path, context_id: str, assignments: Sequence[Assignment]) -> None:

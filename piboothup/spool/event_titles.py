@@ -24,7 +24,7 @@ class Album:
 
 
 @dataclass(frozen=True)
-class Event:
+class AlbumEvent:
     """An event that the API key can see."""
 
     title: str
@@ -32,7 +32,7 @@ class Event:
     albums: tuple[Album, ...] = ()
 
 
-def write(directory: Path, events: list[Event]) -> None:
+def write(directory: Path, events: list[AlbumEvent]) -> None:
     """Replace events.json if its content would change. Raises OSError."""
     shown = [
         {
@@ -45,12 +45,12 @@ def write(directory: Path, events: list[Event]) -> None:
     durable.update(directory / FILE, json.dumps({"events": shown}, ensure_ascii=False, indent=1).encode())
 
 
-def read(directory: Path) -> list[Event]:
+def read(directory: Path) -> list[AlbumEvent]:
     """The events last seen; none when there is no file or it is damaged."""
     try:
         listed = json.loads((directory / FILE).read_bytes())["events"]
         return [
-            Event(
+            AlbumEvent(
                 one_line(str(event["title"])),
                 str(event["linkId"]),
                 tuple(Album(str(album["id"]), one_line(str(album["title"]))) for album in event["albums"]),

@@ -393,7 +393,7 @@ class Spool:
             self._refuse_another_disk()
         return self._timeline.taken_at_ms(name, self.boot, record=record)
 
-    def write_events(self, listed: list[event_titles.Event]) -> None:
+    def write_events(self, listed: list[event_titles.AlbumEvent]) -> None:
         """Remembers the key's events for titles. Raises OSError."""
         event_titles.write(self.directory, listed)
 
@@ -424,7 +424,7 @@ class Spool:
         """When names last came to or left a folder of the spool (or a file of it was written); 0 = never."""
         return self._listing.changed_ns(place)
 
-    def events(self) -> list[event_titles.Event]:
+    def events(self) -> list[event_titles.AlbumEvent]:
         """The key's events as last seen."""
         return event_titles.read(self.directory)
 

@@ -17,7 +17,7 @@ from piboothup.clock import Clock
 from piboothup.config import Secret, is_loopback
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import Context
-from piboothup.spool.event_titles import Album, Event
+from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.names import PhotoName
 from piboothup.text import one_line
 from piboothup.uploader.answers import classify, ended_list, is_page, is_sign_in, json_object
@@ -52,7 +52,7 @@ class ApiError(Exception):
 class Account:
     """What the API key sees, and the server's word on the time."""
 
-    events: tuple[Event, ...]
+    events: tuple[AlbumEvent, ...]
     anchor: Anchor | None
     """None when the Date header was missing or impossible."""
 
@@ -208,7 +208,7 @@ def _json(call: ApiCall, answer: Answer) -> dict[str, Any]:
     return found
 
 
-def _event(shown: object) -> Event | None:
+def _event(shown: object) -> AlbumEvent | None:
     if not isinstance(shown, dict):
         return None
     link_id = _id(shown, "linkId")
@@ -216,7 +216,7 @@ def _event(shown: object) -> Event | None:
     albums = [_album(entry) for entry in listed] if isinstance(listed, list) else []
     if link_id is None:
         return None
-    return Event(_title(shown.get("title")), link_id, tuple(album for album in albums if album is not None))
+    return AlbumEvent(_title(shown.get("title")), link_id, tuple(album for album in albums if album is not None))
 
 
 def _album(shown: object) -> Album | None:

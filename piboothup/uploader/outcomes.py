@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from piboothup.spool.contexts import Context
-from piboothup.spool.event_titles import Event
+from piboothup.spool.event_titles import AlbumEvent
 
 
 class ApiCall(StrEnum):
@@ -150,17 +150,17 @@ def decide(call: ApiCall, outcome: Outcome) -> Decision:
     return TABLE[outcome][_COLUMNS[call]]
 
 
-def forbidden_outcome(link_id: str, events: Iterable[Event]) -> Outcome:
+def forbidden_outcome(link_id: str, events: Iterable[AlbumEvent]) -> Outcome:
     """What FORBIDDEN to `getuploadurl` means when the same key then got these events: the event, not the key."""
     return Outcome.CLOSED if any(event.link_id == link_id for event in events) else Outcome.FOREIGN
 
 
-def not_found_outcome(context: Context, events: Iterable[Event]) -> Outcome:
+def not_found_outcome(context: Context, events: Iterable[AlbumEvent]) -> Outcome:
     """What NOT_FOUND to `getuploadurl` means when the key last saw these events."""
     return Outcome.LISTED_BUT_NOT_FOUND if is_listed(context, events) else Outcome.NOT_FOUND
 
 
-def is_listed(context: Context, events: Iterable[Event]) -> bool:
+def is_listed(context: Context, events: Iterable[AlbumEvent]) -> bool:
     """Whether event and album of the context are among those that the key sees."""
     albums = [event.albums for event in events if event.link_id == context.link_id]
     return any(not context.album_id or any(album.id == context.album_id for album in listed) for listed in albums)

@@ -22,7 +22,7 @@ from piboothup.clock import Clock
 from piboothup.config import Config
 from piboothup.runtime import HintSocket, notify_systemd, under_systemd
 from piboothup.spool import choices, contexts
-from piboothup.spool.contexts import Entry
+from piboothup.spool.contexts import ContextRecord
 from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import CONTEXTS, NEW
 from piboothup.spool.names import PhotoName
@@ -262,8 +262,8 @@ class Uploader:
             return
         self._directory_stamp, self._full_list_due_ns = found, now_ns + _FULL_LIST_INTERVAL_NS
 
-    def _entry(self, context_id: str) -> Entry:
-        return contexts.entry(self._spool.directory / CONTEXTS, context_id)
+    def _entry(self, context_id: str) -> ContextRecord:
+        return contexts.read_record(self._spool.directory / CONTEXTS, context_id)
 
     def _retry_marking(self) -> None:
         for name, context in self._scheduler.unmarked():

@@ -21,7 +21,7 @@ from pathlib import Path
 from piboothup.clock import SystemClock
 from piboothup.simulator.appliance import Appliance, wait_until
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
-from piboothup.spool.contexts import Entry, context_for
+from piboothup.spool.contexts import ContextRecord, context_for
 from piboothup.spool.listing import NEW
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
@@ -121,7 +121,7 @@ def _choose() -> None:
     for _ in range(7):
         for waiting, values in took.items():
             queue = PhotoQueue()
-            queue.reload(sorted_names(_names(waiting)), {PARTY.id: Entry(PARTY)})
+            queue.reload(sorted_names(_names(waiting)), {PARTY.id: ContextRecord(PARTY)})
             chosen = 0
             began_s = time.perf_counter()
             while chosen < 50 and (name := queue.choose(0)) is not None:

@@ -29,7 +29,7 @@ from piboothup.problems import problem
 from piboothup.runtime import send_hint
 from piboothup.spool import durable
 from piboothup.spool.capture_time.anchors import Source
-from piboothup.spool.event_titles import Event
+from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.store import AlreadyRunning
 from piboothup.status import BoothState, UploaderState
@@ -206,7 +206,7 @@ def test_menu_opens_after_5_s_hold_closes_after_20_s_idle(box: Box) -> None:
 
 def test_the_panel_tells_how_the_photos_travel(box: Box) -> None:
     spool = open_spool(box.spool.directory, box.clock)
-    spool.write_events([Event("Anna & Ben", "abcd1234")])
+    spool.write_events([AlbumEvent("Anna & Ben", "abcd1234")])
     for number in range(3):
         take(spool, jpeg(number))
     status.write(box.runtime, "uploader", {"state": "offline", "waiting": 3})

@@ -15,7 +15,7 @@ from piboothup.booth.panel.font import Face
 from piboothup.config import Capture, Panel
 from piboothup.problems import problem
 from piboothup.simulator.gallery_views import portrait
-from piboothup.spool.event_titles import Event
+from piboothup.spool.event_titles import AlbumEvent
 from piboothup.status import BoothState
 from tests.support.booth import Box
 
@@ -91,7 +91,7 @@ def test_c18_other_event_titles_never_drawn_while_guests_shoot(box: Box, monkeyp
 
     monkeypatch.setattr(Face, "draw", note)
     box.spool.prepare()
-    box.spool.write_events([Event("Anna & Ben", "abcd1234"), Event("A secret wedding", "other567")])
+    box.spool.write_events([AlbumEvent("Anna & Ben", "abcd1234"), AlbumEvent("A secret wedding", "other567")])
     box.start_ready()
     box.until_shown(event_title="Anna & Ben")
     box.press()

@@ -12,7 +12,7 @@ from piboothup import status
 from piboothup.booth.upload_status import UploadStatus, UploadStatusReader
 from piboothup.problems import codes, problem
 from piboothup.spool.contexts import Context, context_for
-from piboothup.spool.event_titles import Event
+from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.store import Spool
 from piboothup.status import UploaderState
 from tests.support.clock import HandClock
@@ -62,7 +62,7 @@ def test_only_this_events_parked_photos_count(reader: UploadStatusReader, spool:
 
 def test_the_title_is_this_events(reader: UploadStatusReader, spool: Spool) -> None:
     assert reader.read().event_title == ""
-    spool.write_events([Event("The Gala", "wxyz9876"), Event("Anna & Ben", "abcd1234")])
+    spool.write_events([AlbumEvent("The Gala", "wxyz9876"), AlbumEvent("Anna & Ben", "abcd1234")])
     assert reader.read().event_title == "Anna & Ben"
 
 
@@ -72,7 +72,7 @@ def test_two_changes_within_a_tick_of_the_kernel_are_both_seen(tmp_path: Path) -
     reader = UploadStatusReader(spool, tmp_path, PARTY)
     for number in range(2):
         name = take(spool, jpeg(number))
-        spool.write_events([Event(f"Title {number}", "abcd1234")])
+        spool.write_events([AlbumEvent(f"Title {number}", "abcd1234")])
         tick_ns = 1_750_000_000_000_000_000
         for path in (spool.path(name).parent, spool.directory / "new", spool.directory / "events.json"):
             os.utime(path, ns=(tick_ns, tick_ns))

@@ -13,7 +13,7 @@ from piboothup.clock import SystemClock
 from piboothup.config import GOOD_FILE, good_copy, load_usable
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from piboothup.spool.contexts import context_for
-from piboothup.spool.event_titles import Event
+from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import NEW, PARKED
 from piboothup.spool.store import Spool
 from tests.support.commands import run
@@ -57,7 +57,7 @@ class Box:
         self.spool = Spool(folder / "spool", SystemClock())
         self.spool.prepare()
         self.spool.start("booth")
-        self.spool.write_events([Event("The Party", "abcd1234")])
+        self.spool.write_events([AlbumEvent("The Party", "abcd1234")])
         names = [take(self.spool, jpeg(number), context_for("abcd1234", "", "")) for number in range(2)]
         self.spool.park(names[0], "EventPics refuses it.")
         self.keep(WHOLE)
@@ -67,7 +67,7 @@ class Box:
         self.say(text)
         used = load_usable(self.file, self.spool.box)
         assert not used.errors
-        kept = good_copy.as_text(used.config, used.names or (), self.spool.box)
+        kept = good_copy.to_toml_text(used.config, used.names or (), self.spool.box)
         (self.spool.directory / GOOD_FILE).write_text(kept)
 
     def say(self, text: str) -> None:

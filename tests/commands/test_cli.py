@@ -19,7 +19,7 @@ from piboothup.problems import problem
 from piboothup.simulator.faults import Drop, Fault
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from piboothup.spool.contexts import context_for
-from piboothup.spool.event_titles import Album, Event
+from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.listing import PARKED
 from piboothup.spool.store import Spool
 from tests.support.commands import command, environment, run
@@ -202,7 +202,7 @@ def test_status_counts_from_the_folders_when_nothing_runs(tmp_path: Path, desk: 
     take(spool, jpeg(9), none)
     spool.mark_sent(names[0])
     spool.park(names[1], "EventPics refuses it.")
-    spool.write_events([Event("Summer Party", "abcd1234", (Album("a1", "Booth"),))])
+    spool.write_events([AlbumEvent("Summer Party", "abcd1234", (Album("a1", "Booth"),))])
     report = json.loads(run(tmp_path / "run", "--config", desk, "status", "--json").stdout)
     assert {key: report["spool"][key] for key in ("new", "sent", "parked", "quarantined")} == {
         "new": 2,
@@ -237,7 +237,7 @@ def test_events_not_available_reported_in_catalogue_words(tmp_path: Path, fault:
 def test_queue_lists_retries_and_exports(tmp_path: Path, desk: Path) -> None:
     spool = _spool_of(tmp_path)
     names = [take(spool, jpeg(number)) for number in range(3)]
-    spool.write_events([Event("Anna/Ben: 20 | 06", "abcd1234")])
+    spool.write_events([AlbumEvent("Anna/Ben: 20 | 06", "abcd1234")])
     spool.park(names[0], "EventPics refuses it.")
     listed = run(tmp_path / "run", "--config", desk, "queue", "list").stdout.splitlines()
     assert [line.split()[0] for line in listed] == ["waits", "waits", "parked"]

@@ -21,7 +21,7 @@ from piboothup.clock import SystemClock
 from piboothup.commands.photos import _Journal
 from piboothup.simulator.appliance import Appliance, wait_until
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
-from piboothup.spool.event_titles import Album, Event
+from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
 from tests.support.commands import command, environment
@@ -100,7 +100,7 @@ def desk(tmp_path: Path, locale: Mapping[str, str]) -> Desk:
     made = Desk(tmp_path, locale)
     made.spool.prepare()
     made.spool.start("booth")
-    made.spool.write_events([Event(TITLE, "abcd1234", (Album("a1", "Älbum ŁŁ"),))])
+    made.spool.write_events([AlbumEvent(TITLE, "abcd1234", (Album("a1", "Älbum ŁŁ"),))])
     for number in range(2):
         take(made.spool, jpeg(number))
     return made

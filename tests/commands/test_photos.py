@@ -20,7 +20,7 @@ from piboothup.spool.admin.inventory import take_inventory
 from piboothup.spool.admin.wipe import FLASH, plan, survey, wipe
 from piboothup.spool.contexts import context_for
 from piboothup.spool.disk import hidden_photos
-from piboothup.spool.event_titles import Event
+from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.store import Spool
 from tests.support.commands import command, environment, run
 from tests.support.deadline import PATIENCE_S
@@ -50,7 +50,7 @@ def spool(tmp_path: Path) -> Spool:
     spool = Spool(tmp_path / "spool", SystemClock())
     spool.prepare()
     spool.start("booth")
-    spool.write_events([Event("Summer\x1b[31m Party", "abcd1234"), Event("The Gala", "wxyz9876")])
+    spool.write_events([AlbumEvent("Summer\x1b[31m Party", "abcd1234"), AlbumEvent("The Gala", "wxyz9876")])
     names = [take(spool, jpeg(number), PARTY) for number in range(3)]
     for name in names[:2]:
         spool.mark_sent(name)

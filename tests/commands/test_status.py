@@ -13,7 +13,7 @@ from piboothup.config import Config, SpoolTable
 from piboothup.problems import problem
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import context_for
-from piboothup.spool.event_titles import Event
+from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import SENT
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
@@ -43,7 +43,7 @@ class Bench:
         return report.assemble(self.config, spool, self.clock, self.runtime)
 
     def text(self) -> list[str]:
-        return report.as_text(self.report()).splitlines()
+        return report.format_report(self.report()).splitlines()
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_a_box_without_a_spool_has_a_report_too(tmp_path: Path) -> None:
     found = report.assemble(Config(), spool, HandClock(), tmp_path)
     assert found["spool"]["new"] == 0
     assert found["spool"]["free_bytes"] is None
-    assert "unknown free" in report.as_text(found)
+    assert "unknown free" in report.format_report(found)
 
 
 def test_what_both_services_say_of_themselves_is_passed_on(bench: Bench) -> None:
@@ -144,7 +144,7 @@ def test_junk_in_a_status_file_ends_no_report(bench: Bench, junk: dict[str, Any]
 
 
 def test_status_counts_photos_by_event_whichever_album(bench: Bench) -> None:
-    bench.spool.write_events([Event("Anna & Ben", "abcd1234")])
+    bench.spool.write_events([AlbumEvent("Anna & Ben", "abcd1234")])
     other_album = context_for("abcd1234", "a2", "")
     names = [take(bench.spool, jpeg(number), PARTY) for number in range(4)]
     names.append(take(bench.spool, jpeg(5), other_album))
@@ -166,7 +166,7 @@ def test_status_counts_photos_by_event_whichever_album(bench: Bench) -> None:
 
 
 def test_status_all_in_album_said_in_one_word(bench: Bench) -> None:
-    bench.spool.write_events([Event("Anna & Ben", "abcd1234")])
+    bench.spool.write_events([AlbumEvent("Anna & Ben", "abcd1234")])
     for number in range(14):
         bench.spool.mark_sent(take(bench.spool, jpeg(number)))
     assert "event     Anna & Ben: All 14 in the album" in bench.text()
@@ -278,5 +278,5 @@ def tells_of_memory_and_full_run(directory: Path, runtime: Path) -> None:
     allowed = report.assemble(Config(spool=SpoolTable(allow_memory=True)), spool, HandClock(), runtime)
     assert [one["code"] for one in allowed["problems"]] == ["runtime_full"]
     if wanted == ["spool_memory"]:
-        assert " free · in memory\n" in report.as_text(found)
-        assert " free · in memory, as the config allows\n" in report.as_text(allowed)
+        assert " free · in memory\n" in report.format_report(found)
+        assert " free · in memory, as the config allows\n" in report.format_report(allowed)

@@ -365,7 +365,7 @@ def test_f12_without_last_good_settings_none_are_promised(box: Box) -> None:
 @pytest.mark.parametrize("left", ["", "name = [", "[button]\nhold_s = 99"])
 def test_f12_the_good_copy_of_another_box_is_not_used(box: Box, left: str) -> None:
     box.start(box.text)
-    box.good.write_text(good_copy.as_text(load_usable(box.file).config, ("name",), "ZZZZ"))
+    box.good.write_text(good_copy.to_toml_text(load_usable(box.file).config, ("name",), "ZZZZ"))
     used = box.start(left + f'\n[spool]\ndirectory = "{box.directory}"\n' if left else left)
     assert (used.config.name, used.config.eventpics.link_id) == ("Booth 1", "")
     told = config_problem(used)
@@ -395,7 +395,7 @@ def test_f13_a_copy_that_does_not_read_back_replaces_none(box: Box, name: str) -
 
 def test_f13_a_value_that_turns_into_another_is_no_good_copy() -> None:
     with pytest.raises(ValueError, match="read back"):
-        good_copy.as_text(Config(eventpics=EventPics(api_url="https://api.eventpics.net/")))
+        good_copy.to_toml_text(Config(eventpics=EventPics(api_url="https://api.eventpics.net/")))
 
 
 @pytest.mark.parametrize("control", ["\\u007f", "\\u0085", "\\u001b", "\\t", "\\n", "\\u2028"])

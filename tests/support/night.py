@@ -6,8 +6,8 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from piboothup.spool.contexts import Context, Entry, context_for
-from piboothup.spool.event_titles import Album, Event
+from piboothup.spool.contexts import Context, ContextRecord, context_for
+from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.names import PhotoName
 from piboothup.uploader.outcomes import ApiCall, Outcome
 from piboothup.uploader.schedule.backoff import SECOND_NS
@@ -17,7 +17,7 @@ from tests.support.clock import HandClock
 from tests.support.photos import PARTY
 
 GALA = context_for("gala5678", "", "")
-PARTY_SEEN = Event("Party", PARTY.link_id, (Album(PARTY.album_id, "Booth"),))
+PARTY_SEEN = AlbumEvent("Party", PARTY.link_id, (Album(PARTY.album_id, "Booth"),))
 
 Rule = Callable[[PhotoName], Outcome]
 """What comes back for a photo; ACCEPTED: it arrives."""
@@ -35,7 +35,7 @@ class Night:
         """
         self.rule, self.call, self.call_s = rule, call, call_s
         self.retry_after_s: float | None = None
-        self.events: tuple[Event, ...] = (PARTY_SEEN, Event("Gala", GALA.link_id))
+        self.events: tuple[AlbumEvent, ...] = (PARTY_SEEN, AlbumEvent("Gala", GALA.link_id))
         """What the key sees."""
         self.clock = HandClock(boottime_s=0.0)
         self.line = UploadScheduler(self.clock, random.Random(1).random, most, paused=False, refused=False)
@@ -51,7 +51,7 @@ class Night:
         self._seq += 1
         name = PhotoName("ABCD", 1, self._seq, self._seq * 1000, context.id, f"{self._seq:016x}")
         self._new[name] = context
-        self.line.add(name, Entry(context))
+        self.line.add(name, ContextRecord(context))
         return name
 
     def assign(self, name: PhotoName, context: Context) -> None:
@@ -91,7 +91,9 @@ class Night:
             self._list()
 
     def _list(self) -> None:
-        self.line.reload(sorted_names(self._new), {context.id: Entry(context) for context in self._new.values()})
+        self.line.reload(
+            sorted_names(self._new), {context.id: ContextRecord(context) for context in self._new.values()}
+        )
 
     def _show(self, name: PhotoName) -> None:
         context = self._new[name]

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from piboothup.spool.event_titles import Event
+from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import NEW
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
@@ -27,7 +27,7 @@ class Defect(Spool):
             raise KeyError("https://storage/?signature=secret")
         return super().taken_at_ms(name, record=record)
 
-    def write_events(self, events: list[Event]) -> None:
+    def write_events(self, events: list[AlbumEvent]) -> None:
         if self.over_events:
             raise KeyError("Bearer secret")
         super().write_events(events)

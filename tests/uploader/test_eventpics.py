@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from piboothup.config import Secret
 from piboothup.spool.contexts import Context
-from piboothup.spool.event_titles import Album, Event
+from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.names import PhotoName
 from piboothup.uploader.eventpics import ApiError, EventPicsApi, date_anchor
 from piboothup.uploader.outcomes import Outcome
@@ -64,7 +64,7 @@ def test_events_and_albums_read_under_either_album_id_name() -> None:
     albums = [{"id": "a1", "title": "Photo booth"}, {"albumId": "a2", "title": "Backstage"}]
     made = api({"events": [{"title": "Summer Party", "linkId": "abcd1234", "albums": albums}]})
     (event,) = made.events().events
-    assert event == Event("Summer Party", "abcd1234", (Album("a1", "Photo booth"), Album("a2", "Backstage")))
+    assert event == AlbumEvent("Summer Party", "abcd1234", (Album("a1", "Photo booth"), Album("a2", "Backstage")))
     method, url, headers, body = asked(made)
     assert (method, url, body) == ("GET", f"{PUBLIC}/geteventsandalbums", None)
     assert headers["Authorization"] == f"Bearer {KEY}"
@@ -76,7 +76,7 @@ def test_events_and_albums_read_under_either_album_id_name() -> None:
 )
 def test_event_invalid_skipped_others_seen(shown: object) -> None:
     good = {"linkId": "abcd1234", "title": 5, "albums": [None, {"id": 5.5}, {"id": "a1", "title": "a\nb\x1b[2J"}]}
-    assert api({"events": [shown, good]}).events().events == (Event("", "abcd1234", (Album("a1", "a b[2J"),)),)
+    assert api({"events": [shown, good]}).events().events == (AlbumEvent("", "abcd1234", (Album("a1", "a b[2J"),)),)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_f05_a_text_is_rather_the_id_than_a_number_beside_it() -> None:
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b"\r\n "])
 def test_f05_json_is_read_whatever_it_is_called(content_type: str, mark: bytes) -> None:
     listed = mark + b'{"events": [{"linkId": "abcd1234"}]}'
-    assert api(listed, content_type=content_type).events().events == (Event("", "abcd1234"),)
+    assert api(listed, content_type=content_type).events().events == (AlbumEvent("", "abcd1234"),)
     granted = mark + b'{"uploadUrl": "https://storage.example/p"}'
     assert api(granted, content_type=content_type).upload_url(NAME, CONTEXT, None).reveal().endswith("/p")
 

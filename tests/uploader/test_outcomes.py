@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from piboothup.spool.event_titles import Event
+from piboothup.spool.event_titles import AlbumEvent
 from piboothup.uploader.answers import classify
 from piboothup.uploader.outcomes import LINK_OUTCOMES, TABLE, ApiCall, Decision, Outcome, decide, forbidden_outcome
 from piboothup.uploader.transport.certificate_dates import Validity
@@ -162,7 +162,7 @@ def test_n20_refused_key_pauses_all_refused_put_wants_new_url() -> None:
 
 
 def test_n20_n21_getuploadurl_refusal_of_good_key_blames_event() -> None:
-    seen = [Event("Party", "abcd1234"), Event("Gala", "wxyz9876")]
+    seen = [AlbumEvent("Party", "abcd1234"), AlbumEvent("Gala", "wxyz9876")]
     assert decide(ApiCall.UPLOAD_URL, forbidden_outcome("abcd1234", seen)) is Decision.COOL_DOWN_CONTEXT
     assert decide(ApiCall.UPLOAD_URL, forbidden_outcome("gone0000", seen)) is Decision.HOLD_CONTEXT
     assert decide(ApiCall.UPLOAD_URL, forbidden_outcome("abcd1234", [])) is Decision.HOLD_CONTEXT

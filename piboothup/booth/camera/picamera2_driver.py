@@ -37,7 +37,7 @@ from piboothup.booth.camera.exposure import (
 from piboothup.booth.frame import VIEWFINDER_SIZE, Frame, Plane, Viewfinder, shrunk
 from piboothup.config import Camera as CameraTable
 from piboothup.problems import Problem, problem
-from piboothup.text import native
+from piboothup.text import text_to_path
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class Picamera2Driver:
 
         libcamera would see no camera at all with one that it can't read.
         """
-        wanted = native(self._table.tuning)
+        wanted = text_to_path(self._table.tuning)
         if not wanted:
             return None
         try:

@@ -27,7 +27,7 @@ from piboothup.booth.flow.actions import (
     WipeEvent,
 )
 from piboothup.booth.flow.self_test_report import SelfTestReport
-from piboothup.spool.event_titles import Album, Event
+from piboothup.spool.event_titles import Album, AlbumEvent
 
 OPERATOR_WINDOW_S = 600.0
 """The operator's door is open for so long after power-on."""
@@ -49,7 +49,7 @@ class MenuOptions:
     """Boot-time at which the operator's door closes; None = never."""
     has_code: bool = False
     """There is an album that guests may open."""
-    events: tuple[Event, ...] = ()
+    events: tuple[AlbumEvent, ...] = ()
     link_id: str = ""
     album_id: str = ""
     """The chosen event and album."""
@@ -95,7 +95,7 @@ class Goto:
     """Leads to another page."""
 
     kind: PageKind
-    event: Event | None = None
+    event: AlbumEvent | None = None
     album: Album | None = None
     usage: EventUsage | None = None
 
@@ -298,7 +298,7 @@ def _events(options: MenuOptions) -> Iterator[Item]:
         yield replace(item, title=event.title, title_id=event.link_id, checked=is_current)
 
 
-def _albums(event: Event, options: MenuOptions) -> Page:
+def _albums(event: AlbumEvent, options: MenuOptions) -> Page:
     """Page of an event's albums: the chosen album first, "no album" last."""
     album_id = options.album_id if event.link_id == options.link_id else None
     lines = [_BACK]

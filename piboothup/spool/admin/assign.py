@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from piboothup.spool import contexts, durable, event_titles
 from piboothup.spool.admin import inventory
 from piboothup.spool.admin.inventory import Attribution, Inventory
-from piboothup.spool.contexts import Assignment, Context, Entry
+from piboothup.spool.contexts import Assignment, Context, ContextRecord
 from piboothup.spool.listing import CONTEXTS, NEW, PARKED, SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
@@ -96,21 +96,21 @@ def _assign(spool: Spool, proposed: Proposal) -> int:
         context = Context(context_id, proposed.link_id, proposed.album_id)
         moved = {name.order for name in waiting if name.context == context_id}
         stay = {name.order for name in sent if name.context == context_id}
-        before = contexts.entry(directory, context_id)
+        before = contexts.read_record(directory, context_id)
         contexts.assign(directory, context_id, _assignments(before, context, moved, stay))
         log.warning("assigned context=%s to=%s/%s", context_id, context.link_id, context.album_id)
     return len(waiting)
 
 
 def _assignments(
-    before: Entry, context: Context, moved: set[tuple[int, int]], sent: set[tuple[int, int]]
+    before: ContextRecord, context: Context, moved: set[tuple[int, int]], sent: set[tuple[int, int]]
 ) -> list[Assignment]:
     """The context's assignments once these photos have moved; no photo that the album has changes its album."""
     photos, earlier = set(moved), []
     for assignment in before.assignments:
         held = assignment.photos
         if held is None:
-            held = frozenset(photo for photo in sent if before.of(photo) is assignment.context)
+            held = frozenset(photo for photo in sent if before.context_of(photo) is assignment.context)
         if assignment.context == context:
             photos |= held
         elif left := frozenset(held) - moved:
@@ -126,7 +126,7 @@ def record_actual_album(spool: Spool, name: PhotoName, context: Context) -> None
     directory = spool.directory / CONTEXTS
     with durable.lock(spool.directory / _LOCK):
         others = []
-        for assignment in contexts.entry(directory, context.id).assignments:
+        for assignment in contexts.read_record(directory, context.id).assignments:
             photos = None if assignment.photos is None else assignment.photos - {name.order}
             if photos is None or photos:
                 others.append(Assignment(assignment.context, photos))
@@ -158,7 +158,7 @@ def take_along(spool: Spool, link_id: str, album_id: str) -> int:
 def _without_event(spool: Spool) -> frozenset[str]:
     """Ids of the contexts without event that no operator has assigned."""
     found = (context_id for context_id in inventory.context_ids(spool.directory) if context_id.startswith("n"))
-    entries = ((context_id, contexts.entry(spool.directory / CONTEXTS, context_id)) for context_id in found)
+    entries = ((context_id, contexts.read_record(spool.directory / CONTEXTS, context_id)) for context_id in found)
     return frozenset(context_id for context_id, entry in entries if entry.own is not None and not entry.assignments)
 
 

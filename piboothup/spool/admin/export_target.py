@@ -18,7 +18,7 @@ from pathlib import Path
 
 from piboothup.spool import durable
 from piboothup.spool.listing import open_file
-from piboothup.text import native
+from piboothup.text import text_to_path
 
 _PART = ".piboothup.part"
 _BROKEN_NAME = (errno.EINVAL, errno.EILSEQ, errno.EPERM, errno.ENAMETOOLONG)
@@ -53,7 +53,7 @@ class ExportTarget:
 
     def takes_every_letter(self) -> bool:
         """Whether files there can have any name; a FAT file system that was mounted without Unicode allows few."""
-        probe = self.path / native(f"{_PART} äЖ")
+        probe = self.path / text_to_path(f"{_PART} äЖ")
         try:
             probe.touch()
             probe.unlink()
@@ -68,7 +68,7 @@ class ExportTarget:
         self._check_it_is_there()
         for number, name in enumerate(names, start=1):
             try:
-                return TargetFolder(self, self.path / native(name))
+                return TargetFolder(self, self.path / text_to_path(name))
             except OSError as error:
                 if error.errno not in _BROKEN_NAME or number == len(names):
                     raise unwritable(self.path / name, error) from None
@@ -152,7 +152,7 @@ class TargetFolder:
 
         `taken_ms` (Unix time) becomes the file's time.
         """
-        wanted = [self._path / native(name) for name in names]
+        wanted = [self._path / text_to_path(name) for name in names]
         try:
             for path in dict.fromkeys([*wanted, *self._sizes.get(len(content), ())]):
                 if path not in self._claimed and _holds(path, content):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from piboothup.spool import contexts, event_titles, layout_version
 from piboothup.spool.capture_time import boots
-from piboothup.spool.contexts import Context, Entry
+from piboothup.spool.contexts import Context, ContextRecord
 from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, PROBE, QUARANTINE, SENT, TEST_PHOTO, TMP
 from piboothup.spool.names import PhotoName, is_boot_folder
@@ -111,17 +111,17 @@ class Attribution:
     def __init__(self, directory: Path) -> None:
         self._contexts = directory / CONTEXTS
         self._titles = {event.link_id: event.title for event in event_titles.read(directory)}
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, ContextRecord] = {}
 
-    def entry(self, context_id: str) -> Entry:
+    def entry(self, context_id: str) -> ContextRecord:
         """The context with its assignments; read once."""
         if context_id not in self._entries:
-            self._entries[context_id] = contexts.entry(self._contexts, context_id)
+            self._entries[context_id] = contexts.read_record(self._contexts, context_id)
         return self._entries[context_id]
 
     def context(self, context_id: str, boot: int, seq: int) -> Context | None:
         """The event and album of this photo, as `contexts.read` has it."""
-        return self.entry(context_id).of((boot, seq))
+        return self.entry(context_id).context_of((boot, seq))
 
     def event(self, context_id: str, boot: int, seq: int) -> str:
         """Key of the photo's event: its linkId, else the context's id."""

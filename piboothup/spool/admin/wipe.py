@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from piboothup.spool import durable, wipe_journal
 from piboothup.spool.admin import inventory, wipe_steps
 from piboothup.spool.admin.inventory import Attribution, SpoolFile
-from piboothup.spool.contexts import Entry
+from piboothup.spool.contexts import ContextRecord
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import ROOM_PHOTOS, Spool
@@ -138,7 +138,7 @@ def survey(spool: Spool, *, booth_runs: bool) -> list[EventPhotos]:
     ]
 
 
-def _named(entry: Entry) -> list[str]:
+def _named(entry: ContextRecord) -> list[str]:
     """LinkIds in the context's files."""
     own = [] if entry.own is None else [entry.own]
     return [context.link_id for context in (*own, *(each.context for each in entry.assignments)) if context.link_id]

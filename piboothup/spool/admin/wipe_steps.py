@@ -145,8 +145,8 @@ def delete_contexts(
     ):
         by_context.setdefault(context_id, []).append((boot, seq))
     for context_id in sorted(journal.contexts):
-        entry = contexts.entry(directory, context_id)
-        contexts_left = [entry.of(photo) for photo in by_context.get(context_id, ())]
+        entry = contexts.read_record(directory, context_id)
+        contexts_left = [entry.context_of(photo) for photo in by_context.get(context_id, ())]
         own_path, assigned_path = directory / f"{context_id}.json", contexts.assigned_path(directory, context_id)
         if not (context_id in in_use or any(context is entry.own for context in contexts_left)):
             _remove(own_path)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from piboothup.problems import Problem, problem
 from piboothup.spool.contexts import Context
-from piboothup.spool.event_titles import Event
+from piboothup.spool.event_titles import AlbumEvent
 from piboothup.status import UploaderState
 from piboothup.uploader.outcomes import Decision, Outcome
 from piboothup.uploader.schedule.attempts import AttemptHistory
@@ -61,7 +61,7 @@ class StatusSnapshot:
     problems: tuple[Problem, ...]
     waiting: Counter[Context]
     sent: Counter[Context]
-    events: tuple[Event, ...] | None
+    events: tuple[AlbumEvent, ...] | None
     rate_bps: int | None
     eta_s: int | None
     last_success_ns: int | None

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from piboothup.spool.contexts import Context, Entry
+from piboothup.spool.contexts import Context, ContextRecord
 from piboothup.spool.names import PhotoName, is_boot_folder
 
 UNREADABLE = -1
@@ -78,7 +78,7 @@ class PhotoQueue:
         self.waiting: Counter[Context] = Counter()
         """How many photos wait to go where, held and postponed ones too."""
         self.held: dict[Context, ContextHold] = {}
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, ContextRecord] = {}
         self._waiting_line: deque[str] = deque()
         self._postponed_until: list[tuple[int, int, str]] = []
         self._due: deque[str] = deque()
@@ -105,7 +105,7 @@ class PhotoQueue:
         """Whether photos that are to go elsewhere wait for nothing but their turn."""
         return self.sendable > (0 if context in self.held else self.waiting[context])
 
-    def reload(self, listed: list[str], entries: Mapping[str, Entry]) -> None:
+    def reload(self, listed: list[str], entries: Mapping[str, ContextRecord]) -> None:
         """Takes over a new listing of new/, `arranged`, and what is written about its contexts.
 
         Photos on their way, postponed, arrived stay as they are; a hold that is nobody's any more is over.
@@ -123,7 +123,7 @@ class PhotoQueue:
         if listed:
             self._newest_known = max(self._newest_known, _position(listed[-1]))
 
-    def add(self, name: PhotoName, entry: Entry) -> None:
+    def add(self, name: PhotoName, entry: ContextRecord) -> None:
         """Adds a photo that was just taken. An older one is left to the next listing: it may be in the line.
 
         `entry` says what is written about its context, if that is new; else the last listing's word holds.
@@ -242,7 +242,7 @@ class PhotoQueue:
         entry = self._entries.get(context_id)
         if entry is None:
             return Context(context_id)
-        found = entry.of(divmod(_position(text), _PHOTOS_OF_A_BOOT)) if entry.assignments else entry.own
+        found = entry.context_of(divmod(_position(text), _PHOTOS_OF_A_BOOT)) if entry.assignments else entry.own
         return found or Context(context_id)
 
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from piboothup.clock import Clock
 from piboothup.config import Secret
 from piboothup.problems import Problem
-from piboothup.spool.contexts import Context, Entry
-from piboothup.spool.event_titles import Event
+from piboothup.spool.contexts import Context, ContextRecord
+from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
 from piboothup.uploader.outcomes import ApiCall, Outcome, is_listed, not_found_outcome
@@ -61,7 +61,7 @@ class UploadScheduler:
         self._probe_started_ns = 0
         self._probe_due_ns = 0
         self._unmarked: dict[PhotoName, Context] = {}
-        self._events: tuple[Event, ...] | None = None
+        self._events: tuple[AlbumEvent, ...] | None = None
         self._listing_requested = True
 
     # -- what to do next ---------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ class UploadScheduler:
             wanted, self._listing_requested = self._listing_requested, False
             return wanted
 
-    def reload(self, listed: list[str], entries: Mapping[str, Entry]) -> None:
+    def reload(self, listed: list[str], entries: Mapping[str, ContextRecord]) -> None:
         """Takes over a new listing of new/ (see `photo_queue.sorted_names`) and the entries of its contexts."""
         with self._changing():
             self._queue.reload(listed, entries)
@@ -113,7 +113,7 @@ class UploadScheduler:
         with self._changed:
             self._link.listing_incomplete = not complete
 
-    def add(self, name: PhotoName, entry: Entry) -> None:
+    def add(self, name: PhotoName, entry: ContextRecord) -> None:
         """Adds a photo that was just saved; `entry`: what is written about its context."""
         with self._changing():
             self._queue.add(name, entry)
@@ -153,7 +153,7 @@ class UploadScheduler:
 
     # -- results of a probe ------------------------------------------------------------------------------------
 
-    def on_probe_success(self, events: tuple[Event, ...]) -> None:
+    def on_probe_success(self, events: tuple[AlbumEvent, ...]) -> None:
         """EventPics answered and accepted the key."""
         with self._changing():
             now_ns = self._clock.boottime_ns()

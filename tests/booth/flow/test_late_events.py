@@ -249,7 +249,9 @@ def test_b06_longest_menu_hold_leaves_3_s_to_release() -> None:
 
 
 def test_menu_item_stops_filling_once_chosen_while_still_held() -> None:
-    play = Play(3, offer=MenuOptions(operator_until_ns=None, events=(event_titles.Event("Anna & Ben", "abcd1234"),)))
+    play = Play(
+        3, offer=MenuOptions(operator_until_ns=None, events=(event_titles.AlbumEvent("Anna & Ben", "abcd1234"),))
+    )
     play.says(READY)
     play.holds_s(5)
     play.press()

@@ -19,13 +19,13 @@ from piboothup.booth.flow.events import (
 from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.flow.menu import Item, MenuOptions, Page, PageKind
 from piboothup.booth.flow.self_test_report import SelfTestReport
-from piboothup.spool.event_titles import Album, Event
+from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState
 from tests.support.machine import READY, Play
 
 OFFER = MenuOptions(operator_until_ns=None, languages=("de", "en"), has_buzzer=True)
 STAGE, BOOTH = Album("a1", "Stage"), Album("a2", "Booth")
-EVENTS = (Event("Carla", "ijkl9012"), Event("Anna & Ben", "abcd1234", (STAGE, BOOTH)))
+EVENTS = (AlbumEvent("Carla", "ijkl9012"), AlbumEvent("Anna & Ben", "abcd1234", (STAGE, BOOTH)))
 OTHERS = actions.EventUsage("efgh5678 0", "efgh5678", "The others", 143, 12)
 NOT_KEPT = menu.error_page("not_kept")
 

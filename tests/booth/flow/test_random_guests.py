@@ -26,7 +26,7 @@ from piboothup.booth.flow.events import (
 from piboothup.booth.flow.events import Event as Happening
 from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.flow.menu import MenuOptions, PageKind
-from piboothup.spool.event_titles import Album, Event
+from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState
 from tests.support.effort import AT_LENGTH
 from tests.support.machine import READY, Play, frame
@@ -34,8 +34,8 @@ from tests.support.machine import READY, Play, frame
 pytestmark = pytest.mark.slow
 
 EVENTS = (
-    Event("Anna & Ben", "abcd1234", (Album("a1", "Booth"), Album("a2", "Stage"))),
-    Event("Someone else's party", "efgh5678"),
+    AlbumEvent("Anna & Ben", "abcd1234", (Album("a1", "Booth"), Album("a2", "Stage"))),
+    AlbumEvent("Someone else's party", "efgh5678"),
 )
 CLOSED = MenuOptions(
     operator_until_ns=600 * SECOND_NS,

@@ -23,7 +23,7 @@ from piboothup.spool import choices, wipe_journal
 from piboothup.spool.admin import wipe_steps
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
-from piboothup.spool.event_titles import Album, Event
+from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.listing import CONTEXTS, NEW, PARKED, SENT
 from piboothup.spool.store import Spool
 from piboothup.spool.wipe_journal import WipeJournal
@@ -31,7 +31,7 @@ from tests.support.booth import Box
 from tests.support.deadline import PATIENCE_S
 from tests.support.photos import PARTY, jpeg, open_spool, take
 
-EVENTS = [Event("Anna & Ben", "abcd1234", (Album("a1", "Booth"),)), Event("The others", "efgh5678")]
+EVENTS = [AlbumEvent("Anna & Ben", "abcd1234", (Album("a1", "Booth"),)), AlbumEvent("The others", "efgh5678")]
 OTHERS = context_for("efgh5678", "", "")
 
 
@@ -130,7 +130,9 @@ def test_a_choice_that_the_card_does_not_take_is_told(box: Box, monkeypatch: pyt
 
 
 def test_d04_events_with_undrawable_titles_are_chosen_by_id(box: Box) -> None:
-    box.spool.write_events([Event("结婚快乐", "abcd1234", (Album("a1", "\u0301"),)), Event("حفل زفاف", "efgh5678")])
+    box.spool.write_events(
+        [AlbumEvent("结婚快乐", "abcd1234", (Album("a1", "\u0301"),)), AlbumEvent("حفل زفاف", "efgh5678")]
+    )
     spool = open_spool(box.spool.directory, box.clock)
     take(spool, jpeg(1))
     take(spool, jpeg(2), OTHERS)

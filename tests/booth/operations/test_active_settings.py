@@ -16,7 +16,7 @@ from piboothup.spool import choices, contexts, durable
 from piboothup.spool.admin import assign
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
-from piboothup.spool.event_titles import Event
+from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import CONTEXTS, NEW
 from piboothup.status import BoothState
 from tests.support.booth import Box
@@ -40,7 +40,7 @@ def photograph(box: Box) -> None:
 def test_c01_event_chosen_at_box_applies_to_later_photos_only(box: Box) -> None:
     box.start_ready()
     photograph(box)
-    box.spool.write_events([Event("Anna & Ben", "abcd1234"), Event("The others", "efgh5678")])
+    box.spool.write_events([AlbumEvent("Anna & Ben", "abcd1234"), AlbumEvent("The others", "efgh5678")])
     box.until_shown(event_title="Anna & Ben", photos=1, waiting=1)
     choices.write(box.spool.directory, box.config, Choices(link_id="efgh5678", album_id="b2"))
     box.until_said(lambda said: said.get("context") == OTHER.id)
@@ -55,7 +55,7 @@ def test_c18_event_title_dropped_with_event_kept_on_new_language(box: Box, monke
         raise OSError("this round of housekeeping does not come to it")
 
     box.spool.prepare()
-    box.spool.write_events([Event("Anna & Ben", "abcd1234"), Event("The others", "efgh5678")])
+    box.spool.write_events([AlbumEvent("Anna & Ben", "abcd1234"), AlbumEvent("The others", "efgh5678")])
     box.start_ready()
     box.until_shown(event_title="Anna & Ben")
     service = box._service

@@ -29,7 +29,7 @@ from piboothup.problems import Problem, problem
 from piboothup.spool import durable
 from piboothup.spool.admin import assign, wipe
 from piboothup.spool.contexts import context_for
-from piboothup.spool.event_titles import Event
+from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import CONTEXTS
 from tests.support.booth import Box
 from tests.support.deadline import PATIENCE_S
@@ -49,7 +49,7 @@ def box(box: Box, monkeypatch: pytest.MonkeyPatch) -> Box:
     box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=1))
     box.clock.uncertainty_ms = 5
     box.spool.prepare()
-    box.spool.write_events([Event("Anna & Ben", "abcd1234")])
+    box.spool.write_events([AlbumEvent("Anna & Ben", "abcd1234")])
     status.write(box.runtime, "uploader", GOOD)
     return box
 
@@ -159,7 +159,7 @@ def no_uploader(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def other_events(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    box.spool.write_events([Event("The others", "efgh5678")])
+    box.spool.write_events([AlbumEvent("The others", "efgh5678")])
 
 
 @pytest.mark.parametrize(

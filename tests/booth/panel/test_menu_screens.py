@@ -21,7 +21,7 @@ from piboothup.booth.panel.screens import draw
 from piboothup.booth.panel.view import View
 from piboothup.config import LANGUAGES
 from piboothup.problems import Problem, codes, problem
-from piboothup.spool.event_titles import Album, Event
+from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState
 
 OFFER = MenuOptions(operator_until_ns=None, has_code=True, languages=LANGUAGES, has_buzzer=True)
@@ -37,7 +37,7 @@ def same(one: Image.Image, other: Image.Image) -> bool:
 def every_item() -> set[str]:
     """The word of each item that any page may have."""
     silent = replace(
-        OFFER, sound=False, paused=True, without_event=2, events=(Event("A", "abcd1234", (Album("a", "A"),)),)
+        OFFER, sound=False, paused=True, without_event=2, events=(AlbumEvent("A", "abcd1234", (Album("a", "A"),)),)
     )
     seen: set[str] = set()
     todo = [

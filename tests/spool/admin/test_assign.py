@@ -10,7 +10,7 @@ import pytest
 from piboothup.spool import contexts, durable
 from piboothup.spool.admin.assign import AssignError, assign, propose, record_actual_album
 from piboothup.spool.contexts import Context, context_for
-from piboothup.spool.event_titles import Album, Event
+from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
@@ -24,8 +24,8 @@ def spool(tmp_path: Path) -> Spool:
     spool = open_spool(tmp_path, HandClock())
     spool.write_events(
         [
-            Event("Summer Party", "abcd1234", (Album("a1", "Photo booth"),)),
-            Event("The Gala", "wxyz9876", (Album("g1", "Guests"),)),
+            AlbumEvent("Summer Party", "abcd1234", (Album("a1", "Photo booth"),)),
+            AlbumEvent("The Gala", "wxyz9876", (Album("g1", "Guests"),)),
         ]
     )
     return spool

@@ -21,7 +21,7 @@ from piboothup.spool.admin.export import Exported, export, safe
 from piboothup.spool.admin.export_target import ExportError
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import context_for
-from piboothup.spool.event_titles import Event
+from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import NEW, QUARANTINE, SENT, TMP
 from piboothup.spool.store import Spool
 from tests.spool.test_faults import Room
@@ -43,7 +43,7 @@ def clock() -> HandClock:
 @pytest.fixture
 def spool(tmp_path: Path, clock: HandClock) -> Spool:
     spool = open_spool(tmp_path / "spool", clock)
-    spool.write_events([Event("Summer Party", "abcd1234")])
+    spool.write_events([AlbumEvent("Summer Party", "abcd1234")])
     return spool
 
 
@@ -110,7 +110,9 @@ def test_export_copies_from_every_folder_moves_none(spool: Spool, stick: Path) -
 
 
 def test_each_event_has_its_folder_also_when_titles_are_the_same(spool: Spool, stick: Path) -> None:
-    spool.write_events([Event("Party?", "abcd1234"), Event("party*", "wxyz9876"), Event("Damaged", "third123")])
+    spool.write_events(
+        [AlbumEvent("Party?", "abcd1234"), AlbumEvent("party*", "wxyz9876"), AlbumEvent("Damaged", "third123")]
+    )
     take(spool, jpeg(1))
     take(spool, jpeg(2), context_for("wxyz9876", "", ""))
     take(spool, jpeg(3), context_for("third123", "", ""))
@@ -128,7 +130,9 @@ def test_each_event_has_its_folder_also_when_titles_are_the_same(spool: Spool, s
 
 def test_no_two_events_share_a_folder_whatever_they_are_called(spool: Spool, stick: Path) -> None:
     titles = ["Summer Party b2", "SUMMER PARTY B2 b2", "Summer Party", "summer party", "Damaged"]
-    events = [Event(title, link_id) for title, link_id in zip(titles, ["x1", "x2", "a1", "b2", "c3"], strict=True)]
+    events = [
+        AlbumEvent(title, link_id) for title, link_id in zip(titles, ["x1", "x2", "a1", "b2", "c3"], strict=True)
+    ]
     spool.write_events(events)
     for number, event in enumerate(events):
         take(spool, jpeg(number), context_for(event.link_id, "", ""))
@@ -196,7 +200,7 @@ def test_a_broken_copy_is_made_anew(spool: Spool, stick: Path) -> None:
 
 def test_two_boxes_on_one_stick_lose_nothing_to_each_other(spool: Spool, stick: Path, tmp_path: Path) -> None:
     other = open_spool(tmp_path / "other", HandClock(), "serial-2")
-    other.write_events([Event("Summer Party", "abcd1234")])
+    other.write_events([AlbumEvent("Summer Party", "abcd1234")])
     for number in range(2):
         take(spool, jpeg(number))
         take(other, jpeg(10 + number))
@@ -420,7 +424,7 @@ def test_a_stick_that_takes_only_plain_letters_gets_plain_names(
 
     monkeypatch.setattr(Path, "touch", touch)
     monkeypatch.setattr(Path, "mkdir", mkdir)
-    spool.write_events([Event("Müllers Straße 東 – Łódź", "abcd1234")])
+    spool.write_events([AlbumEvent("Müllers Straße 東 – Łódź", "abcd1234")])
     take(spool, jpeg(1))
     assert run(spool, stick) == (1, 0, [])
     assert [path.name for path in stick.iterdir()] == ["Mullers Strasse _ - _odz"]
@@ -735,7 +739,7 @@ BLANKS = [
 
 @pytest.mark.parametrize("blank", BLANKS)
 def test_f20_a_folder_has_one_blank_where_a_title_has_any(spool: Spool, stick: Path, blank: str) -> None:
-    spool.write_events([Event(f"{blank}Anna{blank}&{blank}{blank}Ben{blank}", "abcd1234")])
+    spool.write_events([AlbumEvent(f"{blank}Anna{blank}&{blank}{blank}Ben{blank}", "abcd1234")])
     take(spool, jpeg(1))
     export(spool, stick, f"Booth{blank}1", UTC)
     assert [path.name for path in stick.iterdir()] == ["Anna & Ben"]

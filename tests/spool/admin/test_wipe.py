@@ -17,7 +17,7 @@ from piboothup.spool.admin.assign import assign, propose
 from piboothup.spool.admin.wipe import EventPhotos, Plan, Receipt, WipeError, plan, resume_wipe, survey, wipe
 from piboothup.spool.capture_time import boots
 from piboothup.spool.contexts import context_for
-from piboothup.spool.event_titles import Album, Event
+from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName
 from piboothup.spool.recovery import recover
@@ -57,9 +57,12 @@ class Card:
         self.spool.retire(self.gala[:1])
         self.spool.mark_sent(self.gala[1])
         self.spool.write_events(
-            [Event("Müllers Hochzeit", "abcd1234", (Album("a1", "Fotobox"),)), Event("The Gala", "wxyz9876")]
+            [
+                AlbumEvent("Müllers Hochzeit", "abcd1234", (Album("a1", "Fotobox"),)),
+                AlbumEvent("The Gala", "wxyz9876"),
+            ]
         )
-        (directory / GOOD_FILE).write_text(good_copy.as_text(GOOD, NAMES, self.spool.box))
+        (directory / GOOD_FILE).write_text(good_copy.to_toml_text(GOOD, NAMES, self.spool.box))
         (directory / "choices.toml").write_text('link_id = "abcd1234"\n')
         (directory / ".events.json.712").write_text('{"events": [{"title": "Müllers Hochzeit"')
         (directory / "contexts" / f".{PARTY.id}.json.712").write_text('{"linkId": "abcd1234"')
@@ -284,7 +287,7 @@ def test_f12_a_wipe_leaves_name_and_pins_in_the_good_copy(card: Card, chosen: st
 def test_f12_a_wipe_of_an_id_within_another_value_keeps_it(card: Card) -> None:
     card.send_all()
     longer = replace(GOOD, name="abcd1234s", eventpics=EventPics(link_id="xabcd1234"))
-    (card.spool.directory / GOOD_FILE).write_text(good_copy.as_text(longer))
+    (card.spool.directory / GOOD_FILE).write_text(good_copy.to_toml_text(longer))
     (card.spool.directory / "choices.toml").write_text('config = "0abcd12345670000"\n')
     wipe(card.spool, planned(card.spool))
     assert good_copy.read(card.spool.directory).config == longer
@@ -331,7 +334,7 @@ def test_wipe_of_assigned_event_takes_its_photos_keeps_old_event(card: Card) -> 
     assert of(survey(card.spool, booth_runs=False), "wxyz9876").taken == 5
     wipe(card.spool, planned(card.spool, "wxyz9876"), unsent=True)
     assert sorted(lying(card.spool)) == sorted([*map(str, card.party[1:4]), str(card.nowhere)])
-    assert contexts.entry(card.spool.directory / "contexts", PARTY.id) == contexts.Entry(PARTY)
+    assert contexts.read_record(card.spool.directory / "contexts", PARTY.id) == contexts.ContextRecord(PARTY)
     assert found_on(card.spool.directory, [b"wxyz9876", GALA.id.encode(), b"Gala"]) == []
 
 

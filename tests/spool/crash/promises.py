@@ -23,7 +23,7 @@ from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.capture_time.boots import Boot
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import Context, context_for
-from piboothup.spool.event_titles import Event
+from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO, TMP
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.store import NotSaved, Spool
@@ -197,7 +197,7 @@ class Life:
         """The booth starts with this config, and keeps it for the day when its file is broken."""
         held = [self._content(file) for file in (GOOD_FILE, choices.FILE)]
         names = ("eventpics.link_id",)
-        good = good_copy.as_text(config, names, self.spool.box).encode()
+        good = good_copy.to_toml_text(config, names, self.spool.box).encode()
         fits = choices.read(self.disk.root, config) != Choices()
         self.disk.tell(Promised("file", GOOD_FILE), (held[0], good))
         self.disk.tell(Promised("file", choices.FILE), (held[1],) if fits else (held[1], None))
@@ -218,7 +218,7 @@ class Life:
 
     def write_events(self, *titles: str) -> None:
         """The uploader saw these events: the file holds the old list or the new one."""
-        listed = [Event(title, f"link{number}") for number, title in enumerate(titles)]
+        listed = [AlbumEvent(title, f"link{number}") for number, title in enumerate(titles)]
         self.disk.tell(Promised("events"), (self.spool.events(), listed))
         self.spool.write_events(listed)
         self.disk.tell(Promised("events"), (listed,))
@@ -430,7 +430,7 @@ class Found:
     boots: Mapping[int, Boot]
     taken: Mapping[str, int]
     taken_at_ms: Mapping[PhotoName, int | None]
-    events: list[Event]
+    events: list[AlbumEvent]
     next: PhotoName
     """The photo that was taken then."""
 

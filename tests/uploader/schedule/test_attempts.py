@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from piboothup.config import Secret
-from piboothup.spool.event_titles import Album, Event
+from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
 from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, decide
@@ -471,7 +471,7 @@ def test_n21_unlisted_event_asked_hourly_and_at_once_when_listed() -> None:
     assert 8 <= night.tried[name] <= 13
     assert night.problems() == ["event_gone"]
     night.rule = always(Outcome.ACCEPTED)
-    night.events = (PARTY_SEEN, Event("Gala", GALA.link_id))
+    night.events = (PARTY_SEEN, AlbumEvent("Gala", GALA.link_id))
     night.pass_s(100.0)
     assert name in night.arrived_s
 
@@ -479,7 +479,7 @@ def test_n21_unlisted_event_asked_hourly_and_at_once_when_listed() -> None:
 @pytest.mark.parametrize("album", ["a2", "a1"])
 def test_n21_unlisted_album_is_as_unknown_as_its_event(album: str) -> None:
     night = Night(always(Outcome.NOT_FOUND))
-    night.events = (Event("Party", PARTY.link_id, (Album(album, "Booth"),)),)
+    night.events = (AlbumEvent("Party", PARTY.link_id, (Album(album, "Booth"),)),)
     name = night.take()
     night.pass_s(2500.0)
     assert (night.tried[name] > 2) is (album == "a1")

@@ -13,7 +13,7 @@ from itertools import count
 
 import pytest
 
-from piboothup.spool.contexts import Entry
+from piboothup.spool.contexts import ContextRecord
 from piboothup.spool.names import PhotoName
 from piboothup.uploader.outcomes import ApiCall, Outcome
 from piboothup.uploader.schedule.backoff import SECOND_NS, RandomFn
@@ -54,7 +54,7 @@ class Party:
             for clock, chance in zip(clocks, self.chances, strict=True)
         ]
         for line in lines:
-            line.reload(sorted_names(photo(seq) for seq in range(self.photos)), {PARTY.id: Entry(PARTY)})
+            line.reload(sorted_names(photo(seq) for seq in range(self.photos)), {PARTY.id: ContextRecord(PARTY)})
         tie = count()
         due = [(0.0, next(tie), booth) for booth in range(len(lines))]
         heapq.heapify(due)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.spool.contexts import Assignment, Context, Entry
+from piboothup.spool.contexts import Assignment, Context, ContextRecord
 from piboothup.spool.names import PhotoName
 from piboothup.uploader.schedule.photo_queue import ContextHold, PhotoQueue, directory_stamp, sorted_names
 
 pytestmark = pytest.mark.slow
 
 PARTY, NOWHERE = Context("0000aaaa", "abcd1234", "a1"), Context("n0000001")
-WRITTEN = {context.id: Entry(context) for context in (PARTY, NOWHERE)}
+WRITTEN = {context.id: ContextRecord(context) for context in (PARTY, NOWHERE)}
 """What is written about contexts."""
 
 
@@ -46,7 +46,7 @@ def test_n33_new_photos_all_evening_do_not_keep_backlog_waiting() -> None:
     queue = line(*(photo(seq) for seq in range(1, 51)))
     old = 0
     for seq in range(51, 151):
-        queue.add(photo(seq), Entry(PARTY))
+        queue.add(photo(seq), ContextRecord(PARTY))
         name = queue.choose(0)
         assert name is not None
         old += name.seq <= 50
@@ -63,7 +63,7 @@ def test_queue_order_is_by_press_past_4_digits_and_across_boots() -> None:
 def test_hint_repeated_or_after_listing_adds_nothing() -> None:
     queue = line(photo(1), photo(2))
     for seq in (2, 3, 3):
-        queue.add(photo(seq), Entry(PARTY))
+        queue.add(photo(seq), ContextRecord(PARTY))
     assert sorted(chosen(queue)) == [1, 2, 3]
 
 
@@ -113,7 +113,7 @@ def test_n21_held_context_counted_not_chosen_until_freed_listed() -> None:
 @pytest.mark.parametrize("gone", ["the event they were assigned to", "their own event"])
 def test_n21_part_assigned_context_holds_unknown_event_only(gone: str) -> None:
     elsewhere = Context(PARTY.id, "wxyz9876")
-    written = {PARTY.id: Entry(PARTY, (Assignment(elsewhere, frozenset({(1, 1), (1, 4)})),))}
+    written = {PARTY.id: ContextRecord(PARTY, (Assignment(elsewhere, frozenset({(1, 1), (1, 4)})),))}
     queue = PhotoQueue()
     queue.reload(sorted_names(photo(seq) for seq in range(1, 5)), written)
     assert (queue.waiting[PARTY], queue.waiting[elsewhere]) == (2, 2)
@@ -134,7 +134,7 @@ def test_n21_a_hold_is_over_once_its_photos_are_to_go_elsewhere() -> None:
     queue.reload(sorted_names([taken]), WRITTEN)
     assert chosen(queue) == []
     assigned = Assignment(Context(PARTY.id, "wxyz9876"), frozenset({taken.order}))
-    queue.reload(sorted_names([taken]), {PARTY.id: Entry(PARTY, (assigned,))})
+    queue.reload(sorted_names([taken]), {PARTY.id: ContextRecord(PARTY, (assigned,))})
     assert queue.held == {}
     assert chosen(queue) == [1]
 

@@ -8,7 +8,7 @@ import pytest
 
 from piboothup.config import Secret
 from piboothup.problems import Problem, problem
-from piboothup.spool.contexts import Entry
+from piboothup.spool.contexts import ContextRecord
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
 from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, decide
@@ -20,7 +20,7 @@ from tests.support.clock import HandClock
 from tests.support.photos import PARTY
 
 DAY_S = 86_400.0
-WRITTEN = {PARTY.id: Entry(PARTY)}
+WRITTEN = {PARTY.id: ContextRecord(PARTY)}
 """What is written about contexts."""
 
 
@@ -146,7 +146,7 @@ def test_n33_photos_that_never_get_through_keep_no_other_from_it(
             bench.line.reload(sorted_names(photo(seq) for seq in range(1, newest + 1) if seq not in gone), WRITTEN)
         if rng.random() < newcomers_per_s:
             newest += 1
-            bench.line.add(photo(newest), Entry(PARTY))
+            bench.line.add(photo(newest), ContextRecord(PARTY))
         name = bench.take()
         bench.clock.pass_s(1.0)
         if name is None:
@@ -245,10 +245,10 @@ def test_estimate_leaves_out_photos_waiting_for_unknown_event() -> None:
     assert bench.take() is not None
     before_s = bench.line.snapshot().eta_s
     lost = [PhotoName("ABCD", 2, seq, seq * 1000, "n0000001", f"{seq:016x}") for seq in range(1, 101)]
-    bench.line.add(lost[0], Entry(None))
+    bench.line.add(lost[0], ContextRecord(None))
     bench.line.hold(lost[0], None)
     for name in lost[1:]:
-        bench.line.add(name, Entry(None))
+        bench.line.add(name, ContextRecord(None))
     assert bench.line.snapshot().waiting.total() == 103
     assert bench.line.snapshot().eta_s == before_s
 
