@@ -1,6 +1,6 @@
-"""What brings the spool's photos to EventPics whenever there is a network.
+"""The uploader: sends the spool's photos to EventPics whenever there is a network.
 
-`api` knows the three calls, `transport` HTTP on hostile networks, `verdict` what an answer means, `pace` when to try
-again, `queue` which photo is next; `service` is the thin shell around them. This room has no devices, and no answer
-from any network can make it delete a photo.
+`eventpics` makes the three calls, `transport/` is HTTP on hostile networks, `answers` and `outcomes` say what an
+answer means, `schedule/` which photo is next and when to try again; `service` is the thin shell around them. No
+devices are used here, and no answer from any network can delete a photo.
 """

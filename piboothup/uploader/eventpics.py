@@ -41,7 +41,7 @@ _MAX_ID_CHARS: Final = 128
 
 
 class ApiError(Exception):
-    """EventPics answered something else than what was asked for; `came` says what."""
+    """EventPics did not answer a call as documented; `outcome` says how."""
 
     def __init__(self, call: ApiCall, outcome: Outcome, status: int, retry_after_s: float | None = None) -> None:
         self.call, self.outcome, self.status, self.retry_after_s = call, outcome, status, retry_after_s
@@ -50,7 +50,7 @@ class ApiError(Exception):
 
 @dataclass(frozen=True)
 class Account:
-    """What the API key sees, and the server's word on the time."""
+    """Events of the API key, and the time by the server's Date header."""
 
     events: tuple[AlbumEvent, ...]
     anchor: Anchor | None
@@ -58,7 +58,7 @@ class Account:
 
 
 class EventPicsApi:
-    """EventPics, for one thread. Every call raises ApiError or LinkError when it is not answered as documented."""
+    """EventPics, for one thread. Each call raises ApiError or LinkError when it is not answered as documented."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class EventPicsApi:
     ) -> None:
         """`transport` unset: verified TLS, and plain http only when `api_url` is on this machine.
 
-        `now_ms` judges certificates that the system's clock refuses (see `clock_trust`).
+        `now_ms`: the time for certificates that the system's clock refuses (see `certificate_dates`).
         """
         parts = urlsplit(api_url)
         self._on_this_machine = is_loopback(parts.hostname or "")
@@ -80,9 +80,9 @@ class EventPicsApi:
         self._key = key
 
     def events(self, *, key_accepted: bool = False) -> Account:
-        """The key's events and albums. Opens each spell of connectivity: it proves DNS, TLS, no portal, the key.
+        """The key's events and albums. The first call of each time online: proves DNS, TLS, no portal, and the key.
 
-        `key_accepted`: this key was answered well before, so a refusal in a doubtful form is not about it.
+        `key_accepted`: this key was accepted before, so a refusal in a doubtful form is not about it.
         """
         headers = {"Authorization": f"Bearer {self._key.reveal()}", "Accept": "application/json"}
         answer = self._call(ApiCall.EVENTS, "GET", headers, None, key_accepted=key_accepted)
@@ -97,13 +97,13 @@ class EventPicsApi:
         return Account(tuple(events), date_anchor(answer))
 
     def server_time(self) -> Anchor | None:
-        """The server's word on the time, asked without the key and whatever its certificate's dates."""
+        """The time by the server's Date header, asked without the key, whatever its certificate's dates."""
         return date_anchor(self.transport.get_date(self._api_url, _CALL_DEADLINE_S))
 
     def is_behind_sign_in(self) -> bool:
         """Whether the network answers plain http in EventPics' place with a sign-in page; asked without the key.
 
-        Raises LinkError when nobody answers.
+        Raises LinkError without an answer.
         """
         parts = urlsplit(self._api_url)
         if parts.scheme != "https" or not parts.hostname:
@@ -111,7 +111,7 @@ class EventPicsApi:
         return is_sign_in(self.transport.get_plain_http(parts.hostname, _SIGN_IN_DEADLINE_S), parts.hostname)
 
     def upload_url(self, name: PhotoName, context: Context, taken_at_ms: int | None) -> Secret:
-        """A URL to PUT this photo to, good for some 300 s. `taken_at_ms` is left out when it is None."""
+        """A URL to PUT this photo to, valid for some 300 s. `taken_at_ms` is left out when it is None."""
         asked: dict[str, object] = {
             "apiKey": self._key.reveal(),
             "linkId": context.link_id,
@@ -162,7 +162,7 @@ class EventPicsApi:
             raise ApiError(call, outcome, answer.status, _retry_wait_s(outcome, answer))
 
     def _is_safe(self, url: str) -> bool:
-        """Whether a photo may be sent there: https into the world, or this machine when EventPics is on it too."""
+        """Whether a photo may be sent there: a public host over https, or this machine if EventPics is on it too."""
         if len(url) > _MAX_URL_CHARS or not self.transport.allows(url):
             return False
         host = urlsplit(url).hostname or ""
@@ -170,11 +170,11 @@ class EventPicsApi:
 
 
 def date_anchor(answer: Answer) -> Anchor | None:
-    """The answer's Date header as a clock anchor of this boot; None when it says nothing that can be true.
+    """The answer's Date header as a clock anchor of this boot; None when it is missing or impossible.
 
     The header holds whole seconds of a moment between request and answer: Date + 0.5 s, give or take 0.5 s and half
-    the round trip. A server that tells a time at which its own certificate is not valid is not believed: so however
-    wrong its clock is, it can't send the box years ahead.
+    the round trip. A time at which the server's own certificate is not valid is rejected: so a server with a wrong
+    clock can't set the box years ahead.
     """
     date_ms = server_ms(answer.date)
     if date_ms is None or not (answer.validity is None or answer.validity.covers(date_ms)):
@@ -186,9 +186,9 @@ def date_anchor(answer: Answer) -> Anchor | None:
 
 
 def _retry_wait_s(outcome: Outcome, answer: Answer) -> float | None:
-    """For how many seconds the server wants to be left alone; None when it says nothing of that.
+    """The server's Retry-After in seconds; None without one.
 
-    A page may come from whatever stands in the way on this network alone, so it can't silence the box for long.
+    A page may come from a proxy of this network alone, so it can't stop the box for long.
     """
     wait_s = retry_after_s(answer.retry_after, answer.date)
     if wait_s is None or outcome is Outcome.BLOCKED:
@@ -197,7 +197,7 @@ def _retry_wait_s(outcome: Outcome, answer: Answer) -> float | None:
 
 
 def outcome_of(error: ApiError | LinkError) -> Outcome:
-    """Which row of the verdicts' table a failed call is."""
+    """The outcome of a failed call."""
     return error.outcome if isinstance(error, ApiError) else Outcome(error.kind.value)
 
 
@@ -220,7 +220,7 @@ def _event(shown: object) -> AlbumEvent | None:
 
 
 def _album(shown: object) -> Album | None:
-    """An album; some of the vendor's pages call its id `id`, another `albumId`."""
+    """An album; its id is `id` on some of the vendor's pages, `albumId` on another."""
     if not isinstance(shown, dict):
         return None
     album_id = _id(shown, "id", "albumId")
@@ -228,7 +228,7 @@ def _album(shown: object) -> Album | None:
 
 
 def _id(shown: dict[str, Any], *keys: str) -> str | None:
-    """The first of these that is an id: a text, or else a whole number, which may be the database's beside it."""
+    """The first valid id of these fields: a text, else a whole number, which may be the database's own id."""
     values = [shown.get(key) for key in keys]
     texts = [value for value in values if isinstance(value, str)]
     numbers = [str(value) for value in values if isinstance(value, int) and not isinstance(value, bool)]
@@ -242,7 +242,7 @@ def _title(value: object) -> str:
 
 
 def _is_public_host(host: str) -> bool:
-    """Whether it is a name, or an address that is nobody's private one, in its plain spelling.
+    """Whether it is a name, or a public address in its usual spelling.
 
     getaddrinfo also takes 127.1, 0x7f000001 and 2130706433 for addresses. No domain's last label begins with a digit.
     """
@@ -256,6 +256,6 @@ def _is_public_host(host: str) -> bool:
 
 
 def _is_azure(url: Secret) -> bool:
-    """Whether it is a shared-access URL of Azure's Blob storage, which wants a header of its own (Put Blob)."""
+    """Whether it is a shared-access URL of Azure's Blob storage, which needs a header of its own (Put Blob)."""
     asked = parse_qs(urlsplit(url.reveal()).query)
     return "sig" in asked and "sv" in asked

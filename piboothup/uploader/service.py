@@ -1,7 +1,7 @@
-"""The uploader: the main thread around the line and its workers.
+"""The uploader's main thread, around the scheduler and its workers.
 
-It takes hints, lists new/ when something changed in it, cuts what is overdue on the network, says how things stand
-and feeds the watchdog. It makes no call to the network itself, so that none can keep it from any of that.
+It takes hints, lists new/ when something changed in it, cuts overdue exchanges, writes the status and feeds the
+watchdog. It makes no call to the network itself, so no network can delay any of that.
 """
 
 from __future__ import annotations
@@ -42,10 +42,13 @@ from piboothup.uploader.worker import Worker
 log = logging.getLogger(__name__)
 
 _LIST_INTERVAL_NS = 30 * SECOND_NS
+"""Interval of looking for changes in new/, nanoseconds."""
 _FULL_LIST_INTERVAL_NS = 600 * SECOND_NS
-"""Folder times have the kernel's tick as their grain: a change may hide behind another."""
+"""Interval of listing new/ without a change of its folder time, whose resolution may hide one, nanoseconds."""
 _STOP_TIMEOUT_S = 3.0
+"""Time given to the workers to end, seconds."""
 _STUCK_AFTER_S = 120.0
+"""Time past its deadline after which an exchange shows a stuck worker, and the watchdog is not fed, seconds."""
 
 
 class Uploader:
@@ -63,7 +66,7 @@ class Uploader:
         connect: Connect = EventPicsApi,
         read_wifi: Callable[[], Wifi] = wifi.read,
     ) -> None:
-        """`refused` says why nothing may be sent until the next start: a config that can't be used."""
+        """`refused`: why nothing is sent until the next start, if the config can't be used."""
         self._config = config
         self._spool = spool
         self._clock = clock
@@ -88,9 +91,9 @@ class Uploader:
         self._written: StatusSnapshot | None = None
         self._is_ready_sent = False
         self._is_worker_stuck = False
-        """A worker is, as was logged."""
+        """A worker is stuck, and that was logged."""
         self.needs_restart = False
-        """Another disk lies under the spool: what is remembered is not about it, and this service has ended."""
+        """The service ended because the spool lies on another disk, of which it knows nothing."""
         self._read_wifi = read_wifi
         self._wifi = Wifi()
 
@@ -100,12 +103,12 @@ class Uploader:
         self.wake()
 
     def wake(self) -> None:
-        """Lets every wait look at clock and world again; may be called from anywhere."""
-        with contextlib.suppress(OSError):  # full: it is awake already; closed: it has ended
+        """Wakes the main thread and the workers; may be called from any thread or signal handler."""
+        with contextlib.suppress(OSError):  # full: already awake; closed: has ended
             self._wake.send(b"!")
 
     def run(self) -> None:
-        """Runs until stopped, or until another disk lies under the spool: then it `needs_restart`.
+        """Runs until stopped, or until the spool lies on another disk: then `needs_restart` is set.
 
         Raises AlreadyRunning, RuntimeUnusable, OSError when it can't start; SpoolUnusable too, but under systemd.
         """
@@ -165,7 +168,7 @@ class Uploader:
     def _has_moved(self) -> bool:
         try:
             self.needs_restart = self._spool.has_moved()
-        except OSError:  # a disk that answers nothing: its photos are told as unreadable
+        except OSError:  # an unreadable disk: its photos are shown as unreadable
             return False
         if self.needs_restart:
             log.warning("spool moved directory=%s", self._spool.directory)
@@ -186,11 +189,11 @@ class Uploader:
                     log.debug("hint ignored")
 
     def _renew_lost_socket(self, hints: HintSocket, selector: selectors.BaseSelector) -> None:
-        """A socket that vanished with its folder is made again as soon as that is there."""
+        """Makes the hint socket again if it vanished with its folder, as soon as that is back."""
         if not hints.is_lost():
             return
         selector.unregister(hints)
-        with contextlib.suppress(OSError):  # as the status says: its folder can't be made for now
+        with contextlib.suppress(OSError):  # its folder can't be made for now, as the status shows
             hints.renew()
         selector.register(hints, selectors.EVENT_READ)
 
@@ -200,7 +203,7 @@ class Uploader:
                 pass
         self._scheduler.wake()
 
-    # -- duties ------------------------------------------------------------------------------------------------
+    # -- tasks -------------------------------------------------------------------------------------------------
 
     def _run_due_tasks(self) -> None:
         now_ns = self._clock.boottime_ns()
@@ -232,14 +235,14 @@ class Uploader:
             log.error("worker stuck seconds=%.0f", stuck_s)
 
     def _apply_choices(self) -> None:
-        """Pauses and goes on as it was chosen at the box; a `retry` in between holds until the next choice."""
+        """Pauses or resumes as chosen at the box; a `retry` in between counts until the next choice."""
         paused = choices.read(self._spool.directory, self._config).over(self._config).upload.paused
         if paused != self._paused:
             self._paused = paused
             self._scheduler.pause(paused)
 
     def _check_storage(self) -> None:
-        """Sends nothing from memory: sent/ would be gone at power-off, and all that lies beneath be sent again."""
+        """Sends nothing from a spool in memory: sent/ would be gone at power-off, and all photos be sent again."""
         self._spool.look_for_memory(allowed=self._config.spool.allow_memory)
         self._scheduler.set_storage_problem(self._spool.storage_problem)
 
@@ -278,7 +281,7 @@ class Uploader:
         deadline_ns = self._clock.boottime_ns() + int(_STOP_TIMEOUT_S * SECOND_NS)
         for worker in self._workers:
             if not worker.join(max(0.0, (deadline_ns - self._clock.boottime_ns()) / SECOND_NS)):
-                log.warning("worker left behind")  # in a name look-up or a connect; what it has is in new/
+                log.warning("worker left behind")  # in a name look-up or a connect; its photo is in new/
         self._status_writer.do(self._status.withdraw)
         self._status_writer.stop()
 
@@ -287,7 +290,7 @@ class Uploader:
     def _write_status(self, view: StatusSnapshot) -> None:
         told, trouble = [*view.problems], self._wifi.trouble
         if trouble is not None and told and told[0].code in ("no_network", "storage_silent"):
-            told.insert(0, trouble)  # says why, and has the better remedy
+            told.insert(0, trouble)  # names the cause, and has the better remedy
         report: dict[str, Any] = {
             "version": __version__,
             "state": view.state,
@@ -310,7 +313,7 @@ class Uploader:
         self._status_writer.do(lambda: self._status.write(report))
 
     def _events(self, view: StatusSnapshot) -> Iterator[dict[str, Any]]:
-        """Per event and album: how many wait, how many were sent since the start."""
+        """Per event and album: photos waiting, and photos sent since the start."""
         titles = {event.link_id: event.title for event in view.events or ()}
         waiting: Counter[tuple[str, str]] = Counter()
         sent: Counter[tuple[str, str]] = Counter()

@@ -1,6 +1,7 @@
-"""One worker's contact with EventPics: made with the key as it reads now, looked for, and asked whom a refusal means.
+"""Session of one worker with EventPics: the current key, probes, and the diagnosis of a refusal.
 
-A look tells the line what came of it. It also remembers titles, and the time by the server's Date header.
+A probe reports its result to the scheduler. It also records the events' titles, and the time by the server's Date
+header.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ log = logging.getLogger(__name__)
 Connect = Callable[[str, Secret, Clock, NowMs], EventPicsApi]
 
 _ANCHOR_INTERVAL_MS = 900_000
+"""Interval of recorded clock anchors that say nothing new, milliseconds."""
 _SIGN_IN_CHECK_INTERVAL_NS = 30_000_000_000
+"""Shortest time between two requests over plain http that were answered, nanoseconds."""
 
 
 class ApiSession:
-    """For the worker's thread; but for `stop` and `look_after`, which are for another."""
+    """Used by the worker's thread; `stop` and `enforce_deadline` by the main thread."""
 
     def __init__(
         self,
@@ -52,24 +55,24 @@ class ApiSession:
         self._sign_in_check_due_ns = 0
 
     def stop(self) -> None:
-        """Cuts what is on the network. The line must be stopping."""
+        """Cuts what is on the network. The scheduler must be stopping."""
         if (api := self._api) is not None:
             api.transport.stop()
 
     def enforce_deadline(self) -> float:
-        """Cuts what is overdue on the network; for how many seconds it has been so."""
+        """Cuts an overdue exchange; the seconds for which it is overdue."""
         if (api := self._api) is None:
             return 0.0
         api.transport.enforce()
         return api.transport.overdue_s()
 
     def close(self) -> None:
-        """Ends it."""
+        """Closes the connections."""
         if self._api is not None:
             self._api.transport.close()
 
     def api(self) -> EventPicsApi:
-        """EventPics with the key that the last look used. Raises LinkError before the first."""
+        """EventPics with the key of the last probe. Raises LinkError before the first."""
         key = self._scheduler.key
         if self._api is None or self._key != key:
             if key is None:
@@ -82,7 +85,7 @@ class ApiSession:
         return self._api
 
     def probe(self) -> None:
-        """Looks whether EventPics answers, and takes the key."""
+        """Checks whether EventPics answers and accepts the key, and reports it to the scheduler."""
         try:
             key = self._config.read_key()
         except ConfigError as error:
@@ -103,8 +106,9 @@ class ApiSession:
             self._scheduler.on_probe_success(account.events)
 
     def diagnose_refusal(self, context: Context) -> tuple[ApiCall, Outcome, float | None]:
-        """What a FORBIDDEN to `getuploadurl` for this context is to be taken for: which call failed, with what came,
-        and for how many seconds the server wants to be left alone.
+        """Finds out whether a FORBIDDEN to `getuploadurl` means the key or the event.
+
+        Returns the call that failed, its outcome, and the server's Retry-After in seconds.
         """
         try:
             account = self._fetch_account()
@@ -116,9 +120,9 @@ class ApiSession:
         return ApiCall.UPLOAD_URL, outcome, None
 
     def _check_for_sign_in(self, outcome: Outcome) -> Outcome:
-        """SIGN_IN if that is what keeps EventPics from being reached, else `came`.
+        """SIGN_IN if the network has a sign-in page, else `outcome`.
 
-        A question that reaches nobody bothers nobody; a server that answers it is asked less often.
+        A server that answers plain http without one is asked at most every 30 s.
         """
         now_ns = self._clock.boottime_ns()
         if outcome not in MAYBE_SIGN_IN or now_ns < self._sign_in_check_due_ns:
@@ -133,7 +137,7 @@ class ApiSession:
         return outcome
 
     def _fetch_account(self) -> Account:
-        """What EventPics shows the key. A box that woke with a wrong time learns the right one first."""
+        """The events of the key. A box that booted with a wrong time learns the right one first."""
         api, accepted = self.api(), self._scheduler.key_accepted
         try:
             return api.events(key_accepted=accepted)
@@ -145,7 +149,7 @@ class ApiSession:
         return api.events(key_accepted=accepted)
 
     def _remember(self, account: Account) -> None:
-        """Remembers titles and time; a card that can't be written keeps no photo from being sent."""
+        """Records titles and time; if the card can't be written, photos are sent nevertheless."""
         try:
             if self._scheduler.snapshot().events != account.events:
                 self._spool.write_events(list(account.events))
@@ -167,5 +171,5 @@ class ApiSession:
 
 
 def retry_after_s(error: ApiError | LinkError) -> float | None:
-    """For how many seconds the server wants to be left alone; None when it says nothing of that."""
+    """The server's Retry-After in seconds; None without one."""
     return error.retry_after_s if isinstance(error, ApiError) else None

@@ -1,7 +1,7 @@
-"""The Wi-Fi as the panel and the status show it: its name, how well it is heard, and what is wrong with it.
+"""Wi-Fi for the panel and the status: its name, signal and problem.
 
-Read from the kernel (sysfs, /proc/net/wireless, one ioctl), so that nothing has to be run for it and no permission is
-needed. A machine without Wi-Fi has none of it, which is no trouble.
+Read from the kernel (sysfs, /proc/net/wireless, two ioctls), so that no command and no permission is needed. It is no
+problem to have no Wi-Fi.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _GET_NAME = 0x8B1B
 _GET_ADDRESS = 0x8915
 """SIOCGIFADDR of linux/sockios.h."""
 _IWREQ, _IWREQ_BYTES = "16sPHH", 32
-"""Interface, where the name goes, its length, flags: struct iwreq of linux/wireless.h, whose union has 16 bytes."""
+"""struct iwreq of linux/wireless.h: interface, address and length of the name, flags; its union has 16 bytes."""
 _MAX_NAME_BYTES = 32
 _WEAK_PERCENT = 30
-"""About -85 dBm: below it a photo takes several tries."""
+"""Signal below which the Wi-Fi is weak: about -85 dBm, where a photo takes several attempts."""
 
 
 @dataclass(frozen=True)
 class Wifi:
-    """One moment of it."""
+    """Wi-Fi at one moment."""
 
     ssid: str | None = None
     """None: not connected, or no Wi-Fi at all."""
@@ -39,7 +39,7 @@ class Wifi:
 
 
 def read(interfaces: Path = Path("/sys/class/net"), wireless: Path = Path("/proc/net/wireless")) -> Wifi:
-    """The Wi-Fi now. When a cable has a way out, a Wi-Fi that is not connected is no trouble."""
+    """The Wi-Fi now. With a cable plugged in, a Wi-Fi that is not connected is no problem."""
     interface = _interface(interfaces)
     if interface is None:
         return Wifi()
@@ -54,7 +54,7 @@ def read(interfaces: Path = Path("/sys/class/net"), wireless: Path = Path("/proc
 
 
 def diagnose(blocked: bool, ssid: str | None, has_address: bool, percent: int | None) -> Problem | None:
-    """The one thing to tell, the first that keeps photos from flowing."""
+    """The first problem that keeps photos from being sent."""
     if blocked:
         return problem("wifi_off")
     if ssid is None:
@@ -67,7 +67,7 @@ def diagnose(blocked: bool, ssid: str | None, has_address: bool, percent: int | 
 
 
 def signal_percent(table: str, interface: str) -> int | None:
-    """How well the interface hears its access point, from the text of /proc/net/wireless; None when it is not told.
+    """Signal of the interface in percent, from the text of /proc/net/wireless; None when it has none.
 
     A line is `wlan0: 0000   54.  -56.  -256  ...`: status, quality, level in dBm (some drivers: above 0 as a byte).
     """
@@ -98,14 +98,14 @@ def _is_wired(interfaces: Path) -> bool:
 
 
 def _is_up(interface: Path) -> bool:
-    """Of a real device (the loopback and the like have none), and its plug is in."""
+    """Whether it is a real device (the loopback is not) with its cable plugged in."""
     with contextlib.suppress(OSError):
         return (interface / "device").exists() and (interface / "operstate").read_text().strip() == "up"
     return False
 
 
 def _is_blocked(interface: Path) -> bool:
-    """Whether a switch holds the radio off; a Raspberry Pi's is so until its Wi-Fi country is set."""
+    """Whether rfkill blocks the radio, as on a Raspberry Pi until its Wi-Fi country is set."""
     for switch in interface.glob("phy80211/rfkill*"):
         for kind in ("soft", "hard"):
             with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
-"""One of the uploader's threads: takes the next step from the line, does it, tells the line what came of it.
+"""Worker thread: takes the next step from the scheduler, does it, and reports success or failure.
 
-A photo leaves new/ here, and only with proof (sent), with the server's word (parked) or because its bytes no longer
-match its name (quarantined). Whatever else happens, it stays where it is.
+A photo leaves new/ here, and only with proof that it arrived (sent), because the server refused it (parked) or
+because its bytes no longer match its name (quarantined). In every other case it stays where it is.
 """
 
 from __future__ import annotations
@@ -28,14 +28,17 @@ from piboothup.uploader.trusted_time import KnownTime
 log = logging.getLogger(__name__)
 
 _MAX_WAIT_FOR_TIME_S = 60.0
+"""Connectivity for which photos of this boot wait for a clock anchor, seconds in all."""
 _TIME_POLL_S = 5.0
+"""Interval at which they look for one, seconds."""
 _RETRY_AFTER_DEFECT_S = 60.0
+"""Wait of a photo whose step ended in a defect of this program, seconds."""
 _RETRY_AFTER_DISK_CHANGE_S = 60.0
-"""By then the service has started anew."""
+"""Wait of a photo on another disk, seconds: the service has restarted by then."""
 
 
 class Worker:
-    """Brings photos, one after the other."""
+    """Uploads photos, one after the other."""
 
     def __init__(
         self,
@@ -58,7 +61,7 @@ class Worker:
         self._thread.start()
 
     def stop(self) -> None:
-        """Cuts what is on the network; the thread ends by itself. The line must be stopping."""
+        """Cuts what is on the network; the thread ends by itself. The scheduler must be stopping."""
         self._session.stop()
 
     def join(self, timeout_s: float) -> bool:
@@ -67,7 +70,7 @@ class Worker:
         return not self._thread.is_alive()
 
     def enforce_deadline(self) -> float:
-        """Cuts what is overdue on the network; for how many seconds it has been so, infinity for a dead thread."""
+        """Cuts an overdue exchange; the seconds for which it is overdue, infinity for a dead thread."""
         return self._session.enforce_deadline() if self._thread.is_alive() else float("inf")
 
     def _run(self) -> None:
@@ -79,14 +82,14 @@ class Worker:
         self._session.close()
 
     def run_step(self, step: Probe | Send) -> None:
-        """Does what the line said is next, and tells it what came of it."""
+        """Does a step and reports its success or failure."""
         try:
             if isinstance(step, Probe):
                 self._session.probe()
             else:
                 self._upload(step.name)
         except Exception as error:  # noqa: BLE001  (a defect in one step must not end the uploading)
-            # Only its type and places: what it says might hold a key.
+            # Only its type and places: its message might hold a key.
             log.error("step failed error=%s at=%s", type(error).__name__, _call_sites(error))
             self._scheduler.on_defect(step, _RETRY_AFTER_DEFECT_S)
 
@@ -125,7 +128,7 @@ class Worker:
             self._scheduler.on_photo_sent(name, context, size_bytes, took_ns, marked=self.mark_sent(name, context))
 
     def mark_sent(self, name: PhotoName, context: Context) -> bool:
-        """The album of `context` has it: into sent/. False when the card can't be told for now."""
+        """Moves a photo that the album of `context` has into sent/. False when that fails for now."""
         try:
             self._record_actual_album(name, context)
             self._spool.mark_sent(name)
@@ -140,7 +143,7 @@ class Worker:
         return True
 
     def _record_actual_album(self, name: PhotoName, context: Context) -> None:
-        """A photo that was on its way while an operator assigned it elsewhere is noted where the album has it.
+        """Records the album that has the photo, if an operator assigned it elsewhere while it was on its way.
 
         Raises durable.Locked while an assignment is under way.
         """
@@ -154,14 +157,14 @@ class Worker:
             log.error("album not noted photo=%s reason=%s", name, error.strerror)
 
     def _has_disk_changed(self) -> bool:
-        """Whether another disk lies under the spool than the photo was listed on."""
+        """Whether the spool lies on another disk than when the photo was listed."""
         try:
             return self._spool.has_moved()
-        except OSError:  # it answers nothing, and is no other one
+        except OSError:  # unreadable, so not known to be another
             return False
 
     def _is_gone(self, name: PhotoName) -> bool:
-        """Whether it lies in new/ no more. A card that can't say so has not said so."""
+        """Whether the photo is surely no longer in new/; an unreadable card is no proof."""
         try:
             self._spool.path(name).lstat()
         except FileNotFoundError:
@@ -178,7 +181,7 @@ class Worker:
         return size_bytes
 
     def _verify(self, name: PhotoName) -> bool:
-        """Whether the photo's bytes are there and are those that were committed; if not, it is dealt with."""
+        """Whether the photo's bytes are those that were committed; else it is postponed or quarantined."""
         try:
             if not stat.S_ISREG(self._spool.path(name).lstat().st_mode):  # a hint may name anything
                 log.warning("ignored photo=%s reason=not a file", name)
@@ -210,7 +213,7 @@ class Worker:
             return self._spool.taken_at_ms(name)
 
     def _time_wait_left_s(self) -> float:
-        """How long a photo of this boot may still wait for a clock anchor: for a minute of connectivity in all."""
+        """Seconds for which a photo of this boot may still wait for a clock anchor."""
         return _MAX_WAIT_FOR_TIME_S - self._scheduler.connected_s()
 
     def _on_failure(self, name: PhotoName, context: Context, call: ApiCall, error: ApiError | LinkError) -> None:
@@ -232,6 +235,6 @@ class Worker:
 
 
 def _call_sites(error: BaseException) -> str:
-    """Module and line of each call that was under way, the one where the error was raised last."""
+    """Module and line of each call in the traceback, innermost last."""
     calls = traceback.walk_tb(error.__traceback__)
     return ">".join(f"{frame.f_globals.get('__name__', '')}:{line}" for frame, line in calls)

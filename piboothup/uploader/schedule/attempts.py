@@ -1,20 +1,20 @@
-"""What was tried in vain, by photo and by event, and whom it is held against.
+"""Failed attempts per photo and per event; decides whether the photo, its event or the server is at fault.
 
-A server that says no may mean the photo, its event, or everything. What became of the others tells:
+A refusal may be about the photo, its event, or everything. Whether other photos were sent meanwhile tells:
 
-    what came, time and again            of its event meanwhile       of other events   held against
-    a photo is refused                   no matter                    no matter         the photo, for some seconds
-    the same photo, once more            another arrived              no matter         the photo: parked
-    the same, as too large               nothing arrived              no matter         the photo: parked
-    the same, and it is its only one     none was tried               no matter         the photo: parked
-    the same, otherwise                  nothing arrived              no matter         the photo, for minutes; told
-    3 different photos are refused       nothing arrived              no matter         the event, for minutes; told
-    3 errors                             nothing arrived              wait or arrived   the event, for seconds; told
-    an error                             no matter                    no matter         everything: the back-off
+    failure                              photos of the same event     other events      at fault, and waits
+    a photo is refused                   any                          any               the photo, for some seconds
+    the same photo, once more            another was sent             any               the photo: parked
+    the same, as too large               none was sent                any               the photo: parked
+    the same, and it is its only one     none was tried               any               the photo: parked
+    the same, otherwise                  none was sent                any               the photo, for minutes; told
+    3 different photos are refused       none was sent                any               the event, for minutes; told
+    3 errors                             none was sent                wait or were sent the event, for seconds; told
+    an error                             any                          any               everything: the back-off
 
-So no event stands in another's way, and of what a server refuses as a whole one photo is parked at the most; two if
-it calls them too large. What gets through at once leaves no trace here. Not safe for threads by itself: its
-owner holds a lock.
+So no event blocks another, and of an event that is refused as a whole at most one photo is parked; two if the server
+calls them too large. A photo that is sent at the first attempt leaves nothing here. Not safe for threads by itself:
+its owner holds a lock.
 """
 
 from __future__ import annotations
@@ -29,83 +29,84 @@ from piboothup.spool.names import PhotoName
 from piboothup.uploader.schedule.backoff import is_fresh
 
 SYSTEMATIC_AFTER = 3
-"""So many different photos of an event refused and none taken: it is not the photos. The same of errors in a row."""
+"""Photos of an event refused, none sent, before the event is at fault; also errors in a row."""
 _ATTEMPTS_BEFORE_PARKING = 2
+"""Refusals of a photo before it may be parked."""
 
 
 class Refusal(Enum):
-    """What a refusal of a photo leads to."""
+    """Consequence of a refused photo."""
 
     RETRY_PHOTO = auto()
     PARK_PHOTO = auto()
     COOL_DOWN_CONTEXT = auto()
-    """The server refuses whatever it is shown of the event: no photo is to blame."""
+    """The server refuses every photo of the event: none of them is at fault."""
 
 
 @dataclass
 class _PhotoHistory:
-    """Of a photo."""
+    """Failed attempts of a photo."""
 
     failures: int = 0
     refusals: int = 0
     refused_by: Context | None = None
     sent_before: int = 0
-    """So many photos had arrived there when it was refused first."""
+    """Photos sent to that event before the first refusal."""
     url: Secret | None = None
     asked_ns: int = 0
     context: Context | None = None
-    """What the URL was asked for."""
+    """Event and album of the URL."""
 
 
 @dataclass
 class _ContextHistory:
-    """Of an event and album, since a photo arrived there last."""
+    """Failures of an event and album since a photo was last sent there."""
 
     sent_before: int
-    """So many photos had arrived anywhere when it began."""
+    """Photos sent anywhere before the first failure."""
     refused: set[PhotoName] = field(default_factory=set)
     errors: int = 0
     cooldowns: int = 0
 
 
 class AttemptHistory:
-    """The past of each photo and each event that has one."""
+    """Failed attempts of all photos and events that have any."""
 
     def __init__(self) -> None:
         self.unreadable: set[PhotoName] = set()
-        """Photos whose bytes the card does not give."""
+        """Photos whose file can't be read."""
         self.refused_again: set[PhotoName] = set()
-        """Photos that were refused more than once, and may yet be taken."""
+        """Photos that were refused more than once and are tried again."""
         self.hit_defect: set[PhotoName] = set()
-        """Photos over which a mistake of our own was met when they were tried last."""
+        """Photos whose last attempt ended in a defect of this program."""
         self._photos: dict[PhotoName, _PhotoHistory] = {}
         self._contexts: dict[Context, _ContextHistory] = {}
         self._sent: Counter[Context] = Counter()
 
     def fresh_url(self, name: PhotoName, context: Context, now_ns: int) -> Secret | None:
-        """The upload URL that the photo already has for this event and album, while it may still be used."""
+        """The unexpired upload URL of an earlier attempt for this event and album, if any."""
         history = self._photos.get(name)
         if history is None or history.context != context or not is_fresh(history.asked_ns, now_ns):
             return None
         return history.url
 
     def keep_url(self, name: PhotoName, context: Context, url: Secret, asked_ns: int) -> None:
-        """The photo's upload URL, for a second try."""
+        """Keeps the photo's upload URL for another attempt."""
         history = self._photo(name)
         history.url, history.context, history.asked_ns = url, context, asked_ns
 
     def drop_url(self, name: PhotoName) -> None:
-        """The photo's upload URL is of no use."""
+        """Forgets the photo's upload URL."""
         self._photo(name).url = None
 
     def record_failure(self, name: PhotoName) -> int:
-        """The photo did not get through; how often by now."""
+        """Counts a failed attempt; the count."""
         history = self._photo(name)
         history.failures += 1
         return history.failures
 
     def record_refusal(self, name: PhotoName, context: Context, *, too_large: bool, is_only: bool) -> Refusal:
-        """The server refused the photo. `is_only`: no other of the event waits."""
+        """Records a refusal; what it leads to. `is_only`: no other photo of the event waits."""
         photo, sent, event = self._photo(name), self._sent[context], self._context(context)
         if photo.refused_by != context:
             photo.refusals, photo.refused_by, photo.sent_before = 0, context, sent
@@ -122,41 +123,41 @@ class AttemptHistory:
         return Refusal.RETRY_PHOTO
 
     def refusals(self, name: PhotoName) -> int:
-        """How often the photo was refused."""
+        """Refusals of the photo."""
         return self._photo(name).refusals
 
     def record_error(self, context: Context) -> int:
-        """The server failed over a photo of this event; how often in a row by now."""
+        """Counts an error of the server over a photo of this event; errors in a row."""
         history = self._context(context)
         history.errors += 1
         return history.errors
 
     def record_cooldown(self, context: Context) -> int:
-        """This event is left alone for a while; how often in a row by now."""
+        """Counts a cool-down of this event; cool-downs in a row."""
         history = self._context(context)
         history.cooldowns += 1
         return history.cooldowns
 
     def has_sent_since(self, context: Context) -> bool:
-        """Whether a photo arrived anywhere since this event came into doubt."""
+        """Whether a photo was sent anywhere since this event began to fail."""
         history = self._contexts.get(context)
         return history is not None and self._sent.total() > history.sent_before
 
     def record_sent(self, name: PhotoName, context: Context) -> None:
-        """The album has the photo: so the server takes photos of its event."""
+        """Forgets the failures of a sent photo and its event."""
         self._sent[context] += 1
         self._contexts.pop(context, None)
         self.forget(name)
 
     def forget(self, name: PhotoName) -> None:
-        """The photo has left new/."""
+        """Forgets a photo that has left new/."""
         self._photos.pop(name, None)
         self.unreadable.discard(name)
         self.refused_again.discard(name)
         self.hit_defect.discard(name)
 
     def forget_all(self) -> None:
-        """Everything is to be tried as if for the first time."""
+        """Forgets all failures, so that everything is tried as if for the first time."""
         self._photos.clear()
         self._contexts.clear()
         self.refused_again.clear()

@@ -1,10 +1,10 @@
-"""Which photo is next: the waiting photos in memory, in the order in which they were taken.
+"""Queue of the waiting photos, in the order in which they were taken; says which is next.
 
-One line with two ends. The newest is taken for the live slideshow, the oldest so that no backlog starves, in turn;
-one that failed before comes at most every third time, so that none keeps the others waiting. Each costs the same with
-a hundred photos and with a hundred thousand. Only names are kept, as text (a hundred thousand are 12 MB); a photo
-whose event is unknown is not even kept, only counted, and comes back with the next listing. An operator may have
-assigned some photos of a context and not the others: what is counted and held is where a photo is to go.
+In turn the newest (for the live slideshow), the oldest (so that no backlog starves) and one that failed before are
+chosen; so failed photos delay the others at most every third time. Each operation costs the same with a hundred
+photos and a hundred thousand. Only names are kept, as text (12 MB for a hundred thousand); a photo whose event is
+held is only counted, and comes back with the next listing. An operator may assign some photos of a context and not
+the others, so photos are counted and held by the event and album that they are to go to.
 
 Not safe for threads by itself: its owner holds a lock.
 """
@@ -22,27 +22,27 @@ from piboothup.spool.contexts import Context, ContextRecord
 from piboothup.spool.names import PhotoName, is_boot_folder
 
 UNREADABLE = -1
-"""In a stamp, in place of a folder's time: the card does not give it."""
+"""Stands in a stamp for the time of a folder that can't be read."""
 _PHOTOS_OF_A_BOOT = 10_000_000
-"""More than any boot has."""
+"""Factor of the boot number in a position: more photos than any boot has."""
 
 
 @dataclass(frozen=True)
 class ContextHold:
-    """Why the photos of a context wait."""
+    """Reason and end of the wait of a context's photos."""
 
     reason: str
     """The problem's code."""
     until_ns: int | None = None
     """Boot-time of the next try; None = only when the photos are assigned elsewhere."""
     detail: str = ""
-    """A few words that make it exact."""
+    """Details of the problem."""
     until_listed: bool = False
     """Over as soon as EventPics shows the event."""
 
 
 def sorted_names(names: Iterable[PhotoName]) -> list[str]:
-    """The names as text, oldest first: what `Queue.reload` wants. Boot by boot, to need little memory at once."""
+    """The names as text, oldest first: the input of `PhotoQueue.reload`. Sorted boot by boot, to save memory."""
     by_boot: defaultdict[int, list[str]] = defaultdict(list)
     for name in names:
         by_boot[name.boot].append(str(name))
@@ -55,8 +55,9 @@ def context_ids(listed: Iterable[str]) -> set[str]:
 
 
 def directory_stamp(new: Path, *others: Path) -> frozenset[tuple[str, int]]:
-    """What changes whenever a photo comes to or leaves `new` (the spool's new/), or a file comes to one of the other
-    folders. Raises OSError when new/ can't be read; a boot's folder that can't keeps the others from nothing.
+    """Names and times of folders: changes with each photo that enters or leaves `new`, or file in `others`.
+
+    Raises OSError when `new` (the spool's new/) can't be read; a boot's folder that can't be read does not matter.
     """
     folders = [new, *(folder for folder in new.iterdir() if is_boot_folder(folder.name)), *others]
     return frozenset((folder.name, _changed_ns(folder)) for folder in folders)
@@ -72,17 +73,17 @@ def _changed_ns(folder: Path) -> int:
 
 
 class PhotoQueue:
-    """The photos in new/, as far as they are known, and what each of them waits for."""
+    """The known photos in new/, and what each of them waits for."""
 
     def __init__(self) -> None:
         self.waiting: Counter[Context] = Counter()
-        """How many photos wait to go where, held and postponed ones too."""
+        """Waiting photos by event and album, with held and postponed ones."""
         self.held: dict[Context, ContextHold] = {}
         self._entries: dict[str, ContextRecord] = {}
         self._waiting_line: deque[str] = deque()
         self._postponed_until: list[tuple[int, int, str]] = []
         self._due: deque[str] = deque()
-        """Postponed photos whose time has come."""
+        """Postponed photos that are due."""
         self._postponed: set[str] = set()
         self._busy: set[str] = set()
         self._excluded: set[str] = set()
@@ -93,22 +94,22 @@ class PhotoQueue:
 
     @property
     def busy(self) -> int:
-        """How many photos are on their way."""
+        """Photos on their way."""
         return len(self._busy)
 
     @property
     def sendable(self) -> int:
-        """How many photos wait for nothing but their turn."""
+        """Waiting photos that are not held."""
         return self.waiting.total() - sum(self.waiting[context] for context in self.held)
 
     def has_sendable_elsewhere(self, context: Context) -> bool:
-        """Whether photos that are to go elsewhere wait for nothing but their turn."""
+        """Whether photos of other events wait and are not held."""
         return self.sendable > (0 if context in self.held else self.waiting[context])
 
     def reload(self, listed: list[str], entries: Mapping[str, ContextRecord]) -> None:
-        """Takes over a new listing of new/, `arranged`, and what is written about its contexts.
+        """Takes over a new listing of new/ (as of `sorted_names`) and the entries of its contexts.
 
-        Photos on their way, postponed, arrived stay as they are; a hold that is nobody's any more is over.
+        Photos on their way, postponed or excluded stay so; a hold without photos is over.
         """
         self._entries = dict(entries)
         if self._excluded:
@@ -124,9 +125,9 @@ class PhotoQueue:
             self._newest_known = max(self._newest_known, _position(listed[-1]))
 
     def add(self, name: PhotoName, entry: ContextRecord) -> None:
-        """Adds a photo that was just taken. An older one is left to the next listing: it may be in the line.
+        """Adds a photo that was just taken. An older one is left to the next listing: it may be queued already.
 
-        `entry` says what is written about its context, if that is new; else the last listing's word holds.
+        `entry`: what is written about its context; used if the last listing did not have the context.
         """
         text = str(name)
         if _position(text) <= self._newest_known:
@@ -139,7 +140,7 @@ class PhotoQueue:
             self._waiting_line.append(text)
 
     def choose(self, now_ns: int) -> PhotoName | None:
-        """The photo to bring next, from now on on its way; None when there is none for the moment."""
+        """The next photo, which is on its way from now on; None when there is none for now."""
         while self._postponed_until and self._postponed_until[0][0] <= now_ns:
             self._due.append(heapq.heappop(self._postponed_until)[2])
         lanes = self._newest, self._oldest, self._next_due
@@ -153,11 +154,11 @@ class PhotoQueue:
         return None
 
     def next_due_ns(self) -> int | None:
-        """When the next postponed photo is to be tried again."""
+        """Boot-time at which the next postponed photo is due."""
         return self._postponed_until[0][0] if self._postponed_until else None
 
     def discard(self, name: PhotoName) -> None:
-        """The photo has left new/."""
+        """Removes a photo that has left new/."""
         text = str(name)
         if text in self._excluded:
             self._excluded.discard(text)
@@ -172,12 +173,12 @@ class PhotoQueue:
             del self.waiting[context]
 
     def exclude(self, name: PhotoName) -> None:
-        """The album has the photo, but it can't leave new/ yet: it waits no more and is not chosen again."""
+        """Neither counts nor chooses the photo any more: it was sent, but can't leave new/ yet."""
         self.discard(name)
         self._excluded.add(str(name))
 
     def put_back(self, name: PhotoName) -> None:
-        """The photo was not brought, through no fault of its own: back to its end of the line."""
+        """Puts an untried photo back at its end of the queue."""
         text = str(name)
         self._busy.discard(text)
         if self._waiting_line and _position(text) < _position(self._waiting_line[0]):
@@ -186,24 +187,24 @@ class PhotoQueue:
             self._waiting_line.append(text)
 
     def postpone(self, name: PhotoName, until_ns: int) -> None:
-        """The photo is not tried before `until_ns`."""
+        """Does not choose the photo before `until_ns`."""
         text = str(name)
         self._busy.discard(text)
         self._postponed.add(text)
         heapq.heappush(self._postponed_until, (until_ns, next(self._tie_breaker), text))
 
     def hold(self, name: PhotoName, context: Context, hold: ContextHold) -> None:
-        """This photo and all that are to go where it is wait; the others flow."""
+        """Lets this photo and all of the same event and album wait."""
         self._busy.discard(str(name))
         self.held[context] = hold
 
     def release(self, contexts: Iterable[Context]) -> None:
-        """These may be tried again; their photos come with the next listing, which the caller sees to."""
+        """Ends these holds; the photos come with the next listing, which the caller requests."""
         for context in contexts:
             self.held.pop(context, None)
 
     def release_all(self) -> None:
-        """Nothing is held or postponed any more; the photos come with the next listing."""
+        """Ends all holds and postponements; the photos come with the next listing."""
         self.held.clear()
         self._postponed_until.clear()
         self._due.clear()
@@ -228,7 +229,7 @@ class PhotoQueue:
         while self._due:
             text = self._due.popleft()
             hold = self.held.get(self._context(text))
-            if hold is not None and hold.until_ns is not None:  # not back into the line, where it may be in the way
+            if hold is not None and hold.until_ns is not None:  # not back into the queue, where it may be in the way
                 heapq.heappush(self._postponed_until, (hold.until_ns, next(self._tie_breaker), text))
                 continue
             self._postponed.discard(text)
@@ -237,7 +238,7 @@ class PhotoQueue:
         return None
 
     def _context(self, text: str) -> Context:
-        """Where the photo is to go, by what was written when it was listed."""
+        """The event and album of the photo, by the entry that was read when it was listed."""
         context_id = _context_id(text)
         entry = self._entries.get(context_id)
         if entry is None:

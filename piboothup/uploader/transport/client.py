@@ -1,19 +1,18 @@
-"""HTTP for a venue: one exchange at a time, out over verified TLS, never longer than it was given.
+"""HTTP client for bad networks: one exchange at a time, over verified TLS, within a total deadline.
 
-requests and urllib3 as they come are wrong here, so this is what is taken from them and what is not:
+requests and urllib3 do not fit as they are. What is used of them and what is not:
 
 - The adapter is used without `Session.send`, which obeys .netrc and proxy variables, keeps cookies and reads the
   whole body of a redirect before it returns it. A 302 to a login page is an answer; only a 307 or 308 that stays
   with the same server is followed, with the same method and the whole body.
-- urllib3's connect time-out is also its send time-out. `connection` gives sending a stall time-out of its own.
-- Two dead addresses cost two connect time-outs, and a name look-up has none. `dial` sees to both.
+- urllib3's connect time-out is also its send time-out. `connection` gives sending its own stall time-out.
+- Two dead addresses cost two connect time-outs, and a name look-up has none. See `happy_eyeballs`.
 - There is no total deadline in them. `Transport.enforce`, called by another thread, cuts what is overdue.
-- A box that booted with an old time finds no certificate valid: `clock_trust` says who judges the dates then.
-- Both rewrite a URL until they like it, and a signature covers it as it was: its path and query go out byte for byte
-  and are shown to neither.
-- Answers are read and unpacked up to a limit; a body is a file that is sent block by block; nothing is tried again
-  behind our back, but for a kept-alive connection that turns out to be dead.
-- Their exceptions and log lines carry keys and signed URLs. Neither leaves this file: callers see `LinkError`.
+- A box that booted with an old time finds no certificate valid: see `certificate_dates`.
+- Both normalise a URL, which breaks its signature: path and query go out byte for byte and are shown to neither.
+- Answers are read and decompressed up to a limit; a body is a file that is sent block by block; nothing is retried
+  but on a kept-alive connection that turns out to be dead.
+- Their exceptions and log lines carry keys and signed URLs. Neither leaves this module: callers see `LinkError`.
 """
 
 from __future__ import annotations
@@ -55,13 +54,13 @@ _LIBRARY_ERRORS: Final = (
 )
 _MAX_REDIRECTS: Final = 3
 _PLAIN_SERVER: Final = re.compile(r"[A-Za-z0-9._:\[\]-]+")
-"""Name or address, and port. What else may stand there, or a backslash, is read in another way by another parser."""
+"""Name or address, and port. Parsers disagree about anything else there, as a backslash or user info."""
 _SIGN_IN_CONNECT_S: Final = 3.0
-"""A portal is as near as the access point."""
+"""Connect time-out of `get_plain_http`, seconds: a portal is as near as the access point."""
 
 
 class Transport:
-    """One thread's way to the network. Keeps its connections alive between exchanges."""
+    """HTTP client of one thread. Keeps its connections alive between exchanges."""
 
     def __init__(
         self,
@@ -76,8 +75,8 @@ class Transport:
     ) -> None:
         """`plain_http` allows http to loopback. `ca_file` replaces the trusted roots: for a CA of the tests' own.
 
-        `now_ms` judges certificates that the system's clock refuses for their dates (see `clock_trust`). `here` tells
-        whether a connection's own address is still this machine's. `http_port` is where `get_plain_http` asks.
+        `now_ms`: the time for certificates that the system's clock refuses for their dates (see `certificate_dates`).
+        `is_local`: whether a connection's own address is still this machine's. `http_port`: that of `get_plain_http`.
         """
         _silence_libraries()
         self._clock = clock
@@ -91,7 +90,7 @@ class Transport:
         self._known_time_adapter = GuardedAdapter(self._guard, limits.unacknowledged_s, self._clock_trust.check)
 
     def allows(self, url: str) -> bool:
-        """Whether a request to `url` may be made: https, or http to this machine where that was asked for."""
+        """Whether a request to `url` may be made: https, or http to this machine with `plain_http`."""
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname or "", parts.port
@@ -136,7 +135,7 @@ class Transport:
     def get_date(self, url: str, deadline_s: float) -> Answer:
         """GETs the root of `url`'s server, whatever the dates of its certificate.
 
-        For the Date of the answer; nothing that a caller knows is sent. Raises LinkError.
+        For the Date header of the answer; neither key nor photo is sent. Raises LinkError.
         """
         adapter = GuardedAdapter(self._guard, self._limits.unacknowledged_s, lambda _: None)
         try:
@@ -147,9 +146,9 @@ class Transport:
             adapter.close()
 
     def get_plain_http(self, host: str, deadline_s: float) -> Answer:
-        """GETs the root of `host` by plain http, to see who answers there; nothing else that a caller knows is sent.
+        """GETs the root of `host` by plain http, to see who answers; neither key nor photo is sent.
 
-        A portal shows itself to nothing else, as it can't speak for a server over TLS. Raises LinkError.
+        Over TLS a portal can't answer in a server's place, so it shows only this way. Raises LinkError.
         """
         adapter = GuardedAdapter(self._guard, self._limits.unacknowledged_s)
         try:
@@ -161,14 +160,14 @@ class Transport:
             adapter.close()
 
     def enforce(self) -> None:
-        """Cuts the exchange under way if its deadline has passed, or its connection was roamed away from.
+        """Cuts the exchange under way if its deadline has passed, or if its local address is gone.
 
         For another thread, every few seconds.
         """
         self._guard.cut_if_overdue()
 
     def overdue_s(self) -> float:
-        """For how long the exchange under way has been past its deadline; 0 when it is not."""
+        """Seconds for which the exchange under way is overdue; 0 when it is not."""
         return self._guard.overdue_s()
 
     def stop(self) -> None:
@@ -199,7 +198,7 @@ class Transport:
         except LinkError as error:
             if error.kind is not LinkErrorKind.RESET or self._guard.is_new_connection:
                 raise
-        # The server had closed the connection since the last exchange: that is no trouble, a fresh one is made.
+        # The server has closed the kept connection since the last exchange: a new one is made.
         request.rewind()
         return self._send_once(adapter, request, deadline_ns)
 
@@ -217,7 +216,7 @@ class Transport:
             failure = guard.end() or failure
         if answer is not None and (failure is None or _is_stored(request, answer)):
             if answer.status < 200 or not (answer.complete and answer.body_sent):
-                adapter.close()  # what still comes on this connection would be taken for the next answer
+                adapter.close()  # the rest of this answer would be taken for the next one
             return answer
         # Raised here, not where it was caught: the library's exception would hang on to it with its URL.
         if isinstance(request.body, Body) and request.body.read_error is not None:
@@ -225,7 +224,7 @@ class Transport:
         raise LinkError(failure or LinkErrorKind.RESET)
 
     def _send_and_read(self, adapter: GuardedAdapter, request: Request) -> tuple[Answer, LinkErrorKind | None]:
-        """The answer, and what kept its body from being read to its end."""
+        """The answer, and why its body could not be read to its end, if so."""
         headers = {"User-Agent": f"piboothup/{__version__}", **request.headers}
         response = adapter.send(
             requests.Request(request.method, request.root, headers=headers, data=request.body).prepare(),
@@ -256,7 +255,7 @@ class Transport:
         return answer, failure
 
     def _read(self, response: requests.Response) -> tuple[bytes, bool, LinkErrorKind | None]:
-        """The body as it came, whether that is all of it, and what kept the rest back."""
+        """The body as received, whether it is whole, and why not, if reading failed."""
         content = bytearray()
         try:
             while len(content) <= self._limits.answer_bytes:
@@ -270,17 +269,17 @@ class Transport:
 
 
 def _is_stored(request: Request, answer: Answer) -> bool:
-    """Whether the answer's head says it all: a 2xx to a PUT of which everything was sent (RFC 9110, 9.3.4).
+    """Whether the answer's head is proof enough: a 2xx to a PUT that was sent to its end (RFC 9110, 9.3.4).
 
-    How its body ends is no matter then, and to send a photo again for that costs a metered line its volume.
+    A broken body does not matter then; to send the photo again would cost a metered link its volume.
     """
     return request.method == "PUT" and answer.body_sent and 200 <= answer.status < 300
 
 
 def _silence_libraries() -> None:
-    """Their log lines hold whole URLs, at DEBUG and in some warnings; what matters is in our own lines.
+    """Disables the libraries' loggers, whose lines hold whole URLs, at DEBUG and in some warnings.
 
-    Each logger is switched off by itself: a level or a handler that somebody sets on them changes nothing.
+    Each logger is disabled by itself, so that a level or handler set on a parent changes nothing.
     """
     for name in list(logging.root.manager.loggerDict):
         if name.partition(".")[0] in ("urllib3", "requests"):

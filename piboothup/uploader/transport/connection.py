@@ -1,7 +1,7 @@
-"""urllib3's connections, with time-outs of our own and under a watch that other threads can end them by.
+"""urllib3's connections with other time-outs, and a guard by which other threads can cut an exchange.
 
-urllib3's connect time-out is also its send time-out, and nothing in it can be cut from outside. This is all that is
-taken apart of it; how a connection is made stands in `dial`, what an exchange is in `transport`.
+urllib3's connect time-out is also its send time-out, and nothing in it can be cut from outside. All overrides of
+urllib3 and http.client are here; `happy_eyeballs` makes the connection, `client` the exchange.
 """
 
 from __future__ import annotations
@@ -29,40 +29,40 @@ from piboothup.uploader.transport.happy_eyeballs import HasLocalAddress, NameLoo
 from piboothup.uploader.transport.messages import BLOCK_BYTES
 
 _SEND_BUFFER_BYTES = 128 * 1024
-"""A larger one hides a slow link until the read time-out ends an upload that was going well."""
+"""Send buffer: a larger one hides a slow link until the read time-out ends a good upload."""
 _MAX_HEAD_BYTES = 64 * 1024
-"""Of an answer's status line and headers, with those of all interim answers before it."""
+"""Most bytes of an answer's status line and headers, with those of all interim answers before it."""
 _MAX_HEADERS = 90
-"""Of an answer; http.client takes no more than 100."""
+"""Headers of an answer that are read; http.client takes no more than 100."""
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python's ssl has no name for."""
 
 CertificateCheck = Callable[[Validity], None]
-"""Judges a server's certificate by its dates, before a request leaves; raises OutOfDate."""
+"""Checks the dates of a server's certificate before a request leaves; raises OutOfDate."""
 
 
 class ExchangeGuard:
-    """The exchange under way, as far as other threads may know of it and end it.
+    """The exchange under way, as other threads may see and cut it.
 
-    It holds a duplicate of the connection's descriptor: shutting that down ends every wait on the connection, in a
-    name look-up and a TLS handshake too, without touching an object that the sending thread is using.
+    Keeps a duplicate of the connection's descriptor: shutting that down ends every wait on the connection, in a name
+    look-up and a TLS handshake too, without touching an object that the sending thread uses.
     """
 
     def __init__(self, clock: Clock, stall_s: float, is_local: HasLocalAddress = has_local_address) -> None:
-        """`stall_s`: the longest time in which a block being sent makes no way. `here`: see `dial.is_here`."""
+        """`stall_s`: longest time in which nothing of a block can be sent. `is_local`: as `has_local_address`."""
         self.stall_s = stall_s
         self.is_local = is_local
         self.lookups = NameLookups()
         self.body_sent = False
         """The request's body was handed to the network to its last byte."""
         self.is_new_connection = False
-        """A connection was made for this exchange, instead of taking a kept one."""
+        """A new connection was made for this exchange; no kept one was used."""
         self.target = Secret("")
         """What the request line asks for, byte for byte."""
         self.sent_ns = 0
         """Boot-time at which the request began to leave."""
         self.validity: Validity | None = None
-        """The dates of the certificate of the server that hears the request; None without TLS."""
+        """The dates of the server's certificate; None without TLS."""
         self._clock = clock
         self._lock = threading.Lock()
         self._handle: socket.socket | None = None
@@ -71,7 +71,7 @@ class ExchangeGuard:
         self._stopped = False
 
     def begin(self, target: Secret, deadline_ns: int) -> bool:
-        """Begins an exchange that may last until then (boot-time); False when there may be none any more."""
+        """Begins an exchange that may last until then (boot-time); False after `stop`."""
         with self._lock:
             if self._stopped:
                 return False
@@ -91,7 +91,7 @@ class ExchangeGuard:
             return self._cut
 
     def attach(self, connection: socket.socket) -> None:
-        """Takes the connection into its keeping. Raises ConnectionAbortedError when the exchange was cut."""
+        """Keeps a handle of the connection. Raises ConnectionAbortedError when the exchange was cut."""
         with self._lock:
             self._close_handle()
             if self._cut is not None:
@@ -99,11 +99,11 @@ class ExchangeGuard:
             self._handle = socket.socket(fileno=os.dup(connection.fileno()))
 
     def record_sending(self) -> None:
-        """The request begins to leave."""
+        """Records the time at which the request begins to leave."""
         self.sent_ns = self._clock.boottime_ns()
 
     def cut_if_overdue(self) -> None:
-        """Ends the exchange if its deadline has passed, or if this machine has roamed away from its connection."""
+        """Cuts the exchange if its deadline has passed, or if its local address is gone since this machine roamed."""
         with self._lock:
             if self._deadline_ns is not None and self._clock.boottime_ns() >= self._deadline_ns:
                 self._cut_off(LinkErrorKind.TIMEOUT)
@@ -111,14 +111,14 @@ class ExchangeGuard:
                 self._cut_off(LinkErrorKind.RESET)
 
     def overdue_s(self) -> float:
-        """For how long the exchange has been past its deadline; 0 when it is not, or there is none."""
+        """Seconds for which the exchange is past its deadline; 0 when it is not, or there is none."""
         with self._lock:
             if self._deadline_ns is None:
                 return 0.0
             return max(0.0, (self._clock.boottime_ns() - self._deadline_ns) / 1e9)
 
     def stop(self) -> None:
-        """Ends the exchange and refuses every further one."""
+        """Cuts the exchange and refuses every further one."""
         with self._lock:
             self._stopped = True
             self._cut_off(LinkErrorKind.STOPPED)
@@ -129,7 +129,7 @@ class ExchangeGuard:
             try:
                 self._handle.shutdown(socket.SHUT_RDWR)
             except OSError:
-                return  # it has ended by itself
+                return  # already closed
 
     def _close_handle(self) -> None:
         if self._handle is not None:
@@ -138,13 +138,13 @@ class ExchangeGuard:
 
 
 class _HeadReader:
-    """What an answer is read from until its headers end: neither without end nor broken off."""
+    """Stream of an answer's headers, with a limit; raises HTTPException if they break off."""
 
     def __init__(self, stream: io.BufferedIOBase) -> None:
         self._stream = stream
         self._left_bytes = _MAX_HEAD_BYTES
         self.left_headers = _MAX_HEAD_BYTES
-        """More than these are passed over: http.client would refuse the whole answer for them."""
+        """Further headers are skipped: http.client would refuse the whole answer for them."""
 
     def readline(self, limit: int = -1) -> bytes:
         line = self._line(limit)
@@ -158,7 +158,7 @@ class _HeadReader:
         self._left_bytes -= len(line)
         if self._left_bytes < 0:
             raise HTTPException("the headers have no end")
-        if not line.endswith(b"\n"):  # http.client would take a connection that breaks here for their end
+        if not line.endswith(b"\n"):  # http.client would take a break here for the end of the headers
             raise HTTPException("the headers break off")
         return line
 
@@ -167,10 +167,11 @@ class _HeadReader:
 
 
 class _Response(HTTPResponse):
-    """http.client's, which would read 100 headers of 64 KiB each, several times over in memory.
+    """http.client's response with a limited head, and without interim answers.
 
-    It would also take every interim answer but 100 for the answer. Any 1xx is passed over (RFC 9110, 15.2), and each
-    counts as part of the answer's head, so there is an end to them. 101 is none: nobody asked to switch protocols.
+    http.client would read 100 headers of 64 KiB each, and take every interim answer but 100 for the answer. Any 1xx
+    is skipped (RFC 9110, 15.2) and counts as part of the answer's head, so their number is limited. 101 is not
+    skipped: no switch of protocols was asked for.
     """
 
     def _read_status(self) -> tuple[str, int, str]:
@@ -189,13 +190,13 @@ class _Response(HTTPResponse):
             self.fp = stream
         lengths = ",".join(self.headers.get_all("Content-Length", [])).split(",")
         if len({length.strip() for length in lengths}) > 1:
-            # Where the body ends can't be told, and urllib3 would refuse the whole answer: its head still counts.
+            # The end of the body is unknown, and urllib3 would refuse the whole answer: its head still counts.
             del self.headers["Content-Length"]
             self.length, self.will_close = None if self.chunked else 0, True
 
 
 class _Connection(HTTPConnection):
-    """urllib3's connection, with our time-outs and under our watch."""
+    """urllib3's connection with our time-outs and guard."""
 
     response_class = _Response
 
@@ -217,9 +218,9 @@ class _Connection(HTTPConnection):
         return made
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
-        """Sends one request. When the peer hangs up in the middle urllib3 still looks for an answer, rightly.
+        """Sends one request. If the peer hangs up meanwhile, urllib3 still reads an answer, rightly.
 
-        What is asked for is the watch's target, not `url`: that has been normalised, and no signature survives it.
+        Asks for the guard's target, not for `url`, which was normalised, so that its signature is broken.
         """
         if self.sock is not None and not self._guard.is_local(self.sock):
             self.close()
@@ -232,7 +233,7 @@ class _Connection(HTTPConnection):
         try:
             super().request(method, self._guard.target.reveal(), *args, **kwargs)
         except (ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
-            raise BrokenPipeError from None  # the one hang-up that every urllib3 knows
+            raise BrokenPipeError from None  # the only hang-up that every version of urllib3 handles
         self._guard.body_sent = True
 
     def _validity(self) -> Validity | None:
@@ -241,14 +242,14 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
-    """The same over TLS."""
+    """urllib3's TLS connection with our time-outs and guard."""
 
     def __init__(self, *args: Any, check_dates: CertificateCheck | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._check_dates = check_dates
 
     def connect(self) -> None:
-        """Connects and shakes hands; with a judge the dates are left to it."""
+        """Connects and shakes hands; then `check_dates` checks the dates, if given."""
         super().connect()
         if self._check_dates is not None:
             self._check_dates(self._validity())
@@ -271,12 +272,12 @@ class _Pools(urllib3.PoolManager):
 
 
 class GuardedAdapter(HTTPAdapter):
-    """requests' adapter over these connections; it tries nothing again by itself."""
+    """requests' adapter over these connections, without retries."""
 
     def __init__(
         self, guard: ExchangeGuard, unacknowledged_s: float, check_dates: CertificateCheck | None = None
     ) -> None:
-        """`unacknowledged_s`: the longest time in which the peer's kernel acknowledges nothing.
+        """`unacknowledged_s`: longest time in which the peer's kernel acknowledges nothing.
 
         With `check_dates` OpenSSL verifies everything about a certificate but its dates; those are left to it.
         """
@@ -286,13 +287,13 @@ class GuardedAdapter(HTTPAdapter):
         super().__init__(pool_connections=4, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
-        """Called by requests to make the pools."""
+        """Makes the pools; called by requests."""
         options = [
             (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
             (socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES),
             (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._unacknowledged_ms),
         ]
-        # Not urllib3's own, which writes the session's keys to where the environment says.
+        # urllib3's own context writes the session's keys to the file in SSLKEYLOGFILE.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self._check_dates is not None:

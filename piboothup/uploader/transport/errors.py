@@ -1,4 +1,4 @@
-"""Why no answer came: what is made of the exceptions of requests, urllib3, ssl and the kernel.
+"""Errors of an exchange without an answer, made from those of requests, urllib3, ssl and the kernel.
 
 Theirs carry URLs and headers. `LinkError` carries a kind and a constant sentence, so that neither a key nor a signed
 URL can get into a log line by way of an error.
@@ -16,7 +16,7 @@ import urllib3
 
 
 class LinkErrorKind(StrEnum):
-    """Why no answer came."""
+    """Reason why there is no answer."""
 
     DNS = "dns"
     CONNECT = "connect"
@@ -24,9 +24,9 @@ class LinkErrorKind(StrEnum):
     RESET = "reset"
     TLS = "tls"
     TLS_DATE = "tls_date"
-    """The certificate is of another time, or this box's clock is."""
+    """The certificate is not valid now, or this box's clock is wrong."""
     UNUSABLE = "unusable"
-    """The request can't be made at all: a URL or header that is none."""
+    """The request can't be made at all: its URL or a header is malformed."""
     STOPPED = "stopped"
     """This service is ending."""
 
@@ -44,15 +44,15 @@ _SENTENCES = {
 
 
 class OutOfDate(ssl.SSLError):
-    """A certificate is not valid at the time by which we judge it ourselves."""
+    """A certificate is not valid at the time known to this program."""
 
 
 class NotConnected(ConnectionError):
-    """None of the server's addresses let itself be connected to in time."""
+    """None of the server's addresses could be connected to in time."""
 
 
 class LinkError(ConnectionError):
-    """No answer came. Its text is a constant: neither key nor URL can be in it."""
+    """No answer. The text is a constant: neither key nor URL can be in it."""
 
     def __init__(self, kind: LinkErrorKind) -> None:
         self.kind = kind
@@ -60,7 +60,7 @@ class LinkError(ConnectionError):
 
 
 def kind_of(error: BaseException) -> LinkErrorKind:
-    """What kind of trouble an exception of requests, urllib3, ssl or the kernel stands for."""
+    """The kind of an exception of requests, urllib3, ssl or the kernel."""
     causes = list(_causes(error))
 
     def any_is(*kinds: type[BaseException]) -> bool:
@@ -88,7 +88,7 @@ def kind_of(error: BaseException) -> LinkErrorKind:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and everything it was made from, as these libraries hang it up: args, reason, context."""
+    """The exception and its causes, wherever these libraries put them: args, reason, cause, context."""
     seen: set[int] = set()
     pending: list[object] = [error]
     while pending:

@@ -1,9 +1,9 @@
-"""From a host's name to a connected socket, however many of the ways there are dead.
+"""Happy Eyeballs (RFC 8305): from a host's name to a connected socket within one time-out.
 
-urllib3 gives each address of a name the whole connect time-out, one after the other, and its name look-up none at
-all. Here the look-ups happen in threads of their own, as they can't be ended: one that outlasts its time-out serves
-the next try. The addresses are raced as RFC 8305 (Happy Eyeballs) has it, so that a dead family costs a quarter of
-a second. All of it ends at once when the watch cuts it.
+urllib3 gives each address of a name the whole connect time-out, one after the other, and the name look-up none. Here
+look-ups run in threads of their own, as they can't be cancelled: the result of a late one serves the next connect.
+Connection attempts to the addresses overlap, so that a dead family costs a quarter of a second. All of it ends at
+once when the guard cuts the exchange.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from typing import Any, cast
 from piboothup.uploader.transport.errors import NotConnected
 
 _ATTEMPT_DELAY_S = 0.25
-"""How long an address is waited for before the next one is tried too (RFC 8305, 5)."""
+"""Connection Attempt Delay of RFC 8305, 5, seconds: then the next address is tried too."""
 _RETRY_ALL_AFTER_S = 1.0
-"""How long attempts at every address are waited for before new ones are made beside them. The kernel asks again only
-after 1, 3 and 7 s, and by the way that it took first: a network that comes back meanwhile is seen late.
+"""Time after the last attempt until all addresses are tried anew beside it, seconds. The kernel repeats a SYN only
+after 1, 3 and 7 s, and by its first route, which is late for a network that comes back.
 """
 _RESOLUTION_DELAY_S = 0.05
-"""How long a name look-up that has answered waits for the one of the other family (RFC 8305, 3)."""
+"""Resolution Delay of RFC 8305, 3, seconds: wait for the other family's look-up."""
 _FAMILIES = (socket.AF_INET6, socket.AF_INET)
 
 HasLocalAddress = Callable[[socket.socket], bool]
@@ -39,7 +39,7 @@ _Found = Future[list[Address]]
 
 
 class NameLookups:
-    """One thread's name look-ups. The answer of one that nobody waited for any more serves the next try."""
+    """Name look-ups of one thread. The result of one that timed out serves the next call."""
 
     def __init__(self) -> None:
         self._running: dict[tuple[str, int, int], _Found] = {}
@@ -47,7 +47,7 @@ class NameLookups:
     def addresses(
         self, host: str, port: int, until_s: float, wake: socket.socket, woken: socket.socket
     ) -> list[Address]:
-        """The host's addresses, its families in turn.
+        """The host's addresses, alternating between the families.
 
         Waits until `until_s` (monotonic) on `woken`, the other end of `wake`. Raises socket.gaierror or whatever else
         getaddrinfo raises, ConnectionAbortedError when `wake` was shut down.
@@ -89,8 +89,8 @@ def connect(
 ) -> socket.socket:
     """A connection to `host`; name look-up and all attempts take `timeout_s` at most.
 
-    `hold` is given a socket; when another thread shuts that down, this ends. Raises socket.gaierror when the name is
-    unknown or looked up too slowly, NotConnected, ConnectionAbortedError when it was ended.
+    `attach` is given a socket; when another thread shuts that down, this ends. Raises socket.gaierror when the name
+    is unknown or looked up too slowly, NotConnected, and ConnectionAbortedError when it was ended.
     """
     until_s = time.monotonic() + timeout_s
     wake, woken = socket.socketpair()
@@ -103,9 +103,9 @@ def connect(
 
 
 def has_local_address(connection: socket.socket) -> bool:
-    """Whether the connection's own address is still one of this machine's; after a roam it is not.
+    """Whether the connection's own address is still one of this machine's; after roaming it is not.
 
-    The kernel lets such a connection live on, though nothing that is sent by it gets anywhere.
+    The kernel keeps such a connection, though nothing that is sent on it arrives.
     """
     if connection.family not in _FAMILIES:
         return True
@@ -121,7 +121,7 @@ def has_local_address(connection: socket.socket) -> bool:
 def _race(
     addresses: Sequence[Address], until_s: float, options: Sequence[Option], woken: socket.socket
 ) -> socket.socket:
-    """The first connection that is made to one of the addresses; the others are closed."""
+    """The first connection to any of the addresses; the other attempts are closed."""
     untried = deque(addresses)
     running: set[socket.socket] = set()
     next_s = anew_s = 0.0
@@ -159,7 +159,7 @@ def _race(
 
 
 def _start_connecting(address: Address, options: Sequence[Option]) -> socket.socket | None:
-    """A connection being made; None when there is no way to that address."""
+    """A connection attempt under way; None when there is no route to that address."""
     family, target = address
     try:
         made = socket.socket(family, socket.SOCK_STREAM)
@@ -187,12 +187,12 @@ def _resolve(found: _Found, host: str, port: int, family: socket.AddressFamily) 
 
 
 def _wake(wake: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # nobody waits any more
+    with contextlib.suppress(OSError):  # the caller has gone on
         wake.send(b"!")
 
 
 def _wait_for_wake(woken: socket.socket, until_s: float) -> bool:
-    """Waits for a stir; False when none came in time. Raises ConnectionAbortedError when it was the end."""
+    """Waits to be woken; False when that does not happen in time. Raises ConnectionAbortedError when cut."""
     woken.settimeout(max(0.001, until_s - time.monotonic()))
     try:
         received = woken.recv(16)
