@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import subprocess
 import threading
@@ -185,6 +186,99 @@ def test_f16_the_ready_check_ships_no_box_that_saves_nothing(box: Box, monkeypat
     assert page is not None and page.report is not None
     assert page.report.results[SELF_TEST_STEPS.index(SelfTestStep.CARD)] == FAULT
     assert page.report.reason is not None
+
+
+# -- a camera that streams and gives no frame to whoever presses ---------------------------------------------------
+
+NO_PICTURE = problem("camera_stuck")
+NO_PHOTOS = problem("no_photos")
+
+
+def press_in_vain(box: Box) -> None:
+    """A guest presses, the camera fails him and is opened again."""
+    box.press()
+    box.until_light(LightPattern.TROUBLE)
+    box.until_said(lambda said: said["camera"] == "lost")
+    box.clock.pass_s(10.0)
+    box.until_said(lambda said: said["camera"] == "ready")
+
+
+def come_to_no_photos(box: Box) -> None:
+    box.start_ready()
+    box.camera.capture_fault = NO_PICTURE
+    for _ in range(2):
+        press_in_vain(box)
+        box.until_light(LightPattern.READY)
+    press_in_vain(box)
+    box.until_shown(state=BoothState.FAULT, problem=NO_PHOTOS)
+    box.until_said(lambda said: said["state"] == "fault" and said["problems"] == ["no_photos"])
+
+
+def test_f16_three_presses_without_a_frame_are_a_fault(box: Box) -> None:
+    come_to_no_photos(box)
+    asked = box.camera.asked.qsize()
+    assert asked == 3
+    box.press()
+    assert box.turn() is LightPattern.BUSY
+    assert box.camera.asked.qsize() == asked
+    box.clock.pass_s(30.0)  # a test photo, and the camera is opened again after it
+    box.until_said(lambda said: said["camera"] == "lost")
+    box.clock.pass_s(10.0)
+    box.until_said(lambda said: said["camera"] == "ready")
+    assert box.turn() is LightPattern.TROUBLE
+    assert box.camera.asked.qsize() == asked + 1
+    assert box.camera.released.empty()
+    box.camera.capture_fault = None
+    box.clock.pass_s(30.0)
+    box.until_light(LightPattern.READY)
+    box.until_said(lambda said: said["state"] == "ready" and said["problems"] == [])
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    assert [name.seq for name in box.spool.waiting()] == [1], "no number was used up"
+
+
+def test_f16_a_frame_between_them_resets_the_presses_in_vain(box: Box) -> None:
+    box.start_ready()
+    for _ in range(2):
+        box.camera.capture_fault = NO_PICTURE
+        for _ in range(2):
+            press_in_vain(box)
+            box.until_light(LightPattern.READY)
+        box.camera.capture_fault = None
+        box.press()
+        box.until_light(LightPattern.SAVED)
+    assert box.photos() == 2
+
+
+def test_f16_frames_that_begin_too_early_are_no_photos(box: Box) -> None:
+    """The camera answers, but what it gives began before the press: the machine waits in vain for another."""
+    box.start_ready()
+    box.camera.early_ns = 1
+    for number in (1, 2, 3):
+        box.press()
+        box.until_light(LightPattern.EXPOSING)
+        box.camera.released.get(timeout=PATIENCE_S)
+        box.clock.pass_s(6.0)
+        box.until_light(LightPattern.READY if number < 3 else LightPattern.TROUBLE)
+    box.until_said(lambda said: said["state"] == "fault" and said["problems"] == ["no_photos"])
+    assert box.photos() == 0
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_f16_the_self_test_without_frames_tries_the_card(box: Box, is_refused: bool) -> None:
+    """No photo tells of the card then: a small file does, written and synced."""
+    come_to_no_photos(box)
+    box.open_menu()
+    with immutable(box.spool.directory / TMP) if is_refused else contextlib.nullcontext():
+        box.choose("ready_check")
+        box.until_page(lambda page: page is not None and page.report is not None and page.report.asks_for_press)
+        box.press()
+        page = box.until_page(lambda page: page is not None and page.report is not None and page.report.step is None)
+    assert page is not None and page.report is not None
+    of_card = page.report.results[SELF_TEST_STEPS.index(SelfTestStep.CARD)]
+    assert (None if of_card is None else of_card.code) == ("card_readonly" if is_refused else None)
+    assert page.report.results[SELF_TEST_STEPS.index(SelfTestStep.CAMERA)] == NO_PICTURE
+    assert list((box.spool.directory / TMP).iterdir()) == []
 
 
 # -- folders that refuse, on real file systems ---------------------------------------------------------------------
