@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from piboothup.booth.panel.font import FACES, face
 from piboothup.commands import status
-from piboothup.config import Config, SpoolTable
+from piboothup.config import Config, SpoolConfig
 from piboothup.spool import event_titles
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.text import one_line
@@ -51,7 +51,7 @@ def test_f20_a_status_line_stays_one_line(blank: str, tmp_path: Path) -> None:
     spool = open_spool(tmp_path / "spool", clock)
     spool.write_events([AlbumEvent(f"Anna{blank}& Ben", "abcd1234")])
     take(spool, b"a photo")
-    config = Config(spool=SpoolTable(directory=str(spool.directory)))
+    config = Config(spool=SpoolConfig(directory=str(spool.directory)))
     told = status.format_report(status.assemble(config, spool, clock, tmp_path))
     assert "event     Anna & Ben: 1 taken" in told.split("\n")[4]
 

@@ -10,7 +10,7 @@ import logging
 from piboothup.booth import feedback
 from piboothup.booth.camera.thread import CameraThread
 from piboothup.booth.devices import Devices
-from piboothup.booth.flow.state import Booth, Settings
+from piboothup.booth.flow.state import Booth, FlowSettings
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.operations.self_test import SelfTest
 from piboothup.booth.panel.thread import PanelThread
@@ -49,7 +49,7 @@ class Outputs:
             self._camera.prepare(booth.zero_ns if is_countdown else None, booth.flash_on_ns)
         self._self_test.set_page(booth.page.kind if booth.page is not None else None)
 
-    def update(self, booth: Booth, now_ns: int, settings: Settings) -> None:
+    def update(self, booth: Booth, now_ns: int, settings: FlowSettings) -> None:
         """Shows the state: viewfinder, panel, light and buzzer."""
         is_viewfinder_on = shows_viewfinder(booth, now_ns)
         self._camera.set_viewfinder_on(is_viewfinder_on)

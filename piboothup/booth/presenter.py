@@ -12,7 +12,7 @@ from piboothup import __version__, power
 from piboothup.booth.devices import Devices
 from piboothup.booth.flow.events import Event, Saved
 from piboothup.booth.flow.menu import PageKind
-from piboothup.booth.flow.state import Booth, Settings
+from piboothup.booth.flow.state import Booth, FlowSettings
 from piboothup.booth.frame import Plane
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.panel import idle, screens
@@ -62,7 +62,7 @@ class Presenter:
         self.upload_status = UploadStatus()
         """As it was last looked at."""
 
-    def view(self, booth: Booth, now_ns: int, settings: Settings) -> View:
+    def view(self, booth: Booth, now_ns: int, settings: FlowSettings) -> View:
         """What the panel shows of this state."""
         active, upload_status = self._settings_store.active, self.upload_status
         shown_before = (self._devices.camera.notice, self._unused_setting) if booth.photos else ()

@@ -39,7 +39,7 @@ from piboothup.booth.flow.events import (
     TrySaving,
 )
 from piboothup.booth.flow.machine import CAPTURE_TIMEOUT_S, step
-from piboothup.booth.flow.state import Booth, Settings
+from piboothup.booth.flow.state import Booth, FlowSettings
 from piboothup.booth.operations.action_runner import ActionRunner
 from piboothup.booth.operations.active_settings import ActiveSettings, SettingsStore
 from piboothup.booth.operations.menu_options import MenuOptionsReader
@@ -98,7 +98,7 @@ class BoothService:
         self._status = StatusFile(runtime, "booth")
         self._devices = devices
         flash_lead_s = config.light.flash_lead_s if config.light.flash_pin else None
-        self._settings = Settings(
+        self._settings = FlowSettings(
             config.capture.countdown_s, config.capture.review_s, flash_lead_s, config.button.hold_s
         )
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()

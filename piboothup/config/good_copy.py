@@ -16,7 +16,7 @@ from typing import Any
 
 from piboothup.config.reading import Reading, parse
 from piboothup.config.secret import Secret
-from piboothup.config.settings import Config, EventPics
+from piboothup.config.settings import Config, EventPicsConfig
 
 GOOD_FILE = "config.good.toml"
 """In the spool."""
@@ -96,7 +96,7 @@ def lost_setting(names: Sequence[str], kept: GoodCopy) -> str:
     return next((name for name in wanted if name not in names), "")
 
 
-def names_another_event(text: str, kept: EventPics) -> bool:
+def names_another_event(text: str, kept: EventPicsConfig) -> bool:
     """Whether a config's text, which need be no TOML, has another event or album than the kept one.
 
     A value that the text's end cuts short is the kept one as far as it goes.

@@ -27,7 +27,7 @@ class ConfigError(ValueError):
 
 
 @dataclass(frozen=True)
-class EventPics:
+class EventPicsConfig:
     """Where the photos go. Without a link_id they are taken and wait."""
 
     api_key: Secret | None = checks.setting(None, checks.key)
@@ -45,7 +45,7 @@ class EventPics:
 
 
 @dataclass(frozen=True)
-class Capture:
+class CaptureConfig:
     """From the press to the next one."""
 
     countdown_s: int = checks.number(5, 0, 10)
@@ -55,7 +55,7 @@ class Capture:
 
 
 @dataclass(frozen=True)
-class Camera:
+class CameraConfig:
     """The camera and its limits."""
 
     driver: str = checks.choice("picamera2", "simulated")
@@ -79,7 +79,7 @@ class Camera:
 
 
 @dataclass(frozen=True)
-class Button:
+class ButtonConfig:
     """The one button."""
 
     driver: str = checks.choice("gpiozero", "simulated")
@@ -92,7 +92,7 @@ class Button:
 
 
 @dataclass(frozen=True)
-class Light:
+class LightConfig:
     """The light in the button, a flash, a buzzer."""
 
     driver: str = checks.choice("gpiozero", "simulated", "none")
@@ -106,7 +106,7 @@ class Light:
 
 
 @dataclass(frozen=True)
-class Panel:
+class PanelConfig:
     """The 128x64 OLED."""
 
     driver: str = checks.choice("ssd1306", "ssd1309", "ssd1315", "sh1106", "simulated", "none")
@@ -121,7 +121,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class SpoolTable:
+class SpoolConfig:
     """Where photos live on the card."""
 
     directory: str = checks.setting(str(DEFAULT_DIRECTORY), checks.directory)
@@ -140,7 +140,7 @@ class SpoolTable:
 
 
 @dataclass(frozen=True)
-class Upload:
+class UploadConfig:
     """The uploader's manners."""
 
     workers: int = checks.number(2, 1, 4)
@@ -149,7 +149,7 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Devices:
+class DevicesConfig:
     """`simulated = true` sets every driver to "simulated" at once."""
 
     simulated: bool = checks.flag(False)
@@ -165,15 +165,15 @@ class Config:
     language: str = checks.setting("en", checks.language)
     timezone: str = checks.text("", doubt=checks.unknown_zone)
     """For EXIF and export names; empty, or one that this system does not know = UTC (see `checks.zone`)."""
-    eventpics: EventPics = EventPics()
-    capture: Capture = Capture()
-    camera: Camera = Camera()
-    button: Button = Button()
-    light: Light = Light()
-    panel: Panel = Panel()
-    spool: SpoolTable = SpoolTable()
-    upload: Upload = Upload()
-    devices: Devices = Devices()
+    eventpics: EventPicsConfig = EventPicsConfig()
+    capture: CaptureConfig = CaptureConfig()
+    camera: CameraConfig = CameraConfig()
+    button: ButtonConfig = ButtonConfig()
+    light: LightConfig = LightConfig()
+    panel: PanelConfig = PanelConfig()
+    spool: SpoolConfig = SpoolConfig()
+    upload: UploadConfig = UploadConfig()
+    devices: DevicesConfig = DevicesConfig()
 
     def read_key(self) -> Secret | None:
         """The API key from the config or from `api_key_file`; None when there is none yet.

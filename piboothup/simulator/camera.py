@@ -20,7 +20,7 @@ import numpy as np
 from piboothup.booth.camera.base import CameraFault
 from piboothup.booth.frame import VIEWFINDER_SIZE, Frame, Viewfinder, shrunk
 from piboothup.clock import Clock
-from piboothup.config import Camera as CameraTable
+from piboothup.config import CameraConfig
 from piboothup.problems import Problem, problem
 from piboothup.simulator import scenes
 from piboothup.simulator.scenes import Picture
@@ -51,7 +51,7 @@ class _Stock(Protocol):
 class SimulatedCamera:
     """A `Camera` without hardware. `wait` sleeps for some seconds of `clock`; tests move the clock instead."""
 
-    def __init__(self, table: CameraTable, clock: Clock, wait: Callable[[float], object] | None = None) -> None:
+    def __init__(self, table: CameraConfig, clock: Clock, wait: Callable[[float], object] | None = None) -> None:
         self._frames_dir = Path(text_to_path(table.frames)) if table.frames else None
         self._clock = clock
         self._wait = wait or threading.Event().wait

@@ -24,7 +24,7 @@ from piboothup.booth.frame import Frame
 from piboothup.booth.photo.jpeg import encode
 from piboothup.booth.photo.saver import Saver
 from piboothup.clock import SystemClock
-from piboothup.config import Camera, Config
+from piboothup.config import CameraConfig, Config
 from piboothup.simulator.appliance import Appliance, wait_until
 from piboothup.simulator.camera import SimulatedCamera
 from piboothup.simulator.faults import Drop, Fault
@@ -73,7 +73,7 @@ def _saving(root: Path) -> None:
     """Hand-over to "saved", against encoding and a plain write of the same bytes."""
     _row("12 MP, frame's hand-over to saved", "median", "ratio", "bound 1.2")
     clock = SystemClock()
-    camera = SimulatedCamera(Camera(driver="simulated", size=(4056, 3040)), clock)
+    camera = SimulatedCamera(CameraConfig(driver="simulated", size=(4056, 3040)), clock)
     camera.open()
     frame = camera.capture(clock.boottime_ns(), 10.0)
     kept = Frame(frame.y, frame.u, frame.v, frame.exposure_start_ns, lambda: None, "simulated", 10_000, 2.0)

@@ -42,7 +42,16 @@ from piboothup.booth.panel.oled import OledPanel
 from piboothup.booth.service import BoothService
 from piboothup.clock import SystemClock
 from piboothup.commands.log_pipe import LogPipe
-from piboothup.config import Button, Camera, Capture, Config, EventPics, Light, Panel, SpoolTable
+from piboothup.config import (
+    ButtonConfig,
+    CameraConfig,
+    CaptureConfig,
+    Config,
+    EventPicsConfig,
+    LightConfig,
+    PanelConfig,
+    SpoolConfig,
+)
 from piboothup.simulator.camera import SimulatedCamera
 from piboothup.spool.listing import SENT
 from piboothup.spool.retention import sweep
@@ -64,7 +73,7 @@ _tables_to = sys.stdout
 class TimedLight(GpioLight):
     """The real light; tells when it was told of the next pattern."""
 
-    def __init__(self, table: Light, factory: Any) -> None:
+    def __init__(self, table: LightConfig, factory: Any) -> None:
         super().__init__(table, factory)
         self.told: Callable[[], None] = lambda: None
 
@@ -96,15 +105,15 @@ class Bench:
         self.changed_s = self.answered_s = 0.0
         self._hears = False
         config = Config(
-            eventpics=EventPics(link_id="abcd1234"),
-            capture=Capture(countdown_s=10),
-            camera=Camera(driver="simulated", size=(1640, 1232)),
-            spool=SpoolTable(directory=str(root / "spool"), min_free_mb=10, allow_memory=True),
+            eventpics=EventPicsConfig(link_id="abcd1234"),
+            capture=CaptureConfig(countdown_s=10),
+            camera=CameraConfig(driver="simulated", size=(1640, 1232)),
+            spool=SpoolConfig(directory=str(root / "spool"), min_free_mb=10, allow_memory=True),
         )
-        light = TimedLight(Light(), self.factory)
+        light = TimedLight(LightConfig(), self.factory)
         light.told = self._note_light
-        button = GpioButton(Button(), self.clock, self.factory)
-        panel = OledPanel(Panel(), PacedBus())
+        button = GpioButton(ButtonConfig(), self.clock, self.factory)
+        panel = OledPanel(PanelConfig(), PacedBus())
         devices = Devices(SimulatedCamera(config.camera, self.clock), panel, light, button)
         (root / "run").mkdir()
         self.spool = Spool(root / "spool", self.clock)
@@ -149,7 +158,7 @@ class Bench:
 
     def save(self, ended: threading.Event) -> None:
         """12 MP photos, one after the other."""
-        camera = SimulatedCamera(Camera(driver="simulated", size=(4056, 3040)), self.clock)
+        camera = SimulatedCamera(CameraConfig(driver="simulated", size=(4056, 3040)), self.clock)
         camera.open()
         frame = camera.capture(self.clock.boottime_ns(), 10.0)
         while not ended.is_set():

@@ -29,7 +29,7 @@ from piboothup.booth.panel.oled import OledPanel, packed
 from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.panel.view import View
 from piboothup.clock import SystemClock
-from piboothup.config import Camera, Panel
+from piboothup.config import CameraConfig, PanelConfig
 from piboothup.simulator.camera import SimulatedCamera
 from piboothup.simulator.gallery_views import portrait
 from piboothup.status import BoothState
@@ -141,7 +141,7 @@ def _making_sure() -> None:
         bus = SwallowingBus()
         bus.tells = tells
         with mock.patch("smbus2.SMBus", lambda port, bus=bus: bus):
-            panel = OledPanel(Panel())
+            panel = OledPanel(PanelConfig())
             panel.open()
         ready = screens.draw(View(state=BoothState.READY, photos=143))
         picture = screens.draw(View(state=BoothState.COUNTDOWN, countdown=3, viewfinder=Viewfinder(1, portrait())))
@@ -168,7 +168,7 @@ def _making_sure() -> None:
 def _opened(folder: Path) -> tuple[PanelThread, SwallowingBus]:
     bus = SwallowingBus()
     with mock.patch("smbus2.SMBus", lambda port: bus):
-        panel = PanelThread(OledPanel(Panel()), SystemClock(), folder)
+        panel = PanelThread(OledPanel(PanelConfig()), SystemClock(), folder)
         panel.start()
         panel.show(View(state=BoothState.READY, photos=143))
         while not bus.transfers:
@@ -193,7 +193,7 @@ def _viewfinder(folder: Path, seconds: float) -> None:
 
     panel._draw = counted
     camera = CameraThread(
-        SimulatedCamera(Camera(driver="simulated"), clock),
+        SimulatedCamera(CameraConfig(driver="simulated"), clock),
         clock,
         lambda event: None,
         lambda: panel.set_viewfinder(camera.viewfinder),

@@ -22,7 +22,7 @@ from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.booth.gpio import pins
 from piboothup.booth.gpio.buzzer import TONES, GpioBuzzer, NoBuzzer, Sound
 from piboothup.booth.gpio.led import BLINKS, LightPattern
-from piboothup.config import Light
+from piboothup.config import LightConfig
 from piboothup.problems import problem
 from piboothup.status import BoothState
 from tests.support.deadline import PATIENCE_S, until
@@ -256,7 +256,7 @@ def test_a_sound_is_a_tone_of_its_own_length_and_then_silence(
     factory.pin_class = pin_class
     pin = factory.pin(BUZZER_PIN)
     heard, lengths = Listening(pin), Lengths(pin)
-    buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
+    buzzer = GpioBuzzer(LightConfig(buzzer_pin=BUZZER_PIN), factory)
     buzzer._ended = lengths
     sounds = 0.5 if pin_class is MockPWMPin else 1  # the buzzer without tones has its own
     for _ in range(2):
@@ -270,7 +270,7 @@ def test_a_sound_is_a_tone_of_its_own_length_and_then_silence(
 def test_a_sound_lasts_as_long_as_it_says(factory: MockFactory) -> None:
     pin = factory.pin(BUZZER_PIN)
     heard = Listening(pin)
-    buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
+    buzzer = GpioBuzzer(LightConfig(buzzer_pin=BUZZER_PIN), factory)
     buzzer.play(Sound.TICK)
     assert (heard.next(), heard.next()) == (0.5, 0.0)
     assert pin.states[-1].timestamp > 0.055  # since it went on; how much longer is this machine's affair
@@ -289,7 +289,7 @@ def test_closing_ends_a_sound_and_switches_the_pin_off(factory: MockFactory, pin
         driven_to.append(value)
 
     pin._set_state = note
-    buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
+    buzzer = GpioBuzzer(LightConfig(buzzer_pin=BUZZER_PIN), factory)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(TONES, Sound.LOW, (220, PATIENCE_S))
         buzzer.play(Sound.LOW)
@@ -302,7 +302,7 @@ def test_closing_ends_a_sound_and_switches_the_pin_off(factory: MockFactory, pin
 def test_buzzer_with_own_tone_is_switched_on_pin_without_tones(factory: MockFactory) -> None:
     factory.pin_class = MockPin
     heard = Listening(factory.pin(BUZZER_PIN))
-    buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
+    buzzer = GpioBuzzer(LightConfig(buzzer_pin=BUZZER_PIN), factory)
     buzzer.play(Sound.CLICK)
     assert (heard.next(), heard.next()) == (1, 0)
     close(buzzer)
@@ -320,7 +320,7 @@ def test_buzzer_late_sounds_dropped_no_call_waits(factory: MockFactory) -> None:
         return changed
 
     pin._change_state = hold
-    buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
+    buzzer = GpioBuzzer(LightConfig(buzzer_pin=BUZZER_PIN), factory)
     buzzer.play(Sound.TICK)
     assert heard.next() == 0.5
     for _ in range(50):
@@ -335,7 +335,7 @@ def test_b07_missing_buzzer_line_reported_once_calls_return(
 ) -> None:
     monkeypatch.setattr(pins, "RETRY_S", 0.01)
     taken = LED(BUZZER_PIN, pin_factory=factory)
-    buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
+    buzzer = GpioBuzzer(LightConfig(buzzer_pin=BUZZER_PIN), factory)
     opened: queue.SimpleQueue[None] = queue.SimpleQueue()
     open_device = buzzer._open
 
@@ -362,7 +362,7 @@ def test_f19_a_buzzer_that_failed_is_heard_once_it_works(
     monkeypatch.setattr(pins, "RETRY_S", 0.01)
     pin, taken = factory.pin(BUZZER_PIN), None
     heard = Listening(pin)
-    buzzer = GpioBuzzer(Light(buzzer_pin=BUZZER_PIN), factory)
+    buzzer = GpioBuzzer(LightConfig(buzzer_pin=BUZZER_PIN), factory)
     if fails == "opening":
         taken = LED(BUZZER_PIN, pin_factory=factory)
         buzzer.play(Sound.TICK)

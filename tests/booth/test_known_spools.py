@@ -14,7 +14,7 @@ import pytest
 from piboothup import config
 from piboothup.booth.storage import StorageMonitor
 from piboothup.commands import services
-from piboothup.config import Config, SpoolTable
+from piboothup.config import Config, SpoolConfig
 from piboothup.problems import problem
 from piboothup.spool import durable
 from piboothup.spool.disk import hidden_photos, known_spools
@@ -44,7 +44,7 @@ class Bench:
     @contextmanager
     def evening(self, photos: int = 0) -> Iterator[StorageMonitor]:
         """A booth that is switched on, takes photos, and is switched off."""
-        table = SpoolTable(str(self.directory), allow_memory=True, min_free_mb=10)
+        table = SpoolConfig(str(self.directory), allow_memory=True, min_free_mb=10)
         self.spool = Spool(self.directory, self.clock, "serial-1")
         made = StorageMonitor(
             Config(spool=table), self.spool, self.clock, config_names=None, known_spools_file=self.file

@@ -15,7 +15,7 @@ from piboothup.booth.panel import idle
 from piboothup.booth.panel.view import Checks, View
 from piboothup.booth.presenter import StartProgress, checks, shows_viewfinder
 from piboothup.booth.upload_status import UploadStatus
-from piboothup.config import Config, Panel
+from piboothup.config import Config, PanelConfig
 from piboothup.power import Supply
 from piboothup.problems import problem
 from piboothup.spool.store import Spool
@@ -119,7 +119,7 @@ def test_b04_stuck_button_notice_blocks_idle_album_code(spool: Spool) -> None:
 
 @pytest.mark.parametrize("where", ["menu", "off"])
 def test_album_code_not_shown_idle_if_config_places_it_elsewhere(spool: Spool, where: str) -> None:
-    config = Config(panel=Panel(album_code=where))
+    config = Config(panel=PanelConfig(album_code=where))
     assert not shows_code_at_rest(config, spool, Booth(state=BoothState.READY))
 
 

@@ -25,7 +25,7 @@ from piboothup.booth.panel.layout import PHOTO_SIZE
 from piboothup.booth.panel.oled import OledPanel
 from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.panel.view import View
-from piboothup.config import Capture, Panel
+from piboothup.config import CaptureConfig, PanelConfig
 from piboothup.problems import problem
 from piboothup.status import BoothState
 from tests.support.booth import Box, hang_on
@@ -210,7 +210,7 @@ def test_b03_press_in_any_state_answered_in_same_turn(
     held: threading.Event,
     comes_to: Callable[[Box, threading.Event], None],
 ) -> None:
-    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=3, review_s=2.5))
+    box.config = dataclasses.replace(box.config, capture=CaptureConfig(countdown_s=3, review_s=2.5))
     try:
         diary = Diary(monkeypatch, box)
         comes_to(box, held)
@@ -240,7 +240,7 @@ BUSY = View(countdown=2, problem=problem("no_camera"))
 )
 def test_b03_slow_bus_panel_side_area_drawn_first_after_press(tmp_path: Path, before: View, after: View) -> None:
     glass = EmulatedOled()
-    panel = PanelThread(OledPanel(Panel(), bus=glass), HandClock(), tmp_path)
+    panel = PanelThread(OledPanel(PanelConfig(), bus=glass), HandClock(), tmp_path)
     panel.show(before)
     panel.run_once()
     glass.columns.clear()

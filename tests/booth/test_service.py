@@ -24,7 +24,7 @@ from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.panel.view import View
 from piboothup.booth.photo.saver import Saver
 from piboothup.booth.storage import StorageMonitor
-from piboothup.config import Button, Capture, Light
+from piboothup.config import ButtonConfig, CaptureConfig, LightConfig
 from piboothup.problems import problem
 from piboothup.runtime import send_hint
 from piboothup.spool import durable
@@ -70,7 +70,7 @@ def test_the_button_is_listened_to_and_let_go_at_the_end(box: Box) -> None:
 
 
 def test_white_balance_locked_at_countdown_end_until_frame(box: Box) -> None:
-    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=2))
+    box.config = dataclasses.replace(box.config, capture=CaptureConfig(countdown_s=2))
     box.start_ready()
     box.press()
     box.until_light(LightPattern.COUNTDOWN)
@@ -83,8 +83,8 @@ def test_white_balance_locked_at_countdown_end_until_frame(box: Box) -> None:
 
 
 def test_button_light_steady_during_flash_even_on_new_press(box: Box) -> None:
-    light = Light(flash_pin=22, flash_lead_s=1.5)
-    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=2), light=light)
+    light = LightConfig(flash_pin=22, flash_lead_s=1.5)
+    box.config = dataclasses.replace(box.config, capture=CaptureConfig(countdown_s=2), light=light)
     box.start_ready()
     pressed_ns = box.clock.boottime_ns()
     box.press()
@@ -102,7 +102,7 @@ def test_button_light_steady_during_flash_even_on_new_press(box: Box) -> None:
 
 
 def test_countdown_on_light_and_panel_last_second_faster(box: Box) -> None:
-    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=2))
+    box.config = dataclasses.replace(box.config, capture=CaptureConfig(countdown_s=2))
     box.start_ready()
     box.press()
     box.until_light(LightPattern.COUNTDOWN)
@@ -117,7 +117,7 @@ def test_countdown_on_light_and_panel_last_second_faster(box: Box) -> None:
 
 
 def test_b03_press_during_photo_answered_on_light_and_panel(box: Box) -> None:
-    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=9))
+    box.config = dataclasses.replace(box.config, capture=CaptureConfig(countdown_s=9))
     box.start_ready()
     box.press()
     box.until_light(LightPattern.COUNTDOWN)
@@ -148,7 +148,7 @@ def test_b04_button_down_at_start_called_stuck_until_released(
 
 
 def test_b06_hold_over_countdown_no_photo_early_release_restarts(box: Box) -> None:
-    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=2))
+    box.config = dataclasses.replace(box.config, capture=CaptureConfig(countdown_s=2))
     box.start_ready()
     box.hold("down")
     box.until_light(LightPattern.COUNTDOWN)
@@ -165,7 +165,7 @@ def test_b06_hold_over_countdown_no_photo_early_release_restarts(box: Box) -> No
 
 
 def test_b06_delayed_loop_hears_release_before_judging_by_time(box: Box, held: threading.Event) -> None:
-    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=2))
+    box.config = dataclasses.replace(box.config, capture=CaptureConfig(countdown_s=2))
     box.start_ready()
     show, is_held = box.light.show, threading.Event()
 
@@ -191,7 +191,7 @@ def test_b06_delayed_loop_hears_release_before_judging_by_time(box: Box, held: t
 
 
 def test_menu_opens_after_5_s_hold_closes_after_20_s_idle(box: Box) -> None:
-    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=3))
+    box.config = dataclasses.replace(box.config, capture=CaptureConfig(countdown_s=3))
     box.start_ready()
     box.hold("down")
     box.until_light(LightPattern.COUNTDOWN)
@@ -232,13 +232,13 @@ def test_photos_before_start_count_in_next_photo_number(box: Box) -> None:
 
 
 def break_light(box: Box) -> None:
-    light = GpioLight(Light(), pin_factory=object())
+    light = GpioLight(LightConfig(), pin_factory=object())
     light.open()
     box.light.problem = light.problem
 
 
 def break_button(box: Box) -> None:
-    box.button = GpioButton(Button(), box.clock, pin_factory=object())  # type: ignore[assignment]
+    box.button = GpioButton(ButtonConfig(), box.clock, pin_factory=object())  # type: ignore[assignment]
 
 
 def break_panel(box: Box) -> None:

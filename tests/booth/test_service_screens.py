@@ -12,7 +12,7 @@ from piboothup import power
 from piboothup.booth.frame import Viewfinder
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.panel.font import Face
-from piboothup.config import Capture, Panel
+from piboothup.config import CaptureConfig, PanelConfig
 from piboothup.problems import problem
 from piboothup.simulator.gallery_views import portrait
 from piboothup.spool.event_titles import AlbumEvent
@@ -21,7 +21,7 @@ from tests.support.booth import Box
 
 
 def test_guest_sees_viewfinder_until_last_second_no_old_picture(box: Box) -> None:
-    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=3))
+    box.config = dataclasses.replace(box.config, capture=CaptureConfig(countdown_s=3))
     box.camera.seen = Viewfinder(1, portrait())
     box.start_ready()
     box.press()
@@ -72,7 +72,7 @@ def test_album_code_alternates_with_ready_until_a_press(box: Box) -> None:
 
 @pytest.mark.parametrize("where", ["menu", "off"])
 def test_the_albums_code_can_be_kept_out_of_ready(box: Box, where: str) -> None:
-    box.config = dataclasses.replace(box.config, panel=Panel(driver="simulated", album_code=where))
+    box.config = dataclasses.replace(box.config, panel=PanelConfig(driver="simulated", album_code=where))
     box.start_ready()
     box.until_shown()
     box.clock.pass_s(21)

@@ -14,7 +14,7 @@ from unittest import mock
 import pytest
 
 from piboothup.booth.storage import StorageMonitor
-from piboothup.config import GOOD_FILE, Config, EventPics, Secret, SpoolTable, parse
+from piboothup.config import GOOD_FILE, Config, EventPicsConfig, Secret, SpoolConfig, parse
 from piboothup.problems import problem
 from piboothup.spool import choices, durable
 from piboothup.spool.capture_time import boots
@@ -41,8 +41,8 @@ class Bench:
         self.spool = Spool(root / "spool", self.clock, "serial-1")
         self.config = Config(
             name="Booth 7",
-            eventpics=EventPics(api_key=Secret(KEY), link_id="abcd1234"),
-            spool=SpoolTable(str(self.spool.directory), allow_memory=True, min_free_mb=10, keep_sent_days=1),
+            eventpics=EventPicsConfig(api_key=Secret(KEY), link_id="abcd1234"),
+            spool=SpoolConfig(str(self.spool.directory), allow_memory=True, min_free_mb=10, keep_sent_days=1),
         )
         self.good = self.spool.directory / GOOD_FILE
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from piboothup.booth.gpio.led import LightPattern
-from piboothup.config import Config, SpoolTable
+from piboothup.config import Config, SpoolConfig
 from piboothup.problems import problem
 from piboothup.runtime import send_hint
 from piboothup.spool.disk import hidden_photos
@@ -135,7 +135,7 @@ def test_f11_junk_in_the_note_hides_nothing(tmp_path: Path, junk: str) -> None:
 def a_folder_goes_into_memory_while_it_runs(root: Path) -> None:
     """In the namespace."""
     bench = Bench(root)
-    bench.config = dataclasses.replace(bench.config, spool=SpoolTable(str(bench.spool.directory), min_free_mb=10))
+    bench.config = dataclasses.replace(bench.config, spool=SpoolConfig(str(bench.spool.directory), min_free_mb=10))
     with closing(bench.card()) as card:
         card.open(patient=False)
         assert card.check() is None
@@ -174,7 +174,7 @@ def test_f11_the_booth_goes_on_with_the_disk_that_came(box: Box, tmp_path: Path)
 def test_f09_a_box_in_memory_is_a_fault_and_presses_only_nudge(box: Box) -> None:
     if not str(box.spool.directory).startswith("/dev/shm"):  # noqa: S108
         pytest.skip("SKIPPED: the folders of the tests lie on a disk here")
-    box.config = dataclasses.replace(box.config, spool=SpoolTable(str(box.spool.directory), min_free_mb=10))
+    box.config = dataclasses.replace(box.config, spool=SpoolConfig(str(box.spool.directory), min_free_mb=10))
     box.start()
     box.until_shown(state=BoothState.FAULT, problem=problem("spool_memory"))
     box.press()

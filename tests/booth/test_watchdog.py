@@ -21,7 +21,7 @@ from piboothup.booth.gpio import pins
 from piboothup.booth.gpio.button import GpioButton
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.panel import thread as panel
-from piboothup.config import Button
+from piboothup.config import ButtonConfig
 from piboothup.problems import problem
 from piboothup.status import BoothState
 from tests.support.booth import Box, awaited, hang_on
@@ -114,8 +114,8 @@ def test_f19_a_button_that_is_not_open_starves_no_watchdog(
 ) -> None:
     monkeypatch.setattr(pins, "RETRY_S", 0.01)
     factory = MockFactory()
-    taken = LED(Button().pin, pin_factory=factory)
-    button = GpioButton(Button(), box.clock, factory)
+    taken = LED(ButtonConfig().pin, pin_factory=factory)
+    button = GpioButton(ButtonConfig(), box.clock, factory)
     box.button = button  # type: ignore[assignment]
     box.start_ready()
     assert box.until_said(lambda said: said if "button_missing" in said["problems"] else None)["button"] == "missing"
@@ -124,7 +124,7 @@ def test_f19_a_button_that_is_not_open_starves_no_watchdog(
     if late:
         taken.close()
         assert box.until_said(lambda said: said if not said["problems"] else None)["button"] == "ready"
-        factory.pin(Button().pin).drive_low()
+        factory.pin(ButtonConfig().pin).drive_low()
         box.clock.pass_s(0.01)
         box.until_light(LightPattern.SAVED)
     box.stop()

@@ -15,7 +15,7 @@ from piboothup.booth.camera.base import CameraFault
 from piboothup.booth.camera.detect import ConnectedCamera
 from piboothup.commands import camera as camera_command
 from piboothup.commands.common import CommandFails
-from piboothup.config import Camera, Config, SpoolTable
+from piboothup.config import CameraConfig, Config, SpoolConfig
 from piboothup.problems import problem
 from piboothup.simulator.camera import SimulatedCamera
 from piboothup.spool import durable
@@ -33,8 +33,8 @@ class Desk:
     def __init__(self, root: Path, **camera: object) -> None:
         self.clock = HandClock()
         self.config = Config(
-            camera=Camera(driver="simulated", size=SIZE, **camera),  # type: ignore[arg-type]
-            spool=SpoolTable(directory=str(root / "spool")),
+            camera=CameraConfig(driver="simulated", size=SIZE, **camera),  # type: ignore[arg-type]
+            spool=SpoolConfig(directory=str(root / "spool")),
         )
         (root / "spool" / "tmp").mkdir(parents=True)
         self.camera = SimulatedCamera(self.config.camera, self.clock, self.clock.pass_s)

@@ -9,7 +9,7 @@ import pytest
 
 from piboothup import power, status
 from piboothup.commands import status as report
-from piboothup.config import Config, SpoolTable
+from piboothup.config import Config, SpoolConfig
 from piboothup.problems import problem
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import context_for
@@ -33,7 +33,7 @@ class Bench:
         self.clock = HandClock()
         self.spool = open_spool(root / "spool", self.clock)
         self.runtime = root
-        self.config = Config(name="Booth 7", spool=SpoolTable(allow_memory=True))
+        self.config = Config(name="Booth 7", spool=SpoolConfig(allow_memory=True))
 
     def says(self, service: str, **said: Any) -> None:
         status.write(self.runtime, service, said)
@@ -275,7 +275,7 @@ def tells_of_memory_and_full_run(directory: Path, runtime: Path) -> None:
     found = report.assemble(Config(), spool, HandClock(), runtime)
     wanted = {"memory": ["spool_memory"], "unknown": ["storage_unknown"]}.get(found["spool"]["storage"], [])
     assert [one["code"] for one in found["problems"]] == [*wanted, "runtime_full"]
-    allowed = report.assemble(Config(spool=SpoolTable(allow_memory=True)), spool, HandClock(), runtime)
+    allowed = report.assemble(Config(spool=SpoolConfig(allow_memory=True)), spool, HandClock(), runtime)
     assert [one["code"] for one in allowed["problems"]] == ["runtime_full"]
     if wanted == ["spool_memory"]:
         assert " free · in memory\n" in report.format_report(found)

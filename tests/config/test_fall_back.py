@@ -20,7 +20,7 @@ from piboothup import config
 from piboothup.booth.storage import StorageMonitor
 from piboothup.commands.common import config_problem, service_config
 from piboothup.commands.services import _note_spool
-from piboothup.config import GOOD_FILE, Config, ConfigError, EventPics, Usable, good_copy, load_usable
+from piboothup.config import GOOD_FILE, Config, ConfigError, EventPicsConfig, Usable, good_copy, load_usable
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.commands import command, environment
@@ -395,7 +395,7 @@ def test_f13_a_copy_that_does_not_read_back_replaces_none(box: Box, name: str) -
 
 def test_f13_a_value_that_turns_into_another_is_no_good_copy() -> None:
     with pytest.raises(ValueError, match="read back"):
-        good_copy.to_toml_text(Config(eventpics=EventPics(api_url="https://api.eventpics.net/")))
+        good_copy.to_toml_text(Config(eventpics=EventPicsConfig(api_url="https://api.eventpics.net/")))
 
 
 @pytest.mark.parametrize("control", ["\\u007f", "\\u0085", "\\u001b", "\\t", "\\n", "\\u2028"])

@@ -12,7 +12,7 @@ from PIL import Image
 from piboothup.booth.camera.base import CameraFault
 from piboothup.booth.frame import Frame
 from piboothup.booth.photo.jpeg import encode
-from piboothup.config import Camera
+from piboothup.config import CameraConfig
 from piboothup.simulator import scenes
 from piboothup.simulator.camera import DEFAULT_SIZE, FRAME_NS, STOCK, SimulatedCamera
 from tests.support.clock import HandClock
@@ -27,7 +27,7 @@ def clock() -> HandClock:
 
 
 def camera(clock: HandClock, frames: Path | None = None, size: tuple[int, int] | None = SMALL) -> SimulatedCamera:
-    table = Camera(driver="simulated", frames=str(frames or ""), size=size)
+    table = CameraConfig(driver="simulated", frames=str(frames or ""), size=size)
     made = SimulatedCamera(table, clock, clock.pass_s)
     made.open()
     return made
@@ -185,7 +185,7 @@ def test_a_folder_without_a_usable_jpeg_is_a_fault_with_a_remedy(
 
 
 def test_missing_folder_is_fault_naming_it_and_recovers(clock: HandClock, tmp_path: Path) -> None:
-    made = SimulatedCamera(Camera(frames=str(tmp_path / "party"), size=SMALL), clock, clock.pass_s)
+    made = SimulatedCamera(CameraConfig(frames=str(tmp_path / "party"), size=SMALL), clock, clock.pass_s)
     with pytest.raises(CameraFault, match="party"):
         made.open()
     (tmp_path / "party").mkdir()

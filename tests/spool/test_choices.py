@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.config import Config, EventPics, Secret, Upload, parse
+from piboothup.config import Config, EventPicsConfig, Secret, UploadConfig, parse
 from piboothup.spool import choices, contexts
 from piboothup.spool.admin.assign import take_along, without_event
 from piboothup.spool.choices import Choices
@@ -16,7 +16,7 @@ from piboothup.spool.listing import CONTEXTS
 from tests.support.clock import HandClock
 from tests.support.photos import PARTY, jpeg, open_spool, take
 
-CONFIG = Config(eventpics=EventPics(link_id="abcd1234", album_id="a1"))
+CONFIG = Config(eventpics=EventPicsConfig(link_id="abcd1234", album_id="a1"))
 ALL = Choices(link_id="efgh5678", album_id="b2", language="de", paused=True, sound=False)
 
 
@@ -46,14 +46,14 @@ def test_what_was_not_chosen_stays_the_config_s_word(tmp_path: Path, one: Choice
 def test_an_event_that_was_chosen_without_an_album_has_none(tmp_path: Path) -> None:
     choices.write(tmp_path, CONFIG, Choices(link_id="efgh5678"))
     for one in (Choices(link_id="efgh5678"), choices.read(tmp_path, CONFIG)):
-        assert one.over(CONFIG).eventpics == EventPics(link_id="efgh5678")
+        assert one.over(CONFIG).eventpics == EventPicsConfig(link_id="efgh5678")
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        dataclasses.replace(CONFIG, eventpics=EventPics(link_id="wxyz0000")),
-        dataclasses.replace(CONFIG, upload=Upload(paused=True)),
+        dataclasses.replace(CONFIG, eventpics=EventPicsConfig(link_id="wxyz0000")),
+        dataclasses.replace(CONFIG, upload=UploadConfig(paused=True)),
         dataclasses.replace(CONFIG, name="Booth 2"),
     ],
 )

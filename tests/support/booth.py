@@ -26,7 +26,7 @@ from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.panel import screens
 from piboothup.booth.panel.view import View
 from piboothup.booth.service import BoothService
-from piboothup.config import Capture, Config, EventPics, SpoolTable
+from piboothup.config import CaptureConfig, Config, EventPicsConfig, SpoolConfig
 from piboothup.problems import Problem
 from piboothup.runtime import send_hint
 from piboothup.spool.listing import NEW
@@ -163,9 +163,9 @@ class Box:
         self.camera, self.glass = PlayedCamera(self.clock), PlayedGlass()
         self.light, self.button, self.buzzer = PlayedLight(), PlayedButton(self.clock), PlayedBuzzer()
         self.config = Config(
-            eventpics=EventPics(link_id="abcd1234", album_id="a1"),
-            capture=Capture(countdown_s=0, review_s=1.0),
-            spool=SpoolTable(directory=str(self.spool.directory), min_free_mb=10, allow_memory=True),
+            eventpics=EventPicsConfig(link_id="abcd1234", album_id="a1"),
+            capture=CaptureConfig(countdown_s=0, review_s=1.0),
+            spool=SpoolConfig(directory=str(self.spool.directory), min_free_mb=10, allow_memory=True),
         )
         self.notice: Problem | None = None
         self._heard: queue.SimpleQueue[type[Event]] = queue.SimpleQueue()

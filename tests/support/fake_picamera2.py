@@ -17,7 +17,7 @@ import pytest
 
 from piboothup.booth.camera.base import CameraFault
 from piboothup.booth.camera.picamera2_driver import Picamera2Driver
-from piboothup.config import Camera
+from piboothup.config import CameraConfig
 
 PI_CONTROLS = {
     *("AeExposureMode", "AeFlickerMode", "AeFlickerPeriod", "FrameDurationLimits", "AwbEnable"),
@@ -159,8 +159,8 @@ def paint(fd: int, stride: int, size: tuple[int, int]) -> tuple[Any, Any, Any]:
     return y, u, v
 
 
-def opened(make: type[StandIn], table: Camera | None = None) -> Picamera2Driver:
-    camera = Picamera2Driver(table or Camera(), make)
+def opened(make: type[StandIn], table: CameraConfig | None = None) -> Picamera2Driver:
+    camera = Picamera2Driver(table or CameraConfig(), make)
     camera.open()
     return camera
 

@@ -19,7 +19,7 @@ from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.flow.machine import step
 from piboothup.booth.flow.menu import MenuOptions
 from piboothup.booth.flow.save_health import SaveHealth
-from piboothup.booth.flow.state import Booth, Settings
+from piboothup.booth.flow.state import Booth, FlowSettings
 from piboothup.booth.frame import Frame
 from piboothup.problems import problem
 from piboothup.status import BoothState
@@ -44,7 +44,7 @@ class Play:
         self, countdown_s: int = 0, review_s: float = 2.5, hold_s: float = 5.0, offer: MenuOptions | None = None
     ) -> None:
         self.booth, self.now_ns, self.effects = Booth(health=WELL), 1_000 * SECOND_NS, list[Effect]()
-        self.settings = Settings(countdown_s, review_s, hold_s=hold_s, options=offer or MenuOptions())
+        self.settings = FlowSettings(countdown_s, review_s, hold_s=hold_s, options=offer or MenuOptions())
 
     def says(self, *events: Event) -> BoothState:
         for event in events:

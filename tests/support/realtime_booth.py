@@ -24,7 +24,7 @@ from piboothup.booth.gpio import pins
 from piboothup.booth.gpio.button import GpioButton
 from piboothup.booth.gpio.buzzer import GpioBuzzer, Sound
 from piboothup.booth.gpio.led import GpioLight
-from piboothup.config import Button, Light
+from piboothup.config import ButtonConfig, LightConfig
 from tests.support.booth import Box, hang_on
 from tests.support.deadline import until
 
@@ -85,8 +85,8 @@ def main(root: Path, is_late: bool) -> None:
     played = Pins(has_button=not is_late)
     vars(pins).update(pin_factory=played, RETRY_S=0.01)
     box, camera = Box(root), threading.Event()
-    button, light = GpioButton(Button(), box.clock), GpioLight(Light(led_pin=27, flash_pin=22))
-    vars(box).update(button=button, light=light, buzzer=GpioBuzzer(Light(buzzer_pin=24)))
+    button, light = GpioButton(ButtonConfig(), box.clock), GpioLight(LightConfig(led_pin=27, flash_pin=22))
+    vars(box).update(button=button, light=light, buzzer=GpioBuzzer(LightConfig(buzzer_pin=24)))
     vars(box.camera)["open"] = hang_on(camera)
 
     def listens() -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 from urllib.parse import urlsplit
 
-from piboothup.config import Config, EventPics, Secret, SpoolTable, Upload
+from piboothup.config import Config, EventPicsConfig, Secret, SpoolConfig, UploadConfig
 from piboothup.spool.contexts import Context
 from piboothup.spool.listing import NEW, PARKED, SENT
 from piboothup.spool.names import PhotoName
@@ -64,9 +64,11 @@ class Hour:
         for _ in range(waiting):
             self.take()
         config = Config(
-            eventpics=EventPics(api_key=Secret("key"), api_url=f"https://{API}", link_id="abcd1234", album_id="a1"),
-            spool=SpoolTable(directory=str(folder / "spool"), allow_memory=True),
-            upload=Upload(workers=1),
+            eventpics=EventPicsConfig(
+                api_key=Secret("key"), api_url=f"https://{API}", link_id="abcd1234", album_id="a1"
+            ),
+            spool=SpoolConfig(directory=str(folder / "spool"), allow_memory=True),
+            upload=UploadConfig(workers=1),
         )
         spool = Spool(self._booth.directory, self.clock, "serial-1")
         spool.prepare()

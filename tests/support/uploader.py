@@ -14,7 +14,7 @@ from typing import Any
 
 from piboothup import status
 from piboothup.clock import Clock
-from piboothup.config import Config, EventPics, Secret, SpoolTable, Upload
+from piboothup.config import Config, EventPicsConfig, Secret, SpoolConfig, UploadConfig
 from piboothup.runtime import send_hint
 from piboothup.simulator.faults import Fault
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
@@ -57,9 +57,11 @@ class Desk:
         self.album = LocalEventPics(root / "album", self.server_clock)
         self.booth = open_spool(root / "spool", self.clock)
         self.config = Config(
-            eventpics=EventPics(api_key=Secret(DEMO_KEY), api_url=self.album.url, link_id="abcd1234", album_id="a1"),
-            spool=SpoolTable(directory=str(root / "spool"), allow_memory=True),
-            upload=Upload(workers=1),
+            eventpics=EventPicsConfig(
+                api_key=Secret(DEMO_KEY), api_url=self.album.url, link_id="abcd1234", album_id="a1"
+            ),
+            spool=SpoolConfig(directory=str(root / "spool"), allow_memory=True),
+            upload=UploadConfig(workers=1),
         )
         self.front: Liar | None = None
         self.uploader: Uploader | None = None

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from piboothup.config import Config, Secret, SpoolTable, Upload
+from piboothup.config import Config, Secret, SpoolConfig, UploadConfig
 from piboothup.spool.store import Spool
 from piboothup.uploader import service, wifi, worker
 from piboothup.uploader.eventpics import EventPicsApi
@@ -151,11 +151,11 @@ def test_a_box_has_the_real_chance_network_and_patience(tmp_path: Path) -> None:
         EventPicsApi,
         wifi.read,
     )
-    assert Config().upload == Upload(workers=2, paused=False)
+    assert Config().upload == UploadConfig(workers=2, paused=False)
     assert Config().eventpics.api_url == "https://api.eventpics.net"
     spool = Spool(tmp_path, HandClock(), "serial-1")
     spool.prepare()
-    made = Uploader(Config(spool=SpoolTable(directory=str(tmp_path))), spool, HandClock(), tmp_path)
+    made = Uploader(Config(spool=SpoolConfig(directory=str(tmp_path))), spool, HandClock(), tmp_path)
     made._woken.close()
     made._wake.close()
     assert (STOP_S, service._STUCK_AFTER_S, service._LIST_INTERVAL_NS) == (3.0, 120.0, 30_000_000_000)

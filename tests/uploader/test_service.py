@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from piboothup.config import Secret, Upload
+from piboothup.config import Secret, UploadConfig
 from piboothup.simulator.faults import Drop, Fault
 from piboothup.simulator.server import DEMO_KEY
 from piboothup.spool import choices, durable
@@ -414,7 +414,7 @@ def test_c08_a_worker_that_does_not_end_is_left_behind_after_3_s(
 
     monkeypatch.setattr(service, "_STOP_TIMEOUT_S", STOP_S)
     monkeypatch.setattr(Worker, "join", stays)
-    desk.config = dataclasses.replace(desk.config, upload=Upload(workers=2))
+    desk.config = dataclasses.replace(desk.config, upload=UploadConfig(workers=2))
     desk.start()
     assert desk.stop()
     assert waited_s == [3.0, 0.0]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from piboothup.config import Camera
+from piboothup.config import CameraConfig
 
 MAX_FRAME_DELAY_NS = 800_000_000
 """A photo waits no longer than this after zero for flash, focus or a shorter exposure; then any frame will do."""
@@ -43,7 +43,7 @@ Metadata = Mapping[str, Any]
 Controls = dict[str, Any]
 
 
-def initial_controls(table: Camera, advertised: Collection[str]) -> Controls:
+def initial_controls(table: CameraConfig, advertised: Collection[str]) -> Controls:
     """What the camera is told when it starts, of what it has."""
     wanted = {
         "AeExposureMode": _AE_EXPOSURE_SHORT,
@@ -55,13 +55,13 @@ def initial_controls(table: Camera, advertised: Collection[str]) -> Controls:
     return {name: value for name, value in wanted.items() if name in advertised}
 
 
-def max_exposure_us(table: Camera) -> int:
+def max_exposure_us(table: CameraConfig) -> int:
     """The longest exposure in microseconds: whole half-periods of the mains, if one fits."""
     limit_us, half_us = int(table.max_exposure_ms * 1000), _half_period_us(table)
     return limit_us // half_us * half_us or limit_us
 
 
-def _half_period_us(table: Camera) -> int:
+def _half_period_us(table: CameraConfig) -> int:
     return 1_000_000 // (2 * table.mains_hz)
 
 
@@ -70,7 +70,7 @@ def continuous_focus() -> Controls:
     return {"AfMode": _AF_MODE_CONTINUOUS}
 
 
-def manual_focus(table: Camera) -> Controls:
+def manual_focus(table: CameraConfig) -> Controls:
     """The lens where people stand."""
     return {"AfMode": _AF_MODE_MANUAL, "LensPosition": 1.0 / table.focus_m}
 
@@ -107,7 +107,7 @@ class ExposureLimits:
 
 
 def limit_exposure(
-    limits: ExposureLimits, metadata: Metadata, table: Camera, advertised: Collection[str]
+    limits: ExposureLimits, metadata: Metadata, table: CameraConfig, advertised: Collection[str]
 ) -> tuple[ExposureLimits, Controls]:
     """What the newest frame's metadata make of the cap, and what the camera is to be told (often nothing).
 
@@ -147,7 +147,7 @@ def _is_near(value: float, fixed: float) -> bool:
     return fixed / _TOLERANCE <= value <= fixed * _TOLERANCE
 
 
-def is_overexposed(metadata: Metadata, table: Camera) -> bool:
+def is_overexposed(metadata: Metadata, table: CameraConfig) -> bool:
     """Whether this frame was exposed for longer than the config allows."""
     return bool(metadata.get("ExposureTime", 0) > table.max_exposure_ms * 1000 * _TOLERANCE)
 
@@ -159,7 +159,7 @@ def is_overexposed(metadata: Metadata, table: Camera) -> bool:
 class PendingShot:
     """A photo that is being taken."""
 
-    table: Camera
+    table: CameraConfig
     zero_ns: int
     flash_on_ns: int | None = None
     """Since when a flash is lit."""

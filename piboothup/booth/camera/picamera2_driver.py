@@ -35,7 +35,7 @@ from piboothup.booth.camera.exposure import (
     manual_focus,
 )
 from piboothup.booth.frame import VIEWFINDER_SIZE, Frame, Plane, Viewfinder, shrunk
-from piboothup.config import Camera as CameraTable
+from piboothup.config import CameraConfig
 from piboothup.problems import Problem, problem
 from piboothup.text import text_to_path
 
@@ -61,7 +61,7 @@ FOCAL_LENGTHS_MM = {"ov5647": 3.6, "imx219": 3.04, "imx708": 4.74, "imx708_wide"
 class Picamera2Driver:
     """A `Camera` on a Pi. `make` is a class that stands in for picamera2.Picamera2."""
 
-    def __init__(self, table: CameraTable, make: type[Any] | None = None) -> None:
+    def __init__(self, table: CameraConfig, make: type[Any] | None = None) -> None:
         self._table = table
         self._make = make
         self._camera: Any = None

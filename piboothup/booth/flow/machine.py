@@ -55,7 +55,7 @@ from piboothup.booth.flow.events import (
 )
 from piboothup.booth.flow.long_press import LONG_PRESS_NS, SECOND_NS, Press, ReleaseEffect
 from piboothup.booth.flow.menu import Page, PageKind
-from piboothup.booth.flow.state import IDLE_STATES, Booth, Settings
+from piboothup.booth.flow.state import IDLE_STATES, Booth, FlowSettings
 from piboothup.problems import Problem, problem
 from piboothup.status import BoothState
 
@@ -78,14 +78,14 @@ TEST_FRAME_AGE_NS = SECOND_NS
 _Step = tuple[Booth, tuple[Effect, ...]]
 
 
-def step(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step:
+def step(booth: Booth, event: Event, now_ns: int, settings: FlowSettings) -> _Step:
     """The next state after `event`, and the effects to carry out."""
     booth, effects = _react(booth, event, now_ns, settings)
     booth, more = _test_saving(booth, now_ns)
     return booth, (*effects, *more)
 
 
-def _react(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step:
+def _react(booth: Booth, event: Event, now_ns: int, settings: FlowSettings) -> _Step:
     if booth.state is BoothState.STOPPING:
         return booth, (Discard(event.frame),) if isinstance(event, Exposed) else ()
     match event:
@@ -106,7 +106,7 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: Settings) -> _Step
 
 
 def _on_button(
-    booth: Booth, event: Pressed | Released | Tapped | DownAtStart, now_ns: int, settings: Settings
+    booth: Booth, event: Pressed | Released | Tapped | DownAtStart, now_ns: int, settings: FlowSettings
 ) -> _Step:
     match event:
         case Pressed(edge_ns):
@@ -151,7 +151,7 @@ def _on_camera(booth: Booth, event: CameraReady | CameraLost | Exposed | Capture
 
 
 def _on_storage(
-    booth: Booth, event: StorageChecked | SavingFailed | SaveTested | Saved, now_ns: int, settings: Settings
+    booth: Booth, event: StorageChecked | SavingFailed | SaveTested | Saved, now_ns: int, settings: FlowSettings
 ) -> Booth:
     match event:
         case StorageChecked(found):
@@ -173,7 +173,7 @@ def _on_storage(
 # -- the button ------------------------------------------------------------------------------------------------
 
 
-def _pressed(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _Step:
+def _pressed(booth: Booth, edge_ns: int, now_ns: int, settings: FlowSettings) -> _Step:
     if booth.page is not None:
         return _pressed_in_menu(booth, booth.page, now_ns, settings)
     if not booth.takes_photos or edge_ns < booth.saved_ns:  # one that began before "saved" was meant for that photo
@@ -181,7 +181,7 @@ def _pressed(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _St
     return _start(booth, edge_ns, now_ns, settings)
 
 
-def _start(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _Step:
+def _start(booth: Booth, edge_ns: int, now_ns: int, settings: FlowSettings) -> _Step:
     zero_ns = edge_ns + settings.countdown_s * SECOND_NS
     lead_s = settings.flash_lead_s
     flash_on_ns = None if lead_s is None else max(edge_ns, zero_ns - int(lead_s * SECOND_NS))
@@ -191,7 +191,7 @@ def _start(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _Step
     return _expose(started, now_ns)
 
 
-def _still_pressed(booth: Booth, at_ns: int, settings: Settings) -> _Step:
+def _still_pressed(booth: Booth, at_ns: int, settings: FlowSettings) -> _Step:
     """Effects of the button being down for longer."""
     press = booth.press
     if press is None or booth.stuck:
@@ -209,7 +209,7 @@ def _still_pressed(booth: Booth, at_ns: int, settings: Settings) -> _Step:
     return (_settle_state(booth) if booth.state is BoothState.REVIEW and seen_enough else booth), ()
 
 
-def _released(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _Step:
+def _released(booth: Booth, edge_ns: int, now_ns: int, settings: FlowSettings) -> _Step:
     """Act on the release, by how long the button was down at the edge."""
     booth, effects = _still_pressed(booth, edge_ns, settings)
     press, booth = booth.press, replace(booth, press=None, stuck=False)
@@ -231,7 +231,7 @@ def _released(booth: Booth, edge_ns: int, now_ns: int, settings: Settings) -> _S
 # -- the menu --------------------------------------------------------------------------------------------------
 
 
-def _pressed_in_menu(booth: Booth, page: Page, now_ns: int, settings: Settings) -> _Step:
+def _pressed_in_menu(booth: Booth, page: Page, now_ns: int, settings: FlowSettings) -> _Step:
     """On a page with items wait for the release; else close the page, or confirm what the self-test asked for.
 
     A second press within a second of that is ignored.
@@ -246,7 +246,7 @@ def _pressed_in_menu(booth: Booth, page: Page, now_ns: int, settings: Settings) 
     return _settle_state(consumed), ()
 
 
-def _long_press_in_menu(booth: Booth, page: Page, press: Press, now_ns: int, settings: Settings) -> _Step:
+def _long_press_in_menu(booth: Booth, page: Page, press: Press, now_ns: int, settings: FlowSettings) -> _Step:
     if page.item is None or press.age_ns(now_ns) < int(page.item.hold_s * SECOND_NS):
         return booth, ()
     if page.operator_only and not settings.options.allows_operator(now_ns):
@@ -260,7 +260,7 @@ def _on_menu_answer(
     booth: Booth,
     event: SharpnessMeasured | PhotosCounted | SelfTestProgress | ActionDone,
     now_ns: int,
-    settings: Settings,
+    settings: FlowSettings,
 ) -> Booth:
     """The menu with the answer that it waited for; unchanged when it was left meanwhile."""
     page = booth.page
@@ -278,7 +278,7 @@ def _on_menu_answer(
             return booth
 
 
-def _open_page(booth: Booth, page: Page | None, now_ns: int, settings: Settings) -> Booth:
+def _open_page(booth: Booth, page: Page | None, now_ns: int, settings: FlowSettings) -> Booth:
     """The menu with this page until it times out or, for a page of the operator, the operator's time is over."""
     operator_until_ns = settings.options.operator_until_ns if page is not None and page.operator_only else None
     if page is None or (operator_until_ns is not None and now_ns >= operator_until_ns):

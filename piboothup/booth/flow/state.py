@@ -20,7 +20,7 @@ IDLE_STATES = (BoothState.STARTING, BoothState.READY, BoothState.REVIEW, BoothSt
 
 
 @dataclass(frozen=True)
-class Settings:
+class FlowSettings:
     """What the config says about the flow, and what the menu can offer."""
 
     countdown_s: int = 5
@@ -128,7 +128,7 @@ class Booth:
         """The countdown's digit: whole seconds to zero, rounded up, never below 1."""
         return max(1, -((now_ns - self.zero_ns) // SECOND_NS))
 
-    def hold_progress(self, now_ns: int, settings: Settings) -> HoldProgress | None:
+    def hold_progress(self, now_ns: int, settings: FlowSettings) -> HoldProgress | None:
         """What fills while the button is held; None while nothing does."""
         if self.press is None:
             return None

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from piboothup.booth.gpio import pins
 from piboothup.booth.threads import NEVER_NS, Heartbeat
 from piboothup.clock import Clock
-from piboothup.config import Button as ButtonTable
+from piboothup.config import ButtonConfig
 from piboothup.problems import Problem, problem
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ def edge_ns(ticks_s: float, now_ns: int) -> int:
 class GpioButton:
     """A button between the table's pin and ground. `pin_factory`: gpiozero's, for tests."""
 
-    def __init__(self, table: ButtonTable, clock: Clock, pin_factory: Any = None) -> None:
+    def __init__(self, table: ButtonConfig, clock: Clock, pin_factory: Any = None) -> None:
         self._pin = table.pin
         self._clock = clock
         self._pin_factory = pin_factory

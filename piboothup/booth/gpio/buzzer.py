@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from piboothup.booth.gpio import pins
-from piboothup.config import Light as LightTable
+from piboothup.config import LightConfig
 from piboothup.problems import Problem, problem
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class NoBuzzer:
 class GpioBuzzer:
     """A buzzer on the table's pin. `pin_factory`: gpiozero's, for tests."""
 
-    def __init__(self, table: LightTable, pin_factory: Any = None) -> None:
+    def __init__(self, table: LightConfig, pin_factory: Any = None) -> None:
         self._pin = table.buzzer_pin
         self._pin_factory = pin_factory
         self._sounds: queue.SimpleQueue[Sound | None] = queue.SimpleQueue()

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from piboothup.booth.gpio import pins
-from piboothup.config import Light as LightTable
+from piboothup.config import LightConfig
 from piboothup.problems import Problem, problem
 
 log = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ class _Pin:
 class GpioLight:
     """LEDs on the table's pins. `pin_factory`: gpiozero's, for tests."""
 
-    def __init__(self, table: LightTable, pin_factory: Any = None) -> None:
+    def __init__(self, table: LightConfig, pin_factory: Any = None) -> None:
         self._table = table
         self._pin_factory = pin_factory
         self._led = _Pin("led", self._make_led) if table.led_pin else None

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from piboothup.config import Panel as PanelTable
+from piboothup.config import PanelConfig
 
 WIDTH, HEIGHT = 128, 64
 PAGES = HEIGHT // 8
@@ -41,7 +41,7 @@ def packed(image: Image.Image) -> bytes:
 class OledPanel:
     """A `PanelDevice` for ssd1306, ssd1309, ssd1315 and sh1106. `bus`: an smbus, for tests."""
 
-    def __init__(self, table: PanelTable, bus: Any = None) -> None:
+    def __init__(self, table: PanelConfig, bus: Any = None) -> None:
         self._table = table
         self._bus = bus
         self._serial: Any = None

@@ -13,7 +13,7 @@ import pytest
 from piboothup.booth.camera.base import CaptureTimedOut
 from piboothup.booth.camera.picamera2_driver import BETTER_WITHIN_S, BUFFERS
 from piboothup.booth.photo.jpeg import encode
-from piboothup.config import Camera
+from piboothup.config import CameraConfig
 from tests.support.fake_picamera2 import ZERO_NS, StandIn, opened
 
 FRAME_NS = 100_000_000
@@ -75,7 +75,7 @@ def sensor(**first: Any) -> type[Sensor]:
 
 def test_k07_lens_unfocused_at_zero_uses_focus_m_then_refocuses() -> None:
     make = sensor(AfState=1, LensPosition=8.0)
-    camera = opened(make, Camera(focus_m=2.0))
+    camera = opened(make, CameraConfig(focus_m=2.0))
     frame = camera.capture(ZERO_NS, 4)
     sent = [controls for _, controls in make.last.sent]
     assert sent == [{"AfMode": 0, "LensPosition": 0.5}, {"AfMode": 2}]

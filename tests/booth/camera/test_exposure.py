@@ -17,13 +17,13 @@ from piboothup.booth.camera.exposure import (
     limit_exposure,
     max_exposure_us,
 )
-from piboothup.config import Camera
+from piboothup.config import CameraConfig
 
 ALL = {
     *("AeExposureMode", "AeFlickerMode", "AeFlickerPeriod", "FrameDurationLimits", "AwbEnable"),
     *("AfMode", "LensPosition", "ExposureTime", "AnalogueGain"),
 }
-TABLE = Camera(max_exposure_ms=20, max_gain=12, mains_hz=50, focus_m=2.0)
+TABLE = CameraConfig(max_exposure_ms=20, max_gain=12, mains_hz=50, focus_m=2.0)
 ZERO_NS = 50_000_000_000
 MS = 1_000_000
 FRAME_US = 100_000
@@ -37,12 +37,12 @@ def test_k06_short_exposures_requested_mains_light_no_flicker() -> None:
     sent = initial_controls(TABLE, ALL)
     assert sent["AeExposureMode"] == 1
     assert (sent["AeFlickerMode"], sent["AeFlickerPeriod"]) == (1, 10_000)
-    assert initial_controls(Camera(mains_hz=60), ALL)["AeFlickerPeriod"] == 8333
+    assert initial_controls(CameraConfig(mains_hz=60), ALL)["AeFlickerPeriod"] == 8333
 
 
 def test_requests_max_30_fps_and_no_frame_over_longest_exposure() -> None:
     assert initial_controls(TABLE, ALL)["FrameDurationLimits"] == (33_333, 33_333)
-    assert initial_controls(Camera(max_exposure_ms=100), ALL)["FrameDurationLimits"] == (33_333, 100_000)
+    assert initial_controls(CameraConfig(max_exposure_ms=100), ALL)["FrameDurationLimits"] == (33_333, 100_000)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_requests_max_30_fps_and_no_frame_over_longest_exposure() -> None:
     [(20, 50, 20_000), (25, 50, 20_000), (20, 60, 16_666), (9, 50, 9_000), (1, 60, 1_000), (33.4, 60, 33_332)],
 )
 def test_longest_exposure_is_whole_mains_half_periods_if_fits(max_ms: float, mains_hz: int, expected_us: int) -> None:
-    assert max_exposure_us(Camera(max_exposure_ms=max_ms, mains_hz=mains_hz)) == expected_us
+    assert max_exposure_us(CameraConfig(max_exposure_ms=max_ms, mains_hz=mains_hz)) == expected_us
 
 
 def test_autofocus_lens_always_focuses_other_lens_set_to_focus_m() -> None:

@@ -21,7 +21,7 @@ from piboothup.booth.camera.detect import ConnectedCamera, connected_cameras
 from piboothup.booth.camera.picamera2_driver import Picamera2Driver, planes
 from piboothup.booth.frame import Viewfinder
 from piboothup.booth.photo.jpeg import encode
-from piboothup.config import Camera
+from piboothup.config import CameraConfig
 from piboothup.problems import Problem, problem
 from tests.support.fake_picamera2 import ZERO_NS, StandIn, fault_of, opened, paint
 
@@ -138,7 +138,7 @@ def test_k03_timed_out_capture_cancelled_leaks_no_buffer(make: type[StandIn]) ->
 def test_k01_no_camera_reported_night_of_retries_leaks_no_fd(make: type[StandIn]) -> None:
     make.cameras = 0
     before = len(os.listdir("/proc/self/fd"))
-    assert {fault_of(Picamera2Driver(Camera(), make)) for _ in range(20)} == {"no_camera"}
+    assert {fault_of(Picamera2Driver(CameraConfig(), make)) for _ in range(20)} == {"no_camera"}
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -147,7 +147,7 @@ def test_k05_camera_in_use_reported_leaks_no_fd(make: type[StandIn]) -> None:
     outer.__cause__ = RuntimeError("Failed to acquire camera: Device or resource busy")
     make.breaks["__init__"] = outer
     before = len(os.listdir("/proc/self/fd"))
-    assert {fault_of(Picamera2Driver(Camera(), make)) for _ in range(20)} == {"camera_busy"}
+    assert {fault_of(Picamera2Driver(CameraConfig(), make)) for _ in range(20)} == {"camera_busy"}
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -186,7 +186,7 @@ def test_f16_picamera2_that_fails_to_import_is_no_missing_camera(
     (tmp_path / "picamera2" / "__init__.py").write_text(package)
     monkeypatch.syspath_prepend(tmp_path)
     told = problem("no_picamera2", said) if said else problem("camera_memory")
-    for use in (Picamera2Driver(Camera()).open, connected_cameras):
+    for use in (Picamera2Driver(CameraConfig()).open, connected_cameras):
         with pytest.raises(CameraFault) as caught:
             use()
         assert caught.value.problem == told
@@ -194,7 +194,7 @@ def test_f16_picamera2_that_fails_to_import_is_no_missing_camera(
 
 
 def test_without_picamera2_the_sentence_names_what_is_missing() -> None:
-    for use in (Picamera2Driver(Camera()).open, connected_cameras):
+    for use in (Picamera2Driver(CameraConfig()).open, connected_cameras):
         with pytest.raises(CameraFault) as caught:
             use()
         assert caught.value.problem == problem("no_picamera2", "picamera2 is missing")
@@ -213,7 +213,7 @@ def test_f16_what_fails_while_cameras_are_listed_is_told(make: type[StandIn], er
         raise error
 
     make.global_camera_info = fail  # type: ignore[assignment,method-assign]
-    for use in (Picamera2Driver(Camera(), make).open, lambda: connected_cameras(make)):
+    for use in (Picamera2Driver(CameraConfig(), make).open, lambda: connected_cameras(make)):
         with pytest.raises(CameraFault) as caught:
             use()
         assert caught.value.problem.code == code
@@ -265,7 +265,7 @@ def test_viewfinder_up_to_25_a_second_while_asked_notifies_each(
 ) -> None:
     now_s = 1000.0
     monkeypatch.setattr("time.monotonic", lambda: now_s)
-    camera = opened(make, Camera(size=(1280, 960)))
+    camera = opened(make, CameraConfig(size=(1280, 960)))
     told: list[Viewfinder | None] = []
     camera.on_viewfinder = lambda: told.append(camera.viewfinder())
     passing(make, 10)
@@ -300,7 +300,7 @@ def test_viewfinder_up_to_25_a_second_while_asked_notifies_each(
 
 
 def test_nothing_of_the_viewfinder_survives_the_camera_s_closing(make: type[StandIn]) -> None:
-    camera = opened(make, Camera(size=(1280, 960)))
+    camera = opened(make, CameraConfig(size=(1280, 960)))
     camera.viewfinder()
     passing(make, 20)
     camera.close()
@@ -308,7 +308,7 @@ def test_nothing_of_the_viewfinder_survives_the_camera_s_closing(make: type[Stan
 
 
 def test_a_viewfinder_that_is_wanted_waits_for_no_photo(make: type[StandIn]) -> None:
-    camera = opened(make, Camera(size=(1280, 960)))
+    camera = opened(make, CameraConfig(size=(1280, 960)))
     camera.viewfinder()
     camera.capture(ZERO_NS, 3)
     passing(make, 20)  # while the photo is taken its buffer goes to the photo first
@@ -394,12 +394,12 @@ def test_k04_large_mode_memory_free_when_smaller_mode_allocates(make: type[Stand
 
 def test_k04_smaller_mode_also_too_large_reported_and_retried(make: type[StandIn]) -> None:
     make.breaks["configure"] = OSError(errno.ENOMEM, "Cannot allocate memory")
-    assert fault_of(Picamera2Driver(Camera(), make)) == "camera_memory"
+    assert fault_of(Picamera2Driver(CameraConfig(), make)) == "camera_memory"
 
 
 def test_size_sensor_lacks_reported_photos_use_nearest_size(make: type[StandIn]) -> None:
     make.adjusts_to = (64, 48)
-    camera = opened(make, Camera(size=(8000, 6000)))
+    camera = opened(make, CameraConfig(size=(8000, 6000)))
     assert camera.size == (64, 48)
     assert camera.notice == problem("camera_size", "8000x6000; it gives 64x48")
     camera.close()
@@ -416,7 +416,7 @@ def test_camera_without_frame_exposure_times_reported_as_such(make: type[StandIn
 def test_a_camera_that_gives_no_yuv_is_told_as_such(make: type[StandIn]) -> None:
     make.pixel_format = "MJPEG"
     with pytest.raises(CameraFault, match="MJPEG instead of YUV420"):
-        Picamera2Driver(Camera(), make).open()
+        Picamera2Driver(CameraConfig(), make).open()
     make.last.close()
 
 
@@ -425,7 +425,7 @@ def test_tuning_file_missing_reported_sensor_default_used(
 ) -> None:
     monkeypatch.delenv("LIBCAMERA_RPI_TUNING_FILE", raising=False)
     path = tmp_path / "imx708_noir.json"
-    camera = opened(make, Camera(tuning=str(path)))
+    camera = opened(make, CameraConfig(tuning=str(path)))
     assert camera.notice == problem("camera_tuning", f"{path}: No such file or directory")
     assert make.last.tuning is None
     path.write_text("{}")
@@ -443,7 +443,7 @@ def test_tuning_file_invalid_reported_sensor_default_used(
 ) -> None:
     path = tmp_path / "imx708_noir.json"
     path.write_bytes(content)
-    camera = opened(make, Camera(tuning=str(path)))
+    camera = opened(make, CameraConfig(tuning=str(path)))
     assert camera.notice == problem("camera_tuning", f"{path}: it is no JSON")
     assert make.last.tuning is None
     camera.capture(ZERO_NS, 3).release()
@@ -458,15 +458,15 @@ def test_tuning_file_of_other_model_hiding_camera_is_named(
     path.write_text("{}")
     make.cameras = 0
     with pytest.raises(CameraFault, match="imx708_noir"):
-        Picamera2Driver(Camera(tuning=str(path)), make).open()
+        Picamera2Driver(CameraConfig(tuning=str(path)), make).open()
 
 
 def test_camera_chosen_by_number_missing_one_reported_with_it(make: type[StandIn]) -> None:
     make.cameras = 2
-    opened(make, Camera(number=1)).close()
+    opened(make, CameraConfig(number=1)).close()
     assert make.last.number == 1
     with pytest.raises(CameraFault, match="number 2 of 2"):
-        Picamera2Driver(Camera(number=2), make).open()
+        Picamera2Driver(CameraConfig(number=2), make).open()
 
 
 def test_camera_list_shows_modes_except_of_camera_in_use(

@@ -24,7 +24,7 @@ from piboothup.booth.flow.events import (
 )
 from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.flow.machine import CAPTURE_ANSWER_TIMEOUT_NS, NOTICE_NS
-from piboothup.booth.flow.state import Settings
+from piboothup.booth.flow.state import FlowSettings
 from piboothup.problems import problem
 from piboothup.status import BoothState
 from tests.support.machine import FULL, NO_CAMERA, READY, ROOM, Play, frame
@@ -246,7 +246,7 @@ def test_every_capture_has_a_press_every_frame_saved_or_returned(
 
 def with_flash(countdown_s: int, lead_s: float = 1.5) -> Play:
     play = Play()
-    play.settings = Settings(countdown_s, 2.5, lead_s)
+    play.settings = FlowSettings(countdown_s, 2.5, lead_s)
     play.says(READY)
     return play
 

@@ -30,7 +30,7 @@ from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.flow.machine import SAVING_TIMEOUT_NS
 from piboothup.booth.flow.menu import PageKind
 from piboothup.booth.flow.save_health import AFTER_NO_FRAME_NS, FRAME_NS, RETRY_NS, SaveHealth
-from piboothup.booth.flow.state import Booth, Settings
+from piboothup.booth.flow.state import Booth, FlowSettings
 from piboothup.problems import Problem, problem
 from piboothup.status import BoothState
 from tests.support.machine import FULL, NO_CAMERA, READY, ROOM, Play, frame
@@ -396,7 +396,7 @@ events = st.one_of(
 def test_f16_whatever_happens_ready_means_that_photos_are_saved(story: list[tuple[Event, int]]) -> None:
     """The zeros: 0 = of the photo under way, 1 = of the test frame, -1 = of an earlier question."""
     play = starting()
-    play.settings = Settings(countdown_s=0)
+    play.settings = FlowSettings(countdown_s=0)
     frames = 0
     for event, passes_ns in story:
         play.now_ns += passes_ns

@@ -18,7 +18,7 @@ from gpiozero.pins.mock import MockFactory, MockPin
 from piboothup.booth.gpio import button, pins
 from piboothup.booth.gpio.button import PRESS_DEBOUNCE_NS, RELEASE_DEBOUNCE_NS, Debounce, Edge, GpioButton, edge_ns
 from piboothup.clock import Clock, SystemClock
-from piboothup.config import Button
+from piboothup.config import ButtonConfig
 from tests.support.bounce_traces import PRESSES, RELEASES, WORN_PRESS
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
@@ -158,7 +158,7 @@ class Heard:
     def __init__(self, factory: Any, clock: Clock | None = None, is_open: bool = True) -> None:
         self.calls: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
         self.opened: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self.button = GpioButton(Button(), clock or SystemClock(), factory)
+        self.button = GpioButton(ButtonConfig(), clock or SystemClock(), factory)
         self.button.start(
             lambda at: self.calls.put(("pressed", at)),
             lambda at: self.calls.put(("released", at)),
@@ -289,7 +289,7 @@ def played_pins(factory: MockFactory, monkeypatch: pytest.MonkeyPatch) -> Pins:
 
 
 def taken(played: Pins) -> Callable[[], None]:
-    other = LED(Button().pin, pin_factory=played.factory)
+    other = LED(ButtonConfig().pin, pin_factory=played.factory)
     return other.close  # type: ignore[no-any-return]
 
 

@@ -25,7 +25,7 @@ from piboothup.booth.gpio.led import (
     NoLight,
     breath,
 )
-from piboothup.config import Light
+from piboothup.config import LightConfig
 from tests.support.deadline import PATIENCE_S, until
 
 LED_PIN, FLASH_PIN = 27, 22
@@ -40,7 +40,7 @@ def factory() -> Iterator[MockFactory]:
 
 @pytest.fixture
 def light(factory: MockFactory) -> Iterator[GpioLight]:
-    made = GpioLight(Light(led_pin=LED_PIN, flash_pin=FLASH_PIN), factory)
+    made = GpioLight(LightConfig(led_pin=LED_PIN, flash_pin=FLASH_PIN), factory)
     made.open()
     yield made
     made.close()
@@ -119,7 +119,7 @@ def test_b07_no_light_line_calls_return_problem_reported_once(
     factory: MockFactory, caplog: pytest.LogCaptureFixture
 ) -> None:
     taken = LED(LED_PIN, pin_factory=factory)
-    light = GpioLight(Light(led_pin=LED_PIN), factory)
+    light = GpioLight(LightConfig(led_pin=LED_PIN), factory)
     assert not light.open()
     for pattern in LightPattern:
         light.show(pattern)
@@ -135,7 +135,7 @@ def test_b07_no_pins_at_a_desk_every_call_returns() -> None:
         def __getattr__(self, name: str) -> Any:
             raise OSError("no gpiochip")
 
-    light = GpioLight(Light(), NoPins())
+    light = GpioLight(LightConfig(), NoPins())
     light.open()
     light.show(LightPattern.READY)
     light.close()
@@ -143,7 +143,7 @@ def test_b07_no_pins_at_a_desk_every_call_returns() -> None:
 
 
 def test_b07_a_flash_line_of_0_is_no_flash(factory: MockFactory) -> None:
-    light = GpioLight(Light(led_pin=LED_PIN, flash_pin=0), factory)
+    light = GpioLight(LightConfig(led_pin=LED_PIN, flash_pin=0), factory)
     light.flash(True)
     light.show(LightPattern.EXPOSING)
     assert light.problem is None
@@ -152,7 +152,7 @@ def test_b07_a_flash_line_of_0_is_no_flash(factory: MockFactory) -> None:
 
 def test_on_pins_without_pwm_ready_is_a_steady_light(factory: MockFactory) -> None:
     factory.pin_class = MockPin
-    light = GpioLight(Light(led_pin=LED_PIN), factory)
+    light = GpioLight(LightConfig(led_pin=LED_PIN), factory)
     light.open()
     light.show(LightPattern.READY)
     assert factory.pin(LED_PIN).state == 1
@@ -178,7 +178,7 @@ def test_closing_switches_everything_off_and_frees_the_pins(
     factory: MockFactory, pattern: LightPattern, pin_class: type[MockPin]
 ) -> None:
     factory.pin_class = pin_class
-    light = GpioLight(Light(led_pin=LED_PIN, flash_pin=FLASH_PIN), factory)
+    light = GpioLight(LightConfig(led_pin=LED_PIN, flash_pin=FLASH_PIN), factory)
     lines = [factory.pin(LED_PIN), factory.pin(FLASH_PIN)]
     last = [driven(pin) for pin in lines]
     light.open()
@@ -241,7 +241,7 @@ def test_b07_lamp_goes_dark_after_button_light_failed(
 @pytest.mark.parametrize(("taken_pin", "works_pin"), [(LED_PIN, FLASH_PIN), (FLASH_PIN, LED_PIN)])
 def test_b07_without_the_one_line_the_other_works(factory: MockFactory, taken_pin: int, works_pin: int) -> None:
     taken = LED(taken_pin, pin_factory=factory)
-    light = GpioLight(Light(led_pin=LED_PIN, flash_pin=FLASH_PIN), factory)
+    light = GpioLight(LightConfig(led_pin=LED_PIN, flash_pin=FLASH_PIN), factory)
     light.open()
     light.show(LightPattern.EXPOSING)
     light.flash(True)
@@ -272,7 +272,7 @@ def test_f19_a_line_that_cant_be_opened_works_once_it_can(
     caplog.set_level(logging.WARNING)
     monkeypatch.setattr(pins, "RETRY_S", 0.01)
     taken = LED(taken_pin, pin_factory=factory)
-    light = GpioLight(Light(led_pin=LED_PIN, flash_pin=FLASH_PIN), factory)
+    light = GpioLight(LightConfig(led_pin=LED_PIN, flash_pin=FLASH_PIN), factory)
 
     def turn() -> bool:  # as the loop does, for as long as it likes
         light.flash(True)
@@ -319,7 +319,7 @@ def test_f19_no_call_waits_while_the_pins_are_being_opened(
         return factory
 
     monkeypatch.setattr(pins, "pin_factory", hang)
-    light = GpioLight(Light(led_pin=LED_PIN, flash_pin=FLASH_PIN))
+    light = GpioLight(LightConfig(led_pin=LED_PIN, flash_pin=FLASH_PIN))
     for pattern in LightPattern:
         light.show(pattern)
         light.flash(True)

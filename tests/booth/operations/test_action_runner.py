@@ -16,8 +16,7 @@ from piboothup.booth.flow.actions import CountPhotos
 from piboothup.booth.flow.menu import Page, PageKind
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.operations import action_runner
-from piboothup.config import Button, Capture, EventPics
-from piboothup.config import Light as LightTable
+from piboothup.config import ButtonConfig, CaptureConfig, EventPicsConfig, LightConfig
 from piboothup.runtime import HintSocket
 from piboothup.spool import choices, wipe_journal
 from piboothup.spool.admin import wipe_steps
@@ -39,7 +38,7 @@ OTHERS = context_for("efgh5678", "", "")
 def box(box: Box) -> Box:
     box.spool.prepare()
     box.spool.write_events(EVENTS)
-    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=1, review_s=1.0))
+    box.config = dataclasses.replace(box.config, capture=CaptureConfig(countdown_s=1, review_s=1.0))
     return box
 
 
@@ -75,7 +74,7 @@ def test_menu_event_choice_for_next_photo_survives_power_cut(box: Box) -> None:
 
 
 def test_menu_event_choice_takes_photos_without_event_if_chosen(box: Box) -> None:
-    box.config = dataclasses.replace(box.config, eventpics=EventPics())
+    box.config = dataclasses.replace(box.config, eventpics=EventPicsConfig())
     box.start_ready()
     with contextlib.closing(HintSocket(box.runtime, "uploader")) as hints:
         photograph(box)
@@ -93,7 +92,7 @@ def test_menu_event_choice_takes_photos_without_event_if_chosen(box: Box) -> Non
 
 
 def test_language_sound_and_pause_are_kept_and_followed(box: Box) -> None:
-    box.config = dataclasses.replace(box.config, light=LightTable(buzzer_pin=24))
+    box.config = dataclasses.replace(box.config, light=LightConfig(buzzer_pin=24))
     box.start_ready()
     with contextlib.closing(HintSocket(box.runtime, "uploader")) as hints:
         box.open_menu()
@@ -360,7 +359,7 @@ def test_c18_a_restart_of_the_service_opens_no_door(box: Box) -> None:
 @pytest.mark.parametrize(("rule", "at_s", "is_open"), [("always", 9e6, True), ("never", 100.0, False)])
 def test_the_config_may_leave_the_door_open_or_shut(box: Box, rule: str, at_s: float, is_open: bool) -> None:
     box.clock.pass_s(at_s - 100.0)
-    box.config = dataclasses.replace(box.config, button=Button(menu=rule))
+    box.config = dataclasses.replace(box.config, button=ButtonConfig(menu=rule))
     box.start_ready()
     box.open_menu()
     assert box.page is not None and box.page.operator_only is is_open

@@ -10,7 +10,7 @@ import pytest
 
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.operations.active_settings import ActiveSettings, SettingsStore
-from piboothup.config import EventPics
+from piboothup.config import EventPicsConfig
 from piboothup.problems import problem
 from piboothup.spool import choices, contexts, durable
 from piboothup.spool.admin import assign
@@ -104,7 +104,7 @@ def test_what_holds_already_is_no_change(box: Box) -> None:
 
 
 def test_photos_without_event_after_assign_get_a_new_context(box: Box) -> None:
-    box.config = dataclasses.replace(box.config, eventpics=EventPics())
+    box.config = dataclasses.replace(box.config, eventpics=EventPicsConfig())
     box.start_ready()
     photograph(box)
     assert assign.take_along(box.spool, "efgh5678", "b2") == 1

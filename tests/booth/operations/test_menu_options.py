@@ -9,15 +9,14 @@ import pytest
 
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.operations.menu_options import MenuOptionsReader
-from piboothup.config import Config, EventPics, Panel
-from piboothup.config import Light as LightTable
+from piboothup.config import Config, EventPicsConfig, LightConfig, PanelConfig
 from piboothup.spool.admin import assign
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.photos import open_spool
 
-PARTY = Config(eventpics=EventPics(link_id="abcd1234"))
+PARTY = Config(eventpics=EventPicsConfig(link_id="abcd1234"))
 
 
 def offering(directory: Path, config: Config, clock: HandClock | None = None) -> MenuOptionsReader:
@@ -48,10 +47,10 @@ def test_photos_without_event_counted_every_10_s_no_more_often(
     ("config", "has_code", "has_buzzer"),
     [
         (PARTY, True, False),
-        (dataclasses.replace(PARTY, light=LightTable(buzzer_pin=24)), True, True),
-        (dataclasses.replace(PARTY, light=LightTable(buzzer_pin=24, driver="none")), True, False),
-        (dataclasses.replace(PARTY, panel=Panel(album_code="menu")), True, False),
-        (dataclasses.replace(PARTY, panel=Panel(album_code="off")), False, False),
+        (dataclasses.replace(PARTY, light=LightConfig(buzzer_pin=24)), True, True),
+        (dataclasses.replace(PARTY, light=LightConfig(buzzer_pin=24, driver="none")), True, False),
+        (dataclasses.replace(PARTY, panel=PanelConfig(album_code="menu")), True, False),
+        (dataclasses.replace(PARTY, panel=PanelConfig(album_code="off")), False, False),
         (Config(), False, False),
     ],
 )

@@ -23,7 +23,7 @@ from piboothup.booth.gpio.buzzer import Sound
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.operations import self_test
 from piboothup.booth.panel.i18n import texts
-from piboothup.config import LANGUAGES, Capture, EventPics
+from piboothup.config import LANGUAGES, CaptureConfig, EventPicsConfig
 from piboothup.power import Supply
 from piboothup.problems import Problem, problem
 from piboothup.spool import durable
@@ -46,7 +46,7 @@ def box(box: Box, monkeypatch: pytest.MonkeyPatch) -> Box:
     for name in ("_LIGHT_ON_S", "_UPLOADER_TIMEOUT_S", "_AIM_PAUSE_S"):
         monkeypatch.setattr(self_test, name, 0.05)
     monkeypatch.setattr(self_test, "POLL_S", 0.02)
-    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=1))
+    box.config = dataclasses.replace(box.config, capture=CaptureConfig(countdown_s=1))
     box.clock.uncertainty_ms = 5
     box.spool.prepare()
     box.spool.write_events([AlbumEvent("Anna & Ben", "abcd1234")])
@@ -335,7 +335,7 @@ def test_a_clock_that_nothing_ever_set_is_a_reason(box: Box) -> None:
 
 def test_without_an_event_the_box_is_not_ready_and_says_so_once(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     photos_without_event(box, monkeypatch)
-    box.config = dataclasses.replace(box.config, eventpics=EventPics())
+    box.config = dataclasses.replace(box.config, eventpics=EventPicsConfig())
     begin(box)
     assert [one for one in verdict(box).results if one is not None] == [problem("no_event")]
 

@@ -18,7 +18,7 @@ from piboothup.booth.panel.layout import PHOTO_SIZE
 from piboothup.booth.panel.oled import OledPanel
 from piboothup.booth.panel.thread import RETRY_NS, NoPanel, PanelThread
 from piboothup.booth.panel.view import View
-from piboothup.config import Panel
+from piboothup.config import PanelConfig
 from piboothup.simulator.gallery_views import portrait
 from piboothup.status import BoothState
 from tests.support.clock import HandClock
@@ -169,7 +169,7 @@ def wired(
 ) -> tuple[PanelThread, EmulatedOled]:
     """A panel that has shown ready for half a minute, and its glass."""
     glass = module(request.param)
-    panel = PanelThread(OledPanel(Panel(driver=request.param), bus=glass), clock, tmp_path)
+    panel = PanelThread(OledPanel(PanelConfig(driver=request.param), bus=glass), clock, tmp_path)
     shows(panel, glass, READY)
     turns(panel, clock, 30)
     return panel, glass
@@ -242,11 +242,11 @@ def test_making_sure_does_not_make_the_figure_late(wired: Wired, clock: HandCloc
 def test_a_panel_that_was_just_started_up_is_not_made_sure_of(clock: HandClock, tmp_path: Path) -> None:
     clock.pass_s(100)
     plain, glass = unreadable("ssd1306"), unreadable("ssd1306")
-    device = OledPanel(Panel(), bus=plain)
+    device = OledPanel(PanelConfig(), bus=plain)
     device.open()
     device.show(screens.draw(READY))
     device.contrast(0xCF)
-    assert shows(PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path), glass, READY)
+    assert shows(PanelThread(OledPanel(PanelConfig(), bus=glass), clock, tmp_path), glass, READY)
     assert glass.transfers == plain.transfers
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from piboothup.booth.panel.oled import OledPanel, packed
-from piboothup.config import Panel
+from piboothup.config import PanelConfig
 from tests.support.panel import EmulatedOled
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ def noise(seed: int = 1) -> Image.Image:
 def opened(driver: str = "ssd1306", rotate: int = 0, can_be_read: bool = True) -> tuple[OledPanel, EmulatedOled]:
     glass = EmulatedOled(132 if driver == "sh1106" else 128)
     glass.can_be_read = can_be_read
-    panel = OledPanel(Panel(driver=driver, rotate=rotate), bus=glass)
+    panel = OledPanel(PanelConfig(driver=driver, rotate=rotate), bus=glass)
     panel.open()
     return panel, glass
 
@@ -90,7 +90,7 @@ def test_d06_last_picture_stays_after_panel_closed_program_ended(
 def test_d01_missing_panel_is_os_error_naming_address() -> None:
     glass = EmulatedOled(address=0x3D)
     with pytest.raises(OSError, match="0x3C"):
-        OledPanel(Panel(), bus=glass).open()
+        OledPanel(PanelConfig(), bus=glass).open()
 
 
 def test_d01_missing_panel_search_keeps_no_luma_device(
@@ -98,7 +98,7 @@ def test_d01_missing_panel_search_keeps_no_luma_device(
 ) -> None:
     kept: list[object] = []
     monkeypatch.setattr("atexit.register", kept.append)
-    panel = OledPanel(Panel(), bus=EmulatedOled(address=0x3D))
+    panel = OledPanel(PanelConfig(), bus=EmulatedOled(address=0x3D))
     for _ in range(3):
         with pytest.raises(OSError):
             panel.open()
@@ -132,7 +132,7 @@ def test_oled_bus_released_even_when_open_fails(
 
     taken: list[Bus] = []
     monkeypatch.setattr("smbus2.SMBus", Bus)
-    panel = OledPanel(Panel())
+    panel = OledPanel(PanelConfig())
     for fail_after in (None, 0, 2, None):
         if fail_after is None:
             panel.open()
@@ -146,7 +146,7 @@ def test_oled_bus_released_even_when_open_fails(
 
 def test_a_panel_that_is_not_open_says_so_instead_of_crashing() -> None:
     with pytest.raises(OSError, match="not open"):
-        OledPanel(Panel(), bus=EmulatedOled()).show(noise())
+        OledPanel(PanelConfig(), bus=EmulatedOled()).show(noise())
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -189,7 +189,7 @@ def test_the_exact_bytes_of_a_change_on_the_wire() -> None:
     picture.paste(255, (20, 8, 22, 11))
     wires = {"ssd1306": Wire(128), "sh1106": Wire(132)}
     for driver, wire in wires.items():
-        panel = OledPanel(Panel(driver=driver), bus=wire)
+        panel = OledPanel(PanelConfig(driver=driver), bus=wire)
         panel.open()
         panel.show(Image.new("1", (128, 64)))
         wire.log.clear()
@@ -202,7 +202,7 @@ def test_the_exact_bytes_of_a_change_on_the_wire() -> None:
 def test_through_the_bus_as_luma_drives_a_real_one(driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
     glass = EmulatedOled(132 if driver == "sh1106" else 128)
     monkeypatch.setattr("smbus2.SMBus", lambda port: glass)
-    panel = OledPanel(Panel(driver=driver))
+    panel = OledPanel(PanelConfig(driver=driver))
     panel.open()
     panel.show(noise())
     assert glass.glass().tobytes() == noise().tobytes()

@@ -17,7 +17,7 @@ from piboothup.booth.panel.layout import PHOTO_SIZE
 from piboothup.booth.panel.oled import OledPanel
 from piboothup.booth.panel.thread import RETRY_NS, NoPanel, PanelThread
 from piboothup.booth.panel.view import View
-from piboothup.config import Panel
+from piboothup.config import PanelConfig
 from piboothup.problems import problem
 from piboothup.simulator.appliance import wait_until
 from piboothup.simulator.gallery_views import portrait
@@ -42,7 +42,7 @@ def glass() -> EmulatedOled:
 
 @pytest.fixture
 def panel(glass: EmulatedOled, clock: HandClock, tmp_path: Path) -> PanelThread:
-    return PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path)
+    return PanelThread(OledPanel(PanelConfig(), bus=glass), clock, tmp_path)
 
 
 def shown(panel: PanelThread, view: View) -> bytes:
@@ -80,7 +80,7 @@ def test_a_picture_that_did_not_change_costs_nothing_on_the_bus(panel: PanelThre
 def test_panel_view_looking_the_same_sends_nothing_on_bus(
     glass: EmulatedOled, clock: HandClock, tmp_path: Path
 ) -> None:
-    panel = PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path, lambda view: screens.draw(READY))
+    panel = PanelThread(OledPanel(PanelConfig(), bus=glass), clock, tmp_path, lambda view: screens.draw(READY))
     shown(panel, READY)
     before = glass.transfers
     shown(panel, SAVED)
@@ -152,7 +152,7 @@ def drawing(drawn: list[View], glass: EmulatedOled, clock: HandClock, tmp_path: 
         drawn.append(view)
         return screens.draw(view)
 
-    return PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path, draw)
+    return PanelThread(OledPanel(PanelConfig(), bus=glass), clock, tmp_path, draw)
 
 
 def test_only_the_newest_of_several_views_is_sent(drawing: PanelThread, drawn: list[View]) -> None:
@@ -233,7 +233,7 @@ def test_d03_bus_hang_show_returns_at_once_heartbeat_lasts_30_s(clock: HandClock
 
 
 def test_the_last_view_is_shown_before_the_thread_ends(glass: EmulatedOled, clock: HandClock, tmp_path: Path) -> None:
-    panel = PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path)
+    panel = PanelThread(OledPanel(PanelConfig(), bus=glass), clock, tmp_path)
     panel.start()
     farewell = View(state=BoothState.STOPPING)
     panel.show(farewell)
@@ -249,7 +249,7 @@ def test_a_screen_that_cannot_be_drawn_does_not_end_the_panel(
             raise ZeroDivisionError
         return screens.draw(view)
 
-    panel = PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path, draw)
+    panel = PanelThread(OledPanel(PanelConfig(), bus=glass), clock, tmp_path, draw)
     shown(panel, SAVED)
     for number in range(2, 30):  # a viewfinder has ten pictures a second
         shown(panel, replace(SAVED, number=number))
@@ -260,7 +260,7 @@ def test_a_screen_that_cannot_be_drawn_does_not_end_the_panel(
 
 
 def test_panel_draws_without_runtime_directory(glass: EmulatedOled, clock: HandClock, tmp_path: Path) -> None:
-    panel = PanelThread(OledPanel(Panel(), bus=glass), clock, tmp_path / "gone")
+    panel = PanelThread(OledPanel(PanelConfig(), bus=glass), clock, tmp_path / "gone")
     assert shown(panel, READY) == glass.glass().tobytes()
     assert panel.working
 
@@ -312,7 +312,7 @@ def test_countdown_each_figure_sent_before_viewfinder(
     clock: HandClock, tmp_path: Path, driver: str, sees: bool
 ) -> None:
     glass = EmulatedOled(132 if driver == "sh1106" else 128)
-    panel = PanelThread(OledPanel(Panel(driver=driver), bus=glass), clock, tmp_path)
+    panel = PanelThread(OledPanel(PanelConfig(driver=driver), bus=glass), clock, tmp_path)
     shown(panel, READY)
     for serial, countdown in enumerate((3, 2)):
         glass.columns.clear()
@@ -419,7 +419,7 @@ def test_d02_unplugged_at_contrast_change_gets_picture_back(
 
 
 def test_d01_wrong_address_photos_go_on_sentence_names_address(clock: HandClock, tmp_path: Path) -> None:
-    panel = PanelThread(OledPanel(Panel(), bus=EmulatedOled(address=0x3D)), clock, tmp_path)
+    panel = PanelThread(OledPanel(PanelConfig(), bus=EmulatedOled(address=0x3D)), clock, tmp_path)
     shown(panel, READY)
     assert panel.problem is not None
     assert "0x3C" in str(panel.problem) and panel.problem.remedy

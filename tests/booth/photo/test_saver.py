@@ -19,7 +19,7 @@ from piboothup.booth.flow.events import Event, Saved, SavingFailed, StorageCheck
 from piboothup.booth.frame import Frame
 from piboothup.booth.photo import saver as module
 from piboothup.booth.photo.saver import Saver
-from piboothup.config import Camera, Config
+from piboothup.config import CameraConfig, Config
 from piboothup.problems import problem
 from piboothup.runtime import HintSocket
 from piboothup.spool import durable
@@ -132,7 +132,7 @@ def test_a_photo_tells_who_took_it_with_what_and_which_one_it_is(bench: Bench) -
 def test_quality_and_rotation_are_the_configs(bench: Bench) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (48, 64), dtype=np.uint8)
     sizes = []
-    for seconds, table in ((1, Camera(jpeg_quality=95, rotation=90)), (2, Camera(jpeg_quality=50))):
+    for seconds, table in ((1, CameraConfig(jpeg_quality=95, rotation=90)), (2, CameraConfig(jpeg_quality=50))):
         bench.config = dataclasses.replace(bench.config, camera=table)
         bench.start()
         bench.save(dataclasses.replace(grey_frame(seconds * S), y=noise))
@@ -150,7 +150,7 @@ def test_quality_and_rotation_are_the_configs(bench: Bench) -> None:
 def test_saved_comes_with_small_grey_copy_turned_like_photo(
     bench: Bench, rotation: int, bright: tuple[int, int]
 ) -> None:
-    bench.config = dataclasses.replace(bench.config, camera=Camera(rotation=rotation))
+    bench.config = dataclasses.replace(bench.config, camera=CameraConfig(rotation=rotation))
     y = np.full((480, 640), 20, np.uint8)
     y[:240, :320] = 220
     came = bench.save(dataclasses.replace(grey_frame(S, size=(640, 480)), y=y))

@@ -18,15 +18,15 @@ from piboothup.booth.flow.events import CameraLost, CameraReady, Event, Exposed,
 from piboothup.booth.frame import Frame
 from piboothup.booth.photo.saver import Saver
 from piboothup.clock import SystemClock
-from piboothup.config import Camera, Config
+from piboothup.config import CameraConfig, Config
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
 from tests.lab.camera.virtual import EXPOSURE_US, VirtualPicamera2
 from tests.support.deadline import PATIENCE_S
 
-FULL = Camera()
-SMALL = Camera(size=(640, 480))
+FULL = CameraConfig()
+SMALL = CameraConfig(size=(640, 480))
 E = TypeVar("E", bound=Event)
 
 
@@ -62,7 +62,7 @@ class Starts:
 class Bench:
     """A camera thread and a saver as the booth has them; their events come one by one."""
 
-    def __init__(self, root: Path, table: Camera = FULL) -> None:
+    def __init__(self, root: Path, table: CameraConfig = FULL) -> None:
         self.clock = SystemClock()
         self.camera = Picamera2Driver(table, VirtualPicamera2)
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -129,7 +129,7 @@ class Bench:
 
 
 @contextmanager
-def bench(table: Camera = FULL) -> Iterator[Bench]:
+def bench(table: CameraConfig = FULL) -> Iterator[Bench]:
     """A bench that is ready, in a folder of its own on a disk."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         made = Bench(Path(folder), table)

@@ -27,7 +27,7 @@ from piboothup.booth.flow.events import CameraReady, CaptureFailed
 from piboothup.booth.photo import saver
 from piboothup.booth.photo.exif import Exif, with_exif
 from piboothup.booth.photo.jpeg import encode
-from piboothup.config import Camera
+from piboothup.config import CameraConfig
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
 from tests.lab.camera.bench import (
@@ -216,7 +216,7 @@ def _pressed() -> int:
 @contextmanager
 def _plain(size: tuple[int, int]) -> Iterator[Any]:
     camera = VirtualPicamera2()
-    camera.options["quality"] = Camera().jpeg_quality
+    camera.options["quality"] = CameraConfig().jpeg_quality
     camera.configure(camera.create_still_configuration(main={"format": "YUV420", "size": size}, buffer_count=3))
     camera.start()
     camera.capture_request().release()
@@ -255,7 +255,7 @@ def _with_pillow(path: Path) -> list[Way]:
             request = camera.capture_request(flush=zero_ns)
             metadata = request.get_metadata()
             with MappedArray(request, "main") as mapped:
-                _as_pillow_wants_it(mapped.array).save(path, quality=Camera().jpeg_quality)
+                _as_pillow_wants_it(mapped.array).save(path, quality=CameraConfig().jpeg_quality)
             request.release()
             found.append(Way(_start_ms(metadata, zero_ns), (time.monotonic_ns() - zero_ns) / MS))
     return found
@@ -332,7 +332,7 @@ def _turned() -> None:
     for _ in range(COMPARED):
         for rotation, values in took.items():
             began_s = time.perf_counter()
-            encode(kept, Camera().jpeg_quality, rotation)
+            encode(kept, CameraConfig().jpeg_quality, rotation)
             values.append((time.perf_counter() - began_s) * 1000)
     base = statistics.median(took[0])
     for rotation, values in took.items():
@@ -349,7 +349,7 @@ def _turned() -> None:
 def _viewfinder() -> None:
     """Also as fast as the fastest of Raspberry Pi's modules gives frames at full size, on a smaller one."""
     _row("viewfinder, panel at 400 kHz", "frames", "drawn", "bus busy", "lost", "frames/s", "of a core")
-    for table, frame_us in ((FULL, 100_000), (Camera(size=(2028, 1520)), 50_000)):
+    for table, frame_us in ((FULL, 100_000), (CameraConfig(size=(2028, 1520)), 50_000)):
         with tempfile.TemporaryDirectory(dir="/var/tmp") as folder, set_to("LAB_FRAME_US", str(frame_us)):
             finder = Finder(Path(folder), table)
             seen = [finder.count_down() for _ in range(3)]

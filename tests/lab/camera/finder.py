@@ -26,7 +26,7 @@ from piboothup.booth.panel.oled import OledPanel, _with_our_packing
 from piboothup.booth.panel.view import View
 from piboothup.booth.service import BoothService
 from piboothup.clock import SystemClock
-from piboothup.config import Camera, Capture, Config, EventPics, Panel, SpoolTable
+from piboothup.config import CameraConfig, CaptureConfig, Config, EventPicsConfig, PanelConfig, SpoolConfig
 from piboothup.runtime import send_hint
 from piboothup.spool.store import Spool
 from tests.lab.camera.virtual import VirtualPicamera2
@@ -63,7 +63,7 @@ class PacedPanel(OledPanel):
     """The booth's own driver, which sends what changed, on that wire; notes when it was sending."""
 
     def __init__(self) -> None:
-        super().__init__(Panel())
+        super().__init__(PanelConfig())
         self._sending: list[tuple[float, float]] = []
 
     def open(self) -> None:
@@ -109,13 +109,13 @@ class Finder:
     frame's own news has it drawn.
     """
 
-    def __init__(self, root: Path, table: Camera, *, patient: bool = False) -> None:
+    def __init__(self, root: Path, table: CameraConfig, *, patient: bool = False) -> None:
         self._runtime = root / "run"
         self._runtime.mkdir(mode=0o700)
-        clock, spool_table = SystemClock(), SpoolTable(str(root / "spool"), allow_memory=True, min_free_mb=10)
+        clock, spool_table = SystemClock(), SpoolConfig(str(root / "spool"), allow_memory=True, min_free_mb=10)
         config = Config(
-            eventpics=EventPics(link_id="abcd1234"),
-            capture=Capture(countdown_s=COUNTDOWN_S, review_s=0.5),
+            eventpics=EventPicsConfig(link_id="abcd1234"),
+            capture=CaptureConfig(countdown_s=COUNTDOWN_S, review_s=0.5),
             camera=table,
             spool=spool_table,
         )

@@ -25,7 +25,7 @@ from piboothup.booth.flow.events import CameraReady, CaptureFailed
 from piboothup.booth.photo.jpeg import encode
 from piboothup.clock import SystemClock
 from piboothup.commands import camera as camera_command
-from piboothup.config import Camera, Config, SpoolTable
+from piboothup.config import CameraConfig, Config, SpoolConfig
 from piboothup.spool.listing import NEW
 from tests.lab.camera.bench import (
     FULL,
@@ -150,7 +150,7 @@ def test_the_command_lists_the_camera_and_takes_a_test_photo(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "tmp").mkdir()
-    config = Config(spool=SpoolTable(directory=str(tmp_path)))
+    config = Config(spool=SpoolConfig(directory=str(tmp_path)))
     camera = Picamera2Driver(config.camera, VirtualPicamera2)
     camera_command.run(config, SystemClock(), camera, connected_cameras(VirtualPicamera2), tmp_path / "test.jpg")
     told = capsys.readouterr().out
@@ -246,7 +246,7 @@ def test_k04_memory_short_smaller_size_used_and_reported() -> None:
 
 def test_k01_unconnected_camera_reported_by_number() -> None:
     with pytest.raises(CameraFault, match="number 3 of 1"):
-        Picamera2Driver(Camera(number=3), VirtualPicamera2).open()
+        Picamera2Driver(CameraConfig(number=3), VirtualPicamera2).open()
 
 
 def test_k05_camera_in_use_reported_and_back_when_free(full: Bench) -> None:
@@ -264,14 +264,14 @@ def test_k05_camera_in_use_reported_and_back_when_free(full: Bench) -> None:
 
 
 def test_size_sensor_lacks_reported_photos_use_nearest_size() -> None:
-    with bench(Camera(size=(5000, 4000))) as made:
+    with bench(CameraConfig(size=(5000, 4000))) as made:
         assert made.camera.notice is not None
         assert made.camera.notice.code == "camera_size"
         made.photo()
 
 
 @pytest.mark.parametrize(("table", "photos"), [(SMALL, 3000), (FULL, 300)])
-def test_k09_3000_photos_in_a_row_memory_and_fds_unchanged(table: Camera, photos: int) -> None:
+def test_k09_3000_photos_in_a_row_memory_and_fds_unchanged(table: CameraConfig, photos: int) -> None:
     with set_to("LAB_FRAME_US", "0"), bench(table) as made:
         for _ in range(photos // 15):
             encode_one(made)

@@ -17,7 +17,7 @@ from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.panel.view import View
 from piboothup.booth.service import BoothService
 from piboothup.clock import SystemClock
-from piboothup.config import Capture, Config, EventPics, Light, SpoolTable
+from piboothup.config import CaptureConfig, Config, EventPicsConfig, LightConfig, SpoolConfig
 from piboothup.problems import Problem
 from piboothup.runtime import send_hint
 from piboothup.spool.listing import NEW
@@ -41,10 +41,10 @@ class Party:
         self.clock, self.runtime = SystemClock(), root / "run"
         self.runtime.mkdir(mode=0o700)
         config = Config(
-            eventpics=EventPics(link_id="abcd1234"),
-            capture=Capture(countdown_s=countdown_s, review_s=0.5),
-            light=Light(flash_pin=22 if flash else 0, flash_lead_s=1.5),
-            spool=SpoolTable(directory=str(root / "spool"), min_free_mb=10, allow_memory=True),
+            eventpics=EventPicsConfig(link_id="abcd1234"),
+            capture=CaptureConfig(countdown_s=countdown_s, review_s=0.5),
+            light=LightConfig(flash_pin=22 if flash else 0, flash_lead_s=1.5),
+            spool=SpoolConfig(directory=str(root / "spool"), min_free_mb=10, allow_memory=True),
         )
         self.spool = Spool(root / "spool", self.clock, "serial-1")
         self.glass, self.light = PlayedGlass(), PlayedLight()

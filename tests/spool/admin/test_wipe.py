@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.config import GOOD_FILE, Button, Config, EventPics, good_copy
+from piboothup.config import GOOD_FILE, ButtonConfig, Config, EventPicsConfig, good_copy
 from piboothup.spool import contexts, durable, wipe_journal
 from piboothup.spool.admin import inventory
 from piboothup.spool.admin.assign import assign, propose
@@ -31,8 +31,8 @@ GALA = context_for("wxyz9876", "a2", "")
 NOWHERE = context_for("", "", "boot-a")
 GOOD = Config(
     name="Garden",
-    button=Button(pin=22),
-    eventpics=EventPics(api_key_file="/key", link_id=PARTY.link_id, album_id=PARTY.album_id),
+    button=ButtonConfig(pin=22),
+    eventpics=EventPicsConfig(api_key_file="/key", link_id=PARTY.link_id, album_id=PARTY.album_id),
 )
 NAMES = ("name", "button.pin", "eventpics.link_id")
 
@@ -286,7 +286,7 @@ def test_f12_a_wipe_leaves_name_and_pins_in_the_good_copy(card: Card, chosen: st
 
 def test_f12_a_wipe_of_an_id_within_another_value_keeps_it(card: Card) -> None:
     card.send_all()
-    longer = replace(GOOD, name="abcd1234s", eventpics=EventPics(link_id="xabcd1234"))
+    longer = replace(GOOD, name="abcd1234s", eventpics=EventPicsConfig(link_id="xabcd1234"))
     (card.spool.directory / GOOD_FILE).write_text(good_copy.to_toml_text(longer))
     (card.spool.directory / "choices.toml").write_text('config = "0abcd12345670000"\n')
     wipe(card.spool, planned(card.spool))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from piboothup.booth.storage import StorageMonitor
-from piboothup.config import GOOD_FILE, Config, EventPics, good_copy
+from piboothup.config import GOOD_FILE, Config, EventPicsConfig, good_copy
 from piboothup.spool import choices, recovery
 from piboothup.spool.admin import assign, wipe
 from piboothup.spool.capture_time import boots
@@ -334,7 +334,7 @@ def a_box_that_goes_back(life: Life) -> None:
 def a_box_that_is_configured(life: Life) -> None:
     """The config changes between two starts, and in each somebody chooses something at the box."""
     life.open()
-    monday, friday = (Config(eventpics=EventPics(link_id=link_id)) for link_id in ("abcd1234", "wxyz9876"))
+    monday, friday = (Config(eventpics=EventPicsConfig(link_id=link_id)) for link_id in ("abcd1234", "wxyz9876"))
     life.configure(monday)
     life.choose(monday, Choices(language="de"))
     life.choose(monday, Choices(link_id="efgh5678", paused=True))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from piboothup.booth.storage import StorageMonitor
-from piboothup.config import Config, SpoolTable
+from piboothup.config import Config, SpoolConfig
 from piboothup.problems import problem
 from piboothup.spool import durable
 from piboothup.spool.capture_time.anchors import Anchor, Source
@@ -65,7 +65,7 @@ def test_f11_a_photo_begun_on_another_disk_is_not_saved(
     prepare(tmp_path, clock)
     there = photos(tmp_path)
     spool = Spool(tmp_path / "spool", clock, "serial-1")
-    config = Config(spool=SpoolTable(str(spool.directory), allow_memory=True, min_free_mb=10))
+    config = Config(spool=SpoolConfig(str(spool.directory), allow_memory=True, min_free_mb=10))
     with closing(StorageMonitor(config, spool, clock, config_names=None)) as monitor:
         monitor.open(patient=False)
         begun = PhotoName.of(spool.next_identity(clock.boottime_ns() // 1_000_000, PARTY), jpeg())
@@ -111,7 +111,7 @@ def test_f11_photos_on_two_disks_that_left_are_all_noted(tmp_path: Path) -> None
     """The second disk takes no note of those on the first, and leaves as well before it could."""
     clock = HandClock()
     spool = Spool(tmp_path / "spool", clock, "serial-1")
-    config = Config(spool=SpoolTable(str(spool.directory), allow_memory=True, min_free_mb=10))
+    config = Config(spool=SpoolConfig(str(spool.directory), allow_memory=True, min_free_mb=10))
     (tmp_path / "second" / hidden_photos.FILE / "in the way").mkdir(parents=True)
     (tmp_path / "third").mkdir()
     with closing(StorageMonitor(config, spool, clock, config_names=None)) as monitor:
