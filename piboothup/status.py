@@ -40,7 +40,6 @@ class BoothState(StrEnum):
     SAVING = "saving"
     REVIEW = "review"
     MENU = "menu"
-    SETUP = "setup"
     FAULT = "fault"
     STOPPING = "stopping"
 

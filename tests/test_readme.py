@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from piboothup import config
-from piboothup.booth.panel.i18n.en import WORDS
+from piboothup.booth.panel.i18n.en import TEXTS
 from piboothup.booth.panel.screens import bottom_line
 from piboothup.booth.panel.view import View
 from piboothup.cli import command_names
@@ -72,7 +72,7 @@ def views(waiting: int, parked: int) -> list[View]:
         View(photos=143, waiting=waiting, parked=parked, upload_state=state, has_event=has_event, notice=notice)
         for state in UploaderState
         for has_event in (True, False)
-        for notice in (None, *(problem(code) for code in codes() if code in WORDS.notices))
+        for notice in (None, *(problem(code) for code in codes() if code in TEXTS.notices))
     ]
 
 
@@ -85,13 +85,13 @@ def test_readme_bottom_line_table_is_what_the_panel_can_say() -> None:
 def test_readme_names_each_headline_of_the_whole_screen() -> None:
     (told,) = re.findall(r"^If the whole screen says.*?\n\n", README, re.DOTALL | re.MULTILINE)
     named = [name.replace("\n", " ") for name in re.findall(r"\*\*(.+?)\*\*", told, re.DOTALL)]
-    headlines = {each.headline for each in (*WORDS.faults.values(), WORDS.other_fault)}
+    headlines = {each.headline for each in (*TEXTS.faults.values(), TEXTS.other_fault)}
     assert sorted(named) == sorted(headlines)
 
 
 def test_readme_covers_every_problem_a_person_can_meet() -> None:
     """By a line of the table, a headline, the ready check or `status`: a new problem has to be put somewhere."""
-    elsewhere = {*WORDS.notices, *WORDS.faults, *WORDS.menu.reasons, *SENT_OR_WAITING, *OF_STATUS_ALONE}
+    elsewhere = {*TEXTS.notices, *TEXTS.faults, *TEXTS.menu.reasons, *SENT_OR_WAITING, *OF_STATUS_ALONE}
     assert set(codes()) <= elsewhere
     assert set(SENT_OR_WAITING.values()) <= bottom_lines()
     assert "The ready check (below) says of each cross what helps." in README

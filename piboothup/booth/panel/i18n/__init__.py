@@ -121,5 +121,5 @@ class Texts:
 def texts(language: str) -> Texts:
     """The texts of `language`, such as "de"; English if there are none."""
     known = language if language in LANGUAGES else "en"
-    catalogue: Texts = importlib.import_module(f"{__name__}.{known}").WORDS
+    catalogue: Texts = importlib.import_module(f"{__name__}.{known}").TEXTS
     return catalogue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from piboothup.booth.panel.i18n import FaultTexts, MenuTexts, Texts
 
-WORDS = Texts(
+TEXTS = Texts(
     name="Deutsch",
     press="Drück!",
     look={"above": "Schau hoch", "below": "Schau runter", "left": "Schau links", "right": "Schau rechts"},

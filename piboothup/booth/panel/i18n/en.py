@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from piboothup.booth.panel.i18n import FaultTexts, MenuTexts, Texts
 
-WORDS = Texts(
+TEXTS = Texts(
     name="English",
     press="Press",
     look={"above": "Look up", "below": "Look down", "left": "Look left", "right": "Look right"},
