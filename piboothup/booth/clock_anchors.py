@@ -1,6 +1,6 @@
-"""What the booth knows of the time, written down as anchors: the clocks at waking, and NTP whenever it has news.
+"""Recording of clock anchors: the clocks at the start of a boot, and NTP's time when it is new.
 
-Only the booth asks the kernel whether the clock is disciplined. While nothing happens nothing is written.
+Only the booth asks the kernel whether the clock is synchronised. Nothing is written while nothing changes.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from piboothup.spool.store import Spool
 log = logging.getLogger(__name__)
 
 ANCHOR_EVERY_MS = 600_000
+"""While photos are taken, an NTP anchor is recorded this often, milliseconds."""
 STEP_MS = 500
+"""A step of the clock of this size is recorded at once, milliseconds."""
 _RTC_UNCERTAINTY_MS = 1_500
 
 
 class AnchorRecorder:
-    """The booth's anchors of this boot."""
+    """Recorder of this boot's clock anchors."""
 
     def __init__(self, spool: Spool, clock: Clock) -> None:
         self._spool = spool
@@ -30,8 +32,9 @@ class AnchorRecorder:
         self._is_failure_logged = False
 
     def record(self, photos: int) -> None:
-        """Writes what is new: the clocks once after waking; NTP at first, after a step, and, while photos are taken,
-        every ten minutes. `photos` counts them. What the card does not take now is tried again at the next call.
+        """Records the clocks once per boot; NTP's time at first, after a step, and every ten minutes with new photos.
+
+        `photos`: how many photos were taken. A failed write is tried again with the next call.
         """
         try:
             self._write_news(photos)
@@ -62,7 +65,7 @@ class AnchorRecorder:
         return photos != self._photos and fresh.boottime_ms - last.boottime_ms >= ANCHOR_EVERY_MS
 
     def _record_boot(self, now_ms: int, wall_ms: int) -> None:
-        """A battery's word, and the clock that the box woke up with, which is a lower bound."""
+        """Records the RTC, and the system clock, which is a lower bound until NTP has set it."""
         if self._is_boot_recorded:
             return
         rtc_ms = self._clock.rtc_ms()

@@ -1,4 +1,4 @@
-"""The things with wires, as the service is given them."""
+"""The devices that the service is given."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from piboothup.problems import Problem
 
 @dataclass(frozen=True)
 class Devices:
-    """One of each."""
+    """One device of each kind."""
 
     camera: Camera
     panel: PanelDevice
     light: Light
     button: Button | None
-    """None: the control socket is the only button."""
+    """None = presses come over the control socket only."""
     buzzer: Buzzer = field(default_factory=NoBuzzer)
 
     @property
     def button_problem(self) -> Problem | None:
-        """Why nobody listens to the button; None while it works, and without one."""
+        """Why the button can't be read; None while it works, and without a button."""
         return None if self.button is None else self.button.problem
 
     @property
     def signal_problem(self) -> Problem | None:
-        """Why light or buzzer do nothing; None while they work."""
+        """Why light or buzzer do not work; None while they do."""
         return self.light.problem or self.buzzer.problem

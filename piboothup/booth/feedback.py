@@ -1,8 +1,8 @@
-"""What light and buzzer say of a state: pure, so that the whole of it can be read in one place.
+"""Feedback: light pattern and sound for each state. Pure.
 
-Every press changes the light at once, whatever the panel does: as long as a press is down that starts no photo the
-light stands still, or flashes where it stood still before. Under the flash alone it stays steady, for the photo's
-sake, and the panel answers. Trouble is signalled only when photos can't be taken.
+Every press changes the light at once: while a press is down that starts no photo, the light is steady, or flashes
+where it was steady before. Only under the flash it stays steady, for the photo's sake, and the panel answers instead.
+Trouble is signalled only when photos can't be taken.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _PATTERNS = {
     BoothState.STOPPING: LightPattern.OFF,
 }
 _STATES_WITHOUT_PHOTO = (BoothState.STARTING, BoothState.READY, BoothState.FAULT, BoothState.MENU)
-"""A press that is down here starts no photo: it would be another state by now."""
+"""A press that is still down in these states starts no photo: it would have changed the state."""
 
 
 def pattern(booth: Booth, now_ns: int) -> LightPattern:
-    """What the light shows."""
+    """Pattern of the light for this state."""
     if booth.is_flash_on(now_ns):
         return LightPattern.EXPOSING
     is_busy = booth.busy_hint_until_ns > now_ns
@@ -49,7 +49,7 @@ def pattern(booth: Booth, now_ns: int) -> LightPattern:
 
 
 def sound(before: Booth, before_ns: int, after: Booth, now_ns: int) -> Sound | None:
-    """What is to be heard of the way from one turn of the loop to the next."""
+    """Sound for the change from one turn of the loop to the next; None = silence."""
     if after.state is BoothState.COUNTDOWN:
         begins = before.state is not BoothState.COUNTDOWN or before.zero_ns != after.zero_ns
         return Sound.TICK if begins or after.digit(now_ns) != before.digit(before_ns) else None
@@ -62,5 +62,5 @@ def sound(before: Booth, before_ns: int, after: Booth, now_ns: int) -> Sound | N
 
 
 def is_under_test(booth: Booth) -> bool:
-    """The ready check lets light and buzzer show what they can do, also a buzzer that is switched off."""
+    """Whether the self-test tries light and buzzer now, also a buzzer that is switched off."""
     return booth.page is not None and booth.page.report is not None and booth.page.report.step is SelfTestStep.LIGHT

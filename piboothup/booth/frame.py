@@ -1,4 +1,4 @@
-"""A frame: what a camera hands over, before it is a photo."""
+"""Frames: a camera's full picture before it is a photo, and its small viewfinder picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Plane = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One exposed frame, raw: three planes of 8-bit YUV 4:2:0, full-range, as JPEG wants them."""
+    """An exposed frame, raw: three planes of 8-bit YUV 4:2:0, full-range, as in JPEG."""
 
     y: Plane
     """Height x width; may be a view with a stride."""
@@ -23,34 +23,34 @@ class Frame:
     exposure_start_ns: int
     """Boot-time nanoseconds at which the exposure began."""
     release: Callable[[], None]
-    """Gives the buffer back to the camera; the planes must not be read afterwards."""
+    """Returns the buffer to the camera; the planes must not be read afterwards."""
     camera_model: str = ""
     exposure_us: int | None = None
     gain: float | None = None
     """Analogue times digital gain."""
     focal_length_mm: float | None = None
-    """Of the lens; None = nobody knows, as where lenses can be changed."""
+    """Focal length; None = unknown, as with interchangeable lenses."""
 
 
 VIEWFINDER_SIZE = (160, 120)
 THUMBNAIL_SIZE = (128, 96)
-"""Width and height in pixels that a small picture stays within."""
+"""Greatest width and height of a thumbnail, pixels."""
 
 
 @dataclass(frozen=True)
 class Viewfinder:
-    """What the camera sees. Two are equal when their serial numbers are: the pixels are not compared."""
+    """A small live picture. Two are equal if their serial numbers are: the pixels are not compared."""
 
     serial: int
     """Grows with each picture, for as long as the camera is open."""
     grey: Plane = field(compare=False, repr=False)
-    """Height x width, 0 = black; upright as the sensor sees it, before any rotation."""
+    """Height x width, 0 = black; not rotated."""
 
 
 def shrunk(plane: Plane, size: tuple[int, int]) -> Plane:
-    """A copy of `plane` within `size` (width, height), shrunk by a whole number: each pixel is the mean of four.
+    """Copy of `plane` within `size` (width, height), shrunk by a whole factor: each pixel is the mean of four.
 
-    Four points of a cell are enough for a screen of one bit, and keep a 12 MP plane at 0.3 ms: all of it would be 8.
+    Four points of a cell are enough for a one-bit screen: a 12 MP plane takes 0.3 ms, with all points it would be 8.
     """
     height, width = plane.shape
     step = max(1, -(-width // size[0]), -(-height // size[1]))

@@ -1,6 +1,6 @@
-"""What the booth tells of itself: to guests as a view for the panel, to programs as its status.
+"""The presenter: turns the booth's state into a view for the panel and into the status for other programs.
 
-Asked by the loop and by housekeeping; it looks at what is known and waits for nothing.
+Called by the loop and by housekeeping; it waits for nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from piboothup.status import BoothState, UploaderState
 
 
 class Presenter:
-    """Knows where to look."""
+    """View and status, from the state and what the other parts last reported."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Presenter:
         start_progress: StartProgress,
         config_problem: Problem | None,
     ) -> None:
-        """`config_problem`: what is wrong with the config's file."""
+        """`config_problem`: what is wrong with the config file."""
         self._config = config
         self._spool = spool
         self._devices = devices
@@ -56,14 +56,14 @@ class Presenter:
         self._unused_setting = config_problem if has_unused else None
         """Of the least weight, and shown until the first photo: whoever sets the box up can mend it."""
         self.card_notices: list[Problem] = []
-        """What should be known of the card, as it was last looked at."""
+        """Problems of the card that do not stop photos, as last checked."""
         self.runtime_problem: Problem | None = None
-        """Why the status can't be written."""
+        """Why the status file can't be written."""
         self.upload_status = UploadStatus()
-        """As it was last looked at."""
+        """The uploader's status, as last read."""
 
     def view(self, booth: Booth, now_ns: int, settings: FlowSettings) -> View:
-        """What the panel shows of this state."""
+        """The view of this state."""
         active, upload_status = self._settings_store.active, self.upload_status
         shown_before = (self._devices.camera.notice, self._unused_setting) if booth.photos else ()
         view = View(
@@ -90,7 +90,7 @@ class Presenter:
         return self._start_progress.complete_view(view, booth, active.context.link_id, upload_status, light)
 
     def notices(self, booth: Booth) -> list[Problem]:
-        """What does not stop photos and yet should be known, the gravest first."""
+        """Problems that do not stop photos, the gravest first."""
         devices = (
             self._devices.button_problem,
             self._devices.camera.notice,
@@ -126,7 +126,7 @@ _ONLINE = (UploaderState.IDLE, UploaderState.UPLOADING)
 
 
 class StartProgress:
-    """Told of every event; asked whenever a view is made."""
+    """The parts of a view that depend on time: progress of the start, last thumbnail, idle pages, checks."""
 
     def __init__(self, config: Config, spool: Spool, clock: Clock) -> None:
         self._config = config
@@ -142,15 +142,15 @@ class StartProgress:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """A supply that is too weak now, a box that is too hot."""
+        """Problems of the power supply and of heat, at this moment."""
         return self._supply.problems
 
     def load_last_start(self) -> None:
-        """Recalls how long the last start took."""
+        """Reads how long the last start took, for the progress bar."""
         self._expected_ms = self._spool.last_start_ms()
 
     def update(self) -> None:
-        """What is due once a second, while the card can be used. Raises OSError."""
+        """Reads supply and clock, and records once how long this start took. Raises OSError."""
         self._supply = power.read()
         self._synchronised = self._clock.ntp_uncertainty_ms() is not None
         if self._ready_after_ms is not None and not self._is_recorded:
@@ -158,7 +158,7 @@ class StartProgress:
             self._spool.note_ready(self._ready_after_ms)
 
     def on_event(self, event: Event, booth: Booth, now_ns: int) -> None:
-        """After `event` the booth is as it is."""
+        """Takes note of an event and of the state after it."""
         if isinstance(event, Saved):
             self._thumbnail = event.thumbnail
         if booth.state is not BoothState.READY:
@@ -169,9 +169,9 @@ class StartProgress:
     def complete_view(
         self, view: View, booth: Booth, link_id: str, upload_status: UploadStatus, light_problem: Problem | None
     ) -> View:
-        """`view` with all this; `light`: what is wrong with it."""
+        """`view` with these parts added."""
         now_ns = self._clock.boottime_ns()
-        is_idle = booth.state is BoothState.READY and not booth.stuck  # what it says of the button stays to be read
+        is_idle = booth.state is BoothState.READY and not booth.stuck  # the notice of a stuck button stays readable
         takes_turns = is_idle and self._config.panel.album_code == "idle"
         is_open_in_menu = booth.page is not None and booth.page.kind is PageKind.ALBUM_CODE
         shows_code = is_open_in_menu or (takes_turns and idle.shows_qr(now_ns - self._busy_ns))
@@ -192,7 +192,7 @@ class StartProgress:
 
 
 def shows_viewfinder(booth: Booth, now_ns: int) -> bool:
-    """Whether the panel has a place for what the camera sees: the countdown until its last second, and aiming."""
+    """Whether the panel shows the viewfinder: while aiming, and in the countdown until its last second."""
     is_aiming = booth.page is not None and booth.page.kind is PageKind.AIM
     return is_aiming or (booth.state is BoothState.COUNTDOWN and booth.digit(now_ns) > 1)
 
@@ -205,7 +205,7 @@ def checks(
     has_event: bool,
     is_synchronised: bool,
 ) -> Checks:
-    """What is known of everything a box needs; `is_synchronised`: NTP disciplines the clock."""
+    """The parts that a box needs, ticked or crossed. `is_synchronised`: NTP disciplines the clock."""
     online = upload_status.state in _ONLINE
     is_refused = upload_status.state is UploaderState.REFUSED or "no_key" in upload_status.problems
     unreachable = upload_status.state in (UploaderState.OFFLINE, UploaderState.PORTAL)
@@ -215,7 +215,7 @@ def checks(
         light=light_problem is None,
         supply=None if supply.undervoltage is None else not supply.undervoltage,
         wifi=False if unreachable else None if upload_status.state is UploaderState.STOPPED else True,
-        clock=True if is_synchronised or online else None,  # who is online learns the time from the album
+        clock=True if is_synchronised or online else None,  # online, the album's server tells the time
         key=False if is_refused else True if online else None,
         event=has_event and not {"event_gone", "event_refused"}.intersection(upload_status.problems),
     )

@@ -1,6 +1,6 @@
-"""Scheduling: real-time for the threads that answer a press, background for those that clear up.
+"""Scheduling priorities (real-time for the threads that handle a press, background for housekeeping) and heartbeats.
 
-Where the kernel refuses, all stays as it was: later, but the same.
+If the kernel refuses a priority, the thread keeps its own: everything works, but later.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import threading
 from piboothup.clock import Clock
 
 SWITCH_INTERVAL_S = 0.0005
-"""How long a thread of Python that computes may keep the others waiting. With the usual 5 ms a press is heard of
+"""How long a computing Python thread may keep the others waiting, seconds. With the usual 5 ms a press is handled
 after 7 ms beside one (18 at the 99th percentile), with this after 2 (4); and while two of them compute both get some
 7 % less done (tests/benchmarks/button.py)."""
 
 
 class RealTime:
-    """Real-time priority for the threads that a press passes through, from the first "ready" on.
+    """Real-time priority for the threads that handle a press, from the first "ready" on.
 
-    Not before: on one processor it starves what gets the booth ready, above all the import of picamera2 (17.5 s to
-    ready instead of 3.1, or none at all before the watchdog ends it). May be called from any thread.
+    Not before: on a single processor it starves the start, above all the import of picamera2 (17.5 s to ready instead
+    of 3.1, or not at all before the watchdog ends it). May be called from any thread.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class RealTime:
         self._begun = False
 
     def add(self, *threads: threading.Thread) -> None:
-        """These too: at the beginning, or now if it has begun."""
+        """Adds threads: they get the priority with the others, or at once if those have it."""
         with self._changing:
             if self._begun:
                 set_realtime(*threads)
@@ -39,7 +39,7 @@ class RealTime:
                 self._threads += threads
 
     def begin(self) -> None:
-        """The booth is ready. Has an effect once."""
+        """Raises the priorities: the booth is ready. Later calls do nothing."""
         with self._changing:
             if not self._begun:
                 self._begun = True
@@ -49,15 +49,15 @@ class RealTime:
 
 
 def set_switch_interval() -> None:
-    """The threads of this process let each other have Python after `SWITCH_S`."""
+    """Sets Python's thread switch interval to `SWITCH_INTERVAL_S`."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
 
 
 def set_realtime(*threads: threading.Thread) -> None:
-    """Puts these threads before every other program, but not those that they start.
+    """Gives these threads real-time priority, but not the threads that they start.
 
-    At real-time priority, which the unit permits (LimitRTPRIO=): a kernel that shares fairly lets whoever wakes up
-    wait for up to 3 ms at each of a press's hand-overs when all processors are taken, whatever its niceness.
+    The unit permits it (LimitRTPRIO=). Without it the kernel's fair scheduler lets a waking thread wait for up to
+    3 ms at each of a press's hand-overs when all processors are busy, whatever its niceness.
     """
     for thread in threads:
         if thread.native_id is not None and thread.is_alive():
@@ -66,9 +66,9 @@ def set_realtime(*threads: threading.Thread) -> None:
 
 
 def set_background() -> None:
-    """Puts the calling thread after every other of the booth's, but no later than other programs.
+    """Gives the calling thread the lowest priority of the booth's threads, but not less than other programs have.
 
-    A thread that is left waiting for a processor while Python is its own keeps whoever answers a press waiting too.
+    A thread that waits for a processor while it holds Python's lock keeps a press waiting too.
     """
     thread = threading.get_native_id()
     with contextlib.suppress(OSError):
@@ -76,24 +76,24 @@ def set_background() -> None:
 
 
 NEVER_NS = 1 << 62
-"""While there is no work."""
+"""Permitted silence of a thread that has no work, nanoseconds."""
 STORAGE_TIMEOUT_NS = 120_000_000_000
-"""A card that hangs for half a minute comes back by itself, and the panel asks for patience; after two minutes a new
-process may fare better."""
+"""A thread may wait for the card this long, nanoseconds. A card that hangs for half a minute comes back by itself;
+after two minutes a new process may succeed."""
 
 
 class Heartbeat:
-    """Of one thread."""
+    """Sign of life of a thread, for the watchdog."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.beat()
 
     def beat(self, silent_ns: int = 0) -> None:
-        """A sign of life; the thread counts as alive for so long from now on, whatever it waits for."""
+        """Gives a sign of life; for `silent_ns` from now on the thread counts as alive without another one."""
         self._sign = self._clock.boottime_ns(), silent_ns
 
     def last_ns(self) -> int:
-        """Boot-time of the last sign of life: now, while it may be silent."""
+        """Boot-time of the last sign of life; now, while the thread may be silent."""
         (beat_ns, silent_ns), now_ns = self._sign, self._clock.boottime_ns()
         return now_ns if now_ns - beat_ns < silent_ns else beat_ns

@@ -1,4 +1,4 @@
-"""What the panel has to know of the uploader: read from its status file, or from the folders when it does not run."""
+"""The uploader's status for the panel: from its status file, or from the spool's folders when it does not run."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from piboothup.status import UploaderState
 
 @dataclass(frozen=True)
 class UploadStatus:
-    """How the photos travel."""
+    """State of the upload."""
 
     state: UploaderState = UploaderState.STOPPED
     waiting: int = 0
     parked: int = 0
-    """Photos of this event that the album refuses."""
+    """Number of photos of this event that the album refuses."""
     event_title: str = ""
     problems: tuple[str, ...] = ()
-    """Codes of what keeps the photos, the gravest first: what keeps all of them, then what keeps some."""
+    """Codes of the problems that hold photos back, the gravest first: those of all photos, then those of some."""
 
     @property
     def problem(self) -> Problem | None:
-        """What there is to say beyond the state; None too when the state says the gravest."""
+        """The gravest problem, unless the state already says it."""
         code = self.problems[0] if self.problems else ""
         return problem(code) if code in (*_BEYOND_STATE, _STRAYS_CODE) else None
 
 
 _MTIME_GRAIN_NS = 20_000_000
-"""Folder times have the kernel's tick as their grain: a change may hide behind one so shortly before."""
+"""Resolution of folder times, nanoseconds (the kernel's tick): a second change within it leaves the same time."""
 _SAID_BY_STATE = ("paused", "no_network", "portal", "key_refused")
 _BEYOND_STATE = (
     *("no_key", "tls_refused", "blocked", "server_trouble", "storage_silent"),
     *("event_gone", "event_refused", "uploader_defect"),
 )
 _STRAYS_CODE = "no_event"
-"""Photos from before the event was chosen: told when all others are sent."""
+"""Problem of photos taken before an event was chosen; told when all others are sent."""
 
 
 class UploadStatusReader:
-    """Looks once a second, and reads and counts again only what has changed."""
+    """Reader of the uploader's status; counts a folder again only if it has changed."""
 
     def __init__(self, spool: Spool, runtime: Path, context: Context) -> None:
         self._spool = spool
@@ -57,14 +57,14 @@ class UploadStatusReader:
         self._counted: dict[str, int] = {}
 
     def set_context(self, context: Context) -> bool:
-        """Title and counts are those of this context from now on; whether it is another one."""
+        """Sets the context whose title and counts are read; whether it is another one."""
         is_another = context != self._context
         if is_another:
             self._context, self._seen_ns = context, {}
         return is_another
 
     def read(self) -> UploadStatus:
-        """The uplink as it is now. Raises OSError."""
+        """The status now. Raises OSError."""
         report = status.read(self._runtime, "uploader")
         waiting = self._count(NEW) if report is None else _number(report, "waiting")
         parked = self._count(PARKED, self._context.id)

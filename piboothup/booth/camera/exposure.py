@@ -1,9 +1,9 @@
-"""How a frame shall be exposed, and which frame is the photo: pure decisions about what libcamera says of a frame.
+"""Exposure limits, and which frame is the photo: decisions from libcamera's frame metadata. Pure.
 
 People in dim rooms move: the exposure stays short and gain is raised first, in whole half-periods of the mains where
 the exposure allows. libcamera's short exposure profile alone would still go to 120 ms, and the frame duration is no
-cap where the sensor needs 100 ms for a frame; so an exposure that grows too long is fixed here, and freed again when
-there is light. Nothing here waits or talks to a camera. Must not keep a guest waiting: `LATEST_NS`.
+limit where the sensor needs 100 ms for a frame; so an exposure that grows too long is fixed here, and handed back
+when there is light. A guest waits for a better frame no longer than `MAX_FRAME_DELAY_NS`.
 
 A frame's metadata are a mapping from libcamera's names (src/libcamera/control_ids_core.yaml) to values; any of them
 may be missing.
@@ -19,18 +19,19 @@ from typing import Any
 from piboothup.config import CameraConfig
 
 MAX_FRAME_DELAY_NS = 800_000_000
-"""A photo waits no longer than this after zero for flash, focus or a shorter exposure; then any frame will do."""
+"""How long after zero a photo waits for flash, focus or a shorter exposure, nanoseconds; then any frame is taken."""
 SETTLING_FRAMES = 6
-"""A new exposure shows so many frames after the light changed: three buffers and libcamera's own three."""
+"""Frames until the exposure follows a change of light: three buffers and libcamera's own three."""
 _FRAME_NS = 1_000_000_000 // 30
-"""How long a frame takes if it does not say."""
+"""Duration of a frame whose metadata lack it, nanoseconds."""
 _AT_MOST_30_A_SECOND_US = 33_333
 _TOLERANCE = 1.03
-"""Sensors expose in whole rows."""
+"""Tolerance of exposure times, a factor: sensors expose in whole rows."""
 _HAND_BACK_BELOW_GAIN = 1.5
-"""A fixed exposure is freed when so little gain is left that the short profile can't come out longer (it raises gain
+"""A fixed exposure is handed back below this gain: the short profile can't choose a longer one then (it raises gain
 to 2 and more before it exposes for 10 ms)."""
 _HAND_BACK_LUX_FACTOR = 1.5
+"""A fixed gain is handed back when there is this many times the light at which it was fixed."""
 
 # libcamera's numbers; its enums would need libcamera to be imported.
 _AE_EXPOSURE_SHORT = 1
@@ -44,7 +45,7 @@ Controls = dict[str, Any]
 
 
 def initial_controls(table: CameraConfig, advertised: Collection[str]) -> Controls:
-    """What the camera is told when it starts, of what it has."""
+    """Controls for the start of the camera, as far as it advertises them."""
     wanted = {
         "AeExposureMode": _AE_EXPOSURE_SHORT,
         "AeFlickerMode": _AE_FLICKER_MANUAL,
@@ -56,7 +57,7 @@ def initial_controls(table: CameraConfig, advertised: Collection[str]) -> Contro
 
 
 def max_exposure_us(table: CameraConfig) -> int:
-    """The longest exposure in microseconds: whole half-periods of the mains, if one fits."""
+    """Longest exposure, microseconds: whole half-periods of the mains, if one fits."""
     limit_us, half_us = int(table.max_exposure_ms * 1000), _half_period_us(table)
     return limit_us // half_us * half_us or limit_us
 
@@ -66,53 +67,53 @@ def _half_period_us(table: CameraConfig) -> int:
 
 
 def continuous_focus() -> Controls:
-    """Autofocus all the time."""
+    """Controls for continuous autofocus."""
     return {"AfMode": _AF_MODE_CONTINUOUS}
 
 
 def manual_focus(table: CameraConfig) -> Controls:
-    """The lens where people stand."""
+    """Controls that focus on the distance of the config."""
     return {"AfMode": _AF_MODE_MANUAL, "LensPosition": 1.0 / table.focus_m}
 
 
 def is_focusing(metadata: Metadata) -> bool:
-    """Whether autofocus is at work and has not said "focused"."""
+    """Whether autofocus is running and has not focused yet."""
     return bool(metadata.get("AfState", _AF_FOCUSED) != _AF_FOCUSED)
 
 
-# -- the cap on exposure and gain ------------------------------------------------------------------------------------
+# -- limits of exposure and gain -------------------------------------------------------------------------------------
 
 
 class ControlOwner(Enum):
-    """In whose hands a value is."""
+    """Who controls exposure or gain."""
 
     LIBCAMERA = "libcamera"
-    """It follows the light by itself."""
+    """libcamera: it follows the light."""
     OURS = "ours"
-    """It went beyond its limit, and is fixed there."""
+    """The booth: it went beyond its limit and is fixed there."""
     HANDING_BACK = "handing back"
-    """libcamera was told to take it; no frame shows yet that it did."""
+    """libcamera was told to take over; no frame shows it yet."""
 
 
 @dataclass(frozen=True)
 class ExposureLimits:
-    """What was taken out of libcamera's hands, because it went beyond a limit."""
+    """Who controls exposure and gain now."""
 
     exposure: ControlOwner = ControlOwner.LIBCAMERA
-    """Fixed at the longest; gain follows the light."""
+    """OURS: fixed at the longest; gain follows the light."""
     gain: ControlOwner = ControlOwner.LIBCAMERA
-    """Fixed at the highest."""
+    """OURS: fixed at the highest."""
     lux: float = 0.0
-    """So little light there was when the gain was fixed."""
+    """Light when the gain was fixed, lux."""
 
 
 def limit_exposure(
     limits: ExposureLimits, metadata: Metadata, table: CameraConfig, advertised: Collection[str]
 ) -> tuple[ExposureLimits, Controls]:
-    """What the newest frame's metadata make of the cap, and what the camera is to be told (often nothing).
+    """Limits after the newest frame, and the controls to set because of it (often none).
 
-    Whatever is told is told again with every frame that does not show it, in both directions: what got lost on its
-    way would else hold for the rest of the evening, and the same twice does no harm.
+    A control is set again with every frame that does not show it, in both directions: one that was lost would else be
+    missing all evening, and setting it twice does no harm.
     """
     controls: Controls = {}
     exposure_us, gain = metadata.get("ExposureTime", 0), metadata.get("AnalogueGain", 1.0)
@@ -162,17 +163,17 @@ class PendingShot:
     table: CameraConfig
     zero_ns: int
     flash_on_ns: int | None = None
-    """Since when a flash is lit."""
+    """Since when the flash is on; None = no flash."""
     lens: float | None = None
-    """Where the lens was sent at zero, in dioptres; None = it may stay."""
+    """Lens position requested at zero, dioptres; None = it stays."""
     can_limit: bool = True
-    """Whether the exposure can be made shorter at all."""
+    """Whether the camera can shorten its exposure."""
 
     def waits_for(self, metadata: Metadata, start_ns: int, controls: Controls | None = None) -> str:
-        """What is still missing in a frame whose exposure began at `start_ns`; "" = it is the photo.
+        """What a frame whose exposure began at `start_ns` lacks to be the photo; "" = nothing.
 
-        The frame whose successor would begin too late is taken as it is. `told`: what the camera was told because of
-        this frame (see `capped`); a frame with an exposure that was fixed for the dark is not one for the flash.
+        A frame whose successor would begin too late is taken as it is. `controls`: those set because of this frame
+        (see `limit_exposure`); an exposure that was fixed for the dark is not one for the flash.
         """
         if start_ns + frame_duration_ns(metadata) > self.zero_ns + MAX_FRAME_DELAY_NS:
             return ""
@@ -186,7 +187,7 @@ class PendingShot:
 
 
 def frame_duration_ns(metadata: Metadata) -> int:
-    """How long a frame takes, at this exposure."""
+    """Duration of a frame at this exposure, nanoseconds."""
     return int(1000 * metadata.get("FrameDuration", 0)) or _FRAME_NS
 
 

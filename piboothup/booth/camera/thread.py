@@ -1,9 +1,8 @@
-"""The camera's seam and the one thread that owns it.
+"""The camera's thread: the only one that calls the driver.
 
-Whoever wants a photo leaves a job (the moment of zero) and goes on; what came of it arrives as an event. The thread
-opens the camera, watches that frames keep coming, and after any trouble closes and opens it again, with a growing
-pause. It promises that no caller ever waits for the camera, and that every job it takes up is answered: by a frame
-whose exposure began at or after zero, or by the reason why there is none.
+It opens the camera, watches that frames keep coming, and after a fault closes and reopens it with a growing pause. A
+photo is requested by its zero; the answer comes as an event. No caller ever waits for the camera, and every request
+that is taken up is answered: by a frame whose exposure began at or after zero, or by the problem instead.
 """
 
 from __future__ import annotations
@@ -27,48 +26,51 @@ from piboothup.problems import Problem, problem
 log = logging.getLogger(__name__)
 
 STALL_TIMEOUT_NS = 4_000_000_000
-"""Frames that stand still for so long have stopped; checked twice a second, so it is noticed within 5 s."""
+"""The stream has stalled after this time without a frame, nanoseconds; checked twice a second."""
 CALL_TIMEOUT_NS = 20_000_000_000
-"""A call into the camera that takes longer will not come back: the heartbeat stops and systemd restarts the booth."""
+"""A driver call that takes longer will not return, nanoseconds: the heartbeat stops, systemd restarts the booth."""
 FIRST_OPEN_LIMIT_NS = 90_000_000_000
-"""Until it was opened once, opening may take so long: picamera2 is imported (46 s uncompiled on a slow card), and
-libcamera loaded. The box is starting, not stuck."""
+"""Limit of the first opening, nanoseconds: it imports picamera2 (46 s uncompiled on a slow card) and loads
+libcamera."""
 POLL_S = 0.5
+"""How often the stream is checked, seconds."""
 FIRST_FRAME_POLL_S = 0.02
+"""How often the first frame is looked for after opening, seconds."""
 WHITE_BALANCE_LOCK_NS = 400_000_000
-"""So long before zero white balance is held: what is asked of libcamera works some frames later."""
+"""White balance is locked this long before zero, nanoseconds: a control takes effect some frames later."""
 WHITE_BALANCE_AFTER_FLASH_NS = 600_000_000
-"""White balance has seen a flash's light when it is lit for so long."""
+"""White balance has adapted to the flash when it has been on for this long, nanoseconds."""
 STABLE_AFTER_NS = 30_000_000_000
-"""A stream that goes on for so long has lasted: then the next trouble is a new one."""
+"""A stream that lasts this long is stable, nanoseconds: the next fault counts as the first."""
 VIEWFINDER_INTERVAL_S = 0.1
-"""While somebody looks, a camera that does not tell of its pictures is asked so often."""
+"""How often the viewfinder is polled while it is shown, seconds, in case the driver does not call back."""
 UNRECOVERABLE_AFTER = 5
-"""So often in a row a camera that is opened neither lasts nor gives a photo, or lasts but fails at each photo, until
-a new process must try; that takes half a minute to some minutes, when nobody presses in the second case longer."""
+"""After this many failures in a row only a new process can help: reopenings that neither last nor give a photo, or
+failed photos of a stream that lasts. The first takes half a minute to some minutes, the second as many presses."""
 FIRST_RETRY_S = 1.0
+"""First pause before the camera is reopened, seconds; it doubles up to `MAX_RETRY_S`."""
 MAX_RETRY_S = 10.0
 MAX_IDLE_WAIT_S = 2.0
-"""The thread looks up at least this often, so that its heartbeat is fresh also between two attempts."""
+"""Longest sleep of the thread, seconds, so that its heartbeat stays fresh."""
 
 
 @dataclass(frozen=True)
 class RecoveryCounts:
-    """How often each rung of the ladder was climbed since the booth started."""
+    """Counts of failures and recoveries since the booth started."""
 
     timeouts: int = 0
-    """Captures that timed out; what was left of each was cancelled."""
+    """Captures that timed out."""
     reopenings: int = 0
-    """The camera streamed again after it had been lost."""
+    """Times that the camera streamed again after it had been lost."""
     failed_reopenings: int = 0
-    """Times in a row that it was lost before its stream had lasted or given a photo."""
+    """Times in a row that it was lost before its stream was stable or gave a photo."""
     failed_captures: int = 0
-    """Times in a row that it was lost over a photo, however long it had streamed before."""
+    """Times in a row that it was lost during a capture, however long it had streamed before."""
 
 
 @dataclass(frozen=True)
 class CaptureJob:
-    """A photo that was asked for."""
+    """A requested photo."""
 
     zero_ns: int
     timeout_s: float
@@ -76,16 +78,16 @@ class CaptureJob:
 
 
 def white_balance_lock_at(zero_ns: int, flash_on_ns: int | None) -> int | None:
-    """When white balance is to be held for a photo; None = not for this one.
+    """Time at which white balance is locked for a photo; None = not at all, as it has not adapted to the flash yet.
 
-    `lit_ns`: when the flash goes on, if there is one. It must not be held as it was before the flash.
+    `flash_on_ns`: when the flash goes on; None = no flash.
     """
     lock_at_ns = zero_ns - WHITE_BALANCE_LOCK_NS
     return None if flash_on_ns is not None and lock_at_ns < flash_on_ns + WHITE_BALANCE_AFTER_FLASH_NS else lock_at_ns
 
 
 class CameraThread:
-    """Owns the camera. Tells the booth CameraReady, CameraLost, Exposed and CaptureFailed through `post`."""
+    """Owner of the camera. Posts CameraReady, CameraLost, Exposed and CaptureFailed."""
 
     def __init__(
         self,
@@ -95,19 +97,20 @@ class CameraThread:
         on_viewfinder: Callable[[], None] = lambda: None,
         on_unrecoverable: Callable[[], None] = lambda: None,
     ) -> None:
-        """Both hooks are called on the camera's thread: `viewed` when a new viewfinder picture is there.
+        """Both callbacks come on the camera's thread.
 
-        And `beyond_help` when a camera that once streamed is of no use though it was opened again and again: only
-        another process can help then. One that never streamed is just not there, and is waited for.
+        `on_viewfinder`: there is a new viewfinder picture. `on_unrecoverable`: a camera that has streamed before
+        keeps failing although it was reopened; only a new process can help. A camera that never streamed is just
+        missing, and is waited for.
         """
         self._camera = camera
         self._clock = clock
         self._post = post
         self._on_viewfinder = on_viewfinder
         self._on_unrecoverable = on_unrecoverable
-        self._jobs: queue.SimpleQueue[CaptureJob | None] = queue.SimpleQueue()  # None = look up, something changed
+        self._jobs: queue.SimpleQueue[CaptureJob | None] = queue.SimpleQueue()  # None = wake up, something changed
         self._current_job: CaptureJob | None = None
-        """A job that was taken up and is not answered yet."""
+        """The job that is not answered yet."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._heartbeat = Heartbeat(clock)
@@ -129,32 +132,32 @@ class CameraThread:
         camera.on_viewfinder = partial(self._jobs.put, None)
 
     def start(self) -> None:
-        """Begin to open the camera; returns at once."""
+        """Start the thread, which opens the camera; returns at once."""
         self._thread.start()
 
     def stop(self, timeout_s: float = 3.0) -> None:
-        """Close the camera and end the thread; gives up waiting after `timeout_s` (the thread is a daemon)."""
+        """Close the camera and end the thread; return after `timeout_s` at the latest (the thread is a daemon)."""
         self._stopping.set()
         self._jobs.put(None)
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 
     def prepare(self, zero_ns: int | None, flash_on_ns: int | None = None) -> None:
-        """A photo will be wanted at `zero_ns`, under a flash from `lit_ns`; None = after all not. Never waits."""
+        """Announce a photo at `zero_ns`, with the flash on from `flash_on_ns`; None = cancelled. Never waits."""
         lock_at_ns = None if zero_ns is None else white_balance_lock_at(zero_ns, flash_on_ns)
         if lock_at_ns != self._white_balance_lock_at_ns:
             self._white_balance_lock_at_ns = lock_at_ns
             self._jobs.put(None)
 
     def capture(self, zero_ns: int, timeout_s: float = CAPTURE_TIMEOUT_S, flash_on_ns: int | None = None) -> None:
-        """Ask for the first frame exposed at or after `zero_ns`, to come within `timeout_s` of it.
+        """Request the first frame exposed at or after `zero_ns`, within `timeout_s` of it. Never waits.
 
-        `lit_ns`: since when a flash is lit. Never waits. A job not yet taken up gives way to this one.
+        `flash_on_ns`: since when the flash is on. A request that was not taken up yet is replaced.
         """
         self._jobs.put(CaptureJob(zero_ns, timeout_s, flash_on_ns))
 
     def set_viewfinder_on(self, on: bool) -> None:
-        """Whether anybody looks at the viewfinder: only then are its pictures made. Never waits."""
+        """Switch the viewfinder on or off; its pictures are made only while it is on. Never waits."""
         if on != self._viewfinder_on:
             self._viewfinder = None
             self._viewfinder_on = on
@@ -162,11 +165,11 @@ class CameraThread:
 
     @property
     def viewfinder(self) -> Viewfinder | None:
-        """The newest picture while somebody looks, None when there is none yet. Never waits."""
+        """The newest viewfinder picture; None while it is off or has none yet. Never waits."""
         return self._viewfinder if self._viewfinder_on else None
 
     def heartbeat(self) -> int:
-        """Boot-time of the last sign of life. "No camera, trying again" is a sign of life; a stuck call is not."""
+        """Boot-time of the last sign of life: a thread that retries is alive, one in a stuck call is not."""
         return self._heartbeat.last_ns()
 
     def _run(self) -> None:
@@ -188,7 +191,7 @@ class CameraThread:
         return job
 
     def run_once(self, job: CaptureJob | None) -> float:
-        """Do what is due now, and the job if there is one. Seconds until the next turn is due."""
+        """Do what is due, and the job if there is one; return the seconds until the next turn."""
         if not self._open and self._clock.boottime_ns() >= self._open_at_ns:
             self._attempt(self._start_streaming, CALL_TIMEOUT_NS if self._has_opened else FIRST_OPEN_LIMIT_NS)
         if job is not None:
@@ -224,13 +227,13 @@ class CameraThread:
         self._frames_grew_ns = self._clock.boottime_ns()
 
     def _capture(self, job: CaptureJob) -> None:
-        """Answers the job; if the camera is lost meanwhile, `_lose` does."""
+        """Answer the job; `_on_fault` does if the camera fails."""
         self._current_job = job
         self._white_balance_lock_at_ns = None
         if not self._open:
             self._fail_current_job(self._problem or problem("camera_stuck"))
             return
-        self._check_stall()  # a stall that began before the press is not to last longer for it
+        self._check_stall()  # a stall that began before the press is found now, not after its timeout
         now_ns = self._clock.boottime_ns()
         ahead_s = max(0, job.zero_ns - now_ns) / 1e9
         left_s = (self._frames_grew_ns + STALL_TIMEOUT_NS - now_ns) / 1e9
@@ -251,14 +254,14 @@ class CameraThread:
             self._post(CaptureFailed(why, job.zero_ns))
 
     def _white_balance_lock_due_s(self) -> float:
-        """Seconds until white balance is to be held; infinite when that is not in sight."""
+        """Seconds until white balance is to be locked; infinite if it is locked or no photo is announced."""
         lock_at_ns = self._white_balance_lock_at_ns
         if self._white_balance_locked or lock_at_ns is None:
             return math.inf
         return max(0, lock_at_ns - self._clock.boottime_ns()) / 1e9
 
     def _apply_white_balance_lock(self) -> None:
-        """White balance had the countdown to settle; now it stays, so that no photo falls into a change."""
+        """Lock white balance before a photo, so that it does not change during it, and unlock it after."""
         lock_at_ns = self._white_balance_lock_at_ns
         wanted = lock_at_ns is not None and self._clock.boottime_ns() >= lock_at_ns
         if wanted != self._white_balance_locked:

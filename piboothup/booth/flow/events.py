@@ -1,6 +1,6 @@
-"""What can happen to the booth, and what the booth wants done: the words in which its state machine is spoken to.
+"""Events and effects of the booth's state machine, as values.
 
-Values and nothing else. Times are nanoseconds of the boot-time clock.
+Times are nanoseconds of the boot-time clock.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from piboothup.problems import Problem, problem
 
 _DEFECT = problem("unsaved_defect")
 
-# -- events: what can happen -----------------------------------------------------------------------------------
+# -- events ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Released:
 
 @dataclass(frozen=True)
 class Tapped:
-    """Pressed and let go at once, as over the control socket."""
+    """A press and its release at once, as over the control socket."""
 
     edge_ns: int
 
 
 @dataclass(frozen=True)
 class DownAtStart:
-    """The button was down when the listening began: nobody saw it pressed, so it is no press."""
+    """The button was down when it was opened: without an edge it is no press."""
 
     at_ns: int
 
@@ -56,88 +56,88 @@ class CameraReady:
 
 @dataclass(frozen=True)
 class CameraLost:
-    """The camera can't take photos; its thread keeps trying to open it."""
+    """The camera can't take photos; its thread goes on trying to open it."""
 
     problem: Problem
 
 
 @dataclass(frozen=True)
 class Exposed:
-    """The frame that was asked for is here."""
+    """The requested frame."""
 
     frame: Frame
     zero_ns: int
-    """The zero that it was asked for with: an answer is told from that to an earlier question by it."""
+    """Zero of the request: it tells this answer from one to an earlier request."""
 
 
 @dataclass(frozen=True)
 class CaptureFailed:
-    """The frame that was asked for will not come."""
+    """The requested frame will not come."""
 
     problem: Problem
     zero_ns: int
-    """The zero that it was asked for with."""
+    """Zero of the request."""
 
 
 @dataclass(frozen=True)
 class Saved:
-    """The photo survives a pulled plug."""
+    """The photo is committed: it survives a power cut."""
 
     number: int
-    """Its number in this event."""
+    """The photo's number in its event."""
     thumbnail: Plane | None = field(default=None, compare=False, repr=False)
-    """A small grey copy of it, turned as the photo is; see `viewfinder`."""
+    """Small grey copy, rotated like the photo."""
 
 
 @dataclass(frozen=True)
 class SavingFailed:
-    """The photo is not in the spool."""
+    """The photo could not be committed."""
 
     problem: Problem
-    """What the guest is told: to press again."""
+    """Problem for the guest: press again."""
     reason: Problem = _DEFECT
-    """What it is if it lasts. Equal for all photos that fail in the same way."""
+    """Problem if it lasts. Equal for all photos that fail in the same way."""
 
 
 @dataclass(frozen=True)
 class SaveTested:
-    """The test photo went the way of a photo."""
+    """The test photo has been saved and deleted, or has failed."""
 
     reason: Problem | None
-    """Why photos are not saved; None = they are."""
+    """Why photos can't be saved; None = they can."""
 
 
 @dataclass(frozen=True)
 class StorageChecked:
-    """Whether the card has room for photos."""
+    """Result of the regular check of the card: whether it can take photos."""
 
     problem: Problem | None
 
 
 @dataclass(frozen=True)
 class PhotosCounted:
-    """What the card holds of each event, for the menu."""
+    """Number of photos of each event on the card, for the menu."""
 
     usage: tuple[EventUsage, ...]
 
 
 @dataclass(frozen=True)
 class SelfTestProgress:
-    """The ready check, as far as it is."""
+    """Results of the self-test so far."""
 
     report: SelfTestReport
 
 
 @dataclass(frozen=True)
 class SharpnessMeasured:
-    """How sharp the last test frame was while aiming, 0 to 1."""
+    """Sharpness of the last test frame while aiming, 0 to 1."""
 
     sharpness: float
 
 
 @dataclass(frozen=True)
 class ActionDone:
-    """What came of a deed of the menu's."""
+    """Result of a menu action."""
 
     action: MenuAction
     page: Page
@@ -145,7 +145,7 @@ class ActionDone:
 
 @dataclass(frozen=True)
 class Tick:
-    """Time has passed; sent at `Booth.deadline_ns`."""
+    """Time has passed: comes at `Booth.deadline_ns` at the latest."""
 
 
 @dataclass(frozen=True)
@@ -175,16 +175,16 @@ Event = (
 )
 
 
-# -- effects: what the service shall do ------------------------------------------------------------------------
+# -- effects ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Capture:
-    """Take the first frame whose exposure begins at or after zero."""
+    """Capture the first frame whose exposure begins at or after zero."""
 
     zero_ns: int
     flash_on_ns: int | None = None
-    """Since when the flash is lit; None = there is none."""
+    """Since when the flash is on; None = no flash."""
 
 
 @dataclass(frozen=True)
@@ -203,23 +203,23 @@ class TrySaving:
 
 @dataclass(frozen=True)
 class Discard:
-    """Give the frame's buffer back: nobody waits for it any more."""
+    """Release the frame's buffer: nobody waits for it any more."""
 
     frame: Frame
 
 
 @dataclass(frozen=True)
 class SelfTestFrame:
-    """The ready check's test frame, or why there is none; it is thrown away."""
+    """Hand the self-test its test frame, or the problem instead; it is discarded afterwards."""
 
     frame: Frame | Problem
     zero_ns: int
-    """The moment that it was asked for with."""
+    """Zero of the request."""
 
 
 @dataclass(frozen=True)
 class SelfTestPressed:
-    """The press that the ready check asked for."""
+    """Tell the self-test that the button was pressed."""
 
 
 Effect = Capture | Save | TrySaving | Discard | SelfTestFrame | SelfTestPressed | MenuAction

@@ -1,8 +1,8 @@
-"""What holding the button means, by how long it is down. Pure.
+"""Long press: what it means that the button is down, by how long it is. Pure.
 
-Nobody holds a button by mistake for as long as an operator does, and nobody can be photographed while leaning on it:
-after a second a countdown is taken back and a ring fills; letting go before the menu's time starts a fresh countdown,
-letting go after it opens the menu; a button that is still down much later is stuck, and means nothing any more.
+After a second a countdown is cancelled and a progress ring fills, so that nobody is photographed while leaning on the
+button. Releasing it before the menu's time starts a fresh countdown, releasing it later opens the menu. A button that
+is still down after 15 seconds is stuck and ignored.
 """
 
 from __future__ import annotations
@@ -12,42 +12,42 @@ from enum import StrEnum
 
 SECOND_NS = 1_000_000_000
 LONG_PRESS_NS = SECOND_NS
-"""Down for so long is a hold: it takes a countdown back, and it chooses in the menu."""
+"""A press of this length is a long press: it cancels a countdown, nanoseconds."""
 PROGRESS_STEP_NS = 100_000_000
-"""Between two pictures of the ring that fills."""
+"""Time between two pictures of the progress ring, nanoseconds."""
 STUCK_AFTER_NS = 15 * SECOND_NS
-"""Down for so long is no hold any more; the menu's time comes 3 s before at the latest."""
+"""A button down for this long is stuck, nanoseconds; the longest time that can be set for the menu is 3 s less."""
 
 
 @dataclass(frozen=True)
 class Press:
-    """The button is down."""
+    """The button while it is down."""
 
     edge_ns: int
     wants_photo: bool = False
-    """Letting go before the menu's time starts a fresh countdown."""
+    """Whether a release before the menu's time starts a fresh countdown."""
     consumed: bool = False
-    """It has done what it was for, and does nothing more."""
+    """The press has had its effect; its release has none."""
 
     def age_ns(self, at_ns: int) -> int:
-        """How long the button is down."""
+        """How long the button has been down."""
         return at_ns - self.edge_ns
 
 
 class ReleaseEffect(StrEnum):
-    """What comes of letting go now."""
+    """Effect of a release at this moment."""
 
     NOTHING = "nothing"
-    """Not yet anything: hold on."""
+    """None yet: keep holding."""
     PHOTO = "photo"
     MENU = "menu"
     CHOICE = "choice"
-    """In the menu: the item is chosen when the ring is full."""
+    """In the menu: the item is chosen when its frame is full."""
 
 
 @dataclass(frozen=True)
 class HoldProgress:
-    """What fills while the button is held."""
+    """Progress of a long press."""
 
     share: float
     """0 to 1, in steps that a panel can show."""
@@ -55,7 +55,7 @@ class HoldProgress:
 
 
 def progress_to_menu(press: Press, at_ns: int, hold_s: float) -> HoldProgress | None:
-    """The ring outside the menu; None while the press may still be a short one."""
+    """Progress towards the menu; None while the press may still be a short one."""
     age_ns, hold_ns = press.age_ns(at_ns), int(hold_s * SECOND_NS)
     if press.consumed or age_ns < LONG_PRESS_NS:
         return None
@@ -68,12 +68,10 @@ def progress_to_menu(press: Press, at_ns: int, hold_s: float) -> HoldProgress | 
 
 
 def progress_in_menu(press: Press, at_ns: int, hold_s: float) -> HoldProgress | None:
-    """The ring around an item that wants so long a hold; None when the press has had its effect."""
-    return (
-        None
-        if press.consumed
-        else HoldProgress(_share(press.age_ns(at_ns), int(hold_s * SECOND_NS)), ReleaseEffect.CHOICE)
-    )
+    """Progress towards the choice of an item that wants `hold_s`; None when the press has had its effect."""
+    if press.consumed:
+        return None
+    return HoldProgress(_share(press.age_ns(at_ns), int(hold_s * SECOND_NS)), ReleaseEffect.CHOICE)
 
 
 def _share(age_ns: int, of_ns: int) -> float:

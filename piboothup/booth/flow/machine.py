@@ -6,17 +6,17 @@
                   +-----------+-- fault <-+----------+
 
 * A press in ready or review starts a photo; so does one in a fault that is only a notice ("not saved: press again").
-* A press while a photo is under way is answered (`busy_hint_until_ns`) and starts nothing.
-* With a countdown no photo is taken while the button is down: held for a second it takes the countdown back, and
-  letting go starts a fresh one or opens the menu (see `long_press`).
-* Whatever stops photos (no camera, a full card) is the state fault until it is cured; it heals by itself.
-* So is a card that keeps a photo waiting, until that is saved or lost: no press takes a second one.
-* So are photos that are not saved, or not taken by a camera that streams, three in a row for the same reason or five
-  for any, until one is (see `save_health`). Before the first ready, and from time to time in that fault, a test photo
-  is taken: no flash, no light, nothing is kept of it.
+* A press while a photo is under way starts nothing; a busy hint answers it (`busy_hint_until_ns`).
+* With a countdown no photo is taken while the button is down: a press of a second cancels the countdown, and its
+  release starts a fresh one or opens the menu (see `long_press`).
+* A problem that stops photos (no camera, a full card) is the state fault for as long as it lasts.
+* A card that keeps a photo waiting is a fault until the photo is saved or lost: no press takes a second photo.
+* Photos that can't be saved, or that a streaming camera does not give, are a fault: three in a row for the same
+  reason or five for any, until one succeeds (see `save_health`). Before the first ready, and from time to time in
+  that fault, a test photo is taken: without flash or light, and nothing of it is kept.
 
 Times are nanoseconds of the boot-time clock. **Zero** is the end of the countdown, or the button's edge when there is
-none. Nothing here waits, draws, reads a clock or touches a device: `service` does what the effects say.
+none. Nothing here waits, draws, reads a clock or touches a device: `service` carries out the effects.
 """
 
 from __future__ import annotations
@@ -60,17 +60,17 @@ from piboothup.problems import Problem, problem
 from piboothup.status import BoothState
 
 BUSY_HINT_NS = 800_000_000
-"""How long the answer to a press while busy is shown."""
+"""How long the busy hint is shown, nanoseconds."""
 DOUBLE_PRESS_NS = SECOND_NS
-"""A press so soon after the one that the ready check asked for belongs to it, and leaves nothing."""
+"""A second press within this time after the self-test's press does not close the self-test, nanoseconds."""
 NOTICE_NS = 6 * SECOND_NS
-"""How long "not saved" is shown when the next press can take a photo again."""
+"""How long "not saved" is shown when the next press can take a photo, nanoseconds."""
 CAPTURE_TIMEOUT_S = 4.0
-"""What the camera gets from zero to a frame."""
+"""Time for the camera from zero to a frame, seconds."""
 CAPTURE_ANSWER_TIMEOUT_NS = int((CAPTURE_TIMEOUT_S + 2.0) * SECOND_NS)
-"""After this long the machine stops waiting for an answer about a capture."""
+"""The machine stops waiting for an answer to a capture after this time, nanoseconds."""
 SAVING_TIMEOUT_NS = 15 * SECOND_NS
-"""After this long the card is said to hang (tidying up takes it a second or two); the photo is still waited for."""
+"""The card counts as stuck after this time, nanoseconds; the photo is still waited for. Cards pause for 1 or 2 s."""
 
 TEST_FRAME_AGE_NS = SECOND_NS
 """Greatest age of the frame for the test photo at the start; in a fault it is as new as for a guest's photo."""
@@ -113,7 +113,7 @@ def _on_button(
             return _pressed(replace(booth, press=Press(edge_ns), stuck=False), edge_ns, now_ns, settings)
         case Released(edge_ns):
             return _released(booth, edge_ns, now_ns, settings)
-        case Tapped() if booth.press is not None:  # the button itself is down, and has the word
+        case Tapped() if booth.press is not None:  # the button itself is down and decides
             return replace(booth, busy_hint_until_ns=now_ns + BUSY_HINT_NS), ()
         case Tapped(edge_ns):
             booth, effects = _on_button(booth, Pressed(edge_ns), now_ns, settings)
@@ -272,8 +272,8 @@ def _on_menu_answer(
         case SelfTestProgress(report) if page is not None and page.kind is PageKind.SELF_TEST:
             after = _open_page(booth, replace(page, report=report), now_ns, settings)
             return replace(after, busy_hint_until_ns=booth.busy_hint_until_ns)  # seen whatever is found meanwhile
-        case ActionDone(deed, told) if page is not None and (shown := menu.page_after(page, deed, told)) is not None:
-            return _open_page(booth, shown, now_ns, settings)
+        case ActionDone(action, result) if page is not None and (next_page := menu.page_after(page, action, result)):
+            return _open_page(booth, next_page, now_ns, settings)
         case _:
             return booth
 
@@ -341,7 +341,7 @@ def _settle_if_idle(booth: Booth) -> Booth:
 
 
 def _settle_state(booth: Booth) -> Booth:
-    """Ready, or the fault that stands in the way; starting until the camera has spoken and saving is tested."""
+    """READY or FAULT; STARTING until the camera has streamed or failed and saving is tested."""
     booth = replace(booth, until_ns=None, page=None)
     if not booth.camera_ready and booth.camera_problem is None:
         return replace(booth, state=BoothState.STARTING)

@@ -1,9 +1,9 @@
 """The menu: pages of items, walked with one button. Pure.
 
-A short press goes to the next item, a hold chooses it, and the first item is always "Back". What harms stands behind
-the operator's door and is not even there while that is closed: whoever may pull and put back the plug is the
-operator. A page is made once, of what the box could offer then, so that what is chosen is what was seen. The menu
-says what is to be done as a deed and does nothing itself.
+A short press goes to the next item, a long press chooses it, and the first item is always "Back". Items that can do
+harm are the operator's and are there only for ten minutes after power-on: an operator is who may pull the plug and
+put it back. A page is made once, of the options at that time, so that what is chosen is what was seen. The menu
+returns what is to be done as an action and does nothing itself.
 """
 
 from __future__ import annotations
@@ -30,31 +30,34 @@ from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.spool.event_titles import Album, AlbumEvent
 
 OPERATOR_WINDOW_S = 600.0
-"""The operator's door is open for so long after power-on."""
+"""The operator's items are in the menu for this long after power-on, seconds."""
 CHOOSE_HOLD_S = 1.0
+"""Long press that chooses an item, seconds."""
 CONFIRM_HOLD_S = 5.0
-"""The hold that something wants which can't be undone, or brings photos to other people or to nobody."""
+"""Long press for an item that can't be undone, or that sends photos to other people or to nobody, seconds."""
 _IDLE_TIMEOUT_S = 20.0
+"""A page is closed after this time without a press, seconds."""
 _AIM_TIMEOUT_S = 180.0
+"""The same for the page that measures sharpness, seconds."""
 
 
-# -- what the box can offer --------------------------------------------------------------------------------------
+# -- options -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class MenuOptions:
-    """What the menu can offer at this moment."""
+    """What the menu can offer at this moment: events, languages and what is set."""
 
     operator_until_ns: int | None = 0
-    """Boot-time at which the operator's door closes; None = never."""
+    """Boot-time up to which the operator's items are offered; None = always."""
     has_code: bool = False
-    """There is an album that guests may open."""
+    """Whether there is an album that guests may open."""
     events: tuple[AlbumEvent, ...] = ()
     link_id: str = ""
     album_id: str = ""
     """The chosen event and album."""
     without_event: int = 0
-    """Photos that wait for an event to be chosen."""
+    """Number of photos that wait for an event to be chosen."""
     languages: tuple[str, ...] = ()
     language: str = "en"
     has_buzzer: bool = False
@@ -62,7 +65,7 @@ class MenuOptions:
     paused: bool = False
 
     def allows_operator(self, now_ns: int) -> bool:
-        """Whether who stands here may do what an operator may."""
+        """Whether the operator's items are offered now."""
         return self.operator_until_ns is None or now_ns < self.operator_until_ns
 
 
@@ -70,7 +73,7 @@ class MenuOptions:
 
 
 class PageKind(StrEnum):
-    """What a page is about."""
+    """Subject of a page."""
 
     MENU = "menu"
     ALBUM_CODE = "album_code"
@@ -85,14 +88,14 @@ class PageKind(StrEnum):
     WIPE_ONE = "wipe_one"
     SWITCH_OFF = "switch_off"
     WAIT = "wait"
-    """It is being done."""
+    """The action is running."""
     RESULT = "told"
-    """It was done, or why not."""
+    """The action's result or error."""
 
 
 @dataclass(frozen=True)
 class Goto:
-    """Leads to another page."""
+    """Target of an item that opens another page."""
 
     kind: PageKind
     event: AlbumEvent | None = None
@@ -102,12 +105,12 @@ class Goto:
 
 @dataclass(frozen=True)
 class Item:
-    """A line to choose."""
+    """A line of a page that can be chosen."""
 
     text_key: str
-    """Which of the menu's words; see `Words.menu`."""
+    """Key of the text in `MenuTexts.items`."""
     target: Goto | MenuAction | None = None
-    """None: out of the menu."""
+    """None: close the menu."""
     title: str = ""
     """Shown instead of the text: an event's or album's title as it came from EventPics, or a language code."""
     title_id: str = ""
@@ -118,7 +121,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Page:
-    """One page as it is shown. Without items a press leaves it."""
+    """A page as it is shown. A page without items is closed by a press."""
 
     kind: PageKind
     items: tuple[Item, ...] = ()
@@ -128,32 +131,32 @@ class Page:
     title_id: str = ""
     """Shown instead of a title that the panel's font can't draw."""
     text_key: str = ""
-    """Of a page that tells something: which of the menu's words."""
+    """Key of the text in `MenuTexts.told`, for a page with a result."""
     awaits: MenuAction | None = None
-    """Of a page that waits: what for."""
+    """The action that a WAIT page waits for."""
     number: int = 0
     is_good: bool = True
-    """What it tells is what was wanted."""
+    """False: the page tells an error."""
     usage: EventUsage | None = None
     operator_only: bool = False
-    """Behind the door: closed with it."""
+    """Closed when the operator's time ends."""
     report: SelfTestReport | None = None
-    """Of the ready check, as far as it is."""
+    """Progress of the self-test."""
     press_seen_ns: int | None = None
-    """When the press came that it asked for."""
+    """When the button was pressed for the self-test."""
     sharpness: float | None = None
-    """While aiming: 0 to 1, how sharp the last test frame was."""
+    """Sharpness of the last test frame while aiming, 0 to 1."""
     best_sharpness: float = 0.0
-    """And the sharpest since the page was opened."""
+    """Highest sharpness since the page was opened."""
 
     @property
     def item(self) -> Item | None:
-        """The one that a hold chooses."""
+        """The selected item."""
         return self.items[self.index] if self.items else None
 
     @property
     def idle_timeout_s(self) -> float:
-        """So long without a press, and the page is left."""
+        """The page is closed after this time without a press, seconds."""
         return _AIM_TIMEOUT_S if self.kind is PageKind.AIM else _IDLE_TIMEOUT_S
 
 
@@ -170,7 +173,7 @@ def next_item(page: Page) -> Page | None:
 
 
 def choose(page: Page, options: MenuOptions, now_ns: int) -> tuple[Page | None, MenuAction | None]:
-    """The page after a hold on the present item (None: out of the menu), and what is to be done."""
+    """The page after a long press on the selected item (None: menu closed), and the action to run."""
     item = page.item
     if item is None or item.target is None:
         return None, None
@@ -182,7 +185,7 @@ def choose(page: Page, options: MenuOptions, now_ns: int) -> tuple[Page | None, 
 
 
 def wipe_page(usages: tuple[EventUsage, ...]) -> Page:
-    """The page once it is known what the card holds: a line for each event, to be wiped."""
+    """Page with an item for each event on the card, to wipe it."""
     if not usages:
         return replace(result_page("card_empty"), operator_only=True)
     items = [_BACK]
@@ -193,9 +196,9 @@ def wipe_page(usages: tuple[EventUsage, ...]) -> Page:
 
 
 def page_after(page: Page, action: MenuAction, result: Page) -> Page | None:
-    """The page once it is known what came of a deed; None = nobody looks for that here.
+    """Page that tells an action's result; None = this page does not wait for it.
 
-    What the page shows as done since it was chosen (sound, pause, language) is told only when it was not.
+    Sound, pause and language are shown as done at once: their result is told only if it is an error.
     """
     was_shown_as_done = isinstance(action, SetSound | SetPaused | ChooseLanguage) and page.awaits is None
     is_shown = page.awaits == action or (was_shown_as_done and not result.is_good)
@@ -208,12 +211,12 @@ def with_sharpness(page: Page, sharpness: float) -> Page:
 
 
 def result_page(text_key: str, number: int = 0, title: str = "", title_id: str = "") -> Page:
-    """A page that says what was done."""
+    """Page that tells what was done."""
     return Page(PageKind.RESULT, text_key=text_key, number=number, title=title, title_id=title_id)
 
 
 def error_page(text_key: str) -> Page:
-    """A page that says why something was not done."""
+    """Page that tells why something was not done."""
     return Page(PageKind.RESULT, text_key=text_key, is_good=False)
 
 
@@ -311,19 +314,19 @@ def _albums(event: AlbumEvent, options: MenuOptions) -> Page:
 
 
 def _choice_item(text_key: str, goto: Goto, options: MenuOptions) -> Item:
-    """The choice itself, or first the question what becomes of the photos without an event."""
+    """Item that chooses an event; if photos wait for one, the item that first asks whether to take them along."""
     return Item(text_key, goto) if options.without_event else _action_item(text_key, goto, options, take_along=False)
 
 
 def _action_item(text_key: str, goto: Goto, options: MenuOptions, take_along: bool) -> Item:
-    """The choice of an event and album; of another event than the one in use by a long hold, which is no luck."""
+    """Item that chooses an event and album; another event than the one in use wants the longer press."""
     link_id = goto.event.link_id if goto.event is not None else ""
     action = ChooseEvent(link_id, goto.album.id if goto.album is not None else "", take_along)
     return Item(text_key, action, hold_s=CHOOSE_HOLD_S if options.link_id in ("", link_id) else CONFIRM_HOLD_S)
 
 
 def _page_while_running(action: MenuAction, item: Item, page: Page, options: MenuOptions, now_ns: int) -> Page:
-    """What is shown once this was chosen."""
+    """Page shown from the choice of an action until its result."""
     match action:
         case SetSound(on):
             return _updated(page, replace(options, sound=on), now_ns)
@@ -340,6 +343,6 @@ def _page_while_running(action: MenuAction, item: Item, page: Page, options: Men
 
 
 def _updated(page: Page, options: MenuOptions, now_ns: int) -> Page:
-    """The same page, with what was just changed."""
+    """The main page with the changed options, at the same item."""
     fresh = main_page(options, now_ns)
     return replace(fresh, index=min(page.index, len(fresh.items) - 1))

@@ -1,6 +1,6 @@
-"""The ready check's verdict: what was looked at, what was found, and whether the box may be shipped. Pure.
+"""Report of the self-test: the result of each step, and whether the box is ready to ship. Pure.
 
-The order is that in which the steps are done and in which a first reason is named.
+The order of the steps is the order in which they run and in which the first problem is named.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from piboothup.problems import Problem
 
 
 class SelfTestStep(StrEnum):
-    """What is looked at."""
+    """A step of the self-test."""
 
     CAMERA = "camera"
     LIGHT = "light"
@@ -32,24 +32,24 @@ SELF_TEST_STEPS = tuple(SelfTestStep)
 
 @dataclass(frozen=True)
 class SelfTestReport:
-    """The check as far as it is."""
+    """Results of the steps that are done."""
 
     results: tuple[Problem | None, ...] = ()
-    """What is wrong with each step that is done; None = it is well."""
+    """The problem of each step that is done; None = passed."""
 
     @property
     def step(self) -> SelfTestStep | None:
-        """What is being looked at; None at the end."""
+        """The running step; None at the end."""
         return SELF_TEST_STEPS[len(self.results)] if len(self.results) < len(SELF_TEST_STEPS) else None
 
     @property
     def asks_for_press(self) -> bool:
-        """Whether somebody shall press the button."""
+        """Whether the running step wants the button pressed."""
         return self.step is SelfTestStep.BUTTON
 
     @property
     def reason(self) -> Problem | None:
-        """The first thing that is wrong."""
+        """The first problem found."""
         return next((found for found in self.results if found is not None), None)
 
     def with_result(self, found: Problem | None) -> SelfTestReport:

@@ -1,6 +1,6 @@
-"""What the state machine remembers, and what follows from it at a moment: who takes photos, what is lit, what is due.
+"""State of the booth: what the state machine remembers, and what follows from it at a given time.
 
-Pure: `machine` alone makes a new one of an old one. Times are nanoseconds of the boot-time clock.
+Pure; only `machine` makes a new state. Times are nanoseconds of the boot-time clock.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ IDLE_STATES = (BoothState.STARTING, BoothState.READY, BoothState.REVIEW, BoothSt
 
 @dataclass(frozen=True)
 class FlowSettings:
-    """What the config says about the flow, and what the menu can offer."""
+    """Settings of the flow from the config, and the menu's options."""
 
     countdown_s: int = 5
     review_s: float = 2.5
     flash_lead_s: float | None = None
-    """By how much the flash leads zero; None = there is no flash."""
+    """Time from flash on to zero, seconds; None = no flash."""
     hold_s: float = 5.0
     options: MenuOptions = field(default_factory=MenuOptions)
 
@@ -40,59 +40,60 @@ class Booth:
     camera_problem: Problem | None = None
     storage_problem: Problem | None = None
     storage_stuck: Problem | None = None
-    """The card has not answered for long: the photo in hand is neither saved nor lost."""
+    """Set while the card does not answer: a photo is neither saved nor lost."""
     health: SaveHealth = field(default_factory=SaveHealth)
     """Whether photos get saved."""
     notice: Problem | None = None
-    """Why the last press gave no photo, while the next one can."""
+    """Why the last press gave no photo; the next press can."""
     zero_ns: int = 0
+    """End of the countdown: the photo's exposure begins then or later."""
     flash_on_ns: int | None = None
-    """When the flash goes on for the photo under way; None = there is no flash."""
+    """When the flash goes on for the photo under way; None = no flash."""
     until_ns: int | None = None
-    """When the present state ends by itself."""
+    """When this state ends by itself; None = never."""
     saved_ns: int = 0
     busy_hint_until_ns: int = 0
     number: int = 0
-    """The number of the last photo in its event."""
+    """Number of the last photo in its event."""
     photos: int = 0
     """Photos committed since the service started."""
     press: Press | None = None
-    """The button is down."""
+    """The button while it is down."""
     stuck: bool = False
-    """It is down for so long that nobody holds it."""
+    """The button has been down for too long to be held by anybody."""
     page: Page | None = None
-    """Of the menu, in that state."""
+    """The menu's page while the menu is open."""
 
     @property
     def problem(self) -> Problem | None:
-        """What stops photos, or why the last press gave none."""
+        """The problem that stops photos, or that made the last press fail."""
         return self.storage_stuck or self.storage_problem or self.camera_problem or self.health.fault or self.notice
 
     @property
     def takes_photos(self) -> bool:
-        """Whether a press now would take a photo."""
+        """Whether a press would take a photo now."""
         resting = self.state in (BoothState.READY, BoothState.REVIEW, BoothState.FAULT)
         return resting and self.can_expose and self.health.is_tested and self.health.fault is None
 
     @property
     def can_expose(self) -> bool:
-        """Whether there is a camera, and a card that takes what comes of it."""
+        """Whether there are a camera and a card to take a photo with."""
         return self.camera_ready and self.storage_problem is None and self.storage_stuck is None
 
     @property
     def tests_saving(self) -> bool:
-        """Whether a test photo can be taken: somebody in the menu has the camera for himself."""
+        """Whether a test photo can be taken now; not from the menu, which may use the camera itself."""
         return self.can_expose and self.state in (BoothState.STARTING, BoothState.FAULT)
 
     def is_flash_on(self, now_ns: int) -> bool:
-        """Whether the flash is on: from its lead before zero until the frame is exposed, and to be looked at."""
+        """Whether the flash is on: from its lead before zero until the frame is exposed, and during its self-test."""
         if self.page is not None and self.page.report is not None:
             return self.page.report.step is SelfTestStep.LIGHT
         waiting = self.state in (BoothState.COUNTDOWN, BoothState.EXPOSING)
         return waiting and self.flash_on_ns is not None and now_ns >= self.flash_on_ns
 
     def deadline_ns(self, now_ns: int) -> int | None:
-        """When the machine wants its next Tick; None = never by itself."""
+        """When the machine needs its next Tick; None = not until another event."""
         wanted = [] if self.press is None or self.stuck else [self._hold_deadline_ns(self.press, now_ns)]
         if self.until_ns is not None and not self.awaits_release(now_ns):
             wanted.append(self.until_ns)
@@ -107,7 +108,7 @@ class Booth:
         return min(wanted, default=None)
 
     def _hold_deadline_ns(self, press: Press, now_ns: int) -> int:
-        """When the press that goes on will mean something else, or the ring look different."""
+        """When the meaning or the progress picture of a continuing press changes next."""
         age_ns = press.age_ns(now_ns)
         if press.consumed or self.state in (BoothState.EXPOSING, BoothState.SAVING):
             return press.edge_ns + long_press.STUCK_AFTER_NS
@@ -117,11 +118,11 @@ class Booth:
 
     @property
     def wants_test_frame(self) -> bool:
-        """Whether a frame that comes is a test frame."""
+        """Whether the menu's page takes test frames."""
         return self.page is not None and self.page.kind in (PageKind.SELF_TEST, PageKind.AIM)
 
     def awaits_release(self, now_ns: int) -> bool:
-        """The countdown is over, but somebody has the hand on the button."""
+        """Whether the countdown is over while the button is still down."""
         return self.state is BoothState.COUNTDOWN and self.press is not None and now_ns >= self.zero_ns
 
     def digit(self, now_ns: int) -> int:
@@ -129,7 +130,7 @@ class Booth:
         return max(1, -((now_ns - self.zero_ns) // SECOND_NS))
 
     def hold_progress(self, now_ns: int, settings: FlowSettings) -> HoldProgress | None:
-        """What fills while the button is held; None while nothing does."""
+        """Progress of the long press; None without one."""
         if self.press is None:
             return None
         if self.page is not None:

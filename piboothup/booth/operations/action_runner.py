@@ -1,7 +1,7 @@
-"""What was chosen in the menu, done: on a thread of its own and at the lowest priority, one errand after the other.
+"""The action runner: carries out what was chosen in the menu, one action after the other on a background thread.
 
-However long an errand takes, a press goes its way meanwhile: nothing here holds the loop, the saver or a lock that
-they need. What came of it is posted as an event; whoever has left the menu by then is not called back.
+However long an action takes, a press takes a photo meanwhile: nothing here holds the loop, the saver or a lock that
+they need. The result is posted as an event; it is not shown if the menu was left by then.
 """
 
 from __future__ import annotations
@@ -44,12 +44,13 @@ from piboothup.spool.store import Spool
 log = logging.getLogger(__name__)
 
 SWITCH_OFF_REQUEST = "switch-off"
-"""In the runtime directory: root's helper takes the file away and shuts the computer down."""
+"""File in the runtime directory: root's helper deletes it and shuts the computer down."""
 _HELPER_TIMEOUT_S = 5.0
+"""Without a helper the file is still there after this time, seconds."""
 
 
 class ActionRunner:
-    """The thread that does them."""
+    """The background thread that runs menu actions."""
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class ActionRunner:
         recount: Callable[[], None],
         post: Callable[[Event], None],
     ) -> None:
-        """`recount`: after a wipe the photos of the event in use are counted anew."""
+        """`recount`: called after a wipe of the event in use, for its photos to be counted anew."""
         self._spool = spool
         self._runtime = runtime
         self._settings_store = settings_store
@@ -79,11 +80,11 @@ class ActionRunner:
         self._thread.start()
 
     def submit(self, action: MenuAction) -> None:
-        """Hands an errand over; never waits."""
+        """Queues an action. Never waits."""
         self._actions.put(action)
 
     def stop(self, timeout_s: float) -> None:
-        """Ends after the errand in hand; a wipe that takes longer goes on at the next start."""
+        """Ends the thread after the running action; a wipe that takes longer goes on at the next start."""
         self._ended.set()
         self._actions.put(None)
         if self._thread.ident is not None:
@@ -173,7 +174,7 @@ class ActionRunner:
         return menu.result_page("wiped", receipt.taken)
 
     def _switch_off(self) -> Page | None:
-        """Asks root's helper; whether there is one shows by what becomes of the request."""
+        """Leaves a request for root's helper; an error page if nobody takes it."""
         request = self._runtime / SWITCH_OFF_REQUEST
         try:
             status.replace(request, b"switch off\n")

@@ -1,7 +1,7 @@
-"""What holds at this moment: the config with the choices made at the box, and the context that photos are taken for.
+"""Active settings: the config with the choices made at the box, and the context that photos are taken for.
 
 One value, replaced as a whole, so that every thread of the booth reads it without a lock. A new event or album is a
-new context for the photos to come; those that were taken keep theirs. Follows the file of choices, whoever writes it.
+new context for coming photos; those already taken keep theirs. Another process may write the file of choices as well.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ActiveSettings:
-    """What holds."""
+    """The settings in force."""
 
     config: Config
-    """With the choices over it."""
+    """The config, overridden by the choices."""
     context: Context
     sound: bool = True
 
 
 class SettingsStore:
-    """Keeps `now` up to date."""
+    """Keeps `active` up to date with the file of choices."""
 
     def __init__(
         self, config: Config, directory: Path, clock: Clock, on_change: Callable[[ActiveSettings], None]
     ) -> None:
-        """`changed` is called with what holds, on the thread that noticed, whenever that is something else."""
+        """`on_change`: called with the new settings, on the thread that noticed the change."""
         self._config = config
         self._directory = directory
         self._boot_id = clock.boot_id()
@@ -49,12 +49,12 @@ class SettingsStore:
         self.active = self._with_choices(Choices())
 
     def refresh(self) -> None:
-        """Takes over what the file says, if it is another one."""
+        """Reads the file of choices if it has changed."""
         with self._lock:
             self._reload_if_changed()
 
     def choose(self, **chosen: Any) -> None:
-        """Makes these fields of `Choices` durable and takes them over. Raises OSError; then all is as it was."""
+        """Makes these fields of `Choices` durable, then active. Raises OSError; then nothing has changed."""
         with self._lock:
             combined = replace(choices.read(self._directory, self._config), **chosen)
             choices.write(self._directory, self._config, combined)
@@ -76,6 +76,6 @@ class SettingsStore:
         event, occasion = config.eventpics, f"{self._boot_id} {self._config!r}"
         context = context_for(event.link_id, event.album_id, occasion)
         while contexts.assigned_path(self._directory / CONTEXTS, context.id).exists() and not context.link_id:
-            occasion += " again"  # what was taken without an event has got one; what comes now has none
+            occasion += " again"  # those photos were assigned to an event since; coming photos have none
             context = context_for("", "", occasion)
         return ActiveSettings(config, context, sound=chosen.sound is not False)

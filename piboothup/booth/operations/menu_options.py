@@ -1,6 +1,6 @@
-"""What the menu can offer, put together once a second: what was chosen, what EventPics last listed, whose turn it is.
+"""Options of the menu, read once a second: active settings, EventPics' events, photos without an event.
 
-While the operator's door is closed nothing of what stands behind it is even read.
+When the operator's items are not offered, nothing for them is read.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from piboothup.spool.admin import assign
 from piboothup.spool.store import Spool
 
 _COUNT_EVERY_NS = 10_000_000_000
-"""Photos without an event are counted so often: there may be many to look through."""
+"""How often photos without an event are counted, nanoseconds: there may be many."""
 
 
 class MenuOptionsReader:
-    """Remembers what it counted."""
+    """Reader of the menu's options; keeps the last count of photos without an event."""
 
     def __init__(self, config: Config, spool: Spool, clock: Clock, settings_store: SettingsStore) -> None:
         self._operator_until_ns = {"always": None, "never": 0}.get(config.button.menu, int(OPERATOR_WINDOW_S * 1e9))
@@ -33,7 +33,7 @@ class MenuOptionsReader:
         self._count_at_ns = 0
 
     def read(self) -> MenuOptions:
-        """What there is at this moment. Raises OSError."""
+        """The options at this moment. Raises OSError."""
         active = self._settings_store.active
         event = active.config.eventpics
         options = MenuOptions(

@@ -1,7 +1,7 @@
-"""The ready check, carried out: each part of the box is made to do what it is for, and the report says how it went.
+"""The self-test ("ready check" in the menu): makes each part of the box work once and reports how it went.
 
-The test frame is judged and thrown away: it never comes near the spool. Light, flash and buzzer fire while their step
-is under way; that somebody saw the light and that the button works is one press. What only the network can tell is
+The test frame is assessed and discarded: it is never written to the spool. Light, flash and buzzer are on during
+their step; one press then confirms both that the light was seen and that the button works. The network's state is
 read from the uploader's status.
 """
 
@@ -36,10 +36,10 @@ _PRESS_TIMEOUT_S = 15.0
 _UPLOADER_TIMEOUT_S = 8.0
 POLL_S = 0.2
 _LIGHT_ON_S = 1.0
-"""So long the lights are on at least: somebody looks."""
+"""How long light and flash are on at least, for somebody to see them, seconds."""
 _AIM_PAUSE_S = 0.3
 _IN_FOCUS_SHARPNESS = 0.5
-"""The sharpness (see `judgement`) that a lens in focus reaches: a full bar."""
+"""Sharpness (see `photo/quality.py`) of a lens in focus: a full bar."""
 _PROBLEM_OF_STATE = {
     UploaderState.PORTAL: "portal",
     UploaderState.PAUSED: "paused",
@@ -51,11 +51,11 @@ _UNREACHABLE_CODES = (
 )
 
 Answer = SelfTestFrame | None
-"""A test frame or why there is none, or (None) a press."""
+"""A test frame or its problem; None = a press."""
 
 
 class SelfTest:
-    """Asks and waits; `shows`, `judge` and `hear` are the loop's, and never wait."""
+    """The self-test and aiming. `set_page`, `on_test_frame` and `on_test_press` are for the loop and never wait."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class SelfTest:
         saving_fault: Callable[[], Problem | None],
         post: Callable[[Event], None],
     ) -> None:
-        """`shoot`: ask for a frame from a moment on; `saving_fault`: why photos are not saved, as is known now."""
+        """`capture`: requests a frame from a boot-time on; `saving_fault`: why photos can't be saved."""
         self._spool = spool
         self._clock = clock
         self._runtime = runtime
@@ -79,7 +79,7 @@ class SelfTest:
         self._post = post
         self._page_kind: PageKind | None = None
         self._requested_ns: int | None = None
-        """The moment with which a frame was asked for; None = nobody waits for one."""
+        """Zero of the requested frame; None = no request."""
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._page_changed = threading.Event()
         self._steps: dict[SelfTestStep, Callable[[], Problem | None]] = {
@@ -95,29 +95,29 @@ class SelfTest:
             SelfTestStep.OTHERS: self._others,
         }
 
-    # -- the loop's side -------------------------------------------------------------------------------------------
+    # -- called by the loop ----------------------------------------------------------------------------------------
 
     def set_page(self, kind: PageKind | None) -> None:
-        """The page that is shown now; a check or an aim that is shown no more ends."""
+        """Tells the page that is shown now; self-test and aiming end when their page is left."""
         if kind is not self._page_kind:
             self._page_kind = kind
             self._page_changed.set()
 
     def on_test_frame(self, answer: SelfTestFrame) -> None:
-        """A frame, or why there is none; one that was asked for before (by a guest, say) is given back."""
+        """Takes a frame or its problem; the answer to another request, such as a guest's, is released."""
         if answer.zero_ns == self._requested_ns:
             self._answers.put(answer)
         else:
             _release(answer)
 
     def on_test_press(self) -> None:
-        """The press that was asked for."""
+        """Takes the press that the button's step asks for."""
         self._answers.put(None)
 
-    # -- the check -------------------------------------------------------------------------------------------------
+    # -- the steps -------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """All steps, one after the other; ends early when nobody looks any more."""
+        """Runs all steps in order; ends early when the page is left."""
         self._page_changed.clear()
         report = SelfTestReport()
         for step in SELF_TEST_STEPS:
@@ -127,15 +127,15 @@ class SelfTest:
             self._post(SelfTestProgress(report))
 
     def _run_step(self, step: SelfTestStep) -> Problem | None:
-        """What is wrong there; a step that can't be carried out is wrong itself, and the others are tried as well."""
+        """The step's problem; a step that raises is a problem too, and the next ones still run."""
         try:
             return self._steps[step]()
-        except Exception:  # whatever a part does that is tried: the check has a verdict
+        except Exception:  # whatever the tested part does, the report has a result
             log.exception("check step=%s failed", step)
             return problem("not_checked", step)
 
     def measure_sharpness(self) -> None:
-        """One test frame after the other, while somebody looks."""
+        """Measures test frame after test frame while the page is open."""
         self._page_changed.clear()
         while self._page_kind is PageKind.AIM:
             found = self._assess_test_frame()
@@ -207,10 +207,10 @@ class SelfTest:
         count = len(assign.without_event(self._spool)) if link_id else 0
         return problem("stray_photos", str(count)) if count else None
 
-    # -- asking ----------------------------------------------------------------------------------------------------
+    # -- requests --------------------------------------------------------------------------------------------------
 
     def _assess_test_frame(self) -> PhotoQuality | Problem:
-        """A test frame, judged and thrown away, as is whatever else came until now: it answers no later question."""
+        """The quality of a fresh test frame, which is then released, as are answers that came too late."""
         requested_ns = self._requested_ns = self._clock.boottime_ns()
         self._capture(requested_ns)
         found = self._next_answer(
@@ -228,10 +228,10 @@ class SelfTest:
             came.release()
 
     def _next_answer(self, timeout_s: float, is_wanted: Callable[[Answer], bool]) -> tuple[Answer, ...]:
-        """The next answer that fits, alone; nothing when none came or nobody looks any more."""
+        """The next wanted answer as the only item; empty after the timeout or when the page is left."""
         end_ns = self._clock.boottime_ns() + int(timeout_s * 1e9)
         while not self._page_changed.is_set():
-            is_late = self._clock.boottime_ns() >= end_ns  # and what came meanwhile still counts
+            is_late = self._clock.boottime_ns() >= end_ns  # an answer that is already there still counts
             try:
                 found = self._answers.get(timeout=0 if is_late else POLL_S)
             except queue.Empty:
@@ -244,7 +244,7 @@ class SelfTest:
         return ()
 
     def _read_uploader(self, is_enough: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """What the uploader says; waits a little for what is wanted."""
+        """The uploader's status, as soon as `is_enough` or after a few seconds."""
         report: dict[str, Any] = {}
         for _ in range(int(_UPLOADER_TIMEOUT_S / POLL_S)):
             report = status.read(self._runtime, "uploader") or {}

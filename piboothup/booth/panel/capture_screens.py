@@ -1,8 +1,8 @@
-"""The screens from the press to "saved": countdown, the look into the lens, a moment's patience, the photo itself.
+"""Screens from the press to "saved": countdown, arrow to the lens, saving, the photo. Pure.
 
-Viewfinder and photo stand at the same place, so that what the guest posed in becomes what was taken; beside them, on
-solid black, is the one thing to know. In the last second all gives way to an arrow to the lens: nobody looks good
-looking at the panel. Nothing here speaks of sending: saved is saved.
+Viewfinder and photo have the same place; beside them, on solid black, is the one thing to know. In the last second
+an arrow to the lens replaces the viewfinder: nobody looks good looking at the panel. No screen here mentions uploads:
+saved is saved.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from piboothup.booth.panel.layout import (
 from piboothup.booth.panel.view import View
 
 _ARROW_PX = 3
-"""From the arrow's tip to the edge of the glass."""
+"""Gap from the arrow's tip to the edge of the display."""
 
 
 def countdown(image: Image.Image, view: View, said: Texts) -> None:
-    """Oneself, and the figure; in the last second the arrow."""
+    """Draw the viewfinder and the seconds left; in the last second the arrow."""
     if view.countdown <= 1:
         look_at_lens(image, view, said)
         return
@@ -46,9 +46,9 @@ def countdown(image: Image.Image, view: View, said: Texts) -> None:
 
 
 def side_first(before: Image.Image, picture: Image.Image) -> Image.Image:
-    """`before` with the column beside the photo as it is in `picture`: what a slow bus is given first.
+    """`before` with the column beside the photo from `picture`, to be sent first.
 
-    A third of the glass (31 ms at 100 kHz, where all of it takes 93) holds the figure, and answers a press.
+    This third of the display holds the figure that answers a press (31 ms at 100 kHz, the whole takes 93).
     """
     first = before.copy()
     side = (PHOTO_SIZE[0], 0, WIDTH_PX, HEIGHT_PX)
@@ -57,7 +57,7 @@ def side_first(before: Image.Image, picture: Image.Image) -> Image.Image:
 
 
 def look_at_lens(image: Image.Image, view: View, said: Texts) -> None:
-    """An arrow to the lens, and which way that is."""
+    """Draw an arrow to the lens and a caption."""
     caption = said.look.get(view.lens, said.look["above"])
     mid = face("mid")
     arrow = icon("arrow")
@@ -81,13 +81,13 @@ def look_at_lens(image: Image.Image, view: View, said: Texts) -> None:
 
 
 def saving(image: Image.Image, said: Texts) -> None:
-    """Shown for a blink on a good card, for seconds on a bad one."""
+    """Draw "one moment": shown for an instant with a good card, for seconds with a bad one."""
     placed(image, icon("moment"), 16)
     centred(image, CAPTION_Y, said.one_moment, face("mid"))
 
 
 def saved(image: Image.Image, view: View, said: Texts) -> None:
-    """The photo, that it is safe, and which one it is."""
+    """Draw the photo, "saved" and its number."""
     if view.thumbnail is None:
         _saved_unseen(image, view, said)
         return
@@ -104,7 +104,7 @@ def saved(image: Image.Image, view: View, said: Texts) -> None:
 
 
 def _saved_unseen(image: Image.Image, view: View, said: Texts) -> None:
-    """The same without the photo's picture."""
+    """Draw "saved" and the number without a picture."""
     tick, hash_sign = icon("big_tick"), "#"
     figures = str(view.number)
     mid = face("mid")
@@ -121,7 +121,7 @@ def _saved_unseen(image: Image.Image, view: View, said: Texts) -> None:
 
 
 def _corners(image: Image.Image) -> None:
-    """An empty finder, until the camera has said what it sees."""
+    """Draw the corners of an empty viewfinder, until there is a picture."""
     pen = ImageDraw.Draw(image)
     right, bottom, arm_px = PHOTO_SIZE[0] - 5, PHOTO_SIZE[1] - 5, 11
     for x, inward_x in ((4, 1), (right, -1)):

@@ -1,9 +1,8 @@
-"""From a small grey picture to the panel's one bit: what the camera sees, and the photo just taken.
+"""Dithering: a small grey picture becomes the panel's one-bit picture. Pure.
 
-The viewfinder is screened with a fixed pattern, so that what stands still in the room stands still on the glass (and
-costs nothing on the bus); a photo, which is looked at for seconds, is dithered by diffusing the error, which keeps
-faces. Both are stretched to the full range and sharpened first. All of it is whole-number arithmetic: the same bytes
-give the same picture on every machine. Must not know the camera.
+The viewfinder gets an ordered dither, so that what does not move in the room does not move on the panel (and costs
+nothing on the bus); a photo, which is looked at for seconds, gets error diffusion, which keeps faces. Both are
+stretched to the full range and sharpened first. Whole-number arithmetic gives the same picture on every machine.
 """
 
 from __future__ import annotations
@@ -18,24 +17,21 @@ from piboothup.booth.frame import Plane
 
 _Numbers = NDArray[np.int32]
 _CLIP_ONE_IN = 50
-"""One pixel in so many may become all black, and one all white."""
+"""One pixel in this many may become black, and one white, when the range is stretched."""
 _MIN_RANGE = 24
-"""A picture with less between its dark and its light is a wall or the night: its noise is not blown up."""
+"""A picture of less contrast is not stretched: it is a wall or the night, and its noise would be amplified."""
 _SHARPEN_FACTOR = 2
-"""How many times the difference to its surroundings is added to a pixel."""
+"""How many times the difference from its surroundings is added to a pixel."""
 
 
 def viewfinder(grey: Plane, size: tuple[int, int], rotation: int = 0) -> Image.Image:
-    """What a mirror shows: `grey` turned by `rotation` degrees clockwise, cut to `size`, left and right changed.
-
-    Mode "1".
-    """
+    """`grey` rotated clockwise by `rotation` degrees, cropped to `size` and mirrored. Mode "1"."""
     lit = _prepared(grey, size, rotation)[:, ::-1] > _screen(size)
     return Image.fromarray((lit * np.uint8(255)).astype(np.uint8)).convert("1", dither=Image.Dither.NONE)
 
 
 def thumbnail(grey: Plane, size: tuple[int, int]) -> Image.Image:
-    """A photo as it was taken: `grey` cut to `size`. Mode "1"."""
+    """`grey` cropped to `size`. Mode "1"."""
     return Image.fromarray(_prepared(grey, size, 0).astype(np.uint8)).convert("1")
 
 
@@ -44,7 +40,7 @@ def _prepared(grey: Plane, size: tuple[int, int], rotation: int) -> _Numbers:
 
 
 def _fitted(grey: Plane, size: tuple[int, int]) -> _Numbers:
-    """The middle of `grey` in the shape of `size`, each pixel the mean of those that it stands for."""
+    """The middle of `grey` in the shape of `size`; each pixel is the mean of those that it replaces."""
     width_px, height_px = size
     height, width = grey.shape
     kept_height = min(height, width * height_px // width_px) or 1
@@ -62,7 +58,7 @@ def _fitted(grey: Plane, size: tuple[int, int]) -> _Numbers:
 
 
 def _stretched(grey: _Numbers) -> _Numbers:
-    """From black to white, but for the few darkest and lightest pixels."""
+    """`grey` stretched from black to white, except for the few darkest and lightest pixels."""
     below = np.cumsum(np.bincount(grey.ravel(), minlength=256))
     clipped = grey.size // _CLIP_ONE_IN
     dark = int(np.searchsorted(below, clipped, side="right"))
@@ -81,7 +77,7 @@ def _sharpened(grey: _Numbers) -> _Numbers:
 
 @functools.lru_cache(maxsize=4)
 def _screen(size: tuple[int, int]) -> _Numbers:
-    """The thresholds of an ordered dither (Bayer's matrix of 8x8) for a picture of `size`."""
+    """Thresholds of an ordered dither (Bayer's 8x8 matrix) for a picture of `size`."""
     matrix = np.zeros((1, 1), np.int32)
     for _ in range(3):
         matrix = np.block([[4 * matrix, 4 * matrix + 2], [4 * matrix + 3, 4 * matrix + 1]])

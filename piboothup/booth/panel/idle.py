@@ -1,7 +1,7 @@
-"""What the panel does while nobody presses: it turns to the album's code, moves, dims and sleeps. Pure.
+"""Idle panel (screensaver): while nobody presses it shows the album's QR code in turn, shifts, dims and sleeps. Pure.
 
-A lit dot of an OLED loses light with every hour, so that what always stands at one place stays readable in it for
-ever. Must not know the device; times are nanoseconds of the boot-time clock.
+Against burn-in: a lit dot of an OLED loses light with every hour, so that a picture that never moves stays visible
+for ever. Times are nanoseconds of the boot-time clock.
 """
 
 from __future__ import annotations
@@ -17,19 +17,24 @@ from piboothup.status import BoothState
 
 _SECOND_NS = 1_000_000_000
 DIM_AFTER_NS = 600 * _SECOND_NS
+"""The panel is dimmed after this time without activity."""
 SLEEP_AFTER_NS = 7200 * _SECOND_NS
+"""The panel is switched off after this time without activity."""
 SHIFT_EVERY_NS = 60 * _SECOND_NS
 QR_AFTER_NS = 20 * _SECOND_NS
+"""The QR code is shown for the first time after this time without a press."""
 QR_TURN_NS = 15 * _SECOND_NS
+"""QR code and ready screen are shown for this time in turn."""
 LINE_TURN_NS = 3 * _SECOND_NS
+"""Each part of a long bottom line is shown for this time."""
 _SHIFT_PATH = ((0, 0), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
-"""Round the middle, a dot at a time: what is drawn keeps two dots from the edge."""
+"""Shifts around the middle by one dot: drawings keep two dots from the edge."""
 _LASTING_STATES = (BoothState.READY, BoothState.FAULT, BoothState.STARTING)
-"""The states that may last for hours."""
+"""States that may last for hours."""
 
 
 class Brightness(IntEnum):
-    """How much light the panel gives, by its contrast."""
+    """Brightness of the panel, as the controller's contrast."""
 
     AWAKE = 0xCF
     DIM = 0x08
@@ -37,15 +42,14 @@ class Brightness(IntEnum):
 
 
 def brightness(idle_ns: int) -> Brightness:
-    """After nothing has stirred for so long."""
+    """Brightness after this time without activity."""
     if idle_ns >= SLEEP_AFTER_NS:
         return Brightness.ASLEEP
     return Brightness.DIM if idle_ns >= DIM_AFTER_NS else Brightness.AWAKE
 
 
 def is_activity(before: View | None, view: View) -> bool:
-    """Whether the change is one that wakes the panel: a press, or trouble. Photos that travel and turns of the album
-    code are none."""
+    """Whether the change of view wakes the panel: a press or a problem, but not an upload or the album code."""
     return before is None or _activity(before) != _activity(view)
 
 
@@ -67,12 +71,12 @@ def _activity(view: View) -> View:
 
 
 def shift(state: BoothState, now_ns: int) -> tuple[int, int]:
-    """By how many dots, to the right and down, the picture is moved now."""
+    """Shift of the picture now: dots to the right and down."""
     return _SHIFT_PATH[now_ns // SHIFT_EVERY_NS % len(_SHIFT_PATH)] if state in _LASTING_STATES else (0, 0)
 
 
 def shifted(picture: Image.Image, by: tuple[int, int]) -> Image.Image:
-    """`picture` moved; what leaves the glass is gone."""
+    """`picture` shifted; what leaves the display is cut off."""
     if by == (0, 0):
         return picture
     moved = blank()
@@ -81,10 +85,10 @@ def shifted(picture: Image.Image, by: tuple[int, int]) -> Image.Image:
 
 
 def shows_qr(ready_ns: int) -> bool:
-    """Whether it is the album code's turn, after so long in ready without a press."""
+    """Whether the QR code is shown, after this time in ready without a press."""
     return ready_ns >= QR_AFTER_NS and (ready_ns - QR_AFTER_NS) // QR_TURN_NS % 2 == 0
 
 
 def bottom_line_turn(now_ns: int) -> int:
-    """Which part of a long bottom line has its turn."""
+    """Number of the part of a long bottom line to show now."""
     return now_ns // LINE_TURN_NS

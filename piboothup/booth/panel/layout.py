@@ -1,7 +1,7 @@
-"""The panel's grid: where a title, a large thing, a caption and a bottom line stand, and how they are put there.
+"""Layout of the screens: places of title, caption and bottom line, and functions that draw there. Pure.
 
-Every screen uses the same places, so that one that changes does not seem to jump. Must not know what is said: that is
-for the screens. Whatever text is given is drawn, shortened if it must be.
+Every screen uses the same places, so that nothing seems to jump when the screen changes. Any text is drawn, shortened
+if need be.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from piboothup.booth.panel.font import Face, face
 WIDTH_PX = 128
 HEIGHT_PX = 64
 MARGIN_PX = 2
-"""Kept free at the sides: room for the picture to be shifted, and for a frame that hides the glass's edge."""
+"""Margin at the sides: room for the picture to shift, and for a case that hides the display's edge."""
 TEXT_PX = WIDTH_PX - 2 * MARGIN_PX
 TITLE_Y = 3
 CAPTION_Y = 49
 BOTTOM_Y = 54
 LINE_PX = 10
-"""From one line of the small face to the next."""
+"""Height of a line in the small face."""
 GAP_PX = 4
 PHOTO_SIZE = (85, 64)
-"""A photo or the viewfinder: the left two thirds, in the shape of the sensor."""
+"""Size of photo and viewfinder: the left two thirds, in the shape of the sensor."""
 SIDE_X = PHOTO_SIZE[0] + 1
 SIDE_PX = WIDTH_PX - SIDE_X
-"""The column beside it."""
+"""Width of the column beside the photo."""
 _STRIP_Y = 52
 
 
 def blank() -> Image.Image:
-    """A dark panel."""
+    """A picture of the panel with all dots dark."""
     return Image.new("1", (WIDTH_PX, HEIGHT_PX))
 
 
 def centred(image: Image.Image, y: int, text: str, lettering: Face, x: int = 0, width_px: int = WIDTH_PX) -> None:
-    """`text` in the middle of the columns from `x`, `width_px` wide; the top of its capitals at `y`."""
+    """Draw `text` centred between `x` and `x + width_px`, the top of its capitals at `y`."""
     lettering.draw(image, x + (width_px - lettering.width_px(text)) // 2, y, text)
 
 
 def stacked(image: Image.Image, y: int, lines: Sequence[str], lettering: Face, x: int, width_px: int) -> int:
-    """`lines` centred one below the other; returns the y below the last."""
+    """Draw `lines` centred, one below the other; return the y below the last."""
     for line in lines:
         centred(image, y, line, lettering, x, width_px)
         y += lettering.cap_px + GAP_PX
@@ -50,12 +50,12 @@ def stacked(image: Image.Image, y: int, lines: Sequence[str], lettering: Face, x
 
 
 def placed(image: Image.Image, sign: Image.Image, y: int, x: int = 0, width_px: int = WIDTH_PX) -> None:
-    """The icon `sign` in the middle of the columns from `x`, its top at `y`."""
+    """Draw the icon `sign` centred between `x` and `x + width_px`, its top at `y`."""
     image.paste(255, (x + (width_px - sign.width) // 2, y), sign)
 
 
 def bar(image: Image.Image, y: int, filled: float, x: int = 14, width_px: int = WIDTH_PX - 28) -> None:
-    """A bar of seven rows, filled from 0 to 1."""
+    """Draw a progress bar, seven dots high, filled from 0 to 1."""
     pen = ImageDraw.Draw(image)
     pen.rectangle((x, y, x + width_px - 1, y + 6), outline=255)
     if filled_px := round((width_px - 4) * min(1.0, max(0.0, filled))):
@@ -63,7 +63,7 @@ def bar(image: Image.Image, y: int, filled: float, x: int = 14, width_px: int = 
 
 
 def strip(image: Image.Image, left: str, names: Sequence[str]) -> None:
-    """The lit strip at the bottom, to be read out on the phone: `left`, and the first of `names` that fits."""
+    """Draw the lit strip at the bottom, to be read out on the phone: `left`, and the first of `names` that fits."""
     small = face("small")
     ImageDraw.Draw(image).rectangle((0, _STRIP_Y, WIDTH_PX - 1, HEIGHT_PX - 1), fill=255)
     end = small.draw(image, MARGIN_PX, _STRIP_Y + 2, small.shortened(left, TEXT_PX), lit=False)
@@ -73,13 +73,13 @@ def strip(image: Image.Image, left: str, names: Sequence[str]) -> None:
 
 
 def rows(text: str, sign: Image.Image) -> list[str]:
-    """The bottom line in rows that have room for `sign` before them: one, or several that take turns."""
+    """Rows of the bottom line with room for `sign`: one, or several that are shown in turn."""
     small = face("small")
     return [text] if small.width_px(text) <= _beside_px(sign) else small.balanced(text, _beside_px(sign)) or [""]
 
 
 def bottom(image: Image.Image, text: str, signs: Sequence[Image.Image], turn: int) -> None:
-    """The bottom line, with the first of `signs` before it for which there is room; it is turn number `turn`."""
+    """Draw row number `turn` of the bottom line, after the first of `signs` that fits."""
     small = face("small")
     told = rows(text, signs[-1])
     sign = _fitting(signs, max(map(small.width_px, told)))
@@ -94,5 +94,5 @@ def _fitting(signs: Sequence[Image.Image], width_px: int) -> Image.Image:
 
 
 def _beside_px(sign: Image.Image) -> int:
-    """The room for a text that has `sign` before it."""
+    """Width for a text after `sign`."""
     return TEXT_PX - sign.width - GAP_PX

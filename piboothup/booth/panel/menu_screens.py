@@ -1,7 +1,7 @@
-"""The menu's pages and the ring of a held button, drawn. Pure, like the other screens.
+"""Screens of the menu, and the progress ring of a long press. Pure.
 
-A page has the three places of every screen: what it is about at the top, the item that a hold would choose in the
-middle, and what to do at the bottom. The item fills while the button is held; it is chosen when it is full.
+A page has its subject at the top, the selected item in the middle and a hint at the bottom. The item's frame fills
+while the button is held; the item is chosen when the frame is full.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from piboothup.problems import Problem
 _BOX = (0, 14, WIDTH_PX - 1, 39)
 """Left, top, right and bottom of the item's frame."""
 _SLOW_S = 2.0
-"""An item that wants a longer hold says so."""
+"""An item that wants a longer press than this says so, seconds."""
 _TOLD_LINES = 6
 _RING_PX = 58
 _RING_WIDTH_PX = 6
 
 
 def draw(image: Image.Image, view: View, page: Page, said: Texts) -> None:
-    """A page of the menu, but those that are screens of their own."""
+    """Draw a page of the menu, except for album code and status."""
     if page.report is not None:
         _check(image, view, page.report, said)
     elif page.kind is PageKind.AIM:
@@ -60,7 +60,7 @@ def draw(image: Image.Image, view: View, page: Page, said: Texts) -> None:
 
 
 def hold_ring(image: Image.Image, held: HoldProgress, said: Texts) -> None:
-    """A held button: how far it is, and what comes of letting go."""
+    """Draw the progress ring of a long press, and the effect of a release."""
     top = (HEIGHT_PX - _RING_PX) // 2
     frame = (top, top, top + _RING_PX - 1, top + _RING_PX - 1)
     inner = (top + _RING_WIDTH_PX, top + _RING_WIDTH_PX, *(edge - _RING_WIDTH_PX for edge in frame[2:]))
@@ -121,7 +121,7 @@ def _heading(image: Image.Image, title: str, place: str = "") -> None:
 
 
 def _item(image: Image.Image, item: Item, share: float, said: Texts) -> None:
-    """The frame with what can be chosen, filled from the left as far as the button was held."""
+    """Draw the item's frame, filled from the left by the progress of the press."""
     left, top, right, bottom = _BOX
     ImageDraw.Draw(image).rounded_rectangle(_BOX, 5, outline=255, width=2)
     text = _text(item, said)
@@ -155,11 +155,11 @@ def _hint(page: Page, said: Texts) -> Sequence[str]:
     return face("small").balanced(note, TEXT_PX)[:2]
 
 
-# -- pages that tell ---------------------------------------------------------------------------------------------
+# -- pages without items -----------------------------------------------------------------------------------------
 
 
 def _sentence(image: Image.Image, page: Page, said: Texts) -> None:
-    """One thing, in the middle."""
+    """Draw one sentence in the middle."""
     text = said.menu.told.get(page.text_key, "")
     if page.kind is PageKind.WAIT or not text:
         moment = icon("moment")
@@ -176,7 +176,7 @@ def _sentence(image: Image.Image, page: Page, said: Texts) -> None:
 
 
 def result(text: str, page: Page, room_px: int) -> list[str]:
-    """The whole sentence; a title for which there is no room is shortened."""
+    """Lines of the whole sentence; a title without room is shortened."""
     small = face("small")
     title_px = room_px - small.width_px(":") - small.gap_px  # the colon after it stays with it
     title = small.wrapped(_readable(page.title, page.title_id), title_px)
@@ -191,7 +191,7 @@ def result(text: str, page: Page, room_px: int) -> list[str]:
 
 
 def _check(image: Image.Image, view: View, report: SelfTestReport, said: Texts) -> None:
-    """The ready check: its rows, its question, its verdict."""
+    """Draw the self-test: its steps, its request to press, or its result."""
     if report.asks_for_press:
         _heading(image, said.menu.pages[PageKind.SELF_TEST])
         lettering = largest(said.press, TEXT_PX, face("big").cap_px)
@@ -240,7 +240,7 @@ def _not_ready(image: Image.Image, view: View, reason: Problem, said: Texts) -> 
 
 
 def _aim(image: Image.Image, view: View, page: Page, said: Texts) -> None:
-    """What the camera sees, and how sharp it is: now, and at its best since the page was opened."""
+    """Draw the viewfinder and its sharpness: now, and at its best since the page was opened."""
     if view.viewfinder is not None:
         image.paste(dither.viewfinder(view.viewfinder.grey, PHOTO_SIZE, view.rotation), (0, 0))
     image.paste(0, (SIDE_X - 1, 0, WIDTH_PX, HEIGHT_PX))
@@ -260,7 +260,7 @@ def _double(sign: Image.Image) -> Image.Image:
 
 
 def _bars() -> Image.Image:
-    """Three lines: a menu."""
+    """Icon of the menu: three lines."""
     sign = Image.new("1", (11, 8))
     for y in (0, 3, 6):
         ImageDraw.Draw(sign).rectangle((0, y, 10, y + 1), fill=255)

@@ -1,10 +1,10 @@
-"""The guest's way to the photos: the album's link as a QR code that a phone reads off the panel.
+"""Screen with the album's link as a QR code, for guests' phones. Pure.
 
 The code is lit paper with dark modules of 2 pixels, as phones know it. Its quiet zone has the 4 modules of the
 standard (ISO/IEC 18004) at the sides; above and below the 64 rows of the glass leave 3.5, and no way to draw it more.
 Host and scheme, which are the same in either case, are written in capitals as a segment of their own that
 needs 5.5 bits a letter; so the usual link of 38 letters fits version 2, level L (25 modules), which phones read best.
-A link that fits nothing readable is shown as text. Must not know whether there is a network: that is told.
+A link that is too long for a readable code is shown as text.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from piboothup.status import UploaderState
 
 MODULE_PX = 2
 QUIET_ZONE_PX = (25 + 2 * 4) * MODULE_PX
-"""How wide the lit paper is: version 2 with its quiet zone. Version 3 is left 2 modules, and 1.5 above and below."""
+"""Width of the lit paper: version 2 with its quiet zone. Version 3 has 2 modules left, and 1.5 above and below."""
 SIDE_X = QUIET_ZONE_PX + 2
 """The words stand beside the paper without touching it."""
 SIDE_PX = WIDTH_PX - SIDE_X - 1
@@ -43,12 +43,12 @@ _SCHEME_AND_HOST = re.compile(r"https?://[^/?#@]*(?=[/?#]|$)", re.IGNORECASE)
 
 
 def album_address(album_url: str, link_id: str) -> str:
-    """What a guest's phone shall open; "" without an event."""
+    """Link for the guests' phones; "" without an event."""
     return album_url.replace("{link_id}", link_id) if link_id else ""
 
 
 def segments(address: str) -> list[str]:
-    """`address` in the pieces that a QR code writes shortest; put together they open the same page."""
+    """`address` split into the segments that make the shortest QR code; joined they open the same page."""
     found = _SCHEME_AND_HOST.match(address)
     host = found[0] if found else ""
     written = host.upper() + address[len(host) :]
@@ -78,7 +78,7 @@ def qr_code(address: str) -> Image.Image | None:
 
 
 def draw(image: Image.Image, view: View, said: Texts) -> None:
-    """YOUR PHOTOS, and the code at the left of it."""
+    """Draw the QR code, and "your photos" beside it."""
     drawn = qr_code(view.album_link)
     if drawn is None:
         _as_text(image, view, said)
@@ -95,7 +95,7 @@ def draw(image: Image.Image, view: View, said: Texts) -> None:
 
 
 def _as_text(image: Image.Image, view: View, said: Texts) -> None:
-    """The link to copy by hand: broken where a line is full, for it has no blanks."""
+    """Draw the link as text, to be typed; broken where a line is full, as it has no blanks."""
     centred(image, TITLE_Y, said.your_photos, face("mid"))
     small = face("small")
     lines: list[str] = [""]

@@ -1,9 +1,8 @@
-"""What the panel shows: one pure function from a view to a picture of 128x64 dots, one bit each.
+"""Screens of the panel: a pure function from a view to a picture of 128x64 dots, one bit each.
 
-One rule orders the screens: ready looks ready whenever a press would take a photo. Trouble that does not stop photos
-has the bottom line; only what stops them has the whole screen. Each screen has one idea, as large as it can be, at
-the places of `layout`. A nudge turns lit and dark round, which is seen across a room. Must not read a clock or a
-device; any text is drawn without raising.
+The ready screen is shown whenever a press would take a photo. A problem that does not stop photos has the bottom
+line; only one that stops them has the whole screen. Each screen has one idea, as large as it can be, at the places of
+`layout`. The busy hint inverts the picture, which is seen across a room. Any text is drawn without raising.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from piboothup.booth.panel.view import View
 from piboothup.status import BoothState, UploaderState
 
 _APART_PX = 6
-"""Between a title and the number at the right of it."""
+"""Gap between a title and the number at its right."""
 
 
 def draw(view: View) -> Image.Image:
@@ -79,7 +78,7 @@ def _menu(image: Image.Image, view: View, page: Page, said: Texts) -> None:
 
 
 def bottom_line(view: View) -> str:
-    """What ready says about the way to the album, in words: never a reason to stop taking photos."""
+    """Text of the bottom line: the notice, or the state of the upload."""
     said = texts(view.language)
     if view.notice is not None:
         known = said.notices.get(view.notice.code)
@@ -110,7 +109,7 @@ def takes_turns(view: View) -> bool:
 
 
 def _with_photos(hindrance: str, view: View, said: Texts) -> str:
-    """A hindrance that ends with a colon is followed by where the photos are, if there are any."""
+    """The text, followed by where the photos are if it ends with a colon and there are photos."""
     if not hindrance.endswith(":"):
         return hindrance
     if view.waiting:
@@ -119,7 +118,7 @@ def _with_photos(hindrance: str, view: View, said: Texts) -> str:
 
 
 def status(image: Image.Image, view: View, said: Texts) -> None:
-    """Everything a box needs, ticked or crossed, and how the photos travel."""
+    """Draw the status page: the parts that a box needs, ticked or crossed, and the state of the upload."""
     small = face("small")
     name_px = TEXT_PX - small.width_px(view.box) - 2 * GAP_PX
     small.draw(image, MARGIN_PX, TITLE_Y - 1, small.shortened(view.name, name_px))
@@ -137,7 +136,7 @@ def status(image: Image.Image, view: View, said: Texts) -> None:
 
 
 def _starting(image: Image.Image, view: View) -> None:
-    """Who I am, how long it takes, and what is already there: a sign each, and below it a tick or a cross."""
+    """Draw name, box id, a progress bar, and an icon for each part with a tick or a cross below."""
     lettering = largest(view.name, TEXT_PX, face("mid").cap_px)
     centred(image, 1, lettering.shortened(view.name, TEXT_PX), lettering)
     identity = largest(view.box, TEXT_PX, face("large").cap_px)
@@ -154,7 +153,7 @@ def _starting(image: Image.Image, view: View) -> None:
 
 
 def _ready(image: Image.Image, view: View, said: Texts) -> None:
-    """Press! And, small: for which event, how many photos, how they travel."""
+    """Draw the invitation to press and, small: the event, the number of photos, the state of the upload."""
     small = face("small")
     title, taken = readable_title(view.event_title, view.name), str(view.photos) if view.photos else ""
     room_px = TEXT_PX - (small.width_px(taken) + _APART_PX if taken else 0)
@@ -170,7 +169,7 @@ def _ready(image: Image.Image, view: View, said: Texts) -> None:
 
 
 def _number(image: Image.Image, taken: str, is_alone: bool) -> None:
-    """How many photos, beside a camera; on a lit plate where a long title leaves no room for that."""
+    """Draw the number of photos beside a camera, or inverted where a long title leaves no room for the camera."""
     small, camera = face("small"), icon("camera")
     x = WIDTH_PX - MARGIN_PX - small.width_px(taken)
     if is_alone:
@@ -181,7 +180,7 @@ def _number(image: Image.Image, taken: str, is_alone: bool) -> None:
 
 
 def _fault(image: Image.Image, view: View, said: Texts) -> None:
-    """What stops photos, in the order people ask: what is it, are my photos safe, what do I do, whom do I tell."""
+    """Draw the problem in the order people ask: what is it, are my photos safe, what do I do, whom do I tell."""
     told = _fault_words(view, said)
     small, mid = face("small"), face("mid")
     lettering = mid if mid.width_px(told.headline) <= TEXT_PX else small
@@ -201,7 +200,7 @@ def _fault_words(view: View, said: Texts) -> FaultTexts:
 
 
 def _stopping(image: Image.Image, view: View, said: Texts) -> None:
-    """The last thing seen before it is dark; the very last stays on the glass."""
+    """Draw "photos are safe"; at the end "safe to unplug", which stays on the display."""
     sign = icon("plug" if view.ended else "big_tick")
     headline, caption = (
         (said.safe_to_unplug, said.to_start) if view.ended else (said.photos_are_safe, said.shutting_down)

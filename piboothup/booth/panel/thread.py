@@ -1,15 +1,14 @@
-"""The panel's thread: draws what the booth wants shown, and sends it to the device only when the picture changed.
+"""The panel's thread: draws views and sends a picture to the device when it has changed.
 
-`show` never waits: whatever the bus does (it may hang for 30 s), the booth goes on, and only the newest view counts.
-The figure of a countdown and whatever else answers a press go over the bus before all else: none is late. A device
-that fails is closed and opened anew every 2 s until it answers, and then gets the newest picture; that it is missing
-is logged once, until a picture got through. When nobody presses, the picture moves, dims and sleeps (`rest`). Each
-new picture also lies in the runtime directory as panel.pbm, unmoved and in full light, replaced atomically, for
-`screen` and the desk.
+`show` never waits: the bus may hang for 30 s, the booth goes on, and only the newest view is drawn. What answers a
+press, such as the countdown's figure, goes over the bus first. A device that fails is closed and reopened every 2 s
+until it works, and then gets the newest picture; the failure is logged once. While nobody presses, the picture
+shifts, dims and sleeps (`idle`). Each new picture is also written to the runtime directory as panel.pbm, not shifted
+or dimmed, replaced atomically, for `piboothup screen` and the desk.
 
-While a picture stands nothing at all goes over the bus, so that nobody knows then whether the device is still there:
-one that is pulled and put back between two pictures, which no error betrays, is found and mended with the next
-picture, whatever that is: a press at once, else a photo sent, the album code's turn, at the latest the minute's move.
+Nothing goes over the bus while the picture stays the same. A device that is unplugged and put back meanwhile raises
+no error; it is found and started up again with the next picture: a press at once, else a sent photo, the album code,
+at the latest the shift each minute.
 """
 
 from __future__ import annotations
@@ -38,20 +37,20 @@ log = logging.getLogger(__name__)
 
 PICTURE_NAME = "panel.pbm"
 RETRY_NS = 2_000_000_000
+"""Pause before a device that failed is reopened, nanoseconds."""
 RECHECK_AFTER_NS = 1_000_000_000
-"""For so long after a check nobody has pulled the device and put it back."""
+"""Do not check again within this time after a check, nanoseconds."""
 CHECK_S = 1.0
-"""The thread looks up at least this often, for its heartbeat and a device that is due."""
+"""Longest sleep of the thread, seconds: for its heartbeat and for reopening the device."""
 CALL_TIMEOUT_NS = 60_000_000_000
-"""A bus may hang for 30 s and come back; a call that takes longer than this will not return."""
-
+"""A device call that takes longer will not return, nanoseconds; a bus may hang for 30 s and come back."""
 
 _AT_ONCE = (BoothState.COUNTDOWN, BoothState.EXPOSING)
-"""The states that a press leads to."""
+"""States that answer a press: the column beside the photo is sent first."""
 
 
 class PanelDevice(Protocol):
-    """What a panel must do; every call comes from one thread."""
+    """A panel's device; every call comes from one thread."""
 
     def open(self) -> None:
         """Start it up, black. Raises OSError."""
@@ -63,17 +62,17 @@ class PanelDevice(Protocol):
         """How bright, 0 to 255. Raises OSError."""
 
     def set_display_on(self, on: bool) -> None:
-        """On or asleep; the picture is kept. Raises OSError."""
+        """Switch the display on or to sleep; it keeps the picture. Raises OSError."""
 
     def check(self) -> None:
-        """Make sure that the next picture is seen, should it have been pulled and put back. Raises OSError."""
+        """Make sure that the next picture is shown even if the device was unplugged meanwhile. Raises OSError."""
 
     def close(self) -> None:
-        """Give it back; closing twice does nothing."""
+        """Release the device; closing twice does nothing."""
 
 
 class NoPanel:
-    """No device: what would be shown is in the picture file alone."""
+    """No device: pictures go to the picture file only."""
 
     def open(self) -> None:
         """Nothing to start."""
@@ -95,7 +94,7 @@ class NoPanel:
 
 
 class PanelThread:
-    """Owns the panel. `directory`: where panel.pbm is kept up to date."""
+    """Owner of the panel. `directory`: where panel.pbm is written."""
 
     def __init__(
         self,
@@ -138,12 +137,12 @@ class PanelThread:
         return self.problem is None
 
     def start(self) -> None:
-        """Begin to open the device; returns at once."""
+        """Start the thread, which opens the device; returns at once."""
         self._writer.start()
         self._thread.start()
 
     def stop(self, timeout_s: float = 2.0) -> None:
-        """Show what is still to be shown, close the device, end the thread. The last picture stays on the glass."""
+        """Show the last view, close the device and end the thread. The picture stays on the display."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
@@ -152,21 +151,21 @@ class PanelThread:
         self._writer.stop()
 
     def show(self, view: View) -> None:
-        """From now on this is to be seen. Never waits; a view not yet drawn gives way to this one."""
+        """Show this view; it replaces one that is not drawn yet. Never waits."""
         with self._changed:
             if view != self._view:
                 self._view, self._has_news = view, True
                 self._changed.notify()
 
     def set_viewfinder(self, viewfinder: Viewfinder | None) -> None:
-        """What the camera sees, to be shown by views that have a place for it; None = nobody looks. Never waits."""
+        """Set the viewfinder's picture for views that show it; None = off. Never waits."""
         with self._changed:
             if viewfinder != self._viewfinder:
                 self._viewfinder, self._has_news = viewfinder, True
                 self._changed.notify()
 
     def heartbeat(self) -> int:
-        """Boot-time of the last sign of life; a bus that hangs counts as alive until it has hung for a minute."""
+        """Boot-time of the last sign of life; a hanging bus counts as alive for a minute."""
         return self._heartbeat.last_ns()
 
     def _run(self) -> None:
@@ -180,7 +179,7 @@ class PanelThread:
         self._close()
 
     def run_once(self) -> None:
-        """Draw and send what is new, open the device if that is due."""
+        """Draw and send what is new; open the device if that is due."""
         with self._changed:
             view, viewfinder = (self._view if self._has_news else None), self._viewfinder
             self._has_news = False
@@ -208,7 +207,7 @@ class PanelThread:
         self._write_picture_file()
 
     def _write_picture_file(self) -> None:
-        """Writes the picture's file; when that can't be it is logged once, and tried again every second."""
+        """Write the picture's file; a failure is logged once, and tried again every second."""
         if self._picture is not None:
             content = b"P4\n%d %d\n" % self._picture.size + self._content
             self._writer.do(lambda: self._write_picture(content))
@@ -247,7 +246,7 @@ class PanelThread:
             self._on_fault(error)
 
     def _update_device(self, view: View, wanted: Brightness, now_ns: int) -> None:
-        """The picture as it is to be seen now: in its place, and in its light."""
+        """Bring picture, shift and brightness on the device up to date."""
         if wanted is Brightness.ASLEEP:
             if self._brightness is not wanted:
                 self._device.set_display_on(False)

@@ -1,7 +1,7 @@
-"""What the panel has to show, as one value.
+"""View model of the panel: everything that a screen shows, as one value.
 
 The loop makes a `View` whenever something changes; `screens.draw` makes a picture of it. Equal views give equal
-pictures, so that an unchanged view needs no drawing. Must not hold a device, a clock or a file.
+pictures, so that an unchanged view needs no drawing. It holds no device, clock or file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from piboothup.status import BoothState, UploaderState
 
 @dataclass(frozen=True)
 class Checks:
-    """What a box needs, each True = good, False = not, None = nobody knows yet."""
+    """The parts that a box needs: True = good, False = bad, None = not known yet."""
 
     camera: bool | None = None
     card: bool | None = None
@@ -31,7 +31,7 @@ class Checks:
 
 @dataclass(frozen=True)
 class View:
-    """Everything a screen may say. The defaults are those of a box that has just been plugged in."""
+    """Everything that a screen may show. The defaults are those of a box that has just been plugged in."""
 
     state: BoothState = BoothState.STARTING
     name: str = "Booth 1"
@@ -41,13 +41,13 @@ class View:
     photos: int = 0
     """Taken in this event, whether sent or not."""
     number: int = 0
-    """The photo just saved: its number in this event."""
+    """Number of the last photo in this event."""
     countdown: int = 0
-    """Whole seconds left."""
+    """Whole seconds to zero."""
     problem: Problem | None = None
-    """What stops photos: it has the whole screen."""
+    """Problem that stops photos: it has the whole screen."""
     notice: Problem | None = None
-    """What does not stop photos and yet should be known (a config mistake, a weak supply): it has the bottom line."""
+    """Problem that does not stop photos, such as a mistake in the config: it has the bottom line."""
     upload_state: UploaderState = UploaderState.IDLE
     waiting: int = 0
     """Photos that are not in the album yet."""
@@ -56,25 +56,25 @@ class View:
     has_event: bool = True
     language: str = "en"
     busy_hint: bool = False
-    """A press was answered with "not now" a moment ago."""
+    """A press a moment ago could not start a photo: the picture is inverted."""
     progress: float = 0.0
-    """How far starting is, 0 to 1; 0 = nobody knows."""
+    """Progress of the start, 0 to 1; 0 = unknown."""
     lens: str = "above"
-    """Where the lens is, seen from the panel: above, below, left, right."""
+    """Position of the lens, seen from the panel: above, below, left, right."""
     hold_progress: HoldProgress | None = None
-    """What fills while the button is held."""
+    """Progress of a long press."""
     page: Page | None = None
-    """The menu's, in that state."""
+    """The menu's page while the menu is open."""
     rotation: int = 0
-    """Degrees clockwise by which the camera's pictures are turned."""
+    """Clockwise rotation of the camera's pictures, degrees."""
     checks: Checks = Checks()
     viewfinder: Viewfinder | None = None
-    """What the camera sees, while somebody looks; put in by the panel's thread."""
+    """The live picture while it is shown; set by the panel's thread."""
     thumbnail: Plane | None = field(default=None, compare=False, repr=False)
-    """The photo just saved, small and grey, turned as it is; belongs to `number`."""
+    """Small grey copy of the last photo, rotated like it; belongs to `number`."""
     album_link: str = ""
-    """It is the turn of the album's QR code, which is of this link; or it was asked for in the menu."""
+    """Link of the album's QR code while the code is shown; "" = it is not."""
     line_turn: int = 0
-    """Which part of a bottom line that is too long for one row has its turn."""
+    """Number of the part shown of a bottom line that is too long for one row."""
     ended: bool = False
-    """While stopping: all is done, the plug may be pulled."""
+    """While stopping: everything has ended, the plug may be pulled."""

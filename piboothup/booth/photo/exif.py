@@ -1,4 +1,4 @@
-"""What a photo says about itself: an EXIF segment put into a finished JPEG, without touching its pixels.
+"""EXIF: a segment inserted into a finished JPEG, without touching its pixels.
 
 The segment stands right after the first marker, as EXIF 2.32 section 4.5.4 wants it, and has all that section 4.6.8
 wants of a compressed picture. The time is written only when the caller trusts a clock: a wrong time is worse than
@@ -18,22 +18,22 @@ from PIL.TiffImagePlugin import IFDRational
 from piboothup import __version__
 
 LONGEST_TEXT_BYTES = 400
-"""Per text; all together stay far below the 65,533 bytes that a JPEG segment can hold."""
+"""Limit per text, bytes; all of them stay far below the 65,533 bytes of a JPEG segment."""
 _ISO_AT_GAIN_1 = 100
-"""picamera2 uses the same rule; sensors are near it."""
+"""ISO of gain 1: picamera2's rule, near to what sensors have."""
 _Y_CB_CR = b"\1\2\3\0"
 _MARKERS = b"\xff\xd8\xff\xe1"
-"""Of the picture's start and of the segment."""
+"""Markers of the picture's start and of the EXIF segment."""
 _Tags = dict[int, Any]
 
 
 class ExifNotWritten(RuntimeError):
-    """A photo does not say of itself what it was given to say."""
+    """The EXIF segment does not hold what it was given."""
 
 
 @dataclass(frozen=True)
 class Exif:
-    """What is known about one photo."""
+    """EXIF data of a photo."""
 
     unique_id: str
     """ImageUniqueID: 32 hexadecimal characters."""
@@ -55,9 +55,9 @@ def with_exif(jpeg: bytes, exif: Exif) -> bytes:
 
 
 def check_exif(photo: bytes, exif: Exif) -> None:
-    """Reads every tag back from a photo made by `with_exif`. Raises ExifNotWritten.
+    """Read every tag back from a photo made by `with_exif`. Raises ExifNotWritten.
 
-    Pillow before 11.1 left out the whole table of details, without a word.
+    Pillow before 11.1 silently left out the whole table of details.
     """
     if not photo.startswith(_MARKERS):
         raise ExifNotWritten("there is no EXIF segment")
@@ -84,7 +84,7 @@ def _tiff(exif: Exif, size: tuple[int, int]) -> bytes:
 
 
 def _tags(exif: Exif, size: tuple[int, int]) -> tuple[_Tags, _Tags]:
-    """What stands in the first table, and in that of details."""
+    """Tags of the first table, and of the table of details."""
     base = ExifTags.Base
     picture: _Tags = {}
     picture[base.Make] = "Raspberry Pi"

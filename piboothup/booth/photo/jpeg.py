@@ -1,9 +1,9 @@
-"""Turns a frame into a JPEG that is whole, or says that it could not.
+"""JPEG encoder: a frame becomes a complete JPEG, or EncodeError is raised.
 
 The planes go to libjpeg-turbo as they are: simplejpeg takes rows with any stride and copies nothing (12 MP: 29 ms
-here, strided or not; Pillow, which must convert to RGB first, 56 ms). Only NV12's interleaved chroma is drawn apart
+here, strided or not; Pillow, which must convert to RGB first, 56 ms). Only NV12's interleaved chroma is separated
 first (1.3 ms a plane). simplejpeg 1.9 encodes without Python's lock: a thread counting beside it kept 98 % of its
-speed. Turning the pixels of 12 MP costs 7 ms for 180 degrees and 24 ms for 90 and 270.
+speed. Rotating 12 MP costs 7 ms for 180 degrees and 24 ms for 90 and 270.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from piboothup.problems import Problem, problem
 _SOI = b"\xff\xd8"
 _EOI = b"\xff\xd9"
 _TILE = 256
+"""Side of a tile in a quarter turn, pixels."""
 
 
 class EncodeError(RuntimeError):
-    """There is no whole JPEG of this frame; `problem` says it to a person."""
+    """The frame could not be encoded as a complete JPEG; `problem` tells why."""
 
     def __init__(self, detail: str) -> None:
         self.problem: Problem = problem("encode_failed", detail)
@@ -28,7 +29,7 @@ class EncodeError(RuntimeError):
 
 
 def encode(frame: Frame, quality: int, rotation: int = 0) -> bytes:
-    """A complete JPEG of the frame, its pixels turned clockwise by `rotation` (0, 90, 180, 270) degrees.
+    """Encode the frame, rotated clockwise by `rotation` (0, 90, 180, 270) degrees.
 
     Does not release the frame. Raises EncodeError.
     """
@@ -43,7 +44,7 @@ def encode(frame: Frame, quality: int, rotation: int = 0) -> bytes:
 
 
 def is_complete(jpeg: bytes, size: tuple[int, int]) -> bool:
-    """Whether these bytes run from a JPEG's first marker to its last and claim this width and height."""
+    """Whether the bytes run from a JPEG's first marker to its last and have this width and height in the header."""
     if not (jpeg.startswith(_SOI) and jpeg.endswith(_EOI)):
         return False
     try:
@@ -54,7 +55,7 @@ def is_complete(jpeg: bytes, size: tuple[int, int]) -> bool:
 
 
 def rotated(plane: Plane, rotation: int) -> Plane:
-    """The plane turned clockwise; itself when there is nothing to turn.
+    """Rotate the plane clockwise; return the plane itself for 0 degrees.
 
     A quarter turn goes tile by tile: a row of the source is a column of the result, and numpy's own copy misses the
     cache at every pixel (69 ms for 12 MP; in tiles of 256 x 256: 17 ms).
@@ -73,5 +74,5 @@ def rotated(plane: Plane, rotation: int) -> Plane:
 
 
 def _with_dense_rows(plane: Plane) -> Plane:
-    """The plane itself if its rows are contiguous (what libjpeg-turbo needs), else a copy."""
+    """The plane itself if its rows are contiguous, as libjpeg-turbo needs them; else a copy."""
     return plane if plane.strides[1] == 1 else np.ascontiguousarray(plane)

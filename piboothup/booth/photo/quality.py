@@ -1,7 +1,7 @@
-"""Is this photo dark, is it blurred? Asked of a test photo, before the guests come.
+"""Photo quality: whether a test photo is dark or blurred. Pure.
 
-Pure: a grey picture goes in, a judgement comes out. It looks for what a host can mend (no light, a film on the lens,
-a lens out of focus), and in doubt says nothing: a party is allowed to be dim, and a wall has no edges.
+It looks for what a host can mend before the guests come (no light, a film on the lens, a lens out of focus), and in
+doubt reports nothing: a party is allowed to be dim, and a wall has no edges.
 """
 
 from __future__ import annotations
@@ -14,38 +14,41 @@ from piboothup.booth.frame import Plane, shrunk
 from piboothup.problems import Problem, problem
 
 DARK = 40.0
-"""Mean brightness of 255: three stops below the 118 that an automatic exposure aims at (18 % grey in sRGB)."""
+"""A photo of less mean brightness (0 to 255) is dark: three stops below the 118 that an automatic exposure aims at
+(18 % grey in sRGB)."""
 BLURRED = 0.1
-"""A sharpness below it: the picture's best edges are spread over a hundredth of its width (s = 4 in `judge`)."""
+"""A photo of less sharpness is blurred: its best edges spread over a hundredth of its width (s = 4 in `assess`)."""
 _ASSESSED_SIZE_PX = (1024, 1024)
-"""Pixels that are left to look at: what is blurred at this size is blurred on a phone."""
+"""Size to which the photo is shrunk first: what is blurred at this size is blurred on a phone."""
 _FAR_PX = 32
+"""Distance of the pixels whose difference gives an edge's full contrast."""
 _EDGE_PERCENTILE = 99.7
-"""Percentile of the differences between neighbours: edges, not single hot pixels."""
+"""Percentile of the differences that counts as the best edge: not the maximum, which may be a hot pixel."""
 _MIN_CONTRAST = 16.0
+"""A picture of less contrast has no edge to measure."""
 
 
 @dataclass(frozen=True)
 class PhotoQuality:
-    """What was found."""
+    """Brightness and sharpness of a photo."""
 
     dark: bool
     blurred: bool
-    """Never said of a picture without an edge."""
+    """False for a picture without an edge."""
     brightness: float
     """The mean, 0 to 255."""
     sharpness: float
-    """How steep the best edges are: 1 = from dark to bright within a pixel (of about 1000); 0 = there is none."""
+    """Steepness of the best edges: 1 = from dark to bright within a pixel (of about 1000); 0 = no edge."""
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What should be mended, in words."""
+        """The problems to mend."""
         found = (("photo_dark", self.dark), ("photo_blurred", self.blurred))
         return tuple(problem(code) for code, is_so in found if is_so)
 
 
 def assess(grey: Plane) -> PhotoQuality:
-    """Looks at a photo's grey plane (height x width, any size from 64 x 64; of a thumbnail the blur can't be seen).
+    """Assess a photo's grey plane (height x width, any size from 64 x 64; a thumbnail shows no blur).
 
     An edge of contrast A that is blurred by s pixels (a Gaussian's sigma) has the slope 0.4 A / s; so the steepest
     differences between neighbours, over those between pixels some way apart, tell s whatever the light is.
