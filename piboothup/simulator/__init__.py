@@ -1,4 +1,4 @@
-"""A Pi on your desk: simulated devices, a local EventPics, and the demo that shows the whole appliance.
+"""Simulator: the booth without hardware, a local EventPics, the demos, and the gallery of screens.
 
 Only the commands and the tests come in here; no service depends on it.
 """

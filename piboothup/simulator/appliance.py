@@ -1,7 +1,7 @@
-"""A whole box in a folder: config, spool, the two real services as real processes, and a plug to pull.
+"""A simulated box in a folder: config, spool, the two real services as processes, and a power cut.
 
-The services are the very commands that run on a Pi; only their devices are simulated. `pull_plug` kills both with
-SIGKILL in whatever they are doing, as the end of power does.
+The services are the very commands that run on a Pi; only their devices are simulated. `pull_plug` sends
+both SIGKILL whatever they are doing, as a power cut would.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ simulated = true
 
 
 class TookTooLong(RuntimeError):
-    """What was waited for did not happen in time; the text says what."""
+    """Something did not happen in time; the text says what."""
 
 
 class Appliance:
@@ -101,7 +101,7 @@ class Appliance:
 
     @property
     def pid(self) -> int | None:
-        """The process that runs both services, and its group."""
+        """Id of the process that runs both services, and of its group."""
         return None if self._process is None else self._process.pid
 
     def power_on(self) -> None:
@@ -114,11 +114,11 @@ class Appliance:
             )
 
     def pull_plug(self) -> None:
-        """SIGKILL to both services at once, and what they had in memory is gone."""
+        """Kills both services at once with SIGKILL, as a power cut would."""
         self._end(signal.SIGKILL)
 
     def power_off(self) -> None:
-        """Asks both services to end, and waits for it."""
+        """Asks both services to end, and waits until they have."""
         self._end(signal.SIGTERM)
 
     def _end(self, how: signal.Signals) -> None:
@@ -138,11 +138,11 @@ class Appliance:
         return send_hint(self.runtime, "uploader", "retry")
 
     def booth(self) -> dict[str, Any]:
-        """What the booth last said; empty when it does not run."""
+        """The booth's status; empty when it does not run."""
         return status.read(self.runtime, "booth") or {}
 
     def uploader(self) -> dict[str, Any]:
-        """What the uploader last said; empty when it does not run."""
+        """The uploader's status; empty when it does not run."""
         return status.read(self.runtime, "uploader") or {}
 
     def photos(self, *places: str) -> list[PhotoName]:
@@ -164,7 +164,7 @@ class Appliance:
 
 
 def wait_until(happened: Callable[[], bool], what: str, timeout_s: float = _PATIENCE_S) -> None:
-    """Looks until it has happened. Raises TookTooLong."""
+    """Polls until it has happened. Raises TookTooLong."""
     pause, end_s = threading.Event(), time.monotonic() + timeout_s
     while not happened():
         if time.monotonic() > end_s:

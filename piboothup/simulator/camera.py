@@ -1,8 +1,8 @@
-"""A camera on any desk: thirty frames a second by the clock, served from a folder of JPEGs or drawn.
+"""Simulated camera: thirty frames a second by the clock, from a folder of JPEGs or drawn.
 
-What it hands over is raw pixels that were drawn or decoded before anybody pressed, so that encoding and committing
-are the real ones. It keeps at most two pictures in stock (3 MB each at the default size) and does nothing between
-two photos but to fill it up again: the frame counter is computed from the clock.
+It hands over raw pixels that were drawn or decoded before the press, so that encoding and saving are the real ones.
+At most two pictures are in stock (3 MB each at the default size). Between two photos it only fills the stock up: the
+frame counter is computed from the clock.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ DEFAULT_SIZE = (1640, 1232)
 FRAME_NS = 1_000_000_000 // 30
 STOCK = 2
 QUIET_NS = 300_000_000
-"""The stock is filled up only so long after a photo, when that is saved and nobody needs the processor."""
+"""Time after a photo until the stock is filled up, nanoseconds: by then it is saved and the processor is free."""
 _EXPOSURE_US = 10_000
 _GAIN = 2.0
 
 
 class _Stock(Protocol):
     def next(self) -> Picture | None:
-        """What `take` would give, untouched."""
+        """The picture that `take` would give; it stays in stock."""
 
     def take(self) -> tuple[Picture, Callable[[], None]]:
-        """A picture, and what gives it back."""
+        """A picture, and the function that gives it back."""
 
     def fill(self) -> None:
         """Make the next picture ready."""
@@ -95,14 +95,14 @@ class SimulatedCamera:
         )
 
     def frames(self) -> int:
-        """Frames since `open`. Being asked also is the moment between two photos to fill up the stock."""
+        """Frames since `open`. A call between two photos also fills up the stock."""
         now_ns = self._clock.boottime_ns()
         if self._stock is not None and now_ns >= self._quiet_from_ns:
             self._stock.fill()
         return 1 + (now_ns - self._opened_ns) // FRAME_NS
 
     def viewfinder(self) -> Viewfinder | None:
-        """The next picture, swaying a little: it is alive."""
+        """The next picture, swaying a little, so that the viewfinder shows movement."""
         picture = None if self._stock is None else self._stock.next()
         if picture is None:
             return None
@@ -111,7 +111,7 @@ class SimulatedCamera:
         return Viewfinder(tick, np.roll(grey, round(grey.shape[1] / 40 * math.sin(tick / 20)), axis=1))
 
     def lock_white_balance(self, on: bool) -> None:
-        """Its light never changes."""
+        """Nothing to lock: the light never changes."""
 
     def close(self) -> None:
         """Forget the pictures."""
@@ -119,7 +119,7 @@ class SimulatedCamera:
 
 
 class _Drawn:
-    """Two scenes in turn, each with the running number; drawn once."""
+    """Two scenes in turn, drawn once, each with the photo's running number."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         self._size = size
@@ -128,11 +128,11 @@ class _Drawn:
         self._number = 0
 
     def next(self) -> Picture | None:
-        """The one that was given back the longest ago."""
+        """The picture that was given back first."""
         return self._free[0] if self._free else None
 
     def take(self) -> tuple[Picture, Callable[[], None]]:
-        """The picture that was given back the longest ago; a fresh one if none was."""
+        """The picture that was given back first; a new one if none was."""
         try:
             picture = self._free.popleft()
         except IndexError:
@@ -155,7 +155,7 @@ class _Drawn:
 
 
 class _Folder:
-    """The JPEGs of a folder by name, over and over. Nobody writes into these pictures, so nothing is given back."""
+    """The JPEGs of a folder by name, repeated. These pictures are never written to, so none is given back."""
 
     def __init__(self, directory: Path, size: tuple[int, int]) -> None:
         self._directory = directory
@@ -177,7 +177,7 @@ class _Folder:
         if not self._ready:
             self._decode()
         path, picture = self._ready.popleft()
-        if len(self._paths) <= STOCK:  # all of them fit: decode none twice
+        if len(self._paths) <= STOCK:  # all fit: decode none twice
             self._ready.append((path, picture))
         return picture, lambda: None
 
@@ -188,7 +188,7 @@ class _Folder:
             scenes.give_back_memory()
 
     def _decode(self) -> None:
-        """Make one more picture ready; a JPEG that is none is told of and left out from now on."""
+        """Decode one more picture; a broken JPEG is logged and left out from now on."""
         while self._paths:
             path = self._paths[0]
             try:

@@ -1,7 +1,7 @@
-"""The scripted demo: photos online and offline, the plug pulled in mid-work, and the proof that nothing was lost.
+"""Scripted demo: photos online and offline, a power cut in mid-upload, and a check that nothing was lost.
 
 It uses the real commands and a local EventPics, and ends in a table. It succeeds only when every photo on the card is
-in the album once, byte for byte, with the right takenAt; and no photo that was called saved is missing.
+in the album once, byte for byte, with the right takenAt; and no photo that was shown as saved is missing.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ _LINK_ID, _ALBUM_ID = "abcd1234", "a1"
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one photo."""
+    """Result of one photo."""
 
     name: PhotoName
     chapter: str
     uploads: int
     same_bytes: bool
     off_ms: float | None
-    """takenAt less the true time; None when it was not sent."""
+    """takenAt less the true time, milliseconds; None when it was not sent."""
 
     @property
     def proved(self) -> bool:
-        """Whether this photo is in the album as it should be."""
+        """Whether this photo is in the album once, with its bytes and its time."""
         on_time = self.off_ms is not None and abs(self.off_ms) <= TAKEN_AT_WITHIN_MS
         return self.uploads >= 1 and self.same_bytes and on_time
 
 
 def scripted() -> int:
-    """Runs the script and prints the table; 0 when every photo is proved."""
+    """Runs the script and prints the table; the exit status, 0 when every photo is proved."""
     root = Path(tempfile.mkdtemp(prefix="piboothup-demo-"))
     clock = SystemClock()
     album = LocalEventPics(root / "eventpics", clock)
@@ -60,7 +60,7 @@ def scripted() -> int:
 
 
 def _play(box: Appliance, album: LocalEventPics) -> tuple[list[Row], int]:
-    """The story; its rows, and how many photos that were called saved are missing."""
+    """Runs the chapters; the rows, and the number of saved photos that are missing."""
     chapters: dict[PhotoName, str] = {}
 
     def chapter(told: str) -> None:

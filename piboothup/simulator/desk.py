@@ -1,7 +1,7 @@
-"""The live demo: the panel in the terminal, the card and the album beside it, and keys for what happens at parties.
+"""Live demo: the panel in the terminal, the card and the album beside it, and keys for press, network and power.
 
 Draws with half blocks (two pixels a character) where the terminal is large enough, else with quadrants (four) or
-Braille (eight), and only what has changed since the last look.
+Braille (eight), and only what has changed.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class _Desk:
         self._said = ""
 
     def run(self) -> None:
-        """Draws and obeys keys until q, or until the terminal is gone."""
+        """Draws and handles keys until q, or until the terminal is gone."""
         while self._draw():
             if select.select([sys.stdin], [], [], _LOOK_EVERY_S)[0]:
                 keys = _typed()
@@ -85,7 +85,7 @@ class _Desk:
             self._said = "power on"
 
     def _draw(self) -> bool:
-        """Whether there was a terminal to draw on."""
+        """Draws what changed; False when the terminal is gone."""
         size = shutil.get_terminal_size()
         lines = _compose(self._panel(), self._side(), self._foot(), size.columns, size.lines)
         if len(lines) != len(self._shown):
@@ -127,7 +127,7 @@ class _Desk:
 
 
 def _compose(panel: Image.Image, side: list[str], foot: str, columns: int, rows: int) -> list[str]:
-    """The lines of the whole picture for a terminal of this size."""
+    """The lines of the whole screen for a terminal of this size."""
     if columns >= 128 + 34 and rows >= 35:
         drawn = _drawn(panel, 1, 2, _HALVES)
     elif columns >= 64 + 34 and rows >= 35:
@@ -177,7 +177,7 @@ def _drawn(panel: Image.Image, across: int, down: int, glyphs: str) -> list[str]
 
 
 def _typed() -> bytes:
-    """The keys that were typed; none when the terminal is gone."""
+    """The typed keys; none when the terminal is gone."""
     try:
         return os.read(sys.stdin.fileno(), 32)
     except OSError:
@@ -186,9 +186,9 @@ def _typed() -> bytes:
 
 @contextlib.contextmanager
 def _raw_terminal() -> Iterator[None]:
-    """Keys at once, no echo, a screen of its own; everything as it was at the end, unless the terminal is gone.
+    """Unbuffered keys, no echo, alternate screen; all restored at the end, unless the terminal is gone.
 
-    The end waits for no terminal: not for one that was stopped with Ctrl-S, nor for one that shows nothing any more.
+    The end never waits for the terminal: neither if it was stopped with Ctrl-S nor if it is gone.
     """
     before = termios.tcgetattr(sys.stdin)
     try:

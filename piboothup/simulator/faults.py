@@ -1,4 +1,4 @@
-"""Ways in which the local EventPics can misbehave, and the file that lists them.
+"""Faults of the local EventPics, and the file that lists them.
 
 A faults file is JSON (a list of objects) or TOML (tables [[faults]]), each with the fields of `Fault`.
 """
@@ -16,7 +16,7 @@ import tomli
 
 
 class Drop(StrEnum):
-    """When the connection is reset instead of answered."""
+    """Point at which the connection is reset instead of answered."""
 
     START = "start"
     """Before the request's body is read."""
@@ -32,20 +32,20 @@ class BadFaults(ValueError):
 
 @dataclass(frozen=True)
 class Fault:
-    """One rule of misbehaviour; the first rule that fits a call, and is not used up, is applied to it."""
+    """A fault rule; the first that fits a call and is not used up is applied to it."""
 
     call: str = ""
     """"geteventsandalbums", "getuploadurl", "put"; empty = every call."""
     status: int = 0
     """Answer with this status; 0 = do what was asked (unless another field answers)."""
     body: str = ""
-    """The text of that answer; empty = EventPics' own way to refuse, for a status that does."""
+    """Body of that answer; empty = that of EventPics' own refusals, for a 4xx."""
     headers: dict[str, str] = field(default_factory=dict)
     """Further headers of that answer."""
     stall_s: float = 0.0
-    """Seconds of silence before anything else happens; ended by going offline or stopping."""
+    """Delay before anything else happens, seconds; ended by going offline or stopping."""
     drop: str = ""
-    """A `Drop`."""
+    """A value of `Drop`; empty = none."""
     redirect: str = ""
     """Answer 302 (or `status`) to this address."""
     html: bool = False

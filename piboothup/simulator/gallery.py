@@ -1,6 +1,6 @@
-"""The panel's screens as pictures to look at: for the README, for the tests, for whoever changes one.
+"""Gallery: the panel's screens as pictures, for the README, the tests and reviews.
 
-Promises that a picture is the same on every machine. Must not be needed by the running booth.
+A picture is the same on every machine. Not used by the running booth.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from piboothup.simulator.gallery_views import SELECTION, examples
 
 COLUMNS, SHEET_COLUMNS = 3, 6
 _PITCH_PX = 4
-"""Of one dot of the panel, with the dark line between it and the next."""
+"""Size of one dot of the panel with the dark line beside it, pixels."""
 _EDGE_PX = 24
 _LIT = (196, 228, 255)
 _GLOW = (48, 96, 178)
@@ -91,7 +91,7 @@ def write_gallery(directory: Path) -> list[Path]:
 
 
 def story() -> Image.Image:
-    """The README's picture: the few screens that tell the story."""
+    """The README's picture: a selection of screens."""
     images = gallery("en")
     return _few_colours(contact_sheet({name: images[name] for name in SELECTION}))
 
@@ -101,7 +101,7 @@ def _few_colours(picture: Image.Image) -> Image.Image:
 
 
 def _pictures() -> Iterator[tuple[str, Image.Image]]:
-    """One after the other: all of them would be 60 MB."""
+    """The pictures one by one: all of them would take 60 MB."""
     yield "panel", story()
     for language in LANGUAGES:
         images = gallery(language)

@@ -1,6 +1,6 @@
-"""The panel's screens as pictures to look at: for the README, for the tests, for whoever changes one.
+"""Example views for the gallery: one for each thing that the panel shows.
 
-Promises that a picture is the same on every machine. Must not be needed by the running booth.
+A view is the same on every machine. Not used by the running booth.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ SELECTION = (
     *("look-up", "saved", "album-code"),
     *("ready-offline", "no-camera", "off"),
 )
-"""The few that tell the story: for the README."""
+"""Names of the views in the README's picture."""
 _UNSAVED = ("jpeg", "exif", "ram", "limit", "card", "defect")
-"""Why photos are not saved."""
+"""Reasons for which photos are not saved."""
 
 
 def examples(language: str) -> dict[str, View]:
@@ -119,7 +119,7 @@ def menu_examples(box: View) -> dict[str, View]:
     first = menu.main_page(offer, 0)
 
     def chosen(page: Page, *wanted: str) -> Page:
-        """The page that is reached by choosing these items, one after the other."""
+        """The page after choosing these items in turn."""
         for item in wanted:
             found, _ = menu.choose(at(page, item), offer, 0)
             page = found or page

@@ -1,6 +1,6 @@
-"""The local EventPics' side of HTTP: the listener, its connections, and the ways in which they can misbehave.
+"""HTTP of the local EventPics: the listener, its connections, and their faults.
 
-What a call is answered stands in `server`; here it is read, sent, stalled, cut or answered otherwise.
+`server` makes the answers; here requests are read, and answers sent, delayed, cut or replaced.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BLOCK_BYTES: Final = 64 * 1024
 
 @dataclass(frozen=True)
 class Grant:
-    """What an upload URL stands for."""
+    """Upload that a URL allows."""
 
     signature: str
     link_id: str
@@ -46,23 +46,23 @@ class Grant:
 
 
 class Calls(Protocol):
-    """What the three calls do; `server` has the one there is."""
+    """Interface to the three calls, which `server` implements."""
 
     key: str
     events: list[Mapping[str, Any]]
     clock: Clock
 
     def fault_for(self, call: str) -> Fault:
-        """The rule of misbehaviour to apply to this call."""
+        """The fault to apply to this call."""
 
     def stall(self, seconds: float) -> bool:
-        """Silence for so long; False when the server went offline in it."""
+        """Waits for so long; False when the server went offline meanwhile."""
 
     def grant(self, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """Status and JSON for getuploadurl."""
 
     def granted(self, token: str, signature: str) -> Grant | None:
-        """What the upload URL allows, while it is valid."""
+        """The upload that the URL allows; None when it is not valid."""
 
     def counted_upload(self) -> AbstractContextManager[None]:
         """Counts a PUT as under way."""
@@ -75,7 +75,7 @@ class Calls(Protocol):
 
 
 class Listener(ThreadingHTTPServer):
-    """The listener, and the connections that it can cut."""
+    """HTTP listener that can cut its connections."""
 
     daemon_threads = True
     block_on_close = False
@@ -91,7 +91,7 @@ class Listener(ThreadingHTTPServer):
         self._thread.start()
 
     def server_bind(self) -> None:
-        """Without the look-up of this machine's name that http.server makes, which can take seconds."""
+        """Binds without http.server's look-up of this machine's name, which can take seconds."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
@@ -108,7 +108,7 @@ class Listener(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up is no error here."""
+        """Logs a broken exchange at DEBUG: a client that hangs up is no error here."""
         log.debug("exchange ended early", exc_info=True)
 
     def hang_up(self) -> None:
@@ -225,7 +225,7 @@ class _Exchange(BaseHTTPRequestHandler):
             self._answer(status, shown)
 
     def _misanswer(self, fault: Fault) -> None:
-        with contextlib.suppress(ValueError):  # takes the body as if it were wanted: the connection stays usable
+        with contextlib.suppress(ValueError):  # reads the body, so that the connection stays usable
             left = int(self.headers.get("Content-Length") or 0)
             while left > 0 and (block := self.rfile.read(min(left, _BLOCK_BYTES))):
                 left -= len(block)
@@ -256,7 +256,7 @@ class _Exchange(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def _length(self, most_bytes: int) -> int | None:
-        """Content-Length; None when it was answered that there is none or too much of it."""
+        """Content-Length; None when it is missing or too large, which was answered."""
         text = self.headers.get("Content-Length", "")
         if text.isdecimal() and int(text) <= most_bytes:
             return int(text)
@@ -286,10 +286,10 @@ class _Exchange(BaseHTTPRequestHandler):
         self.connection.close()
 
     def date_time_string(self, timestamp: float | None = None) -> str:
-        """The Date header, by the clock that was given."""
+        """The Date header by the injected clock."""
         return formatdate(self._eventpics.clock.wall_ns() / 1e9 if timestamp is None else timestamp, usegmt=True)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """http.server would print whole lines, with signatures, on standard error."""
+        """Logs method and call only: http.server would print the whole URL, with its signature, on standard error."""
         call = urlsplit(getattr(self, "path", "")).path.split("/")[1:2]
         log.debug("call=%s%s", self.command, "".join(f" /{part}" for part in call))

@@ -1,7 +1,7 @@
-"""Pictures for a camera that is not there: a party drawn with Pillow, and any JPEG brought to a frame's shape.
+"""Pictures of the simulated camera: a party drawn with Pillow, or any JPEG scaled to a frame.
 
-A picture is three planes as a real camera gives them. Drawing one takes tens of milliseconds, so it is done before
-anybody waits for it; `stamp` then sets the running number into it within a fraction of one.
+A picture is three planes as a real camera gives them. Drawing takes tens of milliseconds, so it is done before the
+press; `stamp` then writes the running number into it in less than one.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from piboothup.booth.frame import Plane
 
 _Colour = tuple[int, int, int]
 _STAGE = (820, 616)
-"""Scenes are drawn this large and then brought to the frame's size, which rounds every edge off."""
+"""Size at which scenes are drawn, pixels; scaling them to the frame smooths the edges."""
 _PALETTES = (
     ((38, 14, 62), (214, 84, 74), (255, 196, 92)),
     ((8, 34, 66), (24, 122, 134), (255, 170, 120)),
     ((52, 10, 40), (150, 32, 110), (130, 190, 255)),
     ((14, 40, 26), (70, 120, 62), (255, 222, 130)),
 )
-"""Ceiling, floor, lights."""
+"""Colours of ceiling, floor and lights."""
 _SKINS = ((246, 214, 188), (226, 178, 140), (190, 134, 96), (138, 90, 62), (94, 60, 42))
 _HAIRS = ((40, 28, 22), (92, 58, 32), (196, 152, 82), (24, 22, 26), (140, 52, 34))
 _CLOTHES = ((214, 62, 72), (46, 96, 168), (238, 184, 60), (58, 138, 96), (236, 232, 224), (128, 74, 156))
@@ -56,7 +56,7 @@ class Picture:
     v: Plane
 
     def copy(self) -> Picture:
-        """The same pixels elsewhere."""
+        """A copy with its own pixels."""
         return Picture(self.y.copy(), self.u.copy(), self.v.copy())
 
 
@@ -88,7 +88,7 @@ def from_jpeg(path: Path, size: tuple[int, int]) -> Picture:
 
 
 def stamp(picture: Picture, number: int) -> None:
-    """Set the running number into the lower left corner, large, over whatever was there. Touches nothing else."""
+    """Write the running number, large, into the lower left corner; changes nothing else."""
     bar = max(2, min(picture.y.shape) // 56 // 2 * 2)
     tall, wide, gap = 9 * bar, 5 * bar, bar
     box_height, box_width = tall + 2 * gap, _NUMBER_DIGITS * (wide + gap) + gap
@@ -120,7 +120,7 @@ def _digit(cell: Plane, digit: int, bar: int) -> None:
 
 
 def give_back_memory() -> None:
-    """Return to the system what drawing or decoding took: the C library would keep 9 MB of it for a next time."""
+    """Return freed memory to the system: after drawing or decoding the C library would keep 9 MB."""
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):
         libc.malloc_trim(0)

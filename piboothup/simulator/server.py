@@ -1,9 +1,9 @@
-"""A local EventPics: the three calls over real HTTP on this machine, for a desk, the demo and the tests.
+"""Local EventPics: the three calls over real HTTP on this machine, for development, the demos and the tests.
 
-It takes what the vendor documents and stores each photo as `<directory>/<linkId>/<albumId or _>/<fileName>`, with
+It accepts what the vendor documents and stores each photo as `<directory>/<linkId>/<albumId or _>/<fileName>`, with
 one line per accepted PUT in `uploads.jsonl`. It can be switched off and on while it runs, and `Fault`s make it
-refuse, stall, redirect or hang up. It listens on loopback only and writes nowhere but under its directory. What is
-spoken over a connection stands in `listener`.
+refuse, stall, redirect or hang up. It listens on loopback only and writes nowhere but under its directory. See
+`listener` for the HTTP.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DEFAULT_EVENTS: Final[tuple[Mapping[str, Any], ...]] = (
 _URL_VALID_NS: Final = 300 * 1_000_000_000
 
 Sign = Callable[[str], str]
-"""Gives the upload URL of the object `<linkId>/<albumId or _>/<fileName>`."""
+"""Makes the upload URL of the object `<linkId>/<albumId or _>/<fileName>`."""
 
 
 class CannotServe(ValueError):
@@ -45,14 +45,14 @@ class CannotServe(ValueError):
 
 @dataclass
 class _Rule:
-    """A fault and how often it is still to be applied."""
+    """A fault, and how often it is still applied."""
 
     fault: Fault
     left: int
 
 
 class LocalEventPics:
-    """The server. `url` is what a config's api_url should be."""
+    """The server; `url` is the api_url for a config."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class LocalEventPics:
     ) -> None:
         """Listens at once, until closed; on a free port if `port` is 0. Raises OSError.
 
-        With `sign` photos are PUT to a storage elsewhere, and nothing of them is seen here.
+        With `sign` photos are PUT to another storage, and do not arrive here.
         """
         self.directory = directory
         self.key = key
@@ -74,9 +74,9 @@ class LocalEventPics:
         self.clock = clock
         self.sign = sign
         self.calls: Counter[str] = Counter()
-        """How often each call was made, faults included."""
+        """Calls so far, by name, with those that met a fault."""
         self.uploading = 0
-        """How many PUTs are under way."""
+        """PUTs under way."""
         self._rules = [_Rule(fault, fault.times) for fault in faults]
         self._rules_replaced = threading.Event()
         self._grants: dict[str, Grant] = {}
@@ -86,7 +86,7 @@ class LocalEventPics:
         self.port: int = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
 
-    # -- for whoever runs it -----------------------------------------------------------------------------------
+    # -- control -----------------------------------------------------------------------------------------------
 
     @property
     def online(self) -> bool:
@@ -115,18 +115,18 @@ class LocalEventPics:
         self.close()
 
     def add_fault(self, *faults: Fault) -> None:
-        """Replaces the rules of misbehaviour and ends the stalls of the old ones; none = behave."""
+        """Replaces the faults and ends the delays of the old ones."""
         with self._lock:
             self._rules = [_Rule(fault, fault.times) for fault in faults]
             self._rules_replaced.set()
             self._rules_replaced = threading.Event()
 
     def stall_uploads(self, seconds: float) -> None:
-        """Every PUT from now on is met with so many seconds of silence first; 0 = with none."""
+        """Delays each further PUT by so many seconds; 0 = not at all."""
         self.add_fault(*([Fault(call="put", stall_s=seconds)] if seconds else []))
 
     def close_idle_connections(self) -> None:
-        """Hangs up on everybody, as servers do with kept-alive connections; goes on listening."""
+        """Cuts all connections, as servers do with kept-alive ones; goes on listening."""
         if self._server is not None:
             self._server.hang_up()
 
@@ -140,13 +140,13 @@ class LocalEventPics:
             return [json.loads(line) for line in text.splitlines()]
 
     def path_of(self, link_id: str, album_id: str, file_name: str) -> Path:
-        """Where a photo is stored: always below the directory, whatever the three words are."""
+        """The path of a stored photo: always below the directory, whatever the three arguments are."""
         return self.directory / _plain(link_id) / (_plain(album_id) if album_id else "_") / _plain(file_name)
 
-    # -- for its requests --------------------------------------------------------------------------------------
+    # -- used by the listener ----------------------------------------------------------------------------------
 
     def fault_for(self, call: str) -> Fault:
-        """The rule to apply to this call; a Fault that does nothing when none fits."""
+        """The fault to apply to this call; a Fault that does nothing when no rule fits."""
         with self._lock:
             self.calls[call] += 1
             for rule in self._rules:
@@ -156,7 +156,7 @@ class LocalEventPics:
         return Fault()
 
     def stall(self, seconds: float) -> bool:
-        """Silence for so long, unless the rules change; False when the server went offline in it."""
+        """Waits for so long, unless the faults change; False when the server went offline meanwhile."""
         with self._lock:
             replaced, server = self._rules_replaced, self._server
         replaced.wait(seconds)
@@ -199,7 +199,7 @@ class LocalEventPics:
         return 200, {"uploadUrl": f"{self.url}/upload/{token}?signature={signature}"}
 
     def granted(self, token: str, signature: str) -> Grant | None:
-        """What the upload URL allows, while it is valid."""
+        """The upload that the URL allows; None when it is not valid."""
         with self._lock:
             grant = self._grants.get(token)
         if grant is None or not hmac.compare_digest(grant.signature.encode(), signature.encode()):
@@ -213,7 +213,7 @@ class LocalEventPics:
         return folder / secrets.token_hex(8)
 
     def store(self, grant: Grant, part: Path, sha256: str, size: int) -> None:
-        """A whole body arrived. An object PUT twice is one object, but two lines."""
+        """Stores a whole body. An object PUT twice is one object, but two lines."""
         path = self.path_of(grant.link_id, grant.album_id, grant.file_name)
         line = {
             "fileName": grant.file_name,
@@ -255,5 +255,5 @@ def main(port: int, directory: Path, faults: Path | None = None) -> None:
 
 
 def _plain(word: str) -> str:
-    """The word as the name of one file or folder, in its folder."""
+    """The argument as the name of a file or folder that stays in its folder."""
     return re.sub(r"[^A-Za-z0-9._-]", "_", word)[:200].lstrip(".") or "_"
