@@ -184,7 +184,7 @@ def test_s11_100000_waiting_photos_fit_in_60_mb_with_all_else() -> None:
     program = """
 import sys
 from piboothup.spool.names import PhotoName
-from piboothup.spool.contexts import Context, Entry
+from piboothup.spool.contexts import Context, ContextRecord
 from piboothup.uploader.schedule.photo_queue import PhotoQueue, sorted_names
 import piboothup.uploader.service
 queue = PhotoQueue()
@@ -193,7 +193,8 @@ for _ in range(3):
         PhotoName("ABCD", 1 + seq // 5000, seq % 5000, seq, f"{seq % 9:08x}", f"{seq:016x}")
         for seq in range(100_000)
     )
-    queue.reload(sorted_names(names), {f"{one:08x}": Entry(Context(f"{one:08x}", "abcd1234")) for one in range(9)})
+    records = {f"{number:08x}": ContextRecord(Context(f"{number:08x}", "abcd1234")) for number in range(9)}
+    queue.reload(sorted_names(names), records)
 assert queue.choose(0) is not None
 peak_kb = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(peak_kb)
