@@ -1,5 +1,5 @@
-"""What holds for every test: the canary listens, temporary folders lie in memory, and the labs are named that a plain
-run leaves out."""
+"""What holds for every test: the canary listens, marks are true, temporary folders lie in memory, and the labs are
+named that a plain run leaves out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.support.canary"]
+pytest_plugins = ["tests.support.canary", "tests.support.marks"]
 
 MEMORY = "/dev/shm"  # noqa: S108  (pytest and tempfile make folders of their own in it)
 NEEDED_BYTES = 1024**3

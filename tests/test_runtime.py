@@ -113,6 +113,7 @@ def test_f08_vanished_socket_is_made_again_with_its_folder(tmp_path: Path) -> No
     assert list(directory.iterdir()) == []
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("length", [90, 107 - len("/.booth.sock.1234567"), 107, 200, 2000])
 def test_a_socket_works_at_a_path_of_any_length(tmp_path: Path, length: int) -> None:
     directory = tmp_path
@@ -227,6 +228,7 @@ def without_room_for_the_folder(directory: Path) -> None:
     hints.close()
 
 
+@pytest.mark.process
 def test_f08_no_room_for_the_folder_itself_stops_no_service(mounts: MountNamespace, tmp_path: Path) -> None:
     mounts.mount("tmpfs", tmp_path / "run", "nr_inodes=2")
     mounts.call(without_room_for_the_folder, tmp_path / "run" / "piboothup")

@@ -305,6 +305,7 @@ def heals(box: Box, number: int) -> None:
     assert list((box.spool.directory / NEW).rglob(TEST_PHOTO)) == []
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("place", [TMP, CONTEXTS, NEW])
 def test_f16_a_folder_that_refuses_at_the_start_is_told(box: Box, place: str) -> None:
     box.spool.prepare()
@@ -317,6 +318,7 @@ def test_f16_a_folder_that_refuses_at_the_start_is_told(box: Box, place: str) ->
     heals(box, 1)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("place", [TMP, f"{NEW}/0001"])
 def test_f16_a_folder_that_refuses_in_mid_event_is_told(box: Box, place: str) -> None:
     box.start_ready()
@@ -352,5 +354,6 @@ def contexts_go_read_only(directory: Path) -> None:
         box.stop()
 
 
+@pytest.mark.process
 def test_f16_contexts_on_a_read_only_mount_are_told(mounts: MountNamespace, tmp_path: Path) -> None:
     mounts.call(contexts_go_read_only, tmp_path)

@@ -10,7 +10,6 @@ import contextlib
 import errno
 import logging
 import random
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -432,8 +431,9 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def kind(call: str) -> str:
-    """What a call does to which kind of file, whatever its number is: the first of each kind is tried in any run."""
-    return re.sub(r"[0-9a-f]{2,}|[0-9]", "", call)
+    """What a call does where to which kind of file: the first of each kind is tried in any run."""
+    doing, _, path = call.partition(" ")
+    return f"{doing} {path.partition('/')[0]} {Path(path).suffix}"
 
 
 def test_p06_kill_then_restart_promises_nothing_a_cut_takes_back(bench: Bench, calls: list[str]) -> None:
