@@ -81,22 +81,22 @@ class Box:
     def __init__(self, directory: Path) -> None:
         self._runtime = directory
         self.clock = HandClock()
-        self.line = UploadScheduler(self.clock, random.Random(1).random, 1, paused=False, refused=False)
-        self.line.add(PhotoName("ABCD", 1, 1, 1000, PARTY.id, "0" * 16), ContextRecord(PARTY))
+        self.scheduler = UploadScheduler(self.clock, random.Random(1).random, 1, paused=False, refused=False)
+        self.scheduler.add(PhotoName("ABCD", 1, 1, 1000, PARTY.id, "0" * 16), ContextRecord(PARTY))
         self._reader = UploadStatusReader(open_spool(directory / "spool", self.clock), directory, PARTY)
 
     def meet(self, happened: str) -> None:
         """Lets this happen, and nothing else: a look when it is due, or a try of the photo when its turn comes."""
         for one in happened.split(", "):
-            what, _, came = one.partition(" ")
+            what, _, outcome = one.partition(" ")
             if what == "look":
-                self._look(came)
+                self._look(outcome)
             else:
-                self._try_photo(what, came)
+                self._try_photo(what, outcome)
 
     def told(self) -> str:
         """The bottom line, by way of the uploader's status file."""
-        view = self.line.snapshot()
+        view = self.scheduler.snapshot()
         codes = [one.code for one in view.problems]
         status.write(
             self._runtime,
@@ -115,34 +115,34 @@ class Box:
             )
         )
 
-    def _look(self, came: str) -> None:
+    def _look(self, outcome: str) -> None:
         self.clock.pass_s(90.0)
-        step = self.line.next_step()
+        step = self.scheduler.next_step()
         assert isinstance(step, Probe)
-        if not came:
-            self.line.on_probe_success(())
-        elif came == "defect":
-            self.line.on_defect(step, 60.0)
+        if not outcome:
+            self.scheduler.on_probe_success(())
+        elif outcome == "defect":
+            self.scheduler.on_defect(step, 60.0)
         else:
-            self.line.on_probe_failure(Outcome(came))
+            self.scheduler.on_probe_failure(Outcome(outcome))
 
-    def _try_photo(self, what: str, came: str) -> None:
-        while isinstance(step := self.line.next_step(), Wait):
+    def _try_photo(self, what: str, outcome: str) -> None:
+        while isinstance(step := self.scheduler.next_step(), Wait):
             self.clock.pass_s(0.5)
         assert isinstance(step, Send)
-        match came:
+        match outcome:
             case "arrived":
-                self.line.on_photo_sent(step.name, PARTY, 3_000_000, SECOND_NS, marked=True)
+                self.scheduler.on_photo_sent(step.name, PARTY, 3_000_000, SECOND_NS, marked=True)
             case "gone":
-                self.line.forget_photo(step.name)
+                self.scheduler.forget_photo(step.name)
             case "no_event":
-                self.line.hold(step.name, PARTY)
+                self.scheduler.hold(step.name, PARTY)
             case "postponed":
-                self.line.postpone(step.name, 5.0)
+                self.scheduler.postpone(step.name, 5.0)
             case "defect":
-                self.line.on_defect(step, 60.0)
+                self.scheduler.on_defect(step, 60.0)
             case _:
-                self.line.on_photo_failure(step.name, PARTY, CALLS[what], Outcome(came))
+                self.scheduler.on_photo_failure(step.name, PARTY, CALLS[what], Outcome(outcome))
 
 
 @pytest.mark.parametrize(("happened", "told"), TABLE.items())
@@ -156,10 +156,10 @@ def test_what_is_told_is_what_keeps_the_photos_now(tmp_path: Path, happened: str
 def test_n34_pause_is_shown_whatever_came_before_until_it_ends(tmp_path: Path, happened: str) -> None:
     box = Box(tmp_path)
     box.meet(happened)
-    box.line.pause(True)
+    box.scheduler.pause(True)
     for _ in range(3):
         assert box.told() == "Paused: 1 kept"
-        assert isinstance(box.line.next_step(), Wait)
+        assert isinstance(box.scheduler.next_step(), Wait)
         box.clock.pass_s(3600.0)
-    box.line.pause(False)
+    box.scheduler.pause(False)
     assert box.told() == TABLE[happened]

@@ -24,7 +24,7 @@ from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 
-_LOOK_EVERY_S = 0.02
+_POLL_INTERVAL_S = 0.02
 _PATIENCE_S = 60.0
 
 _CONFIG = """\
@@ -169,4 +169,4 @@ def wait_until(happened: Callable[[], bool], what: str, timeout_s: float = _PATI
     while not happened():
         if time.monotonic() > end_s:
             raise TookTooLong(f"Waited {timeout_s:.0f} s for {what}.")
-        pause.wait(_LOOK_EVERY_S)
+        pause.wait(_POLL_INTERVAL_S)

@@ -56,7 +56,7 @@ def scripted() -> int:
         return 1
     finally:
         box.pull_plug()
-    return _tell(rows, missing, root)
+    return _print_table(rows, missing, root)
 
 
 def _play(box: Appliance, album: LocalEventPics) -> tuple[list[Row], int]:
@@ -66,21 +66,21 @@ def _play(box: Appliance, album: LocalEventPics) -> tuple[list[Row], int]:
     def chapter(told: str) -> None:
         chapters.update({name: told for name in box.photos() if name not in chapters})
 
-    _say("power on, network on: two photos")
+    _announce("power on, network on: two photos")
     box.power_on()
     box.take()
     box.take()
     wait_until(lambda: len(box.photos(SENT)) == 2, "two photos in the album")
     chapter("online")
 
-    _say("network off: two photos")
+    _announce("network off: two photos")
     album.online = False
     box.take()
     box.take()
     wait_until(lambda: box.uploader().get("state") == "offline", "the uploader to notice")
     chapter("offline")
 
-    _say("network on, but slow; the plug is pulled in mid-upload, right after a press")
+    _announce("network on, but slow; the plug is pulled in mid-upload, right after a press")
     album.stall_uploads(30.0)
     album.online = True
     box.retry()
@@ -93,7 +93,7 @@ def _play(box: Appliance, album: LocalEventPics) -> tuple[list[Row], int]:
     album.stall_uploads(0.0)
     chapter("plug pulled")
 
-    _say("power on again: two more, and everything that waited")
+    _announce("power on again: two more, and everything that waited")
     album.online = True
     box.power_on()
     box.take()
@@ -122,7 +122,7 @@ def _rows(box: Appliance, album: LocalEventPics, chapters: dict[PhotoName, str])
     return rows
 
 
-def _tell(rows: list[Row], missing: int, root: Path) -> int:
+def _print_table(rows: list[Row], missing: int, root: Path) -> int:
     print(f"\n{'photo':<30} {'taken':<15} {'uploads':>7}  {'bytes':<6} takenAt")
     for row in rows:
         off = "none" if row.off_ms is None else f"{row.off_ms / 1000:+.2f} s"
@@ -139,5 +139,5 @@ def _tell(rows: list[Row], missing: int, root: Path) -> int:
     return 1
 
 
-def _say(told: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')}  {told}", flush=True)
+def _announce(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)

@@ -24,7 +24,7 @@ from piboothup.simulator.appliance import Appliance
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from piboothup.spool.listing import NEW
 
-_LOOK_EVERY_S = 0.08
+_DRAW_INTERVAL_S = 0.08
 _LIT, _TITLE, _PLAIN = "\x1b[38;5;159;48;5;16m", "\x1b[1m", "\x1b[0m"
 _HALVES = " ▀▄█"
 _QUADRANTS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
@@ -42,52 +42,52 @@ def live() -> int:
             box = Appliance(root / "box", album.url, DEMO_KEY, name="Demo booth", countdown_s=3, review_s=2.5)
             box.power_on()
             try:
-                _Desk(box, album).run()
+                _LiveDemo(box, album).run()
             finally:
                 box.power_off()
     return 0
 
 
-class _Desk:
+class _LiveDemo:
     def __init__(self, box: Appliance, album: LocalEventPics) -> None:
         self._box = box
         self._album = album
-        self._held = False
+        self._is_held = False
         self._shown: list[str] = []
-        self._said = ""
+        self._message = ""
 
     def run(self) -> None:
         """Draws and handles keys until q, or until the terminal is gone."""
         while self._draw():
-            if select.select([sys.stdin], [], [], _LOOK_EVERY_S)[0]:
-                keys = _typed()
+            if select.select([sys.stdin], [], [], _DRAW_INTERVAL_S)[0]:
+                keys = _read_keys()
                 for key in keys.decode("ascii", "ignore"):
                     if key in "qQ\x03\x04":
                         return
-                    self._obey(key.lower())
+                    self._handle_key(key.lower())
                 if not keys:
                     return
 
-    def _obey(self, key: str) -> None:
+    def _handle_key(self, key: str) -> None:
         if key == " ":
-            self._said = "pressed" if self._box.press() else _NO_POWER
+            self._message = "pressed" if self._box.press() else _NO_POWER
         elif key == "h":
-            self._held = self._box.press("up" if self._held else "down") and not self._held
-            self._said = "holding: h lets go" if self._held else "let go" if self._box.powered else _NO_POWER
+            self._is_held = self._box.press("up" if self._is_held else "down") and not self._is_held
+            self._message = "holding: h lets go" if self._is_held else "let go" if self._box.powered else _NO_POWER
         elif key == "n":
             self._album.online = not self._album.online
-            self._said = "network on" if self._album.online else "network off"
+            self._message = "network on" if self._album.online else "network off"
         elif key == "p" and self._box.powered:
             self._box.pull_plug()
-            self._held, self._said = False, "plug pulled: p puts it back"
+            self._is_held, self._message = False, "plug pulled: p puts it back"
         elif key == "p":
             self._box.power_on()
-            self._said = "power on"
+            self._message = "power on"
 
     def _draw(self) -> bool:
         """Draws what changed; False when the terminal is gone."""
         size = shutil.get_terminal_size()
-        lines = _compose(self._panel(), self._side(), self._foot(), size.columns, size.lines)
+        lines = _compose(self._panel(), self._side(), self._bottom_line(), size.columns, size.lines)
         if len(lines) != len(self._shown):
             self._shown = [""] * len(lines)
             sys.stdout.write("\x1b[2J")
@@ -122,18 +122,18 @@ class _Desk:
             *sent[-5:],
         ]
 
-    def _foot(self) -> str:
-        return f"{_KEYS}{'   ' + self._said if self._said else ''}"
+    def _bottom_line(self) -> str:
+        return f"{_KEYS}{'   ' + self._message if self._message else ''}"
 
 
 def _compose(panel: Image.Image, side: list[str], foot: str, columns: int, rows: int) -> list[str]:
     """The lines of the whole screen for a terminal of this size."""
     if columns >= 128 + 34 and rows >= 35:
-        drawn = _drawn(panel, 1, 2, _HALVES)
+        drawn = _as_text(panel, 1, 2, _HALVES)
     elif columns >= 64 + 34 and rows >= 35:
-        drawn = _drawn(panel, 2, 2, _QUADRANTS)
+        drawn = _as_text(panel, 2, 2, _QUADRANTS)
     else:
-        drawn = _drawn(panel, 2, 4, _BRAILLE)
+        drawn = _as_text(panel, 2, 4, _BRAILLE)
     width = len(drawn[0])
     lines = []
     for number in range(max(len(drawn), min(len(side), rows - 2))):
@@ -168,7 +168,7 @@ def _cells(panel: Image.Image, across: int, down: int) -> Iterator[list[list[boo
         ]
 
 
-def _drawn(panel: Image.Image, across: int, down: int, glyphs: str) -> list[str]:
+def _as_text(panel: Image.Image, across: int, down: int, glyphs: str) -> list[str]:
     """The panel in characters; `glyphs` has one for every set of lit pixels, the first pixel counting 1."""
     return [
         "".join(glyphs[sum(on << bit for bit, on in enumerate(cell))] for cell in row)
@@ -176,7 +176,7 @@ def _drawn(panel: Image.Image, across: int, down: int, glyphs: str) -> list[str]
     ]
 
 
-def _typed() -> bytes:
+def _read_keys() -> bytes:
     """The typed keys; none when the terminal is gone."""
     try:
         return os.read(sys.stdin.fileno(), 32)

@@ -28,8 +28,8 @@ from piboothup.simulator.faults import Drop, Fault
 
 log = logging.getLogger(__name__)
 
-_LONGEST_JSON_BYTES: Final = 64 * 1024
-_LARGEST_PHOTO_BYTES: Final = 64 * 1024 * 1024
+_MAX_JSON_BYTES: Final = 64 * 1024
+_MAX_PHOTO_BYTES: Final = 64 * 1024 * 1024
 _BLOCK_BYTES: Final = 64 * 1024
 
 
@@ -141,7 +141,7 @@ class _Exchange(BaseHTTPRequestHandler):
         """geteventsandalbums."""
         if urlsplit(self.path).path != "/geteventsandalbums":
             self._answer(404, {"error": "no such call"})
-        elif (fault := self._begin("geteventsandalbums")) is not None:
+        elif (fault := self._apply_fault("geteventsandalbums")) is not None:
             given = self.headers.get("X-API-Key") or self.headers.get("Authorization", "").removeprefix("Bearer ")
             if not hmac.compare_digest(given.encode(), self._eventpics.key.encode()):
                 self._finish(fault, 401, {"error": "unknown API key"})
@@ -153,8 +153,8 @@ class _Exchange(BaseHTTPRequestHandler):
         if urlsplit(self.path).path != "/getuploadurl":
             self.close_connection = True
             self._answer(404, {"error": "no such call"})
-        elif (fault := self._begin("getuploadurl")) is not None:
-            size = self._length(_LONGEST_JSON_BYTES)
+        elif (fault := self._apply_fault("getuploadurl")) is not None:
+            size = self._length(_MAX_JSON_BYTES)
             if size is None:
                 return
             try:
@@ -175,9 +175,9 @@ class _Exchange(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         token = parts.path.removeprefix("/upload/")
         signature = parse_qs(parts.query).get("signature", [""])[0]
-        if (fault := self._begin("put")) is None:
+        if (fault := self._apply_fault("put")) is None:
             return
-        size = self._length(_LARGEST_PHOTO_BYTES)
+        size = self._length(_MAX_PHOTO_BYTES)
         grant = self._eventpics.granted(token, signature)
         if size is None:
             return
@@ -202,7 +202,7 @@ class _Exchange(BaseHTTPRequestHandler):
     def _eventpics(self) -> Calls:
         return self.server.eventpics
 
-    def _begin(self, call: str) -> Fault | None:
+    def _apply_fault(self, call: str) -> Fault | None:
         """The fault to apply at the end, or None when a fault has been applied instead of the call."""
         fault = self._eventpics.fault_for(call)
         if fault.stall_s and not self._eventpics.stall(fault.stall_s):

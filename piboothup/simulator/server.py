@@ -141,7 +141,8 @@ class LocalEventPics:
 
     def path_of(self, link_id: str, album_id: str, file_name: str) -> Path:
         """The path of a stored photo: always below the directory, whatever the three arguments are."""
-        return self.directory / _plain(link_id) / (_plain(album_id) if album_id else "_") / _plain(file_name)
+        album = _file_name(album_id) if album_id else "_"
+        return self.directory / _file_name(link_id) / album / _file_name(file_name)
 
     # -- used by the listener ----------------------------------------------------------------------------------
 
@@ -254,6 +255,6 @@ def main(port: int, directory: Path, faults: Path | None = None) -> None:
         ended.wait()
 
 
-def _plain(word: str) -> str:
+def _file_name(text: str) -> str:
     """The argument as the name of a file or folder that stays in its folder."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", word)[:200].lstrip(".") or "_"
+    return re.sub(r"[^A-Za-z0-9._-]", "_", text)[:200].lstrip(".") or "_"

@@ -112,17 +112,17 @@ class EventPicsApi:
 
     def upload_url(self, name: PhotoName, context: Context, taken_at_ms: int | None) -> Secret:
         """A URL to PUT this photo to, valid for some 300 s. `taken_at_ms` is left out when it is None."""
-        asked: dict[str, object] = {
+        fields: dict[str, object] = {
             "apiKey": self._key.reveal(),
             "linkId": context.link_id,
             "fileName": name.file_name,
         }
         if context.album_id:
-            asked["albumId"] = context.album_id
+            fields["albumId"] = context.album_id
         if taken_at_ms is not None:
-            asked["takenAt"] = taken_at_ms
+            fields["takenAt"] = taken_at_ms
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        answer = self._call(ApiCall.UPLOAD_URL, "POST", headers, json.dumps(asked).encode())
+        answer = self._call(ApiCall.UPLOAD_URL, "POST", headers, json.dumps(fields).encode())
         url = _json(ApiCall.UPLOAD_URL, answer).get("uploadUrl")
         if not isinstance(url, str):
             raise ApiError(ApiCall.UPLOAD_URL, Outcome.WRONG_JSON, answer.status)

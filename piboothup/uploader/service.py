@@ -117,8 +117,9 @@ class Uploader:
                 self._run()
 
     def _prepare(self) -> bool:
-        """Makes the spool ready. On a box what hinders it is told, and tried again: a disk may come late. False when
-        the service is to end before.
+        """Prepares the spool. On a box a failure is shown and tried again, as a disk may come late.
+
+        False when the service is stopped meanwhile.
         """
         while not self._scheduler.stopping:
             try:
@@ -288,14 +289,14 @@ class Uploader:
     # -- status ------------------------------------------------------------------------------------------------
 
     def _write_status(self, view: StatusSnapshot) -> None:
-        told, trouble = [*view.problems], self._wifi.trouble
-        if trouble is not None and told and told[0].code in ("no_network", "storage_silent"):
-            told.insert(0, trouble)  # names the cause, and has the better remedy
+        problems, wifi_problem = [*view.problems], self._wifi.problem
+        if wifi_problem is not None and problems and problems[0].code in ("no_network", "storage_silent"):
+            problems.insert(0, wifi_problem)  # names the cause, and has the better remedy
         report: dict[str, Any] = {
             "version": __version__,
             "state": view.state,
-            "reason": self._refused or (str(told[0]) if told else ""),
-            "problems": [problem.code for problem in told],
+            "reason": self._refused or (str(problems[0]) if problems else ""),
+            "problems": [problem.code for problem in problems],
             "waiting": view.waiting.total(),
             "sent": view.sent.total(),
             "rate_bps": view.rate_bps,
@@ -306,8 +307,8 @@ class Uploader:
             "wifi": {
                 "ssid": self._wifi.ssid,
                 "signal": self._wifi.signal,
-                "reason": None if trouble is None else str(trouble),
-                "code": None if trouble is None else trouble.code,
+                "reason": None if wifi_problem is None else str(wifi_problem),
+                "code": None if wifi_problem is None else wifi_problem.code,
             },
         }
         self._status_writer.do(lambda: self._status.write(report))

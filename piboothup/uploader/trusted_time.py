@@ -15,13 +15,13 @@ from piboothup.spool.store import Spool
 from piboothup.uploader.transport.certificate_dates import log
 
 
-def is_plausible(told: Anchor, earliest_ms: int) -> bool:
+def is_plausible(date: Anchor, earliest_ms: int) -> bool:
     """Whether a Date from a connection with unchecked dates may be the time.
 
     It must lie in this program's lifetime and not before a time that an earlier boot knew to be past. (`date_anchor`
     has checked that the certificate of the connection is valid then; otherwise the server's clock is wrong.)
     """
-    return told.is_sane and told.wall_ms + told.uncertainty_ms >= earliest_ms
+    return date.is_sane and date.wall_ms + date.uncertainty_ms >= earliest_ms
 
 
 class KnownTime:
@@ -43,13 +43,13 @@ class KnownTime:
         """Whether this boot has an anchor, so that there is nothing to learn."""
         return self._anchored_ms() is not None
 
-    def learn(self, told: Anchor | None) -> bool:
+    def learn(self, date: Anchor | None) -> bool:
         """Takes the Date of a request without the key if it is plausible; whether it is."""
-        if told is None or not is_plausible(told, self._known_past_ms()):
-            log.warning("time not learned reason=%s", "no date that can be" if told is None else "not believable")
+        if date is None or not is_plausible(date, self._known_past_ms()):
+            log.warning("time not learned reason=%s", "no date that can be" if date is None else "not believable")
             return False
-        log.info("time learned for certificates unix_ms=%d", told.wall_ms)
-        self._learned = told
+        log.info("time learned for certificates unix_ms=%d", date.wall_ms)
+        self._learned = date
         return True
 
     def _anchored_ms(self) -> int | None:

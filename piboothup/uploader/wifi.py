@@ -35,7 +35,7 @@ class Wifi:
     """None: not connected, or no Wi-Fi at all."""
     signal: int | None = None
     """Percent: 100 from -50 dBm on, 0 up to -100 dBm."""
-    trouble: Problem | None = None
+    problem: Problem | None = None
 
 
 def read(interfaces: Path = Path("/sys/class/net"), wireless: Path = Path("/proc/net/wireless")) -> Wifi:
@@ -47,10 +47,10 @@ def read(interfaces: Path = Path("/sys/class/net"), wireless: Path = Path("/proc
     percent = None
     with contextlib.suppress(OSError, UnicodeDecodeError):
         percent = signal_percent(wireless.read_text(encoding="ascii"), interface.name)
-    trouble = None
+    found = None
     if not _is_wired(interfaces):
-        trouble = diagnose(_is_blocked(interface), ssid, _has_address(interface.name), percent)
-    return Wifi(ssid, percent if ssid is not None else None, trouble)
+        found = diagnose(_is_blocked(interface), ssid, _has_address(interface.name), percent)
+    return Wifi(ssid, percent if ssid is not None else None, found)
 
 
 def diagnose(blocked: bool, ssid: str | None, has_address: bool, percent: int | None) -> Problem | None:
@@ -121,8 +121,8 @@ def _ssid(interface: str) -> str | None:
     if not _ioctl(_GET_NAME, asked):
         return None
     _, _, length, _ = struct.unpack_from(_IWREQ, asked)
-    told = name.tobytes()[: min(length, _MAX_NAME_BYTES)].rstrip(b"\0").decode("utf-8", "replace")
-    return "".join(char if char.isprintable() else "?" for char in told) or None
+    ssid = name.tobytes()[: min(length, _MAX_NAME_BYTES)].rstrip(b"\0").decode("utf-8", "replace")
+    return "".join(char if char.isprintable() else "?" for char in ssid) or None
 
 
 def _has_address(interface: str) -> bool:

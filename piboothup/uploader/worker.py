@@ -226,8 +226,8 @@ class Worker:
         status = error.status if isinstance(error, ApiError) else 0
         try:
             self._spool.park(name, f"EventPics refused this photo twice: it answered {status} to {call}.")
-        except OSError as trouble:
-            log.warning("not parked photo=%s reason=%s", name, trouble.strerror)
+        except OSError as park_error:
+            log.warning("not parked photo=%s reason=%s", name, park_error.strerror)
             self._scheduler.postpone(name, _RETRY_AFTER_DEFECT_S)
         else:
             log.warning("parked photo=%s call=%s status=%d", name, call, status)

@@ -112,7 +112,7 @@ def test_each_key_of_the_live_demo_does_what_the_foot_says(monkeypatch: pytest.M
         before = termios.tcgetattr(pty)
         person = chair.submit(sits_down, Terminal(pty))
         with desk._raw_terminal():
-            desk._Desk(box, album).run()
+            desk._LiveDemo(box, album).run()
         person.result()
         assert termios.tcgetattr(pty) == before
     assert told == ["press", "down", "up", False, True, False, True]

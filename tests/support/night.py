@@ -38,7 +38,7 @@ class Night:
         self.events: tuple[AlbumEvent, ...] = (PARTY_SEEN, AlbumEvent("Gala", GALA.link_id))
         """What the key sees."""
         self.clock = HandClock(boottime_s=0.0)
-        self.line = UploadScheduler(self.clock, random.Random(1).random, most, paused=False, refused=False)
+        self.scheduler = UploadScheduler(self.clock, random.Random(1).random, most, paused=False, refused=False)
         self.tried: Counter[PhotoName] = Counter()
         self.arrived_s: dict[PhotoName, float] = {}
         self.parked: list[PhotoName] = []
@@ -51,7 +51,7 @@ class Night:
         self._seq += 1
         name = PhotoName("ABCD", 1, self._seq, self._seq * 1000, context.id, f"{self._seq:016x}")
         self._new[name] = context
-        self.line.add(name, ContextRecord(context))
+        self.scheduler.add(name, ContextRecord(context))
         return name
 
     def assign(self, name: PhotoName, context: Context) -> None:
@@ -69,9 +69,9 @@ class Night:
         until_s = self.clock.boottime_s + seconds
         while self.clock.boottime_s < until_s:
             self._keep_up()
-            step = self.line.next_step()
+            step = self.scheduler.next_step()
             if isinstance(step, Probe):
-                self.line.on_probe_success(self.events)
+                self.scheduler.on_probe_success(self.events)
             elif isinstance(step, Send):
                 self.clock.pass_s(self.call_s)
                 self._show(step.name)
@@ -80,30 +80,30 @@ class Night:
 
     def problems(self) -> list[str]:
         """The codes of what is told."""
-        return [problem.code for problem in self.line.snapshot().problems]
+        return [problem.code for problem in self.scheduler.snapshot().problems]
 
     def _keep_up(self) -> None:
         """What the main thread does."""
         if self.clock.boottime_s >= self._list_s:
             self._list_s = self.clock.boottime_s + _LIST_EVERY_S
-            self.line.end_holds()
-        if self.line.take_listing_request():
+            self.scheduler.end_holds()
+        if self.scheduler.take_listing_request():
             self._list()
 
     def _list(self) -> None:
-        self.line.reload(
+        self.scheduler.reload(
             sorted_names(self._new), {context.id: ContextRecord(context) for context in self._new.values()}
         )
 
     def _show(self, name: PhotoName) -> None:
         context = self._new[name]
         self.tried[name] += 1
-        came = self.rule(name)
-        if came is Outcome.ACCEPTED:
-            self.line.on_photo_sent(name, context, 3_000_000, int(self.call_s * SECOND_NS), marked=True)
+        outcome = self.rule(name)
+        if outcome is Outcome.ACCEPTED:
+            self.scheduler.on_photo_sent(name, context, 3_000_000, int(self.call_s * SECOND_NS), marked=True)
             self.arrived_s[name] = self.clock.boottime_s
-        elif self.line.on_photo_failure(name, context, self.call, came, self.retry_after_s):
-            self.line.forget_photo(name)
+        elif self.scheduler.on_photo_failure(name, context, self.call, outcome, self.retry_after_s):
+            self.scheduler.forget_photo(name)
             self.parked.append(name)
         else:
             return

@@ -72,8 +72,8 @@ def test_f03_a_page_of_somebody_else_blames_the_way(page: Page, status: int) -> 
     assert not is_refusal_of_api(page.body.encode())
     for call in ApiCall:
         for accepted in (False, True):
-            came = classify(call, refusal(status, page), key_accepted=accepted)
-            assert (came, decide(call, came)) == (Outcome.BLOCKED, Decision.BLOCKED)
+            outcome = classify(call, refusal(status, page), key_accepted=accepted)
+            assert (outcome, decide(call, outcome)) == (Outcome.BLOCKED, Decision.BLOCKED)
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_f03_a_doubtful_refusal_blames_a_key_never_accepted(page: Page) -> None:
 @pytest.mark.parametrize("accepted", [False, True])
 def test_f03_a_doubtful_refusal_of_a_url_asks_the_event_list(page: Page, accepted: bool) -> None:
     for status in (401, 403, 404, 410):
-        came = classify(ApiCall.UPLOAD_URL, refusal(status, page), key_accepted=accepted)
-        assert decide(ApiCall.UPLOAD_URL, came) is Decision.ASK_KEY
+        outcome = classify(ApiCall.UPLOAD_URL, refusal(status, page), key_accepted=accepted)
+        assert decide(ApiCall.UPLOAD_URL, outcome) is Decision.ASK_KEY
     for status in (407, 451):
         assert classify(ApiCall.UPLOAD_URL, refusal(status, page), key_accepted=accepted) is Outcome.BLOCKED
 
@@ -141,9 +141,9 @@ def test_f03_any_refusal_with_a_page_blames_the_way(status: int) -> None:
         assert classify(call, refusal(status, Page("application/json", "{}"))) is not Outcome.BLOCKED
 
 
-@pytest.mark.parametrize(("status", "came"), [(408, Outcome.TOO_SLOW), (429, Outcome.TOO_MANY)])
-def test_f03_what_is_about_the_request_stays_so_with_a_page(status: int, came: Outcome) -> None:
-    assert {classify(call, refusal(status, PAGES["nginx"])) for call in ApiCall} == {came}
+@pytest.mark.parametrize(("status", "outcome"), [(408, Outcome.TOO_SLOW), (429, Outcome.TOO_MANY)])
+def test_f03_what_is_about_the_request_stays_so_with_a_page(status: int, outcome: Outcome) -> None:
+    assert {classify(call, refusal(status, PAGES["nginx"])) for call in ApiCall} == {outcome}
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])

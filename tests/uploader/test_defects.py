@@ -75,11 +75,11 @@ def test_defect_that_stays_is_met_repeatedly_but_not_often(is_probe: bool, most:
     night.take()
     met = 0
     for _ in range(10_000):
-        step = night.line.next_step()
+        step = night.scheduler.next_step()
         if isinstance(step, Probe) and not is_probe:
-            night.line.on_probe_success(night.events)
+            night.scheduler.on_probe_success(night.events)
         elif isinstance(step, Probe | Send):
-            night.line.on_defect(step, 60.0)
+            night.scheduler.on_defect(step, 60.0)
             met += 1
         elif night.clock.boottime_s < 3600:
             night.clock.pass_s(0.5)
@@ -90,7 +90,7 @@ def test_defect_that_stays_is_met_repeatedly_but_not_often(is_probe: bool, most:
 def test_defect_reports_on_photos_end_at_retry_until_met_again() -> None:
     night = Night(lambda _: Outcome.ACCEPTED)
     name = night.take()
-    night.line.on_defect(Send(name), 60.0)
+    night.scheduler.on_defect(Send(name), 60.0)
     assert night.problems() == ["uploader_defect"]
-    night.line.retry()
+    night.scheduler.retry()
     assert night.problems() == []

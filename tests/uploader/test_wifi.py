@@ -98,7 +98,7 @@ def test_wifi_without_network_no_trouble_with_cable_plugged_in(
 ) -> None:
     interfaces.wireless("wlan-of-no-one")
     interfaces.wired("eth0", state)
-    assert interfaces.read().trouble == trouble
+    assert interfaces.read().problem == trouble
 
 
 @pytest.mark.parametrize(

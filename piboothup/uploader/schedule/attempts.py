@@ -7,9 +7,9 @@ A refusal may be about the photo, its event, or everything. Whether other photos
     the same photo, once more            another was sent             any               the photo: parked
     the same, as too large               none was sent                any               the photo: parked
     the same, and it is its only one     none was tried               any               the photo: parked
-    the same, otherwise                  none was sent                any               the photo, for minutes; told
-    3 different photos are refused       none was sent                any               the event, for minutes; told
-    3 errors                             none was sent                wait or were sent the event, for seconds; told
+    the same, otherwise                  none was sent                any               the photo, for minutes; shown
+    3 different photos are refused       none was sent                any               the event, for minutes; shown
+    3 errors                             none was sent                wait or were sent the event, for seconds; shown
     an error                             any                          any               everything: the back-off
 
 So no event blocks another, and of an event that is refused as a whole at most one photo is parked; two if the server

@@ -132,9 +132,9 @@ class FailurePolicy:
             return self._on_refusal(name, context, too_large=decision is Decision.PARK)
         elif decision is Decision.HOLD_CONTEXT:
             self._attempts.record_cooldown(context)
-            why = "event_refused" if outcome is Outcome.FOREIGN else "event_gone"
+            reason = "event_refused" if outcome is Outcome.FOREIGN else "event_gone"
             until_ns = self._after_ns(self._jitter_s(_EVENT_HOLD_S))
-            self._queue.hold(name, context, ContextHold(why, until_ns, until_listed=True))
+            self._queue.hold(name, context, ContextHold(reason, until_ns, until_listed=True))
         elif decision is Decision.COOL_DOWN_CONTEXT:
             self._cool_down(
                 name, context, "event_refused" if outcome is Outcome.CLOSED else "server_trouble", "", retry_after_s
@@ -158,7 +158,7 @@ class FailurePolicy:
         return refusal is Refusal.PARK_PHOTO
 
     def _cool_down(
-        self, name: PhotoName, context: Context, why: str, detail: str, retry_after_s: float | None = None
+        self, name: PhotoName, context: Context, reason: str, detail: str, retry_after_s: float | None = None
     ) -> None:
         """Lets an event wait for some minutes: the server takes nothing for it."""
         if context in self._queue.held:  # another worker was refused meanwhile
@@ -167,7 +167,7 @@ class FailurePolicy:
         wait_s = max(self._jitter_s(cooldown_s(self._attempts.record_cooldown(context))), retry_after_s or 0.0)
         # It may be the photo after all: others come first when the wait is over.
         self._postpone(name, max(wait_s, self._photo_backoff_s(name)))
-        self._queue.hold(name, context, ContextHold(why, self._after_ns(wait_s), detail))
+        self._queue.hold(name, context, ContextHold(reason, self._after_ns(wait_s), detail))
 
     def _has_other_events(self, context: Context) -> bool:
         """Whether photos of other events can be sent meanwhile, or were since this event began to fail."""
@@ -202,11 +202,11 @@ class FailurePolicy:
         self._set_problem(call, outcome)
 
     def _set_problem(self, call: ApiCall, outcome: Outcome) -> None:
-        state, told = link_problem(decide(call, outcome), outcome)
+        state, reason = link_problem(decide(call, outcome), outcome)
         if call is ApiCall.PUT and outcome in _UNREACHABLE and self._link.is_storage_silent:
-            told = problem("storage_silent")
-        outlasts = call is not ApiCall.EVENTS and told.code in _OUTLASTING_PROBES
-        self._link.set_problem(state, told, outlasts_probes=outlasts)
+            reason = problem("storage_silent")
+        outlasts = call is not ApiCall.EVENTS and reason.code in _OUTLASTING_PROBES
+        self._link.set_problem(state, reason, outlasts_probes=outlasts)
 
     def _trip_breaker(self, wait_s: float | None = None, cap_s: float = MAX_BACKOFF_S) -> None:
         """Stops sending; the next probe comes after `wait_s`, or after a backoff of at most `cap_s`."""

@@ -52,23 +52,23 @@ class NameLookups:
         Waits until `until_s` (monotonic) on `woken`, the other end of `wake`. Raises socket.gaierror or whatever else
         getaddrinfo raises, ConnectionAbortedError when `wake` was shut down.
         """
-        asked = [self._look_up(host, port, family) for family in _FAMILIES]
-        for lookup in asked:
+        lookups = [self._look_up(host, port, family) for family in _FAMILIES]
+        for lookup in lookups:
             lookup.add_done_callback(lambda _: _wake(wake))
         while True:
-            answered = [lookup for lookup in asked if lookup.done()]
+            answered = [lookup for lookup in lookups if lookup.done()]
             found = [lookup.result() for lookup in answered if lookup.exception() is None]
             if any(found):
                 until_s = min(until_s, time.monotonic() + _RESOLUTION_DELAY_S)
-            if len(answered) == len(asked) or not _wait_for_wake(woken, until_s):
+            if len(answered) == len(lookups) or not _wait_for_wake(woken, until_s):
                 break
-        for lookup, family in zip(asked, _FAMILIES, strict=True):
+        for lookup, family in zip(lookups, _FAMILIES, strict=True):
             if lookup in answered:
                 del self._running[host, port, family]
         if any(found):
             return [address for address in chain.from_iterable(zip_longest(*found)) if address is not None]
-        troubles = (lookup.exception() for lookup in answered)
-        raise next(filter(None, troubles), socket.gaierror(socket.EAI_AGAIN, "the look-up takes too long"))
+        errors = (lookup.exception() for lookup in answered)
+        raise next(filter(None, errors), socket.gaierror(socket.EAI_AGAIN, "the look-up takes too long"))
 
     def _look_up(self, host: str, port: int, family: socket.AddressFamily) -> _Found:
         found = self._running.get((host, port, family))

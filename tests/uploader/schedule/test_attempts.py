@@ -23,29 +23,29 @@ HOUR_S = 3600.0
 CALLS = (ApiCall.UPLOAD_URL, ApiCall.PUT)
 REFUSALS = (Outcome.BAD_REQUEST, Outcome.REFUSED, Outcome.TOO_LARGE)
 ERRORS = [
-    (call, came)
+    (call, outcome)
     for call in CALLS
-    for came in Outcome
-    if decide(call, came) in (Decision.WAIT, Decision.RETRY_URL, Decision.NEW_URL)
-    and came not in (Outcome.TIMEOUT, Outcome.RESET, Outcome.FOREIGN, Outcome.CLOSED, Outcome.LISTED_BUT_NOT_FOUND)
+    for outcome in Outcome
+    if decide(call, outcome) in (Decision.WAIT, Decision.RETRY_URL, Decision.NEW_URL)
+    and outcome not in (Outcome.TIMEOUT, Outcome.RESET, Outcome.FOREIGN, Outcome.CLOSED, Outcome.LISTED_BUT_NOT_FOUND)
 ]
 
 
-def of_the_gala(came: Outcome) -> Rule:
+def of_the_gala(outcome: Outcome) -> Rule:
     """The server has nothing but this for the gala, and takes all else."""
-    return lambda name: came if name.context == GALA.id else Outcome.ACCEPTED
+    return lambda name: outcome if name.context == GALA.id else Outcome.ACCEPTED
 
 
-def always(came: Outcome) -> Rule:
-    return lambda _: came
+def always(outcome: Outcome) -> Rule:
+    return lambda _: outcome
 
 
 # -- an event of which nothing is taken ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("call", "came"), covering(CALLS, REFUSALS))
-def test_n24_event_refusing_all_not_parked_when_another_accepts(call: ApiCall, came: Outcome) -> None:
-    night = Night(of_the_gala(came), call=call)
+@pytest.mark.parametrize(("call", "outcome"), covering(CALLS, REFUSALS))
+def test_n24_event_refusing_all_not_parked_when_another_accepts(call: ApiCall, outcome: Outcome) -> None:
+    night = Night(of_the_gala(outcome), call=call)
     for _ in range(20):
         night.take(GALA)
         night.take()
@@ -69,14 +69,14 @@ def test_n24_all_refused_not_said_while_other_event_is_untried() -> None:
     night = Night(always(Outcome.ACCEPTED))
     night.take()
     for name in [night.take(GALA) for _ in range(3)]:
-        night.line.on_photo_failure(name, GALA, ApiCall.PUT, Outcome.BAD_REQUEST)
+        night.scheduler.on_photo_failure(name, GALA, ApiCall.PUT, Outcome.BAD_REQUEST)
     assert night.problems() == ["server_trouble"]
-    assert night.line.snapshot().state is UploaderState.IDLE
+    assert night.scheduler.snapshot().state is UploaderState.IDLE
 
 
-@pytest.mark.parametrize(("call", "came"), covering(CALLS, [Outcome.BAD_REQUEST, Outcome.REFUSED]))
-def test_n24_guest_every_5_min_all_refused_only_first_is_parked(call: ApiCall, came: Outcome) -> None:
-    night = Night(always(came), call=call)
+@pytest.mark.parametrize(("call", "outcome"), covering(CALLS, [Outcome.BAD_REQUEST, Outcome.REFUSED]))
+def test_n24_guest_every_5_min_all_refused_only_first_is_parked(call: ApiCall, outcome: Outcome) -> None:
+    night = Night(always(outcome), call=call)
     first = night.take()
     for _ in range(12):
         night.pass_s(300.0)
@@ -84,7 +84,7 @@ def test_n24_guest_every_5_min_all_refused_only_first_is_parked(call: ApiCall, c
     night.pass_s(300.0)
     assert night.parked == [first]
     assert night.problems() == ["server_trouble"]
-    assert night.line.snapshot().state is UploaderState.REFUSED
+    assert night.scheduler.snapshot().state is UploaderState.REFUSED
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -95,8 +95,8 @@ def test_n24_day_of_refusing_all_parks_nothing_and_is_told(call: ApiCall) -> Non
     night.pass_s(24 * HOUR_S)
     assert night.parked == []
     assert night.tried.total() < 200
-    assert night.line.snapshot().state is UploaderState.REFUSED
-    assert [str(problem) for problem in night.line.snapshot().problems] == [
+    assert night.scheduler.snapshot().state is UploaderState.REFUSED
+    assert [str(problem) for problem in night.scheduler.snapshot().problems] == [
         "EventPics answers with an error (it refuses every photo). Photos are kept and tried again by themselves."
     ]
     night.rule = always(Outcome.ACCEPTED)
@@ -146,19 +146,19 @@ def test_n24_two_spells_of_refusing_all_park_two_photos_at_most() -> None:
     assert len(night.parked) <= 2
 
 
-@pytest.mark.parametrize("came", [Outcome.CLOSED, Outcome.LISTED_BUT_NOT_FOUND])
-def test_n33_two_workers_meeting_same_closed_event_rest_it_once(came: Outcome) -> None:
-    night = Night(of_the_gala(came), most=2)
+@pytest.mark.parametrize("outcome", [Outcome.CLOSED, Outcome.LISTED_BUT_NOT_FOUND])
+def test_n33_two_workers_meeting_same_closed_event_rest_it_once(outcome: Outcome) -> None:
+    night = Night(of_the_gala(outcome), most=2)
     night.take()
     night.pass_s(3.0)
     names = [night.take(GALA), night.take(GALA)]
-    steps = [night.line.next_step(), night.line.next_step()]
+    steps = [night.scheduler.next_step(), night.scheduler.next_step()]
     assert {Send(name) for name in names} == {*steps}
     for name in names:
-        night.line.on_photo_failure(name, GALA, ApiCall.UPLOAD_URL, came)
+        night.scheduler.on_photo_failure(name, GALA, ApiCall.UPLOAD_URL, outcome)
     assert len(night.problems()) == 1
     night.clock.pass_s(76.0)
-    night.line.end_holds()
+    night.scheduler.end_holds()
     assert night.problems() == []
 
 
@@ -168,7 +168,7 @@ def test_retry_sends_all_refused_again_as_if_for_first_time() -> None:
         night.take()
     night.pass_s(2 * HOUR_S)
     before = night.tried.total()
-    night.line.retry()
+    night.scheduler.retry()
     night.pass_s(30.0)
     assert night.tried.total() == before + 3
 
@@ -177,7 +177,7 @@ def test_n23_a_retry_also_forgets_what_was_refused_but_once() -> None:
     night = Night(always(Outcome.BAD_REQUEST))
     name = night.take()
     night.pass_s(5.0)
-    night.line.retry()
+    night.scheduler.retry()
     night.pass_s(5.0)
     assert night.tried[name] == 2
     assert night.parked == []
@@ -186,10 +186,10 @@ def test_n23_a_retry_also_forgets_what_was_refused_but_once() -> None:
 # -- a photo that is not taken -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("call", "came"), covering(CALLS, REFUSALS))
-def test_n23_refused_photo_parked_after_2_attempts_others_arrive(call: ApiCall, came: Outcome) -> None:
+@pytest.mark.parametrize(("call", "outcome"), covering(CALLS, REFUSALS))
+def test_n23_refused_photo_parked_after_2_attempts_others_arrive(call: ApiCall, outcome: Outcome) -> None:
     bad: set[PhotoName] = set()
-    night = Night(lambda name: came if name in bad else Outcome.ACCEPTED, call=call)
+    night = Night(lambda name: outcome if name in bad else Outcome.ACCEPTED, call=call)
     bad.add(night.take())
     for _ in range(6):
         night.take()
@@ -200,10 +200,10 @@ def test_n23_refused_photo_parked_after_2_attempts_others_arrive(call: ApiCall, 
     assert night.problems() == []
 
 
-@pytest.mark.parametrize("came", [Outcome.BAD_REQUEST, Outcome.REFUSED])
-def test_n23_only_photo_of_event_parked_after_2_attempts(came: Outcome) -> None:
+@pytest.mark.parametrize("outcome", [Outcome.BAD_REQUEST, Outcome.REFUSED])
+def test_n23_only_photo_of_event_parked_after_2_attempts(outcome: Outcome) -> None:
     bad: set[PhotoName] = set()
-    night = Night(lambda name: came if name in bad else Outcome.ACCEPTED)
+    night = Night(lambda name: outcome if name in bad else Outcome.ACCEPTED)
     night.take(GALA)
     bad.add(alone := night.take())
     night.pass_s(60.0)
@@ -215,12 +215,12 @@ def test_n23_only_photo_of_event_parked_after_2_attempts(came: Outcome) -> None:
     assert night.problems() == []
 
 
-@pytest.mark.parametrize("came", [Outcome.BAD_REQUEST, Outcome.REFUSED])
+@pytest.mark.parametrize("outcome", [Outcome.BAD_REQUEST, Outcome.REFUSED])
 def test_n23_two_refused_tried_ever_less_until_event_accepts(
-    came: Outcome,
+    outcome: Outcome,
 ) -> None:
     bad: set[PhotoName] = set()
-    night = Night(lambda name: came if name in bad else Outcome.ACCEPTED)
+    night = Night(lambda name: outcome if name in bad else Outcome.ACCEPTED)
     bad.update(both := [night.take(), night.take()])
     night.take(GALA)
     night.pass_s(12 * HOUR_S)
@@ -241,7 +241,7 @@ def test_a_retry_ends_what_is_told_of_photos_that_are_refused() -> None:
     night.take()
     night.pass_s(HOUR_S)
     assert night.problems() == ["server_trouble"]
-    night.line.retry()
+    night.scheduler.retry()
     assert night.problems() == []
 
 
@@ -311,9 +311,9 @@ def test_n23_bad_last_photos_of_event_parked_once_others_arrive() -> None:
 # -- an event over which the server fails --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("call", "came"), sample(ERRORS, lambda error: error[1]))
-def test_n33_event_server_fails_over_keeps_no_other_waiting(call: ApiCall, came: Outcome) -> None:
-    night = Night(of_the_gala(came), call=call)
+@pytest.mark.parametrize(("call", "outcome"), sample(ERRORS, lambda error: error[1]))
+def test_n33_event_server_fails_over_keeps_no_other_waiting(call: ApiCall, outcome: Outcome) -> None:
+    night = Night(of_the_gala(outcome), call=call)
     for _ in range(40):
         night.take(GALA)
     others = [night.take() for _ in range(3)]
@@ -340,20 +340,20 @@ def test_n33_event_server_fails_over_is_told_others_are_sent() -> None:
     told: list[tuple[UploaderState, list[str]]] = []
     for _ in range(100):
         night.pass_s(2.0)
-        told.append((night.line.snapshot().state, night.problems()))
+        told.append((night.scheduler.snapshot().state, night.problems()))
     assert told.count((UploaderState.IDLE, ["server_trouble"])) > 90
 
 
-@pytest.mark.parametrize("came", [Outcome.SERVER_ERROR, Outcome.UNEXPECTED, Outcome.PARTIAL])
-def test_n33_server_failing_all_events_asked_rarely_soon_reused(came: Outcome) -> None:
-    night = Night(always(came))
+@pytest.mark.parametrize("outcome", [Outcome.SERVER_ERROR, Outcome.UNEXPECTED, Outcome.PARTIAL])
+def test_n33_server_failing_all_events_asked_rarely_soon_reused(outcome: Outcome) -> None:
+    night = Night(always(outcome))
     for _ in range(20):
         night.take()
         night.take(GALA)
     night.pass_s(HOUR_S)
     assert night.tried.total() < HOUR_S / 5
     assert night.problems() == ["server_trouble"]
-    assert night.line.snapshot().state is UploaderState.OFFLINE
+    assert night.scheduler.snapshot().state is UploaderState.OFFLINE
     night.rule = always(Outcome.ACCEPTED)
     night.pass_s(40.0 + 60.0)
     assert len(night.arrived_s) == 40
@@ -365,19 +365,19 @@ def test_n33_lone_event_server_fails_over_tried_at_backoff_pace(call: ApiCall) -
     for _ in range(40):
         night.take()
     night.pass_s(HOUR_S)
-    assert night.line.snapshot().state is UploaderState.OFFLINE
+    assert night.scheduler.snapshot().state is UploaderState.OFFLINE
     night.rule = always(Outcome.ACCEPTED)
     night.pass_s(35.0 if call is ApiCall.UPLOAD_URL else 65.0)
     assert night.arrived_s
 
 
-@pytest.mark.parametrize("came", [Outcome.TIMEOUT, Outcome.RESET])
-def test_n33_link_breaking_repeatedly_not_held_against_event(came: Outcome) -> None:
+@pytest.mark.parametrize("outcome", [Outcome.TIMEOUT, Outcome.RESET])
+def test_n33_link_breaking_repeatedly_not_held_against_event(outcome: Outcome) -> None:
     night = Night(always(Outcome.ACCEPTED))
     name = night.take(GALA)
     night.take()
     for _ in range(4):
-        night.line.on_photo_failure(name, GALA, ApiCall.PUT, came)
+        night.scheduler.on_photo_failure(name, GALA, ApiCall.PUT, outcome)
     assert night.problems() == ["no_network"]
 
 
@@ -386,10 +386,10 @@ def test_n20_failure_on_key_question_not_held_against_event() -> None:
     name = night.take(GALA)
     night.take()
     for _ in range(4):
-        night.line.on_photo_failure(name, GALA, ApiCall.EVENTS, Outcome.SERVER_ERROR)
-    night.line.on_probe_success(night.events)
+        night.scheduler.on_photo_failure(name, GALA, ApiCall.EVENTS, Outcome.SERVER_ERROR)
+    night.scheduler.on_probe_success(night.events)
     other = night.take()
-    night.line.on_photo_sent(other, PARTY, 1, 1, marked=True)
+    night.scheduler.on_photo_sent(other, PARTY, 1, 1, marked=True)
     assert night.problems() == []
 
 
@@ -397,12 +397,12 @@ def test_n21_failure_does_not_shorten_hold_of_its_event() -> None:
     night = Night(always(Outcome.ACCEPTED))
     names = [night.take(GALA) for _ in range(2)]
     night.take()
-    night.line.on_photo_failure(names[0], GALA, ApiCall.UPLOAD_URL, Outcome.FOREIGN)
+    night.scheduler.on_photo_failure(names[0], GALA, ApiCall.UPLOAD_URL, Outcome.FOREIGN)
     for _ in range(4):
-        night.line.on_photo_failure(names[1], GALA, ApiCall.PUT, Outcome.SERVER_ERROR)
-    night.line.on_photo_sent(night.take(), PARTY, 1, 1, marked=True)
+        night.scheduler.on_photo_failure(names[1], GALA, ApiCall.PUT, Outcome.SERVER_ERROR)
+    night.scheduler.on_photo_sent(night.take(), PARTY, 1, 1, marked=True)
     night.clock.pass_s(HOUR_S / 2)
-    night.line.end_holds()
+    night.scheduler.end_holds()
     assert night.problems() == ["event_refused"]
 
 

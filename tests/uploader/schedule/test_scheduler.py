@@ -34,22 +34,22 @@ class Bench:
     def __init__(self, photos: int = 20, most: int = 2, chance: RandomFn | None = None) -> None:
         self.clock = HandClock()
         chance = chance or random.Random(1).random
-        self.line = UploadScheduler(self.clock, chance, most, paused=False, refused=False)
-        self.line.reload(sorted_names(photo(seq) for seq in range(1, photos + 1)), WRITTEN)
+        self.scheduler = UploadScheduler(self.clock, chance, most, paused=False, refused=False)
+        self.scheduler.reload(sorted_names(photo(seq) for seq in range(1, photos + 1)), WRITTEN)
         self.connect()
 
     def connect(self) -> None:
-        while not isinstance(step := self.line.next_step(), Probe):
+        while not isinstance(step := self.scheduler.next_step(), Probe):
             assert isinstance(step, Wait)
             self.clock.pass_s(1.0)
-        self.line.on_probe_success(())
+        self.scheduler.on_probe_success(())
 
     def take(self) -> PhotoName | None:
         """The next photo to send, None when a worker would wait."""
-        step = self.line.next_step()
+        step = self.scheduler.next_step()
         if isinstance(step, Probe):
-            self.line.on_probe_success(())
-            step = self.line.next_step()
+            self.scheduler.on_probe_success(())
+            step = self.scheduler.next_step()
         return step.name if isinstance(step, Send) else None
 
     def send(self, rate_bps: int) -> None:
@@ -57,7 +57,7 @@ class Bench:
         name = self.take()
         assert name is not None
         self.clock.pass_s(3_000_000 * 8 / rate_bps)
-        self.line.on_photo_sent(name, PARTY, 3_000_000, 3_000_000 * 8 * SECOND_NS // rate_bps, marked=True)
+        self.scheduler.on_photo_sent(name, PARTY, 3_000_000, 3_000_000 * 8 * SECOND_NS // rate_bps, marked=True)
 
     def at_a_time(self) -> int:
         """How many photos can be on their way together."""
@@ -65,7 +65,7 @@ class Bench:
         while (name := self.take()) is not None:
             taken.append(name)
         for name in reversed(taken):
-            self.line.put_back(name)
+            self.scheduler.put_back(name)
         return len(taken)
 
 
@@ -99,9 +99,9 @@ def test_a_new_spell_of_connectivity_is_measured_anew() -> None:
     bench.send(20_000_000)
     name = bench.take()
     assert name is not None
-    bench.line.on_photo_failure(name, PARTY, ApiCall.PUT, Outcome.CONNECT)
+    bench.scheduler.on_photo_failure(name, PARTY, ApiCall.PUT, Outcome.CONNECT)
     bench.connect()
-    assert bench.line.snapshot().rate_bps is None
+    assert bench.scheduler.snapshot().rate_bps is None
     assert bench.at_a_time() == 1
 
 
@@ -119,17 +119,17 @@ ANSWERED = (Decision.GO_ON, Decision.SENT, Decision.HOLD_CONTEXT, Decision.ASK_K
 
 
 @pytest.mark.parametrize(
-    ("call", "came"),
+    ("call", "outcome"),
     [
-        (call, came)
+        (call, outcome)
         for call in (ApiCall.UPLOAD_URL, ApiCall.PUT)
-        for came in Outcome
-        if decide(call, came) not in ANSWERED and came is not Outcome.STOPPED
+        for outcome in Outcome
+        if decide(call, outcome) not in ANSWERED and outcome is not Outcome.STOPPED
     ],
 )
 @pytest.mark.parametrize("newcomers_per_s", [0.0, 0.02])
 def test_n33_photos_that_never_get_through_keep_no_other_from_it(
-    call: ApiCall, came: Outcome, newcomers_per_s: float
+    call: ApiCall, outcome: Outcome, newcomers_per_s: float
 ) -> None:
     """Poison: both ends of the line and every fifth photo fail for ever. The others arrive in bounded time."""
     bench, rng = Bench(photos=60), random.Random(0)
@@ -141,23 +141,25 @@ def test_n33_photos_that_never_get_through_keep_no_other_from_it(
     newest = 60
     while not good <= arrived:
         assert bench.clock.boottime_s < 6 * 3600, sorted(good - arrived)
-        bench.line.end_holds()
-        if bench.line.take_listing_request():
-            bench.line.reload(sorted_names(photo(seq) for seq in range(1, newest + 1) if seq not in gone), WRITTEN)
+        bench.scheduler.end_holds()
+        if bench.scheduler.take_listing_request():
+            bench.scheduler.reload(
+                sorted_names(photo(seq) for seq in range(1, newest + 1) if seq not in gone), WRITTEN
+            )
         if rng.random() < newcomers_per_s:
             newest += 1
-            bench.line.add(photo(newest), ContextRecord(PARTY))
+            bench.scheduler.add(photo(newest), ContextRecord(PARTY))
         name = bench.take()
         bench.clock.pass_s(1.0)
         if name is None:
             continue
         tried[name.seq] = tried.get(name.seq, 0) + 1
         if name.seq in poison:
-            if bench.line.on_photo_failure(name, PARTY, call, came):
-                bench.line.forget_photo(name)
+            if bench.scheduler.on_photo_failure(name, PARTY, call, outcome):
+                bench.scheduler.forget_photo(name)
                 gone.add(name.seq)
         else:
-            bench.line.on_photo_sent(name, PARTY, 3_000_000, SECOND_NS, marked=True)
+            bench.scheduler.on_photo_sent(name, PARTY, 3_000_000, SECOND_NS, marked=True)
             arrived.add(name.seq)
             gone.add(name.seq)
     assert max(tried.values()) < 60
@@ -167,13 +169,13 @@ def test_n34_pause_holds_back_unsent_photos_until_retry() -> None:
     bench = Bench()
     name = bench.take()
     assert name is not None
-    bench.line.pause(True)
-    bench.line.on_photo_sent(name, PARTY, 3_000_000, SECOND_NS, marked=True)
+    bench.scheduler.pause(True)
+    bench.scheduler.on_photo_sent(name, PARTY, 3_000_000, SECOND_NS, marked=True)
     bench.clock.pass_s(3600.0)
-    assert bench.line.next_step() == Wait(None)
-    assert bench.line.snapshot().state is UploaderState.PAUSED
-    assert bench.line.snapshot().problems == (problem("paused"),)
-    bench.line.retry()
+    assert bench.scheduler.next_step() == Wait(None)
+    assert bench.scheduler.snapshot().state is UploaderState.PAUSED
+    assert bench.scheduler.snapshot().problems == (problem("paused"),)
+    bench.scheduler.retry()
     assert bench.take() is not None
 
 
@@ -181,12 +183,12 @@ def test_network_gone_a_day_still_looked_for_about_each_second() -> None:
     bench = Bench()
     name = bench.take()
     assert name is not None
-    bench.line.on_photo_failure(name, PARTY, ApiCall.PUT, Outcome.CONNECT)
+    bench.scheduler.on_photo_failure(name, PARTY, ApiCall.PUT, Outcome.CONNECT)
     waits_s: list[float] = []
     while len(waits_s) < 100:
-        step = bench.line.next_step()
+        step = bench.scheduler.next_step()
         if isinstance(step, Probe):
-            bench.line.on_probe_failure(Outcome.DNS if len(waits_s) % 2 else Outcome.CONNECT)
+            bench.scheduler.on_probe_failure(Outcome.DNS if len(waits_s) % 2 else Outcome.CONNECT)
         else:
             assert isinstance(step, Wait)
             assert step.until_ns is not None
@@ -199,19 +201,19 @@ def test_slow_network_check_is_followed_by_next_at_once() -> None:
     bench = Bench()
     bench.clock.pass_s(90.0)
     for _ in range(3):
-        assert isinstance(bench.line.next_step(), Probe)
+        assert isinstance(bench.scheduler.next_step(), Probe)
         bench.clock.pass_s(10.0)
-        bench.line.on_probe_failure(Outcome.CONNECT)
+        bench.scheduler.on_probe_failure(Outcome.CONNECT)
 
 
-@pytest.mark.parametrize("came", [Outcome.TLS, Outcome.TIMEOUT, Outcome.SERVER_ERROR, Outcome.HTML])
-def test_server_that_answers_is_asked_again_at_backoff_pace(came: Outcome) -> None:
+@pytest.mark.parametrize("outcome", [Outcome.TLS, Outcome.TIMEOUT, Outcome.SERVER_ERROR, Outcome.HTML])
+def test_server_that_answers_is_asked_again_at_backoff_pace(outcome: Outcome) -> None:
     bench = Bench()
     failures = 0
     bench.clock.pass_s(90.0)  # a new look is due
     while bench.clock.boottime_s < 3600:
-        if isinstance(step := bench.line.next_step(), Probe):
-            bench.line.on_probe_failure(came)
+        if isinstance(step := bench.scheduler.next_step(), Probe):
+            bench.scheduler.on_probe_failure(outcome)
             failures += 1
         assert not isinstance(step, Send)
         bench.clock.pass_s(0.5)
@@ -235,36 +237,36 @@ def test_estimate_counts_sendable_photos_at_rate_of_last_ones() -> None:
     for _ in range(10):
         bench.send(2_400_000)
     assert bench.take() is not None
-    assert bench.line.snapshot().rate_bps == pytest.approx(2_400_000, rel=0.01)
-    assert bench.line.snapshot().eta_s == pytest.approx(10 * 10, abs=2)
+    assert bench.scheduler.snapshot().rate_bps == pytest.approx(2_400_000, rel=0.01)
+    assert bench.scheduler.snapshot().eta_s == pytest.approx(10 * 10, abs=2)
 
 
 def test_estimate_leaves_out_photos_waiting_for_unknown_event() -> None:
     bench = Bench(photos=4)
     bench.send(8_000_000)
     assert bench.take() is not None
-    before_s = bench.line.snapshot().eta_s
+    before_s = bench.scheduler.snapshot().eta_s
     lost = [PhotoName("ABCD", 2, seq, seq * 1000, "n0000001", f"{seq:016x}") for seq in range(1, 101)]
-    bench.line.add(lost[0], ContextRecord(None))
-    bench.line.hold(lost[0], None)
+    bench.scheduler.add(lost[0], ContextRecord(None))
+    bench.scheduler.hold(lost[0], None)
     for name in lost[1:]:
-        bench.line.add(name, ContextRecord(None))
-    assert bench.line.snapshot().waiting.total() == 103
-    assert bench.line.snapshot().eta_s == before_s
+        bench.scheduler.add(name, ContextRecord(None))
+    assert bench.scheduler.snapshot().waiting.total() == 103
+    assert bench.scheduler.snapshot().eta_s == before_s
 
 
-@pytest.mark.parametrize("came", [Outcome.DNS, Outcome.CONNECT, Outcome.TIMEOUT, Outcome.RESET])
-def test_storage_silent_reported_once_eventpics_known_to_answer(came: Outcome) -> None:
+@pytest.mark.parametrize("outcome", [Outcome.DNS, Outcome.CONNECT, Outcome.TIMEOUT, Outcome.RESET])
+def test_storage_silent_reported_once_eventpics_known_to_answer(outcome: Outcome) -> None:
     bench = Bench()
 
     def put_in_vain() -> tuple[Problem, ...]:
         for _ in range(
-            1 if came in (Outcome.DNS, Outcome.CONNECT) else 3
+            1 if outcome in (Outcome.DNS, Outcome.CONNECT) else 3
         ):  # what may be any link's daily life is told late
             while (name := bench.take()) is None:
                 bench.clock.pass_s(0.5)
-            bench.line.on_photo_failure(name, PARTY, ApiCall.PUT, came)
-        return bench.line.snapshot().problems
+            bench.scheduler.on_photo_failure(name, PARTY, ApiCall.PUT, outcome)
+        return bench.scheduler.snapshot().problems
 
     assert put_in_vain() == (problem("no_network"),)
     bench.clock.pass_s(90.0)
@@ -272,38 +274,41 @@ def test_storage_silent_reported_once_eventpics_known_to_answer(came: Outcome) -
     assert put_in_vain() == (problem("storage_silent"),)
     bench.clock.pass_s(90.0)
     bench.connect()
-    assert bench.line.snapshot().problems == (problem("storage_silent"),)
+    assert bench.scheduler.snapshot().problems == (problem("storage_silent"),)
     bench.clock.pass_s(90.0)
-    assert isinstance(bench.line.next_step(), Probe)
-    bench.line.on_probe_failure(Outcome.CONNECT)
-    assert bench.line.snapshot().problems == (problem("no_network"),)
+    assert isinstance(bench.scheduler.next_step(), Probe)
+    bench.scheduler.on_probe_failure(Outcome.CONNECT)
+    assert bench.scheduler.snapshot().problems == (problem("no_network"),)
     bench.connect()
     for look_again_s in (0.0, 90.0):
         bench.send(8_000_000)
-        assert bench.line.snapshot().problems == ()
+        assert bench.scheduler.snapshot().problems == ()
         bench.clock.pass_s(look_again_s)
         assert put_in_vain() == (problem("no_network"),)
         bench.clock.pass_s(90.0)
         bench.connect()
 
 
-@pytest.mark.parametrize("came", [Outcome.CONNECT, Outcome.SERVER_ERROR])
-def test_block_reason_ends_when_photo_gone_and_eventpics_answers(came: Outcome) -> None:
+@pytest.mark.parametrize("outcome", [Outcome.CONNECT, Outcome.SERVER_ERROR])
+def test_block_reason_ends_when_photo_gone_and_eventpics_answers(outcome: Outcome) -> None:
     bench = Bench(photos=1)
     for _ in range(2):
         while (name := bench.take()) is None:
             bench.clock.pass_s(0.5)
-        bench.line.on_photo_failure(
-            name, PARTY, ApiCall.UPLOAD_URL if came is Outcome.SERVER_ERROR else ApiCall.PUT, came
+        bench.scheduler.on_photo_failure(
+            name, PARTY, ApiCall.UPLOAD_URL if outcome is Outcome.SERVER_ERROR else ApiCall.PUT, outcome
         )
         bench.clock.pass_s(90.0)
         bench.connect()
-    assert [problem.code for problem in bench.line.snapshot().problems] in (["storage_silent"], ["server_trouble"])
-    bench.line.forget_photo(photo(1))
+    assert [problem.code for problem in bench.scheduler.snapshot().problems] in (
+        ["storage_silent"],
+        ["server_trouble"],
+    )
+    bench.scheduler.forget_photo(photo(1))
     bench.clock.pass_s(90.0)
     bench.connect()
-    assert bench.line.snapshot().problems == ()
-    assert bench.line.snapshot().state is UploaderState.IDLE
+    assert bench.scheduler.snapshot().problems == ()
+    assert bench.scheduler.snapshot().state is UploaderState.IDLE
 
 
 def test_eventpics_unreachable_says_nothing_about_storage() -> None:
@@ -311,8 +316,8 @@ def test_eventpics_unreachable_says_nothing_about_storage() -> None:
     for call in (ApiCall.UPLOAD_URL, ApiCall.PUT):
         name = bench.take()
         assert name is not None
-        bench.line.on_photo_failure(name, PARTY, call, Outcome.CONNECT)
-        assert bench.line.snapshot().problems == (problem("no_network"),)
+        bench.scheduler.on_photo_failure(name, PARTY, call, Outcome.CONNECT)
+        assert bench.scheduler.snapshot().problems == (problem("no_network"),)
         bench.connect()
 
 
@@ -339,8 +344,8 @@ def test_storage_unreachable_is_looked_for_ever_less_often() -> None:
     for _ in range(12):
         name = bench.take()
         assert name is not None
-        bench.line.on_photo_failure(name, PARTY, ApiCall.PUT, Outcome.CONNECT)
-        step = bench.line.next_step()
+        bench.scheduler.on_photo_failure(name, PARTY, ApiCall.PUT, Outcome.CONNECT)
+        step = bench.scheduler.next_step()
         assert isinstance(step, Wait)
         assert step.until_ns is not None
         waits.append(step.until_ns - bench.clock.boottime_ns())
@@ -351,46 +356,46 @@ def test_storage_unreachable_is_looked_for_ever_less_often() -> None:
 def test_f03_a_put_that_was_blocked_asks_for_a_new_url() -> None:
     """What refused it in no storage's form may be a storage after all, and the URL too old for it."""
     bench, url = Bench(), Secret("https://storage.example/x")
-    for came, kept in ((Outcome.BLOCKED, None), (Outcome.TIMEOUT, url)):
+    for outcome, kept in ((Outcome.BLOCKED, None), (Outcome.TIMEOUT, url)):
         name = bench.take()
         assert name is not None
-        bench.line.keep_url(name, PARTY, url, bench.clock.boottime_ns())
-        bench.line.on_photo_failure(name, PARTY, ApiCall.PUT, came)
-        assert bench.line.fresh_url(name, PARTY) == kept
+        bench.scheduler.keep_url(name, PARTY, url, bench.clock.boottime_ns())
+        bench.scheduler.on_photo_failure(name, PARTY, ApiCall.PUT, outcome)
+        assert bench.scheduler.fresh_url(name, PARTY) == kept
         bench.clock.pass_s(60.0)
         bench.connect()
 
 
-@pytest.mark.parametrize("came", [Outcome.BLOCKED, Outcome.SERVER_ERROR])
+@pytest.mark.parametrize("outcome", [Outcome.BLOCKED, Outcome.SERVER_ERROR])
 @pytest.mark.parametrize("call", [ApiCall.PUT, ApiCall.UPLOAD_URL])
-def test_f03_what_only_photos_meet_outlasts_a_good_probe(call: ApiCall, came: Outcome) -> None:
+def test_f03_what_only_photos_meet_outlasts_a_good_probe(call: ApiCall, outcome: Outcome) -> None:
     bench = Bench()
     for _ in range(3):
         bench.clock.pass_s(120.0)
         name = bench.take()
         assert name is not None
-        bench.line.on_photo_failure(name, PARTY, call, came)
-    told = bench.line.snapshot().problems
-    assert [problem.code for problem in told] == ["blocked" if came is Outcome.BLOCKED else "server_trouble"]
+        bench.scheduler.on_photo_failure(name, PARTY, call, outcome)
+    told = bench.scheduler.snapshot().problems
+    assert [problem.code for problem in told] == ["blocked" if outcome is Outcome.BLOCKED else "server_trouble"]
     bench.clock.pass_s(120.0)
     bench.connect()
-    assert bench.line.snapshot().problems == told
+    assert bench.scheduler.snapshot().problems == told
     bench.send(1_000_000)
-    assert bench.line.snapshot().problems == ()
+    assert bench.scheduler.snapshot().problems == ()
 
 
 @pytest.mark.parametrize(
-    ("came", "longest_s"), [(Outcome.TIMEOUT, 30.0), (Outcome.RESET, 30.0), (Outcome.UNEXPECTED, 60.0)]
+    ("outcome", "longest_s"), [(Outcome.TIMEOUT, 30.0), (Outcome.RESET, 30.0), (Outcome.UNEXPECTED, 60.0)]
 )
-def test_f02_only_an_answered_put_is_spared_longer(came: Outcome, longest_s: float) -> None:
+def test_f02_only_an_answered_put_is_spared_longer(outcome: Outcome, longest_s: float) -> None:
     """What was not answered is over as soon as the link is back."""
     bench = Bench(chance=lambda: 0.999)
     waits_s = []
     for _ in range(8):
         name = bench.take()
         assert name is not None
-        bench.line.on_photo_failure(name, PARTY, ApiCall.PUT, came)
-        step = bench.line.next_step()
+        bench.scheduler.on_photo_failure(name, PARTY, ApiCall.PUT, outcome)
+        step = bench.scheduler.next_step()
         assert isinstance(step, Wait)
         assert step.until_ns is not None
         waits_s.append((step.until_ns - bench.clock.boottime_ns()) / SECOND_NS)

@@ -53,15 +53,15 @@ class Put:
 
     def answer(self) -> Answer:
         """What was answered."""
-        came = self._wait()
-        assert isinstance(came, Answer), came
-        return came
+        outcome = self._wait()
+        assert isinstance(outcome, Answer), outcome
+        return outcome
 
     def trouble(self) -> LinkErrorKind:
         """Why nothing was."""
-        came = self._wait()
-        assert isinstance(came, LinkErrorKind), came
-        return came
+        outcome = self._wait()
+        assert isinstance(outcome, LinkErrorKind), outcome
+        return outcome
 
     def _wait(self) -> Answer | LinkErrorKind | None:
         self._thread.join(PATIENCE_S)

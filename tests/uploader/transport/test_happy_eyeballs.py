@@ -80,7 +80,7 @@ class Caller:
         except LinkError as error:
             self._came = error.kind
 
-    def came(self) -> int | LinkErrorKind | None:
+    def outcome(self) -> int | LinkErrorKind | None:
         """The status or the kind of trouble; None when nothing comes."""
         self._thread.join(PATIENCE_S)
         return self._came
@@ -119,31 +119,31 @@ def _is_full(listener: socket.socket) -> bool:
 def test_n03_dead_ipv6_does_not_keep_ipv4_waiting(names: Names) -> None:
     names.known[V6] = "::1"
     with Liar(says("200 OK")) as liar, black_hole("::1", liar.port), transport(FAR) as made:
-        assert Caller(made, f"http://localhost:{liar.port}/").came() == 200
+        assert Caller(made, f"http://localhost:{liar.port}/").outcome() == 200
 
 
 def test_n03_refused_family_or_hung_lookup_of_it_costs_nothing(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(happy_eyeballs, "_ATTEMPT_DELAY_S", 1000.0)  # nobody waits for it
     names.known[V6] = "::1"
     with Liar(says("200 OK")) as liar, transport(FAR) as made:
-        assert Caller(made, f"http://localhost:{liar.port}/").came() == 200
+        assert Caller(made, f"http://localhost:{liar.port}/").outcome() == 200
     names.hanging = {V6}
     with Liar(says("200 OK")) as liar, transport(FAR) as made:
-        assert Caller(made, f"http://localhost:{liar.port}/").came() == 200
+        assert Caller(made, f"http://localhost:{liar.port}/").outcome() == 200
 
 
 def test_n03_a_server_on_ipv6_alone_is_reached(names: Names) -> None:
     names.known = {V6: "::1"}
     with Liar(says("200 OK"), host="::1") as liar, transport(FAR) as made:
-        assert Caller(made, f"http://localhost:{liar.port}/").came() == 200
+        assert Caller(made, f"http://localhost:{liar.port}/").outcome() == 200
 
 
 def test_addresses_that_all_lead_nowhere_are_given_up(names: Names) -> None:
     names.known[V6] = "::1"
     with black_hole("127.0.0.1") as port, black_hole("::1", port), transport(SHORT) as made:
-        while (came := Caller(made, f"http://localhost:{port}/").came()) is LinkErrorKind.DNS:
+        while (outcome := Caller(made, f"http://localhost:{port}/").outcome()) is LinkErrorKind.DNS:
             continue  # on a slow machine the late look-up serves the next try
-        assert came is LinkErrorKind.CONNECT
+        assert outcome is LinkErrorKind.CONNECT
 
 
 def test_n17_address_losing_first_attempts_is_tried_in_parallel(
@@ -160,7 +160,7 @@ def test_n17_address_losing_first_attempts_is_tried_in_parallel(
             return begin((V4, ("127.0.0.1", hole if begun <= 3 else liar.port)), options)
 
         monkeypatch.setattr(happy_eyeballs, "_start_connecting", lost_at_first)
-        assert Caller(made, f"http://localhost:{liar.port}/").came() == 200
+        assert Caller(made, f"http://localhost:{liar.port}/").outcome() == 200
     assert begun >= 4
 
 
@@ -169,14 +169,14 @@ def test_n02_hung_lookup_given_up_late_answer_serves_next_one(names: Names, monk
     names.hanging = {V4, V6}
     with Liar(says("200 OK")) as liar, transport(SHORT) as made:
         for _ in range(3):
-            assert Caller(made, f"http://localhost:{liar.port}/").came() is LinkErrorKind.DNS
+            assert Caller(made, f"http://localhost:{liar.port}/").outcome() is LinkErrorKind.DNS
         names.all_asked(2)  # one for each family, not for each try
     with Liar(says("200 OK")) as liar, transport(FAR, http_port=liar.port) as made:
         with pytest.raises(LinkError) as caught:
             made.get_plain_http("localhost", 60.0)
         assert caught.value.kind is LinkErrorKind.DNS
         names.answer.set()
-        assert Caller(made, f"http://localhost:{liar.port}/").came() == 200
+        assert Caller(made, f"http://localhost:{liar.port}/").outcome() == 200
         names.all_asked(2 + 2)
 
 
@@ -184,13 +184,13 @@ def test_n02_a_name_that_is_unknown_is_asked_for_again_each_time(names: Names) -
     names.known = {}
     with transport(FAR) as made:
         for tries in (1, 2):
-            assert Caller(made, "http://localhost:9/").came() is LinkErrorKind.DNS
+            assert Caller(made, "http://localhost:9/").outcome() is LinkErrorKind.DNS
             names.all_asked(2 * tries)
 
 
 def test_n02_impossible_name_is_an_error_like_any_other() -> None:
     with transport(FAR) as made:
-        assert Caller(made, f"https://{'x' * 70}.example/").came() in (LinkErrorKind.DNS, LinkErrorKind.UNUSABLE)
+        assert Caller(made, f"https://{'x' * 70}.example/").outcome() in (LinkErrorKind.DNS, LinkErrorKind.UNUSABLE)
 
 
 @pytest.mark.parametrize("where", ["look-up", "connecting"])
@@ -208,7 +208,7 @@ def test_c08_a_stop_and_a_deadline_cut_what_is_not_connected_yet(names: Names, w
                 made.stop()
             else:
                 made.enforce()
-            assert caller.came() is kind
+            assert caller.outcome() is kind
             made.close()
 
 
@@ -258,7 +258,7 @@ def test_n17_exchange_after_roaming_cut_connection_not_reused() -> None:
         return str(connection.getsockname()) not in roamed
 
     with Liar(silent_once) as liar, transport(FAR, is_local=here) as made:
-        assert Caller(made, liar.url).came() == 200
+        assert Caller(made, liar.url).outcome() == 200
         asked.clear()
         caller = Caller(made, liar.url)  # by the kept connection, into silence
         assert asked.wait(PATIENCE_S)
@@ -266,7 +266,7 @@ def test_n17_exchange_after_roaming_cut_connection_not_reused() -> None:
         assert liar.connections == 1
         roamed.append(str(("127.0.0.1", liar.requests[0][0])))
         made.enforce()
-        assert caller.came() == 200  # by a fresh one
+        assert caller.outcome() == 200  # by a fresh one
         roamed.append(str(("127.0.0.1", liar.requests[-1][0])))
-        assert Caller(made, liar.url).came() == 200
+        assert Caller(made, liar.url).outcome() == 200
         assert liar.connections == 3
