@@ -54,7 +54,7 @@ class Presenter:
         has_unused = config_problem is not None and config_problem.code == "unused_setting"
         self._config_problem = None if has_unused else config_problem
         self._unused_setting = config_problem if has_unused else None
-        """Of the least weight, and shown until the first photo: whoever sets the box up can mend it."""
+        """Shown last, and only until the first photo: only who sets up the box can mend it."""
         self.card_notices: list[Problem] = []
         """Problems of the card that do not stop photos, as last checked."""
         self.runtime_problem: Problem | None = None

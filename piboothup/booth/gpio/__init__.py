@@ -1,1 +1,1 @@
-"""What hangs on GPIO pins: the button, its LED and the flash, the buzzer."""
+"""Devices on GPIO pins: button, button LED and flash, buzzer."""

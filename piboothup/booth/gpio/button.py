@@ -1,9 +1,9 @@
-"""The one button: which of its electrical edges are a press, and when.
+"""The button: debouncing, and the time of each press and release.
 
-A press is told within 2 ms of the edge that began it, with that edge's time. A contact that bounces for 20 ms is one
-press; a spike of less than 1 ms on a long wire is none. `Debounce` decides (pure), `GpioButton` listens to the pin.
-It only calls back; whoever listens must return at once. A button that is down when the listening starts is no press
-(nobody saw an edge), and is told as such. A pin that can't be opened, or fails, is opened again every 5 s.
+A press is reported within 2 ms of its edge, with the time of that edge. A contact that bounces for 20 ms gives a
+single press; a spike of less than 1 ms on a long wire gives none. `Debounce` decides (pure), `GpioButton` reads the
+pin. Its callbacks must return at once. A button that is down when the pin is opened is reported as such, not as a
+press. A pin that can't be opened, or fails, is reopened every 5 s.
 """
 
 from __future__ import annotations
@@ -22,44 +22,45 @@ from piboothup.problems import Problem, problem
 log = logging.getLogger(__name__)
 
 PRESS_DEBOUNCE_NS = 1_500_000
-"""Down without a break for so long is a press: longer than a spike, too short to be felt."""
+"""Debounce time of a press, nanoseconds: longer than a spike, too short to be felt."""
 RELEASE_DEBOUNCE_NS = 25_000_000
-"""Up without a break for so long is a release: longer than any gap in 20 ms of bounce."""
+"""Debounce time of a release, nanoseconds: longer than any gap in 20 ms of bounce."""
 RECHECK_S = 1.0
-"""How often the pin is read although no edge came: an edge that the kernel dropped is made up for."""
+"""How often the pin is read without an edge, seconds, in case the kernel dropped one."""
 MAX_EDGE_AGE_NS = 1_000_000_000
+"""A reported edge time older than this is not believed, nanoseconds."""
 
 Edge = tuple[bool, int]
-"""Down or up, and the boot-time in nanoseconds."""
+"""Whether the button went down, and the boot-time in nanoseconds."""
 
 
 class Button(Protocol):
-    """What a button must do."""
+    """A button's driver."""
 
     problem: Problem | None
-    """Why nobody listens to it; None while it works, and until the first attempt to open it has failed."""
+    """Why the button can't be read; None while it works, and until the first attempt to open it has failed."""
 
     def start(
         self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
     ) -> None:
-        """Begin to open it, again and again until that succeeds; returns at once. Callbacks come from its thread.
+        """Start the thread, which opens the button, with retries; returns at once. Callbacks come on that thread.
 
-        `pressed` and `released` get the boot-time in nanoseconds of their edge. `opened`, called before them each
-        time that it was opened, gets whether it is down already: that press is nobody's, only its release is told.
+        `pressed` and `released` get the boot-time of their edge, nanoseconds. `opened`, called first each time the
+        button was opened, gets whether it is down already: of that press only the release is reported.
         """
 
     def threads(self) -> list[threading.Thread]:
-        """The threads that an edge passes through, once it is open."""
+        """The threads that handle an edge, once the button is open."""
 
     def heartbeat(self) -> int:
-        """Boot-time nanoseconds of the last sign of life of the thread that listens; now, while it is not open."""
+        """Boot-time of the thread's last sign of life, nanoseconds; now, while the button is not open."""
 
     def stop(self) -> None:
-        """Stop listening."""
+        """End the thread."""
 
 
 class Debounce:
-    """Tells presses and releases from bounce and spikes. Pure: feed it levels, ask it when it will know more."""
+    """Debouncing: tells presses and releases from bounce and spikes. Pure."""
 
     def __init__(self, down: bool) -> None:
         self.down = down
@@ -67,18 +68,18 @@ class Debounce:
         self._since_ns = 0
 
     def level(self, down: bool, at_ns: int) -> None:
-        """The pin is at this level since `at_ns` (or still, if it was before)."""
+        """Take note of the pin's level at `at_ns`."""
         if down != self._level:
             self._level, self._since_ns = down, at_ns
 
     def due_ns(self) -> int | None:
-        """When `settle` may have something to tell, if no edge comes before."""
+        """When `poll` may report something, if no edge comes before; None = not before an edge."""
         if self._level == self.down:
             return None
         return self._since_ns + (PRESS_DEBOUNCE_NS if self._level else RELEASE_DEBOUNCE_NS)
 
     def poll(self, now_ns: int) -> Edge | None:
-        """The press or release that is certain by now, told once; its time is that of the edge that began it."""
+        """The press or release that is certain by now, reported once, with the time of its edge."""
         due_ns = self.due_ns()
         if due_ns is None or now_ns < due_ns:
             return None
@@ -87,10 +88,10 @@ class Debounce:
 
 
 def edge_ns(ticks_s: float, now_ns: int) -> int:
-    """The boot-time of an edge for which gpiozero gives `ticks_s`.
+    """Boot-time of an edge for which gpiozero gives `ticks_s`, nanoseconds.
 
     With lgpio these are the kernel's own seconds (CLOCK_MONOTONIC since Linux 5.7, which on a Pi is CLOCK_BOOTTIME);
-    other pin factories and older kernels count otherwise, and then now is the best guess.
+    with other pin factories or older kernels `now_ns` is the best guess.
     """
     at_ns = int(ticks_s * 1e9)
     return at_ns if now_ns - MAX_EDGE_AGE_NS <= at_ns <= now_ns else now_ns
@@ -111,12 +112,12 @@ class GpioButton:
         self._thread: threading.Thread | None = None
         self._heartbeat = Heartbeat(clock)
         self.problem: Problem | None = None
-        """Why nobody listens to it; None while it works, and until the first attempt to open it has failed."""
+        """Why the button can't be read; None while it works, and until the first attempt to open it has failed."""
 
     def start(
         self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
     ) -> None:
-        """Begin to open the pin; see `Button`."""
+        """Start the thread, which opens the pin; see `Button`."""
         self._heartbeat.beat(NEVER_NS)
         self._thread = threading.Thread(
             target=self._run, args=(pressed, released, opened), name="button", daemon=True
@@ -124,11 +125,11 @@ class GpioButton:
         self._thread.start()
 
     def threads(self) -> list[threading.Thread]:
-        """Its own, and lgpio's that calls back."""
+        """This button's thread, and lgpio's callback thread."""
         return [*([self._thread] if self._thread is not None else []), *pins.notify_threads()]
 
     def is_down(self) -> bool:
-        """Whether the contact is closed at this moment, bounce and all."""
+        """Whether the contact is closed at this moment, not debounced."""
         return bool(self._device.is_active)
 
     def heartbeat(self) -> int:
@@ -136,7 +137,7 @@ class GpioButton:
         return self._heartbeat.last_ns()
 
     def stop(self) -> None:
-        """Stop listening and give the pin back."""
+        """End the thread and release the pin."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
@@ -160,12 +161,12 @@ class GpioButton:
             except Exception as error:  # noqa: BLE001  (lgpio's errors and gpiozero's have no other base class)
                 self._fail(error)
             finally:
-                self._close_device()  # by whoever reads it: never under its own hands
+                self._close_device()  # on the thread that reads it, never while it is read
             with self._changed:
                 self._changed.wait_for(lambda: self._stopping, pins.RETRY_S)
 
     def _open(self) -> bool:
-        """Listen to the pin; whether it is down already. Raises whatever gpiozero and lgpio raise."""
+        """Open the pin; return whether it is down already. Raises whatever gpiozero and lgpio raise."""
         from gpiozero import InputDevice  # noqa: PLC0415
 
         factory = self._pin_factory or pins.pin_factory()
@@ -179,7 +180,7 @@ class GpioButton:
         return is_down
 
     def _mark_working(self) -> None:
-        if self.problem is not None:  # one that can be opened and not be read is still missing
+        if self.problem is not None:  # not when opened: a pin that can be opened but not read is still missing
             self.problem = None
             log.info("event=button_open pin=%d", self._pin)
 
@@ -204,7 +205,7 @@ class GpioButton:
             self._changed.notify()
 
     def _wait(self) -> list[Edge] | None:
-        """What has become certain after the next edges or the next pause; None when stopping."""
+        """Presses and releases that are certain after the next edge or pause; None when stopping."""
         with self._changed:
             if not self._edges and not self._stopping:
                 self._changed.wait(self._pause_s())

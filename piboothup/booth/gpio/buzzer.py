@@ -1,7 +1,7 @@
 """The buzzer: a tick for each second of the countdown, a click at the frame, a low tone when a photo was not saved.
 
-Sounds are played one after the other on a thread of their own, so that none ever keeps anybody waiting. Nothing here
-stops a photo: a buzzer that does not work is logged once, kept as `problem`, and opened again every 5 s.
+Sounds are played one after the other on a background thread, so that no caller waits. A buzzer that does not work
+stops no photo: it is logged once, kept as `problem`, and reopened every 5 s.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ log = logging.getLogger(__name__)
 
 
 class Sound(StrEnum):
-    """What the buzzer says."""
+    """A sound of the buzzer."""
 
     TICK = "tick"
-    """Another second of the countdown."""
+    """A second of the countdown."""
     CLICK = "click"
-    """The frame is taken."""
+    """The frame has been captured."""
     LOW = "low"
-    """Not saved."""
+    """The photo was not saved."""
 
 
 TONES: dict[Sound, tuple[int, float]] = {
@@ -35,34 +35,34 @@ TONES: dict[Sound, tuple[int, float]] = {
     Sound.CLICK: (2500, 0.03),
     Sound.LOW: (220, 0.6),
 }
-"""Hertz and seconds. A buzzer with a tone of its own has the seconds alone."""
+"""Frequency in hertz and duration in seconds; a buzzer with a fixed tone has only the duration."""
 _QUEUE_LIMIT = 2
-"""What comes when so many sounds wait is not heard: it would be late."""
+"""A sound is dropped when this many are waiting: it would be late."""
 
 
 class Buzzer(Protocol):
-    """What a buzzer must do. No call blocks, none raises."""
+    """A buzzer's driver. No call blocks or raises."""
 
     problem: Problem | None
-    """Why it is silent; None while it works."""
+    """Why the buzzer does not work; None while it does."""
 
     def play(self, sound: Sound) -> None:
-        """Let this be heard."""
+        """Play this sound."""
 
     def close(self) -> None:
-        """Silence, pin given back."""
+        """Stop the sound and release the pin."""
 
 
 class NoBuzzer:
-    """No buzzer at all."""
+    """No buzzer."""
 
     problem: Problem | None = None
 
     def play(self, sound: Sound) -> None:
-        """Nothing to hear."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing."""
 
 
 class GpioBuzzer:
@@ -75,17 +75,17 @@ class GpioBuzzer:
         self._ended = threading.Event()
         self._device: Any = None
         self.problem: Problem | None = None
-        """Why it is silent; None while it works."""
+        """Why the buzzer does not work; None while it does."""
         self._thread = threading.Thread(target=self._run, name="buzzer", daemon=True)
         self._thread.start()
 
     def play(self, sound: Sound) -> None:
-        """Let this be heard, after what is heard now."""
+        """Play this sound after the one that is playing."""
         if self.problem is None and self._sounds.qsize() < _QUEUE_LIMIT:
             self._sounds.put(sound)
 
     def close(self) -> None:
-        """Silence, pin given back."""
+        """Stop the sound and release the pin."""
         self._ended.set()
         self._sounds.put(None)
         self._thread.join(1.0)
@@ -102,7 +102,7 @@ class GpioBuzzer:
         self._close_device()
 
     def _run_once(self) -> None:
-        """Plays the next sound; while the buzzer does not work, opens it when that is due."""
+        """Play the next sound; while the buzzer does not work, try to open it."""
         try:
             sound = self._sounds.get(timeout=None if self.problem is None else pins.RETRY_S)
         except queue.Empty:
@@ -114,7 +114,7 @@ class GpioBuzzer:
         if self.problem is not None:
             self.problem = None
             log.info("event=buzzer_open")
-        elif sound is not None:  # one that has waited for the buzzer to work is late
+        elif sound is not None:  # not right after reopening: the sound would be late
             self._sound(sound)
 
     def _close_device(self) -> None:

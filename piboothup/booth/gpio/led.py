@@ -1,8 +1,8 @@
-"""The light in the button and the flash: what a guest sees from across the room.
+"""Button LED and flash.
 
-A pattern runs by itself, on gpiozero's background thread, until the next one is shown. Nothing here ever stops a
-photo or keeps its caller waiting: the pins are opened on a thread of their own. What does not work is logged once,
-kept as `problem`, and opened again every 5 s; the other works on.
+A pattern runs by itself, on gpiozero's background thread, until the next one is shown. No caller waits: the pins are
+opened on a background thread. A pin that does not work stops no photo: it is logged once, kept as `problem`, and
+reopened every 5 s; the other pin works on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class LightPattern(StrEnum):
-    """What the button's light says."""
+    """A pattern of the button LED."""
 
     OFF = "off"
     READY = "ready"
@@ -36,13 +36,13 @@ class LightPattern(StrEnum):
     SAVED = "saved"
     """Two blinks."""
     REFUSED = "refused"
-    """Short flashes while a press is down that comes while a photo is under way, or none can be taken."""
+    """Short flashes while a press is down that can't start a photo: one is under way, or none can be taken."""
     BUSY = "busy"
-    """Flicker: it was let go again, and your press was seen."""
+    """Flicker after the release of such a press: it was seen."""
     HELD = "held"
-    """Steady for as long as any other press is down that starts no photo."""
+    """Steady while any other press is down that starts no photo."""
     TROUBLE = "trouble"
-    """Long slow blinks, only when photos can't be taken."""
+    """Long slow blinks: photos can't be taken."""
 
 
 BLINKS: dict[LightPattern, tuple[float, float, int | None]] = {
@@ -55,58 +55,58 @@ BLINKS: dict[LightPattern, tuple[float, float, int | None]] = {
 }
 """Seconds on, seconds off, how often (None = until the next pattern)."""
 BREATH_S = 2.0
-"""Up in this time, and down in it."""
+"""Time from dark to the peak, and back again, seconds."""
 BREATH_STEPS_PER_S = 25
 BREATH_PEAK = 0.6
-"""It never breathes in as far as a pattern that is on: whatever follows a press is seen at once."""
+"""Peak of breathing: less than full, so that the pattern after a press is seen at once."""
 _STEADY = (LightPattern.EXPOSING, LightPattern.HELD)
 
 
 class Light(Protocol):
-    """What a light must do. No call blocks, none raises."""
+    """The driver of LED and flash. No call blocks or raises."""
 
     @property
     def problem(self) -> Problem | None:
-        """Why it is dark; None while it works."""
+        """Why the light does not work; None while it does."""
 
     def show(self, pattern: LightPattern) -> None:
         """Begin this pattern."""
 
     def flash(self, on: bool) -> None:
-        """The flash line, fully on or off (no PWM: it would draw stripes), until told otherwise."""
+        """Switch the flash fully on or off (no PWM: it would draw stripes in the photo)."""
 
     def close(self) -> None:
-        """Everything off, pins given back."""
+        """Switch off and release the pins."""
 
 
 class NoLight:
-    """No light at all."""
+    """No light."""
 
     problem: Problem | None = None
 
     def show(self, pattern: LightPattern) -> None:
-        """Nothing to see."""
+        """Do nothing."""
 
     def flash(self, on: bool) -> None:
-        """Nothing to see."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing."""
 
 
 class _Pin:
-    """One device on a pin, and why it does not work."""
+    """A device on a pin, and why it does not work."""
 
     def __init__(self, name: str, make: Callable[[], Any]) -> None:
         self._name = name
         self._make = make
         self.device: Any = None
         self.is_broken = True
-        """Not opened yet, or it failed since."""
+        """Not opened yet, or failed since."""
         self.problem: Problem | None = None
 
     def open(self) -> None:
-        """Make the device if it is not there, anew if it failed."""
+        """Open the device, if it is not open or has failed."""
         if self.is_broken:
             self.close()
             try:
@@ -116,7 +116,7 @@ class _Pin:
                 self._fail(error)
 
     def use(self, step: Callable[..., None], *arguments: Any) -> None:
-        """Does `step` with the device, if there is one; it is broken when that fails."""
+        """Call `step` with the device if it is open; a failure marks it as broken."""
         device = self.device
         if device is None:
             return
@@ -130,7 +130,7 @@ class _Pin:
                 log.info("event=light_works line=%s", self._name)
 
     def close(self) -> None:
-        """Off, and the pin given back."""
+        """Switch off and release the pin."""
         device, self.device = self.device, None
         if device is not None:
             for step in (_switch_off, pins.close):
@@ -147,7 +147,7 @@ class _Pin:
 
 
 class GpioLight:
-    """LEDs on the table's pins. `pin_factory`: gpiozero's, for tests."""
+    """LED and flash on the config's pins. `pin_factory`: gpiozero's, for tests."""
 
     def __init__(self, table: LightConfig, pin_factory: Any = None) -> None:
         self._table = table
@@ -162,11 +162,11 @@ class GpioLight:
 
     @property
     def problem(self) -> Problem | None:
-        """Why one of them does nothing, or both; None while they work."""
+        """Why LED or flash do not work; None while they do."""
         return next((line.problem for line in self._pins if line.problem is not None), None)
 
     def show(self, pattern: LightPattern) -> None:
-        """Begin this pattern; one that is already shown goes on undisturbed."""
+        """Begin this pattern; a pattern that is already shown just goes on."""
         self._keep_open()
         if self._led is not None and not self._led.is_broken:
             wanted = (self._led.device, pattern)
@@ -175,19 +175,19 @@ class GpioLight:
                 self._led.use(self._begin, pattern)
 
     def flash(self, on: bool) -> None:
-        """The flash line, fully on or off; whatever the button's light does."""
+        """Switch the flash fully on or off, whatever the LED does."""
         self._keep_open()
-        if self._flash is not None and (not on or not self._flash.is_broken):  # what can still be switched off is
+        if self._flash is not None and (not on or not self._flash.is_broken):  # also a broken one is switched off
             self._flash.use(self._set_flash, on)
 
     def open(self) -> bool:
-        """Open what is not, each by itself: without the one, the other works. Whether all is; may take a while."""
+        """Open the pins that are not open, each by itself; return whether all are. May take a while."""
         for line in self._pins:
             line.open()
         return not self._is_broken()
 
     def close(self) -> None:
-        """Everything off, pins given back."""
+        """Switch off and release the pins."""
         self._ended.set()
         self._failed.set()
         if self._thread is not None:
@@ -252,13 +252,13 @@ class GpioLight:
 
 
 def _switch_off(device: Any) -> None:
-    """Before it is closed: a closed pin is an input, and a lamp's transistor may stay on for as long as it likes."""
+    """Switch off before closing: a closed pin is an input, and the lamp's transistor might stay on."""
     device.source = None
     device.off()
 
 
 def breath() -> list[float]:
-    """How bright the light is at each step of one breath, from dark up to its peak and back."""
+    """Brightness at each step of a breath, from dark to the peak and back."""
     steps = round(BREATH_S * BREATH_STEPS_PER_S)
     rise = [BREATH_PEAK * step / steps for step in range(steps)]
     return [*rise, BREATH_PEAK, *reversed(rise[1:])]

@@ -1,4 +1,4 @@
-"""The pins: gpiozero's factory on lgpio, shared by button, light and buzzer. Imports either only when called."""
+"""GPIO pins: gpiozero's pin factory on lgpio, shared by button, light and buzzer; imported on first use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 from piboothup.runtime import FULL, service_directory
 
 RETRY_S = 5.0
-"""What could not be opened, or failed, is opened again after this time."""
+"""Pause before a device that failed is reopened, seconds."""
 
 _making = threading.Lock()
 
@@ -24,8 +24,8 @@ _making = threading.Lock()
 def pin_factory() -> Any:
     """gpiozero's pin factory, made once. Raises whatever gpiozero and lgpio raise, and RuntimeUnusable.
 
-    One that could not be made is made anew with the next call: so gpiozero's fall-backs, which would stay for good
-    after one failure of lgpio, are only for a system without lgpio.
+    A failure is tried again with the next call: gpiozero's fall-backs, which would stay for good after one failure of
+    lgpio, are only for a system without lgpio.
     """
     with _making:
         from gpiozero import Device  # noqa: PLC0415
@@ -39,25 +39,25 @@ def pin_factory() -> Any:
 
 
 def close(device: Any) -> None:
-    """Closes one of gpiozero's devices; its pin can be opened again whatever fails. Raises what the device raises."""
+    """Close a gpiozero device; its pin can be reopened even if this fails. Raises what the device raises."""
     try:
         device.close()
     except Exception:
-        device.pin_factory.release_all(device)  # else it stays taken for as long as the device lives
+        device.pin_factory.release_all(device)  # else the pin stays reserved while the device exists
         raise
 
 
 def notify_threads() -> list[threading.Thread]:
-    """The thread on which lgpio calls back, once lgpio is imported: every edge passes through it.
+    """lgpio's callback thread, which handles every edge; none until lgpio is imported.
 
-    lgpio's other two are threads of C: they sleep and look, some thousand times a second, whatever happens.
+    lgpio's other two threads are C threads: they poll some thousand times a second, whatever happens.
     """
     found = getattr(sys.modules.get("lgpio"), "_notify_thread", None)
     return [found] if isinstance(found, threading.Thread) else []
 
 
 def _lgpio_factory() -> Any:
-    """None on a system without lgpio."""
+    """gpiozero's factory on lgpio; None on a system without lgpio."""
     directory = service_directory().absolute()
     if not _has_room(directory):
         directory = _spare_directory()
@@ -88,7 +88,7 @@ def _spare_directory() -> Path:
 
 @contextlib.contextmanager
 def _working_in(directory: Path) -> Iterator[None]:
-    """Works in this folder, then in the one of before.
+    """Change to this directory, and back at the end.
 
     lgpio makes a pipe `.lgd-nfy0` in $LG_WD, makes that folder the working directory for good, but only at the first
     attempt of a process, and opens the pipe there by its bare name. Anywhere else another user's pipe may lie.

@@ -1,8 +1,8 @@
-"""Letters for the panel: our own pixel faces, read from text art and pasted as one-bit pictures.
+"""Pixel fonts of the panel: faces read from text art, drawn as one-bit pictures.
 
-Promises: any string can be drawn and measured, whatever is in it. Accents are composed through Unicode
-decomposition, look-alikes (full width, ligatures, letters with strokes) fall back to the plain letter, and what
-has no picture becomes a box. Faces are read when first used. Must not know the screens.
+Any string can be drawn and measured. Accents are composed through Unicode decomposition, look-alikes (full width,
+ligatures, letters with strokes) fall back to the plain letter, and a character without a picture becomes a box. Faces
+are read when first used.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from PIL import Image
 from piboothup.text import is_blank
 
 FACES = ("figures", "big", "large", "mid", "small")
-"""From the largest to the smallest. Only `small` has lower case, Greek and Cyrillic."""
+"""Names of the faces from the largest to the smallest. Only `small` has lower case, Greek and Cyrillic."""
 
 _BOX = "\ufffd"
 _ELLIPSIS = "…"
 _PLAIN_LETTER = re.compile(r"LATIN (?:LETTER )?(SMALL|CAPITAL)(?: LETTER)? (AE|[A-Z])\b")
 _DOTLESS = {"i": "ı", "j": "ȷ"}
 _TOUCHING = 202
-"""The combining class of marks that hang on their letter without a gap (cedilla, ogonek)."""
+"""Combining class of marks that touch their letter (cedilla, ogonek)."""
 _RIGHT = 216
 _BELOW = (218, 220, 222, 240)
 
 
 @dataclass(frozen=True)
 class Glyph:
-    """One letter with its accents. Row 0 of `rows` stands `top_px` below the top of a capital (negative: above)."""
+    """Picture of a letter with its accents. Row 0 is `top_px` below the top of a capital (negative: above)."""
 
     rows: tuple[str, ...]
     top_px: int = 0
@@ -50,10 +50,10 @@ class Glyph:
 
 
 class Face:
-    """One size of lettering. `cap_px` is the height of a capital; texts are placed by the top of their capitals."""
+    """A face: letters of one size. `cap_px` is the height of a capital; texts are placed by the top of capitals."""
 
     def __init__(self, art: str) -> None:
-        """Reads text art; the format is told at the top of fonts/small.txt."""
+        """Read text art; its format is described at the top of fonts/small.txt."""
         note, _, blocks = art.partition("\n\n")
         metrics = dict(pair.split("=") for pair in note.splitlines()[-1].split())
         self.cap_px = int(metrics["cap"])
@@ -64,7 +64,7 @@ class Face:
         self._made: dict[str, Glyph | None] = {}
 
     def tightened(self) -> Face:
-        """The same letters a pixel closer, for a narrow column."""
+        """This face with letters a pixel closer, for a narrow column."""
         closer = copy.copy(self)
         closer.gap_px = self.gap_px - 1
         return closer
@@ -74,21 +74,21 @@ class Face:
         return all(cluster.isspace() or self._composed(cluster) for cluster in _clusters(self._cased(text)))
 
     def can_tell_apart(self, text: str) -> bool:
-        """Whether `text` can be told from another: at least half of its letters are drawn, and not as the box."""
+        """Whether `text` can be told from other texts: at least half of its letters are more than a box."""
         letters = [glyph for _, glyph in self._glyphs(text) if glyph is not None]
         return 0 < len(letters) <= 2 * sum(glyph is not self._pictures.get(_BOX) for glyph in letters)
 
     def width_px(self, text: str) -> int:
-        """The width of `text`, without a gap after its last letter."""
+        """Width of `text`, without a gap after its last letter."""
         widths = [self._advance_px(glyph) for _, glyph in self._glyphs(text)]
         return max(0, sum(widths) - self.gap_px)
 
     def rise_px(self, text: str) -> int:
-        """How far the accents of `text` stand above its capitals."""
+        """Height of the accents of `text` above its capitals."""
         return max((-glyph.top_px for _, glyph in self._glyphs(text) if glyph is not None), default=0)
 
     def draw(self, image: Image.Image, x: int, y: int, text: str, lit: bool = True) -> int:
-        """Draws `text`, its left edge at `x`, the top of its capitals at `y`; returns the x of the next letter."""
+        """Draw `text`, its left edge at `x`, the top of its capitals at `y`; return the x of the next letter."""
         for _, glyph in self._glyphs(text):
             if glyph is not None:
                 image.paste(255 if lit else 0, (x, y + glyph.top_px), glyph.picture)
@@ -96,7 +96,7 @@ class Face:
         return x
 
     def shortened(self, text: str, width_px: int) -> str:
-        """`text`, or as much of its beginning as fits into `width_px` with an ellipsis after it."""
+        """`text`, shortened with an ellipsis if it is wider than `width_px`."""
         if self.width_px(text) <= width_px:
             return text
         left_px = width_px - self.width_px(_ELLIPSIS)
@@ -109,7 +109,7 @@ class Face:
         return "".join(kept).rstrip() + _ELLIPSIS
 
     def wrapped(self, text: str, width_px: int) -> list[str]:
-        """`text` broken at its blanks into lines of at most `width_px`; a word that is too wide is shortened."""
+        """`text` wrapped at blanks into lines of at most `width_px`; a word that is too wide is shortened."""
         lines: list[str] = []
         for word in text.split():
             longer = f"{lines[-1]} {word}" if lines else word
@@ -120,7 +120,7 @@ class Face:
         return lines
 
     def balanced(self, text: str, width_px: int) -> list[str]:
-        """As `wrapped`, with lines of about the same length, unless the first ends where one would pause anyway."""
+        """Like `wrapped`, with lines of about the same length, unless the first ends with a colon or comma."""
         lines = self.wrapped(text, width_px)
         if lines and lines[0].endswith((":", ",")):
             return lines
@@ -141,7 +141,7 @@ class Face:
         return text.upper() if self._capitals else text
 
     def _glyphs(self, text: str) -> Iterator[tuple[str, Glyph | None]]:
-        """Each letter with its accents, and its picture; None is a blank."""
+        """Each letter with its accents, and its picture; None = blank."""
         for cluster in _clusters(self._cased(text)):
             if cluster.isspace():
                 yield cluster, None
@@ -151,7 +151,7 @@ class Face:
             yield cluster, self._made[cluster]
 
     def _nearest(self, cluster: str) -> Glyph:
-        """The picture for `cluster`, or for the plainest letter that stands for it, or the box."""
+        """Picture of `cluster`, else of a plainer letter for it, else the box."""
         plain = unicodedata.normalize("NFKD", cluster)
         letter = _PLAIN_LETTER.match(unicodedata.name(cluster[0], ""))
         stand_in = letter[2].lower() if letter and letter[1] == "SMALL" else letter[2] if letter else ""
@@ -161,7 +161,7 @@ class Face:
         return self._pictures.get(_BOX) or _hollow(self.cap_px)
 
     def _composed(self, cluster: str) -> Glyph | None:
-        """The picture of one letter with its accents, or None if a part is missing."""
+        """Picture of a letter with its accents; None if a part is missing."""
         ready = self._pictures.get(unicodedata.normalize("NFC", cluster))
         if ready is not None:
             return ready
@@ -177,7 +177,7 @@ class Face:
         return glyph
 
     def _row(self, letters: str) -> Glyph | None:
-        """Several letters as one picture (a ligature written out, `™` as TM), or None if one is missing."""
+        """Several letters as one picture (a ligature spelled out, `™` as TM); None if a letter is missing."""
         glyphs = [self._composed(cluster) for cluster in _clusters(letters)]
         if not glyphs or None in glyphs:
             return None
@@ -209,7 +209,7 @@ def largest(text: str, width_px: int, height_px: int) -> Face:
 
 @functools.lru_cache(maxsize=8192)
 def readable_title(title: str, otherwise: str) -> str:
-    """`title`, or what tells it from others when its script has no pictures here."""
+    """`title`, or `otherwise` if the font has no letters for its script."""
     return title if face("small").can_tell_apart(title) else otherwise
 
 
@@ -223,7 +223,7 @@ def _art(name: str) -> str:
 
 
 def _blocks(art: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Each picture of the text art with its name."""
+    """Name and rows of each picture in the text art."""
     for block in art.split("\n\n"):
         names, *lines = block.strip().split("\n")
         yield from zip(names.split(), zip(*(line.split() for line in lines), strict=True), strict=True)
@@ -234,7 +234,7 @@ def _characters(name: str) -> str:
 
 
 def _clusters(text: str) -> Iterator[str]:
-    """Letters with the accents that follow them. A run of blanks is one blank; what is invisible goes."""
+    """Letters, each with its accents. A run of blanks becomes one blank; invisible characters are dropped."""
     cluster = ""
     for character in unicodedata.normalize("NFC", text):
         category = unicodedata.category(character)
@@ -254,7 +254,7 @@ def _clusters(text: str) -> Iterator[str]:
 
 
 def _joined(letter: Glyph, accent: Glyph, place: int, gap_px: int) -> Glyph:
-    """`letter` with `accent` at its place (a Unicode combining class), `gap_px` off: above unless told otherwise."""
+    """`letter` with `accent` placed by its Unicode combining class, `gap_px` apart; above if the class is unknown."""
     bottom_px = letter.top_px + len(letter.rows)
     if place == _RIGHT:
         return _overlaid(letter, accent, letter.width_px, letter.top_px)
@@ -267,7 +267,7 @@ def _joined(letter: Glyph, accent: Glyph, place: int, gap_px: int) -> Glyph:
 
 
 def _overlaid(letter: Glyph, accent: Glyph, x: int, top_px: int) -> Glyph:
-    """Both in one picture, the accent's upper left corner at `x`, `top_px`."""
+    """Letter and accent in one picture, the accent's upper left corner at `x`, `top_px`."""
     left, right = min(0, x), max(letter.width_px, x + accent.width_px)
     top = min(letter.top_px, top_px)
     bottom = max(letter.top_px + len(letter.rows), top_px + len(accent.rows))
@@ -278,13 +278,13 @@ def _overlaid(letter: Glyph, accent: Glyph, x: int, top_px: int) -> Glyph:
 
 
 def _trimmed(glyph: Glyph) -> Glyph:
-    """Without the dark rows at top and bottom."""
+    """The glyph without dark rows at top and bottom."""
     lit = [number for number, row in enumerate(glyph.rows) if "#" in row]
     return Glyph(glyph.rows[lit[0] : lit[-1] + 1], glyph.top_px + lit[0]) if lit else glyph
 
 
 def _hollow(height_px: int) -> Glyph:
-    """The box of a face that has none in its art."""
+    """A box, for a face whose art has none."""
     width_px = height_px * 3 // 4
     inner = "##" + "." * (width_px - 4) + "##"
     return Glyph(("#" * width_px,) * 2 + (inner,) * (height_px - 4) + ("#" * width_px,) * 2)

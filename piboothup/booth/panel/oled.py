@@ -1,4 +1,4 @@
-"""The OLED on the I2C bus: luma.oled's device classes with our own packing of the bits, and only what has changed.
+"""OLED driver: luma.oled's device classes on the I2C bus, with our own packing of bits and partial updates.
 
 luma knows each controller's start-up and addressing; its `display` packs 8192 bits in a Python loop, asks Pillow for
 `getdata`, which goes away with Pillow 14, and sends whole pictures. Here Pillow packs them (0.01 ms against 0.33),
@@ -24,12 +24,12 @@ _SLEEP = 0xAE
 _COLUMN_RANGE, _PAGE_RANGE, _PAGE = 0x21, 0x22, 0xB0
 _LOW_COLUMN, _HIGH_COLUMN = 0x00, 0x10
 _SH1106_FIRST_COLUMN = 2
-"""Its memory is 132 columns wide; the glass shows 2 to 129."""
+"""First visible column: its memory is 132 columns wide, the display shows 2 to 129."""
 _OFF = 0x40
-"""The bit of the status byte that says: the display is off."""
+"""Bit of the status byte: the display is off."""
 
 _Pages = NDArray[np.uint8]
-"""The picture in bytes: pages x columns."""
+"""A picture as bytes: pages x columns."""
 
 
 def packed(image: Image.Image) -> bytes:
@@ -47,18 +47,18 @@ class OledPanel:
         self._serial: Any = None
         self._device: Any = None
         self._shown: _Pages | None = None
-        """What is in the controller's memory, as far as it is known."""
+        """The picture in the controller's memory; None = unknown."""
         self._level = 0x7F
-        """How bright it is to be; at first as it comes."""
+        """The wanted contrast; at first the controller's default."""
         self._reports_off = False
-        """Whether it said that it was off when it was: some modules can be read, and always say that they are on."""
+        """Whether it reported that it was off when it was: some modules always report that they are on."""
 
     def open(self) -> None:
         """Find the panel and start it up, black. Raises OSError.
 
-        It is sent to sleep, as its start-up begins with, before luma makes its device: luma keeps every device it has
-        ever begun to make until the program ends (131 kB each), and a missing panel is looked for all night. What was
-        taken of the bus before it failed, `close` gives back.
+        It is sent to sleep first, as start-up does, before luma makes its device: luma keeps every device that it
+        began to make until the program ends (131 kB each), and a missing panel is retried all night. After a failure
+        `close` releases the bus.
         """
         from luma.core.error import Error  # noqa: PLC0415
         from luma.core.interface.serial import i2c  # noqa: PLC0415
@@ -77,23 +77,23 @@ class OledPanel:
         self._shown = np.zeros((PAGES, WIDTH), np.uint8)  # luma has just cleared it
 
     def show(self, image: Image.Image) -> None:
-        """Send what of the picture, 128x64, mode "1", is not yet there: all is 1 KiB. Raises OSError."""
+        """Send the changed part of the picture (128x64, mode "1"; 1 KiB in all). Raises OSError."""
         content = packed(image.transpose(Image.Transpose.ROTATE_180) if self._table.rotate == 180 else image)
         pages = np.frombuffer(content, np.uint8).reshape(PAGES, WIDTH)
         changed = np.ones_like(pages, np.bool_) if self._shown is None else pages != self._shown
         if not changed.any():
             return
-        self._shown = None  # until all of it is there
+        self._shown = None  # unknown until all of it is sent
         self._do("send", pages, changed)
         self._shown = pages
 
     def check(self) -> None:
-        """Make sure that the next `show` is seen. Raises OSError when the panel is gone.
+        """Start the panel up again if it was unplugged and put back meanwhile. Raises OSError when it is gone.
 
-        One that was unplugged and put back between two pictures is dark and has missed nothing it could complain of;
-        its status, two bytes on the bus, says that it is off. One that does not tell is taken to be off each time:
-        it gets its start-up and then the whole picture, 25 ms at 400 kHz. If it was on, nobody sees that: all is as
-        it was, and the "off" is left out, for after one it takes 100 ms to light up (SSD1306 data sheet, tAF).
+        Such a panel is dark and raised no error, but its status (two bytes on the bus) says that it is off. A panel
+        that does not report is started up each time, with the whole picture after it: 25 ms at 400 kHz. If it was on,
+        nothing is seen of that, as start-up is sent without its "off", after which it would take 100 ms to light up
+        (SSD1306 data sheet, tAF).
         """
         if not self._reports_off or self._seems_off():
             self._shown = None
@@ -101,23 +101,23 @@ class OledPanel:
             self._do("contrast", self._level)
 
     def contrast(self, level: int) -> None:
-        """How bright, 0 to 255. Raises OSError."""
+        """Set the contrast, 0 to 255. Raises OSError."""
         self._level = level
         self._do("contrast", level)
 
     def set_display_on(self, on: bool) -> None:
-        """The glass on or asleep; the picture stays in its memory. Raises OSError."""
+        """Switch the display on or to sleep; the picture stays in its memory. Raises OSError."""
         self._do("show" if on else "hide")
 
     def close(self) -> None:
-        """Give the bus back; the picture stays on the glass."""
+        """Release the bus; the picture stays on the display."""
         serial, self._serial, self._device = self._serial, None, None
         self._shown, self._reports_off = None, False
         if serial is not None:
             serial.cleanup()
 
     def _seems_off(self) -> bool:
-        """By the status byte. Not every module, nor every luma, can be asked for it: what can't seems off."""
+        """Whether the status byte says that the display is off, or can't be read (by the module or by luma)."""
         try:
             answer: int = self._serial._bus.read_byte(self._table.address)
         except (OSError, AttributeError):
@@ -136,8 +136,10 @@ class OledPanel:
 
 
 def _with_our_packing(controller: type[Any]) -> type[Any]:
-    """luma's class for a controller, with `display` (which its start-up uses too) replaced; beside it `send`, and
-    `start_again` with what luma said first, but without going dark."""
+    """Subclass of luma's controller with our `display`, which start-up uses too, and two more methods.
+
+    `send`: a part of the picture. `start_again`: luma's start-up commands without going dark.
+    """
     pages_one_by_one = controller.__name__ == "sh1106"
 
     def command(self: Any, *words: int) -> None:

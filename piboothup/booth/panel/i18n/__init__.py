@@ -1,8 +1,7 @@
-"""What the panel says, in the guest's language: one file here for each language.
+"""Texts of the panel: one module for each language.
 
-Promises that every language has every text (the type checker sees to it) and that an unknown language reads as
-English. `{n}` stands for a number. Must not hold more than texts: where and how large they are drawn is decided by
-the screens, which draw captions and headlines in capitals.
+Every language has every text (the type checker sees to it); an unknown language falls back to English. `{n}` stands
+for a number. The screens decide where and how large a text is drawn, captions and headlines in capitals.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from piboothup.config import LANGUAGES
 
 @dataclass(frozen=True)
 class FaultTexts:
-    """What stops photos, on a full screen: a headline in capitals, and at most three lines for the other two.
+    """Texts of a problem that stops photos: a headline in capitals, and at most three lines for the other two.
 
     A remedy of two words or so is drawn as large as the headline.
     """
@@ -25,7 +24,7 @@ class FaultTexts:
     headline: str
     remedy: str
     safe: str = ""
-    """What is safe, where the usual assurance would say too much or too little; before it may stand the reason."""
+    """Replaces the usual assurance where that would say too much or too little; may begin with the reason."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +32,17 @@ class MenuTexts:
     """The menu's texts."""
 
     let_go: str
-    """While the button is held: before what comes of letting go."""
+    """Shown during a long press, before the effect of a release."""
     hold_on: str
-    """The same, while nothing comes of it yet."""
+    """The same while a release has no effect yet."""
     lets: Mapping[str, str]
-    """What comes of it: photo, menu."""
+    """Effects of a release: photo, menu."""
     pages: Mapping[str, str]
-    """What a page is about, by its kind."""
+    """Titles of pages, by kind."""
     items: Mapping[str, str]
-    """What can be chosen."""
+    """Items, by `Item.text_key`."""
     notes: Mapping[str, str]
-    """By the kind of the page: what should be known before choosing, with `{n}`."""
+    """Hints before a choice, by the kind of the page, with `{n}`."""
     press_next: str
     hold_to_choose: str
     hold_slowly: str
@@ -51,31 +50,31 @@ class MenuTexts:
     wipe_numbers: str
     """`{n}` were taken, `{unsent}` are in no album."""
     told: Mapping[str, str]
-    """What was done, or why not; `{n}` and `{title}`."""
+    """Results and errors, by `Page.text_key`, with `{n}` and `{title}`."""
     sharp: str
     when_lit: str
-    """Below the word to press: the ready check's question."""
+    """Below "press" in the self-test: its question."""
     ready_to_ship: str
     not_ready: str
     steps: Mapping[str, str]
-    """By the step of the ready check: a word each."""
+    """A word for each step of the self-test."""
     reasons: Mapping[str, str]
-    """By the code of the problem: why the box is not ready, and what to do, in three lines.
+    """Why the box is not ready and what to do, in three lines, by the problem's code.
 
-    `{detail}`: what makes it exact, such as how many they are, or the word of the step.
+    `{detail}`: the problem's detail, such as a number or the word of the step.
     """
 
 
 @dataclass(frozen=True)
 class Texts:
-    """The texts of one language."""
+    """Texts of a language."""
 
     name: str
-    """What the language calls itself."""
+    """Name of the language in itself."""
     press: str
     """The inviting word: at most about six capitals."""
     look: Mapping[str, str]
-    """By where the lens is."""
+    """By the position of the lens."""
     one_moment: str
     saved: str
     safe: str
@@ -84,20 +83,20 @@ class Texts:
     """The assurance while shutting down."""
     shutting_down: str
     safe_to_unplug: str
-    """When all has ended: it stays on the glass."""
+    """When everything has ended: it stays on the display."""
     to_start: str
     your_photos: str
     """Beside the album's QR code."""
     scan: str
     photos_later: str
-    """The same while there is no way to the album."""
+    """The same while uploads are not possible."""
     checks: Mapping[str, str]
-    """By the field of `Checks`: a word each."""
+    """A word for each field of `Checks`."""
     no_photo_yet: str
     kept: str
-    """After what keeps photos from being sent (no event, no network, a refused key), where that ends with a colon."""
+    """After the reason why photos are not sent (no event, no network, a refused key), where it ends with a colon."""
     all_sent: str
-    """The same, when none waits."""
+    """The same when no photo waits."""
     no_event: str
     offline: str
     portal: str
@@ -108,12 +107,12 @@ class Texts:
     one_in_album: str
     all_in_album: str
     parked: str
-    """`{n}` are in the album, `{parked}` it refuses."""
+    """`{n}` are in the album, `{parked}` are refused."""
     faults: Mapping[str, FaultTexts]
     """By the code of the problem."""
     other_fault: FaultTexts
     notices: Mapping[str, str]
-    """By the code of the problem: a bottom line for what does not stop photos; with a colon at its end as above."""
+    """Bottom line of a problem that does not stop photos, by its code; may end with a colon as above."""
     menu: MenuTexts
 
 
