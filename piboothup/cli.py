@@ -1,4 +1,6 @@
-"""The commands. Imports are lazy, so that `piboothup --help` and `status` answer at once.
+"""Argument parsing.
+
+What a command does is in `commands`, and imported when it runs: `--help` and `status` answer at once.
 
 Exit status: 0 ok, 1 failed, 2 usage or config error. What a person should know goes to standard error in one line
 with a remedy; a traceback is a defect.
@@ -8,27 +10,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import io
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from piboothup import __version__
-from piboothup.commands.common import (
-    FAILED,
-    OK,
-    USAGE,
-    CommandFails,
-    config_problem,
-    ends_by_signal,
-    load_usable,
-    open_spool,
-)
-
-if TYPE_CHECKING:
-    pass
+from piboothup.commands.common import FAILED, USAGE, CommandFails
 
 
 class _Parser(argparse.ArgumentParser):
@@ -43,9 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
             # A terminal that is not UTF-8 gets what it can show, and may send what it likes.
             stream.reconfigure(errors="replace" if stream is sys.stdin else "backslashreplace")
     given = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = given.command
     try:
-        return command(given)
+        return function_of(given.function)(given)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -81,39 +70,48 @@ def _parser() -> _Parser:
     parser.add_argument("--config", metavar="FILE", help="instead of $PIBOOTHUP_CONFIG or /etc/piboothup/config.toml")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(name: str, told: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    def add(name: str, told: str, target: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=told, description=told)
-        command.set_defaults(command=run)
+        command.set_defaults(function=target)
         return command
 
-    demo = add("demo", "the whole appliance on this computer, with a simulated camera and EventPics", _demo)
+    demo = add("demo", "the whole appliance on this computer, camera and EventPics simulated", "simulation.demo")
     demo.add_argument("--script", action="store_true", help="no keys: a run that proves every photo, and a table")
-    add("booth", "the service with the button, the camera and the panel", _booth)
-    add("uploader", "the service that brings photos to the album", _uploader)
-    add("run", "both services, for a desk or a Pi without the units", _run)
-    press = add("press", "press the button of the running booth", _press)
+    add("booth", "the service with the button, the camera and the panel", "services.booth")
+    add("uploader", "the service that brings photos to the album", "services.uploader")
+    add("run", "both services, for a desk or a Pi without the units", "services.run")
+    press = add("press", "press the button of the running booth", "remote.press")
     press.add_argument("--hold", type=_seconds, default=0.0, metavar="SECONDS", help="and let go after so long")
-    screen = add("screen", "write what the panel shows now as a PNG", _screen)
+    screen = add("screen", "write what the panel shows now as a PNG", "remote.screen")
     screen.add_argument("file", metavar="FILE.png")
-    screens = add("screens", "write every screen as a PNG, and a sheet of all", _screens)
+    screens = add("screens", "write every screen as a PNG, and a sheet of all", "simulation.screens")
     screens.add_argument("directory", metavar="DIR")
-    status = add("status", "how both services, the spool and the clock are", _status)
+    status = add("status", "how both services, the spool and the clock are", "status.run")
     status.add_argument("--json", action="store_true", help="for programs")
-    camera = add("camera", "what cameras there are, and a test photo with its timings, judged", _camera)
+    camera = add("camera", "what cameras there are, and a test photo with its timings, judged", "camera.run")
     camera.add_argument("file", metavar="FILE.jpg", nargs="?", help="where the test photo goes")
-    add("events", "the events and albums of the API key", _events)
-    simulator = add("simulator", "a local EventPics", _simulator)
+    add("events", "the events and albums of the API key", "albums.run")
+    simulator = add("simulator", "a local EventPics", "simulation.simulator")
     simulator.add_argument("--port", type=int, default=0, metavar="N")
     simulator.add_argument("--directory", default="eventpics", metavar="DIR", help="where the albums go")
     simulator.add_argument("--faults", metavar="FILE", help="what goes wrong, as TOML")
-    _add_queue(add("queue", "the photos on the card", _queue))
+    _add_queue(add("queue", "the photos on the card", "photos.run"))
     return parser
 
 
-def command_names() -> set[str]:
-    """The commands there are."""
+def targets() -> dict[str, str]:
+    """By command: the function that does it, as `module.function` of `commands`."""
     actions = (action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
-    return {name for action in actions for name in action.choices}
+    return {name: parser.get_default("function") for action in actions for name, parser in action.choices.items()}
+
+
+def function_of(target: str) -> Callable[[argparse.Namespace], int]:
+    """The function `module.function` of `commands`."""
+    module, _, function = target.partition(".")
+    found: Callable[[argparse.Namespace], int] = getattr(
+        importlib.import_module(f"piboothup.commands.{module}"), function
+    )
+    return found
 
 
 def _add_queue(queue: argparse.ArgumentParser) -> None:
@@ -141,164 +139,6 @@ def _seconds(text: str) -> float:
         if 0 <= (seconds := float(text)) <= 60:
             return seconds
     raise argparse.ArgumentTypeError("from 0 to 60 seconds")
-
-
-# -- each command ---------------------------------------------------------------------------------------------------
-
-
-def _booth(given: argparse.Namespace) -> int:
-    from piboothup.commands import services
-
-    return services.booth(given)
-
-
-def _uploader(given: argparse.Namespace) -> int:
-    from piboothup.commands import services
-
-    return services.uploader(given)
-
-
-def _run(given: argparse.Namespace) -> int:
-    from piboothup.commands import services
-
-    return services.run(given)
-
-
-def _demo(given: argparse.Namespace) -> int:
-    from piboothup.simulator import demo, desk
-
-    is_terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
-    with ends_by_signal():
-        return desk.live() if is_terminal and not given.script else demo.scripted()
-
-
-def _simulator(given: argparse.Namespace) -> int:
-    from piboothup.simulator import server
-
-    faults = Path(given.faults) if given.faults else None
-    try:
-        server.main(given.port, Path(given.directory), faults)
-    except (OSError, OverflowError, ValueError) as error:
-        raise CommandFails(f"The local EventPics can't start: {error}") from None
-    return OK
-
-
-def _press(given: argparse.Namespace) -> int:
-    import threading
-
-    from piboothup.runtime import command_directory, send_hint
-
-    directory = command_directory()
-    if not given.hold:
-        heard = send_hint(directory, "booth", "press")
-    else:
-        heard = False
-        with ends_by_signal():
-            try:
-                heard = send_hint(directory, "booth", "down")
-                threading.Event().wait(given.hold if heard else 0.0)
-            finally:  # also after Ctrl-C, however early: a button that nobody lets go is stuck
-                heard = send_hint(directory, "booth", "up") and heard
-    if not heard:
-        raise CommandFails(
-            "No booth is running: start it with `piboothup run`, or on a box `systemctl start piboothup-booth`."
-        )
-    return OK
-
-
-def _screen(given: argparse.Namespace) -> int:
-    from PIL import Image
-
-    from piboothup import status
-    from piboothup.runtime import command_directory
-
-    directory = command_directory()
-    if status.read(directory, "booth") is None:
-        raise CommandFails("No booth is running, so the panel shows nothing: start it with `piboothup run`.")
-    try:
-        with Image.open(directory / "panel.pbm") as picture:
-            picture.save(given.file, format="PNG")
-    except FileNotFoundError as error:
-        raise CommandFails(f"{error.filename or given.file} is not there: does its folder exist?") from None
-    except OSError as error:
-        raise CommandFails(f"{given.file} can't be written ({error.strerror or error}): name another.") from None
-    return OK
-
-
-def _screens(given: argparse.Namespace) -> int:
-    from piboothup.simulator.gallery import write_gallery
-
-    try:
-        written = write_gallery(Path(given.directory))
-    except OSError as error:
-        raise CommandFails(f"{given.directory} can't be written ({error.strerror}): name another folder.") from None
-    print(f"{len(written)} pictures in {given.directory}")
-    return OK
-
-
-def _status(given: argparse.Namespace) -> int:
-    import json
-
-    from piboothup.commands import status as report
-    from piboothup.runtime import command_directory
-
-    used = load_usable(given)
-    spool, clock = open_spool(used.config)
-    assembled = report.assemble(used.config, spool, clock, command_directory(), config_problem(used))
-    print(json.dumps(assembled, indent=2) if given.json else report.format_report(assembled))
-    return OK
-
-
-def _camera(given: argparse.Namespace) -> int:
-    from piboothup.booth.camera.base import CameraFault
-    from piboothup.booth.camera.detect import connected_cameras
-    from piboothup.commands import camera as camera_command
-    from piboothup.commands.services import camera_device
-
-    loaded = load_usable(given).config
-    _, clock = open_spool(loaded)
-    try:
-        found = [] if loaded.camera.driver == "simulated" else connected_cameras()
-    except CameraFault as fault:
-        raise CommandFails(str(fault)) from None
-    file = Path(given.file) if given.file else None
-    camera_command.run(loaded, clock, camera_device(loaded, clock), found, file)
-    return OK
-
-
-def _queue(given: argparse.Namespace) -> int:
-    from piboothup.commands import photos
-
-    return photos.run(given)
-
-
-def _events(given: argparse.Namespace) -> int:
-    from piboothup.clock import SystemClock
-    from piboothup.problems import problem
-    from piboothup.spool import choices
-    from piboothup.uploader.eventpics import ApiError, EventPicsApi, outcome_of
-    from piboothup.uploader.outcomes import ApiCall, decide
-    from piboothup.uploader.schedule.link_status import link_problem
-    from piboothup.uploader.transport.errors import LinkError
-
-    loaded = load_usable(given, needs_key=True).config
-    key = loaded.read_key()
-    if key is None:
-        raise CommandFails(str(problem("no_key")))
-    try:
-        answer = EventPicsApi(loaded.eventpics.api_url, key, SystemClock()).events()
-    except (ApiError, LinkError) as error:
-        came = outcome_of(error)
-        raise CommandFails(str(link_problem(decide(ApiCall.EVENTS, came), came)[1])) from None
-    spool, _ = open_spool(loaded)
-    here = choices.read(spool.directory, loaded).over(loaded).eventpics
-    for event in answer.events:
-        chosen = event.link_id == here.link_id
-        print(f"{'*' if chosen else ' '} {event.link_id}  {event.title}")
-        for album in event.albums:
-            marked = chosen and album.id == here.album_id
-            print(f"  {'*' if marked else ' '} {album.id}  {album.title}")
-    return OK
 
 
 if __name__ == "__main__":

@@ -112,8 +112,8 @@ def test_simulator_imported_only_by_commands_and_tests_on_demand() -> None:
         for node, within in with_functions(tree)
         if not name.startswith("simulator/") and any(one.startswith("piboothup.simulator") for one in imported(node))
     }
-    assert ("cli.py", True) in found
-    assert found <= {(name, True) for name in ("cli.py", "commands/services.py")}
+    assert ("commands/simulation.py", True) in found
+    assert found <= {(name, True) for name in ("commands/simulation.py", "commands/services.py")}
 
 
 def test_only_durable_changes_what_lies_on_the_card() -> None:

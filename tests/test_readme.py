@@ -15,7 +15,7 @@ from piboothup import config
 from piboothup.booth.panel.i18n.en import TEXTS
 from piboothup.booth.panel.screens import bottom_line
 from piboothup.booth.panel.view import View
-from piboothup.cli import command_names
+from piboothup.cli import targets
 from piboothup.problems import codes, problem
 from piboothup.simulator.gallery import story
 from piboothup.status import UploaderState
@@ -101,7 +101,7 @@ def test_readme_covers_every_problem_a_person_can_meet() -> None:
 def test_every_command_that_the_readme_names_exists() -> None:
     named = set(re.findall(r"`piboothup ([a-z-]+)", README)) - {"doctor"}
     assert named
-    assert named <= command_names()
+    assert named <= targets().keys()
 
 
 def test_the_top_level_holds_what_the_design_names() -> None:

@@ -7,6 +7,7 @@ booth has it.
 
 from __future__ import annotations
 
+import argparse
 import os
 import tempfile
 import time
@@ -17,14 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from piboothup.booth.camera.base import Camera, CameraFault
+from piboothup.booth.camera.detect import ConnectedCamera, connected_cameras
 from piboothup.booth.frame import Frame
 from piboothup.booth.photo.jpeg import EncodeError, encode, rotated
 from piboothup.booth.photo.quality import PhotoQuality, assess
-from piboothup.commands.common import CommandFails
+from piboothup.commands.common import OK, CommandFails, load_usable, open_spool
+from piboothup.commands.services import camera_device
 from piboothup.spool import durable
 
 if TYPE_CHECKING:
-    from piboothup.booth.camera.detect import ConnectedCamera
     from piboothup.clock import Clock
     from piboothup.config import Config
 
@@ -47,12 +49,25 @@ class TestPhoto:
     judgement: PhotoQuality
 
 
-def run(loaded: Config, clock: Clock, camera: Camera, connected: list[ConnectedCamera], file: Path | None) -> None:
+def run(given: argparse.Namespace) -> int:
+    """Tries the camera that the config names. Raises CommandFails."""
+    loaded = load_usable(given).config
+    _, clock = open_spool(loaded)
+    try:
+        connected = [] if loaded.camera.driver == "simulated" else connected_cameras()
+    except CameraFault as fault:
+        raise CommandFails(str(fault)) from None
+    file = Path(given.file) if given.file else None
+    report(loaded, clock, camera_device(loaded, clock), connected, file)
+    return OK
+
+
+def report(loaded: Config, clock: Clock, camera: Camera, connected: list[ConnectedCamera], file: Path | None) -> None:
     """Prints what is connected and what came of a test photo. Raises CommandFails."""
-    for one in connected:
-        chosen = "*" if one.number == loaded.camera.number else " "
-        print(f"{chosen} camera {one.number}: {one.model}   {one.place}")
-        for mode in one.modes:
+    for found in connected:
+        chosen = "*" if found.number == loaded.camera.number else " "
+        print(f"{chosen} camera {found.number}: {found.model}   {found.place}")
+        for mode in found.modes:
             print(f"      {mode}")
     try:
         photo = take(loaded, clock, camera, time.sleep)

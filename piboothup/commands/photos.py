@@ -49,7 +49,7 @@ def _list(given: argparse.Namespace) -> int:
     spool = _opened(load_usable(given).config)
     attribution = Attribution(spool.directory)
     for place in (NEW, PARKED):
-        for name in sorted(spool.names(place), key=lambda one: one.order):
+        for name in sorted(spool.names(place), key=lambda name: name.order):
             unix_ms = spool.taken_at_ms(name)
             when = "time unknown" if unix_ms is None else f"{datetime.fromtimestamp(unix_ms // 1000, UTC):%F %T}"
             word = "waits " if place == NEW else "parked"
@@ -86,8 +86,8 @@ def _export(given: argparse.Namespace) -> int:
     print(f"{done.copied} copied, {done.already_there} were there already, {len(done.damaged)} damaged and left out")
     for folder, count in done.foreign_files.items():
         print(f"'{folder}' holds {count} pictures that are not of this card: look at them before you hand it on.")
-    for one in done.damaged:
-        print(f"piboothup: {one}: what is left of it is in {export.DAMAGED_FOLDER}.", file=sys.stderr)
+    for name in done.damaged:
+        print(f"piboothup: {name}: what is left of it is in {export.DAMAGED_FOLDER}.", file=sys.stderr)
     return OK if not done.damaged else FAILED
 
 

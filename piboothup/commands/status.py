@@ -5,8 +5,10 @@ Works when neither service runs, and only reads: counts then come from the folde
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import dataclasses
+import json
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -15,14 +17,25 @@ from typing import Any
 
 from piboothup import __version__, power, status
 from piboothup.clock import Clock
+from piboothup.commands.common import OK, config_problem, load_usable, open_spool
 from piboothup.config import Config
 from piboothup.problems import Problem, codes, problem
+from piboothup.runtime import command_directory
 from piboothup.spool.capture_time.anchors import Source
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.disk.file_system import Storage
 from piboothup.spool.disk.free_space import storage
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.store import Spool
+
+
+def run(given: argparse.Namespace) -> int:
+    """Prints the report."""
+    used = load_usable(given)
+    spool, clock = open_spool(used.config)
+    report = assemble(used.config, spool, clock, command_directory(), config_problem(used))
+    print(json.dumps(report, indent=2) if given.json else format_report(report))
+    return OK
 
 
 def assemble(
@@ -34,7 +47,9 @@ def assemble(
     kind = _storage(spool)
     told = [code for service in (booth, uploader) for code in _list(service.get("problems")) if code in codes()]
     mistake = [config_problem.code] if config_problem is not None else []
-    found = [*told, *mistake, *_seen_from_here(config, spool, runtime, kind)]
+    found = dict.fromkeys([*told, *mistake, *_seen_from_here(config, spool, runtime, kind)])
+    if "config_default" in found:  # the uploader does not know whether there are last good settings
+        found.pop("bad_config", None)
     return {
         "name": config.name,
         "box": spool.box,
@@ -59,8 +74,7 @@ def assemble(
         "clock": _clock(spool, clock, booth.get("boot")),
         "power": dataclasses.asdict(power.read()),
         "problems": [
-            {"code": one.code, "sentence": one.sentence, "remedy": one.remedy}
-            for one in (problem(code) for code in dict.fromkeys(found))
+            {"code": each.code, "sentence": each.sentence, "remedy": each.remedy} for each in map(problem, found)
         ],
     }
 
@@ -133,7 +147,7 @@ def _photos(config: Config, spool: Spool, clock: Clock, kind: Storage | None) ->
 
 
 def _events(spool: Spool, counts: dict[str, Counter[str]]) -> list[dict[str, Any]]:
-    titles = {one.link_id: one.title for one in spool.events()}
+    titles = {event.link_id: event.title for event in spool.events()}
     events: dict[str, dict[str, Any]] = {}
     for context_id in sorted(set(counts[NEW]) | set(counts[SENT]) | set(counts[PARKED])):
         context = spool.context(context_id)
@@ -163,10 +177,10 @@ def _clock(spool: Spool, clock: Clock, boot: object) -> dict[str, Any]:
     if ntp_ms is not None:
         return {"synchronised": True, "source": Source.NTP, "uncertainty_s": ntp_ms / 1000}
     told = spool.read_boot(boot).anchors if isinstance(boot, int) else ()
-    anchors = [one for one in told if one.source is not Source.SAVED]
+    anchors = [anchor for anchor in told if anchor.source is not Source.SAVED]
     if not anchors:
         return {"synchronised": False, "source": None, "uncertainty_s": None}
-    best = min(anchors, key=lambda one: (one.source.rank, one.uncertainty_ms))
+    best = min(anchors, key=lambda anchor: (anchor.source.rank, anchor.uncertainty_ms))
     return {"synchronised": False, "source": best.source, "uncertainty_s": best.uncertainty_ms / 1000}
 
 
@@ -181,11 +195,11 @@ def format_report(report: dict[str, Any]) -> str:
         f"uploader  {' · '.join(_uploading(report['uploader']))}",
         f"photos    {spool['new']} waiting · {spool['sent']} in the album · {spool['parked']} parked"
         f" · {spool['quarantined']} quarantined · {free} free{_storage_words(spool)}",
-        *(f"event     {_event_line(one)}" for one in report["events"]),
+        *(f"event     {_event_line(event)}" for event in report["events"]),
         f"wifi      {' · '.join(_wifi_words(report['uploader']['wifi']))}",
         f"clock     {known}",
     ]
-    lines += [f"problem   {one['sentence']} {one['remedy']} [{one['code']}]" for one in report["problems"]]
+    lines += [f"problem   {told['sentence']} {told['remedy']} [{told['code']}]" for told in report["problems"]]
     return "\n".join(lines)
 
 

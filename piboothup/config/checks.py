@@ -54,7 +54,7 @@ def choice(default: Any, *others: Any) -> Any:
 
     def check(value: Any) -> Any:
         if type(value) is not type(default) or value not in allowed:
-            raise Wrong("one of " + ", ".join(json.dumps(one) for one in allowed))
+            raise Wrong("one of " + ", ".join(json.dumps(choice) for choice in allowed))
         return value
 
     return setting(default, check)
@@ -84,7 +84,7 @@ def text(default: str, longest: int = 200, doubt: Callable[[Any], str] | None = 
 
 def _is_one_line(value: Any) -> bool:
     """Whether it is text without control characters (delete is one too), line breaks and halves of characters."""
-    return isinstance(value, str) and not any(unicodedata.category(one) in _BREAKING for one in value)
+    return isinstance(value, str) and not any(unicodedata.category(character) in _BREAKING for character in value)
 
 
 def directory(value: Any) -> Any:
@@ -154,7 +154,7 @@ def is_loopback(host: str) -> bool:
 def api_url(value: Any) -> Any:
     """Where EventPics is: https, or http on this machine; without a slash at its end."""
     wanted = "an https address such as https://api.eventpics.net (plain http only for this machine itself)"
-    if not _is_one_line(value) or any(one.isspace() for one in value):
+    if not _is_one_line(value) or any(character.isspace() for character in value):
         raise Wrong(wanted)
     try:
         parts = urlsplit(value)
@@ -178,6 +178,6 @@ def album_url(value: Any) -> Any:
 def size(value: Any) -> Any:
     """Width and height of a frame, in pixels."""
     good = isinstance(value, list | tuple) and len(value) == 2
-    if not good or not all(type(one) is int and 64 <= one <= 16384 and one % 2 == 0 for one in value):
+    if not good or not all(type(length) is int and 64 <= length <= 16384 and length % 2 == 0 for length in value):
         raise Wrong("[width, height], two even numbers of pixels from 64 to 16384")
     return tuple(value)

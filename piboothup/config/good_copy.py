@@ -117,16 +117,16 @@ def as_toml(config: Config) -> str:
     """The config as TOML text, without the API key."""
     top: list[str] = []
     tables: list[str] = []
-    for one in dataclasses.fields(config):
-        value = getattr(config, one.name)
+    for table in dataclasses.fields(config):
+        value = getattr(config, table.name)
         if dataclasses.is_dataclass(value):
-            tables += ["", f"[{one.name}]"]
+            tables += ["", f"[{table.name}]"]
             for inner in dataclasses.fields(value):
                 shown = getattr(value, inner.name)
                 if shown is not None and not isinstance(shown, Secret):
                     tables.append(f"{inner.name} = {toml_value(shown)}")
         else:
-            top.append(f"{one.name} = {toml_value(value)}")
+            top.append(f"{table.name} = {toml_value(value)}")
     return "\n".join(top + tables) + "\n"
 
 

@@ -51,7 +51,7 @@ class Reading:
         """Reads `text`. Raises ConfigError when it is no TOML, or of another version."""
         tables = _tables(text, path)
         reading = cls(path, text, _lines_of_keys(text))
-        shape = {one.name: one for one in dataclasses.fields(Config)}
+        shape = {each.name: each for each in dataclasses.fields(Config)}
         for name, value in tables.items():
             reading.last_table = name if isinstance(value, dict) else ""
             try:
@@ -99,7 +99,7 @@ class Reading:
     def _table(self, shape: Any, table: str, given: Any) -> Any:
         if not isinstance(given, dict):
             raise self._error(table, f"`{table}` should be a table.", f"Write [{table}] on a line of its own.")
-        known = {one.name: one for one in dataclasses.fields(shape)}
+        known = {each.name: each for each in dataclasses.fields(shape)}
         values: dict[str, Any] = {}
         for key, value in given.items():
             values |= self._checked(known, key, f"{table}.{key}", value)

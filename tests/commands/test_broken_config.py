@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from piboothup import status
 from piboothup.cli import main
 from piboothup.clock import SystemClock
 from piboothup.config import GOOD_FILE, good_copy, load_usable
@@ -171,9 +172,12 @@ def test_f12_a_box_whose_config_is_gone_still_lists_photos(
 def test_f12_without_a_good_copy_status_promises_none(box: Box) -> None:
     (box.spool.directory / GOOD_FILE).unlink()
     box.say(BROKEN["no TOML"])
+    (box.folder / "run").mkdir(mode=0o700)
+    status.write(box.folder / "run", "uploader", {"state": "refused", "problems": ["bad_config"]})
     code, output, errors = box.run("status")
     assert code == 0
     assert "[config_default]" in output
+    assert "[bad_config]" not in output
     assert "last good settings are used" not in errors
     assert "The settings of a new box are used" in errors
 

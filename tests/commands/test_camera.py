@@ -44,7 +44,7 @@ class Desk:
             ConnectedCamera(0, "imx477", "/i2c@10", ("4056x3040 10 fps",)),
             ConnectedCamera(1, "imx708", "/i2c@30"),
         ]
-        camera_command.run(self.config, self.clock, self.camera, connected, file)
+        camera_command.report(self.config, self.clock, self.camera, connected, file)
         return capsys.readouterr().out
 
 

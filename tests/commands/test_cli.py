@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from piboothup import config
+from piboothup.cli import function_of, targets
 from piboothup.clock import SystemClock
 from piboothup.commands.common import config_problem, service_config
 from piboothup.problems import problem
@@ -55,6 +56,12 @@ def test_an_unknown_command_is_a_usage_error_in_one_line(tmp_path: Path, words: 
     assert result.returncode == 2
     assert "--help" in told(result)
     assert "_seconds" not in told(result)
+
+
+def test_each_command_has_a_function_with_a_docstring() -> None:
+    functions = [function_of(target) for target in targets().values()]
+    assert len(functions) >= 12
+    assert all(function.__doc__ for function in functions)
 
 
 @pytest.mark.parametrize("service", ["booth", "uploader", "run", "events"])

@@ -152,7 +152,7 @@ def test_the_command_lists_the_camera_and_takes_a_test_photo(
     (tmp_path / "tmp").mkdir()
     config = Config(spool=SpoolConfig(directory=str(tmp_path)))
     camera = Picamera2Driver(config.camera, VirtualPicamera2)
-    camera_command.run(config, SystemClock(), camera, connected_cameras(VirtualPicamera2), tmp_path / "test.jpg")
+    camera_command.report(config, SystemClock(), camera, connected_cameras(VirtualPicamera2), tmp_path / "test.jpg")
     told = capsys.readouterr().out
     assert "* camera 0: imx477   Virtual0\n      4056x3040\n" in told
     assert "Test photo: imx477, 4056x3040" in told

@@ -1,0 +1,47 @@
+"""`piboothup press` and `piboothup screen`: the button and the panel of a running booth, from afar."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+
+from piboothup import status
+from piboothup.commands.common import OK, CommandFails, ends_by_signal
+from piboothup.runtime import command_directory, send_hint
+
+
+def press(given: argparse.Namespace) -> int:
+    """Presses the button, and holds it for so long as is asked."""
+    directory = command_directory()
+    if not given.hold:
+        heard = send_hint(directory, "booth", "press")
+    else:
+        heard = False
+        with ends_by_signal():
+            try:
+                heard = send_hint(directory, "booth", "down")
+                threading.Event().wait(given.hold if heard else 0.0)
+            finally:  # also after Ctrl-C, however early: a button that nobody lets go is stuck
+                heard = send_hint(directory, "booth", "up") and heard
+    if not heard:
+        raise CommandFails(
+            "No booth is running: start it with `piboothup run`, or on a box `systemctl start piboothup-booth`."
+        )
+    return OK
+
+
+def screen(given: argparse.Namespace) -> int:
+    """Writes what the panel shows now as a PNG."""
+    from PIL import Image
+
+    directory = command_directory()
+    if status.read(directory, "booth") is None:
+        raise CommandFails("No booth is running, so the panel shows nothing: start it with `piboothup run`.")
+    try:
+        with Image.open(directory / "panel.pbm") as picture:
+            picture.save(given.file, format="PNG")
+    except FileNotFoundError as error:
+        raise CommandFails(f"{error.filename or given.file} is not there: does its folder exist?") from None
+    except OSError as error:
+        raise CommandFails(f"{given.file} can't be written ({error.strerror or error}): name another.") from None
+    return OK

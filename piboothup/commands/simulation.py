@@ -1,0 +1,43 @@
+"""`piboothup demo`, `simulator` and `screens`: what needs neither a box nor EventPics."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from piboothup.commands.common import OK, CommandFails, ends_by_signal
+
+
+def demo(given: argparse.Namespace) -> int:
+    """The whole appliance on this computer: with keys at a terminal, else a script."""
+    from piboothup.simulator import demo as script
+    from piboothup.simulator import desk
+
+    is_terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+    with ends_by_signal():
+        return desk.live() if is_terminal and not given.script else script.scripted()
+
+
+def simulator(given: argparse.Namespace) -> int:
+    """A local EventPics."""
+    from piboothup.simulator import server
+
+    faults = Path(given.faults) if given.faults else None
+    try:
+        server.main(given.port, Path(given.directory), faults)
+    except (OSError, OverflowError, ValueError) as error:
+        raise CommandFails(f"The local EventPics can't start: {error}") from None
+    return OK
+
+
+def screens(given: argparse.Namespace) -> int:
+    """Every screen as a PNG, and a sheet of all."""
+    from piboothup.simulator.gallery import write_gallery
+
+    try:
+        written = write_gallery(Path(given.directory))
+    except OSError as error:
+        raise CommandFails(f"{given.directory} can't be written ({error.strerror}): name another folder.") from None
+    print(f"{len(written)} pictures in {given.directory}")
+    return OK
