@@ -157,7 +157,7 @@ class EventPicsApi:
     def _check(self, call: ApiCall, answer: Answer, *, key_accepted: bool = False) -> None:
         outcome = classify(call, answer, key_accepted=key_accepted)
         took_ms = (answer.answered_ns - answer.sent_ns) // 1_000_000
-        log.debug("call=%s status=%d came=%s ms=%d", call, answer.status, outcome, took_ms)
+        log.debug("call=%s status=%d outcome=%s ms=%d", call, answer.status, outcome, took_ms)
         if outcome is not Outcome.ACCEPTED:
             raise ApiError(call, outcome, answer.status, _retry_wait_s(outcome, answer))
 

@@ -35,7 +35,7 @@ from piboothup.uploader.schedule.link_status import StatusSnapshot
 from piboothup.uploader.schedule.photo_queue import UNREADABLE, context_ids, directory_stamp, sorted_names
 from piboothup.uploader.schedule.scheduler import UploadScheduler
 from piboothup.uploader.session import Connect
-from piboothup.uploader.trusted_time import KnownTime
+from piboothup.uploader.trusted_time import TrustedTime
 from piboothup.uploader.wifi import Wifi
 from piboothup.uploader.worker import Worker
 
@@ -78,7 +78,7 @@ class Uploader:
             clock, random_fn, config.upload.workers, paused=self._paused, refused=bool(refused)
         )
         self._refused = refused
-        time = KnownTime(spool, clock)
+        time = TrustedTime(spool, clock)
         self._workers = [
             Worker(config, spool, clock, time, self._scheduler, connect, number + 1)
             for number in range(config.upload.workers)

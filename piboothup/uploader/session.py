@@ -20,7 +20,7 @@ from piboothup.uploader.outcomes import MAYBE_SIGN_IN, ApiCall, Outcome, forbidd
 from piboothup.uploader.schedule.scheduler import UploadScheduler
 from piboothup.uploader.transport.certificate_dates import NowMs
 from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
-from piboothup.uploader.trusted_time import KnownTime
+from piboothup.uploader.trusted_time import TrustedTime
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class ApiSession:
         config: Config,
         spool: Spool,
         clock: Clock,
-        time: KnownTime,
+        time: TrustedTime,
         scheduler: UploadScheduler,
         connect: Connect,
     ) -> None:
@@ -99,7 +99,7 @@ class ApiSession:
             account = self._fetch_account()
         except (ApiError, LinkError) as error:
             outcome = self._check_for_sign_in(outcome_of(error))
-            log.debug("probe came=%s", outcome)
+            log.debug("probe outcome=%s", outcome)
             self._scheduler.on_probe_failure(outcome, retry_after_s(error))
         else:
             self._remember(account)
@@ -116,7 +116,7 @@ class ApiSession:
             return ApiCall.EVENTS, self._check_for_sign_in(outcome_of(error)), retry_after_s(error)
         self._remember(account)
         outcome = forbidden_outcome(context.link_id, account.events)
-        log.info("refused link_id=%s came=%s", context.link_id, outcome)
+        log.info("refused link_id=%s outcome=%s", context.link_id, outcome)
         return ApiCall.UPLOAD_URL, outcome, None
 
     def _check_for_sign_in(self, outcome: Outcome) -> Outcome:

@@ -7,12 +7,15 @@ for certificates alone; the anchors by which photos get their time come from ful
 
 from __future__ import annotations
 
+import logging
+
 from piboothup.clock import Clock
 from piboothup.spool.capture_time.anchors import FLOOR_MS, Anchor, Source
 from piboothup.spool.capture_time.boots import Boot
 from piboothup.spool.capture_time.taken_at import Estimate, solve
 from piboothup.spool.store import Spool
-from piboothup.uploader.transport.certificate_dates import log
+
+log = logging.getLogger(__name__)
 
 
 def is_plausible(date: Anchor, earliest_ms: int) -> bool:
@@ -24,7 +27,7 @@ def is_plausible(date: Anchor, earliest_ms: int) -> bool:
     return date.is_sane and date.wall_ms + date.uncertainty_ms >= earliest_ms
 
 
-class KnownTime:
+class TrustedTime:
     """The time by NTP or a verified server; safe for all threads."""
 
     def __init__(self, spool: Spool, clock: Clock) -> None:

@@ -23,7 +23,7 @@ from piboothup.uploader.outcomes import ApiCall, Decision, decide
 from piboothup.uploader.schedule.scheduler import End, Probe, Send, UploadScheduler
 from piboothup.uploader.session import ApiSession, Connect, retry_after_s
 from piboothup.uploader.transport.errors import LinkError
-from piboothup.uploader.trusted_time import KnownTime
+from piboothup.uploader.trusted_time import TrustedTime
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Worker:
         config: Config,
         spool: Spool,
         clock: Clock,
-        time: KnownTime,
+        time: TrustedTime,
         scheduler: UploadScheduler,
         connect: Connect,
         number: int,
@@ -218,7 +218,7 @@ class Worker:
 
     def _on_failure(self, name: PhotoName, context: Context, call: ApiCall, error: ApiError | LinkError) -> None:
         outcome, wait_s = outcome_of(error), retry_after_s(error)
-        log.info("not sent photo=%s call=%s came=%s", name, call, outcome)
+        log.info("not sent photo=%s call=%s outcome=%s", name, call, outcome)
         if decide(call, outcome) is Decision.ASK_KEY:
             call, outcome, wait_s = self._session.diagnose_refusal(context)
         if not self._scheduler.on_photo_failure(name, context, call, outcome, wait_s):

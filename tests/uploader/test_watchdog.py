@@ -18,7 +18,7 @@ from piboothup.uploader.session import ApiSession
 from piboothup.uploader.transport.certificate_dates import NowMs
 from piboothup.uploader.transport.client import Transport
 from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
-from piboothup.uploader.trusted_time import KnownTime
+from piboothup.uploader.trusted_time import TrustedTime
 from tests.support import uploader as usual
 from tests.support.deadline import PATIENCE_S
 from tests.support.limits import FAR
@@ -65,11 +65,13 @@ class Systemd:
 
 
 def test_c08_worker_connecting_while_service_ends_makes_no_call(desk: Desk) -> None:
-    line = UploadScheduler(desk.clock, lambda: 0.5, 1, paused=False, refused=False)
-    line.key, line.stopping = Secret(DEMO_KEY), True
-    contact = ApiSession(desk.config, desk.booth, desk.clock, KnownTime(desk.booth, desk.clock), line, usual.connect)
+    scheduler = UploadScheduler(desk.clock, lambda: 0.5, 1, paused=False, refused=False)
+    scheduler.key, scheduler.stopping = Secret(DEMO_KEY), True
+    contact = ApiSession(
+        desk.config, desk.booth, desk.clock, TrustedTime(desk.booth, desk.clock), line, usual.connect
+    )
     with pytest.raises(LinkError) as caught:
-        contact.api().events()
+        session.api().events()
     assert caught.value.kind is LinkErrorKind.STOPPED
     assert desk.album.calls.total() == 0
 

@@ -50,7 +50,7 @@ class Validity:
         return self.from_ms <= unix_ms <= self.until_ms
 
 
-class ClockTrust:
+class CertificateClock:
     """The time by which the certificates of one thread's connections are checked."""
 
     def __init__(self, clock: Clock, now_ms: NowMs) -> None:

@@ -31,7 +31,7 @@ import urllib3
 from piboothup import __version__
 from piboothup.clock import Clock
 from piboothup.config import Secret, is_loopback
-from piboothup.uploader.transport.certificate_dates import ClockTrust, NowMs, unknown_time
+from piboothup.uploader.transport.certificate_dates import CertificateClock, NowMs, unknown_time
 from piboothup.uploader.transport.connection import ExchangeGuard, GuardedAdapter
 from piboothup.uploader.transport.errors import LinkError, LinkErrorKind, kind_of
 from piboothup.uploader.transport.happy_eyeballs import HasLocalAddress, has_local_address
@@ -85,7 +85,7 @@ class Transport:
         self._limits = limits
         self._verify: bool | str = ca_file or True
         self._guard = ExchangeGuard(clock, limits.stall_s, is_local)
-        self._clock_trust = ClockTrust(clock, now_ms)
+        self._clock_trust = CertificateClock(clock, now_ms)
         self._adapter = GuardedAdapter(self._guard, limits.unacknowledged_s)
         self._known_time_adapter = GuardedAdapter(self._guard, limits.unacknowledged_s, self._clock_trust.check)
 

@@ -15,10 +15,10 @@ from piboothup.simulator.server import DEMO_KEY
 from piboothup.spool.capture_time.anchors import CEILING_MS, FLOOR_MS, Anchor, Source
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
-from piboothup.uploader.transport.certificate_dates import ClockTrust, Validity, unknown_time
+from piboothup.uploader.transport.certificate_dates import CertificateClock, Validity, unknown_time
 from piboothup.uploader.transport.client import Transport
 from piboothup.uploader.transport.errors import LinkError, LinkErrorKind, OutOfDate
-from piboothup.uploader.trusted_time import KnownTime, is_plausible
+from piboothup.uploader.trusted_time import TrustedTime, is_plausible
 from tests.support.ca import Authority, Connect, day_s, self_signed
 from tests.support.clock import HandClock
 from tests.support.faulty_card import ReadOnlyCard
@@ -204,8 +204,8 @@ def test_t08_date_learned_only_if_nothing_known_contradicts(told_ms: int, earlie
 
 
 def test_t05_appeal_never_without_other_time_and_once_with_it() -> None:
-    assert not ClockTrust(HandClock(), unknown_time).switch_to_known_time()
-    trust = ClockTrust(HandClock(), lambda: NOW_MS)
+    assert not CertificateClock(HandClock(), unknown_time).switch_to_known_time()
+    trust = CertificateClock(HandClock(), lambda: NOW_MS)
     assert trust.trusts_system_clock()
     assert trust.switch_to_known_time()
     assert not trust.trusts_system_clock()
@@ -215,7 +215,7 @@ def test_t05_appeal_never_without_other_time_and_once_with_it() -> None:
 
 def test_t05_a_clock_that_ntp_steers_slowly_was_not_set() -> None:
     clock = HandClock()
-    trust = ClockTrust(clock, lambda: NOW_MS)
+    trust = CertificateClock(clock, lambda: NOW_MS)
     trust.switch_to_known_time()
     clock.pass_s(86_400.0)
     clock.step_wall_s(43.0)  # 500 millionths of a day
@@ -227,7 +227,7 @@ def test_t05_a_clock_that_ntp_steers_slowly_was_not_set() -> None:
 def test_t05_ntp_and_date_anchors_of_boot_give_time_battery_not(tmp_path: Path) -> None:
     clock = HandClock()
     spool = open_spool(tmp_path, clock)
-    known = KnownTime(spool, clock)
+    known = TrustedTime(spool, clock)
     for source in (Source.SAVED, Source.RTC):
         spool.add_anchor(Anchor(source, 50_000, NOW_MS, 10))
         assert known.now_ms() is None
@@ -249,7 +249,7 @@ def test_t08_time_before_what_earlier_boot_knew_not_learned(tmp_path: Path) -> N
     for boot in ("boot-b", "boot-c"):  # one in between that knew nothing
         clock.power_on(boot, 0.0)
         spool = open_spool(tmp_path, clock)
-    known = KnownTime(spool, clock)
+    known = TrustedTime(spool, clock)
     assert not known.learn(None)
     assert not known.learn(Anchor(Source.DATE, 20_000, NOW_MS - 60_000, 10))
     assert known.now_ms() is None
