@@ -67,9 +67,8 @@ class Systemd:
 def test_c08_worker_connecting_while_service_ends_makes_no_call(desk: Desk) -> None:
     scheduler = UploadScheduler(desk.clock, lambda: 0.5, 1, paused=False, refused=False)
     scheduler.key, scheduler.stopping = Secret(DEMO_KEY), True
-    contact = ApiSession(
-        desk.config, desk.booth, desk.clock, TrustedTime(desk.booth, desk.clock), line, usual.connect
-    )
+    trusted = TrustedTime(desk.booth, desk.clock)
+    session = ApiSession(desk.config, desk.booth, desk.clock, trusted, scheduler, usual.connect)
     with pytest.raises(LinkError) as caught:
         session.api().events()
     assert caught.value.kind is LinkErrorKind.STOPPED
