@@ -148,6 +148,9 @@ def running(box: Appliance, reader: Reader, *words: str, **more: str) -> Iterato
 # -- the whole box ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "reader", sample(STANDING_STILL[1:] + STANDING_STILL[:1], lambda _: "any"), indirect=True, ids=name_of
+)
 def test_f06_log_reader_stands_still_photos_reach_the_album(
     reader: Reader, tmp_path: Path, album: LocalEventPics
 ) -> None:
