@@ -10,6 +10,7 @@ import contextlib
 import errno
 import heapq
 import logging
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -46,6 +47,7 @@ log = logging.getLogger(__name__)
 ROOM_PHOTOS = 8
 """How many sent photos a commit that meets a full card deletes at the most, before it tries once more."""
 _BLOCK_BYTES = 1024 * 1024
+_FEW_BYTES = b"?" * 4096
 
 
 class AlreadyRunning(RuntimeError):
@@ -60,6 +62,14 @@ class NotSaved(RuntimeError):
         self.error_number = error_number
         """What the system said, if it did."""
         super().__init__(str(told))
+
+    @property
+    def reason(self) -> Problem:
+        """What it is if it lasts; a card that is full or broken has words of its own."""
+        if self.problem.code != "not_saved":
+            return self.problem
+        code = {errno.EFBIG: "unsaved_limit", errno.ENOMEM: "unsaved_ram"}.get(self.error_number or 0, "unsaved_card")
+        return problem(code, self.problem.detail)
 
 
 class Spool:
@@ -76,6 +86,7 @@ class Spool:
         """Boot and number of each photo begun for this folder; on another disk they may be another photo's."""
         self._durable: set[Path] = set()
         """What this process itself has made durable; what it only finds there may be in the page cache alone."""
+        self._test_lock = threading.Lock()
         self._listing = Listing(directory)
         self._timeline = Timeline(self._at(BOOTS), self._listing, clock)
         self._room = FreeSpace(directory)
@@ -212,12 +223,13 @@ class Spool:
                 durable.remove(part)
             self._put(name, context, jpeg, part, placed)
 
-        try:
-            self._store(name, put_anew)
-        finally:
-            for path in (part, placed):
-                with contextlib.suppress(OSError):  # the next test photo replaces it
-                    durable.remove(path)
+        with self._test_lock:  # the saver and the self-test of the menu may both try
+            try:
+                self._store(name, put_anew)
+            finally:
+                for path in (part, placed):
+                    with contextlib.suppress(OSError):  # the next test photo replaces it
+                        durable.remove(path)
 
     def note_ready(self, took_ms: int) -> None:
         """Notes how long the booth's start took, if that is news by more than a fifth. Raises OSError."""
@@ -271,9 +283,21 @@ class Spool:
         """What stops photos from being saved on this card, if anything. Asks, and after a failed write tries one."""
         return self._room.problem(self._may_make_room)
 
-    def try_card(self) -> Problem | None:
-        """The same, and a small file is written, synced and deleted in any case."""
-        return self._room.problem(self._may_make_room, write=True)
+    def try_card(self, context: Context) -> Problem | None:
+        """The same, and a few bytes go the whole way of a photo of this context, as a test photo does."""
+        found = self.card_problem()
+        if found is not None:
+            return found
+        try:
+            if not self.boot:
+                self._register()
+            nobodys = Identity(self.box, self.boot, 0, self._boottime_ms(), context.id)
+            self.try_commit(PhotoName.of(nobodys, _FEW_BYTES), context, _FEW_BYTES)
+        except NotSaved as error:
+            return self.card_problem() or error.reason
+        except OSError as error:
+            return self._room.why_not(error)
+        return None
 
     def make_room(self, photos: int) -> int:
         """Deletes up to so many of the oldest sent photos; how many it deleted. Never any other."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import queue
 import subprocess
 import threading
@@ -17,8 +18,9 @@ from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestStep
 from piboothup.booth.gpio.buzzer import Sound
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.commands import status
-from piboothup.problems import problem
-from piboothup.spool.listing import CONTEXTS, NEW, TEST_PHOTO, TMP
+from piboothup.config import Capture
+from piboothup.problems import Problem, problem
+from piboothup.spool.listing import CONTEXTS, NEW, PROBE, TEST_PHOTO, TMP
 from piboothup.status import BoothState
 from tests.support.booth import Box, awaited
 from tests.support.deadline import PATIENCE_S
@@ -264,21 +266,38 @@ def test_f16_frames_that_begin_too_early_are_no_photos(box: Box) -> None:
     assert box.photos() == 0
 
 
-@pytest.mark.parametrize("is_refused", [False, True])
-def test_f16_the_self_test_without_frames_tries_the_card(box: Box, is_refused: bool) -> None:
-    """No photo tells of the card then: a small file does, written and synced."""
-    come_to_no_photos(box)
+REFUSALS = [(None, None), (TMP, "card_readonly"), (f"{NEW}/0001", "unsaved_card")]
+
+
+def card_step(box: Box, refuses: str | None) -> Problem | None:
+    """What the menu's self-test says of the card."""
     box.open_menu()
-    with immutable(box.spool.directory / TMP) if is_refused else contextlib.nullcontext():
+    with immutable(box.spool.directory / refuses) if refuses else contextlib.nullcontext():
         box.choose("ready_check")
         box.until_page(lambda page: page is not None and page.report is not None and page.report.asks_for_press)
         box.press()
         page = box.until_page(lambda page: page is not None and page.report is not None and page.report.step is None)
     assert page is not None and page.report is not None
-    of_card = page.report.results[SELF_TEST_STEPS.index(SelfTestStep.CARD)]
-    assert (None if of_card is None else of_card.code) == ("card_readonly" if is_refused else None)
-    assert page.report.results[SELF_TEST_STEPS.index(SelfTestStep.CAMERA)] == NO_PICTURE
-    assert list((box.spool.directory / TMP).iterdir()) == []
+    assert [path for path in box.spool.directory.rglob(".*") if path.name in (PROBE, TEST_PHOTO)] == []
+    return page.report.results[SELF_TEST_STEPS.index(SelfTestStep.CARD)]
+
+
+@pytest.mark.parametrize(("refuses", "code"), REFUSALS)
+def test_f16_the_self_test_tries_the_whole_way_of_a_photo(box: Box, refuses: str | None, code: str | None) -> None:
+    """Before the event, when nobody has pressed yet: nothing is known of what failed meanwhile."""
+    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=1))  # a hold would take a photo without
+    box.start_ready()
+    found = card_step(box, refuses)
+    assert (None if found is None else found.code) == code
+    assert box.photos() == 0
+
+
+@pytest.mark.parametrize(("refuses", "code"), REFUSALS)
+def test_f16_the_self_test_without_frames_tries_the_card(box: Box, refuses: str | None, code: str | None) -> None:
+    """The camera's fault says nothing of the card."""
+    come_to_no_photos(box)
+    found = card_step(box, refuses)
+    assert (None if found is None else found.code) == code
 
 
 # -- folders that refuse, on real file systems ---------------------------------------------------------------------

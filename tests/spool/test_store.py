@@ -407,8 +407,8 @@ def test_time_offsets_used_noted_once_and_only_for_upload(tmp_path: Path) -> Non
 
 def test_trying_the_card_leaves_nothing_on_it(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
-    assert spool.try_card() is None
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert spool.try_card(PARTY) is None
+    assert list((tmp_path / "tmp").iterdir()) == list((tmp_path / "new" / "0001").iterdir()) == []
 
 
 def test_s19_photo_put_in_new_by_hand_gets_boot_folder_made(tmp_path: Path) -> None:

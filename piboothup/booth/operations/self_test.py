@@ -160,7 +160,8 @@ class SelfTest:
     def _card(self) -> Problem | None:
         fault = self._saving_fault()
         is_of_camera = fault is not None and fault.code == "no_photos"  # that has a step of its own
-        return self._spool.try_card() if fault is None or is_of_camera else fault
+        context = self._settings_store.active.context
+        return self._spool.try_card(context) if fault is None or is_of_camera else fault
 
     def _supply(self) -> Problem | None:
         return problem("undervoltage") if power.read().undervoltage else None

@@ -215,7 +215,7 @@ def _blamed_on(code: str) -> Iterator[None]:
     except _Failed:
         raise
     except NotSaved as error:
-        raise _refused(error) from None
+        raise _Failed(error.problem, error.reason) from None
     except EncodeError as error:
         log.error("not encoded reason=%s", error.problem)
         raise _failed(error, code) from None
@@ -229,11 +229,3 @@ def _failed(error: Exception, code: str) -> _Failed:
     told = error.problem if isinstance(error, EncodeError) else problem("not_saved")
     is_short = isinstance(origin, MemoryError) or (isinstance(origin, OSError) and origin.errno == errno.ENOMEM)
     return _Failed(told, problem("unsaved_ram" if is_short else code, type(origin).__name__))
-
-
-def _refused(error: NotSaved) -> _Failed:
-    """The card did not take the photo; one that is full or broken has words of its own."""
-    if error.problem.code != "not_saved":
-        return _Failed(error.problem, error.problem)
-    code = {errno.EFBIG: "unsaved_limit", errno.ENOMEM: "unsaved_ram"}.get(error.error_number or 0, "unsaved_card")
-    return _Failed(error.problem, problem(code, error.problem.detail))

@@ -88,9 +88,9 @@ class FreeSpace:
         if found is Storage.UNKNOWN and not allowed:
             self.warning = problem("storage_unknown")
 
-    def problem(self, may_make_room: Callable[[], bool], *, write: bool = False) -> Problem | None:
+    def problem(self, may_make_room: Callable[[], bool]) -> Problem | None:
         """What stops photos from being saved, if anything. `may_make_room`: whether something may be deleted for
-        them. Writes a small file after a failed write, or if it is to `write`.
+        them. Writes a small file after a failed write.
         """
         try:
             room = os.statvfs(self._directory)
@@ -98,7 +98,7 @@ class FreeSpace:
                 return self.unsound
             if room.f_flag & os.ST_RDONLY:
                 return problem("card_readonly")
-            if write or self._suspect:
+            if self._suspect:
                 self._try_a_write()
         except FileNotFoundError:
             return problem("spool_unusable", "its folder is gone")

@@ -17,7 +17,7 @@ from piboothup.spool.listing import FOLDERS, NEW
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.mounts import MountNamespace, disk, mounts
-from tests.support.photos import jpeg, take
+from tests.support.photos import PARTY, jpeg, take
 
 pytestmark = pytest.mark.process
 
@@ -423,12 +423,12 @@ def _judged(directory: Path, *, allowed: bool = False) -> Spool:
 
 def all_on_disk(directory: Path) -> None:
     spool = _judged(directory)
-    assert (spool.card_problem(), spool.try_card(), spool.storage_warning) == (None, None, None)
+    assert (spool.card_problem(), spool.try_card(PARTY), spool.storage_warning) == (None, None, None)
 
 
 def in_memory(directory: Path) -> None:
     spool = _judged(directory)
-    assert spool.card_problem() == spool.try_card() == problem("spool_memory")
+    assert spool.card_problem() == spool.try_card(PARTY) == problem("spool_memory")
     spool = _judged(directory, allowed=True)
     assert (spool.card_problem(), spool.storage_warning) == (None, None)
 
