@@ -15,7 +15,7 @@ from piboothup.uploader.transport.errors import LinkError
 
 
 def run(given: argparse.Namespace) -> int:
-    """Asks EventPics, and prints what it says. Raises CommandFails."""
+    """Print the events and albums of the key. Raises CommandFails."""
     loaded = load_usable(given, needs_key=True).config
     key = loaded.read_key()
     if key is None:

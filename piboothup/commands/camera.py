@@ -50,7 +50,7 @@ class TestPhoto:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Tries the camera that the config names. Raises CommandFails."""
+    """Try the camera that the config names. Raises CommandFails."""
     loaded = load_usable(given).config
     _, clock = open_spool(loaded)
     try:
@@ -63,7 +63,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def report(loaded: Config, clock: Clock, camera: Camera, connected: list[ConnectedCamera], file: Path | None) -> None:
-    """Prints what is connected and what came of a test photo. Raises CommandFails."""
+    """Print the connected cameras and the result of a test photo. Raises CommandFails."""
     for found in connected:
         chosen = "*" if found.number == loaded.camera.number else " "
         print(f"{chosen} camera {found.number}: {found.model}   {found.place}")
@@ -83,7 +83,7 @@ def report(loaded: Config, clock: Clock, camera: Camera, connected: list[Connect
 
 
 def take(loaded: Config, clock: Clock, camera: Camera, wait: Callable[[float], object]) -> TestPhoto:
-    """Opens the camera, lets it settle and takes a photo. Raises CameraFault, EncodeError."""
+    """Open the camera, let it settle and take a photo. Raises CameraFault, EncodeError."""
     table = loaded.camera
     steps_ms: dict[str, float] = {}
 

@@ -1,4 +1,4 @@
-"""What several commands share: the config, the spool, and how they tell that something can't be done."""
+"""Parts shared by several commands: the config, the spool, and the error of a command that can't do its work."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def ends_by_signal() -> Iterator[None]:
 
 
 def load(given: argparse.Namespace) -> Config:
-    """The config that the command was given; warnings are told. Raises ConfigError for any mistake in it.
+    """Load the config that the command was given; warnings are told. Raises ConfigError for any mistake in it.
 
-    For what moves, deletes or starts something: nothing of that on a guess.
+    For commands that move, delete or start something: none of them works on a guess.
     """
     used = _read(given)
     if used.errors:
@@ -63,15 +63,15 @@ def load(given: argparse.Namespace) -> Config:
 
 
 def load_usable(given: argparse.Namespace, *, needs_key: bool = False) -> Usable:
-    """The settings that a booth with this config goes on with; mistakes and warnings are told.
+    """Load the settings that a booth with this config goes on with; mistakes and warnings are told.
 
-    For what only reads. Raises ConfigError when a file that somebody named is not there, and with `needs_key` when
-    the key may be in what can't be used.
+    For commands that only read. Raises ConfigError when a file that somebody named is not there, and with `needs_key`
+    when the key may be in what can't be used.
     """
     from piboothup import config
 
     used, path = _read(given), config.find(given.config)
-    is_missing = path != config.DEFAULT_PATH and not path.exists()
+    is_missing = path != config.DEFAULT_PATH and not os.access(path, os.F_OK)
     if used.errors and (is_missing or (needs_key and used.lacks_key)):
         raise used.errors[0]
     _tell((*used.errors, *used.warnings))
@@ -82,7 +82,7 @@ def load_usable(given: argparse.Namespace, *, needs_key: bool = False) -> Usable
 
 
 def service_config(given: argparse.Namespace) -> Usable:
-    """The config, and on a box what a service does without a usable one. At a desk it raises ConfigError."""
+    """Load the settings of a service: on a box the usable ones, at a desk (raises ConfigError) only sound ones."""
     from piboothup.runtime import under_systemd
 
     used = _read(given)
@@ -105,7 +105,7 @@ def _tell(sentences: Iterable[object]) -> None:
 
 
 def config_problem(used: Usable) -> Problem | None:
-    """What status and panel tell of the config's file."""
+    """Problem of the config's file, for status and panel; None when it has none."""
     from piboothup.problems import problem
 
     if not used.errors:

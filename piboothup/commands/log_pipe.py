@@ -42,10 +42,10 @@ class LogPipe:
     """Standard output and error of this process, through the pipe; one per process."""
 
     def __init__(self) -> None:
-        """Redirects both. Raises OSError when this process may open nothing more."""
+        """Redirect both. Raises OSError when this process may open nothing more."""
         _open_missing()
         self.reader = fcntl.fcntl(_STDERR, fcntl.F_DUPFD_CLOEXEC, _STDERR + 1)
-        """What standard error was: for child processes, which have a pipe of their own."""
+        """The former standard error: for child processes, which have a pipe of their own."""
         self._source, sink = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(sink, False)
         self._point_at(sink)
@@ -65,12 +65,12 @@ class LogPipe:
         atexit.register(self.close)
 
     def count(self, content: bytes | memoryview) -> None:
-        """Counts the lines of `content` as dropped."""
+        """Count the lines of `content` as dropped."""
         with self._counting:
             self._dropped += max(1, bytes(content).count(b"\n"))
 
     def close(self) -> None:
-        """Tells what is left, within `FLUSH_S`; a reader that took it is written to directly from then on."""
+        """Write what is left, within `FLUSH_S`; a reader that took it is written to directly from then on."""
         sys.stderr.flush()
         nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         self._point_at(nowhere)  # nobody can write to the pipe any more: its reader comes to an end
@@ -101,7 +101,7 @@ class LogPipe:
                 self._dropped += count
 
     def _pass_on(self, content: bytes, counts: bool = True) -> bool:
-        """Waits until the reader has taken all of `content`; False when there is no reader, or it has no room."""
+        """Wait until the reader has taken all of `content`; False when there is no reader, or it has no room."""
         left = memoryview(content)
         while left:
             try:
@@ -146,7 +146,7 @@ def _pieces(content: bytes) -> Iterator[bytes]:
 
 
 def _open_missing() -> None:
-    """Opens the standard descriptors that are closed, before a photo's file becomes standard error."""
+    """Open the standard descriptors that are closed, before a photo's file becomes standard error."""
     for standard in range(_STDERR + 1):
         try:
             os.fstat(standard)

@@ -31,7 +31,7 @@ from piboothup.text import one_line
 
 
 def run(given: argparse.Namespace) -> int:
-    """Runs the `queue` command that was given; its exit status."""
+    """Run the `queue` command that was given; its exit status."""
     commands: dict[str, Callable[[argparse.Namespace], int]] = {
         "list": _list,
         "retry": _retry,
@@ -149,7 +149,7 @@ def _wipe(given: argparse.Namespace) -> int:
 
 
 def _show(held: list[wipe.EventPhotos]) -> None:
-    """What the card holds, a line per event."""
+    """Print the card's content, a line per event."""
     for event in held:
         if event.taken:
             print(
@@ -191,7 +191,7 @@ def _opened(settings: config.Config) -> Spool:
 
 @contextlib.contextmanager
 def _without_booth(spool: Spool) -> Iterator[frozenset[str] | None]:
-    """Keeps the booth from starting; None. When it runs: the context that it takes photos for."""
+    """Keep the booth from starting, and give None; when it runs, give the context that it takes photos for."""
     with contextlib.ExitStack() as held:
         in_use: frozenset[str] | None = None
         try:
@@ -210,7 +210,7 @@ def _without_booth(spool: Spool) -> Iterator[frozenset[str] | None]:
 
 
 def _remedy(error: OSError) -> str:
-    """What helps when the card could not be written."""
+    """Remedy for a card that could not be written."""
     if error.errno in durable.FULL:
         return "make room with `piboothup queue wipe`, which deletes what the album has"
     if error.errno == errno.EROFS:
@@ -219,7 +219,7 @@ def _remedy(error: OSError) -> str:
 
 
 def _typed_back(question: str, number: int) -> bool:
-    """Whether the operator typed the number."""
+    """Ask the operator for the number; True when it was typed."""
     if sys.stdin is None:
         return False
     if sys.stdin.isatty():

@@ -11,7 +11,7 @@ from piboothup.runtime import command_directory, send_hint
 
 
 def press(given: argparse.Namespace) -> int:
-    """Presses the button, and holds it for so long as is asked."""
+    """Press the button, and hold it for `--hold` seconds."""
     directory = command_directory()
     if not given.hold:
         heard = send_hint(directory, "booth", "press")
@@ -31,7 +31,7 @@ def press(given: argparse.Namespace) -> int:
 
 
 def screen(given: argparse.Namespace) -> int:
-    """Writes what the panel shows now as a PNG."""
+    """Write the panel's present screen as a PNG."""
     from PIL import Image
 
     directory = command_directory()

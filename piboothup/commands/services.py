@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 def _begin() -> LogPipe:
-    """What every service does first: it ends with its parent, and its log makes nobody wait."""
+    """Set up a service's process: it ends with its parent, and its log makes nobody wait."""
     end_with_parent()
     pipe = LogPipe()
     wanted = os.environ.get("PIBOOTHUP_LOG", "INFO").upper()
@@ -75,7 +75,7 @@ def booth(given: argparse.Namespace) -> int:
 
 
 def _note_spool(directory: str) -> None:
-    """Says in the default folder where the box's spool is: a config that is cut off may not say it any more."""
+    """Note in the default folder where the box's spool is: a config that is cut off may not say it any more."""
     from piboothup.spool import durable
 
     note = config.elsewhere_file()

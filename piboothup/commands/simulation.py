@@ -10,7 +10,7 @@ from piboothup.commands.common import OK, CommandFails, ends_by_signal
 
 
 def demo(given: argparse.Namespace) -> int:
-    """The whole appliance on this computer: with keys at a terminal, else a script."""
+    """Run the whole appliance on this computer: with keys at a terminal, else a script."""
     from piboothup.simulator import demo as script
     from piboothup.simulator import desk
 
@@ -20,7 +20,7 @@ def demo(given: argparse.Namespace) -> int:
 
 
 def simulator(given: argparse.Namespace) -> int:
-    """A local EventPics."""
+    """Run a local EventPics."""
     from piboothup.simulator import server
 
     faults = Path(given.faults) if given.faults else None
@@ -32,7 +32,7 @@ def simulator(given: argparse.Namespace) -> int:
 
 
 def screens(given: argparse.Namespace) -> int:
-    """Every screen as a PNG, and a sheet of all."""
+    """Write every screen as a PNG, and a sheet of all."""
     from piboothup.simulator.gallery import write_gallery
 
     try:

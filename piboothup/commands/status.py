@@ -1,4 +1,4 @@
-"""What `piboothup status` says: both services, the spool, the clock, the supply, and what is wrong.
+"""`piboothup status`: report on both services, the spool, the clock, the supply and all problems.
 
 Works when neither service runs, and only reads: counts then come from the folders.
 """
@@ -30,7 +30,7 @@ from piboothup.spool.store import Spool
 
 
 def run(given: argparse.Namespace) -> int:
-    """Prints the report."""
+    """Print the report."""
     used = load_usable(given)
     spool, clock = open_spool(used.config)
     report = assemble(used.config, spool, clock, command_directory(), config_problem(used))
@@ -88,7 +88,7 @@ def _dict(found: object) -> dict[str, Any]:
 
 
 def _age_s(boottime_s: object, clock: Clock) -> float | None:
-    """How long ago a moment of this boot was."""
+    """Seconds since a moment of this boot."""
     if not isinstance(boottime_s, int | float):
         return None
     return round(max(0.0, clock.boottime_ns() / 1e9 - boottime_s), 1)
@@ -102,7 +102,7 @@ def _storage(spool: Spool) -> Storage | None:
 
 
 def _seen_from_here(config: Config, spool: Spool, runtime: Path, kind: Storage | None) -> Iterator[str]:
-    """What is wrong whether or not a service runs and can say so."""
+    """Codes of problems that can be seen without a running service."""
     if not config.spool.allow_memory and kind in (Storage.MEMORY, Storage.UNKNOWN):
         yield "spool_memory" if kind is Storage.MEMORY else "storage_unknown"
     if hidden_photos.read(spool.directory):

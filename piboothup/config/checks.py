@@ -1,4 +1,4 @@
-"""What a value in the config may be: one check per kind, each saying in words what it allows.
+"""Checks of values in the config, one per kind; each says in words what it allows.
 
 A check takes the value as TOML gave it and returns it as the services want it, or raises `Wrong`.
 """
@@ -28,7 +28,7 @@ class Wrong(ValueError):
 
 
 def setting(default: Any, check: Callable[[Any], Any], doubt: Callable[[Any], str] | None = None) -> Any:
-    """A field with this default; `check` sees what a file says in its place.
+    """Dataclass field with this default; `check` validates and converts the value in a file.
 
     `doubt` says in a sentence why a value that is taken may not do what was meant; "" when it does.
     """
@@ -83,7 +83,7 @@ def text(default: str, longest: int = 200, doubt: Callable[[Any], str] | None = 
 
 
 def _is_one_line(value: Any) -> bool:
-    """Whether it is text without control characters (delete is one too), line breaks and halves of characters."""
+    """True for text without control characters (delete is one too), line breaks and lone surrogates."""
     return isinstance(value, str) and not any(unicodedata.category(character) in _BREAKING for character in value)
 
 
@@ -122,7 +122,7 @@ def zone(name: str) -> tzinfo:
 
 
 def unknown_zone(name: str) -> str:
-    """Why UTC is used instead of this zone; "" when it is not."""
+    """Sentence on a time zone that this system does not know, so that UTC is used; "" when it does."""
     if not name or _known_zone(name) is not None:
         return ""
     return (
@@ -144,7 +144,7 @@ def _known_zone(name: str) -> tzinfo | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` (a name or an address without brackets) can only be this machine."""
+    """True when `host` (a name or an address without brackets) can only be this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -152,7 +152,7 @@ def is_loopback(host: str) -> bool:
 
 
 def api_url(value: Any) -> Any:
-    """Where EventPics is: https, or http on this machine; without a slash at its end."""
+    """Address of EventPics: https, or http on this machine; without a slash at its end."""
     wanted = "an https address such as https://api.eventpics.net (plain http only for this machine itself)"
     if not _is_one_line(value) or any(character.isspace() for character in value):
         raise Wrong(wanted)
@@ -169,7 +169,7 @@ def api_url(value: Any) -> Any:
 
 
 def album_url(value: Any) -> Any:
-    """What a guest's phone opens, with a place for the event."""
+    """Address that a guest's phone opens, with a place for the event."""
     if not _is_one_line(value) or not value.startswith("https://") or "{link_id}" not in value:
         raise Wrong("an https address with {link_id} in it")
     return value

@@ -26,22 +26,22 @@ def find(given: str | None, environment: Mapping[str, str] = os.environ) -> Path
 
 @dataclass(frozen=True)
 class Usable:
-    """What a service runs with, whatever its config's file is like."""
+    """Settings that a service can run with, whatever its config's file is like."""
 
     config: Config
     errors: tuple[ConfigError, ...] = ()
-    """Why a part of the file, or all of it, can't be used."""
+    """Mistakes for which a part of the file, or all of it, can't be used."""
     warnings: tuple[str, ...] = ()
     has_unused: bool = False
-    """Whether a setting in the file has no effect, as the warnings say."""
+    """A setting in the file has no effect; a warning says which."""
     names: tuple[str, ...] | None = None
     """The file's settings for the good copy (see `good_copy`); None = the good copy stays as it is."""
     has_last_good: bool = True
-    """Whether there is a good copy to fall back to, else the defaults are used."""
+    """There is a good copy to fall back to; else the defaults are used."""
 
     @property
     def lacks_key(self) -> bool:
-        """Whether the key may be in what can't be used: none is kept with the good copy."""
+        """True when the key may be in the part that can't be used: the good copy holds none."""
         table = self.config.eventpics
         return bool(self.errors) and table.api_key is None and not table.api_key_file
 
@@ -76,7 +76,7 @@ def load_usable(path: Path, box: str = "") -> Usable:
 
 
 def _fall_back(copy: good_copy.GoodCopy, directory: Path, text: str) -> Config:
-    """What is used where this text of a config can't be."""
+    """Settings in place of those that can't be used: the good copy's, without its event if `text` names another."""
     kept = copy.config
     if good_copy.names_another_event(text, kept.eventpics):
         kept = dataclasses.replace(kept, eventpics=dataclasses.replace(kept.eventpics, link_id="", album_id=""))
@@ -84,7 +84,7 @@ def _fall_back(copy: good_copy.GoodCopy, directory: Path, text: str) -> Config:
 
 
 def _read(path: Path) -> Reading:
-    """What the file says. Raises ConfigError when it can't be read, is no TOML, or has no setting."""
+    """Read the file. Raises ConfigError when it can't be read, is no TOML, or has no setting."""
     reading = Reading.of(_text_of(path), path)
     if not reading.names and not reading.last_table:
         what = "There is no setting in it: what wrote it may have been cut off."
@@ -96,7 +96,7 @@ def _read(path: Path) -> Reading:
 
 
 def _cut(reading: Reading, kept: good_copy.GoodCopy) -> ConfigError | None:
-    """Why the file may have been cut off; None when it is whole."""
+    """Error of a file that may have been cut off; None when it is whole."""
     lost = good_copy.lost_setting(good_copy.names_of(reading), kept)
     if not lost:
         return None

@@ -30,7 +30,7 @@ _EVENT_KEYS = re.compile(r"""\b(link|album)[_-]?id["']?\s*=\s*(["']?)([^"']*)(["
 
 @dataclass(frozen=True)
 class GoodCopy:
-    """What is kept in a spool; the defaults where nothing is, or where that can't be used."""
+    """Settings kept in a spool; the defaults where there are none, or where they can't be used."""
 
     config: Config = field(default_factory=Config)
     names: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ def names_of(reading: Reading) -> tuple[str, ...]:
 
 
 def to_toml_text(config: Config, names: Sequence[str] = (), box: str = "") -> str:
-    """What `config.good.toml` holds. Raises ValueError when it does not say the same as the config."""
+    """Text of `config.good.toml`. Raises ValueError when it does not read back as the same config."""
     text = as_toml(config)
     keyless = dataclasses.replace(config, eventpics=dataclasses.replace(config.eventpics, api_key=None))
     if parse(text, Path(GOOD_FILE))[0] != keyless:
@@ -78,7 +78,7 @@ def to_toml_text(config: Config, names: Sequence[str] = (), box: str = "") -> st
 
 
 def without_event(kept: GoodCopy) -> str:
-    """What `config.good.toml` holds once nothing may tell the event any more. Raises ValueError as `to_toml_text`."""
+    """Text of `config.good.toml` without the event, for a wipe. Raises ValueError as `to_toml_text`."""
     event = dataclasses.replace(kept.config.eventpics, link_id="", album_id="")
     names = [name for name in kept.names if not name.startswith("eventpics.")]
     return to_toml_text(dataclasses.replace(kept.config, eventpics=event), names, kept.box)
@@ -97,7 +97,7 @@ def lost_setting(names: Sequence[str], kept: GoodCopy) -> str:
 
 
 def names_another_event(text: str, kept: EventPicsConfig) -> bool:
-    """Whether a config's text, which need be no TOML, has another event or album than the kept one.
+    """True when a config's text, which need not be TOML, has another event or album than `kept`.
 
     A value that the text's end cuts short is the kept one as far as it goes.
     """

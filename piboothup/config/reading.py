@@ -1,4 +1,4 @@
-"""What a config's text says: values, warnings and mistakes, each by table and line.
+"""Reading of a config's text: values, warnings and mistakes, each by table and line.
 
 An unknown key is a warning with a did-you-mean. A wrong value is a `ConfigError` that names file, line, key, the
 allowed range and the remedy; it spoils its own table and no other.
@@ -28,16 +28,16 @@ def parse(text: str, path: Path) -> tuple[Config, list[str]]:
 
 @dataclass
 class Reading:
-    """What a config's text says, by table (and by key outside of tables)."""
+    """Content of a config's text, by table (and by key outside of tables)."""
 
     path: Path
     text: str
     line_of: dict[str, int]
     """By `table.key`."""
     values: dict[str, Any] = field(default_factory=dict)
-    """What can be used as it stands."""
+    """Values that can be used as they stand."""
     errors: list[ConfigError] = field(default_factory=list)
-    """What can't, in the file's order."""
+    """Mistakes, in the file's order."""
     warnings: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
     """The settings that have no effect, `table.key`; a warning says why."""
@@ -48,7 +48,7 @@ class Reading:
 
     @classmethod
     def of(cls, text: str, path: Path) -> Reading:
-        """Reads `text`. Raises ConfigError when it is no TOML, or of another version."""
+        """Read `text`. Raises ConfigError when it is no TOML, or of another version."""
         tables = _tables(text, path)
         reading = cls(path, text, _lines_of_keys(text))
         shape = {each.name: each for each in dataclasses.fields(Config)}
@@ -142,7 +142,7 @@ def _tables(text: str, path: Path) -> dict[str, Any]:
 
 
 def _lines_of_keys(text: str) -> dict[str, int]:
-    """Where each `table.key` (and each table) of a TOML text stands; good enough for messages."""
+    """Line number of each `table.key` (and each table) of a TOML text; good enough for messages."""
     lines: dict[str, int] = {}
     table = ""
     for number, line in enumerate(text.split("\n"), start=1):

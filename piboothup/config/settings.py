@@ -28,7 +28,7 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class EventPicsConfig:
-    """Where the photos go. Without a link_id they are taken and wait."""
+    """The album that photos are sent to. Without a link_id they are taken and wait."""
 
     api_key: Secret | None = checks.setting(None, checks.key)
     """The personal API key, for a desk; on a box use `api_key_file`."""
@@ -41,7 +41,7 @@ class EventPicsConfig:
     api_url: str = checks.setting("https://api.eventpics.net", checks.api_url)
     """Plain http is accepted for loopback only."""
     album_url: str = checks.setting("https://app.eventpics.net/{link_id}", checks.album_url)
-    """What a guest's phone opens."""
+    """Address that a guest's phone opens."""
 
 
 @dataclass(frozen=True)
@@ -115,19 +115,19 @@ class PanelConfig:
     rotate: int = checks.choice(0, 180)
     """Degrees."""
     album_code: str = checks.choice("idle", "menu", "off")
-    """Where the guest's QR code is shown."""
+    """Place of the guest's QR code."""
     lens: str = checks.choice("above", "below", "left", "right")
-    """Where the lens is, seen from the panel."""
+    """Side of the panel on which the lens is."""
 
 
 @dataclass(frozen=True)
 class SpoolConfig:
-    """Where photos live on the card."""
+    """The photos' folder, and how long they stay in it."""
 
     directory: str = checks.setting(str(DEFAULT_DIRECTORY), checks.directory)
     """As text; `path` is what to open."""
     allow_memory: bool = checks.flag(False)
-    """Whether photos may lie in memory, where they are lost at power-off: for a demo and for tests."""
+    """Photos may lie in memory, where they are lost at power-off: for a demo and for tests."""
     min_free_mb: int = checks.number(500, 10, 1_000_000)
     """Below it the oldest *sent* photos go; never any other."""
     keep_sent_days: int = checks.number(30, 0, 3650)
