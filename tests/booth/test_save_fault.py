@@ -18,7 +18,7 @@ from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestStep
 from piboothup.booth.gpio.buzzer import Sound
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.commands import status
-from piboothup.config import Capture
+from piboothup.config import CaptureConfig
 from piboothup.problems import Problem, problem
 from piboothup.spool.listing import CONTEXTS, NEW, PROBE, TEST_PHOTO, TMP
 from piboothup.status import BoothState
@@ -285,7 +285,9 @@ def card_step(box: Box, refuses: str | None) -> Problem | None:
 @pytest.mark.parametrize(("refuses", "code"), REFUSALS)
 def test_f16_the_self_test_tries_the_whole_way_of_a_photo(box: Box, refuses: str | None, code: str | None) -> None:
     """Before the event, when nobody has pressed yet: nothing is known of what failed meanwhile."""
-    box.config = dataclasses.replace(box.config, capture=Capture(countdown_s=1))  # a hold would take a photo without
+    box.config = dataclasses.replace(
+        box.config, capture=CaptureConfig(countdown_s=1)
+    )  # a hold would take a photo without
     box.start_ready()
     found = card_step(box, refuses)
     assert (None if found is None else found.code) == code

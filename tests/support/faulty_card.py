@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
 import errno
+import fcntl
 import os
-import shutil
-import subprocess
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,18 +18,36 @@ from piboothup.spool.listing import NEW
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 
+_LONG_BYTES = struct.calcsize("l")
+_GET_FLAGS, _SET_FLAGS = 0x80006601 | _LONG_BYTES << 16, 0x40006602 | _LONG_BYTES << 16
+"""ioctl_iflags(2)."""
+_IMMUTABLE = 0x10
 _FOR_WRITING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
 
 
 @contextlib.contextmanager
 def immutable(folder: Path) -> Iterator[None]:
     """The file system itself lets nobody, root neither, make, move or delete a name in `folder` meanwhile."""
-    if shutil.which("chattr") is None or subprocess.run(["chattr", "+i", folder], check=False).returncode != 0:
-        pytest.skip("SKIPPED: folders that nobody may write need root, chattr and a file system that has it")
+    try:
+        _set_immutable(folder, on=True)
+    except OSError as error:
+        pytest.skip(f"SKIPPED: a folder that nobody may write needs root and a file system that has it ({error})")
     try:
         yield
     finally:
-        subprocess.run(["chattr", "-i", folder], check=True)
+        _set_immutable(folder, on=False)
+
+
+def _set_immutable(folder: Path, *, on: bool) -> None:
+    """As `chattr +i` does."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        flags = array.array("i", [0])
+        fcntl.ioctl(descriptor, _GET_FLAGS, flags)
+        flags[0] = flags[0] | _IMMUTABLE if on else flags[0] & ~_IMMUTABLE
+        fcntl.ioctl(descriptor, _SET_FLAGS, flags)
+    finally:
+        os.close(descriptor)
 
 
 class ReadOnlyCard:
