@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -9,15 +10,20 @@ import stat
 import threading
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from piboothup.problems import problem
+from piboothup.spool import durable
+from piboothup.spool.capture_time import boots
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import context_for
 from piboothup.spool.layout_version import SpoolUnusable
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, Damaged
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO, Damaged
 from piboothup.spool.store import AlreadyRunning, NotSaved, Spool
 from tests.support.clock import HandClock
+from tests.support.deadline import PATIENCE_S
 from tests.support.photos import PARTY, counts, jpeg, open_spool, take, try_photo
 
 
@@ -409,6 +415,40 @@ def test_trying_the_card_leaves_nothing_on_it(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     assert spool.try_card(PARTY) is None
     assert list((tmp_path / "tmp").iterdir()) == list((tmp_path / "new" / "0001").iterdir()) == []
+
+
+def test_f16_a_card_that_gave_no_number_is_tried_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path, HandClock(), "serial-1")
+    with monkeypatch.context() as patched:
+        patched.setattr(boots, "register", Mock(side_effect=OSError(errno.EROFS, "Read-only file system")))
+        spool.prepare()
+        assert (spool.boot, spool.try_card(PARTY)) == (0, problem("card_readonly"))
+    assert (spool.try_card(PARTY), spool.boot) == (None, 1)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["0001"]
+
+
+def test_f16_two_test_photos_at_once_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The saver's and that of the menu's self-test: they have one name."""
+    spool = open_spool(tmp_path, HandClock())
+    other = threading.Thread(target=spool.try_card, args=(PARTY,))
+    written: list[Path] = []
+    real = durable.write_new
+
+    def write_new(path: Path, content: bytes, mode: int = durable.FILE_MODE) -> None:
+        real(path, content, mode)
+        if path.name == TEST_PHOTO:
+            written.append(path)
+            if len(written) == 1:
+                other.start()
+                other.join(0.2)  # a chance to go wrong
+
+    monkeypatch.setattr(durable, "write_new", write_new)
+    try_photo(spool, jpeg(1))
+    other.join(PATIENCE_S)
+    assert len(written) == 2, "none had to be written again"
+    assert [path for path in tmp_path.rglob(TEST_PHOTO) if path.exists()] == []
 
 
 def test_s19_photo_put_in_new_by_hand_gets_boot_folder_made(tmp_path: Path) -> None:
