@@ -95,7 +95,7 @@ def _parser() -> _Parser:
     simulator.add_argument("--port", type=int, default=0, metavar="N")
     simulator.add_argument("--directory", default="eventpics", metavar="DIR", help="where the albums go")
     simulator.add_argument("--faults", metavar="FILE", help="what goes wrong, as TOML")
-    _add_queue(add("queue", "the photos on the card", "photos.run"))
+    _add_queue(add("queue", "the photos on the card", "spool_queue.run"))
     return parser
 
 

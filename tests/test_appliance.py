@@ -20,7 +20,7 @@ from PIL import Image
 
 from piboothup.booth import service as booth_service
 from piboothup.clock import SystemClock
-from piboothup.commands import run as supervise
+from piboothup.commands import supervisor
 from piboothup.runtime import HintSocket
 from piboothup.simulator import appliance
 from piboothup.simulator.appliance import Appliance, TookTooLong
@@ -190,7 +190,7 @@ def test_c08_sigterm_ends_each_command_in_time_and_cleanly(box: Appliance) -> No
 
 
 def test_c08_stop_waits_stay_within_the_5_s_contract() -> None:
-    assert max(uploader_service._STOP_TIMEOUT_S, booth_service._STOP_NS / 1e9) <= supervise._STOP_S < 5.0
+    assert max(uploader_service._STOP_TIMEOUT_S, booth_service._STOP_NS / 1e9) <= supervisor._STOP_S < 5.0
 
 
 def test_c08_sigterm_in_the_middle_of_an_upload_ends_it_in_time(box: Appliance, album: LocalEventPics) -> None:

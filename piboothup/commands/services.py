@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from piboothup import config
 from piboothup.commands.common import OK, config_problem, load, open_spool, service_config
-from piboothup.commands.log_pipe import LogPipe
+from piboothup.log_pipe import LogPipe
 from piboothup.process import end_with_parent, stop_signals
 from piboothup.runtime import service_directory, under_systemd
 
@@ -143,8 +143,8 @@ def uploader(given: argparse.Namespace) -> int:
 
 def run(given: argparse.Namespace) -> int:
     """`piboothup run`: both, as child commands."""
-    from piboothup.commands import run as supervise
+    from piboothup.commands import supervisor
 
     pipe = _begin()
     load(given)
-    return supervise.run(str(config.find(given.config)), pipe.reader)
+    return supervisor.run(str(config.find(given.config)), pipe.reader)

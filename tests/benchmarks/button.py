@@ -41,7 +41,6 @@ from piboothup.booth.gpio.led import GpioLight, LightPattern
 from piboothup.booth.panel.oled import OledPanel
 from piboothup.booth.service import BoothService
 from piboothup.clock import SystemClock
-from piboothup.commands.log_pipe import LogPipe
 from piboothup.config import (
     ButtonConfig,
     CameraConfig,
@@ -52,6 +51,7 @@ from piboothup.config import (
     PanelConfig,
     SpoolConfig,
 )
+from piboothup.log_pipe import LogPipe
 from piboothup.simulator.camera import SimulatedCamera
 from piboothup.spool.listing import SENT
 from piboothup.spool.retention import sweep

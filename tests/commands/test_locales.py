@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from piboothup.clock import SystemClock
-from piboothup.commands.photos import _Journal
+from piboothup.commands.spool_queue import _Journal
 from piboothup.simulator.appliance import Appliance, wait_until
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from piboothup.spool.event_titles import Album, AlbumEvent

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import pytest
 
+from piboothup import log_pipe
 from piboothup.booth import service as booth_service
 from piboothup.clock import SystemClock
-from piboothup.commands import log_pipe, run
+from piboothup.commands import supervisor
 from piboothup.simulator import appliance
 from piboothup.simulator.appliance import Appliance
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
@@ -199,7 +200,7 @@ def test_f06_log_reader_stands_still_sigterm_ends_it(
 
 def test_f06_the_last_lines_fit_into_the_5_s_of_a_stop() -> None:
     assert booth_service._STOP_NS / 1e9 + log_pipe.FLUSH_S < 5.0
-    assert run._STOP_S + log_pipe.FLUSH_S < 5.0
+    assert supervisor._STOP_S + log_pipe.FLUSH_S < 5.0
 
 
 def test_f06_standard_error_is_closed_photos_are_taken(tmp_path: Path, album: LocalEventPics) -> None:
@@ -262,7 +263,7 @@ def test_f06_status_file_that_hangs_watchdog_is_fed(tmp_path: Path, album: Local
 
 BEGIN = """
 import ctypes, logging, os, sys, threading, warnings
-from piboothup.commands.log_pipe import LogPipe
+from piboothup.log_pipe import LogPipe
 pipe = LogPipe()
 logging.basicConfig(level="INFO", format="%(message)s", stream=sys.stderr)
 log = logging.getLogger()
@@ -303,7 +304,7 @@ sys.stdin.read()
     with program(reader, body) as (process, told):
         assert told() == "logged\n"
         reader.comes_back()
-        dropped = int(reader.reads_until(r"WARNING piboothup.commands.log_pipe log lines dropped=(\d+)\n")[1])
+        dropped = int(reader.reads_until(r"WARNING piboothup.log_pipe log lines dropped=(\d+)\n")[1])
         process.communicate(timeout=PATIENCE_S)
     kept = [int(number) for number in re.findall(r"^line (\d+) \.{80}$", reader.text, re.MULTILINE)]
     assert kept == sorted(kept)
@@ -395,7 +396,7 @@ def test_f06_crash_in_c_has_its_own_way_to_the_journal(tmp_path: Path) -> None:
         fill(service.fileno())
         begin = BEGIN.replace(
             "pipe =",
-            f"from piboothup.commands import log_pipe; log_pipe._JOURNAL = {journal.getsockname()!r}\npipe =",
+            f"from piboothup import log_pipe; log_pipe._JOURNAL = {journal.getsockname()!r}\npipe =",
         )
         with program(Reader(-1, service.fileno()), "ctypes.string_at(0)", begin) as (process, _):
             dump = streams.enter_context(journal.accept()[0])
