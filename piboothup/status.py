@@ -8,15 +8,18 @@ tmpfs, so nothing is synced.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import json
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, cast, get_args, get_origin, get_type_hints
 
 from piboothup import runtime
 from piboothup.problems import Problem, problem
@@ -54,6 +57,101 @@ class UploaderState(StrEnum):
     PAUSED = "paused"
     REFUSED = "refused"
     STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class Report:
+    """Base of what lies in a status file; a default stands for a value that is missing or of another type."""
+
+    @classmethod
+    def from_json(cls, found: Any) -> Self:
+        """The report in this JSON value, whatever else that holds."""
+        given = found if isinstance(found, dict) else {}
+        types = _field_types(cast(type, cls))
+        return cls(**{key: value for key in types.keys() & given for value in _parse(given[key], types[key])})
+
+    def to_json(self) -> dict[str, Any]:
+        """All values, by their keys in the file."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class BoothReport(Report):
+    """The booth's report."""
+
+    version: str = ""
+    name: str = ""
+    box: str = ""
+    boot: int | None = None
+    state: str = "stopped"
+    """A BoothState while it runs."""
+    camera: str = "stopped"
+    panel: str = "stopped"
+    button: str = "stopped"
+    photos: int = 0
+    context: str = ""
+    """Id of the context of its photos."""
+    problems: tuple[str, ...] = ()
+    """Codes, the gravest first."""
+
+
+@dataclass(frozen=True)
+class EventReport(Report):
+    """Photos of an event and album."""
+
+    link_id: str = ""
+    album_id: str = ""
+    title: str = ""
+    waiting: int = 0
+    sent: int = 0
+    """Since the uploader's start."""
+
+
+@dataclass(frozen=True)
+class WifiReport(Report):
+    """The Wi-Fi and its problem."""
+
+    ssid: str | None = None
+    signal: int | None = None
+    reason: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class UploaderReport(Report):
+    """The uploader's report."""
+
+    version: str = ""
+    state: UploaderState = UploaderState.STOPPED
+    reason: str = ""
+    problems: tuple[str, ...] = ()
+    """Codes, the gravest first."""
+    waiting: int = 0
+    sent: int = 0
+    """Since the uploader's start."""
+    rate_bps: int | None = None
+    eta_s: int | None = None
+    last_success_s: float | None = None
+    """Boot-time of the last sent photo."""
+    events_seen: int | None = None
+    """Events that the key sees; None = not asked yet."""
+    events: tuple[EventReport, ...] = ()
+    wifi: WifiReport = WifiReport()
+
+
+_field_types = functools.cache(get_type_hints)
+
+
+def _parse(found: Any, kind: Any) -> list[Any]:
+    """The JSON value as one of this type, as the only item; [] when it is none."""
+    if get_origin(kind) is tuple:
+        entries = found if isinstance(found, list) else []
+        return [tuple(value for entry in entries for value in _parse(entry, get_args(kind)[0]))]
+    if isinstance(kind, type) and issubclass(kind, Report):
+        return [kind.from_json(found)]
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return [member for member in kind if member == found]
+    return [found] if isinstance(found, kind) else []
 
 
 def write(directory: Path, service: str, report: Mapping[str, Any]) -> None:
@@ -176,3 +274,15 @@ def read(directory: Path, service: str) -> dict[str, Any] | None:
     except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
     return report if alive and -1.0 <= age_s < STALE_S else None
+
+
+def read_booth(directory: Path) -> BoothReport | None:
+    """The booth's last report; None when it is stopped."""
+    found = read(directory, "booth")
+    return None if found is None else BoothReport.from_json(found)
+
+
+def read_uploader(directory: Path) -> UploaderReport | None:
+    """The uploader's last report; None when it is stopped."""
+    found = read(directory, "uploader")
+    return None if found is None else UploaderReport.from_json(found)

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from piboothup import status
 from piboothup.booth import service as booth_service
 from piboothup.clock import SystemClock
 from piboothup.commands import supervisor
@@ -52,8 +53,7 @@ def box(tmp_path: Path, album: LocalEventPics) -> Iterator[Appliance]:
 
 
 def pid_of(box: Appliance, service: str) -> int:
-    report = box.booth() if service == "booth" else box.uploader()
-    return int(report.get("pid", 0))
+    return int((status.read(box.runtime, service) or {}).get("pid", 0))
 
 
 def kill(box: Appliance, service: str) -> None:
@@ -65,7 +65,7 @@ def kill(box: Appliance, service: str) -> None:
 
 
 def state(box: Appliance) -> str:
-    return str(box.booth().get("state", ""))
+    return box.booth().state
 
 
 def ready(box: Appliance) -> bool:
@@ -121,11 +121,11 @@ def test_p06_kill_9_at_any_moment_loses_no_saved_photo(box: Appliance, album: Lo
         kill(box, "booth")
     for delay_ms in DELAYS_MS:
         wait_until(lambda: ready(box), "the booth to be ready")
-        before = box.booth()["photos"]
+        before = box.booth().photos
         box.press()
         pause.wait(delay_ms / 1000)
         kill(box, "uploader")
-        wait_until(lambda: box.booth().get("photos", 0) > before, "the photo to be saved")  # noqa: B023
+        wait_until(lambda: box.booth().photos > before, "the photo to be saved")  # noqa: B023
     box.take(PATIENCE_S)
     kill(box, "booth")
     box.take(PATIENCE_S)
@@ -161,7 +161,7 @@ def test_n01_photos_without_network_kept_and_sent_when_back(box: Appliance, albu
     box.power_on()
     for _ in range(3):
         box.take(PATIENCE_S)
-    wait_until(lambda: box.uploader().get("state") == "offline", "the uploader to notice")
+    wait_until(lambda: box.uploader().state == "offline", "the uploader to notice")
     assert len(box.photos(NEW)) == 3
     album.online = True
     box.retry()
@@ -182,11 +182,13 @@ def test_s20_a_second_instance_is_refused_with_a_sentence(box: Appliance) -> Non
 def test_c08_sigterm_ends_each_command_in_time_and_cleanly(box: Appliance) -> None:
     for words in (["booth"], ["uploader"], ["run"]):
         with running(box, *words) as process:
-            wait_until(lambda: bool(box.booth() or box.uploader()), "the service to run")
+            wait_until(
+                lambda: box.booth().state != "stopped" or box.uploader().state != "stopped", "the service to run"
+            )
             process.terminate()
             assert process.wait(PATIENCE_S) == 0
-        assert not box.booth()
-        assert not box.uploader()
+        assert box.booth().state == "stopped"
+        assert box.uploader().state == "stopped"
 
 
 def test_c08_stop_waits_stay_within_the_5_s_contract() -> None:
@@ -237,7 +239,7 @@ def test_c02_under_systemd_a_broken_config_stops_no_photo(box: Appliance, tmp_pa
                 before = len(box.photos())
                 box.take(PATIENCE_S)
                 assert len(box.photos()) == before + 1
-                wait_until(lambda: "bad_config" in box.booth().get("problems", ()), "it to be told")
+                wait_until(lambda: "bad_config" in box.booth().problems, "it to be told")
 
 
 def test_a_config_that_cannot_be_kept_stops_no_photo(box: Appliance) -> None:
@@ -255,7 +257,7 @@ def test_systemd_broken_config_uploader_waits_in_refused(box: Appliance, tmp_pat
         systemd.settimeout(PATIENCE_S)
         with running(box, "uploader", NOTIFY_SOCKET=systemd.getsockname()):
             assert systemd.recv(100) == b"READY=1"
-            wait_until(lambda: box.uploader().get("state") == "refused", "the uploader to say so")
+            wait_until(lambda: box.uploader().state == "refused", "the uploader to say so")
     assert len(box.photos(NEW)) == 1
 
 
@@ -276,20 +278,20 @@ def test_f10_under_systemd_the_uploader_waits_for_its_spool(
         with running(box, "uploader", NOTIFY_SOCKET=systemd.getsockname()) as process:
             assert [systemd.recv(100) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
             said = box.uploader()
-            assert (said["state"], said["problems"]) == ("refused", ["spool_missing"])
+            assert (said.state, said.problems) == ("refused", ("spool_missing",))
             (line,) = box.log.read_text()[before:].splitlines()
             assert line.endswith("which is not there: plug in its disk, or name its folder in the config.")
             (tmp_path / "photos").rename(tmp_path / "disk" / "photos")
             wait_until(lambda: len(album.uploads()) == 1, "the photo to be in the album")
-            wait_until(lambda: box.uploader().get("problems") == [], "nothing to be wrong")
+            wait_until(lambda: box.uploader().problems == (), "nothing to be wrong")
             process.terminate()
             assert process.wait(PATIENCE_S) == 0
         (tmp_path / "disk" / "photos").rename(tmp_path / "photos")
         with running(box, "uploader", NOTIFY_SOCKET=systemd.getsockname()) as process:
-            wait_until(lambda: box.uploader().get("problems") == ["spool_missing"], "it to wait again")
+            wait_until(lambda: box.uploader().problems == ("spool_missing",), "it to wait again")
             process.terminate()
             assert process.wait(PATIENCE_S) == 0
-            assert box.uploader() == {}
+            assert box.uploader().state == "stopped"
 
 
 @pytest.mark.skipif(
@@ -319,7 +321,7 @@ def test_f14_a_wrong_button_table_stops_no_upload(box: Appliance, album: LocalEv
         with running(box, "booth", NOTIFY_SOCKET=notify), running(box, "uploader", NOTIFY_SOCKET=notify):
             box.take(PATIENCE_S)
             wait_until(lambda: len(album.uploads()) == 1, "the photo to be in the album")
-            wait_until(lambda: "config_default" in box.booth().get("problems", ()), "it to be told")
+            wait_until(lambda: "config_default" in box.booth().problems, "it to be told")
     assert album.uploads()[0]["linkId"] == "abcd1234"
     with running(box, "booth") as booth:
         assert booth.wait(PATIENCE_S) == 2
@@ -414,7 +416,9 @@ def test_f08_both_services_return_into_a_vanished_folder(box: Appliance) -> None
     box.runtime.rename(box.root / "vanished")  # whole: who tidies up meets no service that writes
     wait_until(lambda: run(box.runtime, "--config", box.config, "press").returncode == 0, "the press to be heard")
     wait_until(lambda: len(box.photos(SENT)) == 2, "the second photo to be in the album")
-    wait_until(lambda: bool(box.booth() and box.uploader()), "both to say how they are")
+    wait_until(
+        lambda: box.booth().state != "stopped" and box.uploader().state != "stopped", "both to say how they are"
+    )
     assert (pid_of(box, "booth"), pid_of(box, "uploader")) == pids
     wait_until(box.retry, "the uploader's socket to be back")
     assert "Traceback" not in box.log.read_text()

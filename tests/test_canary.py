@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from piboothup import status
 from piboothup.clock import SystemClock
 from piboothup.simulator import appliance
 from piboothup.simulator.appliance import Appliance
@@ -68,7 +69,7 @@ class Search:
     def look(self) -> None:
         """Files of the runtime directory and the spool, the log, and the command lines of the three processes."""
         box = self._box
-        pids = [box.pid, *(said.get("pid") for said in (box.booth(), box.uploader()))]
+        pids = [box.pid, *((status.read(box.runtime, service) or {}).get("pid") for service in ("booth", "uploader"))]
         paths = [box.log, *box.runtime.rglob("*"), *box.spool.directory.rglob("*")]
         for path in [*paths, *(Path(f"/proc/{pid}/cmdline") for pid in pids if pid)]:
             try:
@@ -115,7 +116,7 @@ def test_c03_key_and_signed_url_nowhere_but_in_config(box: Appliance, album: Wat
 
     album.online = False
     box.take(PATIENCE_S)
-    wait_until(lambda: box.uploader().get("state") == "offline", "the uploader to notice")
+    wait_until(lambda: box.uploader().state == "offline", "the uploader to notice")
     search.look()
     search.ask("events")
     assert "waits" in search.ask("queue", "list")

@@ -191,11 +191,11 @@ def test_f06_log_reader_stands_still_sigterm_ends_it(
 ) -> None:
     box = Appliance(tmp_path / "box", album.url, DEMO_KEY, review_s=0.1)
     with running(box, reader, word) as process:
-        wait_until(lambda: bool(box.booth() or box.uploader()), "the service to run")
+        wait_until(lambda: box.booth().state != "stopped" or box.uploader().state != "stopped", "the service to run")
         process.terminate()
         assert process.wait(PATIENCE_S) == 0
-    assert not box.booth()
-    assert not box.uploader()
+    assert box.booth().state == "stopped"
+    assert box.uploader().state == "stopped"
 
 
 def test_f06_the_last_lines_fit_into_the_5_s_of_a_stop() -> None:
@@ -232,7 +232,7 @@ def test_f06_systemd_hears_nothing_photos_are_taken(tmp_path: Path, album: Local
                 if service == "booth":
                     box.take(PATIENCE_S)
                 else:
-                    wait_until(lambda: bool(box.uploader()), "the uploader to say how it is")
+                    wait_until(lambda: box.uploader().state != "stopped", "the uploader to say how it is")
                 heard = iter(lambda: systemd.recv(100), b"READY=1")
                 assert b"of other services" in {*heard}
 

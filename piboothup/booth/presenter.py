@@ -6,7 +6,6 @@ Called by the loop and by housekeeping; it waits for nothing.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from piboothup import __version__, power
 from piboothup.booth.devices import Devices
@@ -26,7 +25,7 @@ from piboothup.config import Config
 from piboothup.power import Supply
 from piboothup.problems import Problem, problem
 from piboothup.spool.store import Spool
-from piboothup.status import BoothState, UploaderState
+from piboothup.status import BoothReport, BoothState, UploaderState
 
 
 class Presenter:
@@ -104,22 +103,22 @@ class Presenter:
         found = stuck, *card, self._config_problem, *others
         return [notice for notice in found if notice is not None]
 
-    def status(self, booth: Booth) -> dict[str, Any]:
-        """The booth's part of `status --json`."""
+    def status(self, booth: Booth) -> BoothReport:
+        """The booth's report for other programs."""
         problems = [*([booth.problem] if booth.problem is not None else []), *self.notices(booth)]
-        return {
-            "version": __version__,
-            "name": self._config.name,
-            "box": self._spool.box,
-            "boot": self._spool.boot,
-            "state": booth.state,
-            "camera": "ready" if booth.camera_ready else "lost",
-            "panel": "ready" if self._panel.working else "missing",
-            "button": "missing" if self._devices.button_problem is not None else "ready",
-            "photos": self._saver.taken,
-            "context": self._settings_store.active.context.id,
-            "problems": [problem.code for problem in problems],
-        }
+        return BoothReport(
+            version=__version__,
+            name=self._config.name,
+            box=self._spool.box,
+            boot=self._spool.boot,
+            state=booth.state,
+            camera="ready" if booth.camera_ready else "lost",
+            panel="ready" if self._panel.working else "missing",
+            button="missing" if self._devices.button_problem is not None else "ready",
+            photos=self._saver.taken,
+            context=self._settings_store.active.context.id,
+            problems=tuple(problem.code for problem in problems),
+        )
 
 
 _ONLINE = (UploaderState.IDLE, UploaderState.UPLOADING)

@@ -323,7 +323,7 @@ class BoothService:
         """Writes the booth's status every second and with each change of state, whatever the card does."""
         while not self._ended.is_set():
             try:
-                self._status.write(self._presenter.status(self._booth))
+                self._status.write(self._presenter.status(self._booth).to_json())
                 self._presenter.runtime_problem = self._status.problem
             except Exception:  # the top of the thread: the status goes on
                 log.exception("status not written")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from piboothup import status
 from piboothup.problems import Problem, problem
 from piboothup.spool.contexts import Context
 from piboothup.spool.listing import NEW, PARKED
 from piboothup.spool.store import Spool
-from piboothup.status import UploaderState
+from piboothup.status import UploaderReport, UploaderState
 
 
 @dataclass(frozen=True)
@@ -65,17 +63,16 @@ class UploadStatusReader:
 
     def read(self) -> UploadStatus:
         """The status now. Raises OSError."""
-        report = status.read(self._runtime, "uploader")
-        waiting = self._count(NEW) if report is None else _number(report, "waiting")
+        found = status.read_uploader(self._runtime)
+        waiting = self._count(NEW) if found is None else max(0, found.waiting)
         parked = self._count(PARKED, self._context.id)
-        state = _state(report or {})
-        return UploadStatus(state, waiting, parked, self._title(), self._problems(report or {}, state))
+        report = found or UploaderReport()
+        return UploadStatus(report.state, waiting, parked, self._title(), self._problems(report))
 
-    def _problems(self, report: Mapping[str, Any], state: UploaderState) -> tuple[str, ...]:
-        codes = report.get("problems")
-        listed = codes if isinstance(codes, list) else []
+    def _problems(self, report: UploaderReport) -> tuple[str, ...]:
+        listed = report.problems
         known = tuple(code for code in listed if code in (*_SAID_BY_STATE, *_BEYOND_STATE))
-        has_strays = _STRAYS_CODE in listed and state is UploaderState.IDLE and self._context.link_id
+        has_strays = _STRAYS_CODE in listed and report.state is UploaderState.IDLE and self._context.link_id
         return (*known, _STRAYS_CODE) if has_strays else known
 
     def _title(self) -> str:
@@ -97,15 +94,3 @@ class UploadStatusReader:
         if abs(now_ns - changed_ns) > _MTIME_GRAIN_NS:
             self._seen_ns[place] = changed_ns
         return True
-
-
-def _number(report: Mapping[str, Any], key: str) -> int:
-    found = report.get(key)
-    return found if isinstance(found, int) and found >= 0 else 0
-
-
-def _state(report: Mapping[str, Any]) -> UploaderState:
-    try:
-        return UploaderState(report.get("state", ""))
-    except ValueError:
-        return UploaderState.STOPPED

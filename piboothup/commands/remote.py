@@ -35,7 +35,7 @@ def screen(given: argparse.Namespace) -> int:
     from PIL import Image
 
     directory = command_directory()
-    if status.read(directory, "booth") is None:
+    if status.read_booth(directory) is None:
         raise CommandFails("No booth is running, so the panel shows nothing: start it with `piboothup run`.")
     try:
         with Image.open(directory / "panel.pbm") as picture:

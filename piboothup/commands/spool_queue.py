@@ -197,13 +197,13 @@ def _without_booth(spool: Spool) -> Iterator[frozenset[str] | None]:
         try:
             held.enter_context(spool.lock("booth"))
         except AlreadyRunning:
-            booth = status.read(command_directory(), "booth")
-            if booth is None or not isinstance(booth.get("context"), str):
+            booth = status.read_booth(command_directory())
+            if booth is None or not booth.context:
                 raise CommandFails(
                     "A booth or another wipe is at work on this card and does not say for which event: try again in "
                     "ten seconds, or stop it."
                 ) from None
-            in_use = frozenset({booth["context"]})
+            in_use = frozenset({booth.context})
         except OSError as error:
             raise CommandFails(f"The card can't be written ({error.strerror}): {_remedy(error)}.") from None
         yield in_use

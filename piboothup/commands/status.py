@@ -27,6 +27,7 @@ from piboothup.spool.disk.file_system import Storage
 from piboothup.spool.disk.free_space import storage
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.store import Spool
+from piboothup.status import BoothReport, UploaderReport
 
 
 def run(given: argparse.Namespace) -> int:
@@ -42,10 +43,10 @@ def assemble(
     config: Config, spool: Spool, clock: Clock, runtime: Path, config_problem: Problem | None = None
 ) -> dict[str, Any]:
     """The report of `status --json`; its shape is part of the contract with other programs."""
-    booth = status.read(runtime, "booth") or {}
-    uploader = status.read(runtime, "uploader") or {}
+    booth = status.read_booth(runtime) or BoothReport()
+    uploader = status.read_uploader(runtime) or UploaderReport()
     kind = _storage(spool)
-    told = [code for service in (booth, uploader) for code in _list(service.get("problems")) if code in codes()]
+    told = [code for code in (*booth.problems, *uploader.problems) if code in codes()]
     mistake = [config_problem.code] if config_problem is not None else []
     found = dict.fromkeys([*told, *mistake, *_seen_from_here(config, spool, runtime, kind)])
     if "config_default" in found:  # the uploader does not know whether there are last good settings
@@ -54,24 +55,18 @@ def assemble(
         "name": config.name,
         "box": spool.box,
         "version": __version__,
-        "booth": {
-            "state": booth.get("state", "stopped"),
-            "camera": booth.get("camera", "stopped"),
-            "panel": booth.get("panel", "stopped"),
-            "button": booth.get("button", "stopped"),
-            "photos": booth.get("photos", 0),
-        },
+        "booth": {key: booth.to_json()[key] for key in ("state", "camera", "panel", "button", "photos")},
         **_photos(config, spool, clock, kind),
         "uploader": {
-            "state": uploader.get("state", status.UploaderState.STOPPED),
-            "reason": uploader.get("reason", ""),
-            "rate_bps": uploader.get("rate_bps"),
-            "eta_s": uploader.get("eta_s"),
-            "last_success_s": _age_s(uploader.get("last_success_s"), clock),
-            "events_seen": uploader.get("events_seen"),
-            "wifi": {key: _dict(uploader.get("wifi")).get(key) for key in ("ssid", "signal", "reason")},
+            "state": uploader.state,
+            "reason": uploader.reason,
+            "rate_bps": uploader.rate_bps,
+            "eta_s": uploader.eta_s,
+            "last_success_s": _age_s(uploader.last_success_s, clock),
+            "events_seen": uploader.events_seen,
+            "wifi": {key: uploader.wifi.to_json()[key] for key in ("ssid", "signal", "reason")},
         },
-        "clock": _clock(spool, clock, booth.get("boot")),
+        "clock": _clock(spool, clock, booth.boot),
         "power": dataclasses.asdict(power.read()),
         "problems": [
             {"code": each.code, "sentence": each.sentence, "remedy": each.remedy} for each in map(problem, found)
@@ -79,19 +74,9 @@ def assemble(
     }
 
 
-def _list(found: object) -> list[Any]:
-    return found if isinstance(found, list) else []
-
-
-def _dict(found: object) -> dict[str, Any]:
-    return found if isinstance(found, dict) else {}
-
-
-def _age_s(boottime_s: object, clock: Clock) -> float | None:
+def _age_s(boottime_s: float | None, clock: Clock) -> float | None:
     """Seconds since a moment of this boot."""
-    if not isinstance(boottime_s, int | float):
-        return None
-    return round(max(0.0, clock.boottime_ns() / 1e9 - boottime_s), 1)
+    return None if boottime_s is None else round(max(0.0, clock.boottime_ns() / 1e9 - boottime_s), 1)
 
 
 def _storage(spool: Spool) -> Storage | None:
@@ -172,11 +157,11 @@ def _events(spool: Spool, counts: dict[str, Counter[str]]) -> list[dict[str, Any
     return list(events.values())
 
 
-def _clock(spool: Spool, clock: Clock, boot: object) -> dict[str, Any]:
+def _clock(spool: Spool, clock: Clock, boot: int | None) -> dict[str, Any]:
     ntp_ms = clock.ntp_uncertainty_ms()
     if ntp_ms is not None:
         return {"synchronised": True, "source": Source.NTP, "uncertainty_s": ntp_ms / 1000}
-    told = spool.read_boot(boot).anchors if isinstance(boot, int) else ()
+    told = () if boot is None else spool.read_boot(boot).anchors
     anchors = [anchor for anchor in told if anchor.source is not Source.SAVED]
     if not anchors:
         return {"synchronised": False, "source": None, "uncertainty_s": None}
@@ -210,12 +195,12 @@ def _storage_words(spool: dict[str, Any]) -> str:
 
 
 def _uploading(uploader: dict[str, Any]) -> Iterator[str]:
-    yield str(uploader["state"])
+    yield uploader["state"]
     if uploader["reason"]:
-        yield str(uploader["reason"])
-    if isinstance(rate_bps := uploader["rate_bps"], int):
+        yield uploader["reason"]
+    if (rate_bps := uploader["rate_bps"]) is not None:
         yield f"{rate_bps / 1e6:.1f} Mbit/s"
-    if isinstance(eta_s := uploader["eta_s"], int):
+    if (eta_s := uploader["eta_s"]) is not None:
         yield f"through in {_duration(eta_s)}"
     if (age_s := uploader["last_success_s"]) is not None:
         yield f"last photo {_duration(age_s)} ago"

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from piboothup import status
 from piboothup.clock import SystemClock
@@ -23,6 +22,7 @@ from piboothup.runtime import send_hint
 from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
+from piboothup.status import BoothReport, UploaderReport
 
 _POLL_INTERVAL_S = 0.02
 _PATIENCE_S = 60.0
@@ -137,13 +137,13 @@ class Appliance:
         """Tells the uploader to try at once."""
         return send_hint(self.runtime, "uploader", "retry")
 
-    def booth(self) -> dict[str, Any]:
-        """The booth's status; empty when it does not run."""
-        return status.read(self.runtime, "booth") or {}
+    def booth(self) -> BoothReport:
+        """The booth's status; "stopped" when it does not run."""
+        return status.read_booth(self.runtime) or BoothReport()
 
-    def uploader(self) -> dict[str, Any]:
-        """The uploader's status; empty when it does not run."""
-        return status.read(self.runtime, "uploader") or {}
+    def uploader(self) -> UploaderReport:
+        """The uploader's status; "stopped" when it does not run."""
+        return status.read_uploader(self.runtime) or UploaderReport()
 
     def photos(self, *places: str) -> list[PhotoName]:
         """The photos on the card, oldest first."""
@@ -152,15 +152,10 @@ class Appliance:
 
     def take(self, timeout_s: float = _PATIENCE_S) -> None:
         """Presses when the booth is ready, and waits for "saved"."""
-        said: dict[str, Any] = {}
-
-        def is_ready() -> bool:
-            said.update(self.booth())
-            return said.get("state") == "ready"
-
-        wait_until(is_ready, "the booth to be ready", timeout_s)
+        wait_until(lambda: self.booth().state == "ready", "the booth to be ready", timeout_s)
+        before = self.booth().photos
         self.press()
-        wait_until(lambda: int(self.booth().get("photos", 0)) > said["photos"], "the photo to be saved", timeout_s)
+        wait_until(lambda: self.booth().photos > before, "the photo to be saved", timeout_s)
 
 
 def wait_until(happened: Callable[[], bool], what: str, timeout_s: float = _PATIENCE_S) -> None:

@@ -77,7 +77,7 @@ def _play(box: Appliance, album: LocalEventPics) -> tuple[list[Row], int]:
     album.online = False
     box.take()
     box.take()
-    wait_until(lambda: box.uploader().get("state") == "offline", "the uploader to notice")
+    wait_until(lambda: box.uploader().state == "offline", "the uploader to notice")
     chapter("offline")
 
     _announce("network on, but slow; the plug is pulled in mid-upload, right after a press")
@@ -86,7 +86,7 @@ def _play(box: Appliance, album: LocalEventPics) -> tuple[list[Row], int]:
     box.retry()
     wait_until(lambda: album.uploading > 0, "an upload to be under way")
     box.take()
-    saved = box.booth()["photos"]
+    saved = box.booth().photos
     box.press()
     box.pull_plug()
     album.online = False  # the box's connections end with its power

@@ -113,7 +113,7 @@ class _LiveDemo:
         return [
             f"{_TITLE}network{_PLAIN} {'on' if self._album.online else 'OFF'}",
             f"{_TITLE}power{_PLAIN} {'on' if self._box.powered else 'OFF'}",
-            f"{_TITLE}uploader{_PLAIN} {self._box.uploader().get('state', 'off')}",
+            f"{_TITLE}uploader{_PLAIN} {self._box.uploader().state}",
             "",
             f"{_TITLE}in new/: {len(waiting)}{_PLAIN}",
             *waiting[-5:],

@@ -15,7 +15,6 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from piboothup import __version__, status
 from piboothup.clock import Clock
@@ -27,7 +26,7 @@ from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import CONTEXTS, NEW
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
-from piboothup.status import StatusFile, WriterThread
+from piboothup.status import EventReport, StatusFile, UploaderReport, WifiReport, WriterThread
 from piboothup.uploader import wifi
 from piboothup.uploader.eventpics import EventPicsApi
 from piboothup.uploader.schedule.backoff import SECOND_NS, RandomFn
@@ -292,28 +291,24 @@ class Uploader:
         problems, wifi_problem = [*view.problems], self._wifi.problem
         if wifi_problem is not None and problems and problems[0].code in ("no_network", "storage_silent"):
             problems.insert(0, wifi_problem)  # names the cause, and has the better remedy
-        report: dict[str, Any] = {
-            "version": __version__,
-            "state": view.state,
-            "reason": self._refused or (str(problems[0]) if problems else ""),
-            "problems": [problem.code for problem in problems],
-            "waiting": view.waiting.total(),
-            "sent": view.sent.total(),
-            "rate_bps": view.rate_bps,
-            "eta_s": view.eta_s,
-            "last_success_s": None if view.last_success_ns is None else round(view.last_success_ns / SECOND_NS, 3),
-            "events_seen": None if view.events is None else len(view.events),
-            "events": list(self._events(view)),
-            "wifi": {
-                "ssid": self._wifi.ssid,
-                "signal": self._wifi.signal,
-                "reason": None if wifi_problem is None else str(wifi_problem),
-                "code": None if wifi_problem is None else wifi_problem.code,
-            },
-        }
-        self._status_writer.do(lambda: self._status.write(report))
+        reason, code = (None, None) if wifi_problem is None else (str(wifi_problem), wifi_problem.code)
+        report = UploaderReport(
+            version=__version__,
+            state=view.state,
+            reason=self._refused or (str(problems[0]) if problems else ""),
+            problems=tuple(problem.code for problem in problems),
+            waiting=view.waiting.total(),
+            sent=view.sent.total(),
+            rate_bps=view.rate_bps,
+            eta_s=view.eta_s,
+            last_success_s=None if view.last_success_ns is None else round(view.last_success_ns / SECOND_NS, 3),
+            events_seen=None if view.events is None else len(view.events),
+            events=tuple(self._events(view)),
+            wifi=WifiReport(self._wifi.ssid, self._wifi.signal, reason, code),
+        )
+        self._status_writer.do(lambda: self._status.write(report.to_json()))
 
-    def _events(self, view: StatusSnapshot) -> Iterator[dict[str, Any]]:
+    def _events(self, view: StatusSnapshot) -> Iterator[EventReport]:
         """Per event and album: photos waiting, and photos sent since the start."""
         titles = {event.link_id: event.title for event in view.events or ()}
         waiting: Counter[tuple[str, str]] = Counter()
@@ -322,10 +317,5 @@ class Uploader:
             for context, number in counted.items():
                 into[context.link_id, context.album_id] += number
         for link_id, album_id in sorted(waiting.keys() | sent.keys()):
-            yield {
-                "link_id": link_id,
-                "album_id": album_id,
-                "title": titles.get(link_id, ""),
-                "waiting": waiting[(link_id, album_id)],
-                "sent": sent[(link_id, album_id)],
-            }
+            counts = waiting[link_id, album_id], sent[link_id, album_id]
+            yield EventReport(link_id, album_id, titles.get(link_id, ""), *counts)

@@ -157,7 +157,7 @@ def _log(root: Path) -> None:
 
 def _press_to_file(box: Appliance) -> tuple[float, float]:
     """Seconds from the press, and from the start of the frame's exposure, to the committed file."""
-    wait_until(lambda: box.booth().get("state") == "ready", "the booth to be ready")
+    wait_until(lambda: box.booth().state == "ready", "the booth to be ready")
     before, pause = set(box.photos()), threading.Event()
     pause.wait(0.5)  # the simulated camera draws its next picture
     began_s = time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -191,7 +191,7 @@ def _start(box: Appliance, program: tuple[str, ...] = ("-m", "piboothup")) -> fl
     """Seconds from the command to ready."""
     began_s = time.perf_counter()
     process = _alone(box, "booth", program=program)
-    wait_until(lambda: box.booth().get("state") == "ready", "the booth to be ready")
+    wait_until(lambda: box.booth().state == "ready", "the booth to be ready")
     took_s = time.perf_counter() - began_s
     process.terminate()
     process.wait()

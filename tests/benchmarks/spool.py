@@ -153,7 +153,7 @@ def _start_with_many(root: Path, memory: Path) -> None:
     album.close()
     process = _alone(box)
     began_s = time.perf_counter()
-    wait_until(lambda: box.uploader().get("waiting", 0) >= MANY, "the uploader to know its photos", 60)
+    wait_until(lambda: box.uploader().waiting >= MANY, "the uploader to know its photos", 60)
     _row("  command to ready, all listed", f"{time.perf_counter() - began_s:.2f} s", "", "2 s")
     threading.Event().wait(2.0)
     peak = next(line for line in Path(f"/proc/{process.pid}/status").read_text().splitlines() if "VmHWM" in line)

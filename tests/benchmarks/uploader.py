@@ -147,11 +147,11 @@ def _returns_s(root: Path, lose: Callable[[Link], None]) -> Iterator[float]:
         box.spool.prepare()
         with _uploader(box):
             for number in range(8):
-                wait_until(lambda: box.uploader().get("state") == "idle", "a quiet line", _PATIENCE_S)
+                wait_until(lambda: box.uploader().state == "idle", "a quiet line", _PATIENCE_S)
                 lose(link)
                 _fill(box.spool, 2, 50_000, first=2 * number)
                 box.retry()
-                wait_until(lambda: box.uploader().get("state") == "offline", "the cut to be seen", _PATIENCE_S)
+                wait_until(lambda: box.uploader().state == "offline", "the cut to be seen", _PATIENCE_S)
                 threading.Event().wait(4.0 + number)
                 before = album.calls["put"]
                 link.go_on()

@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,6 +21,7 @@ from piboothup.problems import problem
 from piboothup.simulator import appliance
 from piboothup.simulator.appliance import Appliance
 from piboothup.spool.listing import FOLDERS, TMP
+from piboothup.status import BoothReport
 from tests.support.commands import environment, run
 from tests.support.deadline import PATIENCE_S
 
@@ -70,21 +70,21 @@ def running(box: Appliance, *limit: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def said(box: Appliance, state: str) -> list[str]:
     """Waits for this state; the problems then."""
-    found: dict[str, Any] = {}
+    found: list[BoothReport] = []
 
     def comes() -> bool:
-        found.update(box.booth())
-        return found.get("state") == state
+        found.append(box.booth())
+        return found[-1].state == state
 
     wait_until(comes, f"the booth to be {state}")
-    return list(found["problems"])
+    return list(found[-1].problems)
 
 
 def fail_a_photo(box: Appliance, number: int, problem_code: str) -> None:
     """A guest presses, in vain for the `number`th time, and is told this."""
     assert box.press()
     wait_until(lambda: _log(box).count("state=fault before=saving") == number, "the photo not to be saved")
-    wait_until(lambda: box.booth().get("problems") == [problem_code], "it to be told")
+    wait_until(lambda: box.booth().problems == (problem_code,), "it to be told")
 
 
 def _log(box: Appliance) -> str:
@@ -112,7 +112,7 @@ def test_f16_a_limit_on_files_at_the_start_is_told_until_lifted(box: Appliance) 
         assert files(box) == []
         lift(process, resource.RLIMIT_FSIZE)
         assert said(box, "ready") == []
-        assert box.booth()["photos"] == 0
+        assert box.booth().photos == 0
         box.take()
     assert len(box.photos()) == 1
     assert list((box.spool.directory / TMP).iterdir()) == []

@@ -205,8 +205,9 @@ def test_f07_nohup_a_hangup_is_ignored(folder: Path) -> None:
             words, env=environment(box.runtime), stdin=log, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        wait_until(lambda: bool(box.booth() and box.uploader()), "both services")
-        for pid in (box.booth()["pid"], box.uploader()["pid"], process.pid):
+        wait_until(lambda: box.booth().state != "stopped" and box.uploader().state != "stopped", "both services")
+        pids = [(status.read(box.runtime, service) or {})["pid"] for service in ("booth", "uploader")]
+        for pid in (*pids, process.pid):
             os.kill(pid, signal.SIGHUP)
         box.take(PATIENCE_S)
         process.terminate()

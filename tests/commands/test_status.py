@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,42 @@ def test_the_shape_is_the_contracts(bench: Bench) -> None:
         *("name", "box", "version", "booth", "spool", "events", "uploader", "clock", "power", "problems")
     }
     assert (found["name"], found["box"]) == ("Booth 7", bench.spool.box)
+
+
+def test_status_json_of_both_services_is_this_text(bench: Bench) -> None:
+    bench.says(
+        "booth", state="countdown", camera="lost", panel="ready", button="missing", photos=7, problems=["no_key"]
+    )
+    wifi = {"ssid": "Barn", "signal": 61, "reason": "Weak.", "code": "wifi_weak"}
+    told = {"rate_bps": 8000, "eta_s": 90, "last_success_s": bench.clock.boottime_s - 1.5, "events_seen": 2}
+    bench.says("uploader", state="uploading", reason="Why.", waiting=3, events=[], wifi=wifi, **told)
+    bench.spool.write_events([AlbumEvent("Anna & Ben", "abcd1234")])
+    take(bench.spool, jpeg(1), PARTY)
+    found = bench.report()
+    found["version"], found["spool"]["free_bytes"], found["spool"]["storage"] = "1", 5, "disk"
+    key = problem("no_key")
+    assert json.dumps(found) == json.dumps(
+        {
+            "name": "Booth 7",
+            "box": bench.spool.box,
+            "version": "1",
+            "booth": {"state": "countdown", "camera": "lost", "panel": "ready", "button": "missing", "photos": 7},
+            "spool": {
+                **{"new": 1, "sent": 0, "parked": 0, "quarantined": 0, "free_bytes": 5, "oldest_new_s": None},
+                **{"storage": "disk", "allow_memory": True},
+            },
+            "events": [
+                {"link_id": "abcd1234", "title": "Anna & Ben", "taken": 1, "in_album": 0, "waiting": 1, "parked": 0}
+            ],
+            "uploader": {
+                **{"state": "uploading", "reason": "Why.", "rate_bps": 8000, "eta_s": 90, "last_success_s": 1.5},
+                **{"events_seen": 2, "wifi": {"ssid": "Barn", "signal": 61, "reason": "Weak."}},
+            },
+            "clock": {"synchronised": False, "source": None, "uncertainty_s": None},
+            "power": {"undervoltage": None, "throttled": None, "temperature_c": None},
+            "problems": [{"code": "no_key", "sentence": key.sentence, "remedy": key.remedy}],
+        }
+    )
 
 
 def test_status_without_services_works_and_counts_folders(bench: Bench) -> None:

@@ -12,7 +12,6 @@ import queue
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from piboothup import power, status
 from piboothup.booth.devices import Devices
@@ -27,7 +26,7 @@ from piboothup.problems import Problem, problem
 from piboothup.spool.admin import assign, wipe
 from piboothup.spool.admin.wipe import WipeError
 from piboothup.spool.store import Spool
-from piboothup.status import UploaderState
+from piboothup.status import UploaderReport, UploaderState
 
 log = logging.getLogger(__name__)
 
@@ -167,12 +166,11 @@ class SelfTest:
         return problem("undervoltage") if power.read().undervoltage else None
 
     def _wifi(self) -> Problem | None:
-        report = self._read_uploader(lambda report: report.get("state") != UploaderState.OFFLINE)
-        state = _state(report)
-        if state in _PROBLEM_OF_STATE:
-            return problem(_PROBLEM_OF_STATE[state])
+        report = self._read_uploader(lambda report: report.state is not UploaderState.OFFLINE)
+        if report.state in _PROBLEM_OF_STATE:
+            return problem(_PROBLEM_OF_STATE[report.state])
         found = _first_problem(report, *_UNREACHABLE_CODES)
-        return found or (problem("no_network") if state is UploaderState.OFFLINE else None)
+        return found or (problem("no_network") if report.state is UploaderState.OFFLINE else None)
 
     def _time(self) -> Problem | None:
         if self._clock.ntp_uncertainty_ms() is not None:
@@ -181,11 +179,11 @@ class SelfTest:
         return None if self._spool.now_trusted_ms(now_ms) is not None else problem("clock_unknown")
 
     def _key(self) -> Problem | None:
-        report = self._read_uploader(lambda report: report.get("events_seen") is not None)
+        report = self._read_uploader(lambda report: report.events_seen is not None)
         found = _first_problem(report, "no_key", "key_refused")
         if found is not None:
             return found
-        return None if report.get("events_seen") is not None else problem("key_untried")
+        return None if report.events_seen is not None else problem("key_untried")
 
     def _event(self) -> Problem | None:
         link_id = self._settings_store.active.context.link_id
@@ -244,14 +242,14 @@ class SelfTest:
             _release(found)
         return ()
 
-    def _read_uploader(self, is_enough: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """The uploader's status, as soon as `is_enough` or after a few seconds."""
-        report: dict[str, Any] = {}
+    def _read_uploader(self, is_enough: Callable[[UploaderReport], bool]) -> UploaderReport:
+        """The uploader's report, as soon as `is_enough` or after a few seconds."""
+        report: UploaderReport | None = None
         for _ in range(int(_UPLOADER_TIMEOUT_S / POLL_S)):
-            report = status.read(self._runtime, "uploader") or {}
-            if not report or is_enough(report) or self._page_changed.wait(POLL_S):
+            report = status.read_uploader(self._runtime)
+            if report is None or is_enough(report) or self._page_changed.wait(POLL_S):
                 break
-        return report
+        return report or UploaderReport()
 
 
 def _release(answer: Answer) -> None:
@@ -259,13 +257,5 @@ def _release(answer: Answer) -> None:
         answer.frame.release()
 
 
-def _state(report: dict[str, Any]) -> UploaderState:
-    try:
-        return UploaderState(report.get("state", ""))
-    except ValueError:
-        return UploaderState.STOPPED
-
-
-def _first_problem(report: dict[str, Any], *codes: str) -> Problem | None:
-    listed = report.get("problems")
-    return next((problem(code) for code in codes if isinstance(listed, list) and code in listed), None)
+def _first_problem(report: UploaderReport, *codes: str) -> Problem | None:
+    return next((problem(code) for code in codes if code in report.problems), None)
