@@ -89,7 +89,7 @@ class BoothService:
     ) -> None:
         """`notice`: a problem of the config for the panel's bottom line.
 
-        `config_names`: the settings that the config's file names; None = no good copy is made (`config.Usable`).
+        `config_names`: the settings that the config file names; None = no good copy is made (see `EffectiveConfig`).
         `known_spools_file`: list of this box's spools on which photos wait.
         """
         self._spool = spool

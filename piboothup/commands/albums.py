@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from piboothup.clock import SystemClock
-from piboothup.commands.common import OK, CommandFails, load_usable, open_spool
+from piboothup.commands.common import OK, CommandFails, load_effective, open_spool
 from piboothup.problems import problem
 from piboothup.spool import choices
 from piboothup.uploader.eventpics import ApiError, EventPicsApi, outcome_of
@@ -16,7 +16,7 @@ from piboothup.uploader.transport.errors import LinkError
 
 def run(given: argparse.Namespace) -> int:
     """Print the events and albums of the key. Raises CommandFails."""
-    loaded = load_usable(given, needs_key=True).config
+    loaded = load_effective(given, needs_key=True).config
     key = loaded.read_key()
     if key is None:
         raise CommandFails(str(problem("no_key")))

@@ -22,7 +22,7 @@ from piboothup.booth.camera.detect import ConnectedCamera, connected_cameras
 from piboothup.booth.frame import Frame
 from piboothup.booth.photo.jpeg import EncodeError, encode, rotated
 from piboothup.booth.photo.quality import PhotoQuality, assess
-from piboothup.commands.common import OK, CommandFails, load_usable, open_spool
+from piboothup.commands.common import OK, CommandFails, load_effective, open_spool
 from piboothup.commands.services import camera_device
 from piboothup.spool import durable
 
@@ -51,7 +51,7 @@ class TestPhoto:
 
 def run(given: argparse.Namespace) -> int:
     """Try the camera that the config names. Raises CommandFails."""
-    loaded = load_usable(given).config
+    loaded = load_effective(given).config
     _, clock = open_spool(loaded)
     try:
         connected = [] if loaded.camera.driver == "simulated" else connected_cameras()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from piboothup.clock import Clock
-    from piboothup.config import Config, Usable
+    from piboothup.config import Config, EffectiveConfig
     from piboothup.problems import Problem
     from piboothup.spool.store import Spool
 
@@ -62,7 +62,7 @@ def load(given: argparse.Namespace) -> Config:
     return used.config
 
 
-def load_usable(given: argparse.Namespace, *, needs_key: bool = False) -> Usable:
+def load_effective(given: argparse.Namespace, *, needs_key: bool = False) -> EffectiveConfig:
     """Load the settings that a booth with this config goes on with; mistakes and warnings are told.
 
     For commands that only read. Raises ConfigError when a file that somebody named is not there, and with `needs_key`
@@ -81,7 +81,7 @@ def load_usable(given: argparse.Namespace, *, needs_key: bool = False) -> Usable
     return used
 
 
-def service_config(given: argparse.Namespace) -> Usable:
+def service_config(given: argparse.Namespace) -> EffectiveConfig:
     """Load the settings of a service: on a box the usable ones, at a desk (raises ConfigError) only sound ones."""
     from piboothup.runtime import under_systemd
 
@@ -92,11 +92,11 @@ def service_config(given: argparse.Namespace) -> Usable:
     return used
 
 
-def _read(given: argparse.Namespace) -> Usable:
+def _read(given: argparse.Namespace) -> EffectiveConfig:
     from piboothup import config
     from piboothup.spool.names import box_id, hardware_serial
 
-    return config.load_usable(config.find(given.config), box_id(hardware_serial()))
+    return config.load_effective(config.find(given.config), box_id(hardware_serial()))
 
 
 def _tell(sentences: Iterable[object]) -> None:
@@ -104,7 +104,7 @@ def _tell(sentences: Iterable[object]) -> None:
         print(f"piboothup: {sentence}", file=sys.stderr)
 
 
-def config_problem(used: Usable) -> Problem | None:
+def config_problem(used: EffectiveConfig) -> Problem | None:
     """Problem of the config's file, for status and panel; None when it has none."""
     from piboothup.problems import problem
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from piboothup import config, status
 from piboothup.clock import SystemClock
-from piboothup.commands.common import FAILED, OK, USAGE, CommandFails, load, load_usable, open_spool
+from piboothup.commands.common import FAILED, OK, USAGE, CommandFails, load, load_effective, open_spool
 from piboothup.problems import problem
 from piboothup.runtime import RuntimeUnusable, command_directory, send_hint
 from piboothup.spool import durable, wipe_journal
@@ -46,7 +46,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _list(given: argparse.Namespace) -> int:
-    spool = _opened(load_usable(given).config)
+    spool = _opened(load_effective(given).config)
     attribution = Attribution(spool.directory)
     for place in (NEW, PARKED):
         for name in sorted(spool.names(place), key=lambda name: name.order):
@@ -75,7 +75,7 @@ def _export(given: argparse.Namespace) -> int:
             print(f"\r{done} of {total}", end="" if done < total else "\n", file=sys.stderr, flush=True)
 
     if given.spool is None:
-        settings = load_usable(given).config
+        settings = load_effective(given).config
         spool = _opened(settings)
     else:
         directory = Path(given.spool)

@@ -17,7 +17,7 @@ from typing import Any
 
 from piboothup import __version__, power, status
 from piboothup.clock import Clock
-from piboothup.commands.common import OK, config_problem, load_usable, open_spool
+from piboothup.commands.common import OK, config_problem, load_effective, open_spool
 from piboothup.config import Config
 from piboothup.problems import Problem, codes, problem
 from piboothup.runtime import command_directory
@@ -32,7 +32,7 @@ from piboothup.status import BoothReport, UploaderReport
 
 def run(given: argparse.Namespace) -> int:
     """Print the report."""
-    used = load_usable(given)
+    used = load_effective(given)
     spool, clock = open_spool(used.config)
     report = assemble(used.config, spool, clock, command_directory(), config_problem(used))
     print(json.dumps(report, indent=2) if given.json else format_report(report))

@@ -1,6 +1,6 @@
 """Checks of values in the config, one per kind; each says in words what it allows.
 
-A check takes the value as TOML gave it and returns it as the services want it, or raises `Wrong`.
+A check takes the value as TOML gave it and returns it as the services want it, or raises `InvalidValue`.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ LANGUAGES = ("en", "de")
 """The languages of the panel: each has a catalogue of that name in `booth.panel.i18n`."""
 
 
-class Wrong(ValueError):
+class InvalidValue(ValueError):
     """A value is outside its range; the text says what is allowed."""
 
 
-def setting(default: Any, check: Callable[[Any], Any], doubt: Callable[[Any], str] | None = None) -> Any:
+def setting(default: Any, check: Callable[[Any], Any], warn: Callable[[Any], str] | None = None) -> Any:
     """Dataclass field with this default; `check` validates and converts the value in a file.
 
-    `doubt` says in a sentence why a value that is taken may not do what was meant; "" when it does.
+    `warn` returns a sentence on a valid value that may not do what was meant, "" otherwise.
     """
-    return field(default=default, metadata={"check": check, "doubt": doubt})
+    return field(default=default, metadata={"check": check, "warn": warn})
 
 
 def number(default: float, low: float, high: float) -> Any:
@@ -42,7 +42,7 @@ def number(default: float, low: float, high: float) -> Any:
     def check(value: Any) -> Any:
         right_type = isinstance(value, int) or (isinstance(value, float) and not whole)
         if isinstance(value, bool) or not right_type or not low <= value <= high:
-            raise Wrong(f"a {'whole ' if whole else ''}number from {low:g} to {high:g}")
+            raise InvalidValue(f"a {'whole ' if whole else ''}number from {low:g} to {high:g}")
         return value if whole else float(value)
 
     return setting(default, check)
@@ -54,7 +54,7 @@ def choice(default: Any, *others: Any) -> Any:
 
     def check(value: Any) -> Any:
         if type(value) is not type(default) or value not in allowed:
-            raise Wrong("one of " + ", ".join(json.dumps(choice) for choice in allowed))
+            raise InvalidValue("one of " + ", ".join(json.dumps(choice) for choice in allowed))
         return value
 
     return setting(default, check)
@@ -65,21 +65,21 @@ def flag(default: bool) -> Any:
 
     def check(value: Any) -> Any:
         if not isinstance(value, bool):
-            raise Wrong("true or false")
+            raise InvalidValue("true or false")
         return value
 
     return setting(default, check)
 
 
-def text(default: str, longest: int = 200, doubt: Callable[[Any], str] | None = None) -> Any:
+def text(default: str, longest: int = 200, warn: Callable[[Any], str] | None = None) -> Any:
     """One line of at most so many characters."""
 
     def check(value: Any) -> Any:
         if not _is_one_line(value) or len(value) > longest:
-            raise Wrong(f"one line of text in quotes, at most {longest} characters")
+            raise InvalidValue(f"one line of text in quotes, at most {longest} characters")
         return value
 
-    return setting(default, check, doubt)
+    return setting(default, check, warn)
 
 
 def _is_one_line(value: Any) -> bool:
@@ -91,28 +91,28 @@ def directory(value: Any) -> Any:
     """A folder's absolute path."""
     # A relative one would be another folder for each command, and for the booth's unit one in memory.
     if not _is_one_line(value) or not re.fullmatch(r"/.{0,4095}", value):
-        raise Wrong('a folder named from the root on, in quotes, as in "/var/lib/piboothup"')
+        raise InvalidValue('a folder named from the root on, in quotes, as in "/var/lib/piboothup"')
     return value
 
 
 def identifier(value: Any) -> Any:
     """An id of EventPics, or "" for none. What it may not be: spaces, a path."""
     if not isinstance(value, str) or not re.fullmatch(r"(?!\.+$)[A-Za-z0-9._~-]{0,128}", value):
-        raise Wrong('the id as EventPics shows it, in quotes: letters and digits, no spaces ("" for none)')
+        raise InvalidValue('the id as EventPics shows it, in quotes: letters and digits, no spaces ("" for none)')
     return value
 
 
 def key(value: Any) -> Any:
     """The API key as a Secret; None for "". What is wrong with it is told without showing it."""
     if not isinstance(value, str) or not re.fullmatch(r"[\x21-\x7e]{0,4096}", value.strip()):
-        raise Wrong("the key as EventPics shows it, in straight quotes, on one line, without spaces")
+        raise InvalidValue("the key as EventPics shows it, in straight quotes, on one line, without spaces")
     return Secret(value.strip()) if value.strip() else None
 
 
 def language(value: Any) -> Any:
     """One that the panel speaks."""
     if value not in LANGUAGES:
-        raise Wrong("one of " + ", ".join(map(json.dumps, LANGUAGES)))
+        raise InvalidValue("one of " + ", ".join(map(json.dumps, LANGUAGES)))
     return value
 
 
@@ -155,23 +155,23 @@ def api_url(value: Any) -> Any:
     """Address of EventPics: https, or http on this machine; without a slash at its end."""
     wanted = "an https address such as https://api.eventpics.net (plain http only for this machine itself)"
     if not _is_one_line(value) or any(character.isspace() for character in value):
-        raise Wrong(wanted)
+        raise InvalidValue(wanted)
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise Wrong(wanted) from None
+        raise InvalidValue(wanted) from None
     if not host or parts.scheme not in ("https", "http") or (parts.scheme == "http" and not is_loopback(host)):
-        raise Wrong(wanted)
+        raise InvalidValue(wanted)
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise Wrong(wanted)
+        raise InvalidValue(wanted)
     return value.rstrip("/")
 
 
 def album_url(value: Any) -> Any:
     """Address that a guest's phone opens, with a place for the event."""
     if not _is_one_line(value) or not value.startswith("https://") or "{link_id}" not in value:
-        raise Wrong("an https address with {link_id} in it")
+        raise InvalidValue("an https address with {link_id} in it")
     return value
 
 
@@ -179,5 +179,5 @@ def size(value: Any) -> Any:
     """Width and height of a frame, in pixels."""
     good = isinstance(value, list | tuple) and len(value) == 2
     if not good or not all(type(length) is int and 64 <= length <= 16384 and length % 2 == 0 for length in value):
-        raise Wrong("[width, height], two even numbers of pixels from 64 to 16384")
+        raise InvalidValue("[width, height], two even numbers of pixels from 64 to 16384")
     return tuple(value)

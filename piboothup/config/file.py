@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.config import good_copy
-from piboothup.config.checks import Wrong
+from piboothup.config.checks import InvalidValue
 from piboothup.config.checks import directory as checked_directory
 from piboothup.config.reading import Reading
 from piboothup.config.settings import CONFIG_VERSION, DEFAULT_DIRECTORY, Config, ConfigError
@@ -25,7 +25,7 @@ def find(given: str | None, environment: Mapping[str, str] = os.environ) -> Path
 
 
 @dataclass(frozen=True)
-class Usable:
+class EffectiveConfig:
     """Settings that a service can run with, whatever its config's file is like."""
 
     config: Config
@@ -46,7 +46,7 @@ class Usable:
         return bool(self.errors) and table.api_key is None and not table.api_key_file
 
 
-def load_usable(path: Path, box: str = "") -> Usable:
+def load_effective(path: Path, box: str = "") -> EffectiveConfig:
     """The config in the file `path`; what can't be used is as it was in the last good one, else the default.
 
     A file with a mistake may lack more than what is wrong in it, so a table that it does not name is the last good
@@ -60,19 +60,19 @@ def load_usable(path: Path, box: str = "") -> Usable:
         directory = salvage_directory(path)
         kept = good_copy.read(directory, box)
         config = _fall_back(kept, directory, _salvaged_text(path))
-        return Usable(config, (error,), has_last_good=kept.exists)
+        return EffectiveConfig(config, (error,), has_last_good=kept.exists)
     directory = _directory(reading)
     kept = good_copy.read(directory, box)
     if cut := _cut(reading, kept):
         reading.errors.append(cut)
         reading.values.pop(reading.last_table, None)
-    config, errors = reading.settled(Config())
+    config, errors = reading.merged_with(Config())
     if errors:
-        config, errors_with_last_good = reading.settled(_fall_back(kept, directory, reading.text))
+        config, errors_with_last_good = reading.merged_with(_fall_back(kept, directory, reading.text))
         if reading.errors:  # the pins of a table that can't be used are the last good ones, not the defaults
             errors = errors_with_last_good
     names = None if cut else good_copy.names_of(reading)
-    return Usable(config, tuple(errors), tuple(reading.warnings), bool(reading.unused), names, kept.exists)
+    return EffectiveConfig(config, tuple(errors), tuple(reading.warnings), bool(reading.unused), names, kept.exists)
 
 
 def _fall_back(copy: good_copy.GoodCopy, directory: Path, text: str) -> Config:
@@ -160,7 +160,7 @@ def _last_used(path: Path) -> Path:
         return DEFAULT_DIRECTORY
     try:
         return Path(text_to_path(checked_directory(elsewhere_file().read_bytes().decode().strip())))
-    except (OSError, UnicodeDecodeError, Wrong):
+    except (OSError, UnicodeDecodeError, InvalidValue):
         return DEFAULT_DIRECTORY
 
 

@@ -51,7 +51,7 @@ def read(directory: Path, box: str = "") -> GoodCopy:
     if box and writer not in ("", box):
         return GoodCopy()
     names = tuple(_noted(text, _NAMES).split())
-    return GoodCopy(reading.settled(Config())[0], names, exists=bool(reading.names), box=writer)
+    return GoodCopy(reading.merged_with(Config())[0], names, exists=bool(reading.names), box=writer)
 
 
 def _noted(text: str, what: str) -> str:

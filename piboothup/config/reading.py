@@ -16,14 +16,14 @@ from typing import Any
 
 import tomli
 
-from piboothup.config.checks import Wrong
+from piboothup.config.checks import InvalidValue
 from piboothup.config.settings import Config, ConfigError
 
 
 def parse(text: str, path: Path) -> tuple[Config, list[str]]:
     """The config in `text`; `path` is for the messages. Raises ConfigError."""
     reading = Reading.of(text, path)
-    return reading.sound(), reading.warnings
+    return reading.validated(), reading.warnings
 
 
 @dataclass
@@ -66,14 +66,14 @@ class Reading:
                 reading.errors.append(error)
         return reading
 
-    def sound(self) -> Config:
+    def validated(self) -> Config:
         """The config, when everything in it can be used. Raises ConfigError."""
-        config, errors = self.settled(Config())
+        config, errors = self.merged_with(Config())
         if errors:
             raise errors[0]
         return config
 
-    def settled(self, base: Config) -> tuple[Config, list[ConfigError]]:
+    def merged_with(self, base: Config) -> tuple[Config, list[ConfigError]]:
         """The config with `base` wherever the text can't be used or says nothing, and why it can't."""
         config = dataclasses.replace(base, **self.values)
         config = _all_simulated(config) if config.devices.simulated else config
@@ -115,11 +115,11 @@ class Reading:
         self.names.append(dotted)
         try:
             checked = known[key].metadata["check"](value)
-        except Wrong as wrong:
+        except InvalidValue as wrong:
             raise self._error(dotted, f"`{dotted}` can't be used as it stands.", f"It should be {wrong}.") from None
-        doubt = known[key].metadata["doubt"]
-        if doubt is not None and (told := doubt(checked)):
-            self._warn(dotted, told)
+        warn = known[key].metadata["warn"]
+        if warn is not None and (sentence := warn(checked)):
+            self._warn(dotted, sentence)
         return {key: checked}
 
     def _error(self, dotted: str, what: str, remedy: str) -> ConfigError:

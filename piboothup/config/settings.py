@@ -163,7 +163,7 @@ class Config:
     name: str = checks.text("Booth 1", 40)
     """The box's name, as panel, photos and exports show it."""
     language: str = checks.setting("en", checks.language)
-    timezone: str = checks.text("", doubt=checks.unknown_zone)
+    timezone: str = checks.text("", warn=checks.unknown_zone)
     """For EXIF and export names; empty, or one that this system does not know = UTC (see `checks.zone`)."""
     eventpics: EventPicsConfig = EventPicsConfig()
     capture: CaptureConfig = CaptureConfig()
@@ -192,6 +192,6 @@ class Config:
             raise ConfigError(name, None, f"The key file can't be read: {reason}.", _KEY_REMEDY) from None
         try:
             found: Secret | None = checks.key(text)
-        except checks.Wrong as wrong:
+        except checks.InvalidValue as wrong:
             raise ConfigError(name, None, f"This should be {wrong}.", _KEY_REMEDY) from None
         return found

@@ -26,12 +26,12 @@ from piboothup.config import LightConfig
 from piboothup.problems import problem
 from piboothup.status import BoothState
 from tests.support.deadline import PATIENCE_S, until
-from tests.support.machine import FULL, NO_CAMERA, READY, Play, frame
+from tests.support.machine import FULL, NO_CAMERA, READY, StateMachineDriver, frame
 
 BUZZER_PIN = 24
 
 
-class Heard(Play):
+class Heard(StateMachineDriver):
     """Keeps the light's patterns and the buzzer's sounds, as the loop makes them of each turn."""
 
     def __init__(self, countdown_s: int = 3) -> None:
@@ -83,7 +83,7 @@ def test_buzzer_ticks_each_second_from_press_clicks_at_frame() -> None:
 
 
 @pytest.mark.parametrize(
-    "fails", [CaptureFailed(problem("camera_stuck"), Play().now_ns), SavingFailed(problem("not_saved"))]
+    "fails", [CaptureFailed(problem("camera_stuck"), StateMachineDriver().now_ns), SavingFailed(problem("not_saved"))]
 )
 def test_photo_not_saved_low_tone_light_says_press_again(fails: Any) -> None:
     play = Heard(0)
@@ -115,7 +115,7 @@ def test_card_hang_low_tone_once_trouble_light_until_answer(answer: Any) -> None
 
 @pytest.mark.parametrize("trouble", [NO_CAMERA, FULL])
 def test_trouble_is_lit_only_when_no_photo_can_be_taken(trouble: Any) -> None:
-    play = Play(0)
+    play = StateMachineDriver(0)
     play.says(READY)
     assert pattern(play.booth, play.now_ns) is LightPattern.READY
     play.says(trouble)
@@ -123,7 +123,7 @@ def test_trouble_is_lit_only_when_no_photo_can_be_taken(trouble: Any) -> None:
 
 
 def test_b03_every_press_changes_light_even_right_after_another() -> None:
-    play = Play(0)
+    play = StateMachineDriver(0)
     play.says(NO_CAMERA)
     assert pattern(play.booth, play.now_ns) is LightPattern.TROUBLE
     for _ in range(3):
@@ -148,7 +148,7 @@ def test_b03_light_answers_press_within_50_ms_in_any_light_state() -> None:
 
 @pytest.mark.parametrize("state", [BoothState.EXPOSING, BoothState.SAVING])
 def test_b03_press_changes_static_light_at_once(state: BoothState) -> None:
-    play = Play(3)
+    play = StateMachineDriver(3)
     play.says(READY)
     play.press()
     play.waits_s(3)

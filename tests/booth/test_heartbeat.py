@@ -9,7 +9,7 @@ import pytest
 from piboothup.booth.camera.thread import CameraThread
 from piboothup.booth.panel.thread import NoPanel, PanelThread
 from piboothup.booth.threads import NEVER_NS, Heartbeat
-from tests.support.camera import PlayedCamera
+from tests.support.camera import FakeCamera
 from tests.support.clock import HandClock
 
 S = 1_000_000_000
@@ -30,7 +30,7 @@ def test_heartbeat_fresh_during_allowed_silence_then_ages(silent_ns: int, passes
 def test_camera_and_panel_are_silent_from_their_last_turn_on(tmp_path: Path) -> None:
     clock = HandClock()
     camera, panel = (
-        CameraThread(PlayedCamera(clock), clock, lambda _event: None),
+        CameraThread(FakeCamera(clock), clock, lambda _event: None),
         PanelThread(NoPanel(), clock, tmp_path),
     )
     clock.pass_s(1)

@@ -11,7 +11,7 @@ import pytest
 from piboothup import status
 from piboothup.cli import main
 from piboothup.clock import SystemClock
-from piboothup.config import GOOD_FILE, good_copy, load_usable
+from piboothup.config import GOOD_FILE, good_copy, load_effective
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import AlbumEvent
@@ -66,7 +66,7 @@ class Box:
     def keep(self, text: str) -> None:
         """The booth has run with this config."""
         self.say(text)
-        used = load_usable(self.file, self.spool.box)
+        used = load_effective(self.file, self.spool.box)
         assert not used.errors
         kept = good_copy.to_toml_text(used.config, used.names or (), self.spool.box)
         (self.spool.directory / GOOD_FILE).write_text(kept)

@@ -181,19 +181,19 @@ def test_config_key_read_from_its_file_missing_file_means_no_key(tmp_path: Path)
 def test_a_file_that_is_not_utf8_is_told(tmp_path: Path, content: bytes, said: str) -> None:
     file = tmp_path / "config.toml"
     file.write_bytes(content)
-    assert [said in str(error) for error in config.load_usable(file).errors] == [True]
+    assert [said in str(error) for error in config.load_effective(file).errors] == [True]
 
 
 def test_a_bom_and_windows_line_ends_are_read(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_bytes(b'\xef\xbb\xbfconfig_version = 1\r\nname = "A"\r\n[capture]\r\ncountdown_s = 1\r\n')
-    used = config.load_usable(file)
+    used = config.load_effective(file)
     assert (used.config.name, used.config.capture.countdown_s) == ("A", 1)
     assert (used.errors, used.warnings) == ((), ())
 
 
 def test_a_missing_file_is_told_with_a_remedy(tmp_path: Path) -> None:
-    assert ["--config" in str(error) for error in config.load_usable(tmp_path / "none.toml").errors] == [True]
+    assert ["--config" in str(error) for error in config.load_effective(tmp_path / "none.toml").errors] == [True]
 
 
 def test_the_config_is_looked_for_where_the_contract_says() -> None:

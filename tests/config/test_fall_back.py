@@ -20,7 +20,15 @@ from piboothup import config
 from piboothup.booth.storage import StorageMonitor
 from piboothup.commands.common import config_problem, service_config
 from piboothup.commands.services import _note_spool
-from piboothup.config import GOOD_FILE, Config, ConfigError, EventPicsConfig, Usable, good_copy, load_usable
+from piboothup.config import (
+    GOOD_FILE,
+    Config,
+    ConfigError,
+    EffectiveConfig,
+    EventPicsConfig,
+    good_copy,
+    load_effective,
+)
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.commands import command, environment
@@ -81,7 +89,7 @@ class Box:
         self.good = self.directory / GOOD_FILE
         self.clock = HandClock()
 
-    def start(self, text: str | bytes) -> Usable:
+    def start(self, text: str | bytes) -> EffectiveConfig:
         """What the booth runs with when its file says this; it keeps its good copy as the service does."""
         self.file.write_bytes(text if isinstance(text, bytes) else text.encode())
         used = service_config(argparse.Namespace(config=str(self.file)))
@@ -131,7 +139,7 @@ def test_f12_a_file_cut_at_any_byte_costs_no_setting(box: Box) -> None:
     content = box.text.encode()
     for length in range(len(content)):
         box.file.write_bytes(content[:length])
-        assert keyless(load_usable(box.file).config) == whole, content[:length][-40:]
+        assert keyless(load_effective(box.file).config) == whole, content[:length][-40:]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +160,7 @@ def test_f12_file_without_a_setting_uses_and_keeps_good_copy(box: Box, left: byt
 def test_f12_a_config_that_is_gone_leads_to_the_spool_used_last(box: Box) -> None:
     whole = keyless(box.start(box.text).config)
     box.file.unlink()
-    assert load_usable(box.file).config == whole
+    assert load_effective(box.file).config == whole
 
 
 def test_f12_empty_file_at_first_start_becomes_no_good_copy(box: Box) -> None:
@@ -199,7 +207,7 @@ def test_f12_a_cut_below_an_edit_is_told_and_costs_no_event(box: Box, whole: str
             if all(line.startswith("#") or not line.strip() for line in lines[end:]):
                 continue
             box.file.write_text(begun + "".join(lines[number + 1 : end]))
-            used = load_usable(box.file)
+            used = load_effective(box.file)
             assert used.errors, (number, end)
             assert used.names is None, (number, end)
             event = used.config.eventpics
@@ -319,7 +327,7 @@ def test_f12_a_good_copy_that_comes_late_is_not_overwritten(box: Box, end: str) 
         assert card.opened
         assert "config_late" in [told.code for told in card.notices]
     assert box.good.read_bytes() == kept
-    used = load_usable(box.file)
+    used = load_effective(box.file)
     assert (used.config.upload.workers, used.config.eventpics.link_id) == (3, "abcd1234")
 
 
@@ -328,7 +336,7 @@ def test_f12_a_late_good_copy_outlives_a_file_of_one_header(box: Box) -> None:
     kept = box.good.read_bytes()
     away = box.directory.rename(box.directory.parent / "away")
     box.file.write_text("[capture]\n")
-    used = load_usable(box.file)
+    used = load_effective(box.file)
     spool = Spool(box.directory, box.clock)
     with contextlib.closing(StorageMonitor(used.config, spool, box.clock, config_names=used.names)) as card:
         away.rename(box.directory)
@@ -340,7 +348,7 @@ def test_f12_a_whole_file_is_kept_over_a_good_copy_come_late(box: Box) -> None:
     box.start(box.text)
     away = box.directory.rename(box.directory.parent / "away")
     box.file.write_text(box.text.replace("Łódź Booth", "Fête"))
-    used = load_usable(box.file)
+    used = load_effective(box.file)
     spool = Spool(box.directory, box.clock)
     with contextlib.closing(StorageMonitor(used.config, spool, box.clock, config_names=used.names)) as card:
         away.rename(box.directory)
@@ -365,7 +373,7 @@ def test_f12_without_last_good_settings_none_are_promised(box: Box) -> None:
 @pytest.mark.parametrize("left", ["", "name = [", "[button]\nhold_s = 99"])
 def test_f12_the_good_copy_of_another_box_is_not_used(box: Box, left: str) -> None:
     box.start(box.text)
-    box.good.write_text(good_copy.to_toml_text(load_usable(box.file).config, ("name",), "ZZZZ"))
+    box.good.write_text(good_copy.to_toml_text(load_effective(box.file).config, ("name",), "ZZZZ"))
     used = box.start(left + f'\n[spool]\ndirectory = "{box.directory}"\n' if left else left)
     assert (used.config.name, used.config.eventpics.link_id) == ("Booth 1", "")
     told = config_problem(used)
@@ -385,9 +393,9 @@ def test_f13_any_text_reads_back_as_it_was_written(text: str) -> None:
 def test_f13_a_copy_that_does_not_read_back_replaces_none(box: Box, name: str) -> None:
     box.start(box.text)
     kept = box.good.read_bytes()
-    wrong = dataclasses.replace(load_usable(box.file).config, name=name)
+    wrong = dataclasses.replace(load_effective(box.file).config, name=name)
     spool = Spool(box.directory, box.clock)
-    names = load_usable(box.file).names
+    names = load_effective(box.file).names
     with contextlib.closing(StorageMonitor(wrong, spool, box.clock, config_names=names)) as card:
         card.open(patient=False)
     assert box.good.read_bytes() == kept

@@ -1,4 +1,4 @@
-"""What becomes of tmp/ at the start."""
+"""Recovery at the start: parts in tmp/ are salvaged or set aside, half-replaced files go, foreign files stay."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ from tests.support.clock import HandClock
 from tests.support.photos import PARTY, counts, jpeg, open_spool, take, try_photo
 
 NO_EVENT = context_for("", "", "a boot without an event")
+OURS = "ours"
+"""Stands for this thread's number, which is another one in each process that runs tests."""
+NOBODY = 2**22 + 1
+"""No thread has this number: Linux goes to 2**22."""
 
 
 def test_p04_a_whole_part_is_salvaged(tmp_path: Path) -> None:
@@ -129,3 +133,29 @@ def test_f16_a_test_photo_behind_a_link_is_not_touched(tmp_path: Path) -> None:
     (spool.directory / "new" / "0007").symlink_to(elsewhere)
     recover(spool)
     assert (elsewhere / TEST_PHOTO).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "stays"),
+    [
+        (f"contexts/.n1ae286b.json.{NOBODY}", False),
+        (f"contexts/.n1ae286b.json.{OURS}", False),
+        (f"contexts/.n1ae286b.assigned.json.{NOBODY}", True),
+        (f".events.json.{NOBODY}", False),
+        (f".config.good.toml.{NOBODY}", False),
+        (f"..layout.{NOBODY}", False),
+        (f".events.json.{OURS}", True),
+        (f"parked/.7F3K-0001-0001_5_abcd1234_0123456789abcdef.txt.{NOBODY}", False),
+        (".somebodys.notes", True),
+        (f".somebodys.jpg.{NOBODY}", True),
+        (f"new/.events.json.{NOBODY}", True),
+    ],
+)
+def test_p14_a_half_replaced_file_goes_at_the_next_start(tmp_path: Path, name: str, stays: bool) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    photo = take(spool, jpeg(1))
+    name = name.replace(OURS, str(os.getpid()))
+    (tmp_path / name).write_bytes(b"half")
+    recover(spool)
+    assert (tmp_path / name).exists() is stays
+    assert spool.waiting() == [photo]

@@ -32,7 +32,7 @@ from piboothup.runtime import send_hint
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
 from piboothup.status import BoothState, UploaderState
-from tests.support.camera import PlayedCamera, grey_frame, nothing
+from tests.support.camera import FakeCamera, grey_frame, nothing
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
 
@@ -55,7 +55,7 @@ def hang_on(event: threading.Event) -> Callable[[], None]:
     return hang
 
 
-class PlayedGlass:
+class FakePanel:
     """A panel device that keeps what it was shown."""
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class PlayedGlass:
         self.on_close()
 
 
-class PlayedLight:
+class FakeLight:
     """A light that keeps its patterns: one for each turn of the service's loop."""
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class PlayedLight:
         self.closed = True
 
 
-class PlayedBuzzer:
+class FakeBuzzer:
     """A buzzer that keeps what was to be heard."""
 
     def __init__(self) -> None:
@@ -124,7 +124,7 @@ class PlayedBuzzer:
         self.closed = True
 
 
-class PlayedButton:
+class FakeButton:
     """A button that is pressed by calling it."""
 
     def __init__(self, clock: HandClock) -> None:
@@ -160,8 +160,8 @@ class Box:
         self.runtime = root / "run"
         self.runtime.mkdir(mode=0o700)
         self.spool = Spool(root / "spool", self.clock, "serial-1")
-        self.camera, self.glass = PlayedCamera(self.clock), PlayedGlass()
-        self.light, self.button, self.buzzer = PlayedLight(), PlayedButton(self.clock), PlayedBuzzer()
+        self.camera, self.glass = FakeCamera(self.clock), FakePanel()
+        self.light, self.button, self.buzzer = FakeLight(), FakeButton(self.clock), FakeBuzzer()
         self.config = Config(
             eventpics=EventPicsConfig(link_id="abcd1234", album_id="a1"),
             capture=CaptureConfig(countdown_s=0, review_s=1.0),
@@ -180,7 +180,7 @@ class Box:
         marks = () if self.notice is None else None  # who is told of a mistake runs with the last good config
         service = BoothService(self.config, self.spool, self.clock, self.runtime, devices, self.notice, marks)
         self._note_what_is_heard(service)
-        if isinstance(self.light, PlayedLight):
+        if isinstance(self.light, FakeLight):
             self.light.forget()  # of the service before: its READY is not this one's
 
         def run() -> None:

@@ -34,7 +34,7 @@ def grey_frame(
     return Frame(y, y[::2, ::2], y[::2, ::2], start_ns, release, "imx477", exposure_us=10_000, gain=2.0)
 
 
-class PlayedCamera:
+class FakeCamera:
     """A camera that streams and exposes at once, unless a test wants it otherwise; it keeps what it was asked for.
 
     The queues are there to be waited for, the lists to look back at.

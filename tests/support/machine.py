@@ -37,7 +37,7 @@ def frame(exposure_start_ns: int = 1_000_000 * SECOND_NS) -> Frame:
     return Frame(plane, plane, plane, exposure_start_ns, release=lambda: None)
 
 
-class Play:
+class StateMachineDriver:
     """Feeds the machine and remembers what it wanted done."""
 
     def __init__(

@@ -22,7 +22,7 @@ from piboothup.booth.camera.thread import (
 from piboothup.booth.flow.events import CameraLost, CameraReady, CaptureFailed, Event, Exposed
 from piboothup.booth.frame import Frame
 from piboothup.problems import problem
-from tests.support.camera import PlayedCamera, S, run_for
+from tests.support.camera import FakeCamera, S, run_for
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
 
@@ -33,8 +33,8 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def camera(clock: HandClock) -> PlayedCamera:
-    return PlayedCamera(clock)
+def camera(clock: HandClock) -> FakeCamera:
+    return FakeCamera(clock)
 
 
 @pytest.fixture
@@ -43,12 +43,12 @@ def told() -> list[Event]:
 
 
 @pytest.fixture
-def thread(camera: PlayedCamera, clock: HandClock, told: list[Event]) -> CameraThread:
+def thread(camera: FakeCamera, clock: HandClock, told: list[Event]) -> CameraThread:
     return CameraThread(camera, clock, told.append)
 
 
 def test_it_is_ready_only_when_the_first_frame_has_come(
-    thread: CameraThread, camera: PlayedCamera, told: list[Event]
+    thread: CameraThread, camera: FakeCamera, told: list[Event]
 ) -> None:
     camera.streams = False
     thread.run_once(None)
@@ -59,7 +59,7 @@ def test_it_is_ready_only_when_the_first_frame_has_come(
 
 
 def test_capture_job_returns_frame_camera_found_for_its_zero(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+    thread: CameraThread, camera: FakeCamera, clock: HandClock, told: list[Event]
 ) -> None:
     thread.run_once(None)
     zero_ns = clock.boottime_ns() + 2 * S
@@ -70,7 +70,7 @@ def test_capture_job_returns_frame_camera_found_for_its_zero(
 
 
 def test_k01_no_camera_at_boot_reported_once_retried_recovers(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+    thread: CameraThread, camera: FakeCamera, clock: HandClock, told: list[Event]
 ) -> None:
     camera.fault = problem("no_camera")
     run_for(thread, clock, 120)
@@ -81,7 +81,7 @@ def test_k01_no_camera_at_boot_reported_once_retried_recovers(
 
 
 def test_the_pause_between_two_tries_grows_from_1_s_to_10_s(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+    thread: CameraThread, camera: FakeCamera, clock: HandClock
 ) -> None:
     camera.raises = RuntimeError("busy")
     tries: list[float] = []
@@ -97,7 +97,7 @@ def test_the_pause_between_two_tries_grows_from_1_s_to_10_s(
 
 
 def test_k02_frames_stop_noticed_within_5_s_camera_reopened(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+    thread: CameraThread, camera: FakeCamera, clock: HandClock, told: list[Event]
 ) -> None:
     run_for(thread, clock, 3)
     camera.streams = False
@@ -110,7 +110,7 @@ def test_k02_frames_stop_noticed_within_5_s_camera_reopened(
 
 
 def test_k02_a_press_while_frames_stand_still_is_answered(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+    thread: CameraThread, camera: FakeCamera, clock: HandClock, told: list[Event]
 ) -> None:
     run_for(thread, clock, 3)
     camera.streams = False
@@ -122,7 +122,7 @@ def test_k02_a_press_while_frames_stand_still_is_answered(
 
 @pytest.mark.parametrize("pressed_after_s", [0.0, 0.4, 2.0, 2.9, 3.4])
 def test_k02_a_press_during_a_stall_does_not_make_it_last_longer(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event], pressed_after_s: float
+    thread: CameraThread, camera: FakeCamera, clock: HandClock, told: list[Event], pressed_after_s: float
 ) -> None:
     run_for(thread, clock, 3)
     camera.streams = False
@@ -136,7 +136,7 @@ def test_k02_a_press_during_a_stall_does_not_make_it_last_longer(
 
 
 def test_a_photo_of_a_stream_that_goes_on_gets_all_its_time(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+    thread: CameraThread, camera: FakeCamera, clock: HandClock
 ) -> None:
     thread.run_once(None)
     clock.pass_s(STALL_TIMEOUT_NS / S - 0.1)  # a turn that came late, as on a busy machine
@@ -146,7 +146,7 @@ def test_a_photo_of_a_stream_that_goes_on_gets_all_its_time(
 
 
 def test_press_without_camera_answered_with_reason(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+    thread: CameraThread, camera: FakeCamera, clock: HandClock, told: list[Event]
 ) -> None:
     camera.fault = problem("no_camera")
     zero_ns = clock.boottime_ns()
@@ -156,7 +156,7 @@ def test_press_without_camera_answered_with_reason(
 
 
 def test_k03_ten_capture_timeouts_in_a_row_then_photos_as_before(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+    thread: CameraThread, camera: FakeCamera, clock: HandClock, told: list[Event]
 ) -> None:
     for _ in range(10):
         camera.streams = True
@@ -171,7 +171,7 @@ def test_k03_ten_capture_timeouts_in_a_row_then_photos_as_before(
 
 
 def test_capture_job_answered_once_even_if_camera_lost_later(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event]
+    thread: CameraThread, camera: FakeCamera, clock: HandClock, told: list[Event]
 ) -> None:
     run_for(thread, clock, 1)
     thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
@@ -183,9 +183,7 @@ def test_capture_job_answered_once_even_if_camera_lost_later(
     assert [type(one) for one in told][3:] == [CaptureFailed]
 
 
-def test_camera_loss_reported_before_slow_close(
-    thread: CameraThread, camera: PlayedCamera, told: list[Event]
-) -> None:
+def test_camera_loss_reported_before_slow_close(thread: CameraThread, camera: FakeCamera, told: list[Event]) -> None:
     thread.run_once(None)
     heard: list[int] = []
     camera.close = lambda: heard.append(len(told))  # type: ignore[method-assign]
@@ -196,7 +194,7 @@ def test_camera_loss_reported_before_slow_close(
 
 @pytest.mark.parametrize("step", ["open", "frames", "capture"])
 def test_k08_unexpected_exception_reopens_camera(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event], step: str
+    thread: CameraThread, camera: FakeCamera, clock: HandClock, told: list[Event], step: str
 ) -> None:
     if step != "open":
         thread.run_once(None)
@@ -215,7 +213,7 @@ def test_k08_unexpected_exception_reopens_camera(
 
 
 def test_heartbeat_camera_retries_count_blocked_call_does_not(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+    thread: CameraThread, camera: FakeCamera, clock: HandClock
 ) -> None:
     camera.fault = problem("no_camera")
     run_for(thread, clock, 60)
@@ -237,7 +235,7 @@ def test_heartbeat_camera_retries_count_blocked_call_does_not(
 
 @pytest.mark.parametrize("first", ["imports", "sees no camera", "can't import"])
 def test_f23_until_one_open_went_well_opening_may_take_90_s(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock, told: list[Event], first: str
+    thread: CameraThread, camera: FakeCamera, clock: HandClock, told: list[Event], first: str
 ) -> None:
     ages: list[int] = []
     open_camera = camera.open
@@ -274,7 +272,7 @@ def test_f23_until_one_open_went_well_opening_may_take_90_s(
 
 
 def test_camera_callers_only_enqueue_one_thread_uses_camera(clock: HandClock) -> None:
-    camera = PlayedCamera(clock)
+    camera = FakeCamera(clock)
     exposed = threading.Event()
     thread = CameraThread(camera, clock, lambda event: exposed.set() if isinstance(event, Exposed) else None)
     thread.capture(clock.boottime_ns())  # before it even runs: kept
@@ -304,7 +302,7 @@ def test_camera_thread_woken_by_new_request_not_by_repeat(thread: CameraThread) 
 
 
 def test_of_two_jobs_not_yet_taken_up_only_the_newer_counts(clock: HandClock) -> None:
-    camera = PlayedCamera(clock)
+    camera = FakeCamera(clock)
     exposed = threading.Event()
     thread = CameraThread(camera, clock, lambda event: exposed.set() if isinstance(event, Exposed) else None)
     thread.capture(1 * S)
@@ -316,7 +314,7 @@ def test_of_two_jobs_not_yet_taken_up_only_the_newer_counts(clock: HandClock) ->
 
 
 def test_each_rung_of_the_ladder_is_counted_and_logged(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock, caplog: pytest.LogCaptureFixture
+    thread: CameraThread, camera: FakeCamera, clock: HandClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     run_for(thread, clock, 1)
@@ -332,7 +330,7 @@ def test_each_rung_of_the_ladder_is_counted_and_logged(
 
 
 def test_camera_reopens_in_vain_after_streaming_new_process(
-    camera: PlayedCamera, clock: HandClock, told: list[Event]
+    camera: FakeCamera, clock: HandClock, told: list[Event]
 ) -> None:
     heard: list[float] = []
     thread = CameraThread(camera, clock, told.append, on_unrecoverable=lambda: heard.append(clock.boottime_s))
@@ -346,7 +344,7 @@ def test_camera_reopens_in_vain_after_streaming_new_process(
 
 
 def test_camera_giving_one_frame_per_open_needs_new_process(
-    camera: PlayedCamera, clock: HandClock, told: list[Event]
+    camera: FakeCamera, clock: HandClock, told: list[Event]
 ) -> None:
     heard: list[float] = []
     thread = CameraThread(camera, clock, told.append, on_unrecoverable=lambda: heard.append(clock.boottime_s))
@@ -358,7 +356,7 @@ def test_camera_giving_one_frame_per_open_needs_new_process(
 
 
 def test_camera_streaming_without_photos_needs_new_process(
-    camera: PlayedCamera, clock: HandClock, told: list[Event]
+    camera: FakeCamera, clock: HandClock, told: list[Event]
 ) -> None:
     heard: list[float] = []
     thread = CameraThread(camera, clock, told.append, on_unrecoverable=lambda: heard.append(clock.boottime_s))
@@ -373,7 +371,7 @@ def test_camera_streaming_without_photos_needs_new_process(
 
 @pytest.mark.parametrize("rests_s", [2, 40, 3600])
 def test_f16_camera_that_lasts_but_fails_each_photo_new_process(
-    camera: PlayedCamera, clock: HandClock, told: list[Event], rests_s: int
+    camera: FakeCamera, clock: HandClock, told: list[Event], rests_s: int
 ) -> None:
     heard: list[float] = []
     thread = CameraThread(camera, clock, told.append, on_unrecoverable=lambda: heard.append(clock.boottime_s))
@@ -397,7 +395,7 @@ def fail(*_: object) -> Frame:
 
 
 def test_f16_camera_nobody_presses_for_hours_keeps_process(
-    camera: PlayedCamera, clock: HandClock, told: list[Event]
+    camera: FakeCamera, clock: HandClock, told: list[Event]
 ) -> None:
     heard: list[float] = []
     thread = CameraThread(camera, clock, told.append, on_unrecoverable=lambda: heard.append(clock.boottime_s))
@@ -412,7 +410,7 @@ def test_f16_camera_nobody_presses_for_hours_keeps_process(
 
 @pytest.mark.parametrize("gives", ["a photo", "a stream that lasts"])
 def test_camera_lost_rarely_with_use_between_keeps_process(
-    camera: PlayedCamera, clock: HandClock, told: list[Event], gives: str
+    camera: FakeCamera, clock: HandClock, told: list[Event], gives: str
 ) -> None:
     heard: list[float] = []
     thread = CameraThread(camera, clock, told.append, on_unrecoverable=lambda: heard.append(clock.boottime_s))
@@ -428,7 +426,7 @@ def test_camera_lost_rarely_with_use_between_keeps_process(
     assert thread.recovery_counts.reopenings >= 19
 
 
-def test_camera_never_streamed_is_retried_forever(camera: PlayedCamera, clock: HandClock, told: list[Event]) -> None:
+def test_camera_never_streamed_is_retried_forever(camera: FakeCamera, clock: HandClock, told: list[Event]) -> None:
     heard: list[float] = []
     thread = CameraThread(camera, clock, told.append, on_unrecoverable=lambda: heard.append(clock.boottime_s))
     camera.streams = False

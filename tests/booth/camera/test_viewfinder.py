@@ -13,7 +13,7 @@ from piboothup.booth.camera.thread import CameraThread, CaptureJob
 from piboothup.booth.flow.events import Event, Exposed
 from piboothup.booth.frame import Viewfinder
 from piboothup.problems import problem
-from tests.support.camera import PlayedCamera, S, run_for
+from tests.support.camera import FakeCamera, S, run_for
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
 
@@ -24,8 +24,8 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def camera(clock: HandClock) -> PlayedCamera:
-    return PlayedCamera(clock)
+def camera(clock: HandClock) -> FakeCamera:
+    return FakeCamera(clock)
 
 
 @pytest.fixture
@@ -34,20 +34,20 @@ def told() -> list[Event]:
 
 
 @pytest.fixture
-def thread(camera: PlayedCamera, clock: HandClock, told: list[Event]) -> CameraThread:
+def thread(camera: FakeCamera, clock: HandClock, told: list[Event]) -> CameraThread:
     return CameraThread(camera, clock, told.append)
 
 
 # -- the viewfinder ------------------------------------------------------------------------------------------------
 
 
-def seen_by(camera: PlayedCamera, serial: int) -> Viewfinder:
+def seen_by(camera: FakeCamera, serial: int) -> Viewfinder:
     camera.seen = Viewfinder(serial, np.zeros((4, 4), np.uint8))
     return camera.seen
 
 
 def test_viewfinder_pictures_made_only_while_watched(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+    thread: CameraThread, camera: FakeCamera, clock: HandClock
 ) -> None:
     seen = seen_by(camera, 1)
     run_for(thread, clock, 1)
@@ -65,7 +65,7 @@ def test_viewfinder_pictures_made_only_while_watched(
 
 
 def test_viewfinder_each_picture_delivered_once_on_camera_notice(
-    camera: PlayedCamera, clock: HandClock, told: list[Event], monkeypatch: pytest.MonkeyPatch
+    camera: FakeCamera, clock: HandClock, told: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "piboothup.booth.camera.thread.VIEWFINDER_INTERVAL_S", 3600.0
@@ -84,7 +84,7 @@ def test_viewfinder_each_picture_delivered_once_on_camera_notice(
 
 
 def test_viewfinder_without_camera_notice_polled_10_times_a_s(
-    camera: PlayedCamera, clock: HandClock, told: list[Event]
+    camera: FakeCamera, clock: HandClock, told: list[Event]
 ) -> None:
     heard: list[int] = []
     thread = CameraThread(camera, clock, told.append, lambda: heard.append(clock.boottime_ns()))
@@ -100,7 +100,7 @@ def test_viewfinder_without_camera_notice_polled_10_times_a_s(
 
 
 def test_a_lost_camera_leaves_no_picture_of_what_it_saw(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+    thread: CameraThread, camera: FakeCamera, clock: HandClock
 ) -> None:
     seen_by(camera, 1)
     thread.set_viewfinder_on(True)
@@ -111,7 +111,7 @@ def test_a_lost_camera_leaves_no_picture_of_what_it_saw(
 
 
 def test_viewfinder_start_replaces_no_requested_photo(clock: HandClock) -> None:
-    camera = PlayedCamera(clock)
+    camera = FakeCamera(clock)
     exposed = threading.Event()
     thread = CameraThread(camera, clock, lambda event: exposed.set() if isinstance(event, Exposed) else None)
     thread.capture(1 * S)
@@ -125,7 +125,7 @@ def test_viewfinder_start_replaces_no_requested_photo(clock: HandClock) -> None:
 
 
 def test_white_balance_locked_shortly_before_zero_until_exposed(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+    thread: CameraThread, camera: FakeCamera, clock: HandClock
 ) -> None:
     run_for(thread, clock, 1)
     zero_ns = clock.boottime_ns() + 3 * S
@@ -141,7 +141,7 @@ def test_white_balance_locked_shortly_before_zero_until_exposed(
 
 @pytest.mark.parametrize(("lead_s", "held"), [(1.5, [True, False]), (1.0, [True, False]), (0.9, []), (0.0, [])])
 def test_white_balance_is_held_only_when_it_has_seen_the_flash(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock, lead_s: float, held: list[bool]
+    thread: CameraThread, camera: FakeCamera, clock: HandClock, lead_s: float, held: list[bool]
 ) -> None:
     run_for(thread, clock, 1)
     zero_ns = clock.boottime_ns() + 3 * S
@@ -154,7 +154,7 @@ def test_white_balance_is_held_only_when_it_has_seen_the_flash(
 
 
 def test_white_balance_unlocked_if_countdown_ends_without_photo(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+    thread: CameraThread, camera: FakeCamera, clock: HandClock
 ) -> None:
     run_for(thread, clock, 1)
     thread.prepare(clock.boottime_ns() + S)
@@ -165,7 +165,7 @@ def test_white_balance_unlocked_if_countdown_ends_without_photo(
 
 
 def test_white_balance_lock_resent_on_camera_reopen_in_countdown(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+    thread: CameraThread, camera: FakeCamera, clock: HandClock
 ) -> None:
     run_for(thread, clock, 1)
     thread.prepare(clock.boottime_ns() + 3 * S)
@@ -178,7 +178,7 @@ def test_white_balance_lock_resent_on_camera_reopen_in_countdown(
 
 
 def test_a_camera_that_does_not_stream_is_asked_for_nothing(
-    thread: CameraThread, camera: PlayedCamera, clock: HandClock
+    thread: CameraThread, camera: FakeCamera, clock: HandClock
 ) -> None:
     camera.fault = problem("no_camera")
     thread.set_viewfinder_on(True)

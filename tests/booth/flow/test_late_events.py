@@ -27,14 +27,14 @@ from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestRepor
 from piboothup.problems import problem
 from piboothup.spool import event_titles
 from piboothup.status import BoothState
-from tests.support.machine import FULL, NO_CAMERA, READY, ROOM, Play, frame
+from tests.support.machine import FULL, NO_CAMERA, READY, ROOM, StateMachineDriver, frame
 
 NOT_SAVED = SavingFailed(problem("not_saved"))
 
 
 @pytest.mark.parametrize("trouble", [NO_CAMERA, FULL])
 def test_b06_hold_ending_with_photo_impossible_no_countdown(trouble: Event) -> None:
-    play = Play(countdown_s=3)
+    play = StateMachineDriver(countdown_s=3)
     play.says(READY)
     play.goes_down()
     assert play.waits_s(1.5) is BoothState.READY
@@ -45,7 +45,7 @@ def test_b06_hold_ending_with_photo_impossible_no_countdown(trouble: Event) -> N
 
 
 def test_b06_hold_past_own_saved_photo_leaves_1_s_to_see_it() -> None:
-    play = Play(countdown_s=0)
+    play = StateMachineDriver(countdown_s=0)
     play.says(READY)
     play.goes_down()
     play.waits_s(1.5)
@@ -54,8 +54,8 @@ def test_b06_hold_past_own_saved_photo_leaves_1_s_to_see_it() -> None:
     assert play.waits_s(0.02) is BoothState.READY
 
 
-def in_menu(page: Page, door_closes_ns: int | None = None) -> Play:
-    play = Play(offer=MenuOptions(operator_until_ns=door_closes_ns))
+def in_menu(page: Page, door_closes_ns: int | None = None) -> StateMachineDriver:
+    play = StateMachineDriver(offer=MenuOptions(operator_until_ns=door_closes_ns))
     play.says(READY)
     play.booth = replace(play.booth, state=BoothState.MENU, page=page, until_ns=play.now_ns + 20 * SECOND_NS)
     return play
@@ -85,9 +85,9 @@ def test_c18_result_after_operator_time_is_never_shown() -> None:
 # -- a card that hangs ---------------------------------------------------------------------------------------------
 
 
-def hanging(countdown_s: int = 0) -> Play:
+def hanging(countdown_s: int = 0) -> StateMachineDriver:
     """The card has said nothing about the first photo for so long that it is told."""
-    play = Play(countdown_s)
+    play = StateMachineDriver(countdown_s)
     play.says(READY)
     play.press()
     play.waits_s(countdown_s)
@@ -173,9 +173,9 @@ def test_c08_stop_during_card_hang_final_whatever_photo_becomes() -> None:
 # -- a hand that stays, and answers that overtake each other -----------------------------------------------------
 
 
-def exposing(**settings: float) -> Play:
+def exposing(**settings: float) -> StateMachineDriver:
     """Its photo is being taken, and nobody touches the button."""
-    play = Play(**settings)  # type: ignore[arg-type]
+    play = StateMachineDriver(**settings)  # type: ignore[arg-type]
     play.says(READY)
     play.press()
     return play
@@ -215,7 +215,7 @@ def test_b03_busy_press_answered_most_of_1_s_not_into_next_photo() -> None:
 
 
 def test_remote_tap_does_not_darken_menu_opened_by_hold() -> None:
-    play = Play()
+    play = StateMachineDriver()
     play.says(NO_CAMERA)
     play.goes_down()
     play.waits_s(5)
@@ -233,7 +233,7 @@ def test_not_saved_gives_way_to_ready_despite_camera_card_events() -> None:
 
 
 def test_b04_stuck_button_pressed_again_unstuck_without_release() -> None:
-    play = Play(3)
+    play = StateMachineDriver(3)
     play.says(READY)
     play.goes_down()
     play.waits_s(15)
@@ -243,13 +243,13 @@ def test_b04_stuck_button_pressed_again_unstuck_without_release() -> None:
 
 
 def test_b06_longest_menu_hold_leaves_3_s_to_release() -> None:
-    play = Play(3, hold_s=12.0)
+    play = StateMachineDriver(3, hold_s=12.0)
     play.says(READY)
     assert play.holds_s(14.9) is BoothState.MENU
 
 
 def test_menu_item_stops_filling_once_chosen_while_still_held() -> None:
-    play = Play(
+    play = StateMachineDriver(
         3, offer=MenuOptions(operator_until_ns=None, events=(event_titles.AlbumEvent("Anna & Ben", "abcd1234"),))
     )
     play.says(READY)
@@ -265,7 +265,7 @@ def test_menu_item_stops_filling_once_chosen_while_still_held() -> None:
 
 
 def test_a_ready_check_s_word_is_for_its_own_page_alone() -> None:
-    play = Play()
+    play = StateMachineDriver()
     play.says(READY)
     play.booth = replace(play.booth, state=BoothState.MENU, page=Page(PageKind.AIM))
     play.says(SelfTestProgress(SelfTestReport()))
@@ -274,7 +274,7 @@ def test_a_ready_check_s_word_is_for_its_own_page_alone() -> None:
 
 @pytest.mark.parametrize("steps", [0, 5, len(SELF_TEST_STEPS)])
 def test_self_test_unasked_press_leaves_it_and_is_no_answer(steps: int) -> None:
-    play = Play()
+    play = StateMachineDriver()
     play.says(READY)
     page = Page(PageKind.SELF_TEST, report=SelfTestReport((None,) * steps))
     play.booth = replace(play.booth, state=BoothState.MENU, page=page)
@@ -283,7 +283,7 @@ def test_self_test_unasked_press_leaves_it_and_is_no_answer(steps: int) -> None:
 
 
 def test_a_stop_in_the_ready_check_leaves_no_flash_lit() -> None:
-    play = Play()
+    play = StateMachineDriver()
     play.says(READY)
     play.booth = replace(
         play.booth, state=BoothState.MENU, page=Page(PageKind.SELF_TEST, report=SelfTestReport((None,)))

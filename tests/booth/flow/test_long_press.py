@@ -22,19 +22,19 @@ from piboothup.booth.flow.long_press import SECOND_NS, ReleaseEffect
 from piboothup.booth.flow.menu import MenuOptions, Page, PageKind, error_page, result_page
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.status import BoothState
-from tests.support.machine import NO_CAMERA, READY, Play, frame
+from tests.support.machine import NO_CAMERA, READY, StateMachineDriver, frame
 
 COUNTDOWNS = range(1, 11)
 HOLDS = (2.0, 3.5, 5.0, 12.0)
 
 
-def ready(countdown_s: int = 3, hold_s: float = 5.0) -> Play:
-    play = Play(countdown_s, hold_s=hold_s)
+def ready(countdown_s: int = 3, hold_s: float = 5.0) -> StateMachineDriver:
+    play = StateMachineDriver(countdown_s, hold_s=hold_s)
     play.says(READY)
     return play
 
 
-def let_go(play: Play) -> ReleaseEffect | None:
+def let_go(play: StateMachineDriver) -> ReleaseEffect | None:
     """What the ring promises."""
     ring = play.booth.hold_progress(play.now_ns, play.settings)
     return None if ring is None else ring.effect
@@ -164,7 +164,7 @@ def test_a_press_during_saved_is_a_press_like_any_other() -> None:
 
 
 def test_b04_button_down_at_start_no_press_stuck_after_15_s() -> None:
-    play = Play(3)
+    play = StateMachineDriver(3)
     play.says(DownAtStart(play.now_ns), READY)
     play.waits_s(14.9)
     assert not play.booth.stuck
@@ -222,7 +222,7 @@ def test_b08_child_holding_button_in_menu_only_goes_back() -> None:
 
 
 def test_menu_opens_without_camera_and_hold_starts_no_photo() -> None:
-    play = Play(3)
+    play = StateMachineDriver(3)
     play.says(NO_CAMERA)
     play.goes_down()
     play.waits_s(2)
@@ -274,7 +274,7 @@ def test_b06_remote_press_in_hold_takes_no_photo_ends_no_hold() -> None:
 
 
 def test_the_menu_takes_no_late_answer_for_the_one_it_waits_for() -> None:
-    play = Play(3, offer=MenuOptions(operator_until_ns=2_000 * SECOND_NS))
+    play = StateMachineDriver(3, offer=MenuOptions(operator_until_ns=2_000 * SECOND_NS))
     play.says(READY)
     waits = Page(PageKind.WAIT, awaits=SwitchOff(), operator_only=True)
     play.booth = replace(play.booth, state=BoothState.MENU, page=waits)
@@ -286,7 +286,7 @@ def test_the_menu_takes_no_late_answer_for_the_one_it_waits_for() -> None:
 
 
 def test_c18_operator_action_result_hidden_after_operator_time() -> None:
-    play = Play(3, offer=MenuOptions(operator_until_ns=1_005 * SECOND_NS))
+    play = StateMachineDriver(3, offer=MenuOptions(operator_until_ns=1_005 * SECOND_NS))
     play.says(READY)
     deed = ChooseEvent("abcd1234", "", False)
     waits = Page(PageKind.WAIT, awaits=deed, operator_only=True)

@@ -27,11 +27,11 @@ from piboothup.booth.flow.machine import CAPTURE_ANSWER_TIMEOUT_NS, NOTICE_NS
 from piboothup.booth.flow.state import FlowSettings
 from piboothup.problems import problem
 from piboothup.status import BoothState
-from tests.support.machine import FULL, NO_CAMERA, READY, ROOM, Play, frame
+from tests.support.machine import FULL, NO_CAMERA, READY, ROOM, StateMachineDriver, frame
 
 
 def test_a_press_without_countdown_takes_the_photo_on_the_edge() -> None:
-    play = Play()
+    play = StateMachineDriver()
     assert play.says(READY) is BoothState.READY
     edge_ns = play.now_ns - 3_000_000
     assert play.says(Pressed(edge_ns), Released(play.now_ns)) is BoothState.EXPOSING
@@ -46,7 +46,7 @@ def test_a_press_without_countdown_takes_the_photo_on_the_edge() -> None:
 
 
 def test_a_countdown_counts_down_and_ends_at_zero() -> None:
-    play = Play(countdown_s=3)
+    play = StateMachineDriver(countdown_s=3)
     play.says(READY)
     edge_ns = play.now_ns
     assert play.press() is BoothState.COUNTDOWN
@@ -60,7 +60,7 @@ def test_a_countdown_counts_down_and_ends_at_zero() -> None:
 
 
 def test_b03_press_while_busy_answered_starts_no_second_photo() -> None:
-    play = Play(countdown_s=1)
+    play = StateMachineDriver(countdown_s=1)
     play.says(READY)
     play.press()
     for _ in range(3):
@@ -78,7 +78,7 @@ def test_b03_press_while_busy_answered_starts_no_second_photo() -> None:
 
 
 def test_a_press_during_review_takes_the_next_photo() -> None:
-    play = Play()
+    play = StateMachineDriver()
     play.says(READY)
     play.press()
     play.says(Exposed(frame(), play.booth.zero_ns), Saved(1))
@@ -88,7 +88,7 @@ def test_a_press_during_review_takes_the_next_photo() -> None:
 
 
 def test_no_camera_press_takes_nothing_recovers_by_itself() -> None:
-    play = Play()
+    play = StateMachineDriver()
     assert play.says(NO_CAMERA) is BoothState.FAULT
     assert play.booth.problem == NO_CAMERA.problem
     assert play.press() is BoothState.FAULT
@@ -98,7 +98,7 @@ def test_no_camera_press_takes_nothing_recovers_by_itself() -> None:
 
 
 def test_a_full_card_starts_no_countdown_and_room_heals_it() -> None:
-    play = Play(countdown_s=3)
+    play = StateMachineDriver(countdown_s=3)
     play.says(READY)
     assert play.says(FULL) is BoothState.FAULT
     assert play.press() is BoothState.FAULT
@@ -108,7 +108,7 @@ def test_a_full_card_starts_no_countdown_and_room_heals_it() -> None:
 
 
 def test_capture_failure_shown_next_press_takes_photo() -> None:
-    play = Play()
+    play = StateMachineDriver()
     play.says(READY)
     play.press()
     assert play.says(CaptureFailed(problem("camera_stuck"), play.booth.zero_ns)) is BoothState.FAULT
@@ -119,7 +119,7 @@ def test_capture_failure_shown_next_press_takes_photo() -> None:
 
 
 def test_late_failure_of_earlier_photo_does_not_end_next_one() -> None:
-    play = Play()
+    play = StateMachineDriver()
     play.says(READY)
     play.press()
     earlier_ns = play.booth.zero_ns
@@ -130,7 +130,7 @@ def test_late_failure_of_earlier_photo_does_not_end_next_one() -> None:
 
 
 def test_a_photo_that_is_not_saved_is_never_called_saved() -> None:
-    play = Play()
+    play = StateMachineDriver()
     play.says(READY)
     play.press()
     play.says(Exposed(frame(), play.booth.zero_ns))
@@ -140,7 +140,7 @@ def test_a_photo_that_is_not_saved_is_never_called_saved() -> None:
 
 
 def test_a_camera_that_never_answers_is_given_up() -> None:
-    play = Play()
+    play = StateMachineDriver()
     play.says(READY)
     play.press()
     zero_ns = play.booth.zero_ns
@@ -151,7 +151,7 @@ def test_a_camera_that_never_answers_is_given_up() -> None:
 
 
 def test_late_answer_to_earlier_press_is_not_this_press_photo() -> None:
-    play = Play()
+    play = StateMachineDriver()
     play.says(READY)
     play.press()
     earlier_ns = play.booth.zero_ns
@@ -163,7 +163,7 @@ def test_late_answer_to_earlier_press_is_not_this_press_photo() -> None:
 
 
 def test_b03_press_before_saved_no_second_photo_if_saved_is_0_s() -> None:
-    play = Play(review_s=0)
+    play = StateMachineDriver(review_s=0)
     play.says(READY)
     play.press()
     play.says(Exposed(frame(), play.booth.zero_ns), Saved(1))
@@ -175,7 +175,7 @@ def test_b03_press_before_saved_no_second_photo_if_saved_is_0_s() -> None:
 
 
 def test_frame_begun_before_zero_is_never_the_photo() -> None:
-    play = Play()
+    play = StateMachineDriver()
     play.says(READY)
     play.press()
     early = frame(play.booth.zero_ns - 1)
@@ -184,7 +184,7 @@ def test_frame_begun_before_zero_is_never_the_photo() -> None:
 
 
 def test_a_camera_lost_in_the_countdown_ends_it() -> None:
-    play = Play(countdown_s=3)
+    play = StateMachineDriver(countdown_s=3)
     play.says(READY)
     play.press()
     assert play.says(NO_CAMERA) is BoothState.FAULT
@@ -193,7 +193,7 @@ def test_a_camera_lost_in_the_countdown_ends_it() -> None:
 
 
 def test_stopping_is_final() -> None:
-    play = Play()
+    play = StateMachineDriver()
     play.says(READY, Stop())
     late = frame()
     assert play.says(Pressed(play.now_ns), READY, Exposed(late, 0)) is BoothState.STOPPING
@@ -223,7 +223,7 @@ events = st.one_of(
 def test_every_capture_has_a_press_every_frame_saved_or_returned(
     story: list[tuple[Event, int]], countdown_s: int
 ) -> None:
-    play = Play(countdown_s)
+    play = StateMachineDriver(countdown_s)
     presses = frames = 0
     for happens, passes_ns in story:
         play.now_ns += passes_ns
@@ -244,8 +244,8 @@ def test_every_capture_has_a_press_every_frame_saved_or_returned(
 # -- the flash -----------------------------------------------------------------------------------------------------
 
 
-def with_flash(countdown_s: int, lead_s: float = 1.5) -> Play:
-    play = Play()
+def with_flash(countdown_s: int, lead_s: float = 1.5) -> StateMachineDriver:
+    play = StateMachineDriver()
     play.settings = FlowSettings(countdown_s, 2.5, lead_s)
     play.says(READY)
     return play
@@ -281,7 +281,7 @@ def test_flash_no_countdown_lit_at_once_short_one_lit_from_press() -> None:
 
 
 def test_flash_off_on_failed_capture_or_lost_camera() -> None:
-    for trouble in (CaptureFailed(problem("camera_stuck"), Play().now_ns), NO_CAMERA, Stop()):
+    for trouble in (CaptureFailed(problem("camera_stuck"), StateMachineDriver().now_ns), NO_CAMERA, Stop()):
         play = with_flash(countdown_s=0)
         play.press()
         play.says(trouble)
@@ -289,7 +289,7 @@ def test_flash_off_on_failed_capture_or_lost_camera() -> None:
 
 
 def test_flash_absent_nothing_lit_no_frame_waits() -> None:
-    play = Play()
+    play = StateMachineDriver()
     play.says(READY)
     play.press()
     assert not play.booth.is_flash_on(play.now_ns)

@@ -21,7 +21,7 @@ from piboothup.booth.flow.menu import Item, MenuOptions, Page, PageKind
 from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState
-from tests.support.machine import READY, Play
+from tests.support.machine import READY, StateMachineDriver
 
 OFFER = MenuOptions(operator_until_ns=None, languages=("de", "en"), has_buzzer=True)
 STAGE, BOOTH = Album("a1", "Stage"), Album("a2", "Booth")
@@ -30,9 +30,9 @@ OTHERS = actions.EventUsage("efgh5678 0", "efgh5678", "The others", 143, 12)
 NOT_KEPT = menu.error_page("not_kept")
 
 
-def opened(*wanted: str, offer: MenuOptions = OFFER) -> Play:
+def opened(*wanted: str, offer: MenuOptions = OFFER) -> StateMachineDriver:
     """The menu, where these items were chosen one after the other."""
-    play = Play(3, offer=offer)
+    play = StateMachineDriver(3, offer=offer)
     play.says(READY)
     play.holds_s(5.0)
     for one in wanted:
@@ -40,7 +40,7 @@ def opened(*wanted: str, offer: MenuOptions = OFFER) -> Play:
     return play
 
 
-def at(play: Play, wanted: str) -> Item:
+def at(play: StateMachineDriver, wanted: str) -> Item:
     """The item (by its word or its title) once it stands there."""
     for _ in shown(play).items:
         item = shown(play).item
@@ -51,7 +51,7 @@ def at(play: Play, wanted: str) -> Item:
     raise AssertionError(f"there is no {wanted}")
 
 
-def shown(play: Play) -> Page:
+def shown(play: StateMachineDriver) -> Page:
     page = play.booth.page
     assert page is not None
     return page
@@ -229,7 +229,7 @@ def test_the_sharpest_frame_since_aiming_began_is_remembered() -> None:
         assert (shown(play).sharpness, shown(play).best_sharpness) == (sharpness, best)
 
 
-def asked() -> Play:
+def asked() -> StateMachineDriver:
     """A ready check that asks for a press."""
     play = opened("ready_check")
     play.says(SelfTestProgress(SelfTestReport((None, None))))

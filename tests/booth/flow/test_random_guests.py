@@ -29,7 +29,7 @@ from piboothup.booth.flow.menu import MenuOptions, PageKind
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState
 from tests.support.effort import AT_LENGTH
-from tests.support.machine import READY, Play, frame
+from tests.support.machine import READY, StateMachineDriver, frame
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +52,7 @@ GUESTS = 10_000 if AT_LENGTH else 1_500
 ANNAS = actions.EventUsage("abcd1234 0", "abcd1234", "Anna & Ben", 143, 12)
 
 
-def mash(play: Play, chance: random.Random) -> None:
+def mash(play: StateMachineDriver, chance: random.Random) -> None:
     for _ in range(chance.randrange(1, 12)):
         play.goes_down()
         play.waits_s(chance.uniform(0.03, 0.3))
@@ -60,11 +60,11 @@ def mash(play: Play, chance: random.Random) -> None:
         play.waits_s(chance.uniform(0.03, 0.4))
 
 
-def lean(play: Play, chance: random.Random) -> None:
+def lean(play: StateMachineDriver, chance: random.Random) -> None:
     play.holds_s(chance.choice((1.0, 1.5, 4.9, 5.1, 8.0, 14.9, 16.0)))
 
 
-def two_at_once(play: Play, chance: random.Random) -> None:
+def two_at_once(play: StateMachineDriver, chance: random.Random) -> None:
     """Edges of two hands (or of a wire) in any order, lost ones too."""
     for _ in range(chance.randrange(2, 9)):
         play.says(chance.choice((Pressed, Pressed, Released, DownAtStart))(play.now_ns))
@@ -72,7 +72,7 @@ def two_at_once(play: Play, chance: random.Random) -> None:
     play.lets_go()
 
 
-def walk_the_menu(play: Play, chance: random.Random) -> None:
+def walk_the_menu(play: StateMachineDriver, chance: random.Random) -> None:
     """Somebody who has seen how it is done."""
     play.holds_s(6.0)
     for _ in range(chance.randrange(1, 10)):
@@ -80,7 +80,7 @@ def walk_the_menu(play: Play, chance: random.Random) -> None:
         play.waits_s(0.2)
 
 
-def camera_and_card(play: Play, number: int) -> None:
+def camera_and_card(play: StateMachineDriver, number: int) -> None:
     """Whatever was asked for is taken and saved."""
     if play.booth.state is BoothState.EXPOSING:
         play.says(Exposed(frame(), play.booth.zero_ns))
@@ -88,7 +88,7 @@ def camera_and_card(play: Play, number: int) -> None:
         play.says(Saved(number))
 
 
-class Watched(Play):
+class Watched(StateMachineDriver):
     """Remembers every state, and saves test photos: guests that wait for no camera come to that fault."""
 
     def __init__(self, countdown_s: int, offer: MenuOptions) -> None:
@@ -137,7 +137,7 @@ def test_b09_guests_in_operator_time_keep_event_spool_power() -> None:
     did: Counter[str] = Counter()
     pages: Counter[PageKind] = Counter()
     for number in range(GUESTS // 4):
-        play = Play(chance.choice((0, 1, 3)), offer=replace(CLOSED, operator_until_ns=None))
+        play = StateMachineDriver(chance.choice((0, 1, 3)), offer=replace(CLOSED, operator_until_ns=None))
         play.says(READY)
         for _ in range(chance.randrange(1, 4)):
             chance.choice((mash, lean, two_at_once))(play, chance)
@@ -149,7 +149,7 @@ def test_b09_guests_in_operator_time_keep_event_spool_power() -> None:
     assert not {deed.__name__ for deed in harm} & set(did)
 
 
-def walked(play: Play, *steps: str | float) -> Play:
+def walked(play: StateMachineDriver, *steps: str | float) -> StateMachineDriver:
     """Opens the menu; then each word is an item to be chosen, each number a press that long."""
     play.holds_s(play.settings.hold_s)
     for step in steps:
@@ -160,7 +160,7 @@ def walked(play: Play, *steps: str | float) -> Play:
     return play
 
 
-def choose(play: Play, wanted: str) -> None:
+def choose(play: StateMachineDriver, wanted: str) -> None:
     """Presses until the item stands there (by its word or its title), and holds for as long as it wants."""
     page = play.booth.page
     assert page is not None
@@ -175,8 +175,8 @@ def choose(play: Play, wanted: str) -> None:
     raise AssertionError(f"there is no {wanted}: {[item.text_key for item in page.items]}")
 
 
-def opened(door_closes_ns: int | None) -> Play:
-    play = Play(3, offer=replace(CLOSED, operator_until_ns=door_closes_ns))
+def opened(door_closes_ns: int | None) -> StateMachineDriver:
+    play = StateMachineDriver(3, offer=replace(CLOSED, operator_until_ns=door_closes_ns))
     play.says(READY)
     return play
 
@@ -196,7 +196,9 @@ def test_operator_time_is_10_min_of_boot_time_or_always_or_never() -> None:
 
 def test_c18_a_page_behind_the_door_closes_with_it() -> None:
     play = opened(None)
-    play.settings = Play(3, offer=replace(CLOSED, operator_until_ns=play.now_ns + 15 * SECOND_NS)).settings
+    play.settings = StateMachineDriver(
+        3, offer=replace(CLOSED, operator_until_ns=play.now_ns + 15 * SECOND_NS)
+    ).settings
     walked(play, "events")
     assert play.booth.page is not None and play.booth.page.kind is PageKind.EVENTS
     play.waits_s(9)
@@ -249,13 +251,13 @@ def test_event_choice_asks_about_photos_without_event() -> None:
 
 def test_with_no_photo_without_an_event_nothing_is_asked() -> None:
     play = opened(None)
-    play.settings = Play(3, offer=replace(CLOSED, operator_until_ns=None, without_event=0)).settings
+    play.settings = StateMachineDriver(3, offer=replace(CLOSED, operator_until_ns=None, without_event=0)).settings
     walked(play, "events", "Anna & Ben", "no_album")
     assert play.effects == [actions.ChooseEvent("abcd1234", "")]
 
 
 def test_event_change_is_not_made_by_hold_under_5_s() -> None:
-    play = Play(3, offer=replace(CLOSED, operator_until_ns=None, without_event=0))
+    play = StateMachineDriver(3, offer=replace(CLOSED, operator_until_ns=None, without_event=0))
     play.says(READY)
     walked(play, "events", 0.1, 0.1)
     page = play.booth.page
@@ -356,7 +358,7 @@ def test_a_wipe_shows_its_numbers_and_wants_its_own_hold() -> None:
 def test_c18_card_empty_shown_only_during_operator_time() -> None:
     play = opened(None)
     closes_ns = play.now_ns + 15 * SECOND_NS
-    play.settings = Play(3, offer=replace(CLOSED, operator_until_ns=closes_ns)).settings
+    play.settings = StateMachineDriver(3, offer=replace(CLOSED, operator_until_ns=closes_ns)).settings
     walked(play, "wipe")
     play.says(PhotosCounted(()))
     assert play.booth.page is not None and play.booth.page.text_key == "card_empty"

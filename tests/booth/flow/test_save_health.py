@@ -33,7 +33,7 @@ from piboothup.booth.flow.save_health import AFTER_NO_FRAME_NS, FRAME_NS, RETRY_
 from piboothup.booth.flow.state import Booth, FlowSettings
 from piboothup.problems import Problem, problem
 from piboothup.status import BoothState
-from tests.support.machine import FULL, NO_CAMERA, READY, ROOM, Play, frame
+from tests.support.machine import FULL, NO_CAMERA, READY, ROOM, StateMachineDriver, frame
 
 TOO_OLD = problem("unsaved_jpeg", "AttributeError")
 TOO_LARGE = problem("unsaved_limit", "File too large")
@@ -92,14 +92,14 @@ def test_f16_a_fault_lasts_whatever_the_reason_of_the_next() -> None:
 # -- the state machine ---------------------------------------------------------------------------------------------
 
 
-def starting() -> Play:
+def starting() -> StateMachineDriver:
     """A booth whose camera did not speak yet."""
-    play = Play()
+    play = StateMachineDriver()
     play.booth = Booth()
     return play
 
 
-def take(play: Play, event: Event) -> BoothState:
+def take(play: StateMachineDriver, event: Event) -> BoothState:
     """A guest presses, the frame comes, and this is what becomes of it."""
     play.press()
     assert play.booth.state is BoothState.EXPOSING
@@ -107,21 +107,21 @@ def take(play: Play, event: Event) -> BoothState:
     return play.says(event)
 
 
-def fails(play: Play, times: int = 3, reason: Problem = TOO_OLD) -> BoothState:
+def fails(play: StateMachineDriver, times: int = 3, reason: Problem = TOO_OLD) -> BoothState:
     for _ in range(times):
         state = take(play, SavingFailed(NOT_SAVED, reason))
     return state
 
 
-def ready_then_fault(reason: Problem = TOO_OLD) -> Play:
-    play = Play()
+def ready_then_fault(reason: Problem = TOO_OLD) -> StateMachineDriver:
+    play = StateMachineDriver()
     play.says(READY)
     fails(play, 3, reason)
     play.effects.clear()
     return play
 
 
-def answer(play: Play, reason: Problem | None) -> BoothState:
+def answer(play: StateMachineDriver, reason: Problem | None) -> BoothState:
     """The test frame comes, and this is what becomes of it."""
     asked_ns = play.booth.health.asked_ns
     assert asked_ns is not None and play.captures()[-1] == asked_ns
@@ -132,7 +132,7 @@ def answer(play: Play, reason: Problem | None) -> BoothState:
 
 
 def test_f16_two_failures_are_notices_and_the_third_a_fault() -> None:
-    play = Play()
+    play = StateMachineDriver()
     play.says(READY)
     for _ in range(2):
         fails(play, 1)
@@ -232,7 +232,7 @@ NO_FRAME = problem("camera_stuck")
 UNTAKEN = problem("no_photos")
 
 
-def gives_no_frame(play: Play, how: str) -> BoothState:
+def gives_no_frame(play: StateMachineDriver, how: str) -> BoothState:
     """A guest presses, and the camera, which streams until zero, has no frame for him."""
     play.waits_s(7)
     play.press()
@@ -251,7 +251,7 @@ def gives_no_frame(play: Play, how: str) -> BoothState:
 @pytest.mark.parametrize("countdown_s", [0, 3])
 @pytest.mark.parametrize("how", ["fails", "is lost", "says nothing"])
 def test_f16_third_press_in_a_row_without_a_frame_is_a_fault(how: str, countdown_s: int) -> None:
-    play = Play(countdown_s)
+    play = StateMachineDriver(countdown_s)
     play.says(READY)
     for _ in range(2):
         gives_no_frame(play, how)
@@ -272,7 +272,7 @@ def test_f16_third_press_in_a_row_without_a_frame_is_a_fault(how: str, countdown
 
 
 def test_f16_no_frame_and_not_saved_in_turn_are_a_fault() -> None:
-    play = Play()
+    play = StateMachineDriver()
     play.says(READY)
     for _ in range(2):
         play.press()

@@ -22,7 +22,7 @@ from piboothup.config import ButtonConfig
 from tests.support.bounce_traces import PRESSES, RELEASES, WORN_PRESS
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
-from tests.support.machine import READY, Play
+from tests.support.machine import READY, StateMachineDriver
 
 MS = 1_000_000
 T0 = 100_000 * MS
@@ -72,7 +72,7 @@ def test_b01_recorded_press_and_release_give_one_of_each(press: str, release: st
 def test_b03_worn_contact_opening_mid_press_takes_one_photo(countdown_s: int) -> None:
     heard = told(recorded(0, True, WORN_PRESS) + recorded(200, False, (0,)), 1000)
     assert [down for down, _ in heard] == [True, False, True, False]
-    play = Play(countdown_s)
+    play = StateMachineDriver(countdown_s)
     play.says(READY)
     start_ns = play.now_ns
     for down, at_ms in heard:

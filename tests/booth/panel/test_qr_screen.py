@@ -17,8 +17,8 @@ from piboothup.booth.panel.screens import draw
 from piboothup.booth.panel.view import View
 from piboothup.config import LANGUAGES
 from piboothup.status import BoothState, UploaderState
-from tests.support.phone import Shot, read, taken
 from tests.support.pictures import same
+from tests.support.qr_photo import Shot, read, taken
 
 USUAL = "https://app.eventpics.net/Ab3dEf7hIj9k"
 LONG = "https://app.eventpics.net/" + 4 * "Ab3dEf7h"

@@ -30,7 +30,7 @@ from piboothup.booth.photo.jpeg import encode
 from piboothup.config import CameraConfig
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
-from tests.lab.camera.bench import (
+from tests.lab.camera.harness import (
     FULL,
     Bench,
     Photo,
@@ -41,7 +41,7 @@ from tests.lab.camera.bench import (
     set_to,
     stalled,
 )
-from tests.lab.camera.finder import Finder
+from tests.lab.camera.viewfinder_harness import ViewfinderHarness
 from tests.lab.camera.virtual import EXPOSURE_US, MappedArray, VirtualPicamera2
 
 PRESSES = 40
@@ -351,7 +351,7 @@ def _viewfinder() -> None:
     _row("viewfinder, panel at 400 kHz", "frames", "drawn", "bus busy", "lost", "frames/s", "of a core")
     for table, frame_us in ((FULL, 100_000), (CameraConfig(size=(2028, 1520)), 50_000)):
         with tempfile.TemporaryDirectory(dir="/var/tmp") as folder, set_to("LAB_FRAME_US", str(frame_us)):
-            finder = Finder(Path(folder), table)
+            finder = ViewfinderHarness(Path(folder), table)
             seen = [finder.count_down() for _ in range(3)]
             finder.stop()
         for one in seen:

@@ -27,7 +27,7 @@ from piboothup.clock import SystemClock
 from piboothup.commands import camera as camera_command
 from piboothup.config import CameraConfig, Config, SpoolConfig
 from piboothup.spool.listing import NEW
-from tests.lab.camera.bench import (
+from tests.lab.camera.harness import (
     FULL,
     SMALL,
     Bench,
@@ -291,7 +291,7 @@ def encode_one(made: Bench) -> None:
 
 def test_k10_killed_mid_stream_restart_takes_photos() -> None:
     script = (
-        "from tests.lab.camera.bench import *\nwith bench() as made:\n    print('on', flush=True)\n    made.lost()"
+        "from tests.lab.camera.harness import *\nwith bench() as made:\n    print('on', flush=True)\n    made.lost()"
     )
     running = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     assert running.stdout is not None

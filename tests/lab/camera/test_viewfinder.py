@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.camera.bench import FULL
-from tests.lab.camera.finder import Finder
+from tests.lab.camera.harness import FULL
+from tests.lab.camera.viewfinder_harness import ViewfinderHarness
 
 ENOUGH_FRAMES = 10
 """One countdown brings 45, on a machine with much other work a few."""
 
 
 @pytest.fixture
-def finder(tmp_path: Path) -> Iterator[Finder]:
-    made = Finder(tmp_path, FULL, patient=True)
+def finder(tmp_path: Path) -> Iterator[ViewfinderHarness]:
+    made = ViewfinderHarness(tmp_path, FULL, patient=True)
     yield made
     made.stop()
 
 
-def test_every_frame_of_a_countdown_has_itself_drawn(finder: Finder) -> None:
+def test_every_frame_of_a_countdown_has_itself_drawn(finder: ViewfinderHarness) -> None:
     frames = 0
     for _ in range(5):
         seen = finder.count_down()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.storage.gate import Gate
 from tests.lab.storage.servers import S3, S3_KEY, Azure
+from tests.lab.storage.sigv4_proxy import SigV4Proxy
 from tests.support.uploader import Desk
 
 
@@ -35,9 +35,9 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
 
 
 @pytest.fixture
-def gate(s3: S3) -> Iterator[Gate]:
+def gate(s3: S3) -> Iterator[SigV4Proxy]:
     """The gate in front of s3rver."""
-    with Gate(s3.port, S3_KEY) as made:
+    with SigV4Proxy(s3.port, S3_KEY) as made:
         yield made
         made.shutdown()
 

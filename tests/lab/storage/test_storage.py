@@ -12,8 +12,8 @@ from piboothup.config import Secret
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW
 from piboothup.uploader.transport.client import Transport
-from tests.lab.storage.gate import Gate
 from tests.lab.storage.servers import S3, Azure, changed
+from tests.lab.storage.sigv4_proxy import SigV4Proxy
 from tests.support.clock import HandClock
 from tests.support.limits import FAR
 from tests.support.photos import jpeg, take
@@ -34,7 +34,7 @@ class Storage:
     stored: Callable[[str], bytes | None]
 
 
-@pytest.fixture(params=["s3 version 2", "s3 version 4 behind the gate", "azure"])
+@pytest.fixture(params=["s3 version 2", "s3 version 4 behind the proxy", "azure"])
 def storage(request: pytest.FixtureRequest) -> Storage:
     if request.param == "azure":
         azure: Azure = request.getfixturevalue("azure")
@@ -42,8 +42,8 @@ def storage(request: pytest.FixtureRequest) -> Storage:
     s3: S3 = request.getfixturevalue("s3")
     if request.param == "s3 version 2":
         return Storage(lambda name, valid_s: s3.url(name, "s3", valid_s), s3.stored)
-    gate: Gate = request.getfixturevalue("gate")
-    return Storage(lambda name, valid_s: s3.url(name, "s3v4", valid_s, gate.port), s3.stored)
+    proxy: SigV4Proxy = request.getfixturevalue("proxy")
+    return Storage(lambda name, valid_s: s3.url(name, "s3v4", valid_s, proxy.port), s3.stored)
 
 
 def put(url: str, headers: dict[str, str]) -> int:
@@ -135,25 +135,25 @@ def test_n14_wrongly_signed_url_loses_no_photo_marks_none_sent(desk: Desk, stora
 )
 @pytest.mark.parametrize("version", ["s3", "s3v4"])
 def test_s3_takes_the_headers_that_were_signed_and_no_others(
-    s3: S3, gate: Gate, version: str, headers: dict[str, str], status: int
+    s3: S3, proxy: SigV4Proxy, version: str, headers: dict[str, str], status: int
 ) -> None:
-    port = gate.port if version == "s3v4" else 0
+    port = proxy.port if version == "s3v4" else 0
     assert put(s3.url(NAME, version, port=port), headers) == status
 
 
-def test_s3_refuses_a_changed_signature_and_an_expired_url(s3: S3, gate: Gate) -> None:
+def test_s3_refuses_a_changed_signature_and_an_expired_url(s3: S3, proxy: SigV4Proxy) -> None:
     assert put(changed(s3.url(NAME, "s3"), "Signature"), JPEG) == 403
     assert put(s3.url(NAME, "s3", -60), JPEG) == 403
-    assert put(changed(s3.url(NAME, "s3v4", port=gate.port), "X-Amz-Signature"), JPEG) == 403
-    url = s3.url(NAME, "s3v4", port=gate.port)
+    assert put(changed(s3.url(NAME, "s3v4", port=proxy.port), "X-Amz-Signature"), JPEG) == 403
+    url = s3.url(NAME, "s3v4", port=proxy.port)
     assert put(url, JPEG) == 200
-    gate.now = lambda: datetime.now(UTC) + timedelta(seconds=301)
+    proxy.now = lambda: datetime.now(UTC) + timedelta(seconds=301)
     assert put(url, JPEG) == 403
-    assert gate.refused == ["another signature", "expired"]
+    assert proxy.refused == ["another signature", "expired"]
 
 
-def test_s3_refuses_a_url_that_was_signed_for_another_photo(s3: S3, gate: Gate) -> None:
-    for version, port in (("s3", 0), ("s3v4", gate.port)):
+def test_s3_refuses_a_url_that_was_signed_for_another_photo(s3: S3, proxy: SigV4Proxy) -> None:
+    for version, port in (("s3", 0), ("s3v4", proxy.port)):
         assert put(s3.url(NAME, version, port=port).replace("photo.jpg", "other.jpg"), JPEG) == 403
 
 

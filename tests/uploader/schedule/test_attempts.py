@@ -14,8 +14,8 @@ from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, decide
 from piboothup.uploader.schedule.attempts import AttemptHistory
 from piboothup.uploader.schedule.scheduler import Send
 from tests.support.effort import covering, sample
-from tests.support.night import GALA, PARTY_SEEN, Night, Rule
 from tests.support.photos import PARTY
+from tests.support.simulated_night import GALA, PARTY_SEEN, Night, Rule
 
 pytestmark = pytest.mark.slow
 

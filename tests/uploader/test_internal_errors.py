@@ -12,7 +12,7 @@ from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.schedule.scheduler import Probe, Send
-from tests.support.night import Night
+from tests.support.simulated_night import Night
 from tests.support.uploader import Desk
 
 
@@ -46,7 +46,8 @@ def test_defect_over_photo_told_as_defect_blocks_none_parks_none(
     assert desk.said()["state"] == "idle"
     assert desk.lies_in(NEW, cursed)
     assert re.search(
-        r"error=KeyError at=(piboothup\.uploader\.worker:\d+>){3}tests\.uploader\.test_defects:\d+\n", caplog.text
+        r"error=KeyError at=(piboothup\.uploader\.worker:\d+>){3}tests\.uploader\.test_internal_errors:\d+\n",
+        caplog.text,
     )
     assert "secret" not in caplog.text
     spool.over = None

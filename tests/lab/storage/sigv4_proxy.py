@@ -18,7 +18,7 @@ from botocore.credentials import Credentials
 Now = Callable[[], datetime]
 
 
-class Gate(ThreadingHTTPServer):
+class SigV4Proxy(ThreadingHTTPServer):
     """Lets through to the server at `behind` what is signed as it should be, and answers 403 to the rest."""
 
     daemon_threads = True
@@ -62,7 +62,7 @@ class Gate(ThreadingHTTPServer):
 
 
 class _Request(BaseHTTPRequestHandler):
-    server: Gate
+    server: SigV4Proxy
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 

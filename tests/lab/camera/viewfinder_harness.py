@@ -30,7 +30,7 @@ from piboothup.config import CameraConfig, CaptureConfig, Config, EventPicsConfi
 from piboothup.runtime import send_hint
 from piboothup.spool.store import Spool
 from tests.lab.camera.virtual import VirtualPicamera2
-from tests.support.booth import PlayedLight
+from tests.support.booth import FakeLight
 from tests.support.deadline import PATIENCE_S
 
 HERTZ = 400_000
@@ -102,7 +102,7 @@ class Seen:
         return self.frames - self.drawn - self.excused
 
 
-class Finder:
+class ViewfinderHarness:
     """A booth with the real clock that counts down whenever it is asked to.
 
     `patient`: each frame waits until the one before is drawn, so that a busy machine loses none; and nothing but a
@@ -124,7 +124,7 @@ class Finder:
         self._drawn: set[int] = set()
         self._looked_s = 0.0
         self._paces = picamera2_driver.VIEW_S, camera.VIEWFINDER_INTERVAL_S
-        self._light, self._panel = PlayedLight(), PacedPanel()
+        self._light, self._panel = FakeLight(), PacedPanel()
         self._camera = Picamera2Driver(table, VirtualPicamera2)
         look = self._camera._on_frame
 

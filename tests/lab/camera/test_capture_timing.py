@@ -23,9 +23,9 @@ from piboothup.runtime import send_hint
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
 from piboothup.status import BoothState
-from tests.lab.camera.bench import Starts
+from tests.lab.camera.harness import Starts
 from tests.lab.camera.virtual import VirtualPicamera2
-from tests.support.booth import PlayedGlass, PlayedLight
+from tests.support.booth import FakeLight, FakePanel
 from tests.support.deadline import PATIENCE_S
 
 MS = 1_000_000
@@ -47,7 +47,7 @@ class Party:
             spool=SpoolConfig(directory=str(root / "spool"), min_free_mb=10, allow_memory=True),
         )
         self.spool = Spool(root / "spool", self.clock, "serial-1")
-        self.glass, self.light = PlayedGlass(), PlayedLight()
+        self.glass, self.light = FakePanel(), FakeLight()
         self.drawn: list[tuple[int, BoothState]] = []
         self.flashes: list[tuple[int, bool]] = []
         self._dark = 0
