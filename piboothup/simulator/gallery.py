@@ -79,8 +79,10 @@ def contact_sheet(images: Mapping[str, Image.Image], columns: int = COLUMNS) -> 
 
 
 def write_gallery(directory: Path) -> list[Path]:
-    """Writes every screen in every language, enlarged; a sheet of all for each language; and the README's picture,
-    `panel.png`. Returns the files written; raises OSError."""
+    """Write every screen in every language, enlarged, a sheet of all per language, and the README's `panel.png`.
+
+    Returns the files written; raises OSError.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     written = []
     for name, picture in _pictures():

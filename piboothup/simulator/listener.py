@@ -138,7 +138,7 @@ class _Exchange(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        """geteventsandalbums."""
+        """Answer geteventsandalbums."""
         if urlsplit(self.path).path != "/geteventsandalbums":
             self._answer(404, {"error": "no such call"})
         elif (fault := self._apply_fault("geteventsandalbums")) is not None:
@@ -149,7 +149,7 @@ class _Exchange(BaseHTTPRequestHandler):
                 self._finish(fault, 200, {"events": self._eventpics.events})
 
     def do_POST(self) -> None:
-        """getuploadurl."""
+        """Answer getuploadurl."""
         if urlsplit(self.path).path != "/getuploadurl":
             self.close_connection = True
             self._answer(404, {"error": "no such call"})

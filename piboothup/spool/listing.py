@@ -65,6 +65,7 @@ class VerifyingReader(io.BufferedReader):
         self._digest = hashlib.sha256()
 
     def read(self, size: int | None = -1, /) -> bytes:
+        """Read as a file does. Raises Damaged in place of the last bytes."""
         block = super().read(size)
         self._digest.update(block)
         is_end = not block or self.tell() >= self._size_bytes
@@ -73,6 +74,7 @@ class VerifyingReader(io.BufferedReader):
         return block
 
     def seek(self, target: int, whence: int = os.SEEK_SET, /) -> int:
+        """Seek, and start the digest anew: only a read from the start on can be verified."""
         self._digest = hashlib.sha256()
         return super().seek(target, whence)
 

@@ -1,7 +1,7 @@
-"""The booth's state machine: pure. An event comes in, a new state and a list of effects go out.
+r"""The booth's state machine: pure. An event comes in, a new state and a list of effects go out.
 
     starting -> ready -> countdown -> exposing -> saving -> review -> ready
-                  ^  \\        |           |          |
+                  ^  \        |           |          |
                   |   menu    | (held)    |          |
                   +-----------+-- fault <-+----------+
 

@@ -22,7 +22,7 @@ _making = threading.Lock()
 
 
 def pin_factory() -> Any:
-    """gpiozero's pin factory, made once. Raises whatever gpiozero and lgpio raise, and RuntimeUnusable.
+    """Return the pin factory of gpiozero, made once. Raises whatever gpiozero and lgpio raise, and RuntimeUnusable.
 
     A failure is tried again with the next call: gpiozero's fall-backs, which would stay for good after one failure of
     lgpio, are only for a system without lgpio.
@@ -48,7 +48,7 @@ def close(device: Any) -> None:
 
 
 def notify_threads() -> list[threading.Thread]:
-    """lgpio's callback thread, which handles every edge; none until lgpio is imported.
+    """Callback thread of lgpio, which handles every edge; none until lgpio is imported.
 
     lgpio's other two threads are C threads: they poll some thousand times a second, whatever happens.
     """
@@ -57,7 +57,7 @@ def notify_threads() -> list[threading.Thread]:
 
 
 def _lgpio_factory() -> Any:
-    """gpiozero's factory on lgpio; None on a system without lgpio."""
+    """Pin factory on lgpio; None on a system without lgpio."""
     directory = service_directory().absolute()
     if not _has_room(directory):
         directory = _spare_directory()

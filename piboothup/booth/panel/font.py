@@ -41,6 +41,7 @@ class Glyph:
 
     @property
     def width_px(self) -> int:
+        """Width of the rows, pixels."""
         return len(self.rows[0])
 
     @functools.cached_property

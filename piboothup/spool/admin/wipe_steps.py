@@ -170,6 +170,7 @@ def delete_contexts(
 
 
 def delete_titles(spool: Spool, journal: WipeJournal, kept: set[str]) -> None:
+    """Delete the wiped events from the list of titles, except those in `kept`."""
     directory, going = spool.directory, journal.link_ids - kept
     listed = event_titles.read(directory)
     left = [event for event in listed if event.link_id in kept or not (journal.everything or event.link_id in going)]

@@ -106,8 +106,10 @@ def kind(
     *,
     hidden: Storage,
 ) -> Storage:
-    """The storage of the mount `mount_id`. `is_upper`: whether an overlay's upper layer is that folder on that mount,
-    and not another of the same name. `devices`: see there. `hidden`: what counts for a layer or file out of sight.
+    """Storage of the mount `mount_id`.
+
+    `is_upper`: whether an overlay's upper layer is that folder on that mount, and not another of the same name.
+    `devices`: see there. `hidden`: the result for a layer or file that is not visible from here.
     """
     mounts = [_mount(line) for line in mountinfo.splitlines() if b" - " in line]
 
@@ -184,8 +186,9 @@ def _sizes(directory: Path) -> tuple[int, int, int]:
 
 
 def devices(mount: Mount, sysfs: Path = Path("/sys")) -> set[Storage | Path]:
-    """What the block devices under `mount` keep bytes in: a path is the file behind a loop device, UNKNOWN one that
-    is out of sight. Nothing when there is no device.
+    """Storage of the block devices under `mount`; none when there is no device.
+
+    A path is the file behind a loop device; UNKNOWN stands for such a file that is not visible from here.
     """
     device = sysfs / "dev" / "block" / mount.device
     if not device.exists() and mount.source.startswith("/"):  # btrfs and others have numbers of their own

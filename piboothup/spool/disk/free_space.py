@@ -22,36 +22,36 @@ from piboothup.spool.listing import FOLDERS, NEW, PARKED, PROBE, QUARANTINE, SEN
 log = logging.getLogger(__name__)
 
 _RENAMED = (TMP, NEW, SENT, PARKED, QUARANTINE)
-"""Between these photos are renamed, which no mount may stand between."""
+"""Photos are renamed between these folders, so all must be on one mount."""
 _PHOTOS = 3
-"""The card is full when so many more would not fit."""
+"""The card is full when it has no room for this many more photos."""
 _INODES = 16
 _TYPICAL_PHOTO_BYTES = 6 * 1024 * 1024
 
 
 class FreeSpace:
-    """What is known of the card that the spool in `directory` lies on."""
+    """Free space, mounts and write errors of the card that the spool in `directory` lies on."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._largest_bytes = _TYPICAL_PHOTO_BYTES
         self._suspect = False
         self._folders: tuple[tuple[int, int] | None, ...] = ()
-        """Device and inode of the spool and of each of its folders, as they were last looked at."""
+        """Device and inode of the spool and of each of its folders at the last check of the storage."""
         self._unseen: tuple[tuple[int, int] | None, ...] = ()
-        """The same, while it can't be told what they lie on: that is logged when it begins, or they change."""
+        """The same at the last check that failed, so that a failure is logged once until they change."""
         self.unsound: Problem | None = None
-        """Why photos would not outlive power-off here, or could not be handed over."""
+        """Storage in which photos would be lost at power-off, or folders on several mounts; None = neither."""
         self.warning: Problem | None = None
-        """What can't be told of the storage."""
+        """Storage of an unknown kind; None = it is known."""
         self._one_at_a_time = threading.Lock()
 
     def record_size(self, size_bytes: int) -> None:
-        """A photo of this size was saved."""
+        """Note the size of a saved photo."""
         self._largest_bytes = max(self._largest_bytes, size_bytes)
 
     def why_not(self, error: OSError) -> Problem:
-        """A photo could not be saved: what to tell."""
+        """Problem to report for this error of saving a photo."""
         if error.errno in durable.FULL:
             with contextlib.suppress(OSError):  # gone meanwhile
                 if _is_crowded(os.statvfs(self._directory)):
@@ -63,8 +63,9 @@ class FreeSpace:
         return problem("not_saved", error.strerror or "")
 
     def look_for_memory(self, *, allowed: bool) -> None:
-        """Looks whether all folders lie on one disk, and not in memory unless `allowed`, if they are not those that
-        were looked at before.
+        """Re-check the storage if the folders' device or inode changed.
+
+        All must be on one mount, and none in memory unless `allowed`.
         """
         folders = tuple(_identity(path) for path in _folders(self._directory))
         if folders == self._folders:
@@ -89,8 +90,9 @@ class FreeSpace:
             self.warning = problem("storage_unknown")
 
     def problem(self, may_make_room: Callable[[], bool]) -> Problem | None:
-        """What stops photos from being saved, if anything. `may_make_room`: whether something may be deleted for
-        them. Writes a small file after a failed write.
+        """Problem that stops photos from being saved; None when there is none.
+
+        `may_make_room` says whether something may be deleted for them. Writes a small file after a failed write.
         """
         try:
             room = os.statvfs(self._directory)

@@ -37,8 +37,9 @@ class UploadScheduler:
     """Shared by the workers and the service's main thread."""
 
     def __init__(self, clock: Clock, random_fn: RandomFn, max_parallel: int, *, paused: bool, refused: bool) -> None:
-        """`max_parallel`: most photos on their way at a time. `refused`: the config can't be used, so nothing is sent
-        until the service is restarted.
+        """`max_parallel`: most photos on their way at a time.
+
+        `refused`: the config can't be used, so nothing is sent until the service is restarted.
         """
         self._changed = threading.Condition()
         self.stopping = False

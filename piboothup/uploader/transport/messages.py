@@ -75,6 +75,7 @@ class Body:
             yield block
 
     def read(self, size: int = -1) -> bytes:
+        """Read as a file does. Raises OSError, which `read_error` then is."""
         try:
             return self._file.read(size)
         except OSError as error:
@@ -82,6 +83,7 @@ class Body:
             raise
 
     def rewind(self) -> None:
+        """Return to where the body starts."""
         self._file.seek(self._start)
 
 

@@ -35,8 +35,8 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
 
 
 @pytest.fixture
-def gate(s3: S3) -> Iterator[SigV4Proxy]:
-    """The gate in front of s3rver."""
+def proxy(s3: S3) -> Iterator[SigV4Proxy]:
+    """Signature-checking proxy in front of s3rver."""
     with SigV4Proxy(s3.port, S3_KEY) as made:
         yield made
         made.shutdown()

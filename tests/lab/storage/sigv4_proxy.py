@@ -1,5 +1,6 @@
-"""A gate in front of an S3 server that checks what s3rver does not: a version-4 URL's signature, its age, and that no
-header that S3 wants to be signed comes unsigned. The signature is made anew by botocore, AWS's own code.
+"""Proxy in front of an S3 server that checks a version-4 URL's signature, its age and its signed headers.
+
+s3rver checks none of these. The expected signature comes from botocore, AWS's own code.
 """
 
 from __future__ import annotations
