@@ -14,7 +14,7 @@ from piboothup.booth.flow.menu import PageKind
 from piboothup.booth.flow.state import Booth, FlowSettings
 from piboothup.booth.frame import Plane
 from piboothup.booth.operations.active_settings import SettingsStore
-from piboothup.booth.panel import idle, screens
+from piboothup.booth.panel import idle
 from piboothup.booth.panel.qr_screen import album_address
 from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.panel.view import Checks, View
@@ -181,7 +181,7 @@ class StartProgress:
             progress=self._progress(now_ns),
             checks=checks(booth, light_problem, self._supply, upload_status, bool(link_id), self._synchronised),
             album_link=album_address(self._config.eventpics.album_url, link_id) if shows_code else "",
-            line_turn=idle.bottom_line_turn(now_ns) if screens.takes_turns(view) else 0,
+            line_turn=idle.bottom_line_turn(now_ns),
         )
 
     def _progress(self, now_ns: int) -> float:

@@ -123,28 +123,6 @@ def test_album_code_not_shown_idle_if_config_places_it_elsewhere(spool: Spool, w
     assert not shows_code_at_rest(config, spool, Booth(state=BoothState.READY))
 
 
-@pytest.mark.parametrize(
-    ("view", "takes_turns"),
-    [
-        (View(), False),
-        (View(upload_state=UploaderState.UPLOADING), False),
-        (View(upload_state=UploaderState.PORTAL), True),
-        (View(has_event=False), False),
-        (View(photos=1234, parked=12), True),
-        (View(photos=123_456), True),
-        (View(notice=problem("bad_config")), False),
-    ],
-)
-def test_bottom_line_alternates_only_if_too_long_all_else_static(view: View, takes_turns: bool, spool: Spool) -> None:
-    clock = HandClock()
-    outlook = StartProgress(Config(), spool, clock)
-    turns = []
-    for _ in range(4):
-        turns.append(outlook.complete_view(view, Booth(), "abcd1234", UploadStatus(), None).line_turn)
-        clock.pass_s(idle.LINE_TURN_NS / 1e9)
-    assert [turn - turns[0] for turn in turns] == ([0, 1, 2, 3] if takes_turns else [0, 0, 0, 0])
-
-
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
     made = Spool(tmp_path / "spool", HandClock(), "serial-1")

@@ -49,7 +49,7 @@ class Diary:
             return step(booth, event, *given)
 
         def note_view(panel: PanelThread, view: View) -> None:
-            self.lines.append(("view", view))
+            self.lines.append(("view", dataclasses.replace(view, line_turn=0)))  # time alone is no answer
             show(panel, view)
 
         def note_light(pattern: LightPattern) -> None:

@@ -53,9 +53,8 @@ def running(box: Appliance, *limit: str) -> Iterator[subprocess.Popen[bytes]]:
     if limit:
         command = ["/bin/sh", "-c", f'ulimit {" ".join(limit)} && exec "$0" "$@"', *command]
     out, log = os.pipe()  # a file would be under the limit too
-    process = subprocess.Popen(
-        command, env=environment(box.runtime), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-    )
+    environ = environment(box.runtime) | {"PYTHONDONTWRITEBYTECODE": "1"}  # else cut short by the limit
+    process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     os.close(log)
     with box.log.open("ab") as file:
         reader = subprocess.Popen(["/bin/cat"], stdin=out, stdout=file)

@@ -296,9 +296,9 @@ class CameraThread:
             self.recovery_counts = replace(self.recovery_counts, failed_reopenings=0)
 
     def _update_viewfinder(self) -> None:
-        seen = self._camera.viewfinder()
-        if seen is not None and seen != self._viewfinder:
-            self._viewfinder = seen
+        picture = self._camera.viewfinder()
+        if picture is not None and picture != self._viewfinder:
+            self._viewfinder = picture
             self._on_viewfinder()
 
     def _on_fault(self, cause: Problem) -> None:

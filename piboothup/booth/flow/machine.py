@@ -267,8 +267,8 @@ def _on_menu_answer(
     match event:
         case SharpnessMeasured(sharpness) if page is not None and page.kind is PageKind.AIM:
             return replace(booth, page=menu.with_sharpness(page, sharpness))
-        case PhotosCounted(held) if page is not None and page.awaits == CountPhotos():
-            return _open_page(booth, menu.wipe_page(held), now_ns, settings)
+        case PhotosCounted(usages) if page is not None and page.awaits == CountPhotos():
+            return _open_page(booth, menu.wipe_page(usages), now_ns, settings)
         case SelfTestProgress(report) if page is not None and page.kind is PageKind.SELF_TEST:
             after = _open_page(booth, replace(page, report=report), now_ns, settings)
             return replace(after, busy_hint_until_ns=booth.busy_hint_until_ns)  # seen whatever is found meanwhile

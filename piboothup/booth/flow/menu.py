@@ -131,7 +131,7 @@ class Page:
     title_id: str = ""
     """Shown instead of a title that the panel's font can't draw."""
     text_key: str = ""
-    """Key of the text in `MenuTexts.told`, for a page with a result."""
+    """Key of the text in `MenuTexts.results`, for a page with a result."""
     awaits: MenuAction | None = None
     """The action that a WAIT page waits for."""
     number: int = 0

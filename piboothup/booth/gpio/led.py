@@ -155,7 +155,7 @@ class GpioLight:
         self._led = _Pin("led", self._make_led) if table.led_pin else None
         self._flash = _Pin("flash", self._make_flash) if table.flash_pin else None
         self._pins = [line for line in (self._led, self._flash) if line is not None]
-        self._shown: tuple[Any, LightPattern] | None = None
+        self._active_pattern: tuple[Any, LightPattern] | None = None
         self._thread: threading.Thread | None = None
         self._failed = threading.Event()
         self._ended = threading.Event()
@@ -170,8 +170,8 @@ class GpioLight:
         self._keep_open()
         if self._led is not None and not self._led.is_broken:
             wanted = (self._led.device, pattern)
-            if wanted != self._shown:
-                self._shown = wanted
+            if wanted != self._active_pattern:
+                self._active_pattern = wanted
                 self._led.use(self._begin, pattern)
 
     def flash(self, on: bool) -> None:

@@ -212,19 +212,19 @@ class SelfTest:
         """The quality of a fresh test frame, which is then released, as are answers that came too late."""
         requested_ns = self._requested_ns = self._clock.boottime_ns()
         self._capture(requested_ns)
-        found = self._next_answer(
+        answers = self._next_answer(
             _FRAME_TIMEOUT_S, lambda answer: answer is not None and answer.zero_ns == requested_ns
         )
         self._requested_ns = None
         while not self._answers.empty():
             _release(self._answers.get_nowait())
-        came = found[0].frame if found and found[0] else problem("camera_stuck")
-        if isinstance(came, Problem):
-            return came
+        frame = answers[0].frame if answers and answers[0] else problem("camera_stuck")
+        if isinstance(frame, Problem):
+            return frame
         try:
-            return assess(came.y)
+            return assess(frame.y)
         finally:
-            came.release()
+            frame.release()
 
     def _next_answer(self, timeout_s: float, is_wanted: Callable[[Answer], bool]) -> tuple[Answer, ...]:
         """The next wanted answer as the only item; empty after the timeout or when the page is left."""

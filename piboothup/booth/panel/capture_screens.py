@@ -31,10 +31,10 @@ _ARROW_PX = 3
 """Gap from the arrow's tip to the edge of the display."""
 
 
-def countdown(image: Image.Image, view: View, said: Texts) -> None:
+def countdown(image: Image.Image, view: View, words: Texts) -> None:
     """Draw the viewfinder and the seconds left; in the last second the arrow."""
     if view.countdown <= 1:
-        look_at_lens(image, view, said)
+        look_at_lens(image, view, words)
         return
     if view.viewfinder is None:
         _corners(image)
@@ -56,9 +56,9 @@ def side_first(before: Image.Image, picture: Image.Image) -> Image.Image:
     return first
 
 
-def look_at_lens(image: Image.Image, view: View, said: Texts) -> None:
+def look_at_lens(image: Image.Image, view: View, words: Texts) -> None:
     """Draw an arrow to the lens and a caption."""
-    caption = said.look.get(view.lens, said.look["above"])
+    caption = words.look.get(view.lens, words.look["above"])
     mid = face("mid")
     arrow = icon("arrow")
     if view.lens in ("left", "right"):
@@ -80,21 +80,21 @@ def look_at_lens(image: Image.Image, view: View, said: Texts) -> None:
         centred(image, CAPTION_Y, caption, mid)
 
 
-def saving(image: Image.Image, said: Texts) -> None:
+def saving(image: Image.Image, words: Texts) -> None:
     """Draw "one moment": shown for an instant with a good card, for seconds with a bad one."""
     placed(image, icon("moment"), 16)
-    centred(image, CAPTION_Y, said.one_moment, face("mid"))
+    centred(image, CAPTION_Y, words.one_moment, face("mid"))
 
 
-def saved(image: Image.Image, view: View, said: Texts) -> None:
+def saved(image: Image.Image, view: View, words: Texts) -> None:
     """Draw the photo, "saved" and its number."""
     if view.thumbnail is None:
-        _saved_unseen(image, view, said)
+        _saved_unseen(image, view, words)
         return
     small = face("small")
     image.paste(dither.thumbnail(view.thumbnail, PHOTO_SIZE))
     placed(image, icon("done"), 4, SIDE_X, SIDE_PX)
-    centred(image, 34, said.saved.upper(), small, SIDE_X, SIDE_PX)
+    centred(image, 34, words.saved.upper(), small, SIDE_X, SIDE_PX)
     mid, room_px = face("mid"), SIDE_PX - 3
     number = next((text for text in (f"#{view.number}", str(view.number)) if mid.width_px(text) <= room_px), "")
     if number:
@@ -103,7 +103,7 @@ def saved(image: Image.Image, view: View, said: Texts) -> None:
         centred(image, 49, small.shortened(f"#{view.number}", SIDE_PX), small, SIDE_X, SIDE_PX)
 
 
-def _saved_unseen(image: Image.Image, view: View, said: Texts) -> None:
+def _saved_unseen(image: Image.Image, view: View, words: Texts) -> None:
     """Draw "saved" and the number without a picture."""
     tick, hash_sign = icon("big_tick"), "#"
     figures = str(view.number)
@@ -117,7 +117,7 @@ def _saved_unseen(image: Image.Image, view: View, said: Texts) -> None:
     y = 8 + (face("big").cap_px - lettering.cap_px) // 2
     mid.draw(image, x, y, hash_sign)
     lettering.draw(image, x + hash_px, y, figures)
-    centred(image, CAPTION_Y, said.saved, mid)
+    centred(image, CAPTION_Y, words.saved, mid)
 
 
 def _corners(image: Image.Image) -> None:

@@ -62,7 +62,7 @@ class Face:
         self.space_px = int(metrics["space"])
         self._pictures = {character: Glyph(rows) for name, rows in _blocks(blocks) for character in _characters(name)}
         self._capitals = "a" not in self._pictures
-        self._made: dict[str, Glyph | None] = {}
+        self._glyph_cache: dict[str, Glyph | None] = {}
 
     def tightened(self) -> Face:
         """This face with letters a pixel closer, for a narrow column."""
@@ -147,9 +147,9 @@ class Face:
             if cluster.isspace():
                 yield cluster, None
                 continue
-            if cluster not in self._made:
-                self._made[cluster] = self._nearest(cluster)
-            yield cluster, self._made[cluster]
+            if cluster not in self._glyph_cache:
+                self._glyph_cache[cluster] = self._nearest(cluster)
+            yield cluster, self._glyph_cache[cluster]
 
     def _nearest(self, cluster: str) -> Glyph:
         """Picture of `cluster`, else of a plainer letter for it, else the box."""

@@ -81,9 +81,9 @@ def rows(text: str, sign: Image.Image) -> list[str]:
 def bottom(image: Image.Image, text: str, signs: Sequence[Image.Image], turn: int) -> None:
     """Draw row number `turn` of the bottom line, after the first of `signs` that fits."""
     small = face("small")
-    told = rows(text, signs[-1])
-    sign = _fitting(signs, max(map(small.width_px, told)))
-    row = told[turn % len(told)]
+    parts = rows(text, signs[-1])
+    sign = _fitting(signs, max(map(small.width_px, parts)))
+    row = parts[turn % len(parts)]
     x = (WIDTH_PX - sign.width - GAP_PX - small.width_px(row)) // 2
     image.paste(255, (x, BOTTOM_Y + small.cap_px - sign.height), sign)
     small.draw(image, x + sign.width + GAP_PX, BOTTOM_Y, row)

@@ -47,32 +47,34 @@ _RING_PX = 58
 _RING_WIDTH_PX = 6
 
 
-def draw(image: Image.Image, view: View, page: Page, said: Texts) -> None:
+def draw(image: Image.Image, view: View, page: Page, words: Texts) -> None:
     """Draw a page of the menu, except for album code and status."""
     if page.report is not None:
-        _check(image, view, page.report, said)
+        _check(image, view, page.report, words)
     elif page.kind is PageKind.AIM:
-        _aim(image, view, page, said)
+        _aim(image, view, page, words)
     elif page.item is not None:
-        _list(image, page, page.item, view.hold_progress, said)
+        _list(image, page, page.item, view.hold_progress, words)
     else:
-        _sentence(image, page, said)
+        _sentence(image, page, words)
 
 
-def hold_ring(image: Image.Image, held: HoldProgress, said: Texts) -> None:
+def hold_ring(image: Image.Image, progress: HoldProgress, words: Texts) -> None:
     """Draw the progress ring of a long press, and the effect of a release."""
     top = (HEIGHT_PX - _RING_PX) // 2
     frame = (top, top, top + _RING_PX - 1, top + _RING_PX - 1)
     inner = (top + _RING_WIDTH_PX, top + _RING_WIDTH_PX, *(edge - _RING_WIDTH_PX for edge in frame[2:]))
     pen = ImageDraw.Draw(image)
     pen.ellipse(frame, outline=255)
-    pen.pieslice(frame, -90, -90 + round(360 * held.share), fill=255)
+    pen.pieslice(frame, -90, -90 + round(360 * progress.share), fill=255)
     pen.ellipse(inner, fill=0, outline=255)
-    sign = _double(icon("camera") if held.effect is ReleaseEffect.PHOTO else _bars())
+    sign = _double(icon("camera") if progress.effect is ReleaseEffect.PHOTO else _bars())
     placed(image, sign, (HEIGHT_PX - sign.height) // 2, top, _RING_PX)
     left, small = top + _RING_PX, face("small")
-    what = said.menu.lets[ReleaseEffect.MENU if held.effect is ReleaseEffect.NOTHING else held.effect]
-    when = said.menu.hold_on if held.effect is ReleaseEffect.NOTHING else said.menu.let_go
+    what = words.menu.release_effects[
+        ReleaseEffect.MENU if progress.effect is ReleaseEffect.NOTHING else progress.effect
+    ]
+    when = words.menu.hold_on if progress.effect is ReleaseEffect.NOTHING else words.menu.let_go
     centred(image, 20, when, small, left, WIDTH_PX - left)
     lettering = largest(what, WIDTH_PX - left - GAP_PX, face("mid").cap_px)
     centred(image, 33, what, lettering, left, WIDTH_PX - left)
@@ -81,21 +83,23 @@ def hold_ring(image: Image.Image, held: HoldProgress, said: Texts) -> None:
 # -- a list --------------------------------------------------------------------------------------------------------
 
 
-def _list(image: Image.Image, page: Page, item: Item, held: HoldProgress | None, said: Texts) -> None:
-    slow = said.menu.hold_slowly.format(s=f"{item.hold_s:g}") if item.hold_s >= _SLOW_S else ""
+def _list(image: Image.Image, page: Page, item: Item, progress: HoldProgress | None, words: Texts) -> None:
+    slow = words.menu.hold_slowly.format(s=f"{item.hold_s:g}") if item.hold_s >= _SLOW_S else ""
     _heading(
-        image, _title(page, said) or said.menu.pages.get(page.kind, ""), slow or f"{page.index + 1}/{len(page.items)}"
+        image,
+        _title(page, words) or words.menu.pages.get(page.kind, ""),
+        slow or f"{page.index + 1}/{len(page.items)}",
     )
-    _item(image, item, held.share if held is not None else 0.0, said)
-    lines = _hint(page, said)
+    _item(image, item, progress.share if progress is not None else 0.0, words)
+    lines = _hint(page, words)
     for number, line in enumerate(lines):
         centred(image, BOTTOM_Y + 1 - LINE_PX * (len(lines) - 1 - number), line, face("small"))
 
 
-def _title(page: Page, said: Texts) -> str:
+def _title(page: Page, words: Texts) -> str:
     title = _readable(page.title, page.title_id)
     is_without_event = page.usage is not None and not page.usage.has_event
-    return f"{said.menu.items['no_event']} {title}" if is_without_event else title
+    return f"{words.menu.items['no_event']} {title}" if is_without_event else title
 
 
 def _readable(title: str, title_id: str) -> str:
@@ -103,14 +107,14 @@ def _readable(title: str, title_id: str) -> str:
     return readable_title(title, title_id) if title_id else title
 
 
-def _text(item: Item, said: Texts) -> str:
+def _text(item: Item, words: Texts) -> str:
     match item.text_key:
         case "language":
             return texts(item.title).name
         case "no_event":
-            return f"{said.menu.items['no_event']} {_readable(item.title, item.title_id)}"
+            return f"{words.menu.items['no_event']} {_readable(item.title, item.title_id)}"
         case _:
-            return _readable(item.title, item.title_id) or said.menu.items.get(item.text_key, "")
+            return _readable(item.title, item.title_id) or words.menu.items.get(item.text_key, "")
 
 
 def _heading(image: Image.Image, title: str, place: str = "") -> None:
@@ -120,11 +124,11 @@ def _heading(image: Image.Image, title: str, place: str = "") -> None:
     small.draw(image, MARGIN_PX, TITLE_Y, small.shortened(title, x - MARGIN_PX - 2 * GAP_PX))
 
 
-def _item(image: Image.Image, item: Item, share: float, said: Texts) -> None:
+def _item(image: Image.Image, item: Item, share: float, words: Texts) -> None:
     """Draw the item's frame, filled from the left by the progress of the press."""
     left, top, right, bottom = _BOX
     ImageDraw.Draw(image).rounded_rectangle(_BOX, 5, outline=255, width=2)
-    text = _text(item, said)
+    text = _text(item, words)
     tick = icon("tick") if item.checked else None
     tick_px = tick.width + GAP_PX if tick is not None else 0
     room_px = right - left - 4 * GAP_PX - tick_px
@@ -145,26 +149,26 @@ def _item(image: Image.Image, item: Item, share: float, said: Texts) -> None:
         image.paste(ImageChops.logical_xor(image, fill))
 
 
-def _hint(page: Page, said: Texts) -> Sequence[str]:
+def _hint(page: Page, words: Texts) -> Sequence[str]:
     if page.usage is not None:
-        note = said.menu.wipe_numbers.format(n=page.usage.taken, unsent=page.usage.unsent)
-    elif page.kind in said.menu.notes:
-        note = said.menu.notes[page.kind].format(n=page.number)
+        note = words.menu.wipe_numbers.format(n=page.usage.taken, unsent=page.usage.unsent)
+    elif page.kind in words.menu.notes:
+        note = words.menu.notes[page.kind].format(n=page.number)
     else:
-        return said.menu.press_next, said.menu.hold_to_choose
+        return words.menu.press_next, words.menu.hold_to_choose
     return face("small").balanced(note, TEXT_PX)[:2]
 
 
 # -- pages without items -----------------------------------------------------------------------------------------
 
 
-def _sentence(image: Image.Image, page: Page, said: Texts) -> None:
+def _sentence(image: Image.Image, page: Page, words: Texts) -> None:
     """Draw one sentence in the middle."""
-    text = said.menu.told.get(page.text_key, "")
+    text = words.menu.results.get(page.text_key, "")
     if page.kind is PageKind.WAIT or not text:
         moment = icon("moment")
         placed(image, moment, 16)
-        centred(image, 49, said.one_moment, face("mid"))
+        centred(image, 49, words.one_moment, face("mid"))
         return
     small, sign = face("small"), _double(icon("tick" if page.is_good else "warning"))
     left = MARGIN_PX + sign.width + 3 * GAP_PX
@@ -190,20 +194,20 @@ def result(text: str, page: Page, room_px: int) -> list[str]:
     return lines[:_TOLD_LINES]
 
 
-def _check(image: Image.Image, view: View, report: SelfTestReport, said: Texts) -> None:
+def _check(image: Image.Image, view: View, report: SelfTestReport, words: Texts) -> None:
     """Draw the self-test: its steps, its request to press, or its result."""
     if report.asks_for_press:
-        _heading(image, said.menu.pages[PageKind.SELF_TEST])
-        lettering = largest(said.press, TEXT_PX, face("big").cap_px)
-        centred(image, 18, said.press, lettering)
-        lines = face("small").balanced(said.menu.when_lit, TEXT_PX)[:2]
+        _heading(image, words.menu.pages[PageKind.SELF_TEST])
+        lettering = largest(words.press, TEXT_PX, face("big").cap_px)
+        centred(image, 18, words.press, lettering)
+        lines = face("small").balanced(words.menu.when_lit, TEXT_PX)[:2]
         for number, line in enumerate(lines):
             centred(image, BOTTOM_Y + 1 - LINE_PX * (len(lines) - 1 - number), line, face("small"))
     elif report.step is not None:
-        _rows(image, report, said)
+        _rows(image, report, words)
     elif report.reason is None:
         tick, mid = icon("big_tick"), face("mid")
-        lines = mid.balanced(said.menu.ready_to_ship, TEXT_PX - tick.width - 2 * GAP_PX)
+        lines = mid.balanced(words.menu.ready_to_ship, TEXT_PX - tick.width - 2 * GAP_PX)
         text_px = max(mid.width_px(line) for line in lines)
         x = (WIDTH_PX - tick.width - 2 * GAP_PX - text_px) // 2
         image.paste(255, (x, (BOTTOM_Y - tick.height) // 2), tick)
@@ -211,40 +215,40 @@ def _check(image: Image.Image, view: View, report: SelfTestReport, said: Texts) 
         stacked(image, (BOTTOM_Y - height_px) // 2, lines, mid, x + tick.width + 2 * GAP_PX, text_px)
         centred(image, BOTTOM_Y, f"{view.name} {view.box}", face("small"))
     else:
-        _not_ready(image, view, report.reason, said)
+        _not_ready(image, view, report.reason, words)
 
 
-def _rows(image: Image.Image, report: SelfTestReport, said: Texts) -> None:
+def _rows(image: Image.Image, report: SelfTestReport, words: Texts) -> None:
     small = face("small")
-    _heading(image, said.menu.pages[PageKind.SELF_TEST], f"{len(report.results)}/{len(SELF_TEST_STEPS)}")
+    _heading(image, words.menu.pages[PageKind.SELF_TEST], f"{len(report.results)}/{len(SELF_TEST_STEPS)}")
     for number, step in enumerate(SELF_TEST_STEPS):
         x, y = MARGIN_PX + number // 5 * 64, 15 + number % 5 * LINE_PX
         if number < len(report.results):
             image.paste(255, (x, y), icon("tick" if report.results[number] is None else "cross"))
         elif step is report.step:
             ImageDraw.Draw(image).polygon(((x + 2, y), (x + 2, y + 6), (x + 5, y + 3)), fill=255)
-        small.draw(image, x + 12, y, small.shortened(said.menu.steps[step], 51))
+        small.draw(image, x + 12, y, small.shortened(words.menu.steps[step], 51))
 
 
-def _not_ready(image: Image.Image, view: View, reason: Problem, said: Texts) -> None:
+def _not_ready(image: Image.Image, view: View, reason: Problem, words: Texts) -> None:
     small, mid = face("small"), face("mid")
-    headline = said.menu.not_ready
+    headline = words.menu.not_ready
     lettering = mid if mid.width_px(headline) <= TEXT_PX else small
     lettering.draw(image, MARGIN_PX, TITLE_Y, headline)
-    detail = said.menu.steps.get(reason.detail, reason.detail)
-    known = said.menu.reasons.get(reason.code)
+    detail = words.menu.steps.get(reason.detail, reason.detail)
+    known = words.menu.reasons.get(reason.code)
     text = known.format(detail=detail) if known is not None else f"{reason.sentence} {reason.remedy}"
     for number, line in enumerate(small.wrapped(text, TEXT_PX)[:3]):
         small.draw(image, MARGIN_PX, 20 + number * (LINE_PX + 1), line)
     strip(image, reason.code, (f"{view.name} {view.box}", view.name, view.box))
 
 
-def _aim(image: Image.Image, view: View, page: Page, said: Texts) -> None:
+def _aim(image: Image.Image, view: View, page: Page, words: Texts) -> None:
     """Draw the viewfinder and its sharpness: now, and at its best since the page was opened."""
     if view.viewfinder is not None:
         image.paste(dither.viewfinder(view.viewfinder.grey, PHOTO_SIZE, view.rotation), (0, 0))
     image.paste(0, (SIDE_X - 1, 0, WIDTH_PX, HEIGHT_PX))
-    centred(image, TITLE_Y, said.menu.sharp, face("small"), SIDE_X, SIDE_PX)
+    centred(image, TITLE_Y, words.menu.sharp, face("small"), SIDE_X, SIDE_PX)
     if page.sharpness is None:
         return
     figure = str(round(100 * page.sharpness))

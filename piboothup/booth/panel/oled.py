@@ -46,7 +46,7 @@ class OledPanel:
         self._bus = bus
         self._serial: Any = None
         self._device: Any = None
-        self._shown: _Pages | None = None
+        self._device_pages: _Pages | None = None
         """The picture in the controller's memory; None = unknown."""
         self._level = 0x7F
         """The wanted contrast; at first the controller's default."""
@@ -74,18 +74,18 @@ class OledPanel:
         except Error as error:
             raise OSError(errno.ENODEV, str(error)) from error
         self._device.persist = True  # the last picture stays when the program ends
-        self._shown = np.zeros((PAGES, WIDTH), np.uint8)  # luma has just cleared it
+        self._device_pages = np.zeros((PAGES, WIDTH), np.uint8)  # luma has just cleared it
 
     def show(self, image: Image.Image) -> None:
         """Send the changed part of the picture (128x64, mode "1"; 1 KiB in all). Raises OSError."""
         content = packed(image.transpose(Image.Transpose.ROTATE_180) if self._table.rotate == 180 else image)
         pages = np.frombuffer(content, np.uint8).reshape(PAGES, WIDTH)
-        changed = np.ones_like(pages, np.bool_) if self._shown is None else pages != self._shown
+        changed = np.ones_like(pages, np.bool_) if self._device_pages is None else pages != self._device_pages
         if not changed.any():
             return
-        self._shown = None  # unknown until all of it is sent
+        self._device_pages = None  # unknown until all of it is sent
         self._do("send", pages, changed)
-        self._shown = pages
+        self._device_pages = pages
 
     def check(self) -> None:
         """Start the panel up again if it was unplugged and put back meanwhile. Raises OSError when it is gone.
@@ -96,7 +96,7 @@ class OledPanel:
         (SSD1306 data sheet, tAF).
         """
         if not self._reports_off or self._seems_off():
-            self._shown = None
+            self._device_pages = None
             self._do("start_again")
             self._do("contrast", self._level)
 
@@ -112,7 +112,7 @@ class OledPanel:
     def close(self) -> None:
         """Release the bus; the picture stays on the display."""
         serial, self._serial, self._device = self._serial, None, None
-        self._shown, self._reports_off = None, False
+        self._device_pages, self._reports_off = None, False
         if serial is not None:
             serial.cleanup()
 

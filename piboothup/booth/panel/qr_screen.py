@@ -77,26 +77,26 @@ def qr_code(address: str) -> Image.Image | None:
     return picture.resize((size * MODULE_PX, size * MODULE_PX), Image.Resampling.NEAREST)
 
 
-def draw(image: Image.Image, view: View, said: Texts) -> None:
+def draw(image: Image.Image, view: View, words: Texts) -> None:
     """Draw the QR code, and "your photos" beside it."""
     drawn = qr_code(view.album_link)
     if drawn is None:
-        _as_text(image, view, said)
+        _as_text(image, view, words)
         return
     ImageDraw.Draw(image).rectangle((0, 0, QUIET_ZONE_PX - 1, HEIGHT_PX - 1), fill=255)
     image.paste(drawn, ((QUIET_ZONE_PX - drawn.width) // 2, (HEIGHT_PX - drawn.height) // 2))
     mid, small = face("mid").tightened(), face("small")
-    headline = mid.wrapped(said.your_photos, SIDE_PX)
-    hint = said.scan if view.upload_state in (UploaderState.IDLE, UploaderState.UPLOADING) else said.photos_later
+    headline = mid.wrapped(words.your_photos, SIDE_PX)
+    hint = words.scan if view.upload_state in (UploaderState.IDLE, UploaderState.UPLOADING) else words.photos_later
     hints = small.wrapped(hint, SIDE_PX)
     height_px = len(headline) * (mid.cap_px + GAP_PX) + len(hints) * (small.cap_px + GAP_PX)
     y = stacked(image, (HEIGHT_PX - height_px) // 2, headline, mid, SIDE_X, SIDE_PX)
     stacked(image, y + GAP_PX, hints, small, SIDE_X, SIDE_PX)
 
 
-def _as_text(image: Image.Image, view: View, said: Texts) -> None:
+def _as_text(image: Image.Image, view: View, words: Texts) -> None:
     """Draw the link as text, to be typed; broken where a line is full, as it has no blanks."""
-    centred(image, TITLE_Y, said.your_photos, face("mid"))
+    centred(image, TITLE_Y, words.your_photos, face("mid"))
     small = face("small")
     lines: list[str] = [""]
     for letter in view.album_link:

@@ -40,67 +40,67 @@ _APART_PX = 6
 def draw(view: View) -> Image.Image:
     """The picture for `view`: mode "1", 128x64, new each time."""
     image = blank()
-    said = texts(view.language)
+    words = texts(view.language)
     match view.state:
         case BoothState.MENU if view.page is not None:
-            _menu(image, view, view.page, said)
+            _menu(image, view, view.page, words)
         case _ if view.hold_progress is not None:
-            menu_screens.hold_ring(image, view.hold_progress, said)
+            menu_screens.hold_ring(image, view.hold_progress, words)
         case BoothState.READY if view.album_link:
-            qr_screen.draw(image, view, said)
+            qr_screen.draw(image, view, words)
         case BoothState.READY:
-            _ready(image, view, said)
+            _ready(image, view, words)
         case BoothState.COUNTDOWN:
-            capture_screens.countdown(image, view, said)
+            capture_screens.countdown(image, view, words)
         case BoothState.EXPOSING:
-            capture_screens.look_at_lens(image, view, said)
+            capture_screens.look_at_lens(image, view, words)
         case BoothState.SAVING:
-            capture_screens.saving(image, said)
+            capture_screens.saving(image, words)
         case BoothState.REVIEW:
-            capture_screens.saved(image, view, said)
+            capture_screens.saved(image, view, words)
         case BoothState.FAULT:
-            _fault(image, view, said)
+            _fault(image, view, words)
         case BoothState.STOPPING:
-            _stopping(image, view, said)
+            _stopping(image, view, words)
         case _:
             _starting(image, view)
     return ImageChops.invert(image) if view.busy_hint else image
 
 
-def _menu(image: Image.Image, view: View, page: Page, said: Texts) -> None:
+def _menu(image: Image.Image, view: View, page: Page, words: Texts) -> None:
     match page.kind:
         case PageKind.ALBUM_CODE:
-            qr_screen.draw(image, view, said)
+            qr_screen.draw(image, view, words)
         case PageKind.STATUS:
-            status(image, view, said)
+            status(image, view, words)
         case _:
-            menu_screens.draw(image, view, page, said)
+            menu_screens.draw(image, view, page, words)
 
 
 def bottom_line(view: View) -> str:
     """Text of the bottom line: the notice, or the state of the upload."""
-    said = texts(view.language)
+    words = texts(view.language)
     if view.notice is not None:
-        known = said.notices.get(view.notice.code)
-        return _with_photos(known, view, said) if known else view.notice.sentence
+        known = words.notices.get(view.notice.code)
+        return _with_photos(known, view, words) if known else view.notice.sentence
     if not view.has_event:
-        return _with_photos(said.no_event, view, said)
-    hindrance = {
-        UploaderState.PORTAL: said.portal,
-        UploaderState.REFUSED: said.refused,
-        UploaderState.OFFLINE: said.offline,
-        UploaderState.PAUSED: said.paused,
-        UploaderState.STOPPED: said.stopped,
+        return _with_photos(words.no_event, view, words)
+    reason = {
+        UploaderState.PORTAL: words.portal,
+        UploaderState.REFUSED: words.refused,
+        UploaderState.OFFLINE: words.offline,
+        UploaderState.PAUSED: words.paused,
+        UploaderState.STOPPED: words.stopped,
     }.get(view.upload_state)
-    if hindrance is not None:
-        return _with_photos(hindrance, view, said)
+    if reason is not None:
+        return _with_photos(reason, view, words)
     if view.waiting:
-        return said.sending.format(n=view.waiting)
+        return words.sending.format(n=view.waiting)
     if view.parked:
-        return said.parked.format(n=max(0, view.photos - view.parked), parked=view.parked)
+        return words.parked.format(n=max(0, view.photos - view.parked), parked=view.parked)
     if view.photos == 1:
-        return said.one_in_album
-    return said.all_in_album.format(n=view.photos) if view.photos else said.no_photo_yet
+        return words.one_in_album
+    return words.all_in_album.format(n=view.photos) if view.photos else words.no_photo_yet
 
 
 def takes_turns(view: View) -> bool:
@@ -108,16 +108,16 @@ def takes_turns(view: View) -> bool:
     return len(rows(bottom_line(view), icon("mark"))) > 1
 
 
-def _with_photos(hindrance: str, view: View, said: Texts) -> str:
+def _with_photos(reason: str, view: View, words: Texts) -> str:
     """The text, followed by where the photos are if it ends with a colon and there are photos."""
-    if not hindrance.endswith(":"):
-        return hindrance
+    if not reason.endswith(":"):
+        return reason
     if view.waiting:
-        return f"{hindrance} {said.kept.format(n=view.waiting)}"
-    return f"{hindrance} {said.all_sent}" if view.photos and not view.parked else hindrance[:-1]
+        return f"{reason} {words.kept.format(n=view.waiting)}"
+    return f"{reason} {words.all_sent}" if view.photos and not view.parked else reason[:-1]
 
 
-def status(image: Image.Image, view: View, said: Texts) -> None:
+def status(image: Image.Image, view: View, words: Texts) -> None:
     """Draw the status page: the parts that a box needs, ticked or crossed, and the state of the upload."""
     small = face("small")
     name_px = TEXT_PX - small.width_px(view.box) - 2 * GAP_PX
@@ -130,9 +130,9 @@ def status(image: Image.Image, view: View, said: Texts) -> None:
         if good is not None:
             sign = icon("tick" if good else "cross")
             image.paste(255, (x, y), sign)
-        small.draw(image, x + 12, y, said.checks[field.name])
-    told = small.balanced(bottom_line(view), TEXT_PX)
-    small.draw(image, MARGIN_PX, BOTTOM_Y + 1, told[view.line_turn % len(told)])
+        small.draw(image, x + 12, y, words.checks[field.name])
+    parts = small.balanced(bottom_line(view), TEXT_PX)
+    small.draw(image, MARGIN_PX, BOTTOM_Y + 1, parts[view.line_turn % len(parts)])
 
 
 def _starting(image: Image.Image, view: View) -> None:
@@ -152,7 +152,7 @@ def _starting(image: Image.Image, view: View) -> None:
         placed(image, tick, 59 - tick.height // 2, number * cell_px, cell_px)
 
 
-def _ready(image: Image.Image, view: View, said: Texts) -> None:
+def _ready(image: Image.Image, view: View, words: Texts) -> None:
     """Draw the invitation to press and, small: the event, the number of photos, the state of the upload."""
     small = face("small")
     title, taken = readable_title(view.event_title, view.name), str(view.photos) if view.photos else ""
@@ -162,9 +162,9 @@ def _ready(image: Image.Image, view: View, said: Texts) -> None:
         _number(image, taken, is_alone=small.width_px(title) + icon("camera").width + 3 > room_px)
     free_y = TITLE_Y + small.cap_px + MARGIN_PX
     big = face("big")
-    lettering = largest(said.press, TEXT_PX, big.cap_px)
+    lettering = largest(words.press, TEXT_PX, big.cap_px)
     middle_y = (free_y + BOTTOM_Y - lettering.cap_px) // 2
-    centred(image, max(middle_y, free_y + big.rise_px(said.press)), said.press, lettering)
+    centred(image, max(middle_y, free_y + big.rise_px(words.press)), words.press, lettering)
     bottom(image, bottom_line(view), (_bottom_icon(view), icon("mark")), view.line_turn)
 
 
@@ -179,31 +179,31 @@ def _number(image: Image.Image, taken: str, is_alone: bool) -> None:
     small.draw(image, x, TITLE_Y, taken, lit=not is_alone)
 
 
-def _fault(image: Image.Image, view: View, said: Texts) -> None:
+def _fault(image: Image.Image, view: View, words: Texts) -> None:
     """Draw the problem in the order people ask: what is it, are my photos safe, what do I do, whom do I tell."""
-    told = _fault_words(view, said)
+    fault = _fault_words(view, words)
     small, mid = face("small"), face("mid")
-    lettering = mid if mid.width_px(told.headline) <= TEXT_PX else small
-    lettering.draw(image, MARGIN_PX, TITLE_Y, lettering.shortened(told.headline, TEXT_PX))
-    is_short = mid.width_px(told.remedy) <= TEXT_PX  # "press again": the one thing to do, as large as it can be
-    lines = small.wrapped(told.safe or said.safe, TEXT_PX)
-    lines += [] if is_short else small.wrapped(told.remedy, TEXT_PX)
+    lettering = mid if mid.width_px(fault.headline) <= TEXT_PX else small
+    lettering.draw(image, MARGIN_PX, TITLE_Y, lettering.shortened(fault.headline, TEXT_PX))
+    is_short = mid.width_px(fault.remedy) <= TEXT_PX  # "press again": the one thing to do, as large as it can be
+    lines = small.wrapped(fault.safe or words.safe, TEXT_PX)
+    lines += [] if is_short else small.wrapped(fault.remedy, TEXT_PX)
     for number, line in enumerate(lines[:3]):
         small.draw(image, MARGIN_PX, 20 + number * (LINE_PX + 1), line)
     if is_short:
-        mid.draw(image, MARGIN_PX, 35, told.remedy)
+        mid.draw(image, MARGIN_PX, 35, fault.remedy)
     strip(image, view.problem.code if view.problem else "", (f"{view.name} {view.box}", view.name, view.box))
 
 
-def _fault_words(view: View, said: Texts) -> FaultTexts:
-    return said.faults.get(view.problem.code, said.other_fault) if view.problem else said.other_fault
+def _fault_words(view: View, words: Texts) -> FaultTexts:
+    return words.faults.get(view.problem.code, words.other_fault) if view.problem else words.other_fault
 
 
-def _stopping(image: Image.Image, view: View, said: Texts) -> None:
+def _stopping(image: Image.Image, view: View, words: Texts) -> None:
     """Draw "photos are safe"; at the end "safe to unplug", which stays on the display."""
     sign = icon("plug" if view.ended else "big_tick")
     headline, caption = (
-        (said.safe_to_unplug, said.to_start) if view.ended else (said.photos_are_safe, said.shutting_down)
+        (words.safe_to_unplug, words.to_start) if view.ended else (words.photos_are_safe, words.shutting_down)
     )
     mid = face("mid")
     gap_px = 2 * GAP_PX

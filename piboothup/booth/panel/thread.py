@@ -119,7 +119,7 @@ class PanelThread:
         self._is_drawable = True
         self._is_written = True
         self._writer = WriterThread()
-        self._on_glass = blank()
+        self._sent_picture = blank()
         self._started_ns = self._activity_ns = clock.boottime_ns()
         self._open = False
         self._stale = False
@@ -152,6 +152,8 @@ class PanelThread:
 
     def show(self, view: View) -> None:
         """Show this view; it replaces one that is not drawn yet. Never waits."""
+        if view.line_turn and not screens.takes_turns(view):
+            view = replace(view, line_turn=0)  # else the same picture would be drawn again with each turn
         with self._changed:
             if view != self._view:
                 self._view, self._has_news = view, True
@@ -258,12 +260,12 @@ class PanelThread:
         if self._stale and self._picture is not None:
             picture = idle.shifted(self._picture, shift)
             if view.busy_hint or view.state in _AT_ONCE:
-                self._device.show(capture_screens.side_first(self._on_glass, picture))
+                self._device.show(capture_screens.side_first(self._sent_picture, picture))
             if now_ns - self._checked_ns >= RECHECK_AFTER_NS:  # after the figure: no check may make it late
                 self._device.check()
                 self._checked_ns = now_ns
             self._device.show(picture)
-            self._on_glass, self._stale = picture, False
+            self._sent_picture, self._stale = picture, False
         if self._brightness is not wanted:
             self._device.contrast(wanted)
         self._brightness = wanted
@@ -276,7 +278,7 @@ class PanelThread:
         self._open_at_ns = self._clock.boottime_ns() + RETRY_NS
 
     def _close(self) -> None:
-        self._open, self._stale, self._brightness, self._on_glass = False, True, None, blank()
+        self._open, self._stale, self._brightness, self._sent_picture = False, True, None, blank()
         try:
             self._device.close()
         except Exception as error:  # the top of the thread: a device that can't even be closed must not end it

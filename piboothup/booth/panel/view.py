@@ -75,6 +75,6 @@ class View:
     album_link: str = ""
     """Link of the album's QR code while the code is shown; "" = it is not."""
     line_turn: int = 0
-    """Number of the part shown of a bottom line that is too long for one row."""
+    """Counts up while the bottom line is shown; selects the part of a line that is too long for one row."""
     ended: bool = False
     """While stopping: everything has ended, the plug may be pulled."""

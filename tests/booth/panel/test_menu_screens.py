@@ -73,7 +73,7 @@ def test_every_other_text_of_the_menu_fits_where_it_stands(language: str) -> Non
     said, small, mid = texts(language).menu, face("small"), face("mid")
     beside_the_ring = [said.let_go, said.hold_on]
     assert [text for text in beside_the_ring if small.width_px(text) > WIDTH_PX - 61] == []
-    assert [text for text in said.lets.values() if mid.width_px(text) > WIDTH_PX - 61 - GAP_PX] == []
+    assert [text for text in said.release_effects.values() if mid.width_px(text) > WIDTH_PX - 61 - GAP_PX] == []
     lines = [said.press_next, said.hold_to_choose, said.when_lit]
     assert [text for text in lines if small.width_px(text) > TEXT_PX] == []
     notes = [said.wipe_numbers.format(n=9999, unsent=9999), *(one.format(n=9999) for one in said.notes.values())]
@@ -88,7 +88,7 @@ def test_every_other_text_of_the_menu_fits_where_it_stands(language: str) -> Non
     reasons = [text.format(detail=detail) for text in said.reasons.values() for detail in details]
     assert [text for text in reasons if len(small.wrapped(text, TEXT_PX)) > 3] == []
     assert all(" ".join(small.wrapped(text, TEXT_PX)) == text for text in reasons)
-    told = [text.format(n=999, title="Anna & Ben") for text in said.told.values()]
+    told = [text.format(n=999, title="Anna & Ben") for text in said.results.values()]
     assert [text for text in told if len(small.balanced(text, 86)) > 6] == []
 
 
@@ -98,10 +98,10 @@ def test_every_language_has_same_menu_and_step_words(language: str) -> None:
     for one, other in (
         (english.items, said.items),
         (english.pages, said.pages),
-        (english.told, said.told),
+        (english.results, said.results),
         (english.notes, said.notes),
         (english.reasons, said.reasons),
-        (english.lets, said.lets),
+        (english.release_effects, said.release_effects),
     ):
         assert one.keys() == other.keys()
     assert said.steps.keys() == {str(step) for step in SELF_TEST_STEPS}
@@ -206,7 +206,7 @@ def test_d04_no_title_is_too_strange_for_a_page(title: str, ticked: bool) -> Non
 @pytest.mark.parametrize("says", ["event_chosen", "event_chosen_along"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_d04_sentence_shown_to_its_end_for_any_title_length(language: str, says: str, title: str) -> None:
-    text, room_px = texts(language).menu.told[says], 86
+    text, room_px = texts(language).menu.results[says], 86
     _, _, rest = text.partition("{title}")
     lines = menu_screens.result(text, menu.result_page(says, 9999, title), room_px)
     assert len(lines) <= 6 and max(map(face("small").width_px, lines)) <= room_px
@@ -324,7 +324,7 @@ def test_every_page_says_its_subject_and_what_a_hold_chooses(kind: PageKind, lan
     elif kind is PageKind.WAIT:
         assert shows(picture, said.one_moment, face("mid"))
     elif kind is PageKind.RESULT:
-        assert shows(picture, said.menu.told["retried"].split()[0], small)
+        assert shows(picture, said.menu.results["retried"].split()[0], small)
     else:
         assert kind is PageKind.ALBUM_CODE  # what a phone reads there is the subject of `test_album_code`
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from piboothup.booth.frame import Viewfinder
 from piboothup.booth.panel import screens
-from piboothup.booth.panel.layout import PHOTO_SIZE
+from piboothup.booth.panel.layout import PHOTO_SIZE, blank
 from piboothup.booth.panel.oled import OledPanel
 from piboothup.booth.panel.thread import RETRY_NS, NoPanel, PanelThread
 from piboothup.booth.panel.view import View
@@ -433,3 +433,29 @@ def test_d06_the_last_picture_says_safe_to_unplug_and_stays(
     panel.stop()
     assert glass.lit
     assert glass.glass().tobytes() == drawn
+
+
+@pytest.mark.parametrize(
+    ("view", "takes_turns"),
+    [
+        (View(), False),
+        (View(upload_state=UploaderState.UPLOADING), False),
+        (View(upload_state=UploaderState.PORTAL), True),
+        (View(has_event=False), False),
+        (View(photos=1234, parked=12), True),
+        (View(photos=123_456), True),
+        (View(notice=problem("bad_config")), False),
+    ],
+)
+def test_bottom_line_alternates_only_if_too_long(view: View, takes_turns: bool, tmp_path: Path) -> None:
+    drawn: list[int] = []
+
+    def draw(view: View) -> Image.Image:
+        drawn.append(view.line_turn)
+        return blank()
+
+    panel = PanelThread(NoPanel(), HandClock(), tmp_path, draw)
+    for turn in range(7, 11):
+        panel.show(replace(view, line_turn=turn))
+        panel.run_once()
+    assert drawn == ([7, 8, 9, 10] if takes_turns else [0])

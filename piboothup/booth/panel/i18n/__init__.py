@@ -35,7 +35,7 @@ class MenuTexts:
     """Shown during a long press, before the effect of a release."""
     hold_on: str
     """The same while a release has no effect yet."""
-    lets: Mapping[str, str]
+    release_effects: Mapping[str, str]
     """Effects of a release: photo, menu."""
     pages: Mapping[str, str]
     """Titles of pages, by kind."""
@@ -49,7 +49,7 @@ class MenuTexts:
     """`{s}` seconds."""
     wipe_numbers: str
     """`{n}` were taken, `{unsent}` are in no album."""
-    told: Mapping[str, str]
+    results: Mapping[str, str]
     """Results and errors, by `Page.text_key`, with `{n}` and `{title}`."""
     sharp: str
     when_lit: str

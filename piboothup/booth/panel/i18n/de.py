@@ -102,7 +102,7 @@ TEXTS = Texts(
     menu=MenuTexts(
         let_go="Loslassen:",
         hold_on="Halten:",
-        lets={"photo": "Foto", "menu": "Menü"},
+        release_effects={"photo": "Foto", "menu": "Menü"},
         pages={
             "menu": "Menü",
             "events": "Event?",
@@ -141,7 +141,7 @@ TEXTS = Texts(
         hold_to_choose="Halten: wählen",
         hold_slowly="{s} s halten",
         wipe_numbers="{n} Fotos, {unsent} nicht im Album",
-        told={
+        results={
             "no_events": "Noch kein Event bekannt: kurz WLAN geben.",
             "card_empty": "Keine Fotos auf der Karte.",
             "event_chosen": "{title}: ab jetzt gehen Fotos dorthin.",

@@ -110,7 +110,7 @@ TEXTS = Texts(
     menu=MenuTexts(
         let_go="Let go:",
         hold_on="Hold on:",
-        lets={"photo": "Photo", "menu": "Menu"},
+        release_effects={"photo": "Photo", "menu": "Menu"},
         pages={
             "menu": "Menu",
             "events": "Event?",
@@ -149,7 +149,7 @@ TEXTS = Texts(
         hold_to_choose="Hold: choose",
         hold_slowly="Hold {s} s",
         wipe_numbers="{n} photos, {unsent} not in the album",
-        told={
+        results={
             "no_events": "No event is known yet: give me Wi-Fi for a minute.",
             "card_empty": "There are no photos on the card.",
             "event_chosen": "{title}: photos go there from now on.",
