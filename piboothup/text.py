@@ -40,5 +40,5 @@ def text_to_path(name: str) -> str:
 
 
 def path_to_text(path: Path) -> str:
-    """The text whose `native` is this path."""
+    """The text that `text_to_path` turns into this path."""
     return os.fsencode(path).decode("utf-8", "surrogateescape")

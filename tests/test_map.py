@@ -1,12 +1,14 @@
-"""piboothup/README.md: every path and name on the map is in the code, and every package is on the map.
-
-The paths of .github/CONTRIBUTING.md are there too.
-"""
+"""Documentation against code: each path and name on the map, in CONTRIBUTING and in docstrings exists."""
 
 from __future__ import annotations
 
 import ast
+import functools
+import io
+import keyword
 import re
+import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,15 @@ MAP = (PACKAGE / "README.md").read_text(encoding="utf-8")
 PATHS = sorted(set(re.findall(r"`([a-z_0-9/]+(?:\.py|\.md|/))(?::[\w.]+)?`", MAP)))
 CONTRIBUTING = (PACKAGE.parent / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
 NAMES = sorted(set(re.findall(r"`([a-z_0-9/]+\.py):([\w.]+)`", MAP)))
+
+
+FOREIGN = {
+    *("wait_for_timestamp_", "CompletedRequest.release", "make_buffer"),  # picamera2
+    "reportMetadata",  # libcamera
+    "Session.send",  # requests
+    "getdata",  # Pillow
+}
+"""Names in docstrings and comments that are a library's."""
 
 
 def defined(path: Path, qualified: str) -> bool:
@@ -75,3 +86,77 @@ def test_threads_on_the_map_are_those_that_are_started() -> None:
 
 def test_the_check_sees_a_name_that_is_not_there() -> None:
     assert not defined(PACKAGE / "cli.py", "no_such_function")
+
+
+def prose(source: str) -> Iterator[tuple[int, str]]:
+    """Docstrings (of constants and fields too) and comments, each with the line that it begins on."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.lineno, node.value.value
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
+def names_in(tree: ast.AST) -> set[str]:
+    """Every name that the code in `tree` uses or defines, and every string that may be one: a key, an action."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef() | ast.ClassDef():
+                found.add(node.name)
+            case ast.arg():
+                found.add(node.arg)
+            case ast.keyword(arg=str(name)) | ast.Name(id=name) | ast.Attribute(attr=name):
+                found.add(name)
+            case ast.alias():
+                found |= set(node.name.split("."))
+            case ast.Constant(value=str(text)) if re.fullmatch(r"[\w.-]+", text):
+                found |= {text, *text.split(".")}
+    return found
+
+
+@functools.cache
+def modules() -> dict[str, tuple[Path, set[str]]]:
+    """Each module's path and names, by its dotted name below the package."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        dotted = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+        found[dotted] = (path, names_in(ast.parse(path.read_text(encoding="utf-8"))))
+    return found
+
+
+@functools.cache
+def all_names() -> set[str]:
+    """Every name in the package, those of modules and packages included."""
+    return set().union(*(names | set(name.split(".")) for name, (_, names) in modules().items()))
+
+
+def exists(qualified: str) -> bool:
+    """Whether a name in prose is one of the code; `module.name` must be in that module."""
+    if qualified in FOREIGN or keyword.iskeyword(qualified):
+        return True
+    parts = qualified.removesuffix(".py").split(".")
+    for length in range(len(parts), 0, -1):
+        dotted = "." + ".".join(parts[:length])
+        meant = [names for name, (_, names) in modules().items() if f".{name}".endswith(dotted)]
+        if meant:
+            return any(names.issuperset(parts[length:]) for names in meant) or qualified in all_names()
+    return all(part in all_names() for part in parts)
+
+
+def test_names_in_docstrings_and_comments_are_in_the_code() -> None:
+    unknown = [
+        f"{name}:{line + text[: found.start()].count(chr(10))} {found[1]}"
+        for name, (path, _) in modules().items()
+        for line, text in prose(path.read_text(encoding="utf-8"))
+        for found in re.finditer(r"`([A-Za-z_][\w.]*)(?:\(\))?`", text)
+        if not exists(found[1])
+    ]
+    assert unknown == []
+
+
+def test_a_name_that_is_gone_or_elsewhere_is_found() -> None:
+    assert exists("spool.store") and exists("clock.Clock") and exists("clock")
+    assert not exists("no_such_function") and not exists("clock.no_such_name") and not exists("text.LogPipe")
+    assert [text for _, text in prose('x = 1  # why\n"""Of x."""\n')] == ["Of x.", "# why"]

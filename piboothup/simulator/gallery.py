@@ -79,7 +79,7 @@ def contact_sheet(images: Mapping[str, Image.Image], columns: int = COLUMNS) -> 
 
 
 def write_gallery(directory: Path) -> list[Path]:
-    """Write every screen in every language, enlarged, a sheet of all per language, and the README's `panel.png`.
+    """Write every screen in every language, enlarged, a sheet of all per language, and the README's picture.
 
     Returns the files written; raises OSError.
     """

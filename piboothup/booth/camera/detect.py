@@ -1,7 +1,7 @@
-"""Which cameras libcamera sees, how one of them is got hold of, and what its errors mean to a person.
+"""Cameras that libcamera finds, how one is opened, and problems in place of its errors.
 
-The only place that imports picamera2, when somebody asks: it and libcamera come from apt on a Pi. Must not stream or
-take photos: that is `picamera`.
+The only module that imports picamera2, and only when called: it and libcamera come from apt on a Pi. Streaming and
+photos are `picamera2_driver`'s.
 """
 
 from __future__ import annotations

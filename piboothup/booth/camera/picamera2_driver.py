@@ -159,10 +159,10 @@ class Picamera2Driver:
             log.warning("event=camera_size reason=%r", str(self.notice))
 
     def capture(self, zero_ns: int, timeout_s: float, flash_on_ns: int | None = None) -> Frame:
-        """The first frame exposed at or after `zero_ns`, in the camera's own memory. Raises CameraFault.
+        """Return the first frame exposed at or after `zero_ns`, in the camera's own memory. Raises CameraFault.
 
-        Under a flash, out of focus, or exposed for too long it is the first one for which that is mended, but no
-        later than `exposure.LATEST_NS` after zero; the last one that came when the camera then stands still.
+        With a flash, an unfocused lens or too long an exposure it is the first frame for which that is over, at most
+        `MAX_FRAME_DELAY_NS` after zero; if the camera then gives no frame, the last one that it gave.
         """
         lag_ns = _boottime_ahead_ns()
         deadline_s = time.monotonic() + timeout_s
