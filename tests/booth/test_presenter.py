@@ -92,23 +92,22 @@ def test_viewfinder_on_in_countdown_until_last_second_and_aiming() -> None:
 
 
 def test_album_code_shown_whenever_asked_for_in_menu(spool: Spool) -> None:
-    outlook = StartProgress(Config(), spool, HandClock())
-    asking = Booth(state=BoothState.MENU, page=Page(PageKind.ALBUM_CODE))
-    assert outlook.complete_view(View(), asking, "abcd1234", UploadStatus(), None).album_link.endswith("/abcd1234")
-    assert (
-        outlook.complete_view(View(), Booth(state=BoothState.READY), "abcd1234", UploadStatus(), None).album_link
-        == ""
-    )
+    start_progress = StartProgress(Config(), spool, HandClock())
+    in_menu = Booth(state=BoothState.MENU, page=Page(PageKind.ALBUM_CODE))
+    shown = start_progress.complete_view(View(), in_menu, "abcd1234", UploadStatus(), None)
+    assert shown.album_link.endswith("/abcd1234")
+    hidden = start_progress.complete_view(View(), Booth(state=BoothState.READY), "abcd1234", UploadStatus(), None)
+    assert hidden.album_link == ""
 
 
 def shows_code_at_rest(config: Config, spool: Spool, ready: Booth) -> bool:
     """Whether the album's code has its turn once nobody has pressed for a while."""
     clock = HandClock()
-    outlook = StartProgress(config, spool, clock)
-    outlook.on_event(Tick(), Booth(), clock.boottime_ns())
-    outlook.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
+    start_progress = StartProgress(config, spool, clock)
+    start_progress.on_event(Tick(), Booth(), clock.boottime_ns())
+    start_progress.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
     clock.pass_s(idle.QR_AFTER_NS / 1e9)
-    return outlook.complete_view(View(), ready, "abcd1234", UploadStatus(), None).album_link != ""
+    return start_progress.complete_view(View(), ready, "abcd1234", UploadStatus(), None).album_link != ""
 
 
 def test_b04_stuck_button_notice_blocks_idle_album_code(spool: Spool) -> None:
@@ -134,13 +133,13 @@ def spool(tmp_path: Path) -> Spool:
 def test_start_bar_fills_in_last_start_time_then_waits_full(spool: Spool) -> None:
     clock = HandClock()
     spool.note_ready(4000)
-    outlook = StartProgress(Config(), spool, clock)
+    start_progress = StartProgress(Config(), spool, clock)
 
     def filled() -> float:
-        return outlook.complete_view(View(), Booth(), "", UploadStatus(), None).progress
+        return start_progress.complete_view(View(), Booth(), "", UploadStatus(), None).progress
 
     assert filled() == 0.0
-    outlook.load_last_start()
+    start_progress.load_last_start()
     found = []
     for _ in range(6):
         clock.pass_s(1)
@@ -170,13 +169,13 @@ def test_start_length_kept_for_next_boot_written_only_if_changed(tmp_path: Path)
 
 def test_a_start_is_noted_once_when_ready_is_reached(spool: Spool) -> None:
     clock = HandClock()
-    outlook = StartProgress(Config(), spool, clock)
-    outlook.on_event(Tick(), Booth(), clock.boottime_ns())
-    outlook.update()
+    start_progress = StartProgress(Config(), spool, clock)
+    start_progress.on_event(Tick(), Booth(), clock.boottime_ns())
+    start_progress.update()
     assert spool.last_start_ms() is None
     clock.pass_s(3)
-    outlook.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
+    start_progress.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
     clock.pass_s(9)
-    outlook.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
-    outlook.update()
+    start_progress.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
+    start_progress.update()
     assert spool.last_start_ms() == 3000

@@ -54,8 +54,8 @@ def test_b06_hold_past_own_saved_photo_leaves_1_s_to_see_it() -> None:
     assert play.waits_s(0.02) is BoothState.READY
 
 
-def in_menu(page: Page, door_closes_ns: int | None = None) -> StateMachineDriver:
-    play = StateMachineDriver(offer=MenuOptions(operator_until_ns=door_closes_ns))
+def in_menu(page: Page, operator_until_ns: int | None = None) -> StateMachineDriver:
+    play = StateMachineDriver(offer=MenuOptions(operator_until_ns=operator_until_ns))
     play.says(READY)
     play.booth = replace(play.booth, state=BoothState.MENU, page=page, until_ns=play.now_ns + 20 * SECOND_NS)
     return play
@@ -73,10 +73,10 @@ def test_b04_stuck_button_in_menu_leaves_even_a_lasting_page() -> None:
 
 
 def test_c18_result_after_operator_time_is_never_shown() -> None:
-    play = in_menu(Page(PageKind.WAIT, awaits=SwitchOff(), operator_only=True), door_closes_ns=1_005 * SECOND_NS)
+    play = in_menu(Page(PageKind.WAIT, awaits=SwitchOff(), operator_only=True), operator_until_ns=1_005 * SECOND_NS)
     play.now_ns = 1_005 * SECOND_NS - 1
     assert play.says(ActionDone(SwitchOff(), result_page("switched_off"))) is BoothState.MENU
-    play = in_menu(Page(PageKind.WAIT, awaits=SwitchOff(), operator_only=True), door_closes_ns=1_005 * SECOND_NS)
+    play = in_menu(Page(PageKind.WAIT, awaits=SwitchOff(), operator_only=True), operator_until_ns=1_005 * SECOND_NS)
     play.now_ns = 1_005 * SECOND_NS
     assert play.says(ActionDone(SwitchOff(), result_page("switched_off"))) is BoothState.READY
     assert play.booth.page is None

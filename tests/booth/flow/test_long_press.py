@@ -288,10 +288,10 @@ def test_the_menu_takes_no_late_answer_for_the_one_it_waits_for() -> None:
 def test_c18_operator_action_result_hidden_after_operator_time() -> None:
     play = StateMachineDriver(3, offer=MenuOptions(operator_until_ns=1_005 * SECOND_NS))
     play.says(READY)
-    deed = ChooseEvent("abcd1234", "", False)
-    waits = Page(PageKind.WAIT, awaits=deed, operator_only=True)
+    action = ChooseEvent("abcd1234", "", False)
+    waits = Page(PageKind.WAIT, awaits=action, operator_only=True)
     play.booth = replace(play.booth, state=BoothState.MENU, page=waits)
-    play.says(ActionDone(deed, result_page("event_chosen", title="Anna & Ben")))
+    play.says(ActionDone(action, result_page("event_chosen", title="Anna & Ben")))
     assert play.booth.page is not None
     assert play.waits_s(6) is BoothState.READY
     assert play.booth.page is None

@@ -68,21 +68,21 @@ HASTY = [
 """What the menu shows as done as soon as it is chosen."""
 
 
-@pytest.mark.parametrize(("wanted", "deed"), HASTY)
+@pytest.mark.parametrize(("wanted", "action"), HASTY)
 def test_menu_choice_shown_done_but_refused_by_card_is_told(
-    wanted: tuple[str, ...], deed: actions.MenuAction
+    wanted: tuple[str, ...], action: actions.MenuAction
 ) -> None:
     play = opened(*wanted)
-    assert (play.effects[-1], shown(play).kind) == (deed, PageKind.MENU)
-    play.says(ActionDone(deed, NOT_KEPT))
+    assert (play.effects[-1], shown(play).kind) == (action, PageKind.MENU)
+    play.says(ActionDone(action, NOT_KEPT))
     assert shown(play) == replace(NOT_KEPT, operator_only=True)
 
 
-@pytest.mark.parametrize(("wanted", "deed"), HASTY)
-def test_who_has_left_the_menu_is_not_called_back_by_it(wanted: tuple[str, ...], deed: actions.MenuAction) -> None:
+@pytest.mark.parametrize(("wanted", "action"), HASTY)
+def test_who_has_left_the_menu_is_not_called_back_by_it(wanted: tuple[str, ...], action: actions.MenuAction) -> None:
     play = opened(*wanted)
     play.waits_s(20.0)
-    assert play.says(ActionDone(deed, NOT_KEPT)) is BoothState.READY
+    assert play.says(ActionDone(action, NOT_KEPT)) is BoothState.READY
 
 
 def test_who_waits_for_something_else_gets_the_answer_to_that() -> None:

@@ -146,7 +146,7 @@ def test_b09_guests_in_operator_time_keep_event_spool_power() -> None:
         did.update(type(effect).__name__ for effect in play.effects)
     assert pages[PageKind.MENU] > GUESTS / 20
     harm = (actions.ChooseEvent, actions.SetPaused, actions.WipeEvent, actions.SwitchOff)
-    assert not {deed.__name__ for deed in harm} & set(did)
+    assert not {action.__name__ for action in harm} & set(did)
 
 
 def walked(play: StateMachineDriver, *steps: str | float) -> StateMachineDriver:
@@ -175,8 +175,8 @@ def choose(play: StateMachineDriver, wanted: str) -> None:
     raise AssertionError(f"there is no {wanted}: {[item.text_key for item in page.items]}")
 
 
-def opened(door_closes_ns: int | None) -> StateMachineDriver:
-    play = StateMachineDriver(3, offer=replace(CLOSED, operator_until_ns=door_closes_ns))
+def opened(operator_until_ns: int | None) -> StateMachineDriver:
+    play = StateMachineDriver(3, offer=replace(CLOSED, operator_until_ns=operator_until_ns))
     play.says(READY)
     return play
 

@@ -19,7 +19,7 @@ from tests.support.photos import open_spool
 PARTY = Config(eventpics=EventPicsConfig(link_id="abcd1234"))
 
 
-def offering(directory: Path, config: Config, clock: HandClock | None = None) -> MenuOptionsReader:
+def menu_options_reader(directory: Path, config: Config, clock: HandClock | None = None) -> MenuOptionsReader:
     clock = clock or HandClock()
     spool = open_spool(directory, clock)
     return MenuOptionsReader(config, spool, clock, SettingsStore(config, directory, clock, lambda _: None))
@@ -36,7 +36,7 @@ def test_photos_without_event_counted_every_10_s_no_more_often(
         return []
 
     monkeypatch.setattr(assign, "without_event", count)
-    offered = offering(tmp_path, PARTY, clock)
+    offered = menu_options_reader(tmp_path, PARTY, clock)
     for _ in range(25):
         offered.read()
         clock.pass_s(1.0)
@@ -57,5 +57,5 @@ def test_photos_without_event_counted_every_10_s_no_more_often(
 def test_what_the_box_does_not_have_is_not_offered(
     tmp_path: Path, config: Config, has_code: bool, has_buzzer: bool
 ) -> None:
-    offer = offering(tmp_path, config).read()
+    offer = menu_options_reader(tmp_path, config).read()
     assert (offer.has_code, offer.has_buzzer) == (has_code, has_buzzer)
