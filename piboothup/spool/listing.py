@@ -12,7 +12,7 @@ import io
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from piboothup.spool import durable
@@ -26,6 +26,7 @@ FOLDERS = (TMP, NEW, SENT, PARKED, QUARANTINE, CONTEXTS, BOOTS)
 PROBE, TEST_PHOTO = ".probe", ".test-photo"
 """What is written only to see whether the card takes it, a test photo in a boot's folder of new/ too: no names of
 photos."""
+_BLOCK_BYTES = 1024 * 1024
 _BY_BOOT = (NEW, SENT)
 """Where each boot has a folder of its own."""
 
@@ -60,7 +61,7 @@ class VerifyingReader(io.BufferedReader):
 
     def __init__(self, file: io.BufferedReader, name: PhotoName) -> None:
         super().__init__(file.detach())
-        self._size_bytes = os.fstat(self.fileno()).st_size
+        self.size_bytes = os.fstat(self.fileno()).st_size
         self._name = name
         self._digest = hashlib.sha256()
 
@@ -68,10 +69,17 @@ class VerifyingReader(io.BufferedReader):
         """Read as a file does. Raises Damaged in place of the last bytes."""
         block = super().read(size)
         self._digest.update(block)
-        is_end = not block or self.tell() >= self._size_bytes
+        is_end = not block or self.tell() >= self.size_bytes
         if is_end and not self._digest.hexdigest().startswith(self._name.digest):
             raise Damaged(errno.EBADMSG, "not the bytes that were committed", str(self._name))
         return block
+
+    def verify(self, is_stopped: Callable[[], bool]) -> None:
+        """Reads all of it and goes back to its start. Raises OSError, Damaged; InterruptedError when stopped."""
+        while self.read(_BLOCK_BYTES):
+            if is_stopped():
+                raise InterruptedError
+        self.seek(0)
 
     def seek(self, target: int, whence: int = os.SEEK_SET, /) -> int:
         """Seek, and start the digest anew: only a read from the start on can be verified."""

@@ -10,10 +10,10 @@ import contextlib
 import errno
 import heapq
 import logging
+import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from piboothup.clock import Clock
 from piboothup.problems import Problem, problem
@@ -34,7 +34,6 @@ from piboothup.spool.listing import (
     SENT,
     TEST_PHOTO,
     TMP,
-    Damaged,
     Listing,
     VerifyingReader,
     matches_digest,
@@ -46,7 +45,6 @@ log = logging.getLogger(__name__)
 
 ROOM_PHOTOS = 8
 """How many sent photos a commit that meets a full card deletes at the most, before it tries once more."""
-_BLOCK_BYTES = 1024 * 1024
 _FEW_BYTES = b"?" * 4096
 
 
@@ -349,28 +347,16 @@ class Spool:
     def is_waiting(self, name: PhotoName) -> bool:
         """Whether the photo lies in new/; False too when the card does not say."""
         try:
-            self.path(name).lstat()
+            return stat.S_ISREG(self.path(name).lstat().st_mode)
         except OSError:
             return False
-        return True
 
-    def open_photo(self, name: PhotoName) -> BinaryIO:
+    def open_photo(self, name: PhotoName) -> VerifyingReader:
         """The photo in new/, for reading, whose last bytes come only when all are those that were committed.
 
         Raises OSError, also for what is no file; reading raises Damaged in place of the last bytes.
         """
         return VerifyingReader(open_file(self.path(name)), name)
-
-    def is_intact(self, name: PhotoName, stopped: Callable[[], bool] = lambda: False) -> bool:
-        """Whether the bytes in new/ still match the hash in the name. Raises OSError; InterruptedError if stopped."""
-        try:
-            with self.open_photo(name) as file:
-                while file.read(_BLOCK_BYTES):
-                    if stopped():
-                        raise InterruptedError
-        except Damaged:
-            return False
-        return True
 
     def mark_sent(self, name: PhotoName) -> None:
         """The album has it: new/ to sent/. Raises OSError."""

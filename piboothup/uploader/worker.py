@@ -7,15 +7,15 @@ because its bytes no longer match its name (quarantined). In every other case it
 from __future__ import annotations
 
 import logging
-import stat
 import threading
 import traceback
 
 from piboothup.clock import Clock
-from piboothup.config import Config, Secret
+from piboothup.config import Config
 from piboothup.spool import durable
 from piboothup.spool.admin.assign import record_actual_album
 from piboothup.spool.contexts import Context
+from piboothup.spool.listing import Damaged, VerifyingReader
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from piboothup.uploader.eventpics import ApiError, outcome_of
@@ -53,6 +53,8 @@ class Worker:
         self._spool = spool
         self._clock = clock
         self._scheduler = scheduler
+        self._verified: set[PhotoName] = set()
+        """Waiting photos of earlier boots whose bytes were verified; a photo of this boot needs that only once."""
         self._session = ApiSession(config, spool, clock, time, scheduler, connect)
         self._thread = threading.Thread(target=self._run, name=f"worker-{number}", daemon=True)
 
@@ -98,8 +100,6 @@ class Worker:
         if context is None or not context.link_id:
             self._scheduler.hold(name, context)
             return
-        if not self._verify(name):
-            return
         taken_at_ms = self._taken_at_ms(name)
         if taken_at_ms is None and name.boot == self._spool.boot and self._time_wait_left_s() > 0:
             self._scheduler.postpone(name, min(_TIME_POLL_S, self._time_wait_left_s()))
@@ -107,6 +107,21 @@ class Worker:
         if self._has_disk_changed():  # event and time above may have been read from another disk
             self._scheduler.postpone(name, _RETRY_AFTER_DISK_CHANGE_S)
             return
+        try:
+            with self._spool.open_photo(name) as file:
+                if name.boot != self._spool.boot and name not in self._verified:
+                    file.verify(lambda: self._scheduler.stopping)
+                    self._verified.add(name)
+                self._send(name, context, taken_at_ms, file)
+        except InterruptedError:
+            self._scheduler.put_back(name)
+        except Damaged:
+            self._quarantine(name)
+        except OSError as error:
+            self._on_unreadable(name, error)
+
+    def _send(self, name: PhotoName, context: Context, taken_at_ms: int | None, file: VerifyingReader) -> None:
+        """Sends the photo. Raises OSError if its file can't be read, Damaged if it is not what was committed."""
         call = ApiCall.UPLOAD_URL
         started_ns = self._clock.boottime_ns()
         try:
@@ -116,16 +131,15 @@ class Worker:
                 url = self._session.api().upload_url(name, context, taken_at_ms)
                 self._scheduler.keep_url(name, context, url, asked_ns)
             call = ApiCall.PUT
-            size_bytes = self._put(name, url)
+            self._session.api().put(url, file, file.size_bytes)
         except (ApiError, LinkError) as error:
             self._on_failure(name, context, call, error)
-        except OSError as error:
-            log.warning("unreadable photo=%s reason=%s", name, error.strerror)
-            self._scheduler.on_unreadable(name)
         else:
             took_ns = self._clock.boottime_ns() - started_ns
-            log.info("sent photo=%s bytes=%d ms=%d", name, size_bytes, took_ns // 1_000_000)
-            self._scheduler.on_photo_sent(name, context, size_bytes, took_ns, marked=self.mark_sent(name, context))
+            log.info("sent photo=%s bytes=%d ms=%d", name, file.size_bytes, took_ns // 1_000_000)
+            marked = self.mark_sent(name, context)
+            self._scheduler.on_photo_sent(name, context, file.size_bytes, took_ns, marked=marked)
+            self._verified.discard(name)
 
     def mark_sent(self, name: PhotoName, context: Context) -> bool:
         """Moves a photo that the album of `context` has into sent/. False when that fails for now."""
@@ -173,37 +187,21 @@ class Worker:
             return False
         return False
 
-    def _put(self, name: PhotoName, url: Secret) -> int:
-        with self._spool.open_photo(name) as file:
-            size_bytes = file.seek(0, 2)
-            file.seek(0)
-            self._session.api().put(url, file, size_bytes)
-        return size_bytes
-
-    def _verify(self, name: PhotoName) -> bool:
-        """Whether the photo's bytes are those that were committed; else it is postponed or quarantined."""
+    def _quarantine(self, name: PhotoName) -> None:
+        log.error("damaged photo=%s", name)
         try:
-            if not stat.S_ISREG(self._spool.path(name).lstat().st_mode):  # a hint may name anything
-                log.warning("ignored photo=%s reason=not a file", name)
-                self._scheduler.forget_photo(name)
-                return False
-            intact = self._spool.is_intact(name, lambda: self._scheduler.stopping)
-            if not intact:
-                log.error("damaged photo=%s", name)
-                self._spool.quarantine(name)
-        except FileNotFoundError:
-            self._scheduler.forget_photo(name)
-            return False
-        except InterruptedError:
-            self._scheduler.put_back(name)
-            return False
+            self._spool.quarantine(name)
         except OSError as error:
-            log.warning("unreadable photo=%s reason=%s", name, error.strerror)
-            self._scheduler.on_unreadable(name)
-            return False
-        if not intact:
+            self._on_unreadable(name, error)
+        else:
             self._scheduler.forget_photo(name, damaged=True)
-        return intact
+
+    def _on_unreadable(self, name: PhotoName, error: OSError) -> None:
+        if isinstance(error, FileNotFoundError):  # somebody moved it
+            self._scheduler.forget_photo(name)
+            return
+        log.warning("unreadable photo=%s reason=%s", name, error.strerror)
+        self._scheduler.on_unreadable(name)
 
     def _taken_at_ms(self, name: PhotoName) -> int | None:
         try:

@@ -26,6 +26,7 @@ from piboothup.spool.store import Spool
 from piboothup.status import BoothState
 from tests.support.booth import Box, awaited
 from tests.support.deadline import PATIENCE_S
+from tests.support.photos import is_intact
 from tests.support.systemd import Systemd, fed, settle
 
 
@@ -71,7 +72,7 @@ def photos(directory: Path, box: Box) -> list[PhotoName]:
     """Those in new/, whole, as another process finds them; nothing else is left of any."""
     spool = Spool(directory, box.clock, "serial-1")
     found = spool.waiting()
-    assert all(spool.is_intact(one) for one in found)
+    assert all(is_intact(spool, one) for one in found)
     assert list((directory / TMP).glob("*.part")) == []
     return found
 

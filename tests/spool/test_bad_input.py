@@ -18,7 +18,7 @@ from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.recovery import Recovered, recover
 from piboothup.spool.store import NotSaved, Spool
 from tests.support.clock import HandClock
-from tests.support.photos import PARTY, jpeg, open_spool, take
+from tests.support.photos import PARTY, is_intact, jpeg, open_spool, take
 
 
 def test_a_file_system_without_owners_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +64,7 @@ def test_photo_in_two_folders_is_one_photo_right_bytes_win(tmp_path: Path) -> No
     other.mkdir()
     (other / str(photo)).write_bytes(b"nor these")
     assert spool.waiting() == [photo]
-    assert spool.is_intact(photo)
+    assert is_intact(spool, photo)
     assert (tmp_path / NEW / str(photo)).read_bytes() == b"not its bytes"
 
 
@@ -130,7 +130,7 @@ def test_a_full_card_at_the_start_lets_what_is_on_it_be_uploaded(
     uploader = Spool(tmp_path, HandClock(boot_id="boot-b"), "serial-1")
     uploader.prepare()
     assert uploader.boot == 0
-    assert uploader.is_intact(photo)
+    assert is_intact(uploader, photo)
     uploader.mark_sent(photo)
     assert list(uploader.names(SENT)) == [photo]
     monkeypatch.undo()
@@ -227,7 +227,7 @@ def test_damaged_parked_copy_does_not_replace_whole_photo(tmp_path: Path) -> Non
     photo = take(spool, jpeg(1))
     spool.path(photo, PARKED).write_bytes(b"\xff\xd8damaged\xff\xd9")
     assert spool.retry_parked() == 0
-    assert spool.is_intact(photo)
+    assert is_intact(spool, photo)
 
 
 def test_a_whole_part_mends_a_photo_that_was_damaged_since(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_a_whole_part_mends_a_photo_that_was_damaged_since(tmp_path: Path) -> No
     (spool.directory / TMP / f"{photo}.part").write_bytes(jpeg(1))
     spool.path(photo).write_bytes(b"bits that rotted")
     assert recover(spool) == Recovered(salvaged=1)
-    assert spool.is_intact(photo)
+    assert is_intact(spool, photo)
 
 
 def test_half_a_part_does_not_replace_what_was_set_aside_before(tmp_path: Path) -> None:

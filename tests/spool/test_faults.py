@@ -25,7 +25,7 @@ from piboothup.spool.recovery import recover
 from piboothup.spool.store import NotSaved, Spool
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
-from tests.support.photos import PARTY, jpeg, open_spool, take
+from tests.support.photos import PARTY, is_intact, jpeg, open_spool, take
 
 CALLS = ("open", "fchmod", "posix_fallocate", "write", "fsync", "close", "rename", "unlink", "mkdir", "chmod")
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT, errno.EMFILE)
@@ -399,7 +399,7 @@ def test_file_system_without_reservation_still_takes_photos(
 ) -> None:
     monkeypatch.setattr(os, "posix_fallocate", mock.Mock(side_effect=OSError(number, os.strerror(number))))
     spool = open_spool(tmp_path / "spool", HandClock())
-    assert spool.is_intact(take(spool, jpeg(1)))
+    assert is_intact(spool, take(spool, jpeg(1)))
 
 
 def test_a_line_waits_for_a_wipe_that_writes_the_boots_file_anew(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from piboothup.spool.recovery import recover
 from piboothup.spool.retention import sweep
 from piboothup.spool.store import NotSaved, Spool
 from tests.support.clock import HandClock
-from tests.support.photos import jpeg, take
+from tests.support.photos import is_intact, jpeg, take
 
 pytestmark = pytest.mark.slow
 
@@ -118,7 +118,7 @@ class BoxLife(RuleBasedStateMachine):
     def upload(self, pick: int, outcome: str) -> None:
         waiting = [name for name in self.spool.waiting() if self.contexts[name].link_id]
         name = waiting[pick % len(waiting)]
-        assert self.spool.is_intact(name)
+        assert is_intact(self.spool, name)
         context = self.spool.context_of(name)
         assert context == self.contexts[name], "sent to another event than its own"
         told_ms = self.spool.taken_at_ms(name, record=True)
@@ -149,7 +149,7 @@ class BoxLife(RuleBasedStateMachine):
         content = bytearray(self.spool.path(name).read_bytes())
         content[len(content) // 2] ^= 0x10
         self.spool.path(name).write_bytes(content)
-        assert not self.spool.is_intact(name)
+        assert not is_intact(self.spool, name)
         self.spool.quarantine(name)
         self.where[name] = QUARANTINE
 

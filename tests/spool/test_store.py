@@ -24,7 +24,7 @@ from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO, D
 from piboothup.spool.store import AlreadyRunning, NotSaved, Spool
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
-from tests.support.photos import PARTY, counts, jpeg, open_spool, take, try_photo
+from tests.support.photos import PARTY, counts, is_intact, jpeg, open_spool, take, try_photo
 
 
 def test_a_committed_photo_lies_whole_under_its_name(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_a_folder_that_somebody_tidied_away_is_made_again(tmp_path: Path, folder
     shutil.rmtree(tmp_path / folder)
     name = take(spool, jpeg(2))
     assert spool.waiting() == [name]
-    assert spool.is_intact(name)
+    assert is_intact(spool, name)
     context = spool.context_of(name)
     assert context is not None
     assert context.link_id == PARTY.link_id
@@ -299,11 +299,11 @@ def test_a_spool_that_is_gone_is_named(tmp_path: Path) -> None:
 def test_s07_a_changed_byte_is_noticed(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     name = take(spool, jpeg(1))
-    assert spool.is_intact(name)
+    assert is_intact(spool, name)
     content = bytearray(jpeg(1))
     content[len(content) // 2] ^= 1
     spool.path(name).write_bytes(content)
-    assert not spool.is_intact(name)
+    assert not is_intact(spool, name)
 
 
 @pytest.mark.parametrize("block_bytes", [7, 1000, 1 << 20, -1])
@@ -457,4 +457,4 @@ def test_s19_photo_put_in_new_by_hand_gets_boot_folder_made(tmp_path: Path) -> N
     os.rename(spool.path(photo), tmp_path / NEW / str(photo))
     spool.path(photo).parent.rmdir()
     assert spool.waiting() == [photo]
-    assert spool.is_intact(photo)
+    assert is_intact(spool, photo)

@@ -77,16 +77,11 @@ class ReadOnlyCard:
 class BadSector(Spool):
     """A card with one photo that gives a true EIO: from the kernel, for a file that has no readable first byte."""
 
-    bad: PhotoName
-    good_reads = 0
-    """So often the photo is still found well."""
+    bad: PhotoName | None = None
     bad_reads = 0
 
     def path(self, name: PhotoName, place: str = NEW) -> Path:
         if name != self.bad or place != NEW:
-            return super().path(name, place)
-        if self.good_reads > 0:
-            self.good_reads -= 1
             return super().path(name, place)
         self.bad_reads += 1
         return Path("/proc/self/mem")

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from piboothup.spool.contexts import Context, context_for
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, matches_digest
 from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
@@ -47,6 +47,11 @@ def try_photo(spool: Spool, content: bytes, context: Context = PARTY) -> None:
     """Commits a test photo, exposed now: it has no number."""
     nobodys = Identity(spool.box, spool.boot, 0, spool.clock.boottime_ns() // 1_000_000, context.id)
     spool.try_commit(PhotoName.of(nobodys, content), context, content)
+
+
+def is_intact(spool: Spool, name: PhotoName) -> bool:
+    """Whether the photo in new/ has the bytes that were committed."""
+    return matches_digest(spool.path(name), name)
 
 
 def counts(spool: Spool) -> dict[str, int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import io
+import logging
 import os
 import re
 import shutil
@@ -15,7 +17,7 @@ import pytest
 
 from piboothup.simulator.faults import Fault
 from piboothup.spool.capture_time.anchors import Anchor, Source
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, VerifyingReader
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.store import Spool
 from tests.support.faulty_card import BadSector, ReadOnlyCard
@@ -151,23 +153,25 @@ def test_s09_new_unlistable_while_running_is_told_and_heals(desk: Desk, monkeypa
 # -- S6: bad sectors -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("good_reads", [0, 2])
-def test_s06_unreadable_photo_does_not_hold_up_others(desk: Desk, good_reads: int) -> None:
-    """From the first byte on, or once its hash was checked and it is being sent."""
+@pytest.mark.parametrize("boot", ["same boot", "next boot"])
+def test_s06_unreadable_photo_does_not_hold_up_others(desk: Desk, boot: str) -> None:
+    """While it is being sent, or while it is verified before."""
     spool = BadSector(desk.booth.directory, desk.clock, "serial-1")
     others = [desk.take(), desk.take()]
-    spool.bad, spool.good_reads = desk.take(), good_reads
+    bad = spool.bad = desk.take()
+    if boot == "next boot":
+        desk.clock.power_on("boot-b")
     desk.start(spool)
     desk.until_sent(*others)
     desk.until(lambda: desk.said().get("problems") == ["photo_unreadable"], "the bad photo to be told")
-    assert desk.lies_in(NEW, spool.bad)
+    assert desk.lies_in(NEW, bad)
     desk.until(lambda: desk.said().get("waiting") == 1, "it alone to be waiting")
     reads = spool.bad_reads
     desk.until_sent(desk.take(hint=True), desk.take(hint=True))
     assert spool.bad_reads == reads  # a dying card is not hammered
-    assert desk.uploads_of(spool.bad) == []
-    spool.good_reads = 10
-    desk.until_sent(spool.bad, step_s=60.0)
+    assert desk.uploads_of(bad) == []
+    spool.bad = None
+    desk.until_sent(bad, step_s=60.0)
     desk.until(lambda: desk.said().get("problems") == [], "nothing to be wrong")
 
 
@@ -193,32 +197,69 @@ def flipped(content: bytes) -> bytes:
     ],
     ids=["a bit flipped", "all zeros", "half zeros", "cut short", "grown", "another photo", "empty"],
 )
-def test_s07_s08_bytes_not_matching_name_quarantined_never_sent(desk: Desk, damaged: bytes) -> None:
+@pytest.mark.parametrize("boot", ["same boot", "next boot"])
+def test_s07_s08_bytes_not_matching_name_quarantined_never_sent(desk: Desk, damaged: bytes, boot: str) -> None:
     name, good = desk.take(), desk.take()
     desk.booth.path(name).write_bytes(damaged)
+    if boot == "next boot":
+        desk.clock.power_on("boot-b")
     desk.start()
     desk.until_sent(good)
     desk.until(lambda: desk.lies_in(QUARANTINE, name), "the damaged photo in quarantine/")
     desk.until(lambda: desk.said().get("problems") == ["photo_damaged"], "it to be told")
     assert desk.booth.path(name, QUARANTINE).read_bytes() == damaged
-    assert desk.album.calls["getuploadurl"] == 1
+    assert desk.album.calls["getuploadurl"] == (2 if boot == "same boot" else 1)
     assert desk.uploads_of(name) == []
 
 
-def test_s07_bit_flip_after_check_lets_no_whole_photo_leave(desk: Desk) -> None:
-    class Rots(Spool):
-        def is_intact(self, name: PhotoName, stopped: Callable[[], bool] = lambda: False) -> bool:
-            found = super().is_intact(name, stopped)
-            content = bytearray(self.path(name).read_bytes())
-            content[len(content) // 2] ^= 1
-            self.path(name).write_bytes(content)
-            return found
+def test_s07_bit_flip_after_check_lets_no_whole_photo_leave(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, verify = desk.take(), VerifyingReader.verify
 
-    name = desk.take()
-    desk.start(Rots(desk.booth.directory, desk.clock, "serial-1"))
+    def rot(file: VerifyingReader, is_stopped: Callable[[], bool]) -> None:
+        verify(file, is_stopped)
+        desk.booth.path(name).write_bytes(flipped(jpeg(1)))
+
+    monkeypatch.setattr(VerifyingReader, "verify", rot)
+    desk.clock.power_on("boot-b")
+    desk.start()
     desk.until(lambda: desk.lies_in(QUARANTINE, name), "it in quarantine/", step_s=10.0)
     assert desk.album.calls["put"] == 1
     assert desk.uploads_of(name) == []
+
+
+class CountingSpool(Spool):
+    """Counts the bytes that are read of photos."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk.booth.directory, desk.clock, "serial-1")
+        self.read_bytes = 0
+
+    def open_photo(self, name: PhotoName) -> VerifyingReader:
+        spool = self
+
+        class Counting(io.FileIO):
+            def readinto(self, into: Any, /) -> int:
+                count = super().readinto(into)
+                spool.read_bytes += count or 0
+                return count or 0
+
+        return VerifyingReader(io.BufferedReader(Counting(self.path(name))), name)
+
+
+@pytest.mark.parametrize(("boot", "first", "retry"), [("same boot", 1, 1), ("next boot", 2, 1)])
+def test_s07_photo_of_this_boot_is_read_once_on_its_way(desk: Desk, boot: str, first: int, retry: int) -> None:
+    """An older one is verified before its URL is asked for, once; a further try reads it once more."""
+    name, spool = desk.take(), CountingSpool(desk)
+    if boot == "next boot":
+        desk.clock.power_on("boot-b")
+    desk.album.add_fault(Fault(call="put", status=500, times=1))
+    desk.start(spool)
+    desk.until(lambda: desk.album.calls["put"] == 1, "the first try")
+    desk.rest()
+    assert spool.read_bytes == first * len(jpeg(1))
+    desk.until_sent(name, step_s=10.0)
+    assert spool.read_bytes == (first + retry) * len(jpeg(1))
+    assert desk.stored(name) == jpeg(1)
 
 
 # -- S11: a hundred thousand photos ----------------------------------------------------------------------------
@@ -268,6 +309,7 @@ def test_s11_100000_waiting_newest_sent_first_memory_stays_small(roomy: Desk) ->
 def test_s13_things_named_like_photos_told_once_not_followed(
     desk: Desk, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG, "piboothup.uploader.service")
     good = desk.take()
     folder = desk.booth.path(good).parent
     elsewhere = tmp_path / "elsewhere"
@@ -291,7 +333,7 @@ def test_s13_things_named_like_photos_told_once_not_followed(
     desk.until_sent(good)
     for name in (link, directory, pipe):  # and when they come as a hint
         desk.hint("new", str(name))
-    desk.until(lambda: caplog.text.count("reason=not a file") == 3, "the hints to be looked at")
+    desk.until(lambda: caplog.text.count("hint ignored") == 3, "the hints to be looked at")
     last = desk.take()
     desk.until_sent(last, step_s=1.0)
     desk.until(lambda: desk.said().get("waiting") == 0, "nothing to be waiting")

@@ -20,7 +20,6 @@ from piboothup.spool.admin import assign
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW, PARKED
-from piboothup.spool.names import PhotoName
 from piboothup.spool.store import AlreadyRunning, Spool
 from piboothup.uploader import service
 from piboothup.uploader.eventpics import EventPicsApi
@@ -471,16 +470,15 @@ def test_assign_during_upload_sends_to_new_album_by_no_old_url(desk: Desk) -> No
 
 def test_assign_photo_old_album_got_meanwhile_is_noted_there(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [desk.take(), desk.take()]
-    real = Worker._put
+    real = EventPicsApi.put
     moved: list[int] = []
 
-    def put(worker: Worker, name: PhotoName, url: Secret) -> int:
-        size_bytes = real(worker, name, url)
+    def put(*given: Any) -> None:
+        real(*given)
         if not moved:
             moved.append(assign.assign(desk.booth, assign.propose(desk.booth, "abcd1234", "abcd1234/a2")))
-        return size_bytes
 
-    monkeypatch.setattr(Worker, "_put", put)
+    monkeypatch.setattr(EventPicsApi, "put", put)
     desk.start()
     desk.until_sent(*names, step_s=0.5)
     assert moved == [2]

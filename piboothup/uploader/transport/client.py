@@ -220,7 +220,7 @@ class Transport:
             return answer
         # Raised here, not where it was caught: the library's exception would hang on to it with its URL.
         if isinstance(request.body, Body) and request.body.read_error is not None:
-            raise OSError(request.body.read_error.errno, request.body.read_error.strerror)
+            raise request.body.read_error.with_traceback(None)
         raise LinkError(failure or LinkErrorKind.RESET)
 
     def _send_and_read(self, adapter: GuardedAdapter, request: Request) -> tuple[Answer, LinkErrorKind | None]:

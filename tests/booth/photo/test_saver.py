@@ -31,7 +31,7 @@ from piboothup.spool.store import Spool
 from tests.support.camera import grey_frame
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
-from tests.support.photos import PARTY, jpeg, open_spool, take
+from tests.support.photos import PARTY, is_intact, jpeg, open_spool, take
 
 GALA = context_for("wxyz9876", "", "")
 S = 1_000_000_000
@@ -94,7 +94,7 @@ def test_saved_said_only_when_photo_in_spool_under_its_hash(bench: Bench) -> Non
     assert bench.save(grey_frame(8 * S)) == Saved(2)
     assert bench.on_disk == [1, 2]
     assert [name.boottime_ms for name in bench.photos()] == [7000, 8000]
-    assert all(bench.spool.is_intact(name) for name in bench.photos())
+    assert all(is_intact(bench.spool, name) for name in bench.photos())
     assert {name.context for name in bench.photos()} == {PARTY.id}
 
 

@@ -29,7 +29,7 @@ from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.store import NotSaved, Spool
 from tests.spool.crash.model import Killed, Recording, Strike, read_tree
 from tests.support.clock import HandClock
-from tests.support.photos import PARTY, jpeg, take, try_photo
+from tests.support.photos import PARTY, is_intact, jpeg, take, try_photo
 
 SERIAL = "serial-1"
 GONE = ""
@@ -457,11 +457,11 @@ def after_the_cut(root: Path, boot_id: str = "boot-after") -> Found:
         if content is not None
     )
     fresh = take(spool, jpeg(99, _SMALL))
-    assert spool.is_intact(fresh), "the next photo is not fine"
+    assert is_intact(spool, fresh), "the next photo is not fine"
     return Found(
         boot=spool.boot,
         places=places,
-        damaged=tuple(str(name) for name, place in photos if place == NEW and not spool.is_intact(name)),
+        damaged=tuple(str(name) for name, place in photos if place == NEW and not is_intact(spool, name)),
         without_context=tuple(str(name) for name, place in photos if place == NEW and spool.context_of(name) is None),
         unexplained=tuple(str(name) for name, place in photos if place == PARKED and not _is_explained(spool, name)),
         contents=frozenset(content for _, content in read_tree(root) if content),
