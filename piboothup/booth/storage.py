@@ -1,10 +1,9 @@
-"""The booth's hold on the card: taking the spool over, asking whether it takes photos, retention.
+"""Monitor of the card under the spool: takes the spool over, checks that it accepts photos, runs retention.
 
-The card is whatever disk lies under the spool's path: one that comes late, goes or is changed is noticed within a
+The card is the disk under the spool's path: a disk that is mounted late, removed or replaced is noticed within a
 second, and taken over as at the start.
 
-On a box a card that can't be used is a fault on the panel and is tried again until it can; at a desk it is the end of
-the command, with a sentence.
+On a box an unusable card is a fault on the panel and is retried; at a desk it ends the command with a sentence.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ log = logging.getLogger(__name__)
 
 _AGE_EVERY_NS = 3_600_000_000_000
 _WAITING_EVERY_NS = 600_000_000_000
-"""How often it is looked whether photos still wait: a note for each that comes and goes would wear the card."""
+"""Interval at which waiting photos are counted, ns: recording each arrival and departure would wear the card."""
 
 
 class StorageMonitor:
-    """The spool, as the one booth on it has it."""
+    """State of the spool and its card, for the booth."""
 
     def __init__(
         self,
@@ -45,9 +44,9 @@ class StorageMonitor:
         config_names: Sequence[str] | None,
         known_spools_file: Path | None = None,
     ) -> None:
-        """`config_names` are the settings that the config's file names; None = no good copy is made.
+        """`config_names`: settings in the config file; None = no good copy is made.
 
-        `known_spools_file` says on which spools of this box photos wait.
+        `known_spools_file`: list of this box's spools with waiting photos.
         """
         self._config = config
         self._spool = spool
@@ -57,21 +56,21 @@ class StorageMonitor:
         self._locked = False
         self._age_ns = 0
         self.problem: Problem | None = None
-        """Why no photo can be saved; None while one can."""
+        """Problem that stops photos from being saved; None when there is none."""
         self.opened = False
         self.times_opened = 0
         self._left_behind: set[str] = set()
-        """Photos that wait where a disk covered them or went with it; not yet noted on the one that is there now."""
+        """Waiting photos that a mount covers or that left with a disk, not yet stored on the current disk."""
         self._are_hidden = self._is_hidden_noted = False
         self._known_spools_file = known_spools_file
         self._waits: bool | None = None
-        """Whether photos wait on this spool, as it is noted outside of it; None = nothing was noted yet."""
+        """Whether photos wait on this spool, as recorded outside of it; None = not recorded yet."""
         self._waiting_ns = 0
         self._lacks_settings = False
-        """Whether the config lacks a setting of the good copy, whose disk came after the config was read."""
+        """Whether the config lacks a setting of the good copy, on a disk mounted after the config was read."""
 
     def open(self, *, patient: bool) -> None:
-        """Takes the spool over: the lock, the recovery, a number for this boot. Raises AlreadyRunning.
+        """Take the spool over: the lock, the recovery, a number for this boot. Raises AlreadyRunning.
 
         Raises SpoolUnusable too, unless `patient`: then that is a problem like a full card.
         """
@@ -83,7 +82,7 @@ class StorageMonitor:
             self._resume_wipe()
             recover(self._spool)
             self._start()
-            self._spool.look_for_memory(allowed=self._config.spool.allow_memory)
+            self._spool.recheck_storage(allowed=self._config.spool.allow_memory)
         except SpoolUnusable as error:
             if not patient:
                 raise
@@ -103,33 +102,33 @@ class StorageMonitor:
             self._note_hidden()
 
     def check(self) -> Problem | None:
-        """What stops photos from being saved now; a spool that was not open yet is tried again."""
+        """Problem that stops photos from being saved now; a spool that is not open yet is opened."""
         if self._locked and self._has_moved() and self._spool.directory.is_dir():
-            self._let_go()
+            self._release()
         if not self.opened:
             try:
                 self.open(patient=True)
-            except AlreadyRunning as error:  # a wipe, or whoever came while the folder was gone
+            except AlreadyRunning as error:  # a wipe, or another process that locked it while the folder was gone
                 self._log_not_opened(error)
                 self.problem = problem("spool_busy")
         if self.opened:
-            self._spool.look_for_memory(allowed=self._config.spool.allow_memory)
+            self._spool.recheck_storage(allowed=self._config.spool.allow_memory)
             self.problem = self._spool.card_problem()
             self._note_waiting()
-            self._heed_retry()
+            self._follow_retry()
             if self.problem is not None and self.problem.code == "spool_unusable":
-                self._let_go()
+                self._release()
         return self.problem
 
     @property
     def notices(self) -> list[Problem]:
-        """What should be known of the card though it takes photos."""
-        told = [self._spool.storage_warning] if self._spool.storage_warning is not None else []
-        told += [problem("photos_hidden")] if self._are_hidden else []
-        return [*told, problem("config_late")] if self._lacks_settings else told
+        """Problems of a card that still takes photos."""
+        notices = [self._spool.storage_warning] if self._spool.storage_warning is not None else []
+        notices += [problem("photos_hidden")] if self._are_hidden else []
+        return [*notices, problem("config_late")] if self._lacks_settings else notices
 
     def retire(self) -> int:
-        """One round of retention; how many sent photos it deleted. Ages are looked at once an hour."""
+        """Run retention once; the number of deleted photos. Ages are checked at most once an hour."""
         if not self.opened:
             return 0
         table, now_ns = self._config.spool, self._clock.boottime_ns()
@@ -140,18 +139,18 @@ class StorageMonitor:
         return deleted
 
     def close(self) -> None:
-        """Lets go of the lock."""
+        """Release the lock."""
         if self.opened:
             self._waiting_ns = 0
             self._note_waiting()
-        self._let_go()
+        self._release()
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         self._held.close()
         self._locked = self.opened = False
 
     def _has_moved(self) -> bool:
-        """Whether another disk lies under the spool's path; what waits on the one before is remembered."""
+        """Whether another disk is under the spool's path; waiting photos of the previous disk are remembered."""
         try:
             if not self._spool.has_moved():
                 return False
@@ -163,18 +162,18 @@ class StorageMonitor:
         return True
 
     def _note_hidden(self) -> None:
-        """Photos that wait out of sight are noted, those that are in sight again no more."""
+        """Store which photos are hidden; those that are visible again are removed."""
         directory = self._spool.directory
         noted_spools = known_spools.read(self._known_spools_file) if self._known_spools_file is not None else ()
         others = {hidden_photos.SPOOL + other for other in noted_spools if other != read_id(directory)}
         try:
             if self._left_behind | others:
-                hidden_photos.note(directory, self._left_behind | others)
+                hidden_photos.add(directory, self._left_behind | others)
             if hidden := hidden_photos.read(directory):
                 places = (NEW, SENT, PARKED, QUARANTINE)
                 found = {str(name) for place in places for name in self._spool.names(place)}
                 over = {each for each in hidden - others if each.startswith(hidden_photos.SPOOL)}
-                hidden_photos.settle(directory, found | over)
+                hidden_photos.discard(directory, found | over)
         except OSError as error:
             log.error("hidden photos not noted reason=%s", error.strerror or error)
             self._are_hidden, self._is_hidden_noted = bool(self._left_behind | others), False
@@ -183,7 +182,7 @@ class StorageMonitor:
             self._are_hidden = self._is_hidden_noted = bool(hidden_photos.read(directory))
 
     def _note_waiting(self) -> None:
-        """Notes outside the spool whether photos wait in it, for the day when another one lies here."""
+        """Record outside the spool whether photos wait in it, for a start with another disk."""
         file, now_ns = self._known_spools_file, self._clock.boottime_ns()
         if file is None or (self._waits and now_ns < self._waiting_ns):
             return
@@ -199,8 +198,8 @@ class StorageMonitor:
         else:
             self._waits = waits
 
-    def _heed_retry(self) -> None:
-        """`queue retry` says that nobody needs to be told of hidden photos any more."""
+    def _follow_retry(self) -> None:
+        """End the warning of hidden photos after `queue retry`."""
         if not self._is_hidden_noted or (self._spool.directory / hidden_photos.FILE).exists():
             return
         self._are_hidden = self._is_hidden_noted = False
@@ -211,7 +210,7 @@ class StorageMonitor:
                 log.error("other spools not forgotten reason=%s", error.strerror or error)
 
     def _resume_wipe(self) -> None:
-        """A wipe that a power cut broke off is brought to its end before anything is shown."""
+        """Complete a wipe that a power cut interrupted, before anything is shown."""
         try:
             receipt = resume_wipe(self._spool)
         except WipeError as error:
@@ -232,7 +231,7 @@ class StorageMonitor:
             self._spool.start("booth")
 
     def _keep_good_config(self) -> None:
-        """Keeps the config, and forgets what was chosen over another. Either may fail; that stops no photos."""
+        """Store the good copy, and drop choices made over another config. A failure of either stops no photos."""
         if self._config_names is None:
             return
         path = self._spool.directory / GOOD_FILE

@@ -1,1 +1,1 @@
-"""The commands: one module for each group of them. Argument parsing is in `cli`."""
+"""The commands, one module per group. `cli` parses their arguments."""

@@ -1,4 +1,4 @@
-"""`piboothup events`: the events and albums of the API key; those that photos go to now are marked."""
+"""`piboothup events`: list the events and albums of the API key and mark the current ones."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""`piboothup camera`: what is connected, its modes, and a test photo with its timings, judged in words.
+"""`piboothup camera`: list connected cameras and their modes, take a test photo, print its timings and rate them.
 
-The test photo goes the way of every photo (frame, turn, encode, a durable write on the card), but not into the spool:
-it is no guest's, and is gone again at the end, unless it is wanted as a file. The camera must be free: a running
-booth has it.
+The test photo passes the steps of every photo (frame, rotation, encoding, a durable write on the card) but does not
+enter the spool, and is deleted at the end unless the user wants the file. The camera must be free: a running booth
+occupies it.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
     from piboothup.config import Config
 
 SETTLING_S = 2.0
-"""From the first frame on: exposure, white balance and focus find what they need."""
+"""Time from the first frame until the photo, seconds, in which exposure, white balance and focus settle."""
 FIRST_FRAME_S = 10.0
 CAPTURE_S = 4.0
 
 
 @dataclass(frozen=True)
 class TestPhoto:
-    """A photo, and how long each step of it took."""
+    """Test photo and the duration of each step."""
 
     __test__ = False
 
     jpeg: bytes
     frame: Frame
-    """Already given back: its planes are not to be looked at."""
+    """Frame that is already released: its planes must not be read."""
     steps_ms: dict[str, float]
     judgement: PhotoQuality
 
@@ -78,7 +78,7 @@ def report(loaded: Config, clock: Clock, camera: Camera, connected: list[Connect
             file.write_bytes(photo.jpeg)
         except OSError as error:
             raise CommandFails(f"{file} can't be written ({error.strerror}): name another.") from None
-    for line in told(photo, camera):
+    for line in report_lines(photo, camera):
         print(line)
 
 
@@ -122,7 +122,7 @@ def _until_streaming(camera: Camera, clock: Clock, wait: Callable[[float], objec
 
 
 def _commit(folder: Path, jpeg: bytes) -> None:
-    """The same calls as for a photo; in another folder when this one is another user's or not there."""
+    """Write with the same calls as for a photo; in another folder when this one is missing or not writable."""
     try:
         _write_and_remove(folder, jpeg)
     except OSError:
@@ -141,8 +141,8 @@ def _write_and_remove(folder: Path, jpeg: bytes) -> None:
     durable.remove(committed)
 
 
-def told(photo: TestPhoto, camera: Camera) -> Iterator[str]:
-    """The table and the judgement, line by line."""
+def report_lines(photo: TestPhoto, camera: Camera) -> Iterator[str]:
+    """Table of the timings and their rating, line by line."""
     frame, judgement = photo.frame, photo.judgement
     width, height = camera.size
     exposure = f", exposed for {frame.exposure_us / 1000:g} ms" if frame.exposure_us else ""

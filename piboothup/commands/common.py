@@ -1,4 +1,4 @@
-"""Parts shared by several commands: the config, the spool, and the error of a command that can't do its work."""
+"""Parts shared by several commands: the config, the spool, and the error of a failed command."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ OK, FAILED, USAGE = 0, 1, 2
 
 
 class CommandFails(Exception):
-    """A command can't do its work; the text is a sentence with a remedy."""
+    """Failure of a command; the text is a sentence with a remedy."""
 
 
 @contextlib.contextmanager
 def ends_by_signal() -> Iterator[None]:
-    """SIGTERM and SIGHUP (a terminal that is closed) end a command as Ctrl-C does: what it started is ended first.
+    """End a command on SIGTERM and SIGHUP (a closed terminal) as on Ctrl-C: what it started is ended first.
 
-    Then it dies of the signal, and waits for nobody to read the rest of its output. To be entered in the main thread.
+    Then the process dies of the signal without waiting for a reader of its output. Enter it in the main thread.
     """
     ended_by: list[int] = []
 
@@ -51,9 +51,9 @@ def ends_by_signal() -> Iterator[None]:
 
 
 def load(given: argparse.Namespace) -> Config:
-    """Load the config that the command was given; warnings are told. Raises ConfigError for any mistake in it.
+    """Load the config of the command and print its warnings. Raises ConfigError for any error in it.
 
-    For commands that move, delete or start something: none of them works on a guess.
+    For commands that move, delete or start something: these accept no config with errors.
     """
     used = _read(given)
     if used.errors:
@@ -63,10 +63,10 @@ def load(given: argparse.Namespace) -> Config:
 
 
 def load_effective(given: argparse.Namespace, *, needs_key: bool = False) -> EffectiveConfig:
-    """Load the settings that a booth with this config goes on with; mistakes and warnings are told.
+    """Load the settings that a booth with this config uses; print errors and warnings.
 
-    For commands that only read. Raises ConfigError when a file that somebody named is not there, and with `needs_key`
-    when the key may be in what can't be used.
+    For commands that only read. Raises ConfigError when a file given by the user is missing, and with `needs_key`
+    when the key may be in an invalid part.
     """
     from piboothup import config
 
@@ -82,7 +82,7 @@ def load_effective(given: argparse.Namespace, *, needs_key: bool = False) -> Eff
 
 
 def service_config(given: argparse.Namespace) -> EffectiveConfig:
-    """Load the settings of a service: on a box the usable ones, at a desk (raises ConfigError) only sound ones."""
+    """Load the settings of a service: on a box the effective ones, at a desk only valid ones (raises ConfigError)."""
     from piboothup.runtime import under_systemd
 
     used = _read(given)
@@ -105,7 +105,7 @@ def _tell(sentences: Iterable[object]) -> None:
 
 
 def config_problem(used: EffectiveConfig) -> Problem | None:
-    """Problem of the config's file, for status and panel; None when it has none."""
+    """Problem of the config file for status and panel; None when it has none."""
     from piboothup.problems import problem
 
     if not used.errors:
@@ -116,7 +116,7 @@ def config_problem(used: EffectiveConfig) -> Problem | None:
 
 
 def open_spool(loaded: Config) -> tuple[Spool, Clock]:
-    """The spool that the config names, and the machine's clock. Touches neither."""
+    """Open the spool of the config with the machine's clock, without reading or writing anything."""
     from piboothup.clock import SystemClock
     from piboothup.spool.store import Spool
 

@@ -1,4 +1,4 @@
-"""`piboothup press` and `piboothup screen`: the button and the panel of a running booth, from afar."""
+"""`piboothup press` and `piboothup screen`: press the button of a running booth, save its panel's picture."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def press(given: argparse.Namespace) -> int:
             try:
                 heard = send_hint(directory, "booth", "down")
                 threading.Event().wait(given.hold if heard else 0.0)
-            finally:  # also after Ctrl-C, however early: a button that nobody lets go is stuck
+            finally:  # also after Ctrl-C, however early: a button that is never released is stuck
                 heard = send_hint(directory, "booth", "up") and heard
     if not heard:
         raise CommandFails(
@@ -31,7 +31,7 @@ def press(given: argparse.Namespace) -> int:
 
 
 def screen(given: argparse.Namespace) -> int:
-    """Write the panel's present screen as a PNG."""
+    """Write the panel's current screen as a PNG."""
     from PIL import Image
 
     directory = command_directory()

@@ -1,6 +1,6 @@
-"""The two services as commands: their config, or what a box does without a usable one, and their devices.
+"""`piboothup booth`, `uploader` and `run`: start the services with their devices and the config, or the last good.
 
-Imports what it needs when it needs it: the uploader pays for no device, the booth for no network.
+Imports happen on use: the uploader loads no device library, the booth no network library.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 def _begin() -> LogPipe:
-    """Set up a service's process: it ends with its parent, and its log makes nobody wait."""
+    """Set up a service's process: it ends with its parent, and its log never blocks."""
     end_with_parent()
     pipe = LogPipe()
     wanted = os.environ.get("PIBOOTHUP_LOG", "INFO").upper()
@@ -54,7 +54,7 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def booth(given: argparse.Namespace) -> int:
-    """`piboothup booth`."""
+    """Run the booth."""
     _begin()
     from piboothup.booth.service import BoothService
 
@@ -75,7 +75,7 @@ def booth(given: argparse.Namespace) -> int:
 
 
 def _note_spool(directory: str) -> None:
-    """Note in the default folder where the box's spool is: a config that is cut off may not say it any more."""
+    """Record the box's spool directory in the default folder, in case the config is truncated later."""
     from piboothup.spool import durable
 
     note = config.elsewhere_file()
@@ -107,7 +107,7 @@ def _devices(loaded: Config, clock: Clock) -> Devices:
 
 
 def camera_device(loaded: Config, clock: Clock) -> Camera:
-    """The camera that the config asks for; not yet opened."""
+    """Camera driver of the config, not yet opened."""
     from piboothup.booth.camera.picamera2_driver import Picamera2Driver
     from piboothup.simulator.camera import SimulatedCamera
 
@@ -119,7 +119,7 @@ def camera_device(loaded: Config, clock: Clock) -> Camera:
 
 
 def uploader(given: argparse.Namespace) -> int:
-    """`piboothup uploader`."""
+    """Run the uploader."""
     _begin()
     from piboothup.uploader.service import Uploader
 
@@ -142,7 +142,7 @@ def uploader(given: argparse.Namespace) -> int:
 
 
 def run(given: argparse.Namespace) -> int:
-    """`piboothup run`: both, as child commands."""
+    """Run both services as child processes."""
     from piboothup.commands import supervisor
 
     pipe = _begin()

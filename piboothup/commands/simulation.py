@@ -1,4 +1,4 @@
-"""`piboothup demo`, `simulator` and `screens`: what needs neither a box nor EventPics."""
+"""`piboothup demo`, `simulator` and `screens`: the commands that need neither a box nor EventPics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from piboothup.commands.common import OK, CommandFails, ends_by_signal
 
 
 def demo(given: argparse.Namespace) -> int:
-    """Run the whole appliance on this computer: with keys at a terminal, else a script."""
+    """Run the whole appliance on this computer: with keys at a terminal, else as a script."""
     from piboothup.simulator import demo as script
     from piboothup.simulator import desk
 

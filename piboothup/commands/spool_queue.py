@@ -1,7 +1,7 @@
-"""`piboothup queue …`: what an operator does with the photos on the card.
+"""`piboothup queue …`: the operator's commands for photos on the card.
 
-What deletes or moves photos says first what it would do, and waits for the number to be typed: at a terminal as an
-answer, else as a line of standard input.
+A command that deletes or moves photos first prints their number, and continues only when the operator enters it: at a
+terminal as an answer, else as a line of standard input.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from piboothup.text import one_line
 
 
 def run(given: argparse.Namespace) -> int:
-    """Run the `queue` command that was given; its exit status."""
+    """Run the `queue` subcommand; the exit status."""
     commands: dict[str, Callable[[argparse.Namespace], int]] = {
         "list": _list,
         "retry": _retry,
@@ -70,7 +70,7 @@ def _retry(given: argparse.Namespace) -> int:
 
 
 def _export(given: argparse.Namespace) -> int:
-    def told(done: int, total: int) -> None:
+    def show_progress(done: int, total: int) -> None:
         if sys.stderr.isatty():
             print(f"\r{done} of {total}", end="" if done < total else "\n", file=sys.stderr, flush=True)
 
@@ -82,7 +82,9 @@ def _export(given: argparse.Namespace) -> int:
         inventory.check(directory)
         spool, settings = Spool(directory, SystemClock()), config.good_copy.read(directory).config
     zone, keep_free_bytes = config.zone(settings.timezone), settings.spool.min_free_mb * 1_000_000
-    done = export.export(spool, Path(given.directory), settings.name, zone, told, keep_free_bytes=keep_free_bytes)
+    done = export.export(
+        spool, Path(given.directory), settings.name, zone, show_progress, keep_free_bytes=keep_free_bytes
+    )
     print(f"{done.copied} copied, {done.already_there} were there already, {len(done.damaged)} damaged and left out")
     for folder, count in done.foreign_files.items():
         print(f"'{folder}' holds {count} pictures that are not of this card: look at them before you hand it on.")
@@ -149,7 +151,7 @@ def _wipe(given: argparse.Namespace) -> int:
 
 
 def _show(held: list[wipe.EventPhotos]) -> None:
-    """Print the card's content, a line per event."""
+    """Print the card's content, one line per event."""
     for event in held:
         if event.taken:
             print(
@@ -172,7 +174,7 @@ def _print_receipt(receipt: wipe.Receipt) -> None:
 
 
 def _opened(settings: config.Config) -> Spool:
-    """The box's spool; a wipe of it that was broken off is done to its end."""
+    """Open the box's spool; an interrupted wipe is completed first."""
     spool, _ = open_spool(settings)
     inventory.check(spool.directory)
     if wipe_journal.read(spool.directory) is None:
@@ -191,7 +193,7 @@ def _opened(settings: config.Config) -> Spool:
 
 @contextlib.contextmanager
 def _without_booth(spool: Spool) -> Iterator[frozenset[str] | None]:
-    """Keep the booth from starting, and give None; when it runs, give the context that it takes photos for."""
+    """Keep the booth from starting, and yield None; when it runs, yield the context of its photos."""
     with contextlib.ExitStack() as held:
         in_use: frozenset[str] | None = None
         try:
@@ -210,7 +212,7 @@ def _without_booth(spool: Spool) -> Iterator[frozenset[str] | None]:
 
 
 def _remedy(error: OSError) -> str:
-    """Remedy for a card that could not be written."""
+    """Remedy for a card that is not writable."""
     if error.errno in durable.FULL:
         return "make room with `piboothup queue wipe`, which deletes what the album has"
     if error.errno == errno.EROFS:
@@ -219,7 +221,7 @@ def _remedy(error: OSError) -> str:
 
 
 def _typed_back(question: str, number: int) -> bool:
-    """Ask the operator for the number; True when it was typed."""
+    """Ask the operator for the number; True when it was entered."""
     if sys.stdin is None:
         return False
     if sys.stdin.isatty():
@@ -228,7 +230,7 @@ def _typed_back(question: str, number: int) -> bool:
 
 
 class _Journal(logging.Handler):
-    """The system's journal: who asks later what was done on this box finds it beside the services' lines."""
+    """Handler for the system's journal, where the operator's actions stand beside the services' log lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
         line = self.format(record).replace("\0", "")

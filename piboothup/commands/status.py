@@ -1,6 +1,6 @@
 """`piboothup status`: report on both services, the spool, the clock, the supply and all problems.
 
-Works when neither service runs, and only reads: counts then come from the folders.
+Works when neither service runs, and only reads: the counts then come from the folders.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ def run(given: argparse.Namespace) -> int:
 def assemble(
     config: Config, spool: Spool, clock: Clock, runtime: Path, config_problem: Problem | None = None
 ) -> dict[str, Any]:
-    """The report of `status --json`; its shape is part of the contract with other programs."""
+    """Data of `status --json`; other programs rely on its shape."""
     booth = status.read_booth(runtime) or BoothReport()
     uploader = status.read_uploader(runtime) or UploaderReport()
     kind = _storage(spool)
-    told = [code for code in (*booth.problems, *uploader.problems) if code in codes()]
+    reported = [code for code in (*booth.problems, *uploader.problems) if code in codes()]
     mistake = [config_problem.code] if config_problem is not None else []
-    found = dict.fromkeys([*told, *mistake, *_seen_from_here(config, spool, runtime, kind)])
+    found = dict.fromkeys([*reported, *mistake, *_seen_from_here(config, spool, runtime, kind)])
     if "config_default" in found:  # the uploader does not know whether there are last good settings
         found.pop("bad_config", None)
     return {
@@ -75,7 +75,7 @@ def assemble(
 
 
 def _age_s(boottime_s: float | None, clock: Clock) -> float | None:
-    """Seconds since a moment of this boot."""
+    """Seconds since this instant of the current boot."""
     return None if boottime_s is None else round(max(0.0, clock.boottime_ns() / 1e9 - boottime_s), 1)
 
 
@@ -87,7 +87,7 @@ def _storage(spool: Spool) -> Storage | None:
 
 
 def _seen_from_here(config: Config, spool: Spool, runtime: Path, kind: Storage | None) -> Iterator[str]:
-    """Codes of problems that can be seen without a running service."""
+    """Codes of problems that are detectable without a running service."""
     if not config.spool.allow_memory and kind in (Storage.MEMORY, Storage.UNKNOWN):
         yield "spool_memory" if kind is Storage.MEMORY else "storage_unknown"
     if hidden_photos.read(spool.directory):
@@ -161,8 +161,8 @@ def _clock(spool: Spool, clock: Clock, boot: int | None) -> dict[str, Any]:
     ntp_ms = clock.ntp_uncertainty_ms()
     if ntp_ms is not None:
         return {"synchronised": True, "source": Source.NTP, "uncertainty_s": ntp_ms / 1000}
-    told = () if boot is None else spool.read_boot(boot).anchors
-    anchors = [anchor for anchor in told if anchor.source is not Source.SAVED]
+    recorded = () if boot is None else spool.read_boot(boot).anchors
+    anchors = [anchor for anchor in recorded if anchor.source is not Source.SAVED]
     if not anchors:
         return {"synchronised": False, "source": None, "uncertainty_s": None}
     best = min(anchors, key=lambda anchor: (anchor.source.rank, anchor.uncertainty_ms))
@@ -170,7 +170,7 @@ def _clock(spool: Spool, clock: Clock, boot: int | None) -> dict[str, Any]:
 
 
 def format_report(report: dict[str, Any]) -> str:
-    """The report for a person: a few lines, no colours."""
+    """Format the report for a person: a few lines, no colours."""
     spool, booth, clock = report["spool"], report["booth"], report["clock"]
     free = "unknown" if spool["free_bytes"] is None else f"{spool['free_bytes'] / 1e9:.1f} GB"
     known = f"known ({clock['source']}, ±{clock['uncertainty_s']:.1f} s)" if clock["source"] else "not known yet"
@@ -184,7 +184,7 @@ def format_report(report: dict[str, Any]) -> str:
         f"wifi      {' · '.join(_wifi_words(report['uploader']['wifi']))}",
         f"clock     {known}",
     ]
-    lines += [f"problem   {told['sentence']} {told['remedy']} [{told['code']}]" for told in report["problems"]]
+    lines += [f"problem   {each['sentence']} {each['remedy']} [{each['code']}]" for each in report["problems"]]
     return "\n".join(lines)
 
 
@@ -212,8 +212,8 @@ def _event_line(event: dict[str, Any]) -> str:
     title = event["title"] or event["link_id"] or "no event yet"
     if event["taken"] and event["taken"] == event["in_album"]:
         return f"{title}: All {event['taken']} in the album"
-    told = f"{title}: {event['taken']} taken, {event['in_album']} in the album, {event['waiting']} waiting"
-    return f"{told}, {event['parked']} refused" if event["parked"] else told
+    line = f"{title}: {event['taken']} taken, {event['in_album']} in the album, {event['waiting']} waiting"
+    return f"{line}, {event['parked']} refused" if event["parked"] else line
 
 
 def _wifi_words(wifi: dict[str, Any]) -> Iterator[str]:
@@ -228,7 +228,7 @@ def _wifi_words(wifi: dict[str, Any]) -> Iterator[str]:
 
 
 def _duration(seconds: float) -> str:
-    """As a person says it: seconds, minutes, hours."""
+    """Format a duration as seconds, minutes or hours."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,7 +1,7 @@
-"""`piboothup run`: both services as child commands, for a desk or a Pi without the units.
+"""`piboothup run`: both services as child processes, for a desk or a Pi without the units.
 
-Each child dies with its parent; one that dies is started again; SIGTERM, SIGINT and SIGHUP end all within 5 s. A
-child that cannot even start (a wrong config, a second instance) ends the whole with its own exit status.
+The children die with their parent and are restarted when they fail; SIGTERM, SIGINT and SIGHUP end all within 5 s. A
+child that can't start (an invalid config, a second instance) ends the whole command with its own exit status.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE_S = 2.0
 _START_S = 30.0
-"""A service that first ends in so long with an error never got going: on a slow Pi that takes many seconds."""
+"""A service whose first run ends with an error within this time, seconds, could not start; a slow Pi needs many."""
 _LONGEST_PAUSE_S = 5.0
 _STOP_S = 4.0
 
@@ -69,7 +69,7 @@ def run(config_path: str, output: int) -> int:
 
 
 def _reap(children: list[_Child]) -> int:
-    """Note the children that died; the exit status of one that could not start at all, else 0."""
+    """Record the children that died; the exit status of a child that could not start, else 0."""
     for child in children:
         code = None if child.process is None else child.process.poll()
         if code is None:
@@ -100,7 +100,7 @@ def _end(children: list[_Child]) -> None:
 
 
 def _in_foreground() -> bool:
-    """True when this process group is the terminal's: leaving it would take Ctrl-C away from us."""
+    """True when this process group is the terminal's: leaving it would lose Ctrl-C."""
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -1,8 +1,4 @@
-"""The configuration.
-
-`settings` says what there is, `checks` what each may be, `reading` reads a text, `file` the config's file, and
-`good_copy` is what stays for the day when that can't be used.
-"""
+"""The configuration: settings, validators, parser, the config file and its last good copy."""
 
 from piboothup.config.checks import LANGUAGES, is_loopback, zone
 from piboothup.config.file import (

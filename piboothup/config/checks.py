@@ -1,6 +1,6 @@
-"""Checks of values in the config, one per kind; each says in words what it allows.
+"""Validators of config values, one per kind; the error says what is allowed.
 
-A check takes the value as TOML gave it and returns it as the services want it, or raises `InvalidValue`.
+A validator takes the value as TOML gave it and returns it as the services need it, or raises `InvalidValue`.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from piboothup.config.secret import Secret
 _BREAKING = ("Cc", "Cs", "Zl", "Zp")
 """Unicode's categories of control characters, surrogates, line and paragraph separators."""
 LANGUAGES = ("en", "de")
-"""The languages of the panel: each has a catalogue of that name in `booth.panel.i18n`."""
+"""Languages of the panel; each has a catalogue of that name in `booth.panel.i18n`."""
 
 
 class InvalidValue(ValueError):
-    """A value is outside its range; the text says what is allowed."""
+    """Value outside its range; the text says what is allowed."""
 
 
 def setting(default: Any, check: Callable[[Any], Any], warn: Callable[[Any], str] | None = None) -> Any:
     """Dataclass field with this default; `check` validates and converts the value in a file.
 
-    `warn` returns a sentence on a valid value that may not do what was meant, "" otherwise.
+    `warn` returns a sentence on a valid value that may not have the intended effect, "" otherwise.
     """
     return field(default=default, metadata={"check": check, "warn": warn})
 
 
 def number(default: float, low: float, high: float) -> Any:
-    """A number in these limits, both included; a whole one when the default is."""
+    """Field for a number from `low` to `high`, both included; an integer if the default is one."""
     whole = isinstance(default, int)
 
     def check(value: Any) -> Any:
@@ -49,7 +49,7 @@ def number(default: float, low: float, high: float) -> Any:
 
 
 def choice(default: Any, *others: Any) -> Any:
-    """One of these."""
+    """Field for one of these values."""
     allowed = (default, *others)
 
     def check(value: Any) -> Any:
@@ -61,7 +61,7 @@ def choice(default: Any, *others: Any) -> Any:
 
 
 def flag(default: bool) -> Any:
-    """Yes or no."""
+    """Field for true or false."""
 
     def check(value: Any) -> Any:
         if not isinstance(value, bool):
@@ -72,7 +72,7 @@ def flag(default: bool) -> Any:
 
 
 def text(default: str, longest: int = 200, warn: Callable[[Any], str] | None = None) -> Any:
-    """One line of at most so many characters."""
+    """Field for one line of at most `longest` characters."""
 
     def check(value: Any) -> Any:
         if not _is_one_line(value) or len(value) > longest:
@@ -83,12 +83,12 @@ def text(default: str, longest: int = 200, warn: Callable[[Any], str] | None = N
 
 
 def _is_one_line(value: Any) -> bool:
-    """True for text without control characters (delete is one too), line breaks and lone surrogates."""
+    """True for text without control characters (delete included), line breaks and lone surrogates."""
     return isinstance(value, str) and not any(unicodedata.category(character) in _BREAKING for character in value)
 
 
 def directory(value: Any) -> Any:
-    """A folder's absolute path."""
+    """Validate a folder's absolute path."""
     # A relative one would be another folder for each command, and for the booth's unit one in memory.
     if not _is_one_line(value) or not re.fullmatch(r"/.{0,4095}", value):
         raise InvalidValue('a folder named from the root on, in quotes, as in "/var/lib/piboothup"')
@@ -96,33 +96,33 @@ def directory(value: Any) -> Any:
 
 
 def identifier(value: Any) -> Any:
-    """An id of EventPics, or "" for none. What it may not be: spaces, a path."""
+    """Validate an id of EventPics, or "" for none: no spaces, no path."""
     if not isinstance(value, str) or not re.fullmatch(r"(?!\.+$)[A-Za-z0-9._~-]{0,128}", value):
         raise InvalidValue('the id as EventPics shows it, in quotes: letters and digits, no spaces ("" for none)')
     return value
 
 
 def key(value: Any) -> Any:
-    """The API key as a Secret; None for "". What is wrong with it is told without showing it."""
+    """Convert the API key to a Secret; None for "". The error does not show it."""
     if not isinstance(value, str) or not re.fullmatch(r"[\x21-\x7e]{0,4096}", value.strip()):
         raise InvalidValue("the key as EventPics shows it, in straight quotes, on one line, without spaces")
     return Secret(value.strip()) if value.strip() else None
 
 
 def language(value: Any) -> Any:
-    """One that the panel speaks."""
+    """Validate a language of the panel."""
     if value not in LANGUAGES:
         raise InvalidValue("one of " + ", ".join(map(json.dumps, LANGUAGES)))
     return value
 
 
 def zone(name: str) -> tzinfo:
-    """The time zone of this name; UTC when it is empty or this system does not know it."""
+    """Time zone of this name; UTC when it is empty or unknown to this system."""
     return (_known_zone(name) if name else None) or UTC
 
 
 def unknown_zone(name: str) -> str:
-    """Sentence on a time zone that this system does not know, so that UTC is used; "" when it does."""
+    """Sentence on a time zone that is unknown to this system, so that UTC is used; "" otherwise."""
     if not name or _known_zone(name) is not None:
         return ""
     return (
@@ -152,7 +152,7 @@ def is_loopback(host: str) -> bool:
 
 
 def api_url(value: Any) -> Any:
-    """Address of EventPics: https, or http on this machine; without a slash at its end."""
+    """Validate the address of EventPics: https, or http on this machine; a slash at its end is removed."""
     wanted = "an https address such as https://api.eventpics.net (plain http only for this machine itself)"
     if not _is_one_line(value) or any(character.isspace() for character in value):
         raise InvalidValue(wanted)
@@ -169,14 +169,14 @@ def api_url(value: Any) -> Any:
 
 
 def album_url(value: Any) -> Any:
-    """Address that a guest's phone opens, with a place for the event."""
+    """Validate the address that a guest's phone opens; it has a place for the event."""
     if not _is_one_line(value) or not value.startswith("https://") or "{link_id}" not in value:
         raise InvalidValue("an https address with {link_id} in it")
     return value
 
 
 def size(value: Any) -> Any:
-    """Width and height of a frame, in pixels."""
+    """Validate width and height of a frame, pixels."""
     good = isinstance(value, list | tuple) and len(value) == 2
     if not good or not all(type(length) is int and 64 <= length <= 16384 and length % 2 == 0 for length in value):
         raise InvalidValue("[width, height], two even numbers of pixels from 64 to 16384")

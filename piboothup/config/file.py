@@ -1,4 +1,4 @@
-"""The config's file: where it is, whether it is whole, and what a service uses when a part of it can't be."""
+"""The config file: its path, whether it is complete, and the settings used in place of invalid parts."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ DEFAULT_PATH = Path("/etc/piboothup/config.toml")
 
 
 def find(given: str | None, environment: Mapping[str, str] = os.environ) -> Path:
-    """The config file that a command uses: given, else $PIBOOTHUP_CONFIG, else /etc/piboothup/config.toml."""
+    """Path of the config file: `given`, else $PIBOOTHUP_CONFIG, else /etc/piboothup/config.toml."""
     return Path(given or environment.get("PIBOOTHUP_CONFIG") or DEFAULT_PATH)
 
 
 @dataclass(frozen=True)
 class EffectiveConfig:
-    """Settings that a service can run with, whatever its config's file is like."""
+    """Settings that a service can run with, whatever the state of the config file."""
 
     config: Config
     errors: tuple[ConfigError, ...] = ()
-    """Mistakes for which a part of the file, or all of it, can't be used."""
+    """Mistakes that make a part of the file, or all of it, unusable."""
     warnings: tuple[str, ...] = ()
     has_unused: bool = False
-    """A setting in the file has no effect; a warning says which."""
+    """True when a setting in the file has no effect; a warning names it."""
     names: tuple[str, ...] | None = None
-    """The file's settings for the good copy (see `good_copy`); None = the good copy stays as it is."""
+    """Settings in the file, for the good copy (see `good_copy`); None = the good copy is not replaced."""
     has_last_good: bool = True
-    """There is a good copy to fall back to; else the defaults are used."""
+    """True when there is a good copy to fall back to; else the defaults are used."""
 
     @property
     def lacks_key(self) -> bool:
@@ -47,12 +47,12 @@ class EffectiveConfig:
 
 
 def load_effective(path: Path, box: str = "") -> EffectiveConfig:
-    """The config in the file `path`; what can't be used is as it was in the last good one, else the default.
+    """Load the config file `path`; invalid parts come from the last good config, else from the defaults.
 
-    A file with a mistake may lack more than what is wrong in it, so a table that it does not name is the last good
-    one too; of one that is cut off the last table is. Tables are taken as a whole: never a new event with an old
-    album. The last good event is used unless the file names another: photos for that wait until it can be read.
-    With `box`, what another box left in the spool does not count.
+    If any part is invalid, missing tables also come from the last good config. If the file is truncated, its last
+    table does too. Tables are replaced as a whole: never a new event with an old album. The last good event is used
+    unless the file names another: photos for that wait until it can be read. With `box`, a good copy that another box
+    left in the spool is ignored.
     """
     try:
         reading = _read(path)
@@ -76,7 +76,7 @@ def load_effective(path: Path, box: str = "") -> EffectiveConfig:
 
 
 def _fall_back(copy: good_copy.GoodCopy, directory: Path, text: str) -> Config:
-    """Settings in place of those that can't be used: the good copy's, without its event if `text` names another."""
+    """Settings in place of invalid ones: the good copy's, without its event if `text` names another."""
     kept = copy.config
     if good_copy.names_another_event(text, kept.eventpics):
         kept = dataclasses.replace(kept, eventpics=dataclasses.replace(kept.eventpics, link_id="", album_id=""))
@@ -90,13 +90,13 @@ def _read(path: Path) -> Reading:
         what = "There is no setting in it: what wrote it may have been cut off."
         raise ConfigError(path, None, what, f"Write it anew, from `config_version = {CONFIG_VERSION}` on.")
     if "config_version" not in reading.values:
-        told = f"`config_version` is missing. Write `config_version = {CONFIG_VERSION}` on the first line."
-        reading.warnings.append(f"{path}: {told}")
+        message = f"`config_version` is missing. Write `config_version = {CONFIG_VERSION}` on the first line."
+        reading.warnings.append(f"{path}: {message}")
     return reading
 
 
 def _cut(reading: Reading, kept: good_copy.GoodCopy) -> ConfigError | None:
-    """Error of a file that may have been cut off; None when it is whole."""
+    """Error of a file that may have been truncated; None when it is complete."""
     lost = good_copy.lost_setting(good_copy.names_of(reading), kept)
     if not lost:
         return None
@@ -119,7 +119,7 @@ def _text_of(path: Path) -> str:
 
 
 def _directory(reading: Reading) -> Path:
-    """The spool directory that the text names, else the one that was used last, else the default."""
+    """Spool directory that the text names, else the last one used, else the default."""
     spool = reading.values.get("spool")
     if spool is not None and spool.directory != Config().spool.directory:
         directory: Path = spool.path
@@ -128,7 +128,7 @@ def _directory(reading: Reading) -> Path:
 
 
 def salvage_directory(path: Path) -> Path:
-    """The spool directory that a broken config file names, as far as it can be made out; else that used last."""
+    """Spool directory that a broken config file names, as far as it can be read; else the last one used."""
     return _named_in(_salvaged_text(path)) or _last_used(path)
 
 
@@ -146,12 +146,12 @@ def _named_in(text: str) -> Path | None:
 
 
 def elsewhere_file() -> Path:
-    """The file that says where the box's spool was last; it lies in the default folder when the spool does not."""
+    """Path of the file that records the box's last spool directory, when that is not the default folder."""
     return DEFAULT_DIRECTORY / "config.good.directory"
 
 
 def known_spools_file() -> Path:
-    """The file that says on which spools of the box photos wait (see `spool.disk.known_spools`)."""
+    """Path of the file that lists the box's spools with waiting photos (see `spool.disk.known_spools`)."""
     return DEFAULT_DIRECTORY / "spools.waiting.json"
 
 
@@ -165,5 +165,5 @@ def _last_used(path: Path) -> Path:
 
 
 def with_directory(config: Config, directory: Path) -> Config:
-    """The same config on another spool directory."""
+    """Replace the spool directory of `config`."""
     return dataclasses.replace(config, spool=dataclasses.replace(config.spool, directory=path_to_text(directory)))

@@ -1,7 +1,7 @@
-"""The last config that could be used, kept in the spool for the day when its file can't be: `config.good.toml`.
+"""Copy of the last good config, kept in the spool in case the config file becomes unusable: `config.good.toml`.
 
-It has no key in it. After the settings it names those that the file had, in its order: a file that lacks the last of
-them, or the event, may have been cut off by a power cut, also when something above the cut was edited too.
+It holds no key. After the settings it lists the names of those in the file, in the file's order: a file that lacks
+the last of them, or the event, may have been truncated by a power cut, even if it was edited above the cut too.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from piboothup.config.secret import Secret
 from piboothup.config.settings import Config, EventPicsConfig
 
 GOOD_FILE = "config.good.toml"
-"""In the spool."""
+"""Name of the file in the spool."""
 
 COMPLETE = "# complete"
-"""A last line for a file that has been shortened on purpose."""
+"""Last line for a file that was shortened on purpose."""
 _BOX = "# Box: "
 _NAMES = "# Settings in the file: "
 _EVENT_KEYS = re.compile(r"""\b(link|album)[_-]?id["']?\s*=\s*(["']?)([^"']*)(["']?)""", re.IGNORECASE)
@@ -30,18 +30,18 @@ _EVENT_KEYS = re.compile(r"""\b(link|album)[_-]?id["']?\s*=\s*(["']?)([^"']*)(["
 
 @dataclass(frozen=True)
 class GoodCopy:
-    """Settings kept in a spool; the defaults where there are none, or where they can't be used."""
+    """Settings kept in a spool; the defaults where there are none or where they are invalid."""
 
     config: Config = field(default_factory=Config)
     names: tuple[str, ...] = ()
-    """The settings that the file had, in its order; none when nobody knows."""
+    """Settings in the file, in its order; empty when unknown."""
     exists: bool = False
     box: str = ""
-    """The id of the box that wrote it; "" when nobody knows."""
+    """Id of the box that wrote it; "" when unknown."""
 
 
 def read(directory: Path, box: str = "") -> GoodCopy:
-    """The good copy in this spool; with `box` none when another box wrote it, as on another's stick."""
+    """Read the good copy in this spool; with `box`, one that another box wrote (on a stick moved here) is ignored."""
     try:
         text = (directory / GOOD_FILE).read_bytes().decode()
         reading = Reading.of(text, directory / GOOD_FILE)
@@ -60,13 +60,13 @@ def _noted(text: str, what: str) -> str:
 
 
 def names_of(reading: Reading) -> tuple[str, ...]:
-    """The settings that a file has, and `COMPLETE` when its last line says so."""
+    """Names of the settings in a file, and `COMPLETE` when that is its last line."""
     is_complete = reading.text.rstrip().rpartition("\n")[2].strip() == COMPLETE
     return (*reading.names, COMPLETE) if is_complete else tuple(reading.names)
 
 
 def to_toml_text(config: Config, names: Sequence[str] = (), box: str = "") -> str:
-    """Text of `config.good.toml`. Raises ValueError when it does not read back as the same config."""
+    """Text of `config.good.toml`. Raises ValueError when it does not parse to the same config."""
     text = as_toml(config)
     keyless = dataclasses.replace(config, eventpics=dataclasses.replace(config.eventpics, api_key=None))
     if parse(text, Path(GOOD_FILE))[0] != keyless:
@@ -85,7 +85,7 @@ def without_event(kept: GoodCopy) -> str:
 
 
 def lost_setting(names: Sequence[str], kept: GoodCopy) -> str:
-    """The setting whose absence says that a file with these settings was cut off; "" when it is whole, or says so."""
+    """Setting whose absence shows that the file was truncated; "" when it is complete or marked `COMPLETE`."""
     if COMPLETE in names:
         return ""
     wanted = list(kept.names[-1:])
@@ -99,7 +99,7 @@ def lost_setting(names: Sequence[str], kept: GoodCopy) -> str:
 def names_another_event(text: str, kept: EventPicsConfig) -> bool:
     """True when a config's text, which need not be TOML, has another event or album than `kept`.
 
-    A value that the text's end cuts short is the kept one as far as it goes.
+    A value truncated at the end of the file counts as equal if the kept value starts with it.
     """
     lines = text.replace("\0", "").rstrip().splitlines()
     for number, line in enumerate(lines, start=1):
@@ -114,7 +114,7 @@ def names_another_event(text: str, kept: EventPicsConfig) -> bool:
 
 
 def as_toml(config: Config) -> str:
-    """The config as TOML text, without the API key."""
+    """Format the config as TOML, without the API key."""
     top: list[str] = []
     tables: list[str] = []
     for table in dataclasses.fields(config):
@@ -131,5 +131,5 @@ def as_toml(config: Config) -> str:
 
 
 def toml_value(value: Any) -> str:
-    """A value as TOML has it: JSON, which leaves delete as it is and TOML does not."""
+    """Format a value as TOML: as JSON, and the character delete escaped, which JSON does not do."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,7 +1,7 @@
-"""Reading of a config's text: values, warnings and mistakes, each by table and line.
+"""Parser of a config's text: values, warnings and errors, each with table and line.
 
-An unknown key is a warning with a did-you-mean. A wrong value is a `ConfigError` that names file, line, key, the
-allowed range and the remedy; it spoils its own table and no other.
+An unknown key is a warning with a did-you-mean. An invalid value is a `ConfigError` that names file, line, key, the
+allowed range and the remedy; it invalidates its own table and no other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from piboothup.config.settings import Config, ConfigError
 
 
 def parse(text: str, path: Path) -> tuple[Config, list[str]]:
-    """The config in `text`; `path` is for the messages. Raises ConfigError."""
+    """Parse the config in `text`; `path` is for the messages. Raises ConfigError."""
     reading = Reading.of(text, path)
     return reading.validated(), reading.warnings
 
@@ -33,22 +33,22 @@ class Reading:
     path: Path
     text: str
     line_of: dict[str, int]
-    """By `table.key`."""
+    """Line number of each `table.key`."""
     values: dict[str, Any] = field(default_factory=dict)
-    """Values that can be used as they stand."""
+    """Valid values."""
     errors: list[ConfigError] = field(default_factory=list)
-    """Mistakes, in the file's order."""
+    """Errors, in the file's order."""
     warnings: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
-    """The settings that have no effect, `table.key`; a warning says why."""
+    """Settings without effect, `table.key`; a warning gives the reason."""
     names: list[str] = field(default_factory=list)
-    """The settings that it names, right or wrong, in its order: `table.key`."""
+    """Settings in the text, valid or not, in its order: `table.key`."""
     last_table: str = ""
-    """The last table that it names; "" when there is none."""
+    """Last table in the text; "" when there is none."""
 
     @classmethod
     def of(cls, text: str, path: Path) -> Reading:
-        """Read `text`. Raises ConfigError when it is no TOML, or of another version."""
+        """Parse `text`. Raises ConfigError when it is no TOML, or of another version."""
         tables = _tables(text, path)
         reading = cls(path, text, _lines_of_keys(text))
         shape = {each.name: each for each in dataclasses.fields(Config)}
@@ -67,14 +67,14 @@ class Reading:
         return reading
 
     def validated(self) -> Config:
-        """The config, when everything in it can be used. Raises ConfigError."""
+        """Return the config when all of it is valid. Raises ConfigError."""
         config, errors = self.merged_with(Config())
         if errors:
             raise errors[0]
         return config
 
     def merged_with(self, base: Config) -> tuple[Config, list[ConfigError]]:
-        """The config with `base` wherever the text can't be used or says nothing, and why it can't."""
+        """Return the config, with `base` for what is invalid or missing, and the errors."""
         config = dataclasses.replace(base, **self.values)
         config = _all_simulated(config) if config.devices.simulated else config
         twice = list(self._pin_errors(config))
@@ -83,7 +83,7 @@ class Reading:
         return config, [*self.errors, *twice]
 
     def _pin_errors(self, config: Config) -> Iterator[ConfigError]:
-        """Pins that `config` uses twice."""
+        """Errors of pins that `config` uses twice."""
         used: dict[int, str] = {}
         pins = [("button.pin", config.button.pin)] if config.button.driver == "gpiozero" else []
         if config.light.driver == "gpiozero":
@@ -106,7 +106,7 @@ class Reading:
         return shape(**values)
 
     def _checked(self, known: dict[str, Any], key: str, dotted: str, value: Any) -> dict[str, Any]:
-        """The key with its value as the services want it; nothing for one that is no setting."""
+        """Key and converted value; empty for an unknown setting."""
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
             hint = f" Did you mean `{near[0]}`?" if near else ""

@@ -12,7 +12,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The text itself, for the one call that needs it."""
+        """Return the text, for the one call that needs it."""
         return self._value
 
     def __repr__(self) -> str:

@@ -1,6 +1,6 @@
-"""Every setting there is: one frozen dataclass per TOML table, each field with its unit, default and limits.
+"""All settings: one frozen dataclass per TOML table, each field with its unit, default and limits.
 
-A missing event or key is a state, not an error. What a table's file says is read by `file`.
+A missing event or key is a state, not an error. `file` reads the config file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _KEY_REMEDY = "Put the key in it, alone, and let the uploader's user read it."
 
 
 class ConfigError(ValueError):
-    """The config can't be used. `str()` is one line: file, line, what, remedy."""
+    """Unusable config. `str()` is one line: file, line, what, remedy."""
 
     def __init__(self, path: Path | str, line: int | None, what: str, remedy: str) -> None:
         self.path, self.line, self.what, self.remedy = str(path), line, what, remedy
@@ -28,92 +28,92 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class EventPicsConfig:
-    """The album that photos are sent to. Without a link_id they are taken and wait."""
+    """Album that photos are sent to. Without a link_id they are taken and wait."""
 
     api_key: Secret | None = checks.setting(None, checks.key)
     """The personal API key, for a desk; on a box use `api_key_file`."""
     api_key_file: str = checks.text("", 4096)
-    """A file with nothing but the key, readable by the uploader alone."""
+    """File that holds only the key, readable by the uploader alone."""
     link_id: str = checks.setting("", checks.identifier)
-    """The event."""
+    """Id of the event."""
     album_id: str = checks.setting("", checks.identifier)
-    """The album in the event; optional."""
+    """Id of the album in the event; optional."""
     api_url: str = checks.setting("https://api.eventpics.net", checks.api_url)
-    """Plain http is accepted for loopback only."""
+    """Address of the API; plain http is accepted for loopback only."""
     album_url: str = checks.setting("https://app.eventpics.net/{link_id}", checks.album_url)
     """Address that a guest's phone opens."""
 
 
 @dataclass(frozen=True)
 class CaptureConfig:
-    """From the press to the next one."""
+    """Countdown and review of a photo."""
 
     countdown_s: int = checks.number(5, 0, 10)
-    """Whole seconds from press to zero; 0 takes the photo on the button's edge."""
+    """Countdown from press to zero, whole seconds; 0 takes the photo on the button's edge."""
     review_s: float = checks.number(2.5, 0, 10)
-    """Seconds for which SAVED is shown; a press cuts them short."""
+    """Duration of SAVED on the panel, seconds; a press ends it."""
 
 
 @dataclass(frozen=True)
 class CameraConfig:
-    """The camera and its limits."""
+    """Camera and its limits."""
 
     driver: str = checks.choice("picamera2", "simulated")
     number: int = checks.number(0, 0, 9)
-    """Which camera, as libcamera counts them."""
+    """Index of the camera in libcamera's list."""
     frames: str = checks.text("", 4096)
     """Simulated only: a folder of JPEGs to serve as frames; empty = drawn scenes."""
     size: tuple[int, int] | None = checks.setting(None, checks.size)
     """Width and height in pixels; unset = the sensor's."""
     tuning: str = checks.text("", 4096)
-    """A tuning file for libcamera, such as the sensor's NoIR one; empty = the sensor's own."""
+    """Tuning file for libcamera, such as the sensor's NoIR file; empty = the sensor's own."""
     jpeg_quality: int = checks.number(93, 50, 100)
     rotation: int = checks.choice(0, 90, 180, 270)
-    """Degrees clockwise by which the pixels are turned."""
+    """Clockwise rotation of the pixels, degrees."""
     max_exposure_ms: float = checks.number(20.0, 1, 1000)
-    """Longest exposure; gain is raised first."""
+    """Longest exposure, milliseconds; gain is raised first."""
     max_gain: float = checks.number(12.0, 1, 64)
     mains_hz: int = checks.choice(50, 60)
     focus_m: float = checks.number(1.5, 0.05, 100)
-    """Metres; where the lens goes when autofocus has not settled."""
+    """Focus distance while autofocus has not settled, metres."""
 
 
 @dataclass(frozen=True)
 class ButtonConfig:
-    """The one button."""
+    """Button and its long press."""
 
     driver: str = checks.choice("gpiozero", "simulated")
     pin: int = checks.number(17, 1, 27)
-    """BCM number; the button connects it to ground."""
+    """BCM number of the pin; the button connects it to ground."""
     hold_s: float = checks.number(5.0, 2, 12)
-    """Seconds of holding that open the menu."""
+    """Duration of the hold that opens the menu, seconds."""
     menu: str = checks.choice("after_power_on", "always", "never")
-    """When the operator's items are in the menu: only for 10 minutes after power-on, always, never."""
+    """When the menu has the operator's items: for 10 minutes after power-on, always or never."""
 
 
 @dataclass(frozen=True)
 class LightConfig:
-    """The light in the button, a flash, a buzzer."""
+    """Light in the button, flash and buzzer."""
 
     driver: str = checks.choice("gpiozero", "simulated", "none")
     led_pin: int = checks.number(27, 0, 27)
     flash_pin: int = checks.number(0, 0, 27)
-    """0 = none."""
+    """BCM number of the pin; 0 = no flash."""
     flash_lead_s: float = checks.number(1.5, 0, 5)
-    """Seconds by which the flash leads zero, so that the exposure settles."""
+    """Lead of the flash before zero, seconds, so that the exposure settles."""
     buzzer_pin: int = checks.number(0, 0, 27)
-    """0 = none."""
+    """BCM number of the pin; 0 = no buzzer."""
 
 
 @dataclass(frozen=True)
 class PanelConfig:
-    """The 128x64 OLED."""
+    """OLED of 128x64 pixels."""
 
     driver: str = checks.choice("ssd1306", "ssd1309", "ssd1315", "sh1106", "simulated", "none")
     i2c_port: int = checks.number(1, 0, 20)
     address: int = checks.number(0x3C, 0x03, 0x77)
     rotate: int = checks.choice(0, 180)
-    """Degrees."""
+    """Rotation, degrees."""
     album_code: str = checks.choice("idle", "menu", "off")
     """Place of the guest's QR code."""
     lens: str = checks.choice("above", "below", "left", "right")
@@ -122,49 +122,49 @@ class PanelConfig:
 
 @dataclass(frozen=True)
 class SpoolConfig:
-    """The photos' folder, and how long they stay in it."""
+    """Folder of the photos, and their retention."""
 
     directory: str = checks.setting(str(DEFAULT_DIRECTORY), checks.directory)
-    """As text; `path` is what to open."""
+    """The folder as text; open `path`."""
     allow_memory: bool = checks.flag(False)
-    """Photos may lie in memory, where they are lost at power-off: for a demo and for tests."""
+    """True lets photos lie in memory, where they are lost at power-off: for a demo and for tests."""
     min_free_mb: int = checks.number(500, 10, 1_000_000)
-    """Below it the oldest *sent* photos go; never any other."""
+    """Free space, MB, below which the oldest *sent* photos are deleted; never any other."""
     keep_sent_days: int = checks.number(30, 0, 3650)
-    """0 = while there is room. Days count while EventPics confirms the time (see `spool.retention`)."""
+    """Days until a sent photo is deleted (see `spool.retention` for the clock); 0 = kept while there is room."""
 
     @property
     def path(self) -> Path:
-        """The folder."""
+        """The folder as a path."""
         return Path(text_to_path(self.directory))
 
 
 @dataclass(frozen=True)
 class UploadConfig:
-    """The uploader's manners."""
+    """Parallel uploads and their pause."""
 
     workers: int = checks.number(2, 1, 4)
     paused: bool = checks.flag(False)
-    """True on metered links."""
+    """True sends nothing, for metered links."""
 
 
 @dataclass(frozen=True)
 class DevicesConfig:
-    """`simulated = true` sets every driver to "simulated" at once."""
+    """All drivers at once: `simulated = true` sets each to "simulated"."""
 
     simulated: bool = checks.flag(False)
 
 
 @dataclass(frozen=True)
 class Config:
-    """Everything the two services need to know."""
+    """Settings of both services."""
 
     config_version: int = checks.choice(CONFIG_VERSION)
     name: str = checks.text("Booth 1", 40)
-    """The box's name, as panel, photos and exports show it."""
+    """Name of the box on the panel, in photos and in exports."""
     language: str = checks.setting("en", checks.language)
     timezone: str = checks.text("", warn=checks.unknown_zone)
-    """For EXIF and export names; empty, or one that this system does not know = UTC (see `checks.zone`)."""
+    """Time zone of EXIF and export names; empty or unknown to this system = UTC (see `checks.zone`)."""
     eventpics: EventPicsConfig = EventPicsConfig()
     capture: CaptureConfig = CaptureConfig()
     camera: CameraConfig = CameraConfig()
@@ -176,9 +176,9 @@ class Config:
     devices: DevicesConfig = DevicesConfig()
 
     def read_key(self) -> Secret | None:
-        """The API key from the config or from `api_key_file`; None when there is none yet.
+        """Read the API key from the config or from `api_key_file`; None when there is none yet.
 
-        Raises ConfigError when the file holds something that can't be a key or can't be read.
+        Raises ConfigError when the file can't be read or its content can't be a key.
         """
         name = self.eventpics.api_key_file
         if self.eventpics.api_key is not None or not name:

@@ -142,12 +142,12 @@ class Spool:
         """Whether photos wait here, refused ones among them."""
         return any(next(self.names(place), None) is not None for place in (NEW, PARKED))
 
-    def look_for_memory(self, *, allowed: bool) -> None:
-        """Looks whether the spool lies on a disk, if it may lie on another one than before; `allowed`: in memory too.
+    def recheck_storage(self, *, allowed: bool) -> None:
+        """Re-check the kind of storage if the folders changed; `allowed`: memory is accepted.
 
-        Until then nothing is said against it.
+        Before the first check the storage counts as sound.
         """
-        self._room.look_for_memory(allowed=allowed)
+        self._room.recheck_storage(allowed=allowed)
 
     @property
     def storage_problem(self) -> Problem | None:

@@ -243,7 +243,7 @@ class Uploader:
 
     def _check_storage(self) -> None:
         """Sends nothing from a spool in memory: sent/ would be gone at power-off, and all photos be sent again."""
-        self._spool.look_for_memory(allowed=self._config.spool.allow_memory)
+        self._spool.recheck_storage(allowed=self._config.spool.allow_memory)
         self._scheduler.set_storage_problem(self._spool.storage_problem)
 
     def _seconds_to_next_task(self) -> float:

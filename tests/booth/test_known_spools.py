@@ -158,7 +158,7 @@ def test_f11_a_note_that_the_card_refuses_is_told_until_it_can(bench: Bench, mon
         pass
     bench.change_disk("disk", "card")
     with monkeypatch.context() as patched:
-        patched.setattr(hidden_photos, "note", _refuse)
+        patched.setattr(hidden_photos, "add", _refuse)
         with bench.evening() as monitor:
             for _ in range(3):
                 monitor.check()

@@ -1,1 +1,1 @@
-"""What the spool lies on: the kind of file system, free space, where the path leads, photos hidden by a mount."""
+"""The disk under the spool: kind of file system, free space, the path's target, photos hidden by a mount."""

@@ -1,13 +1,13 @@
-"""What kind of storage a folder lies on: a disk, memory (gone at power-off), or a layer that can't be looked at.
+"""Kind of storage under a folder: a disk, memory (gone at power-off), or a layer that can't be followed.
 
-Read from the kernel's own list of this process's mounts (proc_pid_mountinfo(5)), by the id of the mount that the
-folder really is on: links, bind mounts and mounts over mounts need no rule of their own. statfs(2) would name an
-overlay, but not what it writes to. /proc/self is there under every ProtectSystem=, ProtectProc= and ProcSubset= of
-systemd. The devices under a mount are read from sysfs by its device number: so /dev/root, partitions and names of the
-device mapper need no rule either, and PrivateDevices= hides nothing. `kind` is pure; `look` reads what it needs.
+Read from the kernel's list of this process's mounts (proc_pid_mountinfo(5)), by the id of the mount that the folder
+is on: links, bind mounts and mounts over mounts need no rule of their own. statfs(2) would name an overlay, but not
+its upper layer. /proc/self exists under every ProtectSystem=, ProtectProc= and ProcSubset= of systemd. The devices
+under a mount are read from sysfs by its device number: so /dev/root, partitions and names of the device mapper need
+no rule either, and PrivateDevices= hides nothing. `kind` is pure; `look` reads its input.
 
-What can't be followed to its end counts as memory on a box: a warning would not keep photos from being lost. In a
-container it is what every container shows, and a warning.
+Storage that can't be followed to its end counts as memory on a box: a warning would not keep photos from being lost.
+In a container every path is like that, so there it is a warning.
 """
 
 from __future__ import annotations
@@ -21,42 +21,42 @@ from pathlib import Path
 
 _IN_MEMORY = ("tmpfs", "ramfs", "devtmpfs", "rootfs", "hugetlbfs")
 _LAYERED = ("aufs", "unionfs", "fuse.unionfs", "fuse.fuse-overlayfs", "fuse-overlayfs")
-"""File systems of layers that do not tell where they write to."""
+"""File systems of layers that do not report where they write to."""
 _RAM_DISK = re.compile(r"z?ram\d+")
 _DELETED = " (deleted)"
-"""Behind the path of a file that has no name any more, in the kernel's words: it is gone at the next start."""
+"""Suffix that the kernel gives the path of a deleted but open file, which is gone at the next start."""
 _MARKS_OF_CONTAINERS = tuple(map(Path, ("/run/systemd/container", "/.dockerenv", "/run/.containerenv")))
 _VOLATILE = {"volatile", "fsync=volatile"}
-"""An overlay that omits every sync, in the words of older kernels and of newer ones."""
+"""Options of an overlay that omits every sync, in older and newer kernels."""
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
 class Storage(StrEnum):
-    """Where bytes are that were synced; the worst first."""
+    """Storage of synced bytes, the least safe first."""
 
     MEMORY = "memory"
-    """Gone at power-off, or when power is cut."""
+    """Lost at power-off."""
     UNKNOWN = "unknown"
-    """In a container, an overlay whose upper layer can't be seen from here."""
+    """An overlay in a container whose upper layer is not visible."""
     DISK = "disk"
 
 
 @dataclass(frozen=True)
 class Mount:
-    """A line of mountinfo."""
+    """Line of mountinfo."""
 
     id: int
     device: str
-    """Its number, `major:minor`."""
+    """Device number, `major:minor`."""
     point: Path
     file_system: str
     source: str
     options: tuple[str, ...]
-    """The file system's own."""
+    """Options of the file system, not of the mount."""
 
 
 def look(directory: Path) -> Storage:
-    """The storage that `directory` lies on; a link is followed. Raises OSError when the folder can't be reached."""
+    """Storage of `directory`, links followed. Raises OSError when the folder can't be reached."""
     number = mount_id(directory)
     try:
         mountinfo = Path("/proc/self/mountinfo").read_bytes()
@@ -72,12 +72,12 @@ def look(directory: Path) -> Storage:
 
 
 def worst(kinds: Collection[Storage]) -> Storage:
-    """The worst of these."""
+    """Least safe of these."""
     return min(kinds, key=list(Storage).index)
 
 
 def in_container(marks: Iterable[Path] = _MARKS_OF_CONTAINERS, init: Path = Path("/proc/1/environ")) -> bool:
-    """Whether this is a container: by the files that mark one, or by the first process' environment."""
+    """Whether this is a container, by the files that mark it or by the first process's environment."""
     try:
         is_named = any(each.startswith(b"container=") for each in init.read_bytes().split(b"\0"))
     except OSError:  # root's alone
@@ -86,7 +86,7 @@ def in_container(marks: Iterable[Path] = _MARKS_OF_CONTAINERS, init: Path = Path
 
 
 def mount_id(directory: Path) -> int:
-    """The number of the mount that `directory` lies on; -1 without /proc. Raises OSError."""
+    """Id of the mount that `directory` is on; -1 without /proc. Raises OSError."""
     descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         about = Path(f"/proc/self/fdinfo/{descriptor}").read_bytes()
@@ -137,7 +137,7 @@ def kind(
 
 
 def _mount(line: bytes) -> Mount:
-    """Of `36 35 98:0 /root /point rw,noatime master:1 - ext3 /dev/root rw,errors=continue`."""
+    """Parse `36 35 98:0 /root /point rw,noatime master:1 - ext3 /dev/root rw,errors=continue`."""
     ours, _, theirs = line.partition(b" - ")
     before, after = ours.split(b" "), theirs.split(b" ")
     options = after[2].split(b",") if len(after) > 2 else []
@@ -152,17 +152,17 @@ def _mount(line: bytes) -> Mount:
 
 
 def _text(field: bytes) -> str:
-    """The kernel writes blanks, commas in values and the like as octal numbers."""
+    """Decode a field: the kernel writes blanks, commas in values and the like as octal numbers."""
     return os.fsdecode(_OCTAL.sub(lambda found: bytes([int(found[1], 8) & 0xFF]), field))
 
 
 def _unescaped(option: str) -> Path:
-    """The folder in `upperdir=FOLDER`, where who mounted it wrote a backslash before each comma."""
+    """Decode the folder in `upperdir=FOLDER`: the mount command escapes commas with a backslash."""
     return Path(re.sub(r"\\(.)", r"\1", option.removeprefix("upperdir=")))
 
 
 def _mount_of(path: Path, mounts: list[Mount]) -> Mount | None:
-    """The mount that the path lies on: of the nearest mount point, what was mounted there last."""
+    """Mount of the path: the latest mount on the nearest mount point."""
     above = [mount for mount in mounts if mount.point == path or mount.point in path.parents]
     return max(reversed(above), key=lambda mount: len(mount.point.parts), default=None)
 
@@ -197,7 +197,7 @@ def devices(mount: Mount, sysfs: Path = Path("/sys")) -> set[Storage | Path]:
 
 
 def _beneath(device: Path) -> set[Storage | Path]:
-    """The same of the folder that sysfs has for a disk or a partition."""
+    """Storage of the folder that sysfs has for a disk or a partition, as `devices` returns it."""
     if (device / "partition").exists():
         device = device.parent
     if _RAM_DISK.fullmatch(device.name):

@@ -1,7 +1,7 @@
-"""Whether the card takes more photos, and what to tell people when it does not.
+"""Free space of the card, and the problem to report when it takes no more photos.
 
-A card that failed a write is not asked but tried from then on: one that went read-only in an emergency still shows
-itself as writable. Here nothing is deleted but the small file of such a try.
+After a failed write the card is checked by writing: a card that the kernel made read-only after an error still
+reports itself as writable. Nothing is deleted here but the small file of that check.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class FreeSpace:
             return problem("card_readonly")
         return problem("not_saved", error.strerror or "")
 
-    def look_for_memory(self, *, allowed: bool) -> None:
+    def recheck_storage(self, *, allowed: bool) -> None:
         """Re-check the storage if the folders' device or inode changed.
 
         All must be on one mount, and none in memory unless `allowed`.
@@ -125,7 +125,7 @@ class FreeSpace:
 
 
 def storage(directory: Path) -> Storage:
-    """The worst storage that the spool in `directory`, or a folder of it, lies on. Raises OSError when it is gone."""
+    """Least safe storage of the spool in `directory` and its folders. Raises OSError when it is gone."""
     return worst([look(directory), *(look(path) for path in _folders(directory) if path.is_dir())])
 
 

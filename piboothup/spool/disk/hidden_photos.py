@@ -1,8 +1,8 @@
-"""Photos that wait where no service looks: in a folder that a disk has covered since, or on a disk that is gone.
+"""Photos that no service can see: in a folder that a disk was mounted over, or on a disk that was removed.
 
-The booth that saw it happen notes their names in the spool that it goes on with, so that they are told of also after
-the next start; of what happened while it did not run it knows the spool alone (see `known_spools`). Nobody can look
-under a mount without root: the note ends when the photos turn up in this spool, or by the operator's `queue retry`.
+Their names are stored in the current spool so that the warning survives a restart. For changes while the booth was
+off only the spool's id is known (see `known_spools`). Without root nobody can look under a mount: the entries are
+removed when the photos turn up in this spool, or by the operator's `queue retry`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from piboothup.spool import durable
 
 FILE = "hidden.json"
 SPOOL = "spool "
-"""Before the id of a spool whose photos have no names here."""
+"""Prefix of the id of a spool whose photos are not known by name."""
 _LARGEST_BYTES = 64 * 1024 * 1024
 
 
-def note(directory: Path, names: Iterable[str]) -> None:
-    """Adds these photos. Raises OSError."""
+def add(directory: Path, names: Iterable[str]) -> None:
+    """Add these photos. Raises OSError."""
     content = json.dumps({"photos": sorted(read(directory) | set(names))})
     durable.replace(directory / FILE, content.encode())
 
 
 def read(directory: Path) -> frozenset[str]:
-    """The names of the photos; none when nothing readable is noted."""
+    """Names of the photos; none when the file is missing or unreadable."""
     path = directory / FILE
     try:
         if not path.lstat().st_size <= _LARGEST_BYTES:
@@ -37,8 +37,8 @@ def read(directory: Path) -> frozenset[str]:
         return frozenset()
 
 
-def settle(directory: Path, found: Iterable[str]) -> None:
-    """These photos are here now: they are hidden no more. Raises OSError."""
+def discard(directory: Path, found: Iterable[str]) -> None:
+    """Remove these photos, which are visible again. Raises OSError."""
     noted = read(directory)
     if left := noted - set(found):
         if left != noted:
@@ -48,7 +48,7 @@ def settle(directory: Path, found: Iterable[str]) -> None:
 
 
 def forget(directory: Path) -> None:
-    """Nothing is hidden any more. Raises OSError."""
+    """Remove all entries. Raises OSError."""
     if (directory / FILE).exists():
         durable.remove(directory / FILE)
         durable.sync_directory(directory)

@@ -1,7 +1,7 @@
-"""The spools of this box on which photos wait, by their ids: a file outside any disk that may be changed.
+"""Ids of this box's spools with waiting photos, in a file outside any removable disk.
 
-So photos are told of that a disk covered, or that left with one, while no service ran. The file is written when
-photos begin to wait on a spool and when none does any more, never for each photo.
+Lets the booth warn of photos on a disk that was mounted over or removed while it was off. The file is written when
+the first photo waits on a spool and when the last is gone, never for each photo.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ID = re.compile(r"[0-9a-f]{16}")
 
 
 def read(file: Path) -> frozenset[str]:
-    """The ids; none when nothing readable is noted."""
+    """Ids of the spools; none when the file is missing or unreadable."""
     try:
         if file.stat().st_size > _MOST_BYTES:
             return frozenset()
@@ -28,13 +28,13 @@ def read(file: Path) -> frozenset[str]:
 
 
 def note(file: Path, spool_id: str, *, waiting: bool) -> None:
-    """Photos wait on this spool, or none does. Raises OSError."""
+    """Record whether photos wait on this spool. Raises OSError."""
     noted = read(file)
     _write(file, noted | {spool_id} if waiting else noted - {spool_id}, noted)
 
 
 def forget_others(file: Path, spool_id: str) -> None:
-    """Nobody needs to be told of other spools any more. Raises OSError."""
+    """Remove all spools but this. Raises OSError."""
     noted = read(file)
     _write(file, noted & {spool_id}, noted)
 

@@ -1,8 +1,8 @@
-"""The folder that the spool's path led to when a service took its lock, and whether the path still leads there.
+"""The folder at the spool's path when a service took its lock, and whether the path still leads there.
 
-A disk may be mounted over the folder, go away, or be another one by now; the path's folder then holds other photos,
-other boots and other numbers, and what the service remembers is not about them. The lock that it holds keeps the old
-folder's file system in the kernel, so that its device number can be given to no other meanwhile.
+A disk may be mounted over the folder, be removed or be replaced; the path's folder then holds other photos, boots and
+numbers, and what the service has in memory does not belong to it. The open lock keeps the old folder's file system in
+the kernel, so that its device number is not reused meanwhile.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from piboothup.spool.listing import NEW, PARKED, Listing
 
 
 class Location:
-    """One folder, held by a descriptor."""
+    """Folder held open by a descriptor."""
 
     def __init__(self, directory: Path, lock: Path, descriptor: int) -> None:
         """`descriptor` is that of the file `lock` in `directory`. Raises OSError."""
@@ -24,22 +24,22 @@ class Location:
         self._held_folder, self._held_lock = _identity(os.fstat(self._folder)), _identity(os.fstat(descriptor))
 
     def close(self) -> None:
-        """Lets go of the folder."""
+        """Close the folder."""
         os.close(self._folder)
 
     def is_another(self) -> bool:
-        """Whether the path leads to another folder, to none, or to one that another lock was made in since.
+        """Whether the path leads to another folder, to none, or to a folder whose lock file was re-created.
 
-        Raises OSError when that can't be told.
+        Raises OSError when the path can't be read.
         """
         return self._seen_folder() != self._held_folder or self._seen_lock() not in (None, self._held_lock)
 
     def has_changed(self) -> bool:
-        """The same, and also when there is no lock any more. Raises OSError."""
+        """Whether `is_another`, or the lock is gone. Raises OSError."""
         return self._seen_folder() != self._held_folder or self._seen_lock() != self._held_lock
 
     def waiting(self) -> set[str]:
-        """The photos that wait in the folder that is held, whatever covers it, and those it notes as hidden."""
+        """Waiting photos in the held folder, whatever covers it, and those that it lists as hidden."""
         folder = Path(f"/proc/self/fd/{self._folder}")
         listing = Listing(folder)
         return {str(name) for place in (NEW, PARKED) for name in listing.photos(place)} | hidden_photos.read(folder)

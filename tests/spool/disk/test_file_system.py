@@ -417,7 +417,7 @@ def test_f09_a_real_image_is_what_its_file_lies_on(mounts: MountNamespace, disk:
 def _judged(directory: Path, *, allowed: bool = False) -> Spool:
     spool = Spool(directory, HandClock(), "serial-1")
     spool.prepare()
-    spool.look_for_memory(allowed=allowed)
+    spool.recheck_storage(allowed=allowed)
     return spool
 
 
@@ -494,9 +494,9 @@ def test_f09_a_spool_that_is_gone_is_logged_once_each_time(tmp_path: Path, caplo
         spool.directory.rename(aside)
         caplog.clear()
         for _second in range(3):
-            spool.look_for_memory(allowed=True)
+            spool.recheck_storage(allowed=True)
         aside.rename(spool.directory)
-        spool.look_for_memory(allowed=True)
+        spool.recheck_storage(allowed=True)
         return sum("storage not looked at" in text for text in caplog.messages)
 
     assert [logged_while_gone() for _time in range(3)] == [1, 1, 1]
