@@ -1,16 +1,16 @@
-"""The log of a service: standard output and error that never make anybody wait.
+"""Log of a service: standard output and error through a pipe, so that a slow reader never blocks the service.
 
-Whoever reads them may stand still: a full pipe, a terminal after Ctrl-S, journald stopped, a log file on a card that
-hangs. So both are a pipe of our own, written to without waiting, and one thread passes on what is in it; it alone
-waits for the reader. The pipe is the bounded queue: what does not fit is dropped and counted, and the count is told
-once the reader is back. It takes everything that a process says: log lines, `print`, warnings, tracebacks, and what
-libraries of C++ write to the descriptors themselves. (After an overflow libcamera is silent until the next start:
-std::cerr never recovers from a write that failed. Its lines are not counted.)
+A reader may stop reading: a full pipe, a terminal after Ctrl-S, journald stopped, a log file on a card that hangs. So
+both descriptors are a pipe of our own with non-blocking writes, and one thread relays its content; it alone waits for
+the reader. The pipe is the bounded queue: overflow is dropped and counted, and the count is logged once the reader is
+back. It carries all output of the process: log lines, `print`, warnings, tracebacks, and what C++ libraries write to
+the descriptors. (After an overflow libcamera is silent until the next start: std::cerr never recovers from a failed
+write. Its lines are not counted.)
 
-A process ends with its last lines told, if the reader takes them within `FLUSH_S`. A crash in C dumps its stacks past
-the pipe (faulthandler), for the thread that empties it dies with the process; so may the library's own last words.
-That, too, waits for nobody: it has a way of its own to the file, terminal or journal. Where there is none (another
-socket: it would be non-blocking for all who share it) there is no dump.
+At exit the last lines are written if the reader takes them within `FLUSH_S`. faulthandler writes to a second,
+non-blocking descriptor of the log target, because the relay thread dies in a crash; a library's last words may be
+lost with it. Without such a descriptor (a socket other than the journal's, where non-blocking would apply to all that
+share it) there is no dump.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _CHUNK_BYTES = 65_536
 _CUT = b"...\n"
 _JOURNAL = "/run/systemd/journal/stdout"
 _JOURNAL_HEADER = b"piboothup\n\n3\n0\n0\n0\n0\n"
-"""As sd_journal_stream_fd(3) begins: name, unit, priority (error); lines have no priority of their own."""
+"""Header of sd_journal_stream_fd(3): name, unit, priority (error); lines have no priority of their own."""
 
 
 class LogPipe:
-    """Standard output and error of this process, through the pipe; one per process."""
+    """Redirection of standard output and error through the pipe; one per process."""
 
     def __init__(self) -> None:
-        """Redirect both. Raises OSError when this process may open nothing more."""
+        """Redirect both. Raises OSError when this process may open no more descriptors."""
         _open_missing()
         self.reader = fcntl.fcntl(_STDERR, fcntl.F_DUPFD_CLOEXEC, _STDERR + 1)
         """The former standard error: for child processes, which have a pipe of their own."""
@@ -116,7 +116,7 @@ class LogPipe:
 
 
 class _Lines(io.RawIOBase):
-    """Standard error as Python writes to it: lines go into the pipe whole, or not at all."""
+    """Standard error for Python: lines enter the pipe whole or not at all."""
 
     def __init__(self, pipe: LogPipe) -> None:
         self._pipe = pipe
@@ -137,7 +137,7 @@ class _Lines(io.RawIOBase):
 
 
 def _pieces(content: bytes) -> Iterator[bytes]:
-    """`content` in parts that a pipe takes whole or not at all (pipe(7)): a line that is too long for it is cut."""
+    """Split `content` into parts that a pipe takes whole or not at all (pipe(7)): too long a line is cut."""
     if len(content) <= select.PIPE_BUF:
         yield content
         return
@@ -146,7 +146,7 @@ def _pieces(content: bytes) -> Iterator[bytes]:
 
 
 def _open_missing() -> None:
-    """Open the standard descriptors that are closed, before a photo's file becomes standard error."""
+    """Open closed standard descriptors, before a photo's file gets the number of standard error."""
     for standard in range(_STDERR + 1):
         try:
             os.fstat(standard)
@@ -155,7 +155,7 @@ def _open_missing() -> None:
 
 
 def _unblocked(descriptor: int) -> int | None:
-    """The same file, pipe, terminal or journal, opened again so that writing to it does not wait; None = no way."""
+    """Reopen the same file, pipe, terminal or journal non-blocking; None = not possible."""
     with contextlib.suppress(OSError):
         flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         return os.open(f"/proc/self/fd/{descriptor}", flags)
@@ -166,7 +166,7 @@ def _unblocked(descriptor: int) -> int | None:
 
 
 def _journal_stream() -> int:
-    """Another stream into the journal: non-blocking, while that of standard error stays as it is. Raises OSError."""
+    """Open a second, non-blocking stream into the journal, leaving standard error's as it is. Raises OSError."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
         stream.setblocking(False)
         stream.connect(_JOURNAL)

@@ -1,4 +1,4 @@
 """Simulator: the booth without hardware, a local EventPics, the demos, and the gallery of screens.
 
-Only the commands and the tests come in here; no service depends on it.
+Imported only by the commands and the tests; no service depends on it.
 """

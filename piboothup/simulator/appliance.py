@@ -1,7 +1,7 @@
-"""A simulated box in a folder: config, spool, the two real services as processes, and a power cut.
+"""Simulated box in a folder: config, spool, the two real services as processes, and a power cut.
 
-The services are the very commands that run on a Pi; only their devices are simulated. `pull_plug` sends
-both SIGKILL whatever they are doing, as a power cut would.
+The services are the commands that run on a Pi; only their devices are simulated. `pull_plug` kills both with SIGKILL
+at any point of their work, as a power cut would.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ simulated = true
 
 
 class TookTooLong(RuntimeError):
-    """Something did not happen in time; the text says what."""
+    """Timeout of a wait; the text says what was waited for."""
 
 
 class Appliance:
@@ -105,7 +105,7 @@ class Appliance:
         return None if self._process is None else self._process.pid
 
     def power_on(self) -> None:
-        """Starts both services, as `piboothup run` does; they end with the thread that calls this."""
+        """Start both services, as `piboothup run` does; they end with the thread that calls this."""
         command = [sys.executable, "-m", "piboothup", "--config", str(self.config), "run"]
         environment = {**child_environment(), "PIBOOTHUP_RUNTIME": str(self.runtime)}
         with self.log.open("ab") as log:
@@ -114,11 +114,11 @@ class Appliance:
             )
 
     def pull_plug(self) -> None:
-        """Kills both services at once with SIGKILL, as a power cut would."""
+        """Kill both services at once with SIGKILL, as a power cut would."""
         self._end(signal.SIGKILL)
 
     def power_off(self) -> None:
-        """Asks both services to end, and waits until they have."""
+        """Ask both services to end, and wait until they have."""
         self._end(signal.SIGTERM)
 
     def _end(self, how: signal.Signals) -> None:
@@ -130,28 +130,28 @@ class Appliance:
         self._process = None
 
     def press(self, word: str = "press") -> bool:
-        """Presses the button ("down" and "up": holds it); False when no booth listens."""
+        """Press the button ("down" and "up": hold it); False when no booth listens."""
         return send_hint(self.runtime, "booth", word)
 
     def retry(self) -> bool:
-        """Tells the uploader to try at once."""
+        """Make the uploader retry now."""
         return send_hint(self.runtime, "uploader", "retry")
 
     def booth(self) -> BoothReport:
-        """The booth's status; "stopped" when it does not run."""
+        """Status of the booth; "stopped" when it does not run."""
         return status.read_booth(self.runtime) or BoothReport()
 
     def uploader(self) -> UploaderReport:
-        """The uploader's status; "stopped" when it does not run."""
+        """Status of the uploader; "stopped" when it does not run."""
         return status.read_uploader(self.runtime) or UploaderReport()
 
     def photos(self, *places: str) -> list[PhotoName]:
-        """The photos on the card, oldest first."""
+        """Photos on the card, oldest first."""
         found = [name for place in places or (NEW, SENT) for name in self.spool.names(place)]
         return sorted(found, key=lambda name: name.order)
 
     def take(self, timeout_s: float = _PATIENCE_S) -> None:
-        """Presses when the booth is ready, and waits for "saved"."""
+        """Press when the booth is ready, and wait for "saved"."""
         wait_until(lambda: self.booth().state == "ready", "the booth to be ready", timeout_s)
         before = self.booth().photos
         self.press()
@@ -159,7 +159,7 @@ class Appliance:
 
 
 def wait_until(happened: Callable[[], bool], what: str, timeout_s: float = _PATIENCE_S) -> None:
-    """Polls until it has happened. Raises TookTooLong."""
+    """Poll until the condition holds. Raises TookTooLong."""
     pause, end_s = threading.Event(), time.monotonic() + timeout_s
     while not happened():
         if time.monotonic() > end_s:

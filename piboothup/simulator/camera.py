@@ -1,8 +1,8 @@
 """Simulated camera: thirty frames a second by the clock, from a folder of JPEGs or drawn.
 
-It hands over raw pixels that were drawn or decoded before the press, so that encoding and saving are the real ones.
-At most two pictures are in stock (3 MB each at the default size). Between two photos it only fills the stock up: the
-frame counter is computed from the clock.
+It returns raw pixels that were drawn or decoded before the press, so encoding and saving are the real code. At most
+two pictures are in stock (3 MB each at the default size). Between two photos it only refills the stock: the frame
+counter is computed from the clock.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ DEFAULT_SIZE = (1640, 1232)
 FRAME_NS = 1_000_000_000 // 30
 STOCK = 2
 QUIET_NS = 300_000_000
-"""Time after a photo until the stock is filled up, nanoseconds: by then it is saved and the processor is free."""
+"""Time after a photo until the stock is refilled, ns: by then it is saved and the processor is idle."""
 _EXPOSURE_US = 10_000
 _GAIN = 2.0
 
 
 class _Stock(Protocol):
     def next(self) -> Picture | None:
-        """The picture that `take` would give; it stays in stock."""
+        """Return the picture that `take` would return; it stays in stock."""
 
     def take(self) -> tuple[Picture, Callable[[], None]]:
-        """A picture, and the function that gives it back."""
+        """Take a picture, and the function that returns it to the stock."""
 
     def fill(self) -> None:
-        """Make the next picture ready."""
+        """Prepare the next picture."""
 
 
 class SimulatedCamera:
-    """A `Camera` without hardware. `wait` sleeps for some seconds of `clock`; tests move the clock instead."""
+    """`Camera` without hardware. `wait` sleeps for some seconds of `clock`; tests move the clock instead."""
 
     def __init__(self, table: CameraConfig, clock: Clock, wait: Callable[[float], object] | None = None) -> None:
         self._frames_dir = Path(text_to_path(table.frames)) if table.frames else None
@@ -64,13 +64,13 @@ class SimulatedCamera:
         self.size = table.size or DEFAULT_SIZE
 
     def open(self) -> None:
-        """Get the first pictures ready. Raises CameraFault when the folder has none."""
+        """Prepare the first pictures. Raises CameraFault when the folder has none."""
         if self._stock is None:
             self._stock = _Drawn(self.size) if self._frames_dir is None else _Folder(self._frames_dir, self.size)
         self._opened_ns = self._clock.boottime_ns()
 
     def capture(self, zero_ns: int, timeout_s: float, flash_on_ns: int | None = None) -> Frame:
-        """The first frame tick at or after zero; waits for it. Raises CameraFault."""
+        """Wait for the first frame tick at or after zero and return its frame. Raises CameraFault."""
         if self._stock is None:
             raise CameraFault(problem("camera_stuck"))
         now_ns = self._clock.boottime_ns()
@@ -95,14 +95,14 @@ class SimulatedCamera:
         )
 
     def frames(self) -> int:
-        """Frames since `open`. A call between two photos also fills up the stock."""
+        """Number of frames since `open`. A call between two photos also refills the stock."""
         now_ns = self._clock.boottime_ns()
         if self._stock is not None and now_ns >= self._quiet_from_ns:
             self._stock.fill()
         return 1 + (now_ns - self._opened_ns) // FRAME_NS
 
     def viewfinder(self) -> Viewfinder | None:
-        """The next picture, swaying a little, so that the viewfinder shows movement."""
+        """Next picture, swaying a little, so that the viewfinder shows movement."""
         picture = None if self._stock is None else self._stock.next()
         if picture is None:
             return None
@@ -111,15 +111,15 @@ class SimulatedCamera:
         return Viewfinder(tick, np.roll(grey, round(grey.shape[1] / 40 * math.sin(tick / 20)), axis=1))
 
     def lock_white_balance(self, on: bool) -> None:
-        """Nothing to lock: the light never changes."""
+        """Do nothing: the light never changes."""
 
     def close(self) -> None:
-        """Forget the pictures."""
+        """Drop the pictures."""
         self._stock = None
 
 
 class _Drawn:
-    """Two scenes in turn, drawn once, each with the photo's running number."""
+    """Stock of two scenes in turn, drawn once, each stamped with the photo's running number."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         self._size = size
@@ -128,11 +128,11 @@ class _Drawn:
         self._number = 0
 
     def next(self) -> Picture | None:
-        """The picture that was given back first."""
+        """Return the picture that was given back first."""
         return self._free[0] if self._free else None
 
     def take(self) -> tuple[Picture, Callable[[], None]]:
-        """The picture that was given back first; a new one if none was."""
+        """Take the picture that was given back first, else a new one."""
         try:
             picture = self._free.popleft()
         except IndexError:
@@ -155,7 +155,7 @@ class _Drawn:
 
 
 class _Folder:
-    """The JPEGs of a folder by name, repeated. These pictures are never written to, so none is given back."""
+    """Stock of the JPEGs in a folder by name, repeated. Nothing writes to these pictures, so none is given back."""
 
     def __init__(self, directory: Path, size: tuple[int, int]) -> None:
         self._directory = directory
@@ -169,11 +169,11 @@ class _Folder:
         self._decode()
 
     def next(self) -> Picture | None:
-        """The next picture, if it is decoded."""
+        """Return the next picture, if it is decoded."""
         return self._ready[0][1] if self._ready else None
 
     def take(self) -> tuple[Picture, Callable[[], None]]:
-        """The next picture."""
+        """Take the next picture."""
         if not self._ready:
             self._decode()
         path, picture = self._ready.popleft()
@@ -188,7 +188,7 @@ class _Folder:
             scenes.give_back_memory()
 
     def _decode(self) -> None:
-        """Decode one more picture; a broken JPEG is logged and left out from now on."""
+        """Decode the next picture; a broken JPEG is logged and skipped from now on."""
         while self._paths:
             path = self._paths[0]
             try:

@@ -1,7 +1,7 @@
 """Scripted demo: photos online and offline, a power cut in mid-upload, and a check that nothing was lost.
 
 It uses the real commands and a local EventPics, and ends in a table. It succeeds only when every photo on the card is
-in the album once, byte for byte, with the right takenAt; and no photo that was shown as saved is missing.
+in the album exactly once, byte for byte, with the right takenAt, and no photo that was shown as saved is missing.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ class Row:
     uploads: int
     same_bytes: bool
     off_ms: float | None
-    """takenAt less the true time, milliseconds; None when it was not sent."""
+    """Error of takenAt, milliseconds; None when the photo was not sent."""
 
     @property
     def proved(self) -> bool:
-        """Whether this photo is in the album once, with its bytes and its time."""
+        """Whether this photo is in the album exactly once, with its bytes and its time."""
         on_time = self.off_ms is not None and abs(self.off_ms) <= TAKEN_AT_WITHIN_MS
         return self.uploads >= 1 and self.same_bytes and on_time
 
 
 def scripted() -> int:
-    """Runs the script and prints the table; the exit status, 0 when every photo is proved."""
+    """Run the script and print the table; the exit status, 0 when every photo is proved."""
     root = Path(tempfile.mkdtemp(prefix="piboothup-demo-"))
     clock = SystemClock()
     album = LocalEventPics(root / "eventpics", clock)
@@ -60,11 +60,11 @@ def scripted() -> int:
 
 
 def _play(box: Appliance, album: LocalEventPics) -> tuple[list[Row], int]:
-    """Runs the chapters; the rows, and the number of saved photos that are missing."""
+    """Run the chapters; the rows, and the number of saved photos that are missing."""
     chapters: dict[PhotoName, str] = {}
 
-    def chapter(told: str) -> None:
-        chapters.update({name: told for name in box.photos() if name not in chapters})
+    def chapter(phase: str) -> None:
+        chapters.update({name: phase for name in box.photos() if name not in chapters})
 
     _announce("power on, network on: two photos")
     box.power_on()

@@ -1,7 +1,7 @@
 """Live demo: the panel in the terminal, the card and the album beside it, and keys for press, network and power.
 
 Draws with half blocks (two pixels a character) where the terminal is large enough, else with quadrants (four) or
-Braille (eight), and only what has changed.
+Braille (eight), and only what changed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _KEYS = "space press · h hold · n network · p plug · q quit"
 
 
 def live() -> int:
-    """Runs the demo until q, or until its terminal is gone; the exit status."""
+    """Run the demo until q, or until its terminal is gone; the exit status."""
     with tempfile.TemporaryDirectory(prefix="piboothup-demo-", ignore_cleanup_errors=True) as folder:
         root = Path(folder)
         with LocalEventPics(root / "eventpics", SystemClock()) as album, _raw_terminal():
@@ -57,7 +57,7 @@ class _LiveDemo:
         self._message = ""
 
     def run(self) -> None:
-        """Draws and handles keys until q, or until the terminal is gone."""
+        """Draw and handle keys until q, or until the terminal is gone."""
         while self._draw():
             if select.select([sys.stdin], [], [], _DRAW_INTERVAL_S)[0]:
                 keys = _read_keys()
@@ -85,7 +85,7 @@ class _LiveDemo:
             self._message = "power on"
 
     def _draw(self) -> bool:
-        """Draws what changed; False when the terminal is gone."""
+        """Draw what changed; False when the terminal is gone."""
         size = shutil.get_terminal_size()
         lines = _compose(self._panel(), self._side(), self._bottom_line(), size.columns, size.lines)
         if len(lines) != len(self._shown):
@@ -127,7 +127,7 @@ class _LiveDemo:
 
 
 def _compose(panel: Image.Image, side: list[str], foot: str, columns: int, rows: int) -> list[str]:
-    """The lines of the whole screen for a terminal of this size."""
+    """Compose the lines of the whole screen for a terminal of this size."""
     if columns >= 128 + 34 and rows >= 35:
         drawn = _as_text(panel, 1, 2, _HALVES)
     elif columns >= 64 + 34 and rows >= 35:
@@ -144,7 +144,7 @@ def _compose(panel: Image.Image, side: list[str], foot: str, columns: int, rows:
 
 
 def _cut(text: str, width: int) -> str:
-    """At most `width` visible characters."""
+    """Cut the text to at most `width` visible characters."""
     visible, cut, escape = 0, "", False
     for char in text:
         escape = escape or char == "\x1b"
@@ -159,7 +159,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def _cells(panel: Image.Image, across: int, down: int) -> Iterator[list[list[bool]]]:
-    """Rows of characters; for each character, which of its `across` x `down` pixels are lit, row by row."""
+    """Rows of character cells: for each, which of its `across` x `down` pixels are lit, row by row."""
     lit, width = panel.convert("L").tobytes(), panel.width
     for top in range(0, panel.height, down):
         yield [
@@ -169,7 +169,7 @@ def _cells(panel: Image.Image, across: int, down: int) -> Iterator[list[list[boo
 
 
 def _as_text(panel: Image.Image, across: int, down: int, glyphs: str) -> list[str]:
-    """The panel in characters; `glyphs` has one for every set of lit pixels, the first pixel counting 1."""
+    """Panel as characters; `glyphs` has a character for every set of lit pixels, the first pixel counting 1."""
     return [
         "".join(glyphs[sum(on << bit for bit, on in enumerate(cell))] for cell in row)
         for row in _cells(panel, across, down)
@@ -177,7 +177,7 @@ def _as_text(panel: Image.Image, across: int, down: int, glyphs: str) -> list[st
 
 
 def _read_keys() -> bytes:
-    """The typed keys; none when the terminal is gone."""
+    """Typed keys; none when the terminal is gone."""
     try:
         return os.read(sys.stdin.fileno(), 32)
     except OSError:
@@ -186,9 +186,9 @@ def _read_keys() -> bytes:
 
 @contextlib.contextmanager
 def _raw_terminal() -> Iterator[None]:
-    """Unbuffered keys, no echo, alternate screen; all restored at the end, unless the terminal is gone.
+    """Set unbuffered keys, no echo, alternate screen; restore all at the end, unless the terminal is gone.
 
-    The end never waits for the terminal: neither if it was stopped with Ctrl-S nor if it is gone.
+    The end never waits for the terminal, whether it was stopped with Ctrl-S or is gone.
     """
     before = termios.tcgetattr(sys.stdin)
     try:

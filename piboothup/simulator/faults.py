@@ -16,46 +16,46 @@ import tomli
 
 
 class Drop(StrEnum):
-    """Point at which the connection is reset instead of answered."""
+    """Point at which the connection is reset."""
 
     START = "start"
     """Before the request's body is read."""
     BODY = "body"
     """In the middle of the request's body."""
     ANSWER = "answer"
-    """After everything was done: only the answer is lost."""
+    """After the request was carried out: only the answer is lost."""
 
 
 class BadFaults(ValueError):
-    """A faults file can't be used; the text is a sentence."""
+    """Invalid faults file; the text is a sentence."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault rule; the first that fits a call and is not used up is applied to it."""
+    """Fault rule; the first that matches a call and is not used up is applied to it."""
 
     call: str = ""
-    """"geteventsandalbums", "getuploadurl", "put"; empty = every call."""
+    """Call that it matches: "geteventsandalbums", "getuploadurl", "put"; empty = every call."""
     status: int = 0
-    """Answer with this status; 0 = do what was asked (unless another field answers)."""
+    """HTTP status of the answer; 0 = carry the request out (unless another field answers)."""
     body: str = ""
-    """Body of that answer; empty = that of EventPics' own refusals, for a 4xx."""
+    """Body of that answer; empty = EventPics' own body for a 4xx."""
     headers: dict[str, str] = field(default_factory=dict)
     """Further headers of that answer."""
     stall_s: float = 0.0
-    """Delay before anything else happens, seconds; ended by going offline or stopping."""
+    """Delay before the answer, seconds; ended by going offline or stopping."""
     drop: str = ""
     """A value of `Drop`; empty = none."""
     redirect: str = ""
-    """Answer 302 (or `status`) to this address."""
+    """Target of a redirect, with 302 (or `status`)."""
     html: bool = False
-    """Answer a sign-in page, with 200 (or `status`)."""
+    """Sign-in page as the answer, with 200 (or `status`)."""
     times: int = 0
-    """How often the rule is applied; 0 = always."""
+    """Number of calls to apply the rule to; 0 = all."""
 
 
 def load_faults(path: Path) -> list[Fault]:
-    """The rules in a file: JSON (a list of objects) or TOML (tables [[faults]]). Raises BadFaults."""
+    """Load the rules of a file: JSON (a list of objects) or TOML (tables [[faults]]). Raises BadFaults."""
     try:
         text = path.read_text(encoding="utf-8")
         listed = json.loads(text) if path.suffix == ".json" else tomli.loads(text).get("faults", [])

@@ -19,7 +19,7 @@ from piboothup.simulator.gallery_views import SELECTION, examples
 
 COLUMNS, SHEET_COLUMNS = 3, 6
 _PITCH_PX = 4
-"""Size of one dot of the panel with the dark line beside it, pixels."""
+"""Pitch of the panel's dots with the dark line between, pixels."""
 _EDGE_PX = 24
 _LIT = (196, 228, 255)
 _GLOW = (48, 96, 178)
@@ -28,12 +28,12 @@ _DESK = (24, 27, 34)
 
 
 def gallery(language: str) -> dict[str, Image.Image]:
-    """Every example as the panel draws it: 128x64, mode "1"."""
+    """Render every example as the panel draws it: 128x64, mode "1"."""
     return {name: draw(view) for name, view in examples(language).items()}
 
 
 def enlarged(screen: Image.Image) -> Image.Image:
-    """`screen` as it looks on a blue-white panel behind glass: dots with gaps, and a little glow. Mode "RGB"."""
+    """Enlarge `screen` as a blue-white panel behind glass: dots with gaps, and a little glow. Mode "RGB"."""
     size = (screen.width * _PITCH_PX, screen.height * _PITCH_PX)
     lit = screen.convert("L").resize(size, Image.Resampling.NEAREST)
     panel = Image.new("RGB", (size[0] + 2 * _EDGE_PX, size[1] + 2 * _EDGE_PX), _GLASS)
@@ -46,7 +46,7 @@ def enlarged(screen: Image.Image) -> Image.Image:
 
 @functools.cache
 def _dots(size: tuple[int, int]) -> Image.Image:
-    """A grid of lit dots with dark lines between them."""
+    """Grid of lit dots with dark lines between them."""
     dot = Image.new("L", (_PITCH_PX, _PITCH_PX))
     dot.paste(255, (0, 0, _PITCH_PX - 1, _PITCH_PX - 1))
     row = Image.new("L", (size[0], _PITCH_PX))
@@ -59,7 +59,7 @@ def _dots(size: tuple[int, int]) -> Image.Image:
 
 
 def contact_sheet(images: Mapping[str, Image.Image], columns: int = COLUMNS) -> Image.Image:
-    """All `images` enlarged on one sheet, each with its name below. Mode "RGB"."""
+    """Enlarge all `images` on one sheet, each with its name below. Mode "RGB"."""
     small = face("small")
     cell = (WIDTH_PX * _PITCH_PX + 2 * _EDGE_PX, HEIGHT_PX * _PITCH_PX + 2 * _EDGE_PX)
     label_px = 40
@@ -93,7 +93,7 @@ def write_gallery(directory: Path) -> list[Path]:
 
 
 def story() -> Image.Image:
-    """The README's picture: a selection of screens."""
+    """Picture of the README: a selection of screens."""
     images = gallery("en")
     return _few_colours(contact_sheet({name: images[name] for name in SELECTION}))
 
@@ -103,7 +103,7 @@ def _few_colours(picture: Image.Image) -> Image.Image:
 
 
 def _pictures() -> Iterator[tuple[str, Image.Image]]:
-    """The pictures one by one: all of them would take 60 MB."""
+    """Render the pictures one by one: all of them would take 60 MB."""
     yield "panel", story()
     for language in LANGUAGES:
         images = gallery(language)

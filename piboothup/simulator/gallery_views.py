@@ -1,4 +1,4 @@
-"""Example views for the gallery: one for each thing that the panel shows.
+"""Example views, one per state and page of the panel, for the gallery.
 
 A view is the same on every machine. Not used by the running booth.
 """
@@ -28,11 +28,11 @@ SELECTION = (
 )
 """Names of the views in the README's picture."""
 _UNSAVED = ("jpeg", "exif", "ram", "limit", "card", "defect")
-"""Reasons for which photos are not saved."""
+"""Reasons for photos that are not saved."""
 
 
 def examples(language: str) -> dict[str, View]:
-    """One view for each thing the panel can say, by name."""
+    """Example view for each screen, by name."""
     title = {"de": "Annas Geburtstag"}.get(language, "Anna & Ben")
     box = View(name="Booth 1", box="K7QX", event_title=title, language=language, photos=143)
     ready = replace(box, state=BoothState.READY)
@@ -101,7 +101,7 @@ def examples(language: str) -> dict[str, View]:
 
 
 def menu_examples(box: View) -> dict[str, View]:
-    """One view for each thing that a held button and the menu can say, by name."""
+    """Example view for each page of long press and menu, by name."""
     offer = MenuOptions(
         operator_until_ns=None,
         has_code=True,
@@ -119,7 +119,7 @@ def menu_examples(box: View) -> dict[str, View]:
     first = menu.main_page(offer, 0)
 
     def chosen(page: Page, *wanted: str) -> Page:
-        """The page after choosing these items in turn."""
+        """Page after choosing these items in turn."""
         for item in wanted:
             found, _ = menu.choose(at(page, item), offer, 0)
             page = found or page
@@ -172,7 +172,7 @@ def menu_examples(box: View) -> dict[str, View]:
 
 
 def at(page: Page, wanted: str) -> Page:
-    """The page with this item (its word or its title) in the middle."""
+    """Page with this item (its word or its title) in the middle."""
     number = next(n for n, item in enumerate(page.items) if wanted in (item.text_key, item.title))
     return replace(page, index=number)
 
@@ -185,7 +185,7 @@ _SHADOW = 205
 
 
 def portrait() -> Plane:
-    """Height x width, 0 = black."""
+    """Drawn portrait, height x width, 0 = black."""
     y, x = np.mgrid[0:_HEIGHT, 0:_WIDTH]
     canvas = (96 - abs(x - _WIDTH // 2) // 2 - y // 4).astype(np.int32)
     for across, down, radius in _LIGHTS:
@@ -199,7 +199,7 @@ def portrait() -> Plane:
 
 
 def _guest(canvas: NDArray[np.int32], x: int, y: int, *, clothes: int, long_hair: bool) -> None:
-    """A head with its middle at `x`, `y`, and shoulders."""
+    """Head with its middle at `x`, `y`, and shoulders."""
     if long_hair:
         _ellipse(canvas, x, y + 8, 30, 38, _HAIR)
     _ellipse(canvas, x, y + 70, 42, 32, clothes)
@@ -215,6 +215,6 @@ def _guest(canvas: NDArray[np.int32], x: int, y: int, *, clothes: int, long_hair
 
 
 def _ellipse(canvas: NDArray[np.int32], x: int, y: int, wide: int, high: int, grey: int) -> None:
-    """`wide` and `high` are its half axes."""
+    """Ellipse with the half axes `wide` and `high`."""
     rows, columns = np.mgrid[0:_HEIGHT, 0:_WIDTH]
     canvas[((columns - x) * high) ** 2 + ((rows - y) * wide) ** 2 <= (wide * high) ** 2] = grey

@@ -1,6 +1,6 @@
 """HTTP of the local EventPics: the listener, its connections, and their faults.
 
-`server` makes the answers; here requests are read, and answers sent, delayed, cut or replaced.
+`server` implements the calls; here requests are read, and answers sent, delayed, cut or replaced.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Grant:
 
 
 class Calls(Protocol):
-    """Interface to the three calls, which `server` implements."""
+    """The three calls, which `server` implements."""
 
     key: str
     events: list[Mapping[str, Any]]
@@ -56,7 +56,7 @@ class Calls(Protocol):
         """The fault to apply to this call."""
 
     def stall(self, seconds: float) -> bool:
-        """Waits for so long; False when the server went offline meanwhile."""
+        """Wait for so long; False when the server went offline meanwhile."""
 
     def grant(self, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """Status and JSON for getuploadurl."""
@@ -65,13 +65,13 @@ class Calls(Protocol):
         """The upload that the URL allows; None when it is not valid."""
 
     def counted_upload(self) -> AbstractContextManager[None]:
-        """Counts a PUT as under way."""
+        """Count a PUT as in progress."""
 
     def part(self) -> Path:
-        """A new file for a body that is arriving."""
+        """New file for a body that is arriving."""
 
     def store(self, grant: Grant, part: Path, sha256: str, size: int) -> None:
-        """A whole body arrived."""
+        """Store a complete body."""
 
 
 class Listener(ThreadingHTTPServer):
@@ -91,35 +91,35 @@ class Listener(ThreadingHTTPServer):
         self._thread.start()
 
     def server_bind(self) -> None:
-        """Binds without http.server's look-up of this machine's name, which can take seconds."""
+        """Bind without http.server's look-up of this machine's name, which can take seconds."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Remembers the connection."""
+        """Remember the connection."""
         with self._live_lock:
             self._live.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Forgets the connection."""
+        """Forget the connection."""
         with self._live_lock:
             self._live.discard(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Logs a broken exchange at DEBUG: a client that hangs up is no error here."""
+        """Log a broken exchange at DEBUG: a client that hangs up is no error here."""
         log.debug("exchange ended early", exc_info=True)
 
     def hang_up(self) -> None:
-        """Cuts every live connection."""
+        """Reset every live connection."""
         with self._live_lock:
             for connection in self._live:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def end(self) -> None:
-        """Stops listening, then cuts every live connection."""
+        """Stop listening, then reset every live connection."""
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)  # refuses from now on, and wakes the listening thread
         self.shutdown()
@@ -129,7 +129,7 @@ class Listener(ThreadingHTTPServer):
 
 
 class _Exchange(BaseHTTPRequestHandler):
-    """One connection's requests."""
+    """Requests of one connection."""
 
     server: Listener
     protocol_version = "HTTP/1.1"
@@ -167,7 +167,7 @@ class _Exchange(BaseHTTPRequestHandler):
                 self._finish(fault, 400, {"error": "the body is a JSON object"})
 
     def do_PUT(self) -> None:
-        """An upload URL."""
+        """Answer a PUT to an upload URL."""
         with self._eventpics.counted_upload():
             self._put()
 
@@ -203,7 +203,7 @@ class _Exchange(BaseHTTPRequestHandler):
         return self.server.eventpics
 
     def _apply_fault(self, call: str) -> Fault | None:
-        """The fault to apply at the end, or None when a fault has been applied instead of the call."""
+        """Fault to apply at the end, or None when a fault was applied in place of the call."""
         fault = self._eventpics.fault_for(call)
         if fault.stall_s and not self._eventpics.stall(fault.stall_s):
             self.close_connection = True
@@ -265,7 +265,7 @@ class _Exchange(BaseHTTPRequestHandler):
         return None
 
     def _receive(self, part: Path, size: int) -> str | None:
-        """Takes the body into `part`; its SHA-256, or None when the client hung up before the end."""
+        """Receive the body into `part`; its SHA-256, or None when the client hung up before the end."""
         digest = hashlib.sha256()
         left = size
         with part.open("wb") as file:
@@ -279,17 +279,17 @@ class _Exchange(BaseHTTPRequestHandler):
         return digest.hexdigest()
 
     def _reset(self) -> None:
-        """Ends the connection with a reset instead of an orderly close."""
+        """Reset the connection in place of an orderly close."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
         # http.server would shut it down in order first; a closed descriptor with no time to linger resets at once.
         self.connection.close()
 
     def date_time_string(self, timestamp: float | None = None) -> str:
-        """The Date header by the injected clock."""
+        """Date header by the injected clock."""
         return formatdate(self._eventpics.clock.wall_ns() / 1e9 if timestamp is None else timestamp, usegmt=True)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Logs method and call only: http.server would print the whole URL, with its signature, on standard error."""
+        """Log method and call only: http.server would print the whole URL, with its signature, on standard error."""
         call = urlsplit(getattr(self, "path", "")).path.split("/")[1:2]
         log.debug("call=%s%s", self.command, "".join(f" /{part}" for part in call))

@@ -1,7 +1,7 @@
 """Pictures of the simulated camera: a party drawn with Pillow, or any JPEG scaled to a frame.
 
-A picture is three planes as a real camera gives them. Drawing takes tens of milliseconds, so it is done before the
-press; `stamp` then writes the running number into it in less than one.
+A picture is three planes like a real camera's. Drawing takes tens of milliseconds, so it is done before the press;
+`stamp` then writes the running number into it in less than a millisecond.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _NUMBER_DIGITS = 4
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Full-range YUV 4:2:0, as a `Frame` has it."""
+    """Full-range YUV 4:2:0 planes, as in a `Frame`."""
 
     y: Plane
     u: Plane
@@ -61,7 +61,7 @@ class Picture:
 
 
 def party(seed: int, size: tuple[int, int]) -> Picture:
-    """A scene of `size` (width, height; both even), another one for each seed."""
+    """Draw a scene of `size` (width, height; both even) from this seed."""
     chance = random.Random(seed)
     ceiling, floor, glow = _PALETTES[seed % len(_PALETTES)]
     stage = _backdrop(ceiling, floor)
@@ -78,7 +78,7 @@ def party(seed: int, size: tuple[int, int]) -> Picture:
 
 
 def from_jpeg(path: Path, size: tuple[int, int]) -> Picture:
-    """The JPEG cut and scaled to `size`. Raises OSError when it can't be decoded to its end."""
+    """Crop and scale the JPEG to `size`. Raises OSError when it can't be decoded to its end."""
     try:
         with Image.open(path, formats=("JPEG",)) as stored:
             stored.draft("RGB", size)
@@ -127,7 +127,7 @@ def give_back_memory() -> None:
 
 
 def _picture(image: Image.Image, size: tuple[int, int]) -> Picture:
-    """Plane by plane: the image at full size in colour would be the largest thing in the whole booth."""
+    """Convert plane by plane: the image at full size in colour would be the largest thing in the whole booth."""
     y, u, v = image.convert("YCbCr").split()  # Pillow's YCbCr is JPEG's own: BT.601, full-range
     half = (size[0] // 2, size[1] // 2)
     smooth = Image.Resampling.BICUBIC
@@ -137,7 +137,7 @@ def _picture(image: Image.Image, size: tuple[int, int]) -> Picture:
 
 
 def _backdrop(ceiling: _Colour, floor: _Colour) -> Image.Image:
-    """From dark at the top to warm at the bottom, with a bright middle."""
+    """Backdrop from dark at the top to warm at the bottom, with a bright middle."""
     down = Image.linear_gradient("L").resize(_STAGE)
     shine = Image.radial_gradient("L").resize(_STAGE)
     room = Image.composite(Image.new("RGB", _STAGE, floor), Image.new("RGB", _STAGE, ceiling), down)
@@ -166,7 +166,7 @@ def _fairy_lights(pen: ImageDraw.ImageDraw, chance: random.Random, glow: _Colour
 
 
 def _guest(pen: ImageDraw.ImageDraw, chance: random.Random, look: tuple[_Colour, ...], x: float, y: float) -> None:
-    """One guest; (x, y) is the middle of the face."""
+    """Guest; (x, y) is the middle of the face."""
     skin, hair, cloth = look
     size = chance.uniform(50, 60)
     bottom = _STAGE[1] + 40

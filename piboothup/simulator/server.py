@@ -36,16 +36,16 @@ DEFAULT_EVENTS: Final[tuple[Mapping[str, Any], ...]] = (
 _URL_VALID_NS: Final = 300 * 1_000_000_000
 
 Sign = Callable[[str], str]
-"""Makes the upload URL of the object `<linkId>/<albumId or _>/<fileName>`."""
+"""Function that signs the upload URL of the object `<linkId>/<albumId or _>/<fileName>`."""
 
 
 class CannotServe(ValueError):
-    """The port or the directory can't be used; the text is a sentence."""
+    """Unusable port or directory; the text is a sentence."""
 
 
 @dataclass
 class _Rule:
-    """A fault, and how often it is still applied."""
+    """Fault, and the number of times it is still applied."""
 
     fault: Fault
     left: int
@@ -64,7 +64,7 @@ class LocalEventPics:
         faults: Iterable[Fault] = (),
         sign: Sign | None = None,
     ) -> None:
-        """Listens at once, until closed; on a free port if `port` is 0. Raises OSError.
+        """Listen until closed; on a free port if `port` is 0. Raises OSError.
 
         With `sign` photos are PUT to another storage, and do not arrive here.
         """
@@ -105,7 +105,7 @@ class LocalEventPics:
             server.end()
 
     def close(self) -> None:
-        """Goes offline for good."""
+        """Go offline for good."""
         self.online = False
 
     def __enter__(self) -> LocalEventPics:
@@ -115,23 +115,23 @@ class LocalEventPics:
         self.close()
 
     def add_fault(self, *faults: Fault) -> None:
-        """Replaces the faults and ends the delays of the old ones."""
+        """Replace the faults and end the delays of the old ones."""
         with self._lock:
             self._rules = [_Rule(fault, fault.times) for fault in faults]
             self._rules_replaced.set()
             self._rules_replaced = threading.Event()
 
     def stall_uploads(self, seconds: float) -> None:
-        """Delays each further PUT by so many seconds; 0 = not at all."""
+        """Delay each further PUT by so many seconds; 0 = not at all."""
         self.add_fault(*([Fault(call="put", stall_s=seconds)] if seconds else []))
 
     def close_idle_connections(self) -> None:
-        """Cuts all connections, as servers do with kept-alive ones; goes on listening."""
+        """Reset all connections, as servers do with kept-alive ones, and go on listening."""
         if self._server is not None:
             self._server.hang_up()
 
     def uploads(self) -> list[dict[str, Any]]:
-        """The lines of uploads.jsonl, oldest first."""
+        """Lines of uploads.jsonl, oldest first."""
         with self._lock:
             try:
                 text = (self.directory / "uploads.jsonl").read_text(encoding="utf-8")
@@ -140,14 +140,14 @@ class LocalEventPics:
             return [json.loads(line) for line in text.splitlines()]
 
     def path_of(self, link_id: str, album_id: str, file_name: str) -> Path:
-        """The path of a stored photo: always below the directory, whatever the three arguments are."""
+        """Path of a stored photo: always below the directory, whatever the three arguments are."""
         album = _file_name(album_id) if album_id else "_"
         return self.directory / _file_name(link_id) / album / _file_name(file_name)
 
     # -- used by the listener ----------------------------------------------------------------------------------
 
     def fault_for(self, call: str) -> Fault:
-        """The fault to apply to this call; a Fault that does nothing when no rule fits."""
+        """Fault to apply to this call; a Fault without effect when no rule matches."""
         with self._lock:
             self.calls[call] += 1
             for rule in self._rules:
@@ -157,7 +157,7 @@ class LocalEventPics:
         return Fault()
 
     def stall(self, seconds: float) -> bool:
-        """Waits for so long, unless the faults change; False when the server went offline meanwhile."""
+        """Wait for so long, unless the faults change; False when the server went offline meanwhile."""
         with self._lock:
             replaced, server = self._rules_replaced, self._server
         replaced.wait(seconds)
@@ -165,7 +165,7 @@ class LocalEventPics:
 
     @contextlib.contextmanager
     def counted_upload(self) -> Iterator[None]:
-        """Counts a PUT as under way."""
+        """Count a PUT as in progress."""
         with self._lock:
             self.uploading += 1
         try:
@@ -200,7 +200,7 @@ class LocalEventPics:
         return 200, {"uploadUrl": f"{self.url}/upload/{token}?signature={signature}"}
 
     def granted(self, token: str, signature: str) -> Grant | None:
-        """The upload that the URL allows; None when it is not valid."""
+        """Upload that the URL allows; None when it is not valid."""
         with self._lock:
             grant = self._grants.get(token)
         if grant is None or not hmac.compare_digest(grant.signature.encode(), signature.encode()):
@@ -208,13 +208,13 @@ class LocalEventPics:
         return grant if self.clock.boottime_ns() - grant.asked_ns <= _URL_VALID_NS else None
 
     def part(self) -> Path:
-        """A new file for a body that is arriving."""
+        """New file for a body that is arriving."""
         folder = self.directory / ".arriving"
         folder.mkdir(exist_ok=True)
         return folder / secrets.token_hex(8)
 
     def store(self, grant: Grant, part: Path, sha256: str, size: int) -> None:
-        """Stores a whole body. An object PUT twice is one object, but two lines."""
+        """Store a complete body. An object PUT twice is one object, but two lines."""
         path = self.path_of(grant.link_id, grant.album_id, grant.file_name)
         line = {
             "fileName": grant.file_name,
@@ -240,7 +240,7 @@ class LocalEventPics:
 
 
 def main(port: int, directory: Path, faults: Path | None = None) -> None:
-    """The command `piboothup simulator`: serves until SIGINT or SIGTERM. Raises BadFaults, CannotServe."""
+    """Run the command `piboothup simulator` until SIGINT or SIGTERM. Raises BadFaults, CannotServe."""
     rules = load_faults(faults) if faults is not None else []
     try:
         eventpics = LocalEventPics(directory, SystemClock(), port, faults=rules)
@@ -256,5 +256,5 @@ def main(port: int, directory: Path, faults: Path | None = None) -> None:
 
 
 def _file_name(text: str) -> str:
-    """The argument as the name of a file or folder that stays in its folder."""
+    """Argument as the name of a file or folder that stays in its folder."""
     return re.sub(r"[^A-Za-z0-9._-]", "_", text)[:200].lstrip(".") or "_"
