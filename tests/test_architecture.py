@@ -54,9 +54,9 @@ def with_functions(tree: ast.AST, within: str = "") -> Iterator[tuple[ast.AST, s
 def imported(node: ast.AST) -> list[str]:
     """The modules that this node imports, also by their names as text."""
     if isinstance(node, ast.Import):
-        return [one.name for one in node.names]
+        return [name.name for name in node.names]
     if isinstance(node, ast.ImportFrom):
-        return [f"{node.module}.{one.name}" for one in node.names]
+        return [f"{node.module}.{alias.name}" for alias in node.names]
     if isinstance(node, ast.Call) and _called(node) in ("import_module", "__import__") and node.args:
         return [str(node.args[0].value)] if isinstance(node.args[0], ast.Constant) else ["?"]
     return []
@@ -80,7 +80,7 @@ def changes_a_disk(node: ast.AST) -> bool:
     if name == "open" and owner == "os":
         return any(flag in ast.unparse(node) for flag in ("O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_APPEND"))
     if name in ("open", "fdopen"):
-        return any(mode in ast.literal_eval(one) for one in _texts(node) for mode in "wax+")
+        return any(mode in ast.literal_eval(text) for text in _texts(node) for mode in "wax+")
     if name == "replace":  # of a path (or os.replace); text takes two words, a value takes keywords
         return owner == "os" or (len(node.args) == 1 and not node.keywords and isinstance(node.func, ast.Attribute))
     return name in CHANGES and isinstance(node.func, ast.Attribute)
@@ -88,9 +88,9 @@ def changes_a_disk(node: ast.AST) -> bool:
 
 def _texts(call: ast.Call) -> list[ast.Constant]:
     """What may be a mode among the arguments of an `open`."""
-    given = [*call.args, *(one.value for one in call.keywords if one.arg == "mode")]
+    given = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
     texts = [one for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)]
-    return [one for one in texts if set(str(one.value)) <= set("rwaxbt+")]
+    return [text for text in texts if set(str(text.value)) <= set("rwaxbt+")]
 
 
 def test_device_libraries_imported_only_by_drivers_on_start() -> None:

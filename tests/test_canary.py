@@ -86,9 +86,9 @@ class Search:
 
     def places_of(self, secrets: set[str]) -> set[str]:
         """Where any of these is to be read, also in base 64."""
-        needles = [one.encode() for one in secrets]
-        needles += [base64.b64encode(one).rstrip(b"=")[:-1] for one in needles]
-        return {place for content, place in self._found.items() for one in needles if one in content}
+        needles = [secret.encode() for secret in secrets]
+        needles += [base64.b64encode(needle).rstrip(b"=")[:-1] for needle in needles]
+        return {place for content, place in self._found.items() for needle in needles if needle in content}
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def test_every_command_that_the_readme_names_exists() -> None:
 
 def test_the_top_level_holds_what_the_design_names() -> None:
     allowed = {"pyproject.toml", "piboothup", "systemd", "hardware", "tests", "README.md", "LICENSE"}
-    found = {one.name for one in ROOT.iterdir() if not one.name.startswith(".")}
+    found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     built = {"build", "piboothup.egg-info"}
     assert found - built == allowed
 

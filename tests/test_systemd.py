@@ -127,7 +127,7 @@ def test_the_booth_can_see_the_kernels_clock_state() -> None:
 
 def test_n02_lost_name_lookup_asks_again_while_uploader_waits() -> None:
     name, _, options = unit("uploader")["Service"]["Environment"].strip('"').partition("=")
-    asks = dict(one.split(":") for one in options.split())
+    asks = dict(part.split(":") for part in options.split())
     assert (name, asks["timeout"]) == ("RES_OPTIONS", "1")
     assert int(asks["attempts"]) > 2
     assert int(asks["timeout"]) * int(asks["attempts"]) < Limits().connect_s

@@ -87,8 +87,8 @@ class Box:
 
     def meet(self, happened: str) -> None:
         """Lets this happen, and nothing else: a look when it is due, or a try of the photo when its turn comes."""
-        for one in happened.split(", "):
-            what, _, outcome = one.partition(" ")
+        for part in happened.split(", "):
+            what, _, outcome = part.partition(" ")
             if what == "look":
                 self._look(outcome)
             else:
@@ -97,7 +97,7 @@ class Box:
     def told(self) -> str:
         """The bottom line, by way of the uploader's status file."""
         view = self.scheduler.snapshot()
-        codes = [one.code for one in view.problems]
+        codes = [problem.code for problem in view.problems]
         status.write(
             self._runtime,
             "uploader",

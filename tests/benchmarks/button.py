@@ -313,7 +313,7 @@ def _times(what: str, took_s: tuple[float, ...], bound: str) -> None:
 
 
 def _row(what: str, *figures: str) -> None:
-    print(f"{what:<40}" + "".join(f"{one:>14}" for one in figures), file=_tables_to, flush=True)
+    print(f"{what:<40}" + "".join(f"{figure:>14}" for figure in figures), file=_tables_to, flush=True)
 
 
 def _spin(ended: threading.Event) -> None:

@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def _row(what: str, *figures: str) -> None:
-    print(f"{what:<52}" + "".join(f"{one:>16}" for one in figures), flush=True)
+    print(f"{what:<52}" + "".join(f"{figure:>16}" for figure in figures), flush=True)
 
 
 def _median_ms(work: Callable[[], object], rounds: int = ROUNDS) -> float:

@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _row(what: str, *figures: str) -> None:
-    print(f"{what:<58}" + "".join(f"{one:>14}" for one in figures), flush=True)
+    print(f"{what:<58}" + "".join(f"{figure:>14}" for figure in figures), flush=True)
 
 
 def _commit(root: Path) -> None:

@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def _row(what: str, *figures: str) -> None:
-    print(f"{what:<44}" + "".join(f"{one:>16}" for one in figures), flush=True)
+    print(f"{what:<44}" + "".join(f"{figure:>16}" for figure in figures), flush=True)
 
 
 def _drain(

@@ -60,7 +60,7 @@ def test_anchor_every_10_min_while_photos_are_taken(
     for second in range(1801):
         timekeeping.record(second)
         clock.pass_s(1.0)
-    assert [one.boottime_ms for one in anchors(spool)] == [20_000, 620_000, 1_220_000, 1_820_000]
+    assert [anchor.boottime_ms for anchor in anchors(spool)] == [20_000, 620_000, 1_220_000, 1_820_000]
 
 
 @pytest.mark.parametrize(("step_ms", "number"), [(STEP_MS, 2), (-STEP_MS, 2), (STEP_MS - 1, 1)])
@@ -93,7 +93,7 @@ def test_boot_clocks_recorded_once_before_ntp_is_there(
 
 def test_an_undisciplined_clock_is_never_called_ntp(timekeeping: AnchorRecorder, spool: Spool) -> None:
     timekeeping.record(5)
-    assert {one.source for one in anchors(spool)} == {Source.SAVED}
+    assert {anchor.source for anchor in anchors(spool)} == {Source.SAVED}
 
 
 @pytest.mark.parametrize("battery_ms", [0, FLOOR_MS - 1001, CEILING_MS])
@@ -125,4 +125,4 @@ def test_s04_anchor_refused_by_card_reported_once_written_later(
             timekeeping.record(0)
     assert [record.getMessage() for record in caplog.records] == ["anchor not written reason=Read-only file system"]
     timekeeping.record(0)
-    assert [one.source for one in anchors(spool)] == [Source.NTP if disciplined else Source.SAVED]
+    assert [anchor.source for anchor in anchors(spool)] == [Source.NTP if disciplined else Source.SAVED]

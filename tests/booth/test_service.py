@@ -404,7 +404,7 @@ def test_no_part_of_the_booth_keeps_a_saved_frame_alive(box: Box) -> None:
 def test_t01_the_clock_that_ntp_disciplines_is_written_down(box: Box) -> None:
     box.start_ready()
     box.clock.uncertainty_ms = 5
-    box.until_said(lambda _: Source.NTP in {one.source for one in box.spool.read_boot(box.spool.boot).anchors})
+    box.until_said(lambda _: Source.NTP in {anchor.source for anchor in box.spool.read_boot(box.spool.boot).anchors})
 
 
 # -- status --------------------------------------------------------------------------------------------------------

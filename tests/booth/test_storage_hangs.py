@@ -36,7 +36,7 @@ class HangingCard:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.hangs = False
         self._answers = threading.Event()
-        self._waiting: dict[str, threading.Event] = {one: threading.Event() for one in ("saver", "housekeeping")}
+        self._waiting: dict[str, threading.Event] = {name: threading.Event() for name in ("saver", "housekeeping")}
         sync = os.fsync
 
         def sync_late(descriptor: int) -> None:
@@ -49,8 +49,8 @@ class HangingCard:
 
     def until_it_holds(self, *threads: str) -> None:
         """Waits until these wait for it."""
-        for one in threads:
-            assert self._waiting[one].wait(PATIENCE_S), f"{one} does not come to the card"
+        for thread in threads:
+            assert self._waiting[thread].wait(PATIENCE_S), f"{thread} does not come to the card"
 
     def let_go(self) -> None:
         self.hangs = False
@@ -106,10 +106,10 @@ def test_b03_card_hang_shown_presses_answered_photo_saved_once(box: Box, card: H
     box.until_shown(state=BoothState.REVIEW, number=1, photos=1)
     box.clock.pass_s(1.0)
     box.until_light(LightPattern.READY)
-    assert [one.seq for one in photos(box.spool.directory, box)] == [1]
+    assert [photo.seq for photo in photos(box.spool.directory, box)] == [1]
     box.press()
     box.until_light(LightPattern.SAVED)
-    assert [one.seq for one in photos(box.spool.directory, box)] == [1, 2]
+    assert [photo.seq for photo in photos(box.spool.directory, box)] == [1, 2]
 
 
 @pytest.mark.parametrize("thread", ["saver", "housekeeping"])
@@ -173,4 +173,4 @@ def test_p03_service_killed_in_card_hang_photo_salvaged_once(box: Box, card: Han
     spool = Spool(left, box.clock, "serial-1")
     assert recover(spool) == Recovered(salvaged=1)
     assert recover(spool) == Recovered()
-    assert [one.seq for one in photos(left, box)] == [1, 2]
+    assert [photo.seq for photo in photos(left, box)] == [1, 2]

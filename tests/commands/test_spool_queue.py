@@ -364,7 +364,7 @@ def test_the_card_of_a_newer_version_is_left_alone(
     desk: Path, spool: Spool, tmp_path: Path, words: list[str]
 ) -> None:
     (spool.directory / ".layout").write_text("2\n")
-    result = queue(desk, *(tmp_path / "stick" if one == "STICK" else one for one in words), typed="2\n")
+    result = queue(desk, *(tmp_path / "stick" if word == "STICK" else word for word in words), typed="2\n")
     assert not (tmp_path / "stick").exists()
     assert result.returncode == 1
     assert "made by a newer piboothup" in result.stderr

@@ -309,7 +309,7 @@ def test_f12_the_real_booth_finds_its_good_copy_elsewhere(tmp_path: Path) -> Non
                 booth.terminate()
                 assert booth.wait(PATIENCE_S) == 0
         assert good_copy.read(spool).config.eventpics.link_id == "abcd1234"
-        assert {one.name for one in default.iterdir()} == {"config.good.directory"}
+        assert {path.name for path in default.iterdir()} == {"config.good.directory"}
 
 
 @pytest.mark.parametrize("end", ["[upload]", "[eventpics]", "[spool]", "workers"])

@@ -218,7 +218,7 @@ def test_a_folder_that_is_a_link_is_not_looked_into_by_a_wipe(tmp_path: Path) ->
     (elsewhere / str(photo)).write_bytes(jpeg(1))
     (spool.directory / "parked").symlink_to(elsewhere)
     found = inventory.take_inventory(spool.directory)
-    assert [one.path for one in found.items] == [spool.path(photo)]
+    assert [item.path for item in found.items] == [spool.path(photo)]
     assert spool.directory / "parked" in found.foreign
 
 
@@ -255,7 +255,7 @@ def test_c05_a_card_of_a_newer_layout_is_not_touched(tmp_path: Path, text: str) 
     (tmp_path / "new").mkdir(mode=0o700)
     with pytest.raises(SpoolUnusable, match="newer piboothup: update"):
         Spool(tmp_path, HandClock(), "serial-1").prepare()
-    assert sorted(one.name for one in tmp_path.iterdir()) == [".layout", "new"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".layout", "new"]
     assert (tmp_path / "new").stat().st_mode & 0o7777 == 0o700
 
 

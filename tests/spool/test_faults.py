@@ -116,7 +116,7 @@ def _next_boot(spool: Spool) -> None:
 
 
 @pytest.mark.parametrize("work", WORK)
-@pytest.mark.parametrize("code", [*ERRORS, None], ids=[*(errno.errorcode[one] for one in ERRORS), "short write"])
+@pytest.mark.parametrize("code", [*ERRORS, None], ids=[*(errno.errorcode[error] for error in ERRORS), "short write"])
 def test_s02_s03_s05_each_call_failing_once_loses_no_saved_photo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: str, code: int | None
 ) -> None:

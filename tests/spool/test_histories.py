@@ -233,7 +233,7 @@ class BoxLife(RuleBasedStateMachine):
             return
         doomed = [name for name in self.where if self._event(name) == event]
         chosen = plan(held, event)
-        assert {one.name for found in chosen.events for one in found.items} == set(doomed)
+        assert {item.name for found in chosen.events for item in found.items} == set(doomed)
         unsent = [name for name in doomed if self.where[name] != SENT]
         assert chosen.unsent == len(unsent)
         real, left = durable.remove, [cut_after or 1_000_000]
@@ -256,7 +256,7 @@ class BoxLife(RuleBasedStateMachine):
         resume_wipe(self.spool)
         self.spool.start("booth")
         assert wipe_journal.read(self.directory) is None
-        assert not [one for one in inventory.take_inventory(self.directory).items if one.name in doomed]
+        assert not [item for item in inventory.take_inventory(self.directory).items if item.name in doomed]
 
     @invariant()
     def every_photo_is_where_it_should_be(self) -> None:

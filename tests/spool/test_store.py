@@ -161,7 +161,7 @@ def test_photo_moves_to_sent_parked_quarantine_under_same_name(tmp_path: Path) -
     assert spool.path(parked, PARKED).with_suffix(".txt").read_text() == "EventPics refuses it.\n"
     assert spool.retry_parked() == 1
     assert spool.waiting() == [parked]
-    assert [one.name for one in (tmp_path / "parked").iterdir()] == []
+    assert [path.name for path in (tmp_path / "parked").iterdir()] == []
 
 
 def test_s21_a_cloned_card_mixes_up_no_names_between_boxes(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_s21_a_cloned_card_mixes_up_no_names_between_boxes(tmp_path: Path) -> No
 def test_s21_clones_without_an_event_share_no_context() -> None:
     contexts = {context_for("", "", f"kernel-boot-{number}").id for number in range(12)}
     assert len(contexts) == 12
-    assert all(one.startswith("n") for one in contexts)
+    assert all(context.startswith("n") for context in contexts)
 
 
 def test_both_services_find_same_boot_number_next_boot_differs(tmp_path: Path) -> None:

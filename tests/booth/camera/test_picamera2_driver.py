@@ -349,7 +349,7 @@ def test_k04_memory_short_half_size_used_and_reported_once(
     made = make.made
     camera.open()
     assert make.made == made + 1, "at the smaller size at once"
-    assert len([one for one in caplog.records if "camera_memory" in one.message]) == 1
+    assert len([record for record in caplog.records if "camera_memory" in record.message]) == 1
     camera.close()
 
 
@@ -478,7 +478,7 @@ def test_camera_list_shows_modes_except_of_camera_in_use(
     ]
     assert "close" in make.last.calls
     make.breaks["__init__"] = RuntimeError("Failed to acquire camera: Device or resource busy")
-    assert [one.modes for one in connected_cameras(make)] == [(), ()]
+    assert [connected_camera.modes for connected_camera in connected_cameras(make)] == [(), ()]
 
 
 def test_focal_length_reported_for_fixed_lens(make: type[StandIn]) -> None:

@@ -93,7 +93,7 @@ def test_the_pause_between_two_tries_grows_from_1_s_to_10_s(
             tries.append(clock.boottime_s)
         clock.pass_s(0.05)
     pauses = [later - earlier for earlier, later in pairwise(tries)]
-    assert [round(one) for one in pauses[:6]] == [1, 2, 4, 8, 10, 10]
+    assert [round(pause) for pause in pauses[:6]] == [1, 2, 4, 8, 10, 10]
 
 
 def test_k02_frames_stop_noticed_within_5_s_camera_reopened(

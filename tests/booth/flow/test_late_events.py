@@ -108,7 +108,7 @@ def test_card_hang_shown_press_takes_no_second_photo_until_saved() -> None:
     assert play.says(Saved(7)) is BoothState.REVIEW
     assert (play.booth.number, play.booth.photos) == (7, 1)
     assert play.booth.problem is None
-    assert sum(isinstance(one, Save) for one in play.effects) == len(play.captures()) == 1
+    assert sum(isinstance(effect, Save) for effect in play.effects) == len(play.captures()) == 1
     assert play.waits_s(2.5) is BoothState.READY
     assert play.press() is BoothState.EXPOSING
 

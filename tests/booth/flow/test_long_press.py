@@ -80,7 +80,7 @@ def test_b06_hold_ring_fills_from_first_second_to_menu_time() -> None:
         ring = play.booth.hold_progress(play.now_ns, play.settings)
         shares.append(None if ring is None else ring.share)
     assert shares[:9] == [None] * 9
-    filling = [one for one in shares if one is not None]
+    filling = [share for share in shares if share is not None]
     assert filling == sorted(filling)
     assert (filling[0], filling[-1], filling.index(1.0)) == (0.0, 1.0, 40)
 

@@ -234,7 +234,7 @@ def test_every_capture_has_a_press_every_frame_saved_or_returned(
         frames += isinstance(event, Exposed)
         play.says(event)
         assert len(play.captures()) <= presses
-        assert sum(isinstance(one, Save | Discard) for one in play.effects) == frames
+        assert sum(isinstance(effect, Save | Discard) for effect in play.effects) == frames
         if isinstance(event, Pressed) and before.takes_photos and before.state is BoothState.READY:
             assert play.booth.state in (BoothState.COUNTDOWN, BoothState.EXPOSING)
         if play.booth.state is BoothState.READY:

@@ -248,7 +248,7 @@ def test_menu_wipe_keeps_context_the_booth_is_using(box: Box) -> None:
         box.press()
         box.until_light(LightPattern.READY)
         box.open_menu()
-    assert [one.name for one in (box.spool.directory / CONTEXTS).iterdir()] == [f"{PARTY.id}.json"]
+    assert [path.name for path in (box.spool.directory / CONTEXTS).iterdir()] == [f"{PARTY.id}.json"]
 
 
 def test_menu_wipe_unfinished_is_reported_and_resumed_at_start(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:

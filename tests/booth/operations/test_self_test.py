@@ -205,7 +205,7 @@ def test_what_is_wrong_is_found_at_its_step_and_named(
     found = verdict(box)
     at = found.results[SELF_TEST_STEPS.index(step)]
     assert at is not None and at.code == code
-    assert found.reason == next(one for one in found.results if one is not None)
+    assert found.reason == next(result for result in found.results if result is not None)
 
 
 def test_self_test_counts_photos_without_event_suggests_no_wipe(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,8 +256,8 @@ def test_self_test_failed_step_is_reason_other_steps_still_run(
         box.press()
     found = report(box, lambda found: found.step is None)
     assert found.reason == problem("not_checked", step)
-    assert [one for one in found.results if one is not None] == [found.reason]
-    assert [one.exc_info for one in caplog.records if f"step={step}" in one.getMessage()]
+    assert [result for result in found.results if result is not None] == [found.reason]
+    assert [record.exc_info for record in caplog.records if f"step={step}" in record.getMessage()]
     for language in LANGUAGES:
         assert "{detail}" in texts(language).menu.reasons["not_checked"]
 
@@ -337,7 +337,7 @@ def test_without_an_event_the_box_is_not_ready_and_says_so_once(box: Box, monkey
     photos_without_event(box, monkeypatch)
     box.config = dataclasses.replace(box.config, eventpics=EventPicsConfig())
     begin(box)
-    assert [one for one in verdict(box).results if one is not None] == [problem("no_event")]
+    assert [result for result in verdict(box).results if result is not None] == [problem("no_event")]
 
 
 def test_self_test_left_unwatched_ends_and_returns_all_frames(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,7 +76,7 @@ def test_every_other_text_of_the_menu_fits_where_it_stands(language: str) -> Non
     assert [text for text in said.release_effects.values() if mid.width_px(text) > WIDTH_PX - 61 - GAP_PX] == []
     lines = [said.press_next, said.hold_to_choose, said.when_lit]
     assert [text for text in lines if small.width_px(text) > TEXT_PX] == []
-    notes = [said.wipe_numbers.format(n=9999, unsent=9999), *(one.format(n=9999) for one in said.notes.values())]
+    notes = [said.wipe_numbers.format(n=9999, unsent=9999), *(value.format(n=9999) for value in said.notes.values())]
     assert [text for text in notes if len(small.balanced(text, TEXT_PX)) > 2] == []
     assert [text for text in said.steps.values() if small.width_px(text) > 51] == []
     assert [text for text in said.pages.values() if small.width_px(text) > 80] == []

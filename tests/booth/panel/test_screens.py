@@ -209,19 +209,19 @@ def test_the_last_words_fit_beside_their_signs(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_status_ticks_have_word_each_fitting_its_column(language: str) -> None:
     said, small = texts(language), face("small")
-    assert set(said.checks) == {one.name for one in fields(Checks)}
+    assert set(said.checks) == {field.name for field in fields(Checks)}
     assert [word for word in said.checks.values() if small.width_px(word) > 64 - 12 - MARGIN_PX] == []
 
 
 @pytest.mark.parametrize("field", [one.name for one in fields(Checks)])
 def test_starting_and_status_ticks_show_present_missing_unknown(field: str) -> None:
     checks = [replace(Checks(), **{field: known}) for known in (None, True, False)]
-    assert len({draw(View(checks=one)).tobytes() for one in checks}) == 3
+    assert len({draw(View(checks=check)).tobytes() for check in checks}) == 3
     pictures = []
-    for one in checks:
+    for check in checks:
         pictures.append(blank())
-        status(pictures[-1], View(checks=one), texts("en"))
-    assert len({one.tobytes() for one in pictures}) == 3
+        status(pictures[-1], View(checks=check), texts("en"))
+    assert len({picture.tobytes() for picture in pictures}) == 3
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -63,7 +63,7 @@ def test_what_is_shown_is_on_the_glass_and_in_the_picture_file(
 def test_picture_file_replaced_whole_leaves_no_other_file(panel: PanelThread, tmp_path: Path) -> None:
     for view in (READY, SAVED):
         shown(panel, view)
-        assert [one.name for one in tmp_path.iterdir()] == ["panel.pbm"]
+        assert [path.name for path in tmp_path.iterdir()] == ["panel.pbm"]
         assert (tmp_path / "panel.pbm").read_bytes().startswith(b"P4\n128 64\n")
 
 
@@ -112,7 +112,7 @@ def test_f08_picture_file_vanished_or_without_room_comes_back(
     (tmp_path / "panel.pbm").write_bytes(before)  # there, but the old one
     panel.run_once()
     assert (tmp_path / "panel.pbm").read_bytes() != before
-    assert [one.name for one in tmp_path.iterdir()] == ["panel.pbm"]
+    assert [path.name for path in tmp_path.iterdir()] == ["panel.pbm"]
 
 
 def test_f06_picture_file_that_hangs_the_glass_goes_on(

@@ -75,7 +75,7 @@ def test_without_a_trusted_clock_no_time_is_invented() -> None:
         base.OffsetTimeOriginal,
         base.SubsecTimeOriginal,
     )
-    assert not {int(one) for one in times} & (picture.keys() | details.keys())
+    assert not {int(time) for time in times} & (picture.keys() | details.keys())
     assert not {int(base.ExposureTime), int(base.ISOSpeedRatings), int(base.FocalLength)} & details.keys()
 
 

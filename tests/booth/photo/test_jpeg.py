@@ -27,7 +27,7 @@ def picture() -> Image.Image:
 
 
 def frame(layout: str = "dense") -> Frame:
-    y, u, v = (np.array(one) for one in picture().convert("YCbCr").split())
+    y, u, v = (np.array(part) for part in picture().convert("YCbCr").split())
     u, v = np.ascontiguousarray(u[::2, ::2]), np.ascontiguousarray(v[::2, ::2])
     if layout == "strided":
         y, u, v = (np.pad(one, ((0, 0), (0, 32)))[:, : one.shape[1]] for one in (y, u, v))

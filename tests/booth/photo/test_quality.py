@@ -43,7 +43,7 @@ def test_lens_out_of_focus_seen_at_any_size_and_in_dim_light(size: tuple[int, in
     out_of_focus = blurred(sharp(size, seed), 0.008)
     for found in (assess(out_of_focus), assess(out_of_focus // 2)):
         assert found.blurred
-        assert [one.code for one in found.problems] == ["photo_blurred"]
+        assert [problem.code for problem in found.problems] == ["photo_blurred"]
 
 
 @pytest.mark.parametrize(("sigma_px", "is_blurred"), [(3.5, False), (4.5, True)])
@@ -69,7 +69,7 @@ def test_photo_three_stops_under_is_dark_one_stop_under_is_not() -> None:
     assert not assess((plane * 0.7).astype(np.uint8)).dark
     found = assess((plane * 0.3).astype(np.uint8))
     assert found.dark
-    assert [one.code for one in found.problems] == ["photo_dark"]
+    assert [problem.code for problem in found.problems] == ["photo_dark"]
 
 
 def test_blur_not_claimed_for_blank_wall_or_capped_lens() -> None:

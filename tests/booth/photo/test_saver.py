@@ -174,7 +174,7 @@ def test_an_uploader_that_is_another_users_holds_up_no_photo(bench: Bench, monke
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(module, "send_hint", refuse)
-    assert [bench.save(grey_frame(one * S)) for one in (1, 2)] == [Saved(1), Saved(2)]
+    assert [bench.save(grey_frame(number * S)) for number in (1, 2)] == [Saved(1), Saved(2)]
 
 
 # -- frames --------------------------------------------------------------------------------------------------------

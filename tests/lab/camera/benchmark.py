@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def _row(what: str, *figures: str) -> None:
-    print(f"{what:<46}" + "".join(f"{one:>13}" for one in figures), flush=True)
+    print(f"{what:<46}" + "".join(f"{figure:>13}" for figure in figures), flush=True)
 
 
 def _middle_and_p95(values_ms: list[float]) -> tuple[str, str]:

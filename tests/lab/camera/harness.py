@@ -51,12 +51,12 @@ class Starts:
 
     def first(self, at_or_after_ns: int) -> int:
         """The first from a moment on, however long a frame takes on this machine today."""
-        return min(one for one in self._starts_ns if one >= at_or_after_ns)
+        return min(starts_n for starts_n in self._starts_ns if starts_n >= at_or_after_ns)
 
     def frame_ns(self, taken_ns: int) -> int:
         """From the frame before to the first one from this moment on."""
         taken_ns = self.first(taken_ns)
-        return taken_ns - max(one for one in self._starts_ns if one < taken_ns)
+        return taken_ns - max(starts_n for starts_n in self._starts_ns if starts_n < taken_ns)
 
 
 class Bench:

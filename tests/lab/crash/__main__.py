@@ -59,7 +59,7 @@ def evening(room: Path, module: str, photos: int, most_cuts: int) -> Figures:
         an_evening(room / "box", module, saved, photos)
         ended = disk.entries()
     writes = list(disk.writes())[:ended]
-    figures = Figures(len(saved.photos), ended - begun, sum(one.is_flush for one in writes[begun:]))
+    figures = Figures(len(saved.photos), ended - begun, sum(write.is_flush for write in writes[begun:]))
     step = max(1, -(-(ended - begun) // most_cuts))
     for cut, content in CutDisks(disk.base.read_bytes(), writes).each(set(range(begun, ended + 1, step))):
         (room / "cut.img").write_bytes(content)

@@ -24,8 +24,8 @@ class Image:
 
     def apply(self, writes: Iterable[Write]) -> Image:
         """This image, with the writes on it."""
-        for one in writes:
-            self.content[one.start_bytes : one.start_bytes + len(one.content)] = one.content
+        for write in writes:
+            self.content[write.start_bytes : write.start_bytes + len(write.content)] = write.content
         return self
 
     def copy(self) -> Image:

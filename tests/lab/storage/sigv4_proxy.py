@@ -48,7 +48,9 @@ class SigV4Proxy(ThreadingHTTPServer):
         if not 0 <= (self.now() - made).total_seconds() + 1 <= valid_s + 1:
             return "expired"
         unsigned = [
-            one for one in headers if (one.startswith("x-amz-") or one == "content-md5") and one not in signed
+            header
+            for header in headers
+            if (header.startswith("x-amz-") or header == "content-md5") and header not in signed
         ]
         if unsigned:
             return f"unsigned {unsigned[0]}"

@@ -544,7 +544,7 @@ def test_copies_on_the_spools_own_card_leave_room_for_photos(
             export(spool, stick, "Booth 1", UTC, keep_free_bytes=kept_bytes + 1)
         assert export(spool, stick, "Booth 1", UTC, keep_free_bytes=kept_bytes).copied == 1
     here = os.stat(spool.directory).st_dev
-    disks = [one for one in ("/var/tmp", "/dev/shm") if os.access(one, os.W_OK) and os.stat(one).st_dev != here]  # noqa: S108
+    disks = [name for name in ("/var/tmp", "/dev/shm") if os.access(name, os.W_OK) and os.stat(name).st_dev != here]  # noqa: S108
     if not disks:
         pytest.skip("no other disk here")
     with tempfile.TemporaryDirectory(dir=disks[0]) as other:

@@ -110,7 +110,7 @@ def found_on(directory: Path, clues: list[bytes]) -> list[str]:
 
 
 def lying(spool: Spool) -> dict[str, str]:
-    return {str(one.name): one.place for one in inventory.take_inventory(spool.directory).items}
+    return {str(item.name): item.place for item in inventory.take_inventory(spool.directory).items}
 
 
 # -- what goes -----------------------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ def test_the_wipe_of_an_event_leaves_the_others_as_they_are(card: Card) -> None:
     others = {name: place for name, place in lying(card.spool).items() if PARTY.id not in name}
     wipe(card.spool, planned(card.spool))
     assert lying(card.spool) == others
-    assert [one.title for one in card.spool.events()] == ["The Gala"]
+    assert [event.title for event in card.spool.events()] == ["The Gala"]
     assert card.spool.context_of(card.gala[2]) == GALA
     assert of(survey(card.spool, booth_runs=False), "wxyz9876").taken == 3
 
@@ -171,7 +171,7 @@ def test_wipe_keeps_photo_taken_after_count_and_what_it_needs(card: Card) -> Non
     assert receipt.left == 1
     assert lying(card.spool)[str(late)] == NEW
     assert card.spool.context_of(late) == PARTY
-    assert "Müllers Hochzeit" in [one.title for one in card.spool.events()]
+    assert "Müllers Hochzeit" in [event.title for event in card.spool.events()]
 
 
 def test_what_the_uploader_sends_between_count_and_wipe_goes_too(card: Card) -> None:
@@ -374,7 +374,7 @@ def test_wipe_keeps_assigned_event_of_running_booth_photos(card: Card) -> None:
     context = card.spool.context_of(later)
     assert context is not None
     assert context.link_id == "wxyz9876"
-    assert "The Gala" in [one.title for one in card.spool.events()]
+    assert "The Gala" in [event.title for event in card.spool.events()]
 
 
 def test_wipe_of_kept_event_works_once_booth_is_gone(card: Card) -> None:

@@ -66,7 +66,7 @@ def test_a_saved_clock_is_no_time_of_its_own() -> None:
 def test_t03_clock_stepped_back_keeps_photo_order() -> None:
     stepped = boot(anchor(10), anchor(7000), anchor(14_000, off_s=-10_000_000), anchor(21_000))
     times = [at(stepped, second) for second in range(0, 30_000, 1000)]
-    assert all(one is not None for one in times)
+    assert all(time is not None for time in times)
     assert times == sorted(times, key=lambda one: one or 0.0)
     assert times[20] == pytest.approx(20_000)
 
@@ -92,7 +92,7 @@ def test_t02_boot_without_time_lies_in_order_between_neighbours() -> None:
     boots = {one.number: one for one in (before, second, third, after)}
     moments = [solve(boots, 1, 1_000_000), solve(boots, 2, 1_000), solve(boots, 2, 600_000), solve(boots, 3, 900_000)]
     moments.append(solve(boots, 4, 0))
-    times = [(one.unix_ms - START_MS) / 1000 for one in moments if one is not None]
+    times = [(moment.unix_ms - START_MS) / 1000 for moment in moments if moment is not None]
     assert len(times) == 5
     assert times == sorted(times)
     assert times[1] == pytest.approx(1000 + (7200 - 1000 - 1500) / 3 + 1, abs=0.01)
@@ -337,7 +337,7 @@ class _World:
                 photo.sent_ms = estimate.unix_ms
                 known = self.boots[photo.boot]
                 used = {one.boottime_ms: one for one in known.in_use}
-                used |= {one.boottime_ms: one for one in knots(self.boots, photo.boot, photo.boottime_ms)}
+                used |= {knot.boottime_ms: knot for knot in knots(self.boots, photo.boot, photo.boottime_ms)}
                 self.boots[photo.boot] = replace(known, in_use=tuple(used.values()))
 
     def _check(self, photo: _Photo, estimate: Estimate | None) -> None:

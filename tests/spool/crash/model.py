@@ -441,10 +441,10 @@ def _variants(durable: bytes, now: bytes) -> list[bytes | None]:
 
 def _sample(choices: Sequence[Sequence[T]], most: int, seed: int) -> Iterator[tuple[T, ...]]:
     """Every way to choose one of each; of more than `most`, the two extremes, each lone exception and some others."""
-    if math.prod(len(one) for one in choices) <= most:
+    if math.prod(len(choice) for choice in choices) <= most:
         yield from itertools.product(*choices)
         return
-    first, last = tuple(one[0] for one in choices), tuple(one[-1] for one in choices)
+    first, last = tuple(choice[0] for choice in choices), tuple(choice[-1] for choice in choices)
     lone = (
         (*extreme[:at], other, *extreme[at + 1 :])
         for extreme in (first, last)
@@ -453,7 +453,7 @@ def _sample(choices: Sequence[Sequence[T]], most: int, seed: int) -> Iterator[tu
         if other != extreme[at]
     )
     chance = random.Random(seed)
-    others = (tuple(chance.choice(one) for one in choices) for _ in itertools.count())
+    others = (tuple(chance.choice(choice) for choice in choices) for _ in itertools.count())
     seen: set[tuple[T, ...]] = set()
     for chosen in itertools.chain((first, last), lone, others):
         if chosen not in seen:

@@ -76,7 +76,7 @@ class Life:
         if spool.boot:  # a card that failed just now gives the number at the start
             self.disk.tell(Promised("boot", spool.boot), self.clock.boot_id())
         wipe.resume_wipe(spool)
-        parts = [PhotoName.parse(one.name.removesuffix(".part")) for one in (self.disk.root / TMP).iterdir()]
+        parts = [PhotoName.parse(path.name.removesuffix(".part")) for path in (self.disk.root / TMP).iterdir()]
         recovery.recover(spool)
         self.disk.tell(Promised("file", ".layout"), ((self.disk.root / ".layout").read_bytes(),))
         for name in spool.waiting():
@@ -472,9 +472,9 @@ def after_the_cut(root: Path, boot_id: str = "boot-after") -> Found:
         ),
         texts=texts,
         junk=frozenset(name for name, _ in texts if _is_junk(name)),
-        contexts={one: spool.context(one) for one in contexts},
+        contexts={context: spool.context(context) for context in contexts},
         boots={number: spool.read_boot(number) for number in boots.numbers(root / BOOTS)},
-        taken={one: len(spool.photos_of(Context(one))) - (one == fresh.context) for one in contexts},
+        taken={context: len(spool.photos_of(Context(context))) - (context == fresh.context) for context in contexts},
         taken_at_ms={name: spool.taken_at_ms(name) for name, _ in photos if spool.read_boot(name.boot).anchors},
         events=spool.events(),
         next=fresh,
