@@ -1,1 +1,1 @@
-"""Figures, printed as tables: `python -m tests.benchmarks.booth`. Ratios within one run; nothing here asserts."""
+"""Benchmarks, printed as tables: `python -m tests.benchmarks.booth`. Ratios within one run; nothing here asserts."""

@@ -1,4 +1,4 @@
-"""From the press to "saved", with every kind of server behind it; and what the services cost when nobody presses.
+"""Time from the press to "saved" under every kind of server, and the idle cost of both services.
 
     python -m tests.benchmarks.booth [--idle SECONDS]
 
@@ -44,11 +44,11 @@ from piboothup.booth.flow.save_health import SaveHealth
 service.Booth = functools.partial(service.Booth, health=SaveHealth(is_tested=True))
 sys.exit(cli.main(sys.argv[1:]))
 """
-"""The booth as if its test photo had been saved already."""
+"""State of the booth as if its test photo had been saved already."""
 
 
 def main() -> None:
-    """Prints every table."""
+    """Print every table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--idle", type=float, default=20.0, metavar="SECONDS")
     given = parser.parse_args()
@@ -70,7 +70,7 @@ def _ms(values_s: list[float]) -> str:
 
 
 def _saving(root: Path) -> None:
-    """Hand-over to "saved", against encoding and a plain write of the same bytes."""
+    """Time from hand-over to "saved", against encoding and a plain write of the same bytes."""
     _row("12 MP, frame's hand-over to saved", "median", "ratio", "bound 1.2")
     clock = SystemClock()
     camera = SimulatedCamera(CameraConfig(driver="simulated", size=(4056, 3040)), clock)
@@ -102,7 +102,7 @@ def _saving(root: Path) -> None:
 
 
 def _presses(root: Path) -> None:
-    """Press to file at countdown 0, with the server in every mood, one mood after the other in turns."""
+    """Time from press to file at countdown 0, with each behaviour of the server in turns."""
     _row("1640x1232, countdown 0", "press to file", "frame to file", "ratio", "bound 1.1")
     album = LocalEventPics(root / "eventpics", SystemClock())
     box = Appliance(root / "box", album.url, DEMO_KEY, review_s=0)
@@ -134,7 +134,7 @@ def _presses(root: Path) -> None:
 
 
 def _log(root: Path) -> None:
-    """Press to file with somebody who reads the log, and with nobody, in turns."""
+    """Time from press to file with and without a reader of the log, in turns."""
     _row("1640x1232, countdown 0, the log's reader", "press to file", "ratio", "bound 1.1")
     album, reader = LocalEventPics(root / "eventpics", SystemClock()), LogReader()
     box = Appliance(root / "box", album.url, DEMO_KEY, review_s=0)
@@ -223,7 +223,7 @@ def _idle(root: Path, seconds: float) -> None:
 def _alone(
     box: Appliance, service: str, output: int | None = None, program: tuple[str, ...] = ("-m", "piboothup")
 ) -> subprocess.Popen[bytes]:
-    """The command; its log goes to the descriptor `output`, else to the box's file."""
+    """Run the command; its log goes to the descriptor `output`, else to the box's file."""
     environment = {**os.environ, "PIBOOTHUP_RUNTIME": str(box.runtime)}
     command = [sys.executable, *program, "--config", str(box.config), service]
     with box.log.open("ab") as log:

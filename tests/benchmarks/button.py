@@ -62,16 +62,16 @@ from tests.benchmarks.panel import SwallowingBus
 
 PRESSES = 200
 SETTLE_S = 0.04
-"""Between a release and the next press: longer than the debounce wants."""
+"""Pause between a release and the next press, seconds: longer than the debounce."""
 NICE = -5
-"""As the booth's unit has it."""
+"""Niceness of the booth's unit."""
 SENT_PHOTOS = 9_000
-"""On the card that retention looks through."""
+"""Number of sent photos on the card that retention deletes."""
 _tables_to = sys.stdout
 
 
 class TimedLight(GpioLight):
-    """The real light; tells when it was told of the next pattern."""
+    """Real light that records the time of each pattern."""
 
     def __init__(self, table: LightConfig, factory: Any) -> None:
         super().__init__(table, factory)
@@ -83,7 +83,7 @@ class TimedLight(GpioLight):
 
 
 class PacedBus(SwallowingBus):
-    """A bus at 400 kHz: nine bits for a byte."""
+    """Bus at 400 kHz: nine bits per byte."""
 
     def write_i2c_block_data(self, address: int, register: int, content: list[int]) -> None:
         super().write_i2c_block_data(address, register, content)
@@ -95,7 +95,7 @@ class PacedBus(SwallowingBus):
 
 
 class Bench:
-    """A booth that is pressed; countdown 10, so that no photo ever comes of it."""
+    """Booth under presses; countdown 10, so that no press takes a photo."""
 
     def __init__(self, root: Path) -> None:
         self.clock = SystemClock()
@@ -138,7 +138,7 @@ class Bench:
             self.answered.set()
 
     def press(self) -> tuple[float, float]:
-        """Seconds from the edge to the state's change and to the light's; then let go, and as before."""
+        """Seconds from the edge to the state's change and to the light's; then release, and reset."""
         zero_ns = self.clock.boottime_ns() + 9_000_000_000
         asked = replace(self.booth._booth, state=self.state, zero_ns=zero_ns, until_ns=zero_ns, busy_hint_until_ns=0)
         self.booth._booth = asked
@@ -157,7 +157,7 @@ class Bench:
     # -- works beside the presses: each goes on until it is told to end ----------------------------------------
 
     def save(self, ended: threading.Event) -> None:
-        """12 MP photos, one after the other."""
+        """Save 12 MP photos, one after the other."""
         camera = SimulatedCamera(CameraConfig(driver="simulated", size=(4056, 3040)), self.clock)
         camera.open()
         frame = camera.capture(self.clock.boottime_ns(), 10.0)
@@ -169,7 +169,7 @@ class Bench:
                 photo.unlink()
 
     def retire(self, ended: threading.Event) -> None:
-        """A full card with thousands of photos that were sent; they go, a few at a time."""
+        """Delete sent photos from a full card, a few at a time."""
         precedence.set_background()  # as the service does
         folder = self.spool.directory / SENT / "0001"
         folder.mkdir(exist_ok=True)
@@ -181,7 +181,7 @@ class Bench:
 
 
 class Bare:
-    """An edge that goes through a condition, 1.5 ms and a queue, and nothing else."""
+    """Bare threads: an edge that passes a condition, 1.5 ms and a queue."""
 
     def __init__(self) -> None:
         self.edge = threading.Semaphore(0)
@@ -214,7 +214,7 @@ class Bare:
 
 
 def main() -> None:
-    """Prints the tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--presses", type=int, default=PRESSES, metavar="N")
     parser.add_argument(
@@ -249,7 +249,7 @@ def _tables(bench: Bench, presses: int) -> None:
 
 
 def _log_as_a_service_does() -> LogReader:
-    """Redirects standard output and error, as the services do; the tables still go where they went."""
+    """Redirect standard output and error as the services do; the tables still go where they went."""
     global _tables_to
     _tables_to, reader = os.fdopen(os.dup(1), "w"), LogReader()
     os.dup2(reader.theirs, 2)
@@ -260,7 +260,7 @@ def _log_as_a_service_does() -> LogReader:
 
 
 def _log_tables(bench: Bench, presses: int, reader: LogReader) -> None:
-    """Each press is a log line and more. Before those with nobody who reads there is no room for even one."""
+    """Tables of presses that log, with and without a reader; without it the log is full before the first press."""
     bench.state = BoothState.READY
     took: dict[str, list[tuple[float, float]]] = {"reads": [], "stands still": []}
     for _ in range(10):
@@ -322,7 +322,7 @@ def _spin(ended: threading.Event) -> None:
 
 
 def _rounds_per_s(for_s: float = 2.0) -> float:
-    """What two threads of Python that compute get done in a second of the processor: what taking turns costs."""
+    """Rounds that two computing Python threads complete per second of CPU time: the cost of switching."""
     ended, rounds = threading.Event(), []
 
     def compute() -> None:

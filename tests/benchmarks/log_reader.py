@@ -1,4 +1,4 @@
-"""The reader of a log, for the benchmarks: reads all the time, or stands still before a full pipe of 4 KiB."""
+"""Reader of a log for the benchmarks: reads continuously, or stops before a full pipe of 4 KiB."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 
 
 class LogReader:
-    """The other end of a standard error."""
+    """Reading end of a standard error."""
 
     def __init__(self) -> None:
         self._ours, self.theirs = os.pipe()
@@ -20,11 +20,11 @@ class LogReader:
         threading.Thread(target=self._read, daemon=True).start()
 
     def goes_on(self) -> None:
-        """Reads whatever comes."""
+        """Read all that comes."""
         self._reads.set()
 
     def stands_still(self) -> None:
-        """Reads nothing more; not one byte more has room."""
+        """Stop reading; the pipe has no room for another byte."""
         self._reads.clear()
         os.write(self._filling, b"\n")  # ends a read that is under way
         for size in (4096, 1):

@@ -1,9 +1,9 @@
-"""What the panel costs: packing a picture, the viewfinder while a countdown runs, and a screen at rest.
+"""Cost of the panel: packing a picture, the viewfinder during a countdown, and an idle screen.
 
     python -m tests.benchmarks.panel [--seconds SECONDS]
 
-The panel's and the camera's real threads and luma's real device classes, over a bus that takes every byte and does
-nothing with it; the camera is the simulated one. Ratios hold on any machine; milliseconds are this one's.
+The real panel and camera threads and luma's real device classes, over a bus that discards every byte; the camera is
+simulated. Ratios hold on any machine; milliseconds are this machine's.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ROUNDS = 400
 
 
 class SwallowingBus:
-    """A bus that is always well."""
+    """Bus that accepts and discards all bytes."""
 
     def __init__(self, port: int = 1) -> None:
         self.transfers = 0
@@ -63,11 +63,11 @@ class SwallowingBus:
         return self._status if self.tells else 0x00
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing."""
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=10.0, metavar="SECONDS")
     given = parser.parse_args()
@@ -93,15 +93,15 @@ def _median_ms(work: Callable[[], object], rounds: int = ROUNDS) -> float:
 
 
 def _packing() -> None:
-    """Our packing against luma's own `display`, which packs in a Python loop, on the same picture."""
+    """Time of our packing against luma's own `display`, which packs in a Python loop, on the same picture."""
     from luma.oled.device import ssd1306
 
     class Nowhere:
         def command(self, *given: int) -> None:
-            """Taken."""
+            """Discard a command."""
 
         def data(self, given: list[int]) -> None:
-            """Taken."""
+            """Discard data."""
 
     _row("packing 128x64", "median", "of luma's loop", "bound 0.1 ms")
     picture = screens.draw(View(state=BoothState.COUNTDOWN, countdown=3, viewfinder=Viewfinder(1, portrait())))
@@ -131,7 +131,7 @@ def _drawing() -> None:
 
 
 def _making_sure() -> None:
-    """What it costs to make sure that the next picture is seen: here the countdown's first, after ready."""
+    """Cost of ensuring that the next picture is shown: the countdown's first, after ready."""
     _row("making sure before a countdown", "figure", "then all", "at 400 kHz", "more than unsure")
     for name, checks, tells in (
         ("unsure", False, True),
@@ -178,7 +178,7 @@ def _opened(folder: Path) -> tuple[PanelThread, SwallowingBus]:
 
 
 def _viewfinder(folder: Path, seconds: float) -> None:
-    """The camera's and the panel's thread of a countdown, figure and all, at the rate that the camera gives."""
+    """CPU time of the camera and panel threads in a countdown at the camera's frame rate."""
     _row(f"viewfinder for {seconds:.0f} s", "of a core", "frames/s", "bytes/frame", "bound 8 %")
     clock = SystemClock()
     panel, bus = _opened(folder)

@@ -1,4 +1,4 @@
-"""What durability costs, and what 100,000 waiting photos cost.
+"""Cost of durability, and of 100,000 waiting photos.
 
     python -m tests.benchmarks.spool [--idle SECONDS]
 
@@ -34,7 +34,7 @@ PARTY = context_for("abcd1234", "a1", "")
 
 
 def main() -> None:
-    """Prints every table."""
+    """Print every table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--idle", type=float, default=600.0, metavar="SECONDS")
     given = parser.parse_args()
@@ -51,7 +51,7 @@ def _row(what: str, *figures: str) -> None:
 
 
 def _commit(root: Path) -> None:
-    """A commit against a plain write of the same bytes, which is synced by nobody, and against a synced one."""
+    """Time of a commit against a plain write of the same bytes without a sync, and against a synced write."""
     _row("commit of 4 MiB", "median", "ratio", "bound 1.35")
     spool = Spool(root / "spool", SystemClock())
     spool.prepare()
@@ -95,7 +95,7 @@ def _commit(root: Path) -> None:
 
 
 class _Flushes:
-    """Counts the calls of fsync inside it."""
+    """Counter of fsync calls inside it."""
 
     def __init__(self) -> None:
         self.counted: list[int] = []
@@ -115,7 +115,7 @@ class _Flushes:
 
 
 def _choose() -> None:
-    """Choosing the next photo, with few and with many waiting."""
+    """Time to choose the next photo, with few and with many waiting."""
     _row("choosing the next photo", "each", "ratio", "bound 1.5")
     took: dict[int, list[float]] = {100: [], MANY: []}
     for _ in range(7):

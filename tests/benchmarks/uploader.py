@@ -1,4 +1,4 @@
-"""How near the uploader comes to what a link can carry, and what it costs in memory and processor time.
+"""Throughput of the uploader against the link's capacity, and its memory and CPU time.
 
     python -m tests.benchmarks.uploader [--photos N] [--only PART]
 
@@ -39,7 +39,7 @@ Bring = Callable[[Path, LocalEventPics, Link, int, int], tuple[float, float]]
 
 
 def main() -> None:
-    """Prints every table."""
+    """Print every table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--photos", type=int, default=2000, metavar="N", help="for the flatness of memory")
     parser.add_argument("--only", choices=("fast", "slow", "back", "memory"))
@@ -89,7 +89,7 @@ def _link(album: LocalEventPics, rate_bps: float | None, round_trip_s: float) ->
 def _by_curl(
     loops: int, root: Path, album: LocalEventPics, link: Link, photos: int, size: int
 ) -> tuple[float, float]:
-    """Seconds, and processor seconds of all curls."""
+    """Seconds, and CPU seconds of all curls."""
     photo = root / "photo.jpg"
     photo.write_bytes(random.Random(0).randbytes(size))
     began_s, before_s = time.monotonic(), _children_cpu_s()
@@ -123,7 +123,7 @@ def _children_cpu_s() -> float:
 
 
 def _by_uploader(root: Path, album: LocalEventPics, link: Link, photos: int, size: int) -> tuple[float, float]:
-    """Seconds from the first look to the last arrival, and the service's processor seconds in them."""
+    """Seconds from the first listing to the last arrival, and the service's CPU seconds in them."""
     box = Appliance(root / "box", link.url, DEMO_KEY)
     _fill(box.spool, photos, size)
     with _uploader(box) as service:
@@ -177,7 +177,7 @@ def _memory(root: Path, photos: int) -> None:
 
 
 def _fill(spool: Spool, photos: int, size: int, first: int = 0) -> None:
-    """So many photos wait. Their bytes are no pictures: the uploader looks at nothing but their hash."""
+    """Fill the spool with waiting photos. Their bytes are no pictures: the uploader checks only their hash."""
     spool.prepare()
     spool.start("booth")
     clock = SystemClock()

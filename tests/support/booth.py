@@ -1,7 +1,7 @@
-"""The booth's service with a real spool, saver, panel thread and sockets; only the four things with wires are played.
+"""The booth's service with a real spool, saver, panel thread and sockets; only the four devices are fakes.
 
-Every wait is for something that the service itself says (a pattern of the light, a picture on the glass, a turn of
-its loop) and ends the test when it does not come.
+Every wait is for an event of the service itself (a light pattern, a picture on the panel, a turn of its loop) and
+fails the test when the event does not come.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ T = TypeVar("T")
 
 
 def awaited(things: queue.SimpleQueue[T]) -> Iterator[T]:
-    """What comes, one by one; raises queue.Empty when the test has waited for long enough altogether."""
+    """Iterate over the queue; raises queue.Empty when the total wait exceeds the deadline."""
     end_s = time.monotonic() + PATIENCE_S
     while True:
         yield things.get(timeout=max(0.0, end_s - time.monotonic()))
 
 
 def hang_on(event: threading.Event) -> Callable[[], None]:
-    """What hangs until `event` is set."""
+    """Function that blocks until `event` is set."""
 
     def hang() -> None:
         event.wait()
@@ -56,7 +56,7 @@ def hang_on(event: threading.Event) -> Callable[[], None]:
 
 
 class FakePanel:
-    """A panel device that keeps what it was shown."""
+    """Fake panel device that records the pictures."""
 
     def __init__(self) -> None:
         self.trouble: OSError | None = None
@@ -72,20 +72,20 @@ class FakePanel:
         self.shown.put(image.tobytes())
 
     def contrast(self, level: int) -> None:
-        """Every light is the same to it."""
+        """Ignore the contrast."""
 
     def set_display_on(self, on: bool) -> None:
-        """It never sleeps."""
+        """Ignore display on and off."""
 
     def check(self) -> None:
-        """It is there."""
+        """Succeed."""
 
     def close(self) -> None:
         self.on_close()
 
 
 class FakeLight:
-    """A light that keeps its patterns: one for each turn of the service's loop."""
+    """Fake light that records its patterns, one per turn of the service's loop."""
 
     def __init__(self) -> None:
         self.problem: Problem | None = None
@@ -101,7 +101,7 @@ class FakeLight:
             self.flashes.append(on)
 
     def forget(self) -> None:
-        """Forgets the patterns shown so far."""
+        """Forget the patterns shown so far."""
         while not self.patterns.empty():
             self.patterns.get_nowait()
 
@@ -110,7 +110,7 @@ class FakeLight:
 
 
 class FakeBuzzer:
-    """A buzzer that keeps what was to be heard."""
+    """Fake buzzer that records the sounds."""
 
     def __init__(self) -> None:
         self.problem: Problem | None = None
@@ -125,7 +125,7 @@ class FakeBuzzer:
 
 
 class FakeButton:
-    """A button that is pressed by calling it."""
+    """Fake button whose edges are method calls."""
 
     def __init__(self, clock: HandClock) -> None:
         self.problem: Problem | None = None
@@ -153,7 +153,7 @@ class FakeButton:
 
 
 class Box:
-    """One box, its service not yet started: `configure` it, `start` it, play with its devices."""
+    """Box whose service is not yet started: `configure`, `start`, then use its devices."""
 
     def __init__(self, root: Path) -> None:
         self.clock = HandClock()
@@ -175,7 +175,7 @@ class Box:
         self._thread: threading.Thread | None = None
 
     def start(self, ended_by: list[Exception] | None = None) -> None:
-        """Starts the service; with `ended_by` its exception is kept there."""
+        """Start the service; an exception is appended to `ended_by`."""
         devices = Devices(self.camera, self.glass, self.light, self.button, self.buzzer)
         marks = () if self.notice is None else None  # who is told of a mistake runs with the last good config
         service = BoothService(self.config, self.spool, self.clock, self.runtime, devices, self.notice, marks)
@@ -195,7 +195,7 @@ class Box:
         self._thread.start()
 
     def start_ready(self) -> None:
-        """Starts the service and waits until a press would take a photo; what the test photo left is forgotten."""
+        """Start the service, wait until a press would take a photo, and forget the traces of the test photo."""
         self.start()
         self.until_light(LightPattern.READY)
         for played in (self.camera.asked, self.camera.lit, self.camera.released):
@@ -204,7 +204,7 @@ class Box:
         self.camera.handed_over.clear()
 
     def stop(self) -> None:
-        """SIGTERM's way."""
+        """Stop the service as SIGTERM does."""
         if self._service is not None and self._thread is not None:
             self._service.stop()
             self._thread.join(PATIENCE_S)
@@ -213,11 +213,11 @@ class Box:
             sys.setswitchinterval(self._switch_s)
 
     def press(self) -> None:
-        """Over the control socket; when the loop has heard of it."""
+        """Press over the control socket; return when the loop has processed it."""
         self.hold("press")
 
     def hold(self, what: str) -> None:
-        """Over the control socket: "down" and, later, "up"; when the loop has heard of it."""
+        """Hold over the control socket ("down", later "up"); return when the loop has processed it."""
         while not self._heard.empty():
             self._heard.get_nowait()
         assert send_hint(self.runtime, "booth", what)
@@ -235,24 +235,24 @@ class Box:
 
     @property
     def page(self) -> Page | None:
-        """The menu's page, when the menu is open."""
+        """Page of the menu, when the menu is open."""
         return self._service._booth.page if self._service is not None else None
 
     @property
     def offer(self) -> MenuOptions:
-        """What the menu could offer now."""
+        """Menu options now."""
         assert self._service is not None
         return self._service._settings.options
 
     def until_page(self, wanted: Callable[[Page | None], object]) -> Page | None:
-        """Waits, turn by turn of the loop, until such a page is shown."""
+        """Wait, turn by turn of the loop, until a page of this kind is shown."""
         turns = awaited(self.light.patterns)
         while not wanted(page := self.page):
             next(turns)
         return page
 
     def open_menu(self) -> None:
-        """Holds the button until the menu opens, once the loop knows what there is to offer."""
+        """Hold the button until the menu opens, once the loop has its options."""
         turns = awaited(self.light.patterns)
         while not self.offer.languages:
             next(turns)
@@ -260,13 +260,13 @@ class Box:
         self.until_page(lambda page: page is not None)
 
     def hold_s(self, seconds: float) -> None:
-        """Presses, lets time pass, lets go; the times are those of the edges, whenever the loop looks."""
+        """Press, let time pass, release; the events carry the times of the edges, whenever the loop runs."""
         self.button.pressed(self.clock.boottime_ns())
         self.clock.pass_s(seconds)
         self.button.released(self.clock.boottime_ns())
 
     def choose(self, *wanted: str) -> None:
-        """Walks to these items (word, title or id), one after the other, and holds each for as long as it wants."""
+        """Walk to these items (word, title or id) in turn, and hold each for its required time."""
         for one in wanted:
             page = self.page
             assert page is not None, "the menu is not open"
@@ -281,14 +281,14 @@ class Box:
             self.until_page(lambda found, before=before: found != before)  # type: ignore[misc]
 
     def turn(self) -> LightPattern:
-        """Lets the loop turn once more than it already did; its light then."""
+        """Wait for one more turn of the loop; its light pattern."""
         while not self.light.patterns.empty():
             self.light.patterns.get_nowait()
         self.hold("up")
         return self.light.patterns.get(timeout=PATIENCE_S)
 
     def until_light(self, wanted: LightPattern) -> list[LightPattern]:
-        """Waits for this pattern; those seen until then, each change once."""
+        """Wait for this pattern; the patterns until then, consecutive duplicates removed."""
         seen: list[LightPattern] = []
         for pattern in awaited(self.light.patterns):
             seen += [pattern] if seen[-1:] != [pattern] else []
@@ -297,27 +297,27 @@ class Box:
         return seen
 
     def until_shown(self, **said: Any) -> None:
-        """Waits for the screen of a box that is ready, but for what is said here.
+        """Wait for the screen of a ready box with these differences.
 
-        Of a long bottom line any part may have its turn.
+        Of a long bottom line any part may be on screen.
         """
         wanted = {screens.draw(self.view(**said, line_turn=turn)).tobytes() for turn in (0, 1)}
         assert any(picture in wanted for picture in awaited(self.glass.shown))
 
     def view(self, **said: Any) -> View:
-        """What the panel of a box says that is ready, without an uploader, and took no photo yet."""
+        """View of a ready box without an uploader that took no photo yet."""
         box: dict[str, Any] = {"name": self.config.name, "box": self.spool.box, "upload_state": UploaderState.STOPPED}
         if said.get("state") is BoothState.REVIEW:
             box["thumbnail"] = grey_frame(0).y
         return View(**{"state": BoothState.READY, **box, **said})
 
     def until_said(self, happened: Callable[[dict[str, Any]], T | None]) -> T:
-        """Waits, turn by turn of the loop, until the status file fits; what `happened` made of it."""
+        """Wait, turn by turn of the loop, until the status file fits; the result of `happened`."""
         turns = awaited(self.light.patterns)
         while not (found := happened(status.read(self.runtime, "booth") or {})):
             next(turns)
         return found
 
     def photos(self) -> int:
-        """How many photos lie in new/."""
+        """Number of photos in new/."""
         return sum(1 for _ in self.spool.names(NEW))

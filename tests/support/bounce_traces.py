@@ -1,8 +1,8 @@
-"""What contacts really do: edges recorded from switches that people pressed, in microseconds since the first.
+"""Recorded bounce of real contacts: edges of switches pressed by people, in microseconds since the first.
 
-Measurements that others published, rounded: a push button from the sample session of the "Bouncy Button Benchmark"
-(github.com/adamfk/bouncy-button; its numbers are those tests'), and a morse key ("measure_bouncing",
-github.com/pe1hvh/measure_bouncing). The levels alternate; the first edge goes where the hand wants it to.
+Published measurements, rounded: a push button from the sample session of the "Bouncy Button Benchmark"
+(github.com/adamfk/bouncy-button; the numbers are that benchmark's), and a morse key ("measure_bouncing",
+github.com/pe1hvh/measure_bouncing). The levels alternate; the first edge has the direction of the press or release.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PRESSES: Mapping[str, tuple[int, ...]] = {
     ),
     "morse key": (0, 74, 80, 108, 266, 372, 378, 585, 737, 855, 866, 1294, 1306, 1328, 1396, 2036, 2188),
 }
-"""A hand comes down."""
+"""Edges of presses, µs."""
 
 RELEASES: Mapping[str, tuple[int, ...]] = {
     "button, clean": (0,),
@@ -36,7 +36,7 @@ RELEASES: Mapping[str, tuple[int, ...]] = {
     "button 92, fast": (0, 1064, 33778, 33800, 33821, 33823, 33857),
     "button 120": (0, 726, 866, 1322, 1323, 3148, 3747, 3752, 3799, 3802, 3838, 3841, 3958, 3960, 3989),
 }
-"""A hand goes up."""
+"""Edges of releases, µs."""
 
 WORN_PRESS = (0, 17784, 17887, 18132, 105560)
-"""Button 13: one press in which the contact opens again for 87 ms. No debounce can tell that from two presses."""
+"""Button 13, µs: a press in which the contact opens again for 87 ms. No debounce can tell it from two presses."""

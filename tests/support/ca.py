@@ -1,4 +1,4 @@
-"""A certificate authority of the tests' own, made when they run, and the certificates that it gives out."""
+"""Certificate authority made when the tests run, and its certificates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DAY_S = 86_400
 
 
 class Authority:
-    """Its root is in `file`; days count from now, by this machine's clock (OpenSSL knows no other)."""
+    """Authority with its root in `file`; days count from now, by this machine's clock (OpenSSL knows no other)."""
 
     def __init__(self, folder: Path) -> None:
         self.file = str(folder / "authority.pem")
@@ -29,7 +29,7 @@ class Authority:
         self._authority.cert_pem.write_to_path(self.file)
 
     def certificate(self, from_day: int = -1, until_day: int = 90, host: str = "127.0.0.1") -> ssl.SSLContext:
-        """A server's side of TLS, with a certificate for `host` that is valid in these days."""
+        """TLS context of a server, with a certificate for `host` that is valid in these days."""
         begin, end = (
             datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=day) for day in (from_day, until_day)
         )
@@ -38,15 +38,15 @@ class Authority:
         return context
 
     def write_certificate(self, file: Path, host: str) -> None:
-        """A certificate for `host` and its key, for a server in another process."""
+        """Write a certificate for `host` and its key, for a server in another process."""
         self._authority.issue_cert(host).private_key_and_cert_chain_pem.write_to_path(str(file))
 
 
 class Connect:
-    """EventPics as the uploader connects to it, but that the tests' authority is the one it trusts."""
+    """Transport of the uploader that trusts only the tests' authority."""
 
     def __init__(self, authority: Authority, http_port: int = 9, limits: Limits = FAR) -> None:
-        """`http_port`: where a portal would show itself; nobody is at 9."""
+        """`http_port`: port of the captive-portal check; nothing listens at 9."""
         self._authority = authority
         self._limits = limits
         self.http_port = http_port
@@ -58,7 +58,7 @@ class Connect:
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:
-    """A server's side of TLS, with a certificate that nobody vouches for."""
+    """TLS context of a server with a self-signed certificate."""
     nobody = trustme.CA()
     file = folder / "nobody.pem"
     nobody.private_key_pem.write_to_path(str(file))
@@ -69,5 +69,5 @@ def self_signed(folder: Path) -> ssl.SSLContext:
 
 
 def day_s(day: float) -> float:
-    """Unix seconds of a day from now."""
+    """Unix seconds of a day, counted from today."""
     return time.time() + day * DAY_S

@@ -1,7 +1,7 @@
-"""The one fake of the camera's protocol, for the camera's thread and for the whole service.
+"""Fake of the camera's protocol, for the camera's thread and for the whole service.
 
-A fake, as neither a lost camera nor a frame of a chosen instant can be had of libcamera on demand; tests/lab/camera
-runs the real stack.
+A fake, as libcamera can neither lose a camera on demand nor give a frame of a chosen instant; tests/lab/camera runs
+the real stack.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ S = 1_000_000_000
 
 
 def nothing() -> None:
-    """What happens when nothing shall."""
+    """Callback without effect."""
 
 
 def grey_frame(
     start_ns: int, release: Callable[[], None] = nothing, size: tuple[int, int] = (64, 48), grey: int = 128
 ) -> Frame:
-    """A frame as a camera hands it over."""
+    """Frame as a camera returns it."""
     y = np.full(size[::-1], grey, np.uint8)
     return Frame(y, y[::2, ::2], y[::2, ::2], start_ns, release, "imx477", exposure_us=10_000, gain=2.0)
 
 
 class FakeCamera:
-    """A camera that streams and exposes at once, unless a test wants it otherwise; it keeps what it was asked for.
+    """Camera that streams and exposes at once unless told otherwise, and records the calls.
 
-    The queues are there to be waited for, the lists to look back at.
+    The queues are for waiting, the lists for assertions.
     """
 
     def __init__(self, clock: HandClock) -> None:
@@ -127,7 +127,7 @@ class FakeCamera:
 
 
 def run_for(thread: CameraThread, clock: HandClock, seconds: float) -> None:
-    """Turn after turn, each when it is due."""
+    """Run turn after turn, each at its due time."""
     end_s = clock.boottime_s + seconds
     while clock.boottime_s < end_s:
         clock.pass_s(max(thread.run_once(None), 0.001))

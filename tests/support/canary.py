@@ -1,8 +1,8 @@
-"""The canary: a pytest plugin that fails each test in whose output, at DEBUG, a key or a signature can be read.
+"""Pytest plugin that fails each test whose output, at DEBUG, contains a key or a signature.
 
-Output is what was printed and logged in the test, what the commands that it ran wrote, and the logs, status files and
-parking notes that it leaves in its folder. Keys and signatures are those of the local EventPics, the signatures that
-it gave out in this very test, and whatever a test made up for the purpose, which begins with "canary-".
+Output is what the test printed and logged, the output of its commands, and the logs, status files and parking notes
+in its folder. Keys and signatures are those of the local EventPics, the signatures that it issued in this test, and
+any text beginning with "canary-" that a test made up for the purpose.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 MADE_UP = re.compile(rf"canary-(?:key|signature|password)|{re.escape(DEMO_KEY)}")
 _LEFT_BEHIND = {".log", ".txt", ".json", ".jsonl"}
 _SAYS_ITS_KEY = "simulator"
-"""The command that tells the key of the local EventPics, as that is what it is for."""
+"""Command that prints the key of the local EventPics on purpose."""
 
 
 class Canary:
-    """What the test under way gave out and what its commands said."""
+    """Keys and signatures issued in the current test, and the output of its commands."""
 
     def __init__(self) -> None:
         self._signatures: set[str] = set()
         self._said: list[str] = []
 
     def watch(self, patch: pytest.MonkeyPatch) -> None:
-        """Listens to every local EventPics and to every command."""
+        """Record the secrets of every local EventPics and the output of every command."""
         grant, communicate = LocalEventPics.grant, subprocess.Popen.communicate
 
         def watched_grant(album: LocalEventPics, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -58,13 +58,13 @@ class Canary:
         patch.setattr(subprocess.Popen, "communicate", watched_communicate)
 
     def pytest_runtest_setup(self) -> None:
-        """Another test begins."""
+        """Reset for the next test."""
         self._signatures.clear()
         self._said.clear()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
-        """Looks at everything when the test is over."""
+        """Check the output when the test is over."""
         report: Any = yield
         if report.when == "teardown" and report.passed:
             places = {where for where, text in self._texts(item, report) if self._sings(text)}
@@ -86,7 +86,7 @@ class Canary:
 
 
 def _left_behind(folder: Path) -> Iterator[Path]:
-    """The files with words in them that services left, not those that tests made for them."""
+    """Text files written by the services, not those that tests wrote for them."""
     for parent, folders, names in os.walk(folder):
         folders[:] = [
             folder for folder in folders if folder not in ("new", "sent")
@@ -98,7 +98,7 @@ def _left_behind(folder: Path) -> Iterator[Path]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Called by pytest at its start."""
+    """Register the plugin; called by pytest at its start."""
     canary, patch = Canary(), pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
     patch.setenv("PIBOOTHUP_LOG", "DEBUG")

@@ -1,10 +1,10 @@
-"""A clock that tests move by hand."""
+"""Clock that tests move by hand."""
 
 from __future__ import annotations
 
 
 class HandClock:
-    """Stands still until it is told to move; boot-time and wall clock move apart only when a test says so."""
+    """Clock that stands still until moved; boot-time and wall clock move apart only when a test says so."""
 
     def __init__(self, boottime_s: float = 100.0, wall_s: float = 1_750_000_000.0, boot_id: str = "boot-a") -> None:
         self.boottime_s = boottime_s
@@ -29,16 +29,16 @@ class HandClock:
         return self.uncertainty_ms
 
     def pass_s(self, seconds: float) -> None:
-        """Time goes by on both clocks."""
+        """Move both clocks forward."""
         self.boottime_s += seconds
         self.wall_s += seconds
 
     def step_wall_s(self, seconds: float) -> None:
-        """Somebody sets the wall clock."""
+        """Step the wall clock."""
         self.wall_s += seconds
 
     def power_on(self, boot_id: str, wall_s: float | None = None) -> None:
-        """The plug was pulled and put back: boot-time starts again."""
+        """Restart the boot-time clock, as a power cycle does."""
         self.boottime_s, self.name, self.uncertainty_ms = 10.0, boot_id, None
         if wall_s is not None:
             self.wall_s = wall_s

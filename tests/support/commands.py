@@ -1,4 +1,4 @@
-"""Running the real commands."""
+"""Runner of the real commands."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from tests.support.deadline import PATIENCE_S
 
 
 def environment(runtime: Path, **more: str) -> dict[str, str]:
-    """This environment, with a runtime directory of the test's own."""
+    """Environment of this process, with a runtime directory of the test's own."""
     runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
     kept = {key: value for key, value in os.environ.items() if key not in ("PIBOOTHUP_CONFIG", "NOTIFY_SOCKET")}
     return {**kept, "PIBOOTHUP_RUNTIME": str(runtime), **more}
 
 
 def command(*words: str | Path) -> list[str]:
-    """`piboothup WORDS` as it is started here."""
+    """Command line of `piboothup WORDS` in this environment."""
     return [sys.executable, "-m", "piboothup", *map(str, words)]
 
 
 def run(runtime: Path, *words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end."""
+    """Run a command to its end."""
     return subprocess.run(
         command(*words),
         env=environment(runtime, **more),

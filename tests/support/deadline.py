@@ -1,7 +1,7 @@
-"""How long a test waits for what must come, before it calls it missing.
+"""Deadline of waits for events that must come.
 
-Far beyond the slowness of any machine, however busy: such a wait promises that something comes, never how soon. A
-shorter limit has its place only where its end is what the test wants.
+Far beyond the slowness of any machine, however busy: such a wait asserts that the event comes, never how soon. A
+shorter limit is used only where its expiry is the expected result.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ PATIENCE_S = 300.0
 
 
 def until(fits: Callable[[], object]) -> None:
-    """Waits for what nothing announces."""
+    """Poll for a condition that nothing announces."""
     end_s = time.monotonic() + PATIENCE_S
     while not fits():
         assert time.monotonic() < end_s, "it does not come"

@@ -1,6 +1,6 @@
-"""How much is tried of what is endless or large: a sample of every kind in a plain run, the whole at length.
+"""Number of cases of large or endless test spaces: a sample of each kind in a plain run, all in the gate.
 
-`.ci/run` runs each test module that imports this one again, with PIBOOTHUP_TEST_EFFORT set.
+`.ci/run` runs each test module that imports this module again, with PIBOOTHUP_TEST_EFFORT set.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from hypothesis import HealthCheck, settings
 T = TypeVar("T")
 
 PATIENT = int(os.environ.get("PIBOOTHUP_TEST_EFFORT", "1"))
-"""So many times the cases of a plain run."""
+"""Factor on the number of cases in a plain run."""
 AT_LENGTH = PATIENT > 1
-"""Whether what can be tried whole is tried whole."""
+"""Whether test spaces that can be covered completely are."""
 
 
 def some(examples: int) -> settings:
-    """So many cases in a plain run; each may take its time, as it has threads and sockets of its own."""
+    """Hypothesis settings with this number of cases in a plain run, without a deadline per case."""
     calm = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
     return settings(max_examples=examples * PATIENT, deadline=None, suppress_health_check=calm, database=None)
 
 
 def covering(*axes: Iterable[Any]) -> list[tuple[Any, ...]]:
-    """Each value of each axis at least once in a plain run, in ever other company; at length every combination."""
+    """Combinations that cover each value of each axis in a plain run; all combinations at length."""
     lists = [list(axis) for axis in axes]
     if AT_LENGTH:
         return list(itertools.product(*lists))
@@ -44,12 +44,12 @@ def covering(*axes: Iterable[Any]) -> list[tuple[Any, ...]]:
 
 
 def _pairs(case: tuple[int, ...]) -> set[tuple[int, int, int, int]]:
-    """Which values meet in it."""
+    """Pairs of values in the combination."""
     return {(axis, other, case[axis], case[other]) for axis, other in itertools.combinations(range(len(case)), 2)}
 
 
 def sample(cases: Iterable[T], kind: Callable[[Any], Hashable]) -> list[T]:
-    """The first case of each kind in a plain run, all of them at length."""
+    """First case of each kind in a plain run, all cases at length."""
     found = list(cases)
     if AT_LENGTH:
         return found

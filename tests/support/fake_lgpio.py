@@ -1,8 +1,7 @@
-"""Stands in for lgpio where it is not installed: with its import it makes its pipe as lgpio 0.2.2 does, and it finds
-no chip.
+"""Fake lgpio where it is not installed: it makes its pipe at import as lgpio 0.2.2 does, and finds no chip.
 
-The folder is $LG_WD or the working directory as it is at the first attempt of the process, which C code then goes to
-and remembers; the pipe is made there, but opened by its bare name.
+The folder is $LG_WD or the working directory at the first attempt of the process, which C code then changes to and
+remembers; the pipe is made there, but opened by its bare name.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ SET_PULL_NONE = SET_PULL_UP = SET_PULL_DOWN = BOTH_EDGES = RISING_EDGE = FALLING
 
 
 class error(Exception):
-    """What lgpio raises."""
+    """Exception that lgpio raises."""
 
 
 def gpiochip_open(_chip: int) -> int:

@@ -1,6 +1,6 @@
-"""picamera2.Picamera2, as far as the driver uses it: its shape, its known traps, and real shared memory.
+"""Fake picamera2.Picamera2 with the part that the driver uses: its shape, its known traps, and real shared memory.
 
-A stand-in for what the lab's virtual camera lacks: YUV420 with padded rows, no free memory, another program.
+For cases that the lab's virtual camera lacks: YUV420 with padded rows, no free memory, another program.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ZERO_NS = 5_000_000_000
 
 
 class StandIn:
-    """picamera2.Picamera2, as far as the driver uses it; one buffer, which `paint` fills."""
+    """Fake picamera2.Picamera2 with one buffer, which `paint` fills."""
 
     sensor_resolution = (64, 48)
     camera_properties: ClassVar = {"Model": "imx708"}
@@ -40,12 +40,12 @@ class StandIn:
     last: Any
     made = 0
     largest = 10_000
-    """The widest frames that memory has room for."""
+    """Widest frames that memory has room for, pixels."""
     shortage: ClassVar[tuple[str, Callable[[], Exception]]] = (
         "configure",
         lambda: OSError(errno.ENOMEM, "Cannot allocate memory"),
     )
-    """Which call says that there is no room for more, and how."""
+    """Call that reports a lack of memory, and how."""
     adjusts_to: tuple[int, int] | None = None
     tuning_when_counted: str | None = None
 
@@ -126,7 +126,7 @@ class StandIn:
         self.calls.append(controls)
 
     def says(self, start_ns: int) -> dict[str, Any]:
-        """What the frame that begins then says of itself."""
+        """Set the metadata of the frame that begins next."""
         return {}
 
     def _release(self) -> None:
@@ -147,7 +147,7 @@ class StandIn:
 
 
 def paint(fd: int, stride: int, size: tuple[int, int]) -> tuple[Any, Any, Any]:
-    """Fill a YUV420 buffer so that a mistaken stride or offset shows."""
+    """Fill a YUV420 buffer so that a wrong stride or offset shows."""
     width, height = size
     random = np.random.default_rng(7)
     y = random.integers(0, 256, (height, width), dtype=np.uint8)

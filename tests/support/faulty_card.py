@@ -1,4 +1,4 @@
-"""Cards that fail: what the kernel answers for a card that went read-only, or for a sector that can't be read."""
+"""Failing cards: the kernel's errors of a card that went read-only, or of an unreadable sector."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from piboothup.spool.store import Spool
 
 _LONG_BYTES = struct.calcsize("l")
 _GET_FLAGS, _SET_FLAGS = 0x80006601 | _LONG_BYTES << 16, 0x40006602 | _LONG_BYTES << 16
-"""ioctl_iflags(2)."""
+"""Requests of ioctl_iflags(2)."""
 _IMMUTABLE = 0x10
 _FOR_WRITING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
 
 
 @contextlib.contextmanager
 def immutable(folder: Path) -> Iterator[None]:
-    """The file system itself lets nobody, root neither, make, move or delete a name in `folder` meanwhile."""
+    """Make `folder` immutable: nobody, root neither, can create, move or delete a name in it."""
     try:
         _set_immutable(folder, on=True)
     except OSError as error:
@@ -39,7 +39,7 @@ def immutable(folder: Path) -> Iterator[None]:
 
 
 def _set_immutable(folder: Path, *, on: bool) -> None:
-    """As `chattr +i` does."""
+    """Set or clear the attribute, as `chattr +i` does."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         flags = array.array("i", [0])
@@ -51,7 +51,7 @@ def _set_immutable(folder: Path, *, on: bool) -> None:
 
 
 class ReadOnlyCard:
-    """While it is `read_only`, whatever would change something below `directory` is answered with EROFS."""
+    """Card that answers changes below `directory` with EROFS while it is `read_only`."""
 
     def __init__(self, directory: Path, patch: pytest.MonkeyPatch) -> None:
         self.read_only = True
@@ -75,7 +75,7 @@ class ReadOnlyCard:
 
 
 class BadSector(Spool):
-    """A card with one photo that gives a true EIO: from the kernel, for a file that has no readable first byte."""
+    """Card with one photo whose read gives a true EIO, from a file that the kernel can't read at its first byte."""
 
     bad: PhotoName | None = None
     bad_reads = 0

@@ -1,6 +1,6 @@
-"""Limits of the uploader's that nothing comes near: whoever waits for one of these waits for nothing else.
+"""Limits of the uploader that are never reached, so that a wait for one of them is a wait for nothing else.
 
-Only a limit that a test wants to expire is less.
+A test shortens only the limit that it wants to expire.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A guest, an operator and time, before the state machine alone."""
+"""Driver of the state machine alone: a guest, an operator and time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NO_CAMERA = CameraLost(problem("no_camera"))
 FULL = StorageChecked(problem("card_full"))
 ROOM = StorageChecked(None)
 WELL = SaveHealth(is_tested=True)
-"""The test photo of the start was saved; what comes before that is the subject of `test_save_health`."""
+"""Result of the start's test photo, saved; `test_save_health` tests what comes before it."""
 
 
 def frame(exposure_start_ns: int = 1_000_000 * SECOND_NS) -> Frame:
@@ -38,7 +38,7 @@ def frame(exposure_start_ns: int = 1_000_000 * SECOND_NS) -> Frame:
 
 
 class StateMachineDriver:
-    """Feeds the machine and remembers what it wanted done."""
+    """Driver that feeds the machine and records its effects."""
 
     def __init__(
         self, countdown_s: int = 0, review_s: float = 2.5, hold_s: float = 5.0, offer: MenuOptions | None = None
@@ -62,13 +62,13 @@ class StateMachineDriver:
         return self.says(Released(self.now_ns))
 
     def holds_s(self, seconds: float) -> BoothState:
-        """Presses, keeps the button down for so long and lets go."""
+        """Press, hold for so long and release."""
         self.goes_down()
         self.waits_s(seconds)
         return self.lets_go()
 
     def waits_s(self, seconds: float) -> BoothState:
-        """Time passes; the machine gets its ticks when it asked for them."""
+        """Let time pass; the machine gets its ticks when it asked for them."""
         end_ns = self.now_ns + int(seconds * SECOND_NS)
         while (deadline_ns := self.booth.deadline_ns(self.now_ns)) is not None and deadline_ns <= end_ns:
             self.now_ns = max(deadline_ns, self.now_ns + 1)

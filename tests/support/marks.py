@@ -1,4 +1,4 @@
-"""A pytest plugin that holds the mark `process` against what tests do: who starts one without the mark fails."""
+"""Pytest plugin that fails each test that starts a process without the mark `process`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 
 
 class Starts:
-    """How many processes were started."""
+    """Number of started processes."""
 
     def __init__(self) -> None:
         self._count = 0
 
     def watch(self, patch: pytest.MonkeyPatch) -> None:
-        """Counts from here on."""
+        """Start counting."""
         start = subprocess.Popen.__init__
 
         def counted(process: subprocess.Popen[Any], *given: Any, **named: Any) -> None:
@@ -27,7 +27,7 @@ class Starts:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
-        """Runs the test."""
+        """Run the test and check the count."""
         before = self._count
         yield
         is_lab = item.nodeid.startswith("tests/lab/")  # they are left out anyway
@@ -36,7 +36,7 @@ class Starts:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Called by pytest at its start."""
+    """Register the plugin; called by pytest at its start."""
     starts, patch = Starts(), pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
     starts.watch(patch)

@@ -1,4 +1,4 @@
-"""Real mounts that no other process sees: a mount namespace of the test's own. Needs root."""
+"""Mount namespace of the test's own, with real mounts that no other process sees. Needs root."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HOUSE = Path(__file__).parents[2]
 
 
 class MountNamespace:
-    """Commands and functions run in it see its mounts; paths outside of it show what lies beneath them."""
+    """Namespace whose commands and functions see its mounts; paths from outside show what lies beneath them."""
 
     def __init__(self) -> None:
         # `cat` waits for its input and does nothing else; the namespace is there as soon as it answers.
@@ -32,36 +32,36 @@ class MountNamespace:
         assert self._keeper.stdout.readline() == b"there\n", "no mount namespace"
 
     def close(self) -> None:
-        """The mounts are gone with the last process in it."""
+        """End the last process in it, and its mounts with it."""
         self._keeper.kill()
         self._keeper.communicate()
 
     def command(self, *words: str | Path) -> list[str]:
-        """WORDS as a command that runs in it."""
+        """Command line that runs WORDS in it."""
         return ["nsenter", f"--mount=/proc/{self._keeper.pid}/ns/mnt", "--", *map(str, words)]
 
     def run(self, *words: str | Path) -> None:
-        """Runs a command in it, which must succeed."""
+        """Run a command in it, which must succeed."""
         done = subprocess.run(
             self.command(*words), cwd="/", capture_output=True, text=True, timeout=PATIENCE_S, check=False
         )
         assert done.returncode == 0, done.stderr
 
     def mount(self, kind: str, point: Path, options: str = "") -> None:
-        """Mounts a file system of this kind, made anew; makes its mount point."""
+        """Mount a new file system of this kind; create its mount point."""
         point.mkdir(parents=True, exist_ok=True)
         self.run("mkdir", "-p", point)
         self.run("mount", "-t", kind, *(["-o", options] if options else []), f"test-{kind}", point)
 
     def overlay(self, point: Path, lower: Path, layers: Path, options: str = "") -> None:
-        """Mounts an overlay on `lower` that writes to `layers`/upper."""
+        """Mount an overlay on `lower` that writes to `layers`/upper."""
         self.run("mkdir", "-p", lower, layers / "upper", layers / "work", point)
         more = f",{options}" if options else ""
         folders = f"lowerdir={lower},upperdir={layers / 'upper'},workdir={layers / 'work'}"
         self.mount("overlay", point, folders + more)
 
     def call(self, function: Callable[..., None], *paths: Path) -> None:
-        """Calls a function of a test module in a process of its own in it."""
+        """Call a function of a test module in a new process in it."""
         program = (
             f"import sys; from pathlib import Path; from {function.__module__} import {function.__name__} as f; "
         )
@@ -76,7 +76,7 @@ class MountNamespace:
 
 @pytest.fixture
 def mounts() -> Iterator[MountNamespace]:
-    """A mount namespace."""
+    """Mount namespace, closed after the test."""
     if os.geteuid() != 0 or not all(shutil.which(command) for command in ("unshare", "nsenter", "mount")):
         pytest.skip("SKIPPED: real mounts need root, unshare and nsenter")
     if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode != 0:
@@ -88,7 +88,7 @@ def mounts() -> Iterator[MountNamespace]:
 
 @pytest.fixture
 def disk() -> Iterator[Path]:
-    """A folder that lies on a disk: those of other tests may lie in memory."""
+    """Folder on a disk: those of other tests may be in memory."""
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="piboothup-") as made:
         if look(Path(made)) is not Storage.DISK:
             pytest.skip("SKIPPED: /var/tmp lies on no disk here")

@@ -1,8 +1,8 @@
-"""An OLED controller on an I2C bus: turns the bytes it is sent back into the picture on its glass.
+"""Emulated OLED controller on an I2C bus: turns the received bytes back into the picture.
 
-SSD1306 (and its kin) and SH1106 as their data sheets describe the commands that luma sends; anything else is an
-error, so that a changed start-up does not pass unseen. After power-on it is as a module comes: off, snow in its
-memory, and what is drawn without the start-up stands on its head.
+SSD1306 (and its relatives) and SH1106 as their data sheets describe the commands that luma sends; anything else is an
+error, so that a changed start-up does not pass unseen. After power-on it is off, its memory holds noise, and a
+picture without the start-up commands is upside down.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _WITHOUT_EFFECT_HERE = {0xA4, 0xA6, 0xE3}
 
 
 class Message(Protocol):
-    """What smbus2 calls an i2c_msg: an address, and the bytes written to it."""
+    """Counterpart of smbus2's i2c_msg: an address, and the bytes written to it."""
 
     addr: int
 
@@ -29,7 +29,7 @@ class Message(Protocol):
 
 
 class EmulatedOled:
-    """Stands in for an smbus; `columns` is 128 for an SSD1306 and 132 for an SH1106."""
+    """Fake smbus; `columns` is 128 for an SSD1306 and 132 for an SH1106."""
 
     def __init__(self, columns: int = 128, address: int = 0x3C) -> None:
         self.address = address
@@ -51,7 +51,7 @@ class EmulatedOled:
         self.lose_power()
 
     def lose_power(self) -> None:
-        """Unplugged and put back between two transfers."""
+        """Unplug the panel and plug it in again between two transfers."""
         self.lit = self._column_remap = self._scan_down = False
         self._pumped = self._columns == 132  # an SH1106 makes its voltage unasked
         self.contrast = 0x7F
@@ -62,17 +62,17 @@ class EmulatedOled:
         self._column = self._page = 0
 
     def write_i2c_block_data(self, address: int, register: int, content: list[int]) -> None:
-        """One transfer: register 0x00 = commands, 0x40 = data; at most 32 bytes."""
+        """Receive one transfer: register 0x00 = commands, 0x40 = data; at most 32 bytes."""
         assert len(content) <= 32
         self._transfer(address, register, content)
 
     def i2c_rdwr(self, message: Message) -> None:
-        """One transfer of any length, as smbus2 does it."""
+        """Receive one transfer of any length, as smbus2 does."""
         register, *content = list(message)  # type: ignore[call-overload]
         self._transfer(message.addr, register, content)
 
     def read_byte(self, address: int) -> int:
-        """The status: bit 6 = the display is off."""
+        """Status byte: bit 6 = the display is off."""
         self._answer(address)
         self.transfers += 1
         if not self.can_be_read:
@@ -82,7 +82,7 @@ class EmulatedOled:
         return 0x00 if self.lit else 0x40
 
     def close(self) -> None:
-        """The bus is given back."""
+        """Close the bus."""
 
     def _transfer(self, address: int, register: int, content: list[int]) -> None:
         if self.fail_after is not None:
@@ -102,7 +102,7 @@ class EmulatedOled:
             raise OSError(errno.EREMOTEIO, "Remote I/O error")
 
     def glass(self) -> Image.Image:
-        """What the 128x64 pixels show: nothing while it is off or without the voltage for its lamps."""
+        """Picture of the 128x64 pixels: empty while it is off or its charge pump is."""
         picture = Image.new("1", (128, 64))
         if not (self.lit and self.plugged_in and self._pumped):
             return picture

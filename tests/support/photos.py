@@ -1,4 +1,4 @@
-"""Small real photos for tests that need bytes."""
+"""Small real photos and a spool for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PARTY = context_for("abcd1234", "a1", "")
 
 @functools.lru_cache(256)
 def jpeg(number: int = 0, size: tuple[int, int] = (64, 48)) -> bytes:
-    """A JPEG that is different for every number."""
+    """JPEG that differs for every number."""
     picture = Image.frombytes("RGB", size, random.Random(number).randbytes(size[0] * size[1] * 3))
     into = io.BytesIO()
     picture.save(into, "JPEG", quality=80)
@@ -28,7 +28,7 @@ def jpeg(number: int = 0, size: tuple[int, int] = (64, 48)) -> bytes:
 
 
 def open_spool(directory: Path, clock: HandClock, serial: str = "serial-1", service: str = "booth") -> Spool:
-    """A spool as a service has it after its start."""
+    """Open a spool as a service has it after its start."""
     spool = Spool(directory, clock, serial)
     spool.prepare()
     spool.start(service)
@@ -36,7 +36,7 @@ def open_spool(directory: Path, clock: HandClock, serial: str = "serial-1", serv
 
 
 def take(spool: Spool, content: bytes, context: Context = PARTY) -> PhotoName:
-    """Commits one photo, exposed now."""
+    """Commit one photo, exposed now."""
     identity = spool.next_identity(spool.clock.boottime_ns() // 1_000_000, context)
     name = PhotoName.of(identity, content)
     spool.commit(name, context, content)
@@ -44,16 +44,16 @@ def take(spool: Spool, content: bytes, context: Context = PARTY) -> PhotoName:
 
 
 def try_photo(spool: Spool, content: bytes, context: Context = PARTY) -> None:
-    """Commits a test photo, exposed now: it has no number."""
+    """Commit a test photo, exposed now: it has no number."""
     nobodys = Identity(spool.box, spool.boot, 0, spool.clock.boottime_ns() // 1_000_000, context.id)
     spool.try_commit(PhotoName.of(nobodys, content), context, content)
 
 
 def is_intact(spool: Spool, name: PhotoName) -> bool:
-    """Whether the photo in new/ has the bytes that were committed."""
+    """Whether the photo in new/ has the committed bytes."""
     return matches_digest(spool.path(name), name)
 
 
 def counts(spool: Spool) -> dict[str, int]:
-    """How many photos are new, sent, parked and quarantined."""
+    """Number of photos in new, sent, parked and quarantined."""
     return {place: sum(1 for _ in spool.names(place)) for place in (NEW, SENT, PARKED, QUARANTINE)}

@@ -1,4 +1,4 @@
-"""Whether two pictures are the same."""
+"""Comparison of pictures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from PIL import Image, ImageChops
 
 
 def same(picture: Image.Image, other: Image.Image) -> bool:
-    """Pixel by pixel."""
+    """Whether all pixels are equal."""
     return (
         picture.size == other.size
         and ImageChops.difference(picture.convert("L"), other.convert("L")).getbbox() is None

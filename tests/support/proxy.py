@@ -1,4 +1,4 @@
-"""A slow, long or broken link: a proxy of the tests' own between the uploader and a server on this machine.
+"""Proxy that emulates a slow, long or broken link between the uploader and a server on this machine.
 
 All connections share the rate of each direction, as on one Wi-Fi. A connection costs a round trip before its first
 byte, and nothing is read ahead of what the link carries, so that a sender feels its slowness at once.
@@ -22,7 +22,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 class _Lane:
-    """One direction: who may send how much when."""
+    """One direction of the link, a token bucket."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -30,7 +30,7 @@ class _Lane:
         self._free_s = 0.0
 
     async def carry(self, size: int) -> None:
-        """Returns when so many bytes have left."""
+        """Return when so many bytes have left."""
         async with self._turn:
             if (rate := self._link.rate_bps) is None:
                 return
@@ -40,10 +40,10 @@ class _Lane:
 
 
 class Link:
-    """Listens on loopback and brings everything to `port` and back."""
+    """Link that listens on loopback and forwards to `port` and back."""
 
     def __init__(self, port: int, rate_bps: float | None = None, round_trip_s: float = 0.0) -> None:
-        """`rate_bps`: of each direction; None = as fast as it goes."""
+        """`rate_bps`: of each direction; None = unlimited."""
         self.rate_bps = rate_bps
         self.round_trip_s = round_trip_s
         self.carried_bytes = 0
@@ -70,19 +70,19 @@ class Link:
         self._loop.close()
 
     def stall(self) -> None:
-        """Nothing moves any more, though every connection stays."""
+        """Stop all data; every connection stays open."""
         self._loop.call_soon_threadsafe(self._moving.clear)
 
     def go_on(self) -> None:
-        """The end of a stall, a cut or a hole."""
+        """End a stall, a cut or a black hole."""
         self._call(self._open)
 
     def cut(self) -> None:
-        """Every connection is reset and no new one can be made."""
+        """Reset every connection and refuse new ones."""
         self._call(self._close)
 
     def swallow(self) -> None:
-        """Every connection is reset, and to attempts at new ones nothing is answered at all."""
+        """Reset every connection and drop all attempts at new ones."""
         self._call(self._dig)
 
     # -- inside; in the link's own thread ----------------------------------------------------------------------
@@ -115,7 +115,7 @@ class Link:
         return listening
 
     def _dig(self) -> None:
-        """Nobody accepts and the queue is full: the kernel drops every attempt to connect."""
+        """Fill the queue of a listener that accepts nothing: the kernel drops every attempt to connect."""
         self._close()
         listening, filler = self._bound(), socket.socket()
         listening.listen(0)

@@ -1,4 +1,4 @@
-"""A phone's picture of the panel: dots with dark gaps, bloom, a tilted hand, blur, noise, and the light of a room."""
+"""Simulated phone photo of the panel: dots with dark gaps, bloom, tilt, blur, noise, and the light of a room."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from PIL import Image, ImageFilter
 
 @dataclass(frozen=True)
 class Shot:
-    """How a picture is taken."""
+    """Conditions of a photo."""
 
     dot_px: float = 6.0
-    """Pixels of the phone for one dot of the panel: nearer is more."""
+    """Pixels of the phone per dot of the panel: nearer is more."""
     lit_share: float = 0.8
-    """How much of a dot's pitch is lit; the rest is the dark gap."""
+    """Lit share of a dot's pitch; the rest is the dark gap."""
     bloom: float = 0.0
-    """How far, in dots, light spills over its neighbours."""
+    """Radius to which light spills over its neighbours, dots."""
     blur: float = 0.0
-    """The focus' error, in dots; the lens and the sensor's filter always blur by 0.6 of the phone's pixels."""
+    """Blur of the focus, dots; the lens and the sensor's filter always blur by 0.6 of the phone's pixels."""
     tilt_deg: float = 0.0
-    """Of the phone, about its line of sight."""
+    """Tilt of the phone about its line of sight, degrees."""
     lean: float = 0.0
-    """Perspective: by how much the far edge is shorter."""
+    """Perspective: share by which the far edge is shorter."""
     haze: float = 0.05
-    """The room's light on the dark glass."""
+    """Room light on the dark panel, share of a lit dot."""
     noise: float = 0.02
     bezel: float = 0.0
-    """What lies round the lit dots, from black glass to a white box that begins at the very edge."""
+    """Brightness of the surroundings of the dots, from black glass to a white box that begins at the very edge."""
 
 
 _FINE = 8
@@ -38,7 +38,7 @@ _FINE = 8
 
 
 def taken(panel: Image.Image, shot: Shot) -> Image.Image:
-    """The picture, mode "L"; the panel with its bezel in the middle of it."""
+    """Render the photo, mode "L"; the panel with its bezel in the middle."""
     bezel = Image.new("L", (panel.width + 32, panel.height + 32))
     bezel.paste(panel.convert("L"), (16, 16))
     size = (bezel.width * _FINE, bezel.height * _FINE)
@@ -86,9 +86,9 @@ def _from_the_side(light: Image.Image, shot: Shot) -> Image.Image:
 
 
 def read(picture: Image.Image) -> str:
-    """What a phone's reader makes of it; "" when it sees no code.
+    """Text that a phone's reader finds; "" when it sees no code.
 
-    It looks for QR codes alone, and in the picture at half its size too, as phones do: zxing-cpp 2.3 (Debian 13's)
+    It looks for QR codes only, and in the picture at half its size too, as phones do: zxing-cpp 2.3 (Debian 13's)
     misses a large straight code, which 3.x finds.
     """
     for size in (picture, picture.reduce(2)):

@@ -1,11 +1,11 @@
-"""A booth in a process of its own, whose threads really get the priority they ask for; prints what each of them has.
+"""Booth in its own process whose threads get the real-time priority they ask for; prints the policy of each.
 
     python -m tests.support.realtime_booth DIRECTORY [late]
 
 A line of JSON before the first "ready" and one after it; with `late` the button can be opened only after that. Or
 `refused`, where the kernel gives no real-time priority. Button, light and buzzer are gpiozero's on mock pins. In
-place of lgpio, which opens no chip on this machine, two threads are started as it starts them: with its import one of
-Python that calls back, with the chip one of C that switches pins and has the priority of whoever opens the chip.
+place of lgpio, which opens no chip on this machine, two threads are started as it starts them: at import a Python
+thread that calls back, with the chip a C thread that switches pins and has the priority of the thread that opens it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.support.deadline import until
 
 
 def may_be_realtime() -> bool:
-    """Whether the kernel gives it, tried on a thread that ends then."""
+    """Whether the kernel gives real-time priority, tried on a short-lived thread."""
     given: list[bool] = []
 
     def ask() -> None:
@@ -47,7 +47,7 @@ def may_be_realtime() -> bool:
 
 
 class Pins:
-    """In place of `pins.factory`."""
+    """Substitute for `pins.pin_factory`."""
 
     def __init__(self, has_button: bool) -> None:
         self.has_button = has_button
@@ -68,20 +68,20 @@ class Pins:
 
 
 def waits(name: str) -> threading.Thread:
-    """A thread that waits for ever."""
+    """Thread that waits for ever."""
     made = threading.Thread(target=threading.Event().wait, name=name, daemon=True)
     made.start()
     return made
 
 
 def tell() -> None:
-    """Each thread's policy."""
+    """Print each thread's policy."""
     policies = [(thread.name, os.sched_getscheduler(thread.native_id or 0)) for thread in threading.enumerate()]
     print(json.dumps({"switch_s": sys.getswitchinterval(), "policies": policies}), flush=True)
 
 
 def main(root: Path, is_late: bool) -> None:
-    """Starts, tells, gets ready, tells."""
+    """Start, print, get ready, print."""
     played = Pins(has_button=not is_late)
     vars(pins).update(pin_factory=played, RETRY_S=0.01)
     box, camera = Box(root), threading.Event()

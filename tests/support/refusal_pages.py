@@ -1,6 +1,6 @@
-"""Refusals that firewalls, content networks and gateways put in a server's place, as they are met in the world.
+"""Refusals that firewalls, content networks and gateways send in a server's place, as found in the wild.
 
-Shortened where they repeat themselves; wording, types and shapes are theirs.
+Shortened where they repeat themselves; wording, types and shapes are original.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Page:
-    """The body of a refusal and what its header calls it."""
+    """Body of a refusal and its Content-Type."""
 
     content_type: str
     body: str

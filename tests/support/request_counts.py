@@ -1,7 +1,7 @@
-"""An hour of the real uploader under one kind of answer, in simulated time: how often it asks whom.
+"""An hour of the real uploader under one kind of answer, in simulated time: number of requests per call.
 
-Line, worker, calls and spool are the real ones; they are driven by hand, one step after the other, on one thread. The
-transport is a fake: an hour of real exchanges takes minutes, and what they say is tested over real sockets elsewhere.
+Scheduler, worker, calls and spool are the real ones; they are driven by hand, step by step, on one thread. The
+transport is a fake: an hour of real exchanges takes minutes, and tests elsewhere cover it over real sockets.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tests.support.refusal_pages import Page
 API, STORAGE, PLAIN = "api.eventpics.example", "storage.example", "plain http"
 
 Said = tuple[int, Page] | LinkErrorKind
-"""What comes in place of a good answer: a status and a body, or nothing for a reason."""
+"""Answer in place of a good one: a status and a body, or a reason for none."""
 
 _CALL_S: Final = 0.3
 _PUT_S: Final = 2.0
@@ -43,10 +43,10 @@ _TICK_S: Final = 30.0
 
 
 class Hour:
-    """A booth with photos waiting; a guest presses every two minutes."""
+    """Booth with waiting photos; a guest presses every two minutes."""
 
     def __init__(self, folder: Path, said: Mapping[ApiCall, Said], *, waiting: int = 20, seed: int = 1) -> None:
-        """`said`: what these calls are answered while it lasts; all others are answered well."""
+        """`said`: answers to these calls while it lasts; all others succeed."""
         self.said: Mapping[ApiCall, Said] = said
         self.said_plainly: Said = LinkErrorKind.CONNECT
         """What plain http is answered: nothing as a rule."""
@@ -83,12 +83,12 @@ class Hour:
         )
 
     def take(self, context: Context | None = None) -> PhotoName:
-        """A guest presses."""
+        """Take a photo."""
         self._taken += 1
         return take(self._booth, jpeg(self._taken % 50), context or self._context)
 
     def count(self, place: str) -> int:
-        """How many photos lie there."""
+        """Number of photos in the folder."""
         return sum(1 for _ in self._booth.names(place))
 
     def __enter__(self) -> Hour:
@@ -101,23 +101,23 @@ class Hour:
 
     @property
     def new(self) -> int:
-        """How many wait."""
+        """Number of waiting photos."""
         return self.count(NEW)
 
     @property
     def sent(self) -> int:
-        """How many arrived."""
+        """Number of sent photos."""
         return self.count(SENT)
 
     @property
     def parked(self) -> int:
-        """How many are parked."""
+        """Number of parked photos."""
         return self.count(PARKED)
 
     def pass_s(
         self, seconds: float, *, press_every_s: float = 120.0, until: Callable[[], bool] | None = None
     ) -> None:
-        """The uploader works for so long, or until that is so."""
+        """Run the uploader for so long, or until the condition holds."""
         until_s = self.clock.boottime_s + seconds
         press_s = self.clock.boottime_s + press_every_s
         line, worker = self.uploader._scheduler, self.uploader._workers[0]
@@ -138,7 +138,7 @@ class Hour:
 
 
 class _Rule(Transport):
-    """Answers as the hour says."""
+    """Transport that answers by the hour's rule."""
 
     def __init__(self, hour: Hour) -> None:
         super().__init__(hour.clock)

@@ -1,4 +1,4 @@
-"""A server of the tests' own that speaks raw bytes, so that it can do what no decent server does."""
+"""Server that speaks raw bytes, so that it can do what no correct server does."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Story = Callable[["Liar", socket.socket], None]
 
 
 class Liar:
-    """Tells `story` to every connection, each in a thread of its own; `heard` is what all of them said so far."""
+    """Server that runs `story` for every connection, each in its own thread; `heard` collects the received bytes."""
 
     def __init__(
         self, story: Story, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", buffer_bytes: int = 0
     ) -> None:
-        """`buffer_bytes`: how much the kernel takes for it before it reads; 0 = as usual."""
+        """`buffer_bytes`: receive buffer of the kernel before the server reads; 0 = the default."""
         self.heard = b""
         self.requests: list[tuple[int, bytes]] = []
         """Each whole request, with the number of the connection that it came by."""
@@ -56,7 +56,7 @@ class Liar:
             thread.join(PATIENCE_S)
 
     def request(self, connection: socket.socket) -> bytes:
-        """Reads one request with its body, as its Content-Length says."""
+        """Read one request with its body, by its Content-Length."""
         whole = _message(lambda: self._more(connection))
         self.requests.append((connection.getpeername()[1], whole))
         return whole
@@ -93,7 +93,7 @@ class Liar:
 
 
 def says(status: str, body: bytes = b"", *headers: str) -> Story:
-    """Takes each request whole and answers it in this way."""
+    """Story that reads each request whole and answers it so."""
     head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]).encode()
 
     def story(liar: Liar, connection: socket.socket) -> None:
@@ -105,7 +105,7 @@ def says(status: str, body: bytes = b"", *headers: str) -> Story:
 
 
 def brings_to(port: int) -> Story:
-    """Hands each request on to a server on this machine, and its answer back."""
+    """Story that forwards each request to a server on this machine, and its answer back."""
 
     def story(liar: Liar, connection: socket.socket) -> None:
         with socket.create_connection(("127.0.0.1", port)) as server:
@@ -117,7 +117,7 @@ def brings_to(port: int) -> Story:
 
 
 def _message(more: Callable[[], bytes]) -> bytes:
-    """A request or an answer whose length its Content-Length tells."""
+    """Read a request or an answer with a Content-Length."""
     said = b""
     while b"\r\n\r\n" not in said:
         said += more()

@@ -1,4 +1,4 @@
-"""A night of one line to EventPics in simulated time: the line is the real one, the server is a rule."""
+"""A night of one scheduler in simulated time: the scheduler is the real one, the server is a rule."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ GALA = context_for("gala5678", "", "")
 PARTY_SEEN = AlbumEvent("Party", PARTY.link_id, (Album(PARTY.album_id, "Booth"),))
 
 Rule = Callable[[PhotoName], Outcome]
-"""What comes back for a photo; ACCEPTED: it arrives."""
+"""Result of a photo's call; ACCEPTED: it arrives."""
 
 _LIST_EVERY_S = 30.0
 
 
 class Night:
-    """One booth without threads, card and network."""
+    """Booth without threads, card and network."""
 
     def __init__(self, rule: Rule, *, call: ApiCall = ApiCall.UPLOAD_URL, call_s: float = 1.0, most: int = 1) -> None:
-        """`call` is the one that the rule is about; `call_s`: how long a photo takes, come what may.
+        """`call`: the call that the rule applies to; `call_s`: duration of a photo's call, whatever its result.
 
-        `most`: so many at a time, for who sends them by himself; `pass_s` sends one after the other.
+        `most`: photos at a time, for a test that sends them itself; `pass_s` sends one after the other.
         """
         self.rule, self.call, self.call_s = rule, call, call_s
         self.retry_after_s: float | None = None
@@ -47,7 +47,7 @@ class Night:
         self._list_s = 0.0
 
     def take(self, context: Context = PARTY) -> PhotoName:
-        """A guest presses."""
+        """Take a photo."""
         self._seq += 1
         name = PhotoName("ABCD", 1, self._seq, self._seq * 1000, context.id, f"{self._seq:016x}")
         self._new[name] = context
@@ -55,17 +55,17 @@ class Night:
         return name
 
     def assign(self, name: PhotoName, context: Context) -> None:
-        """An operator sends the photo elsewhere."""
+        """Assign the photo to another event, as an operator does."""
         self._new[name] = context
 
     def move_back(self, name: PhotoName, context: Context = PARTY) -> None:
-        """Somebody moves a parked photo back by hand; the next listing has it."""
+        """Move a parked photo back by hand; the next listing has it."""
         self.parked.remove(name)
         self._new[name] = context
         self._list()
 
     def pass_s(self, seconds: float) -> None:
-        """The booth works for so long."""
+        """Run the booth for so long."""
         until_s = self.clock.boottime_s + seconds
         while self.clock.boottime_s < until_s:
             self._keep_up()
@@ -79,11 +79,11 @@ class Night:
                 self.clock.pass_s(0.5)
 
     def problems(self) -> list[str]:
-        """The codes of what is told."""
+        """Codes of the reported problems."""
         return [problem.code for problem in self.scheduler.snapshot().problems]
 
     def _keep_up(self) -> None:
-        """What the main thread does."""
+        """Run the main thread's tasks."""
         if self.clock.boottime_s >= self._list_s:
             self._list_s = self.clock.boottime_s + _LIST_EVERY_S
             self.scheduler.end_holds()

@@ -1,4 +1,4 @@
-"""systemd, as a service hears of it: the other end of $NOTIFY_SOCKET."""
+"""systemd's end of $NOTIFY_SOCKET."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.deadline import PATIENCE_S
 
 
 class Systemd:
-    """Always listening."""
+    """Receiver that always listens."""
 
     def __init__(self, path: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -26,11 +26,11 @@ class Systemd:
             self._words.put(word)
 
     def hears(self) -> bytes:
-        """The next word."""
+        """Wait for the next message."""
         return self._words.get(timeout=PATIENCE_S)
 
     def heard(self) -> list[bytes]:
-        """Every word since the last time that somebody asked."""
+        """Messages since the last call."""
         self._socket.sendto(b"until here", self._socket.getsockname())
         return list(iter(self.hears, b"until here"))
 
@@ -41,14 +41,14 @@ class Systemd:
 
 
 def settle(box: Box, systemd: Systemd) -> None:
-    """Lets turns of the loop that were under way come to their end, and forgets what they said."""
+    """Let turns of the loop in progress end, and drop their messages."""
     for _ in range(2):
         box.turn()
     systemd.heard()
 
 
 def fed(box: Box, systemd: Systemd) -> bool:
-    """Whether the loop, turning, still feeds the watchdog."""
+    """Whether the running loop still feeds the watchdog."""
     settle(box, systemd)
     for _ in range(3):
         box.turn()

@@ -1,4 +1,4 @@
-"""A booth's spool, the real uploader and the local EventPics on one desk, with clocks that are moved by hand."""
+"""A booth's spool, the real uploader and the local EventPics, with clocks that are moved by hand."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ _LOOK_S = 0.002
 
 
 def connect(url: str, key: Secret, clock: Clock, now_ms: NowMs) -> EventPicsApi:
-    """EventPics as the uploader connects to it, but that it waits for this machine."""
+    """Transport of the uploader that waits for this machine however slow it is."""
     return EventPicsApi(url, key, clock, transport=Transport(clock, plain_http=True, limits=FAR, now_ms=now_ms))
 
 
 class Desk:
-    """Real files, real sockets on loopback, real threads; only time and chance are given.
+    """Real files, real sockets on loopback, real threads; only time and randomness are injected.
 
-    Time goes by when every thread of the uploader has come to rest, however long this machine takes over that: so
-    nothing is late that isn't late by the clock of the desk.
+    Time moves when every thread of the uploader is idle, however long this machine takes over that: so nothing is
+    late that isn't late by the injected clock.
     """
 
     def __init__(self, root: Path) -> None:
@@ -72,12 +72,12 @@ class Desk:
         """The last stir that each thread of the uploader has followed and found nothing more to do."""
 
     def configure(self, **eventpics: Any) -> None:
-        """Other values in [eventpics]."""
+        """Change values in [eventpics]."""
         changed = dataclasses.replace(self.config.eventpics, **eventpics)
         self.config = dataclasses.replace(self.config, eventpics=changed)
 
     def take(self, context: Context = PARTY, *, hint: bool = False) -> PhotoName:
-        """A photo is saved; with `hint` the uploader is told, as the booth does."""
+        """Save a photo; with `hint` the uploader gets the booth's hint."""
         self._taken += 1
         name = take(self.booth, jpeg(self._taken), context)
         if hint:
@@ -85,7 +85,7 @@ class Desk:
         return name
 
     def start(self, spool: Spool | None = None, **more: Any) -> None:
-        """Starts the uploader."""
+        """Start the uploader."""
         spool = spool or Spool(self.booth.directory, self.clock, "serial-1")
         spool.prepare()
         more = {"random_fn": lambda: 0.5, "connect": connect, **more}
@@ -96,7 +96,7 @@ class Desk:
         self.until(lambda: self.said() != {}, "the uploader to say how it is")
 
     def start_command(self, program: str = "") -> subprocess.Popen[bytes]:
-        """Starts the uploader as a process of its own: the real command, or it inside a `program` in Python."""
+        """Start the uploader as its own process: the real command, or within a `program` in Python."""
         config = self.runtime / "config.toml"
         table = self.config.eventpics
         config.write_text(
@@ -113,14 +113,14 @@ class Desk:
         )
 
     def put_behind_tls(self, certificate: ssl.SSLContext) -> Liar:
-        """EventPics is reached over TLS only, as it is in the world; what it heard there is told by the result."""
+        """Put EventPics behind TLS, as in the world; the result counts what it received."""
         self.front = Liar(brings_to(self.album.port), tls=certificate)
         self.album.url = self.front.url
         self.configure(api_url=self.front.url)
         return self.front
 
     def stop(self) -> bool:
-        """SIGTERM's way; whether it ended."""
+        """Stop it as SIGTERM does; whether it ended."""
         if self.uploader is None or self._thread is None:
             return True
         self.uploader.stop()
@@ -130,22 +130,22 @@ class Desk:
         return ended
 
     def end(self) -> None:
-        """Clears the desk."""
+        """Stop everything."""
         self.album.close()
         if self.front is not None:
             self.front.__exit__()
         assert self.stop()
 
     def rest(self) -> None:
-        """Lets the threads work until there is nothing to do for any of them, unless time goes by."""
+        """Let the threads work until none has anything to do unless time moves."""
         for _ in range(3):  # what one of them leaves to another, that one finds the next time
             self.stir()
             self.until(self._is_at_rest, "it to come to rest")
 
     def pass_s(self, seconds: float, *, meanwhile: bool = False) -> None:
-        """Time goes by: once it is at rest, or `meanwhile`, in the middle of what it does.
+        """Move time: when all threads are idle, or `meanwhile`, in the middle of their work.
 
-        The main thread, which nothing holds up, has seen to it before this returns.
+        The main thread, which nothing blocks, has processed it before this returns.
         """
         if not meanwhile:
             self.rest()
@@ -154,13 +154,13 @@ class Desk:
             self.until(lambda: self._looked.get("main") == self._stirs, "the main thread to follow")
 
     def stir(self) -> None:
-        """The uploader looks at its clock."""
+        """Make the uploader read its clock."""
         if self.uploader is not None:
             self._stirs += 1
             self.uploader.wake()
 
     def until(self, happened: Callable[[], bool], what: str, *, step_s: float = 0.0) -> None:
-        """Lets the threads work until it has happened, time going by in steps (standing still if 0)."""
+        """Let the threads work until the condition holds, time moving in steps (standing still if 0)."""
         pause = threading.Event()
         for _ in range(int(PATIENCE_S / _LOOK_S)):
             if happened():
@@ -171,40 +171,40 @@ class Desk:
         raise AssertionError(f"waited for {what}; the uploader says {self.said()}")
 
     def until_sent(self, *names: PhotoName, step_s: float = 0.0) -> None:
-        """Until these photos lie in sent/."""
+        """Wait until these photos are in sent/."""
         self.until(lambda: all(self.lies_in(SENT, name) for name in names), f"{names} in sent/", step_s=step_s)
 
     def until_state(self, state: str, step_s: float = 0.0) -> None:
-        """Until the uploader says it is in this state."""
+        """Wait until the uploader reports this state."""
         self.until(lambda: self.said().get("state") == state, f"state {state}", step_s=step_s)
 
     def lies_in(self, place: str, name: PhotoName) -> bool:
-        """Whether the photo lies there."""
+        """Whether the photo is in that folder."""
         return self.booth.path(name, place).exists()
 
     def waiting(self) -> int:
-        """How many photos lie in new/."""
+        """Number of photos in new/."""
         return sum(1 for _ in self.booth.names(NEW))
 
     def said(self) -> dict[str, Any]:
-        """The uploader's status."""
+        """Status of the uploader."""
         return status.read(self.runtime, "uploader") or {}
 
     def hint(self, *words: str) -> None:
-        """A hint to the uploader."""
+        """Send a hint to the uploader."""
         send_hint(self.runtime, "uploader", *words)
 
     def stored(self, name: PhotoName, link_id: str = "abcd1234", album_id: str = "a1") -> bytes | None:
-        """The photo's bytes in the album."""
+        """Bytes of the photo in the album."""
         path = self.album.path_of(link_id, album_id, name.file_name)
         return path.read_bytes() if path.exists() else None
 
     def uploads_of(self, name: PhotoName) -> list[dict[str, Any]]:
-        """The album's accepted PUTs of the photo."""
+        """Accepted PUTs of the photo in the album."""
         return [upload for upload in self.album.uploads() if upload["fileName"] == name.file_name]
 
     def refuse(self, photo: PhotoName, call: str, storage: Liar) -> None:
-        """This photo, and no other, is refused: by `getuploadurl` with a 400, or sent to this `storage`."""
+        """Refuse this photo and no other: in `getuploadurl` with a 400, or at this `storage`."""
         grant = self.album.grant
 
         def picky(asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -215,7 +215,7 @@ class Desk:
         self.album.grant = picky  # type: ignore[method-assign]
 
     def lose_storage(self, times: int = 0) -> None:
-        """Photos are to be sent to where nobody is, so often (0 = for ever); EventPics answers."""
+        """Make the storage unreachable so many times (0 = for ever); EventPics answers."""
         with Liar(says("200 OK")) as storage:
             pass
         self.album.add_fault(
@@ -228,7 +228,7 @@ class Desk:
         self.stir()
 
     def _watch(self, uploader: Uploader) -> None:
-        """Notes how far each of its threads has got: there is nothing in the uploader that would tell."""
+        """Track the progress of each thread: nothing in the uploader reports it."""
         line, looked = uploader._scheduler, self._looked
         keep_up, next_step = uploader._run_due_tasks, line.next_step
         looked.clear()
