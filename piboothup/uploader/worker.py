@@ -20,6 +20,7 @@ from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from piboothup.uploader.eventpics import ApiError, outcome_of
 from piboothup.uploader.outcomes import ApiCall, Decision, decide
+from piboothup.uploader.schedule.attempts import UploadUrl
 from piboothup.uploader.schedule.scheduler import End, Probe, Send, UploadScheduler
 from piboothup.uploader.session import ApiSession, Connect, retry_after_s
 from piboothup.uploader.transport.errors import LinkError
@@ -122,17 +123,16 @@ class Worker:
 
     def _send(self, name: PhotoName, context: Context, taken_at_ms: int | None, file: VerifyingReader) -> None:
         """Sends the photo. Raises OSError if its file can't be read, Damaged if it is not what was committed."""
-        call = ApiCall.UPLOAD_URL
         started_ns = self._clock.boottime_ns()
+        url = self._scheduler.fresh_url(name, context)
         try:
-            url = self._scheduler.fresh_url(name, context)
             if url is None:
-                asked_ns = self._clock.boottime_ns()
-                url = self._session.api().upload_url(name, context, taken_at_ms)
-                self._scheduler.keep_url(name, context, url, asked_ns)
-            call = ApiCall.PUT
-            self._session.api().put(url, file, file.size_bytes)
+                url = UploadUrl(self._session.api().upload_url(name, context, taken_at_ms), context, started_ns)
+            self._session.api().put(url.url, file, file.size_bytes)
         except (ApiError, LinkError) as error:
+            call = ApiCall.UPLOAD_URL if url is None else ApiCall.PUT
+            if url is not None:
+                self._scheduler.keep_url(name, url)
             self._on_failure(name, context, call, error)
         else:
             took_ns = self._clock.boottime_ns() - started_ns

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from piboothup.uploader.answers import classify, is_page, is_refusal_of_api, json_object
 from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, decide
-from piboothup.uploader.transport.certificate_dates import Validity
-from piboothup.uploader.transport.messages import Answer, decompress
+from piboothup.uploader.transport.messages import Answer, Validity, decompress
 from tests.support.refusal_pages import PAGES, Page
 
 pytestmark = pytest.mark.slow

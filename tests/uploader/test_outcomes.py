@@ -10,9 +10,8 @@ import pytest
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.uploader.answers import classify
 from piboothup.uploader.outcomes import LINK_OUTCOMES, TABLE, ApiCall, Decision, Outcome, decide, forbidden_outcome
-from piboothup.uploader.transport.certificate_dates import Validity
 from piboothup.uploader.transport.client import LinkErrorKind
-from piboothup.uploader.transport.messages import Answer
+from piboothup.uploader.transport.messages import Answer, Validity
 
 
 def answer(status: int, **more: Any) -> Answer:

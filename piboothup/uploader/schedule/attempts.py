@@ -43,8 +43,19 @@ class Refusal(Enum):
     """The server refuses every photo of the event: none of them is at fault."""
 
 
+@dataclass(frozen=True)
+class UploadUrl:
+    """A photo's upload URL."""
+
+    url: Secret
+    context: Context
+    """Event and album that it leads to."""
+    asked_ns: int
+    """Boot-time at which it was asked for."""
+
+
 @dataclass
-class _PhotoHistory:
+class PhotoHistory:
     """Failed attempts of a photo."""
 
     failures: int = 0
@@ -52,10 +63,12 @@ class _PhotoHistory:
     refused_by: Context | None = None
     sent_before: int = 0
     """Photos sent to that event before the first refusal."""
-    url: Secret | None = None
-    asked_ns: int = 0
-    context: Context | None = None
-    """Event and album of the URL."""
+    url: UploadUrl | None = None
+
+    def fresh_url(self, context: Context, now_ns: int) -> UploadUrl | None:
+        """The URL of an earlier attempt, if it leads to this event and album and has not expired."""
+        url = self.url
+        return url if url is not None and url.context == context and is_fresh(url.asked_ns, now_ns) else None
 
 
 @dataclass
@@ -72,28 +85,22 @@ class _ContextHistory:
 class AttemptHistory:
     """Failed attempts of all photos and events that have any."""
 
-    def __init__(self) -> None:
+    def __init__(self, sent: Counter[Context]) -> None:
+        """`sent`: the photos sent since the start, which are counted elsewhere."""
+        self.photos: dict[PhotoName, PhotoHistory] = {}
+        """Those of every photo that failed in any way and still waits."""
+        self.contexts: dict[Context, _ContextHistory] = {}
         self.unreadable: set[PhotoName] = set()
         """Photos whose file can't be read."""
         self.refused_again: set[PhotoName] = set()
         """Photos that were refused more than once and are tried again."""
         self.hit_defect: set[PhotoName] = set()
         """Photos whose last attempt ended in a defect of this program."""
-        self._photos: dict[PhotoName, _PhotoHistory] = {}
-        self._contexts: dict[Context, _ContextHistory] = {}
-        self._sent: Counter[Context] = Counter()
+        self._sent = sent
 
-    def fresh_url(self, name: PhotoName, context: Context, now_ns: int) -> Secret | None:
-        """The unexpired upload URL of an earlier attempt for this event and album, if any."""
-        history = self._photos.get(name)
-        if history is None or history.context != context or not is_fresh(history.asked_ns, now_ns):
-            return None
-        return history.url
-
-    def keep_url(self, name: PhotoName, context: Context, url: Secret, asked_ns: int) -> None:
+    def keep_url(self, name: PhotoName, url: UploadUrl) -> None:
         """Keeps the photo's upload URL for another attempt."""
-        history = self._photo(name)
-        history.url, history.context, history.asked_ns = url, context, asked_ns
+        self._photo(name).url = url
 
     def drop_url(self, name: PhotoName) -> None:
         """Forgets the photo's upload URL."""
@@ -140,33 +147,42 @@ class AttemptHistory:
 
     def has_sent_since(self, context: Context) -> bool:
         """Whether a photo was sent anywhere since this event began to fail."""
-        history = self._contexts.get(context)
+        history = self.contexts.get(context)
         return history is not None and self._sent.total() > history.sent_before
 
-    def record_sent(self, name: PhotoName, context: Context) -> None:
+    def record_unreadable(self, name: PhotoName) -> None:
+        """Records that the photo's file can't be read."""
+        self._photo(name)
+        self.unreadable.add(name)
+
+    def record_defect(self, name: PhotoName) -> None:
+        """Records that an attempt ended in a defect of this program."""
+        self._photo(name)
+        self.hit_defect.add(name)
+
+    def on_sent(self, name: PhotoName, context: Context) -> None:
         """Forgets the failures of a sent photo and its event."""
-        self._sent[context] += 1
-        self._contexts.pop(context, None)
+        self.contexts.pop(context, None)
         self.forget(name)
 
     def forget(self, name: PhotoName) -> None:
         """Forgets a photo that has left new/."""
-        self._photos.pop(name, None)
+        self.photos.pop(name, None)
         self.unreadable.discard(name)
         self.refused_again.discard(name)
         self.hit_defect.discard(name)
 
     def forget_all(self) -> None:
         """Forgets all failures, so that everything is tried as if for the first time."""
-        self._photos.clear()
-        self._contexts.clear()
+        self.photos = {name: PhotoHistory() for name in self.unreadable}
+        self.contexts.clear()
         self.refused_again.clear()
         self.hit_defect.clear()
 
-    def _photo(self, name: PhotoName) -> _PhotoHistory:
-        return self._photos.setdefault(name, _PhotoHistory())
+    def _photo(self, name: PhotoName) -> PhotoHistory:
+        return self.photos.setdefault(name, PhotoHistory())
 
     def _context(self, context: Context) -> _ContextHistory:
-        if (history := self._contexts.get(context)) is None:
-            history = self._contexts[context] = _ContextHistory(self._sent.total())
+        if (history := self.contexts.get(context)) is None:
+            history = self.contexts[context] = _ContextHistory(self._sent.total())
         return history

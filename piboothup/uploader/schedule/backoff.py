@@ -1,4 +1,4 @@
-"""Backoff, jitter, circuit breaker, and how many photos at a time: pure rules; time and random numbers are given.
+"""Backoff, jitter and circuit breaker: pure rules; time and random numbers are given.
 
 Full jitter (a random part of a doubling limit) keeps twenty booths that got their power back together from asking
 together. A fixed wait (the server's Retry-After, an hour, a minute) is spread too, for the same reason.
@@ -15,10 +15,6 @@ MAX_BACKOFF_S = 30.0
 """Longest backoff of the link, seconds."""
 NETWORK_PROBE_S = 1.5
 """Longest time between two probes without a network, seconds: they reach no server, so they burden none."""
-FAST_BPS = 4_000_000
-"""Rate from which on several photos are sent at a time, bits per second: one is sent while another waits."""
-SLOW_BPS = 2_000_000
-"""Rate below which photos are sent one by one, bits per second: two would halve each other's."""
 URL_FRESH_S = 240.0
 """Age up to which an upload URL is used, seconds. The vendor says about 300; a PUT has a minute to begin."""
 
@@ -47,16 +43,6 @@ def network_probe_s(random_fn: RandomFn) -> float:
     return NETWORK_PROBE_S * (0.5 + 0.5 * random_fn())
 
 
-def parallel_uploads(rate_bps: float | None, before: int, max_parallel: int) -> int:
-    """Photos to send at a time at this rate; None = not measured yet.
-
-    Hysteresis: between slow and fast it stays as it was `before`.
-    """
-    if rate_bps is None or rate_bps < SLOW_BPS:
-        return 1
-    return max_parallel if rate_bps >= FAST_BPS else min(before, max_parallel)
-
-
 def is_fresh(asked_ns: int, now_ns: int) -> bool:
     """Whether an upload URL that was asked for at `asked_ns` may still be used."""
     return now_ns - asked_ns < URL_FRESH_S * SECOND_NS
@@ -73,6 +59,7 @@ class CircuitBreaker:
     random: RandomFn
     closed: bool = False
     failures: int = 0
+    """In a row, since a photo was sent."""
     not_before_ns: int = 0
     _closed_ns: int = 0
     _connected_ns: int = 0
@@ -81,10 +68,6 @@ class CircuitBreaker:
         """Lets photos be sent: EventPics answered."""
         if not self.closed:
             self.closed, self._closed_ns = True, now_ns
-
-    def record_success(self) -> None:
-        """Forgets earlier failures: a photo was sent."""
-        self.failures = 0
 
     def back_off(self, now_ns: int, at_least_s: float | None = None, cap_s: float = MAX_BACKOFF_S) -> None:
         """Lets everything wait for a backoff and the server's Retry-After: a call failed, but there is a link."""

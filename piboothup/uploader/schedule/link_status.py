@@ -16,7 +16,7 @@ from piboothup.spool.event_titles import AlbumEvent
 from piboothup.status import UploaderState
 from piboothup.uploader.outcomes import Decision, Outcome
 from piboothup.uploader.schedule.attempts import AttemptHistory
-from piboothup.uploader.schedule.backoff import SECOND_NS, parallel_uploads
+from piboothup.uploader.schedule.backoff import SECOND_NS
 from piboothup.uploader.schedule.photo_queue import ContextHold
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,10 @@ _LINK_PROBLEMS = {
 }
 _HOLD_REASONS = ("no_event", "event_gone", "event_refused", "server_trouble")
 
+FAST_BPS = 4_000_000
+"""Rate from which on several photos are sent at a time, bits per second: one is sent while another waits."""
+SLOW_BPS = 2_000_000
+"""Rate below which photos are sent one by one, bits per second: two would halve each other's."""
 _DECAY = 0.7
 """Weight of the past in the measured rate, per photo."""
 
@@ -156,9 +160,19 @@ class LinkStatus:
             yield problem("photo_unreadable")
 
 
+def parallel_uploads(rate_bps: float | None, before: int, max_parallel: int) -> int:
+    """Photos to send at a time at this rate; None = not measured yet.
+
+    Hysteresis: between slow and fast it stays as it was `before`.
+    """
+    if rate_bps is None or rate_bps < SLOW_BPS:
+        return 1
+    return max_parallel if rate_bps >= FAST_BPS else min(before, max_parallel)
+
+
 @dataclass
 class TransferStats:
-    """Photos sent since the start, and the rate of the link."""
+    """Photos sent since the start, the rate of the link, and how many photos are sent at a time."""
 
     max_parallel: int = 1
     """Most photos on their way at a time."""

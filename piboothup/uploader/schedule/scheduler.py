@@ -21,7 +21,7 @@ from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
 from piboothup.uploader.outcomes import ApiCall, Outcome, is_listed, not_found_outcome
-from piboothup.uploader.schedule.attempts import AttemptHistory
+from piboothup.uploader.schedule.attempts import AttemptHistory, UploadUrl
 from piboothup.uploader.schedule.backoff import SECOND_NS, CircuitBreaker, RandomFn, jitter_s
 from piboothup.uploader.schedule.failure_policy import MAX_PHOTO_BACKOFF_S, FailurePolicy
 from piboothup.uploader.schedule.link_status import LinkStatus, StatusSnapshot, TransferStats
@@ -53,14 +53,14 @@ class UploadScheduler:
         self._random = random_fn
         self._queue = PhotoQueue()
         self._breaker = CircuitBreaker(random_fn)
-        self._attempts = AttemptHistory()
         self._link = LinkStatus(paused, refused)
         self._stats = TransferStats(max_parallel)
+        self._attempts = AttemptHistory(self._stats.sent)
         parts = self._queue, self._breaker, self._attempts, self._link, self._stats
         self._policy = FailurePolicy(clock, random_fn, *parts)
         self._probing = False
         self._probe_started_ns = 0
-        self._probe_due_ns = 0
+        self._probe_due_ns = self._probe_interval_ns = 0
         self._unmarked: dict[PhotoName, Context] = {}
         self._events: tuple[AlbumEvent, ...] | None = None
         self._listing_requested = True
@@ -164,7 +164,8 @@ class UploadScheduler:
             self._breaker.close(now_ns)
             self._link.on_probe_success(photos_waiting=self._queue.sendable > 0)
             self._probing = False
-            self._schedule_probe(now_ns)
+            self._probe_interval_ns = int(jitter_s(_PROBE_INTERVAL_S, self._random) * SECOND_NS)
+            self._probe_due_ns = now_ns + self._probe_interval_ns
 
     def on_no_key(self, reason: Problem) -> None:
         """There is no usable key."""
@@ -186,15 +187,16 @@ class UploadScheduler:
         with self._changed:
             return self._breaker.connected_s(self._clock.boottime_ns())
 
-    def fresh_url(self, name: PhotoName, context: Context) -> Secret | None:
+    def fresh_url(self, name: PhotoName, context: Context) -> UploadUrl | None:
         """The unexpired upload URL of an earlier attempt for this event and album, if any."""
         with self._changed:
-            return self._attempts.fresh_url(name, context, self._clock.boottime_ns())
+            history = self._attempts.photos.get(name)
+            return None if history is None else history.fresh_url(context, self._clock.boottime_ns())
 
-    def keep_url(self, name: PhotoName, context: Context, url: Secret, asked_ns: int) -> None:
-        """Keeps the photo's upload URL for another attempt."""
+    def keep_url(self, name: PhotoName, url: UploadUrl) -> None:
+        """Keeps the upload URL of a photo that was not sent, for another attempt."""
         with self._changed:
-            self._attempts.keep_url(name, context, url, asked_ns)
+            self._attempts.keep_url(name, url)
 
     def on_photo_sent(
         self, name: PhotoName, context: Context, size_bytes: int, took_ns: int, *, marked: bool
@@ -202,11 +204,12 @@ class UploadScheduler:
         """The album of `context` has the photo. Not `marked`: it still lies in new/, and is not sent again."""
         with self._changing():
             now_ns = self._clock.boottime_ns()
-            self._breaker.record_success()
+            self._breaker.failures = 0
             self._link.on_photo_sent()
-            self._schedule_probe(now_ns)
-            self._attempts.record_sent(name, context)
+            self._probe_due_ns = now_ns + self._probe_interval_ns
             self._stats.record_sent(context, size_bytes, took_ns, now_ns)
+            if name in self._attempts.photos or context in self._attempts.contexts:
+                self._attempts.on_sent(name, context)
             if marked:
                 self._queue.discard(name)
             else:
@@ -244,7 +247,7 @@ class UploadScheduler:
     def on_unreadable(self, name: PhotoName) -> None:
         """The photo's file can't be read: tried again in 10 min."""
         with self._changing():
-            self._attempts.unreadable.add(name)
+            self._attempts.record_unreadable(name)
             self._queue.postpone(name, self._clock.boottime_ns() + int(MAX_PHOTO_BACKOFF_S * SECOND_NS))
 
     def on_photo_failure(
@@ -263,7 +266,7 @@ class UploadScheduler:
                 self._probing = False
                 self._policy.on_defect()
             else:
-                self._attempts.hit_defect.add(step.name)
+                self._attempts.record_defect(step.name)
                 self._queue.postpone(step.name, self._clock.boottime_ns() + int(wait_s * SECOND_NS))
 
     # -- status ------------------------------------------------------------------------------------------------
@@ -314,9 +317,6 @@ class UploadScheduler:
             hold.reason in _REFUSALS and not self._attempts.has_sent_since(context)
             for context, hold in self._queue.held.items()
         )
-
-    def _schedule_probe(self, now_ns: int) -> None:
-        self._probe_due_ns = now_ns + int(jitter_s(_PROBE_INTERVAL_S, self._random) * SECOND_NS)
 
 
 @dataclass(frozen=True)

@@ -192,7 +192,8 @@ class Transport:
         return self._send_on_live_connection(request, deadline_ns)
 
     def _send_on_live_connection(self, request: Request, deadline_ns: int) -> Answer:
-        adapter = self._adapter if self._clock_trust.trusts_system_clock() else self._known_time_adapter
+        is_wrong = self._clock_trust.wrong_ns is not None and not self._clock_trust.trusts_system_clock()
+        adapter = self._known_time_adapter if is_wrong else self._adapter
         try:
             return self._send_once(adapter, request, deadline_ns)
         except LinkError as error:

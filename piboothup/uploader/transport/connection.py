@@ -23,10 +23,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from piboothup.clock import Clock
 from piboothup.config import Secret
-from piboothup.uploader.transport.certificate_dates import Validity
 from piboothup.uploader.transport.errors import LinkErrorKind
 from piboothup.uploader.transport.happy_eyeballs import HasLocalAddress, NameLookups, connect, has_local_address
-from piboothup.uploader.transport.messages import BLOCK_BYTES
+from piboothup.uploader.transport.messages import BLOCK_BYTES, Validity
 
 _SEND_BUFFER_BYTES = 128 * 1024
 """Send buffer: a larger one hides a slow link until the read time-out ends a good upload."""
@@ -199,6 +198,8 @@ class _Connection(HTTPConnection):
     """urllib3's connection with our time-outs and guard."""
 
     response_class = _Response
+    validity: Validity | None = None
+    """The dates of the server's certificate; None without TLS."""
 
     def __init__(self, *args: Any, guard: ExchangeGuard, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -227,7 +228,7 @@ class _Connection(HTTPConnection):
         if self.sock is None:
             self.connect()
         self._guard.attach(self.sock)
-        self._guard.validity = self._validity()
+        self._guard.validity = self.validity
         self.timeout = self._guard.stall_s
         self._guard.record_sending()
         try:
@@ -235,10 +236,6 @@ class _Connection(HTTPConnection):
         except (ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
             raise BrokenPipeError from None  # the only hang-up that every version of urllib3 handles
         self._guard.body_sent = True
-
-    def _validity(self) -> Validity | None:
-        """The dates of the server's certificate."""
-        return None
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
@@ -251,11 +248,9 @@ class _TlsConnection(_Connection, HTTPSConnection):
     def connect(self) -> None:
         """Connects and shakes hands; then `check_dates` checks the dates, if given."""
         super().connect()
+        self.validity = Validity.of(cast(Any, self.sock).getpeercert() or {})
         if self._check_dates is not None:
-            self._check_dates(self._validity())
-
-    def _validity(self) -> Validity:
-        return Validity.of(cast(Any, self.sock).getpeercert() or {})
+            self._check_dates(self.validity)
 
 
 class _Pools(urllib3.PoolManager):

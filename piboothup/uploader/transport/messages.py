@@ -1,9 +1,10 @@
-"""HTTP messages: a request and its body, redirects, an answer and its decompression, and their limits."""
+"""HTTP messages: a request and its body, redirects, an answer, its certificate's dates, decompression, limits."""
 
 from __future__ import annotations
 
 import os
 import re
+import ssl
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import BinaryIO, Final
 from urllib.parse import urljoin, urlsplit
 
 from piboothup.config import Secret
-from piboothup.uploader.transport.certificate_dates import Validity
+from piboothup.uploader.transport.errors import OutOfDate
 
 BLOCK_BYTES: Final = 64 * 1024
 """Bytes of a body that are sent, or of an answer that are read, at a time."""
@@ -183,6 +184,27 @@ def _inflate(content: bytes, wbits: int, limit_bytes: int) -> tuple[bytes, bool]
         if not unpacker.eof or not content:
             return bytes(found), unpacker.eof
     return bytes(found), False
+
+
+@dataclass(frozen=True)
+class Validity:
+    """First and last moment at which a certificate is valid, Unix milliseconds (RFC 5280, 4.1.2.5)."""
+
+    from_ms: int
+    until_ms: int
+
+    @classmethod
+    def of(cls, certificate: Mapping[str, object]) -> Validity:
+        """The dates in a result of SSLSocket.getpeercert. Raises OutOfDate when it has none."""
+        try:
+            begins_s, ends_s = (ssl.cert_time_to_seconds(str(certificate[key])) for key in ("notBefore", "notAfter"))
+        except (KeyError, ValueError):
+            raise OutOfDate from None
+        return cls(begins_s * 1000, ends_s * 1000 + 999)
+
+    def covers(self, unix_ms: int) -> bool:
+        """Whether the certificate is valid at that time."""
+        return self.from_ms <= unix_ms <= self.until_ms
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections import Counter
 
 import pytest
 
@@ -11,7 +12,7 @@ from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
 from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, decide
-from piboothup.uploader.schedule.attempts import AttemptHistory
+from piboothup.uploader.schedule.attempts import AttemptHistory, UploadUrl
 from piboothup.uploader.schedule.scheduler import Send
 from tests.support.effort import covering, sample
 from tests.support.photos import PARTY
@@ -276,12 +277,14 @@ def test_s19_parked_photo_moved_back_is_refused_as_first_time() -> None:
 
 
 def test_photos_sent_at_second_attempt_10000_take_no_memory() -> None:
-    tries = AttemptHistory()
+    tries = AttemptHistory(Counter())
     for seq in range(10_000):
         name = PhotoName("ABCD", 1, seq, seq, PARTY.id, f"{seq:016x}")
         tries.record_failure(name)
-        tries.keep_url(name, PARTY, Secret(f"https://storage.example/{seq}"), asked_ns=0)
-        tries.record_sent(name, PARTY)
+        tries.keep_url(name, UploadUrl(Secret(f"https://storage.example/{seq}"), PARTY, asked_ns=0))
+        tries.record_unreadable(name)
+        tries.record_defect(name)
+        tries.on_sent(name, PARTY)
     assert len(pickle.dumps(tries)) < 10_000
 
 

@@ -12,6 +12,7 @@ from piboothup.spool.contexts import ContextRecord
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
 from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, decide
+from piboothup.uploader.schedule.attempts import UploadUrl
 from piboothup.uploader.schedule.backoff import SECOND_NS, RandomFn
 from piboothup.uploader.schedule.link_status import TransferStats
 from piboothup.uploader.schedule.photo_queue import sorted_names
@@ -355,13 +356,14 @@ def test_storage_unreachable_is_looked_for_ever_less_often() -> None:
 
 def test_f03_a_put_that_was_blocked_asks_for_a_new_url() -> None:
     """What refused it in no storage's form may be a storage after all, and the URL too old for it."""
-    bench, url = Bench(), Secret("https://storage.example/x")
-    for outcome, kept in ((Outcome.BLOCKED, None), (Outcome.TIMEOUT, url)):
+    bench, secret = Bench(), Secret("https://storage.example/x")
+    for outcome, is_kept in ((Outcome.BLOCKED, False), (Outcome.TIMEOUT, True)):
         name = bench.take()
         assert name is not None
-        bench.scheduler.keep_url(name, PARTY, url, bench.clock.boottime_ns())
+        url = UploadUrl(secret, PARTY, bench.clock.boottime_ns())
+        bench.scheduler.keep_url(name, url)
         bench.scheduler.on_photo_failure(name, PARTY, ApiCall.PUT, outcome)
-        assert bench.scheduler.fresh_url(name, PARTY) == kept
+        assert bench.scheduler.fresh_url(name, PARTY) == (url if is_kept else None)
         bench.clock.pass_s(60.0)
         bench.connect()
 

@@ -15,9 +15,10 @@ from piboothup.simulator.server import DEMO_KEY
 from piboothup.spool.capture_time.anchors import CEILING_MS, FLOOR_MS, Anchor, Source
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
-from piboothup.uploader.transport.certificate_dates import CertificateClock, Validity, unknown_time
+from piboothup.uploader.transport.certificate_dates import CertificateClock, unknown_time
 from piboothup.uploader.transport.client import Transport
 from piboothup.uploader.transport.errors import LinkError, LinkErrorKind, OutOfDate
+from piboothup.uploader.transport.messages import Validity
 from piboothup.uploader.trusted_time import TrustedTime, is_plausible
 from tests.support.ca import Authority, Connect, day_s, self_signed
 from tests.support.clock import HandClock

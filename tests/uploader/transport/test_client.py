@@ -12,6 +12,7 @@ import socket
 import ssl
 import struct
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ import pytest
 
 from piboothup.config import Secret
 from piboothup.spool.names import PhotoName
-from piboothup.uploader.schedule.attempts import AttemptHistory
+from piboothup.uploader.schedule.attempts import AttemptHistory, UploadUrl
 from piboothup.uploader.transport import connection
 from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
 from piboothup.uploader.transport.messages import Answer, Request
@@ -385,8 +386,8 @@ def test_c03_what_holds_a_key_or_a_signed_url_does_not_show_it() -> None:
     asked = Request("POST", url, {"Authorization": f"Bearer {key}"}, f'{{"apiKey": "{key}"}}'.encode())
     told = f'{{"uploadUrl": "{url.reveal()}"}}'.encode()
     answer = Answer(200, "", told, True, True, "", "", sent_ns=0, answered_ns=0, location=url.reveal())
-    tries = AttemptHistory()
-    tries.keep_url(PhotoName("ABCD", 1, 1, 1, PARTY.id, "0123456789abcdef"), PARTY, url, asked_ns=0)
+    tries = AttemptHistory(Counter())
+    tries.keep_url(PhotoName("ABCD", 1, 1, 1, PARTY.id, "0123456789abcdef"), UploadUrl(url, PARTY, asked_ns=0))
     for holder in (asked, answer, vars(tries), url):
         assert "canary" not in f"{holder!r} {holder}"
 
