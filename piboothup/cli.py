@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _status_of(error: Exception) -> int | None:
-    """The exit status of an error that is told in a sentence; None for a defect."""
+    """Exit status of an error with a sentence for the user; None for a defect."""
     from piboothup.config import ConfigError
     from piboothup.runtime import RuntimeUnusable
     from piboothup.spool.layout_version import SpoolUnusable
@@ -57,8 +57,8 @@ def _status_of(error: Exception) -> int | None:
 
     if isinstance(error, ConfigError):
         return USAGE
-    told = (CommandFails, RuntimeUnusable, SpoolUnusable, AlreadyRunning, PermissionError)
-    return FAILED if isinstance(error, told) else None
+    expected = (CommandFails, RuntimeUnusable, SpoolUnusable, AlreadyRunning, PermissionError)
+    return FAILED if isinstance(error, expected) else None
 
 
 def _parser() -> _Parser:
@@ -70,8 +70,8 @@ def _parser() -> _Parser:
     parser.add_argument("--config", metavar="FILE", help="instead of $PIBOOTHUP_CONFIG or /etc/piboothup/config.toml")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(name: str, told: str, target: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=told, description=told)
+    def add(name: str, description: str, target: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=description, description=description)
         command.set_defaults(function=target)
         return command
 
@@ -100,7 +100,7 @@ def _parser() -> _Parser:
 
 
 def targets() -> dict[str, str]:
-    """By command: the function that does it, as `module.function` of `commands`."""
+    """Function of each command, as `module.function` of `commands`."""
     actions = (action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
     return {name: parser.get_default("function") for action in actions for name, parser in action.choices.items()}
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem to tell a person. `code` is stable: it is what gets read out on the phone."""
+    """Problem to report to a person. `code` is stable: people read it out on the phone."""
 
     code: str
     sentence: str
@@ -20,8 +20,8 @@ class Problem:
     """A few words that make the sentence exact (a path, a number); may be empty."""
 
     def __str__(self) -> str:
-        told = f"{self.sentence[:-1]} ({self.detail})." if self.detail else self.sentence
-        return f"{told} {self.remedy}"
+        what = f"{self.sentence[:-1]} ({self.detail})." if self.detail else self.sentence
+        return f"{what} {self.remedy}"
 
 
 _CATALOGUE: dict[str, tuple[str, str]] = {

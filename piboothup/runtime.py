@@ -1,10 +1,10 @@
 """Runtime directory of the services: hint sockets and status files on a tmpfs; sd_notify messages to systemd.
 
-Nothing here touches the card. A hint ("press", "new", "retry") only wakes its receiver, which would learn the same by
-itself later: the sender does not wait, a lost hint costs at most the receiver's own interval. A directory that
-vanishes under a running service (at logout /run/user/UID goes, a cleaner empties /tmp) is made again, and so is its
-socket. A directory without room, or one that there is no room for, stops no service: socket and status come when
-there is room, and the status says so.
+Nothing here touches the card. A hint ("press", "new", "retry") only wakes its receiver, which would find out later by
+itself: the sender does not wait, a lost hint costs at most the receiver's own interval. A directory that vanishes
+under a running service (at logout /run/user/UID goes, a cleaner empties /tmp) is recreated with its socket. A
+directory that is full, or can't be made for lack of room, stops no service: socket and status follow when there is
+room, and the status reports it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _LONGEST_ADDRESS_BYTES = 107
 
 
 class RuntimeUnusable(RuntimeError):
-    """No runtime directory can be used; the text is a sentence with a remedy."""
+    """Failure to find a runtime directory; the text is a sentence with a remedy."""
 
 
 def service_directory(environment: Mapping[str, str] = os.environ) -> Path:
-    """The runtime directory of a service, made if need be.
+    """Runtime directory of a service, made if need be.
 
     $PIBOOTHUP_RUNTIME, else /run/piboothup if it may be written, else $XDG_RUNTIME_DIR/piboothup, else
     /tmp/piboothup-<uid> (0700, its owner checked). Raises RuntimeUnusable.
@@ -48,10 +48,10 @@ def service_directory(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def command_directory(environment: Mapping[str, str] = os.environ) -> Path:
-    """The runtime directory that a command talks to: /run/piboothup if it exists, else as for a service.
+    """Runtime directory that a command uses: /run/piboothup if it exists, else as for a service.
 
-    It is not made: a service that comes later, or makes it again, may be another user's. Raises RuntimeUnusable, also
-    when this user may not enter it.
+    It is not made: a service that starts later may belong to another user. Raises RuntimeUnusable, also when this
+    user may not enter it.
     """
     if environment.get("PIBOOTHUP_RUNTIME") or not SYSTEM_DIRECTORY.is_dir():
         path = _own_directory(environment)
@@ -63,7 +63,7 @@ def command_directory(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def make(path: Path, environment: Mapping[str, str] = os.environ) -> None:
-    """Makes a service's runtime directory, if need be. Raises RuntimeUnusable; OSError where there is no room."""
+    """Make a service's runtime directory, if need be. Raises RuntimeUnusable; OSError where there is no room."""
     try:
         mode = 0o770 if path == SYSTEM_DIRECTORY else 0o700
         path.mkdir(mode=mode, parents=_is_named(path, environment), exist_ok=True)
@@ -88,7 +88,7 @@ def _is_named(path: Path, environment: Mapping[str, str]) -> bool:
 
 
 def _check(path: Path, environment: Mapping[str, str]) -> None:
-    """Raises RuntimeUnusable for what is there and no folder, or not this user's alone though it should be."""
+    """Raise RuntimeUnusable if the path is no folder, or not this user's alone though it should be."""
     try:
         found = path.lstat() if not _is_named(path, environment) else path.stat()
     except FileNotFoundError:
@@ -104,9 +104,9 @@ class HintSocket:
     """Receiving end of a service's hints: a datagram socket `<name>.sock`, mode 0660."""
 
     def __init__(self, directory: Path, name: str) -> None:
-        """Binds the socket, in place of one left by a dead service. Raises RuntimeUnusable.
+        """Bind the socket, in place of one left by a dead service. Raises RuntimeUnusable.
 
-        Where there is no room for it or its directory, it hears nothing and is lost, until it can be renewed.
+        Where there is no room for it or its directory, it receives nothing and is lost, until it can be renewed.
         """
         self.path = directory / f"{name}.sock"
         self._closed = False
@@ -119,7 +119,7 @@ class HintSocket:
             self._socket, self._place = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), None
 
     def _bound(self) -> tuple[socket.socket, tuple[int, int] | None]:
-        """A socket at its path, and where that is: on which device, which inode. Raises OSError."""
+        """Socket bound to its path, and the device and inode of that. Raises OSError."""
         fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
@@ -137,7 +137,7 @@ class HintSocket:
         return made, place
 
     def is_lost(self) -> bool:
-        """Whether nobody hears a hint that is sent to its path: nothing lies there, or what a dead service left."""
+        """Whether hints sent to its path are lost: it is missing, or the socket of a dead service."""
         try:
             return _place(self.path) != self._place and not _is_heard(self.path)
         except FileNotFoundError:
@@ -146,9 +146,9 @@ class HintSocket:
             return False
 
     def renew(self) -> None:
-        """Binds anew, with another descriptor. Raises OSError, as while its folder is gone: then all is as it was.
+        """Bind anew, with another descriptor. Raises OSError, as while its folder is gone, and then changes nothing.
 
-        Does nothing once it is closed: whoever listens may hear of that late, and sees it lost.
+        Does nothing after `close`: another thread may see the socket lost before it learns of the end.
         """
         with self._changing:
             if self._closed:
@@ -159,11 +159,11 @@ class HintSocket:
         log.warning("socket made again path=%s", self.path)
 
     def fileno(self) -> int:
-        """For selectors."""
+        """Descriptor, for selectors."""
         return self._socket.fileno()
 
     def receive(self, timeout_s: float | None = None) -> list[str]:
-        """The next hint as words (["press"], ["new", "<photo>"]); [] after `timeout_s` or for junk."""
+        """Receive the next hint as words (["press"], ["new", "<photo>"]); [] after `timeout_s` or for junk."""
         self._socket.settimeout(timeout_s)
         try:
             message = self._socket.recv(_LONGEST_HINT_BYTES)
@@ -172,7 +172,7 @@ class HintSocket:
         return message.decode("utf-8", "replace").split()
 
     def close(self) -> None:
-        """Closes and removes the socket, unless another service has taken its place."""
+        """Close and remove the socket, unless another service has taken its place."""
         with self._changing, contextlib.suppress(OSError):
             self._closed = True
             self._socket.close()
@@ -182,7 +182,7 @@ class HintSocket:
 
 @contextlib.contextmanager
 def _address(path: Path) -> Iterator[str]:
-    """The address of the socket `path`: one that would be too long leads by its directory's descriptor."""
+    """Address of the socket `path`; a path that is too long is reached through its directory's descriptor."""
     if len(os.fsencode(path)) <= _LONGEST_ADDRESS_BYTES:
         yield str(path)
         return
@@ -199,7 +199,7 @@ def _place(path: Path) -> tuple[int, int]:
 
 
 def _is_heard(path: Path) -> bool:
-    """Whether a service listens at the socket `path`; True also when that can't be told. Sends nothing."""
+    """Whether a service listens at the socket `path`; True also when that is unknown. Sends nothing."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asking:
         asking.setblocking(False)
         try:
@@ -213,7 +213,7 @@ def _is_heard(path: Path) -> bool:
 
 
 def send_hint(directory: Path, name: str, *words: str) -> bool:
-    """Send a hint to the service `name`; False when nobody listens or its queue is full. Never waits.
+    """Send a hint to the service `name`; False when no service listens or its queue is full. Never waits.
 
     Raises PermissionError when this user may not write to the socket.
     """
@@ -230,15 +230,15 @@ def send_hint(directory: Path, name: str, *words: str) -> bool:
 
 
 def under_systemd(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether systemd started this process and waits for its word."""
+    """Whether systemd started this process and waits for its messages."""
     return bool(environment.get("NOTIFY_SOCKET"))
 
 
 def notify_systemd(*lines: str, environment: Mapping[str, str] = os.environ) -> bool:
-    """Tell systemd ("READY=1", "WATCHDOG=1", "STATUS=…") without waiting; False when it did not take it.
+    """Send a message to systemd ("READY=1", "WATCHDOG=1", "STATUS=…") without waiting; False when it did not take it.
 
     The protocol is sd_notify(3): one datagram of lines to $NOTIFY_SOCKET, "@" meaning the abstract namespace. True
-    too when systemd did not start this process: nobody is to be told then.
+    too when systemd did not start this process.
     """
     address = environment.get("NOTIFY_SOCKET", "")
     if not address:

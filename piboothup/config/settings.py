@@ -88,7 +88,7 @@ class ButtonConfig:
     hold_s: float = checks.number(5.0, 2, 12)
     """Duration of the hold that opens the menu, seconds."""
     menu: str = checks.choice("after_power_on", "always", "never")
-    """When the menu has the operator's items: for 10 minutes after power-on, always or never."""
+    """Time in which the menu has the operator's items: 10 minutes after power-on, always or never."""
 
 
 @dataclass(frozen=True)

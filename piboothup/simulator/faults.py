@@ -19,11 +19,11 @@ class Drop(StrEnum):
     """Point at which the connection is reset."""
 
     START = "start"
-    """Before the request's body is read."""
+    """Reset before the request's body is read."""
     BODY = "body"
-    """In the middle of the request's body."""
+    """Reset in the middle of the request's body."""
     ANSWER = "answer"
-    """After the request was carried out: only the answer is lost."""
+    """Reset after the request was carried out: only the answer is lost."""
 
 
 class BadFaults(ValueError):

@@ -1,4 +1,4 @@
-"""From the electrical edge to what follows of it: the state's change, and the first answer on light or panel.
+"""Latency from the electrical edge to the state's change and to the first feedback on light or panel.
 
     python -m tests.benchmarks.button [--presses N] [--switch-ms MS ...]
 

@@ -169,7 +169,7 @@ class Box:
         )
         self.notice: Problem | None = None
         self._heard: queue.SimpleQueue[type[Event]] = queue.SimpleQueue()
-        """What the loop was told, in the turns that deal with it."""
+        """Types of the events that the loop processed."""
         self._switch_s = sys.getswitchinterval()
         self._service: BoothService | None = None
         self._thread: threading.Thread | None = None

@@ -45,28 +45,28 @@ class FakeCamera:
         self.model, self.size = "imx477", (64, 48)
         self.notice: Problem | None = None
         self.on_viewfinder: Callable[[], None] = nothing
-        # what a test wants
+        # behaviour
         self.fault: Problem | None = None
-        """Why it can't be opened."""
+        """Fault of `open`."""
         self.capture_fault: Problem | None = None
         self.raises: Exception | None = None
-        """What every call raises."""
+        """Exception of every call."""
         self.streams = True
         self.early_ns = 0
-        """By how much frames begin before zero: such a frame is nobody's photo."""
+        """Lead of the frames' start before zero, ns: no photo may use such a frame."""
         self.grey = 128
         self.seen: Viewfinder | None = None
-        """What its viewfinder shows."""
+        """Picture of the viewfinder."""
         self.on_capture: Callable[[], None] = nothing
         self.on_release: Callable[[], None] = nothing
         self.on_close: Callable[[], None] = nothing
-        # what it was asked for
+        # recorded calls
         self.opened = self.closed = 0
         self.threads: set[str] = set()
         self.captures: list[tuple[int, float]] = []
-        """Zero and timeout of each."""
+        """Zero, ns, and timeout, seconds, of each."""
         self.locks: list[tuple[float, bool]] = []
-        """When white balance was locked or set free, in seconds."""
+        """Times at which white balance was locked or released, seconds."""
         self.asked: queue.SimpleQueue[int] = queue.SimpleQueue()
         self.held: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self.lit: queue.SimpleQueue[int | None] = queue.SimpleQueue()

@@ -35,18 +35,18 @@ class EmulatedOled:
         self.address = address
         self.plugged_in = True
         self.can_be_read = True
-        """Some modules can't: their data line goes one way."""
+        """False for modules with a unidirectional data line."""
         self.always_says: int | None = None
-        """What one answers that can be read and does not tell."""
+        """Status byte of a module that answers reads but does not report its state."""
         self.transfers = 0
         self.went_dark = 0
-        """How often it was told to."""
+        """Number of commands that turned the display off."""
         self.data_bytes = 0
         """Bytes of pictures, without commands."""
         self.columns: list[int] = []
-        """Where on the glass each of them went, from the left."""
+        """Column of each of these bytes, from the left edge of the picture."""
         self.fail_after: int | None = None
-        """Pulled out after so many more transfers."""
+        """Number of further transfers until it is unplugged."""
         self._columns = columns
         self.lose_power()
 

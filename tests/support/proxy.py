@@ -47,7 +47,7 @@ class Link:
         self.rate_bps = rate_bps
         self.round_trip_s = round_trip_s
         self.carried_bytes = 0
-        """From the uploader to the server."""
+        """Bytes from the uploader to the server."""
         self._server_port = port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="link", daemon=True)

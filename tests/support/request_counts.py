@@ -48,14 +48,14 @@ class Hour:
         """`said`: answers to these calls while it lasts; all others succeed."""
         self.said: Mapping[ApiCall, Said] = said
         self.said_plainly: Said = LinkErrorKind.CONNECT
-        """What plain http is answered: nothing as a rule."""
+        """Answer to plain http: no connection by default."""
         self.clock = HandClock()
         self.asked: Counter[str] = Counter()
-        """How many requests each host was sent."""
+        """Number of requests per host."""
         self.bodies = 0
-        """How many times a photo was sent, from its first byte on."""
+        """Number of photo bodies sent, complete or not."""
         self.refused = 0
-        """How many requests were answered as `said`."""
+        """Number of requests answered as `said`."""
         self._context = PARTY
         self._taken = 0
         (folder / "run").mkdir()

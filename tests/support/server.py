@@ -22,13 +22,13 @@ class Liar:
         """`buffer_bytes`: receive buffer of the kernel before the server reads; 0 = the default."""
         self.heard = b""
         self.requests: list[tuple[int, bytes]] = []
-        """Each whole request, with the number of the connection that it came by."""
+        """Complete requests, each with the number of its connection."""
         self.connections = 0
         self.ended = threading.Event()
         self.story = story
-        """A new one holds for the next connection."""
+        """Behaviour from the next connection on."""
         self.tls = tls
-        """Its side of TLS; a new one holds for the next connection."""
+        """TLS context from the next connection on."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, 0), family=family)
         if buffer_bytes:

@@ -36,7 +36,7 @@ class Night:
         self.rule, self.call, self.call_s = rule, call, call_s
         self.retry_after_s: float | None = None
         self.events: tuple[AlbumEvent, ...] = (PARTY_SEEN, AlbumEvent("Gala", GALA.link_id))
-        """What the key sees."""
+        """Events of the key."""
         self.clock = HandClock(boottime_s=0.0)
         self.scheduler = UploadScheduler(self.clock, random.Random(1).random, most, paused=False, refused=False)
         self.tried: Counter[PhotoName] = Counter()
