@@ -32,7 +32,7 @@ class AnchorRecorder:
         self._is_failure_logged = False
 
     def record(self, photos: int) -> None:
-        """Records the clocks once per boot; NTP's time at first, after a step, and every ten minutes with new photos.
+        """Record the clocks once per boot; NTP's time at first, after a step, and every ten minutes with new photos.
 
         `photos`: how many photos were taken. A failed write is tried again with the next call.
         """
@@ -65,7 +65,7 @@ class AnchorRecorder:
         return photos != self._photos and fresh.boottime_ms - last.boottime_ms >= ANCHOR_EVERY_MS
 
     def _record_boot(self, now_ms: int, wall_ms: int) -> None:
-        """Records the RTC, and the system clock, which is a lower bound until NTP has set it."""
+        """Record the RTC, and the system clock, which is a lower bound until NTP has set it."""
         if self._is_boot_recorded:
             return
         rtc_ms = self._clock.rtc_ms()

@@ -11,12 +11,12 @@ from piboothup.clock import Clock
 from piboothup.runtime import HintSocket
 
 POLL_S = 1.0
-"""How often the thread looks whether it shall end and whether its socket is still there, seconds."""
+"""How often the thread checks for its end and for its socket, seconds."""
 _EVENTS: Mapping[str, Callable[[int], Event]] = {"press": Tapped, "down": Pressed, "up": Released}
 
 
 def listen(hints: HintSocket, clock: Clock, post: Callable[[Event], None], ended: threading.Event) -> None:
-    """Posts an event for each word that comes over the socket, until `ended` is set or the socket is closed."""
+    """Post an event for each word that comes over the socket, until `ended` is set or the socket is closed."""
     while not ended.is_set():
         try:
             words = hints.receive(POLL_S)

@@ -8,7 +8,7 @@ from piboothup.booth.camera.base import Camera
 from piboothup.booth.gpio.button import Button
 from piboothup.booth.gpio.buzzer import Buzzer, NoBuzzer
 from piboothup.booth.gpio.led import Light
-from piboothup.booth.panel.thread import PanelDevice
+from piboothup.booth.panel.base import PanelDevice
 from piboothup.problems import Problem
 
 

@@ -1,7 +1,7 @@
 """Feedback: light pattern and sound for each state. Pure.
 
-Every press changes the light at once: while a press is down that starts no photo, the light is steady, or flashes
-where it was steady before. Only under the flash it stays steady, for the photo's sake, and the panel answers instead.
+Every press changes the light at once: while a press that takes no photo is held the light is steady; where it was
+steady before, it flashes. With the flash on it stays steady, for the photo's sake, and the panel answers instead.
 Trouble is signalled only when photos can't be taken.
 """
 

@@ -23,7 +23,7 @@ class Frame:
     exposure_start_ns: int
     """Boot-time nanoseconds at which the exposure began."""
     release: Callable[[], None]
-    """Returns the buffer to the camera; the planes must not be read afterwards."""
+    """Return the buffer to the camera; the planes must not be read afterwards."""
     camera_model: str = ""
     exposure_us: int | None = None
     gain: float | None = None

@@ -1,6 +1,6 @@
 """The outputs of the booth: flash, light, buzzer, panel, viewfinder and camera, brought up to date after each event.
 
-The one place that tells the devices what follows from a state; nothing here waits for a device.
+The only place that turns a state into calls of devices; nothing here waits for a device.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Outputs:
         self._before_ns = 0
 
     def prepare(self, booth: Booth, now_ns: int) -> None:
-        """Sets what must hold before the effects run: the flash, the coming photo, the page of the self-test."""
+        """Set what must hold before the effects run: the flash, the coming photo, the page of the self-test."""
         self._devices.light.flash(booth.is_flash_on(now_ns))
         if booth.state is not BoothState.EXPOSING:
             is_countdown = booth.state is BoothState.COUNTDOWN
@@ -50,7 +50,7 @@ class Outputs:
         self._self_test.set_page(booth.page.kind if booth.page is not None else None)
 
     def update(self, booth: Booth, now_ns: int, settings: FlowSettings) -> None:
-        """Shows the state: viewfinder, panel, light and buzzer."""
+        """Show the state: viewfinder, panel, light and buzzer."""
         is_viewfinder_on = shows_viewfinder(booth, now_ns)
         self._camera.set_viewfinder_on(is_viewfinder_on)
         if not is_viewfinder_on:

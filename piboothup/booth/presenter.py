@@ -39,7 +39,7 @@ class Presenter:
         panel: PanelThread,
         saver: Saver,
         settings_store: SettingsStore,
-        start_progress: StartProgress,
+        view_details: ViewDetails,
         config_problem: Problem | None,
     ) -> None:
         """`config_problem`: what is wrong with the config file."""
@@ -49,7 +49,7 @@ class Presenter:
         self._panel = panel
         self._saver = saver
         self._settings_store = settings_store
-        self._start_progress = start_progress
+        self._view_details = view_details
         has_unused = config_problem is not None and config_problem.code == "unused_setting"
         self._config_problem = None if has_unused else config_problem
         self._unused_setting = config_problem if has_unused else None
@@ -86,7 +86,7 @@ class Presenter:
             hold_progress=booth.hold_progress(now_ns, settings),
         )
         light = self._devices.light.problem
-        return self._start_progress.complete_view(view, booth, active.context.link_id, upload_status, light)
+        return self._view_details.add_to(view, booth, active.context.link_id, upload_status, light)
 
     def notices(self, booth: Booth) -> list[Problem]:
         """Problems that do not stop photos, the gravest first."""
@@ -98,7 +98,7 @@ class Presenter:
             self.runtime_problem,
         )
         stuck = problem("button_stuck") if booth.stuck else None
-        card, supply = self.card_notices, self._start_progress.problems
+        card, supply = self.card_notices, self._view_details.problems
         others = *supply, *devices, self.upload_status.problem, self._unused_setting
         found = stuck, *card, self._config_problem, *others
         return [notice for notice in found if notice is not None]
@@ -124,8 +124,8 @@ class Presenter:
 _ONLINE = (UploaderState.IDLE, UploaderState.UPLOADING)
 
 
-class StartProgress:
-    """The parts of a view that depend on time: progress of the start, last thumbnail, idle pages, checks."""
+class ViewDetails:
+    """Parts of a view that come from elsewhere than the state: start progress, thumbnail, checks, album code."""
 
     def __init__(self, config: Config, spool: Spool, clock: Clock) -> None:
         self._config = config
@@ -145,11 +145,11 @@ class StartProgress:
         return self._supply.problems
 
     def load_last_start(self) -> None:
-        """Reads how long the last start took, for the progress bar."""
+        """Read how long the last start took, for the progress bar."""
         self._expected_ms = self._spool.last_start_ms()
 
-    def update(self) -> None:
-        """Reads supply and clock, and records once how long this start took. Raises OSError."""
+    def refresh(self) -> None:
+        """Read supply and clock, and record once how long this start took. Raises OSError."""
         self._supply = power.read()
         self._synchronised = self._clock.ntp_uncertainty_ms() is not None
         if self._ready_after_ms is not None and not self._is_recorded:
@@ -157,7 +157,7 @@ class StartProgress:
             self._spool.note_ready(self._ready_after_ms)
 
     def on_event(self, event: Event, booth: Booth, now_ns: int) -> None:
-        """Takes note of an event and of the state after it."""
+        """Record an event and the state after it."""
         if isinstance(event, Saved):
             self._thumbnail = event.thumbnail
         if booth.state is not BoothState.READY:
@@ -165,10 +165,10 @@ class StartProgress:
         elif self._ready_after_ms is None:
             self._ready_after_ms = (now_ns - self._started_ns) // 1_000_000
 
-    def complete_view(
+    def add_to(
         self, view: View, booth: Booth, link_id: str, upload_status: UploadStatus, light_problem: Problem | None
     ) -> View:
-        """`view` with these parts added."""
+        """Return the view with these parts."""
         now_ns = self._clock.boottime_ns()
         is_idle = booth.state is BoothState.READY and not booth.stuck  # the notice of a stuck button stays readable
         takes_turns = is_idle and self._config.panel.album_code == "idle"

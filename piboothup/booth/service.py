@@ -18,7 +18,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from piboothup.booth import control
-from piboothup.booth import threads as priorities
 from piboothup.booth.camera.thread import CameraThread
 from piboothup.booth.clock_anchors import AnchorRecorder
 from piboothup.booth.devices import Devices
@@ -48,9 +47,9 @@ from piboothup.booth.outputs import Outputs
 from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.panel.view import View
 from piboothup.booth.photo.saver import Saver
-from piboothup.booth.presenter import Presenter, StartProgress
+from piboothup.booth.presenter import Presenter, ViewDetails
 from piboothup.booth.storage import StorageMonitor
-from piboothup.booth.threads import STORAGE_TIMEOUT_NS, Heartbeat, RealTime
+from piboothup.booth.threads import STORAGE_TIMEOUT_NS, Heartbeat, RealTime, set_background
 from piboothup.booth.upload_status import UploadStatusReader
 from piboothup.booth.watchdog import Watchdog
 from piboothup.clock import Clock
@@ -114,9 +113,9 @@ class BoothService:
         self._anchor_recorder = AnchorRecorder(spool, clock)
         self._disks_seen = 0
         self._upload_status_reader = UploadStatusReader(spool, runtime, context)
-        self._start_progress = StartProgress(config, spool, clock)
+        self._view_details = ViewDetails(config, spool, clock)
         self._presenter = Presenter(
-            config, spool, devices, self._panel, self._saver, store, self._start_progress, notice
+            config, spool, devices, self._panel, self._saver, store, self._view_details, notice
         )
         self._menu_options = MenuOptionsReader(config, spool, clock, store)
         self._self_test = SelfTest(
@@ -139,16 +138,16 @@ class BoothService:
         self._watchdog = Watchdog(heartbeats)
 
     def stop(self) -> None:
-        """Asks the service to end, which takes up to 5 s; may be called from a signal handler."""
+        """Ask the service to end, which takes up to 5 s; may be called from a signal handler."""
         self._events.put(Stop())
 
     def _restart(self) -> None:
-        """Ends the service, for systemd to start it again: the last remedy for a camera."""
+        """End the service, for systemd to start it again: the last remedy for a camera."""
         if under_systemd():
             self.stop()
 
     def run(self) -> None:
-        """Runs until stopped. Raises AlreadyRunning, SpoolUnusable (not under systemd), RuntimeUnusable.
+        """Run until stopped. Raises AlreadyRunning, SpoolUnusable (not under systemd), RuntimeUnusable.
 
         Under systemd a spool that can't be used is a fault on the panel, tried again until it can.
         """
@@ -156,7 +155,7 @@ class BoothService:
             self._storage.open(patient=under_systemd())
             self._settings_store.refresh()
             self._events.put(StorageChecked(self._storage.problem))
-            self._start_progress.load_last_start()
+            self._view_details.load_last_start()
             with contextlib.closing(HintSocket(self._runtime, "booth")) as hints, self._threads(hints):
                 self._watchdog.report_ready()
                 self._loop()
@@ -185,7 +184,7 @@ class BoothService:
             self._end(threads)
 
     def _end(self, threads: list[threading.Thread]) -> None:
-        """Ends every thread within one deadline: first the saver, so that "photos are safe" is true when shown."""
+        """End every thread within one deadline: first the saver, so that "photos are safe" is true when shown."""
         deadline_ns = self._clock.boottime_ns() + _STOP_NS
 
         def left_s() -> float:
@@ -233,7 +232,7 @@ class BoothService:
             self._booth, effects = step(self._booth, event, now_ns, self._settings)
             self._outputs.prepare(self._booth, now_ns)
             self._run_effects(effects)
-            self._start_progress.on_event(event, self._booth, now_ns)
+            self._view_details.on_event(event, self._booth, now_ns)
             del event, effects  # a frame in them is 18 MB that nobody needs any more
             self._outputs.update(self._booth, now_ns, self._settings)
             if self._booth.state is not before:
@@ -275,14 +274,14 @@ class BoothService:
                     self._action_runner.submit(action)
 
     def _on_viewfinder(self) -> None:
-        """Passes the viewfinder's new picture to the panel; called on the camera's thread."""
+        """Pass the viewfinder's new picture to the panel; called on the camera's thread."""
         self._panel.set_viewfinder(self._camera.viewfinder)
 
     def _view(self, now_ns: int) -> View:
         return self._presenter.view(self._booth, now_ns, self._settings)
 
     def _apply_settings(self, active: ActiveSettings) -> None:
-        """Takes over another event, album or language."""
+        """Apply another event, album or language."""
         self._saver.set_context(active.context)
         if self._upload_status_reader.set_context(active.context):  # title and count were those of the other event
             self._presenter.upload_status = replace(self._presenter.upload_status, event_title="", parked=0)
@@ -290,7 +289,7 @@ class BoothService:
     # -- the other threads -------------------------------------------------------------------------------------
 
     def _keep_house_running(self) -> None:
-        """Checks the card, the clock and the uploader's status once a second."""
+        """Check the card, the clock and the uploader's status once a second."""
         while not self._ended.is_set():
             self._housekeeping_heartbeat.beat(STORAGE_TIMEOUT_NS)
             try:
@@ -302,7 +301,7 @@ class BoothService:
                 self._saver.count_held()
                 if self._storage.opened:
                     self._anchor_recorder.record(self._saver.taken)
-                    self._start_progress.update()
+                    self._view_details.refresh()
                 self._presenter.upload_status = self._upload_status_reader.read()
                 self._settings = replace(self._settings, options=self._menu_options.read())
             except OSError as error:
@@ -313,14 +312,14 @@ class BoothService:
             self._ended.wait(_HOUSEKEEPING_S)
 
     def _follow_disk(self) -> None:
-        """Counts photos and records anchors anew when the spool lies on another disk than before."""
+        """Count photos and record anchors anew when the spool lies on another disk than before."""
         if self._disks_seen not in (0, self._storage.times_opened):
             self._saver.recount()
             self._anchor_recorder = AnchorRecorder(self._spool, self._clock)
         self._disks_seen = self._storage.times_opened
 
     def _write_status(self) -> None:
-        """Writes the booth's status every second and with each change of state, whatever the card does."""
+        """Write the booth's status every second and with each change of state, whatever the card does."""
         while not self._ended.is_set():
             try:
                 self._status.write(self._presenter.status(self._booth).to_json())
@@ -332,8 +331,8 @@ class BoothService:
         self._status.withdraw()
 
     def _run_retention(self) -> None:
-        """Deletes sent photos when space is short, at background priority."""
-        priorities.set_background()
+        """Delete sent photos when space is short, at background priority."""
+        set_background()
         while not self._ended.wait(_RETENTION_S):
             try:
                 while self._storage.retire() and not self._ended.is_set():

@@ -13,8 +13,8 @@ import threading
 from piboothup.clock import Clock
 
 SWITCH_INTERVAL_S = 0.0005
-"""How long a computing Python thread may keep the others waiting, seconds. With the usual 5 ms a press is handled
-after 7 ms beside one (18 at the 99th percentile), with this after 2 (4); and while two of them compute both get some
+"""How long a computing thread may keep the GIL while others wait, seconds. Beside one computing thread a press is
+handled after 7 ms (99th percentile 18) with the usual 5 ms, after 2 ms (4) with this; two computing threads get some
 7 % less done (tests/benchmarks/button.py)."""
 
 
@@ -31,7 +31,7 @@ class RealTime:
         self._begun = False
 
     def add(self, *threads: threading.Thread) -> None:
-        """Adds threads: they get the priority with the others, or at once if those have it."""
+        """Add threads: they get the priority when `begin` is called, or at once after it."""
         with self._changing:
             if self._begun:
                 set_realtime(*threads)
@@ -39,7 +39,7 @@ class RealTime:
                 self._threads += threads
 
     def begin(self) -> None:
-        """Raises the priorities: the booth is ready. Later calls do nothing."""
+        """Raise the priorities: the booth is ready. Later calls do nothing."""
         with self._changing:
             if not self._begun:
                 self._begun = True
@@ -49,15 +49,15 @@ class RealTime:
 
 
 def set_switch_interval() -> None:
-    """Sets Python's thread switch interval to `SWITCH_INTERVAL_S`."""
+    """Set the switch interval of the GIL to `SWITCH_INTERVAL_S`."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
 
 
 def set_realtime(*threads: threading.Thread) -> None:
-    """Gives these threads real-time priority, but not the threads that they start.
+    """Give these threads real-time priority, but not the threads that they start.
 
-    The unit permits it (LimitRTPRIO=). Without it the kernel's fair scheduler lets a waking thread wait for up to
-    3 ms at each of a press's hand-overs when all processors are busy, whatever its niceness.
+    The unit permits it (LimitRTPRIO=). Without it the kernel's fair scheduler delays a woken thread by up to 3 ms
+    when all processors are busy, whatever its niceness; a press wakes several threads in turn.
     """
     for thread in threads:
         if thread.native_id is not None and thread.is_alive():
@@ -66,9 +66,9 @@ def set_realtime(*threads: threading.Thread) -> None:
 
 
 def set_background() -> None:
-    """Gives the calling thread the lowest priority of the booth's threads, but not less than other programs have.
+    """Give the calling thread the lowest priority of the booth's threads, but not a lower one than other programs.
 
-    A thread that waits for a processor while it holds Python's lock keeps a press waiting too.
+    A thread preempted while it holds the GIL delays a press.
     """
     thread = threading.get_native_id()
     with contextlib.suppress(OSError):
@@ -90,7 +90,7 @@ class Heartbeat:
         self.beat()
 
     def beat(self, silent_ns: int = 0) -> None:
-        """Gives a sign of life; for `silent_ns` from now on the thread counts as alive without another one."""
+        """Give a sign of life; for `silent_ns` from now on the thread counts as alive without another one."""
         self._sign = self._clock.boottime_ns(), silent_ns
 
     def last_ns(self) -> int:

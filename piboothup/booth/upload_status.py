@@ -27,7 +27,7 @@ class UploadStatus:
 
     @property
     def problem(self) -> Problem | None:
-        """The gravest problem, unless the state already says it."""
+        """The gravest problem, unless `state` already expresses it."""
         code = self.problems[0] if self.problems else ""
         return problem(code) if code in (*_BEYOND_STATE, _STRAYS_CODE) else None
 
@@ -40,7 +40,7 @@ _BEYOND_STATE = (
     *("event_gone", "event_refused", "uploader_defect"),
 )
 _STRAYS_CODE = "no_event"
-"""Problem of photos taken before an event was chosen; told when all others are sent."""
+"""Problem of photos taken before an event was chosen; shown when all others are sent."""
 
 
 class UploadStatusReader:
@@ -55,7 +55,7 @@ class UploadStatusReader:
         self._counted: dict[str, int] = {}
 
     def set_context(self, context: Context) -> bool:
-        """Sets the context whose title and counts are read; whether it is another one."""
+        """Set the context whose title and counts are read; return whether it is another one."""
         is_another = context != self._context
         if is_another:
             self._context, self._seen_ns = context, {}

@@ -14,23 +14,23 @@ SILENT_NS = 20_000_000_000
 
 
 class Watchdog:
-    """Feeds systemd's watchdog and logs which thread is stuck.
+    """Feeder of systemd's watchdog; logs which thread is stuck.
 
     `heartbeats`: for each thread's name a function that gives the boot-time of its last sign of life.
     """
 
     def __init__(self, heartbeats: Mapping[str, Callable[[], int]]) -> None:
         self._heartbeats = heartbeats
-        self._is_ready_told = False
+        self._is_ready_sent = False
         self._silent: set[str] = set()
         """The stuck threads, as logged."""
 
     def report_ready(self) -> None:
-        """Tells systemd that the service has started; repeated by `feed` until systemd has taken it."""
-        self._is_ready_told = self._is_ready_told or notify_systemd("READY=1")
+        """Report to systemd that the service has started; repeated by `feed` until systemd has taken it."""
+        self._is_ready_sent = self._is_ready_sent or notify_systemd("READY=1")
 
     def feed(self, now_ns: int) -> None:
-        """Feeds the watchdog unless a thread is stuck. Never waits."""
+        """Feed the watchdog unless a thread is stuck. Never waits."""
         self.report_ready()
         beats_ns = {name: heartbeat() for name, heartbeat in self._heartbeats.items()}
         silent = {name for name, beat_ns in beats_ns.items() if now_ns - beat_ns >= SILENT_NS}

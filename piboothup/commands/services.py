@@ -93,8 +93,8 @@ def _devices(loaded: Config, clock: Clock) -> Devices:
     from piboothup.booth.gpio.button import GpioButton
     from piboothup.booth.gpio.buzzer import GpioBuzzer, NoBuzzer
     from piboothup.booth.gpio.led import GpioLight, NoLight
+    from piboothup.booth.panel.base import NoPanel
     from piboothup.booth.panel.oled import OledPanel
-    from piboothup.booth.panel.thread import NoPanel
 
     panel, light, button = loaded.panel, loaded.light, loaded.button
     return Devices(

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from piboothup.booth.camera.thread import CameraThread
-from piboothup.booth.panel.thread import NoPanel, PanelThread
+from piboothup.booth.panel.base import NoPanel
+from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.threads import NEVER_NS, Heartbeat
 from tests.support.camera import FakeCamera
 from tests.support.clock import HandClock

@@ -13,7 +13,7 @@ from piboothup.booth.flow.save_health import SAME_REASON_LIMIT, SaveHealth
 from piboothup.booth.flow.state import Booth
 from piboothup.booth.panel import idle
 from piboothup.booth.panel.view import Checks, View
-from piboothup.booth.presenter import StartProgress, checks, shows_viewfinder
+from piboothup.booth.presenter import ViewDetails, checks, shows_viewfinder
 from piboothup.booth.upload_status import UploadStatus
 from piboothup.config import Config, PanelConfig
 from piboothup.power import Supply
@@ -92,22 +92,22 @@ def test_viewfinder_on_in_countdown_until_last_second_and_aiming() -> None:
 
 
 def test_album_code_shown_whenever_asked_for_in_menu(spool: Spool) -> None:
-    start_progress = StartProgress(Config(), spool, HandClock())
+    view_details = ViewDetails(Config(), spool, HandClock())
     in_menu = Booth(state=BoothState.MENU, page=Page(PageKind.ALBUM_CODE))
-    shown = start_progress.complete_view(View(), in_menu, "abcd1234", UploadStatus(), None)
+    shown = view_details.add_to(View(), in_menu, "abcd1234", UploadStatus(), None)
     assert shown.album_link.endswith("/abcd1234")
-    hidden = start_progress.complete_view(View(), Booth(state=BoothState.READY), "abcd1234", UploadStatus(), None)
+    hidden = view_details.add_to(View(), Booth(state=BoothState.READY), "abcd1234", UploadStatus(), None)
     assert hidden.album_link == ""
 
 
 def shows_code_at_rest(config: Config, spool: Spool, ready: Booth) -> bool:
     """Whether the album's code has its turn once nobody has pressed for a while."""
     clock = HandClock()
-    start_progress = StartProgress(config, spool, clock)
-    start_progress.on_event(Tick(), Booth(), clock.boottime_ns())
-    start_progress.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
+    view_details = ViewDetails(config, spool, clock)
+    view_details.on_event(Tick(), Booth(), clock.boottime_ns())
+    view_details.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
     clock.pass_s(idle.QR_AFTER_NS / 1e9)
-    return start_progress.complete_view(View(), ready, "abcd1234", UploadStatus(), None).album_link != ""
+    return view_details.add_to(View(), ready, "abcd1234", UploadStatus(), None).album_link != ""
 
 
 def test_b04_stuck_button_notice_blocks_idle_album_code(spool: Spool) -> None:
@@ -133,13 +133,13 @@ def spool(tmp_path: Path) -> Spool:
 def test_start_bar_fills_in_last_start_time_then_waits_full(spool: Spool) -> None:
     clock = HandClock()
     spool.note_ready(4000)
-    start_progress = StartProgress(Config(), spool, clock)
+    view_details = ViewDetails(Config(), spool, clock)
 
     def filled() -> float:
-        return start_progress.complete_view(View(), Booth(), "", UploadStatus(), None).progress
+        return view_details.add_to(View(), Booth(), "", UploadStatus(), None).progress
 
     assert filled() == 0.0
-    start_progress.load_last_start()
+    view_details.load_last_start()
     found = []
     for _ in range(6):
         clock.pass_s(1)
@@ -169,13 +169,13 @@ def test_start_length_kept_for_next_boot_written_only_if_changed(tmp_path: Path)
 
 def test_a_start_is_noted_once_when_ready_is_reached(spool: Spool) -> None:
     clock = HandClock()
-    start_progress = StartProgress(Config(), spool, clock)
-    start_progress.on_event(Tick(), Booth(), clock.boottime_ns())
-    start_progress.update()
+    view_details = ViewDetails(Config(), spool, clock)
+    view_details.on_event(Tick(), Booth(), clock.boottime_ns())
+    view_details.refresh()
     assert spool.last_start_ms() is None
     clock.pass_s(3)
-    start_progress.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
+    view_details.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
     clock.pass_s(9)
-    start_progress.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
-    start_progress.update()
+    view_details.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
+    view_details.refresh()
     assert spool.last_start_ms() == 3000

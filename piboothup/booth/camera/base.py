@@ -10,7 +10,7 @@ from piboothup.problems import Problem
 
 
 class CameraFault(Exception):
-    """The camera can't do what was asked; `problem` tells why. Worth another try later."""
+    """The camera can't do what was asked; `problem` says why. Worth another try later."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem))

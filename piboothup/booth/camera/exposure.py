@@ -112,8 +112,8 @@ def limit_exposure(
 ) -> tuple[ExposureLimits, Controls]:
     """Limits after the newest frame, and the controls to set because of it (often none).
 
-    A control is set again with every frame that does not show it, in both directions: one that was lost would else be
-    missing all evening, and setting it twice does no harm.
+    Controls are sent again until a frame's metadata confirm them, both when limiting and when handing back: a control
+    that was lost would be missing all evening.
     """
     controls: Controls = {}
     exposure_us, gain = metadata.get("ExposureTime", 0), metadata.get("AnalogueGain", 1.0)

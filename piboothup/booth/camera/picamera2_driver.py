@@ -172,11 +172,11 @@ class Picamera2Driver:
             self._table, zero_ns - lag_ns, None if flash_on_ns is None else flash_on_ns - lag_ns, can_limit=can_cap
         )
         request, metadata, start_ns = self._next(shot.zero_ns, deadline_s)
-        told = self._limit_exposure(metadata)
+        controls = self._limit_exposure(metadata)
         if "AfMode" in self._advertised and is_focusing(metadata):
             self._set_controls(manual_focus(self._table))
             shot = replace(shot, lens=1.0 / self._table.focus_m)
-        while missing := shot.waits_for(metadata, start_ns, told):
+        while missing := shot.waits_for(metadata, start_ns, controls):
             after_ms = (start_ns - shot.zero_ns) // 1_000_000
             try:
                 better = self._next(start_ns + 1, min(deadline_s, time.monotonic() + BETTER_WITHIN_S))
@@ -186,7 +186,7 @@ class Picamera2Driver:
             log.info("event=frame_passed_over after_ms=%d for=%s", after_ms, missing)
             request.release()  # not before there is a better one
             request, metadata, start_ns = better
-            told = self._limit_exposure(metadata)
+            controls = self._limit_exposure(metadata)
         if shot.lens is not None:
             self._set_controls(continuous_focus())
         y, u, v = planes(self._memory(request, "main"), request.config["main"])
@@ -222,23 +222,23 @@ class Picamera2Driver:
         return request, metadata, metadata["SensorTimestamp"] - 1000 * metadata["ExposureTime"]
 
     def _limit_exposure(self, metadata: Metadata) -> Controls:
-        """What the camera was told because of this frame."""
+        """Set the controls that follow from this frame; return them."""
         before = self._exposure_limits
-        self._exposure_limits, told = limit_exposure(before, metadata, self._table, self._advertised)
-        if told:
-            self._set_controls(told)
+        self._exposure_limits, controls = limit_exposure(before, metadata, self._table, self._advertised)
+        if controls:
+            self._set_controls(controls)
             if (self._exposure_limits.exposure, self._exposure_limits.gain) != (
                 before.exposure,
                 before.gain,
             ):  # not with each frame's lux
-                log.info("event=exposure_capped controls=%s", told)
-        return told
+                log.info("event=exposure_capped controls=%s", controls)
+        return controls
 
     def _set_controls(self, controls: Controls) -> None:
-        """Sends controls with the next frame's request.
+        """Send controls with the next frame's request.
 
-        Under the lock with which picamera2 gives frames back: it reads what is to be sent and then forgets all of it,
-        so that what is told in between would be lost (`CompletedRequest.release` in picamera2's request.py).
+        Under the lock with which picamera2 gives frames back: it reads the controls to be sent and then clears them,
+        so that those set in between would be lost (`CompletedRequest.release` in picamera2's request.py).
         """
         with self._camera.request_lock:
             self._camera.set_controls(controls)
@@ -257,7 +257,7 @@ class Picamera2Driver:
         return self._maps[fd]
 
     def frames(self) -> int:
-        """Frames since `open`, as picamera2's event loop counts them; asked, it also looks after the exposure."""
+        """Number of frames since `open`, by picamera2's event loop; each call also limits the exposure."""
         newest, self._newest = self._newest, None
         if newest is not None:
             self._limit_exposure(newest)
@@ -265,20 +265,20 @@ class Picamera2Driver:
         return int(self._camera.frames)
 
     def lock_white_balance(self, on: bool) -> None:
-        """White balance stays as it is, or goes on by itself."""
+        """Lock white balance as it is, or let it adapt again."""
         if "AwbEnable" in self._advertised:
             self._set_controls({"AwbEnable": not on})
 
     def viewfinder(self) -> Viewfinder | None:
-        """What the camera saw a moment ago. Being asked has it look, for a while. Never waits."""
+        """The newest small picture; pictures are made for a while after each call. Never waits."""
         now_s = time.monotonic()
         if now_s >= self._viewed_until_s:
-            self._viewfinder = None  # who stood there then is nobody's business now
+            self._viewfinder = None  # stale, and so private
         self._viewed_until_s = now_s + VIEWED_FOR_S
         return self._viewfinder
 
     def _on_frame(self, request: Any) -> None:
-        """Takes what is wanted out of a frame that is passing; runs in picamera2's event loop."""
+        """Read metadata and viewfinder from a passing frame if wanted; called in picamera2's event loop."""
         if self._wants_newest:
             self._wants_newest = False
             self._newest = request.get_metadata()
@@ -323,7 +323,7 @@ def planes(memory: mmap.mmap | bytes, stream: dict[str, Any]) -> tuple[Plane, Pl
 
 
 class _RequestRelease:
-    """Gives a request back, once. It lets go of it then: whoever still holds the frame must not hold all buffers."""
+    """Release of a request, once; then the request is dropped, as the frame may live on and must not hold buffers."""
 
     def __init__(self, request: Any) -> None:
         self._request = request

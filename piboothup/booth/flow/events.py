@@ -96,7 +96,7 @@ class SavingFailed:
     problem: Problem
     """Problem for the guest: press again."""
     reason: Problem = _DEFECT
-    """Problem if it lasts. Equal for all photos that fail in the same way."""
+    """The fault to report if saving keeps failing; equal for all photos that fail in the same way."""
 
 
 @dataclass(frozen=True)

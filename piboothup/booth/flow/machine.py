@@ -232,9 +232,9 @@ def _released(booth: Booth, edge_ns: int, now_ns: int, settings: FlowSettings) -
 
 
 def _pressed_in_menu(booth: Booth, page: Page, now_ns: int, settings: FlowSettings) -> _Step:
-    """On a page with items wait for the release; else close the page, or confirm what the self-test asked for.
+    """On a page with items wait for the release; else close the page, or confirm the self-test's question.
 
-    A second press within a second of that is ignored.
+    A second press within a second is ignored.
     """
     if page.items:
         return _open_page(booth, page, now_ns, settings), ()
@@ -323,7 +323,7 @@ def _tick(booth: Booth, now_ns: int) -> _Step:
 
 
 def _photo_failed(booth: Booth, notice: Problem, reason: Problem, now_ns: int) -> Booth:
-    """A press gave no photo: shows `notice`, or the fault that this `reason` has become by repetition."""
+    """A press gave no photo: show `notice`, or the fault that this `reason` has become by repetition."""
     booth = replace(booth, health=booth.health.photo_failed(reason, now_ns))
     if booth.health.fault is not None:
         return _settle_state(replace(booth, notice=None))
@@ -331,7 +331,7 @@ def _photo_failed(booth: Booth, notice: Problem, reason: Problem, now_ns: int) -
 
 
 def _not_taken(cause: Problem) -> Problem:
-    """The fault if the camera keeps failing: one code, whatever the camera says."""
+    """The fault to report if the camera keeps failing: under one code, as the camera's own wording varies."""
     return problem("no_photos", cause.detail)
 
 

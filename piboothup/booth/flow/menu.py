@@ -1,9 +1,9 @@
 """The menu: pages of items, walked with one button. Pure.
 
-A short press goes to the next item, a long press chooses it, and the first item is always "Back". Items that can do
-harm are the operator's and are there only for ten minutes after power-on: an operator is who may pull the plug and
-put it back. A page is made once, of the options at that time, so that what is chosen is what was seen. The menu
-returns what is to be done as an action and does nothing itself.
+A short press goes to the next item, a long press chooses it, and the first item is always "Back". Destructive
+items are shown only in operator mode: for ten minutes after power-on, as only an operator may pull the plug. A page
+is built once, from the options at that time, so that what is chosen is what was seen. The menu returns actions and
+does nothing itself.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class PageKind(StrEnum):
     EVENTS = "events"
     ALBUMS = "albums"
     TAKE_ALONG = "take_along"
-    SELF_TEST = "ready_check"
+    SELF_TEST = "self_test"
     AIM = "aim"
     LANGUAGES = "languages"
     WIPE = "wipe"
@@ -89,7 +89,7 @@ class PageKind(StrEnum):
     SWITCH_OFF = "switch_off"
     WAIT = "wait"
     """The action is running."""
-    RESULT = "told"
+    RESULT = "result"
     """The action's result or error."""
 
 
@@ -136,7 +136,7 @@ class Page:
     """The action that a WAIT page waits for."""
     number: int = 0
     is_good: bool = True
-    """False: the page tells an error."""
+    """False: the page shows an error."""
     usage: EventUsage | None = None
     operator_only: bool = False
     """Closed when the operator's time ends."""
@@ -196,9 +196,9 @@ def wipe_page(usages: tuple[EventUsage, ...]) -> Page:
 
 
 def page_after(page: Page, action: MenuAction, result: Page) -> Page | None:
-    """Page that tells an action's result; None = this page does not wait for it.
+    """Page that shows an action's result; None = this page does not wait for it.
 
-    Sound, pause and language are shown as done at once: their result is told only if it is an error.
+    Sound, pause and language are shown as done at once: their result is shown only if it is an error.
     """
     was_shown_as_done = isinstance(action, SetSound | SetPaused | ChooseLanguage) and page.awaits is None
     is_shown = page.awaits == action or (was_shown_as_done and not result.is_good)
@@ -211,12 +211,12 @@ def with_sharpness(page: Page, sharpness: float) -> Page:
 
 
 def result_page(text_key: str, number: int = 0, title: str = "", title_id: str = "") -> Page:
-    """Page that tells what was done."""
+    """Page that shows the result of an action."""
     return Page(PageKind.RESULT, text_key=text_key, number=number, title=title, title_id=title_id)
 
 
 def error_page(text_key: str) -> Page:
-    """Page that tells why something was not done."""
+    """Page that shows why an action was not done."""
     return Page(PageKind.RESULT, text_key=text_key, is_good=False)
 
 

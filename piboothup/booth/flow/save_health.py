@@ -4,8 +4,8 @@ The third photo in a row that is not saved for the same reason is a fault, and t
 test photo or a real one goes well. A press for which the camera gave no frame is such a photo.
 
 One test photo is due after the start, before anybody may press, and in a fault another every 30 s. It takes the same
-way as a photo (encoder, EXIF, hash, card) and is deleted again. One that is not saved needs no third time; a camera
-that gives no frame for it has as many tries as with guests.
+way as a photo (encoder, EXIF, hash, card) and is deleted again. One failed test save is a fault at
+once; a missing test frame counts like a missed photo (3 or 5).
 
 Times are nanoseconds of the boot-time clock.
 """
@@ -19,34 +19,34 @@ from piboothup.problems import Problem
 SAME_REASON_LIMIT = 3
 """Photos in a row that are not saved for the same reason until nobody is asked to press again."""
 ANY_REASON_LIMIT = 5
-"""The same, whatever the reasons."""
+"""Photos in a row that are not saved for any reasons until then."""
 RETRY_NS = 30_000_000_000
-"""From one test photo to the next while photos are not saved."""
+"""Time from one test photo to the next while photos are not saved, nanoseconds."""
 FRAME_NS = 6_000_000_000
-"""How long a test frame is waited for; the camera answers sooner unless another question took its place."""
+"""Timeout of a test frame, nanoseconds; the camera answers sooner unless another request took its place."""
 NEVER_NS = 1 << 62
 AFTER_NO_FRAME_NS = 1_000_000_000
-"""From a test frame that did not come to the next; the camera has its own pauses."""
+"""Time from a missing test frame to the next, nanoseconds; the camera has its own pauses."""
 
 
 @dataclass(frozen=True)
 class SaveHealth:
-    """What is known of it. Every method gives the next value."""
+    """Failures of saving so far. Every method returns the next value."""
 
     reason: Problem | None = None
-    """Why the last photo was not saved; of the same reason are problems with the same code."""
+    """Why the last photo was not saved; reasons are the same if their codes are."""
     repeats: int = 0
-    """Photos in a row that were not saved for it."""
+    """Photos in a row that were not saved for this reason."""
     failures: int = 0
     """Photos in a row that were not saved."""
     is_tested: bool = False
-    """Whether any photo, test or real, was tried to be saved since the start."""
+    """Whether saving a photo, test or real, was tried since the start."""
     asked_ns: int | None = None
-    """The moment with which the test frame was asked for that is waited for."""
+    """Boot-time with which the awaited test frame was requested; None = none is awaited."""
     is_saving: bool = False
-    """The test frame came, and is being saved."""
+    """Whether the test frame is being saved."""
     until_ns: int = 0
-    """Until when an answer is waited for, or, when none is, before which no test photo is due."""
+    """Deadline of the awaited answer; without one, the time before which no test photo is due."""
 
     @property
     def fault(self) -> Problem | None:
@@ -56,7 +56,7 @@ class SaveHealth:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether a test photo is."""
+        """Whether a test photo is under way."""
         return self.asked_ns is not None or self.is_saving
 
     @property
@@ -82,16 +82,16 @@ class SaveHealth:
         return replace(self, asked_ns=asked_ns, until_ns=now_ns + FRAME_NS)
 
     def test_frame_missing(self, now_ns: int) -> SaveHealth:
-        """Nothing came, as when another question took its place: that says nothing about saving."""
+        """No answer came, as when another request took its place: that says nothing about saving."""
         return replace(self, asked_ns=None, until_ns=now_ns + AFTER_NO_FRAME_NS)
 
     def test_frame_failed(self, reason: Problem, now_ns: int) -> SaveHealth:
-        """The camera has none to give; at the start it may yet find its feet."""
+        """The camera gave no test frame; at the start it may still be getting ready."""
         failed = replace(self._failed(reason), asked_ns=None)
         return replace(failed, until_ns=now_ns + (AFTER_NO_FRAME_NS if failed.fault is None else RETRY_NS))
 
     def test_saving(self, until_ns: int) -> SaveHealth:
-        """It is here, and the card is trusted to answer until then."""
+        """The test frame came and is being saved; the card has until `until_ns` to answer."""
         return replace(self, asked_ns=None, is_saving=True, until_ns=until_ns)
 
     def test_stuck(self) -> SaveHealth:

@@ -60,7 +60,7 @@ class Button(Protocol):
 
 
 class Debounce:
-    """Debouncing: tells presses and releases from bounce and spikes. Pure."""
+    """Debouncing: distinguishes presses and releases from bounce and spikes. Pure."""
 
     def __init__(self, down: bool) -> None:
         self.down = down

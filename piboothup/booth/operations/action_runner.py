@@ -76,15 +76,15 @@ class ActionRunner:
         self._thread = threading.Thread(target=self._run, name="actions", daemon=True)
 
     def start(self) -> None:
-        """Starts the thread."""
+        """Start the thread."""
         self._thread.start()
 
     def submit(self, action: MenuAction) -> None:
-        """Queues an action. Never waits."""
+        """Queue an action. Never waits."""
         self._actions.put(action)
 
     def stop(self, timeout_s: float) -> None:
-        """Ends the thread after the running action; a wipe that takes longer goes on at the next start."""
+        """End the thread after the running action; a wipe that takes longer goes on at the next start."""
         self._ended.set()
         self._actions.put(None)
         if self._thread.ident is not None:
@@ -154,7 +154,7 @@ class ActionRunner:
         return menu.result_page("retried", count)
 
     def _wipe(self, usage: EventUsage) -> Page:
-        """Wipes the photos that the page counted; photos taken since stay."""
+        """Wipe the photos that the page counted; photos taken since stay."""
         photos = self._counted.get(usage.key)
         if photos is None:  # counted again since the page was made: it shows other photos than these
             return menu.error_page("wipe_refused")
@@ -174,7 +174,7 @@ class ActionRunner:
         return menu.result_page("wiped", receipt.taken)
 
     def _switch_off(self) -> Page | None:
-        """Leaves a request for root's helper; an error page if nobody takes it."""
+        """Leave a request for root's helper; return an error page if it is not taken."""
         request = self._runtime / SWITCH_OFF_REQUEST
         try:
             status.replace(request, b"switch off\n")

@@ -39,7 +39,7 @@ class SettingsStore:
     def __init__(
         self, config: Config, directory: Path, clock: Clock, on_change: Callable[[ActiveSettings], None]
     ) -> None:
-        """`on_change`: called with the new settings, on the thread that noticed the change."""
+        """`on_change`: called with the new settings, on the thread that detected the change."""
         self._config = config
         self._directory = directory
         self._boot_id = clock.boot_id()
@@ -49,12 +49,12 @@ class SettingsStore:
         self.active = self._with_choices(Choices())
 
     def refresh(self) -> None:
-        """Reads the file of choices if it has changed."""
+        """Read the file of choices if it has changed."""
         with self._lock:
             self._reload_if_changed()
 
     def choose(self, **chosen: Any) -> None:
-        """Makes these fields of `Choices` durable, then active. Raises OSError; then nothing has changed."""
+        """Make these fields of `Choices` durable, then active. Raises OSError; then nothing has changed."""
         with self._lock:
             combined = replace(choices.read(self._directory, self._config), **chosen)
             choices.write(self._directory, self._config, combined)

@@ -97,26 +97,26 @@ class SelfTest:
     # -- called by the loop ----------------------------------------------------------------------------------------
 
     def set_page(self, kind: PageKind | None) -> None:
-        """Tells the page that is shown now; self-test and aiming end when their page is left."""
+        """Set the page that is shown now; self-test and aiming end when their page is left."""
         if kind is not self._page_kind:
             self._page_kind = kind
             self._page_changed.set()
 
     def on_test_frame(self, answer: SelfTestFrame) -> None:
-        """Takes a frame or its problem; the answer to another request, such as a guest's, is released."""
+        """Take a frame or its problem; the answer to another request, such as a guest's, is released."""
         if answer.zero_ns == self._requested_ns:
             self._answers.put(answer)
         else:
             _release(answer)
 
     def on_test_press(self) -> None:
-        """Takes the press that the button's step asks for."""
+        """Take the press that the button's step asks for."""
         self._answers.put(None)
 
     # -- the steps -------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Runs all steps in order; ends early when the page is left."""
+        """Run all steps in order; end early when the page is left."""
         self._page_changed.clear()
         report = SelfTestReport()
         for step in SELF_TEST_STEPS:
@@ -134,7 +134,7 @@ class SelfTest:
             return problem("not_checked", step)
 
     def measure_sharpness(self) -> None:
-        """Measures test frame after test frame while the page is open."""
+        """Measure test frame after test frame while the page is open."""
         self._page_changed.clear()
         while self._page_kind is PageKind.AIM:
             found = self._assess_test_frame()

@@ -18,13 +18,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from PIL import Image
 
 from piboothup import status
 from piboothup.booth.frame import Viewfinder
 from piboothup.booth.panel import capture_screens, idle, screens
+from piboothup.booth.panel.base import PanelDevice
 from piboothup.booth.panel.idle import Brightness
 from piboothup.booth.panel.layout import blank
 from piboothup.booth.panel.view import View
@@ -47,50 +47,6 @@ CALL_TIMEOUT_NS = 60_000_000_000
 
 _AT_ONCE = (BoothState.COUNTDOWN, BoothState.EXPOSING)
 """States that answer a press: the column beside the photo is sent first."""
-
-
-class PanelDevice(Protocol):
-    """A panel's device; every call comes from one thread."""
-
-    def open(self) -> None:
-        """Start it up, black. Raises OSError."""
-
-    def show(self, image: Image.Image) -> None:
-        """Show a picture, 128x64, mode "1". Raises OSError."""
-
-    def contrast(self, level: int) -> None:
-        """How bright, 0 to 255. Raises OSError."""
-
-    def set_display_on(self, on: bool) -> None:
-        """Switch the display on or to sleep; it keeps the picture. Raises OSError."""
-
-    def check(self) -> None:
-        """Make sure that the next picture is shown even if the device was unplugged meanwhile. Raises OSError."""
-
-    def close(self) -> None:
-        """Release the device; closing twice does nothing."""
-
-
-class NoPanel:
-    """No device: pictures go to the picture file only."""
-
-    def open(self) -> None:
-        """Nothing to start."""
-
-    def show(self, image: Image.Image) -> None:
-        """Nothing to see."""
-
-    def contrast(self, level: int) -> None:
-        """Nothing to dim."""
-
-    def set_display_on(self, on: bool) -> None:
-        """Nothing to light."""
-
-    def check(self) -> None:
-        """Nothing to miss."""
-
-    def close(self) -> None:
-        """Nothing to give back."""
 
 
 class PanelThread:

@@ -21,7 +21,7 @@ _TILE = 256
 
 
 class EncodeError(RuntimeError):
-    """The frame could not be encoded as a complete JPEG; `problem` tells why."""
+    """The frame could not be encoded as a complete JPEG; `problem` says why."""
 
     def __init__(self, detail: str) -> None:
         self.problem: Problem = problem("encode_failed", detail)

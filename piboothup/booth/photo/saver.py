@@ -32,16 +32,16 @@ from piboothup.spool.store import NotSaved, Spool
 log = logging.getLogger(__name__)
 
 _ANY_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
-"""When a test photo was taken while no clock is trusted: a photo may have to tell its moment an hour later."""
+"""Placeholder time in a test photo's EXIF, so that the date tags are exercised without a trusted clock."""
 
 
 class _Failed(Exception):
     """A photo was not saved."""
 
-    def __init__(self, told: Problem, reason: Problem) -> None:
-        """`told` to the guest; `reason` is what it is if it lasts."""
+    def __init__(self, notice: Problem, reason: Problem) -> None:
+        """`notice`: for the guest; `reason`: the fault to report if saving keeps failing."""
         super().__init__(str(reason))
-        self.told = told
+        self.notice = notice
         self.reason = reason
 
 
@@ -78,12 +78,12 @@ class Saver:
         return (self._tally.held or 0) + len(self._tally.own)
 
     def set_context(self, context: Context) -> None:
-        """Photos handed over from now on are of this context."""
+        """Set the context of the photos handed over from now on."""
         if context != self._tally.context:
             self._tally = _Tally(context)
 
     def recount(self) -> None:
-        """Photos of the event were wiped: it is counted anew."""
+        """Count the event's photos anew, as some were wiped."""
         self._tally = _Tally(self._tally.context)
 
     def count_held(self) -> None:
@@ -94,15 +94,15 @@ class Saver:
             tally.held = len(found - tally.own)
 
     def start(self) -> None:
-        """Starts the thread."""
+        """Start the thread."""
         self._thread.start()
 
     def save(self, frame: Frame) -> None:
-        """Hands over a frame; never waits. `Saved` or `SavingFailed` is posted for it."""
+        """Hand over a frame; never waits. `Saved` or `SavingFailed` is posted for it."""
         self._frames.put((frame, self._tally))
 
     def try_saving(self, frame: Frame) -> None:
-        """Hands over the frame of a test photo; never waits. `SaveTested` is posted for it."""
+        """Hand over the frame of a test photo; never waits. `SaveTested` is posted for it."""
         self._frames.put((frame, None))
 
     def heartbeat(self) -> int:
@@ -110,7 +110,7 @@ class Saver:
         return self._heartbeat.last_ns()
 
     def stop(self, timeout_s: float) -> bool:
-        """Finishes the frames handed over so far, then ends; False when the card held it up for longer."""
+        """Finish the frames handed over so far, then end; return False if the card held it up for longer."""
         self._frames.put(None)
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
@@ -133,7 +133,7 @@ class Saver:
         return job
 
     def _attempt(self, frame: Frame, tally: _Tally | None) -> tuple[Event, PhotoName | None]:
-        """What is to be posted of a photo, or of a test photo, and the photo's name if it is saved."""
+        """Save a photo, or a test photo; return the event to post, and the photo's name if it was saved."""
         try:
             if tally is None:
                 self._try(frame)
@@ -143,12 +143,12 @@ class Saver:
             log.error("not saved code=%s test=%s", failed.reason.code, tally is None)
             if tally is None:
                 return SaveTested(failed.reason), None
-            return SavingFailed(failed.told, failed.reason), None
+            return SavingFailed(failed.notice, failed.reason), None
         tally.own.add(name.order)
         return Saved(self.taken, thumbnail), name
 
     def _save(self, frame: Frame, context: Context) -> tuple[PhotoName, Plane]:
-        """The photo's name and small copy once it is saved. Raises _Failed."""
+        """Save a photo; return its name and thumbnail. Raises _Failed."""
         with _blamed_on("unsaved_defect"):
             identity = self._spool.next_identity(_begun_ms(frame), context)
             jpeg, thumbnail = self._encoded(frame)
@@ -160,7 +160,7 @@ class Saver:
         return name, thumbnail
 
     def _try(self, frame: Frame) -> None:
-        """All that `_save` does, but nothing is kept. Raises _Failed."""
+        """Do all that `_save` does, but keep nothing. Raises _Failed."""
         with _blamed_on("unsaved_defect"):
             jpeg, _ = self._encoded(frame)
             exif = self._exif(frame, NO_PHOTO)
@@ -173,7 +173,7 @@ class Saver:
             self._spool.try_commit(PhotoName.of(nobodys, photo), context, photo)
 
     def _encoded(self, frame: Frame) -> tuple[bytes, Plane]:
-        """The frame as a JPEG, and its small copy; the frame is given back, come what may."""
+        """Encode the frame; return the JPEG and a thumbnail. The frame is released in any case."""
         camera = self._config.camera
         try:
             with _blamed_on("unsaved_jpeg"):
@@ -206,9 +206,9 @@ def _begun_ms(frame: Frame) -> int:
 
 @contextlib.contextmanager
 def _blamed_on(code: str) -> Iterator[None]:
-    """Whatever goes wrong inside is a photo that is not saved, and this the reason, unless the error says more.
+    """Turn any error inside into `_Failed` with this code as the reason, unless the error has its own.
 
-    The top of the thread: the next photo may go better. What makes the reason exact is the same for every photo.
+    The top of the thread: the next photo may go better.
     """
     try:
         yield
@@ -226,6 +226,6 @@ def _blamed_on(code: str) -> Iterator[None]:
 
 def _failed(error: Exception, code: str) -> _Failed:
     origin = error.__cause__ or error
-    told = error.problem if isinstance(error, EncodeError) else problem("not_saved")
+    notice = error.problem if isinstance(error, EncodeError) else problem("not_saved")
     is_short = isinstance(origin, MemoryError) or (isinstance(origin, OSError) and origin.errno == errno.ENOMEM)
-    return _Failed(told, problem("unsaved_ram" if is_short else code, type(origin).__name__))
+    return _Failed(notice, problem("unsaved_ram" if is_short else code, type(origin).__name__))

@@ -13,9 +13,10 @@ from PIL import Image
 
 from piboothup.booth.frame import Viewfinder
 from piboothup.booth.panel import screens
+from piboothup.booth.panel.base import NoPanel
 from piboothup.booth.panel.layout import PHOTO_SIZE, blank
 from piboothup.booth.panel.oled import OledPanel
-from piboothup.booth.panel.thread import RETRY_NS, NoPanel, PanelThread
+from piboothup.booth.panel.thread import RETRY_NS, PanelThread
 from piboothup.booth.panel.view import View
 from piboothup.config import PanelConfig
 from piboothup.problems import problem

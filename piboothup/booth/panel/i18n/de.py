@@ -109,7 +109,7 @@ TEXTS = Texts(
             "languages": "Sprache",
             "wipe": "Was löschen?",
             "switch_off": "Aus?",
-            "ready_check": "Prüfen",
+            "self_test": "Prüfen",
         },
         items={
             "back": "Zurück",

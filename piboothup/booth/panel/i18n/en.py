@@ -117,7 +117,7 @@ TEXTS = Texts(
             "languages": "Language",
             "wipe": "Wipe what?",
             "switch_off": "Switch off?",
-            "ready_check": "Ready check",
+            "self_test": "Ready check",
         },
         items={
             "back": "Back",
