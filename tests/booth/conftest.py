@@ -1,4 +1,4 @@
-"""The box that most of these tests play with, and what it may hang on or speak to."""
+"""Fixtures: the box that most of these tests use, a systemd, and a switch for hanging parts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.systemd import Systemd
 
 @pytest.fixture
 def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
-    """A box whose service is not started yet, and is ended with the test."""
+    """Box whose service is not started yet; stopped with the test."""
     monkeypatch.setattr(service, "_HOUSEKEEPING_S", 0.05)  # nobody waits a second for each round
     monkeypatch.setattr(control, "POLL_S", 0.05)
     monkeypatch.setattr(service, "_STATUS_S", 0.05)
@@ -30,7 +30,7 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
 
 @pytest.fixture
 def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systemd]:
-    """It listens to every service that is started from now on."""
+    """systemd's end of the notify socket, for every service started from now on."""
     made = Systemd(tmp_path / "notify")
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     yield made
@@ -39,7 +39,7 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systemd
 
 @pytest.fixture
 def held() -> Iterator[threading.Event]:
-    """What a hanging part waits for; let go at the end, so that no thread outlives its test."""
+    """Event that hanging parts wait for; set at the end, so that no thread outlives its test."""
     event = threading.Event()
     yield event
     event.set()

@@ -1,4 +1,4 @@
-"""The desk that these tests work at."""
+"""Fixtures of the uploader's tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.uploader import Desk
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow this machine is, no thread counts as stuck for it, no portal as far away, no word as stale."""
+    """Lengthen the real-time limits: on a slow machine no thread is stuck, no portal unreachable, no status stale."""
     monkeypatch.setattr(status, "STALE_S", FAR_S)
     monkeypatch.setattr(service, "_STOP_TIMEOUT_S", PATIENCE_S / 2)
     monkeypatch.setattr(client, "_SIGN_IN_CONNECT_S", FAR_S)
@@ -25,7 +25,7 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    """Everything there, the uploader not started."""
+    """Spool, EventPics and clocks; the uploader is not started."""
     made = Desk(tmp_path)
     yield made
     made.end()

@@ -326,7 +326,7 @@ def test_every_page_says_its_subject_and_what_a_hold_chooses(kind: PageKind, lan
     elif kind is PageKind.RESULT:
         assert shows(picture, said.menu.results["retried"].split()[0], small)
     else:
-        assert kind is PageKind.ALBUM_CODE  # what a phone reads there is the subject of `test_album_code`
+        assert kind is PageKind.ALBUM_CODE  # what a phone reads there is the subject of `test_qr_screen`
 
 
 def shows(picture: Image.Image, text: str, lettering: Face) -> bool:

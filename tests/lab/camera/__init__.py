@@ -1,1 +1,1 @@
-"""The camera lab: the booth's own camera code on the real libcamera and the real picamera2, at 12 megapixels."""
+"""Camera lab: the booth's own camera code on the real libcamera and the real picamera2, at 12 megapixels."""

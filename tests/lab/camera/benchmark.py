@@ -1,7 +1,7 @@
-"""The figures of the camera, on the real stack at 12 megapixels: `tests/lab/camera/run benchmark`.
+"""Benchmark of the camera on the real stack at 12 megapixels: `tests/lab/camera/run benchmark`.
 
-All of one run, side by side: the virtual camera gives a frame in 140 ms, a Pi in 70 to 100. What is compared is what
-a program does with it.
+All figures are of one run: the virtual camera gives a frame in 140 ms, a Pi in 70 to 100. Compared is the program's
+own work.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ MS = 1_000_000
 
 
 def main() -> None:
-    """Prints every table."""
+    """Print every table."""
     precedence.set_switch_interval()  # as the service does
     _zero_to_saved()
     _ways()
@@ -79,18 +79,18 @@ OWN = (
     ("encode ends", "commit begins", ("saver",)),
     ("commit ends", "told", ("saver", "MainThread")),
 )
-"""Neither frame wait nor encode nor commit: from when, until when, and which threads have their turn in it."""
+"""Parts other than frame wait, encoding and commit: start, end, and the threads involved."""
 
 
 class Watch:
-    """When each part of the way began and ended, and how long each thread had waited for a processor until then."""
+    """Start and end of each part of a photo, and each thread's total wait for a processor until then."""
 
     def __init__(self) -> None:
         self._at: dict[str, tuple[float, dict[str, float]]] = {}
         self._threads: dict[str, Path] = {}
 
     def mark(self, moment: str) -> None:
-        """It is now."""
+        """Record the current time under this name."""
         if not self._threads:
             self._threads = {
                 one.name: Path(f"/proc/self/task/{one.native_id}/schedstat") for one in threading.enumerate()
@@ -99,16 +99,16 @@ class Watch:
         self._at[moment] = (time.perf_counter() * 1000, waited_ms)
 
     def took_ms(self, begins: str, ends: str) -> float:
-        """From one moment to another."""
+        """Time from one mark to another, milliseconds."""
         return self._at[ends][0] - self._at[begins][0]
 
     def queued_ms(self, begins: str, ends: str, threads: tuple[str, ...]) -> float:
-        """So long of it these threads were ready to run and had no processor: the other work on this machine."""
+        """Time in which these threads were ready and had no processor, milliseconds: the machine's other work."""
         before, after = self._at[begins][1], self._at[ends][1]
         return min(self.took_ms(begins, ends), sum(after[name] - before[name] for name in threads))
 
     def over(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, which also marks when it begins and ends."""
+        """Wrap the function to mark its start and end."""
 
         def call(*given: Any, **named: Any) -> Any:
             self.mark(f"{name} begins")
@@ -122,7 +122,7 @@ class Watch:
 
 @contextmanager
 def _watched(made: Bench) -> Iterator[Watch]:
-    """Measures the parts where they happen."""
+    """Patch the parts to record their times."""
     watch = Watch()
     made.camera.capture = watch.over("wait", made.camera.capture)  # type: ignore[method-assign]
     commit = Spool.commit
@@ -173,7 +173,7 @@ def _zero_to_saved() -> None:
 
 @dataclass(frozen=True)
 class Way:
-    """One photo: when its exposure began after zero, and when its file was there, in milliseconds."""
+    """Time from zero to the start of the exposure and to the file, milliseconds."""
 
     start_ms: float
     file_ms: float
@@ -262,7 +262,7 @@ def _with_pillow(path: Path) -> list[Way]:
 
 
 def _as_pillow_wants_it(nv12: Any) -> Image.Image:
-    """In colour at full size; `request.make_image` can't read the virtual camera's format."""
+    """Frame in colour at full size; picamera2's own conversion can't read the virtual camera's format."""
     height, width = nv12.shape[0] * 2 // 3, nv12.shape[1]
     chroma = nv12[height:].reshape(height // 2, width)
     halves = [Image.fromarray(np.ascontiguousarray(chroma[:, first::2])) for first in (0, 1)]
@@ -347,7 +347,7 @@ def _turned() -> None:
 
 
 def _viewfinder() -> None:
-    """Also as fast as the fastest of Raspberry Pi's modules gives frames at full size, on a smaller one."""
+    """Viewfinder at the normal rate, and at that of the fastest Raspberry Pi module, on a smaller frame."""
     _row("viewfinder, panel at 400 kHz", "frames", "drawn", "bus busy", "lost", "frames/s", "of a core")
     for table, frame_us in ((FULL, 100_000), (CameraConfig(size=(2028, 1520)), 50_000)):
         with tempfile.TemporaryDirectory(dir="/var/tmp") as folder, set_to("LAB_FRAME_US", str(frame_us)):

@@ -1,4 +1,4 @@
-"""The booth's own camera thread, driver and saver, on the virtual camera, and what a test needs to play with them."""
+"""Harness around the booth's own camera thread, driver and saver on the virtual camera."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ E = TypeVar("E", bound=Event)
 
 @dataclass(frozen=True)
 class Photo:
-    """When it was asked for, when its exposure began (as its name on the card says it), when it was saved."""
+    """Times of a photo: request, start of the exposure (from its name on the card), end of the save."""
 
     zero_ns: int
     taken_ms: int
@@ -40,27 +40,27 @@ class Photo:
 
 
 class Starts:
-    """When the exposure of each frame began, all of them, whoever took which."""
+    """Start of the exposure of every frame, whichever thread takes it."""
 
     def __init__(self) -> None:
         self._starts_ns: list[int] = []
 
     def note(self, request: Any) -> None:
-        """On a thread of picamera2, before anybody else sees the frame."""
+        """Record a frame; runs on a thread of picamera2, before any other sees the frame."""
         self._starts_ns.append(request.get_metadata()["SensorTimestamp"] - 1000 * EXPOSURE_US)
 
     def first(self, at_or_after_ns: int) -> int:
-        """The first from a moment on, however long a frame takes on this machine today."""
+        """First exposure from an instant on, however long a frame takes on this machine."""
         return min(starts_n for starts_n in self._starts_ns if starts_n >= at_or_after_ns)
 
     def frame_ns(self, taken_ns: int) -> int:
-        """From the frame before to the first one from this moment on."""
+        """Interval from the previous frame to the first from this instant on, ns."""
         taken_ns = self.first(taken_ns)
         return taken_ns - max(starts_n for starts_n in self._starts_ns if starts_n < taken_ns)
 
 
 class Bench:
-    """A camera thread and a saver as the booth has them; their events come one by one."""
+    """Camera thread and saver as in the booth; their events come in order."""
 
     def __init__(self, root: Path, table: CameraConfig = FULL) -> None:
         self.clock = SystemClock()
@@ -73,18 +73,18 @@ class Bench:
         self.saver = Saver(Config(camera=table), self.spool, context_for("abcd1234", "", ""), root, self.events.put)
 
     def start(self) -> CameraReady:
-        """Opens the camera; when it streams."""
+        """Open the camera and wait until it streams."""
         self.thread.start()
         self.saver.start()
         return self.until(CameraReady)
 
     def stop(self) -> None:
-        """Ends both threads."""
+        """Stop both threads."""
         self.thread.stop(PATIENCE_S)
         self.saver.stop(PATIENCE_S)
 
     def until(self, kind: type[E]) -> E:
-        """Waits for an event of this kind; others are let pass."""
+        """Wait for an event of this kind; others are dropped."""
         end_s = time.monotonic() + PATIENCE_S
         while True:
             event = self.events.get(timeout=max(0.01, end_s - time.monotonic()))
@@ -92,13 +92,13 @@ class Bench:
                 return event
 
     def expose(self, ahead_s: float = 0.0, flash_on_ns: int | None = None) -> tuple[int, Frame]:
-        """Asks for a photo so long before its zero; zero and the frame."""
+        """Request a photo so long before its zero; zero and the frame."""
         zero_ns = self.clock.boottime_ns() + int(ahead_s * 1e9)
         self.thread.capture(zero_ns, flash_on_ns=flash_on_ns)
         return zero_ns, self.until(Exposed).frame
 
     def photo(self) -> Photo:
-        """Takes one, now."""
+        """Take a photo now."""
         zero_ns, frame = self.expose()
         self.saver.save(frame)
         del frame
@@ -107,30 +107,30 @@ class Bench:
         return Photo(zero_ns, max(name.boottime_ms for name in self.spool.names(NEW)), saved_ns)
 
     def watch(self) -> Starts:
-        """From now on, until the camera is opened again: when the exposure of each frame began."""
+        """Record the start of every exposure from now on, until the camera is reopened."""
         starts = Starts()
         self.camera._camera.pre_callback = starts.note
         return starts
 
     def fastest_s(self, photos: int = 10) -> float:
-        """Seconds for the fastest of some frames in a row: what the machine does beside them slows no leak away."""
+        """Shortest time for some frames in a row, seconds: other load hides no leak that way."""
         return min(self.full_rate(1) for _ in range(photos))
 
     def full_rate(self, photos: int = 5) -> float:
-        """Seconds for each of some frames in a row."""
+        """Time for each of some frames in a row, seconds."""
         began_s = time.monotonic()
         for _ in range(photos):
             self.expose()[1].release()
         return (time.monotonic() - began_s) / photos
 
     def lost(self) -> CameraLost:
-        """Waits until the camera is lost."""
+        """Wait until the camera is lost."""
         return self.until(CameraLost)
 
 
 @contextmanager
 def bench(table: CameraConfig = FULL) -> Iterator[Bench]:
-    """A bench that is ready, in a folder of its own on a disk."""
+    """Ready bench in a folder of its own on a disk."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         made = Bench(Path(folder), table)
         made.start()
@@ -142,7 +142,7 @@ def bench(table: CameraConfig = FULL) -> Iterator[Bench]:
 
 @contextmanager
 def stalled() -> Iterator[Callable[[], None]]:
-    """No frame is finished until what is given is called, or the block ends."""
+    """Hold back all frames until the yielded function is called or the block ends."""
     with tempfile.NamedTemporaryFile(delete=False) as file:
         os.environ["LAB_STALL_FILE"] = file.name
 
@@ -158,7 +158,7 @@ def stalled() -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def set_to(name: str, value: str) -> Iterator[None]:
-    """An environment variable of the lab, for a while."""
+    """Set an environment variable of the lab within the block."""
     before = os.environ.get(name)
     os.environ[name] = value
     try:
@@ -171,19 +171,19 @@ def set_to(name: str, value: str) -> Iterator[None]:
 
 
 def resident_bytes() -> int:
-    """Memory of this process that is in use now."""
+    """Resident memory of this process."""
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def floor_rose_bytes(samples: list[int]) -> int:
-    """By how much the least of the later half lies above the least of the earlier half.
+    """Rise of the minimum from the earlier half to the later half.
 
-    Between two photos megabytes come and go (a frame in work, a JPEG of 3 MB); what leaks stays.
+    Between two photos megabytes come and go (a frame in use, a JPEG of 3 MB); a leak stays.
     """
     half = len(samples) // 2
     return min(samples[half:]) - min(samples[:half])
 
 
 def descriptors() -> int:
-    """Files that this process has open."""
+    """Number of files that this process has open."""
     return len(os.listdir("/proc/self/fd"))

@@ -1,4 +1,4 @@
-"""What a guest sees at zero and when the photo was taken: the whole service on the real camera stack."""
+"""Timing of panel, light, sound and frame around zero: the whole service on the real camera stack."""
 
 from __future__ import annotations
 
@@ -30,12 +30,11 @@ from tests.support.deadline import PATIENCE_S
 
 MS = 1_000_000
 TRIES = 10
-"""So many photos are taken until one is in time, as the machine may have other work: what the booth itself is late
-with is late each time."""
+"""Attempts until a photo is in time, as the machine may have other work; the booth's own delays recur in each."""
 
 
 class Party:
-    """A booth with the real clock; when which state was drawn, when the flash was lit and what was heard."""
+    """Booth with the real clock that records the times of drawn states, flash and sounds."""
 
     def __init__(self, root: Path, countdown_s: int, flash: bool) -> None:
         self.clock, self.runtime = SystemClock(), root / "run"
@@ -66,11 +65,11 @@ class Party:
         camera._camera.pre_callback = self.starts.note
 
     def play(self, sound: Sound) -> None:
-        """As the buzzer."""
+        """Record a sound."""
         self.sounds.append((self.clock.boottime_ns(), sound))
 
     def close(self) -> None:
-        """As the buzzer."""
+        """Do nothing."""
 
     def _flash(self, on: bool) -> None:
         if [on] != [before for _, before in self.flashes[-1:]]:
@@ -88,13 +87,13 @@ class Party:
         panel._draw = note
 
     def until(self, wanted: LightPattern) -> None:
-        """Waits for this pattern of the light."""
+        """Wait for this light pattern."""
         end_s = time.monotonic() + PATIENCE_S
         while self.light.patterns.get(timeout=max(0.01, end_s - time.monotonic())) is not wanted:
             pass
 
     def press(self) -> tuple[int, int]:
-        """A photo, once the booth is ready; when the press was, and the moment on the card."""
+        """Take a photo, once the booth is ready; the time of the press, and the capture time on the card."""
         self.drawn.clear()
         self._dark = len(self.flashes) - 1
         pressed_ns = self.clock.boottime_ns()
@@ -105,17 +104,17 @@ class Party:
         return pressed_ns, taken_ns
 
     def flashed(self) -> tuple[int, int]:
-        """When the flash was lit for the last photo, and when it went out."""
+        """Times at which the flash of the last photo went on and off."""
         (_, before), (lit_ns, lit), (dark_ns, dark) = self.flashes[self._dark :][:3]
         assert (before, lit, dark) == (False, True, False)
         return lit_ns, dark_ns
 
     def heard(self, sound: Sound) -> int:
-        """When a sound was last made."""
+        """Time of the last sound."""
         return max(at_ns for at_ns, made in self.sounds if made is sound)
 
     def shown(self, state: BoothState) -> int:
-        """When a state's picture was first ready for the glass."""
+        """Time at which a state's picture was first ready for the panel."""
         return next(at_ns for at_ns, drawn in self.drawn if drawn is state)
 
     def stop(self) -> None:
@@ -137,7 +136,7 @@ def parties(tmp_path: Path) -> Iterator[Callable[[int, bool], Party]]:
 
 
 def lie_together(party: Party) -> bool:
-    """Takes a photo after 3 s; whether its frame, zero on the panel and the beeps are as close as promised."""
+    """Take a photo after 3 s; whether its frame, zero on the panel and the beeps are as close as promised."""
     pressed_ns, taken_ns = party.press()
     zero_ns, drawn_ns, click_ns = pressed_ns + 3_000 * MS, party.shown(BoothState.EXPOSING), party.heard(Sound.CLICK)
     frame_ns = party.starts.frame_ns(taken_ns)
@@ -157,7 +156,7 @@ def test_countdown_of_3_s_zero_on_panel_beeps_and_frame_coincide(
 
 
 def follows(party: Party) -> bool:
-    """Takes a photo at once; whether the first frame after the press became it."""
+    """Take a photo at once; whether it is the first frame after the press."""
     pressed_ns, taken_ns = party.press()
     assert taken_ns >= pressed_ns - MS, "the name tells whole milliseconds"
     return taken_ns <= pressed_ns + party.starts.frame_ns(taken_ns) + 20 * MS
@@ -169,7 +168,7 @@ def test_without_a_countdown_the_frame_follows_the_press(parties: Callable[[int,
 
 
 def flash_leads(party: Party) -> bool:
-    """Takes a photo after 3 s under a flash that leads by 1.5 s; whether it was lit in time."""
+    """Take a photo after 3 s under a flash that leads by 1.5 s; whether the flash was on in time."""
     pressed_ns, taken_ns = party.press()
     lit_ns, dark_ns = party.flashed()
     assert lit_ns < taken_ns < dark_ns
@@ -182,7 +181,7 @@ def test_the_flash_leads_zero_and_lasts_through_the_frame(parties: Callable[[int
 
 
 def is_flashed_at_once(party: Party) -> bool:
-    """Takes a photo at once under a flash; whether light and frame came in time."""
+    """Take a photo at once under a flash; whether light and frame came in time."""
     pressed_ns, taken_ns = party.press()
     lit_ns, dark_ns = party.flashed()
     assert lit_ns + 150 * MS < taken_ns < dark_ns

@@ -1,4 +1,4 @@
-"""The viewfinder of a countdown on the real camera stack: every frame of it is on the glass."""
+"""Viewfinder of a countdown on the real camera stack: every frame of it is shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.lab.camera.harness import FULL
 from tests.lab.camera.viewfinder_harness import ViewfinderHarness
 
 ENOUGH_FRAMES = 10
-"""One countdown brings 45, on a machine with much other work a few."""
+"""Lower limit of a countdown's frames: usually 45, on a busy machine a few."""
 
 
 @pytest.fixture

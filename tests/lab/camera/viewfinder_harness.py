@@ -1,6 +1,6 @@
-"""A countdown on the real camera stack: which frames came, and which of them were on the glass of a panel at 400 kHz.
+"""Countdown on the real camera stack: frames of the camera, and those shown on a panel at 400 kHz.
 
-The whole service; what the virtual camera sees stands still, so each frame is moved on a little before it is drawn.
+The whole service; the virtual camera's scene stands still, so each frame is shifted a little before it is drawn.
 """
 
 from __future__ import annotations
@@ -38,29 +38,29 @@ COUNTDOWN_S = 6
 
 
 class Wire:
-    """A controller that is always well, on a bus that takes its time: nine bits for each byte."""
+    """Controller on a bus that takes its time: nine bits for each byte."""
 
     def command(self, *commands: int) -> None:
-        """The address, a word that commands follow, and they."""
+        """Send commands: the address, a control byte, the commands."""
         time.sleep(9 * (2 + len(commands)) / HERTZ)
 
     def data(self, content: bytes) -> None:
-        """The same for a picture."""
+        """Send data likewise."""
         time.sleep(9 * (2 + len(content)) / HERTZ)
 
     def contrast(self, level: int) -> None:
-        """Two commands."""
+        """Send two commands."""
         self.command(0x81, level)
 
     def show(self) -> None:
-        """One."""
+        """Send one command."""
         self.command(0xAF)
 
     hide = show
 
 
 class PacedPanel(OledPanel):
-    """The booth's own driver, which sends what changed, on that wire; notes when it was sending."""
+    """The booth's own driver, which sends the changed part, on that bus; records when it was sending."""
 
     def __init__(self) -> None:
         super().__init__(PanelConfig())
@@ -81,32 +81,32 @@ class PacedPanel(OledPanel):
 
 @dataclass(frozen=True)
 class Seen:
-    """What became of the frames of one countdown, from the first that was on the glass to the last."""
+    """Frames of one countdown, from the first that was shown to the last."""
 
     frames: int
     drawn: int
     excused: int
-    """Another came while the bus was still busy with the one before, or at once."""
+    """Number of frames followed by another while the bus was busy, or at once."""
     rate_hz: float
     shares: dict[str, float]
-    """Of a core, by thread; of picamera2's only what the booth does in it."""
+    """Share of a core, by thread; of picamera2's only the booth's part."""
 
     @property
     def share(self) -> float:
-        """Of a core, all in all."""
+        """Share of a core, all threads."""
         return sum(self.shares.values())
 
     @property
     def lost(self) -> int:
-        """Frames that came, were not drawn, and have no excuse."""
+        """Number of frames that came, were not drawn, and are not excused."""
         return self.frames - self.drawn - self.excused
 
 
 class ViewfinderHarness:
-    """A booth with the real clock that counts down whenever it is asked to.
+    """Booth with the real clock that counts down on request.
 
-    `patient`: each frame waits until the one before is drawn, so that a busy machine loses none; and nothing but a
-    frame's own news has it drawn.
+    `patient`: each frame waits until the previous is drawn, so that a busy machine loses none; and only a new frame
+    redraws the panel.
     """
 
     def __init__(self, root: Path, table: CameraConfig, *, patient: bool = False) -> None:
@@ -170,7 +170,7 @@ class ViewfinderHarness:
         self._until(LightPattern.READY)
 
     def count_down(self) -> Seen:
-        """Presses, and tells of the countdown until its last second."""
+        """Press, and report on the countdown until its last second."""
         self._came.clear()
         self._drawn.clear()
         self._looked_s = 0.0
@@ -195,7 +195,7 @@ class ViewfinderHarness:
         return Seen(len(looked), sum(drawn_of), excused, rate_hz, shares)
 
     def stop(self) -> None:
-        """Ends the service."""
+        """Stop the service."""
         self._service.stop()
         self._thread.join(PATIENCE_S)
         picamera2_driver.shrunk = shrunk  # type: ignore[attr-defined]
@@ -207,7 +207,7 @@ class ViewfinderHarness:
             pass
 
     def _used_s(self) -> dict[str, float]:
-        """Processor time that each of the booth's threads concerned has had."""
+        """Processor time of each thread involved."""
         ids = {thread.name: thread.native_id for thread in threading.enumerate()}
         return {
             name: int(Path(f"/proc/self/task/{ids[name]}/schedstat").read_text(encoding="ascii").split()[0]) / 1e9

@@ -1,9 +1,9 @@
-"""picamera2 on libcamera's virtual pipeline: the differences from a Pi, bridged. Only the lab's root can import this.
+"""picamera2 on libcamera's virtual pipeline, adapted to what a Pi gives. Importable only in the lab's root.
 
 * The pipeline writes two planes (NV12) into one buffer; picamera2's allocator describes one.
 * It has no raw streams, hence no raw modes: the sensor's size is taken from its properties.
-* Its frames say nothing of their exposure: each is said to be exposed for 10 ms before its time stamp.
-* picamera2 imports modules for DRM previews and DNG files, which no headless booth has: empty ones stand in.
+* Its frames do not report their exposure: each is taken as exposed for 10 ms before its time stamp.
+* picamera2 imports modules for DRM previews and DNG files, which no headless booth has: empty modules replace them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EXPOSURE_US = 10_000
 
 
 class _Anything(ModuleType):
-    """A module in which every name is something that does nothing."""
+    """Module in which every name is a function without effect."""
 
     def __getattr__(self, name: str) -> Any:
         return type(name, (), {}) if name[0].isupper() and name.upper() != name else SimpleNamespace()
@@ -43,7 +43,7 @@ from picamera2.request import CompletedRequest  # noqa: E402
 
 
 class _TwoPlanes(DmaAllocator):  # type: ignore[misc]
-    """Allocates as its parent does, and describes both planes."""
+    """Allocator that describes both planes."""
 
     def allocate(self, libcamera_config: Any, _use_case: str) -> None:
         self.libcamera_fds: list[int] = []
@@ -71,7 +71,7 @@ class _TwoPlanes(DmaAllocator):  # type: ignore[misc]
 
 
 class VirtualPicamera2(Picamera2):  # type: ignore[misc]
-    """What the booth's `PiCamera` is given in place of picamera2.Picamera2."""
+    """Substitute for picamera2.Picamera2 that the booth's `Picamera2Driver` is given."""
 
     def __init__(self, camera_num: int = 0, **more: Any) -> None:
         super().__init__(camera_num, **{"allocator": _TwoPlanes(), **more})

@@ -1,7 +1,7 @@
-"""The crash lab: the real services work on a real ext4, and the disk is cut after every write.
+"""Crash lab: the real services work on a real ext4, and the disk is cut after every write.
 
-Two evenings: with the code as it is no state may lose a photo that was called saved; with the sync of files taken
-out some must, else the lab would see nothing. Run by `tests/lab/crash/run`, which brings what it needs.
+Two evenings: with the real code no state may lose a photo that was reported saved; with the sync of files removed
+some must, else the lab would detect nothing. Run by `tests/lab/crash/run`, which brings its tools.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NEEDED_BYTES = 1024**3
 
 @dataclass
 class Figures:
-    """What came out of an evening."""
+    """Result of an evening."""
 
     photos: int = 0
     writes: int = 0
@@ -39,9 +39,9 @@ class Figures:
     states: int = 0
     unmountable: int = 0
     lossy: int = 0
-    """States in which a photo that was called saved is not there."""
+    """Number of states in which a photo that was reported saved is missing."""
     broken: Counter[str] = field(default_factory=Counter)
-    """Whatever promise did not hold, and in how many states."""
+    """Broken promises, and the number of states of each."""
 
     def __str__(self) -> str:
         return (
@@ -51,7 +51,7 @@ class Figures:
 
 
 def evening(room: Path, module: str, photos: int, most_cuts: int) -> Figures:
-    """Works an evening on a logged disk, then recovers the disk of every cut (of at most so many)."""
+    """Run an evening on a logged disk, then recover the disk of every cut (of at most so many)."""
     disk = LoggedDisk(room, room / "box" / "spool")
     saved = Saved(disk.entries)
     with disk.mounted():
@@ -68,7 +68,7 @@ def evening(room: Path, module: str, photos: int, most_cuts: int) -> Figures:
 
 
 def _check(room: Path, saved: set[PhotoName], figures: Figures) -> None:
-    """Puts the disk of a cut into the box, and looks for what was promised."""
+    """Put the disk of a cut into the box, and check the promises."""
     figures.states += 1
     (room / "cut").mkdir(exist_ok=True)
     told: dict[object, object] = {Promised("photo", name): frozenset({NEW, SENT}) for name in saved}
@@ -99,7 +99,7 @@ def _free_bytes(folder: Path) -> int:
 
 
 def main() -> int:
-    """Both evenings; 0 when the first lost nothing and the second something."""
+    """Run both evenings; 0 when the first lost nothing and the second something."""
     logging.disable(logging.CRITICAL)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
     begun_s = time.monotonic()

@@ -1,4 +1,4 @@
-"""The real booth and uploader at work on a given disk, and when each photo was called saved."""
+"""The real booth and uploader on a given disk, and the time at which each photo was reported saved."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _SMALL_FRAMES = "\n[camera]\nsize = [640, 480]\n"
 
 @dataclass
 class Saved:
-    """Which photos were called saved, and how far the disk's log was when that was read."""
+    """Photos reported saved, and the length of the disk's log when each report was read."""
 
     entries: Callable[[], int]
     photos: list[tuple[PhotoName, int]] = field(default_factory=list)
 
     def read(self, log: IO[bytes], copy: Path) -> None:
-        """Reads a service's log to its end, and keeps it."""
+        """Read a service's log to its end, and keep it."""
         with copy.open("ab") as kept:
             for line in log:
                 if found := _SAVED.search(line):
@@ -47,7 +47,7 @@ class Saved:
 
 
 def an_evening(room: Path, module: str, saved: Saved, photos: int) -> None:
-    """Photos with and without a network, a booth that is killed and started again. The spool is `room`/spool."""
+    """Take photos with and without a network, kill the booth and start it again. The spool is `room`/spool."""
     with LocalEventPics(room / "eventpics", SystemClock()) as album:
         box = Appliance(room, album.url, DEMO_KEY, review_s=0.05)
         box.config.write_text(box.config.read_text() + _SMALL_FRAMES)
@@ -75,7 +75,7 @@ def _take(box: Appliance, photos: int) -> None:
 
 @contextlib.contextmanager
 def _service(box: Appliance, module: str, service: str, saved: Saved) -> Iterator[None]:
-    """A service of the box; at the end it is killed."""
+    """Service of the box; killed at the end."""
     process = subprocess.Popen(
         [*DIES_WITH_US, sys.executable, "-m", module, "--config", str(box.config), service],
         stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""A real disk whose every write is logged: ext4 on a loop device over a file that qemu-storage-daemon exports.
+"""Real disk whose every write is logged: ext4 on a loop device over a file that qemu-storage-daemon exports.
 
 The daemon's blklogwrites node (the format of Linux' dm-log-writes) keeps each write, flush and discard in the order
 in which the disk got it. Needs root, /dev/fuse, loop devices, and Debian's qemu-utils and qemu-system-common.
@@ -19,32 +19,32 @@ from piboothup.simulator.appliance import wait_until
 from tests.support.deadline import PATIENCE_S
 
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
-"""What stands before a command that must not outlive the lab, however that ends."""
+"""Prefix of commands that must end with the lab, however it ends."""
 SIZE_BYTES = 48 * 1024 * 1024
 _LOG_BYTES = 4 * 1024**3
 _SECTOR_BYTES = 512
 _MAGIC = 0x6A736677736872
 _HEADER = struct.Struct("<QQQI")
-"""Magic, version, number of entries, sector size."""
+"""Fields: magic, version, number of entries, sector size."""
 _ENTRY = struct.Struct("<QQQQ")
-"""Sector, number of sectors, flags, length of the data in the header's own sector."""
+"""Fields: sector, number of sectors, flags, length of the data in the header's own sector."""
 _FLUSH, _FUA, _DISCARD = 1, 2, 4
 
 
 @dataclass(frozen=True)
 class Write:
-    """One thing that the disk was asked for."""
+    """Request to the disk."""
 
     start_bytes: int
     content: bytes
     is_flush: bool = False
-    """Whatever was written before is durable."""
+    """True if all earlier writes are durable."""
     is_forced: bool = False
-    """This write itself is durable."""
+    """True if this write itself is durable."""
 
 
 class LoggedDisk:
-    """The disk: `base` is what it holds at the beginning, `folder` is where it is mounted."""
+    """Disk with the initial content `base`, mounted at `folder`."""
 
     def __init__(self, room: Path, folder: Path) -> None:
         self.base, self.folder = room / "base.img", folder
@@ -53,7 +53,7 @@ class LoggedDisk:
 
     @contextlib.contextmanager
     def mounted(self) -> Iterator[None]:
-        """Makes the disk and mounts it; whatever happens, nothing stays mounted or running."""
+        """Create the disk and mount it; at the end nothing stays mounted or running."""
         make_ext4(self.base)
         shutil.copyfile(self.base, self._copy)
         with self._log.open("wb") as log:
@@ -78,12 +78,12 @@ class LoggedDisk:
                 yield
 
     def entries(self) -> int:
-        """How many entries the log has by now: what was flushed before is among them."""
+        """Number of entries in the log; includes all that was flushed before."""
         with self._log.open("rb") as log:
             return int(_HEADER.unpack(log.read(_HEADER.size))[2])
 
     def writes(self) -> Iterator[Write]:
-        """The log."""
+        """Entries of the log."""
         with self._log.open("rb") as log:
             magic, _, number, sector_bytes = _HEADER.unpack(log.read(_HEADER.size))
             if (magic, sector_bytes) != (_MAGIC, _SECTOR_BYTES):
@@ -97,7 +97,7 @@ class LoggedDisk:
 
 
 def make_ext4(image: Path) -> None:
-    """An ext4 as a card has it, with nothing left to be done in the background."""
+    """Create an ext4 with a card's options and no background work left."""
     with image.open("wb") as file:
         file.truncate(SIZE_BYTES)
     settled = "nodiscard,lazy_itable_init=0,lazy_journal_init=0"
@@ -107,7 +107,7 @@ def make_ext4(image: Path) -> None:
 
 @contextlib.contextmanager
 def mount(image: Path, folder: Path) -> Iterator[None]:
-    """Mounts an image. Raises subprocess.CalledProcessError when it can't be."""
+    """Mount an image. Raises subprocess.CalledProcessError when that fails."""
     subprocess.run(["mount", "-t", "ext4", "-o", "loop,noatime", image, folder], check=True, capture_output=True)
     try:
         yield

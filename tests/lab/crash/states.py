@@ -1,4 +1,4 @@
-"""What a power cut may leave of a logged disk: after every write what was flushed, and of the rest a part.
+"""Disks that a power cut may leave: after every write all flushed writes, and a part of the rest.
 
 At each write some disks are built: all writes so far, and random choices of those since the last flush, some of them
 torn at a sector.
@@ -18,31 +18,31 @@ _RANDOM_DISKS = 4
 
 @dataclass
 class Image:
-    """A disk's content, to which writes are applied."""
+    """Content of a disk, to which writes are applied."""
 
     content: bytearray
 
     def apply(self, writes: Iterable[Write]) -> Image:
-        """This image, with the writes on it."""
+        """Copy of this image with the writes applied."""
         for write in writes:
             self.content[write.start_bytes : write.start_bytes + len(write.content)] = write.content
         return self
 
     def copy(self) -> Image:
-        """Another one with the same content."""
+        """Copy with the same content."""
         return Image(bytearray(self.content))
 
 
 @dataclass
 class CutDisks:
-    """Every disk that a cut after one of `writes` may leave."""
+    """Disks that a cut after any of `writes` may leave."""
 
     base: bytes
     writes: Sequence[Write]
     chance: random.Random = field(default_factory=lambda: random.Random(4))
 
     def each(self, cuts: set[int]) -> Iterator[tuple[int, bytearray]]:
-        """The disks of these cuts: after how many writes, and what is on it."""
+        """Disks of these cuts, each with the number of writes before the cut."""
         durable, pending = Image(bytearray(self.base)), list[Write]()
         for cut, write in enumerate(self.writes, start=1):
             if write.is_flush:

@@ -1,6 +1,6 @@
-"""`python -m tests.lab.crash.without_sync ...` is `piboothup ...` with one sync taken out of it: that of files.
+"""`python -m tests.lab.crash.without_sync ...` runs `piboothup ...` without the sync of files.
 
-It is there to show that the crash lab can fail.
+It proves that the crash lab can fail.
 """
 
 from __future__ import annotations

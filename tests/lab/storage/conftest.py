@@ -1,4 +1,4 @@
-"""The servers of the lab, once for all of its tests, and the desk that these work at."""
+"""Servers of the lab, once for all of its tests, and the desk of each test."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from tests.support.uploader import Desk
 
 @pytest.fixture(scope="session", autouse=True)
 def _vendors_log_nothing() -> None:
-    """Their clients, by which URLs are signed here, log these; the canary listens to what the uploader lets out."""
+    """Silence the vendors' clients, which log the URLs that they sign; the canary checks the uploader's output."""
     for name in ("boto3", "botocore", "azure"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    """s3rver."""
+    """Running s3rver."""
     with S3.start(tmp_path_factory.mktemp("s3")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
-    """Azurite."""
+    """Running Azurite."""
     with Azure.start(tmp_path_factory.mktemp("azure")) as server:
         yield server
 
@@ -44,7 +44,7 @@ def proxy(s3: S3) -> Iterator[SigV4Proxy]:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    """Everything there, the uploader not started."""
+    """Spool, EventPics and clocks; the uploader is not started."""
     made = Desk(tmp_path)
     yield made
     made.end()

@@ -1,5 +1,6 @@
-"""The two storage servers of the lab, started for the occasion: each on a free port of this machine, with a folder of
-its own, as the reader of what arrived there its vendor's own client.
+"""The two storage servers of the lab, each on a free port of this machine with a folder of its own.
+
+Arrived objects are read with the vendor's own client.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ from botocore.exceptions import ClientError
 from tests.support.deadline import PATIENCE_S
 
 S3_KEY = "S3RVER"
-"""s3rver's only account: its name and its secret."""
+"""Name and secret of s3rver's only account."""
 _AZURE_ACCOUNT = "devstoreaccount1"
 _AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-"""Azurite's published account: the same on every machine in the world."""
+"""Azurite's published account key: the same everywhere."""
 BUCKET = "photos"
 
 
 @contextlib.contextmanager
 def running(program: str, *words: str, port: int) -> Iterator[None]:
-    """A server of the lab, from its first answer to the end."""
+    """Run a server of the lab, from its first answer to the end."""
     path = Path(os.environ["PIBOOTHUP_STORAGE_SERVERS"]) / program
     server = subprocess.Popen([path, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
@@ -45,7 +46,7 @@ def running(program: str, *words: str, port: int) -> Iterator[None]:
 
 
 class S3:
-    """s3rver, which refuses a version-2 URL that was not signed so; of version 4 it checks the expiry alone."""
+    """s3rver, which verifies version-2 signatures; of version 4 it checks only the expiry."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -53,20 +54,20 @@ class S3:
     @classmethod
     @contextlib.contextmanager
     def start(cls, folder: Path) -> Iterator[S3]:
-        """Runs it."""
+        """Start the server."""
         port = free_port()
         words = ("--directory", str(folder), "--address", "127.0.0.1", "--port", str(port), "--silent")
         with running("s3rver", *words, "--no-vhost-buckets", "--configure-bucket", BUCKET, port=port):
             yield cls(port)
 
     def url(self, name: str, version: str, valid_s: int = 300, port: int = 0) -> str:
-        """A presigned URL for a JPEG, by boto3; `version` is "s3" (2) or "s3v4" (4)."""
+        """Presigned URL for a JPEG, by boto3; `version` is "s3" (2) or "s3v4" (4)."""
         client = self._client(version, port or self.port)
         asked = {"Bucket": BUCKET, "Key": name, "ContentType": "image/jpeg"}
         return str(client.generate_presigned_url("put_object", asked, ExpiresIn=valid_s))
 
     def stored(self, name: str) -> bytes | None:
-        """What lies there under the name."""
+        """Content of the object."""
         try:
             return bytes(self._client("s3v4", self.port).get_object(Bucket=BUCKET, Key=name)["Body"].read())
         except ClientError:
@@ -93,7 +94,7 @@ class Azure:
     @classmethod
     @contextlib.contextmanager
     def start(cls, folder: Path) -> Iterator[Azure]:
-        """Runs it."""
+        """Start the server."""
         port = free_port()
         words = ("--location", str(folder), "--blobPort", str(port), "--silent", "--skipApiVersionCheck")
         with running("azurite-blob", *words, "--disableTelemetry", port=port):
@@ -102,7 +103,7 @@ class Azure:
             yield made
 
     def url(self, name: str, valid_s: int = 300) -> str:
-        """A URL with a shared-access signature that lets a blob be made."""
+        """URL with a shared-access signature that allows the creation of a blob."""
         token = generate_blob_sas(
             _AZURE_ACCOUNT,
             BUCKET,
@@ -114,7 +115,7 @@ class Azure:
         return f"{self._root}/{name}?{token}"
 
     def stored(self, name: str) -> bytes | None:
-        """What lies there under the name."""
+        """Content of the object."""
         try:
             return bytes(self._container.download_blob(name).readall())
         except ResourceNotFoundError:
@@ -122,14 +123,14 @@ class Azure:
 
 
 def changed(url: str, parameter: str) -> str:
-    """The URL with the first character of one of its parameters changed for another."""
+    """URL with the first character of one of its parameters replaced."""
     before, _, value = url.partition(f"{parameter}=")
     assert value, f"no {parameter} in {urlsplit(url).path}"
     return f"{before}{parameter}={'A' if value[0] != 'A' else 'B'}{value[1:]}"
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens at."""
+    """Port of this machine without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 

@@ -20,7 +20,7 @@ Now = Callable[[], datetime]
 
 
 class SigV4Proxy(ThreadingHTTPServer):
-    """Lets through to the server at `behind` what is signed as it should be, and answers 403 to the rest."""
+    """Proxy that forwards correctly signed requests to the server at `behind`, and answers 403 to the rest."""
 
     daemon_threads = True
 
@@ -36,7 +36,7 @@ class SigV4Proxy(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def trouble(self, method: str, url: str, headers: dict[str, str]) -> str:
-        """Why the request is to be refused; empty when it is not. `headers` by names in lower case."""
+        """Reason to refuse the request; empty when it is correct. `headers` by names in lower case."""
         asked = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
         signature, signed = asked.pop("X-Amz-Signature", ""), asked.get("X-Amz-SignedHeaders", "").split(";")
         try:
@@ -70,7 +70,7 @@ class _Request(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_PUT(self) -> None:
-        """Passes on or refuses."""
+        """Forward or refuse."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
         trouble = self.server.trouble("PUT", f"http://{self.headers['Host']}{self.path}", headers)
@@ -93,4 +93,4 @@ class _Request(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: its lines would hold signatures."""
+        """Log nothing: the lines would hold signatures."""

@@ -1,4 +1,4 @@
-"""Photos through the real uploader into real storage, by URLs that really are checked there."""
+"""Photos through the real uploader into real storage servers that verify their URLs."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ MD5 = {"Content-MD5": "1B2M2Y8AsgTpgAmY7PhCfg=="}
 
 @dataclass(frozen=True)
 class Storage:
-    """A real storage as EventPics may use it."""
+    """Real storage as EventPics may use it."""
 
     url: Callable[[str, int], str]
-    """Of an object's name and how many seconds it is valid."""
+    """Function that signs the URL of an object's name, valid for so many seconds."""
     stored: Callable[[str], bytes | None]
 
 
@@ -47,7 +47,7 @@ def storage(request: pytest.FixtureRequest) -> Storage:
 
 
 def put(url: str, headers: dict[str, str]) -> int:
-    """The status of one PUT with exactly these headers, by the uploader's own transport."""
+    """Status of one PUT with exactly these headers, by the uploader's own transport."""
     transport = Transport(HandClock(), plain_http=True, limits=FAR)
     status = transport.exchange("PUT", Secret(url), headers, b"not a photo", deadline_s=60.0).status
     transport.close()

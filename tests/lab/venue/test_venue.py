@@ -1,7 +1,7 @@
 """A venue's network in the kernel: two namespaces and a cable between them; addresses, routes and the cable change.
 
-The time on the box's clock goes by as the wall's does, so what is asserted of it are true seconds: but those in which
-a busy machine keeps the box from running are not counted.
+The box's clock runs at the speed of the wall clock, so asserted durations are real seconds, less those in which a
+busy machine keeps the box from running.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.support.photos import jpeg
 from tests.support.uploader import Desk
 
 SERVER, SERVER6 = "9.9.9.9", "2620:fe::9"
-"""Public addresses, as a photo is sent to no private one; here they lead nowhere but to the other namespace."""
+"""Public addresses, as a photo is sent to no private address; here they lead only to the other namespace."""
 HANGS_ONCE = [{"call": "put", "stall_s": 3600, "times": 1}]
 
 
@@ -37,7 +37,7 @@ def ip(*words: str) -> None:
 
 
 class Venue(Desk):
-    """A desk at the end of a cable, and the world at the other end."""
+    """A desk at one end of a cable, and the world at the other end."""
 
     def __init__(self, root: Path, faults: list[dict[str, Any]]) -> None:
         super().__init__(root)
@@ -73,7 +73,7 @@ class Venue(Desk):
         self.come_by("192.168.7.20")
 
     def come_by(self, address: str, before: str = "") -> None:
-        """The box has this address now, instead of the one before."""
+        """Replace the box's address."""
         if before:
             ip("address", "delete", f"{before}/24", "dev", "venue")
         ip("address", "add", f"{address}/24", "dev", "venue")
@@ -88,7 +88,7 @@ class Venue(Desk):
         return (self.folder / "uploading").exists()
 
     def until_true(self, happened: Any, what: str, seconds: float) -> None:
-        """Until it has happened, at the pace of the wall's clock; not longer than so many seconds."""
+        """Wait until the condition holds, at the speed of the wall clock; at most so many seconds."""
         pause, end_s = threading.Event(), self.clock.boottime_s + seconds
         while not happened():
             assert self.clock.boottime_s < end_s, f"no {what}: {self.said()}"
@@ -97,7 +97,7 @@ class Venue(Desk):
             self.pass_s(min(time.monotonic() - began_s, 0.1), meanwhile=True)
 
     def until_in_album(self, name: PhotoName, seconds: float) -> None:
-        """Until the photo is in sent/ and whole in the album."""
+        """Wait until the photo is in sent/ and complete in the album."""
         self.until_true(lambda: self.lies_in(SENT, name), "photo in sent/", seconds)
         assert (self.folder / f"album/abcd1234/a1/{name.file_name}").read_bytes() == jpeg(1)
         assert len(self._read("album/uploads.jsonl").splitlines()) == 1

@@ -2,8 +2,8 @@
 
     python -m tests.lab.venue.world FOLDER ADDRESS
 
-In FOLDER: certificate.pem, faults.json, the album, and for the tests to look at: `url`, once it serves, and
-`uploading`, once a PUT has begun. It waits until ADDRESS is there.
+FOLDER holds certificate.pem, faults.json, the album, and for the tests: `url`, once it serves, and `uploading`, once
+a PUT has begun. It waits until ADDRESS exists.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.support.server import Liar, brings_to
 
 
 def main(folder: Path, address: str) -> None:
-    """Serves for ever."""
+    """Serve for ever."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(folder / "certificate.pem")
     pause = threading.Event()

@@ -1,6 +1,6 @@
 """The power goes after every single step of the real code, and no promise is broken.
 
-Each test records what the code asks of the disk, builds every state that a cut may leave (see `crash_model`), and
+Each test records what the code asks of the disk, builds every state that a cut may leave (see `model`), and
 runs the real start of the booth on each.
 """
 
