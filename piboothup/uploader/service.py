@@ -12,7 +12,7 @@ import random
 import select
 import selectors
 import socket
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -311,11 +311,9 @@ class Uploader:
     def _events(self, view: StatusSnapshot) -> Iterator[EventReport]:
         """Per event and album: photos waiting, and photos sent since the start."""
         titles = {event.link_id: event.title for event in view.events or ()}
-        waiting: Counter[tuple[str, str]] = Counter()
-        sent: Counter[tuple[str, str]] = Counter()
-        for counted, into in ((view.waiting, waiting), (view.sent, sent)):
+        counts: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+        for index, counted in enumerate((view.waiting, view.sent)):
             for context, number in counted.items():
-                into[context.link_id, context.album_id] += number
-        for link_id, album_id in sorted(waiting.keys() | sent.keys()):
-            counts = waiting[link_id, album_id], sent[link_id, album_id]
-            yield EventReport(link_id, album_id, titles.get(link_id, ""), *counts)
+                counts[context.link_id, context.album_id][index] += number
+        for (link_id, album_id), (waiting, sent) in sorted(counts.items()):
+            yield EventReport(link_id, album_id, titles.get(link_id, ""), waiting, sent)

@@ -100,7 +100,7 @@ class ApiSession:
         except (ApiError, LinkError) as error:
             outcome = self._check_for_sign_in(outcome_of(error))
             log.debug("probe outcome=%s", outcome)
-            self._scheduler.on_probe_failure(outcome, retry_after_s(error))
+            self._scheduler.on_probe_failure(outcome, error.retry_after_s)
         else:
             self._remember(account)
             self._scheduler.on_probe_success(account.events)
@@ -113,7 +113,7 @@ class ApiSession:
         try:
             account = self._fetch_account()
         except (ApiError, LinkError) as error:
-            return ApiCall.EVENTS, self._check_for_sign_in(outcome_of(error)), retry_after_s(error)
+            return ApiCall.EVENTS, self._check_for_sign_in(outcome_of(error)), error.retry_after_s
         self._remember(account)
         outcome = forbidden_outcome(context.link_id, account.events)
         log.info("refused link_id=%s outcome=%s", context.link_id, outcome)
@@ -168,8 +168,3 @@ class ApiSession:
             and abs(anchor.offset_ms - fresh.offset_ms) <= anchor.uncertainty_ms + fresh.uncertainty_ms
             for anchor in known
         )
-
-
-def retry_after_s(error: ApiError | LinkError) -> float | None:
-    """The server's Retry-After in seconds; None without one."""
-    return error.retry_after_s if isinstance(error, ApiError) else None

@@ -22,7 +22,7 @@ from piboothup.uploader.eventpics import ApiError, outcome_of
 from piboothup.uploader.outcomes import ApiCall, Decision, decide
 from piboothup.uploader.schedule.attempts import UploadUrl
 from piboothup.uploader.schedule.scheduler import End, Probe, Send, UploadScheduler
-from piboothup.uploader.session import ApiSession, Connect, retry_after_s
+from piboothup.uploader.session import ApiSession, Connect
 from piboothup.uploader.transport.errors import LinkError
 from piboothup.uploader.trusted_time import TrustedTime
 
@@ -215,20 +215,19 @@ class Worker:
         return _MAX_WAIT_FOR_TIME_S - self._scheduler.connected_s()
 
     def _on_failure(self, name: PhotoName, context: Context, call: ApiCall, error: ApiError | LinkError) -> None:
-        outcome, wait_s = outcome_of(error), retry_after_s(error)
+        outcome, wait_s = outcome_of(error), error.retry_after_s
         log.info("not sent photo=%s call=%s outcome=%s", name, call, outcome)
         if decide(call, outcome) is Decision.ASK_KEY:
             call, outcome, wait_s = self._session.diagnose_refusal(context)
         if not self._scheduler.on_photo_failure(name, context, call, outcome, wait_s):
             return
-        status = error.status if isinstance(error, ApiError) else 0
         try:
-            self._spool.park(name, f"EventPics refused this photo twice: it answered {status} to {call}.")
+            self._spool.park(name, f"EventPics refused this photo twice: it answered {error.status} to {call}.")
         except OSError as park_error:
             log.warning("not parked photo=%s reason=%s", name, park_error.strerror)
             self._scheduler.postpone(name, _RETRY_AFTER_DEFECT_S)
         else:
-            log.warning("parked photo=%s call=%s status=%d", name, call, status)
+            log.warning("parked photo=%s call=%s status=%d", name, call, error.status)
             self._scheduler.forget_photo(name)
 
 

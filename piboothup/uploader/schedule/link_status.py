@@ -87,7 +87,7 @@ class LinkStatus:
     _outlasts_probes: bool = False
     _is_put_unanswered: bool = False
     """A PUT got no answer at all, and no photo was sent since."""
-    _is_storage_silent: bool = False
+    is_storage_silent: bool = False
     """And EventPics has answered a probe since."""
 
     @property
@@ -105,20 +105,15 @@ class LinkStatus:
         """A PUT got no answer at all: the storage may be what this network lets nothing through to."""
         self._is_put_unanswered = True
 
-    @property
-    def is_storage_silent(self) -> bool:
-        """Whether EventPics answers, and its storage did not answer the last PUT."""
-        return self._is_storage_silent
-
     def on_probe_success(self, *, photos_waiting: bool) -> None:
         """EventPics answered: clears the problem, unless only a photo can show it over and there is one to send."""
-        self._is_storage_silent = self._is_put_unanswered
+        self.is_storage_silent = self._is_put_unanswered
         if not (photos_waiting and self._outlasts_probes):
             self._clear_problem()
 
     def on_photo_sent(self) -> None:
         """A photo arrived: clears whatever was wrong with the link."""
-        self._is_put_unanswered = self._is_storage_silent = False
+        self._is_put_unanswered = self.is_storage_silent = False
         self._clear_problem()
 
     def _clear_problem(self) -> None:

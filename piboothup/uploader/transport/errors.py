@@ -54,6 +54,9 @@ class NotConnected(ConnectionError):
 class LinkError(ConnectionError):
     """No answer. The text is a constant: neither key nor URL can be in it."""
 
+    status, retry_after_s = 0, None
+    """As an answer would tell them."""
+
     def __init__(self, kind: LinkErrorKind) -> None:
         self.kind = kind
         super().__init__(_SENTENCES[kind])
