@@ -16,14 +16,14 @@ from pathlib import Path
 from piboothup.clock import Clock
 from piboothup.config import GOOD_FILE, Config, good_copy
 from piboothup.problems import Problem, problem
-from piboothup.spool import choices, durable
+from piboothup.spool import choices, commit, durable
 from piboothup.spool.admin.wipe import WipeError, resume_wipe
 from piboothup.spool.disk import hidden_photos, known_spools
 from piboothup.spool.layout_version import SpoolUnusable, read_id
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.recovery import recover
 from piboothup.spool.retention import sweep
-from piboothup.spool.store import ROOM_PHOTOS, AlreadyRunning, Spool
+from piboothup.spool.store import AlreadyRunning, Spool
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class StorageMonitor:
             self._resume_wipe()
             recover(self._spool)
             self._start()
-            self._spool.recheck_storage(allowed=self._config.spool.allow_memory)
+            self._spool.free_space.recheck_storage(allowed=self._config.spool.allow_memory)
         except SpoolUnusable as error:
             if not patient:
                 raise
@@ -94,7 +94,7 @@ class StorageMonitor:
                 "card_full" if error.errno in durable.FULL else "card_readonly", error.strerror or ""
             )
         else:
-            self.problem, self.opened = self._spool.card_problem(), True
+            self.problem, self.opened = commit.card_problem(self._spool), True
             self.times_opened += 1
             self._keep_good_config()
             self._waits = None
@@ -112,8 +112,8 @@ class StorageMonitor:
                 self._log_not_opened(error)
                 self.problem = problem("spool_busy")
         if self.opened:
-            self._spool.recheck_storage(allowed=self._config.spool.allow_memory)
-            self.problem = self._spool.card_problem()
+            self._spool.free_space.recheck_storage(allowed=self._config.spool.allow_memory)
+            self.problem = commit.card_problem(self._spool)
             self._note_waiting()
             self._follow_retry()
             if self.problem is not None and self.problem.code == "spool_unusable":
@@ -123,7 +123,7 @@ class StorageMonitor:
     @property
     def notices(self) -> list[Problem]:
         """Problems of a card that still takes photos."""
-        notices = [self._spool.storage_warning] if self._spool.storage_warning is not None else []
+        notices = [self._spool.free_space.warning] if self._spool.free_space.warning is not None else []
         notices += [problem("photos_hidden")] if self._are_hidden else []
         return [*notices, problem("config_late")] if self._lacks_settings else notices
 
@@ -226,7 +226,7 @@ class StorageMonitor:
         try:
             self._spool.start("booth")
         except OSError as error:
-            if error.errno not in durable.FULL or not self._spool.make_room(ROOM_PHOTOS):
+            if error.errno not in durable.FULL or not commit.make_room(self._spool, commit.ROOM_PHOTOS):
                 raise
             self._spool.start("booth")
 

@@ -88,7 +88,7 @@ class UploadStatusReader:
         return self._counted[place]
 
     def _has_changed(self, place: str) -> bool:
-        now_ns, changed_ns = self._spool.clock.wall_ns(), self._spool.changed_ns(place)
+        now_ns, changed_ns = self._spool.clock.wall_ns(), self._spool.listing.changed_ns(place)
         if self._seen_ns.get(place) == changed_ns:
             return False
         if abs(now_ns - changed_ns) > _MTIME_GRAIN_NS:

@@ -21,7 +21,7 @@ from piboothup.clock import SystemClock
 from piboothup.commands.common import FAILED, OK, USAGE, CommandFails, load, load_effective, open_spool
 from piboothup.problems import problem
 from piboothup.runtime import RuntimeUnusable, command_directory, send_hint
-from piboothup.spool import durable, wipe_journal
+from piboothup.spool import durable, handover, wipe_journal
 from piboothup.spool.admin import assign, export, export_target, inventory, wipe
 from piboothup.spool.admin.inventory import Attribution
 from piboothup.spool.disk import hidden_photos
@@ -60,7 +60,7 @@ def _list(given: argparse.Namespace) -> int:
 def _retry(given: argparse.Namespace) -> int:
     spool = _opened(load(given))
     try:
-        count = spool.retry_parked()
+        count = handover.retry_parked(spool)
         hidden_photos.forget(spool.directory)
     except OSError as error:
         raise CommandFails(f"A parked photo can't be moved ({error.strerror}): {_remedy(error)}.") from None

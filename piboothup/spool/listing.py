@@ -1,4 +1,4 @@
-"""What lies in the spool: the folders, and the photos in them, whoever put them there.
+"""Folders of the spool and the photos in them, also those that a person put there.
 
 A folder or file that is not ours is ignored, named once in the log and never followed. A folder that can't be read
 holds up nothing: the others are listed.
@@ -6,17 +6,13 @@ holds up nothing: the others are listed.
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import io
 import logging
 import os
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from piboothup.spool import durable
-from piboothup.spool.names import BY_HAND, PhotoName, digest_of, is_boot_folder
+from piboothup.spool.names import BY_HAND, PhotoName, is_boot_folder
 
 log = logging.getLogger(__name__)
 
@@ -24,67 +20,9 @@ TMP, NEW, SENT, PARKED, QUARANTINE = "tmp", "new", "sent", "parked", "quarantine
 CONTEXTS, BOOTS = "contexts", "boots"
 FOLDERS = (TMP, NEW, SENT, PARKED, QUARANTINE, CONTEXTS, BOOTS)
 PROBE, TEST_PHOTO = ".probe", ".test-photo"
-"""What is written only to see whether the card takes it, a test photo in a boot's folder of new/ too: no names of
-photos."""
-_BLOCK_BYTES = 1024 * 1024
+"""Files that only check whether the card can be written, the test photo in new/ too; they are no photos."""
 _BY_BOOT = (NEW, SENT)
 """Where each boot has a folder of its own."""
-
-
-def open_file(path: Path) -> io.BufferedReader:
-    """A file of the spool, for reading. Raises OSError, also for a link, a pipe or whatever else is no file."""
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "not a file", str(path))
-    return file
-
-
-def matches_digest(path: Path, name: PhotoName) -> bool:
-    """Whether the file there has the bytes that the name tells. Raises OSError only when it can't be read."""
-    try:
-        with open_file(path) as file:
-            return digest_of(file.read()) == name.digest
-    except FileNotFoundError:
-        return False
-
-
-class Damaged(OSError):
-    """The file's bytes are not those that its name tells."""
-
-
-class VerifyingReader(io.BufferedReader):
-    """A photo's file that gives its last bytes only when all of them, from its start on, are those of its name.
-
-    So what is read to the end is the photo that was committed. Reading raises Damaged in place of the last bytes.
-    """
-
-    def __init__(self, file: io.BufferedReader, name: PhotoName) -> None:
-        super().__init__(file.detach())
-        self.size_bytes = os.fstat(self.fileno()).st_size
-        self._name = name
-        self._digest = hashlib.sha256()
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read as a file does. Raises Damaged in place of the last bytes."""
-        block = super().read(size)
-        self._digest.update(block)
-        is_end = not block or self.tell() >= self.size_bytes
-        if is_end and not self._digest.hexdigest().startswith(self._name.digest):
-            raise Damaged(errno.EBADMSG, "not the bytes that were committed", str(self._name))
-        return block
-
-    def verify(self, is_stopped: Callable[[], bool]) -> None:
-        """Reads all of it and goes back to its start. Raises OSError, Damaged; InterruptedError when stopped."""
-        while self.read(_BLOCK_BYTES):
-            if is_stopped():
-                raise InterruptedError
-        self.seek(0)
-
-    def seek(self, target: int, whence: int = os.SEEK_SET, /) -> int:
-        """Seek, and start the digest anew: only a read from the start on can be verified."""
-        self._digest = hashlib.sha256()
-        return super().seek(target, whence)
 
 
 class Listing:
@@ -169,7 +107,7 @@ class Listing:
         return name
 
     def _put_in_folder(self, name: PhotoName, place: str) -> bool:
-        """A photo laid into new/ or sent/ by hand goes to its boot's folder, where everything looks for it."""
+        """Move a photo that a person put into new/ or sent/ to its boot's folder."""
         stray, target = self._directory / place / str(name), self.path(name, place)
         if target.exists():
             self._ignore(str(stray), "there twice")

@@ -1,4 +1,4 @@
-"""What the booth does when it starts: salvage what is whole in tmp/, set aside what is not, tidy up.
+"""Recovery at the booth's start: salvage whole photos in tmp/, set torn ones aside, tidy up.
 
 A part whose bytes match the hash in its name was complete when the power went: it becomes a photo. Any other part
 was never called saved; it goes to quarantine/ (or away, when it holds no byte of a picture). Running this any number
@@ -15,18 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.spool import durable
-from piboothup.spool.listing import (
-    CONTEXTS,
-    NEW,
-    PARKED,
-    PROBE,
-    QUARANTINE,
-    SENT,
-    TMP,
-    matches_digest,
-    open_file,
-)
+from piboothup.spool.listing import CONTEXTS, NEW, PARKED, PROBE, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName
+from piboothup.spool.photo_file import matches_digest, open_file
 from piboothup.spool.store import Spool
 
 log = logging.getLogger(__name__)
@@ -37,7 +28,7 @@ _LEFTOVER = re.compile(r"\.(?P<what>.+\.(?:json|txt|toml|layout)|\.layout)\.(?P<
 
 @dataclass(frozen=True)
 class Recovered:
-    """What became of tmp/."""
+    """Numbers of the parts in tmp/ that were salvaged, quarantined or deleted."""
 
     salvaged: int = 0
     quarantined: int = 0
@@ -45,7 +36,7 @@ class Recovered:
 
 
 def recover(spool: Spool) -> Recovered:
-    """Empties tmp/. Call with the booth's lock held. A part that can't be moved now is left for the next start."""
+    """Empty tmp/. Call with the booth's lock held. A part that can't be moved now is left for the next start."""
     _tidy(spool)
     salvaged = quarantined = dropped = 0
     for part in sorted((spool.directory / TMP).glob("*.part")):
@@ -82,14 +73,13 @@ def _read(part: Path) -> tuple[str, bool]:
 
 
 def _tidy(spool: Spool) -> None:
-    """Deletes what a cut leaves of what nobody wants to keep.
+    """Delete leftovers of a power cut.
 
-    That is what was written only to try the card; it is no photo, however whole. And what `durable.replace` leaves:
-    `.<name>.<thread>` beside a small file.
-    In contexts/ only the booth writes (and an operator's assignment, which is spared); elsewhere a file whose thread
-    still lives may be in use.
+    Test photos and what else was written only to check the card are no photos, however whole. `durable.replace`
+    leaves `.<name>.<thread>` beside a small file. In contexts/ only the booth writes (and an operator's assignment,
+    which is spared); elsewhere a file whose thread still lives may be in use.
     """
-    for junk in (spool.directory / TMP / PROBE, *spool.test_photos()):
+    for junk in (spool.directory / TMP / PROBE, *spool.listing.test_photos()):
         try:
             if os.path.lexists(junk):  # on a card that is read-only there is an error for what is not there, too
                 durable.remove(junk)
@@ -109,10 +99,9 @@ def _tidy(spool: Spool) -> None:
 
 
 def _salvage(spool: Spool, part: Path, name: PhotoName) -> bool:
-    """Makes a photo of a whole part; False when it is one already and the part only its old name."""
-    if spool.path(name, SENT).exists() or any(
-        matches_digest(spool.path(name, place), name) for place in (NEW, PARKED)
-    ):
+    """Make a photo of a whole part; False when the photo is there already: then the part is deleted."""
+    whole = (matches_digest(spool.path(name, place), name) for place in (NEW, PARKED))
+    if spool.path(name, SENT).exists() or any(whole):
         durable.remove(part)
         return False
     durable.sync_file(part)

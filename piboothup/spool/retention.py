@@ -12,6 +12,7 @@ import heapq
 import logging
 import os
 
+from piboothup.spool import handover
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.capture_time.boots import Boot
 from piboothup.spool.capture_time.taken_at import solve
@@ -38,7 +39,7 @@ def sweep(spool: Spool, keep_days: int, min_free_mb: int) -> int:
     if not short:
         gone = (name for name in gone if _is_old(spool, name, (now_ms or 0) - keep_days * _DAY_MS))
     chosen = heapq.nsmallest(BATCH_PHOTOS, gone, key=lambda name: name.order)
-    deleted = spool.retire(chosen) if chosen else 0
+    deleted = handover.retire(spool, chosen) if chosen else 0
     if deleted:
         log.info("retired photos=%d reason=%s", deleted, "room" if short else "age")
     return deleted

@@ -243,8 +243,8 @@ class Uploader:
 
     def _check_storage(self) -> None:
         """Sends nothing from a spool in memory: sent/ would be gone at power-off, and all photos be sent again."""
-        self._spool.recheck_storage(allowed=self._config.spool.allow_memory)
-        self._scheduler.set_storage_problem(self._spool.storage_problem)
+        self._spool.free_space.recheck_storage(allowed=self._config.spool.allow_memory)
+        self._scheduler.set_storage_problem(self._spool.free_space.unsound)
 
     def _seconds_to_next_task(self) -> float:
         return max(0.0, (min(self._list_due_ns, self._status_due_ns) - self._clock.boottime_ns()) / SECOND_NS)

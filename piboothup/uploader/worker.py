@@ -12,11 +12,11 @@ import traceback
 
 from piboothup.clock import Clock
 from piboothup.config import Config
-from piboothup.spool import durable
+from piboothup.spool import durable, handover
 from piboothup.spool.admin.assign import record_actual_album
 from piboothup.spool.contexts import Context
-from piboothup.spool.listing import Damaged, VerifyingReader
 from piboothup.spool.names import PhotoName
+from piboothup.spool.photo_file import Damaged, VerifyingReader
 from piboothup.spool.store import Spool
 from piboothup.uploader.eventpics import ApiError, outcome_of
 from piboothup.uploader.outcomes import ApiCall, Decision, decide
@@ -109,7 +109,7 @@ class Worker:
             self._scheduler.postpone(name, _RETRY_AFTER_DISK_CHANGE_S)
             return
         try:
-            with self._spool.open_photo(name) as file:
+            with handover.open_photo(self._spool, name) as file:
                 if name.boot != self._spool.boot and name not in self._verified:
                     file.verify(lambda: self._scheduler.stopping)
                     self._verified.add(name)
@@ -145,7 +145,7 @@ class Worker:
         """Moves a photo that the album of `context` has into sent/. False when that fails for now."""
         try:
             self._record_actual_album(name, context)
-            self._spool.mark_sent(name)
+            handover.mark_sent(self._spool, name)
         except durable.Locked:
             log.info("sent but not moved photo=%s reason=an assignment is under way", name)
             return False
@@ -190,7 +190,7 @@ class Worker:
     def _quarantine(self, name: PhotoName) -> None:
         log.error("damaged photo=%s", name)
         try:
-            self._spool.quarantine(name)
+            handover.quarantine(self._spool, name)
         except OSError as error:
             self._on_unreadable(name, error)
         else:
@@ -222,7 +222,9 @@ class Worker:
         if not self._scheduler.on_photo_failure(name, context, call, outcome, wait_s):
             return
         try:
-            self._spool.park(name, f"EventPics refused this photo twice: it answered {error.status} to {call}.")
+            handover.park(
+                self._spool, name, f"EventPics refused this photo twice: it answered {error.status} to {call}."
+            )
         except OSError as park_error:
             log.warning("not parked photo=%s reason=%s", name, park_error.strerror)
             self._scheduler.postpone(name, _RETRY_AFTER_DEFECT_S)

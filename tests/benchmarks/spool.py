@@ -21,6 +21,7 @@ from pathlib import Path
 from piboothup.clock import SystemClock
 from piboothup.simulator.appliance import Appliance, wait_until
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
+from piboothup.spool import commit
 from piboothup.spool.contexts import ContextRecord, context_for
 from piboothup.spool.listing import NEW
 from piboothup.spool.names import PhotoName
@@ -80,7 +81,7 @@ def _commit(root: Path) -> None:
         hashed.append(time.perf_counter() - began_s)
         with flushes:
             began_s = time.perf_counter()
-            spool.commit(name, PARTY, content)
+            commit.commit(spool, name, PARTY, content)
             ours.append(time.perf_counter() - began_s)
     for what, values in (("plain write, guarantees nothing", plain), ("write and fsync", synced), ("commit", ours)):
         pairs = zip(ours[2:], values[2:], strict=True)

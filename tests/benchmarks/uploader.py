@@ -26,6 +26,7 @@ from pathlib import Path
 from piboothup.clock import SystemClock
 from piboothup.simulator.appliance import Appliance, wait_until
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
+from piboothup.spool import commit
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW
 from piboothup.spool.names import PhotoName
@@ -184,7 +185,7 @@ def _fill(spool: Spool, photos: int, size: int, first: int = 0) -> None:
     for number in range(first, first + photos):
         content = random.Random(number).randbytes(size)
         identity = spool.next_identity(clock.boottime_ns() // 1_000_000, PARTY)
-        spool.commit(PhotoName.of(identity, content), PARTY, content)
+        commit.commit(spool, PhotoName.of(identity, content), PARTY, content)
 
 
 @contextmanager

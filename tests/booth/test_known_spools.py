@@ -16,7 +16,7 @@ from piboothup.booth.storage import StorageMonitor
 from piboothup.commands import services
 from piboothup.config import Config, SpoolConfig
 from piboothup.problems import problem
-from piboothup.spool import durable
+from piboothup.spool import durable, handover
 from piboothup.spool.disk import hidden_photos, known_spools
 from piboothup.spool.layout_version import read_id
 from piboothup.spool.listing import NEW
@@ -64,7 +64,7 @@ class Bench:
 
     def send_all(self) -> None:
         for name in list(self.spool.names(NEW)):
-            self.spool.mark_sent(name)
+            handover.mark_sent(self.spool, name)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_f11_the_plug_is_pulled_before_a_disk_is_changed(bench: Bench) -> None:
 
 def test_f11_parked_photos_wait_as_well(bench: Bench) -> None:
     with bench.evening(photos=1):
-        bench.spool.park(next(iter(bench.spool.names(NEW))), "It is refused.")
+        handover.park(bench.spool, next(iter(bench.spool.names(NEW))), "It is refused.")
     bench.change_disk("disk", "card")
     with bench.evening() as monitor:
         assert monitor.notices == HIDDEN

@@ -20,6 +20,7 @@ from piboothup.booth.gpio.led import LightPattern
 from piboothup.commands import status
 from piboothup.config import CaptureConfig
 from piboothup.problems import Problem, problem
+from piboothup.spool import commit
 from piboothup.spool.listing import CONTEXTS, NEW, PROBE, TEST_PHOTO, TMP
 from piboothup.status import BoothState
 from tests.support.booth import Box, awaited
@@ -149,13 +150,13 @@ def test_f16_k01_without_a_camera_the_test_photo_waits(box: Box, systemd: System
 
 
 def test_f16_s01_a_card_that_is_full_at_the_start_is_called_full(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    room = type(box.spool).card_problem
-    monkeypatch.setattr(type(box.spool), "card_problem", lambda _spool: problem("card_full"))
+    real = commit.card_problem
+    monkeypatch.setattr(commit, "card_problem", lambda _spool: problem("card_full"))
     box.start()
     box.until_light(LightPattern.TROUBLE)
     box.until_said(lambda said: said.get("problems") == ["card_full"])
     assert box.camera.asked.empty()
-    monkeypatch.setattr(type(box.spool), "card_problem", room)
+    monkeypatch.setattr(commit, "card_problem", real)
     box.until_light(LightPattern.READY)
     assert box.camera.asked.qsize() == 1
 

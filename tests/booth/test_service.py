@@ -27,7 +27,7 @@ from piboothup.booth.storage import StorageMonitor
 from piboothup.config import ButtonConfig, CaptureConfig, LightConfig
 from piboothup.problems import problem
 from piboothup.runtime import send_hint
-from piboothup.spool import durable
+from piboothup.spool import durable, handover
 from piboothup.spool.capture_time.anchors import Source
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.layout_version import SpoolUnusable
@@ -214,7 +214,7 @@ def test_the_panel_tells_how_the_photos_travel(box: Box) -> None:
     box.until_shown(event_title="Anna & Ben", photos=3, upload_state=UploaderState.OFFLINE, waiting=3)
     status.write(box.runtime, "uploader", {"state": "idle", "waiting": 0})
     for name in spool.waiting():
-        spool.park(name, "The server refuses it.")
+        handover.park(spool, name, "The server refuses it.")
     box.until_shown(event_title="Anna & Ben", photos=3, upload_state=UploaderState.IDLE, parked=3)
 
 

@@ -16,7 +16,7 @@ import pytest
 from piboothup.booth.storage import StorageMonitor
 from piboothup.config import GOOD_FILE, Config, EventPicsConfig, Secret, SpoolConfig, parse
 from piboothup.problems import problem
-from piboothup.spool import choices, durable
+from piboothup.spool import choices, commit, durable, handover
 from piboothup.spool.capture_time import boots
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.choices import Choices
@@ -284,7 +284,7 @@ def test_s01_full_card_start_makes_room_from_sent_photos_only(
     earlier = open_spool(bench.spool.directory, bench.clock)
     names = [take(earlier, jpeg(number)) for number in range(12)]
     for name in names[:10]:
-        earlier.mark_sent(name)
+        handover.mark_sent(earlier, name)
     add_start, tries = boots.add_start, []
 
     def refuse_once(*given: object) -> None:
@@ -305,7 +305,7 @@ def test_what_the_spool_says_of_the_card_is_asked_each_time(
 ) -> None:
     card.open(patient=False)
     with monkeypatch.context() as patched:
-        patched.setattr(Spool, "card_problem", lambda _spool: problem("card_full"))
+        patched.setattr(commit, "card_problem", lambda _spool: problem("card_full"))
         assert card.check() == card.problem == problem("card_full")
         assert card.opened
     assert card.check() is None
@@ -318,7 +318,7 @@ def sent(bench: Bench, card: StorageMonitor, photos: int) -> None:
     """A card whose clock has been believed since photos were taken and sent, an hour and more ago."""
     card.open(patient=False)
     for number in range(photos):
-        bench.spool.mark_sent(take(bench.spool, jpeg(number)))
+        handover.mark_sent(bench.spool, take(bench.spool, jpeg(number)))
     for _ in range(2):
         now_ms, wall_ms = bench.clock.boottime_ns() // 1_000_000, bench.clock.wall_ns() // 1_000_000
         bench.spool.add_anchor(Anchor(Source.DATE, now_ms, wall_ms, 5))

@@ -17,10 +17,12 @@ from piboothup.booth.gpio.led import LightPattern
 from piboothup.config import Config, SpoolConfig
 from piboothup.problems import problem
 from piboothup.runtime import send_hint
+from piboothup.spool import handover
+from piboothup.spool.commit import NotSaved
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.listing import NEW
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import NotSaved, Spool
+from piboothup.spool.store import Spool
 from piboothup.status import BoothState
 from tests.booth.test_storage import Bench
 from tests.support.booth import Box
@@ -72,7 +74,7 @@ def test_f11_a_disk_that_hides_nothing_is_no_news(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     with closing(bench.card()) as card:
         card.open(patient=False)
-        bench.spool.mark_sent(take(bench.spool, jpeg()))
+        handover.mark_sent(bench.spool, take(bench.spool, jpeg()))
         put_in_place(bench.spool.directory, tmp_path / "other", tmp_path / "aside")
         assert card.check() is None
         assert (card.times_opened, card.notices) == (2, [])

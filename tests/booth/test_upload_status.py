@@ -11,6 +11,7 @@ import pytest
 from piboothup import status
 from piboothup.booth.upload_status import UploadStatus, UploadStatusReader
 from piboothup.problems import codes, problem
+from piboothup.spool import handover
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.store import Spool
@@ -54,9 +55,9 @@ def test_the_uploaders_own_word_goes_before_the_folders(
 
 def test_only_this_events_parked_photos_count(reader: UploadStatusReader, spool: Spool) -> None:
     for number, context in enumerate((PARTY, PARTY, GALA)):
-        spool.park(take(spool, jpeg(number), context), "The server refuses it.")
+        handover.park(spool, take(spool, jpeg(number), context), "The server refuses it.")
     assert reader.read().parked == 2
-    spool.retry_parked()
+    handover.retry_parked(spool)
     assert reader.read().parked == 0
 
 

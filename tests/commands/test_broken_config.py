@@ -13,6 +13,7 @@ from piboothup.cli import main
 from piboothup.clock import SystemClock
 from piboothup.config import GOOD_FILE, good_copy, load_effective
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
+from piboothup.spool import handover
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import NEW, PARKED
@@ -60,7 +61,7 @@ class Box:
         self.spool.start("booth")
         self.spool.write_events([AlbumEvent("The Party", "abcd1234")])
         names = [take(self.spool, jpeg(number), context_for("abcd1234", "", "")) for number in range(2)]
-        self.spool.park(names[0], "EventPics refuses it.")
+        handover.park(self.spool, names[0], "EventPics refuses it.")
         self.keep(WHOLE)
 
     def keep(self, text: str) -> None:

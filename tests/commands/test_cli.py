@@ -19,6 +19,7 @@ from piboothup.commands.common import config_problem, service_config
 from piboothup.problems import problem
 from piboothup.simulator.faults import Drop, Fault
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
+from piboothup.spool import handover
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.listing import PARKED
@@ -207,8 +208,8 @@ def test_status_counts_from_the_folders_when_nothing_runs(tmp_path: Path, desk: 
     party, none = context_for("abcd1234", "a1", ""), context_for("", "", "boot")
     names = [take(spool, jpeg(number), party) for number in range(3)]
     take(spool, jpeg(9), none)
-    spool.mark_sent(names[0])
-    spool.park(names[1], "EventPics refuses it.")
+    handover.mark_sent(spool, names[0])
+    handover.park(spool, names[1], "EventPics refuses it.")
     spool.write_events([AlbumEvent("Summer Party", "abcd1234", (Album("a1", "Booth"),))])
     report = json.loads(run(tmp_path / "run", "--config", desk, "status", "--json").stdout)
     assert {key: report["spool"][key] for key in ("new", "sent", "parked", "quarantined")} == {
@@ -245,7 +246,7 @@ def test_queue_lists_retries_and_exports(tmp_path: Path, desk: Path) -> None:
     spool = _spool_of(tmp_path)
     names = [take(spool, jpeg(number)) for number in range(3)]
     spool.write_events([AlbumEvent("Anna/Ben: 20 | 06", "abcd1234")])
-    spool.park(names[0], "EventPics refuses it.")
+    handover.park(spool, names[0], "EventPics refuses it.")
     listed = run(tmp_path / "run", "--config", desk, "queue", "list").stdout.splitlines()
     assert [line.split()[0] for line in listed] == ["waits", "waits", "parked"]
     assert all("time unknown" in line for line in listed)

@@ -14,7 +14,7 @@ import pytest
 from piboothup import status
 from piboothup.cli import main
 from piboothup.clock import SystemClock
-from piboothup.spool import durable, wipe_journal
+from piboothup.spool import durable, handover, wipe_journal
 from piboothup.spool.admin import wipe_steps
 from piboothup.spool.admin.inventory import take_inventory
 from piboothup.spool.admin.wipe import FLASH, plan, survey, wipe
@@ -53,7 +53,7 @@ def spool(tmp_path: Path) -> Spool:
     spool.write_events([AlbumEvent("Summer\x1b[31m Party", "abcd1234"), AlbumEvent("The Gala", "wxyz9876")])
     names = [take(spool, jpeg(number), PARTY) for number in range(3)]
     for name in names[:2]:
-        spool.mark_sent(name)
+        handover.mark_sent(spool, name)
     take(spool, jpeg(9), GALA)
     return spool
 
@@ -117,7 +117,7 @@ def test_a_confirmed_wipe_ends_in_a_receipt_that_names_nobody(desk: Path, spool:
 
 def test_a_wipe_of_what_the_album_has_asks_nothing(desk: Path, spool: Spool) -> None:
     for name in spool.waiting():
-        spool.mark_sent(name)
+        handover.mark_sent(spool, name)
     result = queue(desk, "wipe", "--all")
     assert result.returncode == 0
     assert f"Box {spool.box}: 4 taken, 4 in the album, 0 left" in result.stdout
@@ -215,7 +215,7 @@ def test_c17_wipe_interrupted_by_hand_says_it_goes_on_and_does(
         raise KeyboardInterrupt
 
     for name in spool.waiting():
-        spool.mark_sent(name)
+        handover.mark_sent(spool, name)
     monkeypatch.setenv("PIBOOTHUP_RUNTIME", str(desk.parent / "run"))
     (desk.parent / "run").mkdir(mode=0o700)
     monkeypatch.setattr(wipe_steps, step, interrupted)
@@ -299,7 +299,7 @@ def test_a_card_that_is_not_written_is_told_with_what_helps(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    spool.park(spool.waiting()[0], "no")
+    handover.park(spool, spool.waiting()[0], "no")
     for call in ("move", "replace", "lock"):
         monkeypatch.setattr(durable, call, refuse)
     monkeypatch.setenv("PIBOOTHUP_RUNTIME", str(desk.parent / "run"))

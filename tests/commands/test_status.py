@@ -12,6 +12,7 @@ from piboothup import power, status
 from piboothup.commands import status as report
 from piboothup.config import Config, SpoolConfig
 from piboothup.problems import problem
+from piboothup.spool import handover
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import AlbumEvent
@@ -108,10 +109,10 @@ def test_status_json_of_both_services_is_this_text(bench: Bench) -> None:
 def test_status_without_services_works_and_counts_folders(bench: Bench) -> None:
     names = [take(bench.spool, jpeg(number)) for number in range(10)]
     for name in names[:4]:
-        bench.spool.mark_sent(name)
+        handover.mark_sent(bench.spool, name)
     for name in names[4:6]:
-        bench.spool.park(name, "The server refuses it.")
-    bench.spool.quarantine(names[6])
+        handover.park(bench.spool, name, "The server refuses it.")
+    handover.quarantine(bench.spool, names[6])
     found = bench.report()
     assert found["booth"] == dict.fromkeys(("state", "camera", "panel", "button"), "stopped") | {"photos": 0}
     assert found["uploader"]["state"] == "stopped"
@@ -186,8 +187,8 @@ def test_status_counts_photos_by_event_whichever_album(bench: Bench) -> None:
     names = [take(bench.spool, jpeg(number), PARTY) for number in range(4)]
     names.append(take(bench.spool, jpeg(5), other_album))
     for name in names[:2]:
-        bench.spool.mark_sent(name)
-    bench.spool.park(names[2], "The server refuses it.")
+        handover.mark_sent(bench.spool, name)
+    handover.park(bench.spool, names[2], "The server refuses it.")
     take(bench.spool, jpeg(6), GALA)
     take(bench.spool, jpeg(7), NOWHERE)
     found = {one.pop("link_id"): one for one in bench.report()["events"]}
@@ -205,7 +206,7 @@ def test_status_counts_photos_by_event_whichever_album(bench: Bench) -> None:
 def test_status_all_in_album_said_in_one_word(bench: Bench) -> None:
     bench.spool.write_events([AlbumEvent("Anna & Ben", "abcd1234")])
     for number in range(14):
-        bench.spool.mark_sent(take(bench.spool, jpeg(number)))
+        handover.mark_sent(bench.spool, take(bench.spool, jpeg(number)))
     assert "event     Anna & Ben: All 14 in the album" in bench.text()
 
 
@@ -234,8 +235,8 @@ def test_where_there_is_no_wifi_the_status_says_none(bench: Bench) -> None:
 def test_status_sent_photos_deleted_for_room_still_counted(bench: Bench) -> None:
     names = [take(bench.spool, jpeg(number)) for number in range(3)]
     for name in names[:2]:
-        bench.spool.mark_sent(name)
-    bench.spool.retire(names[:1])
+        handover.mark_sent(bench.spool, name)
+    handover.retire(bench.spool, names[:1])
     (event,) = bench.report()["events"]
     assert (event["taken"], event["in_album"], event["waiting"]) == (3, 2, 1)
     assert sum(1 for _ in bench.spool.names(SENT)) == 1

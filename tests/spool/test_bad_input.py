@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from piboothup.spool import handover
 from piboothup.spool.admin import inventory
 from piboothup.spool.capture_time import boots
 from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.commit import NotSaved
 from piboothup.spool.contexts import context_for
 from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.recovery import Recovered, recover
-from piboothup.spool.store import NotSaved, Spool
+from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.photos import PARTY, is_intact, jpeg, open_spool, take
 
@@ -71,7 +73,7 @@ def test_photo_in_two_folders_is_one_photo_right_bytes_win(tmp_path: Path) -> No
 def test_part_of_photo_already_sent_is_not_sent_again(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     photo = take(spool, jpeg(1))
-    spool.mark_sent(photo)
+    handover.mark_sent(spool, photo)
     (tmp_path / TMP / f"{photo}.part").write_bytes(jpeg(1))
     assert recover(spool) == Recovered()
     assert spool.waiting() == []
@@ -131,7 +133,7 @@ def test_a_full_card_at_the_start_lets_what_is_on_it_be_uploaded(
     uploader.prepare()
     assert uploader.boot == 0
     assert is_intact(uploader, photo)
-    uploader.mark_sent(photo)
+    handover.mark_sent(uploader, photo)
     assert list(uploader.names(SENT)) == [photo]
     monkeypatch.undo()
     uploader.add_anchor(Anchor(Source.DATE, 5, 1_750_000_000_000, 600))
@@ -171,7 +173,7 @@ def test_damaged_photo_number_gives_no_unfindable_photo_names(tmp_path: Path) ->
 
 def test_photo_with_unreadable_name_is_not_called_saved(tmp_path: Path) -> None:
     spool = open_spool(tmp_path / "spool", HandClock())
-    spool.boot = 1_000_000
+    spool.session.boot = 1_000_000
     with pytest.raises(NotSaved, match="no name"):
         take(spool, jpeg(1))
     assert not list((tmp_path / "spool").rglob("*.jpg"))
@@ -226,7 +228,7 @@ def test_damaged_parked_copy_does_not_replace_whole_photo(tmp_path: Path) -> Non
     spool = open_spool(tmp_path / "spool", HandClock())
     photo = take(spool, jpeg(1))
     spool.path(photo, PARKED).write_bytes(b"\xff\xd8damaged\xff\xd9")
-    assert spool.retry_parked() == 0
+    assert handover.retry_parked(spool) == 0
     assert is_intact(spool, photo)
 
 
@@ -243,7 +245,7 @@ def test_half_a_part_does_not_replace_what_was_set_aside_before(tmp_path: Path) 
     spool = open_spool(tmp_path / "spool", HandClock())
     photo = take(spool, jpeg(1))
     spool.path(photo).write_bytes(jpeg(1)[:-9] + b"a bit off")
-    spool.quarantine(photo)
+    handover.quarantine(spool, photo)
     (spool.directory / TMP / f"{photo}.part").write_bytes(b"\xff\xd8half")
     assert recover(spool) == Recovered(dropped=1)
     assert spool.path(photo, QUARANTINE).read_bytes() == jpeg(1)[:-9] + b"a bit off"

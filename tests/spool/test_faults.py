@@ -14,15 +14,16 @@ from unittest import mock
 
 import pytest
 
-from piboothup.spool import durable
+from piboothup.spool import commit, durable, handover
 from piboothup.spool.capture_time import boots
 from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.commit import NotSaved
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.recovery import recover
-from piboothup.spool.store import NotSaved, Spool
+from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
 from tests.support.photos import PARTY, is_intact, jpeg, open_spool, take
@@ -87,14 +88,14 @@ Work = Callable[[Spool, list[PhotoName]], object]
 WORK: dict[str, Work] = {
     "commit": lambda spool, _: take(spool, jpeg(50)),
     "commit for a new event": lambda spool, _: take(spool, jpeg(51), context=_other()),
-    "mark_sent": lambda spool, names: spool.mark_sent(names[0]),
-    "park": lambda spool, names: spool.park(names[0], "EventPics refuses it."),
-    "quarantine": lambda spool, names: spool.quarantine(names[0]),
-    "retry_parked": lambda spool, _: spool.retry_parked(),
+    "mark_sent": lambda spool, names: handover.mark_sent(spool, names[0]),
+    "park": lambda spool, names: handover.park(spool, names[0], "EventPics refuses it."),
+    "quarantine": lambda spool, names: handover.quarantine(spool, names[0]),
+    "retry_parked": lambda spool, _: handover.retry_parked(spool),
     "add_anchor": lambda spool, _: spool.add_anchor(Anchor(Source.NTP, 1, 1_750_000_000_000, 1)),
     "restart": lambda spool, _: _restart(spool),
     "next boot": lambda spool, _: _next_boot(spool),
-    "retention": lambda spool, _: spool.make_room(1),
+    "retention": lambda spool, _: commit.make_room(spool, 1),
 }
 
 
@@ -124,8 +125,8 @@ def test_s02_s03_s05_each_call_failing_once_loses_no_saved_photo(
         directory = tmp_path / str(number)
         spool = open_spool(directory, HandClock())
         names = [take(spool, jpeg(one)) for one in range(4)]
-        spool.mark_sent(names[2])
-        spool.park(names[3], "EventPics refuses it.")
+        handover.mark_sent(spool, names[2])
+        handover.park(spool, names[3], "EventPics refuses it.")
         half = dataclasses.replace(names[0], seq=9)
         (directory / TMP / f"{half}.part").write_bytes(jpeg(0)[:300])
         acknowledged = set(names)
@@ -200,7 +201,7 @@ def test_s01_full_card_drops_oldest_sent_photos_only(tmp_path: Path, monkeypatch
     spool = open_spool(tmp_path, HandClock())
     names = [take(spool, jpeg(number)) for number in range(12)]
     for name in names[1:11]:
-        spool.mark_sent(name)
+        handover.mark_sent(spool, name)
     real, full = os.posix_fallocate, [True]
 
     def fallocate(descriptor: int, offset: int, size: int) -> None:
@@ -257,11 +258,11 @@ def test_s01_s03_s04_card_full_crowded_read_only_told_recovers(
     ]
     for room, code in cases:
         monkeypatch.setattr(os, "statvfs", lambda _, room=room: room)
-        told = spool.card_problem()
+        told = commit.card_problem(spool)
         assert (told.code if told else None) == code
-    spool.mark_sent(sent)
+    handover.mark_sent(spool, sent)
     monkeypatch.setattr(os, "statvfs", lambda _: Room(10, 5000))
-    assert spool.card_problem() is None, "a sent photo can make room"
+    assert commit.card_problem(spool) is None, "a sent photo can make room"
 
 
 def test_s04_card_refusing_writes_probed_until_it_takes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,11 +280,11 @@ def test_s04_card_refusing_writes_probed_until_it_takes_them(tmp_path: Path, mon
         with pytest.raises(NotSaved) as told:
             take(spool, jpeg(2))
         assert told.value.problem.code == "card_readonly"
-        found = spool.card_problem()
+        found = commit.card_problem(spool)
         assert found is not None
         assert found.code == "card_readonly"
         assert len(spool.waiting()) == 1
-    assert spool.card_problem() is None
+    assert commit.card_problem(spool) is None
     assert list((tmp_path / TMP).iterdir()) == []
 
 
@@ -314,7 +315,7 @@ def test_s14_a_new_card_is_a_new_spool(tmp_path: Path, caplog: pytest.LogCapture
 def test_s18_sent_photos_deleted_by_hand_are_not_sent_again(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     name = take(spool, jpeg(1))
-    spool.mark_sent(name)
+    handover.mark_sent(spool, name)
     spool.path(name, SENT).unlink()
     os.rmdir(tmp_path / SENT / name.folder)
     again = open_spool(tmp_path, HandClock())
@@ -346,7 +347,7 @@ def test_s01_room_is_made_whichever_file_meets_the_full_card(
     clock = HandClock()
     spool = open_spool(tmp_path / "spool", clock)
     for number in range(10):
-        spool.mark_sent(take(spool, jpeg(number)))
+        handover.mark_sent(spool, take(spool, jpeg(number)))
     if what == "a new boot":
         spool = open_spool(tmp_path / "spool", HandClock(boot_id="boot-b"))
     real = os.open

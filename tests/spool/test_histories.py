@@ -15,17 +15,18 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from piboothup.spool import contexts, durable, wipe_journal
+from piboothup.spool import contexts, durable, handover, wipe_journal
 from piboothup.spool.admin import inventory
 from piboothup.spool.admin.assign import assign, propose
 from piboothup.spool.admin.wipe import plan, resume_wipe, survey, wipe
 from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.commit import NotSaved
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.listing import CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.recovery import recover
 from piboothup.spool.retention import sweep
-from piboothup.spool.store import NotSaved, Spool
+from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.photos import is_intact, jpeg, take
 
@@ -126,9 +127,9 @@ class BoxLife(RuleBasedStateMachine):
             if told_ms is not None:
                 self.told_ms[name] = told_ms
                 self._check_time(name, told_ms)
-            self.spool.mark_sent(name)
+            handover.mark_sent(self.spool, name)
         else:
-            self.spool.park(name, "EventPics refuses it.")
+            handover.park(self.spool, name, "EventPics refuses it.")
         self.where[name] = outcome
 
     def _check_time(self, name: PhotoName, told_ms: int) -> None:
@@ -137,7 +138,7 @@ class BoxLife(RuleBasedStateMachine):
 
     @rule()
     def retry(self) -> None:
-        assert self.spool.retry_parked() == len(self._in(PARKED))
+        assert handover.retry_parked(self.spool) == len(self._in(PARKED))
         for name in self._in(PARKED):
             self.where[name] = NEW
 
@@ -150,7 +151,7 @@ class BoxLife(RuleBasedStateMachine):
         content[len(content) // 2] ^= 0x10
         self.spool.path(name).write_bytes(content)
         assert not is_intact(self.spool, name)
-        self.spool.quarantine(name)
+        handover.quarantine(self.spool, name)
         self.where[name] = QUARANTINE
 
     @rule(off_s=st.floats(1, 90_000), old=st.booleans(), part=st.sampled_from(["", "half", "whole", "zeros"]))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.spool import retention
+from piboothup.spool import handover, retention
 from piboothup.spool.admin import assign, export, inventory, wipe
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import PROBE, QUARANTINE, TEST_PHOTO
@@ -65,8 +65,8 @@ def test_p02_part_of_data_only_in_first_or_last_block_set_aside(tmp_path: Path) 
 def test_a_part_of_a_photo_that_is_there_already_goes(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     names = [take(spool, jpeg(number)) for number in range(3)]
-    spool.mark_sent(names[1])
-    spool.park(names[2], "EventPics refuses it.")
+    handover.mark_sent(spool, names[1])
+    handover.park(spool, names[2], "EventPics refuses it.")
     for number, name in enumerate(names):
         (tmp_path / "tmp" / f"{name}.part").write_bytes(jpeg(number))
     assert recover(spool) == Recovered()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.spool import retention
+from piboothup.spool import commit, handover, retention
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.capture_time.boots import Boot
 from piboothup.spool.listing import NEW, PARKED, SENT
@@ -41,8 +41,8 @@ def test_old_sent_photos_go_and_others_stay(tmp_path: Path) -> None:
     young = take(spool, jpeg(9))
     note(spool, clock)
     for name in (old[0], young):
-        spool.mark_sent(name)
-    spool.park(old[1], "EventPics refuses it.")
+        handover.mark_sent(spool, name)
+    handover.park(spool, old[1], "EventPics refuses it.")
     assert sweep(spool, keep_days=30, min_free_mb=0) == 1
     assert list(spool.names(SENT)) == [young]
     assert list(spool.names(PARKED)) == [old[1]]
@@ -55,7 +55,7 @@ def test_with_keep_days_0_sent_photos_stay_while_there_is_room(tmp_path: Path) -
     clock = HandClock()
     spool = open_spool(tmp_path, clock)
     believed(spool, clock)
-    spool.mark_sent(take(spool, jpeg(1)))
+    handover.mark_sent(spool, take(spool, jpeg(1)))
     clock.pass_s(999 * DAY_S)
     assert sweep(spool, keep_days=0, min_free_mb=0) == 0
 
@@ -64,7 +64,7 @@ def test_t04_a_clock_ten_years_ahead_deletes_nothing(tmp_path: Path) -> None:
     clock = HandClock()
     spool = open_spool(tmp_path, clock)
     note(spool, clock)
-    spool.mark_sent(take(spool, jpeg(1)))
+    handover.mark_sent(spool, take(spool, jpeg(1)))
     clock.step_wall_s(3650 * DAY_S)
     assert sweep(spool, keep_days=30, min_free_mb=0) == 0
     believed(spool, clock)
@@ -80,7 +80,7 @@ def test_t04_retention_forgeable_ntp_alone_counts_no_days(tmp_path: Path, years:
     clock = HandClock()
     spool = open_spool(tmp_path, clock)
     note(spool, clock)
-    spool.mark_sent(take(spool, jpeg(1)))
+    handover.mark_sent(spool, take(spool, jpeg(1)))
     clock.pass_s(40 * DAY_S)
     clock.power_on("boot-b")
     clock.step_wall_s(years * 365 * DAY_S)
@@ -97,7 +97,7 @@ def test_t04_retention_forgeable_ntp_alone_counts_no_days(tmp_path: Path, years:
 def test_t04_retention_ntp_and_eventpics_differ_counts_no_days(tmp_path: Path, liar: Source) -> None:
     clock = HandClock()
     spool = open_spool(tmp_path, clock)
-    spool.mark_sent(take(spool, jpeg(1)))
+    handover.mark_sent(spool, take(spool, jpeg(1)))
     for _ in range(3):
         note(spool, clock, Source.NTP if liar is Source.DATE else Source.DATE)
         clock.step_wall_s(3650 * DAY_S)
@@ -111,7 +111,7 @@ def test_t06_retention_ntp_blocked_counts_days_by_date_header(tmp_path: Path) ->
     clock = HandClock()
     spool = open_spool(tmp_path, clock)
     note(spool, clock, Source.DATE)
-    spool.mark_sent(take(spool, jpeg(1)))
+    handover.mark_sent(spool, take(spool, jpeg(1)))
     clock.pass_s(31 * DAY_S)
     note(spool, clock, Source.DATE)
     assert sweep(spool, keep_days=30, min_free_mb=0) == 1
@@ -121,7 +121,7 @@ def test_retention_clock_not_yet_believed_deletes_nothing(tmp_path: Path) -> Non
     clock = HandClock()
     spool = open_spool(tmp_path, clock)
     note(spool, clock)
-    spool.mark_sent(take(spool, jpeg(1)))
+    handover.mark_sent(spool, take(spool, jpeg(1)))
     clock.pass_s(40 * DAY_S)
     clock.power_on("boot-b")
     again = open_spool(tmp_path, clock)
@@ -138,7 +138,7 @@ def test_a_sent_photo_of_unknown_time_stays_until_room_is_needed(
 ) -> None:
     clock = HandClock()
     lost = open_spool(tmp_path, clock)
-    lost.mark_sent(take(lost, jpeg(1)))
+    handover.mark_sent(lost, take(lost, jpeg(1)))
     clock.power_on("boot-b")
     spool = open_spool(tmp_path, clock)
     note(spool, clock)
@@ -157,7 +157,7 @@ def test_for_room_the_oldest_sent_go_first_and_a_batch_at_a_time(
     names = [take(spool, jpeg(0)) for _ in range(BATCH_PHOTOS + 5)]
     waiting = take(spool, jpeg(1))
     for name in names:
-        spool.mark_sent(name)
+        handover.mark_sent(spool, name)
     monkeypatch.setattr(os, "statvfs", lambda _: room)
     assert sweep(spool, keep_days=30, min_free_mb=500) == BATCH_PHOTOS
     assert sorted(spool.names(SENT), key=lambda one: one.order) == names[BATCH_PHOTOS:]
@@ -173,7 +173,7 @@ def test_p11_power_cut_mid_retention_keeps_new_and_counts_right(
     spool = open_spool(tmp_path, HandClock())
     names = [take(spool, jpeg(number)) for number in range(6)]
     for name in names[:4]:
-        spool.mark_sent(name)
+        handover.mark_sent(spool, name)
 
     class Cut(BaseException):
         pass
@@ -190,7 +190,7 @@ def test_p11_power_cut_mid_retention_keeps_new_and_counts_right(
     with monkeypatch.context() as patch:
         patch.setattr(os, "unlink", unlink)
         with pytest.raises(Cut):
-            spool.make_room(4)
+            commit.make_room(spool, 4)
     again = open_spool(tmp_path, HandClock(boot_id="boot-b"))
     assert again.waiting() == names[4:]
     assert len(again.photos_of(PARTY)) == 6
@@ -201,7 +201,7 @@ def test_retention_file_system_counting_no_files_is_not_crowded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = open_spool(tmp_path, HandClock())
-    spool.mark_sent(take(spool, jpeg(1)))
+    handover.mark_sent(spool, take(spool, jpeg(1)))
     countless = Room(5000, 0)
     countless.f_files = 0
     monkeypatch.setattr(os, "statvfs", lambda _: countless)

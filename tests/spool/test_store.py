@@ -15,13 +15,15 @@ from unittest.mock import Mock
 import pytest
 
 from piboothup.problems import problem
-from piboothup.spool import durable
+from piboothup.spool import commit, durable, handover
 from piboothup.spool.capture_time import boots
 from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.commit import NotSaved
 from piboothup.spool.contexts import context_for
 from piboothup.spool.layout_version import SpoolUnusable
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO, Damaged
-from piboothup.spool.store import AlreadyRunning, NotSaved, Spool
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO
+from piboothup.spool.photo_file import Damaged
+from piboothup.spool.store import AlreadyRunning, Spool
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
 from tests.support.photos import PARTY, counts, is_intact, jpeg, open_spool, take, try_photo
@@ -120,7 +122,7 @@ def test_s13_a_link_in_the_spool_is_not_followed(tmp_path: Path) -> None:
 def test_s19_photo_moved_by_hand_from_parked_to_new_waits_again(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     name = take(spool, jpeg(1))
-    spool.park(name, "EventPics says: too large.")
+    handover.park(spool, name, "EventPics says: too large.")
     assert spool.waiting() == []
     os.rename(spool.path(name, PARKED), tmp_path / "new" / str(name))
     assert spool.waiting() == [name]
@@ -154,12 +156,12 @@ def test_f16_a_test_photo_takes_each_step_of_a_first_photo(tmp_path: Path, monke
 def test_photo_moves_to_sent_parked_quarantine_under_same_name(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     sent, parked, damaged = (take(spool, jpeg(number)) for number in range(3))
-    spool.mark_sent(sent)
-    spool.park(parked, "EventPics refuses it.")
-    spool.quarantine(damaged)
+    handover.mark_sent(spool, sent)
+    handover.park(spool, parked, "EventPics refuses it.")
+    handover.quarantine(spool, damaged)
     assert counts(spool) == {NEW: 0, SENT: 1, PARKED: 1, QUARANTINE: 1}
     assert spool.path(parked, PARKED).with_suffix(".txt").read_text() == "EventPics refuses it.\n"
-    assert spool.retry_parked() == 1
+    assert handover.retry_parked(spool) == 1
     assert spool.waiting() == [parked]
     assert [path.name for path in (tmp_path / "parked").iterdir()] == []
 
@@ -214,9 +216,9 @@ def test_no_photo_number_comes_twice_in_a_boot(tmp_path: Path) -> None:
     os.remove(restarted.path(second))
     assert take(open_spool(tmp_path, clock), jpeg(3)).seq == 2  # never acknowledged to anybody but this test
     restarted = open_spool(tmp_path, clock)
-    restarted.mark_sent(restarted.waiting()[0])
+    handover.mark_sent(restarted, restarted.waiting()[0])
     for name in restarted.waiting():
-        restarted.mark_sent(name)
+        handover.mark_sent(restarted, name)
     for sent in (tmp_path / "sent" / "0001").iterdir():
         sent.unlink()
     assert take(open_spool(tmp_path, clock), jpeg(4)).seq == 3
@@ -268,7 +270,7 @@ def test_a_spool_that_is_no_folder_is_told_in_a_sentence(tmp_path: Path, kind: s
 def test_a_folder_that_somebody_tidied_away_is_made_again(tmp_path: Path, folder: str) -> None:
     spool = open_spool(tmp_path, HandClock())
     first = take(spool, jpeg(1))
-    spool.mark_sent(first)
+    handover.mark_sent(spool, first)
     shutil.rmtree(tmp_path / folder)
     name = take(spool, jpeg(2))
     assert spool.waiting() == [name]
@@ -291,7 +293,7 @@ def test_a_photo_whose_folder_cannot_be_made_is_not_called_saved(tmp_path: Path)
 def test_a_spool_that_is_gone_is_named(tmp_path: Path) -> None:
     spool = open_spool(tmp_path / "spool", HandClock())
     shutil.rmtree(tmp_path / "spool")
-    told = spool.card_problem()
+    told = commit.card_problem(spool)
     assert told is not None
     assert told.code == "spool_unusable"
 
@@ -310,14 +312,14 @@ def test_s07_a_changed_byte_is_noticed(tmp_path: Path) -> None:
 def test_s07_photo_last_bytes_given_only_if_all_match_its_name(tmp_path: Path, block_bytes: int) -> None:
     spool = open_spool(tmp_path, HandClock())
     name = take(spool, jpeg(1))
-    with spool.open_photo(name) as file:
+    with handover.open_photo(spool, name) as file:
         for _ in range(2):  # from its start, once more
             file.seek(0)
             assert b"".join(iter(lambda: file.read(block_bytes), b"")) == jpeg(1)
     for damaged in (b"", jpeg(1)[:-1], jpeg(1)[:-1] + b"?", b"?" + jpeg(1)[1:], jpeg(1) + b"?"):
         spool.path(name).write_bytes(damaged)
         given = bytearray()
-        with spool.open_photo(name) as file, pytest.raises(Damaged):
+        with handover.open_photo(spool, name) as file, pytest.raises(Damaged):
             while True:
                 given += file.read(block_bytes)
         assert len(given) < max(1, len(damaged))
@@ -378,12 +380,12 @@ def test_t02_photo_leaving_queue_takes_no_time_from_its_boot(tmp_path: Path, mea
     told_early_ms = spool.taken_at_ms(early)
     match meanwhile:
         case "parked":
-            spool.park(early, "EventPics refuses it.")
+            handover.park(spool, early, "EventPics refuses it.")
         case "retired":
-            spool.mark_sent(early)
-            spool.retire([early])
+            handover.mark_sent(spool, early)
+            handover.retire(spool, [early])
         case "quarantined":
-            spool.quarantine(early)
+            handover.quarantine(spool, early)
     again = Spool(tmp_path / "spool", clock, "serial-1")
     again.prepare()
     assert again.taken_at_ms(early) == told_early_ms
@@ -413,7 +415,7 @@ def test_time_offsets_used_noted_once_and_only_for_upload(tmp_path: Path) -> Non
 
 def test_trying_the_card_leaves_nothing_on_it(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
-    assert spool.try_card(PARTY) is None
+    assert commit.try_card(spool, PARTY) is None
     assert list((tmp_path / "tmp").iterdir()) == list((tmp_path / "new" / "0001").iterdir()) == []
 
 
@@ -424,15 +426,15 @@ def test_f16_a_card_that_gave_no_number_is_tried_with_the_next(
     with monkeypatch.context() as patched:
         patched.setattr(boots, "register", Mock(side_effect=OSError(errno.EROFS, "Read-only file system")))
         spool.prepare()
-        assert (spool.boot, spool.try_card(PARTY)) == (0, problem("card_readonly"))
-    assert (spool.try_card(PARTY), spool.boot) == (None, 1)
+        assert (spool.boot, commit.try_card(spool, PARTY)) == (0, problem("card_readonly"))
+    assert (commit.try_card(spool, PARTY), spool.boot) == (None, 1)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["0001"]
 
 
 def test_f16_two_test_photos_at_once_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The saver's and that of the menu's self-test: they have one name."""
     spool = open_spool(tmp_path, HandClock())
-    other = threading.Thread(target=spool.try_card, args=(PARTY,))
+    other = threading.Thread(target=commit.try_card, args=(spool, PARTY))
     written: list[Path] = []
     real = durable.write_new
 

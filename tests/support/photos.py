@@ -9,9 +9,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from piboothup.spool import commit
 from piboothup.spool.contexts import Context, context_for
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, matches_digest
-from piboothup.spool.names import Identity, PhotoName
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.names import PhotoName
+from piboothup.spool.photo_file import matches_digest
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 
@@ -39,14 +41,13 @@ def take(spool: Spool, content: bytes, context: Context = PARTY) -> PhotoName:
     """Commit one photo, exposed now."""
     identity = spool.next_identity(spool.clock.boottime_ns() // 1_000_000, context)
     name = PhotoName.of(identity, content)
-    spool.commit(name, context, content)
+    commit.commit(spool, name, context, content)
     return name
 
 
 def try_photo(spool: Spool, content: bytes, context: Context = PARTY) -> None:
     """Commit a test photo, exposed now: it has no number."""
-    nobodys = Identity(spool.box, spool.boot, 0, spool.clock.boottime_ns() // 1_000_000, context.id)
-    spool.try_commit(PhotoName.of(nobodys, content), context, content)
+    commit.try_commit(spool, context, content)
 
 
 def is_intact(spool: Spool, name: PhotoName) -> bool:

@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 
 from piboothup.simulator.faults import Fault
+from piboothup.spool import handover
 from piboothup.spool.capture_time.anchors import Anchor, Source
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, VerifyingReader
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.names import PhotoName, digest_of
+from piboothup.spool.photo_file import VerifyingReader
 from piboothup.spool.store import Spool
 from tests.support.faulty_card import BadSector, ReadOnlyCard
 from tests.support.photos import PARTY, jpeg, open_spool
@@ -73,22 +75,24 @@ def test_s04_start_on_read_only_card_sends_its_photos(desk: Desk, monkeypatch: p
     assert desk.stored(name) == jpeg(1)
 
 
-def test_s04_sent_photo_not_moved_and_not_locatable_is_sent_once(desk: Desk) -> None:
+def test_s04_sent_photo_not_moved_and_not_locatable_is_sent_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     class Mute(Spool):
         """Once a photo is sent, the card answers for it with an error that is not "no such file"."""
 
         is_broken = True
         is_mute = False
 
-        def mark_sent(self, name: PhotoName) -> None:
-            self.is_mute = self.is_broken
-            super().mark_sent(name)
-
         def path(self, name: PhotoName, place: str = NEW) -> Path:
             found = super().path(name, place)
             return Path("/proc/self/mem", found.name) if self.is_mute else found
 
-    name, spool = desk.take(), Mute(desk.booth.directory, desk.clock, "serial-1")
+    name, spool, real = desk.take(), Mute(desk.booth.directory, desk.clock, "serial-1"), handover.mark_sent
+
+    def mark_sent(given: Spool, name: PhotoName) -> None:
+        spool.is_mute = spool.is_broken
+        real(given, name)
+
+    monkeypatch.setattr(handover, "mark_sent", mark_sent)
     desk.start(spool)
     desk.until(lambda: desk.said().get("sent") == 1, "the photo to arrive")
     for _ in range(4):
@@ -227,38 +231,39 @@ def test_s07_bit_flip_after_check_lets_no_whole_photo_leave(desk: Desk, monkeypa
     assert desk.uploads_of(name) == []
 
 
-class CountingSpool(Spool):
-    """Counts the bytes that are read of photos."""
+class CountingFile(io.FileIO):
+    """Counts the bytes that are read of it."""
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk.booth.directory, desk.clock, "serial-1")
-        self.read_bytes = 0
+    def __init__(self, path: Path, reads_bytes: list[int]) -> None:
+        super().__init__(path)
+        self.reads_bytes = reads_bytes
 
-    def open_photo(self, name: PhotoName) -> VerifyingReader:
-        spool = self
-
-        class Counting(io.FileIO):
-            def readinto(self, into: Any, /) -> int:
-                count = super().readinto(into)
-                spool.read_bytes += count or 0
-                return count or 0
-
-        return VerifyingReader(io.BufferedReader(Counting(self.path(name))), name)
+    def readinto(self, into: Any, /) -> int:
+        self.reads_bytes.append(super().readinto(into) or 0)
+        return self.reads_bytes[-1]
 
 
 @pytest.mark.parametrize(("boot", "first", "retry"), [("same boot", 1, 1), ("next boot", 2, 1)])
-def test_s07_photo_of_this_boot_is_read_once_on_its_way(desk: Desk, boot: str, first: int, retry: int) -> None:
+def test_s07_photo_of_this_boot_is_read_once_on_its_way(
+    desk: Desk, boot: str, first: int, retry: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An older one is verified before its URL is asked for, once; a further try reads it once more."""
-    name, spool = desk.take(), CountingSpool(desk)
+
+    def open_photo(spool: Spool, name: PhotoName) -> VerifyingReader:
+        return VerifyingReader(io.BufferedReader(CountingFile(spool.path(name), reads_bytes)), name)
+
+    monkeypatch.setattr(handover, "open_photo", open_photo)
+    reads_bytes: list[int] = []
+    name = desk.take()
     if boot == "next boot":
         desk.clock.power_on("boot-b")
     desk.album.add_fault(Fault(call="put", status=500, times=1))
-    desk.start(spool)
+    desk.start()
     desk.until(lambda: desk.album.calls["put"] == 1, "the first try")
     desk.rest()
-    assert spool.read_bytes == first * len(jpeg(1))
+    assert sum(reads_bytes) == first * len(jpeg(1))
     desk.until_sent(name, step_s=10.0)
-    assert spool.read_bytes == (first + retry) * len(jpeg(1))
+    assert sum(reads_bytes) == (first + retry) * len(jpeg(1))
     assert desk.stored(name) == jpeg(1)
 
 
@@ -414,9 +419,9 @@ def test_s19_photo_brought_back_gets_two_attempts_again(desk: Desk) -> None:
 
 def test_s19_queue_retry_brings_a_parked_photo_back(desk: Desk) -> None:
     name = desk.take()
-    desk.booth.park(name, "for a test")
+    handover.park(desk.booth, name, "for a test")
     desk.start()
     desk.until_sent(desk.take(hint=True))
-    assert desk.booth.retry_parked() == 1
+    assert handover.retry_parked(desk.booth) == 1
     desk.pass_s(30.0)
     desk.until_sent(name)

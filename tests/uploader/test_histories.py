@@ -18,6 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from piboothup.simulator.faults import Drop, Fault
+from piboothup.spool import handover
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.names import PhotoName
@@ -139,7 +140,7 @@ class Evening:
 
     def _are_all_sent(self) -> bool:
         """Whether they are; one that the last lie has parked, be it only now, is brought back."""
-        if self.desk.booth.retry_parked():
+        if handover.retry_parked(self.desk.booth):
             self.desk.hint("retry")
         return all(self.desk.lies_in(SENT, name) for name in self.photos)
 

@@ -36,7 +36,7 @@ from piboothup.booth.flow.menu import Page
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.operations.self_test import SelfTest
 from piboothup.runtime import send_hint
-from piboothup.spool import wipe_journal
+from piboothup.spool import handover, wipe_journal
 from piboothup.spool.admin import assign, wipe
 from piboothup.spool.admin.wipe import EventPhotos, Plan, WipeError
 from piboothup.spool.store import Spool
@@ -149,7 +149,7 @@ class ActionRunner:
     def _retry(self) -> Page:
         if self._settings_store.active.config.upload.paused:
             self._settings_store.choose(paused=False)
-        count = self._spool.retry_parked()
+        count = handover.retry_parked(self._spool)
         self._hint_uploader("retry")
         return menu.result_page("retried", count)
 

@@ -23,6 +23,7 @@ from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.photo.quality import PhotoQuality, assess
 from piboothup.clock import Clock
 from piboothup.problems import Problem, problem
+from piboothup.spool import commit
 from piboothup.spool.admin import assign, wipe
 from piboothup.spool.admin.wipe import WipeError
 from piboothup.spool.store import Spool
@@ -160,7 +161,7 @@ class SelfTest:
         fault = self._saving_fault()
         is_of_camera = fault is not None and fault.code == "no_photos"  # that has a step of its own
         context = self._settings_store.active.context
-        return self._spool.try_card(context) if fault is None or is_of_camera else fault
+        return commit.try_card(self._spool, context) if fault is None or is_of_camera else fault
 
     def _supply(self) -> Problem | None:
         return problem("undervoltage") if power.read().undervoltage else None

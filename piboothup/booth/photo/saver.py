@@ -25,9 +25,10 @@ from piboothup.booth.threads import NEVER_NS, STORAGE_TIMEOUT_NS, Heartbeat
 from piboothup.config import Config, zone
 from piboothup.problems import Problem, problem
 from piboothup.runtime import send_hint
+from piboothup.spool import commit
 from piboothup.spool.contexts import Context
-from piboothup.spool.names import NO_PHOTO, Identity, PhotoName
-from piboothup.spool.store import NotSaved, Spool
+from piboothup.spool.names import NO_PHOTO, PhotoName
+from piboothup.spool.store import Spool
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ class Saver:
                 with contextlib.suppress(PermissionError):  # another user's: it looks for photos by itself
                     send_hint(self._runtime, "uploader", "new", str(name))
                 log.info("saved photo=%s number=%d", name, self.taken)
-            self._post(StorageChecked(self._spool.card_problem()))
+            self._post(StorageChecked(commit.card_problem(self._spool)))
 
     def _next(self) -> tuple[Frame, _Tally | None] | None:
         self._heartbeat.beat(NEVER_NS)
@@ -156,7 +157,7 @@ class Saver:
             with _blamed_on("unsaved_exif"):
                 photo = with_exif(jpeg, exif)
             name = PhotoName.of(identity, photo)
-            self._spool.commit(name, context, photo)
+            commit.commit(self._spool, name, context, photo)
         return name, thumbnail
 
     def _try(self, frame: Frame) -> None:
@@ -168,9 +169,7 @@ class Saver:
             with _blamed_on("unsaved_exif"):
                 photo = with_exif(jpeg, exif)
                 check_exif(photo, exif)
-            context = self._tally.context
-            nobodys = Identity(self._spool.box, self._spool.boot, 0, _begun_ms(frame), context.id)
-            self._spool.try_commit(PhotoName.of(nobodys, photo), context, photo)
+            commit.try_commit(self._spool, self._tally.context, photo)
 
     def _encoded(self, frame: Frame) -> tuple[bytes, Plane]:
         """Encode the frame; return the JPEG and a thumbnail. The frame is released in any case."""
@@ -214,7 +213,7 @@ def _blamed_on(code: str) -> Iterator[None]:
         yield
     except _Failed:
         raise
-    except NotSaved as error:
+    except commit.NotSaved as error:
         raise _Failed(error.problem, error.reason) from None
     except EncodeError as error:
         log.error("not encoded reason=%s", error.problem)

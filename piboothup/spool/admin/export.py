@@ -29,8 +29,9 @@ from piboothup.spool import wipe_journal
 from piboothup.spool.admin import export_target, inventory
 from piboothup.spool.admin.export_target import ExportTarget, TargetFolder
 from piboothup.spool.admin.inventory import Attribution, Inventory, SpoolFile
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP, open_file
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
+from piboothup.spool.photo_file import open_file
 from piboothup.spool.store import Spool
 from piboothup.text import one_line
 

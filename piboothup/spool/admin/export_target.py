@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from piboothup.spool import durable
-from piboothup.spool.listing import open_file
+from piboothup.spool.photo_file import open_file
 from piboothup.text import text_to_path
 
 _PART = ".piboothup.part"

@@ -99,7 +99,7 @@ def _is_beside_a_photo(name: str) -> bool:
 
 
 def photo_beside(name: str) -> str | None:
-    """The photo's name without its ending, when `name` is the file that `Spool.park` writes beside it."""
+    """The photo's name without its ending, when `name` is the file that `handover.park` writes beside it."""
     stem, ending, rest = name.removeprefix(".").partition(".txt")
     fits = ending and (not rest or rest[1:].isdecimal()) and PhotoName.parse(f"{stem}.jpg")
     return stem if fits else None

@@ -16,13 +16,13 @@ import logging
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from piboothup.spool import durable, wipe_journal
+from piboothup.spool import commit, durable, handover, wipe_journal
 from piboothup.spool.admin import inventory, wipe_steps
 from piboothup.spool.admin.inventory import Attribution, SpoolFile
 from piboothup.spool.contexts import ContextRecord
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import ROOM_PHOTOS, Spool
+from piboothup.spool.store import Spool
 from piboothup.spool.wipe_journal import WipeJournal
 
 log = logging.getLogger(__name__)
@@ -236,7 +236,7 @@ def _write(spool: Spool, wanted: WipeJournal, chosen: Plan) -> None:
             wipe_journal.write(spool.directory, wanted)
         except OSError as error:
             sent = [name for event in chosen.events for name in sorted(event.sent, key=lambda name: name.order)]
-            if error.errno not in durable.FULL or not spool.retire(sent[:ROOM_PHOTOS]):
+            if error.errno not in durable.FULL or not handover.retire(spool, sent[: commit.ROOM_PHOTOS]):
                 raise
             wipe_journal.write(spool.directory, wanted)
     except OSError as error:

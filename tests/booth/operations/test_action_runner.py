@@ -18,7 +18,7 @@ from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.operations import action_runner
 from piboothup.config import ButtonConfig, CaptureConfig, EventPicsConfig, LightConfig
 from piboothup.runtime import HintSocket
-from piboothup.spool import choices, wipe_journal
+from piboothup.spool import choices, handover, wipe_journal
 from piboothup.spool.admin import wipe_steps
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
@@ -106,7 +106,7 @@ def test_language_sound_and_pause_are_kept_and_followed(box: Box) -> None:
 
 def test_retry_brings_parked_photos_back(box: Box) -> None:
     spool = open_spool(box.spool.directory, box.clock)
-    spool.park(take(spool, jpeg()), "The server refuses it.")
+    handover.park(spool, take(spool, jpeg()), "The server refuses it.")
     box.start_ready()
     box.open_menu()
     box.choose("retry")
@@ -181,7 +181,7 @@ def test_menu_wipe_deletes_counted_press_meanwhile_saved_stays(
     for number in range(3):
         name = take(spool, jpeg(number))
         if number:
-            spool.mark_sent(name)
+            handover.mark_sent(spool, name)
     take(spool, jpeg(7), OTHERS)
     box.start_ready()
     box.open_menu()

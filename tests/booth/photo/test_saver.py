@@ -22,7 +22,7 @@ from piboothup.booth.photo.saver import Saver
 from piboothup.config import CameraConfig, Config
 from piboothup.problems import problem
 from piboothup.runtime import HintSocket
-from piboothup.spool import durable
+from piboothup.spool import commit, durable
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.listing import NEW
@@ -182,13 +182,13 @@ def test_an_uploader_that_is_another_users_holds_up_no_photo(bench: Bench, monke
 
 def test_frame_returned_to_camera_once_before_card_is_touched(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    commit = Spool.commit
+    real = commit.commit
 
     def note(spool: Spool, name: PhotoName, context: Context, content: bytes) -> None:
         seen.append("commit")
-        commit(spool, name, context, content)
+        real(spool, name, context, content)
 
-    monkeypatch.setattr(Spool, "commit", note)
+    monkeypatch.setattr(commit, "commit", note)
     bench.save(grey_frame(S, lambda: seen.append("release")))
     assert seen == ["release", "commit"]
 
@@ -254,7 +254,7 @@ def test_unexpected_error_reported_next_photo_taken(
 
 
 def test_card_asked_after_each_photo_whether_it_takes_another(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Spool, "card_problem", lambda _spool: problem("card_full"))
+    monkeypatch.setattr(commit, "card_problem", lambda _spool: problem("card_full"))
     bench.start().save(grey_frame(S))
     assert bench.told.get(timeout=PATIENCE_S) == Saved(1)
     assert bench.told.get(timeout=PATIENCE_S) == StorageChecked(problem("card_full"))
@@ -300,14 +300,14 @@ def test_the_end_tells_when_the_photo_in_hand_is_not_saved(bench: Bench) -> None
 
 
 def test_s15_hung_card_counts_as_alive_for_2_min_no_longer(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    entered, held, commit = threading.Event(), threading.Event(), bench.spool.commit
+    entered, held, real = threading.Event(), threading.Event(), commit.commit
 
-    def hang(name: PhotoName, context: Context, photo: bytes) -> None:
+    def hang(spool: Spool, name: PhotoName, context: Context, photo: bytes) -> None:
         entered.set()
         assert held.wait(PATIENCE_S)
-        commit(name, context, photo)
+        real(spool, name, context, photo)
 
-    monkeypatch.setattr(bench.spool, "commit", hang)
+    monkeypatch.setattr(commit, "commit", hang)
     saver = bench.start()
     saver.save(grey_frame(7 * S))
     assert entered.wait(PATIENCE_S)

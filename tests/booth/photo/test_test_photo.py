@@ -22,7 +22,7 @@ from piboothup.booth.flow.events import Saved, SaveTested, SavingFailed, Storage
 from piboothup.booth.frame import Frame
 from piboothup.booth.photo import saver as module
 from piboothup.problems import Problem, problem
-from piboothup.spool import durable
+from piboothup.spool import durable, handover
 from piboothup.spool.listing import CONTEXTS, FOLDERS, NEW, SENT, TEST_PHOTO, TMP
 from piboothup.spool.names import NO_PHOTO, Identity, PhotoName
 from tests.booth.photo.test_saver import Bench, S, bench, broken_frame
@@ -188,7 +188,7 @@ def test_f16_folders_that_were_tidied_away_are_made_again(bench: Bench) -> None:
 
 def test_f16_s01_on_a_full_card_a_test_photo_makes_room(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     name = take(bench.spool, jpeg())
-    bench.spool.mark_sent(name)
+    handover.mark_sent(bench.spool, name)
     waits = take(bench.spool, jpeg(1))
     real = durable.write_new
 

@@ -28,8 +28,8 @@ from piboothup.booth.photo import saver
 from piboothup.booth.photo.exif import Exif, with_exif
 from piboothup.booth.photo.jpeg import encode
 from piboothup.config import CameraConfig
+from piboothup.spool import commit
 from piboothup.spool.listing import NEW
-from piboothup.spool.store import Spool
 from tests.lab.camera.harness import (
     FULL,
     Bench,
@@ -125,13 +125,13 @@ def _watched(made: Bench) -> Iterator[Watch]:
     """Patch the parts to record their times."""
     watch = Watch()
     made.camera.capture = watch.over("wait", made.camera.capture)  # type: ignore[method-assign]
-    commit = Spool.commit
+    real = commit.commit
     saver.encode = watch.over("encode", encode)  # type: ignore[attr-defined]
-    Spool.commit = watch.over("commit", commit)  # type: ignore[method-assign]
+    commit.commit = watch.over("commit", real)
     try:
         yield watch
     finally:
-        saver.encode, Spool.commit = encode, commit  # type: ignore[attr-defined, method-assign]
+        saver.encode, commit.commit = encode, real  # type: ignore[attr-defined]
 
 
 def _zero_to_saved() -> None:

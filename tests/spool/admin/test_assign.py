@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.spool import contexts, durable
+from piboothup.spool import contexts, durable, handover
 from piboothup.spool.admin.assign import AssignError, assign, propose, record_actual_album
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.event_titles import Album, AlbumEvent
@@ -63,8 +63,8 @@ def test_what_is_taken_later_for_an_event_stays_its_own(spool: Spool) -> None:
 
 def test_sent_photos_are_counted_and_stay_and_parked_ones_move(spool: Spool) -> None:
     sent, parked, waiting = (take(spool, jpeg(number), PARTY) for number in range(3))
-    spool.mark_sent(sent)
-    spool.park(parked, "EventPics refuses it.")
+    handover.mark_sent(spool, sent)
+    handover.park(spool, parked, "EventPics refuses it.")
     proposed = propose(spool, PARTY.id, "wxyz9876")
     assert (proposed.photos, proposed.sent, proposed.parked) == (frozenset({parked, waiting}), 1, 1)
     assign(spool, proposed)
@@ -73,7 +73,7 @@ def test_sent_photos_are_counted_and_stay_and_parked_ones_move(spool: Spool) -> 
 
 def test_sent_photos_of_another_event_are_none_of_its_business(spool: Spool) -> None:
     take(spool, jpeg(1), NOWHERE)
-    spool.mark_sent(take(spool, jpeg(2), PARTY))
+    handover.mark_sent(spool, take(spool, jpeg(2), PARTY))
     assert propose(spool, NOWHERE.id, "wxyz9876").sent == 0
 
 
@@ -99,7 +99,7 @@ def test_assign_photo_without_event_sent_meanwhile_keeps_album(spool: Spool) -> 
 def test_a_photo_that_was_sent_since_the_question_is_not_moved(spool: Spool) -> None:
     first, second = (take(spool, jpeg(number), PARTY) for number in range(2))
     proposed = propose(spool, PARTY.id, "wxyz9876")
-    spool.mark_sent(first)
+    handover.mark_sent(spool, first)
     assert assign(spool, proposed) == 1
     assert [goes_to(spool, name)[0] for name in (first, second)] == ["abcd1234", "wxyz9876"]
 
@@ -107,7 +107,7 @@ def test_a_photo_that_was_sent_since_the_question_is_not_moved(spool: Spool) -> 
 def test_a_second_assignment_to_the_same_event_keeps_the_first(spool: Spool) -> None:
     first = take(spool, jpeg(1), PARTY)
     assign(spool, propose(spool, PARTY.id, "wxyz9876"))
-    spool.mark_sent(first)
+    handover.mark_sent(spool, first)
     second = take(spool, jpeg(2), PARTY)
     proposed = propose(spool, PARTY.id, "wxyz9876")
     assert proposed.photos == {second}
@@ -179,10 +179,10 @@ def test_nothing_to_move_is_told_in_a_sentence(spool: Spool) -> None:
     first = take(spool, jpeg(1), PARTY)
     with pytest.raises(AssignError, match="are for 'Summer Party' already"):
         propose(spool, "abcd1234", "abcd1234")
-    spool.mark_sent(first)
+    handover.mark_sent(spool, first)
     with pytest.raises(AssignError, match="All 1 photos of abcd1234 are in the album already"):
         propose(spool, "abcd1234", "wxyz9876")
-    spool.retire([first])
+    handover.retire(spool, [first])
     with pytest.raises(AssignError, match=f"No photo of {PARTY.id} waits"):
         propose(spool, PARTY.id, "wxyz9876")
 
@@ -228,7 +228,7 @@ def test_assign_again_leaves_earlier_assigned_photos_in_place(spool: Spool) -> N
 def test_a_photo_that_moves_twice_goes_where_it_was_sent_last(spool: Spool) -> None:
     names = [take(spool, jpeg(number), PARTY) for number in range(2)]
     _assigned(spool, PARTY.link_id, "gala1234")
-    spool.mark_sent(names[0])
+    handover.mark_sent(spool, names[0])
     _assigned(spool, PARTY.id, "fair5678")
     assert [_goes_to(spool, name) for name in names] == ["gala1234/", "fair5678/"]
     _assigned(spool, PARTY.id, "gala1234")
@@ -239,7 +239,7 @@ def test_assign_photos_without_event_in_album_stay_others_move(spool: Spool) -> 
     nobodys = context_for("", "", "this boot")
     sent, waiting = (take(spool, jpeg(number), nobodys) for number in range(2))
     _assigned(spool, nobodys.id, "gala1234")
-    spool.mark_sent(sent)
+    handover.mark_sent(spool, sent)
     _assigned(spool, nobodys.id, "fair5678")
     later = take(spool, jpeg(2), nobodys)
     assert [_goes_to(spool, name) for name in (sent, waiting, later)] == ["gala1234/", "fair5678/", "fair5678/"]
@@ -251,7 +251,7 @@ def test_assign_photos_of_event_in_two_albums_stay_rest_moves(spool: Spool) -> N
     for name, target in zip(names, ("gala1234", "fair5678", "last9999"), strict=True):
         _assigned(spool, nobodys.id, target)
         if name is not names[2]:
-            spool.mark_sent(name)
+            handover.mark_sent(spool, name)
     assert [_goes_to(spool, name) for name in names] == ["gala1234/", "fair5678/", "last9999/"]
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from piboothup.spool import durable, listing, wipe_journal
+from piboothup.spool import durable, handover, photo_file, wipe_journal
 from piboothup.spool.admin import export as export_module
 from piboothup.spool.admin.assign import assign, propose
 from piboothup.spool.admin.export import Exported, export, safe
@@ -87,8 +87,8 @@ def test_a_photo_of_an_unknown_time_says_so(spool: Spool, stick: Path) -> None:
 def test_numbers_go_on_over_boots_and_over_photos_that_made_room(spool: Spool, stick: Path, clock: HandClock) -> None:
     first = take(spool, jpeg(1))
     take(spool, jpeg(2))
-    spool.mark_sent(first)
-    spool.retire([first])
+    handover.mark_sent(spool, first)
+    handover.retire(spool, [first])
     clock.power_on("boot-b")
     again = open_spool(spool.directory, clock)
     take(again, jpeg(3))
@@ -101,8 +101,8 @@ def test_numbers_go_on_over_boots_and_over_photos_that_made_room(spool: Spool, s
 
 def test_export_copies_from_every_folder_moves_none(spool: Spool, stick: Path) -> None:
     new, sent, parked = (take(spool, jpeg(number)) for number in range(3))
-    spool.mark_sent(sent)
-    spool.park(parked, "EventPics refuses it.")
+    handover.mark_sent(spool, sent)
+    handover.park(spool, parked, "EventPics refuses it.")
     before = counts(spool)
     assert run(spool, stick) == (3, 0, [])
     assert counts(spool) == before
@@ -246,14 +246,14 @@ def test_a_damaged_photo_is_named_and_kept_apart(spool: Spool, stick: Path) -> N
 def test_what_is_in_quarantine_is_offered_apart_too(spool: Spool, stick: Path) -> None:
     name = take(spool, jpeg(1))
     spool.path(name).write_bytes(jpeg(1)[:600])
-    spool.quarantine(name)
+    handover.quarantine(spool, name)
     assert run(spool, stick) == (0, 0, [f"{name.file_name} has changed on the card"])
     assert copies(stick) == {f"Damaged/time unknown 0001 {name.file_name}": jpeg(1)[:600]}
 
 
 def test_a_whole_copy_elsewhere_is_taken_for_a_damaged_one(spool: Spool, stick: Path) -> None:
     name = take(spool, jpeg(1))
-    spool.quarantine(name)
+    handover.quarantine(spool, name)
     spool.path(name, QUARANTINE).write_bytes(b"\xff\xd8damaged")
     spool.path(name, NEW).write_bytes(jpeg(1))
     assert run(spool, stick) == (1, 0, [])
@@ -272,7 +272,7 @@ def test_s06_export_unreadable_photo_blocks_no_other(
     spool: Spool, stick: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, _ = take(spool, jpeg(1)), take(spool, jpeg(2))
-    real = listing.open_file
+    real = photo_file.open_file
 
     def open_file(path: Path) -> BinaryIO:
         if path == spool.path(bad):
@@ -310,9 +310,9 @@ def test_export_photo_sent_meanwhile_found_in_new_place(spool: Spool, stick: Pat
 
     def told(done: int, _total: int) -> None:
         if done == 1:
-            spool.mark_sent(names[1])
-            spool.mark_sent(names[2])
-            spool.retire(names[2:])
+            handover.mark_sent(spool, names[1])
+            handover.mark_sent(spool, names[2])
+            handover.retire(spool, names[2:])
 
     assert export(spool, stick, "Booth 1", UTC, told) == Exported(copied=2)
 
@@ -331,7 +331,7 @@ def test_c17_export_skips_photos_of_pending_wipe(spool: Spool, stick: Path) -> N
 
 def test_nothing_is_written_to_the_card(spool: Spool, stick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name, by_hand = take(spool, jpeg(1)), take(spool, jpeg(2))
-    spool.mark_sent(name)
+    handover.mark_sent(spool, name)
     os.rename(spool.path(by_hand), spool.directory / NEW / str(by_hand))
 
     def refused(*_given: object, **_more: object) -> None:

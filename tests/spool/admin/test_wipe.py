@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from piboothup.config import GOOD_FILE, ButtonConfig, Config, EventPicsConfig, good_copy
-from piboothup.spool import contexts, durable, wipe_journal
+from piboothup.spool import contexts, durable, handover, wipe_journal
 from piboothup.spool.admin import inventory
 from piboothup.spool.admin.assign import assign, propose
 from piboothup.spool.admin.wipe import EventPhotos, Plan, Receipt, WipeError, plan, resume_wipe, survey, wipe
@@ -51,11 +51,11 @@ class Card:
         self.gala = [take(self.spool, jpeg(number), GALA) for number in range(10, 13)]
         self.nowhere = take(self.spool, jpeg(20), NOWHERE)
         for name in self.party[:4]:
-            self.spool.mark_sent(name)
-        self.spool.retire(self.party[:1])
-        self.spool.mark_sent(self.gala[0])
-        self.spool.retire(self.gala[:1])
-        self.spool.mark_sent(self.gala[1])
+            handover.mark_sent(self.spool, name)
+        handover.retire(self.spool, self.party[:1])
+        handover.mark_sent(self.spool, self.gala[0])
+        handover.retire(self.spool, self.gala[:1])
+        handover.mark_sent(self.spool, self.gala[1])
         self.spool.write_events(
             [
                 AlbumEvent("Müllers Hochzeit", "abcd1234", (Album("a1", "Fotobox"),)),
@@ -69,8 +69,8 @@ class Card:
 
     def leave_some_unsent(self) -> None:
         """Two of the party are not in the album: one is parked, one damaged; a third is half written."""
-        self.spool.park(self.party[4], "EventPics refuses it.")
-        self.spool.quarantine(self.party[5])
+        handover.park(self.spool, self.party[4], "EventPics refuses it.")
+        handover.quarantine(self.spool, self.party[5])
         half = take(self.spool, jpeg(7), PARTY)
         os.rename(self.spool.path(half), self.spool.directory / TMP / f"{half}.part")
         self.party.append(half)
@@ -78,7 +78,7 @@ class Card:
     def send_all(self) -> None:
         """The whole party is in the album."""
         for name in self.party[4:]:
-            self.spool.mark_sent(name)
+            handover.mark_sent(self.spool, name)
 
     def clues(self) -> list[bytes]:
         """Every text that tells of the party."""
@@ -306,7 +306,7 @@ def test_a_photo_that_is_parked_after_the_count_keeps_its_reason(card: Card) -> 
     card.send_all()
     chosen = planned(card.spool)
     later = take(card.spool, jpeg(50), PARTY)
-    card.spool.park(later, "EventPics refuses it.")
+    handover.park(card.spool, later, "EventPics refuses it.")
     wipe(card.spool, chosen)
     assert card.spool.path(later, PARKED).with_suffix(".txt").exists()
 

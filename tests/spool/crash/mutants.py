@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from piboothup.spool import durable, recovery
+from piboothup.spool import commit, durable, handover, recovery
 from piboothup.spool.capture_time import boots
 from piboothup.spool.contexts import Context
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP, Listing
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.store import Spool
 from tests.spool.crash.promises import Life, Promised
@@ -65,14 +65,14 @@ def _write_parts(patch: pytest.MonkeyPatch, write: Callable[[Path, bytes], None]
 
 
 def saved_is_said_before_the_commit(patch: pytest.MonkeyPatch) -> None:
-    real = Spool.commit
+    real = commit.commit
 
     def told(life: Life, number: int, context: Context = PARTY) -> PhotoName:
-        def commit(spool: Spool, name: PhotoName, context: Context, content: bytes) -> None:
+        def early(spool: Spool, name: PhotoName, context: Context, content: bytes) -> None:
             life.disk.tell(Promised("photo", name), frozenset({NEW}))
             real(spool, name, context, content)
 
-        patch.setattr(Spool, "commit", commit)
+        patch.setattr(commit, "commit", early)
         return take(life, number, context)
 
     take = Life.take
@@ -218,14 +218,14 @@ def a_failed_sync_is_passed_over(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_context_is_written_after_its_photo(patch: pytest.MonkeyPatch) -> None:
-    commit, write = Spool.commit, Spool._write_context
+    real, write = commit.commit, commit._write_context
 
     def late(spool: Spool, name: PhotoName, context: Context, content: bytes) -> None:
-        commit(spool, name, context, content)
+        real(spool, name, context, content)
         write(spool, context)
 
-    patch.setattr(Spool, "_write_context", lambda _spool, _context: None)
-    patch.setattr(Spool, "commit", late)
+    patch.setattr(commit, "_write_context", lambda _spool, _context: None)
+    patch.setattr(commit, "commit", late)
 
 
 def the_recovery_believes_every_part(patch: pytest.MonkeyPatch) -> None:
@@ -260,7 +260,7 @@ def the_recovery_takes_a_test_photo_for_a_photo(patch: pytest.MonkeyPatch) -> No
     real = recovery._tidy
 
     def tidy(spool: Spool) -> None:
-        for left in spool.test_photos():
+        for left in spool.listing.test_photos():
             if left.exists() and left.read_bytes():
                 name = PhotoName(spool.box, spool.boot, 77, 1, PARTY.id, digest_of(left.read_bytes()))
                 durable.make_directories(spool.path(name).parent)
@@ -271,8 +271,8 @@ def the_recovery_takes_a_test_photo_for_a_photo(patch: pytest.MonkeyPatch) -> No
 
 
 def the_recovery_leaves_test_photos_in(place: str, patch: pytest.MonkeyPatch) -> None:
-    real = Spool.test_photos
-    patch.setattr(Spool, "test_photos", lambda spool: (one for one in real(spool) if place not in one.parts))
+    real = Listing.test_photos
+    patch.setattr(Listing, "test_photos", lambda listing: (path for path in real(listing) if place not in path.parts))
 
 
 def the_recovery_leaves_test_photos_in_tmp(patch: pytest.MonkeyPatch) -> None:
@@ -284,12 +284,12 @@ def the_recovery_leaves_test_photos_in_new(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_test_photo_gets_a_photos_name(patch: pytest.MonkeyPatch) -> None:
-    real = Spool._put
+    real = commit._put
 
     def put(spool: Spool, name: PhotoName, context: Context, content: bytes, part: Path, target: Path) -> None:
         real(spool, name, context, content, part, spool.path(name))
 
-    patch.setattr(Spool, "_put", put)
+    patch.setattr(commit, "_put", put)
 
 
 def a_number_is_given_before_its_file_is_there(patch: pytest.MonkeyPatch) -> None:
@@ -319,7 +319,7 @@ def a_photo_is_parked_before_its_reason_is(patch: pytest.MonkeyPatch) -> None:
         durable.move(spool.path(name), spool.path(name, PARKED))
         durable.replace(spool.path(name, PARKED).with_suffix(".txt"), sentence.encode() + b"\n")
 
-    patch.setattr(Spool, "park", park)
+    patch.setattr(handover, "park", park)
 
 
 def a_reason_goes_before_its_photo(patch: pytest.MonkeyPatch) -> None:
@@ -330,7 +330,7 @@ def a_reason_goes_before_its_photo(patch: pytest.MonkeyPatch) -> None:
             durable.move(spool.path(name, PARKED), spool.path(name))
         return len(names)
 
-    patch.setattr(Spool, "retry_parked", retry_parked)
+    patch.setattr(handover, "retry_parked", retry_parked)
 
 
 def a_sent_photo_is_deleted_before_it_is_counted(patch: pytest.MonkeyPatch) -> None:
@@ -340,7 +340,7 @@ def a_sent_photo_is_deleted_before_it_is_counted(patch: pytest.MonkeyPatch) -> N
             boots.add_retired(spool.directory / "boots", name.boot, [(name.context, name.seq)], name.boottime_ms)
         return len(names)
 
-    patch.setattr(Spool, "retire", retire)
+    patch.setattr(handover, "retire", retire)
 
 
 def room_is_made_by_deleting_what_waits(patch: pytest.MonkeyPatch) -> None:
@@ -350,7 +350,7 @@ def room_is_made_by_deleting_what_waits(patch: pytest.MonkeyPatch) -> None:
             durable.remove(spool.path(name))
         return len(waiting)
 
-    patch.setattr(Spool, "make_room", make_room)
+    patch.setattr(commit, "make_room", make_room)
 
 
 MUTANTS: dict[str, Mutant] = {

@@ -16,17 +16,18 @@ from typing import Any
 
 from piboothup.booth.storage import StorageMonitor
 from piboothup.config import GOOD_FILE, Config, EventPicsConfig, good_copy
-from piboothup.spool import choices, recovery
+from piboothup.spool import choices, handover, recovery
 from piboothup.spool.admin import assign, wipe
 from piboothup.spool.capture_time import boots
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.capture_time.boots import Boot
 from piboothup.spool.choices import Choices
+from piboothup.spool.commit import NotSaved
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO, TMP
 from piboothup.spool.names import PhotoName, digest_of
-from piboothup.spool.store import NotSaved, Spool
+from piboothup.spool.store import Spool
 from tests.spool.crash.model import Killed, Recording, Strike, read_tree
 from tests.support.clock import HandClock
 from tests.support.photos import PARTY, is_intact, jpeg, take, try_photo
@@ -120,13 +121,13 @@ class Life:
     def mark_sent(self, name: PhotoName) -> None:
         """The album has the photo: until this is noted a cut makes it wait again, to be sent under the same name."""
         self.disk.tell(Promised("photo", name), frozenset({NEW, SENT}))
-        self.spool.mark_sent(name)
+        handover.mark_sent(self.spool, name)
         self.disk.tell(Promised("photo", name), frozenset({SENT}))
 
     def park(self, name: PhotoName) -> None:
         """The server refuses the photo."""
         self.disk.tell(Promised("photo", name), frozenset({NEW, PARKED}))
-        self.spool.park(name, REASON)
+        handover.park(self.spool, name, REASON)
         self.disk.tell(Promised("photo", name), frozenset({PARKED}))
 
     def retry_parked(self) -> None:
@@ -134,7 +135,7 @@ class Life:
         names = list(self.spool.names(PARKED))
         for name in names:
             self.disk.tell(Promised("photo", name), frozenset({NEW, PARKED}))
-        self.spool.retry_parked()
+        handover.retry_parked(self.spool)
         for name in names:
             self.disk.tell(Promised("photo", name), frozenset({NEW}))
 
@@ -144,14 +145,14 @@ class Life:
         assert context is not None
         self.disk.tell(Promised("taken", context.id), len(self.spool.photos_of(context)) - 1)
         self.disk.tell(Promised("photo", name), frozenset({NEW, QUARANTINE}))
-        self.spool.quarantine(name)
+        handover.quarantine(self.spool, name)
         self.disk.tell(Promised("photo", name), frozenset({QUARANTINE}))
 
     def retire(self, *names: PhotoName) -> None:
         """Retention deletes sent photos; each still counts as taken."""
         for name in names:
             self.disk.tell(Promised("photo", name), frozenset({SENT, GONE}))
-        self.spool.retire(names)
+        handover.retire(self.spool, names)
         for context in {Context(name.context) for name in names}:
             self.disk.tell(Promised("taken", context.id), len(self.spool.photos_of(context)))
 

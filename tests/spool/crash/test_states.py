@@ -18,10 +18,10 @@ import pytest
 
 from piboothup.config import GOOD_FILE, parse
 from piboothup.spool import durable
+from piboothup.spool.commit import NotSaved
 from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import NEW, SENT, TMP
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import NotSaved
 from tests.spool.crash.bench import Bench, Broken, each_state
 from tests.spool.crash.model import Disk, Killed, Named, Settled, Strike, Synced, Told, Trace, Tree, read_tree, states
 from tests.spool.crash.mutants import MUTANTS

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from piboothup.problems import problem
+from piboothup.spool import commit, handover
 from piboothup.spool.disk import file_system, free_space
 from piboothup.spool.disk.file_system import Mount, Storage, devices, in_container, kind, look, worst
 from piboothup.spool.layout_version import SpoolUnusable
@@ -417,31 +418,31 @@ def test_f09_a_real_image_is_what_its_file_lies_on(mounts: MountNamespace, disk:
 def _judged(directory: Path, *, allowed: bool = False) -> Spool:
     spool = Spool(directory, HandClock(), "serial-1")
     spool.prepare()
-    spool.recheck_storage(allowed=allowed)
+    spool.free_space.recheck_storage(allowed=allowed)
     return spool
 
 
 def all_on_disk(directory: Path) -> None:
     spool = _judged(directory)
-    assert (spool.card_problem(), spool.try_card(PARTY), spool.storage_warning) == (None, None, None)
+    assert (commit.card_problem(spool), commit.try_card(spool, PARTY), spool.free_space.warning) == (None, None, None)
 
 
 def in_memory(directory: Path) -> None:
     spool = _judged(directory)
-    assert spool.card_problem() == spool.try_card(PARTY) == problem("spool_memory")
+    assert commit.card_problem(spool) == commit.try_card(spool, PARTY) == problem("spool_memory")
     spool = _judged(directory, allowed=True)
-    assert (spool.card_problem(), spool.storage_warning) == (None, None)
+    assert (commit.card_problem(spool), spool.free_space.warning) == (None, None)
 
 
 def split(directory: Path) -> None:
-    assert _judged(directory).card_problem() == problem("spool_split")
-    assert _judged(directory, allowed=True).card_problem() == problem("spool_split")
+    assert commit.card_problem(_judged(directory)) == problem("spool_split")
+    assert commit.card_problem(_judged(directory, allowed=True)) == problem("spool_split")
 
 
 def warned_of(directory: Path) -> None:
     spool = _judged(directory)
-    assert (spool.card_problem(), spool.storage_warning) == (None, problem("storage_unknown"))
-    assert _judged(directory, allowed=True).storage_warning is None
+    assert (commit.card_problem(spool), spool.free_space.warning) == (None, problem("storage_unknown"))
+    assert _judged(directory, allowed=True).free_space.warning is None
 
 
 def test_f09_a_spool_in_memory_takes_no_photo_unless_allowed(mounts: MountNamespace, disk: Path) -> None:
@@ -461,8 +462,8 @@ def test_f09_any_folder_of_the_spool_in_memory_is_told(mounts: MountNamespace, d
 
 
 def in_memory_and_split(directory: Path) -> None:
-    assert _judged(directory).card_problem() == problem("spool_memory")
-    assert _judged(directory, allowed=True).card_problem() == problem("spool_split")
+    assert commit.card_problem(_judged(directory)) == problem("spool_memory")
+    assert commit.card_problem(_judged(directory, allowed=True)) == problem("spool_split")
 
 
 def test_f09_a_folder_on_another_disk_is_told(mounts: MountNamespace, disk: Path) -> None:
@@ -494,9 +495,9 @@ def test_f09_a_spool_that_is_gone_is_logged_once_each_time(tmp_path: Path, caplo
         spool.directory.rename(aside)
         caplog.clear()
         for _second in range(3):
-            spool.recheck_storage(allowed=True)
+            spool.free_space.recheck_storage(allowed=True)
         aside.rename(spool.directory)
-        spool.recheck_storage(allowed=True)
+        spool.free_space.recheck_storage(allowed=True)
         return sum("storage not looked at" in text for text in caplog.messages)
 
     assert [logged_while_gone() for _time in range(3)] == [1, 1, 1]
@@ -523,7 +524,7 @@ def test_f10_a_link_to_a_folder_is_a_spool_like_any(tmp_path: Path) -> None:
         with pytest.raises(RuntimeError, match="already running"), direct.lock("booth"):
             pass
     assert list(direct.names(NEW)) == [name]
-    spool.mark_sent(name)
+    handover.mark_sent(spool, name)
     assert not list(direct.names(NEW))
 
 

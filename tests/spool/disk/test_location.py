@@ -13,11 +13,12 @@ import pytest
 from piboothup.booth.storage import StorageMonitor
 from piboothup.config import Config, SpoolConfig
 from piboothup.problems import problem
-from piboothup.spool import durable
+from piboothup.spool import commit, durable, handover
 from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.commit import NotSaved
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import NotSaved, Spool
+from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.mounts import MountNamespace, disk, mounts
 from tests.support.photos import PARTY, jpeg, open_spool, take
@@ -72,7 +73,7 @@ def test_f11_a_photo_begun_on_another_disk_is_not_saved(
         put_in_place(spool.directory, tmp_path / "other")
         assert monitor.check() is None
         with pytest.raises(NotSaved):
-            spool.commit(begun, PARTY, jpeg())
+            commit.commit(spool, begun, PARTY, jpeg())
         assert len(photos(tmp_path)) == len(there)
         again = take(spool, jpeg(1))
         assert (again.boot, list(spool.waiting())[-1]) == (spool.boot, again)
@@ -84,8 +85,8 @@ def test_f11_a_photo_that_was_not_saved_may_be_tried_again(tmp_path: Path, monke
     with monkeypatch.context() as patched:
         patched.setattr(durable, "write_new", _refuse)
         with pytest.raises(NotSaved):
-            spool.commit(name, PARTY, jpeg())
-    spool.commit(name, PARTY, jpeg())
+            commit.commit(spool, name, PARTY, jpeg())
+    commit.commit(spool, name, PARTY, jpeg())
     assert spool.waiting() == [name]
 
 
@@ -97,8 +98,8 @@ def test_f11_what_waits_where_a_disk_came_is_known(tmp_path: Path) -> None:
     """New photos, those that the album refuses and those that were hidden before; not what the album has."""
     spool = open_spool(tmp_path / "spool", HandClock())
     waits, refused, sent = (take(spool, jpeg(number)) for number in range(3))
-    spool.park(refused, "refused")
-    spool.mark_sent(sent)
+    handover.park(spool, refused, "refused")
+    handover.mark_sent(spool, sent)
     hidden_photos.add(spool.directory, ["from before"])
     (tmp_path / "other").mkdir()
     assert spool.left_behind() == set()

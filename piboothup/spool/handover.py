@@ -1,0 +1,75 @@
+"""A photo's way out: open it, move it to sent/, parked/ or quarantine/, delete it once it is sent."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Sequence
+
+from piboothup.spool import durable
+from piboothup.spool.capture_time import boots
+from piboothup.spool.listing import BOOTS, NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.names import PhotoName
+from piboothup.spool.photo_file import VerifyingReader, matches_digest, open_file
+from piboothup.spool.store import Spool
+
+log = logging.getLogger(__name__)
+
+
+def open_photo(spool: Spool, name: PhotoName) -> VerifyingReader:
+    """Open the photo in new/ for reading; the last bytes come only when all are those that were committed.
+
+    Raises OSError, also for what is no file; reading raises Damaged in place of the last bytes.
+    """
+    return VerifyingReader(open_file(spool.path(name)), name)
+
+
+def mark_sent(spool: Spool, name: PhotoName) -> None:
+    """Move a photo that the album has from new/ to sent/. Raises OSError."""
+    spool.make_folder(SENT, name)
+    durable.move(spool.path(name), spool.path(name, SENT))
+
+
+def park(spool: Spool, name: PhotoName, sentence: str) -> None:
+    """Move a photo that the server refuses for good from new/ to parked/, the reason beside it. Raises OSError."""
+    durable.replace(spool.path(name, PARKED).with_suffix(".txt"), sentence.strip().encode() + b"\n")
+    durable.move(spool.path(name), spool.path(name, PARKED))
+
+
+def quarantine(spool: Spool, name: PhotoName) -> None:
+    """Move a photo whose bytes no longer match its name from new/ to quarantine/. Raises OSError."""
+    durable.move(spool.path(name), spool.path(name, QUARANTINE))
+
+
+def retry_parked(spool: Spool) -> int:
+    """Move every parked photo back into new/; return how many. Raises OSError.
+
+    A photo that lies whole in new/ already stays there, whatever is parked under its name.
+    """
+    names = [name for name in spool.names(PARKED) if not matches_digest(spool.path(name), name)]
+    for name in names:
+        spool.make_folder(NEW, name)
+        durable.move(spool.path(name, PARKED), spool.path(name))
+        with contextlib.suppress(FileNotFoundError):
+            durable.remove(spool.path(name, PARKED).with_suffix(".txt"))
+    return len(names)
+
+
+def retire(spool: Spool, names: Sequence[PhotoName]) -> int:
+    """Delete these sent photos, once it is recorded that they were taken and sent; return how many."""
+    deleted = 0
+    for boot in sorted({name.boot for name in names}):
+        of_boot = [name for name in names if name.boot == boot]
+        try:
+            reached_ms = max(name.boottime_ms for name in of_boot)
+            photos = [(name.context, name.seq) for name in of_boot]
+            boots.add_retired(spool.directory / BOOTS, boot, photos, reached_ms)
+        except OSError as error:  # a full card: the count may be short then, the photos are in the album
+            log.warning("not counted photos=%d reason=%s", len(of_boot), error.strerror)
+        for name in of_boot:
+            try:
+                durable.remove(spool.path(name, SENT))
+                deleted += 1
+            except OSError as error:
+                log.warning("not deleted photo=%s reason=%s", name, error.strerror)
+    return deleted

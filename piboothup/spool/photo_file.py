@@ -1,0 +1,71 @@
+"""A photo's file: opened only if it is a file, verified against the hash in its name while it is read."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from piboothup.spool.names import PhotoName, digest_of
+
+_BLOCK_BYTES = 1024 * 1024
+
+
+def open_file(path: Path) -> io.BufferedReader:
+    """Open a file of the spool for reading. Raises OSError, also for a link, a pipe or whatever else is no file."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a file", str(path))
+    return file
+
+
+def matches_digest(path: Path, name: PhotoName) -> bool:
+    """Whether the file's bytes match the hash in the name; False when it is not there. Raises OSError."""
+    try:
+        with open_file(path) as file:
+            return digest_of(file.read()) == name.digest
+    except FileNotFoundError:
+        return False
+
+
+class Damaged(OSError):
+    """The file's bytes do not match the hash in its name."""
+
+
+class VerifyingReader(io.BufferedReader):
+    """A photo's file that gives its last bytes only when all of them, from its start on, match the hash in its name.
+
+    So what is read to the end is the photo that was committed. Reading raises Damaged in place of the last bytes.
+    """
+
+    def __init__(self, file: io.BufferedReader, name: PhotoName) -> None:
+        super().__init__(file.detach())
+        self.size_bytes = os.fstat(self.fileno()).st_size
+        self._name = name
+        self._digest = hashlib.sha256()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read as a file does. Raises Damaged in place of the last bytes."""
+        block = super().read(size)
+        self._digest.update(block)
+        is_end = not block or self.tell() >= self.size_bytes
+        if is_end and not self._digest.hexdigest().startswith(self._name.digest):
+            raise Damaged(errno.EBADMSG, "not the bytes that were committed", str(self._name))
+        return block
+
+    def verify(self, is_stopped: Callable[[], bool]) -> None:
+        """Read all of it and go back to its start. Raises OSError, Damaged; InterruptedError when stopped."""
+        while self.read(_BLOCK_BYTES):
+            if is_stopped():
+                raise InterruptedError
+        self.seek(0)
+
+    def seek(self, target: int, whence: int = os.SEEK_SET, /) -> int:
+        """Seek, and start the digest anew: only a read from the start on can be verified."""
+        self._digest = hashlib.sha256()
+        return super().seek(target, whence)
