@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 DEFAULT_SIZE = (1640, 1232)
 FRAME_NS = 1_000_000_000 // 30
 STOCK = 2
+"""Most pictures kept ready."""
 QUIET_NS = 300_000_000
 """Time after a photo until the stock is refilled, ns: by then it is saved and the processor is idle."""
 _EXPOSURE_US = 10_000

@@ -159,8 +159,8 @@ def menu_examples(box: View) -> dict[str, View]:
         "wipe-one": seen(at(chosen(wiping, box.event_title), "wipe_now"), HoldProgress(0.35, ReleaseEffect.CHOICE)),
         "switch-off": seen(at(chosen(first, "switch_off"), "switch_off_now")),
         "wait": seen(Page(PageKind.WAIT)),
-        "told": seen(menu.result_page("event_chosen_along", 12, box.event_title)),
-        "told-no-helper": seen(menu.error_page("no_helper")),
+        "result": seen(menu.result_page("event_chosen_along", 12, box.event_title)),
+        "result-no-helper": seen(menu.error_page("no_helper")),
         "check-rows": seen(
             Page(PageKind.SELF_TEST, report=SelfTestReport((None, None, None, None, problem("undervoltage"))))
         ),

@@ -26,6 +26,7 @@ _RENAMED = (TMP, NEW, SENT, PARKED, QUARANTINE)
 _PHOTOS = 3
 """The card is full when it has no room for this many more photos."""
 _INODES = 16
+"""The card is full when it has no room for this many more files, however small."""
 _TYPICAL_PHOTO_BYTES = 6 * 1024 * 1024
 
 
