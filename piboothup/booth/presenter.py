@@ -113,7 +113,7 @@ class Presenter:
             boot=self._spool.boot,
             state=booth.state,
             camera="ready" if booth.camera_ready else "lost",
-            panel="ready" if self._panel.working else "missing",
+            panel="ready" if self._panel.problem is None else "missing",
             button="missing" if self._devices.button_problem is not None else "ready",
             photos=self._saver.taken,
             context=self._settings_store.active.context.id,

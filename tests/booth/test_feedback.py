@@ -337,13 +337,13 @@ def test_b07_missing_buzzer_line_reported_once_calls_return(
     taken = LED(BUZZER_PIN, pin_factory=factory)
     buzzer = GpioBuzzer(LightConfig(buzzer_pin=BUZZER_PIN), factory)
     opened: queue.SimpleQueue[None] = queue.SimpleQueue()
-    open_device = buzzer._open
+    open_device = buzzer._line.open
 
-    def note() -> Any:
+    def note() -> None:
         opened.put(None)
-        return open_device()
+        open_device()
 
-    monkeypatch.setattr(buzzer, "_open", note)
+    monkeypatch.setattr(buzzer._line, "open", note)
     buzzer.play(Sound.TICK)
     for _ in range(5):
         opened.get(timeout=PATIENCE_S)
@@ -373,7 +373,7 @@ def test_f19_a_buzzer_that_failed_is_heard_once_it_works(
         assert (heard.next(), heard.next()) == (0.5, 0.0)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(pin, "_set_frequency", Mock(side_effect=OSError("the wire is off")))
-            patch.setattr(buzzer, "_open", Mock(side_effect=OSError("the wire is off")))  # else healed unseen
+            patch.setattr(buzzer._line, "open", Mock(side_effect=OSError("the wire is off")))  # else healed unseen
             buzzer.play(Sound.TICK)
             until(lambda: buzzer.problem is not None)
     until(lambda: buzzer.problem is None)

@@ -8,18 +8,16 @@ press. A pin that can't be opened, or fails, is reopened every 5 s.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from piboothup.booth.gpio import pins
 from piboothup.booth.threads import NEVER_NS, Heartbeat
 from piboothup.clock import Clock
 from piboothup.config import ButtonConfig
-from piboothup.problems import Problem, problem
-
-log = logging.getLogger(__name__)
+from piboothup.problems import Problem
 
 PRESS_DEBOUNCE_NS = 1_500_000
 """Debounce time of a press, nanoseconds: longer than a spike, too short to be felt."""
@@ -37,8 +35,9 @@ Edge = tuple[bool, int]
 class Button(Protocol):
     """A button's driver."""
 
-    problem: Problem | None
-    """Why the button can't be read; None while it works, and until the first attempt to open it has failed."""
+    @property
+    def problem(self) -> Problem | None:
+        """Why the button can't be read; None while it works, and until the first attempt to open it has failed."""
 
     def start(
         self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
@@ -101,27 +100,27 @@ class GpioButton:
     """A button between the table's pin and ground. `pin_factory`: gpiozero's, for tests."""
 
     def __init__(self, table: ButtonConfig, clock: Clock, pin_factory: Any = None) -> None:
-        self._pin = table.pin
+        self._line = pins.PinDevice("button", "button_missing", table.pin, _make, pin_factory)
         self._clock = clock
-        self._pin_factory = pin_factory
         self._changed = threading.Condition()
         self._edges: list[Edge] = []
-        self._stopping = False
-        self._device: Any = None
+        self._ended = threading.Event()
         self._debounce = Debounce(down=False)
         self._thread: threading.Thread | None = None
         self._heartbeat = Heartbeat(clock)
-        self.problem: Problem | None = None
+
+    @property
+    def problem(self) -> Problem | None:
         """Why the button can't be read; None while it works, and until the first attempt to open it has failed."""
+        return self._line.problem
 
     def start(
         self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
     ) -> None:
         """Start the thread, which opens the pin; see `Button`."""
         self._heartbeat.beat(NEVER_NS)
-        self._thread = threading.Thread(
-            target=self._run, args=(pressed, released, opened), name="button", daemon=True
-        )
+        work = (partial(self._report_edges, pressed, released, opened), self._ended)
+        self._thread = threading.Thread(target=self._line.keep_running, args=work, name="button", daemon=True)
         self._thread.start()
 
     def threads(self) -> list[threading.Thread]:
@@ -130,7 +129,7 @@ class GpioButton:
 
     def is_down(self) -> bool:
         """Whether the contact is closed at this moment, not debounced."""
-        return bool(self._device.is_active)
+        return bool(self._line.device.is_active)
 
     def heartbeat(self) -> int:
         """Boot-time of the last sign of life of the thread; now, while the pin is not open."""
@@ -138,65 +137,39 @@ class GpioButton:
 
     def stop(self) -> None:
         """End the thread and release the pin."""
+        self._ended.set()
         with self._changed:
-            self._stopping = True
             self._changed.notify()
         if self._thread is not None:
             self._thread.join(timeout=2 * RECHECK_S)
 
-    def _run(
+    def _report_edges(
         self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
     ) -> None:
-        while not self._stopping:
-            try:
-                was_down = self._debounce.down
-                is_down = self._open()
-                opened(was_down or is_down)
-                if was_down and not is_down:  # it came up while nobody listened
-                    released(self._clock.boottime_ns())
-                while (certain := self._wait()) is not None:
-                    for down, at_ns in certain:
-                        (pressed if down else released)(at_ns)
-                    self._mark_working()
-            except Exception as error:  # noqa: BLE001  (lgpio's errors and gpiozero's have no other base class)
-                self._fail(error)
-            finally:
-                self._close_device()  # on the thread that reads it, never while it is read
-            with self._changed:
-                self._changed.wait_for(lambda: self._stopping, pins.RETRY_S)
+        """Open the pin and report presses and releases until stopped."""
+        was_down = self._debounce.down
+        try:
+            is_down = self._open()
+            opened(was_down or is_down)
+            if was_down and not is_down:  # it came up while nobody listened
+                released(self._clock.boottime_ns())
+            while (certain := self._wait()) is not None:
+                for down, at_ns in certain:
+                    (pressed if down else released)(at_ns)
+                self._line.mark_working()  # not when opened: a pin that can be opened but not read is still missing
+        finally:
+            self._heartbeat.beat(NEVER_NS)
 
     def _open(self) -> bool:
         """Open the pin; return whether it is down already. Raises whatever gpiozero and lgpio raise."""
-        from gpiozero import InputDevice  # noqa: PLC0415
-
-        factory = self._pin_factory or pins.pin_factory()
-        self._device = InputDevice(self._pin, pull_up=True, pin_factory=factory)
+        self._line.open()
         is_down = self.is_down()
         with self._changed:
             self._edges = []
         self._debounce = Debounce(is_down)
-        self._device.pin.edges = "both"
-        self._device.pin.when_changed = self._on_edge
+        self._line.device.pin.edges = "both"
+        self._line.device.pin.when_changed = self._on_edge
         return is_down
-
-    def _mark_working(self) -> None:
-        if self.problem is not None:  # not when opened: a pin that can be opened but not read is still missing
-            self.problem = None
-            log.info("event=button_open pin=%d", self._pin)
-
-    def _fail(self, error: Exception) -> None:
-        if self.problem is None:
-            log.error("event=button_missing pin=%d reason=%r", self._pin, str(error))
-        self.problem = problem("button_missing", f"pin {self._pin}, {error}")
-        self._heartbeat.beat(NEVER_NS)
-
-    def _close_device(self) -> None:
-        device, self._device = self._device, None
-        if device is not None:
-            try:
-                pins.close(device)
-            except Exception as error:  # noqa: BLE001  (it is opened anew all the same)
-                log.info("event=button_close_error reason=%r", str(error))
 
     def _on_edge(self, ticks_s: float, state: int) -> None:
         edge = (not state, edge_ns(ticks_s, self._clock.boottime_ns()))
@@ -207,10 +180,10 @@ class GpioButton:
     def _wait(self) -> list[Edge] | None:
         """Presses and releases that are certain after the next edge or pause; None when stopping."""
         with self._changed:
-            if not self._edges and not self._stopping:
+            if not self._edges and not self._ended.is_set():
                 self._changed.wait(self._pause_s())
             edges, self._edges = self._edges, []
-            if self._stopping:
+            if self._ended.is_set():
                 return None
         certain = []
         for down, at_ns in edges:
@@ -226,3 +199,9 @@ class GpioButton:
     def _pause_s(self) -> float:
         due_ns = self._debounce.due_ns()
         return RECHECK_S if due_ns is None else max(0, due_ns - self._clock.boottime_ns()) / 1e9
+
+
+def _make(pin: int, factory: Any) -> Any:
+    from gpiozero import InputDevice  # noqa: PLC0415
+
+    return InputDevice(pin, pull_up=True, pin_factory=factory)

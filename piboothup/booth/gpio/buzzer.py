@@ -6,7 +6,6 @@ stops no photo: it is logged once, kept as `problem`, and reopened every 5 s.
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 from enum import StrEnum
@@ -14,9 +13,7 @@ from typing import Any, Protocol
 
 from piboothup.booth.gpio import pins
 from piboothup.config import LightConfig
-from piboothup.problems import Problem, problem
-
-log = logging.getLogger(__name__)
+from piboothup.problems import Problem
 
 
 class Sound(StrEnum):
@@ -43,8 +40,9 @@ _QUEUE_LIMIT = 2
 class Buzzer(Protocol):
     """A buzzer's driver. No call blocks or raises."""
 
-    problem: Problem | None
-    """Why the buzzer does not work; None while it does."""
+    @property
+    def problem(self) -> Problem | None:
+        """Why the buzzer does not work; None while it does."""
 
     def play(self, sound: Sound) -> None:
         """Play this sound."""
@@ -69,15 +67,17 @@ class GpioBuzzer:
     """A buzzer on the table's pin. `pin_factory`: gpiozero's, for tests."""
 
     def __init__(self, table: LightConfig, pin_factory: Any = None) -> None:
-        self._pin = table.buzzer_pin
-        self._pin_factory = pin_factory
+        self._line = pins.PinDevice("buzzer", "buzzer_missing", table.buzzer_pin, _make, pin_factory)
         self._sounds: queue.SimpleQueue[Sound | None] = queue.SimpleQueue()
         self._ended = threading.Event()
-        self._device: Any = None
-        self.problem: Problem | None = None
-        """Why the buzzer does not work; None while it does."""
-        self._thread = threading.Thread(target=self._run, name="buzzer", daemon=True)
+        work = (self._play_sounds, self._ended)
+        self._thread = threading.Thread(target=self._line.keep_running, args=work, name="buzzer", daemon=True)
         self._thread.start()
+
+    @property
+    def problem(self) -> Problem | None:
+        """Why the buzzer does not work; None while it does."""
+        return self._line.problem
 
     def play(self, sound: Sound) -> None:
         """Play this sound after the one that is playing."""
@@ -90,59 +90,36 @@ class GpioBuzzer:
         self._sounds.put(None)
         self._thread.join(1.0)
 
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            try:
-                self._run_once()
-            except Exception as error:  # noqa: BLE001  (lgpio's errors and gpiozero's have no other base class)
-                if self.problem is None:
-                    log.warning("event=buzzer_missing reason=%r", str(error))
-                self.problem = problem("buzzer_missing", str(error))
-                self._close_device()
-        self._close_device()
-
-    def _run_once(self) -> None:
-        """Play the next sound; while the buzzer does not work, try to open it."""
-        try:
-            sound = self._sounds.get(timeout=None if self.problem is None else pins.RETRY_S)
-        except queue.Empty:
-            sound = None
-        if self._ended.is_set():
-            return
-        if self._device is None:
-            self._device = self._open()
+    def _play_sounds(self) -> None:
+        """Play sounds until closed. The buzzer is opened with the first one; after a failure, at once."""
         if self.problem is not None:
-            self.problem = None
-            log.info("event=buzzer_open")
-        elif sound is not None:  # not right after reopening: the sound would be late
-            self._sound(sound)
+            self._line.open()
+            while not self._sounds.empty():  # they would be late
+                self._sounds.get_nowait()
+            self._line.mark_working()
+        while not self._ended.is_set():
+            sound = self._sounds.get()
+            if sound is not None:
+                self._play_now(sound)
 
-    def _close_device(self) -> None:
-        device, self._device = self._device, None
-        if device is not None:
-            try:
-                pins.close(device)
-            except Exception as error:  # noqa: BLE001  (it is opened anew all the same)
-                log.info("event=buzzer_close_error reason=%r", str(error))
-
-    def _sound(self, sound: Sound) -> None:
-        if self._device is None:
-            self._device = self._open()
-        tone_hz, length_s = TONES[sound]
-        if hasattr(self._device, "frequency"):
-            self._device.frequency = tone_hz
-            self._device.value = 0.5
+    def _play_now(self, sound: Sound) -> None:
+        if self._line.device is None:
+            self._line.open()
+        device, (tone_hz, length_s) = self._line.device, TONES[sound]
+        if hasattr(device, "frequency"):
+            device.frequency = tone_hz
+            device.value = 0.5
         else:
-            self._device.on()
+            device.on()
         self._ended.wait(length_s)
-        self._device.off()
+        device.off()
 
-    def _open(self) -> Any:
-        from gpiozero import DigitalOutputDevice, PWMOutputDevice  # noqa: PLC0415
-        from gpiozero.exc import PinPWMUnsupported  # noqa: PLC0415
 
-        factory = self._pin_factory or pins.pin_factory()
-        try:
-            return PWMOutputDevice(self._pin, pin_factory=factory)
-        except PinPWMUnsupported:
-            return DigitalOutputDevice(self._pin, pin_factory=factory)
+def _make(pin: int, factory: Any) -> Any:
+    from gpiozero import DigitalOutputDevice, PWMOutputDevice  # noqa: PLC0415
+    from gpiozero.exc import PinPWMUnsupported  # noqa: PLC0415
+
+    try:
+        return PWMOutputDevice(pin, pin_factory=factory)
+    except PinPWMUnsupported:
+        return DigitalOutputDevice(pin, pin_factory=factory)

@@ -8,17 +8,13 @@ reopened every 5 s; the other pin works on.
 from __future__ import annotations
 
 import itertools
-import logging
 import threading
-from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Protocol
 
 from piboothup.booth.gpio import pins
 from piboothup.config import LightConfig
-from piboothup.problems import Problem, problem
-
-log = logging.getLogger(__name__)
+from piboothup.problems import Problem
 
 
 class LightPattern(StrEnum):
@@ -94,67 +90,13 @@ class NoLight:
         """Do nothing."""
 
 
-class _Pin:
-    """A device on a pin, and why it does not work."""
-
-    def __init__(self, name: str, make: Callable[[], Any]) -> None:
-        self._name = name
-        self._make = make
-        self.device: Any = None
-        self.is_broken = True
-        """Not opened yet, or failed since."""
-        self.problem: Problem | None = None
-
-    def open(self) -> None:
-        """Open the device, if it is not open or has failed."""
-        if self.is_broken:
-            self.close()
-            try:
-                self.device = self._make()
-                self.is_broken = False
-            except Exception as error:  # noqa: BLE001  (lgpio's errors and gpiozero's have no other base class)
-                self._fail(error)
-
-    def use(self, step: Callable[..., None], *arguments: Any) -> None:
-        """Call `step` with the device if it is open; a failure marks it as broken."""
-        device = self.device
-        if device is None:
-            return
-        try:
-            step(device, *arguments)
-        except Exception as error:  # noqa: BLE001  (as above)
-            self._fail(error)
-        else:
-            if self.problem is not None and not self.is_broken:
-                self.problem = None
-                log.info("event=light_works line=%s", self._name)
-
-    def close(self) -> None:
-        """Switch off and release the pin."""
-        device, self.device = self.device, None
-        if device is not None:
-            for step in (_switch_off, pins.close):
-                try:
-                    step(device)
-                except Exception as error:  # noqa: BLE001  (as above)
-                    self._fail(error)
-
-    def _fail(self, error: Exception) -> None:
-        if self.problem is None:
-            log.warning("event=light_missing line=%s reason=%r", self._name, str(error))
-        self.problem = problem("light_missing", str(error))
-        self.is_broken = True
-
-
 class GpioLight:
     """LED and flash on the config's pins. `pin_factory`: gpiozero's, for tests."""
 
     def __init__(self, table: LightConfig, pin_factory: Any = None) -> None:
-        self._table = table
-        self._pin_factory = pin_factory
-        self._led = _Pin("led", self._make_led) if table.led_pin else None
-        self._flash = _Pin("flash", self._make_flash) if table.flash_pin else None
-        self._pins = [line for line in (self._led, self._flash) if line is not None]
+        self._led = pins.PinDevice("led", "light_missing", table.led_pin, _make_led, pin_factory)
+        self._flash = pins.PinDevice("flash", "light_missing", table.flash_pin, _make_flash, pin_factory)
+        self._pins = [line for line in (self._led, self._flash) if line.pin]
         self._active_pattern: tuple[Any, LightPattern] | None = None
         self._thread: threading.Thread | None = None
         self._failed = threading.Event()
@@ -168,22 +110,24 @@ class GpioLight:
     def show(self, pattern: LightPattern) -> None:
         """Begin this pattern; a pattern that is already shown just goes on."""
         self._keep_open()
-        if self._led is not None and not self._led.is_broken:
+        if not self._led.is_broken:
             wanted = (self._led.device, pattern)
             if wanted != self._active_pattern:
                 self._active_pattern = wanted
-                self._led.use(self._begin, pattern)
+                self._led.use(_begin, pattern)
 
     def flash(self, on: bool) -> None:
         """Switch the flash fully on or off, whatever the LED does."""
         self._keep_open()
-        if self._flash is not None and (not on or not self._flash.is_broken):  # also a broken one is switched off
-            self._flash.use(self._set_flash, on)
+        if not on or not self._flash.is_broken:  # also a broken one is switched off
+            self._flash.use(_set_flash, on)
 
     def open(self) -> bool:
         """Open the pins that are not open, each by itself; return whether all are. May take a while."""
         for line in self._pins:
-            line.open()
+            if line.is_broken:
+                _release(line)
+                line.attempt(line.open)
         return not self._is_broken()
 
     def close(self) -> None:
@@ -193,7 +137,7 @@ class GpioLight:
         if self._thread is not None:
             self._thread.join(1.0)
         for line in self._pins:
-            line.close()
+            _release(line)
 
     def _is_broken(self) -> bool:
         return any(line.is_broken for line in self._pins)
@@ -212,47 +156,53 @@ class GpioLight:
                 self._failed.wait()
             self._ended.wait(pins.RETRY_S)
 
-    def _make_flash(self) -> Any:
-        from gpiozero import LED  # noqa: PLC0415
 
-        return LED(self._table.flash_pin, pin_factory=self._pin_factory or pins.pin_factory())
+def _make_flash(pin: int, factory: Any) -> Any:
+    from gpiozero import LED  # noqa: PLC0415
 
-    def _make_led(self) -> Any:
-        from gpiozero import LED, PWMLED  # noqa: PLC0415
-        from gpiozero.exc import PinPWMUnsupported  # noqa: PLC0415
+    return LED(pin, pin_factory=factory)
 
-        pin, factory = self._table.led_pin, self._pin_factory or pins.pin_factory()
-        try:
-            return PWMLED(pin, pin_factory=factory)
-        except PinPWMUnsupported:
-            return LED(pin, pin_factory=factory)
 
-    @staticmethod
-    def _begin(led: Any, pattern: LightPattern) -> None:
-        led.source = None
-        if pattern is LightPattern.READY:
-            if hasattr(led, "pulse"):
-                led.off()
-                led.source_delay = 1 / BREATH_STEPS_PER_S
-                led.source = itertools.cycle(breath())
-            else:
-                led.on()
-        elif pattern in BLINKS:
-            on_s, off_s, times = BLINKS[pattern]
-            led.blink(on_time=on_s, off_time=off_s, n=times)
-        elif pattern in _STEADY:
-            led.on()
-        else:
+def _make_led(pin: int, factory: Any) -> Any:
+    from gpiozero import LED, PWMLED  # noqa: PLC0415
+    from gpiozero.exc import PinPWMUnsupported  # noqa: PLC0415
+
+    try:
+        return PWMLED(pin, pin_factory=factory)
+    except PinPWMUnsupported:
+        return LED(pin, pin_factory=factory)
+
+
+def _begin(led: Any, pattern: LightPattern) -> None:
+    led.source = None
+    if pattern is LightPattern.READY:
+        if hasattr(led, "pulse"):
             led.off()
+            led.source_delay = 1 / BREATH_STEPS_PER_S
+            led.source = itertools.cycle(breath())
+        else:
+            led.on()
+    elif pattern in BLINKS:
+        on_s, off_s, times = BLINKS[pattern]
+        led.blink(on_time=on_s, off_time=off_s, n=times)
+    elif pattern in _STEADY:
+        led.on()
+    else:
+        led.off()
 
-    @staticmethod
-    def _set_flash(lamp: Any, on: bool) -> None:
-        if bool(lamp.value) != on:
-            lamp.on() if on else lamp.off()
+
+def _set_flash(lamp: Any, on: bool) -> None:
+    if bool(lamp.value) != on:
+        lamp.on() if on else lamp.off()
+
+
+def _release(line: pins.PinDevice) -> None:
+    """Switch off before closing: a closed pin is an input, and the lamp's transistor might stay on."""
+    line.use(_switch_off)
+    line.close()
 
 
 def _switch_off(device: Any) -> None:
-    """Switch off before closing: a closed pin is an input, and the lamp's transistor might stay on."""
     device.source = None
     device.off()
 

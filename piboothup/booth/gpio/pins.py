@@ -1,4 +1,4 @@
-"""GPIO pins: gpiozero's pin factory on lgpio, shared by button, light and buzzer; imported on first use."""
+"""GPIO pins: gpiozero's pin factory on lgpio, and devices on pins, which are opened again after a failure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from piboothup.booth.device_state import DeviceState
 from piboothup.runtime import FULL, service_directory
 
 RETRY_S = 5.0
@@ -38,13 +39,60 @@ def pin_factory() -> Any:
         return Device.pin_factory
 
 
-def close(device: Any) -> None:
-    """Close a gpiozero device; its pin can be reopened even if this fails. Raises what the device raises."""
-    try:
-        device.close()
-    except Exception:
-        device.pin_factory.release_all(device)  # else the pin stays reserved while the device exists
-        raise
+class PinDevice(DeviceState):
+    """A gpiozero device on a pin, made by `make` from the pin and a pin factory.
+
+    Any exception is a failure: lgpio's errors and gpiozero's have no common base class.
+    """
+
+    def __init__(self, name: str, code: str, pin: int, make: Callable[[int, Any], Any], factory: Any = None) -> None:
+        super().__init__(name, code)
+        self.pin = pin
+        """0 = no device."""
+        self._make = make
+        self._pin_factory = factory
+        self.device: Any = None
+        self.is_broken = True
+        """Not opened yet, or failed since."""
+
+    def keep_running(self, work: Callable[[], None], ended: threading.Event) -> None:
+        """Run `work`, which opens and uses the device; close the device after it, and after a failure run it again.
+
+        The pause before that is `RETRY_S`. `work` returns when `ended` is set.
+        """
+        while not ended.is_set() and not self.attempt(work):
+            self.close()
+            ended.wait(RETRY_S)
+        self.close()
+
+    def open(self) -> None:
+        """Open the device. Raises what gpiozero and lgpio raise, and RuntimeUnusable."""
+        self.device = self._make(self.pin, self._pin_factory or pin_factory())
+        self.is_broken = False
+
+    def attempt(self, step: Callable[..., None], *arguments: Any) -> bool:
+        """Call `step`; return whether it succeeded. A failure marks the device as broken."""
+        try:
+            step(*arguments)
+        except Exception as error:  # noqa: BLE001  (see the class)
+            self.fail(f"pin {self.pin}, {error}")
+            self.is_broken = True
+            return False
+        return True
+
+    def use(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Call `step` with the device if it is open; once it succeeds the device works."""
+        device = self.device
+        if device is not None and self.attempt(step, device, *arguments) and not self.is_broken:
+            self.mark_working()
+
+    def close(self) -> None:
+        """Close the device; its pin can be reopened even if this fails."""
+        device, self.device = self.device, None
+        if device is not None and not self.attempt(device.close):
+            self.attempt(
+                device.pin_factory.release_all, device
+            )  # else the pin stays reserved while the device exists
 
 
 def notify_threads() -> list[threading.Thread]:

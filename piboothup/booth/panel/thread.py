@@ -22,6 +22,7 @@ from pathlib import Path
 from PIL import Image
 
 from piboothup import status
+from piboothup.booth.device_state import DeviceState
 from piboothup.booth.frame import Viewfinder
 from piboothup.booth.panel import capture_screens, idle, screens
 from piboothup.booth.panel.base import PanelDevice
@@ -30,7 +31,7 @@ from piboothup.booth.panel.layout import blank
 from piboothup.booth.panel.view import View
 from piboothup.booth.threads import Heartbeat
 from piboothup.clock import Clock
-from piboothup.problems import Problem, problem
+from piboothup.problems import Problem
 from piboothup.status import BoothState, WriterThread
 
 log = logging.getLogger(__name__)
@@ -84,13 +85,12 @@ class PanelThread:
         self._checked_ns = 0
         self._open_at_ns = 0
         self._heartbeat = Heartbeat(clock)
-        self.problem: Problem | None = None
-        """Why nothing is shown; None while the panel works."""
+        self._state = DeviceState("panel", "panel_missing")
 
     @property
-    def working(self) -> bool:
-        """Whether the pictures reach the device."""
-        return self.problem is None
+    def problem(self) -> Problem | None:
+        """Why nothing is shown; None while the panel works."""
+        return self._state.problem
 
     def start(self) -> None:
         """Start the thread, which opens the device; returns at once."""
@@ -193,15 +193,12 @@ class PanelThread:
             if self._open and self._drawn is not None:
                 is_first = self._brightness is None
                 self._update_device(self._drawn, wanted, now_ns)
-                if is_first:  # one that can be opened and shows nothing is still missing, and no news
-                    self.problem = None
-                    log.info("event=panel_open")
-        except (OSError, ImportError) as error:
-            self._on_fault(error)
-        except Exception as error:  # the top of the thread: a library that breaks is a missing panel
-            if self.problem is None:
-                log.exception("event=panel_error")
-            self._on_fault(error)
+                if is_first:  # a panel that can be opened but shows nothing is still missing
+                    self._state.mark_working()
+        except Exception as error:  # noqa: BLE001  (a library that breaks is a missing panel)
+            self._close()
+            self._state.fail(str(error), None if isinstance(error, OSError | ImportError) else error)
+            self._open_at_ns = self._clock.boottime_ns() + RETRY_NS
 
     def _update_device(self, view: View, wanted: Brightness, now_ns: int) -> None:
         """Bring picture, shift and brightness on the device up to date."""
@@ -225,13 +222,6 @@ class PanelThread:
         if self._brightness is not wanted:
             self._device.contrast(wanted)
         self._brightness = wanted
-
-    def _on_fault(self, error: Exception) -> None:
-        self._close()
-        if self.problem is None:
-            self.problem = problem("panel_missing", str(error))
-            log.warning("event=panel_lost reason=%r", str(error))
-        self._open_at_ns = self._clock.boottime_ns() + RETRY_NS
 
     def _close(self) -> None:
         self._open, self._stale, self._brightness, self._sent_picture = False, True, None, blank()

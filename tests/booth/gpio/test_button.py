@@ -158,6 +158,7 @@ class Heard:
     def __init__(self, factory: Any, clock: Clock | None = None, is_open: bool = True) -> None:
         self.calls: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
         self.opened: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self.factory = factory
         self.button = GpioButton(ButtonConfig(), clock or SystemClock(), factory)
         self.button.start(
             lambda at: self.calls.put(("pressed", at)),
@@ -169,7 +170,7 @@ class Heard:
 
     @property
     def pin(self) -> MockPin:
-        return self.button._pin_factory.pin(17)
+        return self.factory.pin(17)
 
     def next(self) -> tuple[str, int]:
         return self.calls.get(timeout=PATIENCE_S)

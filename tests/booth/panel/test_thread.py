@@ -177,13 +177,12 @@ def test_d01_no_panel_file_still_written_panel_on_when_plugged(
 ) -> None:
     glass.plugged_in = False
     drawn = shown(panel, READY)
-    assert not panel.working
     assert panel.problem is not None and panel.problem.code == "panel_missing"
     assert (tmp_path / "panel.pbm").exists()
     glass.plugged_in = True
     clock.pass_s(RETRY_NS / 1e9)
     panel.run_once()
-    assert panel.working
+    assert panel.problem is None
     assert glass.glass().tobytes() == drawn
 
 
@@ -193,15 +192,15 @@ def test_d02_unplugged_mid_frame_and_back_redrawn_within_5_s(
     shown(panel, READY)
     glass.fail_after = 5
     drawn = shown(panel, SAVED)
-    assert not panel.working
+    assert panel.problem is not None
     clock.pass_s(60)
     panel.run_once()
-    assert not panel.working
+    assert panel.problem is not None
     glass.fail_after, glass.plugged_in = None, True
     for _ in range(5):
         clock.pass_s(1)
         panel.run_once()
-    assert panel.working
+    assert panel.problem is None
     assert glass.glass().tobytes() == drawn
 
 
@@ -263,7 +262,7 @@ def test_a_screen_that_cannot_be_drawn_does_not_end_the_panel(
 def test_panel_draws_without_runtime_directory(glass: EmulatedOled, clock: HandClock, tmp_path: Path) -> None:
     panel = PanelThread(OledPanel(PanelConfig(), bus=glass), clock, tmp_path / "gone")
     assert shown(panel, READY) == glass.glass().tobytes()
-    assert panel.working
+    assert panel.problem is None
 
 
 class BrokenLibrary(NoPanel):
@@ -411,7 +410,7 @@ def test_d02_unplugged_at_contrast_change_gets_picture_back(
     glass.plugged_in = False
     clock.pass_s(31)  # it is time to dim, and not yet to move
     panel.run_once()
-    assert not panel.working
+    assert panel.problem is not None
     glass.plugged_in = True
     glass.lose_power()
     clock.pass_s(3)
