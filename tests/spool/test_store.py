@@ -2,76 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
-import shutil
 import stat
 import threading
 from pathlib import Path
-from typing import Any
-from unittest.mock import Mock
 
 import pytest
 
-from piboothup.problems import problem
-from piboothup.spool import commit, durable, handover
-from piboothup.spool.capture_time import boots
+from piboothup.spool import handover
 from piboothup.spool.capture_time.anchors import Anchor, Source
-from piboothup.spool.commit import NotSaved
 from piboothup.spool.contexts import context_for
 from piboothup.spool.layout_version import SpoolUnusable
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO
-from piboothup.spool.photo_file import Damaged
+from piboothup.spool.listing import NEW, PARKED
 from piboothup.spool.store import AlreadyRunning, Spool
 from tests.support.clock import HandClock
-from tests.support.deadline import PATIENCE_S
-from tests.support.photos import PARTY, counts, is_intact, jpeg, open_spool, take, try_photo
-
-
-def test_a_committed_photo_lies_whole_under_its_name(tmp_path: Path) -> None:
-    spool = open_spool(tmp_path, HandClock(boottime_s=123.456))
-    name = take(spool, jpeg(1))
-    assert str(name).startswith(f"{spool.box}-0001-0001_123456_{PARTY.id}_")
-    assert spool.path(name).read_bytes() == jpeg(1)
-    assert spool.path(name) == tmp_path / "new" / "0001" / str(name)
-    assert spool.waiting() == [name]
-    assert list((tmp_path / "tmp").iterdir()) == []
-
-
-def test_commit_runs_its_steps_in_durable_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spool = open_spool(tmp_path, HandClock())
-    take(spool, jpeg(1))
-    calls: list[str] = []
-    places: dict[int, str] = {}
-
-    def noted(call: str) -> None:
-        real = getattr(os, call)
-
-        def recorded(*arguments: object, **more: object) -> object:
-            result = real(*arguments, **more)
-            if call == "open":
-                places[result] = str(arguments[0])
-            where = places.get(arguments[0], arguments[0]) if isinstance(arguments[0], int) else arguments[0]
-            calls.append(f"{call} {Path(str(where)).relative_to(tmp_path).parts[0]}")
-            return result
-
-        monkeypatch.setattr(os, call, recorded)
-
-    for call in ("open", "posix_fallocate", "write", "fsync", "close", "rename"):
-        noted(call)
-    take(spool, jpeg(2))
-    assert calls == [
-        "open tmp",
-        "posix_fallocate tmp",
-        "write tmp",
-        "fsync tmp",
-        "close tmp",
-        "rename tmp",
-        "open new",
-        "fsync new",
-        "close new",
-    ]
+from tests.support.photos import PARTY, is_intact, jpeg, open_spool, take
 
 
 def test_file_and_folder_modes_as_in_contract_whatever_umask(tmp_path: Path) -> None:
@@ -85,14 +31,6 @@ def test_file_and_folder_modes_as_in_contract_whatever_umask(tmp_path: Path) -> 
         assert stat.S_IMODE((tmp_path / "spool" / folder).stat().st_mode) == 0o2770, folder
     assert stat.S_IMODE(spool.path(name).stat().st_mode) == 0o640
     assert stat.S_IMODE((tmp_path / "spool" / "contexts" / f"{PARTY.id}.json").stat().st_mode) == 0o640
-
-
-def test_s12_the_same_picture_twice_is_two_photos(tmp_path: Path) -> None:
-    spool = open_spool(tmp_path, HandClock())
-    first, second = take(spool, jpeg(1)), take(spool, jpeg(1))
-    assert first != second
-    assert first.file_name != second.file_name
-    assert [spool.path(name).read_bytes() for name in spool.waiting()] == [jpeg(1), jpeg(1)]
 
 
 def test_s16_a_computers_debris_is_ignored_and_named_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -127,43 +65,6 @@ def test_s19_photo_moved_by_hand_from_parked_to_new_waits_again(tmp_path: Path) 
     os.rename(spool.path(name, PARKED), tmp_path / "new" / str(name))
     assert spool.waiting() == [name]
     assert spool.path(name).read_bytes() == jpeg(1)
-
-
-def test_f16_a_test_photo_takes_each_step_of_a_first_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spools = [open_spool(tmp_path / name, HandClock()) for name in ("a", "b")]
-    calls: list[str] = []
-
-    def noted(call: str) -> None:
-        real = getattr(os, call)
-
-        def recorded(path: Any, *more: Any, **named: Any) -> Any:
-            where = "" if isinstance(path, int) else Path(path).parent.relative_to(tmp_path).as_posix()[1:]
-            calls.append(f"{call} {where}".strip())
-            return real(path, *more, **named)
-
-        monkeypatch.setattr(os, call, recorded)
-
-    for call in ("open", "mkdir", "posix_fallocate", "write", "fsync", "rename"):
-        noted(call)
-    try_photo(spools[0], jpeg(1))
-    of_test = list(calls)
-    calls.clear()
-    take(spools[1], jpeg(1))
-    assert of_test == calls
-    assert of_test.count("fsync") == 5, "the context's bytes and name, the boot's folder, the photo's bytes and name"
-
-
-def test_photo_moves_to_sent_parked_quarantine_under_same_name(tmp_path: Path) -> None:
-    spool = open_spool(tmp_path, HandClock())
-    sent, parked, damaged = (take(spool, jpeg(number)) for number in range(3))
-    handover.mark_sent(spool, sent)
-    handover.park(spool, parked, "EventPics refuses it.")
-    handover.quarantine(spool, damaged)
-    assert counts(spool) == {NEW: 0, SENT: 1, PARKED: 1, QUARANTINE: 1}
-    assert spool.path(parked, PARKED).with_suffix(".txt").read_text() == "EventPics refuses it.\n"
-    assert handover.retry_parked(spool) == 1
-    assert spool.waiting() == [parked]
-    assert [path.name for path in (tmp_path / "parked").iterdir()] == []
 
 
 def test_s21_a_cloned_card_mixes_up_no_names_between_boxes(tmp_path: Path) -> None:
@@ -224,6 +125,13 @@ def test_no_photo_number_comes_twice_in_a_boot(tmp_path: Path) -> None:
     assert take(open_spool(tmp_path, clock), jpeg(4)).seq == 3
 
 
+def test_no_photo_number_comes_twice_if_a_new_start_fails(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    first = take(spool, jpeg(1))
+    spool.prepare()  # and the disk gave an error for what follows
+    assert take(spool, jpeg(2)).order > first.order
+
+
 def test_a_lost_boots_folder_repeats_no_boot_number(tmp_path: Path) -> None:
     take(open_spool(tmp_path, HandClock(boot_id="one")), jpeg(1))
     take(open_spool(tmp_path, HandClock(boot_id="two")), jpeg(2))
@@ -264,65 +172,6 @@ def test_a_spool_that_is_no_folder_is_told_in_a_sentence(tmp_path: Path, kind: s
         real.write_text("a file")
     with pytest.raises(SpoolUnusable, match="config"):
         Spool(place, HandClock(), "serial").prepare()
-
-
-@pytest.mark.parametrize("folder", ["tmp", "contexts", "new"])
-def test_a_folder_that_somebody_tidied_away_is_made_again(tmp_path: Path, folder: str) -> None:
-    spool = open_spool(tmp_path, HandClock())
-    first = take(spool, jpeg(1))
-    handover.mark_sent(spool, first)
-    shutil.rmtree(tmp_path / folder)
-    name = take(spool, jpeg(2))
-    assert spool.waiting() == [name]
-    assert is_intact(spool, name)
-    context = spool.context_of(name)
-    assert context is not None
-    assert context.link_id == PARTY.link_id
-
-
-def test_a_photo_whose_folder_cannot_be_made_is_not_called_saved(tmp_path: Path) -> None:
-    spool = open_spool(tmp_path, HandClock())
-    os.rmdir(tmp_path / "tmp")
-    (tmp_path / "tmp").write_text("in the way")
-    with pytest.raises(NotSaved) as told:
-        take(spool, jpeg(1))
-    assert told.value.problem.code == "not_saved"
-    assert spool.waiting() == []
-
-
-def test_a_spool_that_is_gone_is_named(tmp_path: Path) -> None:
-    spool = open_spool(tmp_path / "spool", HandClock())
-    shutil.rmtree(tmp_path / "spool")
-    told = commit.card_problem(spool)
-    assert told is not None
-    assert told.code == "spool_unusable"
-
-
-def test_s07_a_changed_byte_is_noticed(tmp_path: Path) -> None:
-    spool = open_spool(tmp_path, HandClock())
-    name = take(spool, jpeg(1))
-    assert is_intact(spool, name)
-    content = bytearray(jpeg(1))
-    content[len(content) // 2] ^= 1
-    spool.path(name).write_bytes(content)
-    assert not is_intact(spool, name)
-
-
-@pytest.mark.parametrize("block_bytes", [7, 1000, 1 << 20, -1])
-def test_s07_photo_last_bytes_given_only_if_all_match_its_name(tmp_path: Path, block_bytes: int) -> None:
-    spool = open_spool(tmp_path, HandClock())
-    name = take(spool, jpeg(1))
-    with handover.open_photo(spool, name) as file:
-        for _ in range(2):  # from its start, once more
-            file.seek(0)
-            assert b"".join(iter(lambda: file.read(block_bytes), b"")) == jpeg(1)
-    for damaged in (b"", jpeg(1)[:-1], jpeg(1)[:-1] + b"?", b"?" + jpeg(1)[1:], jpeg(1) + b"?"):
-        spool.path(name).write_bytes(damaged)
-        given = bytearray()
-        with handover.open_photo(spool, name) as file, pytest.raises(Damaged):
-            while True:
-                given += file.read(block_bytes)
-        assert len(given) < max(1, len(damaged))
 
 
 def test_a_photo_keeps_the_event_it_was_taken_for(tmp_path: Path) -> None:
@@ -411,46 +260,6 @@ def test_time_offsets_used_noted_once_and_only_for_upload(tmp_path: Path) -> Non
     assert spool.taken_at_ms(name, record=True) == 1_750_000_000_000
     assert file.read_bytes().startswith(noted)
     assert file.read_bytes().count(b"in_use") == 2
-
-
-def test_trying_the_card_leaves_nothing_on_it(tmp_path: Path) -> None:
-    spool = open_spool(tmp_path, HandClock())
-    assert commit.try_card(spool, PARTY) is None
-    assert list((tmp_path / "tmp").iterdir()) == list((tmp_path / "new" / "0001").iterdir()) == []
-
-
-def test_f16_a_card_that_gave_no_number_is_tried_with_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spool = Spool(tmp_path, HandClock(), "serial-1")
-    with monkeypatch.context() as patched:
-        patched.setattr(boots, "register", Mock(side_effect=OSError(errno.EROFS, "Read-only file system")))
-        spool.prepare()
-        assert (spool.boot, commit.try_card(spool, PARTY)) == (0, problem("card_readonly"))
-    assert (commit.try_card(spool, PARTY), spool.boot) == (None, 1)
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["0001"]
-
-
-def test_f16_two_test_photos_at_once_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The saver's and that of the menu's self-test: they have one name."""
-    spool = open_spool(tmp_path, HandClock())
-    other = threading.Thread(target=commit.try_card, args=(spool, PARTY))
-    written: list[Path] = []
-    real = durable.write_new
-
-    def write_new(path: Path, content: bytes, mode: int = durable.FILE_MODE) -> None:
-        real(path, content, mode)
-        if path.name == TEST_PHOTO:
-            written.append(path)
-            if len(written) == 1:
-                other.start()
-                other.join(0.2)  # a chance to go wrong
-
-    monkeypatch.setattr(durable, "write_new", write_new)
-    try_photo(spool, jpeg(1))
-    other.join(PATIENCE_S)
-    assert len(written) == 2, "none had to be written again"
-    assert [path for path in tmp_path.rglob(TEST_PHOTO) if path.exists()] == []
 
 
 def test_s19_photo_put_in_new_by_hand_gets_boot_folder_made(tmp_path: Path) -> None:

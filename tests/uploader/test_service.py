@@ -160,7 +160,7 @@ def test_n20_refused_key_stops_uploads_until_fixed_no_restart(desk: Desk, tmp_pa
     key_file.write_text(DEMO_KEY)
     desk.pass_s(60.0)
     desk.until_sent(name)
-    assert desk.said()["state"] in ("idle", "uploading")
+    desk.until(lambda: desk.said()["state"] in ("idle", "uploading"), "the refusal to be over")
 
 
 def test_n20_key_file_with_smart_quotes_named_until_fixed(desk: Desk, tmp_path: Path) -> None:

@@ -1,0 +1,172 @@
+"""Commits on a real file system: photos, test photos, and the card that takes none."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from piboothup.problems import problem
+from piboothup.spool import commit, durable, handover
+from piboothup.spool.capture_time import boots
+from piboothup.spool.commit import NotSaved
+from piboothup.spool.listing import TEST_PHOTO
+from piboothup.spool.store import Spool
+from tests.support.clock import HandClock
+from tests.support.deadline import PATIENCE_S
+from tests.support.photos import PARTY, is_intact, jpeg, open_spool, take, try_photo
+
+
+def test_a_committed_photo_lies_whole_under_its_name(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock(boottime_s=123.456))
+    name = take(spool, jpeg(1))
+    assert str(name).startswith(f"{spool.box}-0001-0001_123456_{PARTY.id}_")
+    assert spool.path(name).read_bytes() == jpeg(1)
+    assert spool.path(name) == tmp_path / "new" / "0001" / str(name)
+    assert spool.waiting() == [name]
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_commit_runs_its_steps_in_durable_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    take(spool, jpeg(1))
+    calls: list[str] = []
+    places: dict[int, str] = {}
+
+    def noted(call: str) -> None:
+        real = getattr(os, call)
+
+        def recorded(*arguments: object, **more: object) -> object:
+            result = real(*arguments, **more)
+            if call == "open":
+                places[result] = str(arguments[0])
+            where = places.get(arguments[0], arguments[0]) if isinstance(arguments[0], int) else arguments[0]
+            calls.append(f"{call} {Path(str(where)).relative_to(tmp_path).parts[0]}")
+            return result
+
+        monkeypatch.setattr(os, call, recorded)
+
+    for call in ("open", "posix_fallocate", "write", "fsync", "close", "rename"):
+        noted(call)
+    take(spool, jpeg(2))
+    assert calls == [
+        "open tmp",
+        "posix_fallocate tmp",
+        "write tmp",
+        "fsync tmp",
+        "close tmp",
+        "rename tmp",
+        "open new",
+        "fsync new",
+        "close new",
+    ]
+
+
+def test_s12_the_same_picture_twice_is_two_photos(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    first, second = take(spool, jpeg(1)), take(spool, jpeg(1))
+    assert first != second
+    assert first.file_name != second.file_name
+    assert [spool.path(name).read_bytes() for name in spool.waiting()] == [jpeg(1), jpeg(1)]
+
+
+def test_f16_a_test_photo_takes_each_step_of_a_first_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spools = [open_spool(tmp_path / name, HandClock()) for name in ("a", "b")]
+    calls: list[str] = []
+
+    def noted(call: str) -> None:
+        real = getattr(os, call)
+
+        def recorded(path: Any, *more: Any, **named: Any) -> Any:
+            where = "" if isinstance(path, int) else Path(path).parent.relative_to(tmp_path).as_posix()[1:]
+            calls.append(f"{call} {where}".strip())
+            return real(path, *more, **named)
+
+        monkeypatch.setattr(os, call, recorded)
+
+    for call in ("open", "mkdir", "posix_fallocate", "write", "fsync", "rename"):
+        noted(call)
+    try_photo(spools[0], jpeg(1))
+    of_test = list(calls)
+    calls.clear()
+    take(spools[1], jpeg(1))
+    assert of_test == calls
+    assert of_test.count("fsync") == 5, "the context's bytes and name, the boot's folder, the photo's bytes and name"
+
+
+@pytest.mark.parametrize("folder", ["tmp", "contexts", "new"])
+def test_a_folder_that_somebody_tidied_away_is_made_again(tmp_path: Path, folder: str) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    first = take(spool, jpeg(1))
+    handover.mark_sent(spool, first)
+    shutil.rmtree(tmp_path / folder)
+    name = take(spool, jpeg(2))
+    assert spool.waiting() == [name]
+    assert is_intact(spool, name)
+    context = spool.context_of(name)
+    assert context is not None
+    assert context.link_id == PARTY.link_id
+
+
+def test_a_photo_whose_folder_cannot_be_made_is_not_called_saved(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    os.rmdir(tmp_path / "tmp")
+    (tmp_path / "tmp").write_text("in the way")
+    with pytest.raises(NotSaved) as told:
+        take(spool, jpeg(1))
+    assert told.value.problem.code == "not_saved"
+    assert spool.waiting() == []
+
+
+def test_a_spool_that_is_gone_is_named(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path / "spool", HandClock())
+    shutil.rmtree(tmp_path / "spool")
+    told = commit.card_problem(spool)
+    assert told is not None
+    assert told.code == "spool_unusable"
+
+
+def test_trying_the_card_leaves_nothing_on_it(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    assert commit.try_card(spool, PARTY) is None
+    assert list((tmp_path / "tmp").iterdir()) == list((tmp_path / "new" / "0001").iterdir()) == []
+
+
+def test_f16_a_card_that_gave_no_number_is_tried_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path, HandClock(), "serial-1")
+    with monkeypatch.context() as patched:
+        patched.setattr(boots, "register", Mock(side_effect=OSError(errno.EROFS, "Read-only file system")))
+        spool.prepare()
+        assert (spool.boot, commit.try_card(spool, PARTY)) == (0, problem("card_readonly"))
+    assert (commit.try_card(spool, PARTY), spool.boot) == (None, 1)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["0001"]
+
+
+def test_f16_two_test_photos_at_once_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The saver's and that of the menu's self-test: they have one name."""
+    spool = open_spool(tmp_path, HandClock())
+    other = threading.Thread(target=commit.try_card, args=(spool, PARTY))
+    written: list[Path] = []
+    real = durable.write_new
+
+    def write_new(path: Path, content: bytes, mode: int = durable.FILE_MODE) -> None:
+        real(path, content, mode)
+        if path.name == TEST_PHOTO:
+            written.append(path)
+            if len(written) == 1:
+                other.start()
+                other.join(0.2)  # a chance to go wrong
+
+    monkeypatch.setattr(durable, "write_new", write_new)
+    try_photo(spool, jpeg(1))
+    other.join(PATIENCE_S)
+    assert len(written) == 2, "none had to be written again"
+    assert [path for path in tmp_path.rglob(TEST_PHOTO) if path.exists()] == []
