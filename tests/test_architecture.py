@@ -89,7 +89,7 @@ def changes_a_disk(node: ast.AST) -> bool:
 def _texts(call: ast.Call) -> list[ast.Constant]:
     """What may be a mode among the arguments of an `open`."""
     given = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
-    texts = [one for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    texts = [literal for literal in given if isinstance(literal, ast.Constant) and isinstance(literal.value, str)]
     return [text for text in texts if set(str(text.value)) <= set("rwaxbt+")]
 
 
@@ -98,11 +98,11 @@ def test_device_libraries_imported_only_by_drivers_on_start() -> None:
         (name, library, within)
         for name, tree in modules()
         for node, within in with_functions(tree)
-        for library in {one.split(".")[0] for one in imported(node)} & DEVICE_LIBRARIES
+        for library in {module.split(".")[0] for module in imported(node)} & DEVICE_LIBRARIES
     ]
     assert {"picamera2", "gpiozero", "luma"} <= {library for _, library, _ in found}
-    assert [one for one in found if one[1] not in DRIVERS.get(one[0], set())] == []
-    assert [one for one in found if not one[2]] == []
+    assert [use for use in found if use[1] not in DRIVERS.get(use[0], set())] == []
+    assert [use for use in found if not use[2]] == []
 
 
 def test_simulator_imported_only_by_commands_and_tests_on_demand() -> None:
@@ -110,7 +110,8 @@ def test_simulator_imported_only_by_commands_and_tests_on_demand() -> None:
         (name, bool(within))
         for name, tree in modules()
         for node, within in with_functions(tree)
-        if not name.startswith("simulator/") and any(one.startswith("piboothup.simulator") for one in imported(node))
+        if not name.startswith("simulator/")
+        and any(module.startswith("piboothup.simulator") for module in imported(node))
     }
     assert ("commands/simulation.py", True) in found
     assert found <= {(name, True) for name in ("commands/simulation.py", "commands/services.py")}
@@ -166,8 +167,8 @@ def test_the_check_takes_nothing_else_for_one(line: str) -> None:
     "line", ["import lgpio", "from luma.oled import device", "importlib.import_module('gpiozero')"]
 )
 def test_the_check_sees_every_way_to_import(line: str) -> None:
-    found = [one for node, _ in with_functions(ast.parse(line)) for one in imported(node)]
-    assert {one.split(".")[0] for one in found} & DEVICE_LIBRARIES
+    found = [module for node, _ in with_functions(ast.parse(line)) for module in imported(node)]
+    assert {module.split(".")[0] for module in found} & DEVICE_LIBRARIES
 
 
 def test_log_line_begins_with_words_has_value_for_each_place() -> None:

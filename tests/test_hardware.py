@@ -125,7 +125,9 @@ def test_what_the_pi_drives_is_dark_and_silent_while_it_starts() -> None:
 def test_drawing_has_wires_of_table_each_beginning_at_its_pin() -> None:
     namespace = "{http://www.w3.org/2000/svg}"
     drawing = ElementTree.parse(HARDWARE / "wiring.svg").getroot()  # noqa: S314  (our own file)
-    printed = {(one.get("x"), int(one.get("y") or 0) - 4): one.text for one in drawing.iter(f"{namespace}text")}
+    printed = {
+        (label.get("x"), int(label.get("y") or 0) - 4): label.text for label in drawing.iter(f"{namespace}text")
+    }
     drawn = set()
     for path in drawing.iter(f"{namespace}path"):
         if wire_id := path.get("id"):

@@ -75,4 +75,4 @@ def test_f20_one_line_is_one_line_of_visible_text(text: str) -> None:
     line = one_line(text)
     assert one_line(line) == line == line.strip()
     assert line == " ".join(line.split())
-    assert not {unicodedata.category(one) for one in line} & {"Cc", "Cs", "Zl", "Zp"}
+    assert not {unicodedata.category(char) for char in line} & {"Cc", "Cs", "Zl", "Zp"}

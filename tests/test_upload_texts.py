@@ -152,7 +152,7 @@ def test_what_is_told_is_what_keeps_the_photos_now(tmp_path: Path, happened: str
     assert box.told() == told
 
 
-@pytest.mark.parametrize("happened", [one for one, told in TABLE.items() if told != "It is in the album"])
+@pytest.mark.parametrize("happened", [situation for situation, told in TABLE.items() if told != "It is in the album"])
 def test_n34_pause_is_shown_whatever_came_before_until_it_ends(tmp_path: Path, happened: str) -> None:
     box = Box(tmp_path)
     box.meet(happened)

@@ -109,7 +109,7 @@ def test_card_hang_low_tone_once_trouble_light_until_answer(answer: Any) -> None
     assert pattern(play.booth, play.now_ns) is LightPattern.BUSY
     play.says(answer)
     play.waits_s(6)
-    assert [one for one, _ in play.sounds] == [Sound.CLICK, Sound.LOW]
+    assert [sound for sound, _ in play.sounds] == [Sound.CLICK, Sound.LOW]
     assert play.seen[-1] is LightPattern.READY
 
 

@@ -76,7 +76,7 @@ def test_f16_an_encoder_that_is_too_old_is_told_until_mended(box: Box, monkeypat
     box.until_said(lambda said: said.get("state") == "fault" and said["problems"] == ["unsaved_jpeg"])
     told = status.assemble(box.config, box.spool, box.clock, box.runtime)["problems"]
     assert ("unsaved_jpeg", FAULT.sentence, FAULT.remedy) in {
-        (one["code"], one["sentence"], one["remedy"]) for one in told
+        (shown["code"], shown["sentence"], shown["remedy"]) for shown in told
     }
     box.press()
     assert box.turn() is LightPattern.BUSY

@@ -333,7 +333,7 @@ def test_at_a_desk_a_spool_that_cannot_be_used_ends_the_command(box: Box) -> Non
     told: list[Exception] = []
     box.start(told)
     box.stop()
-    assert [type(one) for one in told] == [SpoolUnusable]
+    assert [type(error) for error in told] == [SpoolUnusable]
 
 
 def test_s20_a_second_booth_on_the_spool_ends_at_once(box: Box) -> None:
@@ -342,7 +342,7 @@ def test_s20_a_second_booth_on_the_spool_ends_at_once(box: Box) -> None:
     with spool.lock("booth"):
         box.start(told)
         box.stop()
-    assert [type(one) for one in told] == [AlreadyRunning]
+    assert [type(error) for error in told] == [AlreadyRunning]
 
 
 def test_s04_card_refusing_anchor_keeps_panel_and_status_alive(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -394,7 +394,7 @@ def test_no_part_of_the_booth_keeps_a_saved_frame_alive(box: Box) -> None:
     box.until_light(LightPattern.SAVED)
     box.turn()
     gc.collect()
-    assert [one() for one in box.camera.handed_over] == [None]
+    assert [frame() for frame in box.camera.handed_over] == [None]
     assert box.camera.released.qsize() == 1
 
 
@@ -484,7 +484,7 @@ def test_stop_calls_photos_safe_only_when_last_one_is(
 
     def note(saver: Saver, timeout_s: float) -> bool:
         held.set()
-        before.append((any(one.state is BoothState.STOPPING for one in shown), box.photos()))
+        before.append((any(view.state is BoothState.STOPPING for view in shown), box.photos()))
         return stop(saver, timeout_s)
 
     monkeypatch.setattr(Saver, "stop", note)

@@ -72,7 +72,7 @@ def photos(directory: Path, box: Box) -> list[PhotoName]:
     """Those in new/, whole, as another process finds them; nothing else is left of any."""
     spool = Spool(directory, box.clock, "serial-1")
     found = spool.waiting()
-    assert all(is_intact(spool, one) for one in found)
+    assert all(is_intact(spool, name) for name in found)
     assert list((directory / TMP).glob("*.part")) == []
     return found
 

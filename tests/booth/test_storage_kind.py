@@ -237,7 +237,7 @@ class RealBooth:
 
 
 def codes(said: dict[str, Any]) -> list[str]:
-    return [one["code"] for one in said["problems"]]
+    return [shown["code"] for shown in said["problems"]]
 
 
 def test_f09_the_real_booth_on_an_overlay_in_memory(mounts: MountNamespace, disk: Path) -> None:

@@ -155,9 +155,11 @@ def test_status_problems_of_both_services_told_once_with_remedy(bench: Bench) ->
     bench.says("uploader", problems=["no_key", "photo_damaged"])
     told = [problem("card_full"), problem("no_key"), problem("photo_damaged")]
     assert bench.report()["problems"] == [
-        {"code": one.code, "sentence": one.sentence, "remedy": one.remedy} for one in told
+        {"code": problem_.code, "sentence": problem_.sentence, "remedy": problem_.remedy} for problem_ in told
     ]
-    assert bench.text()[-3:] == [f"problem   {one.sentence} {one.remedy} [{one.code}]" for one in told]
+    assert bench.text()[-3:] == [
+        f"problem   {problem_.sentence} {problem_.remedy} [{problem_.code}]" for problem_ in told
+    ]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +193,7 @@ def test_status_counts_photos_by_event_whichever_album(bench: Bench) -> None:
     handover.park(bench.spool, names[2], "The server refuses it.")
     take(bench.spool, jpeg(6), GALA)
     take(bench.spool, jpeg(7), NOWHERE)
-    found = {one.pop("link_id"): one for one in bench.report()["events"]}
+    found = {event.pop("link_id"): event for event in bench.report()["events"]}
     assert found == {
         "abcd1234": {"title": "Anna & Ben", "taken": 5, "in_album": 2, "waiting": 2, "parked": 1},
         "wxyz9876": {"title": "", "taken": 1, "in_album": 0, "waiting": 1, "parked": 0},
@@ -312,9 +314,9 @@ def tells_of_memory_and_full_run(directory: Path, runtime: Path) -> None:
     spool = Spool(directory, HandClock(), "serial-1")
     found = report.assemble(Config(), spool, HandClock(), runtime)
     wanted = {"memory": ["spool_memory"], "unknown": ["storage_unknown"]}.get(found["spool"]["storage"], [])
-    assert [one["code"] for one in found["problems"]] == [*wanted, "runtime_full"]
+    assert [problem_["code"] for problem_ in found["problems"]] == [*wanted, "runtime_full"]
     allowed = report.assemble(Config(spool=SpoolConfig(allow_memory=True)), spool, HandClock(), runtime)
-    assert [one["code"] for one in allowed["problems"]] == ["runtime_full"]
+    assert [problem_["code"] for problem_ in allowed["problems"]] == ["runtime_full"]
     if wanted == ["spool_memory"]:
         assert " free · in memory\n" in report.format_report(found)
         assert " free · in memory, as the config allows\n" in report.format_report(allowed)

@@ -29,24 +29,24 @@ def test_what_was_chosen_is_read_back_and_overrides_the_config(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "one",
+    "chosen",
     [Choices(), Choices(link_id="efgh5678", album_id=""), Choices(language="de"), Choices(paused=False)],
 )
-def test_what_was_not_chosen_stays_the_config_s_word(tmp_path: Path, one: Choices) -> None:
-    choices.write(tmp_path, CONFIG, one)
-    assert choices.read(tmp_path, CONFIG) == one
-    if one.link_id is None:
-        assert one.over(CONFIG).eventpics == CONFIG.eventpics
-    if one.language is None:
-        assert one.over(CONFIG).language == CONFIG.language
-    if one.paused is None:
-        assert one.over(CONFIG).upload == CONFIG.upload
+def test_what_was_not_chosen_stays_the_config_s_word(tmp_path: Path, chosen: Choices) -> None:
+    choices.write(tmp_path, CONFIG, chosen)
+    assert choices.read(tmp_path, CONFIG) == chosen
+    if chosen.link_id is None:
+        assert chosen.over(CONFIG).eventpics == CONFIG.eventpics
+    if chosen.language is None:
+        assert chosen.over(CONFIG).language == CONFIG.language
+    if chosen.paused is None:
+        assert chosen.over(CONFIG).upload == CONFIG.upload
 
 
 def test_an_event_that_was_chosen_without_an_album_has_none(tmp_path: Path) -> None:
     choices.write(tmp_path, CONFIG, Choices(link_id="efgh5678"))
-    for one in (Choices(link_id="efgh5678"), choices.read(tmp_path, CONFIG)):
-        assert one.over(CONFIG).eventpics == EventPicsConfig(link_id="efgh5678")
+    for chosen in (Choices(link_id="efgh5678"), choices.read(tmp_path, CONFIG)):
+        assert chosen.over(CONFIG).eventpics == EventPicsConfig(link_id="efgh5678")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_choices_event_takes_every_photo_without_one_no_other(tmp_path: Path) ->
     assert set(without_event(spool)) == set(names[:2])
     assert take_along(spool, "efgh5678", "b2") == 2
     now = [spool.context_of(name) for name in names]
-    assert [one.link_id if one is not None else None for one in now] == [
+    assert [choice.link_id if choice is not None else None for choice in now] == [
         "efgh5678",
         "efgh5678",
         "wxyz0000",

@@ -230,7 +230,7 @@ class BoxLife(RuleBasedStateMachine):
     def wipe_an_event(self, number: int, cut_after: int) -> None:
         event = f"event-{number}"
         held = survey(self.spool, booth_runs=False)
-        if not any(one.event == event for one in held):
+        if not any(usage.event == event for usage in held):
             return
         doomed = [name for name in self.where if self._event(name) == event]
         chosen = plan(held, event)
@@ -249,7 +249,7 @@ class BoxLife(RuleBasedStateMachine):
             try:
                 wipe(self.spool, chosen, unsent=bool(unsent))
             except PowerCut:
-                assert set(self.spool.names(NEW)) == {one for one in self._in(NEW) if one not in doomed}
+                assert set(self.spool.names(NEW)) == {name for name in self._in(NEW) if name not in doomed}
         for name in doomed:
             del self.where[name]
         self.spool = Spool(self.directory, self.clock, "serial-1")

@@ -160,7 +160,7 @@ def test_for_room_the_oldest_sent_go_first_and_a_batch_at_a_time(
         handover.mark_sent(spool, name)
     monkeypatch.setattr(os, "statvfs", lambda _: room)
     assert sweep(spool, keep_days=30, min_free_mb=500) == BATCH_PHOTOS
-    assert sorted(spool.names(SENT), key=lambda one: one.order) == names[BATCH_PHOTOS:]
+    assert sorted(spool.names(SENT), key=lambda name: name.order) == names[BATCH_PHOTOS:]
     assert sweep(spool, keep_days=30, min_free_mb=500) == 5
     assert sweep(spool, keep_days=30, min_free_mb=500) == 0
     assert list(spool.names(NEW)) == [waiting]

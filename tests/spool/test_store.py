@@ -255,7 +255,7 @@ def test_time_offsets_used_noted_once_and_only_for_upload(tmp_path: Path) -> Non
     assert file.read_bytes() == before
     assert spool.taken_at_ms(name, record=True) == 1_750_000_000_000
     noted = file.read_bytes()
-    assert [one.boottime_ms for one in spool.read_boot(1).in_use] == [0, 3_600_000]
+    assert [knot.boottime_ms for knot in spool.read_boot(1).in_use] == [0, 3_600_000]
     spool.add_anchor(Anchor(Source.NTP, 4_000_000, 1_750_003_901_500, 5))
     assert spool.taken_at_ms(name, record=True) == 1_750_000_000_000
     assert file.read_bytes().startswith(noted)

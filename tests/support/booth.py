@@ -267,10 +267,10 @@ class Box:
 
     def choose(self, *wanted: str) -> None:
         """Walk to these items (word, title or id) in turn, and hold each for its required time."""
-        for one in wanted:
+        for key in wanted:
             page = self.page
             assert page is not None, "the menu is not open"
-            number = next(n for n, item in enumerate(page.items) if one in (item.text_key, item.title, item.title_id))
+            number = next(n for n, item in enumerate(page.items) if key in (item.text_key, item.title, item.title_id))
             while (page := self.page) is not None and page.index != number:
                 at = page.index
                 self.hold_s(0.1)

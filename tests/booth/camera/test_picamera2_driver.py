@@ -382,7 +382,7 @@ def test_k04_large_mode_memory_free_when_smaller_mode_allocates(make: type[Stand
 
     class Allocating(make):  # type: ignore[misc, valid-type]
         def configure(self, wanted: dict[str, Any]) -> None:
-            seen.append({one.width for one in there})
+            seen.append({frame.width for frame in there})
             buffer = Buffer(wanted["main"]["size"][0])  # which a traceback holds, as it does picamera2's
             there.add(buffer)
             super().configure(wanted)

@@ -177,10 +177,10 @@ def test_capture_job_answered_once_even_if_camera_lost_later(
     thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
     camera.streams = False
     run_for(thread, clock, 5)
-    assert [type(one) for one in told] == [CameraReady, Exposed, CameraLost]
+    assert [type(event) for event in told] == [CameraReady, Exposed, CameraLost]
     thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
     run_for(thread, clock, 12)
-    assert [type(one) for one in told][3:] == [CaptureFailed]
+    assert [type(event) for event in told][3:] == [CaptureFailed]
 
 
 def test_camera_loss_reported_before_slow_close(thread: CameraThread, camera: FakeCamera, told: list[Event]) -> None:

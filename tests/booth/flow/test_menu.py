@@ -35,8 +35,8 @@ def opened(*wanted: str, offer: MenuOptions = OFFER) -> StateMachineDriver:
     play = StateMachineDriver(3, offer=offer)
     play.says(READY)
     play.holds_s(5.0)
-    for one in wanted:
-        play.holds_s(at(play, one).hold_s)
+    for key in wanted:
+        play.holds_s(at(play, key).hold_s)
     return play
 
 
@@ -129,8 +129,8 @@ def test_c18_whatever_stands_behind_the_door_is_closed_with_it(path: tuple[str, 
     play.settings = replace(
         play.settings, options=replace(OFFER, operator_until_ns=closes_ns, events=EVENTS, without_event=3)
     )
-    for one in path:
-        play.holds_s(at(play, one).hold_s)
+    for key in path:
+        play.holds_s(at(play, key).hold_s)
         play.says(PhotosCounted((OTHERS,)))
     assert shown(play).kind is not PageKind.MENU
     play.now_ns = closes_ns

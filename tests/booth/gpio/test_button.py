@@ -39,7 +39,7 @@ def told(edges_ms: list[tuple[float, bool]], until_ms: float, down: bool = False
             heard.append(debounce.poll(due_ns))
         if level is not None:
             debounce.level(level, at_ns)
-    return [(down, (at_ns - T0) / MS) for down, at_ns in (one for one in heard if one is not None)]
+    return [(down, (at_ns - T0) / MS) for down, at_ns in (edge for edge in heard if edge is not None)]
 
 
 def bounce(start_ms: float, level: bool, length_ms: float, seed: int) -> list[tuple[float, bool]]:

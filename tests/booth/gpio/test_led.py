@@ -92,7 +92,7 @@ def test_a_pattern_that_is_shown_again_goes_on_undisturbed(light: GpioLight) -> 
 
 def test_b03_light_after_press_brighter_at_once_than_breathing(light: GpioLight, factory: MockFactory) -> None:
     assert max(breath()) == BREATH_PEAK < 0.7
-    assert min(BLINKS[one][0] for one in (LightPattern.COUNTDOWN, LightPattern.HURRY)) >= 0.08  # lit first
+    assert min(BLINKS[pattern][0] for pattern in (LightPattern.COUNTDOWN, LightPattern.HURRY)) >= 0.08  # lit first
     for steady in (LightPattern.EXPOSING, LightPattern.HELD):
         light.show(LightPattern.READY)
         light.show(steady)
@@ -188,7 +188,7 @@ def test_closing_switches_everything_off_and_frees_the_pins(
     assert lines[1].state == 1
     background = blinking(light)
     light.close()
-    assert [one() for one in last] == [0, 0]  # not only an input, which a lamp's transistor does not care about
+    assert [pin() for pin in last] == [0, 0]  # not only an input, which a lamp's transistor does not care about
     assert [(pin.function, pin.state) for pin in lines] == [("input", 0), ("input", 0)]
     assert background is None or not background.is_alive()
     LED(LED_PIN, pin_factory=factory).close()

@@ -27,7 +27,7 @@ OTHER = context_for("efgh5678", "b2", "")
 
 def contexts_of(box: Box) -> list[str]:
     """Of the photos that wait, in the order in which they were taken."""
-    return [name.context for name in sorted(box.spool.names(NEW), key=lambda one: one.order)]
+    return [name.context for name in sorted(box.spool.names(NEW), key=lambda photo: photo.order)]
 
 
 def photograph(box: Box) -> None:
@@ -100,7 +100,7 @@ def test_what_holds_already_is_no_change(box: Box) -> None:
     for _ in range(3):
         choosing.choose(language="de")
         choosing.refresh()
-    assert [one.config.language for one in heard] == ["de"]
+    assert [active.config.language for active in heard] == ["de"]
 
 
 def test_photos_without_event_after_assign_get_a_new_context(box: Box) -> None:
@@ -115,8 +115,8 @@ def test_photos_without_event_after_assign_get_a_new_context(box: Box) -> None:
     photograph(box)
     first, second = contexts_of(box)
     assert first != second
-    found = [box.spool.context(one) for one in (first, second)]
-    assert [one.link_id for one in found if one is not None] == ["efgh5678", ""]
+    found = [box.spool.context(context_id) for context_id in (first, second)]
+    assert [context.link_id for context in found if context is not None] == ["efgh5678", ""]
 
 
 def test_event_stays_chosen_though_its_photos_were_reassigned(box: Box) -> None:

@@ -53,7 +53,7 @@ def every_item() -> set[str]:
         for number in range(len(page.items)):
             found, _ = menu.choose(replace(page, index=number), silent, 0)
             if found is not None and not any(
-                replace(found, index=0) == replace(one, index=0) for one in (*done, *todo)
+                replace(found, index=0) == replace(entry, index=0) for entry in (*done, *todo)
             ):
                 todo.append(found)
     return seen

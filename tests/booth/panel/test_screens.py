@@ -118,7 +118,7 @@ def test_d04_any_title_leaves_room_for_number_ready_looks_ready(title: str) -> N
     number = (108, 2, 126, 11)
     assert same(picture.crop(MIDDLE), draw(READY).crop(MIDDLE))
     beside_camera = draw(READY).crop(number)
-    assert any(same(picture.crop(number), one) for one in (beside_camera, ImageChops.invert(beside_camera)))
+    assert any(same(picture.crop(number), digit) for digit in (beside_camera, ImageChops.invert(beside_camera)))
 
 
 @pytest.mark.parametrize("title", ["\U0001f389" * 200, "حفل زفاف", " "])
@@ -213,7 +213,7 @@ def test_status_ticks_have_word_each_fitting_its_column(language: str) -> None:
     assert [word for word in said.checks.values() if small.width_px(word) > 64 - 12 - MARGIN_PX] == []
 
 
-@pytest.mark.parametrize("field", [one.name for one in fields(Checks)])
+@pytest.mark.parametrize("field", [check.name for check in fields(Checks)])
 def test_starting_and_status_ticks_show_present_missing_unknown(field: str) -> None:
     checks = [replace(Checks(), **{field: known}) for known in (None, True, False)]
     assert len({draw(View(checks=check)).tobytes() for check in checks}) == 3
@@ -320,8 +320,8 @@ def test_d04_no_view_is_too_strange_to_be_drawn(state: BoothState) -> None:
         progress=float("inf"),
         lens="inside",
     )
-    for one in (view, replace(view, countdown=10**12), View(state=state, name="", event_title="\x00\u202e")):
-        assert draw(one).size == (128, 64)
+    for shown in (view, replace(view, countdown=10**12), View(state=state, name="", event_title="\x00\u202e")):
+        assert draw(shown).size == (128, 64)
 
 
 def test_a_notice_with_braces_in_its_sentence_is_shown_as_it_is() -> None:

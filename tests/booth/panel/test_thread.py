@@ -160,7 +160,7 @@ def test_only_the_newest_of_several_views_is_sent(drawing: PanelThread, drawn: l
     for photos in range(50):
         drawing.show(View(photos=photos))
     drawing.run_once()
-    assert [one.photos for one in drawn] == [49]
+    assert [view.photos for view in drawn] == [49]
 
 
 def test_what_is_told_again_is_not_drawn_again(drawing: PanelThread, drawn: list[View]) -> None:

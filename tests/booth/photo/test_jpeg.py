@@ -30,7 +30,7 @@ def frame(layout: str = "dense") -> Frame:
     y, u, v = (np.array(part) for part in picture().convert("YCbCr").split())
     u, v = np.ascontiguousarray(u[::2, ::2]), np.ascontiguousarray(v[::2, ::2])
     if layout == "strided":
-        y, u, v = (np.pad(one, ((0, 0), (0, 32)))[:, : one.shape[1]] for one in (y, u, v))
+        y, u, v = (np.pad(plane, ((0, 0), (0, 32)))[:, : plane.shape[1]] for plane in (y, u, v))
     if layout == "interleaved":
         pairs = np.empty((HEIGHT // 2, WIDTH), np.uint8)
         pairs[:, 0::2], pairs[:, 1::2] = u, v

@@ -93,7 +93,7 @@ class Watch:
         """Record the current time under this name."""
         if not self._threads:
             self._threads = {
-                one.name: Path(f"/proc/self/task/{one.native_id}/schedstat") for one in threading.enumerate()
+                thread.name: Path(f"/proc/self/task/{thread.native_id}/schedstat") for thread in threading.enumerate()
             }
         waited_ms = {name: int(path.read_text("ascii").split()[1]) / MS for name, path in self._threads.items()}
         self._at[moment] = (time.perf_counter() * 1000, waited_ms)
@@ -289,7 +289,7 @@ def _hammered() -> None:
         took_s = time.monotonic() - began_s
         grown_mb = floor_rose_bytes(resident) / 1e6
         opened = descriptors() - open_before
-    earliest_ms = min(one.taken_ms - one.zero_ns // MS for one in taken)
+    earliest_ms = min(capture.taken_ms - capture.zero_ns // MS for capture in taken)
     _row(f"{HAMMERED} presses as fast as accepted", "", "bound")
     _row("  photos per minute", f"{60 * HAMMERED / took_s:.0f}")
     _row("  earliest exposure after its zero", f"{earliest_ms:+d} ms", "0 ms")
@@ -354,9 +354,9 @@ def _viewfinder() -> None:
             finder = ViewfinderHarness(Path(folder), table)
             seen = [finder.count_down() for _ in range(3)]
             finder.stop()
-        for one in seen:
-            counts = (f"{number}" for number in (one.frames, one.drawn, one.excused, one.lost))
-            _row(f"  a countdown {table.size or 'at 12 MP'}", *counts, f"{one.rate_hz:.1f}", f"{one.share:.2%}")
+        for sample in seen:
+            counts = (f"{number}" for number in (sample.frames, sample.drawn, sample.excused, sample.lost))
+            _row(f"  a countdown {table.size or 'at 12 MP'}", *counts, f"{sample.rate_hz:.1f}", f"{sample.share:.2%}")
         threads = ", ".join(f"{name} {share:.2%}" for name, share in seen[-1].shares.items())
         print(f"      of the last: {threads}")
 

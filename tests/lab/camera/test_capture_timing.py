@@ -131,8 +131,8 @@ def parties(tmp_path: Path) -> Iterator[Callable[[int, bool], Party]]:
         return made[-1]
 
     yield begin
-    for one in made:
-        one.stop()
+    for camera in made:
+        camera.stop()
 
 
 def lie_together(party: Party) -> bool:

@@ -183,7 +183,7 @@ class ViewfinderHarness:
         shares = {name: (used[name] - before[name]) / took_s for name in used}
         shares["picamera2"] = self._looked_s / took_s
         first, last = min(drawn, default=1), max(drawn, default=0)
-        looked = [one for one in came if first <= one[1] <= last]
+        looked = [seen for seen in came if first <= seen[1] <= last]
         while looked and not looked[-1][2]:  # after the last that was drawn
             looked.pop()
         drawn_of = [serial in drawn and made for _, serial, made in looked]

@@ -205,9 +205,9 @@ def test_two_boxes_on_one_stick_lose_nothing_to_each_other(spool: Spool, stick: 
         take(spool, jpeg(number))
         take(other, jpeg(10 + number))
     for number in range(2):
-        for one in (spool, other):
-            done = export(one, stick, "Booth 1", UTC)
-            assert done.foreign_files == ({} if number == 0 and one is spool else {"Summer Party": 2})
+        for source in (spool, other):
+            done = export(source, stick, "Booth 1", UTC)
+            assert done.foreign_files == ({} if number == 0 and source is spool else {"Summer Party": 2})
     assert sorted(copies(stick).values()) == sorted([jpeg(0), jpeg(1), jpeg(10), jpeg(11)])
 
 
@@ -342,8 +342,8 @@ def test_nothing_is_written_to_the_card(spool: Spool, stick: Path, monkeypatch: 
     before = {path: path.lstat() for path in spool.directory.rglob("*")}
     assert run(Spool(spool.directory, HandClock(), "serial-9"), stick) == (2, 0, [])
     after = {path: path.lstat() for path in spool.directory.rglob("*")}
-    assert {path: (one.st_mtime_ns, one.st_ino) for path, one in before.items()} == {
-        path: (one.st_mtime_ns, one.st_ino) for path, one in after.items()
+    assert {path: (stat.st_mtime_ns, stat.st_ino) for path, stat in before.items()} == {
+        path: (stat.st_mtime_ns, stat.st_ino) for path, stat in after.items()
     }
 
 

@@ -96,7 +96,7 @@ def planned(spool: Spool, event: str | None = "abcd1234", *, booth_runs: bool = 
 
 
 def of(held: list[EventPhotos], event: str) -> EventPhotos:
-    return next(one for one in held if one.event == event)
+    return next(usage for usage in held if usage.event == event)
 
 
 def found_on(directory: Path, clues: list[bytes]) -> list[str]:
@@ -462,8 +462,8 @@ class Plug:
                 self._unsynced[path] = path.read_bytes()
             real(path, *more)
             synced = {"sync_directory": path, "move": Path(str(more[0])).parent if more else path}.get(name)
-            for one in [one for one in self._unsynced if one.parent == synced]:
-                del self._unsynced[one]
+            for unsynced in [unsynced for unsynced in self._unsynced if unsynced.parent == synced]:
+                del self._unsynced[unsynced]
 
         return stepped
 

@@ -67,7 +67,7 @@ def test_t03_clock_stepped_back_keeps_photo_order() -> None:
     stepped = boot(anchor(10), anchor(7000), anchor(14_000, off_s=-10_000_000), anchor(21_000))
     times = [at(stepped, second) for second in range(0, 30_000, 1000)]
     assert all(time is not None for time in times)
-    assert times == sorted(times, key=lambda one: one or 0.0)
+    assert times == sorted(times, key=lambda ms: ms or 0.0)
     assert times[20] == pytest.approx(20_000)
 
 
@@ -89,7 +89,7 @@ def test_offset_in_use_kept_until_better_source_differs_over_2_s() -> None:
 def test_t02_boot_without_time_lies_in_order_between_neighbours() -> None:
     before, after = boot(anchor(100), number=1, last_s=1000), boot(anchor(100, 7200), number=4, last_s=200)
     second, third = boot(number=2, last_s=600), boot(number=3, last_s=900)
-    boots = {one.number: one for one in (before, second, third, after)}
+    boots = {boot.number: boot for boot in (before, second, third, after)}
     moments = [solve(boots, 1, 1_000_000), solve(boots, 2, 1_000), solve(boots, 2, 600_000), solve(boots, 3, 900_000)]
     moments.append(solve(boots, 4, 0))
     times = [(moment.unix_ms - START_MS) / 1000 for moment in moments if moment is not None]
@@ -173,7 +173,7 @@ def test_estimate_used_by_upload_kept_whatever_neighbours_say() -> None:
     boots = {1: before, 2: lost, 3: after}
     first, used = solve(boots, 2, 60_000), knots(boots, 2, 60_000)
     assert first is not None
-    assert [one.source for one in used] == [Source.BETWEEN]
+    assert [anchor.source for anchor in used] == [Source.BETWEEN]
     boots |= {1: replace(before, last_boottime_ms=3_000_000), 2: replace(lost, in_use=used, last_boottime_ms=900_000)}
     for known in (boots, {2: boots[2]}):
         found = solve(known, 2, 60_000)
@@ -327,7 +327,7 @@ class _World:
         self.boots[number] = replace(known, anchors=(*known.anchors, found))
 
     def _upload(self, now_ms: float) -> None:
-        waiting = [one for one in self.photos if not one.uploaded and one.true_ms <= now_ms]
+        waiting = [taken for taken in self.photos if not taken.uploaded and taken.true_ms <= now_ms]
         self.chance.shuffle(waiting)
         for photo in waiting[: self.chance.randint(1, 4)]:
             estimate = solve(self.boots, photo.boot, photo.boottime_ms)
@@ -336,7 +336,7 @@ class _World:
             if estimate is not None:
                 photo.sent_ms = estimate.unix_ms
                 known = self.boots[photo.boot]
-                used = {one.boottime_ms: one for one in known.in_use}
+                used = {knot.boottime_ms: knot for knot in known.in_use}
                 used |= {knot.boottime_ms: knot for knot in knots(self.boots, photo.boot, photo.boottime_ms)}
                 self.boots[photo.boot] = replace(known, in_use=tuple(used.values()))
 
@@ -354,10 +354,10 @@ class _World:
             self.kinds["by a battery that was wrong, between its neighbours"] += 1
             return
         self.kinds["exact"] += 1
-        sane = [one for one in self.boots[photo.boot].anchors if one.is_sane and one.source is not Source.SAVED]
-        away_ms = min(abs(one.boottime_ms - photo.boottime_ms) for one in sane)
-        best = min(one.source.rank for one in sane)
-        nearest_ms = min(abs(one.boottime_ms - photo.boottime_ms) for one in sane if one.source.rank == best)
+        sane = [near for near in self.boots[photo.boot].anchors if near.is_sane and near.source is not Source.SAVED]
+        away_ms = min(abs(near.boottime_ms - photo.boottime_ms) for near in sane)
+        best = min(near.source.rank for near in sane)
+        nearest_ms = min(abs(near.boottime_ms - photo.boottime_ms) for near in sane if near.source.rank == best)
         off_ms = abs(estimate.unix_ms - photo.true_ms)
         assert off_ms <= 1000 + 50e-6 * max(away_ms, nearest_ms), (off_ms, away_ms, nearest_ms)
 

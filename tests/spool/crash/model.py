@@ -226,8 +226,8 @@ class Recording:
     def _place(self, path: str) -> Place:
         *above, name = path.split("/")
         folder = ROOT
-        for one in above:
-            folder = self._names[folder, one]
+        for part in above:
+            folder = self._names[folder, part]
         return folder, name
 
     def _create(self, place: Place, content: bytes | None) -> int:
@@ -448,8 +448,8 @@ def _sample(choices: Sequence[Sequence[T]], most: int, seed: int) -> Iterator[tu
     lone = (
         (*extreme[:at], other, *extreme[at + 1 :])
         for extreme in (first, last)
-        for at, one in enumerate(choices)
-        for other in one
+        for at, choice in enumerate(choices)
+        for other in choice
         if other != extreme[at]
     )
     chance = random.Random(seed)

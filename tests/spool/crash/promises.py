@@ -494,11 +494,11 @@ def _is_junk(path: str) -> bool:
 
 def broken(found: Found, told: Mapping[object, object]) -> Iterator[str]:
     """Each promise that does not hold, in a sentence."""
-    yield from (f"{one} waits with other bytes than its name tells" for one in found.damaged)
-    yield from (f"{one} waits and its context is not there" for one in found.without_context)
-    yield from (f"{one} is parked without a reason" for one in found.unexplained)
-    yield from (f"{one} was thrown away by the recovery" for one in found.thrown_away)
-    yield from (f"{one} is left in tmp" for one in found.left_in_tmp)
+    yield from (f"{name} waits with other bytes than its name tells" for name in found.damaged)
+    yield from (f"{name} waits and its context is not there" for name in found.without_context)
+    yield from (f"{name} is parked without a reason" for name in found.unexplained)
+    yield from (f"{name} was thrown away by the recovery" for name in found.thrown_away)
+    yield from (f"{name} is left in tmp" for name in found.left_in_tmp)
     yield from (f"{name} lies in {places}" for name, places in found.places.items() if len(places) > 1)
     known = {name for name in found.places if name != found.next}
     for promised, value in told.items():

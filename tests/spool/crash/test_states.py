@@ -294,7 +294,7 @@ def test_p12_recovery_cut_ten_times_ends_as_one_recovery(bench: Bench) -> None:
             again = recover_and_cut(bench.card("again", now), f"boot-{number}").disk.trace
             second = chance.choice(again.cuts)
             told |= again.told(second)
-            now = chance.choice([one for _, one in each_state(again, second)])
+            now = chance.choice([state for _, state in each_state(again, second)])
         found = bench.after(now)
         assert photos_of(found) == at_once
         assert not list(broken(found, told))
@@ -351,7 +351,7 @@ def test_p14_hour_of_power_cycling_repeats_no_number_no_junk(bench: Bench) -> No
         trace = life.disk.trace
         cut = chance.choice(trace.cuts)
         told |= trace.told(cut)
-        tree = chance.choice([one for _, one in each_state(trace, cut)])
+        tree = chance.choice([state for _, state in each_state(trace, cut)])
         if number % LOOK_EVERY == LOOK_EVERY - 1:
             found = after_the_cut(bench.card("cut", tree), boot_id=f"boot-{number}-after")
             assert not list(broken(found, told))
@@ -366,7 +366,7 @@ def test_p14_files_that_a_cut_leaves_half_replaced_do_not_add_up(bench: Bench) -
             life.open()
             life.take(number, life.context_without_event())
         trace = life.disk.trace
-        left = (one for cut in trace.cuts for _, one in each_state(trace, cut) if is_in_the_making(one, life))
+        left = (state for cut in trace.cuts for _, state in each_state(trace, cut) if is_in_the_making(state, life))
         tree = next(left)
     assert len(bench.after(tree).junk) <= 1
 
