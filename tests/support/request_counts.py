@@ -24,7 +24,8 @@ from piboothup.uploader.eventpics import EventPicsApi
 from piboothup.uploader.outcomes import ApiCall
 from piboothup.uploader.schedule.scheduler import End, Probe, Send
 from piboothup.uploader.service import Uploader
-from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
+from piboothup.uploader.transport.client import Transport
+from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
 from piboothup.uploader.transport.messages import Answer, Validity
 from piboothup.uploader.wifi import Wifi
 from tests.support.clock import HandClock

@@ -10,7 +10,7 @@ import pytest
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.uploader.answers import classify
 from piboothup.uploader.outcomes import LINK_OUTCOMES, TABLE, ApiCall, Decision, Outcome, decide, forbidden_outcome
-from piboothup.uploader.transport.client import LinkErrorKind
+from piboothup.uploader.transport.errors import LinkErrorKind
 from piboothup.uploader.transport.messages import Answer, Validity
 
 

@@ -11,7 +11,8 @@ import pytest
 from piboothup.simulator.server import DEMO_KEY
 from piboothup.spool.listing import NEW
 from piboothup.uploader.answers import is_sign_in
-from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
+from piboothup.uploader.transport.client import Transport
+from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
 from piboothup.uploader.transport.messages import Answer
 from tests.support.ca import Authority, Connect, day_s, self_signed
 from tests.support.clock import HandClock

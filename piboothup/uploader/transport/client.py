@@ -32,7 +32,7 @@ from piboothup import __version__
 from piboothup.clock import Clock
 from piboothup.config import Secret, is_loopback
 from piboothup.uploader.transport.certificate_dates import CertificateClock, NowMs, unknown_time
-from piboothup.uploader.transport.connection import ExchangeGuard, GuardedAdapter
+from piboothup.uploader.transport.connection import CertificateCheck, ExchangeGuard, GuardedAdapter
 from piboothup.uploader.transport.errors import LinkError, LinkErrorKind, kind_of
 from piboothup.uploader.transport.happy_eyeballs import HasLocalAddress, has_local_address
 from piboothup.uploader.transport.messages import (
@@ -46,8 +46,6 @@ from piboothup.uploader.transport.messages import (
     redirect_target,
 )
 
-__all__ = ["Answer", "Limits", "LinkError", "LinkErrorKind", "Transport"]
-
 _LIBRARY_ERRORS: Final = (
     *(requests.RequestException, urllib3.exceptions.HTTPError),
     *(HTTPException, OSError, ValueError),
@@ -57,6 +55,8 @@ _PLAIN_SERVER: Final = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 """Name or address, and port. Parsers disagree about anything else there, as a backslash or user info."""
 _SIGN_IN_CONNECT_S: Final = 3.0
 """Connect time-out of `get_plain_http`, seconds: a portal is as near as the access point."""
+_ASK_ONCE: Final = {"Cache-Control": "no-cache", "Connection": "close"}
+"""Headers of a request that is made on a connection of its own."""
 
 
 class Transport:
@@ -137,27 +137,16 @@ class Transport:
 
         For the Date header of the answer; neither key nor photo is sent. Raises LinkError.
         """
-        adapter = GuardedAdapter(self._guard, self._limits.unacknowledged_s, lambda _: None)
-        try:
-            root = Secret(f"https://{urlsplit(url).netloc}/")
-            request = Request("GET", root, {"Cache-Control": "no-cache", "Connection": "close"}, None)
-            return self._send_once(adapter, request, self._deadline_ns(deadline_s))
-        finally:
-            adapter.close()
+        request = Request("GET", Secret(f"https://{urlsplit(url).netloc}/"), _ASK_ONCE, None)
+        return self._send_apart(request, deadline_s, lambda _: None)
 
     def get_plain_http(self, host: str, deadline_s: float) -> Answer:
         """GETs the root of `host` by plain http, to see who answers; neither key nor photo is sent.
 
         Over TLS a portal can't answer in a server's place, so it shows only this way. Raises LinkError.
         """
-        adapter = GuardedAdapter(self._guard, self._limits.unacknowledged_s)
-        try:
-            root = Secret(f"http://{f'[{host}]' if ':' in host else host}:{self._http_port}/")
-            headers = {"Cache-Control": "no-cache", "Connection": "close"}
-            request = Request("GET", root, headers, None, _SIGN_IN_CONNECT_S)
-            return self._send_once(adapter, request, self._deadline_ns(deadline_s))
-        finally:
-            adapter.close()
+        root = Secret(f"http://{f'[{host}]' if ':' in host else host}:{self._http_port}/")
+        return self._send_apart(Request("GET", root, _ASK_ONCE, None, _SIGN_IN_CONNECT_S), deadline_s)
 
     def enforce(self) -> None:
         """Cuts the exchange under way if its deadline has passed, or if its local address is gone.
@@ -202,6 +191,14 @@ class Transport:
         # The server has closed the kept connection since the last exchange: a new one is made.
         request.rewind()
         return self._send_once(adapter, request, deadline_ns)
+
+    def _send_apart(self, request: Request, deadline_s: float, check_dates: CertificateCheck | None = None) -> Answer:
+        """Sends a request on a connection of its own, which is closed again."""
+        adapter = GuardedAdapter(self._guard, self._limits.unacknowledged_s, check_dates)
+        try:
+            return self._send_once(adapter, request, self._deadline_ns(deadline_s))
+        finally:
+            adapter.close()
 
     def _send_once(self, adapter: GuardedAdapter, request: Request, deadline_ns: int) -> Answer:
         guard = self._guard

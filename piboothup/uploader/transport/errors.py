@@ -1,7 +1,7 @@
 """Errors of an exchange without an answer, made from those of requests, urllib3, ssl and the kernel.
 
-Theirs carry URLs and headers. `LinkError` carries a kind and a constant sentence, so that neither a key nor a signed
-URL can get into a log line by way of an error.
+Theirs carry URLs and headers. `LinkError` carries a kind and nothing else, so that neither a key nor a signed URL can
+get into a log line by way of an error.
 """
 
 from __future__ import annotations
@@ -31,18 +31,6 @@ class LinkErrorKind(StrEnum):
     """This service is ending."""
 
 
-_SENTENCES = {
-    LinkErrorKind.DNS: "the server's name can't be resolved",
-    LinkErrorKind.CONNECT: "no connection to the server",
-    LinkErrorKind.TIMEOUT: "the connection stalled",
-    LinkErrorKind.RESET: "the connection broke",
-    LinkErrorKind.TLS: "the server's certificate can't be trusted",
-    LinkErrorKind.TLS_DATE: "the server's certificate is not valid at this box's time",
-    LinkErrorKind.UNUSABLE: "the request can't be made",
-    LinkErrorKind.STOPPED: "the service is ending",
-}
-
-
 class OutOfDate(ssl.SSLError):
     """A certificate is not valid at the time known to this program."""
 
@@ -52,14 +40,14 @@ class NotConnected(ConnectionError):
 
 
 class LinkError(ConnectionError):
-    """No answer. The text is a constant: neither key nor URL can be in it."""
+    """No answer. Its text is the kind alone: neither key nor URL can be in it."""
 
     status, retry_after_s = 0, None
     """As an answer would tell them."""
 
     def __init__(self, kind: LinkErrorKind) -> None:
         self.kind = kind
-        super().__init__(_SENTENCES[kind])
+        super().__init__(kind)
 
 
 def kind_of(error: BaseException) -> LinkErrorKind:

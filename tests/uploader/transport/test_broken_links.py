@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from piboothup.config import Secret
-from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
+from piboothup.uploader.transport.client import Transport
+from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
 from piboothup.uploader.transport.messages import Answer, Limits
 from tests.support.ca import Authority
 from tests.support.clock import HandClock

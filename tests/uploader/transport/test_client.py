@@ -23,7 +23,8 @@ from piboothup.config import Secret
 from piboothup.spool.names import PhotoName
 from piboothup.uploader.schedule.attempts import AttemptHistory, UploadUrl
 from piboothup.uploader.transport import connection
-from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
+from piboothup.uploader.transport.client import Transport
+from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
 from piboothup.uploader.transport.messages import Answer, Request
 from tests.support.ca import Authority, self_signed
 from tests.support.clock import HandClock

@@ -12,7 +12,8 @@ import pytest
 
 from piboothup.config import Secret
 from piboothup.simulator.faults import Fault
-from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
+from piboothup.uploader.transport.client import Transport
+from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
 from piboothup.uploader.transport.messages import Request, redirect_target
 from tests.support.ca import Authority
 from tests.support.clock import HandClock

@@ -18,7 +18,8 @@ import pytest
 from piboothup.config import Secret
 from piboothup.spool.listing import NEW
 from piboothup.uploader.transport import happy_eyeballs
-from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
+from piboothup.uploader.transport.client import Transport
+from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
 from piboothup.uploader.transport.happy_eyeballs import has_local_address
 from piboothup.uploader.transport.messages import Limits
 from tests.support.clock import HandClock

@@ -13,7 +13,8 @@ import pytest
 from piboothup.config import Secret
 from piboothup.uploader.answers import classify
 from piboothup.uploader.outcomes import ApiCall, Outcome
-from piboothup.uploader.transport.client import LinkError, LinkErrorKind, Transport
+from piboothup.uploader.transport.client import Transport
+from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
 from piboothup.uploader.transport.messages import Answer
 from tests.support.ca import Authority, Connect, day_s
 from tests.support.clock import HandClock
