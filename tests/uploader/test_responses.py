@@ -300,5 +300,6 @@ def test_f05_n25_an_account_of_3_mb_stops_no_photo(desk: Desk) -> None:
     name = desk.take()
     desk.start()
     desk.until_sent(name)
+    desk.until(lambda: desk.said()["events_seen"] is not None, "the status after the probe")
     assert desk.said()["problems"] == []
     assert 500 < desk.said()["events_seen"] <= 1000
