@@ -25,11 +25,11 @@ class DeviceState:
     def fail(self, reason: str, traceback_of: Exception | None = None) -> None:
         """Set the problem. `traceback_of`: an error that nobody expects, logged with its traceback."""
         if self.problem is None:
-            log.error("event=device_missing device=%s reason=%r", self._name, reason, exc_info=traceback_of)
+            log.error("device missing device=%s reason=%r", self._name, reason, exc_info=traceback_of)
         self.problem = problem(self._code, reason)
 
     def mark_working(self) -> None:
         """Clear the problem."""
         if self.problem is not None:
             self.problem = None
-            log.info("event=device_works device=%s", self._name)
+            log.info("device works device=%s", self._name)

@@ -83,7 +83,11 @@ def test_buzzer_ticks_each_second_from_press_clicks_at_frame() -> None:
 
 
 @pytest.mark.parametrize(
-    "fails", [CaptureFailed(problem("camera_stuck"), StateMachineDriver().now_ns), SavingFailed(problem("not_saved"))]
+    "fails",
+    [
+        CaptureFailed(problem("camera_stuck"), StateMachineDriver().now_ns),
+        SavingFailed(problem("not_saved"), problem("unsaved_defect")),
+    ],
 )
 def test_photo_not_saved_low_tone_light_says_press_again(fails: Any) -> None:
     play = Heard(0)
@@ -97,7 +101,7 @@ def test_photo_not_saved_low_tone_light_says_press_again(fails: Any) -> None:
     assert pattern(play.booth, play.now_ns) is LightPattern.READY
 
 
-@pytest.mark.parametrize("answer", [Saved(1), SavingFailed(problem("not_saved"))])
+@pytest.mark.parametrize("answer", [Saved(1), SavingFailed(problem("not_saved"), problem("unsaved_defect"))])
 def test_card_hang_low_tone_once_trouble_light_until_answer(answer: Any) -> None:
     play = Heard(0)
     play.says(READY)

@@ -24,7 +24,7 @@ from piboothup.booth.frame import Frame
 from piboothup.problems import problem
 from piboothup.status import BoothState
 
-READY = CameraReady("simulated", (64, 48))
+READY = CameraReady()
 NO_CAMERA = CameraLost(problem("no_camera"))
 FULL = StorageChecked(problem("card_full"))
 ROOM = StorageChecked(None)

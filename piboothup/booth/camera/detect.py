@@ -26,9 +26,9 @@ class ConnectedCamera:
     number: int
     model: str
     place: str
-    """Where: libcamera's id."""
+    """libcamera's id, which says where it is connected."""
     modes: tuple[str, ...] = ()
-    """Of its sensor, such as "4056x3040 10 fps"; none when another program has it."""
+    """Modes of its sensor, such as "4056x3040 10 fps"; none while another program uses it."""
 
 
 def connected_cameras(make: type[Any] | None = None) -> list[ConnectedCamera]:
@@ -39,8 +39,8 @@ def connected_cameras(make: type[Any] | None = None) -> list[ConnectedCamera]:
     except FAILURES as error:
         raise CameraFault(fault_from(error)) from error
     return [
-        ConnectedCamera(number, str(one.get("Model", "camera")), str(one.get("Id", "")), _modes(made, number))
-        for number, one in enumerate(infos)
+        ConnectedCamera(number, str(info.get("Model", "camera")), str(info.get("Id", "")), _modes(made, number))
+        for number, info in enumerate(infos)
     ]
 
 
@@ -59,7 +59,7 @@ def _modes(make: type[Any], number: int) -> tuple[str, ...]:
 
 
 def picamera2_class() -> type[Any]:
-    """The class that is a camera on a Pi. Raises CameraFault when it can't be imported."""
+    """The camera's class on a Pi, from picamera2. Raises CameraFault when it can't be imported."""
     try:
         from picamera2 import Picamera2  # noqa: PLC0415  (only a Pi has it)
     except Exception as error:  # whatever a half updated package, or a library under it, fails with
@@ -68,7 +68,7 @@ def picamera2_class() -> type[Any]:
 
 
 def _import_fault(error: Exception) -> Problem:
-    """What a failed import of picamera2, or of a module that it loads later, means to a person."""
+    """The problem for a failed import of picamera2, or of a module that it loads later."""
     if _is_out_of_memory(error):
         return problem("camera_memory")
     if isinstance(error, ModuleNotFoundError) and error.name == "picamera2":
@@ -77,17 +77,17 @@ def _import_fault(error: Exception) -> Problem:
 
 
 def acquire(make: type[Any], number: int, tuning: str | None) -> Any:
-    """A camera of class `make`, acquired. Raises CameraFault when it is not there, RuntimeError when it is not free.
+    """Acquire a camera of class `make`. Raises CameraFault if it is not connected, RuntimeError if it is in use.
 
     picamera2 0.3.38 leaves a pipe open when its constructor fails; in a night of retries that would use up the
     descriptors, so it is closed here. It also names the tuning file to libcamera only after this has read one.
     """
     if tuning is not None:
         os.environ["LIBCAMERA_RPI_TUNING_FILE"] = tuning
-    there = len(make.global_camera_info())
-    if number >= there:
-        perhaps = f"or it refuses the tuning file {tuning}" if tuning else ""
-        raise CameraFault(problem("no_camera", f"number {number} of {there}" if there else perhaps))
+    count = len(make.global_camera_info())
+    if number >= count:
+        detail = f"or it refuses the tuning file {tuning}" if tuning else ""
+        raise CameraFault(problem("no_camera", f"number {number} of {count}" if count else detail))
     camera: Any = object.__new__(make)
     try:
         camera.__init__(number, tuning=tuning)
@@ -100,27 +100,27 @@ def acquire(make: type[Any], number: int, tuning: str | None) -> Any:
 
 
 def fault_from(error: Exception) -> Problem:
-    """What an error of picamera2 or libcamera means to a person."""
+    """The problem for an error of picamera2 or libcamera."""
     if isinstance(error, ImportError):
         return _import_fault(error)
     if _is_out_of_memory(error):
         return problem("camera_memory")
-    said = _said(error)
-    if "busy" in said:
+    text = _message(error)
+    if "busy" in text:
         return problem("camera_busy")
-    if "found" in said:
+    if "found" in text:
         return problem("no_camera")
     return problem("camera_stuck", str(error))
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory is short; libcamera's own errors and the dynamic linker's have a text alone."""
+    """Whether memory is short; errors of libcamera and of the dynamic linker have only a text."""
     chain = _cause_chain(error)
-    is_told = any(isinstance(cause, MemoryError) or getattr(cause, "errno", 0) == errno.ENOMEM for cause in chain)
-    return is_told or "cannot allocate memory" in _said(error)
+    has_code = any(isinstance(cause, MemoryError) or getattr(cause, "errno", 0) == errno.ENOMEM for cause in chain)
+    return has_code or "cannot allocate memory" in _message(error)
 
 
-def _said(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     return " / ".join(map(str, _cause_chain(error))).lower()
 
 
@@ -131,5 +131,5 @@ def _cause_chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def size_text(size: tuple[int, int]) -> str:
-    """A size in pixels, as people write it."""
+    """A size in pixels, such as 4056x3040."""
     return f"{size[0]}x{size[1]}"

@@ -5,6 +5,12 @@ the exposure allows. libcamera's short exposure profile alone would still go to 
 limit where the sensor needs 100 ms for a frame; so an exposure that grows too long is fixed here, and handed back
 when there is light. A guest waits for a better frame no longer than `MAX_FRAME_DELAY_NS`.
 
+The standard way to limit exposure and gain is the tuning file: its table of exposure modes lists shutter times and
+gains that libcamera's own control keeps to, so that nothing would have to be corrected here. It is not used yet:
+each sensor and libcamera version has a tuning file of its own, which would have to be copied and changed at run time
+for `max_exposure_ms`, `max_gain` and `mains_hz`, and no real sensor has yet run this loop beside the table to show
+that the table's photos are as good in the dark, at dusk and under the flash.
+
 A frame's metadata are a mapping from libcamera's names (src/libcamera/control_ids_core.yaml) to values; any of them
 may be missing.
 """
@@ -118,30 +124,29 @@ def limit_exposure(
     controls: Controls = {}
     exposure_us, gain = metadata.get("ExposureTime", 0), metadata.get("AnalogueGain", 1.0)
     if "ExposureTime" in advertised and exposure_us:
-        owner = limits.exposure
-        if is_overexposed(metadata, table):
-            owner, controls = ControlOwner.OURS, {"ExposureTime": max_exposure_us(table)}
-        elif owner is ControlOwner.OURS and gain < _HAND_BACK_BELOW_GAIN:
-            owner = ControlOwner.HANDING_BACK
-        elif owner is ControlOwner.HANDING_BACK and not _is_near(exposure_us, max_exposure_us(table)):
-            owner = ControlOwner.LIBCAMERA
-        if owner is ControlOwner.HANDING_BACK:
-            controls = {"ExposureTime": 0}
+        is_beyond, longest_us = is_overexposed(metadata, table), max_exposure_us(table)
+        is_handed_back = not _is_near(exposure_us, longest_us)
+        owner = _next_owner(limits.exposure, is_beyond, gain < _HAND_BACK_BELOW_GAIN, is_handed_back)
+        if is_beyond or owner is ControlOwner.HANDING_BACK:
+            controls["ExposureTime"] = longest_us if is_beyond else 0
         limits = replace(limits, exposure=owner)
     lux = metadata.get("Lux")
     if lux is not None and "AnalogueGain" in advertised:
-        owner, at_lux = limits.gain, limits.lux
-        if gain > table.max_gain * _TOLERANCE:
-            owner, at_lux = ControlOwner.OURS, lux
-            controls = {**controls, "AnalogueGain": table.max_gain}
-        elif owner is ControlOwner.OURS and lux > at_lux * _HAND_BACK_LUX_FACTOR + 1:
-            owner = ControlOwner.HANDING_BACK
-        elif owner is ControlOwner.HANDING_BACK and not _is_near(gain, table.max_gain):
-            owner = ControlOwner.LIBCAMERA
-        if owner is ControlOwner.HANDING_BACK:
-            controls = {**controls, "AnalogueGain": 0}
-        limits = replace(limits, gain=owner, lux=at_lux)
+        is_beyond, is_brighter = gain > table.max_gain * _TOLERANCE, lux > limits.lux * _HAND_BACK_LUX_FACTOR + 1
+        owner = _next_owner(limits.gain, is_beyond, is_brighter, not _is_near(gain, table.max_gain))
+        if is_beyond or owner is ControlOwner.HANDING_BACK:
+            controls["AnalogueGain"] = table.max_gain if is_beyond else 0
+        limits = replace(limits, gain=owner, lux=lux if is_beyond else limits.lux)
     return limits, controls
+
+
+def _next_owner(owner: ControlOwner, is_beyond: bool, may_hand_back: bool, is_handed_back: bool) -> ControlOwner:
+    """Owner after a frame that is beyond the limit, allows libcamera to take over, or shows that it has."""
+    if is_beyond:
+        return ControlOwner.OURS
+    if owner is ControlOwner.OURS and may_hand_back:
+        return ControlOwner.HANDING_BACK
+    return ControlOwner.LIBCAMERA if owner is ControlOwner.HANDING_BACK and is_handed_back else owner
 
 
 def _is_near(value: float, fixed: float) -> bool:

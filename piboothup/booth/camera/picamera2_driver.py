@@ -4,7 +4,7 @@ A photo is the first frame whose exposure began at or after zero, taken from the
 and it fragments the contiguous memory until nothing fits any more), no copy, no encoder of picamera2. After a
 time-out the queued job is cancelled and the camera is closed, never `stop()`ped: that can hang.
 
-Which class makes the camera is the one seam (`make`): the lab puts in one that drives libcamera's virtual pipeline.
+The camera's class can be replaced (`make`): the lab uses one that drives libcamera's virtual pipeline.
 """
 
 from __future__ import annotations
@@ -42,24 +42,24 @@ from piboothup.text import text_to_path
 log = logging.getLogger(__name__)
 
 BUFFERS = 3
-"""One is lent out while a photo is encoded, or kept while a better frame may come; the stream goes on with the other
-two. Each is 18 MB of contiguous memory."""
+"""Number of frame buffers, 18 MB of contiguous memory each: one is in use while a photo is encoded or a
+better frame is awaited; the stream goes on with the other two."""
 BETTER_WITHIN_S = 1.0
-"""So long after a frame that will do, if need be, the next one is waited for: many times what a frame takes."""
+"""Timeout of a better frame after a usable one, seconds: many times the duration of a frame."""
 VIEW_S = 0.04
-"""Between two of the viewfinder's pictures, however fast the frames come: at full resolution each frame of Raspberry
-Pi's modules (10 to 21 in a second) is one of its pictures."""
+"""Shortest time between two viewfinder pictures, seconds: at full resolution each frame of Raspberry Pi's modules (10
+to 21 a second) gives one."""
 VIEWED_FOR_S = 1.0
-"""So long after it was last asked for the viewfinder goes on looking."""
+"""Viewfinder pictures are made for this time after the last request, seconds."""
 LORES_WIDTH = 640
-"""Of the small stream that the viewfinder is made from; as high as the photo's shape wants."""
+"""Width of the small stream for the viewfinder, pixels; its height follows from the photo's shape."""
 
 FOCAL_LENGTHS_MM = {"ov5647": 3.6, "imx219": 3.04, "imx708": 4.74, "imx708_wide": 2.75, "imx500": 4.74}
-"""Of Raspberry Pi's own modules, whose lens does not come off, by their sensor (their data sheets)."""
+"""Focal lengths of Raspberry Pi's modules with a fixed lens, by sensor (from their data sheets)."""
 
 
 class Picamera2Driver:
-    """A `Camera` on a Pi. `make` is a class that stands in for picamera2.Picamera2."""
+    """A `Camera` on a Pi. `make`: a class in place of picamera2.Picamera2."""
 
     def __init__(self, table: CameraConfig, make: type[Any] | None = None) -> None:
         self._table = table
@@ -70,7 +70,7 @@ class Picamera2Driver:
         self._advertised: frozenset[str] = frozenset()
         self._exposure_limits = ExposureLimits()
         self._newest: Metadata | None = None
-        """A frame's metadata, asked for by `frames` and brought by the next frame that passes."""
+        """Metadata of the newest frame, requested by `frames` and set by the next frame."""
         self._wants_newest = False
         self._viewfinder: Viewfinder | None = None
         self._views = 0
@@ -93,7 +93,7 @@ class Picamera2Driver:
             if fault.problem.code != "camera_memory" or was_short:
                 raise
             self._is_short_of_memory = True
-            log.warning("event=camera_memory reason=%r", str(fault))
+            log.warning("camera short of memory reason=%r", str(fault))
         if self._is_short_of_memory and not was_short:  # not in the `except`: its traceback holds the large buffers
             self._open()
         if self._is_short_of_memory:
@@ -110,9 +110,9 @@ class Picamera2Driver:
             raise CameraFault(detect.fault_from(error)) from error
 
     def _tuning(self) -> str | None:
-        """The tuning file of the config, if it can be used; without it the sensor's own is.
+        """The config's tuning file if it can be read; None = the sensor's own is used.
 
-        libcamera would see no camera at all with one that it can't read.
+        With a file that it can't read libcamera would find no camera at all.
         """
         wanted = text_to_path(self._table.tuning)
         if not wanted:
@@ -126,7 +126,7 @@ class Picamera2Driver:
         else:
             return wanted
         self.notice = problem("camera_tuning", f"{wanted}: {reason}")
-        log.warning("event=camera_tuning reason=%r", str(self.notice))
+        log.warning("camera tuning unusable reason=%r", str(self.notice))
         return None
 
     def _configure(self) -> None:
@@ -156,7 +156,7 @@ class Picamera2Driver:
             self.notice = problem(
                 "camera_size", f"{detect.size_text(wanted)}; it gives {detect.size_text(self.size)}"
             )
-            log.warning("event=camera_size reason=%r", str(self.notice))
+            log.warning("camera size unavailable reason=%r", str(self.notice))
 
     def capture(self, zero_ns: int, timeout_s: float, flash_on_ns: int | None = None) -> Frame:
         """Return the first frame exposed at or after `zero_ns`, in the camera's own memory. Raises CameraFault.
@@ -167,9 +167,9 @@ class Picamera2Driver:
         lag_ns = _boottime_ahead_ns()
         deadline_s = time.monotonic() + timeout_s
         self._viewed_until_s = 0.0  # the photo first
-        can_cap = "ExposureTime" in self._advertised
+        can_limit = "ExposureTime" in self._advertised
         shot = PendingShot(
-            self._table, zero_ns - lag_ns, None if flash_on_ns is None else flash_on_ns - lag_ns, can_limit=can_cap
+            self._table, zero_ns - lag_ns, None if flash_on_ns is None else flash_on_ns - lag_ns, can_limit=can_limit
         )
         request, metadata, start_ns = self._next(shot.zero_ns, deadline_s)
         controls = self._limit_exposure(metadata)
@@ -181,9 +181,9 @@ class Picamera2Driver:
             try:
                 better = self._next(start_ns + 1, min(deadline_s, time.monotonic() + BETTER_WITHIN_S))
             except CameraFault as fault:
-                log.warning("event=frame_taken_anyway after_ms=%d lacks=%s reason=%r", after_ms, missing, str(fault))
+                log.warning("frame taken anyway after_ms=%d lacks=%s reason=%r", after_ms, missing, str(fault))
                 break
-            log.info("event=frame_passed_over after_ms=%d for=%s", after_ms, missing)
+            log.info("frame passed over after_ms=%d for=%s", after_ms, missing)
             request.release()  # not before there is a better one
             request, metadata, start_ns = better
             controls = self._limit_exposure(metadata)
@@ -203,7 +203,7 @@ class Picamera2Driver:
         )
 
     def _next(self, from_ns: int, deadline_s: float) -> tuple[Any, Metadata, int]:
-        """The first frame whose exposure begins at or after `from_ns` (CLOCK_MONOTONIC), its metadata, that begin.
+        """The first frame whose exposure begins at or after `from_ns` (CLOCK_MONOTONIC), its metadata, and that time.
 
         picamera2's `flush` drops every frame with SensorTimestamp - ExposureTime < from_ns. That difference is the
         start of the first row's exposure: on a Pi, SensorTimestamp is stamped by the receiver's frame-start
@@ -227,11 +227,8 @@ class Picamera2Driver:
         self._exposure_limits, controls = limit_exposure(before, metadata, self._table, self._advertised)
         if controls:
             self._set_controls(controls)
-            if (self._exposure_limits.exposure, self._exposure_limits.gain) != (
-                before.exposure,
-                before.gain,
-            ):  # not with each frame's lux
-                log.info("event=exposure_capped controls=%s", controls)
+            if self._exposure_limits != replace(before, lux=self._exposure_limits.lux):
+                log.info("exposure limited controls=%s", controls)
         return controls
 
     def _set_controls(self, controls: Controls) -> None:
@@ -334,4 +331,4 @@ class _RequestRelease:
             if request is not None:
                 request.release()
         except (RuntimeError, OSError) as error:  # the camera was closed while the photo was being encoded
-            log.info("event=frame_release_late reason=%r", str(error))
+            log.info("frame release late reason=%r", str(error))

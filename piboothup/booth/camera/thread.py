@@ -188,7 +188,7 @@ class CameraThread:
             while not self._jobs.empty():
                 newer = self._jobs.get_nowait()
                 if newer is not None and job is not None:
-                    log.info("event=capture_replaced job=%s", job)
+                    log.info("capture replaced job=%s", job)
                 job = newer or job
         except queue.Empty:
             return None
@@ -220,7 +220,7 @@ class CameraThread:
         except CameraFault as fault:
             self._on_fault(fault.problem)
         except Exception:  # the top of the thread: whatever a driver raises, the camera is closed and opened again
-            log.exception("event=camera_error")
+            log.exception("camera error")
             self._on_fault(problem("camera_stuck"))
 
     def _start_streaming(self) -> None:
@@ -245,7 +245,7 @@ class CameraThread:
             frame = self._camera.capture(job.zero_ns, ahead_s + min(job.timeout_s, left_s), job.flash_on_ns)
         except CaptureTimedOut:
             self.recovery_counts = replace(self.recovery_counts, timeouts=self.recovery_counts.timeouts + 1)
-            log.warning("event=capture_timed_out count=%d", self.recovery_counts.timeouts)
+            log.warning("capture timed out count=%d", self.recovery_counts.timeouts)
             raise
         self._current_job = None
         self._mark_stable()
@@ -286,8 +286,8 @@ class CameraThread:
                     self.recovery_counts, reopenings=self.recovery_counts.reopenings + again
                 )
                 model, size, reopenings = self._camera.model, self._camera.size, self.recovery_counts.reopenings
-                log.info("event=camera_ready model=%s size=%dx%d reopenings=%d", model, size[0], size[1], reopenings)
-                self._post(CameraReady(model, size))
+                log.info("camera ready model=%s size=%dx%d reopenings=%d", model, size[0], size[1], reopenings)
+                self._post(CameraReady())
             elif now_ns - self._streams_since_ns >= STABLE_AFTER_NS:
                 self._mark_stable()
         elif now_ns - self._frames_grew_ns >= STALL_TIMEOUT_NS:
@@ -317,11 +317,11 @@ class CameraThread:
         if cause != self._problem:
             self._problem = cause
             self._post(CameraLost(cause))  # before closing, which can take its time
-        log.warning("event=camera_lost code=%s retry_s=%g reason=%r", cause.code, self._retry_s, str(cause))
+        log.warning("camera lost code=%s retry_s=%g reason=%r", cause.code, self._retry_s, str(cause))
         self._close()
         self._retry_s = min(2 * self._retry_s, MAX_RETRY_S)
         if UNRECOVERABLE_AFTER in (counts.failed_reopenings, counts.failed_captures):
-            log.error("event=camera_beyond_help counts=%s", counts)
+            log.error("camera unrecoverable counts=%s", counts)
             self._on_unrecoverable()
 
     def _close(self) -> None:
@@ -330,4 +330,4 @@ class CameraThread:
         try:
             self._camera.close()
         except Exception:  # a camera that can't even be closed is opened anew all the same
-            log.exception("event=camera_close_error")
+            log.exception("camera close error")

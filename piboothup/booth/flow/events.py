@@ -11,9 +11,7 @@ from piboothup.booth.flow.actions import EventUsage, MenuAction
 from piboothup.booth.flow.menu import Page
 from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.booth.frame import Frame, Plane
-from piboothup.problems import Problem, problem
-
-_DEFECT = problem("unsaved_defect")
+from piboothup.problems import Problem
 
 # -- events ----------------------------------------------------------------------------------------------------
 
@@ -50,9 +48,6 @@ class DownAtStart:
 class CameraReady:
     """The camera streams."""
 
-    model: str
-    size: tuple[int, int]
-
 
 @dataclass(frozen=True)
 class CameraLost:
@@ -67,7 +62,7 @@ class Exposed:
 
     frame: Frame
     zero_ns: int
-    """Zero of the request: it tells this answer from one to an earlier request."""
+    """Zero of the request: distinguishes this answer from that to an earlier request."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +90,7 @@ class SavingFailed:
 
     problem: Problem
     """Problem for the guest: press again."""
-    reason: Problem = _DEFECT
+    reason: Problem
     """The fault to report if saving keeps failing; equal for all photos that fail in the same way."""
 
 

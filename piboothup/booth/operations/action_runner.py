@@ -15,26 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from piboothup import status
-from piboothup.booth import threads
-from piboothup.booth.flow import menu
-from piboothup.booth.flow.actions import (
-    ChooseEvent,
-    ChooseLanguage,
-    CountPhotos,
-    EventUsage,
-    MenuAction,
-    Retry,
-    SetPaused,
-    SetSound,
-    StartAiming,
-    StartSelfTest,
-    SwitchOff,
-    WipeEvent,
-)
+from piboothup.booth.flow import actions, menu
+from piboothup.booth.flow.actions import EventUsage, MenuAction
 from piboothup.booth.flow.events import ActionDone, Event, PhotosCounted
 from piboothup.booth.flow.menu import Page
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.operations.self_test import SelfTest
+from piboothup.booth.threads import set_background
 from piboothup.runtime import send_hint
 from piboothup.spool import handover, wipe_journal
 from piboothup.spool.admin import assign, wipe
@@ -91,7 +78,7 @@ class ActionRunner:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        threads.set_background()
+        set_background()
         while (action := self._actions.get()) is not None and not self._ended.is_set():
             log.warning("menu action=%s", type(action).__name__)
             try:
@@ -107,22 +94,22 @@ class ActionRunner:
 
     def _execute(self, action: MenuAction) -> Page | None:
         match action:
-            case ChooseEvent():
+            case actions.ChooseEvent():
                 return self._choose_event(action)
-            case ChooseLanguage(language):
+            case actions.ChooseLanguage(language):
                 self._settings_store.choose(language=language)
-            case SetSound(on):
+            case actions.SetSound(on):
                 self._settings_store.choose(sound=on)
-            case SetPaused(paused):
+            case actions.SetPaused(paused):
                 self._settings_store.choose(paused=paused)
                 self._hint_uploader("choices")
-            case Retry():
+            case actions.Retry():
                 return self._retry()
-            case StartSelfTest():
+            case actions.StartSelfTest():
                 self._self_test.run()
-            case StartAiming():
+            case actions.StartAiming():
                 self._self_test.measure_sharpness()
-            case CountPhotos():
+            case actions.CountPhotos():
                 in_use = self._settings_store.active.context.link_id
                 surveyed = (  # the event in use is named on the card before its first photo is taken
                     photos
@@ -132,13 +119,13 @@ class ActionRunner:
                 count = next(self._counts)
                 self._counted = {f"{photos.event} {count}": photos for photos in surveyed}
                 self._post(PhotosCounted(tuple(_usage(key, photos) for key, photos in self._counted.items())))
-            case WipeEvent(usage):
+            case actions.WipeEvent(usage):
                 return self._wipe(usage)
-            case SwitchOff():
+            case actions.SwitchOff():
                 return self._switch_off()
         return None
 
-    def _choose_event(self, action: ChooseEvent) -> Page:
+    def _choose_event(self, action: actions.ChooseEvent) -> Page:
         self._settings_store.choose(link_id=action.link_id, album_id=action.album_id)
         assigned = assign.take_along(self._spool, action.link_id, action.album_id) if action.take_along else 0
         self._hint_uploader("retry" if assigned else "choices")

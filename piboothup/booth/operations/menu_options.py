@@ -23,7 +23,6 @@ class MenuOptionsReader:
 
     def __init__(self, config: Config, spool: Spool, clock: Clock, settings_store: SettingsStore) -> None:
         self._operator_until_ns = {"always": None, "never": 0}.get(config.button.menu, int(OPERATOR_WINDOW_S * 1e9))
-        self._languages = LANGUAGES
         self._has_code = config.panel.album_code != "off"
         self._has_buzzer = bool(config.light.buzzer_pin) and config.light.driver != "none"
         self._spool = spool
@@ -41,7 +40,7 @@ class MenuOptionsReader:
             has_code=self._has_code and bool(event.link_id),
             link_id=event.link_id,
             album_id=event.album_id,
-            languages=self._languages,
+            languages=LANGUAGES,
             language=active.config.language,
             has_buzzer=self._has_buzzer,
             sound=active.sound,

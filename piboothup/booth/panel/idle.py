@@ -11,21 +11,21 @@ from enum import IntEnum
 
 from PIL import Image
 
+from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.panel.layout import blank
 from piboothup.booth.panel.view import View
 from piboothup.status import BoothState
 
-_SECOND_NS = 1_000_000_000
-DIM_AFTER_NS = 600 * _SECOND_NS
+DIM_AFTER_NS = 600 * SECOND_NS
 """The panel is dimmed after this time without activity."""
-SLEEP_AFTER_NS = 7200 * _SECOND_NS
+SLEEP_AFTER_NS = 7200 * SECOND_NS
 """The panel is switched off after this time without activity."""
-SHIFT_EVERY_NS = 60 * _SECOND_NS
-QR_AFTER_NS = 20 * _SECOND_NS
+SHIFT_EVERY_NS = 60 * SECOND_NS
+QR_AFTER_NS = 20 * SECOND_NS
 """The QR code is shown for the first time after this time without a press."""
-QR_TURN_NS = 15 * _SECOND_NS
+QR_TURN_NS = 15 * SECOND_NS
 """QR code and ready screen are shown for this time in turn."""
-LINE_TURN_NS = 3 * _SECOND_NS
+LINE_TURN_NS = 3 * SECOND_NS
 """Each part of a long bottom line is shown for this time."""
 _SHIFT_PATH = ((0, 0), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
 """Shifts around the middle by one dot: drawings keep two dots from the edge."""

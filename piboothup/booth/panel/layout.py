@@ -82,15 +82,12 @@ def bottom(image: Image.Image, text: str, signs: Sequence[Image.Image], turn: in
     """Draw row number `turn` of the bottom line, after the first of `signs` that fits."""
     small = face("small")
     parts = rows(text, signs[-1])
-    sign = _fitting(signs, max(map(small.width_px, parts)))
+    width_px = max(map(small.width_px, parts))
+    sign = next((sign for sign in signs if width_px <= _beside_px(sign)), signs[-1])
     row = parts[turn % len(parts)]
     x = (WIDTH_PX - sign.width - GAP_PX - small.width_px(row)) // 2
     image.paste(255, (x, BOTTOM_Y + small.cap_px - sign.height), sign)
     small.draw(image, x + sign.width + GAP_PX, BOTTOM_Y, row)
-
-
-def _fitting(signs: Sequence[Image.Image], width_px: int) -> Image.Image:
-    return next((sign for sign in signs if width_px <= _beside_px(sign)), signs[-1])
 
 
 def _beside_px(sign: Image.Image) -> int:

@@ -13,7 +13,7 @@ from PIL import Image, ImageChops, ImageDraw
 from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
 from piboothup.booth.flow.menu import Item, Page, PageKind
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
-from piboothup.booth.panel import dither
+from piboothup.booth.panel import capture_screens, dither
 from piboothup.booth.panel.font import face, icon, largest, readable_title
 from piboothup.booth.panel.i18n import Texts, texts
 from piboothup.booth.panel.layout import (
@@ -42,7 +42,7 @@ _BOX = (0, 14, WIDTH_PX - 1, 39)
 """Left, top, right and bottom of the item's frame."""
 _SLOW_S = 2.0
 """An item that wants a longer press than this says so, seconds."""
-_TOLD_LINES = 6
+_RESULT_LINES = 6
 _RING_PX = 58
 _RING_WIDTH_PX = 6
 
@@ -91,9 +91,7 @@ def _list(image: Image.Image, page: Page, item: Item, progress: HoldProgress | N
         slow or f"{page.index + 1}/{len(page.items)}",
     )
     _item(image, item, progress.share if progress is not None else 0.0, words)
-    lines = _hint(page, words)
-    for number, line in enumerate(lines):
-        centred(image, BOTTOM_Y + 1 - LINE_PX * (len(lines) - 1 - number), line, face("small"))
+    _at_bottom(image, _hint(page, words))
 
 
 def _title(page: Page, words: Texts) -> str:
@@ -149,6 +147,11 @@ def _item(image: Image.Image, item: Item, share: float, words: Texts) -> None:
         image.paste(ImageChops.logical_xor(image, fill))
 
 
+def _at_bottom(image: Image.Image, lines: Sequence[str]) -> None:
+    for number, line in enumerate(reversed(lines)):
+        centred(image, BOTTOM_Y + 1 - LINE_PX * number, line, face("small"))
+
+
 def _hint(page: Page, words: Texts) -> Sequence[str]:
     if page.usage is not None:
         note = words.menu.wipe_numbers.format(n=page.usage.taken, unsent=page.usage.unsent)
@@ -166,9 +169,7 @@ def _sentence(image: Image.Image, page: Page, words: Texts) -> None:
     """Draw one sentence in the middle."""
     text = words.menu.results.get(page.text_key, "")
     if page.kind is PageKind.WAIT or not text:
-        moment = icon("moment")
-        placed(image, moment, 16)
-        centred(image, 49, words.one_moment, face("mid"))
+        capture_screens.saving(image, words)
         return
     small, sign = face("small"), _double(icon("tick" if page.is_good else "warning"))
     left = MARGIN_PX + sign.width + 3 * GAP_PX
@@ -185,13 +186,13 @@ def result(text: str, page: Page, room_px: int) -> list[str]:
     title_px = room_px - small.width_px(":") - small.gap_px  # the colon after it stays with it
     title = small.wrapped(_readable(page.title, page.title_id), title_px)
     lines: list[str] = []
-    for most in range(_TOLD_LINES, 0, -1):
+    for most in range(_RESULT_LINES, 0, -1):
         if len(title) > most:
             title[most - 1 :] = [small.shortened(" ".join(title[most - 1 :]), title_px)]
         lines = small.balanced(text.format(n=page.number, title=" ".join(title)), room_px)
-        if len(lines) <= _TOLD_LINES:
+        if len(lines) <= _RESULT_LINES:
             break
-    return lines[:_TOLD_LINES]
+    return lines[:_RESULT_LINES]
 
 
 def _check(image: Image.Image, view: View, report: SelfTestReport, words: Texts) -> None:
@@ -200,9 +201,7 @@ def _check(image: Image.Image, view: View, report: SelfTestReport, words: Texts)
         _heading(image, words.menu.pages[PageKind.SELF_TEST])
         lettering = largest(words.press, TEXT_PX, face("big").cap_px)
         centred(image, 18, words.press, lettering)
-        lines = face("small").balanced(words.menu.when_lit, TEXT_PX)[:2]
-        for number, line in enumerate(lines):
-            centred(image, BOTTOM_Y + 1 - LINE_PX * (len(lines) - 1 - number), line, face("small"))
+        _at_bottom(image, face("small").balanced(words.menu.when_lit, TEXT_PX)[:2])
     elif report.step is not None:
         _rows(image, report, words)
     elif report.reason is None:

@@ -14,7 +14,7 @@ from PIL import Image, ImageChops, ImageDraw
 from piboothup.booth.flow.menu import Page, PageKind
 from piboothup.booth.panel import capture_screens, menu_screens, qr_screen
 from piboothup.booth.panel.font import face, icon, largest, readable_title
-from piboothup.booth.panel.i18n import FaultTexts, Texts, texts
+from piboothup.booth.panel.i18n import Texts, texts
 from piboothup.booth.panel.layout import (
     BOTTOM_Y,
     GAP_PX,
@@ -180,8 +180,9 @@ def _number(image: Image.Image, taken: str, is_alone: bool) -> None:
 
 
 def _fault(image: Image.Image, view: View, words: Texts) -> None:
-    """Draw the problem in the order people ask: what is it, are my photos safe, what do I do, whom do I tell."""
-    fault = _fault_words(view, words)
+    """Draw the problem in the order people ask: what is it, are my photos safe, what do I do; and the code."""
+    code = view.problem.code if view.problem else ""
+    fault = words.faults.get(code, words.other_fault)
     small, mid = face("small"), face("mid")
     lettering = mid if mid.width_px(fault.headline) <= TEXT_PX else small
     lettering.draw(image, MARGIN_PX, TITLE_Y, lettering.shortened(fault.headline, TEXT_PX))
@@ -192,11 +193,7 @@ def _fault(image: Image.Image, view: View, words: Texts) -> None:
         small.draw(image, MARGIN_PX, 20 + number * (LINE_PX + 1), line)
     if is_short:
         mid.draw(image, MARGIN_PX, 35, fault.remedy)
-    strip(image, view.problem.code if view.problem else "", (f"{view.name} {view.box}", view.name, view.box))
-
-
-def _fault_words(view: View, words: Texts) -> FaultTexts:
-    return words.faults.get(view.problem.code, words.other_fault) if view.problem else words.other_fault
+    strip(image, code, (f"{view.name} {view.box}", view.name, view.box))
 
 
 def _stopping(image: Image.Image, view: View, words: Texts) -> None:

@@ -150,7 +150,7 @@ class PanelThread:
                 self._is_drawable = True
             except Exception:  # the top of the thread: a screen that can't be drawn must not end the panel
                 if self._is_drawable:  # not with each picture of a viewfinder
-                    log.exception("event=panel_draw_error state=%s", view.state)
+                    log.exception("panel draw error state=%s", view.state)
                 self._is_drawable = False
         elif not self._is_written or not self._path.exists():  # /run was full, or the folder was made again
             self._write_picture_file()
@@ -175,7 +175,7 @@ class PanelThread:
             status.replace(self._path, content)
         except OSError as error:
             if self._is_written:
-                log.warning("event=panel_picture_unwritten reason=%r", str(error))
+                log.warning("panel picture unwritten reason=%r", str(error))
             self._is_written = False
         else:
             self._is_written = True
@@ -229,4 +229,4 @@ class PanelThread:
             self._device.close()
         except Exception as error:  # the top of the thread: a device that can't even be closed must not end it
             if self.problem is None:
-                log.warning("event=panel_close_error reason=%r", str(error), exc_info=True)
+                log.warning("panel close error reason=%r", str(error), exc_info=True)

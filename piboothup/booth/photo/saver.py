@@ -88,7 +88,7 @@ class Saver:
         self._tally = _Tally(self._tally.context)
 
     def count_held(self) -> None:
-        """Counts the event's photos that were on the card before, once; may take a while with many."""
+        """Count the event's photos that were on the card before, once; may take a while with many."""
         tally = self._tally
         if tally.held is None:
             found = self._spool.photos_of(tally.context)
@@ -118,9 +118,9 @@ class Saver:
 
     def _run(self) -> None:
         while (job := self._next()) is not None:
-            came, name = self._attempt(*job)
+            answer, name = self._attempt(*job)
             del job  # its pixels, 18 MB of them, are not kept until the next photo
-            self._post(came)
+            self._post(answer)
             if name is not None:
                 with contextlib.suppress(PermissionError):  # another user's: it looks for photos by itself
                     send_hint(self._runtime, "uploader", "new", str(name))

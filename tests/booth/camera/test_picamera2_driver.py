@@ -349,7 +349,7 @@ def test_k04_memory_short_half_size_used_and_reported_once(
     made = make.made
     camera.open()
     assert make.made == made + 1, "at the smaller size at once"
-    assert len([record for record in caplog.records if "camera_memory" in record.message]) == 1
+    assert len([record for record in caplog.records if "camera short of memory" in record.message]) == 1
     camera.close()
 
 

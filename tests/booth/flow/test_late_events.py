@@ -29,7 +29,7 @@ from piboothup.spool import event_titles
 from piboothup.status import BoothState
 from tests.support.machine import FULL, NO_CAMERA, READY, ROOM, StateMachineDriver, frame
 
-NOT_SAVED = SavingFailed(problem("not_saved"))
+NOT_SAVED = SavingFailed(problem("not_saved"), problem("unsaved_defect"))
 
 
 @pytest.mark.parametrize("trouble", [NO_CAMERA, FULL])

@@ -134,7 +134,7 @@ def test_a_photo_that_is_not_saved_is_never_called_saved() -> None:
     play.says(READY)
     play.press()
     play.says(Exposed(frame(), play.booth.zero_ns))
-    assert play.says(SavingFailed(problem("not_saved"))) is BoothState.FAULT
+    assert play.says(SavingFailed(problem("not_saved"), problem("unsaved_defect"))) is BoothState.FAULT
     assert play.booth.number == 0
     assert play.booth.problem == problem("not_saved")
 
@@ -209,7 +209,7 @@ events = st.one_of(
     st.just(FULL),
     st.just(ROOM),
     st.builds(CaptureFailed, st.just(problem("camera_stuck")), st.integers(0, 10**13)),
-    st.just(SavingFailed(problem("not_saved"))),
+    st.just(SavingFailed(problem("not_saved"), problem("unsaved_defect"))),
     st.builds(Saved, st.integers(1, 9)),
     st.builds(lambda zero_ns: Exposed(frame(), zero_ns), st.sampled_from((EARLIER_NS, 0))),
     st.builds(Pressed, st.integers(0, 10**13)),

@@ -253,10 +253,10 @@ def test_a_screen_that_cannot_be_drawn_does_not_end_the_panel(
     shown(panel, SAVED)
     for number in range(2, 30):  # a viewfinder has ten pictures a second
         shown(panel, replace(SAVED, number=number))
-    assert caplog.text.count("panel_draw_error") == 1
+    assert caplog.text.count("panel draw error") == 1
     assert shown(panel, READY) == glass.glass().tobytes()
     shown(panel, SAVED)
-    assert caplog.text.count("panel_draw_error") == 2
+    assert caplog.text.count("panel draw error") == 2
 
 
 def test_panel_draws_without_runtime_directory(glass: EmulatedOled, clock: HandClock, tmp_path: Path) -> None:
