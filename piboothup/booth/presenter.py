@@ -5,8 +5,6 @@ Called by the loop and by housekeeping; it waits for nothing.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from piboothup import __version__, power
 from piboothup.booth.devices import Devices
 from piboothup.booth.flow.events import Event, Saved
@@ -35,21 +33,21 @@ class Presenter:
         self,
         config: Config,
         spool: Spool,
+        clock: Clock,
         devices: Devices,
         panel: PanelThread,
         saver: Saver,
         settings_store: SettingsStore,
-        view_details: ViewDetails,
         config_problem: Problem | None,
     ) -> None:
         """`config_problem`: what is wrong with the config file."""
         self._config = config
         self._spool = spool
+        self._clock = clock
         self._devices = devices
         self._panel = panel
         self._saver = saver
         self._settings_store = settings_store
-        self._view_details = view_details
         has_unused = config_problem is not None and config_problem.code == "unused_setting"
         self._config_problem = None if has_unused else config_problem
         self._unused_setting = config_problem if has_unused else None
@@ -60,12 +58,41 @@ class Presenter:
         """Why the status file can't be written."""
         self.upload_status = UploadStatus()
         """The uploader's status, as last read."""
+        self._supply = Supply()
+        self._is_synchronised = False
+        self._thumbnail: Plane | None = None
+        self._started_ns = self._busy_ns = clock.boottime_ns()
+        self._expected_start_ms: int | None = None
+        self._start_ms: int | None = None
+        self._is_start_recorded = False
+
+    def load_last_start(self) -> None:
+        """Read how long the last start took, for the progress bar."""
+        self._expected_start_ms = self._spool.last_start_ms()
+
+    def refresh(self) -> None:
+        """Read supply and clock, and record once how long this start took. Raises OSError."""
+        self._supply = power.read()
+        self._is_synchronised = self._clock.ntp_uncertainty_ms() is not None
+        if self._start_ms is not None and not self._is_start_recorded:
+            self._is_start_recorded = True
+            self._spool.note_ready(self._start_ms)
+
+    def on_event(self, event: Event, booth: Booth, now_ns: int) -> None:
+        """Record an event and the state after it."""
+        if isinstance(event, Saved):
+            self._thumbnail = event.thumbnail
+        if booth.state is not BoothState.READY:
+            self._busy_ns = now_ns
+        elif self._start_ms is None:
+            self._start_ms = (now_ns - self._started_ns) // 1_000_000
 
     def view(self, booth: Booth, now_ns: int, settings: FlowSettings) -> View:
         """The view of this state."""
         active, upload_status = self._settings_store.active, self.upload_status
+        link_id, light_problem = active.context.link_id, self._devices.light.problem
         shown_before = (self._devices.camera.notice, self._unused_setting) if booth.photos else ()
-        view = View(
+        return View(
             state=booth.state,
             name=self._config.name,
             box=self._spool.box,
@@ -78,15 +105,32 @@ class Presenter:
             upload_state=upload_status.state,
             waiting=upload_status.waiting,
             parked=upload_status.parked,
-            has_event=bool(active.context.link_id),
+            has_event=bool(link_id),
             language=active.config.language,
             busy_hint=booth.busy_hint_until_ns > now_ns,
             lens=self._config.panel.lens,
             page=booth.page,
             hold_progress=booth.hold_progress(now_ns, settings),
+            rotation=self._config.camera.rotation,
+            thumbnail=self._thumbnail,
+            progress=self._start_share(now_ns),
+            checks=checks(booth, light_problem, self._supply, upload_status, bool(link_id), self._is_synchronised),
+            album_link=self._album_link(booth, now_ns, link_id),
+            line_turn=idle.bottom_line_turn(now_ns),
         )
-        light = self._devices.light.problem
-        return self._view_details.add_to(view, booth, active.context.link_id, upload_status, light)
+
+    def _start_share(self, now_ns: int) -> float:
+        """Progress of the start, by the length of the last one; 0 = unknown."""
+        expected_ns = (self._expected_start_ms or 0) * 1_000_000
+        return min(1.0, (now_ns - self._started_ns) / expected_ns) if expected_ns else 0.0
+
+    def _album_link(self, booth: Booth, now_ns: int, link_id: str) -> str:
+        """The album's link while its code is shown: in the menu, or in turn with the ready screen."""
+        is_open_in_menu = booth.page is not None and booth.page.kind is PageKind.ALBUM_CODE
+        is_idle = booth.state is BoothState.READY and not booth.stuck  # the notice of a stuck button stays readable
+        takes_turns = is_idle and self._config.panel.album_code == "idle"
+        is_shown = is_open_in_menu or (takes_turns and idle.shows_qr(now_ns - self._busy_ns))
+        return album_address(self._config.eventpics.album_url, link_id) if is_shown else ""
 
     def notices(self, booth: Booth) -> list[Problem]:
         """Problems that do not stop photos, the gravest first."""
@@ -98,9 +142,8 @@ class Presenter:
             self.runtime_problem,
         )
         stuck = problem("button_stuck") if booth.stuck else None
-        card, supply = self.card_notices, self._view_details.problems
-        others = *supply, *devices, self.upload_status.problem, self._unused_setting
-        found = stuck, *card, self._config_problem, *others
+        others = *self._supply.problems, *devices, self.upload_status.problem, self._unused_setting
+        found = stuck, *self.card_notices, self._config_problem, *others
         return [notice for notice in found if notice is not None]
 
     def status(self, booth: Booth) -> BoothReport:
@@ -122,72 +165,6 @@ class Presenter:
 
 
 _ONLINE = (UploaderState.IDLE, UploaderState.UPLOADING)
-
-
-class ViewDetails:
-    """Parts of a view that come from elsewhere than the state: start progress, thumbnail, checks, album code."""
-
-    def __init__(self, config: Config, spool: Spool, clock: Clock) -> None:
-        self._config = config
-        self._spool = spool
-        self._clock = clock
-        self._started_ns = self._busy_ns = clock.boottime_ns()
-        self._expected_ms: int | None = None
-        self._ready_after_ms: int | None = None
-        self._is_recorded = False
-        self._thumbnail: Plane | None = None
-        self._supply = Supply()
-        self._synchronised = False
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """Problems of the power supply and of heat, at this moment."""
-        return self._supply.problems
-
-    def load_last_start(self) -> None:
-        """Read how long the last start took, for the progress bar."""
-        self._expected_ms = self._spool.last_start_ms()
-
-    def refresh(self) -> None:
-        """Read supply and clock, and record once how long this start took. Raises OSError."""
-        self._supply = power.read()
-        self._synchronised = self._clock.ntp_uncertainty_ms() is not None
-        if self._ready_after_ms is not None and not self._is_recorded:
-            self._is_recorded = True
-            self._spool.note_ready(self._ready_after_ms)
-
-    def on_event(self, event: Event, booth: Booth, now_ns: int) -> None:
-        """Record an event and the state after it."""
-        if isinstance(event, Saved):
-            self._thumbnail = event.thumbnail
-        if booth.state is not BoothState.READY:
-            self._busy_ns = now_ns
-        elif self._ready_after_ms is None:
-            self._ready_after_ms = (now_ns - self._started_ns) // 1_000_000
-
-    def add_to(
-        self, view: View, booth: Booth, link_id: str, upload_status: UploadStatus, light_problem: Problem | None
-    ) -> View:
-        """Return the view with these parts."""
-        now_ns = self._clock.boottime_ns()
-        is_idle = booth.state is BoothState.READY and not booth.stuck  # the notice of a stuck button stays readable
-        takes_turns = is_idle and self._config.panel.album_code == "idle"
-        is_open_in_menu = booth.page is not None and booth.page.kind is PageKind.ALBUM_CODE
-        shows_code = is_open_in_menu or (takes_turns and idle.shows_qr(now_ns - self._busy_ns))
-        return replace(
-            view,
-            rotation=self._config.camera.rotation,
-            thumbnail=self._thumbnail,
-            progress=self._progress(now_ns),
-            checks=checks(booth, light_problem, self._supply, upload_status, bool(link_id), self._synchronised),
-            album_link=album_address(self._config.eventpics.album_url, link_id) if shows_code else "",
-            line_turn=idle.bottom_line_turn(now_ns),
-        )
-
-    def _progress(self, now_ns: int) -> float:
-        if not self._expected_ms:
-            return 0.0
-        return min(1.0, (now_ns - self._started_ns) / (self._expected_ms * 1e6))
 
 
 def shows_viewfinder(booth: Booth, now_ns: int) -> bool:

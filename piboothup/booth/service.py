@@ -47,7 +47,7 @@ from piboothup.booth.outputs import Outputs
 from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.panel.view import View
 from piboothup.booth.photo.saver import Saver
-from piboothup.booth.presenter import Presenter, ViewDetails
+from piboothup.booth.presenter import Presenter
 from piboothup.booth.storage import StorageMonitor
 from piboothup.booth.threads import STORAGE_TIMEOUT_NS, Heartbeat, RealTime, set_background
 from piboothup.booth.upload_status import UploadStatusReader
@@ -113,10 +113,7 @@ class BoothService:
         self._anchor_recorder = AnchorRecorder(spool, clock)
         self._disks_seen = 0
         self._upload_status_reader = UploadStatusReader(spool, runtime, context)
-        self._view_details = ViewDetails(config, spool, clock)
-        self._presenter = Presenter(
-            config, spool, devices, self._panel, self._saver, store, self._view_details, notice
-        )
+        self._presenter = Presenter(config, spool, clock, devices, self._panel, self._saver, store, notice)
         self._menu_options = MenuOptionsReader(config, spool, clock, store)
         self._self_test = SelfTest(
             spool, clock, runtime, store, self._camera.capture, devices, lambda: self._booth.health.fault, post
@@ -155,7 +152,7 @@ class BoothService:
             self._storage.open(patient=under_systemd())
             self._settings_store.refresh()
             self._events.put(StorageChecked(self._storage.problem))
-            self._view_details.load_last_start()
+            self._presenter.load_last_start()
             with contextlib.closing(HintSocket(self._runtime, "booth")) as hints, self._threads(hints):
                 self._watchdog.report_ready()
                 self._loop()
@@ -232,7 +229,7 @@ class BoothService:
             self._booth, effects = step(self._booth, event, now_ns, self._settings)
             self._outputs.prepare(self._booth, now_ns)
             self._run_effects(effects)
-            self._view_details.on_event(event, self._booth, now_ns)
+            self._presenter.on_event(event, self._booth, now_ns)
             del event, effects  # a frame in them is 18 MB that nobody needs any more
             self._outputs.update(self._booth, now_ns, self._settings)
             if self._booth.state is not before:
@@ -301,7 +298,7 @@ class BoothService:
                 self._saver.count_held()
                 if self._storage.opened:
                     self._anchor_recorder.record(self._saver.taken)
-                    self._view_details.refresh()
+                    self._presenter.refresh()
                 self._presenter.upload_status = self._upload_status_reader.read()
                 self._settings = replace(self._settings, options=self._menu_options.read())
             except OSError as error:

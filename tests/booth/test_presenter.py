@@ -7,19 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from piboothup.booth.devices import Devices
 from piboothup.booth.flow.events import Tick
 from piboothup.booth.flow.menu import Page, PageKind
 from piboothup.booth.flow.save_health import SAME_REASON_LIMIT, SaveHealth
-from piboothup.booth.flow.state import Booth
+from piboothup.booth.flow.state import Booth, FlowSettings
+from piboothup.booth.gpio.led import NoLight
+from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.panel import idle
-from piboothup.booth.panel.view import Checks, View
-from piboothup.booth.presenter import ViewDetails, checks, shows_viewfinder
+from piboothup.booth.panel.base import NoPanel
+from piboothup.booth.panel.thread import PanelThread
+from piboothup.booth.panel.view import Checks
+from piboothup.booth.photo.saver import Saver
+from piboothup.booth.presenter import Presenter, checks, shows_viewfinder
 from piboothup.booth.upload_status import UploadStatus
-from piboothup.config import Config, PanelConfig
+from piboothup.config import Config, EventPicsConfig, PanelConfig
 from piboothup.power import Supply
 from piboothup.problems import problem
 from piboothup.spool.store import Spool
 from piboothup.status import BoothState, UploaderState
+from tests.support.camera import FakeCamera
 from tests.support.clock import HandClock
 
 GOOD = {
@@ -91,23 +98,34 @@ def test_viewfinder_on_in_countdown_until_last_second_and_aiming() -> None:
         assert not shows_viewfinder(other, 0)
 
 
+EVENT = EventPicsConfig(link_id="abcd1234")
+SETTINGS = FlowSettings()
+
+
+def presenter(spool: Spool, clock: HandClock, config: Config) -> Presenter:
+    """A presenter of real parts that were not started."""
+    store = SettingsStore(config, spool.directory, clock, lambda _: None)
+    devices = Devices(FakeCamera(clock), NoPanel(), NoLight(), None)
+    panel = PanelThread(NoPanel(), clock, spool.directory)
+    saver = Saver(config, spool, store.active.context, spool.directory, lambda _: None)
+    return Presenter(config, spool, clock, devices, panel, saver, store, None)
+
+
 def test_album_code_shown_whenever_asked_for_in_menu(spool: Spool) -> None:
-    view_details = ViewDetails(Config(), spool, HandClock())
+    shown_by = presenter(spool, HandClock(), Config(eventpics=EVENT))
     in_menu = Booth(state=BoothState.MENU, page=Page(PageKind.ALBUM_CODE))
-    shown = view_details.add_to(View(), in_menu, "abcd1234", UploadStatus(), None)
-    assert shown.album_link.endswith("/abcd1234")
-    hidden = view_details.add_to(View(), Booth(state=BoothState.READY), "abcd1234", UploadStatus(), None)
-    assert hidden.album_link == ""
+    assert shown_by.view(in_menu, 0, SETTINGS).album_link.endswith("/abcd1234")
+    assert shown_by.view(Booth(state=BoothState.READY), 0, SETTINGS).album_link == ""
 
 
 def shows_code_at_rest(config: Config, spool: Spool, ready: Booth) -> bool:
     """Whether the album's code has its turn once nobody has pressed for a while."""
     clock = HandClock()
-    view_details = ViewDetails(config, spool, clock)
-    view_details.on_event(Tick(), Booth(), clock.boottime_ns())
-    view_details.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
+    shown_by = presenter(spool, clock, replace(config, eventpics=EVENT))
+    shown_by.on_event(Tick(), Booth(), clock.boottime_ns())
+    shown_by.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
     clock.pass_s(idle.QR_AFTER_NS / 1e9)
-    return view_details.add_to(View(), ready, "abcd1234", UploadStatus(), None).album_link != ""
+    return shown_by.view(ready, clock.boottime_ns(), SETTINGS).album_link != ""
 
 
 def test_b04_stuck_button_notice_blocks_idle_album_code(spool: Spool) -> None:
@@ -133,13 +151,13 @@ def spool(tmp_path: Path) -> Spool:
 def test_start_bar_fills_in_last_start_time_then_waits_full(spool: Spool) -> None:
     clock = HandClock()
     spool.note_ready(4000)
-    view_details = ViewDetails(Config(), spool, clock)
+    shown_by = presenter(spool, clock, Config())
 
     def filled() -> float:
-        return view_details.add_to(View(), Booth(), "", UploadStatus(), None).progress
+        return shown_by.view(Booth(), clock.boottime_ns(), SETTINGS).progress
 
     assert filled() == 0.0
-    view_details.load_last_start()
+    shown_by.load_last_start()
     found = []
     for _ in range(6):
         clock.pass_s(1)
@@ -169,13 +187,13 @@ def test_start_length_kept_for_next_boot_written_only_if_changed(tmp_path: Path)
 
 def test_a_start_is_noted_once_when_ready_is_reached(spool: Spool) -> None:
     clock = HandClock()
-    view_details = ViewDetails(Config(), spool, clock)
-    view_details.on_event(Tick(), Booth(), clock.boottime_ns())
-    view_details.refresh()
+    shown_by = presenter(spool, clock, Config())
+    shown_by.on_event(Tick(), Booth(), clock.boottime_ns())
+    shown_by.refresh()
     assert spool.last_start_ms() is None
     clock.pass_s(3)
-    view_details.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
+    shown_by.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
     clock.pass_s(9)
-    view_details.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
-    view_details.refresh()
+    shown_by.on_event(Tick(), Booth(state=BoothState.READY), clock.boottime_ns())
+    shown_by.refresh()
     assert spool.last_start_ms() == 3000

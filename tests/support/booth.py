@@ -225,13 +225,13 @@ class Box:
         assert any(event is wanted for event in awaited(self._heard))
 
     def _note_what_is_heard(self, service: BoothService) -> None:
-        note = service._view_details.on_event
+        note = service._presenter.on_event
 
         def noted(event: Event, booth: Booth, now_ns: int) -> None:
             note(event, booth, now_ns)
             self._heard.put(type(event))
 
-        service._view_details.on_event = noted  # type: ignore[method-assign]
+        service._presenter.on_event = noted  # type: ignore[method-assign]
 
     @property
     def page(self) -> Page | None:

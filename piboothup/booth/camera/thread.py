@@ -16,7 +16,7 @@ import math
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from piboothup.booth.camera.base import Camera, CameraFault, CaptureTimedOut
@@ -58,7 +58,7 @@ MAX_IDLE_WAIT_S = 2.0
 """Longest sleep of the thread, seconds, so that its heartbeat stays fresh."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class RecoveryCounts:
     """Counts of failures and recoveries since the booth started."""
 
@@ -244,12 +244,12 @@ class CameraThread:
         try:
             frame = self._camera.capture(job.zero_ns, ahead_s + min(job.timeout_s, left_s), job.flash_on_ns)
         except CaptureTimedOut:
-            self.recovery_counts = replace(self.recovery_counts, timeouts=self.recovery_counts.timeouts + 1)
+            self.recovery_counts.timeouts += 1
             log.warning("capture timed out count=%d", self.recovery_counts.timeouts)
             raise
         self._current_job = None
         self._mark_stable()
-        self.recovery_counts = replace(self.recovery_counts, failed_captures=0)
+        self.recovery_counts.failed_captures = 0
         self._post(Exposed(frame, job.zero_ns))
 
     def _fail_current_job(self, why: Problem) -> None:
@@ -278,13 +278,10 @@ class CameraThread:
         if frames > self._frames:
             self._frames, self._frames_grew_ns = frames, now_ns
             if not self._streaming:
-                again = self._has_streamed
+                self.recovery_counts.reopenings += self._has_streamed
                 self._streaming = self._has_streamed = True
                 self._streams_since_ns = now_ns
                 self._problem = None
-                self.recovery_counts = replace(
-                    self.recovery_counts, reopenings=self.recovery_counts.reopenings + again
-                )
                 model, size, reopenings = self._camera.model, self._camera.size, self.recovery_counts.reopenings
                 log.info("camera ready model=%s size=%dx%d reopenings=%d", model, size[0], size[1], reopenings)
                 self._post(CameraReady())
@@ -297,7 +294,7 @@ class CameraThread:
         if not self._is_stable:
             self._is_stable = True
             self._retry_s = FIRST_RETRY_S
-            self.recovery_counts = replace(self.recovery_counts, failed_reopenings=0)
+            self.recovery_counts.failed_reopenings = 0
 
     def _update_viewfinder(self) -> None:
         picture = self._camera.viewfinder()
@@ -308,10 +305,9 @@ class CameraThread:
     def _on_fault(self, cause: Problem) -> None:
         counts = self.recovery_counts
         if self._has_streamed and self._current_job is not None:
-            counts = replace(counts, failed_captures=counts.failed_captures + 1)
+            counts.failed_captures += 1
         if self._has_streamed and not self._is_stable:
-            counts = replace(counts, failed_reopenings=counts.failed_reopenings + 1)
-        self.recovery_counts = counts
+            counts.failed_reopenings += 1
         self._fail_current_job(cause)
         self._open_at_ns = self._clock.boottime_ns() + int(self._retry_s * 1e9)
         if cause != self._problem:

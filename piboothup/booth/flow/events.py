@@ -148,26 +148,12 @@ class Stop:
     """The service is asked to end."""
 
 
-Event = (
-    Pressed
-    | Released
-    | Tapped
-    | DownAtStart
-    | CameraReady
-    | CameraLost
-    | Exposed
-    | CaptureFailed
-    | Saved
-    | SavingFailed
-    | SaveTested
-    | StorageChecked
-    | PhotosCounted
-    | SelfTestProgress
-    | SharpnessMeasured
-    | ActionDone
-    | Tick
-    | Stop
-)
+ButtonEvent = Pressed | Released | Tapped | DownAtStart
+CameraEvent = CameraReady | CameraLost | Exposed | CaptureFailed
+StorageEvent = StorageChecked | SavingFailed | SaveTested | Saved
+MenuEvent = SharpnessMeasured | PhotosCounted | SelfTestProgress | ActionDone
+"""What the menu waits for."""
+Event = ButtonEvent | CameraEvent | StorageEvent | MenuEvent | Tick | Stop
 
 
 # -- effects ---------------------------------------------------------------------------------------------------

@@ -27,6 +27,8 @@ from piboothup.booth.flow import long_press, menu
 from piboothup.booth.flow.actions import CountPhotos
 from piboothup.booth.flow.events import (
     ActionDone,
+    ButtonEvent,
+    CameraEvent,
     CameraLost,
     CameraReady,
     Capture,
@@ -36,6 +38,7 @@ from piboothup.booth.flow.events import (
     Effect,
     Event,
     Exposed,
+    MenuEvent,
     PhotosCounted,
     Pressed,
     Released,
@@ -49,6 +52,7 @@ from piboothup.booth.flow.events import (
     SharpnessMeasured,
     Stop,
     StorageChecked,
+    StorageEvent,
     Tapped,
     Tick,
     TrySaving,
@@ -105,9 +109,7 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: FlowSettings) -> _
             return replace(booth, state=BoothState.STOPPING, until_ns=None, page=None), ()
 
 
-def _on_button(
-    booth: Booth, event: Pressed | Released | Tapped | DownAtStart, now_ns: int, settings: FlowSettings
-) -> _Step:
+def _on_button(booth: Booth, event: ButtonEvent, now_ns: int, settings: FlowSettings) -> _Step:
     match event:
         case Pressed(edge_ns):
             return _pressed(replace(booth, press=Press(edge_ns), stuck=False), edge_ns, now_ns, settings)
@@ -123,7 +125,7 @@ def _on_button(
             return replace(booth, press=Press(at_ns, consumed=True)), ()
 
 
-def _on_camera(booth: Booth, event: CameraReady | CameraLost | Exposed | CaptureFailed, now_ns: int) -> _Step:
+def _on_camera(booth: Booth, event: CameraEvent, now_ns: int) -> _Step:
     match event:
         case CameraReady():
             return _settle_if_idle(replace(booth, camera_ready=True, camera_problem=None)), ()
@@ -150,9 +152,7 @@ def _on_camera(booth: Booth, event: CameraReady | CameraLost | Exposed | Capture
     return booth, ()
 
 
-def _on_storage(
-    booth: Booth, event: StorageChecked | SavingFailed | SaveTested | Saved, now_ns: int, settings: FlowSettings
-) -> Booth:
+def _on_storage(booth: Booth, event: StorageEvent, now_ns: int, settings: FlowSettings) -> Booth:
     match event:
         case StorageChecked(found):
             mended = found is None and booth.storage_problem is not None
@@ -256,13 +256,8 @@ def _long_press_in_menu(booth: Booth, page: Page, press: Press, now_ns: int, set
     return _open_page(consumed, next_page, now_ns, settings), (action,) if action is not None else ()
 
 
-def _on_menu_answer(
-    booth: Booth,
-    event: SharpnessMeasured | PhotosCounted | SelfTestProgress | ActionDone,
-    now_ns: int,
-    settings: FlowSettings,
-) -> Booth:
-    """The menu with the answer that it waited for; unchanged when it was left meanwhile."""
+def _on_menu_answer(booth: Booth, event: MenuEvent, now_ns: int, settings: FlowSettings) -> Booth:
+    """The menu with the answer that it waited for; unchanged if it was left meanwhile."""
     page = booth.page
     match event:
         case SharpnessMeasured(sharpness) if page is not None and page.kind is PageKind.AIM:
