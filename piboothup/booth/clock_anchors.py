@@ -47,8 +47,11 @@ class AnchorRecorder:
 
     def _write_news(self, photos: int) -> None:
         uncertainty_ms = self._clock.ntp_uncertainty_ms()
-        before_ns, wall_ns, after_ns = self._clock.boottime_ns(), self._clock.wall_ns(), self._clock.boottime_ns()
-        now_ms, wall_ms = (before_ns + after_ns) // 2_000_000, wall_ns // 1_000_000
+        before_ns = self._clock.boottime_ns()
+        wall_ns = self._clock.wall_ns()
+        after_ns = self._clock.boottime_ns()
+        now_ms = (before_ns + after_ns) // 2_000_000
+        wall_ms = wall_ns // 1_000_000
         if uncertainty_ms is None:
             self._record_boot(now_ms, wall_ms)
             return

@@ -89,8 +89,10 @@ class Presenter:
 
     def view(self, booth: Booth, now_ns: int, settings: FlowSettings) -> View:
         """The view of this state."""
-        active, upload_status = self._settings_store.active, self.upload_status
-        link_id, light_problem = active.context.link_id, self._devices.light.problem
+        active = self._settings_store.active
+        upload_status = self.upload_status
+        link_id = active.context.link_id
+        light_problem = self._devices.light.problem
         shown_before = (self._devices.camera.notice, self._unused_setting) if booth.photos else ()
         return View(
             state=booth.state,

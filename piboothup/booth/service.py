@@ -103,7 +103,8 @@ class BoothService:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._booth = Booth()
         self._settings_store = store = SettingsStore(config, spool.directory, clock, self._apply_settings)
-        context, post = store.active.context, self._events.put
+        context = store.active.context
+        post = self._events.put
         self._camera = CameraThread(devices.camera, clock, post, self._on_viewfinder, self._restart)
         self._panel = PanelThread(devices.panel, clock, runtime)
         self._saver = Saver(config, spool, context, runtime, post)
@@ -225,7 +226,8 @@ class BoothService:
     def _loop(self) -> None:
         while self._booth.state is not BoothState.STOPPING:
             event = self._next_event()
-            now_ns, before = self._clock.boottime_ns(), self._booth.state
+            now_ns = self._clock.boottime_ns()
+            before = self._booth.state
             self._booth, effects = step(self._booth, event, now_ns, self._settings)
             self._outputs.prepare(self._booth, now_ns)
             self._run_effects(effects)

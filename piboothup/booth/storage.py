@@ -94,7 +94,8 @@ class StorageMonitor:
                 "card_full" if error.errno in durable.FULL else "card_readonly", error.strerror or ""
             )
         else:
-            self.problem, self.opened = commit.card_problem(self._spool), True
+            self.problem = commit.card_problem(self._spool)
+            self.opened = True
             self.times_opened += 1
             self._keep_good_config()
             self._waits = None
@@ -131,7 +132,8 @@ class StorageMonitor:
         """Run retention once; the number of deleted photos. Ages are checked at most once an hour."""
         if not self.opened:
             return 0
-        table, now_ns = self._config.spool, self._clock.boottime_ns()
+        table = self._config.spool
+        now_ns = self._clock.boottime_ns()
         keep_days = table.keep_sent_days if now_ns >= self._age_ns else 0
         deleted = sweep(self._spool, keep_days, table.min_free_mb)
         if keep_days and not deleted:
@@ -176,14 +178,16 @@ class StorageMonitor:
                 hidden_photos.discard(directory, found | over)
         except OSError as error:
             log.error("hidden photos not noted reason=%s", error.strerror or error)
-            self._are_hidden, self._is_hidden_noted = bool(self._left_behind | others), False
+            self._are_hidden = bool(self._left_behind | others)
+            self._is_hidden_noted = False
         else:
             self._left_behind = set()
             self._are_hidden = self._is_hidden_noted = bool(hidden_photos.read(directory))
 
     def _note_waiting(self) -> None:
         """Record outside the spool whether photos wait in it, for a start with another disk."""
-        file, now_ns = self._known_spools_file, self._clock.boottime_ns()
+        file = self._known_spools_file
+        now_ns = self._clock.boottime_ns()
         if file is None or (self._waits and now_ns < self._waiting_ns):
             return
         try:

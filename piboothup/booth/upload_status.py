@@ -58,7 +58,8 @@ class UploadStatusReader:
         """Set the context whose title and counts are read; return whether it is another one."""
         is_another = context != self._context
         if is_another:
-            self._context, self._seen_ns = context, {}
+            self._context = context
+            self._seen_ns = {}
         return is_another
 
     def read(self) -> UploadStatus:
@@ -88,7 +89,8 @@ class UploadStatusReader:
         return self._counted[place]
 
     def _has_changed(self, place: str) -> bool:
-        now_ns, changed_ns = self._spool.clock.wall_ns(), self._spool.listing.changed_ns(place)
+        now_ns = self._spool.clock.wall_ns()
+        changed_ns = self._spool.listing.changed_ns(place)
         if self._seen_ns.get(place) == changed_ns:
             return False
         if abs(now_ns - changed_ns) > _MTIME_GRAIN_NS:

@@ -64,7 +64,8 @@ def initial_controls(table: CameraConfig, advertised: Collection[str]) -> Contro
 
 def max_exposure_us(table: CameraConfig) -> int:
     """Longest exposure, microseconds: whole half-periods of the mains, if one fits."""
-    limit_us, half_us = int(table.max_exposure_ms * 1000), _half_period_us(table)
+    limit_us = int(table.max_exposure_ms * 1000)
+    half_us = _half_period_us(table)
     return limit_us // half_us * half_us or limit_us
 
 
@@ -122,9 +123,11 @@ def limit_exposure(
     that was lost would be missing all evening.
     """
     controls: Controls = {}
-    exposure_us, gain = metadata.get("ExposureTime", 0), metadata.get("AnalogueGain", 1.0)
+    exposure_us = metadata.get("ExposureTime", 0)
+    gain = metadata.get("AnalogueGain", 1.0)
     if "ExposureTime" in advertised and exposure_us:
-        is_beyond, longest_us = is_overexposed(metadata, table), max_exposure_us(table)
+        is_beyond = is_overexposed(metadata, table)
+        longest_us = max_exposure_us(table)
         is_handed_back = not _is_near(exposure_us, longest_us)
         owner = _next_owner(limits.exposure, is_beyond, gain < _HAND_BACK_BELOW_GAIN, is_handed_back)
         if is_beyond or owner is ControlOwner.HANDING_BACK:
@@ -132,7 +135,8 @@ def limit_exposure(
         limits = replace(limits, exposure=owner)
     lux = metadata.get("Lux")
     if lux is not None and "AnalogueGain" in advertised:
-        is_beyond, is_brighter = gain > table.max_gain * _TOLERANCE, lux > limits.lux * _HAND_BACK_LUX_FACTOR + 1
+        is_beyond = gain > table.max_gain * _TOLERANCE
+        is_brighter = lux > limits.lux * _HAND_BACK_LUX_FACTOR + 1
         owner = _next_owner(limits.gain, is_beyond, is_brighter, not _is_near(gain, table.max_gain))
         if is_beyond or owner is ControlOwner.HANDING_BACK:
             controls["AnalogueGain"] = table.max_gain if is_beyond else 0

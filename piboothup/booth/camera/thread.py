@@ -282,7 +282,9 @@ class CameraThread:
                 self._streaming = self._has_streamed = True
                 self._streams_since_ns = now_ns
                 self._problem = None
-                model, size, reopenings = self._camera.model, self._camera.size, self.recovery_counts.reopenings
+                model = self._camera.model
+                size = self._camera.size
+                reopenings = self.recovery_counts.reopenings
                 log.info("camera ready model=%s size=%dx%d reopenings=%d", model, size[0], size[1], reopenings)
                 self._post(CameraReady())
             elif now_ns - self._streams_since_ns >= STABLE_AFTER_NS:

@@ -56,7 +56,8 @@ class HoldProgress:
 
 def progress_to_menu(press: Press, at_ns: int, hold_s: float) -> HoldProgress | None:
     """Progress towards the menu; None while the press may still be a short one."""
-    age_ns, hold_ns = press.age_ns(at_ns), int(hold_s * SECOND_NS)
+    age_ns = press.age_ns(at_ns)
+    hold_ns = int(hold_s * SECOND_NS)
     if press.consumed or age_ns < LONG_PRESS_NS:
         return None
     if age_ns >= hold_ns:

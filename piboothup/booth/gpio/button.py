@@ -69,7 +69,8 @@ class Debounce:
     def level(self, down: bool, at_ns: int) -> None:
         """Take note of the pin's level at `at_ns`."""
         if down != self._level:
-            self._level, self._since_ns = down, at_ns
+            self._level = down
+            self._since_ns = at_ns
 
     def due_ns(self) -> int | None:
         """When `poll` may report something, if no edge comes before; None = not before an edge."""

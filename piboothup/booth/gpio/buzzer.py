@@ -105,7 +105,8 @@ class GpioBuzzer:
     def _play_now(self, sound: Sound) -> None:
         if self._line.device is None:
             self._line.open()
-        device, (tone_hz, length_s) = self._line.device, TONES[sound]
+        device = self._line.device
+        tone_hz, length_s = TONES[sound]
         if hasattr(device, "frequency"):
             device.frequency = tone_hz
             device.value = 0.5

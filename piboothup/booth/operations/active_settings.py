@@ -73,7 +73,8 @@ class SettingsStore:
 
     def _with_choices(self, chosen: Choices) -> ActiveSettings:
         config = chosen.over(self._config)
-        event, occasion = config.eventpics, f"{self._boot_id} {self._config!r}"
+        event = config.eventpics
+        occasion = f"{self._boot_id} {self._config!r}"
         context = context_for(event.link_id, event.album_id, occasion)
         while contexts.assigned_path(self._directory / CONTEXTS, context.id).exists() and not context.link_id:
             occasion += " again"  # those photos were assigned to an event since; coming photos have none

@@ -95,7 +95,8 @@ def saved(image: Image.Image, view: View, words: Texts) -> None:
     image.paste(dither.thumbnail(view.thumbnail, PHOTO_SIZE))
     placed(image, icon("done"), 4, SIDE_X, SIDE_PX)
     centred(image, 34, words.saved.upper(), small, SIDE_X, SIDE_PX)
-    mid, room_px = face("mid"), SIDE_PX - 3
+    mid = face("mid")
+    room_px = SIDE_PX - 3
     number = next((text for text in (f"#{view.number}", str(view.number)) if mid.width_px(text) <= room_px), "")
     if number:
         centred(image, 47, number, mid, SIDE_X, SIDE_PX)
@@ -105,7 +106,8 @@ def saved(image: Image.Image, view: View, words: Texts) -> None:
 
 def _saved_unseen(image: Image.Image, view: View, words: Texts) -> None:
     """Draw "saved" and the number without a picture."""
-    tick, hash_sign = icon("big_tick"), "#"
+    tick = icon("big_tick")
+    hash_sign = "#"
     figures = str(view.number)
     mid = face("mid")
     gap_px = 6
@@ -123,7 +125,9 @@ def _saved_unseen(image: Image.Image, view: View, words: Texts) -> None:
 def _corners(image: Image.Image) -> None:
     """Draw the corners of an empty viewfinder, until there is a picture."""
     pen = ImageDraw.Draw(image)
-    right, bottom, arm_px = PHOTO_SIZE[0] - 5, PHOTO_SIZE[1] - 5, 11
+    right = PHOTO_SIZE[0] - 5
+    bottom = PHOTO_SIZE[1] - 5
+    arm_px = 11
     for x, inward_x in ((4, 1), (right, -1)):
         for y, inward_y in ((4, 1), (bottom, -1)):
             for deep in range(2):

@@ -70,7 +70,8 @@ def hold_ring(image: Image.Image, progress: HoldProgress, words: Texts) -> None:
     pen.ellipse(inner, fill=0, outline=255)
     sign = _double(icon("camera") if progress.effect is ReleaseEffect.PHOTO else _bars())
     placed(image, sign, (HEIGHT_PX - sign.height) // 2, top, _RING_PX)
-    left, small = top + _RING_PX, face("small")
+    left = top + _RING_PX
+    small = face("small")
     what = words.menu.release_effects[
         ReleaseEffect.MENU if progress.effect is ReleaseEffect.NOTHING else progress.effect
     ]
@@ -171,7 +172,8 @@ def _sentence(image: Image.Image, page: Page, words: Texts) -> None:
     if page.kind is PageKind.WAIT or not text:
         capture_screens.saving(image, words)
         return
-    small, sign = face("small"), _double(icon("tick" if page.is_good else "warning"))
+    small = face("small")
+    sign = _double(icon("tick" if page.is_good else "warning"))
     left = MARGIN_PX + sign.width + 3 * GAP_PX
     lines = result(text, page, WIDTH_PX - MARGIN_PX - left)
     image.paste(255, (MARGIN_PX + GAP_PX, (HEIGHT_PX - sign.height) // 2), sign)
@@ -205,7 +207,8 @@ def _check(image: Image.Image, view: View, report: SelfTestReport, words: Texts)
     elif report.step is not None:
         _rows(image, report, words)
     elif report.reason is None:
-        tick, mid = icon("big_tick"), face("mid")
+        tick = icon("big_tick")
+        mid = face("mid")
         lines = mid.balanced(words.menu.ready_to_ship, TEXT_PX - tick.width - 2 * GAP_PX)
         text_px = max(mid.width_px(line) for line in lines)
         x = (WIDTH_PX - tick.width - 2 * GAP_PX - text_px) // 2

@@ -151,10 +151,12 @@ def _with_our_packing(controller: type[Any]) -> type[Any]:
         self.show()
 
     def send(self: Any, pages: _Pages, changed: NDArray[np.bool_]) -> None:
-        rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+        rows = np.flatnonzero(changed.any(axis=1))
+        columns = np.flatnonzero(changed.any(axis=0))
         left, right = int(columns[0]), int(columns[-1])
         if pages_one_by_one:
-            low, high = (left + _SH1106_FIRST_COLUMN) & 0x0F, (left + _SH1106_FIRST_COLUMN) >> 4
+            low = (left + _SH1106_FIRST_COLUMN) & 0x0F
+            high = (left + _SH1106_FIRST_COLUMN) >> 4
             for page in rows:
                 self.command(_PAGE + int(page), _LOW_COLUMN + low, _HIGH_COLUMN + high)
                 self.data(pages[page, left : right + 1].tobytes())

@@ -155,7 +155,8 @@ def _starting(image: Image.Image, view: View) -> None:
 def _ready(image: Image.Image, view: View, words: Texts) -> None:
     """Draw the invitation to press and, small: the event, the number of photos, the state of the upload."""
     small = face("small")
-    title, taken = readable_title(view.event_title, view.name), str(view.photos) if view.photos else ""
+    title = readable_title(view.event_title, view.name)
+    taken = str(view.photos) if view.photos else ""
     room_px = TEXT_PX - (small.width_px(taken) + _APART_PX if taken else 0)
     small.draw(image, MARGIN_PX, TITLE_Y, small.shortened(title, room_px))
     if taken:
@@ -170,7 +171,8 @@ def _ready(image: Image.Image, view: View, words: Texts) -> None:
 
 def _number(image: Image.Image, taken: str, is_alone: bool) -> None:
     """Draw the number of photos beside a camera, or inverted where a long title leaves no room for the camera."""
-    small, camera = face("small"), icon("camera")
+    small = face("small")
+    camera = icon("camera")
     x = WIDTH_PX - MARGIN_PX - small.width_px(taken)
     if is_alone:
         ImageDraw.Draw(image).rectangle((x - 2, TITLE_Y - 2, WIDTH_PX - 1, TITLE_Y + small.cap_px + 1), fill=255)

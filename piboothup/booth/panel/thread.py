@@ -112,14 +112,16 @@ class PanelThread:
             view = replace(view, line_turn=0)  # else the same picture would be drawn again with each turn
         with self._changed:
             if view != self._view:
-                self._view, self._has_news = view, True
+                self._view = view
+                self._has_news = True
                 self._changed.notify()
 
     def set_viewfinder(self, viewfinder: Viewfinder | None) -> None:
         """Set the viewfinder's picture for views that show it; None = off. Never waits."""
         with self._changed:
             if viewfinder != self._viewfinder:
-                self._viewfinder, self._has_news = viewfinder, True
+                self._viewfinder = viewfinder
+                self._has_news = True
                 self._changed.notify()
 
     def heartbeat(self) -> int:
@@ -139,7 +141,8 @@ class PanelThread:
     def run_once(self) -> None:
         """Draw and send what is new; open the device if that is due."""
         with self._changed:
-            view, viewfinder = (self._view if self._has_news else None), self._viewfinder
+            view = self._view if self._has_news else None
+            viewfinder = self._viewfinder
             self._has_news = False
         if view is not None:
             if idle.is_activity(self._drawn, view):
@@ -161,7 +164,9 @@ class PanelThread:
         content = picture.tobytes("raw", "1;I")
         if content == self._content:
             return
-        self._picture, self._content, self._stale = picture, content, True
+        self._picture = picture
+        self._content = content
+        self._stale = True
         self._write_picture_file()
 
     def _write_picture_file(self) -> None:
@@ -189,7 +194,8 @@ class PanelThread:
                 self._close()  # it may have been unplugged and put back meanwhile: it is started up from scratch
             if not self._open and now_ns >= self._open_at_ns:
                 self._device.open()
-                self._open, self._checked_ns = True, now_ns
+                self._open = True
+                self._checked_ns = now_ns
             if self._open and self._drawn is not None:
                 is_first = self._brightness is None
                 self._update_device(self._drawn, wanted, now_ns)
@@ -209,7 +215,8 @@ class PanelThread:
             return
         shift = idle.shift(view.state, now_ns - self._started_ns)
         if shift != self._shift:
-            self._shift, self._stale = shift, True
+            self._shift = shift
+            self._stale = True
         if self._stale and self._picture is not None:
             picture = idle.shifted(self._picture, shift)
             if view.busy_hint or view.state in _AT_ONCE:
@@ -218,13 +225,17 @@ class PanelThread:
                 self._device.check()
                 self._checked_ns = now_ns
             self._device.show(picture)
-            self._sent_picture, self._stale = picture, False
+            self._sent_picture = picture
+            self._stale = False
         if self._brightness is not wanted:
             self._device.contrast(wanted)
         self._brightness = wanted
 
     def _close(self) -> None:
-        self._open, self._stale, self._brightness, self._sent_picture = False, True, None, blank()
+        self._open = False
+        self._stale = True
+        self._brightness = None
+        self._sent_picture = blank()
         try:
             self._device.close()
         except Exception as error:  # the top of the thread: a device that can't even be closed must not end it
