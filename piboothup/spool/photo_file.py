@@ -12,7 +12,7 @@ from pathlib import Path
 
 from piboothup.spool.names import PhotoName, digest_of
 
-_BLOCK_BYTES = 1024 * 1024
+BLOCK_BYTES = 1024 * 1024
 
 
 def open_file(path: Path) -> io.BufferedReader:
@@ -60,7 +60,7 @@ class VerifyingReader(io.BufferedReader):
 
     def verify(self, is_stopped: Callable[[], bool]) -> None:
         """Read all of it and go back to its start. Raises OSError, Damaged; InterruptedError when stopped."""
-        while self.read(_BLOCK_BYTES):
+        while self.read(BLOCK_BYTES):
             if is_stopped():
                 raise InterruptedError
         self.seek(0)

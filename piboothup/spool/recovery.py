@@ -17,12 +17,11 @@ from pathlib import Path
 from piboothup.spool import durable
 from piboothup.spool.listing import CONTEXTS, NEW, PARKED, PROBE, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName
-from piboothup.spool.photo_file import matches_digest, open_file
+from piboothup.spool.photo_file import BLOCK_BYTES, matches_digest, open_file
 from piboothup.spool.store import Spool
 
 log = logging.getLogger(__name__)
 
-_BLOCK_BYTES = 1024 * 1024
 _LEFTOVER = re.compile(r"\.(?P<what>.+\.(?:json|txt|toml|layout)|\.layout)\.(?P<thread>\d+)", re.ASCII)
 
 
@@ -66,7 +65,7 @@ def _read(part: Path) -> tuple[str, bool]:
     """The digest of a part's bytes, and whether none of them is of a picture."""
     digest, is_empty = hashlib.sha256(), True
     with open_file(part) as file:
-        while block := file.read(_BLOCK_BYTES):
+        while block := file.read(BLOCK_BYTES):
             digest.update(block)
             is_empty = is_empty and not block.strip(b"\0")
     return digest.hexdigest()[:16], is_empty
