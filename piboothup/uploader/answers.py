@@ -53,6 +53,7 @@ _GATEWAY_MESSAGES: Final = frozenset(
 """Messages of gateways (AWS, Kong, Vercel ...): little more than the status's name."""
 _GATEWAY_FIELDS: Final = frozenset({"cloudflare_error", "supportID", "blocked"})
 """Fields of the JSON in which firewalls and content networks refuse."""
+_XML_ERROR: Final = re.compile(rb"<(\w+:)?error[\s>]")
 _STORAGE_FIELDS: Final = frozenset({"error", "code", "message"})
 """Fields of the JSON in which storages refuse (GCS, Azure, B2, Supabase); the rest of them use XML."""
 
@@ -67,6 +68,8 @@ def classify(call: ApiCall, answer: Answer, *, key_accepted: bool = False) -> Ou
     sign-in) is believed.
     """
     is_verified = answer.validity is not None
+    if answer.mitigated:
+        return Outcome.BLOCKED
     if answer.status == 400 and not answer.body_sent and answer.answered_ns - answer.sent_ns >= _MIN_BODY_TIMEOUT_NS:
         return Outcome.TOO_SLOW
     if 400 <= answer.status < 500:
@@ -78,6 +81,8 @@ def classify(call: ApiCall, answer: Answer, *, key_accepted: bool = False) -> Ou
     if 500 <= answer.status < 600:
         return Outcome.SERVER_ERROR
     if not 200 <= answer.status < 300:
+        return Outcome.UNEXPECTED
+    if call is ApiCall.PUT and answer.status not in _STORED_STATUSES and _is_error_of_storage(answer.body):
         return Outcome.UNEXPECTED
     if is_verified and call is ApiCall.PUT:
         if answer.status not in _STORED_STATUSES and is_page("", answer.body):
@@ -162,9 +167,13 @@ def ended_list(body: bytes, name: str) -> bytes:
     return f"{{{text[begin.start() : end]}]}}".encode()
 
 
+def _start(body: bytes) -> bytes:
+    return body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+
+
 def is_page(content_type: str, body: bytes) -> bool:
     """Whether it is a page for people. Some storages call an empty answer one, some services their JSON."""
-    start = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    start = _start(body)
     if not start or start.startswith(b"{"):
         return False
     is_markup = start.startswith(b"<!doctype html") or (start.startswith(b"<") and b"<html" in start)
@@ -183,11 +192,20 @@ def is_json_or_empty(body: bytes) -> bool:
     return not body.strip() or json_object(body) is not None
 
 
+def _is_error_of_storage(body: bytes) -> bool:
+    """Whether a body under a 2xx says that the photo was not stored. Amazon says so in XML for some calls."""
+    start = _start(body)
+    if start.startswith(b"<"):
+        return _XML_ERROR.search(start) is not None
+    shown = json_object(body) or {}
+    return bool(shown.get("error") or shown.get("errors")) or shown.get("success") is False
+
+
 def is_refusal_of_storage(body: bytes) -> bool:
     """Whether a refusal may be a storage's own: XML or JSON in their known form, or nothing."""
-    start = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    start = _start(body)
     if start.startswith(b"<"):
-        return b"<error" in start
+        return _XML_ERROR.search(start) is not None
     shown = json_object(body)
     return not start or (shown is not None and (not shown or bool(_STORAGE_FIELDS & shown.keys())))
 

@@ -121,6 +121,18 @@ def test_f03_a_page_to_the_put_alone_parks_no_photo(desk: Desk, firewalls: list[
     blocked_for(firewalls[0], ["upload"], minutes=20)
 
 
+@pytest.mark.parametrize(
+    ("status", "header"),
+    [(202, "x-amzn-waf-action: challenge"), (405, "x-amzn-waf-action: captcha"), (403, "cf-mitigated: challenge")],
+)
+@pytest.mark.parametrize("calls", [CALLS, ["getuploadurl"], ["upload"]], ids=["all", "getuploadurl", "upload"])
+def test_f03_a_firewalls_empty_challenge_sends_and_parks_nothing(
+    desk: Desk, firewalls: list[Firewall], status: int, header: str, calls: list[str]
+) -> None:
+    firewalls.append(Firewall(desk, Page("", "", (header,)), status))
+    blocked_for(firewalls[0], calls, minutes=5)
+
+
 def test_f03_a_block_is_told_at_the_first_start_too(desk: Desk, firewalls: list[Firewall]) -> None:
     firewall = Firewall(desk, PAGES["squid"], 403)
     firewalls.append(firewall)

@@ -55,6 +55,10 @@ PROOFS = {
     "another md5 as etag": says("200 OK", b"", f'ETag: "{"0" * 32}"'),
     "no etag": says("200 OK"),
     "a weak etag": says("200 OK", b"", 'ETag: W/"x"'),
+    "amazon's xml": says("200 OK", b'<?xml version="1.0"?><PostResponse><Key>a</Key></PostResponse>'),
+    "xml without errors": says("200 OK", b"<Response><Errors/><Key>a</Key></Response>"),
+    "json of success": says("200 OK", b'{"Key": "a", "error": null, "errors": [], "success": true}'),
+    "created, whatever it says": says("201 Created", b'{"error": "thumbnail later"}'),
     "an empty page": says("200 OK", b"", "Content-Type: text/html"),
     "json called a page": says("200 OK", b'{"ok": true}', "Content-Type: text/html"),
     "no length and no close": ends("HTTP/1.1 201 Created\nETag: x"),
@@ -110,6 +114,19 @@ def test_f02_a_2xx_whose_body_never_ends_counts_at_the_deadline(photo: io.Buffer
 NO_PROOFS = {
     "a redirect": says("302 Found", b"", "Location: /login"),
     "not modified": says("304 Same"),
+    "amazon's error": says("200 OK", b'<?xml version="1.0"?>\n<Error><Code>InternalError</Code></Error>'),
+    "an error called xml": says("202 Accepted", b"<Error ><Code>SlowDown</Code></Error>", "Content-Type: text/xml"),
+    "json's error": says("200 OK", b'{"error": "file type not allowed"}', "Content-Type: application/json"),
+    "an error inside": says("206 Part", b'\xef\xbb\xbf{"error": {"code": 507, "message": "quota"}}'),
+    "errors": says("200 OK", b'{"errors": [{"message": "quota"}]}'),
+    "no success": says("200 OK", b'{"success": false, "message": "quota"}'),
+}
+MITIGATED = {
+    "aws, challenge": says("202 Accepted", b"", "x-amzn-waf-action: challenge", HTML),
+    "aws, captcha": says("405 Not Allowed", b"", "X-Amzn-Waf-Action: captcha"),
+    "aws, another status": says("200 OK", b"", "x-amzn-waf-action: challenge"),
+    "cloudflare": says("403 Forbidden", b"", "cf-mitigated: challenge"),
+    "cloudflare, another status": says("201 Created", b"{}", "CF-Mitigated: block"),
 }
 
 
@@ -119,6 +136,14 @@ def test_f02_what_is_no_2xx_is_no_proof(photo: io.BufferedReader, tmp_path: Path
     with Liar(answer, tls=authority.certificate()) as liar, pytest.raises(ApiError) as caught:
         put(authority, liar.url, photo)
     assert caught.value.outcome is Outcome.UNEXPECTED
+
+
+@pytest.mark.parametrize("answer", MITIGATED.values(), ids=MITIGATED)
+def test_f02_a_firewalls_challenge_is_no_proof(photo: io.BufferedReader, tmp_path: Path, answer: Story) -> None:
+    authority = Authority(tmp_path)
+    with Liar(answer, tls=authority.certificate()) as liar, pytest.raises(ApiError) as caught:
+        put(authority, liar.url, photo)
+    assert caught.value.outcome is Outcome.BLOCKED
 
 
 def test_f02_a_2xx_whose_head_breaks_off_is_no_proof(photo: io.BufferedReader, tmp_path: Path) -> None:

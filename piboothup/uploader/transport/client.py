@@ -55,6 +55,8 @@ _PLAIN_SERVER: Final = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 """Name or address, and port. Parsers disagree about anything else there, as a backslash or user info."""
 _SIGN_IN_CONNECT_S: Final = 3.0
 """Connect time-out of `get_plain_http`, seconds: a portal is as near as the access point."""
+_MITIGATION_HEADERS: Final = ("x-amzn-waf-action", "cf-mitigated")
+"""Headers of a firewall's own answer. AWS's challenge is an empty 202, which to a PUT looks like success."""
 _ASK_ONCE: Final = {"Cache-Control": "no-cache", "Connection": "close"}
 """Headers of a request that is made on a connection of its own."""
 
@@ -249,6 +251,7 @@ class Transport:
             answered_ns,
             response.headers.get("Location", ""),
             self._guard.validity,
+            any(response.headers.get(name) for name in _MITIGATION_HEADERS),
         )
         return answer, failure
 

@@ -245,3 +245,5 @@ class Answer:
     location: str = field(default="", repr=False)
     validity: Validity | None = None
     """The dates of the certificate of the server that answered; None without TLS."""
+    mitigated: bool = False
+    """A firewall in front of the server says that it answered in its place (AWS's or Cloudflare's header)."""
