@@ -1,6 +1,6 @@
-"""Recording of clock anchors: the clocks at the start of a boot, and NTP's time when it is new.
+"""Recorder of clock anchors: the unsynchronised clocks once per boot, and NTP's time when it is known or changes.
 
-Only the booth asks the kernel whether the clock is synchronised. Nothing is written while nothing changes.
+Only the booth asks the kernel whether the clock is synchronised. Nothing is written at rest: no photo, no step.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ log = logging.getLogger(__name__)
 ANCHOR_EVERY_MS = 600_000
 """While photos are taken, an NTP anchor is recorded this often, milliseconds."""
 STEP_MS = 500
-"""A step of the clock of this size is recorded at once, milliseconds."""
+"""A step of the clock of at least this size is recorded at once, milliseconds."""
 _RTC_UNCERTAINTY_MS = 1_500
+_HALF_SECOND_MS = 500
+"""An RTC counts whole seconds."""
 
 
 class AnchorRecorder:
@@ -28,16 +30,16 @@ class AnchorRecorder:
         self._clock = clock
         self._is_boot_recorded = False
         self._last: Anchor | None = None
-        self._photos = 0
+        self._photos_at_last_anchor = 0
         self._is_failure_logged = False
 
     def record(self, photos: int) -> None:
-        """Record the clocks once per boot; NTP's time at first, after a step, and every ten minutes with new photos.
+        """Record the unsynchronised clocks once; NTP's time at first, after a step, and every 10 min with new photos.
 
         `photos`: how many photos were taken. A failed write is tried again with the next call.
         """
         try:
-            self._write_news(photos)
+            self._record_changes(photos)
         except OSError as error:
             if not self._is_failure_logged:
                 log.error("anchor not written reason=%s", error.strerror or error)
@@ -45,7 +47,7 @@ class AnchorRecorder:
         else:
             self._is_failure_logged = False
 
-    def _write_news(self, photos: int) -> None:
+    def _record_changes(self, photos: int) -> None:
         uncertainty_ms = self._clock.ntp_uncertainty_ms()
         before_ns = self._clock.boottime_ns()
         wall_ns = self._clock.wall_ns()
@@ -53,28 +55,28 @@ class AnchorRecorder:
         now_ms = (before_ns + after_ns) // 2_000_000
         wall_ms = wall_ns // 1_000_000
         if uncertainty_ms is None:
-            self._record_boot(now_ms, wall_ms)
+            self._record_unsynchronised_clocks(now_ms, wall_ms)
             return
-        between_ms = (after_ns - before_ns) // 2_000_000  # this thread may have lost the processor there
-        fresh = Anchor(Source.NTP, now_ms, wall_ms, uncertainty_ms + between_ms)
-        if self._is_news(fresh, photos):
+        half_gap_ms = (after_ns - before_ns) // 2_000_000  # preempted between the readings, perhaps
+        fresh = Anchor(Source.NTP, now_ms, wall_ms, uncertainty_ms + half_gap_ms)
+        if self._should_record(fresh, photos):
             self._spool.add_anchor(fresh)
-            self._last, self._photos = fresh, photos
+            self._last, self._photos_at_last_anchor = fresh, photos
 
-    def _is_news(self, fresh: Anchor, photos: int) -> bool:
+    def _should_record(self, fresh: Anchor, photos: int) -> bool:
         last = self._last
         if last is None or abs(fresh.offset_ms - last.offset_ms) >= STEP_MS:
             return True
-        return photos != self._photos and fresh.boottime_ms - last.boottime_ms >= ANCHOR_EVERY_MS
+        return photos != self._photos_at_last_anchor and fresh.boottime_ms - last.boottime_ms >= ANCHOR_EVERY_MS
 
-    def _record_boot(self, now_ms: int, wall_ms: int) -> None:
+    def _record_unsynchronised_clocks(self, now_ms: int, wall_ms: int) -> None:
         """Record the RTC, and the system clock, which is a lower bound until NTP has set it."""
         if self._is_boot_recorded:
             return
         rtc_ms = self._clock.rtc_ms()
         found = [Anchor(Source.SAVED, now_ms, wall_ms, 0)]
         if rtc_ms is not None:
-            found.append(Anchor(Source.RTC, now_ms, rtc_ms + 500, _RTC_UNCERTAINTY_MS))
+            found.append(Anchor(Source.RTC, now_ms, rtc_ms + _HALF_SECOND_MS, _RTC_UNCERTAINTY_MS))
         for anchor in found:
             if anchor.is_sane:
                 self._spool.add_anchor(anchor)

@@ -150,7 +150,7 @@ class BoothService:
         Under systemd a spool that can't be used is a fault on the panel, tried again until it can.
         """
         with contextlib.closing(self._storage):
-            self._storage.open(patient=under_systemd())
+            self._storage.open(retry_later=under_systemd())
             self._settings_store.refresh()
             self._events.put(StorageChecked(self._storage.problem))
             self._presenter.load_last_start()
@@ -334,7 +334,7 @@ class BoothService:
         set_background()
         while not self._ended.wait(_RETENTION_S):
             try:
-                while self._storage.retire() and not self._ended.is_set():
+                while self._storage.run_retention() and not self._ended.is_set():
                     pass
             except Exception:  # the top of the thread: the next round may go better
                 log.exception("retention failed")

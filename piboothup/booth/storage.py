@@ -1,9 +1,9 @@
-"""Monitor of the card under the spool: takes the spool over, checks that it accepts photos, runs retention.
+"""Storage monitor: opens the spool (lock, recovery, boot number), checks that it accepts photos, runs retention.
 
-The card is the disk under the spool's path: a disk that is mounted late, removed or replaced is noticed within a
-second, and taken over as at the start.
+A disk that is mounted late, removed or replaced under the spool's path is noticed within a second, and its spool is
+opened as at the start.
 
-On a box an unusable card is a fault on the panel and is retried; at a desk it ends the command with a sentence.
+On a box an unusable spool is a fault on the panel and is retried; in the simulator the command ends with an error.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from piboothup.spool.store import AlreadyRunning, Spool
 
 log = logging.getLogger(__name__)
 
-_AGE_EVERY_NS = 3_600_000_000_000
-_WAITING_EVERY_NS = 600_000_000_000
-"""Interval at which waiting photos are counted, ns: recording each arrival and departure would wear the card."""
+_AGE_CHECK_INTERVAL_NS = 3_600_000_000_000
+_WAITING_CHECK_INTERVAL_NS = 600_000_000_000
+"""While photos wait, interval of the check whether they still do, ns: a record of each would wear the card."""
 
 
 class StorageMonitor:
-    """State of the spool and its card, for the booth."""
+    """Opens and watches the booth's spool, on whatever disk lies under its path."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class StorageMonitor:
         config_names: Sequence[str] | None,
         known_spools_file: Path | None = None,
     ) -> None:
-        """`config_names`: settings in the config file; None = no good copy is made.
+        """`config_names`: settings in the config file; None = the last good config is not stored.
 
         `known_spools_file`: list of this box's spools with waiting photos.
         """
@@ -52,39 +52,39 @@ class StorageMonitor:
         self._spool = spool
         self._clock = clock
         self._config_names = config_names
-        self._held = contextlib.ExitStack()
+        self._lock_stack = contextlib.ExitStack()
         self._locked = False
-        self._age_ns = 0
+        self._next_age_check_ns = 0
         self.problem: Problem | None = None
         """Problem that stops photos from being saved; None when there is none."""
         self.opened = False
         self.times_opened = 0
         self._left_behind: set[str] = set()
-        """Waiting photos that a mount covers or that left with a disk, not yet stored on the current disk."""
-        self._are_hidden = self._is_hidden_noted = False
+        """Names of waiting photos that a mount covers or that left with a disk; not yet in this disk's list."""
+        self._has_hidden_photos = self._is_hidden_list_written = False
         self._known_spools_file = known_spools_file
-        self._waits: bool | None = None
+        self._recorded_waiting: bool | None = None
         """Whether photos wait on this spool, as recorded outside of it; None = not recorded yet."""
-        self._waiting_ns = 0
-        self._lacks_settings = False
-        """Whether the config lacks a setting of the good copy, on a disk mounted after the config was read."""
+        self._next_waiting_check_ns = 0
+        self._has_lost_settings = False
+        """Whether the last good config, on a disk that was mounted late, has a setting that the config lacks."""
 
-    def open(self, *, patient: bool) -> None:
-        """Take the spool over: the lock, the recovery, a number for this boot. Raises AlreadyRunning.
+    def open(self, *, retry_later: bool) -> None:
+        """Open the spool: the lock, the recovery, a number for this boot. Raises AlreadyRunning.
 
-        Raises SpoolUnusable too, unless `patient`: then that is a problem like a full card.
+        Raises SpoolUnusable too, unless `retry_later`: then it becomes `self.problem`, as a full card does.
         """
         try:
             self._spool.prepare()
             if not self._locked:
-                self._held.enter_context(self._spool.lock("booth"))
+                self._lock_stack.enter_context(self._spool.lock("booth"))
                 self._locked = True
             self._resume_wipe()
             recover(self._spool)
             self._start()
             self._spool.free_space.recheck_storage(allowed=self._config.spool.allow_memory)
         except SpoolUnusable as error:
-            if not patient:
+            if not retry_later:
                 raise
             self._log_not_opened(error)
             self.problem = error.problem
@@ -98,25 +98,25 @@ class StorageMonitor:
             self.opened = True
             self.times_opened += 1
             self._keep_good_config()
-            self._waits = None
-            self._note_waiting()
-            self._note_hidden()
+            self._recorded_waiting = None
+            self._record_waiting()
+            self._record_hidden()
 
     def check(self) -> Problem | None:
         """Problem that stops photos from being saved now; a spool that is not open yet is opened."""
-        if self._locked and self._has_moved() and self._spool.directory.is_dir():
+        if self._locked and self._notice_disk_change() and self._spool.directory.is_dir():
             self._release()
         if not self.opened:
             try:
-                self.open(patient=True)
+                self.open(retry_later=True)
             except AlreadyRunning as error:  # a wipe, or another process that locked it while the folder was gone
                 self._log_not_opened(error)
                 self.problem = problem("spool_busy")
         if self.opened:
             self._spool.free_space.recheck_storage(allowed=self._config.spool.allow_memory)
             self.problem = commit.card_problem(self._spool)
-            self._note_waiting()
-            self._follow_retry()
+            self._record_waiting()
+            self._end_warning_after_retry()
             if self.problem is not None and self.problem.code == "spool_unusable":
                 self._release()
         return self.problem
@@ -125,96 +125,96 @@ class StorageMonitor:
     def notices(self) -> list[Problem]:
         """Problems of a card that still takes photos."""
         notices = [self._spool.free_space.warning] if self._spool.free_space.warning is not None else []
-        notices += [problem("photos_hidden")] if self._are_hidden else []
-        return [*notices, problem("config_late")] if self._lacks_settings else notices
+        notices += [problem("photos_hidden")] if self._has_hidden_photos else []
+        return [*notices, problem("config_late")] if self._has_lost_settings else notices
 
-    def retire(self) -> int:
-        """Run retention once; the number of deleted photos. Ages are checked at most once an hour."""
+    def run_retention(self) -> int:
+        """Run retention once; return how many photos it deleted. Without old ones, ages are checked once an hour."""
         if not self.opened:
             return 0
-        table = self._config.spool
+        spool_config = self._config.spool
         now_ns = self._clock.boottime_ns()
-        keep_days = table.keep_sent_days if now_ns >= self._age_ns else 0
-        deleted = sweep(self._spool, keep_days, table.min_free_mb)
+        keep_days = spool_config.keep_sent_days if now_ns >= self._next_age_check_ns else 0
+        deleted = sweep(self._spool, keep_days, spool_config.min_free_mb)
         if keep_days and not deleted:
-            self._age_ns = now_ns + _AGE_EVERY_NS
+            self._next_age_check_ns = now_ns + _AGE_CHECK_INTERVAL_NS
         return deleted
 
     def close(self) -> None:
-        """Release the lock."""
+        """Record whether photos wait, and release the lock."""
         if self.opened:
-            self._waiting_ns = 0
-            self._note_waiting()
+            self._next_waiting_check_ns = 0
+            self._record_waiting()
         self._release()
 
     def _release(self) -> None:
-        self._held.close()
+        self._lock_stack.close()
         self._locked = self.opened = False
 
-    def _has_moved(self) -> bool:
-        """Whether another disk is under the spool's path; waiting photos of the previous disk are remembered."""
+    def _notice_disk_change(self) -> bool:
+        """Whether another disk is under the spool's path; then the previous disk's waiting photos are remembered."""
         try:
             if not self._spool.has_moved():
                 return False
-        except OSError:  # a disk that answers nothing: the card's problem
+        except OSError:  # a disk that can't be read: a problem of its own
             return False
         left = self._spool.left_behind()
         log.warning("spool moved directory=%s left_behind=%d", self._spool.directory, len(left))
         self._left_behind |= left
         return True
 
-    def _note_hidden(self) -> None:
-        """Store which photos are hidden; those that are visible again are removed."""
+    def _record_hidden(self) -> None:
+        """Write the list of hidden photos and other spools, without the names that are visible again."""
         directory = self._spool.directory
-        noted_spools = known_spools.read(self._known_spools_file) if self._known_spools_file is not None else ()
-        others = {hidden_photos.SPOOL + other for other in noted_spools if other != read_id(directory)}
+        known = known_spools.read(self._known_spools_file) if self._known_spools_file is not None else ()
+        others = {hidden_photos.SPOOL + other for other in known if other != read_id(directory)}
         try:
             if self._left_behind | others:
                 hidden_photos.add(directory, self._left_behind | others)
             if hidden := hidden_photos.read(directory):
                 places = (NEW, SENT, PARKED, QUARANTINE)
-                found = {str(name) for place in places for name in self._spool.names(place)}
-                over = {each for each in hidden - others if each.startswith(hidden_photos.SPOOL)}
-                hidden_photos.discard(directory, found | over)
+                visible = {str(name) for place in places for name in self._spool.names(place)}
+                done = {entry for entry in hidden - others if entry.startswith(hidden_photos.SPOOL)}
+                hidden_photos.discard(directory, visible | done)
         except OSError as error:
             log.error("hidden photos not noted reason=%s", error.strerror or error)
-            self._are_hidden = bool(self._left_behind | others)
-            self._is_hidden_noted = False
+            self._has_hidden_photos = bool(self._left_behind | others)
+            self._is_hidden_list_written = False
         else:
             self._left_behind = set()
-            self._are_hidden = self._is_hidden_noted = bool(hidden_photos.read(directory))
+            self._has_hidden_photos = self._is_hidden_list_written = bool(hidden_photos.read(directory))
 
-    def _note_waiting(self) -> None:
-        """Record outside the spool whether photos wait in it, for a start with another disk."""
+    def _record_waiting(self) -> None:
+        """Record outside the spool whether photos wait in it, so that a start with another disk can warn of them."""
         file = self._known_spools_file
         now_ns = self._clock.boottime_ns()
-        if file is None or (self._waits and now_ns < self._waiting_ns):
+        if file is None or (self._recorded_waiting and now_ns < self._next_waiting_check_ns):
             return
         try:
             if self._spool.has_moved():
                 return
             waits = self._spool.has_waiting()
-            self._waiting_ns = now_ns + _WAITING_EVERY_NS
-            if waits != self._waits and (spool_id := read_id(self._spool.directory)):
-                known_spools.note(file, spool_id, waiting=waits)
+            self._next_waiting_check_ns = now_ns + _WAITING_CHECK_INTERVAL_NS
+            if waits != self._recorded_waiting and (spool_id := read_id(self._spool.directory)):
+                known_spools.record(file, spool_id, waiting=waits)
         except OSError as error:
             log.error("waiting photos not noted reason=%s", error.strerror or error)
         else:
-            self._waits = waits
+            self._recorded_waiting = waits
 
-    def _follow_retry(self) -> None:
-        """End the warning of hidden photos after `queue retry`."""
-        if not self._is_hidden_noted or (self._spool.directory / hidden_photos.FILE).exists():
+    def _end_warning_after_retry(self) -> None:
+        """End the warning of hidden photos after `queue retry`, which deletes their list."""
+        if not self._is_hidden_list_written or (self._spool.directory / hidden_photos.FILE).exists():
             return
-        self._are_hidden = self._is_hidden_noted = False
+        self._has_hidden_photos = self._is_hidden_list_written = False
         if self._known_spools_file is not None:
             try:
-                known_spools.forget_others(self._known_spools_file, read_id(self._spool.directory))
+                known_spools.keep_only(self._known_spools_file, read_id(self._spool.directory))
             except OSError as error:
                 log.error("other spools not forgotten reason=%s", error.strerror or error)
 
     def _resume_wipe(self) -> None:
-        """Complete a wipe that a power cut interrupted, before anything is shown."""
+        """Complete a wipe that a power cut interrupted, before any photo is listed."""
         try:
             receipt = resume_wipe(self._spool)
         except WipeError as error:
@@ -235,13 +235,13 @@ class StorageMonitor:
             self._spool.start("booth")
 
     def _keep_good_config(self) -> None:
-        """Store the good copy, and drop choices made over another config. A failure of either stops no photos."""
+        """Store the config as the last good one; forget choices made under another. A failure stops no photos."""
         if self._config_names is None:
             return
         path = self._spool.directory / GOOD_FILE
         # Compared again: when the config was read, the disk may not have been there.
         lost = good_copy.lost_setting(self._config_names, good_copy.read(path.parent, self._spool.box))
-        self._lacks_settings = bool(lost)
+        self._has_lost_settings = bool(lost)
         if lost:
             log.error("config not kept reason=cut_off missing=%s", lost)
             return

@@ -1,6 +1,7 @@
 """Names: of the box, of a photo in the spool, of the same photo in EventPics.
 
-A name holds everything that has to be known about a photo, so no sidecar file and no database has to agree with it:
+A name in the spool holds all that is known about a photo at its capture, so no sidecar file and no database has to
+agree with it:
 
     <box>-<boot>-<seq>_<boottime ms>_<context>_<sha256[:16]>.jpg       in the spool
     <box>-<boot>-<seq>-<sha256[:8]>.jpg                                 in EventPics
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base 32: no letter looks or sounds like a digit when it is read out on the phone."""
+"""Crockford's base 32: no I, L, O, U, which could be misread as a digit or each other."""
 
 _NAME = re.compile(
     rf"(?P<box>[{_ALPHABET}]{{4}})-(?P<boot>\d{{4,6}})-(?P<seq>\d{{4,6}})"
@@ -23,12 +24,12 @@ _NAME = re.compile(
 )
 
 NO_PHOTO = "f" * 32
-"""ImageUniqueID of no photo: `Identity.from_unique_id` returns None for it."""
+"""ImageUniqueID of a test picture: `Identity.from_unique_id` returns None for it."""
 
 _BOOT_FOLDER = re.compile(r"\d{4,6}", re.ASCII)
 
 BY_HAND = 900_000
-"""Lowest boot or photo number that only a person can have made up; counting never continues from it."""
+"""From here on boot and photo numbers were made by hand: the program issues none, nor continues from one."""
 
 _SERIALS = (
     Path("/sys/firmware/devicetree/base/serial-number"),
@@ -38,7 +39,7 @@ _SERIALS = (
 
 
 def hardware_serial(places: tuple[Path, ...] = _SERIALS) -> str:
-    """Serial number of the Pi, on other machines the machine-id: differs between cloned cards."""
+    """The Pi's serial number (boxes with cloned cards differ in it), elsewhere the machine-id; empty if unknown."""
     for place in places:
         try:
             serial = place.read_text(encoding="ascii", errors="ignore").strip("\0 \n")
@@ -99,7 +100,7 @@ class Identity:
 
     @classmethod
     def from_unique_id(cls, text: str) -> Identity | None:
-        """The identity in an ImageUniqueID, or None when this program did not write it."""
+        """The identity in an ImageUniqueID, or None when it can't be one of ours."""
         if not re.fullmatch(r"[0-9a-f]{32}", text):
             return None
         number = int(text, 16)
@@ -131,8 +132,8 @@ class PhotoName:
     @classmethod
     def of(cls, identity: Identity, jpeg: bytes) -> PhotoName:
         """The name of a photo with these bytes."""
-        one = identity
-        return cls(one.box, one.boot, one.seq, one.boottime_ms, one.context, digest_of(jpeg))
+        taken = identity
+        return cls(taken.box, taken.boot, taken.seq, taken.boottime_ms, taken.context, digest_of(jpeg))
 
     @classmethod
     def parse(cls, text: str) -> PhotoName | None:
@@ -156,7 +157,7 @@ class PhotoName:
 
     @property
     def file_name(self) -> str:
-        """The fileName given to EventPics: fixed at commit, unique across boxes."""
+        """The fileName given to EventPics: fixed at commit, different on any two boxes."""
         return f"{self.box}-{self.boot:04d}-{self.seq:04d}-{self.digest[:8]}.jpg"
 
     @property

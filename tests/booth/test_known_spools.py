@@ -50,7 +50,7 @@ class Bench:
             Config(spool=table), self.spool, self.clock, config_names=None, known_spools_file=self.file
         )
         with closing(made) as monitor:
-            monitor.open(patient=False)
+            monitor.open(retry_later=False)
             for number in range(photos):
                 take(self.spool, jpeg(number))
             monitor.check()

@@ -68,50 +68,50 @@ def card(bench: Bench) -> Iterator[StorageMonitor]:
 def test_spool_open_has_boot_takes_photos_salvages_partial_write(bench: Bench, card: StorageMonitor) -> None:
     name = take(open_spool(bench.spool.directory, bench.clock), jpeg())
     bench.spool.path(name).rename(bench.spool.directory / "tmp" / f"{name}.part")
-    card.open(patient=False)
+    card.open(retry_later=False)
     assert (card.opened, card.problem, card.check()) == (True, None, None)
     assert bench.spool.waiting() == [name]
     assert take(bench.spool, jpeg(1)).seq == 2
 
 
 def test_s20_one_booth_has_the_card_until_it_lets_go_of_it(bench: Bench, card: StorageMonitor) -> None:
-    card.open(patient=False)
+    card.open(retry_later=False)
     other = bench.card(spool=Spool(bench.spool.directory, bench.clock, "serial-1"))
     for patient in (False, True):
         with pytest.raises(AlreadyRunning):
-            other.open(patient=patient)
+            other.open(retry_later=patient)
     card.close()
-    other.open(patient=False)
+    other.open(retry_later=False)
     assert other.opened
     other.close()
 
 
 def test_c02_good_config_kept_without_key_written_only_on_change(bench: Bench, card: StorageMonitor) -> None:
-    card.open(patient=False)
+    card.open(retry_later=False)
     assert KEY not in bench.good.read_text()
     kept, _ = parse(bench.good.read_text(), bench.good)
     assert (kept.name, kept.eventpics.link_id) == ("Booth 7", "abcd1234")
     card.close()
     before = bench.good.stat().st_ino
-    card.open(patient=False)
+    card.open(retry_later=False)
     assert bench.good.stat().st_ino == before
     card.close()
     bench.config = dataclasses.replace(bench.config, name="Booth 8")
     with contextlib.closing(bench.card()) as renamed:
-        renamed.open(patient=False)
+        renamed.open(retry_later=False)
     assert parse(bench.good.read_text(), bench.good)[0].name == "Booth 8"
 
 
 def test_c02_substitute_for_broken_config_is_not_kept(bench: Bench) -> None:
     with contextlib.closing(bench.card(keep_config=False)) as card:
-        card.open(patient=False)
+        card.open(retry_later=False)
     assert not bench.good.exists()
 
 
 def test_config_unkeepable_card_still_opens_old_choices_dropped(bench: Bench, card: StorageMonitor) -> None:
     bench.good.mkdir(parents=True)
     choices.write(bench.spool.directory, Config(), Choices(link_id="wxyz0000"))
-    card.open(patient=False)
+    card.open(retry_later=False)
     assert card.problem is None
     assert not (bench.spool.directory / choices.FILE).exists()
 
@@ -129,7 +129,7 @@ def test_c02_undeletable_choices_do_not_stop_config_being_kept(
         remove(path)
 
     monkeypatch.setattr(durable, "remove", refuse)
-    card.open(patient=False)
+    card.open(retry_later=False)
     assert card.problem is None
     assert parse(bench.good.read_text(), bench.good)[0].name == "Booth 7"
 
@@ -140,8 +140,8 @@ def test_c02_undeletable_choices_do_not_stop_config_being_kept(
 def test_spool_unusable_ends_at_desk_is_problem_on_box_until_ok(bench: Bench, card: StorageMonitor) -> None:
     bench.spool.directory.write_text("a file where a folder should be")
     with pytest.raises(SpoolUnusable):
-        card.open(patient=False)
-    card.open(patient=True)
+        card.open(retry_later=False)
+    card.open(retry_later=True)
     assert (card.opened, card.problem) == (False, problem("spool_unusable", "Not a directory"))
     assert card.check() == problem("spool_unusable", "Not a directory")
     bench.spool.directory.unlink()
@@ -150,7 +150,7 @@ def test_spool_unusable_ends_at_desk_is_problem_on_box_until_ok(bench: Bench, ca
 
 
 def test_s14_spool_folder_gone_reported_released_and_recreated(bench: Bench, card: StorageMonitor) -> None:
-    card.open(patient=False)
+    card.open(retry_later=False)
     shutil.rmtree(bench.spool.directory)
     found = card.check()
     assert found is not None
@@ -159,11 +159,11 @@ def test_s14_spool_folder_gone_reported_released_and_recreated(bench: Bench, car
     assert card.check() is None
     take(bench.spool, jpeg())
     with pytest.raises(AlreadyRunning):
-        bench.card(spool=Spool(bench.spool.directory, bench.clock, "serial-1")).open(patient=True)
+        bench.card(spool=Spool(bench.spool.directory, bench.clock, "serial-1")).open(retry_later=True)
 
 
 def test_a_spool_that_a_wipe_holds_is_a_problem_until_it_lets_go(bench: Bench, card: StorageMonitor) -> None:
-    card.open(patient=False)
+    card.open(retry_later=False)
     shutil.rmtree(bench.spool.directory)
     card.check()
     other = open_spool(bench.spool.directory, bench.clock)
@@ -184,7 +184,7 @@ def test_f10_missing_disk_is_named_in_one_line_an_episode(
 ) -> None:
     disk, link = tmp_path / "disk", bench.spool.directory
     link.symlink_to(disk)
-    card.open(patient=True)
+    card.open(retry_later=True)
     for _ in range(5):
         assert card.check() == problem("spool_missing", str(disk))
     (line,) = say_hindrances(caplog)
@@ -213,7 +213,7 @@ def test_f10_disk_behind_a_link_above_the_spool_is_named(tmp_path: Path) -> None
     (tmp_path / "link").symlink_to(tmp_path / "disk")
     bench = Bench(tmp_path / "link")
     card = bench.card()
-    card.open(patient=True)
+    card.open(retry_later=True)
     assert card.problem == problem("spool_missing", str(tmp_path / "disk"))
 
 
@@ -272,7 +272,7 @@ def test_s01_s04_card_refusing_start_is_problem_until_it_accepts(
     with monkeypatch.context() as patched:
         patched.setattr(boots, "add_start", refuse)
         for _ in range(2):
-            card.open(patient=False)
+            card.open(retry_later=False)
             assert (card.opened, card.problem) == (False, problem(code, "refused"))
     assert card.check() is None
     assert card.opened
@@ -294,7 +294,7 @@ def test_s01_full_card_start_makes_room_from_sent_photos_only(
         add_start(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(boots, "add_start", refuse_once)
-    card.open(patient=False)
+    card.open(retry_later=False)
     assert card.opened
     assert sorted(bench.spool.names(SENT), key=lambda name: name.order) == names[8:10]
     assert bench.spool.waiting() == names[10:]
@@ -303,7 +303,7 @@ def test_s01_full_card_start_makes_room_from_sent_photos_only(
 def test_what_the_spool_says_of_the_card_is_asked_each_time(
     bench: Bench, card: StorageMonitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    card.open(patient=False)
+    card.open(retry_later=False)
     with monkeypatch.context() as patched:
         patched.setattr(commit, "card_problem", lambda _spool: problem("card_full"))
         assert card.check() == card.problem == problem("card_full")
@@ -316,7 +316,7 @@ def test_what_the_spool_says_of_the_card_is_asked_each_time(
 
 def sent(bench: Bench, card: StorageMonitor, photos: int) -> None:
     """A card whose clock has been believed since photos were taken and sent, an hour and more ago."""
-    card.open(patient=False)
+    card.open(retry_later=False)
     for number in range(photos):
         handover.mark_sent(bench.spool, take(bench.spool, jpeg(number)))
     for _ in range(2):
@@ -326,27 +326,27 @@ def sent(bench: Bench, card: StorageMonitor, photos: int) -> None:
 
 
 def test_before_it_is_opened_nothing_is_retired(card: StorageMonitor) -> None:
-    assert card.retire() == 0
+    assert card.run_retention() == 0
 
 
 def test_sent_photos_go_when_they_are_old_and_no_other(bench: Bench, card: StorageMonitor) -> None:
     sent(bench, card, photos=3)
     take(bench.spool, jpeg(9))
-    assert card.retire() == 0
+    assert card.run_retention() == 0
     bench.clock.pass_s(DAY_S)
-    assert card.retire() == 3
-    assert card.retire() == 0
+    assert card.run_retention() == 3
+    assert card.run_retention() == 0
     assert counts(bench.spool) == {NEW: 1, SENT: 0, "parked": 0, "quarantine": 0}
 
 
 def test_ages_are_looked_at_once_an_hour(bench: Bench, card: StorageMonitor) -> None:
     sent(bench, card, photos=1)
     bench.clock.pass_s(DAY_S - 8_000 - 1_800)
-    assert card.retire() == 0
+    assert card.run_retention() == 0
     bench.clock.pass_s(1_801)
-    assert card.retire() == 0
+    assert card.run_retention() == 0
     bench.clock.pass_s(1_801)
-    assert card.retire() == 1
+    assert card.run_retention() == 1
 
 
 def test_s01_room_is_made_at_any_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,8 +356,8 @@ def test_s01_room_is_made_at_any_time(bench: Bench, monkeypatch: pytest.MonkeyPa
         sent(bench, card, photos=2)
         take(bench.spool, jpeg(9))
         monkeypatch.setattr("os.statvfs", lambda _path: _Full())
-        assert card.retire() == 2
-        assert card.retire() == 0
+        assert card.run_retention() == 2
+        assert card.run_retention() == 0
     assert len(bench.spool.waiting()) == 1
 
 

@@ -49,7 +49,7 @@ def put_in_place(directory: Path, other: Path, aside: Path) -> None:
 def test_f11_another_disk_is_taken_over_and_what_is_left_told(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     with closing(bench.card()) as card:
-        card.open(patient=False)
+        card.open(retry_later=False)
         names = {str(take(bench.spool, jpeg(number))) for number in range(2)}
         put_in_place(bench.spool.directory, tmp_path / "other", tmp_path / "aside")
         assert card.check() is None
@@ -58,14 +58,14 @@ def test_f11_another_disk_is_taken_over_and_what_is_left_told(tmp_path: Path) ->
         assert take(bench.spool, jpeg(2)).seq == 1
         assert bench.good.exists()
     with closing(bench.card()) as again:  # told after the next start too
-        again.open(patient=False)
+        again.open(retry_later=False)
         assert again.notices == [problem("photos_hidden")]
         for name in names:
             lies = PhotoName.parse(name)
             assert lies is not None
             Spool(tmp_path / "aside", bench.clock, "serial-1").path(lies).rename(bench.spool.path(lies))
     with closing(bench.card()) as healed:
-        healed.open(patient=False)
+        healed.open(retry_later=False)
         assert healed.notices == []
         assert not (bench.spool.directory / hidden_photos.FILE).exists()
 
@@ -73,7 +73,7 @@ def test_f11_another_disk_is_taken_over_and_what_is_left_told(tmp_path: Path) ->
 def test_f11_a_disk_that_hides_nothing_is_no_news(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     with closing(bench.card()) as card:
-        card.open(patient=False)
+        card.open(retry_later=False)
         handover.mark_sent(bench.spool, take(bench.spool, jpeg()))
         put_in_place(bench.spool.directory, tmp_path / "other", tmp_path / "aside")
         assert card.check() is None
@@ -83,7 +83,7 @@ def test_f11_a_disk_that_hides_nothing_is_no_news(tmp_path: Path) -> None:
 def test_f11_what_comes_back_is_no_longer_hidden(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     with closing(bench.card()) as card:
-        card.open(patient=False)
+        card.open(retry_later=False)
         name = take(bench.spool, jpeg())
         put_in_place(bench.spool.directory, tmp_path / "other", tmp_path / "aside")
         card.check()
@@ -101,7 +101,7 @@ def test_f11_photos_before_it_is_noticed_are_not_mixed_up(tmp_path: Path) -> Non
     with other.lock("booth"):
         pass
     with closing(bench.card()) as card:
-        card.open(patient=False)
+        card.open(retry_later=False)
         put_in_place(bench.spool.directory, tmp_path / "other", tmp_path / "aside")
         with pytest.raises(NotSaved):
             take(bench.spool, jpeg())
@@ -113,11 +113,11 @@ def test_f11_photos_before_it_is_noticed_are_not_mixed_up(tmp_path: Path) -> Non
 def test_f11_a_lock_that_somebody_deleted_is_taken_again(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     with closing(bench.card()) as card:
-        card.open(patient=False)
+        card.open(retry_later=False)
         (bench.spool.directory / ".booth.lock").unlink()
         assert card.check() is None
         with pytest.raises(RuntimeError, match="already running"):
-            bench.card(spool=Spool(bench.spool.directory, bench.clock, "serial-1")).open(patient=False)
+            bench.card(spool=Spool(bench.spool.directory, bench.clock, "serial-1")).open(retry_later=False)
 
 
 @pytest.mark.parametrize("junk", ["", "{}", "[1]", '{"photos": 7}', '{"photos": [1, null]}', "[" * 5000, "\udc80"])
@@ -139,7 +139,7 @@ def a_folder_goes_into_memory_while_it_runs(root: Path) -> None:
     bench = Bench(root)
     bench.config = dataclasses.replace(bench.config, spool=SpoolConfig(str(bench.spool.directory), min_free_mb=10))
     with closing(bench.card()) as card:
-        card.open(patient=False)
+        card.open(retry_later=False)
         assert card.check() is None
         point = bench.spool.directory / "contexts"
         subprocess.run(["mount", "-t", "tmpfs", "test", point], check=True)

@@ -99,7 +99,7 @@ class Box:
             _note_spool(used.config.spool.directory)
         spool = Spool(directory, self.clock)
         with contextlib.closing(StorageMonitor(used.config, spool, self.clock, config_names=used.names)) as card:
-            card.open(patient=True)
+            card.open(retry_later=True)
             assert card.opened
         return used
 
@@ -397,7 +397,7 @@ def test_f13_a_copy_that_does_not_read_back_replaces_none(box: Box, name: str) -
     spool = Spool(box.directory, box.clock)
     names = load_effective(box.file).names
     with contextlib.closing(StorageMonitor(wrong, spool, box.clock, config_names=names)) as card:
-        card.open(patient=False)
+        card.open(retry_later=False)
     assert box.good.read_bytes() == kept
 
 

@@ -203,7 +203,7 @@ class Life:
         self.disk.tell(Promised("file", GOOD_FILE), (held[0], good))
         self.disk.tell(Promised("file", choices.FILE), (held[1],) if fits else (held[1], None))
         with contextlib.closing(StorageMonitor(config, self.spool, self.clock, config_names=names)) as card:
-            card.open(patient=False)
+            card.open(retry_later=False)
         self.disk.tell(Promised("file", GOOD_FILE), (good,))
         self.disk.tell(Promised("file", choices.FILE), (held[1] if fits else None,))
 

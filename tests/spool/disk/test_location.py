@@ -68,7 +68,7 @@ def test_f11_a_photo_begun_on_another_disk_is_not_saved(
     spool = Spool(tmp_path / "spool", clock, "serial-1")
     config = Config(spool=SpoolConfig(str(spool.directory), allow_memory=True, min_free_mb=10))
     with closing(StorageMonitor(config, spool, clock, config_names=None)) as monitor:
-        monitor.open(patient=False)
+        monitor.open(retry_later=False)
         begun = PhotoName.of(spool.next_identity(clock.boottime_ns() // 1_000_000, PARTY), jpeg())
         put_in_place(spool.directory, tmp_path / "other")
         assert monitor.check() is None
@@ -116,7 +116,7 @@ def test_f11_photos_on_two_disks_that_left_are_all_noted(tmp_path: Path) -> None
     (tmp_path / "second" / hidden_photos.FILE / "in the way").mkdir(parents=True)
     (tmp_path / "third").mkdir()
     with closing(StorageMonitor(config, spool, clock, config_names=None)) as monitor:
-        monitor.open(patient=False)
+        monitor.open(retry_later=False)
         names = {str(take(spool, jpeg()))}
         put_in_place(spool.directory, tmp_path / "second")
         assert (monitor.check(), monitor.notices) == (None, [problem("photos_hidden")])
