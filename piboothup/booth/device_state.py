@@ -1,7 +1,6 @@
 """Problem of a device: set and logged once when the device fails, cleared when it works again.
 
-Button, light, buzzer and panel share this, so that a device that is missing all evening is logged once. The camera's
-retries differ; `camera/thread.py` says why.
+Used by button, light, buzzer and panel. The camera's retries differ; `camera/thread.py` says why.
 """
 
 from __future__ import annotations

@@ -252,7 +252,5 @@ class StorageMonitor:
         try:
             text = good_copy.to_toml_text(self._config, self._config_names, self._spool.box)
             durable.update(path, text.encode())
-        except OSError as error:
-            log.error("config not kept reason=%s", error.strerror or error)
-        except ValueError as error:
-            log.error("config not kept reason=%s", error)
+        except (OSError, ValueError) as error:
+            log.error("config not kept reason=%s", getattr(error, "strerror", None) or error)

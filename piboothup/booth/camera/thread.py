@@ -4,9 +4,8 @@ It opens the camera, watches that frames keep coming, and after a fault closes a
 its zero; the answer comes as an event. No caller ever waits for the camera, and every request that is taken up is
 answered: by a frame whose exposure began at or after zero, or by the problem instead.
 
-Its retries differ from those of the other devices (`DeviceState`): the pause doubles until the stream is stable, the
-problem depends on the fault, each fault is logged, as the booth can do nothing without a camera, and after
-`UNRECOVERABLE_AFTER` of them only a new process can help.
+Its retries differ from those of the other devices (`DeviceState`): the pause doubles until the stream is stable,
+each fault is logged and has its own problem, and after `UNRECOVERABLE_AFTER` of them only a new process can help.
 """
 
 from __future__ import annotations

@@ -150,6 +150,10 @@ class GpioLight:
             self._failed.set()
 
     def _run(self) -> None:
+        """Open the pins, and again after a failure.
+
+        Not `PinDevice.keep_running`: the callers use the pins, here nothing runs that could fail.
+        """
         while not self._ended.is_set():
             if self.open():
                 self._failed.clear()

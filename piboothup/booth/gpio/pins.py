@@ -90,9 +90,8 @@ class PinDevice(DeviceState):
         """Close the device; its pin can be reopened even if this fails."""
         device, self.device = self.device, None
         if device is not None and not self.attempt(device.close):
-            self.attempt(
-                device.pin_factory.release_all, device
-            )  # else the pin stays reserved while the device exists
+            # else the pin stays reserved for as long as the device exists
+            self.attempt(device.pin_factory.release_all, device)
 
 
 def notify_threads() -> list[threading.Thread]:
