@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -41,14 +42,27 @@ def _begin() -> LogPipe:
 
 
 @contextlib.contextmanager
-def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+def stopped_from_outside(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` on a signal, and when any thread of the process dies of an exception.
+
+    A service without one of its threads would seem to run; systemd, or `piboothup run`, starts it again as a whole.
+    """
+    report = threading.excepthook
+
     def asked(_number: int, _frame: object) -> None:
         stop()
 
+    def died(what: threading.ExceptHookArgs) -> None:
+        report(what)
+        log.error("thread died name=%s: the service ends", "" if what.thread is None else what.thread.name)
+        stop()
+
     before = {number: signal.signal(number, asked) for number in stop_signals()}
+    threading.excepthook = died
     try:
         yield
     finally:
+        threading.excepthook = report
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -69,7 +83,7 @@ def booth(given: argparse.Namespace) -> int:
     service = BoothService(
         loaded, spool, clock, service_directory(), devices, config_problem(used), used.names, known
     )
-    with _stopped_by_signals(service.stop):
+    with stopped_from_outside(service.stop):
         service.run()
     return OK
 
@@ -135,7 +149,7 @@ def uploader(given: argparse.Namespace) -> int:
     while starts_anew:
         spool, clock = open_spool(loaded)
         service = Uploader(loaded, spool, clock, directory, refused=refused)
-        with _stopped_by_signals(service.stop):
+        with stopped_from_outside(service.stop):
             service.run()
         starts_anew = service.needs_restart
     return OK

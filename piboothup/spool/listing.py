@@ -109,10 +109,10 @@ class Listing:
     def _put_in_folder(self, name: PhotoName, place: str) -> bool:
         """Move a photo that a person put into new/ or sent/ to its boot's folder."""
         stray, target = self._directory / place / str(name), self.path(name, place)
-        if target.exists():
-            self._ignore(str(stray), "there twice")
-            return False
         try:
+            if target.exists():
+                self._ignore(str(stray), "there twice")
+                return False
             durable.make_directories(target.parent)
             durable.move(stray, target)
         except OSError as error:

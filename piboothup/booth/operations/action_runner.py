@@ -165,13 +165,12 @@ class ActionRunner:
         request = self._runtime / SWITCH_OFF_REQUEST
         try:
             status.replace(request, b"switch off\n")
-        except OSError as error:  # /run is full, or gone
+            for _ in range(int(_HELPER_TIMEOUT_S / 0.1)):
+                if self._ended.wait(0.1) or not request.exists():
+                    return None
+            status.withdraw(request)
+        except OSError as error:  # /run is full, or gone, or may no longer be entered
             log.error("not asked to switch off reason=%s", error.strerror or error)
-            return menu.error_page("no_helper")
-        for _ in range(int(_HELPER_TIMEOUT_S / 0.1)):
-            if self._ended.wait(0.1) or not request.exists():
-                return None
-        status.withdraw(request)
         return menu.error_page("no_helper")
 
     def _hint_uploader(self, word: str) -> None:

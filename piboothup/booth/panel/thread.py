@@ -155,7 +155,7 @@ class PanelThread:
                 if self._is_drawable:  # not with each picture of a viewfinder
                     log.exception("panel draw error state=%s", view.state)
                 self._is_drawable = False
-        elif not self._is_written or not self._path.exists():  # /run was full, or the folder was made again
+        elif not self._is_written or not status.is_there(self._path):  # /run was full, or the folder was made again
             self._write_picture_file()
         self._send()
         self._heartbeat.beat()

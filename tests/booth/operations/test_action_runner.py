@@ -379,3 +379,19 @@ def test_f08_switching_off_with_no_place_for_the_request_says_so(box: Box, monke
     box.open_menu()
     box.choose("switch_off", "switch_off_now")
     assert (told(box).text_key, told(box).is_good) == ("no_helper", False)
+
+
+def test_f08_switching_off_a_request_out_of_sight_says_so(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's answer is played: a runtime folder that may no longer be entered."""
+    exists = Path.exists
+
+    def refuse(path: Path, **given: bool) -> bool:
+        if path.name == action_runner.SWITCH_OFF_REQUEST:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return exists(path, **given)
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    box.start_ready()
+    box.open_menu()
+    box.choose("switch_off", "switch_off_now")
+    assert (told(box).text_key, told(box).is_good) == ("no_helper", False)

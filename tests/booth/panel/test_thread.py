@@ -26,6 +26,7 @@ from piboothup.status import BoothState, UploaderState
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
 from tests.support.panel import EmulatedOled
+from tests.support.permissions import no_entry
 
 READY = View(state=BoothState.READY, name="Booth 1", photos=3)
 SAVED = View(state=BoothState.REVIEW, number=4)
@@ -114,6 +115,20 @@ def test_f08_picture_file_vanished_or_without_room_comes_back(
     panel.run_once()
     assert (tmp_path / "panel.pbm").read_bytes() != before
     assert [path.name for path in tmp_path.iterdir()] == ["panel.pbm"]
+
+
+def test_f08_runtime_folder_not_entered_panel_goes_on(
+    panel: PanelThread, glass: EmulatedOled, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shown(panel, READY)
+    with no_entry(tmp_path):
+        for _ in range(3):
+            panel.run_once()
+        drawn = shown(panel, SAVED)
+        assert glass.glass().tobytes() == drawn
+    panel.run_once()
+    assert [record.levelname for record in caplog.records if "unwritten" in record.message] == ["WARNING"]
+    assert (tmp_path / "panel.pbm").read_bytes().endswith(screens.draw(SAVED).tobytes("raw", "1;I"))
 
 
 def test_f06_picture_file_that_hangs_the_glass_goes_on(
