@@ -126,9 +126,9 @@ class BoothService:
         self._ended = threading.Event()
         self._outputs = Outputs(devices, self._camera, self._panel, self._presenter, self._self_test, store)
         heartbeats = {
-            "camera": self._camera.heartbeat,
-            "panel": self._panel.heartbeat,
-            "saver": self._saver.heartbeat,
+            "camera": self._camera.heartbeat.last_ns,
+            "panel": self._panel.heartbeat.last_ns,
+            "saver": self._saver.heartbeat.last_ns,
             "housekeeping": self._housekeeping_heartbeat.last_ns,
         }
         if devices.button is not None:
@@ -246,9 +246,9 @@ class BoothService:
             now_ns = self._clock.boottime_ns()
             deadline_ns = self._booth.deadline_ns(now_ns)
             longest_s = _STARTING_TURN_S if self._booth.state is BoothState.STARTING else _TURN_S
-            wait_s = longest_s if deadline_ns is None else min(longest_s, max(0.0, (deadline_ns - now_ns) / 1e9))
+            due_s = longest_s if deadline_ns is None else max(0.0, (deadline_ns - now_ns) / 1e9)
             try:
-                event: Event = self._events.get(timeout=wait_s)
+                event: Event = self._events.get(timeout=min(longest_s, due_s))
             except queue.Empty:
                 event = Tick()
             if not isinstance(event, Tick) or self._events.empty():

@@ -39,4 +39,4 @@ def test_camera_and_panel_are_silent_from_their_last_turn_on(tmp_path: Path) -> 
     camera.run_once(None)
     panel.run_once()
     clock.pass_s(5)
-    assert (camera.heartbeat(), panel.heartbeat()) == (turned_ns, turned_ns)
+    assert (camera.heartbeat.last_ns(), panel.heartbeat.last_ns()) == (turned_ns, turned_ns)

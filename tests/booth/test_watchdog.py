@@ -45,8 +45,8 @@ def passes(box: Box, seconds: float, camera_turns: bool = True) -> None:
     """Lets time pass, and every thread turn that can."""
     service = box._service
     assert service is not None
-    asked = [service._panel.heartbeat, service._housekeeping_heartbeat.last_ns]
-    asked += [service._camera.heartbeat] if camera_turns else []
+    asked = [service._panel.heartbeat.last_ns, service._housekeeping_heartbeat.last_ns]
+    asked += [service._camera.heartbeat.last_ns] if camera_turns else []
     for _ in range(round(seconds)):
         box.clock.pass_s(1.0)
         now_ns = box.clock.boottime_ns()

@@ -167,10 +167,9 @@ class Picamera2Driver:
         lag_ns = _boottime_ahead_ns()
         deadline_s = time.monotonic() + timeout_s
         self._viewed_until_s = 0.0  # the photo first
+        flash_ns = None if flash_on_ns is None else flash_on_ns - lag_ns
         can_limit = "ExposureTime" in self._advertised
-        shot = PendingShot(
-            self._table, zero_ns - lag_ns, None if flash_on_ns is None else flash_on_ns - lag_ns, can_limit=can_limit
-        )
+        shot = PendingShot(self._table, zero_ns - lag_ns, flash_ns, can_limit=can_limit)
         request, metadata, start_ns = self._next(shot.zero_ns, deadline_s)
         controls = self._limit_exposure(metadata)
         if "AfMode" in self._advertised and is_focusing(metadata):

@@ -86,7 +86,9 @@ def white_balance_lock_at(zero_ns: int, flash_on_ns: int | None) -> int | None:
     `flash_on_ns`: when the flash goes on; None = no flash.
     """
     lock_at_ns = zero_ns - WHITE_BALANCE_LOCK_NS
-    return None if flash_on_ns is not None and lock_at_ns < flash_on_ns + WHITE_BALANCE_AFTER_FLASH_NS else lock_at_ns
+    if flash_on_ns is not None and lock_at_ns < flash_on_ns + WHITE_BALANCE_AFTER_FLASH_NS:
+        return None
+    return lock_at_ns
 
 
 class CameraThread:
@@ -116,7 +118,8 @@ class CameraThread:
         """The job that is not answered yet."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
-        self._heartbeat = Heartbeat(clock)
+        self.heartbeat = Heartbeat(clock)
+        """A thread that retries is alive, one in a stuck call is not."""
         self._open = self._has_opened = False
         self._streaming = False
         self._frames = 0
@@ -171,10 +174,6 @@ class CameraThread:
         """The newest viewfinder picture; None while it is off or has none yet. Never waits."""
         return self._viewfinder if self._viewfinder_on else None
 
-    def heartbeat(self) -> int:
-        """Boot-time of the last sign of life: a thread that retries is alive, one in a stuck call is not."""
-        return self._heartbeat.last_ns()
-
     def _run(self) -> None:
         pause_s = 0.0
         while not self._stopping.is_set():
@@ -205,15 +204,16 @@ class CameraThread:
             self._attempt(self._apply_white_balance_lock)
         if self._streaming and self._viewfinder_on:
             self._attempt(self._update_viewfinder)
-        self._heartbeat.beat()
+        self.heartbeat.beat()
         if self._streaming:
-            return min(VIEWFINDER_INTERVAL_S if self._viewfinder_on else POLL_S, self._white_balance_lock_due_s())
+            poll_s = VIEWFINDER_INTERVAL_S if self._viewfinder_on else POLL_S
+            return min(poll_s, self._white_balance_lock_due_s())
         if self._open:
             return FIRST_FRAME_POLL_S
         return min(max(0, self._open_at_ns - self._clock.boottime_ns()) / 1e9, MAX_IDLE_WAIT_S)
 
     def _attempt(self, step: Callable[[], None], limit_ns: int = CALL_TIMEOUT_NS) -> None:
-        self._heartbeat.beat(limit_ns)
+        self.heartbeat.beat(limit_ns)
         try:
             step()
         except CameraFault as fault:

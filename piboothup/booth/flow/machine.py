@@ -131,8 +131,9 @@ def _on_camera(booth: Booth, event: CameraEvent, now_ns: int) -> _Step:
             return _settle_if_idle(replace(booth, camera_ready=True, camera_problem=None)), ()
         case CameraLost(cause):
             lost = replace(booth, camera_ready=False, camera_problem=cause)
-            interrupted = booth.state in (BoothState.COUNTDOWN, BoothState.EXPOSING)
-            return _photo_failed(lost, cause, _not_taken(cause), now_ns) if interrupted else _settle_if_idle(lost), ()
+            if booth.state in (BoothState.COUNTDOWN, BoothState.EXPOSING):
+                return _photo_failed(lost, cause, _not_taken(cause), now_ns), ()
+            return _settle_if_idle(lost), ()
         case Exposed(frame, zero_ns) if zero_ns == booth.health.asked_ns:
             return replace(booth, health=booth.health.test_saving(now_ns + SAVING_TIMEOUT_NS)), (TrySaving(frame),)
         case Exposed(frame, zero_ns) if booth.wants_test_frame:
@@ -166,8 +167,9 @@ def _on_storage(booth: Booth, event: StorageEvent, now_ns: int, settings: FlowSe
         case Saved(number):
             taken = replace(booth, number=number, photos=booth.photos + 1, saved_ns=now_ns, storage_stuck=None)
             taken = replace(taken, health=booth.health.photo_saved())
-            until_ns = now_ns + int(settings.review_s * SECOND_NS)
-            return taken if booth.page is not None else replace(taken, state=BoothState.REVIEW, until_ns=until_ns)
+            if booth.page is not None:
+                return taken
+            return replace(taken, state=BoothState.REVIEW, until_ns=now_ns + int(settings.review_s * SECOND_NS))
 
 
 # -- the button ------------------------------------------------------------------------------------------------

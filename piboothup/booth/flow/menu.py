@@ -256,9 +256,8 @@ def _page(goto: Goto, options: MenuOptions) -> tuple[Page | None, MenuAction | N
         case PageKind.ALBUMS if goto.event is not None:
             return _albums(goto.event, options), None
         case PageKind.TAKE_ALONG if goto.event is not None:
-            yes, no = (
-                _action_item(key, goto, options, is_yes) for key, is_yes in (("take_along", True), ("leave", False))
-            )
+            yes = _action_item("take_along", goto, options, take_along=True)
+            no = _action_item("leave", goto, options, take_along=False)
             return Page(
                 PageKind.TAKE_ALONG,
                 (_BACK, yes, no),
@@ -315,14 +314,17 @@ def _albums(event: AlbumEvent, options: MenuOptions) -> Page:
 
 def _choice_item(text_key: str, goto: Goto, options: MenuOptions) -> Item:
     """Item that chooses an event; if photos wait for one, the item that first asks whether to take them along."""
-    return Item(text_key, goto) if options.without_event else _action_item(text_key, goto, options, take_along=False)
+    if options.without_event:
+        return Item(text_key, goto)
+    return _action_item(text_key, goto, options, take_along=False)
 
 
 def _action_item(text_key: str, goto: Goto, options: MenuOptions, take_along: bool) -> Item:
     """Item that chooses an event and album; another event than the one in use wants the longer press."""
     link_id = goto.event.link_id if goto.event is not None else ""
     action = ChooseEvent(link_id, goto.album.id if goto.album is not None else "", take_along)
-    return Item(text_key, action, hold_s=CHOOSE_HOLD_S if options.link_id in ("", link_id) else CONFIRM_HOLD_S)
+    is_change = options.link_id not in ("", link_id)
+    return Item(text_key, action, hold_s=CONFIRM_HOLD_S if is_change else CHOOSE_HOLD_S)
 
 
 def _page_while_running(action: MenuAction, item: Item, page: Page, options: MenuOptions, now_ns: int) -> Page:

@@ -75,7 +75,9 @@ def strip(image: Image.Image, left: str, names: Sequence[str]) -> None:
 def rows(text: str, sign: Image.Image) -> list[str]:
     """Rows of the bottom line with room for `sign`: one, or several that are shown in turn."""
     small = face("small")
-    return [text] if small.width_px(text) <= _beside_px(sign) else small.balanced(text, _beside_px(sign)) or [""]
+    if small.width_px(text) <= _beside_px(sign):
+        return [text]
+    return small.balanced(text, _beside_px(sign)) or [""]
 
 
 def bottom(image: Image.Image, text: str, signs: Sequence[Image.Image], turn: int) -> None:

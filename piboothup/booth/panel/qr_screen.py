@@ -87,7 +87,8 @@ def draw(image: Image.Image, view: View, words: Texts) -> None:
     image.paste(drawn, ((QUIET_ZONE_PX - drawn.width) // 2, (HEIGHT_PX - drawn.height) // 2))
     mid, small = face("mid").tightened(), face("small")
     headline = mid.wrapped(words.your_photos, SIDE_PX)
-    hint = words.scan if view.upload_state in (UploaderState.IDLE, UploaderState.UPLOADING) else words.photos_later
+    is_online = view.upload_state in (UploaderState.IDLE, UploaderState.UPLOADING)
+    hint = words.scan if is_online else words.photos_later
     hints = small.wrapped(hint, SIDE_PX)
     height_px = len(headline) * (mid.cap_px + GAP_PX) + len(hints) * (small.cap_px + GAP_PX)
     y = stacked(image, (HEIGHT_PX - height_px) // 2, headline, mid, SIDE_X, SIDE_PX)

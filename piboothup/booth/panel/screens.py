@@ -222,5 +222,8 @@ def _bottom_icon(view: View) -> Image.Image:
     if view.notice is not None or not view.has_event:
         return icon("warning")
     if view.upload_state in (UploaderState.IDLE, UploaderState.UPLOADING):
-        return icon("sending" if view.waiting else "warning" if view.parked else "tick" if view.photos else "camera")
-    return icon({UploaderState.OFFLINE: "no_wifi", UploaderState.PAUSED: "paused"}.get(view.upload_state, "warning"))
+        if view.waiting:
+            return icon("sending")
+        return icon("warning" if view.parked else "tick" if view.photos else "camera")
+    names = {UploaderState.OFFLINE: "no_wifi", UploaderState.PAUSED: "paused"}
+    return icon(names.get(view.upload_state, "warning"))

@@ -84,7 +84,7 @@ class PanelThread:
         self._brightness: Brightness | None = None
         self._checked_ns = 0
         self._open_at_ns = 0
-        self._heartbeat = Heartbeat(clock)
+        self.heartbeat = Heartbeat(clock)
         self._state = DeviceState("panel", "panel_missing")
 
     @property
@@ -124,10 +124,6 @@ class PanelThread:
                 self._has_news = True
                 self._changed.notify()
 
-    def heartbeat(self) -> int:
-        """Boot-time of the last sign of life; a hanging bus counts as alive for a minute."""
-        return self._heartbeat.last_ns()
-
     def _run(self) -> None:
         stopping = False
         while not stopping:
@@ -149,7 +145,8 @@ class PanelThread:
                 self._activity_ns = self._clock.boottime_ns()
             self._drawn = view
             try:
-                self._set_picture(self._draw(view if viewfinder is None else replace(view, viewfinder=viewfinder)))
+                whole = view if viewfinder is None else replace(view, viewfinder=viewfinder)
+                self._set_picture(self._draw(whole))
                 self._is_drawable = True
             except Exception:  # the top of the thread: a screen that can't be drawn must not end the panel
                 if self._is_drawable:  # not with each picture of a viewfinder
@@ -158,7 +155,7 @@ class PanelThread:
         elif not self._is_written or not status.is_there(self._path):  # /run was full, or the folder was made again
             self._write_picture_file()
         self._send()
-        self._heartbeat.beat()
+        self.heartbeat.beat()
 
     def _set_picture(self, picture: Image.Image) -> None:
         content = picture.tobytes("raw", "1;I")
@@ -187,7 +184,7 @@ class PanelThread:
 
     def _send(self) -> None:
         now_ns = self._clock.boottime_ns()
-        self._heartbeat.beat(CALL_TIMEOUT_NS)
+        self.heartbeat.beat(CALL_TIMEOUT_NS)
         try:
             wanted = idle.brightness(now_ns - self._activity_ns)
             if self._brightness is Brightness.ASLEEP and wanted is not Brightness.ASLEEP:

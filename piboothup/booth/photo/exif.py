@@ -71,7 +71,9 @@ def check_exif(photo: bytes, exif: Exif) -> None:
 
 
 def _is_same(written: object, read: object) -> bool:
-    return written == (read.encode("latin-1") if isinstance(written, bytes) and isinstance(read, str) else read)
+    if isinstance(written, bytes) and isinstance(read, str):
+        read = read.encode("latin-1")
+    return written == read
 
 
 def _tiff(exif: Exif, size: tuple[int, int]) -> bytes:

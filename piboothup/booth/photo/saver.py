@@ -65,7 +65,7 @@ class Saver:
     ) -> None:
         self._config = config
         self._spool = spool
-        self._heartbeat = Heartbeat(spool.clock)
+        self.heartbeat = Heartbeat(spool.clock)
         self._tally = _Tally(context)
         self._runtime = runtime
         self._post = post
@@ -106,10 +106,6 @@ class Saver:
         """Hand over the frame of a test photo; never waits. `SaveTested` is posted for it."""
         self._frames.put((frame, None))
 
-    def heartbeat(self) -> int:
-        """Boot-time of the last sign of life; a card that hangs counts as alive for two minutes."""
-        return self._heartbeat.last_ns()
-
     def stop(self, timeout_s: float) -> bool:
         """Finish the frames handed over so far, then end; return False if the card held it up for longer."""
         self._frames.put(None)
@@ -128,9 +124,9 @@ class Saver:
             self._post(StorageChecked(commit.card_problem(self._spool)))
 
     def _next(self) -> tuple[Frame, _Tally | None] | None:
-        self._heartbeat.beat(NEVER_NS)
+        self.heartbeat.beat(NEVER_NS)
         job = self._frames.get()
-        self._heartbeat.beat(STORAGE_TIMEOUT_NS)
+        self.heartbeat.beat(STORAGE_TIMEOUT_NS)
         return job
 
     def _attempt(self, frame: Frame, tally: _Tally | None) -> tuple[Event, PhotoName | None]:
