@@ -115,9 +115,10 @@ def fault_from(error: Exception) -> Problem:
 
 def _is_out_of_memory(error: BaseException) -> bool:
     """Whether memory is short; errors of libcamera and of the dynamic linker have only a text."""
-    chain = _cause_chain(error)
-    has_code = any(isinstance(cause, MemoryError) or getattr(cause, "errno", 0) == errno.ENOMEM for cause in chain)
-    return has_code or "cannot allocate memory" in _message(error)
+    for cause in _cause_chain(error):
+        if isinstance(cause, MemoryError) or getattr(cause, "errno", 0) == errno.ENOMEM:
+            return True
+    return "cannot allocate memory" in _message(error)
 
 
 def _message(error: BaseException) -> str:

@@ -1,9 +1,9 @@
 """Exposure limits, and which frame is the photo: decisions from libcamera's frame metadata. Pure.
 
-People in dim rooms move: the exposure stays short and gain is raised first, in whole half-periods of the mains where
-the exposure allows. libcamera's short exposure profile alone would still go to 120 ms, and the frame duration is no
-limit where the sensor needs 100 ms for a frame; so an exposure that grows too long is fixed here, and handed back
-when there is light. A guest waits for a better frame no longer than `MAX_FRAME_DELAY_NS`.
+People in dim rooms move: the exposure stays short and gain is raised first; long exposures last whole half-periods of
+the mains. libcamera's short exposure profile would go to 120 ms, and the frame duration is no limit for a sensor
+that needs 100 ms a frame; so an exposure that grows too long is fixed here, and handed back when there is light.
+A guest waits for a better frame no longer than `MAX_FRAME_DELAY_NS`.
 
 The standard way to limit exposure and gain is the tuning file: its table of exposure modes lists shutter times and
 gains that libcamera's own control keeps to, so that nothing would have to be corrected here. It is not used yet:

@@ -67,7 +67,8 @@ class Booth:
     @property
     def problem(self) -> Problem | None:
         """The problem that stops photos, or that made the last press fail."""
-        return self.storage_stuck or self.storage_problem or self.camera_problem or self.health.fault or self.notice
+        storage = self.storage_stuck or self.storage_problem
+        return storage or self.camera_problem or self.health.fault or self.notice
 
     @property
     def takes_photos(self) -> bool:

@@ -112,7 +112,7 @@ class GpioButton:
 
     @property
     def problem(self) -> Problem | None:
-        """Why the button can't be read; None while it works, and until the first attempt to open it has failed."""
+        """See `Button`."""
         return self._line.problem
 
     def start(
@@ -129,11 +129,11 @@ class GpioButton:
         return [*([self._thread] if self._thread is not None else []), *pins.notify_threads()]
 
     def is_down(self) -> bool:
-        """Whether the contact is closed at this moment, not debounced."""
+        """Whether the contact is closed now, not debounced."""
         return bool(self._line.device.is_active)
 
     def heartbeat(self) -> int:
-        """Boot-time of the last sign of life of the thread; now, while the pin is not open."""
+        """See `Button`."""
         return self._heartbeat.last_ns()
 
     def stop(self) -> None:

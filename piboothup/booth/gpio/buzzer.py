@@ -76,7 +76,7 @@ class GpioBuzzer:
 
     @property
     def problem(self) -> Problem | None:
-        """Why the buzzer does not work; None while it does."""
+        """See `Buzzer`."""
         return self._line.problem
 
     def play(self, sound: Sound) -> None:

@@ -202,7 +202,8 @@ class SelfTest:
             surveyed = wipe.survey(self._spool, booth_runs=True)
         except WipeError:
             return problem("card_readonly")
-        if any(photos.items and photos.event != link_id and not photos.is_without_event for photos in surveyed):
+        others = [photos for photos in surveyed if photos.event != link_id and not photos.is_without_event]
+        if any(photos.items for photos in others):
             return problem("old_photos")
         count = len(assign.without_event(self._spool)) if link_id else 0
         return problem("stray_photos", str(count)) if count else None
