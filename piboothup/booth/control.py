@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from piboothup.booth.flow.events import Event, Pressed, Released, Tapped
+from piboothup.booth.flow.long_press import STUCK_AFTER_NS
 from piboothup.clock import Clock
 from piboothup.runtime import HintSocket
 
@@ -16,7 +17,12 @@ _EVENTS: Mapping[str, Callable[[int], Event]] = {"press": Tapped, "down": Presse
 
 
 def listen(hints: HintSocket, clock: Clock, post: Callable[[Event], None], ended: threading.Event) -> None:
-    """Post an event for each word that comes over the socket, until `ended` is set or the socket is closed."""
+    """Post an event for each word that comes over the socket, until `ended` is set or the socket is closed.
+
+    A "down" without an "up" is let go when the button would count as stuck: its sender was killed, or the "up" was
+    lost. Such a press has had its effect by then.
+    """
+    down_ns: int | None = None
     while not ended.is_set():
         try:
             words = hints.receive(POLL_S)
@@ -25,5 +31,11 @@ def listen(hints: HintSocket, clock: Clock, post: Callable[[Event], None], ended
         if not words and hints.is_lost():
             with contextlib.suppress(OSError):  # its folder can't be made for now, as the status says
                 hints.renew()
+        now_ns = clock.boottime_ns()
         if words and words[0] in _EVENTS:
-            post(_EVENTS[words[0]](clock.boottime_ns()))
+            post(_EVENTS[words[0]](now_ns))
+            if words[0] != "press":
+                down_ns = now_ns if words[0] == "down" else None
+        if down_ns is not None and now_ns - down_ns >= STUCK_AFTER_NS:
+            post(Released(now_ns))
+            down_ns = None
