@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import importlib
 import io
 import os
@@ -20,6 +21,9 @@ from typing import NoReturn
 from piboothup import __version__
 from piboothup.commands.common import FAILED, USAGE, CommandFails
 
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Errors of a full disk, a file size limit and a terminal that is gone."""
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
@@ -28,24 +32,48 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; its exit status."""
+    _open_missing_streams()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a closed one is None
+        if isinstance(stream, io.TextIOWrapper):
             # A terminal that is not UTF-8 gets what it can show, and may send what it likes.
             stream.reconfigure(errors="replace" if stream is sys.stdin else "backslashreplace")
-    given = _parser().parse_args(arguments)
+    given, output = _parser().parse_args(arguments), sys.stdout
     try:
-        return function_of(given.function)(given)
+        status = function_of(given.function)(given)
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return FAILED
     except Exception as error:
-        status = _status_of(error)
-        if status is None:
+        if isinstance(error, OSError) and sys.stdout is output and _is_of_output(error):  # a service has its log
+            _discard_output()
+            error = CommandFails(f"The output can't be written ({error.strerror}): send it elsewhere.")
+        failed = _status_of(error)
+        if failed is None:
             raise
         print(f"piboothup: {error}", file=sys.stderr)
-        return status
+        return failed
+
+
+def _open_missing_streams() -> None:
+    """Open closed standard streams on nothing, before another file gets their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8"))
+
+
+def _is_of_output(error: OSError) -> bool:
+    """Whether a command failed at printing; commands have sentences of their own for the card and for their files."""
+    return error.filename is None and error.errno in _UNWRITABLE
+
+
+def _discard_output() -> None:
+    """Let nothing more be written, so that the interpreter's end does not fail at it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _status_of(error: Exception) -> int | None:

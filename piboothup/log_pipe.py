@@ -43,7 +43,6 @@ class LogPipe:
 
     def __init__(self) -> None:
         """Redirect both. Raises OSError when this process may open no more descriptors."""
-        _open_missing()
         self.reader = fcntl.fcntl(_STDERR, fcntl.F_DUPFD_CLOEXEC, _STDERR + 1)
         """The former standard error: for child processes, which have a pipe of their own."""
         self._source, sink = os.pipe2(os.O_CLOEXEC)
@@ -56,7 +55,7 @@ class LogPipe:
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the main thread
         self._thread.start()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        encoding = "utf-8" if sys.stderr is None else sys.stderr.encoding
+        encoding = sys.stderr.encoding
         sys.stdout = sys.stderr = io.TextIOWrapper(
             _Lines(self), encoding=encoding, errors="backslashreplace", line_buffering=True
         )
@@ -143,15 +142,6 @@ def _pieces(content: bytes) -> Iterator[bytes]:
         return
     for line in content.splitlines(keepends=True):
         yield line if len(line) <= select.PIPE_BUF else line[: select.PIPE_BUF - len(_CUT)] + _CUT
-
-
-def _open_missing() -> None:
-    """Open closed standard descriptors, before a photo's file gets the number of standard error."""
-    for standard in range(_STDERR + 1):
-        try:
-            os.fstat(standard)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
 def _unblocked(descriptor: int) -> int | None:

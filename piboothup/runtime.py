@@ -56,10 +56,12 @@ def command_directory(environment: Mapping[str, str] = os.environ) -> Path:
     if environment.get("PIBOOTHUP_RUNTIME") or not SYSTEM_DIRECTORY.is_dir():
         path = _own_directory(environment)
         _check(path, environment)
-        return path
-    if not os.access(SYSTEM_DIRECTORY, os.R_OK | os.X_OK):
-        raise RuntimeUnusable(f"You may not enter {SYSTEM_DIRECTORY}: run with sudo, or join group piboothup.")
-    return SYSTEM_DIRECTORY
+        remedy = "run with sudo, or as the user of the services"
+    else:
+        path, remedy = SYSTEM_DIRECTORY, "run with sudo, or join group piboothup"
+    if path.exists() and not os.access(path, os.R_OK | os.X_OK):
+        raise RuntimeUnusable(f"You may not enter {path}: {remedy}.")
+    return path
 
 
 def make(path: Path, environment: Mapping[str, str] = os.environ) -> None:
@@ -215,15 +217,16 @@ def _is_heard(path: Path) -> bool:
 def send_hint(directory: Path, name: str, *words: str) -> bool:
     """Send a hint to the service `name`; False when no service listens or its queue is full. Never waits.
 
-    Raises PermissionError when this user may not write to the socket.
+    Raises PermissionError with a sentence when this user may not write to the socket.
     """
+    path = directory / f"{name}.sock"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.setblocking(False)
         try:
-            with _address(directory / f"{name}.sock") as address:
+            with _address(path) as address:
                 sender.sendto(" ".join(words).encode(), address)
         except PermissionError:
-            raise
+            raise PermissionError(f"You may not write to {path}: run with sudo, or as the services' user.") from None
         except OSError:
             return False
     return True

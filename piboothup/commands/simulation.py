@@ -14,7 +14,7 @@ def demo(given: argparse.Namespace) -> int:
     from piboothup.simulator import demo as script
     from piboothup.simulator import desk
 
-    is_terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     with ends_by_signal():
         return desk.live() if is_terminal and not given.script else script.scripted()
 

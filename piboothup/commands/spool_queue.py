@@ -72,7 +72,8 @@ def _retry(given: argparse.Namespace) -> int:
 def _export(given: argparse.Namespace) -> int:
     def show_progress(done: int, total: int) -> None:
         if sys.stderr.isatty():
-            print(f"\r{done} of {total}", end="" if done < total else "\n", file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):  # a terminal that is gone ends no export
+                print(f"\r{done} of {total}", end="" if done < total else "\n", file=sys.stderr, flush=True)
 
     if given.spool is None:
         settings = load_effective(given).config
@@ -111,8 +112,8 @@ def _assign(given: argparse.Namespace) -> int:
             moved = assign.assign(spool, proposed)
         except OSError as error:
             raise CommandFails(f"Nothing more was moved ({error.strerror}): {_remedy(error)}.") from None
-    send_hint(command_directory(), "uploader", "retry")
     print(f"{moved} photos moved to '{proposed.target}'.")
+    send_hint(command_directory(), "uploader", "retry")
     return OK
 
 
@@ -222,8 +223,6 @@ def _remedy(error: OSError) -> str:
 
 def _typed_back(question: str, number: int) -> bool:
     """Ask the operator for the number; True when it was entered."""
-    if sys.stdin is None:
-        return False
     if sys.stdin.isatty():
         print(question, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip() == str(number)

@@ -8,14 +8,16 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-import unicodedata
+import string
 from collections.abc import Callable
 from dataclasses import field
 from datetime import UTC, tzinfo
 from typing import Any
+from unicodedata import category
 from urllib.parse import urlsplit
 
 from piboothup.config.secret import Secret
+from piboothup.text import is_blank
 
 _BREAKING = ("Cc", "Cs", "Zl", "Zp")
 """Unicode's categories of control characters, surrogates, line and paragraph separators."""
@@ -84,7 +86,7 @@ def text(default: str, longest: int = 200, warn: Callable[[Any], str] | None = N
 
 def _is_one_line(value: Any) -> bool:
     """True for text without control characters (delete included), line breaks and lone surrogates."""
-    return isinstance(value, str) and not any(unicodedata.category(character) in _BREAKING for character in value)
+    return isinstance(value, str) and not any(category(character) in _BREAKING for character in value)
 
 
 def directory(value: Any) -> Any:
@@ -104,9 +106,17 @@ def identifier(value: Any) -> Any:
 
 def key(value: Any) -> Any:
     """Convert the API key to a Secret; None for "". The error does not show it."""
-    if not isinstance(value, str) or not re.fullmatch(r"[\x21-\x7e]{0,4096}", value.strip()):
-        raise InvalidValue("the key as EventPics shows it, in straight quotes, on one line, without spaces")
-    return Secret(value.strip()) if value.strip() else None
+    wanted = "the key as EventPics shows it, in straight quotes, on one line, without spaces"
+    if not isinstance(value, str):
+        raise InvalidValue(wanted)
+    unseen = "".join(character for character in set(value) if is_blank(character) or category(character) == "Cf")
+    bare = value.strip(unseen)
+    inside = [character for character in bare if character in unseen and character not in string.whitespace]
+    if inside:
+        raise InvalidValue(f"{wanted} (it has the invisible character U+{ord(inside[0]):04X} in it)")
+    if not re.fullmatch(r"[\x21-\x7e]{0,4096}", bare):
+        raise InvalidValue(wanted)
+    return Secret(bare) if bare else None
 
 
 def language(value: Any) -> Any:

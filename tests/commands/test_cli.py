@@ -295,6 +295,49 @@ def test_a_reader_that_leaves_early_is_no_traceback(tmp_path: Path, desk: Path) 
     assert b"Traceback" not in error
 
 
+def shell(tmp_path: Path, redirect: str, *words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a shell that redirects some of its streams."""
+    return subprocess.run(
+        ["bash", "-c", f'"$@" {redirect}', "-", *command(*words)],
+        env=environment(tmp_path / "run", **more),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("redirect", ["2>&-", "<&-", "0<&- 2>&-", "0<&- 1>&- 2>&-"])
+def test_f15_export_with_closed_streams_copies_all(tmp_path: Path, desk: Path, redirect: str) -> None:
+    spool = _spool_of(tmp_path)
+    for number in range(3):
+        take(spool, jpeg(number))
+    result = shell(tmp_path, redirect, "--config", desk, "queue", "export", tmp_path / "out")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("" if "1>&-" in redirect else "3 copied")
+    assert len(list((tmp_path / "out").rglob("*.jpg"))) == 3
+
+
+@pytest.mark.parametrize("redirect", ["2>&-", "0<&- 1>&- 2>&-"])
+def test_f15_wipe_with_closed_streams_asks_nobody(tmp_path: Path, desk: Path, redirect: str) -> None:
+    spool = _spool_of(tmp_path)
+    name = take(spool, jpeg(1))
+    assert shell(tmp_path, redirect, "--config", desk, "queue", "wipe", "--all", "--unsent").returncode == 1
+    assert spool.path(name).exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("status",), ("status", "--json"), ("queue", "list"), ("queue", "export", "OUT"), ("screens", "OUT")]
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_f15_full_output_is_a_sentence(tmp_path: Path, desk: Path, words: tuple[str, ...], unbuffered: str) -> None:
+    take(_spool_of(tmp_path), jpeg(1))
+    words = tuple(str(tmp_path / "out") if word == "OUT" else word for word in words)
+    result = shell(tmp_path, ">/dev/full", "--config", desk, *words, PYTHONUNBUFFERED=unbuffered)
+    assert result.returncode == 1
+    assert told(result) == "piboothup: The output can't be written (No space left on device): send it elsewhere."
+
+
 def _spool_of(folder: Path) -> Spool:
     spool = Spool(folder / "spool", SystemClock())
     spool.prepare()
