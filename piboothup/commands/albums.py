@@ -8,7 +8,7 @@ from piboothup.clock import SystemClock
 from piboothup.commands.common import OK, CommandFails, load_effective, open_spool
 from piboothup.problems import problem
 from piboothup.spool import choices
-from piboothup.uploader.eventpics import ApiError, EventPicsApi, outcome_of
+from piboothup.uploader.eventpics import ApiError, EventPicsApi
 from piboothup.uploader.outcomes import ApiCall, decide
 from piboothup.uploader.schedule.link_status import link_problem
 from piboothup.uploader.transport.errors import LinkError
@@ -23,7 +23,7 @@ def run(given: argparse.Namespace) -> int:
     try:
         answer = EventPicsApi(loaded.eventpics.api_url, key, SystemClock()).events()
     except (ApiError, LinkError) as error:
-        outcome = outcome_of(error)
+        outcome = error.outcome
         raise CommandFails(str(link_problem(decide(ApiCall.EVENTS, outcome), outcome)[1])) from None
     spool, _ = open_spool(loaded)
     here = choices.read(spool.directory, loaded).over(loaded).eventpics

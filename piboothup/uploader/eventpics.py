@@ -24,7 +24,6 @@ from piboothup.uploader.answers import classify, ended_list, is_page, is_sign_in
 from piboothup.uploader.outcomes import ApiCall, Outcome
 from piboothup.uploader.transport.certificate_dates import NowMs, unknown_time
 from piboothup.uploader.transport.client import Transport
-from piboothup.uploader.transport.errors import LinkError
 from piboothup.uploader.transport.messages import Answer, is_plain, retry_after_s, server_ms
 
 log = logging.getLogger(__name__)
@@ -194,11 +193,6 @@ def _retry_wait_s(outcome: Outcome, answer: Answer) -> float | None:
     if wait_s is None or outcome is Outcome.BLOCKED:
         return None
     return min(wait_s, _MAX_WAIT_FOR_PAGE_S) if is_page(answer.content_type, answer.body) else wait_s
-
-
-def outcome_of(error: ApiError | LinkError) -> Outcome:
-    """The outcome of a failed call."""
-    return error.outcome if isinstance(error, ApiError) else Outcome(error.kind.value)
 
 
 def _json(call: ApiCall, answer: Answer) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class ApiCall(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What a call was answered, or why it was not (the same words as LinkErrorKind)."""
+    """What a call was answered, or why it was not."""
 
     ACCEPTED = "accepted"
     HTML = "html"
@@ -55,8 +55,11 @@ class Outcome(StrEnum):
     RESET = "reset"
     TLS = "tls"
     TLS_DATE = "tls_date"
+    """The certificate is not valid now, or this box's clock is wrong."""
     UNUSABLE = "unusable"
+    """The request can't be made at all: its URL or a header is malformed."""
     STOPPED = "stopped"
+    """This service is ending."""
 
 
 class Decision(StrEnum):
@@ -138,7 +141,7 @@ LINK_OUTCOMES: Final = frozenset(
         *(Outcome.UNUSABLE, Outcome.STOPPED),
     }
 )
-"""Outcomes of a call that got no answer: the kinds of LinkError."""
+"""Outcomes of a call that got no answer: those of a LinkError."""
 MAYBE_SIGN_IN: Final = frozenset({Outcome.CONNECT, Outcome.TIMEOUT, Outcome.RESET, Outcome.TLS, Outcome.TLS_DATE})
 """How a portal looks over TLS: it lets nothing through, or shows a certificate of its own."""
 

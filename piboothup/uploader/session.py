@@ -15,11 +15,11 @@ from piboothup.problems import problem
 from piboothup.spool.capture_time.anchors import Anchor
 from piboothup.spool.contexts import Context
 from piboothup.spool.store import Spool
-from piboothup.uploader.eventpics import Account, ApiError, EventPicsApi, outcome_of
+from piboothup.uploader.eventpics import Account, ApiError, EventPicsApi
 from piboothup.uploader.outcomes import MAYBE_SIGN_IN, ApiCall, Outcome, forbidden_outcome
 from piboothup.uploader.schedule.scheduler import UploadScheduler
 from piboothup.uploader.transport.certificate_dates import NowMs
-from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
+from piboothup.uploader.transport.errors import LinkError
 from piboothup.uploader.trusted_time import TrustedTime
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class ApiSession:
         key = self._scheduler.key
         if self._api is None or self._key != key:
             if key is None:
-                raise LinkError(LinkErrorKind.UNUSABLE)
+                raise LinkError(Outcome.UNUSABLE)
             self.close()
             url = self._config.eventpics.api_url
             self._api, self._key = self._connect(url, key, self._clock, self._time.now_ms), key
@@ -98,7 +98,7 @@ class ApiSession:
         try:
             account = self._fetch_account()
         except (ApiError, LinkError) as error:
-            outcome = self._check_for_sign_in(outcome_of(error))
+            outcome = self._check_for_sign_in(error.outcome)
             log.debug("probe outcome=%s", outcome)
             self._scheduler.on_probe_failure(outcome, error.retry_after_s)
         else:
@@ -113,7 +113,7 @@ class ApiSession:
         try:
             account = self._fetch_account()
         except (ApiError, LinkError) as error:
-            return ApiCall.EVENTS, self._check_for_sign_in(outcome_of(error)), error.retry_after_s
+            return ApiCall.EVENTS, self._check_for_sign_in(error.outcome), error.retry_after_s
         self._remember(account)
         outcome = forbidden_outcome(context.link_id, account.events)
         log.info("refused link_id=%s outcome=%s", context.link_id, outcome)
@@ -142,7 +142,7 @@ class ApiSession:
         try:
             return api.events(key_accepted=accepted)
         except LinkError as error:
-            if error.kind is not LinkErrorKind.TLS_DATE or self._time.has_anchor():
+            if error.outcome is not Outcome.TLS_DATE or self._time.has_anchor():
                 raise
             if not self._time.learn(api.server_time()):
                 raise

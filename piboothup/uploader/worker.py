@@ -18,7 +18,7 @@ from piboothup.spool.contexts import Context
 from piboothup.spool.names import PhotoName
 from piboothup.spool.photo_file import Damaged, VerifyingReader
 from piboothup.spool.store import Spool
-from piboothup.uploader.eventpics import ApiError, outcome_of
+from piboothup.uploader.eventpics import ApiError
 from piboothup.uploader.outcomes import ApiCall, Decision, decide
 from piboothup.uploader.schedule.attempts import UploadUrl
 from piboothup.uploader.schedule.scheduler import End, Probe, Send, UploadScheduler
@@ -215,7 +215,7 @@ class Worker:
         return _MAX_WAIT_FOR_TIME_S - self._scheduler.connected_s()
 
     def _on_failure(self, name: PhotoName, context: Context, call: ApiCall, error: ApiError | LinkError) -> None:
-        outcome, wait_s = outcome_of(error), error.retry_after_s
+        outcome, wait_s = error.outcome, error.retry_after_s
         log.info("not sent photo=%s call=%s outcome=%s", name, call, outcome)
         if decide(call, outcome) is Decision.ASK_KEY:
             call, outcome, wait_s = self._session.diagnose_refusal(context)

@@ -21,11 +21,11 @@ from piboothup.spool.listing import NEW, PARKED, SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from piboothup.uploader.eventpics import EventPicsApi
-from piboothup.uploader.outcomes import ApiCall
+from piboothup.uploader.outcomes import ApiCall, Outcome
 from piboothup.uploader.schedule.scheduler import End, Probe, Send
 from piboothup.uploader.service import Uploader
 from piboothup.uploader.transport.client import Transport
-from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
+from piboothup.uploader.transport.errors import LinkError
 from piboothup.uploader.transport.messages import Answer, Validity
 from piboothup.uploader.wifi import Wifi
 from tests.support.clock import HandClock
@@ -34,7 +34,7 @@ from tests.support.refusal_pages import Page
 
 API, STORAGE, PLAIN = "api.eventpics.example", "storage.example", "plain http"
 
-Said = tuple[int, Page] | LinkErrorKind
+Said = tuple[int, Page] | Outcome
 """Answer in place of a good one: a status and a body, or a reason for none."""
 
 _CALL_S: Final = 0.3
@@ -48,7 +48,7 @@ class Hour:
     def __init__(self, folder: Path, said: Mapping[ApiCall, Said], *, waiting: int = 20, seed: int = 1) -> None:
         """`said`: answers to these calls while it lasts; all others succeed."""
         self.said: Mapping[ApiCall, Said] = said
-        self.said_plainly: Said = LinkErrorKind.CONNECT
+        self.said_plainly: Said = Outcome.CONNECT
         """Answer to plain http: no connection by default."""
         self.clock = HandClock()
         self.asked: Counter[str] = Counter()
@@ -172,7 +172,7 @@ class _Rule(Transport):
     def _answer(self, said: Said, took_s: float) -> Answer:
         started_ns = self._hour.clock.boottime_ns()
         self._hour.clock.pass_s(took_s)
-        if isinstance(said, LinkErrorKind):
+        if isinstance(said, Outcome):
             raise LinkError(said)
         status, page = said
         told = dict(line.split(": ", 1) for line in page.headers)

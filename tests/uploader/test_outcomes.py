@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import socket
+import ssl
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.uploader.answers import classify
 from piboothup.uploader.outcomes import LINK_OUTCOMES, TABLE, ApiCall, Decision, Outcome, decide, forbidden_outcome
-from piboothup.uploader.transport.errors import LinkErrorKind
+from piboothup.uploader.transport.errors import NotConnected, OutOfDate, outcome_of
 from piboothup.uploader.transport.messages import Answer, Validity
 
 
@@ -21,7 +23,8 @@ def answer(status: int, **more: Any) -> Answer:
 
 def test_verdict_table_has_row_per_outcome_and_cell_per_call() -> None:
     assert set(TABLE) == set(Outcome)
-    assert {Outcome(kind.value) for kind in LinkErrorKind} == LINK_OUTCOMES
+    errors = (socket.gaierror(), NotConnected(), TimeoutError(), ssl.SSLError(), OutOfDate(), ValueError(), OSError())
+    assert {outcome_of(error) for error in errors} | {Outcome.STOPPED} == LINK_OUTCOMES
     for call, came in itertools.product(ApiCall, Outcome):
         assert isinstance(decide(call, came), Decision)
 

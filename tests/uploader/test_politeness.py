@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.uploader.outcomes import ApiCall
-from piboothup.uploader.transport.errors import LinkErrorKind
+from piboothup.uploader.outcomes import ApiCall, Outcome
 from tests.support.effort import AT_LENGTH, covering
 from tests.support.refusal_pages import PAGES, Page
 from tests.support.request_counts import API, PLAIN, STORAGE, Hour, Said
@@ -27,8 +26,8 @@ ASKED: dict[str, Said] = {
 }
 """What may be over at any moment, and costs little to find out: asked again after at most 30 s."""
 REFUSED: dict[str, Said] = {str(status): (status, OWN) for status in (400, 401, 403, 404, 410, 413, 418)}
-LOST: dict[str, Said] = {kind.value: kind for kind in (LinkErrorKind.RESET, LinkErrorKind.TLS)}
-NOBODY: dict[str, Said] = {kind.value: kind for kind in (LinkErrorKind.DNS, LinkErrorKind.CONNECT)}
+LOST: dict[str, Said] = {kind.value: kind for kind in (Outcome.RESET, Outcome.TLS)}
+NOBODY: dict[str, Said] = {kind.value: kind for kind in (Outcome.DNS, Outcome.CONNECT)}
 BLOCKED: dict[str, Said] = {name: (403, PAGES[name]) for name in ("fortigate", "nothing")}
 ALL = tuple(ApiCall)
 
@@ -48,7 +47,7 @@ CASES: list[tuple[str, tuple[ApiCall, ...], dict[str, Said], Bound]] = [
     ("all", ALL, {name: REFUSED[name] for name in ("400", "404", "413")}, Bound(300)),
     ("all", ALL, BLOCKED, Bound(120)),
     ("all", ALL, LOST, Bound(300, plain=300)),
-    ("all", ALL, {"tls_date": LinkErrorKind.TLS_DATE}, Bound(600, plain=300)),
+    ("all", ALL, {"tls_date": Outcome.TLS_DATE}, Bound(600, plain=300)),
     ("all", ALL, NOBODY, Bound(3600, plain=3600)),  # a look that reaches nobody is a burden to nobody
     ("getuploadurl", (ApiCall.UPLOAD_URL,), ASKED, Bound(560)),
     ("getuploadurl", (ApiCall.UPLOAD_URL,), REFUSED, Bound(120)),
@@ -91,8 +90,8 @@ def test_n19_an_hour_of_a_refusal_has_an_upper_bound(
         assert hour.sent > before
 
 
-@pytest.mark.parametrize("kind", [LinkErrorKind.CONNECT, LinkErrorKind.RESET])
-def test_n19_plain_http_that_is_answered_is_asked_each_30_s(tmp_path: Path, kind: LinkErrorKind) -> None:
+@pytest.mark.parametrize("kind", [Outcome.CONNECT, Outcome.RESET])
+def test_n19_plain_http_that_is_answered_is_asked_each_30_s(tmp_path: Path, kind: Outcome) -> None:
     """A network that lets through port 80 alone: it is EventPics' own server that answers there."""
     with Hour(tmp_path, dict.fromkeys(ALL, kind), waiting=1) as hour:
         hour.said_plainly = (301, Page("", "", (f"Location: https://{API}/",)))

@@ -11,8 +11,9 @@ import pytest
 from piboothup.simulator.server import DEMO_KEY
 from piboothup.spool.listing import NEW
 from piboothup.uploader.answers import is_sign_in
+from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.transport.client import Transport
-from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
+from piboothup.uploader.transport.errors import LinkError
 from piboothup.uploader.transport.messages import Answer
 from tests.support.ca import Authority, Connect, day_s, self_signed
 from tests.support.clock import HandClock
@@ -154,13 +155,13 @@ def test_c08_a_portal_that_does_not_answer_holds_up_no_stop() -> None:
 
     with Liar(silent) as portal:
         transport = Transport(HandClock(), limits=FAR, http_port=portal.port)
-        caught: list[LinkErrorKind] = []
+        caught: list[Outcome] = []
 
         def ask() -> None:
             try:
                 transport.get_plain_http("127.0.0.1", 15.0)
             except LinkError as error:
-                caught.append(error.kind)
+                caught.append(error.outcome)
 
         thread = threading.Thread(target=ask)
         thread.start()
@@ -168,4 +169,4 @@ def test_c08_a_portal_that_does_not_answer_holds_up_no_stop() -> None:
         transport.stop()
         thread.join(PATIENCE_S)
         transport.close()
-    assert caught == [LinkErrorKind.STOPPED]
+    assert caught == [Outcome.STOPPED]

@@ -12,12 +12,13 @@ from piboothup.clock import Clock
 from piboothup.config import Secret
 from piboothup.simulator.server import DEMO_KEY
 from piboothup.uploader.eventpics import EventPicsApi
+from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.schedule.scheduler import UploadScheduler
 from piboothup.uploader.service import Uploader
 from piboothup.uploader.session import ApiSession
 from piboothup.uploader.transport.certificate_dates import NowMs
 from piboothup.uploader.transport.client import Transport
-from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
+from piboothup.uploader.transport.errors import LinkError
 from piboothup.uploader.trusted_time import TrustedTime
 from tests.support import uploader as usual
 from tests.support.deadline import PATIENCE_S
@@ -71,7 +72,7 @@ def test_c08_worker_connecting_while_service_ends_makes_no_call(desk: Desk) -> N
     session = ApiSession(desk.config, desk.booth, desk.clock, trusted, scheduler, usual.connect)
     with pytest.raises(LinkError) as caught:
         session.api().events()
-    assert caught.value.kind is LinkErrorKind.STOPPED
+    assert caught.value.outcome is Outcome.STOPPED
     assert desk.album.calls.total() == 0
 
 

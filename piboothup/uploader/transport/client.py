@@ -31,9 +31,10 @@ import urllib3
 from piboothup import __version__
 from piboothup.clock import Clock
 from piboothup.config import Secret, is_loopback
+from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.transport.certificate_dates import CertificateClock, NowMs, unknown_time
 from piboothup.uploader.transport.connection import CertificateCheck, ExchangeGuard, GuardedAdapter
-from piboothup.uploader.transport.errors import LinkError, LinkErrorKind, kind_of
+from piboothup.uploader.transport.errors import LinkError, outcome_of
 from piboothup.uploader.transport.happy_eyeballs import HasLocalAddress, has_local_address
 from piboothup.uploader.transport.messages import (
     BLOCK_BYTES,
@@ -116,7 +117,7 @@ class Transport:
         A file is sent from its position to its end. 307 and 308 are followed as far as they stay with the server.
         """
         if not self.allows(url.reveal()):
-            raise LinkError(LinkErrorKind.UNUSABLE)
+            raise LinkError(Outcome.UNUSABLE)
         request = Request(method, url, headers, body if body is None or isinstance(body, bytes) else Body(body))
         deadline_ns = self._deadline_ns(deadline_s)
         answer = self._send_with_trusted_time(request, deadline_ns)
@@ -178,7 +179,7 @@ class Transport:
             return self._send_on_live_connection(request, deadline_ns)
         except LinkError as error:
             # It was the handshake that failed: no byte of the request has left yet.
-            if error.kind is not LinkErrorKind.TLS_DATE or not self._clock_trust.switch_to_known_time():
+            if error.outcome is not Outcome.TLS_DATE or not self._clock_trust.switch_to_known_time():
                 raise
         return self._send_on_live_connection(request, deadline_ns)
 
@@ -188,7 +189,7 @@ class Transport:
         try:
             return self._send_once(adapter, request, deadline_ns)
         except LinkError as error:
-            if error.kind is not LinkErrorKind.RESET or self._guard.is_new_connection:
+            if error.outcome is not Outcome.RESET or self._guard.is_new_connection:
                 raise
         # The server has closed the kept connection since the last exchange: a new one is made.
         request.rewind()
@@ -205,13 +206,13 @@ class Transport:
     def _send_once(self, adapter: GuardedAdapter, request: Request, deadline_ns: int) -> Answer:
         guard = self._guard
         if not guard.begin(request.target, deadline_ns):
-            raise LinkError(LinkErrorKind.STOPPED)
+            raise LinkError(Outcome.STOPPED)
         answer: Answer | None = None
-        failure: LinkErrorKind | None = None
+        failure: Outcome | None = None
         try:
             answer, failure = self._send_and_read(adapter, request)
         except _LIBRARY_ERRORS as error:
-            failure = kind_of(error)
+            failure = outcome_of(error)
         finally:
             failure = guard.end() or failure
         if answer is not None and (failure is None or _is_stored(request, answer)):
@@ -221,9 +222,9 @@ class Transport:
         # Raised here, not where it was caught: the library's exception would hang on to it with its URL.
         if isinstance(request.body, Body) and request.body.read_error is not None:
             raise request.body.read_error.with_traceback(None)
-        raise LinkError(failure or LinkErrorKind.RESET)
+        raise LinkError(failure or Outcome.RESET)
 
-    def _send_and_read(self, adapter: GuardedAdapter, request: Request) -> tuple[Answer, LinkErrorKind | None]:
+    def _send_and_read(self, adapter: GuardedAdapter, request: Request) -> tuple[Answer, Outcome | None]:
         """The answer, and why its body could not be read to its end, if so."""
         headers = {"User-Agent": f"piboothup/{__version__}", **request.headers}
         response = adapter.send(
@@ -255,7 +256,7 @@ class Transport:
         )
         return answer, failure
 
-    def _read(self, response: requests.Response) -> tuple[bytes, bool, LinkErrorKind | None]:
+    def _read(self, response: requests.Response) -> tuple[bytes, bool, Outcome | None]:
         """The body as received, whether it is whole, and why not, if reading failed."""
         content = bytearray()
         try:
@@ -265,7 +266,7 @@ class Transport:
                     return bytes(content), True, None
                 content += block
         except _LIBRARY_ERRORS as error:
-            return bytes(content), False, kind_of(error)
+            return bytes(content), False, outcome_of(error)
         return bytes(content[: self._limits.answer_bytes]), False, None
 
 

@@ -23,7 +23,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from piboothup.clock import Clock
 from piboothup.config import Secret
-from piboothup.uploader.transport.errors import LinkErrorKind
+from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.transport.happy_eyeballs import HasLocalAddress, NameLookups, connect, has_local_address
 from piboothup.uploader.transport.messages import BLOCK_BYTES, Validity
 
@@ -66,7 +66,7 @@ class ExchangeGuard:
         self._lock = threading.Lock()
         self._handle: socket.socket | None = None
         self._deadline_ns: int | None = None
-        self._cut: LinkErrorKind | None = None
+        self._cut: Outcome | None = None
         self._stopped = False
 
     def begin(self, target: Secret, deadline_ns: int) -> bool:
@@ -82,7 +82,7 @@ class ExchangeGuard:
             self._cut = None
             return True
 
-    def end(self) -> LinkErrorKind | None:
+    def end(self) -> Outcome | None:
         """Ends the exchange; why it was cut, if it was."""
         with self._lock:
             self._deadline_ns = None
@@ -105,9 +105,9 @@ class ExchangeGuard:
         """Cuts the exchange if its deadline has passed, or if its local address is gone since this machine roamed."""
         with self._lock:
             if self._deadline_ns is not None and self._clock.boottime_ns() >= self._deadline_ns:
-                self._cut_off(LinkErrorKind.TIMEOUT)
+                self._cut_off(Outcome.TIMEOUT)
             elif self._handle is not None and not self.is_local(self._handle):
-                self._cut_off(LinkErrorKind.RESET)
+                self._cut_off(Outcome.RESET)
 
     def overdue_s(self) -> float:
         """Seconds for which the exchange is past its deadline; 0 when it is not, or there is none."""
@@ -120,9 +120,9 @@ class ExchangeGuard:
         """Cuts the exchange and refuses every further one."""
         with self._lock:
             self._stopped = True
-            self._cut_off(LinkErrorKind.STOPPED)
+            self._cut_off(Outcome.STOPPED)
 
-    def _cut_off(self, kind: LinkErrorKind) -> None:
+    def _cut_off(self, kind: Outcome) -> None:
         self._cut = self._cut or kind
         if self._handle is not None:
             try:

@@ -1,7 +1,7 @@
 """Errors of an exchange without an answer, made from those of requests, urllib3, ssl and the kernel.
 
-Theirs carry URLs and headers. `LinkError` carries a kind and nothing else, so that neither a key nor a signed URL can
-get into a log line by way of an error.
+Theirs carry URLs and headers. `LinkError` carries an outcome and nothing else, so that neither a key nor a signed URL
+can get into a log line by way of an error.
 """
 
 from __future__ import annotations
@@ -9,26 +9,11 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
-from enum import StrEnum
 from http.client import HTTPException
 
 import urllib3
 
-
-class LinkErrorKind(StrEnum):
-    """Reason why there is no answer."""
-
-    DNS = "dns"
-    CONNECT = "connect"
-    TIMEOUT = "timeout"
-    RESET = "reset"
-    TLS = "tls"
-    TLS_DATE = "tls_date"
-    """The certificate is not valid now, or this box's clock is wrong."""
-    UNUSABLE = "unusable"
-    """The request can't be made at all: its URL or a header is malformed."""
-    STOPPED = "stopped"
-    """This service is ending."""
+from piboothup.uploader.outcomes import Outcome
 
 
 class OutOfDate(ssl.SSLError):
@@ -40,18 +25,18 @@ class NotConnected(ConnectionError):
 
 
 class LinkError(ConnectionError):
-    """No answer. Its text is the kind alone: neither key nor URL can be in it."""
+    """No answer. Its text is the outcome alone: neither key nor URL can be in it."""
 
     status, retry_after_s = 0, None
     """As an answer would tell them."""
 
-    def __init__(self, kind: LinkErrorKind) -> None:
-        self.kind = kind
-        super().__init__(kind)
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        super().__init__(outcome)
 
 
-def kind_of(error: BaseException) -> LinkErrorKind:
-    """The kind of an exception of requests, urllib3, ssl or the kernel."""
+def outcome_of(error: BaseException) -> Outcome:
+    """The outcome of an exception of requests, urllib3, ssl or the kernel."""
     causes = list(_causes(error))
 
     def any_is(*kinds: type[BaseException]) -> bool:
@@ -60,22 +45,22 @@ def kind_of(error: BaseException) -> LinkErrorKind:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL
-            return LinkErrorKind.TLS_DATE if cause.verify_code in (9, 10) else LinkErrorKind.TLS
+            return Outcome.TLS_DATE if cause.verify_code in (9, 10) else Outcome.TLS
     if any_is(OutOfDate):
-        return LinkErrorKind.TLS_DATE
+        return Outcome.TLS_DATE
     if any_is(ssl.SSLEOFError, ssl.SSLZeroReturnError):
-        return LinkErrorKind.RESET
+        return Outcome.RESET
     if any_is(ssl.SSLError, urllib3.exceptions.SSLError):
-        return LinkErrorKind.TLS
+        return Outcome.TLS
     if any_is(socket.gaierror):
-        return LinkErrorKind.DNS
+        return Outcome.DNS
     if any_is(NotConnected):
-        return LinkErrorKind.CONNECT
+        return Outcome.CONNECT
     if any_is(TimeoutError, urllib3.exceptions.TimeoutError):
-        return LinkErrorKind.TIMEOUT
+        return Outcome.TIMEOUT
     if any_is(ConnectionError, urllib3.exceptions.ProtocolError, HTTPException):
-        return LinkErrorKind.RESET
-    return LinkErrorKind.UNUSABLE if any_is(ValueError, urllib3.exceptions.HTTPError) else LinkErrorKind.RESET
+        return Outcome.RESET
+    return Outcome.UNUSABLE if any_is(ValueError, urllib3.exceptions.HTTPError) else Outcome.RESET
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

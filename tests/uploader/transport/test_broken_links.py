@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from piboothup.config import Secret
+from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.transport.client import Transport
-from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
+from piboothup.uploader.transport.errors import LinkError
 from piboothup.uploader.transport.messages import Answer, Limits
 from tests.support.ca import Authority
 from tests.support.clock import HandClock
@@ -41,7 +42,7 @@ class Put:
     """A PUT of the photo in a thread of its own."""
 
     def __init__(self, limits: Limits, url: str, photo: io.BufferedReader, ca_file: str | None = None) -> None:
-        self._came: Answer | LinkErrorKind | None = None
+        self._came: Answer | Outcome | None = None
         self._transport = Transport(HandClock(), plain_http=True, limits=limits, ca_file=ca_file)
         self._thread = threading.Thread(target=self._run, args=(url, photo), daemon=True)
         self._thread.start()
@@ -50,7 +51,7 @@ class Put:
         try:
             self._came = self._transport.exchange("PUT", Secret(url), {}, photo, deadline_s=60.0)
         except LinkError as error:
-            self._came = error.kind
+            self._came = error.outcome
 
     def answer(self) -> Answer:
         """What was answered."""
@@ -58,13 +59,13 @@ class Put:
         assert isinstance(outcome, Answer), outcome
         return outcome
 
-    def trouble(self) -> LinkErrorKind:
+    def trouble(self) -> Outcome:
         """Why nothing was."""
         outcome = self._wait()
-        assert isinstance(outcome, LinkErrorKind), outcome
+        assert isinstance(outcome, Outcome), outcome
         return outcome
 
-    def _wait(self) -> Answer | LinkErrorKind | None:
+    def _wait(self) -> Answer | Outcome | None:
         self._thread.join(PATIENCE_S)
         if self._thread.is_alive():
             self._transport.stop()
@@ -85,19 +86,19 @@ def silent(liar: Liar, connection: socket.socket) -> None:
 
 def test_n11_peer_stops_reading_upload_ends_by_stall_timeout(photo: io.BufferedReader) -> None:
     with Liar(deaf) as liar:
-        assert Put(dataclasses.replace(FAR, stall_s=0.3), liar.url, photo).trouble() is LinkErrorKind.TIMEOUT
+        assert Put(dataclasses.replace(FAR, stall_s=0.3), liar.url, photo).trouble() is Outcome.TIMEOUT
 
 
 def test_n11_unheard_peer_upload_ends_by_kernel_timeout(
     photo: io.BufferedReader,
 ) -> None:
     with Liar(deaf) as liar:
-        assert Put(dataclasses.replace(FAR, unacknowledged_s=0.3), liar.url, photo).trouble() is LinkErrorKind.TIMEOUT
+        assert Put(dataclasses.replace(FAR, unacknowledged_s=0.3), liar.url, photo).trouble() is Outcome.TIMEOUT
 
 
 def test_n10_peer_never_answers_upload_ends_by_read_timeout(photo: io.BufferedReader) -> None:
     with Liar(silent) as liar:
-        assert Put(dataclasses.replace(FAR, read_s=0.3), liar.url, photo).trouble() is LinkErrorKind.TIMEOUT
+        assert Put(dataclasses.replace(FAR, read_s=0.3), liar.url, photo).trouble() is Outcome.TIMEOUT
 
 
 def test_tls_handshake_stalled_ends_by_connect_timeout(photo: io.BufferedReader) -> None:
@@ -112,7 +113,7 @@ def test_tls_handshake_stalled_ends_by_connect_timeout(photo: io.BufferedReader)
     with Liar(mute) as liar:
         while not greeted.is_set():  # a slow machine may not get so far in that time
             kind = Put(limits, liar.url.replace("http:", "https:"), photo).trouble()
-            assert kind in (LinkErrorKind.TIMEOUT, LinkErrorKind.CONNECT, LinkErrorKind.DNS)
+            assert kind in (Outcome.TIMEOUT, Outcome.CONNECT, Outcome.DNS)
 
 
 def test_n09_slow_link_not_taken_for_dead_with_small_send_buffer(
@@ -165,7 +166,7 @@ def test_n08_n14_break_mid_upload_without_answer_is_broken_link(
         connection.recv(1000)
 
     with Liar(breaks) as liar:
-        assert Put(FAR, liar.url, photo).trouble() is LinkErrorKind.RESET
+        assert Put(FAR, liar.url, photo).trouble() is Outcome.RESET
 
 
 def test_n07_n35_root_certificates_from_environment_not_trusted(
@@ -175,7 +176,7 @@ def test_n07_n35_root_certificates_from_environment_not_trusted(
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, authority.file)
     with Liar(says("200 OK"), tls=authority.certificate()) as liar:
-        assert Put(FAR, liar.url, photo).trouble() is LinkErrorKind.TLS
+        assert Put(FAR, liar.url, photo).trouble() is Outcome.TLS
     assert liar.heard == b""
 
 

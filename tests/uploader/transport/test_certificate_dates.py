@@ -15,9 +15,10 @@ from piboothup.simulator.server import DEMO_KEY
 from piboothup.spool.capture_time.anchors import CEILING_MS, FLOOR_MS, Anchor, Source
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
+from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.transport.certificate_dates import CertificateClock, unknown_time
 from piboothup.uploader.transport.client import Transport
-from piboothup.uploader.transport.errors import LinkError, LinkErrorKind, OutOfDate
+from piboothup.uploader.transport.errors import LinkError, OutOfDate
 from piboothup.uploader.transport.messages import Validity
 from piboothup.uploader.trusted_time import TrustedTime, is_plausible
 from tests.support.ca import Authority, Connect, day_s, self_signed
@@ -53,12 +54,12 @@ class Box:
         """The status of a GET that carries the key."""
         return self.transport.exchange("GET", Secret(liar.url + "/events"), KEY, deadline_s=60.0).status
 
-    def trouble(self, liar: Liar) -> LinkErrorKind:
+    def trouble(self, liar: Liar) -> Outcome:
         """How such a GET fails."""
         with pytest.raises(LinkError) as caught:
             self.get(liar)
         assert caught.value.__context__ is None
-        return caught.value.kind
+        return caught.value.outcome
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_t05_wrong_date_certificate_time_unknown_sent_nothing(
     box: Box, authority: Authority, days: tuple[int, int]
 ) -> None:
     with Liar(says("200 OK"), tls=authority.certificate(*days)) as liar:
-        assert box.trouble(liar) is LinkErrorKind.TLS_DATE
+        assert box.trouble(liar) is Outcome.TLS_DATE
     assert liar.heard == b""
 
 
@@ -87,7 +88,7 @@ def test_t05_wrong_date_certificate_judged_by_learned_time(
     with Liar(says("200 OK"), tls=authority.certificate(*days)) as liar:
         for outside in (days[0] - 1, days[1] + 1):
             box.believes_s = day_s(outside)
-            assert box.trouble(liar) is LinkErrorKind.TLS_DATE
+            assert box.trouble(liar) is Outcome.TLS_DATE
         assert liar.heard == b""
         box.believes_s = day_s(sum(days) / 2)
         assert box.get(liar) == 200
@@ -102,7 +103,7 @@ def test_t05_system_clock_not_asked_again_until_it_is_set(box: Box, authority: A
         assert liar.connections == 1 + 3
         # The clock is right now, so a certificate of today is good, whatever was believed before.
         liar.tls = authority.certificate()
-        assert box.trouble(liar) is LinkErrorKind.TLS_DATE
+        assert box.trouble(liar) is Outcome.TLS_DATE
         box.clock.step_wall_s(86_400.0)
         assert box.get(liar) == 200
 
@@ -133,13 +134,13 @@ def test_t08_n07_impostor_sent_nothing_however_dates_are_judged(
         tls = Authority(tmp_path / "other").certificate(*days)
     with Liar(says("200 OK"), tls=authority.certificate(*IN_3_YEARS)) as true:
         with Liar(says("200 OK", b"", "Date: Wed, 01 Jan 2031 00:00:00 GMT"), tls=tls) as liar:
-            assert box.trouble(liar) is LinkErrorKind.TLS
+            assert box.trouble(liar) is Outcome.TLS
             with pytest.raises(LinkError) as caught:
                 box.transport.get_date(liar.url, 60.0)
-            assert caught.value.kind is LinkErrorKind.TLS
+            assert caught.value.outcome is Outcome.TLS
             box.believes_s = day_s(1050)
             assert box.get(true) == 200  # from here on the dates are judged without OpenSSL
-            assert box.trouble(liar) is LinkErrorKind.TLS
+            assert box.trouble(liar) is Outcome.TLS
     assert liar.heard == b""
 
 
@@ -165,7 +166,7 @@ def test_t05_only_time_request_uses_unchecked_date_connection(box: Box, authorit
         box.believes_s = day_s(1050)
         for tls in (authority.certificate(2000, 2100), authority.certificate(*LAST_MONTH)):
             liar.tls = tls
-            assert box.trouble(liar) is LinkErrorKind.TLS_DATE
+            assert box.trouble(liar) is Outcome.TLS_DATE
     assert len(liar.requests) == 1
 
 

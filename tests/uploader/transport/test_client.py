@@ -21,10 +21,11 @@ import pytest
 
 from piboothup.config import Secret
 from piboothup.spool.names import PhotoName
+from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.schedule.attempts import AttemptHistory, UploadUrl
 from piboothup.uploader.transport import connection
 from piboothup.uploader.transport.client import Transport
-from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
+from piboothup.uploader.transport.errors import LinkError
 from piboothup.uploader.transport.messages import Answer, Request
 from tests.support.ca import Authority, self_signed
 from tests.support.clock import HandClock
@@ -95,7 +96,7 @@ def test_n25_headers_without_end_are_no_answer(transport: Transport, lines: int,
         if is_taken:
             assert get(transport, liar.url).status == 200
         else:
-            assert trouble(transport, liar.url).kind is LinkErrorKind.RESET
+            assert trouble(transport, liar.url).outcome is Outcome.RESET
 
 
 def test_n35_proxy_variables_and_netrc_are_not_obeyed(
@@ -135,7 +136,7 @@ def test_n10_stall_longer_than_connect_timeout_is_not_given_up(photo: io.Buffere
                 assert put(transport, liar.url + SIGNED, photo).body_sent
                 return
             except LinkError as error:  # before the connection was made: this machine may be slow itself
-                assert error.kind in (LinkErrorKind.DNS, LinkErrorKind.CONNECT)
+                assert error.outcome in (Outcome.DNS, Outcome.CONNECT)
                 assert photo.tell() == 0
 
 
@@ -148,7 +149,7 @@ def test_answer_200_before_whole_body_sent_is_no_proof(transport: Transport, pho
         try:
             assert not put(transport, liar.url + SIGNED, photo).body_sent
         except LinkError as error:
-            assert error.kind is LinkErrorKind.RESET  # the reset overtook the answer: no proof either
+            assert error.outcome is Outcome.RESET  # the reset overtook the answer: no proof either
 
 
 def test_n12_an_answer_that_trickles_is_cut_at_its_deadline(transport: Transport) -> None:
@@ -171,7 +172,7 @@ def test_n12_an_answer_that_trickles_is_cut_at_its_deadline(transport: Transport
         clock.pass_s(61.0)
         assert transport.overdue_s() == 1.0
         transport.enforce()
-        assert caught.kind() is LinkErrorKind.TIMEOUT
+        assert caught.kind() is Outcome.TIMEOUT
     transport.close()
 
 
@@ -185,7 +186,7 @@ def test_an_answer_that_breaks_off_in_its_headers_is_no_proof(
 
     with Liar(breaks_off) as liar, pytest.raises(LinkError) as caught:
         put(transport, liar.url + SIGNED, photo)
-    assert caught.value.kind is LinkErrorKind.RESET
+    assert caught.value.outcome is Outcome.RESET
 
 
 def test_c08_a_stop_cuts_the_exchange_and_refuses_the_next(transport: Transport) -> None:
@@ -200,8 +201,8 @@ def test_c08_a_stop_cuts_the_exchange_and_refuses_the_next(transport: Transport)
         caught = InAThread(transport, liar)
         assert asked.wait(PATIENCE_S)
         transport.stop()
-        assert caught.kind() is LinkErrorKind.STOPPED
-        assert trouble(transport, liar.url).kind is LinkErrorKind.STOPPED
+        assert caught.kind() is Outcome.STOPPED
+        assert trouble(transport, liar.url).outcome is Outcome.STOPPED
 
 
 def test_c08_a_stop_cuts_a_tls_handshake_too() -> None:
@@ -217,7 +218,7 @@ def test_c08_a_stop_cuts_a_tls_handshake_too() -> None:
         caught = InAThread(transport, liar, liar.url.replace("http://", "https://"))
         assert connected.wait(PATIENCE_S)
         transport.stop()
-        assert caught.kind() is LinkErrorKind.STOPPED
+        assert caught.kind() is Outcome.STOPPED
     transport.close()
 
 
@@ -266,14 +267,14 @@ def test_a_fresh_connection_that_breaks_is_an_error_at_once(transport: Transport
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     with Liar(hang_up) as liar:
-        assert trouble(transport, liar.url).kind is LinkErrorKind.RESET
+        assert trouble(transport, liar.url).outcome is Outcome.RESET
     assert liar.connections == 1
 
 
 def test_n07_self_signed_server_refused_before_key_is_sent(tmp_path: Path) -> None:
     transport = Transport(HandClock(), plain_http=True, limits=FAR)
     with Liar(says("200 OK"), tls=self_signed(tmp_path)) as liar:
-        assert trouble(transport, liar.url).kind is LinkErrorKind.TLS
+        assert trouble(transport, liar.url).outcome is Outcome.TLS
     transport.close()
     assert liar.heard == b""
 
@@ -284,7 +285,7 @@ def test_verified_tls_is_spoken_where_the_certificate_is_trusted(photo: io.Buffe
     with Liar(says("201 Created"), tls=authority.certificate()) as liar:
         answer = put(transport, liar.url + SIGNED, photo)
     with Liar(says("200 OK"), tls=authority.certificate(), host="127.0.0.2") as another:
-        assert trouble(transport, another.url).kind is LinkErrorKind.TLS
+        assert trouble(transport, another.url).outcome is Outcome.TLS
     transport.close()
     assert (answer.status, answer.body_sent) == (201, True)
     assert another.heard == b""
@@ -312,7 +313,7 @@ def test_n07_breakable_tls_never_spoken_even_if_openssl_would(
         if is_spoken:
             assert get(transport, liar.url).status == 200
         else:
-            assert trouble(transport, liar.url).kind is LinkErrorKind.TLS
+            assert trouble(transport, liar.url).outcome is Outcome.TLS
             assert liar.heard == b""
 
 
@@ -321,13 +322,13 @@ def test_n02_unresolvable_name_and_refused_connection_told_apart(
 ) -> None:
     with Liar(says("200 OK")) as liar:
         pass
-    assert trouble(transport, liar.url).kind is LinkErrorKind.CONNECT
+    assert trouble(transport, liar.url).outcome is Outcome.CONNECT
 
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    assert trouble(transport, "https://api.eventpics.example").kind is LinkErrorKind.DNS
+    assert trouble(transport, "https://api.eventpics.example").outcome is Outcome.DNS
 
 
 @pytest.mark.parametrize(
@@ -345,7 +346,7 @@ def test_n02_unresolvable_name_and_refused_connection_told_apart(
 )
 def test_n26_what_is_not_https_is_not_even_asked(transport: Transport, url: str) -> None:
     assert not transport.allows(url)
-    assert trouble(transport, url).kind is LinkErrorKind.UNUSABLE
+    assert trouble(transport, url).outcome is Outcome.UNUSABLE
 
 
 def test_plain_http_only_for_this_machine_and_where_asked_for(transport: Transport) -> None:
@@ -358,7 +359,7 @@ def test_plain_http_only_for_this_machine_and_where_asked_for(transport: Transpo
 def test_key_unfit_for_header_is_error_that_does_not_show_it(transport: Transport, key: str) -> None:
     with Liar(says("200 OK")) as liar, pytest.raises(LinkError) as caught:
         get(transport, liar.url, Authorization=f"Bearer {key}")
-    assert caught.value.kind is LinkErrorKind.UNUSABLE
+    assert caught.value.outcome is Outcome.UNUSABLE
     assert liar.heard == b""
 
 
@@ -427,7 +428,7 @@ class InAThread:
         """Whether it has not failed yet."""
         return self._thread.is_alive()
 
-    def kind(self) -> LinkErrorKind | None:
+    def kind(self) -> Outcome | None:
         """How it failed; waits for it."""
         self._thread.join(PATIENCE_S)
-        return self._caught.kind if self._caught else None
+        return self._caught.outcome if self._caught else None

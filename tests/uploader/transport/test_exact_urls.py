@@ -12,8 +12,9 @@ import pytest
 
 from piboothup.config import Secret
 from piboothup.simulator.faults import Fault
+from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.transport.client import Transport
-from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
+from piboothup.uploader.transport.errors import LinkError
 from piboothup.uploader.transport.messages import Request, redirect_target
 from tests.support.ca import Authority
 from tests.support.clock import HandClock
@@ -140,7 +141,7 @@ def test_f04_n27_a_location_is_resolved_and_not_rewritten(url: str, location: st
 def test_f04_what_no_request_line_may_hold_is_not_asked_for(transport: Transport, form: str) -> None:
     with Liar(says("200 OK")) as liar, pytest.raises(LinkError) as caught:
         transport.exchange("PUT", Secret(liar.url + form), {}, b"x", deadline_s=60.0)
-    assert caught.value.kind is LinkErrorKind.UNUSABLE
+    assert caught.value.outcome is Outcome.UNUSABLE
     assert liar.heard == b""
 
 

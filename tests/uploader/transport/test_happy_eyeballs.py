@@ -17,9 +17,10 @@ import pytest
 
 from piboothup.config import Secret
 from piboothup.spool.listing import NEW
+from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.transport import happy_eyeballs
 from piboothup.uploader.transport.client import Transport
-from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
+from piboothup.uploader.transport.errors import LinkError
 from piboothup.uploader.transport.happy_eyeballs import has_local_address
 from piboothup.uploader.transport.messages import Limits
 from tests.support.clock import HandClock
@@ -70,7 +71,7 @@ class Caller:
     """GETs a URL, by the transport, in a thread; what came of it."""
 
     def __init__(self, transport: Transport, url: str) -> None:
-        self._came: int | LinkErrorKind | None = None
+        self._came: int | Outcome | None = None
         self._transport, self._url = transport, url
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -79,9 +80,9 @@ class Caller:
         try:
             self._came = self._transport.exchange("GET", Secret(self._url), {}, deadline_s=60.0).status
         except LinkError as error:
-            self._came = error.kind
+            self._came = error.outcome
 
-    def outcome(self) -> int | LinkErrorKind | None:
+    def outcome(self) -> int | Outcome | None:
         """The status or the kind of trouble; None when nothing comes."""
         self._thread.join(PATIENCE_S)
         return self._came
@@ -142,9 +143,9 @@ def test_n03_a_server_on_ipv6_alone_is_reached(names: Names) -> None:
 def test_addresses_that_all_lead_nowhere_are_given_up(names: Names) -> None:
     names.known[V6] = "::1"
     with black_hole("127.0.0.1") as port, black_hole("::1", port), transport(SHORT) as made:
-        while (outcome := Caller(made, f"http://localhost:{port}/").outcome()) is LinkErrorKind.DNS:
+        while (outcome := Caller(made, f"http://localhost:{port}/").outcome()) is Outcome.DNS:
             continue  # on a slow machine the late look-up serves the next try
-        assert outcome is LinkErrorKind.CONNECT
+        assert outcome is Outcome.CONNECT
 
 
 def test_n17_address_losing_first_attempts_is_tried_in_parallel(
@@ -170,12 +171,12 @@ def test_n02_hung_lookup_given_up_late_answer_serves_next_one(names: Names, monk
     names.hanging = {V4, V6}
     with Liar(says("200 OK")) as liar, transport(SHORT) as made:
         for _ in range(3):
-            assert Caller(made, f"http://localhost:{liar.port}/").outcome() is LinkErrorKind.DNS
+            assert Caller(made, f"http://localhost:{liar.port}/").outcome() is Outcome.DNS
         names.all_asked(2)  # one for each family, not for each try
     with Liar(says("200 OK")) as liar, transport(FAR, http_port=liar.port) as made:
         with pytest.raises(LinkError) as caught:
             made.get_plain_http("localhost", 60.0)
-        assert caught.value.kind is LinkErrorKind.DNS
+        assert caught.value.outcome is Outcome.DNS
         names.answer.set()
         assert Caller(made, f"http://localhost:{liar.port}/").outcome() == 200
         names.all_asked(2 + 2)
@@ -185,13 +186,13 @@ def test_n02_a_name_that_is_unknown_is_asked_for_again_each_time(names: Names) -
     names.known = {}
     with transport(FAR) as made:
         for tries in (1, 2):
-            assert Caller(made, "http://localhost:9/").outcome() is LinkErrorKind.DNS
+            assert Caller(made, "http://localhost:9/").outcome() is Outcome.DNS
             names.all_asked(2 * tries)
 
 
 def test_n02_impossible_name_is_an_error_like_any_other() -> None:
     with transport(FAR) as made:
-        assert Caller(made, f"https://{'x' * 70}.example/").outcome() in (LinkErrorKind.DNS, LinkErrorKind.UNUSABLE)
+        assert Caller(made, f"https://{'x' * 70}.example/").outcome() in (Outcome.DNS, Outcome.UNUSABLE)
 
 
 @pytest.mark.parametrize("where", ["look-up", "connecting"])
@@ -200,7 +201,7 @@ def test_c08_a_stop_and_a_deadline_cut_what_is_not_connected_yet(names: Names, w
         names.hanging = {V4, V6}
     clock = HandClock()
     with black_hole("127.0.0.1") as port:
-        for end, kind in (("deadline", LinkErrorKind.TIMEOUT), ("stop", LinkErrorKind.STOPPED)):
+        for end, kind in (("deadline", Outcome.TIMEOUT), ("stop", Outcome.STOPPED)):
             made = Transport(clock, plain_http=True, limits=FAR)
             caller = Caller(made, f"http://localhost:{port}/")
             while made.overdue_s() == 0.0:

@@ -14,7 +14,7 @@ from piboothup.config import Secret
 from piboothup.uploader.answers import classify
 from piboothup.uploader.outcomes import ApiCall, Outcome
 from piboothup.uploader.transport.client import Transport
-from piboothup.uploader.transport.errors import LinkError, LinkErrorKind
+from piboothup.uploader.transport.errors import LinkError
 from piboothup.uploader.transport.messages import Answer
 from tests.support.ca import Authority, Connect, day_s
 from tests.support.clock import HandClock
@@ -166,7 +166,7 @@ def test_f01_interim_answers_without_end_are_no_answer(transport: Transport, int
 
     with Liar(endless) as liar, pytest.raises(LinkError) as caught:
         transport.exchange("GET", Secret(liar.url), {}, deadline_s=60.0)
-    assert caught.value.kind is LinkErrorKind.RESET
+    assert caught.value.outcome is Outcome.RESET
 
 
 def test_f01_interim_answers_make_no_deadline_longer(photo: io.BufferedReader) -> None:
@@ -182,7 +182,7 @@ def test_f01_interim_answers_make_no_deadline_longer(photo: io.BufferedReader) -
 
     with Liar(slow) as liar, contextlib.closing(sending), pytest.raises(LinkError) as caught:
         put(sending, liar.url, photo)
-    assert caught.value.kind is LinkErrorKind.TIMEOUT
+    assert caught.value.outcome is Outcome.TIMEOUT
 
 
 @pytest.mark.parametrize("cut", [b"HTTP/1.1 103 Early Hints\r\nLink: <", HINTS, HINTS + b"HTTP/1.1 200 OK\r\nDa"])
@@ -195,4 +195,4 @@ def test_f01_a_connection_that_breaks_after_a_hint_is_no_answer(
 
     with Liar(story) as liar, pytest.raises(LinkError) as caught:
         put(transport, liar.url, photo)
-    assert caught.value.kind is LinkErrorKind.RESET
+    assert caught.value.outcome is Outcome.RESET
