@@ -62,17 +62,6 @@ def choice(default: Any, *others: Any) -> Any:
     return setting(default, check)
 
 
-def flag(default: bool) -> Any:
-    """Field for true or false."""
-
-    def check(value: Any) -> Any:
-        if not isinstance(value, bool):
-            raise InvalidValue("true or false")
-        return value
-
-    return setting(default, check)
-
-
 def text(default: str, longest: int = 200, warn: Callable[[Any], str] | None = None) -> Any:
     """Field for one line of at most `longest` characters."""
 
@@ -117,13 +106,6 @@ def key(value: Any) -> Any:
     if not re.fullmatch(r"[\x21-\x7e]{0,4096}", bare):
         raise InvalidValue(wanted)
     return Secret(bare) if bare else None
-
-
-def language(value: Any) -> Any:
-    """Validate a language of the panel."""
-    if value not in LANGUAGES:
-        raise InvalidValue("one of " + ", ".join(map(json.dumps, LANGUAGES)))
-    return value
 
 
 def zone(name: str) -> tzinfo:

@@ -122,8 +122,7 @@ def _directory(reading: Reading) -> Path:
     """Spool directory that the text names, else the last one used, else the default."""
     spool = reading.values.get("spool")
     if spool is not None and spool.directory != Config().spool.directory:
-        directory: Path = spool.path
-        return directory
+        return Path(spool.path)
     return _named_in(reading.text) or _last_used(reading.path)
 
 

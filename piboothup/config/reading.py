@@ -23,7 +23,10 @@ from piboothup.config.settings import Config, ConfigError
 def parse(text: str, path: Path) -> tuple[Config, list[str]]:
     """Parse the config in `text`; `path` is for the messages. Raises ConfigError."""
     reading = Reading.of(text, path)
-    return reading.validated(), reading.warnings
+    config, errors = reading.merged_with(Config())
+    if errors:
+        raise errors[0]
+    return config, reading.warnings
 
 
 @dataclass
@@ -65,13 +68,6 @@ class Reading:
                     raise
                 reading.errors.append(error)
         return reading
-
-    def validated(self) -> Config:
-        """Return the config when all of it is valid. Raises ConfigError."""
-        config, errors = self.merged_with(Config())
-        if errors:
-            raise errors[0]
-        return config
 
     def merged_with(self, base: Config) -> tuple[Config, list[ConfigError]]:
         """Return the config, with `base` for what is invalid or missing, and the errors."""
@@ -156,10 +152,7 @@ def _lines_of_keys(text: str) -> dict[str, int]:
 
 
 def _all_simulated(config: Config) -> Config:
+    devices = {name: getattr(config, name) for name in ("camera", "button", "light", "panel")}
     return dataclasses.replace(
-        config,
-        camera=dataclasses.replace(config.camera, driver="simulated"),
-        button=dataclasses.replace(config.button, driver="simulated"),
-        light=dataclasses.replace(config.light, driver="simulated"),
-        panel=dataclasses.replace(config.panel, driver="simulated"),
+        config, **{name: dataclasses.replace(device, driver="simulated") for name, device in devices.items()}
     )

@@ -127,7 +127,7 @@ class SpoolConfig:
 
     directory: str = checks.setting(str(DEFAULT_DIRECTORY), checks.directory)
     """The folder as text; open `path`."""
-    allow_memory: bool = checks.flag(False)
+    allow_memory: bool = checks.choice(False, True)
     """True lets photos lie in memory, where they are lost at power-off: for a demo and for tests."""
     min_free_mb: int = checks.number(500, 10, 1_000_000)
     """Free space, MB, below which the oldest *sent* photos are deleted; never any other."""
@@ -145,7 +145,7 @@ class UploadConfig:
     """Parallel uploads and their pause."""
 
     workers: int = checks.number(2, 1, 4)
-    paused: bool = checks.flag(False)
+    paused: bool = checks.choice(False, True)
     """True sends nothing, for metered links."""
 
 
@@ -153,7 +153,7 @@ class UploadConfig:
 class DevicesConfig:
     """All drivers at once: `simulated = true` sets each to "simulated"."""
 
-    simulated: bool = checks.flag(False)
+    simulated: bool = checks.choice(False, True)
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class Config:
     config_version: int = checks.choice(CONFIG_VERSION)
     name: str = checks.text("Booth 1", 40)
     """Name of the box on the panel, in photos and in exports."""
-    language: str = checks.setting("en", checks.language)
+    language: str = checks.choice(*checks.LANGUAGES)
     timezone: str = checks.text("", warn=checks.unknown_zone)
     """Time zone of EXIF and export names; empty or unknown to this system = UTC (see `checks.zone`)."""
     eventpics: EventPicsConfig = EventPicsConfig()

@@ -115,7 +115,7 @@ def test_an_unknown_key_is_a_warning_with_a_guess() -> None:
         ('[eventpics]\nlink_id = "../a"', 2, "no spaces"),
         ('[eventpics]\nlink_id = ".."', 2, "no spaces"),
         ('[eventpics]\nalbum_url = "https://app.eventpics.net/"', 2, "{link_id}"),
-        ("[upload]\npaused = 1", 2, "true or false"),
+        ("[upload]\npaused = 1", 2, "one of false, true"),
         ("[light]\nled_pin = 17", 2, "GPIO 17 is taken by button.pin"),
         ("[button]\npin = 2", 2, "the panel"),
         ("[light]\nflash_pin = 23\nbuzzer_pin = 23", 3, "GPIO 23 is taken by light.flash_pin"),
