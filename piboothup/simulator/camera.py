@@ -13,7 +13,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -38,17 +37,6 @@ _EXPOSURE_US = 10_000
 _GAIN = 2.0
 
 
-class _Stock(Protocol):
-    def next(self) -> Picture | None:
-        """Return the picture that `take` would return; it stays in stock."""
-
-    def take(self) -> tuple[Picture, Callable[[], None]]:
-        """Take a picture, and the function that returns it to the stock."""
-
-    def fill(self) -> None:
-        """Prepare the next picture."""
-
-
 class SimulatedCamera:
     """`Camera` without hardware. `wait` sleeps for some seconds of `clock`; tests move the clock instead."""
 
@@ -56,7 +44,7 @@ class SimulatedCamera:
         self._frames_dir = Path(text_to_path(table.frames)) if table.frames else None
         self._clock = clock
         self._wait = wait or threading.Event().wait
-        self._stock: _Stock | None = None
+        self._stock: _Drawn | _Folder | None = None
         self._opened_ns = 0
         self._quiet_from_ns = 0
         self.on_viewfinder: Callable[[], None] = lambda: None
