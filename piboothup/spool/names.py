@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -24,7 +24,7 @@ _NAME = re.compile(
 )
 
 NO_PHOTO = "f" * 32
-"""ImageUniqueID of a test picture: `Identity.from_unique_id` returns None for it."""
+"""ImageUniqueID of a test picture: no identity has it."""
 
 _BOOT_FOLDER = re.compile(r"\d{4,6}", re.ASCII)
 
@@ -98,42 +98,17 @@ class Identity:
             number = number << bits | value & (1 << bits) - 1
         return f"{number:032x}"
 
-    @classmethod
-    def from_unique_id(cls, text: str) -> Identity | None:
-        """The identity in an ImageUniqueID, or None when it can't be one of ours."""
-        if not re.fullmatch(r"[0-9a-f]{32}", text):
-            return None
-        number = int(text, 16)
-        context, without_event = number & 0xFFFFFFFF, number >> 32 & 1
-        boottime_ms = number >> 33 & (1 << 35) - 1
-        seq, boot, box = number >> 68 & 0xFFFFF, number >> 88 & 0xFFFFF, number >> 108
-        if without_event and context >> 28:
-            return None
-        return cls(
-            "".join(_ALPHABET[box >> shift & 31] for shift in (15, 10, 5, 0)),
-            boot,
-            seq,
-            boottime_ms,
-            f"n{context:07x}" if without_event else f"{context:08x}",
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class PhotoName:
+class PhotoName(Identity):
     """A photo's name in the spool, parsed."""
 
-    box: str
-    boot: int
-    seq: int
-    boottime_ms: int
-    context: str
     digest: str
 
     @classmethod
     def of(cls, identity: Identity, jpeg: bytes) -> PhotoName:
         """The name of a photo with these bytes."""
-        taken = identity
-        return cls(taken.box, taken.boot, taken.seq, taken.boottime_ms, taken.context, digest_of(jpeg))
+        return cls(**asdict(identity), digest=digest_of(jpeg))
 
     @classmethod
     def parse(cls, text: str) -> PhotoName | None:
@@ -141,14 +116,8 @@ class PhotoName:
         found = _NAME.fullmatch(text)
         if found is None:
             return None
-        name = cls(
-            found["box"],
-            int(found["boot"]),
-            int(found["seq"]),
-            int(found["boottime_ms"]),
-            found["context"],
-            found["digest"],
-        )
+        box, boot, seq, boottime_ms, context, digest = found.groups()
+        name = cls(box, int(boot), int(seq), int(boottime_ms), context, digest)
         return name if str(name) == text else None
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from piboothup.spool.names import Identity, PhotoName, box_id, digest_of, hardware_serial
+from tests.support.photos import identity_in
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 identities = st.builds(
@@ -37,12 +38,12 @@ def test_a_name_spells_what_it_was_made_of(identity: Identity, content: bytes) -
 @given(identities)
 def test_a_photo_carries_its_identity_in_its_unique_id(identity: Identity) -> None:
     assert len(identity.unique_id) == 32
-    assert Identity.from_unique_id(identity.unique_id) == identity
+    assert identity_in(identity.unique_id) == identity
 
 
 @pytest.mark.parametrize("text", ["", "x" * 32, "0" * 31, "0" * 15 + "G" * 17, "f" * 32])
 def test_a_unique_id_of_another_camera_is_not_ours(text: str) -> None:
-    found = Identity.from_unique_id(text)
+    found = identity_in(text)
     assert found is None or found.unique_id == text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import random
+import re
 from pathlib import Path
 
 from PIL import Image
@@ -12,7 +13,7 @@ from PIL import Image
 from piboothup.spool import commit
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
-from piboothup.spool.names import PhotoName
+from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.photo_file import matches_digest
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
@@ -58,3 +59,22 @@ def is_intact(spool: Spool, name: PhotoName) -> bool:
 def counts(spool: Spool) -> dict[str, int]:
     """Number of photos in new, sent, parked and quarantined."""
     return {place: sum(1 for _ in spool.names(place)) for place in (NEW, SENT, PARKED, QUARANTINE)}
+
+
+def identity_in(unique_id: str) -> Identity | None:
+    """The identity in an ImageUniqueID, or None when this program did not write it."""
+    if not re.fullmatch(r"[0-9a-f]{32}", unique_id):
+        return None
+    number = int(unique_id, 16)
+    context, without_event = number & 0xFFFFFFFF, number >> 32 & 1
+    boottime_ms = number >> 33 & (1 << 35) - 1
+    seq, boot, box = number >> 68 & 0xFFFFF, number >> 88 & 0xFFFFF, number >> 108
+    if without_event and context >> 28:
+        return None
+    return Identity(
+        "".join("0123456789ABCDEFGHJKMNPQRSTVWXYZ"[box >> shift & 31] for shift in (15, 10, 5, 0)),
+        boot,
+        seq,
+        boottime_ms,
+        f"n{context:07x}" if without_event else f"{context:08x}",
+    )

@@ -141,10 +141,6 @@ class Attribution:
             return event
         return f"No event {event}" if entry.own is not None and not entry.own.link_id else f"Unknown event {event}"
 
-    def knows(self, event: str) -> bool:
-        """Whether the event's title was seen with the key."""
-        return event in self._titles
-
 
 def retired(directory: Path) -> Iterator[tuple[str, int, int]]:
     """Context, boot and number of each photo that was sent, then deleted to make room; without wiped ones."""

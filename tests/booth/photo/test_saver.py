@@ -26,12 +26,12 @@ from piboothup.spool import commit, durable
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.listing import NEW
-from piboothup.spool.names import Identity, PhotoName
+from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from tests.support.camera import grey_frame
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
-from tests.support.photos import PARTY, is_intact, jpeg, open_spool, take
+from tests.support.photos import PARTY, identity_in, is_intact, jpeg, open_spool, take
 
 GALA = context_for("wxyz9876", "", "")
 S = 1_000_000_000
@@ -124,7 +124,7 @@ def test_a_photo_tells_who_took_it_with_what_and_which_one_it_is(bench: Bench) -
     assert details[ExifTags.Base.ExposureTime] == pytest.approx(0.01)
     assert details[ExifTags.Base.ISOSpeedRatings] == 200
     (name,) = bench.photos()
-    identity = Identity.from_unique_id(str(details[ExifTags.Base.ImageUniqueID]))
+    identity = identity_in(str(details[ExifTags.Base.ImageUniqueID]))
     assert identity is not None
     assert PhotoName.of(identity, bench.spool.path(name).read_bytes()) == name
 

@@ -24,11 +24,11 @@ from piboothup.booth.photo import saver as module
 from piboothup.problems import Problem, problem
 from piboothup.spool import durable, handover
 from piboothup.spool.listing import CONTEXTS, FOLDERS, NEW, SENT, TEST_PHOTO, TMP
-from piboothup.spool.names import NO_PHOTO, Identity, PhotoName
+from piboothup.spool.names import NO_PHOTO, PhotoName
 from tests.booth.photo.test_saver import Bench, S, bench, broken_frame
 from tests.support.camera import grey_frame
 from tests.support.deadline import PATIENCE_S
-from tests.support.photos import PARTY, jpeg, take
+from tests.support.photos import PARTY, identity_in, jpeg, take
 
 __all__ = ["bench"]
 
@@ -159,7 +159,7 @@ def test_f16_a_test_photo_goes_a_photo_s_way_and_leaves_nothing(
 
 
 def test_f16_found_in_lost_and_found_a_test_photo_is_no_photo() -> None:
-    assert Identity.from_unique_id(NO_PHOTO) is None
+    assert identity_in(NO_PHOTO) is None
 
 
 @pytest.mark.parametrize("goes_well", [True, False])
