@@ -57,14 +57,14 @@ class ApiSession:
     def stop(self) -> None:
         """Cuts what is on the network. The scheduler must be stopping."""
         if (api := self._api) is not None:
-            api.transport.stop()
+            api.transport.guard.stop()
 
     def enforce_deadline(self) -> float:
         """Cuts an overdue exchange; the seconds for which it is overdue."""
         if (api := self._api) is None:
             return 0.0
-        api.transport.enforce()
-        return api.transport.overdue_s()
+        api.transport.guard.enforce()
+        return api.transport.guard.overdue_s()
 
     def close(self) -> None:
         """Closes the connections."""
@@ -81,7 +81,7 @@ class ApiSession:
             url = self._config.eventpics.api_url
             self._api, self._key = self._connect(url, key, self._clock, self._time.now_ms), key
             if self._scheduler.stopping:
-                self._api.transport.stop()
+                self._api.transport.guard.stop()
         return self._api
 
     def probe(self) -> None:

@@ -166,7 +166,7 @@ def test_c08_a_portal_that_does_not_answer_holds_up_no_stop() -> None:
         thread = threading.Thread(target=ask)
         thread.start()
         assert asked.wait(PATIENCE_S)
-        transport.stop()
+        transport.guard.stop()
         thread.join(PATIENCE_S)
         transport.close()
     assert caught == [Outcome.STOPPED]

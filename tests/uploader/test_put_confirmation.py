@@ -102,7 +102,7 @@ def test_f02_a_2xx_whose_body_never_ends_counts_at_the_deadline(photo: io.Buffer
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx")
         while not liar.ended.is_set():
             clock.pass_s(10.0)
-            transport.enforce()
+            transport.guard.enforce()
             connection.sendall(b"x")
 
     with Liar(trickles, tls=authority.certificate()) as liar, contextlib.closing(transport):

@@ -7,7 +7,7 @@ requests and urllib3 do not fit as they are. What is used of them and what is no
   with the same server is followed, with the same method and the whole body.
 - urllib3's connect time-out is also its send time-out. `connection` gives sending its own stall time-out.
 - Two dead addresses cost two connect time-outs, and a name look-up has none. See `happy_eyeballs`.
-- There is no total deadline in them. `Transport.enforce`, called by another thread, cuts what is overdue.
+- There is no total deadline in them. `ExchangeGuard.enforce`, called by another thread, cuts what is overdue.
 - A box that booted with an old time finds no certificate valid: see `certificate_dates`.
 - Both normalise a URL, which breaks its signature: path and query go out byte for byte and are shown to neither.
 - Answers are read and decompressed up to a limit; a body is a file that is sent block by block; nothing is retried
@@ -87,10 +87,11 @@ class Transport:
         self._http_port = http_port
         self._limits = limits
         self._verify: bool | str = ca_file or True
-        self._guard = ExchangeGuard(clock, limits.stall_s, is_local)
+        self.guard = ExchangeGuard(clock, limits.stall_s, is_local)
+        """For another thread, which enforces deadlines every few seconds and stops the client."""
         self._clock_trust = CertificateClock(clock, now_ms)
-        self._adapter = GuardedAdapter(self._guard, limits.unacknowledged_s)
-        self._known_time_adapter = GuardedAdapter(self._guard, limits.unacknowledged_s, self._clock_trust.check)
+        self._adapter = GuardedAdapter(self.guard, limits.unacknowledged_s)
+        self._known_time_adapter = GuardedAdapter(self.guard, limits.unacknowledged_s, self._clock_trust.check)
 
     def allows(self, url: str) -> bool:
         """Whether a request to `url` may be made: https, or http to this machine with `plain_http`."""
@@ -151,21 +152,6 @@ class Transport:
         root = Secret(f"http://{f'[{host}]' if ':' in host else host}:{self._http_port}/")
         return self._send_apart(Request("GET", root, _ASK_ONCE, None, _SIGN_IN_CONNECT_S), deadline_s)
 
-    def enforce(self) -> None:
-        """Cuts the exchange under way if its deadline has passed, or if its local address is gone.
-
-        For another thread, every few seconds.
-        """
-        self._guard.cut_if_overdue()
-
-    def overdue_s(self) -> float:
-        """Seconds for which the exchange under way is overdue; 0 when it is not."""
-        return self._guard.overdue_s()
-
-    def stop(self) -> None:
-        """Cuts the exchange under way and refuses every further one. For another thread."""
-        self._guard.stop()
-
     def close(self) -> None:
         """Closes the kept connections."""
         self._adapter.close()
@@ -189,7 +175,7 @@ class Transport:
         try:
             return self._send_once(adapter, request, deadline_ns)
         except LinkError as error:
-            if error.outcome is not Outcome.RESET or self._guard.is_new_connection:
+            if error.outcome is not Outcome.RESET or self.guard.is_new_connection:
                 raise
         # The server has closed the kept connection since the last exchange: a new one is made.
         request.rewind()
@@ -197,14 +183,14 @@ class Transport:
 
     def _send_apart(self, request: Request, deadline_s: float, check_dates: CertificateCheck | None = None) -> Answer:
         """Sends a request on a connection of its own, which is closed again."""
-        adapter = GuardedAdapter(self._guard, self._limits.unacknowledged_s, check_dates)
+        adapter = GuardedAdapter(self.guard, self._limits.unacknowledged_s, check_dates)
         try:
             return self._send_once(adapter, request, self._deadline_ns(deadline_s))
         finally:
             adapter.close()
 
     def _send_once(self, adapter: GuardedAdapter, request: Request, deadline_ns: int) -> Answer:
-        guard = self._guard
+        guard = self.guard
         if not guard.begin(request.target, deadline_ns):
             raise LinkError(Outcome.STOPPED)
         answer: Answer | None = None
@@ -245,13 +231,13 @@ class Transport:
             response.headers.get("Content-Type", ""),
             body,
             is_all and is_unpacked,
-            self._guard.body_sent,
+            self.guard.body_sent,
             response.headers.get("Date", ""),
             response.headers.get("Retry-After", ""),
-            self._guard.sent_ns,
+            self.guard.sent_ns,
             answered_ns,
             response.headers.get("Location", ""),
-            self._guard.validity,
+            self.guard.validity,
             any(response.headers.get(name) for name in _MITIGATION_HEADERS),
         )
         return answer, failure

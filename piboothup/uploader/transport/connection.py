@@ -101,7 +101,7 @@ class ExchangeGuard:
         """Records the time at which the request begins to leave."""
         self.sent_ns = self._clock.boottime_ns()
 
-    def cut_if_overdue(self) -> None:
+    def enforce(self) -> None:
         """Cuts the exchange if its deadline has passed, or if its local address is gone since this machine roamed."""
         with self._lock:
             if self._deadline_ns is not None and self._clock.boottime_ns() >= self._deadline_ns:

@@ -68,7 +68,7 @@ class Put:
     def _wait(self) -> Answer | Outcome | None:
         self._thread.join(PATIENCE_S)
         if self._thread.is_alive():
-            self._transport.stop()
+            self._transport.guard.stop()
             self._thread.join(PATIENCE_S)
             raise AssertionError("nothing ended it")
         self._transport.close()

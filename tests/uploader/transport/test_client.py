@@ -167,11 +167,11 @@ def test_n12_an_answer_that_trickles_is_cut_at_its_deadline(transport: Transport
     with Liar(trickle) as liar:
         caught = InAThread(transport, liar)
         assert started.wait(PATIENCE_S)
-        transport.enforce()
+        transport.guard.enforce()
         assert caught.running()
         clock.pass_s(61.0)
-        assert transport.overdue_s() == 1.0
-        transport.enforce()
+        assert transport.guard.overdue_s() == 1.0
+        transport.guard.enforce()
         assert caught.kind() is Outcome.TIMEOUT
     transport.close()
 
@@ -200,7 +200,7 @@ def test_c08_a_stop_cuts_the_exchange_and_refuses_the_next(transport: Transport)
     with Liar(silent) as liar:
         caught = InAThread(transport, liar)
         assert asked.wait(PATIENCE_S)
-        transport.stop()
+        transport.guard.stop()
         assert caught.kind() is Outcome.STOPPED
         assert trouble(transport, liar.url).outcome is Outcome.STOPPED
 
@@ -217,7 +217,7 @@ def test_c08_a_stop_cuts_a_tls_handshake_too() -> None:
     with Liar(mute) as liar:
         caught = InAThread(transport, liar, liar.url.replace("http://", "https://"))
         assert connected.wait(PATIENCE_S)
-        transport.stop()
+        transport.guard.stop()
         assert caught.kind() is Outcome.STOPPED
     transport.close()
 
@@ -389,7 +389,7 @@ def test_c03_what_holds_a_key_or_a_signed_url_does_not_show_it() -> None:
     told = f'{{"uploadUrl": "{url.reveal()}"}}'.encode()
     answer = Answer(200, "", told, True, True, "", "", sent_ns=0, answered_ns=0, location=url.reveal())
     tries = AttemptHistory(Counter())
-    tries.keep_url(PhotoName("ABCD", 1, 1, 1, PARTY.id, "0123456789abcdef"), UploadUrl(url, PARTY, asked_ns=0))
+    tries.photo(PhotoName("ABCD", 1, 1, 1, PARTY.id, "0123456789abcdef")).url = UploadUrl(url, PARTY, asked_ns=0)
     for holder in (asked, answer, vars(tries), url):
         assert "canary" not in f"{holder!r} {holder}"
 

@@ -204,12 +204,12 @@ def test_c08_a_stop_and_a_deadline_cut_what_is_not_connected_yet(names: Names, w
         for end, kind in (("deadline", Outcome.TIMEOUT), ("stop", Outcome.STOPPED)):
             made = Transport(clock, plain_http=True, limits=FAR)
             caller = Caller(made, f"http://localhost:{port}/")
-            while made.overdue_s() == 0.0:
+            while made.guard.overdue_s() == 0.0:
                 clock.pass_s(61.0)
             if end == "stop":
-                made.stop()
+                made.guard.stop()
             else:
-                made.enforce()
+                made.guard.enforce()
             assert caller.outcome() is kind
             made.close()
 
@@ -264,10 +264,10 @@ def test_n17_exchange_after_roaming_cut_connection_not_reused() -> None:
         asked.clear()
         caller = Caller(made, liar.url)  # by the kept connection, into silence
         assert asked.wait(PATIENCE_S)
-        made.enforce()
+        made.guard.enforce()
         assert liar.connections == 1
         roamed.append(str(("127.0.0.1", liar.requests[0][0])))
-        made.enforce()
+        made.guard.enforce()
         assert caller.outcome() == 200  # by a fresh one
         roamed.append(str(("127.0.0.1", liar.requests[-1][0])))
         assert Caller(made, liar.url).outcome() == 200

@@ -178,7 +178,7 @@ def test_f01_interim_answers_make_no_deadline_longer(photo: io.BufferedReader) -
         while True:
             connection.sendall(PROCESSING)
             clock.pass_s(20.0)
-            sending.enforce()
+            sending.guard.enforce()
 
     with Liar(slow) as liar, contextlib.closing(sending), pytest.raises(LinkError) as caught:
         put(sending, liar.url, photo)

@@ -126,7 +126,7 @@ def test_n27_the_deadline_is_one_for_all_that_it_is_sent_on_to(photo: io.Buffere
         while True:
             liar.request(connection)
             clock.pass_s(40.0)
-            transport.enforce()
+            transport.guard.enforce()
             connection.sendall(b"HTTP/1.1 307 Again\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n")
 
     with Liar(takes_its_time) as liar, pytest.raises(LinkError) as caught:
