@@ -88,7 +88,7 @@ class AttemptHistory:
     def __init__(self, sent: Counter[Context]) -> None:
         """`sent`: the photos sent since the start, which are counted elsewhere."""
         self.photos: dict[PhotoName, PhotoHistory] = {}
-        """Those of every photo that failed in any way and still waits."""
+        """Those of every photo for which a call failed and that still waits."""
         self.contexts: dict[Context, _ContextHistory] = {}
         self.unreadable: set[PhotoName] = set()
         """Photos whose file can't be read."""
@@ -98,23 +98,15 @@ class AttemptHistory:
         """Photos whose last attempt ended in a defect of this program."""
         self._sent = sent
 
-    def keep_url(self, name: PhotoName, url: UploadUrl) -> None:
-        """Keeps the photo's upload URL for another attempt."""
-        self._photo(name).url = url
-
-    def drop_url(self, name: PhotoName) -> None:
-        """Forgets the photo's upload URL."""
-        self._photo(name).url = None
-
     def record_failure(self, name: PhotoName) -> int:
         """Counts a failed attempt; the count."""
-        history = self._photo(name)
+        history = self.photo(name)
         history.failures += 1
         return history.failures
 
     def record_refusal(self, name: PhotoName, context: Context, *, too_large: bool, is_only: bool) -> Refusal:
         """Records a refusal; what it leads to. `is_only`: no other photo of the event waits."""
-        photo, sent, event = self._photo(name), self._sent[context], self._context(context)
+        photo, sent, event = self.photo(name), self._sent[context], self._context(context)
         if photo.refused_by != context:
             photo.refusals, photo.refused_by, photo.sent_before = 0, context, sent
         photo.refusals += 1
@@ -128,10 +120,6 @@ class AttemptHistory:
             return Refusal.PARK_PHOTO
         self.refused_again.add(name)
         return Refusal.RETRY_PHOTO
-
-    def refusals(self, name: PhotoName) -> int:
-        """Refusals of the photo."""
-        return self._photo(name).refusals
 
     def record_error(self, context: Context) -> int:
         """Counts an error of the server over a photo of this event; errors in a row."""
@@ -150,16 +138,6 @@ class AttemptHistory:
         history = self.contexts.get(context)
         return history is not None and self._sent.total() > history.sent_before
 
-    def record_unreadable(self, name: PhotoName) -> None:
-        """Records that the photo's file can't be read."""
-        self._photo(name)
-        self.unreadable.add(name)
-
-    def record_defect(self, name: PhotoName) -> None:
-        """Records that an attempt ended in a defect of this program."""
-        self._photo(name)
-        self.hit_defect.add(name)
-
     def on_sent(self, name: PhotoName, context: Context) -> None:
         """Forgets the failures of a sent photo and its event."""
         self.contexts.pop(context, None)
@@ -174,12 +152,13 @@ class AttemptHistory:
 
     def forget_all(self) -> None:
         """Forgets all failures, so that everything is tried as if for the first time."""
-        self.photos = {name: PhotoHistory() for name in self.unreadable}
+        self.photos.clear()
         self.contexts.clear()
         self.refused_again.clear()
         self.hit_defect.clear()
 
-    def _photo(self, name: PhotoName) -> PhotoHistory:
+    def photo(self, name: PhotoName) -> PhotoHistory:
+        """The failed attempts of this photo, recorded from now on."""
         return self.photos.setdefault(name, PhotoHistory())
 
     def _context(self, context: Context) -> _ContextHistory:

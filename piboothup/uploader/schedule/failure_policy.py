@@ -119,7 +119,7 @@ class FailurePolicy:
         if call is ApiCall.PUT and outcome in _UNREACHABLE:
             self._link.on_unanswered_put()
         if decision in (Decision.NEW_URL, Decision.PARK, Decision.BLAME_PHOTO_OR_EVENT, Decision.BLOCKED):
-            self._attempts.drop_url(name)
+            self._attempts.photo(name).url = None
         is_error = call is not ApiCall.EVENTS and decision in _TRY_LATER and outcome not in _NO_ANSWER
         if is_error and self._attempts.record_error(context) >= SYSTEMATIC_AFTER and self._has_other_events(context):
             self._hold_briefly(name, context, call, outcome, retry_after_s)
@@ -153,7 +153,7 @@ class FailurePolicy:
         if refusal is Refusal.COOL_DOWN_CONTEXT:
             self._cool_down(name, context, "server_trouble", "it refuses every photo")
         elif refusal is Refusal.RETRY_PHOTO:
-            earlier = self._attempts.refusals(name) - 1
+            earlier = self._attempts.photo(name).refusals - 1
             self._postpone(name, self._jitter_s(cooldown_s(earlier) if earlier else _REFUSED_PHOTO_WAIT_S))
         return refusal is Refusal.PARK_PHOTO
 

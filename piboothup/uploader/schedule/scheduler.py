@@ -196,7 +196,7 @@ class UploadScheduler:
     def keep_url(self, name: PhotoName, url: UploadUrl) -> None:
         """Keeps the upload URL of a photo that was not sent, for another attempt."""
         with self._changed:
-            self._attempts.keep_url(name, url)
+            self._attempts.photo(name).url = url
 
     def on_photo_sent(
         self, name: PhotoName, context: Context, size_bytes: int, took_ns: int, *, marked: bool
@@ -208,8 +208,7 @@ class UploadScheduler:
             self._link.on_photo_sent()
             self._probe_due_ns = now_ns + self._probe_interval_ns
             self._stats.record_sent(context, size_bytes, took_ns, now_ns)
-            if name in self._attempts.photos or context in self._attempts.contexts:
-                self._attempts.on_sent(name, context)
+            self._attempts.on_sent(name, context)
             if marked:
                 self._queue.discard(name)
             else:
@@ -247,7 +246,7 @@ class UploadScheduler:
     def on_unreadable(self, name: PhotoName) -> None:
         """The photo's file can't be read: tried again in 10 min."""
         with self._changing():
-            self._attempts.record_unreadable(name)
+            self._attempts.unreadable.add(name)
             self._queue.postpone(name, self._clock.boottime_ns() + int(MAX_PHOTO_BACKOFF_S * SECOND_NS))
 
     def on_photo_failure(
@@ -266,7 +265,7 @@ class UploadScheduler:
                 self._probing = False
                 self._policy.on_defect()
             else:
-                self._attempts.record_defect(step.name)
+                self._attempts.hit_defect.add(step.name)
                 self._queue.postpone(step.name, self._clock.boottime_ns() + int(wait_s * SECOND_NS))
 
     # -- status ------------------------------------------------------------------------------------------------

@@ -281,9 +281,9 @@ def test_photos_sent_at_second_attempt_10000_take_no_memory() -> None:
     for seq in range(10_000):
         name = PhotoName("ABCD", 1, seq, seq, PARTY.id, f"{seq:016x}")
         tries.record_failure(name)
-        tries.keep_url(name, UploadUrl(Secret(f"https://storage.example/{seq}"), PARTY, asked_ns=0))
-        tries.record_unreadable(name)
-        tries.record_defect(name)
+        tries.photo(name).url = UploadUrl(Secret(f"https://storage.example/{seq}"), PARTY, asked_ns=0)
+        tries.unreadable.add(name)
+        tries.hit_defect.add(name)
         tries.on_sent(name, PARTY)
     assert len(pickle.dumps(tries)) < 10_000
 
