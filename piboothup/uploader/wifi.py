@@ -92,15 +92,13 @@ def _interface(interfaces: Path) -> Path | None:
 
 
 def _is_wired(interfaces: Path) -> bool:
+    """Whether a cable is plugged into a real device, which the loopback is not."""
     with contextlib.suppress(OSError):
-        return any(_is_up(path) for path in interfaces.iterdir() if not (path / "phy80211").exists())
-    return False
-
-
-def _is_up(interface: Path) -> bool:
-    """Whether it is a real device (the loopback is not) with its cable plugged in."""
-    with contextlib.suppress(OSError):
-        return (interface / "device").exists() and (interface / "operstate").read_text().strip() == "up"
+        for path in interfaces.iterdir():
+            if not (path / "phy80211").exists() and (path / "device").exists():
+                with contextlib.suppress(OSError):
+                    if (path / "operstate").read_text().strip() == "up":
+                        return True
     return False
 
 

@@ -21,7 +21,7 @@ from piboothup.spool.store import Spool
 from piboothup.uploader.eventpics import ApiError
 from piboothup.uploader.outcomes import ApiCall, Decision, decide
 from piboothup.uploader.schedule.attempts import UploadUrl
-from piboothup.uploader.schedule.scheduler import End, Probe, Send, UploadScheduler
+from piboothup.uploader.schedule.scheduler import Probe, Send, UploadScheduler
 from piboothup.uploader.session import ApiSession, Connect
 from piboothup.uploader.transport.errors import LinkError
 from piboothup.uploader.trusted_time import TrustedTime
@@ -77,10 +77,7 @@ class Worker:
         return self._session.enforce_deadline() if self._thread.is_alive() else float("inf")
 
     def _run(self) -> None:
-        while True:
-            step = self._scheduler.take_step()
-            if isinstance(step, End):
-                break
+        while (step := self._scheduler.take_step()) is not None:
             self.run_step(step)
         self._session.close()
 

@@ -22,7 +22,7 @@ from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from piboothup.uploader.eventpics import EventPicsApi
 from piboothup.uploader.outcomes import ApiCall, Outcome
-from piboothup.uploader.schedule.scheduler import End, Probe, Send
+from piboothup.uploader.schedule.scheduler import Probe, Send
 from piboothup.uploader.service import Uploader
 from piboothup.uploader.transport.client import Transport
 from piboothup.uploader.transport.errors import LinkError
@@ -127,7 +127,7 @@ class Hour:
                 self.take()
             self.uploader._run_due_tasks()
             step = line.next_step()
-            assert not isinstance(step, End)
+            assert step is not None
             if isinstance(step, Probe | Send):
                 before_s = self.clock.boottime_s
                 worker.run_step(step)

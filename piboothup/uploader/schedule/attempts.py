@@ -88,7 +88,7 @@ class AttemptHistory:
     def __init__(self, sent: Counter[Context]) -> None:
         """`sent`: the photos sent since the start, which are counted elsewhere."""
         self.photos: dict[PhotoName, PhotoHistory] = {}
-        """Those of every photo for which a call failed and that still waits."""
+        """Those of every photo that failed in any way and still waits."""
         self.contexts: dict[Context, _ContextHistory] = {}
         self.unreadable: set[PhotoName] = set()
         """Photos whose file can't be read."""
@@ -138,6 +138,16 @@ class AttemptHistory:
         history = self.contexts.get(context)
         return history is not None and self._sent.total() > history.sent_before
 
+    def record_unreadable(self, name: PhotoName) -> None:
+        """Records that the photo's file can't be read."""
+        self.photo(name)
+        self.unreadable.add(name)
+
+    def record_defect(self, name: PhotoName) -> None:
+        """Records that an attempt ended in a defect of this program."""
+        self.photo(name)
+        self.hit_defect.add(name)
+
     def on_sent(self, name: PhotoName, context: Context) -> None:
         """Forgets the failures of a sent photo and its event."""
         self.contexts.pop(context, None)
@@ -152,7 +162,7 @@ class AttemptHistory:
 
     def forget_all(self) -> None:
         """Forgets all failures, so that everything is tried as if for the first time."""
-        self.photos.clear()
+        self.photos = {name: PhotoHistory() for name in self.unreadable}
         self.contexts.clear()
         self.refused_again.clear()
         self.hit_defect.clear()

@@ -72,7 +72,7 @@ class UploadScheduler:
         with self._changed:
             now_ns = self._clock.boottime_ns()
             if self.stopping:
-                return End()
+                return None
             if self._link.sends_nothing:
                 return Wait(None)
             if now_ns < self._breaker.not_before_ns:
@@ -88,7 +88,7 @@ class UploadScheduler:
             times_ns = (self._queue.next_due_ns(), self._probe_due_ns)
             return Wait(min((due_ns for due_ns in times_ns if due_ns is not None and due_ns > now_ns), default=None))
 
-    def take_step(self) -> Probe | Send | End:
+    def take_step(self) -> Probe | Send | None:
         """Waits for the next step that is not Wait."""
         with self._changed:
             while isinstance(step := self.next_step(), Wait):
@@ -208,7 +208,8 @@ class UploadScheduler:
             self._link.on_photo_sent()
             self._probe_due_ns = now_ns + self._probe_interval_ns
             self._stats.record_sent(context, size_bytes, took_ns, now_ns)
-            self._attempts.on_sent(name, context)
+            if name in self._attempts.photos or context in self._attempts.contexts:
+                self._attempts.on_sent(name, context)
             if marked:
                 self._queue.discard(name)
             else:
@@ -246,7 +247,7 @@ class UploadScheduler:
     def on_unreadable(self, name: PhotoName) -> None:
         """The photo's file can't be read: tried again in 10 min."""
         with self._changing():
-            self._attempts.unreadable.add(name)
+            self._attempts.record_unreadable(name)
             self._queue.postpone(name, self._clock.boottime_ns() + int(MAX_PHOTO_BACKOFF_S * SECOND_NS))
 
     def on_photo_failure(
@@ -265,7 +266,7 @@ class UploadScheduler:
                 self._probing = False
                 self._policy.on_defect()
             else:
-                self._attempts.hit_defect.add(step.name)
+                self._attempts.record_defect(step.name)
                 self._queue.postpone(step.name, self._clock.boottime_ns() + int(wait_s * SECOND_NS))
 
     # -- status ------------------------------------------------------------------------------------------------
@@ -337,9 +338,5 @@ class Wait:
     until_ns: int | None
 
 
-@dataclass(frozen=True)
-class End:
-    """End the thread: the service is ending."""
-
-
-Step = Probe | Send | Wait | End
+Step = Probe | Send | Wait | None
+"""None: the service is ending, and so does the thread."""

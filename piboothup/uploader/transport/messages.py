@@ -52,7 +52,10 @@ class Request:
 
         A signature covers them as they are: neither escapes nor dot segments nor an empty query may change.
         """
-        return Secret(_path_and_query(self.url.reveal()))
+        url = self.url.reveal()
+        rest = url.partition("//")[2].partition("#")[0]
+        found = rest[len(urlsplit(url).netloc) :]
+        return Secret(found if found.startswith("/") else f"/{found}")
 
     def rewind(self) -> None:
         """Prepares the body to be sent once more, from its start."""
@@ -117,12 +120,6 @@ def _joined(url: str, location: str) -> str:
         return f"{scheme}//{urlsplit(url).netloc}{location}"
     path, mark, query = location.partition("?")
     return urljoin(url.partition("?")[0], path) + mark + query
-
-
-def _path_and_query(url: str) -> str:
-    rest = url.partition("//")[2].partition("#")[0]
-    found = rest[len(urlsplit(url).netloc) :]
-    return found if found.startswith("/") else f"/{found}"
 
 
 def _server(url: str) -> tuple[str, str | None, int | None]:

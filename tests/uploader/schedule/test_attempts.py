@@ -282,8 +282,8 @@ def test_photos_sent_at_second_attempt_10000_take_no_memory() -> None:
         name = PhotoName("ABCD", 1, seq, seq, PARTY.id, f"{seq:016x}")
         tries.record_failure(name)
         tries.photo(name).url = UploadUrl(Secret(f"https://storage.example/{seq}"), PARTY, asked_ns=0)
-        tries.unreadable.add(name)
-        tries.hit_defect.add(name)
+        tries.record_unreadable(name)
+        tries.record_defect(name)
         tries.on_sent(name, PARTY)
     assert len(pickle.dumps(tries)) < 10_000
 
