@@ -83,21 +83,18 @@ def propose(spool: Spool, source: str, target: str) -> Proposal:
 
 def assign(spool: Spool, proposed: Proposal) -> int:
     """Assign the photos that still wait; return how many. Raises OSError."""
+    directory = spool.directory / CONTEXTS
     with durable.lock(spool.directory / _LOCK, wait=True):
-        return _assign(spool, proposed)
-
-
-def _assign(spool: Spool, proposed: Proposal) -> int:
-    directory, found = spool.directory / CONTEXTS, inventory.take_inventory(spool.directory)
-    waiting = {item.name for item in found.of(NEW, PARKED)} & proposed.photos
-    sent = {item.name for item in found.of(SENT)} - waiting
-    for context_id in sorted({name.context for name in waiting}):
-        context = Context(context_id, proposed.link_id, proposed.album_id)
-        moved = {name.order for name in waiting if name.context == context_id}
-        stay = {name.order for name in sent if name.context == context_id}
-        before = contexts.read_record(directory, context_id)
-        contexts.assign(directory, context_id, _assignments(before, context, moved, stay))
-        log.warning("assigned context=%s to=%s/%s", context_id, context.link_id, context.album_id)
+        found = inventory.take_inventory(spool.directory)
+        waiting = {item.name for item in found.of(NEW, PARKED)} & proposed.photos
+        sent = {item.name for item in found.of(SENT)} - waiting
+        for context_id in sorted({name.context for name in waiting}):
+            context = Context(context_id, proposed.link_id, proposed.album_id)
+            moved = {name.order for name in waiting if name.context == context_id}
+            stay = {name.order for name in sent if name.context == context_id}
+            before = contexts.read_record(directory, context_id)
+            contexts.assign(directory, context_id, _assignments(before, context, moved, stay))
+            log.warning("assigned context=%s to=%s/%s", context_id, context.link_id, context.album_id)
     return len(waiting)
 
 
@@ -135,12 +132,13 @@ def record_actual_album(spool: Spool, name: PhotoName, context: Context) -> None
 
 def without_event(spool: Spool) -> list[PhotoName]:
     """The photos that wait for an event to be chosen. Reads new/ only when there can be any."""
-    open_ids = _without_event(spool)
-    return (
-        [name for place in (NEW, PARKED) for name in spool.names(place) if name.context in open_ids]
-        if open_ids
-        else []
-    )
+    open_ids: set[str] = set()
+    for context_id in inventory.context_ids(spool.directory):
+        record = contexts.read_record(spool.directory / CONTEXTS, context_id)
+        if context_id.startswith("n") and record.own is not None and not record.assignments:
+            open_ids.add(context_id)
+    places = (NEW, PARKED) if open_ids else ()
+    return [name for place in places for name in spool.names(place) if name.context in open_ids]
 
 
 def take_along(spool: Spool, link_id: str, album_id: str) -> int:
@@ -152,13 +150,6 @@ def take_along(spool: Spool, link_id: str, album_id: str) -> int:
             contexts.assign(spool.directory / CONTEXTS, context_id, [everything])
             log.warning("assigned context=%s to=%s/%s", context_id, link_id, album_id)
     return len(waiting)
-
-
-def _without_event(spool: Spool) -> frozenset[str]:
-    """Ids of the contexts without event that no operator has assigned."""
-    found = (context_id for context_id in inventory.context_ids(spool.directory) if context_id.startswith("n"))
-    entries = ((context_id, contexts.read_record(spool.directory / CONTEXTS, context_id)) for context_id in found)
-    return frozenset(context_id for context_id, entry in entries if entry.own is not None and not entry.assignments)
 
 
 def _selection(spool: Spool, attribution: Attribution, found: Inventory, source: str) -> Callable[[PhotoName], bool]:

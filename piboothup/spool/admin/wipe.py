@@ -11,9 +11,8 @@ uploader may run meanwhile: photos that it moves are found where they are then.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from piboothup.spool import commit, durable, handover, wipe_journal
@@ -162,32 +161,39 @@ def wipe(spool: Spool, chosen: Plan, *, unsent: bool = False, in_use: Collection
     """
     if chosen.unsent and not unsent:
         raise WipeError(f"{chosen.unsent} photos are not in the album yet: nothing was deleted.")
-    with _alone(spool):
-        journal = wipe_journal.read(spool.directory)
-        if journal is not None:
-            _carry_out(spool, journal, in_use)
-        wanted = _journal(spool, chosen, unsent=unsent)
-        _write(spool, wanted, chosen)
-        log.warning("wipe begins photos=%d unsent=%d", wanted.taken, chosen.unsent)
-        return _carry_out(spool, wanted, in_use)
+    try:
+        with durable.lock(spool.directory / _LOCK):
+            journal = wipe_journal.read(spool.directory)
+            if journal is not None:
+                _carry_out(spool, journal, in_use)
+            wanted = _journal(spool, chosen, unsent=unsent)
+            _write(spool, wanted, chosen)
+            log.warning("wipe begins photos=%d unsent=%d", wanted.taken, chosen.unsent)
+            return _carry_out(spool, wanted, in_use)
+    except durable.Locked:
+        raise WipeError("A wipe is at work on this card: wait until it is done.") from None
+    except OSError as error:
+        raise WipeError(
+            f"The wipe can't be noted on the card ({error.strerror or error}), so nothing was deleted: "
+            "run with sudo, or change the card."
+        ) from None
 
 
 def resume_wipe(spool: Spool, in_use: Collection[str] = ()) -> Receipt | None:
     """Resume a wipe that was broken off; None when there is none, or it is running. Raises WipeError."""
     if wipe_journal.read(spool.directory) is None:
         return None
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(durable.lock(spool.directory / _LOCK))
-        except durable.Locked:
-            return None
-        except OSError as error:
-            raise _unfinished(error) from None
-        journal = wipe_journal.read(spool.directory)
-        if journal is None:
-            return None
-        log.warning("wipe goes on photos=%d", journal.taken)
-        return _carry_out(spool, journal, in_use)
+    try:
+        with durable.lock(spool.directory / _LOCK):
+            journal = wipe_journal.read(spool.directory)
+            if journal is None:
+                return None
+            log.warning("wipe goes on photos=%d", journal.taken)
+            return _carry_out(spool, journal, in_use)
+    except durable.Locked:
+        return None
+    except OSError as error:
+        raise _unfinished(error) from None
 
 
 def _unfinished(error: OSError) -> WipeError:
@@ -230,36 +236,14 @@ def _journal(spool: Spool, chosen: Plan, *, unsent: bool) -> WipeJournal:
 
 
 def _write(spool: Spool, wanted: WipeJournal, chosen: Plan) -> None:
-    """Write the journal; on a full card delete some of the planned sent photos first, to make room."""
+    """Write the journal; on a full card make room by some of the planned sent photos first. Raises OSError."""
     try:
-        try:
-            wipe_journal.write(spool.directory, wanted)
-        except OSError as error:
-            sent = [name for event in chosen.events for name in sorted(event.sent, key=lambda name: name.order)]
-            if error.errno not in durable.FULL or not handover.retire(spool, sent[: commit.ROOM_PHOTOS]):
-                raise
-            wipe_journal.write(spool.directory, wanted)
+        wipe_journal.write(spool.directory, wanted)
     except OSError as error:
-        raise _unnoted(error) from None
-
-
-@contextlib.contextmanager
-def _alone(spool: Spool) -> Iterator[None]:
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(durable.lock(spool.directory / _LOCK))
-        except durable.Locked:
-            raise WipeError("A wipe is at work on this card: wait until it is done.") from None
-        except OSError as error:
-            raise _unnoted(error) from None
-        yield
-
-
-def _unnoted(error: OSError) -> WipeError:
-    return WipeError(
-        f"The wipe can't be noted on the card ({error.strerror or error}), so nothing was deleted: "
-        "run with sudo, or change the card."
-    )
+        sent = [name for event in chosen.events for name in sorted(event.sent, key=lambda name: name.order)]
+        if error.errno not in durable.FULL or not handover.retire(spool, sent[: commit.ROOM_PHOTOS]):
+            raise
+        wipe_journal.write(spool.directory, wanted)
 
 
 # -- carrying it out -----------------------------------------------------------------------------------------------

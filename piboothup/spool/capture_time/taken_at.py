@@ -96,9 +96,7 @@ def _in_boot(boot: Boot, boottime_ms: int) -> Estimate:
     before, after = _knot(boot, first), _knot(boot, first + KNOT_MS)
     if abs(after.offset_ms - before.offset_ms) > _AGREE_WITHIN_MS:
         before = after = min(before, after, key=lambda anchor: anchor.source.rank)
-    share = (boottime_ms - first) / KNOT_MS
-    offset_ms = before.offset_ms + share * (after.offset_ms - before.offset_ms)
-    unix_ms = round(boottime_ms + offset_ms)
+    unix_ms = _interpolated((before, after), boottime_ms).wall_ms
     nearest = min(_curve(boot), key=lambda anchor: abs(anchor.boottime_ms - boottime_ms))
     away_ms = min(abs(nearest.boottime_ms - boottime_ms) + KNOT_MS, boottime_ms + KNOT_MS)
     off_ms = round(max(before.uncertainty_ms, after.uncertainty_ms, nearest.uncertainty_ms) + DRIFT * away_ms)

@@ -8,6 +8,7 @@ the kernel, so that its device number is not reused meanwhile.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from piboothup.spool.disk import hidden_photos
@@ -21,7 +22,8 @@ class Location:
         """`descriptor` is that of the file `lock` in `directory`. Raises OSError."""
         self._directory, self._lock = directory, lock
         self._folder = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._held_folder, self._held_lock = _identity(os.fstat(self._folder)), _identity(os.fstat(descriptor))
+        self._held_folder = _identity(lambda: os.fstat(self._folder))
+        self._held_lock = _identity(lambda: os.fstat(descriptor))
 
     def close(self) -> None:
         """Close the folder."""
@@ -32,11 +34,14 @@ class Location:
 
         Raises OSError when the path can't be read.
         """
-        return self._seen_folder() != self._held_folder or self._seen_lock() not in (None, self._held_lock)
+        return _identity(self._directory.stat) != self._held_folder or _identity(self._lock.lstat) not in (
+            None,
+            self._held_lock,
+        )
 
     def has_changed(self) -> bool:
         """Whether `is_another`, or the lock is gone. Raises OSError."""
-        return self._seen_folder() != self._held_folder or self._seen_lock() != self._held_lock
+        return _identity(self._directory.stat) != self._held_folder or _identity(self._lock.lstat) != self._held_lock
 
     def waiting(self) -> set[str]:
         """Waiting photos in the held folder, whatever covers it, and those that it lists as hidden."""
@@ -44,18 +49,11 @@ class Location:
         listing = Listing(folder)
         return {str(name) for place in (NEW, PARKED) for name in listing.photos(place)} | hidden_photos.read(folder)
 
-    def _seen_folder(self) -> tuple[int, int] | None:
-        try:
-            return _identity(self._directory.stat())
-        except (FileNotFoundError, NotADirectoryError):
-            return None
 
-    def _seen_lock(self) -> tuple[int, int] | None:
-        try:
-            return _identity(self._lock.lstat())
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-
-
-def _identity(found: os.stat_result) -> tuple[int, int]:
+def _identity(look: Callable[[], os.stat_result]) -> tuple[int, int] | None:
+    """Device and inode of what is there; None when nothing is."""
+    try:
+        found = look()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     return found.st_dev, found.st_ino
