@@ -129,10 +129,8 @@ def _known_zone(name: str) -> tzinfo | None:
 
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):  # a path, a folder, a name that is in no database
-        return None
-    except (struct.error, AssertionError):  # a file that is cut off
-        return None
+    except (ValueError, OSError, LookupError, struct.error, AssertionError):
+        return None  # a path, a folder, a name that is in no database; a file that is cut off
 
 
 def is_loopback(host: str) -> bool:

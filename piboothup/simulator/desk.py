@@ -87,7 +87,7 @@ class _LiveDemo:
     def _draw(self) -> bool:
         """Draw what changed; False when the terminal is gone."""
         size = shutil.get_terminal_size()
-        lines = _compose(self._panel(), self._side(), self._bottom_line(), size.columns, size.lines)
+        lines = _compose(self._panel(), self._side(), f"{_KEYS}   {self._message}".rstrip(), size.columns, size.lines)
         if len(lines) != len(self._shown):
             self._shown = [""] * len(lines)
             sys.stdout.write("\x1b[2J")
@@ -121,9 +121,6 @@ class _LiveDemo:
             f"{_TITLE}in album: {len(sent)}{_PLAIN}",
             *sent[-5:],
         ]
-
-    def _bottom_line(self) -> str:
-        return f"{_KEYS}{'   ' + self._message if self._message else ''}"
 
 
 def _compose(panel: Image.Image, side: list[str], foot: str, columns: int, rows: int) -> list[str]:

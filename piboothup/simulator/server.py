@@ -17,7 +17,6 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,14 +40,6 @@ Sign = Callable[[str], str]
 
 class CannotServe(ValueError):
     """Unusable port or directory; the text is a sentence."""
-
-
-@dataclass
-class _Rule:
-    """Fault, and the number of times it is still applied."""
-
-    fault: Fault
-    left: int
 
 
 class LocalEventPics:
@@ -77,8 +68,10 @@ class LocalEventPics:
         """Calls so far, by name, with those that met a fault."""
         self.uploading = 0
         """PUTs under way."""
-        self._rules = [_Rule(fault, fault.times) for fault in faults]
-        self._rules_replaced = threading.Event()
+        self._faults = list(faults)
+        self._applied: Counter[int] = Counter()
+        """How often each of the faults was applied."""
+        self._faults_replaced = threading.Event()
         self._grants: dict[str, Grant] = {}
         self._lock = threading.Lock()
         directory.mkdir(parents=True, exist_ok=True)
@@ -100,8 +93,8 @@ class LocalEventPics:
         elif not wanted and self._server is not None:
             server, self._server = self._server, None
             server.ended.set()
-            self._rules_replaced.set()
-            self._rules_replaced = threading.Event()
+            self._faults_replaced.set()
+            self._faults_replaced = threading.Event()
             server.end()
 
     def close(self) -> None:
@@ -117,9 +110,9 @@ class LocalEventPics:
     def add_fault(self, *faults: Fault) -> None:
         """Replace the faults and end the delays of the old ones."""
         with self._lock:
-            self._rules = [_Rule(fault, fault.times) for fault in faults]
-            self._rules_replaced.set()
-            self._rules_replaced = threading.Event()
+            self._faults, self._applied = list(faults), Counter()
+            self._faults_replaced.set()
+            self._faults_replaced = threading.Event()
 
     def stall_uploads(self, seconds: float) -> None:
         """Delay each further PUT by so many seconds; 0 = not at all."""
@@ -150,16 +143,16 @@ class LocalEventPics:
         """Fault to apply to this call; a Fault without effect when no rule matches."""
         with self._lock:
             self.calls[call] += 1
-            for rule in self._rules:
-                if rule.fault.call in ("", call) and (rule.fault.times == 0 or rule.left > 0):
-                    rule.left -= 1
-                    return rule.fault
+            for number, fault in enumerate(self._faults):
+                if fault.call in ("", call) and (fault.times == 0 or self._applied[number] < fault.times):
+                    self._applied[number] += 1
+                    return fault
         return Fault()
 
     def stall(self, seconds: float) -> bool:
         """Wait for so long, unless the faults change; False when the server went offline meanwhile."""
         with self._lock:
-            replaced, server = self._rules_replaced, self._server
+            replaced, server = self._faults_replaced, self._server
         replaced.wait(seconds)
         return server is not None and not server.ended.is_set()
 
