@@ -110,7 +110,8 @@ def _refusal(call: ApiCall, answer: Answer, key_accepted: bool) -> Outcome:
     if call is ApiCall.PUT:
         return named if is_refusal_of_storage(body) else Outcome.BLOCKED
     if status not in _KEY_OR_EVENT_STATUSES:
-        return named if is_json_or_empty(body) else Outcome.BLOCKED
+        # Never a text: an API that refuses says so in JSON, or not at all.
+        return named if not body.strip() or json_object(body) is not None else Outcome.BLOCKED
     if is_refusal_of_api(body):
         return named
     if call is ApiCall.UPLOAD_URL:
@@ -185,11 +186,6 @@ def is_refusal_of_gateway(content_type: str, body: bytes) -> bool:
     is_text_of_cloudflare = body.startswith(b"error code: ")
     fields = _GATEWAY_FIELDS & (json_object(body) or {}).keys()
     return is_page(content_type, body) or is_text_of_cloudflare or bool(fields)
-
-
-def is_json_or_empty(body: bytes) -> bool:
-    """Whether a refusal has a form that an API's may have: never a text."""
-    return not body.strip() or json_object(body) is not None
 
 
 def _is_error_of_storage(body: bytes) -> bool:

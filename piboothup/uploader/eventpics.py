@@ -22,7 +22,7 @@ from piboothup.spool.names import PhotoName
 from piboothup.text import one_line
 from piboothup.uploader.answers import classify, ended_list, is_page, is_sign_in, json_object
 from piboothup.uploader.outcomes import ApiCall, Outcome
-from piboothup.uploader.transport.certificate_dates import NowMs, unknown_time
+from piboothup.uploader.transport.certificate_dates import NowMs
 from piboothup.uploader.transport.client import Transport
 from piboothup.uploader.transport.messages import Answer, is_plain, retry_after_s, server_ms
 
@@ -64,7 +64,7 @@ class EventPicsApi:
         api_url: str,
         key: Secret,
         clock: Clock,
-        now_ms: NowMs = unknown_time,
+        now_ms: NowMs = lambda: None,
         transport: Transport | None = None,
     ) -> None:
         """`transport` unset: verified TLS, and plain http only when `api_url` is on this machine.

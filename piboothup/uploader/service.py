@@ -152,7 +152,7 @@ class Uploader:
             self._is_ready_sent = self._is_ready_sent or notify_systemd("READY=1")
             self._status_writer.start()
             for worker in self._workers:
-                worker.start()
+                worker.thread.start()
             try:
                 while not (self._scheduler.stopping or self._has_moved()):
                     self._run_due_tasks()
@@ -277,10 +277,11 @@ class Uploader:
         self._scheduler.stopping = True
         self._scheduler.wake()
         for worker in self._workers:
-            worker.stop()
+            worker.session.stop()
         deadline_ns = self._clock.boottime_ns() + int(_STOP_TIMEOUT_S * SECOND_NS)
         for worker in self._workers:
-            if not worker.join(max(0.0, (deadline_ns - self._clock.boottime_ns()) / SECOND_NS)):
+            worker.thread.join(max(0.0, (deadline_ns - self._clock.boottime_ns()) / SECOND_NS))
+            if worker.thread.is_alive():
                 log.warning("worker left behind")  # in a name look-up or a connect; its photo is in new/
         self._status_writer.do(self._status.withdraw)
         self._status_writer.stop()

@@ -56,36 +56,23 @@ class Worker:
         self._scheduler = scheduler
         self._verified: set[PhotoName] = set()
         """Waiting photos of earlier boots whose bytes were verified; a photo of this boot needs that only once."""
-        self._session = ApiSession(config, spool, clock, time, scheduler, connect)
-        self._thread = threading.Thread(target=self._run, name=f"worker-{number}", daemon=True)
-
-    def start(self) -> None:
-        """Starts the thread."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Cuts what is on the network; the thread ends by itself. The scheduler must be stopping."""
-        self._session.stop()
-
-    def join(self, timeout_s: float) -> bool:
-        """Waits for the thread's end; False when it does not come in time."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        self.session = ApiSession(config, spool, clock, time, scheduler, connect)
+        self.thread = threading.Thread(target=self._run, name=f"worker-{number}", daemon=True)
 
     def enforce_deadline(self) -> float:
         """Cuts an overdue exchange; the seconds for which it is overdue, infinity for a dead thread."""
-        return self._session.enforce_deadline() if self._thread.is_alive() else float("inf")
+        return self.session.enforce_deadline() if self.thread.is_alive() else float("inf")
 
     def _run(self) -> None:
         while (step := self._scheduler.take_step()) is not None:
             self.run_step(step)
-        self._session.close()
+        self.session.close()
 
     def run_step(self, step: Probe | Send) -> None:
         """Does a step and reports its success or failure."""
         try:
             if isinstance(step, Probe):
-                self._session.probe()
+                self.session.probe()
             else:
                 self._upload(step.name)
         except Exception as error:  # noqa: BLE001  (a defect in one step must not end the uploading)
@@ -124,8 +111,8 @@ class Worker:
         url = self._scheduler.fresh_url(name, context)
         try:
             if url is None:
-                url = UploadUrl(self._session.api().upload_url(name, context, taken_at_ms), context, started_ns)
-            self._session.api().put(url.url, file, file.size_bytes)
+                url = UploadUrl(self.session.api().upload_url(name, context, taken_at_ms), context, started_ns)
+            self.session.api().put(url.url, file, file.size_bytes)
         except (ApiError, LinkError) as error:
             call = ApiCall.UPLOAD_URL if url is None else ApiCall.PUT
             if url is not None:
@@ -215,7 +202,7 @@ class Worker:
         outcome, wait_s = error.outcome, error.retry_after_s
         log.info("not sent photo=%s call=%s outcome=%s", name, call, outcome)
         if decide(call, outcome) is Decision.ASK_KEY:
-            call, outcome, wait_s = self._session.diagnose_refusal(context)
+            call, outcome, wait_s = self.session.diagnose_refusal(context)
         if not self._scheduler.on_photo_failure(name, context, call, outcome, wait_s):
             return
         try:

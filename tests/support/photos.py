@@ -78,3 +78,8 @@ def identity_in(unique_id: str) -> Identity | None:
         boottime_ms,
         f"n{context:07x}" if without_event else f"{context:08x}",
     )
+
+
+def names_in_new(spool: Spool) -> list[PhotoName]:
+    """Every photo in new/, oldest first."""
+    return sorted(spool.names(NEW), key=lambda name: name.order)

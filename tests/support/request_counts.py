@@ -97,7 +97,7 @@ class Hour:
     def __exit__(self, *_: object) -> None:
         self.uploader._woken.close()
         self.uploader._wake.close()
-        self.uploader._workers[0]._session.close()
+        self.uploader._workers[0].session.close()
 
     @property
     def new(self) -> int:

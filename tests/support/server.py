@@ -8,6 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable
 
+from piboothup.simulator.server import LocalEventPics
 from tests.support.deadline import PATIENCE_S
 
 Story = Callable[["Liar", socket.socket], None]
@@ -133,3 +134,9 @@ def _some(connection: socket.socket) -> bytes:
     if not block:
         raise ConnectionResetError
     return block
+
+
+def close_idle_connections(album: LocalEventPics) -> None:
+    """Reset all connections, as servers do with kept-alive ones; the album goes on listening."""
+    assert album._server is not None
+    album._server.hang_up()

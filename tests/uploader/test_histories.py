@@ -24,6 +24,7 @@ from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.names import PhotoName
 from tests.support.effort import some
 from tests.support.photos import jpeg
+from tests.support.server import close_idle_connections
 from tests.support.uploader import Desk
 
 pytestmark = pytest.mark.slow
@@ -99,7 +100,7 @@ class Evening:
         elif what == "retry":
             desk.hint("retry")
         elif what == "hang up":
-            desk.album.close_idle_connections()
+            close_idle_connections(desk.album)
         else:
             desk.album.online = what == "online"
 

@@ -26,6 +26,7 @@ from piboothup.uploader.eventpics import EventPicsApi
 from piboothup.uploader.service import Uploader
 from piboothup.uploader.worker import Worker
 from tests.support.photos import PARTY, jpeg
+from tests.support.server import close_idle_connections
 from tests.support.uploader import Desk
 
 pytestmark = pytest.mark.slow
@@ -118,7 +119,7 @@ def test_n01_three_days_offline_keep_all_photos_then_send_them(desk: Desk) -> No
 def test_n32_kept_connection_closed_between_photos_is_unnoticed(desk: Desk) -> None:
     desk.start()
     desk.until_sent(desk.take(hint=True))
-    desk.album.close_idle_connections()
+    close_idle_connections(desk.album)
     # Time stands still: a back-off after an error would last for ever.
     desk.until_sent(desk.take(hint=True))
     assert desk.said()["problems"] == []

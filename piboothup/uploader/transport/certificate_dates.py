@@ -24,10 +24,6 @@ NowMs = Callable[[], int | None]
 """The time in Unix milliseconds; None while it is unknown."""
 
 
-def unknown_time() -> None:
-    """Stands for the time where none is known."""
-
-
 class CertificateClock:
     """The time by which the certificates of one thread's connections are checked."""
 

@@ -32,7 +32,7 @@ from piboothup import __version__
 from piboothup.clock import Clock
 from piboothup.config import Secret, is_loopback
 from piboothup.uploader.outcomes import Outcome
-from piboothup.uploader.transport.certificate_dates import CertificateClock, NowMs, unknown_time
+from piboothup.uploader.transport.certificate_dates import CertificateClock, NowMs
 from piboothup.uploader.transport.connection import CertificateCheck, ExchangeGuard, GuardedAdapter
 from piboothup.uploader.transport.errors import LinkError, outcome_of
 from piboothup.uploader.transport.happy_eyeballs import HasLocalAddress, has_local_address
@@ -72,7 +72,7 @@ class Transport:
         plain_http: bool = False,
         limits: Limits = Limits(),
         ca_file: str | None = None,
-        now_ms: NowMs = unknown_time,
+        now_ms: NowMs = lambda: None,
         is_local: HasLocalAddress = has_local_address,
         http_port: int = 80,
     ) -> None:

@@ -62,7 +62,7 @@ class ExchangeGuard:
         """Boot-time at which the request began to leave."""
         self.validity: Validity | None = None
         """The dates of the server's certificate; None without TLS."""
-        self._clock = clock
+        self.clock = clock
         self._lock = threading.Lock()
         self._handle: socket.socket | None = None
         self._deadline_ns: int | None = None
@@ -97,14 +97,10 @@ class ExchangeGuard:
                 raise ConnectionAbortedError
             self._handle = socket.socket(fileno=os.dup(connection.fileno()))
 
-    def record_sending(self) -> None:
-        """Records the time at which the request begins to leave."""
-        self.sent_ns = self._clock.boottime_ns()
-
     def enforce(self) -> None:
         """Cuts the exchange if its deadline has passed, or if its local address is gone since this machine roamed."""
         with self._lock:
-            if self._deadline_ns is not None and self._clock.boottime_ns() >= self._deadline_ns:
+            if self._deadline_ns is not None and self.clock.boottime_ns() >= self._deadline_ns:
                 self._cut_off(Outcome.TIMEOUT)
             elif self._handle is not None and not self.is_local(self._handle):
                 self._cut_off(Outcome.RESET)
@@ -114,7 +110,7 @@ class ExchangeGuard:
         with self._lock:
             if self._deadline_ns is None:
                 return 0.0
-            return max(0.0, (self._clock.boottime_ns() - self._deadline_ns) / 1e9)
+            return max(0.0, (self.clock.boottime_ns() - self._deadline_ns) / 1e9)
 
     def stop(self) -> None:
         """Cuts the exchange and refuses every further one."""
@@ -230,7 +226,7 @@ class _Connection(HTTPConnection):
         self._guard.attach(self.sock)
         self._guard.validity = self.validity
         self.timeout = self._guard.stall_s
-        self._guard.record_sending()
+        self._guard.sent_ns = self._guard.clock.boottime_ns()
         try:
             super().request(method, self._guard.target.reveal(), *args, **kwargs)
         except (ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError):

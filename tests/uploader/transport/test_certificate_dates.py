@@ -16,7 +16,7 @@ from piboothup.spool.capture_time.anchors import CEILING_MS, FLOOR_MS, Anchor, S
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
 from piboothup.uploader.outcomes import Outcome
-from piboothup.uploader.transport.certificate_dates import CertificateClock, unknown_time
+from piboothup.uploader.transport.certificate_dates import CertificateClock
 from piboothup.uploader.transport.client import Transport
 from piboothup.uploader.transport.errors import LinkError, OutOfDate
 from piboothup.uploader.transport.messages import Validity
@@ -26,7 +26,7 @@ from tests.support.clock import HandClock
 from tests.support.faulty_card import ReadOnlyCard
 from tests.support.limits import FAR
 from tests.support.photos import open_spool
-from tests.support.server import Liar, says
+from tests.support.server import Liar, close_idle_connections, says
 from tests.support.uploader import Desk
 
 KEY = {"Authorization": "Bearer canary-key"}
@@ -206,7 +206,7 @@ def test_t08_date_learned_only_if_nothing_known_contradicts(told_ms: int, earlie
 
 
 def test_t05_appeal_never_without_other_time_and_once_with_it() -> None:
-    assert not CertificateClock(HandClock(), unknown_time).switch_to_known_time()
+    assert not CertificateClock(HandClock(), lambda: None).switch_to_known_time()
     trust = CertificateClock(HandClock(), lambda: NOW_MS)
     assert trust.trusts_system_clock()
     assert trust.switch_to_known_time()
@@ -396,6 +396,6 @@ def test_t03_t05_clock_stepped_back_mid_queue_keeps_uploading(desk: Desk, author
     desk.until_sent(desk.take(hint=True))
     desk.pass_s(1050 * 86_400.0)
     front.tls = authority.certificate(*IN_3_YEARS)
-    desk.album.close_idle_connections()
+    close_idle_connections(desk.album)
     desk.until_sent(desk.take(hint=True), step_s=1.0)
     assert b"GET / HTTP/1.1" not in front.heard
