@@ -97,7 +97,9 @@ def take(loaded: Config, clock: Clock, camera: Camera, wait: Callable[[float], o
         with step("open"):
             camera.open()
         with step("first frame"):
-            _until_streaming(camera, clock, wait)
+            end_ns = clock.boottime_ns() + int(FIRST_FRAME_S * 1e9)
+            while not camera.frames() and clock.boottime_ns() < end_ns:
+                wait(0.01)
         wait(SETTLING_S)
         camera.frames()
         with step("frame wait"):
@@ -113,12 +115,6 @@ def take(loaded: Config, clock: Clock, camera: Camera, wait: Callable[[float], o
     finally:
         camera.close()
     return TestPhoto(jpeg, frame, steps_ms, judgement)
-
-
-def _until_streaming(camera: Camera, clock: Clock, wait: Callable[[float], object]) -> None:
-    end_ns = clock.boottime_ns() + int(FIRST_FRAME_S * 1e9)
-    while not camera.frames() and clock.boottime_ns() < end_ns:
-        wait(0.01)
 
 
 def _commit(folder: Path, jpeg: bytes) -> None:

@@ -6,6 +6,7 @@ child that can't start (an invalid config, a second instance) ends the whole com
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -101,13 +102,10 @@ def _end(children: list[_Child]) -> None:
 
 def _in_foreground() -> bool:
     """True when this process group is the terminal's: leaving it would lose Ctrl-C."""
-    try:
+    with contextlib.suppress(OSError):
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
-    finally:
-        os.close(terminal)
+        try:
+            return os.tcgetpgrp(terminal) == os.getpgrp()
+        finally:
+            os.close(terminal)
+    return False

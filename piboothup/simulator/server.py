@@ -118,11 +118,6 @@ class LocalEventPics:
         """Delay each further PUT by so many seconds; 0 = not at all."""
         self.add_fault(*([Fault(call="put", stall_s=seconds)] if seconds else []))
 
-    def close_idle_connections(self) -> None:
-        """Reset all connections, as servers do with kept-alive ones, and go on listening."""
-        if self._server is not None:
-            self._server.hang_up()
-
     def uploads(self) -> list[dict[str, Any]]:
         """Lines of uploads.jsonl, oldest first."""
         with self._lock:

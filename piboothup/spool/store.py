@@ -144,10 +144,6 @@ class Spool:
             if standing is None or not standing.covers(name):
                 yield name
 
-    def waiting(self) -> list[PhotoName]:
-        """Every photo in new/, oldest first. Raises OSError only when new/ itself can't be read."""
-        return sorted(self.names(NEW), key=lambda name: name.order)
-
     def has_waiting(self) -> bool:
         """Whether photos wait here, refused ones among them."""
         return any(next(self.names(place), None) is not None for place in (NEW, PARKED))

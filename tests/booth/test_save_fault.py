@@ -27,6 +27,7 @@ from tests.support.booth import Box, awaited
 from tests.support.deadline import PATIENCE_S
 from tests.support.faulty_card import immutable
 from tests.support.mounts import MountNamespace, mounts
+from tests.support.photos import names_in_new
 from tests.support.systemd import Systemd
 
 __all__ = ["mounts"]
@@ -90,7 +91,7 @@ def test_f16_an_encoder_that_is_too_old_is_told_until_mended(box: Box, monkeypat
     box.press()
     box.until_light(LightPattern.SAVED)
     assert box.photos() == 1
-    assert {name.seq for name in box.spool.waiting()} == {4}
+    assert {name.seq for name in names_in_new(box.spool)} == {4}
 
 
 def test_f16_a_test_photo_is_neither_lit_nor_heard_nor_counted(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +238,7 @@ def test_f16_three_presses_without_a_frame_are_a_fault(box: Box) -> None:
     box.until_said(lambda said: said["state"] == "ready" and said["problems"] == [])
     box.press()
     box.until_light(LightPattern.SAVED)
-    assert [name.seq for name in box.spool.waiting()] == [1], "no number was used up"
+    assert [name.seq for name in names_in_new(box.spool)] == [1], "no number was used up"
 
 
 def test_f16_a_frame_between_them_resets_the_presses_in_vain(box: Box) -> None:
@@ -322,7 +323,7 @@ def heals(box: Box, number: int) -> None:
     box.until_light(LightPattern.READY)
     box.press()
     box.until_light(LightPattern.SAVED)
-    assert [name.seq for name in box.spool.waiting()] == [number]
+    assert [name.seq for name in names_in_new(box.spool)] == [number]
     assert list((box.spool.directory / TMP).glob(".*")) == []
     assert list((box.spool.directory / NEW).rglob(TEST_PHOTO)) == []
 

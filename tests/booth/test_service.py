@@ -35,7 +35,7 @@ from piboothup.spool.store import AlreadyRunning
 from piboothup.status import BoothState, UploaderState
 from tests.support.booth import Box, awaited, hang_on
 from tests.support.deadline import PATIENCE_S
-from tests.support.photos import PARTY, jpeg, open_spool, take
+from tests.support.photos import PARTY, jpeg, names_in_new, open_spool, take
 from tests.support.systemd import Systemd
 
 # -- what a guest sees ---------------------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ def test_the_panel_tells_how_the_photos_travel(box: Box) -> None:
     box.start_ready()
     box.until_shown(event_title="Anna & Ben", photos=3, upload_state=UploaderState.OFFLINE, waiting=3)
     status.write(box.runtime, "uploader", {"state": "idle", "waiting": 0})
-    for name in spool.waiting():
+    for name in names_in_new(spool):
         handover.park(spool, name, "The server refuses it.")
     box.until_shown(event_title="Anna & Ben", photos=3, upload_state=UploaderState.IDLE, parked=3)
 

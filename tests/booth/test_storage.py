@@ -25,7 +25,7 @@ from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.store import AlreadyRunning, Spool
 from tests.support.clock import HandClock
 from tests.support.mounts import MountNamespace, mounts
-from tests.support.photos import counts, jpeg, open_spool, take
+from tests.support.photos import counts, jpeg, names_in_new, open_spool, take
 
 __all__ = ["mounts"]
 
@@ -70,7 +70,7 @@ def test_spool_open_has_boot_takes_photos_salvages_partial_write(bench: Bench, c
     bench.spool.path(name).rename(bench.spool.directory / "tmp" / f"{name}.part")
     card.open(retry_later=False)
     assert (card.opened, card.problem, card.check()) == (True, None, None)
-    assert bench.spool.waiting() == [name]
+    assert names_in_new(bench.spool) == [name]
     assert take(bench.spool, jpeg(1)).seq == 2
 
 
@@ -297,7 +297,7 @@ def test_s01_full_card_start_makes_room_from_sent_photos_only(
     card.open(retry_later=False)
     assert card.opened
     assert sorted(bench.spool.names(SENT), key=lambda name: name.order) == names[8:10]
-    assert bench.spool.waiting() == names[10:]
+    assert names_in_new(bench.spool) == names[10:]
 
 
 def test_what_the_spool_says_of_the_card_is_asked_each_time(
@@ -358,7 +358,7 @@ def test_s01_room_is_made_at_any_time(bench: Bench, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr("os.statvfs", lambda _path: _Full())
         assert card.run_retention() == 2
         assert card.run_retention() == 0
-    assert len(bench.spool.waiting()) == 1
+    assert len(names_in_new(bench.spool)) == 1
 
 
 class _Full:

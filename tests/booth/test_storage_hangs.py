@@ -26,7 +26,7 @@ from piboothup.spool.store import Spool
 from piboothup.status import BoothState
 from tests.support.booth import Box, awaited
 from tests.support.deadline import PATIENCE_S
-from tests.support.photos import is_intact
+from tests.support.photos import is_intact, names_in_new
 from tests.support.systemd import Systemd, fed, settle
 
 
@@ -71,7 +71,7 @@ def card(box: Box, monkeypatch: pytest.MonkeyPatch) -> Iterator[HangingCard]:
 def photos(directory: Path, box: Box) -> list[PhotoName]:
     """Those in new/, whole, as another process finds them; nothing else is left of any."""
     spool = Spool(directory, box.clock, "serial-1")
-    found = spool.waiting()
+    found = names_in_new(spool)
     assert all(is_intact(spool, name) for name in found)
     assert list((directory / TMP).glob("*.part")) == []
     return found

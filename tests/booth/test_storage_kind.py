@@ -29,7 +29,7 @@ from tests.support.booth import Box
 from tests.support.commands import command, environment, run
 from tests.support.deadline import PATIENCE_S, until
 from tests.support.mounts import MountNamespace, disk, mounts
-from tests.support.photos import jpeg, open_spool, take
+from tests.support.photos import jpeg, names_in_new, open_spool, take
 
 pytestmark = pytest.mark.process
 
@@ -90,7 +90,7 @@ def test_f11_what_comes_back_is_no_longer_hidden(tmp_path: Path) -> None:
         put_in_place(bench.spool.directory, tmp_path / "aside", tmp_path / "other")
         assert card.check() is None
         assert card.notices == []
-        assert bench.spool.waiting() == [name]
+        assert names_in_new(bench.spool) == [name]
         assert take(bench.spool, jpeg(1)).seq == name.seq + 1
 
 

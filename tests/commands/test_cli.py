@@ -26,7 +26,7 @@ from piboothup.spool.listing import PARKED
 from piboothup.spool.store import Spool
 from tests.support.commands import command, environment, run
 from tests.support.deadline import PATIENCE_S
-from tests.support.photos import jpeg, take
+from tests.support.photos import jpeg, names_in_new, take
 
 pytestmark = pytest.mark.process
 
@@ -259,7 +259,7 @@ def test_queue_lists_retries_and_exports(tmp_path: Path, desk: Path) -> None:
     assert [copy.read_bytes() for copy in copies] == [jpeg(number) for number in range(3)]
     again = run(tmp_path / "run", "--config", desk, "queue", "export", tmp_path / "stick")
     assert again.stdout == "0 copied, 3 were there already, 0 damaged and left out\n"
-    assert len(spool.waiting()) == 3
+    assert len(names_in_new(spool)) == 3
 
 
 def test_export_to_a_place_that_is_no_folder_is_told_in_one_line(tmp_path: Path, desk: Path) -> None:

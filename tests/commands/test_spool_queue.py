@@ -24,7 +24,7 @@ from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.store import Spool
 from tests.support.commands import command, environment, run
 from tests.support.deadline import PATIENCE_S
-from tests.support.photos import PARTY, jpeg, take
+from tests.support.photos import PARTY, jpeg, names_in_new, take
 
 pytestmark = pytest.mark.process
 
@@ -116,7 +116,7 @@ def test_a_confirmed_wipe_ends_in_a_receipt_that_names_nobody(desk: Path, spool:
 
 
 def test_a_wipe_of_what_the_album_has_asks_nothing(desk: Path, spool: Spool) -> None:
-    for name in spool.waiting():
+    for name in names_in_new(spool):
         handover.mark_sent(spool, name)
     result = queue(desk, "wipe", "--all")
     assert result.returncode == 0
@@ -214,7 +214,7 @@ def test_c17_wipe_interrupted_by_hand_says_it_goes_on_and_does(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for name in spool.waiting():
+    for name in names_in_new(spool):
         handover.mark_sent(spool, name)
     monkeypatch.setenv("PIBOOTHUP_RUNTIME", str(desk.parent / "run"))
     (desk.parent / "run").mkdir(mode=0o700)
@@ -299,7 +299,7 @@ def test_a_card_that_is_not_written_is_told_with_what_helps(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    handover.park(spool, spool.waiting()[0], "no")
+    handover.park(spool, names_in_new(spool)[0], "no")
     for call in ("move", "replace", "lock"):
         monkeypatch.setattr(durable, call, refuse)
     monkeypatch.setenv("PIBOOTHUP_RUNTIME", str(desk.parent / "run"))
@@ -329,7 +329,7 @@ def test_export_reports_folder_with_files_not_of_this_card(desk: Path, spool: Sp
 
 
 def test_export_names_what_is_damaged(desk: Path, spool: Spool, tmp_path: Path) -> None:
-    name = spool.waiting()[0]
+    name = names_in_new(spool)[0]
     spool.path(name).write_bytes(b"\xff\xd8 not a photo")
     result = queue(desk, "export", tmp_path / "stick")
     assert result.returncode == 1
@@ -340,7 +340,7 @@ def test_export_names_what_is_damaged(desk: Path, spool: Spool, tmp_path: Path) 
 def test_f11_hidden_photos_are_told_at_a_wipe_until_a_retry(desk: Path, spool: Spool) -> None:
     hidden_photos.add(spool.directory, ["somewhere.jpg"])
     assert "[photos_hidden]" in run(desk.parent / "run", "--config", desk, "status").stdout
-    unsent = len(spool.waiting())
+    unsent = len(names_in_new(spool))
     wiped = queue(desk, "wipe", "--all", "--unsent", typed=f"{unsent}\n")
     assert "What lies out of sight was not deleted. Photos wait under a disk" in wiped.stdout
     assert queue(desk, "retry").returncode == 0

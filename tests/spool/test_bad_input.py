@@ -20,7 +20,7 @@ from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.recovery import Recovered, recover
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
-from tests.support.photos import PARTY, is_intact, jpeg, open_spool, take
+from tests.support.photos import PARTY, is_intact, jpeg, names_in_new, open_spool, take
 
 
 def test_a_file_system_without_owners_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +52,7 @@ def test_a_name_made_by_hand_is_ignored_and_told_on_one_line(
     photo = take(spool, jpeg(1))
     (tmp_path / NEW / photo.folder / name).write_bytes(jpeg(2))
     (tmp_path / NEW / name).write_bytes(jpeg(3))
-    assert spool.waiting() == [photo]
+    assert names_in_new(spool) == [photo]
     told = [record.getMessage() for record in caplog.records if "ignored" in record.getMessage()]
     assert len(told) == 2
     assert all(line.isprintable() for line in told)
@@ -65,7 +65,7 @@ def test_photo_in_two_folders_is_one_photo_right_bytes_win(tmp_path: Path) -> No
     other = tmp_path / NEW / "0099"
     other.mkdir()
     (other / str(photo)).write_bytes(b"nor these")
-    assert spool.waiting() == [photo]
+    assert names_in_new(spool) == [photo]
     assert is_intact(spool, photo)
     assert (tmp_path / NEW / str(photo)).read_bytes() == b"not its bytes"
 
@@ -76,7 +76,7 @@ def test_part_of_photo_already_sent_is_not_sent_again(tmp_path: Path) -> None:
     handover.mark_sent(spool, photo)
     (tmp_path / TMP / f"{photo}.part").write_bytes(jpeg(1))
     assert recover(spool) == Recovered()
-    assert spool.waiting() == []
+    assert names_in_new(spool) == []
     assert spool.path(photo, SENT).read_bytes() == jpeg(1)
 
 
@@ -92,7 +92,7 @@ def test_damaged_boots_file_loses_times_but_no_photo_or_number(tmp_path: Path, d
     else:
         file.write_bytes(damage)
     again = open_spool(tmp_path, HandClock())
-    assert again.waiting() == photos
+    assert names_in_new(again) == photos
     assert again.taken_at_ms(photos[0]) is None
     fresh = take(again, jpeg(9))
     assert fresh.order not in {photo.order for photo in photos}
@@ -159,7 +159,7 @@ def test_handmade_boot_number_gives_no_unfindable_photo_names(tmp_path: Path, ma
     uploader = Spool(tmp_path / "spool", clock, "serial-1")
     uploader.prepare()
     assert uploader.boot == booth.boot == 2
-    assert photo in uploader.waiting()
+    assert photo in names_in_new(uploader)
 
 
 def test_damaged_photo_number_gives_no_unfindable_photo_names(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_damaged_photo_number_gives_no_unfindable_photo_names(tmp_path: Path) ->
     boots.add_start(spool.directory / "boots", 1, "booth", 1, 10_000_000)
     photo = take(open_spool(tmp_path / "spool", clock), jpeg(1))
     assert photo.seq < 10
-    assert spool.waiting() == [photo]
+    assert names_in_new(spool) == [photo]
 
 
 def test_photo_with_unreadable_name_is_not_called_saved(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from piboothup.spool.listing import TEST_PHOTO
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
-from tests.support.photos import PARTY, is_intact, jpeg, open_spool, take, try_photo
+from tests.support.photos import PARTY, is_intact, jpeg, names_in_new, open_spool, take, try_photo
 
 
 def test_a_committed_photo_lies_whole_under_its_name(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_a_committed_photo_lies_whole_under_its_name(tmp_path: Path) -> None:
     assert str(name).startswith(f"{spool.box}-0001-0001_123456_{PARTY.id}_")
     assert spool.path(name).read_bytes() == jpeg(1)
     assert spool.path(name) == tmp_path / "new" / "0001" / str(name)
-    assert spool.waiting() == [name]
+    assert names_in_new(spool) == [name]
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
@@ -73,7 +73,7 @@ def test_s12_the_same_picture_twice_is_two_photos(tmp_path: Path) -> None:
     first, second = take(spool, jpeg(1)), take(spool, jpeg(1))
     assert first != second
     assert first.file_name != second.file_name
-    assert [spool.path(name).read_bytes() for name in spool.waiting()] == [jpeg(1), jpeg(1)]
+    assert [spool.path(name).read_bytes() for name in names_in_new(spool)] == [jpeg(1), jpeg(1)]
 
 
 def test_f16_a_test_photo_takes_each_step_of_a_first_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,7 @@ def test_a_folder_that_somebody_tidied_away_is_made_again(tmp_path: Path, folder
     handover.mark_sent(spool, first)
     shutil.rmtree(tmp_path / folder)
     name = take(spool, jpeg(2))
-    assert spool.waiting() == [name]
+    assert names_in_new(spool) == [name]
     assert is_intact(spool, name)
     context = spool.context_of(name)
     assert context is not None
@@ -121,7 +121,7 @@ def test_a_photo_whose_folder_cannot_be_made_is_not_called_saved(tmp_path: Path)
     with pytest.raises(NotSaved) as told:
         take(spool, jpeg(1))
     assert told.value.problem.code == "not_saved"
-    assert spool.waiting() == []
+    assert names_in_new(spool) == []
 
 
 def test_a_spool_that_is_gone_is_named(tmp_path: Path) -> None:

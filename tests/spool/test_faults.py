@@ -26,7 +26,7 @@ from piboothup.spool.recovery import recover
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
-from tests.support.photos import PARTY, is_intact, jpeg, open_spool, take
+from tests.support.photos import PARTY, is_intact, jpeg, names_in_new, open_spool, take
 
 CALLS = ("open", "fchmod", "posix_fallocate", "write", "fsync", "close", "rename", "unlink", "mkdir", "chmod")
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT, errno.EMFILE)
@@ -214,7 +214,7 @@ def test_s01_full_card_drops_oldest_sent_photos_only(tmp_path: Path, monkeypatch
     saved = take(spool, jpeg(20))
     assert spool.path(saved).read_bytes() == jpeg(20)
     assert sorted(spool.names(SENT), key=lambda one: one.order) == names[9:11]
-    assert set(spool.waiting()) == {names[0], names[11], saved}
+    assert set(names_in_new(spool)) == {names[0], names[11], saved}
     context = spool.context_of(saved)
     assert context is not None
     assert len(spool.photos_of(context)) == 13
@@ -233,7 +233,7 @@ def test_s01_full_card_with_none_sent_reported_nothing_deleted(
     with pytest.raises(NotSaved) as told:
         take(spool, jpeg(20))
     assert told.value.problem.code == "card_full"
-    assert set(spool.waiting()) == names
+    assert set(names_in_new(spool)) == names
 
 
 class Room:
@@ -283,7 +283,7 @@ def test_s04_card_refusing_writes_probed_until_it_takes_them(tmp_path: Path, mon
         found = commit.card_problem(spool)
         assert found is not None
         assert found.code == "card_readonly"
-        assert len(spool.waiting()) == 1
+        assert len(names_in_new(spool)) == 1
     assert commit.card_problem(spool) is None
     assert list((tmp_path / TMP).iterdir()) == []
 
@@ -301,7 +301,7 @@ def test_s09_a_folder_that_cannot_be_read_holds_up_nothing(tmp_path: Path, monke
 
     monkeypatch.setattr(os, "scandir", scandir)
     again = open_spool(tmp_path, HandClock(boot_id="boot-b"))
-    assert again.waiting() == [name]
+    assert names_in_new(again) == [name]
     assert again.boot == 10
 
 
@@ -309,7 +309,7 @@ def test_s14_a_new_card_is_a_new_spool(tmp_path: Path, caplog: pytest.LogCapture
     with caplog.at_level("INFO"):
         spool = open_spool(tmp_path / "card", HandClock())
     assert "new spool" in caplog.text
-    assert spool.waiting() == []
+    assert names_in_new(spool) == []
 
 
 def test_s18_sent_photos_deleted_by_hand_are_not_sent_again(tmp_path: Path) -> None:
@@ -320,7 +320,7 @@ def test_s18_sent_photos_deleted_by_hand_are_not_sent_again(tmp_path: Path) -> N
     os.rmdir(tmp_path / SENT / name.folder)
     again = open_spool(tmp_path, HandClock())
     recover(again)
-    assert again.waiting() == []
+    assert names_in_new(again) == []
 
 
 @pytest.mark.parametrize(
@@ -360,7 +360,7 @@ def test_s01_room_is_made_whichever_file_meets_the_full_card(
     monkeypatch.setattr(os, "open", full_until_room_is_made)
     context = context_for("other123", "", "") if what == "a new event" else PARTY
     photo = take(spool, jpeg(20), context)
-    assert spool.waiting() == [photo]
+    assert names_in_new(spool) == [photo]
 
 
 def test_a_folders_failed_sync_is_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from piboothup.spool import handover
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.photo_file import Damaged
 from tests.support.clock import HandClock
-from tests.support.photos import counts, is_intact, jpeg, open_spool, take
+from tests.support.photos import counts, is_intact, jpeg, names_in_new, open_spool, take
 
 
 def test_photo_moves_to_sent_parked_quarantine_under_same_name(tmp_path: Path) -> None:
@@ -22,7 +22,7 @@ def test_photo_moves_to_sent_parked_quarantine_under_same_name(tmp_path: Path) -
     assert counts(spool) == {NEW: 0, SENT: 1, PARKED: 1, QUARANTINE: 1}
     assert spool.path(parked, PARKED).with_suffix(".txt").read_text() == "EventPics refuses it.\n"
     assert handover.retry_parked(spool) == 1
-    assert spool.waiting() == [parked]
+    assert names_in_new(spool) == [parked]
     assert [path.name for path in (tmp_path / "parked").iterdir()] == []
 
 

@@ -28,7 +28,7 @@ from piboothup.spool.recovery import recover
 from piboothup.spool.retention import sweep
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
-from tests.support.photos import is_intact, jpeg, take
+from tests.support.photos import is_intact, jpeg, names_in_new, take
 
 pytestmark = pytest.mark.slow
 
@@ -117,7 +117,7 @@ class BoxLife(RuleBasedStateMachine):
     @precondition(lambda self: any(self.contexts[name].link_id for name in self._in(NEW)))
     @rule(pick=st.integers(0, 999), outcome=st.sampled_from([SENT, SENT, SENT, PARKED]))
     def upload(self, pick: int, outcome: str) -> None:
-        waiting = [name for name in self.spool.waiting() if self.contexts[name].link_id]
+        waiting = [name for name in names_in_new(self.spool) if self.contexts[name].link_id]
         name = waiting[pick % len(waiting)]
         assert is_intact(self.spool, name)
         context = self.spool.context_of(name)

@@ -13,7 +13,7 @@ from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import PROBE, QUARANTINE, TEST_PHOTO
 from piboothup.spool.recovery import Recovered, recover
 from tests.support.clock import HandClock
-from tests.support.photos import PARTY, counts, jpeg, open_spool, take, try_photo
+from tests.support.photos import PARTY, counts, jpeg, names_in_new, open_spool, take, try_photo
 
 NO_EVENT = context_for("", "", "a boot without an event")
 OURS = "ours"
@@ -28,7 +28,7 @@ def test_p04_a_whole_part_is_salvaged(tmp_path: Path) -> None:
     os.rename(spool.path(name), tmp_path / "tmp" / f"{name}.part")
     os.rmdir(spool.path(name).parent)
     assert recover(spool) == Recovered(salvaged=1)
-    assert spool.waiting() == [name]
+    assert names_in_new(spool) == [name]
     assert recover(spool) == Recovered()
 
 
@@ -42,7 +42,7 @@ def test_p02_half_a_part_is_set_aside_and_the_next_photo_is_fine(tmp_path: Path)
     assert counts(spool)[QUARANTINE] == 1
     assert spool.path(name, QUARANTINE).read_bytes() == jpeg(1)[:500]
     following = take(spool, jpeg(2))
-    assert spool.waiting() == [following]
+    assert names_in_new(spool) == [following]
 
 
 def test_a_part_without_a_byte_of_a_picture_is_dropped(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_part_of_a_photo_that_is_there_already_goes(tmp_path: Path) -> None:
         (tmp_path / "tmp" / f"{name}.part").write_bytes(jpeg(number))
     assert recover(spool) == Recovered()
     assert list((tmp_path / "tmp").iterdir()) == []
-    assert spool.waiting() == names[:1]
+    assert names_in_new(spool) == names[:1]
 
 
 def test_a_number_in_tmp_is_not_given_again(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_f16_nobody_takes_a_test_photo_for_a_photo(tmp_path: Path, caplog: pytes
     try_photo(spool, jpeg(1), NO_EVENT)
     leave_test_photos(tmp_path)
     caplog.clear()
-    assert (spool.waiting(), spool.photos_of(PARTY), spool.has_waiting()) == ([], set(), False)
+    assert (names_in_new(spool), spool.photos_of(PARTY), spool.has_waiting()) == ([], set(), False)
     assert (sum(counts(spool).values()), assign.without_event(spool)) == (0, [])
     assert retention.sweep(spool, 1, 10**9) == 0
     assert inventory.take_inventory(tmp_path) == inventory.Inventory()
@@ -158,4 +158,4 @@ def test_p14_a_half_replaced_file_goes_at_the_next_start(tmp_path: Path, name: s
     (tmp_path / name).write_bytes(b"half")
     recover(spool)
     assert (tmp_path / name).exists() is stays
-    assert spool.waiting() == [photo]
+    assert names_in_new(spool) == [photo]

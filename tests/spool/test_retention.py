@@ -15,7 +15,7 @@ from piboothup.spool.retention import BATCH_PHOTOS, sweep
 from piboothup.spool.store import Spool
 from tests.spool.test_faults import Room
 from tests.support.clock import HandClock
-from tests.support.photos import PARTY, jpeg, open_spool, take
+from tests.support.photos import PARTY, jpeg, names_in_new, open_spool, take
 
 DAY_S = 86_400
 
@@ -46,7 +46,7 @@ def test_old_sent_photos_go_and_others_stay(tmp_path: Path) -> None:
     assert sweep(spool, keep_days=30, min_free_mb=0) == 1
     assert list(spool.names(SENT)) == [young]
     assert list(spool.names(PARKED)) == [old[1]]
-    assert spool.waiting() == [old[2]]
+    assert names_in_new(spool) == [old[2]]
     assert len(spool.photos_of(PARTY)) == 4
     assert len(open_spool(tmp_path, clock).photos_of(PARTY)) == 4
 
@@ -192,7 +192,7 @@ def test_p11_power_cut_mid_retention_keeps_new_and_counts_right(
         with pytest.raises(Cut):
             commit.make_room(spool, 4)
     again = open_spool(tmp_path, HandClock(boot_id="boot-b"))
-    assert again.waiting() == names[4:]
+    assert names_in_new(again) == names[4:]
     assert len(again.photos_of(PARTY)) == 6
     assert len(list(again.names(SENT))) == 2
 

@@ -17,7 +17,7 @@ from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import NEW, PARKED
 from piboothup.spool.store import AlreadyRunning, Spool
 from tests.support.clock import HandClock
-from tests.support.photos import PARTY, is_intact, jpeg, open_spool, take
+from tests.support.photos import PARTY, is_intact, jpeg, names_in_new, open_spool, take
 
 
 def test_file_and_folder_modes_as_in_contract_whatever_umask(tmp_path: Path) -> None:
@@ -41,8 +41,8 @@ def test_s16_a_computers_debris_is_ignored_and_named_once(tmp_path: Path, caplog
         (folder / debris).write_bytes(b"x")
     (tmp_path / "new" / "System Volume Information").mkdir()
     with caplog.at_level(logging.WARNING):
-        assert spool.waiting() == [name]
-        assert spool.waiting() == [name]
+        assert names_in_new(spool) == [name]
+        assert names_in_new(spool) == [name]
     assert sum("Thumbs.db" in record.getMessage() for record in caplog.records) == 1
 
 
@@ -54,16 +54,16 @@ def test_s13_a_link_in_the_spool_is_not_followed(tmp_path: Path) -> None:
     os.rename(spool.path(name), elsewhere / str(name))
     spool.path(name).symlink_to(elsewhere / str(name))
     (tmp_path / "spool" / "new" / "0009").symlink_to(elsewhere)
-    assert spool.waiting() == []
+    assert names_in_new(spool) == []
 
 
 def test_s19_photo_moved_by_hand_from_parked_to_new_waits_again(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     name = take(spool, jpeg(1))
     handover.park(spool, name, "EventPics says: too large.")
-    assert spool.waiting() == []
+    assert names_in_new(spool) == []
     os.rename(spool.path(name, PARKED), tmp_path / "new" / str(name))
-    assert spool.waiting() == [name]
+    assert names_in_new(spool) == [name]
     assert spool.path(name).read_bytes() == jpeg(1)
 
 
@@ -117,8 +117,8 @@ def test_no_photo_number_comes_twice_in_a_boot(tmp_path: Path) -> None:
     os.remove(restarted.path(second))
     assert take(open_spool(tmp_path, clock), jpeg(3)).seq == 2  # never acknowledged to anybody but this test
     restarted = open_spool(tmp_path, clock)
-    handover.mark_sent(restarted, restarted.waiting()[0])
-    for name in restarted.waiting():
+    handover.mark_sent(restarted, names_in_new(restarted)[0])
+    for name in names_in_new(restarted):
         handover.mark_sent(restarted, name)
     for sent in (tmp_path / "sent" / "0001").iterdir():
         sent.unlink()
@@ -267,5 +267,5 @@ def test_s19_photo_put_in_new_by_hand_gets_boot_folder_made(tmp_path: Path) -> N
     photo = take(spool, jpeg(1))
     os.rename(spool.path(photo), tmp_path / NEW / str(photo))
     spool.path(photo).parent.rmdir()
-    assert spool.waiting() == [photo]
+    assert names_in_new(spool) == [photo]
     assert is_intact(spool, photo)

@@ -31,7 +31,7 @@ from piboothup.spool.store import Spool
 from tests.support.camera import grey_frame
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
-from tests.support.photos import PARTY, identity_in, is_intact, jpeg, open_spool, take
+from tests.support.photos import PARTY, identity_in, is_intact, jpeg, names_in_new, open_spool, take
 
 GALA = context_for("wxyz9876", "", "")
 S = 1_000_000_000
@@ -71,7 +71,7 @@ class Bench:
         return came
 
     def photos(self) -> list[PhotoName]:
-        return Spool(self.spool.directory, self.clock, "serial-1").waiting()
+        return names_in_new(Spool(self.spool.directory, self.clock, "serial-1"))
 
     def exif(self) -> tuple[Image.Exif, dict[int, object]]:
         """What the only photo says of itself."""

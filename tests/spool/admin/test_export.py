@@ -26,7 +26,7 @@ from piboothup.spool.listing import NEW, QUARANTINE, SENT, TMP
 from piboothup.spool.store import Spool
 from tests.spool.test_faults import Room
 from tests.support.clock import HandClock
-from tests.support.photos import PARTY, counts, jpeg, open_spool, take
+from tests.support.photos import PARTY, counts, jpeg, names_in_new, open_spool, take
 
 pytestmark = pytest.mark.slow
 
@@ -240,7 +240,7 @@ def test_a_damaged_photo_is_named_and_kept_apart(spool: Spool, stick: Path) -> N
     for expected in ((1, 0), (0, 1)):
         assert run(spool, stick) == (*expected, [f"{name.file_name} has changed on the card"])
         assert copies(stick) == {"Summer Party/time unknown 0002.jpg": jpeg(2), damaged: bytes(content)}
-    assert spool.waiting() == [name, whole]
+    assert names_in_new(spool) == [name, whole]
 
 
 def test_what_is_in_quarantine_is_offered_apart_too(spool: Spool, stick: Path) -> None:

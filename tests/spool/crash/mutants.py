@@ -22,7 +22,7 @@ from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP, Listing
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.store import Spool
 from tests.spool.crash.promises import Life, Promised
-from tests.support.photos import PARTY
+from tests.support.photos import PARTY, names_in_new
 
 Mutant = Callable[[pytest.MonkeyPatch], None]
 
@@ -345,7 +345,7 @@ def a_sent_photo_is_deleted_before_it_is_counted(patch: pytest.MonkeyPatch) -> N
 
 def room_is_made_by_deleting_what_waits(patch: pytest.MonkeyPatch) -> None:
     def make_room(spool: Spool, photos: int) -> int:
-        waiting = spool.waiting()[:photos]
+        waiting = names_in_new(spool)[:photos]
         for name in waiting:
             durable.remove(spool.path(name))
         return len(waiting)

@@ -30,7 +30,7 @@ from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.store import Spool
 from tests.spool.crash.model import Killed, Recording, Strike, read_tree
 from tests.support.clock import HandClock
-from tests.support.photos import PARTY, is_intact, jpeg, take, try_photo
+from tests.support.photos import PARTY, is_intact, jpeg, names_in_new, take, try_photo
 
 SERIAL = "serial-1"
 GONE = ""
@@ -80,7 +80,7 @@ class Life:
         parts = [PhotoName.parse(path.name.removesuffix(".part")) for path in (self.disk.root / TMP).iterdir()]
         recovery.recover(spool)
         self.disk.tell(Promised("file", ".layout"), ((self.disk.root / ".layout").read_bytes(),))
-        for name in spool.waiting():
+        for name in names_in_new(spool):
             if name in parts:
                 self.disk.tell(Promised("photo", name), frozenset({NEW}))
         spool.start("booth")

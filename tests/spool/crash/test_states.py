@@ -39,7 +39,7 @@ from tests.spool.crash.promises import (
     broken,
 )
 from tests.support.effort import AT_LENGTH, sample
-from tests.support.photos import PARTY, jpeg
+from tests.support.photos import PARTY, jpeg, names_in_new
 
 pytestmark = pytest.mark.slow
 
@@ -345,7 +345,7 @@ def test_p14_hour_of_power_cycling_repeats_no_number_no_junk(bench: Bench) -> No
         life = Life(bench.card("life", tree), boot_id=f"boot-{number}")
         with life.disk:
             life.open()
-            for name in life.spool.waiting():
+            for name in names_in_new(life.spool):
                 life.mark_sent(name)
             life.take(number, PARTY if number % 12 else life.context_without_event())
         trace = life.disk.trace

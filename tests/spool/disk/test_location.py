@@ -21,7 +21,7 @@ from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.mounts import MountNamespace, disk, mounts
-from tests.support.photos import PARTY, jpeg, open_spool, take
+from tests.support.photos import PARTY, jpeg, names_in_new, open_spool, take
 
 __all__ = ["disk", "mounts"]
 
@@ -76,7 +76,7 @@ def test_f11_a_photo_begun_on_another_disk_is_not_saved(
             commit.commit(spool, begun, PARTY, jpeg())
         assert len(photos(tmp_path)) == len(there)
         again = take(spool, jpeg(1))
-        assert (again.boot, list(spool.waiting())[-1]) == (spool.boot, again)
+        assert (again.boot, list(names_in_new(spool))[-1]) == (spool.boot, again)
 
 
 def test_f11_a_photo_that_was_not_saved_may_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ def test_f11_a_photo_that_was_not_saved_may_be_tried_again(tmp_path: Path, monke
         with pytest.raises(NotSaved):
             commit.commit(spool, name, PARTY, jpeg())
     commit.commit(spool, name, PARTY, jpeg())
-    assert spool.waiting() == [name]
+    assert names_in_new(spool) == [name]
 
 
 def _refuse(*_: object) -> None:
