@@ -211,8 +211,8 @@ def test_the_services_die_with_the_command_that_runs_them(box: Appliance) -> Non
     box.power_on()
     wait_until(lambda: ready(box) and pid_of(box, "uploader") > 0, "both services")
     pids = pid_of(box, "booth"), pid_of(box, "uploader")
-    assert box.pid is not None
-    os.kill(box.pid, signal.SIGKILL)
+    assert box.process is not None
+    os.kill(box.process.pid, signal.SIGKILL)
     wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in pids), "both to be gone")
 
 

@@ -69,7 +69,11 @@ class Search:
     def look(self) -> None:
         """Files of the runtime directory and the spool, the log, and the command lines of the three processes."""
         box = self._box
-        pids = [box.pid, *((status.read(box.runtime, service) or {}).get("pid") for service in ("booth", "uploader"))]
+        assert box.process is not None
+        pids = [
+            box.process.pid,
+            *((status.read(box.runtime, service) or {}).get("pid") for service in ("booth", "uploader")),
+        ]
         paths = [box.log, *box.runtime.rglob("*"), *box.spool.directory.rglob("*")]
         for path in [*paths, *(Path(f"/proc/{pid}/cmdline") for pid in pids if pid)]:
             try:

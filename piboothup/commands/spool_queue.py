@@ -171,9 +171,6 @@ def _print_receipt(receipt: wipe.Receipt) -> None:
     print(wipe.FLASH)
 
 
-# -- what they share -----------------------------------------------------------------------------------------------
-
-
 def _opened(settings: config.Config) -> Spool:
     """Open the box's spool; an interrupted wipe is completed first."""
     spool, _ = open_spool(settings)

@@ -80,7 +80,8 @@ class Appliance:
         self.config = root / "config.toml"
         self.spool = Spool(root / "spool", SystemClock())
         self.log = root / "log.txt"
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+        """Process that runs both services, and leads their group."""
         text = _CONFIG.format(
             name=name,
             key=key,
@@ -97,19 +98,14 @@ class Appliance:
     @property
     def powered(self) -> bool:
         """Whether the services run."""
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def pid(self) -> int | None:
-        """Id of the process that runs both services, and of its group."""
-        return None if self._process is None else self._process.pid
+        return self.process is not None and self.process.poll() is None
 
     def power_on(self) -> None:
         """Start both services, as `piboothup run` does; they end with the thread that calls this."""
         command = [sys.executable, "-m", "piboothup", "--config", str(self.config), "run"]
         environment = {**child_environment(), "PIBOOTHUP_RUNTIME": str(self.runtime)}
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603
+            self.process = subprocess.Popen(  # noqa: S603
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
             )
 
@@ -122,12 +118,12 @@ class Appliance:
         self._end(signal.SIGTERM)
 
     def _end(self, how: signal.Signals) -> None:
-        if self._process is None:
+        if self.process is None:
             return
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, how)
-        self._process.wait()
-        self._process = None
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, how)
+        self.process.wait()
+        self.process = None
 
     def press(self, word: str = "press") -> bool:
         """Press the button ("down" and "up": hold it); False when no booth listens."""

@@ -155,21 +155,16 @@ def _cut(text: str, width: int) -> str:
     return cut
 
 
-def _cells(panel: Image.Image, across: int, down: int) -> Iterator[list[list[bool]]]:
-    """Rows of character cells: for each, which of its `across` x `down` pixels are lit, row by row."""
-    lit, width = panel.convert("L").tobytes(), panel.width
-    for top in range(0, panel.height, down):
-        yield [
-            [lit[(top + y) * width + left + x] > 0 for y in range(down) for x in range(across)]
-            for left in range(0, width, across)
-        ]
-
-
 def _as_text(panel: Image.Image, across: int, down: int, glyphs: str) -> list[str]:
     """Panel as characters; `glyphs` has a character for every set of lit pixels, the first pixel counting 1."""
+    lit, width = panel.convert("L").tobytes(), panel.width
+    offsets = [y * width + x for y in range(down) for x in range(across)]
     return [
-        "".join(glyphs[sum(on << bit for bit, on in enumerate(cell))] for cell in row)
-        for row in _cells(panel, across, down)
+        "".join(
+            glyphs[sum((lit[top * width + left + offset] > 0) << bit for bit, offset in enumerate(offsets))]
+            for left in range(0, width, across)
+        )
+        for top in range(0, panel.height, down)
     ]
 
 

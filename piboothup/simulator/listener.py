@@ -196,8 +196,6 @@ class _Exchange(BaseHTTPRequestHandler):
             part.unlink(missing_ok=True)
         self._finish(fault, 200, {})
 
-    # -- inside ------------------------------------------------------------------------------------------------
-
     @property
     def _eventpics(self) -> Calls:
         return self.server.eventpics

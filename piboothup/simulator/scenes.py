@@ -55,10 +55,6 @@ class Picture:
     u: Plane
     v: Plane
 
-    def copy(self) -> Picture:
-        """A copy with its own pixels."""
-        return Picture(self.y.copy(), self.u.copy(), self.v.copy())
-
 
 def party(seed: int, size: tuple[int, int]) -> Picture:
     """Draw a scene of `size` (width, height; both even) from this seed."""

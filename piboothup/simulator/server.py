@@ -79,8 +79,6 @@ class LocalEventPics:
         self.port: int = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
 
-    # -- control -----------------------------------------------------------------------------------------------
-
     @property
     def online(self) -> bool:
         """Whether it can be reached; setting it to False closes the listener and every live connection."""

@@ -174,8 +174,6 @@ class Uploader:
             log.warning("spool moved directory=%s", self._spool.directory)
         return self.needs_restart
 
-    # -- hints -------------------------------------------------------------------------------------------------
-
     def _take_hints(self, hints: HintSocket) -> None:
         while words := hints.receive(0.0):
             match words:
@@ -202,8 +200,6 @@ class Uploader:
             while self._woken.recv(16):
                 pass
         self._scheduler.wake()
-
-    # -- tasks -------------------------------------------------------------------------------------------------
 
     def _run_due_tasks(self) -> None:
         now_ns = self._clock.boottime_ns()
@@ -285,8 +281,6 @@ class Uploader:
                 log.warning("worker left behind")  # in a name look-up or a connect; its photo is in new/
         self._status_writer.do(self._status.withdraw)
         self._status_writer.stop()
-
-    # -- status ------------------------------------------------------------------------------------------------
 
     def _write_status(self, view: StatusSnapshot) -> None:
         problems, wifi_problem = [*view.problems], self._wifi.problem

@@ -219,7 +219,7 @@ def test_pixels_that_pillow_refuses_as_a_bomb_are_a_broken_frame(
 @pytest.mark.parametrize("size", [(64, 64), (64, 4096), (4096, 64), (1640, 1232)])
 def test_the_running_number_is_large_and_touches_nothing_else(size: tuple[int, int]) -> None:
     picture = scenes.party(0, size)
-    before = picture.copy()
+    before = scenes.Picture(picture.y.copy(), picture.u.copy(), picture.v.copy())
     scenes.stamp(picture, 8)
     first = picture.y.copy()
     scenes.stamp(picture, 9)

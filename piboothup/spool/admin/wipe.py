@@ -203,9 +203,6 @@ def _unfinished(error: OSError) -> WipeError:
     )
 
 
-# -- the journal ---------------------------------------------------------------------------------------------------
-
-
 def _journal(spool: Spool, chosen: Plan, *, unsent: bool) -> WipeJournal:
     items = [item for event in chosen.events for item in event.items]
     retired = [item for event in chosen.events for item in event.retired]
@@ -244,9 +241,6 @@ def _write(spool: Spool, wanted: WipeJournal, chosen: Plan) -> None:
         if error.errno not in durable.FULL or not handover.retire(spool, sent[: commit.ROOM_PHOTOS]):
             raise
         wipe_journal.write(spool.directory, wanted)
-
-
-# -- carrying it out -----------------------------------------------------------------------------------------------
 
 
 def _carry_out(spool: Spool, journal: WipeJournal, in_use: Collection[str]) -> Receipt:
