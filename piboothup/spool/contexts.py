@@ -116,14 +116,6 @@ def _assignment(shown: dict[str, Any], context_id: str) -> Assignment:
     return Assignment(context, frozenset((int(boot), int(seq)) for boot, seqs in listed.items() for seq in seqs))
 
 
-def read(directory: Path, context_id: str, photo: tuple[int, int] | None = None) -> Context | None:
-    """The context `context_id` as assigned by an operator, else as it was made; None when unknown.
-
-    `photo` (boot and number): the context of this photo.
-    """
-    return read_record(directory, context_id).context_of(photo)
-
-
 def assign(directory: Path, context_id: str, assignments: Sequence[Assignment]) -> None:
     """Write the context's assignments durably and atomically, the latest first. Raises OSError."""
     first, *earlier = map(_shown, assignments)

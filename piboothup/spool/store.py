@@ -175,11 +175,11 @@ class Spool:
 
     def context_of(self, name: PhotoName) -> Context | None:
         """The event and album of the photo; None when unknown, with an empty link_id when none was chosen yet."""
-        return contexts.read(self.directory / CONTEXTS, name.context, name.order)
+        return contexts.read_record(self.directory / CONTEXTS, name.context).context_of(name.order)
 
     def context(self, context_id: str) -> Context | None:
         """The context with this id, as it stands now."""
-        return contexts.read(self.directory / CONTEXTS, context_id)
+        return contexts.read_record(self.directory / CONTEXTS, context_id).context_of(None)
 
     def events(self) -> list[event_titles.AlbumEvent]:
         """The key's events as last seen."""

@@ -157,7 +157,8 @@ class Uploader:
                 while not (self._scheduler.stopping or self._has_moved()):
                     self._run_due_tasks()
                     self._renew_lost_socket(hints, selector)
-                    ready = selector.select(self._seconds_to_next_task())
+                    due_ns = min(self._list_due_ns, self._status_due_ns)
+                    ready = selector.select(max(0.0, (due_ns - self._clock.boottime_ns()) / SECOND_NS))
                     if any(key.fileobj is self._woken for key, _ in ready):
                         self._drain()
                     if any(key.fileobj is hints for key, _ in ready):
@@ -241,9 +242,6 @@ class Uploader:
         """Sends nothing from a spool in memory: sent/ would be gone at power-off, and all photos be sent again."""
         self._spool.free_space.recheck_storage(allowed=self._config.spool.allow_memory)
         self._scheduler.set_storage_problem(self._spool.free_space.unsound)
-
-    def _seconds_to_next_task(self) -> float:
-        return max(0.0, (min(self._list_due_ns, self._status_due_ns) - self._clock.boottime_ns()) / SECOND_NS)
 
     def _list_photos(self, now_ns: int) -> None:
         try:

@@ -204,11 +204,7 @@ def _copy(content: bytes, path: Path, part: Path, taken_ms: int | None) -> None:
         if not _holds(part, content):
             raise ExportError(f"The copy {path} does not read back as it was written: use another stick or disk.")
         part.replace(path)
-        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        durable.sync_directory(path.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             part.unlink()

@@ -70,7 +70,7 @@ def take_inventory(directory: Path) -> Inventory:
             name = PhotoName.parse(path.name.removesuffix(_PART) if place == TMP else path.name)
             if name is not None:
                 found.items.append(SpoolFile(name, place, path))
-            elif not _is_beside_a_photo(path.name):
+            elif photo_beside(path.name) is None and path.name not in (PROBE, TEST_PHOTO):
                 found.foreign.append(path)
     return found
 
@@ -93,13 +93,11 @@ def _files(folder: Path, found: Inventory, *, deep: bool) -> Iterator[Path]:
             found.foreign.append(Path(entry.path))
 
 
-def _is_beside_a_photo(name: str) -> bool:
-    """Whether it is a parked photo's reason, a new version of one that a power cut left, or a test file of ours."""
-    return photo_beside(name) is not None or name in (PROBE, TEST_PHOTO)
-
-
 def photo_beside(name: str) -> str | None:
-    """The photo's name without its ending, when `name` is the file that `handover.park` writes beside it."""
+    """The photo's name without its ending, when `name` is the file that `handover.park` writes beside it.
+
+    Also when it is a new version of that file, which a power cut left.
+    """
     stem, ending, rest = name.removeprefix(".").partition(".txt")
     fits = ending and (not rest or rest[1:].isdecimal()) and PhotoName.parse(f"{stem}.jpg")
     return stem if fits else None
@@ -120,7 +118,7 @@ class Attribution:
         return self._entries[context_id]
 
     def context(self, context_id: str, boot: int, seq: int) -> Context | None:
-        """The event and album of this photo, as `contexts.read` has it."""
+        """The event and album of this photo, as `contexts.read_record` has it."""
         return self.entry(context_id).context_of((boot, seq))
 
     def event(self, context_id: str, boot: int, seq: int) -> str:

@@ -33,7 +33,7 @@ def spool(tmp_path: Path) -> Spool:
 
 def goes_to(spool: Spool, name: PhotoName) -> tuple[str, str]:
     """Linked event and album of a photo, as the uploader is to find them."""
-    found = contexts.read(spool.directory / "contexts", name.context, name.order)
+    found = contexts.read_record(spool.directory / "contexts", name.context).context_of(name.order)
     return ("", "") if found is None else (found.link_id, found.album_id)
 
 
