@@ -49,6 +49,7 @@ class ExchangeGuard:
 
     def __init__(self, clock: Clock, stall_s: float, is_local: HasLocalAddress = has_local_address) -> None:
         """`stall_s`: longest time in which nothing of a block can be sent. `is_local`: as `has_local_address`."""
+        self.clock = clock
         self.stall_s = stall_s
         self.is_local = is_local
         self.lookups = NameLookups()
@@ -62,7 +63,6 @@ class ExchangeGuard:
         """Boot-time at which the request began to leave."""
         self.validity: Validity | None = None
         """The dates of the server's certificate; None without TLS."""
-        self.clock = clock
         self._lock = threading.Lock()
         self._handle: socket.socket | None = None
         self._deadline_ns: int | None = None
