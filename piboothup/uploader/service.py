@@ -274,8 +274,7 @@ class Uploader:
             worker.session.stop()
         deadline_ns = self._clock.boottime_ns() + int(_STOP_TIMEOUT_S * SECOND_NS)
         for worker in self._workers:
-            worker.thread.join(max(0.0, (deadline_ns - self._clock.boottime_ns()) / SECOND_NS))
-            if worker.thread.is_alive():
+            if not worker.join(max(0.0, (deadline_ns - self._clock.boottime_ns()) / SECOND_NS)):
                 log.warning("worker left behind")  # in a name look-up or a connect; its photo is in new/
         self._status_writer.do(self._status.withdraw)
         self._status_writer.stop()

@@ -59,6 +59,11 @@ class Worker:
         self.session = ApiSession(config, spool, clock, time, scheduler, connect)
         self.thread = threading.Thread(target=self._run, name=f"worker-{number}", daemon=True)
 
+    def join(self, timeout_s: float) -> bool:
+        """Waits for the thread's end; False when it does not come in time."""
+        self.thread.join(timeout_s)
+        return not self.thread.is_alive()
+
     def enforce_deadline(self) -> float:
         """Cuts an overdue exchange; the seconds for which it is overdue, infinity for a dead thread."""
         return self.session.enforce_deadline() if self.thread.is_alive() else float("inf")
