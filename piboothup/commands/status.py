@@ -45,7 +45,9 @@ def assemble(
     """Data of `status --json`; other programs rely on its shape."""
     booth = status.read_booth(runtime) or BoothReport()
     uploader = status.read_uploader(runtime) or UploaderReport()
-    kind, sent_s = _storage(spool), uploader.last_success_s
+    kind = _storage(spool)
+    sent_s = uploader.last_success_s
+    sent_ago_s = None if sent_s is None else round(max(0.0, clock.boottime_ns() / 1e9 - sent_s), 1)
     reported = [code for code in (*booth.problems, *uploader.problems) if code in codes()]
     mistake = [config_problem.code] if config_problem is not None else []
     found = dict.fromkeys([*reported, *mistake, *_seen_from_here(config, spool, runtime, kind)])
@@ -62,7 +64,7 @@ def assemble(
             "reason": uploader.reason,
             "rate_bps": uploader.rate_bps,
             "eta_s": uploader.eta_s,
-            "last_success_s": None if sent_s is None else round(max(0.0, clock.boottime_ns() / 1e9 - sent_s), 1),
+            "last_success_s": sent_ago_s,
             "events_seen": uploader.events_seen,
             "wifi": {key: uploader.wifi.to_json()[key] for key in ("ssid", "signal", "reason")},
         },

@@ -159,13 +159,12 @@ def _as_text(panel: Image.Image, across: int, down: int, glyphs: str) -> list[st
     """Panel as characters; `glyphs` has a character for every set of lit pixels, the first pixel counting 1."""
     lit, width = panel.convert("L").tobytes(), panel.width
     offsets = [y * width + x for y in range(down) for x in range(across)]
-    return [
-        "".join(
-            glyphs[sum((lit[top * width + left + offset] > 0) << bit for bit, offset in enumerate(offsets))]
-            for left in range(0, width, across)
-        )
-        for top in range(0, panel.height, down)
-    ]
+
+    def glyph(first: int) -> str:
+        return glyphs[sum((lit[first + offset] > 0) << bit for bit, offset in enumerate(offsets))]
+
+    rows = range(0, len(lit), width * down)
+    return ["".join(glyph(row + left) for left in range(0, width, across)) for row in rows]
 
 
 def _read_keys() -> bytes:

@@ -34,14 +34,12 @@ class Location:
 
         Raises OSError when the path can't be read.
         """
-        return _identity(self._directory.stat) != self._held_folder or _identity(self._lock.lstat) not in (
-            None,
-            self._held_lock,
-        )
+        lock = _identity(self._lock.lstat)
+        return _identity(self._directory.stat) != self._held_folder or lock not in (None, self._held_lock)
 
     def has_changed(self) -> bool:
         """Whether `is_another`, or the lock is gone. Raises OSError."""
-        return _identity(self._directory.stat) != self._held_folder or _identity(self._lock.lstat) != self._held_lock
+        return self.is_another() or _identity(self._lock.lstat) != self._held_lock
 
     def waiting(self) -> set[str]:
         """Waiting photos in the held folder, whatever covers it, and those that it lists as hidden."""
