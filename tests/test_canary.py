@@ -69,9 +69,8 @@ class Search:
     def look(self) -> None:
         """Files of the runtime directory and the spool, the log, and the command lines of the three processes."""
         box = self._box
-        assert box.process is not None
         pids = [
-            box.process.pid,
+            box.process and box.process.pid,
             *((status.read(box.runtime, service) or {}).get("pid") for service in ("booth", "uploader")),
         ]
         paths = [box.log, *box.runtime.rglob("*"), *box.spool.directory.rglob("*")]
