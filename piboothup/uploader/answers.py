@@ -43,19 +43,32 @@ _MAX_BRACKETS: Final = 50_000
 """Most objects and lists of an answer: more than fit into one when each album has an id and a title. A MB of nothing
 but brackets would take 35 MB of memory; no body within this limit takes 25.
 """
+_PHOTO_STATUSES: Final = frozenset({400, 413, 415, 422})
+"""Refusals that may be about what was sent. None of the others speaks of a photo by itself."""
 _GATEWAY_MESSAGES: Final = frozenset(
     {
         *("unauthorized", "forbidden", "access denied", "access forbidden", "not found", "blocked"),
         *("request blocked", "missing authentication token", "no route matched with those values"),
-        *("invalid key=value pair (missing equal-sign) in authorization header", "limit exceeded", "just a moment"),
+        *("limit exceeded", "just a moment", "application not found", "resource not found", "unknown domain"),
+        *("requested function was not found", "the deployment could not be found on vercel"),
+        *("method not allowed", "not acceptable", "payment required", "bad request", "no api key found in request"),
     }
 )
 """Messages of gateways (AWS, Kong, Vercel ...): little more than the status's name."""
+_GATEWAY_PARTS: Final = (
+    *("key=value pair (missing equal-sign) in authorization header", "access to this api has been disallowed"),
+    *("user is not authorized to access this resource", "cannot get /", "cannot post /"),
+)
+"""Parts of longer messages of theirs, which also quote the request."""
+_FIREWALL_PARTS: Final = (
+    *("your ip address is not allowed", "ip address not allowed", "requested url was rejected"),
+    "unauthorized activity has been detected",
+)
+"""Parts of messages that speak of the network alone: never of the key, be it new or not."""
 _GATEWAY_FIELDS: Final = frozenset({"cloudflare_error", "supportID", "blocked"})
 """Fields of the JSON in which firewalls and content networks refuse."""
 _XML_ERROR: Final = re.compile(rb"<(\w+:)?error[\s>]")
-_STORAGE_FIELDS: Final = frozenset({"error", "code", "message"})
-"""Fields of the JSON in which storages refuse (GCS, Azure, B2, Supabase); the rest of them use XML."""
+"""Form in which storages refuse (S3 and its like, GCS, Azure). B2 and Supabase use JSON as an API does."""
 
 
 def classify(call: ApiCall, answer: Answer, *, key_accepted: bool = False) -> Outcome:
@@ -98,8 +111,8 @@ def classify(call: ApiCall, answer: Answer, *, key_accepted: bool = False) -> Ou
 def _refusal(call: ApiCall, answer: Answer, key_accepted: bool) -> Outcome:
     """The outcome of a 4xx: a refusal by EventPics or its storage, or BLOCKED by something on the way.
 
-    The form of EventPics' refusals is not documented. One in a doubtful form is BLOCKED if the key was accepted
-    before, else about the key; to `getuploadurl` it is FORBIDDEN, as the event list then shows what it is.
+    The form of EventPics' refusals is not documented. One in a doubtful form says nothing about a photo, and of the
+    key only if that was never accepted; to `getuploadurl` it is DOUBTFUL, as the event may be gone.
     """
     status, body = answer.status, answer.body
     named = _STATUSES.get(status, Outcome.REFUSED)
@@ -107,15 +120,15 @@ def _refusal(call: ApiCall, answer: Answer, key_accepted: bool) -> Outcome:
         return named
     if status in _PROXY_STATUSES or is_refusal_of_gateway(answer.content_type, body):
         return Outcome.BLOCKED
-    if call is ApiCall.PUT:
-        return named if is_refusal_of_storage(body) else Outcome.BLOCKED
-    if status not in _KEY_OR_EVENT_STATUSES:
-        # Never a text: an API that refuses says so in JSON, or not at all.
-        return named if not body.strip() or json_object(body) is not None else Outcome.BLOCKED
-    if is_refusal_of_api(body):
+    if is_refusal_of_api(body) or (call is ApiCall.PUT and _is_xml_error(body)):
         return named
+    if call is ApiCall.PUT:
+        return named if status in _PHOTO_STATUSES and _is_empty(body) else Outcome.BLOCKED
+    if status not in _KEY_OR_EVENT_STATUSES:
+        is_of_photo = status in _PHOTO_STATUSES and (json_object(body) == {} or _lists_errors(body))
+        return named if is_of_photo or (status == 413 and _is_empty(body)) else Outcome.BLOCKED
     if call is ApiCall.UPLOAD_URL:
-        return Outcome.FORBIDDEN
+        return Outcome.DOUBTFUL
     may_mean_key = status == 401 or (status == 403 and json_object(body) is not None)
     return Outcome.FORBIDDEN if may_mean_key and not key_accepted else Outcome.BLOCKED
 
@@ -184,26 +197,11 @@ def is_page(content_type: str, body: bytes) -> bool:
 def is_refusal_of_gateway(content_type: str, body: bytes) -> bool:
     """Whether a refusal is surely not EventPics' or its storage's own: a page, or what content networks say."""
     is_text_of_cloudflare = body.startswith(b"error code: ")
-    fields = _GATEWAY_FIELDS & (json_object(body) or {}).keys()
-    return is_page(content_type, body) or is_text_of_cloudflare or bool(fields)
-
-
-def _is_error_of_storage(body: bytes) -> bool:
-    """Whether a body under a 2xx says that the photo was not stored. Amazon says so in XML for some calls."""
-    start = _start(body)
-    if start.startswith(b"<"):
-        return _XML_ERROR.search(start) is not None
     shown = json_object(body) or {}
-    return bool(shown.get("error") or shown.get("errors")) or shown.get("success") is False
-
-
-def is_refusal_of_storage(body: bytes) -> bool:
-    """Whether a refusal may be a storage's own: XML or JSON in their known form, or nothing."""
-    start = _start(body)
-    if start.startswith(b"<"):
-        return _XML_ERROR.search(start) is not None
-    shown = json_object(body)
-    return not start or (shown is not None and (not shown or bool(_STORAGE_FIELDS & shown.keys())))
+    is_firewalls = any(part in text for part in _FIREWALL_PARTS for text in _messages(shown))
+    return (
+        is_page(content_type, body) or is_text_of_cloudflare or is_firewalls or bool(_GATEWAY_FIELDS & shown.keys())
+    )
 
 
 def is_refusal_of_api(body: bytes) -> bool:
@@ -213,8 +211,42 @@ def is_refusal_of_api(body: bytes) -> bool:
     `message`, be it inside of `error`, that says more than gateways do by themselves.
     """
     shown = json_object(body) or {}
+    if _plain(shown.get("error")) == "unauthorized":
+        return True  # the usual word of hand-written APIs for a wrong key
+    return any(
+        text not in _GATEWAY_MESSAGES and not any(part in text for part in _GATEWAY_PARTS)
+        for text in _messages(shown)
+    )
+
+
+def _messages(shown: dict[str, Any]) -> list[str]:
+    """What a refusal in JSON says, in lower case."""
     error = shown.get("error")
-    if isinstance(error, str) and error.strip():
-        return True
-    message = (error if isinstance(error, dict) else shown).get("message")
-    return isinstance(message, str) and message.strip(" .!").lower() not in {"", *_GATEWAY_MESSAGES}
+    found = [error.get("message") if isinstance(error, dict) else error, shown.get("message")]
+    return [text for text in map(_plain, found) if text]
+
+
+def _plain(value: object) -> str:
+    return value.strip(" \t\r\n.!").lower() if isinstance(value, str) else ""
+
+
+def _lists_errors(body: bytes) -> bool:
+    """Whether a refusal lists what is wrong with the fields of the request, as validators do."""
+    shown = json_object(body) or {}
+    listed = shown.get("detail") or shown.get("errors")
+    return isinstance(listed, list) and bool(listed)
+
+
+def _is_empty(body: bytes) -> bool:
+    return _start(body) in (b"", b"{}")
+
+
+def _is_xml_error(body: bytes) -> bool:
+    start = _start(body)
+    return start.startswith(b"<") and _XML_ERROR.search(start) is not None
+
+
+def _is_error_of_storage(body: bytes) -> bool:
+    """Whether a body under a 2xx says that the photo was not stored. Amazon says so in XML for some calls."""
+    shown = json_object(body) or {}
+    return _is_xml_error(body) or bool(shown.get("error") or shown.get("errors")) or shown.get("success") is False

@@ -190,7 +190,7 @@ def _retry_wait_s(outcome: Outcome, answer: Answer) -> float | None:
     A page may come from a proxy of this network alone, so it can't stop the box for long.
     """
     wait_s = retry_after_s(answer.retry_after, answer.date)
-    if wait_s is None or outcome is Outcome.BLOCKED:
+    if wait_s is None or outcome in (Outcome.BLOCKED, Outcome.DOUBTFUL):
         return None
     return min(wait_s, _MAX_WAIT_FOR_PAGE_S) if is_page(answer.content_type, answer.body) else wait_s
 

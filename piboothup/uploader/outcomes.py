@@ -38,6 +38,8 @@ class Outcome(StrEnum):
     """FORBIDDEN, but not for the key: the event is not among those that it sees."""
     BLOCKED = "blocked"
     """A refusal that is not EventPics': something on the way lets nobody through."""
+    DOUBTFUL = "doubtful"
+    """A refusal of the key or the event in no known form: BLOCKED if the key sees the event, else FOREIGN."""
     CLOSED = "closed"
     """FORBIDDEN, but not for the key: it does see the event."""
     NOT_FOUND = "not_found"
@@ -107,6 +109,7 @@ TABLE: Final[dict[Outcome, tuple[Decision, Decision, Decision]]] = {
     Outcome.SIGN_IN:               (D.PORTAL,       D.PORTAL,               D.PORTAL),
     Outcome.BLOCKED:               (D.BLOCKED,      D.BLOCKED,              D.BLOCKED),
     # EventPics, in doubt
+    Outcome.DOUBTFUL:              (D.BLOCKED,      D.HOLD_CONTEXT,         D.BLOCKED),
     Outcome.PARTIAL:               (D.WAIT,         D.WAIT,                 D.RETRY_URL),
     Outcome.WRONG_JSON:            (D.WAIT,         D.WAIT,                 D.RETRY_URL),
     Outcome.UNSAFE_URL:            (D.WAIT,         D.WAIT,                 D.NEW_URL),
@@ -156,6 +159,11 @@ def decide(call: ApiCall, outcome: Outcome) -> Decision:
 def forbidden_outcome(link_id: str, events: Iterable[AlbumEvent]) -> Outcome:
     """What FORBIDDEN to `getuploadurl` means when the same key then got these events: the event, not the key."""
     return Outcome.CLOSED if any(event.link_id == link_id for event in events) else Outcome.FOREIGN
+
+
+def doubtful_outcome(context: Context, events: Iterable[AlbumEvent]) -> Outcome:
+    """What DOUBTFUL to `getuploadurl` means when the key last saw these events."""
+    return Outcome.BLOCKED if is_listed(context, events) else Outcome.FOREIGN
 
 
 def not_found_outcome(context: Context, events: Iterable[AlbumEvent]) -> Outcome:

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.uploader.answers import classify, is_page, is_refusal_of_api, json_object
-from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, decide
+from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, decide, doubtful_outcome
 from piboothup.uploader.transport.messages import Answer, Validity, decompress
+from tests.support.photos import PARTY
 from tests.support.refusal_pages import PAGES, Page
 
 pytestmark = pytest.mark.slow
@@ -93,10 +95,13 @@ def test_f03_a_doubtful_refusal_blames_a_key_never_accepted(page: Page) -> None:
 
 @pytest.mark.parametrize("page", DOUBTFUL.values(), ids=DOUBTFUL)
 @pytest.mark.parametrize("accepted", [False, True])
-def test_f03_a_doubtful_refusal_of_a_url_asks_the_event_list(page: Page, accepted: bool) -> None:
+def test_f03_a_doubtful_refusal_of_a_url_blames_no_listed_event(page: Page, accepted: bool) -> None:
     for status in (401, 403, 404, 410):
         outcome = classify(ApiCall.UPLOAD_URL, refusal(status, page), key_accepted=accepted)
-        assert decide(ApiCall.UPLOAD_URL, outcome) is Decision.ASK_KEY
+        assert outcome is Outcome.DOUBTFUL
+    event = AlbumEvent("Party", PARTY.link_id, (Album(PARTY.album_id, "Booth"),))
+    assert doubtful_outcome(PARTY, [event]) is Outcome.BLOCKED
+    assert doubtful_outcome(PARTY, []) is doubtful_outcome(PARTY, [AlbumEvent("P", PARTY.link_id)]) is Outcome.FOREIGN
     for status in (407, 451):
         assert classify(ApiCall.UPLOAD_URL, refusal(status, page), key_accepted=accepted) is Outcome.BLOCKED
 
@@ -137,7 +142,66 @@ def test_f03_what_says_nothing_is_no_refusal_of_the_apis(body: bytes) -> None:
 def test_f03_any_refusal_with_a_page_blames_the_way(status: int) -> None:
     for call in ApiCall:
         assert classify(call, refusal(status, PAGES["fortigate"])) is Outcome.BLOCKED
-        assert classify(call, refusal(status, Page("application/json", "{}"))) is not Outcome.BLOCKED
+        own = Page("application/json", '{"error": "the file has no extension"}')
+        assert classify(call, refusal(status, own)) is not Outcome.BLOCKED
+
+
+NO_WORD_OF_A_PHOTO = {
+    "nothing": Page("", ""),
+    "an empty object": Page("application/json", "{}"),
+    "akamai": Page("application/json", '{"sec-cp-challenge": "true", "provider": "crypto"}'),
+    "signal sciences": Page("application/json", '{"status": 406}'),
+    "fortiweb": Page("application/json", '{"code": 403, "msg": "Web Page Blocked"}'),
+    "the status's name": Page("application/json", '{"message": "Method Not Allowed"}'),
+    "vercel": Page("application/json", '{"error": {"code": "402", "message": "Payment required"}}'),
+}
+
+
+@pytest.mark.parametrize("page", NO_WORD_OF_A_PHOTO.values(), ids=NO_WORD_OF_A_PHOTO)
+@pytest.mark.parametrize("status", [402, 405, 406, 411, 417, 421, 425, 426, 428, 431])
+def test_f03_a_status_alone_speaks_of_no_photo(status: int, page: Page) -> None:
+    for call in ApiCall:
+        assert classify(call, refusal(status, page)) is Outcome.BLOCKED
+
+
+@pytest.mark.parametrize("page", [*NO_WORD_OF_A_PHOTO.values()][2:], ids=[*NO_WORD_OF_A_PHOTO][2:])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 415, 422])
+def test_f03_what_gateways_say_parks_no_photo(status: int, page: Page) -> None:
+    assert classify(ApiCall.PUT, refusal(status, page)) is Outcome.BLOCKED
+    if status in (400, 413, 415, 422):
+        assert classify(ApiCall.UPLOAD_URL, refusal(status, page)) is Outcome.BLOCKED
+
+
+GATEWAYS_WORDS: dict[str, Any] = {
+    "aws": {
+        "message": "Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and "
+        "encoded with Base64): 'jrhIyyC2SmGTzpZjCNRzkrFzSO4LQrFzGDXlZwYlqyk='."
+    },
+    "aws, old": {
+        "message": "'abc' not a valid key=value pair (missing equal-sign) in Authorization header: 'Bearer abc'."
+    },
+    "aws, denied": {"message": "User is not authorized to access this resource with an explicit deny"},
+    "spring": {"timestamp": "2024", "status": 403, "error": "Forbidden", "path": "/geteventsandalbums"},
+    "fastify": {"statusCode": 404, "message": "Cannot POST /getuploadurl", "error": "Not Found"},
+    "railway": {"status": "error", "code": 404, "message": "Application not found"},
+    "vercel": {"error": {"code": "404", "message": "The deployment could not be found on Vercel."}},
+    "tyk": {"error": "Access to this API has been disallowed"},
+}
+FIREWALLS_WORDS: dict[str, Any] = {
+    "kong": {"message": "Your IP address is not allowed", "request_id": "a"},
+    "kong, new": {"message": "IP address not allowed: 192.0.2.4", "request_id": "a"},
+    "radware": {"error": "Unauthorized Activity Has Been Detected", "caseNumber": "1"},
+}
+
+
+@pytest.mark.parametrize("shown", [*GATEWAYS_WORDS.values(), *FIREWALLS_WORDS.values()])
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_f03_a_gateways_own_words_blame_no_right_key(shown: dict[str, Any], status: int) -> None:
+    page = Page("application/json", json.dumps(shown))
+    assert classify(ApiCall.EVENTS, refusal(status, page), key_accepted=True) is Outcome.BLOCKED
+    assert classify(ApiCall.PUT, refusal(status, page)) is Outcome.BLOCKED
+    if shown in FIREWALLS_WORDS.values():
+        assert classify(ApiCall.EVENTS, refusal(status, page)) is Outcome.BLOCKED
 
 
 @pytest.mark.parametrize(("status", "outcome"), [(408, Outcome.TOO_SLOW), (429, Outcome.TOO_MANY)])
@@ -151,12 +215,13 @@ def test_f03_what_is_about_the_request_stays_so_with_a_page(status: int, outcome
     [
         Page("application/xml", '<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>'),
         Page("application/json", '{"statusCode": "403", "error": "InvalidJWT"}'),
-        Page("", ""),
-        Page("text/html", ""),
+        Page("application/json", '{"code": "unauthorized", "message": "Not authorized to write", "status": 401}'),
     ],
 )
 def test_f03_a_storage_refuses_in_its_own_way_and_gets_a_new_url(status: int, page: Page) -> None:
     assert decide(ApiCall.PUT, classify(ApiCall.PUT, refusal(status, page))) is Decision.NEW_URL
+    for nothing in (Page("", ""), Page("text/html", ""), PAGES["aws gateway"]):
+        assert classify(ApiCall.PUT, refusal(status, nothing)) is Outcome.BLOCKED  # which asks for a new URL too
 
 
 OF_THE_WAY: dict[str, Page] = {
@@ -186,13 +251,14 @@ def test_f03_a_put_refused_in_no_storages_form_blames_the_way(page: Page, status
 @pytest.mark.parametrize("page", OF_STORAGES.values(), ids=OF_STORAGES)
 def test_f03_n23_a_storages_own_400_blames_the_photo(page: Page) -> None:
     assert classify(ApiCall.PUT, refusal(400, page)) is Outcome.BAD_REQUEST
-    assert classify(ApiCall.PUT, refusal(405, page)) is Outcome.REFUSED
+    assert classify(ApiCall.PUT, refusal(405, page)) is (Outcome.REFUSED if page.body else Outcome.BLOCKED)
+    assert classify(ApiCall.PUT, refusal(422, page)) is Outcome.REFUSED
     assert classify(ApiCall.PUT, refusal(413, page)) is Outcome.TOO_LARGE
     assert classify(ApiCall.PUT, refusal(407, page)) is Outcome.BLOCKED
     assert classify(ApiCall.PUT, refusal(451, page)) is Outcome.BLOCKED
 
 
-@pytest.mark.parametrize("status", [400, 405, 422])
+@pytest.mark.parametrize("status", [400, 415, 422])
 def test_f03_a_text_to_a_call_blames_the_way_json_the_photo(status: int) -> None:
     for call in (ApiCall.EVENTS, ApiCall.UPLOAD_URL):
         assert classify(call, refusal(status, OF_THE_WAY["text"])) is Outcome.BLOCKED

@@ -82,7 +82,7 @@ def test_f02_a_page_of_which_only_the_head_came_is_no_proof() -> None:
     ],
 )
 def test_c09_every_status_has_its_row(status: int, came: Outcome) -> None:
-    assert classify(ApiCall.PUT, answer(status)) is came
+    assert classify(ApiCall.PUT, answer(status, body=b'{"error": "no"}')) is came
 
 
 def test_n23_400_to_half_body_blames_photo_but_not_on_timeout() -> None:

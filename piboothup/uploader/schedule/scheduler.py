@@ -20,7 +20,7 @@ from piboothup.spool.contexts import Context, ContextRecord
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
-from piboothup.uploader.outcomes import ApiCall, Outcome, is_listed, not_found_outcome
+from piboothup.uploader.outcomes import ApiCall, Outcome, doubtful_outcome, is_listed, not_found_outcome
 from piboothup.uploader.schedule.attempts import AttemptHistory, UploadUrl
 from piboothup.uploader.schedule.backoff import SECOND_NS, CircuitBreaker, RandomFn, jitter_s
 from piboothup.uploader.schedule.failure_policy import MAX_PHOTO_BACKOFF_S, FailurePolicy
@@ -257,6 +257,8 @@ class UploadScheduler:
         with self._changing():
             if call is ApiCall.UPLOAD_URL and outcome is Outcome.NOT_FOUND:
                 outcome = not_found_outcome(context, self._events or ())
+            if outcome is Outcome.DOUBTFUL:
+                outcome = doubtful_outcome(context, self._events or ())
             return self._policy.on_photo_failure(name, context, call, outcome, retry_after_s)
 
     def on_defect(self, step: Probe | Send, wait_s: float) -> None:
