@@ -59,7 +59,7 @@ def command_directory(environment: Mapping[str, str] = os.environ) -> Path:
         remedy = "run with sudo, or as the user of the services"
     else:
         path, remedy = SYSTEM_DIRECTORY, "run with sudo, or join group piboothup"
-    if path.exists() and not os.access(path, os.R_OK | os.X_OK):
+    if path.exists() and not os.access(path, os.R_OK | os.X_OK, effective_ids=True):
         raise RuntimeUnusable(f"You may not enter {path}: {remedy}.")
     return path
 

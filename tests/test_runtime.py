@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from piboothup.runtime import HintSocket, RuntimeUnusable, send_hint
 from piboothup.status import StatusFile
 from tests.support.deadline import PATIENCE_S
 from tests.support.mounts import MountNamespace, mounts
+from tests.support.permissions import no_entry
 
 __all__ = ["mounts"]
 
@@ -61,6 +63,26 @@ def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path) -> None:
     (tmp_path / "piboothup").chmod(0o777)
     with pytest.raises(RuntimeUnusable, match="remove it"):
         runtime.service_directory({"XDG_RUNTIME_DIR": str(tmp_path)})
+
+
+@pytest.mark.parametrize("shut", ["", "booth.sock"])
+def test_f08_a_folder_or_socket_of_others_is_a_sentence(shut: str) -> None:
+    """In a folder that everybody may enter, unlike that of the test."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with contextlib.closing(HintSocket(folder, "booth")), no_entry(folder / shut):
+            with pytest.raises(PermissionError) as told:
+                send_hint(folder, "booth", "press")
+            assert str(told.value).startswith(f"You may not write to {folder}/booth.sock: run with sudo")
+            if not shut:
+                with pytest.raises(RuntimeUnusable, match=r"You may not enter .*: run with sudo"):
+                    runtime.command_directory({"PIBOOTHUP_RUNTIME": name})
+
+
+def test_f08_a_folder_in_one_of_others_is_a_sentence(tmp_path: Path) -> None:
+    with no_entry(tmp_path), pytest.raises(RuntimeUnusable, match=r"Permission denied.*: set PIBOOTHUP_RUNTIME"):
+        runtime.command_directory({"PIBOOTHUP_RUNTIME": str(tmp_path / "run")})
 
 
 def test_a_hint_arrives_and_nobody_waits_for_one(tmp_path: Path) -> None:

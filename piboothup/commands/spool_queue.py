@@ -72,8 +72,7 @@ def _retry(given: argparse.Namespace) -> int:
 def _export(given: argparse.Namespace) -> int:
     def show_progress(done: int, total: int) -> None:
         if sys.stderr.isatty():
-            with contextlib.suppress(OSError):  # a terminal that is gone ends no export
-                print(f"\r{done} of {total}", end="" if done < total else "\n", file=sys.stderr, flush=True)
+            print(f"\r{done} of {total}", end="" if done < total else "\n", file=sys.stderr, flush=True)
 
     if given.spool is None:
         settings = load_effective(given).config

@@ -152,6 +152,16 @@ def test_an_impossible_key_is_told_without_showing_it(key: str) -> None:
     assert "abc" not in str(told.value)
 
 
+@pytest.mark.parametrize("unseen", ["\u200b", "\ufeff", "\u2060", "\u00a0"])
+def test_f20_invisible_in_key_is_cut_off_or_named(unseen: str) -> None:
+    found, _ = config.parse(f'[eventpics]\napi_key = " {unseen}k-123{unseen}{unseen}"', FILE)
+    assert found.eventpics.api_key == Secret("k-123")
+    with pytest.raises(ConfigError) as told:
+        config.parse(f'[eventpics]\napi_key = "abc{unseen}abc"', FILE)
+    assert f"invisible character U+{ord(unseen):04X}" in str(told.value)
+    assert "abc" not in str(told.value)
+
+
 def test_c03_a_key_is_shown_in_no_text_made_of_the_config() -> None:
     found, _ = config.parse('[eventpics]\napi_key = "canary-key"', FILE)
     shown = [repr(found), str(found), f"{found.eventpics.api_key}", config.as_toml(found)]

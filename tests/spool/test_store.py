@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import tempfile
 import threading
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import NEW, PARKED
 from piboothup.spool.store import AlreadyRunning, Spool
 from tests.support.clock import HandClock
+from tests.support.permissions import no_entry
 from tests.support.photos import PARTY, is_intact, jpeg, names_in_new, open_spool, take
 
 
@@ -65,6 +67,19 @@ def test_s19_photo_moved_by_hand_from_parked_to_new_waits_again(tmp_path: Path) 
     os.rename(spool.path(name, PARKED), tmp_path / "new" / str(name))
     assert names_in_new(spool) == [name]
     assert spool.path(name).read_bytes() == jpeg(1)
+
+
+def test_s19_photo_whose_folder_is_shut_ends_no_listing() -> None:
+    """In a folder that everybody may enter, unlike that of the test."""
+    with tempfile.TemporaryDirectory() as name:
+        spool = open_spool(Path(name), HandClock())
+        photo = take(spool, jpeg(1))
+        os.rename(spool.path(photo), Path(name, "new", str(photo)))
+        for folder in (Path(name), Path(name, "new")):
+            folder.chmod(0o755)
+        with no_entry(spool.path(photo).parent):
+            assert names_in_new(spool) == []
+        assert names_in_new(spool) == [photo]
 
 
 def test_s21_a_cloned_card_mixes_up_no_names_between_boxes(tmp_path: Path) -> None:
