@@ -45,6 +45,7 @@ but brackets would take 35 MB of memory; no body within this limit takes 25.
 """
 _PHOTO_STATUSES: Final = frozenset({400, 413, 415, 422})
 """Refusals that may be about what was sent. None of the others speaks of a photo by itself."""
+_DECODER: Final = json.JSONDecoder(strict=False)
 _GATEWAY_MESSAGES: Final = frozenset(
     {
         *("unauthorized", "forbidden", "access denied", "access forbidden", "not found", "blocked"),
@@ -150,14 +151,25 @@ def is_sign_in(answer: Answer, host: str) -> bool:
 
 
 def json_object(body: bytes) -> dict[str, Any] | None:
-    """The JSON object that an answer is, whatever its headers call it; None when it is none, or absurdly deep."""
+    """The JSON object that an answer is, whatever its headers call it; None when it is none, or absurdly deep.
+
+    Raw controls in a text, bytes that are no UTF-8 and whatever follows the object matter to nobody: one odd title
+    would keep all photos from being sent.
+    """
     if _is_absurd(body):
         return None
     try:
-        found = json.loads(body)
+        text = body.decode(json.detect_encoding(body), "replace").lstrip("\ufeff \t\r\n")
+        found, _ = _DECODER.raw_decode(text)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def embedded_object(body: bytes, name: str) -> bytes:
+    """The JSON object with a field `name`, freed from a warning or comment before it; else the body as it is."""
+    begin = body.find(b"{")
+    return body[begin:] if begin > 0 and name in (json_object(body[begin:]) or {}) else body
 
 
 def _is_absurd(body: bytes) -> bool:
@@ -173,11 +185,11 @@ def ended_list(body: bytes, name: str) -> bytes:
     begin = re.search(rf'"{name}"\s*:\s*\[', text)
     if begin is None or not text.lstrip().startswith("{") or _is_absurd(body):
         return b""
-    decoder, end = json.JSONDecoder(), begin.end()
+    end = begin.end()
     gap = re.compile(r"[\s,]*")
     with contextlib.suppress(ValueError, RecursionError):
         while found := gap.match(text, end):
-            _, end = decoder.raw_decode(text, found.end())
+            _, end = _DECODER.raw_decode(text, found.end())
     return f"{{{text[begin.start() : end]}]}}".encode()
 
 

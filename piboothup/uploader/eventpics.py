@@ -20,7 +20,7 @@ from piboothup.spool.contexts import Context
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.names import PhotoName
 from piboothup.text import one_line
-from piboothup.uploader.answers import classify, ended_list, is_page, is_sign_in, json_object
+from piboothup.uploader.answers import classify, embedded_object, ended_list, is_page, is_sign_in, json_object
 from piboothup.uploader.outcomes import ApiCall, Outcome
 from piboothup.uploader.transport.certificate_dates import NowMs
 from piboothup.uploader.transport.client import Transport
@@ -147,6 +147,8 @@ class EventPicsApi:
     ) -> Answer:
         url = Secret(f"{self._api_url}/{call}")
         answer = self.transport.exchange(method, url, headers, body, deadline_s=_CALL_DEADLINE_S)
+        if call is ApiCall.EVENTS and answer.status == 200 and answer.validity is not None:
+            answer = replace(answer, body=embedded_object(answer.body, "events"))
         if call is ApiCall.EVENTS and not answer.complete and (listed := ended_list(answer.body, "events")):
             answer = replace(answer, body=listed, complete=True)  # longer than is read: a key may see more than a box
             log.info("events cut bytes=%d", len(listed))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from piboothup.spool.event_titles import Album, AlbumEvent
-from piboothup.uploader.answers import classify, is_page, is_refusal_of_api, json_object
+from piboothup.uploader.answers import classify, embedded_object, is_page, is_refusal_of_api, json_object
 from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, decide, doubtful_outcome
 from piboothup.uploader.transport.messages import Answer, Validity, decompress
 from tests.support.photos import PARTY
@@ -287,6 +287,35 @@ def test_f05_json_is_read_in_whatever_form_it_comes(text: str, encoding: str) ->
 
 def test_f05_json_that_is_no_object_is_none() -> None:
     assert [json_object(body) for body in (b"", b"[]", b"7", b"{", b"\xff", b"[" * 50_001)] == [None] * 6
+
+
+ODD_JSON = {
+    "a raw tab": b'{"events": [{"title": "a\tb"}]}',
+    "a raw line break": b'{"events": [{"title": "a\r\nb"}]}',
+    "a raw nul": b'{"events": [{"title": "a\0b"}]}',
+    "latin-1": '{"events": [{"title": "F\xeate"}]}'.encode("latin-1"),
+    "cp1252": b'{"events": [{"title": "\x93x\x94"}]}',
+    "a letter cut": '{"events": [{"title": "Fê"}]}'.encode().replace(b"\xaa", b""),
+    "two marks": b'\xef\xbb\xbf\xef\xbb\xbf{"events": [{"title": "a"}]}',
+    "a trailing nul": b'{"events": [{"title": "a"}]}\0\0',
+    "a trailing comment": b'{"events": [{"title": "a"}]}\n<!-- 3 ms -->',
+    "utf-16 with half a letter": '{"events": [{"title": "a"}]}'.encode("utf-16") + b"\0",
+}
+
+
+@pytest.mark.parametrize("body", ODD_JSON.values(), ids=ODD_JSON)
+def test_f05_an_odd_title_or_trimmings_keep_no_object_away(body: bytes) -> None:
+    shown = json_object(body)
+    assert shown is not None
+    assert len(shown["events"]) == 1
+
+
+def test_f05_an_object_after_a_warning_is_found() -> None:
+    good = b'{"events": []}'
+    for before in (b"<br />\n<b>Warning</b>: x\n", b"<!-- cached -->", b")]}',\n", b"\xef\xbb\xbf", b""):
+        assert embedded_object(before + good, "events") == good
+    for page in (b"<html><script>{events: []}</script>", b"<html>{}", b"<p>" + good[:-2], b"", b"[]"):
+        assert embedded_object(page, "events") == page
 
 
 def raw_deflate(content: bytes) -> bytes:

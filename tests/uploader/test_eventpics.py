@@ -19,7 +19,7 @@ from piboothup.spool.names import PhotoName
 from piboothup.uploader.eventpics import ApiError, EventPicsApi, date_anchor
 from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.transport.client import Transport
-from piboothup.uploader.transport.messages import Answer
+from piboothup.uploader.transport.messages import Answer, Validity
 from tests.support.clock import HandClock
 
 KEY = "canary-key"
@@ -68,6 +68,15 @@ def test_events_and_albums_read_under_either_album_id_name() -> None:
     method, url, headers, body = asked(made)
     assert (method, url, body) == ("GET", f"{PUBLIC}/geteventsandalbums", None)
     assert headers["Authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize("before", [b"<br />\n<b>Warning</b>: x in <b>y</b>\n", b"<!-- cached -->", b")]}',\n"])
+def test_f05_events_after_a_warning_are_read_if_tls_says_whose(before: bytes) -> None:
+    body = before + b'{"events": [{"title": "P", "linkId": "abcd1234", "albums": []}]}'
+    made = api(body, content_type="text/html", validity=Validity(0, 2**42))
+    assert made.events().events == (AlbumEvent("P", "abcd1234", ()),)
+    with pytest.raises(ApiError):
+        api(body, content_type="text/html").events()
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,32 @@ def test_n18_retry_after_asks_nothing_for_any_photo_until_over(desk: Desk, call:
     desk.until_sent(*names)
 
 
+@pytest.mark.parametrize(("status", "seconds"), [(503, "3600"), (429, "600"), (403, "120")])
+def test_n18_a_long_wait_for_the_storage_is_told_at_once(desk: Desk, status: int, seconds: str) -> None:
+    desk.album.add_fault(Fault(call="put", status=status, headers={"Retry-After": seconds}, times=1))
+    names = [desk.take(), desk.take()]
+    desk.start()
+    desk.until(lambda: desk.said()["problems"] == ["server_trouble"], "the wait to be told")
+    assert desk.said()["state"] == "offline"
+    desk.pass_s(float(seconds) / 2)
+    desk.rest()
+    assert desk.said()["problems"] == ["server_trouble"]
+    desk.pass_s(float(seconds))
+    desk.until_sent(*names, step_s=1.0)
+    assert desk.said()["problems"] == []
+
+
+def test_f05_an_event_with_an_odd_title_stops_no_photo(desk: Desk) -> None:
+    """Nor do the trimmings of a server that writes its JSON by hand."""
+    seen = '{"title": "P", "linkId": "abcd1234", "albums": [{"id": "a1", "title": "A"}]}'
+    odd = '{"events": [{"title": "Another\tparty", "linkId": "zzzz0000"}, ' + seen + "]}\0"
+    desk.album.add_fault(Fault(call="geteventsandalbums", status=200, body=odd))
+    name = desk.take()
+    desk.start()
+    desk.until_sent(name)
+    assert desk.said()["events_seen"] == 2
+
+
 def test_n18_n20_retry_after_on_question_about_key_is_obeyed(desk: Desk) -> None:
     desk.start()
     desk.until_sent(desk.take(hint=True))

@@ -12,7 +12,8 @@ to a line of this table. Every wait is jittered; Retry-After is at most an hour.
     BLOCKED               all             40 s, then a probe                            blocked
     PAUSE_ALL             all             60 s, then a probe                            key_refused
     RETRY_URL, NEW_URL    photo, and all  backoff of the photo up to 10 min, of all     by outcome, from the third
-                                          up to 60 s, and Retry-After                     failure in a row on
+                                          up to 60 s, and Retry-After                     failure in a row on,
+                                                                                          or a Retry-After over 60 s
     HOLD_CONTEXT          event           an hour, or until EventPics lists it          event_gone, event_refused
     COOL_DOWN_CONTEXT     event           1, 2, 4 ... 10 min, at least Retry-After      event_refused, server_trouble
     PARK,                 photo or event  as `attempts` says: another try, parked,      server_trouble
@@ -65,6 +66,8 @@ _UNREACHABLE = _NO_ANSWER | {Outcome.DNS, Outcome.CONNECT}
 """Outcomes of a call that no server answered."""
 _OUTLASTING_PROBES = ("server_trouble", "storage_silent", "blocked")
 """Codes of problems of a photo's calls that a probe can't show to be over."""
+LONG_WAIT_S = 60.0
+"""Retry-After from which on a first failure is a problem too, seconds: nothing is sent for so long."""
 _FAILURES_BEFORE_PROBLEM = 3
 """Failures in a row before the panel shows a problem: one or two are normal for Wi-Fi."""
 
@@ -126,7 +129,7 @@ class FailurePolicy:
         elif decision in (Decision.RETRY_URL, Decision.NEW_URL):
             self._postpone(name, self._photo_backoff_s(name))
             self._breaker.back_off(self._clock.boottime_ns(), retry_after_s, _max_backoff_s(call, outcome))
-            if self._breaker.failures >= _FAILURES_BEFORE_PROBLEM:
+            if self._breaker.failures >= _FAILURES_BEFORE_PROBLEM or (retry_after_s or 0.0) > LONG_WAIT_S:
                 self._set_problem(call, outcome)
         elif decision in (Decision.PARK, Decision.BLAME_PHOTO_OR_EVENT):
             return self._on_refusal(name, context, too_large=decision is Decision.PARK)

@@ -23,7 +23,7 @@ from piboothup.status import UploaderState
 from piboothup.uploader.outcomes import ApiCall, Outcome, doubtful_outcome, is_listed, not_found_outcome
 from piboothup.uploader.schedule.attempts import AttemptHistory, UploadUrl
 from piboothup.uploader.schedule.backoff import SECOND_NS, CircuitBreaker, RandomFn, jitter_s
-from piboothup.uploader.schedule.failure_policy import MAX_PHOTO_BACKOFF_S, FailurePolicy
+from piboothup.uploader.schedule.failure_policy import LONG_WAIT_S, MAX_PHOTO_BACKOFF_S, FailurePolicy
 from piboothup.uploader.schedule.link_status import LinkStatus, StatusSnapshot, TransferStats
 from piboothup.uploader.schedule.photo_queue import ContextHold, PhotoQueue
 
@@ -205,7 +205,8 @@ class UploadScheduler:
         with self._changing():
             now_ns = self._clock.boottime_ns()
             self._breaker.failures = 0
-            self._link.on_photo_sent()
+            if self._breaker.not_before_ns - now_ns <= LONG_WAIT_S * SECOND_NS:  # else it goes on, and is told
+                self._link.on_photo_sent()
             self._probe_due_ns = now_ns + self._probe_interval_ns
             self._stats.record_sent(context, size_bytes, took_ns, now_ns)
             if name in self._attempts.photos or context in self._attempts.contexts:
