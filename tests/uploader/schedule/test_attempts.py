@@ -419,6 +419,21 @@ def test_n18_retry_after_holds_for_all_events_of_busy_server() -> None:
     assert night.tried.total() <= 24
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(3600.0, ["server_trouble"]), (61.0, ["server_trouble"]), (60.0, [])])
+def test_n18_long_wait_stays_told_though_a_photo_under_way_ends(seconds: float, told: list[str]) -> None:
+    night = Night(always(Outcome.ACCEPTED), most=2)
+    names = [night.take(), night.take()]
+    night.scheduler.on_probe_success(night.events)
+    night.scheduler.on_photo_failure(names[0], PARTY, ApiCall.PUT, Outcome.SERVER_ERROR, seconds)
+    assert night.problems() == told
+    night.scheduler.on_photo_sent(names[1], PARTY, 1, 1, marked=True)
+    assert night.problems() == told
+    night.pass_s(1.5 * seconds)
+    night.take()
+    night.pass_s(60.0)
+    assert night.problems() == []
+
+
 def test_n18_retry_after_holds_for_all_unless_others_known_taken() -> None:
     night = Night(of_the_gala(Outcome.SERVER_ERROR))
     night.retry_after_s = 600.0
