@@ -14,7 +14,7 @@ from piboothup.spool import contexts, durable, handover, layout_version
 from piboothup.spool.contexts import Context
 from piboothup.spool.listing import CONTEXTS, NEW, SENT, TEST_PHOTO, TMP
 from piboothup.spool.names import Identity, PhotoName
-from piboothup.spool.store import Spool
+from piboothup.spool.store import Session, Spool
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +48,12 @@ def commit(spool: Spool, name: PhotoName, context: Context, jpeg: bytes) -> None
     new/<boot>/, fsync that folder. A failed sync is answered with a new inode, a full card with room from the oldest
     sent photos, each once.
     """
-    if name.order not in spool.session.begun:
+    session = spool.session
+    if name.order not in session.begun:
         raise NotSaved(problem("not_saved", "another disk is there now"), errno.ESTALE)
-    part = spool.directory / TMP / f"{name}.part"
-    _store(spool, name, lambda: _put(spool, name, context, jpeg, part, spool.path(name)))
-    spool.session.begun.discard(name.order)
+    part, placed = spool.directory / TMP / f"{name}.part", spool.path(name)
+    _store(spool, session, name, placed, lambda: _put(spool, name, context, jpeg, part, placed))
+    session.begun.discard(name.order)
     spool.free_space.record_size(len(jpeg))
 
 
@@ -62,7 +63,8 @@ def try_commit(spool: Spool, context: Context, jpeg: bytes) -> None:
     In tmp/ and in new/<boot>/ it lies under another name than a photo's: nobody lists it, and after a power cut
     `recover` deletes what is left of it. The context's file and the boot's folder stay, for the first photo.
     """
-    name = PhotoName.of(Identity(spool.box, spool.boot, 0, 0, context.id), jpeg)
+    session = spool.session
+    name = PhotoName.of(Identity(spool.box, session.boot, 0, 0, context.id), jpeg)
     part, placed = spool.directory / TMP / TEST_PHOTO, spool.path(name).with_name(TEST_PHOTO)
 
     def put_anew() -> None:
@@ -72,7 +74,7 @@ def try_commit(spool: Spool, context: Context, jpeg: bytes) -> None:
 
     with spool.test_photo_lock:  # the saver and the self-test of the menu may both try
         try:
-            _store(spool, name, put_anew)
+            _store(spool, session, name, placed, put_anew)
         finally:
             for path in (part, placed):
                 with contextlib.suppress(OSError):  # the next test photo replaces it
@@ -103,19 +105,24 @@ def make_room(spool: Spool, photos: int) -> int:
     return handover.retire(spool, heapq.nsmallest(photos, spool.names(SENT), key=lambda name: name.order))
 
 
-def _store(spool: Spool, name: PhotoName, put: Callable[[], None]) -> None:
-    """Put a photo on the card with `put`. Raises NotSaved."""
+def _store(spool: Spool, session: Session, name: PhotoName, placed: Path, put: Callable[[], None]) -> None:
+    """Put a photo on the card, at `placed`. Raises NotSaved, also when the session has ended meanwhile."""
     if PhotoName.parse(str(name)) != name:  # nobody would find it again
         raise NotSaved(problem("not_saved", f"{name} is no name"))
     try:
-        spool.refuse_another_disk()
+        spool.refuse_another_disk(session)
         try:
             put()
         except FileNotFoundError:  # somebody has tidied up: the folders are made again, once
-            spool.refuse_another_disk()
+            spool.refuse_another_disk(session)
             layout_version.make_folders(spool.directory)
             put()
-        spool.refuse_another_disk()  # one that was mounted meanwhile may have got it
+        try:
+            spool.refuse_another_disk(session)
+        except OSError:  # the disk that was mounted meanwhile may have got it: its boot of this number is another
+            with contextlib.suppress(OSError):
+                durable.remove(placed)
+            raise
     except OSError as error:
         log.error("not saved reason=%s", error.strerror or error)
         raise NotSaved(spool.free_space.why_not(error), error.errno) from None

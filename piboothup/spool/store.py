@@ -12,7 +12,7 @@ import logging
 import stat
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from piboothup.clock import Clock
@@ -36,9 +36,16 @@ class AlreadyRunning(RuntimeError):
 
 @dataclass
 class Session:
-    """The running boot on one disk; another disk gets another session."""
+    """The running boot on one disk; another disk, lock or start gets another session.
+
+    A photo belongs to the session that gave it its number: it is not saved when that has ended meanwhile.
+    """
 
     timeline: Timeline
+    location: Location | None = None
+    """Location of the lock, which may have been released; None = none was taken."""
+    started: bool = False
+    """Whether the numbers that photos on this disk have are known: only then may another photo get one."""
     boot: int = 0
     """Number of the boot; 0 = the card took none yet."""
     last_seq: int = 0
@@ -61,9 +68,7 @@ class Spool:
         self.test_photo_lock = threading.Lock()
         self._boots = directory / BOOTS
         self.listing = Listing(directory)
-        self.session = Session(Timeline(self._boots, self.listing, self.clock))
-        self._location: Location | None = None
-        """Location of the lock that is held."""
+        self.session = self._new_session(None)
         self._logged: set[str] = set()
 
     # -- start, lock and disk ---------------------------------------------------------------------------------
@@ -73,25 +78,26 @@ class Spool:
 
         A full or read-only card is no reason to refuse: what is on it can be uploaded. The boot has no number then.
         """
-        layout_version.prepare(self.directory)
-        self.session = Session(Timeline(self._boots, self.listing, self.clock), last_seq=self.session.last_seq)
-        try:
-            self.number_boot()
-        except OSError as error:
-            self.log_once(logging.ERROR, "boot not numbered reason=%s", error.strerror or error)
+        self._prepare(self.session.location)
 
     @contextlib.contextmanager
     def lock(self, service: str) -> Iterator[None]:
-        """Hold the spool for the one instance of `service`. Raises AlreadyRunning."""
+        """Hold the spool for the one instance of `service`. Raises AlreadyRunning.
+
+        What `prepare` did is done again: a disk may have been mounted since. `start` is due after it. Raises
+        SpoolUnusable, OSError.
+        """
         path = self.directory / f".{service}.lock"
         try:
-            with durable.lock(path) as descriptor:
-                location = self._location = Location(self.directory, path, descriptor)
-                try:
-                    yield
-                finally:
-                    self._location = None
-                    location.close()
+            with (
+                durable.lock(path) as descriptor,
+                contextlib.closing(Location(self.directory, path, descriptor)) as location,
+            ):
+                if self.boot:
+                    self._prepare(location)
+                else:  # a command that only keeps the service out; or the card is full
+                    self.session = self._new_session(location)
+                yield
         except durable.Locked:
             text = f"A {service} is already running on the spool {self.directory}: stop that one first."
             raise AlreadyRunning(text) from None
@@ -99,14 +105,27 @@ class Spool:
     def start(self, service: str) -> None:
         """Record the service's start: no photo number of an earlier run in this boot comes again. Raises OSError."""
         self.number_boot()
-        known = boots.read(self._boots, self.boot)
+        session = self.session
+        known = boots.read(self._boots, session.boot)
         used = [seq for _, seq in known.retired]
         for place in (TMP, NEW, SENT, PARKED, QUARANTINE):
-            used += [name.seq for name in self.listing.of_boot(place, self.boot)]
-        self.session.last_seq = max([known.next_seq - 1, *(seq for seq in used if seq < BY_HAND)])
+            used += [name.seq for name in self.listing.of_boot(place, session.boot)]
+        last_seq = max([known.next_seq - 1, *(seq for seq in used if seq < BY_HAND)])
         now_ms = self.clock.boottime_ns() // 1_000_000
-        boots.add_start(self._boots, self.boot, service, now_ms, self.session.last_seq + 1)
+        boots.add_start(self._boots, session.boot, service, now_ms, last_seq + 1)
+        self.session = replace(session, started=True, last_seq=last_seq, begun=set())
         self._logged.clear()
+
+    def _prepare(self, location: Location | None) -> None:
+        layout_version.prepare(self.directory)
+        self.session = self._new_session(location)
+        try:
+            self.number_boot()
+        except OSError as error:
+            self.log_once(logging.ERROR, "boot not numbered reason=%s", error.strerror or error)
+
+    def _new_session(self, location: Location | None) -> Session:
+        return Session(Timeline(self._boots, self.listing, self.clock), location)
 
     def log_once(self, level: int, text: str, *values: object) -> None:
         """Log what hinders the start, once until it succeeds: it is tried every second."""
@@ -117,15 +136,16 @@ class Spool:
 
     def has_moved(self) -> bool:
         """Whether the disk under the spool's path came, went or changed since the lock. Raises OSError if unknown."""
-        return self._location is not None and self._location.has_changed()
+        location = self.session.location
+        return location is not None and location.has_changed()
 
     def left_behind(self) -> set[str]:
         """The photos that wait in the folder that was locked, when it is out of sight, or were hidden from it."""
-        return set() if self._location is None else self._location.waiting()
+        return set() if self.session.location is None else self.session.location.waiting()
 
-    def refuse_another_disk(self) -> None:
-        """Raise OSError on another disk than the locked one: the boot's number is another boot's there."""
-        if self._location is not None and self._location.is_another():
+    def refuse_another_disk(self, session: Session) -> None:
+        """Raise OSError when the session has ended or its disk has left: the number is another boot's there."""
+        if session is not self.session or (session.location is not None and session.location.is_another()):
             raise OSError(errno.ESTALE, "another disk is there now", str(self.directory))
 
     def make_folder(self, place: str, name: PhotoName) -> None:
@@ -198,16 +218,21 @@ class Spool:
 
     def number_boot(self) -> None:
         """Give this boot its number, unless it has one. Raises OSError."""
-        if not self.session.boot:
+        session = self.session
+        if not session.boot:
             layout_version.note(self.directory)
             highest = self.listing.highest_boot()
-            self.session.boot = boots.register(self._boots, self.clock.boot_id(), self.box, highest)
+            session.boot = boots.register(self._boots, self.clock.boot_id(), self.box, highest)
 
     def next_identity(self, boottime_ms: int, context: Context) -> Identity:
-        """The identity of the next photo; each call uses up a number, whether or not the photo is committed."""
+        """The identity of the next photo; each call uses up a number, whether or not the photo is committed.
+
+        Before the session is started the number may be another photo's: `commit` refuses it.
+        """
         session = self.session
         session.last_seq += 1
-        session.begun.add((session.boot, session.last_seq))
+        if session.started:
+            session.begun.add((session.boot, session.last_seq))
         return Identity(self.box, session.boot, session.last_seq, boottime_ms, context.id)
 
     def read_boot(self, number: int) -> Boot:
@@ -227,9 +252,10 @@ class Spool:
 
     def add_anchor(self, anchor: Anchor) -> None:
         """Record an anchor of the running boot. Raises OSError."""
-        self.refuse_another_disk()
+        session = self.session
+        self.refuse_another_disk(session)
         self.number_boot()
-        boots.add_anchor(self._boots, self.boot, anchor)
+        boots.add_anchor(self._boots, session.boot, anchor)
 
     def now_trusted_ms(self, boottime_ms: int) -> int | None:
         """Unix milliseconds of a moment of the running boot, when its clock is trusted by now; else None."""
@@ -241,6 +267,7 @@ class Spool:
         With `record` (for an upload) the offsets in use are recorded, so that later photos keep their order. Raises
         OSError when they can't be.
         """
+        session = self.session
         if record:
-            self.refuse_another_disk()
-        return self.session.timeline.taken_at_ms(name, self.boot, record=record)
+            self.refuse_another_disk(session)
+        return session.timeline.taken_at_ms(name, session.boot, record=record)

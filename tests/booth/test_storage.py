@@ -247,8 +247,9 @@ def on_read_only_disk(directory: Path) -> None:
 def test_f08_a_card_that_is_read_only_is_told_once(mounts: MountNamespace, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     spool = open_spool(disk / "spool", HandClock())
+    name = take(spool, jpeg())
     with spool.lock("booth"):
-        name = take(spool, jpeg())
+        pass
     spool.path(name).rename(spool.directory / "tmp" / f"{name}.part")
     for leftover in (".probe", "strange.part", f"../contexts/.x.json.{2**22 + 1}"):
         (spool.directory / "tmp" / leftover).write_bytes(b"?")

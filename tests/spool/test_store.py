@@ -13,6 +13,7 @@ import pytest
 
 from piboothup.spool import handover
 from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.commit import NotSaved
 from piboothup.spool.contexts import context_for
 from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import NEW, PARKED
@@ -144,7 +145,11 @@ def test_no_photo_number_comes_twice_if_a_new_start_fails(tmp_path: Path) -> Non
     spool = open_spool(tmp_path, HandClock())
     first = take(spool, jpeg(1))
     spool.prepare()  # and the disk gave an error for what follows
+    with pytest.raises(NotSaved):
+        take(spool, jpeg(2))
+    spool.start("booth")
     assert take(spool, jpeg(2)).order > first.order
+    assert len(names_in_new(spool)) == 2
 
 
 def test_a_lost_boots_folder_repeats_no_boot_number(tmp_path: Path) -> None:

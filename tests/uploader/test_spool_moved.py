@@ -36,8 +36,9 @@ def other_disk(desk: Desk, root: Path) -> tuple[Spool, PhotoName]:
     """A disk of another day, its lock taken before, with a photo on it."""
     spool = open_spool(root / "other", desk.clock)
     spool.add_anchor(Anchor(Source.NTP, desk.clock.boottime_ns() // 1_000_000, 1_800_000_000_000, 5))
+    photo = take(spool, jpeg(900))
     with spool.lock("uploader"):
-        return spool, take(spool, jpeg(900))
+        return spool, photo
 
 
 def test_f11_the_uploader_starts_anew_on_the_disk_that_came(desk: Desk, tmp_path: Path) -> None:

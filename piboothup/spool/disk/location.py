@@ -24,16 +24,20 @@ class Location:
         self._folder = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._held_folder = _identity(lambda: os.fstat(self._folder))
         self._held_lock = _identity(lambda: os.fstat(descriptor))
+        self._is_closed = False
 
     def close(self) -> None:
-        """Close the folder."""
+        """Close the folder; from now on the path counts as leading to another."""
+        self._is_closed = True
         os.close(self._folder)
 
     def is_another(self) -> bool:
         """Whether the path leads to another folder, to none, or to a folder whose lock file was re-created.
 
-        Raises OSError when the path can't be read.
+        True as well when the lock is no longer held. Raises OSError when the path can't be read.
         """
+        if self._is_closed:
+            return True
         lock = _identity(self._lock.lstat)
         return _identity(self._directory.stat) != self._held_folder or lock not in (None, self._held_lock)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from piboothup.spool import commit, durable, handover
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.commit import NotSaved
 from piboothup.spool.disk import hidden_photos
+from piboothup.spool.layout_version import SpoolUnusable
+from piboothup.spool.listing import TEST_PHOTO
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.mounts import MountNamespace, disk, mounts
-from tests.support.photos import PARTY, jpeg, names_in_new, open_spool, take
+from tests.support.photos import PARTY, jpeg, names_in_new, open_spool, take, try_photo
 
 __all__ = ["disk", "mounts"]
 
@@ -147,6 +150,7 @@ def test_f09_no_lock_is_no_proof_of_the_same_folder(tmp_path: Path, make: Callab
     spool = open_spool(tmp_path / "spool", HandClock())
     make(tmp_path / "other")
     with spool.lock("booth"):
+        spool.start("booth")
         spool.directory.rename(tmp_path / "aside")
         if make is not gone:
             (tmp_path / "other").rename(spool.directory)
@@ -168,8 +172,10 @@ def test_f09_a_disk_that_comes_while_a_photo_is_written(tmp_path: Path, monkeypa
         write(path, *what)
 
     monkeypatch.setattr(durable, "write_new", write_late)
-    with spool.lock("booth"), pytest.raises(NotSaved):
-        take(spool, jpeg())
+    with spool.lock("booth"):
+        spool.start("booth")
+        with pytest.raises(NotSaved):
+            take(spool, jpeg())
 
 
 @pytest.mark.process
@@ -183,6 +189,7 @@ def covered_by_memory(root: Path) -> None:
     point.mkdir()
     spool = open_spool(point / "spool", HandClock())
     with spool.lock("booth"):
+        spool.start("booth")
         take(spool, jpeg())
         subprocess.run(["mount", "-t", "tmpfs", "test", point], check=True)
         with pytest.raises(NotSaved):
@@ -194,3 +201,179 @@ def covered_by_memory(root: Path) -> None:
         subprocess.run(["umount", point], check=True)
         take(spool, jpeg(1))
     assert len(photos(point)) == 2
+
+
+# -- the booth takes the other disk over while a photo is written ----------------------------------------------------
+
+
+def during(monkeypatch: pytest.MonkeyPatch, step: str, happens: Callable[[], None]) -> None:
+    """Let something happen once, before or after the photo's bytes are written, or before or after its rename."""
+    when, call = step.split()
+    real, left = getattr(durable, call), [happens]
+
+    def called(path: Path, *more: Any) -> None:
+        mine = path.name.endswith(".jpg.part") or path.name == TEST_PHOTO
+        if mine and when == "before" and left:
+            left.pop()()
+        real(path, *more)
+        if mine and when == "after" and left:
+            left.pop()()
+
+    monkeypatch.setattr(durable, call, called)
+
+
+def newer_layout(point: Path) -> None:
+    """A disk that `prepare` refuses: the booth has no other session then."""
+    Spool(point, HandClock(boot_id="other"), "serial-1").prepare()
+    (point / ".layout").write_text("2 0123456789abcdef\n")
+
+
+def of_other_evenings(point: Path) -> None:
+    for number in range(3):
+        open_spool(point, HandClock(boot_id=f"old-{number}"))
+
+
+def empty_disk(point: Path) -> None:
+    """Boot 1 as on the disk that was there."""
+
+
+def mounted_in_mid_commit(root: Path) -> None:
+    """In the namespace: ext4 and memory come over the spool at each step, each by housekeeping taken over at once."""
+    image = root / "disk"
+    number = 0
+    for kind in ("ext4", "tmpfs"):
+        for fill in (newer_layout, of_other_evenings, empty_disk):
+            for step in ("before write_new", "after write_new", "before move", "after move"):
+                for save in (take, try_photo):
+                    point, number = root / f"spool{number}", number + 1
+                    point.mkdir()
+                    if kind == "ext4":
+                        image.write_bytes(b"")
+                        os.truncate(image, 64 << 20)
+                        subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
+                    case = f"{kind} {fill.__name__} {step} {save.__name__}"
+                    refused_in_mid_commit(point, image, kind, fill, step, save, case)
+
+
+def refused_in_mid_commit(
+    point: Path,
+    image: Path,
+    kind: str,
+    fill: Callable[[Path], None],
+    step: str,
+    save: Callable[[Spool, bytes], object],
+    case: str,
+) -> None:
+    clock = HandClock()
+    spool = Spool(point, clock, "serial-1")
+    config = Config(spool=SpoolConfig(str(point), allow_memory=True, min_free_mb=0))
+    monitor = StorageMonitor(config, spool, clock, config_names=None)
+    monitor.open(retry_later=False)
+    take(spool, jpeg())
+
+    def come() -> None:
+        words = ["-o", "loop", image] if kind == "ext4" else ["-t", "tmpfs", "test"]
+        subprocess.run(["mount", *words, point], check=True)
+        fill(point)
+        told = monitor.check()
+        assert (told is not None) == (fill is newer_layout), (case, told)
+
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(NotSaved):
+        during(patched, step, come)
+        save(spool, jpeg(1))
+        raise AssertionError(case)
+    assert photos(point) == [], case
+    assert list(point.rglob(TEST_PHOTO)) == [], case
+    if fill is not newer_layout:
+        assert take(spool, jpeg(2)).seq == 1, case
+    monitor.close()
+    subprocess.run(["umount", point], check=True)
+
+
+@pytest.mark.process
+def test_f11_a_disk_taken_over_in_mid_commit_is_not_saved(mounts: MountNamespace, disk: Path) -> None:
+    mounts.call(mounted_in_mid_commit, disk)
+
+
+def test_f11_a_lock_released_in_mid_commit_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a lock another service may have the spool."""
+    spool = open_spool(tmp_path, HandClock())
+    with ExitStack() as held:
+        held.enter_context(spool.lock("booth"))
+        spool.start("booth")
+        during(monkeypatch, "after move", held.close)
+        with pytest.raises(NotSaved):
+            take(spool, jpeg())
+    with pytest.raises(NotSaved):
+        take(spool, jpeg(1))
+    assert photos(tmp_path) == []
+
+
+# -- the start on a disk -------------------------------------------------------------------------------------------
+
+
+def comes_before_the_lock(root: Path) -> None:
+    """In the namespace: a disk with other evenings comes after `prepare`, before the lock."""
+    clock = HandClock(boot_id="tonight")
+    image = root / "disk"
+    image.write_bytes(b"")
+    os.truncate(image, 64 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
+    for service in ("booth", "uploader", "newer"):
+        (root / service).mkdir()
+        point = root / service
+        spool = Spool(point, clock, "serial-1")
+        spool.prepare()
+        assert spool.boot == 1
+        subprocess.run(["mount", "-o", "loop", image, point], check=True)
+        if service == "newer":
+            newer_layout(point)
+            with pytest.raises(SpoolUnusable), spool.lock("booth"):
+                raise AssertionError
+        else:
+            of_other_evenings(point)
+            with spool.lock(service):
+                if service == "booth":
+                    spool.start(service)
+                boot = spool.boot
+                assert boot > 3
+                spool.add_anchor(Anchor(Source.NTP, 90_000, 1_750_000_000_000, 50))
+            assert [found for found in range(1, 9) if spool.read_boot(found).anchors][-1] == boot
+            assert spool.read_boot(boot).boot_id == "tonight"
+        subprocess.run(["umount", point], check=True)
+
+
+@pytest.mark.process
+def test_f11_a_disk_before_the_lock_numbers_its_own_boot(mounts: MountNamespace, disk: Path) -> None:
+    mounts.call(comes_before_the_lock, disk)
+
+
+@pytest.mark.parametrize("step", ["prepare", "lock", "start"])
+def test_f11_a_photo_begun_in_mid_takeover_repeats_no_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The disk of this boot comes back; its photos are counted last."""
+    clock = HandClock()
+    a_disk_of_this_boot(tmp_path, clock)
+    spool = Spool(tmp_path / "spool", clock, "serial-1")
+    config = Config(spool=SpoolConfig(str(spool.directory), allow_memory=True, min_free_mb=10))
+    begun: list[PhotoName] = []
+    real = getattr(Spool, step)
+
+    def early(spool: Spool, *more: Any) -> Any:
+        begun.append(PhotoName.of(spool.next_identity(1, PARTY), jpeg(7)))
+        with pytest.raises(NotSaved):
+            commit.commit(spool, begun[0], PARTY, jpeg(7))
+        return real(spool, *more)
+
+    with closing(StorageMonitor(config, spool, clock, config_names=None)) as monitor:
+        monitor.open(retry_later=False)
+        take(spool, jpeg())
+        put_in_place(spool.directory, tmp_path / "other")
+        with monkeypatch.context() as patched:
+            patched.setattr(Spool, step, early)
+            assert monitor.check() is None
+        with pytest.raises(NotSaved):
+            commit.commit(spool, begun[0], PARTY, jpeg(7))
+        take(spool, jpeg(8))
+        assert [name.seq for name in names_in_new(spool)] == [1, 2, 3, 4]
