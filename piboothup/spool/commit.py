@@ -129,7 +129,10 @@ def _store(spool: Spool, session: Session, name: PhotoName, placed: Path, put: C
 
 
 def _put(spool: Spool, name: PhotoName, context: Context, jpeg: bytes, part: Path, target: Path) -> None:
-    """Write the photo to `part` and rename it to `target`. Writes once more where that may help. Raises OSError."""
+    """Write the photo to `part` and rename it to `target`. Writes once more where that may help. Raises OSError.
+
+    After an error no part is left, as far as the card allows; a photo whose name was not synced may be there.
+    """
 
     def write() -> None:
         _write_context(spool, context)
@@ -145,7 +148,12 @@ def _put(spool: Spool, name: PhotoName, context: Context, jpeg: bytes, part: Pat
             raise
         log.warning("commit retried photo=%s reason=%s", name, error.strerror)
         write()
-    durable.move(part, target)
+    try:
+        durable.move(part, target)
+    except OSError:  # a part that was not renamed is whole: the next start would make a photo of it
+        with contextlib.suppress(OSError):
+            durable.remove(part)
+        raise
 
 
 def _write_context(spool: Spool, context: Context) -> None:

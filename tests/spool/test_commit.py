@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import subprocess
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -17,10 +20,14 @@ from piboothup.spool import commit, durable, handover
 from piboothup.spool.capture_time import boots
 from piboothup.spool.commit import NotSaved
 from piboothup.spool.listing import TEST_PHOTO
+from piboothup.spool.recovery import Recovered, recover
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
+from tests.support.mounts import MountNamespace, disk, mounts
 from tests.support.photos import PARTY, is_intact, jpeg, names_in_new, open_spool, take, try_photo
+
+__all__ = ["disk", "mounts"]
 
 
 def test_a_committed_photo_lies_whole_under_its_name(tmp_path: Path) -> None:
@@ -170,3 +177,80 @@ def test_f16_two_test_photos_at_once_take_turns(tmp_path: Path, monkeypatch: pyt
     other.join(PATIENCE_S)
     assert len(written) == 2, "none had to be written again"
     assert [path for path in tmp_path.rglob(TEST_PHOTO) if path.exists()] == []
+
+
+# -- the rename fails ----------------------------------------------------------------------------------------------
+
+
+def after_the_write(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let something happen once when the photo's bytes are in tmp/."""
+    real, left = durable.write_new, [happens]
+
+    def write_new(path: Path, content: bytes, mode: int = durable.FILE_MODE) -> None:
+        real(path, content, mode)
+        if left and path.parent.name == "tmp":
+            left.pop()()
+
+    monkeypatch.setattr(durable, "write_new", write_new)
+
+
+@pytest.mark.parametrize("save", [take, try_photo])
+@pytest.mark.parametrize("folder", ["new", "new/0001", "tmp", "contexts"])
+def test_f16_a_folder_that_vanishes_in_mid_write_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, save: Callable[[Spool, bytes], object]
+) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    handover.mark_sent(spool, take(spool, jpeg(1)))
+    after_the_write(monkeypatch, lambda: shutil.rmtree(tmp_path / folder))
+    saved = save(spool, jpeg(2))
+    assert names_in_new(spool) == ([saved] if save is take else [])
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def on_a_folder_that_refuses_the_rename(root: Path) -> None:
+    """In the namespace: each is read-only, then writable again; the next start finds no photo."""
+    image = root / "disk"
+    image.write_bytes(b"")
+    os.truncate(image, 64 << 20)
+    run = partial(subprocess.run, check=True)
+    run(["mkfs.ext4", "-q", "-F", image])
+    (root / "mnt").mkdir()
+    run(["mount", "-o", "loop", image, root / "mnt"])
+    for number, folder in enumerate(("new", "new/0001", "+i new/0001")):
+        flag, _, place = folder.rpartition(" ")
+        spool = open_spool(root / "mnt" / str(number), HandClock())
+        first = take(spool, jpeg(1))
+        path = spool.directory / place
+        if flag:
+            lock, unlock = [["chattr", "+i", path]], [["chattr", "-i", path]]
+        else:
+            lock = [["mount", "--bind", path, path], ["mount", "-o", "remount,ro,bind", path]]
+            unlock = [["umount", path]]
+        for words in lock:
+            run(words)
+        for save in (take, try_photo):
+            with pytest.raises(NotSaved):
+                save(spool, jpeg(2))
+            assert list((spool.directory / "tmp").iterdir()) == [], folder
+        for words in unlock:
+            run(words)
+        assert recover(spool) == Recovered()
+        assert names_in_new(spool) == [first]
+        take(spool, jpeg(3))
+    run(["umount", root / "mnt"])
+
+
+@pytest.mark.process
+def test_f16_told_not_saved_it_is_no_photo_after_the_next_start(mounts: MountNamespace, disk: Path) -> None:
+    mounts.call(on_a_folder_that_refuses_the_rename, disk)
+
+
+def test_f16_a_photo_whose_name_was_not_synced_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was renamed; a power cut may undo that or not, and nobody deletes it."""
+    spool = open_spool(tmp_path, HandClock())
+    first = take(spool, jpeg(1))
+    with monkeypatch.context() as patched:
+        patched.setattr(durable, "sync_directory", Mock(side_effect=durable.DirectoryNotSynced(errno.EIO, "I/O")))
+        with pytest.raises(NotSaved):
+            take(spool, jpeg(2))
+    assert [name.seq for name in names_in_new(spool)] == [first.seq, first.seq + 1]
