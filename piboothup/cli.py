@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from piboothup import __version__
-from piboothup.commands.common import FAILED, USAGE, CommandFails
+from piboothup.commands.common import FAILED, USAGE, CommandFails, need_libraries
 
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Errors of a full disk, a file size limit and a terminal that is gone."""
@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace" if stream is sys.stdin else "backslashreplace")
     given, output = _parser().parse_args(arguments), sys.stdout
     try:
+        need_libraries(given.function)
         status = function_of(given.function)(given)
         sys.stdout.flush()
         return status

@@ -217,18 +217,17 @@ def _is_heard(path: Path) -> bool:
 def send_hint(directory: Path, name: str, *words: str) -> bool:
     """Send a hint to the service `name`; False when no service listens or its queue is full. Never waits.
 
-    Raises PermissionError with a sentence when this user may not write to the socket.
+    False too when no descriptor is free. Raises PermissionError with a sentence when this user may not write to it.
     """
     path = directory / f"{name}.sock"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        sender.setblocking(False)
-        try:
-            with _address(path) as address:
-                sender.sendto(" ".join(words).encode(), address)
-        except PermissionError:
-            raise PermissionError(f"You may not write to {path}: run with sudo, or as the services' user.") from None
-        except OSError:
-            return False
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, _address(path) as address:
+            sender.setblocking(False)
+            sender.sendto(" ".join(words).encode(), address)
+    except PermissionError:
+        raise PermissionError(f"You may not write to {path}: run with sudo, or as the services' user.") from None
+    except OSError:
+        return False
     return True
 
 
@@ -246,10 +245,10 @@ def notify_systemd(*lines: str, environment: Mapping[str, str] = os.environ) -> 
     address = environment.get("NOTIFY_SOCKET", "")
     if not address:
         return True
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        sender.setblocking(False)
-        try:
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)
             sender.sendto("\n".join(lines).encode(), "\0" + address[1:] if address[0] == "@" else address)
-        except OSError:
-            return False
+    except OSError:
+        return False
     return True

@@ -336,6 +336,24 @@ def test_systemd_hears_of_readiness(tmp_path: Path) -> None:
     runtime.notify_systemd("READY=1", environment={"NOTIFY_SOCKET": str(tmp_path / "gone")})
 
 
+@pytest.mark.process
+@pytest.mark.parametrize("word", ["hint", "systemd", "long hint"])
+def test_f16_without_a_free_descriptor_no_message_is_sent(tmp_path: Path, word: str) -> None:
+    deep = tmp_path / ("d" * 120)
+    deep.mkdir()
+    program = f"""
+import os, pathlib, resource
+from piboothup import runtime
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+if {word!r} == "systemd":
+    print(runtime.notify_systemd("READY=1", environment={{"NOTIFY_SOCKET": "/nowhere"}}))
+else:
+    print(runtime.send_hint(pathlib.Path({str(deep if word == "long hint" else tmp_path)!r}), "booth", "press"))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("False\n", "")
+
+
 def test_status_read_back_stale_or_broken_means_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old_s = time.clock_gettime(time.CLOCK_BOOTTIME) - status.STALE_S
     status.write(tmp_path, "booth", {"state": "ready", "boottime_s": old_s})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import os
 import signal
 import sys
@@ -20,8 +21,37 @@ if TYPE_CHECKING:
 OK, FAILED, USAGE = 0, 1, 2
 
 
+_DRAWING = {"numpy": "numpy", "PIL.Image": "pil"}
+NEEDED = {
+    "services.booth": _DRAWING,
+    "services.uploader": {"requests": "requests"},
+    "camera.run": {**_DRAWING, "simplejpeg": "simplejpeg"},
+    "albums.run": {"requests": "requests"},
+    "simulation.demo": {**_DRAWING, "simplejpeg": "simplejpeg", "requests": "requests"},
+    "simulation.screens": _DRAWING,
+    "remote.screen": _DRAWING,
+}
+"""Libraries without which a command can do nothing, each with its part of a Debian package's name."""
+
+
 class CommandFails(Exception):
     """Failure of a command; the text is a sentence with a remedy."""
+
+
+def need_libraries(target: str) -> None:
+    """Import the libraries that the command needs in any case. Raises CommandFails for one that can't be used.
+
+    A damaged file, a lost system library or another numpy than it was built for: each raises an error of its own.
+    """
+    for library, package in NEEDED.get(target, {}).items():
+        try:
+            importlib.import_module(library)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            remedy = f"sudo apt install --reinstall python3-{package}"
+            raise CommandFails(f"The library {library} can't be used ({reason}): {remedy}") from None
 
 
 @contextlib.contextmanager

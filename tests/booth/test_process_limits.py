@@ -10,6 +10,7 @@ import contextlib
 import functools
 import os
 import resource
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -47,13 +48,13 @@ def box(tmp_path: Path) -> Appliance:
 
 
 @contextlib.contextmanager
-def running(box: Appliance, *limit: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The booth; `limit`: words for the shell's `ulimit`."""
+def running(box: Appliance, *limit: str, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The booth; `limit`: words for the shell's `ulimit`; `more`: its environment."""
     command = [sys.executable, "-c", _BOOTH.format(retry_ns=int(RETRY_S * 1e9)), "--config", str(box.config), "booth"]
     if limit:
         command = ["/bin/sh", "-c", f'ulimit {" ".join(limit)} && exec "$0" "$@"', *command]
     out, log = os.pipe()  # a file would be under the limit too
-    environ = environment(box.runtime) | {"PYTHONDONTWRITEBYTECODE": "1"}  # else cut short by the limit
+    environ = environment(box.runtime, **more) | {"PYTHONDONTWRITEBYTECODE": "1"}  # else cut short by the limit
     process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     os.close(log)
     with box.log.open("ab") as file:
@@ -115,6 +116,46 @@ def test_f16_a_limit_on_files_at_the_start_is_told_until_lifted(box: Appliance) 
         box.take()
     assert len(box.photos()) == 1
     assert list((box.spool.directory / TMP).iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "ValueError('numpy.dtype size changed, may indicate binary incompatibility')",
+        "ImportError('libturbojpeg.so.0: cannot open shared object file')",
+        "OSError(5, 'Input/output error')",
+    ],
+)
+def test_f16_an_encoder_not_importable_is_told_until_mended(box: Appliance, error: str) -> None:
+    broken = box.root / "libraries" / "simplejpeg.py"
+    broken.parent.mkdir()
+    broken.write_text(f"raise {error}\n")
+    with running(box, PYTHONPATH=str(broken.parent)):
+        assert said(box, "fault") == ["unsaved_jpeg"]
+        wait_until(lambda: error.split("'")[1] in box.log.read_text(), "the log to say why")
+        broken.unlink()
+        box.take(PATIENCE_S)
+    assert len(box.photos()) == 1
+
+
+def test_f16_no_free_descriptor_in_mid_event_ends_no_booth(box: Appliance) -> None:
+    notify = box.root / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd, contextlib.ExitStack() as stack:
+        systemd.bind(str(notify))
+        systemd.settimeout(PATIENCE_S)
+        process = stack.enter_context(running(box, NOTIFY_SOCKET=str(notify)))
+        box.take(PATIENCE_S)
+        said(box, "ready")
+        taken = max(map(int, os.listdir(f"/proc/{process.pid}/fd"))) + 1
+        before = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (taken, before[1]))
+        assert box.press()
+        wait_until(lambda: "state=fault before=" in box.log.read_text(), "the fault")
+        assert process.poll() is None
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, before)
+        wait_until(lambda: "state=ready before=fault" in box.log.read_text(), "its end")
+        box.take(PATIENCE_S)
+    assert len(box.photos()) == 2
 
 
 def test_f16_file_size_limit_in_mid_event_fault_at_the_third(box: Appliance) -> None:

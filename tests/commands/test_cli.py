@@ -15,7 +15,7 @@ from PIL import Image
 from piboothup import config
 from piboothup.cli import function_of, targets
 from piboothup.clock import SystemClock
-from piboothup.commands.common import config_problem, service_config
+from piboothup.commands.common import NEEDED, config_problem, service_config
 from piboothup.problems import problem
 from piboothup.simulator.faults import Drop, Fault
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
@@ -63,6 +63,34 @@ def test_each_command_has_a_function_with_a_docstring() -> None:
     functions = [function_of(target) for target in targets().values()]
     assert len(functions) >= 12
     assert all(function.__doc__ for function in functions)
+
+
+@pytest.mark.parametrize(
+    ("words", "library", "body", "package"),
+    [
+        (["booth"], "numpy", "raise ImportError('libopenblas.so.0: cannot open\\nshared object file')", "numpy"),
+        (["booth"], "PIL", "raise OSError(5, 'Input/output error')", "pil"),
+        (["camera"], "simplejpeg", "raise ValueError('numpy.dtype size changed')", "simplejpeg"),
+        (["screens", "here"], "PIL", "\0", "pil"),
+        (["demo", "--script"], "numpy", "import nowhere_at_all", "numpy"),
+        (["uploader"], "requests", "raise ImportError('no urllib3')", "requests"),
+    ],
+)
+def test_f16_a_library_that_cannot_be_used_is_one_sentence(
+    desk: Path, words: list[str], library: str, body: str, package: str
+) -> None:
+    libraries = desk.parent / "libraries"
+    (libraries / library).mkdir(parents=True)
+    (libraries / library / "__init__.py").write_text(body)
+    result = run(desk.parent / "run", "--config", desk, *words, PYTHONPATH=str(libraries))
+    assert result.returncode == 1
+    line = told(result)
+    assert line.startswith(f"piboothup: The library {library}")
+    assert line.endswith(f": sudo apt install --reinstall python3-{package}")
+
+
+def test_f16_needed_libraries_are_those_of_existing_commands() -> None:
+    assert set(NEEDED) <= set(targets().values())
 
 
 @pytest.mark.parametrize("service", ["booth", "uploader", "run", "events"])

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import simplejpeg
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
 from piboothup import __version__
+from piboothup.booth.photo.jpeg import size_of
 
 LONGEST_TEXT_BYTES = 400
 """Limit per text, bytes; all of them stay far below the 65,533 bytes of a JPEG segment."""
@@ -49,8 +49,7 @@ class Exif:
 
 def with_exif(jpeg: bytes, exif: Exif) -> bytes:
     """The JPEG with an EXIF segment right after its first marker. Raises ValueError if these bytes are no JPEG."""
-    height, width, _, _ = simplejpeg.decode_jpeg_header(jpeg)
-    segment = _tiff(exif, (width, height))
+    segment = _tiff(exif, size_of(jpeg))
     return b"".join((_MARKERS, (len(segment) + 2).to_bytes(2, "big"), segment, jpeg[2:]))
 
 
@@ -61,10 +60,10 @@ def check_exif(photo: bytes, exif: Exif) -> None:
     """
     if not photo.startswith(_MARKERS):
         raise ExifNotWritten("there is no EXIF segment")
-    height, width, _, _ = simplejpeg.decode_jpeg_header(photo)
+    size = size_of(photo)
     found = Image.Exif()
     found.load(photo[6 : 4 + int.from_bytes(photo[4:6], "big")])
-    for written, read in zip(_tags(exif, (width, height)), (found, found.get_ifd(ExifTags.IFD.Exif)), strict=True):
+    for written, read in zip(_tags(exif, size), (found, found.get_ifd(ExifTags.IFD.Exif)), strict=True):
         lost = [ExifTags.TAGS[tag] for tag, value in written.items() if not _is_same(value, read.get(tag))]
         if lost:
             raise ExifNotWritten(f"not read back: {', '.join(lost)}")

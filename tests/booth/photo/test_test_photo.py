@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import sys
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +67,10 @@ BREAKS: dict[str, tuple[Break, Problem]] = {
     "too_old": (
         lambda patch: patch.delattr(simplejpeg, "encode_jpeg_yuv_planes"),  # as simplejpeg 1.7
         problem("unsaved_jpeg", "AttributeError"),
+    ),
+    "not_importable": (
+        lambda patch: patch.setitem(sys.modules, "simplejpeg", None),
+        problem("unsaved_jpeg", "ModuleNotFoundError"),
     ),
     "other_arguments": (
         lambda patch: patch.setattr(simplejpeg, "encode_jpeg_yuv_planes", lambda _y: b""),
