@@ -106,6 +106,7 @@ class Spool:
         """Record the service's start: no photo number of an earlier run in this boot comes again. Raises OSError."""
         self.number_boot()
         session = self.session
+        self.refuse_another_disk(session)
         known = boots.read(self._boots, session.boot)
         used = [seq for _, seq in known.retired]
         for place in (TMP, NEW, SENT, PARKED, QUARANTINE):
@@ -246,9 +247,11 @@ class Spool:
 
     def note_ready(self, took_ms: int) -> None:
         """Record how long the booth's start took, if it differs by more than a fifth. Raises OSError."""
+        session = self.session
+        self.refuse_another_disk(session)
         known_ms = self.last_start_ms()
         if known_ms is None or 5 * abs(took_ms - known_ms) > known_ms:
-            boots.add_ready(self._boots, self.boot, took_ms)
+            boots.add_ready(self._boots, session.boot, took_ms)
 
     def add_anchor(self, anchor: Anchor) -> None:
         """Record an anchor of the running boot. Raises OSError."""

@@ -348,6 +348,27 @@ def test_f11_a_disk_before_the_lock_numbers_its_own_boot(mounts: MountNamespace,
     mounts.call(comes_before_the_lock, disk)
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda spool: spool.start("booth"),
+        lambda spool: spool.note_ready(7_000),
+        lambda spool: spool.add_anchor(Anchor(Source.NTP, 90_000, 1_750_000_000_000, 50)),
+    ],
+    ids=["start", "ready", "anchor"],
+)
+def test_f11_nothing_is_noted_of_a_boot_of_another_disk(tmp_path: Path, write: Callable[[Spool], None]) -> None:
+    """The disk comes after the lock, and its boot of the same number is one of another evening."""
+    of_other_evenings(tmp_path / "other")
+    spool = open_spool(tmp_path / "spool", HandClock(boot_id="tonight"))
+    with spool.lock("booth"):
+        put_in_place(spool.directory, tmp_path / "other")
+        noted = {path: path.read_bytes() for path in (spool.directory / "boots").glob("*.jsonl")}
+        with pytest.raises(OSError, match="another disk"):
+            write(spool)
+        assert {path: path.read_bytes() for path in noted} == noted
+
+
 @pytest.mark.parametrize("step", ["prepare", "lock", "start"])
 def test_f11_a_photo_begun_in_mid_takeover_repeats_no_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
