@@ -61,6 +61,8 @@ class StorageMonitor:
         self.times_opened = 0
         self._left_behind: set[str] = set()
         """Names of waiting photos that a mount covers or that left with a disk; not yet in this disk's list."""
+        self._sent_there: set[str] = set()
+        """Names of sent photos on disks that left: a list of hidden photos from before may still have them."""
         self._has_hidden_photos = self._is_hidden_list_written = False
         self._known_spools_file = known_spools_file
         self._recorded_waiting: bool | None = None
@@ -104,7 +106,7 @@ class StorageMonitor:
 
     def check(self) -> Problem | None:
         """Problem that stops photos from being saved now; a spool that is not open yet is opened."""
-        if self._locked and self._notice_disk_change() and self._spool.directory.is_dir():
+        if self._locked and self._notice_disk_change() and self._spool.directory.exists():
             self._release()
         if not self.opened:
             try:
@@ -158,13 +160,16 @@ class StorageMonitor:
                 return False
         except OSError:  # a disk that can't be read: a problem of its own
             return False
-        left = self._spool.left_behind()
-        log.warning("spool moved directory=%s left_behind=%d", self._spool.directory, len(left))
-        self._left_behind |= left
+        left, location = self._spool.left_behind(), self._spool.session.location
+        self._sent_there |= location.sent() if location is not None else set()
+        self._spool.log_once(
+            logging.WARNING, "spool moved directory=%s left_behind=%d", self._spool.directory, len(left)
+        )
+        self._left_behind = (self._left_behind | left) - self._sent_there
         return True
 
     def _record_hidden(self) -> None:
-        """Write the list of hidden photos and other spools, without the names that are visible again."""
+        """Write the list of hidden photos and other spools, without the names visible again or sent."""
         directory = self._spool.directory
         known = known_spools.read(self._known_spools_file) if self._known_spools_file is not None else ()
         others = {hidden_photos.SPOOL + other for other in known if other != read_id(directory)}
@@ -175,13 +180,13 @@ class StorageMonitor:
                 places = (NEW, SENT, PARKED, QUARANTINE)
                 visible = {str(name) for place in places for name in self._spool.names(place)}
                 done = {entry for entry in hidden - others if entry.startswith(hidden_photos.SPOOL)}
-                hidden_photos.discard(directory, visible | done)
+                hidden_photos.discard(directory, visible | done | self._sent_there)
         except OSError as error:
             log.error("hidden photos not noted reason=%s", error.strerror or error)
             self._has_hidden_photos = bool(self._left_behind | others)
             self._is_hidden_list_written = False
         else:
-            self._left_behind = set()
+            self._left_behind, self._sent_there = set(), set()
             self._has_hidden_photos = self._is_hidden_list_written = bool(hidden_photos.read(directory))
 
     def _record_waiting(self) -> None:

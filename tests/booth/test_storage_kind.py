@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import subprocess
@@ -92,6 +93,54 @@ def test_f11_what_comes_back_is_no_longer_hidden(tmp_path: Path) -> None:
         assert card.notices == []
         assert names_in_new(bench.spool) == [name]
         assert take(bench.spool, jpeg(1)).seq == name.seq + 1
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("sent", [0, 1, 2])
+def test_f11_photos_sent_since_are_no_longer_hidden(tmp_path: Path, sent: int, restart: bool) -> None:
+    """The other disk comes, goes and comes again; meanwhile its list of what the first one held has grown old."""
+    bench = Bench(tmp_path)
+    card = bench.card()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(closing(card))
+        card.open(retry_later=False)
+        names = [take(bench.spool, jpeg(number)) for number in range(2)]
+        put_in_place(bench.spool.directory, tmp_path / "other", tmp_path / "aside")
+        card.check()
+        assert card.notices == [problem("photos_hidden")]
+        put_in_place(bench.spool.directory, tmp_path / "aside", tmp_path / "other")
+        card.check()
+        assert card.notices == []
+        if restart:
+            stack.close()
+            card = stack.enter_context(closing(bench.card()))
+            card.open(retry_later=False)
+        for name in names[:sent]:
+            handover.mark_sent(bench.spool, name)
+        put_in_place(bench.spool.directory, tmp_path / "other", tmp_path / "aside")
+        card.check()
+        left = {str(name) for name in names[sent:]}
+        assert hidden_photos.read(bench.spool.directory) == left
+        assert card.notices == [problem("photos_hidden")] * bool(left)
+
+
+def test_f11_a_file_in_place_of_the_spool_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(tmp_path)
+    with closing(bench.card()) as card:
+        card.open(retry_later=False)
+        name = take(bench.spool, jpeg())
+        bench.spool.directory.rename(tmp_path / "aside")
+        bench.spool.directory.write_text("no folder")
+        for _ in range(3):
+            told = card.check()
+            assert told is not None and told.code == "spool_unusable"
+        assert sum("spool moved" in line for line in caplog.messages) == 1
+        assert sum("spool not opened" in line for line in caplog.messages) == 1
+        bench.spool.directory.unlink()
+        (tmp_path / "aside").rename(bench.spool.directory)
+        assert card.check() is None
+        assert names_in_new(bench.spool) == [name]
+        assert card.notices == []
 
 
 def test_f11_photos_before_it_is_noticed_are_not_mixed_up(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 Their names are stored in the current spool so that the warning survives a restart. For changes while the booth was
 off only the spool's id is known (see `known_spools`). Without root nobody can look under a mount: the entries are
-removed when the photos turn up in this spool, or by the operator's `queue retry`.
+removed when the photos turn up in this spool, when they are sent on a disk that leaves later, or by the operator's
+`queue retry`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def read(directory: Path) -> frozenset[str]:
 
 
 def discard(directory: Path, found: Iterable[str]) -> None:
-    """Remove these photos, which are visible again. Raises OSError."""
+    """Remove these photos, which are visible again or sent. Raises OSError."""
     noted = read(directory)
     if left := noted - set(found):
         if left != noted:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from piboothup.spool.disk import hidden_photos
-from piboothup.spool.listing import NEW, PARKED, Listing
+from piboothup.spool.listing import NEW, PARKED, SENT, Listing
 
 
 class Location:
@@ -47,9 +47,19 @@ class Location:
 
     def waiting(self) -> set[str]:
         """Waiting photos in the held folder, whatever covers it, and those that it lists as hidden."""
-        folder = Path(f"/proc/self/fd/{self._folder}")
-        listing = Listing(folder)
-        return {str(name) for place in (NEW, PARKED) for name in listing.photos(place)} | hidden_photos.read(folder)
+        return self._names(NEW, PARKED) | hidden_photos.read(self._held)
+
+    def sent(self) -> set[str]:
+        """Sent photos in the held folder, whatever covers it."""
+        return self._names(SENT)
+
+    def _names(self, *places: str) -> set[str]:
+        listing = Listing(self._held)
+        return {str(name) for place in places for name in listing.photos(place)}
+
+    @property
+    def _held(self) -> Path:
+        return Path(f"/proc/self/fd/{self._folder}")
 
 
 def _identity(look: Callable[[], os.stat_result]) -> tuple[int, int] | None:
