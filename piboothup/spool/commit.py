@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import heapq
 import logging
 from collections.abc import Callable
@@ -52,7 +53,8 @@ def commit(spool: Spool, name: PhotoName, context: Context, jpeg: bytes) -> None
     if name.order not in session.begun:
         raise NotSaved(problem("not_saved", "another disk is there now"), errno.ESTALE)
     part, placed = spool.directory / TMP / f"{name}.part", spool.path(name)
-    _store(spool, session, name, placed, lambda: _put(spool, name, context, jpeg, part, placed))
+    room = functools.partial(make_room, spool, ROOM_PHOTOS)
+    _store(spool, session, name, placed, lambda: _put(spool, name, context, jpeg, part, placed, room))
     session.begun.discard(name.order)
     spool.free_space.record_size(len(jpeg))
 
@@ -61,7 +63,8 @@ def try_commit(spool: Spool, context: Context, jpeg: bytes) -> None:
     """Commit a test photo as `commit` does a photo, and delete it again. Raises NotSaved.
 
     In tmp/ and in new/<boot>/ it lies under another name than a photo's: nobody lists it, and after a power cut
-    `recover` deletes what is left of it. The context's file and the boot's folder stay, for the first photo.
+    `recover` deletes what is left of it. The context's file and the boot's folder stay, for the first photo. For room
+    it deletes sent photos only once until something is saved: in a fault it is repeated all night, perhaps in vain.
     """
     session = spool.session
     name = PhotoName.of(Identity(spool.box, session.boot, 0, 0, context.id), jpeg)
@@ -70,7 +73,13 @@ def try_commit(spool: Spool, context: Context, jpeg: bytes) -> None:
     def put_anew() -> None:
         with contextlib.suppress(FileNotFoundError):
             durable.remove(part)
-        _put(spool, name, context, jpeg, part, placed)
+        _put(spool, name, context, jpeg, part, placed, make_room_once)
+
+    def make_room_once() -> int:
+        if spool.free_space.has_test_made_room:
+            return 0
+        spool.free_space.has_test_made_room = True
+        return make_room(spool, ROOM_PHOTOS)
 
     with spool.test_photo_lock:  # the saver and the self-test of the menu may both try
         try:
@@ -126,9 +135,18 @@ def _store(spool: Spool, session: Session, name: PhotoName, placed: Path, put: C
     except OSError as error:
         log.error("not saved reason=%s", error.strerror or error)
         raise NotSaved(spool.free_space.why_not(error), error.errno) from None
+    spool.free_space.has_test_made_room = False
 
 
-def _put(spool: Spool, name: PhotoName, context: Context, jpeg: bytes, part: Path, target: Path) -> None:
+def _put(
+    spool: Spool,
+    name: PhotoName,
+    context: Context,
+    jpeg: bytes,
+    part: Path,
+    target: Path,
+    room: Callable[[], int],
+) -> None:
     """Write the photo to `part` and rename it to `target`. Writes once more where that may help. Raises OSError.
 
     After an error no part is left, as far as the card allows; a photo whose name was not synced may be there.
@@ -144,7 +162,7 @@ def _put(spool: Spool, name: PhotoName, context: Context, jpeg: bytes, part: Pat
     except durable.DirectoryNotSynced:
         raise
     except OSError as error:
-        if error.errno != errno.EIO and not (error.errno in durable.FULL and make_room(spool, ROOM_PHOTOS)):
+        if error.errno != errno.EIO and not (error.errno in durable.FULL and room()):
             raise
         log.warning("commit retried photo=%s reason=%s", name, error.strerror)
         write()

@@ -45,6 +45,8 @@ class FreeSpace:
         """Storage in which photos would be lost at power-off, or folders on several mounts; None = neither."""
         self.warning: Problem | None = None
         """Storage of an unknown kind; None = it is known."""
+        self.has_test_made_room = False
+        """Whether sent photos were deleted for a test photo since something was saved."""
         self._one_at_a_time = threading.Lock()
 
     def record_size(self, size_bytes: int) -> None:

@@ -23,7 +23,7 @@ from piboothup.booth.flow.events import Saved, SaveTested, SavingFailed, Storage
 from piboothup.booth.frame import Frame
 from piboothup.booth.photo import saver as module
 from piboothup.problems import Problem, problem
-from piboothup.spool import durable, handover
+from piboothup.spool import commit, durable, handover
 from piboothup.spool.listing import CONTEXTS, FOLDERS, NEW, SENT, TEST_PHOTO, TMP
 from piboothup.spool.names import NO_PHOTO, PhotoName
 from tests.booth.photo.test_saver import Bench, S, bench, broken_frame
@@ -206,3 +206,41 @@ def test_f16_s01_on_a_full_card_a_test_photo_makes_room(bench: Bench, monkeypatc
     assert tries(bench, grey_frame(S)) == SaveTested(None)
     assert list(bench.spool.names(SENT)) == []
     assert list(bench.spool.names(NEW)) == [waits]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_f16_s01_where_no_room_helps_sent_photos_stay(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """A card that others fill: a test photo every half minute, all evening."""
+    for content in range(2 * commit.ROOM_PHOTOS + 1):
+        handover.mark_sent(bench.spool, take(bench.spool, jpeg(content)))
+
+    def sent() -> int:
+        return len(list(bench.spool.names(SENT)))
+
+    for left in (commit.ROOM_PHOTOS + 1, 1):  # once in each fault
+        with monkeypatch.context() as patched:
+            refuse(number)(patched)
+            for _ in range(3):
+                assert tries(bench, grey_frame(S)) == SaveTested(problem("card_full"))
+                assert sent() == left
+        assert tries(bench, grey_frame(S)) == SaveTested(None)
+    refuse(number)(monkeypatch)
+    assert tries(bench, grey_frame(S)) == SaveTested(problem("card_full"))
+    assert sent() == 0
+
+
+def test_f16_s01_a_guest_s_photo_makes_room_after_a_test(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for content in range(2 * commit.ROOM_PHOTOS):
+        handover.mark_sent(bench.spool, take(bench.spool, jpeg(content)))
+    real = durable.write_new
+
+    def full_until_there_is_room(path: Path, content: bytes, mode: int = durable.FILE_MODE) -> None:
+        if next(bench.spool.names(SENT), None) is not None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, content, mode)
+
+    monkeypatch.setattr(durable, "write_new", full_until_there_is_room)
+    assert tries(bench, grey_frame(S)) == SaveTested(problem("card_full"))
+    assert isinstance(bench.save(grey_frame(2 * S)), Saved)

@@ -286,8 +286,16 @@ def the_recovery_leaves_test_photos_in_new(patch: pytest.MonkeyPatch) -> None:
 def a_test_photo_gets_a_photos_name(patch: pytest.MonkeyPatch) -> None:
     real = commit._put
 
-    def put(spool: Spool, name: PhotoName, context: Context, content: bytes, part: Path, target: Path) -> None:
-        real(spool, name, context, content, part, spool.path(name))
+    def put(
+        spool: Spool,
+        name: PhotoName,
+        context: Context,
+        content: bytes,
+        part: Path,
+        target: Path,
+        room: Callable[[], int],
+    ) -> None:
+        real(spool, name, context, content, part, spool.path(name), room)
 
     patch.setattr(commit, "_put", put)
 
