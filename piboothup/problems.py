@@ -107,7 +107,7 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "Let the whole of [spool] directory be on one disk.",
     ),
     "storage_unknown": (
-        "Whether photos outlive power-off can't be told here: the spool lies in a container.",
+        "Whether photos outlive power-off can't be told here: the spool lies in a container or over another folder.",
         "Name a folder on a disk in [spool] directory.",
     ),
     "photos_hidden": (

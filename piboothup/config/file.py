@@ -97,10 +97,13 @@ def _read(path: Path) -> Reading:
 
 def _cut(reading: Reading, kept: good_copy.GoodCopy) -> ConfigError | None:
     """Error of a file that may have been truncated; None when it is complete."""
-    lost = good_copy.lost_setting(good_copy.names_of(reading), kept)
-    if not lost:
+    names = good_copy.names_of(reading)
+    if lost := good_copy.lost_setting(names, kept):
+        what = f"`{lost}` of the last good one is missing: what wrote it may have been cut off."
+    elif shortened := good_copy.shortened_number(reading.text, names, kept):
+        what = f"`{shortened}` may have lost its end: what wrote it may have been cut off."
+    else:
         return None
-    what = f"`{lost}` of the last good one is missing: what wrote it may have been cut off."
     remedy = f"Write it again; if nothing is missing, end the file with the line `{good_copy.COMPLETE}`."
     return ConfigError(reading.path, reading.text.rstrip().count("\n") + 1, what, remedy)
 

@@ -25,6 +25,8 @@ COMPLETE = "# complete"
 """Last line for a file that was shortened on purpose."""
 _BOX = "# Box: "
 _NAMES = "# Settings in the file: "
+_LAST_NUMBER = re.compile(r"^\s*([\w-]+)\s*=\s*(-?\d+(?:\.\d+)?)\Z", re.MULTILINE)
+"""Number at the end of a text without a line end, and its key."""
 _EVENT_KEYS = re.compile(r"""\b(link|album)[_-]?id["']?\s*=\s*(["']?)([^"']*)(["']?)""", re.IGNORECASE)
 
 
@@ -94,6 +96,18 @@ def lost_setting(names: Sequence[str], kept: GoodCopy) -> str:
     if kept.config.eventpics.album_id and names and names[-1].startswith("eventpics."):
         wanted.append("eventpics.album_id")
     return next((name for name in wanted if name not in names), "")
+
+
+def shortened_number(text: str, names: Sequence[str], kept: GoodCopy) -> str:
+    """Setting on the text's last line whose number, without a line end, is the beginning of the kept one; else ""."""
+    found = _LAST_NUMBER.search(text)
+    if found is None or not names or names[-1] not in kept.names:
+        return ""
+    table, _, key = names[-1].rpartition(".")
+    value = getattr(getattr(kept.config, table) if table else kept.config, key)
+    whole = toml_value(value)
+    is_shortened = isinstance(value, (int, float)) and whole.startswith(found[2]) and float(found[2]) != value
+    return names[-1] if found[1] == key and is_shortened else ""
 
 
 def names_another_event(text: str, kept: EventPicsConfig) -> bool:

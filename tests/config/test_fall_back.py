@@ -169,6 +169,38 @@ def test_f12_empty_file_at_first_start_becomes_no_good_copy(box: Box) -> None:
     assert not (box.default / GOOD_FILE).exists()
 
 
+@pytest.mark.parametrize(
+    ("table", "whole", "cut"),
+    [
+        ("[capture]\n", "countdown_s = 10", "countdown_s = 1"),
+        ("[capture]\n", "review_s = 2.5", "review_s = 2"),
+        ("", "min_free_mb = 1000", "min_free_mb = 100"),
+    ],
+)
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_f12_a_cut_inside_the_last_number_keeps_the_good_one(
+    box: Box, table: str, whole: str, cut: str, end: str
+) -> None:
+    start = f'config_version = 1\n[spool]\ndirectory = "{box.directory}"\n{table}'
+    good = box.start(start + whole + end).config
+    kept = box.good.read_bytes()
+    used = box.start(start + cut)
+    assert (used.config, len(used.errors), used.names) == (good, 1, None)
+    assert "may have lost its end" in str(used.errors[0])
+    assert box.good.read_bytes() == kept
+    for meant in ("\n", "\n# complete"):
+        used = box.start(start + cut + meant)
+        assert not used.errors
+        assert used.config != good
+
+
+@pytest.mark.parametrize("now", ["countdown_s = 5", "countdown_s = 10", "countdown_s = 1 # s", "countdown_s = 0x1"])
+def test_f12_another_last_number_is_no_cut(box: Box, now: str) -> None:
+    start = f'config_version = 1\n[spool]\ndirectory = "{box.directory}"\n[capture]\n'
+    box.start(start + "countdown_s = 10")
+    assert not box.start(start + now).errors
+
+
 @pytest.mark.parametrize("more", ["# complete\n", "# complete", "\n# complete\r\n\n"])
 def test_f12_a_file_shortened_on_purpose_says_so_at_its_end(box: Box, more: str) -> None:
     box.start(box.text)

@@ -7,7 +7,8 @@ under a mount are read from sysfs by its device number: so /dev/root, partitions
 no rule either, and PrivateDevices= hides nothing. `kind` is pure; `look` reads its input.
 
 Storage that can't be followed to its end counts as memory on a box: a warning would not keep photos from being lost.
-In a container every path is like that, so there it is a warning.
+In a container every path is like that, so there it is a warning; and so it is for encrypted or merged folders, which
+somebody has set up on purpose.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from pathlib import Path
 _IN_MEMORY = ("tmpfs", "ramfs", "devtmpfs", "rootfs", "hugetlbfs")
 _LAYERED = ("aufs", "unionfs", "fuse.unionfs", "fuse.fuse-overlayfs", "fuse-overlayfs")
 """File systems of layers that do not report where they write to."""
+_OVER_FOLDERS = ("ecryptfs", "fuse.mergerfs", "fuse.bindfs", "fuse.gocryptfs", "fuse.encfs", "fuse.cryfs")
+"""File systems over other folders, on a disk or in memory: they are set up on purpose, so a warning will do."""
 _RAM_DISK = re.compile(r"z?ram\d+")
 _DELETED = " (deleted)"
 """Suffix that the kernel gives the path of a deleted but open file, which is gone at the next start."""
@@ -37,7 +40,7 @@ class Storage(StrEnum):
     MEMORY = "memory"
     """Lost at power-off."""
     UNKNOWN = "unknown"
-    """An overlay in a container whose upper layer is not visible."""
+    """An overlay in a container whose upper layer is not visible; a file system over another folder."""
     DISK = "disk"
 
 
@@ -118,10 +121,15 @@ def kind(
             return Storage.MEMORY
         if mount.id in above or mount.file_system in _LAYERED:
             return hidden
+        if mount.file_system in _OVER_FOLDERS:
+            return Storage.UNKNOWN
         above |= {mount.id}
         if mount.file_system != "overlay":
-            kinds = {of_file(found, above) if isinstance(found, Path) else found for found in devices(mount)}
-            return worst({hidden if found is Storage.UNKNOWN else found for found in kinds} or {Storage.DISK})
+            kinds = {
+                of_file(found, above) if isinstance(found, Path) else hidden if found is Storage.UNKNOWN else found
+                for found in devices(mount)
+            }
+            return worst(kinds or {Storage.DISK})
         upper = next((_unescaped(option) for option in mount.options if option.startswith("upperdir=")), None)
         if upper is None:
             return Storage.DISK  # nothing can be written to it at all

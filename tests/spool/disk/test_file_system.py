@@ -36,6 +36,10 @@ PLAIN = """\
 35 27 0:40 / /srv/ramfs rw - ramfs none rw
 36 27 0:41 / /srv/network rw - nfs4 server:/photos rw
 37 27 0:42 / /srv/fuse rw - fuse.fuse-overlayfs fuse-overlayfs rw
+38 27 0:43 / /srv/merged rw - fuse.mergerfs a:b rw,user_id=0
+39 27 0:44 / /srv/bound rw - fuse.bindfs /run/x rw,user_id=0
+40 27 0:45 / /srv/secret rw - ecryptfs /srv/.secret rw
+41 27 0:46 / /srv/vault rw - fuse.gocryptfs /run/vault rw
 """
 """A Pi as it comes, and other things one may mount there."""
 
@@ -148,6 +152,12 @@ def test_f09_the_mount_tells_where_bytes_go(mountinfo: str, number: int, wanted:
 def test_f09_what_is_out_of_sight_counts_as_memory_on_a_box(mountinfo: str, number: int) -> None:
     assert shown(mountinfo, number, MEMORY) is MEMORY
     assert shown(mountinfo, number, UNKNOWN) is UNKNOWN
+
+
+@pytest.mark.parametrize("number", range(38, 42))
+def test_f09_a_file_system_over_another_folder_is_a_warning(number: int) -> None:
+    for hidden in (MEMORY, UNKNOWN):
+        assert shown(PLAIN, number, hidden) is UNKNOWN
 
 
 def test_f09_the_worst_of_several_kinds_counts() -> None:
