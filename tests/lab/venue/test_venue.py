@@ -32,6 +32,13 @@ SERVER, SERVER6 = "9.9.9.9", "2620:fe::9"
 HANGS_ONCE = [{"call": "put", "stall_s": 3600, "times": 1}]
 
 
+@pytest.fixture(autouse=True)
+def own_network() -> None:
+    """Keep the machine's own addresses and routes from being changed."""
+    if Path("/proc/self/ns/net").readlink() == Path("/proc/1/ns/net").readlink():
+        pytest.fail("tests/lab/venue/run starts this, in a network namespace of its own")
+
+
 def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True)
 
