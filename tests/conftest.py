@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Configure this process and its children."""
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup(1) the commands would outlive their terminals, rightly
     _keep_what_is_compiled(patch)
     _put_temporary_folders_into_memory(patch)
 
