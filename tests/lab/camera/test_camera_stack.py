@@ -275,12 +275,13 @@ def test_k09_3000_photos_in_a_row_memory_and_fds_unchanged(table: CameraConfig, 
     with set_to("LAB_FRAME_US", "0"), bench(table) as made:
         for _ in range(photos // 15):
             encode_one(made)
-        open_before, resident = descriptors(), list[int]()
+        opened, resident = list[int](), list[int]()
         for _ in range(photos):
             encode_one(made)
             resident.append(resident_bytes())
+            opened.append(descriptors())
         assert floor_rose_bytes(resident) < 3_000_000
-        assert descriptors() == open_before
+        assert min(opened[-50:]) <= min(opened[:50])  # the floor: frames under way have descriptors of their own
 
 
 def encode_one(made: Bench) -> None:
