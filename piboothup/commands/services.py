@@ -43,7 +43,7 @@ def _begin() -> LogPipe:
 
 @contextlib.contextmanager
 def stopped_from_outside(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` on a signal, and when any thread of the process dies of an exception.
+    """Call `stop` on a signal, and when a thread of the service dies of an exception.
 
     A service without one of its threads would seem to run; systemd, or `piboothup run`, starts it again as a whole.
     """
@@ -54,8 +54,9 @@ def stopped_from_outside(stop: Callable[[], None]) -> Iterator[None]:
 
     def died(what: threading.ExceptHookArgs) -> None:
         report(what)
-        log.error("thread died name=%s: the service ends", "" if what.thread is None else what.thread.name)
-        stop()
+        if what.thread is not None and not _is_helper_of_library(what.thread):
+            log.error("thread died name=%s: the service ends", what.thread.name)
+            stop()
 
     before = {number: signal.signal(number, asked) for number in stop_signals()}
     threading.excepthook = died
@@ -65,6 +66,16 @@ def stopped_from_outside(stop: Callable[[], None]) -> Iterator[None]:
         threading.excepthook = report
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _is_helper_of_library(thread: threading.Thread) -> bool:
+    """Whether a library started it for a device that photos can do without, or whose stalls are noticed.
+
+    These are gpiozero's writers of a light, and picamera2's event loop. (lgpio's reader of edges is none: without it
+    the button is dead.) All threads of this program have names of their own.
+    """
+    is_unnamed = type(thread) is threading.Thread and thread.name.startswith("Thread-")
+    return is_unnamed or type(thread).__module__ == "gpiozero.threads"
 
 
 def booth(given: argparse.Namespace) -> int:

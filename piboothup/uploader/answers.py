@@ -245,8 +245,8 @@ def _plain(value: object) -> str:
 def _lists_errors(body: bytes) -> bool:
     """Whether a refusal lists what is wrong with the fields of the request, as validators do."""
     shown = json_object(body) or {}
-    listed = shown.get("detail") or shown.get("errors")
-    return isinstance(listed, list) and bool(listed)
+    errors, listed = shown.get("errors"), (shown.get("detail"), shown.get("errors"), shown.get("message"))
+    return any(isinstance(found, list) and found for found in listed) or (isinstance(errors, dict) and bool(errors))
 
 
 def _is_empty(body: bytes) -> bool:

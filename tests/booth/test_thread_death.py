@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from gpiozero.threads import GPIOThread
 
 from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.photo.saver import Saver
@@ -62,3 +63,27 @@ def test_f08_a_thread_that_ends_well_ends_no_service() -> None:
         thread.start()
         wait_until(lambda: not thread.is_alive(), "its end", PATIENCE_S)
     assert stops == []
+
+
+@pytest.mark.parametrize("kind", [GPIOThread, threading.Thread])
+def test_f08_a_librarys_helper_that_dies_ends_no_service(
+    kind: type[threading.Thread], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A light that can't be written stops no photos; a camera that stalls is reopened."""
+    died: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", died.append)
+    stops: list[str] = []
+
+    def fail() -> None:
+        raise OSError
+
+    with stopped_from_outside(lambda: stops.append("stop")):
+        thread = kind(target=fail)
+        thread.start()
+        thread.join(PATIENCE_S)
+        assert len(died) == 1
+        assert stops == []
+        named = threading.Thread(target=fail, name="panel")
+        named.start()
+        named.join(PATIENCE_S)
+    assert stops == ["stop"]

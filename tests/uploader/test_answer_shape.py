@@ -262,8 +262,13 @@ def test_f03_n23_a_storages_own_400_blames_the_photo(page: Page) -> None:
 def test_f03_a_text_to_a_call_blames_the_way_json_the_photo(status: int) -> None:
     for call in (ApiCall.EVENTS, ApiCall.UPLOAD_URL):
         assert classify(call, refusal(status, OF_THE_WAY["text"])) is Outcome.BLOCKED
-        own = classify(call, refusal(status, Page("application/json", '{"detail": [{"msg": "not a number"}]}')))
-        assert own is (Outcome.BAD_REQUEST if status == 400 else Outcome.REFUSED)
+        for own in (
+            '{"detail": [{"msg": "not a number"}]}',
+            '{"errors": {"a": ["bad"]}}',
+            '{"message": ["a is bad"]}',
+        ):
+            named = classify(call, refusal(status, Page("application/json", own)))
+            assert named is (Outcome.BAD_REQUEST if status == 400 else Outcome.REFUSED)
 
 
 @given(
