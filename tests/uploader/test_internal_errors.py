@@ -43,7 +43,7 @@ def test_defect_over_photo_told_as_defect_blocks_none_parks_none(
     desk.until_sent(good)
     desk.until(lambda: desk.said()["problems"] == ["uploader_defect"], "the mistake to be told")
     desk.until(lambda: caplog.text.count("step failed") > 5, "more tries", step_s=10.0)
-    assert desk.said()["state"] == "idle"
+    desk.until(lambda: desk.said()["state"] == "idle", "the try to be over", step_s=0.0)
     assert desk.lies_in(NEW, cursed)
     assert re.search(
         r"error=KeyError at=(piboothup\.uploader\.worker:\d+>){3}tests\.uploader\.test_internal_errors:\d+\n",
