@@ -63,6 +63,8 @@ class PhotoHistory:
     refused_by: Context | None = None
     sent_before: int = 0
     """Photos sent to that event before the first refusal."""
+    blocked_ns: int | None = None
+    """Boot-time at which it was last BLOCKED."""
     url: UploadUrl | None = None
 
     def fresh_url(self, context: Context, now_ns: int) -> UploadUrl | None:

@@ -10,6 +10,7 @@ to a line of this table. Every wait is jittered; Retry-After is at most an hour.
       or CONNECT
     PORTAL                all             backoff up to 30 s (60 after a PUT), probe    portal
     BLOCKED               all             40 s, then a probe                            blocked
+      again, others sent  photo           backoff of the photo up to 10 min             -
     PAUSE_ALL             all             60 s, then a probe                            key_refused
     RETRY_URL, NEW_URL    photo, and all  backoff of the photo up to 10 min, of all     by outcome, from the third
                                           up to 60 s, and Retry-After                     failure in a row on,
@@ -144,11 +145,19 @@ class FailurePolicy:
             )
         elif outcome is Outcome.STOPPED:
             self._queue.put_back(name)
+        elif decision is Decision.BLOCKED and self._is_blocked_alone(name):
+            self._postpone(name, self._photo_backoff_s(name))
         else:
             # Not back to its end of the queue: two photos that always fail, one at each end, would block all others.
             self._postpone(name, full_jitter_s(self._attempts.record_failure(name), self._random))
             self._on_link_failure(call, outcome, retry_after_s)
         return False
+
+    def _is_blocked_alone(self, name: PhotoName) -> bool:
+        """Record that the photo is blocked; whether others were sent since it was before."""
+        history, sent_ns = self._attempts.photo(name), self._stats.last_success_ns
+        before_ns, history.blocked_ns = history.blocked_ns, self._clock.boottime_ns()
+        return before_ns is not None and sent_ns is not None and sent_ns > before_ns
 
     def _on_refusal(self, name: PhotoName, context: Context, *, too_large: bool) -> bool:
         is_only = self._queue.waiting[context] == 1

@@ -368,6 +368,40 @@ def test_f03_a_put_that_was_blocked_asks_for_a_new_url() -> None:
         bench.connect()
 
 
+def test_f03_a_photo_blocked_again_alone_holds_up_no_other() -> None:
+    """A firewall, or the API in a form of its own, refuses one photo while the others get through."""
+    bench = Bench()
+    refused = bench.take()
+    assert refused is not None
+    bench.scheduler.on_photo_failure(refused, PARTY, ApiCall.UPLOAD_URL, Outcome.BLOCKED)
+    assert bench.take() is None
+    for _ in range(3):
+        bench.clock.pass_s(60.0)
+        while (name := bench.take()) == refused:
+            bench.scheduler.on_photo_failure(name, PARTY, ApiCall.UPLOAD_URL, Outcome.BLOCKED)
+        if name is None:  # blocked before any other was sent: all waited
+            bench.clock.pass_s(60.0)
+            name = bench.take()
+        assert name not in (None, refused)
+        assert name is not None
+        bench.clock.pass_s(1.0)
+        bench.scheduler.on_photo_sent(name, PARTY, 3_000_000, SECOND_NS, marked=True)
+        bench.scheduler.on_photo_failure(refused, PARTY, ApiCall.UPLOAD_URL, Outcome.BLOCKED)
+        following = bench.take()
+        assert following is not None
+        bench.scheduler.put_back(following)
+
+
+def test_f03_photos_blocked_with_none_sent_between_wait_together() -> None:
+    bench = Bench(photos=1)
+    for _ in range(3):
+        name = bench.take()
+        assert name is not None
+        bench.scheduler.on_photo_failure(name, PARTY, ApiCall.UPLOAD_URL, Outcome.BLOCKED)
+        assert not isinstance(bench.scheduler.next_step(), Send)
+        bench.clock.pass_s(60.0)
+
+
 @pytest.mark.parametrize("outcome", [Outcome.BLOCKED, Outcome.SERVER_ERROR])
 @pytest.mark.parametrize("call", [ApiCall.PUT, ApiCall.UPLOAD_URL])
 def test_f03_what_only_photos_meet_outlasts_a_good_probe(call: ApiCall, outcome: Outcome) -> None:
