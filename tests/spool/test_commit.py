@@ -24,7 +24,7 @@ from piboothup.spool.recovery import Recovered, recover
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
-from tests.support.mounts import MountNamespace, disk, mounts
+from tests.support.mounts import MountNamespace, disk, mounts, needs_images
 from tests.support.photos import PARTY, is_intact, jpeg, names_in_new, open_spool, take, try_photo
 
 __all__ = ["disk", "mounts"]
@@ -240,6 +240,7 @@ def on_a_folder_that_refuses_the_rename(root: Path) -> None:
     run(["umount", root / "mnt"])
 
 
+@needs_images
 @pytest.mark.process
 def test_f16_told_not_saved_it_is_no_photo_after_the_next_start(mounts: MountNamespace, disk: Path) -> None:
     mounts.call(on_a_folder_that_refuses_the_rename, disk)

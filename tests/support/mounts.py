@@ -15,6 +15,11 @@ import pytest
 from piboothup.spool.disk.file_system import Storage, look
 from tests.support.deadline import PATIENCE_S
 
+needs_images = pytest.mark.skipif(
+    not (shutil.which("mkfs.ext4") and shutil.which("chattr") and Path("/dev/loop-control").exists()),
+    reason="SKIPPED: an image needs mkfs.ext4, chattr and loop devices",
+)
+
 _HOUSE = Path(__file__).parents[2]
 
 

@@ -23,7 +23,7 @@ from piboothup.spool.listing import TEST_PHOTO
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
-from tests.support.mounts import MountNamespace, disk, mounts
+from tests.support.mounts import MountNamespace, disk, mounts, needs_images
 from tests.support.photos import PARTY, jpeg, names_in_new, open_spool, take, try_photo
 
 __all__ = ["disk", "mounts"]
@@ -290,6 +290,7 @@ def refused_in_mid_commit(
     subprocess.run(["umount", point], check=True)
 
 
+@needs_images
 @pytest.mark.process
 def test_f11_a_disk_taken_over_in_mid_commit_is_not_saved(mounts: MountNamespace, disk: Path) -> None:
     mounts.call(mounted_in_mid_commit, disk)
@@ -343,6 +344,7 @@ def comes_before_the_lock(root: Path) -> None:
         subprocess.run(["umount", point], check=True)
 
 
+@needs_images
 @pytest.mark.process
 def test_f11_a_disk_before_the_lock_numbers_its_own_boot(mounts: MountNamespace, disk: Path) -> None:
     mounts.call(comes_before_the_lock, disk)
