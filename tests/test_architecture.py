@@ -187,3 +187,15 @@ def test_log_line_begins_with_words_has_value_for_each_place() -> None:
                 wrong.append((name, node.lineno))
     assert seen > 50
     assert wrong == []
+
+
+def test_every_thread_has_a_name_of_its_own() -> None:
+    """A thread without one counts as a library's: when it dies the service goes on."""
+    calls = [
+        (name, node)
+        for name, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "threading.Thread"
+    ]
+    assert len(calls) > 10
+    assert [name for name, node in calls if "name" not in {keyword.arg for keyword in node.keywords}] == []
