@@ -15,7 +15,7 @@ import pytest
 
 from piboothup.booth import service
 from piboothup.booth.camera.thread import FIRST_OPEN_LIMIT_NS
-from piboothup.config import DEFAULT_DIRECTORY
+from piboothup.config.settings import DEFAULT_DIRECTORY
 from piboothup.runtime import SYSTEM_DIRECTORY
 from piboothup.uploader.transport.messages import Limits
 from tests.support.deadline import PATIENCE_S
