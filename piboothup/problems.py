@@ -126,7 +126,7 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "Mend it: `piboothup status` says which and why.",
     ),
     "config_late": (
-        "The config may have lost its end, and its last good settings came late.",
+        "The config has a mistake or lost its end, and its last good settings came late.",
         "Mend the file, or restart the box: then they are used.",
     ),
     # network and server

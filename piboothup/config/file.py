@@ -72,6 +72,8 @@ def load_effective(path: Path, box: str = "") -> EffectiveConfig:
         if reading.errors:  # the pins of a table that can't be used are the last good ones, not the defaults
             errors = errors_with_last_good
     names = None if cut else good_copy.names_of(reading)
+    if names is not None and errors and not kept.exists:
+        names += (good_copy.DEFAULTED,)
     return EffectiveConfig(config, tuple(errors), tuple(reading.warnings), bool(reading.unused), names, kept.exists)
 
 
@@ -97,13 +99,11 @@ def _read(path: Path) -> Reading:
 
 def _cut(reading: Reading, kept: good_copy.GoodCopy) -> ConfigError | None:
     """Error of a file that may have been truncated; None when it is complete."""
-    names = good_copy.names_of(reading)
-    if lost := good_copy.lost_setting(names, kept):
-        what = f"`{lost}` of the last good one is missing: what wrote it may have been cut off."
-    elif shortened := good_copy.shortened_number(reading.text, names, kept):
-        what = f"`{shortened}` may have lost its end: what wrote it may have been cut off."
-    else:
+    lost = good_copy.lost_setting(good_copy.names_of(reading), kept)
+    if not lost:
         return None
+    lack = "may have lost its end" if lost in reading.names else "of the last good one is missing"
+    what = f"`{lost}` {lack}: what wrote it may have been cut off."
     remedy = f"Write it again; if nothing is missing, end the file with the line `{good_copy.COMPLETE}`."
     return ConfigError(reading.path, reading.text.rstrip().count("\n") + 1, what, remedy)
 

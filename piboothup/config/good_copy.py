@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,11 @@ GOOD_FILE = "config.good.toml"
 
 COMPLETE = "# complete"
 """Last line for a file that was shortened on purpose."""
+DEFAULTED = "# defaults in place of mistakes"
+"""Note after the names of the settings: no good copy was there for what is invalid."""
 _BOX = "# Box: "
 _NAMES = "# Settings in the file: "
-_LAST_NUMBER = re.compile(r"^\s*([\w-]+)\s*=\s*(-?\d+(?:\.\d+)?)\Z", re.MULTILINE)
-"""Number at the end of a text without a line end, and its key."""
+_ENDS_IN = "# ends in "
 _EVENT_KEYS = re.compile(r"""\b(link|album)[_-]?id["']?\s*=\s*(["']?)([^"']*)(["']?)""", re.IGNORECASE)
 
 
@@ -62,9 +63,13 @@ def _noted(text: str, what: str) -> str:
 
 
 def names_of(reading: Reading) -> tuple[str, ...]:
-    """Names of the settings in a file, and `COMPLETE` when that is its last line."""
-    is_complete = reading.text.rstrip().rpartition("\n")[2].strip() == COMPLETE
-    return (*reading.names, COMPLETE) if is_complete else tuple(reading.names)
+    """Names of the settings in a file, then `COMPLETE` if that is its last line, or its last number."""
+    names = tuple(reading.names)
+    if reading.text.rstrip().rpartition("\n")[2].strip() == COMPLETE:
+        return (*names, COMPLETE)
+    key = re.escape(names[-1].rpartition(".")[2]) if names else ""
+    number = re.search(rf"^[^#\n]*\b{key}[\"']?[ \t]*=[ \t]*([+-]?\d[\w.+-]*)\Z", reading.text, re.MULTILINE)
+    return (*names, f"{_ENDS_IN}{number[1]}") if key and number else names
 
 
 def to_toml_text(config: Config, names: Sequence[str] = (), box: str = "") -> str:
@@ -74,7 +79,7 @@ def to_toml_text(config: Config, names: Sequence[str] = (), box: str = "") -> st
     if parse(text, Path(GOOD_FILE))[0] != keyless:
         raise ValueError("it does not read back as it was written")
     notes = [f"{_BOX}{box}"] if box else []
-    if listed := " ".join(name for name in names if name != COMPLETE):
+    if listed := " ".join(name for name in names if not name.startswith("#")):
         notes.append(f"{_NAMES}{listed}")
     return "\n".join([text, *notes, ""]) if notes else text
 
@@ -87,27 +92,39 @@ def without_event(kept: GoodCopy) -> str:
 
 
 def lost_setting(names: Sequence[str], kept: GoodCopy) -> str:
-    """Setting whose absence shows that the file was truncated; "" when it is complete or marked `COMPLETE`."""
+    """Setting whose absence, or shortened number, shows that the file was truncated; "" when it is complete.
+
+    `names` is from `names_of`. Settings that a good copy would have replaced (`DEFAULTED`) are lost too.
+    """
+    if DEFAULTED in names:
+        return DEFAULTED if kept.exists else ""
     if COMPLETE in names:
         return ""
+    given = [name for name in names if not name.startswith(_ENDS_IN)]
     wanted = list(kept.names[-1:])
     if kept.config.eventpics.link_id:
         wanted.append("eventpics.link_id")
-    if kept.config.eventpics.album_id and names and names[-1].startswith("eventpics."):
+    if kept.config.eventpics.album_id and given and given[-1].startswith("eventpics."):
         wanted.append("eventpics.album_id")
-    return next((name for name in wanted if name not in names), "")
+    if lost := next((name for name in wanted if name not in given), ""):
+        return lost
+    is_shortened = len(given) < len(names) and _is_shortened(names[-1].removeprefix(_ENDS_IN), given[-1], kept)
+    return given[-1] if is_shortened else ""
 
 
-def shortened_number(text: str, names: Sequence[str], kept: GoodCopy) -> str:
-    """Setting on the text's last line whose number, without a line end, is the beginning of the kept one; else ""."""
-    found = _LAST_NUMBER.search(text)
-    if found is None or not names or names[-1] not in kept.names:
-        return ""
-    table, _, key = names[-1].rpartition(".")
+def _is_shortened(number: str, name: str, kept: GoodCopy) -> bool:
+    """Whether `number` is only the beginning of the kept number of the setting `name`."""
+    table, _, key = name.rpartition(".")
     value = getattr(getattr(kept.config, table) if table else kept.config, key)
-    whole = toml_value(value)
-    is_shortened = isinstance(value, (int, float)) and whole.startswith(found[2]) and float(found[2]) != value
-    return names[-1] if found[1] == key and is_shortened else ""
+    if name not in kept.names or type(value) not in (int, float):
+        return False
+    try:
+        given = float(number) if type(value) is float else int(number, 0)
+    except ValueError:  # of another type: an error of its own
+        return False
+    written_as: Callable[[Any], str] = {"0x": hex, "0o": oct, "0b": bin}.get(number[:2], toml_value)
+    beginning = number if type(value) is float else written_as(given)
+    return given != value and written_as(value).startswith(beginning)
 
 
 def names_another_event(text: str, kept: EventPicsConfig) -> bool:

@@ -176,6 +176,10 @@ def test_f12_empty_file_at_first_start_becomes_no_good_copy(box: Box) -> None:
         ("[capture]\n", "countdown_s = 10", "countdown_s = 1"),
         ("[capture]\n", "review_s = 2.5", "review_s = 2"),
         ("", "min_free_mb = 1000", "min_free_mb = 100"),
+        ("", "min_free_mb = 1_000", "min_free_mb = 1_0"),
+        ("[panel]\n", "address = 0x3D", "address = 0x3"),
+        ("[panel]\n", '"address"=61', '"address"=6'),
+        ("[camera]\n", "max_exposure_ms = 1e2", "max_exposure_ms = 1"),
     ],
 )
 @pytest.mark.parametrize("end", ["", "\n"])
@@ -195,7 +199,18 @@ def test_f12_a_cut_inside_the_last_number_keeps_the_good_one(
         assert used.config != good
 
 
-@pytest.mark.parametrize("now", ["countdown_s = 5", "countdown_s = 10", "countdown_s = 1 # s", "countdown_s = 0x1"])
+@pytest.mark.parametrize(
+    "now",
+    [
+        "countdown_s = 5",
+        "countdown_s = 10",
+        "countdown_s = 1 # s",
+        "countdown_s = 0x1",
+        "countdown_s = 9\n# countdown_s = 1",
+        "countdown_s = 9\nx = 1",
+        "review_s = 1\ncountdown_s = 0xA",
+    ],
+)
 def test_f12_another_last_number_is_no_cut(box: Box, now: str) -> None:
     start = f'config_version = 1\n[spool]\ndirectory = "{box.directory}"\n[capture]\n'
     box.start(start + "countdown_s = 10")
@@ -362,6 +377,64 @@ def test_f12_a_good_copy_that_comes_late_is_not_overwritten(box: Box, end: str) 
     assert box.good.read_bytes() == kept
     used = load_effective(box.file)
     assert (used.config.upload.workers, used.config.eventpics.link_id) == (3, "abcd1234")
+
+
+@pytest.mark.parametrize(
+    ("whole", "now", "is_late"),
+    [
+        ("hold_s = 5\npin = 17", "hold_s = 5\npin = 1", True),
+        ("pin = 17\nhold_s = 2.5", "pin = 17\nhold_s = 2", True),
+        ("pin = 0x12\n", "pin = 0x1", True),
+        ("hold_s = 5\npin = 17", "pin = 1\nhold_s = 5", False),
+        ("hold_s = 5\npin = 17", "hold_s = 5\npin = 1\n", False),
+        ("hold_s = 5\npin = 17", "hold_s = 5\npin = 22", False),
+    ],
+)
+def test_f12_a_late_good_copy_outlives_a_shortened_number(box: Box, whole: str, now: str, is_late: bool) -> None:
+    start = f'config_version = 1\n[spool]\ndirectory = "{box.directory}"\n[button]\n'
+    box.start(start + whole)
+    kept = box.good.read_bytes()
+    away = box.directory.rename(box.directory.parent / "away")
+    box.file.write_text(start + now)
+    used = load_effective(box.file)
+    assert not used.errors
+    spool = Spool(box.directory, box.clock)
+    with contextlib.closing(StorageMonitor(used.config, spool, box.clock, config_names=used.names)) as card:
+        away.rename(box.directory)
+        card.check()
+        assert ("config_late" in [told.code for told in card.notices]) is is_late
+    assert (box.good.read_bytes() == kept) is is_late
+
+
+@pytest.mark.parametrize("wrong", ["pin = 99", "menu = true", "menu = 'x'"])
+@pytest.mark.parametrize("end", ["", "# complete"])
+def test_f14_a_late_good_copy_outlives_a_mistake(box: Box, wrong: str, end: str) -> None:
+    box.start(box.text.replace("pin = 17", "pin = 4"))
+    kept = box.good.read_bytes()
+    away = box.directory.rename(box.directory.parent / "away")
+    box.file.write_text(box.text.replace("pin = 17", wrong) + end)
+    used = load_effective(box.file)
+    assert (used.config.button, len(used.errors)) == (Config().button, 1)
+    spool = Spool(box.directory, box.clock)
+    with contextlib.closing(StorageMonitor(used.config, spool, box.clock, config_names=used.names)) as card:
+        away.rename(box.directory)
+        card.check()
+        assert "config_late" in [told.code for told in card.notices]
+    assert box.good.read_bytes() == kept
+    assert load_effective(box.file).config.button.pin == 4
+
+
+def test_f14_a_mistake_without_a_good_copy_keeps_the_rest(box: Box) -> None:
+    box.start(box.text.replace("pin = 17", "pin = 99"))
+    assert good_copy.read(box.directory).config.eventpics.link_id == "abcd1234"
+    assert box.start("").config.name == "Łódź Booth"
+
+
+@pytest.mark.parametrize("last", ["pin = 1", "pin = 1\n", "hold_s = 2"])
+def test_f12_without_a_good_copy_a_last_number_is_what_it_says(box: Box, last: str) -> None:
+    text = f'config_version = 1\n[spool]\ndirectory = "{box.directory}"\n[button]\n{last}'
+    assert not box.start(text).errors
+    assert good_copy.read(box.directory).config == load_effective(box.file).config
 
 
 def test_f12_a_late_good_copy_outlives_a_file_of_one_header(box: Box) -> None:
