@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from piboothup.booth.camera.base import Camera
-from piboothup.booth.gpio.button import Button
-from piboothup.booth.gpio.buzzer import Buzzer, NoBuzzer
+from piboothup.booth.gpio.button import GpioButton
+from piboothup.booth.gpio.buzzer import Buzzer
 from piboothup.booth.gpio.led import Light
 from piboothup.booth.panel.base import PanelDevice
 from piboothup.problems import Problem
@@ -19,9 +19,9 @@ class Devices:
     camera: Camera
     panel: PanelDevice
     light: Light
-    button: Button | None
+    button: GpioButton | None
     """None = presses come over the control socket only."""
-    buzzer: Buzzer = field(default_factory=NoBuzzer)
+    buzzer: Buzzer = field(default_factory=Buzzer)
 
     @property
     def button_problem(self) -> Problem | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from piboothup.booth.camera.thread import CameraThread
-from piboothup.booth.panel.base import NoPanel
+from piboothup.booth.panel.base import PanelDevice
 from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.threads import NEVER_NS, Heartbeat
 from tests.support.camera import FakeCamera
@@ -32,7 +32,7 @@ def test_camera_and_panel_are_silent_from_their_last_turn_on(tmp_path: Path) -> 
     clock = HandClock()
     camera, panel = (
         CameraThread(FakeCamera(clock), clock, lambda _event: None),
-        PanelThread(NoPanel(), clock, tmp_path),
+        PanelThread(PanelDevice(), clock, tmp_path),
     )
     clock.pass_s(1)
     turned_ns = clock.boottime_ns()

@@ -12,10 +12,10 @@ from piboothup.booth.flow.events import Tick
 from piboothup.booth.flow.menu import Page, PageKind
 from piboothup.booth.flow.save_health import SAME_REASON_LIMIT, SaveHealth
 from piboothup.booth.flow.state import Booth, FlowSettings
-from piboothup.booth.gpio.led import NoLight
+from piboothup.booth.gpio.led import Light
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.panel import idle
-from piboothup.booth.panel.base import NoPanel
+from piboothup.booth.panel.base import PanelDevice
 from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.panel.view import Checks
 from piboothup.booth.photo.saver import Saver
@@ -105,8 +105,8 @@ SETTINGS = FlowSettings()
 def presenter(spool: Spool, clock: HandClock, config: Config) -> Presenter:
     """A presenter of real parts that were not started."""
     store = SettingsStore(config, spool.directory, clock, lambda _: None)
-    devices = Devices(FakeCamera(clock), NoPanel(), NoLight(), None)
-    panel = PanelThread(NoPanel(), clock, spool.directory)
+    devices = Devices(FakeCamera(clock), PanelDevice(), Light(), None)
+    panel = PanelThread(PanelDevice(), clock, spool.directory)
     saver = Saver(config, spool, store.active.context, spool.directory, lambda _: None)
     return Presenter(config, spool, clock, devices, panel, saver, store, None)
 

@@ -132,7 +132,7 @@ def test_b03_press_during_photo_answered_on_light_and_panel(box: Box) -> None:
 def test_b04_button_down_at_start_called_stuck_until_released(
     box: Box,
 ) -> None:
-    box.button.is_down = True
+    box.button.down = True
     box.notice = problem("bad_config", "line 3")
     box.start()
     box.until_light(LightPattern.HELD)

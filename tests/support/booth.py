@@ -21,9 +21,11 @@ from piboothup.booth.devices import Devices
 from piboothup.booth.flow.events import Event, Pressed, Released, Tapped
 from piboothup.booth.flow.menu import MenuOptions, Page
 from piboothup.booth.flow.state import Booth
-from piboothup.booth.gpio.buzzer import Sound
-from piboothup.booth.gpio.led import LightPattern
+from piboothup.booth.gpio.button import GpioButton
+from piboothup.booth.gpio.buzzer import Buzzer, Sound
+from piboothup.booth.gpio.led import Light, LightPattern
 from piboothup.booth.panel import screens
+from piboothup.booth.panel.base import PanelDevice
 from piboothup.booth.panel.view import View
 from piboothup.booth.service import BoothService
 from piboothup.config import CaptureConfig, Config, EventPicsConfig, SpoolConfig
@@ -55,7 +57,7 @@ def hang_on(event: threading.Event) -> Callable[[], None]:
     return hang
 
 
-class FakePanel:
+class FakePanel(PanelDevice):
     """Fake panel device that records the pictures."""
 
     def __init__(self) -> None:
@@ -71,24 +73,16 @@ class FakePanel:
         self.on_show()
         self.shown.put(image.tobytes())
 
-    def contrast(self, level: int) -> None:
-        """Ignore the contrast."""
-
-    def set_display_on(self, on: bool) -> None:
-        """Ignore display on and off."""
-
-    def check(self) -> None:
-        """Succeed."""
-
     def close(self) -> None:
         self.on_close()
 
 
-class FakeLight:
+class FakeLight(Light):
     """Fake light that records its patterns, one per turn of the service's loop."""
 
+    problem: Problem | None = None
+
     def __init__(self) -> None:
-        self.problem: Problem | None = None
         self.patterns: queue.SimpleQueue[LightPattern] = queue.SimpleQueue()
         self.flashes: list[bool] = []
         self.closed = False
@@ -109,11 +103,12 @@ class FakeLight:
         self.closed = True
 
 
-class FakeBuzzer:
+class FakeBuzzer(Buzzer):
     """Fake buzzer that records the sounds."""
 
+    problem: Problem | None = None
+
     def __init__(self) -> None:
-        self.problem: Problem | None = None
         self.heard: queue.SimpleQueue[Sound] = queue.SimpleQueue()
         self.closed = False
 
@@ -124,15 +119,16 @@ class FakeBuzzer:
         self.closed = True
 
 
-class FakeButton:
+class FakeButton(GpioButton):
     """Fake button whose edges are method calls."""
 
+    problem: Problem | None = None
+
     def __init__(self, clock: HandClock) -> None:
-        self.problem: Problem | None = None
         self.pressed: Callable[[int], None] = lambda _edge_ns: None
         self.released: Callable[[int], None] = lambda _edge_ns: None
         self.opened: Callable[[bool], None] = lambda _is_down: None
-        self.is_down = False
+        self.down = False
         self.last_beat_ns = clock.boottime_ns
         self.stopped = False
 
@@ -140,7 +136,7 @@ class FakeButton:
         self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
     ) -> None:
         self.pressed, self.released, self.opened = pressed, released, opened
-        opened(self.is_down)
+        opened(self.down)
 
     def threads(self) -> list[threading.Thread]:
         return []

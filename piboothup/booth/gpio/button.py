@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from piboothup.booth.gpio import pins
 from piboothup.booth.threads import NEVER_NS, Heartbeat
@@ -30,32 +30,6 @@ MAX_EDGE_AGE_NS = 1_000_000_000
 
 Edge = tuple[bool, int]
 """Whether the button went down, and the boot-time in nanoseconds."""
-
-
-class Button(Protocol):
-    """A button's driver."""
-
-    @property
-    def problem(self) -> Problem | None:
-        """Why the button can't be read; None while it works, and until the first attempt to open it has failed."""
-
-    def start(
-        self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
-    ) -> None:
-        """Start the thread, which opens the button, with retries; returns at once. Callbacks come on that thread.
-
-        `pressed` and `released` get the boot-time of their edge, nanoseconds. `opened`, called first each time the
-        button was opened, gets whether it is down already: of that press only the release is reported.
-        """
-
-    def threads(self) -> list[threading.Thread]:
-        """The threads that handle an edge, once the button is open."""
-
-    def heartbeat(self) -> int:
-        """Boot-time of the thread's last sign of life, nanoseconds; now, while the button is not open."""
-
-    def stop(self) -> None:
-        """End the thread."""
 
 
 class Debounce:
@@ -112,13 +86,17 @@ class GpioButton:
 
     @property
     def problem(self) -> Problem | None:
-        """See `Button`."""
+        """Why the button can't be read; None while it works, and until the first attempt to open it has failed."""
         return self._line.problem
 
     def start(
         self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
     ) -> None:
-        """Start the thread, which opens the pin; see `Button`."""
+        """Start the thread, which opens the pin, with retries; returns at once. Callbacks come on that thread.
+
+        `pressed` and `released` get the boot-time of their edge, nanoseconds. `opened`, called first each time the
+        pin was opened, gets whether the button is down already: of that press only the release is reported.
+        """
         self._heartbeat.beat(NEVER_NS)
         work = (partial(self._report_edges, pressed, released, opened), self._ended)
         self._thread = threading.Thread(target=self._line.keep_running, args=work, name="button", daemon=True)
@@ -133,7 +111,7 @@ class GpioButton:
         return bool(self._line.device.is_active)
 
     def heartbeat(self) -> int:
-        """See `Button`."""
+        """Boot-time of the thread's last sign of life, nanoseconds; now, while the pin is not open."""
         return self._heartbeat.last_ns()
 
     def stop(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from piboothup.booth.gpio import pins
 from piboothup.config import LightConfig
@@ -37,12 +37,13 @@ _QUEUE_LIMIT = 2
 """A sound is dropped when this many are waiting: it would be late."""
 
 
-class Buzzer(Protocol):
-    """A buzzer's driver. No call blocks or raises."""
+class Buzzer:
+    """A buzzer; this class itself stands for none. No call blocks or raises."""
 
     @property
     def problem(self) -> Problem | None:
         """Why the buzzer does not work; None while it does."""
+        return None
 
     def play(self, sound: Sound) -> None:
         """Play this sound."""
@@ -51,19 +52,7 @@ class Buzzer(Protocol):
         """Stop the sound and release the pin."""
 
 
-class NoBuzzer:
-    """No buzzer."""
-
-    problem: Problem | None = None
-
-    def play(self, sound: Sound) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
-class GpioBuzzer:
+class GpioBuzzer(Buzzer):
     """A buzzer on the table's pin. `pin_factory`: gpiozero's, for tests."""
 
     def __init__(self, table: LightConfig, pin_factory: Any = None) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import threading
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from piboothup.booth.gpio import pins
 from piboothup.config import LightConfig
@@ -58,12 +58,13 @@ BREATH_PEAK = 0.6
 _STEADY = (LightPattern.EXPOSING, LightPattern.HELD)
 
 
-class Light(Protocol):
-    """The driver of LED and flash. No call blocks or raises."""
+class Light:
+    """LED and flash; this class itself stands for none. No call blocks or raises."""
 
     @property
     def problem(self) -> Problem | None:
-        """Why the light does not work; None while it does."""
+        """Why LED or flash do not work; None while they do."""
+        return None
 
     def show(self, pattern: LightPattern) -> None:
         """Begin this pattern."""
@@ -75,22 +76,7 @@ class Light(Protocol):
         """Switch off and release the pins."""
 
 
-class NoLight:
-    """No light."""
-
-    problem: Problem | None = None
-
-    def show(self, pattern: LightPattern) -> None:
-        """Do nothing."""
-
-    def flash(self, on: bool) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
-class GpioLight:
+class GpioLight(Light):
     """LED and flash on the config's pins. `pin_factory`: gpiozero's, for tests."""
 
     def __init__(self, table: LightConfig, pin_factory: Any = None) -> None:

@@ -1,14 +1,12 @@
-"""The panel's protocol: what its device must do; and no panel."""
+"""The panel's device: what a driver must do."""
 
 from __future__ import annotations
-
-from typing import Protocol
 
 from PIL import Image
 
 
-class PanelDevice(Protocol):
-    """A panel's device; every call comes from one thread."""
+class PanelDevice:
+    """A panel's device; this class itself stands for none. Every call comes from one thread."""
 
     def open(self) -> None:
         """Start it up, black. Raises OSError."""
@@ -27,25 +25,3 @@ class PanelDevice(Protocol):
 
     def close(self) -> None:
         """Release the device; closing twice does nothing."""
-
-
-class NoPanel:
-    """No device: pictures go to the picture file only."""
-
-    def open(self) -> None:
-        """Nothing to start."""
-
-    def show(self, image: Image.Image) -> None:
-        """Nothing to see."""
-
-    def contrast(self, level: int) -> None:
-        """Nothing to dim."""
-
-    def set_display_on(self, on: bool) -> None:
-        """Nothing to light."""
-
-    def check(self) -> None:
-        """Nothing to miss."""
-
-    def close(self) -> None:
-        """Nothing to give back."""

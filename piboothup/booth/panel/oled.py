@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from piboothup.booth.panel.base import PanelDevice
 from piboothup.config import PanelConfig
 
 WIDTH, HEIGHT = 128, 64
@@ -38,8 +39,8 @@ def packed(image: Image.Image) -> bytes:
     return b"".join(columns[page::PAGES] for page in range(PAGES))
 
 
-class OledPanel:
-    """A `PanelDevice` for ssd1306, ssd1309, ssd1315 and sh1106. `bus`: an smbus, for tests."""
+class OledPanel(PanelDevice):
+    """The driver for ssd1306, ssd1309, ssd1315 and sh1106. `bus`: an smbus, for tests."""
 
     def __init__(self, table: PanelConfig, bus: Any = None) -> None:
         self._table = table

@@ -21,8 +21,8 @@ from piboothup.booth.gpio.led import (
     BREATH_S,
     BREATH_STEPS_PER_S,
     GpioLight,
+    Light,
     LightPattern,
-    NoLight,
     breath,
 )
 from piboothup.config import LightConfig
@@ -220,7 +220,7 @@ def test_close_frees_pin_of_light_that_cant_be_switched_off(
 
 
 def test_no_light_takes_every_call() -> None:
-    light = NoLight()
+    light = Light()
     light.show(LightPattern.READY)
     light.flash(True)
     light.close()

@@ -14,7 +14,7 @@ from PIL import Image
 
 from piboothup.booth.frame import Viewfinder
 from piboothup.booth.panel import screens
-from piboothup.booth.panel.base import NoPanel
+from piboothup.booth.panel.base import PanelDevice
 from piboothup.booth.panel.layout import PHOTO_SIZE
 from piboothup.booth.panel.oled import OledPanel
 from piboothup.booth.panel.thread import RETRY_NS, PanelThread
@@ -29,7 +29,7 @@ READY = View(state=BoothState.READY, name="Booth 1", photos=3)
 COUNTDOWN = View(state=BoothState.COUNTDOWN, countdown=3)
 
 
-class Loose(NoPanel):
+class Loose(PanelDevice):
     """A panel on a bad wire: which of its calls fail is said by the test. The real part fails in all or in none."""
 
     def __init__(self, clock: HandClock, *failing: str) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from piboothup.booth.frame import Viewfinder
 from piboothup.booth.panel import screens
-from piboothup.booth.panel.base import NoPanel
+from piboothup.booth.panel.base import PanelDevice
 from piboothup.booth.panel.layout import PHOTO_SIZE, blank
 from piboothup.booth.panel.oled import OledPanel
 from piboothup.booth.panel.thread import RETRY_NS, PanelThread
@@ -219,7 +219,7 @@ def test_d02_unplugged_mid_frame_and_back_redrawn_within_5_s(
     assert glass.glass().tobytes() == drawn
 
 
-class HangingPanel(NoPanel):
+class HangingPanel(PanelDevice):
     """A bus that swallows a picture and does not come back until it is let go."""
 
     def __init__(self) -> None:
@@ -280,7 +280,7 @@ def test_panel_draws_without_runtime_directory(glass: EmulatedOled, clock: HandC
     assert panel.problem is None
 
 
-class BrokenLibrary(NoPanel):
+class BrokenLibrary(PanelDevice):
     """What an import of a missing luma does."""
 
     def open(self) -> None:
@@ -469,7 +469,7 @@ def test_bottom_line_alternates_only_if_too_long(view: View, takes_turns: bool, 
         drawn.append(view.line_turn)
         return blank()
 
-    panel = PanelThread(NoPanel(), HandClock(), tmp_path, draw)
+    panel = PanelThread(PanelDevice(), HandClock(), tmp_path, draw)
     for turn in range(7, 11):
         panel.show(replace(view, line_turn=turn))
         panel.run_once()

@@ -12,13 +12,12 @@ from PIL import Image
 
 from piboothup.booth.camera.picamera2_driver import Picamera2Driver
 from piboothup.booth.devices import Devices
-from piboothup.booth.gpio.buzzer import Sound
+from piboothup.booth.gpio.buzzer import Buzzer, Sound
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.panel.view import View
 from piboothup.booth.service import BoothService
 from piboothup.clock import SystemClock
 from piboothup.config import CaptureConfig, Config, EventPicsConfig, LightConfig, SpoolConfig
-from piboothup.problems import Problem
 from piboothup.runtime import send_hint
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
@@ -33,7 +32,7 @@ TRIES = 10
 """Attempts until a photo is in time, as the machine may have other work; the booth's own delays recur in each."""
 
 
-class Party:
+class Party(Buzzer):
     """Booth with the real clock that records the times of drawn states, flash and sounds."""
 
     def __init__(self, root: Path, countdown_s: int, flash: bool) -> None:
@@ -52,7 +51,6 @@ class Party:
         self._dark = 0
         self.light.flash = self._flash  # type: ignore[method-assign]
         self.sounds: list[tuple[int, Sound]] = []
-        self.problem: Problem | None = None
         camera = Picamera2Driver(config.camera, VirtualPicamera2)
         self.service = BoothService(
             config, self.spool, self.clock, self.runtime, Devices(camera, self.glass, self.light, None, self)
