@@ -5,11 +5,11 @@ A picture is the same on every machine. Not used by the running booth.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from PIL import Image, ImageChops, ImageFilter
+import numpy as np
+from PIL import Image, ImageFilter
 
 from piboothup.booth.panel.font import face
 from piboothup.booth.panel.layout import HEIGHT_PX, WIDTH_PX
@@ -25,6 +25,8 @@ _LIT = (196, 228, 255)
 _GLOW = (48, 96, 178)
 _GLASS = (5, 8, 16)
 _DESK = (24, 27, 34)
+_DOT = np.pad(np.full((_PITCH_PX - 1, _PITCH_PX - 1), 255, np.uint8), (0, 1))
+"""Brightness of a lit dot, with the dark line right of it and below."""
 
 
 def gallery(language: str) -> dict[str, Image.Image]:
@@ -34,28 +36,13 @@ def gallery(language: str) -> dict[str, Image.Image]:
 
 def enlarged(screen: Image.Image) -> Image.Image:
     """Enlarge `screen` as a blue-white panel behind glass: dots with gaps, and a little glow. Mode "RGB"."""
-    size = (screen.width * _PITCH_PX, screen.height * _PITCH_PX)
-    lit = screen.convert("L").resize(size, Image.Resampling.NEAREST)
-    panel = Image.new("RGB", (size[0] + 2 * _EDGE_PX, size[1] + 2 * _EDGE_PX), _GLASS)
+    dots = Image.fromarray(np.kron(np.asarray(screen, np.uint8), _DOT))
+    panel = Image.new("RGB", (dots.width + 2 * _EDGE_PX, dots.height + 2 * _EDGE_PX), _GLASS)
     glow = Image.new("L", panel.size)
-    glow.paste(lit, (_EDGE_PX, _EDGE_PX))
+    glow.paste(screen.convert("L").resize(dots.size, Image.Resampling.NEAREST), (_EDGE_PX, _EDGE_PX))
     panel.paste(_GLOW, (0, 0), glow.filter(ImageFilter.BoxBlur(2)))
-    panel.paste(_LIT, (_EDGE_PX, _EDGE_PX), ImageChops.darker(lit, _dots(size)))
+    panel.paste(_LIT, (_EDGE_PX, _EDGE_PX), dots)
     return panel
-
-
-@functools.cache
-def _dots(size: tuple[int, int]) -> Image.Image:
-    """Grid of lit dots with dark lines between them."""
-    dot = Image.new("L", (_PITCH_PX, _PITCH_PX))
-    dot.paste(255, (0, 0, _PITCH_PX - 1, _PITCH_PX - 1))
-    row = Image.new("L", (size[0], _PITCH_PX))
-    for x in range(0, size[0], _PITCH_PX):
-        row.paste(dot, (x, 0))
-    dots = Image.new("L", size)
-    for y in range(0, size[1], _PITCH_PX):
-        dots.paste(row, (0, y))
-    return dots
 
 
 def contact_sheet(images: Mapping[str, Image.Image], columns: int = COLUMNS) -> Image.Image:

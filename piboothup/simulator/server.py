@@ -16,7 +16,7 @@ import secrets
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,9 +34,6 @@ DEFAULT_EVENTS: Final[tuple[Mapping[str, Any], ...]] = (
 )
 _URL_VALID_NS: Final = 300 * 1_000_000_000
 
-Sign = Callable[[str], str]
-"""Function that signs the upload URL of the object `<linkId>/<albumId or _>/<fileName>`."""
-
 
 class CannotServe(ValueError):
     """Unusable port or directory; the text is a sentence."""
@@ -53,17 +50,12 @@ class LocalEventPics:
         key: str = DEMO_KEY,
         events: Iterable[Mapping[str, Any]] = DEFAULT_EVENTS,
         faults: Iterable[Fault] = (),
-        sign: Sign | None = None,
     ) -> None:
-        """Listen until closed; on a free port if `port` is 0. Raises OSError.
-
-        With `sign` photos are PUT to another storage, and do not arrive here.
-        """
+        """Listen until closed; on a free port if `port` is 0. Raises OSError."""
         self.directory = directory
         self.key = key
         self.events = list(events)
         self.clock = clock
-        self.sign = sign
         self.calls: Counter[str] = Counter()
         """Calls so far, by name, with those that met a fault."""
         self.uploading = 0
@@ -174,14 +166,9 @@ class LocalEventPics:
             return 400, {"error": "takenAt is a number of milliseconds"}
         if not self._knows(link_id, album_id):
             return 404, {"error": "no such event or album"}
-        if self.sign is not None:
-            path = self.path_of(link_id, album_id, file_name).relative_to(self.directory)
-            return 200, {"uploadUrl": self.sign(path.as_posix())}
         token, signature = secrets.token_urlsafe(12), secrets.token_urlsafe(24)
         with self._lock:
             now_ns = self.clock.boottime_ns()
-            for old in [past for past, grant in self._grants.items() if now_ns - grant.asked_ns > 2 * _URL_VALID_NS]:
-                del self._grants[old]
             self._grants[token] = Grant(signature, link_id, album_id, file_name, taken_at, now_ns)
         return 200, {"uploadUrl": f"{self.url}/upload/{token}?signature={signature}"}
 
