@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from piboothup.booth.frame import Plane
+from piboothup.booth.panel.font import face
 
 _Colour = tuple[int, int, int]
 _STAGE = (820, 616)
@@ -30,20 +31,6 @@ _PALETTES = (
 _SKINS = ((246, 214, 188), (226, 178, 140), (190, 134, 96), (138, 90, 62), (94, 60, 42))
 _HAIRS = ((40, 28, 22), (92, 58, 32), (196, 152, 82), (24, 22, 26), (140, 52, 34))
 _CLOTHES = ((214, 62, 72), (46, 96, 168), (238, 184, 60), (58, 138, 96), (236, 232, 224), (128, 74, 156))
-
-# Which of seven bars are lit: top, upper left, upper right, middle, lower left, lower right, bottom.
-_SEGMENTS = (
-    "1110111",
-    "0010010",
-    "1011101",
-    "1011011",
-    "0111010",
-    "1101011",
-    "1101111",
-    "1010010",
-    "1111111",
-    "1111011",
-)
 _NUMBER_DIGITS = 4
 
 
@@ -85,34 +72,16 @@ def from_jpeg(path: Path, size: tuple[int, int]) -> Picture:
 
 def stamp(picture: Picture, number: int) -> None:
     """Write the running number, large, into the lower left corner; changes nothing else."""
-    bar = max(2, min(picture.y.shape) // 56 // 2 * 2)
-    tall, wide, gap = 9 * bar, 5 * bar, bar
-    box_height, box_width = tall + 2 * gap, _NUMBER_DIGITS * (wide + gap) + gap
-    top, left = picture.y.shape[0] - box_height - bar, bar
-    box = picture.y[top : top + box_height, left : left + box_width]
-    box[:] = 24
+    digits = face("small")
+    label = Image.new("1", (digits.width_px(_NUMBER_DIGITS * "0") + 2, digits.cap_px + 2))
+    digits.draw(label, 1, 1, f"{number:0{_NUMBER_DIGITS}d}"[-_NUMBER_DIGITS:])
+    dot = max(2, min(picture.y.shape) // 56 // 2 * 2)
+    box = 24 + np.kron(np.asarray(label, np.uint8), np.full((dot, dot), 211, np.uint8))
+    height, width = box.shape
+    bottom = picture.y.shape[0] - dot
+    picture.y[bottom - height : bottom, dot : dot + width] = box
     for plane in (picture.u, picture.v):
-        plane[top // 2 : (top + box_height) // 2, left // 2 : (left + box_width) // 2] = 128
-    for place, digit in enumerate(f"{number:0{_NUMBER_DIGITS}d}"[-_NUMBER_DIGITS:]):
-        x = gap + place * (wide + gap)
-        _digit(box[gap : gap + tall, x : x + wide], int(digit), bar)
-
-
-def _digit(cell: Plane, digit: int, bar: int) -> None:
-    tall, wide = cell.shape
-    half = (tall - bar) // 2
-    bars = (
-        (slice(0, bar), slice(0, wide)),
-        (slice(0, half + bar), slice(0, bar)),
-        (slice(0, half + bar), slice(wide - bar, wide)),
-        (slice(half, half + bar), slice(0, wide)),
-        (slice(half, tall), slice(0, bar)),
-        (slice(half, tall), slice(wide - bar, wide)),
-        (slice(tall - bar, tall), slice(0, wide)),
-    )
-    for lit, where in zip(_SEGMENTS[digit], bars, strict=True):
-        if lit == "1":
-            cell[where] = 235
+        plane[(bottom - height) // 2 : bottom // 2, dot // 2 : (dot + width) // 2] = 128
 
 
 def give_back_memory() -> None:
