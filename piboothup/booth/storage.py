@@ -155,10 +155,7 @@ class StorageMonitor:
 
     def _notice_disk_change(self) -> bool:
         """Whether another disk is under the spool's path; then the previous disk's waiting photos are remembered."""
-        try:
-            if not self._spool.has_moved():
-                return False
-        except OSError:  # a disk that can't be read: a problem of its own
+        if not self._spool.has_moved():
             return False
         left, location = self._spool.left_behind(), self._spool.session.location
         self._sent_there |= location.sent() if location is not None else set()

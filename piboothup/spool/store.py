@@ -136,9 +136,12 @@ class Spool:
             log.log(level, "%s", line)
 
     def has_moved(self) -> bool:
-        """Whether the disk under the spool's path came, went or changed since the lock. Raises OSError if unknown."""
+        """Whether the disk under the spool's path came, went or changed since the lock; False if it is unreadable."""
         location = self.session.location
-        return location is not None and location.has_changed()
+        try:
+            return location is not None and location.has_changed()
+        except OSError:  # a problem of its own: its photos are shown as unreadable
+            return False
 
     def left_behind(self) -> set[str]:
         """The photos that wait in the folder that was locked, when it is out of sight, or were hidden from it."""

@@ -167,10 +167,7 @@ class Uploader:
                 self._shut_down()
 
     def _has_moved(self) -> bool:
-        try:
-            self.needs_restart = self._spool.has_moved()
-        except OSError:  # an unreadable disk: its photos are shown as unreadable
-            return False
+        self.needs_restart = self._spool.has_moved()
         if self.needs_restart:
             log.warning("spool moved directory=%s", self._spool.directory)
         return self.needs_restart

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from piboothup.clock import Clock
 from piboothup.config import Config, ConfigError, Secret
@@ -32,27 +33,19 @@ _SIGN_IN_CHECK_INTERVAL_NS = 30_000_000_000
 """Shortest time between two requests over plain http that were answered, nanoseconds."""
 
 
+@dataclass
 class ApiSession:
     """Used by the worker's thread; `stop` and `enforce_deadline` by the main thread."""
 
-    def __init__(
-        self,
-        config: Config,
-        spool: Spool,
-        clock: Clock,
-        time: TrustedTime,
-        scheduler: UploadScheduler,
-        connect: Connect,
-    ) -> None:
-        self._config = config
-        self._spool = spool
-        self._clock = clock
-        self._time = time
-        self._scheduler = scheduler
-        self._connect = connect
-        self._api: EventPicsApi | None = None
-        self._key: Secret | None = None
-        self._sign_in_check_due_ns = 0
+    _config: Config
+    _spool: Spool
+    _clock: Clock
+    _time: TrustedTime
+    _scheduler: UploadScheduler
+    _connect: Connect
+    _api: EventPicsApi | None = None
+    _key: Secret | None = None
+    _sign_in_check_due_ns: int = 0
 
     def stop(self) -> None:
         """Cuts what is on the network. The scheduler must be stopping."""
@@ -159,12 +152,10 @@ class ApiSession:
             log.warning("not noted reason=%s", error.strerror)
 
     def _is_new_anchor(self, fresh: Anchor) -> bool:
-        known = [
-            anchor for anchor in self._spool.read_boot(self._spool.boot).anchors if anchor.source is fresh.source
-        ]
         return not any(
-            fresh.boottime_ms - anchor.boottime_ms < _ANCHOR_INTERVAL_MS
+            anchor.source is fresh.source
+            and fresh.boottime_ms - anchor.boottime_ms < _ANCHOR_INTERVAL_MS
             and anchor.uncertainty_ms <= 2 * fresh.uncertainty_ms
             and abs(anchor.offset_ms - fresh.offset_ms) <= anchor.uncertainty_ms + fresh.uncertainty_ms
-            for anchor in known
+            for anchor in self._spool.read_boot(self._spool.boot).anchors
         )

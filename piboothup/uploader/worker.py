@@ -94,7 +94,7 @@ class Worker:
         if taken_at_ms is None and name.boot == self._spool.boot and self._time_wait_left_s() > 0:
             self._scheduler.postpone(name, min(_TIME_POLL_S, self._time_wait_left_s()))
             return
-        if self._has_disk_changed():  # event and time above may have been read from another disk
+        if self._spool.has_moved():  # event and time above may have been read from another disk
             self._scheduler.postpone(name, _RETRY_AFTER_DISK_CHANGE_S)
             return
         try:
@@ -139,7 +139,7 @@ class Worker:
             log.info("sent but not moved photo=%s reason=an assignment is under way", name)
             return False
         except OSError as error:
-            if self._is_gone(name) and not self._has_disk_changed():  # somebody moved it
+            if self._is_gone(name) and not self._spool.has_moved():  # somebody moved it
                 return True
             log.warning("sent but not moved photo=%s reason=%s", name, error.strerror)
             return False
@@ -154,26 +154,15 @@ class Worker:
             return
         try:
             record_actual_album(self._spool, name, context)
-        except durable.Locked:
-            raise
         except OSError as error:
             log.error("album not noted photo=%s reason=%s", name, error.strerror)
-
-    def _has_disk_changed(self) -> bool:
-        """Whether the spool lies on another disk than when the photo was listed."""
-        try:
-            return self._spool.has_moved()
-        except OSError:  # unreadable, so not known to be another
-            return False
 
     def _is_gone(self, name: PhotoName) -> bool:
         """Whether the photo is surely no longer in new/; an unreadable card is no proof."""
         try:
             self._spool.path(name).lstat()
-        except FileNotFoundError:
-            return True
-        except OSError:
-            return False
+        except OSError as error:
+            return isinstance(error, FileNotFoundError)
         return False
 
     def _quarantine(self, name: PhotoName) -> None:

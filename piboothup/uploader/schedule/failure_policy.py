@@ -28,6 +28,8 @@ Not safe for threads by itself: its owner holds a lock.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from piboothup.clock import Clock
 from piboothup.problems import Problem, problem
 from piboothup.spool.contexts import Context
@@ -79,26 +81,17 @@ def _max_backoff_s(call: ApiCall, outcome: Outcome) -> float:
     return _MAX_BACKOFF_AFTER_PUT_S if is_answered_put else MAX_BACKOFF_S
 
 
+@dataclass
 class FailurePolicy:
     """Carries out decisions: moves breaker, queue, attempt history and link status."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        random_fn: RandomFn,
-        queue: PhotoQueue,
-        breaker: CircuitBreaker,
-        attempts: AttemptHistory,
-        link: LinkStatus,
-        stats: TransferStats,
-    ) -> None:
-        self._clock = clock
-        self._random = random_fn
-        self._queue = queue
-        self._breaker = breaker
-        self._attempts = attempts
-        self._link = link
-        self._stats = stats
+    _clock: Clock
+    _random: RandomFn
+    _queue: PhotoQueue
+    _breaker: CircuitBreaker
+    _attempts: AttemptHistory
+    _link: LinkStatus
+    _stats: TransferStats
 
     def on_no_key(self, reason: Problem) -> None:
         """There is no usable key: asked for again in a minute."""
@@ -121,7 +114,7 @@ class FailurePolicy:
         """A call for the photo failed. True: the photo is to be parked."""
         decision = decide(call, outcome)
         if call is ApiCall.PUT and outcome in _UNREACHABLE:
-            self._link.on_unanswered_put()
+            self._link.is_put_unanswered = True
         if decision in (Decision.NEW_URL, Decision.PARK, Decision.BLAME_PHOTO_OR_EVENT, Decision.BLOCKED):
             self._attempts.photo(name).url = None
         is_error = call is not ApiCall.EVENTS and decision in _TRY_LATER and outcome not in _NO_ANSWER

@@ -85,8 +85,8 @@ class LinkStatus:
     """Some folders of new/ could not be read."""
     _problem: tuple[UploaderState, Problem] | None = None
     _outlasts_probes: bool = False
-    _is_put_unanswered: bool = False
-    """A PUT got no answer at all, and no photo was sent since."""
+    is_put_unanswered: bool = False
+    """A PUT got no answer at all, and no photo was sent since: the network may let nothing through to the storage."""
     is_storage_silent: bool = False
     """And EventPics has answered a probe since."""
 
@@ -101,19 +101,15 @@ class LinkStatus:
             log.warning("link state=%s reason=%s", state, reason.code)
         self._problem, self._outlasts_probes = (state, reason), outlasts_probes
 
-    def on_unanswered_put(self) -> None:
-        """A PUT got no answer at all: the storage may be what this network lets nothing through to."""
-        self._is_put_unanswered = True
-
     def on_probe_success(self, *, photos_waiting: bool) -> None:
         """EventPics answered: clears the problem, unless only a photo can show it over and there is one to send."""
-        self.is_storage_silent = self._is_put_unanswered
+        self.is_storage_silent = self.is_put_unanswered
         if not (photos_waiting and self._outlasts_probes):
             self._clear_problem()
 
     def on_photo_sent(self) -> None:
         """A photo arrived: clears whatever was wrong with the link."""
-        self._is_put_unanswered = self.is_storage_silent = False
+        self.is_put_unanswered = self.is_storage_silent = False
         self._clear_problem()
 
     def _clear_problem(self) -> None:

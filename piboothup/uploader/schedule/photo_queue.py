@@ -15,6 +15,7 @@ import heapq
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -143,7 +144,11 @@ class PhotoQueue:
         """The next photo, which is on its way from now on; None when there is none for now."""
         while self._postponed_until and self._postponed_until[0][0] <= now_ns:
             self._due.append(heapq.heappop(self._postponed_until)[2])
-        lanes = self._newest, self._oldest, self._next_due
+        lanes = (
+            partial(self._take_sendable, self._waiting_line.pop),
+            partial(self._take_sendable, self._waiting_line.popleft),
+            self._next_due,
+        )
         for _ in lanes:
             text = lanes[self._lane]()
             self._lane = (self._lane + 1) % len(lanes)
@@ -211,12 +216,6 @@ class PhotoQueue:
         self._postponed.clear()
 
     # -- the three lanes; each gives its next photo, None when it is empty ------------------------------------
-
-    def _newest(self) -> str | None:
-        return self._take_sendable(self._waiting_line.pop)
-
-    def _oldest(self) -> str | None:
-        return self._take_sendable(self._waiting_line.popleft)
 
     def _take_sendable(self, take: Callable[[], str]) -> str | None:
         while self._waiting_line:

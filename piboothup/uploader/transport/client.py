@@ -124,12 +124,7 @@ class Transport:
         answer = self._send_with_trusted_time(request, deadline_ns)
         for _ in range(_MAX_REDIRECTS):
             # RFC 9110, 15.4.8 and 15.4.9: the method and the body stay as they are.
-            redirect = (
-                redirect_target(request.url, answer.location)
-                if answer.status in (307, 308) and answer.location
-                else None
-            )
-            if redirect is None:
+            if answer.status not in (307, 308) or (redirect := redirect_target(request.url, answer.location)) is None:
                 break
             request = dataclasses.replace(request, url=redirect)
             request.rewind()

@@ -6,6 +6,7 @@ urllib3 and http.client are here; `happy_eyeballs` makes the connection, `client
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import socket
@@ -121,10 +122,8 @@ class ExchangeGuard:
     def _cut_off(self, kind: Outcome) -> None:
         self._cut = self._cut or kind
         if self._handle is not None:
-            try:
+            with contextlib.suppress(OSError):  # already closed
                 self._handle.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return  # already closed
 
     def _close_handle(self) -> None:
         if self._handle is not None:

@@ -97,10 +97,12 @@ def is_plain(url: str) -> bool:
 
 
 def redirect_target(url: Secret, location: str) -> Secret | None:
-    """The target of a redirect with this Location; None when that is not the same server.
+    """The target of a redirect with this Location; None when there is none, or that is not the same server.
 
     The same server is the same scheme, name and port: so never from https to http, nor to any other listener.
     """
+    if not location:
+        return None
     try:
         found = _joined(url.reveal(), location)
         same = _server(found) == _server(url.reveal())
