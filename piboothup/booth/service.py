@@ -30,14 +30,13 @@ from piboothup.booth.flow.events import (
     Pressed,
     Released,
     Save,
-    SelfTestFrame,
     SelfTestPressed,
     Stop,
     StorageChecked,
     Tick,
     TrySaving,
 )
-from piboothup.booth.flow.machine import CAPTURE_TIMEOUT_S, step
+from piboothup.booth.flow.machine import step
 from piboothup.booth.flow.state import Booth, FlowSettings
 from piboothup.booth.operations.action_runner import ActionRunner
 from piboothup.booth.operations.active_settings import ActiveSettings, SettingsStore
@@ -258,15 +257,13 @@ class BoothService:
         for effect in effects:
             match effect:
                 case Capture(zero_ns, flash_on_ns):
-                    self._camera.capture(zero_ns, CAPTURE_TIMEOUT_S, flash_on_ns)
+                    self._camera.capture(zero_ns, flash_on_ns)
                 case Save(frame):
                     self._saver.save(frame)
                 case TrySaving(frame):
                     self._saver.try_saving(frame)
                 case Discard(frame):
                     frame.release()
-                case SelfTestFrame():
-                    self._self_test.on_test_frame(effect)
                 case SelfTestPressed():
                     self._self_test.on_test_press()
                 case action:

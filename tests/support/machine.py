@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from piboothup.booth.flow.actions import CountPhotos, EventUsage
 from piboothup.booth.flow.events import (
+    ActionDone,
     CameraLost,
     CameraReady,
     Capture,
@@ -17,7 +19,7 @@ from piboothup.booth.flow.events import (
 )
 from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.flow.machine import step
-from piboothup.booth.flow.menu import MenuOptions
+from piboothup.booth.flow.menu import MenuOptions, wipe_page
 from piboothup.booth.flow.save_health import SaveHealth
 from piboothup.booth.flow.state import Booth, FlowSettings
 from piboothup.booth.frame import Frame
@@ -35,6 +37,11 @@ WELL = SaveHealth(is_tested=True)
 def frame(exposure_start_ns: int = 1_000_000 * SECOND_NS) -> Frame:
     plane = np.zeros((2, 2), np.uint8)
     return Frame(plane, plane, plane, exposure_start_ns, release=lambda: None)
+
+
+def counted(usages: tuple[EventUsage, ...]) -> ActionDone:
+    """Answer to the count of the photos on the card."""
+    return ActionDone(CountPhotos(), wipe_page(usages))
 
 
 class StateMachineDriver:

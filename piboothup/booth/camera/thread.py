@@ -15,7 +15,7 @@ import math
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from piboothup.booth.camera.base import Camera, CameraFault, CaptureTimedOut
@@ -71,13 +71,17 @@ class RecoveryCounts:
     """Times in a row that it was lost during a capture, however long it had streamed before."""
 
 
+Reply = Callable[[Exposed | CaptureFailed], None]
+
+
 @dataclass(frozen=True)
 class CaptureJob:
     """A requested photo."""
 
     zero_ns: int
-    timeout_s: float
     flash_on_ns: int | None = None
+    reply: Reply | None = field(default=None, repr=False)
+    """Gets the answer; None = it is posted."""
 
 
 def white_balance_lock_at(zero_ns: int, flash_on_ns: int | None) -> int | None:
@@ -155,12 +159,13 @@ class CameraThread:
             self._white_balance_lock_at_ns = lock_at_ns
             self._jobs.put(None)
 
-    def capture(self, zero_ns: int, timeout_s: float = CAPTURE_TIMEOUT_S, flash_on_ns: int | None = None) -> None:
-        """Request the first frame exposed at or after `zero_ns`, within `timeout_s` of it. Never waits.
+    def capture(self, zero_ns: int, flash_on_ns: int | None = None, reply: Reply | None = None) -> None:
+        """Request the first frame exposed at or after `zero_ns`. Never waits.
 
-        `flash_on_ns`: since when the flash is on. A request that was not taken up yet is replaced.
+        `flash_on_ns`: since when the flash is on. `reply`: gets the answer on the camera's thread; without it the
+        answer is posted. A request that was not taken up yet is replaced.
         """
-        self._jobs.put(CaptureJob(zero_ns, timeout_s, flash_on_ns))
+        self._jobs.put(CaptureJob(zero_ns, flash_on_ns, reply))
 
     def set_viewfinder_on(self, on: bool) -> None:
         """Switch the viewfinder on or off; its pictures are made only while it is on. Never waits."""
@@ -241,7 +246,7 @@ class CameraThread:
         ahead_s = max(0, job.zero_ns - now_ns) / 1e9
         left_s = (self._frames_grew_ns + STALL_TIMEOUT_NS - now_ns) / 1e9
         try:
-            frame = self._camera.capture(job.zero_ns, ahead_s + min(job.timeout_s, left_s), job.flash_on_ns)
+            frame = self._camera.capture(job.zero_ns, ahead_s + min(CAPTURE_TIMEOUT_S, left_s), job.flash_on_ns)
         except CaptureTimedOut:
             self.recovery_counts.timeouts += 1
             log.warning("capture timed out count=%d", self.recovery_counts.timeouts)
@@ -249,12 +254,12 @@ class CameraThread:
         self._current_job = None
         self._mark_stable()
         self.recovery_counts.failed_captures = 0
-        self._post(Exposed(frame, job.zero_ns))
+        (job.reply or self._post)(Exposed(frame, job.zero_ns))
 
     def _fail_current_job(self, why: Problem) -> None:
         job, self._current_job = self._current_job, None
         if job is not None:
-            self._post(CaptureFailed(why, job.zero_ns))
+            (job.reply or self._post)(CaptureFailed(why, job.zero_ns))
 
     def _white_balance_lock_due_s(self) -> float:
         """Seconds until white balance is to be locked; infinite if it is locked or no photo is announced."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from piboothup.booth.flow.actions import EventUsage, MenuAction
+from piboothup.booth.flow.actions import MenuAction
 from piboothup.booth.flow.menu import Page
 from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.booth.frame import Frame, Plane
@@ -110,13 +110,6 @@ class StorageChecked:
 
 
 @dataclass(frozen=True)
-class PhotosCounted:
-    """Number of photos of each event on the card, for the menu."""
-
-    usage: tuple[EventUsage, ...]
-
-
-@dataclass(frozen=True)
 class SelfTestProgress:
     """Results of the self-test so far."""
 
@@ -151,7 +144,7 @@ class Stop:
 ButtonEvent = Pressed | Released | Tapped | DownAtStart
 CameraEvent = CameraReady | CameraLost | Exposed | CaptureFailed
 StorageEvent = StorageChecked | SavingFailed | SaveTested | Saved
-MenuEvent = SharpnessMeasured | PhotosCounted | SelfTestProgress | ActionDone
+MenuEvent = SharpnessMeasured | SelfTestProgress | ActionDone
 """What the menu waits for."""
 Event = ButtonEvent | CameraEvent | StorageEvent | MenuEvent | Tick | Stop
 
@@ -190,17 +183,8 @@ class Discard:
 
 
 @dataclass(frozen=True)
-class SelfTestFrame:
-    """Hand the self-test its test frame, or the problem instead; it is discarded afterwards."""
-
-    frame: Frame | Problem
-    zero_ns: int
-    """Zero of the request."""
-
-
-@dataclass(frozen=True)
 class SelfTestPressed:
     """Tell the self-test that the button was pressed."""
 
 
-Effect = Capture | Save | TrySaving | Discard | SelfTestFrame | SelfTestPressed | MenuAction
+Effect = Capture | Save | TrySaving | Discard | SelfTestPressed | MenuAction

@@ -24,7 +24,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from piboothup.booth.flow import long_press, menu
-from piboothup.booth.flow.actions import CountPhotos
 from piboothup.booth.flow.events import (
     ActionDone,
     ButtonEvent,
@@ -39,14 +38,12 @@ from piboothup.booth.flow.events import (
     Event,
     Exposed,
     MenuEvent,
-    PhotosCounted,
     Pressed,
     Released,
     Save,
     Saved,
     SaveTested,
     SavingFailed,
-    SelfTestFrame,
     SelfTestPressed,
     SelfTestProgress,
     SharpnessMeasured,
@@ -99,7 +96,7 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: FlowSettings) -> _
             return _on_camera(booth, event, now_ns)
         case StorageChecked() | SavingFailed() | SaveTested() | Saved():
             return _on_storage(booth, event, now_ns, settings), ()
-        case SharpnessMeasured() | PhotosCounted() | SelfTestProgress() | ActionDone():
+        case SharpnessMeasured() | SelfTestProgress() | ActionDone():
             return _on_menu_answer(booth, event, now_ns, settings), ()
         case Tick():
             booth, effects = _still_pressed(booth, now_ns, settings)
@@ -136,8 +133,6 @@ def _on_camera(booth: Booth, event: CameraEvent, now_ns: int) -> _Step:
             return _settle_if_idle(lost), ()
         case Exposed(frame, zero_ns) if zero_ns == booth.health.asked_ns:
             return replace(booth, health=booth.health.test_saving(now_ns + SAVING_TIMEOUT_NS)), (TrySaving(frame),)
-        case Exposed(frame, zero_ns) if booth.wants_test_frame:
-            return booth, (SelfTestFrame(frame, zero_ns),)
         case Exposed(frame, zero_ns):
             is_wanted = booth.state is BoothState.EXPOSING and zero_ns == booth.zero_ns
             if not is_wanted or frame.exposure_start_ns < zero_ns:
@@ -148,8 +143,6 @@ def _on_camera(booth: Booth, event: CameraEvent, now_ns: int) -> _Step:
             return _settle_if_idle(failed), ()
         case CaptureFailed(cause, zero_ns) if booth.state is BoothState.EXPOSING and zero_ns == booth.zero_ns:
             return _photo_failed(booth, cause, _not_taken(cause), now_ns), ()
-        case CaptureFailed(cause, zero_ns) if booth.wants_test_frame:
-            return booth, (SelfTestFrame(cause, zero_ns),)
     return booth, ()
 
 
@@ -264,8 +257,6 @@ def _on_menu_answer(booth: Booth, event: MenuEvent, now_ns: int, settings: FlowS
     match event:
         case SharpnessMeasured(sharpness) if page is not None and page.kind is PageKind.AIM:
             return replace(booth, page=menu.with_sharpness(page, sharpness))
-        case PhotosCounted(usages) if page is not None and page.awaits == CountPhotos():
-            return _open_page(booth, menu.wipe_page(usages), now_ns, settings)
         case SelfTestProgress(report) if page is not None and page.kind is PageKind.SELF_TEST:
             after = _open_page(booth, replace(page, report=report), now_ns, settings)
             return replace(after, busy_hint_until_ns=booth.busy_hint_until_ns)  # seen whatever is found meanwhile

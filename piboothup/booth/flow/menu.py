@@ -178,16 +178,14 @@ def choose(page: Page, options: MenuOptions, now_ns: int) -> tuple[Page | None, 
     if item is None or item.target is None:
         return None, None
     if isinstance(item.target, Goto):
-        if item.target.kind is PageKind.MENU:
-            return main_page(options, now_ns), None
-        return _page(item.target, options)
+        return _page(item.target, options, now_ns), None
     return _page_while_running(item.target, item, page, options, now_ns), item.target
 
 
 def wipe_page(usages: tuple[EventUsage, ...]) -> Page:
     """Page with an item for each event on the card, to wipe it."""
     if not usages:
-        return replace(result_page("card_empty"), operator_only=True)
+        return result_page("card_empty")
     items = [_BACK]
     for usage in usages:
         text_key = "event" if usage.has_event else "no_event"
@@ -247,14 +245,16 @@ def _for_operators(options: MenuOptions) -> Iterator[Item]:
     yield Item("switch_off", Goto(PageKind.SWITCH_OFF))
 
 
-def _page(goto: Goto, options: MenuOptions) -> tuple[Page | None, MenuAction | None]:
+def _page(goto: Goto, options: MenuOptions, now_ns: int) -> Page:
     match goto.kind:
+        case PageKind.MENU:
+            return main_page(options, now_ns)
         case PageKind.EVENTS:
             if not options.events:
-                return error_page("no_events"), None
-            return Page(PageKind.EVENTS, (_BACK, *_events(options)), operator_only=True), None
+                return error_page("no_events")
+            return Page(PageKind.EVENTS, (_BACK, *_events(options)), operator_only=True)
         case PageKind.ALBUMS if goto.event is not None:
-            return _albums(goto.event, options), None
+            return _albums(goto.event, options)
         case PageKind.TAKE_ALONG if goto.event is not None:
             yes = _action_item("take_along", goto, options, take_along=True)
             no = _action_item("leave", goto, options, take_along=False)
@@ -265,13 +265,13 @@ def _page(goto: Goto, options: MenuOptions) -> tuple[Page | None, MenuAction | N
                 title_id=goto.event.link_id,
                 number=options.without_event,
                 operator_only=True,
-            ), None
+            )
         case PageKind.LANGUAGES:
             items = (
                 Item("language", ChooseLanguage(language), language, checked=language == options.language)
                 for language in sorted(options.languages, key=lambda language: language != options.language)
             )
-            return Page(PageKind.LANGUAGES, (_BACK, *items), operator_only=True), None
+            return Page(PageKind.LANGUAGES, (_BACK, *items), operator_only=True)
         case PageKind.WIPE_ONE if goto.usage is not None:
             confirm = Item("wipe_now", WipeEvent(goto.usage), hold_s=CONFIRM_HOLD_S)
             return Page(
@@ -281,12 +281,12 @@ def _page(goto: Goto, options: MenuOptions) -> tuple[Page | None, MenuAction | N
                 title_id=goto.usage.event,
                 usage=goto.usage,
                 operator_only=True,
-            ), None
+            )
         case PageKind.SWITCH_OFF:
             confirm = Item("switch_off_now", SwitchOff(), hold_s=CONFIRM_HOLD_S)
-            return Page(PageKind.SWITCH_OFF, (_BACK, confirm), operator_only=True), None
+            return Page(PageKind.SWITCH_OFF, (_BACK, confirm), operator_only=True)
         case _:
-            return Page(goto.kind), None
+            return Page(goto.kind)
 
 
 def _events(options: MenuOptions) -> Iterator[Item]:

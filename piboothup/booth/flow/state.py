@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from piboothup.booth.flow import long_press
 from piboothup.booth.flow.long_press import LONG_PRESS_NS, PROGRESS_STEP_NS, SECOND_NS, HoldProgress, Press
-from piboothup.booth.flow.menu import MenuOptions, Page, PageKind
+from piboothup.booth.flow.menu import MenuOptions, Page
 from piboothup.booth.flow.save_health import SaveHealth
 from piboothup.booth.flow.self_test_report import SelfTestStep
 from piboothup.problems import Problem
@@ -116,11 +116,6 @@ class Booth:
         if age_ns < LONG_PRESS_NS and self.state is not BoothState.MENU:
             return press.edge_ns + LONG_PRESS_NS
         return press.edge_ns + (age_ns // PROGRESS_STEP_NS + 1) * PROGRESS_STEP_NS
-
-    @property
-    def wants_test_frame(self) -> bool:
-        """Whether the menu's page takes test frames."""
-        return self.page is not None and self.page.kind in (PageKind.SELF_TEST, PageKind.AIM)
 
     def awaits_release(self, now_ns: int) -> bool:
         """Whether the countdown is over while the button is still down."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from piboothup import status
 from piboothup.booth.flow import actions, menu
 from piboothup.booth.flow.actions import EventUsage, MenuAction
-from piboothup.booth.flow.events import ActionDone, Event, PhotosCounted
+from piboothup.booth.flow.events import ActionDone, Event
 from piboothup.booth.flow.menu import Page
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.operations.self_test import SelfTest
@@ -118,7 +118,7 @@ class ActionRunner:
                 )
                 count = next(self._counts)
                 self._counted = {f"{photos.event} {count}": photos for photos in surveyed}
-                self._post(PhotosCounted(tuple(_usage(key, photos) for key, photos in self._counted.items())))
+                return menu.wipe_page(tuple(_usage(key, photos) for key, photos in self._counted.items()))
             case actions.WipeEvent(usage):
                 return self._wipe(usage)
             case actions.SwitchOff():

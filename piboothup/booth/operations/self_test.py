@@ -11,14 +11,14 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from piboothup import power, status
 from piboothup.booth.devices import Devices
-from piboothup.booth.flow.events import Event, SelfTestFrame, SelfTestProgress, SharpnessMeasured
+from piboothup.booth.flow.events import CaptureFailed, Event, Exposed, SelfTestProgress, SharpnessMeasured
 from piboothup.booth.flow.menu import PageKind
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport, SelfTestStep
-from piboothup.booth.frame import Frame
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.photo.quality import PhotoQuality, assess
 from piboothup.clock import Clock
@@ -50,12 +50,12 @@ _UNREACHABLE_CODES = (
     *("server_trouble", "storage_silent", "uploader_defect"),
 )
 
-Answer = SelfTestFrame | None
-"""A test frame or its problem; None = a press."""
+Answer = Exposed | CaptureFailed | None
+"""Of the camera; None = a press."""
 
 
 class SelfTest:
-    """The self-test and aiming. `set_page`, `on_test_frame` and `on_test_press` are for the loop and never wait."""
+    """The self-test and aiming. `set_page` and `on_test_press` are for the loop and never wait."""
 
     def __init__(
         self,
@@ -63,17 +63,17 @@ class SelfTest:
         clock: Clock,
         runtime: Path,
         settings_store: SettingsStore,
-        capture: Callable[[int], None],
+        capture: Callable[..., None],
         devices: Devices,
         saving_fault: Callable[[], Problem | None],
         post: Callable[[Event], None],
     ) -> None:
-        """`capture`: requests a frame from a boot-time on; `saving_fault`: why photos can't be saved."""
+        """`capture`: `CameraThread.capture`; `saving_fault`: why photos can't be saved."""
         self._spool = spool
         self._clock = clock
         self._runtime = runtime
         self._settings_store = settings_store
-        self._capture = capture
+        self._capture: Callable[[int], None] = partial(capture, reply=self.on_test_frame)
         self._devices = devices
         self._saving_fault = saving_fault
         self._post = post
@@ -103,8 +103,8 @@ class SelfTest:
             self._page_kind = kind
             self._page_changed.set()
 
-    def on_test_frame(self, answer: SelfTestFrame) -> None:
-        """Take a frame or its problem; the answer to another request, such as a guest's, is released."""
+    def on_test_frame(self, answer: Exposed | CaptureFailed) -> None:
+        """Take the camera's answer, on its thread; an answer that came too late is released."""
         if answer.zero_ns == self._requested_ns:
             self._answers.put(answer)
         else:
@@ -220,13 +220,15 @@ class SelfTest:
         self._requested_ns = None
         while not self._answers.empty():
             _release(self._answers.get_nowait())
-        frame = answers[0].frame if answers and answers[0] else problem("camera_stuck")
-        if isinstance(frame, Problem):
-            return frame
-        try:
-            return assess(frame.y)
-        finally:
-            frame.release()
+        match answers:
+            case (Exposed(frame, _),):
+                try:
+                    return assess(frame.y)
+                finally:
+                    frame.release()
+            case (CaptureFailed(cause, _),):
+                return cause
+        return problem("camera_stuck")
 
     def _next_answer(self, timeout_s: float, is_wanted: Callable[[Answer], bool]) -> tuple[Answer, ...]:
         """The next wanted answer as the only item; empty after the timeout or when the page is left."""
@@ -255,7 +257,7 @@ class SelfTest:
 
 
 def _release(answer: Answer) -> None:
-    if answer is not None and isinstance(answer.frame, Frame):
+    if isinstance(answer, Exposed):
         answer.frame.release()
 
 

@@ -63,7 +63,7 @@ def test_capture_job_returns_frame_camera_found_for_its_zero(
 ) -> None:
     thread.run_once(None)
     zero_ns = clock.boottime_ns() + 2 * S
-    thread.run_once(CaptureJob(zero_ns, 4.0))
+    thread.run_once(CaptureJob(zero_ns))
     assert isinstance(told[-1], Exposed)
     assert told[-1].frame.exposure_start_ns >= zero_ns
     assert camera.captures == [(zero_ns, 6.0)]
@@ -115,7 +115,7 @@ def test_k02_a_press_while_frames_stand_still_is_answered(
     run_for(thread, clock, 3)
     camera.streams = False
     zero_ns = clock.boottime_ns()
-    thread.run_once(CaptureJob(zero_ns, 4.0))
+    thread.run_once(CaptureJob(zero_ns))
     assert told[1:] == [CaptureFailed(problem("camera_stuck"), zero_ns), CameraLost(problem("camera_stuck"))]
     assert camera.closed == 1
 
@@ -129,7 +129,7 @@ def test_k02_a_press_during_a_stall_does_not_make_it_last_longer(
     began_s = clock.boottime_s
     run_for(thread, clock, pressed_after_s)
     zero_ns = clock.boottime_ns()
-    thread.run_once(CaptureJob(zero_ns, 4.0))
+    thread.run_once(CaptureJob(zero_ns))
     assert CaptureFailed(problem("camera_stuck"), zero_ns) in told
     assert CameraLost(problem("camera_stuck")) in told
     assert clock.boottime_s - began_s <= 5.0
@@ -141,7 +141,7 @@ def test_a_photo_of_a_stream_that_goes_on_gets_all_its_time(
     thread.run_once(None)
     clock.pass_s(STALL_TIMEOUT_NS / S - 0.1)  # a turn that came late, as on a busy machine
     zero_ns = clock.boottime_ns() + 5 * S
-    thread.run_once(CaptureJob(zero_ns, 4.0))
+    thread.run_once(CaptureJob(zero_ns))
     assert camera.captures == [(zero_ns, 9.0)]
 
 
@@ -150,8 +150,8 @@ def test_press_without_camera_answered_with_reason(
 ) -> None:
     camera.fault = problem("no_camera")
     zero_ns = clock.boottime_ns()
-    thread.run_once(CaptureJob(zero_ns, 4.0))
-    thread.run_once(CaptureJob(zero_ns, 4.0))
+    thread.run_once(CaptureJob(zero_ns))
+    thread.run_once(CaptureJob(zero_ns))
     assert told == [CameraLost(problem("no_camera"))] + 2 * [CaptureFailed(problem("no_camera"), zero_ns)]
 
 
@@ -162,11 +162,11 @@ def test_k03_ten_capture_timeouts_in_a_row_then_photos_as_before(
         camera.streams = True
         run_for(thread, clock, MAX_RETRY_S + 1)
         camera.streams = False
-        thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
+        thread.run_once(CaptureJob(clock.boottime_ns()))
     assert camera.opened == camera.closed == 10
     camera.streams = True
     run_for(thread, clock, MAX_RETRY_S + 1)
-    thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
+    thread.run_once(CaptureJob(clock.boottime_ns()))
     assert isinstance(told[-1], Exposed)
 
 
@@ -174,11 +174,11 @@ def test_capture_job_answered_once_even_if_camera_lost_later(
     thread: CameraThread, camera: FakeCamera, clock: HandClock, told: list[Event]
 ) -> None:
     run_for(thread, clock, 1)
-    thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
+    thread.run_once(CaptureJob(clock.boottime_ns()))
     camera.streams = False
     run_for(thread, clock, 5)
     assert [type(event) for event in told] == [CameraReady, Exposed, CameraLost]
-    thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
+    thread.run_once(CaptureJob(clock.boottime_ns()))
     run_for(thread, clock, 12)
     assert [type(event) for event in told][3:] == [CaptureFailed]
 
@@ -201,7 +201,7 @@ def test_k08_unexpected_exception_reopens_camera(
     if step == "capture":
         camera.on_capture = lambda: 1 // 0  # type: ignore[assignment]
         zero_ns = clock.boottime_ns()
-        thread.run_once(CaptureJob(zero_ns, 4.0))
+        thread.run_once(CaptureJob(zero_ns))
         assert CaptureFailed(problem("camera_stuck"), zero_ns) in told
     else:
         camera.raises = ZeroDivisionError()
@@ -228,7 +228,7 @@ def test_heartbeat_camera_retries_count_blocked_call_does_not(
             ages.append(clock.boottime_ns() - thread.heartbeat.last_ns())
 
     camera.on_capture = hang
-    thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
+    thread.run_once(CaptureJob(clock.boottime_ns()))
     assert ages == [0, 25 * S]
     assert CALL_TIMEOUT_NS == 20 * S
 
@@ -319,9 +319,9 @@ def test_each_rung_of_the_ladder_is_counted_and_logged(
     caplog.set_level("INFO")
     run_for(thread, clock, 1)
     for _ in range(2):
-        thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
+        thread.run_once(CaptureJob(clock.boottime_ns()))
         camera.streams = False
-        thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
+        thread.run_once(CaptureJob(clock.boottime_ns()))
         camera.streams = True
         run_for(thread, clock, 2)
     assert thread.recovery_counts == RecoveryCounts(timeouts=2, reopenings=2, failed_captures=1)
@@ -365,7 +365,7 @@ def test_camera_streaming_without_photos_needs_new_process(
         run_for(thread, clock, MAX_RETRY_S + 1)
         assert heard == []
         camera.streams = False
-        thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
+        thread.run_once(CaptureJob(clock.boottime_ns()))
     assert len(heard) == 1
 
 
@@ -381,12 +381,12 @@ def test_f16_camera_that_lasts_but_fails_each_photo_new_process(
         assert heard == []
         run_for(thread, clock, MAX_RETRY_S + rests_s)
         assert told[-1] == CameraReady()
-        thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
+        thread.run_once(CaptureJob(clock.boottime_ns()))
         assert thread.recovery_counts.failed_captures == n + 1
     assert len(heard) == 1
     camera.capture = real  # type: ignore[method-assign]
     run_for(thread, clock, MAX_RETRY_S + 2)
-    thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
+    thread.run_once(CaptureJob(clock.boottime_ns()))
     assert thread.recovery_counts.failed_captures == 0
 
 
@@ -418,7 +418,7 @@ def test_camera_lost_rarely_with_use_between_keeps_process(
         camera.streams = True
         run_for(thread, clock, 2 if gives == "a photo" else 33)
         if gives == "a photo":
-            thread.run_once(CaptureJob(clock.boottime_ns(), 4.0))
+            thread.run_once(CaptureJob(clock.boottime_ns()))
         camera.streams = False
         run_for(thread, clock, 4.6)
     assert heard == []

@@ -135,7 +135,7 @@ def test_white_balance_locked_shortly_before_zero_until_exposed(
     assert 0.3 * S <= zero_ns - camera.locks[0][0] * S <= 0.45 * S
     clock.pass_s(0.1)
     camera.on_capture = lambda: camera.locks.append((0, True))  # still held then
-    thread.run_once(CaptureJob(zero_ns, 4.0))
+    thread.run_once(CaptureJob(zero_ns))
     assert [on for _, on in camera.locks] == [True, True, False]
 
 
@@ -148,7 +148,7 @@ def test_white_balance_is_held_only_when_it_has_seen_the_flash(
     lit_ns = zero_ns - round(lead_s * S)
     thread.prepare(zero_ns, lit_ns)
     run_for(thread, clock, 3)
-    thread.run_once(CaptureJob(zero_ns, 4.0, lit_ns))
+    thread.run_once(CaptureJob(zero_ns, lit_ns))
     assert [on for _, on in camera.locks] == held
     assert all(at_s * S - lit_ns >= 0.59 * S for at_s, on in camera.locks if on)
 

@@ -12,7 +12,6 @@ from piboothup.booth.flow.events import (
     ActionDone,
     DownAtStart,
     Exposed,
-    PhotosCounted,
     Pressed,
     Released,
     Saved,
@@ -22,7 +21,7 @@ from piboothup.booth.flow.long_press import SECOND_NS, ReleaseEffect
 from piboothup.booth.flow.menu import MenuOptions, Page, PageKind, error_page, result_page
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.status import BoothState
-from tests.support.machine import NO_CAMERA, READY, StateMachineDriver, frame
+from tests.support.machine import NO_CAMERA, READY, StateMachineDriver, counted, frame
 
 COUNTDOWNS = range(1, 11)
 HOLDS = (2.0, 3.5, 5.0, 12.0)
@@ -278,7 +277,7 @@ def test_the_menu_takes_no_late_answer_for_the_one_it_waits_for() -> None:
     play.says(READY)
     waits = Page(PageKind.WAIT, awaits=SwitchOff(), operator_only=True)
     play.booth = replace(play.booth, state=BoothState.MENU, page=waits)
-    play.says(PhotosCounted((EventUsage("abcd1234 0", "abcd1234", "Anna & Ben", 3, 0),)))
+    play.says(counted((EventUsage("abcd1234 0", "abcd1234", "Anna & Ben", 3, 0),)))
     play.says(ActionDone(Retry(), result_page("retried")))
     assert play.booth.page == waits
     play.says(ActionDone(SwitchOff(), error_page("no_helper")))

@@ -9,7 +9,6 @@ import pytest
 from piboothup.booth.flow import actions, menu
 from piboothup.booth.flow.events import (
     ActionDone,
-    PhotosCounted,
     SelfTestPressed,
     SelfTestProgress,
     SharpnessMeasured,
@@ -21,7 +20,7 @@ from piboothup.booth.flow.menu import Item, MenuOptions, Page, PageKind
 from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState
-from tests.support.machine import READY, StateMachineDriver
+from tests.support.machine import READY, StateMachineDriver, counted
 
 OFFER = MenuOptions(operator_until_ns=None, languages=("de", "en"), has_buzzer=True)
 STAGE, BOOTH = Album("a1", "Stage"), Album("a2", "Booth")
@@ -131,7 +130,7 @@ def test_c18_whatever_stands_behind_the_door_is_closed_with_it(path: tuple[str, 
     )
     for key in path:
         play.holds_s(at(play, key).hold_s)
-        play.says(PhotosCounted((OTHERS,)))
+        play.says(counted((OTHERS,)))
     assert shown(play).kind is not PageKind.MENU
     play.now_ns = closes_ns
     assert play.says(Tick()) is BoothState.READY

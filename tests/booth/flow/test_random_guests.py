@@ -14,7 +14,6 @@ from piboothup.booth.flow.events import (
     DownAtStart,
     Effect,
     Exposed,
-    PhotosCounted,
     Pressed,
     Released,
     Save,
@@ -29,7 +28,7 @@ from piboothup.booth.flow.menu import MenuOptions, PageKind
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState
 from tests.support.effort import AT_LENGTH
-from tests.support.machine import READY, StateMachineDriver, frame
+from tests.support.machine import READY, StateMachineDriver, counted, frame
 
 pytestmark = pytest.mark.slow
 
@@ -340,14 +339,14 @@ def test_what_was_waited_for_reaches_nobody_who_has_left() -> None:
     assert play.effects == [actions.CountPhotos()]
     play.waits_s(20)
     assert play.booth.state is BoothState.READY
-    play.says(PhotosCounted((ANNAS,)))
+    play.says(counted((ANNAS,)))
     assert play.booth.state is BoothState.READY
 
 
 def test_a_wipe_shows_its_numbers_and_wants_its_own_hold() -> None:
     play = walked(opened(None), "wipe")
     held = ANNAS
-    play.says(PhotosCounted((held,)))
+    play.says(counted((held,)))
     choose(play, "Anna & Ben")
     page = play.booth.page
     assert page is not None and page.usage == held
@@ -360,7 +359,7 @@ def test_c18_card_empty_shown_only_during_operator_time() -> None:
     closes_ns = play.now_ns + 15 * SECOND_NS
     play.settings = StateMachineDriver(3, offer=replace(CLOSED, operator_until_ns=closes_ns)).settings
     walked(play, "wipe")
-    play.says(PhotosCounted(()))
+    play.says(counted(()))
     assert play.booth.page is not None and play.booth.page.text_key == "card_empty"
     play.now_ns = closes_ns
     assert play.says(Tick()) is BoothState.READY

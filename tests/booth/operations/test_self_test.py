@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from piboothup import power, status
-from piboothup.booth.flow.events import SelfTestFrame, SelfTestProgress
+from piboothup.booth.flow.events import Exposed, SelfTestProgress
 from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.flow.machine import CAPTURE_ANSWER_TIMEOUT_NS
 from piboothup.booth.flow.menu import PageKind
@@ -307,7 +307,7 @@ def test_a_frame_that_comes_as_somebody_leaves_is_given_back(box: Box) -> None:
 
     def come(zero_ns: int) -> None:
         asking.on_test_frame(
-            SelfTestFrame(Frame(plane, plane, plane, zero_ns, lambda: given_back.append(zero_ns)), zero_ns)
+            Exposed(Frame(plane, plane, plane, zero_ns, lambda: given_back.append(zero_ns)), zero_ns)
         )
 
     asking._capture = come

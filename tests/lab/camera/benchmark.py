@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from PIL import Image
@@ -301,8 +302,8 @@ def _recovered() -> None:
     with bench() as made:
         before_s = made.full_rate(20)
         for _ in range(10):
-            with stalled() as go_on:
-                made.thread.capture(made.clock.boottime_ns(), timeout_s=0.3)
+            with stalled() as go_on, patch("piboothup.booth.camera.thread.CAPTURE_TIMEOUT_S", 0.3):
+                made.thread.capture(made.clock.boottime_ns())
                 made.until(CaptureFailed)
                 made.lost()
                 go_on()
