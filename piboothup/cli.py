@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that is not UTF-8 gets what it can show, and may send what it likes.
             stream.reconfigure(errors="replace" if stream is sys.stdin else "backslashreplace")
-    given, output = _parser().parse_args(arguments), sys.stdout
+    given, output = command_parser().parse_args(arguments), sys.stdout
     try:
         need_libraries(given.function)
         status = function_of(given.function)(given)
@@ -81,16 +81,16 @@ def _status_of(error: Exception) -> int | None:
     """Exit status of an error with a sentence for the user; None for a defect."""
     from piboothup.config import ConfigError
     from piboothup.runtime import RuntimeUnusable
-    from piboothup.spool.layout_version import SpoolUnusable
-    from piboothup.spool.store import AlreadyRunning
+    from piboothup.spool.errors import SpoolError
 
     if isinstance(error, ConfigError):
         return USAGE
-    expected = (CommandFails, RuntimeUnusable, SpoolUnusable, AlreadyRunning, PermissionError)
+    expected = (CommandFails, RuntimeUnusable, SpoolError, PermissionError)
     return FAILED if isinstance(error, expected) else None
 
 
-def _parser() -> _Parser:
+def command_parser() -> argparse.ArgumentParser:
+    """Parser of the command line; `function` is what runs the command, as `module.function` of `commands`."""
     parser = _Parser(
         prog="piboothup",
         description="A button camera for parties: press, photo, saved; each photo reaches the EventPics album.",
@@ -124,14 +124,8 @@ def _parser() -> _Parser:
     simulator.add_argument("--port", type=int, default=0, metavar="N")
     simulator.add_argument("--directory", default="eventpics", metavar="DIR", help="where the albums go")
     simulator.add_argument("--faults", metavar="FILE", help="what goes wrong, as TOML")
-    _add_queue(add("queue", "the photos on the card", "spool_queue.run"))
+    _add_queue(add("queue", "the photos on the card", ""))
     return parser
-
-
-def targets() -> dict[str, str]:
-    """Function of each command, as `module.function` of `commands`."""
-    actions = (action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
-    return {name: parser.get_default("function") for action in actions for name, parser in action.choices.items()}
 
 
 def function_of(target: str) -> Callable[[argparse.Namespace], int]:
@@ -144,19 +138,24 @@ def function_of(target: str) -> Callable[[argparse.Namespace], int]:
 
 
 def _add_queue(queue: argparse.ArgumentParser) -> None:
-    commands = queue.add_subparsers(metavar="WHAT", dest="what", required=True)
-    commands.add_parser("list", help="every photo that waits or is parked")
-    commands.add_parser("retry", help="parked photos back, end any pause, try now")
+    commands = queue.add_subparsers(metavar="WHAT", required=True)
+    listing = commands.add_parser("list", help="every photo that waits or is parked")
+    listing.set_defaults(function="spool_queue.show_photos")
+    retry = commands.add_parser("retry", help="parked photos back, end any pause, try now")
+    retry.set_defaults(function="spool_queue.retry_parked")
     export = commands.add_parser("export", help="copy all photos, a folder per event, names for people")
+    export.set_defaults(function="spool_queue.export_photos")
     export.add_argument("directory", metavar="DIR")
     export.add_argument("--spool", metavar="DIR", help="the spool on another box's card, instead of this box's")
     assign = commands.add_parser("assign", help="move waiting photos to another event")
+    assign.set_defaults(function="spool_queue.assign_photos")
     assign.add_argument(
         "--from", dest="source", required=True, metavar="CONTEXT", help="its id or its event's linkId"
     )
     assign.add_argument("--to", dest="target", required=True, metavar="EVENT[/ALBUM]", help="linkId and album id")
     assign.add_argument("--yes", action="store_true", help="without asking")
     wipe = commands.add_parser("wipe", help="delete an event's photos, or all", allow_abbrev=False)
+    wipe.set_defaults(function="spool_queue.wipe_photos")
     which = wipe.add_mutually_exclusive_group()
     which.add_argument("--event", metavar="ID", help="this event (its linkId)")
     which.add_argument("--all", action="store_true", help="the whole card")
@@ -168,7 +167,3 @@ def _seconds(text: str) -> float:
         if 0 <= (seconds := float(text)) <= 60:
             return seconds
     raise argparse.ArgumentTypeError("from 0 to 60 seconds")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -15,10 +15,10 @@ from piboothup import config
 from piboothup.booth.panel.i18n.en import TEXTS
 from piboothup.booth.panel.screens import bottom_line
 from piboothup.booth.panel.view import View
-from piboothup.cli import targets
 from piboothup.problems import codes, problem
 from piboothup.simulator.gallery import story
 from piboothup.status import UploaderState
+from tests.support.commands import targets
 from tests.support.deadline import PATIENCE_S
 
 ROOT = Path(__file__).parent.parent

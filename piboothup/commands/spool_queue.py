@@ -12,7 +12,7 @@ import errno
 import logging
 import sys
 import syslog
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from piboothup.commands.common import FAILED, OK, USAGE, CommandFails, load, loa
 from piboothup.problems import problem
 from piboothup.runtime import RuntimeUnusable, command_directory, send_hint
 from piboothup.spool import durable, handover, wipe_journal
-from piboothup.spool.admin import assign, export, export_target, inventory, wipe
+from piboothup.spool.admin import assign, export, inventory, wipe
 from piboothup.spool.admin.inventory import Attribution
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE
@@ -30,22 +30,8 @@ from piboothup.spool.store import AlreadyRunning, Spool
 from piboothup.text import one_line
 
 
-def run(given: argparse.Namespace) -> int:
-    """Run the `queue` subcommand; the exit status."""
-    commands: dict[str, Callable[[argparse.Namespace], int]] = {
-        "list": _list,
-        "retry": _retry,
-        "export": _export,
-        "assign": _assign,
-        "wipe": _wipe,
-    }
-    try:
-        return commands[given.what](given)
-    except (assign.AssignError, export_target.ExportError, wipe.WipeError) as error:
-        raise CommandFails(str(error)) from None
-
-
-def _list(given: argparse.Namespace) -> int:
+def show_photos(given: argparse.Namespace) -> int:
+    """Print every photo that waits or is parked."""
     spool = _opened(load_effective(given).config)
     attribution = Attribution(spool.directory)
     for place in (NEW, PARKED):
@@ -57,11 +43,12 @@ def _list(given: argparse.Namespace) -> int:
     return OK
 
 
-def _retry(given: argparse.Namespace) -> int:
+def retry_parked(given: argparse.Namespace) -> int:
+    """Move parked photos back, and have the uploader try now."""
     spool = _opened(load(given))
     try:
         count = handover.retry_parked(spool)
-        hidden_photos.write(spool.directory, set())
+        hidden_photos.forget(spool.directory)
     except OSError as error:
         raise CommandFails(f"A parked photo can't be moved ({error.strerror}): {_remedy(error)}.") from None
     heard = send_hint(command_directory(), "uploader", "retry")
@@ -69,7 +56,9 @@ def _retry(given: argparse.Namespace) -> int:
     return OK
 
 
-def _export(given: argparse.Namespace) -> int:
+def export_photos(given: argparse.Namespace) -> int:
+    """Copy all photos out."""
+
     def show_progress(done: int, total: int) -> None:
         if sys.stderr.isatty():
             print(f"\r{done} of {total}", end="" if done < total else "\n", file=sys.stderr, flush=True)
@@ -93,7 +82,8 @@ def _export(given: argparse.Namespace) -> int:
     return OK if not done.damaged else FAILED
 
 
-def _assign(given: argparse.Namespace) -> int:
+def assign_photos(given: argparse.Namespace) -> int:
+    """Move waiting photos to another event."""
     spool = _opened(load(given))
     proposed = assign.propose(spool, given.source, given.target)
     count = len(proposed.photos)
@@ -116,7 +106,8 @@ def _assign(given: argparse.Namespace) -> int:
     return OK
 
 
-def _wipe(given: argparse.Namespace) -> int:
+def wipe_photos(given: argparse.Namespace) -> int:
+    """Delete an event's photos, or all."""
     spool = _opened(load(given))
     with _without_booth(spool) as in_use:
         held = wipe.survey(spool, booth_runs=in_use is not None)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from piboothup.process import child_environment, stop_signals
 
@@ -34,7 +34,7 @@ class _Child:
     process: subprocess.Popen[bytes] | None = None
     started_s: float = 0.0
     again_s: float = 0.0
-    starts: int = field(default=0)
+    starts: int = 0
 
     def start(self, output: int) -> None:
         self.process = subprocess.Popen(  # noqa: S603

@@ -13,6 +13,7 @@ from pathlib import Path
 from piboothup.problems import Problem, problem
 from piboothup.spool import contexts, durable, handover, layout_version
 from piboothup.spool.contexts import Context
+from piboothup.spool.errors import SpoolError
 from piboothup.spool.listing import CONTEXTS, NEW, SENT, TEST_PHOTO, TMP
 from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.store import Session, Spool
@@ -24,7 +25,7 @@ ROOM_PHOTOS = 8
 _FEW_BYTES = b"?" * 4096
 
 
-class NotSaved(RuntimeError):
+class NotSaved(SpoolError):
     """A photo could not be committed. `problem` is what to show; nothing was acknowledged."""
 
     def __init__(self, told: Problem, error_number: int | None = None) -> None:

@@ -19,6 +19,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from piboothup.spool.errors import SpoolError
+
 DIRECTORY_MODE = 0o2770
 FILE_MODE = 0o640
 SHARED_FILE_MODE = 0o660
@@ -30,11 +32,11 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Locked(RuntimeError):
+class Locked(SpoolError):
     """Another process holds the lock."""
 
 
-class DirectoryNotSynced(OSError):
+class DirectoryNotSynced(SpoolError, OSError):
     """The disk did not confirm a folder's names; asking again would prove nothing."""
 
 
@@ -80,8 +82,7 @@ def write_new(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
             _write_all(descriptor, content)
             os.fsync(descriptor)
         except BaseException:
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+            _close_quietly(descriptor)
             raise
         os.close(descriptor)
     except BaseException:
@@ -161,7 +162,7 @@ def lock(path: Path, *, wait: bool = False) -> Iterator[int]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
-            raise Locked(str(path)) from None
+            raise Locked(f"Another process holds the lock {path}.") from None
         yield descriptor
     finally:
         os.close(descriptor)
@@ -180,3 +181,8 @@ def _write_all(descriptor: int, content: bytes) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
+
+
+def _close_quietly(descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        os.close(descriptor)

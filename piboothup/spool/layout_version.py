@@ -13,6 +13,7 @@ from pathlib import Path
 
 from piboothup.problems import Problem, problem
 from piboothup.spool import durable
+from piboothup.spool.errors import SpoolError
 from piboothup.spool.listing import FOLDERS
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ _CODES = {errno.EROFS: "card_readonly", errno.EIO: "card_readonly", **dict.fromk
 """What is wrong with the card and not with the config, by what it says."""
 
 
-class SpoolUnusable(RuntimeError):
+class SpoolUnusable(SpoolError):
     """The spool directory can't be used; the text is a sentence with a remedy, `problem` what to show."""
 
     def __init__(self, text: str, told: Problem | None = None) -> None:

@@ -10,6 +10,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from piboothup.spool.errors import SpoolError
 from piboothup.spool.names import PhotoName, digest_of
 
 BLOCK_BYTES = 1024 * 1024
@@ -33,7 +34,7 @@ def matches_digest(path: Path, name: PhotoName) -> bool:
         return False
 
 
-class Damaged(OSError):
+class Damaged(SpoolError, OSError):
     """The file's bytes do not match the hash in its name."""
 
 

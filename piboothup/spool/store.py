@@ -24,13 +24,14 @@ from piboothup.spool.capture_time.timeline import Timeline
 from piboothup.spool.contexts import Context
 from piboothup.spool.disk.free_space import FreeSpace
 from piboothup.spool.disk.location import Location
+from piboothup.spool.errors import SpoolError
 from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP, Listing
 from piboothup.spool.names import BY_HAND, Identity, PhotoName, box_id, hardware_serial
 
 log = logging.getLogger(__name__)
 
 
-class AlreadyRunning(RuntimeError):
+class AlreadyRunning(SpoolError):
     """The service runs already on this spool; the text is a sentence with a remedy."""
 
 
@@ -190,7 +191,12 @@ class Spool:
 
     def retired(self, context_id: str) -> set[tuple[int, int]]:
         """Boot and number of this context's photos that were sent and deleted to make room."""
-        return {photo.order for photo in boots.retired(self._boots) if photo.context == context_id}
+        try:
+            listed = boots.numbers(self._boots)
+        except OSError:
+            return set()
+        photos = ((boot, photo) for boot in listed for photo in self.read_boot(boot).retired)
+        return {(boot, seq) for boot, (context, seq) in photos if context == context_id}
 
     def context_of(self, name: PhotoName) -> Context | None:
         """The event and album of the photo; None when unknown, with an empty link_id when none was chosen yet."""

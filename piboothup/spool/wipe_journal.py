@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.spool import durable
-from piboothup.spool.names import Identity, PhotoName
+from piboothup.spool.names import PhotoName
 
 log = logging.getLogger(__name__)
 
@@ -48,23 +48,27 @@ class WipeJournal:
         return any(seq in of.get(context, ()) for (_, number), of in self.photos.items() if number == boot)
 
 
-def by_number(photos: Iterable[Identity]) -> Numbers:
-    """Group photos by box, boot and context."""
+def by_number(photos: Iterable[tuple[str, int, str, int]]) -> Numbers:
+    """Group photos that are given as box, boot, context and number."""
     found: dict[tuple[str, int], dict[str, set[int]]] = {}
-    for photo in photos:
-        found.setdefault((photo.box, photo.boot), {}).setdefault(photo.context, set()).add(photo.seq)
+    for box, boot, context, seq in photos:
+        found.setdefault((box, boot), {}).setdefault(context, set()).add(seq)
     return {key: {context: frozenset(seqs) for context, seqs in contexts.items()} for key, contexts in found.items()}
 
 
 def write(directory: Path, journal: WipeJournal) -> None:
     """Write the journal durably. Raises OSError."""
-    shown = vars(journal) | {
+    shown = {
         "photos": {
             f"{box}-{boot}": {context: sorted(seqs) for context, seqs in contexts.items()}
             for (box, boot), contexts in journal.photos.items()
         },
         "contexts": sorted(journal.contexts),
         "link_ids": sorted(journal.link_ids),
+        "everything": journal.everything,
+        "unsent": journal.unsent,
+        "taken": journal.taken,
+        "in_album": journal.in_album,
     }
     durable.replace(directory / JOURNAL, json.dumps(shown).encode())
 
@@ -90,7 +94,7 @@ def _parse(shown: dict[str, object]) -> WipeJournal:
     if not isinstance(photos, dict) or not isinstance(contexts, list) or not isinstance(link_ids, list):
         raise TypeError
     listed = [
-        Identity(box, int(boot), int(seq), 0, context)
+        (box, int(boot), context, int(seq))
         for key, of_boot in photos.items()
         for box, boot in [key.rsplit("-", 1)]
         for context, seqs in of_boot.items()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+from piboothup.cli import command_parser
 from tests.support.deadline import PATIENCE_S
 
 
@@ -33,3 +35,13 @@ def run(runtime: Path, *words: str | Path, **more: str) -> subprocess.CompletedP
         stdin=subprocess.DEVNULL,
         check=False,
     )
+
+
+def targets(parser: argparse.ArgumentParser | None = None) -> dict[str, str]:
+    """Function of each command and subcommand by its name."""
+    found: dict[str, str] = {}
+    for action in (parser or command_parser())._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, subparser in action.choices.items():
+                found |= {name: subparser.get_default("function"), **targets(subparser)}
+    return found

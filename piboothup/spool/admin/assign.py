@@ -16,6 +16,7 @@ from piboothup.spool import contexts, durable, event_titles
 from piboothup.spool.admin import inventory
 from piboothup.spool.admin.inventory import Attribution, Inventory
 from piboothup.spool.contexts import Assignment, Context, ContextRecord
+from piboothup.spool.errors import SpoolError
 from piboothup.spool.listing import CONTEXTS, NEW, PARKED, SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
@@ -26,7 +27,7 @@ _LOCK = ".assign.lock"
 _ID = re.compile(r"(?!\.+$)[A-Za-z0-9._~-]{1,128}", re.ASCII)
 
 
-class AssignError(RuntimeError):
+class AssignError(SpoolError):
     """Nothing can be moved; the text is a sentence with a remedy."""
 
 
@@ -62,7 +63,7 @@ def propose(spool: Spool, source: str, target: str) -> Proposal:
     is_meant = _selection(spool, attribution, found, source)
 
     def is_there(name: PhotoName) -> bool:
-        now = attribution.context_of(name)
+        now = attribution.context(name.context, name.boot, name.seq)
         return now is not None and now.link_id == link_id and (not slash or now.album_id == album_id)
 
     waiting = frozenset(item.name for item in found.of(NEW, PARKED) if is_meant(item.name))

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from piboothup.spool import durable
+from piboothup.spool.errors import SpoolError
 from piboothup.spool.photo_file import open_file
 from piboothup.text import text_to_path
 
@@ -37,7 +38,7 @@ _GONE = (
 """Errors of calls on a stick that was pulled."""
 
 
-class ExportError(RuntimeError):
+class ExportError(SpoolError):
     """The copy can't be made or does not match; the text is a sentence with a remedy."""
 
 
@@ -63,15 +64,16 @@ class ExportTarget:
             raise unwritable(self.path, error) from None
         return True
 
-    def folder(self, name: str, spare: str = "") -> TargetFolder:
-        """The folder with this name, or with the spare one if the file system refuses it. Raises ExportError."""
+    def folder(self, *names: str) -> TargetFolder:
+        """The folder with the first of these names that the file system takes. Raises ExportError."""
         self._check_it_is_there()
-        try:
-            return TargetFolder(self, self.path / text_to_path(name))
-        except OSError as error:
-            if error.errno in _BROKEN_NAME and spare:
-                return self.folder(spare)
-            raise unwritable(self.path / name, error) from None
+        for number, name in enumerate(names, start=1):
+            try:
+                return TargetFolder(self, self.path / text_to_path(name))
+            except OSError as error:
+                if error.errno not in _BROKEN_NAME or number == len(names):
+                    raise unwritable(self.path / name, error) from None
+        raise ValueError("no name")
 
     def make_sure_of_room(self, size_bytes: int) -> None:
         """Raises ExportError when copies would take the room that new photos need."""
