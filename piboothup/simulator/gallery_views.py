@@ -78,7 +78,6 @@ def examples(language: str) -> dict[str, View]:
         "saving-nudged": replace(box, state=BoothState.SAVING, busy_hint=True),
         "saved": saved,
         "saved-1234": replace(saved, number=1234),
-        "saved-unseen": replace(saved, thumbnail=None),
         "album-code": code,
         "album-code-offline": replace(code, upload_state=UploaderState.OFFLINE, waiting=12),
         "album-code-long": replace(code, album_link="https://app.eventpics.net/" + 4 * "Ab3dEf7h"),

@@ -88,11 +88,9 @@ def saving(image: Image.Image, words: Texts) -> None:
 
 def saved(image: Image.Image, view: View, words: Texts) -> None:
     """Draw the photo, "saved" and its number."""
-    if view.thumbnail is None:
-        _saved_unseen(image, view, words)
-        return
     small = face("small")
-    image.paste(dither.thumbnail(view.thumbnail, PHOTO_SIZE))
+    if view.thumbnail is not None:
+        image.paste(dither.thumbnail(view.thumbnail, PHOTO_SIZE))
     placed(image, icon("done"), 4, SIDE_X, SIDE_PX)
     centred(image, 34, words.saved.upper(), small, SIDE_X, SIDE_PX)
     mid = face("mid")
@@ -102,24 +100,6 @@ def saved(image: Image.Image, view: View, words: Texts) -> None:
         centred(image, 47, number, mid, SIDE_X, SIDE_PX)
     else:
         centred(image, 49, small.shortened(f"#{view.number}", SIDE_PX), small, SIDE_X, SIDE_PX)
-
-
-def _saved_unseen(image: Image.Image, view: View, words: Texts) -> None:
-    """Draw "saved" and the number without a picture."""
-    tick = icon("big_tick")
-    hash_sign = "#"
-    figures = str(view.number)
-    mid = face("mid")
-    gap_px = 6
-    hash_px = mid.width_px(hash_sign) + 3
-    lettering = largest(figures, WIDTH_PX - tick.width - gap_px - hash_px, face("big").cap_px)
-    x = (WIDTH_PX - tick.width - gap_px - hash_px - lettering.width_px(figures)) // 2
-    image.paste(255, (x, 6), tick)
-    x += tick.width + gap_px
-    y = 8 + (face("big").cap_px - lettering.cap_px) // 2
-    mid.draw(image, x, y, hash_sign)
-    lettering.draw(image, x + hash_px, y, figures)
-    centred(image, CAPTION_Y, words.saved, mid)
 
 
 def _corners(image: Image.Image) -> None:
