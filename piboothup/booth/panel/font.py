@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from piboothup.text import is_blank
 
@@ -36,18 +36,9 @@ _BELOW = (218, 220, 222, 240)
 class Glyph:
     """Picture of a letter with its accents. Row 0 is `top_px` below the top of a capital (negative: above)."""
 
-    rows: tuple[str, ...]
+    picture: Image.Image
+    """The lit pixels, mode "1"."""
     top_px: int = 0
-
-    @property
-    def width_px(self) -> int:
-        """Width of the rows, pixels."""
-        return len(self.rows[0])
-
-    @functools.cached_property
-    def picture(self) -> Image.Image:
-        """The lit pixels, mode "1"."""
-        return _picture(self.rows)
 
 
 class Face:
@@ -60,8 +51,9 @@ class Face:
         self.cap_px = int(metrics["cap"])
         self.gap_px = int(metrics["gap"])
         self.space_px = int(metrics["space"])
-        self._pictures = {character: Glyph(rows) for name, rows in _blocks(blocks) for character in _characters(name)}
-        self._capitals = "a" not in self._pictures
+        self._rows = {character: rows for name, rows in _blocks(blocks) for character in _characters(name)}
+        self._capitals = "a" not in self._rows
+        self._box = self._letter(_BOX) or Glyph(_hollow(self.cap_px))
         self._glyph_cache: dict[str, Glyph | None] = {}
 
     def tightened(self) -> Face:
@@ -77,7 +69,7 @@ class Face:
     def can_tell_apart(self, text: str) -> bool:
         """Whether `text` can be told from other texts: at least half of its letters are more than a box."""
         letters = [glyph for _, glyph in self._glyphs(text) if glyph is not None]
-        return 0 < len(letters) <= 2 * sum(glyph is not self._pictures.get(_BOX) for glyph in letters)
+        return 0 < len(letters) <= 2 * sum(glyph is not self._box for glyph in letters)
 
     def width_px(self, text: str) -> int:
         """Width of `text`, without a gap after its last letter."""
@@ -136,7 +128,7 @@ class Face:
         return lines
 
     def _advance_px(self, glyph: Glyph | None) -> int:
-        return self.gap_px + (self.space_px - self.gap_px if glyph is None else glyph.width_px)
+        return self.gap_px + (self.space_px - self.gap_px if glyph is None else glyph.picture.width)
 
     def _cased(self, text: str) -> str:
         return text.upper() if self._capitals else text
@@ -159,19 +151,23 @@ class Face:
         for candidate in (cluster, plain, plain[0], stand_in):
             if candidate and (glyph := self._composed(candidate) or self._row(candidate)):
                 return glyph
-        return self._pictures.get(_BOX) or _hollow(self.cap_px)
+        return self._box
+
+    def _letter(self, character: str) -> Glyph | None:
+        rows = self._rows.get(character)
+        return None if rows is None else Glyph(_picture(rows))
 
     def _composed(self, cluster: str) -> Glyph | None:
         """Picture of a letter with its accents; None if a part is missing."""
-        ready = self._pictures.get(unicodedata.normalize("NFC", cluster))
+        ready = self._letter(unicodedata.normalize("NFC", cluster))
         if ready is not None:
             return ready
         base, *marks = list(unicodedata.normalize("NFD", cluster))
         if any(unicodedata.combining(mark) == 230 for mark in marks):
             base = _DOTLESS.get(base, base)
-        glyph = self._pictures.get(base)
+        glyph = self._letter(base)
         for mark in marks:
-            accent = self._pictures.get(mark)
+            accent = self._letter(mark)
             if glyph is None or accent is None or not unicodedata.combining(mark):
                 return None
             glyph = _joined(_trimmed(glyph), _trimmed(accent), unicodedata.combining(mark), max(1, self.cap_px // 14))
@@ -184,7 +180,7 @@ class Face:
             return None
         image = Image.new("1", (self.width_px(letters), self.cap_px * 3))
         self.draw(image, 0, self.cap_px, letters)
-        return _trimmed(Glyph(_rows(image), -self.cap_px))
+        return _trimmed(Glyph(image, -self.cap_px))
 
 
 @functools.cache
@@ -256,46 +252,44 @@ def _clusters(text: str) -> Iterator[str]:
 
 def _joined(letter: Glyph, accent: Glyph, place: int, gap_px: int) -> Glyph:
     """`letter` with `accent` placed by its Unicode combining class, `gap_px` apart; above if the class is unknown."""
-    bottom_px = letter.top_px + len(letter.rows)
+    bottom_px = letter.top_px + letter.picture.height
     if place == _RIGHT:
-        return _overlaid(letter, accent, letter.width_px, letter.top_px)
-    x = (letter.width_px - accent.width_px + 1) // 2
+        return _overlaid(letter, accent, letter.picture.width, letter.top_px)
+    x = (letter.picture.width - accent.picture.width + 1) // 2
     if place == _TOUCHING:
         return _overlaid(letter, accent, x, bottom_px)
     if place in _BELOW:
         return _overlaid(letter, accent, x, bottom_px + gap_px)
-    return _overlaid(letter, accent, x, letter.top_px - gap_px - len(accent.rows))
+    return _overlaid(letter, accent, x, letter.top_px - gap_px - accent.picture.height)
 
 
 def _overlaid(letter: Glyph, accent: Glyph, x: int, top_px: int) -> Glyph:
     """Letter and accent in one picture, the accent's upper left corner at `x`, `top_px`."""
-    left, right = min(0, x), max(letter.width_px, x + accent.width_px)
+    left, right = min(0, x), max(letter.picture.width, x + accent.picture.width)
     top = min(letter.top_px, top_px)
-    bottom = max(letter.top_px + len(letter.rows), top_px + len(accent.rows))
-    lit = {(i, letter.top_px + j) for j, row in enumerate(letter.rows) for i, dot in enumerate(row) if dot == "#"}
-    lit |= {(x + i, top_px + j) for j, row in enumerate(accent.rows) for i, dot in enumerate(row) if dot == "#"}
-    rows = ("".join("#" if (i, j) in lit else "." for i in range(left, right)) for j in range(top, bottom))
-    return Glyph(tuple(rows), top)
+    bottom = max(letter.top_px + letter.picture.height, top_px + accent.picture.height)
+    picture = Image.new("1", (right - left, bottom - top))
+    picture.paste(255, (-left, letter.top_px - top), letter.picture)
+    picture.paste(255, (x - left, top_px - top), accent.picture)
+    return Glyph(picture, top)
 
 
 def _trimmed(glyph: Glyph) -> Glyph:
     """The glyph without dark rows at top and bottom."""
-    lit = [number for number, row in enumerate(glyph.rows) if "#" in row]
-    return Glyph(glyph.rows[lit[0] : lit[-1] + 1], glyph.top_px + lit[0]) if lit else glyph
+    lit = glyph.picture.getbbox()
+    if lit is None:
+        return glyph
+    return Glyph(glyph.picture.crop((0, lit[1], glyph.picture.width, lit[3])), glyph.top_px + lit[1])
 
 
-def _hollow(height_px: int) -> Glyph:
+def _hollow(height_px: int) -> Image.Image:
     """A box, for a face whose art has none."""
-    width_px = height_px * 3 // 4
-    inner = "##" + "." * (width_px - 4) + "##"
-    return Glyph(("#" * width_px,) * 2 + (inner,) * (height_px - 4) + ("#" * width_px,) * 2)
+    picture = Image.new("1", (height_px * 3 // 4, height_px))
+    ImageDraw.Draw(picture).rectangle((0, 0, picture.width - 1, height_px - 1), outline=255, width=2)
+    return picture
 
 
+@functools.cache
 def _picture(rows: tuple[str, ...]) -> Image.Image:
     lit = "".join(rows).translate({ord("#"): 255, ord("."): 0}).encode("latin-1")
     return Image.frombytes("L", (len(rows[0]), len(rows)), lit).convert("1")
-
-
-def _rows(image: Image.Image) -> tuple[str, ...]:
-    dots = image.convert("L").tobytes().decode("latin-1").translate({255: "#", 0: "."})
-    return tuple(dots[start : start + image.width] for start in range(0, len(dots), image.width))
