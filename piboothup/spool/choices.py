@@ -1,12 +1,14 @@
 """Settings chosen at the box: event, album, language, sound, pause. They override the config until it changes.
 
 `choices.toml` has the form of a config file and a fingerprint of the config over which the choices were made. When
-the config's values change (a comment may), the choices are ignored; so is a file that can't be used. The booth writes
-the file; both services follow it without a restart.
+the config's values change (a comment may), the choices are ignored. While the file can't be read no event is known:
+photos wait, rather than reach the album of the config, perhaps an earlier customer's. The booth writes the file; both
+services follow it without a restart.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -46,20 +48,27 @@ class Choices:
         return chosen
 
 
+UNKNOWN = Choices(link_id="", album_id="")
+"""Choices that can't be read: no event."""
+
+
 def read(directory: Path, config: Config) -> Choices:
-    """The choices made over this config; none when there is no file, a damaged one, or one of another config."""
+    """The choices made over this config; none when there is no file, or one of another config.
+
+    UNKNOWN when the file is damaged or can't be read now.
+    """
     path = directory / FILE
     try:
         text = path.read_text(encoding="utf-8")
         given = tomli.loads(text)
-        if given.get("config") != fingerprint(config):
+        if given["config"] != fingerprint(config):
             return Choices()
         checked, _ = parse(text, path)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return Choices()
-    except (OSError, ValueError, RecursionError, ConfigError) as error:
-        log.error("choices unusable reason=%r", str(error))
-        return Choices()
+    except (OSError, ValueError, KeyError, RecursionError, ConfigError) as error:
+        _log_unusable(repr(str(error)))
+        return UNKNOWN
     has_event = "link_id" in given.get("eventpics", {})
     sound = given.get("sound")
     return Choices(
@@ -69,6 +78,12 @@ def read(directory: Path, config: Config) -> Choices:
         paused=checked.upload.paused if "paused" in given.get("upload", {}) else None,
         sound=sound if isinstance(sound, bool) else None,
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _log_unusable(reason: str) -> None:
+    """Log it once, however often the file is read."""
+    log.error("choices unusable reason=%s", reason)
 
 
 def write(directory: Path, config: Config, choices: Choices) -> None:
@@ -96,11 +111,9 @@ def forget_others(directory: Path, config: Config) -> None:
     """Delete choices made over another config, which would hold again if that config came back. Raises OSError."""
     path = directory / FILE
     try:
-        of = tomli.loads(path.read_text(encoding="utf-8")).get("config")
-    except (FileNotFoundError, IsADirectoryError):
+        of = tomli.loads(path.read_text(encoding="utf-8"))["config"]
+    except (FileNotFoundError, IsADirectoryError, ValueError, KeyError, RecursionError):
         return
-    except (ValueError, RecursionError):
-        of = None
     if of != fingerprint(config):
         durable.remove(path)
         durable.sync_directory(directory)

@@ -74,7 +74,7 @@ def test_a_new_key_or_a_comment_is_no_other_config(tmp_path: Path) -> None:
     "junk",
     [
         b"\xff\xfe",
-        b"config = 1",
+        b"\0" * 300,
         b"[[[",
         b"",
         b'language = "de"',
@@ -83,9 +83,11 @@ def test_a_new_key_or_a_comment_is_no_other_config(tmp_path: Path) -> None:
         f'config = "{choices.fingerprint(CONFIG)}"\nlanguage = "xx"\n'.encode(),
     ],
 )
-def test_a_damaged_file_is_no_choice(tmp_path: Path, junk: bytes) -> None:
+def test_f12_a_damaged_choice_is_no_event_and_stays(tmp_path: Path, junk: bytes) -> None:
     (tmp_path / choices.FILE).write_bytes(junk)
-    assert choices.read(tmp_path, CONFIG) == Choices()
+    assert choices.read(tmp_path, CONFIG).over(CONFIG).eventpics.link_id == ""
+    choices.forget_others(tmp_path, CONFIG)
+    assert (tmp_path / choices.FILE).exists()
 
 
 def test_a_folder_of_that_name_is_no_choice(tmp_path: Path) -> None:

@@ -46,6 +46,8 @@ class SettingsStore:
         self._on_change = on_change
         self._lock = threading.Lock()
         self._stamp: tuple[int, int, int] | None = None
+        self._chosen = choices.UNKNOWN
+        """Choices as last read, in force while the file can't be read. An event gone with its disk is unknown."""
         self.active = self._with_choices(Choices())
 
     def refresh(self) -> None:
@@ -56,7 +58,8 @@ class SettingsStore:
     def choose(self, **chosen: Any) -> None:
         """Make these fields of `Choices` durable, then active. Raises OSError; then nothing has changed."""
         with self._lock:
-            combined = replace(choices.read(self._directory, self._config), **chosen)
+            known = choices.read(self._directory, self._config)
+            combined = replace(self._chosen if known is choices.UNKNOWN else known, **chosen)
             choices.write(self._directory, self._config, combined)
             self._reload_if_changed()
 
@@ -64,8 +67,11 @@ class SettingsStore:
         stamp = choices.stamp(self._directory)
         if stamp == self._stamp:
             return
-        self._stamp = stamp
-        fresh = self._with_choices(choices.read(self._directory, self._config))
+        found = choices.read(self._directory, self._config)
+        if found is not choices.UNKNOWN:  # else it is tried again
+            is_gone = found == Choices() and self._chosen.link_id  # with its disk, or with the wiped event
+            self._stamp, self._chosen = stamp, choices.UNKNOWN if is_gone else found
+        fresh = self._with_choices(self._chosen)
         if fresh != self.active:
             log.info("chosen context=%s language=%s", fresh.context.id, fresh.config.language)
             self.active = fresh

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,62 @@ def test_a_choice_outlives_a_start_with_the_last_good_config(box: Box) -> None:
     box.start_ready()
     box.stop()
     assert choices.read(box.spool.directory, first) == Choices(link_id="efgh5678", album_id="")
+
+
+def store_with_choice(box: Box, event: str = "efgh5678") -> SettingsStore:
+    box.spool.prepare()
+    choices.write(box.spool.directory, box.config, Choices(link_id=event, album_id="b2"))
+    store = SettingsStore(box.config, box.spool.directory, box.clock, lambda _: None)
+    store.refresh()
+    assert store.active.context.link_id == event
+    return store
+
+
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.EIO, errno.EACCES])
+def test_f12_a_chosen_event_holds_while_it_cannot_be_read(
+    box: Box, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    store = store_with_choice(box)
+
+    def refuse(_self: Path, *_: object, **__: object) -> str:
+        raise OSError(error, os.strerror(error))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_text", refuse)
+        choices.write(box.spool.directory, box.config, Choices(link_id="wxyz0000"))
+        store.refresh()
+        assert store.active.context == OTHER
+        store.choose(language="de")
+        new_box = SettingsStore(box.config, box.spool.directory, box.clock, lambda _: None)
+        new_box.refresh()
+        assert new_box.active.context.link_id == ""
+    for each in (store, new_box):
+        each.refresh()
+        assert (each.active.context, each.active.config.language) == (OTHER, "de")
+
+
+def test_f12_a_damaged_choice_sends_nothing_to_the_configs_event(box: Box) -> None:
+    box.spool.prepare()
+    (box.spool.directory / choices.FILE).write_bytes(b"\0" * 200)
+    box.start_ready()
+    photograph(box)
+    (context,) = contexts_of(box)
+    assert context.startswith("n")
+    assert box._service is not None
+    box._service._settings_store.choose(link_id="efgh5678", album_id="b2")
+    photograph(box)
+    assert contexts_of(box) == [context, OTHER.id]
+
+
+def test_f11_a_choice_that_went_with_its_disk_is_no_event(box: Box, tmp_path: Path) -> None:
+    store = store_with_choice(box)
+    away = box.spool.directory.rename(tmp_path / "away")
+    store.refresh()
+    assert store.active.context.link_id == ""
+    box.spool.directory.mkdir()
+    store.refresh()
+    assert store.active.context.link_id == ""
+    box.spool.directory.rmdir()
+    away.rename(box.spool.directory)
+    store.refresh()
+    assert store.active.context == OTHER
