@@ -8,10 +8,10 @@ from piboothup.clock import SystemClock
 from piboothup.commands.common import OK, CommandFails, load_effective, open_spool
 from piboothup.problems import problem
 from piboothup.spool import choices
-from piboothup.uploader.eventpics import ApiError, EventPicsApi
+from piboothup.uploader.eventpics import EventPicsApi
 from piboothup.uploader.outcomes import ApiCall, decide
 from piboothup.uploader.schedule.link_status import link_problem
-from piboothup.uploader.transport.errors import LinkError
+from piboothup.uploader.transport.errors import UploaderError
 
 
 def run(given: argparse.Namespace) -> int:
@@ -22,7 +22,7 @@ def run(given: argparse.Namespace) -> int:
         raise CommandFails(str(problem("no_key")))
     try:
         answer = EventPicsApi(loaded.eventpics.api_url, key, SystemClock()).events()
-    except (ApiError, LinkError) as error:
+    except UploaderError as error:
         outcome = error.outcome
         raise CommandFails(str(link_problem(decide(ApiCall.EVENTS, outcome), outcome)[1])) from None
     spool, _ = open_spool(loaded)

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 
 from piboothup.booth.camera.base import Camera, CameraFault
 from piboothup.booth.camera.detect import ConnectedCamera, connected_cameras
+from piboothup.booth.errors import BoothError
 from piboothup.booth.frame import Frame
-from piboothup.booth.photo.jpeg import EncodeError, encode, rotated
+from piboothup.booth.photo.jpeg import encode, rotated
 from piboothup.booth.photo.quality import PhotoQuality, assess
 from piboothup.commands.common import OK, CommandFails, load_effective, open_spool
 from piboothup.commands.services import camera_device
@@ -71,7 +72,7 @@ def report(loaded: Config, clock: Clock, camera: Camera, connected: list[Connect
             print(f"      {mode}")
     try:
         photo = take(loaded, clock, camera, time.sleep)
-    except (CameraFault, EncodeError) as fault:
+    except BoothError as fault:
         raise CommandFails(str(fault)) from None
     if file is not None:
         try:

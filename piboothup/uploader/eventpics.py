@@ -24,6 +24,7 @@ from piboothup.uploader.answers import classify, embedded_object, ended_list, is
 from piboothup.uploader.outcomes import ApiCall, Outcome
 from piboothup.uploader.transport.certificate_dates import NowMs
 from piboothup.uploader.transport.client import Transport
+from piboothup.uploader.transport.errors import UploaderError
 from piboothup.uploader.transport.messages import Answer, is_plain, retry_after_s, server_ms
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ _MAX_EVENTS: Final = 1000
 _MAX_ID_CHARS: Final = 128
 
 
-class ApiError(Exception):
+class ApiError(UploaderError):
     """EventPics did not answer a call as documented; `outcome` says how."""
 
     def __init__(self, call: ApiCall, outcome: Outcome, status: int, retry_after_s: float | None = None) -> None:
@@ -57,7 +58,7 @@ class Account:
 
 
 class EventPicsApi:
-    """EventPics, for one thread. Each call raises ApiError or LinkError when it is not answered as documented."""
+    """EventPics, for one thread. Each call raises UploaderError when it is not answered as documented."""
 
     def __init__(
         self,

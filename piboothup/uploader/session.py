@@ -16,11 +16,11 @@ from piboothup.problems import problem
 from piboothup.spool.capture_time.anchors import Anchor
 from piboothup.spool.contexts import Context
 from piboothup.spool.store import Spool
-from piboothup.uploader.eventpics import Account, ApiError, EventPicsApi
+from piboothup.uploader.eventpics import Account, EventPicsApi
 from piboothup.uploader.outcomes import MAYBE_SIGN_IN, ApiCall, Outcome, forbidden_outcome
 from piboothup.uploader.schedule.scheduler import UploadScheduler
 from piboothup.uploader.transport.certificate_dates import NowMs
-from piboothup.uploader.transport.errors import LinkError
+from piboothup.uploader.transport.errors import LinkError, UploaderError
 from piboothup.uploader.trusted_time import TrustedTime
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class ApiSession:
         self._scheduler.take_key(key)
         try:
             account = self._fetch_account()
-        except (ApiError, LinkError) as error:
+        except UploaderError as error:
             outcome = self._check_for_sign_in(error.outcome)
             log.debug("probe outcome=%s", outcome)
             self._scheduler.on_probe_failure(outcome, error.retry_after_s)
@@ -105,7 +105,7 @@ class ApiSession:
         """
         try:
             account = self._fetch_account()
-        except (ApiError, LinkError) as error:
+        except UploaderError as error:
             return ApiCall.EVENTS, self._check_for_sign_in(error.outcome), error.retry_after_s
         self._remember(account)
         outcome = forbidden_outcome(context.link_id, account.events)

@@ -18,12 +18,11 @@ from piboothup.spool.contexts import Context
 from piboothup.spool.names import PhotoName
 from piboothup.spool.photo_file import Damaged, VerifyingReader
 from piboothup.spool.store import Spool
-from piboothup.uploader.eventpics import ApiError
 from piboothup.uploader.outcomes import ApiCall, Decision, decide
 from piboothup.uploader.schedule.attempts import UploadUrl
 from piboothup.uploader.schedule.scheduler import Probe, Send, UploadScheduler
 from piboothup.uploader.session import ApiSession, Connect
-from piboothup.uploader.transport.errors import LinkError
+from piboothup.uploader.transport.errors import UploaderError
 from piboothup.uploader.trusted_time import TrustedTime
 
 log = logging.getLogger(__name__)
@@ -118,7 +117,7 @@ class Worker:
             if url is None:
                 url = UploadUrl(self.session.api().upload_url(name, context, taken_at_ms), context, started_ns)
             self.session.api().put(url.url, file, file.size_bytes)
-        except (ApiError, LinkError) as error:
+        except UploaderError as error:
             call = ApiCall.UPLOAD_URL if url is None else ApiCall.PUT
             if url is not None:
                 self._scheduler.keep_url(name, url)
@@ -192,7 +191,7 @@ class Worker:
         """Seconds for which a photo of this boot may still wait for a clock anchor."""
         return _MAX_WAIT_FOR_TIME_S - self._scheduler.connected_s()
 
-    def _on_failure(self, name: PhotoName, context: Context, call: ApiCall, error: ApiError | LinkError) -> None:
+    def _on_failure(self, name: PhotoName, context: Context, call: ApiCall, error: UploaderError) -> None:
         outcome, wait_s = error.outcome, error.retry_after_s
         log.info("not sent photo=%s call=%s outcome=%s", name, call, outcome)
         if decide(call, outcome) is Decision.ASK_KEY:

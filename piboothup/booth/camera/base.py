@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from piboothup.booth.errors import BoothError
 from piboothup.booth.frame import Frame, Viewfinder
 from piboothup.problems import Problem
 
 
-class CameraFault(Exception):
-    """The camera can't do what was asked; `problem` says why. Worth another try later."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(str(problem))
-        self.problem = problem
+class CameraFault(BoothError):
+    """The camera can't do what was asked. Worth another try later."""
 
 
 class CaptureTimedOut(CameraFault):

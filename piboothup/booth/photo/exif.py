@@ -15,7 +15,9 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
 from piboothup import __version__
+from piboothup.booth.errors import BoothError
 from piboothup.booth.photo.jpeg import size_of
+from piboothup.problems import problem
 
 LONGEST_TEXT_BYTES = 400
 """Limit per text, bytes; all of them stay far below the 65,533 bytes of a JPEG segment."""
@@ -27,8 +29,11 @@ _MARKERS = b"\xff\xd8\xff\xe1"
 _Tags = dict[int, Any]
 
 
-class ExifNotWritten(RuntimeError):
+class ExifNotWritten(BoothError):
     """The EXIF segment does not hold what it was given."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(problem("unsaved_exif", detail))
 
 
 @dataclass(frozen=True)

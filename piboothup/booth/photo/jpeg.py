@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from piboothup.booth.errors import BoothError
 from piboothup.booth.frame import Frame, Plane
-from piboothup.problems import Problem, problem
+from piboothup.problems import problem
 
 _SOI = b"\xff\xd8"
 _EOI = b"\xff\xd9"
@@ -22,12 +23,11 @@ _TILE = 256
 """Side of a tile in a quarter turn, pixels."""
 
 
-class EncodeError(RuntimeError):
-    """The frame could not be encoded as a complete JPEG; `problem` says why."""
+class EncodeError(BoothError):
+    """The frame could not be encoded as a complete JPEG."""
 
     def __init__(self, detail: str) -> None:
-        self.problem: Problem = problem("encode_failed", detail)
-        super().__init__(str(self.problem))
+        super().__init__(problem("encode_failed", detail))
 
 
 def encode(frame: Frame, quality: int, rotation: int = 0) -> bytes:

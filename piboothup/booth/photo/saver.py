@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from piboothup.booth.errors import BoothError
 from piboothup.booth.flow.events import Event, Saved, SaveTested, SavingFailed, StorageChecked
 from piboothup.booth.frame import THUMBNAIL_SIZE, Frame, Plane, shrunk
 from piboothup.booth.photo.exif import Exif, check_exif, with_exif
@@ -36,14 +37,13 @@ _ANY_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 """Placeholder time in a test photo's EXIF, so that the date tags are exercised without a trusted clock."""
 
 
-class _Failed(Exception):
+class _Failed(BoothError):
     """A photo was not saved."""
 
     def __init__(self, notice: Problem, reason: Problem) -> None:
         """`notice`: for the guest; `reason`: the fault to report if saving keeps failing."""
-        super().__init__(str(reason))
+        super().__init__(reason)
         self.notice = notice
-        self.reason = reason
 
 
 @dataclass
@@ -137,10 +137,10 @@ class Saver:
                 return SaveTested(None), None
             name, thumbnail = self._save(frame, tally.context)
         except _Failed as failed:
-            log.error("not saved code=%s test=%s", failed.reason.code, tally is None)
+            log.error("not saved code=%s test=%s", failed.problem.code, tally is None)
             if tally is None:
-                return SaveTested(failed.reason), None
-            return SavingFailed(failed.notice, failed.reason), None
+                return SaveTested(failed.problem), None
+            return SavingFailed(failed.notice, failed.problem), None
         tally.own.add(name.order)
         return Saved(self.taken, thumbnail), name
 

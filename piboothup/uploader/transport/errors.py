@@ -24,11 +24,17 @@ class NotConnected(ConnectionError):
     """None of the server's addresses could be connected to in time."""
 
 
-class LinkError(ConnectionError):
-    """No answer. Its text is the outcome alone: neither key nor URL can be in it."""
+class UploaderError(Exception):
+    """Call that was not answered as documented. Its text never holds a key or a URL."""
 
-    status, retry_after_s = 0, None
-    """As an answer would tell them."""
+    outcome: Outcome
+    status: int = 0
+    """HTTP status of the answer; 0 = there was none."""
+    retry_after_s: float | None = None
+
+
+class LinkError(UploaderError, ConnectionError):
+    """No answer."""
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
