@@ -9,6 +9,7 @@ The camera's class can be replaced (`make`): the lab uses one that drives libcam
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import logging
@@ -189,12 +190,14 @@ class Picamera2Driver:
         if shot.lens is not None:
             self._set_controls(continuous_focus())
         y, u, v = planes(self._memory(request, "main"), request.config["main"])
+        buffer = contextlib.ExitStack()  # releases the request once and drops it: the frame may live on
+        buffer.callback(_release, request)
         return Frame(
             y=y,
             u=u,
             v=v,
             exposure_start_ns=start_ns + lag_ns,
-            release=_RequestRelease(request),
+            release=buffer.close,
             camera_model=self.model,
             exposure_us=metadata["ExposureTime"],
             gain=metadata.get("AnalogueGain", 1.0) * metadata.get("DigitalGain", 1.0),
@@ -318,16 +321,8 @@ def planes(memory: mmap.mmap | bytes, stream: dict[str, Any]) -> tuple[Plane, Pl
     return y, u, v
 
 
-class _RequestRelease:
-    """Release of a request, once; then the request is dropped, as the frame may live on and must not hold buffers."""
-
-    def __init__(self, request: Any) -> None:
-        self._request = request
-
-    def __call__(self) -> None:
-        request, self._request = self._request, None
-        try:
-            if request is not None:
-                request.release()
-        except (RuntimeError, OSError) as error:  # the camera was closed while the photo was being encoded
-            log.info("frame release late reason=%r", str(error))
+def _release(request: Any) -> None:
+    try:
+        request.release()
+    except (RuntimeError, OSError) as error:  # the camera was closed while the photo was being encoded
+        log.info("frame release late reason=%r", str(error))

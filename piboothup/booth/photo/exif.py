@@ -54,7 +54,11 @@ class Exif:
 
 def with_exif(jpeg: bytes, exif: Exif) -> bytes:
     """The JPEG with an EXIF segment right after its first marker. Raises ValueError if these bytes are no JPEG."""
-    segment = _tiff(exif, size_of(jpeg))
+    plain, details = _tags(exif, size_of(jpeg))
+    picture = Image.Exif()
+    picture.update(plain)
+    picture.get_ifd(ExifTags.IFD.Exif).update(details)
+    segment = picture.tobytes().replace(_entry(1), _entry(7))
     return b"".join((_MARKERS, (len(segment) + 2).to_bytes(2, "big"), segment, jpeg[2:]))
 
 
@@ -78,15 +82,6 @@ def _is_same(written: object, read: object) -> bool:
     if isinstance(written, bytes) and isinstance(read, str):
         read = read.encode("latin-1")
     return written == read
-
-
-def _tiff(exif: Exif, size: tuple[int, int]) -> bytes:
-    """The segment's body: "Exif", two zeros, TIFF."""
-    picture = Image.Exif()
-    plain, details = _tags(exif, size)
-    picture.update(plain)
-    picture.get_ifd(ExifTags.IFD.Exif).update(details)
-    return picture.tobytes().replace(_entry(1), _entry(7))
 
 
 def _tags(exif: Exif, size: tuple[int, int]) -> tuple[_Tags, _Tags]:
@@ -137,8 +132,7 @@ def _text(text: str) -> bytes:
 
 def _offset(moment: datetime) -> str:
     """`+02:00`. Raises ValueError for a datetime without a zone."""
-    offset = moment.utcoffset()
-    if offset is None:
+    offset = moment.strftime("%z")
+    if not offset:
         raise ValueError("the moment of a photo needs a time zone")
-    minutes = round(offset.total_seconds() / 60)
-    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+    return f"{offset[:3]}:{offset[3:5]}"

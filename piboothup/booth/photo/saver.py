@@ -13,7 +13,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,7 +33,8 @@ from piboothup.spool.store import Spool
 
 log = logging.getLogger(__name__)
 
-_ANY_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_ANY_MOMENT_MS = 1_767_225_600_000
 """Placeholder time in a test photo's EXIF, so that the date tags are exercised without a trusted clock."""
 
 
@@ -148,10 +149,7 @@ class Saver:
         """Save a photo; return its name and thumbnail. Raises _Failed."""
         with _blamed_on("unsaved_defect"):
             identity = self._spool.next_identity(_begun_ms(frame), context)
-            jpeg, thumbnail = self._encoded(frame)
-            exif = self._exif(frame, identity.unique_id)
-            with _blamed_on("unsaved_exif"):
-                photo = with_exif(jpeg, exif)
+            photo, thumbnail = self._encoded(frame, identity.unique_id)
             name = PhotoName.of(identity, photo)
             commit.commit(self._spool, name, context, photo)
         return name, thumbnail
@@ -159,40 +157,34 @@ class Saver:
     def _try(self, frame: Frame) -> None:
         """Do all that `_save` does, but keep nothing. Raises _Failed."""
         with _blamed_on("unsaved_defect"):
-            jpeg, _ = self._encoded(frame)
-            exif = self._exif(frame, NO_PHOTO)
-            exif = replace(exif, taken_at=exif.taken_at or _ANY_MOMENT.astimezone(self._zone))
-            with _blamed_on("unsaved_exif"):
-                photo = with_exif(jpeg, exif)
-                check_exif(photo, exif)
+            photo, _ = self._encoded(frame, NO_PHOTO)
             commit.try_commit(self._spool, self._tally.context, photo)
 
-    def _encoded(self, frame: Frame) -> tuple[bytes, Plane]:
-        """Encode the frame; return the JPEG and a thumbnail. The frame is released in any case."""
+    def _encoded(self, frame: Frame, unique_id: str) -> tuple[bytes, Plane]:
+        """Encode the frame; return the JPEG with its EXIF, and a thumbnail. The frame is released in any case."""
         camera = self._config.camera
         try:
             with _blamed_on("unsaved_jpeg"):
                 jpeg = encode(frame, camera.jpeg_quality, camera.rotation)
-            return jpeg, rotated(shrunk(frame.y, THUMBNAIL_SIZE), camera.rotation)
+            thumbnail = rotated(shrunk(frame.y, THUMBNAIL_SIZE), camera.rotation)
         finally:
             frame.release()
-
-    def _exif(self, frame: Frame, unique_id: str) -> Exif:
-        return Exif(
+        is_test = unique_id == NO_PHOTO
+        unix_ms = self._spool.now_trusted_ms(_begun_ms(frame)) or (_ANY_MOMENT_MS if is_test else None)
+        exif = Exif(
             booth=self._config.name,
             camera_model=frame.camera_model,
             unique_id=unique_id,
-            taken_at=self._taken_at(_begun_ms(frame)),
+            taken_at=None if unix_ms is None else (_EPOCH + timedelta(milliseconds=unix_ms)).astimezone(self._zone),
             exposure_us=frame.exposure_us,
             gain=frame.gain,
             focal_length_mm=frame.focal_length_mm,
         )
-
-    def _taken_at(self, boottime_ms: int) -> datetime | None:
-        unix_ms = self._spool.now_trusted_ms(boottime_ms)
-        if unix_ms is None:
-            return None
-        return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=unix_ms)).astimezone(self._zone)
+        with _blamed_on("unsaved_exif"):
+            photo = with_exif(jpeg, exif)
+            if is_test:
+                check_exif(photo, exif)
+        return photo, thumbnail
 
 
 def _begun_ms(frame: Frame) -> int:

@@ -21,11 +21,11 @@ from PIL import Image
 
 from piboothup.booth.flow.events import Saved, SaveTested, SavingFailed, StorageChecked
 from piboothup.booth.frame import Frame
-from piboothup.booth.photo import saver as module
 from piboothup.problems import Problem, problem
 from piboothup.spool import commit, durable, handover
 from piboothup.spool.listing import CONTEXTS, FOLDERS, NEW, SENT, TEST_PHOTO, TMP
 from piboothup.spool.names import NO_PHOTO, PhotoName
+from piboothup.spool.store import Spool
 from tests.booth.photo.test_saver import Bench, S, bench, broken_frame
 from tests.support.camera import grey_frame
 from tests.support.deadline import PATIENCE_S
@@ -87,7 +87,7 @@ BREAKS: dict[str, tuple[Break, Problem]] = {
     "exif": (raises(Image.Exif, "tobytes", ValueError("no")), problem("unsaved_exif", "ValueError")),
     "exif_memory": (raises(Image.Exif, "tobytes", MemoryError()), problem("unsaved_ram", "MemoryError")),
     "hash": (raises(PhotoName, "of", ValueError("unsupported hash")), problem("unsaved_defect", "ValueError")),
-    "zone": (raises(module.Saver, "_taken_at", KeyError("UTC")), problem("unsaved_defect", "KeyError")),
+    "zone": (raises(Spool, "now_trusted_ms", KeyError("UTC")), problem("unsaved_defect", "KeyError")),
     "efbig": (refuse(errno.EFBIG), problem("unsaved_limit", "File too large")),
     "enomem": (refuse(errno.ENOMEM), problem("unsaved_ram", "Cannot allocate memory")),
     "eio": (refuse(errno.EIO), problem("unsaved_card", "Input/output error")),
