@@ -62,14 +62,18 @@ def bar(image: Image.Image, y: int, filled: float, x: int = 14, width_px: int = 
         pen.rectangle((x + 2, y + 2, x + 1 + filled_px, y + 4), fill=255)
 
 
-def strip(image: Image.Image, left: str, names: Sequence[str]) -> None:
-    """Draw the lit strip at the bottom, to be read out on the phone: `left`, and the first of `names` that fits."""
-    small = face("small")
+def trouble(image: Image.Image, headline: str, lines: Sequence[str], code: str, name: str, box: str) -> None:
+    """Draw a problem: headline, at most three lines, and a lit strip to be read out on the phone."""
+    small, mid = face("small"), face("mid")
+    lettering = mid if mid.width_px(headline) <= TEXT_PX else small
+    lettering.draw(image, MARGIN_PX, TITLE_Y, lettering.shortened(headline, TEXT_PX))
+    for number, line in enumerate(lines[:3]):
+        small.draw(image, MARGIN_PX, 20 + number * (LINE_PX + 1), line)
     ImageDraw.Draw(image).rectangle((0, _STRIP_Y, WIDTH_PX - 1, HEIGHT_PX - 1), fill=255)
-    end = small.draw(image, MARGIN_PX, _STRIP_Y + 2, small.shortened(left, TEXT_PX), lit=False)
+    end = small.draw(image, MARGIN_PX, _STRIP_Y + 2, small.shortened(code, TEXT_PX), lit=False)
     room_px = WIDTH_PX - MARGIN_PX - (end - small.gap_px) - GAP_PX
-    name = next((name for name in names if small.width_px(name) <= room_px), "")
-    small.draw(image, WIDTH_PX - MARGIN_PX - small.width_px(name), _STRIP_Y + 2, name, lit=False)
+    shown = next((text for text in (f"{name} {box}", name, box) if small.width_px(text) <= room_px), "")
+    small.draw(image, WIDTH_PX - MARGIN_PX - small.width_px(shown), _STRIP_Y + 2, shown, lit=False)
 
 
 def rows(text: str, sign: Image.Image) -> list[str]:

@@ -33,7 +33,7 @@ from piboothup.booth.panel.layout import (
     centred,
     placed,
     stacked,
-    strip,
+    trouble,
 )
 from piboothup.booth.panel.view import View
 from piboothup.problems import Problem
@@ -233,16 +233,10 @@ def _rows(image: Image.Image, report: SelfTestReport, words: Texts) -> None:
 
 
 def _not_ready(image: Image.Image, view: View, reason: Problem, words: Texts) -> None:
-    small, mid = face("small"), face("mid")
-    headline = words.menu.not_ready
-    lettering = mid if mid.width_px(headline) <= TEXT_PX else small
-    lettering.draw(image, MARGIN_PX, TITLE_Y, headline)
     detail = words.menu.steps.get(reason.detail, reason.detail)
     known = words.menu.reasons.get(reason.code)
     text = known.format(detail=detail) if known is not None else f"{reason.sentence} {reason.remedy}"
-    for number, line in enumerate(small.wrapped(text, TEXT_PX)[:3]):
-        small.draw(image, MARGIN_PX, 20 + number * (LINE_PX + 1), line)
-    strip(image, reason.code, (f"{view.name} {view.box}", view.name, view.box))
+    trouble(image, words.menu.not_ready, face("small").wrapped(text, TEXT_PX), reason.code, view.name, view.box)
 
 
 def _aim(image: Image.Image, view: View, page: Page, words: Texts) -> None:

@@ -28,7 +28,7 @@ from piboothup.booth.panel.layout import (
     centred,
     placed,
     rows,
-    strip,
+    trouble,
 )
 from piboothup.booth.panel.view import View
 from piboothup.status import BoothState, UploaderState
@@ -186,16 +186,12 @@ def _fault(image: Image.Image, view: View, words: Texts) -> None:
     code = view.problem.code if view.problem else ""
     fault = words.faults.get(code, words.other_fault)
     small, mid = face("small"), face("mid")
-    lettering = mid if mid.width_px(fault.headline) <= TEXT_PX else small
-    lettering.draw(image, MARGIN_PX, TITLE_Y, lettering.shortened(fault.headline, TEXT_PX))
     is_short = mid.width_px(fault.remedy) <= TEXT_PX  # "press again": the one thing to do, as large as it can be
     lines = small.wrapped(fault.safe or words.safe, TEXT_PX)
     lines += [] if is_short else small.wrapped(fault.remedy, TEXT_PX)
-    for number, line in enumerate(lines[:3]):
-        small.draw(image, MARGIN_PX, 20 + number * (LINE_PX + 1), line)
+    trouble(image, fault.headline, lines, code, view.name, view.box)
     if is_short:
         mid.draw(image, MARGIN_PX, 35, fault.remedy)
-    strip(image, code, (f"{view.name} {view.box}", view.name, view.box))
 
 
 def _stopping(image: Image.Image, view: View, words: Texts) -> None:
