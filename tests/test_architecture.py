@@ -199,3 +199,23 @@ def test_every_thread_has_a_name_of_its_own() -> None:
     ]
     assert len(calls) > 10
     assert [name for name, node in calls if "name" not in {keyword.arg for keyword in node.keywords}] == []
+
+
+LOG_LINE = re.compile(r"[a-z][a-z-]*( [a-z-]+)*( [a-z_]+=(%\S+|[a-z]+))*( reason=(%\S+|[a-z ]+))?")
+"""Subject and verb in words, then values; a reason comes last and may have blanks."""
+
+
+def test_log_lines_are_words_then_values_and_a_reason_last() -> None:
+    lines = {
+        ast.literal_eval(node.args[0]): name
+        for name, tree in modules()
+        for node, _ in with_functions(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.args
+        and ast.unparse(node.func.value) == "log"
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
+    }
+    assert len(lines) > 70
+    assert {line: name for line, name in lines.items() if not LOG_LINE.fullmatch(line)} == {}

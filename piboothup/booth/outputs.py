@@ -62,5 +62,5 @@ class Outputs:
         if sound is not None and (self._settings_store.active.sound or feedback.is_under_test(booth)):
             self._devices.buzzer.play(sound)
         if booth.state is not self._before.state:
-            log.info("state=%s before=%s", booth.state, self._before.state)
+            log.info("booth state=%s before=%s", booth.state, self._before.state)
         self._before, self._before_ns = booth, now_ns

@@ -301,7 +301,7 @@ class BoothService:
                 self._presenter.upload_status = self._upload_status_reader.read()
                 self._settings = replace(self._settings, options=self._menu_options.read())
             except OSError as error:
-                log.error("housekeeping reason=%s", error.strerror or error)
+                log.error("housekeeping failed reason=%s", error.strerror or error)
             except Exception:  # the top of the thread: whatever lies in the spool, the next round may go better
                 log.exception("housekeeping failed")
             self._events.put(Tick())

@@ -245,7 +245,7 @@ class StorageMonitor:
         lost = good_copy.lost_setting(self._config_names, good_copy.read(path.parent, self._spool.box))
         self._has_lost_settings = bool(lost)
         if lost:
-            log.error("config not kept reason=cut_off missing=%s", lost)
+            log.error("config not kept missing=%s reason=cut off", lost)
             return
         try:
             choices.forget_others(self._spool.directory, self._config)

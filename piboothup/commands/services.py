@@ -55,7 +55,7 @@ def stopped_from_outside(stop: Callable[[], None]) -> Iterator[None]:
     def died(what: threading.ExceptHookArgs) -> None:
         report(what)
         if what.thread is not None and not _is_helper_of_library(what.thread):
-            log.error("thread died name=%s: the service ends", what.thread.name)
+            log.error("thread died name=%s", what.thread.name)
             stop()
 
     before = {number: signal.signal(number, asked) for number in stop_signals()}

@@ -183,7 +183,7 @@ class _Folder:
             try:
                 self._ready.append((path, scenes.from_jpeg(path, self._size)))
             except OSError as error:
-                log.warning("The frame %s can't be used and is skipped: %s.", path, error)
+                log.warning("frame skipped path=%s reason=%s", path, error)
                 self._paths.popleft()
             else:
                 self._paths.rotate(-1)

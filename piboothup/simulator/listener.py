@@ -290,4 +290,4 @@ class _Exchange(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Log method and call only: http.server would print the whole URL, with its signature, on standard error."""
         call = urlsplit(getattr(self, "path", "")).path.split("/")[1:2]
-        log.debug("call=%s%s", self.command, "".join(f" /{part}" for part in call))
+        log.debug("exchange call=%s%s", self.command, "".join(f" /{part}" for part in call))

@@ -117,7 +117,7 @@ def forget_others(directory: Path, config: Config) -> None:
     if of != fingerprint(config):
         durable.remove(path)
         durable.sync_directory(directory)
-        log.warning("choices of another config forgotten")
+        log.warning("choices forgotten reason=another config")
 
 
 def fingerprint(config: Config) -> str:

@@ -134,7 +134,7 @@ def _store(spool: Spool, session: Session, name: PhotoName, placed: Path, put: C
                 durable.remove(placed)
             raise
     except OSError as error:
-        log.error("not saved reason=%s", error.strerror or error)
+        log.error("commit failed reason=%s", error.strerror or error)
         raise NotSaved(spool.free_space.why_not(error), error.errno) from None
     spool.free_space.has_test_made_room = False
 

@@ -57,7 +57,7 @@ def recover(spool: Spool) -> Recovered:
             spool.log_once(logging.ERROR, "recovery left part=%s reason=%s", part.name, error.strerror)
     found = Recovered(salvaged, quarantined, dropped)
     if found != Recovered():
-        log.warning("recovered salvaged=%d quarantined=%d dropped=%d", salvaged, quarantined, dropped)
+        log.warning("spool recovered salvaged=%d quarantined=%d dropped=%d", salvaged, quarantined, dropped)
     return found
 
 

@@ -85,7 +85,7 @@ def read(directory: Path) -> WipeJournal | None:
     try:
         return _parse(json.loads(text))
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError, OverflowError):
-        log.error("wipe journal damaged, ignored")
+        log.error("wipe journal ignored reason=damaged")
         return None
 
 

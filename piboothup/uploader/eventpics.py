@@ -93,7 +93,7 @@ class EventPicsApi:
             raise ApiError(ApiCall.EVENTS, Outcome.WRONG_JSON, answer.status)
         events = [event for entry in listed[:_MAX_EVENTS] if (event := _event(entry)) is not None]
         if len(events) != len(listed):
-            log.warning("events skipped=%d", len(listed) - len(events))
+            log.warning("events skipped count=%d", len(listed) - len(events))
         return Account(tuple(events), date_anchor(answer))
 
     def server_time(self) -> Anchor | None:
@@ -159,7 +159,7 @@ class EventPicsApi:
     def _check(self, call: ApiCall, answer: Answer, *, key_accepted: bool = False) -> None:
         outcome = classify(call, answer, key_accepted=key_accepted)
         took_ms = (answer.answered_ns - answer.sent_ns) // 1_000_000
-        log.debug("call=%s status=%d outcome=%s ms=%d", call, answer.status, outcome, took_ms)
+        log.debug("exchange call=%s status=%d outcome=%s ms=%d", call, answer.status, outcome, took_ms)
         if outcome is not Outcome.ACCEPTED:
             raise ApiError(call, outcome, answer.status, _retry_wait_s(outcome, answer))
 

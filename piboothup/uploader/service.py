@@ -251,7 +251,7 @@ class Uploader:
                 listed, {context_id: self._entry(context_id) for context_id in context_ids(listed)}
             )
         except OSError as error:
-            log.error("not listed reason=%s", error.strerror)
+            log.error("photos not listed reason=%s", error.strerror)
             self._scheduler.set_listing_complete(complete=False)
             return
         self._directory_stamp, self._full_list_due_ns = found, now_ns + _FULL_LIST_INTERVAL_NS

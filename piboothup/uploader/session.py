@@ -149,7 +149,7 @@ class ApiSession:
             if account.anchor is not None and self._is_new_anchor(account.anchor):
                 self._spool.add_anchor(account.anchor)
         except OSError as error:
-            log.warning("not noted reason=%s", error.strerror)
+            log.warning("account not noted reason=%s", error.strerror)
 
     def _is_new_anchor(self, fresh: Anchor) -> bool:
         return not any(

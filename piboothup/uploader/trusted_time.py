@@ -49,7 +49,7 @@ class TrustedTime:
     def learn(self, date: Anchor | None) -> bool:
         """Takes the Date of a request without the key if it is plausible; whether it is."""
         if date is None or not is_plausible(date, self._known_past_ms()):
-            log.warning("time not learned reason=%s", "no date that can be" if date is None else "not believable")
+            log.warning("time not learned reason=%s", "no possible date" if date is None else "not believable")
             return False
         log.info("time learned for certificates unix_ms=%d", date.wall_ms)
         self._learned = date

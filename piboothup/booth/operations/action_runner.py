@@ -80,14 +80,14 @@ class ActionRunner:
     def _run(self) -> None:
         set_background()
         while (action := self._actions.get()) is not None and not self._ended.is_set():
-            log.warning("menu action=%s", type(action).__name__)
+            log.warning("menu action begins name=%s", type(action).__name__)
             try:
                 page = self._execute(action)
             except OSError as error:
-                log.error("menu action=%s failed reason=%s", type(action).__name__, error.strerror or error)
+                log.error("menu action failed name=%s reason=%s", type(action).__name__, error.strerror or error)
                 page = menu.error_page("not_kept")
             except Exception:  # the top of the thread: the menu goes on
-                log.exception("menu action=%s failed", type(action).__name__)
+                log.exception("menu action failed name=%s", type(action).__name__)
                 page = menu.error_page("not_kept")
             if page is not None:
                 self._post(ActionDone(action, page))
@@ -149,7 +149,7 @@ class ActionRunner:
         try:
             receipt = wipe.wipe(self._spool, Plan((photos,), everything=False), unsent=True, in_use=in_use)
         except WipeError as error:
-            log.error("wipe from the menu reason=%s", error)
+            log.error("wipe failed reason=%s", error)
             is_begun = wipe_journal.read(self._spool.directory) is not None
             return menu.error_page("wipe_failed" if is_begun else "wipe_refused")
         finally:
@@ -170,7 +170,7 @@ class ActionRunner:
                     return None
             status.withdraw(request)
         except OSError as error:  # /run is full, or gone, or may no longer be entered
-            log.error("not asked to switch off reason=%s", error.strerror or error)
+            log.error("switch-off not requested reason=%s", error.strerror or error)
         return menu.error_page("no_helper")
 
     def _hint_uploader(self, word: str) -> None:

@@ -73,7 +73,7 @@ class SettingsStore:
             self._stamp, self._chosen = stamp, choices.UNKNOWN if is_gone else found
         fresh = self._with_choices(self._chosen)
         if fresh != self.active:
-            log.info("chosen context=%s language=%s", fresh.context.id, fresh.config.language)
+            log.info("settings chosen context=%s language=%s", fresh.context.id, fresh.config.language)
             self.active = fresh
             self._on_change(fresh)
 

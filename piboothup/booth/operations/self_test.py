@@ -131,7 +131,7 @@ class SelfTest:
         try:
             return self._steps[step]()
         except Exception:  # whatever the tested part does, the report has a result
-            log.exception("check step=%s failed", step)
+            log.exception("self-test failed step=%s", step)
             return problem("not_checked", step)
 
     def measure_sharpness(self) -> None:

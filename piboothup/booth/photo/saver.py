@@ -138,7 +138,7 @@ class Saver:
                 return SaveTested(None), None
             name, thumbnail = self._save(frame, tally.context)
         except _Failed as failed:
-            log.error("not saved code=%s test=%s", failed.problem.code, tally is None)
+            log.error("photo not saved code=%s test=%s", failed.problem.code, tally is None)
             if tally is None:
                 return SaveTested(failed.problem), None
             return SavingFailed(failed.notice, failed.problem), None
@@ -204,7 +204,7 @@ def _blamed_on(code: str) -> Iterator[None]:
     except commit.NotSaved as error:
         raise _Failed(error.problem, error.reason) from None
     except EncodeError as error:
-        log.error("not encoded reason=%s", error.problem)
+        log.error("photo not encoded reason=%s", error.problem)
         raise _failed(error, code) from None
     except Exception as error:
         log.exception("saver failed")

@@ -260,5 +260,5 @@ def _carry_out(spool: Spool, journal: WipeJournal, in_use: Collection[str]) -> R
     except OSError as error:
         raise _unfinished(error) from None
     receipt = Receipt(spool.box, journal.taken, journal.in_album, len(left), bool(journal.contexts & set(in_use)))
-    log.warning("wiped taken=%d in_album=%d left=%d", receipt.taken, receipt.in_album, receipt.left)
+    log.warning("wipe done taken=%d in_album=%d left=%d", receipt.taken, receipt.in_album, receipt.left)
     return receipt

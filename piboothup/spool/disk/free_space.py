@@ -83,7 +83,7 @@ class FreeSpace:
             self._unseen = folders
             return
         self._folders, self._unseen = folders, ()
-        log.info("storage=%s directory=%s", found, self._directory)
+        log.info("storage kind=%s directory=%s", found, self._directory)
         self.unsound = self.warning = None
         if found is Storage.MEMORY and not allowed:
             self.unsound = problem("spool_memory")
