@@ -7,11 +7,12 @@ counter is computed from the clock.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ class SimulatedCamera:
         self._frames_dir = Path(text_to_path(table.frames)) if table.frames else None
         self._clock = clock
         self._wait = wait or threading.Event().wait
-        self._stock: _Drawn | _Folder | None = None
+        self._stock: _Stock | None = None
         self._opened_ns = 0
         self._quiet_from_ns = 0
         self.on_viewfinder: Callable[[], None] = lambda: None
@@ -55,7 +56,9 @@ class SimulatedCamera:
     def open(self) -> None:
         """Prepare the first pictures. Raises CameraFault when the folder has none."""
         if self._stock is None:
-            self._stock = _Drawn(self.size) if self._frames_dir is None else _Folder(self._frames_dir, self.size)
+            drawn = (scenes.party(seed, self.size) for seed in itertools.count())
+            source = drawn if self._frames_dir is None else _decoded(self._frames_dir, self.size)
+            self._stock = _Stock(source, stamped=self._frames_dir is None)
         self._opened_ns = self._clock.boottime_ns()
 
     def capture(self, zero_ns: int, timeout_s: float, flash_on_ns: int | None = None) -> Frame:
@@ -107,85 +110,54 @@ class SimulatedCamera:
         self._stock = None
 
 
-class _Drawn:
-    """Stock of two scenes in turn, drawn once, each stamped with the photo's running number."""
+class _Stock:
+    """Pictures that are ready, at most `STOCK` of them."""
 
-    def __init__(self, size: tuple[int, int]) -> None:
-        self._size = size
-        self._free = deque([scenes.party(0, size)])
-        self._drawn = 1
+    def __init__(self, source: Iterator[Picture], stamped: bool) -> None:
+        """`stamped`: each photo gets its running number, and its picture comes back for another photo."""
+        self._source = source
+        self._stamped = stamped
+        self._ready = deque([next(source)])
         self._number = 0
 
     def next(self) -> Picture | None:
-        """Return the picture that was given back first."""
-        return self._free[0] if self._free else None
+        """Return the next picture, if it is ready."""
+        return self._ready[0] if self._ready else None
 
     def take(self) -> tuple[Picture, Callable[[], None]]:
-        """Take the picture that was given back first, else a new one."""
-        try:
-            picture = self._free.popleft()
-        except IndexError:
-            picture = scenes.party(self._drawn, self._size)
+        """Take the next picture; the function gives it back."""
+        picture = self._ready.popleft() if self._ready else next(self._source)
+        if not self._stamped:
+            return picture, lambda: None
         self._number += 1
         scenes.stamp(picture, self._number)
 
         def give_back() -> None:
-            if len(self._free) < STOCK and picture not in self._free:
-                self._free.append(picture)
+            if len(self._ready) < STOCK and picture not in self._ready:
+                self._ready.append(picture)
 
         return picture, give_back
 
     def fill(self) -> None:
-        """Draw the second scene, once."""
-        if self._drawn < STOCK:
-            self._free.append(scenes.party(self._drawn, self._size))
-            self._drawn += 1
+        """Draw or decode ahead; pictures that come back are not drawn again."""
+        if len(self._ready) < STOCK and not self._number:
+            self._ready.append(next(self._source))
             scenes.give_back_memory()
 
 
-class _Folder:
-    """Stock of the JPEGs in a folder by name, repeated. Nothing writes to these pictures, so none is given back."""
-
-    def __init__(self, directory: Path, size: tuple[int, int]) -> None:
-        self._directory = directory
-        self._size = size
-        try:
-            found = sorted(path for path in directory.iterdir() if path.suffix.lower() in (".jpg", ".jpeg"))
-        except OSError as error:
-            raise CameraFault(problem("no_frames", f"{directory}: {error.strerror}")) from None
-        self._paths = deque(found)
-        self._ready: deque[tuple[Path, Picture]] = deque()
-        self._decode()
-
-    def next(self) -> Picture | None:
-        """Return the next picture, if it is decoded."""
-        return self._ready[0][1] if self._ready else None
-
-    def take(self) -> tuple[Picture, Callable[[], None]]:
-        """Take the next picture."""
-        if not self._ready:
-            self._decode()
-        path, picture = self._ready.popleft()
-        if len(self._paths) <= STOCK:  # all fit: decode none twice
-            self._ready.append((path, picture))
-        return picture, lambda: None
-
-    def fill(self) -> None:
-        """Decode ahead."""
-        if len(self._ready) < min(STOCK, len(self._paths)):
-            self._decode()
-            scenes.give_back_memory()
-
-    def _decode(self) -> None:
-        """Decode the next picture; a broken JPEG is logged and skipped from now on."""
-        while self._paths:
-            path = self._paths[0]
+def _decoded(directory: Path, size: tuple[int, int]) -> Iterator[Picture]:
+    """JPEGs of a folder by name, repeated; a broken one is logged and skipped from then on. Raises CameraFault."""
+    try:
+        paths = sorted(path for path in directory.iterdir() if path.suffix.lower() in (".jpg", ".jpeg"))
+    except OSError as error:
+        raise CameraFault(problem("no_frames", f"{directory}: {error.strerror}")) from None
+    while paths:
+        for path in tuple(paths):
             try:
-                self._ready.append((path, scenes.from_jpeg(path, self._size)))
+                picture = scenes.from_jpeg(path, size)
             except OSError as error:
                 log.warning("frame skipped path=%s reason=%s", path, error)
-                self._paths.popleft()
+                paths.remove(path)
             else:
-                self._paths.rotate(-1)
-                return
-        raise CameraFault(problem("no_frames", f"{self._directory} has no JPEG that can be read"))
+                yield picture
+    raise CameraFault(problem("no_frames", f"{directory} has no JPEG that can be read"))

@@ -107,23 +107,24 @@ class _LiveDemo:
                 return picture.convert("1")
         return Image.new("1", (128, 64))
 
-    def _side(self) -> list[str]:
+    def _side(self) -> list[tuple[str, str]]:
+        """Lines beside the panel: a bold beginning, and the rest."""
         waiting = [name.file_name for name in self._box.photos(NEW)]
         sent = list(dict.fromkeys(upload["fileName"] for upload in self._album.uploads()))
         return [
-            f"{_TITLE}network{_PLAIN} {'on' if self._album.online else 'OFF'}",
-            f"{_TITLE}power{_PLAIN} {'on' if self._box.powered else 'OFF'}",
-            f"{_TITLE}uploader{_PLAIN} {self._box.uploader().state}",
-            "",
-            f"{_TITLE}in new/: {len(waiting)}{_PLAIN}",
-            *waiting[-5:],
-            "",
-            f"{_TITLE}in album: {len(sent)}{_PLAIN}",
-            *sent[-5:],
+            ("network", f" {'on' if self._album.online else 'OFF'}"),
+            ("power", f" {'on' if self._box.powered else 'OFF'}"),
+            ("uploader", f" {self._box.uploader().state}"),
+            ("", ""),
+            (f"in new/: {len(waiting)}", ""),
+            *(("", name) for name in waiting[-5:]),
+            ("", ""),
+            (f"in album: {len(sent)}", ""),
+            *(("", name) for name in sent[-5:]),
         ]
 
 
-def _compose(panel: Image.Image, side: list[str], foot: str, columns: int, rows: int) -> list[str]:
+def _compose(panel: Image.Image, side: list[tuple[str, str]], foot: str, columns: int, rows: int) -> list[str]:
     """Compose the lines of the whole screen for a terminal of this size."""
     if columns >= 128 + 34 and rows >= 35:
         drawn = _as_text(panel, 1, 2, _HALVES)
@@ -132,27 +133,13 @@ def _compose(panel: Image.Image, side: list[str], foot: str, columns: int, rows:
     else:
         drawn = _as_text(panel, 2, 4, _BRAILLE)
     width = len(drawn[0])
+    room = max(0, columns - width - 2)
     lines = []
     for number in range(max(len(drawn), min(len(side), rows - 2))):
         left = f"{_LIT}{drawn[number]}{_PLAIN}" if number < len(drawn) else " " * width
-        right = side[number] if number < len(side) else ""
-        lines.append(f"{left}  {_cut(right, columns - width - 2)}")
-    return [*lines[: rows - 2], "", _cut(foot, columns)]
-
-
-def _cut(text: str, width: int) -> str:
-    """Cut the text to at most `width` visible characters."""
-    visible, cut, escape = 0, "", False
-    for char in text:
-        escape = escape or char == "\x1b"
-        if not escape:
-            visible += 1
-            if visible > width:
-                break
-        elif char == "m":
-            escape = False
-        cut += char
-    return cut
+        bold, rest = side[number] if number < len(side) else ("", "")
+        lines.append(f"{left}  {_TITLE}{bold[:room]}{_PLAIN}{rest[: max(0, room - len(bold))]}")
+    return [*lines[: rows - 2], "", foot[:columns]]
 
 
 def _as_text(panel: Image.Image, across: int, down: int, glyphs: str) -> list[str]:
