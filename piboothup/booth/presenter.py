@@ -1,11 +1,15 @@
-"""The presenter: turns the booth's state into a view for the panel and into the status for other programs.
+"""The presenter: shows the booth's state on panel, light and buzzer, and reports it to other programs.
 
 Called by the loop and by housekeeping; it waits for nothing.
 """
 
 from __future__ import annotations
 
+import logging
+
 from piboothup import __version__, power
+from piboothup.booth import feedback
+from piboothup.booth.camera.thread import CameraThread
 from piboothup.booth.devices import Devices
 from piboothup.booth.flow.events import Event, Saved
 from piboothup.booth.flow.menu import PageKind
@@ -25,9 +29,11 @@ from piboothup.problems import Problem, problem
 from piboothup.spool.store import Spool
 from piboothup.status import BoothReport, BoothState, UploaderState
 
+log = logging.getLogger(__name__)
+
 
 class Presenter:
-    """View and status, from the state and what the other parts last reported."""
+    """Shows and reports the state, with what the other parts last reported."""
 
     def __init__(
         self,
@@ -35,6 +41,7 @@ class Presenter:
         spool: Spool,
         clock: Clock,
         devices: Devices,
+        camera: CameraThread,
         panel: PanelThread,
         saver: Saver,
         settings_store: SettingsStore,
@@ -45,6 +52,7 @@ class Presenter:
         self._spool = spool
         self._clock = clock
         self._devices = devices
+        self._camera = camera
         self._panel = panel
         self._saver = saver
         self._settings_store = settings_store
@@ -65,6 +73,8 @@ class Presenter:
         self._expected_start_ms: int | None = None
         self._start_ms: int | None = None
         self._is_start_recorded = False
+        self._shown = Booth()
+        self._shown_ns = 0
 
     def load_last_start(self) -> None:
         """Read how long the last start took, for the progress bar."""
@@ -86,6 +96,22 @@ class Presenter:
             self._busy_ns = now_ns
         elif self._start_ms is None:
             self._start_ms = (now_ns - self._started_ns) // 1_000_000
+
+    def show(self, booth: Booth, now_ns: int, settings: FlowSettings) -> None:
+        """Show the state: viewfinder, panel, light and buzzer."""
+        is_viewfinder_on = shows_viewfinder(booth, now_ns)
+        self._camera.set_viewfinder_on(is_viewfinder_on)
+        if not is_viewfinder_on:
+            self._panel.set_viewfinder(None)
+        if booth.state is not BoothState.STOPPING:
+            self._panel.show(self.view(booth, now_ns, settings))
+            self._devices.light.show(feedback.pattern(booth, now_ns))
+        sound = feedback.sound(self._shown, self._shown_ns, booth, now_ns)
+        if sound is not None and (self._settings_store.active.sound or feedback.is_under_test(booth)):
+            self._devices.buzzer.play(sound)
+        if booth.state is not self._shown.state:
+            log.info("booth state=%s before=%s", booth.state, self._shown.state)
+        self._shown, self._shown_ns = booth, now_ns
 
     def view(self, booth: Booth, now_ns: int, settings: FlowSettings) -> View:
         """The view of this state."""

@@ -1,7 +1,7 @@
 """The booth's service: one loop around the state machine, and the threads around the loop.
 
     button, control socket, camera, saver, housekeeping  --events-->  loop
-    loop  --effects-->  camera, saver, actions;  --state-->  outputs: panel, light, buzzer
+    loop  --effects-->  camera, saver, actions;  --state-->  presenter: panel, light, buzzer
 
 The loop waits for no card, no socket and no bus, so that a press is answered whatever hangs there. Each thread owns
 one device: the camera's thread the camera, the saver's the card, the panel's the I2C bus.
@@ -42,7 +42,6 @@ from piboothup.booth.operations.action_runner import ActionRunner
 from piboothup.booth.operations.active_settings import ActiveSettings, SettingsStore
 from piboothup.booth.operations.menu_options import MenuOptionsReader
 from piboothup.booth.operations.self_test import SelfTest
-from piboothup.booth.outputs import Outputs
 from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.panel.view import View
 from piboothup.booth.photo.saver import Saver
@@ -113,7 +112,9 @@ class BoothService:
         self._anchor_recorder = AnchorRecorder(spool, clock)
         self._disks_seen = 0
         self._upload_status_reader = UploadStatusReader(spool, runtime, context)
-        self._presenter = Presenter(config, spool, clock, devices, self._panel, self._saver, store, notice)
+        self._presenter = Presenter(
+            config, spool, clock, devices, self._camera, self._panel, self._saver, store, notice
+        )
         self._menu_options = MenuOptionsReader(config, spool, clock, store)
         self._self_test = SelfTest(
             spool, clock, runtime, store, self._camera.capture, devices, lambda: self._booth.health.fault, post
@@ -123,7 +124,6 @@ class BoothService:
         self._realtime = RealTime()
         self._state_changed = threading.Event()
         self._ended = threading.Event()
-        self._outputs = Outputs(devices, self._camera, self._panel, self._presenter, self._self_test, store)
         heartbeats = {
             "camera": self._camera.heartbeat.last_ns,
             "panel": self._panel.heartbeat.last_ns,
@@ -228,16 +228,25 @@ class BoothService:
             now_ns = self._clock.boottime_ns()
             before = self._booth.state
             self._booth, effects = step(self._booth, event, now_ns, self._settings)
-            self._outputs.prepare(self._booth, now_ns)
+            self._prepare(now_ns)
             self._run_effects(effects)
             self._presenter.on_event(event, self._booth, now_ns)
             del event, effects  # a frame in them is 18 MB that nobody needs any more
-            self._outputs.update(self._booth, now_ns, self._settings)
+            self._presenter.show(self._booth, now_ns, self._settings)
             if self._booth.state is not before:
                 self._state_changed.set()
                 if self._booth.state is BoothState.READY:
                     self._realtime.begin()
             self._watchdog.feed(now_ns)
+
+    def _prepare(self, now_ns: int) -> None:
+        """Set what must hold before the effects run: the flash, the coming photo, the page of the self-test."""
+        booth = self._booth
+        self._devices.light.flash(booth.is_flash_on(now_ns))
+        if booth.state is not BoothState.EXPOSING:
+            is_countdown = booth.state is BoothState.COUNTDOWN
+            self._camera.prepare(booth.zero_ns if is_countdown else None, booth.flash_on_ns)
+        self._self_test.set_page(booth.page.kind if booth.page is not None else None)
 
     def _next_event(self) -> Event:
         """The oldest event; a Tick only when none is queued."""

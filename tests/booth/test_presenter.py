@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from piboothup.booth.camera.thread import CameraThread
 from piboothup.booth.devices import Devices
 from piboothup.booth.flow.events import Tick
 from piboothup.booth.flow.menu import Page, PageKind
@@ -106,9 +107,10 @@ def presenter(spool: Spool, clock: HandClock, config: Config) -> Presenter:
     """A presenter of real parts that were not started."""
     store = SettingsStore(config, spool.directory, clock, lambda _: None)
     devices = Devices(FakeCamera(clock), PanelDevice(), Light(), None)
+    camera = CameraThread(devices.camera, clock, lambda _: None)
     panel = PanelThread(PanelDevice(), clock, spool.directory)
     saver = Saver(config, spool, store.active.context, spool.directory, lambda _: None)
-    return Presenter(config, spool, clock, devices, panel, saver, store, None)
+    return Presenter(config, spool, clock, devices, camera, panel, saver, store, None)
 
 
 def test_album_code_shown_whenever_asked_for_in_menu(spool: Spool) -> None:

@@ -23,7 +23,7 @@ from piboothup.spool.commit import NotSaved
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.listing import NEW
 from piboothup.spool.names import PhotoName
-from piboothup.spool.store import Spool
+from piboothup.spool.store import AlreadyRunning, Spool
 from piboothup.status import BoothState
 from tests.booth.test_storage import Bench
 from tests.support.booth import Box
@@ -165,7 +165,7 @@ def test_f11_a_lock_that_somebody_deleted_is_taken_again(tmp_path: Path) -> None
         card.open(retry_later=False)
         (bench.spool.directory / ".booth.lock").unlink()
         assert card.check() is None
-        with pytest.raises(RuntimeError, match="already running"):
+        with pytest.raises(AlreadyRunning, match="already running"):
             bench.card(spool=Spool(bench.spool.directory, bench.clock, "serial-1")).open(retry_later=False)
 
 

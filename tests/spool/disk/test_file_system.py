@@ -15,7 +15,7 @@ from piboothup.spool.disk import file_system, free_space
 from piboothup.spool.disk.file_system import Mount, Storage, devices, in_container, kind, look, worst
 from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import FOLDERS, NEW
-from piboothup.spool.store import Spool
+from piboothup.spool.store import AlreadyRunning, Spool
 from tests.support.clock import HandClock
 from tests.support.mounts import MountNamespace, disk, mounts
 from tests.support.photos import PARTY, jpeg, take
@@ -531,7 +531,7 @@ def test_f10_a_link_to_a_folder_is_a_spool_like_any(tmp_path: Path) -> None:
         spool.start("booth")
         name = take(spool, jpeg())
         assert not spool.has_moved()
-        with pytest.raises(RuntimeError, match="already running"), direct.lock("booth"):
+        with pytest.raises(AlreadyRunning, match="already running"), direct.lock("booth"):
             pass
     assert list(direct.names(NEW)) == [name]
     handover.mark_sent(spool, name)
