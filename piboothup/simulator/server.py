@@ -1,28 +1,33 @@
 """Local EventPics: the three calls over real HTTP on this machine, for development, the demos and the tests.
 
-It accepts what the vendor documents and stores each photo as `<directory>/<linkId>/<albumId or _>/<fileName>`, with
-one line per accepted PUT in `uploads.jsonl`. It can be switched off and on while it runs, and `Fault`s make it
-refuse, stall, redirect or hang up. It listens on loopback only and writes nowhere but under its directory. See
-`listener` for the HTTP.
+It listens on loopback only. It can be switched off and on while it runs, and `Fault`s make it refuse, stall, redirect
+or hang up: here requests are read, and answers sent, delayed, cut or replaced. `calls` answers them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import hmac
 import json
-import re
-import secrets
+import logging
 import signal
+import socket
+import socketserver
+import struct
 import threading
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 from piboothup.clock import Clock, SystemClock
-from piboothup.simulator.faults import Fault, load_faults
-from piboothup.simulator.listener import Grant, Listener
+from piboothup.simulator.calls import EventPicsCalls
+from piboothup.simulator.faults import Drop, Fault, load_faults
+
+log = logging.getLogger(__name__)
 
 DEMO_KEY: Final = "desk-key-for-the-local-eventpics"
 DEFAULT_EVENTS: Final[tuple[Mapping[str, Any], ...]] = (
@@ -32,15 +37,17 @@ DEFAULT_EVENTS: Final[tuple[Mapping[str, Any], ...]] = (
         "albums": [{"id": "a1", "title": "Photo booth"}, {"id": "a2", "title": "Backstage"}],
     },
 )
-_URL_VALID_NS: Final = 300 * 1_000_000_000
+_MAX_JSON_BYTES: Final = 64 * 1024
+_MAX_PHOTO_BYTES: Final = 64 * 1024 * 1024
+_BLOCK_BYTES: Final = 64 * 1024
 
 
 class CannotServe(ValueError):
     """Unusable port or directory; the text is a sentence."""
 
 
-class LocalEventPics:
-    """The server; `url` is the api_url for a config."""
+class LocalEventPics(EventPicsCalls):
+    """The server."""
 
     def __init__(
         self,
@@ -52,22 +59,8 @@ class LocalEventPics:
         faults: Iterable[Fault] = (),
     ) -> None:
         """Listen until closed; on a free port if `port` is 0. Raises OSError."""
-        self.directory = directory
-        self.key = key
-        self.events = list(events)
-        self.clock = clock
-        self.calls: Counter[str] = Counter()
-        """Calls so far, by name, with those that met a fault."""
-        self.uploading = 0
-        """PUTs under way."""
-        self._faults = list(faults)
-        self._applied: Counter[int] = Counter()
-        """How often each of the faults was applied."""
-        self._faults_replaced = threading.Event()
-        self._grants: dict[str, Grant] = {}
-        self._lock = threading.Lock()
-        directory.mkdir(parents=True, exist_ok=True)
-        self._server: Listener | None = Listener(self, port)
+        super().__init__(directory, clock, key, events, faults)
+        self._server: _Listener | None = _Listener(self, port)
         self.port: int = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
 
@@ -79,12 +72,11 @@ class LocalEventPics:
     @online.setter
     def online(self, wanted: bool) -> None:
         if wanted and self._server is None:
-            self._server = Listener(self, self.port)
+            self._server = _Listener(self, self.port)
         elif not wanted and self._server is not None:
             server, self._server = self._server, None
             server.ended.set()
-            self._faults_replaced.set()
-            self._faults_replaced = threading.Event()
+            self.end_stalls()
             server.end()
 
     def close(self) -> None:
@@ -96,120 +88,6 @@ class LocalEventPics:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def add_fault(self, *faults: Fault) -> None:
-        """Replace the faults and end the delays of the old ones."""
-        with self._lock:
-            self._faults, self._applied = list(faults), Counter()
-            self._faults_replaced.set()
-            self._faults_replaced = threading.Event()
-
-    def stall_uploads(self, seconds: float) -> None:
-        """Delay each further PUT by so many seconds; 0 = not at all."""
-        self.add_fault(*([Fault(call="put", stall_s=seconds)] if seconds else []))
-
-    def uploads(self) -> list[dict[str, Any]]:
-        """Lines of uploads.jsonl, oldest first."""
-        with self._lock:
-            try:
-                text = (self.directory / "uploads.jsonl").read_text(encoding="utf-8")
-            except FileNotFoundError:
-                return []
-            return [json.loads(line) for line in text.splitlines()]
-
-    def path_of(self, link_id: str, album_id: str, file_name: str) -> Path:
-        """Path of a stored photo: always below the directory, whatever the three arguments are."""
-        album = _file_name(album_id) if album_id else "_"
-        return self.directory / _file_name(link_id) / album / _file_name(file_name)
-
-    # -- used by the listener ----------------------------------------------------------------------------------
-
-    def fault_for(self, call: str) -> Fault:
-        """Fault to apply to this call; a Fault without effect when no rule matches."""
-        with self._lock:
-            self.calls[call] += 1
-            for number, fault in enumerate(self._faults):
-                if fault.call in ("", call) and (fault.times == 0 or self._applied[number] < fault.times):
-                    self._applied[number] += 1
-                    return fault
-        return Fault()
-
-    def stall(self, seconds: float) -> bool:
-        """Wait for so long, unless the faults change; False when the server went offline meanwhile."""
-        with self._lock:
-            replaced, server = self._faults_replaced, self._server
-        replaced.wait(seconds)
-        return server is not None and not server.ended.is_set()
-
-    @contextlib.contextmanager
-    def counted_upload(self) -> Iterator[None]:
-        """Count a PUT as in progress."""
-        with self._lock:
-            self.uploading += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self.uploading -= 1
-
-    def grant(self, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
-        """Status and JSON for getuploadurl."""
-        key, link_id, file_name = asked.get("apiKey"), asked.get("linkId"), asked.get("fileName")
-        album_id, taken_at = asked.get("albumId", ""), asked.get("takenAt")
-        if not isinstance(key, str) or not hmac.compare_digest(key.encode(), self.key.encode()):
-            return 401, {"error": "unknown apiKey"}
-        if not isinstance(link_id, str) or not isinstance(file_name, str) or not file_name:
-            return 400, {"error": "linkId and fileName are required strings"}
-        if not isinstance(album_id, str):
-            return 400, {"error": "albumId is a string"}
-        if taken_at is not None and (isinstance(taken_at, bool) or not isinstance(taken_at, int | float)):
-            return 400, {"error": "takenAt is a number of milliseconds"}
-        if not self._knows(link_id, album_id):
-            return 404, {"error": "no such event or album"}
-        token, signature = secrets.token_urlsafe(12), secrets.token_urlsafe(24)
-        with self._lock:
-            now_ns = self.clock.boottime_ns()
-            self._grants[token] = Grant(signature, link_id, album_id, file_name, taken_at, now_ns)
-        return 200, {"uploadUrl": f"{self.url}/upload/{token}?signature={signature}"}
-
-    def granted(self, token: str, signature: str) -> Grant | None:
-        """Upload that the URL allows; None when it is not valid."""
-        with self._lock:
-            grant = self._grants.get(token)
-        if grant is None or not hmac.compare_digest(grant.signature.encode(), signature.encode()):
-            return None
-        return grant if self.clock.boottime_ns() - grant.asked_ns <= _URL_VALID_NS else None
-
-    def part(self) -> Path:
-        """New file for a body that is arriving."""
-        folder = self.directory / ".arriving"
-        folder.mkdir(exist_ok=True)
-        return folder / secrets.token_hex(8)
-
-    def store(self, grant: Grant, part: Path, sha256: str, size: int) -> None:
-        """Store a complete body. An object PUT twice is one object, but two lines."""
-        path = self.path_of(grant.link_id, grant.album_id, grant.file_name)
-        line = {
-            "fileName": grant.file_name,
-            "linkId": grant.link_id,
-            "albumId": grant.album_id,
-            "takenAt": grant.taken_at,
-            "receivedAt": self.clock.wall_ns() // 1_000_000,
-            "sha256": sha256,
-            "size": size,
-        }
-        with self._lock:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.replace(path)
-            with (self.directory / "uploads.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
-
-    def _knows(self, link_id: str, album_id: str) -> bool:
-        for event in self.events:
-            if event.get("linkId") == link_id:
-                albums = [album.get("id", album.get("albumId")) for album in event.get("albums", ())]
-                return not album_id or album_id in albums
-        return False
 
 
 def main(port: int, directory: Path, faults: Path | None = None) -> None:
@@ -228,6 +106,222 @@ def main(port: int, directory: Path, faults: Path | None = None) -> None:
         ended.wait()
 
 
-def _file_name(text: str) -> str:
-    """Argument as the name of a file or folder that stays in its folder."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", text)[:200].lstrip(".") or "_"
+class _Listener(ThreadingHTTPServer):
+    """HTTP listener that can cut its connections."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 32
+
+    def __init__(self, eventpics: EventPicsCalls, port: int) -> None:
+        self.eventpics = eventpics
+        self.ended = threading.Event()
+        self._live: set[socket.socket] = set()
+        self._live_lock = threading.Lock()
+        super().__init__(("127.0.0.1", port), _Exchange)
+        self._thread = threading.Thread(target=self.serve_forever, name="eventpics", daemon=True)
+        self._thread.start()
+
+    def server_bind(self) -> None:
+        """Bind without http.server's look-up of this machine's name, which can take seconds."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Remember the connection."""
+        with self._live_lock:
+            self._live.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget the connection."""
+        with self._live_lock:
+            self._live.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log a broken exchange at DEBUG: a client that hangs up is no error here."""
+        log.debug("exchange ended early", exc_info=True)
+
+    def hang_up(self) -> None:
+        """Reset every live connection."""
+        with self._live_lock:
+            for connection in self._live:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        """Stop listening, then reset every live connection."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)  # refuses from now on, and wakes the listening thread
+        self.shutdown()
+        self.server_close()
+        self.hang_up()
+        self._thread.join()
+
+
+class _Exchange(BaseHTTPRequestHandler):
+    """Requests of one connection."""
+
+    server: _Listener
+    protocol_version = "HTTP/1.1"
+    server_version = "LocalEventPics"
+    sys_version = ""
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        """Answer geteventsandalbums."""
+        if urlsplit(self.path).path != "/geteventsandalbums":
+            self._answer(404, {"error": "no such call"})
+        elif (fault := self._apply_fault("geteventsandalbums")) is not None:
+            given = self.headers.get("X-API-Key") or self.headers.get("Authorization", "").removeprefix("Bearer ")
+            if not hmac.compare_digest(given.encode(), self._eventpics.key.encode()):
+                self._finish(fault, 401, {"error": "unknown API key"})
+            else:
+                self._finish(fault, 200, {"events": self._eventpics.events})
+
+    def do_POST(self) -> None:
+        """Answer getuploadurl."""
+        if urlsplit(self.path).path != "/getuploadurl":
+            self.close_connection = True
+            self._answer(404, {"error": "no such call"})
+        elif (fault := self._apply_fault("getuploadurl")) is not None:
+            size = self._length(_MAX_JSON_BYTES)
+            if size is None:
+                return
+            try:
+                asked = json.loads(self.rfile.read(size))
+            except (ValueError, RecursionError):
+                asked = None
+            if isinstance(asked, dict):
+                self._finish(fault, *self._eventpics.grant(asked))
+            else:
+                self._finish(fault, 400, {"error": "the body is a JSON object"})
+
+    def do_PUT(self) -> None:
+        """Answer a PUT to an upload URL."""
+        with self._eventpics.counted_upload():
+            self._put()
+
+    def _put(self) -> None:
+        parts = urlsplit(self.path)
+        token = parts.path.removeprefix("/upload/")
+        signature = parse_qs(parts.query).get("signature", [""])[0]
+        if (fault := self._apply_fault("put")) is None:
+            return
+        size = self._length(_MAX_PHOTO_BYTES)
+        grant = self._eventpics.granted(token, signature)
+        if size is None:
+            return
+        if grant is None:
+            self.close_connection = True
+            self._finish(fault, 403, {"error": "the URL is wrong or has expired"})
+            return
+        part = self._eventpics.part()
+        try:
+            sha256 = self._receive(part, size)
+            if sha256 is None:
+                self.close_connection = True
+                return
+            self._eventpics.store(grant, part, sha256, size)
+        finally:
+            part.unlink(missing_ok=True)
+        self._finish(fault, 200, {})
+
+    @property
+    def _eventpics(self) -> EventPicsCalls:
+        return self.server.eventpics
+
+    def _apply_fault(self, call: str) -> Fault | None:
+        """Fault to apply at the end, or None when a fault was applied in place of the call."""
+        fault = self._eventpics.fault_for(call)
+        if fault.stall_s:
+            self._eventpics.stall(fault.stall_s)
+            if self.server.ended.is_set():
+                self.close_connection = True
+                return None
+        if fault.drop in (Drop.START, Drop.BODY):
+            if fault.drop == Drop.BODY:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0) // 2)
+            self._reset()
+            return None
+        if fault.status or fault.redirect or fault.html:
+            self._misanswer(fault)
+            return None
+        return fault
+
+    def _finish(self, fault: Fault, status: int, shown: Mapping[str, Any]) -> None:
+        if fault.drop == Drop.ANSWER:
+            self._reset()
+        else:
+            self._answer(status, shown)
+
+    def _misanswer(self, fault: Fault) -> None:
+        with contextlib.suppress(ValueError):  # reads the body, so that the connection stays usable
+            left = int(self.headers.get("Content-Length") or 0)
+            while left > 0 and (block := self.rfile.read(min(left, _BLOCK_BYTES))):
+                left -= len(block)
+        status = fault.status or (302 if fault.redirect else 200)
+        content = "<!DOCTYPE html><html><body>Please sign in.</body></html>" if fault.html else fault.body
+        if not content and 400 <= status < 500:
+            content = json.dumps({"error": "refused, as the faults file says"})
+        headers = dict(fault.headers)
+        headers.setdefault("Content-Type", "text/html" if fault.html else "application/json")
+        if fault.redirect:
+            headers["Location"] = fault.redirect
+        self._send(status, content.encode(), headers)
+
+    def _answer(self, status: int, shown: Mapping[str, Any]) -> None:
+        self._send(status, json.dumps(shown).encode(), {"Content-Type": "application/json"})
+
+    def _send(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
+        bodiless = status in (204, 304)
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if not bodiless:
+            self.send_header("Content-Length", str(len(content)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if not bodiless:
+            self.wfile.write(content)
+
+    def _length(self, most_bytes: int) -> int | None:
+        """Content-Length; None when it is missing or too large, which was answered."""
+        text = self.headers.get("Content-Length", "")
+        if text.isdecimal() and int(text) <= most_bytes:
+            return int(text)
+        self.close_connection = True
+        self._answer(413 if text.isdecimal() else 411, {"error": "Content-Length is missing or too large"})
+        return None
+
+    def _receive(self, part: Path, size: int) -> str | None:
+        """Receive the body into `part`; its SHA-256, or None when the client hung up before the end."""
+        digest = hashlib.sha256()
+        left = size
+        with part.open("wb") as file:
+            while left:
+                block = self.rfile.read(min(left, _BLOCK_BYTES))
+                if not block:
+                    return None
+                digest.update(block)
+                file.write(block)
+                left -= len(block)
+        return digest.hexdigest()
+
+    def _reset(self) -> None:
+        """Reset the connection in place of an orderly close."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        # http.server would shut it down in order first; a closed descriptor with no time to linger resets at once.
+        self.connection.close()
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Date header by the injected clock."""
+        return formatdate(self._eventpics.clock.wall_ns() / 1e9 if timestamp is None else timestamp, usegmt=True)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log method and call only: http.server would print the whole URL, with its signature, on standard error."""
+        call = urlsplit(getattr(self, "path", "")).path.split("/")[1:2]
+        log.debug("exchange call=%s%s", self.command, "".join(f" /{part}" for part in call))
