@@ -78,6 +78,11 @@ class Identity:
     context: str
 
     @property
+    def order(self) -> tuple[int, int]:
+        """Sort key: boot and number, the order in which photos were taken."""
+        return self.boot, self.seq
+
+    @property
     def unique_id(self) -> str:
         """The identity as the 32 hex digits of EXIF's ImageUniqueID (Exif 2.32, tag 0xA420).
 
@@ -133,8 +138,3 @@ class PhotoName(Identity):
     def folder(self) -> str:
         """The folder of this photo's boot in new/ and sent/."""
         return f"{self.boot:04d}"
-
-    @property
-    def order(self) -> tuple[int, int]:
-        """Sort key: boot and number, the order in which photos were taken."""
-        return self.boot, self.seq

@@ -191,12 +191,7 @@ class Spool:
 
     def retired(self, context_id: str) -> set[tuple[int, int]]:
         """Boot and number of this context's photos that were sent and deleted to make room."""
-        try:
-            listed = boots.numbers(self._boots)
-        except OSError:
-            return set()
-        photos = ((boot, photo) for boot in listed for photo in self.read_boot(boot).retired)
-        return {(boot, seq) for boot, (context, seq) in photos if context == context_id}
+        return {photo.order for photo in boots.retired(self._boots) if photo.context == context_id}
 
     def context_of(self, name: PhotoName) -> Context | None:
         """The event and album of the photo; None when unknown, with an empty link_id when none was chosen yet."""

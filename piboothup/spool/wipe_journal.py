@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.spool import durable
-from piboothup.spool.names import PhotoName
+from piboothup.spool.names import Identity, PhotoName
 
 log = logging.getLogger(__name__)
 
@@ -48,27 +48,23 @@ class WipeJournal:
         return any(seq in of.get(context, ()) for (_, number), of in self.photos.items() if number == boot)
 
 
-def by_number(photos: Iterable[tuple[str, int, str, int]]) -> Numbers:
-    """Group photos that are given as box, boot, context and number."""
+def by_number(photos: Iterable[Identity]) -> Numbers:
+    """Group photos by box, boot and context."""
     found: dict[tuple[str, int], dict[str, set[int]]] = {}
-    for box, boot, context, seq in photos:
-        found.setdefault((box, boot), {}).setdefault(context, set()).add(seq)
+    for photo in photos:
+        found.setdefault((photo.box, photo.boot), {}).setdefault(photo.context, set()).add(photo.seq)
     return {key: {context: frozenset(seqs) for context, seqs in contexts.items()} for key, contexts in found.items()}
 
 
 def write(directory: Path, journal: WipeJournal) -> None:
     """Write the journal durably. Raises OSError."""
-    shown = {
+    shown = vars(journal) | {
         "photos": {
             f"{box}-{boot}": {context: sorted(seqs) for context, seqs in contexts.items()}
             for (box, boot), contexts in journal.photos.items()
         },
         "contexts": sorted(journal.contexts),
         "link_ids": sorted(journal.link_ids),
-        "everything": journal.everything,
-        "unsent": journal.unsent,
-        "taken": journal.taken,
-        "in_album": journal.in_album,
     }
     durable.replace(directory / JOURNAL, json.dumps(shown).encode())
 
@@ -94,7 +90,7 @@ def _parse(shown: dict[str, object]) -> WipeJournal:
     if not isinstance(photos, dict) or not isinstance(contexts, list) or not isinstance(link_ids, list):
         raise TypeError
     listed = [
-        (box, int(boot), context, int(seq))
+        Identity(box, int(boot), int(seq), 0, context)
         for key, of_boot in photos.items()
         for box, boot in [key.rsplit("-", 1)]
         for context, seqs in of_boot.items()

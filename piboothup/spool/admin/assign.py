@@ -63,7 +63,7 @@ def propose(spool: Spool, source: str, target: str) -> Proposal:
     is_meant = _selection(spool, attribution, found, source)
 
     def is_there(name: PhotoName) -> bool:
-        now = attribution.context(name.context, name.boot, name.seq)
+        now = attribution.context_of(name)
         return now is not None and now.link_id == link_id and (not slash or now.album_id == album_id)
 
     waiting = frozenset(item.name for item in found.of(NEW, PARKED) if is_meant(item.name))

@@ -29,7 +29,8 @@ from piboothup.spool import wipe_journal
 from piboothup.spool.admin import export_target, inventory
 from piboothup.spool.admin.export_target import ExportTarget, TargetFolder
 from piboothup.spool.admin.inventory import Attribution, Inventory, SpoolFile
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
+from piboothup.spool.capture_time import boots
+from piboothup.spool.listing import BOOTS, NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.photo_file import open_file
 from piboothup.spool.store import Spool
@@ -177,10 +178,8 @@ class _ExportPlan:
     def _number_and_name(self) -> dict[str, str]:
         """Number each event's photos; return a folder name per event, unique on a FAT file system."""
         taken: dict[str, set[tuple[int, int]]] = defaultdict(set)
-        for item in self._found.items:
-            taken[self._attribution.event_of(item.name)].add(item.name.order)
-        for context_id, boot, seq in inventory.retired(self._spool.directory):
-            taken[self._attribution.event(context_id, boot, seq)].add((boot, seq))
+        for photo in (*(item.name for item in self._found.items), *boots.retired(self._spool.directory / BOOTS)):
+            taken[self._attribution.event_of(photo)].add(photo.order)
         titles: dict[str, str] = {}
         used = {DAMAGED_FOLDER.casefold()}
         for event in sorted(taken, key=lambda event: (min(taken[event]), event)):

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from piboothup.spool import contexts, event_titles, layout_version
-from piboothup.spool.capture_time import boots
 from piboothup.spool.contexts import Context, ContextRecord
 from piboothup.spool.layout_version import SpoolUnusable
-from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, PROBE, QUARANTINE, SENT, TEST_PHOTO, TMP
-from piboothup.spool.names import PhotoName, is_boot_folder
+from piboothup.spool.listing import CONTEXTS, NEW, PARKED, PROBE, QUARANTINE, SENT, TEST_PHOTO, TMP
+from piboothup.spool.names import Identity, PhotoName, is_boot_folder
 
 PLACES = (NEW, SENT, PARKED, QUARANTINE, TMP)
 _PART = ".part"
@@ -117,18 +116,14 @@ class Attribution:
             self._entries[context_id] = contexts.read_record(self._contexts, context_id)
         return self._entries[context_id]
 
-    def context(self, context_id: str, boot: int, seq: int) -> Context | None:
+    def context_of(self, photo: Identity) -> Context | None:
         """The event and album of this photo, as `contexts.read_record` has it."""
-        return self.entry(context_id).context_of((boot, seq))
+        return self.entry(photo.context).context_of(photo.order)
 
-    def event(self, context_id: str, boot: int, seq: int) -> str:
+    def event_of(self, photo: Identity) -> str:
         """Key of the photo's event: its linkId, else the context's id."""
-        context = self.context(context_id, boot, seq)
-        return context.link_id if context is not None and context.link_id else context_id
-
-    def event_of(self, name: PhotoName) -> str:
-        """`event` of a photo's name."""
-        return self.event(name.context, name.boot, name.seq)
+        context = self.context_of(photo)
+        return context.link_id if context is not None and context.link_id else photo.context
 
     def title(self, event: str) -> str:
         """The event's title as last seen, else its linkId; for a context without event words and its id."""
@@ -138,18 +133,6 @@ class Attribution:
         if entry is None:
             return event
         return f"No event {event}" if entry.own is not None and not entry.own.link_id else f"Unknown event {event}"
-
-
-def retired(directory: Path) -> Iterator[tuple[str, int, int]]:
-    """Context, boot and number of each photo that was sent, then deleted to make room; without wiped ones."""
-    try:
-        numbers = boots.numbers(directory / BOOTS)
-    except OSError:
-        return
-    for number in numbers:
-        for context_id, seq in boots.read(directory / BOOTS, number).retired:
-            if context_id:
-                yield context_id, number, seq
 
 
 def context_ids(directory: Path) -> set[str]:

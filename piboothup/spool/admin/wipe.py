@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from piboothup.spool import commit, durable, handover, wipe_journal
 from piboothup.spool.admin import inventory, wipe_steps
 from piboothup.spool.admin.inventory import Attribution, SpoolFile
+from piboothup.spool.capture_time import boots
 from piboothup.spool.contexts import ContextRecord
 from piboothup.spool.errors import SpoolError
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
-from piboothup.spool.names import PhotoName
+from piboothup.spool.listing import BOOTS, NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.store import Spool
 from piboothup.spool.wipe_journal import WipeJournal
 
@@ -46,8 +47,8 @@ class EventPhotos:
     """Its linkId, or the id of a context without a known event."""
     title: str
     items: tuple[SpoolFile, ...]
-    retired: tuple[tuple[str, int, int], ...] = ()
-    """Context, boot and number of photos that were deleted to make room."""
+    retired: tuple[Identity, ...] = ()
+    """The photos that were deleted to make room."""
 
     @property
     def is_without_event(self) -> bool:
@@ -65,20 +66,20 @@ class EventPhotos:
         return frozenset(item.name for item in self.items) - self.sent
 
     @property
-    def gone(self) -> frozenset[tuple[str, int, int]]:
-        """Context, boot and number of the photos that were sent and are deleted since."""
-        there = {(item.name.context, item.name.boot, item.name.seq) for item in self.items}
-        return frozenset(self.retired) - there
+    def gone(self) -> int:
+        """How many were sent and are deleted since."""
+        there = {(item.name.context, item.name.order) for item in self.items}
+        return len({(photo.context, photo.order) for photo in self.retired} - there)
 
     @property
     def taken(self) -> int:
         """How many were taken."""
-        return len({item.name for item in self.items}) + len(self.gone)
+        return len({item.name for item in self.items}) + self.gone
 
     @property
     def in_album(self) -> int:
         """How many of them the album has."""
-        return len(self.sent) + len(self.gone)
+        return len(self.sent) + self.gone
 
     def count(self, place: str) -> int:
         """How many of the unsent lie in this folder."""
@@ -125,11 +126,11 @@ def survey(spool: Spool, *, booth_runs: bool) -> list[EventPhotos]:
     places = (NEW, SENT, PARKED, QUARANTINE) if booth_runs else inventory.PLACES
     attribution = Attribution(spool.directory)
     items: dict[str, list[SpoolFile]] = {}
-    gone: dict[str, list[tuple[str, int, int]]] = {}
+    gone: dict[str, list[Identity]] = {}
     for item in found.of(*places):
         items.setdefault(attribution.event_of(item.name), []).append(item)
-    for identity in inventory.retired(spool.directory):
-        gone.setdefault(attribution.event(*identity), []).append(identity)
+    for photo in boots.retired(spool.directory / BOOTS):
+        gone.setdefault(attribution.event_of(photo), []).append(photo)
     entries = [attribution.entry(context_id) for context_id in sorted(inventory.context_ids(spool.directory))]
     named = [link_id for entry in entries for link_id in _named(entry)]
     return [
@@ -205,9 +206,8 @@ def _unfinished(error: OSError) -> WipeError:
 
 
 def _journal(spool: Spool, chosen: Plan, *, unsent: bool) -> WipeJournal:
-    items = [item for event in chosen.events for item in event.items]
-    retired = [item for event in chosen.events for item in event.retired]
-    touched = {item.name.context for item in items} | {context for context, _, _ in retired}
+    photos = [photo for event in chosen.events for photo in (*(item.name for item in event.items), *event.retired)]
+    touched = {photo.context for photo in photos}
     attribution = Attribution(spool.directory)
     link_ids = {event.event for event in chosen.events}
     for context_id in inventory.context_ids(spool.directory):
@@ -218,12 +218,7 @@ def _journal(spool: Spool, chosen: Plan, *, unsent: bool) -> WipeJournal:
         if chosen.everything:
             link_ids |= named
     return WipeJournal(
-        wipe_journal.by_number(
-            [
-                *((item.name.box, item.name.boot, item.name.context, item.name.seq) for item in items),
-                *(("", boot, context, seq) for context, boot, seq in retired),
-            ]
-        ),
+        wipe_journal.by_number(photos),
         frozenset(touched),
         frozenset(link_ids - {""}),
         everything=chosen.everything,

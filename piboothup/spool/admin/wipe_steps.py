@@ -139,11 +139,8 @@ def delete_contexts(
     directory = spool.directory / CONTEXTS
     kept: set[str] = set()
     by_context: dict[str, list[tuple[int, int]]] = {}
-    for context_id, boot, seq in (
-        *((name.context, name.boot, name.seq) for name in remaining),
-        *inventory.retired(spool.directory),
-    ):
-        by_context.setdefault(context_id, []).append((boot, seq))
+    for photo in (*remaining, *boots.retired(spool.directory / BOOTS)):
+        by_context.setdefault(photo.context, []).append(photo.order)
     for context_id in sorted(journal.contexts):
         entry = contexts.read_record(directory, context_id)
         contexts_left = [entry.context_of(photo) for photo in by_context.get(context_id, ())]

@@ -7,16 +7,17 @@ write; a line that a power cut tore is skipped.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from piboothup.spool import durable
 from piboothup.spool.capture_time.anchors import Anchor, Source
-from piboothup.spool.names import BY_HAND
+from piboothup.spool.names import BY_HAND, Identity
 
 LOCK = ".lock"
 _FILE = re.compile(r"(\d{4,6})\.jsonl", re.ASCII)
@@ -81,6 +82,15 @@ def read(directory: Path, number: int) -> Boot:
     except OSError:
         return Boot(number)
     return _fold(number, _lines(text))
+
+
+def retired(directory: Path) -> Iterator[Identity]:
+    """The photos that were sent, then deleted to make room, without wiped ones; box and boot-time unknown."""
+    with contextlib.suppress(OSError):
+        for number in numbers(directory):
+            for context, seq in read(directory, number).retired:
+                if context:
+                    yield Identity("", number, seq, 0, context)
 
 
 def _lines(text: str) -> Iterable[dict[str, Any]]:
@@ -168,13 +178,7 @@ def add_ready(directory: Path, number: int, ready_ms: int) -> None:
 
 def add_anchor(directory: Path, number: int, anchor: Anchor, *, in_use: bool = False) -> None:
     """Record an anchor, or the anchor whose offset an upload is using. Raises OSError."""
-    line: dict[str, Any] = {
-        "source": anchor.source,
-        "boottime_ms": anchor.boottime_ms,
-        "wall_ms": anchor.wall_ms,
-        "uncertainty_ms": anchor.uncertainty_ms,
-    }
-    _append(directory, number, {**line, "in_use": True} if in_use else line)
+    _append(directory, number, vars(anchor) | ({"in_use": True} if in_use else {}))
 
 
 def _append(directory: Path, number: int, line: dict[str, Any]) -> None:

@@ -319,7 +319,7 @@ def test_export_photo_sent_meanwhile_found_in_new_place(spool: Spool, stick: Pat
 
 def test_c17_export_skips_photos_of_pending_wipe(spool: Spool, stick: Path) -> None:
     name, other = take(spool, jpeg(1)), take(spool, jpeg(2))
-    doomed = wipe_journal.by_number([(name.box, name.boot, name.context, name.seq)])
+    doomed = wipe_journal.by_number([name])
     wipe_journal.write(spool.directory, wipe_journal.WipeJournal(doomed, frozenset(), frozenset()))
     assert run(spool, stick) == (1, 0, [])
     assert list(copies(stick).values()) == [jpeg(2)]

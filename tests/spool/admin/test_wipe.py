@@ -19,7 +19,7 @@ from piboothup.spool.capture_time import boots
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
-from piboothup.spool.names import PhotoName
+from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.recovery import recover
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
@@ -654,7 +654,7 @@ def test_two_wipes_at_once_are_refused(card: Card) -> None:
 def test_a_name_in_the_journal_survives_writing_and_reading(card: Card) -> None:
     name = PhotoName("7F3K", 3, 14, 5, PARTY.id, "0" * 16)
     wanted = wipe_journal.WipeJournal(
-        wipe_journal.by_number([(name.box, name.boot, name.context, name.seq), ("", 2, PARTY.id, 9)]),
+        wipe_journal.by_number([name, Identity("", 2, 9, 0, PARTY.id)]),
         frozenset({PARTY.id}),
         frozenset({"abcd1234"}),
         unsent=True,
