@@ -170,21 +170,21 @@ class StorageMonitor:
         directory = self._spool.directory
         known = known_spools.read(self._known_spools_file) if self._known_spools_file is not None else ()
         others = {hidden_photos.SPOOL + other for other in known if other != read_id(directory)}
+        hidden = hidden_photos.read(directory) | self._left_behind | others
         try:
-            if self._left_behind | others:
-                hidden_photos.add(directory, self._left_behind | others)
-            if hidden := hidden_photos.read(directory):
+            if hidden:
                 places = (NEW, SENT, PARKED, QUARANTINE)
                 visible = {str(name) for place in places for name in self._spool.names(place)}
                 done = {entry for entry in hidden - others if entry.startswith(hidden_photos.SPOOL)}
-                hidden_photos.discard(directory, visible | done | self._sent_there)
+                hidden -= visible | done | self._sent_there
+                hidden_photos.write(directory, hidden)
         except OSError as error:
             log.error("hidden photos not noted reason=%s", error.strerror or error)
             self._has_hidden_photos = bool(self._left_behind | others)
             self._is_hidden_list_written = False
         else:
             self._left_behind, self._sent_there = set(), set()
-            self._has_hidden_photos = self._is_hidden_list_written = bool(hidden_photos.read(directory))
+            self._has_hidden_photos = self._is_hidden_list_written = bool(hidden)
 
     def _record_waiting(self) -> None:
         """Record outside the spool whether photos wait in it, so that a start with another disk can warn of them."""
@@ -198,7 +198,8 @@ class StorageMonitor:
             waits = self._spool.has_waiting()
             self._next_waiting_check_ns = now_ns + _WAITING_CHECK_INTERVAL_NS
             if waits != self._recorded_waiting and (spool_id := read_id(self._spool.directory)):
-                known_spools.record(file, spool_id, waiting=waits)
+                known = known_spools.read(file)
+                known_spools.write(file, known | {spool_id} if waits else known - {spool_id})
         except OSError as error:
             log.error("waiting photos not noted reason=%s", error.strerror or error)
         else:
@@ -209,9 +210,9 @@ class StorageMonitor:
         if not self._is_hidden_list_written or (self._spool.directory / hidden_photos.FILE).exists():
             return
         self._has_hidden_photos = self._is_hidden_list_written = False
-        if self._known_spools_file is not None:
+        if (file := self._known_spools_file) is not None:
             try:
-                known_spools.keep_only(self._known_spools_file, read_id(self._spool.directory))
+                known_spools.write(file, known_spools.read(file) & {read_id(self._spool.directory)})
             except OSError as error:
                 log.error("other spools not forgotten reason=%s", error.strerror or error)
 

@@ -48,7 +48,7 @@ def retry_parked(given: argparse.Namespace) -> int:
     spool = _opened(load(given))
     try:
         count = handover.retry_parked(spool)
-        hidden_photos.forget(spool.directory)
+        hidden_photos.write(spool.directory, set())
     except OSError as error:
         raise CommandFails(f"A parked photo can't be moved ({error.strerror}): {_remedy(error)}.") from None
     heard = send_hint(command_directory(), "uploader", "retry")

@@ -145,7 +145,7 @@ def test_f11_a_retry_ends_what_is_told_of_other_disks(bench: Bench) -> None:
         pass
     bench.change_disk("disk", "card")
     with bench.evening(photos=1) as monitor:
-        hidden_photos.forget(bench.directory)
+        hidden_photos.write(bench.directory, set())
         monitor.check()
         assert monitor.notices == []
         assert known_spools.read(bench.file) == {read_id(bench.directory)}
@@ -158,7 +158,7 @@ def test_f11_a_note_that_the_card_refuses_is_told_until_it_can(bench: Bench, mon
         pass
     bench.change_disk("disk", "card")
     with monkeypatch.context() as patched:
-        patched.setattr(hidden_photos, "add", _refuse)
+        patched.setattr(hidden_photos, "write", _refuse)
         with bench.evening() as monitor:
             for _ in range(3):
                 monitor.check()

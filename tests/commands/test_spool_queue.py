@@ -338,7 +338,7 @@ def test_export_names_what_is_damaged(desk: Path, spool: Spool, tmp_path: Path) 
 
 
 def test_f11_hidden_photos_are_told_at_a_wipe_until_a_retry(desk: Path, spool: Spool) -> None:
-    hidden_photos.add(spool.directory, ["somewhere.jpg"])
+    hidden_photos.write(spool.directory, {"somewhere.jpg"})
     assert "[photos_hidden]" in run(desk.parent / "run", "--config", desk, "status").stdout
     unsent = len(names_in_new(spool))
     wiped = queue(desk, "wipe", "--all", "--unsent", typed=f"{unsent}\n")

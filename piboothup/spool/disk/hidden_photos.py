@@ -9,7 +9,7 @@ removed when the photos turn up in this spool, when they are sent on a disk that
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Set
 from pathlib import Path
 
 from piboothup.spool import durable
@@ -20,12 +20,6 @@ SPOOL = "spool "
 _LARGEST_BYTES = 64 * 1024 * 1024
 
 
-def add(directory: Path, names: Iterable[str]) -> None:
-    """Add these photos. Raises OSError."""
-    content = json.dumps({"photos": sorted(read(directory) | set(names))})
-    durable.replace(directory / FILE, content.encode())
-
-
 def read(directory: Path) -> frozenset[str]:
     """Names of the photos; none when the file is missing or unreadable."""
     path = directory / FILE
@@ -33,23 +27,16 @@ def read(directory: Path) -> frozenset[str]:
         if not path.lstat().st_size <= _LARGEST_BYTES:
             return frozenset()
         noted = json.loads(path.read_bytes())["photos"]
-        return frozenset(one for one in noted if isinstance(one, str))
+        return frozenset(name for name in noted if isinstance(name, str))
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return frozenset()
 
 
-def discard(directory: Path, found: Iterable[str]) -> None:
-    """Remove these photos, which are visible again or sent. Raises OSError."""
-    noted = read(directory)
-    if left := noted - set(found):
-        if left != noted:
-            durable.replace(directory / FILE, json.dumps({"photos": sorted(left)}).encode())
-    else:
-        forget(directory)
-
-
-def forget(directory: Path) -> None:
-    """Remove all entries. Raises OSError."""
-    if (directory / FILE).exists():
-        durable.remove(directory / FILE)
+def write(directory: Path, names: Set[str]) -> None:
+    """Replace the names, if they have changed; without any there is no file. Raises OSError."""
+    path = directory / FILE
+    if names:
+        durable.update(path, json.dumps({"photos": sorted(names)}).encode())
+    elif path.exists():
+        durable.remove(path)
         durable.sync_directory(directory)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Set
 from pathlib import Path
 
 from piboothup.spool import durable
@@ -27,18 +28,7 @@ def read(file: Path) -> frozenset[str]:
         return frozenset()
 
 
-def record(file: Path, spool_id: str, *, waiting: bool) -> None:
-    """Record whether photos wait on this spool; nothing where the file's folder is missing. Raises OSError."""
-    recorded = read(file)
-    _write_if_changed(file, recorded | {spool_id} if waiting else recorded - {spool_id}, recorded)
-
-
-def keep_only(file: Path, spool_id: str) -> None:
-    """Take all other ids out of the file. Raises OSError."""
-    recorded = read(file)
-    _write_if_changed(file, recorded & {spool_id}, recorded)
-
-
-def _write_if_changed(file: Path, spools: frozenset[str], recorded: frozenset[str]) -> None:
-    if spools != recorded and file.parent.is_dir():
+def write(file: Path, spools: Set[str]) -> None:
+    """Replace the ids, if they have changed; nothing where the file's folder is missing. Raises OSError."""
+    if spools != read(file) and file.parent.is_dir():
         durable.replace(file, json.dumps({"spools": sorted(spools)}).encode())

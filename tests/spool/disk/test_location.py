@@ -103,7 +103,7 @@ def test_f11_what_waits_where_a_disk_came_is_known(tmp_path: Path) -> None:
     waits, refused, sent = (take(spool, jpeg(number)) for number in range(3))
     handover.park(spool, refused, "refused")
     handover.mark_sent(spool, sent)
-    hidden_photos.add(spool.directory, ["from before"])
+    hidden_photos.write(spool.directory, {"from before"})
     (tmp_path / "other").mkdir()
     assert spool.left_behind() == set()
     with spool.lock("booth"):
