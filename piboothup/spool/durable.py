@@ -82,7 +82,8 @@ def write_new(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
             _write_all(descriptor, content)
             os.fsync(descriptor)
         except BaseException:
-            _close_quietly(descriptor)
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
             raise
         os.close(descriptor)
     except BaseException:
@@ -181,8 +182,3 @@ def _write_all(descriptor: int, content: bytes) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-
-
-def _close_quietly(descriptor: int) -> None:
-    with contextlib.suppress(OSError):
-        os.close(descriptor)

@@ -64,16 +64,15 @@ class ExportTarget:
             raise unwritable(self.path, error) from None
         return True
 
-    def folder(self, *names: str) -> TargetFolder:
-        """The folder with the first of these names that the file system takes. Raises ExportError."""
+    def folder(self, name: str, spare: str = "") -> TargetFolder:
+        """The folder with this name, or with the spare one if the file system refuses it. Raises ExportError."""
         self._check_it_is_there()
-        for number, name in enumerate(names, start=1):
-            try:
-                return TargetFolder(self, self.path / text_to_path(name))
-            except OSError as error:
-                if error.errno not in _BROKEN_NAME or number == len(names):
-                    raise unwritable(self.path / name, error) from None
-        raise ValueError("no name")
+        try:
+            return TargetFolder(self, self.path / text_to_path(name))
+        except OSError as error:
+            if error.errno in _BROKEN_NAME and spare:
+                return self.folder(spare)
+            raise unwritable(self.path / name, error) from None
 
     def make_sure_of_room(self, size_bytes: int) -> None:
         """Raises ExportError when copies would take the room that new photos need."""

@@ -80,6 +80,8 @@ class PhotoQueue:
         self.waiting: Counter[Context] = Counter()
         """Waiting photos by event and album, with held and postponed ones."""
         self.held: dict[Context, ContextHold] = {}
+        self.unmarked: dict[PhotoName, Context] = {}
+        """Sent photos that still lie in new/, neither counted nor chosen, with the context whose album has them."""
         self._entries: dict[str, ContextRecord] = {}
         self._waiting_line: deque[str] = deque()
         self._postponed_until: list[tuple[int, int, str]] = []
@@ -87,7 +89,6 @@ class PhotoQueue:
         """Postponed photos that are due."""
         self._postponed: set[str] = set()
         self._busy: set[str] = set()
-        self._excluded: set[str] = set()
         self._uncounted: set[str] = set()
         self._newest_known = -1
         self._lane = 0
@@ -110,11 +111,12 @@ class PhotoQueue:
     def reload(self, listed: list[str], entries: Mapping[str, ContextRecord]) -> None:
         """Takes over a new listing of new/ (as of `sorted_names`) and the entries of its contexts.
 
-        Photos on their way, postponed or excluded stay so; a hold without photos is over.
+        Photos on their way, postponed or unmarked stay so; a hold without photos is over.
         """
         self._entries = dict(entries)
-        if self._excluded:
-            listed = [text for text in listed if text not in self._excluded]
+        if self.unmarked:
+            unmarked = set(map(str, self.unmarked))
+            listed = [text for text in listed if text not in unmarked]
         self.waiting = Counter(map(self._context, listed))
         self.held = {context: hold for context, hold in self.held.items() if self.waiting[context]}
         self._uncounted = {text for text in self._busy if text not in listed}
@@ -164,10 +166,9 @@ class PhotoQueue:
 
     def discard(self, name: PhotoName) -> None:
         """Removes a photo that has left new/."""
-        text = str(name)
-        if text in self._excluded:
-            self._excluded.discard(text)
+        if self.unmarked.pop(name, None) is not None:
             return
+        text = str(name)
         self._busy.discard(text)
         context = self._context(text)
         if text in self._uncounted:
@@ -177,10 +178,10 @@ class PhotoQueue:
         else:
             del self.waiting[context]
 
-    def exclude(self, name: PhotoName) -> None:
-        """Neither counts nor chooses the photo any more: it was sent, but can't leave new/ yet."""
+    def exclude(self, name: PhotoName, context: Context) -> None:
+        """Neither counts nor chooses the photo any more: the album of `context` has it, though it lies in new/."""
         self.discard(name)
-        self._excluded.add(str(name))
+        self.unmarked[name] = context
 
     def put_back(self, name: PhotoName) -> None:
         """Puts an untried photo back at its end of the queue."""

@@ -61,7 +61,6 @@ class UploadScheduler:
         self._probing = False
         self._probe_started_ns = 0
         self._probe_due_ns = self._probe_interval_ns = 0
-        self._unmarked: dict[PhotoName, Context] = {}
         self._events: tuple[AlbumEvent, ...] | None = None
         self._listing_requested = True
 
@@ -214,13 +213,12 @@ class UploadScheduler:
             if marked:
                 self._queue.discard(name)
             else:
-                self._queue.exclude(name)
-                self._unmarked[name] = context
+                self._queue.exclude(name, context)
 
     def unmarked(self) -> list[tuple[PhotoName, Context]]:
         """Sent photos that still lie in new/, with the context whose album has them; `forget_photo` ends that."""
         with self._changed:
-            return list(self._unmarked.items())
+            return list(self._queue.unmarked.items())
 
     def forget_photo(self, name: PhotoName, *, damaged: bool = False) -> None:
         """Forgets a photo that has left new/."""
@@ -228,7 +226,6 @@ class UploadScheduler:
             self._link.damaged += damaged
             self._attempts.forget(name)
             self._queue.discard(name)
-            self._unmarked.pop(name, None)
 
     def put_back(self, name: PhotoName) -> None:
         """Puts back a photo that was not tried."""

@@ -143,7 +143,7 @@ def test_s04_sent_photo_stuck_in_new_not_counted_or_chosen_again() -> None:
     queue = line(photo(1), photo(2))
     arrived = queue.choose(0)
     assert arrived is not None
-    queue.exclude(arrived)
+    queue.exclude(arrived, PARTY)
     assert not queue.busy
     queue.reload(sorted_names([photo(1), photo(2)]), WRITTEN)
     assert queue.waiting.total() == 1
