@@ -13,7 +13,7 @@ from pathlib import Path
 from piboothup.spool.errors import SpoolError
 from piboothup.spool.names import PhotoName, digest_of
 
-BLOCK_BYTES = 1024 * 1024
+_BLOCK_BYTES = 1024 * 1024
 
 
 def open_file(path: Path) -> io.BufferedReader:
@@ -61,7 +61,7 @@ class VerifyingReader(io.BufferedReader):
 
     def verify(self, is_stopped: Callable[[], bool]) -> None:
         """Read all of it and go back to its start. Raises OSError, Damaged; InterruptedError when stopped."""
-        while self.read(BLOCK_BYTES):
+        while self.read(_BLOCK_BYTES):
             if is_stopped():
                 raise InterruptedError
         self.seek(0)

@@ -7,7 +7,6 @@ of times, with cuts in between, ends in the same state.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
@@ -16,8 +15,8 @@ from pathlib import Path
 
 from piboothup.spool import durable
 from piboothup.spool.listing import CONTEXTS, NEW, PARKED, PROBE, QUARANTINE, SENT, TMP
-from piboothup.spool.names import PhotoName
-from piboothup.spool.photo_file import BLOCK_BYTES, matches_digest, open_file
+from piboothup.spool.names import PhotoName, digest_of
+from piboothup.spool.photo_file import matches_digest, open_file
 from piboothup.spool.store import Spool
 
 log = logging.getLogger(__name__)
@@ -63,12 +62,9 @@ def recover(spool: Spool) -> Recovered:
 
 def _read(part: Path) -> tuple[str, bool]:
     """The digest of a part's bytes, and whether none of them is of a picture."""
-    digest, is_empty = hashlib.sha256(), True
     with open_file(part) as file:
-        while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-            is_empty = is_empty and not block.strip(b"\0")
-    return digest.hexdigest()[:16], is_empty
+        content = file.read()
+    return digest_of(content), not content.strip(b"\0")
 
 
 def _tidy(spool: Spool) -> None:

@@ -33,7 +33,7 @@ from piboothup.uploader.schedule.backoff import SECOND_NS, RandomFn
 from piboothup.uploader.schedule.link_status import StatusSnapshot
 from piboothup.uploader.schedule.photo_queue import UNREADABLE, context_ids, directory_stamp, sorted_names
 from piboothup.uploader.schedule.scheduler import UploadScheduler
-from piboothup.uploader.session import Connect
+from piboothup.uploader.session import ApiSession, Connect
 from piboothup.uploader.trusted_time import TrustedTime
 from piboothup.uploader.wifi import Wifi
 from piboothup.uploader.worker import Worker
@@ -77,9 +77,9 @@ class Uploader:
             clock, random_fn, config.upload.workers, paused=self._paused, refused=bool(refused)
         )
         self._refused = refused
-        time = TrustedTime(spool, clock)
+        parts = config, spool, clock, TrustedTime(spool, clock), self._scheduler, connect
         self._workers = [
-            Worker(config, spool, clock, time, self._scheduler, connect, number + 1)
+            Worker(spool, clock, self._scheduler, ApiSession(*parts), number + 1)
             for number in range(config.upload.workers)
         ]
         self._woken, self._wake = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -44,9 +44,7 @@ def read(interfaces: Path = Path("/sys/class/net"), wireless: Path = Path("/proc
     if interface is None:
         return Wifi()
     ssid = _ssid(interface.name)
-    percent = None
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        percent = signal_percent(wireless.read_text(encoding="ascii"), interface.name)
+    percent = signal_percent(_text(wireless), interface.name)
     found = None
     if not _is_wired(interfaces):
         found = diagnose(_is_blocked(interface), ssid, _has_address(interface.name), percent)
@@ -94,22 +92,23 @@ def _interface(interfaces: Path) -> Path | None:
 def _is_wired(interfaces: Path) -> bool:
     """Whether a cable is plugged into a real device, which the loopback is not."""
     with contextlib.suppress(OSError):
-        for path in interfaces.iterdir():
-            if not (path / "phy80211").exists() and (path / "device").exists():
-                with contextlib.suppress(OSError):
-                    if (path / "operstate").read_text().strip() == "up":
-                        return True
+        others = (path for path in interfaces.iterdir() if not (path / "phy80211").exists())
+        return any((path / "device").exists() and _text(path / "operstate") == "up" for path in others)
     return False
 
 
 def _is_blocked(interface: Path) -> bool:
     """Whether rfkill blocks the radio, as on a Raspberry Pi until its Wi-Fi country is set."""
-    for switch in interface.glob("phy80211/rfkill*"):
-        for kind in ("soft", "hard"):
-            with contextlib.suppress(OSError):
-                if (switch / kind).read_text().strip() == "1":
-                    return True
-    return False
+    switches = interface.glob("phy80211/rfkill*")
+    return any(_text(switch / kind) == "1" for switch in switches for kind in ("soft", "hard"))
+
+
+def _text(file: Path) -> str:
+    """The file's text; empty when it can't be read."""
+    try:
+        return file.read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def _ssid(interface: str) -> str | None:

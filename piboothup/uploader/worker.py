@@ -11,7 +11,6 @@ import threading
 import traceback
 
 from piboothup.clock import Clock
-from piboothup.config import Config
 from piboothup.spool import durable, handover
 from piboothup.spool.admin.assign import record_actual_album
 from piboothup.spool.contexts import Context
@@ -21,9 +20,8 @@ from piboothup.spool.store import Spool
 from piboothup.uploader.outcomes import ApiCall, Decision, decide
 from piboothup.uploader.schedule.attempts import UploadUrl
 from piboothup.uploader.schedule.scheduler import Probe, Send, UploadScheduler
-from piboothup.uploader.session import ApiSession, Connect
+from piboothup.uploader.session import ApiSession
 from piboothup.uploader.transport.errors import UploaderError
-from piboothup.uploader.trusted_time import TrustedTime
 
 log = logging.getLogger(__name__)
 
@@ -41,21 +39,14 @@ class Worker:
     """Uploads photos, one after the other."""
 
     def __init__(
-        self,
-        config: Config,
-        spool: Spool,
-        clock: Clock,
-        time: TrustedTime,
-        scheduler: UploadScheduler,
-        connect: Connect,
-        number: int,
+        self, spool: Spool, clock: Clock, scheduler: UploadScheduler, session: ApiSession, number: int
     ) -> None:
         self._spool = spool
         self._clock = clock
         self._scheduler = scheduler
+        self.session = session
         self._verified: set[PhotoName] = set()
         """Waiting photos of earlier boots whose bytes were verified; a photo of this boot needs that only once."""
-        self.session = ApiSession(config, spool, clock, time, scheduler, connect)
         self.thread = threading.Thread(target=self._run, name=f"worker-{number}", daemon=True)
 
     def join(self, timeout_s: float) -> bool:

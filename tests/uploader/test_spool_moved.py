@@ -13,6 +13,7 @@ from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from piboothup.uploader.schedule.scheduler import UploadScheduler
+from piboothup.uploader.session import ApiSession
 from piboothup.uploader.trusted_time import TrustedTime
 from piboothup.uploader.worker import Worker
 from tests.support.photos import PARTY, jpeg, open_spool, take
@@ -64,7 +65,8 @@ def test_f11_a_photo_on_its_way_is_not_marked_on_another_disk(desk: Desk, tmp_pa
     spool = Spool(desk.booth.directory, desk.clock, "serial-1")
     spool.prepare()
     line = UploadScheduler(desk.clock, lambda: 0.5, 1, paused=False, refused=False)
-    worker = Worker(desk.config, spool, desk.clock, TrustedTime(spool, desk.clock), line, connect, 1)
+    session = ApiSession(desk.config, spool, desk.clock, TrustedTime(spool, desk.clock), line, connect)
+    worker = Worker(spool, desk.clock, line, session, 1)
     with spool.lock("uploader"):
         change_disk(desk, tmp_path)
         assert not worker.mark_sent(late, PARTY)
