@@ -121,12 +121,10 @@ def replace(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
 
 def update(path: Path, content: bytes) -> None:
     """`replace`, unless `path` has this content already: then nothing is written. Raises OSError."""
-    try:
-        same = path.read_bytes() == content
-    except OSError:
-        same = False
-    if not same:
-        replace(path, content)
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == content:
+            return
+    replace(path, content)
 
 
 def append_line(path: Path, line: str) -> None:

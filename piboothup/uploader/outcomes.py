@@ -138,15 +138,10 @@ TABLE: Final[dict[Outcome, tuple[Decision, Decision, Decision]]] = {
     Outcome.STOPPED:               (D.OFFLINE,      D.OFFLINE,              D.OFFLINE),
 }  # fmt: skip
 
-LINK_OUTCOMES: Final = frozenset(
-    {
-        *(Outcome.DNS, Outcome.CONNECT, Outcome.TIMEOUT, Outcome.RESET, Outcome.TLS, Outcome.TLS_DATE),
-        *(Outcome.UNUSABLE, Outcome.STOPPED),
-    }
-)
-"""Outcomes of a call that got no answer: those of a LinkError."""
 MAYBE_SIGN_IN: Final = frozenset({Outcome.CONNECT, Outcome.TIMEOUT, Outcome.RESET, Outcome.TLS, Outcome.TLS_DATE})
 """How a portal looks over TLS: it lets nothing through, or shows a certificate of its own."""
+LINK_OUTCOMES: Final = MAYBE_SIGN_IN | {Outcome.DNS, Outcome.UNUSABLE, Outcome.STOPPED}
+"""Outcomes of a call that got no answer: those of a LinkError."""
 
 _COLUMNS: Final = {ApiCall.EVENTS: 0, ApiCall.UPLOAD_URL: 1, ApiCall.PUT: 2}
 

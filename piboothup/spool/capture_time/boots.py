@@ -31,7 +31,6 @@ class Boot:
 
     number: int
     boot_id: str = ""
-    box: str = ""
     next_seq: int = 1
     """Photos taken before the last start have lower numbers than this."""
     anchors: tuple[Anchor, ...] = ()
@@ -109,7 +108,7 @@ def _whole(value: object) -> int | None:
 
 
 def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
-    boot_id = box = ""
+    boot_id = ""
     next_seq, last = 1, 0
     anchors: list[Anchor] = []
     in_use: dict[int, Anchor] = {}
@@ -117,7 +116,7 @@ def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
     retired: set[tuple[str, int]] = set()
     for line in lines:
         if line.get("boot") == number and not boot_id:
-            boot_id, box = str(line.get("boot_id", "")), str(line.get("box", ""))
+            boot_id = str(line.get("boot_id", ""))
         elif (seq := _whole(line.get("next_seq"))) is not None and seq <= BY_HAND:
             next_seq = max(next_seq, seq)
         elif (found_ms := _whole(line.get("ready_ms"))) is not None:
@@ -130,9 +129,7 @@ def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
         if anchor is not None:
             anchors.append(anchor)
         last = max(last, _whole(line.get("boottime_ms")) or 0)
-    return Boot(
-        number, boot_id, box, next_seq, tuple(anchors), tuple(in_use.values()), last, frozenset(retired), ready_ms
-    )
+    return Boot(number, boot_id, next_seq, tuple(anchors), tuple(in_use.values()), last, frozenset(retired), ready_ms)
 
 
 def _anchor(line: dict[str, Any]) -> Anchor | None:
@@ -167,8 +164,7 @@ def add_retired(directory: Path, number: int, photos: Iterable[tuple[str, int]],
 
 def add_start(directory: Path, number: int, service: str, boottime_ms: int, next_seq: int) -> None:
     """Record a service's start and the first photo number it may use. Raises OSError."""
-    line = {"start": service, "boottime_ms": boottime_ms, "next_seq": next_seq}
-    _append(directory, number, line)
+    _append(directory, number, {"start": service, "boottime_ms": boottime_ms, "next_seq": next_seq})
 
 
 def add_ready(directory: Path, number: int, ready_ms: int) -> None:

@@ -21,13 +21,16 @@ _LARGEST_BYTES = 64 * 1024 * 1024
 
 
 def read(directory: Path) -> frozenset[str]:
-    """Names of the photos; none when the file is missing or unreadable."""
-    path = directory / FILE
+    """Names of the photos."""
+    return read_list(directory / FILE, "photos")
+
+
+def read_list(file: Path, key: str) -> frozenset[str]:
+    """The texts in a list of a JSON file; none when it is missing, unreadable or absurdly large."""
     try:
-        if not path.lstat().st_size <= _LARGEST_BYTES:
+        if file.lstat().st_size > _LARGEST_BYTES:
             return frozenset()
-        noted = json.loads(path.read_bytes())["photos"]
-        return frozenset(name for name in noted if isinstance(name, str))
+        return frozenset(text for text in json.loads(file.read_bytes())[key] if isinstance(text, str))
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return frozenset()
 

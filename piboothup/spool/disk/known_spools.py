@@ -12,20 +12,14 @@ from collections.abc import Set
 from pathlib import Path
 
 from piboothup.spool import durable
+from piboothup.spool.disk.hidden_photos import read_list
 
-_MAX_BYTES = 100_000
 _ID = re.compile(r"[0-9a-f]{16}")
 
 
 def read(file: Path) -> frozenset[str]:
     """Ids of the spools; empty when the file is missing or unreadable."""
-    try:
-        if file.stat().st_size > _MAX_BYTES:
-            return frozenset()
-        listed = json.loads(file.read_bytes())["spools"]
-        return frozenset(spool_id for spool_id in listed if isinstance(spool_id, str) and _ID.fullmatch(spool_id))
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return frozenset()
+    return frozenset(filter(_ID.fullmatch, read_list(file, "spools")))
 
 
 def write(file: Path, spools: Set[str]) -> None:

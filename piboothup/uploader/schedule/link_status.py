@@ -21,13 +21,14 @@ from piboothup.uploader.schedule.photo_queue import ContextHold
 
 log = logging.getLogger(__name__)
 
-_LINK_PROBLEMS = {
-    Outcome.TLS: "tls_refused",
-    Outcome.TLS_DATE: "tls_refused",
-    Outcome.DNS: "no_network",
-    Outcome.CONNECT: "no_network",
-    Outcome.TIMEOUT: "no_network",
-    Outcome.RESET: "no_network",
+_BY_DECISION = {
+    Decision.PAUSE_ALL: (UploaderState.REFUSED, "key_refused"),
+    Decision.PORTAL: (UploaderState.PORTAL, "portal"),
+    Decision.BLOCKED: (UploaderState.OFFLINE, "blocked"),
+}
+_BY_OUTCOME = {
+    **dict.fromkeys((Outcome.TLS, Outcome.TLS_DATE), "tls_refused"),
+    **dict.fromkeys((Outcome.DNS, Outcome.CONNECT, Outcome.TIMEOUT, Outcome.RESET), "no_network"),
 }
 _HOLD_REASONS = ("no_event", "event_gone", "event_refused", "server_trouble")
 
@@ -41,15 +42,8 @@ _DECAY = 0.7
 
 def link_problem(decision: Decision, outcome: Outcome) -> tuple[UploaderState, Problem]:
     """The state and the problem to show after this outcome."""
-    if decision is Decision.PAUSE_ALL:
-        return UploaderState.REFUSED, problem("key_refused")
-    if decision is Decision.PORTAL:
-        return UploaderState.PORTAL, problem("portal")
-    if decision is Decision.BLOCKED:
-        return UploaderState.OFFLINE, problem("blocked")
-    if (code := _LINK_PROBLEMS.get(outcome)) is not None:
-        return UploaderState.OFFLINE, problem(code)
-    return UploaderState.OFFLINE, problem("server_trouble", describe(outcome))
+    state, code = _BY_DECISION.get(decision) or (UploaderState.OFFLINE, _BY_OUTCOME.get(outcome, "server_trouble"))
+    return state, problem(code, describe(outcome) if code == "server_trouble" else "")
 
 
 def describe(outcome: Outcome) -> str:

@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from http.client import HTTPException
+from typing import Final
 
 import urllib3
 
@@ -41,32 +42,30 @@ class LinkError(UploaderError, ConnectionError):
         super().__init__(outcome)
 
 
+_OUTCOMES: Final[tuple[tuple[tuple[type[Exception], ...], Outcome], ...]] = (
+    ((OutOfDate,), Outcome.TLS_DATE),
+    ((ssl.SSLEOFError, ssl.SSLZeroReturnError), Outcome.RESET),
+    ((ssl.SSLError, urllib3.exceptions.SSLError), Outcome.TLS),
+    ((socket.gaierror,), Outcome.DNS),
+    ((NotConnected,), Outcome.CONNECT),
+    ((TimeoutError, urllib3.exceptions.TimeoutError), Outcome.TIMEOUT),
+    ((ConnectionError, urllib3.exceptions.ProtocolError, HTTPException), Outcome.RESET),
+    ((ValueError, urllib3.exceptions.HTTPError), Outcome.UNUSABLE),
+)
+"""Outcomes by exceptions; the first line with any of an exception's causes holds."""
+
+
 def outcome_of(error: BaseException) -> Outcome:
     """The outcome of an exception of requests, urllib3, ssl or the kernel."""
     causes = list(_causes(error))
-
-    def any_is(*kinds: type[BaseException]) -> bool:
-        return any(isinstance(cause, kinds) for cause in causes)
-
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL
             return Outcome.TLS_DATE if cause.verify_code in (9, 10) else Outcome.TLS
-    if any_is(OutOfDate):
-        return Outcome.TLS_DATE
-    if any_is(ssl.SSLEOFError, ssl.SSLZeroReturnError):
-        return Outcome.RESET
-    if any_is(ssl.SSLError, urllib3.exceptions.SSLError):
-        return Outcome.TLS
-    if any_is(socket.gaierror):
-        return Outcome.DNS
-    if any_is(NotConnected):
-        return Outcome.CONNECT
-    if any_is(TimeoutError, urllib3.exceptions.TimeoutError):
-        return Outcome.TIMEOUT
-    if any_is(ConnectionError, urllib3.exceptions.ProtocolError, HTTPException):
-        return Outcome.RESET
-    return Outcome.UNUSABLE if any_is(ValueError, urllib3.exceptions.HTTPError) else Outcome.RESET
+    for kinds, outcome in _OUTCOMES:
+        if any(isinstance(cause, kinds) for cause in causes):
+            return outcome
+    return Outcome.RESET
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -165,14 +165,12 @@ def _start_connecting(address: Address, options: Sequence[Option]) -> socket.soc
         made = socket.socket(family, socket.SOCK_STREAM)
     except OSError:  # no such family on this machine
         return None
-    try:
+    with contextlib.suppress(OSError):
         made.setblocking(False)
         for option in options:
             made.setsockopt(*option)
         if made.connect_ex(target) in (0, errno.EINPROGRESS):
             return made
-    except OSError:
-        pass
     made.close()
     return None
 
