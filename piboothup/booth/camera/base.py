@@ -24,17 +24,12 @@ class Camera(Protocol):
     on_viewfinder: Callable[[], None]
     """Callback when `viewfinder` has a new picture; may come from any thread and must return at once."""
 
-    @property
-    def model(self) -> str:
-        """The sensor's name, known once open."""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of its frames in pixels, known once open."""
-
-    @property
-    def notice(self) -> Problem | None:
-        """Problem of a camera that takes photos, but not as the config says; None = all is well."""
+    model: str
+    """The sensor's name, known once open."""
+    size: tuple[int, int]
+    """Width and height of its frames in pixels, known once open."""
+    notice: Problem | None
+    """Problem of a camera that takes photos, but not as the config says; None = all is well."""
 
     def open(self) -> None:
         """Start streaming. Raises CameraFault."""

@@ -84,17 +84,6 @@ class CaptureJob:
     """Gets the answer; None = it is posted."""
 
 
-def white_balance_lock_at(zero_ns: int, flash_on_ns: int | None) -> int | None:
-    """Time at which white balance is locked for a photo; None = not at all, as it has not adapted to the flash yet.
-
-    `flash_on_ns`: when the flash goes on; None = no flash.
-    """
-    lock_at_ns = zero_ns - WHITE_BALANCE_LOCK_NS
-    if flash_on_ns is not None and lock_at_ns < flash_on_ns + WHITE_BALANCE_AFTER_FLASH_NS:
-        return None
-    return lock_at_ns
-
-
 class CameraThread:
     """Owner of the camera. Posts CameraReady, CameraLost, Exposed and CaptureFailed."""
 
@@ -154,7 +143,10 @@ class CameraThread:
 
     def prepare(self, zero_ns: int | None, flash_on_ns: int | None = None) -> None:
         """Announce a photo at `zero_ns`, with the flash on from `flash_on_ns`; None = cancelled. Never waits."""
-        lock_at_ns = None if zero_ns is None else white_balance_lock_at(zero_ns, flash_on_ns)
+        lock_at_ns = None if zero_ns is None else zero_ns - WHITE_BALANCE_LOCK_NS
+        if lock_at_ns is not None and flash_on_ns is not None:
+            has_adapted = lock_at_ns >= flash_on_ns + WHITE_BALANCE_AFTER_FLASH_NS
+            lock_at_ns = lock_at_ns if has_adapted else None
         if lock_at_ns != self._white_balance_lock_at_ns:
             self._white_balance_lock_at_ns = lock_at_ns
             self._jobs.put(None)

@@ -75,7 +75,8 @@ class GpioButton:
     """A button between the table's pin and ground. `pin_factory`: gpiozero's, for tests."""
 
     def __init__(self, table: ButtonConfig, clock: Clock, pin_factory: Any = None) -> None:
-        self._line = pins.PinDevice("button", "button_missing", table.pin, _make, pin_factory)
+        make = pins.maker("InputDevice", pull_up=True)
+        self._line = pins.PinDevice("button", "button_missing", table.pin, make, pin_factory)
         self._clock = clock
         self._changed = threading.Condition()
         self._edges: list[Edge] = []
@@ -178,9 +179,3 @@ class GpioButton:
     def _pause_s(self) -> float:
         due_ns = self._debounce.due_ns()
         return RECHECK_S if due_ns is None else max(0, due_ns - self._clock.boottime_ns()) / 1e9
-
-
-def _make(pin: int, factory: Any) -> Any:
-    from gpiozero import InputDevice  # noqa: PLC0415
-
-    return InputDevice(pin, pull_up=True, pin_factory=factory)

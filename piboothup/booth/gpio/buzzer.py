@@ -56,7 +56,8 @@ class GpioBuzzer(Buzzer):
     """A buzzer on the table's pin. `pin_factory`: gpiozero's, for tests."""
 
     def __init__(self, table: LightConfig, pin_factory: Any = None) -> None:
-        self._line = pins.PinDevice("buzzer", "buzzer_missing", table.buzzer_pin, _make, pin_factory)
+        make = pins.maker("PWMOutputDevice", "DigitalOutputDevice")
+        self._line = pins.PinDevice("buzzer", "buzzer_missing", table.buzzer_pin, make, pin_factory)
         self._sounds: queue.SimpleQueue[Sound | None] = queue.SimpleQueue()
         self._ended = threading.Event()
         work = (self._play_sounds, self._ended)
@@ -103,13 +104,3 @@ class GpioBuzzer(Buzzer):
             device.on()
         self._ended.wait(length_s)
         device.off()
-
-
-def _make(pin: int, factory: Any) -> Any:
-    from gpiozero import DigitalOutputDevice, PWMOutputDevice  # noqa: PLC0415
-    from gpiozero.exc import PinPWMUnsupported  # noqa: PLC0415
-
-    try:
-        return PWMOutputDevice(pin, pin_factory=factory)
-    except PinPWMUnsupported:
-        return DigitalOutputDevice(pin, pin_factory=factory)

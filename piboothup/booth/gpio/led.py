@@ -80,8 +80,8 @@ class GpioLight(Light):
     """LED and flash on the config's pins. `pin_factory`: gpiozero's, for tests."""
 
     def __init__(self, table: LightConfig, pin_factory: Any = None) -> None:
-        self._led = pins.PinDevice("led", "light_missing", table.led_pin, _make_led, pin_factory)
-        self._flash = pins.PinDevice("flash", "light_missing", table.flash_pin, _make_flash, pin_factory)
+        self._led = pins.PinDevice("led", "light_missing", table.led_pin, pins.maker("PWMLED", "LED"), pin_factory)
+        self._flash = pins.PinDevice("flash", "light_missing", table.flash_pin, pins.maker("LED"), pin_factory)
         self._pins = [line for line in (self._led, self._flash) if line.pin]
         self._active_pattern: tuple[Any, LightPattern] | None = None
         self._thread: threading.Thread | None = None
@@ -145,22 +145,6 @@ class GpioLight(Light):
                 self._failed.clear()
                 self._failed.wait()
             self._ended.wait(pins.RETRY_S)
-
-
-def _make_flash(pin: int, factory: Any) -> Any:
-    from gpiozero import LED  # noqa: PLC0415
-
-    return LED(pin, pin_factory=factory)
-
-
-def _make_led(pin: int, factory: Any) -> Any:
-    from gpiozero import LED, PWMLED  # noqa: PLC0415
-    from gpiozero.exc import PinPWMUnsupported  # noqa: PLC0415
-
-    try:
-        return PWMLED(pin, pin_factory=factory)
-    except PinPWMUnsupported:
-        return LED(pin, pin_factory=factory)
 
 
 def _begin(led: Any, pattern: LightPattern) -> None:

@@ -94,6 +94,20 @@ class PinDevice(DeviceState):
             self.attempt(device.pin_factory.release_all, device)
 
 
+def maker(name: str, without_pwm: str = "", **options: Any) -> Callable[[int, Any], Any]:
+    """Function that makes gpiozero's device `name`, or its device `without_pwm` if the pin has no PWM."""
+
+    def make(pin: int, factory: Any) -> Any:
+        import gpiozero  # noqa: PLC0415
+
+        try:
+            return getattr(gpiozero, name)(pin, pin_factory=factory, **options)
+        except gpiozero.PinPWMUnsupported:
+            return getattr(gpiozero, without_pwm)(pin, pin_factory=factory)
+
+    return make
+
+
 def notify_threads() -> list[threading.Thread]:
     """Callback thread of lgpio, which handles every edge; none until lgpio is imported.
 
