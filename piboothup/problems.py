@@ -175,7 +175,6 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "The uploader met a mistake of its own.",
         "It tries again by itself; if not, switch the box off and on. Photos are kept.",
     ),
-    "photo_refused": ("EventPics refuses a photo for good.", "`piboothup queue retry` tries it again."),
     "photo_damaged": (
         "A photo's bytes have changed on the card.",
         "It is kept apart, not sent. Change the card.",

@@ -8,11 +8,11 @@ occupies it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,7 +71,7 @@ def report(loaded: Config, clock: Clock, camera: Camera, connected: list[Connect
         for mode in found.modes:
             print(f"      {mode}")
     try:
-        photo = take(loaded, clock, camera, time.sleep)
+        photo = take(loaded, clock, camera)
     except BoothError as fault:
         raise CommandFails(str(fault)) from None
     if file is not None:
@@ -83,12 +83,12 @@ def report(loaded: Config, clock: Clock, camera: Camera, connected: list[Connect
         print(line)
 
 
-def take(loaded: Config, clock: Clock, camera: Camera, wait: Callable[[float], object]) -> TestPhoto:
+def take(loaded: Config, clock: Clock, camera: Camera) -> TestPhoto:
     """Open the camera, let it settle and take a photo. Raises CameraFault, EncodeError."""
     table = loaded.camera
     steps_ms: dict[str, float] = {}
 
-    @contextmanager
+    @contextlib.contextmanager
     def step(name: str) -> Iterator[None]:
         began_ns = clock.boottime_ns()
         yield
@@ -100,8 +100,8 @@ def take(loaded: Config, clock: Clock, camera: Camera, wait: Callable[[float], o
         with step("first frame"):
             end_ns = clock.boottime_ns() + int(FIRST_FRAME_S * 1e9)
             while not camera.frames() and clock.boottime_ns() < end_ns:
-                wait(0.01)
-        wait(SETTLING_S)
+                time.sleep(0.01)
+        time.sleep(SETTLING_S)
         camera.frames()
         with step("frame wait"):
             frame = camera.capture(clock.boottime_ns(), CAPTURE_S)
@@ -120,15 +120,14 @@ def take(loaded: Config, clock: Clock, camera: Camera, wait: Callable[[float], o
 
 def _commit(folder: Path, jpeg: bytes) -> None:
     """Write with the same calls as for a photo; in another folder when this one is missing or not writable."""
+    with contextlib.suppress(OSError):
+        return _write_and_remove(folder, jpeg)
     try:
-        _write_and_remove(folder, jpeg)
-    except OSError:
-        try:
-            with tempfile.TemporaryDirectory() as other:
-                _write_and_remove(Path(other), jpeg)
-        except OSError as error:
-            reason = error.strerror or error
-            raise CommandFails(f"The test photo can't be written anywhere ({reason}): make some room.") from None
+        with tempfile.TemporaryDirectory() as other:
+            return _write_and_remove(Path(other), jpeg)
+    except OSError as error:
+        reason = error.strerror or error
+        raise CommandFails(f"The test photo can't be written anywhere ({reason}): make some room.") from None
 
 
 def _write_and_remove(folder: Path, jpeg: bytes) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,23 +97,14 @@ def _seen_from_here(config: Config, spool: Spool, runtime: Path, kind: Storage |
 
 
 def _photos(config: Config, spool: Spool, clock: Clock, kind: Storage | None) -> dict[str, Any]:
-    counts: dict[str, Counter[str]] = {}
-    oldest = None
-    for place in (NEW, SENT, PARKED, QUARANTINE):
-        counts[place] = Counter()
-        for name in spool.names(place):
-            counts[place][name.context] += 1
-            if place == NEW and (oldest is None or name.order < oldest.order):
-                oldest = name
+    names = {place: tuple(spool.names(place)) for place in (NEW, SENT, PARKED, QUARANTINE)}
+    counts = {place: Counter(name.context for name in found) for place, found in names.items()}
     free_bytes = None
     with contextlib.suppress(OSError):
-        room = os.statvfs(spool.directory)
-        free_bytes = room.f_bavail * room.f_frsize
-    age_s = None
-    if oldest is not None:
-        taken_ms = spool.taken_at_ms(oldest)
-        if taken_ms is not None:
-            age_s = round(max(0, clock.wall_ns() // 1_000_000 - taken_ms) / 1000, 1)
+        free_bytes = shutil.disk_usage(spool.directory).free
+    oldest = min(names[NEW], key=lambda name: name.order, default=None)
+    taken_ms = None if oldest is None else spool.taken_at_ms(oldest)
+    age_s = None if taken_ms is None else round(max(0, clock.wall_ns() // 1_000_000 - taken_ms) / 1000, 1)
     return {
         "spool": {
             "new": counts[NEW].total(),
@@ -134,23 +126,12 @@ def _events(spool: Spool, counts: dict[str, Counter[str]]) -> list[dict[str, Any
     for context_id in sorted(set(counts[NEW]) | set(counts[SENT]) | set(counts[PARKED])):
         context = spool.context(context_id)
         link_id = context.link_id if context is not None else ""
-        event = events.setdefault(
-            link_id,
-            {
-                "link_id": link_id,
-                "title": titles.get(link_id, ""),
-                "taken": 0,
-                "in_album": 0,
-                "waiting": 0,
-                "parked": 0,
-            },
-        )
-        for place, key in ((NEW, "waiting"), (SENT, "in_album"), (PARKED, "parked")):
-            event[key] += counts[place][context_id]
-            event["taken"] += counts[place][context_id]
-        retired = len(spool.retired(context_id))
-        event["taken"] += retired
-        event["in_album"] += retired
+        none_yet = dict.fromkeys(("taken", "in_album", "waiting", "parked"), 0)
+        event = events.setdefault(link_id, {"link_id": link_id, "title": titles.get(link_id, ""), **none_yet})
+        event["waiting"] += counts[NEW][context_id]
+        event["in_album"] += counts[SENT][context_id] + len(spool.retired(context_id))
+        event["parked"] += counts[PARKED][context_id]
+        event["taken"] = event["waiting"] + event["in_album"] + event["parked"]
     return list(events.values())
 
 

@@ -75,13 +75,12 @@ def _reap(children: list[_Child]) -> int:
         code = None if child.process is None else child.process.poll()
         if code is None:
             continue
+        child.process = None
         now_s = time.monotonic()
         lived_s = now_s - child.started_s
-        quick = lived_s < _AT_ONCE_S
-        child.process = None
         if code > 0 and lived_s < _START_S and child.starts == 1:
             return code
-        pause_s = min(_LONGEST_PAUSE_S, 0.2 * child.starts) if quick else 0.0
+        pause_s = min(_LONGEST_PAUSE_S, 0.2 * child.starts) if lived_s < _AT_ONCE_S else 0.0
         child.again_s = now_s + pause_s
         log.warning("died service=%s status=%d again_in_s=%.1f", child.service, code, pause_s)
     return 0
