@@ -408,6 +408,7 @@ def test_command_line_hold_released_in_time_and_by_ctrl_c(box: Appliance) -> Non
         assert booth.receive(PATIENCE_S) == ["up"]
 
 
+@pytest.mark.slow
 def test_f08_both_services_return_into_a_vanished_folder(box: Appliance) -> None:
     box.power_on()
     box.take(PATIENCE_S)

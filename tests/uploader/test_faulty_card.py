@@ -227,7 +227,7 @@ def test_s07_bit_flip_after_check_lets_no_whole_photo_leave(desk: Desk, monkeypa
     desk.clock.power_on("boot-b")
     desk.start()
     desk.until(lambda: desk.lies_in(QUARANTINE, name), "it in quarantine/", step_s=10.0)
-    assert desk.album.calls["put"] == 1
+    desk.until(lambda: desk.album.calls["put"] == 1, "the server to count the PUT that was broken off")
     assert desk.uploads_of(name) == []
 
 
