@@ -55,10 +55,11 @@ def need_libraries(target: str) -> None:
 
 
 @contextlib.contextmanager
-def ends_by_signal() -> Iterator[None]:
+def ends_by_signal() -> Iterator[list[int]]:
     """End a command on SIGTERM and SIGHUP (a closed terminal) as on Ctrl-C: what it started is ended first.
 
     Then the process dies of the signal without waiting for a reader of its output. Enter it in the main thread.
+    Yields the list that the signal is noted in: SystemExit is lost where it comes up in a finalizer.
     """
     ended_by: list[int] = []
 
@@ -71,7 +72,7 @@ def ends_by_signal() -> Iterator[None]:
     heard = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is not signal.SIG_IGN]
     before = {each: signal.signal(each, end) for each in heard}
     try:
-        yield
+        yield ended_by
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

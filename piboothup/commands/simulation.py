@@ -15,8 +15,8 @@ def demo(given: argparse.Namespace) -> int:
     from piboothup.simulator import desk
 
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    with ends_by_signal():
-        return desk.live() if is_terminal and not given.script else script.scripted()
+    with ends_by_signal() as ended_by:
+        return desk.live(lambda: ended_by) if is_terminal and not given.script else script.scripted()
 
 
 def simulator(given: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import termios
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from PIL import Image
@@ -34,31 +34,35 @@ _NO_POWER = "no power: p puts the plug back"
 _KEYS = "space press · h hold · n network · p plug · q quit"
 
 
-def live() -> int:
-    """Run the demo until q, or until its terminal is gone; the exit status."""
+def live(is_ending: Callable[[], object]) -> int:
+    """Run the demo until q, until a signal ends it, or until its terminal is gone; the exit status."""
     with tempfile.TemporaryDirectory(prefix="piboothup-demo-", ignore_cleanup_errors=True) as folder:
         root = Path(folder)
-        with LocalEventPics(root / "eventpics", SystemClock()) as album, _raw_terminal():
+        with LocalEventPics(root / "eventpics", SystemClock()) as album, _raw_terminal() as screen:
             box = Appliance(root / "box", album.url, DEMO_KEY, name="Demo booth", countdown_s=3, review_s=2.5)
             box.power_on()
             try:
-                _LiveDemo(box, album).run()
+                _LiveDemo(box, album, screen).run(is_ending)
             finally:
                 box.power_off()
     return 0
 
 
 class _LiveDemo:
-    def __init__(self, box: Appliance, album: LocalEventPics) -> None:
+    def __init__(self, box: Appliance, album: LocalEventPics, screen: int) -> None:
+        """`screen`: descriptor of the terminal, whose writes do not wait."""
         self._box = box
         self._album = album
+        self._screen = screen
+        self._unwritten = b"\x1b[?1049h\x1b[?25l"
+        """What the terminal did not take yet: it may be stopped with Ctrl-S."""
         self._is_held = False
         self._shown: list[str] = []
         self._message = ""
 
-    def run(self) -> None:
-        """Draw and handle keys until q, or until the terminal is gone."""
-        while self._draw():
+    def run(self, is_ending: Callable[[], object]) -> None:
+        """Draw and handle keys until q, until a signal ends the command, or until the terminal is gone."""
+        while not is_ending() and self._draw():
             if select.select([sys.stdin], [], [], _DRAW_INTERVAL_S)[0]:
                 keys = _read_keys()
                 for key in keys.decode("ascii", "ignore"):
@@ -85,21 +89,28 @@ class _LiveDemo:
             self._message = "power on"
 
     def _draw(self) -> bool:
-        """Draw what changed; False when the terminal is gone."""
+        """Draw what changed, without ever waiting for the terminal; False when it is gone."""
+        if not self._unwritten:
+            self._unwritten = "".join(self._changes()).encode()
+        try:
+            self._unwritten = self._unwritten[os.write(self._screen, self._unwritten) :]
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return True
+
+    def _changes(self) -> Iterator[str]:
+        """What turns the screen that was drawn last into the present one."""
         size = shutil.get_terminal_size()
         lines = _compose(self._panel(), self._side(), f"{_KEYS}   {self._message}".rstrip(), size.columns, size.lines)
         if len(lines) != len(self._shown):
             self._shown = [""] * len(lines)
-            sys.stdout.write("\x1b[2J")
+            yield "\x1b[2J"
         for number, (line, before) in enumerate(zip(lines, self._shown, strict=True), start=1):
             if line != before:
-                sys.stdout.write(f"\x1b[{number};1H{line}{_PLAIN}\x1b[K")
+                yield f"\x1b[{number};1H{line}{_PLAIN}\x1b[K"
         self._shown = lines
-        try:
-            sys.stdout.flush()
-        except OSError:
-            return False
-        return True
 
     def _panel(self) -> Image.Image:
         if self._box.powered:
@@ -163,23 +174,19 @@ def _read_keys() -> bytes:
 
 
 @contextlib.contextmanager
-def _raw_terminal() -> Iterator[None]:
-    """Set unbuffered keys, no echo, alternate screen; restore all at the end, unless the terminal is gone.
+def _raw_terminal() -> Iterator[int]:
+    """Set unbuffered keys, no echo; restore all, the screen too, at the end, unless the terminal is gone.
 
-    The end never waits for the terminal, whether it was stopped with Ctrl-S or is gone.
+    Yields a descriptor of the screen. Nothing waits for the terminal, whether it was stopped with Ctrl-S or is gone.
     """
     before = termios.tcgetattr(sys.stdin)
+    screen = os.open(os.ttyname(sys.stdout.fileno()), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
-        tty.setcbreak(sys.stdin.fileno())
-        sys.stdout.write("\x1b[?1049h\x1b[?25l")
-        yield
+        tty.setcbreak(sys.stdin.fileno(), termios.TCSANOW)
+        yield screen
     finally:
         with contextlib.suppress(OSError, termios.error):
             termios.tcflow(sys.stdin, termios.TCOON)
             termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
-            flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-            screen = os.open(os.ttyname(sys.stdout.fileno()), flags)
-            try:
-                os.write(screen, b"\x1b[?25h\x1b[?1049l")
-            finally:
-                os.close(screen)
+            os.write(screen, b"\x1b[?25h\x1b[?1049l")
+        os.close(screen)

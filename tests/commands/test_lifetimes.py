@@ -40,12 +40,14 @@ def folder() -> Iterator[Path]:
 class Session:
     """A terminal and what runs in it: everything that was started there bears the folder's name."""
 
-    def __init__(self, folder: Path, words: list[str], shell: bool) -> None:
-        """`words` is run as the leader of the terminal's session, or by a shell that is."""
+    def __init__(self, folder: Path, words: list[str], shell: bool, stopped: bool = False) -> None:
+        """`words` is run as the leader of the terminal's session, or by a shell that is. `stopped`: by Ctrl-S."""
         self.folder = folder
         self.master, slave = os.openpty()
         self.before = termios.tcgetattr(slave)
         self.shown = b""
+        if stopped:
+            os.write(self.master, b"\x13")
         if shell:
             words = ["sh", "-c", '"$@"; true', "sh", *words]
         self.process = subprocess.Popen(
@@ -107,11 +109,11 @@ class Session:
 
 
 @contextlib.contextmanager
-def session(folder: Path, *words: str, shell: bool = False) -> Iterator[Session]:
+def session(folder: Path, *words: str, shell: bool = False, stopped: bool = False) -> Iterator[Session]:
     """A terminal in which this command of piboothup's has got going."""
     if words == ("run",):
         words = ("--config", str(Appliance(folder / "box", "http://127.0.0.1:9", "key").config), *words)
-    found = Session(folder, command(*words), shell)
+    found = Session(folder, command(*words), shell, stopped)
     try:
         wait_until(lambda: found.is_up, "both services")
         yield found
@@ -192,6 +194,13 @@ def test_f07_demo_ends_the_terminal_is_as_before(end: str, folder: Path) -> None
 def test_f07_demo_on_a_stopped_terminal_ends(folder: Path) -> None:
     with session(folder, "demo") as found:
         os.write(found.master, b"\x13")  # Ctrl-S
+        send(signal.SIGTERM)(found, "demo")
+        wait_until(lambda: not found.pids(), "everything to be gone")
+        assert termios.tcgetattr(found.master) == found.before
+
+
+def test_f07_demo_begun_on_a_stopped_terminal_ends(folder: Path) -> None:
+    with session(folder, "demo", stopped=True) as found:
         send(signal.SIGTERM)(found, "demo")
         wait_until(lambda: not found.pids(), "everything to be gone")
         assert termios.tcgetattr(found.master) == found.before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import sys
 import termios
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -111,8 +112,30 @@ def test_each_key_of_the_live_demo_does_what_the_foot_says(monkeypatch: pytest.M
 
         before = termios.tcgetattr(pty)
         person = chair.submit(sits_down, Terminal(pty))
-        with desk._raw_terminal():
-            desk._LiveDemo(box, album).run()
+        with desk._raw_terminal() as screen:
+            desk._LiveDemo(box, album, screen).run(lambda: False)
         person.result()
         assert termios.tcgetattr(pty) == before
     assert told == ["press", "down", "up", False, True, False, True]
+
+
+def test_a_stopped_terminal_holds_up_neither_keys_nor_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ctrl-S: what could not be drawn meanwhile is drawn when the terminal goes on."""
+    with LocalEventPics(tmp_path / "album", SystemClock()) as album, terminal_of(monkeypatch) as pty:
+        box = Unstarted(tmp_path / "box", album.url, DEMO_KEY)
+        turns: list[bool] = []
+
+        def ends_after_the_key() -> bool:
+            turns.append(album.online)
+            if turns == [True]:
+                termios.tcflow(sys.stdin, termios.TCOOFF)
+                os.write(pty, b"n")
+            return turns[-3:] == [False] * 3
+
+        with desk._raw_terminal() as screen:
+            live = desk._LiveDemo(box, album, screen)
+            live.run(ends_after_the_key)
+            assert select.select([pty], [], [], 0)[0] == []
+            termios.tcflow(sys.stdin, termios.TCOON)
+            live.run(iter([False, False, True]).__next__)
+            Terminal(pty).looks_until("network off")
