@@ -16,6 +16,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from piboothup import __version__
@@ -118,12 +119,12 @@ def command_parser() -> argparse.ArgumentParser:
     status = add("status", "how both services, the spool and the clock are", "status.run")
     status.add_argument("--json", action="store_true", help="for programs")
     camera = add("camera", "what cameras there are, and a test photo with its timings, judged", "camera.run")
-    camera.add_argument("file", metavar="FILE.jpg", nargs="?", help="where the test photo goes")
+    camera.add_argument("file", type=Path, metavar="FILE.jpg", nargs="?", help="where the test photo goes")
     add("events", "the events and albums of the API key", "albums.run")
     simulator = add("simulator", "a local EventPics", "simulation.simulator")
     simulator.add_argument("--port", type=int, default=0, metavar="N")
-    simulator.add_argument("--directory", default="eventpics", metavar="DIR", help="where the albums go")
-    simulator.add_argument("--faults", metavar="FILE", help="what goes wrong, as TOML")
+    simulator.add_argument("--directory", type=Path, default="eventpics", metavar="DIR", help="where the albums go")
+    simulator.add_argument("--faults", type=Path, metavar="FILE", help="what goes wrong, as TOML")
     _add_queue(add("queue", "the photos on the card", ""))
     return parser
 
@@ -145,8 +146,10 @@ def _add_queue(queue: argparse.ArgumentParser) -> None:
     retry.set_defaults(function="spool_queue.retry_parked")
     export = commands.add_parser("export", help="copy all photos, a folder per event, names for people")
     export.set_defaults(function="spool_queue.export_photos")
-    export.add_argument("directory", metavar="DIR")
-    export.add_argument("--spool", metavar="DIR", help="the spool on another box's card, instead of this box's")
+    export.add_argument("directory", type=Path, metavar="DIR")
+    export.add_argument(
+        "--spool", type=Path, metavar="DIR", help="the spool on another box's card, instead of this box's"
+    )
     assign = commands.add_parser("assign", help="move waiting photos to another event")
     assign.set_defaults(function="spool_queue.assign_photos")
     assign.add_argument(

@@ -58,8 +58,7 @@ def run(given: argparse.Namespace) -> int:
         connected = [] if loaded.camera.driver == "simulated" else connected_cameras()
     except CameraFault as fault:
         raise CommandFails(str(fault)) from None
-    file = Path(given.file) if given.file else None
-    report(loaded, clock, camera_device(loaded, clock), connected, file)
+    report(loaded, clock, camera_device(loaded, clock), connected, given.file)
     return OK
 
 

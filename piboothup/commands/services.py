@@ -133,14 +133,13 @@ def _devices(loaded: Config, clock: Clock) -> Devices:
 
 def camera_device(loaded: Config, clock: Clock) -> Camera:
     """Camera driver of the config, not yet opened."""
-    from piboothup.booth.camera.picamera2_driver import Picamera2Driver
-    from piboothup.simulator.camera import SimulatedCamera
+    if loaded.camera.driver == "simulated":
+        from piboothup.simulator.camera import SimulatedCamera
 
-    return (
-        SimulatedCamera(loaded.camera, clock)
-        if loaded.camera.driver == "simulated"
-        else Picamera2Driver(loaded.camera)
-    )
+        return SimulatedCamera(loaded.camera, clock)
+    from piboothup.booth.camera.picamera2_driver import Picamera2Driver
+
+    return Picamera2Driver(loaded.camera)
 
 
 def uploader(given: argparse.Namespace) -> int:

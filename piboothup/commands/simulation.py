@@ -23,9 +23,8 @@ def simulator(given: argparse.Namespace) -> int:
     """Run a local EventPics."""
     from piboothup.simulator import server
 
-    faults = Path(given.faults) if given.faults else None
     try:
-        server.main(given.port, Path(given.directory), faults)
+        server.main(given.port, given.directory, given.faults)
     except (OSError, OverflowError, ValueError) as error:
         raise CommandFails(f"The local EventPics can't start: {error}") from None
     return OK

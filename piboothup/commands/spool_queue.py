@@ -14,7 +14,6 @@ import sys
 import syslog
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 from piboothup import config, status
 from piboothup.clock import SystemClock
@@ -67,13 +66,10 @@ def export_photos(given: argparse.Namespace) -> int:
         settings = load_effective(given).config
         spool = _opened(settings)
     else:
-        directory = Path(given.spool)
-        inventory.check(directory)
-        spool, settings = Spool(directory, SystemClock()), config.good_copy.read(directory).config
+        inventory.check(given.spool)
+        spool, settings = Spool(given.spool, SystemClock()), config.good_copy.read(given.spool).config
     zone, keep_free_bytes = config.zone(settings.timezone), settings.spool.min_free_mb * 1_000_000
-    done = export.export(
-        spool, Path(given.directory), settings.name, zone, show_progress, keep_free_bytes=keep_free_bytes
-    )
+    done = export.export(spool, given.directory, settings.name, zone, show_progress, keep_free_bytes=keep_free_bytes)
     print(f"{done.copied} copied, {done.already_there} were there already, {len(done.damaged)} damaged and left out")
     for folder, count in done.foreign_files.items():
         print(f"'{folder}' holds {count} pictures that are not of this card: look at them before you hand it on.")

@@ -57,9 +57,10 @@ def load_effective(path: Path, box: str = "") -> EffectiveConfig:
     try:
         reading = _read(path)
     except ConfigError as error:
-        directory = salvage_directory(path)
+        text = _salvaged_text(path)
+        directory = _named_in(text) or _last_used(path)
         kept = good_copy.read(directory, box)
-        config = _fall_back(kept, directory, _salvaged_text(path))
+        config = _fall_back(kept, directory, text)
         return EffectiveConfig(config, (error,), has_last_good=kept.exists)
     directory = _directory(reading)
     kept = good_copy.read(directory, box)
@@ -82,7 +83,7 @@ def _fall_back(copy: good_copy.GoodCopy, directory: Path, text: str) -> Config:
     kept = copy.config
     if good_copy.names_another_event(text, kept.eventpics):
         kept = dataclasses.replace(kept, eventpics=dataclasses.replace(kept.eventpics, link_id="", album_id=""))
-    return with_directory(kept, directory)
+    return dataclasses.replace(kept, spool=dataclasses.replace(kept.spool, directory=path_to_text(directory)))
 
 
 def _read(path: Path) -> Reading:
@@ -129,12 +130,8 @@ def _directory(reading: Reading) -> Path:
     return _named_in(reading.text) or _last_used(reading.path)
 
 
-def salvage_directory(path: Path) -> Path:
-    """Spool directory that a broken config file names, as far as it can be read; else the last one used."""
-    return _named_in(_salvaged_text(path)) or _last_used(path)
-
-
 def _salvaged_text(path: Path) -> str:
+    """Text of a broken config file, as far as it can be read."""
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -142,6 +139,7 @@ def _salvaged_text(path: Path) -> str:
 
 
 def _named_in(text: str) -> Path | None:
+    """Spool directory in a text that need not be TOML."""
     spool = re.search(r"^\s*\[\s*spool\s*\](.*?)(?=^\s*\[|\Z)", text, re.MULTILINE | re.DOTALL)
     named = re.search(r"^\s*directory\s*=\s*[\"'](/[^\"'\n]+)[\"']", spool.group(1) if spool else "", re.MULTILINE)
     return Path(text_to_path(named.group(1))) if named else None
@@ -164,8 +162,3 @@ def _last_used(path: Path) -> Path:
         return Path(text_to_path(checked_directory(elsewhere_file().read_bytes().decode().strip())))
     except (OSError, UnicodeDecodeError, InvalidValue):
         return DEFAULT_DIRECTORY
-
-
-def with_directory(config: Config, directory: Path) -> Config:
-    """Replace the spool directory of `config`."""
-    return dataclasses.replace(config, spool=dataclasses.replace(config.spool, directory=path_to_text(directory)))

@@ -5,7 +5,6 @@ A faults file is JSON (a list of objects) or TOML (tables [[faults]]), each with
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import typing
 from dataclasses import dataclass, field
@@ -64,12 +63,11 @@ def load_faults(path: Path) -> list[Fault]:
         raise BadFaults(f"The faults file {path} can't be read: {reason}.") from None
     if isinstance(listed, dict):
         listed = listed.get("faults", [])
-    known = {field.name: field for field in dataclasses.fields(Fault)}
     kinds = typing.get_type_hints(Fault)
     faults = []
     for number, shown in enumerate(listed if isinstance(listed, list) else [listed], start=1):
-        if not isinstance(shown, dict) or not set(shown) <= set(known):
-            raise BadFaults(f"Rule {number} of {path} should be a table with the keys {', '.join(known)}.")
+        if not isinstance(shown, dict) or not shown.keys() <= kinds.keys():
+            raise BadFaults(f"Rule {number} of {path} should be a table with the keys {', '.join(kinds)}.")
         for key, value in shown.items():
             wanted = typing.get_origin(kinds[key]) or kinds[key]
             fits = isinstance(value, (int, float) if wanted is float else wanted)

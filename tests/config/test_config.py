@@ -8,7 +8,6 @@ import pytest
 
 from piboothup import config
 from piboothup.config import Config, ConfigError, Secret, good_copy
-from piboothup.config.file import salvage_directory
 from piboothup.config.settings import DEFAULT_DIRECTORY
 
 FILE = Path("/etc/piboothup/config.toml")
@@ -217,8 +216,8 @@ def test_the_config_is_looked_for_where_the_contract_says() -> None:
 def test_the_spool_is_found_in_a_broken_config(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text('name = \n[camera]\nframes="x"\n[spool]\nmin_free_mb = "a"\ndirectory = "/srv/spool"\n[upload]\n')
-    assert salvage_directory(file) == Path("/srv/spool")
+    assert config.load_effective(file).config.spool.path == Path("/srv/spool")
     file.write_text('[spool]\ndirectory = "photos"')
-    assert salvage_directory(file) == DEFAULT_DIRECTORY
+    assert config.load_effective(file).config.spool.path == DEFAULT_DIRECTORY
     file.write_text("directory = 3")
-    assert salvage_directory(file) == DEFAULT_DIRECTORY
+    assert config.load_effective(file).config.spool.path == DEFAULT_DIRECTORY

@@ -26,10 +26,10 @@ from piboothup.config import (
     ConfigError,
     EffectiveConfig,
     EventPicsConfig,
+    SpoolConfig,
     good_copy,
     load_effective,
 )
-from piboothup.config.file import salvage_directory, with_directory
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.commands import command, environment
@@ -166,7 +166,7 @@ def test_f12_a_config_that_is_gone_leads_to_the_spool_used_last(box: Box) -> Non
 
 def test_f12_empty_file_at_first_start_becomes_no_good_copy(box: Box) -> None:
     used = box.start("")
-    assert used.config == with_directory(Config(), box.default)
+    assert used.config == Config(spool=SpoolConfig(str(box.default)))
     assert not (box.default / GOOD_FILE).exists()
 
 
@@ -309,7 +309,7 @@ def test_f12_a_spool_in_the_default_folder_needs_no_note(box: Box) -> None:
 @pytest.mark.parametrize("junk", [b"", b"photos\n", b"\xff\xfe", b"/a\nb\n", b"/a\x7f"])
 def test_f12_a_note_of_junk_is_the_default_folder(box: Box, junk: bytes) -> None:
     config.elsewhere_file().write_bytes(junk)
-    assert salvage_directory(box.file) == box.default
+    assert load_effective(box.file).config.spool.path == box.default
 
 
 def test_f12_no_key_and_no_hash_of_one_is_kept(box: Box) -> None:
