@@ -144,7 +144,7 @@ class Presenter:
             progress=self._start_share(now_ns),
             checks=checks(booth, light_problem, self._supply, upload_status, bool(link_id), self._is_synchronised),
             album_link=self._album_link(booth, now_ns, link_id),
-            line_turn=idle.bottom_line_turn(now_ns),
+            line_turn=now_ns // idle.LINE_TURN_NS,
         )
 
     def _start_share(self, now_ns: int) -> float:

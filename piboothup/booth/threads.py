@@ -43,14 +43,9 @@ class RealTime:
         with self._changing:
             if not self._begun:
                 self._begun = True
-                set_switch_interval()
+                sys.setswitchinterval(SWITCH_INTERVAL_S)
                 set_realtime(*self._threads)
                 self._threads.clear()
-
-
-def set_switch_interval() -> None:
-    """Set the switch interval of the GIL to `SWITCH_INTERVAL_S`."""
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
 
 
 def set_realtime(*threads: threading.Thread) -> None:

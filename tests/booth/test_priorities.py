@@ -140,7 +140,7 @@ def test_where_the_kernel_refuses_all_goes_on(monkeypatch: pytest.MonkeyPatch) -
 def test_threads_take_turns_ten_times_as_often_as_python_has_it() -> None:
     before_s = sys.getswitchinterval()
     try:
-        threads.set_switch_interval()
+        RealTime().begin()
         assert sys.getswitchinterval() == pytest.approx(0.005 / 10)
     finally:
         sys.setswitchinterval(before_s)

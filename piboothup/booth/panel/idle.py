@@ -87,8 +87,3 @@ def shifted(picture: Image.Image, by: tuple[int, int]) -> Image.Image:
 def shows_qr(ready_ns: int) -> bool:
     """Whether the QR code is shown, after this time in ready without a press."""
     return ready_ns >= QR_AFTER_NS and (ready_ns - QR_AFTER_NS) // QR_TURN_NS % 2 == 0
-
-
-def bottom_line_turn(now_ns: int) -> int:
-    """Number of the part of a long bottom line to show now."""
-    return now_ns // LINE_TURN_NS

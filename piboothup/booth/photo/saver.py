@@ -12,19 +12,18 @@ import errno
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from piboothup.booth.errors import BoothError
 from piboothup.booth.flow.events import Event, Saved, SaveTested, SavingFailed, StorageChecked
 from piboothup.booth.frame import THUMBNAIL_SIZE, Frame, Plane, shrunk
 from piboothup.booth.photo.exif import Exif, check_exif, with_exif
 from piboothup.booth.photo.jpeg import EncodeError, encode, rotated
 from piboothup.booth.threads import NEVER_NS, STORAGE_TIMEOUT_NS, Heartbeat
 from piboothup.config import Config, zone
-from piboothup.problems import Problem, problem
+from piboothup.problems import problem
 from piboothup.runtime import send_hint
 from piboothup.spool import commit
 from piboothup.spool.contexts import Context
@@ -36,15 +35,6 @@ log = logging.getLogger(__name__)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _ANY_MOMENT_MS = 1_767_225_600_000
 """Placeholder time in a test photo's EXIF, so that the date tags are exercised without a trusted clock."""
-
-
-class _Failed(BoothError):
-    """A photo was not saved."""
-
-    def __init__(self, notice: Problem, reason: Problem) -> None:
-        """`notice`: for the guest; `reason`: the fault to report if saving keeps failing."""
-        super().__init__(reason)
-        self.notice = notice
 
 
 @dataclass
@@ -71,6 +61,8 @@ class Saver:
         self._runtime = runtime
         self._post = post
         self._zone = zone(config.timezone)
+        self._blamed = ""
+        """The reason if the step under way fails, unless the error has its own."""
         self._frames: queue.SimpleQueue[tuple[Frame, _Tally | None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="saver", daemon=True)
 
@@ -132,40 +124,39 @@ class Saver:
 
     def _attempt(self, frame: Frame, tally: _Tally | None) -> tuple[Event, PhotoName | None]:
         """Save a photo, or a test photo; return the event to post, and the photo's name if it was saved."""
+        self._blamed = "unsaved_defect"
         try:
             if tally is None:
                 self._try(frame)
                 return SaveTested(None), None
             name, thumbnail = self._save(frame, tally.context)
-        except _Failed as failed:
-            log.error("photo not saved code=%s test=%s", failed.problem.code, tally is None)
-            if tally is None:
-                return SaveTested(failed.problem), None
-            return SavingFailed(failed.notice, failed.problem), None
+        except Exception as error:  # noqa: BLE001  (the top of the thread: the next photo may go better)
+            failed = _failure(error, self._blamed)
+            log.error("photo not saved code=%s test=%s", failed.reason.code, tally is None)
+            return failed if tally is not None else SaveTested(failed.reason), None
         tally.own.add(name.order)
         return Saved(self.taken, thumbnail), name
 
     def _save(self, frame: Frame, context: Context) -> tuple[PhotoName, Plane]:
-        """Save a photo; return its name and thumbnail. Raises _Failed."""
-        with _blamed_on("unsaved_defect"):
-            identity = self._spool.next_identity(_begun_ms(frame), context)
-            photo, thumbnail = self._encoded(frame, identity.unique_id)
-            name = PhotoName.of(identity, photo)
-            commit.commit(self._spool, name, context, photo)
+        """Save a photo; return its name and thumbnail."""
+        identity = self._spool.next_identity(_begun_ms(frame), context)
+        photo, thumbnail = self._encoded(frame, identity.unique_id)
+        name = PhotoName.of(identity, photo)
+        commit.commit(self._spool, name, context, photo)
         return name, thumbnail
 
     def _try(self, frame: Frame) -> None:
-        """Do all that `_save` does, but keep nothing. Raises _Failed."""
-        with _blamed_on("unsaved_defect"):
-            photo, _ = self._encoded(frame, NO_PHOTO)
-            commit.try_commit(self._spool, self._tally.context, photo)
+        """Do all that `_save` does, but keep nothing."""
+        photo, _ = self._encoded(frame, NO_PHOTO)
+        commit.try_commit(self._spool, self._tally.context, photo)
 
     def _encoded(self, frame: Frame, unique_id: str) -> tuple[bytes, Plane]:
         """Encode the frame; return the JPEG with its EXIF, and a thumbnail. The frame is released in any case."""
         camera = self._config.camera
         try:
-            with _blamed_on("unsaved_jpeg"):
-                jpeg = encode(frame, camera.jpeg_quality, camera.rotation)
+            self._blamed = "unsaved_jpeg"
+            jpeg = encode(frame, camera.jpeg_quality, camera.rotation)
+            self._blamed = "unsaved_defect"
             thumbnail = rotated(shrunk(frame.y, THUMBNAIL_SIZE), camera.rotation)
         finally:
             frame.release()
@@ -180,10 +171,11 @@ class Saver:
             gain=frame.gain,
             focal_length_mm=frame.focal_length_mm,
         )
-        with _blamed_on("unsaved_exif"):
-            photo = with_exif(jpeg, exif)
-            if is_test:
-                check_exif(photo, exif)
+        self._blamed = "unsaved_exif"
+        photo = with_exif(jpeg, exif)
+        if is_test:
+            check_exif(photo, exif)
+        self._blamed = "unsaved_defect"
         return photo, thumbnail
 
 
@@ -191,28 +183,15 @@ def _begun_ms(frame: Frame) -> int:
     return frame.exposure_start_ns // 1_000_000
 
 
-@contextlib.contextmanager
-def _blamed_on(code: str) -> Iterator[None]:
-    """Turn any error inside into `_Failed` with this code as the reason, unless the error has its own.
-
-    The top of the thread: the next photo may go better.
-    """
-    try:
-        yield
-    except _Failed:
-        raise
-    except commit.NotSaved as error:
-        raise _Failed(error.problem, error.reason) from None
-    except EncodeError as error:
+def _failure(error: Exception, blamed: str) -> SavingFailed:
+    """What is told of the error: `blamed` is the reason, unless the error has its own."""
+    if isinstance(error, commit.NotSaved):
+        return SavingFailed(error.problem, error.reason)
+    if isinstance(error, EncodeError):
         log.error("photo not encoded reason=%s", error.problem)
-        raise _failed(error, code) from None
-    except Exception as error:
-        log.exception("saver failed")
-        raise _failed(error, code) from None
-
-
-def _failed(error: Exception, code: str) -> _Failed:
+    else:
+        log.error("saver failed", exc_info=error)
     origin = error.__cause__ or error
     notice = error.problem if isinstance(error, EncodeError) else problem("not_saved")
     is_short = isinstance(origin, MemoryError) or (isinstance(origin, OSError) and origin.errno == errno.ENOMEM)
-    return _Failed(notice, problem("unsaved_ram" if is_short else code, type(origin).__name__))
+    return SavingFailed(notice, problem("unsaved_ram" if is_short else blamed, type(origin).__name__))
