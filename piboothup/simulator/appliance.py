@@ -33,8 +33,8 @@ name = "{name}"
 
 [eventpics]
 api_key = "{key}"
-link_id = "{link_id}"
-album_id = "{album_id}"
+link_id = "abcd1234"
+album_id = "a1"
 api_url = "{api_url}"
 
 [capture]
@@ -67,8 +67,6 @@ class Appliance:
         root: Path,
         api_url: str,
         key: str,
-        link_id: str = "abcd1234",
-        album_id: str = "a1",
         name: str = "Demo booth",
         countdown_s: int = 0,
         review_s: float = 0.3,
@@ -85,8 +83,6 @@ class Appliance:
         text = _CONFIG.format(
             name=name,
             key=key,
-            link_id=link_id,
-            album_id=album_id,
             api_url=api_url,
             countdown_s=countdown_s,
             review_s=review_s,

@@ -21,7 +21,6 @@ from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
 
 TAKEN_AT_WITHIN_MS = 1_500
-_LINK_ID, _ALBUM_ID = "abcd1234", "a1"
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def scripted() -> int:
     root = Path(tempfile.mkdtemp(prefix="piboothup-demo-"))
     clock = SystemClock()
     album = LocalEventPics(root / "eventpics", clock)
-    box = Appliance(root / "box", album.url, DEMO_KEY, _LINK_ID, _ALBUM_ID)
+    box = Appliance(root / "box", album.url, DEMO_KEY)
     try:
         with album:
             rows, missing = _play(box, album)
@@ -113,7 +112,7 @@ def _rows(box: Appliance, album: LocalEventPics, chapters: dict[PhotoName, str])
     for name in box.photos():
         lines = [upload for upload in uploads if upload["fileName"] == name.file_name]
         content = box.spool.path(name, SENT).read_bytes()
-        stored = album.path_of(_LINK_ID, _ALBUM_ID, name.file_name)
+        stored = album.path_of("abcd1234", "a1", name.file_name)
         same = stored.is_file() and stored.read_bytes() == content
         same = same and all(upload["sha256"] == hashlib.sha256(content).hexdigest() for upload in lines)
         sent = [upload["takenAt"] for upload in lines if upload["takenAt"] is not None]

@@ -61,8 +61,6 @@ def load_faults(path: Path) -> list[Fault]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise BadFaults(f"The faults file {path} can't be read: {reason}.") from None
-    if isinstance(listed, dict):
-        listed = listed.get("faults", [])
     kinds = typing.get_type_hints(Fault)
     faults = []
     for number, shown in enumerate(listed if isinstance(listed, list) else [listed], start=1):
