@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from piboothup.problems import problem
-from piboothup.simulator import listener
+from piboothup.simulator import server
 from piboothup.simulator.faults import Drop, Fault
 from piboothup.spool.listing import NEW, PARKED
 from tests.support.photos import jpeg, take
@@ -292,14 +292,14 @@ def _packed(encoding: str, content: bytes) -> bytes:
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_f05_an_eventpics_that_packs_all_it_says_is_understood(desk: Desk, encoding: str) -> None:
     """As a proxy does that ignores Accept-Encoding: over real sockets, and under text/html."""
-    send = listener._Exchange._send
+    send = server._Exchange._send
 
     def packing(exchange: Any, status: int, content: bytes, headers: Mapping[str, str]) -> None:
         headers = {**headers, "Content-Type": "text/html", "Content-Encoding": encoding}
         send(exchange, status, _packed(encoding, content), headers)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(listener._Exchange, "_send", packing)
+        patch.setattr(server._Exchange, "_send", packing)
         name = desk.take()
         desk.start()
         desk.until_sent(name)
