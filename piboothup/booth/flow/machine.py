@@ -256,7 +256,8 @@ def _on_menu_answer(booth: Booth, event: MenuEvent, now_ns: int, settings: FlowS
     page = booth.page
     match event:
         case SharpnessMeasured(sharpness) if page is not None and page.kind is PageKind.AIM:
-            return replace(booth, page=menu.with_sharpness(page, sharpness))
+            best = max(page.best_sharpness, sharpness)
+            return replace(booth, page=replace(page, sharpness=sharpness, best_sharpness=best))
         case SelfTestProgress(report) if page is not None and page.kind is PageKind.SELF_TEST:
             after = _open_page(booth, replace(page, report=report), now_ns, settings)
             return replace(after, busy_hint_until_ns=booth.busy_hint_until_ns)  # seen whatever is found meanwhile

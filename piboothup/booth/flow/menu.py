@@ -138,7 +138,7 @@ class Page:
     is_good: bool = True
     """False: the page shows an error."""
     usage: EventUsage | None = None
-    operator_only: bool = False
+    operator_only: bool = True
     """Closed when the operator's time ends."""
     report: SelfTestReport | None = None
     """Progress of the self-test."""
@@ -190,7 +190,7 @@ def wipe_page(usages: tuple[EventUsage, ...]) -> Page:
     for usage in usages:
         text_key = "event" if usage.has_event else "no_event"
         items.append(Item(text_key, Goto(PageKind.WIPE_ONE, usage=usage), usage.title, usage.event))
-    return Page(PageKind.WIPE, tuple(items), operator_only=True)
+    return Page(PageKind.WIPE, tuple(items))
 
 
 def page_after(page: Page, action: MenuAction, result: Page) -> Page | None:
@@ -201,11 +201,6 @@ def page_after(page: Page, action: MenuAction, result: Page) -> Page | None:
     was_shown_as_done = isinstance(action, SetSound | SetPaused | ChooseLanguage) and page.awaits is None
     is_shown = page.awaits == action or (was_shown_as_done and not result.is_good)
     return replace(result, operator_only=page.operator_only) if is_shown else None
-
-
-def with_sharpness(page: Page, sharpness: float) -> Page:
-    """The page with the last test frame's sharpness."""
-    return replace(page, sharpness=sharpness, best_sharpness=max(page.best_sharpness, sharpness))
 
 
 def result_page(text_key: str, number: int = 0, title: str = "", title_id: str = "") -> Page:
@@ -252,7 +247,7 @@ def _page(goto: Goto, options: MenuOptions, now_ns: int) -> Page:
         case PageKind.EVENTS:
             if not options.events:
                 return error_page("no_events")
-            return Page(PageKind.EVENTS, (_BACK, *_events(options)), operator_only=True)
+            return Page(PageKind.EVENTS, (_BACK, *_events(options)))
         case PageKind.ALBUMS if goto.event is not None:
             return _albums(goto.event, options)
         case PageKind.TAKE_ALONG if goto.event is not None:
@@ -264,14 +259,13 @@ def _page(goto: Goto, options: MenuOptions, now_ns: int) -> Page:
                 title=goto.event.title,
                 title_id=goto.event.link_id,
                 number=options.without_event,
-                operator_only=True,
             )
         case PageKind.LANGUAGES:
             items = (
                 Item("language", ChooseLanguage(language), language, checked=language == options.language)
                 for language in sorted(options.languages, key=lambda language: language != options.language)
             )
-            return Page(PageKind.LANGUAGES, (_BACK, *items), operator_only=True)
+            return Page(PageKind.LANGUAGES, (_BACK, *items))
         case PageKind.WIPE_ONE if goto.usage is not None:
             confirm = Item("wipe_now", WipeEvent(goto.usage), hold_s=CONFIRM_HOLD_S)
             return Page(
@@ -280,13 +274,12 @@ def _page(goto: Goto, options: MenuOptions, now_ns: int) -> Page:
                 title=goto.usage.title,
                 title_id=goto.usage.event,
                 usage=goto.usage,
-                operator_only=True,
             )
         case PageKind.SWITCH_OFF:
             confirm = Item("switch_off_now", SwitchOff(), hold_s=CONFIRM_HOLD_S)
-            return Page(PageKind.SWITCH_OFF, (_BACK, confirm), operator_only=True)
+            return Page(PageKind.SWITCH_OFF, (_BACK, confirm))
         case _:
-            return Page(goto.kind)
+            return Page(goto.kind, operator_only=False)
 
 
 def _events(options: MenuOptions) -> Iterator[Item]:
@@ -309,7 +302,7 @@ def _albums(event: AlbumEvent, options: MenuOptions) -> Page:
         lines.append(replace(choice, title=album.title, title_id=album.id, checked=album.id == album_id))
     no_album = _choice_item("no_album", Goto(PageKind.TAKE_ALONG, event), options)
     lines.append(replace(no_album, checked=album_id == ""))
-    return Page(PageKind.ALBUMS, tuple(lines), title=event.title, title_id=event.link_id, operator_only=True)
+    return Page(PageKind.ALBUMS, tuple(lines), title=event.title, title_id=event.link_id)
 
 
 def _choice_item(text_key: str, goto: Goto, options: MenuOptions) -> Item:
@@ -337,11 +330,11 @@ def _page_while_running(action: MenuAction, item: Item, page: Page, options: Men
         case ChooseLanguage():
             return main_page(options, now_ns)
         case StartSelfTest():
-            return Page(PageKind.SELF_TEST, report=SelfTestReport(), operator_only=True)
+            return Page(PageKind.SELF_TEST, report=SelfTestReport())
         case StartAiming():
-            return Page(PageKind.AIM, operator_only=True)
+            return Page(PageKind.AIM)
         case CountPhotos() | WipeEvent() | SwitchOff() | ChooseEvent() | Retry():
-            return Page(PageKind.WAIT, text_key=item.text_key, awaits=action, operator_only=True)
+            return Page(PageKind.WAIT, text_key=item.text_key, awaits=action)
 
 
 def _updated(page: Page, options: MenuOptions, now_ns: int) -> Page:

@@ -39,7 +39,9 @@ def encode(frame: Frame, quality: int, rotation: int = 0) -> bytes:
         import simplejpeg  # noqa: PLC0415
     except Exception as error:
         raise EncodeError(f"simplejpeg can't be used: {str(error) or type(error).__name__}") from error
-    y, u, v = (_with_dense_rows(rotated(plane, rotation)) for plane in (frame.y, frame.u, frame.v))
+    planes = (rotated(plane, rotation) for plane in (frame.y, frame.u, frame.v))
+    # libjpeg-turbo needs contiguous rows
+    y, u, v = (plane if plane.strides[1] == 1 else np.ascontiguousarray(plane) for plane in planes)
     try:
         jpeg: bytes = simplejpeg.encode_jpeg_yuv_planes(y, u, v, quality)
     except (ValueError, RuntimeError, MemoryError) as error:
@@ -84,8 +86,3 @@ def rotated(plane: Plane, rotation: int) -> Plane:
             tile = (slice(top, top + _TILE), slice(left, left + _TILE))
             result[tile] = source[tile]
     return result
-
-
-def _with_dense_rows(plane: Plane) -> Plane:
-    """The plane itself if its rows are contiguous, as libjpeg-turbo needs them; else a copy."""
-    return plane if plane.strides[1] == 1 else np.ascontiguousarray(plane)

@@ -127,28 +127,19 @@ class Saver:
         self._blamed = "unsaved_defect"
         try:
             if tally is None:
-                self._try(frame)
+                photo, _ = self._encoded(frame, NO_PHOTO)
+                commit.try_commit(self._spool, self._tally.context, photo)
                 return SaveTested(None), None
-            name, thumbnail = self._save(frame, tally.context)
+            identity = self._spool.next_identity(_begun_ms(frame), tally.context)
+            photo, thumbnail = self._encoded(frame, identity.unique_id)
+            name = PhotoName.of(identity, photo)
+            commit.commit(self._spool, name, tally.context, photo)
         except Exception as error:  # noqa: BLE001  (the top of the thread: the next photo may go better)
             failed = _failure(error, self._blamed)
             log.error("photo not saved code=%s test=%s", failed.reason.code, tally is None)
             return failed if tally is not None else SaveTested(failed.reason), None
         tally.own.add(name.order)
         return Saved(self.taken, thumbnail), name
-
-    def _save(self, frame: Frame, context: Context) -> tuple[PhotoName, Plane]:
-        """Save a photo; return its name and thumbnail."""
-        identity = self._spool.next_identity(_begun_ms(frame), context)
-        photo, thumbnail = self._encoded(frame, identity.unique_id)
-        name = PhotoName.of(identity, photo)
-        commit.commit(self._spool, name, context, photo)
-        return name, thumbnail
-
-    def _try(self, frame: Frame) -> None:
-        """Do all that `_save` does, but keep nothing."""
-        photo, _ = self._encoded(frame, NO_PHOTO)
-        commit.try_commit(self._spool, self._tally.context, photo)
 
     def _encoded(self, frame: Frame, unique_id: str) -> tuple[bytes, Plane]:
         """Encode the frame; return the JPEG with its EXIF, and a thumbnail. The frame is released in any case."""
