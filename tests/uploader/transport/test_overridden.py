@@ -20,7 +20,12 @@ OVERRIDDEN = [
     (connection._Response, http.client.HTTPResponse, "begin", ["self"]),
     (connection._Connection, urllib3.connection.HTTPConnection, "_new_conn", ["self"]),
     (connection._TlsConnection, urllib3.connection.HTTPSConnection, "connect", ["self"]),
-    (connection._Pools, urllib3.PoolManager, "_new_pool", ["self", "scheme", "host", "port", "request_context"]),
+    (
+        connection.GuardedPools,
+        urllib3.PoolManager,
+        "_new_pool",
+        ["self", "scheme", "host", "port", "request_context"],
+    ),
 ]
 
 
