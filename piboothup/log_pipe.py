@@ -86,21 +86,21 @@ class LogPipe:
 
     def _relay(self) -> None:
         while content := os.read(self._source, _CHUNK_BYTES):
-            self._pass_on(content)
+            if left := self._pass_on(content):
+                self.count(left)
             if self._dropped and not select.select([self._source], [], [], 0)[0]:
                 self._tell_dropped()  # after the lines that came before the gap
         if self._dropped:
             self._tell_dropped()
 
     def _tell_dropped(self) -> None:
-        with self._counting:
-            count, self._dropped = self._dropped, 0
-        if not self._pass_on(f"WARNING {__name__} log lines dropped={count}\n".encode(), counts=False):
+        count = self._dropped
+        if not self._pass_on(f"WARNING {__name__} log lines dropped={count}\n".encode()):
             with self._counting:
-                self._dropped += count
+                self._dropped -= count
 
-    def _pass_on(self, content: bytes, counts: bool = True) -> bool:
-        """Wait until the reader has taken all of `content`; False when there is no reader, or it has no room."""
+    def _pass_on(self, content: bytes) -> memoryview:
+        """Wait until the reader has taken all of `content`; the rest when no reader is there, or it has no room."""
         left = memoryview(content)
         while left:
             try:
@@ -108,10 +108,8 @@ class LogPipe:
             except BlockingIOError:  # somebody who shares it made it so
                 select.select([], [self.reader], [])
             except OSError:
-                if counts:
-                    self.count(left)
-                return False
-        return True
+                break
+        return left
 
 
 class _Lines(io.RawIOBase):

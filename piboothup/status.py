@@ -260,15 +260,6 @@ def replace(path: Path, content: bytes) -> None:
         raise
 
 
-def is_there(path: Path) -> bool:
-    """Whether a runtime file is there; False too when its directory may not be entered."""
-    try:
-        path.lstat()
-    except OSError:
-        return False
-    return True
-
-
 def withdraw(path: Path) -> None:
     """Delete a runtime file; one that is gone already is fine. Raises OSError."""
     path.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ at the latest the shift each minute.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -152,7 +153,7 @@ class PanelThread:
                 if self._is_drawable:  # not with each picture of a viewfinder
                     log.exception("panel draw error state=%s", view.state)
                 self._is_drawable = False
-        elif not self._is_written or not status.is_there(self._path):  # /run was full, or the folder was made again
+        elif not self._is_written or not os.path.lexists(self._path):  # /run was full, or the folder was made again
             self._write_picture_file()
         self._send()
         self.heartbeat.beat()
