@@ -1,7 +1,4 @@
-"""Problem of a device: set and logged once when the device fails, cleared when it works again.
-
-Used by button, light, buzzer and panel. The camera's retries differ; `camera/thread.py` says why.
-"""
+"""Problem of a device: set and logged once when the device fails, cleared when it works again."""
 
 from __future__ import annotations
 

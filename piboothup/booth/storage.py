@@ -2,8 +2,6 @@
 
 A disk that is mounted late, removed or replaced under the spool's path is noticed within a second, and its spool is
 opened as at the start.
-
-On a box an unusable spool is a fault on the panel and is retried; in the simulator the command ends with an error.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Cameras that libcamera finds, how one is opened, and problems in place of its errors.
 
-The only module that imports picamera2, and only when called: it and libcamera come from apt on a Pi. Streaming and
-photos are `picamera2_driver`'s.
+The only module that imports picamera2, and only when called: it and libcamera come from apt on a Pi.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 A photo is the first frame whose exposure began at or after zero, taken from the stream: no mode switch (0.5 to 1.5 s,
 and it fragments the contiguous memory until nothing fits any more), no copy, no encoder of picamera2. After a
 time-out the queued job is cancelled and the camera is closed, never `stop()`ped: that can hang.
-
-The camera's class can be replaced (`make`): the lab uses one that drives libcamera's virtual pipeline.
 """
 
 from __future__ import annotations
@@ -60,7 +58,7 @@ FOCAL_LENGTHS_MM = {"ov5647": 3.6, "imx219": 3.04, "imx708": 4.74, "imx708_wide"
 
 
 class Picamera2Driver:
-    """A `Camera` on a Pi. `make`: a class in place of picamera2.Picamera2."""
+    """A `Camera` on a Pi. `make`: a class in place of picamera2.Picamera2, for the lab."""
 
     def __init__(self, table: CameraConfig, make: type[Any] | None = None) -> None:
         self._table = table

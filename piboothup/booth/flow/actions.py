@@ -23,8 +23,12 @@ class EventUsage:
     has_event: bool = True
 
 
+class MenuAction:
+    """Base of all actions."""
+
+
 @dataclass(frozen=True)
-class ChooseEvent:
+class ChooseEvent(MenuAction):
     """Assign photos to this event and album from now on; with `take_along` also those taken without an event."""
 
     link_id: str
@@ -33,67 +37,53 @@ class ChooseEvent:
 
 
 @dataclass(frozen=True)
-class ChooseLanguage:
+class ChooseLanguage(MenuAction):
     """Set the panel's language."""
 
     language: str
 
 
 @dataclass(frozen=True)
-class SetSound:
+class SetSound(MenuAction):
     """Switch the buzzer on or off."""
 
     on: bool
 
 
 @dataclass(frozen=True)
-class SetPaused:
+class SetPaused(MenuAction):
     """Pause or resume uploads."""
 
     paused: bool
 
 
 @dataclass(frozen=True)
-class Retry:
+class Retry(MenuAction):
     """Put parked photos back into the queue, end a pause and upload now."""
 
 
 @dataclass(frozen=True)
-class StartSelfTest:
+class StartSelfTest(MenuAction):
     """Run the self-test."""
 
 
 @dataclass(frozen=True)
-class StartAiming:
+class StartAiming(MenuAction):
     """Measure the sharpness of test frames until the page is left."""
 
 
 @dataclass(frozen=True)
-class CountPhotos:
+class CountPhotos(MenuAction):
     """Count the photos of each event on the card."""
 
 
 @dataclass(frozen=True)
-class WipeEvent:
+class WipeEvent(MenuAction):
     """Delete the photos that were counted for `usage`, and no other."""
 
     usage: EventUsage
 
 
 @dataclass(frozen=True)
-class SwitchOff:
+class SwitchOff(MenuAction):
     """Shut the computer down."""
-
-
-MenuAction = (
-    ChooseEvent
-    | ChooseLanguage
-    | SetSound
-    | SetPaused
-    | Retry
-    | StartSelfTest
-    | StartAiming
-    | CountPhotos
-    | WipeEvent
-    | SwitchOff
-)

@@ -71,7 +71,6 @@ class CaptureFailed:
 
     problem: Problem
     zero_ns: int
-    """Zero of the request."""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ r"""The booth's state machine: pure. An event comes in, a new state and a list o
   release starts a fresh one or opens the menu (see `long_press`).
 * A problem that stops photos (no camera, a full card) is the state fault for as long as it lasts.
 * A card that keeps a photo waiting is a fault until the photo is saved or lost: no press takes a second photo.
-* Photos that can't be saved, or that a streaming camera does not give, are a fault: three in a row for the same
-  reason or five for any, until one succeeds (see `save_health`). Before the first ready, and from time to time in
-  that fault, a test photo is taken: without flash or light, and nothing of it is kept.
+* Photos that can't be saved, or that a streaming camera does not give, are a fault after some failures; before the
+  first ready, and from time to time in that fault, a test photo is taken (see `save_health`).
 
 Times are nanoseconds of the boot-time clock. **Zero** is the end of the countdown, or the button's edge when there is
 none. Nothing here waits, draws, reads a clock or touches a device: `service` carries out the effects.

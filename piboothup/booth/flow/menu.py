@@ -127,13 +127,11 @@ class Page:
     items: tuple[Item, ...] = ()
     index: int = 0
     title: str = ""
-    """Title of the event that the page is about."""
+    """Title of the event that the page is about; `title_id` as in an item."""
     title_id: str = ""
-    """Shown instead of a title that the panel's font can't draw."""
     text_key: str = ""
     """Key of the text in `MenuTexts.results`, for a page with a result."""
     awaits: MenuAction | None = None
-    """The action that a WAIT page waits for."""
     number: int = 0
     is_good: bool = True
     """False: the page shows an error."""
@@ -141,7 +139,6 @@ class Page:
     operator_only: bool = True
     """Closed when the operator's time ends."""
     report: SelfTestReport | None = None
-    """Progress of the self-test."""
     press_seen_ns: int | None = None
     """When the button was pressed for the self-test."""
     sharpness: float | None = None
@@ -333,7 +330,7 @@ def _page_while_running(action: MenuAction, item: Item, page: Page, options: Men
             return Page(PageKind.SELF_TEST, report=SelfTestReport())
         case StartAiming():
             return Page(PageKind.AIM)
-        case CountPhotos() | WipeEvent() | SwitchOff() | ChooseEvent() | Retry():
+        case _:
             return Page(PageKind.WAIT, text_key=item.text_key, awaits=action)
 
 

@@ -4,10 +4,8 @@ The third photo in a row that is not saved for the same reason is a fault, and t
 test photo or a real one goes well. A press for which the camera gave no frame is such a photo.
 
 One test photo is due after the start, before anybody may press, and in a fault another every 30 s. It takes the same
-way as a photo (encoder, EXIF, hash, card) and is deleted again. One failed test save is a fault at
-once; a missing test frame counts like a missed photo (3 or 5).
-
-Times are nanoseconds of the boot-time clock.
+way as a photo (encoder, EXIF, hash, card), without flash or light, and is deleted again. One failed test save is a
+fault at once; a missing test frame counts like a missed photo (3 or 5).
 """
 
 from __future__ import annotations

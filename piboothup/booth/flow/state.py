@@ -58,7 +58,6 @@ class Booth:
     photos: int = 0
     """Photos committed since the service started."""
     press: Press | None = None
-    """The button while it is down."""
     stuck: bool = False
     """The button has been down for too long to be held by anybody."""
     page: Page | None = None

@@ -1,9 +1,8 @@
 """The button: debouncing, and the time of each press and release.
 
 A press is reported within 2 ms of its edge, with the time of that edge. A contact that bounces for 20 ms gives a
-single press; a spike of less than 1 ms on a long wire gives none. `Debounce` decides (pure), `GpioButton` reads the
-pin. Its callbacks must return at once. A button that is down when the pin is opened is reported as such, not as a
-press. A pin that can't be opened, or fails, is reopened every 5 s.
+single press; a spike of less than 1 ms on a long wire gives none. A pin that can't be opened, or fails, is reopened
+every 5 s.
 """
 
 from __future__ import annotations
@@ -93,7 +92,7 @@ class GpioButton:
     def start(
         self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
     ) -> None:
-        """Start the thread, which opens the pin, with retries; returns at once. Callbacks come on that thread.
+        """Start the thread, which opens the pin, with retries; returns at once. Callbacks, on that thread, do too.
 
         `pressed` and `released` get the boot-time of their edge, nanoseconds. `opened`, called first each time the
         pin was opened, gets whether the button is down already: of that press only the release is reported.

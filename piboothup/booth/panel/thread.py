@@ -6,9 +6,8 @@ until it works, and then gets the newest picture; the failure is logged once. Wh
 shifts, dims and sleeps (`idle`). Each new picture is also written to the runtime directory as panel.pbm, not shifted
 or dimmed, replaced atomically, for `piboothup screen` and the desk.
 
-Nothing goes over the bus while the picture stays the same. A device that is unplugged and put back meanwhile raises
-no error; it is found and started up again with the next picture: a press at once, else a sent photo, the album code,
-at the latest the shift each minute.
+Nothing goes over the bus while the picture stays the same: a device that was unplugged and put back meanwhile is
+started up again with the next picture, at the latest the shift each minute.
 """
 
 from __future__ import annotations

@@ -62,9 +62,7 @@ class View:
     lens: str = "above"
     """Position of the lens, seen from the panel: above, below, left, right."""
     hold_progress: HoldProgress | None = None
-    """Progress of a long press."""
     page: Page | None = None
-    """The menu's page while the menu is open."""
     rotation: int = 0
     """Clockwise rotation of the camera's pictures, degrees."""
     checks: Checks = Checks()
