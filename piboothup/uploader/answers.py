@@ -63,7 +63,8 @@ _GATEWAY_PARTS: Final = (
 """Parts of longer messages of theirs, which also quote the request."""
 _FIREWALL_PARTS: Final = (
     *("your ip address is not allowed", "ip address not allowed", "requested url was rejected"),
-    "unauthorized activity has been detected",
+    *("unauthorized activity has been detected", "request is blocked", "request was blocked", "firewall"),
+    *("content filter", "web filter", "proxy authentication"),
 )
 """Parts of messages that speak of the network alone: never of the key, be it new or not."""
 _GATEWAY_FIELDS: Final = frozenset({"cloudflare_error", "supportID", "blocked"})

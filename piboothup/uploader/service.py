@@ -230,8 +230,9 @@ class Uploader:
 
     def _apply_choices(self) -> None:
         """Pauses or resumes as chosen at the box; a `retry` in between counts until the next choice."""
-        paused = choices.read(self._spool.directory, self._config).over(self._config).upload.paused
-        if paused != self._paused:
+        chosen = choices.read(self._spool.directory, self._config)
+        paused = chosen.over(self._config).upload.paused
+        if paused != self._paused and chosen is not choices.UNKNOWN:
             self._paused = paused
             self._scheduler.pause(paused)
 

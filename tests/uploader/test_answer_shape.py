@@ -191,6 +191,10 @@ FIREWALLS_WORDS: dict[str, Any] = {
     "kong": {"message": "Your IP address is not allowed", "request_id": "a"},
     "kong, new": {"message": "IP address not allowed: 192.0.2.4", "request_id": "a"},
     "radware": {"error": "Unauthorized Activity Has Been Detected", "caseNumber": "1"},
+    "azure": {"error": {"code": 403, "message": "The request is blocked.", "status": "PERMISSION_DENIED"}},
+    "guests' network": {"message": "Access denied by firewall policy"},
+    "school": {"error": "Blocked by content filter: photo sharing"},
+    "proxy": {"message": "Proxy authentication required"},
 }
 
 

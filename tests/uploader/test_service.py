@@ -317,6 +317,21 @@ def test_n34_pause_chosen_at_box_obeyed_in_seconds_no_restart(desk: Desk) -> Non
     desk.until_sent(name)
 
 
+def test_f12_a_pause_holds_while_its_file_cannot_be_read(desk: Desk) -> None:
+    choices.write(desk.booth.directory, desk.config, Choices(paused=True))
+    desk.start()
+    desk.until_state("paused")
+    name = desk.take(hint=True)
+    (desk.booth.directory / choices.FILE).write_bytes(b"\0" * 200)
+    desk.hint("choices")
+    desk.pass_s(60.0)
+    desk.rest()
+    assert (desk.said()["state"], desk.album.calls.total()) == ("paused", 0)
+    choices.write(desk.booth.directory, desk.config, Choices(paused=False))
+    desk.hint("choices")
+    desk.until_sent(name)
+
+
 def test_a_retry_tries_at_once_what_had_been_put_off(desk: Desk) -> None:
     desk.album.online = False
     name = desk.take()
