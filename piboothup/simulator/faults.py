@@ -25,8 +25,8 @@ class Drop(StrEnum):
     """Reset after the request was carried out: only the answer is lost."""
 
 
-class BadFaults(ValueError):
-    """Invalid faults file; the text is a sentence."""
+class SimulatorError(ValueError):
+    """Unusable faults file, port or directory; the text is a sentence."""
 
 
 @dataclass(frozen=True)
@@ -54,24 +54,24 @@ class Fault:
 
 
 def load_faults(path: Path) -> list[Fault]:
-    """Load the rules of a file: JSON (a list of objects) or TOML (tables [[faults]]). Raises BadFaults."""
+    """Load the rules of a file: JSON (a list of objects) or TOML (tables [[faults]]). Raises SimulatorError."""
     try:
         text = path.read_text(encoding="utf-8")
         listed = json.loads(text) if path.suffix == ".json" else tomli.loads(text).get("faults", [])
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise BadFaults(f"The faults file {path} can't be read: {reason}.") from None
+        raise SimulatorError(f"The faults file {path} can't be read: {reason}.") from None
     kinds = typing.get_type_hints(Fault)
     faults = []
     for number, shown in enumerate(listed if isinstance(listed, list) else [listed], start=1):
         if not isinstance(shown, dict) or not shown.keys() <= kinds.keys():
-            raise BadFaults(f"Rule {number} of {path} should be a table with the keys {', '.join(kinds)}.")
+            raise SimulatorError(f"Rule {number} of {path} should be a table with the keys {', '.join(kinds)}.")
         for key, value in shown.items():
             wanted = typing.get_origin(kinds[key]) or kinds[key]
             fits = isinstance(value, (int, float) if wanted is float else wanted)
             if not fits or (isinstance(value, bool) and wanted is not bool):
-                raise BadFaults(f"Rule {number} of {path}: `{key}` should be of type {wanted.__name__}.")
+                raise SimulatorError(f"Rule {number} of {path}: `{key}` should be of type {wanted.__name__}.")
         if shown.get("drop", "") not in ("", *Drop):
-            raise BadFaults(f"Rule {number} of {path}: `drop` should be one of {', '.join(Drop)}.")
+            raise SimulatorError(f"Rule {number} of {path}: `drop` should be one of {', '.join(Drop)}.")
         faults.append(Fault(**shown))
     return faults

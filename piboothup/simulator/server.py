@@ -25,7 +25,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from piboothup.clock import Clock, SystemClock
 from piboothup.simulator.calls import EventPicsCalls
-from piboothup.simulator.faults import Drop, Fault, load_faults
+from piboothup.simulator.faults import Drop, Fault, SimulatorError, load_faults
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +40,6 @@ DEFAULT_EVENTS: Final[tuple[Mapping[str, Any], ...]] = (
 _MAX_JSON_BYTES: Final = 64 * 1024
 _MAX_PHOTO_BYTES: Final = 64 * 1024 * 1024
 _BLOCK_BYTES: Final = 64 * 1024
-
-
-class CannotServe(ValueError):
-    """Unusable port or directory; the text is a sentence."""
 
 
 class LocalEventPics(EventPicsCalls):
@@ -91,13 +87,13 @@ class LocalEventPics(EventPicsCalls):
 
 
 def main(port: int, directory: Path, faults: Path | None = None) -> None:
-    """Run the command `piboothup simulator` until SIGINT or SIGTERM. Raises BadFaults, CannotServe."""
+    """Run the command `piboothup simulator` until SIGINT or SIGTERM. Raises SimulatorError."""
     rules = load_faults(faults) if faults is not None else []
     try:
         eventpics = LocalEventPics(directory, SystemClock(), port, faults=rules)
     except OSError as error:
         what, option = (error.filename, "--directory") if error.filename else (f"port {port}", "--port")
-        raise CannotServe(f"{what} can't be used ({error.strerror}): name another with {option}.") from None
+        raise SimulatorError(f"{what} can't be used ({error.strerror}): name another with {option}.") from None
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

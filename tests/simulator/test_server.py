@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from piboothup.simulator import server
-from piboothup.simulator.faults import BadFaults, Drop, Fault, load_faults
-from piboothup.simulator.server import DEMO_KEY, CannotServe, LocalEventPics
+from piboothup.simulator.faults import Drop, Fault, SimulatorError, load_faults
+from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
 
@@ -228,15 +228,15 @@ def test_faults_are_read_from_toml_and_json(tmp_path: Path) -> None:
 def test_a_faults_file_that_is_wrong_is_told_in_one_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "faults.toml"
     path.write_text(text)
-    with pytest.raises(BadFaults, match=r"faults\.toml") as caught:
+    with pytest.raises(SimulatorError, match=r"faults\.toml") as caught:
         load_faults(path)
     assert "\n" not in str(caught.value)
 
 
 def test_a_port_in_use_and_a_missing_file_are_one_sentence_each(album: LocalEventPics, tmp_path: Path) -> None:
-    with pytest.raises(CannotServe, match=f"port {album.port} can't be used .*in use.*: name another with --port"):
+    with pytest.raises(SimulatorError, match=f"port {album.port} can't be used .*in use.*: name another with --port"):
         server.main(album.port, tmp_path / "other")
-    with pytest.raises(BadFaults, match="No such file"):
+    with pytest.raises(SimulatorError, match="No such file"):
         server.main(0, tmp_path / "other", tmp_path / "nothing.toml")
 
 
