@@ -118,6 +118,7 @@ class Presenter:
         active = self._settings_store.active
         upload_status = self.upload_status
         link_id = active.context.link_id
+        expected_ns = (self._expected_start_ms or 0) * 1_000_000
         light_problem = self._devices.light.problem
         shown_before = (self._devices.camera.notice, self._unused_setting) if booth.photos else ()
         return View(
@@ -141,16 +142,11 @@ class Presenter:
             hold_progress=booth.hold_progress(now_ns, settings),
             rotation=self._config.camera.rotation,
             thumbnail=self._thumbnail,
-            progress=self._start_share(now_ns),
+            progress=min(1.0, (now_ns - self._started_ns) / expected_ns) if expected_ns else 0.0,
             checks=checks(booth, light_problem, self._supply, upload_status, bool(link_id), self._is_synchronised),
             album_link=self._album_link(booth, now_ns, link_id),
             line_turn=now_ns // idle.LINE_TURN_NS,
         )
-
-    def _start_share(self, now_ns: int) -> float:
-        """Progress of the start, by the length of the last one; 0 = unknown."""
-        expected_ns = (self._expected_start_ms or 0) * 1_000_000
-        return min(1.0, (now_ns - self._started_ns) / expected_ns) if expected_ns else 0.0
 
     def _album_link(self, booth: Booth, now_ns: int, link_id: str) -> str:
         """The album's link while its code is shown: in the menu, or in turn with the ready screen."""

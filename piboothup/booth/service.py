@@ -131,7 +131,7 @@ class BoothService:
             "housekeeping": self._housekeeping_heartbeat.last_ns,
         }
         if devices.button is not None:
-            heartbeats["button"] = devices.button.heartbeat
+            heartbeats["button"] = devices.button.heartbeat.last_ns
         self._watchdog = Watchdog(heartbeats)
 
     def stop(self) -> None:

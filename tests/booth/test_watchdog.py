@@ -6,7 +6,6 @@ import queue
 import socket
 import threading
 from collections import defaultdict
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +20,7 @@ from piboothup.booth.gpio import pins
 from piboothup.booth.gpio.button import GpioButton
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.panel import thread as panel
+from piboothup.booth.threads import NEVER_NS
 from piboothup.config import ButtonConfig
 from piboothup.problems import problem
 from piboothup.status import BoothState
@@ -136,11 +136,11 @@ def test_f19_a_thread_that_is_silent_is_one_log_line_an_episode(
 ) -> None:
     box.start_ready()
     for _ in range(2):
-        box.button.last_beat_ns = partial(int, box.clock.boottime_ns())
+        box.button.heartbeat.beat()
         passes(box, 21.0)
         for _ in range(5):
             assert not fed(box, systemd)
-        box.button.last_beat_ns = box.clock.boottime_ns
+        box.button.heartbeat.beat(NEVER_NS)
         box.turn()
         assert fed(box, systemd)
     assert len(silences(caplog)) == 4
@@ -189,7 +189,7 @@ def test_watchdog_signal_stops_when_button_no_longer_read(box: Box, systemd: Sys
     box.clock.pass_s(21.0)
     settle(box, systemd)
     assert systemd.hears() == b"WATCHDOG=1"  # the others' threads have turned since
-    box.button.last_beat_ns = lambda: heard_ns
+    box.button.heartbeat._sign = heard_ns, 0
     assert not fed(box, systemd)
 
 

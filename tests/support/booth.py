@@ -28,6 +28,7 @@ from piboothup.booth.panel import screens
 from piboothup.booth.panel.base import PanelDevice
 from piboothup.booth.panel.view import View
 from piboothup.booth.service import BoothService
+from piboothup.booth.threads import NEVER_NS, Heartbeat
 from piboothup.config import CaptureConfig, Config, EventPicsConfig, SpoolConfig
 from piboothup.problems import Problem
 from piboothup.runtime import send_hint
@@ -129,7 +130,8 @@ class FakeButton(GpioButton):
         self.released: Callable[[int], None] = lambda _edge_ns: None
         self.opened: Callable[[bool], None] = lambda _is_down: None
         self.down = False
-        self.last_beat_ns = clock.boottime_ns
+        self.heartbeat = Heartbeat(clock)
+        self.heartbeat.beat(NEVER_NS)
         self.stopped = False
 
     def start(
@@ -140,9 +142,6 @@ class FakeButton(GpioButton):
 
     def threads(self) -> list[threading.Thread]:
         return []
-
-    def heartbeat(self) -> int:
-        return self.last_beat_ns()
 
     def stop(self) -> None:
         self.stopped = True

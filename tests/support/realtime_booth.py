@@ -90,7 +90,7 @@ def main(root: Path, is_late: bool) -> None:
     vars(box.camera)["open"] = hang_on(camera)
 
     def listens() -> bool:
-        return button.problem is None and button._heartbeat._sign[1] == 0
+        return button.problem is None and button.heartbeat._sign[1] == 0
 
     def shines() -> bool:
         return light._led is not None and light._led.device is not None

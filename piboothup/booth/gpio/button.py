@@ -82,7 +82,7 @@ class GpioButton:
         self._ended = threading.Event()
         self._debounce = Debounce(down=False)
         self._thread: threading.Thread | None = None
-        self._heartbeat = Heartbeat(clock)
+        self.heartbeat = Heartbeat(clock)
 
     @property
     def problem(self) -> Problem | None:
@@ -97,7 +97,7 @@ class GpioButton:
         `pressed` and `released` get the boot-time of their edge, nanoseconds. `opened`, called first each time the
         pin was opened, gets whether the button is down already: of that press only the release is reported.
         """
-        self._heartbeat.beat(NEVER_NS)
+        self.heartbeat.beat(NEVER_NS)
         work = (partial(self._report_edges, pressed, released, opened), self._ended)
         self._thread = threading.Thread(target=self._line.keep_running, args=work, name="button", daemon=True)
         self._thread.start()
@@ -109,10 +109,6 @@ class GpioButton:
     def is_down(self) -> bool:
         """Whether the contact is closed now, not debounced."""
         return bool(self._line.device.is_active)
-
-    def heartbeat(self) -> int:
-        """Boot-time of the thread's last sign of life, nanoseconds; now, while the pin is not open."""
-        return self._heartbeat.last_ns()
 
     def stop(self) -> None:
         """End the thread and release the pin."""
@@ -137,7 +133,7 @@ class GpioButton:
                     (pressed if down else released)(at_ns)
                 self._line.mark_working()  # not when opened: a pin that can be opened but not read is still missing
         finally:
-            self._heartbeat.beat(NEVER_NS)
+            self.heartbeat.beat(NEVER_NS)
 
     def _open(self) -> bool:
         """Open the pin; return whether it is down already. Raises whatever gpiozero and lgpio raise."""
@@ -169,7 +165,7 @@ class GpioButton:
             certain.append(self._debounce.poll(at_ns))
             self._debounce.level(down, at_ns)
         now_ns = self._clock.boottime_ns()
-        self._heartbeat.beat()
+        self.heartbeat.beat()
         if not edges:
             self._debounce.level(self.is_down(), now_ns)
         certain.append(self._debounce.poll(now_ns))

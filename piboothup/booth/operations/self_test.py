@@ -50,8 +50,7 @@ _UNREACHABLE_CODES = (
     *("server_trouble", "storage_silent", "uploader_defect"),
 )
 
-Answer = Exposed | CaptureFailed | None
-"""Of the camera; None = a press."""
+Answer = Exposed | CaptureFailed
 
 
 class SelfTest:
@@ -82,6 +81,7 @@ class SelfTest:
         """Zero of the requested frame; None = no request."""
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._page_changed = threading.Event()
+        self._pressed = threading.Event()
         self._steps: dict[SelfTestStep, Callable[[], Problem | None]] = {
             SelfTestStep.CAMERA: self._camera,
             SelfTestStep.LIGHT: self._light,
@@ -103,7 +103,7 @@ class SelfTest:
             self._page_kind = kind
             self._page_changed.set()
 
-    def on_test_frame(self, answer: Exposed | CaptureFailed) -> None:
+    def on_test_frame(self, answer: Answer) -> None:
         """Take the camera's answer, on its thread; an answer that came too late is released."""
         if answer.zero_ns == self._requested_ns:
             self._answers.put(answer)
@@ -112,13 +112,14 @@ class SelfTest:
 
     def on_test_press(self) -> None:
         """Take the press that the button's step asks for."""
-        self._answers.put(None)
+        self._pressed.set()
 
     # -- the steps -------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Run all steps in order; end early when the page is left."""
         self._page_changed.clear()
+        self._pressed.clear()
         report = SelfTestReport()
         for step in SELF_TEST_STEPS:
             if self._page_kind is not PageKind.SELF_TEST:
@@ -154,8 +155,11 @@ class SelfTest:
         return self._devices.signal_problem
 
     def _button(self) -> Problem | None:
-        pressed = self._next_answer(_PRESS_TIMEOUT_S, lambda answer: answer is None)
-        return None if pressed else problem("button_silent")
+        end_ns = self._clock.boottime_ns() + int(_PRESS_TIMEOUT_S * 1e9)
+        while not self._pressed.wait(POLL_S):
+            if self._page_changed.is_set() or self._clock.boottime_ns() >= end_ns:
+                return problem("button_silent")
+        return None
 
     def _card(self) -> Problem | None:
         fault = self._saving_fault()
@@ -214,25 +218,23 @@ class SelfTest:
         """The quality of a fresh test frame, which is then released, as are answers that came too late."""
         requested_ns = self._requested_ns = self._clock.boottime_ns()
         self._capture(requested_ns)
-        answers = self._next_answer(
-            _FRAME_TIMEOUT_S, lambda answer: answer is not None and answer.zero_ns == requested_ns
-        )
+        answer = self._next_answer(requested_ns)
         self._requested_ns = None
         while not self._answers.empty():
             _release(self._answers.get_nowait())
-        match answers:
-            case (Exposed(frame, _),):
+        match answer:
+            case Exposed(frame):
                 try:
                     return assess(frame.y)
                 finally:
                     frame.release()
-            case (CaptureFailed(cause, _),):
+            case CaptureFailed(cause):
                 return cause
         return problem("camera_stuck")
 
-    def _next_answer(self, timeout_s: float, is_wanted: Callable[[Answer], bool]) -> tuple[Answer, ...]:
-        """The next wanted answer as the only item; empty after the timeout or when the page is left."""
-        end_ns = self._clock.boottime_ns() + int(timeout_s * 1e9)
+    def _next_answer(self, requested_ns: int) -> Answer | None:
+        """The answer to this request; None after the timeout or when the page is left."""
+        end_ns = self._clock.boottime_ns() + int(_FRAME_TIMEOUT_S * 1e9)
         while not self._page_changed.is_set():
             is_late = self._clock.boottime_ns() >= end_ns  # an answer that is already there still counts
             try:
@@ -241,10 +243,10 @@ class SelfTest:
                 if is_late:
                     break
                 continue
-            if is_wanted(found):
-                return (found,)
+            if found.zero_ns == requested_ns:
+                return found
             _release(found)
-        return ()
+        return None
 
     def _read_uploader(self, is_enough: Callable[[UploaderReport], bool]) -> UploaderReport:
         """The uploader's report, as soon as `is_enough` or after a few seconds."""
