@@ -15,7 +15,6 @@ import os
 from piboothup.spool import handover
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.capture_time.boots import Boot
-from piboothup.spool.capture_time.taken_at import solve
 from piboothup.spool.listing import SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
@@ -61,11 +60,8 @@ def _is_old(spool: Spool, name: PhotoName, before_ms: int) -> bool:
 
 def _believed_now_ms(spool: Spool) -> int | None:
     """Unix milliseconds now, if all anchors of this boot agree since at least an hour; else None."""
-    boot, now_ms = spool.read_boot(spool.boot), spool.clock.boottime_ns() // 1_000_000
-    if not believed(boot, now_ms):
-        return None
-    found = solve({boot.number: boot}, boot.number, now_ms)
-    return None if found is None else found.unix_ms
+    now_ms = spool.clock.boottime_ns() // 1_000_000
+    return spool.now_trusted_ms(now_ms) if believed(spool.read_boot(spool.boot), now_ms) else None
 
 
 def believed(boot: Boot, now_ms: int) -> bool:

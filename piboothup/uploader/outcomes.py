@@ -143,12 +143,10 @@ MAYBE_SIGN_IN: Final = frozenset({Outcome.CONNECT, Outcome.TIMEOUT, Outcome.RESE
 LINK_OUTCOMES: Final = MAYBE_SIGN_IN | {Outcome.DNS, Outcome.UNUSABLE, Outcome.STOPPED}
 """Outcomes of a call that got no answer: those of a LinkError."""
 
-_COLUMNS: Final = {ApiCall.EVENTS: 0, ApiCall.UPLOAD_URL: 1, ApiCall.PUT: 2}
-
 
 def decide(call: ApiCall, outcome: Outcome) -> Decision:
     """The decision for this outcome of this call."""
-    return TABLE[outcome][_COLUMNS[call]]
+    return TABLE[outcome][list(ApiCall).index(call)]
 
 
 def forbidden_outcome(link_id: str, events: Iterable[AlbumEvent]) -> Outcome:
@@ -156,14 +154,12 @@ def forbidden_outcome(link_id: str, events: Iterable[AlbumEvent]) -> Outcome:
     return Outcome.CLOSED if any(event.link_id == link_id for event in events) else Outcome.FOREIGN
 
 
-def doubtful_outcome(context: Context, events: Iterable[AlbumEvent]) -> Outcome:
-    """What DOUBTFUL to `getuploadurl` means when the key last saw these events."""
-    return Outcome.BLOCKED if is_listed(context, events) else Outcome.FOREIGN
-
-
-def not_found_outcome(context: Context, events: Iterable[AlbumEvent]) -> Outcome:
-    """What NOT_FOUND to `getuploadurl` means when the key last saw these events."""
-    return Outcome.LISTED_BUT_NOT_FOUND if is_listed(context, events) else Outcome.NOT_FOUND
+def listed_outcome(outcome: Outcome, context: Context, events: Iterable[AlbumEvent]) -> Outcome:
+    """What DOUBTFUL or NOT_FOUND to `getuploadurl` means when the key last saw these events; others stay."""
+    is_seen = is_listed(context, events)
+    if outcome is Outcome.DOUBTFUL:
+        return Outcome.BLOCKED if is_seen else Outcome.FOREIGN
+    return Outcome.LISTED_BUT_NOT_FOUND if is_seen and outcome is Outcome.NOT_FOUND else outcome
 
 
 def is_listed(context: Context, events: Iterable[AlbumEvent]) -> bool:

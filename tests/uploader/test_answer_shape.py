@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.uploader.answers import classify, embedded_object, is_page, is_refusal_of_api, json_object
-from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, decide, doubtful_outcome
+from piboothup.uploader.outcomes import ApiCall, Decision, Outcome, decide, listed_outcome
 from piboothup.uploader.transport.messages import Answer, Validity, decompress
 from tests.support.photos import PARTY
 from tests.support.refusal_pages import PAGES, Page
@@ -100,8 +100,9 @@ def test_f03_a_doubtful_refusal_of_a_url_blames_no_listed_event(page: Page, acce
         outcome = classify(ApiCall.UPLOAD_URL, refusal(status, page), key_accepted=accepted)
         assert outcome is Outcome.DOUBTFUL
     event = AlbumEvent("Party", PARTY.link_id, (Album(PARTY.album_id, "Booth"),))
-    assert doubtful_outcome(PARTY, [event]) is Outcome.BLOCKED
-    assert doubtful_outcome(PARTY, []) is doubtful_outcome(PARTY, [AlbumEvent("P", PARTY.link_id)]) is Outcome.FOREIGN
+    assert listed_outcome(outcome, PARTY, [event]) is Outcome.BLOCKED
+    assert listed_outcome(outcome, PARTY, []) is Outcome.FOREIGN
+    assert listed_outcome(outcome, PARTY, [AlbumEvent("P", PARTY.link_id)]) is Outcome.FOREIGN
     for status in (407, 451):
         assert classify(ApiCall.UPLOAD_URL, refusal(status, page), key_accepted=accepted) is Outcome.BLOCKED
 

@@ -62,8 +62,7 @@ def test_n14_n15_put_refused_for_url_gets_new_url_stays_online(desk: Desk, statu
     name = desk.take()
     desk.start()
     desk.until(lambda: desk.album.calls["put"] == 1, "the refusal")
-    desk.rest()
-    assert desk.said()["state"] == "idle"
+    desk.until_state("idle")
     assert desk.said()["problems"] == []
     desk.until_sent(name, step_s=0.5)
     assert desk.album.calls["getuploadurl"] == 2
@@ -115,7 +114,7 @@ def test_n18_a_long_wait_for_the_storage_is_told_at_once(desk: Desk, status: int
     assert desk.said()["problems"] == ["server_trouble"]
     desk.pass_s(float(seconds))
     desk.until_sent(*names, step_s=1.0)
-    assert desk.said()["problems"] == []
+    desk.until(lambda: desk.said()["problems"] == [], "the trouble to be over")
 
 
 def test_f05_an_event_with_an_odd_title_stops_no_photo(desk: Desk) -> None:

@@ -26,7 +26,6 @@ from enum import Enum, auto
 from piboothup.config import Secret
 from piboothup.spool.contexts import Context
 from piboothup.spool.names import PhotoName
-from piboothup.uploader.schedule.backoff import is_fresh
 
 SYSTEMATIC_AFTER = 3
 """Photos of an event refused, none sent, before the event is at fault; also errors in a row."""
@@ -66,11 +65,7 @@ class PhotoHistory:
     blocked_ns: int | None = None
     """Boot-time at which it was last BLOCKED."""
     url: UploadUrl | None = None
-
-    def fresh_url(self, context: Context, now_ns: int) -> UploadUrl | None:
-        """The URL of an earlier attempt, if it leads to this event and album and has not expired."""
-        url = self.url
-        return url if url is not None and url.context == context and is_fresh(url.asked_ns, now_ns) else None
+    """Of the last attempt."""
 
 
 @dataclass

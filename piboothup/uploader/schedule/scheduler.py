@@ -20,9 +20,9 @@ from piboothup.spool.contexts import Context, ContextRecord
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState
-from piboothup.uploader.outcomes import ApiCall, Outcome, doubtful_outcome, is_listed, not_found_outcome
+from piboothup.uploader.outcomes import ApiCall, Outcome, is_listed, listed_outcome
 from piboothup.uploader.schedule.attempts import AttemptHistory, UploadUrl
-from piboothup.uploader.schedule.backoff import SECOND_NS, CircuitBreaker, RandomFn, jitter_s
+from piboothup.uploader.schedule.backoff import SECOND_NS, CircuitBreaker, RandomFn, is_fresh, jitter_s
 from piboothup.uploader.schedule.failure_policy import LONG_WAIT_S, MAX_PHOTO_BACKOFF_S, FailurePolicy
 from piboothup.uploader.schedule.link_status import LinkStatus, StatusSnapshot, TransferStats
 from piboothup.uploader.schedule.photo_queue import ContextHold, PhotoQueue
@@ -190,7 +190,9 @@ class UploadScheduler:
         """The unexpired upload URL of an earlier attempt for this event and album, if any."""
         with self._changed:
             history = self._attempts.photos.get(name)
-            return None if history is None else history.fresh_url(context, self._clock.boottime_ns())
+            url = None if history is None else history.url
+            is_usable = url and url.context == context and is_fresh(url.asked_ns, self._clock.boottime_ns())
+            return url if is_usable else None
 
     def keep_url(self, name: PhotoName, url: UploadUrl) -> None:
         """Keeps the upload URL of a photo that was not sent, for another attempt."""
@@ -253,10 +255,8 @@ class UploadScheduler:
     ) -> bool:
         """A call for the photo failed. True: the photo is to be parked."""
         with self._changing():
-            if call is ApiCall.UPLOAD_URL and outcome is Outcome.NOT_FOUND:
-                outcome = not_found_outcome(context, self._events or ())
-            if outcome is Outcome.DOUBTFUL:
-                outcome = doubtful_outcome(context, self._events or ())
+            if call is ApiCall.UPLOAD_URL:
+                outcome = listed_outcome(outcome, context, self._events or ())
             return self._policy.on_photo_failure(name, context, call, outcome, retry_after_s)
 
     def on_defect(self, step: Probe | Send, wait_s: float) -> None:

@@ -69,7 +69,7 @@ def outcome_of(error: BaseException) -> Outcome:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and its causes, wherever these libraries put them: args, reason, cause, context."""
+    """The exception and its causes, wherever the library puts them: args, cause, context."""
     seen: set[int] = set()
     pending: list[object] = [error]
     while pending:
@@ -77,4 +77,4 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         if isinstance(cause, BaseException) and id(cause) not in seen:
             seen.add(id(cause))
             yield cause
-            pending += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
+            pending += [*cause.args, cause.__cause__, cause.__context__]
