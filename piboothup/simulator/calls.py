@@ -42,12 +42,11 @@ class EventPicsCalls:
     url: str
     """The api_url for a config."""
 
-    def __init__(
-        self, directory: Path, clock: Clock, key: str, events: Iterable[Mapping[str, Any]], faults: Iterable[Fault]
-    ) -> None:
+    def __init__(self, directory: Path, clock: Clock, key: str, faults: Iterable[Fault]) -> None:
         self.directory = directory
         self.key = key
-        self.events = list(events)
+        albums = [{"id": "a1", "title": "Photo booth"}, {"id": "a2", "title": "Backstage"}]
+        self.events: list[dict[str, Any]] = [{"title": "Summer Party", "linkId": "abcd1234", "albums": albums}]
         self.clock = clock
         self.calls: Counter[str] = Counter()
         """Calls so far, by name, with those that met a fault."""

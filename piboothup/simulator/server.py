@@ -30,13 +30,6 @@ from piboothup.simulator.faults import Drop, Fault, SimulatorError, load_faults
 log = logging.getLogger(__name__)
 
 DEMO_KEY: Final = "desk-key-for-the-local-eventpics"
-DEFAULT_EVENTS: Final[tuple[Mapping[str, Any], ...]] = (
-    {
-        "title": "Summer Party",
-        "linkId": "abcd1234",
-        "albums": [{"id": "a1", "title": "Photo booth"}, {"id": "a2", "title": "Backstage"}],
-    },
-)
 _MAX_JSON_BYTES: Final = 64 * 1024
 _MAX_PHOTO_BYTES: Final = 64 * 1024 * 1024
 _BLOCK_BYTES: Final = 64 * 1024
@@ -51,11 +44,10 @@ class LocalEventPics(EventPicsCalls):
         clock: Clock,
         port: int = 0,
         key: str = DEMO_KEY,
-        events: Iterable[Mapping[str, Any]] = DEFAULT_EVENTS,
         faults: Iterable[Fault] = (),
     ) -> None:
         """Listen until closed; on a free port if `port` is 0. Raises OSError."""
-        super().__init__(directory, clock, key, events, faults)
+        super().__init__(directory, clock, key, faults)
         self._server: _Listener | None = _Listener(self, port)
         self.port: int = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
