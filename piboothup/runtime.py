@@ -231,24 +231,24 @@ def send_hint(directory: Path, name: str, *words: str) -> bool:
     return True
 
 
-def under_systemd(environment: Mapping[str, str] = os.environ) -> bool:
+def under_systemd() -> bool:
     """Whether systemd started this process and waits for its messages."""
-    return bool(environment.get("NOTIFY_SOCKET"))
+    return bool(os.environ.get("NOTIFY_SOCKET"))
 
 
-def notify_systemd(*lines: str, environment: Mapping[str, str] = os.environ) -> bool:
-    """Send a message to systemd ("READY=1", "WATCHDOG=1", "STATUS=…") without waiting; False when it did not take it.
+def notify_systemd(message: str) -> bool:
+    """Send "READY=1" or "WATCHDOG=1" to systemd without waiting; False when it did not take it.
 
-    The protocol is sd_notify(3): one datagram of lines to $NOTIFY_SOCKET, "@" meaning the abstract namespace. True
-    too when systemd did not start this process.
+    The protocol is sd_notify(3): a datagram to $NOTIFY_SOCKET, "@" meaning the abstract namespace. True too when
+    systemd did not start this process.
     """
-    address = environment.get("NOTIFY_SOCKET", "")
+    address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return True
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.setblocking(False)
-            sender.sendto("\n".join(lines).encode(), "\0" + address[1:] if address[0] == "@" else address)
+            sender.sendto(message.encode(), "\0" + address[1:] if address[0] == "@" else address)
     except OSError:
         return False
     return True

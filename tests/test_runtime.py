@@ -326,14 +326,17 @@ def test_f08_a_full_run_is_told_as_that_in_one_line(mounts: MountNamespace, tmp_
     mounts.call(on_full_memory, tmp_path / "run")
 
 
-def test_systemd_hears_of_readiness(tmp_path: Path) -> None:
+def test_systemd_hears_of_readiness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(PATIENCE_S)
-        runtime.notify_systemd("READY=1", "STATUS=x", environment={"NOTIFY_SOCKET": str(tmp_path / "notify")})
-        assert systemd.recv(100) == b"READY=1\nSTATUS=x"
-    runtime.notify_systemd("READY=1", environment={})
-    runtime.notify_systemd("READY=1", environment={"NOTIFY_SOCKET": str(tmp_path / "gone")})
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        assert runtime.notify_systemd("READY=1")
+        assert systemd.recv(100) == b"READY=1"
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
+    assert not runtime.notify_systemd("READY=1")
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    assert runtime.notify_systemd("READY=1")
 
 
 @pytest.mark.process
@@ -346,7 +349,8 @@ import os, pathlib, resource
 from piboothup import runtime
 resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
 if {word!r} == "systemd":
-    print(runtime.notify_systemd("READY=1", environment={{"NOTIFY_SOCKET": "/nowhere"}}))
+    os.environ["NOTIFY_SOCKET"] = "/nowhere"
+    print(runtime.notify_systemd("READY=1"))
 else:
     print(runtime.send_hint(pathlib.Path({str(deep if word == "long hint" else tmp_path)!r}), "booth", "press"))
 """

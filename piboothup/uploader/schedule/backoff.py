@@ -22,10 +22,10 @@ RandomFn = Callable[[], float]
 """Random number from 0 up to 1, as of random.random."""
 
 
-def full_jitter_s(failures: int, random_fn: RandomFn, base_s: float = 1.0, cap_s: float = MAX_BACKOFF_S) -> float:
-    """Wait after that many failures in a row, seconds: 0 to base, 0 to 2 base, … 0 to `cap_s`."""
+def full_jitter_s(failures: int, random_fn: RandomFn, cap_s: float = MAX_BACKOFF_S) -> float:
+    """Wait after that many failures in a row, seconds: 0 to 1, 0 to 2, 0 to 4 … 0 to `cap_s`."""
     doublings = min(max(failures - 1, 0), 32)
-    return float(min(cap_s, base_s * 2**doublings)) * random_fn()
+    return min(cap_s, 2.0**doublings) * random_fn()
 
 
 def jitter_s(wait_s: float, random_fn: RandomFn) -> float:
