@@ -62,6 +62,7 @@ def test_n14_n15_put_refused_for_url_gets_new_url_stays_online(desk: Desk, statu
     name = desk.take()
     desk.start()
     desk.until(lambda: desk.album.calls["put"] == 1, "the refusal")
+    desk.rest()
     desk.until_state("idle")
     assert desk.said()["problems"] == []
     desk.until_sent(name, step_s=0.5)
