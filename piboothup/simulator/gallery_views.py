@@ -16,7 +16,7 @@ from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
 from piboothup.booth.flow.menu import MenuOptions, Page, PageKind
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
 from piboothup.booth.frame import VIEWFINDER_SIZE, Plane, Viewfinder
-from piboothup.booth.panel.view import Checks, View
+from piboothup.booth.panel.view import View
 from piboothup.problems import problem
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState, UploaderState
@@ -29,6 +29,7 @@ SELECTION = (
 """Names of the views in the README's picture."""
 _UNSAVED = ("jpeg", "exif", "ram", "limit", "card", "defect")
 """Reasons for photos that are not saved."""
+_WELL = dict.fromkeys(("camera", "card", "light", "supply", "wifi", "clock", "key", "event"), True)
 
 
 def examples(language: str) -> dict[str, View]:
@@ -41,8 +42,8 @@ def examples(language: str) -> dict[str, View]:
     saved = replace(box, state=BoothState.REVIEW, number=143, thumbnail=portrait())
     code = replace(ready, album_link="https://app.eventpics.net/Ab3dEf7hIj9k")
     return {
-        "starting": replace(box, progress=0.35, checks=Checks(card=True, light=True, supply=True)),
-        "starting-checks": replace(box, progress=0.9, checks=Checks(None, True, True, True, False, None, True, True)),
+        "starting": replace(box, progress=0.35, checks={"card": True, "light": True, "supply": True}),
+        "starting-checks": replace(box, progress=0.9, checks={**_WELL, "camera": None, "wifi": False, "clock": None}),
         "ready": ready,
         "ready-first": replace(ready, photos=0),
         "ready-offline-sent": replace(ready, upload_state=UploaderState.OFFLINE),
@@ -146,7 +147,7 @@ def menu_examples(box: View) -> dict[str, View]:
             seen(chosen(first, "status")),
             upload_state=UploaderState.OFFLINE,
             waiting=12,
-            checks=replace(Checks(*(True,) * 8), wifi=False),
+            checks={**_WELL, "wifi": False},
         ),
         "events": seen(at(chosen(first, "events"), box.event_title)),
         "events-long": seen(at(chosen(first, "events"), offer.events[1].title)),

@@ -7,8 +7,6 @@ line; only one that stops them has the whole screen. Each screen has one idea, a
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from PIL import Image, ImageChops, ImageDraw
 
 from piboothup.booth.flow.menu import Page, PageKind
@@ -63,7 +61,7 @@ def draw(view: View) -> Image.Image:
         case BoothState.STOPPING:
             _stopping(image, view, words)
         case _:
-            _starting(image, view)
+            _starting(image, view, words)
     return ImageChops.invert(image) if view.busy_hint else image
 
 
@@ -124,18 +122,18 @@ def status(image: Image.Image, view: View, words: Texts) -> None:
     small.draw(image, MARGIN_PX, TITLE_Y - 1, small.shortened(view.name, name_px))
     small.draw(image, WIDTH_PX - MARGIN_PX - small.width_px(view.box), TITLE_Y - 1, view.box)
     ImageDraw.Draw(image).line((MARGIN_PX, 11, WIDTH_PX - MARGIN_PX - 1, 11), fill=255)
-    for number, field in enumerate(fields(view.checks)):
+    for number, (part, word) in enumerate(words.checks.items()):
         x, y = MARGIN_PX + number // 4 * 64, 14 + number % 4 * (LINE_PX - 1)
-        good = getattr(view.checks, field.name)
+        good = view.checks.get(part)
         if good is not None:
             sign = icon("tick" if good else "cross")
             image.paste(255, (x, y), sign)
-        small.draw(image, x + 12, y, words.checks[field.name])
+        small.draw(image, x + 12, y, word)
     parts = small.balanced(bottom_line(view), TEXT_PX)
     small.draw(image, MARGIN_PX, BOTTOM_Y + 1, parts[view.line_turn % len(parts)])
 
 
-def _starting(image: Image.Image, view: View) -> None:
+def _starting(image: Image.Image, view: View, words: Texts) -> None:
     """Draw name, box id, a progress bar, and an icon for each part with a tick or a cross below."""
     lettering = largest(view.name, TEXT_PX, face("mid").cap_px)
     centred(image, 1, lettering.shortened(view.name, TEXT_PX), lettering)
@@ -144,10 +142,10 @@ def _starting(image: Image.Image, view: View) -> None:
     filled_px = round(WIDTH_PX * min(1.0, max(0.0, view.progress)))
     if filled_px:
         ImageDraw.Draw(image).rectangle((0, 40, filled_px - 1, 41), fill=255)
-    cell_px = WIDTH_PX // len(fields(view.checks))
-    for number, field in enumerate(fields(view.checks)):
-        good = getattr(view.checks, field.name)
-        placed(image, icon(field.name), 45, number * cell_px, cell_px)
+    cell_px = WIDTH_PX // len(words.checks)
+    for number, part in enumerate(words.checks):
+        good = view.checks.get(part)
+        placed(image, icon(part), 45, number * cell_px, cell_px)
         tick = icon("dot" if good is None else "tick" if good else "cross")
         placed(image, tick, 59 - tick.height // 2, number * cell_px, cell_px)
 

@@ -6,6 +6,7 @@ pictures, so that an unchanged view needs no drawing. It holds no device, clock 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from piboothup.booth.flow.long_press import HoldProgress
@@ -13,20 +14,6 @@ from piboothup.booth.flow.menu import Page
 from piboothup.booth.frame import Plane, Viewfinder
 from piboothup.problems import Problem
 from piboothup.status import BoothState, UploaderState
-
-
-@dataclass(frozen=True)
-class Checks:
-    """The parts that a box needs: True = good, False = bad, None = not known yet."""
-
-    camera: bool | None = None
-    card: bool | None = None
-    light: bool | None = None
-    supply: bool | None = None
-    wifi: bool | None = None
-    clock: bool | None = None
-    key: bool | None = None
-    event: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +52,8 @@ class View:
     page: Page | None = None
     rotation: int = 0
     """Clockwise rotation of the camera's pictures, degrees."""
-    checks: Checks = Checks()
+    checks: Mapping[str, bool | None] = field(default_factory=dict)
+    """The parts that a box needs: True = good, False = bad, None or missing = not known yet."""
     viewfinder: Viewfinder | None = None
     """The live picture while it is shown; set by the panel's thread."""
     thumbnail: Plane | None = field(default=None, compare=False, repr=False)

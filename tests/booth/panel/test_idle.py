@@ -12,7 +12,7 @@ from piboothup.booth.panel import idle
 from piboothup.booth.panel.font import face
 from piboothup.booth.panel.idle import Brightness
 from piboothup.booth.panel.screens import draw
-from piboothup.booth.panel.view import Checks, View
+from piboothup.booth.panel.view import View
 from piboothup.problems import problem
 from piboothup.simulator.gallery_views import examples, portrait
 from piboothup.status import BoothState, UploaderState
@@ -57,7 +57,7 @@ def test_d05_a_press_and_trouble_stir(change: dict[str, object]) -> None:
         {"upload_state": UploaderState.OFFLINE, "waiting": 12},
         {"photos": 144, "parked": 1},
         {"event_title": "Anna and Ben"},
-        {"checks": Checks(wifi=False)},
+        {"checks": {"wifi": False}},
         {"album_link": "https://app.eventpics.net/abcd1234"},
         {"line_turn": 7},
         {"viewfinder": Viewfinder(2, portrait())},

@@ -91,7 +91,7 @@ class Texts:
     photos_later: str
     """The same while uploads are not possible."""
     checks: Mapping[str, str]
-    """A word for each field of `Checks`."""
+    """A word for each part in `View.checks`."""
     no_photo_yet: str
     kept: str
     """After the reason why photos are not sent (no event, no network, a refused key), where it ends with a colon."""
