@@ -206,8 +206,8 @@ def largest(text: str, width_px: int, height_px: int) -> Face:
 
 @functools.lru_cache(maxsize=8192)
 def readable_title(title: str, otherwise: str) -> str:
-    """`title`, or `otherwise` if the font has no letters for its script."""
-    return title if face("small").can_tell_apart(title) else otherwise
+    """`title`, or `otherwise` (unless it is empty) if the font has no letters for its script."""
+    return title if not otherwise or face("small").can_tell_apart(title) else otherwise
 
 
 @functools.cache

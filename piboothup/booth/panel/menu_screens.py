@@ -68,7 +68,7 @@ def hold_ring(image: Image.Image, progress: HoldProgress, words: Texts) -> None:
     pen.ellipse(frame, outline=255)
     pen.pieslice(frame, -90, -90 + round(360 * progress.share), fill=255)
     pen.ellipse(inner, fill=0, outline=255)
-    sign = _double(icon("camera") if progress.effect is ReleaseEffect.PHOTO else _bars())
+    sign = _double(icon("camera" if progress.effect is ReleaseEffect.PHOTO else "menu"))
     placed(image, sign, (HEIGHT_PX - sign.height) // 2, top, _RING_PX)
     left = top + _RING_PX
     small = face("small")
@@ -96,14 +96,9 @@ def _list(image: Image.Image, page: Page, item: Item, progress: HoldProgress | N
 
 
 def _title(page: Page, words: Texts) -> str:
-    title = _readable(page.title, page.title_id)
+    title = readable_title(page.title, page.title_id)
     is_without_event = page.usage is not None and not page.usage.has_event
     return f"{words.menu.items['no_event']} {title}" if is_without_event else title
-
-
-def _readable(title: str, title_id: str) -> str:
-    """`title`, or its id where the font has no letters for it."""
-    return readable_title(title, title_id) if title_id else title
 
 
 def _text(item: Item, words: Texts) -> str:
@@ -111,9 +106,9 @@ def _text(item: Item, words: Texts) -> str:
         case "language":
             return texts(item.title).name
         case "no_event":
-            return f"{words.menu.items['no_event']} {_readable(item.title, item.title_id)}"
+            return f"{words.menu.items['no_event']} {readable_title(item.title, item.title_id)}"
         case _:
-            return _readable(item.title, item.title_id) or words.menu.items.get(item.text_key, "")
+            return readable_title(item.title, item.title_id) or words.menu.items.get(item.text_key, "")
 
 
 def _heading(image: Image.Image, title: str, place: str = "") -> None:
@@ -186,7 +181,7 @@ def result(text: str, page: Page, room_px: int) -> list[str]:
     """Lines of the whole sentence; a title without room is shortened."""
     small = face("small")
     title_px = room_px - small.width_px(":") - small.gap_px  # the colon after it stays with it
-    title = small.wrapped(_readable(page.title, page.title_id), title_px)
+    title = small.wrapped(readable_title(page.title, page.title_id), title_px)
     lines: list[str] = []
     for most in range(_RESULT_LINES, 0, -1):
         if len(title) > most:
@@ -257,11 +252,3 @@ def _aim(image: Image.Image, view: View, page: Page, words: Texts) -> None:
 
 def _double(sign: Image.Image) -> Image.Image:
     return sign.resize((sign.width * 2, sign.height * 2), Image.Resampling.NEAREST)
-
-
-def _bars() -> Image.Image:
-    """Icon of the menu: three lines."""
-    sign = Image.new("1", (11, 8))
-    for y in (0, 3, 6):
-        ImageDraw.Draw(sign).rectangle((0, y, 10, y + 1), fill=255)
-    return sign
