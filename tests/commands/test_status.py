@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from piboothup.spool import handover
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import AlbumEvent
-from piboothup.spool.listing import SENT
+from piboothup.spool.listing import FOLDERS, NEW, SENT
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.mounts import MountNamespace, mounts
@@ -128,6 +129,13 @@ def test_a_box_without_a_spool_has_a_report_too(tmp_path: Path) -> None:
     assert found["spool"]["new"] == 0
     assert found["spool"]["free_bytes"] is None
     assert "unknown free" in report.format_report(found)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_spool_without_one_of_its_folders_has_a_report(bench: Bench, folder: str) -> None:
+    take(bench.spool, jpeg(1), PARTY)
+    shutil.rmtree(bench.spool.directory / folder)
+    assert bench.report()["spool"]["new"] == (folder != NEW)
 
 
 def test_what_both_services_say_of_themselves_is_passed_on(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -49,6 +50,22 @@ def test_t01_boot_in_1970_album_gets_true_time_from_date_header(desk: Desk) -> N
     (anchor,) = desk.booth.read_boot(1).anchors
     assert anchor.source is Source.DATE
     assert anchor.uncertainty_ms <= 502
+
+
+@pytest.mark.parametrize("left", ["nothing", "a file", "a link to nowhere"])
+def test_t09_a_lost_boots_folder_holds_up_no_photo(desk: Desk, left: str) -> None:
+    first = desk.take()
+    boots = desk.booth.directory / "boots"
+    desk.start()
+    desk.until_sent(first)
+    shutil.rmtree(boots)
+    if left == "a file":
+        boots.write_bytes(b"")
+    elif left != "nothing":
+        boots.symlink_to("/nowhere")
+    second = desk.take(hint=True)
+    desk.pass_s(120.0)
+    desk.until_sent(first, second)
 
 
 def test_offset_of_sent_photo_is_noted_for_all_sent_later(desk: Desk) -> None:

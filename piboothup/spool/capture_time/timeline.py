@@ -6,6 +6,7 @@ offsets that uploads use.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,7 +66,9 @@ class Timeline:
         if is_known(boot):
             return {number: boot}
         found = {number: self._with_photos(boot, running)}
-        listed = sorted(boots.numbers(self._directory))
+        listed: list[int] = []
+        with contextlib.suppress(OSError):  # a lost folder is no more than lost files: the time is unknown
+            listed = sorted(boots.numbers(self._directory))
         for neighbours in (
             [other for other in reversed(listed) if other < number],
             [other for other in listed if other > number],
