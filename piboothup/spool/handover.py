@@ -17,10 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def open_photo(spool: Spool, name: PhotoName) -> VerifyingReader:
-    """Open the photo in new/ for reading; the last bytes come only when all are those that were committed.
-
-    Raises OSError, also for what is no file; reading raises Damaged in place of the last bytes.
-    """
+    """Open the photo in new/, to be verified as it is read. Raises OSError, also for what is no file."""
     return VerifyingReader(open_file(spool.path(name)), name)
 
 

@@ -39,10 +39,7 @@ class Damaged(SpoolError, OSError):
 
 
 class VerifyingReader(io.BufferedReader):
-    """A photo's file that gives its last bytes only when all of them, from its start on, match the hash in its name.
-
-    So what is read to the end is the photo that was committed. Reading raises Damaged in place of the last bytes.
-    """
+    """A photo's file that gives its last bytes only when all, from its start on, match the hash in its name."""
 
     def __init__(self, file: io.BufferedReader, name: PhotoName) -> None:
         super().__init__(file.detach())

@@ -264,11 +264,7 @@ class Spool:
         return self.session.timeline.trusted_ms(self.boot, boottime_ms)
 
     def taken_at_ms(self, name: PhotoName, *, record: bool = False) -> int | None:
-        """When the photo was taken, in Unix milliseconds; None when that is unknown.
-
-        With `record` (for an upload) the offsets in use are recorded, so that later photos keep their order. Raises
-        OSError when they can't be.
-        """
+        """As `Timeline.taken_at_ms`. Raises OSError with `record`, which is for an upload."""
         session = self.session
         if record:
             self.refuse_another_disk(session)

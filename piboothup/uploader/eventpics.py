@@ -68,10 +68,7 @@ class EventPicsApi:
         now_ms: NowMs = lambda: None,
         transport: Transport | None = None,
     ) -> None:
-        """`transport` unset: verified TLS, and plain http only when `api_url` is on this machine.
-
-        `now_ms`: the time for certificates that the system's clock refuses (see `certificate_dates`).
-        """
+        """`transport` unset: verified TLS, and plain http only when `api_url` is on this machine."""
         parts = urlsplit(api_url)
         self._on_this_machine = is_loopback(parts.hostname or "")
         plain_http = parts.scheme == "http" and self._on_this_machine
@@ -80,10 +77,7 @@ class EventPicsApi:
         self._key = key
 
     def events(self, *, key_accepted: bool = False) -> Account:
-        """The key's events and albums. The first call of each time online: proves DNS, TLS, no portal, and the key.
-
-        `key_accepted`: this key was accepted before, so a refusal in a doubtful form is not about it.
-        """
+        """The key's events and albums. The first call of each time online proves DNS, TLS, key, and no portal."""
         headers = {"Authorization": f"Bearer {self._key.reveal()}", "Accept": "application/json"}
         answer = self._call(ApiCall.EVENTS, "GET", headers, None, key_accepted=key_accepted)
         listed = _json(ApiCall.EVENTS, answer).get("events", "")

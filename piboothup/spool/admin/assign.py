@@ -1,8 +1,8 @@
 """Assignment of waiting photos to another album; there is no other way to change a photo's album.
 
 `queue assign` does it, and choosing an event at the box for photos taken without one. `propose` says what would move;
-`assign` records it beside the context, atomically; the photos' files stay as they are. Photos that are sent, or being
-sent, keep the album they have, and an event keeps what the booth takes for it later (see `contexts`).
+`assign` records it beside the context (see `contexts`); the photos' files stay as they are. Photos that are sent, or
+being sent, keep the album they have.
 """
 
 from __future__ import annotations

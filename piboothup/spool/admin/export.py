@@ -5,10 +5,9 @@
     No event n12ab34c/…                                           taken before an event was chosen
     Damaged/…                                                     bytes that fail their hash
 
-Copies, never moves, and writes nothing to the spool: the card may be another box's, mounted read-only. A photo that
-is in its folder already, under whichever name, is left alone (see `export_target`): so a broken-off export goes on
-where it stopped, also when a photo's time or number was learned meanwhile. A copy whose name another file has gets a
-longer name. Its file's time is the capture time, where that is known.
+Copies, never moves, and writes nothing to the spool: the card may be another box's, mounted read-only. A broken-off
+export goes on where it stopped (see `export_target`), also when a photo's time or number was learned meanwhile. A
+copy whose name another file has gets a longer name. Its file's time is the capture time, where that is known.
 
 A number is the photo's place among all that were taken for its event, with those that were deleted to make room. A
 photo that fails its hash, in quarantine or not, is copied as it is into "Damaged". A photo in tmp/ that a power cut

@@ -1,9 +1,8 @@
 """Wipe of an event's photos, or of all, with everything that names the event: for a box that is given back.
 
 `plan` counts what would be deleted; photos that the album does not have are deleted only when that was confirmed.
-`wipe` writes a journal durably and does steps that can each be repeated: record photo numbers that must not come
-twice, delete photos, take contexts out of the counts, delete contexts, titles and choices, last the journal. After a
-power cut `resume_wipe` goes on with the journal that is left.
+`wipe` writes a journal durably, does the steps of `wipe_steps`, which can each be repeated, and deletes the journal.
+After a power cut `resume_wipe` goes on with the journal that is left.
 
 A photo that was taken after the count stays, and so does the context that a running booth takes photos for. The
 uploader may run meanwhile: photos that it moves are found where they are then.

@@ -50,7 +50,7 @@ class Timeline:
     def taken_at_ms(self, name: PhotoName, running: int, *, record: bool) -> int | None:
         """When the photo was taken, in Unix milliseconds; None when unknown. `running`: the boot of now.
 
-        With `record` the offsets in use are noted first. Raises OSError when they can't be.
+        With `record` the offsets in use are noted first, so that later photos keep their order. Raises OSError.
         """
         known = self._around(name.boot, running)
         found = solve(known, name.boot, name.boottime_ms)

@@ -13,8 +13,7 @@ A refusal may be about the photo, its event, or everything. Whether other photos
     an error                             any                          any               everything: the back-off
 
 So no event blocks another, and of an event that is refused as a whole at most one photo is parked; two if the server
-calls them too large. A photo that is sent at the first attempt leaves nothing here. Not safe for threads by itself:
-its owner holds a lock.
+calls them too large. A photo that is sent at the first attempt leaves nothing here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Failure policy: what waits, for how long, and what is shown after a call failed.
 
-An answer has an outcome (`answers.classify`), the outcome leads to a decision (`outcomes.decide`), and the decision
-to a line of this table. Every wait is jittered; Retry-After is at most an hour.
+Decisions are those of `outcomes.decide`. Every wait is jittered; Retry-After is at most an hour.
 
     decision              waits           for                                           problem shown
     WAIT                  all             backoff up to 30 s, and Retry-After           server_trouble
@@ -22,8 +21,6 @@ to a line of this table. Every wait is jittered; Retry-After is at most an hour.
 
 Before these: after three errors in a row over an event, while other events have photos to send or some were sent,
 only that event waits, for a backoff (server_trouble). STOPPED puts the photo back into the queue.
-
-Not safe for threads by itself: its owner holds a lock.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The link to EventPics as the status shows it: its problem, its rate, and both as one value.
-
-Not safe for threads by itself: its owner holds a lock.
-"""
+"""The link to EventPics as the status shows it: its problem, its rate, and both as one value."""
 
 from __future__ import annotations
 

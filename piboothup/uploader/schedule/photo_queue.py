@@ -5,8 +5,6 @@ chosen; so failed photos delay the others at most every third time. Each operati
 photos and a hundred thousand. Only names are kept, as text (12 MB for a hundred thousand); a photo whose event is
 held is only counted, and comes back with the next listing. An operator may assign some photos of a context and not
 the others, so photos are counted and held by the event and album that they are to go to.
-
-Not safe for threads by itself: its owner holds a lock.
 """
 
 from __future__ import annotations

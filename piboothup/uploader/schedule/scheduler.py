@@ -1,8 +1,9 @@
 """Scheduler of the workers: what each does next, and what its success or failure changes.
 
 The lock over `photo_queue` (which photo), the circuit breaker of `backoff` (when), `attempts` (failures so far),
-`failure_policy` (what a failure leads to) and `link_status` (what to show). Nothing here touches the network or the
-card. Every method takes the lock itself; a worker takes a step, does it, and reports success or failure.
+`failure_policy` (what a failure leads to) and `link_status` (what to show), none of which is safe for threads by
+itself. Every method takes the lock; a worker takes a step, does it, and reports success or failure. Nothing here
+touches the network or the card.
 """
 
 from __future__ import annotations

@@ -4,10 +4,8 @@ urllib3 does not fit as it is, and less so what builds on it (requests obeys .ne
 
 - A 302 to a login page is an answer. Only a 307 or 308 that stays with the same server is followed, with the same
   method and the whole body.
-- urllib3's connect time-out is also its send time-out. `connection` gives sending its own stall time-out.
-- Two dead addresses cost two connect time-outs, and a name look-up has none. See `happy_eyeballs`.
 - There is no total deadline in it. `ExchangeGuard.enforce`, called by another thread, cuts what is overdue.
-- A box that booted with an old time finds no certificate valid: see `certificate_dates`.
+  `connection`, `happy_eyeballs` and `certificate_dates` say what is wrong with its other time-outs and checks.
 - It normalises a URL, which breaks its signature: path and query go out byte for byte and are not shown to it.
 - Answers are read and decompressed up to a limit; a body is a file that is sent block by block; nothing is retried
   but on a kept-alive connection that turns out to be dead.
@@ -72,10 +70,9 @@ class Transport:
         is_local: HasLocalAddress = has_local_address,
         http_port: int = 80,
     ) -> None:
-        """`plain_http` allows http to loopback. `ca_file` replaces the trusted roots: for a CA of the tests' own.
+        """`plain_http` allows http to loopback. `http_port`: that of `get_plain_http`.
 
-        `now_ms`: the time for certificates that the system's clock refuses for their dates (see `certificate_dates`).
-        `is_local`: whether a connection's own address is still this machine's. `http_port`: that of `get_plain_http`.
+        `ca_file`: trusted roots in place of the system's, for a CA of the tests' own.
         """
         _silence_libraries()
         self._clock = clock

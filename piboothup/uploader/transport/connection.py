@@ -48,21 +48,18 @@ class ExchangeGuard:
     """
 
     def __init__(self, clock: Clock, stall_s: float, is_local: HasLocalAddress = has_local_address) -> None:
-        """`stall_s`: longest time in which nothing of a block can be sent. `is_local`: as `has_local_address`."""
         self.clock = clock
         self.stall_s = stall_s
         self.is_local = is_local
         self.lookups = NameLookups()
+        # As in `Answer`:
         self.body_sent = False
-        """The request's body was handed to the network to its last byte."""
+        self.sent_ns = 0
+        self.validity: Validity | None = None
         self.is_new_connection = False
         """A new connection was made for this exchange; no kept one was used."""
         self.target = Secret("")
         """What the request line asks for, byte for byte."""
-        self.sent_ns = 0
-        """Boot-time at which the request began to leave."""
-        self.validity: Validity | None = None
-        """The dates of the server's certificate; None without TLS."""
         self._lock = threading.Lock()
         self._handle: socket.socket | None = None
         self._deadline_ns: int | None = None
@@ -193,7 +190,6 @@ class _Connection(HTTPConnection):
 
     response_class = _Response
     validity: Validity | None = None
-    """The dates of the server's certificate; None without TLS."""
 
     def __init__(self, *args: Any, guard: ExchangeGuard, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -257,11 +253,7 @@ class GuardedPools(urllib3.PoolManager):
         ca_file: str | None,
         check_dates: CertificateCheck | None = None,
     ) -> None:
-        """`unacknowledged_s`: longest time in which the peer's kernel acknowledges nothing.
-
-        `ca_file`: trusted roots in place of the system's. With `check_dates` OpenSSL verifies everything about a
-        certificate but its dates; those are left to it.
-        """
+        """With `check_dates` OpenSSL verifies everything about a certificate but its dates; those are left to it."""
         self._guard = guard
         self._check_dates = check_dates
         options = [
