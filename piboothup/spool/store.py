@@ -157,6 +157,8 @@ class Spool:
         """Make the photo's folder in `place` durably. Raises OSError."""
         folder, known = self.path(name, place).parent, self.session.durable
         if folder not in known or not folder.is_dir():
+            if not folder.parent.is_dir():  # somebody has tidied up
+                durable.make_directories(folder.parent)
             durable.make_directories(folder)
             known.add(folder)
 

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -315,6 +316,14 @@ def test_n34_pause_chosen_at_box_obeyed_in_seconds_no_restart(desk: Desk) -> Non
     choices.write(desk.booth.directory, desk.config, Choices(paused=False))
     desk.hint("choices")
     desk.until_sent(name)
+
+
+def test_f16_a_sent_folder_that_was_tidied_away_is_made_again(desk: Desk) -> None:
+    desk.start()
+    desk.until_sent(desk.take(hint=True))
+    shutil.rmtree(desk.booth.directory / "sent")
+    desk.until_sent(desk.take(hint=True))
+    desk.until(lambda: desk.waiting() == 0, "no photo to wait")
 
 
 def test_f12_a_pause_holds_while_its_file_cannot_be_read(desk: Desk) -> None:
