@@ -120,7 +120,6 @@ class Transport:
             if answer.status not in (307, 308) or (redirect := redirect_target(request.url, answer.location)) is None:
                 break
             request = dataclasses.replace(request, url=redirect)
-            request.rewind()
             answer = self._send_with_trusted_time(request, deadline_ns)
         return answer
 
@@ -166,7 +165,6 @@ class Transport:
             if error.outcome is not Outcome.RESET or self.guard.is_new_connection:
                 raise
         # The server has closed the kept connection since the last exchange: a new one is made.
-        request.rewind()
         return self._send_once(pools, request, deadline_ns)
 
     def _send_apart(self, request: Request, deadline_s: float, check_dates: CertificateCheck | None = None) -> Answer:

@@ -25,7 +25,7 @@ from piboothup.clock import Clock
 from piboothup.config import Secret
 from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.transport.happy_eyeballs import HasLocalAddress, NameLookups, connect, has_local_address
-from piboothup.uploader.transport.messages import BLOCK_BYTES, Validity
+from piboothup.uploader.transport.messages import Validity
 
 _SEND_BUFFER_BYTES = 128 * 1024
 """Send buffer: a larger one hides a slow link until the read time-out ends a good upload."""
@@ -193,7 +193,6 @@ class _Connection(HTTPConnection):
 
     def __init__(self, *args: Any, guard: ExchangeGuard, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.blocksize = BLOCK_BYTES
         self._guard = guard
 
     def _new_conn(self) -> socket.socket:

@@ -57,14 +57,12 @@ class Request:
         found = rest[len(urlsplit(url).netloc) :]
         return Secret(found if found.startswith("/") else f"/{found}")
 
-    def rewind(self) -> None:
-        """Prepares the body to be sent once more, from its start."""
-        if isinstance(self.body, Body):
-            self.body.rewind()
-
 
 class Body:
-    """A file as a request's body; `read_error` tells a failed read from a failed network."""
+    """A file as a request's body, from its position to its end, each time anew.
+
+    `read_error` tells a failed read from a failed network.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -75,20 +73,13 @@ class Body:
         return os.fstat(self._file.fileno()).st_size - self._start
 
     def __iter__(self) -> Iterator[bytes]:
-        while block := self.read(BLOCK_BYTES):
-            yield block
-
-    def read(self, size: int = -1) -> bytes:
-        """Read as a file does. Raises OSError, which `read_error` then is."""
         try:
-            return self._file.read(size)
+            self._file.seek(self._start)
+            while block := self._file.read(BLOCK_BYTES):
+                yield block
         except OSError as error:
             self.read_error = error
             raise
-
-    def rewind(self) -> None:
-        """Return to where the body starts."""
-        self._file.seek(self._start)
 
 
 def is_plain(url: str) -> bool:

@@ -51,6 +51,6 @@ def test_library_still_calls_what_is_overridden(caller: object, name: str) -> No
 
 
 def test_connection_still_has_the_fields_that_are_read() -> None:
-    made = urllib3.connection.HTTPConnection("127.0.0.1", 1, timeout=3, blocksize=7, socket_options=[(1, 2, 3)])
+    made = urllib3.connection.HTTPConnection("127.0.0.1", 1, timeout=3, socket_options=[(1, 2, 3)])
     assert (made._dns_host, made.port, made.timeout) == ("127.0.0.1", 1, 3)
-    assert (made.blocksize, made.socket_options, made.sock) == (7, [(1, 2, 3)], None)
+    assert (made.socket_options, made.sock) == ([(1, 2, 3)], None)
