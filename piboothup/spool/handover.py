@@ -29,12 +29,16 @@ def mark_sent(spool: Spool, name: PhotoName) -> None:
 
 def park(spool: Spool, name: PhotoName, sentence: str) -> None:
     """Move a photo that the server refuses for good from new/ to parked/, the reason beside it. Raises OSError."""
+    if not spool.path(name, PARKED).parent.is_dir():  # somebody has tidied up
+        spool.make_folder(PARKED, name)
     durable.replace(spool.path(name, PARKED).with_suffix(".txt"), sentence.strip().encode() + b"\n")
     durable.move(spool.path(name), spool.path(name, PARKED))
 
 
 def quarantine(spool: Spool, name: PhotoName) -> None:
     """Move a photo whose bytes no longer match its name from new/ to quarantine/. Raises OSError."""
+    if not spool.path(name, QUARANTINE).parent.is_dir():
+        spool.make_folder(QUARANTINE, name)
     durable.move(spool.path(name), spool.path(name, QUARANTINE))
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import stat
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,8 @@ from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.commit import NotSaved
 from piboothup.spool.contexts import context_for
 from piboothup.spool.layout_version import SpoolUnusable
-from piboothup.spool.listing import NEW, PARKED
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.names import PhotoName
 from piboothup.spool.store import AlreadyRunning, Spool
 from tests.support.clock import HandClock
 from tests.support.permissions import no_entry
@@ -289,3 +292,22 @@ def test_s19_photo_put_in_new_by_hand_gets_boot_folder_made(tmp_path: Path) -> N
     spool.path(photo).parent.rmdir()
     assert names_in_new(spool) == [photo]
     assert is_intact(spool, photo)
+
+
+@pytest.mark.parametrize(
+    ("place", "leave"),
+    [
+        (SENT, handover.mark_sent),
+        (PARKED, lambda spool, name: handover.park(spool, name, "It is refused.")),
+        (QUARANTINE, handover.quarantine),
+    ],
+)
+def test_f16_a_photo_leaves_for_a_folder_that_is_made_again(
+    tmp_path: Path, place: str, leave: Callable[[Spool, PhotoName], None]
+) -> None:
+    spool = open_spool(tmp_path / "spool", HandClock())
+    for number in range(2):
+        name = take(spool, jpeg(number))
+        shutil.rmtree(spool.directory / place)
+        leave(spool, name)
+        assert list(spool.names(place)) == [name]
