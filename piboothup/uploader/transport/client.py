@@ -169,11 +169,8 @@ class Transport:
 
     def _send_apart(self, request: Request, deadline_s: float, check_dates: CertificateCheck | None = None) -> Answer:
         """Sends a request on a connection of its own, which is closed again."""
-        pools = self._make_pools(check_dates)
-        try:
+        with self._make_pools(check_dates) as pools:
             return self._send_once(pools, request, self._deadline_ns(deadline_s))
-        finally:
-            pools.clear()
 
     def _send_once(self, pools: GuardedPools, request: Request, deadline_ns: int) -> Answer:
         guard = self.guard
@@ -208,7 +205,6 @@ class Transport:
             headers,
             retries=False,
             redirect=False,
-            assert_same_host=False,
             timeout=urllib3.Timeout(connect=request.connect_s or self._limits.connect_s, read=self._limits.read_s),
             preload_content=False,
             decode_content=False,

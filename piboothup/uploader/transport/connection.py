@@ -191,9 +191,10 @@ class _Connection(HTTPConnection):
     response_class = _Response
     validity: Validity | None = None
 
-    def __init__(self, *args: Any, guard: ExchangeGuard, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, guard: ExchangeGuard, check_dates: CertificateCheck | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._guard = guard
+        self._check_dates = check_dates
 
     def _new_conn(self) -> socket.socket:
         guard = self._guard
@@ -230,10 +231,6 @@ class _Connection(HTTPConnection):
 class _TlsConnection(_Connection, HTTPSConnection):
     """urllib3's TLS connection with our time-outs and guard."""
 
-    def __init__(self, *args: Any, check_dates: CertificateCheck | None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._check_dates = check_dates
-
     def connect(self) -> None:
         """Connects and shakes hands; then `check_dates` checks the dates, if given."""
         super().connect()
@@ -253,8 +250,7 @@ class GuardedPools(urllib3.PoolManager):
         check_dates: CertificateCheck | None = None,
     ) -> None:
         """With `check_dates` OpenSSL verifies everything about a certificate but its dates; those are left to it."""
-        self._guard = guard
-        self._check_dates = check_dates
+        self._given = {"guard": guard, "check_dates": check_dates}
         options = [
             (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
             (socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES),
@@ -271,6 +267,6 @@ class GuardedPools(urllib3.PoolManager):
 
     def _new_pool(self, scheme: str, *args: Any, **kwargs: Any) -> Any:
         pool = super()._new_pool(scheme, *args, **kwargs)
-        kind: Any = partial(_TlsConnection, check_dates=self._check_dates) if scheme == "https" else _Connection
-        pool.ConnectionCls = partial(kind, guard=self._guard)  # type: ignore[assignment]
+        kind: Any = _TlsConnection if scheme == "https" else _Connection
+        pool.ConnectionCls = partial(kind, **self._given)  # type: ignore[assignment]
         return pool
