@@ -22,7 +22,6 @@ log = logging.getLogger(__name__)
 
 ROOM_PHOTOS = 8
 """How many sent photos a commit that meets a full card deletes at the most, before it tries once more."""
-_FEW_BYTES = b"?" * 4096
 
 
 class NotSaved(SpoolError):
@@ -102,7 +101,7 @@ def try_card(spool: Spool, context: Context) -> Problem | None:
         return found
     try:
         spool.number_boot()
-        try_commit(spool, context, _FEW_BYTES)
+        try_commit(spool, context, b"?" * 4096)
     except NotSaved as error:
         return card_problem(spool) or error.reason
     except OSError as error:

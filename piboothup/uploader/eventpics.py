@@ -79,8 +79,8 @@ class EventPicsApi:
     def events(self, *, key_accepted: bool = False) -> Account:
         """The key's events and albums. The first call of each time online proves DNS, TLS, key, and no portal."""
         headers = {"Authorization": f"Bearer {self._key.reveal()}", "Accept": "application/json"}
-        answer = self._call(ApiCall.EVENTS, "GET", headers, None, key_accepted=key_accepted)
-        listed = _json(ApiCall.EVENTS, answer).get("events", "")
+        shown, answer = self._call(ApiCall.EVENTS, "GET", headers, None, key_accepted=key_accepted)
+        listed = shown.get("events", "")
         if listed is None:  # how some languages write an empty list
             listed = []
         if not isinstance(listed, list):
@@ -116,8 +116,8 @@ class EventPicsApi:
         if taken_at_ms is not None:
             fields["takenAt"] = taken_at_ms
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        answer = self._call(ApiCall.UPLOAD_URL, "POST", headers, json.dumps(fields).encode())
-        url = _json(ApiCall.UPLOAD_URL, answer).get("uploadUrl")
+        shown, answer = self._call(ApiCall.UPLOAD_URL, "POST", headers, json.dumps(fields).encode())
+        url = shown.get("uploadUrl")
         if not isinstance(url, str):
             raise ApiError(ApiCall.UPLOAD_URL, Outcome.WRONG_JSON, answer.status)
         if not self._is_safe(url):
@@ -139,7 +139,7 @@ class EventPicsApi:
 
     def _call(
         self, call: ApiCall, method: str, headers: dict[str, str], body: bytes | None, *, key_accepted: bool = False
-    ) -> Answer:
+    ) -> tuple[dict[str, Any], Answer]:
         url = Secret(f"{self._api_url}/{call}")
         answer = self.transport.exchange(method, url, headers, body, deadline_s=_CALL_DEADLINE_S)
         if call is ApiCall.EVENTS and answer.status == 200 and answer.validity is not None:
@@ -148,7 +148,10 @@ class EventPicsApi:
             answer = replace(answer, body=listed, complete=True)  # longer than is read: a key may see more than a box
             log.info("events cut bytes=%d", len(listed))
         self._check(call, answer, key_accepted=key_accepted)
-        return answer
+        shown = json_object(answer.body)
+        if shown is None:
+            raise ApiError(call, Outcome.WRONG_JSON, answer.status)
+        return shown, answer
 
     def _check(self, call: ApiCall, answer: Answer, *, key_accepted: bool = False) -> None:
         outcome = classify(call, answer, key_accepted=key_accepted)
@@ -190,13 +193,6 @@ def _retry_wait_s(outcome: Outcome, answer: Answer) -> float | None:
     if wait_s is None or outcome in (Outcome.BLOCKED, Outcome.DOUBTFUL):
         return None
     return min(wait_s, _MAX_WAIT_FOR_PAGE_S) if is_page(answer.content_type, answer.body) else wait_s
-
-
-def _json(call: ApiCall, answer: Answer) -> dict[str, Any]:
-    found = json_object(answer.body)
-    if found is None:
-        raise ApiError(call, Outcome.WRONG_JSON, answer.status)
-    return found
 
 
 def _event(shown: object) -> AlbumEvent | None:

@@ -44,7 +44,6 @@ class Proposal:
     link_id: str
     album_id: str
     photos: frozenset[PhotoName]
-    """The photos that would move."""
     parked: int
     """How many of `photos` are parked."""
     sent: int

@@ -87,7 +87,6 @@ class AttemptHistory:
         """Those of every photo that failed in any way and still waits."""
         self.contexts: dict[Context, _ContextHistory] = {}
         self.unreadable: set[PhotoName] = set()
-        """Photos whose file can't be read."""
         self.refused_again: set[PhotoName] = set()
         """Photos that were refused more than once and are tried again."""
         self.hit_defect: set[PhotoName] = set()

@@ -157,10 +157,8 @@ class TransferStats:
     """Photos sent since the start, the rate of the link, and how many photos are sent at a time."""
 
     max_parallel: int = 1
-    """Most photos on their way at a time."""
     parallel: int = 1
     sent: Counter[Context] = field(default_factory=Counter)
-    """Photos sent, by event and album."""
     last_success_ns: int | None = None
     _bytes: float = 0.0
     _photos: float = 0.0

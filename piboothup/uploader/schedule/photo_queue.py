@@ -35,7 +35,6 @@ class ContextHold:
     until_ns: int | None = None
     """Boot-time of the next try; None = only when the photos are assigned elsewhere."""
     detail: str = ""
-    """Details of the problem."""
     until_listed: bool = False
     """Over as soon as EventPics shows the event."""
 
@@ -84,7 +83,6 @@ class PhotoQueue:
         self._waiting_line: deque[str] = deque()
         self._postponed_until: list[tuple[int, int, str]] = []
         self._due: deque[str] = deque()
-        """Postponed photos that are due."""
         self._postponed: set[str] = set()
         self._busy: set[str] = set()
         self._uncounted: set[str] = set()
