@@ -23,6 +23,7 @@ NAMES = sorted(set(re.findall(r"`([a-z_0-9/]+\.py):([\w.]+)`", MAP)))
 FOREIGN = {
     *("wait_for_timestamp_", "CompletedRequest.release", "make_buffer"),  # picamera2
     "reportMetadata",  # libcamera
+    "Session.send",  # requests
     "getdata",  # Pillow
 }
 """Names in docstrings and comments that are a library's."""

@@ -119,14 +119,14 @@ def build_commands() -> list[str]:
 
 APT_NAMES = {"pillow": "python3-pil"}
 """Debian's names of those dependencies whose package isn't `python3-<name>`."""
-APT_ALONE = {"ca-certificates", "git", "python3-venv", "python3-picamera2", "python3-lgpio"}
+APT_ALONE = {"git", "python3-venv", "python3-picamera2", "python3-lgpio"}
 """What the box needs from apt and pyproject.toml can't name: there is no wheel of it for Debian's Python."""
 
 
 def test_a05_apt_brings_each_dependency_and_no_desktop() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = [re.split(r"[<>=!~;\[ ]", dependency)[0] for dependency in project["dependencies"]]
-    brought = {"luma.core"}  # luma.oled depends on it
+    brought = {"urllib3", "luma.core"}  # requests and luma.oled depend on them
     wanted = {APT_NAMES.get(name, f"python3-{name}") for name in names if name not in brought}
     sudo, apt, install, *rest = shlex.split(build_commands()[0])
     assert (sudo, apt, install) == ("sudo", "apt", "install")

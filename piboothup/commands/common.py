@@ -24,10 +24,10 @@ OK, FAILED, USAGE = 0, 1, 2
 _DRAWING = {"numpy": "numpy", "PIL.Image": "pil"}
 NEEDED = {
     "services.booth": _DRAWING,
-    "services.uploader": {"urllib3": "urllib3"},
+    "services.uploader": {"requests": "requests"},
     "camera.run": {**_DRAWING, "simplejpeg": "simplejpeg"},
-    "albums.run": {"urllib3": "urllib3"},
-    "simulation.demo": {**_DRAWING, "simplejpeg": "simplejpeg", "urllib3": "urllib3"},
+    "albums.run": {"requests": "requests"},
+    "simulation.demo": {**_DRAWING, "simplejpeg": "simplejpeg", "requests": "requests"},
     "simulation.screens": _DRAWING,
     "remote.screen": _DRAWING,
 }

@@ -74,7 +74,7 @@ def test_each_command_has_a_function_with_a_docstring() -> None:
         (["camera"], "simplejpeg", "raise ValueError('numpy.dtype size changed')", "simplejpeg"),
         (["screens", "here"], "PIL", "\0", "pil"),
         (["demo", "--script"], "numpy", "import nowhere_at_all", "numpy"),
-        (["uploader"], "urllib3", "raise ImportError('no idna')", "urllib3"),
+        (["uploader"], "requests", "raise ImportError('no urllib3')", "requests"),
     ],
 )
 def test_f16_a_library_that_cannot_be_used_is_one_sentence(

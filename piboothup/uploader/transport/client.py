@@ -1,15 +1,16 @@
 """HTTP client for bad networks: one exchange at a time, over verified TLS, within a total deadline.
 
-urllib3 does not fit as it is, and less so what builds on it (requests obeys .netrc and proxy variables):
+requests and urllib3 do not fit as they are. What is used of them and what is not:
 
-- A 302 to a login page is an answer. Only a 307 or 308 that stays with the same server is followed, with the same
-  method and the whole body.
-- There is no total deadline in it. `ExchangeGuard.enforce`, called by another thread, cuts what is overdue.
-  `connection`, `happy_eyeballs` and `certificate_dates` say what is wrong with its other time-outs and checks.
-- It normalises a URL, which breaks its signature: path and query go out byte for byte and are not shown to it.
+- The adapter is used without `Session.send`, which obeys .netrc and proxy variables, keeps cookies and reads the
+  whole body of a redirect before it returns it. A 302 to a login page is an answer; only a 307 or 308 that stays
+  with the same server is followed, with the same method and the whole body.
+- There is no total deadline in them. `ExchangeGuard.enforce`, called by another thread, cuts what is overdue.
+  `connection`, `happy_eyeballs` and `certificate_dates` say what is wrong with their other time-outs and checks.
+- Both normalise a URL, which breaks its signature: path and query go out byte for byte and are shown to neither.
 - Answers are read and decompressed up to a limit; a body is a file that is sent block by block; nothing is retried
   but on a kept-alive connection that turns out to be dead.
-- Its exceptions and log lines carry keys and signed URLs. Neither leaves this module: callers see `LinkError`.
+- Their exceptions and log lines carry keys and signed URLs. Neither leaves this module: callers see `LinkError`.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ import dataclasses
 import logging
 import re
 from collections.abc import Mapping
-from functools import partial
 from http.client import HTTPException
 from typing import BinaryIO, Final
 from urllib.parse import urlsplit
 
+import requests
 import urllib3
 
 from piboothup import __version__
@@ -30,7 +31,7 @@ from piboothup.clock import Clock
 from piboothup.config import Secret, is_loopback
 from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.transport.certificate_dates import CertificateClock, NowMs
-from piboothup.uploader.transport.connection import CertificateCheck, ExchangeGuard, GuardedPools
+from piboothup.uploader.transport.connection import CertificateCheck, ExchangeGuard, GuardedAdapter
 from piboothup.uploader.transport.errors import LinkError, outcome_of
 from piboothup.uploader.transport.happy_eyeballs import HasLocalAddress, has_local_address
 from piboothup.uploader.transport.messages import (
@@ -44,7 +45,10 @@ from piboothup.uploader.transport.messages import (
     redirect_target,
 )
 
-_LIBRARY_ERRORS: Final = (*(urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError),)
+_LIBRARY_ERRORS: Final = (
+    *(requests.RequestException, urllib3.exceptions.HTTPError),
+    *(HTTPException, OSError, ValueError),
+)
 _MAX_REDIRECTS: Final = 3
 _PLAIN_SERVER: Final = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 """Name or address, and port. Parsers disagree about anything else there, as a backslash or user info."""
@@ -79,12 +83,12 @@ class Transport:
         self._plain_http = plain_http
         self._http_port = http_port
         self._limits = limits
+        self._verify: bool | str = ca_file or True
         self.guard = ExchangeGuard(clock, limits.stall_s, is_local)
         """For another thread, which enforces deadlines every few seconds and stops the client."""
         self._clock_trust = CertificateClock(clock, now_ms)
-        self._make_pools = partial(GuardedPools, self.guard, limits.unacknowledged_s, ca_file)
-        self._pools = self._make_pools()
-        self._known_time_pools = self._make_pools(self._clock_trust.check)
+        self._adapter = GuardedAdapter(self.guard, limits.unacknowledged_s)
+        self._known_time_adapter = GuardedAdapter(self.guard, limits.unacknowledged_s, self._clock_trust.check)
 
     def allows(self, url: str) -> bool:
         """Whether a request to `url` may be made: https, or http to this machine with `plain_http`."""
@@ -141,8 +145,8 @@ class Transport:
 
     def close(self) -> None:
         """Closes the kept connections."""
-        self._pools.clear()
-        self._known_time_pools.clear()
+        self._adapter.close()
+        self._known_time_adapter.close()
 
     def _deadline_ns(self, deadline_s: float) -> int:
         return self._clock.boottime_ns() + int(deadline_s * 1e9)
@@ -158,67 +162,59 @@ class Transport:
 
     def _send_on_live_connection(self, request: Request, deadline_ns: int) -> Answer:
         is_wrong = self._clock_trust.wrong_ns is not None and not self._clock_trust.trusts_system_clock()
-        pools = self._known_time_pools if is_wrong else self._pools
+        adapter = self._known_time_adapter if is_wrong else self._adapter
         try:
-            return self._send_once(pools, request, deadline_ns)
+            return self._send_once(adapter, request, deadline_ns)
         except LinkError as error:
             if error.outcome is not Outcome.RESET or self.guard.is_new_connection:
                 raise
         # The server has closed the kept connection since the last exchange: a new one is made.
-        return self._send_once(pools, request, deadline_ns)
+        return self._send_once(adapter, request, deadline_ns)
 
     def _send_apart(self, request: Request, deadline_s: float, check_dates: CertificateCheck | None = None) -> Answer:
         """Sends a request on a connection of its own, which is closed again."""
-        with self._make_pools(check_dates) as pools:
-            return self._send_once(pools, request, self._deadline_ns(deadline_s))
+        with contextlib.closing(GuardedAdapter(self.guard, self._limits.unacknowledged_s, check_dates)) as adapter:
+            return self._send_once(adapter, request, self._deadline_ns(deadline_s))
 
-    def _send_once(self, pools: GuardedPools, request: Request, deadline_ns: int) -> Answer:
+    def _send_once(self, adapter: GuardedAdapter, request: Request, deadline_ns: int) -> Answer:
         guard = self.guard
         if not guard.begin(request.target, deadline_ns):
             raise LinkError(Outcome.STOPPED)
         answer: Answer | None = None
         failure: Outcome | None = None
         try:
-            answer, failure = self._send_and_read(pools, request)
+            answer, failure = self._send_and_read(adapter, request)
         except _LIBRARY_ERRORS as error:
             failure = outcome_of(error)
         finally:
             failure = guard.end() or failure
         if answer is not None and (failure is None or _is_stored(request, answer)):
             if answer.status < 200 or not (answer.complete and answer.body_sent):
-                pools.clear()  # the rest of this answer would be taken for the next one
+                adapter.close()  # the rest of this answer would be taken for the next one
             return answer
         # Raised here, not where it was caught: the library's exception would hang on to it with its URL.
         if isinstance(request.body, Body) and request.body.read_error is not None:
             raise request.body.read_error.with_traceback(None)
         raise LinkError(failure or Outcome.RESET)
 
-    def _send_and_read(self, pools: GuardedPools, request: Request) -> tuple[Answer, Outcome | None]:
+    def _send_and_read(self, adapter: GuardedAdapter, request: Request) -> tuple[Answer, Outcome | None]:
         """The answer, and why its body could not be read to its end, if so."""
         headers = {"User-Agent": f"piboothup/{__version__}", **request.headers}
-        if request.body:  # an empty file goes in chunks: with a length it would be sent whole before it is read
-            headers["Content-Length"] = str(len(request.body))
-        response = pools.connection_from_url(request.root).urlopen(
-            request.method,
-            "/",  # the guard has the target
-            request.body,
-            headers,
-            retries=False,
-            redirect=False,
-            timeout=urllib3.Timeout(connect=request.connect_s or self._limits.connect_s, read=self._limits.read_s),
-            preload_content=False,
-            decode_content=False,
+        response = adapter.send(
+            requests.Request(request.method, request.root, headers=headers, data=request.body).prepare(),
+            stream=True,
+            timeout=(request.connect_s or self._limits.connect_s, self._limits.read_s),
+            verify=self._verify,
         )
         answered_ns = self._clock.boottime_ns()
         try:
             content, is_all, failure = self._read(response)
         finally:
             response.close()
-            response.release_conn()
         limit = self._limits.answer_bytes
         body, is_unpacked = decompress(content, response.headers.get("Content-Encoding", ""), limit)
         answer = Answer(
-            response.status,
+            response.status_code,
             response.headers.get("Content-Type", ""),
             body,
             is_all and is_unpacked,
@@ -233,12 +229,12 @@ class Transport:
         )
         return answer, failure
 
-    def _read(self, response: urllib3.BaseHTTPResponse) -> tuple[bytes, bool, Outcome | None]:
+    def _read(self, response: requests.Response) -> tuple[bytes, bool, Outcome | None]:
         """The body as received, whether it is whole, and why not, if reading failed."""
         content = bytearray()
         try:
             while len(content) <= self._limits.answer_bytes:
-                block = response.read(BLOCK_BYTES, decode_content=False)
+                block = response.raw.read(BLOCK_BYTES, decode_content=False)
                 if not block:
                     return bytes(content), True, None
                 content += block
@@ -261,5 +257,5 @@ def _silence_libraries() -> None:
     Each logger is disabled by itself, so that a level or handler set on a parent changes nothing.
     """
     for name in list(logging.root.manager.loggerDict):
-        if name.partition(".")[0] == "urllib3":
+        if name.partition(".")[0] in ("urllib3", "requests"):
             logging.getLogger(name).disabled = True

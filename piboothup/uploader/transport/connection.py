@@ -19,6 +19,7 @@ from http.client import HTTPException, HTTPResponse
 from typing import Any, cast
 
 import urllib3
+from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from piboothup.clock import Clock
@@ -239,34 +240,52 @@ class _TlsConnection(_Connection, HTTPSConnection):
             self._check_dates(self.validity)
 
 
-class GuardedPools(urllib3.PoolManager):
-    """urllib3's pools of these connections."""
-
-    def __init__(
-        self,
-        guard: ExchangeGuard,
-        unacknowledged_s: float,
-        ca_file: str | None,
-        check_dates: CertificateCheck | None = None,
-    ) -> None:
-        """With `check_dates` OpenSSL verifies everything about a certificate but its dates; those are left to it."""
+class _Pools(urllib3.PoolManager):
+    def __init__(self, guard: ExchangeGuard, check_dates: CertificateCheck | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self._given = {"guard": guard, "check_dates": check_dates}
-        options = [
-            (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-            (socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES),
-            (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(unacknowledged_s * 1000)),
-        ]
-        # urllib3's own context writes the session's keys to the file in SSLKEYLOGFILE.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if check_dates is not None:
-            context.verify_flags |= _NO_CHECK_TIME
-        # OpenSSL's own call would also trust what the environment names.
-        context.load_verify_locations(ca_file, None if ca_file else ssl.get_default_verify_paths().openssl_capath)
-        super().__init__(num_pools=4, maxsize=1, socket_options=options, ssl_context=context)
 
     def _new_pool(self, scheme: str, *args: Any, **kwargs: Any) -> Any:
         pool = super()._new_pool(scheme, *args, **kwargs)
         kind: Any = _TlsConnection if scheme == "https" else _Connection
         pool.ConnectionCls = partial(kind, **self._given)  # type: ignore[assignment]
         return pool
+
+
+class GuardedAdapter(HTTPAdapter):
+    """requests' adapter over these connections, without retries."""
+
+    def __init__(
+        self, guard: ExchangeGuard, unacknowledged_s: float, check_dates: CertificateCheck | None = None
+    ) -> None:
+        """`unacknowledged_s`: longest time in which the peer's kernel acknowledges nothing.
+
+        With `check_dates` OpenSSL verifies everything about a certificate but its dates; those are left to it.
+        """
+        self._guard = guard
+        self._unacknowledged_ms = int(unacknowledged_s * 1000)
+        self._check_dates = check_dates
+        super().__init__(pool_connections=4, pool_maxsize=1, max_retries=0)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
+        """Makes the pools; called by requests."""
+        options = [
+            (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+            (socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES),
+            (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._unacknowledged_ms),
+        ]
+        # urllib3's own context writes the session's keys to the file in SSLKEYLOGFILE.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self._check_dates is not None:
+            context.verify_flags |= _NO_CHECK_TIME
+        self.poolmanager = _Pools(
+            self._guard,
+            self._check_dates,
+            num_pools=connections,
+            maxsize=maxsize,
+            block=block,
+            socket_options=options,
+            ssl_context=context,
+            **kwargs,
+        )

@@ -1,4 +1,4 @@
-"""Errors of an exchange without an answer, made from those of urllib3, ssl and the kernel.
+"""Errors of an exchange without an answer, made from those of requests, urllib3, ssl and the kernel.
 
 Theirs carry URLs and headers. `LinkError` carries an outcome and nothing else, so that neither a key nor a signed URL
 can get into a log line by way of an error.
@@ -56,7 +56,7 @@ _OUTCOMES: Final[tuple[tuple[tuple[type[Exception], ...], Outcome], ...]] = (
 
 
 def outcome_of(error: BaseException) -> Outcome:
-    """The outcome of an exception of urllib3, ssl or the kernel."""
+    """The outcome of an exception of requests, urllib3, ssl or the kernel."""
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):

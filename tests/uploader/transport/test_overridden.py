@@ -20,12 +20,7 @@ OVERRIDDEN = [
     (connection._Response, http.client.HTTPResponse, "begin", ["self"]),
     (connection._Connection, urllib3.connection.HTTPConnection, "_new_conn", ["self"]),
     (connection._TlsConnection, urllib3.connection.HTTPSConnection, "connect", ["self"]),
-    (
-        connection.GuardedPools,
-        urllib3.PoolManager,
-        "_new_pool",
-        ["self", "scheme", "host", "port", "request_context"],
-    ),
+    (connection._Pools, urllib3.PoolManager, "_new_pool", ["self", "scheme", "host", "port", "request_context"]),
 ]
 
 
