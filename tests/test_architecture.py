@@ -105,6 +105,12 @@ def test_device_libraries_imported_only_by_drivers_on_start() -> None:
     assert [use for use in found if not use[2]] == []
 
 
+def test_the_libraries_that_were_given_are_used() -> None:
+    """They are fixed: camera and button, transport, pictures, panel, config. More may come, none may go."""
+    found = {module.split(".")[0] for _, tree in modules() for node in ast.walk(tree) for module in imported(node)}
+    assert {"picamera2", "gpiozero", "requests", "PIL", "luma", "tomli"} <= found
+
+
 def test_simulator_imported_only_by_commands_and_tests_on_demand() -> None:
     found = {
         (name, bool(within))

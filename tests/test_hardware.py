@@ -5,13 +5,13 @@ them), the config's defaults, and the wires of the drawing beside it.
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+import tomli
 from gpiozero.pins.pi import PiBoardInfo
 
 from piboothup.config import Config
@@ -64,7 +64,7 @@ def default_of(key: str) -> Any:
 
 
 def value_of(wire: Wire) -> Any:
-    value: Any = tomllib.loads(wire.setting)
+    value: Any = tomli.loads(wire.setting)
     while isinstance(value, dict):
         (value,) = value.values()
     return value

@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import tomli
 
 from piboothup.config.checks import InvalidValue
 from piboothup.config.settings import Config, ConfigError
@@ -127,8 +128,8 @@ class Reading:
 
 def _tables(text: str, path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(text.replace("\r\n", "\n"))
-    except (ValueError, RecursionError) as error:  # tomllib's own error, and what absurd numbers and nesting raise
+        return tomli.loads(text.replace("\r\n", "\n"))
+    except (ValueError, RecursionError) as error:  # tomli's own error, and what absurd numbers and nesting raise
         found = re.search(r"\(at line (\d+)", str(error))
         what = re.sub(r" \(at .*\)$", "", str(error))
         line = int(found.group(1)) if found else text.count("\n") + 1 if "end of document" in str(error) else None

@@ -6,11 +6,12 @@ A faults file is JSON (a list of objects) or TOML (tables [[faults]]), each with
 from __future__ import annotations
 
 import json
-import tomllib
 import typing
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+import tomli
 
 
 class Drop(StrEnum):
@@ -56,7 +57,7 @@ def load_faults(path: Path) -> list[Fault]:
     """Load the rules of a file: JSON (a list of objects) or TOML (tables [[faults]]). Raises SimulatorError."""
     try:
         text = path.read_text(encoding="utf-8")
-        listed = json.loads(text) if path.suffix == ".json" else tomllib.loads(text).get("faults", [])
+        listed = json.loads(text) if path.suffix == ".json" else tomli.loads(text).get("faults", [])
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise SimulatorError(f"The faults file {path} can't be read: {reason}.") from None

@@ -11,9 +11,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
-import tomllib
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
+
+import tomli
 
 from piboothup.config import Config, ConfigError, Secret, parse, toml_value
 from piboothup.spool import durable
@@ -59,7 +60,7 @@ def read(directory: Path, config: Config) -> Choices:
     path = directory / FILE
     try:
         text = path.read_text(encoding="utf-8")
-        given = tomllib.loads(text)
+        given = tomli.loads(text)
         if given["config"] != fingerprint(config):
             return Choices()
         checked, _ = parse(text, path)
@@ -110,7 +111,7 @@ def forget_others(directory: Path, config: Config) -> None:
     """Delete choices made over another config, which would hold again if that config came back. Raises OSError."""
     path = directory / FILE
     try:
-        of = tomllib.loads(path.read_text(encoding="utf-8"))["config"]
+        of = tomli.loads(path.read_text(encoding="utf-8"))["config"]
     except (FileNotFoundError, IsADirectoryError, ValueError, KeyError, RecursionError):
         return
     if of != fingerprint(config):
