@@ -15,6 +15,7 @@ requests and urllib3 do not fit as they are. What is used of them and what is no
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import re
