@@ -103,8 +103,8 @@ class BoothService:
         self._settings_store = store = SettingsStore(config, spool.directory, clock, self._apply_settings)
         context = store.active.context
         post = self._events.put
-        self._camera = CameraThread(devices.camera, clock, post, self._on_viewfinder, self._restart)
         self._panel = PanelThread(devices.panel, clock, runtime)
+        self._camera = CameraThread(devices.camera, clock, post, self._panel.set_viewfinder, self._restart)
         self._saver = Saver(config, spool, context, runtime, post)
         self._storage = StorageMonitor(
             config, spool, clock, config_names=config_names, known_spools_file=known_spools_file
@@ -277,10 +277,6 @@ class BoothService:
                     self._self_test.on_test_press()
                 case action:
                     self._action_runner.submit(action)
-
-    def _on_viewfinder(self) -> None:
-        """Pass the viewfinder's new picture to the panel; called on the camera's thread."""
-        self._panel.set_viewfinder(self._camera.viewfinder)
 
     def _view(self, now_ns: int) -> View:
         return self._presenter.view(self._booth, now_ns, self._settings)

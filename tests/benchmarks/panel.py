@@ -196,7 +196,7 @@ def _viewfinder(folder: Path, seconds: float) -> None:
         SimulatedCamera(CameraConfig(driver="simulated"), clock),
         clock,
         lambda event: None,
-        lambda: panel.set_viewfinder(camera.viewfinder),
+        panel.set_viewfinder,
     )
     camera.start()
     time.sleep(2.0)

@@ -92,12 +92,12 @@ class CameraThread:
         camera: Camera,
         clock: Clock,
         post: Callable[[Event], None],
-        on_viewfinder: Callable[[], None] = lambda: None,
+        on_viewfinder: Callable[[Viewfinder | None], None] = lambda picture: None,
         on_unrecoverable: Callable[[], None] = lambda: None,
     ) -> None:
         """Both callbacks come on the camera's thread.
 
-        `on_viewfinder`: there is a new viewfinder picture. `on_unrecoverable`: a camera that has streamed before
+        `on_viewfinder`: gets each new picture, None once off. `on_unrecoverable`: a camera that has streamed before
         keeps failing although it was reopened; only a new process can help. A camera that never streamed is just
         missing, and is waited for.
         """
@@ -298,7 +298,7 @@ class CameraThread:
         picture = self._camera.viewfinder()
         if picture is not None and picture != self._viewfinder:
             self._viewfinder = picture
-            self._on_viewfinder()
+            self._on_viewfinder(self.viewfinder)
 
     def _on_fault(self, cause: Problem) -> None:
         counts = self.recovery_counts

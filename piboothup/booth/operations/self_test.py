@@ -195,10 +195,9 @@ class SelfTest:
         if not link_id:
             return problem("no_event")
         known = {event.link_id for event in self._spool.events()}
-        report = self._read_uploader(lambda _: True)
         if known and link_id not in known:
             return problem("event_gone")
-        return _first_problem(report, "event_gone", "event_refused")
+        return _first_problem(self._read_uploader(lambda _: True), "event_gone", "event_refused")
 
     def _others(self) -> Problem | None:
         link_id = self._settings_store.active.context.link_id

@@ -71,7 +71,7 @@ def test_viewfinder_each_picture_delivered_once_on_camera_notice(
         "piboothup.booth.camera.thread.VIEWFINDER_INTERVAL_S", 3600.0
     )  # only what it tells wakes the thread
     heard: queue.SimpleQueue[Viewfinder | None] = queue.SimpleQueue()
-    looking = CameraThread(camera, clock, told.append, lambda: heard.put(looking.viewfinder))
+    looking = CameraThread(camera, clock, told.append, heard.put)
     looking.set_viewfinder_on(True)
     looking.start()
     for serial in range(1, 40):
@@ -87,7 +87,7 @@ def test_viewfinder_without_camera_notice_polled_10_times_a_s(
     camera: FakeCamera, clock: HandClock, told: list[Event]
 ) -> None:
     heard: list[int] = []
-    thread = CameraThread(camera, clock, told.append, lambda: heard.append(clock.boottime_ns()))
+    thread = CameraThread(camera, clock, told.append, lambda _: heard.append(clock.boottime_ns()))
     thread.set_viewfinder_on(True)
     run_for(thread, clock, 1)
     for serial in range(1, 11):

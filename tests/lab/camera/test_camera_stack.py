@@ -126,7 +126,7 @@ def test_the_picture_in_it_is_the_sensor_s(full: Bench) -> None:
 
 def test_viewfinder_comes_while_watched_delays_no_photo(full: Bench) -> None:
     came = threading.Event()
-    full.thread._on_viewfinder = came.set
+    full.thread._on_viewfinder = lambda _: came.set()
     assert full.thread.viewfinder is None
     full.thread.set_viewfinder_on(True)
     assert came.wait(PATIENCE_S)
