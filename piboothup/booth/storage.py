@@ -153,10 +153,11 @@ class StorageMonitor:
 
     def _notice_disk_change(self) -> bool:
         """Whether another disk is under the spool's path; then the previous disk's waiting photos are remembered."""
-        if not self._spool.has_moved():
+        location = self._spool.session.location
+        if location is None or not self._spool.has_moved():
             return False
-        left, location = self._spool.left_behind(), self._spool.session.location
-        self._sent_there |= location.sent() if location is not None else set()
+        left = self._spool.left_behind()
+        self._sent_there |= location.names(SENT)
         self._spool.log_once(
             logging.WARNING, "spool moved directory=%s left_behind=%d", self._spool.directory, len(left)
         )

@@ -22,6 +22,7 @@ from piboothup.spool.capture_time.anchors import Anchor
 from piboothup.spool.capture_time.boots import Boot
 from piboothup.spool.capture_time.timeline import Timeline
 from piboothup.spool.contexts import Context
+from piboothup.spool.disk import hidden_photos
 from piboothup.spool.disk.free_space import FreeSpace
 from piboothup.spool.disk.location import Location
 from piboothup.spool.errors import SpoolError
@@ -146,7 +147,8 @@ class Spool:
 
     def left_behind(self) -> set[str]:
         """The photos that wait in the folder that was locked, when it is out of sight, or were hidden from it."""
-        return set() if self.session.location is None else self.session.location.waiting()
+        location = self.session.location
+        return set() if location is None else location.names(NEW, PARKED) | hidden_photos.read(location.path)
 
     def refuse_another_disk(self, session: Session) -> None:
         """Raise OSError when the session has ended or its disk has left: the number is another boot's there."""

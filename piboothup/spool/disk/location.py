@@ -11,8 +11,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from piboothup.spool.disk import hidden_photos
-from piboothup.spool.listing import NEW, PARKED, SENT, Listing
+from piboothup.spool.listing import Listing
 
 
 class Location:
@@ -45,20 +44,14 @@ class Location:
         """Whether `is_another`, or the lock is gone. Raises OSError."""
         return self.is_another() or _identity(self._lock.lstat) != self._held_lock
 
-    def waiting(self) -> set[str]:
-        """Waiting photos in the held folder, whatever covers it, and those that it lists as hidden."""
-        return self._names(NEW, PARKED) | hidden_photos.read(self._held)
-
-    def sent(self) -> set[str]:
-        """Sent photos in the held folder, whatever covers it."""
-        return self._names(SENT)
-
-    def _names(self, *places: str) -> set[str]:
-        listing = Listing(self._held)
+    def names(self, *places: str) -> set[str]:
+        """The photos in these folders of the held one."""
+        listing = Listing(self.path)
         return {str(name) for place in places for name in listing.photos(place)}
 
     @property
-    def _held(self) -> Path:
+    def path(self) -> Path:
+        """Path of the held folder, whatever covers it."""
         return Path(f"/proc/self/fd/{self._folder}")
 
 
