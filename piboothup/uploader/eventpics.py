@@ -68,7 +68,7 @@ class EventPicsApi:
         now_ms: NowMs = lambda: None,
         transport: Transport | None = None,
     ) -> None:
-        """`transport` unset: verified TLS, and plain http only when `api_url` is on this machine."""
+        """Without `transport`, requests go over verified TLS, or plain http if `api_url` is on this machine."""
         parts = urlsplit(api_url)
         self._on_this_machine = is_loopback(parts.hostname or "")
         plain_http = parts.scheme == "http" and self._on_this_machine
@@ -125,7 +125,7 @@ class EventPicsApi:
         return Secret(url)
 
     def put(self, url: Secret, file: BinaryIO, size_bytes: int) -> None:
-        """Sends the photo. Returns only with proof that it arrived; raises OSError when the file can't be read.
+        """Send the photo. Returns only with proof that it arrived; raises OSError when the file can't be read.
 
         TLS has carried the bytes, so a 2xx is proof, whatever the ETag (that of an encrypted bucket looks like an MD5
         and is another).

@@ -97,17 +97,17 @@ class Uploader:
         self._wifi = Wifi()
 
     def stop(self) -> None:
-        """Asks the service to end; may be called from a signal handler. It ends within 5 s, in mid-PUT too."""
+        """Ask the service to end; may be called from a signal handler. It ends within 5 s, in mid-PUT too."""
         self._scheduler.stopping = True
         self.wake()
 
     def wake(self) -> None:
-        """Wakes the main thread and the workers; may be called from any thread or signal handler."""
+        """Wake the main thread and the workers; may be called from any thread or signal handler."""
         with contextlib.suppress(OSError):  # full: already awake; closed: has ended
             self._wake.send(b"!")
 
     def run(self) -> None:
-        """Runs until stopped, or until the spool lies on another disk: then `needs_restart` is set.
+        """Run until stopped, or until the spool lies on another disk: then `needs_restart` is set.
 
         Raises AlreadyRunning, RuntimeUnusable, OSError when it can't start; SpoolUnusable too, but under systemd.
         """
@@ -116,7 +116,7 @@ class Uploader:
                 self._run()
 
     def _prepare(self) -> bool:
-        """Prepares the spool. On a box a failure is shown and tried again, as a disk may come late.
+        """Prepare the spool. On a box a failure is shown and tried again, as a disk may come late.
 
         False when the service is stopped meanwhile.
         """
@@ -185,7 +185,7 @@ class Uploader:
                     log.debug("hint ignored")
 
     def _renew_lost_socket(self, hints: HintSocket, selector: selectors.BaseSelector) -> None:
-        """Makes the hint socket again if it vanished with its folder, as soon as that is back."""
+        """Make the hint socket again if it vanished with its folder, as soon as that is back."""
         if not hints.is_lost():
             return
         selector.unregister(hints)
@@ -229,7 +229,7 @@ class Uploader:
             log.error("worker stuck seconds=%.0f", stuck_s)
 
     def _apply_choices(self) -> None:
-        """Pauses or resumes as chosen at the box; a `retry` in between counts until the next choice."""
+        """Pause or resume as chosen at the box; a `retry` in between counts until the next choice."""
         chosen = choices.read(self._spool.directory, self._config)
         paused = chosen.over(self._config).upload.paused
         if paused != self._paused and chosen is not choices.UNKNOWN:
@@ -237,7 +237,7 @@ class Uploader:
             self._scheduler.pause(paused)
 
     def _check_storage(self) -> None:
-        """Sends nothing from a spool in memory: sent/ would be gone at power-off, and all photos be sent again."""
+        """Send nothing from a spool in memory: sent/ would be gone at power-off, and all photos be sent again."""
         self._spool.free_space.recheck_storage(allowed=self._config.spool.allow_memory)
         self._scheduler.set_storage_problem(self._spool.free_space.unsound)
 

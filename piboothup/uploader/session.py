@@ -48,19 +48,19 @@ class ApiSession:
     _sign_in_check_due_ns: int = 0
 
     def stop(self) -> None:
-        """Cuts what is on the network. The scheduler must be stopping."""
+        """Cut what is on the network. The scheduler must be stopping."""
         if (api := self._api) is not None:
             api.transport.guard.stop()
 
     def enforce_deadline(self) -> float:
-        """Cuts an overdue exchange; the seconds for which it is overdue."""
+        """Cut an overdue exchange; return the seconds for which it is overdue."""
         if (api := self._api) is None:
             return 0.0
         api.transport.guard.enforce()
         return api.transport.guard.overdue_s()
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         if self._api is not None:
             self._api.transport.close()
 
@@ -78,7 +78,7 @@ class ApiSession:
         return self._api
 
     def probe(self) -> None:
-        """Checks whether EventPics answers and accepts the key, and reports it to the scheduler."""
+        """Check whether EventPics answers and accepts the key, and report it to the scheduler."""
         try:
             key = self._config.read_key()
         except ConfigError as error:
@@ -99,7 +99,7 @@ class ApiSession:
             self._scheduler.on_probe_success(account.events)
 
     def diagnose_refusal(self, context: Context) -> tuple[ApiCall, Outcome, float | None]:
-        """Finds out whether a FORBIDDEN to `getuploadurl` means the key or the event.
+        """Find out whether a FORBIDDEN to `getuploadurl` means the key or the event.
 
         Returns the call that failed, its outcome, and the server's Retry-After in seconds.
         """
@@ -142,7 +142,7 @@ class ApiSession:
         return api.events(key_accepted=accepted)
 
     def _remember(self, account: Account) -> None:
-        """Records titles and time; if the card can't be written, photos are sent nevertheless."""
+        """Record titles and time; if the card can't be written, photos are sent nevertheless."""
         try:
             if self._scheduler.snapshot().events != account.events:
                 self._spool.write_events(list(account.events))

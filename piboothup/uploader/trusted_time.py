@@ -47,7 +47,7 @@ class TrustedTime:
         return self._anchored_ms() is not None
 
     def learn(self, date: Anchor | None) -> bool:
-        """Takes the Date of a request without the key if it is plausible; whether it is."""
+        """Take the Date of a request without the key if it is plausible; return whether it is."""
         if date is None or not is_plausible(date, self._known_past_ms()):
             log.warning("time not learned reason=%s", "no possible date" if date is None else "not believable")
             return False

@@ -50,12 +50,12 @@ class Worker:
         self.thread = threading.Thread(target=self._run, name=f"worker-{number}", daemon=True)
 
     def join(self, timeout_s: float) -> bool:
-        """Waits for the thread's end; False when it does not come in time."""
+        """Wait for the thread's end; return False when it does not come in time."""
         self.thread.join(timeout_s)
         return not self.thread.is_alive()
 
     def enforce_deadline(self) -> float:
-        """Cuts an overdue exchange; the seconds for which it is overdue, infinity for a dead thread."""
+        """Cut an overdue exchange; return the seconds for which it is overdue, infinity for a dead thread."""
         return self.session.enforce_deadline() if self.thread.is_alive() else float("inf")
 
     def _run(self) -> None:
@@ -64,7 +64,7 @@ class Worker:
         self.session.close()
 
     def run_step(self, step: Probe | Send) -> None:
-        """Does a step and reports its success or failure."""
+        """Do a step and report its success or failure."""
         try:
             if isinstance(step, Probe):
                 self.session.probe()
@@ -101,7 +101,7 @@ class Worker:
             self._on_unreadable(name, error)
 
     def _send(self, name: PhotoName, context: Context, taken_at_ms: int | None, file: VerifyingReader) -> None:
-        """Sends the photo. Raises OSError if its file can't be read, Damaged if it is not what was committed."""
+        """Send the photo. Raises OSError if its file can't be read, Damaged if it is not what was committed."""
         started_ns = self._clock.boottime_ns()
         url = self._scheduler.fresh_url(name, context)
         try:
@@ -121,7 +121,7 @@ class Worker:
             self._verified.discard(name)
 
     def mark_sent(self, name: PhotoName, context: Context) -> bool:
-        """Moves a photo that the album of `context` has into sent/. False when that fails for now."""
+        """Move a photo that the album of `context` has into sent/; return False when that fails for now."""
         try:
             self._record_actual_album(name, context)
             handover.mark_sent(self._spool, name)
@@ -136,7 +136,7 @@ class Worker:
         return True
 
     def _record_actual_album(self, name: PhotoName, context: Context) -> None:
-        """Records the album that has the photo, if an operator assigned it elsewhere while it was on its way.
+        """Record the album that has the photo, if an operator assigned it elsewhere while it was on its way.
 
         Raises durable.Locked while an assignment is under way.
         """

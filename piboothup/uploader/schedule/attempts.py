@@ -94,13 +94,13 @@ class AttemptHistory:
         self._sent = sent
 
     def record_failure(self, name: PhotoName) -> int:
-        """Counts a failed attempt; the count."""
+        """Count a failed attempt; return the count."""
         history = self.photo(name)
         history.failures += 1
         return history.failures
 
     def record_refusal(self, name: PhotoName, context: Context, *, too_large: bool, is_only: bool) -> Refusal:
-        """Records a refusal; what it leads to. `is_only`: no other photo of the event waits."""
+        """Record a refusal; return what it leads to. `is_only`: no other photo of the event waits."""
         photo, sent, event = self.photo(name), self._sent[context], self._context(context)
         if photo.refused_by != context:
             photo.refusals, photo.refused_by, photo.sent_before = 0, context, sent
@@ -117,13 +117,13 @@ class AttemptHistory:
         return Refusal.RETRY_PHOTO
 
     def record_error(self, context: Context) -> int:
-        """Counts an error of the server over a photo of this event; errors in a row."""
+        """Count an error of the server over a photo of this event; return how many in a row."""
         history = self._context(context)
         history.errors += 1
         return history.errors
 
     def record_cooldown(self, context: Context) -> int:
-        """Counts a cool-down of this event; cool-downs in a row."""
+        """Count a cool-down of this event; return how many in a row."""
         history = self._context(context)
         history.cooldowns += 1
         return history.cooldowns
@@ -134,29 +134,29 @@ class AttemptHistory:
         return history is not None and self._sent.total() > history.sent_before
 
     def record_unreadable(self, name: PhotoName) -> None:
-        """Records that the photo's file can't be read."""
+        """Record that the photo's file can't be read."""
         self.photo(name)
         self.unreadable.add(name)
 
     def record_defect(self, name: PhotoName) -> None:
-        """Records that an attempt ended in a defect of this program."""
+        """Record that an attempt ended in a defect of this program."""
         self.photo(name)
         self.hit_defect.add(name)
 
     def on_sent(self, name: PhotoName, context: Context) -> None:
-        """Forgets the failures of a sent photo and its event."""
+        """Forget the failures of a sent photo and its event."""
         self.contexts.pop(context, None)
         self.forget(name)
 
     def forget(self, name: PhotoName) -> None:
-        """Forgets a photo that has left new/."""
+        """Forget a photo that has left new/."""
         self.photos.pop(name, None)
         self.unreadable.discard(name)
         self.refused_again.discard(name)
         self.hit_defect.discard(name)
 
     def forget_all(self) -> None:
-        """Forgets all failures, so that everything is tried as if for the first time."""
+        """Forget all failures, so that everything is tried as if for the first time."""
         self.photos = {name: PhotoHistory() for name in self.unreadable}
         self.contexts.clear()
         self.refused_again.clear()

@@ -65,18 +65,18 @@ class CircuitBreaker:
     _connected_ns: int = 0
 
     def close(self, now_ns: int) -> None:
-        """Lets photos be sent: EventPics answered."""
+        """Let photos be sent: EventPics answered."""
         if not self.closed:
             self.closed, self._closed_ns = True, now_ns
 
     def back_off(self, now_ns: int, at_least_s: float | None = None, cap_s: float = MAX_BACKOFF_S) -> None:
-        """Lets everything wait for a backoff and the server's Retry-After: a call failed, but there is a link."""
+        """Let everything wait for a backoff and the server's Retry-After: a call failed, but there is a link."""
         self.failures += 1
         asked_s = (at_least_s or 0.0) * (1 + 0.25 * self.random())
         self._wait(now_ns, full_jitter_s(self.failures, self.random, cap_s=cap_s) + asked_s)
 
     def trip(self, now_ns: int, wait_s: float | None = None, cap_s: float = MAX_BACKOFF_S) -> None:
-        """Lets only a probe be made, after `wait_s` or a backoff: the link is gone, or refused."""
+        """Let only a probe be made, after `wait_s` or a backoff: the link is gone, or refused."""
         if self.closed:
             self._connected_ns += now_ns - self._closed_ns
         self.closed = False
@@ -85,12 +85,12 @@ class CircuitBreaker:
         self._wait(now_ns, jittered_s if wait_s is None else wait_s)
 
     def probe_now(self, now_ns: int) -> None:
-        """Ends the wait."""
+        """End the wait."""
         self.failures = 0
         self.not_before_ns = now_ns
 
     def _wait(self, now_ns: int, wait_s: float) -> None:
-        """Extends the wait; never shortens one that the server asked for."""
+        """Extend the wait; never shorten one that the server asked for."""
         self.not_before_ns = max(self.not_before_ns, now_ns + int(wait_s * SECOND_NS))
 
     def connected_s(self, now_ns: int) -> float:

@@ -108,7 +108,7 @@ class FailurePolicy:
     def on_photo_failure(
         self, name: PhotoName, context: Context, call: ApiCall, outcome: Outcome, retry_after_s: float | None
     ) -> bool:
-        """A call for the photo failed. True: the photo is to be parked."""
+        """A call for the photo failed: decide what follows; return whether to park the photo."""
         decision = decide(call, outcome)
         if call is ApiCall.PUT and outcome in _UNREACHABLE:
             self._link.is_put_unanswered = True
@@ -162,7 +162,7 @@ class FailurePolicy:
     def _cool_down(
         self, name: PhotoName, context: Context, reason: str, detail: str, retry_after_s: float | None = None
     ) -> None:
-        """Lets an event wait for some minutes: the server takes nothing for it."""
+        """Let an event wait for some minutes: the server takes nothing for it."""
         if context in self._queue.held:  # another worker was refused meanwhile
             self._postpone(name, self._photo_backoff_s(name))
             return
@@ -178,7 +178,7 @@ class FailurePolicy:
     def _hold_briefly(
         self, name: PhotoName, context: Context, call: ApiCall, outcome: Outcome, retry_after_s: float | None
     ) -> None:
-        """Lets an event wait for some seconds, and others go first."""
+        """Let an event wait for some seconds, and others go first."""
         failures = self._attempts.record_failure(name)
         wait_s = max(full_jitter_s(failures, self._random, cap_s=_max_backoff_s(call, outcome)), retry_after_s or 0.0)
         self._postpone(name, wait_s)
@@ -211,7 +211,7 @@ class FailurePolicy:
         self._link.set_problem(state, reason, outlasts_probes=outlasts)
 
     def _trip_breaker(self, wait_s: float | None = None, cap_s: float = MAX_BACKOFF_S) -> None:
-        """Stops sending; the next probe comes after `wait_s`, or after a backoff of at most `cap_s`."""
+        """Stop sending; the next probe comes after `wait_s`, or after a backoff of at most `cap_s`."""
         self._breaker.trip(self._clock.boottime_ns(), wait_s, cap_s)
         self._stats.forget_rate()
 

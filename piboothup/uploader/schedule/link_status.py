@@ -87,19 +87,19 @@ class LinkStatus:
         return self.paused or self.refused_config or self.storage_problem is not None
 
     def set_problem(self, state: UploaderState, reason: Problem, *, outlasts_probes: bool = False) -> None:
-        """Shows a problem of the link or behind it. `outlasts_probes`: only a sent photo can show that it is over."""
+        """Show a problem of the link or behind it. `outlasts_probes`: only a sent photo can show that it is over."""
         if self._problem != (state, reason):
             log.warning("link state=%s reason=%s", state, reason.code)
         self._problem, self._outlasts_probes = (state, reason), outlasts_probes
 
     def on_probe_success(self, *, photos_waiting: bool) -> None:
-        """EventPics answered: clears the problem, unless only a photo can show it over and there is one to send."""
+        """EventPics answered: clear the problem, unless only a photo can show it over and there is one to send."""
         self.is_storage_silent = self.is_put_unanswered
         if not (photos_waiting and self._outlasts_probes):
             self._clear_problem()
 
     def on_photo_sent(self) -> None:
-        """A photo arrived: clears whatever was wrong with the link."""
+        """A photo arrived: clear whatever was wrong with the link."""
         self.is_put_unanswered = self.is_storage_silent = False
         self._clear_problem()
 
@@ -165,7 +165,7 @@ class TransferStats:
     _busy_ns: float = 0.0
 
     def record_sent(self, context: Context, size_bytes: int, took_ns: int, now_ns: int) -> None:
-        """Counts a sent photo. `took_ns`: from its first call on, also while other photos were on their way."""
+        """Count a sent photo. `took_ns`: from its first call on, also while other photos were on their way."""
         self.sent[context] += 1
         since_ns = took_ns if self.last_success_ns is None else now_ns - self.last_success_ns
         self._bytes = _DECAY * self._bytes + size_bytes
@@ -175,7 +175,7 @@ class TransferStats:
         self.parallel = parallel_uploads(self.rate_bps, self.parallel, self.max_parallel)
 
     def forget_rate(self) -> None:
-        """Forgets the rate: the link was lost, and the next may be another."""
+        """Forget the rate: the link was lost, and the next may be another."""
         self._bytes = self._photos = self._busy_ns = 0.0
         self.parallel = 1
 

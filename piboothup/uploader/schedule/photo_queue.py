@@ -105,7 +105,7 @@ class PhotoQueue:
         return self.sendable > (0 if context in self.held else self.waiting[context])
 
     def reload(self, listed: list[str], entries: Mapping[str, ContextRecord]) -> None:
-        """Takes over a new listing of new/ (as of `sorted_names`) and the entries of its contexts.
+        """Take over a new listing of new/ (as of `sorted_names`) and the entries of its contexts.
 
         Photos on their way, postponed or unmarked stay so; a hold without photos is over.
         """
@@ -124,7 +124,7 @@ class PhotoQueue:
             self._newest_known = max(self._newest_known, _position(listed[-1]))
 
     def add(self, name: PhotoName, entry: ContextRecord) -> None:
-        """Adds a photo that was just taken. An older one is left to the next listing: it may be queued already.
+        """Add a photo that was just taken. An older one is left to the next listing: it may be queued already.
 
         `entry`: what is written about its context; used if the last listing did not have the context.
         """
@@ -161,7 +161,7 @@ class PhotoQueue:
         return self._postponed_until[0][0] if self._postponed_until else None
 
     def discard(self, name: PhotoName) -> None:
-        """Removes a photo that has left new/."""
+        """Remove a photo that has left new/."""
         if self.unmarked.pop(name, None) is not None:
             return
         text = str(name)
@@ -180,7 +180,7 @@ class PhotoQueue:
         self.unmarked[name] = context
 
     def put_back(self, name: PhotoName) -> None:
-        """Puts an untried photo back at its end of the queue."""
+        """Put an untried photo back at its end of the queue."""
         text = str(name)
         self._busy.discard(text)
         if self._waiting_line and _position(text) < _position(self._waiting_line[0]):
@@ -189,24 +189,24 @@ class PhotoQueue:
             self._waiting_line.append(text)
 
     def postpone(self, name: PhotoName, until_ns: int) -> None:
-        """Does not choose the photo before `until_ns`."""
+        """Do not choose the photo before `until_ns`."""
         text = str(name)
         self._busy.discard(text)
         self._postponed.add(text)
         heapq.heappush(self._postponed_until, (until_ns, next(self._tie_breaker), text))
 
     def hold(self, name: PhotoName, context: Context, hold: ContextHold) -> None:
-        """Lets this photo and all of the same event and album wait."""
+        """Let this photo and all of the same event and album wait."""
         self._busy.discard(str(name))
         self.held[context] = hold
 
     def release(self, contexts: Iterable[Context]) -> None:
-        """Ends these holds; the photos come with the next listing, which the caller requests."""
+        """End these holds; the photos come with the next listing, which the caller requests."""
         for context in contexts:
             self.held.pop(context, None)
 
     def release_all(self) -> None:
-        """Ends all holds and postponements; the photos come with the next listing."""
+        """End all holds and postponements; the photos come with the next listing."""
         self.held.clear()
         self._postponed_until.clear()
         self._due.clear()

@@ -68,7 +68,7 @@ class UploadScheduler:
     # -- what to do next ---------------------------------------------------------------------------------------
 
     def next_step(self) -> Step:
-        """The next step of a worker; the caller of this does it, if it is a Probe or Send."""
+        """Return the next step of a worker. A Probe or Send counts as begun: the caller must do it."""
         with self._changed:
             now_ns = self._clock.boottime_ns()
             if self.stopping:
@@ -89,7 +89,7 @@ class UploadScheduler:
             return Wait(min((due_ns for due_ns in times_ns if due_ns is not None and due_ns > now_ns), default=None))
 
     def take_step(self) -> Probe | Send | None:
-        """Waits for the next step that is not Wait."""
+        """Wait for the next step that is not Wait."""
         with self._changed:
             while isinstance(step := self.next_step(), Wait):
                 left_ns = None if step.until_ns is None else step.until_ns - self._clock.boottime_ns()
@@ -105,28 +105,28 @@ class UploadScheduler:
             return wanted
 
     def reload(self, listed: list[str], entries: Mapping[str, ContextRecord]) -> None:
-        """Takes over a new listing of new/ (see `photo_queue.sorted_names`) and the entries of its contexts."""
+        """Take over a new listing of new/ (see `photo_queue.sorted_names`) and the entries of its contexts."""
         with self._changing():
             self._queue.reload(listed, entries)
 
     def set_listing_complete(self, *, complete: bool) -> None:
-        """Says whether all folders of new/ could be read when they were last listed."""
+        """Record whether all folders of new/ could be read when they were last listed."""
         with self._changed:
             self._link.listing_incomplete = not complete
 
     def add(self, name: PhotoName, entry: ContextRecord) -> None:
-        """Adds a photo that was just saved; `entry`: what is written about its context."""
+        """Add a photo that was just saved; `entry`: what is written about its context."""
         with self._changing():
             self._queue.add(name, entry)
 
     def end_holds(self) -> None:
-        """Ends the holds of events whose time is over."""
+        """End the holds of events whose time is over."""
         with self._changed:
             now_ns = self._clock.boottime_ns()
             self._end_holds(lambda _, hold: hold.until_ns is not None and now_ns >= hold.until_ns)
 
     def take_key(self, key: Secret) -> None:
-        """Sets the key. A new key may see other events, so failures with the old one are forgotten."""
+        """Set the key. A new key may see other events, so failures with the old one are forgotten."""
         with self._changed:
             if key != self.key:
                 self._forget_failures()
@@ -134,18 +134,18 @@ class UploadScheduler:
             self.key = key
 
     def pause(self, paused: bool) -> None:
-        """Pauses or resumes the sending, as an operator chose."""
+        """Pause or resume the sending, as an operator chose."""
         with self._changing():
             self._link.paused = paused
 
     def set_storage_problem(self, found: Problem | None) -> None:
-        """Sets or clears the problem of the spool's storage; nothing is sent while there is one."""
+        """Set or clear the problem of the spool's storage; nothing is sent while there is one."""
         if found != self._link.storage_problem:
             with self._changing():
                 self._link.storage_problem = found
 
     def retry(self) -> None:
-        """Tries everything now, as an operator asked: ends pause, holds and waits."""
+        """Try everything now, as an operator asked: end pause, holds and waits."""
         with self._changing():
             self._link.paused = False
             self._forget_failures()
@@ -196,7 +196,7 @@ class UploadScheduler:
             return url if is_usable else None
 
     def keep_url(self, name: PhotoName, url: UploadUrl) -> None:
-        """Keeps the upload URL of a photo that was not sent, for another attempt."""
+        """Keep the upload URL of a photo that was not sent, for another attempt."""
         with self._changed:
             self._attempts.photo(name).url = url
 
@@ -224,24 +224,24 @@ class UploadScheduler:
             return list(self._queue.unmarked.items())
 
     def forget_photo(self, name: PhotoName, *, damaged: bool = False) -> None:
-        """Forgets a photo that has left new/."""
+        """Forget a photo that has left new/."""
         with self._changing():
             self._link.damaged += damaged
             self._attempts.forget(name)
             self._queue.discard(name)
 
     def put_back(self, name: PhotoName) -> None:
-        """Puts back a photo that was not tried."""
+        """Put back a photo that was not tried."""
         with self._changing():
             self._queue.put_back(name)
 
     def hold(self, name: PhotoName, context: Context | None) -> None:
-        """Holds the photos of a context for which no event is chosen."""
+        """Hold the photos of a context for which no event is chosen."""
         with self._changing():
             self._queue.hold(name, context or Context(name.context), ContextHold("no_event"))
 
     def postpone(self, name: PhotoName, wait_s: float) -> None:
-        """Tries the photo again after `wait_s`."""
+        """Try the photo again after `wait_s`."""
         with self._changing():
             self._queue.postpone(name, self._clock.boottime_ns() + int(wait_s * SECOND_NS))
 
@@ -254,7 +254,7 @@ class UploadScheduler:
     def on_photo_failure(
         self, name: PhotoName, context: Context, call: ApiCall, outcome: Outcome, retry_after_s: float | None = None
     ) -> bool:
-        """A call for the photo failed. True: the photo is to be parked."""
+        """A call for the photo failed: decide what follows; return whether to park the photo."""
         with self._changing():
             if call is ApiCall.UPLOAD_URL:
                 outcome = listed_outcome(outcome, context, self._events or ())
@@ -288,7 +288,7 @@ class UploadScheduler:
             )
 
     def wake(self) -> None:
-        """Wakes every waiting worker."""
+        """Wake every waiting worker."""
         with self._changed:
             self._changed.notify_all()
 
@@ -302,7 +302,7 @@ class UploadScheduler:
         self.on_change()
 
     def _forget_failures(self) -> None:
-        """Ends all holds and postponements."""
+        """End all holds and postponements."""
         self._queue.release_all()
         self._attempts.forget_all()
         self._listing_requested = True

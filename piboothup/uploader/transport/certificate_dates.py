@@ -38,7 +38,7 @@ class CertificateClock:
         return self.wrong_ns is None or abs(self._offset_ns() - self.wrong_ns) >= _CLOCK_STEP_NS
 
     def switch_to_known_time(self) -> bool:
-        """Uses the known time from now on, after a certificate was refused for its dates. True: try again."""
+        """Use the known time after a certificate was refused for its dates; return whether to try again."""
         if not self.trusts_system_clock():
             self.wrong_ns = None
             return False
@@ -48,7 +48,7 @@ class CertificateClock:
         return True
 
     def check(self, validity: Validity) -> None:
-        """Checks dates by the known time. Raises OutOfDate."""
+        """Check dates by the known time. Raises OutOfDate."""
         now_ms = self._now_ms()
         if now_ms is None or not validity.covers(now_ms):
             raise OutOfDate

@@ -111,7 +111,7 @@ class Transport:
         *,
         deadline_s: float,
     ) -> Answer:
-        """Makes one request and reads its answer. Raises LinkError; OSError when the body itself can't be read.
+        """Make one request and read its answer. Raises LinkError; OSError when the body itself can't be read.
 
         A file is sent from its position to its end. 307 and 308 are followed as far as they stay with the server.
         """
@@ -129,7 +129,7 @@ class Transport:
         return answer
 
     def get_date(self, url: str, deadline_s: float) -> Answer:
-        """GETs the root of `url`'s server, whatever the dates of its certificate.
+        """GET the root of `url`'s server, whatever the dates of its certificate.
 
         For the Date header of the answer; neither key nor photo is sent. Raises LinkError.
         """
@@ -137,7 +137,7 @@ class Transport:
         return self._send_apart(request, deadline_s, lambda _: None)
 
     def get_plain_http(self, host: str, deadline_s: float) -> Answer:
-        """GETs the root of `host` by plain http, to see who answers; neither key nor photo is sent.
+        """GET the root of `host` by plain http, to see who answers; neither key nor photo is sent.
 
         Over TLS a portal can't answer in a server's place, so it shows only this way. Raises LinkError.
         """
@@ -145,7 +145,7 @@ class Transport:
         return self._send_apart(Request("GET", root, _ASK_ONCE, None, _SIGN_IN_CONNECT_S), deadline_s)
 
     def close(self) -> None:
-        """Closes the kept connections."""
+        """Close the kept connections."""
         self._adapter.close()
         self._known_time_adapter.close()
 
@@ -173,7 +173,7 @@ class Transport:
         return self._send_once(adapter, request, deadline_ns)
 
     def _send_apart(self, request: Request, deadline_s: float, check_dates: CertificateCheck | None = None) -> Answer:
-        """Sends a request on a connection of its own, which is closed again."""
+        """Send a request on a connection of its own, which is closed again."""
         with contextlib.closing(GuardedAdapter(self.guard, self._limits.unacknowledged_s, check_dates)) as adapter:
             return self._send_once(adapter, request, self._deadline_ns(deadline_s))
 
@@ -253,7 +253,7 @@ def _is_stored(request: Request, answer: Answer) -> bool:
 
 
 def _silence_libraries() -> None:
-    """Disables the libraries' loggers, whose lines hold whole URLs, at DEBUG and in some warnings.
+    """Disable the libraries' loggers, whose lines hold whole URLs, at DEBUG and in some warnings.
 
     Each logger is disabled by itself, so that a level or handler set on a parent changes nothing.
     """

@@ -68,7 +68,7 @@ class ExchangeGuard:
         self._stopped = False
 
     def begin(self, target: Secret, deadline_ns: int) -> bool:
-        """Begins an exchange that may last until then (boot-time); False after `stop`."""
+        """Begin an exchange that may last until then (boot-time); return False after `stop`."""
         with self._lock:
             if self._stopped:
                 return False
@@ -81,14 +81,14 @@ class ExchangeGuard:
             return True
 
     def end(self) -> Outcome | None:
-        """Ends the exchange; why it was cut, if it was."""
+        """End the exchange; return why it was cut, if it was."""
         with self._lock:
             self._deadline_ns = None
             self._close_handle()
             return self._cut
 
     def attach(self, connection: socket.socket) -> None:
-        """Keeps a handle of the connection. Raises ConnectionAbortedError when the exchange was cut."""
+        """Keep a handle of the connection. Raises ConnectionAbortedError when the exchange was cut."""
         with self._lock:
             self._close_handle()
             if self._cut is not None:
@@ -96,7 +96,7 @@ class ExchangeGuard:
             self._handle = socket.socket(fileno=os.dup(connection.fileno()))
 
     def enforce(self) -> None:
-        """Cuts the exchange if its deadline has passed, or if its local address is gone since this machine roamed."""
+        """Cut the exchange if its deadline has passed, or if its local address is gone since this machine roamed."""
         with self._lock:
             if self._deadline_ns is not None and self.clock.boottime_ns() >= self._deadline_ns:
                 self._cut_off(Outcome.TIMEOUT)
@@ -111,7 +111,7 @@ class ExchangeGuard:
             return max(0.0, (self.clock.boottime_ns() - self._deadline_ns) / 1e9)
 
     def stop(self) -> None:
-        """Cuts the exchange and refuses every further one."""
+        """Cut the exchange and refuse every further one."""
         with self._lock:
             self._stopped = True
             self._cut_off(Outcome.STOPPED)
@@ -210,7 +210,7 @@ class _Connection(HTTPConnection):
         return made
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
-        """Sends one request. If the peer hangs up meanwhile, urllib3 still reads an answer, rightly.
+        """Send one request. If the peer hangs up meanwhile, urllib3 rightly reads the answer all the same.
 
         Asks for the guard's target, not for `url`, which was normalised, so that its signature is broken.
         """
@@ -233,7 +233,7 @@ class _TlsConnection(_Connection, HTTPSConnection):
     """urllib3's TLS connection with our time-outs and guard."""
 
     def connect(self) -> None:
-        """Connects and shakes hands; then `check_dates` checks the dates, if given."""
+        """Connect and shake hands; then `check_dates` checks the dates, if given."""
         super().connect()
         self.validity = Validity.of(cast(Any, self.sock).getpeercert() or {})
         if self._check_dates is not None:
@@ -268,7 +268,7 @@ class GuardedAdapter(HTTPAdapter):
         super().__init__(pool_connections=4, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
-        """Makes the pools; called by requests."""
+        """Make the pools; called by requests."""
         options = [
             (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
             (socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES),

@@ -190,7 +190,7 @@ def _wake(wake: socket.socket) -> None:
 
 
 def _wait_for_wake(woken: socket.socket, until_s: float) -> bool:
-    """Waits to be woken; False when that does not happen in time. Raises ConnectionAbortedError when cut."""
+    """Wait to be woken; return False when that takes too long. Raises ConnectionAbortedError when cut."""
     woken.settimeout(max(0.001, until_s - time.monotonic()))
     try:
         received = woken.recv(16)
