@@ -45,9 +45,9 @@ class SettingsStore:
         self._boot_id = clock.boot_id()
         self._on_change = on_change
         self._lock = threading.Lock()
-        self._stamp: tuple[int, int, int] | None = None
+        self._stamp: tuple[int, ...] | None = ()
         self._chosen = choices.UNKNOWN
-        """Choices as last read, in force while the file can't be read. An event gone with its disk is unknown."""
+        """Choices as last read, in force while the file can't be read; without an event once a chosen one is gone."""
         self.active = self._with_choices(Choices())
 
     def refresh(self) -> None:
@@ -58,9 +58,8 @@ class SettingsStore:
     def choose(self, **chosen: Any) -> None:
         """Make these fields of `Choices` durable, then active. Raises OSError; then nothing has changed."""
         with self._lock:
-            known = choices.read(self._directory, self._config)
-            combined = replace(self._chosen if known is choices.UNKNOWN else known, **chosen)
-            choices.write(self._directory, self._config, combined)
+            self._reload_if_changed()
+            choices.write(self._directory, self._config, replace(self._chosen, **chosen))
             self._reload_if_changed()
 
     def _reload_if_changed(self) -> None:
@@ -69,8 +68,10 @@ class SettingsStore:
             return
         found = choices.read(self._directory, self._config)
         if found is not choices.UNKNOWN:  # else it is tried again
-            is_gone = found == Choices() and self._chosen.link_id  # with its disk, or with the wiped event
-            self._stamp, self._chosen = stamp, choices.UNKNOWN if is_gone else found
+            had_event = self._chosen is not choices.UNKNOWN and self._chosen.link_id is not None
+            if had_event and found.link_id is None:  # gone with its disk, or with the wiped event
+                found = replace(found, link_id="", album_id="")
+            self._stamp, self._chosen = stamp, found
         fresh = self._with_choices(self._chosen)
         if fresh != self.active:
             log.info("settings chosen context=%s language=%s", fresh.context.id, fresh.config.language)

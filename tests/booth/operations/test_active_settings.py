@@ -228,3 +228,35 @@ def test_f11_a_choice_that_went_with_its_disk_is_no_event(box: Box, tmp_path: Pa
     away.rename(box.spool.directory)
     store.refresh()
     assert store.active.context == OTHER
+
+
+@pytest.mark.parametrize("chosen", [{"language": "de"}, {"sound": False}, {"paused": True}])
+def test_f11_no_other_choice_brings_back_the_configs_event(box: Box, chosen: dict[str, object]) -> None:
+    store = store_with_choice(box)
+    (box.spool.directory / choices.FILE).unlink()
+    store.choose(**chosen)
+    assert store.active.context.link_id == ""
+    new_box = SettingsStore(box.config, box.spool.directory, box.clock, lambda _: None)
+    new_box.refresh()
+    assert new_box.active.context.link_id == ""
+    store.choose(link_id="efgh5678", album_id="b2")
+    assert store.active.context == OTHER
+
+
+@pytest.mark.parametrize("is_gap_seen", [True, False])
+def test_f11_a_disk_without_a_chosen_event_brings_none_back(box: Box, is_gap_seen: bool) -> None:
+    store = store_with_choice(box)
+    if is_gap_seen:
+        (box.spool.directory / choices.FILE).unlink()
+        store.refresh()
+    choices.write(box.spool.directory, box.config, Choices(language="de"))
+    store.refresh()
+    assert (store.active.context.link_id, store.active.config.language) == ("", "de")
+
+
+def test_f11_without_a_chosen_event_the_configs_stays(box: Box) -> None:
+    box.spool.prepare()
+    store = SettingsStore(box.config, box.spool.directory, box.clock, lambda _: None)
+    for language in ("de", "en"):
+        store.choose(language=language)
+        assert store.active.context.link_id == box.config.eventpics.link_id != ""
