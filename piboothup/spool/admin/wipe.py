@@ -14,7 +14,7 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from piboothup.spool import commit, durable, handover, wipe_journal
+from piboothup.spool import commit, durable, handover, layout_version, wipe_journal
 from piboothup.spool.admin import inventory, wipe_steps
 from piboothup.spool.admin.inventory import Attribution, SpoolFile
 from piboothup.spool.capture_time import boots
@@ -241,6 +241,7 @@ def _write(spool: Spool, wanted: WipeJournal, chosen: Plan) -> None:
 def _carry_out(spool: Spool, journal: WipeJournal, in_use: Collection[str]) -> Receipt:
     """Do every step of the wipe, done before or not. Raises WipeError; the journal is left then."""
     try:
+        layout_version.make_folders(spool.directory)  # somebody may have tidied up
         wipe_steps.keep_numbers(spool, journal)
         wipe_steps.delete_photos(spool, journal)
         remaining = [item.name for item in inventory.take_inventory(spool.directory).complete().items]

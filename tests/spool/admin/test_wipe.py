@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from piboothup.spool.admin.wipe import EventPhotos, Plan, Receipt, WipeError, pl
 from piboothup.spool.capture_time import boots
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import Album, AlbumEvent
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
+from piboothup.spool.listing import FOLDERS, NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.recovery import recover
 from piboothup.spool.store import Spool
@@ -154,6 +155,15 @@ def test_wipe_of_all_leaves_no_trace_of_anything_on_card(card: Card) -> None:
     assert found_on(card.spool.directory, clues) == []
     assert lying(card.spool) == {}
     assert list((card.spool.directory / "contexts").iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_f16_a_folder_that_was_tidied_away_stops_no_wipe(card: Card, folder: str) -> None:
+    card.send_all()
+    shutil.rmtree(card.spool.directory / folder)
+    assert wipe(card.spool, planned(card.spool, None), unsent=True).left == 0
+    assert lying(card.spool) == {}
+    assert not (card.spool.directory / wipe_journal.JOURNAL).exists()
 
 
 def test_an_unsent_photo_is_refused_and_nothing_is_touched(card: Card) -> None:
