@@ -262,30 +262,17 @@ class GuardedAdapter(HTTPAdapter):
 
         With `check_dates` OpenSSL verifies everything about a certificate but its dates; those are left to it.
         """
-        self._guard = guard
-        self._unacknowledged_ms = int(unacknowledged_s * 1000)
-        self._check_dates = check_dates
-        super().__init__(pool_connections=4, pool_maxsize=1, max_retries=0)
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
-        """Make the pools; called by requests."""
+        super().__init__(max_retries=0)
         options = [
             (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
             (socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES),
-            (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._unacknowledged_ms),
+            (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(unacknowledged_s * 1000)),
         ]
         # urllib3's own context writes the session's keys to the file in SSLKEYLOGFILE.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if self._check_dates is not None:
+        if check_dates is not None:
             context.verify_flags |= _NO_CHECK_TIME
         self.poolmanager = _Pools(
-            self._guard,
-            self._check_dates,
-            num_pools=connections,
-            maxsize=maxsize,
-            block=block,
-            socket_options=options,
-            ssl_context=context,
-            **kwargs,
+            guard, check_dates, num_pools=4, maxsize=1, socket_options=options, ssl_context=context
         )

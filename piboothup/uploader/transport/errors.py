@@ -69,7 +69,7 @@ def outcome_of(error: BaseException) -> Outcome:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and its causes, wherever the library puts them: args, cause, context."""
+    """The exception and its causes, wherever these libraries put them: args, cause, context."""
     seen: set[int] = set()
     pending: list[object] = [error]
     while pending:
