@@ -2,8 +2,8 @@
 
 What a command does is in `commands`, and imported when it runs: `--help` and `status` answer at once.
 
-Exit status: 0 ok, 1 failed, 2 usage or config error. What a person should know goes to standard error in one line
-with a remedy; a traceback is a defect.
+Exit status: 0 ok, 1 failed, 2 usage or config error, 130 interrupted. What a person should know goes to standard
+error in one line with a remedy; a traceback is a defect.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     _open_missing_streams()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A terminal that is not UTF-8 gets what it can show, and may send what it likes.
+            # In a locale other than UTF-8: escape what can't be shown, replace what can't be read.
             stream.reconfigure(errors="replace" if stream is sys.stdin else "backslashreplace")
     given, output = command_parser().parse_args(arguments), sys.stdout
     try:
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         _discard_output()
         return FAILED
     except Exception as error:
-        if isinstance(error, OSError) and sys.stdout is output and _is_of_output(error):  # a service has its log
+        if isinstance(error, OSError) and sys.stdout is output and _is_of_output(error):  # not a service's log
             _discard_output()
             error = CommandFails(f"The output can't be written ({error.strerror}): send it elsewhere.")
         failed = _status_of(error)
@@ -61,20 +61,20 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _open_missing_streams() -> None:
-    """Open closed standard streams on nothing, before another file gets their numbers."""
+    """Open closed standard streams on /dev/null, so that no other file gets their descriptors."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            descriptor = os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
             setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8"))
 
 
 def _is_of_output(error: OSError) -> bool:
-    """Whether a command failed at printing; commands have sentences of their own for the card and for their files."""
+    """Whether printing failed; for the card and for files, commands raise errors with sentences of their own."""
     return error.filename is None and error.errno in _UNWRITABLE
 
 
 def _discard_output() -> None:
-    """Let nothing more be written, so that the interpreter's end does not fail at it."""
+    """Send later output to /dev/null, so that the interpreter's flush at exit does not fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

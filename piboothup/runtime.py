@@ -42,7 +42,7 @@ def service_directory(environment: Mapping[str, str] = os.environ) -> Path:
     if not environment.get("PIBOOTHUP_RUNTIME") and os.access(SYSTEM_DIRECTORY, os.W_OK | os.X_OK):
         return SYSTEM_DIRECTORY
     path = _own_directory(environment)
-    with contextlib.suppress(OSError):  # no room: as the status says
+    with contextlib.suppress(OSError):  # no room: `piboothup status` reports it
         make(path, environment)
     return path
 

@@ -1,4 +1,4 @@
-"""Text from elsewhere, such as titles, made one readable line wherever it is shown.
+"""Text from elsewhere, such as titles, as one readable line; and names as UTF-8 in paths.
 
 Every run of blanks, line breaks and tabs becomes one blank, whatever Unicode calls them. Invisible characters and
 terminal controls are removed; the joiners that emoji and some scripts are spelled with stay inside words.
@@ -26,7 +26,7 @@ def one_line(text: str) -> str:
 
 
 def is_blank(character: str) -> bool:
-    """Whether the character looks like a gap between words."""
+    """Whether the character looks blank: white space, line breaks, and `_BLANKS`."""
     return character.isspace() or character in _BLANKS
 
 
@@ -35,7 +35,7 @@ def _is_visible(character: str) -> bool:
 
 
 def text_to_path(name: str) -> str:
-    """The text as Python wants it in a path, so that its bytes on disk are UTF-8."""
+    """Convert `name` for use in a path: its bytes on disk are UTF-8, whatever the locale."""
     return os.fsdecode(name.encode("utf-8", "surrogateescape"))
 
 

@@ -16,7 +16,7 @@ from piboothup.booth.panel.i18n.en import TEXTS
 from piboothup.booth.panel.screens import bottom_line
 from piboothup.booth.panel.view import View
 from piboothup.problems import codes, problem
-from piboothup.simulator.gallery import story
+from piboothup.simulator.gallery import readme_picture
 from piboothup.status import UploaderState
 from tests.support.commands import targets
 from tests.support.deadline import PATIENCE_S
@@ -27,7 +27,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_readme_screens_picture_is_the_one_the_code_makes() -> None:
     with Image.open(ROOT / "hardware" / "screens.png") as shown:
-        assert story().convert("RGB").tobytes() == shown.convert("RGB").tobytes()
+        assert readme_picture().convert("RGB").tobytes() == shown.convert("RGB").tobytes()
 
 
 def test_both_commands_are_one_line_each_in_a_block_of_their_own() -> None:

@@ -1,6 +1,7 @@
-"""Recorder of clock anchors: the unsynchronised clocks once per boot, and NTP's time when it is known or changes.
+"""Recorder of clock anchors: RTC and system clock once per boot without NTP, then NTP's time.
 
-Only the booth asks the kernel whether the clock is synchronised. Nothing is written at rest: no photo, no step.
+Only the booth asks the kernel whether the clock is synchronised. Without new photos, and while no clock is set,
+nothing is written.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ ANCHOR_EVERY_MS = 600_000
 STEP_MS = 500
 """A step of the clock of at least this size is recorded at once, milliseconds."""
 _RTC_UNCERTAINTY_MS = 1_500
-_HALF_SECOND_MS = 500
-"""An RTC counts whole seconds."""
+_RTC_ROUNDING_MS = 500
+"""Half of a second, added to what an RTC shows, milliseconds: it counts whole seconds."""
 
 
 class AnchorRecorder:
@@ -34,9 +35,9 @@ class AnchorRecorder:
         self._is_failure_logged = False
 
     def record(self, photos: int) -> None:
-        """Record the unsynchronised clocks once; NTP's time at first, after a step, and every 10 min with new photos.
+        """Record RTC and system clock once without NTP; NTP's at first, after a step, every 10 min with new photos.
 
-        `photos`: how many photos were taken. A failed write is tried again with the next call.
+        `photos`: how many were taken since the booth started. A failed write is tried again with the next call.
         """
         try:
             self._record_changes(photos)
@@ -57,7 +58,7 @@ class AnchorRecorder:
         if uncertainty_ms is None:
             self._record_unsynchronised_clocks(now_ms, wall_ms)
             return
-        half_gap_ms = (after_ns - before_ns) // 2_000_000  # preempted between the readings, perhaps
+        half_gap_ms = (after_ns - before_ns) // 2_000_000  # large if the thread was preempted between the readings
         fresh = Anchor(Source.NTP, now_ms, wall_ms, uncertainty_ms + half_gap_ms)
         if self._should_record(fresh, photos):
             self._spool.add_anchor(fresh)
@@ -76,7 +77,7 @@ class AnchorRecorder:
         rtc_ms = self._clock.rtc_ms()
         found = [Anchor(Source.SAVED, now_ms, wall_ms, 0)]
         if rtc_ms is not None:
-            found.append(Anchor(Source.RTC, now_ms, rtc_ms + _HALF_SECOND_MS, _RTC_UNCERTAINTY_MS))
+            found.append(Anchor(Source.RTC, now_ms, rtc_ms + _RTC_ROUNDING_MS, _RTC_UNCERTAINTY_MS))
         for anchor in found:
             if anchor.is_sane:
                 self._spool.add_anchor(anchor)

@@ -1,4 +1,4 @@
-"""The control socket: `piboothup press` as a button without wires."""
+"""Listener on the control socket, through which `piboothup press` stands in for the button."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _EVENTS: Mapping[str, Callable[[int], Event]] = {"press": Tapped, "down": Presse
 def listen(hints: HintSocket, clock: Clock, post: Callable[[Event], None], ended: threading.Event) -> None:
     """Post an event for each word that comes over the socket, until `ended` is set or the socket is closed.
 
-    A "down" without an "up" is let go when the button would count as stuck: its sender was killed, or the "up" was
-    lost. Such a press has had its effect by then.
+    A "down" without an "up" (its sender was killed, or the "up" was lost) is released when a button counts as stuck;
+    such a release starts nothing.
     """
     down_ns: int | None = None
     while not ended.is_set():
@@ -29,7 +29,7 @@ def listen(hints: HintSocket, clock: Clock, post: Callable[[Event], None], ended
         except OSError:
             return  # closed: the service ends
         if not words and hints.is_lost():
-            with contextlib.suppress(OSError):  # its folder can't be made for now, as the status says
+            with contextlib.suppress(OSError):  # its folder can't be made now: tried again after `POLL_S`
                 hints.renew()
         now_ns = clock.boottime_ns()
         if words and words[0] in _EVENTS:

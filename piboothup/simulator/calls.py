@@ -37,7 +37,7 @@ class Grant:
 
 
 class EventPicsCalls:
-    """The three calls; threads may share it."""
+    """Answers to EventPics' three calls. Threads may share it."""
 
     url: str
     """The api_url for a config."""

@@ -114,7 +114,7 @@ class _Stock:
     """Pictures that are ready, at most `STOCK` of them."""
 
     def __init__(self, source: Iterator[Picture], stamped: bool) -> None:
-        """`stamped`: each photo gets its running number, and its picture comes back for another photo."""
+        """`stamped`: draw a running number on each photo, and use its picture again once its frame is released."""
         self._source = source
         self._stamped = stamped
         self._ready = deque([next(source)])

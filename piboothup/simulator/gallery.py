@@ -18,6 +18,7 @@ from piboothup.config import LANGUAGES
 from piboothup.simulator.gallery_views import SELECTION, examples
 
 COLUMNS, SHEET_COLUMNS = 3, 6
+"""Columns of the README's picture, and of the sheet with every screen."""
 _PITCH_PX = 4
 """Pitch of the panel's dots with the dark line between, pixels."""
 _EDGE_PX = 24
@@ -30,7 +31,7 @@ _DOT = np.pad(np.full((_PITCH_PX - 1, _PITCH_PX - 1), 255, np.uint8), (0, 1))
 
 
 def gallery(language: str) -> dict[str, Image.Image]:
-    """Render every example as the panel draws it: 128x64, mode "1"."""
+    """Render every example of a view as the panel draws it: 128x64, mode "1"."""
     return {name: draw(view) for name, view in examples(language).items()}
 
 
@@ -79,8 +80,8 @@ def write_gallery(directory: Path) -> list[Path]:
     return written
 
 
-def story() -> Image.Image:
-    """Picture of the README: a selection of screens."""
+def readme_picture() -> Image.Image:
+    """Render the README's picture: a selection of screens."""
     images = gallery("en")
     return _few_colours(contact_sheet({name: images[name] for name in SELECTION}))
 
@@ -91,7 +92,7 @@ def _few_colours(picture: Image.Image) -> Image.Image:
 
 def _pictures() -> Iterator[tuple[str, Image.Image]]:
     """Render the pictures one by one: all of them would take 60 MB."""
-    yield "panel", story()
+    yield "panel", readme_picture()
     for language in LANGUAGES:
         images = gallery(language)
         yield f"{language}-contact-sheet", _few_colours(contact_sheet(images, SHEET_COLUMNS))

@@ -1,7 +1,7 @@
 """Local EventPics: the three calls over real HTTP on this machine, for development, the demos and the tests.
 
 It listens on loopback only. It can be switched off and on while it runs, and `Fault`s make it refuse, stall, redirect
-or hang up: here requests are read, and answers sent, delayed, cut or replaced. `calls` answers them.
+or hang up. This module reads requests, and sends, delays, cuts or replaces answers; `calls` decides their content.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _BLOCK_BYTES: Final = 64 * 1024
 
 
 class LocalEventPics(EventPicsCalls):
-    """The server."""
+    """HTTP server of the local EventPics."""
 
     def __init__(
         self,
@@ -221,7 +221,7 @@ class _Exchange(BaseHTTPRequestHandler):
         return self.server.eventpics
 
     def _apply_fault(self, call: str) -> Fault | None:
-        """Fault to apply at the end, or None when a fault was applied in place of the call."""
+        """Apply a fault in place of the call and return None; else return the fault, for `_finish`."""
         fault = self._eventpics.fault_for(call)
         if fault.stall_s:
             self._eventpics.stall(fault.stall_s)
@@ -234,17 +234,17 @@ class _Exchange(BaseHTTPRequestHandler):
             self._reset()
             return None
         if fault.status or fault.redirect or fault.html:
-            self._misanswer(fault)
+            self._send_fault(fault)
             return None
         return fault
 
-    def _finish(self, fault: Fault, status: int, shown: Mapping[str, Any]) -> None:
+    def _finish(self, fault: Fault, status: int, content: Mapping[str, Any]) -> None:
         if fault.drop == Drop.ANSWER:
             self._reset()
         else:
-            self._answer(status, shown)
+            self._answer(status, content)
 
-    def _misanswer(self, fault: Fault) -> None:
+    def _send_fault(self, fault: Fault) -> None:
         with contextlib.suppress(ValueError):  # reads the body, so that the connection stays usable
             left = int(self.headers.get("Content-Length") or 0)
             while left > 0 and (block := self.rfile.read(min(left, _BLOCK_BYTES))):
@@ -259,8 +259,8 @@ class _Exchange(BaseHTTPRequestHandler):
             headers["Location"] = fault.redirect
         self._send(status, content.encode(), headers)
 
-    def _answer(self, status: int, shown: Mapping[str, Any]) -> None:
-        self._send(status, json.dumps(shown).encode(), {"Content-Type": "application/json"})
+    def _answer(self, status: int, content: Mapping[str, Any]) -> None:
+        self._send(status, json.dumps(content).encode(), {"Content-Type": "application/json"})
 
     def _send(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
         bodiless = status in (204, 304)
@@ -276,7 +276,7 @@ class _Exchange(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def _length(self, most_bytes: int) -> int | None:
-        """Content-Length; None when it is missing or too large, which was answered."""
+        """Content-Length; None when it is missing or too large, after an error answer."""
         text = self.headers.get("Content-Length", "")
         if text.isdecimal() and int(text) <= most_bytes:
             return int(text)
@@ -285,7 +285,7 @@ class _Exchange(BaseHTTPRequestHandler):
         return None
 
     def _receive(self, part: Path, size: int) -> str | None:
-        """Receive the body into `part`; its SHA-256, or None when the client hung up before the end."""
+        """Receive the body into `part`; return its SHA-256, or None when the client hung up before the end."""
         digest = hashlib.sha256()
         left = size
         with part.open("wb") as file:

@@ -29,7 +29,7 @@ NO_PHOTO = "f" * 32
 _BOOT_FOLDER = re.compile(r"\d{4,6}", re.ASCII)
 
 BY_HAND = 900_000
-"""From here on boot and photo numbers were made by hand: the program issues none, nor continues from one."""
+"""Lowest boot or photo number of names that people make: the program never issues it or a higher one."""
 
 _SERIALS = (
     Path("/sys/firmware/devicetree/base/serial-number"),
@@ -68,7 +68,7 @@ def digest_of(jpeg: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What is known of a photo before it is encoded: box, boot, number, capture time (boot-time), context."""
+    """What is known of a photo before it is encoded: box, boot, photo number, capture time, context."""
 
     box: str
     boot: int
@@ -76,6 +76,7 @@ class Identity:
     boottime_ms: int
     """Start of the frame's exposure, milliseconds of CLOCK_BOOTTIME."""
     context: str
+    """Its id: 8 hex digits; without an event `n` and 7."""
 
     @property
     def order(self) -> tuple[int, int]:

@@ -29,9 +29,9 @@ from piboothup.problems import Problem, problem
 log = logging.getLogger(__name__)
 
 STALL_TIMEOUT_NS = 4_000_000_000
-"""The stream has stalled after this time without a frame, nanoseconds; checked twice a second."""
+"""Time without a frame after which the stream has stalled, nanoseconds; checked twice a second."""
 CALL_TIMEOUT_NS = 20_000_000_000
-"""A driver call that takes longer will not return, nanoseconds: the heartbeat stops, systemd restarts the booth."""
+"""Longest call of the driver, nanoseconds: after it the heartbeat stops, and systemd restarts the booth."""
 FIRST_OPEN_LIMIT_NS = 90_000_000_000
 """Limit of the first opening, nanoseconds: it imports picamera2 (46 s uncompiled on a slow card) and loads
 libcamera."""
@@ -40,11 +40,11 @@ POLL_S = 0.5
 FIRST_FRAME_POLL_S = 0.02
 """How often the first frame is looked for after opening, seconds."""
 WHITE_BALANCE_LOCK_NS = 400_000_000
-"""White balance is locked this long before zero, nanoseconds: a control takes effect some frames later."""
+"""Time before zero at which white balance is locked, nanoseconds: a control takes effect some frames later."""
 WHITE_BALANCE_AFTER_FLASH_NS = 600_000_000
-"""White balance has adapted to the flash when it has been on for this long, nanoseconds."""
+"""Time in which white balance adapts to the flash, nanoseconds."""
 STABLE_AFTER_NS = 30_000_000_000
-"""A stream that lasts this long is stable, nanoseconds: the next fault counts as the first."""
+"""Time after which a stream is stable, nanoseconds: the next fault counts as the first."""
 VIEWFINDER_INTERVAL_S = 0.1
 """How often the viewfinder is polled while it is shown, seconds, in case the driver does not call back."""
 UNRECOVERABLE_AFTER = 5
@@ -98,8 +98,8 @@ class CameraThread:
         """Both callbacks come on the camera's thread.
 
         `on_viewfinder`: gets each new picture, None once off. `on_unrecoverable`: a camera that has streamed before
-        keeps failing although it was reopened; only a new process can help. A camera that never streamed is just
-        missing, and is waited for.
+        keeps failing although it was reopened; only a new process can help. One that never streamed may
+        be unplugged: the thread goes on trying to open it.
         """
         self._camera = camera
         self._clock = clock
@@ -112,7 +112,7 @@ class CameraThread:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self.heartbeat = Heartbeat(clock)
-        """A thread that retries is alive, one in a stuck call is not."""
+        """Beats while the thread retries, not while a call of the driver hangs."""
         self._open = self._has_opened = False
         self._streaming = False
         self._frames = 0
@@ -190,13 +190,13 @@ class CameraThread:
         return job
 
     def run_once(self, job: CaptureJob | None) -> float:
-        """Do what is due, and the job if there is one; return the seconds until the next turn."""
+        """Do what is due, and the job if there is one; return the seconds until the next call."""
         if not self._open and self._clock.boottime_ns() >= self._open_at_ns:
             self._attempt(self._start_streaming, CALL_TIMEOUT_NS if self._has_opened else FIRST_OPEN_LIMIT_NS)
         if job is not None:
             self._attempt(partial(self._capture, job))
         if self._open:
-            self._attempt(self._check_stall)
+            self._attempt(self._check_stream)
         if self._streaming:
             self._attempt(self._apply_white_balance_lock)
         if self._streaming and self._viewfinder_on:
@@ -233,7 +233,7 @@ class CameraThread:
         if not self._open:
             self._fail_current_job(self._problem or problem("camera_stuck"))
             return
-        self._check_stall()  # a stall that began before the press is found now, not after its timeout
+        self._check_stream()  # a stall that began before the press is found now, not after its timeout
         now_ns = self._clock.boottime_ns()
         ahead_s = max(0, job.zero_ns - now_ns) / 1e9
         left_s = (self._frames_grew_ns + STALL_TIMEOUT_NS - now_ns) / 1e9
@@ -268,7 +268,8 @@ class CameraThread:
             self._camera.lock_white_balance(wanted)
             self._white_balance_locked = wanted
 
-    def _check_stall(self) -> None:
+    def _check_stream(self) -> None:
+        """Post CameraReady with the first frames; raise CameraFault when frames stop."""
         frames = self._camera.frames()
         now_ns = self._clock.boottime_ns()
         if frames > self._frames:

@@ -7,7 +7,7 @@ r"""The booth's state machine: pure. An event comes in, a new state and a list o
 
 * A press in ready or review starts a photo; so does one in a fault that is only a notice ("not saved: press again").
 * A press while a photo is under way starts nothing; a busy hint answers it (`busy_hint_until_ns`).
-* With a countdown no photo is taken while the button is down: a press of a second cancels the countdown, and its
+* With a countdown no photo is taken while the button is down: held for 1 s it cancels the countdown, and its
   release starts a fresh one or opens the menu (see `long_press`).
 * A problem that stops photos (no camera, a full card) is the state fault for as long as it lasts.
 * A card that keeps a photo waiting is a fault until the photo is saved or lost: no press takes a second photo.
@@ -68,9 +68,9 @@ NOTICE_NS = 6 * SECOND_NS
 CAPTURE_TIMEOUT_S = 4.0
 """Time for the camera from zero to a frame, seconds."""
 CAPTURE_ANSWER_TIMEOUT_NS = int((CAPTURE_TIMEOUT_S + 2.0) * SECOND_NS)
-"""The machine stops waiting for an answer to a capture after this time, nanoseconds."""
+"""Longest wait for the answer to a capture, nanoseconds."""
 SAVING_TIMEOUT_NS = 15 * SECOND_NS
-"""The card counts as stuck after this time, nanoseconds; the photo is still waited for. Cards pause for 1 or 2 s."""
+"""Time after which the card counts as stuck, nanoseconds; the photo is still waited for. Cards pause for 1 or 2 s."""
 
 TEST_FRAME_AGE_NS = SECOND_NS
 """Greatest age of the frame for the test photo at the start; in a fault it is as new as for a guest's photo."""
@@ -111,7 +111,7 @@ def _on_button(booth: Booth, event: ButtonEvent, now_ns: int, settings: FlowSett
             return _pressed(replace(booth, press=Press(edge_ns), stuck=False), edge_ns, now_ns, settings)
         case Released(edge_ns):
             return _released(booth, edge_ns, now_ns, settings)
-        case Tapped() if booth.press is not None:  # the button itself is down and decides
+        case Tapped() if booth.press is not None:  # the button itself is down: its release counts
             return replace(booth, busy_hint_until_ns=now_ns + BUSY_HINT_NS), ()
         case Tapped(edge_ns):
             booth, effects = _on_button(booth, Pressed(edge_ns), now_ns, settings)
@@ -186,7 +186,7 @@ def _start(booth: Booth, edge_ns: int, now_ns: int, settings: FlowSettings) -> _
 
 
 def _still_pressed(booth: Booth, at_ns: int, settings: FlowSettings) -> _Step:
-    """Effects of the button being down for longer."""
+    """Act on how long the button has been down at `at_ns`."""
     press = booth.press
     if press is None or booth.stuck:
         return booth, ()
@@ -199,7 +199,7 @@ def _still_pressed(booth: Booth, at_ns: int, settings: FlowSettings) -> _Step:
         return _long_press_in_menu(booth, booth.page, press, at_ns, settings)
     if booth.state is BoothState.COUNTDOWN:
         return replace(_settle_state(booth), press=replace(press, wants_photo=True)), ()
-    seen_enough = at_ns - booth.saved_ns >= LONG_PRESS_NS  # of "saved", when the hold is that of its own press
+    seen_enough = at_ns - booth.saved_ns >= LONG_PRESS_NS  # "saved" stays that long though its press goes on
     return (_settle_state(booth) if booth.state is BoothState.REVIEW and seen_enough else booth), ()
 
 
@@ -217,7 +217,7 @@ def _released(booth: Booth, edge_ns: int, now_ns: int, settings: FlowSettings) -
     progress = long_press.progress_to_menu(press, edge_ns, settings.hold_s) if booth.state in IDLE_STATES else None
     if progress is not None and progress.effect is ReleaseEffect.MENU:
         return _open_page(booth, menu.main_page(settings.options, now_ns), now_ns, settings), effects
-    if press.wants_photo and booth.takes_photos:  # also when the news of a short press came late
+    if press.wants_photo and booth.takes_photos:  # also after a short press whose release was handled late
         return _start(booth, edge_ns, now_ns, settings)
     return booth, effects
 
@@ -259,7 +259,7 @@ def _on_menu_answer(booth: Booth, event: MenuEvent, now_ns: int, settings: FlowS
             return replace(booth, page=replace(page, sharpness=sharpness, best_sharpness=best))
         case SelfTestProgress(report) if page is not None and page.kind is PageKind.SELF_TEST:
             after = _open_page(booth, replace(page, report=report), now_ns, settings)
-            return replace(after, busy_hint_until_ns=booth.busy_hint_until_ns)  # seen whatever is found meanwhile
+            return replace(after, busy_hint_until_ns=booth.busy_hint_until_ns)  # new results do not end the hint
         case ActionDone(action, result) if page is not None and (next_page := menu.page_after(page, action, result)):
             return _open_page(booth, next_page, now_ns, settings)
         case _:
@@ -324,6 +324,7 @@ def _not_taken(cause: Problem) -> Problem:
 
 
 def _settle_if_idle(booth: Booth) -> Booth:
+    """`_settle_state` where no photo is under way and no menu is open; elsewhere no change."""
     resting = booth.state in (BoothState.STARTING, BoothState.READY, BoothState.FAULT)
     return replace(_settle_state(booth), until_ns=booth.until_ns) if resting else booth
 

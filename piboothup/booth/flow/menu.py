@@ -36,7 +36,7 @@ CHOOSE_HOLD_S = 1.0
 CONFIRM_HOLD_S = 5.0
 """Long press for an item that can't be undone, or that sends photos to other people or to nobody, seconds."""
 _IDLE_TIMEOUT_S = 20.0
-"""A page is closed after this time without a press, seconds."""
+"""Time without a press after which a page is closed, seconds."""
 _AIM_TIMEOUT_S = 180.0
 """The same for the page that measures sharpness, seconds."""
 
@@ -153,7 +153,7 @@ class Page:
 
     @property
     def idle_timeout_s(self) -> float:
-        """The page is closed after this time without a press, seconds."""
+        """Time without a press after which the page is closed, seconds."""
         return _AIM_TIMEOUT_S if self.kind is PageKind.AIM else _IDLE_TIMEOUT_S
 
 

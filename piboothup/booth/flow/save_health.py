@@ -1,11 +1,11 @@
-"""Whether photos get saved: failures in a row, and the test photo by which the booth finds out by itself. Pure.
+"""State of saving: how many photos in a row were not saved, and when a test photo is due. Pure.
 
 The third photo in a row that is not saved for the same reason is a fault, and the fifth for whatever reasons, until a
-test photo or a real one goes well. A press for which the camera gave no frame is such a photo.
+test photo or a real one is saved. A press for which the camera gave no frame is such a photo.
 
-One test photo is due after the start, before anybody may press, and in a fault another every 30 s. It takes the same
-way as a photo (encoder, EXIF, hash, card), without flash or light, and is deleted again. One failed test save is a
-fault at once; a missing test frame counts like a missed photo (3 or 5).
+One test photo is due after the start, before anybody may press, and in a fault another every 30 s. It goes through
+the same steps as a photo (encoder, EXIF, hash, card), without flash or light, and is deleted again. One failed test
+save is a fault at once; a missing test frame counts like a missed photo (3 or 5).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from piboothup.problems import Problem
 
 SAME_REASON_LIMIT = 3
-"""Photos in a row that are not saved for the same reason until nobody is asked to press again."""
+"""Photos in a row that are not saved for the same reason, at which that is a fault."""
 ANY_REASON_LIMIT = 5
-"""Photos in a row that are not saved for any reasons until then."""
+"""Photos in a row that are not saved for whatever reasons, at which that is a fault."""
 RETRY_NS = 30_000_000_000
 """Time from one test photo to the next while photos are not saved, nanoseconds."""
 FRAME_NS = 6_000_000_000
@@ -48,7 +48,7 @@ class SaveHealth:
 
     @property
     def fault(self) -> Problem | None:
-        """Why photos are not saved; None while it may have been chance."""
+        """Why photos are not saved; None until one of the limits is reached."""
         is_fault = self.repeats >= SAME_REASON_LIMIT or self.failures >= ANY_REASON_LIMIT
         return self.reason if is_fault else None
 
@@ -106,5 +106,5 @@ class SaveHealth:
         return SaveHealth(self.reason, repeats, min(self.failures, ANY_REASON_LIMIT - 1), is_tested=True)
 
     def hurried(self, now_ns: int) -> SaveHealth:
-        """Something changed for the better: a test photo need not wait."""
+        """Make a test photo due at once, since something changed for the better."""
         return self if self.is_under_way else replace(self, until_ns=min(self.until_ns, now_ns))

@@ -48,7 +48,7 @@ class PinDevice(DeviceState):
     def __init__(self, name: str, code: str, pin: int, make: Callable[[int, Any], Any], factory: Any = None) -> None:
         super().__init__(name, code)
         self.pin = pin
-        """0 = no device."""
+        """BCM number; 0 = no device."""
         self._make = make
         self._pin_factory = factory
         self.device: Any = None
@@ -81,7 +81,7 @@ class PinDevice(DeviceState):
         return True
 
     def use(self, step: Callable[..., None], *arguments: Any) -> None:
-        """Call `step` with the device if it is open; once it succeeds the device works."""
+        """Call `step` with the device if it is open; success clears the device's problem."""
         device = self.device
         if device is not None and self.attempt(step, device, *arguments) and not self.is_broken:
             self.mark_working()
@@ -111,7 +111,7 @@ def maker(name: str, without_pwm: str = "", **options: Any) -> Callable[[int, An
 def notify_threads() -> list[threading.Thread]:
     """Callback thread of lgpio, which handles every edge; none until lgpio is imported.
 
-    lgpio's other two threads are C threads: they poll some thousand times a second, whatever happens.
+    lgpio's other two threads are C threads: they poll some thousand times a second, with or without edges.
     """
     found = getattr(sys.modules.get("lgpio"), "_notify_thread", None)
     return [found] if isinstance(found, threading.Thread) else []
@@ -134,7 +134,7 @@ def _lgpio_factory() -> Any:
 
 
 def _has_room(directory: Path) -> bool:
-    """Whether lgpio's pipe can be made there, which replaces this one: presses must count in a full /run too."""
+    """Whether a pipe can be made there; it stays, and lgpio replaces it. Presses must count with a full /run too."""
     try:
         os.mkfifo(directory / ".lgd-nfy0")
     except OSError as error:
@@ -152,7 +152,7 @@ def _working_in(directory: Path) -> Iterator[None]:
     """Change to this directory, and back at the end.
 
     lgpio makes a pipe `.lgd-nfy0` in $LG_WD, makes that folder the working directory for good, but only at the first
-    attempt of a process, and opens the pipe there by its bare name. Anywhere else another user's pipe may lie.
+    attempt of a process, and opens the pipe there by its bare name. In other folders another user's pipe may lie.
     """
     before = os.open(".", os.O_PATH | os.O_DIRECTORY)
     try:

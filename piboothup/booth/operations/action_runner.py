@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 SWITCH_OFF_REQUEST = "switch-off"
 """File in the runtime directory: root's helper deletes it and shuts the computer down."""
 _HELPER_TIMEOUT_S = 5.0
-"""Without a helper the file is still there after this time, seconds."""
+"""Time in which the helper deletes the file, seconds; later, no helper is taken to run."""
 
 
 class ActionRunner:

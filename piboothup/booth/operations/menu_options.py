@@ -1,6 +1,6 @@
 """Options of the menu, read once a second: active settings, EventPics' events, photos without an event.
 
-When the operator's items are not offered, nothing for them is read.
+Events and photos without an event are read only while the menu offers the operator's items, which need them.
 """
 
 from __future__ import annotations

@@ -17,16 +17,16 @@ from piboothup.booth.panel.view import View
 from piboothup.status import BoothState
 
 DIM_AFTER_NS = 600 * SECOND_NS
-"""The panel is dimmed after this time without activity."""
+"""Time without activity after which the panel is dimmed, nanoseconds."""
 SLEEP_AFTER_NS = 7200 * SECOND_NS
-"""The panel is switched off after this time without activity."""
+"""Time without activity after which the panel is switched off, nanoseconds."""
 SHIFT_EVERY_NS = 60 * SECOND_NS
 QR_AFTER_NS = 20 * SECOND_NS
-"""The QR code is shown for the first time after this time without a press."""
+"""Time without a press after which the QR code is first shown, nanoseconds."""
 QR_TURN_NS = 15 * SECOND_NS
-"""QR code and ready screen are shown for this time in turn."""
+"""Time for which QR code and ready screen are each shown in turn, nanoseconds."""
 LINE_TURN_NS = 3 * SECOND_NS
-"""Each part of a long bottom line is shown for this time."""
+"""Time for which each part of a long bottom line is shown, nanoseconds."""
 _SHIFT_PATH = ((0, 0), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
 """Shifts around the middle by one dot: drawings keep two dots from the edge."""
 _LASTING_STATES = (BoothState.READY, BoothState.FAULT, BoothState.STARTING)
@@ -42,7 +42,7 @@ class Brightness(IntEnum):
 
 
 def brightness(idle_ns: int) -> Brightness:
-    """Brightness after this time without activity."""
+    """Brightness after `idle_ns` without activity."""
     if idle_ns >= SLEEP_AFTER_NS:
         return Brightness.ASLEEP
     return Brightness.DIM if idle_ns >= DIM_AFTER_NS else Brightness.AWAKE
@@ -85,5 +85,5 @@ def shifted(picture: Image.Image, by: tuple[int, int]) -> Image.Image:
 
 
 def shows_qr(ready_ns: int) -> bool:
-    """Whether the QR code is shown, after this time in ready without a press."""
+    """Whether the QR code is shown after `ready_ns` in ready without a press."""
     return ready_ns >= QR_AFTER_NS and (ready_ns - QR_AFTER_NS) // QR_TURN_NS % 2 == 0

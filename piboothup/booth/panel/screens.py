@@ -1,8 +1,9 @@
 """Screens of the panel: a pure function from a view to a picture of 128x64 dots, one bit each.
 
 The ready screen is shown whenever a press would take a photo. A problem that does not stop photos has the bottom
-line; only one that stops them has the whole screen. Each screen has one idea, as large as it can be, at the places of
-`layout`. The busy hint inverts the picture, which is seen across a room. Any text is drawn without raising.
+line; only one that stops them has the whole screen. Each screen says one thing, as large as it fits, at
+the positions of `layout`. The busy hint inverts the picture, which is seen across a room. Any text is drawn without
+raising.
 """
 
 from __future__ import annotations
@@ -101,8 +102,8 @@ def bottom_line(view: View) -> str:
     return words.all_in_album.format(n=view.photos) if view.photos else words.no_photo_yet
 
 
-def takes_turns(view: View) -> bool:
-    """Whether the bottom line is too long for one row."""
+def bottom_line_alternates(view: View) -> bool:
+    """Whether the bottom line has several rows, which are shown in turn."""
     return len(rows(bottom_line(view), icon("mark"))) > 1
 
 
@@ -116,7 +117,7 @@ def _with_photos(reason: str, view: View, words: Texts) -> str:
 
 
 def status(image: Image.Image, view: View, words: Texts) -> None:
-    """Draw the status page: the parts that a box needs, ticked or crossed, and the state of the upload."""
+    """Draw the status page: each part of the box with a tick or a cross, and the state of the upload."""
     small = face("small")
     name_px = TEXT_PX - small.width_px(view.box) - 2 * GAP_PX
     small.draw(image, MARGIN_PX, TITLE_Y - 1, small.shortened(view.name, name_px))
@@ -158,7 +159,7 @@ def _ready(image: Image.Image, view: View, words: Texts) -> None:
     room_px = TEXT_PX - (small.width_px(taken) + _APART_PX if taken else 0)
     small.draw(image, MARGIN_PX, TITLE_Y, small.shortened(title, room_px))
     if taken:
-        _number(image, taken, is_alone=small.width_px(title) + icon("camera").width + 3 > room_px)
+        _number(image, taken, is_inverted=small.width_px(title) + icon("camera").width + 3 > room_px)
     free_y = TITLE_Y + small.cap_px + MARGIN_PX
     big = face("big")
     lettering = largest(words.press, TEXT_PX, big.cap_px)
@@ -167,16 +168,16 @@ def _ready(image: Image.Image, view: View, words: Texts) -> None:
     bottom(image, bottom_line(view), (_bottom_icon(view), icon("mark")), view.line_turn)
 
 
-def _number(image: Image.Image, taken: str, is_alone: bool) -> None:
-    """Draw the number of photos beside a camera, or inverted where a long title leaves no room for the camera."""
+def _number(image: Image.Image, taken: str, is_inverted: bool) -> None:
+    """Draw the number of photos beside a camera icon, or inverted where a long title leaves no room for the icon."""
     small = face("small")
     camera = icon("camera")
     x = WIDTH_PX - MARGIN_PX - small.width_px(taken)
-    if is_alone:
+    if is_inverted:
         ImageDraw.Draw(image).rectangle((x - 2, TITLE_Y - 2, WIDTH_PX - 1, TITLE_Y + small.cap_px + 1), fill=255)
     else:
         image.paste(255, (x - 3 - camera.width, TITLE_Y - 1), camera)
-    small.draw(image, x, TITLE_Y, taken, lit=not is_alone)
+    small.draw(image, x, TITLE_Y, taken, lit=not is_inverted)
 
 
 def _fault(image: Image.Image, view: View, words: Texts) -> None:
@@ -184,7 +185,7 @@ def _fault(image: Image.Image, view: View, words: Texts) -> None:
     code = view.problem.code if view.problem else ""
     fault = words.faults.get(code, words.other_fault)
     small, mid = face("small"), face("mid")
-    is_short = mid.width_px(fault.remedy) <= TEXT_PX  # "press again": the one thing to do, as large as it can be
+    is_short = mid.width_px(fault.remedy) <= TEXT_PX  # "press again": the one thing to do, as large as it fits
     lines = small.wrapped(fault.safe or words.safe, TEXT_PX)
     lines += [] if is_short else small.wrapped(fault.remedy, TEXT_PX)
     trouble(image, fault.headline, lines, code, view.name, view.box)

@@ -108,7 +108,7 @@ class PanelThread:
 
     def show(self, view: View) -> None:
         """Show this view; it replaces one that is not drawn yet. Never waits."""
-        if view.line_turn and not screens.takes_turns(view):
+        if view.line_turn and not screens.bottom_line_alternates(view):
             view = replace(view, line_turn=0)  # else the same picture would be drawn again with each turn
         with self._changed:
             if view != self._view:

@@ -1,12 +1,12 @@
 """JPEG encoder: a frame becomes a complete JPEG, or EncodeError is raised.
 
-The planes go to libjpeg-turbo as they are: simplejpeg takes rows with any stride and copies nothing (12 MP: 29 ms
-here, strided or not; Pillow, which must convert to RGB first, 56 ms). Only NV12's interleaved chroma is separated
-first (1.3 ms a plane). simplejpeg 1.9 encodes without Python's lock: a thread counting beside it kept 98 % of its
-speed. Rotating 12 MP costs 7 ms for 180 degrees and 24 ms for 90 and 270.
+The planes go to libjpeg-turbo as they are: simplejpeg copies nothing, even if rows have padding (12 MP on the
+development machine: 29 ms; Pillow, which must convert to RGB first, 56 ms). Only NV12's interleaved chroma is
+separated first (1.3 ms a plane). simplejpeg 1.9 encodes without Python's lock: a thread counting beside it kept 98 %
+of its speed. Rotating 12 MP costs 7 ms for 180 degrees and 24 ms for 90 and 270.
 
-simplejpeg is imported by the test photo before "ready": if that fails, the fault is that photos are not saved, and
-the booth lives on.
+simplejpeg is imported inside functions, first for the test photo before "ready": if that fails, the booth runs on and
+shows that photos are not saved.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def encode(frame: Frame, quality: int, rotation: int = 0) -> bytes:
     except Exception as error:
         raise EncodeError(f"simplejpeg can't be used: {str(error) or type(error).__name__}") from error
     planes = (rotated(plane, rotation) for plane in (frame.y, frame.u, frame.v))
-    # libjpeg-turbo needs contiguous rows
+    # libjpeg-turbo needs the pixels of a row side by side
     y, u, v = (plane if plane.strides[1] == 1 else np.ascontiguousarray(plane) for plane in planes)
     try:
         jpeg: bytes = simplejpeg.encode_jpeg_yuv_planes(y, u, v, quality)

@@ -92,11 +92,11 @@ class Saver:
         self._thread.start()
 
     def save(self, frame: Frame) -> None:
-        """Hand over a frame; never waits. `Saved` or `SavingFailed` is posted for it."""
+        """Hand over a frame; never waits. The thread posts `Saved` or `SavingFailed` afterwards."""
         self._frames.put((frame, self._tally))
 
     def try_saving(self, frame: Frame) -> None:
-        """Hand over the frame of a test photo; never waits. `SaveTested` is posted for it."""
+        """Hand over the frame of a test photo; never waits. The thread posts `SaveTested` afterwards."""
         self._frames.put((frame, None))
 
     def stop(self, timeout_s: float) -> bool:
