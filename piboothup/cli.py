@@ -118,6 +118,8 @@ def command_parser() -> argparse.ArgumentParser:
     screens.add_argument("directory", metavar="DIR")
     status = add("status", "how both services, the spool and the clock are", "status.run")
     status.add_argument("--json", action="store_true", help="for programs")
+    doctor = add("doctor", "check each part of the box, a line each: what is wrong and what helps", "doctor.run")
+    doctor.add_argument("--json", action="store_true", help="for programs")
     camera = add("camera", "what cameras there are, and a test photo with its timings, judged", "camera.run")
     camera.add_argument("file", type=Path, metavar="FILE.jpg", nargs="?", help="where the test photo goes")
     add("events", "the events and albums of the API key", "albums.run")

@@ -10,7 +10,8 @@ from piboothup.problems import Problem, problem
 
 _THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 _TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
-
+UNDERVOLTAGE, THROTTLED, PAST_UNDERVOLTAGE, PAST_THROTTLED = 1, 1 << 2, 1 << 16, 1 << 18
+"""Bits of the firmware's get_throttled: now, and at some time since power-on."""
 
 HOT_C = 80.0
 """Temperature at which a Pi slows itself down, °C."""
@@ -33,13 +34,22 @@ class Supply:
         return weak + hot
 
 
-def read() -> Supply:
-    """Read the current state. Bits of the firmware's get_throttled: 0 = under-voltage now, 2 = throttled now."""
-    bits = temperature_c = None
+def read(root: Path = Path("/")) -> Supply:
+    """Read the current state."""
+    bits, temperature_c = read_bits(root), None
     with contextlib.suppress(OSError, ValueError):
-        bits = int(_THROTTLED.read_text(encoding="ascii"), 16)
-    with contextlib.suppress(OSError, ValueError):
-        temperature_c = int(_TEMPERATURE.read_text(encoding="ascii")) / 1000
+        temperature_c = int(_beneath(root, _TEMPERATURE).read_text(encoding="ascii")) / 1000
     if bits is None:
         return Supply(temperature_c=temperature_c)
-    return Supply(bool(bits & 1), bool(bits & 4), temperature_c)
+    return Supply(bool(bits & UNDERVOLTAGE), bool(bits & THROTTLED), temperature_c)
+
+
+def read_bits(root: Path = Path("/")) -> int | None:
+    """Read the firmware's get_throttled; None where there is none."""
+    with contextlib.suppress(OSError, ValueError):
+        return int(_beneath(root, _THROTTLED).read_text(encoding="ascii"), 16)
+    return None
+
+
+def _beneath(root: Path, path: Path) -> Path:
+    return root / path.relative_to("/")

@@ -201,6 +201,80 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "button_stuck": ("The button is stuck down.", "Free it; it works again as soon as it is let go."),
     "button_silent": ("No press came.", "Check the button's wires, and its pin in the config."),
     "button_missing": ("The button does not work.", "Check its wires and its pin in the config."),
+    # what only `piboothup doctor` can see
+    "system_old": (
+        "This Raspberry Pi OS is too old.",
+        'Write a new card with one of Debian 13 "trixie"; copy the photos off first: `piboothup queue export`.',
+    ),
+    "library_unfit": (
+        "A library is missing or too old.",
+        'Run the `sudo apt install` line of the README\'s "Build it" again.',
+    ),
+    "account_missing": (
+        "A service's user is missing or lacks a group.",
+        "Run `sudo systemd-sysusers`, then `sudo systemctl restart piboothup-booth piboothup-uploader`.",
+    ),
+    "config_missing": (
+        "There is no config yet.",
+        'Write it as the README\'s "Build it" says. Photos are taken and kept.',
+    ),
+    "booth_stopped": (
+        "The booth does not run: a press takes no photo.",
+        "Run `sudo systemctl enable --now piboothup-booth`; `journalctl -u piboothup-booth` says why it ended.",
+    ),
+    "service_old": (
+        "A service still runs an earlier version.",
+        "Run `sudo systemctl restart piboothup-booth piboothup-uploader`.",
+    ),
+    "bus_missing": (
+        "The panel's I2C bus is switched off.",
+        "Run `sudo raspi-config nonint do_i2c 0` and restart the box. Photos go on.",
+    ),
+    "bus_slow": (
+        "The panel's I2C bus is slow: a picture takes four times as long.",
+        "Write `dtparam=i2c_arm_baudrate=400000` under [all] in /boot/firmware/config.txt and restart the box.",
+    ),
+    "panel_elsewhere": (
+        "A panel answers, but at another address than the config's.",
+        "Set address in [panel] to it.",
+    ),
+    "pin_taken": (
+        "A pin in the config is used by the system.",
+        "Give it another pin, or delete that line of /boot/firmware/config.txt and restart the box.",
+    ),
+    "queue_old": ("Photos wait for more than a day.", "Give the box a network. Photos are kept."),
+    "photos_parked": (
+        "The album does not take some photos.",
+        "`piboothup queue list` says why, `piboothup queue retry` tries them again.",
+    ),
+    "undervoltage_before": (
+        "The supply was too weak at some time since power-on.",
+        "Use the official power supply and a short cable.",
+    ),
+    "throttled_before": (
+        "The box was slowed down by heat or a weak supply since power-on.",
+        "Give it air and shade, and the official power supply.",
+    ),
+    "wifi_country": (
+        "The Wi-Fi has no country set.",
+        "Run `sudo raspi-config nonint do_wifi_country DE` with yours. Photos are kept.",
+    ),
+    "wifi_saves_power": (
+        "The Wi-Fi saves power: uploads stall on it.",
+        "Run `sudo nmcli connection modify NAME 802-11-wireless.powersave 2` with its name, and restart the box.",
+    ),
+    "watchdog_off": (
+        "The hardware watchdog is off: a box that hangs stays so.",
+        "Write RuntimeWatchdogSec=1m under [Manager] in /etc/systemd/system.conf.d/90-piboothup.conf; restart.",
+    ),
+    "user_awaited": (
+        "The system waits at a keyboard for its first user.",
+        "Connect a keyboard and a screen and make it, or write the card again with a user set.",
+    ),
+    "network_rewritten": (
+        "The system's first set-up (cloud-init) may delete networks that were added later.",
+        "Write `network: {config: disabled}` to /etc/cloud/cloud.cfg.d/99-piboothup.cfg.",
+    ),
 }
 
 

@@ -57,6 +57,13 @@ SENT_OR_WAITING = {
 """Problems that the bottom line tells of by how the photos travel."""
 OF_STATUS_ALONE = {"photo_damaged", "photo_unreadable"}
 """Of single photos: `piboothup status` tells of them."""
+OF_DOCTOR_ALONE = {
+    *("system_old", "library_unfit", "account_missing", "config_missing", "booth_stopped", "service_old"),
+    *("bus_missing", "bus_slow", "panel_elsewhere", "pin_taken", "queue_old", "photos_parked"),
+    *("undervoltage_before", "throttled_before", "wifi_country", "wifi_saves_power", "watchdog_off"),
+    *("user_awaited", "network_rewritten"),
+}
+"""Of the system under the services: `piboothup doctor` tells of them."""
 
 
 def bottom_lines() -> set[str]:
@@ -89,16 +96,24 @@ def test_readme_names_each_headline_of_the_whole_screen() -> None:
 
 
 def test_readme_covers_every_problem_a_person_can_meet() -> None:
-    """By a line of the table, a headline, the ready check or `status`: a new problem has to be put somewhere."""
-    elsewhere = {*TEXTS.notices, *TEXTS.faults, *TEXTS.menu.reasons, *SENT_OR_WAITING, *OF_STATUS_ALONE}
+    """By a line of the table, a headline, the ready check, `status` or `doctor`: a new problem needs a place."""
+    elsewhere = {
+        *TEXTS.notices,
+        *TEXTS.faults,
+        *TEXTS.menu.reasons,
+        *SENT_OR_WAITING,
+        *OF_STATUS_ALONE,
+        *OF_DOCTOR_ALONE,
+    }
     assert set(codes()) <= elsewhere
     assert {*SENT_OR_WAITING.values(), "141 sent, 2 refused"} <= bottom_lines()
     assert "The ready check (below) says of each cross what helps." in README
     assert "`piboothup status` says in whole sentences" in README
+    assert "`sudo piboothup doctor`" in README
 
 
 def test_every_command_that_the_readme_names_exists() -> None:
-    named = set(re.findall(r"`piboothup ([a-z-]+)", README)) - {"doctor"}
+    named = set(re.findall(r"`piboothup ([a-z-]+)", README))
     assert named
     assert named <= targets().keys()
 

@@ -7,10 +7,10 @@ Trouble is signalled only when photos can't be taken.
 
 from __future__ import annotations
 
-from piboothup.booth.flow.self_test_report import SelfTestStep
 from piboothup.booth.flow.state import Booth
 from piboothup.booth.gpio.buzzer import Sound
 from piboothup.booth.gpio.led import LightPattern
+from piboothup.health import Check
 from piboothup.status import BoothState
 
 _PATTERNS = {
@@ -63,4 +63,4 @@ def sound(before: Booth, before_ns: int, after: Booth, now_ns: int) -> Sound | N
 
 def is_under_test(booth: Booth) -> bool:
     """Whether the self-test tries light and buzzer now, also a buzzer that is switched off."""
-    return booth.page is not None and booth.page.report is not None and booth.page.report.step is SelfTestStep.LIGHT
+    return booth.page is not None and booth.page.report is not None and booth.page.report.step is Check.LIGHT

@@ -20,6 +20,8 @@ _GET_NAME = 0x8B1B
 """SIOCGIWESSID of linux/wireless.h."""
 _GET_ADDRESS = 0x8915
 """SIOCGIFADDR of linux/sockios.h."""
+_GET_POWER = 0x8B2D
+"""SIOCGIWPOWER of linux/wireless.h."""
 _IWREQ, _IWREQ_BYTES = "16sPHH", 32
 """struct iwreq of linux/wireless.h: interface, address and length of the name, flags; its union has 16 bytes."""
 _MAX_NAME_BYTES = 32
@@ -40,14 +42,14 @@ class Wifi:
 
 def read(interfaces: Path = Path("/sys/class/net"), wireless: Path = Path("/proc/net/wireless")) -> Wifi:
     """The Wi-Fi now. With a cable plugged in, a Wi-Fi that is not connected is no problem."""
-    interface = _interface(interfaces)
-    if interface is None:
+    device = interface(interfaces)
+    if device is None:
         return Wifi()
-    ssid = _ssid(interface.name)
-    percent = signal_percent(_text(wireless), interface.name)
+    ssid = _ssid(device.name)
+    percent = signal_percent(_text(wireless), device.name)
     found = None
     if not _is_wired(interfaces):
-        found = diagnose(_is_blocked(interface), ssid, _has_address(interface.name), percent)
+        found = diagnose(_is_blocked(device), ssid, _has_address(device.name), percent)
     return Wifi(ssid, percent if ssid is not None else None, found)
 
 
@@ -83,7 +85,8 @@ def signal_percent(table: str, interface: str) -> int | None:
     return None
 
 
-def _interface(interfaces: Path) -> Path | None:
+def interface(interfaces: Path) -> Path | None:
+    """Folder of the first Wi-Fi interface; None when there is none."""
     with contextlib.suppress(OSError):
         return next((path for path in sorted(interfaces.iterdir()) if (path / "phy80211").exists()), None)
     return None
@@ -120,6 +123,18 @@ def _ssid(interface: str) -> str | None:
     _, _, length, _ = struct.unpack_from(_IWREQ, asked)
     ssid = name.tobytes()[: min(length, _MAX_NAME_BYTES)].rstrip(b"\0").decode("utf-8", "replace")
     return "".join(char if char.isprintable() else "?" for char in ssid) or None
+
+
+def saves_power(interface: str) -> bool:
+    """Whether the interface switches its receiver off between packets; False too where the driver does not say."""
+    asked = array.array("B", struct.pack("16s", interface.encode()).ljust(_IWREQ_BYTES, b"\0"))
+    return _ioctl(_GET_POWER, asked) and is_power_saved(asked.tobytes())
+
+
+def is_power_saved(answer: bytes) -> bool:
+    """Whether power saving is on, from the kernel's answer: struct iw_param has value, fixed, disabled, flags."""
+    _, _, disabled, _ = struct.unpack_from("iBBH", answer, 16)
+    return not disabled
 
 
 def _has_address(interface: str) -> bool:

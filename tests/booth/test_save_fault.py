@@ -14,11 +14,12 @@ import pytest
 import simplejpeg
 
 from piboothup.booth import service
-from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestStep
+from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS
 from piboothup.booth.gpio.buzzer import Sound
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.commands import status
 from piboothup.config import CaptureConfig
+from piboothup.health import Check
 from piboothup.problems import Problem, problem
 from piboothup.spool import commit
 from piboothup.spool.listing import CONTEXTS, NEW, PROBE, TEST_PHOTO, TMP
@@ -188,7 +189,7 @@ def test_f16_the_ready_check_ships_no_box_that_saves_nothing(box: Box, monkeypat
     box.press()
     page = box.until_page(lambda page: page is not None and page.report is not None and page.report.step is None)
     assert page is not None and page.report is not None
-    assert page.report.results[SELF_TEST_STEPS.index(SelfTestStep.CARD)] == FAULT
+    assert page.report.results[SELF_TEST_STEPS.index(Check.CARD)] == FAULT
     assert page.report.reason is not None
 
 
@@ -283,7 +284,7 @@ def card_step(box: Box, refuses: str | None) -> Problem | None:
         page = box.until_page(lambda page: page is not None and page.report is not None and page.report.step is None)
     assert page is not None and page.report is not None
     assert [path for path in box.spool.directory.rglob(".*") if path.name in (PROBE, TEST_PHOTO)] == []
-    return page.report.results[SELF_TEST_STEPS.index(SelfTestStep.CARD)]
+    return page.report.results[SELF_TEST_STEPS.index(Check.CARD)]
 
 
 @pytest.mark.parametrize(("refuses", "code"), REFUSALS)

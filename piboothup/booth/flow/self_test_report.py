@@ -6,28 +6,15 @@ The order of the steps is the order in which they run and in which the first pro
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
+from piboothup.health import Check
 from piboothup.problems import Problem
 
-
-class SelfTestStep(StrEnum):
-    """A step of the self-test."""
-
-    CAMERA = "camera"
-    LIGHT = "light"
-    BUTTON = "button"
-    CARD = "card"
-    SUPPLY = "supply"
-    WIFI = "wifi"
-    CLOCK = "clock"
-    KEY = "key"
-    EVENT = "event"
-    OTHERS = "others"
-    """Photos of other events on the card."""
-
-
-SELF_TEST_STEPS = tuple(SelfTestStep)
+SELF_TEST_STEPS = (
+    *(Check.CAMERA, Check.LIGHT, Check.BUTTON, Check.CARD, Check.SUPPLY),
+    *(Check.WIFI, Check.CLOCK, Check.KEY, Check.EVENT, Check.OTHERS),
+)
+"""The checks that the self-test tries; "Wi-Fi" covers the whole way to EventPics."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +25,14 @@ class SelfTestReport:
     """The problem of each step that is done; None = passed."""
 
     @property
-    def step(self) -> SelfTestStep | None:
+    def step(self) -> Check | None:
         """The running step; None at the end."""
         return SELF_TEST_STEPS[len(self.results)] if len(self.results) < len(SELF_TEST_STEPS) else None
 
     @property
     def asks_for_press(self) -> bool:
         """Whether the running step wants the button pressed."""
-        return self.step is SelfTestStep.BUTTON
+        return self.step is Check.BUTTON
 
     @property
     def reason(self) -> Problem | None:

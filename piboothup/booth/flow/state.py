@@ -11,7 +11,7 @@ from piboothup.booth.flow import long_press
 from piboothup.booth.flow.long_press import LONG_PRESS_NS, PROGRESS_STEP_NS, SECOND_NS, HoldProgress, Press
 from piboothup.booth.flow.menu import MenuOptions, Page
 from piboothup.booth.flow.save_health import SaveHealth
-from piboothup.booth.flow.self_test_report import SelfTestStep
+from piboothup.health import Check
 from piboothup.problems import Problem
 from piboothup.status import BoothState
 
@@ -88,7 +88,7 @@ class Booth:
     def is_flash_on(self, now_ns: int) -> bool:
         """Whether the flash is on: from its lead before zero until the frame is exposed, and during its self-test."""
         if self.page is not None and self.page.report is not None:
-            return self.page.report.step is SelfTestStep.LIGHT
+            return self.page.report.step is Check.LIGHT
         waiting = self.state in (BoothState.COUNTDOWN, BoothState.EXPOSING)
         return waiting and self.flash_on_ns is not None and now_ns >= self.flash_on_ns
 

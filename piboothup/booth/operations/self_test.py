@@ -18,14 +18,14 @@ from piboothup import power, status
 from piboothup.booth.devices import Devices
 from piboothup.booth.flow.events import CaptureFailed, Event, Exposed, SelfTestProgress, SharpnessMeasured
 from piboothup.booth.flow.menu import PageKind
-from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport, SelfTestStep
+from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.photo.quality import PhotoQuality, assess
 from piboothup.clock import Clock
+from piboothup.health import Check, event_problem, key_problem, network_problem
 from piboothup.problems import Problem, problem
 from piboothup.spool import commit
-from piboothup.spool.admin import assign, wipe
-from piboothup.spool.admin.wipe import WipeError
+from piboothup.spool.admin.others import others_problem
 from piboothup.spool.store import Spool
 from piboothup.status import UploaderReport, UploaderState
 
@@ -40,15 +40,6 @@ _LIGHT_ON_S = 1.0
 _AIM_PAUSE_S = 0.3
 _IN_FOCUS_SHARPNESS = 0.5
 """Sharpness (see `photo/quality.py`) of a lens in focus: a full bar."""
-_PROBLEM_OF_STATE = {
-    UploaderState.PORTAL: "portal",
-    UploaderState.PAUSED: "paused",
-    UploaderState.STOPPED: "uploader_stopped",
-}
-_UNREACHABLE_CODES = (
-    *("no_network", "tls_refused", "blocked"),
-    *("server_trouble", "storage_silent", "uploader_defect"),
-)
 
 Answer = Exposed | CaptureFailed
 
@@ -82,17 +73,17 @@ class SelfTest:
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._page_changed = threading.Event()
         self._pressed = threading.Event()
-        self._steps: dict[SelfTestStep, Callable[[], Problem | None]] = {
-            SelfTestStep.CAMERA: self._camera,
-            SelfTestStep.LIGHT: self._light,
-            SelfTestStep.BUTTON: self._button,
-            SelfTestStep.CARD: self._card,
-            SelfTestStep.SUPPLY: self._supply,
-            SelfTestStep.WIFI: self._wifi,
-            SelfTestStep.CLOCK: self._time,
-            SelfTestStep.KEY: self._key,
-            SelfTestStep.EVENT: self._event,
-            SelfTestStep.OTHERS: self._others,
+        self._steps: dict[Check, Callable[[], Problem | None]] = {
+            Check.CAMERA: self._camera,
+            Check.LIGHT: self._light,
+            Check.BUTTON: self._button,
+            Check.CARD: self._card,
+            Check.SUPPLY: self._supply,
+            Check.WIFI: self._wifi,
+            Check.CLOCK: self._time,
+            Check.KEY: self._key,
+            Check.EVENT: self._event,
+            Check.OTHERS: self._others,
         }
 
     # -- called by the loop ----------------------------------------------------------------------------------------
@@ -127,7 +118,7 @@ class SelfTest:
             report = report.with_result(self._run_step(step))
             self._post(SelfTestProgress(report))
 
-    def _run_step(self, step: SelfTestStep) -> Problem | None:
+    def _run_step(self, step: Check) -> Problem | None:
         """The step's problem; a step that raises is a problem too, and the next ones still run."""
         try:
             return self._steps[step]()
@@ -171,11 +162,7 @@ class SelfTest:
         return problem("undervoltage") if power.read().undervoltage else None
 
     def _wifi(self) -> Problem | None:
-        report = self._read_uploader(lambda report: report.state is not UploaderState.OFFLINE)
-        if report.state in _PROBLEM_OF_STATE:
-            return problem(_PROBLEM_OF_STATE[report.state])
-        found = _first_problem(report, *_UNREACHABLE_CODES)
-        return found or (problem("no_network") if report.state is UploaderState.OFFLINE else None)
+        return network_problem(self._read_uploader(lambda report: report.state is not UploaderState.OFFLINE))
 
     def _time(self) -> Problem | None:
         if self._clock.ntp_uncertainty_ms() is not None:
@@ -184,32 +171,14 @@ class SelfTest:
         return None if self._spool.now_trusted_ms(now_ms) is not None else problem("clock_unknown")
 
     def _key(self) -> Problem | None:
-        report = self._read_uploader(lambda report: report.events_seen is not None)
-        found = _first_problem(report, "no_key", "key_refused")
-        if found is not None:
-            return found
-        return None if report.events_seen is not None else problem("key_untried")
+        return key_problem(self._read_uploader(lambda report: report.events_seen is not None))
 
     def _event(self) -> Problem | None:
-        link_id = self._settings_store.active.context.link_id
-        if not link_id:
-            return problem("no_event")
         known = {event.link_id for event in self._spool.events()}
-        if known and link_id not in known:
-            return problem("event_gone")
-        return _first_problem(self._read_uploader(lambda _: True), "event_gone", "event_refused")
+        return event_problem(self._read_uploader(lambda _: True), self._settings_store.active.context.link_id, known)
 
     def _others(self) -> Problem | None:
-        link_id = self._settings_store.active.context.link_id
-        try:
-            surveyed = wipe.survey(self._spool, booth_runs=True)
-        except WipeError:
-            return problem("card_readonly")
-        others = [photos for photos in surveyed if photos.event != link_id and not photos.is_without_event]
-        if any(photos.items for photos in others):
-            return problem("old_photos")
-        count = len(assign.without_event(self._spool)) if link_id else 0
-        return problem("stray_photos", str(count)) if count else None
+        return others_problem(self._spool, self._settings_store.active.context.link_id)
 
     # -- requests --------------------------------------------------------------------------------------------------
 
@@ -260,7 +229,3 @@ class SelfTest:
 def _release(answer: Answer) -> None:
     if isinstance(answer, Exposed):
         answer.frame.release()
-
-
-def _first_problem(report: UploaderReport, *codes: str) -> Problem | None:
-    return next((problem(code) for code in codes if code in report.problems), None)

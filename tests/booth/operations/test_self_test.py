@@ -17,13 +17,14 @@ from piboothup.booth.flow.events import Exposed, SelfTestProgress
 from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.flow.machine import CAPTURE_ANSWER_TIMEOUT_NS
 from piboothup.booth.flow.menu import PageKind
-from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport, SelfTestStep
+from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
 from piboothup.booth.frame import Frame
 from piboothup.booth.gpio.buzzer import Sound
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.operations import self_test
 from piboothup.booth.panel.i18n import texts
 from piboothup.config import LANGUAGES, CaptureConfig, EventPicsConfig
+from piboothup.health import Check
 from piboothup.power import Supply
 from piboothup.problems import Problem, problem
 from piboothup.spool import durable
@@ -165,36 +166,36 @@ def other_events(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("breaks", "step", "code"),
     [
-        (dark_room, SelfTestStep.CAMERA, "photo_dark"),
-        (no_frame, SelfTestStep.CAMERA, "camera_stuck"),
-        (no_light, SelfTestStep.LIGHT, "light_missing"),
-        (write_fails, SelfTestStep.CARD, "card_readonly"),
-        (weak_supply, SelfTestStep.SUPPLY, "undervoltage"),
-        (uploader_says(state="offline"), SelfTestStep.WIFI, "no_network"),
-        (uploader_says(state="offline", problems=["storage_silent"]), SelfTestStep.WIFI, "storage_silent"),
-        (uploader_says(state="offline", problems=["blocked"]), SelfTestStep.WIFI, "blocked"),
-        (uploader_says(state="offline", problems=["uploader_defect"]), SelfTestStep.WIFI, "uploader_defect"),
-        (uploader_says(state="offline", problems=["no_network", "uploader_defect"]), SelfTestStep.WIFI, "no_network"),
-        (uploader_says(state="portal"), SelfTestStep.WIFI, "portal"),
-        (uploader_says(state="paused"), SelfTestStep.WIFI, "paused"),
-        (no_uploader, SelfTestStep.WIFI, "uploader_stopped"),
-        (uploader_says(state="refused", problems=["key_refused"]), SelfTestStep.KEY, "key_refused"),
-        (uploader_says(problems=["no_key"]), SelfTestStep.KEY, "no_key"),
-        (uploader_says(events_seen=None), SelfTestStep.KEY, "key_untried"),
-        (uploader_says(problems=["event_gone"]), SelfTestStep.EVENT, "event_gone"),
-        (uploader_says(problems=["event_refused"]), SelfTestStep.EVENT, "event_refused"),
-        (other_events, SelfTestStep.EVENT, "event_gone"),
-        (old_photos, SelfTestStep.OTHERS, "old_photos"),
-        (photos_without_event, SelfTestStep.OTHERS, "stray_photos"),
-        (both, SelfTestStep.OTHERS, "old_photos"),
-        (unknown_photos, SelfTestStep.OTHERS, "old_photos"),
-        (survey_fails, SelfTestStep.OTHERS, "card_readonly"),
+        (dark_room, Check.CAMERA, "photo_dark"),
+        (no_frame, Check.CAMERA, "camera_stuck"),
+        (no_light, Check.LIGHT, "light_missing"),
+        (write_fails, Check.CARD, "card_readonly"),
+        (weak_supply, Check.SUPPLY, "undervoltage"),
+        (uploader_says(state="offline"), Check.WIFI, "no_network"),
+        (uploader_says(state="offline", problems=["storage_silent"]), Check.WIFI, "storage_silent"),
+        (uploader_says(state="offline", problems=["blocked"]), Check.WIFI, "blocked"),
+        (uploader_says(state="offline", problems=["uploader_defect"]), Check.WIFI, "uploader_defect"),
+        (uploader_says(state="offline", problems=["no_network", "uploader_defect"]), Check.WIFI, "no_network"),
+        (uploader_says(state="portal"), Check.WIFI, "portal"),
+        (uploader_says(state="paused"), Check.WIFI, "paused"),
+        (no_uploader, Check.WIFI, "uploader_stopped"),
+        (uploader_says(state="refused", problems=["key_refused"]), Check.KEY, "key_refused"),
+        (uploader_says(problems=["no_key"]), Check.KEY, "no_key"),
+        (uploader_says(events_seen=None), Check.KEY, "key_untried"),
+        (uploader_says(problems=["event_gone"]), Check.EVENT, "event_gone"),
+        (uploader_says(problems=["event_refused"]), Check.EVENT, "event_refused"),
+        (other_events, Check.EVENT, "event_gone"),
+        (old_photos, Check.OTHERS, "old_photos"),
+        (photos_without_event, Check.OTHERS, "stray_photos"),
+        (both, Check.OTHERS, "old_photos"),
+        (unknown_photos, Check.OTHERS, "old_photos"),
+        (survey_fails, Check.OTHERS, "card_readonly"),
     ],
 )
 def test_what_is_wrong_is_found_at_its_step_and_named(
     box: Box,
     breaks: Callable[[Box, pytest.MonkeyPatch], None],
-    step: SelfTestStep,
+    step: Check,
     code: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -241,7 +242,7 @@ def test_self_test_chosen_event_trusted_if_no_event_ever_listed(box: Box) -> Non
 @pytest.mark.parametrize("step", SELF_TEST_STEPS)
 @pytest.mark.parametrize("fault", [OSError(errno.EIO, "Input/output error"), RuntimeError("a defect")])
 def test_self_test_failed_step_is_reason_other_steps_still_run(
-    box: Box, step: SelfTestStep, fault: Exception, caplog: pytest.LogCaptureFixture
+    box: Box, step: Check, fault: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> None:
         raise fault
@@ -251,7 +252,7 @@ def test_self_test_failed_step_is_reason_other_steps_still_run(
     box._service._self_test._steps[step] = fail
     box.open_menu()
     box.choose("ready_check")
-    if step is not SelfTestStep.BUTTON:
+    if step is not Check.BUTTON:
         report(box, lambda found: found.asks_for_press)
         box.press()
     found = report(box, lambda found: found.step is None)
@@ -330,7 +331,7 @@ def test_the_lights_are_on_for_long_enough_to_be_looked_at(box: Box, monkeypatch
 def test_a_clock_that_nothing_ever_set_is_a_reason(box: Box) -> None:
     box.clock.uncertainty_ms = None
     begin(box)
-    assert verdict(box).results[SELF_TEST_STEPS.index(SelfTestStep.CLOCK)] == problem("clock_unknown")
+    assert verdict(box).results[SELF_TEST_STEPS.index(Check.CLOCK)] == problem("clock_unknown")
 
 
 def test_without_an_event_the_box_is_not_ready_and_says_so_once(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from piboothup.booth.flow import menu
 from piboothup.booth.flow.actions import EventUsage
 from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
 from piboothup.booth.flow.menu import Item, MenuOptions, Page, PageKind
-from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport, SelfTestStep
+from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
 from piboothup.booth.panel import menu_screens
 from piboothup.booth.panel.font import Face, face, largest
 from piboothup.booth.panel.i18n import texts
@@ -20,6 +20,7 @@ from piboothup.booth.panel.layout import GAP_PX, TEXT_PX, WIDTH_PX, bar, blank
 from piboothup.booth.panel.screens import draw
 from piboothup.booth.panel.view import View
 from piboothup.config import LANGUAGES
+from piboothup.health import Check
 from piboothup.problems import Problem, codes, problem
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState
@@ -241,8 +242,8 @@ def test_self_test_reason_names_count_and_step_in_guest_language(language: str) 
         return draw(replace(BOX, language=language, page=Page(PageKind.SELF_TEST, report=report)))
 
     assert not same(drawn("stray_photos", "3"), drawn("stray_photos", "4"))
-    assert same(drawn("not_checked", SelfTestStep.CARD), drawn("not_checked", texts(language).menu.steps["card"]))
-    assert not same(drawn("not_checked", SelfTestStep.CARD), drawn("not_checked", SelfTestStep.CLOCK))
+    assert same(drawn("not_checked", Check.CARD), drawn("not_checked", texts(language).menu.steps["card"]))
+    assert not same(drawn("not_checked", Check.CARD), drawn("not_checked", Check.CLOCK))
 
 
 def test_self_test_reason_without_own_words_uses_its_sentence() -> None:

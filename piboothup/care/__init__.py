@@ -1,0 +1,1 @@
+"""Care for a box: what `piboothup doctor` checks. No service imports it."""

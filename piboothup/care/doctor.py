@@ -1,0 +1,126 @@
+"""All checks of the box in their order, and how they are told: one line each."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from piboothup import __version__
+from piboothup.care import devices, network, storage, system
+from piboothup.care.facts import Facts, Finding, State, found
+from piboothup.health import REPORTED, Check
+from piboothup.problems import problem
+
+log = logging.getLogger(__name__)
+
+CHECKS: dict[Check, Callable[[Facts], Finding]] = {
+    Check.SYSTEM: system.system,
+    Check.LIBRARIES: system.libraries,
+    Check.ACCOUNTS: system.accounts,
+    Check.CONFIG: system.config,
+    Check.SERVICES: system.services,
+    Check.CAMERA: devices.camera,
+    Check.BUS: devices.bus,
+    Check.PANEL: devices.panel,
+    Check.LIGHT: devices.light,
+    Check.BUTTON: devices.button,
+    Check.PINS: devices.pins,
+    Check.CARD: storage.card,
+    Check.SPACE: storage.space,
+    Check.QUEUE: storage.queue,
+    Check.SUPPLY: devices.supply,
+    Check.HEAT: devices.heat,
+    Check.WIFI: network.wifi,
+    Check.NETWORK: network.network,
+    Check.CLOCK: network.clock,
+    Check.KEY: network.key,
+    Check.EVENT: network.event,
+    Check.OTHERS: storage.others,
+    Check.WATCHDOG: system.watchdog,
+    Check.FIRST_BOOT: system.first_boot,
+}
+_EXIT_STATUS = {State.SKIPPED: 0, State.OK: 0, State.WARNING: 3, State.FAULT: 1}
+"""2 is an error in the command's use."""
+_GRAVITY = list(State)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A check and its finding."""
+
+    check: Check
+    finding: Finding
+
+    @property
+    def state(self) -> State:
+        """The finding's state."""
+        return self.finding.state
+
+
+def examine(facts: Facts) -> list[Line]:
+    """Make every check, whatever the others find."""
+    return [Line(check, _with_report(facts, check, _finding(facts, check))) for check in Check]
+
+
+def _finding(facts: Facts, check: Check) -> Finding:
+    try:
+        return CHECKS[check](facts)
+    except Exception as error:  # a defect, or a system that nobody has seen: the other lines are told all the same
+        log.exception("check failed check=%s", check)
+        return found("not_checked", f"{check}: {type(error).__name__}")
+
+
+def _with_report(facts: Facts, check: Check, own: Finding) -> Finding:
+    """The finding, or the problem that a running service reports of the same part if that is as grave."""
+    reported = {code for report in (facts.booth, facts.uploader) if report is not None for code in report.problems}
+    told = [Finding(problem=problem(code)) for code in REPORTED.get(check, ()) if code in reported]
+    if not told or (own.problem is not None and own.problem.code in reported):
+        return own
+    gravest = max(told, key=lambda finding: _GRAVITY.index(finding.state))
+    return gravest if _GRAVITY.index(gravest.state) >= _GRAVITY.index(own.state) else own
+
+
+def exit_status(lines: Sequence[Line]) -> int:
+    """0 = nothing is wrong, 3 = photos go on, 1 = they don't."""
+    return _EXIT_STATUS[worst(lines)]
+
+
+def worst(lines: Sequence[Line]) -> State:
+    """The gravest state."""
+    return max((line.state for line in lines), key=_GRAVITY.index, default=State.SKIPPED)
+
+
+def format_lines(lines: Sequence[Line]) -> str:
+    """Format the checks for a person, with a last line that counts them."""
+    counts = Counter(line.state for line in lines)
+    words = [f"{counts[state]} {word}" for state, word in _COUNTED if counts[state]]
+    return "\n".join(
+        [*(f"{line.state:<8} {line.check:<11} {_words(line.finding)}" for line in lines), ", ".join(words)]
+    )
+
+
+_COUNTED = ((State.FAULT, "fault(s)"), (State.WARNING, "warning(s)"), (State.OK, "ok"), (State.SKIPPED, "skipped"))
+
+
+def _words(finding: Finding) -> str:
+    return finding.note if finding.problem is None else f"{finding.problem} [{finding.problem.code}]"
+
+
+def to_json(lines: Sequence[Line]) -> dict[str, Any]:
+    """Data of `doctor --json`."""
+    return {"version": __version__, "state": worst(lines), "checks": [_line_to_json(line) for line in lines]}
+
+
+def _line_to_json(line: Line) -> dict[str, Any]:
+    told = line.finding.problem
+    return {
+        "check": line.check,
+        "state": line.state,
+        "note": line.finding.note if told is None else told.detail,
+        "code": None if told is None else told.code,
+        "sentence": None if told is None else told.sentence,
+        "remedy": None if told is None else told.remedy,
+    }

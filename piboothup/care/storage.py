@@ -1,0 +1,82 @@
+"""Checks of what the photos lie on, and of the photos that wait."""
+
+from __future__ import annotations
+
+import os
+
+from piboothup.care.facts import NEEDS_GROUP, NOT_HERE, Facts, Finding, found, skipped
+from piboothup.spool.admin.others import others_problem
+from piboothup.spool.disk import hidden_photos
+from piboothup.spool.disk.free_space import storage
+from piboothup.spool.listing import NEW, PARKED, SENT
+
+_LONG_WAIT_S = 86_400
+
+
+def card(facts: Facts) -> Finding:
+    """Kind of storage under the spool, and whether it can be written."""
+    if unseen := _unseen(facts):
+        return unseen
+    spool = facts.spool
+    spool.free_space.recheck_storage(allowed=facts.config.spool.allow_memory)
+    unsound = spool.free_space.problem(lambda: True) or spool.free_space.warning
+    if unsound is not None:
+        return Finding(problem=unsound)
+    kind = storage(spool.directory)
+    return Finding(f"{spool.directory} lies on {kind}" if kind == "disk" else f"in {kind}, as the config allows")
+
+
+def _unseen(facts: Facts) -> Finding | None:
+    """Why the spool is not looked at, or what is wrong with its path."""
+    directory = facts.spool.directory
+    try:
+        directory.stat()
+    except PermissionError:
+        return skipped(NEEDS_GROUP)
+    except OSError:
+        if not facts.is_box:
+            return skipped(NOT_HERE)
+        if directory.is_symlink():
+            return found("spool_missing")
+        return found("spool_unusable", f"there is no {directory}")
+    return None if os.access(directory, os.R_OK | os.X_OK) else skipped(NEEDS_GROUP)
+
+
+def space(facts: Facts) -> Finding:
+    """Room for photos and for files; sent photos make room by themselves."""
+    if unseen := _unseen(facts):
+        return unseen if unseen.is_skipped else skipped("no spool")
+    full = facts.spool.free_space.problem(lambda: next(facts.spool.names(SENT), None) is not None)
+    if full is not None and full.code in ("card_full", "card_crowded"):
+        return Finding(problem=full)
+    room = os.statvfs(facts.spool.directory)
+    files = f", {room.f_favail} files" if room.f_files else ""
+    return Finding(f"{room.f_bavail * room.f_frsize / 1e9:.1f} GB{files} free")
+
+
+def queue(facts: Facts) -> Finding:
+    """The photos that wait: how many, how long, and those that nobody sends."""
+    if unseen := _unseen(facts):
+        return unseen if unseen.is_skipped else skipped("no spool")
+    spool = facts.spool
+    if hidden_photos.read(spool.directory):
+        return found("photos_hidden")
+    parked = sum(1 for _ in spool.names(PARKED))
+    if parked:
+        return found("photos_parked", str(parked))
+    waiting = list(spool.names(NEW))
+    if not waiting:
+        return Finding("no photo waits")
+    taken_ms, now_ms = spool.taken_at_ms(min(waiting, key=lambda name: name.order)), facts.now_ms
+    age_s = 0.0 if taken_ms is None or now_ms is None else (now_ms - taken_ms) / 1000
+    if age_s >= _LONG_WAIT_S:
+        return found("queue_old", f"{len(waiting)}, the oldest for {age_s / 3600:.0f} hours")
+    return Finding(f"{len(waiting)} wait")
+
+
+def others(facts: Facts) -> Finding:
+    """Photos of other events, which should not travel to the next one."""
+    if unseen := _unseen(facts):
+        return unseen if unseen.is_skipped else skipped("no spool")
+    problem = others_problem(facts.spool, facts.link_id)
+    return Finding(problem=problem) if problem is not None else Finding("none")

@@ -1,0 +1,410 @@
+"""`piboothup doctor`: each fault, made here, is in the right line with its remedy; exit status by severity."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from piboothup import status
+from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS
+from piboothup.booth.panel.i18n.en import TEXTS
+from piboothup.care import doctor, i2c
+from piboothup.care.devices import taken_pins
+from piboothup.care.facts import Facts, State
+from piboothup.health import REPORTED, STOPS_PHOTOS, Check
+from piboothup.problems import codes, problem
+from piboothup.spool import handover
+from piboothup.spool.contexts import context_for
+from piboothup.spool.disk import hidden_photos
+from piboothup.spool.event_titles import AlbumEvent
+from piboothup.status import UploaderState
+from piboothup.uploader.wifi import is_power_saved, saves_power
+from tests.care.raspberry import SPEED, Raspberry
+from tests.support.commands import environment, run
+from tests.support.deadline import PATIENCE_S
+from tests.support.photos import PARTY, jpeg, take
+
+DAY_S = 86_400
+HEAVY = {"numpy", "PIL", "gpiozero", "luma", "lgpio", "picamera2", "urllib3", "smbus2"}
+Break = Callable[[Raspberry], object]
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Raspberry:
+    """A box; the libraries that only a Pi has can't be imported here, and need not be."""
+    site = tmp_path / "site"
+    for name in ("picamera2", "lgpio"):
+        (site / name).mkdir(parents=True)
+        (site / name / "__init__.py").write_text("raise AssertionError('imported')\n")
+    monkeypatch.syspath_prepend(str(site))
+    return Raspberry(tmp_path)
+
+
+def test_a09_a_box_with_nothing_wrong_has_no_problem(box: Raspberry) -> None:
+    lines = box.examine()
+    assert {check: line.finding for check, line in lines.items() if line.finding.problem is not None} == {}
+    assert doctor.exit_status(list(lines.values())) == 0
+    assert [check for check, line in lines.items() if line.state is State.SKIPPED] == []
+
+
+def stop_booth(box: Raspberry) -> None:
+    box.know(booth=None)
+
+
+def without_a_camera(box: Raspberry) -> None:
+    stop_booth(box)
+    box.write("/sys/class/video4linux/video0/name", "bcm2835-codec-decode\n")
+
+
+def panel_gone(box: Raspberry) -> None:
+    stop_booth(box)
+    box.addresses.clear()
+
+
+def panel_moved(box: Raspberry) -> None:
+    stop_booth(box)
+    box.addresses = {0x3D}
+
+
+def pins_of(line: str) -> Break:
+    return lambda box: box.change("/boot/firmware/config.txt", "[all]\n", f"[all]\n{line}\n")
+
+
+def led_on_spi(box: Raspberry) -> None:
+    pins_of("dtparam=spi=on")(box)
+    box.table("light", led_pin=9)
+
+
+def photo_of_the_day_before(box: Raspberry) -> None:
+    box.spool.add_anchor(box.anchor())
+    take(box.spool, jpeg(), PARTY)
+    box.clock.pass_s(2 * DAY_S)
+
+
+def refused_photo(box: Raspberry) -> None:
+    handover.park(box.spool, take(box.spool, jpeg(), PARTY), "EventPics refuses it.")
+
+
+def clock_unset(box: Raspberry) -> None:
+    box.clock.uncertainty_ms = None
+
+
+def wifi_alone(box: Raspberry) -> None:
+    box.write("/sys/class/net/eth0/operstate", "down\n")
+
+
+def radio_blocked(box: Raspberry) -> None:
+    wifi_alone(box)
+    box.write("/sys/class/net/wlan0/phy80211/rfkill0/soft", "1\n")
+
+
+def country_unset(box: Raspberry) -> None:
+    radio_blocked(box)
+    box.change("/proc/cmdline", "=DE", "=00")
+
+
+def watchdog_by_files(box: Raspberry, *settings: tuple[str, str]) -> None:
+    box.remove("/sys/class/watchdog/watchdog0/state")
+    for name, value in settings:
+        box.write(f"{name}", f"[Manager]\nRuntimeWatchdogSec={value}\n")
+
+
+def no_key(box: Raspberry) -> None:
+    box.know(uploader=None)
+    box.table("eventpics", api_key=None)
+
+
+def units_without_users(box: Raspberry) -> None:
+    box.write("/etc/passwd", "root:x:0:0::/root:/bin/bash\n")
+    box.write("/etc/systemd/system/piboothup-booth.service", "")
+
+
+FAULTS: list[tuple[Break, Check, str]] = [
+    (lambda box: box.change("/etc/os-release", '"13"', '"12"'), Check.SYSTEM, "system_old"),
+    (lambda box: box.change("/etc/group", "video:x:44:pi,piboothup-booth", "video:x:44:pi"), Check.ACCOUNTS, ""),
+    (lambda box: box.change("/etc/group", "i2c:x:994:piboothup-booth\n", ""), Check.ACCOUNTS, ""),
+    (lambda box: box.change("/etc/passwd", "989:990", "989:989"), Check.ACCOUNTS, "account_missing"),
+    (units_without_users, Check.ACCOUNTS, "account_missing"),
+    (lambda box: box.know(config_problem=problem("bad_config", "line 3")), Check.CONFIG, "bad_config"),
+    (lambda box: box.know(config_problem=problem("unused_setting")), Check.CONFIG, "unused_setting"),
+    (
+        lambda box: box.know(config_problem=problem("config_default"), has_config=False),
+        Check.CONFIG,
+        "config_missing",
+    ),
+    (lambda box: box.booth(problems=("config_late",)), Check.CONFIG, "config_late"),
+    (stop_booth, Check.SERVICES, "booth_stopped"),
+    (lambda box: box.know(uploader=None), Check.SERVICES, "uploader_stopped"),
+    (lambda box: box.uploader(version="0.0.1"), Check.SERVICES, "service_old"),
+    (lambda box: box.booth(problems=("runtime_full",)), Check.SERVICES, "runtime_full"),
+    (lambda box: box.booth(camera="lost"), Check.CAMERA, "no_photos"),
+    (lambda box: box.booth(camera="lost", problems=("no_camera",)), Check.CAMERA, "no_camera"),
+    (lambda box: box.booth(problems=("camera_size",)), Check.CAMERA, "camera_size"),
+    (without_a_camera, Check.CAMERA, "no_camera"),
+    (lambda box: box.remove("/dev/i2c-1"), Check.BUS, "bus_missing"),
+    (lambda box: box.path(SPEED).write_bytes((100_000).to_bytes(4, "big")), Check.BUS, "bus_slow"),
+    (lambda box: box.booth(panel="missing"), Check.PANEL, "panel_missing"),
+    (panel_gone, Check.PANEL, "panel_missing"),
+    (panel_moved, Check.PANEL, "panel_elsewhere"),
+    (lambda box: box.booth(problems=("light_missing",)), Check.LIGHT, "light_missing"),
+    (lambda box: box.booth(problems=("buzzer_missing",)), Check.LIGHT, "buzzer_missing"),
+    (lambda box: box.booth(button="missing"), Check.BUTTON, "button_missing"),
+    (lambda box: box.booth(problems=("button_stuck",)), Check.BUTTON, "button_stuck"),
+    (pins_of("dtoverlay=gpio-shutdown,gpio_pin=17"), Check.PINS, "pin_taken"),
+    (pins_of("dtoverlay=gpio-shutdown"), Check.PINS, "pin_taken"),
+    (led_on_spi, Check.PINS, "pin_taken"),
+    (lambda box: box.table("spool", directory="/nowhere/at/all"), Check.CARD, "spool_unusable"),
+    (lambda box: box.booth(problems=("card_readonly",)), Check.CARD, "card_readonly"),
+    (lambda box: box.booth(problems=("card_full",)), Check.SPACE, "card_full"),
+    (photo_of_the_day_before, Check.QUEUE, "queue_old"),
+    (refused_photo, Check.QUEUE, "photos_parked"),
+    (lambda box: hidden_photos.write(box.spool.directory, {"a photo"}), Check.QUEUE, "photos_hidden"),
+    (lambda box: box.uploader(problems=("photo_damaged",)), Check.QUEUE, "photo_damaged"),
+    (lambda box: box.throttled(0x1), Check.SUPPLY, "undervoltage"),
+    (lambda box: box.throttled(0x50000), Check.SUPPLY, "undervoltage_before"),
+    (lambda box: box.throttled(0x40000), Check.HEAT, "throttled_before"),
+    (lambda box: box.throttled(0x4), Check.HEAT, "throttled_before"),
+    (lambda box: box.write("/sys/class/thermal/thermal_zone0/temp", "80000\n"), Check.HEAT, "hot"),
+    (wifi_alone, Check.WIFI, "wifi_missing"),
+    (radio_blocked, Check.WIFI, "wifi_off"),
+    (country_unset, Check.WIFI, "wifi_country"),
+    (lambda box: box.uploader(state=UploaderState.PORTAL), Check.NETWORK, "portal"),
+    (lambda box: box.uploader(state=UploaderState.OFFLINE), Check.NETWORK, "no_network"),
+    (lambda box: box.uploader(problems=("tls_refused",)), Check.NETWORK, "tls_refused"),
+    (lambda box: box.uploader(problems=("blocked",)), Check.NETWORK, "blocked"),
+    (clock_unset, Check.CLOCK, "clock_unknown"),
+    (lambda box: box.uploader(problems=("key_refused",)), Check.KEY, "key_refused"),
+    (lambda box: box.uploader(events_seen=None), Check.KEY, "key_untried"),
+    (no_key, Check.KEY, "no_key"),
+    (lambda box: box.table("eventpics", link_id=""), Check.EVENT, "no_event"),
+    (lambda box: box.spool.write_events([AlbumEvent("Another", "wxyz9876")]), Check.EVENT, "event_gone"),
+    (lambda box: box.uploader(problems=("event_refused",)), Check.EVENT, "event_refused"),
+    (lambda box: take(box.spool, jpeg(), context_for("wxyz9876", "", "")), Check.OTHERS, "old_photos"),
+    (lambda box: take(box.spool, jpeg(), context_for("", "", "boot-a")), Check.OTHERS, "stray_photos"),
+    (lambda box: box.write("/sys/class/watchdog/watchdog0/state", "inactive\n"), Check.WATCHDOG, "watchdog_off"),
+    (watchdog_by_files, Check.WATCHDOG, "watchdog_off"),
+    (lambda box: box.remove("/etc/cloud/cloud.cfg.d/99-piboothup.cfg"), Check.FIRST_BOOT, "network_rewritten"),
+    (
+        lambda box: box.write("/sys/fs/cgroup/system.slice/userconfig.service/cgroup.procs", "411\n"),
+        Check.FIRST_BOOT,
+        "user_awaited",
+    ),
+]
+
+
+@pytest.mark.parametrize(("breaks", "check", "code"), FAULTS)
+def test_a09_each_fault_is_in_its_line_and_has_its_remedy(
+    box: Raspberry, breaks: Break, check: Check, code: str
+) -> None:
+    breaks(box)
+    lines = box.examine()
+    line = lines[check]
+    assert line.finding.problem is not None
+    assert line.finding.problem.code == (code or "account_missing")
+    assert line.state is (State.FAULT if line.finding.problem.code in STOPS_PHOTOS else State.WARNING)
+    text = doctor.format_lines(list(lines.values()))
+    assert line.finding.problem.remedy in text
+    assert len(text.splitlines()) == len(Check) + 1
+    assert doctor.exit_status(list(lines.values())) == (1 if "fault(s)" in text else 3)
+
+
+def test_a09_every_check_has_a_fault_of_its_own_here() -> None:
+    elsewhere = {Check.LIBRARIES}  # test_a09_a_library_that_is_missing_or_old_is_named
+    assert {check for _, check, _ in FAULTS} | elsewhere == set(Check)
+    assert set(doctor.CHECKS) == set(Check)
+
+
+def test_a09_the_self_tests_steps_are_checks_in_the_same_order() -> None:
+    assert set(SELF_TEST_STEPS) <= set(Check)
+    order = [list(Check).index(step) for step in SELF_TEST_STEPS]
+    assert order == sorted(order)
+
+
+def test_a09_what_stops_photos_is_what_fills_the_screen() -> None:
+    softer = {"camera_memory"}  # a smaller size is used
+    assert set(TEXTS.faults) - softer <= STOPS_PHOTOS
+    assert STOPS_PHOTOS - set(TEXTS.faults) == {"library_unfit", "booth_stopped"}
+
+
+def test_a09_each_problem_that_a_service_reports_has_one_line() -> None:
+    listed = [code for of_check in REPORTED.values() for code in of_check]
+    assert len(listed) == len(set(listed))
+    assert set(listed) <= set(codes())
+    assert ({*TEXTS.faults, *TEXTS.notices} | {"no_network", "portal", "paused", "key_refused"}) <= set(listed)
+
+
+def test_a09_a_laptop_without_anything_is_no_failure(tmp_path: Path) -> None:
+    lines = doctor.examine(Facts(root=tmp_path))
+    assert {line.state for line in lines} <= {State.OK, State.SKIPPED}
+    assert doctor.exit_status(lines) == 0
+
+
+def test_a09_a_user_outside_the_group_is_told_so(box: Raspberry) -> None:
+    box.know(booth=None, uploader=None, hides_reports=True)
+    box.addresses.clear()  # the panel is the booth's: nobody asks it
+    lines = box.examine()
+    skipped = [Check.SERVICES, Check.CAMERA, Check.PANEL, Check.LIGHT, Check.BUTTON, Check.NETWORK]
+    assert {lines[check].state for check in skipped} == {State.SKIPPED}
+    assert "sudo" in lines[Check.SERVICES].finding.note
+
+
+def test_a09_a_running_booths_panel_is_never_asked(box: Raspberry) -> None:
+    def refuse(_bus: Path, _address: int) -> bool:
+        raise AssertionError("the bus is the booth's")
+
+    box.know(answers=refuse)
+    assert box.examine()[Check.PANEL].state is State.OK
+
+
+def test_a09_a_check_that_raises_leaves_the_others(box: Raspberry, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_bus: Path, _address: int) -> bool:
+        raise OSError(errno.EIO, "Input/output error")
+
+    box.know(booth=None, answers=fail)
+    lines = box.examine()
+    assert lines[Check.PANEL].finding.problem == problem("not_checked", "panel: OSError")
+    assert lines[Check.CARD].state is State.OK
+    assert "check failed check=panel" in caplog.text
+
+
+def test_a09_a_bus_that_may_not_be_opened_needs_a_group(box: Raspberry) -> None:
+    def refuse(_bus: Path, _address: int) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    box.know(booth=None, answers=refuse)
+    assert "group i2c" in box.examine()[Check.PANEL].finding.note
+
+
+def test_a09_nothing_answers_on_what_is_no_bus(tmp_path: Path) -> None:
+    (tmp_path / "i2c-1").write_bytes(b"x")
+    assert not i2c.answers(tmp_path / "i2c-1", 0x3C)
+    assert not i2c.answers(tmp_path / "i2c-2", 0x3C)
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("dtparam=spi=on", {7, 8, 9, 10, 11}),
+        ("dtparam=i2c_arm=on,spi=on", {7, 8, 9, 10, 11}),
+        ("dtparam=spi=off\n# dtparam=spi=on", set()),
+        ("enable_uart=1", {14, 15}),
+        ("dtoverlay=w1-gpio", {4}),
+        ("dtoverlay=w1-gpio,gpiopin=22,pullup=1  # a sensor", {22}),
+        ("[pi5]\ndtparam=spi=on\n[all]\ndtoverlay=gpio-fan", {12}),
+        ("dtoverlay=vc4-kms-v3d\nnonsense\n=\ndtoverlay=gpio-fan,gpiopin=x", {12}),
+    ],
+)
+def test_a09_pins_that_the_firmwares_config_gives_away(text: str, taken: set[int]) -> None:
+    assert set(taken_pins(text)) == taken
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_on"),
+    [
+        ([("/usr/lib/systemd/system.conf.d/40-rpi-enable-watchdog.conf", "1m")], True),
+        ([("/etc/systemd/system.conf", "30")], True),
+        (
+            [
+                ("/usr/lib/systemd/system.conf.d/40-rpi-enable-watchdog.conf", "1m"),
+                ("/etc/systemd/system.conf.d/90-mine.conf", "off"),
+            ],
+            False,
+        ),
+        (
+            [
+                ("/usr/lib/systemd/system.conf.d/40-rpi-enable-watchdog.conf", "1m"),
+                ("/etc/systemd/system.conf.d/10-lost.conf", "off"),
+            ],
+            True,
+        ),
+        (
+            [
+                ("/usr/lib/systemd/system.conf.d/40-rpi-enable-watchdog.conf", "1m"),
+                ("/etc/systemd/system.conf.d/40-rpi-enable-watchdog.conf", "0"),
+            ],
+            False,
+        ),
+    ],
+)
+def test_a09_of_the_watchdogs_files_the_last_name_counts(
+    box: Raspberry, settings: list[tuple[str, str]], is_on: bool
+) -> None:
+    watchdog_by_files(box, *settings)
+    assert (box.examine()[Check.WATCHDOG].state is State.OK) is is_on
+
+
+def test_a09_power_saving_is_read_from_the_kernels_answer() -> None:
+    assert is_power_saved(b"wlan0".ljust(16, b"\0") + bytes([0, 0, 0, 0, 0, 0, 0, 0]).ljust(16, b"\0"))
+    assert not is_power_saved(b"wlan0".ljust(16, b"\0") + bytes([0, 0, 0, 0, 0, 1, 0, 0]).ljust(16, b"\0"))
+    assert not saves_power("no-such-wifi")
+
+
+def test_a09_the_time_that_the_box_learnt_counts(box: Raspberry) -> None:
+    clock_unset(box)
+    box.spool.add_anchor(box.anchor())
+    box.booth(boot=box.spool.boot)
+    assert box.examine()[Check.CLOCK].state is State.OK
+
+
+@pytest.mark.process
+def test_a09_a_library_that_is_missing_or_old_is_named(tmp_path: Path) -> None:
+    old = tmp_path / "site" / "simplejpeg-1.7.0.dist-info"
+    old.mkdir(parents=True)
+    (old / "METADATA").write_text("Metadata-Version: 2.1\nName: simplejpeg\nVersion: 1.7.0\n")
+    result = run(tmp_path / "run", "doctor", PYTHONPATH=str(tmp_path / "site"))
+    (line,) = [line for line in result.stdout.splitlines() if " libraries " in line]
+    assert line.startswith("fault")
+    assert "simplejpeg 1.7.0, at least 1.8 is needed" in line
+    assert "sudo apt install" in line
+    assert result.returncode == 1
+
+
+@pytest.mark.process
+def test_a09_doctor_tells_real_reports_a_real_config_and_no_key(tmp_path: Path) -> None:
+    runtime = tmp_path / "run"
+    runtime.mkdir()
+    file = tmp_path / "config.toml"
+    file.write_text(
+        'config_version = 1\n[eventpics]\napi_key = "canary-key-of-the-doctor"\nlink_id = "canary-event"\n'
+        f'[button]\npin = 27\n[spool]\ndirectory = "{tmp_path}/spool"\nallow_memory = true\n'
+    )
+    (tmp_path / "spool").mkdir()
+    status.write(runtime, "booth", {"state": "ready", "camera": "lost", "panel": "ready", "problems": ["no_camera"]})
+    result = run(runtime, "--config", file, "doctor", "--json")
+    report = json.loads(result.stdout)
+    told = {entry["check"]: entry for entry in report["checks"]}
+    assert (result.returncode, report["state"], result.stderr) == (1, "fault", "")
+    assert list(told) == list(Check)
+    assert told["camera"]["code"] == "no_camera"
+    assert told["services"]["code"] == "uploader_stopped"
+    assert told["config"]["code"] == "config_default"
+    assert "pin twice" in told["config"]["note"]
+    assert "canary" not in result.stdout
+    assert set(told["card"]) == {"check", "state", "note", "code", "sentence", "remedy"}
+
+
+@pytest.mark.process
+def test_a09_doctor_imports_no_device_library_and_makes_nothing(tmp_path: Path) -> None:
+    program = (
+        f"import sys; from piboothup.cli import main; main(['doctor'])\nprint(sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    before = set(tmp_path.iterdir())
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**environment(tmp_path / "run"), "HOME": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+    assert set(tmp_path.iterdir()) - before == {tmp_path / "run"}
+    assert not os.listdir(tmp_path / "run")
