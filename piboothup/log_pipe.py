@@ -8,8 +8,8 @@ the descriptors. (After an overflow libcamera is silent until the next start: st
 write. Its lines are not counted.)
 
 At exit the last lines are written if the reader takes them within `FLUSH_S`. faulthandler writes to a second,
-non-blocking descriptor of the log target, because the relay thread dies in a crash; a library's last words may be
-lost with it. Without such a descriptor (a socket other than the journal's, where non-blocking would apply to all that
+non-blocking descriptor of the log target, because the relay thread ends in a crash; what a library wrote just before
+may be lost. Without such a descriptor (a socket other than the journal's, where non-blocking would apply to all that
 share it) there is no dump.
 """
 
@@ -100,7 +100,7 @@ class LogPipe:
                 self._dropped -= count
 
     def _pass_on(self, content: bytes) -> memoryview:
-        """Wait until the reader has taken all of `content`; the rest when no reader is there, or it has no room."""
+        """Wait until the reader has taken all of `content`; return what is left when it is gone or full."""
         left = memoryview(content)
         while left:
             try:

@@ -118,7 +118,7 @@ def take(loaded: Config, clock: Clock, camera: Camera) -> TestPhoto:
 
 
 def _commit(folder: Path, jpeg: bytes) -> None:
-    """Write with the same calls as for a photo; in another folder when this one is missing or not writable."""
+    """Write `jpeg` with a commit's calls and remove it, elsewhere if `folder` is missing or not writable."""
     with contextlib.suppress(OSError):
         return _write_and_remove(folder, jpeg)
     try:

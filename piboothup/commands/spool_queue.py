@@ -205,7 +205,7 @@ def _remedy(error: OSError) -> str:
 
 
 def _typed_back(question: str, number: int) -> bool:
-    """Ask the operator for the number; True when it was entered."""
+    """Ask the operator for the number; return whether it was entered."""
     if sys.stdin.isatty():
         print(question, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip() == str(number)

@@ -45,7 +45,7 @@ class _Child:
 
 
 def run(config_path: str, output: int) -> int:
-    """Run both services until a signal; the exit status. Their log goes to the descriptor `output`."""
+    """Run both services until a signal; return the exit status. Their log goes to the descriptor `output`."""
     stopping = stop_signals()
     signal.pthread_sigmask(signal.SIG_BLOCK, {*stopping, signal.SIGCHLD})
     if os.getpgrp() != os.getpid() and not _in_foreground():
@@ -70,7 +70,7 @@ def run(config_path: str, output: int) -> int:
 
 
 def _reap(children: list[_Child]) -> int:
-    """Record the children that died; the exit status of a child that could not start, else 0."""
+    """Record the children that died; return the exit status of a child that could not start, else 0."""
     for child in children:
         code = None if child.process is None else child.process.poll()
         if code is None:
@@ -100,7 +100,7 @@ def _end(children: list[_Child]) -> None:
 
 
 def _in_foreground() -> bool:
-    """True when this process group is the terminal's: leaving it would lose Ctrl-C."""
+    """Whether this process group is the terminal's: leaving it would lose Ctrl-C."""
     with contextlib.suppress(OSError):
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_CLOEXEC)
         try:

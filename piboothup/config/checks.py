@@ -74,7 +74,7 @@ def text(default: str, longest: int = 200, warn: Callable[[Any], str] | None = N
 
 
 def _is_one_line(value: Any) -> bool:
-    """True for text without control characters (delete included), line breaks and lone surrogates."""
+    """Whether the text has no control characters (delete included), line breaks or lone surrogates."""
     return isinstance(value, str) and not any(category(character) in _BREAKING for character in value)
 
 
@@ -134,7 +134,7 @@ def _known_zone(name: str) -> tzinfo | None:
 
 
 def is_loopback(host: str) -> bool:
-    """True when `host` (a name or an address without brackets) can only be this machine."""
+    """Whether `host` (a name or an address without brackets) can only be this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

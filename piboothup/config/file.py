@@ -33,15 +33,15 @@ class EffectiveConfig:
     """Mistakes that make a part of the file, or all of it, unusable."""
     warnings: tuple[str, ...] = ()
     has_unused: bool = False
-    """True when a setting in the file has no effect; a warning names it."""
+    """Whether a setting in the file has no effect; a warning names it."""
     names: tuple[str, ...] | None = None
     """Settings in the file, for the good copy (see `good_copy`); None = the good copy is not replaced."""
     has_last_good: bool = True
-    """True when there is a good copy to fall back to; else the defaults are used."""
+    """Whether there is a good copy to fall back to; else the defaults are used."""
 
     @property
     def lacks_key(self) -> bool:
-        """True when the key may be in the part that can't be used: the good copy holds none."""
+        """Whether the key may be in the part that can't be used: the good copy holds none."""
         table = self.config.eventpics
         return bool(self.errors) and table.api_key is None and not table.api_key_file
 

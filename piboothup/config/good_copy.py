@@ -128,7 +128,7 @@ def _is_shortened(number: str, name: str, kept: GoodCopy) -> bool:
 
 
 def names_another_event(text: str, kept: EventPicsConfig) -> bool:
-    """True when a config's text, which need not be TOML, has another event or album than `kept`.
+    """Whether a config's text, which need not be TOML, has another event or album than `kept`.
 
     A value truncated at the end of the file counts as equal if the kept value starts with it.
     """

@@ -72,7 +72,7 @@ class CameraConfig:
     rotation: int = checks.choice(0, 90, 180, 270)
     """Clockwise rotation of the pixels, degrees."""
     max_exposure_ms: float = checks.number(20.0, 1, 1000)
-    """Longest exposure, milliseconds; gain is raised first."""
+    """Longest exposure, milliseconds; in less light gain is raised before the exposure grows."""
     max_gain: float = checks.number(12.0, 1, 64)
     mains_hz: int = checks.choice(50, 60)
     focus_m: float = checks.number(1.5, 0.05, 100)
@@ -128,7 +128,7 @@ class SpoolConfig:
     directory: str = checks.setting(str(DEFAULT_DIRECTORY), checks.directory)
     """The folder as text; open `path`."""
     allow_memory: bool = checks.choice(False, True)
-    """True lets photos lie in memory, where they are lost at power-off: for a demo and for tests."""
+    """Whether photos may lie in memory, where they are lost at power-off: for a demo and for tests."""
     min_free_mb: int = checks.number(500, 10, 1_000_000)
     """Free space, MB, below which the oldest *sent* photos are deleted; never any other."""
     keep_sent_days: int = checks.number(30, 0, 3650)
@@ -146,7 +146,7 @@ class UploadConfig:
 
     workers: int = checks.number(2, 1, 4)
     paused: bool = checks.choice(False, True)
-    """True sends nothing, for metered links."""
+    """Whether nothing is sent, for metered links."""
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ class Appliance:
         self._end(signal.SIGKILL)
 
     def power_off(self) -> None:
-        """Ask both services to end, and wait until they have."""
+        """Ask both services to end, and wait until they have ended."""
         self._end(signal.SIGTERM)
 
     def _end(self, how: signal.Signals) -> None:
@@ -122,7 +122,7 @@ class Appliance:
         self.process = None
 
     def press(self, word: str = "press") -> bool:
-        """Press the button ("down" and "up": hold it); False when no booth listens."""
+        """Press the button ("down" and "up": hold it); return False when no booth listens."""
         return send_hint(self.runtime, "booth", word)
 
     def retry(self) -> bool:

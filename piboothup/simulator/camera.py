@@ -125,7 +125,7 @@ class _Stock:
         return self._ready[0] if self._ready else None
 
     def take(self) -> tuple[Picture, Callable[[], None]]:
-        """Take the next picture; the function gives it back."""
+        """Take the next picture; return it with a function that gives it back."""
         picture = self._ready.popleft() if self._ready else next(self._source)
         if not self._stamped:
             return picture, lambda: None

@@ -42,7 +42,7 @@ class Row:
 
 
 def scripted() -> int:
-    """Run the script and print the table; the exit status, 0 when every photo is proved."""
+    """Run the script and print the table; return the exit status, 0 when every photo is proved."""
     root = Path(tempfile.mkdtemp(prefix="piboothup-demo-"))
     clock = SystemClock()
     album = LocalEventPics(root / "eventpics", clock)
@@ -59,7 +59,7 @@ def scripted() -> int:
 
 
 def _play(box: Appliance, album: LocalEventPics) -> tuple[list[Row], int]:
-    """Run the chapters; the rows, and the number of saved photos that are missing."""
+    """Run the chapters; return the rows, and the number of saved photos that are missing."""
     chapters: dict[PhotoName, str] = {}
 
     def chapter(phase: str) -> None:

@@ -35,7 +35,7 @@ _KEYS = "space press · h hold · n network · p plug · q quit"
 
 
 def live(is_ending: Callable[[], object]) -> int:
-    """Run the demo until q, until a signal ends it, or until its terminal is gone; the exit status."""
+    """Run the demo until q, until a signal ends it, or until its terminal is gone; return the exit status."""
     with tempfile.TemporaryDirectory(prefix="piboothup-demo-", ignore_cleanup_errors=True) as folder:
         root = Path(folder)
         with LocalEventPics(root / "eventpics", SystemClock()) as album, _raw_terminal() as screen:
@@ -89,7 +89,7 @@ class _LiveDemo:
             self._message = "power on"
 
     def _draw(self) -> bool:
-        """Draw what changed, without ever waiting for the terminal; False when it is gone."""
+        """Draw what changed, without ever waiting for the terminal; return False when it is gone."""
         if not self._unwritten:
             self._unwritten = "".join(self._changes()).encode()
         try:

@@ -1,6 +1,6 @@
 """The spool's folders, their layout version and the spool's id: checked before anything is touched, then made.
 
-A spool that can't be used is told in a sentence with a remedy.
+A spool that can't be used is an error with a sentence and a remedy.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def _tidy(spool: Spool) -> None:
 
 
 def _salvage(spool: Spool, part: Path, name: PhotoName) -> bool:
-    """Make a photo of a whole part; False when the photo is there already: then the part is deleted."""
+    """Make a photo of a whole part; return False when it is there already, and delete the part."""
     whole = (matches_digest(spool.path(name, place), name) for place in (NEW, PARKED))
     if spool.path(name, SENT).exists() or any(whole):
         durable.remove(part)

@@ -40,11 +40,11 @@ _MIN_BODY_TIMEOUT_NS: Final = 5_000_000_000
 one is about the photo.
 """
 _MAX_BRACKETS: Final = 50_000
-"""Most objects and lists of an answer: more than fit into one when each album has an id and a title. A MB of nothing
-but brackets would take 35 MB of memory; no body within this limit takes 25.
+"""Most objects and lists of an answer: more than fit into one when each album has an id and a title. A body of
+1 MB with brackets alone would take 35 MB of memory; one within this limit takes less than 25 MB.
 """
 _PHOTO_STATUSES: Final = frozenset({400, 413, 415, 422})
-"""Refusals that may be about what was sent. None of the others speaks of a photo by itself."""
+"""Refusals that may be about what was sent. No other status is about a photo."""
 _DECODER: Final = json.JSONDecoder(strict=False)
 _GATEWAY_MESSAGES: Final = frozenset(
     {
@@ -66,7 +66,7 @@ _FIREWALL_PARTS: Final = (
     *("unauthorized activity has been detected", "request is blocked", "request was blocked", "firewall"),
     *("content filter", "web filter", "proxy authentication"),
 )
-"""Parts of messages that speak of the network alone: never of the key, be it new or not."""
+"""Parts of messages that are about the network alone, never about the key, not even a new one."""
 _GATEWAY_FIELDS: Final = frozenset({"cloudflare_error", "supportID", "blocked"})
 """Fields of the JSON in which firewalls and content networks refuse."""
 _XML_ERROR: Final = re.compile(rb"<(\w+:)?error[\s>]")

@@ -92,7 +92,7 @@ class Uploader:
         self._is_worker_stuck = False
         """A worker is stuck, and that was logged."""
         self.needs_restart = False
-        """The service ended because the spool lies on another disk, of which it knows nothing."""
+        """The service ended because the spool lies on another disk, which only a new process can open."""
         self._read_wifi = read_wifi
         self._wifi = Wifi()
 
@@ -118,7 +118,7 @@ class Uploader:
     def _prepare(self) -> bool:
         """Prepare the spool. On a box a failure is shown and tried again, as a disk may come late.
 
-        False when the service is stopped meanwhile.
+        Returns False when the service is stopped meanwhile.
         """
         while not self._scheduler.stopping:
             try:

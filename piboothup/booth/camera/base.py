@@ -11,7 +11,7 @@ from piboothup.problems import Problem
 
 
 class CameraFault(BoothError):
-    """The camera can't do what was asked. Worth another try later."""
+    """The camera can't do what was asked. A later attempt may succeed."""
 
 
 class CaptureTimedOut(CameraFault):
@@ -25,9 +25,9 @@ class Camera(Protocol):
     """Callback when `viewfinder` has a new picture; may come from any thread and must return at once."""
 
     model: str
-    """The sensor's name, known once open."""
+    """The sensor's name, known once the camera is open."""
     size: tuple[int, int]
-    """Width and height of its frames in pixels, known once open."""
+    """Width and height of its frames in pixels, known once the camera is open."""
     notice: Problem | None
     """Problem of a camera that takes photos, but not as the config says; None = all is well."""
 

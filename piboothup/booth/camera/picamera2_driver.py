@@ -51,7 +51,7 @@ to 21 a second) gives one."""
 VIEWED_FOR_S = 1.0
 """Viewfinder pictures are made for this time after the last request, seconds."""
 LORES_WIDTH = 640
-"""Width of the small stream for the viewfinder, pixels; its height follows from the photo's shape."""
+"""Width of the small stream for the viewfinder, pixels; its height follows from the photo's aspect ratio."""
 
 FOCAL_LENGTHS_MM = {"ov5647": 3.6, "imx219": 3.04, "imx708": 4.74, "imx708_wide": 2.75, "imx500": 4.74}
 """Focal lengths of Raspberry Pi's modules with a fixed lens, by sensor (from their data sheets)."""
@@ -188,7 +188,7 @@ class Picamera2Driver:
         if shot.lens is not None:
             self._set_controls(continuous_focus())
         y, u, v = planes(self._memory(request, "main"), request.config["main"])
-        buffer = contextlib.ExitStack()  # releases the request once and drops it: the frame may live on
+        buffer = contextlib.ExitStack()  # releases the request once and drops it, though the frame may be kept
         buffer.callback(_release, request)
         return Frame(
             y=y,
@@ -245,7 +245,7 @@ class Picamera2Driver:
 
         `make_buffer` copies 18 MB (7 to 27 ms in the lab, of which the heap keeps some), and picamera2's own mapping
         is closed under a frame that is still being encoded when the camera is opened again. A mapping of our own is
-        made once per buffer and lives as long as the arrays that look into it.
+        made once per buffer and lasts as long as the arrays that use it.
         """
         fd = request.request.buffers[request.stream_map[stream]].planes[0].fd
         if fd not in self._maps:

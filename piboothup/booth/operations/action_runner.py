@@ -174,7 +174,7 @@ class ActionRunner:
         return menu.error_page("no_helper")
 
     def _hint_uploader(self, word: str) -> None:
-        with contextlib.suppress(PermissionError):  # another user's: it looks by itself
+        with contextlib.suppress(PermissionError):  # another user's uploader: it looks without a hint too
             send_hint(self._runtime, "uploader", word)
 
 

@@ -111,7 +111,7 @@ class Saver:
             del job  # its pixels, 18 MB of them, are not kept until the next photo
             self._post(answer)
             if name is not None:
-                with contextlib.suppress(PermissionError):  # another user's: it looks for photos by itself
+                with contextlib.suppress(PermissionError):  # another user's uploader: it lists new/ anyway
                     send_hint(self._runtime, "uploader", "new", str(name))
                 log.info("saved photo=%s number=%d", name, self.taken)
             self._post(StorageChecked(commit.card_problem(self._spool)))
@@ -175,7 +175,7 @@ def _begun_ms(frame: Frame) -> int:
 
 
 def _failure(error: Exception, blamed: str) -> SavingFailed:
-    """What is told of the error: `blamed` is the reason, unless the error has its own."""
+    """Event for the error, with `blamed` as the reason unless the error has its own."""
     if isinstance(error, commit.NotSaved):
         return SavingFailed(error.problem, error.reason)
     if isinstance(error, EncodeError):

@@ -23,7 +23,7 @@ class Source(StrEnum):
     """The Date header of verified HTTPS, or of a loopback server."""
     RTC = "rtc"
     SAVED = "saved"
-    """The clock that a box without a battery wakes up with: a lower bound."""
+    """The system clock before NTP has set it: a lower bound, as a box without a battery starts with a saved time."""
     BETWEEN = "between"
     """No clock: estimated from the boots before and after."""
 

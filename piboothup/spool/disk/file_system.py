@@ -112,7 +112,7 @@ def kind(
     """Storage of the mount `mount_id`.
 
     `is_upper`: whether an overlay's upper layer is that folder on that mount, and not another of the same name.
-    `devices`: see there. `hidden`: the result for a layer or file that is not visible from here.
+    `devices`: the function of that name. `hidden`: the result for a layer or file that is not visible from here.
     """
     mounts = [_mount(line) for line in mountinfo.splitlines() if b" - " in line]
 

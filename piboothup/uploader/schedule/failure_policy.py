@@ -144,7 +144,7 @@ class FailurePolicy:
         return False
 
     def _is_blocked_alone(self, name: PhotoName) -> bool:
-        """Record that the photo is blocked; whether others were sent since it was before."""
+        """Record that the photo is blocked; return whether others were sent since it was before."""
         history, sent_ns = self._attempts.photo(name), self._stats.last_success_ns
         before_ns, history.blocked_ns = history.blocked_ns, self._clock.boottime_ns()
         return before_ns is not None and sent_ns is not None and sent_ns > before_ns

@@ -120,7 +120,7 @@ class UploadScheduler:
             self._queue.add(name, entry)
 
     def end_holds(self) -> None:
-        """End the holds of events whose time is over."""
+        """End the holds whose time is over."""
         with self._changed:
             now_ns = self._clock.boottime_ns()
             self._end_holds(lambda _, hold: hold.until_ns is not None and now_ns >= hold.until_ns)
@@ -340,4 +340,4 @@ class Wait:
 
 
 Step = Probe | Send | Wait | None
-"""None: the service is ending, and so does the thread."""
+"""None: the service is ending, and the worker's thread must end."""

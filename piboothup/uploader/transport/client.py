@@ -193,7 +193,7 @@ class Transport:
             if answer.status < 200 or not (answer.complete and answer.body_sent):
                 adapter.close()  # the rest of this answer would be taken for the next one
             return answer
-        # Raised here, not where it was caught: the library's exception would hang on to it with its URL.
+        # Raised here, not where it was caught: it would keep the library's exception as its context, with the URL.
         if isinstance(request.body, Body) and request.body.read_error is not None:
             raise request.body.read_error.with_traceback(None)
         raise LinkError(failure or Outcome.RESET)
@@ -255,7 +255,7 @@ def _is_stored(request: Request, answer: Answer) -> bool:
 def _silence_libraries() -> None:
     """Disable the libraries' loggers, whose lines hold whole URLs, at DEBUG and in some warnings.
 
-    Each logger is disabled by itself, so that a level or handler set on a parent changes nothing.
+    Each logger is disabled on its own, so that a level or handler set on a parent changes nothing.
     """
     for name in list(logging.root.manager.loggerDict):
         if name.partition(".")[0] in ("urllib3", "requests"):
