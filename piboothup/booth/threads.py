@@ -21,8 +21,8 @@ handled after 7 ms (99th percentile 18) with the usual 5 ms, after 2 ms (4) with
 class RealTime:
     """Real-time priority for the threads that handle a press, from the first "ready" on.
 
-    Not before: on a single processor it starves the start, above all the import of picamera2 (17.5 s to ready instead
-    of 3.1, or not at all before the watchdog ends it). May be called from any thread.
+    Earlier, on a single processor, it delays the start, above all the import of picamera2 (17.5 s to ready instead of
+    3.1, or not at all before the watchdog ends it). May be called from any thread.
     """
 
     def __init__(self) -> None:

@@ -64,7 +64,7 @@ def try_commit(spool: Spool, context: Context, jpeg: bytes) -> None:
 
     In tmp/ and in new/<boot>/ it lies under another name than a photo's: nobody lists it, and after a power cut
     `recover` deletes what is left of it. The context's file and the boot's folder stay, for the first photo. For room
-    it deletes sent photos only once until something is saved: in a fault it is repeated all night, perhaps in vain.
+    it deletes sent photos only once until something is saved: in a fault the test is repeated for hours.
     """
     session = spool.session
     name = PhotoName.of(Identity(spool.box, session.boot, 0, 0, context.id), jpeg)

@@ -34,9 +34,9 @@ class SpoolUnusable(SpoolError):
 
 
 def check(directory: Path) -> None:
-    """Raises SpoolUnusable when the spool's layout is newer than this version; OSError. Touches nothing.
+    """Check that the spool's layout is no newer than this version; writes nothing. Raises SpoolUnusable, OSError.
 
-    Junk that names no version is what a failing card made of it: that is no reason to take no photos.
+    A file without a readable version is accepted: a failing card may have damaged it, and photos come first.
     """
     try:
         text = (directory / _FILE).read_text(encoding="ascii", errors="replace")

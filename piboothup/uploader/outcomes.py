@@ -76,7 +76,7 @@ class Decision(StrEnum):
     NEW_URL = "new_url"
     """The URL is of no use: ask for another."""
     WAIT = "wait"
-    """The server asks for patience: everything waits. (After three in a row for one event only that one does.)"""
+    """The server asks to wait: everything waits. (After three in a row for one event only that one does.)"""
     PARK = "park"
     """The server refuses this photo for what it is: parked when it says so twice (to a PUT: on two URLs)."""
     BLAME_PHOTO_OR_EVENT = "blame_photo_or_event"

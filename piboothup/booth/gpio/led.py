@@ -138,7 +138,7 @@ class GpioLight(Light):
     def _run(self) -> None:
         """Open the pins, and again after a failure.
 
-        Not `PinDevice.keep_running`: the callers use the pins, here nothing runs that could fail.
+        `PinDevice.keep_running` does not fit: the pins are used by the callers' threads, not by this one.
         """
         while not self._ended.is_set():
             if self.open():

@@ -53,7 +53,7 @@ class PinDevice(DeviceState):
         self._pin_factory = factory
         self.device: Any = None
         self.is_broken = True
-        """Not opened yet, or failed since."""
+        """Whether it is not open yet, or has failed since."""
 
     def keep_running(self, work: Callable[[], None], ended: threading.Event) -> None:
         """Run `work`, which opens and uses the device; close the device after it, and after a failure run it again.

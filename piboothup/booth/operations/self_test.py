@@ -58,7 +58,7 @@ class SelfTest:
         saving_fault: Callable[[], Problem | None],
         post: Callable[[Event], None],
     ) -> None:
-        """`capture`: `CameraThread.capture`; `saving_fault`: why photos can't be saved."""
+        """`capture` is `CameraThread.capture`. `saving_fault` returns why photos can't be saved."""
         self._spool = spool
         self._clock = clock
         self._runtime = runtime

@@ -95,7 +95,7 @@ def _tags(exif: Exif, size: tuple[int, int]) -> tuple[_Tags, _Tags]:
     picture[base.Artist] = picture[base.ImageDescription] = _text(exif.booth)
     picture[base.Orientation] = 1
     picture[base.XResolution] = picture[base.YResolution] = IFDRational(72)
-    picture[base.ResolutionUnit] = 2  # per inch: what the standard says when nobody knows
+    picture[base.ResolutionUnit] = 2  # per inch; 72 is the standard's value for an unknown resolution
     picture[base.YCbCrPositioning] = 1  # centred, as JFIF has it
     details: _Tags = {}
     details[base.ExifVersion] = b"0232"

@@ -75,7 +75,7 @@ class ExportTarget:
             raise unwritable(self.path / name, error) from None
 
     def make_sure_of_room(self, size_bytes: int) -> None:
-        """Raises ExportError when copies would take the room that new photos need."""
+        """Check that copies leave the room that new photos need. Raises ExportError."""
         if not self._is_own_card:
             return
         room = os.fstatvfs(self._descriptor)

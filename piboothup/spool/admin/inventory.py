@@ -52,7 +52,7 @@ class Inventory:
 
 
 def check(directory: Path) -> None:
-    """Raises SpoolUnusable when there is no spool, or one with an unknown layout."""
+    """Check that there is a spool, with a known layout. Raises SpoolUnusable."""
     layout_version.check(directory)
     if not (directory / NEW).is_dir():
         raise SpoolUnusable(f"There is no spool in {directory}: it would hold a folder `new`.")
@@ -95,7 +95,7 @@ def _files(folder: Path, found: Inventory, *, deep: bool) -> Iterator[Path]:
 def photo_beside(name: str) -> str | None:
     """The photo's name without its ending, when `name` is the file that `handover.park` writes beside it.
 
-    Also when it is a new version of that file, which a power cut left.
+    The unfinished new version of that file, which a power cut leaves, counts too.
     """
     stem, ending, rest = name.removeprefix(".").partition(".txt")
     fits = ending and (not rest or rest[1:].isdecimal()) and PhotoName.parse(f"{stem}.jpg")

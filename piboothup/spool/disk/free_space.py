@@ -40,7 +40,7 @@ class FreeSpace:
         self._folders: tuple[tuple[int, int] | None, ...] = ()
         """Device and inode of the spool and of each of its folders at the last check of the storage."""
         self._unseen: tuple[tuple[int, int] | None, ...] = ()
-        """The same at the last check that failed, so that a failure is logged once until they change."""
+        """Their values at the last check that failed: the failure is logged again only after a change."""
         self.unsound: Problem | None = None
         """Storage in which photos would be lost at power-off, or folders on several mounts; None = neither."""
         self.warning: Problem | None = None

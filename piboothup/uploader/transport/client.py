@@ -247,7 +247,7 @@ class Transport:
 def _is_stored(request: Request, answer: Answer) -> bool:
     """Whether the answer's head is proof enough: a 2xx to a PUT that was sent to its end (RFC 9110, 9.3.4).
 
-    A broken body does not matter then; to send the photo again would cost a metered link its volume.
+    A broken body does not matter then; to send the photo again would use up the volume of a metered link.
     """
     return request.method == "PUT" and answer.body_sent and 200 <= answer.status < 300
 

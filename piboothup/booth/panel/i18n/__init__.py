@@ -89,7 +89,7 @@ class Texts:
     """Beside the album's QR code."""
     scan: str
     photos_later: str
-    """The same while uploads are not possible."""
+    """Beside the album's QR code while uploads are not possible."""
     checks: Mapping[str, str]
     """A word for each part in `View.checks`."""
     no_photo_yet: str
