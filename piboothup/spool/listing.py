@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 TMP, NEW, SENT, PARKED, QUARANTINE = "tmp", "new", "sent", "parked", "quarantine"
 CONTEXTS, BOOTS = "contexts", "boots"
 FOLDERS = (TMP, NEW, SENT, PARKED, QUARANTINE, CONTEXTS, BOOTS)
+PLACES = (NEW, SENT, PARKED, QUARANTINE, TMP)
+"""Where photos lie. They are renamed between these folders, so all must be on one mount."""
 PROBE, TEST_PHOTO = ".probe", ".test-photo"
 """Files that only check whether the card can be written, the test photo in new/ too; they are no photos."""
 _BY_BOOT = (NEW, SENT)
@@ -71,7 +73,7 @@ class Listing:
     def highest_boot(self) -> int:
         """The highest boot number in any name; 0 = none."""
         highest = 0
-        for place in (TMP, NEW, SENT, PARKED, QUARANTINE):
+        for place in PLACES:
             for entry in self._entries(self._directory / place):
                 name = PhotoName.parse(entry.name.removesuffix(".part"))
                 number = name.boot if name is not None else int(entry.name) if is_boot_folder(entry.name) else 0

@@ -26,7 +26,7 @@ from piboothup.spool.disk import hidden_photos
 from piboothup.spool.disk.free_space import FreeSpace
 from piboothup.spool.disk.location import Location
 from piboothup.spool.errors import SpoolError
-from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TMP, Listing
+from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, PLACES, SENT, Listing
 from piboothup.spool.names import BY_HAND, Identity, PhotoName, box_id, hardware_serial
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class Spool:
         self.refuse_another_disk(session)
         known = boots.read(self._boots, session.boot)
         used = [seq for _, seq in known.retired]
-        for place in (TMP, NEW, SENT, PARKED, QUARANTINE):
+        for place in PLACES:
             used += [name.seq for name in self.listing.of_boot(place, session.boot)]
         last_seq = max([known.next_seq - 1, *(seq for seq in used if seq < BY_HAND)])
         now_ms = self.clock.boottime_ns() // 1_000_000

@@ -29,7 +29,7 @@ from piboothup.spool.admin import export_target, inventory
 from piboothup.spool.admin.export_target import ExportTarget, TargetFolder
 from piboothup.spool.admin.inventory import Attribution, Inventory, SpoolFile
 from piboothup.spool.capture_time import boots
-from piboothup.spool.listing import BOOTS, NEW, PARKED, QUARANTINE, SENT, TMP
+from piboothup.spool.listing import BOOTS, NEW, PARKED, PLACES, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.photo_file import open_file
 from piboothup.spool.store import Spool
@@ -140,7 +140,7 @@ class _ExportPlan:
     def photos(self) -> dict[PhotoName, list[SpoolFile]]:
         """Each photo with all its files, in the order taken; without those that a wipe is about to delete."""
         journal, photos = wipe_journal.read(self._spool.directory), defaultdict(list)
-        for item in self._found.of(NEW, SENT, PARKED, QUARANTINE, TMP):
+        for item in self._found.of(*PLACES):
             if journal is None or not journal.covers(item.name):
                 photos[item.name].append(item)
         return dict(photos)

@@ -14,10 +14,9 @@ from pathlib import Path
 from piboothup.spool import contexts, event_titles, layout_version
 from piboothup.spool.contexts import Context, ContextRecord
 from piboothup.spool.layout_version import SpoolUnusable
-from piboothup.spool.listing import CONTEXTS, NEW, PARKED, PROBE, QUARANTINE, SENT, TEST_PHOTO, TMP
+from piboothup.spool.listing import CONTEXTS, NEW, PLACES, PROBE, SENT, TEST_PHOTO, TMP
 from piboothup.spool.names import Identity, PhotoName, is_boot_folder
 
-PLACES = (NEW, SENT, PARKED, QUARANTINE, TMP)
 _PART = ".part"
 
 

@@ -16,7 +16,7 @@ from piboothup.spool import choices, contexts, durable, event_titles, wipe_journ
 from piboothup.spool.admin import inventory
 from piboothup.spool.admin.inventory import Attribution
 from piboothup.spool.capture_time import boots
-from piboothup.spool.listing import BOOTS, CONTEXTS, PARKED, SENT
+from piboothup.spool.listing import BOOTS, CONTEXTS, PARKED, PLACES, SENT
 from piboothup.spool.names import PhotoName, is_boot_folder
 from piboothup.spool.store import Spool
 from piboothup.spool.wipe_journal import WipeJournal
@@ -76,7 +76,7 @@ def delete_photos(spool: Spool, journal: WipeJournal) -> None:
                 failed[path] = error
     for path in _traces(spool, journal):
         _remove(path)
-    for place in inventory.PLACES:
+    for place in PLACES:
         for folder in _folders(spool.directory / place):
             durable.sync_directory(folder)
     if failed:

@@ -17,12 +17,10 @@ from pathlib import Path
 from piboothup.problems import Problem, problem
 from piboothup.spool import durable
 from piboothup.spool.disk.file_system import Storage, look, mount_id, worst
-from piboothup.spool.listing import FOLDERS, NEW, PARKED, PROBE, QUARANTINE, SENT, TMP
+from piboothup.spool.listing import FOLDERS, PLACES, PROBE, TMP
 
 log = logging.getLogger(__name__)
 
-_RENAMED = (TMP, NEW, SENT, PARKED, QUARANTINE)
-"""Photos are renamed between these folders, so all must be on one mount."""
 _PHOTOS = 3
 """The card is full when it has no room for this many more photos."""
 _INODES = 16
@@ -76,7 +74,7 @@ class FreeSpace:
             return
         try:
             found = storage(self._directory)
-            mounts = {mount_id(self._directory / place) for place in _RENAMED if (self._directory / place).is_dir()}
+            mounts = {mount_id(self._directory / place) for place in PLACES if (self._directory / place).is_dir()}
         except OSError as error:  # gone meanwhile, or a disk that answers nothing
             if folders != self._unseen:
                 log.warning("storage not looked at reason=%s", error.strerror or error)
