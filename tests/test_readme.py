@@ -169,7 +169,9 @@ def test_a05_the_command_stands_where_the_units_look_for_it() -> None:
     units = sorted((ROOT / "systemd/system").glob("*.service"))
     assert all(f"ExecStart={link[1]} " in unit.read_text(encoding="utf-8") for unit in units)
     *before, enable = build_commands()
-    assert enable == f"sudo systemctl enable --now {' '.join(unit.stem for unit in units)}"
+    started = [unit for unit in (ROOT / "systemd/system").iterdir() if "\n[Install]\n" in unit.read_text("utf-8")]
+    names = sorted(unit.name.removesuffix(".service") for unit in started)
+    assert enable == f"sudo systemctl enable --now {' '.join(names)}"
     made = [before.index(f"sudo {program}") for program in ("systemd-sysusers", "systemd-tmpfiles --create")]
     assert made == sorted(made)
 

@@ -15,7 +15,9 @@ import pytest
 
 from piboothup.booth import service
 from piboothup.booth.camera.thread import FIRST_OPEN_LIMIT_NS
+from piboothup.cli import command_parser
 from piboothup.config.settings import DEFAULT_DIRECTORY
+from piboothup.root_requests import ANSWERS, REQUESTS
 from piboothup.runtime import SYSTEM_DIRECTORY
 from piboothup.uploader.transport.messages import Limits
 from tests.support.deadline import PATIENCE_S
@@ -23,7 +25,8 @@ from tests.support.deadline import PATIENCE_S
 SYSTEMD = Path(__file__).parent.parent / "systemd"
 SERVICES = ("booth", "uploader")
 # What every service leans on by default; systemd brings them, so the tree only needs their names.
-TARGETS = ("sysinit", "basic", "shutdown", "multi-user", "umount")
+TARGETS = ("sysinit", "basic", "shutdown", "multi-user", "umount", "paths")
+HELPER_UNITS = ("piboothup-requests.path", "piboothup-requests.service")
 
 
 def needs(program: str) -> pytest.MarkDecorator:
@@ -33,10 +36,10 @@ def needs(program: str) -> pytest.MarkDecorator:
     )
 
 
-def unit(service: str) -> configparser.ConfigParser:
+def unit(service: str, kind: str = "service") -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read(SYSTEMD / "system" / f"piboothup-{service}.service", encoding="utf-8")
+    parser.read(SYSTEMD / "system" / f"piboothup-{service}.{kind}", encoding="utf-8")
     return parser
 
 
@@ -64,7 +67,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def verify(tree: Path) -> subprocess.CompletedProcess[str]:
-    units = [f"piboothup-{service}.service" for service in SERVICES]
+    units = [*(f"piboothup-{service}.service" for service in SERVICES), *HELPER_UNITS]
     command = ["systemd-analyze", "verify", "--man=no", f"--root={tree}", *units]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
 
@@ -159,8 +162,34 @@ def test_c06_the_uploader_gives_way_to_the_booth() -> None:
 def test_unit_directories_match_code_and_are_never_cleaned() -> None:
     assert rows(SYSTEMD / "tmpfiles.d/piboothup.conf") == [
         ["d", str(DEFAULT_DIRECTORY), "2770", "root", "piboothup", "-"],
-        ["d", str(SYSTEM_DIRECTORY), "2770", "root", "piboothup", "-"],
+        ["d", str(SYSTEM_DIRECTORY), "3770", "root", "piboothup", "-"],
+        ["d", str(SYSTEM_DIRECTORY / REQUESTS), "0700", "piboothup-booth", "piboothup", "-"],
+        ["d", str(SYSTEM_DIRECTORY / ANSWERS), "2750", "root", "piboothup", "-"],
     ]
+
+
+def test_a08_root_is_started_by_the_folder_of_requests() -> None:
+    path = unit("requests", "path")
+    assert dict(path["Path"]) == {"DirectoryNotEmpty": str(SYSTEM_DIRECTORY / REQUESTS)}
+    assert path["Install"]["WantedBy"] == "multi-user.target"
+    service = unit("requests")
+    assert service["Service"]["Type"] == "oneshot"
+    assert "Install" not in service  # nothing but a request starts it
+    assert command_parser().parse_args(service["Service"]["ExecStart"].split()[1:]).function == "setup.serve_requests"
+
+
+def test_a08_a_helper_that_is_broken_is_not_started_for_ever() -> None:
+    settings = unit("requests")["Unit"]
+    starts, per_s = int(settings["StartLimitBurst"]), int(settings["StartLimitIntervalSec"])
+    assert starts >= 10  # a person who asks again and again
+    assert per_s / starts > 10  # a start of Python on a slow card, so that the limit is reached
+
+
+def test_a07_root_helper_has_no_more_than_its_work_needs() -> None:
+    settings = unit("requests")["Service"]
+    assert settings["CapabilityBoundingSet"] == "CAP_DAC_OVERRIDE"
+    assert (settings["ProtectSystem"], settings["ReadWritePaths"]) == ("strict", str(SYSTEM_DIRECTORY))
+    assert (settings["PrivateNetwork"], settings["RestrictAddressFamilies"]) == ("yes", "AF_UNIX")
 
 
 @pytest.mark.process
@@ -181,13 +210,20 @@ def test_unit_users_share_group_only_booth_touches_devices(tree: Path) -> None:
 @needs("systemd-sysusers")
 @needs("systemd-tmpfiles")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give directories to root: their making was not tried")
-def test_tmpfiles_makes_both_directories_for_the_group_alone(tree: Path) -> None:
+def test_a08_tmpfiles_makes_each_directory_for_its_users_alone(tree: Path) -> None:
     for program in (["systemd-sysusers"], ["systemd-tmpfiles", "--create"]):
         subprocess.run([*program, f"--root={tree}"], check=True, capture_output=True, timeout=PATIENCE_S)
     group = next(int(fields[2]) for fields in _colons(tree / "etc/group") if fields[0] == "piboothup")
-    for directory in (DEFAULT_DIRECTORY, SYSTEM_DIRECTORY):
+    booth = next(int(fields[2]) for fields in _colons(tree / "etc/passwd") if fields[0] == "piboothup-booth")
+    wanted = {
+        DEFAULT_DIRECTORY: (0, 0o2770),
+        SYSTEM_DIRECTORY: (0, 0o3770),
+        SYSTEM_DIRECTORY / REQUESTS: (booth, 0o700),
+        SYSTEM_DIRECTORY / ANSWERS: (0, 0o2750),
+    }
+    for directory, (owner, mode) in wanted.items():
         made = (tree / directory.relative_to("/")).stat()
-        assert (made.st_uid, made.st_gid, stat.S_IMODE(made.st_mode)) == (0, group, 0o2770)
+        assert (made.st_uid, made.st_gid, stat.S_IMODE(made.st_mode)) == (owner, group, mode)
 
 
 def _colons(path: Path) -> list[list[str]]:

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from piboothup import status
+from piboothup import root_requests
 from piboothup.booth.flow import actions, menu
 from piboothup.booth.flow.actions import EventUsage, MenuAction
 from piboothup.booth.flow.events import ActionDone, Event
@@ -22,6 +22,7 @@ from piboothup.booth.flow.menu import Page
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.operations.self_test import SelfTest
 from piboothup.booth.threads import set_background
+from piboothup.root_requests import Outcome, Request
 from piboothup.runtime import send_hint
 from piboothup.spool import handover, wipe_journal
 from piboothup.spool.admin import assign, wipe
@@ -30,10 +31,11 @@ from piboothup.spool.store import Spool
 
 log = logging.getLogger(__name__)
 
-SWITCH_OFF_REQUEST = "switch-off"
-"""File in the runtime directory: root's helper deletes it and shuts the computer down."""
-_HELPER_TIMEOUT_S = 5.0
-"""Time in which the helper deletes the file, seconds; later, no helper is taken to run."""
+_POLL_S = 0.1
+_HELPER_TIMEOUT_S = 10.0
+"""A request that is not taken by then is withdrawn: no helper runs. A slow card takes seconds to start one."""
+_ANSWER_TIMEOUT_S = 40.0
+"""Timeout of the answer to a request that was taken, in all."""
 
 
 class ActionRunner:
@@ -161,17 +163,26 @@ class ActionRunner:
         return menu.result_page("wiped", receipt.taken)
 
     def _switch_off(self) -> Page | None:
-        """Leave a request for root's helper; return an error page if it is not taken."""
-        request = self._runtime / SWITCH_OFF_REQUEST
+        """Ask root's helper; return an error page unless it says that the shutdown has begun."""
+        return None if self._ask_root("power-off") else menu.error_page("no_helper")
+
+    def _ask_root(self, verb: str) -> bool:
+        """Whether root's helper did this, or the booth ends meanwhile."""
+        asked_ns = self._spool.clock.boottime_ns()
         try:
-            status.replace(request, b"switch off\n")
-            for _ in range(int(_HELPER_TIMEOUT_S / 0.1)):
-                if self._ended.wait(0.1) or not request.exists():
-                    return None
-            status.withdraw(request)
-        except OSError as error:  # /run is full, or gone, or may no longer be entered
-            log.error("switch-off not requested reason=%s", error.strerror or error)
-        return menu.error_page("no_helper")
+            root_requests.put(self._runtime, verb, Request(asked_ns, {}))
+            for turn in range(int(_ANSWER_TIMEOUT_S / _POLL_S)):
+                if self._ended.wait(_POLL_S):
+                    return True
+                outcome = root_requests.outcome(self._runtime, verb, asked_ns)
+                if outcome not in (None, Outcome.TAKEN):
+                    return outcome is Outcome.DONE
+                if turn == int(_HELPER_TIMEOUT_S / _POLL_S) and root_requests.withdraw(self._runtime, verb):
+                    break
+            log.error("request not answered verb=%s", verb)
+        except OSError as error:  # no helper on this machine; /run is full, or gone, or may no longer be entered
+            log.error("request not made verb=%s reason=%s", verb, error.strerror or error)
+        return False
 
     def _hint_uploader(self, word: str) -> None:
         with contextlib.suppress(PermissionError):  # another user's uploader: it looks without a hint too

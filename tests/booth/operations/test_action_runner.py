@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from piboothup import status
+from piboothup import root_requests
 from piboothup.booth.flow.actions import CountPhotos
 from piboothup.booth.flow.menu import Page, PageKind
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.operations import action_runner
 from piboothup.config import ButtonConfig, CaptureConfig, EventPicsConfig, LightConfig
+from piboothup.root_requests import REQUESTS, Request
 from piboothup.runtime import HintSocket
+from piboothup.setup import request_reader
 from piboothup.spool import choices, handover, wipe_journal
 from piboothup.spool.admin import wipe_steps
 from piboothup.spool.choices import Choices
@@ -29,6 +32,7 @@ from piboothup.spool.wipe_journal import WipeJournal
 from tests.support.booth import Box
 from tests.support.deadline import PATIENCE_S
 from tests.support.photos import PARTY, jpeg, open_spool, take
+from tests.support.users import ROOT, make_runtime
 
 EVENTS = [AlbumEvent("Anna & Ben", "abcd1234", (Album("a1", "Booth"),)), AlbumEvent("The others", "efgh5678")]
 OTHERS = context_for("efgh5678", "", "")
@@ -314,25 +318,86 @@ def test_a_card_without_photos_has_nothing_to_wipe(box: Box) -> None:
 # -- switching off -------------------------------------------------------------------------------------------------
 
 
-def test_switch_off_asks_helper_and_reports_if_missing(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(action_runner, "_HELPER_TIMEOUT_S", 0.3)
+@pytest.fixture
+def helper(box: Box) -> Callable[[request_reader.Verb], None]:
+    """A run of root's helper over the folders of a box, with this in place of a power-off."""
+    make_runtime(box.runtime)
+    os.chown(box.runtime / REQUESTS, ROOT, -1)  # the booth of these tests is of this user
+
+    def run(verb: request_reader.Verb) -> None:
+        request_reader.serve(box.runtime, ROOT, box.clock, {"power-off": verb})
+
+    return run
+
+
+def switch_off(box: Box) -> None:
     box.start_ready()
     box.open_menu()
     box.choose("switch_off", "switch_off_now")
+
+
+def until_asked(box: Box) -> None:
+    box.until_said(lambda _: (box.runtime / REQUESTS / "power-off").exists())
+
+
+def test_a06_switch_off_without_helper_says_so_at_once(box: Box) -> None:
+    """A desk: nothing has made the folder for requests."""
+    switch_off(box)
     assert (told(box).text_key, told(box).is_good) == ("no_helper", False)
-    assert not (box.runtime / action_runner.SWITCH_OFF_REQUEST).exists()
 
 
-def test_a_helper_that_takes_the_request_away_has_heard_it(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(action_runner, "_HELPER_TIMEOUT_S", PATIENCE_S)
-    box.start_ready()
-    box.open_menu()
-    box.choose("switch_off", "switch_off_now")
-    request = box.runtime / action_runner.SWITCH_OFF_REQUEST
-    box.until_said(lambda _: request.exists())
-    request.unlink()
+def test_a06_request_nobody_takes_is_withdrawn_and_told(
+    box: Box, helper: Callable[[request_reader.Verb], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(action_runner, "_HELPER_TIMEOUT_S", 0.3)
+    switch_off(box)
+    assert (told(box).text_key, told(box).is_good) == ("no_helper", False)
+    assert list((box.runtime / REQUESTS).iterdir()) == []
+    done: list[object] = []
+    helper(done.append)
+    assert done == []
+
+
+def test_a06_switch_off_that_is_done_waits_for_the_end(
+    box: Box, helper: Callable[[request_reader.Verb], None]
+) -> None:
+    done: list[object] = []
+    switch_off(box)
+    until_asked(box)
+    helper(done.append)
     box.turn()
+    assert done == [{}]
     assert box.page is not None and box.page.kind is PageKind.WAIT
+
+
+def test_a06_switch_off_that_fails_says_so(box: Box, helper: Callable[[request_reader.Verb], None]) -> None:
+    def fail(_values: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "systemctl")
+
+    switch_off(box)
+    until_asked(box)
+    helper(fail)
+    assert (told(box).text_key, told(box).is_good) == ("no_helper", False)
+
+
+def test_a06_a_helper_that_dies_over_it_is_told(
+    box: Box, helper: Callable[[request_reader.Verb], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = root_requests.put
+
+    def die(_values: object) -> None:
+        raise KeyboardInterrupt
+
+    def put_and_take(runtime: Path, verb: str, request: Request) -> None:
+        put(runtime, verb, request)
+        with pytest.raises(KeyboardInterrupt):
+            helper(die)
+
+    monkeypatch.setattr(root_requests, "put", put_and_take)
+    monkeypatch.setattr(action_runner, "_HELPER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(action_runner, "_ANSWER_TIMEOUT_S", 0.5)
+    switch_off(box)
+    assert (told(box).text_key, told(box).is_good) == ("no_helper", False)
 
 
 # -- the door ------------------------------------------------------------------------------------------------------
@@ -365,33 +430,17 @@ def test_the_config_may_leave_the_door_open_or_shut(box: Box, rule: str, at_s: f
     assert box.page is not None and box.page.operator_only is is_open
 
 
-def test_f08_switching_off_with_no_place_for_the_request_says_so(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel's answer is played: a runtime folder that is full."""
-    replace = status.replace
+@pytest.mark.parametrize("call", ["put", "outcome"])
+def test_f08_switching_off_without_room_or_sight_says_so(
+    box: Box, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel's answers are played: a runtime folder that is full, or may no longer be entered."""
 
-    def refuse(path: Path, content: bytes) -> None:
-        if path.name == action_runner.SWITCH_OFF_REQUEST:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        replace(path, content)
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(status, "replace", refuse)
-    box.start_ready()
-    box.open_menu()
-    box.choose("switch_off", "switch_off_now")
-    assert (told(box).text_key, told(box).is_good) == ("no_helper", False)
-
-
-def test_f08_switching_off_a_request_out_of_sight_says_so(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel's answer is played: a runtime folder that may no longer be entered."""
-    exists = Path.exists
-
-    def refuse(path: Path, **given: bool) -> bool:
-        if path.name == action_runner.SWITCH_OFF_REQUEST:
-            raise PermissionError(errno.EACCES, "Permission denied")
-        return exists(path, **given)
-
-    monkeypatch.setattr(Path, "exists", refuse)
-    box.start_ready()
-    box.open_menu()
-    box.choose("switch_off", "switch_off_now")
+    if call == "outcome":
+        monkeypatch.setattr(root_requests, "put", lambda *_: None)
+    monkeypatch.setattr(root_requests, call, refuse)
+    switch_off(box)
     assert (told(box).text_key, told(box).is_good) == ("no_helper", False)
