@@ -259,6 +259,14 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "The Wi-Fi has no country set.",
         "Run `sudo raspi-config nonint do_wifi_country DE` with yours. Photos are kept.",
     ),
+    "wifi_hash": (
+        "The Wi-Fi is not connected; its passphrase is stored as a hash, which WPA3 can't use.",
+        "Run `sudo nmcli connection modify NAME wifi-sec.psk PASSPHRASE` with its name and its passphrase.",
+    ),
+    "wifi_wpa3": (
+        "The Wi-Fi is not connected: this Pi's radio knows no WPA3.",
+        "Let the router offer WPA2 too, or use a phone's hotspot. Photos are kept.",
+    ),
     "wifi_saves_power": (
         "The Wi-Fi saves power: uploads stall on it.",
         "Run `sudo nmcli connection modify NAME 802-11-wireless.powersave 2` with its name, and restart the box.",

@@ -60,7 +60,15 @@ OF_STATUS_ALONE = {"photo_damaged", "photo_unreadable"}
 OF_DOCTOR_ALONE = {
     *("system_old", "library_unfit", "account_missing", "config_missing", "booth_stopped", "service_old"),
     *("bus_missing", "bus_slow", "panel_elsewhere", "pin_taken", "queue_old", "photos_parked"),
-    *("undervoltage_before", "throttled_before", "wifi_country", "wifi_saves_power", "watchdog_off"),
+    *(
+        "undervoltage_before",
+        "throttled_before",
+        "wifi_country",
+        "wifi_hash",
+        "wifi_wpa3",
+        "wifi_saves_power",
+        "watchdog_off",
+    ),
     *("user_awaited", "network_rewritten"),
 }
 """Of the system under the services: `piboothup doctor` tells of them."""

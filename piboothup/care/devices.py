@@ -65,7 +65,9 @@ def bus(facts: Facts) -> Finding:
         cell = facts.path(f"/sys/class/i2c-adapter/i2c-{panel.i2c_port}/of_node/clock-frequency").read_bytes()
     except OSError:
         return Finding("speed unknown")
-    hz = int.from_bytes(cell[:4], "big")
+    if len(cell) != 4:
+        return Finding("speed unknown")
+    hz = int.from_bytes(cell, "big")
     return found("bus_slow", f"{hz // 1000} kHz") if hz < _FAST_HZ else Finding(f"{hz // 1000} kHz")
 
 
@@ -169,7 +171,7 @@ def supply(facts: Facts) -> Finding:
     """Under-voltage, now and since power-on."""
     bits = power.read_bits(facts.root)
     if bits is None:
-        return skipped(NOT_HERE)
+        return skipped("this board's firmware does not say" if facts.is_pi else NOT_HERE)
     if bits & power.UNDERVOLTAGE:
         return found("undervoltage")
     return found("undervoltage_before") if bits & power.PAST_UNDERVOLTAGE else Finding("strong enough")

@@ -19,6 +19,9 @@ from piboothup.uploader import wifi as kernel_wifi
 
 _STOPPED = "the uploader does not run"
 _NO_COUNTRY = ("", "00")
+_PROFILES = "/NetworkManager/system-connections/*.nmconnection"
+_HASH = re.compile(r"^psk=[0-9a-fA-F]{64}$", re.MULTILINE)
+_WPA3 = re.compile(r"^key-mgmt=sae$", re.MULTILINE)
 
 
 def wifi(facts: Facts) -> Finding:
@@ -32,11 +35,25 @@ def wifi(facts: Facts) -> Finding:
     seen = kernel_wifi.read(interfaces, facts.path("/proc/net/wireless"))
     signal = "" if seen.signal is None else f"{seen.signal} %"
     if seen.problem is not None:
-        needs_country = seen.problem.code in ("wifi_off", "wifi_missing") and facts.is_pi and not has_country(facts)
-        return found("wifi_country") if needs_country else found(seen.problem.code, signal)
+        return found(_reason(facts, seen.problem.code), signal)
     if kernel_wifi.saves_power(interface.name):
         return found("wifi_saves_power", signal)
     return Finding(f"signal {signal}" if signal else "not connected; a cable is")
+
+
+def _reason(facts: Facts, code: str) -> str:
+    """The deeper reason for the problem that the kernel shows, as far as the system's files tell one."""
+    if not facts.is_pi or code not in ("wifi_off", "wifi_missing"):
+        return code
+    if not has_country(facts):
+        return "wifi_country"
+    if code == "wifi_missing":
+        profiles = [text for folder in ("etc", "run") for text in facts.texts(folder + _PROFILES)]  # root's alone
+        if any(_HASH.search(text) for text in profiles):
+            return "wifi_hash"
+        if "Zero" in facts.model and any(_WPA3.search(text) for text in profiles):
+            return "wifi_wpa3"
+    return code
 
 
 def has_country(facts: Facts) -> bool:

@@ -89,9 +89,9 @@ def _records(facts: Facts, name: str, fields: int) -> Iterator[list[str]]:
 
 def config(facts: Facts) -> Finding:
     """The config file."""
-    if facts.config_problem is not None and (facts.has_config or facts.is_box):
-        return Finding(problem=facts.config_problem) if facts.has_config else found("config_missing")
-    return Finding("no mistake") if facts.has_config else skipped("there is none; the defaults are used")
+    if not facts.has_config:
+        return found("config_missing") if facts.is_box else skipped("there is none; the defaults are used")
+    return Finding("no mistake", facts.config_problem)
 
 
 def services(facts: Facts) -> Finding:

@@ -24,9 +24,10 @@ from piboothup.spool import handover
 from piboothup.spool.contexts import context_for
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.event_titles import AlbumEvent
-from piboothup.status import UploaderState
-from piboothup.uploader.wifi import is_power_saved, saves_power
-from tests.care.raspberry import SPEED, Raspberry
+from piboothup.status import UploaderState, WifiReport
+from piboothup.uploader import wifi
+from piboothup.uploader.wifi import Wifi, is_power_saved, saves_power
+from tests.care.raspberry import FILES, SPEED, Raspberry
 from tests.support.commands import environment, run
 from tests.support.deadline import PATIENCE_S
 from tests.support.photos import PARTY, jpeg, take
@@ -110,6 +111,20 @@ def country_unset(box: Raspberry) -> None:
     box.change("/proc/cmdline", "=DE", "=00")
 
 
+def profile(text: str) -> Break:
+    def write(box: Raspberry) -> None:
+        wifi_alone(box)
+        box.write("/etc/NetworkManager/system-connections/x.nmconnection", f"[wifi-security]\n{text}\n")
+
+    return write
+
+
+def link_to_no_disk(box: Raspberry) -> None:
+    link = box.root / "spool"
+    link.symlink_to("/media/gone")
+    box.table("spool", directory=str(link))
+
+
 def watchdog_by_files(box: Raspberry, *settings: tuple[str, str]) -> None:
     box.remove("/sys/class/watchdog/watchdog0/state")
     for name, value in settings:
@@ -161,6 +176,7 @@ FAULTS: list[tuple[Break, Check, str]] = [
     (pins_of("dtoverlay=gpio-shutdown"), Check.PINS, "pin_taken"),
     (led_on_spi, Check.PINS, "pin_taken"),
     (lambda box: box.table("spool", directory="/nowhere/at/all"), Check.CARD, "spool_unusable"),
+    (link_to_no_disk, Check.CARD, "spool_missing"),
     (lambda box: box.booth(problems=("card_readonly",)), Check.CARD, "card_readonly"),
     (lambda box: box.booth(problems=("card_full",)), Check.SPACE, "card_full"),
     (photo_of_the_day_before, Check.QUEUE, "queue_old"),
@@ -175,6 +191,9 @@ FAULTS: list[tuple[Break, Check, str]] = [
     (wifi_alone, Check.WIFI, "wifi_missing"),
     (radio_blocked, Check.WIFI, "wifi_off"),
     (country_unset, Check.WIFI, "wifi_country"),
+    (profile(f"key-mgmt=wpa-psk\npsk={'0a' * 32}"), Check.WIFI, "wifi_hash"),
+    (profile("key-mgmt=sae\npsk=canary-password"), Check.WIFI, "wifi_wpa3"),
+    (profile("key-mgmt=wpa-psk\npsk=canary-password"), Check.WIFI, "wifi_missing"),
     (lambda box: box.uploader(state=UploaderState.PORTAL), Check.NETWORK, "portal"),
     (lambda box: box.uploader(state=UploaderState.OFFLINE), Check.NETWORK, "no_network"),
     (lambda box: box.uploader(problems=("tls_refused",)), Check.NETWORK, "tls_refused"),
@@ -261,6 +280,37 @@ def test_a09_a_running_booths_panel_is_never_asked(box: Raspberry) -> None:
 
     box.know(answers=refuse)
     assert box.examine()[Check.PANEL].state is State.OK
+
+
+@pytest.mark.parametrize("junk", [b"", b"\0", b"\xff\xfe junk", b"::::\n=[]=\n,,,", b"9" * 5000])
+def test_a09_junk_in_every_file_breaks_no_check(box: Raspberry, junk: bytes) -> None:
+    box.know(booth=None, uploader=None)
+    for name in (*FILES, SPEED):
+        if name != "/proc/device-tree/model":
+            box.path(name).write_bytes(junk)
+    found = {line.finding.problem.code for line in box.examine().values() if line.finding.problem is not None}
+    assert "not_checked" not in found
+
+
+def test_a09_folders_in_place_of_files_break_no_check(box: Raspberry) -> None:
+    for name in FILES:
+        if name != "/proc/device-tree/model":
+            box.remove(name)
+            box.path(name).mkdir()
+    found = {line.finding.problem.code for line in box.examine().values() if line.finding.problem is not None}
+    assert "not_checked" not in found
+
+
+def test_a09_no_name_of_network_event_or_key_is_told(box: Raspberry, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = Wifi("canary-password", 12, problem("wifi_weak", "canary-password, 12 %"))
+    monkeypatch.setattr(wifi, "read", lambda *_: seen)
+    box.uploader(reason="canary-key", wifi=WifiReport("canary-password", 12, "canary-key", "wifi_weak"))
+    box.spool.write_events([AlbumEvent("canary-title", "abcd1234"), AlbumEvent("canary-title", "wxyz9876")])
+    take(box.spool, jpeg(), context_for("wxyz9876", "", ""))
+    lines = list(box.examine().values())
+    text = doctor.format_lines(lines) + json.dumps(doctor.to_json(lines))
+    assert "The Wi-Fi is weak (12 %)." in text
+    assert [word for word in ("canary", "abcd1234", "wxyz9876") if word in text] == []
 
 
 def test_a09_a_check_that_raises_leaves_the_others(box: Raspberry, caplog: pytest.LogCaptureFixture) -> None:
