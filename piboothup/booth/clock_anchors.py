@@ -1,7 +1,6 @@
 """Recorder of clock anchors: RTC and system clock once per boot without NTP, then NTP's time.
 
-Only the booth asks the kernel whether the clock is synchronised. Without new photos, and while no clock is set,
-nothing is written.
+Only the booth asks the kernel whether the clock is synchronised. Later it writes only for new photos or a step.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Screens of the panel: a pure function from a view to a picture of 128x64 dots, one bit each.
 
 The ready screen is shown whenever a press would take a photo. A problem that does not stop photos has the bottom
-line; only one that stops them has the whole screen. Each screen says one thing, as large as it fits, at
-the positions of `layout`. The busy hint inverts the picture, which is seen across a room. Any text is drawn without
-raising.
+line; only one that stops them has the whole screen. Each screen says one thing, as large as it fits. The
+busy hint inverts the picture, which is seen across a room. Any text is drawn without raising.
 """
 
 from __future__ import annotations
