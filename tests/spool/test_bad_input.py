@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,21 @@ def test_part_of_photo_already_sent_is_not_sent_again(tmp_path: Path) -> None:
     assert recover(spool) == Recovered()
     assert names_in_new(spool) == []
     assert spool.path(photo, SENT).read_bytes() == jpeg(1)
+
+
+@pytest.mark.parametrize(
+    ("boottime_ms", "wall_ms", "is_in_use"),
+    [(10**14, 1_800_000_000_000, False), (7 * 10**13, 4_000_000_000_000, True), (0, -(10**14), True)],
+)
+def test_f16_a_damaged_anchor_leads_beyond_no_calendar(
+    tmp_path: Path, boottime_ms: int, wall_ms: int, is_in_use: bool
+) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    name = take(spool, jpeg(1))
+    anchor = Anchor(Source.NTP, boottime_ms, wall_ms, 0)
+    boots.add_anchor(tmp_path / "boots", spool.boot, anchor, in_use=is_in_use)
+    for found_ms in (spool.now_trusted_ms(5_000), spool.taken_at_ms(name)):
+        assert datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=found_ms or 0)
 
 
 @pytest.mark.parametrize("damage", [b"", b"\0" * 300, b'{"boot": 1', b"\xff\xfe junk \n" * 20, None])

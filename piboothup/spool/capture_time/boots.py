@@ -21,8 +21,8 @@ from piboothup.spool.names import BY_HAND, Identity
 
 LOCK = ".lock"
 _FILE = re.compile(r"(\d{4,6})\.jsonl", re.ASCII)
-_LARGEST = 10**14
-"""Upper limit of a number in a file (milliseconds, some 3,000 years); a larger one is damage."""
+_LARGEST = 10**13
+"""Upper limit of a number in a file (milliseconds, some 300 years): no sum of two is beyond the calendar."""
 
 
 @dataclass(frozen=True)
