@@ -82,7 +82,7 @@ def _status_of(error: Exception) -> int | None:
     """Exit status of an error with a sentence for the user; None for a defect."""
     from piboothup.config import ConfigError
     from piboothup.runtime import RuntimeUnusable
-    from piboothup.spool.errors import SpoolError
+    from piboothup.spool import SpoolError
 
     if isinstance(error, ConfigError):
         return USAGE

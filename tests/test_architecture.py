@@ -111,6 +111,14 @@ def test_the_libraries_that_were_given_are_used() -> None:
     assert {"picamera2", "gpiozero", "requests", "PIL", "luma", "tomli"} <= found
 
 
+def test_no_package_and_no_module_is_too_large_to_be_known() -> None:
+    packages = [path.parent for path in PACKAGE.rglob("__init__.py")]
+    counts = {package: sum(path.name != "__init__.py" for path in package.glob("*.py")) for package in packages}
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
+    assert {package.name: count for package, count in counts.items() if count > 14} == {}
+    assert {path.name: count for path, count in lines.items() if count > 350} == {}
+
+
 def test_simulator_imported_only_by_commands_and_tests_on_demand() -> None:
     found = {
         (name, bool(within))

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from piboothup.problems import Problem, problem
-from piboothup.spool import contexts, durable, handover, layout_version
+from piboothup.spool import SpoolError, contexts, durable, handover, layout_version
 from piboothup.spool.contexts import Context
-from piboothup.spool.errors import SpoolError
 from piboothup.spool.listing import CONTEXTS, NEW, SENT, TEST_PHOTO, TMP
 from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.store import Session, Spool

@@ -19,7 +19,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from piboothup.spool.errors import SpoolError
+from piboothup.spool import SpoolError
 
 DIRECTORY_MODE = 0o2770
 FILE_MODE = 0o640

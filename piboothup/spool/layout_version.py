@@ -12,8 +12,7 @@ import secrets
 from pathlib import Path
 
 from piboothup.problems import Problem, problem
-from piboothup.spool import durable
-from piboothup.spool.errors import SpoolError
+from piboothup.spool import SpoolError, durable
 from piboothup.spool.listing import FOLDERS
 
 log = logging.getLogger(__name__)

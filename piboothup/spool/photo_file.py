@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from piboothup.spool.errors import SpoolError
+from piboothup.spool import SpoolError
 from piboothup.spool.names import PhotoName, digest_of
 
 _BLOCK_BYTES = 1024 * 1024

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from piboothup.clock import Clock
-from piboothup.spool import contexts, durable, event_titles, layout_version, wipe_journal
+from piboothup.spool import SpoolError, contexts, durable, event_titles, layout_version, wipe_journal
 from piboothup.spool.capture_time import boots
 from piboothup.spool.capture_time.anchors import Anchor
 from piboothup.spool.capture_time.boots import Boot
@@ -25,7 +25,6 @@ from piboothup.spool.contexts import Context
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.disk.free_space import FreeSpace
 from piboothup.spool.disk.location import Location
-from piboothup.spool.errors import SpoolError
 from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, PLACES, SENT, Listing
 from piboothup.spool.names import BY_HAND, Identity, PhotoName, box_id, hardware_serial
 

@@ -12,11 +12,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from piboothup.spool import contexts, durable, event_titles
+from piboothup.spool import SpoolError, contexts, durable, event_titles
 from piboothup.spool.admin import inventory
 from piboothup.spool.admin.inventory import Attribution, Inventory
 from piboothup.spool.contexts import Assignment, Context, ContextRecord
-from piboothup.spool.errors import SpoolError
 from piboothup.spool.listing import CONTEXTS, NEW, PARKED, SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool

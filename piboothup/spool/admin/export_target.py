@@ -16,8 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from piboothup.spool import durable
-from piboothup.spool.errors import SpoolError
+from piboothup.spool import SpoolError, durable
 from piboothup.spool.photo_file import open_file
 from piboothup.text import text_to_path
 

@@ -14,12 +14,11 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from piboothup.spool import commit, durable, handover, layout_version, wipe_journal
+from piboothup.spool import SpoolError, commit, durable, handover, layout_version, wipe_journal
 from piboothup.spool.admin import inventory, wipe_steps
 from piboothup.spool.admin.inventory import Attribution, SpoolFile
 from piboothup.spool.capture_time import boots
 from piboothup.spool.contexts import ContextRecord
-from piboothup.spool.errors import SpoolError
 from piboothup.spool.listing import BOOTS, NEW, PARKED, PLACES, QUARANTINE, SENT
 from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.store import Spool
