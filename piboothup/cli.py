@@ -120,6 +120,7 @@ def command_parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="for programs")
     doctor = add("doctor", "check each part of the box, a line each: what is wrong and what helps", "doctor.run")
     doctor.add_argument("--json", action="store_true", help="for programs")
+    doctor.add_argument("--fix", action="store_true", help="copy photos back from the disk's lost+found (as root)")
     camera = add("camera", "what cameras there are, and a test photo with its timings, judged", "camera.run")
     camera.add_argument("file", type=Path, metavar="FILE.jpg", nargs="?", help="where the test photo goes")
     add("events", "the events and albums of the API key", "albums.run")

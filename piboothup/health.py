@@ -31,6 +31,8 @@ class Check(StrEnum):
     CARD = "card"
     SPACE = "space"
     QUEUE = "queue"
+    LOST = "lost+found"
+    """Photos that a repair of the disk has put there."""
     SUPPLY = "supply"
     HEAT = "heat"
     WIFI = "wifi"

@@ -247,6 +247,10 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "The album does not take some photos.",
         "`piboothup queue list` says why, `piboothup queue retry` tries them again.",
     ),
+    "photos_lost": (
+        "A repair of the disk has put photos into its lost+found.",
+        "`sudo piboothup doctor --fix` copies them back; the booth's next start takes them in.",
+    ),
     "undervoltage_before": (
         "The supply was too weak at some time since power-on.",
         "Use the official power supply and a short cable.",

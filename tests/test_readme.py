@@ -59,7 +59,7 @@ OF_STATUS_ALONE = {"photo_damaged", "photo_unreadable"}
 """Of single photos: `piboothup status` tells of them."""
 OF_DOCTOR_ALONE = {
     *("system_old", "library_unfit", "account_missing", "config_missing", "booth_stopped", "service_old"),
-    *("bus_missing", "bus_slow", "panel_elsewhere", "pin_taken", "queue_old", "photos_parked"),
+    *("bus_missing", "bus_slow", "panel_elsewhere", "pin_taken", "queue_old", "photos_parked", "photos_lost"),
     *(
         "undervoltage_before",
         "throttled_before",

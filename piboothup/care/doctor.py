@@ -31,6 +31,7 @@ CHECKS: dict[Check, Callable[[Facts], Finding]] = {
     Check.CARD: storage.card,
     Check.SPACE: storage.space,
     Check.QUEUE: storage.queue,
+    Check.LOST: storage.lost,
     Check.SUPPLY: devices.supply,
     Check.HEAT: devices.heat,
     Check.WIFI: network.wifi,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from piboothup.care.facts import NEEDS_GROUP, NOT_HERE, Facts, Finding, found, skipped
+from piboothup.spool.admin import lost_found
 from piboothup.spool.admin.others import others_problem
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.disk.free_space import storage
@@ -72,6 +73,17 @@ def queue(facts: Facts) -> Finding:
     if age_s >= _LONG_WAIT_S:
         return found("queue_old", f"{len(waiting)}, the oldest for {age_s / 3600:.0f} hours")
     return Finding(f"{len(waiting)} wait")
+
+
+def lost(facts: Facts) -> Finding:
+    """Photos of this spool in lost+found."""
+    if unseen := _unseen(facts):
+        return unseen if unseen.is_skipped else skipped("no spool")
+    try:
+        count = len(lost_found.find(facts.spool))
+    except PermissionError:
+        return skipped("only root may look there: run it with sudo")
+    return found("photos_lost", str(count)) if count else Finding("no photo")
 
 
 def others(facts: Facts) -> Finding:

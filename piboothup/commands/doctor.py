@@ -4,23 +4,43 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import replace
 
 from piboothup import config, status
 from piboothup.care import doctor
 from piboothup.care.facts import Facts
-from piboothup.commands.common import config_problem
+from piboothup.commands.common import CommandFails, config_problem
 from piboothup.config import EffectiveConfig
 from piboothup.problems import Problem
 from piboothup.runtime import RuntimeUnusable, command_directory
+from piboothup.spool.admin import lost_found
 from piboothup.spool.names import box_id, hardware_serial
+from piboothup.spool.store import Spool
 
 
 def run(given: argparse.Namespace) -> int:
     """Print the checks; exit status by the gravest."""
-    lines = doctor.examine(gather(given.config))
+    facts = gather(given.config)
+    if given.fix:
+        _give_back_photos(facts.spool)
+    lines = doctor.examine(facts)
     print(json.dumps(doctor.to_json(lines), indent=2) if given.json else doctor.format_lines(lines))
     return doctor.exit_status(lines)
+
+
+def _give_back_photos(spool: Spool) -> None:
+    """Copy photos back from lost+found, and say so on standard error. Raises CommandFails."""
+    try:
+        photos = lost_found.find(spool)
+        count = lost_found.give_back(spool, photos) if photos else 0
+    except OSError as error:
+        raise CommandFails(f"lost+found can't be read ({error.strerror}): run with sudo.") from None
+    if count < len(photos):
+        rest = "run it again after the booth's next start" if count else "`piboothup status` says what the card lacks"
+        raise CommandFails(f"{count} of {len(photos)} photos were copied back: {rest}.")
+    if count:
+        print(f"piboothup: {count} photos were copied back; restart the booth to take them in.", file=sys.stderr)
 
 
 def gather(named: str | None) -> Facts:

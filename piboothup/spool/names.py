@@ -104,6 +104,20 @@ class Identity:
             number = number << bits | value & (1 << bits) - 1
         return f"{number:032x}"
 
+    @classmethod
+    def of_unique_id(cls, text: str) -> Identity | None:
+        """The identity with this `unique_id`; None when it is that of a test picture, which has none."""
+        if text == NO_PHOTO:
+            return None
+        number = int(text, 16)
+        values = []
+        for bits in (32, 1, 35, 20, 20, 20):
+            values.append(number & (1 << bits) - 1)
+            number >>= bits
+        context, without_event, boottime_ms, seq, boot, box = values
+        letters = "".join(_ALPHABET[box >> shift & 31] for shift in (15, 10, 5, 0))
+        return cls(letters, boot, seq, boottime_ms, f"n{context:07x}" if without_event else f"{context:08x}")
+
 
 @dataclass(frozen=True, slots=True)
 class PhotoName(Identity):

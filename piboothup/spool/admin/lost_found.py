@@ -1,0 +1,151 @@
+"""Photos in lost+found, where a repair of the disk puts what has lost its name: found by the identity in their EXIF.
+
+Only root may look there. What is given back is a copy in tmp/ under the photo's own name, written as the owner of
+tmp/; the booth's next start makes a photo of it, as of any whole part that a power cut left. The original stays.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import stat
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from piboothup.spool import durable
+from piboothup.spool.capture_time import boots
+from piboothup.spool.contexts import read_record
+from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, SENT, TMP
+from piboothup.spool.names import Identity, PhotoName, digest_of
+from piboothup.spool.store import Spool
+
+log = logging.getLogger(__name__)
+
+_HEAD_BYTES = 65_536
+_LARGEST_BYTES = 64 * 1024 * 1024
+_HOLE = bytes(4096)
+_BEGINS, _ENDS = b"\xff\xd8\xff", b"\xff\xd9"
+_EXIF = b"Exif\0\0"
+_UNIQUE_ID, _ASCII, _LENGTH = 0xA420, 2, 33
+_COPY = ".from-lost-found"
+"""Name of the copy in tmp/ until it is whole; there is one at a time."""
+_MOST = 100
+"""Photos of one call: a process may have 1,024 files open, and its exit status counts to 255."""
+
+
+@dataclass(frozen=True)
+class LostPhoto:
+    """A whole photo of this spool that lies nowhere else."""
+
+    name: PhotoName
+    path: Path
+
+
+def folder_of(directory: Path) -> Path:
+    """Where a repair puts what it finds on the disk of this folder."""
+    point = Path(os.path.realpath(directory))
+    while not os.path.ismount(point):
+        point = point.parent
+    return point / "lost+found"
+
+
+def find(spool: Spool) -> list[LostPhoto]:
+    """The photos to give back, in the order they were taken. Raises OSError when the folder can't be read.
+
+    Not those that the spool has, that were sent and deleted since, or whose event was wiped: its context is gone.
+    """
+    try:
+        names = sorted(os.listdir(folder_of(spool.directory)))
+    except FileNotFoundError:
+        return []
+    known = {name.order for place in (NEW, SENT, PARKED) for name in spool.listing.photos(place)} if names else set()
+    parts = (PhotoName.parse(path.name.removesuffix(".part")) for path in (spool.directory / TMP).glob("*.part"))
+    known |= {part.order for part in parts if part is not None}
+    known |= {photo.order for photo in boots.retired(spool.directory / BOOTS)}
+    found: dict[tuple[int, int], LostPhoto] = {}
+    for path in (folder_of(spool.directory) / name for name in names):
+        identity = identity_in(_read(path, _HEAD_BYTES))
+        if identity is None or identity.order in known | found.keys():
+            continue
+        content = _read(path, _LARGEST_BYTES + 1)
+        if is_whole(content) and read_record(spool.directory / CONTEXTS, identity.context).own is not None:
+            found[identity.order] = LostPhoto(PhotoName.of(identity, content), path)
+    return [found[order] for order in sorted(found)]
+
+
+def give_back(spool: Spool, photos: list[LostPhoto]) -> int:
+    """Copy up to 100 photos to tmp/; return how many were copied. Raises OSError.
+
+    Root writes nothing into folders that others may change: a child process takes their owner's place, with the files
+    open.
+    """
+    folder = spool.directory / TMP
+    owner = folder.stat()
+    files = [
+        (photo.name, os.open(photo.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)) for photo in photos[:_MOST]
+    ]
+    child = os.fork()
+    if child == 0:
+        count = 0
+        try:
+            if os.geteuid() == 0 and owner.st_uid != 0:
+                os.setgroups([])
+                os.setgid(owner.st_gid)
+                os.setuid(owner.st_uid)
+            for name, descriptor in files:
+                count += _copy(folder, name, descriptor)
+        except OSError as error:
+            log.error("photo not copied back reason=%s", error.strerror or error)
+        except BaseException:  # nothing of the child may run on in the parent's code
+            log.exception("photos not copied back count=%d", len(files) - count)
+        finally:
+            os._exit(count)
+    for _, descriptor in files:
+        os.close(descriptor)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _copy(folder: Path, name: PhotoName, descriptor: int) -> bool:
+    with os.fdopen(descriptor, "rb") as file:
+        content = file.read(_LARGEST_BYTES)
+    if digest_of(content) != name.digest:  # changed since it was found
+        return False
+    if os.path.lexists(folder / _COPY):
+        durable.remove(folder / _COPY)
+    durable.write_new(folder / _COPY, content)
+    durable.move(folder / _COPY, folder / f"{name}.part")
+    return True
+
+
+def _read(path: Path, most_bytes: int) -> bytes:
+    """The first bytes of a regular file; none of anything else, or where the disk gives none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read(most_bytes) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+    except OSError:
+        return b""
+
+
+def identity_in(head: bytes) -> Identity | None:
+    """The identity in the EXIF of a photo of ours; None in all else."""
+    tiff = head.find(_EXIF) + len(_EXIF)
+    if not head.startswith(_BEGINS) or tiff < len(_EXIF):
+        return None
+    order = "<" if head[tiff : tiff + 2] == b"II" else ">"
+    entry = head.find(struct.pack(f"{order}HHI", _UNIQUE_ID, _ASCII, _LENGTH), tiff)
+    if entry < 0 or entry + 12 > len(head):
+        return None
+    (offset,) = struct.unpack_from(f"{order}I", head, entry + 8)
+    text = head[tiff + offset : tiff + offset + _LENGTH - 1]
+    return Identity.of_unique_id(text.decode()) if re.fullmatch(rb"[0-9a-f]{32}", text) else None
+
+
+def is_whole(content: bytes) -> bool:
+    """Whether a JPEG has its end and no hole: a repair may bring back a file with zeros in it.
+
+    No JPEG of the booth's has 4096 bytes of zeros: in each block of a picture some bits are set.
+    """
+    return content.endswith(_ENDS) and len(content) <= _LARGEST_BYTES and _HOLE not in content
