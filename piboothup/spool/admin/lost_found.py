@@ -29,8 +29,6 @@ _HOLE = bytes(4096)
 _BEGINS, _ENDS = b"\xff\xd8\xff", b"\xff\xd9"
 _EXIF = b"Exif\0\0"
 _UNIQUE_ID, _ASCII, _LENGTH = 0xA420, 2, 33
-_COPY = ".from-lost-found"
-"""Name of the copy in tmp/ until it is whole; there is one at a time."""
 _MOST = 100
 """Photos of one call: a process may have 1,024 files open, and its exit status counts to 255."""
 
@@ -112,10 +110,7 @@ def _copy(folder: Path, name: PhotoName, descriptor: int) -> bool:
         content = file.read(_LARGEST_BYTES)
     if digest_of(content) != name.digest:  # changed since it was found
         return False
-    if os.path.lexists(folder / _COPY):
-        durable.remove(folder / _COPY)
-    durable.write_new(folder / _COPY, content)
-    durable.move(folder / _COPY, folder / f"{name}.part")
+    durable.write_new(folder / f"{name}.part", content)
     return True
 
 

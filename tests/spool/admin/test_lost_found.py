@@ -111,14 +111,23 @@ def test_s10_a_photo_that_changed_since_is_not_copied(tmp_path: Path) -> None:
     assert recover(spool) == Recovered(salvaged=1)
 
 
-def test_s10_a_copy_that_was_cut_short_is_made_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", [0, 1, 900])
+def test_s10_a_copy_that_was_cut_short_is_told_again(
+    tmp_path: Path, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lost_found, "folder_of", lambda _: tmp_path / "lost+found")
     spool = open_spool(tmp_path / "spool", HandClock())
     name = take(spool, 1)
-    lost = tmp_path / "#12"
-    spool.path(name).rename(lost)
-    (spool.directory / TMP / ".from-lost-found").write_bytes(b"half")
-    assert lost_found.give_back(spool, [lost_found.LostPhoto(name, lost)]) == 1
-    assert [path.name for path in (spool.directory / TMP).iterdir()] == [f"{name}.part"]
+    lose(spool, name)
+    photos = lost_found.find(spool)
+    assert lost_found.give_back(spool, photos) == 1
+    part = spool.directory / TMP / f"{name}.part"
+    part.write_bytes(part.read_bytes()[:left])
+    recover(spool)
+    assert lost_found.find(spool) == photos
+    assert lost_found.give_back(spool, photos) == 1
+    assert recover(spool) == Recovered(salvaged=1)
+    assert lost_found.find(spool) == []
 
 
 @pytest.mark.parametrize("context", ["01234567", "n7654321", "ffffffff"])
