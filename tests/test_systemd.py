@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from piboothup import status
 from piboothup.booth import service
 from piboothup.booth.camera.thread import FIRST_OPEN_LIMIT_NS
 from piboothup.cli import command_parser
@@ -51,17 +52,18 @@ def rows(path: Path) -> list[list[str]]:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A root directory with our files where a package puts them, and a stub at /usr/bin/piboothup."""
+    """A root directory with our files where a package puts them, and stubs in /usr/bin."""
     library = tmp_path / "usr/lib"
     shutil.copytree(SYSTEMD / "system", library / "systemd/system")
     shutil.copytree(SYSTEMD / "sysusers.d", library / "sysusers.d")
     shutil.copytree(SYSTEMD / "tmpfiles.d", library / "tmpfiles.d")
     for target in TARGETS:
         (library / f"systemd/system/{target}.target").write_text(f"[Unit]\nDescription={target}\n")
-    stub = tmp_path / "usr/bin/piboothup"
-    stub.parent.mkdir()
-    stub.write_text("#!/bin/sh\n")
-    stub.chmod(0o755)
+    (tmp_path / "usr/bin").mkdir()
+    for program in ("piboothup", "find"):
+        stub = tmp_path / "usr/bin" / program
+        stub.write_text("#!/bin/sh\n")
+        stub.chmod(0o755)
     (tmp_path / "etc").mkdir()
     return tmp_path
 
@@ -122,6 +124,40 @@ class TestEachService:
 
     def test_starts_at_boot(self, service: str) -> None:
         assert unit(service)["Install"]["WantedBy"] == "multi-user.target"
+
+
+@pytest.mark.process
+@needs("find")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can leave files of other users")
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("leftover", [".lgd-nfy0", "booth.sock", "uploader.json"])
+def test_f19_what_others_left_in_run_stops_no_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: str, leftover: str
+) -> None:
+    runtime = tmp_path / "run"
+    (runtime / "requests").mkdir(parents=True)
+    runtime.chmod(0o3777)
+    monkeypatch.chdir(runtime)  # the user may not enter the folders above
+    (runtime / leftover).write_text("root's")
+    for user, name in ((10001, "booth.json"), (10002, "uploader.sock")):
+        (runtime / name).write_text("ours")
+        os.chown(runtime / name, user, -1)
+
+    def replace_it() -> None:
+        os.seteuid(10001)
+        try:
+            status.replace(Path(leftover), b"ours")
+        finally:
+            os.seteuid(0)
+
+    with pytest.raises(PermissionError):
+        replace_it()
+    command = unit(service)["Service"]["ExecStartPre"].removeprefix("-+")
+    for here, there in ((SYSTEM_DIRECTORY, runtime), ("piboothup-booth", 10001), ("piboothup-uploader", 10002)):
+        command = command.replace(str(here), str(there))
+    subprocess.run(command.split(), check=True, timeout=PATIENCE_S)
+    assert {path.name for path in runtime.iterdir()} == {"requests", "booth.json", "uploader.sock"}
+    replace_it()
 
 
 def test_the_booth_can_see_the_kernels_clock_state() -> None:
