@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-import shlex
-import subprocess
 import tomllib
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from piboothup import config
@@ -19,7 +16,6 @@ from piboothup.problems import codes, problem
 from piboothup.simulator.gallery import readme_picture
 from piboothup.status import UploaderState
 from tests.support.commands import targets
-from tests.support.deadline import PATIENCE_S
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -140,48 +136,23 @@ def build_commands() -> list[str]:
     return [command.strip() for line in lines for command in line.partition(" #")[0].split(" && ")]
 
 
-APT_NAMES = {"pillow": "python3-pil"}
-"""Debian's names of those dependencies whose package isn't `python3-<name>`."""
-APT_ALONE = {"git", "python3-venv", "python3-picamera2", "python3-lgpio"}
-"""What the box needs from apt and pyproject.toml can't name: there is no wheel of it for Debian's Python."""
+def test_a05_build_it_makes_installs_and_sets_up_the_package() -> None:
+    apt = "sudo apt install --no-install-recommends"
+    tools, build, install, *rest = build_commands()
+    assert (tools, build) == (f"{apt} git debhelper dh-python", "systemd/package/build")
+    assert install == f"{apt} ./build/piboothup_*.deb"
+    services = (ROOT / "systemd/system").glob("*.service")
+    units = sorted(path.stem for path in services if "\n[Install]\n" in path.read_text(encoding="utf-8"))
+    assert f"sudo systemctl restart {' '.join(units)}" in rest
+    assert (ROOT / build).stat().st_mode & 0o111
+    lab = (ROOT / "tests/lab/package/inside").read_text(encoding="utf-8")
+    assert "'/^sudo apt install/,/^```/p'" in lab
 
 
-def test_a05_apt_brings_each_dependency_and_no_desktop() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = [re.split(r"[<>=!~;\[ ]", dependency)[0] for dependency in project["dependencies"]]
-    brought = {"urllib3", "luma.core"}  # requests and luma.oled depend on them
-    wanted = {APT_NAMES.get(name, f"python3-{name}") for name in names if name not in brought}
-    sudo, apt, install, *rest = shlex.split(build_commands()[0])
-    assert (sudo, apt, install) == ("sudo", "apt", "install")
-    assert "--no-install-recommends" in rest
-    assert {word for word in rest if not word.startswith("-")} == wanted | APT_ALONE
-
-
-@pytest.mark.process
-def test_a05_the_files_that_are_copied_land_where_systemd_looks(tmp_path: Path) -> None:
-    etc = tmp_path / "etc"
-    (etc / "systemd/system").mkdir(parents=True)  # every Debian has it
-    copies = [command for command in build_commands() if command.startswith("sudo cp ")]
-    assert copies
-    for command in copies:
-        here = command.removeprefix("sudo ").replace("/opt/piboothup/", f"{ROOT}/").replace(" /etc/", f" {etc}/")
-        subprocess.run(["sh", "-euc", here], check=True, timeout=PATIENCE_S)
-    folders = {"system": "systemd/system", "sysusers.d": "sysusers.d", "tmpfiles.d": "tmpfiles.d"}
-    wanted = {f"{folders[path.parent.name]}/{path.name}" for path in (ROOT / "systemd").rglob("*") if path.is_file()}
-    assert {path.relative_to(etc).as_posix() for path in etc.rglob("*") if path.is_file()} == wanted
-
-
-def test_a05_the_command_stands_where_the_units_look_for_it() -> None:
-    (link,) = [shlex.split(command)[-2:] for command in build_commands() if command.startswith("sudo ln ")]
-    assert link == ["/opt/piboothup/.venv/bin/piboothup", "/usr/bin/piboothup"]
-    units = sorted((ROOT / "systemd/system").glob("*.service"))
-    assert all(f"ExecStart={link[1]} " in unit.read_text(encoding="utf-8") for unit in units)
-    *before, enable = build_commands()
-    started = [unit for unit in (ROOT / "systemd/system").iterdir() if "\n[Install]\n" in unit.read_text("utf-8")]
-    names = sorted(unit.name.removesuffix(".service") for unit in started)
-    assert enable == f"sudo systemctl enable --now {' '.join(names)}"
-    made = [before.index(f"sudo {program}") for program in ("systemd-sysusers", "systemd-tmpfiles --create")]
-    assert made == sorted(made)
+def test_a05_units_run_the_command_that_the_package_brings() -> None:
+    assert (ROOT / "systemd/package/usr/bin/piboothup").stat().st_mode & 0o111
+    for unit in (ROOT / "systemd/system").glob("*.service"):
+        assert "ExecStart=/usr/bin/piboothup " in unit.read_text(encoding="utf-8")
 
 
 def test_a05_only_the_debian_that_the_packages_are_of_is_named() -> None:

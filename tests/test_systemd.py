@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -38,7 +39,7 @@ def needs(program: str) -> pytest.MarkDecorator:
 
 
 def unit(service: str, kind: str = "service") -> configparser.ConfigParser:
-    parser = configparser.ConfigParser(interpolation=None)
+    parser = configparser.ConfigParser(interpolation=None, strict=False)  # SystemCallFilter= is there thrice
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read(SYSTEMD / "system" / f"piboothup-{service}.{kind}", encoding="utf-8")
     return parser
@@ -164,6 +165,39 @@ def test_the_booth_can_see_the_kernels_clock_state() -> None:
     assert not {"ProtectClock", "ProcSubset"} & set(unit("booth")["Service"])
 
 
+HIGHEST_EXPOSURE = {"booth": 2.6, "uploader": 1.5}
+"""Of systemd's ten points; the units say why each of the rest is left open."""
+
+
+@pytest.mark.process
+@needs("systemd-analyze")
+@pytest.mark.parametrize("service", SERVICES)
+def test_a07_unit_leaves_little_open(service: str) -> None:
+    file = SYSTEMD / "system" / f"piboothup-{service}.service"
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(file)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    (exposure,) = re.findall(r"Overall exposure level for \S+: ([0-9.]+)", result.stdout)
+    assert float(exposure) <= HIGHEST_EXPOSURE[service]
+
+
+def test_a07_booth_has_no_network_uploader_no_device() -> None:
+    booth, uploader = unit("booth")["Service"], unit("uploader")["Service"]
+    assert (booth["PrivateNetwork"], booth["RestrictAddressFamilies"]) == ("yes", "AF_UNIX AF_NETLINK")
+    assert (uploader["PrivateDevices"], uploader["DevicePolicy"]) == ("yes", "closed")
+    assert uploader["RestrictAddressFamilies"] == "AF_UNIX AF_INET AF_INET6"
+    for settings in (booth, uploader):
+        assert (settings["CapabilityBoundingSet"], settings["ProtectSystem"]) == ("", "strict")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_f11_unit_pins_no_folder_that_a_disk_may_cover(service: str) -> None:
+    """systemd pins a writable folder to what lies there at start: a disk mounted on it later would not be seen."""
+    writable = [Path(each.removeprefix("-")) for each in unit(service)["Service"]["ReadWritePaths"].split()]
+    assert DEFAULT_DIRECTORY not in writable
+    assert SYSTEM_DIRECTORY not in writable
+    assert {DEFAULT_DIRECTORY.parent, SYSTEM_DIRECTORY.parent} <= set(writable)
+
+
 def test_n02_lost_name_lookup_asks_again_while_uploader_waits() -> None:
     name, _, options = unit("uploader")["Service"]["Environment"].strip('"').partition("=")
     asks = dict(part.split(":") for part in options.split())
@@ -201,6 +235,7 @@ def test_unit_directories_match_code_and_are_never_cleaned() -> None:
         ["d", str(SYSTEM_DIRECTORY), "3770", "root", "piboothup", "-"],
         ["d", str(SYSTEM_DIRECTORY / REQUESTS), "0700", "piboothup-booth", "piboothup", "-"],
         ["d", str(SYSTEM_DIRECTORY / ANSWERS), "2750", "root", "piboothup", "-"],
+        ["f", "/etc/piboothup/key", "0400", "piboothup-uploader", "piboothup", "-"],
     ]
 
 
@@ -260,6 +295,9 @@ def test_a08_tmpfiles_makes_each_directory_for_its_users_alone(tree: Path) -> No
     for directory, (owner, mode) in wanted.items():
         made = (tree / directory.relative_to("/")).stat()
         assert (made.st_uid, made.st_gid, stat.S_IMODE(made.st_mode)) == (owner, group, mode)
+    uploader = next(int(fields[2]) for fields in _colons(tree / "etc/passwd") if fields[0] == "piboothup-uploader")
+    key = (tree / "etc/piboothup/key").stat()
+    assert (key.st_uid, stat.S_IMODE(key.st_mode), key.st_size) == (uploader, 0o400, 0)
 
 
 def _colons(path: Path) -> list[list[str]]:
