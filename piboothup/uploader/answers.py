@@ -63,8 +63,9 @@ _GATEWAY_PARTS: Final = (
 """Parts of longer messages of theirs, which also quote the request."""
 _FIREWALL_PARTS: Final = (
     *("your ip address is not allowed", "ip address not allowed", "requested url was rejected"),
-    *("unauthorized activity has been detected", "request is blocked", "request was blocked", "firewall"),
-    *("content filter", "web filter", "proxy authentication"),
+    *("unauthorized activity has been detected", "request is blocked", "request was blocked"),
+    *("by firewall", "by a firewall", "by the firewall", "blocked by content filter", "by web filter"),
+    "proxy authentication",
 )
 """Parts of messages that are about the network alone, never about the key, not even a new one."""
 _GATEWAY_FIELDS: Final = frozenset({"cloudflare_error", "supportID", "blocked"})

@@ -209,6 +209,19 @@ def test_f03_a_gateways_own_words_blame_no_right_key(shown: dict[str, Any], stat
         assert classify(ApiCall.EVENTS, refusal(status, page)) is Outcome.BLOCKED
 
 
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (404, "Event 'Firewall Summit 2026' not found"),
+        (403, "This key has no access to 'Web Filter User Group'"),
+        (422, "The photo was rejected by the content filter"),
+    ],
+)
+def test_f03_a_title_that_names_a_firewall_blames_no_network(status: int, message: str) -> None:
+    page = Page("application/json", json.dumps({"message": message}))
+    assert Outcome.BLOCKED not in {classify(call, refusal(status, page)) for call in ApiCall}
+
+
 @pytest.mark.parametrize(("status", "outcome"), [(408, Outcome.TOO_SLOW), (429, Outcome.TOO_MANY)])
 def test_f03_what_is_about_the_request_stays_so_with_a_page(status: int, outcome: Outcome) -> None:
     assert {classify(call, refusal(status, PAGES["nginx"])) for call in ApiCall} == {outcome}
