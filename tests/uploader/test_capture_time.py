@@ -68,6 +68,19 @@ def test_t09_a_lost_boots_folder_holds_up_no_photo(desk: Desk, left: str) -> Non
     desk.until_sent(first, second)
 
 
+@pytest.mark.parametrize("lost", ["boots", "boots/0001.jsonl", "boots/.lock"])
+def test_t09_a_lost_boots_file_is_made_again_with_its_time(desk: Desk, lost: str) -> None:
+    desk.start()
+    desk.until_sent(desk.take(hint=True))
+    path = desk.booth.directory / lost
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    desk.until(lambda: bool(desk.booth.read_boot(1).anchors), "an anchor", step_s=10.0)
+    name = desk.take(hint=True)
+    desk.until_sent(name)
+    assert desk.booth.taken_at_ms(name) is not None
+    assert desk.booth.read_boot(1).in_use
+
+
 def test_offset_of_sent_photo_is_noted_for_all_sent_later(desk: Desk) -> None:
     desk.start()
     desk.until_sent(desk.take(hint=True))

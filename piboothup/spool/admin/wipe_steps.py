@@ -49,9 +49,6 @@ def _keep_number(directory: Path, number: int, seq: int, boottime_ms: int) -> No
     known = boots.read(directory, number)
     if known.next_seq > seq and known.last_boottime_ms >= boottime_ms:
         return
-    if not boots.path_of(directory, number).exists():
-        durable.write_new(boots.path_of(directory, number), b"", durable.SHARED_FILE_MODE)
-        durable.sync_directory(directory)
     boots.add_start(directory, number, "wipe", boottime_ms, seq + 1)
 
 

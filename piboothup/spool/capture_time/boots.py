@@ -178,5 +178,11 @@ def add_anchor(directory: Path, number: int, anchor: Anchor, *, in_use: bool = F
 
 
 def _append(directory: Path, number: int, line: dict[str, Any]) -> None:
+    path = path_of(directory, number)
+    if not directory.is_dir():  # somebody has tidied up
+        durable.make_directories(directory)
     with durable.lock(directory / LOCK, wait=True):  # a wipe may be writing the file anew
-        durable.append_line(path_of(directory, number), json.dumps(line))
+        if not path.exists():
+            durable.write_new(path, b"", durable.SHARED_FILE_MODE)
+            durable.sync_directory(directory)
+        durable.append_line(path, json.dumps(line))
