@@ -1,4 +1,4 @@
-"""`piboothup doctor`: each part of the box in a line, with what helps. It only looks."""
+"""`piboothup doctor`: each part of the box in a line, with what helps. It only looks, unless `--fix` is given."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def _give_back_photos(spool: Spool) -> None:
     """Copy photos back from lost+found, and say so on standard error. Raises CommandFails."""
     try:
         photos = lost_found.find(spool)
-        count = lost_found.give_back(spool, photos) if photos else 0
     except OSError as error:
         raise CommandFails(f"lost+found can't be read ({error.strerror}): run with sudo.") from None
-    if count < len(photos):
-        rest = "run it again after the booth's next start" if count else "`piboothup status` says what the card lacks"
-        raise CommandFails(f"{count} of {len(photos)} photos were copied back: {rest}.")
+    try:
+        count = lost_found.give_back(spool, photos)
+    except OSError as error:
+        raise CommandFails(f"Photos can't be copied back ({error.strerror}): `piboothup status` says why.") from None
     if count:
         print(f"piboothup: {count} photos were copied back; restart the booth to take them in.", file=sys.stderr)
 

@@ -274,6 +274,13 @@ def test_a09_a_user_outside_the_group_is_told_so(box: Raspberry) -> None:
     assert "sudo" in lines[Check.SERVICES].finding.note
 
 
+def test_a09_doctors_own_detail_stands_beside_what_is_reported(box: Raspberry) -> None:
+    told = problem("bad_config", "line 3: no")
+    box.know(config_problem=told)
+    box.booth(problems=("bad_config", "config_late"))
+    assert box.examine()[Check.CONFIG].finding.problem == told
+
+
 def test_a09_a_running_booths_panel_is_never_asked(box: Raspberry) -> None:
     def refuse(_bus: Path, _address: int) -> bool:
         raise AssertionError("the bus is the booth's")

@@ -6,11 +6,12 @@ tmp/; the booth's next start makes a photo of it, as of any whole part that a po
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import os
 import re
 import stat
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,16 +22,12 @@ from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, SENT, TMP
 from piboothup.spool.names import Identity, PhotoName, digest_of
 from piboothup.spool.store import Spool
 
-log = logging.getLogger(__name__)
-
 _HEAD_BYTES = 65_536
 _LARGEST_BYTES = 64 * 1024 * 1024
 _HOLE = bytes(4096)
 _BEGINS, _ENDS = b"\xff\xd8\xff", b"\xff\xd9"
 _EXIF = b"Exif\0\0"
 _UNIQUE_ID, _ASCII, _LENGTH = 0xA420, 2, 33
-_MOST = 100
-"""Photos of one call: a process may have 1,024 files open, and its exit status counts to 255."""
 
 
 @dataclass(frozen=True)
@@ -74,44 +71,35 @@ def find(spool: Spool) -> list[LostPhoto]:
 
 
 def give_back(spool: Spool, photos: list[LostPhoto]) -> int:
-    """Copy up to 100 photos to tmp/; return how many were copied. Raises OSError.
+    """Copy the photos to tmp/; return how many were copied: not one that has changed meanwhile. Raises OSError."""
+    folder, count = spool.directory / TMP, 0
+    for photo in photos:
+        content = _read(photo.path, _LARGEST_BYTES)
+        if digest_of(content) != photo.name.digest:
+            continue
+        with _as_owner(folder):
+            durable.write_new(folder / f"{photo.name}.part", content)
+        count += 1
+    return count
 
-    Root writes nothing into folders that others may change: a child process takes their owner's place, with the files
-    open.
-    """
-    folder = spool.directory / TMP
+
+@contextlib.contextmanager
+def _as_owner(folder: Path) -> Iterator[None]:
+    """Act as the folder's owner: root follows no path that another user may change. For a process of one thread."""
     owner = folder.stat()
-    files = [
-        (photo.name, os.open(photo.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)) for photo in photos[:_MOST]
-    ]
-    child = os.fork()
-    if child == 0:
-        count = 0
-        try:
-            if os.geteuid() == 0 and owner.st_uid != 0:
-                os.setgroups([])
-                os.setgid(owner.st_gid)
-                os.setuid(owner.st_uid)
-            for name, descriptor in files:
-                count += _copy(folder, name, descriptor)
-        except OSError as error:
-            log.error("photo not copied back reason=%s", error.strerror or error)
-        except BaseException:  # nothing of the child may run on in the parent's code
-            log.exception("photos not copied back count=%d", len(files) - count)
-        finally:
-            os._exit(count)
-    for _, descriptor in files:
-        os.close(descriptor)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def _copy(folder: Path, name: PhotoName, descriptor: int) -> bool:
-    with os.fdopen(descriptor, "rb") as file:
-        content = file.read(_LARGEST_BYTES)
-    if digest_of(content) != name.digest:  # changed since it was found
-        return False
-    durable.write_new(folder / f"{name}.part", content)
-    return True
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        yield
+        return
+    groups, group = os.getgroups(), os.getegid()
+    os.setgroups([])
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
 
 
 def _read(path: Path, most_bytes: int) -> bytes:
