@@ -14,7 +14,7 @@ _ADDRESSES = (0x3C, 0x3D)
 """Addresses that such panels can have."""
 _BRIDGES = ("unicam", "rp1-cfe")
 """Kernel drivers that show a video device only once a sensor answers: of the Pi 5, and of all before it."""
-_SENSOR = re.compile(r"(\w+) \d+-[0-9a-f]{4}")
+_SENSOR = re.compile(r"(?:imx|ov|gc|sc)\d{3,}\w*")
 _PINS_OF_OPTIONS = {
     "spi": ((7, 8, 9, 10, 11), "SPI"),
     "i2s": ((18, 19, 20, 21), "I2S sound"),
@@ -39,7 +39,7 @@ def camera(facts: Facts) -> Finding:
     if unseen := _unseen(facts):
         return unseen
     names = facts.texts("/sys/class/video4linux/*/name")
-    sensors = {match[1] for name in names if (match := _SENSOR.match(name))}
+    sensors = {match[0] for name in names if (match := _SENSOR.match(name))}
     if not any(name.startswith(_BRIDGES) for name in names):
         return found("no_camera")
     return Finding(", ".join(sorted(sensors)) or "there")

@@ -397,6 +397,21 @@ def test_a09_of_the_watchdogs_files_the_last_name_counts(
     assert (box.examine()[Check.WATCHDOG].state is State.OK) is is_on
 
 
+@pytest.mark.parametrize(
+    ("video", "subdevice", "sensor"),
+    [
+        ("unicam-image", "imx477 10-001a", "imx477"),
+        ("rp1-cfe-csi2_ch0", "imx708_wide", "imx708_wide"),
+        ("rp1-cfe-csi2_ch0", "csi2", "there"),
+    ],
+)
+def test_a09_a_camera_is_seen_without_the_booth(box: Raspberry, video: str, subdevice: str, sensor: str) -> None:
+    stop_booth(box)
+    box.write("/sys/class/video4linux/video0/name", f"{video}\n")
+    box.write("/sys/class/video4linux/v4l-subdev0/name", f"{subdevice}\n")
+    assert box.examine()[Check.CAMERA].finding.note == sensor
+
+
 def test_a09_power_saving_is_read_from_the_kernels_answer() -> None:
     assert is_power_saved(b"wlan0".ljust(16, b"\0") + bytes([0, 0, 0, 0, 0, 0, 0, 0]).ljust(16, b"\0"))
     assert not is_power_saved(b"wlan0".ljust(16, b"\0") + bytes([0, 0, 0, 0, 0, 1, 0, 0]).ljust(16, b"\0"))
