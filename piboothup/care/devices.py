@@ -169,9 +169,14 @@ def _pins_of(name: str, value: str) -> dict[int, str]:
 
 def supply(facts: Facts) -> Finding:
     """Under-voltage, now and since power-on."""
+    if not facts.is_pi:
+        return skipped(NOT_HERE)
     bits = power.read_bits(facts.root)
     if bits is None:
-        return skipped("this board's firmware does not say" if facts.is_pi else NOT_HERE)
+        alarms = [text.strip() for text in facts.texts("/sys/class/hwmon/*/in0_lcrit_alarm")]
+        if "1" in alarms:  # the kernel's own monitor: now, or since power-on
+            return found("undervoltage_before")
+        return Finding("strong enough") if alarms else skipped("this board does not say")
     if bits & power.UNDERVOLTAGE:
         return found("undervoltage")
     return found("undervoltage_before") if bits & power.PAST_UNDERVOLTAGE else Finding("strong enough")

@@ -93,6 +93,11 @@ def refused_photo(box: Raspberry) -> None:
     handover.park(box.spool, take(box.spool, jpeg(), PARTY), "EventPics refuses it.")
 
 
+def alarm_of_the_kernel(box: Raspberry) -> None:
+    box.remove("/sys/devices/platform/soc/soc:firmware/get_throttled")
+    box.write("/sys/class/hwmon/hwmon1/in0_lcrit_alarm", "1\n")
+
+
 def clock_unset(box: Raspberry) -> None:
     box.clock.uncertainty_ms = None
 
@@ -185,6 +190,7 @@ FAULTS: list[tuple[Break, Check, str]] = [
     (lambda box: box.uploader(problems=("photo_damaged",)), Check.QUEUE, "photo_damaged"),
     (lambda box: box.throttled(0x1), Check.SUPPLY, "undervoltage"),
     (lambda box: box.throttled(0x50000), Check.SUPPLY, "undervoltage_before"),
+    (alarm_of_the_kernel, Check.SUPPLY, "undervoltage_before"),
     (lambda box: box.throttled(0x40000), Check.HEAT, "throttled_before"),
     (lambda box: box.throttled(0x4), Check.HEAT, "throttled_before"),
     (lambda box: box.write("/sys/class/thermal/thermal_zone0/temp", "80000\n"), Check.HEAT, "hot"),
