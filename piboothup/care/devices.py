@@ -32,10 +32,10 @@ _PINS_OF_OVERLAYS = {
 
 def camera(facts: Facts) -> Finding:
     """The camera: by the booth's report, else by what the kernel found on the flat cable."""
-    if facts.config.camera.driver == "simulated":
-        return Finding("simulated")
     if facts.booth is not None:
         return Finding(facts.booth.camera) if facts.booth.camera == "ready" else found("no_photos")
+    if facts.config.camera.driver == "simulated":
+        return Finding("simulated")
     if unseen := _unseen(facts):
         return unseen
     names = facts.texts("/sys/class/video4linux/*/name")
@@ -153,13 +153,12 @@ def _pins_of(name: str, value: str) -> dict[int, str]:
         return dict.fromkeys((14, 15), "the serial console")
     words = [word.strip() for word in value.split(",")]
     if name == "dtparam":
-        switched_on = [word.removesuffix("=on") for word in words if word.endswith("=on") or "=" not in word]
-        return {
-            pin: owner
-            for option in switched_on
-            for pins_of_it, owner in [_PINS_OF_OPTIONS.get(option, ((), ""))]
-            for pin in pins_of_it
-        }
+        taken: dict[int, str] = {}
+        for word in words:
+            option, _, state = word.partition("=")
+            pins_of_option, owner = _PINS_OF_OPTIONS.get(option, ((), ""))
+            taken |= dict.fromkeys(pins_of_option, owner) if state in ("", "on") else {}
+        return taken
     if name == "dtoverlay" and words[0] in _PINS_OF_OVERLAYS:
         parameter, default = _PINS_OF_OVERLAYS[words[0]]
         given = dict(word.partition("=")[::2] for word in words[1:]).get(parameter, "")

@@ -59,6 +59,11 @@ def stop_booth(box: Raspberry) -> None:
     box.know(booth=None)
 
 
+def lost_though_simulated(box: Raspberry) -> None:
+    box.table("camera", driver="simulated")
+    box.booth(camera="lost")
+
+
 def without_a_camera(box: Raspberry) -> None:
     stop_booth(box)
     box.write("/sys/class/video4linux/video0/name", "bcm2835-codec-decode\n")
@@ -167,6 +172,7 @@ FAULTS: list[tuple[Break, Check, str]] = [
     (lambda box: box.booth(camera="lost"), Check.CAMERA, "no_photos"),
     (lambda box: box.booth(camera="lost", problems=("no_camera",)), Check.CAMERA, "no_camera"),
     (lambda box: box.booth(problems=("camera_size",)), Check.CAMERA, "camera_size"),
+    (lost_though_simulated, Check.CAMERA, "no_photos"),
     (without_a_camera, Check.CAMERA, "no_camera"),
     (lambda box: box.remove("/dev/i2c-1"), Check.BUS, "bus_missing"),
     (lambda box: box.path(SPEED).write_bytes((100_000).to_bytes(4, "big")), Check.BUS, "bus_slow"),
