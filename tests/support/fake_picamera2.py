@@ -48,6 +48,8 @@ class StandIn:
     """Call that reports a lack of memory, and how."""
     adjusts_to: tuple[int, int] | None = None
     tuning_when_counted: str | None = None
+    _cm: ClassVar[Any] = SimpleNamespace(cameras={}, reset=lambda: None)
+    """libcamera's list of cameras."""
 
     def __init__(self, number: int, tuning: str | None = None) -> None:
         self.notifyme_r, self.notifyme_w = os.pipe()

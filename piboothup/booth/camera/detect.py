@@ -83,7 +83,7 @@ def acquire(make: type[Any], number: int, tuning: str | None) -> Any:
     """
     if tuning is not None:
         os.environ["LIBCAMERA_RPI_TUNING_FILE"] = tuning
-    count = len(make.global_camera_info())
+    count = _count(make, number)
     if number >= count:
         detail = f"or it refuses the tuning file {tuning}" if tuning else ""
         raise CameraFault(problem("no_camera", f"number {number} of {count}" if count else detail))
@@ -96,6 +96,20 @@ def acquire(make: type[Any], number: int, tuning: str | None) -> Any:
             camera.notifymeread.close()
         raise
     return camera
+
+
+def _count(make: type[Any], number: int) -> int:
+    """Count the cameras, and look for them anew if `number` is not among them.
+
+    libcamera lists them once and hears of later ones from udev. The booth's unit has a network of its own, without
+    udev's messages.
+    """
+    count = len(make.global_camera_info())
+    manager = getattr(make, "_cm", None)  # picamera2's own, so it may go away
+    if number >= count and manager is not None and not manager.cameras:  # an open camera keeps the old list
+        manager.reset()
+        count = len(make.global_camera_info())
+    return count
 
 
 def fault_from(error: Exception) -> Problem:

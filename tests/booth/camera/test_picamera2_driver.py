@@ -103,6 +103,22 @@ def test_frame_returned_once_forgotten_frame_holds_no_camera(make: type[StandIn]
     assert forgotten.y.shape == (48, 64)
 
 
+def test_k01_camera_that_comes_later_is_found(make: type[StandIn]) -> None:
+    """libcamera's list stays as it was made: udev's messages don't reach the booth's unit."""
+    connected, open_ones = [0], {1: "open"}
+    make.cameras = 0
+    make._cm = SimpleNamespace(cameras=open_ones, reset=lambda: setattr(make, "cameras", connected[0]))
+    camera = Picamera2Driver(CameraConfig(), make)
+    for _ in range(2):
+        with pytest.raises(CameraFault) as caught:
+            camera.open()
+        assert caught.value.problem.code == "no_camera"
+        connected[0] = 1
+    open_ones.clear()
+    camera.open()
+    camera.close()
+
+
 def test_k04_closed_camera_memory_free_before_next_one_is_made(make: type[StandIn]) -> None:
     camera = opened(make)
     make.last.ring = make.last  # as a Picamera2 is one

@@ -250,6 +250,17 @@ def test_k01_unconnected_camera_reported_by_number() -> None:
         Picamera2Driver(CameraConfig(number=3), VirtualPicamera2).open()
 
 
+def test_k01_camera_that_appears_later_is_found() -> None:
+    driver = Picamera2Driver(FULL, VirtualPicamera2)
+    with set_to("LIBCAMERA_PIPELINES_MATCH_LIST", "uvcvideo"):  # not the lab's, so libcamera finds no camera
+        VirtualPicamera2._cm.reset()  # the list is that of a process that began so
+        with pytest.raises(CameraFault) as caught:
+            driver.open()
+        assert caught.value.problem.code == "no_camera"
+    driver.open()
+    driver.close()
+
+
 def test_k05_camera_in_use_reported_and_back_when_free(full: Bench) -> None:
     other = Picamera2Driver(FULL, VirtualPicamera2)
     for _ in range(3):
