@@ -208,7 +208,7 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "library_unfit": (
         "A library is missing or too old.",
-        'Run the `sudo apt install` line of the README\'s "Build it" again.',
+        "Install the package again, which brings it: `sudo apt install --no-install-recommends ./piboothup_*.deb`.",
     ),
     "account_missing": (
         "A service's user is missing or lacks a group.",
@@ -216,7 +216,7 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "config_missing": (
         "There is no config yet.",
-        'Write it as the README\'s "Build it" says. Photos are taken and kept.',
+        "Run `sudo cp /usr/share/piboothup/config.toml /etc/piboothup/`. Photos are taken and kept.",
     ),
     "booth_stopped": (
         "The booth does not run: a press takes no photo.",
