@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +41,12 @@ def modules(*packages: str) -> Iterator[tuple[str, ast.Module]]:
     for path in sorted(PACKAGE.rglob("*.py")):
         name = path.relative_to(PACKAGE).as_posix()
         if not packages or name.split("/")[0] in packages:
-            yield name, ast.parse(path.read_text(encoding="utf-8"))
+            yield name, _parsed(path)
+
+
+@functools.cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def with_functions(tree: ast.AST, within: str = "") -> Iterator[tuple[ast.AST, str]]:

@@ -19,6 +19,7 @@ from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import NEW, PARKED
 from piboothup.spool.store import Spool
 from tests.support.commands import run
+from tests.support.effort import covering
 from tests.support.photos import jpeg, take
 
 pytestmark = pytest.mark.process
@@ -139,11 +140,10 @@ def test_f12_events_without_a_key_tell_the_config_alone(box: Box) -> None:
     assert (code, output, errors.count("\n"), f"{box.file}, line 3" in errors) == (2, "", 1, True)
 
 
-@pytest.mark.parametrize(
-    "words",
-    [("retry",), ("assign", "--from", "abcd1234", "--to", "wxyz9876", "--yes"), ("wipe", "--all", "--unsent")],
-)
-@pytest.mark.parametrize("how", BROKEN)
+MOVES = [("retry",), ("assign", "--from", "abcd1234", "--to", "wxyz9876", "--yes"), ("wipe", "--all", "--unsent")]
+
+
+@pytest.mark.parametrize(("words", "how"), covering(MOVES, BROKEN))
 def test_f12_nothing_moves_while_the_config_is_broken(box: Box, words: tuple[str, ...], how: str) -> None:
     box.say(BROKEN[how])
     code, output, errors = box.run("queue", *words)

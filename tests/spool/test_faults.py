@@ -26,6 +26,7 @@ from piboothup.spool.recovery import recover
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
+from tests.support.effort import covering
 from tests.support.photos import PARTY, is_intact, jpeg, names_in_new, open_spool, take
 
 CALLS = ("open", "fchmod", "posix_fallocate", "write", "fsync", "close", "rename", "unlink", "mkdir", "chmod")
@@ -116,8 +117,7 @@ def _next_boot(spool: Spool) -> None:
     _restart(spool)
 
 
-@pytest.mark.parametrize("work", WORK)
-@pytest.mark.parametrize("code", [*ERRORS, None], ids=[*(errno.errorcode[error] for error in ERRORS), "short write"])
+@pytest.mark.parametrize(("work", "code"), covering(WORK, [*ERRORS, None]))
 def test_s02_s03_s05_each_call_failing_once_loses_no_saved_photo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: str, code: int | None
 ) -> None:

@@ -314,7 +314,7 @@ def test_n23_bad_last_photos_of_event_parked_once_others_arrive() -> None:
 # -- an event over which the server fails --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("call", "outcome"), sample(ERRORS, lambda error: error[1]))
+@pytest.mark.parametrize(("call", "outcome"), sample(ERRORS, lambda error: error[0]))
 def test_n33_event_server_fails_over_keeps_no_other_waiting(call: ApiCall, outcome: Outcome) -> None:
     night = Night(of_the_gala(outcome), call=call)
     for _ in range(40):
