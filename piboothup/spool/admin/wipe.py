@@ -163,6 +163,7 @@ def wipe(spool: Spool, chosen: Plan, *, unsent: bool = False, in_use: Collection
         raise WipeError(f"{chosen.unsent} photos are not in the album yet: nothing was deleted.")
     try:
         with durable.lock(spool.directory / _LOCK):
+            layout_version.make_folders(spool.directory)  # somebody may have tidied up
             journal = wipe_journal.read(spool.directory)
             if journal is not None:
                 _carry_out(spool, journal, in_use)
@@ -188,6 +189,7 @@ def resume_wipe(spool: Spool, in_use: Collection[str] = ()) -> Receipt | None:
             journal = wipe_journal.read(spool.directory)
             if journal is None:
                 return None
+            layout_version.make_folders(spool.directory)
             log.warning("wipe goes on photos=%d", journal.taken)
             return _carry_out(spool, journal, in_use)
     except durable.Locked:
@@ -240,7 +242,6 @@ def _write(spool: Spool, wanted: WipeJournal, chosen: Plan) -> None:
 def _carry_out(spool: Spool, journal: WipeJournal, in_use: Collection[str]) -> Receipt:
     """Do every step of the wipe, done before or not. Raises WipeError; the journal is left then."""
     try:
-        layout_version.make_folders(spool.directory)  # somebody may have tidied up
         wipe_steps.keep_numbers(spool, journal)
         wipe_steps.delete_photos(spool, journal)
         remaining = [item.name for item in inventory.take_inventory(spool.directory).complete().items]
