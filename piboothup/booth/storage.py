@@ -242,13 +242,15 @@ class StorageMonitor:
             return
         path = self._spool.directory / GOOD_FILE
         # Compared again: when the config was read, the disk may not have been there.
-        lost = good_copy.lost_setting(self._config_names, good_copy.read(path.parent, self._spool.box))
+        kept = good_copy.read(path.parent, self._spool.box)
+        lost = good_copy.lost_setting(self._config_names, kept)
         self._has_lost_settings = bool(lost)
         if lost:
             log.error("config not kept missing=%s reason=cut off", lost)
             return
         try:
-            choices.forget_others(self._spool.directory, self._config)
+            changed = kept.exists and choices.fingerprint(kept.config) != choices.fingerprint(self._config)
+            choices.forget_others(self._spool.directory, self._config, config_changed=changed)
         except OSError as error:
             log.error("choices not forgotten reason=%s", error.strerror or error)
         try:

@@ -12,6 +12,7 @@ import string
 from collections.abc import Callable
 from dataclasses import field
 from datetime import UTC, tzinfo
+from pathlib import PurePosixPath
 from typing import Any
 from unicodedata import category
 from urllib.parse import urlsplit
@@ -79,11 +80,11 @@ def _is_one_line(value: Any) -> bool:
 
 
 def directory(value: Any) -> Any:
-    """Validate a folder's absolute path."""
+    """Validate a folder's absolute path; without a slash at its end, so that it is written in one way."""
     # A relative one would be another folder for each command, and for the booth's unit one in memory.
     if not _is_one_line(value) or not re.fullmatch(r"/.{0,4095}", value):
         raise InvalidValue('a folder named from the root on, in quotes, as in "/var/lib/piboothup"')
-    return value
+    return str(PurePosixPath(value))
 
 
 def identifier(value: Any) -> Any:

@@ -107,13 +107,20 @@ def as_toml(config: Config, choices: Choices) -> str:
     return "\n".join(lines) + "\n"
 
 
-def forget_others(directory: Path, config: Config) -> None:
-    """Delete choices made over another config, which would hold again if that config came back. Raises OSError."""
+def forget_others(directory: Path, config: Config, *, config_changed: bool = False) -> None:
+    """Delete choices made over another config, which would hold again if that config came back. Raises OSError.
+
+    `config_changed`: since the last start. Then damaged choices go too: nobody could tell which config they are of.
+    """
     path = directory / FILE
     try:
         of = tomli.loads(path.read_text(encoding="utf-8"))["config"]
-    except (FileNotFoundError, IsADirectoryError, ValueError, KeyError, RecursionError):
+    except (FileNotFoundError, IsADirectoryError):
         return
+    except (ValueError, KeyError, RecursionError):
+        if not config_changed:
+            return
+        of = ""
     if of != fingerprint(config):
         durable.remove(path)
         durable.sync_directory(directory)

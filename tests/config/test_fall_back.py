@@ -30,6 +30,7 @@ from piboothup.config import (
     good_copy,
     load_effective,
 )
+from piboothup.spool import choices
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.commands import command, environment
@@ -673,3 +674,20 @@ def test_f14_a_zone_file_of_junk_is_utc(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONTZPATH": str(tmp_path)},
     )
     assert found.stdout.decode() == "{'UTC'}\n"
+
+
+@pytest.mark.parametrize("written", ["{}/", "/{}", "{}/.", "{}//."])
+def test_f12_a_choice_holds_however_its_folder_is_written(tmp_path: Path, written: str) -> None:
+    """The fall-back names the folder in one way; the choices are of the same config then."""
+    directory = tmp_path / "spool"
+    directory.mkdir()
+    file = tmp_path / "config.toml"
+    text = f'config_version = 1\n[spool]\ndirectory = "{written.format(directory)}"\n[eventpics]\nlink_id = "old1"\n'
+    file.write_text(text)
+    good = config.load_effective(file)
+    (directory / config.GOOD_FILE).write_text(good_copy.to_toml_text(good.config, good.names or (), ""))
+    choices.write(directory, good.config, choices.Choices(link_id="new2", album_id=""))
+    file.write_text(text + "[capture]\ncountdown_s =\n")
+    broken = config.load_effective(file)
+    assert broken.errors
+    assert choices.read(directory, broken.config).link_id == "new2"

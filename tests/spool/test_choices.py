@@ -90,6 +90,13 @@ def test_f12_a_damaged_choice_is_no_event_and_stays(tmp_path: Path, junk: bytes)
     assert (tmp_path / choices.FILE).exists()
 
 
+@pytest.mark.parametrize("junk", [b"", b"\0" * 200, b'language = "de"\n'])
+def test_f12_a_damaged_choice_goes_when_the_config_changes(tmp_path: Path, junk: bytes) -> None:
+    (tmp_path / choices.FILE).write_bytes(junk)
+    choices.forget_others(tmp_path, CONFIG, config_changed=True)
+    assert not (tmp_path / choices.FILE).exists()
+
+
 def test_a_folder_of_that_name_is_no_choice(tmp_path: Path) -> None:
     (tmp_path / choices.FILE).mkdir()
     assert choices.read(tmp_path, CONFIG) == Choices()

@@ -83,7 +83,14 @@ class SettingsStore:
         event = config.eventpics
         occasion = f"{self._boot_id} {self._config!r}"
         context = context_for(event.link_id, event.album_id, occasion)
-        while contexts.assigned_path(self._directory / CONTEXTS, context.id).exists() and not context.link_id:
+        while not context.link_id and self._is_assigned(context.id):
             occasion += " again"  # those photos were assigned to an event since; coming photos have none
             context = context_for("", "", occasion)
         return ActiveSettings(config, context, sound=chosen.sound is not False)
+
+    def _is_assigned(self, context_id: str) -> bool:
+        """Whether photos of this context were given an event. A card that can't be read is the storage's fault."""
+        try:
+            return contexts.assigned_path(self._directory / CONTEXTS, context_id).exists()
+        except OSError:
+            return False

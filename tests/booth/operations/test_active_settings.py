@@ -21,6 +21,7 @@ from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import CONTEXTS, NEW
 from piboothup.status import BoothState
 from tests.support.booth import Box
+from tests.support.permissions import no_entry
 from tests.support.photos import PARTY
 
 OTHER = context_for("efgh5678", "b2", "")
@@ -260,3 +261,34 @@ def test_f11_without_a_chosen_event_the_configs_stays(box: Box) -> None:
     for language in ("de", "en"):
         store.choose(language=language)
         assert store.active.context.link_id == box.config.eventpics.link_id != ""
+
+
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EIO, errno.ENAMETOOLONG])
+def test_f16_a_spool_that_cannot_be_looked_at_ends_no_booth(
+    box: Box, error: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fake of a dying card: stat of anything below the spool fails. The storage monitor tells of it."""
+    box.config = dataclasses.replace(box.config, eventpics=EventPicsConfig())
+    box.spool.prepare()
+    stat, below = os.stat, f"{box.spool.directory}/"
+
+    def refusing(path: object, *given: object, **named: object) -> os.stat_result:
+        if isinstance(path, str | os.PathLike) and os.fspath(path).startswith(below):
+            raise OSError(error, "as the test wants", str(path))
+        return stat(path, *given, **named)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as dying:
+        dying.setattr(os, "stat", refusing)
+        store = SettingsStore(box.config, box.spool.directory, box.clock, lambda _: None)
+        store.refresh()
+        assert store.active.context.link_id == ""
+
+
+@pytest.mark.parametrize("folder", ["", CONTEXTS])
+def test_f16_a_spool_that_may_not_be_entered_ends_no_booth(box: Box, folder: str) -> None:
+    box.config = dataclasses.replace(box.config, eventpics=EventPicsConfig())
+    box.spool.prepare()
+    with no_entry(box.spool.directory / folder):
+        store = SettingsStore(box.config, box.spool.directory, box.clock, lambda _: None)
+        store.refresh()
+    assert store.active.context.link_id == ""
