@@ -28,7 +28,7 @@ DEFAULTED = "# defaults in place of mistakes"
 _BOX = "# Box: "
 _NAMES = "# Settings in the file: "
 _ENDS_IN = "# ends in "
-_EVENT_KEYS = re.compile(r"""\b(link|album)[_-]?id["']?\s*=\s*(["']?)([^"']*)(["']?)""", re.IGNORECASE)
+_EVENT_KEYS = re.compile(r"""\b(link|album)[_-]?id["']?\s*(?::=|->|[:=])\s*(["']?)([^"']*)(["']?)""", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

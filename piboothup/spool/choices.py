@@ -87,8 +87,10 @@ def _log_unusable(reason: str) -> None:
 
 
 def write(directory: Path, config: Config, choices: Choices) -> None:
-    """Write the choices durably and atomically. Raises OSError."""
-    durable.replace(directory / FILE, as_toml(config, choices).encode())
+    """Write the choices durably and atomically. Raises OSError, or ConfigError for some that would not be read."""
+    text, path = as_toml(config, choices), directory / FILE
+    parse(text, path)
+    durable.replace(path, text.encode())
 
 
 def as_toml(config: Config, choices: Choices) -> str:

@@ -691,3 +691,12 @@ def test_f12_a_choice_holds_however_its_folder_is_written(tmp_path: Path, writte
     broken = config.load_effective(file)
     assert broken.errors
     assert choices.read(directory, broken.config).link_id == "new2"
+
+
+@pytest.mark.parametrize(
+    "line", ['link_id: "new2"', "linkId: new2", 'link_id := "new2"', "link_id -> new2", 'album_id: "new1"']
+)
+def test_f12_another_event_is_seen_however_it_is_assigned(line: str) -> None:
+    kept = EventPicsConfig(link_id="old1", album_id="a1")
+    assert good_copy.names_another_event(f"[eventpics]\n{line}\n", kept)
+    assert not good_copy.names_another_event('[eventpics]\nlink_id: "old1"\nalbum_id := "a1"\n', kept)

@@ -56,7 +56,7 @@ class SettingsStore:
             self._reload_if_changed()
 
     def choose(self, **chosen: Any) -> None:
-        """Make these fields of `Choices` durable, then active. Raises OSError; then nothing has changed."""
+        """Make these fields of `Choices` durable, then active; or nothing changes. Raises OSError, ConfigError."""
         with self._lock:
             self._reload_if_changed()
             choices.write(self._directory, self._config, replace(self._chosen, **chosen))

@@ -11,7 +11,7 @@ import pytest
 
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.operations.active_settings import ActiveSettings, SettingsStore
-from piboothup.config import EventPicsConfig
+from piboothup.config import ConfigError, EventPicsConfig
 from piboothup.problems import problem
 from piboothup.spool import choices, contexts, durable
 from piboothup.spool.admin import assign
@@ -292,3 +292,12 @@ def test_f16_a_spool_that_may_not_be_entered_ends_no_booth(box: Box, folder: str
         store = SettingsStore(box.config, box.spool.directory, box.clock, lambda _: None)
         store.refresh()
     assert store.active.context.link_id == ""
+
+
+@pytest.mark.parametrize(("link_id", "album_id"), [("ab+/cd==", ""), ("ev:17", ""), ("efgh5678", "a/b")])
+def test_c01_an_event_that_cannot_be_kept_is_not_chosen(box: Box, link_id: str, album_id: str) -> None:
+    store = store_with_choice(box)
+    with pytest.raises(ConfigError):
+        store.choose(link_id=link_id, album_id=album_id)
+    store.refresh()
+    assert store.active.context == OTHER
