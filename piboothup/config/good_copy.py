@@ -7,6 +7,7 @@ the last of them, or the event, may have been truncated by a power cut, even if 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -28,7 +29,16 @@ DEFAULTED = "# defaults in place of mistakes"
 _BOX = "# Box: "
 _NAMES = "# Settings in the file: "
 _ENDS_IN = "# ends in "
-_EVENT_KEYS = re.compile(r"""\b(link|album)[_-]?id["']?\s*(?::=|->|[:=])\s*(["']?)([^"']*)(["']?)""", re.IGNORECASE)
+_EVENT_IDS = re.compile(
+    r"""(?:\b(link|album)[_\s-]*id["']?\s*(?::=|->|[:=])|^\W*(link|album)[_\s-]*id\b)\s*(["']?)([^"']*)(["']?)""",
+    re.I,
+)
+"""An id in a line: after any sign, or at the line's start without."""
+_MAY_NAME_EVENT = re.compile(r"\W*(event|link|album)", re.I)
+_KEY = re.compile(r"\W*(?:eventpics\W+)?([\w-]*)", re.I)
+_TABLES = {each.name: each.default for each in dataclasses.fields(Config) if dataclasses.is_dataclass(each.default)}
+_EVENT_KEYS = {"link_id", "album_id"}
+_OTHER_KEYS = {each.name for table in _TABLES.values() for each in dataclasses.fields(table)} - _EVENT_KEYS
 
 
 @dataclass(frozen=True)
@@ -128,20 +138,42 @@ def _is_shortened(number: str, name: str, kept: GoodCopy) -> bool:
 
 
 def names_another_event(text: str, kept: EventPicsConfig) -> bool:
-    """Whether a config's text, which need not be TOML, has another event or album than `kept`.
+    """Whether a config's text, which need not be TOML, may have another event or album than `kept`.
 
-    A value truncated at the end of the file counts as equal if the kept value starts with it.
+    It may if a line in [eventpics], or about an event, has neither the kept value nor another setting. A line
+    truncated at the end of the file counts as what it is the beginning of.
     """
     lines = text.replace("\0", "").rstrip().splitlines()
+    in_table = False
     for number, line in enumerate(lines, start=1):
-        for found in () if line.lstrip().startswith("#") else _EVENT_KEYS.finditer(line):
-            key, opening, value, closing = found.groups()
-            wanted = kept.link_id if key.lower() == "link" else kept.album_id
-            is_cut_short = number == len(lines) and found.end() == len(line) and not closing
-            same = wanted.startswith(value) if is_cut_short else opening and value == wanted
-            if not same:
-                return True
+        told = re.split(r"(?:^|\s)#", line)[0].strip("\ufeff\ufffd \t")
+        is_last = number == len(lines)
+        found = list(_EVENT_IDS.finditer(told))
+        if any(not _is_kept(each, kept, is_last and each.end() == len(told)) for each in found):
+            return True
+        if header := re.match(r"\[+([^]]*)\]*\s*", told):
+            in_table = difflib.get_close_matches(header[1].strip("\"' \t"), _TABLES, 1, 0.0) == ["eventpics"]
+            told = told[header.end() :]
+        may_name = told and not found and (in_table or _MAY_NAME_EVENT.match(told))
+        if may_name and not _is_other_setting(told, is_last):
+            return True
     return False
+
+
+def _is_other_setting(told: str, is_last: bool) -> bool:
+    """Whether a line has a known key, or none; at the end of the file the beginning of one is enough."""
+    match = _KEY.match(told)
+    key = match[1].lower() if match else ""
+    is_cut = is_last and match is not None and match.end() == len(told)
+    known = (*_OTHER_KEYS, *_EVENT_KEYS, *_TABLES)
+    return not key or key in _OTHER_KEYS or (is_cut and any(each.startswith(key) for each in known))
+
+
+def _is_kept(found: re.Match[str], kept: EventPicsConfig, may_be_cut: bool) -> bool:
+    """Whether an event's or album's id in a line is the kept one, or with `may_be_cut` the beginning of it."""
+    key, opening, value, closing = found[1] or found[2], *found.groups()[2:]
+    wanted = kept.link_id if key.lower() == "link" else kept.album_id
+    return wanted.startswith(value) if may_be_cut and not closing else bool(opening) and value == wanted
 
 
 def as_toml(config: Config) -> str:

@@ -260,7 +260,14 @@ def test_f12_a_cut_below_an_edit_is_told_and_costs_no_event(box: Box, whole: str
             assert used.errors, (number, end)
             assert used.names is None, (number, end)
             event = used.config.eventpics
-            if edit != "header" and not lines[number].startswith(("link_id", "album_id", "[")):
+            is_event_edited = (
+                edit == "unknown" and "# the album\n" in lines[:number] and "[panel]\n" not in lines[:number]
+            )
+            if (
+                edit != "header"
+                and not is_event_edited
+                and not lines[number].startswith(("link_id", "album_id", "["))
+            ):
                 assert (event.link_id, event.album_id) == ("abcd1234", "a1"), (number, end)
 
 
@@ -694,9 +701,63 @@ def test_f12_a_choice_holds_however_its_folder_is_written(tmp_path: Path, writte
 
 
 @pytest.mark.parametrize(
-    "line", ['link_id: "new2"', "linkId: new2", 'link_id := "new2"', "link_id -> new2", 'album_id: "new1"']
+    "line",
+    [
+        *('link_id: "new2"', "linkId: new2", 'link_id := "new2"', "link_id -> new2", 'album_id: "new1"'),
+        *('link_id "new2"', "link id = new2", "link-id new2", 'linkid = "new2"', "event = new2", 'event: "new2"'),
+        *("link = new2", "album = new1", "id = new2", "new2"),
+    ],
 )
-def test_f12_another_event_is_seen_however_it_is_assigned(line: str) -> None:
+@pytest.mark.parametrize(
+    "header", ["[eventpics]", "[eventpics", "[event]", "[[Eventpics]]", "[eventpics] api_key='x'"]
+)
+def test_f12_another_event_is_seen_however_it_is_assigned(line: str, header: str) -> None:
     kept = EventPicsConfig(link_id="old1", album_id="a1")
-    assert good_copy.names_another_event(f"[eventpics]\n{line}\n", kept)
-    assert not good_copy.names_another_event('[eventpics]\nlink_id: "old1"\nalbum_id := "a1"\n', kept)
+    for after in ("", "[panel]\nlens = above\n"):
+        assert good_copy.names_another_event(f"{header}\n{line}\n{after}", kept)
+        assert not good_copy.names_another_event(f'{header}\nlink_id "old1"\nalbum_id := "a1" # the\n{after}', kept)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'link_id "new2"',
+        "event = new2",
+        'eventpics.link_id "new2"',
+        '[panel]\nlink = "new2"',
+        '[eventpics] link_id "new2"',
+    ],
+)
+def test_f12_another_event_is_seen_wherever_it_stands(text: str) -> None:
+    assert good_copy.names_another_event(f'name = "Fete"\n{text}\n', EventPicsConfig(link_id="old1"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'name = "Event of link"\npin = 17 # the link id: 5\n[panel]\nalbum_code = off\ndriver "x"',
+        '[eventpics]\napi_key = secret\n# event = new2\n#link_id = "new2"\n[panel\nx = 1',
+        '[eventpics]\nalbum_url "https://a/{link_id}"\n=\n[spool',
+        'eventpics = { link_id = "old1" }\n[spool\nx = 3',
+        *(
+            f'[eventpics]\nlink_id = "old1"\n{cut}'
+            for cut in ("a", "alb", "album_id", "album_id =", "api_k", "# eve", "[pan")
+        ),
+    ],
+)
+def test_f12_no_other_event_is_seen_where_none_is_meant(text: str) -> None:
+    assert not good_copy.names_another_event(text, EventPicsConfig(link_id="old1"))
+
+
+@pytest.mark.parametrize(
+    "slip", ['link_id "wxyz9876"', "link id = wxyz9876", "event = wxyz9876", 'linkid = "wxyz9876"']
+)
+@pytest.mark.parametrize("is_last", [False, True])
+def test_f12_a_slip_in_the_event_sends_nothing_to_the_old(box: Box, slip: str, is_last: bool) -> None:
+    text = EVENT_LAST.format(spool=box.directory) if is_last else box.text
+    box.start(text)
+    kept = box.good.read_bytes()
+    used = box.start(text.replace('link_id = "abcd1234"', slip).replace('album_id = "a1"\n', ""))
+    assert used.errors
+    assert used.config.eventpics.link_id == ""
+    assert box.good.read_bytes() == kept
