@@ -196,12 +196,14 @@ def _without_booth(spool: Spool) -> Iterator[frozenset[str] | None]:
 
 
 def _remedy(error: OSError) -> str:
-    """Remedy for a card that is not writable."""
+    """Remedy for a card that is not written."""
     if error.errno in durable.FULL:
         return "make room with `piboothup queue wipe`, which deletes what the album has"
     if error.errno == errno.EROFS:
         return "mount it for writing, or change the card"
-    return "run with sudo"
+    if isinstance(error, PermissionError):
+        return "run with sudo"
+    return "restart the box, which makes missing folders again; if it stays so, change the card"
 
 
 def _typed_back(question: str, number: int) -> bool:

@@ -120,6 +120,8 @@ def assign(directory: Path, context_id: str, assignments: Sequence[Assignment]) 
     """Write the context's assignments durably and atomically, the latest first. Raises OSError."""
     first, *earlier = map(_shown, assignments)
     content = {**first, "earlier": earlier} if earlier else first
+    if not directory.is_dir():  # somebody has tidied up
+        durable.make_directories(directory)
     durable.replace(assigned_path(directory, context_id), json.dumps(content).encode())
 
 

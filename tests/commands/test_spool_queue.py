@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import pty
+import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -18,7 +19,7 @@ from piboothup.spool import durable, handover, wipe_journal
 from piboothup.spool.admin import wipe_steps
 from piboothup.spool.admin.inventory import take_inventory
 from piboothup.spool.admin.wipe import FLASH, plan, survey, wipe
-from piboothup.spool.contexts import context_for
+from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.store import Spool
@@ -276,12 +277,41 @@ def test_what_cannot_be_assigned_is_told_in_one_line(desk: Path, spool: Spool, w
     assert photos(spool) == 4
 
 
+@pytest.mark.parametrize("folder", ["contexts", "boots", "sent", "quarantine", "tmp"])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["assign", "--from", GALA.id, "--to", "abcd1234", "--yes"], "1 photos moved to "),
+        (["retry"], "1 parked photos wait again"),
+        (["wipe", "--all", "--unsent"], FLASH),
+    ],
+)
+def test_f12_a_queue_command_makes_a_missing_folder_again(
+    desk: Path, spool: Spool, folder: str, words: list[str], told: str
+) -> None:
+    gala = next(name for name in names_in_new(spool) if name.context == GALA.id)
+    handover.park(spool, gala, "no")
+    shutil.rmtree(spool.directory / folder)
+    done = queue(desk, *words, typed="2\n")
+    assert done.returncode == 0, done.stderr
+    assert told in done.stdout
+    if words[0] == "assign":
+        assert spool.context_of(gala) == Context(GALA.id, "abcd1234", "")
+
+
 # -- export --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("code", "remedy"),
-    [(errno.EROFS, "change the card"), (errno.ENOSPC, "queue wipe"), (errno.EACCES, "run with sudo")],
+    [
+        (errno.EROFS, "mount it for writing, or change the card"),
+        (errno.ENOSPC, "queue wipe"),
+        (errno.EACCES, "run with sudo"),
+        (errno.EPERM, "run with sudo"),
+        (errno.ENOENT, "makes missing folders again"),
+        (errno.EIO, "change the card"),
+    ],
 )
 @pytest.mark.parametrize(
     "words",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 
 import pytest
 
 from piboothup.spool import contexts, durable, handover
-from piboothup.spool.admin.assign import AssignError, assign, propose, record_actual_album
+from piboothup.spool.admin.assign import AssignError, assign, propose, record_actual_album, take_along
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.names import PhotoName
@@ -270,3 +271,22 @@ def test_assign_photos_of_forgotten_event_can_get_one(spool: Spool) -> None:
     assert spool.context_of(name) is None
     _assigned(spool, PARTY.id, "gala1234")
     assert _goes_to(spool, name) == "gala1234/"
+
+
+@pytest.mark.parametrize("step", ["assign", "take_along", "record"])
+def test_f12_an_assignment_makes_its_missing_folder_again(spool: Spool, step: str) -> None:
+    names = [take(spool, jpeg(1), NOWHERE), take(spool, jpeg(2), PARTY)]
+    proposed = propose(spool, NOWHERE.id, "wxyz9876/g1")
+    shutil.rmtree(spool.directory / "contexts")
+    assert [goes_to(spool, name) for name in names] == [("", "")] * 2
+    target = Context(NOWHERE.id, "wxyz9876", "g1")
+    match step:
+        case "assign":
+            assert assign(spool, proposed) == 1
+        case "take_along":  # nothing says that they had no event: they wait for `queue assign`
+            assert take_along(spool, "wxyz9876", "g1") == 0
+        case "record":
+            record_actual_album(spool, names[0], target)
+    assert goes_to(spool, names[0]) == (("", "") if step == "take_along" else ("wxyz9876", "g1"))
+    take(spool, jpeg(3), PARTY)
+    assert goes_to(spool, names[1]) == (PARTY.link_id, PARTY.album_id)
