@@ -129,6 +129,10 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "The config has a mistake or lost its end, and its last good settings came late.",
         "Mend the file, or restart the box: then they are used.",
     ),
+    "choices_damaged": (
+        "What was chosen at the box can't be read.",
+        "Choose the event again in the menu, or delete choices.toml in the spool. Photos are kept.",
+    ),
     # network and server
     "no_network": ("There is no network.", "Photos are kept and sent later."),
     "wifi_off": (

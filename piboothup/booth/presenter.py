@@ -166,8 +166,9 @@ class Presenter:
             self.runtime_problem,
         )
         stuck = problem("button_stuck") if booth.stuck else None
+        config = self._config_problem, self._settings_store.problem
         others = *self._supply.problems, *devices, self.upload_status.problem, self._unused_setting
-        found = stuck, *self.card_notices, self._config_problem, *others
+        found = stuck, *self.card_notices, *config, *others
         return [notice for notice in found if notice is not None]
 
     def status(self, booth: Booth) -> BoothReport:

@@ -67,6 +67,7 @@ def examples(language: str) -> dict[str, View]:
         "ready-config": replace(ready, notice=problem("config_default")),
         "ready-config-unused": replace(ready, notice=problem("unused_setting")),
         "ready-config-late": replace(ready, notice=problem("config_late")),
+        "ready-choices-damaged": replace(ready, notice=problem("choices_damaged")),
         "countdown-3": replace(countdown, countdown=3),
         "countdown-10": replace(countdown, countdown=10),
         "countdown-unseen": replace(countdown, countdown=3, viewfinder=None),

@@ -15,6 +15,7 @@ from typing import Any
 
 from piboothup.clock import Clock
 from piboothup.config import Config
+from piboothup.problems import Problem, problem
 from piboothup.spool import choices, contexts
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import Context, context_for
@@ -48,6 +49,8 @@ class SettingsStore:
         self._stamp: tuple[int, ...] | None = ()
         self._chosen = choices.UNKNOWN
         """Choices as last read, in force while the file can't be read; without an event once a chosen one is gone."""
+        self.problem: Problem | None = None
+        """The file of choices can't be read."""
         self.active = self._with_choices(Choices())
 
     def refresh(self) -> None:
@@ -65,8 +68,10 @@ class SettingsStore:
     def _reload_if_changed(self) -> None:
         stamp = choices.stamp(self._directory)
         if stamp == self._stamp:
+            self.problem = None
             return
         found = choices.read(self._directory, self._config)
+        self.problem = problem("choices_damaged") if found is choices.UNKNOWN else None
         if found is not choices.UNKNOWN:  # else it is tried again
             had_event = self._chosen is not choices.UNKNOWN and self._chosen.link_id is not None
             if had_event and found.link_id is None:  # gone with its disk, or with the wiped event

@@ -208,13 +208,35 @@ def test_f12_a_damaged_choice_sends_nothing_to_the_configs_event(box: Box) -> No
     box.spool.prepare()
     (box.spool.directory / choices.FILE).write_bytes(b"\0" * 200)
     box.start_ready()
+    box.until_shown(notice=problem("choices_damaged"), has_event=False)
+    box.until_said(lambda said: "choices_damaged" in said.get("problems", []))
     photograph(box)
     (context,) = contexts_of(box)
     assert context.startswith("n")
     assert box._service is not None
     box._service._settings_store.choose(link_id="efgh5678", album_id="b2")
+    box.until_said(lambda said: "choices_damaged" not in said["problems"])
     photograph(box)
     assert contexts_of(box) == [context, OTHER.id]
+
+
+@pytest.mark.parametrize("mended", ["deleted", "put back", "chosen anew"])
+def test_f12_a_damaged_choice_is_told_until_it_is_mended(box: Box, mended: str) -> None:
+    store = store_with_choice(box)
+    file = box.spool.directory / choices.FILE
+    good = file.rename(file.with_name("good"))
+    file.write_bytes(b"\xff")
+    store.refresh()
+    assert store.problem == problem("choices_damaged")
+    match mended:
+        case "deleted":
+            file.unlink()
+        case "put back":
+            good.rename(file)
+        case "chosen anew":
+            store.choose(link_id="abcd1234")
+    store.refresh()
+    assert store.problem is None
 
 
 def test_f11_a_choice_that_went_with_its_disk_is_no_event(box: Box, tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ TEXTS = Texts(
         "config_default": "Config-Fehler",
         "unused_setting": "Config prüfen",
         "config_late": "Config: Neustart",
+        "choices_damaged": "Event neu wählen",
         "storage_unknown": "Speicher unbekannt",
         "photos_hidden": "Fotos verdeckt",
         "runtime_full": "/run ist voll",

@@ -90,6 +90,7 @@ TEXTS = Texts(
         "config_default": "Mistake in config",
         "unused_setting": "Check the config",
         "config_late": "Config: restart box",
+        "choices_damaged": "Choose event again",
         "storage_unknown": "Storage unknown",
         "photos_hidden": "Some photos hidden",
         "runtime_full": "No room in /run",
