@@ -19,6 +19,12 @@ class Check(StrEnum):
     SYSTEM = "system"
     LIBRARIES = "libraries"
     ACCOUNTS = "accounts"
+    FILES = "files"
+    """Owner and mode of our folders and of the key's file."""
+    LEFTOVERS = "leftovers"
+    """What was set up by hand before there was a package."""
+    DROP_INS = "drop-ins"
+    """Our files of single settings, which others may override."""
     CONFIG = "config"
     SERVICES = "services"
     CAMERA = "camera"
@@ -35,6 +41,8 @@ class Check(StrEnum):
     """Photos that a repair of the disk has put there."""
     SUPPLY = "supply"
     HEAT = "heat"
+    RADIO = "radio"
+    """The Wi-Fi's chip, driver, country and switch."""
     WIFI = "wifi"
     NETWORK = "network"
     """The way to EventPics."""
@@ -73,7 +81,8 @@ REPORTED: dict[Check, tuple[str, ...]] = {
     Check.QUEUE: ("photos_hidden", "photo_damaged", "photo_unreadable"),
     Check.SUPPLY: ("undervoltage",),
     Check.HEAT: ("hot",),
-    Check.WIFI: ("wifi_off", "wifi_missing", "wifi_no_address", "wifi_weak"),
+    Check.RADIO: ("wifi_off",),
+    Check.WIFI: ("wifi_missing", "wifi_no_address", "wifi_weak"),
     Check.NETWORK: (
         *("portal", "tls_refused", "blocked", "no_network", "server_trouble", "storage_silent", "uploader_defect"),
         *("paused", "uploader_stopped"),
@@ -89,7 +98,7 @@ STOPS_PHOTOS = frozenset(
         *("card_full", "card_crowded", "card_readonly", "card_stuck", "not_saved", "unsaved_card"),
         *("unsaved_jpeg", "unsaved_exif", "unsaved_ram", "unsaved_limit", "unsaved_defect"),
         *("spool_unusable", "spool_missing", "spool_memory", "spool_split", "spool_busy"),
-        *("button_missing", "library_unfit", "booth_stopped"),
+        *("button_missing", "library_unfit", "booth_stopped", "spool_closed"),
     }
 )
 """Problems with which no photo can be taken or saved; all others are notices."""

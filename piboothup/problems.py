@@ -218,6 +218,30 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "A service's user is missing or lacks a group.",
         "Run `sudo systemd-sysusers`, then `sudo systemctl restart piboothup-booth piboothup-uploader`.",
     ),
+    "groups_missing": (
+        "You are not in the groups of button, panel and camera.",
+        "Run `sudo usermod -aG gpio,i2c,video $USER` and log in again.",
+    ),
+    "files_unfit": (
+        "A folder or file of the booth's has another owner or mode than it should.",
+        "`sudo piboothup doctor --fix` mends it.",
+    ),
+    "request_stale": (
+        "The menu's requests to the system are not taken.",
+        "`sudo piboothup doctor --fix` removes them; then `sudo systemctl enable --now piboothup-requests.path`.",
+    ),
+    "old_setup": (
+        "The box was set up by hand before, and that still wins over the package.",
+        "Install the package again, which sets it aside, or move it away and restart the box.",
+    ),
+    "drop_in_lost": (
+        "A setting of the booth's is overridden by another file.",
+        "Delete that line, or rename its file so that it sorts before 90-piboothup.conf; restart the box.",
+    ),
+    "spool_closed": (
+        "The booth may not write where the photos lie.",
+        "Run `sudo chgrp piboothup FOLDER` and `sudo chmod 2770 FOLDER`; where its unit shuts it, see the README.",
+    ),
     "config_missing": (
         "There is no config yet.",
         "Run `sudo cp /usr/share/piboothup/config.toml /etc/piboothup/`. Photos are taken and kept.",
@@ -241,6 +265,14 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "panel_elsewhere": (
         "A panel answers, but at another address than the config's.",
         "Set address in [panel] to it.",
+    ),
+    "panel_chip": (
+        "The panel has another chip than the config's.",
+        "Set driver in [panel] to it.",
+    ),
+    "pin_busy": (
+        "Another program or driver holds a pin in the config.",
+        "End it, or give it another pin.",
     ),
     "pin_taken": (
         "A pin in the config is used by the system.",
@@ -268,12 +300,20 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "Run `sudo raspi-config nonint do_wifi_country DE` with yours. Photos are kept.",
     ),
     "wifi_hash": (
-        "The Wi-Fi is not connected; its passphrase is stored as a hash, which WPA3 can't use.",
+        "A Wi-Fi's passphrase is stored as a hash, which WPA3 can't use.",
         "Run `sudo nmcli connection modify NAME wifi-sec.psk PASSPHRASE` with its name and its passphrase.",
     ),
     "wifi_wpa3": (
         "The Wi-Fi is not connected: this Pi's radio knows no WPA3.",
         "Let the router offer WPA2 too, or use a phone's hotspot. Photos are kept.",
+    ),
+    "wifi_band": (
+        "The Wi-Fi is not connected: it is one of 5 GHz, this Pi's radio knows 2.4 GHz alone.",
+        "Let the router offer 2.4 GHz too, or use a phone's hotspot. Photos are kept.",
+    ),
+    "wifi_mask": (
+        "The Wi-Fi's driver offers WPA3, which this Pi's radio can't do: networks of WPA2 and WPA3 may fail.",
+        "Write `options brcmfmac feature_disable=0x2282000` to /etc/modprobe.d/zz-piboothup.conf; restart.",
     ),
     "wifi_saves_power": (
         "The Wi-Fi saves power: uploads stall on it.",

@@ -1,5 +1,7 @@
-"""The pin table of hardware/README.md against what it speaks of: the header of the boards it names (as gpiozero knows
-them), the config's defaults, and the wires of the drawing beside it.
+"""hardware/pins.toml, the list of every wire, against all that speaks of wires.
+
+The headers of the boards (as gpiozero knows them), the config's defaults and how the code opens each pin, doctor's
+tables, the package's config, and the table and the drawing of hardware/README.md.
 """
 
 from __future__ import annotations
@@ -12,9 +14,15 @@ from xml.etree import ElementTree
 
 import pytest
 import tomli
+from gpiozero.pins.mock import MockFactory, MockPWMPin
 from gpiozero.pins.pi import PiBoardInfo
 
-from piboothup.config import Config
+from piboothup.booth.gpio.button import GpioButton
+from piboothup.booth.gpio.buzzer import GpioBuzzer
+from piboothup.booth.gpio.led import GpioLight
+from piboothup.care.pins import HEADER_PINS, WIRED
+from piboothup.clock import SystemClock
+from piboothup.config import ButtonConfig, Config, LightConfig
 
 HARDWARE = Path(__file__).parent.parent / "hardware"
 BOARD_REVISIONS = {"Zero 2 W": 0x902120, "3 Model A+": 0x9020E0, "4 Model B": 0xC03111, "5": 0xC04170}
@@ -23,37 +31,52 @@ LOW_AT_POWER_ON = range(9, 28)  # the kernel finds BCM 0 to 8 pulled up, the oth
 
 @dataclass(frozen=True)
 class Wire:
-    """One row of the pin table."""
+    """A wire of the list."""
 
     part: str
+    terminal: str
     header_pin: int
-    name: str  # "GPIO17", "GND", "3V3", "5V"
+    line: int | str
+    direction: str = ""
+    pull: str = ""
+    setting: str = ""
+    default: int = 0
+
+    @property
+    def name(self) -> str:
+        """Name of the header's pin: "GPIO17", "GND", "3V3", "5V"."""
+        return self.line if isinstance(self.line, str) else f"GPIO{self.line}"
+
+
+WIRES = [Wire(**wire) for wire in tomli.loads((HARDWARE / "pins.toml").read_text(encoding="utf-8"))["wire"]]
+SETTINGS = {wire.setting: wire for wire in WIRES if wire.setting}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the README's table."""
+
+    part: str
+    terminal: str
+    header_pin: int
+    name: str
     setting: str  # "button.pin = 17", or ""
     remark: str
 
-    @property
-    def bcm(self) -> int:
-        """The number that the config uses."""
-        return int(self.name.removeprefix("GPIO"))
 
-
-def pin_table() -> list[Wire]:
+def pin_table() -> list[Row]:
     """The rows of the one table whose head names header pins."""
     lines = (HARDWARE / "README.md").read_text(encoding="utf-8").splitlines()
     heads = [number for number, line in enumerate(lines) if "| Header pin |" in line]
     assert len(heads) == 1, "there is one pin table"
-    wires = []
+    rows = []
     for line in lines[heads[0] + 2 :]:
         if not line.startswith("|"):
             break
-        part, _terminal, header_pin, name, setting = (cell.strip() for cell in line.strip("|").split("|"))
+        part, terminal, header_pin, name, setting = (cell.strip() for cell in line.strip("|").split("|"))
         code, _, remark = setting.removeprefix("`").partition("`")
-        wires.append(Wire(part, int(header_pin), name, code, remark))
-    return wires
-
-
-def settings() -> dict[str, Wire]:
-    return {wire.setting.split(" = ")[0]: wire for wire in pin_table() if wire.setting}
+        rows.append(Row(part, terminal, int(header_pin), name, code, remark))
+    return rows
 
 
 def default_of(key: str) -> Any:
@@ -63,27 +86,37 @@ def default_of(key: str) -> Any:
     return value
 
 
-def value_of(wire: Wire) -> Any:
-    value: Any = tomli.loads(wire.setting)
-    while isinstance(value, dict):
-        (value,) = value.values()
-    return value
+def test_the_tables_rows_are_the_lists_wires() -> None:
+    rows = pin_table()
+    assert [(row.header_pin, row.name) for row in rows] == [(wire.header_pin, wire.name) for wire in WIRES]
+    for row, wire in zip(rows, WIRES, strict=True):
+        assert row.part.lower().removesuffix(" (optional)") == wire.part
+        assert wire.terminal.removeprefix("the ") in row.terminal
+        setting = tomli.loads(row.setting)
+        for name in wire.setting.split(".") if wire.setting else ():
+            setting = setting[name]
+        assert setting == (wire.default if wire.setting else {})
+        assert row.remark == (f" (none); write {wire.line}" if wire.setting and wire.default == 0 else "")
 
 
 @pytest.mark.parametrize("board", BOARD_REVISIONS)
-def test_every_header_pin_is_what_the_table_says_on(board: str) -> None:
+def test_every_header_pin_is_what_the_list_says_on(board: str) -> None:
     header = PiBoardInfo.from_revision(BOARD_REVISIONS[board]).headers["J8"]
-    assert {wire.header_pin: wire.name for wire in pin_table()} == {
-        wire.header_pin: header.pins[wire.header_pin].name for wire in pin_table()
+    assert {wire.header_pin: wire.name for wire in WIRES} == {
+        wire.header_pin: header.pins[wire.header_pin].name for wire in WIRES
+    }
+    assert {f"GPIO{line}": pin for line, pin in HEADER_PINS.items()} == {
+        pin.name: number for number, pin in header.pins.items() if pin.name.startswith("GPIO")
     }
 
 
 @pytest.mark.parametrize("board", BOARD_REVISIONS)
 def test_the_panels_two_wires_are_an_i2c_bus_on(board: str) -> None:
     header = PiBoardInfo.from_revision(BOARD_REVISIONS[board]).headers["J8"]
-    panel = [wire for wire in pin_table() if wire.part == "Panel" and wire.name.startswith("GPIO")]
-    assert [wire.bcm for wire in panel] == [2, 3]
-    assert all("i2c" in header.pins[wire.header_pin].interfaces for wire in panel)
+    bus = [wire for wire in WIRES if wire.direction == "bus"]
+    assert [(wire.part, wire.line) for wire in bus] == [("panel", 2), ("panel", 3)]
+    assert all("i2c" in header.pins[wire.header_pin].interfaces for wire in bus)
+    assert {header.pins[wire.header_pin].pull for wire in bus} == {"up"}, "soldered on the board"
 
 
 def test_the_boards_to_buy_are_the_boards_checked_here() -> None:
@@ -92,37 +125,73 @@ def test_the_boards_to_buy_are_the_boards_checked_here() -> None:
     assert [row.split("|")[1].strip() for row in table.splitlines()] == list(BOARD_REVISIONS)
 
 
-@pytest.mark.parametrize(
-    "key",
-    ["panel.i2c_port", "panel.address", "button.pin", "light.led_pin", "light.flash_pin", "light.buzzer_pin"],
-)
-def test_the_table_states_the_configs_default_of(key: str) -> None:
-    assert value_of(settings()[key]) == default_of(key)
+@pytest.mark.parametrize("key", SETTINGS)
+def test_the_list_states_the_configs_default_of(key: str) -> None:
+    assert default_of(key) == SETTINGS[key].default
 
 
-@pytest.mark.parametrize("key", ["button.pin", "light.led_pin"])
-def test_who_wires_by_the_table_need_not_touch_the_config_for(key: str) -> None:
-    assert settings()[key].bcm == default_of(key)
+def test_every_pin_of_the_config_is_in_the_list() -> None:
+    keys = {f"{table}.{key}" for table in ("button", "light") for key in vars(default_of(table)) if "pin" in key}
+    assert keys == {key for key in SETTINGS if key.endswith("pin")}
 
 
-@pytest.mark.parametrize("key", ["light.flash_pin", "light.buzzer_pin"])
-def test_optional_part_is_off_and_its_row_says_what_to_write(key: str) -> None:
-    wire = settings()[key]
-    assert wire.remark == f" (none); write {wire.bcm}"
+def test_a_pin_is_its_own_default_or_none() -> None:
+    pins = [wire for key, wire in SETTINGS.items() if key.endswith("pin")]
+    assert all(wire.default in (0, wire.line) for wire in pins)
+    assert [wire.part for wire in pins if wire.default] == ["button", "light"]
+
+
+def test_the_packages_config_shows_no_other_pin() -> None:
+    text = (HARDWARE.parent / "systemd/package/usr/share/piboothup/config.toml").read_text(encoding="utf-8")
+    shown = tomli.loads(re.sub(r"^#(?=[a-z0-9_]+ = )", "", text, flags=re.MULTILINE))
+    pins = {
+        f"{table}.{key}": value
+        for table, settings in shown.items()
+        if isinstance(settings, dict)
+        for key, value in settings.items()
+        if f"{table}.{key}" in SETTINGS
+    }
+    assert pins.keys() >= {"light.flash_pin", "light.buzzer_pin"}
+    assert pins == {key: SETTINGS[key].default for key in pins}
+
+
+def test_doctors_table_is_the_list() -> None:
+    names = {("panel", "SDA"): "panel's data", ("panel", "SCL"): "panel's clock"}
+    assert {names.get((wire.part, wire.terminal), wire.setting): wire.line for wire in SETTINGS.values()} == WIRED
+
+
+def test_the_code_opens_each_pin_as_the_list_says() -> None:
+    """By gpiozero's real devices on mock pins."""
+    factory = MockFactory(pin_class=MockPWMPin)
+    light = LightConfig(flash_pin=23, buzzer_pin=24)
+    lights = GpioLight(light, factory)
+    devices = [
+        GpioButton(ButtonConfig(), SystemClock(), factory)._line,
+        *(lights._led, lights._flash),
+        GpioBuzzer(light, factory)._line,
+    ]
+    for device in devices:
+        device.open()
+        wire = next(wire for wire in WIRES if wire.line == device.pin)
+        pin = factory.pin(device.pin)
+        assert pin.function == {"in": "input", "out": "output"}[wire.direction]
+        assert wire.pull != "up" or pin.pull == "up"
+        device.close()
+    assert sorted(device.pin for device in devices) == [17, 23, 24, 27]
 
 
 def test_no_header_pin_has_two_wires() -> None:
-    pins = [wire.header_pin for wire in pin_table()]
+    pins = [wire.header_pin for wire in WIRES]
     assert len(pins) == len(set(pins))
 
 
 def test_what_the_pi_drives_is_dark_and_silent_while_it_starts() -> None:
-    driven = [wire for key, wire in settings().items() if key.startswith("light.")]
-    assert len(driven) == 3
-    assert all(wire.bcm in LOW_AT_POWER_ON for wire in driven)
+    driven = [wire for wire in WIRES if wire.direction == "out"]
+    assert [wire.part for wire in driven] == ["light", "flash", "buzzer"]
+    assert all(wire.line in LOW_AT_POWER_ON for wire in driven)
 
 
-def test_drawing_has_wires_of_table_each_beginning_at_its_pin() -> None:
+def test_drawing_has_wires_of_list_each_beginning_at_its_pin() -> None:
     namespace = "{http://www.w3.org/2000/svg}"
     drawing = ElementTree.parse(HARDWARE / "wiring.svg").getroot()  # noqa: S314  (our own file)
     printed = {
@@ -137,5 +206,5 @@ def test_drawing_has_wires_of_table_each_beginning_at_its_pin() -> None:
             part, name = re.split(r" .*, ", path.findtext(f"{namespace}title") or "")
             drawn.add((part, int(wire_id.removeprefix("wire-")), name))
     assert drawn == {
-        (wire.part.lower(), wire.header_pin, wire.name) for wire in pin_table() if "optional" not in wire.part
+        (wire.part, wire.header_pin, wire.name) for wire in WIRES if wire.part not in ("flash", "buzzer")
     }

@@ -65,7 +65,8 @@ OF_DOCTOR_ALONE = {
         "wifi_saves_power",
         "watchdog_off",
     ),
-    *("user_awaited", "network_rewritten"),
+    *("user_awaited", "network_rewritten", "groups_missing", "files_unfit", "request_stale", "old_setup"),
+    *("drop_in_lost", "spool_closed", "panel_chip", "pin_busy", "wifi_band", "wifi_mask"),
 }
 """Of the system under the services: `piboothup doctor` tells of them."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from piboothup import __version__
-from piboothup.care import devices, network, storage, system
+from piboothup.care import devices, drop_ins, install, network, pins, storage, system, wifi
 from piboothup.care.facts import Facts, Finding, State, found
 from piboothup.health import REPORTED, Check
 from piboothup.problems import problem
@@ -19,28 +20,32 @@ log = logging.getLogger(__name__)
 CHECKS: dict[Check, Callable[[Facts], Finding]] = {
     Check.SYSTEM: system.system,
     Check.LIBRARIES: system.libraries,
-    Check.ACCOUNTS: system.accounts,
+    Check.ACCOUNTS: install.accounts,
+    Check.FILES: install.files,
+    Check.LEFTOVERS: install.leftovers,
+    Check.DROP_INS: drop_ins.drop_ins,
     Check.CONFIG: system.config,
     Check.SERVICES: system.services,
     Check.CAMERA: devices.camera,
     Check.BUS: devices.bus,
     Check.PANEL: devices.panel,
     Check.LIGHT: devices.light,
-    Check.BUTTON: devices.button,
-    Check.PINS: devices.pins,
+    Check.BUTTON: pins.button,
+    Check.PINS: pins.pins,
     Check.CARD: storage.card,
     Check.SPACE: storage.space,
     Check.QUEUE: storage.queue,
     Check.LOST: storage.lost,
     Check.SUPPLY: devices.supply,
     Check.HEAT: devices.heat,
-    Check.WIFI: network.wifi,
+    Check.RADIO: wifi.radio,
+    Check.WIFI: wifi.wifi,
     Check.NETWORK: network.network,
     Check.CLOCK: network.clock,
     Check.KEY: network.key,
     Check.EVENT: network.event,
     Check.OTHERS: storage.others,
-    Check.WATCHDOG: system.watchdog,
+    Check.WATCHDOG: drop_ins.watchdog,
     Check.FIRST_BOOT: system.first_boot,
 }
 _EXIT_STATUS = {State.SKIPPED: 0, State.OK: 0, State.WARNING: 3, State.FAULT: 1}
@@ -94,16 +99,51 @@ def worst(lines: Sequence[Line]) -> State:
     return max((line.state for line in lines), key=_GRAVITY.index, default=State.SKIPPED)
 
 
-def format_lines(lines: Sequence[Line]) -> str:
-    """Format the checks for a person, with a last line that counts them."""
-    counts = Counter(line.state for line in lines)
-    words = [f"{counts[state]} {word}" for state, word in _COUNTED if counts[state]]
+def format_lines(lines: Sequence[Line], width: int | None = None) -> str:
+    """Format the checks for a person: a line each, those that were not made by their reasons, and a last line.
+
+    `width`: columns of a terminal, in which long lines are wrapped; None = they are left whole.
+    """
+    made = [
+        f"{line.state:<8} {line.check:<11} {_words(line.finding)}"
+        for line in lines
+        if line.state is not State.SKIPPED
+    ]
+    unmade: dict[str, list[str]] = {}
+    for line in lines:
+        if line.state is State.SKIPPED:
+            unmade.setdefault(line.finding.note, []).append(line.check)
+    left = [f"{State.SKIPPED:<8} {', '.join(checks)} ({reason})" for reason, checks in unmade.items()]
+    hang = " " * 21
     return "\n".join(
-        [*(f"{line.state:<8} {line.check:<11} {_words(line.finding)}" for line in lines), ", ".join(words)]
+        [
+            *(_wrapped(line, width, hang) for line in made),
+            *(_wrapped(line, width, hang[:9]) for line in left),
+            _wrapped(_summary(lines), width, ""),
+        ]
     )
 
 
-_COUNTED = ((State.FAULT, "fault(s)"), (State.WARNING, "warning(s)"), (State.OK, "ok"), (State.SKIPPED, "skipped"))
+def _wrapped(line: str, width: int | None, hang: str) -> str:
+    if width is None or width < _NARROWEST:
+        return line
+    return "\n".join(textwrap.wrap(line, width, subsequent_indent=hang, break_on_hyphens=False))
+
+
+def _summary(lines: Sequence[Line]) -> str:
+    """The counts, and what is wrong by its names."""
+    counts = Counter(line.state for line in lines)
+    words = []
+    for state, word in _COUNTED:
+        wrong = [str(line.check) for line in lines if line.state is state and line.finding.problem is not None]
+        if counts[state]:
+            named = f"{'s' if len(wrong) > 1 else ''} ({', '.join(wrong)})" if wrong else ""
+            words.append(f"{counts[state]} {word}{named}")
+    return ", ".join(words)
+
+
+_NARROWEST = 40
+_COUNTED = ((State.FAULT, "fault"), (State.WARNING, "warning"), (State.OK, "ok"), (State.SKIPPED, "skipped"))
 
 
 def _words(finding: Finding) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from piboothup.care import i2c
+from piboothup.care import gpio, i2c
 from piboothup.clock import Clock, SystemClock
 from piboothup.config import Config
 from piboothup.health import STOPS_PHOTOS
@@ -22,6 +22,9 @@ from piboothup.status import BoothReport, UploaderReport
 
 NOT_HERE = "not on this computer"
 NEEDS_GROUP = "run it with sudo, or join group piboothup"
+
+UNITS, OLD_UNITS = "/usr/lib/systemd/system", "/etc/systemd/system"
+"""Folders of the package's units, and of those that a person put there: the latter win."""
 
 
 class State(StrEnum):
@@ -77,8 +80,18 @@ class Facts:
     clock: Clock = field(default_factory=SystemClock)
     root: Path = Path("/")
     """Folder that stands for `/`, for tests."""
-    answers: Callable[[Path, int], bool] = i2c.answers
-    """Whether a device answers at an address of a bus; a test has none."""
+    read_byte: Callable[[Path, int], int | None] = i2c.read_byte
+    """Byte of the device at an address of a bus; a test has none."""
+    header: gpio.Header = field(default_factory=gpio.Header)
+    """Pins, asked of the kernel; a test has none."""
+    try_camera: Callable[[], Finding] = lambda: Finding("not tried")
+    """A test frame of a camera that no booth uses."""
+    user_groups: frozenset[str] | None = None
+    """Groups of the user who asks; None = root, who needs none."""
+    answered: UploaderReport | None = None
+    """What EventPics answered just now; None = it was not asked."""
+    answer_detail: str = ""
+    """What went wrong on the way there, in a few words."""
 
     @functools.cached_property
     def is_pi(self) -> bool:
@@ -94,6 +107,19 @@ class Facts:
     def is_box(self) -> bool:
         """Whether this is, or is to be, a booth: on any other computer most parts have no reason to be there."""
         return self.is_pi or self.has_config or self.booth is not None or self.uploader is not None
+
+    @property
+    def has_units(self) -> bool:
+        """Whether the services' units are installed."""
+        return any(self.exists(f"{folder}/piboothup-booth.service") for folder in (UNITS, OLD_UNITS))
+
+    def ids(self, name: str) -> dict[str, int]:
+        """Numbers of all users in /etc/passwd, or of all groups in /etc/group, by their names."""
+        return {fields[0]: int(fields[2]) for fields in self.records(name) if fields[2].isdigit()}
+
+    def records(self, name: str) -> list[list[str]]:
+        """Fields of each line of /etc/passwd or /etc/group."""
+        return [fields for line in self.text(name).splitlines() if len(fields := line.split(":")) >= 4]
 
     @functools.cached_property
     def spool(self) -> Spool:

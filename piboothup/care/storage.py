@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 
-from piboothup.care.facts import NEEDS_GROUP, NOT_HERE, Facts, Finding, found, skipped
+from piboothup.care.facts import NEEDS_GROUP, NOT_HERE, OLD_UNITS, UNITS, Facts, Finding, found, skipped
+from piboothup.care.install import BOOTH, GROUP
 from piboothup.spool.admin import lost_found
 from piboothup.spool.admin.others import others_problem
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.disk.free_space import storage
 from piboothup.spool.listing import NEW, PARKED, SENT
 
+_OPEN = re.compile(r"^ReadWritePaths=(.*)$", re.MULTILINE)
 _LONG_WAIT_S = 86_400
 
 
@@ -23,8 +27,28 @@ def card(facts: Facts) -> Finding:
     unsound = spool.free_space.problem(lambda: True) or spool.free_space.warning
     if unsound is not None:
         return Finding(problem=unsound)
+    if shut := _shut(facts):
+        return found("spool_closed", shut)
     kind = storage(spool.directory)
     return Finding(f"{spool.directory} lies on {kind}" if kind == "disk" else f"in {kind}, as the config allows")
+
+
+def _shut(facts: Facts) -> str:
+    """Why the booth's service may not write to the spool; empty when it may, or none is installed."""
+    owner = facts.ids("/etc/passwd").get(BOOTH)
+    group = facts.ids("/etc/group").get(GROUP)
+    if owner is None or group is None or not facts.exists(f"{UNITS}/{BOOTH}.service"):
+        return ""
+    directory = Path(os.path.realpath(facts.spool.directory))
+    seen = directory.stat()
+    shift = 6 if seen.st_uid == owner else 3 if seen.st_gid == group else 0
+    if seen.st_mode >> shift & 0o3 != 0o3:
+        return f"{directory}, whose modes shut it out"
+    drop_ins = facts.texts(f"{OLD_UNITS}/{BOOTH}.service.d/*.conf")
+    unit = "\n".join((facts.text(f"{UNITS}/{BOOTH}.service"), *drop_ins))
+    open_paths = [word.lstrip("-+") for line in _OPEN.findall(unit) for word in line.split()]
+    is_open = not open_paths or any(directory.is_relative_to(path) for path in open_paths)
+    return "" if is_open else f"{directory}, which its unit shuts"
 
 
 def _unseen(facts: Facts) -> Finding | None:

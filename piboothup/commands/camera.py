@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import tempfile
 import time
@@ -18,18 +19,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from piboothup.booth.camera.base import Camera, CameraFault
-from piboothup.booth.camera.detect import ConnectedCamera, connected_cameras
+from piboothup.booth.camera.detect import ConnectedCamera, connected_cameras, size_text
 from piboothup.booth.errors import BoothError
 from piboothup.booth.frame import Frame
 from piboothup.booth.photo.jpeg import encode, rotated
 from piboothup.booth.photo.quality import PhotoQuality, assess
-from piboothup.commands.common import OK, CommandFails, load_effective, open_spool
+from piboothup.commands.common import FAILED, OK, CommandFails, load_effective, open_spool
 from piboothup.commands.services import camera_device
 from piboothup.spool import durable
 
 if TYPE_CHECKING:
     from piboothup.clock import Clock
     from piboothup.config import Config
+    from piboothup.problems import Problem
 
 SETTLING_S = 2.0
 """Time from the first frame until the photo, seconds, in which exposure, white balance and focus settle."""
@@ -54,12 +56,29 @@ def run(given: argparse.Namespace) -> int:
     """Try the camera that the config names. Raises CommandFails."""
     loaded = load_effective(given).config
     _, clock = open_spool(loaded)
+    if given.json:
+        return report_json(loaded, clock, camera_device(loaded, clock))
     try:
         connected = [] if loaded.camera.driver == "simulated" else connected_cameras()
     except CameraFault as fault:
         raise CommandFails(str(fault)) from None
     report(loaded, clock, camera_device(loaded, clock), connected, given.file)
     return OK
+
+
+def report_json(loaded: Config, clock: Clock, camera: Camera) -> int:
+    """Print the result of a test photo for a program, also when there is none."""
+    words = ""
+    problems: list[Problem | None]
+    try:
+        photo = take(loaded, clock, camera)
+    except BoothError as fault:
+        problems = [fault.problem]
+    else:
+        words, problems = f"test frame {size_text(camera.size)}", [camera.notice, *photo.judgement.problems]
+    told = [{"code": each.code, "detail": each.detail} for each in problems if each is not None]
+    print(json.dumps({"photo": words, "problems": told}))
+    return OK if words else FAILED
 
 
 def report(loaded: Config, clock: Clock, camera: Camera, connected: list[ConnectedCamera], file: Path | None) -> None:

@@ -1,46 +1,75 @@
-"""`piboothup doctor`: each part of the box in a line, with what helps. It only looks, unless `--fix` is given."""
+"""`piboothup doctor`: each part of the box in a line, with what helps.
+
+It only looks, unless `--fix` is given, and sends nothing, unless `--online` is.
+"""
 
 from __future__ import annotations
 
 import argparse
+import grp
 import json
+import os
+import shutil
+import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 from piboothup import config, status
-from piboothup.care import doctor
-from piboothup.care.facts import Facts
+from piboothup.care import doctor, repairs
+from piboothup.care.facts import Facts, Finding, found
 from piboothup.commands.common import CommandFails, config_problem
 from piboothup.config import EffectiveConfig
-from piboothup.problems import Problem
+from piboothup.problems import Problem, codes
+from piboothup.process import child_environment
 from piboothup.runtime import RuntimeUnusable, command_directory
-from piboothup.spool.admin import lost_found
 from piboothup.spool.names import box_id, hardware_serial
-from piboothup.spool.store import Spool
+from piboothup.text import one_line
+
+CAMERA_S = 20.0
+"""After this a test frame counts as missing, seconds: a Zero takes half of it, mostly to load the libraries."""
 
 
 def run(given: argparse.Namespace) -> int:
     """Print the checks; exit status by the gravest."""
     facts = gather(given.config)
     if given.fix:
-        _give_back_photos(facts.spool)
+        mend(facts)
+    if given.online:
+        facts = _ask_eventpics(facts)
     lines = doctor.examine(facts)
-    print(json.dumps(doctor.to_json(lines), indent=2) if given.json else doctor.format_lines(lines))
+    if given.json:
+        print(json.dumps(doctor.to_json(lines), indent=2))
+    else:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        print(doctor.format_lines(lines, width))
     return doctor.exit_status(lines)
 
 
-def _give_back_photos(spool: Spool) -> None:
-    """Copy photos back from lost+found, and say so on standard error. Raises CommandFails."""
-    try:
-        photos = lost_found.find(spool)
-    except OSError as error:
-        raise CommandFails(f"lost+found can't be read ({error.strerror}): run with sudo.") from None
-    try:
-        count = lost_found.give_back(spool, photos)
-    except OSError as error:
-        raise CommandFails(f"Photos can't be copied back ({error.strerror}): `piboothup status` says why.") from None
-    if count:
-        print(f"piboothup: {count} photos were copied back; restart the booth to take them in.", file=sys.stderr)
+def mend(facts: Facts) -> None:
+    """Do what can safely be mended, and say so on standard error before. Raises CommandFails."""
+    wanted = repairs.repairs(facts)
+    while True:
+        try:
+            repair = next(wanted, None)
+        except OSError as error:
+            raise CommandFails(f"lost+found can't be read ({error.strerror}): run with sudo.") from None
+        if repair is None:
+            return
+        print(f"piboothup: to {repair.name}", file=sys.stderr)
+        try:
+            repair.do()
+        except (OSError, subprocess.SubprocessError) as error:
+            said = getattr(error, "stderr", None) or getattr(error, "strerror", None) or error
+            reason = one_line(said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said))
+            raise CommandFails(f"That failed ({reason}): run with sudo.") from None
+
+
+def _ask_eventpics(facts: Facts) -> Facts:
+    from piboothup.commands import online
+
+    answered, detail = online.ask(facts.config, facts.clock)
+    return replace(facts, answered=answered, answer_detail=detail)
 
 
 def gather(named: str | None) -> Facts:
@@ -61,7 +90,34 @@ def gather(named: str | None) -> Facts:
         booth=booth,
         uploader=uploader,
         hides_reports=hides_reports,
+        try_camera=partial(try_camera, named),
+        user_groups=None if os.geteuid() == 0 else frozenset(_groups()),
     )
+
+
+def _groups() -> list[str]:
+    return [group.gr_name for group in grp.getgrall() if group.gr_gid in {os.getegid(), *os.getgroups()}]
+
+
+def try_camera(named: str | None, deadline_s: float = CAMERA_S) -> Finding:
+    """Take a test frame in a process of its own: whatever the libraries do there, doctor goes on."""
+    words = [sys.executable, "-m", "piboothup", *(["--config", named] if named else []), "camera", "--json"]
+    try:
+        done = subprocess.run(  # noqa: S603
+            words,
+            capture_output=True,
+            env=child_environment(),
+            timeout=deadline_s,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        report = json.loads(done.stdout)
+        told = [(entry["code"], entry["detail"]) for entry in report["problems"] if entry["code"] in codes()]
+    except subprocess.TimeoutExpired:
+        return found("not_checked", f"camera: no picture within {deadline_s:.0f} s")
+    except (ValueError, TypeError, KeyError):
+        return found("not_checked", f"camera: its test ended with {done.returncode}")
+    return found(*told[0]) if told else Finding(f"{report['photo']}")
 
 
 def _config_problem(used: EffectiveConfig) -> Problem | None:

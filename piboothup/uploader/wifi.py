@@ -20,10 +20,13 @@ _GET_NAME = 0x8B1B
 """SIOCGIWESSID of linux/wireless.h."""
 _GET_ADDRESS = 0x8915
 """SIOCGIFADDR of linux/sockios.h."""
+_GET_FREQUENCY = 0x8B05
+"""SIOCGIWFREQ of linux/wireless.h."""
 _GET_POWER = 0x8B2D
 """SIOCGIWPOWER of linux/wireless.h."""
 _IWREQ, _IWREQ_BYTES = "16sPHH", 32
 """struct iwreq of linux/wireless.h: interface, address and length of the name, flags; its union has 16 bytes."""
+_BANDS = (("2.4 GHz", 2.3, 2.6), ("5 GHz", 4.9, 5.925), ("6 GHz", 5.925, 7.2))
 _MAX_NAME_BYTES = 32
 _WEAK_PERCENT = 30
 """Signal below which the Wi-Fi is weak: about -85 dBm, where a photo takes several attempts."""
@@ -48,8 +51,8 @@ def read(interfaces: Path = Path("/sys/class/net"), wireless: Path = Path("/proc
     ssid = _ssid(device.name)
     percent = signal_percent(_text(wireless), device.name)
     found = None
-    if not _is_wired(interfaces):
-        found = diagnose(_is_blocked(device), ssid, _has_address(device.name), percent)
+    if not is_wired(interfaces):
+        found = diagnose(is_blocked(device), ssid, _has_address(device.name), percent)
     return Wifi(ssid, percent if ssid is not None else None, found)
 
 
@@ -92,7 +95,7 @@ def interface(interfaces: Path) -> Path | None:
     return None
 
 
-def _is_wired(interfaces: Path) -> bool:
+def is_wired(interfaces: Path) -> bool:
     """Whether a cable is plugged into a real device, which the loopback is not."""
     with contextlib.suppress(OSError):
         others = (path for path in interfaces.iterdir() if not (path / "phy80211").exists())
@@ -100,7 +103,7 @@ def _is_wired(interfaces: Path) -> bool:
     return False
 
 
-def _is_blocked(interface: Path) -> bool:
+def is_blocked(interface: Path) -> bool:
     """Whether rfkill blocks the radio, as on a Raspberry Pi until its Wi-Fi country is set."""
     switches = interface.glob("phy80211/rfkill*")
     return any(_text(switch / kind) == "1" for switch in switches for kind in ("soft", "hard"))
@@ -123,6 +126,21 @@ def _ssid(interface: str) -> str | None:
     _, _, length, _ = struct.unpack_from(_IWREQ, asked)
     ssid = name.tobytes()[: min(length, _MAX_NAME_BYTES)].rstrip(b"\0").decode("utf-8", "replace")
     return "".join(char if char.isprintable() else "?" for char in ssid) or None
+
+
+def band(interface: str) -> str:
+    """Band of the connection, such as "2.4 GHz"; empty when it is unknown."""
+    asked = array.array("B", struct.pack("16s", interface.encode()).ljust(_IWREQ_BYTES, b"\0"))
+    return band_of(asked.tobytes()) if _ioctl(_GET_FREQUENCY, asked) else ""
+
+
+def band_of(answer: bytes) -> str:
+    """The band, from the kernel's answer: struct iw_freq has a mantissa and a power of ten, in Hz."""
+    mantissa, exponent = struct.unpack_from("ih", answer, 16)
+    if not 0 <= exponent <= 9:
+        return ""
+    ghz = mantissa * 10**exponent / 1e9
+    return next((name for name, low, high in _BANDS if low <= ghz < high), "")
 
 
 def saves_power(interface: str) -> bool:

@@ -1,19 +1,22 @@
 """A Raspberry Pi's system files in a folder: a fake, since no test has a Pi, let alone one with each fault.
 
-The texts have the form that the kernel, systemd and Raspberry Pi OS give them. Reports are real ones; the spool lies
-in a real folder; the I2C bus is a set of addresses.
+The texts have the form that the kernel, systemd and Raspberry Pi OS give them; what the package lays down is its own.
+Reports are real ones; the spool and our other folders are real; the I2C bus is a table of addresses and their bytes,
+the header one of pins and who holds them.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from piboothup import __version__
-from piboothup.care import doctor
+from piboothup.care import doctor, gpio
 from piboothup.care.doctor import Line
-from piboothup.care.facts import Facts
+from piboothup.care.facts import Facts, Finding
+from piboothup.care.install import places
 from piboothup.config import Config, EventPicsConfig, Secret, SpoolConfig
 from piboothup.health import Check
 from piboothup.spool.capture_time.anchors import Anchor, Source
@@ -21,14 +24,35 @@ from piboothup.status import BoothReport, UploaderReport, UploaderState
 from tests.support.clock import HandClock
 from tests.support.photos import open_spool
 
+PACKAGE = Path(__file__).parents[2] / "systemd"
+US = f"{os.getuid()}:{os.getgid()}"
+"""Every user of the box is the one who runs the tests, so that folders made here have the right owners."""
+
+
+def _of_package(*folders: str) -> dict[str, str]:
+    """Texts that the package lays down, by where it does."""
+    return {
+        f"/{target}/{path.relative_to(PACKAGE / folder)}": path.read_text()
+        for folder, target in (folder.split(":") for folder in folders)
+        for path in (PACKAGE / folder).rglob("*.conf" if "package" in folder else "*")
+        if path.is_file()
+    }
+
+
 FILES = {
+    **_of_package("system:usr/lib/systemd/system", "sysusers.d:usr/lib/sysusers.d", "tmpfiles.d:usr/lib/tmpfiles.d"),
+    **_of_package("package/usr:usr", "package/etc:etc"),
+    "/usr/lib/systemd/journald.conf.d/40-rpi-volatile-storage.conf": "[Journal]\nStorage=volatile\n",
+    "/usr/lib/modprobe.d/rpi-brcmfmac.conf": "options brcmfmac roamoff=1 feature_disable=0x282000\n",
+    "/etc/modprobe.d/zz-piboothup.conf": "options brcmfmac feature_disable=0x2282000\n",
+    "/sys/class/net/wlan0/device/device": "0xa9a6\n",
     "/proc/device-tree/model": "Raspberry Pi Zero 2 W Rev 1.0\0",
     "/proc/cmdline": "console=tty1 root=PARTUUID=1 cfg80211.ieee80211_regdom=DE\n",
     "/proc/net/wireless": "",
     "/etc/os-release": 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nID=debian\nVERSION_ID="13"\n',
-    "/etc/passwd": "root:x:0:0::/root:/bin/bash\n"
-    "piboothup-booth:x:990:990::/:/usr/sbin/nologin\npiboothup-uploader:x:989:990::/:/usr/sbin/nologin\n",
-    "/etc/group": "root:x:0:\npiboothup:x:990:\ngpio:x:986:pi,piboothup-booth\n"
+    "/etc/passwd": f"root:x:{US}::/root:/bin/bash\n"
+    f"piboothup-booth:x:{US}::/:/usr/sbin/nologin\npiboothup-uploader:x:{US}::/:/usr/sbin/nologin\n",
+    "/etc/group": f"root:x:0:\npiboothup:x:{os.getgid()}:\ngpio:x:986:pi,piboothup-booth\n"
     "i2c:x:994:piboothup-booth\nvideo:x:44:pi,piboothup-booth\n",
     "/dev/i2c-1": "",
     "/sys/class/video4linux/video0/name": "unicam-image\n",
@@ -46,6 +70,25 @@ FILES = {
 SPEED = "/sys/class/i2c-adapter/i2c-1/of_node/clock-frequency"
 
 
+class Pins(gpio.Header):
+    """The header: who holds a pin, and which ones are pulled to ground."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.users: dict[int, str] = {}
+        self.low: set[int] = set()
+        self.error: OSError | None = None
+
+    def user(self, pin: int) -> str | None:
+        if self.error is not None:
+            raise self.error
+        return self.users.get(pin)
+
+    def is_low(self, pin: int) -> bool:
+        assert pin not in self.users
+        return pin in self.low
+
+
 class Raspberry:
     """A box on which nothing is wrong, until a test breaks something."""
 
@@ -54,12 +97,20 @@ class Raspberry:
         for name, text in FILES.items():
             self.write(name, text)
         (self.root / "sys/class/net/eth0/device").mkdir()
+        for place in places(Facts(root=self.root)):
+            made = self.path(place.path)
+            made.parent.mkdir(parents=True, exist_ok=True)
+            made.mkdir(exist_ok=True) if place.kind == "d" else made.touch()
+            made.chmod(place.mode)
         self.path(SPEED).parent.mkdir(parents=True)
         self.path(SPEED).write_bytes((400_000).to_bytes(4, "big"))
         self.clock = HandClock()
         self.clock.uncertainty_ms = 20
         self.spool = open_spool(folder / "spool", self.clock)
-        self.addresses = {0x3C}
+        unit = "[Service]\nReadWritePaths=-" + str(self.spool.directory) + "\n"
+        self.write("/etc/systemd/system/piboothup-booth.service.d/override.conf", unit)
+        self.addresses = {0x3C: 0x43}
+        self.pins = Pins()
         event = EventPicsConfig(api_key=Secret("canary-key-of-the-doctor"), link_id="abcd1234", album_id="a1")
         config = Config(eventpics=event, spool=SpoolConfig(str(self.spool.directory), allow_memory=True))
         booth = BoothReport(__version__, state="ready", camera="ready", panel="ready", button="ready")
@@ -71,7 +122,9 @@ class Raspberry:
             uploader=uploader,
             clock=self.clock,
             root=self.root,
-            answers=lambda _, address: address in self.addresses,
+            read_byte=lambda _, address: self.addresses.get(address),
+            header=self.pins,
+            try_camera=lambda: Finding("test frame 4056x3040"),
         )
 
     def path(self, name: str) -> Path:

@@ -156,15 +156,17 @@ def test_s10_a_photo_with_a_hole_or_without_its_end_is_not_whole() -> None:
     assert not lost_found.is_whole(b"")
 
 
-@pytest.mark.parametrize(("step", "sentence"), [("find", "run with sudo"), ("give_back", "can't be copied back")])
+@pytest.mark.parametrize(("step", "sentence"), [("find", "can't be read"), ("give_back", "That failed")])
 def test_s10_a_folder_that_refuses_is_told_in_a_sentence(
     tmp_path: Path, step: str, sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
+    monkeypatch.setattr(lost_found, "find", lambda _: ["a photo"])
     monkeypatch.setattr(lost_found, step, refuse)
     config = tmp_path / "config.toml"
     config.write_text(f'config_version = 1\n[spool]\ndirectory = "{tmp_path}"\nallow_memory = true\n')
     assert main(["--config", str(config), "doctor", "--fix"]) == 1
-    assert sentence in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"{sentence} (Input/output error): run with sudo." in told

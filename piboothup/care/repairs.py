@@ -1,0 +1,69 @@
+"""What `doctor --fix` mends: what can be done again and again, loses nothing, and asks no question.
+
+A repair is named before it is done. Users, groups, folders and modes are made by systemd's own tools from the
+package's files; nothing here follows a path that another user may change.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from piboothup.care import install
+from piboothup.care.facts import Facts, Finding
+from piboothup.runtime import SYSTEM_DIRECTORY
+from piboothup.setup import request_reader
+from piboothup.spool.admin import lost_found
+
+_DEADLINE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A repair: its name, as an imperative, and what does it. `do` raises OSError or SubprocessError."""
+
+    name: str
+    do: Callable[[], object]
+
+
+def repairs(facts: Facts) -> Iterator[Repair]:
+    """The repairs that this box wants, each found when those before it are done. Raises OSError."""
+    if _is(install.accounts(facts), "account_missing"):
+        yield Repair(
+            "make the services' users and groups (systemd-sysusers)", partial(_run, facts, "systemd-sysusers")
+        )
+    if _is(install.files(facts), "files_unfit"):
+        tool = partial(_run, facts, "systemd-tmpfiles", "--create")
+        yield Repair("give our folders and the key's file their owners and modes (systemd-tmpfiles)", tool)
+    stale = install.stale_requests(facts)
+    if stale:
+        yield Repair(f"remove requests that nobody took ({', '.join(stale)})", partial(_refuse_requests, facts))
+    photos = lost_found.find(facts.spool)
+    if photos:
+        yield Repair(
+            f"copy photos back from lost+found ({len(photos)})", partial(lost_found.give_back, facts.spool, photos)
+        )
+
+
+def _is(finding: Finding, code: str) -> bool:
+    return finding.problem is not None and finding.problem.code == code
+
+
+def _run(facts: Facts, tool: str, *options: str) -> None:
+    root = [] if facts.root == Path("/") else [f"--root={facts.root}"]
+    subprocess.run(  # noqa: S603
+        [tool, *options, *root, "piboothup.conf"],
+        check=True,
+        capture_output=True,
+        timeout=_DEADLINE_S,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _refuse_requests(facts: Facts) -> None:
+    """Refuse whatever lies in the folder, whichever its verb."""
+    booth_uid = facts.ids("/etc/passwd").get(install.BOOTH, -1)
+    request_reader.serve(facts.path(str(SYSTEM_DIRECTORY)), booth_uid, facts.clock, {})
