@@ -131,7 +131,9 @@ def command_parser() -> argparse.ArgumentParser:
     simulator.add_argument("--directory", type=Path, default="eventpics", metavar="DIR", help="where the albums go")
     simulator.add_argument("--faults", type=Path, metavar="FILE", help="what goes wrong, as TOML")
     setup = commands.add_parser("setup", description="root's helper, which its units start")
-    setup.add_subparsers(required=True).add_parser("requests").set_defaults(function="setup.serve_requests")
+    works = setup.add_subparsers(required=True)
+    works.add_parser("requests").set_defaults(function="setup.serve_requests")
+    works.add_parser("spool").set_defaults(function="setup.open_spool")
     _add_queue(add("queue", "the photos on the card", ""))
     return parser
 

@@ -18,6 +18,7 @@ from piboothup import status
 from piboothup.booth import service
 from piboothup.booth.camera.thread import FIRST_OPEN_LIMIT_NS
 from piboothup.cli import command_parser
+from piboothup.commands import setup
 from piboothup.config.settings import DEFAULT_DIRECTORY
 from piboothup.root_requests import ANSWERS, REQUESTS
 from piboothup.runtime import SYSTEM_DIRECTORY
@@ -28,7 +29,7 @@ SYSTEMD = Path(__file__).parent.parent / "systemd"
 SERVICES = ("booth", "uploader")
 # What every service leans on by default; systemd brings them, so the tree only needs their names.
 TARGETS = ("sysinit", "basic", "shutdown", "multi-user", "umount", "paths")
-HELPER_UNITS = ("piboothup-requests.path", "piboothup-requests.service")
+HELPER_UNITS = ("piboothup-requests.path", "piboothup-requests.service", "piboothup-spool.service")
 
 
 def needs(program: str) -> pytest.MarkDecorator:
@@ -98,8 +99,10 @@ class TestEachService:
         assert settings["UMask"] == "0007"
 
     def test_unit_waits_for_no_network_time_or_other_service(self, service: str) -> None:
-        dependencies = {"After", "Wants", "Requires", "Requisite", "BindsTo", "PartOf", "Upholds"}
+        dependencies = {"After", "Requires", "Requisite", "BindsTo", "PartOf", "Upholds"}
         assert not dependencies & set(unit(service)["Unit"])
+        assert unit(service)["Unit"]["Wants"] == "piboothup-spool.service"
+        assert not {"Before", "After"} & set(unit("spool")["Unit"])  # it starts beside them
 
     def test_leaves_the_shared_directories_to_tmpfiles(self, service: str) -> None:
         settings = unit(service)["Service"]
@@ -261,6 +264,15 @@ def test_a07_root_helper_has_no_more_than_its_work_needs() -> None:
     assert settings["CapabilityBoundingSet"] == "CAP_DAC_OVERRIDE"
     assert (settings["ProtectSystem"], settings["ReadWritePaths"]) == ("strict", str(SYSTEM_DIRECTORY))
     assert (settings["PrivateNetwork"], settings["RestrictAddressFamilies"]) == ("yes", "AF_UNIX")
+
+
+def test_a14_spool_folder_is_opened_by_root_with_little_more() -> None:
+    settings = unit("spool")["Service"]
+    assert command_parser().parse_args(settings["ExecStart"].split()[1:]).function == "setup.open_spool"
+    assert settings["CapabilityBoundingSet"] == "CAP_SETUID CAP_SETGID"
+    assert (settings["ProtectSystem"], settings["ReadWritePaths"]) == ("strict", str(setup.UNITS))
+    assert (settings["PrivateNetwork"], settings["RestrictAddressFamilies"]) == ("yes", "AF_UNIX")
+    assert (settings["CPUSchedulingPolicy"], settings["IOSchedulingClass"]) == ("idle", "idle")
 
 
 @pytest.mark.process

@@ -1,1 +1,1 @@
-"""Root's part: one-shot work that the booth requests. No service imports it, and it imports none."""
+"""Root's part: one-shot work, some of which the booth requests. No service imports it, and it imports none."""

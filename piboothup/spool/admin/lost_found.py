@@ -1,17 +1,16 @@
 """Photos in lost+found, where a repair of the disk puts what has lost its name: found by the identity in their EXIF.
 
-Only root may look there. What is given back is a copy in tmp/ under the photo's own name, written as the owner of
-tmp/; the booth's next start makes a photo of it, as of any whole part that a power cut left. The original stays.
+Only root may look there; what lies in the spool is read and written as the booth's user. What is given back is a copy
+in tmp/ under the photo's own name; the booth's next start makes a photo of it, as of any whole part that a power cut
+left. The original stays.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import stat
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from piboothup.spool.contexts import read_record
 from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, SENT, TMP
 from piboothup.spool.names import Identity, PhotoName, digest_of
 from piboothup.spool.store import Spool
+from piboothup.users import acting_as_booth
 
 _HEAD_BYTES = 65_536
 _LARGEST_BYTES = 64 * 1024 * 1024
@@ -55,19 +55,28 @@ def find(spool: Spool) -> list[LostPhoto]:
         names = sorted(os.listdir(folder_of(spool.directory)))
     except FileNotFoundError:
         return []
-    known = {name.order for place in (NEW, SENT, PARKED) for name in spool.listing.photos(place)} if names else set()
-    parts = (PhotoName.parse(path.name.removesuffix(".part")) for path in (spool.directory / TMP).glob("*.part"))
-    known |= {part.order for part in parts if part is not None}
-    known |= {photo.order for photo in boots.retired(spool.directory / BOOTS)}
+    owner = spool.directory.stat()
+    with acting_as_booth(owner):
+        known = _known(spool) if names else set()
     found: dict[tuple[int, int], LostPhoto] = {}
     for path in (folder_of(spool.directory) / name for name in names):
         identity = identity_in(_read(path, _HEAD_BYTES))
         if identity is None or identity.order in known | found.keys():
             continue
         content = _read(path, _LARGEST_BYTES + 1)
-        if is_whole(content) and read_record(spool.directory / CONTEXTS, identity.context).own is not None:
+        with acting_as_booth(owner):
+            has_context = read_record(spool.directory / CONTEXTS, identity.context).own is not None
+        if has_context and is_whole(content):
             found[identity.order] = LostPhoto(PhotoName.of(identity, content), path)
     return [found[order] for order in sorted(found)]
+
+
+def _known(spool: Spool) -> set[tuple[int, int]]:
+    """The photos that the spool has or had."""
+    known = {name.order for place in (NEW, SENT, PARKED) for name in spool.listing.photos(place)}
+    parts = (PhotoName.parse(path.name.removesuffix(".part")) for path in (spool.directory / TMP).glob("*.part"))
+    known |= {part.order for part in parts if part is not None}
+    return known | {photo.order for photo in boots.retired(spool.directory / BOOTS)}
 
 
 def give_back(spool: Spool, photos: list[LostPhoto]) -> int:
@@ -77,29 +86,10 @@ def give_back(spool: Spool, photos: list[LostPhoto]) -> int:
         content = _read(photo.path, _LARGEST_BYTES)
         if digest_of(content) != photo.name.digest:
             continue
-        with _as_owner(folder):
+        with acting_as_booth(folder.stat()):
             durable.write_new(folder / f"{photo.name}.part", content)
         count += 1
     return count
-
-
-@contextlib.contextmanager
-def _as_owner(folder: Path) -> Iterator[None]:
-    """Act as the folder's owner: root follows no path that another user may change. For a process of one thread."""
-    owner = folder.stat()
-    if os.geteuid() != 0 or owner.st_uid == 0:
-        yield
-        return
-    groups, group = os.getgroups(), os.getegid()
-    os.setgroups([])
-    os.setegid(owner.st_gid)
-    os.seteuid(owner.st_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(group)
-        os.setgroups(groups)
 
 
 def _read(path: Path, most_bytes: int) -> bytes:

@@ -6,8 +6,10 @@ import contextlib
 import errno
 import io
 import os
+import pwd
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -98,6 +100,39 @@ def test_s10_photos_in_lost_found_come_back_as_themselves(mounts: MountNamespace
     mounts.mount("tmpfs", Path("/mnt"), "size=100m,mode=755")  # another user can't reach what is in tmp_path
     mounts.run("mkdir", "/mnt/spool")
     mounts.call(give_back_and_start, Path("/mnt/spool"))
+
+
+def led_astray(directory: Path) -> None:
+    """A service that was taken over puts links to root's folders in the place of its own."""
+    spool = open_spool(directory, HandClock())
+    name = take(spool, 1)
+    lose(spool, name)
+    for path in (directory, *directory.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    pwd.getpwnam = lambda _: SimpleNamespace(pw_uid=NOBODY, pw_gid=NOBODY)  # type: ignore[assignment,return-value]
+    photos = lost_found.find(spool)
+    assert [photo.name for photo in photos] == [name]
+    roots = Path("/mnt/roots")
+    roots.mkdir(mode=0o755)
+    (directory / TMP).rename(directory / "aside")
+    (directory / TMP).symlink_to(roots)
+    with pytest.raises(PermissionError):
+        lost_found.give_back(spool, photos)
+    assert list(roots.iterdir()) == []
+    record = directory / CONTEXTS / f"{name.context}.json"
+    (roots / "record").write_bytes(record.read_bytes())
+    (roots / "record").chmod(0o600)
+    record.unlink()
+    record.symlink_to(roots / "record")
+    with contextlib.suppress(PermissionError):
+        assert lost_found.find(spool) == []
+
+
+@pytest.mark.process
+def test_a08_root_follows_no_link_that_a_service_left(mounts: MountNamespace) -> None:
+    mounts.mount("tmpfs", Path("/mnt"), "size=100m,mode=755")
+    mounts.run("mkdir", "/mnt/spool")
+    mounts.call(led_astray, Path("/mnt/spool"))
 
 
 def test_s10_a_photo_that_changed_since_is_not_copied(tmp_path: Path) -> None:
