@@ -85,13 +85,17 @@ def names_of(reading: Reading) -> tuple[str, ...]:
 def to_toml_text(config: Config, names: Sequence[str] = (), box: str = "") -> str:
     """Text of `config.good.toml`. Raises ValueError when it does not parse to the same config."""
     text = as_toml(config)
-    keyless = dataclasses.replace(config, eventpics=dataclasses.replace(config.eventpics, api_key=None))
-    if parse(text, Path(GOOD_FILE))[0] != keyless:
+    if parse(text, Path(GOOD_FILE))[0] != without_key(config):
         raise ValueError("it does not read back as it was written")
     notes = [f"{_BOX}{box}"] if box else []
     if listed := " ".join(name for name in names if not name.startswith("#")):
         notes.append(f"{_NAMES}{listed}")
     return "\n".join([text, *notes, ""]) if notes else text
+
+
+def without_key(config: Config) -> Config:
+    """The config as it reads back from the good copy."""
+    return dataclasses.replace(config, eventpics=dataclasses.replace(config.eventpics, api_key=None))
 
 
 def without_event(kept: GoodCopy) -> str:

@@ -28,6 +28,7 @@ from tests.support.booth import Box, awaited
 from tests.support.deadline import PATIENCE_S
 from tests.support.faulty_card import immutable
 from tests.support.mounts import MountNamespace, mounts
+from tests.support.permissions import no_entry
 from tests.support.photos import names_in_new
 from tests.support.systemd import Systemd
 
@@ -70,6 +71,16 @@ def come_to_the_fault(box: Box, patch: pytest.MonkeyPatch) -> None:
     fail_a_photo(box)
     box.press()
     box.until_light(LightPattern.TROUBLE)
+
+
+def test_f16_a_spool_shut_while_ready_is_a_fault_without_a_press(box: Box) -> None:
+    box.start_ready()
+    with no_entry(box.spool.directory):
+        box.until_light(LightPattern.TROUBLE)
+        box.until_shown(state=BoothState.FAULT, problem=problem("unsaved_card", "Permission denied"))
+    box.until_light(LightPattern.READY)
+    box.press()
+    box.until_light(LightPattern.SAVED)
 
 
 def test_f16_an_encoder_that_is_too_old_is_told_until_mended(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.store import AlreadyRunning, Spool
 from tests.support.clock import HandClock
 from tests.support.mounts import MountNamespace, mounts
+from tests.support.permissions import no_entry
 from tests.support.photos import counts, jpeg, names_in_new, open_spool, take
 
 __all__ = ["mounts"]
@@ -170,6 +171,30 @@ def test_a_spool_that_a_wipe_holds_is_a_problem_until_it_lets_go(bench: Bench, c
     with other.lock("booth"):
         assert card.check() == problem("spool_busy")
     assert card.check() is None
+
+
+@pytest.mark.parametrize("folder", [".", "tmp", "new", "contexts"])
+def test_f16_a_spool_that_is_shut_is_told_until_it_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    bench = Bench(Path())  # a relative path: the folders above are shut too
+    with contextlib.closing(bench.card()) as card:
+        card.open(retry_later=False)
+        with no_entry(bench.spool.directory / folder):
+            assert [card.check() for _ in range(3)] == [problem("unsaved_card", "Permission denied")] * 3
+        assert card.check() is None
+        assert (card.opened, card.times_opened) == (True, 1)
+        take(bench.spool, jpeg())
+
+
+@pytest.mark.parametrize("folder", ["tmp", "new", "contexts"])
+def test_f16_a_folder_that_is_gone_is_no_fault_of_the_card(bench: Bench, card: StorageMonitor, folder: str) -> None:
+    card.open(retry_later=False)
+    shutil.rmtree(bench.spool.directory / folder)
+    assert card.check() is None
+    take(bench.spool, jpeg())
 
 
 def say_hindrances(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import dataclasses
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from piboothup.commands.common import config_problem, service_config
 from piboothup.commands.services import _note_spool
 from piboothup.config import (
     GOOD_FILE,
+    ButtonConfig,
     Config,
     ConfigError,
     EffectiveConfig,
@@ -436,6 +438,27 @@ def test_f14_a_mistake_without_a_good_copy_keeps_the_rest(box: Box) -> None:
     box.start(box.text.replace("pin = 17", "pin = 99"))
     assert good_copy.read(box.directory).config.eventpics.link_id == "abcd1234"
     assert box.start("").config.name == "Łódź Booth"
+
+
+@pytest.mark.parametrize("wrong", ["pin = 99", "menu = true"])
+def test_f14_a_mistake_of_the_first_config_is_not_late_later(box: Box, wrong: str) -> None:
+    box.file.write_text(box.text.replace("pin = 17", wrong))
+    used = load_effective(box.file)
+    assert used.errors
+    spool, away = Spool(box.directory, box.clock), box.directory.parent / "away"
+    with contextlib.closing(StorageMonitor(used.config, spool, box.clock, config_names=used.names)) as card:
+        for opened in (1, 2):
+            card.check()
+            assert (card.times_opened, "config_late" in [told.code for told in card.notices]) == (opened, False)
+            box.directory.rename(away)
+            card.check()
+            shutil.rmtree(box.directory, ignore_errors=True)
+            away.rename(box.directory)
+        older = dataclasses.replace(load_effective(box.file).config, button=ButtonConfig(pin=4))
+        box.good.write_text(good_copy.to_toml_text(older, [name for name in used.names or () if name[0] != "#"]))
+        card.check()
+        assert "config_late" in [told.code for told in card.notices]
+    assert good_copy.read(box.directory).config.button.pin == 4
 
 
 @pytest.mark.parametrize("last", ["pin = 1", "pin = 1\n", "hold_s = 2"])

@@ -17,7 +17,7 @@ from pathlib import Path
 from piboothup.problems import Problem, problem
 from piboothup.spool import durable
 from piboothup.spool.disk.file_system import Storage, look, mount_id, worst
-from piboothup.spool.listing import FOLDERS, PLACES, PROBE, TMP
+from piboothup.spool.listing import CONTEXTS, FOLDERS, NEW, PLACES, PROBE, TMP
 
 log = logging.getLogger(__name__)
 
@@ -101,18 +101,27 @@ class FreeSpace:
                 return self.unsound
             if room.f_flag & os.ST_RDONLY:
                 return problem("card_readonly")
+            self._enter_folders()
             if self._suspect:
                 self._try_a_write()
         except FileNotFoundError:
             return problem("spool_unusable", "its folder is gone")
         except OSError as error:
-            code = "card_readonly" if error.errno not in durable.FULL else "card_full"
+            code = {errno.EACCES: "unsaved_card", **dict.fromkeys(durable.FULL, "card_full")}.get(
+                error.errno or 0, "card_readonly"
+            )
             return problem(code, error.strerror or "")
         full = room.f_bavail * room.f_frsize < _PHOTOS * self._largest_bytes
         crowded = _is_crowded(room)
         if (full or crowded) and not may_make_room():
             return problem("card_full" if full else "card_crowded")
         return None
+
+    def _enter_folders(self) -> None:
+        """Raise PermissionError if this process may not enter a folder; a missing one is made with the next photo."""
+        for folder in (self._directory, *(self._directory / place for place in (TMP, NEW, CONTEXTS))):
+            if not os.access(folder, os.X_OK, effective_ids=True) and folder.exists():
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def _try_a_write(self) -> None:
         probe = self._directory / TMP / PROBE
