@@ -118,13 +118,14 @@ def _devices(loaded: Config, clock: Clock) -> Devices:
     from piboothup.booth.gpio.button import GpioButton
     from piboothup.booth.gpio.buzzer import Buzzer, GpioBuzzer
     from piboothup.booth.gpio.led import GpioLight, Light
+    from piboothup.booth.panel import hello
     from piboothup.booth.panel.base import PanelDevice
     from piboothup.booth.panel.oled import OledPanel
 
     panel, light, button = loaded.panel, loaded.light, loaded.button
     return Devices(
         camera=camera_device(loaded, clock),
-        panel=PanelDevice() if panel.driver in ("simulated", "none") else OledPanel(panel),
+        panel=PanelDevice() if panel.driver in ("simulated", "none") else OledPanel(panel, hello=hello.begun),
         light=GpioLight(light) if light.driver == "gpiozero" else Light(),
         button=GpioButton(button, clock) if button.driver == "gpiozero" else None,
         buzzer=GpioBuzzer(light) if light.driver == "gpiozero" and light.buzzer_pin else Buzzer(),

@@ -10,6 +10,7 @@ an OSError, as the panel thread expects. luma and smbus2 are imported only when 
 from __future__ import annotations
 
 import errno
+import logging
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from piboothup.booth.panel.base import PanelDevice
+from piboothup.booth.panel.hello import Hello
 from piboothup.config import PanelConfig
+
+log = logging.getLogger(__name__)
 
 WIDTH, HEIGHT = 128, 64
 PAGES = HEIGHT // 8
@@ -28,6 +32,9 @@ _SH1106_FIRST_COLUMN = 2
 """First visible column: its memory is 132 columns wide, the display shows 2 to 129."""
 _OFF = 0x40
 """Bit of the status byte: the display is off."""
+
+_HELLO_S = 3.0
+"""How long the bus may take for the hello, seconds; it takes 25 ms, on a slow bus 95."""
 
 _Pages = NDArray[np.uint8]
 """A picture as bytes: pages x columns."""
@@ -40,11 +47,12 @@ def packed(image: Image.Image) -> bytes:
 
 
 class OledPanel(PanelDevice):
-    """The driver for ssd1306, ssd1309, ssd1315 and sh1106. `bus`: an smbus, for tests."""
+    """The driver for ssd1306, ssd1309, ssd1315 and sh1106. `bus`: an smbus, for tests. `hello`: what was begun."""
 
-    def __init__(self, table: PanelConfig, bus: Any = None) -> None:
+    def __init__(self, table: PanelConfig, bus: Any = None, hello: Hello | None = None) -> None:
         self._table = table
         self._bus = bus
+        self._hello = hello
         self._serial: Any = None
         self._device: Any = None
         self._device_pages: _Pages | None = None
@@ -55,7 +63,7 @@ class OledPanel(PanelDevice):
         """Whether it reported that it was off when it was: some modules always report that they are on."""
 
     def open(self) -> None:
-        """Find the panel and start it up, black. Raises OSError.
+        """Find the panel and start it up, black; or, the first time, with the hello on it. Raises OSError.
 
         It is sent to sleep first, as start-up does, before luma makes its device: luma keeps every device that it
         began to make until the program ends (131 kB each), and a missing panel is retried all night. After a failure
@@ -66,16 +74,35 @@ class OledPanel(PanelDevice):
         from luma.oled import device  # noqa: PLC0415
 
         self.close()
-        made = _with_our_packing(getattr(device, self._table.driver, device.ssd1306))
+        lit = self._lit_by_hello()
+        made = _with_our_packing(getattr(device, self._table.driver, device.ssd1306), is_lit=lit is not None)
         try:
             self._serial = i2c(bus=self._bus, port=self._table.i2c_port, address=self._table.address)
-            self._serial.command(_SLEEP)
-            self._reports_off = self._seems_off()
+            if lit is None:
+                self._serial.command(_SLEEP)
+            self._reports_off = self._seems_off() if lit is None else lit.reports_off
             self._device = made(self._serial, width=WIDTH, height=HEIGHT)
         except Error as error:
             raise OSError(errno.ENODEV, str(error)) from error
         self._device.persist = True  # the last picture stays when the program ends
-        self._device_pages = np.zeros((PAGES, WIDTH), np.uint8)  # luma has just cleared it
+        if lit is None:
+            self._device_pages = np.zeros((PAGES, WIDTH), np.uint8)  # luma has just cleared it
+
+    def _lit_by_hello(self) -> Hello | None:
+        """The hello if it is on this panel now. Raises OSError while it has the bus."""
+        hello = self._hello
+        if hello is None:
+            return None
+        if not hello.wait(_HELLO_S):
+            raise OSError(errno.EBUSY, "the bus has been stuck since the first byte")
+        self._hello = None
+        if hello.is_shown:
+            log.info("panel hello boottime_s=%.3f", hello.shown_s)
+        else:
+            log.warning("panel without hello reason=%r", hello.hindrance)
+        table = self._table
+        is_here = hello.place == (table.driver, table.i2c_port, table.address, table.rotate)
+        return hello if hello.is_shown and is_here else None
 
     def show(self, image: Image.Image) -> None:
         """Send the changed part of the picture (128x64, mode "1"; 1 KiB in all). Raises OSError."""
@@ -136,16 +163,22 @@ class OledPanel(PanelDevice):
             raise OSError(errno.EIO, str(error)) from error
 
 
-def _with_our_packing(controller: type[Any]) -> type[Any]:
+def _with_our_packing(controller: type[Any], *, is_lit: bool = False) -> type[Any]:
     """Subclass of luma's controller with our `display`, which start-up uses too, and two more methods.
 
-    `send`: a part of the picture. `start_again`: luma's start-up commands without going dark.
+    `send`: a part of the picture. `start_again`: luma's start-up commands without going dark. `is_lit`: start-up does
+    not go dark either, and keeps the picture.
     """
     pages_one_by_one = controller.__name__ == "sh1106"
 
     def command(self: Any, *words: int) -> None:
+        is_first = not self.start_up
         self.start_up = self.start_up or words
-        controller.command(self, *words)
+        controller.command(self, *(words[1:] if is_first and is_lit and words[0] == _SLEEP else words))
+
+    def clear(self: Any) -> None:
+        if not is_lit:
+            controller.clear(self)
 
     def start_again(self: Any) -> None:
         self.command(*(word for at, word in enumerate(self.start_up) if at or word != _SLEEP))
@@ -170,5 +203,6 @@ def _with_our_packing(controller: type[Any]) -> type[Any]:
         pages = np.frombuffer(packed(image), np.uint8).reshape(PAGES, WIDTH)
         send(self, pages, np.ones_like(pages, np.bool_))
 
-    ours = {"start_up": (), "command": command, "start_again": start_again, "display": display, "send": send}
+    methods = (command, clear, start_again, display, send)
+    ours = {"start_up": (), **{method.__name__: method for method in methods}}
     return type(controller.__name__, (controller,), ours)
