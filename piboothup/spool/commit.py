@@ -121,7 +121,7 @@ def _store(spool: Spool, session: Session, name: PhotoName, placed: Path, put: C
         spool.refuse_another_disk(session)
         try:
             put()
-        except FileNotFoundError:  # somebody has tidied up: the folders are made again, once
+        except (FileNotFoundError, NotADirectoryError):  # somebody has tidied up: the folders are made again, once
             spool.refuse_another_disk(session)
             layout_version.make_folders(spool.directory)
             put()

@@ -158,8 +158,8 @@ class Spool:
         """Make the photo's folder in `place` durably. Raises OSError."""
         folder, known = self.path(name, place).parent, self.session.durable
         if folder not in known or not folder.is_dir():
-            if not folder.parent.is_dir():  # somebody has tidied up
-                durable.make_directories(folder.parent)
+            if not (self.directory / place).is_dir():  # somebody has tidied up
+                layout_version.make_folders(self.directory)
             durable.make_directories(folder)
             known.add(folder)
 

@@ -225,8 +225,6 @@ def is_refusal_of_api(body: bytes) -> bool:
     `message`, be it inside of `error`, that says more than gateways do by themselves.
     """
     shown = json_object(body) or {}
-    if _plain(shown.get("error")) == "unauthorized":
-        return True  # the usual word of hand-written APIs for a wrong key
     return any(
         text not in _GATEWAY_MESSAGES and not any(part in text for part in _GATEWAY_PARTS)
         for text in _messages(shown)

@@ -121,10 +121,22 @@ def test_a_folder_that_somebody_tidied_away_is_made_again(tmp_path: Path, folder
     assert context.link_id == PARTY.link_id
 
 
+@pytest.mark.parametrize("folder", ["tmp", "contexts", "new"])
+def test_f16_a_file_in_the_place_of_a_folder_is_renamed(tmp_path: Path, folder: str) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    take(spool, jpeg(1))
+    shutil.rmtree(tmp_path / folder)
+    (tmp_path / folder).write_text("of somebody")
+    assert commit.card_problem(spool) is None
+    name = take(spool, jpeg(2))
+    assert is_intact(spool, name)
+    assert [path.read_text() for path in tmp_path.glob(f"{folder}.file-*")] == ["of somebody"]
+
+
 def test_a_photo_whose_folder_cannot_be_made_is_not_called_saved(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     os.rmdir(tmp_path / "tmp")
-    (tmp_path / "tmp").write_text("in the way")
+    (tmp_path / "tmp").symlink_to("in the way")
     with pytest.raises(NotSaved) as told:
         take(spool, jpeg(1))
     assert told.value.problem.code == "not_saved"

@@ -309,5 +309,19 @@ def test_f16_a_photo_leaves_for_a_folder_that_is_made_again(
     for number in range(2):
         name = take(spool, jpeg(number))
         shutil.rmtree(spool.directory / place)
+        if number:
+            (spool.directory / place).write_text("of somebody")
         leave(spool, name)
         assert list(spool.names(place)) == [name]
+    assert [path.read_text() for path in spool.directory.glob(f"{place}.file-*")] == ["of somebody"]
+
+
+def test_f16_a_start_with_a_file_in_the_place_of_a_folder(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path / "spool", HandClock())
+    name = take(spool, jpeg())
+    for place in ("sent", "boots"):
+        shutil.rmtree(spool.directory / place)
+        (spool.directory / place).write_text(place)
+    other = open_spool(spool.directory, HandClock())
+    assert list(other.names(NEW)) == [name]
+    assert sorted(path.read_text() for path in spool.directory.glob("*.file-*")) == ["boots", "sent"]

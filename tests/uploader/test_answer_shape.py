@@ -24,7 +24,6 @@ pytestmark = pytest.mark.slow
 MB = 1024 * 1024
 OWN_WORDS: dict[str, Any] = {
     "the simulator's": {"error": "unknown API key"},
-    "a bare word": {"error": "Unauthorized"},
     "with a code": {"statusCode": 401, "message": "Invalid API key", "error": "Unauthorized"},
     "a message": {"message": "The API key has been revoked."},
     "inside": {"error": {"code": 403, "message": "The caller may not add to this album", "status": "DENIED"}},
@@ -48,6 +47,8 @@ DOUBTFUL: dict[str, Page] = {
     "nothing": Page("", ""),
     "text": Page("text/plain", "Unauthorized"),
     "aws": Page("application/json", '{"message":"Unauthorized"}'),
+    "a bare word": Page("application/json", '{"error":"Unauthorized"}'),
+    "two bare words": Page("application/json", '{"error":"Unauthorized","message":"Unauthorized"}'),
     "aws, 403": Page("application/json", '{"message":"Forbidden"}'),
     "with a stop": Page("application/json", '{"message": "Forbidden."}'),
     "with a shout": Page("application/json", '{"message": " Access denied! "}'),

@@ -393,6 +393,20 @@ def test_s18_deleting_the_whole_folder_sent_sends_nothing_twice(desk: Desk) -> N
     assert [len(desk.uploads_of(name)) for name in names] == [1, 1]
 
 
+def test_f16_a_file_in_the_place_of_sent_sends_nothing_twice(desk: Desk) -> None:
+    desk.start()
+    desk.until_sent(desk.take(hint=True))
+    shutil.rmtree(desk.booth.directory / SENT)
+    (desk.booth.directory / SENT).write_text("of somebody")
+    names = [desk.take(hint=True), desk.take(hint=True)]
+    desk.until(lambda: desk.said().get("sent") == 3, "both to arrive")
+    desk.until_sent(*names, step_s=5.0)
+    assert desk.stop()
+    desk.start()
+    desk.until_sent(last := desk.take(hint=True), step_s=5.0)
+    assert [len(desk.uploads_of(name)) for name in (*names, last)] == [1, 1, 1]
+
+
 @pytest.mark.parametrize("into", ["new/", "new/<boot>/"])
 def test_s19_a_parked_photo_moved_back_to_new_by_hand_is_sent(desk: Desk, into: str) -> None:
     bad = desk.take()

@@ -155,6 +155,7 @@ WRONG_KEY = {
     "nothing": (401, ""),
     "text": (401, "Unauthorized"),
     "aws": (401, '{"message":"Unauthorized"}'),
+    "a bare word": (401, '{"error": "Unauthorized"}'),
     "aws, 403": (403, '{"message":"Forbidden"}'),
     "fastapi": (401, '{"detail":"Invalid API key"}'),
     "json:api": (403, '{"errors":[{"message":"Invalid API key"}]}'),

@@ -120,7 +120,7 @@ class FreeSpace:
     def _enter_folders(self) -> None:
         """Raise PermissionError if this process may not enter a folder; a missing one is made with the next photo."""
         for folder in (self._directory, *(self._directory / place for place in (TMP, NEW, CONTEXTS))):
-            if not os.access(folder, os.X_OK, effective_ids=True) and folder.exists():
+            if not os.access(folder, os.X_OK, effective_ids=True) and folder.is_dir():
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def _try_a_write(self) -> None:
