@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from piboothup.spool import handover
+from piboothup.spool.admin.inventory import take_inventory
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.commit import NotSaved
 from piboothup.spool.contexts import context_for
@@ -325,3 +326,4 @@ def test_f16_a_start_with_a_file_in_the_place_of_a_folder(tmp_path: Path) -> Non
     other = open_spool(spool.directory, HandClock())
     assert list(other.names(NEW)) == [name]
     assert sorted(path.read_text() for path in spool.directory.glob("*.file-*")) == ["boots", "sent"]
+    assert [path.read_text() for path in take_inventory(spool.directory).foreign] == ["sent"]  # told at a wipe

@@ -61,6 +61,7 @@ def take_inventory(directory: Path) -> Inventory:
     """List every folder of the spool."""
     found = Inventory()
     for place in PLACES:
+        found.foreign += directory.glob(f"{place}.file-*")  # from `layout_version.make_folders`
         if (directory / place).is_symlink():
             found.foreign.append(directory / place)
             continue
