@@ -21,6 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Configure this process and its children."""
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
+    gc.disable()  # what is collected until the first test lives as long as the process
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup(1) the commands would outlive their terminals, rightly
     _keep_what_is_compiled(patch)
     _put_temporary_folders_into_memory(patch)
@@ -52,8 +53,8 @@ def _put_temporary_folders_into_memory(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Workers of `-n auto`: three per core, as many tests wait for processes."""
-    return 3 * len(os.sched_getaffinity(0))
+    """Workers of `-n auto`: two per core, as many tests wait for processes. Each worker costs a collection."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -74,9 +75,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Exempt all objects that exist before the first test from garbage collection."""
+    """Exempt all objects that exist before the first test from garbage collection, which begins here."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -25,7 +25,7 @@ from piboothup.simulator.appliance import Appliance
 from piboothup.simulator.faults import Drop, Fault
 from piboothup.simulator.server import LocalEventPics
 from piboothup.spool.listing import NEW, SENT
-from tests.support.commands import run
+from tests.support.commands import run_forked
 from tests.support.deadline import PATIENCE_S
 
 pytestmark = pytest.mark.process
@@ -83,7 +83,7 @@ class Search:
 
     def ask(self, *words: str) -> str:
         """Runs a command; what it said."""
-        result = run(self._box.runtime, "--config", self._box.config, *words, PIBOOTHUP_LOG="DEBUG")
+        result = run_forked(self._box.runtime, "--config", self._box.config, *words)
         self._found[(result.stdout + result.stderr).encode()] = " ".join(words)
         return result.stdout
 
@@ -154,6 +154,7 @@ import logging, subprocess, sys
 from pathlib import Path
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from piboothup.clock import SystemClock
+from tests.support import forked
 
 def signed(folder):
     with LocalEventPics(folder / "album", SystemClock()) as album:
@@ -168,6 +169,7 @@ def test_logs_a_trace():
     except ValueError:
         logging.getLogger("any").exception("odd")
 def test_runs(): subprocess.run([sys.executable, "-c", f"print({DEMO_KEY!r})"], capture_output=True)
+def test_forks(): forked.call(lambda: print(DEMO_KEY))
 def test_leaves(tmp_path): (tmp_path / "status.json").write_text(DEMO_KEY)
 def test_signs(tmp_path): (tmp_path / "log.txt").write_text(signed(tmp_path))
 def test_prints_what_was_signed(tmp_path, capfd): print(signed(tmp_path))

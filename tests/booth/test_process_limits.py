@@ -23,7 +23,7 @@ from piboothup.simulator import appliance
 from piboothup.simulator.appliance import Appliance
 from piboothup.spool.listing import FOLDERS, TMP
 from piboothup.status import BoothReport
-from tests.support.commands import environment, run
+from tests.support.commands import environment, run_forked
 from tests.support.deadline import PATIENCE_S
 
 pytestmark = pytest.mark.process
@@ -106,7 +106,7 @@ def test_f16_a_limit_on_files_at_the_start_is_told_until_lifted(box: Appliance) 
         assert said(box, "fault") == ["unsaved_limit"]
         for _ in range(3):
             assert box.press()
-        told = run(box.runtime, "--config", box.config, "status").stdout
+        told = run_forked(box.runtime, "--config", box.config, "status").stdout
         assert problem("unsaved_limit").sentence in told and problem("unsaved_limit").remedy in told
         assert said(box, "fault") == ["unsaved_limit"]
         assert files(box) == []

@@ -27,7 +27,7 @@ from piboothup.spool.store import AlreadyRunning, Spool
 from piboothup.status import BoothState
 from tests.booth.test_storage import Bench
 from tests.support.booth import Box
-from tests.support.commands import command, environment, run
+from tests.support.commands import command, environment, run_forked
 from tests.support.deadline import PATIENCE_S, until
 from tests.support.mounts import MountNamespace, disk, mounts
 from tests.support.photos import jpeg, names_in_new, open_spool, take
@@ -260,10 +260,8 @@ class RealBooth:
 
     def status(self) -> dict[str, Any]:
         """`status --json`, asked in the namespace."""
-        words = self._mounts.command(*command("--config", self.config, "status", "--json"))
-        done = subprocess.run(
-            words, env=environment(self.runtime), capture_output=True, text=True, timeout=PATIENCE_S, check=True
-        )
+        done = run_forked(self.runtime, "--config", self.config, "status", "--json", mounts_of=self._mounts.process)
+        assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
@@ -296,7 +294,7 @@ def test_f09_the_real_booth_on_an_overlay_in_memory(mounts: MountNamespace, disk
         said = booth.until(lambda said: said["booth"]["state"] == "fault")
         assert codes(said)[0] == "spool_memory"
         assert (said["spool"]["storage"], said["spool"]["allow_memory"]) == ("memory", False)
-        assert run(booth.runtime, "--config", booth.config, "press").returncode == 0
+        assert run_forked(booth.runtime, "--config", booth.config, "press").returncode == 0
     assert codes(booth.status()) == ["spool_memory"]  # also when nothing runs
     assert not list((disk / "lower").rglob("*.jpg"))
 

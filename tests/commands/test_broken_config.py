@@ -18,7 +18,7 @@ from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import NEW, PARKED
 from piboothup.spool.store import Spool
-from tests.support.commands import run
+from tests.support.commands import run_forked
 from tests.support.effort import covering
 from tests.support.photos import jpeg, take
 
@@ -79,7 +79,7 @@ class Box:
 
     def run(self, *words: str | Path) -> tuple[int, str, str]:
         """Exit status, standard output and standard error of a command."""
-        result = run(self.folder / "run", "--config", self.file, *words)
+        result = run_forked(self.folder / "run", "--config", self.file, *words)
         assert "Traceback" not in result.stderr
         return result.returncode, result.stdout, result.stderr
 

@@ -14,20 +14,22 @@ import pytest
 from PIL import Image
 
 from piboothup import config
+from piboothup.booth.panel.view import View
 from piboothup.cli import function_of
 from piboothup.clock import SystemClock
 from piboothup.commands.common import NEEDED, config_problem, service_config
 from piboothup.problems import problem
 from piboothup.simulator.faults import Drop, Fault
+from piboothup.simulator.gallery_views import SELECTION, examples
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from piboothup.spool import handover
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.listing import PARKED
 from piboothup.spool.store import Spool
-from tests.support.commands import command, environment, run, targets
+from tests.support.commands import command, environment, run, run_forked, targets
 from tests.support.deadline import PATIENCE_S
-from tests.support.effort import sample
+from tests.support.effort import AT_LENGTH, sample
 from tests.support.photos import jpeg, names_in_new, take
 
 pytestmark = pytest.mark.process
@@ -55,7 +57,7 @@ def told(result: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.mark.parametrize("words", [["dance"], [], ["queue"], ["press", "--hold", "long"], ["--colour", "status"]])
 def test_an_unknown_command_is_a_usage_error_in_one_line(tmp_path: Path, words: list[str]) -> None:
-    result = run(tmp_path / "run", *words)
+    result = run_forked(tmp_path / "run", *words)
     assert result.returncode == 2
     assert "--help" in told(result)
     assert "_seconds" not in told(result)
@@ -99,7 +101,7 @@ def test_f16_needed_libraries_are_those_of_existing_commands() -> None:
 def test_broken_toml_is_a_config_error_in_one_line(tmp_path: Path, service: str) -> None:
     file = tmp_path / "config.toml"
     file.write_text('name = "A"\nlanguage = de\n')
-    result = run(tmp_path / "run", "--config", file, service)
+    result = run_forked(tmp_path / "run", "--config", file, service)
     assert result.returncode == 2
     assert f"{file}, line 2: " in told(result)
 
@@ -107,7 +109,7 @@ def test_broken_toml_is_a_config_error_in_one_line(tmp_path: Path, service: str)
 def test_a_wrong_type_is_a_config_error_in_one_line(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text('[capture]\ncountdown_s = "five"\n')
-    result = run(tmp_path / "run", "--config", file, "booth")
+    result = run_forked(tmp_path / "run", "--config", file, "booth")
     assert result.returncode == 2
     assert "a whole number from 0 to 10" in told(result)
 
@@ -128,7 +130,7 @@ def test_uploader_start_reports_unusable_eventpics_settings(tmp_path: Path, sett
     (tmp_path / "key").write_text("“canary”\n")
     file = tmp_path / "config.toml"
     file.write_text(f"config_version = 1\n[eventpics]\n{setting.replace('FILE', str(tmp_path / 'key'))}\n")
-    result = run(tmp_path / "run", "--config", file, "uploader")
+    result = run_forked(tmp_path / "run", "--config", file, "uploader")
     assert result.returncode == 2
     assert remedy in told(result)
     assert "line 3: " in told(result) or str(tmp_path / "key") in told(result)
@@ -160,20 +162,20 @@ def test_a_spool_that_cannot_be_written_is_told_in_one_line(tmp_path: Path, desk
 def test_a_port_in_use_is_told_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        result = run(tmp_path / "run", "simulator", "--port", str(port), "--directory", tmp_path / "album")
+        result = run_forked(tmp_path / "run", "simulator", "--port", str(port), "--directory", tmp_path / "album")
     assert result.returncode == 1
     assert str(port) in told(result)
 
 
 @pytest.mark.parametrize("words", [["press"], ["press", "--hold", "0.1"], ["screen", "now.png"]])
 def test_without_a_booth_a_command_says_so(tmp_path: Path, words: list[str]) -> None:
-    result = run(tmp_path / "run", *words)
+    result = run_forked(tmp_path / "run", *words)
     assert result.returncode == 1
     assert "No booth is running" in told(result)
 
 
 def test_status_works_when_nothing_runs_and_makes_nothing(tmp_path: Path, desk: Path) -> None:
-    result = run(tmp_path / "run", "--config", desk, "status", "--json")
+    result = run_forked(tmp_path / "run", "--config", desk, "status", "--json")
     report = json.loads(result.stdout)
     assert result.returncode == 0
     assert set(report) == {
@@ -192,7 +194,7 @@ def test_status_works_when_nothing_runs_and_makes_nothing(tmp_path: Path, desk: 
     assert report["uploader"]["state"] == "stopped"
     assert report["spool"]["new"] == 0
     assert not (tmp_path / "spool").exists()
-    assert "Desk" in run(tmp_path / "run", "--config", desk, "status").stdout
+    assert "Desk" in run_forked(tmp_path / "run", "--config", desk, "status").stdout
 
 
 def test_a_terminal_that_is_not_utf8_gets_what_it_can_show(tmp_path: Path, desk: Path) -> None:
@@ -241,7 +243,7 @@ def test_status_counts_from_the_folders_when_nothing_runs(tmp_path: Path, desk: 
     handover.mark_sent(spool, names[0])
     handover.park(spool, names[1], "EventPics refuses it.")
     spool.write_events([AlbumEvent("Summer Party", "abcd1234", (Album("a1", "Booth"),))])
-    report = json.loads(run(tmp_path / "run", "--config", desk, "status", "--json").stdout)
+    report = json.loads(run_forked(tmp_path / "run", "--config", desk, "status", "--json").stdout)
     assert {key: report["spool"][key] for key in ("new", "sent", "parked", "quarantined")} == {
         "new": 2,
         "sent": 1,
@@ -266,7 +268,7 @@ def test_events_not_available_reported_in_catalogue_words(tmp_path: Path, fault:
     with LocalEventPics(tmp_path / "album", SystemClock(), faults=[fault]) as album:
         file = tmp_path / "config.toml"
         file.write_text(f'config_version = 1\n[eventpics]\napi_key = "{DEMO_KEY}"\napi_url = "{album.url}"\n')
-        result = run(tmp_path / "run", "--config", file, "events")
+        result = run_forked(tmp_path / "run", "--config", file, "events")
     assert result.returncode == 1
     assert told(result).startswith(f"piboothup: {problem(code).sentence[:-1]}")
     assert told(result).endswith(problem(code).remedy)
@@ -277,17 +279,17 @@ def test_queue_lists_retries_and_exports(tmp_path: Path, desk: Path) -> None:
     names = [take(spool, jpeg(number)) for number in range(3)]
     spool.write_events([AlbumEvent("Anna/Ben: 20 | 06", "abcd1234")])
     handover.park(spool, names[0], "EventPics refuses it.")
-    listed = run(tmp_path / "run", "--config", desk, "queue", "list").stdout.splitlines()
+    listed = run_forked(tmp_path / "run", "--config", desk, "queue", "list").stdout.splitlines()
     assert [line.split()[0] for line in listed] == ["waits", "waits", "parked"]
     assert all("time unknown" in line for line in listed)
-    retried = run(tmp_path / "run", "--config", desk, "queue", "retry")
+    retried = run_forked(tmp_path / "run", "--config", desk, "queue", "retry")
     assert "1 parked photos wait again" in retried.stdout
     assert list(spool.names(PARKED)) == []
-    exported = run(tmp_path / "run", "--config", desk, "queue", "export", tmp_path / "stick")
+    exported = run_forked(tmp_path / "run", "--config", desk, "queue", "export", tmp_path / "stick")
     assert exported.stdout == "3 copied, 0 were there already, 0 damaged and left out\n"
     copies = sorted((tmp_path / "stick" / "Anna-Ben- 20 - 06").iterdir())
     assert [copy.read_bytes() for copy in copies] == [jpeg(number) for number in range(3)]
-    again = run(tmp_path / "run", "--config", desk, "queue", "export", tmp_path / "stick")
+    again = run_forked(tmp_path / "run", "--config", desk, "queue", "export", tmp_path / "stick")
     assert again.stdout == "0 copied, 3 were there already, 0 damaged and left out\n"
     assert len(names_in_new(spool)) == 3
 
@@ -295,19 +297,28 @@ def test_queue_lists_retries_and_exports(tmp_path: Path, desk: Path) -> None:
 def test_export_to_a_place_that_is_no_folder_is_told_in_one_line(tmp_path: Path, desk: Path) -> None:
     take(_spool_of(tmp_path), jpeg(1))
     (tmp_path / "stick").write_text("x")
-    result = run(tmp_path / "run", "--config", desk, "queue", "export", tmp_path / "stick")
+    result = run_forked(tmp_path / "run", "--config", desk, "queue", "export", tmp_path / "stick")
     assert result.returncode == 1
     assert "can't be written" in told(result)
 
 
 @pytest.mark.slow
-def test_every_screen_is_written_as_a_picture_of_a_lit_panel(tmp_path: Path) -> None:
+def test_every_screen_is_written_as_a_picture_of_a_lit_panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a plain run every fifth screen, and those of the README's picture."""
+    if not AT_LENGTH:
+        monkeypatch.setattr("piboothup.simulator.gallery.examples", some_examples)
     gallery = tmp_path / "new" / "folder"
-    assert run(tmp_path / "run", "screens", gallery).returncode == 0
+    assert run_forked(tmp_path / "run", "screens", gallery).returncode == 0
     assert len(list(gallery.glob("en-*.png"))) > 10
     assert all((gallery / name).exists() for name in ("panel.png", "de-saved.png", "de-contact-sheet.png"))
     with Image.open(gallery / "en-saved.png") as saved:
         assert saved.width > 4 * 128
+
+
+def some_examples(language: str) -> dict[str, View]:
+    views = examples(language)
+    names = {*list(views)[::5], *SELECTION, "saved"}
+    return {name: view for name, view in views.items() if name in names}
 
 
 def test_a_reader_that_leaves_early_is_no_traceback(tmp_path: Path, desk: Path) -> None:

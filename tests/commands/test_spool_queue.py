@@ -23,7 +23,7 @@ from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.store import Spool
-from tests.support.commands import command, environment, run
+from tests.support.commands import command, environment, run_forked
 from tests.support.deadline import PATIENCE_S
 from tests.support.photos import PARTY, jpeg, names_in_new, take
 
@@ -61,15 +61,7 @@ def spool(tmp_path: Path) -> Spool:
 
 def queue(desk: Path, *words: str | Path, typed: str = "") -> subprocess.CompletedProcess[str]:
     """Runs `piboothup queue WORDS` with these lines as its standard input."""
-    result = subprocess.run(
-        command("--config", desk, "queue", *words),
-        env=environment(desk.parent / "run"),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        input=typed,
-        check=False,
-    )
+    result = run_forked(desk.parent / "run", "--config", desk, "queue", *words, typed=typed)
     assert "Traceback" not in result.stderr
     return result
 
@@ -369,14 +361,14 @@ def test_export_names_what_is_damaged(desk: Path, spool: Spool, tmp_path: Path) 
 
 def test_f11_hidden_photos_are_told_at_a_wipe_until_a_retry(desk: Path, spool: Spool) -> None:
     hidden_photos.write(spool.directory, {"somewhere.jpg"})
-    assert "[photos_hidden]" in run(desk.parent / "run", "--config", desk, "status").stdout
+    assert "[photos_hidden]" in run_forked(desk.parent / "run", "--config", desk, "status").stdout
     unsent = len(names_in_new(spool))
     wiped = queue(desk, "wipe", "--all", "--unsent", typed=f"{unsent}\n")
     assert "What lies out of sight was not deleted. Photos wait under a disk" in wiped.stdout
     assert queue(desk, "retry").returncode == 0
     assert hidden_photos.read(spool.directory) == frozenset()
     assert "out of sight" not in queue(desk, "wipe", "--all").stdout
-    assert "photos_hidden" not in run(desk.parent / "run", "--config", desk, "status").stdout
+    assert "photos_hidden" not in run_forked(desk.parent / "run", "--config", desk, "status").stdout
 
 
 @pytest.mark.parametrize("what", ["export", "assign", "wipe", "list", "retry"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
+from tests.support import forked
 
 MADE_UP = re.compile(rf"canary-(?:key|signature|password)|{re.escape(DEMO_KEY)}")
 _LEFT_BEHIND = {".log", ".txt", ".json", ".jsonl"}
@@ -34,7 +35,7 @@ class Canary:
 
     def watch(self, patch: pytest.MonkeyPatch) -> None:
         """Record the secrets of every local EventPics and the output of every command."""
-        grant, communicate = LocalEventPics.grant, subprocess.Popen.communicate
+        grant, communicate, call = LocalEventPics.grant, subprocess.Popen.communicate, forked.call
 
         def watched_grant(album: LocalEventPics, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
             answer = grant(album, asked)
@@ -54,8 +55,14 @@ class Canary:
                 ]
             return said
 
+        def watched_call(function: Callable[[], object], **named: Any) -> subprocess.CompletedProcess[str]:
+            done = call(function, **named)
+            self._said += [done.stdout, done.stderr]
+            return done
+
         patch.setattr(LocalEventPics, "grant", watched_grant)
         patch.setattr(subprocess.Popen, "communicate", watched_communicate)
+        patch.setattr(forked, "call", watched_call)
 
     def pytest_runtest_setup(self) -> None:
         """Reset for the next test."""

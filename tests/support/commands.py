@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 from piboothup.cli import command_parser
+from tests.support import forked
 from tests.support.deadline import PATIENCE_S
 
 
@@ -25,7 +27,7 @@ def command(*words: str | Path) -> list[str]:
 
 
 def run(runtime: Path, *words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+    """Run a command to its end in a fresh interpreter."""
     return subprocess.run(
         command(*words),
         env=environment(runtime, **more),
@@ -35,6 +37,18 @@ def run(runtime: Path, *words: str | Path, **more: str) -> subprocess.CompletedP
         stdin=subprocess.DEVNULL,
         check=False,
     )
+
+
+def run_forked(
+    runtime: Path, *words: str | Path, typed: str = "", mounts_of: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end in a forked copy of this process, with these lines as its standard input."""
+
+    def main() -> None:
+        sys.argv = ["piboothup", *map(str, words)]
+        runpy.run_module("piboothup", run_name="__main__", alter_sys=True)
+
+    return forked.call(main, environment=environment(runtime), typed=typed, mounts_of=mounts_of)
 
 
 def targets(parser: argparse.ArgumentParser | None = None) -> dict[str, str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,14 +13,13 @@ from pathlib import Path
 import pytest
 
 from piboothup.spool.disk.file_system import Storage, look
+from tests.support import forked
 from tests.support.deadline import PATIENCE_S
 
 needs_images = pytest.mark.skipif(
     not (shutil.which("mkfs.ext4") and shutil.which("chattr") and Path("/dev/loop-control").exists()),
     reason="SKIPPED: an image needs mkfs.ext4, chattr and loop devices",
 )
-
-_HOUSE = Path(__file__).parents[2]
 
 
 class MountNamespace:
@@ -35,6 +34,11 @@ class MountNamespace:
         self._keeper.stdin.write(b"there\n")
         self._keeper.stdin.flush()
         assert self._keeper.stdout.readline() == b"there\n", "no mount namespace"
+
+    @property
+    def process(self) -> int:
+        """Number of a process in it."""
+        return self._keeper.pid
 
     def close(self) -> None:
         """End the last process in it, and its mounts with it."""
@@ -66,26 +70,26 @@ class MountNamespace:
         self.mount("overlay", point, folders + more)
 
     def call(self, function: Callable[..., None], *paths: Path) -> None:
-        """Call a function of a test module in a new process in it."""
-        program = (
-            f"import sys; from pathlib import Path; from {function.__module__} import {function.__name__} as f; "
-        )
-        program += "f(*map(Path, sys.argv[1:]))"
-        words = [*self.command(sys.executable, "-c", program), *map(str, paths)]
-        environment = {**os.environ, "PYTHONPATH": str(_HOUSE)}
-        done = subprocess.run(
-            words, cwd="/", env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-        )
+        """Call a function in a new process in it, in its root folder."""
+        done = forked.call(lambda: function(*paths), mounts_of=self.process)
         assert done.returncode == 0, done.stderr
+
+
+@functools.cache
+def _why_none() -> str:
+    """Reason why no mount namespace can be made here, or nothing."""
+    if os.geteuid() != 0 or not all(shutil.which(command) for command in ("unshare", "nsenter", "mount")):
+        return "real mounts need root, unshare and nsenter"
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode != 0:
+        return "no mount namespace can be made here"
+    return ""
 
 
 @pytest.fixture
 def mounts() -> Iterator[MountNamespace]:
     """Mount namespace, closed after the test."""
-    if os.geteuid() != 0 or not all(shutil.which(command) for command in ("unshare", "nsenter", "mount")):
-        pytest.skip("SKIPPED: real mounts need root, unshare and nsenter")
-    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("SKIPPED: no mount namespace can be made here")
+    if reason := _why_none():
+        pytest.skip(f"SKIPPED: {reason}")
     made = MountNamespace()
     yield made
     made.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from piboothup.spool.names import PhotoName
 from piboothup.uploader.outcomes import ApiCall, Outcome
 from piboothup.uploader.schedule.backoff import SECOND_NS
 from piboothup.uploader.schedule.photo_queue import sorted_names
-from piboothup.uploader.schedule.scheduler import Probe, Send, UploadScheduler
+from piboothup.uploader.schedule.scheduler import Probe, Send, UploadScheduler, Wait
 from tests.support.clock import HandClock
 from tests.support.photos import PARTY
 
@@ -23,6 +24,7 @@ Rule = Callable[[PhotoName], Outcome]
 """Result of a photo's call; ACCEPTED: it arrives."""
 
 _LIST_EVERY_S = 30.0
+_TICK_S = 0.5
 
 
 class Night:
@@ -76,11 +78,17 @@ class Night:
                 self.clock.pass_s(self.call_s)
                 self._show(step.name)
             else:
-                self.clock.pass_s(0.5)
+                assert isinstance(step, Wait)
+                self._wait(step, until_s)
 
     def problems(self) -> list[str]:
         """Codes of the reported problems."""
         return [problem.code for problem in self.scheduler.snapshot().problems]
+
+    def _wait(self, step: Wait, until_s: float) -> None:
+        """Wait until the scheduler or the main thread has something to do, in whole ticks as a loop of them would."""
+        due_s = min(self._list_s, until_s, math.inf if step.until_ns is None else step.until_ns / SECOND_NS)
+        self.clock.pass_s(max(1, math.ceil((due_s - self.clock.boottime_s) / _TICK_S)) * _TICK_S)
 
     def _keep_up(self) -> None:
         """Run the main thread's tasks."""

@@ -452,11 +452,8 @@ def after_the_cut(root: Path, boot_id: str = "boot-after") -> Found:
             places[name] = (*places.get(name, ()), place)
     kept = set(contents.values())
     contexts = {path.name.split(".")[0] for path in (root / CONTEXTS).glob("*.json")}
-    texts = tuple(
-        (name, b"" if name.endswith((".jpg", ".part")) else content)
-        for name, content in read_tree(root)
-        if content is not None
-    )
+    files = [(name, content) for name, content in read_tree(root) if content is not None]
+    texts = tuple((name, b"" if name.endswith((".jpg", ".part")) else content) for name, content in files)
     fresh = take(spool, jpeg(99, _SMALL))
     assert is_intact(spool, fresh), "the next photo is not fine"
     return Found(
@@ -465,7 +462,7 @@ def after_the_cut(root: Path, boot_id: str = "boot-after") -> Found:
         damaged=tuple(str(name) for name, place in photos if place == NEW and not is_intact(spool, name)),
         without_context=tuple(str(name) for name, place in photos if place == NEW and spool.context_of(name) is None),
         unexplained=tuple(str(name) for name, place in photos if place == PARKED and not _is_explained(spool, name)),
-        contents=frozenset(content for _, content in read_tree(root) if content),
+        contents=frozenset(content for _, content in files if content),
         thrown_away=tuple(part for part, content in parts.items() if content.strip(b"\0") and content not in kept),
         left_in_tmp=tuple(sorted(path.name for path in (root / TMP).iterdir())),
         set_aside=frozenset(
