@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import textwrap
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 from piboothup import __version__
 from piboothup.care import devices, drop_ins, install, network, pins, storage, system, wifi
-from piboothup.care.facts import Facts, Finding, State, found
+from piboothup.care.facts import Facts, Finding, State, found, skipped
 from piboothup.health import REPORTED, Check
 from piboothup.problems import problem
 
@@ -51,6 +52,13 @@ CHECKS: dict[Check, Callable[[Facts], Finding]] = {
 _EXIT_STATUS = {State.SKIPPED: 0, State.OK: 0, State.WARNING: 3, State.FAULT: 1}
 """2 is an error in the command's use."""
 _GRAVITY = list(State)
+DEADLINE_S = 8.0
+"""After this a check counts as unanswered, seconds."""
+_CAMERA_S = 30.0
+"""The same for the camera, whose test frame has a deadline of its own before."""
+_NO_ANSWER = "no answer"
+_ON_CARD = (Check.CARD, Check.SPACE, Check.QUEUE, Check.LOST, Check.EVENT, Check.OTHERS)
+"""Checks that read the spool."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +74,37 @@ class Line:
         return self.finding.state
 
 
-def examine(facts: Facts) -> list[Line]:
-    """Make every check, whatever the others find."""
-    return [Line(check, _with_report(facts, check, _finding(facts, check))) for check in Check]
+def examine(facts: Facts, deadline_s: float = DEADLINE_S) -> list[Line]:
+    """Make every check, whatever the others find, and whatever does not answer."""
+    lines: list[Line] = []
+    for check in Check:
+        is_card_silent = any(line.check in _ON_CARD and _is_late(line.finding) for line in lines)
+        if is_card_silent and check in _ON_CARD:
+            finding = skipped("the card does not answer")
+        else:
+            finding = _made_in_time(facts, check, deadline_s)
+        lines.append(Line(check, _with_report(facts, check, finding)))
+    return lines
 
 
-def _finding(facts: Facts, check: Check) -> Finding:
+def _made_in_time(facts: Facts, check: Check, deadline_s: float) -> Finding:
+    """The finding; a check that waits for a disk or a device for too long is left alone."""
+    findings: list[Finding] = []
+    thread = threading.Thread(target=lambda: findings.append(_made(facts, check)), name="check", daemon=True)
+    thread.start()
+    thread.join(_CAMERA_S if check is Check.CAMERA else deadline_s)
+    return findings[0] if findings else found("not_checked", f"{check}: {_NO_ANSWER}")
+
+
+def _is_late(finding: Finding) -> bool:
+    return finding.problem is not None and finding.problem.detail.endswith(_NO_ANSWER)
+
+
+def _made(facts: Facts, check: Check) -> Finding:
     try:
         return CHECKS[check](facts)
-    except Exception as error:  # a defect, or a system that nobody has seen: the other lines are told all the same
-        log.exception("check failed check=%s", check)
+    except Exception as error:  # a defect, or a system that nobody has seen: the others are told
+        log.debug("check failed check=%s", check, exc_info=True)
         return found("not_checked", f"{check}: {type(error).__name__}")
 
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from piboothup.care.facts import NEEDS_GROUP, NOT_HERE, OLD_UNITS, UNITS, Facts, Finding, found, skipped
 from piboothup.root_requests import FRESH_NS, REQUESTS
 from piboothup.runtime import SYSTEM_DIRECTORY
+from piboothup.users import BOOTH
 
-BOOTH, UPLOADER, GROUP = "piboothup-booth", "piboothup-uploader", "piboothup"
+UPLOADER, GROUP = "piboothup-uploader", "piboothup"
 _DEVICE_GROUPS = ("gpio", "i2c", "video")
+_SUPPLEMENTARY = re.compile(r"^SupplementaryGroups=(.*)$", re.MULTILINE)
 _TMPFILES = "/usr/lib/tmpfiles.d/piboothup.conf"
 SET_ASIDE = "/opt/piboothup.before-package"
 """Where the package's installation moves an older one to."""
@@ -46,7 +48,18 @@ def accounts(facts: Facts) -> Finding:
         is_primary = users[user][3] == groups[group][2]
         if not is_primary and user not in groups[group][3].split(","):
             return found("account_missing", f"{user} is not in {group}")
+    for name in _groups_of_units(facts):
+        if name not in groups:
+            return found("account_missing", f"a unit asks for group {name}, which is not there")
     return Finding(f"{BOOTH} and {UPLOADER}")
+
+
+def _groups_of_units(facts: Facts) -> Iterator[str]:
+    """Groups that the units and their drop-ins add: with one that is not there a unit does not start at all."""
+    for folder in (UNITS, OLD_UNITS):
+        for pattern in ("piboothup-*.service", "piboothup-*.service.d/*.conf"):
+            for text in facts.texts(f"{folder}/{pattern}"):
+                yield from (name for line in _SUPPLEMENTARY.findall(text) for name in line.split())
 
 
 def _own_groups(facts: Facts) -> Finding:

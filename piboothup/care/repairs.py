@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from piboothup import users
 from piboothup.care import install
 from piboothup.care.facts import Facts, Finding
 from piboothup.runtime import SYSTEM_DIRECTORY
@@ -19,22 +20,23 @@ from piboothup.setup import request_reader
 from piboothup.spool.admin import lost_found
 
 _DEADLINE_S = 60.0
+_RESTART = "It counts as soon as the services are started anew: sudo systemctl restart piboothup-{booth,uploader}"
 
 
 @dataclass(frozen=True)
 class Repair:
-    """A repair: its name, as an imperative, and what does it. `do` raises OSError or SubprocessError."""
+    """A repair: its name, what does it, and what a person does then. `do` raises OSError or SubprocessError."""
 
     name: str
     do: Callable[[], object]
+    then: str = ""
 
 
 def repairs(facts: Facts) -> Iterator[Repair]:
     """The repairs that this box wants, each found when those before it are done. Raises OSError."""
     if _is(install.accounts(facts), "account_missing"):
-        yield Repair(
-            "make the services' users and groups (systemd-sysusers)", partial(_run, facts, "systemd-sysusers")
-        )
+        tool = partial(_run, facts, "systemd-sysusers")
+        yield Repair("make the services' users and groups (systemd-sysusers)", tool, _RESTART)
     if _is(install.files(facts), "files_unfit"):
         tool = partial(_run, facts, "systemd-tmpfiles", "--create")
         yield Repair("give our folders and the key's file their owners and modes (systemd-tmpfiles)", tool)
@@ -43,9 +45,8 @@ def repairs(facts: Facts) -> Iterator[Repair]:
         yield Repair(f"remove requests that nobody took ({', '.join(stale)})", partial(_refuse_requests, facts))
     photos = lost_found.find(facts.spool)
     if photos:
-        yield Repair(
-            f"copy photos back from lost+found ({len(photos)})", partial(lost_found.give_back, facts.spool, photos)
-        )
+        give_back = partial(lost_found.give_back, facts.spool, photos)
+        yield Repair(f"copy photos back from lost+found ({len(photos)})", give_back, _RESTART)
 
 
 def _is(finding: Finding, code: str) -> bool:
@@ -65,5 +66,5 @@ def _run(facts: Facts, tool: str, *options: str) -> None:
 
 def _refuse_requests(facts: Facts) -> None:
     """Refuse whatever lies in the folder, whichever its verb."""
-    booth_uid = facts.ids("/etc/passwd").get(install.BOOTH, -1)
+    booth_uid = facts.ids("/etc/passwd").get(users.BOOTH, -1)
     request_reader.serve(facts.path(str(SYSTEM_DIRECTORY)), booth_uid, facts.clock, {})

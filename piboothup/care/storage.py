@@ -7,14 +7,22 @@ import re
 from pathlib import Path
 
 from piboothup.care.facts import NEEDS_GROUP, NOT_HERE, OLD_UNITS, UNITS, Facts, Finding, found, skipped
-from piboothup.care.install import BOOTH, GROUP
+from piboothup.care.install import GROUP
 from piboothup.spool.admin import lost_found
 from piboothup.spool.admin.others import others_problem
 from piboothup.spool.disk import hidden_photos
+from piboothup.spool.disk.file_system import Storage, file_system_of
 from piboothup.spool.disk.free_space import storage
 from piboothup.spool.listing import NEW, PARKED, SENT
+from piboothup.users import BOOTH
 
+_PLACES = {
+    Storage.DISK: "on a disk",
+    Storage.MEMORY: "in memory",
+    Storage.UNKNOWN: "where power-off may delete it",
+}
 _OPEN = re.compile(r"^ReadWritePaths=(.*)$", re.MULTILINE)
+_PATH = re.compile(r'"[-+]*([^"]*)"|(\S+)')
 _LONG_WAIT_S = 86_400
 
 
@@ -30,7 +38,8 @@ def card(facts: Facts) -> Finding:
     if shut := _shut(facts):
         return found("spool_closed", shut)
     kind = storage(spool.directory)
-    return Finding(f"{spool.directory} lies on {kind}" if kind == "disk" else f"in {kind}, as the config allows")
+    place = f"{spool.directory} lies {_PLACES[kind]} ({file_system_of(spool.directory)})"
+    return Finding(place if kind is Storage.DISK else f"{place}, as the config allows")
 
 
 def _shut(facts: Facts) -> str:
@@ -46,7 +55,7 @@ def _shut(facts: Facts) -> str:
         return f"{directory}, whose modes shut it out"
     drop_ins = facts.texts(f"{OLD_UNITS}/{BOOTH}.service.d/*.conf")
     unit = "\n".join((facts.text(f"{UNITS}/{BOOTH}.service"), *drop_ins))
-    open_paths = [word.lstrip("-+") for line in _OPEN.findall(unit) for word in line.split()]
+    open_paths = [quoted or word.lstrip("-+") for line in _OPEN.findall(unit) for quoted, word in _PATH.findall(line)]
     is_open = not open_paths or any(directory.is_relative_to(path) for path in open_paths)
     return "" if is_open else f"{directory}, which its unit shuts"
 

@@ -53,7 +53,7 @@ def mend(facts: Facts) -> None:
         try:
             repair = next(wanted, None)
         except OSError as error:
-            raise CommandFails(f"lost+found can't be read ({error.strerror}): run with sudo.") from None
+            raise CommandFails(f"A folder can't be read ({error.strerror}): run with sudo.") from None
         if repair is None:
             return
         print(f"piboothup: to {repair.name}", file=sys.stderr)
@@ -63,6 +63,8 @@ def mend(facts: Facts) -> None:
             said = getattr(error, "stderr", None) or getattr(error, "strerror", None) or error
             reason = one_line(said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said))
             raise CommandFails(f"That failed ({reason}): run with sudo.") from None
+        if repair.then:
+            print(f"piboothup: {repair.then}", file=sys.stderr)
 
 
 def _ask_eventpics(facts: Facts) -> Facts:

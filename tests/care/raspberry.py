@@ -19,9 +19,11 @@ from piboothup.care.facts import Facts, Finding
 from piboothup.care.install import places
 from piboothup.config import Config, EventPicsConfig, Secret, SpoolConfig
 from piboothup.health import Check
+from piboothup.setup import spool_folder
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.status import BoothReport, UploaderReport, UploaderState
 from tests.support.clock import HandClock
+from tests.support.deadline import PATIENCE_S
 from tests.support.photos import open_spool
 
 PACKAGE = Path(__file__).parents[2] / "systemd"
@@ -107,8 +109,8 @@ class Raspberry:
         self.clock = HandClock()
         self.clock.uncertainty_ms = 20
         self.spool = open_spool(folder / "spool", self.clock)
-        unit = "[Service]\nReadWritePaths=-" + str(self.spool.directory) + "\n"
-        self.write("/etc/systemd/system/piboothup-booth.service.d/override.conf", unit)
+        self.path("/etc/systemd/system").mkdir(parents=True)
+        spool_folder.set_open(self.spool.directory, self.path("/etc/systemd/system"))
         self.addresses = {0x3C: 0x43}
         self.pins = Pins()
         event = EventPicsConfig(api_key=Secret("canary-key-of-the-doctor"), link_id="abcd1234", album_id="a1")
@@ -170,4 +172,4 @@ class Raspberry:
         return Anchor(Source.DATE, self.clock.boottime_ns() // 1_000_000, self.clock.wall_ns() // 1_000_000, 600)
 
     def examine(self) -> dict[Check, Line]:
-        return {line.check: line for line in doctor.examine(replace(self.facts))}
+        return {line.check: line for line in doctor.examine(replace(self.facts), PATIENCE_S)}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,12 +18,13 @@ import pytest
 from piboothup import status
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS
 from piboothup.booth.panel.i18n.en import TEXTS
-from piboothup.care import doctor, drop_ins, i2c
+from piboothup.care import doctor, drop_ins, i2c, install, storage
 from piboothup.care.facts import Facts, State, found
 from piboothup.care.pins import taken_pins
 from piboothup.care.wifi import driver_mask
 from piboothup.health import REPORTED, STOPS_PHOTOS, Check
 from piboothup.problems import codes, problem
+from piboothup.setup import spool_folder
 from piboothup.spool import handover
 from piboothup.spool.contexts import context_for
 from piboothup.spool.disk import hidden_photos
@@ -141,7 +144,7 @@ def old_link(box: Raspberry) -> None:
 
 
 def shut_spool(box: Raspberry) -> None:
-    box.change("/etc/systemd/system/piboothup-booth.service.d/override.conf", str(box.spool.directory), "/elsewhere")
+    spool_folder.set_open(Path("/elsewhere"), box.path("/etc/systemd/system"))
 
 
 def no_country(box: Raspberry) -> None:
@@ -456,6 +459,37 @@ def test_a09_a_check_that_raises_leaves_the_others(box: Raspberry, caplog: pytes
     assert "check failed check=panel" in caplog.text
 
 
+def test_a09_a_check_that_gets_no_answer_holds_up_no_other(box: Raspberry) -> None:
+    """A pipe that nobody writes to stands for a disk that hangs: its opening waits for ever."""
+    fifo = box.path("/etc/os-release")
+    fifo.unlink()
+    os.mkfifo(fifo)
+    lines = {line.check: line for line in doctor.examine(box.facts, deadline_s=3)}
+    os.close(os.open(fifo, os.O_WRONLY))  # the thread goes on
+    late = {check: line.finding.problem for check, line in lines.items() if line.finding.problem is not None}
+    assert late == {Check.SYSTEM: problem("not_checked", "system: no answer")}
+
+
+def test_a09_a_card_that_hangs_is_waited_for_once(box: Raspberry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is played by a folder that answers late: only root can make a real file system hang."""
+    answers = threading.Event()
+    monkeypatch.setattr(storage, "_unseen", lambda _: answers.wait(PATIENCE_S) and None)
+    lines = {line.check: line for line in doctor.examine(box.facts, deadline_s=0.2)}
+    answers.set()
+    assert lines[Check.CARD].finding.problem == problem("not_checked", "card: no answer")
+    silent = {check for check, line in lines.items() if line.finding.note == "the card does not answer"}
+    assert silent == {Check.SPACE, Check.QUEUE, Check.LOST, Check.EVENT, Check.OTHERS}
+
+
+def test_a09_no_traceback_is_shown_when_a_check_raises(
+    box: Raspberry, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(doctor.CHECKS, Check.HEAT, lambda _: 1 / 0)
+    monkeypatch.setattr(logging.getLogger("piboothup.care.doctor"), "propagate", False)
+    assert box.examine()[Check.HEAT].finding.problem == problem("not_checked", "heat: ZeroDivisionError")
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_a09_a_bus_that_may_not_be_opened_needs_a_group(box: Raspberry) -> None:
     def refuse(_bus: Path, _address: int) -> int:
         raise PermissionError(errno.EACCES, "Permission denied")
@@ -630,6 +664,17 @@ def test_a09_a_drop_in_loses_to_a_later_name_alone(box: Raspberry, name: str, te
     told = box.examine()[Check.DROP_INS].finding.problem
     assert (winner in told.detail) if told is not None else not winner
     assert (told is None) is (not winner)
+
+
+def test_a09_the_groups_that_are_looked_for_are_the_packages() -> None:
+    lines = (PACKAGE / "sysusers.d/piboothup.conf").read_text().splitlines()
+    assert [line.split()[2] for line in lines if line.startswith("m ")] == list(install._DEVICE_GROUPS)
+
+
+def test_a09_a_unit_that_asks_for_a_missing_group_is_told(box: Raspberry) -> None:
+    box.write("/etc/systemd/system/piboothup-booth.service.d/mine.conf", "[Service]\nSupplementaryGroups=video spi\n")
+    told = problem("account_missing", "a unit asks for group spi, which is not there")
+    assert box.examine()[Check.ACCOUNTS].finding.problem == told
 
 
 def test_a09_old_files_that_were_set_aside_are_named(box: Raspberry) -> None:

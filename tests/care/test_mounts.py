@@ -10,6 +10,7 @@ from piboothup.care import doctor
 from piboothup.care.facts import Facts
 from piboothup.config import Config, SpoolConfig
 from piboothup.health import Check
+from piboothup.spool.disk.file_system import file_system_of
 from tests.support.mounts import MountNamespace, disk, mounts
 
 __all__ = ["disk", "mounts"]
@@ -82,4 +83,9 @@ def test_a09_doctor_on_a_spool_over_two_mounts(mounts: MountNamespace, tmp_path:
 
 def test_a09_doctor_on_a_disk(disk: Path) -> None:
     (disk / "new").mkdir()
+    lines = {
+        line.check: line for line in doctor.examine(Facts(Config(spool=SpoolConfig(str(disk))), has_config=True))
+    }
+    assert lines[Check.CARD].finding.note == f"{disk} lies on a disk ({file_system_of(disk)})"
+    assert file_system_of(disk) in Path("/proc/filesystems").read_text()
     assert codes(disk, allow_memory=False) == {Check.CARD: "", Check.SPACE: ""}

@@ -16,6 +16,7 @@ from piboothup.commands.doctor import mend
 from piboothup.health import Check
 from piboothup.spool.admin import lost_found
 from piboothup.spool.names import PhotoName
+from piboothup.users import BOOTH
 from tests.care.raspberry import Raspberry
 from tests.support.photos import PARTY, jpeg, take
 from tests.support.users import needs_users
@@ -72,8 +73,8 @@ def test_a09_users_and_groups_are_made_and_photos_stay(box: Raspberry) -> None:
     mend(box.facts)
     assert states(box, Check.ACCOUNTS, Check.FILES) == [State.OK, State.OK]
     users = box.facts.ids("/etc/passwd")
-    assert users.keys() == {"root", install.BOOTH, install.UPLOADER}
-    assert box.path("/run/piboothup/requests").stat().st_uid == users[install.BOOTH]
+    assert users.keys() == {"root", BOOTH, install.UPLOADER}
+    assert box.path("/run/piboothup/requests").stat().st_uid == users[BOOTH]
     assert sorted(path for path in box.spool.directory.rglob("*")) == before
 
 

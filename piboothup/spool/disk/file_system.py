@@ -74,6 +74,13 @@ def look(directory: Path) -> Storage:
     )
 
 
+def file_system_of(directory: Path) -> str:
+    """Name of the file system that `directory` is on, such as "ext4"; empty without /proc. Raises OSError."""
+    number = mount_id(directory)
+    mounts = Path("/proc/self/mountinfo").read_bytes().splitlines() if number >= 0 else []
+    return next((mount.file_system for line in mounts if (mount := _mount(line)).id == number), "")
+
+
 def worst(kinds: Collection[Storage]) -> Storage:
     """Least safe of these."""
     return min(kinds, key=list(Storage).index)
