@@ -110,7 +110,7 @@ SYSTEM_PROBLEMS: dict[str, tuple[str, str]] = {
     ),
     "wifi_mask": (
         "The Wi-Fi's driver offers WPA3, which this Pi's radio can't do: networks of WPA2 and WPA3 may fail.",
-        "Write `options brcmfmac feature_disable=0x2282000` to /etc/modprobe.d/zz-piboothup.conf; restart.",
+        "`sudo piboothup doctor --fix` tells the driver so; then restart the box.",
     ),
     "wifi_saves_power": (
         "The Wi-Fi saves power: uploads stall on it.",
@@ -126,7 +126,7 @@ SYSTEM_PROBLEMS: dict[str, tuple[str, str]] = {
     ),
     "network_rewritten": (
         "The system's first set-up (cloud-init) may delete networks that were added later.",
-        "Write `network: {config: disabled}` to /etc/cloud/cloud.cfg.d/99-piboothup.cfg.",
+        "`sudo piboothup doctor --fix` prevents it.",
     ),
 }
 """Sentence and remedy by code: see `problems`."""

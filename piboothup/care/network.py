@@ -69,7 +69,8 @@ def clock(facts: Facts) -> Finding:
         return skipped(NOT_HERE)
     uncertainty_ms = facts.clock.ntp_uncertainty_ms()
     if uncertainty_ms is not None:
-        return Finding(f"NTP, within {uncertainty_ms / 1000:.1f} s")
+        within = f"{uncertainty_ms} ms" if uncertainty_ms < 1000 else f"{uncertainty_ms / 1000:.1f} s"
+        return Finding(f"NTP, within {within}")
     if facts.now_ms is not None:
         return Finding("EventPics told the time")
     return skipped(NEEDS_GROUP) if facts.hides_reports else found("clock_unknown")

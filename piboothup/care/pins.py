@@ -75,7 +75,7 @@ def pins(facts: Facts) -> Finding:
 
 def where(pin: int) -> str:
     """The pin in words: the config's number, and the one to count to on the board."""
-    return f"GPIO{pin} (header pin {HEADER_PINS[pin]})"
+    return f"GPIO{pin}, header pin {HEADER_PINS[pin]}"
 
 
 def pins_of(config: Config) -> dict[str, int]:

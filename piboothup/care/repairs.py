@@ -13,14 +13,28 @@ from functools import partial
 from pathlib import Path
 
 from piboothup import users
-from piboothup.care import install
+from piboothup.care import install, system, wifi
 from piboothup.care.facts import Facts, Finding
 from piboothup.runtime import SYSTEM_DIRECTORY
 from piboothup.setup import request_reader
+from piboothup.spool import durable
 from piboothup.spool.admin import lost_found
 
 _DEADLINE_S = 60.0
 _RESTART = "It counts as soon as the services are started anew: sudo systemctl restart piboothup-{booth,uploader}"
+_REBOOT = "It counts from the box's next start on."
+_FILES: tuple[tuple[Callable[[Facts], Finding], str, str, str, str], ...] = (
+    (
+        *(wifi.radio, "wifi_mask", "have the Wi-Fi's driver leave out WPA3"),
+        *("/etc/modprobe.d/zz-piboothup.conf", f"options brcmfmac feature_disable={wifi.NO_WPA3:#x}\n"),
+    ),
+    (
+        *(system.first_boot, "network_rewritten", "have cloud-init leave the networks alone"),
+        *("/etc/cloud/cloud.cfg.d/99-piboothup.cfg", "network: {config: disabled}\n"),
+    ),
+)
+"""Files that mend a problem: the check and its code, what is done, path and text."""
+_MADE = "# Made by `piboothup doctor --fix`; another Pi may not need it.\n"
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,9 @@ def repairs(facts: Facts) -> Iterator[Repair]:
     if _is(install.files(facts), "files_unfit"):
         tool = partial(_run, facts, "systemd-tmpfiles", "--create")
         yield Repair("give our folders and the key's file their owners and modes (systemd-tmpfiles)", tool)
+    for check, code, name, path, text in _FILES:
+        if _is(check(facts), code):
+            yield Repair(f"{name} ({path})", partial(_write, facts.path(path), text), _REBOOT)
     stale = install.stale_requests(facts)
     if stale:
         yield Repair(f"remove requests that nobody took ({', '.join(stale)})", partial(_refuse_requests, facts))
@@ -62,6 +79,11 @@ def _run(facts: Facts, tool: str, *options: str) -> None:
         timeout=_DEADLINE_S,
         stdin=subprocess.DEVNULL,
     )
+
+
+def _write(path: Path, text: str) -> None:
+    durable.replace(path, (_MADE + text).encode(), mode=0o644)
+    durable.sync_directory(path.parent)
 
 
 def _refuse_requests(facts: Facts) -> None:

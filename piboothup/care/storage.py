@@ -84,7 +84,7 @@ def space(facts: Facts) -> Finding:
     if full is not None and full.code in ("card_full", "card_crowded"):
         return Finding(problem=full)
     room = os.statvfs(facts.spool.directory)
-    files = f", {room.f_favail} files" if room.f_files else ""
+    files = f" and {room.f_favail} files" if room.f_files else ""
     return Finding(f"{room.f_bavail * room.f_frsize / 1e9:.1f} GB{files} free")
 
 

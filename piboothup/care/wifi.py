@@ -14,7 +14,7 @@ from piboothup.uploader import wifi as kernel
 _NO_COUNTRY = ("", "00")
 _OLD_CHIP = "0xa9a6"
 """SDIO number of BCM43430 and BCM43436 (Zero W, Zero 2 W, 3 Model B): 2.4 GHz alone, and no WPA3."""
-_NO_WPA3 = 0x2282000
+NO_WPA3 = 0x2282000
 """Features that the driver must not offer on that chip: without SAE_EXT, 1 << 25, networks of WPA2 and WPA3 fail."""
 _MASK = re.compile(r"^\s*options\s+brcmfmac\s[^#\n]*?\bfeature_disable=(0[xX][0-9a-fA-F]+|\d+)", re.MULTILINE)
 _PROFILES = "/NetworkManager/system-connections/*.nmconnection"
@@ -39,7 +39,7 @@ def radio(facts: Facts) -> Finding:
     if not is_old_chip(facts):
         return Finding("on")
     mask = driver_mask(facts)
-    return found("wifi_mask", f"{mask:#x}") if mask & _NO_WPA3 != _NO_WPA3 else Finding("on, 2.4 GHz alone")
+    return found("wifi_mask", f"{mask:#x}") if mask & NO_WPA3 != NO_WPA3 else Finding("on, 2.4 GHz alone")
 
 
 def wifi(facts: Facts) -> Finding:

@@ -68,8 +68,11 @@ def mend(facts: Facts) -> None:
 
 
 def _ask_eventpics(facts: Facts) -> Facts:
-    from piboothup.commands import online
-
+    try:
+        from piboothup.commands import online
+    except ImportError as error:  # the line on libraries names it
+        print(f"piboothup: EventPics can't be asked: {one_line(str(error))}", file=sys.stderr)
+        return facts
     answered, detail = online.ask(facts.config, facts.clock)
     return replace(facts, answered=answered, answer_detail=detail)
 

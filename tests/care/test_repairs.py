@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,6 @@ needs_tools = pytest.mark.skipif(
     not (shutil.which("systemd-tmpfiles") and shutil.which("systemd-sysusers")),
     reason="SKIPPED: systemd-tmpfiles and systemd-sysusers are not here",
 )
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> Raspberry:
-    return Raspberry(tmp_path)
 
 
 def states(box: Raspberry, *checks: Check) -> list[State]:
@@ -76,6 +72,25 @@ def test_a09_users_and_groups_are_made_and_photos_stay(box: Raspberry) -> None:
     assert users.keys() == {"root", BOOTH, install.UPLOADER}
     assert box.path("/run/piboothup/requests").stat().st_uid == users[BOOTH]
     assert sorted(path for path in box.spool.directory.rglob("*")) == before
+
+
+def test_a09_files_that_spoil_networks_are_written(box: Raspberry, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("/etc/modprobe.d/zz-piboothup.conf", "/etc/cloud/cloud.cfg.d/99-piboothup.cfg"):
+        box.remove(name)
+    assert states(box, Check.RADIO, Check.FIRST_BOOT) == [State.WARNING, State.WARNING]
+    mend(box.facts)
+    told = capsys.readouterr().err
+    assert "to have the Wi-Fi's driver leave out WPA3 (/etc/modprobe.d/zz-piboothup.conf)" in told
+    assert "It counts from the box's next start on." in told
+    assert states(box, Check.RADIO, Check.FIRST_BOOT) == [State.OK, State.OK]
+    assert stat.S_IMODE(box.path("/etc/cloud/cloud.cfg.d/99-piboothup.cfg").stat().st_mode) == 0o644
+    assert list(repairs(box.facts)) == []
+
+
+def test_a09_a_radio_that_can_do_wpa3_keeps_it(box: Raspberry) -> None:
+    box.remove("/etc/modprobe.d/zz-piboothup.conf")
+    box.write("/sys/class/net/wlan0/device/device", "0xa9bf\n")
+    assert list(repairs(box.facts)) == []
 
 
 def test_a09_requests_that_nobody_took_are_removed(box: Raspberry, capsys: pytest.CaptureFixture[str]) -> None:

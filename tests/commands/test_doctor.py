@@ -126,6 +126,16 @@ def test_a09_online_is_asked_for_by_the_option_alone(tmp_path: Path) -> None:
     assert [said["--online",][check] for check in ON_NETWORK] == [WAY, "EventPics takes it", "chosen"]
 
 
+@pytest.mark.process
+def test_a09_online_without_its_library_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "requests.py").write_text("raise ImportError('no requests here')\n")
+    config = write_config(tmp_path, driver="simulated")
+    result = run(tmp_path / "run", "--config", config, "doctor", "--online", PYTHONPATH=str(tmp_path / "site"))
+    assert result.stderr == "piboothup: EventPics can't be asked: no requests here\n"
+    assert "(not asked: --online)" in result.stdout
+
+
 def write_config(folder: Path, **camera: str) -> str:
     lines = "\n".join(f'{key} = "{value}"' for key, value in camera.items())
     (folder / "config.toml").write_text(
