@@ -122,6 +122,10 @@ def command_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="for programs")
     doctor.add_argument("--fix", action="store_true", help="mend what is safe to mend (as root), and say what")
     doctor.add_argument("--online", action="store_true", help="ask EventPics too: name, certificate, key, event")
+    bundle = add(
+        "support-bundle", "a zip for whoever helps you, without keys, names and photos", "support_bundle.run"
+    )
+    bundle.add_argument("file", metavar="FILE.zip", help="- is standard output")
     camera = add("camera", "what cameras there are, and a test photo with its timings, judged", "camera.run")
     camera.add_argument("file", type=Path, metavar="FILE.jpg", nargs="?", help="where the test photo goes")
     camera.add_argument("--json", action="store_true", help="for programs")

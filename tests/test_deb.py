@@ -171,3 +171,30 @@ def test_a01_maintainer_scripts_are_good_shell() -> None:
         script = PACKAGE / "debian" / name
         subprocess.run(["sh", "-n", script], check=True, timeout=PATIENCE_S)
         assert "#DEBHELPER#" in script.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.process
+def test_a01_journal_on_the_card_wins_over_the_vendor(tmp_path: Path) -> None:
+    """`systemd-analyze` merges the drop-ins of a folder that stands for a Pi's root, as journald itself does."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("SKIPPED: systemd-analyze is not here")
+    drop_ins = tmp_path / "usr/lib/systemd/journald.conf.d"
+    shutil.copytree(PACKAGE / "usr/lib/systemd/journald.conf.d", drop_ins)
+    vendors = "[Journal]\nStorage=volatile\nRuntimeMaxUse=8M\nSystemMaxUse=1G\n"
+    for name in ("40-rpi-volatile-storage.conf", "10-any.conf"):
+        (drop_ins / name).write_text(vendors)
+    (tmp_path / "etc/systemd").mkdir(parents=True)
+    (tmp_path / "etc/systemd/journald.conf").write_text("[Journal]\nStorage=auto\n")
+    done = subprocess.run(
+        ["systemd-analyze", f"--root={tmp_path}", "cat-config", "systemd/journald.conf"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=True,
+    )
+    in_force = dict(re.findall(r"^(\w+)=(.*)$", done.stdout, re.MULTILINE))  # the last one counts
+    assert (in_force["Storage"], in_force["SystemMaxUse"], in_force["SystemMaxFileSize"]) == (
+        "persistent",
+        "16M",
+        "2M",
+    )

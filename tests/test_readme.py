@@ -150,6 +150,16 @@ def test_a05_build_it_makes_installs_and_sets_up_the_package() -> None:
     assert "'/^sudo apt install/,/^```/p'" in lab
 
 
+def test_a05_the_other_shell_lines_are_those_that_labs_run() -> None:
+    lines = {line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()}
+    (bundle,) = [line for line in lines if line.startswith("sudo piboothup support-bundle ")]
+    lab = (ROOT / "tests/lab/package/inside").read_text(encoding="utf-8")
+    assert "$(grep -m 1 '^sudo piboothup support-bundle ' /home/pi/piboothup/README.md)" in lab
+    of_gate = [line for line in lines if line.startswith("python3 -m venv ")]
+    built = re.findall(r"```sh\n(sudo apt install .*?)```", README, re.DOTALL)[0].splitlines()
+    assert lines == {bundle, *of_gate, *built}
+
+
 def test_a05_units_run_the_command_that_the_package_brings() -> None:
     assert (ROOT / "systemd/package/usr/bin/piboothup").stat().st_mode & 0o111
     for unit in (ROOT / "systemd/system").glob("*.service"):

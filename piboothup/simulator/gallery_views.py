@@ -150,6 +150,8 @@ def menu_examples(box: View) -> dict[str, View]:
             waiting=12,
             checks={**_WELL, "wifi": False},
         ),
+        "menu-status-help": replace(seen(chosen(first, "status")), checks=_WELL, line_turn=1),
+        "menu-status-help-2": replace(seen(chosen(first, "status")), checks=_WELL, line_turn=2),
         "events": seen(at(chosen(first, "events"), box.event_title)),
         "events-long": seen(at(chosen(first, "events"), offer.events[1].title)),
         "events-another": seen(at(another or first, offer.events[1].title), HoldProgress(0.35, ReleaseEffect.CHOICE)),

@@ -40,6 +40,8 @@ from piboothup.problems import Problem
 
 _BOX = (0, 14, WIDTH_PX - 1, 39)
 """Left, top, right and bottom of the item's frame."""
+TITLES = (0, 0, WIDTH_PX, _BOX[3] + 1)
+"""Place of heading and item, which may be titles: left, top, right and bottom."""
 _SLOW_S = 2.0
 """An item that wants a longer press than this says so, seconds."""
 _RESULT_LINES = 6

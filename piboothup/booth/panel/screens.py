@@ -16,8 +16,10 @@ from piboothup.booth.panel.i18n import Texts, texts
 from piboothup.booth.panel.layout import (
     BOTTOM_Y,
     GAP_PX,
+    HEIGHT_PX,
     LINE_PX,
     MARGIN_PX,
+    SIDE_X,
     TEXT_PX,
     TITLE_Y,
     WIDTH_PX,
@@ -31,6 +33,8 @@ from piboothup.booth.panel.layout import (
 from piboothup.booth.panel.view import View
 from piboothup.status import BoothState, UploaderState
 
+_TITLE = (0, 0, WIDTH_PX, 13)
+"""Place of the event's title on the ready screen."""
 _APART_PX = 6
 """Gap between a title and the number at its right."""
 
@@ -63,6 +67,31 @@ def draw(view: View) -> Image.Image:
         case _:
             _starting(image, view, words)
     return ImageChops.invert(image) if view.busy_hint else image
+
+
+def private_area(view: View) -> tuple[int, int, int, int] | None:
+    """The part of the picture that shows a title, an album code or a photo; None = it shows none.
+
+    Left, top, right and bottom, the last two not included.
+    """
+    whole, photo = (0, 0, WIDTH_PX, HEIGHT_PX), (0, 0, SIDE_X, HEIGHT_PX)
+    match view.state:
+        case BoothState.MENU if view.page is not None:
+            if view.page.kind is PageKind.AIM:
+                return photo
+            titles = [view.page.title, *(item.title for item in view.page.items)]
+            if view.page.kind is PageKind.ALBUM_CODE or (titles[0] and not view.page.items):
+                return whole
+            return menu_screens.TITLES if any(titles) else None
+        case _ if view.hold_progress is not None:
+            return None
+        case BoothState.READY:
+            return whole if view.album_link else _TITLE if view.event_title else None
+        case BoothState.COUNTDOWN if view.viewfinder is not None:
+            return photo
+        case BoothState.REVIEW if view.thumbnail is not None:
+            return photo
+    return None
 
 
 def _menu(image: Image.Image, view: View, page: Page, words: Texts) -> None:
@@ -103,7 +132,8 @@ def bottom_line(view: View) -> str:
 
 def bottom_line_alternates(view: View) -> bool:
     """Whether the bottom line has several rows, which are shown in turn."""
-    return len(rows(bottom_line(view), icon("mark"))) > 1
+    is_status = view.page is not None and view.page.kind is PageKind.STATUS
+    return is_status or len(rows(bottom_line(view), icon("mark"))) > 1
 
 
 def _with_photos(reason: str, view: View, words: Texts) -> str:
@@ -116,7 +146,7 @@ def _with_photos(reason: str, view: View, words: Texts) -> str:
 
 
 def status(image: Image.Image, view: View, words: Texts) -> None:
-    """Draw the status page: each part of the box with a tick or a cross, and the state of the upload."""
+    """Draw the status page: each part with a tick or a cross; in turn the state of the upload and where help is."""
     small = face("small")
     name_px = TEXT_PX - small.width_px(view.box) - 2 * GAP_PX
     small.draw(image, MARGIN_PX, TITLE_Y - 1, small.shortened(view.name, name_px))
@@ -129,7 +159,7 @@ def status(image: Image.Image, view: View, words: Texts) -> None:
             sign = icon("tick" if good else "cross")
             image.paste(255, (x, y), sign)
         small.draw(image, x + 12, y, word)
-    parts = small.balanced(bottom_line(view), TEXT_PX)
+    parts = [*small.balanced(bottom_line(view), TEXT_PX), *small.balanced(words.help, TEXT_PX)]
     small.draw(image, MARGIN_PX, BOTTOM_Y + 1, parts[view.line_turn % len(parts)])
 
 

@@ -73,6 +73,8 @@ class PanelThread:
         self._drawn: View | None = None
         self._picture: Image.Image | None = None
         self._content = b""
+        self._private: tuple[int, int, int, int] | None = None
+        """What of the picture a support bundle leaves out."""
         self._is_drawable = True
         self._is_written = True
         self._writer = WriterThread()
@@ -146,7 +148,7 @@ class PanelThread:
             self._drawn = view
             try:
                 whole = view if viewfinder is None else replace(view, viewfinder=viewfinder)
-                self._set_picture(self._draw(whole))
+                self._set_picture(self._draw(whole), screens.private_area(whole))
                 self._is_drawable = True
             except Exception:  # the top of the thread: a screen that can't be drawn must not end the panel
                 if self._is_drawable:  # not with each picture of a viewfinder
@@ -157,19 +159,21 @@ class PanelThread:
         self._send()
         self.heartbeat.beat()
 
-    def _set_picture(self, picture: Image.Image) -> None:
+    def _set_picture(self, picture: Image.Image, private: tuple[int, int, int, int] | None) -> None:
         content = picture.tobytes("raw", "1;I")
         if content == self._content:
             return
         self._picture = picture
         self._content = content
+        self._private = private
         self._stale = True
         self._write_picture_file()
 
     def _write_picture_file(self) -> None:
         """Write the picture's file; a failure is logged once, and tried again every second."""
         if self._picture is not None:
-            content = b"P4\n%d %d\n" % self._picture.size + self._content
+            private = b"" if self._private is None else b"# private %d %d %d %d\n" % self._private
+            content = b"P4\n%b%d %d\n" % (private, *self._picture.size) + self._content
             self._writer.do(lambda: self._write_picture(content))
 
     def _write_picture(self, content: bytes) -> None:

@@ -92,6 +92,8 @@ class Texts:
     """Beside the album's QR code while uploads are not possible."""
     checks: Mapping[str, str]
     """A word for each part in `View.checks`."""
+    help: str
+    """On the status page: the command that a helper from afar will ask for."""
     no_photo_yet: str
     kept: str
     """After the reason why photos are not sent (no event, no network, a refused key), where it ends with a colon."""

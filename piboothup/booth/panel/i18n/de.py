@@ -28,6 +28,7 @@ TEXTS = Texts(
         "key": "Key",
         "event": "Event",
     },
+    help="Hilfe: piboothup support-bundle",
     no_photo_yet="Seid die Ersten!",
     kept="{n} sicher",
     all_sent="alle im Album",

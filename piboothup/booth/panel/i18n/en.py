@@ -28,6 +28,7 @@ TEXTS = Texts(
         "key": "Key",
         "event": "Event",
     },
+    help="Help: piboothup support-bundle",
     no_photo_yet="Be the first!",
     kept="{n} kept",
     all_sent="all sent",
