@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
 from piboothup import config
+from piboothup.booth.flow import menu
+from piboothup.booth.flow.menu import MenuOptions, PageKind
 from piboothup.booth.panel.i18n.en import TEXTS
 from piboothup.booth.panel.screens import bottom_line
 from piboothup.booth.panel.view import View
@@ -91,6 +94,22 @@ def test_readme_bottom_line_table_is_what_the_panel_can_say() -> None:
     said = {bottom_line(view) for waiting in (0, 12) for parked in (0, 2) for view in views(waiting, parked)}
     assert bottom_lines() <= said
     assert {bottom_line(view) for view in views(waiting=12, parked=0)} <= bottom_lines()
+
+
+def test_readme_menu_table_has_the_items_in_their_places() -> None:
+    (table,) = re.findall(r"\| item \| does \|\n\|---\|---\|\n((?:\|.*\n)+)", README)
+    told = [row.split("|")[1].strip() for row in table.splitlines()]
+    offer = MenuOptions(operator_until_ns=None, has_code=True, languages=("en",), has_buzzer=True)
+    said, first = TEXTS.menu.items, menu.main_page(offer, 0)
+    shown = []
+    for number, item in enumerate(first.items):
+        words = said[item.text_key]
+        group, _ = menu.choose(replace(first, index=number), offer, 0)
+        is_group = group is not None and group.kind in (PageKind.PHOTOS, PageKind.SET_UP)
+        inner = group.items[1:] if is_group and group is not None else ()
+        shown += [f"{words}: {said[each.text_key]}" for each in inner] or [words]
+    merged = {"Photos: Pause": "Photos: Pause, Send", "Set up: Language": "Set up: Language, Sound off"}
+    assert told == [merged.get(words, words) for words in shown if words != "Set up: Sound off"]
 
 
 def test_readme_names_each_headline_of_the_whole_screen() -> None:

@@ -119,7 +119,9 @@ def menu_examples(box: View) -> dict[str, View]:
     )
     first = menu.main_page(offer, 0)
 
-    def chosen(page: Page, *wanted: str) -> Page:
+    many = replace(offer, events=tuple(AlbumEvent(f"Party {number}", f"id{number}") for number in range(12)))
+
+    def chosen(page: Page, *wanted: str, offer: MenuOptions = offer) -> Page:
         """Page after choosing these items in turn."""
         for item in wanted:
             found, _ = menu.choose(at(page, item), offer, 0)
@@ -134,7 +136,7 @@ def menu_examples(box: View) -> dict[str, View]:
     wiping = menu.wipe_page((held,))
     checked = SelfTestReport((None,) * len(SELF_TEST_STEPS))
     reason = SelfTestReport((*(None,) * 4, problem("undervoltage"), *(None,) * 5))
-    aiming = replace(chosen(first, "aim"), sharpness=0.62, best_sharpness=0.81)
+    aiming = replace(chosen(first, "set_up", "aim"), sharpness=0.62, best_sharpness=0.81)
     return {
         "hold-photo": replace(box, state=BoothState.READY, hold_progress=HoldProgress(0.4, ReleaseEffect.PHOTO)),
         "hold-on": replace(box, state=BoothState.READY, hold_progress=HoldProgress(0.7, ReleaseEffect.NOTHING)),
@@ -144,6 +146,11 @@ def menu_examples(box: View) -> dict[str, View]:
         "menu-events": seen(at(first, "events")),
         "menu-held": seen(at(first, "events"), HoldProgress(0.6, ReleaseEffect.CHOICE)),
         "menu-check": seen(at(first, "ready_check")),
+        "menu-photos": seen(at(first, "photos")),
+        "menu-set-up": seen(at(first, "set_up")),
+        "photos": seen(at(chosen(first, "photos"), "wipe")),
+        "photos-pause": seen(at(chosen(first, "photos"), "pause"), HoldProgress(0.35, ReleaseEffect.CHOICE)),
+        "set-up": seen(at(chosen(first, "set_up"), "aim")),
         "menu-status": replace(
             seen(chosen(first, "status")),
             upload_state=UploaderState.OFFLINE,
@@ -155,9 +162,10 @@ def menu_examples(box: View) -> dict[str, View]:
         "events": seen(at(chosen(first, "events"), box.event_title)),
         "events-long": seen(at(chosen(first, "events"), offer.events[1].title)),
         "events-another": seen(at(another or first, offer.events[1].title), HoldProgress(0.35, ReleaseEffect.CHOICE)),
+        "events-more": seen(at(chosen(menu.main_page(many, 0), "events", offer=many), "more")),
         "albums": seen(at(chosen(first, "events", box.event_title), "Photo booth")),
         "take-along": seen(at(chosen(first, "events", box.event_title, "Backstage"), "take_along")),
-        "languages": seen(at(chosen(first, "languages"), box.language)),
+        "languages": seen(at(chosen(first, "set_up", "languages"), box.language)),
         "wipe": seen(at(wiping, box.event_title)),
         "wipe-one": seen(at(chosen(wiping, box.event_title), "wipe_now"), HoldProgress(0.35, ReleaseEffect.CHOICE)),
         "switch-off": seen(at(chosen(first, "switch_off"), "switch_off_now")),

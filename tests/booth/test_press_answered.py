@@ -155,7 +155,7 @@ def told_something(box: Box, _held: threading.Event) -> None:
     """A page without items."""
     box.start_ready()
     box.open_menu()
-    box.choose("wipe")
+    box.choose("photos", "wipe")
     box.until_page(lambda page: page is not None and page.text_key == "card_empty")
     box.turn()
 

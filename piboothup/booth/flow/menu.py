@@ -1,7 +1,8 @@
 """The menu: pages of items, walked with one button. Pure.
 
 A short press goes to the next item, a long press chooses it, and the first item is always "Back". Destructive
-items are shown only in operator mode: for ten minutes after power-on, as only an operator may pull the plug. A page
+items are shown only in operator mode: for ten minutes after power-on, as only an operator may pull the plug. No page
+has more than `MOST_ITEMS` items: what is needed less often is grouped, and a longer list goes on behind "More". A page
 is built once, from the options at that time, so that what is chosen is what was seen. The menu returns actions and
 does nothing itself.
 """
@@ -31,6 +32,8 @@ from piboothup.spool.event_titles import Album, AlbumEvent
 
 OPERATOR_WINDOW_S = 600.0
 """The operator's items are in the menu for this long after power-on, seconds."""
+MOST_ITEMS = 8
+"""Items of a page: with a single button each is a press further away."""
 CHOOSE_HOLD_S = 1.0
 """Long press that chooses an item, seconds."""
 CONFIRM_HOLD_S = 5.0
@@ -76,6 +79,10 @@ class PageKind(StrEnum):
     """Subject of a page."""
 
     MENU = "menu"
+    PHOTOS = "photos"
+    """The photos on the card: sending and wiping them."""
+    SET_UP = "set_up"
+    """What is set once at a place: the camera's aim, language, sound."""
     ALBUM_CODE = "album_code"
     STATUS = "status"
     EVENTS = "events"
@@ -109,7 +116,7 @@ class Item:
 
     text_key: str
     """Key of the text in `MenuTexts.items`."""
-    target: Goto | MenuAction | None = None
+    target: Goto | Page | MenuAction | None = None
     """None: close the menu."""
     title: str = ""
     """Shown instead of the text: an event's or album's title as it came from EventPics, or a language code."""
@@ -160,7 +167,7 @@ class Page:
 def main_page(options: MenuOptions, now_ns: int) -> Page:
     """The menu's first page."""
     is_open = options.allows_operator(now_ns)
-    items = (*_for_everyone(options), *(_for_operators(options) if is_open else ()))
+    items = (*_for_everyone(options), *(_for_operators() if is_open else ()))
     return Page(PageKind.MENU, items, operator_only=is_open)
 
 
@@ -174,6 +181,8 @@ def choose(page: Page, options: MenuOptions, now_ns: int) -> tuple[Page | None, 
     item = page.item
     if item is None or item.target is None:
         return None, None
+    if isinstance(item.target, Page):
+        return item.target, None
     if isinstance(item.target, Goto):
         return _page(item.target, options, now_ns), None
     return _page_while_running(item.target, item, page, options, now_ns), item.target
@@ -183,11 +192,11 @@ def wipe_page(usages: tuple[EventUsage, ...]) -> Page:
     """Page with an item for each event on the card, to wipe it."""
     if not usages:
         return result_page("card_empty")
-    items = [_BACK]
+    items = [_back_to(PageKind.PHOTOS)]
     for usage in usages:
         text_key = "event" if usage.has_event else "no_event"
         items.append(Item(text_key, Goto(PageKind.WIPE_ONE, usage=usage), usage.title, usage.event))
-    return Page(PageKind.WIPE, tuple(items))
+    return _limited(Page(PageKind.WIPE, tuple(items)))
 
 
 def page_after(page: Page, action: MenuAction, result: Page) -> Page | None:
@@ -211,7 +220,18 @@ def error_page(text_key: str) -> Page:
 
 
 _CLOSE_MENU = Item("back")
-_BACK = Item("back", Goto(PageKind.MENU))
+
+
+def _back_to(kind: PageKind) -> Item:
+    return Item("back", Goto(kind))
+
+
+def _limited(page: Page) -> Page:
+    """The page with the items that are too many on another, behind "More"."""
+    if len(page.items) <= MOST_ITEMS:
+        return page
+    back, shown, rest = page.items[0], page.items[: MOST_ITEMS - 1], page.items[MOST_ITEMS - 1 :]
+    return replace(page, items=(*shown, Item("more", _limited(replace(page, items=(back, *rest))))))
 
 
 def _for_everyone(options: MenuOptions) -> Iterator[Item]:
@@ -221,30 +241,44 @@ def _for_everyone(options: MenuOptions) -> Iterator[Item]:
     yield Item("status", Goto(PageKind.STATUS))
 
 
-def _for_operators(options: MenuOptions) -> Iterator[Item]:
+def _for_operators() -> Iterator[Item]:
     yield Item("events", Goto(PageKind.EVENTS))
     yield Item("ready_check", StartSelfTest())
-    yield Item("aim", StartAiming())
+    yield Item("photos", Goto(PageKind.PHOTOS))
+    yield Item("set_up", Goto(PageKind.SET_UP))
+    yield Item("switch_off", Goto(PageKind.SWITCH_OFF))
+
+
+def _for_photos(options: MenuOptions) -> Iterator[Item]:
+    yield _back_to(PageKind.MENU)
     yield Item("retry", Retry())
     if options.paused:
         yield Item("resume", SetPaused(False))
     else:
         yield Item("pause", SetPaused(True), hold_s=CONFIRM_HOLD_S)
+    yield Item("wipe", CountPhotos())
+
+
+def _for_set_up(options: MenuOptions) -> Iterator[Item]:
+    yield _back_to(PageKind.MENU)
+    yield Item("aim", StartAiming())
     yield Item("languages", Goto(PageKind.LANGUAGES))
     if options.has_buzzer:
         yield Item("sound_off" if options.sound else "sound_on", SetSound(not options.sound))
-    yield Item("wipe", CountPhotos())
-    yield Item("switch_off", Goto(PageKind.SWITCH_OFF))
 
 
 def _page(goto: Goto, options: MenuOptions, now_ns: int) -> Page:
     match goto.kind:
         case PageKind.MENU:
             return main_page(options, now_ns)
+        case PageKind.PHOTOS:
+            return Page(PageKind.PHOTOS, tuple(_for_photos(options)))
+        case PageKind.SET_UP:
+            return Page(PageKind.SET_UP, tuple(_for_set_up(options)))
         case PageKind.EVENTS:
             if not options.events:
                 return error_page("no_events")
-            return Page(PageKind.EVENTS, (_BACK, *_events(options)))
+            return _limited(Page(PageKind.EVENTS, (_back_to(PageKind.MENU), *_events(options))))
         case PageKind.ALBUMS if goto.event is not None:
             return _albums(goto.event, options)
         case PageKind.TAKE_ALONG if goto.event is not None:
@@ -252,7 +286,7 @@ def _page(goto: Goto, options: MenuOptions, now_ns: int) -> Page:
             no = _action_item("leave", goto, options, take_along=False)
             return Page(
                 PageKind.TAKE_ALONG,
-                (_BACK, yes, no),
+                (_back_to(PageKind.MENU), yes, no),
                 title=goto.event.title,
                 title_id=goto.event.link_id,
                 number=options.without_event,
@@ -262,19 +296,19 @@ def _page(goto: Goto, options: MenuOptions, now_ns: int) -> Page:
                 Item("language", ChooseLanguage(language), language, checked=language == options.language)
                 for language in sorted(options.languages, key=lambda language: language != options.language)
             )
-            return Page(PageKind.LANGUAGES, (_BACK, *items))
+            return _limited(Page(PageKind.LANGUAGES, (_back_to(PageKind.SET_UP), *items)))
         case PageKind.WIPE_ONE if goto.usage is not None:
             confirm = Item("wipe_now", WipeEvent(goto.usage), hold_s=CONFIRM_HOLD_S)
             return Page(
                 PageKind.WIPE_ONE,
-                (_BACK, confirm),
+                (_back_to(PageKind.PHOTOS), confirm),
                 title=goto.usage.title,
                 title_id=goto.usage.event,
                 usage=goto.usage,
             )
         case PageKind.SWITCH_OFF:
             confirm = Item("switch_off_now", SwitchOff(), hold_s=CONFIRM_HOLD_S)
-            return Page(PageKind.SWITCH_OFF, (_BACK, confirm))
+            return Page(PageKind.SWITCH_OFF, (_back_to(PageKind.MENU), confirm))
         case _:
             return Page(goto.kind, operator_only=False)
 
@@ -293,13 +327,13 @@ def _events(options: MenuOptions) -> Iterator[Item]:
 def _albums(event: AlbumEvent, options: MenuOptions) -> Page:
     """Page of an event's albums: the chosen album first, "no album" last."""
     album_id = options.album_id if event.link_id == options.link_id else None
-    lines = [_BACK]
+    lines = [_back_to(PageKind.MENU)]
     for album in sorted(event.albums, key=lambda album: album.id != album_id):
         choice = _choice_item("event", Goto(PageKind.TAKE_ALONG, event, album), options)
         lines.append(replace(choice, title=album.title, title_id=album.id, checked=album.id == album_id))
     no_album = _choice_item("no_album", Goto(PageKind.TAKE_ALONG, event), options)
     lines.append(replace(no_album, checked=album_id == ""))
-    return Page(PageKind.ALBUMS, tuple(lines), title=event.title, title_id=event.link_id)
+    return _limited(Page(PageKind.ALBUMS, tuple(lines), title=event.title, title_id=event.link_id))
 
 
 def _choice_item(text_key: str, goto: Goto, options: MenuOptions) -> Item:
@@ -325,7 +359,7 @@ def _page_while_running(action: MenuAction, item: Item, page: Page, options: Men
         case SetPaused(paused):
             return _updated(page, replace(options, paused=paused), now_ns)
         case ChooseLanguage():
-            return main_page(options, now_ns)
+            return _page(Goto(PageKind.SET_UP), options, now_ns)
         case StartSelfTest():
             return Page(PageKind.SELF_TEST, report=SelfTestReport())
         case StartAiming():
@@ -335,6 +369,6 @@ def _page_while_running(action: MenuAction, item: Item, page: Page, options: Men
 
 
 def _updated(page: Page, options: MenuOptions, now_ns: int) -> Page:
-    """The main page with the changed options, at the same item."""
-    fresh = main_page(options, now_ns)
+    """The same page with the changed options, at the same item."""
+    fresh = _page(Goto(page.kind), options, now_ns)
     return replace(fresh, index=min(page.index, len(fresh.items) - 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -60,9 +62,9 @@ def shown(play: StateMachineDriver) -> Page:
 
 
 HASTY = [
-    (("sound_off",), actions.SetSound(False)),
-    (("pause",), actions.SetPaused(True)),
-    (("languages", "de"), actions.ChooseLanguage("de")),
+    (("set_up", "sound_off"), actions.SetSound(False)),
+    (("photos", "pause"), actions.SetPaused(True)),
+    (("set_up", "languages", "de"), actions.ChooseLanguage("de")),
 ]
 """What the menu shows as done as soon as it is chosen."""
 
@@ -72,7 +74,7 @@ def test_menu_choice_shown_done_but_refused_by_card_is_told(
     wanted: tuple[str, ...], action: actions.MenuAction
 ) -> None:
     play = opened(*wanted)
-    assert (play.effects[-1], shown(play).kind) == (action, PageKind.MENU)
+    assert (play.effects[-1], shown(play).kind) == (action, PageKind(wanted[0]))
     play.says(ActionDone(action, NOT_KEPT))
     assert shown(play) == replace(NOT_KEPT, operator_only=True)
 
@@ -85,7 +87,7 @@ def test_who_has_left_the_menu_is_not_called_back_by_it(wanted: tuple[str, ...],
 
 
 def test_who_waits_for_something_else_gets_the_answer_to_that() -> None:
-    play = opened("sound_off", "retry")
+    play = opened("set_up", "sound_off", "back", "photos", "retry")
     play.says(ActionDone(actions.SetSound(False), NOT_KEPT))
     assert shown(play).awaits == actions.Retry()
     play.says(ActionDone(actions.Retry(), menu.result_page("retried", 2)))
@@ -93,21 +95,21 @@ def test_who_waits_for_something_else_gets_the_answer_to_that() -> None:
 
 
 def test_menu_answer_to_abandoned_action_changes_no_page() -> None:
-    play = opened("sound_off")
+    play = opened("set_up", "sound_off")
     page = shown(play)
     play.says(ActionDone(actions.Retry(), NOT_KEPT), ActionDone(actions.SetSound(False), menu.result_page("retried")))
     assert shown(play) == page
 
 
 def test_whatever_was_changed_the_item_is_still_in_the_middle() -> None:
-    play = opened("sound_off")
+    play = opened("set_up", "sound_off")
     item = shown(play).item
     assert item is not None and item.text_key == "sound_on"
 
 
 def test_a_box_without_a_buzzer_offers_no_sound() -> None:
     for has_buzzer in (True, False):
-        says = {item.text_key for item in page_of(replace(OFFER, has_buzzer=has_buzzer)).items}
+        says = {item.text_key for item in page_of(replace(OFFER, has_buzzer=has_buzzer), "set_up").items}
         assert ("sound_off" in says) is has_buzzer
 
 
@@ -117,9 +119,10 @@ def test_a_box_without_a_buzzer_offers_no_sound() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        *(("ready_check",), ("aim",), ("languages",), ("retry",), ("switch_off",), ("wipe",)),
+        *(("ready_check",), ("switch_off",), ("photos",), ("photos", "retry"), ("photos", "wipe")),
+        *(("set_up",), ("set_up", "aim"), ("set_up", "languages")),
         *(("events",), ("events", "Anna & Ben"), ("events", "Anna & Ben", "Stage"), ("events", "Carla")),
-        *(("events", "Anna & Ben", "Stage", "leave"), ("wipe", "The others")),
+        *(("events", "Anna & Ben", "Stage", "leave"), ("photos", "wipe", "The others")),
     ],
 )
 def test_c18_whatever_stands_behind_the_door_is_closed_with_it(path: tuple[str, ...]) -> None:
@@ -179,6 +182,101 @@ def test_menu_album_change_in_same_event_needs_1_s_hold() -> None:
     assert {item.hold_s for item in page.items} == {menu.CHOOSE_HOLD_S}
 
 
+# -- levels --------------------------------------------------------------------------------------------------------
+
+
+def configurations() -> Iterator[MenuOptions]:
+    """Each combination of what decides about items, with none, some and too many events and albums."""
+    for code, buzzer, sound, paused, is_open in itertools.product((True, False), repeat=5):
+        for count in (0, 1, 7, 8, 20):
+            albums = tuple(Album(f"a{number}", f"Album {number}") for number in range(count))
+            events = tuple(AlbumEvent(f"Event {number}", f"e{number}") for number in range(count))
+            yield MenuOptions(
+                operator_until_ns=None if is_open else 0,
+                has_code=code,
+                events=(*events, AlbumEvent("With albums", "many", albums)) if count else (),
+                link_id="e0",
+                without_event=count,
+                languages=tuple(f"l{number}" for number in range(count)) or ("en",),
+                has_buzzer=buzzer,
+                sound=sound,
+                paused=paused,
+            )
+
+
+def reachable(first: Page, options: MenuOptions) -> list[Page]:
+    """All pages that can be opened from this one, it among them."""
+    found: dict[object, Page] = {}
+    todo = [first]
+    while todo:
+        page = todo.pop()
+        says = tuple((item.text_key, item.title_id) for item in page.items)
+        if found.setdefault((page.kind, page.title_id, page.text_key, says), page) is page:
+            following = (menu.choose(replace(page, index=number), options, 0)[0] for number in range(len(page.items)))
+            todo += [each for each in following if each is not None]
+    return list(found.values())
+
+
+def test_no_level_of_the_menu_has_more_than_8_entries() -> None:
+    assert menu.MOST_ITEMS == 8
+    longest = 0
+    for options in configurations():
+        usages = tuple(replace(OTHERS, key=str(event)) for event in options.events)
+        for first in (menu.main_page(options, 0), menu.wipe_page(usages)):
+            for page in reachable(first, options):
+                longest = max(longest, len(page.items))
+                assert len(page.items) <= 8, page.kind
+                if page.items:
+                    assert page.items[0].text_key == "back"
+                    assert [item.text_key for item in page.items].count("back") == 1
+    assert longest == 8
+
+
+@pytest.mark.parametrize("count", [1, 6, 7, 8, 13, 14, 15, 40])
+def test_each_event_of_a_long_list_can_be_chosen(count: int) -> None:
+    events = tuple(AlbumEvent(f"Event {number}", f"e{number}") for number in range(count))
+    options = replace(OFFER, events=events, link_id="e3")
+    listed, page, parts = [], page_of(options, "events"), 0
+    while True:
+        parts += 1
+        listed += [item.title for item in page.items if item.text_key == "event"]
+        assert [item.checked for item in page.items[:2]] == [False, parts == 1 and count > 3]
+        more = [number for number, item in enumerate(page.items) if item.text_key == "more"]
+        if not more:
+            break
+        assert more == [7], "it is the last, on a full page"
+        following, action = menu.choose(replace(page, index=7), options, 0)
+        assert following is not None and action is None
+        page = following
+    assert sorted(listed) == sorted(event.title for event in events)
+    assert len(listed) == count
+
+
+def test_back_leads_a_level_up_and_leaves_the_menu_from_the_first() -> None:
+    events = tuple(AlbumEvent(f"Event {number}", f"e{number}") for number in range(20))
+    offer = replace(OFFER, events=events)
+    for path, kind in (
+        (("photos", "back"), PageKind.MENU),
+        (("set_up", "back"), PageKind.MENU),
+        (("set_up", "languages", "back"), PageKind.SET_UP),
+        (("events", "more", "more", "back"), PageKind.MENU),
+        (("switch_off", "back"), PageKind.MENU),
+    ):
+        assert page_of(offer, *path).kind is kind
+    assert opened("back").booth.page is None
+    play = opened("photos", "wipe")
+    play.says(counted((OTHERS,)))
+    play.holds_s(at(play, "The others").hold_s)
+    play.holds_s(at(play, "back").hold_s)
+    assert shown(play).kind is PageKind.PHOTOS
+
+
+def test_operators_main_level_is_in_the_order_of_an_evening() -> None:
+    assert [item.text_key for item in page_of(replace(OFFER, has_code=True)).items] == [
+        *("back", "album_code", "status", "events", "ready_check", "photos", "set_up", "switch_off")
+    ]
+
+
 # -- the ready check and aiming ----------------------------------------------------------------------------------
 
 
@@ -222,7 +320,7 @@ def test_a_report_that_comes_late_changes_no_other_page() -> None:
 
 
 def test_the_sharpest_frame_since_aiming_began_is_remembered() -> None:
-    play = opened("aim")
+    play = opened("set_up", "aim")
     for sharpness, best in ((0.2, 0.2), (0.9, 0.9), (0.4, 0.9)):
         play.says(SharpnessMeasured(sharpness))
         assert (shown(play).sharpness, shown(play).best_sharpness) == (sharpness, best)

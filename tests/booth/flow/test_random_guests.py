@@ -287,12 +287,13 @@ def test_every_event_change_ends_in_5_s_hold_except_first_choice(without_event: 
 def test_pause_needs_5_s_long_press_its_end_needs_1_s() -> None:
     play = opened(None)
     offer = play.settings.options
-    assert {item.hold_s for item in menu.main_page(offer, 0).items if item.text_key == "pause"} == {
-        menu.CONFIRM_HOLD_S
-    }
-    paused = menu.main_page(replace(offer, paused=True), 0)
-    assert {item.hold_s for item in paused.items if item.text_key == "resume"} == {menu.CHOOSE_HOLD_S}
-    walked(play, "pause")
+    for paused, text_key, hold_s in ((False, "pause", menu.CONFIRM_HOLD_S), (True, "resume", menu.CHOOSE_HOLD_S)):
+        first = menu.main_page(offer, 0)
+        number = [item.text_key for item in first.items].index("photos")
+        page, _ = menu.choose(replace(first, index=number), replace(offer, paused=paused), 0)
+        assert page is not None
+        assert {item.hold_s for item in page.items if item.text_key == text_key} == {hold_s}
+    walked(play, "photos", "pause")
     assert play.effects == [actions.SetPaused(True)]
 
 
@@ -335,7 +336,7 @@ def test_irreversible_action_needs_5_s_hold_not_on_early_release() -> None:
 
 
 def test_what_was_waited_for_reaches_nobody_who_has_left() -> None:
-    play = walked(opened(None), "wipe")
+    play = walked(opened(None), "photos", "wipe")
     assert play.effects == [actions.CountPhotos()]
     play.waits_s(20)
     assert play.booth.state is BoothState.READY
@@ -344,7 +345,7 @@ def test_what_was_waited_for_reaches_nobody_who_has_left() -> None:
 
 
 def test_a_wipe_shows_its_numbers_and_wants_its_own_hold() -> None:
-    play = walked(opened(None), "wipe")
+    play = walked(opened(None), "photos", "wipe")
     held = ANNAS
     play.says(counted((held,)))
     choose(play, "Anna & Ben")
@@ -358,7 +359,7 @@ def test_c18_card_empty_shown_only_during_operator_time() -> None:
     play = opened(None)
     closes_ns = play.now_ns + 15 * SECOND_NS
     play.settings = StateMachineDriver(3, offer=replace(CLOSED, operator_until_ns=closes_ns)).settings
-    walked(play, "wipe")
+    walked(play, "photos", "wipe")
     play.says(counted(()))
     assert play.booth.page is not None and play.booth.page.text_key == "card_empty"
     play.now_ns = closes_ns

@@ -100,10 +100,10 @@ def test_language_sound_and_pause_are_kept_and_followed(box: Box) -> None:
     box.start_ready()
     with contextlib.closing(HintSocket(box.runtime, "uploader")) as hints:
         box.open_menu()
-        box.choose("languages", "de", "sound_off", "pause")
+        box.choose("set_up", "languages", "de", "sound_off", "back", "photos", "pause")
         assert hints.receive(PATIENCE_S) == ["choices"]
         box.until_said(lambda _: made(box) == Choices(language="de", sound=False, paused=True))
-        box.choose("retry")
+        box.choose("photos", "retry")
         assert (told(box).text_key, hints.receive(PATIENCE_S)) == ("retried", ["retry"])
     assert made(box) == Choices(language="de", sound=False, paused=False)
 
@@ -113,7 +113,7 @@ def test_retry_brings_parked_photos_back(box: Box) -> None:
     handover.park(spool, take(spool, jpeg()), "The server refuses it.")
     box.start_ready()
     box.open_menu()
-    box.choose("retry")
+    box.choose("photos", "retry")
     assert told(box).number == 1
     assert (len(list(box.spool.names(NEW))), len(list(box.spool.names(PARKED)))) == (1, 0)
 
@@ -151,7 +151,7 @@ def test_d04_events_with_undrawable_titles_are_chosen_by_id(box: Box) -> None:
     box.press()
     box.until_light(LightPattern.READY)
     box.open_menu()
-    box.choose("wipe")
+    box.choose("photos", "wipe")
     page = box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
     assert page is not None and {item.title_id for item in page.items} == {"", "abcd1234", "efgh5678"}
     box.choose("efgh5678", "wipe_now")
@@ -189,7 +189,7 @@ def test_menu_wipe_deletes_counted_press_meanwhile_saved_stays(
     take(spool, jpeg(7), OTHERS)
     box.start_ready()
     box.open_menu()
-    box.choose("wipe")
+    box.choose("photos", "wipe")
     page = box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
     assert page is not None and {item.title for item in page.items} == {"", "Anna & Ben", "The others"}
     box.choose("Anna & Ben")
@@ -213,7 +213,7 @@ def test_menu_wipe_keeps_photo_taken_after_count(box: Box) -> None:
     take(spool, jpeg(1))
     box.start_ready()
     box.open_menu()
-    box.choose("wipe")
+    box.choose("photos", "wipe")
     box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
     box.choose("Anna & Ben")
     late = take(spool, jpeg(2))
@@ -227,7 +227,7 @@ def test_menu_wipe_deletes_shown_photos_not_as_many_newer_ones(box: Box) -> None
     shown_one = take(spool, jpeg(1))
     box.start_ready()
     box.open_menu()
-    box.choose("wipe")
+    box.choose("photos", "wipe")
     box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
     spool.path(shown_one).unlink()
     late = take(spool, jpeg(2))
@@ -245,7 +245,7 @@ def test_menu_wipe_keeps_context_the_booth_is_using(box: Box) -> None:
     box.start_ready()
     box.open_menu()
     for title in ("Anna & Ben", "The others"):
-        box.choose("wipe")
+        box.choose("photos", "wipe")
         box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
         box.choose(title, "wipe_now")
         assert told(box).text_key == "wiped"
@@ -264,7 +264,7 @@ def test_menu_wipe_unfinished_is_reported_and_resumed_at_start(box: Box, monkeyp
 
     box.start_ready()
     box.open_menu()
-    box.choose("wipe")
+    box.choose("photos", "wipe")
     box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
     with monkeypatch.context() as patched:
         patched.setattr(wipe_steps, "delete_photos", fail)
@@ -287,7 +287,7 @@ def test_menu_wipe_of_event_in_use_recounts_its_photos(box: Box, title: str, cou
     counted: list[str] = []
     box._service._action_runner._recount = lambda: counted.append(title)
     box.open_menu()
-    box.choose("wipe")
+    box.choose("photos", "wipe")
     box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
     box.choose(title, "wipe_now")
     assert told(box).text_key == "wiped"
@@ -301,7 +301,7 @@ def test_photos_without_event_not_confused_with_event_named_n(box: Box) -> None:
     take(spool, jpeg(2), called_n)
     box.start_ready()
     box.open_menu()
-    box.choose("wipe")
+    box.choose("photos", "wipe")
     page = box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)
     assert page is not None
     lines = {(item.text_key, item.title_id) for item in page.items[1:]}
@@ -311,7 +311,7 @@ def test_photos_without_event_not_confused_with_event_named_n(box: Box) -> None:
 def test_a_card_without_photos_has_nothing_to_wipe(box: Box) -> None:
     box.start_ready()
     box.open_menu()
-    box.choose("wipe")
+    box.choose("photos", "wipe")
     assert told(box).text_key == "card_empty"
 
 

@@ -390,7 +390,7 @@ def test_self_test_late_guest_photo_not_judged_as_test_frame(box: Box) -> None:
 def test_aiming_reports_sharpness_and_returns_every_frame(box: Box) -> None:
     box.start_ready()
     box.open_menu()
-    box.choose("aim")
+    box.choose("set_up", "aim")
     box.until_page(lambda found: found is not None and found.kind is PageKind.AIM and found.sharpness is not None)
     for _ in range(3):
         box.camera.released.get(timeout=PATIENCE_S)
@@ -408,7 +408,7 @@ def test_aiming_failed_camera_is_reopened_and_used_again(box: Box) -> None:
     box.start_ready()
     box.open_menu()
     box.camera.capture_fault = problem("camera_stuck")
-    box.choose("aim")
+    box.choose("set_up", "aim")
     box.until_said(lambda said: said.get("camera") == "lost")
     box.camera.capture_fault = None
     box.clock.pass_s(2.0)

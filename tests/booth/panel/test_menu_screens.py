@@ -37,27 +37,19 @@ def same(one: Image.Image, other: Image.Image) -> bool:
 
 def every_item() -> set[str]:
     """The word of each item that any page may have."""
-    silent = replace(
-        OFFER, sound=False, paused=True, without_event=2, events=(AlbumEvent("A", "abcd1234", (Album("a", "A"),)),)
-    )
-    seen: set[str] = set()
-    todo = [
-        menu.main_page(OFFER, 0),
-        menu.main_page(silent, 0),
-        menu.wipe_page((EventUsage("a 0", "a", "A", 1, 1), STRAY)),
-    ]
+    events = tuple(AlbumEvent("A", f"abcd{number}", (Album("a", "A"),)) for number in range(menu.MOST_ITEMS))
+    silent = replace(OFFER, sound=False, paused=True, without_event=2, events=events)
+    wiping = menu.wipe_page((EventUsage("a 0", "a", "A", 1, 1), STRAY))
+    todo = [(menu.main_page(OFFER, 0), OFFER), (menu.main_page(silent, 0), silent), (wiping, silent)]
     done: list[Page] = []
     while todo:
-        page = todo.pop()
+        page, offer = todo.pop()
         done.append(page)
-        seen |= {item.text_key for item in page.items}
         for number in range(len(page.items)):
-            found, _ = menu.choose(replace(page, index=number), silent, 0)
-            if found is not None and not any(
-                replace(found, index=0) == replace(entry, index=0) for entry in (*done, *todo)
-            ):
-                todo.append(found)
-    return seen
+            found, _ = menu.choose(replace(page, index=number), offer, 0)
+            if found is not None and replace(found, index=0) not in done:
+                todo.append((replace(found, index=0), offer))
+    return {item.text_key for page in done for item in page.items}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
