@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import textwrap
-import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 from piboothup import __version__
 from piboothup.care import devices, drop_ins, install, network, pins, storage, system, wifi
+from piboothup.care.deadline import NoAnswer, in_time
 from piboothup.care.facts import Facts, Finding, State, found, skipped
 from piboothup.health import REPORTED, Check
 from piboothup.problems import problem
@@ -89,11 +89,10 @@ def examine(facts: Facts, deadline_s: float = DEADLINE_S) -> list[Line]:
 
 def _made_in_time(facts: Facts, check: Check, deadline_s: float) -> Finding:
     """The finding; a check that waits for a disk or a device for too long is left alone."""
-    findings: list[Finding] = []
-    thread = threading.Thread(target=lambda: findings.append(_made(facts, check)), name="check", daemon=True)
-    thread.start()
-    thread.join(_CAMERA_S if check is Check.CAMERA else deadline_s)
-    return findings[0] if findings else found("not_checked", f"{check}: {_NO_ANSWER}")
+    try:
+        return in_time(lambda: _made(facts, check), _CAMERA_S if check is Check.CAMERA else deadline_s)
+    except NoAnswer:
+        return found("not_checked", f"{check}: {_NO_ANSWER}")
 
 
 def _is_late(finding: Finding) -> bool:

@@ -43,7 +43,7 @@ _VARIABLES = ("PIBOOTHUP_CONFIG", "PIBOOTHUP_RUNTIME")
 
 def collect(facts: Facts, config_file: Path) -> set[str]:
     """All private words that this user may read."""
-    found = set(_of_config(facts, config_file)) | set(_of_spool(facts.spool.directory)) | set(_of_system(facts))
+    found = {*_of_config(facts, config_file), *_of_spool(facts.spool.directory), *_of_system(facts)}
     if facts.uploader is not None:
         found |= set(_leaves([event.to_json() for event in facts.uploader.events]))
         found.add(facts.uploader.wifi.ssid or "")

@@ -22,6 +22,7 @@ from typing import Any
 
 from piboothup import __version__
 from piboothup.care import doctor, journal
+from piboothup.care.deadline import NoAnswer, in_time
 from piboothup.care.facts import Facts
 from piboothup.care.private_words import CHOSEN_FROM_A_LIST, collect, settings
 from piboothup.care.redaction import REMOVED, Redactor
@@ -33,6 +34,9 @@ log = logging.getLogger(__name__)
 
 LEFT_OUT = "LEFT-OUT.txt"
 _NEEDS_GROUP = "run it with sudo, or join group piboothup."
+_SILENT = "the card does not answer; wait, or pull the plug and plug it in, and try again."
+_DEADLINE_S = 30.0
+"""After this a part that waits for the card is left out, seconds."""
 _OLDEST = (1980, 1, 1, 0, 0, 0)
 """Time of every file in the zip."""
 _PACKAGES = re.compile(
@@ -64,36 +68,40 @@ def make(
     config_file: Path,
     status: Callable[[], Mapping[str, Any]],
     panel: Callable[[], bytes],
+    deadline_s: float = _DEADLINE_S,
 ) -> tuple[bytes, list[str]]:
     """The zip, and a line for each part that is not in it.
 
     `status` gives the data of `status --json`, `panel` the panel's picture as a PNG with what is private covered;
     each may raise PartLeftOut or OSError.
     """
-    redactor = Redactor(collect(facts, config_file))
-    checks = functools.cache(lambda: doctor.examine(facts))
-    parts: dict[str, Callable[[], str | bytes]] = {
+    redactor, is_known = _redactor(facts, config_file, deadline_s)
+    checks = functools.cache(lambda: doctor.examine(facts, min(deadline_s, doctor.DEADLINE_S)))
+    spool = facts.spool.directory
+    of_others: dict[str, Callable[[], str | bytes]] = {  # these have deadlines of their own
         "doctor.txt": lambda: redactor.text(doctor.format_lines(checks())),
         "doctor.json": lambda: _json(redactor.values(doctor.to_json(checks()))),
+        "journal.txt": lambda: _services_lines(is_known, redactor),
+        "kernel.txt": lambda: _lines(journal.kernel, redactor),
+    }
+    of_files: dict[str, Callable[[], str | bytes]] = {
         "status.json": lambda: _json(redactor.values(_without_people(status()))),
         "config.txt": lambda: redactor.text("\n".join(_config_lines(facts))),
         "versions.txt": lambda: redactor.text("\n".join(_version_lines(facts))),
-        "journal.txt": lambda: _services_lines(facts.spool.directory, redactor),
-        "kernel.txt": lambda: _lines(journal.kernel, redactor),
-        "spool.txt": lambda: redactor.text("\n".join(_spool_lines(facts.spool.directory))),
+        "spool.txt": lambda: redactor.text("\n".join(_spool_lines(spool))),
         "panel.png": panel,
     }
     made: dict[str, bytes] = {}
     missing: list[str] = []
-    for name, part in parts.items():
+    for name, part in (of_others | of_files).items():
         try:
-            content = part()
+            content = in_time(part, deadline_s) if name in of_files else part()
+        except NoAnswer:
+            missing.append(f"{name}: {_SILENT}")
         except (PartLeftOut, OSError) as error:
             reason = f"{error.strerror}; {_NEEDS_GROUP}" if isinstance(error, OSError) else str(error)
             missing.append(f"{name}: {redactor.text(reason)}")
-        except (
-            Exception
-        ) as error:  # a defect, or a system that nobody has seen: the other parts are there all the same
+        except Exception as error:  # a defect, or a system that nobody has seen: the others are there all the same
             log.exception("part not made name=%s", name)
             missing.append(f"{name}: it can't be made ({type(error).__name__}).")
         else:
@@ -118,14 +126,24 @@ def _json(found: Any) -> str:
     return json.dumps(found, indent=2)
 
 
-def _services_lines(spool: Path, redactor: Redactor) -> str:
-    """Lines of the services, unless nobody knows the titles and ids that are to be removed from them."""
+def _redactor(facts: Facts, config_file: Path, deadline_s: float) -> tuple[Redactor, bool]:
+    """The redactor, and whether it knows the spool's words: ids and titles of events."""
     try:
-        os.scandir(spool).close()
+        words = in_time(lambda: collect(facts, config_file), deadline_s)
+        in_time(lambda: os.scandir(facts.spool.directory).close(), deadline_s)
+    except NoAnswer:
+        return Redactor(()), False
     except PermissionError:
-        raise PartLeftOut(f"titles of events can't be looked for in it; {_NEEDS_GROUP}") from None
+        return Redactor(words), False
     except OSError:
-        pass  # no spool, no titles
+        pass  # no spool, no words in it
+    return Redactor(words), True
+
+
+def _services_lines(is_known: bool, redactor: Redactor) -> str:
+    """Lines of the services, unless nobody knows the ids and titles that are to be removed from them."""
+    if not is_known:
+        raise PartLeftOut(f"titles of events can't be looked for in it; {_NEEDS_GROUP}")
     return _lines(journal.services, redactor)
 
 

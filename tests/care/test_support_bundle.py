@@ -9,6 +9,7 @@ import pty
 import stat
 import subprocess
 import tempfile
+import threading
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -318,12 +319,34 @@ def test_a10_what_is_missing_is_named_with_its_remedy(planted: Planted, monkeypa
     for line in planted.missing:
         assert f"- {line}\n" in told
     assert [line.partition(":")[0] for line in planted.missing] == [
-        *("status.json", "journal.txt", "kernel.txt", "spool.txt", "panel.png")
+        *("journal.txt", "kernel.txt", "status.json", "spool.txt", "panel.png")
     ]
     assert "status.json: Permission denied; run it with sudo" in told
     assert "kernel.txt: it can't be made (ZeroDivisionError)." in told
     assert "panel.png: no booth is seen at [removed]; run it with sudo." in told
     assert "Reiher" not in told
+
+
+def test_a10_a_card_that_hangs_holds_up_no_bundle(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that does not answer is played: what lists the spool waits until the end of the test."""
+    listed, is_over = os.scandir, threading.Event()
+
+    def scandir(path: str | Path) -> object:
+        if Path(path) == planted.box.spool.directory:
+            is_over.wait(PATIENCE_S)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    try:
+        content, missing = support_bundle.make(
+            planted.box.facts, planted.config_file, planted.status, lambda: b"picture", deadline_s=0.5
+        )
+    finally:
+        is_over.set()
+    made = parts(content)
+    assert {line.partition(":")[0] for line in missing} == PARTS - set(made) >= {"spool.txt", "journal.txt"}
+    assert "spool.txt: the card does not answer; wait, or pull the plug" in made[LEFT_OUT].decode()
+    assert {"doctor.txt", "kernel.txt", "panel.png"} <= set(made)
 
 
 def test_a10_a_journal_that_no_one_may_read_is_named(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:

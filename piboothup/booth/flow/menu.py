@@ -1,10 +1,10 @@
 """The menu: pages of items, walked with one button. Pure.
 
 A short press goes to the next item, a long press chooses it, and the first item is always "Back". Destructive
-items are shown only in operator mode: for ten minutes after power-on, as only an operator may pull the plug. No page
-has more than `MOST_ITEMS` items: what is needed less often is grouped, and a longer list goes on behind "More". A page
-is built once, from the options at that time, so that what is chosen is what was seen. The menu returns actions and
-does nothing itself.
+items are shown only in operator mode: for ten minutes after power-on, as only an operator may pull the plug. A page
+has at most `MOST_ITEMS` items: what is needed less often is grouped, and a longer list goes on behind "More". It is
+built once, from the options at that time, so that what is chosen is what was seen. The menu returns actions and does
+nothing itself.
 """
 
 from __future__ import annotations
