@@ -8,7 +8,6 @@ tmpfs, so nothing is synced.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import json
 import logging
@@ -72,7 +71,14 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """All values, by their keys in the file."""
-        return dataclasses.asdict(self)
+        return {key: _plain(value) for key, value in vars(self).items()}
+
+
+def _plain(value: Any) -> Any:
+    """The value with reports as dictionaries."""
+    if isinstance(value, Report):
+        return value.to_json()
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True)

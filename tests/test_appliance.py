@@ -28,7 +28,7 @@ from piboothup.simulator.appliance import Appliance, TookTooLong
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from piboothup.spool.listing import NEW, SENT
 from piboothup.uploader import service as uploader_service
-from tests.support.commands import command, environment, run
+from tests.support.commands import command, environment, run, run_forked
 from tests.support.deadline import PATIENCE_S
 from tests.support.effort import AT_LENGTH
 
@@ -172,7 +172,7 @@ def test_s20_a_second_instance_is_refused_with_a_sentence(box: Appliance) -> Non
     box.power_on()
     wait_until(lambda: ready(box) and pid_of(box, "uploader") > 0, "both services")
     for words in (["booth"], ["uploader"], ["run"]):
-        second = run(box.runtime, "--config", box.config, *words)
+        second = run_forked(box.runtime, "--config", box.config, *words)
         assert second.returncode == 1
         assert "is already running on the spool" in second.stderr
         assert "Traceback" not in second.stderr
@@ -363,7 +363,7 @@ def test_a_box_without_event_and_key_takes_photos_and_they_wait(box: Appliance) 
 def test_screen_shows_what_the_panel_shows(box: Appliance, tmp_path: Path) -> None:
     with running(box, "booth"):
         wait_until(lambda: ready(box), "the booth to be ready")
-        result = run(box.runtime, "screen", tmp_path / "now.png")
+        result = run_forked(box.runtime, "screen", tmp_path / "now.png")
         assert result.returncode == 0, result.stderr
     with Image.open(tmp_path / "now.png") as picture:
         assert (picture.size, picture.mode) == ((128, 64), "1")
@@ -378,7 +378,7 @@ def test_b06_command_line_hold_opens_menu_takes_no_photo(tmp_path: Path, album: 
         for _ in range(20):  # of a hold that this machine made too short or too long something else comes
             wait_until(lambda: ready(box), "the booth to be ready")
             before = len(box.photos())
-            assert run(box.runtime, "--config", box.config, "press", "--hold", "2.5").returncode == 0
+            assert run_forked(box.runtime, "--config", box.config, "press", "--hold", "2.5").returncode == 0
             with contextlib.suppress(TookTooLong):
                 appliance.wait_until(
                     lambda: state(box) == "menu" or len(box.photos()) > before,  # noqa: B023
@@ -415,7 +415,9 @@ def test_f08_both_services_return_into_a_vanished_folder(box: Appliance) -> None
     wait_until(lambda: len(box.photos(SENT)) == 1, "the photo to be in the album")
     pids = pid_of(box, "booth"), pid_of(box, "uploader")
     box.runtime.rename(box.root / "vanished")  # whole: who tidies up meets no service that writes
-    wait_until(lambda: run(box.runtime, "--config", box.config, "press").returncode == 0, "the press to be heard")
+    wait_until(
+        lambda: run_forked(box.runtime, "--config", box.config, "press").returncode == 0, "the press to be heard"
+    )
     wait_until(lambda: len(box.photos(SENT)) == 2, "the second photo to be in the album")
     wait_until(
         lambda: box.booth().state != "stopped" and box.uploader().state != "stopped", "both to say how they are"

@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -28,6 +28,7 @@ from piboothup.spool.recovery import recover
 from piboothup.spool.retention import sweep
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
+from tests.support.effort import some
 from tests.support.photos import is_intact, jpeg, names_in_new, take
 
 pytestmark = pytest.mark.slow
@@ -277,7 +278,5 @@ class BoxLife(RuleBasedStateMachine):
         assert told == sorted(told)
 
 
-BoxLife.TestCase.settings = settings(
-    max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+BoxLife.TestCase.settings = settings(some(40), stateful_step_count=40)
 TestBoxLife = BoxLife.TestCase

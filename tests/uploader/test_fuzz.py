@@ -200,7 +200,7 @@ def met(fuzzed: Fuzzed, lie: Lie) -> None:
 
 
 @given(lies)
-@some(80)
+@some(50)
 @example(Lie("put", b"200 OK", body=b"<html>Please sign in</html>"))
 @example(Lie("put", b"200 OK", cut=20))
 @example(Lie("put", b"302 Found", [("Location", b"/put/x")]))

@@ -121,14 +121,18 @@ def test_f03_a_page_to_the_put_alone_parks_no_photo(desk: Desk, firewalls: list[
     blocked_for(firewalls[0], ["upload"], minutes=20)
 
 
-@pytest.mark.parametrize(
-    ("status", "header"),
-    [(202, "x-amzn-waf-action: challenge"), (405, "x-amzn-waf-action: captcha"), (403, "cf-mitigated: challenge")],
-)
-@pytest.mark.parametrize("calls", [CALLS, ["getuploadurl"], ["upload"]], ids=["all", "getuploadurl", "upload"])
+CHALLENGES = [
+    (202, "x-amzn-waf-action: challenge"),
+    (405, "x-amzn-waf-action: captcha"),
+    (403, "cf-mitigated: challenge"),
+]
+
+
+@pytest.mark.parametrize(("challenge", "calls"), covering(CHALLENGES, [CALLS, ["getuploadurl"], ["upload"]]))
 def test_f03_a_firewalls_empty_challenge_sends_and_parks_nothing(
-    desk: Desk, firewalls: list[Firewall], status: int, header: str, calls: list[str]
+    desk: Desk, firewalls: list[Firewall], challenge: tuple[int, str], calls: list[str]
 ) -> None:
+    status, header = challenge
     firewalls.append(Firewall(desk, Page("", "", (header,)), status))
     blocked_for(firewalls[0], calls, minutes=5)
 

@@ -16,7 +16,7 @@ from tests.support.effort import AT_LENGTH
 pytestmark = pytest.mark.slow
 
 START_MS = 1_750_000_000_000
-HISTORIES = 20_000 if AT_LENGTH else 3_000
+HISTORIES = 20_000 if AT_LENGTH else 2_000
 
 
 def anchor(at_s: float, off_s: float = 0.0, source: Source = Source.NTP, uncertainty_ms: int = 5) -> Anchor:

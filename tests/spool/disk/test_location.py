@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from piboothup.spool.listing import TEST_PHOTO
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
+from tests.support.effort import covering
 from tests.support.mounts import MountNamespace, disk, mounts, needs_images
 from tests.support.photos import PARTY, jpeg, names_in_new, open_spool, take, try_photo
 
@@ -237,22 +239,22 @@ def empty_disk(point: Path) -> None:
     """Boot 1 as on the disk that was there."""
 
 
+IN_MID_COMMIT = ("before write_new", "after write_new", "before move", "after move")
+
+
 def mounted_in_mid_commit(root: Path) -> None:
     """In the namespace: ext4 and memory come over the spool at each step, each by housekeeping taken over at once."""
     image = root / "disk"
-    number = 0
-    for kind in ("ext4", "tmpfs"):
-        for fill in (newer_layout, of_other_evenings, empty_disk):
-            for step in ("before write_new", "after write_new", "before move", "after move"):
-                for save in (take, try_photo):
-                    point, number = root / f"spool{number}", number + 1
-                    point.mkdir()
-                    if kind == "ext4":
-                        image.write_bytes(b"")
-                        os.truncate(image, 64 << 20)
-                        subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
-                    case = f"{kind} {fill.__name__} {step} {save.__name__}"
-                    refused_in_mid_commit(point, image, kind, fill, step, save, case)
+    steps = product((newer_layout, of_other_evenings, empty_disk), IN_MID_COMMIT)
+    for number, (kind, (fill, step), save) in enumerate(covering(("ext4", "tmpfs"), steps, (take, try_photo))):
+        point = root / f"spool{number}"
+        point.mkdir()
+        if kind == "ext4":
+            image.write_bytes(b"")
+            os.truncate(image, 64 << 20)
+            subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
+        case = f"{kind} {fill.__name__} {step} {save.__name__}"
+        refused_in_mid_commit(point, image, kind, fill, step, save, case)
 
 
 def refused_in_mid_commit(
