@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 from piboothup import __version__, config
-from piboothup.care import support_bundle
+from piboothup.care.bundle import parts
+from piboothup.care.bundle.parts import PartLeftOut
 from piboothup.care.facts import Facts
-from piboothup.care.support_bundle import PartLeftOut
 from piboothup.commands import status
 from piboothup.commands.common import OK, CommandFails
 from piboothup.commands.doctor import gather
@@ -34,7 +34,7 @@ def run(given: argparse.Namespace) -> int:
     if not is_stream:
         _check(path)
     facts = gather(given.config)
-    content, missing = support_bundle.make(
+    content, missing = parts.make(
         facts, config.find(given.config), lambda: read_status(facts), lambda: read_panel(facts)
     )
     if is_stream:
@@ -46,8 +46,7 @@ def run(given: argparse.Namespace) -> int:
         print(f"piboothup: left out: {line}", file=sys.stderr)
     if not is_stream:
         print(
-            f"{given.file} is written ({len(content) // 1024 + 1} KB). "
-            f"Its {support_bundle.LEFT_OUT} says what is not in it."
+            f"{given.file} is written ({len(content) // 1024 + 1} KB). Its {parts.LEFT_OUT} says what is not in it."
         )
     return OK
 

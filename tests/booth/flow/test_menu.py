@@ -252,7 +252,7 @@ def test_each_event_of_a_long_list_can_be_chosen(count: int) -> None:
     assert len(listed) == count
 
 
-def test_back_leads_a_level_up_and_leaves_the_menu_from_the_first() -> None:
+def test_back_leads_a_level_up_and_at_the_first_out() -> None:
     events = tuple(AlbumEvent(f"Event {number}", f"e{number}") for number in range(20))
     offer = replace(OFFER, events=events)
     for path, kind in (

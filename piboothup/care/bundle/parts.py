@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from piboothup import __version__
-from piboothup.care import doctor, journal
+from piboothup.care import doctor
+from piboothup.care.bundle import journal
+from piboothup.care.bundle.private_words import CHOSEN_FROM_A_LIST, collect, settings
+from piboothup.care.bundle.redaction import REMOVED, Redactor
 from piboothup.care.deadline import NoAnswer, in_time
 from piboothup.care.facts import Facts
-from piboothup.care.private_words import CHOSEN_FROM_A_LIST, collect, settings
-from piboothup.care.redaction import REMOVED, Redactor
 from piboothup.spool import choices
 from piboothup.spool.listing import BOOTS, CONTEXTS, FOLDERS, PLACES
 from piboothup.spool.names import PhotoName, is_boot_folder

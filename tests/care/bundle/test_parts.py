@@ -22,9 +22,10 @@ from piboothup.booth.panel import screens
 from piboothup.booth.panel.base import PanelDevice
 from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.panel.view import View
-from piboothup.care import journal, support_bundle
-from piboothup.care.redaction import REMOVED
-from piboothup.care.support_bundle import LEFT_OUT, PartLeftOut
+from piboothup.care.bundle import journal
+from piboothup.care.bundle import parts as bundle_parts
+from piboothup.care.bundle.parts import LEFT_OUT, PartLeftOut
+from piboothup.care.bundle.redaction import REMOVED
 from piboothup.commands.support_bundle import read_status
 from piboothup.config import parse
 from piboothup.spool import choices, handover
@@ -175,7 +176,7 @@ class Planted:
         return read_status(self.box.facts)
 
     def make(self, panel: Callable[[], bytes] = lambda: b"picture") -> dict[str, bytes]:
-        content, self.missing = support_bundle.make(self.box.facts, self.config_file, self.status, panel)
+        content, self.missing = bundle_parts.make(self.box.facts, self.config_file, self.status, panel)
         return parts(content)
 
 
@@ -338,7 +339,7 @@ def test_a10_a_card_that_hangs_holds_up_no_bundle(planted: Planted, monkeypatch:
 
     monkeypatch.setattr(os, "scandir", scandir)
     try:
-        content, missing = support_bundle.make(
+        content, missing = bundle_parts.make(
             planted.box.facts, planted.config_file, planted.status, lambda: b"picture", deadline_s=0.5
         )
     finally:
@@ -378,7 +379,7 @@ def test_a10_a_user_without_rights_gets_what_there_is(monkeypatch: pytest.Monkey
 
 
 def test_a10_the_bundle_is_in_order_and_bears_no_time(planted: Planted) -> None:
-    content, _ = support_bundle.make(planted.box.facts, planted.config_file, planted.status, lambda: b"picture")
+    content, _ = bundle_parts.make(planted.box.facts, planted.config_file, planted.status, lambda: b"picture")
     with zipfile.ZipFile(io.BytesIO(content)) as bundle:
         assert bundle.namelist() == sorted(PARTS)
         assert {entry.date_time for entry in bundle.infolist()} == {(1980, 1, 1, 0, 0, 0)}

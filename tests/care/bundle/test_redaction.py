@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from piboothup.care.redaction import REMOVED, Redactor
+from piboothup.care.bundle.redaction import REMOVED, Redactor
 
 
 @pytest.mark.parametrize("word", ["Zwölf & Söhne", "ab_cd-12", 'it\'s "so"', "婚礼", "100 %", "x+y z", "a\\b"])

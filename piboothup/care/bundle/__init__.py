@@ -1,0 +1,1 @@
+"""The support bundle: what it holds, and what is removed from it."""
