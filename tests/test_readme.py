@@ -11,7 +11,8 @@ from PIL import Image
 
 from piboothup import config
 from piboothup.booth.flow import menu
-from piboothup.booth.flow.menu import MenuOptions, PageKind
+from piboothup.booth.flow.menu import MenuOptions
+from piboothup.booth.flow.pages import PageKind
 from piboothup.booth.panel.i18n.en import TEXTS
 from piboothup.booth.panel.screens import bottom_line
 from piboothup.booth.panel.view import View

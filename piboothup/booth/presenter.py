@@ -12,7 +12,7 @@ from piboothup.booth import feedback
 from piboothup.booth.camera.thread import CameraThread
 from piboothup.booth.devices import Devices
 from piboothup.booth.flow.events import Event, Saved
-from piboothup.booth.flow.menu import PageKind
+from piboothup.booth.flow.pages import PageKind
 from piboothup.booth.flow.state import Booth, FlowSettings
 from piboothup.booth.frame import Plane
 from piboothup.booth.operations.active_settings import SettingsStore

@@ -10,10 +10,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from piboothup.booth.flow import menu
+from piboothup.booth.flow import menu, pages
 from piboothup.booth.flow.actions import EventUsage
 from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
-from piboothup.booth.flow.menu import MenuOptions, Page, PageKind
+from piboothup.booth.flow.menu import MenuOptions
+from piboothup.booth.flow.pages import Page, PageKind
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
 from piboothup.booth.frame import VIEWFINDER_SIZE, Plane, Viewfinder
 from piboothup.booth.panel.view import View
@@ -170,8 +171,8 @@ def menu_examples(box: View) -> dict[str, View]:
         "wipe-one": seen(at(chosen(wiping, box.event_title), "wipe_now"), HoldProgress(0.35, ReleaseEffect.CHOICE)),
         "switch-off": seen(at(chosen(first, "switch_off"), "switch_off_now")),
         "wait": seen(Page(PageKind.WAIT)),
-        "result": seen(menu.result_page("event_chosen_along", 12, box.event_title)),
-        "result-no-helper": seen(menu.error_page("no_helper")),
+        "result": seen(pages.result_page("event_chosen_along", 12, box.event_title)),
+        "result-no-helper": seen(pages.error_page("no_helper")),
         "check-rows": seen(
             Page(PageKind.SELF_TEST, report=SelfTestReport((None, None, None, None, problem("undervoltage"))))
         ),

@@ -17,7 +17,8 @@ from piboothup.booth.feedback import is_under_test, pattern, sound
 from piboothup.booth.flow.events import CaptureFailed, Exposed, Saved, SavingFailed, SelfTestProgress, Tick
 from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.flow.machine import BUSY_HINT_NS
-from piboothup.booth.flow.menu import MenuOptions, Page, PageKind
+from piboothup.booth.flow.menu import MenuOptions
+from piboothup.booth.flow.pages import Page, PageKind
 from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.booth.gpio import pins
 from piboothup.booth.gpio.buzzer import TONES, Buzzer, GpioBuzzer, Sound

@@ -10,7 +10,7 @@ import pytest
 from piboothup.booth.camera.thread import CameraThread
 from piboothup.booth.devices import Devices
 from piboothup.booth.flow.events import Tick
-from piboothup.booth.flow.menu import Page, PageKind
+from piboothup.booth.flow.pages import Page, PageKind
 from piboothup.booth.flow.save_health import SAME_REASON_LIMIT, SaveHealth
 from piboothup.booth.flow.state import Booth, FlowSettings
 from piboothup.booth.gpio.led import Light

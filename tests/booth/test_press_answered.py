@@ -18,7 +18,7 @@ import pytest
 from piboothup.booth import service
 from piboothup.booth.flow import machine
 from piboothup.booth.flow.events import Event, Pressed
-from piboothup.booth.flow.menu import PageKind
+from piboothup.booth.flow.pages import PageKind
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.panel import screens
 from piboothup.booth.panel.layout import PHOTO_SIZE

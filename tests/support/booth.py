@@ -19,7 +19,8 @@ from PIL import Image
 from piboothup import status
 from piboothup.booth.devices import Devices
 from piboothup.booth.flow.events import Event, Pressed, Released, Tapped
-from piboothup.booth.flow.menu import MenuOptions, Page
+from piboothup.booth.flow.menu import MenuOptions
+from piboothup.booth.flow.pages import Page
 from piboothup.booth.flow.state import Booth
 from piboothup.booth.gpio.button import GpioButton
 from piboothup.booth.gpio.buzzer import Buzzer, Sound

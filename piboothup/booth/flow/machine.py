@@ -54,7 +54,7 @@ from piboothup.booth.flow.events import (
     TrySaving,
 )
 from piboothup.booth.flow.long_press import LONG_PRESS_NS, SECOND_NS, Press, ReleaseEffect
-from piboothup.booth.flow.menu import Page, PageKind
+from piboothup.booth.flow.pages import Page, PageKind
 from piboothup.booth.flow.state import IDLE_STATES, Booth, FlowSettings
 from piboothup.problems import Problem, problem
 from piboothup.status import BoothState

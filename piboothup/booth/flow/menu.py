@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from piboothup.booth.flow.actions import (
     ChooseEvent,
@@ -27,24 +26,22 @@ from piboothup.booth.flow.actions import (
     SwitchOff,
     WipeEvent,
 )
+from piboothup.booth.flow.pages import (
+    CHOOSE_HOLD_S,
+    CONFIRM_HOLD_S,
+    MOST_ITEMS,
+    Goto,
+    Item,
+    Page,
+    PageKind,
+    error_page,
+    result_page,
+)
 from piboothup.booth.flow.self_test_report import SelfTestReport
-from piboothup.spool.event_titles import Album, AlbumEvent
+from piboothup.spool.event_titles import AlbumEvent
 
 OPERATOR_WINDOW_S = 600.0
 """The operator's items are in the menu for this long after power-on, seconds."""
-MOST_ITEMS = 8
-"""Items of a page: with a single button each is a press further away."""
-CHOOSE_HOLD_S = 1.0
-"""Long press that chooses an item, seconds."""
-CONFIRM_HOLD_S = 5.0
-"""Long press for an item that can't be undone, or that sends photos to other people or to nobody, seconds."""
-_IDLE_TIMEOUT_S = 20.0
-"""Time without a press after which a page is closed, seconds."""
-_AIM_TIMEOUT_S = 180.0
-"""The same for the page that measures sharpness, seconds."""
-
-
-# -- options -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -70,98 +67,6 @@ class MenuOptions:
     def allows_operator(self, now_ns: int) -> bool:
         """Whether the operator's items are offered now."""
         return self.operator_until_ns is None or now_ns < self.operator_until_ns
-
-
-# -- pages -------------------------------------------------------------------------------------------------------
-
-
-class PageKind(StrEnum):
-    """Subject of a page."""
-
-    MENU = "menu"
-    PHOTOS = "photos"
-    """The photos on the card: sending and wiping them."""
-    SET_UP = "set_up"
-    """What is set once at a place: the camera's aim, language, sound."""
-    ALBUM_CODE = "album_code"
-    STATUS = "status"
-    EVENTS = "events"
-    ALBUMS = "albums"
-    TAKE_ALONG = "take_along"
-    SELF_TEST = "self_test"
-    AIM = "aim"
-    LANGUAGES = "languages"
-    WIPE = "wipe"
-    WIPE_ONE = "wipe_one"
-    SWITCH_OFF = "switch_off"
-    WAIT = "wait"
-    """The action is running."""
-    RESULT = "result"
-    """The action's result or error."""
-
-
-@dataclass(frozen=True)
-class Goto:
-    """Target of an item that opens another page."""
-
-    kind: PageKind
-    event: AlbumEvent | None = None
-    album: Album | None = None
-    usage: EventUsage | None = None
-
-
-@dataclass(frozen=True)
-class Item:
-    """A line of a page that can be chosen."""
-
-    text_key: str
-    """Key of the text in `MenuTexts.items`."""
-    target: Goto | Page | MenuAction | None = None
-    """None: close the menu."""
-    title: str = ""
-    """Shown instead of the text: an event's or album's title as it came from EventPics, or a language code."""
-    title_id: str = ""
-    """Shown instead of a title that the panel's font can't draw."""
-    checked: bool = False
-    hold_s: float = CHOOSE_HOLD_S
-
-
-@dataclass(frozen=True)
-class Page:
-    """A page as it is shown. A page without items is closed by a press."""
-
-    kind: PageKind
-    items: tuple[Item, ...] = ()
-    index: int = 0
-    title: str = ""
-    """Title of the event that the page is about; `title_id` as in an item."""
-    title_id: str = ""
-    text_key: str = ""
-    """Key of the text in `MenuTexts.results`, for a page with a result."""
-    awaits: MenuAction | None = None
-    number: int = 0
-    is_good: bool = True
-    """False: the page shows an error."""
-    usage: EventUsage | None = None
-    operator_only: bool = True
-    """Closed when the operator's time ends."""
-    report: SelfTestReport | None = None
-    press_seen_ns: int | None = None
-    """When the button was pressed for the self-test."""
-    sharpness: float | None = None
-    """Sharpness of the last test frame while aiming, 0 to 1."""
-    best_sharpness: float = 0.0
-    """Highest sharpness since the page was opened."""
-
-    @property
-    def item(self) -> Item | None:
-        """The selected item."""
-        return self.items[self.index] if self.items else None
-
-    @property
-    def idle_timeout_s(self) -> float:
-        """Time without a press after which the page is closed, seconds."""
-        return _AIM_TIMEOUT_S if self.kind is PageKind.AIM else _IDLE_TIMEOUT_S
 
 
 def main_page(options: MenuOptions, now_ns: int) -> Page:
@@ -207,16 +112,6 @@ def page_after(page: Page, action: MenuAction, result: Page) -> Page | None:
     was_shown_as_done = isinstance(action, SetSound | SetPaused | ChooseLanguage) and page.awaits is None
     is_shown = page.awaits == action or (was_shown_as_done and not result.is_good)
     return replace(result, operator_only=page.operator_only) if is_shown else None
-
-
-def result_page(text_key: str, number: int = 0, title: str = "", title_id: str = "") -> Page:
-    """Page that shows the result of an action."""
-    return Page(PageKind.RESULT, text_key=text_key, number=number, title=title, title_id=title_id)
-
-
-def error_page(text_key: str) -> Page:
-    """Page that shows why an action was not done."""
-    return Page(PageKind.RESULT, text_key=text_key, is_good=False)
 
 
 _CLOSE_MENU = Item("back")

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from piboothup.booth.flow import long_press
 from piboothup.booth.flow.long_press import LONG_PRESS_NS, PROGRESS_STEP_NS, SECOND_NS, HoldProgress, Press
-from piboothup.booth.flow.menu import MenuOptions, Page
+from piboothup.booth.flow.menu import MenuOptions
+from piboothup.booth.flow.pages import Page
 from piboothup.booth.flow.save_health import SaveHealth
 from piboothup.health import Check
 from piboothup.problems import Problem

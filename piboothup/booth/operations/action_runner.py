@@ -15,10 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from piboothup import root_requests
-from piboothup.booth.flow import actions, menu
+from piboothup.booth.flow import actions, menu, pages
 from piboothup.booth.flow.actions import EventUsage, MenuAction
 from piboothup.booth.flow.events import ActionDone, Event
-from piboothup.booth.flow.menu import Page
+from piboothup.booth.flow.pages import Page
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.operations.self_test import SelfTest
 from piboothup.booth.threads import set_background
@@ -87,10 +87,10 @@ class ActionRunner:
                 page = self._execute(action)
             except OSError as error:
                 log.error("menu action failed name=%s reason=%s", type(action).__name__, error.strerror or error)
-                page = menu.error_page("not_kept")
+                page = pages.error_page("not_kept")
             except Exception:  # the top of the thread: the menu goes on
                 log.exception("menu action failed name=%s", type(action).__name__)
-                page = menu.error_page("not_kept")
+                page = pages.error_page("not_kept")
             if page is not None:
                 self._post(ActionDone(action, page))
 
@@ -133,38 +133,38 @@ class ActionRunner:
         self._hint_uploader("retry" if assigned else "choices")
         titles = {event.link_id: event.title for event in self._spool.events()}
         text_key = "event_chosen_along" if assigned else "event_chosen"
-        return menu.result_page(text_key, assigned, titles.get(action.link_id, ""), action.link_id)
+        return pages.result_page(text_key, assigned, titles.get(action.link_id, ""), action.link_id)
 
     def _retry(self) -> Page:
         if self._settings_store.active.config.upload.paused:
             self._settings_store.choose(paused=False)
         count = handover.retry_parked(self._spool)
         self._hint_uploader("retry")
-        return menu.result_page("retried", count)
+        return pages.result_page("retried", count)
 
     def _wipe(self, usage: EventUsage) -> Page:
         """Wipe the photos that the page counted; photos taken since stay."""
         photos = self._counted.get(usage.key)
         if photos is None:  # counted again since the page was made: it shows other photos than these
-            return menu.error_page("wipe_refused")
+            return pages.error_page("wipe_refused")
         in_use = {self._settings_store.active.context.id}
         try:
             receipt = wipe.wipe(self._spool, Plan((photos,), everything=False), unsent=True, in_use=in_use)
         except WipeError as error:
             log.error("wipe failed reason=%s", error)
             is_begun = wipe_journal.read(self._spool.directory) is not None
-            return menu.error_page("wipe_failed" if is_begun else "wipe_refused")
+            return pages.error_page("wipe_failed" if is_begun else "wipe_refused")
         finally:
             context = self._settings_store.active.context
             if photos.event in (context.link_id, context.id):
                 self._recount()
         if receipt.left:
-            return menu.result_page("wiped_but", receipt.left)
-        return menu.result_page("wiped", receipt.taken)
+            return pages.result_page("wiped_but", receipt.left)
+        return pages.result_page("wiped", receipt.taken)
 
     def _switch_off(self) -> Page | None:
         """Ask root's helper; return an error page unless it says that the shutdown has begun."""
-        return None if self._ask_root("power-off") else menu.error_page("no_helper")
+        return None if self._ask_root("power-off") else pages.error_page("no_helper")
 
     def _ask_root(self, verb: str) -> bool:
         """Whether root's helper did this, or the booth ends meanwhile."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from piboothup import power, status
 from piboothup.booth.devices import Devices
 from piboothup.booth.flow.events import CaptureFailed, Event, Exposed, SelfTestProgress, SharpnessMeasured
-from piboothup.booth.flow.menu import PageKind
+from piboothup.booth.flow.pages import PageKind
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.photo.quality import PhotoQuality, assess

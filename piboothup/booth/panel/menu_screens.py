@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageChops, ImageDraw
 
 from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
-from piboothup.booth.flow.menu import Item, Page, PageKind
+from piboothup.booth.flow.pages import Item, Page, PageKind
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
 from piboothup.booth.panel import capture_screens, dither
 from piboothup.booth.panel.font import face, icon, largest, readable_title

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from PIL import Image, ImageChops, ImageDraw
 
-from piboothup.booth.flow.menu import Page, PageKind
+from piboothup.booth.flow.pages import Page, PageKind
 from piboothup.booth.panel import capture_screens, menu_screens, qr_screen
 from piboothup.booth.panel.font import face, icon, largest, readable_title
 from piboothup.booth.panel.i18n import Texts, texts

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from piboothup.booth.flow.long_press import HoldProgress
-from piboothup.booth.flow.menu import Page
+from piboothup.booth.flow.pages import Page
 from piboothup.booth.frame import Plane, Viewfinder
 from piboothup.problems import Problem
 from piboothup.status import BoothState, UploaderState

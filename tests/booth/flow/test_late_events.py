@@ -22,7 +22,8 @@ from piboothup.booth.flow.events import (
 )
 from piboothup.booth.flow.long_press import LONG_PRESS_NS, SECOND_NS, STUCK_AFTER_NS
 from piboothup.booth.flow.machine import SAVING_TIMEOUT_NS
-from piboothup.booth.flow.menu import Goto, Item, MenuOptions, Page, PageKind, result_page
+from piboothup.booth.flow.menu import MenuOptions
+from piboothup.booth.flow.pages import Goto, Item, Page, PageKind, result_page
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
 from piboothup.problems import problem
 from piboothup.spool import event_titles

@@ -18,7 +18,8 @@ from piboothup.booth.flow.events import (
     Tapped,
 )
 from piboothup.booth.flow.long_press import SECOND_NS, ReleaseEffect
-from piboothup.booth.flow.menu import MenuOptions, Page, PageKind, error_page, result_page
+from piboothup.booth.flow.menu import MenuOptions
+from piboothup.booth.flow.pages import Page, PageKind, error_page, result_page
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.status import BoothState
 from tests.support.machine import NO_CAMERA, READY, StateMachineDriver, counted, frame

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from piboothup.booth.flow import actions, menu
+from piboothup.booth.flow import actions, menu, pages
 from piboothup.booth.flow.events import (
     ActionDone,
     SelfTestPressed,
@@ -18,7 +18,8 @@ from piboothup.booth.flow.events import (
     Tick,
 )
 from piboothup.booth.flow.long_press import SECOND_NS
-from piboothup.booth.flow.menu import Item, MenuOptions, Page, PageKind
+from piboothup.booth.flow.menu import MenuOptions
+from piboothup.booth.flow.pages import Item, Page, PageKind
 from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState
@@ -28,7 +29,7 @@ OFFER = MenuOptions(operator_until_ns=None, languages=("de", "en"), has_buzzer=T
 STAGE, BOOTH = Album("a1", "Stage"), Album("a2", "Booth")
 EVENTS = (AlbumEvent("Carla", "ijkl9012"), AlbumEvent("Anna & Ben", "abcd1234", (STAGE, BOOTH)))
 OTHERS = actions.EventUsage("efgh5678 0", "efgh5678", "The others", 143, 12)
-NOT_KEPT = menu.error_page("not_kept")
+NOT_KEPT = pages.error_page("not_kept")
 
 
 def opened(*wanted: str, offer: MenuOptions = OFFER) -> StateMachineDriver:
@@ -90,14 +91,16 @@ def test_who_waits_for_something_else_gets_the_answer_to_that() -> None:
     play = opened("set_up", "sound_off", "back", "photos", "retry")
     play.says(ActionDone(actions.SetSound(False), NOT_KEPT))
     assert shown(play).awaits == actions.Retry()
-    play.says(ActionDone(actions.Retry(), menu.result_page("retried", 2)))
+    play.says(ActionDone(actions.Retry(), pages.result_page("retried", 2)))
     assert (shown(play).text_key, shown(play).number) == ("retried", 2)
 
 
 def test_menu_answer_to_abandoned_action_changes_no_page() -> None:
     play = opened("set_up", "sound_off")
     page = shown(play)
-    play.says(ActionDone(actions.Retry(), NOT_KEPT), ActionDone(actions.SetSound(False), menu.result_page("retried")))
+    play.says(
+        ActionDone(actions.Retry(), NOT_KEPT), ActionDone(actions.SetSound(False), pages.result_page("retried"))
+    )
     assert shown(play) == page
 
 
@@ -179,7 +182,7 @@ def test_menu_album_of_other_event_unticked_even_if_same_name(album_id: str) -> 
 
 def test_menu_album_change_in_same_event_needs_1_s_hold() -> None:
     page = page_of(replace(OFFER, events=EVENTS, link_id="abcd1234", album_id="a2"), "events", "Anna & Ben")
-    assert {item.hold_s for item in page.items} == {menu.CHOOSE_HOLD_S}
+    assert {item.hold_s for item in page.items} == {pages.CHOOSE_HOLD_S}
 
 
 # -- levels --------------------------------------------------------------------------------------------------------
@@ -218,7 +221,7 @@ def reachable(first: Page, options: MenuOptions) -> list[Page]:
 
 
 def test_no_level_of_the_menu_has_more_than_8_entries() -> None:
-    assert menu.MOST_ITEMS == 8
+    assert pages.MOST_ITEMS == 8
     longest = 0
     for options in configurations():
         usages = tuple(replace(OTHERS, key=str(event)) for event in options.events)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from piboothup.booth.flow import actions, menu
+from piboothup.booth.flow import actions, menu, pages
 from piboothup.booth.flow.events import (
     Capture,
     DownAtStart,
@@ -24,7 +24,8 @@ from piboothup.booth.flow.events import (
 )
 from piboothup.booth.flow.events import Event as Happening
 from piboothup.booth.flow.long_press import SECOND_NS
-from piboothup.booth.flow.menu import MenuOptions, PageKind
+from piboothup.booth.flow.menu import MenuOptions
+from piboothup.booth.flow.pages import PageKind
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState
 from tests.support.effort import AT_LENGTH
@@ -271,23 +272,23 @@ def test_event_change_is_not_made_by_hold_under_5_s() -> None:
 def test_every_event_change_ends_in_5_s_hold_except_first_choice(without_event: int) -> None:
     for link_id in ("abcd1234", ""):
         offer = replace(CLOSED, operator_until_ns=None, without_event=without_event, link_id=link_id)
-        pages = [menu.main_page(offer, 0)]
+        found = [menu.main_page(offer, 0)]
         changes = []
-        for page in pages:
+        for page in found:
             for at, item in enumerate(page.items):
                 match item.target:
-                    case menu.Goto(PageKind.EVENTS | PageKind.ALBUMS | PageKind.TAKE_ALONG):
+                    case pages.Goto(PageKind.EVENTS | PageKind.ALBUMS | PageKind.TAKE_ALONG):
                         after, _ = menu.choose(replace(page, index=at), offer, 0)
-                        pages += [after] if after is not None else []
+                        found += [after] if after is not None else []
                     case actions.ChooseEvent("efgh5678"):
                         changes.append(item.hold_s)
-        assert changes and set(changes) == {menu.CONFIRM_HOLD_S if link_id else menu.CHOOSE_HOLD_S}
+        assert changes and set(changes) == {pages.CONFIRM_HOLD_S if link_id else pages.CHOOSE_HOLD_S}
 
 
 def test_pause_needs_5_s_long_press_its_end_needs_1_s() -> None:
     play = opened(None)
     offer = play.settings.options
-    for paused, text_key, hold_s in ((False, "pause", menu.CONFIRM_HOLD_S), (True, "resume", menu.CHOOSE_HOLD_S)):
+    for paused, text_key, hold_s in ((False, "pause", pages.CONFIRM_HOLD_S), (True, "resume", pages.CHOOSE_HOLD_S)):
         first = menu.main_page(offer, 0)
         number = [item.text_key for item in first.items].index("photos")
         page, _ = menu.choose(replace(first, index=number), replace(offer, paused=paused), 0)

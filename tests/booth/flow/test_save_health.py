@@ -28,7 +28,7 @@ from piboothup.booth.flow.events import (
 )
 from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.flow.machine import SAVING_TIMEOUT_NS
-from piboothup.booth.flow.menu import PageKind
+from piboothup.booth.flow.pages import PageKind
 from piboothup.booth.flow.save_health import AFTER_NO_FRAME_NS, FRAME_NS, RETRY_NS, SaveHealth
 from piboothup.booth.flow.state import Booth, FlowSettings
 from piboothup.problems import Problem, problem

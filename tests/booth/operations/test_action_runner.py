@@ -14,7 +14,7 @@ import pytest
 
 from piboothup import root_requests
 from piboothup.booth.flow.actions import CountPhotos
-from piboothup.booth.flow.menu import Page, PageKind
+from piboothup.booth.flow.pages import Page, PageKind
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.operations import action_runner
 from piboothup.config import ButtonConfig, CaptureConfig, EventPicsConfig, LightConfig

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
-from piboothup.booth.flow import menu
+from piboothup.booth.flow import menu, pages
 from piboothup.booth.flow.actions import EventUsage
 from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
-from piboothup.booth.flow.menu import Item, MenuOptions, Page, PageKind
+from piboothup.booth.flow.menu import MenuOptions
+from piboothup.booth.flow.pages import Item, Page, PageKind
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
 from piboothup.booth.panel import menu_screens
 from piboothup.booth.panel.font import Face, face, largest
@@ -37,7 +38,7 @@ def same(one: Image.Image, other: Image.Image) -> bool:
 
 def every_item() -> set[str]:
     """The word of each item that any page may have."""
-    events = tuple(AlbumEvent("A", f"abcd{number}", (Album("a", "A"),)) for number in range(menu.MOST_ITEMS))
+    events = tuple(AlbumEvent("A", f"abcd{number}", (Album("a", "A"),)) for number in range(pages.MOST_ITEMS))
     silent = replace(OFFER, sound=False, paused=True, without_event=2, events=events)
     wiping = menu.wipe_page((EventUsage("a 0", "a", "A", 1, 1), STRAY))
     todo = [(menu.main_page(OFFER, 0), OFFER), (menu.main_page(silent, 0), silent), (wiping, silent)]
@@ -158,7 +159,7 @@ def test_d04_title_that_font_cannot_draw_is_shown_as_its_id() -> None:
         for strange, plain in (
             (Page(PageKind.EVENTS, (Item("event", None, title, "abcd1234"),)), Item("event", None, "abcd1234")),
             (Page(PageKind.ALBUMS, (Item("back"),), title=title, title_id="abcd1234"), Item("back")),
-            (menu.result_page("event_chosen", 0, title, "abcd1234"), None),
+            (pages.result_page("event_chosen", 0, title, "abcd1234"), None),
         ):
             items = () if plain is None else (plain,)
             readable = replace(strange, items=items, title="abcd1234" if strange.title_id else "", title_id="")
@@ -187,8 +188,8 @@ def test_d04_no_title_is_too_strange_for_a_page(title: str, ticked: bool) -> Non
         Page(PageKind.EVENTS, items, index=1),
         Page(PageKind.ALBUMS, items, title=title),
         Page(PageKind.WIPE_ONE, items, title=title, usage=EventUsage(title, title, title, 10**9, 10**9)),
-        menu.result_page("event_chosen_along", 10**9, title),
-        menu.result_page("no such word", 1, title),
+        pages.result_page("event_chosen_along", 10**9, title),
+        pages.result_page("no such word", 1, title),
     ):
         assert draw(replace(BOX, page=page)).size == (128, 64)
 
@@ -201,17 +202,17 @@ def test_d04_no_title_is_too_strange_for_a_page(title: str, ticked: bool) -> Non
 def test_d04_sentence_shown_to_its_end_for_any_title_length(language: str, says: str, title: str) -> None:
     text, room_px = texts(language).menu.results[says], 86
     _, _, rest = text.partition("{title}")
-    lines = menu_screens.result(text, menu.result_page(says, 9999, title), room_px)
+    lines = menu_screens.result(text, pages.result_page(says, 9999, title), room_px)
     assert len(lines) <= 6 and max(map(face("small").width_px, lines)) <= room_px
     shown, colon, end = " ".join(lines).partition(":")
     assert f"{colon}{end}" == rest.format(n=9999)
     assert shown == " ".join(title.split()) if len(title) < 60 else shown.endswith("…") and shown[:3] == title[:3]
-    one, other = (draw(replace(BOX, page=menu.result_page("event_chosen_along", n, title))) for n in (1, 9999))
+    one, other = (draw(replace(BOX, page=pages.result_page("event_chosen_along", n, title))) for n in (1, 9999))
     assert not same(one, other)
 
 
 def test_d04_a_title_with_braces_is_drawn_as_it_is() -> None:
-    assert draw(replace(BOX, page=menu.result_page("event_chosen", 1, "{n!x} {title"))).getbbox() is not None
+    assert draw(replace(BOX, page=pages.result_page("event_chosen", 1, "{n!x} {title"))).getbbox() is not None
 
 
 def test_self_test_page_shows_steps_then_verdict_or_first_reason() -> None:
@@ -272,7 +273,7 @@ def page_of(kind: PageKind) -> Page:
         case PageKind.AIM:
             return Page(kind, sharpness=0.6, best_sharpness=0.8)
         case PageKind.RESULT:
-            return menu.result_page("retried", 3)
+            return pages.result_page("retried", 3)
         case PageKind.ALBUMS | PageKind.TAKE_ALONG | PageKind.WIPE_ONE:
             return Page(kind, items, title="Anna & Ben", usage=STRAY if kind is PageKind.WIPE_ONE else None)
         case _:
