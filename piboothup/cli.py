@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from piboothup import __version__
-from piboothup.commands.common import FAILED, USAGE, CommandFails, need_libraries
+from piboothup.commands.common import FAILED, NEEDED, USAGE, CommandFails, need_libraries
 
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Errors of a full disk, a file size limit and a terminal that is gone."""
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace" if stream is sys.stdin else "backslashreplace")
     given, output = command_parser().parse_args(arguments), sys.stdout
     try:
-        need_libraries(given.function)
+        need_libraries(NEEDED.get(given.function, {}))
         status = function_of(given.function)(given)
         sys.stdout.flush()
         return status

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-Plane = NDArray[np.uint8]
+Plane: TypeAlias = "NDArray[np.uint8]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,8 @@ def shrunk(plane: Plane, size: tuple[int, int]) -> Plane:
 
     Four points of a cell are enough for a one-bit screen: a 12 MP plane takes 0.3 ms, with all points it would be 8.
     """
+    import numpy as np  # noqa: PLC0415
+
     height, width = plane.shape
     step = max(1, -(-width // size[0]), -(-height // size[1]))
     if step == 1:

@@ -17,9 +17,8 @@ from piboothup.booth.flow.state import Booth, FlowSettings
 from piboothup.booth.frame import Plane
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.panel import idle
-from piboothup.booth.panel.qr_screen import album_address
 from piboothup.booth.panel.thread import PanelThread
-from piboothup.booth.panel.view import View
+from piboothup.booth.panel.view import View, album_address
 from piboothup.booth.photo.saver import Saver
 from piboothup.booth.upload_status import UploadStatus
 from piboothup.clock import Clock
@@ -97,15 +96,16 @@ class Presenter:
         elif self._start_ms is None:
             self._start_ms = (now_ns - self._started_ns) // 1_000_000
 
-    def show(self, booth: Booth, now_ns: int, settings: FlowSettings) -> None:
-        """Show the state: viewfinder, panel, light and buzzer."""
+    def show(self, booth: Booth, now_ns: int, settings: FlowSettings, *, light: bool = True) -> None:
+        """Show the state: viewfinder, panel, buzzer and, if its library may be loaded, light."""
         is_viewfinder_on = shows_viewfinder(booth, now_ns)
         self._camera.set_viewfinder_on(is_viewfinder_on)
         if not is_viewfinder_on:
             self._panel.set_viewfinder(None)
         if booth.state is not BoothState.STOPPING:
             self._panel.show(self.view(booth, now_ns, settings))
-            self._devices.light.show(feedback.pattern(booth, now_ns))
+            if light:
+                self._devices.light.show(feedback.pattern(booth, now_ns))
         sound = feedback.sound(self._shown, self._shown_ns, booth, now_ns)
         if sound is not None and (self._settings_store.active.sound or feedback.is_under_test(booth)):
             self._devices.buzzer.play(sound)

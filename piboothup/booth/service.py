@@ -5,30 +5,32 @@
 
 The loop waits for no card, no socket and no bus, so that a press is answered whatever hangs there. Each thread owns
 one device: the camera's thread the camera, the saver's the card, the panel's the I2C bus.
+
+The start is in the order of what a guest waits for: the spool; the camera, whose libraries take longest, by itself;
+and button, light and panel in the pauses that it leaves (`device_start`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from piboothup.booth import control
 from piboothup.booth.camera.thread import CameraThread
 from piboothup.booth.clock_anchors import AnchorRecorder
+from piboothup.booth.device_start import DeviceStart
 from piboothup.booth.devices import Devices
 from piboothup.booth.flow.events import (
     Capture,
     Discard,
-    DownAtStart,
     Effect,
     Event,
-    Pressed,
-    Released,
     Save,
     SelfTestPressed,
     Stop,
@@ -83,11 +85,13 @@ class BoothService:
         notice: Problem | None = None,
         config_names: Sequence[str] | None = None,
         known_spools_file: Path | None = None,
+        load_libraries: Callable[[], None] = lambda: None,
     ) -> None:
         """`notice`: a problem of the config for the panel's bottom line.
 
         `config_names`: the settings that the config file names; None = no good copy is made (see `EffectiveConfig`).
-        `known_spools_file`: list of this box's spools on which photos wait.
+        `known_spools_file`: list of this box's spools on which photos wait. `load_libraries`: imports what drawing
+        and saving need; what it raises ends the service.
         """
         self._spool = spool
         self._clock = clock
@@ -116,12 +120,15 @@ class BoothService:
             config, spool, clock, devices, self._camera, self._panel, self._saver, store, notice
         )
         self._menu_options = MenuOptionsReader(config, spool, clock, store)
+        self._realtime = RealTime()
+        self._device_start = DeviceStart(
+            clock, self._camera, self._panel, devices.button, self._realtime, load_libraries, post
+        )
         self._self_test = SelfTest(
             spool, clock, runtime, store, self._camera.capture, devices, lambda: self._booth.health.fault, post
         )
         self._action_runner = ActionRunner(spool, runtime, store, self._self_test, self._saver.recount, post)
         self._housekeeping_heartbeat = Heartbeat(clock)
-        self._realtime = RealTime()
         self._state_changed = threading.Event()
         self._ended = threading.Event()
         heartbeats = {
@@ -146,6 +153,7 @@ class BoothService:
     def run(self) -> None:
         """Run until stopped. Raises AlreadyRunning, SpoolUnusable (not under systemd), RuntimeUnusable.
 
+        It raises too what `load_libraries` raises.
         Under systemd a spool that can't be used is a fault on the panel, tried again until it can.
         """
         with contextlib.closing(self._storage):
@@ -155,7 +163,10 @@ class BoothService:
             self._presenter.load_last_start()
             with contextlib.closing(HintSocket(self._runtime, "booth")) as hints, self._threads(hints):
                 self._watchdog.report_ready()
+                self._camera.start()
                 self._loop()
+        if self._device_start.failure is not None:
+            raise self._device_start.failure
 
     @contextlib.contextmanager
     def _threads(self, hints: HintSocket) -> Iterator[None]:
@@ -165,16 +176,14 @@ class BoothService:
             "retention": self._run_retention,
             "control": lambda: control.listen(hints, self._clock, self._events.put, self._ended),
         }
-        self._panel.start()
         self._panel.show(self._view(self._clock.boottime_ns()))
         self._saver.start()
         self._action_runner.start()
-        self._camera.start()
+        self._device_start.start()
         threads = [threading.Thread(target=duty, name=name, daemon=True) for name, duty in duties.items()]
         for thread in threads:
             thread.start()
         self._realtime.add(threading.current_thread())
-        self._start_button()
         try:
             yield
         finally:
@@ -189,6 +198,7 @@ class BoothService:
 
         self._ended.set()
         self._state_changed.set()
+        self._device_start.stop(left_s())
         farewell = self._view(self._clock.boottime_ns())
         if photos_are_safe := self._saver.stop(left_s()):
             self._panel.show(farewell)
@@ -204,22 +214,6 @@ class BoothService:
         for thread in threads:
             thread.join(left_s())
 
-    def _start_button(self) -> None:
-        button = self._devices.button
-        if button is None:
-            return
-
-        def opened(is_down: bool) -> None:
-            self._realtime.add(*button.threads())
-            if is_down:
-                self._events.put(DownAtStart(self._clock.boottime_ns()))
-
-        button.start(
-            lambda edge_ns: self._events.put(Pressed(edge_ns)),
-            lambda edge_ns: self._events.put(Released(edge_ns)),
-            opened,
-        )
-
     # -- the loop ----------------------------------------------------------------------------------------------
 
     def _loop(self) -> None:
@@ -232,17 +226,21 @@ class BoothService:
             self._run_effects(effects)
             self._presenter.on_event(event, self._booth, now_ns)
             del event, effects  # a frame in them is 18 MB that nobody needs any more
-            self._presenter.show(self._booth, now_ns, self._settings)
+            self._presenter.show(self._booth, now_ns, self._settings, light=self._device_start.is_light_allowed)
             if self._booth.state is not before:
                 self._state_changed.set()
                 if self._booth.state is BoothState.READY:
                     self._realtime.begin()
+                if before is BoothState.STARTING:
+                    gc.enable()  # `piboothup/__main__.py` has switched it off
+                    self._device_start.start_panel()
             self._watchdog.feed(now_ns)
 
     def _prepare(self, now_ns: int) -> None:
         """Set what must hold before the effects run: the flash, the coming photo, the page of the self-test."""
         booth = self._booth
-        self._devices.light.flash(booth.is_flash_on(now_ns))
+        if self._device_start.is_light_allowed:
+            self._devices.light.flash(booth.is_flash_on(now_ns))
         if booth.state is not BoothState.EXPOSING:
             is_countdown = booth.state is BoothState.COUNTDOWN
             self._camera.prepare(booth.zero_ns if is_countdown else None, booth.flash_on_ns)
@@ -271,6 +269,7 @@ class BoothService:
                     self._saver.save(frame)
                 case TrySaving(frame):
                     self._saver.try_saving(frame)
+                    self._device_start.start_panel()
                 case Discard(frame):
                     frame.release()
                 case SelfTestPressed():

@@ -8,7 +8,7 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 OK, FAILED, USAGE = 0, 1, 2
 
 
-_DRAWING = {"numpy": "numpy", "PIL.Image": "pil"}
+DRAWING = {"numpy": "numpy", "PIL.Image": "pil"}
+"""What the booth needs; it imports that later than a command does, as the camera has priority."""
 NEEDED = {
-    "services.booth": _DRAWING,
     "services.uploader": {"requests": "requests"},
-    "camera.run": {**_DRAWING, "simplejpeg": "simplejpeg"},
+    "camera.run": {**DRAWING, "simplejpeg": "simplejpeg"},
     "albums.run": {"requests": "requests"},
-    "simulation.demo": {**_DRAWING, "simplejpeg": "simplejpeg", "requests": "requests"},
-    "simulation.screens": _DRAWING,
-    "remote.screen": _DRAWING,
+    "simulation.demo": {**DRAWING, "simplejpeg": "simplejpeg", "requests": "requests"},
+    "simulation.screens": DRAWING,
+    "remote.screen": DRAWING,
 }
 """Libraries without which a command can do nothing, each with its part of a Debian package's name."""
 
@@ -38,12 +38,12 @@ class CommandFails(Exception):
     """Failure of a command; the text is a sentence with a remedy."""
 
 
-def need_libraries(target: str) -> None:
-    """Import the libraries that the command needs in any case. Raises CommandFails for one that can't be used.
+def need_libraries(libraries: Mapping[str, str]) -> None:
+    """Import these libraries. Raises CommandFails for one that can't be used.
 
     A damaged file, a lost system library or another numpy than it was built for: each raises an error of its own.
     """
-    for library, package in NEEDED.get(target, {}).items():
+    for library, package in libraries.items():
         try:
             importlib.import_module(library)
         except MemoryError:

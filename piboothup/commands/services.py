@@ -16,7 +16,15 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from piboothup import config
-from piboothup.commands.common import OK, config_problem, load, open_spool, service_config
+from piboothup.commands.common import (
+    DRAWING,
+    OK,
+    config_problem,
+    load,
+    need_libraries,
+    open_spool,
+    service_config,
+)
 from piboothup.log_pipe import LogPipe
 from piboothup.process import end_with_parent, stop_signals
 from piboothup.runtime import service_directory, under_systemd
@@ -92,7 +100,15 @@ def booth(given: argparse.Namespace) -> int:
     devices = _devices(loaded, clock)
     known = config.known_spools_file() if is_box else None
     service = BoothService(
-        loaded, spool, clock, service_directory(), devices, config_problem(used), used.names, known
+        loaded,
+        spool,
+        clock,
+        service_directory(),
+        devices,
+        config_problem(used),
+        used.names,
+        known,
+        lambda: need_libraries(DRAWING),
     )
     with stopped_from_outside(service.stop):
         service.run()
@@ -135,6 +151,7 @@ def _devices(loaded: Config, clock: Clock) -> Devices:
 def camera_device(loaded: Config, clock: Clock) -> Camera:
     """Camera driver of the config, not yet opened."""
     if loaded.camera.driver == "simulated":
+        need_libraries(DRAWING)
         from piboothup.simulator.camera import SimulatedCamera
 
         return SimulatedCamera(loaded.camera, clock)

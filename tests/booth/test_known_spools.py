@@ -210,7 +210,7 @@ def test_f11_the_file_is_kept_by_the_box_alone(tmp_path: Path, monkeypatch: pyte
 
     class Noted:
         def __init__(self, *what: object) -> None:
-            given.append(what[-1])
+            given.append(what[7])
 
         def stop(self) -> None:
             """Nothing runs."""

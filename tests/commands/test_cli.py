@@ -93,6 +93,23 @@ def test_f16_a_library_that_cannot_be_used_is_one_sentence(
     assert line.endswith(f": sudo apt install --reinstall python3-{package}")
 
 
+def test_f16_a_library_of_the_panel_is_told_after_the_start_too(desk: Path) -> None:
+    """With a camera that is not simulated it is loaded when READY has long been sent."""
+    libraries = desk.parent / "libraries"
+    (libraries / "PIL").mkdir(parents=True)
+    (libraries / "PIL/__init__.py").write_text("raise OSError(5, 'Input/output error')")
+    more = '[camera]\ndriver = "picamera2"\n[button]\ndriver = "simulated"\n[light]\ndriver = "none"\n'
+    text = desk.read_text().replace("[devices]\nsimulated = true\n", more)
+    desk.write_text(f'{text}\n[panel]\ndriver = "none"\n')
+    result = run(desk.parent / "run", "--config", desk, "booth", PYTHONPATH=str(libraries))
+    assert result.returncode == 1
+    last = [line for line in result.stderr.splitlines() if line.startswith("piboothup: The library")]
+    assert last == [
+        "piboothup: The library PIL.Image can't be used ([Errno 5] Input/output error): "
+        "sudo apt install --reinstall python3-pil"
+    ]
+
+
 def test_f16_needed_libraries_are_those_of_existing_commands() -> None:
     assert set(NEEDED) <= set(targets().values())
 

@@ -130,7 +130,7 @@ class FakeButton(GpioButton):
         self.pressed: Callable[[int], None] = lambda _edge_ns: None
         self.released: Callable[[int], None] = lambda _edge_ns: None
         self.opened: Callable[[bool], None] = lambda _is_down: None
-        self.down = False
+        self.down = self.is_started = False
         self.heartbeat = Heartbeat(clock)
         self.heartbeat.beat(NEVER_NS)
         self.stopped = False
@@ -138,7 +138,7 @@ class FakeButton(GpioButton):
     def start(
         self, pressed: Callable[[int], None], released: Callable[[int], None], opened: Callable[[bool], None]
     ) -> None:
-        self.pressed, self.released, self.opened = pressed, released, opened
+        self.pressed, self.released, self.opened, self.is_started = pressed, released, opened, True
         opened(self.down)
 
     def threads(self) -> list[threading.Thread]:
@@ -164,6 +164,7 @@ class Box:
             spool=SpoolConfig(directory=str(self.spool.directory), min_free_mb=10, allow_memory=True),
         )
         self.notice: Problem | None = None
+        self.load_libraries: Callable[[], None] = nothing
         self._heard: queue.SimpleQueue[type[Event]] = queue.SimpleQueue()
         """Types of the events that the loop processed."""
         self._switch_s = sys.getswitchinterval()
@@ -174,7 +175,8 @@ class Box:
         """Start the service; an exception is appended to `ended_by`."""
         devices = Devices(self.camera, self.glass, self.light, self.button, self.buzzer)
         marks = () if self.notice is None else None  # who is told of a mistake runs with the last good config
-        service = BoothService(self.config, self.spool, self.clock, self.runtime, devices, self.notice, marks)
+        needed = (self.config, self.spool, self.clock, self.runtime, devices, self.notice, marks)
+        service = BoothService(*needed, load_libraries=self.load_libraries)
         self._note_what_is_heard(service)
         if isinstance(self.light, FakeLight):
             self.light.forget()  # of the service before: its READY is not this one's
@@ -198,6 +200,12 @@ class Box:
             assert played.qsize() == 1, "before ready there is one test photo"
             played.get_nowait()
         self.camera.handed_over.clear()
+
+    def ends(self) -> None:
+        """Wait until the service ends by itself."""
+        assert self._thread is not None
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive(), "the service does not end"
 
     def stop(self) -> None:
         """Stop the service as SIGTERM does."""

@@ -104,6 +104,7 @@ def main(root: Path, is_late: bool) -> None:
     tell()
     camera.set()
     until(is_ready)
+    until(lambda: any(thread.name == "panel" for thread in threading.enumerate()))
     if is_late:
         assert button.problem is not None
         played.has_button = True

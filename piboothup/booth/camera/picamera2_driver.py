@@ -18,8 +18,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from piboothup.booth.camera import detect
 from piboothup.booth.camera.base import CameraFault, CaptureTimedOut
 from piboothup.booth.camera.exposure import (
@@ -308,6 +306,8 @@ def _boottime_ahead_ns() -> int:
 
 def planes(memory: mmap.mmap | bytes, stream: dict[str, Any]) -> tuple[Plane, Plane, Plane]:
     """The y, u and v views into a YUV420 or NV12 buffer as `camera_configuration()` describes it."""
+    import numpy as np  # noqa: PLC0415
+
     (width, height), stride = stream["size"], stream["stride"]
     rows = np.frombuffer(memory, np.uint8, count=stride * height * 3 // 2)
     y = rows[: stride * height].reshape(height, stride)[:, :width]

@@ -113,6 +113,8 @@ class CameraThread:
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self.heartbeat = Heartbeat(clock)
         """Beats while the thread retries, not while a call of the driver hangs."""
+        self.tried = threading.Event()
+        """Set after the first attempt to open the camera: its libraries are loaded, or can't be."""
         self._open = self._has_opened = False
         self._streaming = False
         self._frames = 0
@@ -193,6 +195,7 @@ class CameraThread:
         """Do what is due, and the job if there is one; return the seconds until the next call."""
         if not self._open and self._clock.boottime_ns() >= self._open_at_ns:
             self._attempt(self._start_streaming, CALL_TIMEOUT_NS if self._has_opened else FIRST_OPEN_LIMIT_NS)
+            self.tried.set()
         if job is not None:
             self._attempt(partial(self._capture, job))
         if self._open:

@@ -9,10 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import IntEnum
 
-from PIL import Image
-
 from piboothup.booth.flow.long_press import SECOND_NS
-from piboothup.booth.panel.layout import blank
 from piboothup.booth.panel.view import View
 from piboothup.status import BoothState
 
@@ -73,15 +70,6 @@ def _activity(view: View) -> View:
 def shift(state: BoothState, now_ns: int) -> tuple[int, int]:
     """Shift of the picture now: dots to the right and down."""
     return _SHIFT_PATH[now_ns // SHIFT_EVERY_NS % len(_SHIFT_PATH)] if state in _LASTING_STATES else (0, 0)
-
-
-def shifted(picture: Image.Image, by: tuple[int, int]) -> Image.Image:
-    """`picture` shifted; what leaves the display is cut off."""
-    if by == (0, 0):
-        return picture
-    moved = blank()
-    moved.paste(picture, by)
-    return moved
 
 
 def shows_qr(ready_ns: int) -> bool:

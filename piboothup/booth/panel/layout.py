@@ -99,3 +99,12 @@ def bottom(image: Image.Image, text: str, signs: Sequence[Image.Image], turn: in
 def _beside_px(sign: Image.Image) -> int:
     """Width for a text after `sign`."""
     return TEXT_PX - sign.width - GAP_PX
+
+
+def shifted(picture: Image.Image, by: tuple[int, int]) -> Image.Image:
+    """`picture` shifted; what leaves the display is cut off."""
+    if by == (0, 0):
+        return picture
+    moved = blank()
+    moved.paste(picture, by)
+    return moved

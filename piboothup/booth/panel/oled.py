@@ -4,22 +4,23 @@ luma knows each controller's start-up and addressing; its `display` packs 8192 b
 `getdata`, which goes away with Pillow 14, and sends whole pictures. Here Pillow packs them (0.01 ms against 0.33),
 and the bytes of the smallest rectangle that holds the change go through luma's own `command` and `data`: a figure of
 the countdown is a third of a picture on a bus that needs 23 ms for one (93 at its default speed). Whatever fails is
-an OSError, as the panel thread expects. luma and smbus2 are imported only when the panel is opened.
+an OSError, as the panel thread expects. luma, smbus2, numpy and Pillow are imported only when the panel is opened.
 """
 
 from __future__ import annotations
 
 import errno
 import logging
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from piboothup.booth.panel.base import PanelDevice
 from piboothup.booth.panel.hello import Hello
 from piboothup.config import PanelConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +37,14 @@ _OFF = 0x40
 _HELLO_S = 3.0
 """How long the bus may take for the hello, seconds; it takes 25 ms, on a slow bus 95."""
 
-_Pages = NDArray[np.uint8]
+_Pages: TypeAlias = "NDArray[np.uint8]"
 """A picture as bytes: pages x columns."""
 
 
 def packed(image: Image.Image) -> bytes:
     """The picture as these controllers store it: pages of 8 rows, a byte per column, its lowest bit the top row."""
+    from PIL import Image  # noqa: PLC0415
+
     columns = image.transpose(Image.Transpose.TRANSPOSE).tobytes("raw", "1;R")
     return b"".join(columns[page::PAGES] for page in range(PAGES))
 
@@ -69,6 +72,7 @@ class OledPanel(PanelDevice):
         began to make until the program ends (131 kB each), and a missing panel is retried all night. After a failure
         `close` releases the bus.
         """
+        import numpy as np  # noqa: PLC0415
         from luma.core.error import Error  # noqa: PLC0415
         from luma.core.interface.serial import i2c  # noqa: PLC0415
         from luma.oled import device  # noqa: PLC0415
@@ -106,6 +110,9 @@ class OledPanel(PanelDevice):
 
     def show(self, image: Image.Image) -> None:
         """Send the changed part of the picture (128x64, mode "1"; 1 KiB in all). Raises OSError."""
+        import numpy as np  # noqa: PLC0415
+        from PIL import Image  # noqa: PLC0415
+
         content = packed(image.transpose(Image.Transpose.ROTATE_180) if self._table.rotate == 180 else image)
         pages = np.frombuffer(content, np.uint8).reshape(PAGES, WIDTH)
         changed = np.ones_like(pages, np.bool_) if self._device_pages is None else pages != self._device_pages
@@ -169,6 +176,8 @@ def _with_our_packing(controller: type[Any], *, is_lit: bool = False) -> type[An
     `send`: a part of the picture. `start_again`: luma's start-up commands without going dark. `is_lit`: start-up does
     not go dark either, and keeps the picture.
     """
+    import numpy as np  # noqa: PLC0415
+
     pages_one_by_one = controller.__name__ == "sh1106"
 
     def command(self: Any, *words: int) -> None:

@@ -42,11 +42,6 @@ _ALPHANUMERIC = re.compile(r"[0-9A-Z $%*+\-./:]*")
 _SCHEME_AND_HOST = re.compile(r"https?://[^/?#@]*(?=[/?#]|$)", re.IGNORECASE)
 
 
-def album_address(album_url: str, link_id: str) -> str:
-    """Link for the guests' phones; "" without an event."""
-    return album_url.replace("{link_id}", link_id) if link_id else ""
-
-
 def segments(address: str) -> list[str]:
     """`address` split into the segments that make the shortest QR code; joined they open the same page."""
     found = _SCHEME_AND_HOST.match(address)

@@ -6,6 +6,8 @@ until it works, and then gets the newest picture; the failure is logged once. Wh
 shifts, dims and sleeps (`idle`). Each new picture is also written to the runtime directory as panel.pbm, not shifted
 or dimmed, replaced atomically, for `piboothup screen` and the desk.
 
+What draws is imported by the thread when it starts: Pillow takes half a second on a Zero 2 W.
+
 Nothing goes over the bus while the picture stays the same: a device that was unplugged and put back meanwhile is
 started up again with the next picture, at the latest the shift each minute.
 """
@@ -18,21 +20,22 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from piboothup import status
 from piboothup.booth.device_state import DeviceState
 from piboothup.booth.frame import Viewfinder
-from piboothup.booth.panel import capture_screens, idle, screens
+from piboothup.booth.panel import idle
 from piboothup.booth.panel.base import PanelDevice
 from piboothup.booth.panel.idle import Brightness
-from piboothup.booth.panel.layout import blank
 from piboothup.booth.panel.view import View
 from piboothup.booth.threads import Heartbeat
 from piboothup.clock import Clock
 from piboothup.problems import Problem
 from piboothup.status import BoothState, WriterThread
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,12 @@ _AT_ONCE = (BoothState.COUNTDOWN, BoothState.EXPOSING)
 """States that answer a press: the column beside the photo is sent first."""
 
 
+def _draw(view: View) -> Image.Image:
+    from piboothup.booth.panel import screens  # noqa: PLC0415  (see the module)
+
+    return screens.draw(view)
+
+
 class PanelThread:
     """Owner of the panel. `directory`: where panel.pbm is written."""
 
@@ -58,12 +67,13 @@ class PanelThread:
         device: PanelDevice,
         clock: Clock,
         directory: Path,
-        draw: Callable[[View], Image.Image] = screens.draw,
+        draw: Callable[[View], Image.Image] | None = None,
     ) -> None:
+        """`draw`: in place of `screens.draw`."""
         self._device = device
         self._clock = clock
         self._path = directory / PICTURE_NAME
-        self._draw = draw
+        self._draw = draw or _draw
         self._changed = threading.Condition()
         self._view: View | None = None
         self._viewfinder: Viewfinder | None = None
@@ -71,6 +81,8 @@ class PanelThread:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="panel", daemon=True)
         self._drawn: View | None = None
+        self._whole: View | None = None
+        """The same with the viewfinder's picture."""
         self._picture: Image.Image | None = None
         self._content = b""
         self._private: tuple[int, int, int, int] | None = None
@@ -78,7 +90,8 @@ class PanelThread:
         self._is_drawable = True
         self._is_written = True
         self._writer = WriterThread()
-        self._sent_picture = blank()
+        self._sent_picture: Image.Image | None = None
+        """What the device shows; None = black, or unknown."""
         self._started_ns = self._activity_ns = clock.boottime_ns()
         self._open = False
         self._stale = False
@@ -110,8 +123,6 @@ class PanelThread:
 
     def show(self, view: View) -> None:
         """Show this view; it replaces one that is not drawn yet. Never waits."""
-        if view.line_turn and not screens.bottom_line_alternates(view):
-            view = replace(view, line_turn=0)  # else the same picture would be drawn again with each turn
         with self._changed:
             if view != self._view:
                 self._view = view
@@ -142,13 +153,19 @@ class PanelThread:
             view = self._view if self._has_news else None
             viewfinder = self._viewfinder
             self._has_news = False
+        from piboothup.booth.panel import screens  # noqa: PLC0415  (see the module)
+
         if view is not None:
+            if view.line_turn and not screens.bottom_line_alternates(view):
+                view = replace(view, line_turn=0)  # else the same picture would be drawn again with each turn
             if idle.is_activity(self._drawn, view):
                 self._activity_ns = self._clock.boottime_ns()
             self._drawn = view
             try:
                 whole = view if viewfinder is None else replace(view, viewfinder=viewfinder)
-                self._set_picture(self._draw(whole), screens.private_area(whole))
+                if whole != self._whole or not self._is_drawable:
+                    self._set_picture(self._draw(whole), screens.private_area(whole))
+                self._whole = whole
                 self._is_drawable = True
             except Exception:  # the top of the thread: a screen that can't be drawn must not end the panel
                 if self._is_drawable:  # not with each picture of a viewfinder
@@ -209,6 +226,8 @@ class PanelThread:
 
     def _update_device(self, view: View, wanted: Brightness, now_ns: int) -> None:
         """Bring picture, shift and brightness on the device up to date."""
+        from piboothup.booth.panel import capture_screens, layout  # noqa: PLC0415  (see the module)
+
         if wanted is Brightness.ASLEEP:
             if self._brightness is not wanted:
                 self._device.set_display_on(False)
@@ -219,9 +238,10 @@ class PanelThread:
             self._shift = shift
             self._stale = True
         if self._stale and self._picture is not None:
-            picture = idle.shifted(self._picture, shift)
+            picture = layout.shifted(self._picture, shift)
             if view.busy_hint or view.state in _AT_ONCE:
-                self._device.show(capture_screens.side_first(self._sent_picture, picture))
+                before = self._sent_picture or layout.blank()
+                self._device.show(capture_screens.side_first(before, picture))
             if now_ns - self._checked_ns >= RECHECK_AFTER_NS:  # after the figure: no check may make it late
                 self._device.check()
                 self._checked_ns = now_ns
@@ -236,7 +256,7 @@ class PanelThread:
         self._open = False
         self._stale = True
         self._brightness = None
-        self._sent_picture = blank()
+        self._sent_picture = None
         try:
             self._device.close()
         except Exception as error:  # the top of the thread: a device that can't even be closed must not end it

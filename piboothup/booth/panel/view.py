@@ -64,3 +64,8 @@ class View:
     """Counts up while the bottom line is shown; selects the part of a line that is too long for one row."""
     ended: bool = False
     """While stopping: everything has ended, the plug may be pulled."""
+
+
+def album_address(album_url: str, link_id: str) -> str:
+    """Link for the guests' phones; "" without an event."""
+    return album_url.replace("{link_id}", link_id) if link_id else ""

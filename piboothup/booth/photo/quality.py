@@ -7,11 +7,13 @@ doubt reports nothing: a party is allowed to be dim, and a wall has no edges.
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from piboothup.booth.frame import Plane, shrunk
 from piboothup.problems import Problem, problem
+
+if TYPE_CHECKING:
+    import numpy as np
 
 DARK = 40.0
 """A photo of less mean brightness (0 to 255) is dark: three stops below the 118 that an automatic exposure aims at
@@ -53,6 +55,8 @@ def assess(grey: Plane) -> PhotoQuality:
     An edge of contrast A that is blurred by s pixels (a Gaussian's sigma) has the slope 0.4 A / s; so the steepest
     differences between neighbours, over those between pixels some way apart, tell s whatever the light is.
     """
+    import numpy as np  # noqa: PLC0415
+
     small = shrunk(grey, _ASSESSED_SIZE_PX).astype(np.int16)
     near, far = (
         max(_edge_contrast(small[:, apart:] - small[:, :-apart]), _edge_contrast(small[apart:] - small[:-apart]))
@@ -65,4 +69,6 @@ def assess(grey: Plane) -> PhotoQuality:
 
 
 def _edge_contrast(differences: np.ndarray[tuple[int, ...], np.dtype[np.int16]]) -> float:
+    import numpy as np  # noqa: PLC0415
+
     return float(np.percentile(np.abs(differences), _EDGE_PERCENTILE))

@@ -19,8 +19,6 @@ from pathlib import Path
 
 from piboothup.booth.flow.events import Event, Saved, SaveTested, SavingFailed, StorageChecked
 from piboothup.booth.frame import THUMBNAIL_SIZE, Frame, Plane, shrunk
-from piboothup.booth.photo.exif import Exif, check_exif, with_exif
-from piboothup.booth.photo.jpeg import EncodeError, encode, rotated
 from piboothup.booth.threads import NEVER_NS, STORAGE_TIMEOUT_NS, Heartbeat
 from piboothup.config import Config, zone
 from piboothup.problems import problem
@@ -143,6 +141,9 @@ class Saver:
 
     def _encoded(self, frame: Frame, unique_id: str) -> tuple[bytes, Plane]:
         """Encode the frame; return the JPEG with its EXIF, and a thumbnail. The frame is released in any case."""
+        from piboothup.booth.photo.exif import Exif, check_exif, with_exif  # noqa: PLC0415
+        from piboothup.booth.photo.jpeg import encode, rotated  # noqa: PLC0415
+
         camera = self._config.camera
         try:
             self._blamed = "unsaved_jpeg"
@@ -176,6 +177,8 @@ def _begun_ms(frame: Frame) -> int:
 
 def _failure(error: Exception, blamed: str) -> SavingFailed:
     """Event for the error, with `blamed` as the reason unless the error has its own."""
+    from piboothup.booth.photo.jpeg import EncodeError  # noqa: PLC0415
+
     if isinstance(error, commit.NotSaved):
         return SavingFailed(error.problem, error.reason)
     if isinstance(error, EncodeError):

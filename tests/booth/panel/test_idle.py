@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from piboothup.booth.frame import Viewfinder
-from piboothup.booth.panel import idle
+from piboothup.booth.panel import idle, layout
 from piboothup.booth.panel.font import face
 from piboothup.booth.panel.idle import Brightness
 from piboothup.booth.panel.screens import draw
@@ -87,9 +87,9 @@ def test_d05_no_letter_of_ready_leaves_the_glass_while_it_moves(name: str) -> No
     picture = draw(examples("en")[name])
     lit = picture.convert("L").histogram()[255]
     for minute in range(9):
-        moved = idle.shifted(picture, idle.shift(BoothState.READY, minute * idle.SHIFT_EVERY_NS))
+        moved = layout.shifted(picture, idle.shift(BoothState.READY, minute * idle.SHIFT_EVERY_NS))
         assert moved.convert("L").histogram()[255] == lit
-    assert same(idle.shifted(picture, (0, 0)), picture)
+    assert same(layout.shifted(picture, (0, 0)), picture)
     assert face("small").cap_px == 7
 
 

@@ -11,10 +11,10 @@ from PIL import Image
 
 from piboothup.booth.panel.font import face
 from piboothup.booth.panel.i18n import texts
-from piboothup.booth.panel.idle import shifted
-from piboothup.booth.panel.qr_screen import MODULE_PX, QUIET_ZONE_PX, SIDE_PX, album_address, qr_code, segments
+from piboothup.booth.panel.layout import shifted
+from piboothup.booth.panel.qr_screen import MODULE_PX, QUIET_ZONE_PX, SIDE_PX, qr_code, segments
 from piboothup.booth.panel.screens import draw
-from piboothup.booth.panel.view import View
+from piboothup.booth.panel.view import View, album_address
 from piboothup.config import LANGUAGES
 from piboothup.status import BoothState, UploaderState
 from tests.support.pictures import same

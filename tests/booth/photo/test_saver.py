@@ -245,7 +245,7 @@ def test_unexpected_error_reported_next_photo_taken(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(module, "with_exif", lambda *_: 1 // 0)
+        patched.setattr("piboothup.booth.photo.exif.with_exif", lambda *_: 1 // 0)
         assert bench.save(grey_frame(S)) == SavingFailed(
             problem("not_saved"), problem("unsaved_exif", "ZeroDivisionError")
         )

@@ -1,0 +1,92 @@
+"""The order of the start: READY, the camera, then button, light and panel in the pauses that it leaves."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+from piboothup.booth import device_start
+from piboothup.booth.gpio.led import LightPattern
+from piboothup.problems import problem
+from piboothup.status import BoothState
+from tests.support.booth import Box
+from tests.support.deadline import PATIENCE_S
+from tests.support.systemd import Systemd
+
+HEAVY = {"PIL", "numpy", "luma", "picamera2", "libcamera", "gpiozero", "lgpio", "simplejpeg", "segno", "requests"}
+UNTIL_READY = (
+    *("commands.services", "booth.service", "booth.devices", "booth.panel.oled", "booth.camera.picamera2_driver"),
+    *("booth.gpio.button", "booth.gpio.led", "booth.gpio.buzzer"),
+)
+
+
+@pytest.mark.process
+def test_until_ready_is_sent_nothing_heavy_is_imported() -> None:
+    code = f"import sys, {', '.join(f'piboothup.{name}' for name in UNTIL_READY)}; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert {name.split(".")[0] for name in found.split()} & HEAVY == set()
+
+
+@pytest.fixture
+def loading(box: Box, held: threading.Event) -> Box:
+    """A box whose camera's libraries take until `held` is set."""
+    opened = box.camera.open
+
+    def load() -> None:
+        held.wait()
+        opened()
+
+    box.camera.open = load  # type: ignore[method-assign]
+    return box
+
+
+def threads() -> set[str]:
+    return {thread.name for thread in threading.enumerate()}
+
+
+def test_f22_f23_the_camera_loads_by_itself(loading: Box, systemd: Systemd, held: threading.Event) -> None:
+    loading.start()
+    assert systemd.hears() == b"READY=1"
+    loading.until_said(lambda said: said.get("state") == BoothState.STARTING)
+    assert "panel" not in threads()
+    assert (loading.button.is_started, loading.light.patterns.empty()) == (False, True)
+    held.set()
+    loading.until_light(LightPattern.READY)
+    loading.until_shown()
+    assert loading.button.is_started
+
+
+def test_f23_a_camera_that_loads_for_a_minute_is_not_awaited(loading: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_start, "HEAD_START_S", 0.01)
+    loading.start()
+    loading.until_light(LightPattern.OFF)
+    assert loading.glass.shown.get(timeout=PATIENCE_S)
+    assert loading.button.is_started
+
+
+@pytest.mark.parametrize("missing", ["camera", "panel", "button", "light"])
+def test_a13_ready_is_sent_whatever_device_is_missing(box: Box, systemd: Systemd, missing: str) -> None:
+    if missing == "camera":
+        box.camera.fault = problem("no_camera")
+    elif missing == "panel":
+        box.glass.trouble = OSError(121, "Remote I/O error")
+    else:
+        vars(getattr(box, missing))["problem"] = problem(f"{missing}_missing")
+    box.start()
+    assert systemd.hears() == b"READY=1"
+    box.until_light(LightPattern.TROUBLE if missing == "camera" else LightPattern.READY)
+
+
+def test_a_failing_library_ends_the_service_with_its_error(box: Box) -> None:
+    def fail() -> None:
+        raise ImportError("libtiff.so.6: cannot open shared object file")
+
+    ended: list[Any] = []
+    box.load_libraries = fail
+    box.start(ended)
+    box.ends()
+    assert [str(error) for error in ended] == ["libtiff.so.6: cannot open shared object file"]
