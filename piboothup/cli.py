@@ -80,13 +80,15 @@ def _discard_output() -> None:
 
 def _status_of(error: Exception) -> int | None:
     """Exit status of an error with a sentence for the user; None for a defect."""
+    if isinstance(error, CommandFails):  # also one of a library without which the following can't be imported
+        return FAILED
     from piboothup.config import ConfigError
     from piboothup.runtime import RuntimeUnusable
     from piboothup.spool import SpoolError
 
     if isinstance(error, ConfigError):
         return USAGE
-    expected = (CommandFails, RuntimeUnusable, SpoolError, PermissionError)
+    expected = (RuntimeUnusable, SpoolError, PermissionError)
     return FAILED if isinstance(error, expected) else None
 
 

@@ -21,13 +21,18 @@ if TYPE_CHECKING:
 OK, FAILED, USAGE = 0, 1, 2
 
 
+_CONFIG = {"tomli": "tomli"}
 DRAWING = {"numpy": "numpy", "PIL.Image": "pil"}
 """What the booth needs; it imports that later than a command does, as the camera has priority."""
 NEEDED = {
-    "services.uploader": {"requests": "requests"},
-    "camera.run": {**DRAWING, "simplejpeg": "simplejpeg"},
-    "albums.run": {"requests": "requests"},
-    "simulation.demo": {**DRAWING, "simplejpeg": "simplejpeg", "requests": "requests"},
+    **dict.fromkeys(("services.run", "status.run", "doctor.run", "support_bundle.run", "setup.open_spool"), _CONFIG),
+    **{f"spool_queue.{name}_photos": _CONFIG for name in ("show", "export", "assign", "wipe")},
+    "spool_queue.retry_parked": _CONFIG,
+    "services.booth": _CONFIG,
+    "services.uploader": {**_CONFIG, "requests": "requests"},
+    "camera.run": {**_CONFIG, **DRAWING, "simplejpeg": "simplejpeg"},
+    "albums.run": {**_CONFIG, "requests": "requests"},
+    "simulation.demo": {**_CONFIG, **DRAWING, "simplejpeg": "simplejpeg", "requests": "requests"},
     "simulation.screens": DRAWING,
     "remote.screen": DRAWING,
 }

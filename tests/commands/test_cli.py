@@ -78,6 +78,9 @@ def test_each_command_has_a_function_with_a_docstring() -> None:
         (["screens", "here"], "PIL", "\0", "pil"),
         (["demo", "--script"], "numpy", "import nowhere_at_all", "numpy"),
         (["uploader"], "requests", "raise ImportError('no urllib3')", "requests"),
+        (["doctor"], "tomli", "import nowhere_at_all", "tomli"),
+        (["status"], "tomli", "import nowhere_at_all", "tomli"),
+        (["queue", "list"], "tomli", "import nowhere_at_all", "tomli"),
     ],
 )
 def test_f16_a_library_that_cannot_be_used_is_one_sentence(
