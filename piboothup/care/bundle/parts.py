@@ -6,6 +6,7 @@ the others are there all the same. The files stand in the order of their names a
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import json
@@ -22,8 +23,8 @@ from typing import Any
 
 from piboothup import __version__
 from piboothup.care import doctor
-from piboothup.care.bundle import journal
-from piboothup.care.bundle.private_words import CHOSEN_FROM_A_LIST, collect, settings
+from piboothup.care.bundle import journal, private_words
+from piboothup.care.bundle.private_words import CHOSEN_FROM_A_LIST, settings
 from piboothup.care.bundle.redaction import REMOVED, Redactor
 from piboothup.care.deadline import NoAnswer, in_time
 from piboothup.care.facts import Facts
@@ -129,12 +130,12 @@ def _json(found: Any) -> str:
 
 def _redactor(facts: Facts, config_file: Path, deadline_s: float) -> tuple[Redactor, bool]:
     """The redactor, and whether it knows the spool's words: ids and titles of events."""
+    words: set[str] = set()
+    with contextlib.suppress(NoAnswer):
+        words = in_time(lambda: private_words.of_box(facts, config_file), deadline_s)
     try:
-        words = in_time(lambda: collect(facts, config_file), deadline_s)
-        in_time(lambda: os.scandir(facts.spool.directory).close(), deadline_s)
-    except NoAnswer:
-        return Redactor(()), False
-    except PermissionError:
+        words |= in_time(lambda: private_words.of_spool(facts.spool.directory), deadline_s)
+    except (NoAnswer, PermissionError):
         return Redactor(words), False
     except OSError:
         pass  # no spool, no words in it

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from piboothup.care.facts import Facts
-from piboothup.config import Config, ConfigError
+from piboothup.config import Config
 from piboothup.config.good_copy import GOOD_FILE
 from piboothup.health import Check
 from piboothup.spool import choices, event_titles
@@ -41,14 +41,25 @@ _STRING = re.compile(r"\"([^\"\n]*)|'([^'\n]*)")
 _VARIABLES = ("PIBOOTHUP_CONFIG", "PIBOOTHUP_RUNTIME")
 
 
-def collect(facts: Facts, config_file: Path) -> set[str]:
-    """All private words that this user may read."""
-    found = {*_of_config(facts, config_file), *_of_spool(facts.spool.directory), *_of_system(facts)}
+def of_box(facts: Facts, config_file: Path) -> set[str]:
+    """Private words of the config, the system and the services' reports."""
+    found = {*_of_config(facts, config_file), *_of_system(facts)}
     if facts.uploader is not None:
-        found |= set(_leaves([event.to_json() for event in facts.uploader.events]))
-        found.add(facts.uploader.wifi.ssid or "")
+        found |= {*_leaves([event.to_json() for event in facts.uploader.events]), facts.uploader.wifi.ssid or ""}
     if facts.booth is not None:
         found.add(facts.booth.name)
+    return {word for word in found if word.lower() not in _vocabulary()}
+
+
+def of_spool(directory: Path) -> set[str]:
+    """Private words in the spool: events that were chosen or seen, their titles, the last good config."""
+    os.scandir(directory).close()  # raises PermissionError: what can't be listed can't be known
+    found: set[str] = set()
+    for name in (GOOD_FILE, choices.FILE):
+        found |= set(_of_toml(_text(directory / name)))
+    for path in (directory / event_titles.FILE, *sorted((directory / CONTEXTS).glob("*.json"))):
+        with contextlib.suppress(ValueError, RecursionError):
+            found |= set(_leaves(json.loads(_text(path))))
     return {word for word in found if word.lower() not in _vocabulary()}
 
 
@@ -67,14 +78,9 @@ def _of_config(facts: Facts, config_file: Path) -> Iterator[str]:
     for dotted, value, default in settings(facts.config):
         if isinstance(value, str) and dotted not in CHOSEN_FROM_A_LIST and value != default:
             yield value
-    with contextlib.suppress(ConfigError):
-        key = facts.config.read_key()
-        yield key.reveal() if key is not None else ""
     with contextlib.suppress(OSError):  # as it stands there, even if it can be no key
         yield from Path(text_to_path(facts.config.eventpics.api_key_file)).read_text(errors="replace").split()
-    spool = facts.spool.directory
-    for path in (config_file, spool / GOOD_FILE, spool / choices.FILE):
-        yield from _of_toml(_text(path))
+    yield from _of_toml(_text(config_file))
 
 
 def _of_toml(text: str) -> Iterator[str]:
@@ -84,13 +90,6 @@ def _of_toml(text: str) -> Iterator[str]:
         yield key.strip("\"'")
         if key not in picked:
             yield from (first or second for first, second in _STRING.findall(value))
-
-
-def _of_spool(directory: Path) -> Iterator[str]:
-    with contextlib.suppress(OSError):
-        for path in (directory / event_titles.FILE, *sorted((directory / CONTEXTS).glob("*.json"))):
-            with contextlib.suppress(ValueError, RecursionError):
-                yield from _leaves(json.loads(_text(path)))
 
 
 def _of_system(facts: Facts) -> Iterator[str]:

@@ -30,7 +30,7 @@ _MAC = re.compile(
     r"(?<![0-9A-Za-z])(?:[0-9a-f]{2}([:-]))(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}(?![0-9A-Za-z])", re.IGNORECASE
 )
 _ADDRESS = re.compile(
-    r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:.]*)(?![\w:])", re.IGNORECASE
+    r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)|[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:.]*(?![\w:]))", re.IGNORECASE
 )
 _FOLDER = re.compile(r"(?<![\w.])(/(?:home|root|mnt|media|srv|tmp|run/(?:user|media|mount))/)[^\s\"']+")
 _UUID = re.compile(r"\b[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\b", re.IGNORECASE)
@@ -104,8 +104,8 @@ def _forms(word: str) -> Iterator[str]:
             json.dumps(form)[1:-1],
             repr(form)[1:-1],
             ascii(form)[1:-1],
-            quote(form),
-            quote_plus(form),
+            quote(form, errors="replace"),
+            quote_plus(form, errors="replace"),
         }:
             pattern = r"\s+".join(map(re.escape, written.split()))
             before = rf"(?<![{_EDGE}])" if re.match(f"[{_EDGE}]", written) else ""

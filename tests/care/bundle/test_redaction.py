@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from urllib.parse import quote
 
 import pytest
@@ -35,3 +36,33 @@ def test_a10_what_is_too_short_for_a_secret_stays(word: str) -> None:
 )
 def test_a10_what_helps_is_left_as_it_is(text: str) -> None:
     assert Redactor(["Anna"]).text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("joined b8:27:eb:12:34:56 at 10:04", f"joined {REMOVED} at 10:04"),
+        ("joined B8-27-EB-12-34-56 twice", f"joined {REMOVED} twice"),
+        ("boot 6f1d0c2a-9b7e-4835-a1b2-c3d4e5f60718 began", f"boot {REMOVED} began"),
+        ("sent with Bearer amsel-5 to it", f"sent with {REMOVED} to it"),
+        ("read //server.example/share/x now", f"read {REMOVED} now"),
+        ("call https://a.example/b?c=d, then", f"call {REMOVED} then"),
+        ("as wlan.hotel.example: no", f"as {REMOVED}: no"),
+        ("from 2001:db8::1 and 10.0.0.7:443", f"from {REMOVED} and {REMOVED}:443"),
+        ("in /home/anna/party and /mnt/ANNA", f"in /home/{REMOVED} and /mnt/{REMOVED}"),
+        ("key sk_live_4eC39HqLyjWDarjtT1zdp7dc sent", f"key {REMOVED} sent"),
+        ("to anna.maier+box@mail.example, soon", f"to {REMOVED}, soon"),
+    ],
+)
+def test_a10_forms_of_private_words_are_removed(text: str, left: str) -> None:
+    redactor = Redactor([])
+    assert redactor.text(text) == left
+    assert redactor.foreign(text) == left
+
+
+def test_a10_random_bytes_break_no_redaction() -> None:
+    numbers = random.Random(7)
+    redactor = Redactor(["Anna", "\\E[(", "\0", "\ud800"])
+    for _ in range(200):
+        text = "".join(chr(numbers.choice((numbers.randrange(128), numbers.randrange(0xD800)))) for _ in range(80))
+        assert "Anna" not in redactor.foreign(f"{text} Anna {text}")
