@@ -61,6 +61,11 @@ def write(directory: Path, context: Context, created: dict[str, int]) -> None:
     durable.replace(path, json.dumps(shown).encode())
 
 
+def is_damaged(path: Path, context_id: str) -> bool:
+    """Whether the context's file is there but damaged: its photos wait until it is written anew. Raises OSError."""
+    return path.is_file() and _read(path, context_id) is None
+
+
 @dataclass(frozen=True)
 class Assignment:
     """Where an operator sends photos of a context."""

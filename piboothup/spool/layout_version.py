@@ -80,17 +80,17 @@ def make_folders(directory: Path) -> None:
     """Make the spool's missing folders durably; a file in the place of one is renamed. Raises OSError."""
     made = not directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
-    _rename_files([directory / folder for folder in FOLDERS])
+    rename_files(directory, [directory / folder for folder in FOLDERS])
     durable.make_directories(*(directory / folder for folder in FOLDERS))
     if made:
         durable.sync_directory(directory.parent)
 
 
-def _rename_files(folders: list[Path]) -> None:
-    """Rename what is a file in the place of a folder; under a lock, as the other service may just have done so."""
+def rename_files(directory: Path, folders: list[Path]) -> None:
+    """Rename what is a file in the place of a folder. Raises OSError."""
     if not any(_is_file(path) for path in folders):
         return
-    with durable.lock(folders[0].parent / ".folders.lock", wait=True):
+    with durable.lock(directory / ".folders.lock", wait=True):  # the other service may just have done so
         for path in filter(_is_file, folders):
             aside = path.with_name(f"{path.name}.file-{path.stat().st_ino}")
             durable.move(path, aside)

@@ -30,7 +30,7 @@ def matches_digest(path: Path, name: PhotoName) -> bool:
     try:
         with open_file(path) as file:
             return digest_of(file.read()) == name.digest
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

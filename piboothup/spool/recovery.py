@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.spool import durable
+from piboothup.spool.layout_version import rename_files
 from piboothup.spool.listing import CONTEXTS, NEW, PARKED, PROBE, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.photo_file import matches_digest, open_file
@@ -100,6 +101,8 @@ def _salvage(spool: Spool, part: Path, name: PhotoName) -> bool:
         durable.remove(part)
         return False
     durable.sync_file(part)
-    durable.make_directories(spool.path(name).parent)
+    folder = spool.path(name).parent
+    rename_files(spool.directory, [folder])
+    durable.make_directories(folder)
     durable.move(part, spool.path(name))
     return True

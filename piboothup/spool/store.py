@@ -155,11 +155,12 @@ class Spool:
             raise OSError(errno.ESTALE, "another disk is there now", str(self.directory))
 
     def make_folder(self, place: str, name: PhotoName) -> None:
-        """Make the photo's folder in `place` durably. Raises OSError."""
+        """Make the photo's folder in `place` durably; a file in the place of it is renamed. Raises OSError."""
         folder, known = self.path(name, place).parent, self.session.durable
         if folder not in known or not folder.is_dir():
             if not (self.directory / place).is_dir():  # somebody has tidied up
                 layout_version.make_folders(self.directory)
+            layout_version.rename_files(self.directory, [folder])
             durable.make_directories(folder)
             known.add(folder)
 

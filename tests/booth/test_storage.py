@@ -197,6 +197,18 @@ def test_f16_a_folder_that_is_gone_is_no_fault_of_the_card(bench: Bench, card: S
     take(bench.spool, jpeg())
 
 
+def test_f16_a_file_for_a_folder_after_a_failed_write_is_renamed(bench: Bench, card: StorageMonitor) -> None:
+    card.open(retry_later=False)
+    bench.spool.free_space.why_not(
+        OSError(errno.EIO, "Input/output error")
+    )  # the card is tried by a write from now on
+    shutil.rmtree(bench.spool.directory / "tmp")
+    (bench.spool.directory / "tmp").write_text("of somebody")
+    assert card.check() == problem("spool_unusable", "its folder is gone")
+    assert card.check() is None
+    take(bench.spool, jpeg())
+
+
 def say_hindrances(caplog: pytest.LogCaptureFixture) -> list[str]:
     """What was logged since it was asked last, without what a start that went well says."""
     said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]

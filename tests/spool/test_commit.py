@@ -16,7 +16,7 @@ from unittest.mock import Mock
 import pytest
 
 from piboothup.problems import problem
-from piboothup.spool import commit, durable, handover
+from piboothup.spool import commit, contexts, durable, handover
 from piboothup.spool.capture_time import boots
 from piboothup.spool.commit import NotSaved
 from piboothup.spool.listing import TEST_PHOTO
@@ -121,7 +121,17 @@ def test_a_folder_that_somebody_tidied_away_is_made_again(tmp_path: Path, folder
     assert context.link_id == PARTY.link_id
 
 
-@pytest.mark.parametrize("folder", ["tmp", "contexts", "new"])
+@pytest.mark.parametrize("content", [b"", b"\0" * 90, b"{}"])
+def test_a_damaged_event_of_a_running_booth_is_written_anew(tmp_path: Path, content: bytes) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    names = [take(spool, jpeg(1))]
+    contexts.path_of(tmp_path / "contexts", PARTY.id).write_bytes(content)
+    assert spool.context_of(names[0]) is None
+    names.append(take(spool, jpeg(2)))
+    assert [spool.context_of(name) for name in names] == [PARTY, PARTY]
+
+
+@pytest.mark.parametrize("folder", ["tmp", "contexts", "new", "new/0001"])
 def test_f16_a_file_in_the_place_of_a_folder_is_renamed(tmp_path: Path, folder: str) -> None:
     spool = open_spool(tmp_path, HandClock())
     take(spool, jpeg(1))

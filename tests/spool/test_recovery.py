@@ -32,6 +32,16 @@ def test_p04_a_whole_part_is_salvaged(tmp_path: Path) -> None:
     assert recover(spool) == Recovered()
 
 
+def test_f16_a_part_is_salvaged_where_its_boot_is_a_file(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    name = take(spool, jpeg(1))
+    os.rename(spool.path(name), tmp_path / "tmp" / f"{name}.part")
+    os.rmdir(spool.path(name).parent)
+    spool.path(name).parent.write_text("of somebody")
+    assert recover(spool) == Recovered(salvaged=1)
+    assert names_in_new(spool) == [name]
+
+
 def test_p02_half_a_part_is_set_aside_and_the_next_photo_is_fine(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     name = take(spool, jpeg(1))

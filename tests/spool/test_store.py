@@ -317,6 +317,15 @@ def test_f16_a_photo_leaves_for_a_folder_that_is_made_again(
     assert [path.read_text() for path in spool.directory.glob(f"{place}.file-*")] == ["of somebody"]
 
 
+def test_f16_a_photo_leaves_for_a_boot_that_is_a_file(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, HandClock())
+    name = take(spool, jpeg())
+    (tmp_path / SENT / name.folder).write_text("of somebody")
+    handover.mark_sent(spool, name)
+    assert list(spool.names(SENT)) == [name]
+    assert [path.read_text() for path in tmp_path.glob(f"{SENT}/{name.folder}.file-*")] == ["of somebody"]
+
+
 def test_f16_a_start_with_a_file_in_the_place_of_a_folder(tmp_path: Path) -> None:
     spool = open_spool(tmp_path / "spool", HandClock())
     name = take(spool, jpeg())

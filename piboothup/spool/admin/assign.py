@@ -7,6 +7,7 @@ being sent, keep the album they have.
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 from collections.abc import Callable
@@ -116,12 +117,15 @@ def _assignments(
 def record_actual_album(spool: Spool, name: PhotoName, context: Context) -> None:
     """Record that the photo is in the album of `context`, wherever it was assigned meanwhile.
 
-    Raises durable.Locked while an assignment is running: an operator's terminal may stand still. Raises OSError.
+    Raises durable.Locked while an assignment is running: an operator's terminal may stand still. Raises OSError, also
+    where there is one that can't be read: overwritten, it would let its photos fall back to the album they were in.
     """
     directory = spool.directory / CONTEXTS
     with durable.lock(spool.directory / _LOCK):
-        others = []
-        for assignment in contexts.read_record(directory, context.id).assignments:
+        others, assignments = [], contexts.read_record(directory, context.id).assignments
+        if not assignments and contexts.assigned_path(directory, context.id).exists():
+            raise OSError(errno.EBADMSG, "its assignment can't be read")
+        for assignment in assignments:
             photos = None if assignment.photos is None else assignment.photos - {name.order}
             if photos is None or photos:
                 others.append(Assignment(assignment.context, photos))

@@ -104,7 +104,7 @@ class FreeSpace:
             self._enter_folders()
             if self._suspect:
                 self._try_a_write()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return problem("spool_unusable", "its folder is gone")
         except OSError as error:
             code = {errno.EACCES: "unsaved_card", **dict.fromkeys(durable.FULL, "card_full")}.get(

@@ -174,6 +174,16 @@ def test_a_damaged_assignment_lets_its_photos_wait(spool: Spool, content: bytes)
     assert spool.context_of(name) is None
 
 
+@pytest.mark.parametrize("content", [b"", b"\0" * 40, b'{"linkId": 5}'])
+def test_album_that_got_a_photo_keeps_a_damaged_assignment(spool: Spool, content: bytes) -> None:
+    sent, waiting = (take(spool, jpeg(number), PARTY) for number in range(2))
+    assign(spool, propose(spool, PARTY.id, "wxyz9876"))
+    contexts.assigned_path(spool.directory / "contexts", PARTY.id).write_bytes(content)
+    with pytest.raises(OSError, match="can't be read"):
+        record_actual_album(spool, sent, Context(PARTY.id, "wxyz9876"))
+    assert goes_to(spool, waiting) == ("", "")  # and not to the album that the operator took it from
+
+
 def test_nothing_to_move_is_told_in_a_sentence(spool: Spool) -> None:
     with pytest.raises(AssignError, match="no context or event 'abcd1234'"):
         propose(spool, "abcd1234", "wxyz9876")
