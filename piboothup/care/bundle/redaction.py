@@ -33,7 +33,6 @@ _ADDRESS = re.compile(
     r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)|[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:.]*(?![\w:]))", re.IGNORECASE
 )
 _FOLDER = re.compile(r"(?<![\w.])(/(?:home|root|mnt|media|srv|tmp|run/(?:user|media|mount))/)[^\s\"']+")
-_UUID = re.compile(r"\b[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\b", re.IGNORECASE)
 _BEARER = re.compile(r"\bBearer\s+\S+", re.IGNORECASE)
 _TOKEN = re.compile(r"(?<![\w+-])(?:(?=[\w+-]*\d)(?=[\w+-]*[A-Za-z])[\w+-]{20,}|[A-Za-z]{32,})=*(?![\w+-])")
 _HOST = re.compile(r"(?<![\w/.@+-])(?:[\w-]+\.)+[^\W\d_]{2,}(?![\w-])")
@@ -85,7 +84,7 @@ class Redactor:
 
     def _line(self, line: str) -> str:
         line = _PHOTO.sub(r"\1", self._known(line))
-        for pattern in (_URL, _QUERY, _EMAIL, _MAC, _UUID, _BEARER, _TOKEN):
+        for pattern in (_URL, _QUERY, _EMAIL, _MAC, _BEARER, _TOKEN):
             line = pattern.sub(REMOVED, line)
         line = _FOLDER.sub(rf"\1{REMOVED}", line)
         line = _ADDRESS.sub(_without_address, line)
