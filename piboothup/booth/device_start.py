@@ -1,8 +1,8 @@
-"""Start of button, light and panel, in the pauses that the camera leaves.
+"""Start of button, light and panel: after the camera.
 
 Python imports one module at a time, however many processors there are: every import beside the camera's would make it
 later, and a guest waits for the camera. So button and light start once its libraries are loaded, while the first
-frame is awaited; and the panel, which shows the hello until then, while the test photo is encoded and written.
+frame is awaited; and the panel, which shows the hello until then, once the test photo is saved and a press counts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from piboothup.booth.threads import NEVER_NS, RealTime
 from piboothup.clock import Clock
 
 HEAD_START_S = 10.0
-"""How long each waits for its pause at most, seconds: longer than a Zero 2 W needs to load the camera's libraries."""
+"""How long each of the two waits at most, seconds: longer than a Zero 2 W needs to load the camera's libraries."""
 
 
 class DeviceStart:
@@ -56,7 +56,7 @@ class DeviceStart:
         self._thread.start()
 
     def start_panel(self) -> None:
-        """Start the panel now: the test photo is being saved, or there will be none. Never waits."""
+        """Start the panel now: the booth is ready, or has a fault to show. Never waits."""
         self._is_panel_due.set()
 
     def stop(self, timeout_s: float) -> None:

@@ -7,7 +7,7 @@ The loop waits for no card, no socket and no bus, so that a press is answered wh
 one device: the camera's thread the camera, the saver's the card, the panel's the I2C bus.
 
 The start is in the order of what a guest waits for: the spool; the camera, whose libraries take longest, by itself;
-and button, light and panel in the pauses that it leaves (`device_start`).
+and after it button, light and panel (`device_start`).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _HOUSEKEEPING_S = 1.0
 _STATUS_S = 1.0
 _TURN_S = 5.0
 """Longest sleep of the loop, seconds: it feeds the watchdog."""
-_STARTING_TURN_S = 0.2
+_STARTING_TURN_S = 0.5
 """Longest sleep of the loop while the starting screen's progress bar grows, seconds."""
 _RETENTION_S = 30.0
 _STOP_NS = 4_000_000_000
@@ -269,7 +269,6 @@ class BoothService:
                     self._saver.save(frame)
                 case TrySaving(frame):
                     self._saver.try_saving(frame)
-                    self._device_start.start_panel()
                 case Discard(frame):
                     frame.release()
                 case SelfTestPressed():

@@ -1,4 +1,4 @@
-"""The order of the start: READY, the camera, then button, light and panel in the pauses that it leaves."""
+"""The order of the start: READY, the camera, then button, light and panel."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Picamera2Driver:
         self._make = make
         self._camera: Any = None
         self._maps: dict[int, mmap.mmap] = {}
-        self._is_short_of_memory = False
+        self._is_short_of_memory = self._was_open = False
         self._advertised: frozenset[str] = frozenset()
         self._exposure_limits = ExposureLimits()
         self._newest: Metadata | None = None
@@ -98,7 +98,9 @@ class Picamera2Driver:
 
     def _open(self) -> None:
         self.close()
-        gc.collect()  # a closed Picamera2 is a ring of objects that holds its buffers: their memory is needed now
+        if self._was_open:
+            gc.collect()  # a closed Picamera2 is a ring of objects that holds its buffers: their memory is needed now
+        self._was_open = True
         try:
             self._camera = detect.acquire(self._make or detect.picamera2_class(), self._table.number, self._tuning())
             self._configure()
