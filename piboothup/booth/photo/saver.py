@@ -141,11 +141,11 @@ class Saver:
 
     def _encoded(self, frame: Frame, unique_id: str) -> tuple[bytes, Plane]:
         """Encode the frame; return the JPEG with its EXIF, and a thumbnail. The frame is released in any case."""
-        from piboothup.booth.photo.exif import Exif, check_exif, with_exif  # noqa: PLC0415
-        from piboothup.booth.photo.jpeg import encode, rotated  # noqa: PLC0415
-
         camera = self._config.camera
         try:
+            from piboothup.booth.photo.exif import Exif, check_exif, with_exif  # noqa: PLC0415
+            from piboothup.booth.photo.jpeg import encode, rotated  # noqa: PLC0415
+
             self._blamed = "unsaved_jpeg"
             jpeg = encode(frame, camera.jpeg_quality, camera.rotation)
             self._blamed = "unsaved_defect"

@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import gc
 import queue
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -205,6 +206,17 @@ def test_s17_unencodable_frame_returned_reported_leaves_nothing(bench: Bench) ->
     assert came.problem.code == "encode_failed"
     assert released == ["release"]
     assert bench.photos() == []
+    assert bench.save(grey_frame(2 * S)) == Saved(1)
+
+
+def test_f16_a_part_that_cannot_be_loaded_keeps_no_frame(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the test photos of this fault take every buffer, and the camera is blamed."""
+    released: list[str] = []
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "piboothup.booth.photo.exif", None)
+        came = bench.save(grey_frame(S, lambda: released.append("release")))
+    assert came == SavingFailed(problem("not_saved"), problem("unsaved_defect", "ModuleNotFoundError"))
+    assert released == ["release"]
     assert bench.save(grey_frame(2 * S)) == Saved(1)
 
 
