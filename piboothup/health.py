@@ -75,7 +75,7 @@ REPORTED: dict[Check, tuple[str, ...]] = {
     Check.BUTTON: ("button_missing", "button_stuck"),
     Check.CARD: (
         *("card_readonly", "card_stuck", "unsaved_card", "not_saved", "spool_unusable", "spool_missing"),
-        *("spool_memory", "spool_split", "spool_busy", "storage_unknown"),
+        *("spool_newer", "spool_memory", "spool_split", "spool_busy", "storage_unknown"),
     ),
     Check.SPACE: ("card_full", "card_crowded"),
     Check.QUEUE: ("photos_hidden", "photo_damaged", "photo_unreadable"),
@@ -97,7 +97,7 @@ STOPS_PHOTOS = frozenset(
         *("no_camera", "no_picamera2", "camera_busy", "camera_stuck", "no_frames", "no_photos", "encode_failed"),
         *("card_full", "card_crowded", "card_readonly", "card_stuck", "not_saved", "unsaved_card"),
         *("unsaved_jpeg", "unsaved_exif", "unsaved_ram", "unsaved_limit", "unsaved_defect"),
-        *("spool_unusable", "spool_missing", "spool_memory", "spool_split", "spool_busy"),
+        *("spool_unusable", "spool_newer", "spool_missing", "spool_memory", "spool_split", "spool_busy"),
         *("button_missing", "library_unfit", "booth_stopped", "spool_closed"),
     }
 )

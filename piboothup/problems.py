@@ -92,6 +92,10 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "Switch the box off and on; if it stays, install the newest software.",
     ),
     "spool_unusable": ("The spool can't be used.", "Check [spool] directory in the config."),
+    "spool_newer": (
+        "The spool was made by newer software than this.",
+        "Install the newest piboothup; the photos are kept.",
+    ),
     "spool_missing": (
         "The spool's disk is missing.",
         "Plug it in, or name another folder in [spool] directory.",

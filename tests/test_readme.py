@@ -180,6 +180,19 @@ def test_a05_the_other_shell_lines_are_those_that_labs_run() -> None:
     assert lines == {bundle, *of_gate, *built}
 
 
+def test_a05_package_lab_runs_each_command_in_the_text() -> None:
+    """Of `piboothup` what its pattern finds, of the system's own what it has word for word."""
+    lab = (ROOT / "tests/lab/package/inside").read_text(encoding="utf-8")
+    assert r"grep -oh '`\(sudo \)\?piboothup [^`]*`' /home/pi/piboothup/README.md" in lab
+    text = README + (ROOT / "hardware/README.md").read_text(encoding="utf-8")
+    codes = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    named = {code for code in codes if re.match(r"(sudo|piboothup|i2c\w+|rpicam\S+)\s", code)}
+    assert not [code for code in named if "\n" in code]
+    unknown = {code for code in named if not re.match(r"(sudo )?piboothup ", code)}
+    assert len(unknown) >= 4
+    assert [code for code in unknown if f"as_pi '{code}'" not in lab] == []
+
+
 def test_a05_units_run_the_command_that_the_package_brings() -> None:
     assert (ROOT / "systemd/package/usr/bin/piboothup").stat().st_mode & 0o111
     for unit in (ROOT / "systemd/system").glob("*.service"):

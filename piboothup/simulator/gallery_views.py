@@ -90,6 +90,7 @@ def examples(language: str) -> dict[str, View]:
         "no-photos": replace(fault, problem=problem("no_photos")),
         "card-full": replace(fault, problem=problem("card_full")),
         "in-memory": replace(fault, problem=problem("spool_memory")),
+        "spool-newer": replace(fault, problem=problem("spool_newer")),
         "disk-missing": replace(fault, problem=problem("spool_missing")),
         "spool-busy": replace(fault, problem=problem("spool_busy")),
         "spool-split": replace(fault, problem=problem("spool_split")),

@@ -45,7 +45,7 @@ def check(directory: Path) -> None:
     if version is not None and int(version[1]) > LAYOUT:
         raise SpoolUnusable(
             f"The spool {directory} was made by a newer piboothup: update this one.",
-            problem("spool_unusable", "made by newer software"),
+            problem("spool_newer"),
         )
 
 

@@ -271,8 +271,9 @@ def test_half_a_part_does_not_replace_what_was_set_aside_before(tmp_path: Path) 
 def test_c05_a_card_of_a_newer_layout_is_not_touched(tmp_path: Path, text: str) -> None:
     (tmp_path / ".layout").write_text(text)
     (tmp_path / "new").mkdir(mode=0o700)
-    with pytest.raises(SpoolUnusable, match="newer piboothup: update"):
+    with pytest.raises(SpoolUnusable, match="newer piboothup: update") as caught:
         Spool(tmp_path, HandClock(), "serial-1").prepare()
+    assert caught.value.problem.code == "spool_newer"
     assert sorted(path.name for path in tmp_path.iterdir()) == [".layout", "new"]
     assert (tmp_path / "new").stat().st_mode & 0o7777 == 0o700
 
