@@ -198,10 +198,10 @@ class BoothService:
 
         self._ended.set()
         self._state_changed.set()
-        self._device_start.stop(left_s())
         farewell = self._view(self._clock.boottime_ns())
         if photos_are_safe := self._saver.stop(left_s()):
             self._panel.show(farewell)
+        self._device_start.stop(left_s())
         if self._devices.button is not None:
             self._devices.button.stop()
         self._camera.stop(left_s())

@@ -499,6 +499,7 @@ def test_c08_any_hang_service_stops_in_time_calls_no_photo_safe(
     box: Box, held: threading.Event, shown: list[View], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     box.start_ready()
+    box.until_shown()
     box.camera.on_release = box.camera.on_close = box.glass.on_close = hang_on(held)
     box.press()
     box.until_light(LightPattern.EXPOSING)

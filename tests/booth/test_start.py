@@ -11,9 +11,10 @@ import pytest
 
 from piboothup.booth import device_start
 from piboothup.booth.gpio.led import LightPattern
+from piboothup.booth.photo.saver import Saver
 from piboothup.problems import problem
 from piboothup.status import BoothState
-from tests.support.booth import Box
+from tests.support.booth import Box, hang_on
 from tests.support.deadline import PATIENCE_S
 from tests.support.systemd import Systemd
 
@@ -48,7 +49,10 @@ def threads() -> set[str]:
     return {thread.name for thread in threading.enumerate()}
 
 
-def test_f22_f23_the_camera_loads_by_itself(loading: Box, systemd: Systemd, held: threading.Event) -> None:
+def test_f22_f23_the_camera_loads_by_itself(
+    loading: Box, systemd: Systemd, held: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device_start, "HEAD_START_S", PATIENCE_S)
     loading.start()
     assert systemd.hears() == b"READY=1"
     loading.until_said(lambda said: said.get("state") == BoothState.STARTING)
@@ -79,6 +83,30 @@ def test_a13_ready_is_sent_whatever_device_is_missing(box: Box, systemd: Systemd
     box.start()
     assert systemd.hears() == b"READY=1"
     box.until_light(LightPattern.TROUBLE if missing == "camera" else LightPattern.READY)
+
+
+def test_f23_a_slow_library_leaves_the_last_photo_its_time(
+    box: Box, held: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.load_libraries = hang_on(held)
+    box.start_ready()
+    join, stop, left_s = threading.Thread.join, Saver.stop, list[float]()
+
+    def pass_by_hand(thread: threading.Thread, timeout: float | None = None) -> None:
+        if thread.name == "device start" and timeout is not None:
+            box.clock.pass_s(timeout)
+        else:
+            join(thread, timeout)
+
+    def note(saver: Saver, timeout_s: float) -> bool:
+        left_s.append(timeout_s)
+        return stop(saver, PATIENCE_S)
+
+    monkeypatch.setattr(threading.Thread, "join", pass_by_hand)
+    monkeypatch.setattr(Saver, "stop", note)
+    box.stop()
+    assert left_s == [4.0]
+    held.set()
 
 
 def test_a_failing_library_ends_the_service_with_its_error(box: Box) -> None:
