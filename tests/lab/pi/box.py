@@ -80,11 +80,13 @@ class Box:
 
     def photos(self) -> list[str]:
         """Names of the photos on its card, sent or not."""
-        found = self.pi.run(f"find {SPOOL}/new {SPOOL}/sent -name '*.jpg' -printf '%f\\n'")
+        found = self.pi.run(
+            f"find {SPOOL} -path '*/new/*.jpg' -printf '%f\\n' -o -path '*/sent/*.jpg' -printf '%f\\n'"
+        )
         return sorted(found.split())
 
     def waiting(self) -> int:
-        return int(self.pi.run(f"find {SPOOL}/new -name '*.jpg' | wc -l"))
+        return int(self.pi.run(f"find {SPOOL} -path '*/new/*.jpg' | wc -l"))
 
     def uploads(self) -> list[dict[str, Any]]:
         """What the album has, in the order of its arrival."""

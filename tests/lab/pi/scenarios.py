@@ -8,6 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from piboothup.booth.flow import menu
+from piboothup.booth.flow.pages import Page
+from piboothup.booth.panel.layout import shifted
 from piboothup.booth.panel.screens import draw
 from piboothup.booth.panel.view import View
 from piboothup.status import BoothState
@@ -71,6 +74,8 @@ def users_and_modes(box: Box) -> None:
     expect("the bus is switched on in config.txt", "dtparam=i2c_arm=on\n" in config)
     journal = run("systemd-analyze cat-config systemd/journald.conf | grep ^Storage= | tail -n 1")
     expect_equal("the journal's storage", journal, "Storage=persistent")
+    expect("the panel answers", "3c" in run("i2cdetect -y 1"))
+    print(run("piboothup doctor | grep -v -e '^ok ' -e '^skipped ' || true"))
     threads = run(f"ps -L -o cls=,comm= -p {box.pid('booth')}").splitlines()
     real_time = sorted(line.split(None, 1)[1] for line in threads if line.startswith(" RR") or line.startswith("RR"))
     print("real-time:", ", ".join(real_time))
@@ -105,12 +110,12 @@ def expect_taken_at(began_s: float, ended_s: float, taken_s: float) -> None:
 
 
 def panel_shows_what_the_booth_says(box: Box) -> None:
-    """What is lit on the glass is what the booth meant."""
+    """What is lit on the glass is what the booth meant, moved by a dot now and then."""
 
     def fits() -> bool:
-        box.pi.run("piboothup screen /run/now.png")
-        meant = Image.open(BytesIO(box.pi.get("/run/now.png")))
-        return same(box.pi.panel.look(), meant.resize((128, 64), Image.Resampling.NEAREST))
+        meant = Image.open(BytesIO(box.pi.get("/run/piboothup/panel.pbm")))
+        lit = box.pi.panel.look()
+        return any(same(lit, shifted(meant, (x, y))) for x in (-1, 0, 1) for y in (-1, 0, 1))
 
     wait("the panel to show the booth's picture", fits)
 
@@ -160,6 +165,30 @@ def killed(box: Box) -> None:
     box.wait_for_album()
 
 
+def camera_comes(box: Box) -> None:
+    """A camera whose driver is loaded after the booth's start: what it needs in /dev appears late."""
+    box.pi.run("mv /dev/dma_heap /dev/away")
+    box.restart("booth")
+    wait("a fault", lambda: box.state() == "fault")
+    box.pi.run("mv /dev/away /dev/dma_heap")
+    box.press_for_photo()
+
+
+def disk_comes(box: Box) -> None:
+    """A disk for the photos that is mounted after the services' start, and is gone again."""
+    run = box.pi.run
+    box.wait_for_album()
+    run("truncate -s 700M /opt/disk; mkfs.ext4 -q /opt/disk; mount -o loop /opt/disk /mnt; chgrp piboothup /mnt")
+    run(f"chmod 2770 /mnt; umount /mnt; mount -o loop /opt/disk {SPOOL}")
+    box.press_for_photo()
+    box.wait_for_album()
+    expect_equal("photos on the disk", len(box.photos()), 1)
+    run(f"umount --lazy {SPOOL}")
+    box.press_for_photo()
+    box.wait_for_album()
+    expect("photos on the card", len(box.photos()) > 1)
+
+
 def stop_in_countdown(box: Box) -> None:
     box.wait_for_ready()
     before = box.photos()
@@ -188,7 +217,7 @@ def request_files(box: Box) -> None:
     pi.run(f"{as_booth} ln -s /etc/shadow {place}/power-off")
     pi.run(f"{as_booth} mkfifo {place}/fifo; mknod {place}/device c 1 3; echo '{{}}' >{place}/of-root")
     pi.run(f"{as_booth} dd if=/dev/zero of={place}/huge bs=1M count=3 status=none")
-    pi.run(f"for i in $(seq 200); do {as_booth} sh -c 'echo junk >{place}/junk'; done 2>/dev/null; true")
+    pi.run(f"for i in $(seq 50); do {as_booth} sh -c 'echo junk >{place}/junk'; done 2>/dev/null; true")
     wait("an empty folder", lambda: pi.run(f"ls {place}") == "")
     expect("it runs", box.pi.is_on and pi.run("systemctl is-system-running || true") != "stopping")
     expect(
@@ -222,6 +251,25 @@ def farewell(box: Box) -> None:
     expect("the farewell is lit", same(box.pi.panel.look(), FAREWELL))
 
 
+def switch_off(box: Box) -> None:
+    """The same from the menu, with the button alone."""
+    options = menu.MenuOptions(operator_until_ns=None, has_code=True)
+    page: Page | None = menu.main_page(options, 0)
+    box.pi.press(5.5)
+    while page:
+        picture = draw(View(state=BoothState.MENU, page=page))
+        wait(f"item {page.index} of {page.kind}", lambda picture=picture: same(box.pi.panel.look(), picture))  # type: ignore[misc]
+        item = page.item
+        if item and item.text_key == "switch_off_now":
+            break
+        is_it = item and item.text_key == "switch_off"
+        box.pi.press(1.5 if is_it else 0.2)
+        page = menu.choose(page, options, 0)[0] if is_it else menu.next_item(page)
+    box.pi.press(5.5)
+    box.pi.wait_for_off()
+    expect("the farewell is lit", same(box.pi.panel.look(), FAREWELL))
+
+
 def boot(box: Box, processors: int = 2, clock: str = "") -> None:
     """To ready without a restart, and no noise on a panel that has just got its power."""
     box.pi.start(processors=processors, clock=clock)
@@ -239,7 +287,7 @@ def boot_late(box: Box) -> None:
     box.wait_for_album()
     expect_taken_at(began_s, ended_s, max(upload["takenAt"] for upload in box.uploads()) / 1000)
     expect_equal("restarts", box.restarts(), 0)
-    farewell(box)
+    switch_off(box)
 
 
 AFTER_INSTALLATION: Mapping[str, Callable[[Box], None]] = {
@@ -247,6 +295,8 @@ AFTER_INSTALLATION: Mapping[str, Callable[[Box], None]] = {
     "three presses": presses,
     "the panel goes and comes back": panel_gone,
     "the link goes and comes back": link_gone,
+    "a camera comes": camera_comes,
+    "a disk comes and goes": disk_comes,
     "files that are no requests": request_files,
     "stopped in a countdown": stop_in_countdown,
     "killed, hung, out of memory": killed,
