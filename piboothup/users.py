@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
 import os
 import pwd
 from collections.abc import Iterator
 
 BOOTH = "piboothup-booth"
 
+_LIBC = ctypes.CDLL(None)
+_NOBODY = ctypes.c_uint(0xFFFFFFFF)
+"""Number of no user or group: asking for it changes nothing, and the answer is who holds now."""
+
 
 @contextlib.contextmanager
 def acting_as(uid: int, gid: int) -> Iterator[None]:
-    """Act as another user if this one is root: root follows no path that another user may change.
+    """Act on files as another user if this one is root: root follows no path that another user may change.
 
-    For a process of one thread.
+    It holds for this thread alone: one that waits for a disk and is abandoned takes no rights from the others.
+    Raises PermissionError.
     """
     if os.geteuid() != 0 or uid == 0:
         yield
         return
-    groups, group = os.getgroups(), os.getegid()
-    os.setgroups([])
-    os.setegid(gid)
-    os.seteuid(uid)
+    os.setgroups([])  # of the whole process, and for good: root needs none
+    set_gid, set_uid = _LIBC.setfsgid, _LIBC.setfsuid
+    set_gid.restype = set_uid.restype = ctypes.c_uint
     try:
+        for change, number in ((set_gid, gid), (set_uid, uid)):
+            change(ctypes.c_uint(number))
+            if change(_NOBODY) != number:  # they report no error
+                raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
         yield
     finally:
-        os.seteuid(0)
-        os.setegid(group)
-        os.setgroups(groups)
+        set_uid(ctypes.c_uint(0))
+        set_gid(ctypes.c_uint(os.getegid()))
 
 
 @contextlib.contextmanager

@@ -14,13 +14,15 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from piboothup import config, status
 from piboothup.care import doctor, repairs
+from piboothup.care.deadline import NoAnswer, in_time
 from piboothup.care.facts import Facts, Finding, found
 from piboothup.commands.common import CommandFails, config_problem
-from piboothup.config import EffectiveConfig
-from piboothup.problems import Problem, codes
+from piboothup.config import Config, ConfigError, EffectiveConfig
+from piboothup.problems import Problem, codes, problem
 from piboothup.process import child_environment
 from piboothup.runtime import RuntimeUnusable, command_directory
 from piboothup.spool.names import box_id, hardware_serial
@@ -77,10 +79,14 @@ def _ask_eventpics(facts: Facts) -> Facts:
     return replace(facts, answered=answered, answer_detail=detail)
 
 
-def gather(named: str | None) -> Facts:
+def gather(named: str | None, deadline_s: float = doctor.DEADLINE_S) -> Facts:
     """The facts of this computer, with the config file named on the command line."""
     path = config.find(named)
-    used = config.load_effective(path, box_id(hardware_serial()))
+    try:
+        used = in_time(lambda: config.load_effective(path, box_id(hardware_serial())), deadline_s)
+        effective, mistake = used.config, _config_problem(used)
+    except NoAnswer:  # of the card, on which the last good config lies
+        effective, mistake = _config_alone(path), problem("not_checked", "config: no answer")
     booth = uploader = None
     hides_reports = False
     try:
@@ -89,8 +95,8 @@ def gather(named: str | None) -> Facts:
     except RuntimeUnusable:
         hides_reports = True
     return Facts(
-        config=used.config,
-        config_problem=_config_problem(used),
+        config=effective,
+        config_problem=mistake,
         has_config=path.exists() or path != config.DEFAULT_PATH,
         booth=booth,
         uploader=uploader,
@@ -98,6 +104,14 @@ def gather(named: str | None) -> Facts:
         try_camera=partial(try_camera, named),
         user_groups=None if os.geteuid() == 0 else frozenset(_groups()),
     )
+
+
+def _config_alone(path: Path) -> Config:
+    """The config by its file alone; the defaults when that is no good."""
+    try:
+        return config.parse(path.read_text(encoding="utf-8-sig"), path)[0]
+    except (OSError, ValueError, ConfigError):
+        return Config()
 
 
 def _groups() -> list[str]:

@@ -18,6 +18,8 @@ from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS
 from piboothup.booth.panel.i18n.en import TEXTS
 from piboothup.care import doctor, storage
 from piboothup.care.facts import Facts, State
+from piboothup.commands.doctor import gather
+from piboothup.config import GOOD_FILE, Config
 from piboothup.health import REPORTED, STOPS_PHOTOS, Check
 from piboothup.problems import codes, problem
 from piboothup.spool.contexts import context_for
@@ -132,6 +134,21 @@ def test_a09_a_check_that_gets_no_answer_holds_up_no_other(box: Raspberry) -> No
     os.close(os.open(fifo, os.O_WRONLY))  # the thread goes on
     late = {check: line.finding.problem for check, line in lines.items() if line.finding.problem is not None}
     assert late == {Check.SYSTEM: problem("not_checked", "system: no answer")}
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+def test_a09_a_card_that_hangs_before_any_check_is_told(tmp_path: Path, is_good: bool) -> None:
+    """A pipe in place of the last good config stands for a card that does not answer from the start on."""
+    fifo, file = tmp_path / GOOD_FILE, tmp_path / "config.toml"
+    os.mkfifo(fifo)
+    text = f'[spool]\ndirectory = "{tmp_path}"\n'
+    file.write_text(text if is_good else f"{text}nothing\n")
+    try:
+        facts = gather(str(file), deadline_s=0.5)
+    finally:
+        os.close(os.open(fifo, os.O_WRONLY))  # the thread goes on
+    assert facts.config_problem == problem("not_checked", "config: no answer")
+    assert facts.config.spool.directory == (str(tmp_path) if is_good else Config().spool.directory)
 
 
 def test_a09_a_card_that_hangs_is_waited_for_once(box: Raspberry, monkeypatch: pytest.MonkeyPatch) -> None:
