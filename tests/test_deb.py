@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
+import os
 import random
 import re
 import shutil
@@ -202,3 +203,35 @@ def test_a01_journal_on_the_card_wins_over_the_vendor(tmp_path: Path) -> None:
         "16M",
         "2M",
     )
+
+
+@pytest.mark.process
+def test_a01_a_later_commit_of_the_same_second_is_newer(tmp_path: Path) -> None:
+    """What makes the file is played, as it is Debian's: only the version in its name counts here."""
+    clone, tools = tmp_path / "clone", tmp_path / "tools"
+    tools.mkdir()
+    for name, does in (("dpkg-buildpackage", "touch ../piboothup_made_all.deb"), ("dh", ":"), ("dh_python3", ":")):
+        (tools / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tools / name).chmod(0o755)
+    shutil.copytree(PACKAGE / "debian", clone / "systemd/package/debian")
+    shutil.copy(PACKAGE / "build", clone / "systemd/package/build")
+    (clone / "piboothup").mkdir()
+    (clone / "piboothup/__init__.py").write_text('__version__ = "0.1.0"\n')
+    path = f"{tools}:{os.environ['PATH']}"
+    who = {f"GIT_{role}_{what}": "a@b" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
+    def run(*words: str, at: str = "") -> str:
+        settings = {**os.environ, **who, "PATH": path, "GIT_COMMITTER_DATE": at, "GIT_CONFIG_GLOBAL": os.devnull}
+        done = subprocess.run(words, cwd=clone, env=settings, capture_output=True, timeout=PATIENCE_S, check=True)
+        return done.stdout.decode().strip()
+
+    run("git", "init", "-q")
+    run("git", "add", ".")
+    versions: list[str] = []
+    for second in (1, 2, 2, 2, 3):
+        run("git", "commit", "-q", "--allow-empty", "-m", str(len(versions)), at=f"2026-11-29T11:00:0{second}Z")
+        made = Path(run("systemd/package/build"))
+        versions.append(made.name.split("_")[1])
+        assert made.name == f"piboothup_{versions[-1]}_all.deb"
+    numbers = [int(re.fullmatch(r"0\.1\.0\+git(\d+)\.[0-9a-f]{8}", version)[1]) for version in versions]  # type: ignore[index]
+    assert numbers == sorted(set(numbers)), versions  # so dpkg compares them, up to the dot
