@@ -13,7 +13,6 @@ and after it button, light and panel (`device_start`).
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import queue
 import threading
@@ -49,7 +48,7 @@ from piboothup.booth.panel.view import View
 from piboothup.booth.photo.saver import Saver
 from piboothup.booth.presenter import Presenter
 from piboothup.booth.storage import StorageMonitor
-from piboothup.booth.threads import STORAGE_TIMEOUT_NS, Heartbeat, RealTime, set_background
+from piboothup.booth.threads import STORAGE_TIMEOUT_NS, Heartbeat, RealTime, resume_garbage_collection, set_background
 from piboothup.booth.upload_status import UploadStatusReader
 from piboothup.booth.watchdog import Watchdog
 from piboothup.clock import Clock
@@ -232,7 +231,7 @@ class BoothService:
                 if self._booth.state is BoothState.READY:
                     self._realtime.begin()
                 if before is BoothState.STARTING:
-                    gc.enable()  # `piboothup/__main__.py` has switched it off
+                    resume_garbage_collection()
                     self._device_start.start_panel()
             self._watchdog.feed(now_ns)
 

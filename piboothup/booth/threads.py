@@ -6,6 +6,7 @@ If the kernel refuses a priority, the thread keeps its own: everything works, bu
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 import threading
@@ -68,6 +69,17 @@ def set_background() -> None:
     thread = threading.get_native_id()
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, thread, max(0, os.getpriority(os.PRIO_PROCESS, thread)))
+
+
+def resume_garbage_collection() -> None:
+    """Switch garbage collection, which holds up all threads, on again: `piboothup/__main__.py` has switched it off.
+
+    What is there by then is left out of it: the first search alone took a fifteenth of the processor time to "ready".
+    Before the camera is opened again it is taken in (`Picamera2Driver.open`).
+    """
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 NEVER_NS = 1 << 62

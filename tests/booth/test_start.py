@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
@@ -83,6 +84,19 @@ def test_a13_ready_is_sent_whatever_device_is_missing(box: Box, systemd: Systemd
     box.start()
     assert systemd.hears() == b"READY=1"
     box.until_light(LightPattern.TROUBLE if missing == "camera" else LightPattern.READY)
+
+
+def test_the_first_search_for_garbage_leaves_out_what_was_loaded(box: Box) -> None:
+    before = gc.get_freeze_count()
+    gc.disable()
+    try:
+        box.start_ready()
+        box.until_shown()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > before
+    finally:
+        gc.unfreeze()
+        gc.enable()
 
 
 def test_f23_a_slow_library_leaves_the_last_photo_its_time(

@@ -99,6 +99,7 @@ class Picamera2Driver:
     def _open(self) -> None:
         self.close()
         if self._was_open:
+            gc.unfreeze()  # the first camera was left out at "ready"
             gc.collect()  # a closed Picamera2 is a ring of objects that holds its buffers: their memory is needed now
         self._was_open = True
         try:

@@ -21,6 +21,7 @@ from piboothup.booth.camera.detect import ConnectedCamera, connected_cameras
 from piboothup.booth.camera.picamera2_driver import Picamera2Driver, planes
 from piboothup.booth.frame import Viewfinder
 from piboothup.booth.photo.jpeg import encode
+from piboothup.booth.threads import resume_garbage_collection
 from piboothup.config import CameraConfig
 from piboothup.problems import Problem, problem
 from tests.support.fake_picamera2 import ZERO_NS, StandIn, fault_of, opened, paint
@@ -131,6 +132,8 @@ def test_k04_closed_camera_memory_free_before_next_one_is_made(make: type[StandI
         return [{}]
 
     make.global_camera_info = classmethod(count)  # type: ignore[assignment, method-assign]
+    gc.disable()
+    resume_garbage_collection()  # at "ready": the camera was open already
     gc.disable()
     try:
         camera.open()
