@@ -14,7 +14,7 @@ from piboothup.booth.camera.thread import CameraThread
 from piboothup.booth.flow.events import DownAtStart, Event, Pressed, Released, Stop, Tick
 from piboothup.booth.gpio.button import GpioButton
 from piboothup.booth.panel.thread import PanelThread
-from piboothup.booth.threads import NEVER_NS, RealTime
+from piboothup.booth.threads import NEVER_NS, STORAGE_TIMEOUT_NS, RealTime
 from piboothup.clock import Clock
 
 HEAD_START_S = 10.0
@@ -74,6 +74,7 @@ class DeviceStart:
         self.is_light_allowed = True
         self._post(Tick())
         self._is_panel_due.wait(HEAD_START_S)
+        self._panel.heartbeat.beat(STORAGE_TIMEOUT_NS)  # an import that hangs leaves the booth without its panel
         try:
             self._load_libraries()
         except Exception as error:  # noqa: BLE001  (the service raises it)

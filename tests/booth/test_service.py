@@ -135,7 +135,8 @@ def test_b04_button_down_at_start_called_stuck_until_released(
     box.button.down = True
     box.notice = problem("bad_config", "line 3")
     box.start()
-    box.until_light(LightPattern.HELD)
+    box.until_light(LightPattern.HELD)  # perhaps while starting, when the test photo still has a time limit
+    box.until_said(lambda said: said.get("state") == BoothState.READY)
     box.clock.pass_s(15.0)
     box.until_light(LightPattern.READY)
     box.until_shown(notice=problem("button_stuck"))  # before the config's mistake: the one stops photos

@@ -9,14 +9,19 @@ import threading
 from typing import Any
 
 import pytest
+from gpiozero.pins.mock import MockFactory
 
+from piboothup import status
 from piboothup.booth import device_start
+from piboothup.booth.gpio.button import GpioButton
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.photo.saver import Saver
+from piboothup.booth.threads import STORAGE_TIMEOUT_NS
+from piboothup.config import ButtonConfig
 from piboothup.problems import problem
 from piboothup.status import BoothState
 from tests.support.booth import Box, hang_on
-from tests.support.deadline import PATIENCE_S
+from tests.support.deadline import PATIENCE_S, until
 from tests.support.systemd import Systemd
 
 HEAVY = {"PIL", "numpy", "luma", "picamera2", "libcamera", "gpiozero", "lgpio", "simplejpeg", "segno", "requests"}
@@ -56,7 +61,7 @@ def test_f22_f23_the_camera_loads_by_itself(
     monkeypatch.setattr(device_start, "HEAD_START_S", PATIENCE_S)
     loading.start()
     assert systemd.hears() == b"READY=1"
-    loading.until_said(lambda said: said.get("state") == BoothState.STARTING)
+    until(lambda: (status.read(loading.runtime, "booth") or {}).get("state") == BoothState.STARTING)
     assert "panel" not in threads()
     assert (loading.button.is_started, loading.light.patterns.empty()) == (False, True)
     held.set()
@@ -71,6 +76,40 @@ def test_f23_a_camera_that_loads_for_a_minute_is_not_awaited(loading: Box, monke
     loading.until_light(LightPattern.OFF)
     assert loading.glass.shown.get(timeout=PATIENCE_S)
     assert loading.button.is_started
+
+
+def test_f23_a_button_not_started_yet_starves_no_watchdog(
+    loading: Box, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device_start, "HEAD_START_S", PATIENCE_S)
+    button = GpioButton(ButtonConfig(), loading.clock, MockFactory())
+    loading.button = button  # type: ignore[assignment]
+    loading.clock.pass_s(15.0)  # the spool takes its time
+    loading.start()
+    assert systemd.hears() == b"READY=1"
+    loading.hold("up")
+    loading.clock.pass_s(10.0)
+    assert button.heartbeat.last_ns() == loading.clock.boottime_ns()
+    loading.clock.pass_s(60.0)
+    assert button.heartbeat.last_ns() == loading.clock.boottime_ns()
+
+
+def test_f23_a_library_that_hangs_is_a_silent_panel_after_2_min(box: Box, held: threading.Event) -> None:
+    importing = threading.Event()
+
+    def load() -> None:
+        importing.set()
+        held.wait()
+
+    box.load_libraries = load
+    box.start_ready()
+    assert importing.wait(PATIENCE_S)
+    assert box._service is not None
+    begun_ns = box.clock.boottime_ns()
+    box.clock.pass_s(STORAGE_TIMEOUT_NS / 1e9 - 1.0)
+    assert box._service._panel.heartbeat.last_ns() == box.clock.boottime_ns()
+    box.clock.pass_s(1.0)
+    assert box._service._panel.heartbeat.last_ns() == begun_ns
 
 
 @pytest.mark.parametrize("missing", ["camera", "panel", "button", "light"])

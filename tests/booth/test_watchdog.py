@@ -224,5 +224,5 @@ def test_the_loop_turns_often_only_while_the_starting_bar_grows(box: Box, monkey
     box.press()
     box.until_light(LightPattern.SAVED)
     box.stop()
-    assert waits_s[BoothState.STARTING] == {0.2}
+    assert waits_s[BoothState.STARTING] == {0.5}
     assert waits_s[BoothState.READY] == {5.0}

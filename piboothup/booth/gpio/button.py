@@ -83,6 +83,7 @@ class GpioButton:
         self._debounce = Debounce(down=False)
         self._thread: threading.Thread | None = None
         self.heartbeat = Heartbeat(clock)
+        self.heartbeat.beat(NEVER_NS)  # it is started after the camera
 
     @property
     def problem(self) -> Problem | None:
@@ -97,7 +98,6 @@ class GpioButton:
         `pressed` and `released` get the boot-time of their edge, nanoseconds. `opened`, called first each time the
         pin was opened, gets whether the button is down already: of that press only the release is reported.
         """
-        self.heartbeat.beat(NEVER_NS)
         work = (partial(self._report_edges, pressed, released, opened), self._ended)
         self._thread = threading.Thread(target=self._line.keep_running, args=work, name="button", daemon=True)
         self._thread.start()
