@@ -287,15 +287,19 @@ class BoothService:
     # -- the other threads -------------------------------------------------------------------------------------
 
     def _keep_house_running(self) -> None:
-        """Check the card, the clock and the uploader's status once a second."""
+        """Check the card, the clock and the uploader's status once a second.
+
+        The loop is woken last: earlier, it would have to wait for the GIL after each of this thread's system calls.
+        """
         while not self._ended.is_set():
             self._housekeeping_heartbeat.beat(STORAGE_TIMEOUT_NS)
             try:
-                checked = StorageChecked(self._storage.check())
+                found = self._storage.check()
                 self._presenter.card_notices = self._storage.notices
                 self._follow_disk()
                 self._settings_store.refresh()
-                self._events.put(checked)
+                if found != self._booth.storage_problem:
+                    self._events.put(StorageChecked(found))
                 self._saver.count_held()
                 if self._storage.opened:
                     self._anchor_recorder.record(self._saver.taken)

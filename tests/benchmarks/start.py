@@ -5,7 +5,8 @@
 TREE is another checkout (`git worktree add DIR COMMIT`). Where picamera2 can be imported the camera is libcamera's
 virtual one, as in `tests/lab/camera/run -m tests.benchmarks.start`; else it is simulated. Button and light are
 gpiozero's on its mock pins, the panel luma's on a bus that is not there, where these libraries are. Processor time
-holds on a loaded machine too, the rest does not.
+holds on a loaded machine too, the rest does not: run it under `nice -n -15` there. On a file system without noatime
+(a Pi's has it) the first listing of a folder after a change counts as a write of 4,096 bytes.
 """
 
 from __future__ import annotations
@@ -212,7 +213,12 @@ def _rest(root: Path, seconds: float) -> None:
     """Bytes written and wake-ups of each thread, of both services on an idle box."""
     root = root / "rest"
     _config(root)
-    with _running(root, HERE) as booth, _running(root, HERE, "uploader") as uploader:
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify,
+        _running(root, HERE) as booth,
+        _running(root, HERE, "uploader") as uploader,
+    ):
+        notify.bind(str(root / "notify"))
         while _state(root) != "ready":
             threading.Event().wait(0.1)
         threading.Event().wait(10.0)

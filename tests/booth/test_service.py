@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import gc
+import queue
 import shutil
 import threading
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import pytest
 from piboothup import status
 from piboothup.booth import service
 from piboothup.booth.camera.thread import CameraThread
-from piboothup.booth.flow.events import Tick
+from piboothup.booth.flow.events import SaveTested, StorageChecked, Tick
 from piboothup.booth.gpio.button import GpioButton
 from piboothup.booth.gpio.led import GpioLight, LightPattern
 from piboothup.booth.panel import thread as panel
@@ -25,7 +26,7 @@ from piboothup.booth.panel.view import View
 from piboothup.booth.photo.saver import Saver
 from piboothup.booth.storage import StorageMonitor
 from piboothup.config import ButtonConfig, CaptureConfig, LightConfig
-from piboothup.problems import problem
+from piboothup.problems import Problem, problem
 from piboothup.runtime import send_hint
 from piboothup.spool import durable, handover
 from piboothup.spool.capture_time.anchors import Source
@@ -376,6 +377,37 @@ def test_s15_failed_housekeeping_round_is_followed_by_next(
         assert failed.wait(PATIENCE_S)
     status.write(box.runtime, "uploader", {"state": "offline"})
     box.until_shown(upload_state=UploaderState.OFFLINE)
+
+
+# -- at rest -------------------------------------------------------------------------------------------------------
+
+
+def test_at_rest_the_loop_is_woken_by_ticks_alone(box: Box) -> None:
+    box.start_ready()
+    heard = awaited(box._heard)
+    for last in (SaveTested, StorageChecked):  # of the test photo before ready
+        assert any(event is last for event in heard)
+    assert [next(heard) for _ in range(4)] == [Tick] * 4
+
+
+def test_at_rest_nothing_is_written_to_the_card(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    checks: queue.SimpleQueue[None] = queue.SimpleQueue()
+    check = StorageMonitor.check
+
+    def counted(storage: StorageMonitor) -> Problem | None:
+        checks.put(None)
+        return check(storage)
+
+    def rounds(number: int) -> dict[Path, tuple[int, ...]]:
+        for _ in range(number):
+            checks.get(timeout=PATIENCE_S)
+        files = (box.spool.directory, *box.spool.directory.rglob("*"))
+        return {file: (found.st_ino, found.st_size, found.st_ctime_ns) for file in files for found in [file.stat()]}
+
+    box.start_ready()
+    monkeypatch.setattr(StorageMonitor, "check", counted)
+    before = rounds(3)  # the first still records how long the start took
+    assert rounds(3) == before
 
 
 # -- frames are 18 MB each -----------------------------------------------------------------------------------------
