@@ -120,7 +120,8 @@ def _groups() -> list[str]:
 
 def try_camera(named: str | None, deadline_s: float = CAMERA_S) -> Finding:
     """Take a test frame in a process of its own: whatever the libraries do there, doctor goes on."""
-    words = [sys.executable, "-m", "piboothup", *(["--config", named] if named else []), "camera", "--json"]
+    # -P: root imports nothing from the folder it stands in, where another user may have left a module.
+    words = [sys.executable, "-P", "-m", "piboothup", *(["--config", named] if named else []), "camera", "--json"]
     try:
         done = subprocess.run(  # noqa: S603
             words,

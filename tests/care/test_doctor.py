@@ -18,7 +18,7 @@ from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS
 from piboothup.booth.panel.i18n.en import TEXTS
 from piboothup.care import doctor, storage
 from piboothup.care.facts import Facts, State
-from piboothup.commands.doctor import gather
+from piboothup.commands.doctor import gather, try_camera
 from piboothup.config import GOOD_FILE, Config
 from piboothup.health import REPORTED, STOPS_PHOTOS, Check
 from piboothup.problems import codes, problem
@@ -169,6 +169,20 @@ def test_a09_no_traceback_is_shown_when_a_check_raises(
     monkeypatch.setattr(logging.getLogger("piboothup.care.doctor"), "propagate", False)
     assert box.examine()[Check.HEAT].finding.problem == problem("not_checked", "heat: ZeroDivisionError")
     assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("name", ["piboothup/__init__.py", "json.py", "numpy.py"])
+def test_a09_root_runs_nothing_of_the_folder_it_stands_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As in the folder of the photos, where a service that was taken over may write."""
+    monkeypatch.chdir(tmp_path)
+    for each in {name, name.replace("__init__", "__main__")}:
+        Path(each).parent.mkdir(exist_ok=True)
+        Path(each).write_text(f"from pathlib import Path\nPath({str(tmp_path)!r}, 'ran').touch()\n")
+    try_camera(None)
+    assert not Path("ran").exists()
 
 
 @pytest.mark.process
