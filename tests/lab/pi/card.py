@@ -188,6 +188,7 @@ class Card:
         address.unlink(missing_ok=True)
         command = [sys.executable, "-m", __name__, str(image), str(address), str(seed), str(blocks)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._said: dict[str, Any] | None = None
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n"
 
@@ -199,11 +200,12 @@ class Card:
         return self._process.poll() is not None
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> dict[str, Any]:
-        """End it, if it has not cut itself. Returns what it did."""
-        if not self.is_cut:
-            self.send(number)
-        said, _ = self._process.communicate()
-        return dict(json.loads(said))
+        """End it, if it has not ended. Returns what it did."""
+        if self._said is None:
+            if not self.is_cut:
+                self.send(number)
+            self._said = dict(json.loads(self._process.communicate()[0]))
+        return self._said
 
 
 if __name__ == "__main__":
