@@ -692,7 +692,7 @@ def test_f14_an_unknown_zone_is_a_warning_and_utc(box: Box, zone: str) -> None:
 
 def test_f14_a_zone_file_of_junk_is_utc(tmp_path: Path) -> None:
     whole = Path("/usr/share/zoneinfo/Europe/Berlin").read_bytes()
-    lengths = [*range(60), len(whole) // 2]
+    lengths = [*range(60), len(whole) // 2, len(whole) - 10, len(whole) - 1]  # the last lack the end alone
     for length in lengths:
         (tmp_path / f"Cut{length}").write_bytes(whole[:length])
     told = f"from piboothup.config import zone; print({{str(zone(f'Cut{{n}}')) for n in {lengths}}})"

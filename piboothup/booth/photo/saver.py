@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from piboothup.booth.errors import BoothError
 from piboothup.booth.flow.events import Event, Saved, SaveTested, SavingFailed, StorageChecked
 from piboothup.booth.frame import THUMBNAIL_SIZE, Frame, Plane, shrunk
 from piboothup.booth.threads import NEVER_NS, STORAGE_TIMEOUT_NS, Heartbeat
@@ -177,15 +178,13 @@ def _begun_ms(frame: Frame) -> int:
 
 def _failure(error: Exception, blamed: str) -> SavingFailed:
     """Event for the error, with `blamed` as the reason unless the error has its own."""
-    from piboothup.booth.photo.jpeg import EncodeError  # noqa: PLC0415
-
     if isinstance(error, commit.NotSaved):
         return SavingFailed(error.problem, error.reason)
-    if isinstance(error, EncodeError):
-        log.error("photo not encoded reason=%s", error.problem)
+    notice, origin = problem("not_saved"), error.__cause__ or error
+    if isinstance(error, BoothError) and error.problem.code == "encode_failed":
+        notice = error.problem
+        log.error("photo not encoded reason=%s", notice)
     else:
         log.error("saver failed", exc_info=error)
-    origin = error.__cause__ or error
-    notice = error.problem if isinstance(error, EncodeError) else problem("not_saved")
     is_short = isinstance(origin, MemoryError) or (isinstance(origin, OSError) and origin.errno == errno.ENOMEM)
     return SavingFailed(notice, problem("unsaved_ram" if is_short else blamed, type(origin).__name__))

@@ -209,11 +209,14 @@ def test_s17_unencodable_frame_returned_reported_leaves_nothing(bench: Bench) ->
     assert bench.save(grey_frame(2 * S)) == Saved(1)
 
 
-def test_f16_a_part_that_cannot_be_loaded_keeps_no_frame(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("part", ["exif", "jpeg"])
+def test_f16_a_part_that_cannot_be_loaded_keeps_no_frame(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
     """Else the test photos of this fault take every buffer, and the camera is blamed."""
     released: list[str] = []
     with monkeypatch.context() as patched:
-        patched.setitem(sys.modules, "piboothup.booth.photo.exif", None)
+        patched.setitem(sys.modules, f"piboothup.booth.photo.{part}", None)
         came = bench.save(grey_frame(S, lambda: released.append("release")))
     assert came == SavingFailed(problem("not_saved"), problem("unsaved_defect", "ModuleNotFoundError"))
     assert released == ["release"]
