@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from piboothup import status
-from piboothup.booth import control, service
+from piboothup.booth import control, device_start, service
 from tests.support.booth import Box
 from tests.support.systemd import Systemd
 
@@ -19,6 +19,7 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
     """Box whose service is not started yet; stopped with the test."""
     monkeypatch.setattr(service, "_HOUSEKEEPING_S", 0.05)  # nobody waits a second for each round
     monkeypatch.setattr(control, "POLL_S", 0.05)
+    monkeypatch.setattr(device_start, "HEAD_START_S", 0.05)  # nor ten of them beside a camera that hangs
     monkeypatch.setattr(service, "_STATUS_S", 0.05)
     monkeypatch.setattr(
         status, "STALE_S", 3600.0
