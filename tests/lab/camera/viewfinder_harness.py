@@ -31,7 +31,7 @@ from piboothup.runtime import send_hint
 from piboothup.spool.store import Spool
 from tests.lab.camera.virtual import VirtualPicamera2
 from tests.support.booth import FakeLight
-from tests.support.deadline import PATIENCE_S
+from tests.support.deadline import PATIENCE_S, until
 
 HERTZ = 400_000
 COUNTDOWN_S = 6
@@ -168,6 +168,7 @@ class ViewfinderHarness:
         self._thread = threading.Thread(target=self._service.run, name="loop")
         self._thread.start()
         self._until(LightPattern.READY)
+        until(lambda: any(thread.name == "panel" and thread.native_id for thread in threading.enumerate()))
 
     def count_down(self) -> Seen:
         """Press, and report on the countdown until its last second."""
