@@ -155,7 +155,11 @@ class Spool:
             raise OSError(errno.ESTALE, "another disk is there now", str(self.directory))
 
     def make_folder(self, place: str, name: PhotoName) -> None:
-        """Make the photo's folder in `place` durably; a file in the place of it is renamed. Raises OSError."""
+        """Make the photo's folder in `place` durably; a file in the place of it is renamed. Raises OSError.
+
+        With that in new/ goes the one in sent/: later the card may be full. Then no photo that the album has could
+        make room for others, and all would be sent again at the next start.
+        """
         folder, known = self.path(name, place).parent, self.session.durable
         if folder not in known or not folder.is_dir():
             if not (self.directory / place).is_dir():  # somebody has tidied up
@@ -163,6 +167,9 @@ class Spool:
             layout_version.rename_files(self.directory, [folder])
             durable.make_directories(folder)
             known.add(folder)
+            if place == NEW:
+                with contextlib.suppress(OSError):  # an error of the card shows with the photo
+                    self.make_folder(SENT, name)
 
     # -- photos, contexts and events ---------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import pytest
 
 from piboothup.spool import contexts, durable
 from piboothup.spool.capture_time.anchors import Anchor, Source
-from piboothup.spool.listing import CONTEXTS, NEW
+from piboothup.spool.listing import CONTEXTS, NEW, SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
@@ -95,7 +95,7 @@ def test_f11_folders_of_another_disk_are_made_durable_there(tmp_path: Path, monk
 
     monkeypatch.setattr(durable, "sync_directory", sync)
     name = take(spool, jpeg(3))
-    assert synced == [here / CONTEXTS, here / NEW, spool.path(name).parent]
+    assert synced == [here / CONTEXTS, here / NEW, here / SENT, spool.path(name).parent]
     synced.clear()
     name = take(spool, jpeg(4))
     assert synced == [spool.path(name).parent], "once is enough"

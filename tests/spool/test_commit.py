@@ -104,7 +104,9 @@ def test_f16_a_test_photo_takes_each_step_of_a_first_photo(tmp_path: Path, monke
     calls.clear()
     take(spools[1], jpeg(1))
     assert of_test == calls
-    assert of_test.count("fsync") == 5, "the context's bytes and name, the boot's folder, the photo's bytes and name"
+    assert of_test.count("fsync") == 6, (
+        "the context's bytes and name, the boot's two folders, the photo's bytes and name"
+    )
 
 
 @pytest.mark.parametrize("folder", ["tmp", "contexts", "new"])

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from piboothup.spool import handover
+from piboothup.spool import commit, handover
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.photo_file import Damaged
 from tests.support.clock import HandClock
+from tests.support.mounts import MountNamespace, disk, mounts, needs_images
 from tests.support.photos import counts, is_intact, jpeg, names_in_new, open_spool, take
+
+__all__ = ["disk", "mounts"]
 
 
 def test_photo_moves_to_sent_parked_quarantine_under_same_name(tmp_path: Path) -> None:
@@ -51,3 +55,29 @@ def test_s07_photo_last_bytes_given_only_if_all_match_its_name(tmp_path: Path, b
             while True:
                 given += file.read(block_bytes)
         assert len(given) < max(1, len(damaged))
+
+
+def on_a_card_that_others_fill(root: Path) -> None:
+    image, card = root / "image", root / "card"
+    card.mkdir()
+    with image.open("wb") as file:
+        file.truncate(16 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", str(image)], check=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(card)], check=True)
+    spool = open_spool(card / "spool", HandClock())
+    names = [take(spool, jpeg(number)) for number in range(3)]
+    with pytest.raises(OSError, match="No space left"), (card / "others").open("wb", buffering=0) as others:
+        while True:
+            others.write(bytes(4096))
+    with pytest.raises(OSError, match="No space left"):
+        for number in range(1000):
+            (card / f"of others {number}").mkdir()
+    for name in names:
+        handover.mark_sent(spool, name)
+    assert commit.make_room(spool, 8) == 3
+
+
+@needs_images
+@pytest.mark.process
+def test_s01_on_a_full_card_sent_photos_still_make_room(mounts: MountNamespace, disk: Path) -> None:
+    mounts.call(on_a_card_that_others_fill, disk)

@@ -320,6 +320,7 @@ def test_f16_a_photo_leaves_for_a_folder_that_is_made_again(
 def test_f16_a_photo_leaves_for_a_boot_that_is_a_file(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     name = take(spool, jpeg())
+    (tmp_path / SENT / name.folder).rmdir()
     (tmp_path / SENT / name.folder).write_text("of somebody")
     handover.mark_sent(spool, name)
     assert list(spool.names(SENT)) == [name]
