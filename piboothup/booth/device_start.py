@@ -60,7 +60,7 @@ class DeviceStart:
         self._is_panel_due.set()
 
     def stop(self, timeout_s: float) -> None:
-        """Start nothing more."""
+        """Start no button any more. The panel still starts, as far as the time allows, to show the farewell."""
         self._ended = True
         self._camera.tried.set()
         self._is_panel_due.set()
@@ -68,11 +68,10 @@ class DeviceStart:
 
     def _run(self) -> None:
         self._camera.tried.wait(HEAD_START_S)
-        if self._ended:
-            return
-        self._start_button()
-        self.is_light_allowed = True
-        self._post(Tick())
+        if not self._ended:
+            self._start_button()
+            self.is_light_allowed = True
+            self._post(Tick())
         self._is_panel_due.wait(HEAD_START_S)
         self._panel.heartbeat.beat(STORAGE_TIMEOUT_NS)  # an import that hangs leaves the booth without its panel
         try:

@@ -78,6 +78,19 @@ def test_f23_a_camera_that_loads_for_a_minute_is_not_awaited(loading: Box, monke
     assert loading.button.is_started
 
 
+def test_a06_a_booth_ended_while_its_camera_loads_says_farewell(
+    loading: Box, systemd: Systemd, held: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the hello stays lit, and nobody knows whether the plug may be pulled."""
+    monkeypatch.setattr(device_start, "HEAD_START_S", PATIENCE_S)
+    monkeypatch.setattr(loading.camera, "close", held.set)
+    loading.start()
+    assert systemd.hears() == b"READY=1"
+    loading.stop()
+    loading.until_shown(state=BoothState.STOPPING, ended=True)
+    assert not loading.button.is_started
+
+
 def test_f23_a_button_not_started_yet_starves_no_watchdog(
     loading: Box, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
