@@ -44,7 +44,7 @@ from tests.support.systemd import Systemd
 
 def test_a_press_is_seen_on_light_and_panel_until_it_is_saved(box: Box, held: threading.Event) -> None:
     box.start()
-    assert box.until_light(LightPattern.READY) == [LightPattern.OFF, LightPattern.READY]
+    assert box.until_lit() is LightPattern.READY
     box.until_shown()
     box.camera.on_capture = hang_on(held)
     box.press()

@@ -300,6 +300,10 @@ class Box:
                 break
         return seen
 
+    def until_lit(self) -> LightPattern:
+        """Wait for the first pattern that is not dark: a fast start has none before, as the light loads beside it."""
+        return next(pattern for pattern in awaited(self.light.patterns) if pattern is not LightPattern.OFF)
+
     def until_shown(self, **said: Any) -> None:
         """Wait for the screen of a ready box with these differences.
 
