@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import libcamera
 import pytest
@@ -205,9 +206,8 @@ def test_k02_frames_stop_noticed_without_a_press(full: Bench) -> None:
 def test_k03_ten_timeouts_and_three_reopens_keep_frame_rate(full: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("piboothup.booth.camera.thread.MAX_RETRY_S", 1.0)  # else the pauses alone take two minutes
     before_s, open_before = full.fastest_s(), descriptors()
-    monkeypatch.setattr("piboothup.booth.camera.thread.CAPTURE_TIMEOUT_S", 0.3)
     for _ in range(10):
-        with stalled() as go_on:
+        with stalled() as go_on, patch("piboothup.booth.camera.thread.CAPTURE_TIMEOUT_S", 0.3):  # not for the others
             full.thread.capture(full.clock.boottime_ns())
             full.until(CaptureFailed)
             full.lost()
