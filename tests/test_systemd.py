@@ -168,6 +168,12 @@ def test_the_booth_can_see_the_kernels_clock_state() -> None:
     assert not {"ProtectClock", "ProcSubset"} & set(unit("booth")["Service"])
 
 
+def test_s21_both_services_see_the_serial_that_names_the_box() -> None:
+    """Else the uploader would take the booth's photos for those of another box, and send them without their time."""
+    hide = {"ProcSubset", "InaccessiblePaths", "TemporaryFileSystem", "RootDirectory", "RootImage", "BindPaths"}
+    assert not hide & (set(unit("booth")["Service"]) | set(unit("uploader")["Service"]))
+
+
 HIGHEST_EXPOSURE = {"booth": 2.6, "uploader": 1.5}
 """Of systemd's ten points; the units say why each of the rest is left open."""
 

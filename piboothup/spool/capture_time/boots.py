@@ -31,6 +31,8 @@ class Boot:
 
     number: int
     boot_id: str = ""
+    box: str = ""
+    """Id of the box it was a boot of, which the card may have left since; "" = unknown."""
     next_seq: int = 1
     """Photos taken before the last start have lower numbers than this."""
     anchors: tuple[Anchor, ...] = ()
@@ -108,7 +110,7 @@ def _whole(value: object) -> int | None:
 
 
 def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
-    boot_id = ""
+    boot_id = box = ""
     next_seq, last = 1, 0
     anchors: list[Anchor] = []
     in_use: dict[int, Anchor] = {}
@@ -116,7 +118,7 @@ def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
     retired: set[tuple[str, int]] = set()
     for line in lines:
         if line.get("boot") == number and not boot_id:
-            boot_id = str(line.get("boot_id", ""))
+            boot_id, box = (str(line.get(key, "")) for key in ("boot_id", "box"))
         elif (seq := _whole(line.get("next_seq"))) is not None and seq <= BY_HAND:
             next_seq = max(next_seq, seq)
         elif (found_ms := _whole(line.get("ready_ms"))) is not None:
@@ -129,7 +131,8 @@ def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
         if anchor is not None:
             anchors.append(anchor)
         last = max(last, _whole(line.get("boottime_ms")) or 0)
-    return Boot(number, boot_id, next_seq, tuple(anchors), tuple(in_use.values()), last, frozenset(retired), ready_ms)
+    used = tuple(in_use.values())
+    return Boot(number, boot_id, box, next_seq, tuple(anchors), used, last, frozenset(retired), ready_ms)
 
 
 def _anchor(line: dict[str, Any]) -> Anchor | None:

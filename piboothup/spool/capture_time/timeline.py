@@ -7,6 +7,7 @@ offsets that uploads use.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,8 +52,11 @@ class Timeline:
         """When the photo was taken, in Unix milliseconds; None when unknown. `running`: the boot of now.
 
         With `record` the offsets in use are noted first, so that later photos keep their order. Raises OSError.
+        Unknown for a photo that a person brought from another box's card: its boot is another of the same number.
         """
         known = self._around(name.boot, running)
+        if not _are_of_box(known, name):
+            return None
         found = solve(known, name.boot, name.boottime_ms)
         if record and found is not None:
             for knot in knots(known, name.boot, name.boottime_ms):
@@ -84,6 +88,17 @@ class Timeline:
         if boot.number == running:
             return replace(boot, last_boottime_ms=self._clock.boottime_ns() // 1_000_000)
         if boot.number not in self._reached_ms:  # a boot that is over takes no more photos
-            reached = [name.boottime_ms for place in _PLACES for name in self._listing.of_boot(place, boot.number)]
+            names = (name for place in _PLACES for name in self._listing.of_boot(place, boot.number))
+            reached = [name.boottime_ms for name in names if name.box == (boot.box or name.box)]
             self._reached_ms[boot.number] = max(reached, default=0)
         return replace(boot, last_boottime_ms=max(boot.last_boottime_ms, self._reached_ms[boot.number]))
+
+
+def _are_of_box(known: Mapping[int, Boot], name: PhotoName) -> bool:
+    """Whether the photo's boot, or if its box is unknown one of those around it, was one of the photo's box.
+
+    Not the running box decides: a card that was moved into another one keeps its photos' times.
+    """
+    box = known[name.boot].box
+    boxes = {box} if box else {boot.box for boot in known.values() if boot.box}
+    return not boxes or name.box in boxes
