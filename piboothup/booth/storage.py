@@ -243,7 +243,7 @@ class StorageMonitor:
         path = self._spool.directory / GOOD_FILE
         # Compared again: when the config was read, the disk may not have been there.
         kept = good_copy.read(path.parent, self._spool.box)
-        names = tuple(name for name in self._config_names if not name.startswith("#"))
+        names = good_copy.plain(self._config_names)
         is_own = kept.exists and (kept.config, kept.names) == (good_copy.without_key(self._config), names)
         lost = "" if is_own else good_copy.lost_setting(self._config_names, kept)
         self._has_lost_settings = bool(lost)

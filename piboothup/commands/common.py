@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from piboothup.clock import Clock
-    from piboothup.config import Config, EffectiveConfig
+    from piboothup.config import Config, ConfigError, EffectiveConfig
     from piboothup.problems import Problem
     from piboothup.spool.store import Spool
 
@@ -148,7 +148,16 @@ def config_problem(used: EffectiveConfig) -> Problem | None:
         return problem("unused_setting") if used.has_unused else None
     first = used.errors[0]
     code = "bad_config" if used.has_last_good else "config_default"
-    return problem(code, f"line {first.line}" if first.line else Path(first.path).name)
+    return problem(code, place_of(first))
+
+
+def place_of(error: ConfigError) -> str:
+    """Line of a mistake in the config, with the file's name when it is another than the config file."""
+    from piboothup.config.good_copy import ROOT_FILE
+
+    name = Path(error.path).name
+    line = f"line {error.line}" if error.line else ""
+    return f"{name} {line}".rstrip() if name == ROOT_FILE or not line else line
 
 
 def open_spool(loaded: Config) -> tuple[Spool, Clock]:

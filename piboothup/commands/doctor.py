@@ -20,7 +20,7 @@ from piboothup import config, status
 from piboothup.care import doctor, repairs
 from piboothup.care.deadline import NoAnswer, in_time
 from piboothup.care.facts import Facts, Finding, found
-from piboothup.commands.common import CommandFails, config_problem
+from piboothup.commands.common import CommandFails, config_problem, place_of
 from piboothup.config import Config, ConfigError, EffectiveConfig
 from piboothup.problems import Problem, codes, problem
 from piboothup.process import child_environment
@@ -148,4 +148,4 @@ def _config_problem(used: EffectiveConfig) -> Problem | None:
 
 
 def _where(used: EffectiveConfig) -> str:
-    return f"line {used.errors[0].line}: " if used.errors and used.errors[0].line else ""
+    return f"{place_of(used.errors[0])}: " if used.errors and used.errors[0].line else ""

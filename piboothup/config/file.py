@@ -1,4 +1,4 @@
-"""The config file: its path, whether it is complete, and the settings used in place of invalid parts."""
+"""The config file: its path, whether it is complete, root's settings over it, and those in place of invalid parts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from piboothup.config import good_copy
+from piboothup.config import good_copy, root_settings
 from piboothup.config.checks import InvalidValue
 from piboothup.config.checks import directory as checked_directory
-from piboothup.config.reading import Reading
+from piboothup.config.reading import COMPLETE, Reading
+from piboothup.config.root_settings import RootSettings
 from piboothup.config.settings import CONFIG_VERSION, DEFAULT_DIRECTORY, Config, ConfigError
 from piboothup.text import path_to_text, text_to_path
 
@@ -51,39 +52,52 @@ def load_effective(path: Path, box: str = "") -> EffectiveConfig:
 
     If any part is invalid, missing tables also come from the last good config. If the file is truncated, its last
     table does too. Tables are replaced as a whole: never a new event with an old album. The last good event is used
-    unless the file names another: photos for that wait until it can be read. With `box`, a good copy that another box
-    left in the spool is ignored.
+    unless the file names another: photos for that wait until it can be read. On a box, root's settings are laid over
+    the file. With `box`, a good copy that another box left in the spool is ignored.
     """
     try:
-        reading = _read(path)
+        reading, is_whole = _read(path), True
     except ConfigError as error:
-        text = _salvaged_text(path)
-        directory = _named_in(text) or _last_used(path)
-        kept = good_copy.read(directory, box)
-        config = _fall_back(kept, directory, text)
-        return EffectiveConfig(config, (error,), has_last_good=kept.exists)
-    directory = _directory(reading)
+        reading, is_whole = Reading(path, _salvaged_text(path), {}, errors=[error]), False
+    root = root_settings.read(path.with_name(good_copy.ROOT_FILE)) if path == DEFAULT_PATH else RootSettings()
+    directory = _directory(reading, root, box)
     kept = good_copy.read(directory, box)
-    if cut := _cut(reading, kept):
+    root.compare(kept)
+    if is_whole and (cut := _cut(reading, kept)):
         reading.errors.append(cut)
         reading.values.pop(reading.last_table, None)
+        is_whole = False
+    reading.over = root.reading
+    for table in root.lost_tables(kept) if kept.exists else ():
+        reading.values.pop(table, None)
     config, errors = reading.merged_with(Config())
-    if errors:
-        config, errors_with_last_good = reading.merged_with(_fall_back(kept, directory, reading.text))
-        if reading.errors:  # the pins of a table that can't be used are the last good ones, not the defaults
+    if errors or root.error:
+        fall_back = _fall_back(kept, directory, "" if root.lost_event(kept) else reading.text)
+        config, errors_with_last_good = reading.merged_with(fall_back)
+        if reading.errors or root.error:  # the pins of a table that can't be used are the last good ones
             errors = errors_with_last_good
-    names = None if cut else good_copy.names_of(reading)
-    if names is not None and errors and not kept.exists:
+    if root.names_another_event(config):
+        config = _without_event(config)
+    all_errors = (*errors, *([root.error] if root.error else ()))
+    names = (*good_copy.names_of(reading), *root.names) if is_whole and root.names is not None else None
+    if names is not None and all_errors and not kept.exists:
         names += (good_copy.DEFAULTED,)
-    return EffectiveConfig(config, tuple(errors), tuple(reading.warnings), bool(reading.unused), names, kept.exists)
+    over = root.reading
+    warnings = (*reading.warnings, *(over.warnings if over else ()))
+    has_unused = bool(reading.unused or (over and over.unused))
+    return EffectiveConfig(config, all_errors, warnings, has_unused, names, kept.exists)
 
 
 def _fall_back(copy: good_copy.GoodCopy, directory: Path, text: str) -> Config:
     """Settings in place of invalid ones: the good copy's, without its event if `text` names another."""
     kept = copy.config
     if good_copy.names_another_event(text, kept.eventpics):
-        kept = dataclasses.replace(kept, eventpics=dataclasses.replace(kept.eventpics, link_id="", album_id=""))
+        kept = _without_event(kept)
     return dataclasses.replace(kept, spool=dataclasses.replace(kept.spool, directory=path_to_text(directory)))
+
+
+def _without_event(config: Config) -> Config:
+    return dataclasses.replace(config, eventpics=dataclasses.replace(config.eventpics, link_id="", album_id=""))
 
 
 def _read(path: Path) -> Reading:
@@ -100,12 +114,12 @@ def _read(path: Path) -> Reading:
 
 def _cut(reading: Reading, kept: good_copy.GoodCopy) -> ConfigError | None:
     """Error of a file that may have been truncated; None when it is complete."""
-    lost = good_copy.lost_setting(good_copy.names_of(reading), kept)
+    lost = good_copy.lost_setting((*good_copy.names_of(reading), good_copy.PRESENT), kept)
     if not lost:
         return None
     lack = "may have lost its end" if lost in reading.names else "of the last good one is missing"
     what = f"`{lost}` {lack}: what wrote it may have been cut off."
-    remedy = f"Write it again; if nothing is missing, end the file with the line `{good_copy.COMPLETE}`."
+    remedy = f"Write it again; if nothing is missing, end the file with the line `{COMPLETE}`."
     return ConfigError(reading.path, reading.text.rstrip().count("\n") + 1, what, remedy)
 
 
@@ -122,12 +136,17 @@ def _text_of(path: Path) -> str:
         raise ConfigError(path, line, "This is not UTF-8 text.", "Save the file as UTF-8.") from None
 
 
-def _directory(reading: Reading) -> Path:
-    """Spool directory that the text names, else the last one used, else the default."""
+def _directory(reading: Reading, root: RootSettings, box: str) -> Path:
+    """Spool directory that root's settings name, else the config's text, else the last one used, else the default."""
+    if named := _named_in(root.text):
+        return named
+    last_used = _last_used(reading.path)
+    if root.path and not root.reading and "spool.directory" in root_settings.of_root(good_copy.read(last_used, box)):
+        return last_used
     spool = reading.values.get("spool")
     if spool is not None and spool.directory != Config().spool.directory:
         return Path(spool.path)
-    return _named_in(reading.text) or _last_used(reading.path)
+    return _named_in(reading.text) or last_used
 
 
 def _salvaged_text(path: Path) -> str:

@@ -15,19 +15,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from piboothup.config.reading import Reading, parse
+from piboothup.config.reading import COMPLETE, Reading, parse
 from piboothup.config.secret import Secret
 from piboothup.config.settings import Config, EventPicsConfig
 
 GOOD_FILE = "config.good.toml"
 """Name of the file in the spool."""
 
-COMPLETE = "# complete"
-"""Last line for a file that was shortened on purpose."""
 DEFAULTED = "# defaults in place of mistakes"
 """Note after the names of the settings: no good copy was there for what is invalid."""
+ROOT_FILE = "settings.toml"
+"""Name of the file with root's settings (see `root_settings`)."""
+OF_ROOT = f"{ROOT_FILE}:"
+"""Beginning of the names of root's settings among those of the config file."""
+PRESENT = f"{OF_ROOT}{COMPLETE}"
+"""Stands among the names when root's settings were read whole."""
 _BOX = "# Box: "
 _NAMES = "# Settings in the file: "
+_ROOT_NAMES = f"# Settings in {ROOT_FILE}: "
 _ENDS_IN = "# ends in "
 _EVENT_IDS = re.compile(
     r"""(?:\b(link|album)[_\s-]*id["']?\s*(?::=|->|[:=])|^\W*(link|album)[_\s-]*id\b)\s*(["']?)([^"']*)(["']?)""",
@@ -47,7 +52,7 @@ class GoodCopy:
 
     config: Config = field(default_factory=Config)
     names: tuple[str, ...] = ()
-    """Settings in the file, in its order; empty when unknown."""
+    """Settings in the file, in its order, then root's, each with `OF_ROOT` before it; empty when unknown."""
     exists: bool = False
     box: str = ""
     """Id of the box that wrote it; "" when unknown."""
@@ -63,7 +68,7 @@ def read(directory: Path, box: str = "") -> GoodCopy:
     writer = _noted(text, _BOX)
     if box and writer not in ("", box):
         return GoodCopy()
-    names = tuple(_noted(text, _NAMES).split())
+    names = (*_noted(text, _NAMES).split(), *(f"{OF_ROOT}{name}" for name in _noted(text, _ROOT_NAMES).split()))
     return GoodCopy(reading.merged_with(Config())[0], names, exists=bool(reading.names), box=writer)
 
 
@@ -75,11 +80,16 @@ def _noted(text: str, what: str) -> str:
 def names_of(reading: Reading) -> tuple[str, ...]:
     """Names of the settings in a file, then `COMPLETE` if that is its last line, or its last number."""
     names = tuple(reading.names)
-    if reading.text.rstrip().rpartition("\n")[2].strip() == COMPLETE:
+    if reading.is_complete:
         return (*names, COMPLETE)
     key = re.escape(names[-1].rpartition(".")[2]) if names else ""
     number = re.search(rf"^[^#\n]*\b{key}[\"']?[ \t]*=[ \t]*([+-]?\d[\w.+-]*)\Z", reading.text, re.MULTILINE)
     return (*names, f"{_ENDS_IN}{number[1]}") if key and number else names
+
+
+def plain(names: Sequence[str]) -> tuple[str, ...]:
+    """Names without the notes among them, as a good copy has them."""
+    return tuple(name for name in names if not name.startswith("#") and name != PRESENT)
 
 
 def to_toml_text(config: Config, names: Sequence[str] = (), box: str = "") -> str:
@@ -88,8 +98,9 @@ def to_toml_text(config: Config, names: Sequence[str] = (), box: str = "") -> st
     if parse(text, Path(GOOD_FILE))[0] != without_key(config):
         raise ValueError("it does not read back as it was written")
     notes = [f"{_BOX}{box}"] if box else []
-    if listed := " ".join(name for name in names if not name.startswith("#")):
-        notes.append(f"{_NAMES}{listed}")
+    own = [name for name in plain(names) if not name.startswith(OF_ROOT)]
+    of_root = [name.removeprefix(OF_ROOT) for name in plain(names) if name.startswith(OF_ROOT)]
+    notes += [f"{note}{' '.join(listed)}" for note, listed in ((_NAMES, own), (_ROOT_NAMES, of_root)) if listed]
     return "\n".join([text, *notes, ""]) if notes else text
 
 
@@ -101,7 +112,7 @@ def without_key(config: Config) -> Config:
 def without_event(kept: GoodCopy) -> str:
     """Text of `config.good.toml` without the event, for a wipe. Raises ValueError as `to_toml_text`."""
     event = dataclasses.replace(kept.config.eventpics, link_id="", album_id="")
-    names = [name for name in kept.names if not name.startswith("eventpics.")]
+    names = [name for name in kept.names if not name.removeprefix(OF_ROOT).startswith("eventpics.")]
     return to_toml_text(dataclasses.replace(kept.config, eventpics=event), names, kept.box)
 
 
@@ -112,14 +123,19 @@ def lost_setting(names: Sequence[str], kept: GoodCopy) -> str:
     """
     if DEFAULTED in names:
         return DEFAULTED if kept.exists else ""
+    of_root = [name for name in kept.names if name.startswith(OF_ROOT)]
+    if of_root and PRESENT not in names:
+        return of_root[0]
+    names = [name for name in names if not name.startswith(OF_ROOT)]
     if COMPLETE in names:
         return ""
     given = [name for name in names if not name.startswith(_ENDS_IN)]
-    wanted = list(kept.names[-1:])
+    wanted = [name for name in kept.names if not name.startswith(OF_ROOT)][-1:]
     if kept.config.eventpics.link_id:
         wanted.append("eventpics.link_id")
     if kept.config.eventpics.album_id and given and given[-1].startswith("eventpics."):
         wanted.append("eventpics.album_id")
+    wanted = [name for name in wanted if f"{OF_ROOT}{name}" not in of_root]
     if lost := next((name for name in wanted if name not in given), ""):
         return lost
     is_shortened = len(given) < len(names) and _is_shortened(names[-1].removeprefix(_ENDS_IN), given[-1], kept)
@@ -130,7 +146,7 @@ def _is_shortened(number: str, name: str, kept: GoodCopy) -> bool:
     """Whether `number` is only the beginning of the kept number of the setting `name`."""
     table, _, key = name.rpartition(".")
     value = getattr(getattr(kept.config, table) if table else kept.config, key)
-    if name not in kept.names or type(value) not in (int, float):
+    if name not in kept.names or f"{OF_ROOT}{name}" in kept.names or type(value) not in (int, float):
         return False
     try:
         given = float(number) if type(value) is float else int(number, 0)

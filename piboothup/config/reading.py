@@ -19,6 +19,11 @@ import tomli
 from piboothup.config.checks import InvalidValue
 from piboothup.config.settings import Config, ConfigError
 
+COMPLETE = "# complete"
+"""Last line of a file that was shortened on purpose."""
+_REPLACES = {"link_id": "album_id", "api_key": "api_key_file", "api_key_file": "api_key"}
+"""Keys whose value makes another key's lower value void: no new event with an old album."""
+
 
 def parse(text: str, path: Path) -> tuple[Config, list[str]]:
     """Parse the config in `text`; `path` is for the messages. Raises ConfigError."""
@@ -48,6 +53,13 @@ class Reading:
     """Settings in the text, valid or not, in its order: `table.key`."""
     last_table: str = ""
     """Last table in the text; "" when there is none."""
+    over: Reading | None = None
+    """Root's settings, which are laid over these (see `root_settings`)."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the text ends with `COMPLETE`."""
+        return self.text.rstrip().rpartition("\n")[2].strip() == COMPLETE
 
     @classmethod
     def of(cls, text: str, path: Path) -> Reading:
@@ -71,12 +83,25 @@ class Reading:
 
     def merged_with(self, base: Config) -> tuple[Config, list[ConfigError]]:
         """Return the config, with `base` for what is invalid or missing, and the errors."""
-        config = dataclasses.replace(base, **self.values)
+        config = dataclasses.replace(base, **(self.values if self.over is None else self.over._laid_over(self, base)))
         config = _all_simulated(config) if config.devices.simulated else config
         twice = list(self._pin_errors(config))
         if twice:
             config = dataclasses.replace(config, button=base.button, light=base.light, panel=base.panel)
-        return config, [*self.errors, *twice]
+        return config, [*self.errors, *(self.over.errors if self.over is not None else ()), *twice]
+
+    def _laid_over(self, lower: Reading, base: Config) -> dict[str, Any]:
+        """Values of both, those of `lower` only where these have none: by key, but an event with its album."""
+        values = dict(lower.values)
+        for table, value in self.values.items():
+            if not dataclasses.is_dataclass(value):
+                values[table] = value
+                continue
+            keys = {name.partition(".")[2] for name in self.names if name.startswith(f"{table}.")}
+            keys |= {_REPLACES[key] for key in keys & set(_REPLACES)}
+            own = {key: getattr(value, key) for key in keys}
+            values[table] = dataclasses.replace(values.get(table, getattr(base, table)), **own)
+        return values
 
     def _pin_errors(self, config: Config) -> Iterator[ConfigError]:
         """Errors of pins that `config` uses twice."""
@@ -119,6 +144,8 @@ class Reading:
         return {key: checked}
 
     def _error(self, dotted: str, what: str, remedy: str) -> ConfigError:
+        if self.over is not None and dotted in self.over.names:
+            return self.over._error(dotted, what, remedy)
         return ConfigError(self.path, self.line_of.get(dotted), what, remedy)
 
     def _warn(self, dotted: str, what: str) -> None:

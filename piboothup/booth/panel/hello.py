@@ -38,6 +38,7 @@ _START_UP = {
     "sh1106": (_SH1106, 0x7F),
 }
 """What luma sends to each controller, and its first contrast."""
+_BOX_CONFIG, _ROOT_SETTINGS = "/etc/piboothup/config.toml", "/etc/piboothup/settings.toml"
 _PICTURE = "hello.pbm"
 _BACKWARDS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _COLUMNS = [sum((~byte >> 7 - bit & 1) << 8 * bit for bit in range(8)) for byte in range(256)]
@@ -144,13 +145,12 @@ def _config_file(arguments: Sequence[str], environment: Mapping[str, str]) -> st
     """Path of the config file, as `config.find` has it; that package is too slow to import here."""
     given = [value for option, value in itertools.pairwise(arguments) if option == "--config"]
     given += [each.removeprefix("--config=") for each in arguments if each.startswith("--config=")]
-    return (given or [""])[-1] or environment.get("PIBOOTHUP_CONFIG") or "/etc/piboothup/config.toml"
+    return (given or [""])[-1] or environment.get("PIBOOTHUP_CONFIG") or _BOX_CONFIG
 
 
 def _place(config_file: str) -> Place | None:
     """Where the panel is; None when the file can't say it for sure: then perhaps another config is used."""
-    with open(config_file, encoding="utf-8-sig") as file:  # noqa: PTH123  (pathlib is slow to import)
-        tables = tomli.loads(file.read())
+    tables = _tables(config_file)
     table = tables.get("panel", {})
     place = (
         table.get("driver", "ssd1306"),
@@ -161,6 +161,24 @@ def _place(config_file: str) -> Place | None:
     has_panel = place[0] in _START_UP and not tables.get("devices", {}).get("simulated", False)
     is_sure = all(type(value) is int for value in place[1:]) and place[3] in (0, 180)
     return place if has_panel and is_sure else None
+
+
+def _tables(config_file: str) -> dict[str, Any]:
+    """The file's tables; on a box with root's settings laid over them (see `config.root_settings`)."""
+    tables = tomli.loads(_text(config_file))
+    try:
+        text = _text(_ROOT_SETTINGS) if config_file == _BOX_CONFIG else ""
+    except FileNotFoundError:
+        return tables
+    if config_file == _BOX_CONFIG and not text.endswith("# complete\n"):
+        raise ValueError("cut off")
+    over = tomli.loads(text)
+    return {name: {**tables.get(name, {}), **over.get(name, {})} for name in ("panel", "devices")}
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8-sig") as file:  # noqa: PTH123  (pathlib is slow to import)
+        return file.read()
 
 
 def _read_picture() -> bytes:

@@ -17,7 +17,7 @@ from typing import Any
 
 from piboothup.care.facts import Facts
 from piboothup.config import Config
-from piboothup.config.good_copy import GOOD_FILE
+from piboothup.config.good_copy import GOOD_FILE, ROOT_FILE
 from piboothup.health import Check
 from piboothup.spool import choices, event_titles
 from piboothup.spool.listing import CONTEXTS
@@ -33,6 +33,8 @@ CHOSEN_FROM_A_LIST = frozenset(
     }
 )
 """Texts of the config that are no person's own words."""
+_BOOT_FILES = "boot/firmware/piboothup.toml*"
+"""The file that a person puts on the card, by whatever editor's name."""
 _PROFILES = "NetworkManager/system-connections/*.nmconnection"
 _OF_NETWORK = re.compile(r"^(?:id|ssid|psk|password|identity)=(.+)$", re.MULTILINE)
 _BYTES = re.compile(r"(?:\d{1,3};)+")
@@ -80,7 +82,8 @@ def _of_config(facts: Facts, config_file: Path) -> Iterator[str]:
             yield value
     with contextlib.suppress(OSError):  # as it stands there, even if it can be no key
         yield from Path(text_to_path(facts.config.eventpics.api_key_file)).read_text(errors="replace").split()
-    yield from _of_toml(_text(config_file))
+    for text in (_text(config_file), _text(config_file.with_name(ROOT_FILE)), *facts.texts(_BOOT_FILES)):
+        yield from _of_toml(text)
 
 
 def _of_toml(text: str) -> Iterator[str]:
