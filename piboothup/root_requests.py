@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from piboothup.status import Report
+from piboothup.text import read_bytes
 
 REQUESTS = "requests"
 """Folder of the booth's user, 0700: not of the group, which the uploader is in."""
@@ -83,7 +84,7 @@ def withdraw(runtime: Path, verb: str) -> bool:
 def outcome(runtime: Path, verb: str, asked_ns: int) -> Outcome | None:
     """State of this request; None while it was not taken. Raises OSError."""
     try:
-        answer = parse_answer((runtime / ANSWERS / verb).read_bytes())
+        answer = parse_answer(read_bytes(runtime / ANSWERS / verb))
     except FileNotFoundError:
         return None
     return answer.outcome if answer.asked_ns == asked_ns else None

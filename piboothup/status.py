@@ -23,6 +23,7 @@ from typing import Any, Self, cast, get_args, get_origin, get_type_hints
 from piboothup import runtime
 from piboothup.problems import Problem, problem
 from piboothup.runtime import RuntimeUnusable
+from piboothup.text import read_bytes
 
 log = logging.getLogger(__name__)
 
@@ -274,7 +275,7 @@ def withdraw(path: Path) -> None:
 def read(directory: Path, service: str) -> dict[str, Any] | None:
     """The service's last report; None when it is stopped (no file, a stale one, junk, a dead process)."""
     try:
-        report = json.loads((directory / f"{service}.json").read_bytes())
+        report = json.loads(read_bytes(directory / f"{service}.json"))
         age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - float(report["boottime_s"])
         alive = Path(f"/proc/{int(report['pid'])}").exists()
     except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):

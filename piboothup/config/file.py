@@ -15,7 +15,7 @@ from piboothup.config.checks import directory as checked_directory
 from piboothup.config.reading import COMPLETE, Reading
 from piboothup.config.root_settings import RootSettings
 from piboothup.config.settings import CONFIG_VERSION, DEFAULT_DIRECTORY, Config, ConfigError
-from piboothup.text import path_to_text, text_to_path
+from piboothup.text import path_to_text, read_bytes, text_to_path
 
 DEFAULT_PATH = Path("/etc/piboothup/config.toml")
 
@@ -125,7 +125,7 @@ def _cut(reading: Reading, kept: good_copy.GoodCopy) -> ConfigError | None:
 
 def _text_of(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
         return content.decode("utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(path, None, "There is no such file.", "Make it, or name another with --config.") from None
@@ -152,7 +152,7 @@ def _directory(reading: Reading, root: RootSettings, box: str) -> Path:
 def _salvaged_text(path: Path) -> str:
     """Text of a broken config file, as far as it can be read."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return read_bytes(path).decode(errors="replace")
     except OSError:
         return ""
 
@@ -178,6 +178,6 @@ def _last_used(path: Path) -> Path:
     if path != DEFAULT_PATH:
         return DEFAULT_DIRECTORY
     try:
-        return Path(text_to_path(checked_directory(elsewhere_file().read_bytes().decode().strip())))
+        return Path(text_to_path(checked_directory(read_bytes(elsewhere_file()).decode().strip())))
     except (OSError, UnicodeDecodeError, InvalidValue):
         return DEFAULT_DIRECTORY

@@ -18,6 +18,7 @@ from typing import Any
 from piboothup.config.reading import COMPLETE, Reading, parse
 from piboothup.config.secret import Secret
 from piboothup.config.settings import Config, EventPicsConfig
+from piboothup.text import read_bytes
 
 GOOD_FILE = "config.good.toml"
 """Name of the file in the spool."""
@@ -61,7 +62,7 @@ class GoodCopy:
 def read(directory: Path, box: str = "") -> GoodCopy:
     """Read the good copy in this spool; with `box`, one that another box wrote (on a stick moved here) is ignored."""
     try:
-        text = (directory / GOOD_FILE).read_bytes().decode()
+        text = read_bytes(directory / GOOD_FILE).decode()
         reading = Reading.of(text, directory / GOOD_FILE)
     except (OSError, ValueError):
         return GoodCopy()

@@ -13,6 +13,7 @@ from pathlib import Path
 from piboothup.config.good_copy import OF_ROOT, PRESENT, GoodCopy, names_another_event
 from piboothup.config.reading import COMPLETE, Reading
 from piboothup.config.settings import Config, ConfigError
+from piboothup.text import read_bytes
 
 _REMEDY = f"Put piboothup.toml on the card once more; if nothing is missing, end the file with the line `{COMPLETE}`."
 
@@ -66,7 +67,7 @@ def read(path: Path) -> RootSettings:
     """Read root's settings."""
     text = ""
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
         text = content.decode("utf-8", "replace")
         reading = Reading.of(content.decode("utf-8-sig"), path)
     except FileNotFoundError:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from piboothup.config import checks
 from piboothup.config.secret import Secret
-from piboothup.text import text_to_path
+from piboothup.text import read_bytes, text_to_path
 
 DEFAULT_DIRECTORY = Path("/var/lib/piboothup")
 CONFIG_VERSION = 1
@@ -185,7 +185,7 @@ class Config:
         if self.eventpics.api_key is not None or not name:
             return self.eventpics.api_key
         try:
-            text = Path(text_to_path(name)).read_text(encoding="utf-8-sig")
+            text = read_bytes(text_to_path(name)).decode("utf-8-sig")
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:

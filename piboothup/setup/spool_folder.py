@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 from piboothup.setup.errors import Refused
 from piboothup.setup.power import SYSTEMCTL
 from piboothup.spool import durable
+from piboothup.text import read_bytes
 
 OPEN = tuple(map(PurePath, ("/run", "/var/lib", "/mnt", "/media", "/srv")))
 """Folders that both units open in any case."""
@@ -75,7 +76,7 @@ def put_in_force() -> None:
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return read_bytes(path)
     except FileNotFoundError:
         return None
 

@@ -18,6 +18,7 @@ import tomli
 
 from piboothup.config import Config, ConfigError, Secret, parse, toml_value
 from piboothup.spool import durable
+from piboothup.text import NotAFile, read_bytes
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +60,12 @@ def read(directory: Path, config: Config) -> Choices:
     """
     path = directory / FILE
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bytes(path).decode()
         given = tomli.loads(text)
         if given["config"] != fingerprint(config):
             return Choices()
         checked, _ = parse(text, path)
-    except (FileNotFoundError, IsADirectoryError):
+    except (FileNotFoundError, NotAFile):
         return Choices()
     except (OSError, ValueError, KeyError, RecursionError, ConfigError) as error:
         _log_unusable(repr(str(error)))
@@ -116,8 +117,8 @@ def forget_others(directory: Path, config: Config, *, config_changed: bool = Fal
     """
     path = directory / FILE
     try:
-        of = tomli.loads(path.read_text(encoding="utf-8"))["config"]
-    except (FileNotFoundError, IsADirectoryError):
+        of = tomli.loads(read_bytes(path).decode())["config"]
+    except (FileNotFoundError, NotAFile):
         return
     except (ValueError, KeyError, RecursionError):
         if not config_changed:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from piboothup.spool import durable
+from piboothup.text import read_bytes
 
 _BROKEN = (ValueError, RecursionError, TypeError, AttributeError, OverflowError)
 """What reading raises for a file that is cut short, full of zeros, or malicious."""
@@ -99,7 +100,7 @@ def read_record(directory: Path, context_id: str) -> ContextRecord:
     """The context's file and assignments. Empty when an assignment is damaged."""
     own = _read(directory / f"{context_id}.json", context_id)
     try:
-        text = assigned_path(directory, context_id).read_bytes()
+        text = read_bytes(assigned_path(directory, context_id))
     except FileNotFoundError:
         return ContextRecord(own)
     except OSError:
@@ -147,7 +148,7 @@ def assigned_path(directory: Path, context_id: str) -> Path:
 
 def _read(path: Path, context_id: str) -> Context | None:
     try:
-        found = _context(json.loads(path.read_bytes()), context_id)
+        found = _context(json.loads(read_bytes(path)), context_id)
     except (OSError, *_BROKEN):
         return None
     if (not found.link_id) != context_id.startswith("n"):

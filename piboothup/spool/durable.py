@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from piboothup.spool import SpoolError
+from piboothup.text import read_bytes
 
 DIRECTORY_MODE = 0o2770
 FILE_MODE = 0o640
@@ -122,7 +123,7 @@ def replace(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
 def update(path: Path, content: bytes) -> None:
     """`replace`, unless `path` has this content already: then nothing is written. Raises OSError."""
     with contextlib.suppress(OSError):
-        if path.read_bytes() == content:
+        if read_bytes(path) == content:
             return
     replace(path, content)
 

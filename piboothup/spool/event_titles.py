@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.spool import durable
-from piboothup.text import one_line
+from piboothup.text import one_line, read_bytes
 
 FILE = "events.json"
 
@@ -48,7 +48,7 @@ def write(directory: Path, events: list[AlbumEvent]) -> None:
 def read(directory: Path) -> list[AlbumEvent]:
     """The events last seen; none when there is no file or it is damaged."""
     try:
-        listed = json.loads((directory / FILE).read_bytes())["events"]
+        listed = json.loads(read_bytes(directory / FILE))["events"]
         return [
             AlbumEvent(
                 one_line(str(event["title"])),

@@ -10,8 +10,9 @@ from piboothup.spool import durable
 from piboothup.spool.capture_time import boots
 from piboothup.spool.listing import BOOTS, NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.names import PhotoName
-from piboothup.spool.photo_file import VerifyingReader, matches_digest, open_file
+from piboothup.spool.photo_file import VerifyingReader, matches_digest
 from piboothup.spool.store import Spool
+from piboothup.text import open_file
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from piboothup.problems import Problem, problem
 from piboothup.spool import SpoolError, durable
 from piboothup.spool.listing import FOLDERS
+from piboothup.text import NotAFile, read_bytes
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +39,8 @@ def check(directory: Path) -> None:
     A file without a readable version is accepted: a failing card may have damaged it, and photos come first.
     """
     try:
-        text = (directory / _FILE).read_text(encoding="ascii", errors="replace")
-    except FileNotFoundError:
+        text = read_bytes(directory / _FILE).decode("ascii", errors="replace")
+    except (FileNotFoundError, NotAFile):
         return
     version = re.match(r"v?(\d{1,9})", text)
     if version is not None and int(version[1]) > LAYOUT:
@@ -111,7 +112,7 @@ def note(directory: Path) -> None:
 def read_id(directory: Path) -> str:
     """The spool's id; empty when it has none."""
     try:
-        found = re.fullmatch(r"\d+ ([0-9a-f]{16})\n", (directory / _FILE).read_text(encoding="ascii"))
+        found = re.fullmatch(r"\d+ ([0-9a-f]{16})\n", read_bytes(directory / _FILE).decode("ascii"))
     except (OSError, ValueError):
         return ""
     return found[1] if found else ""

@@ -1,4 +1,4 @@
-"""A photo's file: opened only if it is a file, verified against the hash in its name while it is read."""
+"""A photo's file, verified against the hash in its name while it is read."""
 
 from __future__ import annotations
 
@@ -6,23 +6,14 @@ import errno
 import hashlib
 import io
 import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
 from piboothup.spool import SpoolError
 from piboothup.spool.names import PhotoName, digest_of
+from piboothup.text import open_file
 
 _BLOCK_BYTES = 1024 * 1024
-
-
-def open_file(path: Path) -> io.BufferedReader:
-    """Open a file of the spool for reading. Raises OSError, also for a link, a pipe or whatever else is no file."""
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "not a file", str(path))
-    return file
 
 
 def matches_digest(path: Path, name: PhotoName) -> bool:

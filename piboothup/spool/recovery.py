@@ -17,8 +17,9 @@ from piboothup.spool import durable
 from piboothup.spool.layout_version import rename_files
 from piboothup.spool.listing import CONTEXTS, NEW, PARKED, PROBE, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
-from piboothup.spool.photo_file import matches_digest, open_file
+from piboothup.spool.photo_file import matches_digest
 from piboothup.spool.store import Spool
+from piboothup.text import open_file
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from piboothup.spool import durable
 from piboothup.spool.names import Identity, PhotoName
+from piboothup.text import read_bytes
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ def write(directory: Path, journal: WipeJournal) -> None:
 def read(directory: Path) -> WipeJournal | None:
     """The journal, or None. A damaged one is logged and ignored."""
     try:
-        text = (directory / JOURNAL).read_bytes()
+        text = read_bytes(directory / JOURNAL)
     except FileNotFoundError:
         return None
     except OSError as error:

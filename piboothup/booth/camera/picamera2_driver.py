@@ -15,7 +15,6 @@ import mmap
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from piboothup.booth.camera import detect
@@ -34,7 +33,7 @@ from piboothup.booth.camera.exposure import (
 from piboothup.booth.frame import VIEWFINDER_SIZE, Frame, Plane, Viewfinder, shrunk
 from piboothup.config import CameraConfig
 from piboothup.problems import Problem, problem
-from piboothup.text import text_to_path
+from piboothup.text import read_bytes, text_to_path
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +117,7 @@ class Picamera2Driver:
         if not wanted:
             return None
         try:
-            json.loads(Path(wanted).read_bytes())
+            json.loads(read_bytes(wanted))
         except OSError as error:
             reason = str(error.strerror)
         except ValueError:

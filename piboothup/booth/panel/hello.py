@@ -177,7 +177,9 @@ def _tables(config_file: str) -> dict[str, Any]:
 
 
 def _text(path: str) -> str:
-    with open(path, encoding="utf-8-sig") as file:  # noqa: PTH123  (pathlib is slow to import)
+    if not os.path.isfile(path):  # noqa: PTH113  (pathlib is slow to import); a pipe would be waited for
+        raise FileNotFoundError(path)
+    with open(path, encoding="utf-8-sig") as file:  # noqa: PTH123
         return file.read()
 
 

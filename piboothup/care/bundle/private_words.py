@@ -23,7 +23,7 @@ from piboothup.spool import choices, event_titles
 from piboothup.spool.listing import CONTEXTS
 from piboothup.spool.names import hardware_serial
 from piboothup.status import BoothState, UploaderState
-from piboothup.text import text_to_path
+from piboothup.text import read_bytes, text_to_path
 from piboothup.uploader import wifi
 
 CHOSEN_FROM_A_LIST = frozenset(
@@ -81,7 +81,7 @@ def _of_config(facts: Facts, config_file: Path) -> Iterator[str]:
         if isinstance(value, str) and dotted not in CHOSEN_FROM_A_LIST and value != default:
             yield value
     with contextlib.suppress(OSError):  # as it stands there, even if it can be no key
-        yield from Path(text_to_path(facts.config.eventpics.api_key_file)).read_text(errors="replace").split()
+        yield from read_bytes(text_to_path(facts.config.eventpics.api_key_file)).decode(errors="replace").split()
     for text in (_text(config_file), _text(config_file.with_name(ROOT_FILE)), *facts.texts(_BOOT_FILES)):
         yield from _of_toml(text)
 
@@ -117,7 +117,7 @@ def _leaves(found: Any) -> Iterator[str]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return read_bytes(path).decode(errors="replace")
     except OSError:
         return ""
 

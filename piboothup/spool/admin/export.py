@@ -31,9 +31,8 @@ from piboothup.spool.admin.inventory import Attribution, Inventory, SpoolFile
 from piboothup.spool.capture_time import boots
 from piboothup.spool.listing import BOOTS, NEW, PARKED, PLACES, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
-from piboothup.spool.photo_file import open_file
 from piboothup.spool.store import Spool
-from piboothup.text import one_line
+from piboothup.text import one_line, open_file
 
 DAMAGED_FOLDER = "Damaged"
 _LONGEST_TITLE = 80

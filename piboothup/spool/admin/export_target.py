@@ -17,8 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from piboothup.spool import SpoolError, durable
-from piboothup.spool.photo_file import open_file
-from piboothup.text import text_to_path
+from piboothup.text import open_file, text_to_path
 
 _PART = ".piboothup.part"
 _BROKEN_NAME = (errno.EINVAL, errno.EILSEQ, errno.EPERM, errno.ENAMETOOLONG)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from piboothup.spool.contexts import read_record
 from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, SENT, TMP
 from piboothup.spool.names import Identity, PhotoName, digest_of
 from piboothup.spool.store import Spool
+from piboothup.text import open_file
 from piboothup.users import acting_as_booth
 
 _HEAD_BYTES = 65_536
@@ -95,9 +95,8 @@ def give_back(spool: Spool, photos: list[LostPhoto]) -> int:
 def _read(path: Path, most_bytes: int) -> bytes:
     """The first bytes of a regular file; none of anything else, or where the disk gives none."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            return file.read(most_bytes) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+        with open_file(path) as file:
+            return file.read(most_bytes)
     except OSError:
         return b""
 

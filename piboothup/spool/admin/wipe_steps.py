@@ -20,6 +20,7 @@ from piboothup.spool.listing import BOOTS, CONTEXTS, PARKED, PLACES, SENT
 from piboothup.spool.names import PhotoName, is_boot_folder
 from piboothup.spool.store import Spool
 from piboothup.spool.wipe_journal import WipeJournal
+from piboothup.text import read_bytes
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ def forget_retired(spool: Spool, journal: WipeJournal) -> None:
     with durable.lock(directory / boots.LOCK, wait=True):
         for number in sorted(boots.numbers(directory)):
             path = boots.path_of(directory, number)
-            before = path.read_bytes()
+            before = read_bytes(path)
             after = b"".join(_anonymous(line, journal, number) for line in before.splitlines(keepends=True))
             if after != before:
                 durable.replace(path, after, durable.SHARED_FILE_MODE)
@@ -200,7 +201,7 @@ def _forget_event(directory: Path) -> bool:
 def _names_any(path: Path, link_ids: Collection[str]) -> bool:
     """Whether a value in this file equals one of the ids; a part of a value, such as a hash, does not count."""
     try:
-        text = path.read_bytes()
+        text = read_bytes(path)
     except FileNotFoundError:
         return False
     return any(f'"{link_id}"'.encode() in text for link_id in link_ids if link_id)

@@ -18,6 +18,7 @@ from typing import Any
 from piboothup.spool import durable
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.names import BY_HAND, Identity
+from piboothup.text import read_bytes
 
 LOCK = ".lock"
 _FILE = re.compile(r"(\d{4,6})\.jsonl", re.ASCII)
@@ -79,7 +80,7 @@ def path_of(directory: Path, number: int) -> Path:
 def read(directory: Path, number: int) -> Boot:
     """The boot's record; an empty Boot when nothing can be read."""
     try:
-        text = path_of(directory, number).read_text(encoding="utf-8", errors="replace")
+        text = read_bytes(path_of(directory, number)).decode(errors="replace")
     except OSError:
         return Boot(number)
     return _fold(number, _lines(text))

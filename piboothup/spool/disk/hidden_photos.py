@@ -13,6 +13,7 @@ from collections.abc import Set
 from pathlib import Path
 
 from piboothup.spool import durable
+from piboothup.text import read_bytes
 
 FILE = "hidden.json"
 SPOOL = "spool "
@@ -30,7 +31,7 @@ def read_list(file: Path, key: str) -> frozenset[str]:
     try:
         if file.lstat().st_size > _LARGEST_BYTES:
             return frozenset()
-        return frozenset(text for text in json.loads(file.read_bytes())[key] if isinstance(text, str))
+        return frozenset(text for text in json.loads(read_bytes(file))[key] if isinstance(text, str))
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return frozenset()
 

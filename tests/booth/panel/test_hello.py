@@ -267,6 +267,13 @@ def test_the_hello_goes_where_the_config_says(
     assert (hello.begun and hello.begun.place) == place
 
 
+def test_f12_the_hello_waits_for_no_config_that_is_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "config.toml")
+    monkeypatch.setattr(hello, "begun", None)
+    hello.begin(["--config", str(tmp_path / "config.toml"), "booth"], {"NOTIFY_SOCKET": "/nowhere"})
+    assert hello.begun is None
+
+
 @pytest.mark.process
 def test_only_a_booth_of_systemd_says_hello(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from piboothup.spool import durable, handover, photo_file, wipe_journal
+from piboothup import text
+from piboothup.spool import durable, handover, wipe_journal
 from piboothup.spool.admin import export as export_module
 from piboothup.spool.admin.assign import assign, propose
 from piboothup.spool.admin.export import Exported, export, safe
@@ -272,7 +273,7 @@ def test_s06_export_unreadable_photo_blocks_no_other(
     spool: Spool, stick: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, _ = take(spool, jpeg(1)), take(spool, jpeg(2))
-    real = photo_file.open_file
+    real = text.open_file
 
     def open_file(path: Path) -> BinaryIO:
         if path == spool.path(bad):
