@@ -31,6 +31,8 @@ _TIME_POLL_S = 5.0
 """Interval at which they look for one, seconds."""
 _RETRY_AFTER_DEFECT_S = 60.0
 """Wait of a photo whose step ended in a defect of this program, seconds."""
+_RETRY_PARKING_S = 60.0
+"""Interval at which a refused photo that the card keeps in new/ is moved again, seconds."""
 _RETRY_AFTER_DISK_CHANGE_S = 60.0
 """Wait of a photo on another disk, seconds: the service has restarted by then."""
 
@@ -79,6 +81,9 @@ class Worker:
         context = self._spool.context_of(name)
         if context is None or not context.link_id:
             self._scheduler.hold(name, context)
+            return
+        if sentence := self._scheduler.unparked(name, context):
+            self._park(name, sentence)
             return
         taken_at_ms = self._taken_at_ms(name)
         if taken_at_ms is None and name.boot == self._spool.boot and self._time_wait_left_s() > 0:
@@ -187,17 +192,20 @@ class Worker:
         log.info("not sent photo=%s call=%s outcome=%s", name, call, outcome)
         if decide(call, outcome) is Decision.ASK_KEY:
             call, outcome, wait_s = self.session.diagnose_refusal(context)
-        if not self._scheduler.on_photo_failure(name, context, call, outcome, wait_s):
-            return
+        if self._scheduler.on_photo_failure(name, context, call, outcome, wait_s):
+            self._park(name, f"EventPics refused this photo twice: it answered {error.status} to {call}.")
+
+    def _park(self, name: PhotoName, sentence: str) -> None:
         try:
-            handover.park(
-                self._spool, name, f"EventPics refused this photo twice: it answered {error.status} to {call}."
-            )
-        except OSError as park_error:
-            log.warning("not parked photo=%s reason=%s", name, park_error.strerror)
-            self._scheduler.postpone(name, _RETRY_AFTER_DEFECT_S)
+            handover.park(self._spool, name, sentence)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and self._is_gone(name):  # somebody moved it
+                self._scheduler.forget_photo(name)
+                return
+            log.warning("not parked photo=%s reason=%s", name, error.strerror)
+            self._scheduler.postpone(name, _RETRY_PARKING_S, unparked=sentence)
         else:
-            log.warning("parked photo=%s call=%s status=%d", name, call, error.status)
+            log.warning("parked photo=%s reason=%s", name, sentence)
             self._scheduler.forget_photo(name)
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from piboothup.simulator.faults import Fault
 from piboothup.spool import handover
+from piboothup.spool.admin import assign
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.names import PhotoName, digest_of
@@ -62,6 +63,47 @@ def test_s04_read_only_card_photos_sent_once_moved_when_writable(
     desk.until(lambda: desk.said().get("waiting") == 0, "nothing to be waiting")
     assert [len(desk.uploads_of(name)) for name in names] == [1] * 5
     assert [desk.uploads_of(name)[0]["takenAt"] for name in names] == [true_ms] * 5
+
+
+@pytest.mark.parametrize("call", ["getuploadurl", "put"])
+def test_s04_refused_photo_that_stays_in_new_is_not_sent_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    name = desk.take()
+    desk.album.add_fault(Fault(call=call, status=413, times=1000))
+    with desk.booth.lock("uploader"):
+        pass
+    card = ReadOnlyCard(desk.booth.directory, monkeypatch)
+    desk.start(spool_of(desk))
+    desk.until(lambda: desk.album.calls[call] == 2, "the second refusal", step_s=1.0)
+    for _ in range(60):
+        desk.pass_s(61.0)
+    assert desk.album.calls[call] == 2
+    assert desk.lies_in(NEW, name)
+    card.read_only = False
+    desk.until(lambda: desk.lies_in(PARKED, name), "the photo to be parked", step_s=5.0)
+    assert "413" in desk.booth.path(name, PARKED).with_suffix(".txt").read_text()
+    assert desk.album.calls[call] == 2
+
+
+@pytest.mark.parametrize("then", ["assigned", "retry"])
+def test_s04_refused_photo_that_stays_in_new_can_be_saved(desk: Desk, then: str) -> None:
+    """It was refused for another event, and not by an operator; the folder is a link to nowhere."""
+    name = desk.take()
+    desk.album.add_fault(Fault(call="getuploadurl", status=413, times=2))
+    desk.start()
+    parked = desk.booth.directory / PARKED
+    parked.rmdir()
+    parked.symlink_to("/nowhere")
+    desk.until(lambda: desk.album.calls["getuploadurl"] == 2, "the second refusal", step_s=1.0)
+    desk.pass_s(61.0)
+    assert desk.lies_in(NEW, name)
+    if then == "retry":
+        desk.hint("retry")
+    else:
+        assign.assign(desk.booth, assign.propose(desk.booth, "abcd1234", "abcd1234/a2"))
+    desk.until_sent(name, step_s=1.0)
+    assert desk.stored(name, "abcd1234", "a2" if then == "assigned" else "a1") == jpeg(1)
 
 
 def test_s04_start_on_read_only_card_sends_its_photos(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,8 @@ class PhotoHistory:
     """Boot-time at which it was last BLOCKED."""
     url: UploadUrl | None = None
     """Of the last attempt."""
+    unparked: str = ""
+    """Why it belongs into parked/, where it could not be moved yet."""
 
 
 @dataclass
@@ -115,6 +117,11 @@ class AttemptHistory:
             return Refusal.PARK_PHOTO
         self.refused_again.add(name)
         return Refusal.RETRY_PHOTO
+
+    def unparked(self, name: PhotoName, context: Context) -> str:
+        """Why the photo belongs into parked/, if it was refused for this event and could not be moved; else empty."""
+        photo = self.photos.get(name)
+        return photo.unparked if photo is not None and photo.refused_by == context else ""
 
     def record_error(self, context: Context) -> int:
         """Count an error of the server over a photo of this event; return how many in a row."""

@@ -240,10 +240,17 @@ class UploadScheduler:
         with self._changing():
             self._queue.hold(name, context or Context(name.context), ContextHold("no_event"))
 
-    def postpone(self, name: PhotoName, wait_s: float) -> None:
-        """Try the photo again after `wait_s`."""
+    def postpone(self, name: PhotoName, wait_s: float, *, unparked: str = "") -> None:
+        """Try the photo again after `wait_s`; if it belongs into parked/, for this reason, try only to move it."""
         with self._changing():
+            if unparked:
+                self._attempts.photo(name).unparked = unparked
             self._queue.postpone(name, self._clock.boottime_ns() + int(wait_s * SECOND_NS))
+
+    def unparked(self, name: PhotoName, context: Context) -> str:
+        """Why this event's server refused the photo for good, if it still lies in new/; else empty."""
+        with self._changed:
+            return self._attempts.unparked(name, context)
 
     def on_unreadable(self, name: PhotoName) -> None:
         """The photo's file can't be read: tried again in 10 min."""
