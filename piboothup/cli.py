@@ -1,4 +1,4 @@
-"""Argument parsing.
+"""The program: one command and its exit status.
 
 What a command does is in `commands`, and imported when it runs: `--help` and `status` answer at once.
 
@@ -8,27 +8,22 @@ error in one line with a remedy; a traceback is a defect.
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 import errno
 import importlib
 import io
 import os
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
-from piboothup import __version__
 from piboothup.commands.common import FAILED, NEEDED, USAGE, CommandFails, need_libraries
+
+if TYPE_CHECKING:
+    import argparse
 
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Errors of a full disk, a file size limit and a terminal that is gone."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"piboothup: {message}. `{self.prog} --help` lists what there is.\n")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # In a locale other than UTF-8: escape what can't be shown, replace what can't be read.
             stream.reconfigure(errors="replace" if stream is sys.stdin else "backslashreplace")
-    given, output = command_parser().parse_args(arguments), sys.stdout
+    given, output = parsed(sys.argv[1:] if arguments is None else arguments), sys.stdout
     try:
         need_libraries(NEEDED.get(given.function, {}))
         status = function_of(given.function)(given)
@@ -92,56 +87,19 @@ def _status_of(error: Exception) -> int | None:
     return FAILED if isinstance(error, expected) else None
 
 
-def command_parser() -> argparse.ArgumentParser:
-    """Parser of the command line; `function` is what runs the command, as `module.function` of `commands`."""
-    parser = _Parser(
-        prog="piboothup",
-        description="A button camera for parties: press, photo, saved; each photo reaches the EventPics album.",
-    )
-    parser.add_argument("--version", action="version", version=f"piboothup {__version__}")
-    parser.add_argument("--config", metavar="FILE", help="instead of $PIBOOTHUP_CONFIG or /etc/piboothup/config.toml")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+def parsed(arguments: Sequence[str]) -> Any:
+    """The parsed command line. A service as its unit starts it needs no parser, which takes a hundredth of its start.
 
-    def add(name: str, description: str, target: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=description, description=description)
-        command.set_defaults(function=target)
-        return command
+    Raises SystemExit, after the message.
+    """
+    match arguments:
+        case ["booth" | "uploader" as service]:
+            return SimpleNamespace(config=None, function=f"services.{service}")
+        case ["--config", file, "booth" | "uploader" as service] if not file.startswith("-"):
+            return SimpleNamespace(config=file, function=f"services.{service}")
+    from piboothup.commands.arguments import command_parser
 
-    demo = add("demo", "the whole appliance on this computer, camera and EventPics simulated", "simulation.demo")
-    demo.add_argument("--script", action="store_true", help="no keys: a run that proves every photo, and a table")
-    add("booth", "the service with the button, the camera and the panel", "services.booth")
-    add("uploader", "the service that brings photos to the album", "services.uploader")
-    add("run", "both services, for a desk or a Pi without the units", "services.run")
-    press = add("press", "press the button of the running booth", "remote.press")
-    press.add_argument("--hold", type=_seconds, default=0.0, metavar="SECONDS", help="and let go after so long")
-    screen = add("screen", "write what the panel shows now as a PNG", "remote.screen")
-    screen.add_argument("file", metavar="FILE.png")
-    screens = add("screens", "write every screen as a PNG, and a sheet of all", "simulation.screens")
-    screens.add_argument("directory", metavar="DIR")
-    status = add("status", "how both services, the spool and the clock are", "status.run")
-    status.add_argument("--json", action="store_true", help="for programs")
-    doctor = add("doctor", "check each part of the box, a line each: what is wrong and what helps", "doctor.run")
-    doctor.add_argument("--json", action="store_true", help="for programs")
-    doctor.add_argument("--fix", action="store_true", help="mend what is safe to mend (as root), and say what")
-    doctor.add_argument("--online", action="store_true", help="ask EventPics too: name, certificate, key, event")
-    bundle = add(
-        "support-bundle", "a zip for whoever helps you, without keys, names and photos", "support_bundle.run"
-    )
-    bundle.add_argument("file", metavar="FILE.zip", help="- is standard output")
-    camera = add("camera", "what cameras there are, and a test photo with its timings, judged", "camera.run")
-    camera.add_argument("file", type=Path, metavar="FILE.jpg", nargs="?", help="where the test photo goes")
-    camera.add_argument("--json", action="store_true", help="for programs")
-    add("events", "the events and albums of the API key", "albums.run")
-    simulator = add("simulator", "a local EventPics", "simulation.simulator")
-    simulator.add_argument("--port", type=int, default=0, metavar="N")
-    simulator.add_argument("--directory", type=Path, default="eventpics", metavar="DIR", help="where the albums go")
-    simulator.add_argument("--faults", type=Path, metavar="FILE", help="what goes wrong, as TOML")
-    setup = commands.add_parser("setup", description="root's helper, which its units start")
-    works = setup.add_subparsers(required=True)
-    works.add_parser("requests").set_defaults(function="setup.serve_requests")
-    works.add_parser("spool").set_defaults(function="setup.open_spool")
-    _add_queue(add("queue", "the photos on the card", ""))
-    return parser
+    return command_parser().parse_args(arguments)
 
 
 def function_of(target: str) -> Callable[[argparse.Namespace], int]:
@@ -151,37 +109,3 @@ def function_of(target: str) -> Callable[[argparse.Namespace], int]:
         importlib.import_module(f"piboothup.commands.{module}"), function
     )
     return found
-
-
-def _add_queue(queue: argparse.ArgumentParser) -> None:
-    commands = queue.add_subparsers(metavar="WHAT", required=True)
-    listing = commands.add_parser("list", help="every photo that waits or is parked")
-    listing.set_defaults(function="spool_queue.show_photos")
-    retry = commands.add_parser("retry", help="parked photos back, end any pause, try now")
-    retry.set_defaults(function="spool_queue.retry_parked")
-    export = commands.add_parser("export", help="copy all photos, a folder per event, names for people")
-    export.set_defaults(function="spool_queue.export_photos")
-    export.add_argument("directory", type=Path, metavar="DIR")
-    export.add_argument(
-        "--spool", type=Path, metavar="DIR", help="the spool on another box's card, instead of this box's"
-    )
-    assign = commands.add_parser("assign", help="move waiting photos to another event")
-    assign.set_defaults(function="spool_queue.assign_photos")
-    assign.add_argument(
-        "--from", dest="source", required=True, metavar="CONTEXT", help="its id or its event's linkId"
-    )
-    assign.add_argument("--to", dest="target", required=True, metavar="EVENT[/ALBUM]", help="linkId and album id")
-    assign.add_argument("--yes", action="store_true", help="without asking")
-    wipe = commands.add_parser("wipe", help="delete an event's photos, or all", allow_abbrev=False)
-    wipe.set_defaults(function="spool_queue.wipe_photos")
-    which = wipe.add_mutually_exclusive_group()
-    which.add_argument("--event", metavar="ID", help="this event (its linkId)")
-    which.add_argument("--all", action="store_true", help="the whole card")
-    wipe.add_argument("--unsent", action="store_true", help="also photos that no album has; asks for their number")
-
-
-def _seconds(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0 <= (seconds := float(text)) <= 60:
-            return seconds
-    raise argparse.ArgumentTypeError("from 0 to 60 seconds")

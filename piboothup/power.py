@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.problems import Problem, problem
+from piboothup.records import dataclass
 
 _THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 _TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")

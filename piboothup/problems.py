@@ -6,8 +6,7 @@ the same sentence. A problem never contains a key, a signed URL or a stack trace
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from piboothup.records import dataclass
 from piboothup.system_problems import SYSTEM_PROBLEMS
 
 

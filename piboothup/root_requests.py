@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from piboothup.records import dataclass
 from piboothup.status import Report
 from piboothup.text import read_bytes
 

@@ -15,13 +15,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self, cast, get_args, get_origin, get_type_hints
 
 from piboothup import runtime
 from piboothup.problems import Problem, problem
+from piboothup.records import dataclass
 from piboothup.runtime import RuntimeUnusable
 from piboothup.text import read_bytes
 

@@ -17,8 +17,8 @@ import pytest
 from piboothup import status
 from piboothup.booth import service
 from piboothup.booth.camera.thread import FIRST_OPEN_LIMIT_NS
-from piboothup.cli import command_parser
 from piboothup.commands import setup
+from piboothup.commands.arguments import command_parser
 from piboothup.config.settings import DEFAULT_DIRECTORY
 from piboothup.root_requests import ANSWERS, REQUESTS
 from piboothup.runtime import SYSTEM_DIRECTORY

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from piboothup.booth.camera.base import Camera
 from piboothup.booth.gpio.button import GpioButton
 from piboothup.booth.gpio.buzzer import Buzzer
 from piboothup.booth.gpio.led import Light
 from piboothup.booth.panel.base import PanelDevice
 from piboothup.problems import Problem
+from piboothup.records import dataclass, field
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
+
+from piboothup.records import dataclass, field
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,7 +17,6 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from piboothup.booth import control
@@ -54,6 +53,7 @@ from piboothup.booth.watchdog import Watchdog
 from piboothup.clock import Clock
 from piboothup.config import Config
 from piboothup.problems import Problem
+from piboothup.records import replace
 from piboothup.runtime import HintSocket, under_systemd
 from piboothup.spool.store import Spool
 from piboothup.status import BoothState, StatusFile

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup import status
 from piboothup.problems import Problem, problem
+from piboothup.records import dataclass
 from piboothup.spool.contexts import Context
 from piboothup.spool.listing import NEW, PARKED
 from piboothup.spool.store import Spool

@@ -6,7 +6,6 @@ import logging
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from piboothup import __version__
@@ -15,6 +14,7 @@ from piboothup.care.deadline import NoAnswer, in_time
 from piboothup.care.facts import Facts, Finding, State, found, skipped
 from piboothup.health import REPORTED, Check
 from piboothup.problems import problem
+from piboothup.records import dataclass
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from piboothup.clock import Clock, SystemClock
 from piboothup.config import Config
 from piboothup.health import STOPS_PHOTOS
 from piboothup.problems import Problem, problem
+from piboothup.records import dataclass, field
 from piboothup.spool import choices
 from piboothup.spool.store import Spool
 from piboothup.status import BoothReport, UploaderReport

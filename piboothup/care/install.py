@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from piboothup.care.facts import NEEDS_GROUP, NOT_HERE, OLD_UNITS, UNITS, Facts, Finding, found, skipped
+from piboothup.records import dataclass
 from piboothup.root_requests import FRESH_NS, REQUESTS
 from piboothup.runtime import SYSTEM_DIRECTORY
-from piboothup.users import BOOTH
+from piboothup.spool.admin.users import BOOTH
 
 UPLOADER, GROUP = "piboothup-uploader", "piboothup"
 _DEVICE_GROUPS = ("gpio", "i2c", "video")

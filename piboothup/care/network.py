@@ -7,13 +7,13 @@ asked it. No finding names an event.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from piboothup.care.facts import NEEDS_GROUP, NOT_HERE, Facts, Finding, found, skipped
 from piboothup.config import ConfigError
 from piboothup.health import event_problem, key_problem, network_problem
 from piboothup.problems import Problem
+from piboothup.records import replace
 from piboothup.status import UploaderReport
 from piboothup.text import text_to_path
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from piboothup import users
 from piboothup.care import install, system, wifi
 from piboothup.care.facts import Facts, Finding
+from piboothup.records import dataclass
 from piboothup.runtime import SYSTEM_DIRECTORY
 from piboothup.setup import request_reader
 from piboothup.spool import durable
-from piboothup.spool.admin import lost_found
+from piboothup.spool.admin import lost_found, users
 
 _DEADLINE_S = 60.0
 _RESTART = "It counts as soon as the services are started anew: sudo systemctl restart piboothup-{booth,uploader}"

@@ -10,11 +10,11 @@ from piboothup.care.facts import NEEDS_GROUP, NOT_HERE, OLD_UNITS, UNITS, Facts,
 from piboothup.care.install import GROUP
 from piboothup.spool.admin import lost_found
 from piboothup.spool.admin.others import others_problem
+from piboothup.spool.admin.users import BOOTH
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.disk.file_system import Storage, file_system_of
 from piboothup.spool.disk.free_space import storage
 from piboothup.spool.listing import NEW, PARKED, SENT
-from piboothup.users import BOOTH
 
 _PLACES = {
     Storage.DISK: "on a disk",

@@ -14,7 +14,6 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ from piboothup.booth.photo.jpeg import encode, rotated
 from piboothup.booth.photo.quality import PhotoQuality, assess
 from piboothup.commands.common import FAILED, OK, CommandFails, load_effective, open_spool
 from piboothup.commands.services import camera_device
+from piboothup.records import dataclass, replace
 from piboothup.spool import durable
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import importlib
 import os
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import argparse
+
     from piboothup.clock import Clock
     from piboothup.config import Config, ConfigError, EffectiveConfig
     from piboothup.problems import Problem

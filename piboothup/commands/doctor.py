@@ -12,7 +12,6 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from piboothup.commands.common import CommandFails, config_problem, place_of
 from piboothup.config import Config, ConfigError, EffectiveConfig
 from piboothup.problems import Problem, codes, problem
 from piboothup.process import child_environment
+from piboothup.records import replace
 from piboothup.runtime import RuntimeUnusable, command_directory
 from piboothup.spool.names import box_id, hardware_serial
 from piboothup.text import one_line

@@ -5,7 +5,6 @@ Imports happen on use: the uploader loads no device library, the booth no networ
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import logging
 import os
@@ -30,6 +29,8 @@ from piboothup.process import end_with_parent, stop_signals
 from piboothup.runtime import service_directory, under_systemd
 
 if TYPE_CHECKING:
+    import argparse
+
     from piboothup.booth.camera.base import Camera
     from piboothup.booth.devices import Devices
     from piboothup.clock import Clock

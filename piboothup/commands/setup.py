@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 from subprocess import SubprocessError
 
-from piboothup import users
 from piboothup.clock import SystemClock
 from piboothup.commands.common import OK, CommandFails
 from piboothup.runtime import SYSTEM_DIRECTORY
 from piboothup.setup import request_reader
 from piboothup.setup.errors import Refused
+from piboothup.spool.admin import users
 
 UNITS = Path("/etc/systemd/system")
 log = logging.getLogger(__name__)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import json
 import os
 import shutil
@@ -70,7 +69,7 @@ def assemble(
             "wifi": {key: uploader.wifi.to_json()[key] for key in ("ssid", "signal", "reason")},
         },
         "clock": _clock(spool, clock, booth.boot),
-        "power": dataclasses.asdict(power.read()),
+        "power": vars(power.read()),
         "problems": [
             {"code": each.code, "sentence": each.sentence, "remedy": each.remedy} for each in map(problem, found)
         ],

@@ -14,9 +14,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from piboothup.process import child_environment, stop_signals
+from piboothup.records import dataclass
 
 log = logging.getLogger(__name__)
 

@@ -5,19 +5,17 @@ A validator takes the value as TOML gave it and returns it as the services need 
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 import string
 from collections.abc import Callable
-from dataclasses import field
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path, PurePosixPath
 from typing import Any
 from unicodedata import category
-from urllib.parse import urlsplit
 
 from piboothup.config.secret import Secret
+from piboothup.records import field
 from piboothup.text import is_blank
 
 _BREAKING = ("Cc", "Cs", "Zl", "Zp")
@@ -146,6 +144,8 @@ def _lacks_its_end(zone_file: Path) -> bool:
 
 def is_loopback(host: str) -> bool:
     """Whether `host` (a name or an address without brackets) can only be this machine."""
+    import ipaddress  # noqa: PLC0415  (a booth need not load it)
+
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -154,6 +154,8 @@ def is_loopback(host: str) -> bool:
 
 def api_url(value: Any) -> Any:
     """Validate the address of EventPics: https, or http on this machine; a slash at its end is removed."""
+    from urllib.parse import urlsplit  # noqa: PLC0415  (a booth with the usual address need not load it)
+
     wanted = "an https address such as https://api.eventpics.net (plain http only for this machine itself)"
     if not _is_one_line(value) or any(character.isspace() for character in value):
         raise InvalidValue(wanted)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from piboothup import records
 from piboothup.config import good_copy, root_settings
 from piboothup.config.checks import InvalidValue
 from piboothup.config.checks import directory as checked_directory
 from piboothup.config.reading import COMPLETE, Reading
 from piboothup.config.root_settings import RootSettings
 from piboothup.config.settings import CONFIG_VERSION, DEFAULT_DIRECTORY, Config, ConfigError
+from piboothup.records import dataclass
 from piboothup.text import path_to_text, read_bytes, text_to_path
 
 DEFAULT_PATH = Path("/etc/piboothup/config.toml")
@@ -93,11 +93,11 @@ def _fall_back(copy: good_copy.GoodCopy, directory: Path, text: str) -> Config:
     kept = copy.config
     if good_copy.names_another_event(text, kept.eventpics):
         kept = _without_event(kept)
-    return dataclasses.replace(kept, spool=dataclasses.replace(kept.spool, directory=path_to_text(directory)))
+    return records.replace(kept, spool=records.replace(kept.spool, directory=path_to_text(directory)))
 
 
 def _without_event(config: Config) -> Config:
-    return dataclasses.replace(config, eventpics=dataclasses.replace(config.eventpics, link_id="", album_id=""))
+    return records.replace(config, eventpics=records.replace(config.eventpics, link_id="", album_id=""))
 
 
 def _read(path: Path) -> Reading:

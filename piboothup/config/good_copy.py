@@ -6,18 +6,17 @@ the last of them, or the event, may have been truncated by a power cut, even if 
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from piboothup import records
 from piboothup.config.reading import COMPLETE, Reading, parse
 from piboothup.config.secret import Secret
 from piboothup.config.settings import Config, EventPicsConfig
+from piboothup.records import dataclass, field
 from piboothup.text import read_bytes
 
 GOOD_FILE = "config.good.toml"
@@ -42,9 +41,9 @@ _EVENT_IDS = re.compile(
 """An id in a line: after any sign, or at the line's start without."""
 _MAY_NAME_EVENT = re.compile(r"\W*(event|link|album)", re.I)
 _KEY = re.compile(r"\W*(?:eventpics\W+)?([\w-]*)", re.I)
-_TABLES = {each.name: each.default for each in dataclasses.fields(Config) if dataclasses.is_dataclass(each.default)}
+_TABLES = {each.name: each.default for each in records.fields(Config) if records.is_dataclass(each.default)}
 _EVENT_KEYS = {"link_id", "album_id"}
-_OTHER_KEYS = {each.name for table in _TABLES.values() for each in dataclasses.fields(table)} - _EVENT_KEYS
+_OTHER_KEYS = {each.name for table in _TABLES.values() for each in records.fields(table)} - _EVENT_KEYS
 
 
 @dataclass(frozen=True)
@@ -107,14 +106,14 @@ def to_toml_text(config: Config, names: Sequence[str] = (), box: str = "") -> st
 
 def without_key(config: Config) -> Config:
     """The config as it reads back from the good copy."""
-    return dataclasses.replace(config, eventpics=dataclasses.replace(config.eventpics, api_key=None))
+    return records.replace(config, eventpics=records.replace(config.eventpics, api_key=None))
 
 
 def without_event(kept: GoodCopy) -> str:
     """Text of `config.good.toml` without the event, for a wipe. Raises ValueError as `to_toml_text`."""
-    event = dataclasses.replace(kept.config.eventpics, link_id="", album_id="")
+    event = records.replace(kept.config.eventpics, link_id="", album_id="")
     names = [name for name in kept.names if not name.removeprefix(OF_ROOT).startswith("eventpics.")]
-    return to_toml_text(dataclasses.replace(kept.config, eventpics=event), names, kept.box)
+    return to_toml_text(records.replace(kept.config, eventpics=event), names, kept.box)
 
 
 def lost_setting(names: Sequence[str], kept: GoodCopy) -> str:
@@ -164,6 +163,8 @@ def names_another_event(text: str, kept: EventPicsConfig) -> bool:
     It may if a line in [eventpics], or about an event, has neither the kept value nor another setting. A line
     truncated at the end of the file counts as what it is the beginning of.
     """
+    import difflib  # noqa: PLC0415  (a file that can be used need not load it)
+
     lines = text.replace("\0", "").rstrip().splitlines()
     in_table = False
     for number, line in enumerate(lines, start=1):
@@ -201,11 +202,11 @@ def as_toml(config: Config) -> str:
     """Format the config as TOML, without the API key."""
     top: list[str] = []
     tables: list[str] = []
-    for table in dataclasses.fields(config):
+    for table in records.fields(config):
         value = getattr(config, table.name)
-        if dataclasses.is_dataclass(value):
+        if records.is_dataclass(value):
             tables += ["", f"[{table.name}]"]
-            for inner in dataclasses.fields(value):
+            for inner in records.fields(value):
                 shown = getattr(value, inner.name)
                 if shown is not None and not isinstance(shown, Secret):
                     tables.append(f"{inner.name} = {toml_value(shown)}")

@@ -6,18 +6,17 @@ allowed range and the remedy; it invalidates its own table and no other.
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tomli
 
+from piboothup import records
 from piboothup.config.checks import InvalidValue
 from piboothup.config.settings import Config, ConfigError
+from piboothup.records import dataclass, field
 
 COMPLETE = "# complete"
 """Last line of a file that was shortened on purpose."""
@@ -66,12 +65,12 @@ class Reading:
         """Parse `text`. Raises ConfigError when it is no TOML, or of another version."""
         tables = _tables(text, path)
         reading = cls(path, text, _lines_of_keys(text))
-        shape = {each.name: each for each in dataclasses.fields(Config)}
+        shape = {each.name: each for each in records.fields(Config)}
         for name, value in tables.items():
             reading.last_table = name if isinstance(value, dict) else ""
             try:
                 default = shape[name].default if name in shape else None
-                if dataclasses.is_dataclass(default):
+                if records.is_dataclass(default):
                     reading.values[name] = reading._table(type(default), name, value)
                 else:
                     reading.values |= reading._checked(shape, name, name, value)
@@ -83,24 +82,24 @@ class Reading:
 
     def merged_with(self, base: Config) -> tuple[Config, list[ConfigError]]:
         """Return the config, with `base` for what is invalid or missing, and the errors."""
-        config = dataclasses.replace(base, **(self.values if self.over is None else self.over._laid_over(self, base)))
+        config = records.replace(base, **(self.values if self.over is None else self.over._laid_over(self, base)))
         config = _all_simulated(config) if config.devices.simulated else config
         twice = list(self._pin_errors(config))
         if twice:
-            config = dataclasses.replace(config, button=base.button, light=base.light, panel=base.panel)
+            config = records.replace(config, button=base.button, light=base.light, panel=base.panel)
         return config, [*self.errors, *(self.over.errors if self.over is not None else ()), *twice]
 
     def _laid_over(self, lower: Reading, base: Config) -> dict[str, Any]:
         """Values of both, those of `lower` only where these have none: by key, but an event with its album."""
         values = dict(lower.values)
         for table, value in self.values.items():
-            if not dataclasses.is_dataclass(value):
+            if not records.is_dataclass(value):
                 values[table] = value
                 continue
             keys = {name.partition(".")[2] for name in self.names if name.startswith(f"{table}.")}
             keys |= {_REPLACES[key] for key in keys & set(_REPLACES)}
             own = {key: getattr(value, key) for key in keys}
-            values[table] = dataclasses.replace(values.get(table, getattr(base, table)), **own)
+            values[table] = records.replace(values.get(table, getattr(base, table)), **own)
         return values
 
     def _pin_errors(self, config: Config) -> Iterator[ConfigError]:
@@ -120,7 +119,7 @@ class Reading:
     def _table(self, shape: Any, table: str, given: Any) -> Any:
         if not isinstance(given, dict):
             raise self._error(table, f"`{table}` should be a table.", f"Write [{table}] on a line of its own.")
-        known = {each.name: each for each in dataclasses.fields(shape)}
+        known = {each.name: each for each in records.fields(shape)}
         values: dict[str, Any] = {}
         for key, value in given.items():
             values |= self._checked(known, key, f"{table}.{key}", value)
@@ -129,6 +128,8 @@ class Reading:
     def _checked(self, known: dict[str, Any], key: str, dotted: str, value: Any) -> dict[str, Any]:
         """Key and converted value; empty for an unknown setting."""
         if key not in known:
+            import difflib  # noqa: PLC0415  (a file without mistakes need not load it)
+
             near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
             hint = f" Did you mean `{near[0]}`?" if near else ""
             self._warn(dotted, f"`{dotted}` is not a setting; it is ignored.{hint}")
@@ -180,6 +181,6 @@ def _lines_of_keys(text: str) -> dict[str, int]:
 
 def _all_simulated(config: Config) -> Config:
     devices = {name: getattr(config, name) for name in ("camera", "button", "light", "panel")}
-    return dataclasses.replace(
-        config, **{name: dataclasses.replace(device, driver="simulated") for name, device in devices.items()}
+    return records.replace(
+        config, **{name: records.replace(device, driver="simulated") for name, device in devices.items()}
     )

@@ -7,12 +7,12 @@ config file may name an event of former guests.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.config.good_copy import OF_ROOT, PRESENT, GoodCopy, names_another_event
 from piboothup.config.reading import COMPLETE, Reading
 from piboothup.config.settings import Config, ConfigError
+from piboothup.records import dataclass
 from piboothup.text import read_bytes
 
 _REMEDY = f"Put piboothup.toml on the card once more; if nothing is missing, end the file with the line `{COMPLETE}`."

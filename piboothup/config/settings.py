@@ -5,11 +5,11 @@ A missing event or key is a state, not an error. `file` reads the config file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.config import checks
 from piboothup.config.secret import Secret
+from piboothup.records import dataclass
 from piboothup.text import read_bytes, text_to_path
 
 DEFAULT_DIRECTORY = Path("/var/lib/piboothup")

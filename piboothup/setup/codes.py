@@ -13,7 +13,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Final
 from unicodedata import category
@@ -21,6 +20,7 @@ from unicodedata import category
 from piboothup.config.checks import InvalidValue
 from piboothup.config.secret import Secret
 from piboothup.config.settings import Config, EventPicsConfig
+from piboothup.records import dataclass, fields
 
 BOOTH_PREFIX: Final = "PIBOOTHUP:"
 WIFI_PREFIX: Final = "WIFI:"

@@ -14,11 +14,11 @@ import secrets
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from piboothup.clock import Clock
+from piboothup.records import dataclass
 from piboothup.simulator.faults import Fault
 
 _URL_VALID_NS: Final = 300 * 1_000_000_000

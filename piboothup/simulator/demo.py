@@ -11,10 +11,10 @@ import shutil
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.clock import SystemClock
+from piboothup.records import dataclass
 from piboothup.simulator.appliance import Appliance, TookTooLong, wait_until
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
 from piboothup.spool.listing import NEW, SENT

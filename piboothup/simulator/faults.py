@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import typing
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 import tomli
+
+from piboothup.records import dataclass, field
 
 
 class Drop(StrEnum):

@@ -5,8 +5,6 @@ A view is the same on every machine. Not used by the running booth.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +17,7 @@ from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestRepor
 from piboothup.booth.frame import VIEWFINDER_SIZE, Plane, Viewfinder
 from piboothup.booth.panel.view import View
 from piboothup.problems import problem
+from piboothup.records import replace
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState, UploaderState
 

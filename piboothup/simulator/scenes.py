@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import math
 import random
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from piboothup.booth.frame import Plane
 from piboothup.booth.panel.font import face
+from piboothup.records import dataclass
 
 _Colour = tuple[int, int, int]
 _STAGE = (820, 616)

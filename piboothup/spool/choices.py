@@ -9,15 +9,15 @@ services follow it without a restart.
 from __future__ import annotations
 
 import functools
-import hashlib
 import logging
-from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 
 import tomli
 
 from piboothup.config import Config, ConfigError, Secret, parse, toml_value
+from piboothup.records import dataclass, fields, is_dataclass, replace
 from piboothup.spool import durable
+from piboothup.spool.names import sha256
 from piboothup.text import NotAFile, read_bytes
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ def forget_others(directory: Path, config: Config, *, config_changed: bool = Fal
 
 def fingerprint(config: Config) -> str:
     """Hash of the config's values that differ from their defaults, without the key: new settings do not change it."""
-    told = hashlib.sha256("\n".join(_differences(config, Config())).encode())
+    told = sha256("\n".join(_differences(config, Config())).encode())
     return told.hexdigest()[:16]
 
 

@@ -12,14 +12,14 @@ fall back to the album that the operator took them from.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from piboothup.records import dataclass
 from piboothup.spool import durable
+from piboothup.spool.names import sha256
 from piboothup.text import read_bytes
 
 _BROKEN = (ValueError, RecursionError, TypeError, AttributeError, OverflowError)
@@ -41,7 +41,7 @@ def context_for(link_id: str, album_id: str, occasion: str) -> Context:
     `occasion` is text that is different at every boot (it holds the kernel's random boot id) and config change.
     """
     if not link_id:
-        return Context("n" + hashlib.sha256(occasion.encode()).hexdigest()[:7])
+        return Context("n" + sha256(occasion.encode()).hexdigest()[:7])
     return Context(_id_of(link_id, album_id), link_id, album_id)
 
 
@@ -164,4 +164,4 @@ def _context(shown: dict[str, Any], context_id: str) -> Context:
 
 
 def _id_of(link_id: str, album_id: str) -> str:
-    return hashlib.sha256(f"{link_id}\0{album_id}".encode()).hexdigest()[:8]
+    return sha256(f"{link_id}\0{album_id}".encode()).hexdigest()[:8]

@@ -6,9 +6,9 @@ Only a cache for display: it decides nothing about where a photo goes.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
+from piboothup.records import dataclass
 from piboothup.spool import durable
 from piboothup.text import one_line, read_bytes
 

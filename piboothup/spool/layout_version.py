@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import re
-import secrets
 from pathlib import Path
 
 from piboothup.problems import Problem, problem
@@ -106,7 +106,7 @@ def note(directory: Path) -> None:
     """Write the version and a random id to a new card. Raises OSError."""
     if not (directory / _FILE).exists():
         log.info("new spool directory=%s", directory)
-        durable.replace(directory / _FILE, f"{LAYOUT} {secrets.token_hex(8)}\n".encode())
+        durable.replace(directory / _FILE, f"{LAYOUT} {os.urandom(8).hex()}\n".encode())
 
 
 def read_id(directory: Path) -> str:

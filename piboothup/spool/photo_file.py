@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import io
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from piboothup.spool import SpoolError
-from piboothup.spool.names import PhotoName, digest_of
+from piboothup.spool.names import PhotoName, digest_of, sha256
 from piboothup.text import open_file
 
 _BLOCK_BYTES = 1024 * 1024
@@ -36,7 +35,7 @@ class VerifyingReader(io.BufferedReader):
         super().__init__(file.detach())
         self.size_bytes = os.fstat(self.fileno()).st_size
         self._name = name
-        self._digest = hashlib.sha256()
+        self._digest = sha256()
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read as a file does. Raises Damaged in place of the last bytes."""
@@ -56,5 +55,5 @@ class VerifyingReader(io.BufferedReader):
 
     def seek(self, target: int, whence: int = os.SEEK_SET, /) -> int:
         """Seek, and start the digest anew: only a read from the start on can be verified."""
-        self._digest = hashlib.sha256()
+        self._digest = sha256()
         return super().seek(target, whence)

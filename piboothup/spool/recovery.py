@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
+from piboothup.records import dataclass
 from piboothup.spool import durable
 from piboothup.spool.layout_version import rename_files
 from piboothup.spool.listing import CONTEXTS, NEW, PARKED, PROBE, QUARANTINE, SENT, TMP

@@ -12,10 +12,10 @@ import logging
 import stat
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from piboothup.clock import Clock
+from piboothup.records import dataclass, field, replace
 from piboothup.spool import SpoolError, contexts, durable, event_titles, layout_version, wipe_journal
 from piboothup.spool.capture_time import boots
 from piboothup.spool.capture_time.anchors import Anchor

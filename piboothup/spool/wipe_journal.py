@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from piboothup.records import dataclass
 from piboothup.spool import durable
 from piboothup.spool.names import Identity, PhotoName
 from piboothup.text import read_bytes

@@ -9,12 +9,12 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
-from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Final
 from urllib.parse import parse_qs, urlsplit
 
 from piboothup.clock import Clock
 from piboothup.config import Secret, is_loopback
+from piboothup.records import dataclass, replace
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import Context
 from piboothup.spool.event_titles import Album, AlbumEvent

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from piboothup.clock import Clock
 from piboothup.config import Config, ConfigError, Secret
 from piboothup.problems import problem
+from piboothup.records import dataclass
 from piboothup.spool.capture_time.anchors import Anchor
 from piboothup.spool.contexts import Context
 from piboothup.spool.store import Spool

@@ -11,10 +11,10 @@ import contextlib
 import fcntl
 import socket
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 
 from piboothup.problems import Problem, problem
+from piboothup.records import dataclass
 
 _GET_NAME = 0x8B1B
 """SIOCGIWESSID of linux/wireless.h."""

@@ -16,8 +16,8 @@ from piboothup.commands.common import CommandFails
 from piboothup.commands.doctor import mend
 from piboothup.health import Check
 from piboothup.spool.admin import lost_found
+from piboothup.spool.admin.users import BOOTH
 from piboothup.spool.names import PhotoName
-from piboothup.users import BOOTH
 from tests.care.raspberry import Raspberry
 from tests.support.photos import PARTY, jpeg, take
 from tests.support.users import needs_users

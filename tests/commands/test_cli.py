@@ -15,8 +15,9 @@ from PIL import Image
 
 from piboothup import config
 from piboothup.booth.panel.view import View
-from piboothup.cli import function_of
+from piboothup.cli import function_of, parsed
 from piboothup.clock import SystemClock
+from piboothup.commands.arguments import command_parser
 from piboothup.commands.common import NEEDED, config_problem, service_config
 from piboothup.problems import problem
 from piboothup.simulator.faults import Drop, Fault
@@ -55,9 +56,16 @@ def told(result: subprocess.CompletedProcess[str]) -> str:
     return lines[0]
 
 
-@pytest.mark.parametrize("words", [["dance"], [], ["queue"], ["press", "--hold", "long"], ["--colour", "status"]])
-def test_an_unknown_command_is_a_usage_error_in_one_line(tmp_path: Path, words: list[str]) -> None:
-    result = run_forked(tmp_path / "run", *words)
+@pytest.mark.parametrize(
+    "words", ["booth", "uploader", "--config|a b|booth", "--config=c|uploader", "--config||booth"]
+)
+def test_a_service_is_parsed_as_the_parser_does(words: str) -> None:
+    assert vars(parsed(words.split("|"))) == vars(command_parser().parse_args(words.split("|")))
+
+
+@pytest.mark.parametrize("words", ["dance", "", "queue", "press --hold long", "--colour status", "--config -x booth"])
+def test_an_unknown_command_is_a_usage_error_in_one_line(tmp_path: Path, words: str) -> None:
+    result = run_forked(tmp_path / "run", *words.split())
     assert result.returncode == 2
     assert "--help" in told(result)
     assert "_seconds" not in told(result)

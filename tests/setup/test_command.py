@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import pytest
 
 from piboothup import root_requests
-from piboothup.cli import command_parser, main
+from piboothup.cli import main
 from piboothup.clock import SystemClock
 from piboothup.commands import setup
+from piboothup.commands.arguments import command_parser
 from piboothup.root_requests import Outcome, Request
 from piboothup.setup import power
 from tests.support.deadline import PATIENCE_S

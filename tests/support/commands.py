@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from piboothup.cli import command_parser
+from piboothup.commands.arguments import command_parser
 from tests.support import forked
 from tests.support.deadline import PATIENCE_S
 

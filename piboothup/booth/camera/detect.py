@@ -8,11 +8,11 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from piboothup.booth.camera.base import CameraFault
 from piboothup.problems import Problem, problem
+from piboothup.records import dataclass
 
 FAILURES = (ImportError, RuntimeError, OSError, MemoryError)
 """What picamera2 and libcamera raise when they fail."""

@@ -18,11 +18,11 @@ may be missing.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
 from piboothup.config import CameraConfig
+from piboothup.records import dataclass, replace
 
 MAX_FRAME_DELAY_NS = 800_000_000
 """How long after zero a photo waits for flash, focus or a shorter exposure, nanoseconds; then any frame is taken."""

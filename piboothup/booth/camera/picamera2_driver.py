@@ -14,7 +14,6 @@ import logging
 import mmap
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from piboothup.booth.camera import detect
@@ -33,6 +32,7 @@ from piboothup.booth.camera.exposure import (
 from piboothup.booth.frame import VIEWFINDER_SIZE, Frame, Plane, Viewfinder, shrunk
 from piboothup.config import CameraConfig
 from piboothup.problems import Problem, problem
+from piboothup.records import replace
 from piboothup.text import read_bytes, text_to_path
 
 log = logging.getLogger(__name__)

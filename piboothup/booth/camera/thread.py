@@ -15,7 +15,6 @@ import math
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
 from piboothup.booth.camera.base import Camera, CameraFault, CaptureTimedOut
@@ -25,6 +24,7 @@ from piboothup.booth.frame import Viewfinder
 from piboothup.booth.threads import Heartbeat
 from piboothup.clock import Clock
 from piboothup.problems import Problem, problem
+from piboothup.records import dataclass, field
 
 log = logging.getLogger(__name__)
 

@@ -5,13 +5,12 @@ Times are nanoseconds of the boot-time clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from piboothup.booth.flow.actions import MenuAction
 from piboothup.booth.flow.pages import Page
 from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.booth.frame import Frame, Plane
 from piboothup.problems import Problem
+from piboothup.records import dataclass, field
 
 # -- events ----------------------------------------------------------------------------------------------------
 

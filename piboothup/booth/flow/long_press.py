@@ -7,8 +7,9 @@ is still down after 15 seconds is stuck and ignored.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from piboothup.records import dataclass
 
 SECOND_NS = 1_000_000_000
 LONG_PRESS_NS = SECOND_NS

@@ -20,8 +20,6 @@ none. Nothing here waits, draws, reads a clock or touches a device: `service` ca
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from piboothup.booth.flow import long_press, menu
 from piboothup.booth.flow.events import (
     ActionDone,
@@ -57,6 +55,7 @@ from piboothup.booth.flow.long_press import LONG_PRESS_NS, SECOND_NS, Press, Rel
 from piboothup.booth.flow.pages import Page, PageKind
 from piboothup.booth.flow.state import IDLE_STATES, Booth, FlowSettings
 from piboothup.problems import Problem, problem
+from piboothup.records import replace
 from piboothup.status import BoothState
 
 BUSY_HINT_NS = 800_000_000

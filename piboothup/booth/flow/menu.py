@@ -10,7 +10,6 @@ nothing itself.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from piboothup.booth.flow.actions import (
     ChooseEvent,
@@ -38,6 +37,7 @@ from piboothup.booth.flow.pages import (
     result_page,
 )
 from piboothup.booth.flow.self_test_report import SelfTestReport
+from piboothup.records import dataclass, replace
 from piboothup.spool.event_titles import AlbumEvent
 
 OPERATOR_WINDOW_S = 600.0

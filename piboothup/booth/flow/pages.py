@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from piboothup.booth.flow.actions import EventUsage, MenuAction
 from piboothup.booth.flow.self_test_report import SelfTestReport
+from piboothup.records import dataclass
 from piboothup.spool.event_titles import Album, AlbumEvent
 
 MOST_ITEMS = 8

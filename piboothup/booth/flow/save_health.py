@@ -10,9 +10,8 @@ save is a fault at once; a missing test frame counts like a missed photo (3 or 5
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from piboothup.problems import Problem
+from piboothup.records import dataclass, replace
 
 SAME_REASON_LIMIT = 3
 """Photos in a row that are not saved for the same reason, at which that is a fault."""

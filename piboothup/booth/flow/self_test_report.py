@@ -5,10 +5,9 @@ The order of the steps is the order in which they run and in which the first pro
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from piboothup.health import Check
 from piboothup.problems import Problem
+from piboothup.records import dataclass, replace
 
 SELF_TEST_STEPS = (
     *(Check.CAMERA, Check.LIGHT, Check.BUTTON, Check.CARD, Check.SUPPLY),

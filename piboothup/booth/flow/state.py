@@ -5,8 +5,6 @@ Pure; only `machine` makes a new state. Times are nanoseconds of the boot-time c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from piboothup.booth.flow import long_press
 from piboothup.booth.flow.long_press import LONG_PRESS_NS, PROGRESS_STEP_NS, SECOND_NS, HoldProgress, Press
 from piboothup.booth.flow.menu import MenuOptions
@@ -14,6 +12,7 @@ from piboothup.booth.flow.pages import Page
 from piboothup.booth.flow.save_health import SaveHealth
 from piboothup.health import Check
 from piboothup.problems import Problem
+from piboothup.records import dataclass, field
 from piboothup.status import BoothState
 
 IDLE_STATES = (BoothState.STARTING, BoothState.READY, BoothState.REVIEW, BoothState.FAULT)

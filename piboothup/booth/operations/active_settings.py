@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from piboothup.clock import Clock
 from piboothup.config import Config
 from piboothup.problems import Problem, problem
+from piboothup.records import dataclass, replace
 from piboothup.spool import choices, contexts
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import Context, context_for

@@ -5,12 +5,11 @@ Events and photos without an event are read only while the menu offers the opera
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from piboothup.booth.flow.menu import OPERATOR_WINDOW_S, MenuOptions
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.clock import Clock
 from piboothup.config import LANGUAGES, Config
+from piboothup.records import replace
 from piboothup.spool.admin import assign
 from piboothup.spool.store import Spool
 

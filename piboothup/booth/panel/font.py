@@ -12,11 +12,11 @@ import functools
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from piboothup.records import dataclass
 from piboothup.text import is_blank
 
 FACES = ("figures", "big", "large", "mid", "small")

@@ -6,11 +6,11 @@ for ever. Times are nanoseconds of the boot-time clock.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import IntEnum
 
 from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.panel.view import View
+from piboothup.records import replace
 from piboothup.status import BoothState
 
 DIM_AFTER_NS = 600 * SECOND_NS

@@ -18,7 +18,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +31,7 @@ from piboothup.booth.panel.view import View
 from piboothup.booth.threads import Heartbeat
 from piboothup.clock import Clock
 from piboothup.problems import Problem
+from piboothup.records import replace
 from piboothup.status import BoothState, WriterThread
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ pictures, so that an unchanged view needs no drawing. It holds no device, clock 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from piboothup.booth.flow.long_press import HoldProgress
 from piboothup.booth.flow.pages import Page
 from piboothup.booth.frame import Plane, Viewfinder
 from piboothup.problems import Problem
+from piboothup.records import dataclass, field
 from piboothup.status import BoothState, UploaderState
 
 

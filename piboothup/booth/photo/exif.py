@@ -7,7 +7,6 @@ none, as albums sort by it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +17,7 @@ from piboothup import __version__
 from piboothup.booth.errors import BoothError
 from piboothup.booth.photo.jpeg import size_of
 from piboothup.problems import problem
+from piboothup.records import dataclass
 
 LONGEST_TEXT_BYTES = 400
 """Limit per text, bytes; all of them stay far below the 65,533 bytes of a JPEG segment."""

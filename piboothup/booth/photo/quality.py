@@ -6,11 +6,11 @@ doubt reports nothing: a party is allowed to be dim, and a wall has no edges.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from piboothup.booth.frame import Plane, shrunk
 from piboothup.problems import Problem, problem
+from piboothup.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,6 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from piboothup.booth.frame import THUMBNAIL_SIZE, Frame, Plane, shrunk
 from piboothup.booth.threads import NEVER_NS, STORAGE_TIMEOUT_NS, Heartbeat
 from piboothup.config import Config, zone
 from piboothup.problems import problem
+from piboothup.records import dataclass, field
 from piboothup.runtime import send_hint
 from piboothup.spool import commit
 from piboothup.spool.contexts import Context

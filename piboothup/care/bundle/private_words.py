@@ -7,7 +7,6 @@ read adds none; then the forms of such words (see `redaction`) are all there is 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from piboothup import records
 from piboothup.care.facts import Facts
 from piboothup.config import Config
 from piboothup.config.good_copy import GOOD_FILE, ROOT_FILE
@@ -67,12 +67,12 @@ def of_spool(directory: Path) -> set[str]:
 
 def settings(config: Config) -> Iterator[tuple[str, Any, Any]]:
     """Each setting as `table.key`, with its value and its default."""
-    for table in dataclasses.fields(Config):
+    for table in records.fields(Config):
         value, default = getattr(config, table.name), table.default
-        if not dataclasses.is_dataclass(value):
+        if not records.is_dataclass(value):
             yield table.name, value, default
             continue
-        for key in dataclasses.fields(value):
+        for key in records.fields(value):
             yield f"{table.name}.{key.name}", getattr(value, key.name), key.default
 
 

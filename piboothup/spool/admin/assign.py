@@ -11,8 +11,8 @@ import errno
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from piboothup.records import dataclass
 from piboothup.spool import SpoolError, contexts, durable, event_titles
 from piboothup.spool.admin import inventory
 from piboothup.spool.admin.inventory import Attribution, Inventory

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from piboothup.records import dataclass, field
 from piboothup.spool import contexts, event_titles, layout_version
 from piboothup.spool.contexts import Context, ContextRecord
 from piboothup.spool.layout_version import SpoolUnusable

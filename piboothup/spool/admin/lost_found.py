@@ -10,17 +10,17 @@ from __future__ import annotations
 import os
 import re
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 
+from piboothup.records import dataclass
 from piboothup.spool import durable
+from piboothup.spool.admin.users import acting_as_booth
 from piboothup.spool.capture_time import boots
 from piboothup.spool.contexts import read_record
 from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, SENT, TMP
 from piboothup.spool.names import Identity, PhotoName, digest_of
 from piboothup.spool.store import Spool
 from piboothup.text import open_file
-from piboothup.users import acting_as_booth
 
 _HEAD_BYTES = 65_536
 _LARGEST_BYTES = 64 * 1024 * 1024

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from piboothup.records import dataclass
 from piboothup.spool import SpoolError, commit, durable, handover, layout_version, wipe_journal
 from piboothup.spool.admin import inventory, wipe_steps
 from piboothup.spool.admin.inventory import Attribution, SpoolFile

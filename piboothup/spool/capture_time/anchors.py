@@ -6,8 +6,9 @@ with its boot-time only, and an anchor of that boot, from before or after the pr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from piboothup.records import dataclass
 
 FLOOR_MS = 1_735_689_600_000
 """1 January 2025: this program did not exist before, so an earlier clock is wrong."""

@@ -11,10 +11,10 @@ import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from piboothup.records import dataclass
 from piboothup.spool import durable
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.names import BY_HAND, Identity

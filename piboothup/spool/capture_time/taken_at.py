@@ -25,9 +25,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from piboothup.records import dataclass, replace
 from piboothup.spool.capture_time.anchors import CEILING_MS, Anchor, Source
 from piboothup.spool.capture_time.boots import Boot
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from piboothup.clock import Clock
+from piboothup.records import replace
 from piboothup.spool.capture_time import boots
 from piboothup.spool.capture_time.boots import Boot
 from piboothup.spool.capture_time.taken_at import is_known, knots, solve

@@ -19,10 +19,10 @@ calls them too large. A photo that is sent at the first attempt leaves nothing h
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from piboothup.config import Secret
+from piboothup.records import dataclass, field
 from piboothup.spool.contexts import Context
 from piboothup.spool.names import PhotoName
 

@@ -8,7 +8,8 @@ Every time is on the boot-time clock: no step of the wall clock makes a URL old 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from piboothup.records import dataclass
 
 SECOND_NS = 1_000_000_000
 MAX_BACKOFF_S = 30.0

@@ -25,10 +25,9 @@ only that event waits, for a backoff (server_trouble). STOPPED puts the photo ba
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from piboothup.clock import Clock
 from piboothup.problems import Problem, problem
+from piboothup.records import dataclass
 from piboothup.spool.contexts import Context
 from piboothup.spool.names import PhotoName
 from piboothup.status import UploaderState

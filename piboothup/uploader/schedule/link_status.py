@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 
 from piboothup.problems import Problem, problem
+from piboothup.records import dataclass, field
 from piboothup.spool.contexts import Context
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.status import UploaderState

@@ -12,11 +12,11 @@ from __future__ import annotations
 import heapq
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
 
+from piboothup.records import dataclass
 from piboothup.spool.contexts import Context, ContextRecord
 from piboothup.spool.names import PhotoName, is_boot_folder
 

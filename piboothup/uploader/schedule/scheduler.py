@@ -12,11 +12,11 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from piboothup.clock import Clock
 from piboothup.config import Secret
 from piboothup.problems import Problem
+from piboothup.records import dataclass
 from piboothup.spool.contexts import Context, ContextRecord
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.names import PhotoName

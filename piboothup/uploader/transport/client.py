@@ -16,7 +16,6 @@ requests and urllib3 do not fit as they are. What is used of them and what is no
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import re
 from collections.abc import Mapping
@@ -27,7 +26,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from piboothup import __version__
+from piboothup import __version__, records
 from piboothup.clock import Clock
 from piboothup.config import Secret, is_loopback
 from piboothup.uploader.outcomes import Outcome
@@ -124,7 +123,7 @@ class Transport:
             # RFC 9110, 15.4.8 and 15.4.9: the method and the body stay as they are.
             if answer.status not in (307, 308) or (redirect := redirect_target(request.url, answer.location)) is None:
                 break
-            request = dataclasses.replace(request, url=redirect)
+            request = records.replace(request, url=redirect)
             answer = self._send_with_trusted_time(request, deadline_ns)
         return answer
 

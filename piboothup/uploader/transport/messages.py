@@ -7,12 +7,12 @@ import re
 import ssl
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import BinaryIO, Final
 from urllib.parse import urljoin, urlsplit
 
 from piboothup.config import Secret
+from piboothup.records import dataclass, field
 from piboothup.uploader.transport.errors import OutOfDate
 
 BLOCK_BYTES: Final = 64 * 1024

@@ -9,9 +9,9 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from piboothup.config import LANGUAGES
+from piboothup.records import dataclass
 
 
 @dataclass(frozen=True)

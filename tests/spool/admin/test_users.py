@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.users import acting_as
+from piboothup.spool.admin.users import acting_as
 from tests.support.deadline import PATIENCE_S
 from tests.support.users import needs_users
 
@@ -51,7 +51,7 @@ def test_a09_a_thread_that_hangs_as_another_leaves_root(tmp_path: Path, monkeypa
 
 @needs_users
 def test_a08_who_cannot_become_another_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("piboothup.users._LIBC", _Refusing())
+    monkeypatch.setattr("piboothup.spool.admin.users._LIBC", _Refusing())
     with pytest.raises(PermissionError), acting_as(NOBODY, NOBODY):
         pytest.fail("it goes on as root")
 
