@@ -25,10 +25,10 @@ from tests.support.deadline import PATIENCE_S, until
 from tests.support.systemd import Systemd
 
 HEAVY = {"PIL", "numpy", "luma", "picamera2", "libcamera", "gpiozero", "lgpio", "simplejpeg", "segno", "requests"}
-SLOW = {"dataclasses", "inspect", "argparse", "difflib", "ipaddress", "secrets"}
+SLOW = {"dataclasses", "inspect", "argparse", "difflib", "secrets"}
 """Modules of the standard library that a start would pay for and not use."""
-if sys.version_info >= (3, 12):
-    SLOW |= {"_hashlib"}  # OpenSSL
+if sys.version_info >= (3, 13):
+    SLOW |= {"_hashlib", "ipaddress"}  # OpenSSL; before, pathlib itself loads the other
 UNTIL_READY = (
     *("commands.services", "booth.service", "booth.devices", "booth.panel.oled", "booth.camera.picamera2_driver"),
     *("booth.gpio.button", "booth.gpio.led", "booth.gpio.buzzer"),
