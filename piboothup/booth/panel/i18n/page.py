@@ -8,9 +8,9 @@ panel's menu.
 from __future__ import annotations
 
 import importlib
-from dataclasses import asdict, dataclass
 
 from piboothup.booth.panel.i18n import texts
+from piboothup.records import dataclass, fields
 
 
 @dataclass(frozen=True)
@@ -103,4 +103,5 @@ def page_words(language: str) -> dict[str, str]:
     """The texts of `language`, such as "de", by their names."""
     catalogue: PageTexts = importlib.import_module(f"{__package__}.page_{language}").TEXTS
     set_up = texts(language).menu.items["set_up"]
-    return {name: text.replace("{set_up}", set_up) for name, text in asdict(catalogue).items()}
+    said = {field.name: getattr(catalogue, field.name) for field in fields(PageTexts)}
+    return {name: text.replace("{set_up}", set_up) for name, text in said.items()}
