@@ -176,6 +176,6 @@ def _put(
 def _write_context(spool: Spool, context: Context) -> None:
     folder, known = spool.directory / CONTEXTS, spool.session.durable
     path = contexts.path_of(folder, context.id)
-    if path not in known or not path.exists() or contexts.is_damaged(path, context.id):
+    if path not in known or contexts.is_damaged(path, context.id):
         contexts.write(folder, context, {"boot": spool.boot, "boottime_ms": spool.clock.boottime_ns() // 1_000_000})
         known.add(path)

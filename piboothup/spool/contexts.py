@@ -63,8 +63,8 @@ def write(directory: Path, context: Context, created: dict[str, int]) -> None:
 
 
 def is_damaged(path: Path, context_id: str) -> bool:
-    """Whether the context's file is there but damaged: its photos wait until it is written anew. Raises OSError."""
-    return path.is_file() and _read(path, context_id) is None
+    """Whether the context's file is missing or damaged: its photos wait until it is written anew."""
+    return _read(path, context_id) is None
 
 
 @dataclass(frozen=True)

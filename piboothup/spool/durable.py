@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import stat
 import threading
@@ -21,6 +22,8 @@ from pathlib import Path
 
 from piboothup.spool import SpoolError
 from piboothup.text import read_bytes
+
+log = logging.getLogger(__name__)
 
 DIRECTORY_MODE = 0o2770
 FILE_MODE = 0o640
@@ -105,10 +108,22 @@ def sync_file(path: Path) -> None:
 def move(source: Path, target: Path) -> None:
     """Rename a file into another folder and make its new name durable. Raises OSError.
 
-    Until the folder's sync returns a power cut may undo it: callers promise nothing before that.
+    Until the folder's sync returns a power cut may undo it: callers promise nothing before that. A folder in the
+    place of `target` is renamed.
     """
-    os.rename(source, target)
+    try:
+        os.rename(source, target)
+    except IsADirectoryError:
+        _rename_folder(target)
+        os.rename(source, target)
     sync_directory(target.parent)
+
+
+def _rename_folder(path: Path) -> None:
+    """Rename a folder in the place of a file. Raises OSError."""
+    aside = path.with_name(f"{path.name}.folder-{path.lstat().st_ino}")
+    os.rename(f"{path}/", aside)  # with the slash nothing but a folder: another process may just have done so
+    log.warning("folder renamed path=%s reason=a file belongs there", aside)
 
 
 def replace(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
@@ -133,7 +148,7 @@ def append_line(path: Path, line: str) -> None:
 
     The line starts with a line break of its own, so that a line torn by a power cut spoils no other.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     content = b"\n" + line.encode() + b"\n"
     try:
         if os.write(descriptor, content) != len(content):
@@ -150,11 +165,17 @@ def remove(path: Path) -> None:
 
 @contextlib.contextmanager
 def lock(path: Path, *, wait: bool = False) -> Iterator[int]:
-    """Hold an exclusive flock on `path` (made if need be); yields its descriptor.
+    """Hold an exclusive flock on `path` (made if need be, a folder there is renamed); yields its descriptor.
 
     Raises Locked when it is taken and `wait` is false, OSError.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    flags = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, FILE_MODE)
+    except IsADirectoryError:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            _rename_folder(path)
+        descriptor = os.open(path, flags, FILE_MODE)
     try:
         found = os.fstat(descriptor)
         if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != FILE_MODE:

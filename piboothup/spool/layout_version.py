@@ -104,7 +104,7 @@ def _is_file(path: Path) -> bool:
 
 def note(directory: Path) -> None:
     """Write the version and a random id to a new card. Raises OSError."""
-    if not (directory / _FILE).exists():
+    if not (directory / _FILE).exists() or (directory / _FILE).is_dir():
         log.info("new spool directory=%s", directory)
         durable.replace(directory / _FILE, f"{LAYOUT} {os.urandom(8).hex()}\n".encode())
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from piboothup.clock import Clock
+from piboothup.problems import problem
 from piboothup.records import dataclass, field, replace
 from piboothup.spool import SpoolError, contexts, durable, event_titles, layout_version, wipe_journal
 from piboothup.spool.capture_time import boots
@@ -25,10 +26,15 @@ from piboothup.spool.contexts import Context
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.disk.free_space import FreeSpace
 from piboothup.spool.disk.location import Location
+from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, PLACES, SENT, Listing
 from piboothup.spool.names import BY_HAND, Identity, PhotoName, box_id, hardware_serial
 
 log = logging.getLogger(__name__)
+
+
+_NO_LOCK = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO)
+"""Errors of a lock that is another user's, a link, or a socket: only a person can tell what it is there for."""
 
 
 class AlreadyRunning(SpoolError):
@@ -89,19 +95,23 @@ class Spool:
         SpoolUnusable, OSError.
         """
         path = self.directory / f".{service}.lock"
-        try:
-            with (
-                durable.lock(path) as descriptor,
-                contextlib.closing(Location(self.directory, path, descriptor)) as location,
-            ):
-                if self.boot:
-                    self._prepare(location)
-                else:  # a command that only keeps the service out; or the card is full
-                    self.session = self._new_session(location)
-                yield
-        except durable.Locked:
-            text = f"A {service} is already running on the spool {self.directory}: stop that one first."
-            raise AlreadyRunning(text) from None
+        with contextlib.ExitStack() as held:
+            try:
+                descriptor = held.enter_context(durable.lock(path))
+            except durable.Locked:
+                text = f"A {service} is already running on the spool {self.directory}: stop that one first."
+                raise AlreadyRunning(text) from None
+            except OSError as error:
+                if error.errno not in _NO_LOCK:
+                    raise
+                text = f"{path} can't be opened ({error.strerror}): delete it while no piboothup is running."
+                raise SpoolUnusable(text, problem("spool_unusable", f"{path.name}: {error.strerror}")) from None
+            location = held.enter_context(contextlib.closing(Location(self.directory, path, descriptor)))
+            if self.boot:
+                self._prepare(location)
+            else:  # a command that only keeps the service out; or the card is full
+                self.session = self._new_session(location)
+            yield
 
     def start(self, service: str) -> None:
         """Record the service's start: no photo number of an earlier run in this boot comes again. Raises OSError."""

@@ -111,18 +111,19 @@ class Uploader:
 
         Raises AlreadyRunning, RuntimeUnusable, OSError when it can't start; SpoolUnusable too, but under systemd.
         """
-        with contextlib.closing(self._woken), contextlib.closing(self._wake):
-            if self._prepare():
+        with contextlib.closing(self._woken), contextlib.closing(self._wake), contextlib.ExitStack() as lock:
+            if self._prepare(lock):
                 self._run()
 
-    def _prepare(self) -> bool:
-        """Prepare the spool. On a box a failure is shown and tried again, as a disk may come late.
+    def _prepare(self, lock: contextlib.ExitStack) -> bool:
+        """Prepare and lock the spool. On a box a failure is shown and tried again, as a disk may come late.
 
         Returns False when the service is stopped meanwhile.
         """
         while not self._scheduler.stopping:
             try:
                 self._spool.prepare()
+                lock.enter_context(self._spool.lock("uploader"))
             except SpoolUnusable as error:
                 if not under_systemd():
                     raise
@@ -140,7 +141,6 @@ class Uploader:
 
     def _run(self) -> None:
         with (
-            self._spool.lock("uploader"),
             contextlib.closing(HintSocket(self._runtime, "uploader")) as hints,
             selectors.DefaultSelector() as selector,
         ):

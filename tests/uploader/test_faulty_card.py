@@ -449,6 +449,20 @@ def test_f16_a_file_in_the_place_of_sent_sends_nothing_twice(desk: Desk) -> None
     assert [len(desk.uploads_of(name)) for name in (*names, last)] == [1, 1, 1]
 
 
+def test_f16_an_uploader_that_cannot_have_its_lock_says_so(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+    name, lock = desk.take(), desk.booth.directory / ".uploader.lock"
+    lock.symlink_to("elsewhere")
+    desk.start()
+    desk.until(lambda: desk.said().get("problems") == ["spool_unusable"], "it to be told")
+    lock.unlink()
+    desk.stir()
+    desk.until_sent(name)
+    desk.until(lambda: desk.said().get("problems") == [], "it to be over")
+
+
 @pytest.mark.parametrize("into", ["new/", "new/<boot>/"])
 def test_s19_a_parked_photo_moved_back_to_new_by_hand_is_sent(desk: Desk, into: str) -> None:
     bad = desk.take()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -186,7 +187,14 @@ def _append(directory: Path, number: int, line: dict[str, Any]) -> None:
     if not directory.is_dir():  # somebody has tidied up
         durable.make_directories(directory)
     with durable.lock(directory / LOCK, wait=True):  # a wipe may be writing the file anew
-        if not path.exists():
-            durable.write_new(path, b"", durable.SHARED_FILE_MODE)
-            durable.sync_directory(directory)
+        if not _is_file(path):
+            durable.replace(path, b"", durable.SHARED_FILE_MODE)
         durable.append_line(path, json.dumps(line))
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file is there. Raises OSError when the card does not say."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False

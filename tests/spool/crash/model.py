@@ -193,7 +193,7 @@ class Recording:
 
     def _called(self, call: str, *given: Any, **more: Any) -> Any:
         path = self._path_of(given[0])
-        if path is None:
+        if path is None or (call == "open" and _only_reads(given[1]) and not given[1] & os.O_NOFOLLOW):
             return self._real[call](*given, **more)
         if self._dead:
             raise Killed
@@ -254,7 +254,7 @@ class Recording:
         found = self._path_of(path) or ""
         fresh = bool(flags & os.O_CREAT) and not os.path.lexists(path)
         descriptor: int = self._real["open"](path, flags, mode, **more)
-        if flags & os.O_NONBLOCK:  # only read, and closed by Python's file: nothing about it can change the disk
+        if _only_reads(flags):  # and is closed by Python's file: nothing about it can change the disk
             return descriptor
         inode = self._create(self._place(found), b"") if fresh else self._inode(found)
         if flags & os.O_TRUNC:
@@ -320,6 +320,11 @@ class Recording:
         place = self._place(self._path_of(path) or "")
         self._real["rmdir"](path)
         self.steps.append(Named(self._names.pop(place), place, None))
+
+
+def _only_reads(flags: int) -> bool:
+    """Whether a file is opened as `piboothup.text` does."""
+    return bool(flags & os.O_NONBLOCK) and not flags & (os.O_ACCMODE | os.O_CREAT)
 
 
 def _site(frame: FrameType | None) -> str:
