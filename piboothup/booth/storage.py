@@ -255,6 +255,8 @@ class StorageMonitor:
             choices.forget_others(self._spool.directory, self._config, config_changed=changed)
         except OSError as error:
             log.error("choices not forgotten reason=%s", error.strerror or error)
+        if is_own and kept.box == self._spool.box:
+            return
         try:
             text = good_copy.to_toml_text(self._config, self._config_names, self._spool.box)
             durable.update(path, text.encode())

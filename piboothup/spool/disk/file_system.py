@@ -122,7 +122,7 @@ def kind(
     `is_upper`: whether an overlay's upper layer is that folder on that mount, and not another of the same name.
     `devices`: the function of that name. `hidden`: the result for a layer or file that is not visible from here.
     """
-    mounts = [_mount(line) for line in mountinfo.splitlines() if b" - " in line]
+    lines = [line for line in mountinfo.splitlines() if b" - " in line]
 
     def of(mount: Mount, above: frozenset[int]) -> Storage:
         if mount.file_system in _IN_MEMORY or _VOLATILE & set(mount.options):
@@ -141,15 +141,15 @@ def kind(
         upper = next((_unescaped(option) for option in mount.options if option.startswith("upperdir=")), None)
         if upper is None:
             return Storage.DISK  # nothing can be written to it at all
-        under = _mount_of(upper, mounts)
+        under = _mount_of(upper, map(_mount, lines))
         return of(under, above) if under is not None and is_upper(upper, under) else hidden
 
     def of_file(file: Path, above: frozenset[int]) -> Storage:
-        under = _mount_of(file, mounts)
+        under = _mount_of(file, map(_mount, lines))
         return hidden if under is None else of(under, above)
 
-    found = next((mount for mount in mounts if mount.id == mount_id), None)
-    return Storage.UNKNOWN if found is None else of(found, frozenset())
+    found = next((line for line in lines if line.startswith(b"%d " % mount_id)), None)
+    return Storage.UNKNOWN if found is None else of(_mount(found), frozenset())
 
 
 def _mount(line: bytes) -> Mount:
@@ -177,7 +177,7 @@ def _unescaped(option: str) -> Path:
     return Path(re.sub(r"\\(.)", r"\1", option.removeprefix("upperdir=")))
 
 
-def _mount_of(path: Path, mounts: list[Mount]) -> Mount | None:
+def _mount_of(path: Path, mounts: Iterable[Mount]) -> Mount | None:
     """Mount of the path: the latest mount on the nearest mount point."""
     above = [mount for mount in mounts if mount.point == path or mount.point in path.parents]
     return max(reversed(above), key=lambda mount: len(mount.point.parts), default=None)

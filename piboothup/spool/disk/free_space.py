@@ -136,7 +136,9 @@ class FreeSpace:
 
 def storage(directory: Path) -> Storage:
     """Least safe storage of the spool in `directory` and its folders. Raises OSError when it is gone."""
-    return worst([look(directory), *(look(path) for path in _folders(directory) if path.is_dir())])
+    folders = [directory, *(path for path in _folders(directory) if path.is_dir())]
+    of_each_mount = {mount_id(path): path for path in folders}
+    return worst([look(path) for path in of_each_mount.values()])
 
 
 def _folders(directory: Path) -> list[Path]:

@@ -170,11 +170,14 @@ def test_f09_the_worst_of_several_kinds_counts() -> None:
 
 
 def test_f09_a_spool_is_the_worst_that_a_folder_of_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fake `look`: an overlay in a container beside memory can't be had in every place the tests run."""
+    """Fake mounts: an overlay in a container beside memory can't be had in every place the tests run."""
     spool = Spool(tmp_path, HandClock(), "serial-1")
     spool.prepare()
     for spoolward, new, wanted in ((UNKNOWN, MEMORY, MEMORY), (MEMORY, UNKNOWN, MEMORY), (DISK, UNKNOWN, UNKNOWN)):
         found = {tmp_path: spoolward, tmp_path / NEW: new}
+        monkeypatch.setattr(
+            free_space, "mount_id", lambda path, found=found: list(found).index(path) if path in found else 2
+        )
         monkeypatch.setattr(free_space, "look", lambda path, found=found: found.get(path, DISK))
         assert free_space.storage(tmp_path) is wanted
 
