@@ -6,6 +6,7 @@ the last of them, or the event, may have been truncated by a power cut, even if 
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -61,13 +62,16 @@ class GoodCopy:
 def read(directory: Path, box: str = "") -> GoodCopy:
     """Read the good copy in this spool; with `box`, one that another box wrote (on a stick moved here) is ignored."""
     try:
-        text = read_bytes(directory / GOOD_FILE).decode()
-        reading = Reading.of(text, directory / GOOD_FILE)
+        kept = _parsed(read_bytes(directory / GOOD_FILE).decode(), directory / GOOD_FILE)
     except (OSError, ValueError):
         return GoodCopy()
-    writer = _noted(text, _BOX)
-    if box and writer not in ("", box):
-        return GoodCopy()
+    return kept if not box or kept.box in ("", box) else GoodCopy()
+
+
+@functools.lru_cache(maxsize=1)  # a start reads it twice, before the disk may be there and after
+def _parsed(text: str, path: Path) -> GoodCopy:
+    """Raises ConfigError."""
+    reading, writer = Reading.of(text, path), _noted(text, _BOX)
     names = (*_noted(text, _NAMES).split(), *(f"{OF_ROOT}{name}" for name in _noted(text, _ROOT_NAMES).split()))
     return GoodCopy(reading.merged_with(Config())[0], names, exists=bool(reading.names), box=writer)
 

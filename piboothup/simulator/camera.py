@@ -48,7 +48,7 @@ class SimulatedCamera:
         self._stock: _Stock | None = None
         self._opened_ns = 0
         self._quiet_from_ns = 0
-        self.on_viewfinder: Callable[[], None] = lambda: None
+        self.wake: Callable[[], None] = lambda: None
         self.model = "simulated"
         self.notice: Problem | None = None
         self.size = table.size or DEFAULT_SIZE

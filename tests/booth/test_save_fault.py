@@ -216,7 +216,7 @@ def press_in_vain(box: Box) -> None:
     box.until_light(LightPattern.TROUBLE)
     box.until_said(lambda said: said["camera"] == "lost")
     box.clock.pass_s(10.0)
-    box.camera.on_viewfinder()  # the camera's thread sleeps real time until it looks at the clock
+    box.camera.wake()  # the camera's thread sleeps real time until it looks at the clock
     box.until_said(lambda said: said["camera"] == "ready")
 
 
@@ -241,7 +241,7 @@ def test_f16_three_presses_without_a_frame_are_a_fault(box: Box) -> None:
     box.clock.pass_s(30.0)  # a test photo, and the camera is opened again after it
     box.until_said(lambda said: said["camera"] == "lost")
     box.clock.pass_s(10.0)
-    box.camera.on_viewfinder()  # the camera's thread sleeps real time until it looks at the clock
+    box.camera.wake()  # the camera's thread sleeps real time until it looks at the clock
     box.until_said(lambda said: said["camera"] == "ready")
     assert box.turn() is LightPattern.TROUBLE
     assert box.camera.asked.qsize() == asked + 1

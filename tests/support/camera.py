@@ -44,7 +44,7 @@ class FakeCamera:
         self.clock = clock
         self.model, self.size = "imx477", (64, 48)
         self.notice: Problem | None = None
-        self.on_viewfinder: Callable[[], None] = nothing
+        self.wake: Callable[[], None] = nothing
         # behaviour
         self.fault: Problem | None = None
         """Fault of `open`."""

@@ -21,8 +21,9 @@ class CaptureTimedOut(CameraFault):
 class Camera(Protocol):
     """What a camera must do. Every call comes from one thread; only a frame's `release` comes from others."""
 
-    on_viewfinder: Callable[[], None]
-    """Callback when `viewfinder` has a new picture; may come from any thread and must return at once."""
+    wake: Callable[[], None]
+    """Called when the first frame has come and when `viewfinder` has a new picture; may come from any thread and must
+    return at once."""
 
     model: str
     """The sensor's name, known once the camera is open."""

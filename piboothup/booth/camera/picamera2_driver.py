@@ -67,11 +67,11 @@ class Picamera2Driver:
         self._exposure_limits = ExposureLimits()
         self._newest: Metadata | None = None
         """Metadata of the newest frame, requested by `frames` and set by the next frame."""
-        self._wants_newest = False
+        self._wants_newest = self._has_frames = False
         self._viewfinder: Viewfinder | None = None
         self._views = 0
         self._viewed_until_s = self._view_due_s = 0.0
-        self.on_viewfinder: Callable[[], None] = lambda: None
+        self.wake: Callable[[], None] = lambda: None
         self.model = ""
         self.size = (0, 0)
         self.notice: Problem | None = None
@@ -279,13 +279,16 @@ class Picamera2Driver:
         if self._wants_newest:
             self._wants_newest = False
             self._newest = request.get_metadata()
+        if not self._has_frames:
+            self._has_frames = True
+            self.wake()
         now_s = time.monotonic()
         if self._view_due_s <= now_s < self._viewed_until_s and request.config.get("lores") is not None:
             self._view_due_s = now_s + VIEW_S
             grey, _, _ = planes(self._memory(request, "lores"), request.config["lores"])
             self._views += 1
             self._viewfinder = Viewfinder(self._views, shrunk(grey, VIEWFINDER_SIZE))
-            self.on_viewfinder()
+            self.wake()
 
     def close(self) -> None:
         """Close the camera; a frame still lent out stays readable."""
@@ -296,6 +299,7 @@ class Picamera2Driver:
         finally:
             self._maps = {}
             self._viewfinder = self._newest = None
+            self._has_frames = False
 
 
 def _boottime_ahead_ns() -> int:

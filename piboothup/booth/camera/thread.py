@@ -37,8 +37,8 @@ FIRST_OPEN_LIMIT_NS = 90_000_000_000
 libcamera."""
 POLL_S = 0.5
 """How often the stream is checked, seconds."""
-FIRST_FRAME_POLL_S = 0.02
-"""How often the first frame is looked for after opening, seconds."""
+FIRST_FRAME_POLL_S = 0.1
+"""How often the first frame is looked for after opening, seconds, in case the driver does not call back."""
 WHITE_BALANCE_LOCK_NS = 400_000_000
 """Time before zero at which white balance is locked, nanoseconds: a control takes effect some frames later."""
 WHITE_BALANCE_AFTER_FLASH_NS = 600_000_000
@@ -130,7 +130,7 @@ class CameraThread:
         self._white_balance_locked = False
         self._viewfinder_on = False
         self._viewfinder: Viewfinder | None = None
-        camera.on_viewfinder = partial(self._jobs.put, None)
+        camera.wake = partial(self._jobs.put, None)
 
     def start(self) -> None:
         """Start the thread, which opens the camera; returns at once."""

@@ -279,6 +279,18 @@ def passing(make: type[StandIn], level: int) -> None:
     make.last.small_fds.append(fd)
 
 
+def test_the_first_frame_of_each_opening_wakes_its_thread(make: type[StandIn]) -> None:
+    camera = opened(make, CameraConfig(size=(1280, 960)))
+    told: list[int] = []
+    for opening in (1, 2):
+        camera.wake = lambda opening=opening: told.append(opening)  # type: ignore[misc]
+        passing(make, 10)
+        passing(make, 20)
+        camera.open()
+    assert told == [1, 2]
+    camera.close()
+
+
 def test_viewfinder_up_to_25_a_second_while_asked_notifies_each(
     make: type[StandIn], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,8 +298,8 @@ def test_viewfinder_up_to_25_a_second_while_asked_notifies_each(
     monkeypatch.setattr("time.monotonic", lambda: now_s)
     camera = opened(make, CameraConfig(size=(1280, 960)))
     told: list[Viewfinder | None] = []
-    camera.on_viewfinder = lambda: told.append(camera.viewfinder())
     passing(make, 10)
+    camera.wake = lambda: told.append(camera.viewfinder())
     assert camera.viewfinder() is None, "nobody had asked yet"
     levels = []
     for level in range(20, 40):  # twenty in a second, as none of Raspberry Pi's modules gives more at full size

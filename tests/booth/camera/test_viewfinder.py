@@ -76,8 +76,8 @@ def test_viewfinder_each_picture_delivered_once_on_camera_notice(
     looking.start()
     for serial in range(1, 40):
         seen = seen_by(camera, serial)
-        camera.on_viewfinder()
-        camera.on_viewfinder()
+        camera.wake()
+        camera.wake()
         assert heard.get(timeout=PATIENCE_S) is seen
     looking.stop(PATIENCE_S)
     assert heard.empty()
