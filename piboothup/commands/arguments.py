@@ -56,6 +56,7 @@ def command_parser() -> argparse.ArgumentParser:
     camera.add_argument("file", type=Path, metavar="FILE.jpg", nargs="?", help="where the test photo goes")
     camera.add_argument("--json", action="store_true", help="for programs")
     add("events", "the events and albums of the API key", "albums.run")
+    _add_qr(add("qr", "a code that a box is set up by, to be held before its lens or printed", "qr.run"))
     simulator = add("simulator", "a local EventPics", "simulation.simulator")
     simulator.add_argument("--port", type=int, default=0, metavar="N")
     simulator.add_argument("--directory", type=Path, default="eventpics", metavar="DIR", help="where the albums go")
@@ -66,6 +67,26 @@ def command_parser() -> argparse.ArgumentParser:
     works.add_parser("spool").set_defaults(function="setup.open_spool")
     _add_queue(add("queue", "the photos on the card", ""))
     return parser
+
+
+def _add_qr(qr: argparse.ArgumentParser) -> None:
+    qr.add_argument(
+        "what",
+        nargs="?",
+        choices=("booth", "wifi", "event"),
+        default="booth",
+        help="booth: the settings of this box, with its key (default); wifi: a network; event: the guests' link",
+    )
+    qr.add_argument("--event", default="", metavar="LINK", help="another event: the guests' link, or its id")
+    qr.add_argument("--wifi", action="store_true", help="with a network: name and password are asked for")
+    qr.add_argument("--hidden", action="store_true", help="the network is hidden")
+    qr.add_argument("--wpa3", action="store_true", help="the network takes WPA3 alone")
+    qr.add_argument("--country", default="", metavar="XX", help="the country that the box stands in, such as DE")
+    qr.add_argument("--ask-key", action="store_true", help="with another API key, which is asked for")
+    qr.add_argument("--table", metavar="FILE.csv", help="a code for each row; columns as in the README")
+    into = qr.add_mutually_exclusive_group()
+    into.add_argument("--png", metavar="FILE.png", help="as a picture")
+    into.add_argument("--sheet", metavar="FILE.html", help="as cards, to be printed from a browser")
 
 
 def _add_queue(queue: argparse.ArgumentParser) -> None:

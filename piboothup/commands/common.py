@@ -36,6 +36,7 @@ NEEDED = {
     "simulation.demo": {**_CONFIG, **DRAWING, "simplejpeg": "simplejpeg", "requests": "requests"},
     "simulation.screens": DRAWING,
     "remote.screen": DRAWING,
+    "qr.run": {**_CONFIG, "segno": "segno"},
 }
 """Libraries without which a command can do nothing, each with its part of a Debian package's name."""
 
@@ -168,3 +169,35 @@ def open_spool(loaded: Config) -> tuple[Spool, Clock]:
 
     clock = SystemClock()
     return Spool(loaded.spool.path, clock), clock
+
+
+def check_private(path: Path, example: str) -> None:
+    """Raise CommandFails for what is certain before any work: only a file is replaced. `example`: a file's name."""
+    if path.is_dir():
+        raise CommandFails(f"{path} is a folder: name a file in it, such as {path / example}.")
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+        raise CommandFails(f"{path} is no plain file: name another.")
+
+
+def write_private(path: Path, content: bytes, example: str) -> None:
+    """Replace the file atomically, readable by nobody but whoever asked for it. Raises CommandFails.
+
+    `example`: a file's name.
+    """
+    from piboothup.spool import durable
+
+    try:
+        durable.replace(path, content, 0o600)
+        if (
+            os.geteuid() == 0
+            and os.environ.get("SUDO_UID", "").isdigit()
+            and os.environ.get("SUDO_GID", "").isdigit()
+        ):
+            os.chown(path, int(os.environ["SUDO_UID"]), int(os.environ["SUDO_GID"]), follow_symlinks=False)
+    except FileNotFoundError:
+        raise CommandFails(f"{path} can't be written (its folder is not there): make it, or name another.") from None
+    except OSError as error:
+        remedy = f"name a file that you may write, such as /tmp/{example}"
+        if error.errno in durable.FULL:
+            remedy = "free some room there, or name a file on another disk"
+        raise CommandFails(f"{path} can't be written ({error.strerror or error}): {remedy}.") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import io
 import json
 import threading
 import tomllib
@@ -11,12 +12,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from piboothup import config
 from piboothup.booth.panel.i18n.page import page_words
+from piboothup.cli import main
 from piboothup.config import LANGUAGES, Secret
 from piboothup.setup.codes import BoothCode, Security, WifiNetwork, make, parse
+from tests.lab.page.conftest import read_on_box
 from tests.lab.page.front import HOST, Front
 from tests.support.page_words import PAGE
 
@@ -288,6 +293,23 @@ def test_u08_card_for_the_lid_is_printed_on_a_page(open_page: Open, look: str) -
     assert EN["lid_step_2"] in said and EN["key_warning"] in said
     assert KEY not in said and "password" not in said
     assert page.tab.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") == 1
+
+
+def test_u08_sheet_of_a_table_prints_a_page_for_each_row(open_page: Open, tmp_path: Path) -> None:
+    """What `piboothup qr --table` writes, in a browser."""
+    table, sheet = tmp_path / "bookings.csv", tmp_path / "cards.html"
+    rows = [f"Wedding {number},Box {number},{KEY},event{number},Barn,sunflower" for number in range(1, 4)]
+    table.write_text("\n".join(["booking,name,key,event,ssid,password", *rows]))
+    assert main(["qr", "--table", str(table), "--sheet", str(sheet)]) == 0
+    page = open_page(address=sheet.as_uri(), offline=True, viewport={"width": 794, "height": 1123})
+    page.tab.emulate_media(media="print")
+    network = WifiNetwork("Barn", Secret("sunflower"), Security.WPA)
+    cards = page.tab.query_selector_all("section")
+    shots = [np.asarray(Image.open(io.BytesIO(card.screenshot())).convert("L")) for card in cards]
+    wanted = [BoothCode(Secret(KEY), f"event{number}", "", network, f"Box {number}") for number in range(1, 4)]
+    assert [parse(text) for text in read_on_box(shots)] == wanted
+    assert page.tab.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") == 3
+    assert page.asked == [sheet.as_uri()]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
