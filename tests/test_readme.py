@@ -17,6 +17,7 @@ from piboothup.booth.panel.i18n.en import TEXTS
 from piboothup.booth.panel.screens import bottom_line
 from piboothup.booth.panel.view import View
 from piboothup.problems import codes, problem
+from piboothup.setup import boot_file
 from piboothup.simulator.gallery import readme_picture
 from piboothup.status import UploaderState
 from tests.support.commands import targets
@@ -38,9 +39,12 @@ def test_both_commands_are_one_line_each_in_a_block_of_their_own() -> None:
 
 
 def test_the_configs_in_the_docs_are_good() -> None:
-    (shown,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    shown, on_card = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     assert tomllib.loads(shown)
     assert config.parse(shown, Path("README.md"))[1] == []
+    for box, event in (("7F3K", "efgh5678"), ("AAAA", "abcd1234")):
+        file = boot_file.read(on_card.encode(), box)
+        assert (file.mistakes, file.settings["eventpics"]) == ([], {"link_id": event})
 
 
 SENT_OR_WAITING = {
@@ -163,7 +167,7 @@ def test_a05_build_it_makes_installs_and_sets_up_the_package() -> None:
     assert (tools, build) == (f"{apt} git debhelper dh-python", "systemd/package/build")
     assert install == f"{apt} ./build/piboothup_*.deb"
     services = (ROOT / "systemd/system").glob("*.service")
-    units = sorted(path.stem for path in services if "\n[Install]\n" in path.read_text(encoding="utf-8"))
+    units = sorted(path.stem for path in services if "\nType=notify\n" in path.read_text(encoding="utf-8"))
     assert f"sudo systemctl restart {' '.join(units)}" in rest
     assert (ROOT / build).stat().st_mode & 0o111
     lab = (ROOT / "tests/lab/package/inside").read_text(encoding="utf-8")

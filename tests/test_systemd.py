@@ -19,9 +19,11 @@ from piboothup.booth import service
 from piboothup.booth.camera.thread import FIRST_OPEN_LIMIT_NS
 from piboothup.commands import setup
 from piboothup.commands.arguments import command_parser
+from piboothup.config import DEFAULT_PATH
 from piboothup.config.settings import DEFAULT_DIRECTORY
 from piboothup.root_requests import ANSWERS, REQUESTS
 from piboothup.runtime import SYSTEM_DIRECTORY
+from piboothup.setup import wifi_profiles
 from piboothup.uploader.transport.messages import Limits
 from tests.support.deadline import PATIENCE_S
 
@@ -29,7 +31,8 @@ SYSTEMD = Path(__file__).parent.parent / "systemd"
 SERVICES = ("booth", "uploader")
 # What every service leans on by default; systemd brings them, so the tree only needs their names.
 TARGETS = ("sysinit", "basic", "shutdown", "multi-user", "umount", "paths")
-HELPER_UNITS = ("piboothup-requests.path", "piboothup-requests.service", "piboothup-spool.service")
+HELPERS = ("requests", "setup", "spool")
+HELPER_UNITS = ("piboothup-requests.path", *(f"piboothup-{helper}.service" for helper in HELPERS))
 
 
 def needs(program: str) -> pytest.MarkDecorator:
@@ -279,6 +282,23 @@ def test_a14_spool_folder_is_opened_by_root_with_little_more() -> None:
     assert (settings["ProtectSystem"], settings["ReadWritePaths"]) == ("strict", str(setup.UNITS))
     assert (settings["PrivateNetwork"], settings["RestrictAddressFamilies"]) == ("yes", "AF_UNIX")
     assert (settings["CPUSchedulingPolicy"], settings["IOSchedulingClass"]) == ("idle", "idle")
+
+
+def test_u02_the_card_is_read_by_root_with_little_more() -> None:
+    settings = unit("setup")["Service"]
+    assert command_parser().parse_args(settings["ExecStart"].split()[1:]).function == "setup.import_file"
+    assert settings["CapabilityBoundingSet"] == "CAP_CHOWN CAP_NET_ADMIN"
+    writable = {str(DEFAULT_PATH.parent), str(setup.BOOT), f"-{wifi_profiles.FOLDER}"}
+    assert (settings["ProtectSystem"], set(settings["ReadWritePaths"].split())) == ("strict", writable)
+    assert settings["RestrictAddressFamilies"] == "AF_UNIX AF_NETLINK"
+    assert (settings["CPUSchedulingPolicy"], settings["IOSchedulingClass"]) == ("idle", "idle")
+
+
+def test_u03_the_import_delays_no_start() -> None:
+    unit_of = unit("setup")["Unit"]
+    assert not {"Before", "After"} & set(unit_of)
+    assert unit("setup")["Service"]["Type"] == "exec"  # no target waits for its end
+    assert not any("piboothup-setup" in word for each in SERVICES for word in unit(each)["Unit"].values())
 
 
 @pytest.mark.process

@@ -10,9 +10,9 @@ from piboothup.care.facts import NEEDS_GROUP, NOT_HERE, OLD_UNITS, UNITS, Facts,
 from piboothup.records import dataclass
 from piboothup.root_requests import FRESH_NS, REQUESTS
 from piboothup.runtime import SYSTEM_DIRECTORY
-from piboothup.spool.admin.users import BOOTH
+from piboothup.spool.admin.users import BOOTH, UPLOADER
 
-UPLOADER, GROUP = "piboothup-uploader", "piboothup"
+GROUP = "piboothup"
 _DEVICE_GROUPS = ("gpio", "i2c", "video")
 _SUPPLEMENTARY = re.compile(r"^SupplementaryGroups=(.*)$", re.MULTILINE)
 _TMPFILES = "/usr/lib/tmpfiles.d/piboothup.conf"

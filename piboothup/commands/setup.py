@@ -1,4 +1,4 @@
-"""`piboothup setup`: root's helper, started by its units; `--help` does not list it."""
+"""`piboothup setup`: root's helper, started by its units, and what the file on the card was answered."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ import logging
 import os
 import pwd
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from subprocess import SubprocessError
 
+from piboothup import status
 from piboothup.clock import SystemClock
 from piboothup.commands.common import OK, CommandFails
 from piboothup.runtime import SYSTEM_DIRECTORY
 from piboothup.setup import request_reader
 from piboothup.setup.errors import Refused
-from piboothup.spool.admin import users
 
 UNITS = Path("/etc/systemd/system")
+BOOT = Path("/boot/firmware")
+_LOOKS, _LOOK_S = 30, 3.0
+"""How often an address is looked for, and every how many seconds, before the answer says that there is none."""
 log = logging.getLogger(__name__)
 
 
@@ -36,11 +41,11 @@ def open_spool(_given: argparse.Namespace) -> int:
     """Let both services write where the config, and links, lead the photos."""
     from piboothup import config
     from piboothup.setup import spool_folder
-    from piboothup.spool.names import box_id, hardware_serial
+    from piboothup.spool.admin import users
 
     booth = _begin("open a folder to the services")
     with users.acting_as(booth.pw_uid, booth.pw_gid):
-        used = config.load_effective(config.DEFAULT_PATH, box_id(hardware_serial())).config
+        used = config.load_effective(config.DEFAULT_PATH, _box_id()).config
         target = spool_folder.real_path(used.spool.path)
     refused, folder = None, None
     try:
@@ -59,12 +64,67 @@ def open_spool(_given: argparse.Namespace) -> int:
     return OK
 
 
-def _begin(work: str) -> pwd.struct_passwd:
-    """Begin the log; the booth's user. Raises CommandFails."""
+def import_file(_given: argparse.Namespace) -> int:
+    """Take what the file on the card says, if it is new, and answer beside it."""
+    from piboothup.setup import boot_import, radio
+    from piboothup.spool.admin import users
+
+    uploader = _begin("take what the card says", users.UPLOADER)
+    box = boot_import.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
+    try:
+        done = boot_import.run(box)
+    except OSError as error:
+        reason = error.strerror or error
+        raise CommandFails(
+            f"The file on the card can't be taken ({reason}); it is tried at the next start."
+        ) from None
+    if done is None:
+        return OK
+    looks = iter(range(_LOOKS))
+    while not (found := radio.addresses()) and next(looks, None) is not None:
+        threading.Event().wait(_LOOK_S)
+    boot_import.answer(box, done, tuple(_situation(found)))
+    return OK
+
+
+def _situation(addresses: list[str]) -> Iterator[str]:
+    """How the box is, for the answer."""
+    yield f"Network: {', '.join(addresses) or 'none yet'}"
+    uploader = status.read_uploader(SYSTEM_DIRECTORY)
+    if uploader is not None:
+        if uploader.wifi.reason:
+            yield f"Wi-Fi: {uploader.wifi.reason}"
+        yield f"Photos waiting: {uploader.waiting}"
+
+
+def _box_id() -> str:
+    from piboothup.spool.names import box_id, hardware_serial
+
+    return box_id(hardware_serial())
+
+
+def show_answer(_given: argparse.Namespace) -> int:
+    """Print what the file on the card was answered."""
+    from piboothup.setup.boot_import import ANSWER, NAMES
+
+    try:
+        print((BOOT / ANSWER).read_text(encoding="utf-8"), end="")
+    except FileNotFoundError:
+        print(f"No {NAMES[0]} was read yet: put it in {BOOT}, which is the card's drive on any computer.")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandFails(f"{BOOT / ANSWER} can't be read: {getattr(error, 'strerror', None) or error}.") from None
+    return OK
+
+
+def _begin(work: str, user: str = "") -> pwd.struct_passwd:
+    """Begin the log; the user whose part it is, else the booth's. Raises CommandFails."""
+    from piboothup.spool.admin import users
+
+    user = user or users.BOOTH
     if os.geteuid() != 0:
         raise CommandFails(f"Only root may {work}: its unit runs this.")
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
     try:
-        return pwd.getpwnam(users.BOOTH)
+        return pwd.getpwnam(user)
     except KeyError:
-        raise CommandFails(f"This computer has no user {users.BOOTH}: sudo systemd-sysusers") from None
+        raise CommandFails(f"This computer has no user {user}: sudo systemd-sysusers") from None

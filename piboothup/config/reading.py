@@ -20,7 +20,7 @@ from piboothup.records import dataclass, field
 
 COMPLETE = "# complete"
 """Last line of a file that was shortened on purpose."""
-_REPLACES = {"link_id": "album_id", "api_key": "api_key_file", "api_key_file": "api_key"}
+REPLACES = {"link_id": "album_id", "api_key": "api_key_file", "api_key_file": "api_key"}
 """Keys whose value makes another key's lower value void: no new event with an old album."""
 
 
@@ -63,8 +63,12 @@ class Reading:
     @classmethod
     def of(cls, text: str, path: Path) -> Reading:
         """Parse `text`. Raises ConfigError when it is no TOML, or of another version."""
-        tables = _tables(text, path)
-        reading = cls(path, text, _lines_of_keys(text))
+        return cls.of_tables(_tables(text, path), path, text, _lines_of_keys(text))
+
+    @classmethod
+    def of_tables(cls, tables: dict[str, Any], path: Path, text: str, line_of: dict[str, int]) -> Reading:
+        """Check what a text says. Raises ConfigError when it is of another version."""
+        reading = cls(path, text, line_of)
         shape = {each.name: each for each in records.fields(Config)}
         for name, value in tables.items():
             reading.last_table = name if isinstance(value, dict) else ""
@@ -97,7 +101,7 @@ class Reading:
                 values[table] = value
                 continue
             keys = {name.partition(".")[2] for name in self.names if name.startswith(f"{table}.")}
-            keys |= {_REPLACES[key] for key in keys & set(_REPLACES)}
+            keys |= {REPLACES[key] for key in keys & set(REPLACES)}
             own = {key: getattr(value, key) for key in keys}
             values[table] = records.replace(values.get(table, getattr(base, table)), **own)
         return values

@@ -72,15 +72,19 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_new(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
+def write_new(path: Path, content: bytes, mode: int | None = FILE_MODE, owner: tuple[int, int] | None = None) -> None:
     """Create `path` with `content` and sync its bytes, not yet its name. Leaves nothing behind on an error.
 
-    Raises FileExistsError when the name is taken, any other OSError when the disk fails or is full.
+    `mode`: None on FAT, which refuses most. `owner`: user and group, for root alone. Raises FileExistsError when the
+    name is taken, any other OSError when the disk fails or is full.
     """
-    descriptor = os.open(path, _CREATE, mode)
+    descriptor = os.open(path, _CREATE, FILE_MODE if mode is None else mode)
     try:
         try:
-            os.fchmod(descriptor, mode)
+            if mode is not None:
+                os.fchmod(descriptor, mode)
+            if owner is not None:
+                os.fchown(descriptor, *owner)
             if content:
                 _reserve(descriptor, len(content))
             _write_all(descriptor, content)
@@ -126,21 +130,24 @@ def _rename_folder(path: Path) -> None:
     log.warning("folder renamed path=%s reason=a file belongs there", aside)
 
 
-def replace(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
-    """Replace the content of `path` atomically: a power cut leaves the old or the new content. Raises OSError."""
+def replace(path: Path, content: bytes, mode: int | None = FILE_MODE, owner: tuple[int, int] | None = None) -> None:
+    """Replace the content of `path` atomically: a power cut leaves the old or the new content. Raises OSError.
+
+    `mode` and `owner`: as for `write_new`.
+    """
     fresh = path.with_name(f".{path.name}.{threading.get_native_id()}")
     with contextlib.suppress(FileNotFoundError):
         os.unlink(fresh)
-    write_new(fresh, content, mode)
+    write_new(fresh, content, mode, owner)
     move(fresh, path)
 
 
-def update(path: Path, content: bytes) -> None:
+def update(path: Path, content: bytes, mode: int | None = FILE_MODE) -> None:
     """`replace`, unless `path` has this content already: then nothing is written. Raises OSError."""
     with contextlib.suppress(OSError):
         if read_bytes(path) == content:
             return
-    replace(path, content)
+    replace(path, content, mode)
 
 
 def append_line(path: Path, line: str) -> None:

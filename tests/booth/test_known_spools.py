@@ -121,10 +121,10 @@ def test_f11_no_note_is_written_for_each_photo(bench: Bench, monkeypatch: pytest
     written: list[bytes] = []
     replace = durable.replace
 
-    def counted(path: Path, content: bytes, *more: int) -> None:
+    def counted(path: Path, content: bytes, mode: int | None = durable.FILE_MODE) -> None:
         if path == bench.file:
             written.append(content)
-        replace(path, content, *more)
+        replace(path, content, mode)
 
     monkeypatch.setattr(durable, "replace", counted)
     with bench.evening() as monitor:

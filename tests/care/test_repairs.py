@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.care import install
 from piboothup.care.facts import State
 from piboothup.care.repairs import repairs
 from piboothup.commands.common import CommandFails
 from piboothup.commands.doctor import mend
 from piboothup.health import Check
 from piboothup.spool.admin import lost_found
-from piboothup.spool.admin.users import BOOTH
+from piboothup.spool.admin.users import BOOTH, UPLOADER
 from piboothup.spool.names import PhotoName
 from tests.care.raspberry import Raspberry
 from tests.support.photos import PARTY, jpeg, take
@@ -69,7 +68,7 @@ def test_a09_users_and_groups_are_made_and_photos_stay(box: Raspberry) -> None:
     mend(box.facts)
     assert states(box, Check.ACCOUNTS, Check.FILES) == [State.OK, State.OK]
     users = box.facts.ids("/etc/passwd")
-    assert users.keys() == {"root", BOOTH, install.UPLOADER}
+    assert users.keys() == {"root", BOOTH, UPLOADER}
     assert box.path("/run/piboothup/requests").stat().st_uid == users[BOOTH]
     assert sorted(path for path in box.spool.directory.rglob("*")) == before
 

@@ -57,5 +57,6 @@ def targets(parser: argparse.ArgumentParser | None = None) -> dict[str, str]:
     for action in (parser or command_parser())._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, subparser in action.choices.items():
-                found |= {name: subparser.get_default("function"), **targets(subparser)}
+                inner = {f"{name} {below}": target for below, target in targets(subparser).items()}
+                found |= {name: subparser.get_default("function"), **inner}
     return found

@@ -9,7 +9,7 @@ import os
 import pwd
 from collections.abc import Iterator
 
-BOOTH = "piboothup-booth"
+BOOTH, UPLOADER = "piboothup-booth", "piboothup-uploader"
 
 _LIBC = ctypes.CDLL(None)
 _NOBODY = ctypes.c_uint(0xFFFFFFFF)

@@ -1,0 +1,240 @@
+"""Import of the file on the card, and the answer beside it.
+
+The order is what a power cut asks for: secrets go durably to root's files, then the settings; only then `(saved)`
+stands in their place on the card, and at last the file is recorded as imported. After a cut anywhere the next start
+does it again, with the same result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from piboothup.config import ConfigError, good_copy, import_record
+from piboothup.config.import_record import ImportRecord
+from piboothup.records import dataclass, field
+from piboothup.setup import boot_file, radio, root_settings_file, wifi_profiles
+from piboothup.setup.boot_file import BootFile, BootNetwork, Mistake
+from piboothup.setup.boot_toml import Place, without_secrets
+from piboothup.setup.codes import WifiNetwork
+from piboothup.spool import durable
+
+log = logging.getLogger(__name__)
+
+NAMES = ("piboothup.toml", "piboothup.toml.txt", "piboothup.txt")
+"""Names of the file, as editors leave it; the first that is there counts."""
+ANSWER = "piboothup-status.txt"
+_KEY_MODE = 0o400
+_DRAFT = re.compile(r"\.(piboothup.*|cmdline\.txt|key|settings\.toml|imported\.json)\.\d+")
+
+
+@dataclass(frozen=True)
+class Box:
+    """The box and its folders."""
+
+    id: str
+    boot: Path
+    etc: Path = Path("/etc/piboothup")
+    profiles: Path = wifi_profiles.FOLDER
+    key_owner: tuple[int, int] | None = None
+    """User and group of the uploader, whose the key's file is."""
+
+    @property
+    def key_file(self) -> Path:
+        """File of the API key, as the package's config names it."""
+        return self.etc / "key"
+
+
+@dataclass
+class Imported:
+    """What the import has done."""
+
+    name: str
+    """Name of the file."""
+    file: BootFile
+    taken: list[str] = field(default_factory=list)
+    """What is in force now, a line each."""
+    mistakes: list[Mistake] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> Imported | None:
+    """Import the file if it is new to this box; None when there is nothing to do. Raises OSError.
+
+    `put_in_force`: sets the radio's country and has the networks joined.
+    """
+    for folder in (box.boot, box.etc, box.profiles):
+        for draft in folder.glob(".*"):  # of an import that a power cut ended; it may hold a secret
+            if _DRAFT.fullmatch(draft.name):
+                durable.remove(draft)
+    record = import_record.read(box.etc)
+    found = [name for name in NAMES if (box.boot / name).is_file()]
+    if not found:
+        if record.mistakes:
+            _keep_record(box, ImportRecord())
+        return None
+    content = (box.boot / found[0]).read_bytes()
+    if (record.sha256, record.box) == (_sha256(content), box.id):
+        return None
+    file = boot_file.read(content, box.id)
+    done = Imported(found[0], file, mistakes=file.mistakes)
+    if found[1:]:
+        done.mistakes.append(Mistake(None, f"There is {found[1]} too.", f"{found[0]} was read; delete the other."))
+    left = _Import(box, done).take(content)
+    if file.country or file.networks:
+        put_in_force(file.country)
+    if file.networks and not file.country and not radio.kept_country(box.boot):
+        done.notes.append(
+            'No country is set, so the Wi-Fi keeps to what is allowed everywhere: write country = "DE".'
+        )
+    answer(box, done)
+    _keep_record(box, ImportRecord(_sha256(left) if left is not None else "", box.id, len(done.mistakes)))
+    log.warning("card imported taken=%d mistakes=%d again=%s", len(done.taken), len(done.mistakes), left is None)
+    return done
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _keep_record(box: Box, record: ImportRecord) -> None:
+    durable.replace(box.etc / import_record.FILE, record.to_bytes(), mode=0o644)
+
+
+class _Import:
+    """The steps; a file that can't be written is told, and what hangs on it stays on the card."""
+
+    def __init__(self, box: Box, done: Imported) -> None:
+        self._box = box
+        self._done = done
+        self._file = done.file
+        self._has_key = False
+        """Whether the file names a key, and it is on this box."""
+        self._safe: list[Place] = []
+        """Where the secrets stand that are durable elsewhere."""
+
+    def take(self, content: bytes) -> bytes | None:
+        """Take everything; return the file's bytes on the card then, None when it should be imported again."""
+        saved = [self._take_key(), *map(self._take_network, self._file.networks), self._take_settings()]
+        saved.append(self._take_country())
+        left = self._clear(content)
+        return left if all(saved) else None
+
+    def _take_key(self) -> bool:
+        key, key_file = self._file.key, self._box.key_file
+        if self._file.has_saved_key and not (key_file.exists() and key_file.stat().st_size):
+            what = "The key that was saved is not on this box."
+            self._tell(Mistake(self._file.key_line, what, "Write it in the file again."))
+            return True
+        if key is None:
+            self._has_key = self._file.has_saved_key
+            return True
+        with self._telling("The key"):
+            durable.replace(key_file, key.reveal().encode() + b"\n", mode=_KEY_MODE, owner=self._box.key_owner)
+            self._safe += [place for place in self._file.secrets if place[-1] == "api_key"]
+            self._has_key = True
+            return True
+        return False
+
+    def _take_network(self, found: BootNetwork) -> bool:
+        network = found.network
+        name = f"Wi-Fi '{network.ssid}'"
+        with self._telling(name):
+            if found.is_saved:
+                password = wifi_profiles.saved_password(network.ssid, self._box.profiles)
+                if password is None:
+                    what = f"The password of {name} that was saved is not on this box."
+                    self._tell(Mistake(found.line, what, "Write it in the file again."))
+                    return True
+                network = WifiNetwork(network.ssid, password, network.security, network.hidden)
+            wifi_profiles.write(network, found.priority, self._box.profiles)
+            self._safe += [found.place] if found.place in self._file.secrets else []
+            self._done.taken.append(name)
+            return True
+        return False
+
+    def _take_settings(self) -> bool:
+        settings = dict(self._file.settings)
+        if self._has_key:
+            event = settings.get("eventpics", {})
+            settings["eventpics"] = {**event, "api_key_file": str(self._box.key_file)}
+        if not settings:
+            return True
+        with self._telling("The settings"):
+            root_settings_file.update(self._box.etc / good_copy.ROOT_FILE, settings)
+            self._done.taken += _told(self._file, has_key=self._has_key)
+            return True
+        return False
+
+    def _take_country(self) -> bool:
+        country = self._file.country
+        if not country:
+            return True
+        with self._telling("The country"):
+            radio.keep_country(self._box.boot, country)
+            self._done.taken.append(f"country: {country}")
+            return True
+        return False
+
+    def _clear(self, content: bytes) -> bytes | None:
+        """Write `(saved)` on the card for each secret that is safe; return the file's bytes then."""
+        if not self._safe:
+            return content
+        text = without_secrets(self._file.text, self._file.readable, self._safe)
+        if text is None:
+            what = "Key and passwords still stand in the file."
+            self._tell(Mistake(None, what, 'Write "(saved)" for each by hand.'))
+            return content
+        ends = "\r\n" if b"\r" in content else "\n"
+        left = text.replace("\n", ends).encode()
+        with self._telling("That key and passwords are saved"):
+            durable.replace(self._box.boot / self._done.name, left, mode=None)
+            return left
+        return None
+
+    @contextlib.contextmanager
+    def _telling(self, what: str) -> Iterator[None]:
+        """Tell that it can't be written, if so."""
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            self._tell(Mistake(None, f"{what} can't be written ({reason}).", "It is tried again at the next start."))
+        except ConfigError as error:
+            self._tell(Mistake(None, error.what, error.remedy))
+
+    def _tell(self, mistake: Mistake) -> None:
+        self._done.mistakes.append(mistake)
+
+
+def _told(file: BootFile, *, has_key: bool) -> list[str]:
+    """What was taken of the settings, a line for each table."""
+    plain = [name for name, value in file.settings.items() if not isinstance(value, dict)]
+    tables = {name: [*value] for name, value in file.settings.items() if isinstance(value, dict)}
+    if has_key:
+        tables["eventpics"] = ["the key", *tables.get("eventpics", [])]
+    lines = [", ".join(plain)] if plain else []
+    return lines + [f"[{name}]: {', '.join(keys)}" for name, keys in tables.items()]
+
+
+# -- the answer ------------------------------------------------------------------------------------------------------
+
+
+def answer(box: Box, done: Imported, now: tuple[str, ...] = ()) -> None:
+    """Write what was taken and what was wrong beside the file. `now`: how the box is."""
+    lines = [f"The answer of box {box.id} to {done.name}.", ""]
+    lines += ["In force:", *(f"- {line}" for line in done.taken), ""] if done.taken else ["Nothing was taken.", ""]
+    if done.file.own_table:
+        lines += [f"The table [[box]] with id = {box.id} is this box's, and was laid over the common part.", ""]
+    if done.mistakes:
+        lines += ["Not taken, as there are mistakes:", *(f"- {mistake}" for mistake in done.mistakes), ""]
+        lines += ["Correct the file and start the box again: a changed file is read at each start.", ""]
+    lines += [*done.notes, *now]
+    try:
+        durable.update(box.boot / ANSWER, "\r\n".join([*lines, ""]).encode(), mode=None)
+    except OSError as error:
+        log.error("answer not written reason=%s", error.strerror or error)

@@ -1,0 +1,75 @@
+"""The radio: its country, and NetworkManager's part in it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import subprocess
+from pathlib import Path
+
+from piboothup.spool import durable
+
+log = logging.getLogger(__name__)
+
+_KERNEL_LINE = "cmdline.txt"
+_NMCLI = "/usr/bin/nmcli"
+_IW = "/usr/sbin/iw"
+_IP = "/usr/bin/ip"
+_TIMEOUT_S = 20.0
+_COUNTRY = re.compile(r"\s*\bcfg80211\.ieee80211_regdom=(\S*)")
+
+
+def country_in(kernel_line: str) -> str:
+    """Country on the kernel's line; "" when there is none."""
+    found = _COUNTRY.search(kernel_line)
+    return found[1] if found else ""
+
+
+def with_country(kernel_line: str, country: str) -> str:
+    """The kernel's line with this country, as raspi-config writes it."""
+    bare = _COUNTRY.sub("", kernel_line.rstrip("\n")).strip()
+    return f"{bare} cfg80211.ieee80211_regdom={country}\n"
+
+
+def kept_country(boot_folder: Path) -> str:
+    """Country that holds from each start on; "" when there is none."""
+    return country_in(_kernel_line(boot_folder))
+
+
+def keep_country(boot_folder: Path, country: str) -> None:
+    """Write the country on the kernel's line, for all starts to come. Raises OSError."""
+    line = _kernel_line(boot_folder)
+    if line.strip() and country_in(line) != country:
+        durable.replace(boot_folder / _KERNEL_LINE, with_country(line, country).encode(), mode=None)
+
+
+def _kernel_line(boot_folder: Path) -> str:
+    try:
+        return (boot_folder / _KERNEL_LINE).read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):  # no Raspberry Pi
+        return ""
+
+
+def put_in_force(country: str) -> None:
+    """Set the country, have NetworkManager read the profiles, and switch the radio on. What fails is logged."""
+    if country:
+        _run([_IW, "reg", "set", country])
+    _run([_NMCLI, "connection", "reload"])
+    _run([_NMCLI, "radio", "wifi", "on"])
+
+
+def addresses() -> list[str]:
+    """The box's addresses in its networks, as `192.168.1.7 (wlan0)`."""
+    found = _run([_IP, "-oneline", "address", "show", "up", "scope", "global"])
+    return [f"{address} ({device})" for device, address in re.findall(r"^\d+: (\S+) +inet6? ([^/\s]+)", found, re.M)]
+
+
+def _run(words: list[str]) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603  (nothing in it but two checked letters)
+            words, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=_TIMEOUT_S
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        log.warning("radio not set program=%s reason=%s", Path(words[0]).name, type(error).__name__)
+        return ""
+    return done.stdout.decode("utf-8", "replace")

@@ -1,0 +1,85 @@
+"""Profiles of NetworkManager for the networks that a person gave, as native keyfiles.
+
+They are known by their UUID, which is made of the network's name: cloned cards have the same, and another profile for
+the same network stays as it is. The password is kept, never its hash, which WPA3 can't use.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from pathlib import Path
+from typing import Final
+
+from piboothup.config import Secret
+from piboothup.setup.codes import Security, WifiNetwork
+from piboothup.spool import durable
+
+FOLDER: Final = Path("/etc/NetworkManager/system-connections")
+_OURS: Final = uuid.UUID("0b1c6c5e-6f0a-5a52-9d0a-6d1f7b6c2e11")
+_MODE: Final = 0o600
+"""NetworkManager passes over a keyfile that others may read."""
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_-]([A-Za-z0-9 ._-]*[A-Za-z0-9._-])?")
+_WITH_PASSWORD: Final = {Security.WPA: "wpa-psk", Security.SAE: "sae"}
+"""`wpa-psk` is WPA2 and WPA3 alike, as the network offers."""
+
+
+def uuid_of(ssid: str) -> uuid.UUID:
+    """UUID of our profile for a network."""
+    return uuid.uuid5(_OURS, ssid)
+
+
+def path_of(ssid: str, folder: Path = FOLDER) -> Path:
+    """Keyfile of our profile for a network."""
+    return folder / f"piboothup-{uuid_of(ssid)}.nmconnection"
+
+
+def keyfile(network: WifiNetwork, priority: int = 0) -> Secret:
+    """Text of the profile."""
+    lines = ["[connection]", f"id={escaped(f'piboothup {network.ssid}')}", f"uuid={uuid_of(network.ssid)}"]
+    lines += ["type=wifi", f"autoconnect-priority={priority}", "", "[wifi]", "mode=infrastructure"]
+    lines += [f"ssid={_bytes(network.ssid)}", *(["hidden=true"] if network.hidden else []), "powersave=2"]
+    if network.password is not None:
+        protection = f"key-mgmt={_WITH_PASSWORD[network.security]}"
+        lines += ["", "[wifi-security]", protection, f"psk={escaped(network.password.reveal())}"]
+    lines += ["", "[ipv4]", "method=auto", "", "[ipv6]", "method=auto", ""]
+    return Secret("\n".join(lines))
+
+
+def escaped(text: str) -> str:
+    """The text as GKeyFile reads it back: it drops blanks at both ends, and a backslash begins an escape."""
+    inner = text.replace("\\", "\\\\").replace("\t", r"\t").replace("\n", r"\n").replace("\r", r"\r")
+    inner = re.sub(" +$", lambda blanks: r"\s" * len(blanks[0]), inner)
+    return re.sub("^ +", lambda blanks: r"\s" * len(blanks[0]), inner)
+
+
+def _bytes(ssid: str) -> str:
+    """A network's name; as numbers of its bytes where NetworkManager could take the text for something else."""
+    return ssid if _PLAIN.fullmatch(ssid) else "".join(f"{byte};" for byte in ssid.encode())
+
+
+def write(network: WifiNetwork, priority: int = 0, folder: Path = FOLDER) -> bool:
+    """Write the profile durably; whether anything has changed. Raises OSError."""
+    path, content = path_of(network.ssid, folder), keyfile(network, priority).reveal().encode()
+    if _content(path) == content:
+        return False
+    durable.replace(path, content, mode=_MODE)
+    return True
+
+
+def saved_password(ssid: str, folder: Path = FOLDER) -> Secret | None:
+    """Password in our profile for a network; None when there is none. Raises OSError."""
+    found = re.search(
+        r"^psk=(.*)$", (_content(path_of(ssid, folder)) or b"").decode("utf-8", "replace"), re.MULTILINE
+    )
+    if found is None:
+        return None
+    marks = {"s": " ", "t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
+    return Secret(re.sub(r"\\([stnr\\])", lambda escape: marks[escape[1]], found[1]))
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,388 @@
+"""The file on the card: in whatever form an editor leaves it, with whatever mistake, for one box of many."""
+
+from __future__ import annotations
+
+import codecs
+
+import pytest
+import tomli
+from hypothesis import given
+from hypothesis import strategies as st
+
+from piboothup.setup.boot_file import BootFile, read
+from piboothup.setup.boot_text import NotText, decode
+from piboothup.setup.boot_toml import SAVED, without_secrets
+from piboothup.setup.codes import Security
+
+KEY = "canary-key-3b9f5a01c6d2"
+PASSWORD = "canary ; \\ $ wörd 🎉"
+BOX = "7F3K"
+WHOLE = f"""\
+# For the wedding.
+config_version = 1
+name = "Łódź Booth"   # what guests see
+language = "de"
+timezone = "Europe/Berlin"
+country = "de"
+
+[eventpics]
+api_key = "{KEY}"   # from the app
+link_id = "abcd1234"
+album_id = "a1"
+
+[capture]
+countdown_s = 3
+
+[[wifi]]
+ssid = "Barn"
+password = '{PASSWORD}'
+priority = 10
+
+[[wifi]]
+ssid = "Open house"
+hidden = true
+"""
+
+
+def text_of(file: BootFile) -> str:
+    text = without_secrets(file.text, file.readable, file.secrets)
+    assert text is not None
+    return text
+
+
+def told(file: BootFile) -> list[tuple[int | None, str]]:
+    """Line and sentence of each mistake; each has a remedy, and none a secret."""
+    for mistake in file.mistakes:
+        assert mistake.what.endswith(".")
+        assert mistake.remedy.endswith(".")
+        assert "canary" not in str(mistake)
+    return [(mistake.line, mistake.what) for mistake in file.mistakes]
+
+
+def assert_whole(file: BootFile) -> None:
+    assert told(file) == []
+    assert file.settings == {
+        "name": "Łódź Booth",
+        "language": "de",
+        "timezone": "Europe/Berlin",
+        "eventpics": {"link_id": "abcd1234", "album_id": "a1"},
+        "capture": {"countdown_s": 3},
+    }
+    assert file.key is not None
+    assert (file.key.reveal(), file.country) == (KEY, "DE")
+    barn, house = file.networks
+    assert barn.network.password is not None
+    assert (barn.network.ssid, barn.network.password.reveal(), barn.priority) == ("Barn", PASSWORD, 10)
+    assert (barn.network.security, barn.network.hidden) == (Security.WPA, False)
+    assert (house.network.ssid, house.network.password, house.network.hidden) == ("Open house", None, True)
+
+
+# -- whatever an editor does ---------------------------------------------------------------------------------------
+
+CP1252 = WHOLE.replace("Łódź", "Größe").replace(PASSWORD, PASSWORD.replace("🎉", "€"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        WHOLE.encode(),
+        codecs.BOM_UTF8 + WHOLE.encode(),
+        codecs.BOM_UTF16_LE + WHOLE.encode("utf-16-le"),
+        codecs.BOM_UTF16_BE + WHOLE.encode("utf-16-be"),
+        WHOLE.encode("utf-16-le"),
+        WHOLE.encode("utf-16-be"),
+        WHOLE.replace("\n", "\r\n").encode(),
+        WHOLE.replace("\n", "\r").encode(),
+        codecs.BOM_UTF16_LE + WHOLE.replace("\n", "\r\n").encode("utf-16-le"),
+        WHOLE.replace("\n", "\u2028").encode(),
+        WHOLE.encode() + b"\0" * 512,
+        codecs.BOM_UTF16_LE + WHOLE.encode("utf-16-le") + b"\0" * 511,
+        WHOLE.rstrip().encode(),
+        WHOLE.replace("\n", " \t\n").encode(),
+        WHOLE.replace(" = ", "\xa0=\xa0").replace("[eventpics]", "\xa0[eventpics]\u200b").encode(),
+    ],
+    ids=range(15),
+)
+def test_c10_the_file_is_read_as_any_editor_leaves_it(content: bytes) -> None:
+    assert_whole(read(content, BOX))
+
+
+@pytest.mark.parametrize("marks", ["“”", "„“", "„”", "””", "««", "»«", '"”', '“"', "‟″"])
+def test_c10_curly_quotes_are_read_as_straight_ones(marks: str) -> None:
+    begin, end = marks[0], marks[1]
+    curly = "\n".join(_curled(line, begin, end) for line in WHOLE.split("\n"))
+    assert curly != WHOLE
+    assert_whole(read(curly.encode(), BOX))
+    if marks == "“”":
+        cp1252 = "\n".join(_curled(line, begin, end) for line in CP1252.split("\n")).encode("cp1252")
+        assert read(cp1252, BOX).settings["name"] == "Größe Booth"
+
+
+def _curled(line: str, begin: str, end: str) -> str:
+    key, quote, rest = line.partition('"')
+    value, closing, after = rest.partition('"')
+    return f"{key}{begin}{value}{end}{after}" if quote and closing else line
+
+
+def test_c10_marks_inside_of_a_value_stay() -> None:
+    file = read('name = "Anna\u2019s \u201cbooth\u201d\xa0no. 1"  # \u201ca\u201d'.encode(), BOX)
+    assert (told(file), file.settings) == ([], {"name": "Anna\u2019s \u201cbooth\u201d\xa0no. 1"})
+    assert read('name = “5" print”  # “big”'.encode(), BOX).settings == {"name": '5" print'}
+    assert read("name = ‘a\\b’".encode(), BOX).settings == {"name": "a\\b"}
+
+
+def test_c10_latin_letters_of_windows_are_read() -> None:
+    file = read(CP1252.encode("cp1252"), BOX)
+    assert (told(file), file.settings["name"]) == ([], "Größe Booth")
+    assert file.networks[0].network.password is not None
+    assert file.networks[0].network.password.reveal() == PASSWORD.replace("🎉", "€")
+
+
+def test_c10_bytes_that_are_no_text_are_told_with_their_line() -> None:
+    assert told(read(b"name = 'a'\nlanguage = '\x81'\n", BOX)) == [(2, "This is not text.")]
+    assert told(read(b"#" * 300_000, BOX)) == [(1, "This is not text.")]
+    assert told(read(b"\xff\xd8\xff\xe0" + bytes(range(256)), BOX))[0][1] == "This is not text."
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 512, b"\xef\xbb\xbf", b"\n# soon\n", b"config_version = 1\n"])
+def test_u01_a_file_without_settings_says_nothing(content: bytes) -> None:
+    assert read(content, BOX) == BootFile(text=decode(content), readable=decode(content).split("\n"))
+
+
+# -- mistakes ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "mistake", "lost"),
+    [
+        (("link_id", "linkid"), (10, "`eventpics.linkid` is not a setting."), "eventpics"),
+        (("album_id", "link"), (11, "`eventpics.link` is not a setting."), "eventpics"),
+        (("abcd1234", "https://app.eventpics.net/abcd1234"), (10, "`eventpics.link_id` can't be used"), "eventpics"),
+        ((KEY, "canary key"), (9, "`eventpics.api_key` can't be used as it stands."), "eventpics"),
+        (("link_id", "# link_id"), (11, "An album needs its event."), "eventpics"),
+        (("countdown_s = 3", "countdown_s = 30"), (14, "`capture.countdown_s` can't be used"), "capture"),
+        (("countdown_s = 3", 'countdown_s = "3"'), (14, "`capture.countdown_s` can't be used"), "capture"),
+        (("countdown_s = 3", "countdown_s 3"), (14, "Expected '=' after a key"), "capture"),
+        (('"de"', "de"), (4, "Invalid value."), "name language timezone country"),
+        (('language = "de"', 'language = "fr"'), (4, "`language` can't be used as it stands."), "language"),
+        (('country = "de"', 'country = "Germany"'), (6, "`country` should be two letters."), "country"),
+        (("name =", "nmae ="), (3, "`nmae` is not a setting."), "name"),
+        (("[eventpics]", "# [eventpics]"), (9, "`api_key` is not a setting."), "eventpics"),
+        (("[eventpics]", "[event]"), (8, "`event` is not a setting."), "eventpics"),
+        (("[eventpics]", "[eventpics"), (8, "Expected ']'"), "eventpics"),
+        ((f'"{KEY}"', f'"{KEY}'), (9, "Illegal character"), "eventpics"),
+        (("Barn", "B" * 33), (17, "The Wi-Fi's name should have at most 32 letters"), "Barn"),
+        (("priority", "prio"), (19, "`prio` is not a setting of a network."), "Barn"),
+        (("priority = 10", "priority = 1.5"), (19, "`priority` can't be used as it stands."), "Barn"),
+        (("priority = 10", "priority = 1000"), (19, "`priority` can't be used as it stands."), "Barn"),
+        (("priority = 10", 'security = "WEP"'), (19, "`security` can't be used as it stands."), "Barn"),
+        ((f"'{PASSWORD}'", '"canary"'), (18, "The Wi-Fi's password should have 8 to 63"), "Barn"),
+        ((f"'{PASSWORD}'", "canary"), (18, "Invalid value."), "Barn"),
+        ((f"'{PASSWORD}'", "12345678"), (18, "`password` can't be used as it stands."), "Barn"),
+        (("Open house", "Barn"), (22, "This network stands in the file twice."), "Open house"),
+        (("hidden = true", "hidden = True"), (23, "Invalid value."), "Open house"),
+        (('[[wifi]]\nssid = "Barn"', '[wifi]\nssid = "Barn"'), (21, "Cannot overwrite a value."), "everything"),
+    ],
+)
+def test_u01_a_mistake_is_told_and_costs_its_table(
+    change: tuple[str, str], mistake: tuple[int, str], lost: str
+) -> None:
+    text = WHOLE.replace(*change)
+    file = read(text.encode(), BOX)
+    found = told(file)
+    assert text != WHOLE
+    assert any(line == mistake[0] and what.startswith(mistake[1]) for line, what in found), found
+    networks = {each.network.ssid for each in file.networks}
+    for name in ("eventpics", "capture", "language", "name", "timezone"):
+        assert (name in file.settings) == (name not in lost.split() and lost != "everything"), name
+    assert (file.key is None) == ("eventpics" in lost or lost == "everything")
+    assert (file.country == "") == ("country" in lost or lost == "everything")
+    assert {"Barn", "Open house"} - networks == ({lost} & {"Barn", "Open house"} or set()) | (
+        {"Barn", "Open house"} if lost == "everything" else set()
+    )
+
+
+def test_u01_two_mistakes_are_both_told() -> None:
+    text = WHOLE.replace("countdown_s = 3", "countdown_s = 30").replace("Barn", "B" * 33).replace('"de"', '"fr"', 1)
+    assert [line for line, _ in told(read(text.encode(), BOX))] == [4, 14, 17]
+    text = WHOLE.replace("countdown_s = 3", "countdown_s 3").replace("hidden = true", "hidden = True")
+    file = read(text.encode(), BOX)
+    assert [line for line, _ in told(file)] == [14, 23]
+    assert (file.settings["eventpics"]["link_id"], file.networks[0].network.ssid) == ("abcd1234", "Barn")
+
+
+def test_u01_another_version_takes_nothing() -> None:
+    file = read(WHOLE.replace("config_version = 1", "config_version = 2").encode(), BOX)
+    assert [line for line, _ in told(file)] == [2]
+    assert (file.settings, file.key, file.networks, file.country, file.secrets) == ({}, None, [], "", [])
+
+
+@given(st.binary(max_size=400) | st.text(max_size=200).map(str.encode))
+def test_u01_any_bytes_are_read_or_told(content: bytes) -> None:
+    told(read(content, BOX))
+
+
+PIECES = [
+    "[eventpics]",
+    "[[wifi]]",
+    "[[box]]",
+    "[box.eventpics]",
+    "[[box.wifi]]",
+    "[wifi]",
+    "[box]",
+    "[x",
+    '"""',
+    "#",
+]
+LINES = [*PIECES, f'api_key = "{KEY}"', 'ssid = "a"', 'password = "canary password"', 'id = "7F3K"', 'id = "AAAA"']
+LINES += ['link_id = "ab"', "box = 3", "wifi = [1]", 'eventpics = {api_key = "canary-inline"}', "a.b = 1", "x", "= 1"]
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=12))
+def test_u01_any_lines_are_read_or_told(lines: list[str]) -> None:
+    file = read("\n".join(lines).encode(), BOX)
+    told(file)
+    text = without_secrets(file.text, file.readable, file.secrets)
+    if text is not None:
+        again = read(text.encode(), BOX)
+        assert (again.settings, again.country) == (file.settings, file.country)
+        assert again.key is None
+        assert not again.secrets
+
+
+# -- one file for many boxes ---------------------------------------------------------------------------------------
+
+BOXES = f"""\
+name = "Common"
+country = "DE"
+[eventpics]
+api_key = "canary-common"
+link_id = "common12"
+album_id = "c1"
+[capture]
+countdown_s = 3
+[[wifi]]
+ssid = "Barn"
+password = "common password"
+[[box]]
+id = "AAAA"
+name = "First"
+[box.eventpics]
+link_id = "first123"
+[[box]]
+id = " {BOX.lower()} "
+name = "Mine"
+country = "AT"
+[box.eventpics]
+link_id = "mine1234"
+[box.capture]
+review_s = 1
+[[box.wifi]]
+ssid = "Stage"
+password = "canary stage"
+[[box.wifi]]
+ssid = "Barn"
+password = "canary barn"
+[[box]]
+id = "ZZZZ"
+[box.eventpics]
+link_id = "last1234"
+"""
+
+
+def test_u04_a_box_takes_its_own_table_over_the_common_part() -> None:
+    file = read(BOXES.encode(), BOX)
+    assert (told(file), file.own_table, file.country) == ([], True, "AT")
+    assert file.settings == {
+        "name": "Mine",
+        "eventpics": {"link_id": "mine1234"},
+        "capture": {"countdown_s": 3, "review_s": 1},
+    }
+    passwords = {each.network.ssid: each.network.password for each in file.networks}
+    assert {ssid: found and found.reveal() for ssid, found in passwords.items()} == {
+        "Barn": "canary barn",
+        "Stage": "canary stage",
+    }
+    again = tomli.loads(text_of(file))
+    assert [each.get("wifi") for each in again["box"]][1] == [
+        {"ssid": "Stage", "password": SAVED},
+        {"ssid": "Barn", "password": SAVED},
+    ]
+    assert again["eventpics"]["api_key"] == SAVED
+
+
+def test_u04_an_unknown_box_takes_the_common_part() -> None:
+    file = read(BOXES.encode(), "QQQQ")
+    assert (told(file), file.own_table, file.country, file.settings["name"]) == ([], False, "DE", "Common")
+    assert file.settings["eventpics"] == {"link_id": "common12", "album_id": "c1"}
+    assert [each.network.ssid for each in file.networks] == ["Barn"]
+    assert "canary stage" in text_of(file)  # another box's, which this one has not taken
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "is_taken"),
+    [
+        (('link_id = "mine1234"', 'link_id = "mine 1234"'), 22, {"name", "capture"}),
+        (('link_id = "mine1234"', 'link_id = "mine1234'), 22, set()),
+        (('[box.eventpics]\nlink_id = "mine1234"', "[box.eventpics\nlink_id = 1"), 21, set()),
+        ((f'id = " {BOX.lower()} "', "id = 7"), 18, set()),
+        ((f'id = " {BOX.lower()} "\n', ""), 17, set()),
+        (("AAAA", BOX), 17, set()),
+        (('name = "First"', "name = First"), 14, {"name", "eventpics", "capture"}),
+        (("[[box]]", "[box]"), 17, set()),
+    ],
+)
+def test_u04_a_mistake_never_gives_a_box_the_event_of_others(
+    change: tuple[str, str], line: int, is_taken: set[str]
+) -> None:
+    file = read(BOXES.replace(*change).encode(), BOX)
+    assert line in [found for found, _ in told(file)], told(file)
+    assert set(file.settings) == is_taken
+    assert file.settings.get("eventpics", {"link_id": "mine1234"})["link_id"] == "mine1234"
+
+
+# -- secrets -------------------------------------------------------------------------------------------------------
+
+
+def test_u02_what_was_taken_leaves_the_text_and_nothing_else() -> None:
+    text = text_of(read(WHOLE.encode(), BOX))
+    assert "canary" not in text
+    before, after = WHOLE.split("\n"), text.split("\n")
+    assert [number for number, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]] == [8, 17]
+    again = read(text.encode(), BOX)
+    assert (told(again), again.key, again.has_saved_key, again.secrets) == ([], None, True, [])
+    assert [each.is_saved for each in again.networks] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'eventpics = {{ api_key = "{KEY}", link_id = "ab" }}\nwifi = [{{ssid = "Barn", password = "canary 12"}}]\n',
+        f'[eventpics]\napi_key = """\n{KEY}"""\n[[wifi]]\nssid="Barn"\npassword = \'\'\'\ncanary 12\'\'\'\n',
+        f'eventpics.api_key = "{KEY}"\neventpics.link_id = "ab"\n',
+        f'["eventpics"]\n"api_key"="{KEY}"#{KEY}\n["x.y"]\nday = 2026-11-29\nt = 07:32:00\nn = [[1], [{{a = 1}}]]\n',
+        f'[capture]\ncountdown_s = bad\n[eventpics]\napi_key = """{KEY}"""\n',
+    ],
+)
+def test_u02_secrets_in_any_form_leave_the_text(text: str) -> None:
+    file = read(text.encode(), BOX)
+    assert file.key is not None
+    masked = text_of(file)
+    assert "canary" not in masked
+    again = read(masked.encode(), BOX)
+    assert again.has_saved_key
+    assert again.settings == file.settings
+    assert ("bad" in masked) == ("bad" in text)
+
+
+def test_u02_a_secret_that_was_not_taken_stays() -> None:
+    file = read(WHOLE.replace("album_id", "album").encode(), BOX)
+    assert KEY in text_of(file)
+    file = read(WHOLE.replace("priority", "prio").encode(), BOX)
+    assert (PASSWORD in text_of(file), KEY in text_of(file)) == (True, False)
+
+
+@pytest.mark.parametrize("given", [codecs.BOM_UTF16_LE + b"\x00\xd8a\x00", codecs.BOM_UTF16_BE + b"\xdc\x00"])
+def test_c10_half_a_pair_of_utf16_is_no_text(given: bytes) -> None:
+    with pytest.raises(NotText):
+        decode(given)

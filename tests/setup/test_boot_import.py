@@ -1,0 +1,392 @@
+"""The import of the file on the card: what is written where, cut at every step, and the answer."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import pwd
+import shutil
+import stat
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from piboothup import status
+from piboothup.cli import main
+from piboothup.commands import setup
+from piboothup.config import import_record, load_effective
+from piboothup.setup import boot_import, radio
+from piboothup.setup.boot_import import ANSWER, Box, Imported
+from piboothup.setup.wifi_profiles import path_of, saved_password
+from piboothup.status import UploaderReport, WifiReport
+from tests.spool.crash.model import Disk, Killed, Recording, Tree, read_tree, states, write_tree
+from tests.support.users import IS_ROOT
+
+KEY, OLD_KEY = "canary-key-3b9f5a01c6d2", "canary-key-0ld"
+PASSWORD, OLD_PASSWORD = "canary-password ; \\ $ wörd 🎉", "canary-password old"
+FILE = f"""\
+config_version = 1
+name = "Łódź Booth"
+country = "AT"
+[eventpics]
+api_key = "{KEY}"
+link_id = "abcd1234"
+[[wifi]]
+ssid = "Barn"
+password = '{PASSWORD}'
+priority = 10
+"""
+KERNEL_LINE = "console=tty1 root=PARTUUID=1-2 cfg80211.ieee80211_regdom=DE rootwait\n"
+MASKED = FILE.replace(KEY, "(saved)").replace(f"'{PASSWORD}'", '"(saved)"')
+
+
+class Card:
+    """A box's folders below one, and what the import had the radio do."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.box = Box("7F3K", root / "boot", root / "etc", root / "profiles")
+        self.file = self.box.boot / "piboothup.toml"
+        self.settings = self.box.etc / "settings.toml"
+        self.profile = path_of("Barn", self.box.profiles)
+        self.countries: list[str] = []
+
+    def make(self) -> Card:
+        for folder in (self.root, self.box.boot, self.box.etc, self.box.profiles):
+            folder.mkdir(exist_ok=True)
+        (self.box.boot / "cmdline.txt").write_text(KERNEL_LINE)
+        return self
+
+    def run(self) -> Imported | None:
+        return boot_import.run(self.box, self.countries.append)
+
+    def imported(self, text: str | bytes = FILE) -> Imported:
+        """The import of this text, which is new."""
+        self.file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        done = self.run()
+        assert done is not None
+        return done
+
+    @property
+    def answer(self) -> str:
+        content = (self.box.boot / ANSWER).read_bytes()
+        assert content.count(b"\r\n") == content.count(b"\n")  # for any editor
+        return content.decode().replace("\r\n", "\n")
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Card:
+    return Card(tmp_path / "box").make()
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_u03_what_the_file_says_is_in_force_and_answered(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = card.imported()
+    assert done.mistakes == []
+    assert (card.box.key_file.read_text(), mode_of(card.box.key_file)) == (f"{KEY}\n", 0o400)
+    password = saved_password("Barn", card.box.profiles)
+    assert (password and password.reveal(), mode_of(card.profile)) == (PASSWORD, 0o600)
+    assert (card.file.read_text(), mode_of(card.settings)) == (MASKED, 0o644)
+    assert card.countries == ["AT"]
+    line = (card.box.boot / "cmdline.txt").read_text()
+    assert line == "console=tty1 root=PARTUUID=1-2 rootwait cfg80211.ieee80211_regdom=AT\n"
+    for said in ("box 7F3K", "name", "the key, link_id", "Wi-Fi 'Barn'", "country: AT"):
+        assert said in card.answer
+    config = card.box.etc / "config.toml"
+    config.write_text('config_version = 1\nname = "Booth 1"\n[spool]\ndirectory = "/nowhere"\n')
+    monkeypatch.setattr("piboothup.config.file.DEFAULT_PATH", config)
+    used = load_effective(config)
+    assert (used.errors, used.warnings, used.config.name) == ((), (), "Łódź Booth")
+    event = used.config.eventpics
+    assert (event.link_id, event.api_key_file) == ("abcd1234", str(card.box.key_file))
+
+
+def test_u03_an_unchanged_file_does_nothing(card: Card) -> None:
+    card.imported()
+    before = {path: path.stat().st_mtime_ns for path in card.root.rglob("*")}
+    assert card.run() is None
+    assert {path: path.stat().st_mtime_ns for path in card.root.rglob("*")} == before
+    assert card.countries == ["AT"]
+
+
+def test_u03_no_file_does_nothing(card: Card) -> None:
+    before = read_tree(card.root)
+    assert card.run() is None
+    assert read_tree(card.root) == before
+
+
+def test_u03_a_changed_file_replaces_what_it_names(card: Card) -> None:
+    card.imported()
+    done = card.imported('language = "de"\n[eventpics]\nlink_id = "other123"\nalbum_id = "a2"\n')
+    text = card.settings.read_text()
+    for said in ('name = "Łódź Booth"', 'language = "de"', 'link_id = "other123"', "api_key_file"):
+        assert said in text
+    assert text.endswith("\n# complete\n")
+    assert done.mistakes == []
+    card.imported('[eventpics]\nlink_id = "third123"\n')
+    assert "album_id" not in card.settings.read_text()
+    assert card.box.key_file.read_text() == f"{KEY}\n"
+
+
+def test_u04_a_cloned_or_moved_card_is_imported_anew(card: Card) -> None:
+    card.imported()
+    card.box = Box("AAAA", card.box.boot, card.box.etc, card.box.profiles)
+    done = card.run()
+    assert done is not None
+    assert (done.mistakes, done.file.has_saved_key) == ([], True)
+    assert card.box.key_file.read_text() == f"{KEY}\n"
+    assert saved_password("Barn", card.box.profiles) is not None
+
+
+@pytest.mark.parametrize("name", ["piboothup.toml.txt", "piboothup.txt"])
+def test_u01_a_name_that_windows_gave_is_read(card: Card, name: str) -> None:
+    card.file = card.box.boot / name
+    assert card.imported().mistakes == []
+    assert card.file.read_text() == MASKED
+    (card.box.boot / "piboothup.toml").write_text(FILE)
+    done = card.run()
+    assert done is not None
+    assert f"There is {name} too. piboothup.toml was read; delete the other." in card.answer
+    assert import_record.read(card.box.etc).mistakes == 1
+
+
+def test_u01_mistakes_are_answered_with_line_and_remedy(card: Card) -> None:
+    done = card.imported(FILE.replace("link_id", "linkid").replace("AT", "Austria"))
+    assert len(done.mistakes) == 2
+    assert "Line 3: `country` should be two letters. Write its code" in card.answer
+    assert "Line 6: `eventpics.linkid` is not a setting. Write `link_id`, or delete the line." in card.answer
+    assert KEY in card.file.read_text()  # it was not taken, so it stays
+    assert not card.box.key_file.exists()
+    assert import_record.read(card.box.etc).mistakes == 2
+    assert card.run() is None
+    card.imported(card.file.read_text().replace("linkid", "link_id").replace("Austria", "AT"))
+    assert import_record.read(card.box.etc).mistakes == 0
+    assert "mistakes" not in card.answer
+
+
+def test_u01_mistakes_of_a_file_that_is_gone_are_forgotten(card: Card) -> None:
+    card.imported("nmae = 1")
+    card.file.unlink()
+    assert card.run() is None
+    assert import_record.read(card.box.etc).mistakes == 0
+
+
+def test_u02_saved_secrets_that_are_not_here_are_told(card: Card) -> None:
+    done = card.imported(MASKED)
+    assert [(mistake.line, mistake.what) for mistake in done.mistakes] == [
+        (5, "The key that was saved is not on this box."),
+        (8, "The password of Wi-Fi 'Barn' that was saved is not on this box."),
+    ]
+    assert not card.profile.exists()
+
+
+def test_u02_line_ends_and_notes_stay_as_they_were(card: Card) -> None:
+    text = "# Notes\r\n\r\n" + FILE.replace("\n", "\r\n") + "# end\r\n"
+    card.imported(b"\xff\xfe" + text.encode("utf-16-le"))
+    assert card.file.read_bytes().decode() == "# Notes\r\n\r\n" + MASKED.replace("\n", "\r\n") + "# end\r\n"
+
+
+def test_u11_profiles_of_others_stay(card: Card) -> None:
+    other = card.box.profiles / "Barn.nmconnection"
+    other.write_text("[connection]\nid=Barn\n[wifi]\nssid=Barn\n[wifi-security]\npsk=another word\n")
+    before = other.stat()
+    card.imported()
+    assert (other.stat().st_ino, other.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert sorted(path.name for path in card.box.profiles.iterdir()) == sorted([other.name, card.profile.name])
+
+
+def test_u10_a_box_without_a_country_says_so(card: Card) -> None:
+    (card.box.boot / "cmdline.txt").write_text("root=/dev/mmcblk0p2\n")
+    card.imported(FILE.replace('country = "AT"\n', ""))
+    assert "No country is set" in card.answer
+    assert card.countries == [""]
+    card.imported(FILE)
+    assert "No country is set" not in card.answer
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root may give a file away")
+def test_u02_the_key_belongs_to_the_uploader(card: Card) -> None:
+    card.box = Box("7F3K", card.box.boot, card.box.etc, card.box.profiles, key_owner=(4711, 4712))
+    card.imported()
+    found = card.box.key_file.stat()
+    assert (found.st_uid, found.st_gid, mode_of(card.box.key_file)) == (4711, 4712, 0o400)
+
+
+# -- the command -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def programs(card: Card, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the programs in the place of iw, ip and nmcli were called with; the command acts on this card."""
+    calls = card.root / "calls"
+    answer = "2: wlan0    inet 192.168.1.7/24 brd 192.168.1.255 scope global wlan0"
+    for name, output in (("iw", ""), ("ip", answer), ("nmcli", "")):
+        program = card.root / name
+        program.write_text(f'#!/bin/sh\necho {name} "$@" >> {calls}\necho "{output}"\n')
+        program.chmod(0o755)
+        monkeypatch.setattr(radio, f"_{name.upper()}", str(program))
+    monkeypatch.setattr(setup, "BOOT", card.box.boot)
+    monkeypatch.setattr(setup, "SYSTEM_DIRECTORY", card.root)
+    made = partial(Box, etc=card.box.etc, profiles=card.box.profiles)
+    monkeypatch.setattr(boot_import, "Box", lambda box_id, boot, key_owner: made(box_id, boot))
+    monkeypatch.setattr(pwd, "getpwnam", lambda _: SimpleNamespace(pw_uid=os.geteuid(), pw_gid=os.getegid()))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    return calls
+
+
+@pytest.mark.process
+def test_u03_the_command_imports_and_says_how_the_box_is(
+    card: Card, programs: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    card.file.write_text(FILE)
+    status.write(card.root, "uploader", UploaderReport(waiting=12, wifi=WifiReport(reason="Too far.")).to_json())
+    assert main(["setup", "import"]) == 0
+    assert programs.read_text().splitlines()[:3] == [
+        "iw reg set AT",
+        "nmcli connection reload",
+        "nmcli radio wifi on",
+    ]
+    assert card.answer.endswith("Network: 192.168.1.7 (wlan0)\nWi-Fi: Too far.\nPhotos waiting: 12\n")
+    assert main(["setup", "status"]) == 0
+    shown = capfd.readouterr()
+    assert "the key, link_id" in shown.out
+    assert "canary" not in shown.out + shown.err
+    programs.unlink()
+    assert main(["setup", "import"]) == 0
+    assert not programs.exists()
+
+
+@pytest.mark.process
+def test_u10_a_system_without_programs_for_the_radio_goes_on(
+    card: Card, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(radio, "_NMCLI", str(card.root / "none"))
+    monkeypatch.setattr(radio, "_IW", "/bin/false")
+    card.file.write_text(FILE)
+    assert main(["setup", "import"]) == 0
+    assert card.profile.exists()
+    assert programs.exists()
+
+
+def test_u03_status_before_any_file_says_where_to_put_it(
+    card: Card, programs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["setup", "status"]) == 0
+    assert "No piboothup.toml was read yet" in capsys.readouterr().out
+    assert not programs.exists()
+    (card.box.boot / ANSWER).write_bytes(b"\xff")
+    assert main(["setup", "status"]) == 1
+
+
+def test_u02_only_root_may_import(card: Card, programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    card.file.write_text(FILE)
+    assert main(["setup", "import"]) == 1
+    assert card.file.read_text() == FILE
+    assert not programs.exists()
+
+
+# -- the plug is pulled ----------------------------------------------------------------------------------------------
+
+
+def used_box(root: Path) -> Card:
+    """A box that has an older key, event and network, and a new file on its card."""
+    card = Card(root).make()
+    card.imported(FILE.replace(KEY, OLD_KEY).replace(PASSWORD, OLD_PASSWORD).replace("abcd1234", "former12"))
+    card.file.write_text(FILE)
+    (card.box.etc / ".key.4711").write_text(KEY[:9])  # of an import that was cut before
+    return card
+
+
+def places(tree: Tree, text: str) -> set[str]:
+    return {path for path, content in tree if content is not None and text in content.decode("utf-8", "replace")}
+
+
+def is_draft(path: str) -> bool:
+    return path.rpartition("/")[2].startswith(".")
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> tuple[Recording, Tree, Tree]:
+    """What the import asks of the disk; what was there before, and after."""
+    card = used_box(tmp_path / "box")
+    before = read_tree(card.root)
+    disk = Recording(card.root)
+    with disk:
+        card.run()
+    return disk, before, read_tree(card.root)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("disk", Disk)
+def test_p13_a_cut_at_any_step_leaves_old_or_new_whole(
+    recorded: tuple[Recording, Tree, Tree], tmp_path: Path, disk: Disk
+) -> None:
+    recording, before, after = recorded
+    old, new = dict(before), dict(after)
+    (profile,) = (path for path in new if path.startswith("profiles/"))
+    escaped = PASSWORD.replace("\\", "\\\\")
+    seen = set[Tree]()
+    for cut in recording.trace.cuts:
+        for tree in states(recording.trace, cut, disk):
+            if tree in seen:
+                continue
+            seen.add(tree)
+            found = dict(tree)
+            for path, content in new.items():
+                assert found.get(path) in (old.get(path), content), (cut, path)
+            if found["boot/piboothup.toml"] == new["boot/piboothup.toml"]:
+                for path in ("etc/key", "etc/settings.toml", profile):
+                    assert found[path] == new[path], (cut, path)
+            again = Card(tmp_path / "box")
+            write_tree(tree, again.root)
+            again.run()
+            assert read_tree(again.root) == after, cut
+            assert again.run() is None
+    assert len(seen) > 20
+    assert places(after, KEY) == {"etc/key"}
+    assert len(places(after, escaped)) == 1
+    assert not [path for path, _ in after if is_draft(path)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("failure", [errno.EIO, errno.ENOSPC, errno.EROFS, None], ids=str)
+def test_u02_a_disk_that_fails_at_any_step_loses_no_secret(
+    recorded: tuple[Recording, Tree, Tree], tmp_path: Path, failure: int | None
+) -> None:
+    _, _, after = recorded
+    number, struck = 0, True
+    while struck:
+        shutil.rmtree(tmp_path / "box")
+        card = used_box(tmp_path / "box")
+        struck = _strike_once(card, number, failure)
+        tree = read_tree(card.root)
+        assert places(tree, KEY) - {path for path, _ in tree if is_draft(path)}, number
+        card.run()
+        assert read_tree(card.root) == after, number
+        number += 1
+    assert number > 20
+
+
+def _strike_once(card: Card, number: int, failure: int | None) -> bool:
+    """Import while the call with this number fails, or kills; whether there was one."""
+    calls = 0
+
+    def strike(_call: str, _path: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == number + 1:
+            if failure is None:
+                raise Killed
+            raise OSError(failure, "struck")
+
+    with Recording(card.root, strike):
+        with contextlib.suppress(OSError, Killed):
+            card.run()
+    return calls > number

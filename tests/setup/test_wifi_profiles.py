@@ -1,0 +1,156 @@
+"""Profiles for NetworkManager, read by the real parsers: GLib's of keyfiles, and NetworkManager's own where it is."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from piboothup.config import Secret
+from piboothup.setup.codes import CodeError, Security, WifiNetwork
+from piboothup.setup.wifi_profiles import keyfile, path_of, saved_password, uuid_of, write
+
+PASSWORDS = [
+    "canary-password",
+    "  both ends  ",
+    "\\s\\t\\\\ back \\",
+    "semi;colon;list",
+    "$dollar `tick` \"quote\" 'single'",
+    "# comment [x] key=value",
+    "wörd 🎉 пароль",
+    "x" * 63,
+    "0123456789abcdef" * 4,
+]
+SSIDS = ["Barn", " Barn ", "49;50;", "a;b", "Größe 🎉", "#1 [x]=y", "\\n", "=", "x" * 32, "12", "-", "Open house"]
+
+
+def network(ssid: str, password: str | None, security: Security = Security.WPA, **more: bool) -> WifiNetwork:
+    given = None if password is None else Secret(password)
+    return WifiNetwork(ssid, given, security if given else Security.OPEN, **more)
+
+
+def glib() -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL("libglib-2.0.so.0")
+    except OSError:
+        pytest.skip("SKIPPED: no GLib here, so no real parser of keyfiles")
+    library.g_key_file_new.restype = ctypes.c_void_p
+    library.g_key_file_get_string.restype = ctypes.c_char_p
+    return library
+
+
+def as_glib_reads(text: str) -> dict[str, str]:
+    """Text of `group.key` as GLib reads the keyfile."""
+    library, content = glib(), text.encode()
+    file = ctypes.c_void_p(library.g_key_file_new())
+    loaded = library.g_key_file_load_from_data(file, content, ctypes.c_size_t(len(content)), 0, None)
+    assert loaded
+    found = {}
+    for group, key in (("connection", "id"), ("wifi", "ssid"), ("wifi-security", "psk"), ("connection", "uuid")):
+        value = library.g_key_file_get_string(file, group.encode(), key.encode(), None)
+        if value is not None:
+            found[f"{group}.{key}"] = value.decode()
+    library.g_key_file_free(file)
+    return found
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_c11_any_password_is_read_as_given(password: str, tmp_path: Path) -> None:
+    text = keyfile(network("Barn", password)).reveal()
+    assert as_glib_reads(text)["wifi-security.psk"] == password
+    write(network("Barn", password), folder=tmp_path)
+    found = saved_password("Barn", tmp_path)
+    assert found is not None
+    assert found.reveal() == password
+
+
+@given(st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=20))
+def test_c11_any_text_is_read_as_given(password: str, ssid: str) -> None:
+    try:
+        made = network(ssid, password, Security.SAE)
+    except CodeError:
+        return
+    found = as_glib_reads(keyfile(made).reveal())
+    assert found["wifi-security.psk"] == password
+    assert found["connection.id"] == f"piboothup {ssid}"
+    assert found["connection.uuid"] == str(uuid_of(ssid))
+
+
+def test_c11_the_profile_is_root_s_alone_and_written_once(tmp_path: Path) -> None:
+    assert write(network("Barn", PASSWORDS[0]), 10, tmp_path)
+    (path,) = tmp_path.iterdir()
+    assert (path, stat.S_IMODE(path.stat().st_mode)) == (path_of("Barn", tmp_path), 0o600)
+    assert not write(network("Barn", PASSWORDS[0]), 10, tmp_path)
+    assert write(network("Barn", PASSWORDS[0], hidden=True), 10, tmp_path)
+    assert write(network("Open", None), 0, tmp_path)
+    assert saved_password("Open", tmp_path) is None
+    assert saved_password("Nowhere", tmp_path) is None
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_c11_a_password_is_in_no_message() -> None:
+    made = keyfile(network("Barn", PASSWORDS[0]))
+    assert "canary" not in f"{made} {made!r} {network('Barn', PASSWORDS[0])!r}"
+
+
+READER = """
+import gi, json, sys
+gi.require_version("NM", "1.0")
+from gi.repository import GLib, NM
+file = GLib.KeyFile.new()
+data = sys.stdin.buffer.read()
+file.load_from_bytes(GLib.Bytes.new(data), GLib.KeyFileFlags.NONE)
+told = []
+handler = lambda *given: told.append(str(given)) or True
+made = NM.keyfile_read(file, "/", NM.KeyfileHandlerFlags.NONE, handler)
+made.normalize()
+assert made.verify() and made.verify_secrets()
+main, wifi = made.get_setting_connection(), made.get_setting_wireless()
+security = made.get_setting_wireless_security()
+print(json.dumps({
+    "uuid": main.get_uuid(), "id": main.get_id(), "priority": main.get_autoconnect_priority(),
+    "ssid": list(wifi.get_ssid().get_data()), "hidden": wifi.get_hidden(), "powersave": wifi.get_powersave(),
+    "key_mgmt": security and security.get_key_mgmt(), "psk": security and security.get_psk(), "told": told,
+}))
+"""
+
+
+def as_network_manager_reads(text: str) -> dict[str, object]:
+    python = "/usr/bin/python3"
+    probe = [python, "-c", "import gi; gi.require_version('NM', '1.0'); from gi.repository import NM"]
+    if not Path(python).exists() or subprocess.run(probe, capture_output=True, check=False).returncode:
+        pytest.skip("SKIPPED: no gir1.2-nm-1.0 here, so no real parser of NetworkManager")
+    done = subprocess.run([python, "-c", READER], input=text.encode(), capture_output=True, check=True)
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("ssid", SSIDS)
+def test_c11_network_manager_reads_any_name(ssid: str) -> None:
+    found = as_network_manager_reads(keyfile(network(ssid, PASSWORDS[1], hidden=True), 7).reveal())
+    assert bytes(found["ssid"]).decode() == ssid  # type: ignore[call-overload]
+    assert found["id"] == f"piboothup {ssid}"
+    assert (found["uuid"], found["priority"], found["hidden"]) == (str(uuid_of(ssid)), 7, True)
+    assert (found["key_mgmt"], found["psk"], found["powersave"], found["told"]) == ("wpa-psk", PASSWORDS[1], 2, [])
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_c11_network_manager_reads_any_password(password: str) -> None:
+    found = as_network_manager_reads(keyfile(network("Barn", password)).reveal())
+    assert (found["psk"], found["key_mgmt"], found["hidden"], found["told"]) == (password, "wpa-psk", False, [])
+
+
+@pytest.mark.process
+def test_c11_network_manager_reads_wpa3_and_open_networks() -> None:
+    found = as_network_manager_reads(keyfile(network("Barn", "pin", Security.SAE)).reveal())
+    assert (found["key_mgmt"], found["psk"]) == ("sae", "pin")
+    found = as_network_manager_reads(keyfile(network("Barn", None)).reveal())
+    assert (found["key_mgmt"], found["psk"]) == (None, None)
