@@ -179,6 +179,31 @@ def test_a01_maintainer_scripts_are_good_shell() -> None:
 
 
 @pytest.mark.process
+@pytest.mark.skipif(shutil.which("sh") is None, reason="no shell: the maintainer scripts were not read")
+@pytest.mark.parametrize("before", ["nothing", "an older one", "a folder in the way", "no boot partition"])
+def test_a01_set_up_page_lies_on_the_boot_partition(tmp_path: Path, before: str) -> None:
+    """Its lines of postinst, with the paths of a box in a folder."""
+    script = (PACKAGE / "debian/postinst").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"^  page=/boot/firmware/.*?^  fi$", script, re.MULTILINE | re.DOTALL)
+    boot, page = tmp_path / "boot", ROOT / "piboothup/setup/page.html"
+    if before != "no boot partition":
+        boot.mkdir()
+    if before == "an older one":
+        (boot / "piboothup.html").write_text("older")
+    if before == "a folder in the way":
+        (boot / "piboothup.html.new").mkdir()
+    lines = lines.replace("/boot/firmware", str(boot)).replace("/usr/lib/python3/dist-packages", str(ROOT))
+    done = subprocess.run(["sh", "-ec", lines], capture_output=True, text=True, timeout=PATIENCE_S, check=True)
+    laid_down = [path.name for path in boot.iterdir()] if boot.exists() else []
+    if before in ("nothing", "an older one"):
+        assert (laid_down, done.stdout) == (["piboothup.html"], "")
+        assert (boot / "piboothup.html").read_bytes() == page.read_bytes()
+    else:
+        assert "piboothup.html" not in laid_down
+        assert ("no room" in done.stdout) == (before == "a folder in the way")
+
+
+@pytest.mark.process
 def test_a01_journal_on_the_card_wins_over_the_vendor(tmp_path: Path) -> None:
     """`systemd-analyze` merges the drop-ins of a folder that stands for a Pi's root, as journald itself does."""
     if shutil.which("systemd-analyze") is None:
