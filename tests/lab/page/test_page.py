@@ -6,7 +6,6 @@ import http.server
 import io
 import json
 import threading
-import tomllib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,10 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from piboothup import config
 from piboothup.booth.panel.i18n.page import page_words
 from piboothup.cli import main
 from piboothup.config import LANGUAGES, Secret
+from piboothup.setup import boot_file
 from piboothup.setup.codes import BoothCode, Security, WifiNetwork, make, parse
 from tests.lab.page.conftest import read_on_box
 from tests.lab.page.front import HOST, Front
@@ -234,45 +233,55 @@ def test_u08_country_is_asked_with_wifi_and_empty_is_no_code(open_page: Open) ->
 
 
 @pytest.mark.parametrize(
-    ("zone", "locale", "country"),
+    ("zone", "locale", "country", "of_box"),
     [
-        ("Europe/Berlin", "en-US", "DE"),
-        ("Europe/Vienna", "de", "AT"),
-        ("America/New_York", "de-DE", "US"),
-        ("UTC", "fr-CH", "CH"),
+        ("Europe/Berlin", "en-US", "DE", "Europe/Berlin"),
+        ("Europe/Vienna", "de", "AT", "Europe/Vienna"),
+        ("America/New_York", "de-DE", "US", "America/New_York"),
+        ("Asia/Calcutta", "hi-IN", "IN", "Asia/Kolkata"),
+        ("Europe/Kiev", "uk", "UA", "Europe/Kyiv"),
+        ("UTC", "fr-CH", "CH", "UTC"),
     ],
 )
 def test_u08_country_language_and_zone_come_from_the_browser(
-    open_page: Open, zone: str, locale: str, country: str
+    open_page: Open, zone: str, locale: str, country: str, of_box: str
 ) -> None:
     page = open_page(timezone_id=zone, locale=locale, offline=True)
     code = parse(page.shown_code()[0])
-    assert code == BoothCode(country=country, language="de" if locale.startswith("de") else "en", timezone=zone)
+    assert code == BoothCode(country=country, language="de" if locale.startswith("de") else "en", timezone=of_box)
 
 
-def test_u08_file_for_the_card_is_a_good_config(open_page: Open, tmp_path: Path) -> None:
+def test_u08_each_zone_is_named_as_the_box_knows_it(open_page: Open) -> None:
+    """Debian has browsers' old names in tzdata-legacy alone, which no box has."""
+    table = Path("/usr/share/zoneinfo/zone.tab").read_text(encoding="utf-8")
+    known = {line.split("\t")[2] for line in table.splitlines() if not line.startswith("#")}
+    offered = open_page().tab.eval_on_selector_all("#zone option", "all => all.map((each) => each.value)")
+    assert len(offered) > 300
+    assert set(offered) - {""} <= known
+
+
+@pytest.mark.parametrize("security", Security)
+def test_u08_file_for_the_card_is_taken_as_the_code_is(open_page: Open, tmp_path: Path, security: Security) -> None:
     page = open_page(offline=True, locale="de-DE")
-    page.fill(key=KEY, link="aB3dEf6hIj1L", ssid='Scheune "Süd"\\', password='password"\\🌻', name='Box "7"')
+    password = 'hush"\\🌻 = #1'
+    page.fill(key=KEY, link="aB3dEf6hIj1L", ssid='Scheune "Süd"\\', password=password, name='Box "7"')
+    page.tab.select_option("#security", security.value)
+    page.tab.set_checked("#hidden", security is Security.SAE)
     with page.tab.expect_download() as download:
         page.tab.click("#save")
     assert download.value.suggested_filename == "piboothup.toml"
     download.value.save_as(tmp_path / "piboothup")
-    text = (tmp_path / "piboothup").read_text(encoding="utf-8")
-    assert tomllib.loads(text) == {
-        "config_version": 1,
-        "name": 'Box "7"',
-        "language": "de",
-        "timezone": "Europe/Berlin",
-        "country": "DE",
-        "eventpics": {"api_key": KEY, "link_id": "aB3dEf6hIj1L"},
-        "wifi": [{"ssid": 'Scheune "Süd"\\', "password": 'password"\\🌻'}],
-    }
-    loaded = config.parse(text, Path("piboothup.toml"))[0]
-    assert (loaded.name, loaded.eventpics.api_key, loaded.eventpics.link_id) == (
-        'Box "7"',
-        Secret(KEY),
-        "aB3dEf6hIj1L",
+    taken = boot_file.read((tmp_path / "piboothup").read_bytes(), "7F3K")
+    assert taken.mistakes == []
+    settings = taken.settings | {"eventpics": taken.settings["eventpics"] | {"api_key": taken.key}}
+    event = {"api_key": Secret(KEY), "link_id": "aB3dEf6hIj1L"}
+    assert settings == {"name": 'Box "7"', "language": "de", "timezone": "Europe/Berlin", "eventpics": event}
+    (found,) = taken.networks
+    code = parse(page.shown_code()[0])
+    assert code == BoothCode(
+        Secret(KEY), "aB3dEf6hIj1L", "", found.network, 'Box "7"', taken.country, "de", "Europe/Berlin"
     )
+    assert found.network.password == (None if security is Security.OPEN else Secret(password))
 
 
 @pytest.mark.parametrize("look", ["light", "dark"])
