@@ -302,7 +302,9 @@ class CameraThread:
         picture = self._camera.viewfinder()
         if picture is not None and picture != self._viewfinder:
             self._viewfinder = picture
-            self._on_viewfinder(self.viewfinder)
+            self._on_viewfinder(picture)
+            if not self._viewfinder_on:  # switched off meanwhile, maybe before this picture arrived
+                self._on_viewfinder(None)
 
     def _on_fault(self, cause: Problem) -> None:
         counts = self.recovery_counts

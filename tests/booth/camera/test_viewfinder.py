@@ -46,6 +46,22 @@ def seen_by(camera: FakeCamera, serial: int) -> Viewfinder:
     return camera.seen
 
 
+def test_picture_that_comes_as_it_is_switched_off_is_taken_back(camera: FakeCamera, clock: HandClock) -> None:
+    panel: list[Viewfinder | None] = []
+
+    def shown(picture: Viewfinder | None) -> None:
+        if picture is not None:  # the presenter's switch is in time, but its None comes first
+            camera_thread.set_viewfinder_on(False)
+            panel.append(None)
+        panel.append(picture)
+
+    camera_thread = CameraThread(camera, clock, lambda _event: None, shown)
+    seen = seen_by(camera, 1)
+    camera_thread.set_viewfinder_on(True)
+    run_for(camera_thread, clock, 1)
+    assert panel == [None, seen, None]
+
+
 def test_viewfinder_pictures_made_only_while_watched(
     thread: CameraThread, camera: FakeCamera, clock: HandClock
 ) -> None:
