@@ -44,6 +44,7 @@ def main(image: Path, room: Path, *asked: str) -> int:
         step("figures of the start", lambda: figures.compare(box, room / "baseline"))
         step(f"rest, {rest_s} s", lambda: figures.rest(box, rest_s))
         step("upgrade, with photos that wait", lambda: scenarios.upgrade(box, newer))
+        step("remove, purge, over a box set up by hand", lambda: scenarios.gone_and_back(box, newer))
 
     try:
         step("boot on 2 processors", box.pi.start)
@@ -51,7 +52,7 @@ def main(image: Path, room: Path, *asked: str) -> int:
         if mode != "cuts":
             try_the_installed(box)
         if mode != "only":
-            step("power off", lambda: scenarios.farewell(box))
+            step("reboot", lambda: scenarios.farewell(box, "reboot"))
             if mode != "cuts":
                 step("boot on 1 processor, its clock at the year 2000", lambda: scenarios.boot_late(box))
             step("boot on 2 processors", lambda: scenarios.boot(box))

@@ -168,9 +168,9 @@ class VirtualPi:
         self._end()
         self.card.end()
 
-    def power_off(self) -> None:
-        """Switch off as a person does, and wait until nothing runs any more."""
-        self._try("systemctl poweroff", 60)
+    def power_off(self, verb: str = "poweroff") -> None:
+        """Switch off as a person does, or reboot, where this machine ends too; wait until nothing runs any more."""
+        self._try(f"systemctl {verb}", 60)
         self.wait_for_off()
 
     def wait_for_off(self) -> None:

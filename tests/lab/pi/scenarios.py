@@ -244,10 +244,45 @@ def upgrade(box: Box, deb: Path) -> None:
     box.wait_for_album()
 
 
-def farewell(box: Box) -> None:
-    """`poweroff` by anyone: "safe to unplug" is lit when nothing runs any more."""
+def gone_and_back(box: Box, deb: Path) -> None:
+    """Removed, purged, and installed again on a box that was set up by hand: no photo goes."""
+    run = box.pi.run
+    box.press_for_photo()
+    before = box.photos()
+    said_where = f"piboothup: photos stay in {SPOOL} ({len(before)}); nothing deletes them but you."
+    for verb in ("remove", "purge"):
+        said = run(f"su - pi -c 'sudo apt {verb} -q -y piboothup </dev/null 2>&1'")
+        expect(f"{verb} says where the photos are: {said}", said_where in said.splitlines())
+        expect_equal(f"photos after {verb}", box.photos(), before)
+    expect("nothing of ours runs", not box.pi.holds("systemctl is-active piboothup-booth piboothup-uploader"))
+    expect("nothing of ours is left", not box.pi.holds("ls /etc/piboothup"))
+    config = run("cat /boot/firmware/config.txt")
+    expect("config.txt is as it was", "i2c_arm" not in config and config.startswith("# as on a Pi"))
+    # As the README had it before there was a package: modules in /opt, a link, units of the administrator.
+    run("mkdir -p /opt/piboothup/.venv/bin && ln -s /opt/piboothup/.venv/bin/piboothup /usr/bin/piboothup")
+    box.pi.put("#!/bin/sh\nexec sleep infinity\n", "/opt/piboothup/.venv/bin/piboothup")
+    run("chmod 755 /opt/piboothup/.venv/bin/piboothup")
+    for old in Path("systemd/system").glob("*.service"):
+        box.pi.put(old.read_bytes(), f"/etc/systemd/system/{old.name}")
+    run("systemctl daemon-reload && systemctl enable -q piboothup-uploader && systemctl start --no-block piboothup-uploader")
+    said = box.install(deb)
+    print(*(line for line in said.splitlines() if "set aside" in line), sep="\n")
+    box.configure()
+    wait("both services", lambda: box.pi.holds("systemctl is-active --quiet piboothup-booth piboothup-uploader"))
     box.wait_for_ready()
-    box.pi.power_off()
+    for service in SERVICES:
+        unit = f"piboothup-{service}"
+        expect_equal("its unit", box.pi.show(unit, "FragmentPath"), [f"/usr/lib/systemd/system/{unit}.service"])
+    expect("what was there is kept", box.pi.holds("test -d /opt/piboothup.before-package"))
+    box.press_for_photo()
+    box.wait_for_album()
+    expect("all photos are there", set(before) < set(box.photos()))
+
+
+def farewell(box: Box, verb: str = "poweroff") -> None:
+    """`poweroff` or `reboot` by anyone: "safe to unplug" is lit when nothing runs any more."""
+    box.wait_for_ready()
+    box.pi.power_off(verb)
     expect("the farewell is lit", same(box.pi.panel.look(), FAREWELL))
 
 
