@@ -264,7 +264,8 @@ def gone_and_back(box: Box, deb: Path) -> None:
     run("chmod 755 /opt/piboothup/.venv/bin/piboothup")
     for old in Path("systemd/system").glob("*.service"):
         box.pi.put(old.read_bytes(), f"/etc/systemd/system/{old.name}")
-    run("systemctl daemon-reload && systemctl enable -q piboothup-uploader && systemctl start --no-block piboothup-uploader")
+    run("systemctl daemon-reload && systemctl enable -q piboothup-uploader")
+    run("systemctl start --no-block piboothup-uploader")
     said = box.install(deb)
     print(*(line for line in said.splitlines() if "set aside" in line), sep="\n")
     box.configure()
