@@ -9,10 +9,19 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterable
 
 _VARIABLE = "PIBOOTHUP_PARENT"
 _PR_SET_PDEATHSIG = 1
+
+
+def command(*words: str) -> list[str]:
+    """Command line of `piboothup WORDS` as a child process.
+
+    With -P: it imports nothing from the folder it stands in, where another user may have left a module.
+    """
+    return [sys.executable, "-P", "-m", "piboothup", *words]
 
 
 def child_environment() -> dict[str, str]:

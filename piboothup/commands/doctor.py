@@ -22,7 +22,7 @@ from piboothup.care.facts import Facts, Finding, found
 from piboothup.commands.common import CommandFails, config_problem, place_of
 from piboothup.config import Config, ConfigError, EffectiveConfig
 from piboothup.problems import Problem, codes, problem
-from piboothup.process import child_environment
+from piboothup.process import child_environment, command
 from piboothup.records import replace
 from piboothup.runtime import RuntimeUnusable, command_directory
 from piboothup.spool.names import box_id, hardware_serial
@@ -120,8 +120,7 @@ def _groups() -> list[str]:
 
 def try_camera(named: str | None, deadline_s: float = CAMERA_S) -> Finding:
     """Take a test frame in a process of its own: whatever the libraries do there, doctor goes on."""
-    # -P: root imports nothing from the folder it stands in, where another user may have left a module.
-    words = [sys.executable, "-P", "-m", "piboothup", *(["--config", named] if named else []), "camera", "--json"]
+    words = command(*(["--config", named] if named else []), "camera", "--json")
     try:
         done = subprocess.run(  # noqa: S603
             words,

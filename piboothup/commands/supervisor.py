@@ -11,11 +11,10 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 
-from piboothup.process import child_environment, stop_signals
+from piboothup.process import child_environment, command, stop_signals
 from piboothup.records import dataclass
 
 log = logging.getLogger(__name__)
@@ -50,8 +49,7 @@ def run(config_path: str, output: int) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, {*stopping, signal.SIGCHLD})
     if os.getpgrp() != os.getpid() and not _in_foreground():
         os.setpgid(0, 0)
-    command = [sys.executable, "-m", "piboothup", "--config", config_path]
-    children = [_Child(service, [*command, service]) for service in ("booth", "uploader")]
+    children = [_Child(service, command("--config", config_path, service)) for service in ("booth", "uploader")]
     status = 0
     while True:
         now_s = time.monotonic()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from piboothup import status
 from piboothup.clock import SystemClock
-from piboothup.process import child_environment
+from piboothup.process import child_environment, command
 from piboothup.runtime import send_hint
 from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
@@ -98,11 +97,15 @@ class Appliance:
 
     def power_on(self) -> None:
         """Start both services, as `piboothup run` does; they end with the thread that calls this."""
-        command = [sys.executable, "-m", "piboothup", "--config", str(self.config), "run"]
         environment = {**child_environment(), "PIBOOTHUP_RUNTIME": str(self.runtime)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+                command("--config", str(self.config), "run"),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
             )
 
     def pull_plug(self) -> None:

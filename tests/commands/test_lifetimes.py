@@ -17,13 +17,15 @@ from pathlib import Path
 
 import pytest
 
-from piboothup import status
+from piboothup import process, status
 from piboothup.runtime import HintSocket
 from piboothup.simulator import appliance
 from piboothup.simulator.appliance import Appliance
+from tests.support.clock import HandClock
 from tests.support.commands import command, environment
 from tests.support.deadline import PATIENCE_S
 from tests.support.effort import sample
+from tests.support.photos import open_spool
 
 pytestmark = pytest.mark.process
 
@@ -87,7 +89,7 @@ class Session:
             with contextlib.suppress(OSError):
                 is_ours = os.fsencode(self.folder) in (path / "environ").read_bytes()  # empty once it has ended
                 arguments = (path / "cmdline").read_bytes().split(b"\0")
-                is_named = not word or (arguments[1:3] == [b"-m", b"piboothup"] and arguments[-2] == word.encode())
+                is_named = not word or (b"piboothup" in arguments[2:4] and arguments[-2] == word.encode())
                 if is_ours and is_named:
                     found.append(int(path.name))
         return found
@@ -261,3 +263,36 @@ def test_f07_held_button_is_let_go_when_its_terminal_closes(number: signal.Signa
         finally:
             press.kill()
             press.wait()
+
+
+@pytest.mark.parametrize("name", ["piboothup/__init__.py", "json.py", "requests.py"])
+def test_a09_children_run_nothing_of_the_folder_they_stand_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As in the folder of the photos. The services end at once, as others hold the locks."""
+    spool = open_spool(tmp_path / "spool", HandClock())
+    (tmp_path / "config.toml").write_text(f'[spool]\ndirectory = "{spool.directory}"\nallow_memory = true\n')
+    stands_in = tmp_path / "there"
+    for file in {name, name.replace("__init__", "__main__")}:
+        (stands_in / file).parent.mkdir(parents=True, exist_ok=True)
+        (stands_in / file).write_text(f"from pathlib import Path\nPath({str(tmp_path)!r}, 'ran').touch()\n")
+    monkeypatch.chdir(stands_in)
+    safely, *words = command("--config", tmp_path / "config.toml", "run")
+    with spool.lock("booth"), spool.lock("uploader"):
+        done = subprocess.run(
+            [safely, "-P", *words],
+            env=environment(tmp_path / "run"),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    assert "is already running on the spool" in done.stdout + done.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a09_one_command_line_starts_all_children() -> None:
+    """The demo's too, which takes seconds to try."""
+    package = Path(process.__file__).parent
+    assert [path.name for path in package.rglob("*.py") if "sys.executable" in path.read_text()] == ["process.py"]
+    assert "-P" in process.command()
