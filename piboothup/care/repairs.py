@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from piboothup.care import install, system, wifi
+from piboothup.care.deadline import in_time
 from piboothup.care.facts import Facts, Finding
 from piboothup.records import dataclass
 from piboothup.runtime import SYSTEM_DIRECTORY
@@ -46,7 +47,7 @@ class Repair:
 
 
 def repairs(facts: Facts) -> Iterator[Repair]:
-    """The repairs that this box wants, each found when those before it are done. Raises OSError."""
+    """The repairs that this box wants, each found when those before it are done. Raises OSError, NoAnswer."""
     if _is(install.accounts(facts), "account_missing"):
         tool = partial(_run, facts, "systemd-sysusers")
         yield Repair("make the services' users and groups (systemd-sysusers)", tool, _RESTART)
@@ -59,7 +60,7 @@ def repairs(facts: Facts) -> Iterator[Repair]:
     stale = install.stale_requests(facts)
     if stale:
         yield Repair(f"remove requests that nobody took ({', '.join(stale)})", partial(_refuse_requests, facts))
-    photos = lost_found.find(facts.spool)
+    photos = in_time(lambda: lost_found.find(facts.spool), _DEADLINE_S)
     if photos:
         give_back = partial(lost_found.give_back, facts.spool, photos)
         yield Repair(f"copy photos back from lost+found ({len(photos)})", give_back, _RESTART)

@@ -56,6 +56,9 @@ def mend(facts: Facts) -> None:
             repair = next(wanted, None)
         except OSError as error:
             raise CommandFails(f"A folder can't be read ({error.strerror}): run with sudo.") from None
+        except NoAnswer:  # the checks say so too
+            print("piboothup: lost+found is left alone: the card does not answer", file=sys.stderr)
+            return
         if repair is None:
             return
         print(f"piboothup: to {repair.name}", file=sys.stderr)

@@ -20,7 +20,7 @@ from typing import Any
 from piboothup.records import dataclass
 from piboothup.spool import durable
 from piboothup.spool.names import sha256
-from piboothup.text import read_bytes
+from piboothup.text import NotAFile, read_bytes
 
 _BROKEN = (ValueError, RecursionError, TypeError, AttributeError, OverflowError)
 """What reading raises for a file that is cut short, full of zeros, or malicious."""
@@ -111,6 +111,18 @@ def read_record(directory: Path, context_id: str) -> ContextRecord:
         return ContextRecord(own, tuple(_assignment(fields, context_id) for fields in assigned))
     except _BROKEN:
         return ContextRecord(None)
+
+
+def is_unreadable(directory: Path, context_id: str) -> bool:
+    """Whether the card does not give the context's file or its assignments, for now perhaps."""
+    for path in (path_of(directory, context_id), assigned_path(directory, context_id)):
+        try:
+            read_bytes(path)
+        except (FileNotFoundError, NotAFile):
+            continue
+        except OSError:
+            return True
+    return False
 
 
 def _assignment(shown: dict[str, Any], context_id: str) -> Assignment:

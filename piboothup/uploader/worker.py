@@ -11,9 +11,10 @@ import threading
 import traceback
 
 from piboothup.clock import Clock
-from piboothup.spool import durable, handover
+from piboothup.spool import contexts, durable, handover
 from piboothup.spool.admin.assign import record_actual_album
 from piboothup.spool.contexts import Context
+from piboothup.spool.listing import CONTEXTS
 from piboothup.spool.names import PhotoName
 from piboothup.spool.photo_file import Damaged, VerifyingReader
 from piboothup.spool.store import Spool
@@ -31,6 +32,8 @@ _TIME_POLL_S = 5.0
 """Interval at which they look for one, seconds."""
 _RETRY_AFTER_DEFECT_S = 60.0
 """Wait of a photo whose step ended in a defect of this program, seconds."""
+_RETRY_EVENT_S = 30.0
+"""Wait of a photo whose event the card does not give, seconds."""
 _RETRY_PARKING_S = 60.0
 """Interval at which a refused photo that the card keeps in new/ is moved again, seconds."""
 _RETRY_AFTER_DISK_CHANGE_S = 60.0
@@ -79,6 +82,9 @@ class Worker:
 
     def _upload(self, name: PhotoName) -> None:
         context = self._spool.context_of(name)
+        if context is None and contexts.is_unreadable(self._spool.directory / CONTEXTS, name.context):
+            self._scheduler.on_unreadable(name, _RETRY_EVENT_S)
+            return
         if context is None or not context.link_id:
             self._scheduler.hold(name, context)
             return

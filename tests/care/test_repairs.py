@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
+from piboothup.care import repairs as repairs_module
 from piboothup.care.facts import State
 from piboothup.care.repairs import repairs
 from piboothup.commands.common import CommandFails
@@ -18,6 +20,7 @@ from piboothup.spool.admin import lost_found
 from piboothup.spool.admin.users import BOOTH, UPLOADER
 from piboothup.spool.names import PhotoName
 from tests.care.raspberry import Raspberry
+from tests.support.deadline import PATIENCE_S
 from tests.support.photos import PARTY, jpeg, take
 from tests.support.users import needs_users
 
@@ -131,6 +134,18 @@ def test_a09_a_repair_that_fails_is_a_sentence(
     with pytest.raises(CommandFails, match="Read-only file system"):
         mend(box.facts)
     assert "to copy photos back from lost+found (1)" in capsys.readouterr().err
+
+
+def test_a09_a_lost_and_found_that_hangs_holds_up_no_check(
+    box: Raspberry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It answers late: only root can make a real file system hang."""
+    answers = threading.Event()
+    monkeypatch.setattr(repairs_module, "_DEADLINE_S", 0.2)
+    monkeypatch.setattr(lost_found, "find", lambda _: answers.wait(PATIENCE_S) and [])
+    mend(box.facts)
+    answers.set()
+    assert "lost+found is left alone: the card does not answer" in capsys.readouterr().err
 
 
 @pytest.mark.process

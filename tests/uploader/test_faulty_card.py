@@ -449,6 +449,24 @@ def test_f16_a_file_in_the_place_of_sent_sends_nothing_twice(desk: Desk) -> None
     assert [len(desk.uploads_of(name)) for name in (*names, last)] == [1, 1, 1]
 
 
+@pytest.mark.parametrize("file", ["{id}.json", "{id}.assigned.json"])
+def test_s06_an_event_that_the_card_does_not_give_is_told(desk: Desk, file: str) -> None:
+    """It is no photo without an event. What the kernel can't read at its first byte gives a true EIO."""
+    name = desk.take()
+    path = desk.booth.directory / "contexts" / file.format(id=name.context)
+    content = path.read_bytes() if path.exists() else None
+    path.unlink(missing_ok=True)
+    path.symlink_to("/proc/self/mem")
+    desk.start()
+    desk.until(lambda: desk.said().get("problems") == ["photo_unreadable"], "it to be told")
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    desk.pass_s(31.0)
+    desk.until_sent(name)
+    desk.until(lambda: desk.said().get("problems") == [], "it to be over")
+
+
 def test_f16_an_uploader_that_cannot_have_its_lock_says_so(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,7 +44,9 @@ class _Tally:
     held: int | None = None
     """On the card before this service took any; None until they are counted."""
     own: set[tuple[int, int]] = field(default_factory=set)
-    """Boot and number of each that it took."""
+    """Boot and number of each that it began to save: whoever counts those on the card may find it there already."""
+    saved: int = 0
+    """How many of these are saved."""
 
 
 class Saver:
@@ -68,7 +70,7 @@ class Saver:
     @property
     def taken(self) -> int:
         """Photos of this event on the card, as far as they are counted."""
-        return (self._tally.held or 0) + len(self._tally.own)
+        return (self._tally.held or 0) + self._tally.saved
 
     def set_context(self, context: Context) -> None:
         """Set the context of the photos handed over from now on."""
@@ -132,12 +134,13 @@ class Saver:
             identity = self._spool.next_identity(_begun_ms(frame), tally.context)
             photo, thumbnail = self._encoded(frame, identity.unique_id)
             name = PhotoName.of(identity, photo)
+            tally.own.add(name.order)
             commit.commit(self._spool, name, tally.context, photo)
         except Exception as error:  # noqa: BLE001  (the top of the thread: the next photo may go better)
             failed = _failure(error, self._blamed)
             log.error("photo not saved code=%s test=%s", failed.reason.code, tally is None)
             return failed if tally is not None else SaveTested(failed.reason), None
-        tally.own.add(name.order)
+        tally.saved += 1
         return Saved(self.taken, thumbnail), name
 
     def _encoded(self, frame: Frame, unique_id: str) -> tuple[bytes, Plane]:

@@ -252,11 +252,11 @@ class UploadScheduler:
         with self._changed:
             return self._attempts.unparked(name, context)
 
-    def on_unreadable(self, name: PhotoName) -> None:
-        """The photo's file can't be read: tried again in 10 min."""
+    def on_unreadable(self, name: PhotoName, wait_s: float = MAX_PHOTO_BACKOFF_S) -> None:
+        """The photo's file, or its event's, can't be read: tried again after `wait_s`."""
         with self._changing():
             self._attempts.record_unreadable(name)
-            self._queue.postpone(name, self._clock.boottime_ns() + int(MAX_PHOTO_BACKOFF_S * SECOND_NS))
+            self._queue.postpone(name, self._clock.boottime_ns() + int(wait_s * SECOND_NS))
 
     def on_photo_failure(
         self, name: PhotoName, context: Context, call: ApiCall, outcome: Outcome, retry_after_s: float | None = None

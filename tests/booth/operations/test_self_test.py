@@ -94,7 +94,7 @@ def test_self_test_fires_light_flash_buzzer_light_asks_for_press(box: Box) -> No
 
 
 def write_fails(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_path: Path, _content: bytes, _mode: int = 0) -> None:
+    def refuse(_path: Path, *_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(durable, "write_new", refuse)

@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -245,7 +246,7 @@ def test_s01_s04_photo_refused_by_card_is_not_called_saved(
 ) -> None:
     bench.start()
 
-    def refuse(_path: Path, _content: bytes, _mode: int = 0) -> None:
+    def refuse(*_: object) -> None:
         raise OSError(number, "refused")
 
     with monkeypatch.context() as patched:
@@ -287,6 +288,29 @@ def test_photo_count_includes_earlier_of_event_own_only_once(bench: Bench) -> No
     saver.count_held()
     assert saver.taken == 4
     assert bench.save(grey_frame(2 * S)) == Saved(5)
+
+
+@pytest.mark.parametrize("goes_well", [True, False])
+def test_a_photo_saved_while_others_are_counted_counts_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, goes_well: bool
+) -> None:
+    """It lies on the card already, and the saver has not gone on from there."""
+    take(bench.spool, jpeg(1))
+    saver = bench.start()
+
+    def commit_then_count(*given: Any) -> None:
+        if goes_well:
+            real(*given)
+        saver.count_held()
+        if not goes_well:
+            raise commit.NotSaved(problem("card_full"))
+
+    real = commit.commit
+    with monkeypatch.context() as patched:
+        patched.setattr(commit, "commit", commit_then_count)
+        bench.save(grey_frame(S))
+    assert saver.taken == (2 if goes_well else 1)
+    assert bench.save(grey_frame(2 * S)) == Saved(3 if goes_well else 2)
 
 
 # -- the end -------------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ Break = Callable[[pytest.MonkeyPatch], object]
 def refuse(number: int) -> Break:
     """The card answers every new file with this error."""
 
-    def write_new(_path: Path, _content: bytes, _mode: int = 0) -> None:
+    def write_new(_path: Path, *_: object) -> None:
         raise OSError(number, os.strerror(number))
 
     return lambda patch: patch.setattr(durable, "write_new", write_new)
@@ -197,7 +197,7 @@ def test_f16_s01_on_a_full_card_a_test_photo_makes_room(bench: Bench, monkeypatc
     waits = take(bench.spool, jpeg(1))
     real = durable.write_new
 
-    def full_until_there_is_room(path: Path, content: bytes, mode: int = durable.FILE_MODE) -> None:
+    def full_until_there_is_room(path: Path, content: bytes, mode: int = durable.FILE_MODE, *_owner: object) -> None:
         if bench.spool.path(name, SENT).exists():
             raise OSError(errno.ENOSPC, "No space left on device")
         real(path, content, mode)
@@ -236,7 +236,7 @@ def test_f16_s01_a_guest_s_photo_makes_room_after_a_test(bench: Bench, monkeypat
         handover.mark_sent(bench.spool, take(bench.spool, jpeg(content)))
     real = durable.write_new
 
-    def full_until_there_is_room(path: Path, content: bytes, mode: int = durable.FILE_MODE) -> None:
+    def full_until_there_is_room(path: Path, content: bytes, mode: int = durable.FILE_MODE, *_owner: object) -> None:
         if next(bench.spool.names(SENT), None) is not None:
             raise OSError(errno.ENOSPC, "No space left on device")
         real(path, content, mode)

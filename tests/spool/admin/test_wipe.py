@@ -610,7 +610,7 @@ def test_a_full_card_can_be_wiped(card: Card, monkeypatch: pytest.MonkeyPatch) -
         if len(list(sent.iterdir())) == photos:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    def write_new(path: Path, content: bytes, mode: int = durable.FILE_MODE) -> None:
+    def write_new(path: Path, content: bytes, mode: int = durable.FILE_MODE, *_owner: object) -> None:
         full()
         real_write(path, content, mode)
 
@@ -625,7 +625,7 @@ def test_a_full_card_can_be_wiped(card: Card, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_card_that_cannot_be_written_is_told_and_loses_nothing(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
-    def write_new(path: Path, content: bytes, mode: int = durable.FILE_MODE) -> None:
+    def write_new(path: Path, content: bytes, mode: int = durable.FILE_MODE, *_owner: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
     card.send_all()

@@ -55,7 +55,7 @@ def _write_parts(patch: pytest.MonkeyPatch, write: Callable[[Path, bytes], None]
     """Parts are written in this way, other files as ever."""
     real = durable.write_new
 
-    def write_new(path: Path, content: bytes, mode: int = durable.FILE_MODE) -> None:
+    def write_new(path: Path, content: bytes, mode: int = durable.FILE_MODE, *_owner: object) -> None:
         if path.suffix == ".part":
             write(path, content)
         else:
@@ -132,7 +132,7 @@ def a_part_is_written_under_its_final_name(patch: pytest.MonkeyPatch) -> None:
         assert name is not None
         return part.parent.parent / NEW / name.folder / str(name)
 
-    def write_new(path: Path, content: bytes, mode: int = durable.FILE_MODE) -> None:
+    def write_new(path: Path, content: bytes, mode: int = durable.FILE_MODE, *_owner: object) -> None:
         real_write(final(path) if path.suffix == ".part" else path, content, mode)
 
     def move(source: Path, target: Path) -> None:
@@ -165,7 +165,7 @@ def a_file_is_moved_by_copying_it_first(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_file_is_replaced_in_its_place(patch: pytest.MonkeyPatch) -> None:
-    def replace(path: Path, content: bytes, mode: int = durable.FILE_MODE) -> None:
+    def replace(path: Path, content: bytes, mode: int = durable.FILE_MODE, *_owner: object) -> None:
         _write(path, content, os.O_TRUNC)
         durable.sync_directory(path.parent)
 
