@@ -19,14 +19,14 @@ _BLANKS = "\u200b\ufeff\u180e\u2800\u3164\u115f\u1160\uffa0"
 """Characters that look blank and that Python does not call blank: zero-width, Braille blank, Hangul fillers."""
 _JOINERS = "\u200c\u200d"
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_GAP = re.compile(f"[{_JOINERS}]* [ {_JOINERS}]*")
+_GAP = f"[{_JOINERS}]* [ {_JOINERS}]*"
 
 
 @functools.lru_cache(maxsize=8192)
 def one_line(text: str) -> str:
     """The text as one line, without a blank at either end."""
     spaced = "".join(" " if is_blank(char) else char for char in text if is_blank(char) or _is_visible(char))
-    return _GAP.sub(" ", spaced).strip(f" {_JOINERS}")
+    return re.sub(_GAP, " ", spaced).strip(f" {_JOINERS}")
 
 
 def is_blank(character: str) -> bool:

@@ -35,13 +35,13 @@ _BOX = "# Box: "
 _NAMES = "# Settings in the file: "
 _ROOT_NAMES = f"# Settings in {ROOT_FILE}: "
 _ENDS_IN = "# ends in "
-_EVENT_IDS = re.compile(
-    r"""(?:\b(link|album)[_\s-]*id["']?\s*(?::=|->|[:=])|^\W*(link|album)[_\s-]*id\b)\s*(["']?)([^"']*)(["']?)""",
-    re.I,
+_EVENT_IDS = (
+    r"""(?i)(?:\b(link|album)[_\s-]*id["']?\s*(?::=|->|[:=])|^\W*(link|album)[_\s-]*id\b)\s*"""
+    r"""(["']?)([^"']*)(["']?)"""
 )
 """An id in a line: after any sign, or at the line's start without."""
-_MAY_NAME_EVENT = re.compile(r"\W*(event|link|album)", re.I)
-_KEY = re.compile(r"\W*(?:eventpics\W+)?([\w-]*)", re.I)
+_MAY_NAME_EVENT = r"(?i)\W*(event|link|album)"
+_KEY = r"(?i)\W*(?:eventpics\W+)?([\w-]*)"
 _TABLES = {each.name: each.default for each in records.fields(Config) if records.is_dataclass(each.default)}
 _EVENT_KEYS = {"link_id", "album_id"}
 _OTHER_KEYS = {each.name for table in _TABLES.values() for each in records.fields(table)} - _EVENT_KEYS
@@ -174,13 +174,13 @@ def names_another_event(text: str, kept: EventPicsConfig) -> bool:
     for number, line in enumerate(lines, start=1):
         told = re.split(r"(?:^|\s)#", line)[0].strip("\ufeff\ufffd \t")
         is_last = number == len(lines)
-        found = list(_EVENT_IDS.finditer(told))
+        found = list(re.finditer(_EVENT_IDS, told))
         if any(not _is_kept(each, kept, is_last and each.end() == len(told)) for each in found):
             return True
         if header := re.match(r"\[+([^]]*)\]*\s*", told):
             in_table = difflib.get_close_matches(header[1].strip("\"' \t"), _TABLES, 1, 0.0) == ["eventpics"]
             told = told[header.end() :]
-        may_name = told and not found and (in_table or _MAY_NAME_EVENT.match(told))
+        may_name = told and not found and (in_table or re.match(_MAY_NAME_EVENT, told))
         if may_name and not _is_other_setting(told, is_last):
             return True
     return False
@@ -188,7 +188,7 @@ def names_another_event(text: str, kept: EventPicsConfig) -> bool:
 
 def _is_other_setting(told: str, is_last: bool) -> bool:
     """Whether a line has a known key, or none; at the end of the file the beginning of one is enough."""
-    match = _KEY.match(told)
+    match = re.match(_KEY, told)
     key = match[1].lower() if match else ""
     is_cut = is_last and match is not None and match.end() == len(told)
     known = (*_OTHER_KEYS, *_EVENT_KEYS, *_TABLES)

@@ -23,7 +23,7 @@ from piboothup.text import open_file
 
 log = logging.getLogger(__name__)
 
-_LEFTOVER = re.compile(r"\.(?P<what>.+\.(?:json|txt|toml|layout)|\.layout)\.(?P<thread>\d+)", re.ASCII)
+_LEFTOVER = r"\.(?P<what>.+\.(?:json|txt|toml|layout)|\.layout)\.(?P<thread>\d+)"
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _tidy(spool: Spool) -> None:
             spool.log_once(logging.WARNING, "leftover stays path=%r reason=%s", str(junk), error.strerror)
     for folder in (spool.directory / CONTEXTS, spool.directory / PARKED, spool.directory):
         for leftover in folder.glob(".*.*[0-9]"):
-            found = _LEFTOVER.fullmatch(leftover.name)
+            found = re.fullmatch(_LEFTOVER, leftover.name, re.ASCII)
             if found is None or (folder.name == CONTEXTS and found["what"].endswith(".assigned.json")):
                 continue
             if folder.name != CONTEXTS and Path("/proc", found["thread"]).exists():

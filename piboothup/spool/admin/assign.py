@@ -24,7 +24,7 @@ from piboothup.spool.store import Spool
 log = logging.getLogger(__name__)
 
 _LOCK = ".assign.lock"
-_ID = re.compile(r"(?!\.+$)[A-Za-z0-9._~-]{1,128}", re.ASCII)
+_ID = r"(?!\.+$)[A-Za-z0-9._~-]{1,128}"
 
 
 class AssignError(SpoolError):
@@ -56,7 +56,7 @@ def propose(spool: Spool, source: str, target: str) -> Proposal:
     `source` is a context's id, the start of one, or a linkId; `target` is `linkId` or `linkId/albumId`.
     """
     link_id, slash, album_id = target.partition("/")
-    if not _ID.fullmatch(link_id) or (slash and not _ID.fullmatch(album_id)):
+    if not re.fullmatch(_ID, link_id, re.ASCII) or (slash and not re.fullmatch(_ID, album_id, re.ASCII)):
         raise AssignError(f"{target!r} is no event: name its linkId, or linkId/albumId, as `piboothup events` does.")
     attribution, found = Attribution(spool.directory), inventory.take_inventory(spool.directory)
     is_meant = _selection(spool, attribution, found, source)

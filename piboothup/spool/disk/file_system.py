@@ -32,7 +32,6 @@ _DELETED = " (deleted)"
 _MARKS_OF_CONTAINERS = tuple(map(Path, ("/run/systemd/container", "/.dockerenv", "/run/.containerenv")))
 _VOLATILE = {"volatile", "fsync=volatile"}
 """Options of an overlay that omits every sync, in older and newer kernels."""
-_OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
 class Storage(StrEnum):
@@ -169,7 +168,9 @@ def _mount(line: bytes) -> Mount:
 
 def _text(field: bytes) -> str:
     """Decode a field: the kernel writes blanks, commas in values and the like as octal numbers."""
-    return os.fsdecode(_OCTAL.sub(lambda found: bytes([int(found[1], 8) & 0xFF]), field))
+    if b"\\" in field:
+        field = re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8) & 0xFF]), field)
+    return os.fsdecode(field)
 
 
 def _unescaped(option: str) -> Path:

@@ -14,12 +14,10 @@ from pathlib import Path
 from piboothup.spool import durable
 from piboothup.spool.disk.hidden_photos import read_list
 
-_ID = re.compile(r"[0-9a-f]{16}")
-
 
 def read(file: Path) -> frozenset[str]:
     """Ids of the spools; empty when the file is missing or unreadable."""
-    return frozenset(filter(_ID.fullmatch, read_list(file, "spools")))
+    return frozenset(each for each in read_list(file, "spools") if re.fullmatch(r"[0-9a-f]{16}", each))
 
 
 def write(file: Path, spools: Set[str]) -> None:
