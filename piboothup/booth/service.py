@@ -232,7 +232,6 @@ class BoothService:
                     self._realtime.begin()
                 if before is BoothState.STARTING:
                     resume_garbage_collection()
-                    self._device_start.start_panel()
             self._watchdog.feed(now_ns)
 
     def _prepare(self, now_ns: int) -> None:
@@ -323,11 +322,14 @@ class BoothService:
     def _write_status(self) -> None:
         """Write the booth's status every second and with each change of state, whatever the card does."""
         while not self._ended.is_set():
+            booth = self._booth
             try:
-                self._status.write(self._presenter.status(self._booth).to_json())
+                self._status.write(self._presenter.status(booth).to_json())
                 self._presenter.runtime_problem = self._status.problem
             except Exception:  # the top of the thread: the status goes on
                 log.exception("status not written")
+            if booth.state is not BoothState.STARTING:
+                self._device_start.start_panel()  # not before "ready" is told: what draws takes half a second to load
             self._state_changed.wait(_STATUS_S)
             self._state_changed.clear()
         self._status.withdraw()
