@@ -22,6 +22,7 @@ _BREAKING = ("Cc", "Cs", "Zl", "Zp")
 """Unicode's categories of control characters, surrogates, line and paragraph separators."""
 LANGUAGES = ("en", "de")
 """Languages of the panel; each has a catalogue of that name in `booth.panel.i18n`."""
+EVENTPICS = "https://api.eventpics.net"
 
 
 class InvalidValue(ValueError):
@@ -154,6 +155,8 @@ def is_loopback(host: str) -> bool:
 
 def api_url(value: Any) -> Any:
     """Validate the address of EventPics: https, or http on this machine; a slash at its end is removed."""
+    if value == EVENTPICS:
+        return value
     from urllib.parse import urlsplit  # noqa: PLC0415  (a booth with the usual address need not load it)
 
     wanted = "an https address such as https://api.eventpics.net (plain http only for this machine itself)"

@@ -39,7 +39,7 @@ class EventPicsConfig:
     """Id of the event."""
     album_id: str = checks.setting("", checks.identifier)
     """Id of the album in the event; optional."""
-    api_url: str = checks.setting("https://api.eventpics.net", checks.api_url)
+    api_url: str = checks.setting(checks.EVENTPICS, checks.api_url)
     """Address of the API; plain http is accepted for loopback only."""
     album_url: str = checks.setting("https://app.eventpics.net/{link_id}", checks.album_url)
     """Address that a guest's phone opens."""

@@ -26,14 +26,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parents[2]
 LIMIT_S = 180.0
 _PROGRAM = """
-import json, runpy, signal, sys, threading, types
+import json, pathlib, runpy, signal, sys, threading, time, types
 
 class Virtual(types.ModuleType):
     def __getattr__(self, name):
@@ -46,6 +46,14 @@ class Virtual(types.ModuleType):
 if VIRTUAL:
     sys.modules["picamera2"] = Virtual("picamera2")
 
+def replace(self, target, real=pathlib.Path.replace):
+    real(self, target)
+    if target.name == "booth.json" and json.loads(target.read_bytes())["state"] == "ready":
+        pathlib.Path.replace = real
+        pathlib.Path(NAMES + ".ready").write_text(f"{time.monotonic()} {time.process_time()}")
+
+pathlib.Path.replace = replace
+
 def tell(number, frame):
     with open(NAMES, "w") as file:
         json.dump({thread.native_id: thread.name for thread in threading.enumerate()}, file)
@@ -53,7 +61,8 @@ def tell(number, frame):
 signal.signal(signal.SIGUSR2, tell)
 runpy.run_module("piboothup", run_name="__main__", alter_sys=True)
 """
-"""The command; on SIGUSR2 it tells the names of its threads."""
+"""The command. It notes when it first told "ready", as what runs from then on must not count; on SIGUSR2 it tells the
+names of its threads."""
 
 
 @dataclass(frozen=True)
@@ -141,13 +150,13 @@ def _start(root: Path, tree: Path, *options: str) -> Start:
             while b"READY=1" not in notify.recv(200):
                 pass
             sent = time.monotonic() - began_s, _processor_s(process.pid)
-            while _state(root) != "ready":
-                threading.Event().wait(0.002)
+            while not (told := _text(root / "booth.ready")):
+                threading.Event().wait(0.01)
                 if time.monotonic() - began_s > LIMIT_S:
-                    raise SystemExit((root / "log").read_text(encoding="utf-8"))
-            ready = time.monotonic() - began_s, _processor_s(process.pid)
+                    raise SystemExit(_text(root / "log"))
+            ready_s, ready_processor_s = map(float, told.split())
             pss_mb = _pss_mb(process.pid)
-    return Start(*sent, *ready, pss_mb, (root / "log").read_text(encoding="utf-8"))
+    return Start(*sent, ready_s - began_s, ready_processor_s, pss_mb, _text(root / "log"))
 
 
 def _runtime(root: Path) -> Path:
@@ -162,10 +171,17 @@ def _state(root: Path) -> str:
         return ""
 
 
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
 def _processor_s(pid: int) -> float:
     """Processor time of the living threads."""
-    files = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(file.read_text(encoding="ascii").split()[0]) for file in files) / 1e9
+    took_ns = 0
+    for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(ProcessLookupError, FileNotFoundError):  # it has ended meanwhile
+            took_ns += int(file.read_text(encoding="ascii").split()[0])
+    return took_ns / 1e9
 
 
 def _pss_mb(pid: int) -> float:
