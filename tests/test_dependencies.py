@@ -57,7 +57,7 @@ def imported_modules() -> set[str]:
                 names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 names.add(node.module or "")
-    here = {*sys.stdlib_module_names, "piboothup"}
+    here = {*sys.stdlib_module_names, "_sha2", "piboothup"}  # the former since Python 3.12
     return {".".join(name.split(".")[:2]) for name in names if name.split(".")[0] not in here}
 
 
