@@ -74,7 +74,7 @@ class SetUpPage:
         settings = {"locale": "en-GB", "timezone_id": "Europe/Berlin", "viewport": {"width": 360, "height": 740}}
         self.context = browser.new_context(ignore_https_errors=True, accept_downloads=True, **(settings | wanted))
         self.tab = self.context.new_page()
-        self.tab.set_default_timeout(PATIENCE_S * 1000)
+        self.tab.set_default_timeout(60_000)
         self.asked: list[str] = []
         self.complaints: list[str] = []
         self.context.on("request", lambda request: self.asked.append(request.url))
