@@ -57,7 +57,7 @@ class Check(StrEnum):
 
 
 REPORTED: dict[Check, tuple[str, ...]] = {
-    Check.CONFIG: ("bad_config", "config_default", "config_late", "choices_damaged", "unused_setting"),
+    Check.CONFIG: ("bad_config", "config_default", "config_late", "card_file", "choices_damaged", "unused_setting"),
     Check.SERVICES: (
         "unsaved_jpeg",
         "unsaved_exif",

@@ -126,6 +126,10 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "The config has a mistake, and no last good settings are here.",
         "Mend the file; photos go on with the settings of a new box.",
     ),
+    "card_file": (
+        "The file piboothup.toml on the card has a mistake.",
+        "Mend it: piboothup-status.txt beside it, or `piboothup setup status`, says the line and the remedy.",
+    ),
     "unused_setting": (
         "A setting in the config has no effect.",
         "Mend it: `piboothup status` says which and why.",

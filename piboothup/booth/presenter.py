@@ -44,9 +44,7 @@ class Presenter:
         panel: PanelThread,
         saver: Saver,
         settings_store: SettingsStore,
-        config_problem: Problem | None,
     ) -> None:
-        """`config_problem`: what is wrong with the config file."""
         self._config = config
         self._spool = spool
         self._clock = clock
@@ -55,10 +53,6 @@ class Presenter:
         self._panel = panel
         self._saver = saver
         self._settings_store = settings_store
-        has_unused = config_problem is not None and config_problem.code == "unused_setting"
-        self._config_problem = None if has_unused else config_problem
-        self._unused_setting = config_problem if has_unused else None
-        """Shown last, and only until the first photo: only who sets up the box can mend it."""
         self.card_notices: list[Problem] = []
         """Problems of the card that do not stop photos, as last checked."""
         self.runtime_problem: Problem | None = None
@@ -120,10 +114,10 @@ class Presenter:
         link_id = active.context.link_id
         expected_ns = (self._expected_start_ms or 0) * 1_000_000
         light_problem = self._devices.light.problem
-        shown_before = (self._devices.camera.notice, self._unused_setting) if booth.photos else ()
+        shown_before = (self._devices.camera.notice, self._unused_setting()) if booth.photos else ()
         return View(
             state=booth.state,
-            name=self._config.name,
+            name=active.config.name,
             box=self._spool.box,
             event_title=upload_status.event_title,
             photos=self._saver.taken,
@@ -166,17 +160,23 @@ class Presenter:
             self.runtime_problem,
         )
         stuck = problem("button_stuck") if booth.stuck else None
-        config = self._config_problem, self._settings_store.problem
-        others = *self._supply.problems, *devices, self.upload_status.problem, self._unused_setting
+        unused = self._unused_setting()
+        config = None if unused is not None else self._settings_store.config_problem, self._settings_store.problem
+        others = *self._supply.problems, *devices, self.upload_status.problem, unused
         found = stuck, *self.card_notices, *config, *others
         return [notice for notice in found if notice is not None]
+
+    def _unused_setting(self) -> Problem | None:
+        """Shown last, and only until the first photo: only who sets up the box can mend it."""
+        found = self._settings_store.config_problem
+        return found if found is not None and found.code == "unused_setting" else None
 
     def status(self, booth: Booth) -> BoothReport:
         """The booth's report for other programs."""
         problems = [*([booth.problem] if booth.problem is not None else []), *self.notices(booth)]
         return BoothReport(
             version=__version__,
-            name=self._config.name,
+            name=self._settings_store.active.config.name,
             box=self._spool.box,
             boot=self._spool.boot,
             state=booth.state,

@@ -39,7 +39,7 @@ from piboothup.booth.flow.events import (
 from piboothup.booth.flow.machine import step
 from piboothup.booth.flow.state import Booth, FlowSettings
 from piboothup.booth.operations.action_runner import ActionRunner
-from piboothup.booth.operations.active_settings import ActiveSettings, SettingsStore
+from piboothup.booth.operations.active_settings import ActiveSettings, Follow, SettingsStore
 from piboothup.booth.operations.menu_options import MenuOptionsReader
 from piboothup.booth.operations.self_test import SelfTest
 from piboothup.booth.panel.thread import PanelThread
@@ -85,6 +85,7 @@ class BoothService:
         config_names: Sequence[str] | None = None,
         known_spools_file: Path | None = None,
         load_libraries: Callable[[], None] = lambda: None,
+        follow: Follow = lambda: None,
     ) -> None:
         """`notice`: a problem of the config for the panel's bottom line.
 
@@ -103,7 +104,9 @@ class BoothService:
         )
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._booth = Booth()
-        self._settings_store = store = SettingsStore(config, spool.directory, clock, self._apply_settings)
+        self._settings_store = store = SettingsStore(
+            config, spool.directory, clock, self._apply_settings, notice, follow
+        )
         context = store.active.context
         post = self._events.put
         self._panel = PanelThread(devices.panel, clock, runtime)
@@ -115,9 +118,7 @@ class BoothService:
         self._anchor_recorder = AnchorRecorder(spool, clock)
         self._disks_seen = 0
         self._upload_status_reader = UploadStatusReader(spool, runtime, context)
-        self._presenter = Presenter(
-            config, spool, clock, devices, self._camera, self._panel, self._saver, store, notice
-        )
+        self._presenter = Presenter(config, spool, clock, devices, self._camera, self._panel, self._saver, store)
         self._menu_options = MenuOptionsReader(config, spool, clock, store)
         self._realtime = RealTime()
         self._device_start = DeviceStart(
@@ -278,7 +279,8 @@ class BoothService:
         return self._presenter.view(self._booth, now_ns, self._settings)
 
     def _apply_settings(self, active: ActiveSettings) -> None:
-        """Apply another event, album or language."""
+        """Apply another event, album, name, language or time zone."""
+        self._saver.set_labels(active.config.name, active.config.timezone)
         self._saver.set_context(active.context)
         if self._upload_status_reader.set_context(active.context):  # title and count were those of the other event
             self._presenter.upload_status = replace(self._presenter.upload_status, event_title="", parked=0)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from piboothup.clock import Clock
     from piboothup.config import Config, ConfigError, EffectiveConfig
+    from piboothup.config.import_record import ImportWatch
     from piboothup.problems import Problem
     from piboothup.spool.store import Spool
 
@@ -131,6 +132,15 @@ def service_config(given: argparse.Namespace) -> EffectiveConfig:
     return used
 
 
+def import_watch(given: argparse.Namespace) -> ImportWatch:
+    """Watch of imports that change this config."""
+    from piboothup import config
+    from piboothup.config.import_record import ImportWatch
+
+    path = config.find(given.config)
+    return ImportWatch(path.parent if path == config.DEFAULT_PATH else None)
+
+
 def _read(given: argparse.Namespace) -> EffectiveConfig:
     from piboothup import config
     from piboothup.spool.names import box_id, hardware_serial
@@ -147,6 +157,8 @@ def config_problem(used: EffectiveConfig) -> Problem | None:
     """Problem of the config file for status and panel; None when it has none."""
     from piboothup.problems import problem
 
+    if not used.errors and used.has_card_mistakes:
+        return problem("card_file")
     if not used.errors:
         return problem("unused_setting") if used.has_unused else None
     first = used.errors[0]

@@ -19,6 +19,7 @@ from piboothup.commands.common import (
     DRAWING,
     OK,
     config_problem,
+    import_watch,
     load,
     need_libraries,
     open_spool,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from piboothup.booth.devices import Devices
     from piboothup.clock import Clock
     from piboothup.config import Config
+    from piboothup.config.import_record import ImportWatch
+    from piboothup.problems import Problem
 
 
 log = logging.getLogger(__name__)
@@ -92,6 +95,7 @@ def booth(given: argparse.Namespace) -> int:
     _begin()
     from piboothup.booth.service import BoothService
 
+    watch = import_watch(given)
     used = service_config(given)
     loaded = used.config
     is_box = config.find(given.config) == config.DEFAULT_PATH
@@ -110,10 +114,20 @@ def booth(given: argparse.Namespace) -> int:
         used.names,
         known,
         lambda: need_libraries(DRAWING),
+        lambda: _followed(given, watch),
     )
     with stopped_from_outside(service.stop):
         service.run()
     return OK
+
+
+def _followed(given: argparse.Namespace, watch: ImportWatch) -> tuple[Config, Problem | None] | None:
+    """The config and its problem after an import of the card's file; None when there was none."""
+    if not watch.has_news():
+        return None
+    watch.note()
+    used = service_config(given)
+    return used.config, config_problem(used)
 
 
 def _note_spool(directory: str) -> None:
@@ -166,22 +180,31 @@ def uploader(given: argparse.Namespace) -> int:
     _begin()
     from piboothup.uploader.service import Uploader
 
-    used = service_config(given)
-    loaded, refused = used.config, str(used.errors[0]) if used.lacks_key else ""
-    try:
-        loaded.read_key()
-    except config.ConfigError as error:
-        if not under_systemd():
-            raise
-        print(f"piboothup: {error}", file=sys.stderr)  # the uploader reads it anew once a minute: it may be mended
+    watch = import_watch(given)
+    loaded, refused = _uploader_config(given)
     directory, starts_anew = service_directory(), True
     while starts_anew:
         spool, clock = open_spool(loaded)
-        service = Uploader(loaded, spool, clock, directory, refused=refused)
+        service = Uploader(loaded, spool, clock, directory, refused=refused, has_new_config=watch.has_news)
         with stopped_from_outside(service.stop):
             service.run()
         starts_anew = service.needs_restart
+        if starts_anew and watch.has_news():
+            watch.note()
+            loaded, refused = _uploader_config(given)
     return OK
+
+
+def _uploader_config(given: argparse.Namespace) -> tuple[Config, str]:
+    """The config, and why it can't be used. A key that can't be read is told: it may be mended."""
+    used = service_config(given)
+    try:
+        used.config.read_key()
+    except config.ConfigError as error:
+        if not under_systemd():
+            raise
+        print(f"piboothup: {error}", file=sys.stderr)  # the uploader reads it anew once a minute
+    return used.config, str(used.errors[0]) if used.lacks_key else ""
 
 
 def run(given: argparse.Namespace) -> int:

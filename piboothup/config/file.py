@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from piboothup import records
-from piboothup.config import good_copy, root_settings
+from piboothup.config import good_copy, import_record, root_settings
 from piboothup.config.checks import InvalidValue
 from piboothup.config.checks import directory as checked_directory
+from piboothup.config.import_record import ImportRecord
 from piboothup.config.reading import COMPLETE, Reading
 from piboothup.config.root_settings import RootSettings
 from piboothup.config.settings import CONFIG_VERSION, DEFAULT_DIRECTORY, Config, ConfigError
@@ -39,6 +40,8 @@ class EffectiveConfig:
     """Settings in the file, for the good copy (see `good_copy`); None = the good copy is not replaced."""
     has_last_good: bool = True
     """Whether there is a good copy to fall back to; else the defaults are used."""
+    has_card_mistakes: bool = False
+    """Whether a part of the file on the card was not taken."""
 
     @property
     def lacks_key(self) -> bool:
@@ -85,7 +88,8 @@ def load_effective(path: Path, box: str = "") -> EffectiveConfig:
     over = root.reading
     warnings = (*reading.warnings, *(over.warnings if over else ()))
     has_unused = bool(reading.unused or (over and over.unused))
-    return EffectiveConfig(config, all_errors, warnings, has_unused, names, kept.exists)
+    card = import_record.read(path.parent) if path == DEFAULT_PATH else ImportRecord()
+    return EffectiveConfig(config, all_errors, warnings, has_unused, names, kept.exists, card.mistakes > 0)
 
 
 def _fall_back(copy: good_copy.GoodCopy, directory: Path, text: str) -> Config:

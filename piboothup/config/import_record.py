@@ -39,10 +39,25 @@ def read(folder: Path) -> ImportRecord:
         return ImportRecord()
 
 
-def stamp(folder: Path) -> tuple[int, int] | None:
-    """Value that changes with each import."""
-    try:
-        found = (folder / FILE).stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns
+class ImportWatch:
+    """Tells whether there was an import since it was last noted. Made before the config is read."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """`folder`: the config's; None for a config that no import changes."""
+        self._folder = folder
+        self._stamp = self._now()
+
+    def has_news(self) -> bool:
+        """Whether there was an import."""
+        return self._now() != self._stamp
+
+    def note(self) -> None:
+        """Take what was imported so far as known: the config is read after this."""
+        self._stamp = self._now()
+
+    def _now(self) -> tuple[int, int] | None:
+        try:
+            found = (self._folder / FILE).stat() if self._folder is not None else None
+        except OSError:
+            return None
+        return (found.st_ino, found.st_mtime_ns) if found is not None else None

@@ -72,19 +72,17 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_new(path: Path, content: bytes, mode: int | None = FILE_MODE, owner: tuple[int, int] | None = None) -> None:
+def write_new(path: Path, content: bytes, mode: int | None = FILE_MODE) -> None:
     """Create `path` with `content` and sync its bytes, not yet its name. Leaves nothing behind on an error.
 
-    `mode`: None on FAT, which refuses most. `owner`: user and group, for root alone. Raises FileExistsError when the
-    name is taken, any other OSError when the disk fails or is full.
+    `mode`: None on FAT, which refuses most. Raises FileExistsError when the name is taken, any other OSError when the
+    disk fails or is full.
     """
     descriptor = os.open(path, _CREATE, FILE_MODE if mode is None else mode)
     try:
         try:
             if mode is not None:
                 os.fchmod(descriptor, mode)
-            if owner is not None:
-                os.fchown(descriptor, *owner)
             if content:
                 _reserve(descriptor, len(content))
             _write_all(descriptor, content)
@@ -133,12 +131,14 @@ def _rename_folder(path: Path) -> None:
 def replace(path: Path, content: bytes, mode: int | None = FILE_MODE, owner: tuple[int, int] | None = None) -> None:
     """Replace the content of `path` atomically: a power cut leaves the old or the new content. Raises OSError.
 
-    `mode` and `owner`: as for `write_new`.
+    `mode`: as for `write_new`. `owner`: user and group, for root alone; a cut may leave it root's.
     """
     fresh = path.with_name(f".{path.name}.{threading.get_native_id()}")
     with contextlib.suppress(FileNotFoundError):
         os.unlink(fresh)
-    write_new(fresh, content, mode, owner)
+    write_new(fresh, content, mode)
+    if owner is not None:
+        os.chown(fresh, *owner)
     move(fresh, path)
 
 

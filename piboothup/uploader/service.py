@@ -64,8 +64,12 @@ class Uploader:
         random_fn: RandomFn = random.random,  # noqa: TID251  (the default; tests pass their own)
         connect: Connect = EventPicsApi,
         read_wifi: Callable[[], Wifi] = wifi.read,
+        has_new_config: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`refused`: why nothing is sent until the next start, if the config can't be used."""
+        """`refused`: why nothing is sent until the next start, if the config can't be used.
+
+        `has_new_config`: whether the file on the card was imported since the config was read.
+        """
         self._config = config
         self._spool = spool
         self._clock = clock
@@ -92,7 +96,8 @@ class Uploader:
         self._is_worker_stuck = False
         """A worker is stuck, and that was logged."""
         self.needs_restart = False
-        """The service ended because the spool lies on another disk, which only a new process can open."""
+        """The service ended because the spool lies on another disk, or the config or the key is new."""
+        self._has_new_config = has_new_config
         self._read_wifi = read_wifi
         self._wifi = Wifi()
 
@@ -107,7 +112,7 @@ class Uploader:
             self._wake.send(b"!")
 
     def run(self) -> None:
-        """Run until stopped, or until the spool lies on another disk: then `needs_restart` is set.
+        """Run until stopped, or until `needs_restart` is set.
 
         Raises AlreadyRunning, RuntimeUnusable, OSError when it can't start; SpoolUnusable too, but under systemd.
         """
@@ -154,7 +159,7 @@ class Uploader:
             for worker in self._workers:
                 worker.thread.start()
             try:
-                while not (self._scheduler.stopping or self._has_moved()):
+                while not (self._scheduler.stopping or self._must_restart()):
                     self._run_due_tasks()
                     self._renew_lost_socket(hints, selector)
                     due_ns = min(self._list_due_ns, self._status_due_ns)
@@ -166,10 +171,13 @@ class Uploader:
             finally:
                 self._shut_down()
 
-    def _has_moved(self) -> bool:
-        self.needs_restart = self._spool.has_moved()
-        if self.needs_restart:
+    def _must_restart(self) -> bool:
+        if self._spool.has_moved():
             log.warning("spool moved directory=%s", self._spool.directory)
+            self.needs_restart = True
+        elif self._has_new_config():
+            log.warning("config imported")
+            self.needs_restart = True
         return self.needs_restart
 
     def _take_hints(self, hints: HintSocket) -> None:

@@ -110,7 +110,7 @@ def presenter(spool: Spool, clock: HandClock, config: Config) -> Presenter:
     camera = CameraThread(devices.camera, clock, lambda _: None)
     panel = PanelThread(PanelDevice(), clock, spool.directory)
     saver = Saver(config, spool, store.active.context, spool.directory, lambda _: None)
-    return Presenter(config, spool, clock, devices, camera, panel, saver, store, None)
+    return Presenter(config, spool, clock, devices, camera, panel, saver, store)
 
 
 def test_album_code_shown_whenever_asked_for_in_menu(spool: Spool) -> None:

@@ -190,8 +190,8 @@ def test_f16_two_test_photos_at_once_take_turns(tmp_path: Path, monkeypatch: pyt
     written: list[Path] = []
     real = durable.write_new
 
-    def write_new(path: Path, content: bytes, *more: Any) -> None:
-        real(path, content, *more)
+    def write_new(path: Path, content: bytes, mode: int = durable.FILE_MODE) -> None:
+        real(path, content, mode)
         if path.name == TEST_PHOTO:
             written.append(path)
             if len(written) == 1:
@@ -212,8 +212,8 @@ def after_the_write(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], objec
     """Let something happen once when the photo's bytes are in tmp/."""
     real, left = durable.write_new, [happens]
 
-    def write_new(path: Path, content: bytes, *more: Any) -> None:
-        real(path, content, *more)
+    def write_new(path: Path, content: bytes, mode: int = durable.FILE_MODE) -> None:
+        real(path, content, mode)
         if left and path.parent.name == "tmp":
             left.pop()()
 

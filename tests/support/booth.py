@@ -165,6 +165,8 @@ class Box:
         )
         self.notice: Problem | None = None
         self.load_libraries: Callable[[], None] = nothing
+        self.imported: queue.SimpleQueue[tuple[Config, Problem | None]] = queue.SimpleQueue()
+        """Configs that an import of the card's file brings while the service runs."""
         self._heard: queue.SimpleQueue[type[Event]] = queue.SimpleQueue()
         """Types of the events that the loop processed."""
         self._switch_s = sys.getswitchinterval()
@@ -176,7 +178,7 @@ class Box:
         devices = Devices(self.camera, self.glass, self.light, self.button, self.buzzer)
         marks = () if self.notice is None else None  # who is told of a mistake runs with the last good config
         needed = (self.config, self.spool, self.clock, self.runtime, devices, self.notice, marks)
-        service = BoothService(*needed, load_libraries=self.load_libraries)
+        service = BoothService(*needed, load_libraries=self.load_libraries, follow=self._follow)
         self._note_what_is_heard(service)
         if isinstance(self.light, FakeLight):
             self.light.forget()  # of the service before: its READY is not this one's
@@ -191,6 +193,9 @@ class Box:
 
         self._service, self._thread = service, threading.Thread(target=run, name="service")
         self._thread.start()
+
+    def _follow(self) -> tuple[Config, Problem | None] | None:
+        return None if self.imported.empty() else self.imported.get()
 
     def start_ready(self) -> None:
         """Start the service, wait until a press would take a photo, and forget the traces of the test photo."""

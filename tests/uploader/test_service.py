@@ -554,3 +554,15 @@ def test_f08_a_runtime_folder_that_vanishes_is_made_again(desk: Desk, caplog: py
         name = desk.take(hint=True)  # no time passes: only a hint can bring it
         desk.until_sent(name)
     assert not any(record.exc_info for record in caplog.records)
+
+
+def test_u03_an_import_ends_the_uploader_s_run(desk: Desk) -> None:
+    news: list[bool] = []
+    desk.start(has_new_config=lambda: bool(news))
+    uploader = desk.uploader
+    assert uploader is not None
+    desk.rest()
+    assert not uploader.needs_restart
+    news.append(True)
+    uploader.wake()
+    desk.until(lambda: uploader.needs_restart, "the uploader to notice")

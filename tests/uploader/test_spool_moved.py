@@ -96,15 +96,15 @@ def test_f11_nothing_is_asked_for_a_photo_of_another_disk(desk: Desk, tmp_path: 
     desk.start(spool)
     uploader = desk.uploader
     assert uploader is not None
-    seen = uploader._has_moved
-    uploader._has_moved = lambda: False  # type: ignore[method-assign]  # the main thread is late
+    seen = uploader._must_restart
+    uploader._must_restart = lambda: False  # type: ignore[method-assign]  # the main thread is late
     change_disk(desk, tmp_path)
     photo = next(iter(desk.booth.names(NEW)))
     desk.hint("new", str(photo))
     desk.rest()
     assert asked == []
     assert desk.lies_in(NEW, photo)
-    uploader._has_moved = seen  # type: ignore[method-assign]
+    uploader._must_restart = seen  # type: ignore[method-assign]
     uploader.wake()
     desk.until(lambda: uploader.needs_restart, "the uploader to notice")
 

@@ -34,14 +34,30 @@ class ActiveSettings:
     sound: bool = True
 
 
+Follow = Callable[[], tuple[Config, Problem | None] | None]
+"""Returns the config and its problem after each import of the card's file, else None."""
+
+
 class SettingsStore:
-    """Keeps `active` up to date with the file of choices."""
+    """Keeps `active` up to date with imports of the card's file and with the file of choices.
+
+    What an import changes of the event, the name, the language and the time zone is active at once.
+    """
 
     def __init__(
-        self, config: Config, directory: Path, clock: Clock, on_change: Callable[[ActiveSettings], None]
+        self,
+        config: Config,
+        directory: Path,
+        clock: Clock,
+        on_change: Callable[[ActiveSettings], None],
+        config_problem: Problem | None = None,
+        follow: Follow = lambda: None,
     ) -> None:
         """`on_change`: called with the new settings, on the thread that detected the change."""
-        self._config = config
+        self._config = self._running = config
+        """The config as it is in its files; and as far as this booth runs with it."""
+        self.config_problem = config_problem
+        self._follow = follow
         self._directory = directory
         self._boot_id = clock.boot_id()
         self._on_change = on_change
@@ -54,8 +70,12 @@ class SettingsStore:
         self.active = self._with_choices(Choices())
 
     def refresh(self) -> None:
-        """Read the file of choices if it has changed."""
+        """Read what has changed of the config and of the file of choices."""
         with self._lock:
+            if (followed := self._follow()) is not None:
+                self._config, self.config_problem = followed
+                self._running = _followed(self._running, self._config)
+                self._stamp, self._chosen = (), Choices()  # choices over another config hold no more
             self._reload_if_changed()
 
     def choose(self, **chosen: Any) -> None:
@@ -79,12 +99,12 @@ class SettingsStore:
             self._stamp, self._chosen = stamp, found
         fresh = self._with_choices(self._chosen)
         if fresh != self.active:
-            log.info("settings chosen context=%s language=%s", fresh.context.id, fresh.config.language)
+            log.info("settings changed context=%s language=%s", fresh.context.id, fresh.config.language)
             self.active = fresh
             self._on_change(fresh)
 
     def _with_choices(self, chosen: Choices) -> ActiveSettings:
-        config = chosen.over(self._config)
+        config = chosen.over(self._running)
         event = config.eventpics
         occasion = f"{self._boot_id} {self._config!r}"
         context = context_for(event.link_id, event.album_id, occasion)
@@ -99,3 +119,9 @@ class SettingsStore:
             return contexts.assigned_path(self._directory / CONTEXTS, context_id).exists()
         except OSError:
             return False
+
+
+def _followed(running: Config, fresh: Config) -> Config:
+    """The running config with what needs no restart of the fresh one."""
+    event = replace(running.eventpics, link_id=fresh.eventpics.link_id, album_id=fresh.eventpics.album_id)
+    return replace(running, name=fresh.name, language=fresh.language, timezone=fresh.timezone, eventpics=event)

@@ -61,7 +61,7 @@ class Saver:
         self._tally = _Tally(context)
         self._runtime = runtime
         self._post = post
-        self._zone = zone(config.timezone)
+        self._name, self._zone = config.name, zone(config.timezone)
         self._blamed = ""
         """The reason if the step under way fails, unless the error has its own."""
         self._frames: queue.SimpleQueue[tuple[Frame, _Tally | None] | None] = queue.SimpleQueue()
@@ -71,6 +71,10 @@ class Saver:
     def taken(self) -> int:
         """Photos of this event on the card, as far as they are counted."""
         return (self._tally.held or 0) + self._tally.saved
+
+    def set_labels(self, name: str, timezone: str) -> None:
+        """Set the box's name and the time zone that photos bear from now on."""
+        self._name, self._zone = name, zone(timezone)
 
     def set_context(self, context: Context) -> None:
         """Set the context of the photos handed over from now on."""
@@ -159,7 +163,7 @@ class Saver:
         is_test = unique_id == NO_PHOTO
         unix_ms = self._spool.now_trusted_ms(_begun_ms(frame)) or (_ANY_MOMENT_MS if is_test else None)
         exif = Exif(
-            booth=self._config.name,
+            booth=self._name,
             camera_model=frame.camera_model,
             unique_id=unique_id,
             taken_at=None if unix_ms is None else (_EPOCH + timedelta(milliseconds=unix_ms)).astimezone(self._zone),

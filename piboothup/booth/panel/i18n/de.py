@@ -82,6 +82,7 @@ TEXTS = Texts(
         "camera_tuning": "Tuning-Datei falsch",
         "bad_config": "Config-Fehler",
         "config_default": "Config-Fehler",
+        "card_file": "Fehler auf Karte",
         "unused_setting": "Config prüfen",
         "config_late": "Config: Neustart",
         "choices_damaged": "Event neu wählen",

@@ -90,6 +90,7 @@ TEXTS = Texts(
         "camera_tuning": "Bad tuning file",
         "bad_config": "Mistake in config",
         "config_default": "Mistake in config",
+        "card_file": "Mistake on card",
         "unused_setting": "Check the config",
         "config_late": "Config: restart box",
         "choices_damaged": "Choose event again",
