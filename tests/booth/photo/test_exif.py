@@ -143,6 +143,19 @@ def test_f16_every_tag_that_is_written_reads_back() -> None:
     assert len(told) >= 18, "what the readers of tomorrow are to find"
 
 
+def test_f16_details_that_are_left_out_in_silence_are_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Played: what Pillow before 11.1 did, which may not be installed beside the one that these tests run with."""
+    real = Image.Exif.tobytes
+
+    def without_details(exif: Image.Exif, *given: Any) -> bytes:
+        exif._ifds.clear()
+        return real(exif, *given)
+
+    monkeypatch.setattr(Image.Exif, "tobytes", without_details)
+    with pytest.raises(ExifNotWritten, match="ImageUniqueID"):
+        check_exif(with_exif(jpeg(), FULL), FULL)
+
+
 @pytest.mark.parametrize(
     ("damage", "lost"),
     [
@@ -151,9 +164,6 @@ def test_f16_every_tag_that_is_written_reads_back() -> None:
         (lambda photo: photo.replace(ID.encode(), b"0" * 32), "ImageUniqueID"),
         (lambda photo: photo.replace(b"2026:06:13", b"1970:01:01"), "DateTime"),
         (lambda photo: photo.replace(b"+02:00", b"-02:00"), "OffsetTime"),
-        (lambda photo: photo.replace(b"\x87\x69\0\4", b"\x87\x6a\0\4"), "ImageUniqueID"),
-        (lambda photo: photo.replace(b"MM\0*\0\0\0\x08", b"MM\0*\0\0\0\x09"), "no EXIF segment"),
-        (lambda photo: photo.replace(b"\x01\x10\0\2\0\0", b"\x01\x10\0\2\xff\xff"), "Model"),
     ],
 )
 def test_f16_a_tag_that_reads_back_otherwise_is_named(damage: Callable[[bytes], bytes], lost: str) -> None:

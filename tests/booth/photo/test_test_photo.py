@@ -21,7 +21,6 @@ from PIL import Image
 
 from piboothup.booth.flow.events import Saved, SaveTested, SavingFailed, StorageChecked
 from piboothup.booth.frame import Frame
-from piboothup.booth.photo import exif
 from piboothup.problems import Problem, problem
 from piboothup.spool import commit, durable, handover
 from piboothup.spool.listing import CONTEXTS, FOLDERS, NEW, SENT, TEST_PHOTO, TMP
@@ -54,9 +53,14 @@ def raises(where: Any, name: str, error: Exception) -> Break:
 
 
 def without_details(patch: pytest.MonkeyPatch) -> None:
-    """The table of details is left out, as some versions of a library have done in silence."""
-    real = exif._table
-    patch.setattr(exif, "_table", lambda tags, at: real(tags, at) if at == 8 else b"")
+    """As Pillow before 11.1 wrote EXIF."""
+    real = Image.Exif.tobytes
+
+    def tobytes(exif: Image.Exif, *given: Any) -> bytes:
+        exif._ifds.clear()
+        return real(exif, *given)
+
+    patch.setattr(Image.Exif, "tobytes", tobytes)
 
 
 BREAKS: dict[str, tuple[Break, Problem]] = {
@@ -80,8 +84,8 @@ BREAKS: dict[str, tuple[Break, Problem]] = {
         raises(simplejpeg, "encode_jpeg_yuv_planes", MemoryError()),
         problem("unsaved_ram", "MemoryError"),
     ),
-    "exif": (raises(exif, "_table", ValueError("no")), problem("unsaved_exif", "ValueError")),
-    "exif_memory": (raises(exif, "_table", MemoryError()), problem("unsaved_ram", "MemoryError")),
+    "exif": (raises(Image.Exif, "tobytes", ValueError("no")), problem("unsaved_exif", "ValueError")),
+    "exif_memory": (raises(Image.Exif, "tobytes", MemoryError()), problem("unsaved_ram", "MemoryError")),
     "hash": (raises(PhotoName, "of", ValueError("unsupported hash")), problem("unsaved_defect", "ValueError")),
     "zone": (raises(Spool, "now_trusted_ms", KeyError("UTC")), problem("unsaved_defect", "KeyError")),
     "efbig": (refuse(errno.EFBIG), problem("unsaved_limit", "File too large")),
