@@ -30,7 +30,7 @@ from piboothup.setup.root_settings_file import laid_over
 
 FILE: Final = Path("piboothup.toml")
 _LONGEST_BYTES: Final = 256 * 1024
-_WIFI: Final[Mapping[str, Any]] = {"ssid": "", "password": "", "hidden": False, "priority": 0, "security": "auto"}
+WIFI: Final[Mapping[str, Any]] = {"ssid": "", "password": "", "hidden": False, "priority": 0, "security": "auto"}
 """Keys of a network, with their defaults."""
 _EXAMPLES: Final = {"ssid": '"Barn"', "password": '"secret words"', "hidden": "true", "priority": "10"} | {
     "security": '"auto"'
@@ -279,13 +279,13 @@ class _Wrong(ValueError):
 def _network(table: Mapping[str, Any]) -> BootNetwork:
     """The network of a table. Raises _Wrong."""
     for key, value in table.items():
-        if key not in _WIFI:
-            near = difflib.get_close_matches(key, _WIFI, n=1, cutoff=0.6)
+        if key not in WIFI:
+            near = difflib.get_close_matches(key, WIFI, n=1, cutoff=0.6)
             remedy = f"Write `{near[0]}`, or delete the line." if near else "Delete the line."
             raise _Wrong(key, f"`{key}` is not a setting of a network.", remedy)
-        if type(value) is not type(_WIFI[key]):
+        if type(value) is not type(WIFI[key]):
             raise _Wrong(key, f"`{key}` can't be used as it stands.", f"Write it as in {key} = {_EXAMPLES[key]}.")
-    given = {**_WIFI, **table}
+    given = {**WIFI, **table}
     if given["security"] not in ("auto", "wpa3"):
         raise _Wrong("security", "`security` can't be used as it stands.", 'It should be "auto" or "wpa3".')
     if not -999 <= given["priority"] <= 999:

@@ -53,6 +53,12 @@ def escaped(text: str) -> str:
     return re.sub("^ +", lambda blanks: r"\s" * len(blanks[0]), inner)
 
 
+def unescaped(text: str) -> str:
+    """What GKeyFile reads of this."""
+    marks = {"s": " ", "t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
+    return re.sub(r"\\([stnr\\])", lambda escape: marks[escape[1]], text)
+
+
 def _bytes(ssid: str) -> str:
     """A network's name; as numbers of its bytes where NetworkManager could take the text for something else."""
     return ssid if _PLAIN.fullmatch(ssid) else "".join(f"{byte};" for byte in ssid.encode())
@@ -72,10 +78,7 @@ def saved_password(ssid: str, folder: Path = FOLDER) -> Secret | None:
     found = re.search(
         r"^psk=(.*)$", (_content(path_of(ssid, folder)) or b"").decode("utf-8", "replace"), re.MULTILINE
     )
-    if found is None:
-        return None
-    marks = {"s": " ", "t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
-    return Secret(re.sub(r"\\([stnr\\])", lambda escape: marks[escape[1]], found[1]))
+    return Secret(unescaped(found[1])) if found is not None else None
 
 
 def _content(path: Path) -> bytes | None:

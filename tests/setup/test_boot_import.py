@@ -8,6 +8,7 @@ import os
 import pwd
 import shutil
 import stat
+import subprocess
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,7 +24,10 @@ from piboothup.setup.boot_import import ANSWER, Box, Imported
 from piboothup.setup.wifi_profiles import path_of, saved_password
 from piboothup.status import UploaderReport, WifiReport
 from tests.spool.crash.model import Disk, Killed, Recording, Tree, read_tree, states, write_tree
+from tests.support.mounts import MountNamespace, disk, mounts
 from tests.support.users import IS_ROOT
+
+__all__ = ["disk", "mounts"]
 
 KEY, OLD_KEY = "canary-key-3b9f5a01c6d2", "canary-key-0ld"
 PASSWORD, OLD_PASSWORD = "canary-password ; \\ $ wörd 🎉", "canary-password old"
@@ -41,6 +45,7 @@ priority = 10
 """
 KERNEL_LINE = "console=tty1 root=PARTUUID=1-2 cfg80211.ieee80211_regdom=DE rootwait\n"
 MASKED = FILE.replace(KEY, "(saved)").replace(f"'{PASSWORD}'", '"(saved)"')
+KNOWN_FILE_SYSTEMS = Path("/proc/filesystems").read_text()
 
 
 class Card:
@@ -292,6 +297,33 @@ def test_u02_only_root_may_import(card: Card, programs: Path, monkeypatch: pytes
     assert not programs.exists()
 
 
+@pytest.mark.skipif(
+    not (shutil.which("mkfs.vfat") and Path("/dev/loop-control").exists() and "vfat" in KNOWN_FILE_SYSTEMS),
+    reason="SKIPPED: a real FAT needs mkfs.vfat, loop devices and a kernel that knows it",
+)
+@pytest.mark.process
+def test_u02_the_import_works_on_a_real_fat(card: Card, mounts: MountNamespace, disk: Path) -> None:
+    """FAT has no modes and no owners: what works on it is not seen on another file system."""
+    image = disk / "boot.img"
+    image.write_bytes(b"\0" * 16 * 1024 * 1024)
+    subprocess.run(["mkfs.vfat", image], check=True, capture_output=True)
+    mounts.run("mount", "-t", "vfat", "-o", "loop", image, card.box.boot)
+    mounts.call(_import_on_fat, card.root)
+
+
+def _import_on_fat(root: Path) -> None:
+    card = Card(root)
+    (card.box.boot / "cmdline.txt").write_text(KERNEL_LINE)
+    assert card.imported().mistakes == []
+    assert card.file.read_text() == MASKED
+    assert "Wi-Fi 'Barn'" in card.answer
+    assert "regdom=AT" in (card.box.boot / "cmdline.txt").read_text()
+    assert sorted(path.name for path in card.box.boot.iterdir()) == ["cmdline.txt", ANSWER, "piboothup.toml"]
+    assert card.run() is None
+    upper = card.box.boot / "PIBOOTHUP.TOML"  # names there have no case
+    assert upper.read_text() == MASKED
+
+
 # -- the plug is pulled ----------------------------------------------------------------------------------------------
 
 
@@ -324,9 +356,9 @@ def recorded(tmp_path: Path) -> tuple[Recording, Tree, Tree]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("disk", Disk)
+@pytest.mark.parametrize("kind", Disk)
 def test_p13_a_cut_at_any_step_leaves_old_or_new_whole(
-    recorded: tuple[Recording, Tree, Tree], tmp_path: Path, disk: Disk
+    recorded: tuple[Recording, Tree, Tree], tmp_path: Path, kind: Disk
 ) -> None:
     recording, before, after = recorded
     old, new = dict(before), dict(after)
@@ -334,7 +366,7 @@ def test_p13_a_cut_at_any_step_leaves_old_or_new_whole(
     escaped = PASSWORD.replace("\\", "\\\\")
     seen = set[Tree]()
     for cut in recording.trace.cuts:
-        for tree in states(recording.trace, cut, disk):
+        for tree in states(recording.trace, cut, kind):
             if tree in seen:
                 continue
             seen.add(tree)

@@ -19,6 +19,9 @@ from piboothup.care.facts import Facts
 from piboothup.config import Config
 from piboothup.config.good_copy import GOOD_FILE, ROOT_FILE
 from piboothup.health import Check
+from piboothup.setup.boot_file import WIFI
+from piboothup.setup.boot_text import NotText, decode
+from piboothup.setup.wifi_profiles import unescaped
 from piboothup.spool import choices, event_titles
 from piboothup.spool.listing import CONTEXTS
 from piboothup.spool.names import hardware_serial
@@ -33,8 +36,6 @@ CHOSEN_FROM_A_LIST = frozenset(
     }
 )
 """Texts of the config that are no person's own words."""
-_BOOT_FILES = "boot/firmware/piboothup.toml*"
-"""The file that a person puts on the card, by whatever editor's name."""
 _PROFILES = "NetworkManager/system-connections/*.nmconnection"
 _OF_NETWORK = re.compile(r"^(?:id|ssid|psk|password|identity)=(.+)$", re.MULTILINE)
 _BYTES = re.compile(r"(?:\d{1,3};)+")
@@ -82,8 +83,15 @@ def _of_config(facts: Facts, config_file: Path) -> Iterator[str]:
             yield value
     with contextlib.suppress(OSError):  # as it stands there, even if it can be no key
         yield from read_bytes(text_to_path(facts.config.eventpics.api_key_file)).decode(errors="replace").split()
-    for text in (_text(config_file), _text(config_file.with_name(ROOT_FILE)), *facts.texts(_BOOT_FILES)):
+    for text in (_text(config_file), _text(config_file.with_name(ROOT_FILE)), *_of_card(facts)):
         yield from _of_toml(text)
+
+
+def _of_card(facts: Facts) -> Iterator[str]:
+    """Texts of the file that a person puts on the card, by whatever name an editor gave it."""
+    for path in sorted(facts.path("/boot/firmware").glob("piboothup*.t*")):
+        with contextlib.suppress(OSError, NotText):
+            yield decode(read_bytes(path))
 
 
 def _of_toml(text: str) -> Iterator[str]:
@@ -101,7 +109,7 @@ def _of_system(facts: Facts) -> Iterator[str]:
             for value in _OF_NETWORK.findall(profile):
                 is_bytes = _BYTES.fullmatch(value) is not None
                 numbers = [int(number) & 255 for number in value.split(";") if number] if is_bytes else []
-                yield bytes(numbers).decode(errors="replace") if is_bytes else value
+                yield bytes(numbers).decode(errors="replace") if is_bytes else unescaped(value)
     yield wifi.read(facts.path("/sys/class/net"), facts.path("/proc/net/wireless")).ssid or ""
     yield from (hardware_serial(), facts.text("/etc/machine-id").strip(), os.uname().nodename)
     yield from (os.environ.get(name, "") for name in _VARIABLES)
@@ -126,4 +134,5 @@ def _vocabulary() -> frozenset[str]:
     """Words of our own reports: who made one of them a title gives nothing away by it."""
     names = {word for dotted, _, _ in settings(Config()) for word in dotted.split(".")}
     defaults = {default for _, _, default in settings(Config()) if isinstance(default, str)}
+    names |= {*WIFI, "wifi", "box", "id", "country"}  # of the file on the card
     return frozenset({"raspberrypi", "localhost", *names, *defaults, *Check, *BoothState, *UploaderState})

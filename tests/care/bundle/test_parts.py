@@ -29,7 +29,9 @@ from piboothup.care.bundle.parts import LEFT_OUT, PartLeftOut
 from piboothup.care.bundle.redaction import REMOVED
 from piboothup.cli import main
 from piboothup.commands.support_bundle import read_status
-from piboothup.config import parse
+from piboothup.config import Secret, parse
+from piboothup.setup.codes import Security, WifiNetwork
+from piboothup.setup.wifi_profiles import keyfile
 from piboothup.spool import choices, handover
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
@@ -285,6 +287,22 @@ def test_a10_of_the_journal_only_our_units_are_asked_for(planted: Planted) -> No
     )
     assert "_TRANSPORT=kernel" in kernel.split()
     assert "--unit" not in kernel.split()
+
+
+def test_a10_words_of_the_card_and_of_our_profiles_are_private(planted: Planted) -> None:
+    network = WifiNetwork("Zeisig \\ Netz", Secret("zilpzalp \\ 12 "), Security.WPA)
+    profile = keyfile(network).reveal()
+    planted.box.write("/etc/NetworkManager/system-connections/piboothup-1.nmconnection", profile)
+    on_card = "[eventpics]\r\nlink_id = “Goldammer7”\r\n[[wifi]]\r\nssid = “Schwalbe”\r\npassword = “drossel 123”"
+    planted.box.write("/boot/firmware/piboothup.toml.txt", "")
+    planted.box.path("/boot/firmware/piboothup.toml.txt").write_bytes(b"\xff\xfe" + on_card.encode("utf-16-le"))
+    (planted.folder / "settings.toml").write_text('[eventpics]\nlink_id = "Bluthaenfling1"\n# complete\n')
+    said = r"took Zeisig \ Netz zilpzalp \ 12 Goldammer7 Schwalbe drossel 123 Bluthaenfling1 password country"
+    (planted.folder / "bin" / "lines").write_text(entry("piboothup-setup", said))
+    made = planted.make()
+    assert made["journal.txt"].decode().endswith("password country\n")
+    for word in ("Zeisig", "zilpzalp", "Goldammer", "Schwalbe", "drossel", "Bluthaen"):
+        assert [name for name, content in made.items() if word.encode() in content] == []
 
 
 def test_a10_a_key_no_one_may_read_is_found_by_its_form(planted: Planted) -> None:
