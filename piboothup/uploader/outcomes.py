@@ -58,6 +58,8 @@ class Outcome(StrEnum):
     TLS = "tls"
     TLS_DATE = "tls_date"
     """The certificate is not valid now, or this box's clock is wrong."""
+    TLS_ROOTS = "tls_roots"
+    """This box has no certificates by which to trust any server."""
     UNUSABLE = "unusable"
     """The request can't be made at all: its URL or a header is malformed."""
     STOPPED = "stopped"
@@ -134,13 +136,14 @@ TABLE: Final[dict[Outcome, tuple[Decision, Decision, Decision]]] = {
     Outcome.RESET:                 (D.OFFLINE,      D.OFFLINE,              D.RETRY_URL),
     Outcome.TLS:                   (D.OFFLINE,      D.OFFLINE,              D.OFFLINE),
     Outcome.TLS_DATE:              (D.OFFLINE,      D.OFFLINE,              D.OFFLINE),
+    Outcome.TLS_ROOTS:             (D.OFFLINE,      D.OFFLINE,              D.OFFLINE),
     Outcome.UNUSABLE:              (D.PAUSE_ALL,    D.WAIT,                 D.NEW_URL),
     Outcome.STOPPED:               (D.OFFLINE,      D.OFFLINE,              D.OFFLINE),
 }  # fmt: skip
 
 MAYBE_SIGN_IN: Final = frozenset({Outcome.CONNECT, Outcome.TIMEOUT, Outcome.RESET, Outcome.TLS, Outcome.TLS_DATE})
 """How a portal looks over TLS: it lets nothing through, or shows a certificate of its own."""
-LINK_OUTCOMES: Final = MAYBE_SIGN_IN | {Outcome.DNS, Outcome.UNUSABLE, Outcome.STOPPED}
+LINK_OUTCOMES: Final = MAYBE_SIGN_IN | {Outcome.DNS, Outcome.TLS_ROOTS, Outcome.UNUSABLE, Outcome.STOPPED}
 """Outcomes of a call that got no answer: those of a LinkError."""
 
 

@@ -23,7 +23,9 @@ def answer(status: int, **more: Any) -> Answer:
 
 def test_verdict_table_has_row_per_outcome_and_cell_per_call() -> None:
     assert set(TABLE) == set(Outcome)
-    errors = (socket.gaierror(), NotConnected(), TimeoutError(), ssl.SSLError(), OutOfDate(), ValueError(), OSError())
+    no_roots = OSError("Could not find a suitable TLS CA certificate bundle")
+    of_tls = (ssl.SSLError(), OutOfDate(), no_roots)
+    errors = (socket.gaierror(), NotConnected(), TimeoutError(), *of_tls, ValueError(), OSError())
     assert {outcome_of(error) for error in errors} | {Outcome.STOPPED} == LINK_OUTCOMES
     for call, came in itertools.product(ApiCall, Outcome):
         assert isinstance(decide(call, came), Decision)

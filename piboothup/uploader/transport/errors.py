@@ -62,10 +62,19 @@ def outcome_of(error: BaseException) -> Outcome:
         if isinstance(cause, ssl.SSLCertVerificationError):
             # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL
             return Outcome.TLS_DATE if cause.verify_code in (9, 10) else Outcome.TLS
+        if _is_of_trusted_roots(cause):
+            return Outcome.TLS_ROOTS
     for kinds, outcome in _OUTCOMES:
         if any(isinstance(cause, kinds) for cause in causes):
             return outcome
     return Outcome.RESET
+
+
+def _is_of_trusted_roots(cause: BaseException) -> bool:
+    """Whether the file of trusted certificates is missing (by requests), or is none (by OpenSSL as it reads it)."""
+    if isinstance(cause, ssl.SSLError):
+        return getattr(cause, "library", None) in ("PEM", "X509")
+    return type(cause) is OSError and "TLS CA certificate bundle" in str(cause)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -21,8 +21,9 @@ import pytest
 
 from piboothup.config import Secret
 from piboothup.spool.names import PhotoName
-from piboothup.uploader.outcomes import Outcome
+from piboothup.uploader.outcomes import ApiCall, Outcome, decide
 from piboothup.uploader.schedule.attempts import AttemptHistory, UploadUrl
+from piboothup.uploader.schedule.link_status import link_problem
 from piboothup.uploader.transport import connection
 from piboothup.uploader.transport.client import Transport
 from piboothup.uploader.transport.errors import LinkError
@@ -277,6 +278,25 @@ def test_n07_self_signed_server_refused_before_key_is_sent(tmp_path: Path) -> No
         assert trouble(transport, liar.url).outcome is Outcome.TLS
     transport.close()
     assert liar.heard == b""
+
+
+_DAMAGED = "-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize("roots", [None, "", "no certificate", _DAMAGED], ids=["missing", "empty", "text", "damaged"])
+def test_n07_a_box_without_trusted_roots_is_told_as_that(tmp_path: Path, roots: str | None) -> None:
+    """Not as a bad network: another one would not help."""
+    file = tmp_path / "roots.pem"
+    if roots is not None:
+        file.write_text(roots)
+    transport = Transport(HandClock(), limits=FAR, ca_file=str(file))
+    with Liar(says("200 OK"), tls=Authority(tmp_path).certificate()) as liar:
+        outcome = trouble(transport, liar.url).outcome
+    transport.close()
+    assert outcome is Outcome.TLS_ROOTS
+    assert liar.heard == b""
+    _, told = link_problem(decide(ApiCall.EVENTS, outcome), outcome)
+    assert (told.code, "ca-certificates" in str(told)) == ("tls_refused", True)
 
 
 def test_verified_tls_is_spoken_where_the_certificate_is_trusted(photo: io.BufferedReader, tmp_path: Path) -> None:
