@@ -28,7 +28,7 @@ DRAWING = {"numpy": "numpy", "PIL.Image": "pil"}
 """What the booth needs; it imports that later than a command does, as the camera has priority."""
 NEEDED = {
     **dict.fromkeys(("services.run", "status.run", "doctor.run", "support_bundle.run", "setup.open_spool"), _CONFIG),
-    "setup.import_file": _CONFIG,
+    **dict.fromkeys(("setup.import_file", "setup.show_networks"), _CONFIG),
     **{f"spool_queue.{name}_photos": _CONFIG for name in ("show", "export", "assign", "wipe")},
     "spool_queue.retry_parked": _CONFIG,
     "services.booth": _CONFIG,

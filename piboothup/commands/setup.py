@@ -116,6 +116,35 @@ def show_answer(_given: argparse.Namespace) -> int:
     return OK
 
 
+def show_networks(given: argparse.Namespace) -> int:
+    """Print the networks that the box was given, or forget one."""
+    from piboothup.setup import radio, wifi_profiles
+
+    _need_root("see the networks")
+    folder = wifi_profiles.FOLDER
+    try:
+        if given.forget is not None:
+            if not wifi_profiles.forget(given.forget, folder):
+                raise CommandFails("The box was given no network of this name: `piboothup setup wifi` lists them.")
+            radio.reload()
+        ours, others = wifi_profiles.ours(folder), wifi_profiles.others(folder)
+    except OSError as error:
+        raise CommandFails(f"{folder} can't be used: {error.strerror or error}.") from None
+    for network in ours:
+        traits = ["with a password" if network.has_password else "open", *(["hidden"] if network.is_hidden else [])]
+        print(f"{network.ssid}: {', '.join(traits)}, priority {network.priority}")
+    print(f"{len(ours)} of the file on the card, {others} of others, which stay as they are")
+    for line in _situation(radio.addresses()):
+        print(line)
+    return OK
+
+
+def _need_root(work: str) -> None:
+    """Raises CommandFails for anybody else."""
+    if os.geteuid() != 0:
+        raise CommandFails(f"Only root may {work}: run it with sudo.")
+
+
 def _begin(work: str, user: str = "") -> pwd.struct_passwd:
     """Begin the log; the user whose part it is, else the booth's. Raises CommandFails."""
     from piboothup.spool.admin import users

@@ -29,7 +29,7 @@ from piboothup.setup.codes import CodeError, Fault, Security, WifiNetwork
 from piboothup.setup.root_settings_file import laid_over
 
 FILE: Final = Path("piboothup.toml")
-_LONGEST_BYTES: Final = 256 * 1024
+LONGEST_BYTES: Final = 256 * 1024
 WIFI: Final[Mapping[str, Any]] = {"ssid": "", "password": "", "hidden": False, "priority": 0, "security": "auto"}
 """Keys of a network, with their defaults."""
 _EXAMPLES: Final = {"ssid": '"Barn"', "password": '"secret words"', "hidden": "true", "priority": "10"} | {
@@ -88,7 +88,7 @@ class BootFile:
 def read(content: bytes, box: str) -> BootFile:
     """Read the file's bytes for the box with this id."""
     try:
-        if len(content) > _LONGEST_BYTES:
+        if len(content) > LONGEST_BYTES:
             raise NotText(1)
         text = decode(content)
     except NotText as error:

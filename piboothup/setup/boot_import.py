@@ -77,7 +77,8 @@ def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> I
         if record.mistakes:
             _keep_record(box, ImportRecord())
         return None
-    content = (box.boot / found[0]).read_bytes()
+    with (box.boot / found[0]).open("rb") as opened:
+        content = opened.read(boot_file.LONGEST_BYTES + 1)
     if (record.sha256, record.box) == (_sha256(content), box.id):
         return None
     file = boot_file.read(content, box.id)

@@ -54,8 +54,13 @@ def put_in_force(country: str) -> None:
     """Set the country, have NetworkManager read the profiles, and switch the radio on. What fails is logged."""
     if country:
         _run([_IW, "reg", "set", country])
-    _run([_NMCLI, "connection", "reload"])
+    reload()
     _run([_NMCLI, "radio", "wifi", "on"])
+
+
+def reload() -> None:
+    """Have NetworkManager read the profiles anew. A failure is logged."""
+    _run([_NMCLI, "connection", "reload"])
 
 
 def addresses() -> list[str]:

@@ -12,11 +12,16 @@ from pathlib import Path
 from typing import Final
 
 from piboothup.config import Secret
+from piboothup.records import dataclass
 from piboothup.setup.codes import Security, WifiNetwork
 from piboothup.spool import durable
+from piboothup.text import read_bytes
 
 FOLDER: Final = Path("/etc/NetworkManager/system-connections")
 _OURS: Final = uuid.UUID("0b1c6c5e-6f0a-5a52-9d0a-6d1f7b6c2e11")
+_ID: Final = "piboothup "
+"""Beginning of the name that NetworkManager shows."""
+_PATTERN: Final = "piboothup-*.nmconnection"
 _MODE: Final = 0o600
 """NetworkManager passes over a keyfile that others may read."""
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]([A-Za-z0-9 ._-]*[A-Za-z0-9._-])?")
@@ -36,7 +41,7 @@ def path_of(ssid: str, folder: Path = FOLDER) -> Path:
 
 def keyfile(network: WifiNetwork, priority: int = 0) -> Secret:
     """Text of the profile."""
-    lines = ["[connection]", f"id={escaped(f'piboothup {network.ssid}')}", f"uuid={uuid_of(network.ssid)}"]
+    lines = ["[connection]", f"id={escaped(_ID + network.ssid)}", f"uuid={uuid_of(network.ssid)}"]
     lines += ["type=wifi", f"autoconnect-priority={priority}", "", "[wifi]", "mode=infrastructure"]
     lines += [f"ssid={_bytes(network.ssid)}", *(["hidden=true"] if network.hidden else []), "powersave=2"]
     if network.password is not None:
@@ -44,6 +49,48 @@ def keyfile(network: WifiNetwork, priority: int = 0) -> Secret:
         lines += ["", "[wifi-security]", protection, f"psk={escaped(network.password.reveal())}"]
     lines += ["", "[ipv4]", "method=auto", "", "[ipv6]", "method=auto", ""]
     return Secret("\n".join(lines))
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A network that was given, as far as it may be shown."""
+
+    ssid: str
+    priority: int
+    has_password: bool
+    is_hidden: bool
+
+
+def ours(folder: Path = FOLDER) -> list[Profile]:
+    """Our profiles, the first to be tried first. Raises OSError."""
+    found = [_profile(read_bytes(path).decode("utf-8", "replace")) for path in folder.glob(_PATTERN)]
+    return sorted(found, key=lambda profile: (-profile.priority, profile.ssid))
+
+
+def others(folder: Path = FOLDER) -> int:
+    """Number of profiles that are another's. Raises OSError."""
+    return len({*folder.glob("*.nmconnection")} - {*folder.glob(_PATTERN)})
+
+
+def forget(ssid: str, folder: Path = FOLDER) -> bool:
+    """Delete our profile for a network; whether there was one. Raises OSError."""
+    try:
+        durable.remove(path_of(ssid, folder))
+    except FileNotFoundError:
+        return False
+    durable.sync_directory(folder)
+    return True
+
+
+def _profile(text: str) -> Profile:
+    lines = dict(line.partition("=")[::2] for line in text.splitlines())
+    priority = lines.get("autoconnect-priority", "0")
+    return Profile(
+        unescaped(lines.get("id", "")).removeprefix(_ID),
+        int(priority) if re.fullmatch("-?[0-9]+", priority) else 0,
+        "psk" in lines,
+        lines.get("hidden") == "true",
+    )
 
 
 def escaped(text: str) -> str:
@@ -83,6 +130,6 @@ def saved_password(ssid: str, folder: Path = FOLDER) -> Secret | None:
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return read_bytes(path)
     except FileNotFoundError:
         return None

@@ -19,7 +19,7 @@ from piboothup import status
 from piboothup.cli import main
 from piboothup.commands import setup
 from piboothup.config import import_record, load_effective
-from piboothup.setup import boot_import, radio
+from piboothup.setup import boot_import, radio, wifi_profiles
 from piboothup.setup.boot_import import ANSWER, Box, Imported
 from piboothup.setup.wifi_profiles import path_of, saved_password
 from piboothup.status import UploaderReport, WifiReport
@@ -191,6 +191,14 @@ def test_u02_saved_secrets_that_are_not_here_are_told(card: Card) -> None:
     assert not card.profile.exists()
 
 
+def test_u01_a_file_of_any_size_is_told(card: Card) -> None:
+    with card.file.open("wb") as file:
+        file.truncate(1 << 40)  # of holes
+    done = card.run()
+    assert done is not None
+    assert [mistake.what for mistake in done.mistakes] == ["This is not text."]
+
+
 def test_u02_line_ends_and_notes_stay_as_they_were(card: Card) -> None:
     text = "# Notes\r\n\r\n" + FILE.replace("\n", "\r\n") + "# end\r\n"
     card.imported(b"\xff\xfe" + text.encode("utf-16-le"))
@@ -287,6 +295,32 @@ def test_u03_status_before_any_file_says_where_to_put_it(
     assert not programs.exists()
     (card.box.boot / ANSWER).write_bytes(b"\xff")
     assert main(["setup", "status"]) == 1
+
+
+@pytest.mark.process
+def test_u11_networks_are_listed_and_forgotten_by_name(
+    card: Card, programs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(wifi_profiles, "FOLDER", card.box.profiles)
+    (card.box.profiles / "preconfigured.nmconnection").write_text("[connection]\nid=preconfigured\n")
+    hidden = '[[wifi]]\nssid = " Größe \\\\ ; "\nhidden = true\npriority = 20\n'
+    card.imported(f"{FILE}{hidden}")
+    assert main(["setup", "wifi"]) == 0
+    assert capfd.readouterr().out.splitlines() == [
+        " Größe \\ ; : open, hidden, priority 20",
+        "Barn: with a password, priority 10",
+        "2 of the file on the card, 1 of others, which stay as they are",
+        "Network: 192.168.1.7 (wlan0)",
+    ]
+    programs.write_text("")
+    assert main(["setup", "wifi", "--forget", " Größe \\ ; "]) == 0
+    assert programs.read_text().splitlines()[0] == "nmcli connection reload"
+    assert main(["setup", "wifi", "--forget", "preconfigured"]) == 1
+    names = {path.name for path in card.box.profiles.iterdir()}
+    assert names == {card.profile.name, "preconfigured.nmconnection"}
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert main(["setup", "wifi"]) == 1
+    assert "sudo" in capfd.readouterr().err
 
 
 def test_u02_only_root_may_import(card: Card, programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
