@@ -21,11 +21,11 @@ import tomli
 from piboothup import records
 from piboothup.config import Config, ConfigError, Secret
 from piboothup.config.checks import key as checked_key
+from piboothup.config.codes import CodeError, Fault, Security, WifiNetwork
 from piboothup.config.reading import Reading
 from piboothup.records import dataclass, field
 from piboothup.setup.boot_text import NotText, decode
 from piboothup.setup.boot_toml import SAVED, Place, mistake_of, places, sections
-from piboothup.setup.codes import CodeError, Fault, Security, WifiNetwork
 from piboothup.setup.root_settings_file import laid_over
 
 FILE: Final = Path("piboothup.toml")

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from piboothup.config import ConfigError, good_copy, import_record
+from piboothup.config.codes import WifiNetwork
 from piboothup.config.import_record import ImportRecord
 from piboothup.records import dataclass, field
 from piboothup.setup import boot_file, radio, root_settings_file, wifi_profiles
 from piboothup.setup.boot_file import BootFile, BootNetwork, Mistake
 from piboothup.setup.boot_toml import Place, without_secrets
-from piboothup.setup.codes import WifiNetwork
 from piboothup.spool import durable
 
 log = logging.getLogger(__name__)

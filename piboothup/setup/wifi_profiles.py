@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from piboothup.config import Secret
+from piboothup.config.codes import Security, WifiNetwork
 from piboothup.records import dataclass
-from piboothup.setup.codes import Security, WifiNetwork
 from piboothup.spool import durable
 from piboothup.text import read_bytes
 

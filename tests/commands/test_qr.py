@@ -23,7 +23,7 @@ from piboothup import config
 from piboothup.cli import main
 from piboothup.commands.qr.bookings import read_table
 from piboothup.config import Secret
-from piboothup.setup.codes import BoothCode, GuestLink, Security, WifiNetwork, parse
+from piboothup.config.codes import BoothCode, GuestLink, Security, WifiNetwork, parse
 from tests.support.commands import command, environment
 from tests.support.deadline import PATIENCE_S
 

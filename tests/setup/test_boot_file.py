@@ -9,10 +9,10 @@ import tomli
 from hypothesis import given
 from hypothesis import strategies as st
 
+from piboothup.config.codes import Security
 from piboothup.setup.boot_file import BootFile, read
 from piboothup.setup.boot_text import NotText, decode
 from piboothup.setup.boot_toml import SAVED, without_secrets
-from piboothup.setup.codes import Security
 
 KEY = "canary-key-3b9f5a01c6d2"
 PASSWORD = "canary ; \\ $ wörd 🎉"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from piboothup.config import Secret
-from piboothup.setup.codes import CodeError, Security, WifiNetwork
+from piboothup.config.codes import CodeError, Security, WifiNetwork
 from piboothup.setup.wifi_profiles import keyfile, path_of, saved_password, uuid_of, write
 
 PASSWORDS = [

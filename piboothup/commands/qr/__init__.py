@@ -18,7 +18,7 @@ from piboothup.commands.common import OK, CommandFails, check_private, load_effe
 from piboothup.commands.qr import drawing
 from piboothup.commands.qr.bookings import Booking, read_table
 from piboothup.config import Config, Secret
-from piboothup.setup.codes import ALBUM_URL, BoothCode, CodeError, GuestLink, Security, WifiNetwork, make, parse
+from piboothup.config.codes import ALBUM_URL, BoothCode, CodeError, GuestLink, Security, WifiNetwork, make, parse
 from piboothup.spool import choices
 from piboothup.text import text_to_path
 

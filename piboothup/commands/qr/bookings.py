@@ -7,8 +7,8 @@ from pathlib import Path
 
 from piboothup.commands.common import CommandFails
 from piboothup.config import Secret
+from piboothup.config.codes import BoothCode, CodeError, GuestLink, Security, WifiNetwork, parse
 from piboothup.records import dataclass
-from piboothup.setup.codes import BoothCode, CodeError, GuestLink, Security, WifiNetwork, parse
 
 COLUMNS = (
     *("booking", "name", "key", "event", "album", "ssid", "password", "security", "hidden"),

@@ -11,7 +11,7 @@ from piboothup.booth.panel.i18n.page import page_words
 from piboothup.commands.common import CommandFails
 from piboothup.commands.qr.bookings import Booking
 from piboothup.config import Secret
-from piboothup.setup.codes import BoothCode, GuestLink, WifiNetwork
+from piboothup.config.codes import BoothCode, GuestLink, WifiNetwork
 
 _QUIET_ZONE = 4
 """Light modules around the code (ISO/IEC 18004)."""

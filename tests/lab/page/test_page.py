@@ -18,8 +18,8 @@ from PIL import Image
 from piboothup.booth.panel.i18n.page import page_words
 from piboothup.cli import main
 from piboothup.config import LANGUAGES, Secret
+from piboothup.config.codes import BoothCode, Security, WifiNetwork, make, parse
 from piboothup.setup import boot_file
-from piboothup.setup.codes import BoothCode, Security, WifiNetwork, make, parse
 from tests.lab.page.conftest import read_on_box
 from tests.lab.page.front import HOST, Front
 from tests.support.page_words import PAGE

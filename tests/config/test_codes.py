@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from piboothup.config import LANGUAGES, Secret
-from piboothup.setup.codes import (
+from piboothup.config.codes import (
     BoothCode,
     CodeError,
     Fault,
