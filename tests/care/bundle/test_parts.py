@@ -30,7 +30,7 @@ from piboothup.care.bundle.redaction import REMOVED
 from piboothup.cli import main
 from piboothup.commands.support_bundle import read_status
 from piboothup.config import Secret, parse
-from piboothup.setup.codes import Security, WifiNetwork
+from piboothup.config.codes import Security, WifiNetwork
 from piboothup.setup.wifi_profiles import keyfile
 from piboothup.spool import choices, handover
 from piboothup.spool.choices import Choices
