@@ -36,6 +36,8 @@ def run(given: argparse.Namespace) -> int:
     spool, clock = open_spool(used.config)
     report = assemble(used.config, spool, clock, command_directory(), config_problem(used))
     print(json.dumps(report, indent=2) if given.json else format_report(report))
+    if used.overridden and not given.json:
+        print(f"settings.toml goes before config.toml in {', '.join(used.overridden)}")
     return OK
 
 

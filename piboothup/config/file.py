@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from piboothup import records
@@ -40,6 +40,8 @@ class EffectiveConfig:
     """Settings in the file, for the good copy (see `good_copy`); None = the good copy is not replaced."""
     has_last_good: bool = True
     """Whether there is a good copy to fall back to; else the defaults are used."""
+    overridden: tuple[str, ...] = ()
+    """Settings of the config file that root's settings override with another value."""
     has_card_mistakes: bool = False
     """Whether a part of the file on the card was not taken."""
 
@@ -89,7 +91,23 @@ def load_effective(path: Path, box: str = "") -> EffectiveConfig:
     warnings = (*reading.warnings, *(over.warnings if over else ()))
     has_unused = bool(reading.unused or (over and over.unused))
     card = import_record.read(path.parent) if path == DEFAULT_PATH else ImportRecord()
-    return EffectiveConfig(config, all_errors, warnings, has_unused, names, kept.exists, card.mistakes > 0)
+    return EffectiveConfig(
+        *(config, all_errors, warnings, has_unused, names, kept.exists),
+        overridden=tuple(_overridden(reading)),
+        has_card_mistakes=card.mistakes > 0,
+    )
+
+
+def _overridden(reading: Reading) -> Iterator[str]:
+    if (over := reading.over) is None:
+        return
+    for name in over.names:
+        table, _, key = name.rpartition(".")
+        values = [each.values.get(table or key) for each in (reading, over)]
+        if name in reading.names and None not in values:
+            lower, upper = (getattr(value, key) if table else value for value in values)
+            if lower != upper:
+                yield name
 
 
 def _fall_back(copy: good_copy.GoodCopy, directory: Path, text: str) -> Config:

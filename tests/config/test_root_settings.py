@@ -11,6 +11,7 @@ import pytest
 
 from piboothup.booth.panel import hello
 from piboothup.booth.storage import StorageMonitor
+from piboothup.cli import main
 from piboothup.commands.common import config_problem, service_config
 from piboothup.config import GOOD_FILE, Config, EffectiveConfig, SpoolConfig, good_copy, load_effective
 from piboothup.spool.store import Spool
@@ -115,6 +116,25 @@ def test_u03_root_settings_win_by_key(box: Box) -> None:
     event = told.eventpics
     assert (event.link_id, event.album_id, event.api_url) == ("abcd1234", "a1", "https://api.example.net")
     assert (event.api_key_file, told.light.flash_pin, told.button.pin) == ("/etc/piboothup/key", 22, 17)
+
+
+def test_u03_status_names_what_root_settings_override(
+    box: Box, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    used = box.start(box.text)
+    told = ("name", "language", "eventpics.link_id", "eventpics.album_id", "capture.countdown_s")
+    assert used.overridden == (*told, "spool.directory")
+    monkeypatch.setattr("piboothup.config.find", lambda _: box.file)
+    monkeypatch.setenv("PIBOOTHUP_RUNTIME", str(box.default))
+    box.default.chmod(0o700)
+    capsys.readouterr()
+    assert main(["status"]) == 0
+    assert (
+        capsys.readouterr()
+        .out.splitlines()[-1]
+        .endswith("name, language, eventpics.link_id, eventpics.album_id, capture.countdown_s, spool.directory")
+    )
+    assert box.load("# complete\n").overridden == ()
 
 
 def test_u03_a_new_event_has_no_old_album(box: Box) -> None:
