@@ -39,14 +39,14 @@ from piboothup.booth.flow.events import (
 from piboothup.booth.flow.machine import step
 from piboothup.booth.flow.state import Booth, FlowSettings
 from piboothup.booth.operations.action_runner import ActionRunner
-from piboothup.booth.operations.active_settings import ActiveSettings, Follow, SettingsStore
+from piboothup.booth.operations.active_settings import ActiveSettings, SettingsStore
 from piboothup.booth.operations.menu_options import MenuOptionsReader
 from piboothup.booth.operations.self_test import SelfTest
 from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.panel.view import View
 from piboothup.booth.photo.saver import Saver
 from piboothup.booth.presenter import Presenter
-from piboothup.booth.storage import StorageMonitor
+from piboothup.booth.storage import Follow, StorageMonitor
 from piboothup.booth.threads import STORAGE_TIMEOUT_NS, Heartbeat, RealTime, resume_garbage_collection, set_background
 from piboothup.booth.upload_status import UploadStatusReader
 from piboothup.booth.watchdog import Watchdog
@@ -105,7 +105,7 @@ class BoothService:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._booth = Booth()
         self._settings_store = store = SettingsStore(
-            config, spool.directory, clock, self._apply_settings, notice, follow
+            config, spool.directory, clock, self._apply_settings, notice, lambda: self._storage.following(follow)
         )
         context = store.active.context
         post = self._events.put

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from piboothup.clock import Clock
@@ -28,6 +28,11 @@ log = logging.getLogger(__name__)
 _AGE_CHECK_INTERVAL_NS = 3_600_000_000_000
 _WAITING_CHECK_INTERVAL_NS = 600_000_000_000
 """While photos wait, interval of the check whether they still do, ns: a record of each would wear the card."""
+
+Followed = tuple[Config, Problem | None, Sequence[str] | None]
+"""A config, its problem, and its names for the good copy."""
+Follow = Callable[[], Followed | None]
+"""Returns the config after each import of the card's file, else None."""
 
 
 class StorageMonitor:
@@ -49,7 +54,8 @@ class StorageMonitor:
         self._config = config
         self._spool = spool
         self._clock = clock
-        self._config_names = config_names
+        self._good_config, self._config_names = config, config_names
+        """For the good copy: the config as it is in its files, of which this booth may run with less."""
         self._lock_stack = contextlib.ExitStack()
         self._locked = False
         self._next_age_check_ns = 0
@@ -236,6 +242,14 @@ class StorageMonitor:
                 raise
             self._spool.start("booth")
 
+    def following(self, follow: Follow) -> Followed | None:
+        """What `follow` returns, with the good copy brought up to it if it is for this spool."""
+        if (found := follow()) is not None and found[0].spool.directory == self._config.spool.directory:
+            self._good_config, _, self._config_names = found
+            if self.opened:
+                self._keep_good_config()
+        return found
+
     def _keep_good_config(self) -> None:
         """Store the config as the last good one; forget choices made under another. A failure stops no photos."""
         if self._config_names is None:
@@ -244,21 +258,21 @@ class StorageMonitor:
         # Compared again: when the config was read, the disk may not have been there.
         kept = good_copy.read(path.parent, self._spool.box)
         names = good_copy.plain(self._config_names)
-        is_own = kept.exists and (kept.config, kept.names) == (good_copy.without_key(self._config), names)
+        is_own = kept.exists and (kept.config, kept.names) == (good_copy.without_key(self._good_config), names)
         lost = "" if is_own else good_copy.lost_setting(self._config_names, kept)
         self._has_lost_settings = bool(lost)
         if lost:
             log.error("config not kept missing=%s reason=cut off", lost)
             return
         try:
-            changed = kept.exists and choices.fingerprint(kept.config) != choices.fingerprint(self._config)
-            choices.forget_others(self._spool.directory, self._config, config_changed=changed)
+            changed = kept.exists and choices.fingerprint(kept.config) != choices.fingerprint(self._good_config)
+            choices.forget_others(self._spool.directory, self._good_config, config_changed=changed)
         except OSError as error:
             log.error("choices not forgotten reason=%s", error.strerror or error)
         if is_own and kept.box == self._spool.box:
             return
         try:
-            text = good_copy.to_toml_text(self._config, self._config_names, self._spool.box)
+            text = good_copy.to_toml_text(self._good_config, self._config_names, self._spool.box)
             durable.update(path, text.encode())
         except (OSError, ValueError) as error:
             log.error("config not kept reason=%s", getattr(error, "strerror", None) or error)

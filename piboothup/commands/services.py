@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
     from piboothup.booth.camera.base import Camera
     from piboothup.booth.devices import Devices
+    from piboothup.booth.storage import Followed
     from piboothup.clock import Clock
     from piboothup.config import Config
     from piboothup.config.import_record import ImportWatch
-    from piboothup.problems import Problem
 
 
 log = logging.getLogger(__name__)
@@ -121,13 +121,13 @@ def booth(given: argparse.Namespace) -> int:
     return OK
 
 
-def _followed(given: argparse.Namespace, watch: ImportWatch) -> tuple[Config, Problem | None] | None:
-    """The config and its problem after an import of the card's file; None when there was none."""
+def _followed(given: argparse.Namespace, watch: ImportWatch) -> Followed | None:
+    """The config after an import of the card's file; None when there was none."""
     if not watch.has_news():
         return None
     watch.note()
     used = service_config(given)
-    return used.config, config_problem(used)
+    return used.config, config_problem(used), used.names
 
 
 def _note_spool(directory: str) -> None:

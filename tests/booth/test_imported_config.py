@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from argparse import Namespace
 from collections.abc import Callable
@@ -13,9 +14,10 @@ from PIL import ExifTags, Image
 
 from piboothup import config
 from piboothup.booth.gpio.led import LightPattern
+from piboothup.booth.storage import StorageMonitor
 from piboothup.commands import services
 from piboothup.commands.common import config_problem, import_watch, service_config
-from piboothup.config import Config, import_record
+from piboothup.config import Config, good_copy, import_record
 from piboothup.config.settings import CaptureConfig
 from piboothup.problems import problem
 from piboothup.setup import boot_import
@@ -24,6 +26,8 @@ from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW
 from tests.support.booth import Box
+
+NAMES = ("eventpics.link_id", "eventpics.album_id")
 
 
 def photograph(box: Box) -> Path:
@@ -45,7 +49,7 @@ def test_u03_an_import_counts_for_the_next_photo(box: Box) -> None:
     box.start_ready()
     first = photograph(box)
     fresh = other_config(box, CaptureConfig(countdown_s=10, review_s=1.0))
-    box.imported.put((fresh, None))
+    box.imported.put((fresh, None, NAMES))
     box.until_said(lambda said: said.get("context") == context_for("efgh5678", "", "").id)
     box.until_said(lambda said: said.get("name") == "Stand 2")
     box.until_shown(name="Stand 2", language="de", photos=0, waiting=1)
@@ -65,18 +69,22 @@ def test_u03_a_choice_after_an_import_outlives_the_restart(box: Box) -> None:
     choices.write(box.spool.directory, box.config, Choices(language="de"))
     box.until_shown(language="de")
     fresh = replace(box.config, name="Stand 2", capture=CaptureConfig(countdown_s=10, review_s=1.0))
-    box.imported.put((fresh, None))
+    box.imported.put((fresh, None, NAMES))
     box.until_shown(name="Stand 2")  # the choice over another config is void
+    assert good_copy.read(box.spool.directory).config == fresh
     choices.write(box.spool.directory, fresh, Choices(language="de"))  # as the next start and the uploader see it
     box.until_shown(name="Stand 2", language="de")
+    with contextlib.closing(StorageMonitor(fresh, box.spool, box.clock, config_names=NAMES)) as card:
+        card._keep_good_config()  # as the next start does
+    assert choices.read(box.spool.directory, fresh) == Choices(language="de")
 
 
 def test_u01_a_mistake_on_the_card_is_shown_until_it_is_mended(box: Box) -> None:
     box.start_ready()
-    box.imported.put((box.config, problem("card_file")))
+    box.imported.put((box.config, problem("card_file"), ()))
     box.until_said(lambda said: said.get("problems") == ["card_file"])
     box.until_shown(notice=problem("card_file"))
-    box.imported.put((box.config, None))
+    box.imported.put((box.config, None, ()))
     box.until_said(lambda said: said.get("problems") == [])
 
 
@@ -120,7 +128,12 @@ def test_u03_the_booth_follows_an_import(imported: Callable[[str], Namespace]) -
     assert followed[1].code == "card_file"
     assert services._followed(given, watch) is None
     imported('name = "Stand 3"\n')
-    assert services._followed(given, watch) == (replace(followed[0], name="Stand 3"), None)
+    of_root = [f"settings.toml:{name}" for name in ("config_version", "name", "# complete")]
+    assert services._followed(given, watch) == (
+        replace(followed[0], name="Stand 3"),
+        None,
+        ("config_version", "spool.directory", "devices.simulated", *of_root),
+    )
 
 
 def test_u03_a_mistake_on_the_card_is_a_problem_of_each_start(imported: Callable[[str], Namespace]) -> None:

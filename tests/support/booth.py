@@ -29,6 +29,7 @@ from piboothup.booth.panel import screens
 from piboothup.booth.panel.base import PanelDevice
 from piboothup.booth.panel.view import View
 from piboothup.booth.service import BoothService
+from piboothup.booth.storage import Followed
 from piboothup.booth.threads import NEVER_NS, Heartbeat
 from piboothup.config import CaptureConfig, Config, EventPicsConfig, SpoolConfig
 from piboothup.problems import Problem
@@ -165,7 +166,7 @@ class Box:
         )
         self.notice: Problem | None = None
         self.load_libraries: Callable[[], None] = nothing
-        self.imported: queue.SimpleQueue[tuple[Config, Problem | None]] = queue.SimpleQueue()
+        self.imported: queue.SimpleQueue[Followed] = queue.SimpleQueue()
         """Configs that an import of the card's file brings while the service runs."""
         self._heard: queue.SimpleQueue[type[Event]] = queue.SimpleQueue()
         """Types of the events that the loop processed."""
@@ -194,7 +195,7 @@ class Box:
         self._service, self._thread = service, threading.Thread(target=run, name="service")
         self._thread.start()
 
-    def _follow(self) -> tuple[Config, Problem | None] | None:
+    def _follow(self) -> Followed | None:
         return None if self.imported.empty() else self.imported.get()
 
     def start_ready(self) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from piboothup.booth.storage import Follow
 from piboothup.clock import Clock
 from piboothup.config import Config
 from piboothup.problems import Problem, problem
@@ -32,10 +33,6 @@ class ActiveSettings:
     """The config, overridden by the choices."""
     context: Context
     sound: bool = True
-
-
-Follow = Callable[[], tuple[Config, Problem | None] | None]
-"""Returns the config and its problem after each import of the card's file, else None."""
 
 
 class SettingsStore:
@@ -73,7 +70,7 @@ class SettingsStore:
         """Read what has changed of the config and of the file of choices."""
         with self._lock:
             if (followed := self._follow()) is not None:
-                self._config, self.config_problem = followed
+                self._config, self.config_problem, _ = followed
                 self._running = _followed(self._running, self._config)
                 self._stamp, self._chosen = (), Choices()  # choices over another config hold no more
             self._reload_if_changed()
