@@ -32,6 +32,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parents[2]
 LIMIT_S = 180.0
+SETTLE_S = 2.0
+"""After "ready", until all is loaded that a booth at rest has."""
 _PROGRAM = """
 import json, pathlib, runpy, signal, sys, threading, time, types
 
@@ -138,10 +140,14 @@ def _running(root: Path, tree: Path, service: str = "booth", *options: str) -> I
         process.wait()
 
 
-def _start(root: Path, tree: Path, *options: str) -> Start:
-    root.mkdir()
-    _config(root / "box")
-    root = root / "box"
+def _start(folder: Path, tree: Path, *options: str) -> Start:
+    """A start of the box in this folder; a box's start is the first but once, so its spool stays."""
+    root = folder / "box"
+    if not folder.exists():
+        folder.mkdir()
+        _config(root)
+    for file in ("notify", "booth.ready", "log"):
+        (root / file).unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(str(root / "notify"))
         notify.settimeout(LIMIT_S)
@@ -155,6 +161,7 @@ def _start(root: Path, tree: Path, *options: str) -> Start:
                 if time.monotonic() - began_s > LIMIT_S:
                     raise SystemExit(_text(root / "log"))
             ready_s, ready_processor_s = map(float, told.split())
+            threading.Event().wait(SETTLE_S)
             pss_mb = _pss_mb(process.pid)
     return Start(*sent, ready_s - began_s, ready_processor_s, pss_mb, _text(root / "log"))
 
@@ -192,11 +199,11 @@ def _pss_mb(pid: int) -> float:
 def _starts(root: Path, old: Path | None, runs: int) -> None:
     trees = [old.resolve(), HERE] if old else [HERE]
     for number, tree in enumerate(trees):  # compiled, and in memory
-        _start(root / f"warm-{number}", tree)
+        _start(root / str(number), tree)
     found: dict[Path, list[Start]] = {tree: [] for tree in trees}
-    for number in range(runs):
-        for tree in trees:
-            found[tree].append(_start(root / f"{number}-{trees.index(tree)}", tree))
+    for _ in range(runs):
+        for number, tree in enumerate(trees):
+            found[tree].append(_start(root / str(number), tree))
     _row(f"{os.cpu_count()} processors, {runs} runs", *(["old", "new", "of the old"] if old else ["new"]), "bound")
     for name, key, unit, bound in (
         ("command to READY", "sent_s", 1000, "60 %"),
