@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from piboothup import config
+from piboothup import config, records
 from piboothup.commands.common import (
     DRAWING,
     OK,
@@ -191,7 +191,8 @@ def uploader(given: argparse.Namespace) -> int:
         starts_anew = service.needs_restart
         if starts_anew and watch.has_news():
             watch.note()
-            loaded, refused = _uploader_config(given)
+            fresh, refused = _uploader_config(given)
+            loaded = records.replace(fresh, spool=loaded.spool)  # the booth's too is another from the next start on
     return OK
 
 

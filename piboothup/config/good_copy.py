@@ -134,7 +134,8 @@ def lost_setting(names: Sequence[str], kept: GoodCopy) -> str:
     if COMPLETE in names:
         return ""
     given = [name for name in names if not name.startswith(_ENDS_IN)]
-    wanted = [name for name in kept.names if not name.startswith(OF_ROOT)][-1:]
+    own = [name for name in kept.names if not name.startswith(OF_ROOT)]
+    wanted = [name for name in own if f"{OF_ROOT}{name}" not in of_root][-1:]
     if kept.config.eventpics.link_id:
         wanted.append("eventpics.link_id")
     if kept.config.eventpics.album_id and given and given[-1].startswith("eventpics."):

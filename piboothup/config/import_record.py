@@ -11,6 +11,7 @@ from pathlib import Path
 
 from piboothup.records import dataclass
 from piboothup.status import Report
+from piboothup.text import read_bytes
 
 FILE = "imported.json"
 """Name of the file beside the config file."""
@@ -34,7 +35,7 @@ class ImportRecord(Report):
 def read(folder: Path) -> ImportRecord:
     """The record in the config's folder; an empty one when there is none that can be read."""
     try:
-        return ImportRecord.from_json(json.loads((folder / FILE).read_bytes()))
+        return ImportRecord.from_json(json.loads(read_bytes(folder / FILE)))
     except (OSError, ValueError, RecursionError):
         return ImportRecord()
 

@@ -108,7 +108,7 @@ class _Parser:
 
     def parse(self) -> BootFile:
         tables = self._tables()
-        if tables is None:
+        if tables is None or self._is_inner_astray():
             return self._file
         own = self._own_table(tables.pop("box", []))
         if own is None:
@@ -151,9 +151,18 @@ class _Parser:
             self._file.mistakes.append(Mistake(*mistake_of(error, 1, len(lines))))
             return None
 
+    def _is_inner_astray(self) -> bool:
+        """Whether a [box.…] stands below another header than [[box]], which may be misspelled: whose is it?"""
+        for first, _, name in sections(self._text):
+            if name.startswith("box."):
+                remedy = "Write [[box]] and its id above it, and nothing between."
+                self._file.mistakes.append(Mistake(first + 1, "This table is of no [[box]].", remedy))
+                return True
+        return False
+
     def _may_be_own(self, lines: list[str]) -> bool:
         found = re.findall(r"^\s*id\s*=\s*[\"']\s*(\w{4})\s*[\"']", "\n".join(lines), re.MULTILINE)
-        return not found or self._box in [letters.upper() for letters in found]
+        return not found or self._box in map(_box_id, found)
 
     def _own_table(self, boxes: Any) -> tuple[Place, dict[str, Any]] | None:
         """Place and content of this box's table; empty for a box without one, None when it can't be told."""
@@ -168,7 +177,7 @@ class _Parser:
                 remedy = 'Write the four letters that the box shows, as in id = "7F3K".'
                 self._tell((*place, "id"), "This [[box]] does not say whose it is.", remedy)
                 return None
-            if letters.strip().upper() == self._box:
+            if _box_id(letters) == self._box:
                 own.append((place, table))
         if len(own) > 1:
             self._tell(own[1][0], "This box stands in the file twice.", "Delete one of its tables.")
@@ -242,6 +251,11 @@ class _Parser:
             self._file.secrets.append(origin["eventpics.api_key"])
         if not table:
             del self._file.settings["eventpics"]
+
+
+def _box_id(letters: str) -> str:
+    """A box's id as it was meant: ids have no O, I and L, which are read for 0 and 1."""
+    return letters.strip().upper().translate(str.maketrans("OIL", "011"))
 
 
 def _origin(common: Mapping[str, Any], place: Place, own: Mapping[str, Any]) -> dict[str, Place]:

@@ -79,6 +79,28 @@ def test_u03_a_choice_after_an_import_outlives_the_restart(box: Box) -> None:
     assert choices.read(box.spool.directory, fresh) == Choices(language="de")
 
 
+@pytest.mark.parametrize("damage", [b"", b"\0" * 200, b'language = "de"\n'])
+def test_f12_an_import_of_other_things_ends_no_choice(box: Box, damage: bytes) -> None:
+    box.spool.prepare()
+    tonight = context_for("efgh5678", "b2", "")
+    choices.write(box.spool.directory, box.config, Choices(link_id="efgh5678", album_id="b2"))
+    box.start_ready()
+    box.until_said(lambda said: said.get("context") == tonight.id)
+    (box.spool.directory / choices.FILE).write_bytes(damage)
+    box.imported.put((box.config, problem("card_file"), None))  # such as a network, and a mistake
+    box.until_said(lambda said: {"card_file", "choices_damaged"} <= set(said.get("problems", ())))
+    assert tonight.id in photograph(box).name
+
+
+def test_f12_an_import_gives_damaged_choices_no_event(box: Box) -> None:
+    box.spool.prepare()
+    (box.spool.directory / choices.FILE).write_bytes(b"\0" * 200)
+    box.start_ready()
+    box.imported.put((box.config, problem("card_file"), None))
+    box.until_said(lambda said: "card_file" in said.get("problems", ()))
+    assert "_n" in photograph(box).name  # no event is known
+
+
 def test_u01_a_mistake_on_the_card_is_shown_until_it_is_mended(box: Box) -> None:
     box.start_ready()
     box.imported.put((box.config, problem("card_file"), ()))
@@ -170,9 +192,37 @@ def test_u03_the_uploader_starts_anew_with_the_new_key(
     assert runs == [("", ""), ("event1", "1"), ("event2", "2")]
 
 
+def test_u03_the_uploader_stays_where_the_booth_saves(
+    imported: Callable[[str], Namespace], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folders: list[str] = []
+
+    class Noted:
+        needs_restart = False
+
+        def __init__(self, loaded: Config, *_: object, **__: object) -> None:
+            folders.append(loaded.spool.directory)
+
+        def stop(self) -> None:
+            """Nothing runs."""
+
+        def run(self) -> None:
+            if len(folders) < 2:
+                imported(f'[spool]\ndirectory = "{tmp_path}/stick"\n')
+                self.needs_restart = True
+
+    monkeypatch.setattr("piboothup.uploader.service.Uploader", Noted)
+    assert services.uploader(imported("")) == 0
+    assert folders == [f"{tmp_path}/spool"] * 2
+    assert service_config(imported("")).config.spool.directory == f"{tmp_path}/stick"
+
+
 def test_u03_a_record_that_can_t_be_read_is_none(tmp_path: Path) -> None:
     assert import_record.read(tmp_path) == import_record.ImportRecord()
     (tmp_path / import_record.FILE).write_bytes(b"[" * 100_000)
+    assert import_record.read(tmp_path) == import_record.ImportRecord()
+    (tmp_path / import_record.FILE).unlink()
+    os.mkfifo(tmp_path / import_record.FILE)
     assert import_record.read(tmp_path) == import_record.ImportRecord()
     watch = import_record.ImportWatch(tmp_path)
     os.unlink(tmp_path / import_record.FILE)

@@ -304,6 +304,19 @@ def test_f12_a_setting_that_root_overrides_is_not_missed(box: Box) -> None:
         assert box.start(box.text).errors == (), text
 
 
+def test_f12_a_cut_above_what_root_overrides_is_noticed(box: Box) -> None:
+    event_last = CONFIG.replace("pin = 17", "pin = 23").replace("[capture]", "[x]")
+    event, rest = event_last.split("[eventpics]")[1].split("[x]")
+    box.file.write_text(f"{event_last.split('[eventpics]')[0]}[capture]{rest}[eventpics]{event}")
+    whole = box.start(box.text)
+    lines = box.file.read_text().split("\n")
+    for number in range(lines.index("pin = 23")):
+        box.file.write_text("\n".join(lines[:number]))
+        used = box.start(box.text)
+        assert used.errors, lines[:number]
+        assert used.config == whole.config, lines[:number]
+
+
 def test_f12_a_mistake_in_root_settings_costs_its_own_table(box: Box) -> None:
     whole = box.start(box.text).config
     used = box.start(box.text.replace("countdown_s = 10", "countdown_s = 99").replace("Łódź Booth", "New"))

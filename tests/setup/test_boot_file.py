@@ -330,6 +330,9 @@ def test_u04_an_unknown_box_takes_the_common_part() -> None:
         (("AAAA", BOX), 17, set()),
         (('name = "First"', "name = First"), 14, {"name", "eventpics", "capture"}),
         (("[[box]]", "[box]"), 17, set()),
+        (('[[box]]\nid = "ZZZZ"', '[[Box]]\nid = "ZZZZ"'), 33, set()),
+        (('[[box]]\nid = "ZZZZ"', '[ [box]]\nid = "ZZZZ"'), 33, set()),
+        (('[[box]]\nid = "AAAA"', '[[boxes]]\nid = "AAAA"'), 17, set()),
     ],
 )
 def test_u04_a_mistake_never_gives_a_box_the_event_of_others(
@@ -339,6 +342,20 @@ def test_u04_a_mistake_never_gives_a_box_the_event_of_others(
     assert line in [found for found, _ in told(file)], told(file)
     assert set(file.settings) == is_taken
     assert file.settings.get("eventpics", {"link_id": "mine1234"})["link_id"] == "mine1234"
+
+
+def test_u04_a_misspelled_box_gives_its_event_to_no_other() -> None:
+    for header in ("[[Box]]", "[[boxes]]", "[ [box]]", "[{box}]"):
+        text = f'[[box]]\nid = "{BOX}"\n{header}\nid = "AAAA"\n[box.eventpics]\nlink_id = "first123"\n'
+        file = read(text.encode(), BOX)
+        assert file.settings == {}, header
+        assert 5 in [line for line, _ in told(file)], header
+
+
+def test_u04_letters_for_digits_in_an_id_are_the_digits() -> None:
+    text = '[eventpics]\nlink_id = "common12"\n[[box]]\nid = "7oIl"\n[box.eventpics]\nlink_id = "mine1234"\n'
+    assert read(text.encode(), "7011").settings == {"eventpics": {"link_id": "mine1234"}}
+    assert read(text.replace('id = "mine', "id = mine").encode(), "7011").settings == {}
 
 
 # -- secrets -------------------------------------------------------------------------------------------------------

@@ -70,9 +70,11 @@ class SettingsStore:
         """Read what has changed of the config and of the file of choices."""
         with self._lock:
             if (followed := self._follow()) is not None:
-                self._config, self.config_problem, _ = followed
-                self._running = _followed(self._running, self._config)
-                self._stamp, self._chosen = (), Choices()  # choices over another config hold no more
+                fresh, self.config_problem, _ = followed
+                if choices.fingerprint(fresh) != choices.fingerprint(self._config):
+                    self._chosen = Choices()  # choices over another config hold no more
+                self._config, self._stamp = fresh, ()
+                self._running = _followed(self._running, fresh)
             self._reload_if_changed()
 
     def choose(self, **chosen: Any) -> None:

@@ -187,11 +187,11 @@ def test_f12_a_chosen_event_holds_while_it_cannot_be_read(
 ) -> None:
     store = store_with_choice(box)
 
-    def refuse(_self: Path, *_: object, **__: object) -> str:
+    def refuse(_: Path) -> bytes:
         raise OSError(error, os.strerror(error))
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "read_text", refuse)
+        patched.setattr("piboothup.spool.choices.read_bytes", refuse)
         choices.write(box.spool.directory, box.config, Choices(link_id="wxyz0000"))
         store.refresh()
         assert store.active.context == OTHER
