@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from piboothup import config, records
+from piboothup import config
 from piboothup.commands.common import (
     DRAWING,
     OK,
@@ -183,16 +183,16 @@ def uploader(given: argparse.Namespace) -> int:
     watch = import_watch(given)
     loaded, refused = _uploader_config(given)
     directory, starts_anew = service_directory(), True
+    begun = loaded  # where the booth saves photos: for it too another folder counts from the next start on
     while starts_anew:
-        spool, clock = open_spool(loaded)
+        spool, clock = open_spool(begun)
         service = Uploader(loaded, spool, clock, directory, refused=refused, has_new_config=watch.has_news)
         with stopped_from_outside(service.stop):
             service.run()
         starts_anew = service.needs_restart
         if starts_anew and watch.has_news():
             watch.note()
-            fresh, refused = _uploader_config(given)
-            loaded = records.replace(fresh, spool=loaded.spool)  # the booth's too is another from the next start on
+            loaded, refused = _uploader_config(given)
     return OK
 
 

@@ -25,6 +25,7 @@ from piboothup.spool import choices
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW
+from piboothup.spool.store import Spool
 from tests.support.booth import Box
 
 NAMES = ("eventpics.link_id", "eventpics.album_id")
@@ -200,8 +201,8 @@ def test_u03_the_uploader_stays_where_the_booth_saves(
     class Noted:
         needs_restart = False
 
-        def __init__(self, loaded: Config, *_: object, **__: object) -> None:
-            folders.append(loaded.spool.directory)
+        def __init__(self, _: Config, spool: Spool, *__: object, **___: object) -> None:
+            folders.append(str(spool.directory))
 
         def stop(self) -> None:
             """Nothing runs."""
