@@ -104,7 +104,10 @@ class Spool:
             except OSError as error:
                 if error.errno not in _NO_LOCK:
                     raise
-                text = f"{path} can't be opened ({error.strerror}): delete it while no piboothup is running."
+                remedy = "delete it while no piboothup is running"
+                if isinstance(error, PermissionError):
+                    remedy = f"run with sudo, or {remedy}"
+                text = f"{path} can't be opened ({error.strerror}): {remedy}."
                 raise SpoolUnusable(text, problem("spool_unusable", f"{path.name}: {error.strerror}")) from None
             location = held.enter_context(contextlib.closing(Location(self.directory, path, descriptor)))
             if self.boot:

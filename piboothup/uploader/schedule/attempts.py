@@ -118,11 +118,6 @@ class AttemptHistory:
         self.refused_again.add(name)
         return Refusal.RETRY_PHOTO
 
-    def unparked(self, name: PhotoName, context: Context) -> str:
-        """Why the photo belongs into parked/, if it was refused for this event and could not be moved; else empty."""
-        photo = self.photos.get(name)
-        return photo.unparked if photo is not None and photo.refused_by == context else ""
-
     def record_error(self, context: Context) -> int:
         """Count an error of the server over a photo of this event; return how many in a row."""
         history = self._context(context)

@@ -1,9 +1,8 @@
 """Scheduler of the workers: what each does next, and what its success or failure changes.
 
 The lock over `photo_queue` (which photo), the circuit breaker of `backoff` (when), `attempts` (failures so far),
-`failure_policy` (what a failure leads to) and `link_status` (what to show), none of which is safe for threads by
-itself. Every method takes the lock; a worker takes a step, does it, and reports success or failure. Nothing here
-touches the network or the card.
+`failure_policy` (what a failure leads to) and `link_status` (what to show). Every method takes the lock; a worker
+takes a step, does it, and reports success or failure. Nothing here touches the network or the card.
 """
 
 from __future__ import annotations
@@ -250,7 +249,8 @@ class UploadScheduler:
     def unparked(self, name: PhotoName, context: Context) -> str:
         """Why this event's server refused the photo for good, if it still lies in new/; else empty."""
         with self._changed:
-            return self._attempts.unparked(name, context)
+            photo = self._attempts.photos.get(name)
+            return photo.unparked if photo is not None and photo.refused_by == context else ""
 
     def on_unreadable(self, name: PhotoName, wait_s: float = MAX_PHOTO_BACKOFF_S) -> None:
         """The photo's file, or its event's, can't be read: tried again after `wait_s`."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from piboothup.booth.panel.screens import bottom_line, draw, status
 from piboothup.booth.panel.view import View
 from piboothup.config import LANGUAGES, checks
 from piboothup.problems import Problem, codes, problem
+from piboothup.records import fields, replace
 from piboothup.simulator.gallery import contact_sheet
 from piboothup.simulator.gallery_views import examples
 from piboothup.status import BoothState, UploaderState

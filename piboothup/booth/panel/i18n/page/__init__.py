@@ -101,7 +101,7 @@ class PageTexts:
 
 def page_words(language: str) -> dict[str, str]:
     """The texts of `language`, such as "de", by their names."""
-    catalogue: PageTexts = importlib.import_module(f"{__package__}.page_{language}").TEXTS
+    catalogue: PageTexts = importlib.import_module(f"{__name__}.{language}").TEXTS
     set_up = texts(language).menu.items["set_up"]
     said = {field.name: getattr(catalogue, field.name) for field in fields(PageTexts)}
     return {name: text.replace("{set_up}", set_up) for name, text in said.items()}
