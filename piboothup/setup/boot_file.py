@@ -74,6 +74,9 @@ class BootFile:
     key_line: int | None = None
     networks: list[BootNetwork] = field(default_factory=list)
     country: str = ""
+    has_lost_event: bool = False
+    """Whether it may name an event, but not so that it can be taken."""
+    has_boxes: bool = False
     own_table: bool = False
     """Whether a [[box]] was this box's."""
     mistakes: list[Mistake] = field(default_factory=list)
@@ -93,7 +96,8 @@ def read(content: bytes, box: str) -> BootFile:
         text = decode(content)
     except NotText as error:
         remedy = "Save it as plain text (UTF-8), or make it anew with the set-up page."
-        return BootFile(mistakes=[Mistake(error.line, "This is not text.", remedy)])
+        mistake = Mistake(error.line, "This is not text.", remedy)
+        return BootFile(has_lost_event=True, mistakes=[mistake], text=content.decode("utf-8", "replace"))
     return _Parser(text, box).parse()
 
 
@@ -101,7 +105,7 @@ class _Parser:
     def __init__(self, text: str, box: str) -> None:
         self._text = text
         self._box = box
-        self._file = BootFile(text=text)
+        self._file = BootFile(has_lost_event=True, text=text)
         self._lines = places(text)
         self._void: set[str] = set()
         """Tables of which nothing is taken."""
@@ -110,6 +114,7 @@ class _Parser:
         tables = self._tables()
         if tables is None or self._is_inner_astray():
             return self._file
+        self._file.has_boxes = "box" in tables
         own = self._own_table(tables.pop("box", []))
         if own is None:
             return self._file
@@ -236,6 +241,10 @@ class _Parser:
             self._tell(origin["eventpics.album_id"], "An album needs its event.", "Write `link_id` too.")
             self._void.add("eventpics")
         taken = set(reading.values) - self._void - {"config_version"}
+        astray = self._void - {*_TABLES, "box", "wifi"}  # such as link_id above its table, or [event]
+        self._file.has_lost_event = bool(astray) or (
+            "eventpics" not in taken and "eventpics" in {*merged, *self._void}
+        )
         self._file.settings = {name: merged[name] for name in merged if name in taken}
         if "eventpics" in taken:
             self._take_key(origin)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from piboothup.config import ConfigError, good_copy, import_record
 from piboothup.config.codes import WifiNetwork
+from piboothup.config.good_copy import names_another_event
 from piboothup.config.import_record import ImportRecord
 from piboothup.records import dataclass, field
 from piboothup.setup import boot_file, radio, root_settings_file, wifi_profiles
@@ -85,7 +86,7 @@ def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> I
     done = Imported(found[0], file, mistakes=file.mistakes)
     if found[1:]:
         done.mistakes.append(Mistake(None, f"There is {found[1]} too.", f"{found[0]} was read; delete the other."))
-    left = _Import(box, done).take(content)
+    left = _Import(box, done, record.box).take(content)
     if file.country or file.networks:
         put_in_force(file.country)
     if file.networks and not file.country and not radio.kept_country(box.boot):
@@ -109,8 +110,11 @@ def _keep_record(box: Box, record: ImportRecord) -> None:
 class _Import:
     """The steps; a file that can't be written is told, and what hangs on it stays on the card."""
 
-    def __init__(self, box: Box, done: Imported) -> None:
+    def __init__(self, box: Box, done: Imported, last_box: str) -> None:
+        """`last_box`: id of the box that this card was in at the last import."""
         self._box = box
+        self._is_of_another_box = done.file.has_boxes and last_box not in ("", box.id)
+        """Whether what is kept may be what the file says to another box."""
         self._done = done
         self._file = done.file
         self._has_key = False
@@ -163,10 +167,14 @@ class _Import:
         if self._has_key:
             event = settings.get("eventpics", {})
             settings["eventpics"] = {**event, "api_key_file": str(self._box.key_file)}
+        path = self._box.etc / good_copy.ROOT_FILE
+        if self._file.has_lost_event and names_another_event(self._file.text, root_settings_file.event(path)):
+            settings["eventpics"] = {**settings.get("eventpics", {}), "link_id": ""}
+            self._done.notes.append("It may name another event, which can't be read: photos wait for that.")
         if not settings:
             return True
         with self._telling("The settings"):
-            root_settings_file.update(self._box.etc / good_copy.ROOT_FILE, settings)
+            root_settings_file.update(path, settings, anew=self._is_of_another_box)
             self._done.taken += _told(self._file, has_key=self._has_key)
             return True
         return False

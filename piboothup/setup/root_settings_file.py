@@ -8,9 +8,10 @@ from typing import Any
 
 import tomli
 
-from piboothup.config import toml_value
+from piboothup.config import DEFAULT_PATH, EventPicsConfig, toml_value
 from piboothup.config.reading import COMPLETE, REPLACES, Reading
 from piboothup.spool import durable
+from piboothup.text import read_bytes
 
 _TOP = """\
 # What piboothup.toml on the card and the codes held before the lens said: root's helper writes this, and lays it over
@@ -33,23 +34,46 @@ def laid_over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, A
     return merged
 
 
-def update(path: Path, settings: Mapping[str, Any]) -> None:
-    """Lay checked settings over those in the file, durably. Raises OSError; ConfigError for unusable ones."""
-    text = _TOP + "\n".join([*_lines(laid_over(_present(path), settings)), "", COMPLETE, ""])
+def update(path: Path, settings: Mapping[str, Any], *, anew: bool = False) -> None:
+    """Lay checked settings over those in the file, durably. Raises OSError; ConfigError for unusable ones.
+
+    What can't be used of the file is dropped; if that may have been its event, photos wait. `anew`: all is dropped.
+    """
+    present, has_event = ({}, True) if anew else _present(path)
+    merged = laid_over(present, settings)
+    if not has_event:
+        merged["eventpics"] = {"link_id": "", **merged.get("eventpics", {})}
+    text = _TOP + "\n".join([*_lines(merged), "", COMPLETE, ""])
     if errors := Reading.of(text, path).errors:
         raise errors[0]
     durable.update(path, text.encode(), mode=_MODE)
 
 
-def _present(path: Path) -> dict[str, Any]:
-    """Settings in the file; none when it was cut off or can't be read, as then no service uses them."""
+def event(path: Path) -> EventPicsConfig:
+    """Event and album in force by the two files alone, these settings and the config file beside them."""
     try:
-        text = path.read_text(encoding="utf-8")
-        found = tomli.loads(text)
-    except (FileNotFoundError, ValueError, RecursionError):
-        return {}
-    found.pop("config_version", None)
-    return found if text.rstrip().endswith(COMPLETE) else {}
+        lower = tomli.loads(read_bytes(path.with_name(DEFAULT_PATH.name)).decode("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        lower = {}
+    table = laid_over(lower, _present(path)[0]).get("eventpics")
+    found = table if isinstance(table, dict) else {}
+    return EventPicsConfig(link_id=str(found.get("link_id", "")), album_id=str(found.get("album_id", "")))
+
+
+def _present(path: Path) -> tuple[dict[str, Any], bool]:
+    """What can be used of the file, and whether its event is among that, or it had none."""
+    try:
+        text = read_bytes(path).decode()
+        reading = Reading.of(text, path)
+    except FileNotFoundError:
+        return {}, True
+    except (OSError, ValueError):
+        return {}, False
+    if not reading.is_complete:
+        return {}, False
+    found = tomli.loads(text)
+    usable = {name: found[name] for name in reading.values if name != "config_version"}
+    return usable, "eventpics" in usable or "eventpics" not in found
 
 
 def _lines(settings: Mapping[str, Any]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from piboothup import status
 from piboothup.cli import main
 from piboothup.commands import setup
 from piboothup.config import import_record, load_effective
-from piboothup.setup import boot_import, radio, wifi_profiles
+from piboothup.setup import boot_import, radio, root_settings_file, wifi_profiles
 from piboothup.setup.boot_import import ANSWER, Box, Imported
 from piboothup.setup.wifi_profiles import path_of, saved_password
 from piboothup.status import UploaderReport, WifiReport
@@ -203,6 +203,91 @@ def test_u02_line_ends_and_notes_stay_as_they_were(card: Card) -> None:
     text = "# Notes\r\n\r\n" + FILE.replace("\n", "\r\n") + "# end\r\n"
     card.imported(b"\xff\xfe" + text.encode("utf-16-le"))
     assert card.file.read_bytes().decode() == "# Notes\r\n\r\n" + MASKED.replace("\n", "\r\n") + "# end\r\n"
+
+
+FORMER = '[eventpics]\nlink_id = "former12"\nalbum_id = "a1"\n'
+
+
+def event_of(card: Card) -> str:
+    return root_settings_file.event(card.settings).link_id
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[eventpics]\nlinkid = "tonight1"\n',
+        '[eventpics]\nlink_id = "tonight 1"\n',
+        "[eventpics]\nlink_id = tonight1\n",
+        '[eventpics\nlink_id = "tonight1"\n',
+        'link_id = "tonight1"\n',
+        '[event]\nlink_id = "tonight1"\n',
+        '[eventpics]\nlink_id = "former12"\nalbum = "a2"\n',
+        f"config_version = 2\n{FORMER.replace('former12', 'tonight1')}",
+        '[[box]]\nid = "7F3K"\n[box.eventpics]\nlink_id = tonight1\n',
+        '[[box]]\n[box.eventpics]\nlink_id = "tonight1"\n',
+        '[eventpics]\nlink_id = "tonight1"\n\x81',
+    ],
+)
+@pytest.mark.parametrize("by_hand", [False, True], ids=["imported", "config"])
+def test_u01_an_event_that_can_t_be_read_is_never_the_former(card: Card, text: str, by_hand: bool) -> None:
+    if by_hand:
+        (card.box.etc / "config.toml").write_text(FORMER)
+    else:
+        card.imported(FORMER)
+    assert event_of(card) == "former12"
+    assert card.imported(text.encode("latin-1")).mistakes
+    assert event_of(card) == ""
+    assert "photos wait" in card.answer
+    card.imported(FORMER.replace("former12", "tonight1"))
+    assert event_of(card) == "tonight1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'nmae = "x"\n',
+        "[capture]\ncountdown_s = 99\n",
+        f'{FORMER}[[wifi]]\nssid = ""\n',
+        FORMER.replace("[eventpics]", '[eventpics]\napi_key = "two words"'),
+        '[[wifi]]\nssid = "Barn"\npassword = "short"\n',
+        '[[box]]\nid = "AAAA"\n[box.eventpics]\nlink_id = first123\n',
+    ],
+)
+def test_u01_another_mistake_costs_no_event(card: Card, text: str) -> None:
+    card.imported(FORMER)
+    assert card.imported(text).mistakes
+    assert event_of(card) == "former12"
+
+
+def test_u04_a_clone_keeps_no_setting_of_the_box_before(card: Card) -> None:
+    text = 'name = "All"\n[[box]]\nid = "7F3K"\nname = "Mine"\n[box.eventpics]\nlink_id = "mine1234"\n'
+    card.imported(text)
+    assert event_of(card) == "mine1234"
+    card.box = Box("AAAA", card.box.boot, card.box.etc, card.box.profiles)
+    assert card.run() is not None
+    assert event_of(card) == ""
+    assert "Mine" not in card.settings.read_text()
+    card.imported(FORMER)
+    card.box = Box("BBBB", card.box.boot, card.box.etc, card.box.profiles)
+    assert card.run() is not None
+    assert event_of(card) == "former12"  # of every box
+
+
+@pytest.mark.parametrize("left", ["", '[eventpics]\nlink_id = "for', "[eventpics]\nlink_id = 1\n# complete\n"])
+def test_f12_an_import_over_broken_settings_has_no_event(card: Card, left: str) -> None:
+    (card.box.etc / "config.toml").write_text(FORMER.replace("former12", "older123"))
+    card.imported(FORMER)
+    card.settings.write_text(left)
+    assert card.imported('name = "New"\n').mistakes == []
+    assert event_of(card) == ""
+    assert 'name = "New"' in card.settings.read_text()
+
+
+def test_f12_a_mistake_in_root_settings_stops_no_import(card: Card) -> None:
+    card.imported(f"{FORMER}[capture]\ncountdown_s = 3\n")
+    card.settings.write_text(card.settings.read_text().replace("countdown_s = 3", "countdown_s = 99"))
+    assert card.imported('name = "New"\n').mistakes == []
+    assert (event_of(card), "capture" in card.settings.read_text()) == ("former12", False)
 
 
 def test_u11_profiles_of_others_stay(card: Card) -> None:
