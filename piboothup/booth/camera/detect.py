@@ -58,7 +58,11 @@ def _modes(make: type[Any], number: int) -> tuple[str, ...]:
 
 
 def picamera2_class() -> type[Any]:
-    """The camera's class on a Pi, from picamera2. Raises CameraFault when it can't be imported."""
+    """The camera's class on a Pi, from picamera2. Raises CameraFault when it can't be imported.
+
+    libcamera's tracing, which nobody uses here, would read the headers of all loaded libraries: 6,000 system calls.
+    """
+    os.environ.setdefault("LTTNG_UST_WITHOUT_BADDR_STATEDUMP", "1")
     try:
         from picamera2 import Picamera2  # noqa: PLC0415  (only a Pi has it)
     except Exception as error:  # whatever a half updated package, or a library under it, fails with

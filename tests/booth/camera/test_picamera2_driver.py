@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from piboothup.booth.camera.base import CameraFault
-from piboothup.booth.camera.detect import ConnectedCamera, connected_cameras
+from piboothup.booth.camera.detect import ConnectedCamera, connected_cameras, picamera2_class
 from piboothup.booth.camera.picamera2_driver import Picamera2Driver, planes
 from piboothup.booth.frame import Viewfinder
 from piboothup.booth.photo.jpeg import encode
@@ -210,6 +210,18 @@ def test_f16_picamera2_that_fails_to_import_is_no_missing_camera(
             use()
         assert caught.value.problem == told
     monkeypatch.delitem(sys.modules, "picamera2", raising=False)
+
+
+def test_libcamera_s_tracing_reads_no_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "picamera2").mkdir()
+    (tmp_path / "picamera2" / "__init__.py").write_text("import os\nPicamera2 = dict(os.environ)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    setting = "LTTNG_UST_WITHOUT_BADDR_STATEDUMP"
+    monkeypatch.setenv(setting, "")  # and gone again after this test
+    monkeypatch.delenv(setting)
+    seen: Any = picamera2_class()
+    assert seen[setting] == "1"
+    sys.modules.pop("picamera2")
 
 
 def test_without_picamera2_the_sentence_names_what_is_missing() -> None:
