@@ -35,7 +35,7 @@ LIMIT_S = 180.0
 SETTLE_S = 2.0
 """After "ready", until all is loaded that a booth at rest has."""
 _PROGRAM = """
-import json, pathlib, runpy, signal, sys, threading, time, types
+import json, pathlib, signal, sys, threading, time, types
 
 class Virtual(types.ModuleType):
     def __getattr__(self, name):
@@ -61,10 +61,11 @@ def tell(number, frame):
         json.dump({thread.native_id: thread.name for thread in threading.enumerate()}, file)
 
 signal.signal(signal.SIGUSR2, tell)
-runpy.run_module("piboothup", run_name="__main__", alter_sys=True)
+from piboothup.__main__ import main
+sys.exit(main())
 """
-"""The command. It notes when it first told "ready", as what runs from then on must not count; on SIGUSR2 it tells the
-names of its threads."""
+"""The command, as the package's /usr/bin/piboothup runs it. It notes when it first told "ready", as what runs from then
+on must not count; on SIGUSR2 it tells the names of its threads."""
 
 
 @dataclass(frozen=True)
