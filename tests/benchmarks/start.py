@@ -64,8 +64,8 @@ signal.signal(signal.SIGUSR2, tell)
 from piboothup.__main__ import main
 sys.exit(main())
 """
-"""The command, as the package's /usr/bin/piboothup runs it. It notes when it first told "ready", as what runs from then
-on must not count; on SIGUSR2 it tells the names of its threads."""
+"""The command, as the package's /usr/bin/piboothup runs it. It notes when it first told "ready", as what runs from
+then on must not count; on SIGUSR2 it tells the names of its threads."""
 
 
 @dataclass(frozen=True)
