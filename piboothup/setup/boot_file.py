@@ -30,6 +30,7 @@ from piboothup.setup.root_settings_file import laid_over
 
 FILE: Final = Path("piboothup.toml")
 LONGEST_BYTES: Final = 256 * 1024
+MOST_NETWORKS: Final = 32
 WIFI: Final[Mapping[str, Any]] = {"ssid": "", "password": "", "hidden": False, "priority": 0, "security": "auto"}
 """Keys of a network, with their defaults."""
 _EXAMPLES: Final = {"ssid": '"Barn"', "password": '"secret words"', "hidden": "true", "priority": "10"} | {
@@ -193,6 +194,9 @@ class _Parser:
     def _networks(self, place: Place, tables: Any) -> None:
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             self._tell(place, "`wifi` should be a table for each network.", "Write [[wifi]], with two brackets.")
+            return
+        if len(tables) > MOST_NETWORKS:
+            self._tell(place, "There are too many networks.", f"Leave at most {MOST_NETWORKS}.")
             return
         here = set[str]()
         for number, table in enumerate(tables):

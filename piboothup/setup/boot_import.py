@@ -30,6 +30,8 @@ NAMES = ("piboothup.toml", "piboothup.toml.txt", "piboothup.txt")
 """Names of the file, as editors leave it; the first that is there counts."""
 ANSWER = "piboothup-status.txt"
 _KEY_MODE = 0o400
+_MOST_SHOWN = 20
+"""Mistakes that the answer lists."""
 _DRAFT = re.compile(r"\.(piboothup.*|cmdline\.txt|key|settings\.toml|imported\.json)\.\d+")
 
 
@@ -240,7 +242,8 @@ def answer(box: Box, done: Imported, now: tuple[str, ...] = ()) -> None:
     if done.file.own_table:
         lines += [f"The table [[box]] with id = {box.id} is this box's, and was laid over the common part.", ""]
     if done.mistakes:
-        lines += ["Not taken, as there are mistakes:", *(f"- {mistake}" for mistake in done.mistakes), ""]
+        lines += ["Not taken, as there are mistakes:", *(f"- {mistake}" for mistake in done.mistakes[:_MOST_SHOWN])]
+        lines += [f"- and {more} more" for more in (len(done.mistakes) - _MOST_SHOWN,) if more > 0] + [""]
         lines += ["Correct the file and start the box again: a changed file is read at each start.", ""]
     lines += [*done.notes, *now]
     try:

@@ -21,14 +21,14 @@ _COUNTRY = re.compile(r"\s*\bcfg80211\.ieee80211_regdom=(\S*)")
 
 def country_in(kernel_line: str) -> str:
     """Country on the kernel's line; "" when there is none."""
-    found = _COUNTRY.search(kernel_line)
+    found = _COUNTRY.search(kernel_line.partition("\n")[0])
     return found[1] if found else ""
 
 
 def with_country(kernel_line: str, country: str) -> str:
-    """The kernel's line with this country, as raspi-config writes it."""
-    bare = _COUNTRY.sub("", kernel_line.rstrip("\n")).strip()
-    return f"{bare} cfg80211.ieee80211_regdom={country}\n"
+    """The kernel's line with this country, as raspi-config writes it; the firmware reads no further line."""
+    line, _, rest = kernel_line.partition("\n")
+    return f"{_COUNTRY.sub('', line).strip()} cfg80211.ieee80211_regdom={country}\n{rest}"
 
 
 def kept_country(boot_folder: Path) -> str:

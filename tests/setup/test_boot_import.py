@@ -199,6 +199,41 @@ def test_u01_a_file_of_any_size_is_told(card: Card) -> None:
     assert [mistake.what for mistake in done.mistakes] == ["This is not text."]
 
 
+def test_u01_a_thousand_mistakes_are_told_in_short(card: Card) -> None:
+    networks = "".join(f'[[wifi]]\nssid = "{number}"\n' for number in range(33))
+    done = card.imported("[\n" * 1000 + networks)
+    assert len(done.mistakes) == 1001
+    assert "- and 981 more\n" in card.answer
+    assert not list(card.box.profiles.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (KERNEL_LINE, "console=tty1 root=PARTUUID=1-2 rootwait cfg80211.ieee80211_regdom=AT\n"),
+        ("a b", "a b cfg80211.ieee80211_regdom=AT\n"),
+        ("a b\r\n", "a b cfg80211.ieee80211_regdom=AT\n"),
+        ("cfg80211.ieee80211_regdom= a\n# note\n", "a cfg80211.ieee80211_regdom=AT\n# note\n"),
+        ("a\ncfg80211.ieee80211_regdom=AT\n", "a cfg80211.ieee80211_regdom=AT\ncfg80211.ieee80211_regdom=AT\n"),
+        ("a cfg80211.ieee80211_regdom=AT b\n", "a cfg80211.ieee80211_regdom=AT b\n"),
+        ("", ""),
+    ],
+)
+def test_u10_the_country_is_on_the_line_that_the_kernel_gets(card: Card, before: str, after: str) -> None:
+    path = card.box.boot / "cmdline.txt"
+    path.write_bytes(before.encode())
+    card.imported('country = "at"\n')
+    assert path.read_text() == after
+
+
+def test_u10_a_computer_that_is_no_pi_has_no_kernel_line(card: Card) -> None:
+    path = card.box.boot / "cmdline.txt"
+    path.unlink()
+    assert card.imported('country = "at"\n').mistakes == []
+    assert not path.exists()
+    assert card.countries == ["AT"]
+
+
 def test_u02_line_ends_and_notes_stay_as_they_were(card: Card) -> None:
     text = "# Notes\r\n\r\n" + FILE.replace("\n", "\r\n") + "# end\r\n"
     card.imported(b"\xff\xfe" + text.encode("utf-16-le"))
