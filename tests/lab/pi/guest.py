@@ -109,7 +109,8 @@ class VirtualPi:
         stream.write_bytes((state / "panel").read_bytes() if state else b"")
         self.panel = Panel(stream)
         self.card = Card(self._card_file, self._room / "card", seed, blocks)
-        line = "root=LABEL=rootfs rw console=ttyS0 panic=-1 net.ifnames=0 quiet mitigations=off"
+        # An emulated timer may come too late for the kernel's check of it, which then panics.
+        line = "root=LABEL=rootfs rw console=ttyS0 panic=-1 net.ifnames=0 quiet mitigations=off no_timer_check"
         options = {
             "-name": "pi",
             "-accel": "tcg",
