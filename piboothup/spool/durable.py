@@ -78,7 +78,7 @@ def write_new(path: Path, content: bytes, mode: int | None = FILE_MODE) -> None:
     `mode`: None on FAT, which refuses most. Raises FileExistsError when the name is taken, any other OSError when the
     disk fails or is full.
     """
-    descriptor = os.open(path, _CREATE, FILE_MODE if mode is None else mode)
+    descriptor = os.open(path, _CREATE, 0o644 if mode is None else mode)
     try:
         try:
             if mode is not None:
