@@ -1,6 +1,6 @@
 """Dataclasses without generated code: for type checkers and in use those of the standard library.
 
-Its decorator writes and compiles source for every class, and imports the library's inspect module for that: a fifth
+Its decorator writes and compiles source for every class, and imports the library's inspect module for that: a tenth
 of the booth's start, which makes a hundred classes before it is ready. Here all classes share their methods. The
 standard library's functions, such as replace and asdict, take these too.
 
