@@ -146,7 +146,7 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "no_network": ("There is no network.", "Photos are kept and sent later."),
     "wifi_off": (
         "The Wi-Fi is switched off.",
-        "Set its country with `sudo raspi-config`. Photos are kept.",
+        "Write its country in piboothup.toml on the card, or set it with `sudo raspi-config`. Photos are kept.",
     ),
     "wifi_missing": (
         "The Wi-Fi is not connected.",
@@ -169,9 +169,12 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "no_key": (
         "There is no API key yet.",
-        "Put the key from the EventPics app in the config. Photos are kept.",
+        "Put the key from the EventPics app in piboothup.toml on the card, or in the config. Photos are kept.",
     ),
-    "no_event": ("No event is chosen yet.", "Put the event's link_id in the config. Photos are kept."),
+    "no_event": (
+        "No event is chosen yet.",
+        "Choose it in the menu, or put its link_id in piboothup.toml on the card. Photos are kept.",
+    ),
     "event_gone": ("EventPics does not know the event.", "Check link_id in the config. Photos are kept."),
     "event_refused": (
         "EventPics lets the API key add nothing to the event.",
