@@ -246,8 +246,9 @@ class _Parser:
             self._void.add("eventpics")
         taken = set(reading.values) - self._void - {"config_version"}
         astray = self._void - {*_TABLES, "box", "wifi"}  # such as link_id above its table, or [event]
+        is_unlisted = self._file.has_boxes and not self._file.own_table  # its id may be misspelled
         self._file.has_lost_event = bool(astray) or (
-            "eventpics" not in taken and "eventpics" in {*merged, *self._void}
+            "eventpics" not in taken and (is_unlisted or "eventpics" in {*merged, *self._void})
         )
         self._file.settings = {name: merged[name] for name in merged if name in taken}
         if "eventpics" in taken:

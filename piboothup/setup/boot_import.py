@@ -88,6 +88,8 @@ def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> I
     done = Imported(found[0], file, mistakes=file.mistakes)
     if found[1:]:
         done.mistakes.append(Mistake(None, f"There is {found[1]} too.", f"{found[0]} was read; delete the other."))
+    if file.has_boxes and not file.own_table:
+        done.notes.append(f"No [[box]] has the id {box.id}: only the common part counts.")
     left = _Import(box, done, record.box).take(content)
     if file.country or file.networks:
         put_in_force(file.country)

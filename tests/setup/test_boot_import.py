@@ -308,6 +308,15 @@ def test_u04_a_clone_keeps_no_setting_of_the_box_before(card: Card) -> None:
     assert event_of(card) == "former12"  # of every box
 
 
+def test_u04_a_box_that_is_not_listed_keeps_no_former_event(card: Card) -> None:
+    card.imported(FORMER)
+    assert card.imported('[[box]]\nid = "AAAA"\nname = "First"\n').mistakes == []
+    assert event_of(card) == "former12"  # the file is about no event
+    assert card.imported('[[box]]\nid = "7F3X"\n[box.eventpics]\nlink_id = "tonight1"\n').mistakes == []
+    assert event_of(card) == ""
+    assert "No [[box]] has the id 7F3K" in card.answer
+
+
 @pytest.mark.parametrize("left", ["", '[eventpics]\nlink_id = "for', "[eventpics]\nlink_id = 1\n# complete\n"])
 def test_f12_an_import_over_broken_settings_has_no_event(card: Card, left: str) -> None:
     (card.box.etc / "config.toml").write_text(FORMER.replace("former12", "older123"))
