@@ -116,7 +116,9 @@ def without_key(config: Config) -> Config:
 def without_event(kept: GoodCopy) -> str:
     """Text of `config.good.toml` without the event, for a wipe. Raises ValueError as `to_toml_text`."""
     event = records.replace(kept.config.eventpics, link_id="", album_id="")
-    names = [name for name in kept.names if not name.removeprefix(OF_ROOT).startswith("eventpics.")]
+    names = [
+        name for name in kept.names if not name.startswith("eventpics.")
+    ]  # root's still tell whose the event was
     return to_toml_text(records.replace(kept.config, eventpics=event), names, kept.box)
 
 

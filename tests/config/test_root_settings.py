@@ -296,6 +296,16 @@ def test_f12_a_broken_config_below_good_root_settings(box: Box, wrong: str) -> N
     assert {error.path for error in used.errors} == {str(box.file)}
 
 
+@pytest.mark.parametrize("left", [None, "", "# soon\n"])
+def test_f12_lost_root_settings_after_a_wipe_name_no_event(box: Box, left: str | None) -> None:
+    box.start(box.text)
+    box.good.write_text(good_copy.without_event(good_copy.read(box.directory)))
+    used = box.load(left)
+    assert (used.config.eventpics.link_id, used.config.name) == ("", "Łódź Booth")
+    assert len(used.errors) == 1
+    assert box.start(box.text).errors == ()
+
+
 def test_f12_a_setting_that_root_overrides_is_not_missed(box: Box) -> None:
     box.start(box.text)
     shorter = CONFIG.replace('link_id = "formerguests"\nalbum_id = "a9"\n', "")
