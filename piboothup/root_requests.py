@@ -45,12 +45,25 @@ class Request:
     values: Mapping[str, object]
 
 
+class WifiResult(StrEnum):
+    """Results of joining a network that a code named."""
+
+    JOINED = "joined"
+    PASSWORD = "password"  # noqa: S105  (no password)
+    """The network refuses it."""
+    UNSEEN = "unseen"
+    NO_ADDRESS = "no_address"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True)
 class Answer(Report):
     """What the helper says about the newest request for a verb."""
 
     asked_ns: int = -1
     outcome: Outcome = Outcome.TAKEN
+    detail: str = ""
+    """What the verb says besides: a `WifiResult`, or nothing."""
 
 
 def put(runtime: Path, verb: str, request: Request) -> None:
@@ -81,13 +94,13 @@ def withdraw(runtime: Path, verb: str) -> bool:
     return True
 
 
-def outcome(runtime: Path, verb: str, asked_ns: int) -> Outcome | None:
-    """State of this request; None while it was not taken. Raises OSError."""
+def answer(runtime: Path, verb: str, asked_ns: int) -> Answer | None:
+    """The answer to this request; None while it was not taken. Raises OSError."""
     try:
-        answer = parse_answer(read_bytes(runtime / ANSWERS / verb))
+        found = parse_answer(read_bytes(runtime / ANSWERS / verb))
     except FileNotFoundError:
         return None
-    return answer.outcome if answer.asked_ns == asked_ns else None
+    return found if found.asked_ns == asked_ns else None
 
 
 def parse_answer(content: bytes) -> Answer:

@@ -14,7 +14,7 @@ from packaging.version import Version
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DEPENDENCIES = {found.name: found.specifier for found in map(Requirement, PROJECT["dependencies"])}
-MODULES = {"PIL": "pillow"}
+MODULES = {"PIL": "pillow", "zxingcpp": "zxing-cpp"}
 """Libraries whose module is named otherwise."""
 FROM_APT = {"picamera2", "libcamera", "lgpio"}
 """What only a Pi has, and pip can't bring."""

@@ -270,9 +270,10 @@ def test_a08_a_helper_that_is_broken_is_not_started_for_ever() -> None:
 
 def test_a07_root_helper_has_no_more_than_its_work_needs() -> None:
     settings = unit("requests")["Service"]
-    assert settings["CapabilityBoundingSet"] == "CAP_DAC_OVERRIDE"
-    assert (settings["ProtectSystem"], settings["ReadWritePaths"]) == ("strict", str(SYSTEM_DIRECTORY))
-    assert (settings["PrivateNetwork"], settings["RestrictAddressFamilies"]) == ("yes", "AF_UNIX")
+    assert settings["CapabilityBoundingSet"] == "CAP_DAC_OVERRIDE CAP_CHOWN CAP_NET_ADMIN"
+    writable = {str(SYSTEM_DIRECTORY), str(DEFAULT_PATH.parent), f"-{setup.BOOT}", f"-{wifi_profiles.FOLDER}"}
+    assert (settings["ProtectSystem"], set(settings["ReadWritePaths"].split())) == ("strict", writable)
+    assert settings["RestrictAddressFamilies"] == "AF_UNIX AF_NETLINK"
 
 
 def test_a14_spool_folder_is_opened_by_root_with_little_more() -> None:

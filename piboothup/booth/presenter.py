@@ -193,8 +193,11 @@ _ONLINE = (UploaderState.IDLE, UploaderState.UPLOADING)
 
 
 def shows_viewfinder(booth: Booth, now_ns: int) -> bool:
-    """Whether the panel shows the viewfinder: while aiming, and in the countdown until its last second."""
-    is_aiming = booth.page is not None and booth.page.kind is PageKind.AIM
+    """Whether the panel shows the viewfinder: while something is held to the lens, and in the countdown.
+
+    In the countdown until its last second.
+    """
+    is_aiming = booth.page is not None and booth.page.kind in (PageKind.AIM, PageKind.READ_CODE)
     return is_aiming or (booth.state is BoothState.COUNTDOWN and booth.digit(now_ns) > 1)
 
 

@@ -40,6 +40,7 @@ from piboothup.booth.flow.machine import step
 from piboothup.booth.flow.state import Booth, FlowSettings
 from piboothup.booth.operations.action_runner import ActionRunner
 from piboothup.booth.operations.active_settings import ActiveSettings, SettingsStore
+from piboothup.booth.operations.code_reading import CodeReading
 from piboothup.booth.operations.menu_options import MenuOptionsReader
 from piboothup.booth.operations.self_test import SelfTest
 from piboothup.booth.panel.thread import PanelThread
@@ -127,7 +128,8 @@ class BoothService:
         self._self_test = SelfTest(
             spool, clock, runtime, store, self._camera.capture, devices, lambda: self._booth.health.fault, post
         )
-        self._action_runner = ActionRunner(spool, runtime, store, self._self_test, self._saver.recount, post)
+        reading = CodeReading(config, clock, self._self_test.frames, post)
+        self._action_runner = ActionRunner(spool, runtime, store, self._self_test, reading, self._saver.recount, post)
         self._housekeeping_heartbeat = Heartbeat(clock)
         self._state_changed = threading.Event()
         self._ended = threading.Event()
@@ -243,7 +245,7 @@ class BoothService:
         if booth.state is not BoothState.EXPOSING:
             is_countdown = booth.state is BoothState.COUNTDOWN
             self._camera.prepare(booth.zero_ns if is_countdown else None, booth.flash_on_ns)
-        self._self_test.set_page(booth.page.kind if booth.page is not None else None)
+        self._self_test.frames.set_page(booth.page.kind if booth.page is not None else None)
 
     def _next_event(self) -> Event:
         """The oldest event; a Tick only when none is queued."""

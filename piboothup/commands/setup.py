@@ -8,7 +8,7 @@ import os
 import pwd
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from subprocess import SubprocessError
 
@@ -18,6 +18,7 @@ from piboothup.commands.common import OK, CommandFails
 from piboothup.runtime import SYSTEM_DIRECTORY
 from piboothup.setup import request_reader
 from piboothup.setup.errors import Refused
+from piboothup.setup.request_reader import VERBS
 
 UNITS = Path("/etc/systemd/system")
 BOOT = Path("/boot/firmware")
@@ -30,11 +31,24 @@ def serve_requests(_given: argparse.Namespace) -> int:
     """Do what the booth requested."""
     booth = _begin("do what the booth requested")
     try:
-        request_reader.serve(SYSTEM_DIRECTORY, booth.pw_uid, SystemClock())
+        request_reader.serve(SYSTEM_DIRECTORY, booth.pw_uid, SystemClock(), {**VERBS, "settings": _take_code})
     except OSError as error:
         reason = error.strerror or error
         raise CommandFails(f"{SYSTEM_DIRECTORY} can't be used ({reason}): sudo systemd-tmpfiles --create") from None
     return OK
+
+
+def _take_code(values: Mapping[str, object]) -> str | None:
+    """Verb `settings`. Raises Refused, OSError."""
+    from piboothup.setup import boot_import, code_import
+    from piboothup.spool.admin import users
+
+    try:
+        uploader = pwd.getpwnam(users.UPLOADER)
+    except KeyError:
+        raise Refused(f"no user {users.UPLOADER}") from None
+    box = boot_import.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
+    return code_import.take(values, box)
 
 
 def open_spool(_given: argparse.Namespace) -> int:

@@ -30,10 +30,9 @@ _PASSPHRASE_BYTES: Final = range(8, 64)
 """Of WPA2 (IEEE 802.11, J.4.1); 64 hexadecimal digits are the key itself."""
 _LONGEST_SAE_BYTES: Final = 128
 _ESCAPED: Final = r"\\\1"
-_SPECIAL: Final = re.compile(r'([\\;,:"])')
-_FIELD: Final = re.compile(
-    r'(?P<name>[^:;]+)(?::(?:"(?P<quoted>(?:[^"\\]|\\.)*)"(?=;|\Z)|(?P<plain>(?:[^;\\]|\\.)*\\?)))?(?:;|\Z)',
-    re.DOTALL,
+_SPECIAL: Final = r'([\\;,:"])'
+_FIELD: Final = (
+    r'(?s)(?P<name>[^:;]+)(?::(?:"(?P<quoted>(?:[^"\\]|\\.)*)"(?=;|\Z)|(?P<plain>(?:[^;\\]|\\.)*\\?)))?(?:;|\Z)'
 )
 _CHECKS: Final = {
     found.name: found.metadata["check"] for found in (*fields(Config), *fields(EventPicsConfig)) if found.metadata
@@ -182,7 +181,7 @@ class OtherKind(StrEnum):
 
 
 _KINDS: Final = [
-    (kind, re.compile(rf"\s*(?:{pattern})", re.IGNORECASE))
+    (kind, rf"(?i)\s*(?:{pattern})")
     for kind, pattern in (
         (OtherKind.WEB, r"https?:|urlto:|www\.|market:|intent:"),
         (OtherKind.CONTACT, r"begin:vcard|mecard:|bizcard:"),
@@ -223,7 +222,7 @@ def parse(text: str, album_url: str = ALBUM_URL) -> Code:
         return _booth_code(*_fields(found[len(BOOTH_PREFIX) :]))
     if (link := _link_pattern(album_url).fullmatch(found.rstrip())) and link["id"].strip("."):
         return GuestLink(link["id"])
-    return OtherCode(next(kind for kind, pattern in _KINDS if pattern.match(found)))
+    return OtherCode(next(kind for kind, pattern in _KINDS if re.match(pattern, found)))
 
 
 def make(code: WifiNetwork | GuestLink | BoothCode, album_url: str = ALBUM_URL) -> Secret:
@@ -246,7 +245,7 @@ def _wifi_fields(network: WifiNetwork) -> dict[str, str]:
 
 
 def _written(prefix: str, given: Mapping[str, str]) -> Secret:
-    written = (f"{name}:{_SPECIAL.sub(_ESCAPED, value)};" for name, value in given.items() if value)
+    written = (f"{name}:{re.sub(_SPECIAL, _ESCAPED, value)};" for name, value in given.items() if value)
     return Secret(f"{prefix}{''.join(written)};")
 
 
@@ -256,8 +255,8 @@ def _fields(text: str) -> tuple[dict[str, str], bool]:
     Generators differ: blanks or line breaks before a name, quotes around a value, no end.
     """
     found: dict[str, str] = {}
-    at = 0
-    while field := _FIELD.match(text, at):
+    pattern, at = re.compile(_FIELD), 0
+    while field := pattern.match(text, at):
         value = field["plain"] if field["quoted"] is None else field["quoted"]
         if value is not None:
             found.setdefault(field["name"].strip().upper(), re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL))

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 NAMES = ("piboothup.toml", "piboothup.toml.txt", "piboothup.txt")
 """Names of the file, as editors leave it; the first that is there counts."""
 ANSWER = "piboothup-status.txt"
-_KEY_MODE = 0o400
+KEY_MODE = 0o400
 _MOST_SHOWN = 20
 """Mistakes that the answer lists."""
 _DRAFT = re.compile(r"\.(piboothup.*|cmdline\.txt|key|settings\.toml|imported\.json)\.\d+")
@@ -143,7 +143,7 @@ class _Import:
             self._has_key = self._file.has_saved_key
             return True
         with self._telling("The key"):
-            durable.replace(key_file, key.reveal().encode() + b"\n", mode=_KEY_MODE, owner=self._box.key_owner)
+            durable.replace(key_file, key.reveal().encode() + b"\n", mode=KEY_MODE, owner=self._box.key_owner)
             self._safe += [place for place in self._file.secrets if place[-1] == "api_key"]
             self._has_key = True
             return True

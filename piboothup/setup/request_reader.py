@@ -37,8 +37,11 @@ from piboothup.text import one_line
 
 log = logging.getLogger(__name__)
 
-Verb = Callable[[Mapping[str, object]], None]
-"""Checks the values of a request and does it. Raises Refused, or OSError or SubprocessError when it fails."""
+Verb = Callable[[Mapping[str, object]], str | None]
+"""Checks the values of a request and does it; returns the answer's detail, if there is one.
+
+Raises Refused, or OSError or SubprocessError when it fails.
+"""
 
 VERBS: Mapping[str, Verb] = {"power-off": power_off}
 
@@ -155,8 +158,9 @@ class RequestReader:
     def _do(self, name: str, request: Request) -> None:
         """Do a request that was taken. Raises OSError, before it is done, when that can't be recorded."""
         self._answer(name, Answer(request.asked_ns, Outcome.TAKEN))
+        detail = None
         try:
-            self._verbs[name](request.values)
+            detail = self._verbs[name](request.values)
         except Refused as why:
             log.warning("request refused name=%s reason=%s", name, why)
             outcome = Outcome.REFUSED
@@ -165,9 +169,9 @@ class RequestReader:
             log.error("request failed name=%s reason=%s", name, one_line(f"{error} {said}"))
             outcome = Outcome.FAILED
         else:
-            log.warning("request done name=%s", name)
+            log.warning("request done name=%s detail=%s", name, detail or "none")
             outcome = Outcome.DONE
-        self._answer(name, Answer(request.asked_ns, outcome))
+        self._answer(name, Answer(request.asked_ns, outcome, detail or ""))
 
     def _last_answer(self, verb: str) -> Answer:
         """The answer to the last request that was taken; of no request when there was none. Raises OSError."""

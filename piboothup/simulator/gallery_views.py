@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 from piboothup.booth.flow import menu, pages
 from piboothup.booth.flow.actions import EventUsage
+from piboothup.booth.flow.events import ScanHint
 from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
 from piboothup.booth.flow.menu import MenuOptions
 from piboothup.booth.flow.pages import Page, PageKind
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
 from piboothup.booth.frame import VIEWFINDER_SIZE, Plane, Viewfinder
 from piboothup.booth.panel.view import View
+from piboothup.config.codes import BoothCode, Fault, GuestLink, OtherCode, OtherKind, Security, WifiNetwork
+from piboothup.config.secret import Secret
 from piboothup.problems import problem
 from piboothup.records import replace
 from piboothup.spool.event_titles import Album, AlbumEvent
@@ -118,6 +121,7 @@ def menu_examples(box: View) -> dict[str, View]:
         languages=("en", "de"),
         language=box.language,
         has_buzzer=True,
+        reads_codes=True,
     )
     first = menu.main_page(offer, 0)
 
@@ -138,6 +142,11 @@ def menu_examples(box: View) -> dict[str, View]:
     wiping = menu.wipe_page((held,))
     checked = SelfTestReport((None,) * len(SELF_TEST_STEPS))
     reason = SelfTestReport((*(None,) * 4, problem("undervoltage"), *(None,) * 5))
+    secret = Secret("0123456789abcdef")
+    barn = WifiNetwork("Barn", secret, Security.WPA)
+    reading = chosen(first, "set_up", "read_code")
+    whole = BoothCode(secret, "efgh5678", wifi=barn, name="Booth 1", country="DE")
+    held_code = Viewfinder(1, code_on_phone())
     aiming = replace(chosen(first, "set_up", "aim"), sharpness=0.62, best_sharpness=0.81)
     return {
         "hold-photo": replace(box, state=BoothState.READY, hold_progress=HoldProgress(0.4, ReleaseEffect.PHOTO)),
@@ -153,6 +162,21 @@ def menu_examples(box: View) -> dict[str, View]:
         "photos": seen(at(chosen(first, "photos"), "wipe")),
         "photos-pause": seen(at(chosen(first, "photos"), "pause"), HoldProgress(0.35, ReleaseEffect.CHOICE)),
         "set-up": seen(at(chosen(first, "set_up"), "aim")),
+        "set-up-code": seen(at(chosen(first, "set_up"), "read_code")),
+        "read-code": replace(seen(reading), viewfinder=Viewfinder(1, portrait())),
+        **{
+            f"read-code-{hint}": replace(seen(replace(reading, text_key=hint)), viewfinder=held_code)
+            for hint in list(ScanHint)[1:]
+        },
+        "code-wifi": seen(menu.page_of_code(barn, offer), HoldProgress(0.6, ReleaseEffect.CHOICE)),
+        "code-event": seen(menu.page_of_code(GuestLink("abcd1234"), offer)),
+        "code-booth": seen(menu.page_of_code(whole, replace(offer, without_event=0))),
+        "code-take-along": seen(at(chosen(menu.page_of_code(whole, offer), "use_code"), "take_along")),
+        "code-kind": seen(menu.page_of_code(OtherCode(OtherKind.WEB), offer)),
+        "code-cut": seen(menu.page_of_code(Fault.CUT, offer)),
+        "code-taken": seen(pages.result_page("code_taken")),
+        "code-joined": seen(pages.result_page("wifi_joined", title="Barn")),
+        "code-password": seen(replace(pages.error_page("wifi_password"), title="Barn")),
         "menu-status": replace(
             seen(chosen(first, "status")),
             upload_state=UploaderState.OFFLINE,
@@ -182,6 +206,20 @@ def menu_examples(box: View) -> dict[str, View]:
         "check-not-ready": seen(Page(PageKind.SELF_TEST, report=reason)),
         "aim": replace(seen(aiming), viewfinder=Viewfinder(1, portrait())),
     }
+
+
+def code_on_phone() -> Plane:
+    """Drawn phone with a code on its screen, height x width, 0 = black."""
+    canvas = np.full((_HEIGHT, _WIDTH), 70, np.int32)
+    canvas[16:108, 40:120] = 20
+    canvas[22:102, 44:116] = 255
+    dots = np.random.default_rng(15).integers(0, 2, (30, 30)) * 255
+    for top, left in ((0, 0), (0, 23), (23, 0)):
+        dots[top : top + 7, left : left + 7] = 0
+        dots[top + 1 : top + 6, left + 1 : left + 6] = 255
+        dots[top + 2 : top + 5, left + 2 : left + 5] = 0
+    canvas[32:92, 50:110] = np.kron(dots, np.ones((2, 2), np.int32))
+    return np.asarray(canvas, np.uint8)
 
 
 def at(page: Page, wanted: str) -> Page:

@@ -6,6 +6,7 @@ import os
 import pwd
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,10 +17,11 @@ from piboothup.cli import main
 from piboothup.clock import SystemClock
 from piboothup.commands import setup
 from piboothup.commands.arguments import command_parser
-from piboothup.root_requests import Outcome, Request
-from piboothup.setup import power
+from piboothup.root_requests import Answer, Outcome, Request, WifiResult
+from piboothup.setup import code_import, power
+from piboothup.setup.boot_import import Box
 from tests.support.deadline import PATIENCE_S
-from tests.support.users import BOOTH, IS_ROOT, make_runtime, needs_users, user
+from tests.support.users import BOOTH, GROUP, IS_ROOT, make_runtime, needs_users, user
 
 
 @pytest.fixture
@@ -48,7 +50,27 @@ def test_a06_the_command_powers_off_at_the_booths_request(runtime: Path, monkeyp
     with user(BOOTH):
         root_requests.put(Path(), "power-off", Request(asked_ns, {}))
     assert main(["setup", "requests"]) == 0
-    assert root_requests.outcome(runtime, "power-off", asked_ns) is Outcome.DONE
+    assert root_requests.answer(runtime, "power-off", asked_ns) == Answer(asked_ns, Outcome.DONE)
+
+
+@needs_users
+def test_u08_the_command_takes_a_code_for_the_uploader(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is done with it is `test_code_import`'s: the box's own folders are not touched here."""
+    taken: list[tuple[Mapping[str, object], Box]] = []
+
+    def take(values: Mapping[str, object], box: Box) -> WifiResult:
+        taken.append((values, box))
+        return WifiResult.UNSEEN
+
+    monkeypatch.setattr(code_import, "take", take)
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: SimpleNamespace(pw_uid=BOOTH, pw_gid=GROUP, pw_name=name))
+    asked_ns = SystemClock().boottime_ns()
+    with user(BOOTH):
+        root_requests.put(Path(), "settings", Request(asked_ns, {"code": "WIFI:S:Barn;;"}))
+    assert main(["setup", "requests"]) == 0
+    ((values, box),) = taken
+    assert (values, box.boot, box.key_owner) == ({"code": "WIFI:S:Barn;;"}, setup.BOOT, (BOOTH, GROUP))
+    assert root_requests.answer(runtime, "settings", asked_ns) == Answer(asked_ns, Outcome.DONE, WifiResult.UNSEEN)
 
 
 def test_a08_only_root_may_serve_requests(

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from piboothup import root_requests
-from piboothup.root_requests import ANSWERS, FRESH_NS, LONGEST_BYTES, REQUESTS, Outcome, Request
+from piboothup.root_requests import ANSWERS, FRESH_NS, LONGEST_BYTES, REQUESTS, Answer, Outcome, Request
 from piboothup.setup import power, request_reader
 from piboothup.setup.errors import Refused
 from tests.support.clock import HandClock
@@ -53,7 +53,8 @@ class Helper:
     def outcome(self, asked_ns: int) -> Outcome | None:
         """What the booth reads."""
         with user(BOOTH):
-            return root_requests.outcome(RUNTIME, VERB, asked_ns)
+            found = root_requests.answer(RUNTIME, VERB, asked_ns)
+            return found.outcome if found is not None else None
 
     def content(self) -> bytes:
         """A request that would be done."""
@@ -480,7 +481,7 @@ def test_the_group_may_read_an_answer_and_not_change_it(helper: Helper) -> None:
     found = (RUNTIME / ANSWERS / VERB).stat()
     assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (ROOT, 0o640)
     with user(BOOTH):
-        assert root_requests.outcome(RUNTIME, VERB, asked_ns) is Outcome.DONE
+        assert root_requests.answer(RUNTIME, VERB, asked_ns) == Answer(asked_ns, Outcome.DONE)
         with pytest.raises(PermissionError):
             (RUNTIME / ANSWERS / VERB).unlink()
 

@@ -15,8 +15,9 @@ import numpy as np
 
 from piboothup.booth.camera.base import CameraFault, CaptureTimedOut
 from piboothup.booth.camera.thread import CameraThread
-from piboothup.booth.frame import Frame, Viewfinder
+from piboothup.booth.frame import Frame, Plane, Viewfinder
 from piboothup.problems import Problem, problem
+from piboothup.records import replace
 from tests.support.clock import HandClock
 
 S = 1_000_000_000
@@ -55,6 +56,8 @@ class FakeCamera:
         self.early_ns = 0
         """Lead of the frames' start before zero, ns: no photo may use such a frame."""
         self.grey = 128
+        self.picture: Plane | None = None
+        """What its frames show, in place of plain grey; the size is the picture's."""
         self.seen: Viewfinder | None = None
         """Picture of the viewfinder."""
         self.on_capture: Callable[[], None] = nothing
@@ -104,6 +107,9 @@ class FakeCamera:
             self.released.put(start_ns)
 
         found = grey_frame(start_ns, release, self.size, self.grey)
+        if self.picture is not None:
+            colours = np.full_like(self.picture[::2, ::2], 128)
+            found = replace(found, y=self.picture, u=colours, v=colours)
         self.handed_over.append(weakref.ref(found))
         return found
 

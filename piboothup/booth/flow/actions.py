@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from piboothup.config.codes import BoothCode, WifiNetwork
 from piboothup.records import dataclass
 
 
@@ -70,6 +71,19 @@ class StartSelfTest(MenuAction):
 @dataclass(frozen=True)
 class StartAiming(MenuAction):
     """Measure the sharpness of test frames until the page is left."""
+
+
+@dataclass(frozen=True)
+class StartReadingCode(MenuAction):
+    """Read codes held before the lens until the page is left."""
+
+
+@dataclass(frozen=True)
+class UseCode(MenuAction):
+    """Do what a code says; with `take_along` photos taken without an event go to the code's event too."""
+
+    code: WifiNetwork | BoothCode
+    take_along: bool = False
 
 
 @dataclass(frozen=True)

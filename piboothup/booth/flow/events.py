@@ -5,10 +5,13 @@ Times are nanoseconds of the boot-time clock.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from piboothup.booth.flow.actions import MenuAction
 from piboothup.booth.flow.pages import Page
 from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.booth.frame import Frame, Plane
+from piboothup.config.codes import Code, Fault
 from piboothup.problems import Problem
 from piboothup.records import dataclass, field
 
@@ -121,6 +124,29 @@ class SharpnessMeasured:
     sharpness: float
 
 
+class ScanHint(StrEnum):
+    """What to tell who holds a code before the lens."""
+
+    SHOW = "show"
+    CLOSER = "closer"
+    BRIGHTER = "brighter"
+    STILL = "still"
+
+
+@dataclass(frozen=True)
+class CodeHinted:
+    """No code was read in the last frame."""
+
+    hint: ScanHint
+
+
+@dataclass(frozen=True)
+class CodeRead:
+    """A code was read; a `Fault` for one of a known kind that can't be used."""
+
+    code: Code | Fault
+
+
 @dataclass(frozen=True)
 class ActionDone:
     """Result of a menu action."""
@@ -142,7 +168,7 @@ class Stop:
 ButtonEvent = Pressed | Released | Tapped | DownAtStart
 CameraEvent = CameraReady | CameraLost | Exposed | CaptureFailed
 StorageEvent = StorageChecked | SavingFailed | SaveTested | Saved
-MenuEvent = SharpnessMeasured | SelfTestProgress | ActionDone
+MenuEvent = SharpnessMeasured | SelfTestProgress | CodeHinted | CodeRead | ActionDone
 """What the menu waits for."""
 Event = ButtonEvent | CameraEvent | StorageEvent | MenuEvent | Tick | Stop
 

@@ -29,6 +29,8 @@ from piboothup.booth.flow.events import (
     CameraReady,
     Capture,
     CaptureFailed,
+    CodeHinted,
+    CodeRead,
     Discard,
     DownAtStart,
     Effect,
@@ -94,7 +96,7 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: FlowSettings) -> _
             return _on_camera(booth, event, now_ns)
         case StorageChecked() | SavingFailed() | SaveTested() | Saved():
             return _on_storage(booth, event, now_ns, settings), ()
-        case SharpnessMeasured() | SelfTestProgress() | ActionDone():
+        case SharpnessMeasured() | SelfTestProgress() | CodeHinted() | CodeRead() | ActionDone():
             return _on_menu_answer(booth, event, now_ns, settings), ()
         case Tick():
             booth, effects = _still_pressed(booth, now_ns, settings)
@@ -167,6 +169,8 @@ def _on_storage(booth: Booth, event: StorageEvent, now_ns: int, settings: FlowSe
 
 
 def _pressed(booth: Booth, edge_ns: int, now_ns: int, settings: FlowSettings) -> _Step:
+    if booth.page is not None and booth.page.kind is PageKind.READ_CODE:  # who wants a photo gets one
+        booth = _settle_state(booth)
     if booth.page is not None:
         return _pressed_in_menu(booth, booth.page, now_ns, settings)
     if not booth.takes_photos or edge_ns < booth.saved_ns:  # one that began before "saved" was meant for that photo
@@ -259,6 +263,10 @@ def _on_menu_answer(booth: Booth, event: MenuEvent, now_ns: int, settings: FlowS
         case SelfTestProgress(report) if page is not None and page.kind is PageKind.SELF_TEST:
             after = _open_page(booth, replace(page, report=report), now_ns, settings)
             return replace(after, busy_hint_until_ns=booth.busy_hint_until_ns)  # new results do not end the hint
+        case CodeHinted(hint) if page is not None and page.kind is PageKind.READ_CODE:
+            return replace(booth, page=replace(page, text_key=hint))
+        case CodeRead(code) if page is not None and page.kind is PageKind.READ_CODE:
+            return _open_page(booth, menu.page_of_code(code, settings.options), now_ns, settings)
         case ActionDone(action, result) if page is not None and (next_page := menu.page_after(page, action, result)):
             return _open_page(booth, next_page, now_ns, settings)
         case _:

@@ -21,10 +21,12 @@ from piboothup.booth.flow.actions import (
     SetPaused,
     SetSound,
     StartAiming,
+    StartReadingCode,
     StartSelfTest,
     SwitchOff,
     WipeEvent,
 )
+from piboothup.booth.flow.code_pages import code_page
 from piboothup.booth.flow.pages import (
     CHOOSE_HOLD_S,
     CONFIRM_HOLD_S,
@@ -37,6 +39,7 @@ from piboothup.booth.flow.pages import (
     result_page,
 )
 from piboothup.booth.flow.self_test_report import SelfTestReport
+from piboothup.config.codes import Code, Fault, GuestLink
 from piboothup.records import dataclass, replace
 from piboothup.spool.event_titles import AlbumEvent
 
@@ -63,6 +66,8 @@ class MenuOptions:
     has_buzzer: bool = False
     sound: bool = True
     paused: bool = False
+    reads_codes: bool = False
+    """Whether the library that reads codes is installed."""
 
     def allows_operator(self, now_ns: int) -> bool:
         """Whether the operator's items are offered now."""
@@ -102,6 +107,18 @@ def wipe_page(usages: tuple[EventUsage, ...]) -> Page:
         text_key = "event" if usage.has_event else "no_event"
         items.append(Item(text_key, Goto(PageKind.WIPE_ONE, usage=usage), usage.title, usage.event))
     return _limited(Page(PageKind.WIPE, tuple(items)))
+
+
+def page_of_code(code: Code | Fault, options: MenuOptions) -> Page:
+    """Page about a code that was held before the lens."""
+
+    def event_page(link_id: str) -> Page | None:
+        found = next((item for item in _events(options) if item.title_id == link_id), None)
+        return None if found is None else Page(PageKind.EVENTS, (_back_to(PageKind.MENU), found), index=1)
+
+    if not options.events and isinstance(code, GuestLink):
+        return error_page("no_events")
+    return code_page(code, options.without_event, options.link_id, event_page)
 
 
 def page_after(page: Page, action: MenuAction, result: Page) -> Page | None:
@@ -156,6 +173,7 @@ def _for_photos(options: MenuOptions) -> Iterator[Item]:
 
 def _for_set_up(options: MenuOptions) -> Iterator[Item]:
     yield _back_to(PageKind.MENU)
+    yield Item("read_code", StartReadingCode() if options.reads_codes else error_page("no_code_reader"))
     yield Item("aim", StartAiming())
     yield Item("languages", Goto(PageKind.LANGUAGES))
     if options.has_buzzer:
@@ -259,6 +277,8 @@ def _page_while_running(action: MenuAction, item: Item, page: Page, options: Men
             return Page(PageKind.SELF_TEST, report=SelfTestReport())
         case StartAiming():
             return Page(PageKind.AIM)
+        case StartReadingCode():
+            return Page(PageKind.READ_CODE, awaits=action)
         case _:
             return Page(PageKind.WAIT, text_key=item.text_key, awaits=action)
 

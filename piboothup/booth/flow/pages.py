@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from piboothup.booth.flow.actions import EventUsage, MenuAction
+from piboothup.booth.flow.actions import EventUsage, MenuAction, UseCode
 from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.records import dataclass
 from piboothup.spool.event_titles import Album, AlbumEvent
@@ -17,8 +17,10 @@ CONFIRM_HOLD_S = 5.0
 """Long press for an item that can't be undone, or that sends photos to other people or to nobody, seconds."""
 _IDLE_TIMEOUT_S = 20.0
 """Time without a press after which a page is closed, seconds."""
-_AIM_TIMEOUT_S = 180.0
-"""The same for the page that measures sharpness, seconds."""
+_LENS_TIMEOUT_S = 180.0
+"""The same for the pages with the camera's picture, seconds: a hand is at the lens, or types on a phone."""
+_ROOT_TIMEOUT_S = 60.0
+"""The same while root's helper joins a network, seconds."""
 
 
 class PageKind(StrEnum):
@@ -36,6 +38,11 @@ class PageKind(StrEnum):
     TAKE_ALONG = "take_along"
     SELF_TEST = "self_test"
     AIM = "aim"
+    READ_CODE = "read_code"
+    """A code is to be held before the lens."""
+    CODE_WIFI = "code_wifi"
+    CODE_BOOTH = "code_booth"
+    """Questions about a code that was read."""
     LANGUAGES = "languages"
     WIPE = "wipe"
     WIPE_ONE = "wipe_one"
@@ -98,6 +105,8 @@ class Page:
     """Sharpness of the last test frame while aiming, 0 to 1."""
     best_sharpness: float = 0.0
     """Highest sharpness since the page was opened."""
+    parts: tuple[str, ...] = ()
+    """What the booth code has that the page is about, by keys of `MenuTexts.parts`."""
 
     @property
     def item(self) -> Item | None:
@@ -107,7 +116,9 @@ class Page:
     @property
     def idle_timeout_s(self) -> float:
         """Time without a press after which the page is closed, seconds."""
-        return _AIM_TIMEOUT_S if self.kind is PageKind.AIM else _IDLE_TIMEOUT_S
+        if self.kind in (PageKind.AIM, PageKind.READ_CODE):
+            return _LENS_TIMEOUT_S
+        return _ROOT_TIMEOUT_S if isinstance(self.awaits, UseCode) else _IDLE_TIMEOUT_S
 
 
 def result_page(text_key: str, number: int = 0, title: str = "", title_id: str = "") -> Page:

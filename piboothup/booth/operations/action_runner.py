@@ -11,18 +11,21 @@ import itertools
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from piboothup import root_requests
+from piboothup import records, root_requests
 from piboothup.booth.flow import actions, menu, pages
 from piboothup.booth.flow.actions import EventUsage, MenuAction
 from piboothup.booth.flow.events import ActionDone, Event
 from piboothup.booth.flow.pages import Page
 from piboothup.booth.operations.active_settings import SettingsStore
+from piboothup.booth.operations.code_reading import CodeReading
 from piboothup.booth.operations.self_test import SelfTest
 from piboothup.booth.threads import set_background
-from piboothup.root_requests import Outcome, Request
+from piboothup.config import codes
+from piboothup.config.codes import BoothCode, WifiNetwork
+from piboothup.root_requests import Answer, Outcome, Request, WifiResult
 from piboothup.runtime import send_hint
 from piboothup.spool import handover, wipe_journal
 from piboothup.spool.admin import assign, wipe
@@ -47,6 +50,7 @@ class ActionRunner:
         runtime: Path,
         settings_store: SettingsStore,
         self_test: SelfTest,
+        code_reading: CodeReading,
         recount: Callable[[], None],
         post: Callable[[Event], None],
     ) -> None:
@@ -55,6 +59,7 @@ class ActionRunner:
         self._runtime = runtime
         self._settings_store = settings_store
         self._self_test = self_test
+        self._code_reading = code_reading
         self._recount = recount
         self._post = post
         self._counts = itertools.count()
@@ -98,19 +103,18 @@ class ActionRunner:
         match action:
             case actions.ChooseEvent():
                 return self._choose_event(action)
-            case actions.ChooseLanguage(language):
-                self._settings_store.choose(language=language)
-            case actions.SetSound(on):
-                self._settings_store.choose(sound=on)
-            case actions.SetPaused(paused):
-                self._settings_store.choose(paused=paused)
-                self._hint_uploader("choices")
+            case actions.ChooseLanguage() | actions.SetSound() | actions.SetPaused():
+                self._set(action)
             case actions.Retry():
                 return self._retry()
             case actions.StartSelfTest():
                 self._self_test.run()
             case actions.StartAiming():
                 self._self_test.measure_sharpness()
+            case actions.StartReadingCode():
+                return self._read_code()
+            case actions.UseCode():
+                return self._use_code(action)
             case actions.CountPhotos():
                 in_use = self._settings_store.active.context.link_id
                 surveyed = (  # the event in use is named on the card before its first photo is taken
@@ -126,6 +130,16 @@ class ActionRunner:
             case actions.SwitchOff():
                 return self._switch_off()
         return None
+
+    def _set(self, action: actions.ChooseLanguage | actions.SetSound | actions.SetPaused) -> None:
+        match action:
+            case actions.ChooseLanguage(language):
+                self._settings_store.choose(language=language)
+            case actions.SetSound(on):
+                self._settings_store.choose(sound=on)
+            case actions.SetPaused(paused):
+                self._settings_store.choose(paused=paused)
+                self._hint_uploader("choices")
 
     def _choose_event(self, action: actions.ChooseEvent) -> Page:
         self._settings_store.choose(link_id=action.link_id, album_id=action.album_id)
@@ -164,25 +178,54 @@ class ActionRunner:
 
     def _switch_off(self) -> Page | None:
         """Ask root's helper; return an error page unless it says that the shutdown has begun."""
-        return None if self._ask_root("power-off") else pages.error_page("no_helper")
+        is_done = self._ask_root("power-off", {}).outcome is Outcome.DONE
+        return None if is_done else pages.error_page("no_helper")
 
-    def _ask_root(self, verb: str) -> bool:
-        """Whether root's helper did this, or the booth ends meanwhile."""
+    def _read_code(self) -> Page | None:
+        """Read codes until there is one, which is posted; an error page where the library can't be loaded."""
+        try:
+            self._code_reading.run()
+        except ImportError:
+            log.exception("no code can be read")
+            return pages.error_page("no_code_reader")
+        return None
+
+    def _use_code(self, action: actions.UseCode) -> Page:
+        """Have root's helper take the code, then follow it: what it says is in force at once."""
+        code = action.code if isinstance(action.code, BoothCode) else BoothCode(wifi=action.code)
+        answer = self._ask_root("settings", {"code": codes.make(code).reveal()})
+        if answer.outcome is not Outcome.DONE:
+            return pages.error_page("code_not_taken")
+        self._settings_store.refresh()
+        chosen: dict[str, str] = {"link_id": code.link_id, "album_id": code.album_id} if code.link_id else {}
+        chosen |= {"language": code.language} if code.language else {}
+        if chosen:  # what was chosen in the menu before may still stand over it
+            self._settings_store.choose(**chosen)
+        assigned = assign.take_along(self._spool, code.link_id, code.album_id) if action.take_along else 0
+        self._hint_uploader("retry")
+        if code.wifi is not None and answer.detail != WifiResult.JOINED:
+            return records.replace(pages.error_page(f"wifi_{answer.detail}"), title=code.wifi.ssid)
+        if isinstance(action.code, WifiNetwork):
+            return pages.result_page("wifi_joined", title=action.code.ssid)
+        return pages.result_page("code_taken_along" if assigned else "code_taken", assigned)
+
+    def _ask_root(self, verb: str, values: Mapping[str, object]) -> Answer:
+        """The answer of root's helper: done also if the booth ends meanwhile, failed if there is none."""
         asked_ns = self._spool.clock.boottime_ns()
         try:
-            root_requests.put(self._runtime, verb, Request(asked_ns, {}))
+            root_requests.put(self._runtime, verb, Request(asked_ns, values))
             for turn in range(int(_ANSWER_TIMEOUT_S / _POLL_S)):
                 if self._ended.wait(_POLL_S):
-                    return True
-                outcome = root_requests.outcome(self._runtime, verb, asked_ns)
-                if outcome not in (None, Outcome.TAKEN):
-                    return outcome is Outcome.DONE
+                    return Answer(asked_ns, Outcome.DONE)
+                answer = root_requests.answer(self._runtime, verb, asked_ns)
+                if answer is not None and answer.outcome is not Outcome.TAKEN:
+                    return answer
                 if turn == int(_HELPER_TIMEOUT_S / _POLL_S) and root_requests.withdraw(self._runtime, verb):
                     break
             log.error("request not answered verb=%s", verb)
         except OSError as error:  # no helper on this machine; /run is full, or gone, or may no longer be entered
             log.error("request not made verb=%s reason=%s", verb, error.strerror or error)
-        return False
+        return Answer(asked_ns, Outcome.FAILED)
 
     def _hint_uploader(self, word: str) -> None:
         with contextlib.suppress(PermissionError):  # another user's uploader: it looks without a hint too

@@ -5,6 +5,7 @@ Events and photos without an event are read only while the menu offers the opera
 
 from __future__ import annotations
 
+from piboothup.booth.camera import code_reader
 from piboothup.booth.flow.menu import OPERATOR_WINDOW_S, MenuOptions
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.clock import Clock
@@ -27,6 +28,7 @@ class MenuOptionsReader:
         self._spool = spool
         self._clock = clock
         self._settings_store = settings_store
+        self._reads_codes: bool | None = None
         self._without_event = 0
         self._count_at_ns = 0
 
@@ -51,4 +53,7 @@ class MenuOptionsReader:
         if now_ns >= self._count_at_ns:
             self._count_at_ns = now_ns + _COUNT_EVERY_NS
             self._without_event = len(assign.without_event(self._spool))
+        if self._reads_codes is None:
+            self._reads_codes = code_reader.is_installed()
+        options = replace(options, reads_codes=self._reads_codes)
         return replace(options, events=tuple(self._spool.events()), without_event=self._without_event)

@@ -8,18 +8,18 @@ read from the uploader's status.
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from piboothup import power, status
 from piboothup.booth.devices import Devices
-from piboothup.booth.flow.events import CaptureFailed, Event, Exposed, SelfTestProgress, SharpnessMeasured
+from piboothup.booth.flow.events import Event, SelfTestProgress, SharpnessMeasured
 from piboothup.booth.flow.pages import PageKind
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
+from piboothup.booth.frame import Frame
 from piboothup.booth.operations.active_settings import SettingsStore
+from piboothup.booth.operations.frame_requests import FrameRequests
 from piboothup.booth.photo.quality import PhotoQuality, assess
 from piboothup.clock import Clock
 from piboothup.health import Check, event_problem, key_problem, network_problem
@@ -31,7 +31,6 @@ from piboothup.status import UploaderReport, UploaderState
 
 log = logging.getLogger(__name__)
 
-_FRAME_TIMEOUT_S = 10.0
 _PRESS_TIMEOUT_S = 15.0
 _UPLOADER_TIMEOUT_S = 8.0
 POLL_S = 0.2
@@ -41,11 +40,9 @@ _AIM_PAUSE_S = 0.3
 _IN_FOCUS_SHARPNESS = 0.5
 """Sharpness (see `photo/quality.py`) of a lens in focus: a full bar."""
 
-Answer = Exposed | CaptureFailed
-
 
 class SelfTest:
-    """The self-test and aiming. `set_page` and `on_test_press` are for the loop and never wait."""
+    """The self-test and aiming."""
 
     def __init__(
         self,
@@ -63,15 +60,11 @@ class SelfTest:
         self._clock = clock
         self._runtime = runtime
         self._settings_store = settings_store
-        self._capture: Callable[[int], None] = partial(capture, reply=self.on_test_frame)
+        self.frames = FrameRequests(clock, capture)
+        """Test frames; they know the page that is shown."""
         self._devices = devices
         self._saving_fault = saving_fault
         self._post = post
-        self._page_kind: PageKind | None = None
-        self._requested_ns: int | None = None
-        """Zero of the requested frame; None = no request."""
-        self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
-        self._page_changed = threading.Event()
         self._pressed = threading.Event()
         self._steps: dict[Check, Callable[[], Problem | None]] = {
             Check.CAMERA: self._camera,
@@ -86,34 +79,19 @@ class SelfTest:
             Check.OTHERS: self._others,
         }
 
-    # -- called by the loop ----------------------------------------------------------------------------------------
-
-    def set_page(self, kind: PageKind | None) -> None:
-        """Set the page that is shown now; self-test and aiming end when their page is left."""
-        if kind is not self._page_kind:
-            self._page_kind = kind
-            self._page_changed.set()
-
-    def on_test_frame(self, answer: Answer) -> None:
-        """Take the camera's answer, on its thread; an answer that came too late is released."""
-        if answer.zero_ns == self._requested_ns:
-            self._answers.put(answer)
-        else:
-            _release(answer)
-
     def on_test_press(self) -> None:
-        """Take the press that the button's step asks for."""
+        """Take the press that the button's step asks for; for the loop, never waits."""
         self._pressed.set()
 
     # -- the steps -------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Run all steps in order; end early when the page is left."""
-        self._page_changed.clear()
+        self.frames.page_changed.clear()
         self._pressed.clear()
         report = SelfTestReport()
         for step in SELF_TEST_STEPS:
-            if self._page_kind is not PageKind.SELF_TEST:
+            if self.frames.page_kind is not PageKind.SELF_TEST:
                 return
             report = report.with_result(self._run_step(step))
             self._post(SelfTestProgress(report))
@@ -128,12 +106,12 @@ class SelfTest:
 
     def measure_sharpness(self) -> None:
         """Measure test frame after test frame while the page is open."""
-        self._page_changed.clear()
-        while self._page_kind is PageKind.AIM:
+        self.frames.page_changed.clear()
+        while self.frames.page_kind is PageKind.AIM:
             found = self._assess_test_frame()
             if isinstance(found, PhotoQuality):
                 self._post(SharpnessMeasured(min(1.0, found.sharpness / _IN_FOCUS_SHARPNESS)))
-            self._page_changed.wait(_AIM_PAUSE_S)
+            self.frames.page_changed.wait(_AIM_PAUSE_S)
 
     def _camera(self) -> Problem | None:
         found = self._assess_test_frame()
@@ -142,13 +120,13 @@ class SelfTest:
         return next(iter(found.problems), None)
 
     def _light(self) -> Problem | None:
-        self._page_changed.wait(_LIGHT_ON_S)
+        self.frames.page_changed.wait(_LIGHT_ON_S)
         return self._devices.signal_problem
 
     def _button(self) -> Problem | None:
         end_ns = self._clock.boottime_ns() + int(_PRESS_TIMEOUT_S * 1e9)
         while not self._pressed.wait(POLL_S):
-            if self._page_changed.is_set() or self._clock.boottime_ns() >= end_ns:
+            if self.frames.page_changed.is_set() or self._clock.boottime_ns() >= end_ns:
                 return problem("button_silent")
         return None
 
@@ -183,49 +161,15 @@ class SelfTest:
     # -- requests --------------------------------------------------------------------------------------------------
 
     def _assess_test_frame(self) -> PhotoQuality | Problem:
-        """The quality of a fresh test frame, which is then released, as are answers that came too late."""
-        requested_ns = self._requested_ns = self._clock.boottime_ns()
-        self._capture(requested_ns)
-        answer = self._next_answer(requested_ns)
-        self._requested_ns = None
-        while not self._answers.empty():
-            _release(self._answers.get_nowait())
-        match answer:
-            case Exposed(frame):
-                try:
-                    return assess(frame.y)
-                finally:
-                    frame.release()
-            case CaptureFailed(cause):
-                return cause
-        return problem("camera_stuck")
-
-    def _next_answer(self, requested_ns: int) -> Answer | None:
-        """The answer to this request; None after the timeout or when the page is left."""
-        end_ns = self._clock.boottime_ns() + int(_FRAME_TIMEOUT_S * 1e9)
-        while not self._page_changed.is_set():
-            is_late = self._clock.boottime_ns() >= end_ns  # an answer that is already there still counts
-            try:
-                found = self._answers.get(timeout=0 if is_late else POLL_S)
-            except queue.Empty:
-                if is_late:
-                    break
-                continue
-            if found.zero_ns == requested_ns:
-                return found
-            _release(found)
-        return None
+        """The quality of a fresh test frame."""
+        with self.frames.fresh() as frame:
+            return assess(frame.y) if isinstance(frame, Frame) else frame
 
     def _read_uploader(self, is_enough: Callable[[UploaderReport], bool]) -> UploaderReport:
         """The uploader's report, as soon as `is_enough` or after a few seconds."""
         report: UploaderReport | None = None
         for _ in range(int(_UPLOADER_TIMEOUT_S / POLL_S)):
             report = status.read_uploader(self._runtime)
-            if report is None or is_enough(report) or self._page_changed.wait(POLL_S):
+            if report is None or is_enough(report) or self.frames.page_changed.wait(POLL_S):
                 break
         return report or UploaderReport()
-
-
-def _release(answer: Answer) -> None:
-    if isinstance(answer, Exposed):
-        answer.frame.release()

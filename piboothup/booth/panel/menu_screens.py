@@ -10,9 +10,11 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageChops, ImageDraw
 
+from piboothup.booth.flow.events import ScanHint
 from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
 from piboothup.booth.flow.pages import Item, Page, PageKind
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
+from piboothup.booth.frame import shrunk
 from piboothup.booth.panel import capture_screens, dither
 from piboothup.booth.panel.font import face, icon, largest, readable_title
 from piboothup.booth.panel.i18n import Texts, texts
@@ -45,6 +47,8 @@ TITLES = (0, 0, WIDTH_PX, _BOX[3] + 1)
 _SLOW_S = 2.0
 """An item that wants a longer press than this says so, seconds."""
 _RESULT_LINES = 6
+_COARSE = (40, 40)
+"""Greatest width and height of a picture with a code in it, pixels: the smallest code has 25 dots and a margin."""
 _RING_PX = 58
 _RING_WIDTH_PX = 6
 
@@ -55,6 +59,8 @@ def draw(image: Image.Image, view: View, page: Page, words: Texts) -> None:
         _check(image, view, page.report, words)
     elif page.kind is PageKind.AIM:
         _aim(image, view, page, words)
+    elif page.kind is PageKind.READ_CODE:
+        _read_code(image, view, page, words)
     elif page.item is not None:
         _list(image, page, page.item, view.hold_progress, words)
     else:
@@ -153,6 +159,8 @@ def _at_bottom(image: Image.Image, lines: Sequence[str]) -> None:
 def _hint(page: Page, words: Texts) -> Sequence[str]:
     if page.usage is not None:
         note = words.menu.wipe_numbers.format(n=page.usage.taken, unsent=page.usage.unsent)
+    elif page.parts:
+        note = ", ".join(words.menu.parts[part] for part in page.parts)
     elif page.kind in words.menu.notes:
         note = words.menu.notes[page.kind].format(n=page.number)
     else:
@@ -250,6 +258,19 @@ def _aim(image: Image.Image, view: View, page: Page, words: Texts) -> None:
     bar(image, 46, page.sharpness, left, width_px)
     best_x = left + 2 + round((width_px - 5) * page.best_sharpness)
     ImageDraw.Draw(image).polygon(((best_x, 55), (best_x - 3, 59), (best_x + 3, 59)), fill=255)
+
+
+def _read_code(image: Image.Image, view: View, page: Page, words: Texts) -> None:
+    """Draw the viewfinder, too coarse for the code in it to be read from the panel, and what to do."""
+    if view.viewfinder is not None:
+        coarse = shrunk(view.viewfinder.grey, _COARSE)
+        image.paste(dither.viewfinder(coarse, PHOTO_SIZE, view.rotation), (0, 0))
+    image.paste(0, (SIDE_X - 1, 0, WIDTH_PX, HEIGHT_PX))
+    small = face("small")
+    lines = small.balanced(words.menu.hints[page.text_key or ScanHint.SHOW], SIDE_PX - GAP_PX)
+    y = (HEIGHT_PX - LINE_PX * len(lines)) // 2 + 2
+    for number, line in enumerate(lines):
+        centred(image, y + number * LINE_PX, line, small, SIDE_X, SIDE_PX)
 
 
 def _double(sign: Image.Image) -> Image.Image:

@@ -77,7 +77,7 @@ def private_area(view: View) -> tuple[int, int, int, int] | None:
     whole, photo = (0, 0, WIDTH_PX, HEIGHT_PX), (0, 0, SIDE_X, HEIGHT_PX)
     match view.state:
         case BoothState.MENU if view.page is not None:
-            if view.page.kind is PageKind.AIM:
+            if view.page.kind in (PageKind.AIM, PageKind.READ_CODE):
                 return photo
             titles = [view.page.title, *(item.title for item in view.page.items)]
             if view.page.kind is PageKind.ALBUM_CODE or (titles[0] and not view.page.items):

@@ -430,7 +430,7 @@ def test_the_config_may_leave_the_door_open_or_shut(box: Box, rule: str, at_s: f
     assert box.page is not None and box.page.operator_only is is_open
 
 
-@pytest.mark.parametrize("call", ["put", "outcome"])
+@pytest.mark.parametrize("call", ["put", "answer"])
 def test_f08_switching_off_without_room_or_sight_says_so(
     box: Box, call: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -439,7 +439,7 @@ def test_f08_switching_off_without_room_or_sight_says_so(
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    if call == "outcome":
+    if call == "answer":
         monkeypatch.setattr(root_requests, "put", lambda *_: None)
     monkeypatch.setattr(root_requests, call, refuse)
     switch_off(box)

@@ -304,16 +304,15 @@ def test_a_frame_that_comes_as_somebody_leaves_is_given_back(box: Box) -> None:
     plane = np.zeros((64, 64), np.uint8)
     box.start_ready()
     assert box._service is not None
-    asking = box._service._self_test
+    asking = box._service._self_test.frames
 
     def come(zero_ns: int) -> None:
-        asking.on_test_frame(
-            Exposed(Frame(plane, plane, plane, zero_ns, lambda: given_back.append(zero_ns)), zero_ns)
-        )
+        asking.on_answer(Exposed(Frame(plane, plane, plane, zero_ns, lambda: given_back.append(zero_ns)), zero_ns))
 
     asking._capture = come
-    asking._page_changed.set()
-    assert asking._assess_test_frame() == problem("camera_stuck")
+    asking.page_changed.set()
+    with asking.fresh() as found:
+        assert found == problem("camera_stuck")
     assert len(given_back) == 1
 
 
@@ -323,7 +322,7 @@ def test_the_lights_are_on_for_long_enough_to_be_looked_at(box: Box, monkeypatch
     assert box._service is not None
     asking = box._service._self_test
     monkeypatch.setattr(self_test, "_LIGHT_ON_S", LIGHT_S)
-    monkeypatch.setattr(asking._page_changed, "wait", waited_s.append)
+    monkeypatch.setattr(asking.frames.page_changed, "wait", waited_s.append)
     asking._light()
     assert len(waited_s) == 1 and waited_s[0] >= 1.0
 
@@ -372,7 +371,7 @@ def test_self_test_late_guest_photo_not_judged_as_test_frame(box: Box) -> None:
     box.clock.pass_s(CAPTURE_ANSWER_TIMEOUT_NS / SECOND_NS)
     box.until_light(LightPattern.READY)
     assert box._service is not None
-    asked = box._service._self_test
+    asked = box._service._self_test.frames
     shoot = asked._capture
 
     def shoot_and_go_on(from_ns: int) -> None:

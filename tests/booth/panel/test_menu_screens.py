@@ -10,6 +10,7 @@ from PIL import Image, ImageChops
 
 from piboothup.booth.flow import menu, pages
 from piboothup.booth.flow.actions import EventUsage
+from piboothup.booth.flow.events import ScanHint
 from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
 from piboothup.booth.flow.menu import MenuOptions
 from piboothup.booth.flow.pages import Item, Page, PageKind
@@ -17,12 +18,14 @@ from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestRepor
 from piboothup.booth.panel import menu_screens
 from piboothup.booth.panel.font import Face, face, largest
 from piboothup.booth.panel.i18n import texts
-from piboothup.booth.panel.layout import GAP_PX, TEXT_PX, WIDTH_PX, bar, blank
+from piboothup.booth.panel.layout import GAP_PX, SIDE_PX, TEXT_PX, WIDTH_PX, bar, blank
 from piboothup.booth.panel.screens import draw
 from piboothup.booth.panel.view import View
-from piboothup.config import LANGUAGES
+from piboothup.config import LANGUAGES, Secret
+from piboothup.config.codes import BoothCode, Fault, OtherKind, WifiNetwork
 from piboothup.health import Check
 from piboothup.problems import Problem, codes, problem
+from piboothup.root_requests import WifiResult
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState
 
@@ -41,7 +44,11 @@ def every_item() -> set[str]:
     events = tuple(AlbumEvent("A", f"abcd{number}", (Album("a", "A"),)) for number in range(pages.MOST_ITEMS))
     silent = replace(OFFER, sound=False, paused=True, without_event=2, events=events)
     wiping = menu.wipe_page((EventUsage("a 0", "a", "A", 1, 1), STRAY))
+    code = BoothCode(Secret("0123456789"), "abcd1234")
+    asked = [menu.page_of_code(code, OFFER), menu.page_of_code(code, silent)]
+    asked.append(menu.page_of_code(WifiNetwork("Barn"), OFFER))
     todo = [(menu.main_page(OFFER, 0), OFFER), (menu.main_page(silent, 0), silent), (wiping, silent)]
+    todo += [(page, silent) for page in asked]
     done: list[Page] = []
     while todo:
         page, offer = todo.pop()
@@ -76,6 +83,9 @@ def test_every_other_text_of_the_menu_fits_where_it_stands(language: str) -> Non
     assert [text for text in said.pages.values() if small.width_px(text) > 80] == []
     assert small.width_px(said.hold_slowly.format(s="5")) <= 60
     assert small.width_px(said.sharp) <= 40
+    beside = [small.balanced(text, SIDE_PX - GAP_PX) for text in said.hints.values()]
+    assert [lines for lines in beside if len(lines) > 5 or "…" in "".join(lines)] == []
+    assert len(small.balanced(", ".join(said.parts.values()), TEXT_PX)) <= 2
     assert mid.width_px(said.not_ready) <= TEXT_PX
     assert len(mid.balanced(said.ready_to_ship, TEXT_PX - 47)) <= 2
     details = ["9999", *said.steps.values()]
@@ -96,10 +106,15 @@ def test_every_language_has_same_menu_and_step_words(language: str) -> None:
         (english.notes, said.notes),
         (english.reasons, said.reasons),
         (english.release_effects, said.release_effects),
+        (english.hints, said.hints),
+        (english.parts, said.parts),
     ):
         assert one.keys() == other.keys()
     assert said.steps.keys() == {str(step) for step in SELF_TEST_STEPS}
     assert set(said.reasons) <= set(codes())
+    assert said.hints.keys() == {str(hint) for hint in ScanHint}
+    found = {f"code_{fault}" for fault in Fault} | {f"kind_{kind.name.lower()}" for kind in OtherKind}
+    assert found | {f"wifi_{result}" for result in WifiResult} <= said.results.keys()
 
 
 def test_an_item_fills_from_the_left_while_it_is_held() -> None:
@@ -266,7 +281,7 @@ def page_of(kind: PageKind) -> Page:
     """A page as it may be met, its title and items telling nothing of its kind."""
     items = (Item("back"), Item("take_along"))
     match kind:
-        case PageKind.ALBUM_CODE | PageKind.STATUS | PageKind.WAIT:
+        case PageKind.ALBUM_CODE | PageKind.STATUS | PageKind.WAIT | PageKind.READ_CODE:
             return Page(kind)
         case PageKind.SELF_TEST:
             return Page(kind, report=SelfTestReport((None, None, None, None, problem("undervoltage"))))
@@ -315,6 +330,9 @@ def test_every_page_says_its_subject_and_what_a_hold_chooses(kind: PageKind, lan
     elif kind is PageKind.AIM:
         assert shows(picture, said.menu.sharp, small)
         assert not same(picture, drawn(replace(page, sharpness=0.1), language))
+    elif kind is PageKind.READ_CODE:
+        assert shows(picture, small.balanced(said.menu.hints["show"], SIDE_PX - GAP_PX)[0], small)
+        assert not same(picture, drawn(replace(page, text_key="closer"), language))
     elif kind is PageKind.WAIT:
         assert shows(picture, said.one_moment, face("mid"))
     elif kind is PageKind.RESULT:

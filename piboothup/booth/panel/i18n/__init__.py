@@ -51,6 +51,10 @@ class MenuTexts:
     """`{n}` were taken, `{unsent}` are in no album."""
     results: Mapping[str, str]
     """Results and errors, by `Page.text_key`, with `{n}` and `{title}`."""
+    hints: Mapping[str, str]
+    """What to tell who holds a code before the lens, by `ScanHint`."""
+    parts: Mapping[str, str]
+    """What a booth code has."""
     sharp: str
     when_lit: str
     """Below "press" in the self-test: its question."""

@@ -1,0 +1,46 @@
+"""Reading codes that are held before the lens, frame after frame, while the menu's page for it is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from piboothup.booth.camera import code_reader
+from piboothup.booth.camera.code_reader import READ_SIZE, CodeReader
+from piboothup.booth.flow.events import CodeHinted, CodeRead, Event, ScanHint
+from piboothup.booth.flow.pages import PageKind
+from piboothup.booth.frame import Frame, shrunk
+from piboothup.booth.operations.frame_requests import FrameRequests
+from piboothup.clock import Clock
+from piboothup.config import Config, Secret
+from piboothup.config.codes import Code, CodeError, Fault, parse
+
+
+class CodeReading:
+    """Posts CodeHinted, and CodeRead at the end."""
+
+    def __init__(self, config: Config, clock: Clock, frames: FrameRequests, post: Callable[[Event], None]) -> None:
+        self._clock = clock
+        self._frames = frames
+        self._album_url = config.eventpics.album_url
+        self._post = post
+
+    def run(self) -> None:
+        """Read until there is a code or the page is left."""
+        self._frames.page_changed.clear()
+        reader = CodeReader()
+        while self._frames.page_kind is PageKind.READ_CODE:
+            with self._frames.fresh() as frame:
+                grey = shrunk(frame.y, READ_SIZE) if isinstance(frame, Frame) else None
+            begun_ns = self._clock.boottime_ns()
+            found: Secret | ScanHint = ScanHint.SHOW if grey is None else reader.read(grey)
+            if isinstance(found, Secret):
+                self._post(CodeRead(self._parsed(found)))
+                return
+            self._post(CodeHinted(found))
+            self._frames.page_changed.wait(code_reader.pause_s((self._clock.boottime_ns() - begun_ns) / 1e9))
+
+    def _parsed(self, text: Secret) -> Code | Fault:
+        try:
+            return parse(text.reveal(), self._album_url)
+        except CodeError as error:
+            return error.fault

@@ -1,0 +1,222 @@
+"""Codes before the lens, in the state machine: asked about before anything is done, and a press takes a photo."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from piboothup.booth.flow import actions, pages
+from piboothup.booth.flow.actions import StartReadingCode, UseCode
+from piboothup.booth.flow.events import ActionDone, CodeHinted, CodeRead, ScanHint
+from piboothup.booth.flow.long_press import SECOND_NS
+from piboothup.booth.flow.menu import MenuOptions
+from piboothup.booth.flow.pages import CHOOSE_HOLD_S, CONFIRM_HOLD_S, Page, PageKind
+from piboothup.config import Secret
+from piboothup.config.codes import (
+    BoothCode,
+    Code,
+    Fault,
+    GuestLink,
+    OtherCode,
+    OtherKind,
+    Security,
+    WifiNetwork,
+)
+from piboothup.spool.event_titles import Album, AlbumEvent
+from piboothup.status import BoothState
+from tests.booth.flow.test_random_guests import choose, walked
+from tests.support.machine import READY, StateMachineDriver
+
+OPEN = MenuOptions(
+    operator_until_ns=None,
+    events=(AlbumEvent("Anna & Ben", "abcd1234", (Album("a1", "Booth"),)), AlbumEvent("The others", "efgh5678")),
+    reads_codes=True,
+)
+BARN = WifiNetwork("Barn", Secret("sunflower"), Security.WPA)
+WHOLE = BoothCode(Secret("0123456789"), "efgh5678", wifi=BARN, name="Booth 7")
+CODES: list[Code | Fault] = [
+    BARN,
+    WHOLE,
+    BoothCode(name="Booth 7"),
+    GuestLink("abcd1234"),
+    GuestLink("efgh5678"),
+    GuestLink("unknown1"),
+    *map(OtherCode, OtherKind),
+    *Fault,
+]
+
+
+def reading(options: MenuOptions = OPEN, countdown_s: int = 3) -> StateMachineDriver:
+    """A booth at whose lens a code is awaited."""
+    play = StateMachineDriver(3, offer=options)
+    play.says(READY)
+    walked(play, "set_up", "read_code")
+    assert play.booth.page is not None and play.booth.page.kind is PageKind.READ_CODE
+    assert play.effects == [StartReadingCode()]
+    play.effects.clear()
+    play.settings = replace(play.settings, countdown_s=countdown_s)
+    return play
+
+
+def shown(play: StateMachineDriver) -> Page:
+    assert play.booth.page is not None
+    return play.booth.page
+
+
+def test_u05_a_network_is_joined_after_a_hold_only() -> None:
+    play = reading()
+    play.says(CodeRead(BARN))
+    assert (shown(play).kind, shown(play).item) == (PageKind.CODE_WIFI, pages.Item("join", UseCode(BARN), "Barn"))
+    play.waits_s(10)
+    assert play.effects == []
+    play.holds_s(CHOOSE_HOLD_S)
+    assert play.effects == [UseCode(BARN)]
+    assert shown(play).kind is PageKind.WAIT
+    play.waits_s(35)  # root's helper takes its time
+    play.says(ActionDone(UseCode(BARN), pages.result_page("wifi_joined", title="Barn")))
+    assert (shown(play).kind, shown(play).title) == (PageKind.RESULT, "Barn")
+
+
+def test_u05_a_question_that_nobody_answers_goes_away() -> None:
+    play = reading()
+    play.says(CodeRead(BARN))
+    play.waits_s(20)
+    assert (play.booth.state, play.effects) == (BoothState.READY, [])
+
+
+@pytest.mark.parametrize("link_id", ["abcd1234", "efgh5678"])
+def test_u07_the_guests_code_leads_to_the_event_as_the_menu_does(link_id: str) -> None:
+    play = reading()
+    play.says(CodeRead(GuestLink(link_id)))
+    item = shown(play).item
+    assert shown(play).kind is PageKind.EVENTS and item is not None and item.title_id == link_id
+    choose(play, item.title)
+    if link_id == "abcd1234":
+        choose(play, "Booth")
+    assert play.effects == [actions.ChooseEvent(link_id, "a1" if link_id == "abcd1234" else "")]
+
+
+def test_u07_an_event_that_the_key_does_not_see_is_not_chosen() -> None:
+    play = reading()
+    play.says(CodeRead(GuestLink("unknown1")))
+    assert (shown(play).text_key, shown(play).items) == ("event_unseen", ())
+    play = reading(replace(OPEN, events=()))
+    play.says(CodeRead(GuestLink("abcd1234")))
+    assert shown(play).text_key == "no_events"
+
+
+def test_u07_the_event_of_a_code_in_place_of_another_wants_5_s() -> None:
+    play = reading(replace(OPEN, link_id="abcd1234", album_id="a1"))
+    play.says(CodeRead(GuestLink("efgh5678")))
+    item = shown(play).item
+    assert item is not None and item.hold_s == CONFIRM_HOLD_S
+
+
+def test_u08_a_booth_code_says_what_it_has_and_wants_5_s() -> None:
+    play = reading()
+    play.says(CodeRead(WHOLE))
+    assert (shown(play).kind, shown(play).parts) == (PageKind.CODE_BOOTH, ("key", "event", "wifi", "name"))
+    play.holds_s(4.9)
+    assert play.effects == []
+    play.holds_s(5.0)
+    assert play.effects == [UseCode(WHOLE)]
+
+
+@pytest.mark.parametrize("take_along", [True, False])
+def test_u13_a_booth_code_s_event_asks_about_photos_from_before(take_along: bool) -> None:
+    play = reading(replace(OPEN, without_event=12))
+    play.says(CodeRead(WHOLE))
+    choose(play, "use_code")
+    assert (shown(play).kind, shown(play).number, play.effects) == (PageKind.TAKE_ALONG, 12, [])
+    choose(play, "take_along" if take_along else "leave")
+    assert play.effects == [UseCode(WHOLE, take_along)]
+
+
+@pytest.mark.parametrize("code", [*map(OtherCode, OtherKind), *Fault])
+def test_u09_a_code_of_another_kind_is_named_and_left(code: Code | Fault) -> None:
+    play = reading()
+    play.says(CodeRead(code))
+    assert (shown(play).kind, shown(play).is_good, shown(play).items) == (PageKind.RESULT, False, ())
+    play.holds_s(6.0)
+    assert play.effects == []
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_u09_a_code_in_view_outside_of_set_up_does_nothing(code: Code | Fault) -> None:
+    play = StateMachineDriver(3, offer=OPEN)
+    play.says(READY)
+    before = play.booth
+    play.says(CodeRead(code), CodeHinted(ScanHint.CLOSER))
+    assert play.booth == before
+    walked(play, "set_up")
+    before = play.booth
+    play.says(CodeRead(code))
+    assert (play.booth, play.effects) == (before, [])
+
+
+def test_u08_a_press_while_a_code_is_awaited_takes_a_photo() -> None:
+    play = reading()
+    play.press()
+    assert (play.booth.state, play.booth.page) == (BoothState.COUNTDOWN, None)
+    play.says(CodeRead(WHOLE))  # read just before
+    assert (play.booth.state, play.booth.page) == (BoothState.COUNTDOWN, None)
+    play.waits_s(3)
+    assert play.booth.state is BoothState.EXPOSING
+    play = reading(countdown_s=0)
+    play.goes_down()
+    assert play.booth.state is BoothState.EXPOSING
+
+
+def test_u08_hints_change_the_page_and_keep_its_deadline() -> None:
+    play = reading()
+    for hint in ScanHint:
+        play.says(CodeHinted(hint))
+        assert shown(play).text_key == hint
+        play.waits_s(30)
+    assert play.booth.page is not None
+    play.waits_s(60)
+    assert play.booth.state is BoothState.READY
+
+
+def test_c18_codes_are_behind_the_operator_s_door() -> None:
+    play = StateMachineDriver(3, offer=replace(OPEN, operator_until_ns=0))
+    play.says(READY)
+    walked(play)
+    assert "set_up" not in [item.text_key for item in shown(play).items]
+    play = reading(replace(OPEN, operator_until_ns=1_000 * SECOND_NS + 20 * SECOND_NS))
+    play.says(CodeRead(BARN))
+    play.waits_s(15)
+    assert (play.booth.state, play.effects) == (BoothState.READY, [])
+
+
+def test_a_box_without_the_library_says_so() -> None:
+    play = StateMachineDriver(3, offer=replace(OPEN, reads_codes=False))
+    play.says(READY)
+    walked(play, "set_up", "read_code")
+    assert (shown(play).text_key, play.effects) == ("no_code_reader", [])
+
+
+@pytest.mark.slow
+def test_u09_random_guests_and_codes_do_nothing_without_a_hold() -> None:
+    """Short presses, codes in view and time, in any order: photos are taken, and nothing is done that a code says."""
+    chance = random.Random(15)
+    kinds: set[PageKind] = set()
+    for _ in range(300):
+        play = reading(replace(OPEN, without_event=chance.choice((0, 3))), chance.choice((0, 3)))
+        for _ in range(chance.randrange(1, 12)):
+            match chance.randrange(3):
+                case 0:
+                    play.says(CodeRead(chance.choice(CODES)))
+                case 1:
+                    play.goes_down()
+                    play.waits_s(chance.uniform(0.03, 0.9))
+                    play.lets_go()
+                case _:
+                    play.waits_s(chance.choice((0.1, 1.0, 25.0)))
+            kinds |= {play.booth.page.kind} if play.booth.page is not None else set()
+        done = {type(effect) for effect in play.effects}
+        assert not done & {UseCode, actions.ChooseEvent, StartReadingCode}
+        assert not any(isinstance(effect, actions.MenuAction) for effect in play.effects)
+    assert {PageKind.READ_CODE, PageKind.CODE_WIFI, PageKind.CODE_BOOTH, PageKind.EVENTS, PageKind.RESULT} <= kinds

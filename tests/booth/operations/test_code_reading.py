@@ -1,0 +1,299 @@
+"""A code before the lens of a running booth, to the end: asked about, taken by root's helper, in force, told.
+
+Real: the reader, the state machine, the requests, root's helper with its files. Fakes: the camera, which shows a
+drawn frame, and the joining of a network, as no NetworkManager runs here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+import pytest
+import zxingcpp
+from PIL import Image
+
+from piboothup.booth.camera import code_reader
+from piboothup.booth.flow.actions import UseCode
+from piboothup.booth.flow.events import ScanHint
+from piboothup.booth.flow.pages import Page, PageKind
+from piboothup.booth.frame import VIEWFINDER_SIZE, Viewfinder, shrunk
+from piboothup.booth.gpio.led import LightPattern
+from piboothup.booth.panel import screens
+from piboothup.booth.panel.view import View
+from piboothup.booth.storage import Followed
+from piboothup.config import CaptureConfig, Secret, good_copy, root_settings
+from piboothup.config.codes import BoothCode, GuestLink, OtherCode, Security, WifiNetwork, make
+from piboothup.config.import_record import ImportWatch
+from piboothup.root_requests import REQUESTS, WifiResult
+from piboothup.setup import boot_import, code_import, request_reader, wifi_profiles
+from piboothup.spool import choices
+from piboothup.spool.contexts import context_for
+from piboothup.spool.event_titles import Album, AlbumEvent
+from piboothup.spool.listing import NEW
+from piboothup.status import BoothState
+from tests.support.booth import Box
+from tests.support.held_code import Held, frame
+from tests.support.photos import jpeg, open_spool, take
+from tests.support.users import ROOT, make_runtime
+
+KEY, PASSWORD = "canary-key-0123456789", "canary-password-1"
+BARN = WifiNetwork("Barn", Secret(PASSWORD), Security.WPA)
+WHOLE = BoothCode(Secret(KEY), "efgh5678", "a2", BARN, "Booth 7", "DE", "de", "Europe/Berlin")
+EVENTS = [AlbumEvent("Anna & Ben", "abcd1234", (Album("a1", "Booth"),)), AlbumEvent("The others", "efgh5678")]
+
+
+class Root:
+    """Root's helper over the folders of a box: done as soon as the booth asks."""
+
+    def __init__(self, box: Box, folder: Path) -> None:
+        make_runtime(box.runtime)
+        os.chown(box.runtime / REQUESTS, ROOT, -1)  # the booth of these tests is of this user
+        for name in ("boot", "etc", "profiles"):
+            (folder / name).mkdir()
+        self.box = boot_import.Box("7F3K", folder / "boot", folder / "etc", folder / "profiles")
+        self.result = WifiResult.JOINED
+        self.joined: list[UUID] = []
+        self._booth = box
+        self._ended = threading.Event()
+        self._watch = ImportWatch(self.box.etc)
+        self._thread = threading.Thread(target=self._run, name="root's helper")
+        self._thread.start()
+
+    def _run(self) -> None:
+        verbs = {"settings": lambda values: code_import.take(values, self.box, lambda country: None, self._join)}
+        while not self._ended.wait(0.02):
+            request_reader.serve(self._booth.runtime, ROOT, self._booth.clock, verbs)
+
+    def _join(self, profile: UUID) -> WifiResult:
+        self.joined.append(profile)
+        return self.result
+
+    def follow(self) -> Followed | None:
+        """What the booth reads after an import."""
+        if not self._watch.has_news():
+            return None
+        self._watch.note()
+        found = root_settings.read(self.box.etc / good_copy.ROOT_FILE).reading
+        return (found.merged_with(self._booth.config)[0] if found is not None else self._booth.config), None, None
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+
+@pytest.fixture
+def box(box: Box, monkeypatch: pytest.MonkeyPatch) -> Box:
+    monkeypatch.setattr(code_reader, "_SHORTEST_PAUSE_S", 0.02)
+    box.spool.prepare()
+    box.spool.write_events(EVENTS)
+    box.config = dataclasses.replace(box.config, capture=CaptureConfig(countdown_s=1, review_s=1.0))
+    return box
+
+
+@pytest.fixture
+def root(box: Box, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Root]:
+    found = Root(box, tmp_path_factory.mktemp("root"))
+    monkeypatch.setattr(box, "_follow", found.follow)
+    yield found
+    found.stop()
+
+
+def await_code(box: Box) -> None:
+    box.start_ready()
+    box.open_menu()
+    box.choose("set_up", "read_code")
+
+
+def hold(box: Box, code: WifiNetwork | BoothCode | GuestLink | str, held: Held | None = None) -> None:
+    text = code if isinstance(code, str) else make(code).reveal()
+    box.camera.picture = frame(text, held or Held(share=0.3, turn_deg=10))
+
+
+def asked(box: Box, kind: PageKind) -> Page:
+    page = box.until_page(lambda found: found is not None and found.kind is kind)
+    assert page is not None
+    return page
+
+
+def told(box: Box) -> Page:
+    return asked(box, PageKind.RESULT)
+
+
+def test_u08_a_booth_code_before_the_lens_sets_the_box_up(box: Box, root: Root) -> None:
+    await_code(box)
+    hold(box, WHOLE)
+    assert asked(box, PageKind.CODE_BOOTH).parts == ("key", "event", "wifi", "name", "place")
+    assert list(root.box.etc.iterdir()) == []
+    box.choose("use_code")
+    assert (told(box).text_key, told(box).is_good) == ("code_taken", True)
+    assert root.box.key_file.read_text() == f"{KEY}\n"
+    assert root.joined == [wifi_profiles.uuid_of("Barn")]
+    assert box._service is not None
+    active = box._service._settings_store.active
+    assert (active.config.name, active.config.language) == ("Booth 7", "de")
+    assert (active.context.link_id, active.context.album_id) == ("efgh5678", "a2")
+    box.press()
+    box.until_light(LightPattern.READY)
+    box.press()
+    box.until_light(LightPattern.HURRY)
+    box.clock.pass_s(1.0)
+    box.until_light(LightPattern.SAVED)
+    assert [name.context for name in box.spool.names(NEW)] == [active.context.id]
+
+
+def test_u08_a_code_counts_over_what_was_chosen_before(box: Box, root: Root) -> None:
+    chosen = choices.Choices(link_id="abcd1234", album_id="a1", language="de")
+    choices.write(box.spool.directory, box.config, chosen)
+    await_code(box)
+    hold(box, BoothCode(link_id="abcd1234", language="en", album_id=""))
+    asked(box, PageKind.CODE_BOOTH)
+    box.choose("use_code")
+    told(box)
+    assert box._service is not None
+    active = box._service._settings_store.active
+    assert (active.config.language, active.context.link_id, active.context.album_id) == ("en", "abcd1234", "")
+
+
+def test_u13_photos_without_an_event_go_along_if_wanted(box: Box, root: Root) -> None:
+    box.config = dataclasses.replace(box.config, eventpics=dataclasses.replace(box.config.eventpics, link_id=""))
+    spool = open_spool(box.spool.directory, box.clock)
+    take(spool, jpeg(1), context_for("", "", "before"))
+    await_code(box)
+    hold(box, BoothCode(link_id="efgh5678"))
+    asked(box, PageKind.CODE_BOOTH)
+    box.choose("use_code", "take_along")
+    assert (told(box).text_key, told(box).number) == ("code_taken_along", 1)
+
+
+@pytest.mark.parametrize("result", WifiResult)
+def test_u06_joining_a_network_is_told_as_it_went(box: Box, root: Root, result: WifiResult) -> None:
+    root.result = result
+    await_code(box)
+    hold(box, BARN)
+    page = asked(box, PageKind.CODE_WIFI)
+    assert page.item is not None and page.item.title == "Barn"
+    box.choose("Barn")
+    assert (told(box).text_key, told(box).title) == (f"wifi_{result}", "Barn")
+    assert told(box).is_good is (result is WifiResult.JOINED)
+    assert wifi_profiles.saved_password("Barn", root.box.profiles) == Secret(PASSWORD)
+
+
+def test_u07_the_guests_own_code_chooses_the_event(box: Box, root: Root) -> None:
+    await_code(box)
+    hold(box, "HTTPS://APP.EVENTPICS.NET/efgh5678?utm=x")
+    asked(box, PageKind.EVENTS)
+    box.choose("The others")
+    assert told(box).text_key == "event_chosen"
+    assert choices.read(box.spool.directory, box.config).link_id == "efgh5678"
+    assert list(root.box.etc.iterdir()) == []
+
+
+def test_u09_a_code_of_another_kind_is_named(box: Box, root: Root) -> None:
+    await_code(box)
+    hold(box, "otpauth://totp/Bank?secret=canary-password-2")
+    assert told(box).text_key == "kind_login"
+    assert isinstance(code_of(box, "BEGIN:VCARD\nN:Ben\nEND:VCARD"), OtherCode)
+
+
+def code_of(box: Box, text: str) -> object:
+    assert box._service is not None
+    return box._service._action_runner._code_reading._parsed(Secret(text))
+
+
+def test_u09_a_code_in_view_of_a_photo_is_only_in_the_photo(box: Box, root: Root) -> None:
+    hold(box, WHOLE)
+    box.start_ready()
+    box.press()
+    box.until_light(LightPattern.HURRY)
+    box.clock.pass_s(1.0)
+    box.until_light(LightPattern.SAVED)
+    assert list(root.box.etc.iterdir()) == [] and root.joined == []
+
+
+def test_u08_hints_are_shown_and_a_press_takes_a_photo_at_once(box: Box, root: Root) -> None:
+    await_code(box)
+    hold(box, WHOLE, Held(share=0.05))
+    box.until_page(lambda found: found is not None and found.text_key == ScanHint.CLOSER)
+    box.camera.picture = None
+    box.press()
+    box.until_light(LightPattern.HURRY)
+    box.clock.pass_s(1.0)
+    box.until_light(LightPattern.SAVED)
+    assert box.photos() == 1
+
+
+def test_u08_every_frame_is_given_back(box: Box, root: Root) -> None:
+    await_code(box)
+    hold(box, WHOLE, Held(share=0.05))
+    box.until_page(lambda found: found is not None and found.text_key == ScanHint.CLOSER)
+    hold(box, BARN)
+    asked(box, PageKind.CODE_WIFI)
+    assert box.camera.released.qsize() == len(box.camera.handed_over)
+
+
+def test_u08_without_root_s_helper_all_stays_and_is_told(box: Box) -> None:
+    await_code(box)
+    hold(box, WHOLE)
+    asked(box, PageKind.CODE_BOOTH)
+    box.choose("use_code")
+    assert (told(box).text_key, told(box).is_good) == ("code_not_taken", False)
+
+
+def test_u08_a_code_that_root_refuses_changes_nothing(box: Box, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_given: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(code_import, "take", refuse)
+    await_code(box)
+    hold(box, WHOLE)
+    asked(box, PageKind.CODE_BOOTH)
+    box.choose("use_code")
+    assert (told(box).text_key, told(box).is_good) == ("code_not_taken", False)
+    assert box._service is not None
+    assert box._service._settings_store.active.context.link_id == "abcd1234"
+
+
+def test_a_library_that_can_t_be_loaded_is_told(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ImportError("zxingcpp")
+
+    monkeypatch.setattr("piboothup.booth.operations.code_reading.CodeReader", fail)
+    await_code(box)
+    assert told(box).text_key == "no_code_reader"
+
+
+def test_no_secret_of_a_code_is_in_log_status_or_runtime(
+    box: Box, root: Root, caplog: pytest.LogCaptureFixture
+) -> None:
+    await_code(box)
+    hold(box, WHOLE)
+    asked(box, PageKind.CODE_BOOTH)
+    box.choose("use_code")
+    told(box)
+    box.stop()
+    written = [*box.runtime.rglob("*"), *box.spool.directory.rglob("*")]
+    files = [path for path in written if path.is_file()]
+    assert files
+    for secret in (KEY, PASSWORD):
+        assert secret not in caplog.text
+        assert [path for path in files if secret.encode() in path.read_bytes()] == []
+    assert KEY not in repr(UseCode(WHOLE)) and PASSWORD not in repr(UseCode(WHOLE))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.65, 0.74])
+def test_no_code_can_be_read_from_the_panel(share: float) -> None:
+    """The shortest codes, held so close that they fill the picture: what the panel shows is too coarse for them."""
+    for text in ("WIFI:S:Barn;T:WPA;P:12345678;;", make(BARN).reveal(), make(BoothCode(Secret(KEY))).reveal()):
+        grey = shrunk(frame(text, Held(share=share, blur_px=0.5, noise=0)), VIEWFINDER_SIZE)
+        page = Page(PageKind.READ_CODE)
+        picture = screens.draw(View(state=BoothState.MENU, page=page, viewfinder=Viewfinder(1, grey)))
+        for scale in (1, 2, 4, 8):
+            shown = picture.convert("L").resize((128 * scale, 64 * scale), Image.Resampling.NEAREST)
+            for seen in (shown, shown.transpose(Image.Transpose.FLIP_LEFT_RIGHT)):
+                assert zxingcpp.read_barcodes(np.asarray(seen)) == []
