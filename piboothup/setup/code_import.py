@@ -2,7 +2,7 @@
 
 The booth sends the code's text, and it is read and checked again here: a booth that was taken over may put in a
 code's few settings, but no other. Secrets are durable before the settings that name them; the old ones are in force
-until then. The record of imports is written last, for both services to follow; then the network is joined.
+until then. The record of imports is written after them, for both services to follow; then the network is joined.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def take(
     code = _checked(values)
     settings: dict[str, Any] = {"name": code.name, "language": code.language, "timezone": code.timezone}
     settings = {name: value for name, value in settings.items() if value}
-    event = {"link_id": code.link_id, "album_id": code.album_id} if code.link_id else {}
+    event = {name: value for name in ("link_id", "album_id") if (value := getattr(code, name))}
     if code.key is not None:
         durable.replace(box.key_file, code.key.reveal().encode() + b"\n", mode=KEY_MODE, owner=box.key_owner)
         event["api_key_file"] = str(box.key_file)
@@ -43,9 +43,9 @@ def take(
             root_settings_file.update(box.etc / good_copy.ROOT_FILE, settings)
         except ConfigError as error:
             raise Refused(error.what) from None
+        durable.replace(box.etc / import_record.FILE, import_record.read(box.etc).to_bytes(), mode=0o644)
     if code.country:
         radio.keep_country(box.boot, code.country)
-    durable.replace(box.etc / import_record.FILE, import_record.read(box.etc).to_bytes(), mode=0o644)
     if code.country or code.wifi is not None:
         put_in_force(code.country)
     return join(wifi_profiles.uuid_of(code.wifi.ssid)) if code.wifi is not None else None

@@ -6,6 +6,8 @@ Only a cache for display: it decides nothing about where a photo goes.
 from __future__ import annotations
 
 import json
+import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 from piboothup.records import dataclass
@@ -13,6 +15,7 @@ from piboothup.spool import durable
 from piboothup.text import one_line, read_bytes
 
 FILE = "events.json"
+_SHORTEST_WORD = 3
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,29 @@ class AlbumEvent:
     title: str
     link_id: str
     albums: tuple[Album, ...] = ()
+
+
+_BOOTH_WORDS = (
+    *("photobooth", "fotobooth", "photobox", "fotobox", "fotoautomat", "fotokabine", "fotobude"),
+    *("photomaton", "fotomaton", "cabinephoto", "cabinedephoto", "cabinafoto", "cabinadefoto", "fotohokje"),
+)
+"""A photo booth in English, German, French, Spanish, Italian and Dutch, as renters write it and as `_bare` has it."""
+
+
+def booth_album(albums: Iterable[Album], name: str, box: str) -> Album | None:
+    """The album that is meant for this box: its title has the box's letters, its name, or means a photo booth."""
+    titles = [(album, _bare(album.title)) for album in albums]
+    own = [word for word in (box.casefold(), _bare(name)) if len(word) > _SHORTEST_WORD]
+    for words in (*([word] for word in own), _BOOTH_WORDS):
+        found = [album for album, title in titles if any(word in title for word in words)]
+        if found:
+            return found[0]
+    return None
+
+
+def _bare(text: str) -> str:
+    """The letters and digits of a text, small and without accents."""
+    return "".join(mark for mark in unicodedata.normalize("NFKD", text).casefold() if mark.isalnum())
 
 
 def write(directory: Path, events: list[AlbumEvent]) -> None:

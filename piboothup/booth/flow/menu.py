@@ -41,7 +41,7 @@ from piboothup.booth.flow.pages import (
 from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.config.codes import Code, Fault, GuestLink
 from piboothup.records import dataclass, replace
-from piboothup.spool.event_titles import AlbumEvent
+from piboothup.spool.event_titles import AlbumEvent, booth_album
 
 OPERATOR_WINDOW_S = 600.0
 """The operator's items are in the menu for this long after power-on, seconds."""
@@ -66,6 +66,9 @@ class MenuOptions:
     has_buzzer: bool = False
     sound: bool = True
     paused: bool = False
+    name: str = ""
+    box: str = ""
+    """The box's name and letters, by which an album may be meant for it."""
     reads_codes: bool = False
     """Whether the library that reads codes is installed."""
 
@@ -238,15 +241,21 @@ def _events(options: MenuOptions) -> Iterator[Item]:
 
 
 def _albums(event: AlbumEvent, options: MenuOptions) -> Page:
-    """Page of an event's albums: the chosen album first, "no album" last."""
+    """Page of an event's albums: the chosen album first, "no album" last.
+
+    Of another event than the one in use, it stands at the album that is meant for this box.
+    """
     album_id = options.album_id if event.link_id == options.link_id else None
+    meant = booth_album(event.albums, options.name, options.box) if album_id is None else None
+    first_id = album_id if meant is None else meant.id
     lines = [_back_to(PageKind.MENU)]
-    for album in sorted(event.albums, key=lambda album: album.id != album_id):
+    for album in sorted(event.albums, key=lambda album: album.id != first_id):
         choice = _choice_item("event", Goto(PageKind.TAKE_ALONG, event, album), options)
         lines.append(replace(choice, title=album.title, title_id=album.id, checked=album.id == album_id))
     no_album = _choice_item("no_album", Goto(PageKind.TAKE_ALONG, event), options)
     lines.append(replace(no_album, checked=album_id == ""))
-    return _limited(Page(PageKind.ALBUMS, tuple(lines), title=event.title, title_id=event.link_id))
+    page = _limited(Page(PageKind.ALBUMS, tuple(lines), title=event.title, title_id=event.link_id))
+    return replace(page, index=0 if meant is None else 1)
 
 
 def _choice_item(text_key: str, goto: Goto, options: MenuOptions) -> Item:

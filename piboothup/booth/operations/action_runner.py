@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from piboothup import records, root_requests
+from piboothup import records, root_requests, status
 from piboothup.booth.flow import actions, menu, pages
 from piboothup.booth.flow.actions import EventUsage, MenuAction
 from piboothup.booth.flow.events import ActionDone, Event
@@ -30,7 +30,9 @@ from piboothup.runtime import send_hint
 from piboothup.spool import handover, wipe_journal
 from piboothup.spool.admin import assign, wipe
 from piboothup.spool.admin.wipe import EventPhotos, Plan, WipeError
+from piboothup.spool.event_titles import booth_album
 from piboothup.spool.store import Spool
+from piboothup.status import UploaderState
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,9 @@ _HELPER_TIMEOUT_S = 10.0
 """A request that is not taken by then is withdrawn: no helper runs. A slow card takes seconds to start one."""
 _ANSWER_TIMEOUT_S = 40.0
 """Timeout of the answer to a request that was taken, in all."""
+_PORTAL_TIMEOUT_S = 8.0
+"""Time for the uploader to find out whether a network asks for a login."""
+_ONLINE = (UploaderState.IDLE, UploaderState.UPLOADING)
 
 
 class ActionRunner:
@@ -193,21 +198,43 @@ class ActionRunner:
     def _use_code(self, action: actions.UseCode) -> Page:
         """Have root's helper take the code, then follow it: what it says is in force at once."""
         code = action.code if isinstance(action.code, BoothCode) else BoothCode(wifi=action.code)
+        album_id = self._album_of(code)
         answer = self._ask_root("settings", {"code": codes.make(code).reveal()})
         if answer.outcome is not Outcome.DONE:
             return pages.error_page("code_not_taken")
         self._settings_store.refresh()
-        chosen: dict[str, str] = {"link_id": code.link_id, "album_id": code.album_id} if code.link_id else {}
+        chosen: dict[str, str] = {"link_id": code.link_id, "album_id": album_id} if code.link_id else {}
         chosen |= {"language": code.language} if code.language else {}
         if chosen:  # what was chosen in the menu before may still stand over it
             self._settings_store.choose(**chosen)
-        assigned = assign.take_along(self._spool, code.link_id, code.album_id) if action.take_along else 0
+        assigned = assign.take_along(self._spool, code.link_id, album_id) if action.take_along else 0
         self._hint_uploader("retry")
-        if code.wifi is not None and answer.detail != WifiResult.JOINED:
-            return records.replace(pages.error_page(f"wifi_{answer.detail}"), title=code.wifi.ssid)
-        if isinstance(action.code, WifiNetwork):
-            return pages.result_page("wifi_joined", title=action.code.ssid)
+        if code.wifi is not None:
+            result = self._portal_or(answer.detail, code.wifi.ssid)
+            if result != WifiResult.JOINED:
+                return records.replace(pages.error_page(f"wifi_{result}"), title=code.wifi.ssid)
+            if isinstance(action.code, WifiNetwork):
+                return pages.result_page("wifi_joined", title=code.wifi.ssid)
         return pages.result_page("code_taken_along" if assigned else "code_taken", assigned)
+
+    def _album_of(self, code: BoothCode) -> str:
+        """The code's album; without one that of the event in use, or the one that is meant for this box."""
+        active = self._settings_store.active
+        if code.album_id or active.context.link_id == code.link_id:
+            return code.album_id or active.context.album_id
+        albums = [album for event in self._spool.events() if event.link_id == code.link_id for album in event.albums]
+        meant = booth_album(albums, code.name or active.config.name, self._spool.box)
+        return meant.id if meant is not None else ""
+
+    def _portal_or(self, result: str, ssid: str) -> str:
+        """`result`, or that a network which was joined asks for a login, as soon as the uploader can tell."""
+        report = None
+        for _ in range(int(_PORTAL_TIMEOUT_S / _POLL_S) if result == WifiResult.JOINED else 0):
+            report = status.read_uploader(self._runtime)
+            if report is None or report.state in _ONLINE or self._ended.wait(_POLL_S):
+                return result
+        is_portal = report is not None and report.state is UploaderState.PORTAL and report.wifi.ssid == ssid
+        return "portal" if is_portal else result
 
     def _ask_root(self, verb: str, values: Mapping[str, object]) -> Answer:
         """The answer of root's helper: done also if the booth ends meanwhile, failed if there is none."""

@@ -46,6 +46,8 @@ class MenuOptionsReader:
             has_buzzer=self._has_buzzer,
             sound=active.sound,
             paused=active.config.upload.paused,
+            name=active.config.name,
+            box=self._spool.box,
         )
         now_ns = self._clock.boottime_ns()
         if not options.allows_operator(now_ns):

@@ -114,6 +114,25 @@ def test_u07_the_event_of_a_code_in_place_of_another_wants_5_s() -> None:
     assert item is not None and item.hold_s == CONFIRM_HOLD_S
 
 
+@pytest.mark.parametrize(
+    "titles", [("Party", "Photo Booth"), ("Photobooth", "Box K7QX"), ("Fotobox", "Booth 1, innen")]
+)
+def test_u12_the_album_meant_for_the_box_is_preselected(titles: tuple[str, ...]) -> None:
+    albums = tuple(Album(f"a{number}", title) for number, title in enumerate(titles))
+    many = (*(Album(f"b{number}", f"Table {number}") for number in range(20)), *albums)
+    offer = replace(OPEN, events=(AlbumEvent("X", "ijkl9012", many),), name="Booth 1", box="K7QX")
+    play = reading(offer)
+    play.says(CodeRead(GuestLink("ijkl9012")))
+    choose(play, "X")
+    item = shown(play).item
+    assert item is not None and item.title == titles[1]
+    play = reading(replace(offer, link_id="ijkl9012", album_id="b3"))  # in mid-event
+    play.says(CodeRead(GuestLink("ijkl9012")))
+    choose(play, "X")
+    assert shown(play).index == 0
+    assert shown(play).items[1].title == "Table 3"
+
+
 def test_u08_a_booth_code_says_what_it_has_and_wants_5_s() -> None:
     play = reading()
     play.says(CodeRead(WHOLE))

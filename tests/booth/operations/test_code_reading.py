@@ -18,12 +18,14 @@ import pytest
 import zxingcpp
 from PIL import Image
 
+from piboothup import status
 from piboothup.booth.camera import code_reader
 from piboothup.booth.flow.actions import UseCode
 from piboothup.booth.flow.events import ScanHint
 from piboothup.booth.flow.pages import Page, PageKind
 from piboothup.booth.frame import VIEWFINDER_SIZE, Viewfinder, shrunk
 from piboothup.booth.gpio.led import LightPattern
+from piboothup.booth.operations import action_runner
 from piboothup.booth.panel import screens
 from piboothup.booth.panel.view import View
 from piboothup.booth.storage import Followed
@@ -151,13 +153,13 @@ def test_u08_a_code_counts_over_what_was_chosen_before(box: Box, root: Root) -> 
     chosen = choices.Choices(link_id="abcd1234", album_id="a1", language="de")
     choices.write(box.spool.directory, box.config, chosen)
     await_code(box)
-    hold(box, BoothCode(link_id="abcd1234", language="en", album_id=""))
+    hold(box, BoothCode(link_id="abcd1234", language="en"))  # the album is never changed in mid-event
     asked(box, PageKind.CODE_BOOTH)
     box.choose("use_code")
     told(box)
     assert box._service is not None
     active = box._service._settings_store.active
-    assert (active.config.language, active.context.link_id, active.context.album_id) == ("en", "abcd1234", "")
+    assert (active.config.language, active.context.link_id, active.context.album_id) == ("en", "abcd1234", "a1")
 
 
 def test_u13_photos_without_an_event_go_along_if_wanted(box: Box, root: Root) -> None:
@@ -182,6 +184,38 @@ def test_u06_joining_a_network_is_told_as_it_went(box: Box, root: Root, result: 
     assert (told(box).text_key, told(box).title) == (f"wifi_{result}", "Barn")
     assert told(box).is_good is (result is WifiResult.JOINED)
     assert wifi_profiles.saved_password("Barn", root.box.profiles) == Secret(PASSWORD)
+
+
+def test_u12_the_album_meant_for_a_booth_is_chosen_by_a_code(box: Box, root: Root) -> None:
+    box.spool.write_events([AlbumEvent("X", "ijkl9012", (Album("a7", "Party"), Album("a8", "Foto-Box")))])
+    await_code(box)
+    hold(box, BoothCode(link_id="ijkl9012"))
+    asked(box, PageKind.CODE_BOOTH)
+    box.choose("use_code")
+    told(box)
+    assert box._service is not None
+    assert box._service._settings_store.active.context.album_id == "a8"
+
+
+@pytest.mark.parametrize(
+    ("state", "ssid", "said"),
+    [
+        ("portal", "Barn", "portal"),
+        ("portal", "Attic", "joined"),
+        ("idle", "Barn", "joined"),
+        ("offline", "Barn", "joined"),
+    ],
+)
+def test_u06_a_network_that_asks_for_a_login_is_told(
+    box: Box, root: Root, monkeypatch: pytest.MonkeyPatch, state: str, ssid: str, said: str
+) -> None:
+    monkeypatch.setattr(action_runner, "_PORTAL_TIMEOUT_S", 0.3)
+    status.write(box.runtime, "uploader", {"state": state, "wifi": {"ssid": ssid}})
+    await_code(box)
+    hold(box, BARN)
+    asked(box, PageKind.CODE_WIFI)
+    box.choose("Barn")
+    assert told(box).text_key == f"wifi_{said}"
 
 
 def test_u07_the_guests_own_code_chooses_the_event(box: Box, root: Root) -> None:

@@ -176,6 +176,7 @@ TEXTS = Texts(
             "wifi_password": "{title} lehnt das Passwort ab. Mach den Code neu.",
             "wifi_unseen": "{title} ist nicht da. Hat es 2,4 GHz? Ich suche weiter.",
             "wifi_no_address": "{title} gibt keine Adresse. Router neu starten.",
+            "wifi_portal": "{title} will eine Anmeldung: nimm den Hotspot vom Handy.",
             "wifi_failed": "{title}: noch nicht verbunden. Ich versuche es weiter.",
             "code_wifi_name": "So heißt kein WLAN. Kopiere den Namen vom Handy.",
             "code_wifi_password": "Das WLAN-Passwort braucht 8 bis 63 Zeichen.",
