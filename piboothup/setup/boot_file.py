@@ -113,7 +113,7 @@ class _Parser:
 
     def parse(self) -> BootFile:
         tables = self._tables()
-        if tables is None or self._is_inner_astray():
+        if tables is None or self._is_astray():
             return self._file
         self._file.has_boxes = "box" in tables
         own = self._own_table(tables.pop("box", []))
@@ -157,14 +157,20 @@ class _Parser:
             self._file.mistakes.append(Mistake(*mistake_of(error, 1, len(lines))))
             return None
 
-    def _is_inner_astray(self) -> bool:
-        """Whether a [box.…] stands below another header than [[box]], which may be misspelled: whose is it?"""
-        for first, _, name in sections(self._text):
-            if name.startswith("box."):
-                remedy = "Write [[box]] and its id above it, and nothing between."
-                self._file.mistakes.append(Mistake(first + 1, "This table is of no [[box]].", remedy))
-                return True
-        return False
+    def _is_astray(self) -> bool:
+        """Whether something may be of another box than it says, as a header is misspelled or missing.
+
+        That is a [box.…] or an id that is in no [[box]], and a table for all boxes below one.
+        """
+        headers = [(first + 1, name) for first, _, name in sections(self._text)]
+        first_box = next((number for number, (_, name) in enumerate(headers) if name == "box"), len(headers))
+        astray = [line for line, name in headers if name.startswith("box.")]
+        astray += [line for line, name in headers[first_box:] if name != "box"]
+        astray += [line for at, line in self._lines.items() if at[-1] == "id" and at[:-2] != ("box",)]
+        if astray:
+            remedy = "Write what is for all boxes above the first [[box]]; for one box [[box]], its id, then [box.…]."
+            self._file.mistakes.append(Mistake(min(astray), "It can't be told which box this is for.", remedy))
+        return bool(astray)
 
     def _may_be_own(self, lines: list[str]) -> bool:
         found = re.findall(r"^\s*id\s*=\s*[\"']\s*(\w{4})\s*[\"']", "\n".join(lines), re.MULTILINE)
