@@ -198,16 +198,17 @@ class ActionRunner:
     def _use_code(self, action: actions.UseCode) -> Page:
         """Have root's helper take the code, then follow it: what it says is in force at once."""
         code = action.code if isinstance(action.code, BoothCode) else BoothCode(wifi=action.code)
-        album_id = self._album_of(code)
+        if code.link_id:  # with its album from the first moment on: joining a network may take longer than the answer
+            code = records.replace(code, album_id=self._album_of(code))
         answer = self._ask_root("settings", {"code": codes.make(code).reveal()})
         if answer.outcome is not Outcome.DONE:
             return pages.error_page("code_not_taken")
         self._settings_store.refresh()
-        chosen: dict[str, str] = {"link_id": code.link_id, "album_id": album_id} if code.link_id else {}
+        chosen: dict[str, str] = {"link_id": code.link_id, "album_id": code.album_id} if code.link_id else {}
         chosen |= {"language": code.language} if code.language else {}
         if chosen:  # what was chosen in the menu before may still stand over it
             self._settings_store.choose(**chosen)
-        assigned = assign.take_along(self._spool, code.link_id, album_id) if action.take_along else 0
+        assigned = assign.take_along(self._spool, code.link_id, code.album_id) if action.take_along else 0
         self._hint_uploader("retry")
         if code.wifi is not None:
             result = self._portal_or(answer.detail, code.wifi.ssid)

@@ -33,7 +33,7 @@ from piboothup.config import CaptureConfig, Secret, good_copy, root_settings
 from piboothup.config.codes import BoothCode, GuestLink, OtherCode, Security, WifiNetwork, make
 from piboothup.config.import_record import ImportWatch
 from piboothup.root_requests import REQUESTS, WifiResult
-from piboothup.setup import boot_import, code_import, request_reader, wifi_profiles
+from piboothup.setup import boot_import, code_import, request_reader, root_settings_file, wifi_profiles
 from piboothup.spool import choices
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import Album, AlbumEvent
@@ -160,6 +160,10 @@ def test_u08_a_code_counts_over_what_was_chosen_before(box: Box, root: Root) -> 
     assert box._service is not None
     active = box._service._settings_store.active
     assert (active.config.language, active.context.link_id, active.context.album_id) == ("en", "abcd1234", "a1")
+    event = root_settings_file.event(
+        root.box.etc / good_copy.ROOT_FILE
+    )  # holds, whatever becomes of the choice and the answer
+    assert (event.link_id, event.album_id) == ("abcd1234", "a1")
 
 
 def test_u13_photos_without_an_event_go_along_if_wanted(box: Box, root: Root) -> None:
@@ -195,6 +199,7 @@ def test_u12_the_album_meant_for_a_booth_is_chosen_by_a_code(box: Box, root: Roo
     told(box)
     assert box._service is not None
     assert box._service._settings_store.active.context.album_id == "a8"
+    assert root_settings_file.event(root.box.etc / good_copy.ROOT_FILE).album_id == "a8"
 
 
 @pytest.mark.parametrize(
