@@ -52,7 +52,7 @@ def main(image: Path, room: Path, *asked: str) -> int:
         if mode != "cuts":
             try_the_installed(box)
         if mode != "only":
-            step("reboot", lambda: scenarios.farewell(box, "reboot"))
+            step("a file on the card, reboot", lambda: scenarios.reboot_with_card_file(box))
             if mode != "cuts":
                 step("boot on 1 processor, its clock at the year 2000", lambda: scenarios.boot_late(box))
             step("boot on 2 processors", lambda: scenarios.boot(box))

@@ -13,6 +13,7 @@ from piboothup.booth.flow.pages import Page
 from piboothup.booth.panel.layout import shifted
 from piboothup.booth.panel.screens import draw
 from piboothup.booth.panel.view import View
+from piboothup.simulator.server import DEMO_KEY
 from piboothup.status import BoothState
 from tests.lab.pi.box import SERVICES, SPOOL, Box
 from tests.lab.pi.guest import Failure, wait
@@ -280,6 +281,37 @@ def gone_and_back(box: Box, deb: Path) -> None:
     expect("all photos are there", set(before) < set(box.photos()))
 
 
+CARD_FILE = f"""\
+name = "Of the card"
+
+[eventpics]
+api_key = "{DEMO_KEY}"
+
+[[wifi]]
+ssid = "Barn"
+password = "canary words"
+"""
+
+
+def reboot_with_card_file(box: Box) -> None:
+    """A file is laid on the card's boot partition, by its name as an editor leaves it, and the box is rebooted."""
+    box.pi.put(CARD_FILE.replace("\n", "\r\n").encode("utf-16"), "/boot/firmware/piboothup.toml.txt")
+    farewell(box, "reboot")
+
+
+def card_file_is_taken(box: Box) -> None:
+    run = box.pi.run
+    wait("the answer on the card", lambda: box.pi.holds("grep -q Barn /boot/firmware/piboothup-status.txt"))
+    wait("the import's end", lambda: not box.pi.holds("systemctl is-active --quiet piboothup-setup"))
+    print(run("cat /boot/firmware/piboothup-status.txt"))
+    wait("the card's name", lambda: box.pi.report("booth").get("name") == "Of the card")
+    left = box.pi.get("/boot/firmware/piboothup.toml.txt").decode("utf-16")
+    expect_equal("secrets that were taken off the card", left.count('"(saved)"'), 2)
+    expect("no secret stands there", DEMO_KEY not in left and "canary words" not in left)
+    expect_equal("the key", run("cat /etc/piboothup/key"), DEMO_KEY)
+    expect("the network", box.pi.holds("grep -qx 'psk=canary words' /etc/NetworkManager/system-connections/*"))
+
+
 def farewell(box: Box, verb: str = "poweroff") -> None:
     """`poweroff` or `reboot` by anyone: "safe to unplug" is lit when nothing runs any more."""
     box.wait_for_ready()
@@ -323,6 +355,7 @@ def boot_late(box: Box) -> None:
     box.wait_for_album()
     expect_taken_at(began_s, ended_s, max(upload["takenAt"] for upload in box.uploads()) / 1000)
     expect_equal("restarts", box.restarts(), 0)
+    card_file_is_taken(box)
     switch_off(box)
 
 
