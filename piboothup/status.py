@@ -43,6 +43,8 @@ class BoothState(StrEnum):
     SAVING = "saving"
     REVIEW = "review"
     MENU = "menu"
+    SETUP = "setup"
+    """A code is awaited before the lens; a press takes a photo."""
     FAULT = "fault"
     STOPPING = "stopping"
 

@@ -21,10 +21,11 @@ _PATTERNS = {
     BoothState.SAVING: LightPattern.EXPOSING,
     BoothState.REVIEW: LightPattern.SAVED,
     BoothState.MENU: LightPattern.OFF,
+    BoothState.SETUP: LightPattern.READY,
     BoothState.FAULT: LightPattern.TROUBLE,
     BoothState.STOPPING: LightPattern.OFF,
 }
-_STATES_WITHOUT_PHOTO = (BoothState.STARTING, BoothState.READY, BoothState.FAULT, BoothState.MENU)
+_STATES_WITHOUT_PHOTO = (BoothState.STARTING, BoothState.READY, BoothState.FAULT, BoothState.MENU, BoothState.SETUP)
 """A press that is still down in these states starts no photo: it would have changed the state."""
 
 

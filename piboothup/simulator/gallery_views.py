@@ -135,7 +135,8 @@ def menu_examples(box: View) -> dict[str, View]:
         return page
 
     def seen(page: Page, ring: HoldProgress | None = None) -> View:
-        return replace(box, state=BoothState.MENU, page=page, hold_progress=ring)
+        state = BoothState.SETUP if page.kind is PageKind.READ_CODE else BoothState.MENU
+        return replace(box, state=state, page=page, hold_progress=ring)
 
     another, _ = menu.choose(at(first, "events"), replace(offer, without_event=0), 0)
     held = EventUsage("abcd1234 0", "abcd1234", box.event_title, 143, 12)

@@ -36,7 +36,7 @@ class Look:
     """What a frame looks like in which no code was read."""
 
     light: int
-    """Brightness of its brightest hundredth, 0 to 255."""
+    """Brightness of its brightest five-hundredth, which a small screen fills, 0 to 255."""
     movement: float
     """Mean difference from the frame before, 0 to 255."""
     width: float
@@ -97,7 +97,7 @@ class CodeReader:
         if before is None or before.shape != small.shape:
             before = small
         movement = float(np.abs(small.astype(np.int16) - before).mean())
-        return Look(int(np.percentile(small, 99)), movement, width or code_width(picture))
+        return Look(int(np.percentile(small, 99.8)), movement, width or code_width(picture))
 
 
 def _text(found: Any) -> str:

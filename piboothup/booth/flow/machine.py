@@ -5,6 +5,7 @@ r"""The booth's state machine: pure. An event comes in, a new state and a list o
                   |   menu    | (held)    |          |
                   +-----------+-- fault <-+----------+
 
+* The menu's page that awaits a code before the lens is the state setup: there too a press starts a photo.
 * A press in ready or review starts a photo; so does one in a fault that is only a notice ("not saved: press again").
 * A press while a photo is under way starts nothing; a busy hint answers it (`busy_hint_until_ns`).
 * With a countdown no photo is taken while the button is down: held for 1 s it cancels the countdown, and its
@@ -169,7 +170,7 @@ def _on_storage(booth: Booth, event: StorageEvent, now_ns: int, settings: FlowSe
 
 
 def _pressed(booth: Booth, edge_ns: int, now_ns: int, settings: FlowSettings) -> _Step:
-    if booth.page is not None and booth.page.kind is PageKind.READ_CODE:  # who wants a photo gets one
+    if booth.state is BoothState.SETUP:
         booth = _settle_state(booth)
     if booth.page is not None:
         return _pressed_in_menu(booth, booth.page, now_ns, settings)
@@ -280,7 +281,8 @@ def _open_page(booth: Booth, page: Page | None, now_ns: int, settings: FlowSetti
         return _settle_state(booth)
     until_ns = now_ns + int(page.idle_timeout_s * SECOND_NS)
     until_ns = until_ns if operator_until_ns is None else min(until_ns, operator_until_ns)
-    return replace(booth, state=BoothState.MENU, page=page, until_ns=until_ns, busy_hint_until_ns=0, notice=None)
+    state = BoothState.SETUP if page.kind is PageKind.READ_CODE else BoothState.MENU
+    return replace(booth, state=state, page=page, until_ns=until_ns, busy_hint_until_ns=0, notice=None)
 
 
 # -- the photo -------------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def draw(view: View) -> Image.Image:
     image = blank()
     words = texts(view.language)
     match view.state:
-        case BoothState.MENU if view.page is not None:
+        case BoothState.MENU | BoothState.SETUP if view.page is not None:
             _menu(image, view, view.page, words)
         case _ if view.hold_progress is not None:
             menu_screens.hold_ring(image, view.hold_progress, words)
@@ -76,7 +76,7 @@ def private_area(view: View) -> tuple[int, int, int, int] | None:
     """
     whole, photo = (0, 0, WIDTH_PX, HEIGHT_PX), (0, 0, SIDE_X, HEIGHT_PX)
     match view.state:
-        case BoothState.MENU if view.page is not None:
+        case BoothState.MENU | BoothState.SETUP if view.page is not None:
             if view.page.kind in (PageKind.AIM, PageKind.READ_CODE):
                 return photo
             titles = [view.page.title, *(item.title for item in view.page.items)]

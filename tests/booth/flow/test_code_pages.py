@@ -54,6 +54,7 @@ def reading(options: MenuOptions = OPEN, countdown_s: int = 3) -> StateMachineDr
     play.says(READY)
     walked(play, "set_up", "read_code")
     assert play.booth.page is not None and play.booth.page.kind is PageKind.READ_CODE
+    assert play.booth.state is BoothState.SETUP
     assert play.effects == [StartReadingCode()]
     play.effects.clear()
     play.settings = replace(play.settings, countdown_s=countdown_s)

@@ -257,6 +257,7 @@ def test_u09_a_code_in_view_of_a_photo_is_only_in_the_photo(box: Box, root: Root
 
 def test_u08_hints_are_shown_and_a_press_takes_a_photo_at_once(box: Box, root: Root) -> None:
     await_code(box)
+    box.until_said(lambda said: said.get("state") == "setup")
     hold(box, WHOLE, Held(share=0.05))
     box.until_page(lambda found: found is not None and found.text_key == ScanHint.CLOSER)
     box.camera.picture = None
