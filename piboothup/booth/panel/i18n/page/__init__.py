@@ -1,8 +1,8 @@
 """Texts of the set-up page (`setup/page.html`) and of the printed set-up card: one module for each language.
 
 The page carries them inside it, as it is one file; a test holds it to this catalogue, and
-`python -m tests.support.page_words` writes them into it. `{name}` stands for a value; `{set_up}` is the item of the
-panel's menu.
+`python -m tests.support.page_words` writes them into it. `{name}` stands for a value; `{set_up}` is the way through
+the panel's menu.
 """
 
 from __future__ import annotations
@@ -102,6 +102,7 @@ class PageTexts:
 def page_words(language: str) -> dict[str, str]:
     """The texts of `language`, such as "de", by their names."""
     catalogue: PageTexts = importlib.import_module(f"{__name__}.{language}").TEXTS
-    set_up = texts(language).menu.items["set_up"]
+    items = texts(language).menu.items
+    set_up = f"{items['set_up']}: {items['read_code']}"
     said = {field.name: getattr(catalogue, field.name) for field in fields(PageTexts)}
     return {name: text.replace("{set_up}", set_up) for name, text in said.items()}
