@@ -61,7 +61,9 @@ class SimulatedCamera:
             self._stock = _Stock(source, stamped=self._frames_dir is None)
         self._opened_ns = self._clock.boottime_ns()
 
-    def capture(self, zero_ns: int, timeout_s: float, flash_on_ns: int | None = None) -> Frame:
+    def capture(
+        self, zero_ns: int, timeout_s: float, flash_on_ns: int | None = None, *, moves_lens: bool = True
+    ) -> Frame:
         """Wait for the first frame tick at or after zero and return its frame. Raises CameraFault."""
         if self._stock is None:
             raise CameraFault(problem("camera_stuck"))

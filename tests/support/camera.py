@@ -66,6 +66,8 @@ class FakeCamera:
         # recorded calls
         self.opened = self.closed = 0
         self.threads: set[str] = set()
+        self.moved_lens: list[bool] = []
+        """Whether each capture may move the lens."""
         self.captures: list[tuple[int, float]] = []
         """Zero, ns, and timeout, seconds, of each."""
         self.locks: list[tuple[float, bool]] = []
@@ -89,9 +91,12 @@ class FakeCamera:
         self.opened += 1
         self._frames = 0
 
-    def capture(self, zero_ns: int, timeout_s: float, flash_on_ns: int | None = None) -> Frame:
+    def capture(
+        self, zero_ns: int, timeout_s: float, flash_on_ns: int | None = None, *, moves_lens: bool = True
+    ) -> Frame:
         self._called()
         self.captures.append((zero_ns, timeout_s))
+        self.moved_lens.append(moves_lens)
         self.asked.put(zero_ns)
         self.lit.put(flash_on_ns)
         self.on_capture()

@@ -35,10 +35,13 @@ class Camera(Protocol):
     def open(self) -> None:
         """Start streaming. Raises CameraFault."""
 
-    def capture(self, zero_ns: int, timeout_s: float, flash_on_ns: int | None = None) -> Frame:
+    def capture(
+        self, zero_ns: int, timeout_s: float, flash_on_ns: int | None = None, *, moves_lens: bool = True
+    ) -> Frame:
         """Capture the first frame whose exposure begins at or after boot-time `zero_ns`. Raises CameraFault.
 
         `flash_on_ns`: since when the flash is on; then it is the first frame that is exposed for the flash.
+        `moves_lens`: whether a lens that is still focusing goes to the config's distance; else it goes on focusing.
         """
 
     def lock_white_balance(self, on: bool) -> None:

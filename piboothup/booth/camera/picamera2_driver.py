@@ -157,7 +157,9 @@ class Picamera2Driver:
             )
             log.warning("camera size unavailable reason=%r", str(self.notice))
 
-    def capture(self, zero_ns: int, timeout_s: float, flash_on_ns: int | None = None) -> Frame:
+    def capture(
+        self, zero_ns: int, timeout_s: float, flash_on_ns: int | None = None, *, moves_lens: bool = True
+    ) -> Frame:
         """Return the first frame exposed at or after `zero_ns`, in the camera's own memory. Raises CameraFault.
 
         With a flash, an unfocused lens or too long an exposure it is the first frame for which that is over, at most
@@ -171,7 +173,7 @@ class Picamera2Driver:
         shot = PendingShot(self._table, zero_ns - lag_ns, flash_ns, can_limit=can_limit)
         request, metadata, start_ns = self._next(shot.zero_ns, deadline_s)
         controls = self._limit_exposure(metadata)
-        if "AfMode" in self._advertised and is_focusing(metadata):
+        if moves_lens and "AfMode" in self._advertised and is_focusing(metadata):
             self._set_controls(manual_focus(self._table))
             shot = replace(shot, lens=1.0 / self._table.focus_m)
         while missing := shot.waits_for(metadata, start_ns, controls):

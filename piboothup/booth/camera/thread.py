@@ -82,6 +82,8 @@ class CaptureJob:
     flash_on_ns: int | None = None
     reply: Reply | None = field(default=None, repr=False)
     """Gets the answer; None = it is posted."""
+    moves_lens: bool = True
+    """Whether a lens that is still focusing goes to the config's distance."""
 
 
 class CameraThread:
@@ -153,13 +155,20 @@ class CameraThread:
             self._white_balance_lock_at_ns = lock_at_ns
             self._jobs.put(None)
 
-    def capture(self, zero_ns: int, flash_on_ns: int | None = None, reply: Reply | None = None) -> None:
+    def capture(
+        self,
+        zero_ns: int,
+        flash_on_ns: int | None = None,
+        reply: Reply | None = None,
+        *,
+        moves_lens: bool = True,
+    ) -> None:
         """Request the first frame exposed at or after `zero_ns`. Never waits.
 
         `flash_on_ns`: since when the flash is on. `reply`: gets the answer on the camera's thread; without it the
-        answer is posted. A request that was not taken up yet is replaced.
+        answer is posted. `moves_lens`: see `Camera.capture`. A request that was not taken up yet is replaced.
         """
-        self._jobs.put(CaptureJob(zero_ns, flash_on_ns, reply))
+        self._jobs.put(CaptureJob(zero_ns, flash_on_ns, reply, moves_lens))
 
     def set_viewfinder_on(self, on: bool) -> None:
         """Switch the viewfinder on or off; its pictures are made only while it is on. Never waits."""
@@ -241,7 +250,9 @@ class CameraThread:
         ahead_s = max(0, job.zero_ns - now_ns) / 1e9
         left_s = (self._frames_grew_ns + STALL_TIMEOUT_NS - now_ns) / 1e9
         try:
-            frame = self._camera.capture(job.zero_ns, ahead_s + min(CAPTURE_TIMEOUT_S, left_s), job.flash_on_ns)
+            frame = self._camera.capture(
+                job.zero_ns, ahead_s + min(CAPTURE_TIMEOUT_S, left_s), job.flash_on_ns, moves_lens=job.moves_lens
+            )
         except CaptureTimedOut:
             self.recovery_counts.timeouts += 1
             log.warning("capture timed out count=%d", self.recovery_counts.timeouts)

@@ -29,7 +29,7 @@ class CodeReading:
         self._frames.page_changed.clear()
         reader = CodeReader()
         while self._frames.page_kind is PageKind.READ_CODE:
-            with self._frames.fresh() as frame:
+            with self._frames.fresh(moves_lens=False) as frame:  # autofocus has to find the code, frame after frame
                 grey = shrunk(frame.y, READ_SIZE) if isinstance(frame, Frame) else None
             begun_ns = self._clock.boottime_ns()
             found: Secret | ScanHint = ScanHint.SHOW if grey is None else reader.read(grey)

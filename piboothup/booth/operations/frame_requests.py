@@ -25,7 +25,7 @@ class FrameRequests:
     def __init__(self, clock: Clock, capture: Callable[..., None], poll_s: float = 0.2) -> None:
         """`capture` is `CameraThread.capture`. `poll_s`: how often the deadline is looked at."""
         self._clock = clock
-        self._capture: Callable[[int], None] = partial(capture, reply=self.on_answer)
+        self._capture: Callable[..., None] = partial(capture, reply=self.on_answer)
         self._poll_s = poll_s
         self._requested_ns: int | None = None
         """Zero of the requested frame; None = no request."""
@@ -48,10 +48,13 @@ class FrameRequests:
             _release(answer)
 
     @contextlib.contextmanager
-    def fresh(self) -> Iterator[Frame | Problem]:
-        """A frame exposed from now on, released at the end, or why there is none. Late answers are released too."""
+    def fresh(self, *, moves_lens: bool = True) -> Iterator[Frame | Problem]:
+        """A frame exposed from now on, released at the end, or why there is none. Late answers are released too.
+
+        `moves_lens`: see `Camera.capture`.
+        """
         requested_ns = self._requested_ns = self._clock.boottime_ns()
-        self._capture(requested_ns)
+        self._capture(requested_ns, moves_lens=moves_lens)
         answer = self._next_answer(requested_ns)
         self._requested_ns = None
         while not self._answers.empty():

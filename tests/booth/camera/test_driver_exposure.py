@@ -84,6 +84,15 @@ def test_k07_lens_unfocused_at_zero_uses_focus_m_then_refocuses() -> None:
     camera.close()
 
 
+def test_u08_autofocus_goes_on_while_codes_are_read() -> None:
+    make = sensor(AfState=1, LensPosition=8.0)
+    camera = opened(make, CameraConfig(focus_m=2.0))
+    frame = camera.capture(ZERO_NS, 4, moves_lens=False)
+    assert make.last.sent == []
+    assert frame.exposure_start_ns - ZERO_NS < FRAME_NS
+    camera.close()
+
+
 def test_k07_endless_autofocus_or_stuck_lens_does_not_stop_photo() -> None:
     make = sensor(AfState=1, LensPosition=8.0)
     make.obeys = False

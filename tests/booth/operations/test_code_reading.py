@@ -268,13 +268,15 @@ def test_u08_hints_are_shown_and_a_press_takes_a_photo_at_once(box: Box, root: R
     assert box.photos() == 1
 
 
-def test_u08_every_frame_is_given_back(box: Box, root: Root) -> None:
+def test_u08_every_frame_is_given_back_and_no_lens_is_moved(box: Box, root: Root) -> None:
     await_code(box)
+    box.camera.moved_lens.clear()
     hold(box, WHOLE, Held(share=0.05))
     box.until_page(lambda found: found is not None and found.text_key == ScanHint.CLOSER)
     hold(box, BARN)
     asked(box, PageKind.CODE_WIFI)
     assert box.camera.released.qsize() == len(box.camera.handed_over)
+    assert set(box.camera.moved_lens) == {False}, "autofocus finds the code"
 
 
 def test_u08_without_root_s_helper_all_stays_and_is_told(box: Box) -> None:

@@ -306,7 +306,7 @@ def test_a_frame_that_comes_as_somebody_leaves_is_given_back(box: Box) -> None:
     assert box._service is not None
     asking = box._service._self_test.frames
 
-    def come(zero_ns: int) -> None:
+    def come(zero_ns: int, **_how: object) -> None:
         asking.on_answer(Exposed(Frame(plane, plane, plane, zero_ns, lambda: given_back.append(zero_ns)), zero_ns))
 
     asking._capture = come
@@ -374,8 +374,8 @@ def test_self_test_late_guest_photo_not_judged_as_test_frame(box: Box) -> None:
     asked = box._service._self_test.frames
     shoot = asked._capture
 
-    def shoot_and_go_on(from_ns: int) -> None:
-        shoot(from_ns)
+    def shoot_and_go_on(from_ns: int, **how: object) -> None:
+        shoot(from_ns, **how)
         goes_on.set()
 
     asked._capture = shoot_and_go_on
