@@ -33,7 +33,7 @@ def main(image: Path, room: Path, *asked: str) -> int:
     box = Box(image, room)
 
     def step(title: str, do: Callable[[], object]) -> None:
-        if mode == "only" and not any(word in title for word in ("boot", "install", *words)):
+        if mode == "only" and not any(word in title for word in ("first boot", "install", *words)):
             return
         print(f"\n-- {title} ({time.monotonic() - began_s:.0f} s)", flush=True)
         do()
@@ -47,16 +47,15 @@ def main(image: Path, room: Path, *asked: str) -> int:
         step("remove, purge, over a box set up by hand", lambda: scenarios.gone_and_back(box, newer))
 
     try:
-        step("boot on 2 processors", box.pi.start)
+        step("first boot, on 2 processors", box.pi.start)
         step("apt install", lambda: scenarios.install(box, newer if mode == "cuts" else older))
         if mode != "cuts":
             try_the_installed(box)
-        if mode != "only":
-            step("a file on the card, reboot", lambda: scenarios.reboot_with_card_file(box))
-            if mode != "cuts":
-                step("boot on 1 processor, its clock at the year 2000", lambda: scenarios.boot_late(box))
-            step("boot on 2 processors", lambda: scenarios.boot(box))
-            step(f"{cuts_wanted} power cuts", lambda: cuts.cut(box, cuts_wanted))
+        step("a file on the card, reboot", lambda: scenarios.reboot_with_card_file(box))
+        if mode != "cuts":
+            step("boot on 1 processor, its clock at the year 2000", lambda: scenarios.boot_late(box))
+        step("boot on 2 processors", lambda: scenarios.boot(box))
+        step(f"{cuts_wanted} power cuts", lambda: cuts.cut(box, cuts_wanted))
     except Exception as error:  # noqa: BLE001  (whatever it is, what the box said belongs to it)
         if not isinstance(error, Failure):
             traceback.print_exc()
