@@ -315,6 +315,7 @@ def card_file_is_taken(box: Box) -> None:
 def farewell(box: Box, verb: str = "poweroff") -> None:
     """`poweroff` or `reboot` by anyone: "safe to unplug" is lit when nothing runs any more."""
     box.wait_for_ready()
+    panel_shows_what_the_booth_says(box)  # its library is loaded after "ready", and takes its time here
     box.pi.power_off(verb)
     expect("the farewell is lit", same(box.pi.panel.look(), FAREWELL))
 
