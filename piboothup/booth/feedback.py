@@ -21,7 +21,7 @@ _PATTERNS = {
     BoothState.SAVING: LightPattern.EXPOSING,
     BoothState.REVIEW: LightPattern.SAVED,
     BoothState.MENU: LightPattern.OFF,
-    BoothState.SETUP: LightPattern.READY,
+    BoothState.SETUP: LightPattern.TROUBLE,
     BoothState.FAULT: LightPattern.TROUBLE,
     BoothState.STOPPING: LightPattern.OFF,
 }
@@ -43,7 +43,7 @@ def pattern(booth: Booth, now_ns: int) -> LightPattern:
         return LightPattern.HURRY
     if is_busy:
         return LightPattern.BUSY
-    if booth.state is BoothState.FAULT and booth.takes_photos:
+    if booth.state in (BoothState.FAULT, BoothState.SETUP) and booth.takes_photos:
         return LightPattern.READY
     last_second = booth.state is BoothState.COUNTDOWN and booth.digit(now_ns) == 1
     return LightPattern.HURRY if last_second else _PATTERNS[booth.state]

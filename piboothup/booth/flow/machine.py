@@ -131,6 +131,8 @@ def _on_camera(booth: Booth, event: CameraEvent, now_ns: int) -> _Step:
             lost = replace(booth, camera_ready=False, camera_problem=cause)
             if booth.state in (BoothState.COUNTDOWN, BoothState.EXPOSING):
                 return _photo_failed(lost, cause, _not_taken(cause), now_ns), ()
+            if booth.state is BoothState.SETUP:  # there is nothing to read codes with: it is told
+                return _settle_state(lost), ()
             return _settle_if_idle(lost), ()
         case Exposed(frame, zero_ns) if zero_ns == booth.health.asked_ns:
             return replace(booth, health=booth.health.test_saving(now_ns + SAVING_TIMEOUT_NS)), (TrySaving(frame),)

@@ -72,7 +72,7 @@ class Booth:
     @property
     def takes_photos(self) -> bool:
         """Whether a press would take a photo now."""
-        resting = self.state in (BoothState.READY, BoothState.REVIEW, BoothState.FAULT)
+        resting = self.state in (BoothState.READY, BoothState.REVIEW, BoothState.FAULT, BoothState.SETUP)
         return resting and self.can_expose and self.health.is_tested and self.health.fault is None
 
     @property

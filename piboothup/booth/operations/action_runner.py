@@ -196,17 +196,18 @@ class ActionRunner:
         return None
 
     def _use_code(self, action: actions.UseCode) -> Page:
-        """Have root's helper take the code, then follow it: what it says is in force at once."""
-        code = action.code if isinstance(action.code, BoothCode) else BoothCode(wifi=action.code)
-        if code.link_id:  # with its album from the first moment on: joining a network may take longer than the answer
-            code = records.replace(code, album_id=self._album_of(code))
+        """Have root's helper take the code, then follow it: what it says is in force at once, all else stays."""
+        before = self._settings_store.chosen
+        code = self._with_event(action.code if isinstance(action.code, BoothCode) else BoothCode(wifi=action.code))
         answer = self._ask_root("settings", {"code": codes.make(code).reveal()})
         if answer.outcome is not Outcome.DONE:
             return pages.error_page("code_not_taken")
         self._settings_store.refresh()
-        chosen: dict[str, str] = {"link_id": code.link_id, "album_id": code.album_id} if code.link_id else {}
+        stays = {name: getattr(before, name) for name in ("language", "sound", "paused")}
+        chosen = {name: value for name, value in stays.items() if value is not None}
+        chosen |= {"link_id": code.link_id, "album_id": code.album_id} if code.link_id else {}
         chosen |= {"language": code.language} if code.language else {}
-        if chosen:  # what was chosen in the menu before may still stand over it
+        if chosen:  # a choice may stand over the code, or have ended with the config that the code has changed
             self._settings_store.choose(**chosen)
         assigned = assign.take_along(self._spool, code.link_id, code.album_id) if action.take_along else 0
         self._hint_uploader("retry")
@@ -218,14 +219,23 @@ class ActionRunner:
                 return pages.result_page("wifi_joined", title=code.wifi.ssid)
         return pages.result_page("code_taken_along" if assigned else "code_taken", assigned)
 
-    def _album_of(self, code: BoothCode) -> str:
-        """The code's album; without one that of the event in use, or the one that is meant for this box."""
-        active = self._settings_store.active
-        if code.album_id or active.context.link_id == code.link_id:
-            return code.album_id or active.context.album_id
+    def _with_event(self, code: BoothCode) -> BoothCode:
+        """The code with all that is to be in force of the event as soon as root has it, before a network is joined.
+
+        Without an event it gets one that was chosen in the menu, as the choice ends with the config that it changes.
+        Without an album it gets that of the event in use, or the one that is meant for this box.
+        """
+        active, chosen = self._settings_store.active, self._settings_store.chosen
+        changes_config = code.key is not None or code.name or code.language or code.timezone
+        if chosen.link_id and changes_config and not code.link_id:
+            code = records.replace(code, link_id=chosen.link_id, album_id=chosen.album_id or "")
+        if not code.link_id or code.album_id:
+            return code
+        if active.context.link_id == code.link_id:
+            return records.replace(code, album_id=active.context.album_id)
         albums = [album for event in self._spool.events() if event.link_id == code.link_id for album in event.albums]
         meant = booth_album(albums, code.name or active.config.name, self._spool.box)
-        return meant.id if meant is not None else ""
+        return records.replace(code, album_id=meant.id if meant is not None else "")
 
     def _portal_or(self, result: str, ssid: str) -> str:
         """`result`, or that a network which was joined asks for a login, as soon as the uploader can tell."""

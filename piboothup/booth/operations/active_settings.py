@@ -66,6 +66,11 @@ class SettingsStore:
         """The file of choices can't be read."""
         self.active = self._with_choices(Choices())
 
+    @property
+    def chosen(self) -> Choices:
+        """The choices in force."""
+        return self._chosen
+
     def refresh(self) -> None:
         """Read what has changed of the config and of the file of choices."""
         with self._lock:

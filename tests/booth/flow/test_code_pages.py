@@ -7,12 +7,15 @@ from dataclasses import replace
 
 import pytest
 
+from piboothup.booth.feedback import pattern
 from piboothup.booth.flow import actions, pages
 from piboothup.booth.flow.actions import StartReadingCode, UseCode
-from piboothup.booth.flow.events import ActionDone, CodeHinted, CodeRead, ScanHint
+from piboothup.booth.flow.events import ActionDone, CameraLost, CameraReady, CodeHinted, CodeRead, ScanHint
 from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.flow.menu import MenuOptions
 from piboothup.booth.flow.pages import CHOOSE_HOLD_S, CONFIRM_HOLD_S, Page, PageKind
+from piboothup.booth.flow.save_health import SaveHealth
+from piboothup.booth.gpio.led import LightPattern
 from piboothup.config import Secret
 from piboothup.config.codes import (
     BoothCode,
@@ -24,6 +27,7 @@ from piboothup.config.codes import (
     Security,
     WifiNetwork,
 )
+from piboothup.problems import problem
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState
 from tests.booth.flow.test_random_guests import choose, walked
@@ -187,6 +191,25 @@ def test_u08_a_press_while_a_code_is_awaited_takes_a_photo() -> None:
     play = reading(countdown_s=0)
     play.goes_down()
     assert play.booth.state is BoothState.EXPOSING
+
+
+def test_f16_set_up_never_looks_ready_while_no_photo_is_taken() -> None:
+    play = reading()
+    assert pattern(play.booth, play.now_ns) is LightPattern.READY
+    for trouble in (
+        replace(play.booth, storage_problem=problem("card_full")),
+        replace(play.booth, camera_ready=False, camera_problem=problem("no_camera")),
+        replace(play.booth, health=SaveHealth().test_failed(problem("no_photos"), 0)),
+    ):
+        assert pattern(trouble, play.now_ns) is LightPattern.TROUBLE
+
+
+def test_u08_a_camera_lost_while_a_code_is_awaited_is_told() -> None:
+    play = reading()
+    play.says(CameraLost(problem("no_camera")))
+    assert (play.booth.state, play.booth.page) == (BoothState.FAULT, None)
+    play.says(CameraReady())
+    assert play.booth.state is BoothState.READY
 
 
 def test_u08_hints_change_the_page_and_keep_its_deadline() -> None:

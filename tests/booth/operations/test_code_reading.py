@@ -166,6 +166,45 @@ def test_u08_a_code_counts_over_what_was_chosen_before(box: Box, root: Root) -> 
     assert (event.link_id, event.album_id) == ("abcd1234", "a1")
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        BoothCode(name="Booth 8"),
+        BoothCode(timezone="Europe/Berlin", wifi=BARN),
+        BoothCode(key=Secret(KEY)),
+        BoothCode(language="en", country="DE"),
+        BARN,
+    ],
+)
+def test_u13_a_code_without_an_event_keeps_what_was_chosen(
+    box: Box, root: Root, code: BoothCode | WifiNetwork
+) -> None:
+    chosen = choices.Choices(link_id="efgh5678", album_id="b1", language="de", paused=True, sound=False)
+    choices.write(box.spool.directory, box.config, chosen)
+    join, contexts = root._join, set()
+
+    def joining(profile: UUID) -> WifiResult:
+        """It takes as long as housekeeping needs to see what is new, and photos are taken meanwhile."""
+        box.turn()
+        assert box._service is not None
+        box._service._settings_store.refresh()
+        contexts.add(box._service._settings_store.active.context.link_id)
+        return join(profile)
+
+    root._join = joining  # type: ignore[method-assign]
+    await_code(box)
+    hold(box, code)
+    asked(box, PageKind.CODE_WIFI if isinstance(code, WifiNetwork) else PageKind.CODE_BOOTH)
+    box.choose("Barn" if isinstance(code, WifiNetwork) else "use_code")
+    assert told(box).is_good
+    assert box._service is not None
+    active = box._service._settings_store.active
+    assert (active.context.link_id, active.context.album_id) == ("efgh5678", "b1")
+    assert active.config.upload.paused and not active.sound
+    assert active.config.language == (getattr(code, "language", "") or "de")
+    assert contexts <= {"efgh5678"}, "a photo taken while a network is joined goes to the chosen event too"
+
+
 def test_u13_photos_without_an_event_go_along_if_wanted(box: Box, root: Root) -> None:
     box.config = dataclasses.replace(box.config, eventpics=dataclasses.replace(box.config.eventpics, link_id=""))
     spool = open_spool(box.spool.directory, box.clock)
