@@ -166,7 +166,8 @@ class CameraThread:
         """Request the first frame exposed at or after `zero_ns`. Never waits.
 
         `flash_on_ns`: since when the flash is on. `reply`: gets the answer on the camera's thread; without it the
-        answer is posted. `moves_lens`: see `Camera.capture`. A request that was not taken up yet is replaced.
+        answer is posted. `moves_lens`: see `Camera.capture`. A request that was not taken up yet is replaced, but
+        not a photo by a frame with a `reply`.
         """
         self._jobs.put(CaptureJob(zero_ns, flash_on_ns, reply, moves_lens))
 
@@ -193,9 +194,12 @@ class CameraThread:
             job = self._jobs.get(timeout=max(wait_s, 0.001))
             while not self._jobs.empty():
                 newer = self._jobs.get_nowait()
-                if newer is not None and job is not None:
-                    log.info("capture replaced job=%s", job)
-                job = newer or job
+                if job is None or newer is None:
+                    job = newer or job
+                    continue
+                is_photo_first = job.reply is None and newer.reply is not None
+                log.info("capture replaced job=%s", newer if is_photo_first else job)
+                job = job if is_photo_first else newer
         except queue.Empty:
             return None
         return job

@@ -42,10 +42,9 @@ class FrameRequests:
 
     def on_answer(self, answer: Answer) -> None:
         """Take the camera's answer, on its thread; an answer that came too late is released."""
-        if answer.zero_ns == self._requested_ns:
-            self._answers.put(answer)
-        else:
-            _release(answer)
+        self._answers.put(answer)
+        if answer.zero_ns != self._requested_ns:  # asked last: the request may have ended just now
+            self._release_late()
 
     @contextlib.contextmanager
     def fresh(self, *, moves_lens: bool = True) -> Iterator[Frame | Problem]:
@@ -57,8 +56,7 @@ class FrameRequests:
         self._capture(requested_ns, moves_lens=moves_lens)
         answer = self._next_answer(requested_ns)
         self._requested_ns = None
-        while not self._answers.empty():
-            _release(self._answers.get_nowait())
+        self._release_late()
         match answer:
             case Exposed(frame):
                 try:
@@ -69,6 +67,12 @@ class FrameRequests:
                 yield cause
             case None:
                 yield problem("camera_stuck")
+
+    def _release_late(self) -> None:
+        """Release what nobody takes any more; both threads may do so at once."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                _release(self._answers.get_nowait())
 
     def _next_answer(self, requested_ns: int) -> Answer | None:
         """The answer to this request; None after the timeout or when the page is left."""

@@ -313,6 +313,21 @@ def test_of_two_jobs_not_yet_taken_up_only_the_newer_counts(clock: HandClock) ->
     assert [zero_ns for zero_ns, _ in camera.captures] == [2 * S]
 
 
+def test_u08_a_test_frame_takes_no_photo_s_place(clock: HandClock) -> None:
+    def reply(_answer: object) -> None:
+        pass
+
+    for others_before, others_after in ((0, 1), (1, 0), (2, 2)):
+        thread = CameraThread(FakeCamera(clock), clock, lambda _event: None)
+        for zero_ns in range(others_before):
+            thread.capture(zero_ns, reply=reply)
+        thread.capture(5 * S)
+        for zero_ns in range(others_after):
+            thread.capture(6 * S + zero_ns, reply=reply)
+        thread.set_viewfinder_on(True)
+        assert thread._newest_job(0.0) == CaptureJob(5 * S)
+
+
 def test_each_rung_of_the_ladder_is_counted_and_logged(
     thread: CameraThread, camera: FakeCamera, clock: HandClock, caplog: pytest.LogCaptureFixture
 ) -> None:

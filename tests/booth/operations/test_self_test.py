@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import queue
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from piboothup.booth.frame import Frame
 from piboothup.booth.gpio.buzzer import Sound
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.operations import self_test
+from piboothup.booth.operations.frame_requests import Answer, FrameRequests
 from piboothup.booth.panel.i18n import texts
 from piboothup.config import LANGUAGES, CaptureConfig, EventPicsConfig
 from piboothup.health import Check
@@ -33,6 +35,7 @@ from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import CONTEXTS
 from tests.support.booth import Box
+from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
 from tests.support.photos import jpeg, open_spool, take
 
@@ -314,6 +317,24 @@ def test_a_frame_that_comes_as_somebody_leaves_is_given_back(box: Box) -> None:
     with asking.fresh() as found:
         assert found == problem("camera_stuck")
     assert len(given_back) == 1
+
+
+def test_a_frame_that_comes_as_its_request_ends_is_given_back() -> None:
+    """The camera's thread may stand anywhere in `on_answer` when the request ends on the other."""
+    given_back: list[int] = []
+    plane = np.zeros((64, 64), np.uint8)
+    asking = FrameRequests(HandClock(), lambda zero_ns, **_how: None)
+    asking._requested_ns = 7
+
+    class Answers(queue.SimpleQueue[Answer]):
+        def put(self, item: Answer, block: bool = True, timeout: float | None = None) -> None:
+            asking._requested_ns = None
+            asking._release_late()
+            super().put(item)
+
+    asking._answers = Answers()
+    asking.on_answer(Exposed(Frame(plane, plane, plane, 7, lambda: given_back.append(7)), 7))
+    assert given_back == [7]
 
 
 def test_the_lights_are_on_for_long_enough_to_be_looked_at(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
