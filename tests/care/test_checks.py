@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import struct
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from piboothup.care import drop_ins, i2c, install
+from piboothup.care import drop_ins, i2c, install, system
 from piboothup.care.facts import State
 from piboothup.care.pins import taken_pins
 from piboothup.care.wifi import driver_mask
@@ -243,3 +244,20 @@ def test_a09_a_running_booths_panel_is_never_asked(box: Raspberry) -> None:
 
     box.know(read_byte=refuse)
     assert box.examine()[Check.PANEL].state is State.OK
+
+
+@pytest.mark.parametrize(("module", "state"), [("json", State.OK), ("gone", State.FAULT)])
+def test_a09_a_library_that_debian_ships_without_version_counts(
+    box: Raspberry, monkeypatch: pytest.MonkeyPatch, module: str, state: State
+) -> None:
+    """Played: a library without metadata, which the tests' own environment has."""
+    real = metadata.version
+
+    def version(name: str) -> str:
+        if name == "zxing-cpp":
+            raise metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(system, "_MODULES", {"zxing-cpp": module})
+    monkeypatch.setattr(metadata, "version", version)
+    assert box.examine()[Check.LIBRARIES].state is state
