@@ -259,5 +259,6 @@ def test_a09_a_library_that_debian_ships_without_version_counts(
         return real(name)
 
     monkeypatch.setattr(system, "_MODULES", {"zxing-cpp": module})
+    monkeypatch.setattr(metadata, "requires", lambda _name: ["zxing-cpp>=2.3"])
     monkeypatch.setattr(metadata, "version", version)
     assert box.examine()[Check.LIBRARIES].state is state
