@@ -149,13 +149,13 @@ class ActionRunner:
     def _choose_event(self, action: actions.ChooseEvent) -> Page:
         self._settings_store.choose(link_id=action.link_id, album_id=action.album_id)
         assigned = assign.take_along(self._spool, action.link_id, action.album_id) if action.take_along else 0
-        self._hint_uploader("retry" if assigned else "choices")
+        self._hint_uploader("retry" if assigned and not self._is_paused else "choices")
         titles = {event.link_id: event.title for event in self._spool.events()}
         text_key = "event_chosen_along" if assigned else "event_chosen"
         return pages.result_page(text_key, assigned, titles.get(action.link_id, ""), action.link_id)
 
     def _retry(self) -> Page:
-        if self._settings_store.active.config.upload.paused:
+        if self._is_paused:
             self._settings_store.choose(paused=False)
         count = handover.retry_parked(self._spool)
         self._hint_uploader("retry")
@@ -210,7 +210,7 @@ class ActionRunner:
         if chosen:  # a choice may stand over the code, or have ended with the config that the code has changed
             self._settings_store.choose(**chosen)
         assigned = assign.take_along(self._spool, code.link_id, code.album_id) if action.take_along else 0
-        self._hint_uploader("retry")
+        self._hint_uploader("choices" if self._is_paused else "retry")
         if code.wifi is not None:
             result = self._portal_or(answer.detail, code.wifi.ssid)
             if result != WifiResult.JOINED:
@@ -264,6 +264,11 @@ class ActionRunner:
         except OSError as error:  # no helper on this machine; /run is full, or gone, or may no longer be entered
             log.error("request not made verb=%s reason=%s", verb, error.strerror or error)
         return Answer(asked_ns, Outcome.FAILED)
+
+    @property
+    def _is_paused(self) -> bool:
+        """Whether uploads are paused; the hint to try again would end that."""
+        return self._settings_store.active.config.upload.paused
 
     def _hint_uploader(self, word: str) -> None:
         with contextlib.suppress(PermissionError):  # another user's uploader: it looks without a hint too

@@ -77,8 +77,10 @@ def test_menu_event_choice_for_next_photo_survives_power_cut(box: Box) -> None:
     assert [name.context for name in box.spool.names(NEW)] == [OTHERS.id]
 
 
-def test_menu_event_choice_takes_photos_without_event_if_chosen(box: Box) -> None:
-    box.config = dataclasses.replace(box.config, eventpics=EventPicsConfig())
+@pytest.mark.parametrize("paused", [True, False])
+def test_menu_event_choice_takes_photos_without_event_if_chosen(box: Box, paused: bool) -> None:
+    upload = dataclasses.replace(box.config.upload, paused=paused)
+    box.config = dataclasses.replace(box.config, eventpics=EventPicsConfig(), upload=upload)
     box.start_ready()
     with contextlib.closing(HintSocket(box.runtime, "uploader")) as hints:
         photograph(box)
@@ -89,7 +91,7 @@ def test_menu_event_choice_takes_photos_without_event_if_chosen(box: Box) -> Non
         box.open_menu()
         box.choose("events", "Anna & Ben", "Booth", "take_along")
         assert (told(box).text_key, told(box).number) == ("event_chosen_along", 1)
-        assert hints.receive(PATIENCE_S) == ["retry"]
+        assert hints.receive(PATIENCE_S) == ["choices" if paused else "retry"], "it ends no pause"
     (name,) = box.spool.names(NEW)
     found = box.spool.context_of(name)
     assert found is not None and (found.link_id, found.album_id) == ("abcd1234", "a1")

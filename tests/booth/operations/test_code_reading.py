@@ -6,6 +6,7 @@ drawn frame, and the joining of a network, as no NetworkManager runs here.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import threading
@@ -33,6 +34,7 @@ from piboothup.config import CaptureConfig, Secret, good_copy, root_settings
 from piboothup.config.codes import BoothCode, GuestLink, OtherCode, Security, WifiNetwork, make
 from piboothup.config.import_record import ImportWatch
 from piboothup.root_requests import REQUESTS, WifiResult
+from piboothup.runtime import HintSocket
 from piboothup.setup import boot_import, code_import, request_reader, root_settings_file, wifi_profiles
 from piboothup.spool import choices
 from piboothup.spool.contexts import context_for
@@ -40,6 +42,7 @@ from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.listing import NEW
 from piboothup.status import BoothState
 from tests.support.booth import Box
+from tests.support.deadline import PATIENCE_S
 from tests.support.held_code import Held, frame
 from tests.support.photos import jpeg, open_spool, take
 from tests.support.users import ROOT, make_runtime
@@ -214,6 +217,24 @@ def test_u13_photos_without_an_event_go_along_if_wanted(box: Box, root: Root) ->
     asked(box, PageKind.CODE_BOOTH)
     box.choose("use_code", "take_along")
     assert (told(box).text_key, told(box).number) == ("code_taken_along", 1)
+
+
+@pytest.mark.parametrize("paused", [True, False])
+@pytest.mark.parametrize("code", [BARN, BoothCode(name="Booth 8"), BoothCode(link_id="efgh5678")])
+def test_u05_a_code_ends_no_pause(
+    box: Box, root: Root, monkeypatch: pytest.MonkeyPatch, code: BoothCode | WifiNetwork, paused: bool
+) -> None:
+    monkeypatch.setattr(action_runner, "_PORTAL_TIMEOUT_S", 0.1)
+    choices.write(box.spool.directory, box.config, choices.Choices(paused=paused))
+    await_code(box)
+    with contextlib.closing(HintSocket(box.runtime, "uploader")) as hints:
+        hold(box, code)
+        asked(box, PageKind.CODE_WIFI if isinstance(code, WifiNetwork) else PageKind.CODE_BOOTH)
+        box.choose("Barn" if isinstance(code, WifiNetwork) else "use_code")
+        assert told(box).is_good
+        assert hints.receive(PATIENCE_S) == ["choices" if paused else "retry"]
+    assert box._service is not None
+    assert box._service._settings_store.active.config.upload.paused is paused
 
 
 @pytest.mark.parametrize("result", WifiResult)
