@@ -171,7 +171,7 @@ TEXTS = Texts(
             "event_unseen": "Mein Key sieht dieses Event nicht. Zeig mir den Code mit dem Key.",
             "code_taken": "Fertig: eingerichtet, wie der Code es sagt.",
             "code_taken_along": "Fertig. {n} Fotos von vorher kommen auch in sein Event.",
-            "code_not_taken": "Nicht getan: alles ist wie vorher. Stecker ziehen, noch einmal.",
+            "code_not_taken": "Nicht oder nur zum Teil getan. Stecker ziehen, noch einmal.",
             "wifi_joined": "{title}: verbunden.",
             "wifi_password": "{title} lehnt das Passwort ab. Mach den Code neu.",
             "wifi_unseen": "{title} ist nicht da. Hat es 2,4 GHz? Ich suche weiter.",

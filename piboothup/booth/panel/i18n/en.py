@@ -179,7 +179,7 @@ TEXTS = Texts(
             "event_unseen": "My key does not see this event. Show me the key's code.",
             "code_taken": "Done: it is set up as the code says.",
             "code_taken_along": "Done. {n} photos from before go to its event too.",
-            "code_not_taken": "Not done: all is as before. Pull the plug, try again.",
+            "code_not_taken": "Not done, or only in part. Pull the plug, try again.",
             "wifi_joined": "{title}: joined.",
             "wifi_password": "{title} refuses the password. Make the code anew.",
             "wifi_unseen": "{title} is not here. Is it 2.4 GHz? I go on trying.",
