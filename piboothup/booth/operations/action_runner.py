@@ -30,6 +30,7 @@ from piboothup.runtime import send_hint
 from piboothup.spool import handover, wipe_journal
 from piboothup.spool.admin import assign, wipe
 from piboothup.spool.admin.wipe import EventPhotos, Plan, WipeError
+from piboothup.spool.choices import Choices
 from piboothup.spool.event_titles import booth_album
 from piboothup.spool.store import Spool
 from piboothup.status import UploaderState
@@ -196,12 +197,31 @@ class ActionRunner:
         return None
 
     def _use_code(self, action: actions.UseCode) -> Page:
-        """Have root's helper take the code, then follow it: what it says is in force at once, all else stays."""
-        before = self._settings_store.chosen
+        """Have root's helper take the code; it is in force before a network is joined. What it leaves out stays."""
         code = self._with_event(action.code if isinstance(action.code, BoothCode) else BoothCode(wifi=action.code))
-        answer = self._ask_root("settings", {"code": codes.make(code).reveal()})
-        if answer.outcome is not Outcome.DONE:
-            return pages.error_page("code_not_taken")
+        settings, network = _parted(code)
+        assigned = 0
+        if settings is not None:
+            before = self._settings_store.chosen
+            if self._ask_root("settings", {"code": codes.make(settings).reveal()}).outcome is not Outcome.DONE:
+                return pages.error_page("code_not_taken")
+            self._follow_code(settings, before)
+            assigned = assign.take_along(self._spool, code.link_id, code.album_id) if action.take_along else 0
+        if network is not None:
+            answer = self._ask_root("settings", {"code": codes.make(network).reveal()})
+            if answer.outcome is not Outcome.DONE:
+                return pages.error_page("code_not_taken")
+        self._hint_uploader("choices" if self._is_paused else "retry")
+        if network is not None and network.wifi is not None:
+            result, ssid = self._portal_or(answer.detail, network.wifi.ssid), network.wifi.ssid
+            if result != WifiResult.JOINED:
+                return records.replace(pages.error_page(f"wifi_{result}"), title=ssid)
+            if isinstance(action.code, WifiNetwork):
+                return pages.result_page("wifi_joined", title=ssid)
+        return pages.result_page("code_taken_along" if assigned else "code_taken", assigned)
+
+    def _follow_code(self, code: BoothCode, before: Choices) -> None:
+        """Put in force what root has taken. `before`: the choices, of which the code ends none that it leaves out."""
         self._settings_store.refresh()
         stays = {name: getattr(before, name) for name in ("language", "sound", "paused")}
         chosen = {name: value for name, value in stays.items() if value is not None}
@@ -209,15 +229,6 @@ class ActionRunner:
         chosen |= {"language": code.language} if code.language else {}
         if chosen:  # a choice may stand over the code, or have ended with the config that the code has changed
             self._settings_store.choose(**chosen)
-        assigned = assign.take_along(self._spool, code.link_id, code.album_id) if action.take_along else 0
-        self._hint_uploader("choices" if self._is_paused else "retry")
-        if code.wifi is not None:
-            result = self._portal_or(answer.detail, code.wifi.ssid)
-            if result != WifiResult.JOINED:
-                return records.replace(pages.error_page(f"wifi_{result}"), title=code.wifi.ssid)
-            if isinstance(action.code, WifiNetwork):
-                return pages.result_page("wifi_joined", title=code.wifi.ssid)
-        return pages.result_page("code_taken_along" if assigned else "code_taken", assigned)
 
     def _with_event(self, code: BoothCode) -> BoothCode:
         """The code with all that is to be in force of the event as soon as root has it, before a network is joined.
@@ -226,8 +237,7 @@ class ActionRunner:
         Without an album it gets that of the event in use, or the one that is meant for this box.
         """
         active, chosen = self._settings_store.active, self._settings_store.chosen
-        changes_config = code.key is not None or code.name or code.language or code.timezone
-        if chosen.link_id and changes_config and not code.link_id:
+        if chosen.link_id and _changes_config(code) and not code.link_id:
             code = records.replace(code, link_id=chosen.link_id, album_id=chosen.album_id or "")
         if not code.link_id or code.album_id:
             return code
@@ -273,6 +283,18 @@ class ActionRunner:
     def _hint_uploader(self, word: str) -> None:
         with contextlib.suppress(PermissionError):  # another user's uploader: it looks without a hint too
             send_hint(self._runtime, "uploader", word)
+
+
+def _changes_config(code: BoothCode) -> bool:
+    return code.key is not None or any((code.link_id, code.name, code.language, code.timezone))
+
+
+def _parted(code: BoothCode) -> tuple[BoothCode | None, BoothCode | None]:
+    """The settings of a code, which are in force at once, and its network, which takes a while to be joined."""
+    if code.wifi is None:
+        return code, None
+    network = BoothCode(wifi=code.wifi, country=code.country)
+    return (records.replace(code, wifi=None, country="") if _changes_config(code) else None), network
 
 
 def _usage(key: str, photos: EventPhotos) -> EventUsage:

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from uuid import UUID
 
@@ -71,9 +71,13 @@ class Root:
         self._thread.start()
 
     def _run(self) -> None:
-        verbs = {"settings": lambda values: code_import.take(values, self.box, lambda country: None, self._join)}
+        verbs = {"settings": self._take}
         while not self._ended.wait(0.02):
             request_reader.serve(self._booth.runtime, ROOT, self._booth.clock, verbs)
+
+    def _take(self, values: Mapping[str, object]) -> WifiResult | None:
+        self._booth.clock.pass_s(0.01)  # a request has a later time than the one before
+        return code_import.take(values, self.box, lambda country: None, self._join)
 
     def _join(self, profile: UUID) -> WifiResult:
         self.joined.append(profile)
@@ -217,6 +221,28 @@ def test_u13_photos_without_an_event_go_along_if_wanted(box: Box, root: Root) ->
     asked(box, PageKind.CODE_BOOTH)
     box.choose("use_code", "take_along")
     assert (told(box).text_key, told(box).number) == ("code_taken_along", 1)
+
+
+def test_u08_a_code_counts_before_its_network_is_joined(box: Box, root: Root) -> None:
+    """Also one that changes nothing of the config: a choice stood over it, and guests press while it joins."""
+    chosen = choices.Choices(link_id="efgh5678", language="de", paused=True)
+    choices.write(box.spool.directory, box.config, chosen)
+    seen: list[tuple[str, str, bool]] = []
+
+    def joining(profile: UUID) -> WifiResult:
+        assert profile == wifi_profiles.uuid_of("Barn")
+        assert box._service is not None
+        active = box._service._settings_store.active
+        seen.append((active.context.link_id, active.config.language, active.config.upload.paused))
+        return WifiResult.JOINED
+
+    root._join = joining  # type: ignore[method-assign]
+    await_code(box)
+    hold(box, BoothCode(link_id="abcd1234", album_id="a1", wifi=BARN))
+    asked(box, PageKind.CODE_BOOTH)
+    box.choose("use_code")
+    assert told(box).is_good
+    assert seen == [("abcd1234", "de", True)]
 
 
 @pytest.mark.parametrize("paused", [True, False])
