@@ -206,7 +206,7 @@ def _version_lines(facts: Facts) -> Iterator[str]:
         try:
             yield f"library     {name} {metadata.version(name)}"
         except metadata.PackageNotFoundError:
-            yield f"library     {name} is not installed"
+            yield f"library     {name} is not installed, or says no version"
     for stanza in facts.text("/var/lib/dpkg/status").split("\n\n"):
         fields = dict(re.findall(r"^(Package|Version): (\S+)$", stanza, re.MULTILINE))
         if "Version" in fields and _PACKAGES.fullmatch(fields.get("Package", "")):
