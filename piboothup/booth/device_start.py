@@ -11,14 +11,15 @@ import threading
 from collections.abc import Callable
 
 from piboothup.booth.camera.thread import CameraThread
-from piboothup.booth.flow.events import DownAtStart, Event, Pressed, Released, Stop, Tick
+from piboothup.booth.flow.events import ButtonTried, DownAtStart, Event, Pressed, Released, Stop, Tick
 from piboothup.booth.gpio.button import GpioButton
 from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.threads import NEVER_NS, STORAGE_TIMEOUT_NS, RealTime
 from piboothup.clock import Clock
 
 HEAD_START_S = 10.0
-"""How long each of the two waits at most, seconds: longer than a Zero 2 W needs to load the camera's libraries."""
+"""How long each of the three waits at most, seconds: longer than a Zero 2 W needs to load the camera's libraries."""
+_LOOK_S = 0.05
 
 
 class DeviceStart:
@@ -87,7 +88,10 @@ class DeviceStart:
         if button is None:
             return
 
+        tried = threading.Event()
+
         def opened(is_down: bool) -> None:
+            tried.set()
             self._realtime.add(*button.threads())
             if is_down:
                 self._post(DownAtStart(self._clock.boottime_ns()))
@@ -95,3 +99,7 @@ class DeviceStart:
         button.start(
             lambda edge_ns: self._post(Pressed(edge_ns)), lambda edge_ns: self._post(Released(edge_ns)), opened
         )
+        for _ in range(int(HEAD_START_S / _LOOK_S)):
+            if tried.wait(_LOOK_S) or button.problem is not None or self._ended:
+                break
+        self._post(ButtonTried())

@@ -104,7 +104,7 @@ class BoothService:
             config.capture.countdown_s, config.capture.review_s, flash_lead_s, config.button.hold_s
         )
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._booth = Booth()
+        self._booth = Booth(awaits_button=devices.button is not None)
         self._settings_store = store = SettingsStore(
             config, spool.directory, clock, self._apply_settings, notice, lambda: self._storage.following(follow)
         )

@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from gpiozero.pins.mock import MockFactory
 
 from piboothup import status
 from piboothup.booth import device_start
+from piboothup.booth.flow.events import SaveTested
 from piboothup.booth.gpio.button import GpioButton
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.photo.saver import Saver
@@ -20,10 +22,11 @@ from piboothup.booth.threads import STORAGE_TIMEOUT_NS
 from piboothup.config import ButtonConfig
 from piboothup.problems import problem
 from piboothup.status import BoothState
-from tests.support.booth import Box, hang_on
+from tests.support.booth import Box, awaited, hang_on
 from tests.support.deadline import PATIENCE_S, until
 from tests.support.systemd import Systemd
 
+Edge = Callable[[int], None]
 HEAVY = {"PIL", "numpy", "luma", "picamera2", "libcamera", "gpiozero", "lgpio", "simplejpeg", "segno", "requests"}
 SLOW = {"dataclasses", "inspect", "argparse", "difflib", "secrets"}
 """Modules of the standard library that a start would pay for and not use."""
@@ -93,6 +96,30 @@ def test_a06_a_booth_ended_while_its_camera_loads_says_farewell(
     loading.stop()
     loading.until_shown(state=BoothState.STOPPING, ended=True)
     assert not loading.button.is_started
+
+
+@pytest.mark.parametrize("outcome", ["opened", "missing", "hangs"])
+def test_ready_is_told_once_the_button_is_tried(box: Box, monkeypatch: pytest.MonkeyPatch, outcome: str) -> None:
+    """Else the first guest presses in vain: the library of the pins may be slower than the camera."""
+    monkeypatch.setattr(device_start, "HEAD_START_S", 0.2 if outcome == "hangs" else PATIENCE_S)
+    started = threading.Event()
+
+    def start(pressed: Edge, released: Edge, opened: Callable[[bool], None]) -> None:
+        box.button.pressed, box.button.released, box.button.opened = pressed, released, opened
+        started.set()
+
+    box.button.start = start  # type: ignore[method-assign]
+    box.start()
+    assert started.wait(PATIENCE_S)
+    if outcome != "hangs":
+        assert any(event is SaveTested for event in awaited(box._heard))
+        assert box._service is not None
+        assert box._service._booth.state is BoothState.STARTING
+        if outcome == "opened":
+            box.button.opened(False)
+        else:
+            box.button.problem = problem("button_missing")
+    box.until_light(LightPattern.READY)
 
 
 def test_f23_a_button_not_started_yet_starves_no_watchdog(

@@ -96,6 +96,11 @@ class SavingFailed:
 
 
 @dataclass(frozen=True)
+class ButtonTried:
+    """The button's pin is open, or can't be opened for now."""
+
+
+@dataclass(frozen=True)
 class SaveTested:
     """The test photo has been saved and deleted, or has failed."""
 
@@ -170,7 +175,7 @@ CameraEvent = CameraReady | CameraLost | Exposed | CaptureFailed
 StorageEvent = StorageChecked | SavingFailed | SaveTested | Saved
 MenuEvent = SharpnessMeasured | SelfTestProgress | CodeHinted | CodeRead | ActionDone
 """What the menu waits for."""
-Event = ButtonEvent | CameraEvent | StorageEvent | MenuEvent | Tick | Stop
+Event = ButtonEvent | ButtonTried | CameraEvent | StorageEvent | MenuEvent | Tick | Stop
 
 
 # -- effects ---------------------------------------------------------------------------------------------------

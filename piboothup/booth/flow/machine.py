@@ -25,6 +25,7 @@ from piboothup.booth.flow import long_press, menu
 from piboothup.booth.flow.events import (
     ActionDone,
     ButtonEvent,
+    ButtonTried,
     CameraEvent,
     CameraLost,
     CameraReady,
@@ -99,6 +100,8 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: FlowSettings) -> _
             return _on_storage(booth, event, now_ns, settings), ()
         case SharpnessMeasured() | SelfTestProgress() | CodeHinted() | CodeRead() | ActionDone():
             return _on_menu_answer(booth, event, now_ns, settings), ()
+        case ButtonTried():
+            return _settle_if_idle(replace(booth, awaits_button=False)), ()
         case Tick():
             booth, effects = _still_pressed(booth, now_ns, settings)
             booth, more = _tick(booth, now_ns)
@@ -341,10 +344,6 @@ def _settle_if_idle(booth: Booth) -> Booth:
 
 
 def _settle_state(booth: Booth) -> Booth:
-    """READY or FAULT; STARTING until the camera has streamed or failed and saving is tested."""
-    booth = replace(booth, until_ns=None, page=None)
-    if not booth.camera_ready and booth.camera_problem is None:
-        return replace(booth, state=BoothState.STARTING)
-    if not booth.health.is_tested and booth.problem is None:
-        return replace(booth, state=BoothState.STARTING)
-    return replace(booth, state=BoothState.FAULT if booth.problem is not None else BoothState.READY)
+    """STARTING, READY or FAULT."""
+    rested = BoothState.FAULT if booth.problem is not None else BoothState.READY
+    return replace(booth, until_ns=None, page=None, state=BoothState.STARTING if booth.is_starting else rested)

@@ -57,6 +57,8 @@ class Booth:
     """Number of the last photo in its event."""
     photos: int = 0
     """Photos committed since the service started."""
+    awaits_button: bool = False
+    """The button's pin is not open yet: a press would not be seen."""
     press: Press | None = None
     stuck: bool = False
     """The button has been down for too long to be held by anybody."""
@@ -68,6 +70,13 @@ class Booth:
         """The problem that stops photos, or that made the last press fail."""
         storage = self.storage_stuck or self.storage_problem
         return storage or self.camera_problem or self.health.fault or self.notice
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether it is too early for READY: the camera has not streamed or failed, or a part is yet to be tried."""
+        if not self.camera_ready and self.camera_problem is None:
+            return True
+        return (self.awaits_button or not self.health.is_tested) and self.problem is None
 
     @property
     def takes_photos(self) -> bool:
