@@ -305,7 +305,7 @@ def card_file_is_taken(box: Box) -> None:
     wait("the import's end", lambda: not box.pi.holds("systemctl is-active --quiet piboothup-setup"))
     print(run("cat /boot/firmware/piboothup-status.txt"))
     wait("the card's name", lambda: box.pi.report("booth").get("name") == "Of the card")
-    left = box.pi.get("/boot/firmware/piboothup.toml.txt").decode("utf-16")
+    left = box.pi.get("/boot/firmware/piboothup.toml.txt").decode()  # UTF-8, as it is written anew
     expect_equal("secrets that were taken off the card", left.count('"(saved)"'), 2)
     expect("no secret stands there", DEMO_KEY not in left and "canary words" not in left)
     expect_equal("the key", run("cat /etc/piboothup/key"), DEMO_KEY)
