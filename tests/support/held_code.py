@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ import segno
 from PIL import Image, ImageFilter
 
 from piboothup.booth.frame import Plane
+from tests.support.perspective import Point, coefficients, turned
 
 FRAME = (1352, 1014)
 """Width and height of what the booth reads of 12 megapixels, pixels."""
@@ -37,6 +37,29 @@ class Held:
     """How far to the right of the middle."""
 
 
+BOOTH_CODE = (
+    f"PIBOOTHUP:K:{'a1B2' * 12};E:Ab3dEf7hIj9k;A:album-1;S:Barn and more;T:WPA;P:sunflower 1234 and more;"
+    "N:Booth 1;C:DE;L:de;Z:Europe/Berlin;;"
+)
+"""One of 171 bytes: key, event, network and all the rest."""
+WAYS = {
+    "straight": Held(),
+    "turned 5": Held(turn_deg=5),
+    "turned 20": Held(turn_deg=20),
+    "turned 45": Held(turn_deg=45),
+    "turned 90": Held(turn_deg=90),
+    "upside down": Held(turn_deg=180),
+    "tilted": Held(lean=0.12),
+    "tilted far": Held(lean=0.25),
+    "glare": Held(glare=0.4),
+    "dark room": Held(white=75, black=12, room=12, noise=4),
+    "too bright": Held(white=255, black=70, room=40),
+    "out of focus": Held(blur_px=2.0),
+    "aside": Held(shift_px=350),
+}
+"""Ways of holding a code that is read at a fifth of the frame's width."""
+
+
 def frame(text: str, held: Held | None = None, error: str = "l", size: tuple[int, int] = FRAME) -> Plane:
     """The grey picture, height x width."""
     held = held or Held()
@@ -45,7 +68,7 @@ def frame(text: str, held: Held | None = None, error: str = "l", size: tuple[int
     wanted = held.share * size[0] * side / (side - 8 * _DOT_PX)
     seen = Image.new("L", size, held.room)
     place = _corners(size, wanted, held)
-    way = _perspective(place, [(0, 0), (side, 0), (side, side), (0, side)])
+    way = coefficients(place, [(0, 0), (side, 0), (side, side), (0, side)])
     inked = code.point(lambda dot: held.white if dot else held.black)
     if wanted < side:
         inked = inked.filter(ImageFilter.BoxBlur(side / wanted / 2 - 0.5))
@@ -71,20 +94,7 @@ def _drawn(text: str, error: str) -> Image.Image:
     return Image.open(content).convert("L")
 
 
-def _corners(size: tuple[int, int], wanted: float, held: Held) -> list[tuple[float, float]]:
-    half, turn = wanted / 2, math.radians(held.turn_deg)
-    inset = held.lean * half
+def _corners(size: tuple[int, int], wanted: float, held: Held) -> list[Point]:
+    half, inset = wanted / 2, held.lean * wanted / 2
     square = [(-half, -half + inset), (half, -half), (half, half), (-half, half - inset)]
-    middle_x, middle_y = size[0] / 2 + held.shift_px, size[1] / 2
-    return [
-        (middle_x + x * math.cos(turn) - y * math.sin(turn), middle_y + x * math.sin(turn) + y * math.cos(turn))
-        for x, y in square
-    ]
-
-
-def _perspective(place: list[tuple[float, float]], origin: list[tuple[int, int]]) -> list[float]:
-    rows, right = [], []
-    for (to_x, to_y), (x, y) in zip(place, origin, strict=True):
-        rows += [[to_x, to_y, 1, 0, 0, 0, -x * to_x, -x * to_y], [0, 0, 0, to_x, to_y, 1, -y * to_x, -y * to_y]]
-        right += [x, y]
-    return [float(number) for number in np.linalg.solve(np.array(rows, float), np.array(right, float))]
+    return turned(square, held.turn_deg, (size[0] / 2 + held.shift_px, size[1] / 2))

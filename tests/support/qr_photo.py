@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import zxingcpp
 from PIL import Image, ImageFilter
+
+from tests.support.perspective import coefficients, turned
 
 
 @dataclass(frozen=True)
@@ -65,24 +66,12 @@ def taken(panel: Image.Image, shot: Shot) -> Image.Image:
 
 def _from_the_side(light: Image.Image, shot: Shot) -> Image.Image:
     width, height = light.size
-    inset = shot.lean * height / 2
-    corners = [(0.0, inset), (0.0, height - inset), (width, height), (width, 0.0)]
-    turn = math.radians(shot.tilt_deg)
-    middle_x, middle_y = width / 2, height / 2
-    turned = [
-        (
-            middle_x + (x - middle_x) * math.cos(turn) - (y - middle_y) * math.sin(turn),
-            middle_y + (x - middle_x) * math.sin(turn) + (y - middle_y) * math.cos(turn),
-        )
-        for x, y in corners
-    ]
+    right, low = width / 2, height / 2
+    inset = shot.lean * low
+    leant = [(-right, -low + inset), (-right, low - inset), (right, low), (right, -low)]
     origin = [(0, 0), (0, height), (width, height), (width, 0)]
-    rows, right = [], []
-    for (to_x, to_y), (x, y) in zip(turned, origin, strict=True):
-        rows += [[to_x, to_y, 1, 0, 0, 0, -x * to_x, -x * to_y], [0, 0, 0, to_x, to_y, 1, -y * to_x, -y * to_y]]
-        right += [x, y]
-    way = np.linalg.solve(np.array(rows, float), np.array(right, float))
-    return light.transform(light.size, Image.Transform.PERSPECTIVE, way.tolist(), Image.Resampling.BILINEAR)
+    way = coefficients(turned(leant, shot.tilt_deg, (right, low)), origin)
+    return light.transform(light.size, Image.Transform.PERSPECTIVE, way, Image.Resampling.BILINEAR)
 
 
 def read(picture: Image.Image) -> str:

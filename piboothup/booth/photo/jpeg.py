@@ -37,7 +37,7 @@ def encode(frame: Frame, quality: int, rotation: int = 0) -> bytes:
     """
     try:
         import simplejpeg  # noqa: PLC0415
-    except Exception as error:
+    except Exception as error:  # whatever a half updated package fails with
         raise EncodeError(f"simplejpeg can't be used: {str(error) or type(error).__name__}") from error
     planes = (rotated(plane, rotation) for plane in (frame.y, frame.u, frame.v))
     # libjpeg-turbo needs the pixels of a row side by side

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from importlib.metadata import version
 
 import numpy as np
@@ -14,28 +15,9 @@ from piboothup.booth.camera.code_reader import CodeReader, Look, hint, pause_s
 from piboothup.booth.flow.events import ScanHint
 from piboothup.booth.frame import Plane
 from piboothup.config import Secret
-from tests.support.held_code import FRAME, Held, frame
+from tests.support.held_code import BOOTH_CODE, FRAME, WAYS, Held, frame
 
-LONG = (
-    f"PIBOOTHUP:K:{'a1B2' * 12};E:Ab3dEf7hIj9k;A:album-1;S:Barn and more;T:WPA;P:sunflower 1234 and more;"
-    "N:Booth 1;C:DE;L:de;Z:Europe/Berlin;;"
-)
 WIFI = "WIFI:S:Küche 🎉;T:WPA;P:sunflower;;"
-HELD = {
-    "straight": Held(),
-    "turned 5": Held(turn_deg=5),
-    "turned 20": Held(turn_deg=20),
-    "turned 45": Held(turn_deg=45),
-    "turned 90": Held(turn_deg=90),
-    "upside down": Held(turn_deg=180),
-    "tilted": Held(lean=0.12),
-    "tilted far": Held(lean=0.25),
-    "glare": Held(glare=0.4),
-    "dark room": Held(white=75, black=12, room=12, noise=4),
-    "too bright": Held(white=255, black=70, room=40),
-    "out of focus": Held(blur_px=2.0),
-    "aside": Held(shift_px=350),
-}
 
 
 def read(picture: Plane) -> str | ScanHint:
@@ -43,35 +25,31 @@ def read(picture: Plane) -> str | ScanHint:
     return found.reveal() if isinstance(found, Secret) else found
 
 
-@pytest.mark.parametrize("text", [WIFI, LONG], ids=["wifi", "booth code"])
+@pytest.mark.parametrize("text", [WIFI, BOOTH_CODE], ids=["wifi", "booth code"])
 @pytest.mark.parametrize("share", [0.2, 0.25, 0.4])
 def test_u08_a_code_of_a_fifth_of_the_frame_is_read(text: str, share: float) -> None:
     """At least 90 % of the ways of holding it; here all of them, with the version that is installed."""
-    assert len(LONG) >= 160
-    missed = [name for name, held in HELD.items() if read(frame(text, _at(held, share))) != text]
+    assert len(BOOTH_CODE) >= 160
+    missed = [name for name, held in WAYS.items() if read(frame(text, replace(held, share=share))) != text]
     assert missed == [], f"zxing-cpp {version('zxing-cpp')}"
-
-
-def _at(held: Held, share: float) -> Held:
-    return Held(**{**held.__dict__, "share": share})
 
 
 @pytest.mark.parametrize("size", [(1014, 760), (1296, 972), (1536, 864), (820, 616)])
 def test_u08_a_code_is_read_from_each_camera_s_frame(size: tuple[int, int]) -> None:
-    assert read(frame(LONG, Held(share=0.3), size=size)) == LONG
+    assert read(frame(BOOTH_CODE, Held(share=0.3), size=size)) == BOOTH_CODE
 
 
 def test_u08_a_code_with_an_error_correction_of_m_is_read() -> None:
-    assert read(frame(LONG, Held(share=0.25), error="m")) == LONG
+    assert read(frame(BOOTH_CODE, Held(share=0.25), error="m")) == BOOTH_CODE
 
 
 def test_u08_a_code_that_is_not_read_has_its_hint() -> None:
-    assert read(frame(LONG, Held(share=0.05))) is ScanHint.CLOSER
-    assert read(frame(LONG, Held(share=0.25, blur_px=6.0))) in (ScanHint.STILL, ScanHint.SHOW)
-    assert read(frame(LONG, Held(share=0.05, white=60, black=10, room=10))) is ScanHint.BRIGHTER
+    assert read(frame(BOOTH_CODE, Held(share=0.05))) is ScanHint.CLOSER
+    assert read(frame(BOOTH_CODE, Held(share=0.25, blur_px=6.0))) in (ScanHint.STILL, ScanHint.SHOW)
+    assert read(frame(BOOTH_CODE, Held(share=0.05, white=60, black=10, room=10))) is ScanHint.BRIGHTER
     moved = CodeReader()
-    moved.read(frame(LONG, Held(share=0.3, blur_px=12.0)))
-    assert moved.read(frame(LONG, Held(share=0.3, blur_px=12.0, shift_px=250))) is ScanHint.STILL
+    moved.read(frame(BOOTH_CODE, Held(share=0.3, blur_px=12.0)))
+    assert moved.read(frame(BOOTH_CODE, Held(share=0.3, blur_px=12.0, shift_px=250))) is ScanHint.STILL
 
 
 def test_u09_a_room_without_a_code_gets_no_advice() -> None:
