@@ -157,10 +157,12 @@ def test_f06_log_reader_stands_still_photos_reach_the_album(
 ) -> None:
     box = Appliance(tmp_path / "box", album.url, DEMO_KEY, review_s=0.1)
     with running(box, reader, "run", PIBOOTHUP_LOG="DEBUG") as process:
-        pictures = set()
+        panel = box.runtime / "panel.pbm"
+        wait_until(panel.exists, "the panel, which loads after the first ready")
+        before = panel.read_bytes()
         for _ in range(4):
             box.take(PATIENCE_S)
-            pictures.add((box.runtime / "panel.pbm").read_bytes())
+        wait_until(lambda: panel.read_bytes() != before, "the panel to show that there are photos")
         wait_until(lambda: len(box.photos(SENT)) == 4, "the photos to be in the album")
         reader.comes_back()
         reader.reads_until(r"saved photo=\S+")  # what had room was kept
