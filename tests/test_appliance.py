@@ -425,4 +425,4 @@ def test_f08_both_services_return_into_a_vanished_folder(box: Appliance) -> None
     assert (pid_of(box, "booth"), pid_of(box, "uploader")) == pids
     wait_until(box.retry, "the uploader's socket to be back")
     assert "Traceback" not in box.log.read_text()
-    assert (box.runtime / "panel.pbm").exists()
+    wait_until((box.runtime / "panel.pbm").exists, "the panel's picture to be there again")
