@@ -48,9 +48,15 @@ class LocalEventPics(EventPicsCalls):
     ) -> None:
         """Listen until closed; on a free port if `port` is 0. Raises OSError."""
         super().__init__(directory, clock, key, faults)
-        self._server: _Listener | None = _Listener(self, port)
-        self.port: int = self._server.server_address[1]
+        self._held_port = hold_port(port)
+        self.port: int = self._held_port.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        self._server: _Listener | None = None
+        try:
+            self.online = True
+        except OSError:
+            self._held_port.close()
+            raise
 
     @property
     def online(self) -> bool:
@@ -70,6 +76,7 @@ class LocalEventPics(EventPicsCalls):
     def close(self) -> None:
         """Go offline for good."""
         self.online = False
+        self._held_port.close()
 
     def __enter__(self) -> LocalEventPics:
         return self
@@ -92,6 +99,21 @@ def main(port: int, directory: Path, faults: Path | None = None) -> None:
     with eventpics:
         print(f'api_url = "{eventpics.url}"  api_key = "{eventpics.key}"  link_id = "abcd1234"', flush=True)
         ended.wait()
+
+
+def hold_port(port: int = 0, host: str = "127.0.0.1") -> socket.socket:
+    """Socket that keeps a port from other processes, and refuses connections while nobody listens there.
+
+    A free port if `port` is 0. Raises OSError when somebody has it.
+    """
+    held = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a listener that has it too may bind the port
+        held.bind((host, port))
+    except OSError:
+        held.close()
+        raise
+    return held
 
 
 class _Listener(ThreadingHTTPServer):

@@ -156,6 +156,8 @@ def test_offline_refuses_connections_online_again_on_same_port(album: LocalEvent
             call(album, "GET", "/geteventsandalbums")
         while live.recv(65536):
             pass
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", port))
     album.online = True
     assert album.port == port
     assert call(album, "PUT", path, PHOTO)[0] == 200

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from piboothup.simulator.server import hold_port
 from tests.support.deadline import PATIENCE_S
 
 _BLOCK_BYTES = 8192
@@ -56,7 +57,9 @@ class Link:
         self._hole: tuple[socket.socket, socket.socket] | None = None
         self._live: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.port = 0
+        self._there, self._back, self._moving = _Lane(self), _Lane(self), asyncio.Event()
+        self._held_port = hold_port()
+        self.port: int = self._held_port.getsockname()[1]
         self._call(self._open)
         self.url = f"http://127.0.0.1:{self.port}"
 
@@ -68,6 +71,7 @@ class Link:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE_S)
         self._loop.close()
+        self._held_port.close()
 
     def stall(self) -> None:
         """Stop all data; every connection stays open."""
@@ -96,13 +100,10 @@ class Link:
         asyncio.run_coroutine_threadsafe(run(), self._loop).result(PATIENCE_S)
 
     async def _open(self) -> None:
-        if not self.port:
-            self._there, self._back, self._moving = _Lane(self), _Lane(self), asyncio.Event()
         self._moving.set()
         if self._listener is None:
             listening, filler = self._hole or (self._bound(), None)
             self._hole = None
-            self.port = listening.getsockname()[1]
             self._listener = await asyncio.start_server(self._connected, sock=listening, limit=_BLOCK_BYTES)
             if filler is not None:
                 filler.close()

@@ -8,7 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable
 
-from piboothup.simulator.server import LocalEventPics
+from piboothup.simulator.server import LocalEventPics, hold_port
 from tests.support.deadline import PATIENCE_S
 
 Story = Callable[["Liar", socket.socket], None]
@@ -31,7 +31,8 @@ class Liar:
         self.tls = tls
         """TLS context from the next connection on."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.create_server((host, 0), family=family)
+        self._held_port = hold_port(host=host)
+        self._listener = socket.create_server(self._held_port.getsockname()[:2], family=family)
         if buffer_bytes:
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
         self.port: int = self._listener.getsockname()[1]
@@ -44,17 +45,22 @@ class Liar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.ended.set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._threads[0].join(PATIENCE_S)  # else it may take one more connection, which nobody would close
+        self.refuse()
+        self._held_port.close()
         for connection in self._live:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
         for thread in self._threads:
             thread.join(PATIENCE_S)
+
+    def refuse(self) -> None:
+        """Refuse connections from now on; nobody else gets the port."""
+        self.ended.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._threads[0].join(PATIENCE_S)  # else it may take one more connection, which nobody would close
 
     def request(self, connection: socket.socket) -> bytes:
         """Read one request with its body, by its Content-Length."""

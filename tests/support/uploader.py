@@ -17,7 +17,7 @@ from piboothup.clock import Clock
 from piboothup.config import Config, EventPicsConfig, Secret, SpoolConfig, UploadConfig
 from piboothup.runtime import send_hint
 from piboothup.simulator.faults import Fault
-from piboothup.simulator.server import DEMO_KEY, LocalEventPics
+from piboothup.simulator.server import DEMO_KEY, LocalEventPics, hold_port
 from piboothup.spool.contexts import Context
 from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
@@ -32,7 +32,7 @@ from tests.support.commands import environment
 from tests.support.deadline import PATIENCE_S
 from tests.support.limits import FAR
 from tests.support.photos import PARTY, jpeg, open_spool, take
-from tests.support.server import Liar, brings_to, says
+from tests.support.server import Liar, brings_to
 
 _LOOK_S = 0.002
 
@@ -63,6 +63,8 @@ class Desk:
             spool=SpoolConfig(directory=str(root / "spool"), allow_memory=True),
             upload=UploadConfig(workers=1),
         )
+        self._held_port = hold_port()
+        """A port at which nobody listens."""
         self.front: Liar | None = None
         self.uploader: Uploader | None = None
         self._thread: threading.Thread | None = None
@@ -132,6 +134,7 @@ class Desk:
     def end(self) -> None:
         """Stop everything."""
         self.album.close()
+        self._held_port.close()
         if self.front is not None:
             self.front.__exit__()
         assert self.stop()
@@ -216,11 +219,9 @@ class Desk:
 
     def lose_storage(self, times: int = 0) -> None:
         """Make the storage unreachable so many times (0 = for ever); EventPics answers."""
-        with Liar(says("200 OK")) as storage:
-            pass
-        self.album.add_fault(
-            Fault(call="getuploadurl", status=200, body=json.dumps({"uploadUrl": f"{storage.url}/put"}), times=times)
-        )
+        host, port = self._held_port.getsockname()
+        answer = json.dumps({"uploadUrl": f"http://{host}:{port}/put"})
+        self.album.add_fault(Fault(call="getuploadurl", status=200, body=answer, times=times))
 
     def _let_pass(self, seconds: float) -> None:
         for clock in (self.clock, self.server_clock):

@@ -42,7 +42,7 @@ def test_n06_n07_portal_only_on_plain_http_named_gets_no_key(
 ) -> None:
     with Liar(PAGE, tls=self_signed(tmp_path)) if tls == "its own certificate" else Liar(refuses) as front:
         if tls == "lets nobody connect":
-            front.__exit__()
+            front.refuse()
         desk.configure(api_url=f"https://127.0.0.1:{front.port}")
         with Liar(story) as portal:
             name = desk.take()

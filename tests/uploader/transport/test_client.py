@@ -341,8 +341,8 @@ def test_n02_unresolvable_name_and_refused_connection_told_apart(
     transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Liar(says("200 OK")) as liar:
-        pass
-    assert trouble(transport, liar.url).outcome is Outcome.CONNECT
+        liar.refuse()
+        assert trouble(transport, liar.url).outcome is Outcome.CONNECT
 
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
