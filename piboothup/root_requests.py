@@ -53,6 +53,8 @@ class WifiResult(StrEnum):
     """The network refuses it."""
     UNSEEN = "unseen"
     NO_ADDRESS = "no_address"
+    FORMER = "former"
+    """It was not joined, for another reason; what was known of it before is in force again."""
     FAILED = "failed"
 
 

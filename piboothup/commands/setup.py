@@ -40,7 +40,7 @@ def serve_requests(_given: argparse.Namespace) -> int:
 
 def _take_code(values: Mapping[str, object]) -> str | None:
     """Verb `settings`. Raises Refused, OSError."""
-    from piboothup.setup import boot_import, code_import
+    from piboothup.setup import boot_import, code_import, radio
     from piboothup.spool.admin import users
 
     try:
@@ -48,7 +48,7 @@ def _take_code(values: Mapping[str, object]) -> str | None:
     except KeyError:
         raise Refused(f"no user {users.UPLOADER}") from None
     box = boot_import.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
-    return code_import.take(values, box)
+    return code_import.take(values, box, radio.Radio(radio.LIMIT_S))
 
 
 def open_spool(_given: argparse.Namespace) -> int:
@@ -140,7 +140,7 @@ def show_networks(given: argparse.Namespace) -> int:
         if given.forget is not None:
             if not wifi_profiles.forget(given.forget, folder):
                 raise CommandFails("The box was given no network of this name: `piboothup setup wifi` lists them.")
-            radio.reload()
+            radio.Radio().reload()
         ours, others = wifi_profiles.ours(folder), wifi_profiles.others(folder)
     except OSError as error:
         raise CommandFails(f"{folder} can't be used: {error.strerror or error}.") from None

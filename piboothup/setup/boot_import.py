@@ -43,6 +43,7 @@ class Box:
     boot: Path
     etc: Path = Path("/etc/piboothup")
     profiles: Path = wifi_profiles.FOLDER
+    trials: Path = wifi_profiles.TRIALS
     key_owner: tuple[int, int] | None = None
     """User and group of the uploader, whose the key's file is."""
 
@@ -65,10 +66,10 @@ class Imported:
     notes: list[str] = field(default_factory=list)
 
 
-def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> Imported | None:
+def run(box: Box, put_in_force: Callable[[str], None] | None = None) -> Imported | None:
     """Import the file if it is new to this box; None when there is nothing to do. Raises OSError.
 
-    `put_in_force`: sets the radio's country and has the networks joined.
+    `put_in_force`: sets the radio's country and has the networks joined; None: by the system's programs.
     """
     for folder in (box.boot, box.etc, box.profiles):
         for draft in folder.glob(".*"):  # of an import that a power cut ended; it may hold a secret
@@ -92,7 +93,7 @@ def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> I
         done.notes.append(f"No [[box]] has the id {box.id}: only the common part counts.")
     left = _Import(box, done, record.box).take(content)
     if file.country or file.networks:
-        put_in_force(file.country)
+        (put_in_force or radio.Radio().put_in_force)(file.country)
     if file.networks and not file.country and not radio.kept_country(box.boot):
         done.notes.append(
             'No country is set, so the Wi-Fi keeps to what is allowed everywhere: write country = "DE".'

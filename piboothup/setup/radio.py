@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -18,9 +20,15 @@ _NMCLI = "/usr/bin/nmcli"
 _IW = "/usr/sbin/iw"
 _IP = "/usr/bin/ip"
 _TIMEOUT_S = 20.0
-_SCAN_TIMEOUT_S = 8.0
-_JOIN_TIMEOUT_S = 18
-"""NetworkManager's own is 90 s: somebody stands before the box."""
+LIMIT_S = 22.0
+"""Limit of all up to the end of joining a network for somebody who stands before the box."""
+HURRIED_S = 3.0
+"""Timeout of a command then, but for those that are told below."""
+LEAST_S = 2.0
+"""Timeout of a command when the limit is reached: a network that was not joined has to be left."""
+SCAN_TIMEOUT_S = 6.0
+JOIN_TIMEOUT_S = 18.0
+"""NetworkManager's own is 90 s."""
 _REASONS = (
     ("Secrets were required", WifiResult.PASSWORD),
     ("could not be found", WifiResult.UNSEEN),
@@ -62,39 +70,63 @@ def _kernel_line(boot_folder: Path) -> str:
         return ""
 
 
-def put_in_force(country: str) -> None:
-    """Set the country, have NetworkManager read the profiles, and switch the radio on. What fails is logged."""
-    if country:
-        _run([_IW, "reg", "set", country])
-    reload()
-    _run([_NMCLI, "radio", "wifi", "on"])
+class Radio:
+    """The kernel's and NetworkManager's part, by their programs. What fails is logged."""
 
+    def __init__(self, limit_s: float | None = None, now: Callable[[], float] = time.monotonic) -> None:
+        """`limit_s`: of all commands together; None: nobody waits for them."""
+        self._now = now
+        self._until_s = None if limit_s is None else now() + limit_s
 
-def reload() -> None:
-    """Have NetworkManager read the profiles anew. A failure is logged."""
-    _run([_NMCLI, "connection", "reload"])
+    def put_in_force(self, country: str) -> None:
+        """Set the country, have NetworkManager read the profiles, and switch the radio on."""
+        if country:
+            self._run([_IW, "reg", "set", country])
+        self.reload()
+        self._run([_NMCLI, "radio", "wifi", "on"])
 
+    def reload(self) -> None:
+        """Have NetworkManager read the profiles anew."""
+        self._run([_NMCLI, "connection", "reload"])
 
-def join(profile: UUID) -> WifiResult:
-    """Join the network of a profile that NetworkManager has read. On failure it goes back to one that it knows."""
-    _run([_NMCLI, "device", "wifi", "list", "--rescan", "yes"], _SCAN_TIMEOUT_S)  # a radio just switched on saw none
-    try:
-        subprocess.run(  # noqa: S603  (nothing in it but the profile's number)
-            [_NMCLI, "--wait", str(_JOIN_TIMEOUT_S), "connection", "up", "uuid", str(profile)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=True,
-            timeout=_JOIN_TIMEOUT_S + 2,
-            env={"LC_ALL": "C"},
-        )
-    except subprocess.CalledProcessError as error:
-        result = join_result(error.stderr.decode("utf-8", "replace"))
-        log.warning("network not joined result=%s status=%d", result, error.returncode)
-        return result
-    except (OSError, subprocess.TimeoutExpired) as error:
-        log.warning("network not joined reason=%s", type(error).__name__)
-        return WifiResult.FAILED
-    return WifiResult.JOINED
+    def in_use(self) -> UUID | None:
+        """Profile of the Wi-Fi that the box is connected with; None without one."""
+        found = self._run([_NMCLI, "-t", "-f", "UUID,TYPE", "connection", "show", "--active"])
+        uuids = re.findall(r"^([0-9a-f-]{36}):802-11-wireless$", found, re.MULTILINE)
+        return UUID(uuids[0]) if uuids else None
+
+    def resume(self, profile: UUID) -> None:
+        """Have the network of this profile joined again, without waiting for it."""
+        self._run([_NMCLI, "--wait", "0", "connection", "up", "uuid", str(profile)])
+
+    def join(self, profile: UUID) -> WifiResult:
+        """Join the network of a profile that NetworkManager has read."""
+        self._run([_NMCLI, "device", "wifi", "list", "--rescan", "yes"], SCAN_TIMEOUT_S)  # one just on saw none
+        wait_s = int(self._timeout_s(JOIN_TIMEOUT_S))
+        try:
+            subprocess.run(  # noqa: S603  (nothing in it but the profile's number)
+                [_NMCLI, "--wait", str(wait_s), "connection", "up", "uuid", str(profile)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=True,
+                timeout=wait_s + 1,
+                env={"LC_ALL": "C"},
+            )
+        except subprocess.CalledProcessError as error:
+            result = join_result(error.stderr.decode("utf-8", "replace"))
+            log.warning("network not joined result=%s status=%d", result, error.returncode)
+            return result
+        except (OSError, subprocess.TimeoutExpired) as error:
+            log.warning("network not joined reason=%s", type(error).__name__)
+            return WifiResult.FAILED
+        return WifiResult.JOINED
+
+    def _run(self, words: list[str], timeout_s: float = HURRIED_S) -> str:
+        return _run(words, _TIMEOUT_S if self._until_s is None else self._timeout_s(timeout_s))
+
+    def _timeout_s(self, at_most_s: float) -> float:
+        left_s = at_most_s if self._until_s is None else self._until_s - self._now()
+        return max(LEAST_S, min(at_most_s, left_s))
 
 
 def join_result(said: str) -> WifiResult:

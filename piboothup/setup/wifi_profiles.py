@@ -18,6 +18,8 @@ from piboothup.spool import durable
 from piboothup.text import read_bytes
 
 FOLDER: Final = Path("/etc/NetworkManager/system-connections")
+TRIALS: Final = Path("/run/NetworkManager/system-connections")
+"""Profiles there go before those of the same UUID in `FOLDER`, and are gone after the next power-on."""
 _OURS: Final = uuid.UUID("0b1c6c5e-6f0a-5a52-9d0a-6d1f7b6c2e11")
 _ID: Final = "piboothup "
 """Beginning of the name that NetworkManager shows."""
@@ -80,6 +82,16 @@ def forget(ssid: str, folder: Path = FOLDER) -> bool:
         return False
     durable.sync_directory(folder)
     return True
+
+
+def forget_all(folder: Path = FOLDER) -> int:
+    """Delete our profiles for all networks; return their number. Raises OSError."""
+    found = [*folder.glob(_PATTERN)]
+    for path in found:
+        durable.remove(path)
+    if found:
+        durable.sync_directory(folder)
+    return len(found)
 
 
 def _profile(text: str) -> Profile:

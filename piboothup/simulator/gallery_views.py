@@ -178,6 +178,7 @@ def menu_examples(box: View) -> dict[str, View]:
         "code-taken": seen(pages.result_page("code_taken")),
         "code-joined": seen(pages.result_page("wifi_joined", title="Barn")),
         "code-password": seen(replace(pages.error_page("wifi_password"), title="Barn")),
+        "code-former": seen(replace(pages.error_page("wifi_former"), title="Barn")),
         "menu-status": replace(
             seen(chosen(first, "status")),
             upload_state=UploaderState.OFFLINE,

@@ -375,7 +375,7 @@ def programs(card: Card, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(radio, f"_{name.upper()}", str(program))
     monkeypatch.setattr(setup, "BOOT", card.box.boot)
     monkeypatch.setattr(setup, "SYSTEM_DIRECTORY", card.root)
-    made = partial(Box, etc=card.box.etc, profiles=card.box.profiles)
+    made = partial(Box, etc=card.box.etc, profiles=card.box.profiles, trials=card.root / "trials")
     monkeypatch.setattr(boot_import, "Box", lambda box_id, boot, key_owner: made(box_id, boot))
     monkeypatch.setattr(pwd, "getpwnam", lambda _: SimpleNamespace(pw_uid=os.geteuid(), pw_gid=os.getegid()))
     monkeypatch.setattr(os, "geteuid", lambda: 0)

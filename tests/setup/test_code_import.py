@@ -18,33 +18,58 @@ from piboothup.root_requests import WifiResult
 from piboothup.setup import code_import, radio, wifi_profiles
 from piboothup.setup.boot_import import Box
 from piboothup.setup.errors import Refused
+from piboothup.setup.radio import Radio
 from piboothup.spool import durable
+from tests.spool.crash.model import Disk, Recording, read_tree, states
 
 KEY, PASSWORD = "canary-key-0123456789", "canary-password"
 BARN = WifiNetwork("Barn", Secret(PASSWORD), Security.WPA)
 WHOLE = BoothCode(Secret(KEY), "efgh5678", "a2", BARN, "Booth 7", "DE", "de", "Europe/Berlin")
 
 
-class Root:
-    """A box's folders, and what was set in force."""
+class Root(Radio):
+    """A box's folders, and its radio: a fake, as no NetworkManager runs here. It reads the profiles as that does."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         for name in ("boot", "etc", "profiles"):
             (folder / name).mkdir()
-        self.box = Box("7F3K", folder / "boot", folder / "etc", folder / "profiles")
+        self.box = Box("7F3K", folder / "boot", folder / "etc", folder / "profiles", folder / "trials")
         (self.box.boot / "cmdline.txt").write_text("console=tty1 root=PARTUUID=1\n")
         self.countries: list[str] = []
         self.joined: list[UUID] = []
+        self.resumed: list[UUID] = []
+        self.used: UUID | None = None
         self.result = WifiResult.JOINED
+        self.in_force: dict[str, str] = {}
+        """Profiles as NetworkManager has read them, by the file's name."""
 
     def take(self, code: BoothCode | WifiNetwork) -> WifiResult | None:
         return self.take_values({"code": make(code).reveal()})
 
     def take_values(self, values: dict[str, object]) -> WifiResult | None:
-        return code_import.take(values, self.box, self.countries.append, self._join)
+        return code_import.take(values, self.box, self)
 
-    def _join(self, profile: UUID) -> WifiResult:
-        assert any(str(profile) in path.name for path in self.box.profiles.iterdir()), "its profile is there first"
+    def password(self, ssid: str = "Barn") -> Secret | None:
+        """The password that a start would find."""
+        return wifi_profiles.saved_password(ssid, self.box.profiles)
+
+    def reload(self) -> None:
+        folders = (self.box.profiles, self.box.trials)  # the latter goes before the former
+        self.in_force = {path.name: path.read_text() for folder in folders for path in folder.glob("*")}
+
+    def put_in_force(self, country: str) -> None:
+        self.countries.append(country)
+        self.reload()
+
+    def in_use(self) -> UUID | None:
+        return self.used
+
+    def resume(self, profile: UUID) -> None:
+        self.resumed.append(profile)
+
+    def join(self, profile: UUID) -> WifiResult:
+        assert any(str(profile) in name for name in self.in_force), "its profile is there first"
         self.joined.append(profile)
         return self.result
 
@@ -174,6 +199,107 @@ def test_no_secret_is_in_the_log_or_in_a_file_that_others_read(root: Root, caplo
                 assert KEY not in path.read_text() and PASSWORD not in path.read_text()
 
 
+# -- what was known of a network before -------------------------------------------------------------------------------
+
+WRONG = WifiNetwork("Barn", Secret("canary-mistyped"), Security.WPA)
+OTHER = wifi_profiles.uuid_of("Attic")
+
+
+class TriedFirst(Root):
+    """A radio that looks at the card while it joins."""
+
+    on_card: Secret | None = None
+
+    def join(self, profile: UUID) -> WifiResult:
+        self.on_card = self.password()
+        assert "canary-mistyped" in "".join(self.in_force.values())
+        return super().join(profile)
+
+
+def test_u06_a_mistyped_code_leaves_the_working_network(tmp_path: Path) -> None:
+    root = TriedFirst(tmp_path)
+    wifi_profiles.write(BARN, folder=root.box.profiles)
+    root.result, root.used = WifiResult.PASSWORD, wifi_profiles.uuid_of("Barn")
+    assert root.take(WRONG) is WifiResult.PASSWORD
+    assert root.on_card == root.password() == Secret(PASSWORD)
+    assert [PASSWORD in text for text in root.in_force.values()] == [True], "NetworkManager has read it again"
+    assert root.resumed == [root.used], "and joins it"
+    assert list(root.box.trials.iterdir()) == []
+
+
+def test_u06_a_first_password_that_is_refused_is_not_kept(root: Root) -> None:
+    root.result, root.used = WifiResult.PASSWORD, OTHER
+    assert root.take(WRONG) is WifiResult.PASSWORD
+    assert root.in_force == {}
+    assert [*root.box.profiles.iterdir(), *root.box.trials.iterdir()] == []
+    assert root.resumed == [OTHER]
+
+
+@pytest.mark.parametrize("result", [WifiResult.JOINED, WifiResult.UNSEEN, WifiResult.NO_ADDRESS])
+@pytest.mark.parametrize("has_former", [False, True])
+def test_u06_a_network_that_may_be_right_is_kept(root: Root, result: WifiResult, has_former: bool) -> None:
+    if has_former:
+        wifi_profiles.write(WRONG, folder=root.box.profiles)
+    root.result, root.used = result, OTHER
+    assert root.take(BARN) is result
+    assert root.password() == Secret(PASSWORD)
+    assert [PASSWORD in text for text in root.in_force.values()] == [True]
+    assert (root.resumed, list(root.box.trials.iterdir())) == ([], [])
+
+
+def test_u06_what_fails_for_no_known_reason_costs_no_former(root: Root) -> None:
+    root.result = WifiResult.FAILED
+    assert root.take(BARN) is WifiResult.FAILED
+    assert root.password() == Secret(PASSWORD), "it may be joined later, and nothing is lost by it"
+    assert root.resumed == []
+    assert root.take(WRONG) is WifiResult.FORMER
+    assert root.password() == Secret(PASSWORD)
+    assert root.resumed == root.joined[:1], "or the trial might be joined in the end"
+
+
+def test_u02_a_trial_of_a_helper_that_was_killed_is_removed(root: Root) -> None:
+    root.box.trials.mkdir()
+    wifi_profiles.write(WifiNetwork("Attic", Secret("canary-stale"), Security.WPA), folder=root.box.trials)
+    (root.box.trials / "netplan-wlan0-Home.nmconnection").write_text("another's")
+    root.take(BARN)
+    assert root.in_force.keys() == {"netplan-wlan0-Home.nmconnection", wifi_profiles.path_of("Barn").name}
+
+
+def test_u02_a_card_that_takes_no_profile_keeps_the_former(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    root.take(BARN)
+    real = durable.replace
+
+    def fail(path: Path, *given: object, **named: object) -> None:
+        if path.parent == root.box.profiles:
+            raise OSError(28, "No space left on device")
+        real(path, *given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(durable, "replace", fail)
+    with pytest.raises(OSError, match="No space"):
+        root.take(WRONG)
+    assert [PASSWORD in text for text in root.in_force.values()] == [True]
+    assert list(root.box.trials.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", Disk)
+@pytest.mark.parametrize("result", [WifiResult.JOINED, WifiResult.PASSWORD, WifiResult.FAILED])
+def test_p13_a_cut_while_joining_leaves_old_or_new(tmp_path: Path, kind: Disk, result: WifiResult) -> None:
+    (tmp_path / "box").mkdir()
+    root = Root(tmp_path / "box")
+    root.box.trials.mkdir()
+    root.take(BARN)
+    name = f"profiles/{wifi_profiles.path_of('Barn').name}"
+    old = dict(read_tree(tmp_path / "box"))[name]
+    root.result = result
+    recording = Recording(tmp_path / "box")
+    with recording:
+        root.take(WRONG)
+    new = dict(read_tree(tmp_path / "box"))[name]
+    assert (new == old) is (result is not WifiResult.JOINED)
+    found = {dict(tree).get(name) for cut in recording.trace.cuts for tree in states(recording.trace, cut, kind)}
+    assert found == {old, new}
+
+
 # -- joining ---------------------------------------------------------------------------------------------------------
 
 
@@ -226,7 +352,7 @@ def test_u06_joining_asks_nmcli_in_english_and_waits(
     program.chmod(0o755)
     monkeypatch.setattr(radio, "_NMCLI", str(program))
     profile = wifi_profiles.uuid_of("Barn")
-    assert radio.join(profile) == result
+    assert Radio().join(profile) == result
     scan, joining = calls.read_text().splitlines()
     assert scan.endswith("device wifi list --rescan yes")
     assert joining == f"C --wait 18 connection up uuid {profile}"
@@ -235,8 +361,32 @@ def test_u06_joining_asks_nmcli_in_english_and_waits(
 @pytest.mark.process
 def test_u06_a_box_without_networkmanager_says_not_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(radio, "_NMCLI", "/nowhere/nmcli")
-    assert radio.join(wifi_profiles.uuid_of("Barn")) is WifiResult.FAILED
+    assert Radio(30.0).in_use() is None
+    assert Radio(30.0).join(wifi_profiles.uuid_of("Barn")) is WifiResult.FAILED
 
 
-def test_u06_scan_and_joining_end_within_30_s() -> None:
-    assert radio._SCAN_TIMEOUT_S + radio._JOIN_TIMEOUT_S + 2 <= 30
+@pytest.mark.process
+def test_u06_the_network_in_use_is_asked_for_and_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script stands in for nmcli, with what that says of a box with a cable and a Wi-Fi."""
+    calls, barn = tmp_path / "calls", wifi_profiles.uuid_of("Barn")
+    program = tmp_path / "nmcli"
+    lines = f"{OTHER}:802-3-ethernet\\n{barn}:802-11-wireless\\n"
+    program.write_text(f'#!/bin/sh\necho "$*" >> {calls}\nprintf "{lines}"\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(radio, "_NMCLI", str(program))
+    assert Radio().in_use() == barn
+    Radio().resume(barn)
+    assert calls.read_text().splitlines()[1] == f"--wait 0 connection up uuid {barn}"
+
+
+def test_u06_what_commands_may_take_in_all_is_limited() -> None:
+    """Each ends within its timeout; those after the limit, within the least."""
+    now_s = 100.0
+    hurried = Radio(radio.LIMIT_S, lambda: now_s)
+    assert hurried._timeout_s(radio.HURRIED_S) == radio.HURRIED_S
+    now_s += radio.LIMIT_S - 10
+    assert hurried._timeout_s(radio.JOIN_TIMEOUT_S) == 10
+    now_s += 10
+    assert hurried._timeout_s(radio.JOIN_TIMEOUT_S) == radio.LEAST_S
+    before_joining_s = 4 * radio.HURRIED_S + radio.SCAN_TIMEOUT_S  # in use, country, profiles, switch; scan
+    assert before_joining_s + radio.LEAST_S <= radio.LIMIT_S

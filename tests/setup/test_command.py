@@ -20,6 +20,7 @@ from piboothup.commands.arguments import command_parser
 from piboothup.root_requests import Answer, Outcome, Request, WifiResult
 from piboothup.setup import code_import, power
 from piboothup.setup.boot_import import Box
+from piboothup.setup.radio import Radio
 from tests.support.deadline import PATIENCE_S
 from tests.support.users import BOOTH, GROUP, IS_ROOT, make_runtime, needs_users, user
 
@@ -58,7 +59,7 @@ def test_u08_the_command_takes_a_code_for_the_uploader(runtime: Path, monkeypatc
     """What is done with it is `test_code_import`'s: the box's own folders are not touched here."""
     taken: list[tuple[Mapping[str, object], Box]] = []
 
-    def take(values: Mapping[str, object], box: Box) -> WifiResult:
+    def take(values: Mapping[str, object], box: Box, _radio: Radio) -> WifiResult:
         taken.append((values, box))
         return WifiResult.UNSEEN
 

@@ -36,6 +36,7 @@ from piboothup.config.import_record import ImportWatch
 from piboothup.root_requests import REQUESTS, WifiResult
 from piboothup.runtime import HintSocket
 from piboothup.setup import boot_import, code_import, request_reader, root_settings_file, wifi_profiles
+from piboothup.setup.radio import Radio
 from piboothup.spool import choices
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import Album, AlbumEvent
@@ -53,33 +54,46 @@ WHOLE = BoothCode(Secret(KEY), "efgh5678", "a2", BARN, "Booth 7", "DE", "de", "E
 EVENTS = [AlbumEvent("Anna & Ben", "abcd1234", (Album("a1", "Booth"),)), AlbumEvent("The others", "efgh5678")]
 
 
-class Root:
+class Root(Radio):
     """Root's helper over the folders of a box: done as soon as the booth asks."""
 
     def __init__(self, box: Box, folder: Path) -> None:
+        super().__init__()
         make_runtime(box.runtime)
         os.chown(box.runtime / REQUESTS, ROOT, -1)  # the booth of these tests is of this user
         for name in ("boot", "etc", "profiles"):
             (folder / name).mkdir()
-        self.box = boot_import.Box("7F3K", folder / "boot", folder / "etc", folder / "profiles")
+        self.box = boot_import.Box("7F3K", folder / "boot", folder / "etc", folder / "profiles", folder / "trials")
         self.result = WifiResult.JOINED
         self.joined: list[UUID] = []
         self._booth = box
         self._ended = threading.Event()
         self._watch = ImportWatch(self.box.etc)
-        self._thread = threading.Thread(target=self._run, name="root's helper")
+        self._thread = threading.Thread(target=self._serve, name="root's helper")
         self._thread.start()
 
-    def _run(self) -> None:
+    def _serve(self) -> None:
         verbs = {"settings": self._take}
         while not self._ended.wait(0.02):
             request_reader.serve(self._booth.runtime, ROOT, self._booth.clock, verbs)
 
     def _take(self, values: Mapping[str, object]) -> WifiResult | None:
         self._booth.clock.pass_s(0.01)  # a request has a later time than the one before
-        return code_import.take(values, self.box, lambda country: None, self._join)
+        return code_import.take(values, self.box, self)
 
-    def _join(self, profile: UUID) -> WifiResult:
+    def put_in_force(self, country: str) -> None:
+        pass
+
+    def reload(self) -> None:
+        pass
+
+    def in_use(self) -> UUID | None:
+        return None
+
+    def resume(self, profile: UUID) -> None:
+        pass
+
+    def join(self, profile: UUID) -> WifiResult:
         self.joined.append(profile)
         return self.result
 
@@ -188,7 +202,7 @@ def test_u13_a_code_without_an_event_keeps_what_was_chosen(
 ) -> None:
     chosen = choices.Choices(link_id="efgh5678", album_id="b1", language="de", paused=True, sound=False)
     choices.write(box.spool.directory, box.config, chosen)
-    join, contexts = root._join, set()
+    join, contexts = root.join, set()
 
     def joining(profile: UUID) -> WifiResult:
         """It takes as long as housekeeping needs to see what is new, and photos are taken meanwhile."""
@@ -198,7 +212,7 @@ def test_u13_a_code_without_an_event_keeps_what_was_chosen(
         contexts.add(box._service._settings_store.active.context.link_id)
         return join(profile)
 
-    root._join = joining  # type: ignore[method-assign]
+    root.join = joining  # type: ignore[method-assign]
     await_code(box)
     hold(box, code)
     asked(box, PageKind.CODE_WIFI if isinstance(code, WifiNetwork) else PageKind.CODE_BOOTH)
@@ -236,7 +250,7 @@ def test_u08_a_code_counts_before_its_network_is_joined(box: Box, root: Root) ->
         seen.append((active.context.link_id, active.config.language, active.config.upload.paused))
         return WifiResult.JOINED
 
-    root._join = joining  # type: ignore[method-assign]
+    root.join = joining  # type: ignore[method-assign]
     await_code(box)
     hold(box, BoothCode(link_id="abcd1234", album_id="a1", wifi=BARN))
     asked(box, PageKind.CODE_BOOTH)
@@ -263,7 +277,7 @@ def test_u05_a_code_ends_no_pause(
     assert box._service._settings_store.active.config.upload.paused is paused
 
 
-@pytest.mark.parametrize("result", WifiResult)
+@pytest.mark.parametrize("result", [result for result in WifiResult if result is not WifiResult.FORMER])
 def test_u06_joining_a_network_is_told_as_it_went(box: Box, root: Root, result: WifiResult) -> None:
     root.result = result
     await_code(box)
@@ -273,7 +287,19 @@ def test_u06_joining_a_network_is_told_as_it_went(box: Box, root: Root, result: 
     box.choose("Barn")
     assert (told(box).text_key, told(box).title) == (f"wifi_{result}", "Barn")
     assert told(box).is_good is (result is WifiResult.JOINED)
-    assert wifi_profiles.saved_password("Barn", root.box.profiles) == Secret(PASSWORD)
+    is_kept = result is not WifiResult.PASSWORD
+    assert (wifi_profiles.saved_password("Barn", root.box.profiles) == Secret(PASSWORD)) is is_kept
+
+
+def test_u06_a_mistyped_code_is_told_the_old_password_stays(box: Box, root: Root) -> None:
+    root.result = WifiResult.FAILED
+    wifi_profiles.write(WifiNetwork("Barn", Secret("the old one"), Security.WPA), folder=root.box.profiles)
+    await_code(box)
+    hold(box, BARN)
+    asked(box, PageKind.CODE_WIFI)
+    box.choose("Barn")
+    assert (told(box).text_key, told(box).is_good) == ("wifi_former", False)
+    assert wifi_profiles.saved_password("Barn", root.box.profiles) == Secret("the old one")
 
 
 def test_u12_the_album_meant_for_a_booth_is_chosen_by_a_code(box: Box, root: Root) -> None:

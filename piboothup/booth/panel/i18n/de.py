@@ -177,6 +177,7 @@ TEXTS = Texts(
             "wifi_unseen": "{title} ist nicht da. Hat es 2,4 GHz? Ich suche weiter.",
             "wifi_no_address": "{title} gibt keine Adresse. Router neu starten.",
             "wifi_portal": "{title} will eine Anmeldung: nimm den Hotspot vom Handy.",
+            "wifi_former": "{title}: nicht verbunden. Das alte Passwort bleibt.",
             "wifi_failed": "{title}: noch nicht verbunden. Ich versuche es weiter.",
             "code_wifi_name": "So heißt kein WLAN. Kopiere den Namen vom Handy.",
             "code_wifi_password": "Das WLAN-Passwort braucht 8 bis 63 Zeichen.",

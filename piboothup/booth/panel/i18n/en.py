@@ -185,6 +185,7 @@ TEXTS = Texts(
             "wifi_unseen": "{title} is not here. Is it 2.4 GHz? I go on trying.",
             "wifi_no_address": "{title} gives me no address. Restart the router.",
             "wifi_portal": "{title} asks for a login: take a phone's hotspot.",
+            "wifi_former": "{title}: not joined. Its old password stays.",
             "wifi_failed": "{title}: not joined yet. I go on trying.",
             "code_wifi_name": "This Wi-Fi's name can't be. Copy it from a phone.",
             "code_wifi_password": "This Wi-Fi's password needs 8 to 63 characters.",
