@@ -58,6 +58,25 @@ class WifiResult(StrEnum):
     FAILED = "failed"
 
 
+STICK = Path("/dev/disk/by-label/PIBOOTHUP")
+"""The stick whose file is taken, while it is plugged in."""
+
+
+class StickResult(StrEnum):
+    """Results of taking a stick's file."""
+
+    TAKEN = "taken"
+    MISTAKES = "mistakes"
+    """They stand in the answer on the stick; the rest is taken."""
+    MISTAKES_ON_CARD = "mistakes_on_card"
+    """The same, but the stick takes no answer: the card has it."""
+    NO_FILE = "no_file"
+    NO_PLAIN_FILE = "no_plain_file"
+    UNREADABLE = "unreadable"
+    """No file system that is known, or a broken one."""
+    GONE = "gone"
+
+
 @dataclass(frozen=True)
 class Answer(Report):
     """What the helper says about the newest request for a verb."""
@@ -65,7 +84,7 @@ class Answer(Report):
     asked_ns: int = -1
     outcome: Outcome = Outcome.TAKEN
     detail: str = ""
-    """What the verb says besides: a `WifiResult`, or nothing."""
+    """What the verb says besides: a `WifiResult`, a `StickResult`, or nothing."""
 
 
 def put(runtime: Path, verb: str, request: Request) -> None:

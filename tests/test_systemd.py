@@ -17,6 +17,7 @@ import pytest
 from piboothup import status
 from piboothup.booth import service
 from piboothup.booth.camera.thread import FIRST_OPEN_LIMIT_NS
+from piboothup.booth.operations import action_runner
 from piboothup.commands import setup
 from piboothup.commands.arguments import command_parser
 from piboothup.config import DEFAULT_PATH
@@ -24,6 +25,7 @@ from piboothup.config.settings import DEFAULT_DIRECTORY
 from piboothup.root_requests import ANSWERS, REQUESTS
 from piboothup.runtime import SYSTEM_DIRECTORY
 from piboothup.setup import wifi_profiles
+from piboothup.setup.stick import verb
 from piboothup.uploader.transport.messages import Limits
 from tests.support.deadline import PATIENCE_S
 
@@ -31,7 +33,7 @@ SYSTEMD = Path(__file__).parent.parent / "systemd"
 SERVICES = ("booth", "uploader")
 # What every service leans on by default; systemd brings them, so the tree only needs their names.
 TARGETS = ("sysinit", "basic", "shutdown", "multi-user", "umount", "paths")
-HELPERS = ("requests", "setup", "spool")
+HELPERS = ("requests", "setup", "spool", "stick")
 HELPER_UNITS = ("piboothup-requests.path", *(f"piboothup-{helper}.service" for helper in HELPERS))
 
 
@@ -294,6 +296,38 @@ def test_u02_the_card_is_read_by_root_with_little_more() -> None:
     assert (settings["ProtectSystem"], set(settings["ReadWritePaths"].split())) == ("strict", writable)
     assert settings["RestrictAddressFamilies"] == "AF_UNIX AF_NETLINK"
     assert (settings["CPUSchedulingPolicy"], settings["IOSchedulingClass"]) == ("idle", "idle")
+
+
+def test_u03_a_stick_is_mounted_by_a_unit_with_little_more() -> None:
+    settings = unit("stick")["Service"]
+    assert command_parser().parse_args(settings["ExecStart"].split()[1:]).function == "setup.take_stick"
+    assert settings["CapabilityBoundingSet"] == "CAP_SYS_ADMIN CAP_DAC_OVERRIDE CAP_CHOWN CAP_NET_ADMIN"
+    assert (settings["PrivateMounts"], settings["DevicePolicy"], settings["DeviceAllow"]) == (
+        "yes",
+        "closed",
+        "block-sd rw",
+    )
+    writable = {str(DEFAULT_PATH.parent), f"-{setup.BOOT}", f"-{wifi_profiles.FOLDER}"}
+    assert (settings["ProtectSystem"], set(settings["ReadWritePaths"].split())) == ("strict", writable)
+    assert settings["RestrictAddressFamilies"] == "AF_UNIX AF_NETLINK"
+    assert f"/run/{settings['RuntimeDirectory']}" == str(verb.RUNTIME)
+    assert (settings["RuntimeDirectoryMode"], settings["RuntimeDirectoryPreserve"]) == ("0700", "yes")
+
+
+def test_u03_a_stick_is_taken_at_a_request_alone() -> None:
+    """debhelper starts each unit that it installs, whether it is enabled or not."""
+    assert not {"Install"} & set(unit("stick"))
+    assert "-Xpiboothup-stick.service" in (SYSTEMD / "package/debian/rules").read_text(encoding="utf-8")
+    for path in (SYSTEMD / "system").iterdir():
+        found = unit(path.stem.removeprefix("piboothup-"), path.suffix.removeprefix("."))
+        assert not any("stick" in value for value in found["Unit"].values()) or path.stem == "piboothup-stick"
+
+
+def test_u03_a_stick_that_hangs_is_told_in_time() -> None:
+    settings = unit("stick")["Service"]
+    ended_s = int(settings["TimeoutStartSec"]) + 2 * int(settings["TimeoutStopSec"])
+    assert ended_s < verb.TIMEOUT_S < action_runner.ANSWER_TIMEOUT_S
+    assert int(unit("requests")["Service"]["TimeoutStartSec"]) > verb.TIMEOUT_S
 
 
 def test_u03_the_import_delays_no_start() -> None:

@@ -69,6 +69,7 @@ def command_parser() -> argparse.ArgumentParser:
     networks.add_argument("--forget", metavar="NAME", help="delete the network of this name")
     works.add_parser("import").set_defaults(function="setup.import_file")
     works.add_parser("requests").set_defaults(function="setup.serve_requests")
+    works.add_parser("stick").set_defaults(function="setup.take_stick")
     works.add_parser("spool").set_defaults(function="setup.open_spool")
     _add_queue(add("queue", "the photos on the card", ""))
     return parser

@@ -15,6 +15,7 @@ from subprocess import SubprocessError
 from piboothup import status
 from piboothup.clock import SystemClock
 from piboothup.commands.common import OK, CommandFails
+from piboothup.root_requests import STICK
 from piboothup.runtime import SYSTEM_DIRECTORY
 from piboothup.setup import request_reader
 from piboothup.setup.errors import Refused
@@ -49,6 +50,24 @@ def _take_code(values: Mapping[str, object]) -> str | None:
         raise Refused(f"no user {users.UPLOADER}") from None
     box = boot_import.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
     return code_import.take(values, box, radio.Radio(radio.LIMIT_S))
+
+
+def take_stick(_given: argparse.Namespace) -> int:
+    """Take what a stick's file says, answer beside it, and leave the result for the verb."""
+    from piboothup.setup import boot_import, radio
+    from piboothup.setup.stick import file, verb
+    from piboothup.spool.admin import users
+
+    uploader = _begin("take what a stick says", users.UPLOADER)
+    box = boot_import.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
+    point = verb.RUNTIME / "disk"
+    try:
+        point.mkdir(exist_ok=True)
+        result = file.take(box, STICK, point, lambda: _situation(radio.addresses()))
+        (verb.RUNTIME / verb.RESULT).write_text(result)
+    except OSError as error:
+        raise CommandFails(f"The stick's file can't be taken ({error.strerror or error}).") from None
+    return OK
 
 
 def open_spool(_given: argparse.Namespace) -> int:

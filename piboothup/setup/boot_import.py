@@ -1,8 +1,8 @@
-"""Import of the file on the card, and the answer beside it.
+"""Import of the file on the card or on a stick, and the answer beside it.
 
 The order is what a power cut asks for: secrets go durably to root's files, then the settings; only then `(saved)`
 stands in their place on the card, and at last the file is recorded as imported. After a cut anywhere the next start
-does it again, with the same result.
+does it again, with the same result. A stick keeps its secrets, as it may serve many boxes.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ ANSWER = "piboothup-status.txt"
 KEY_MODE = 0o400
 _MOST_SHOWN = 20
 """Mistakes that the answer lists."""
+_ONCE_MORE = (
+    "Correct the file and start the box again: a changed file is read at each start.",
+    "Correct the file and put the stick in again, within ten minutes of power-on.",
+)
+"""What to do about mistakes on the card, and on a stick."""
 _DRAFT = re.compile(r"\.(piboothup.*|cmdline\.txt|key|settings\.toml|imported\.json)\.\d+")
 
 
@@ -64,6 +69,7 @@ class Imported:
     """What is in force now, a line each."""
     mistakes: list[Mistake] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    is_of_stick: bool = False
 
 
 def run(box: Box, put_in_force: Callable[[str], None] | None = None) -> Imported | None:
@@ -85,23 +91,51 @@ def run(box: Box, put_in_force: Callable[[str], None] | None = None) -> Imported
         content = opened.read(boot_file.LONGEST_BYTES + 1)
     if (record.sha256, record.box) == (_sha256(content), box.id):
         return None
+    done = _imported(box, found, content)
+    left = _Import(box, done, record.box).take(content)
+    _put_in_force(box, done, put_in_force)
+    answer(box, done)
+    _keep_record(box, ImportRecord(_sha256(left) if left is not None else "", box.id, len(done.mistakes)))
+    log.warning("card imported taken=%d mistakes=%d again=%s", len(done.taken), len(done.mistakes), left is None)
+    return done
+
+
+def take_from_stick(box: Box, names: list[str], content: bytes, put_in_force: Callable[[str], None]) -> Imported:
+    """Import a stick's file, new or not; what is known of the card's file stays. Raises OSError.
+
+    `names`: of the file, and of others that could be meant. `put_in_force`: as for `run`; the services know by then.
+    """
+    record = import_record.read(box.etc)
+    done = _imported(box, names, content)
+    done.is_of_stick = True
+    _Import(box, done, record.box).take(content)
+    of_card = record.sha256 if record.box == box.id else ""
+    _keep_record(box, ImportRecord(of_card, box.id, record.mistakes))
+    _put_in_force(box, done, put_in_force)
+    log.warning("stick imported taken=%d mistakes=%d", len(done.taken), len(done.mistakes))
+    return done
+
+
+def _imported(box: Box, names: list[str], content: bytes) -> Imported:
+    """What the file says, of which nothing is done yet."""
     file = boot_file.read(content, box.id)
-    done = Imported(found[0], file, mistakes=file.mistakes)
-    if found[1:]:
-        done.mistakes.append(Mistake(None, f"There is {found[1]} too.", f"{found[0]} was read; delete the other."))
+    done = Imported(names[0], file, mistakes=file.mistakes)
+    if names[1:]:
+        done.mistakes.append(Mistake(None, f"There is {names[1]} too.", f"{names[0]} was read; delete the other."))
     if file.has_boxes and not file.own_table:
         done.notes.append(f"No [[box]] has the id {box.id}: only the common part counts.")
-    left = _Import(box, done, record.box).take(content)
+    return done
+
+
+def _put_in_force(box: Box, done: Imported, put_in_force: Callable[[str], None]) -> None:
+    """Have country and networks put in force; a network without a country is noted."""
+    file = done.file
     if file.country or file.networks:
         (put_in_force or radio.Radio().put_in_force)(file.country)
     if file.networks and not file.country and not radio.kept_country(box.boot):
         done.notes.append(
             'No country is set, so the Wi-Fi keeps to what is allowed everywhere: write country = "DE".'
         )
-    answer(box, done)
-    _keep_record(box, ImportRecord(_sha256(left) if left is not None else "", box.id, len(done.mistakes)))
-    log.warning("card imported taken=%d mistakes=%d again=%s", len(done.taken), len(done.mistakes), left is None)
-    return done
 
 
 def _sha256(content: bytes) -> str:
@@ -196,7 +230,9 @@ class _Import:
 
     def _clear(self, content: bytes) -> bytes | None:
         """Write `(saved)` on the card for each secret that is safe; return the file's bytes then."""
-        if not self._safe:
+        if self._file.secrets and self._done.is_of_stick:
+            self._done.notes.append("Key and passwords still stand on this stick: whoever has it has them.")
+        if not self._safe or self._done.is_of_stick:
             return content
         text = without_secrets(self._file.text, self._file.readable, self._safe)
         if text is None:
@@ -217,7 +253,8 @@ class _Import:
             yield
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            self._tell(Mistake(None, f"{what} can't be written ({reason}).", "It is tried again at the next start."))
+            remedy = "Put the stick in again." if self._done.is_of_stick else "It is tried again at the next start."
+            self._tell(Mistake(None, f"{what} can't be written ({reason}).", remedy))
         except ConfigError as error:
             self._tell(Mistake(None, error.what, error.remedy))
 
@@ -238,18 +275,23 @@ def _told(file: BootFile, *, has_key: bool) -> list[str]:
 # -- the answer ------------------------------------------------------------------------------------------------------
 
 
-def answer(box: Box, done: Imported, now: tuple[str, ...] = ()) -> None:
-    """Write what was taken and what was wrong beside the file. `now`: how the box is."""
-    lines = [f"The answer of box {box.id} to {done.name}.", ""]
+def answer(box: Box, done: Imported, now: tuple[str, ...] = (), folder: Path | None = None) -> bool:
+    """Write what was taken and what was wrong on the card, or in this folder; whether that could be written.
+
+    `now`: how the box is.
+    """
+    lines = [f"The answer of box {box.id} to {done.name}{' on a stick' if done.is_of_stick else ''}.", ""]
     lines += ["In force:", *(f"- {line}" for line in done.taken), ""] if done.taken else ["Nothing was taken.", ""]
     if done.file.own_table:
         lines += [f"The table [[box]] with id = {box.id} is this box's, and was laid over the common part.", ""]
     if done.mistakes:
         lines += ["Not taken, as there are mistakes:", *(f"- {mistake}" for mistake in done.mistakes[:_MOST_SHOWN])]
         lines += [f"- and {more} more" for more in (len(done.mistakes) - _MOST_SHOWN,) if more > 0] + [""]
-        lines += ["Correct the file and start the box again: a changed file is read at each start.", ""]
+        lines += [_ONCE_MORE[done.is_of_stick], ""]
     lines += [*done.notes, *now]
     try:
-        durable.update(box.boot / ANSWER, "\r\n".join([*lines, ""]).encode(), mode=None)
+        durable.update((folder or box.boot) / ANSWER, "\r\n".join([*lines, ""]).encode(), mode=None)
     except OSError as error:
         log.error("answer not written reason=%s", error.strerror or error)
+        return False
+    return True

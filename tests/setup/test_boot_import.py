@@ -551,6 +551,33 @@ def test_p13_a_cut_at_any_step_leaves_old_or_new_whole(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", Disk)
+def test_p13_u02_a_stick_cut_at_any_step_leaves_old_or_new(tmp_path: Path, kind: Disk) -> None:
+    def take(card: Card) -> dict[str, bytes | None]:
+        boot_import.take_from_stick(card.box, ["piboothup.toml"], FILE.encode(), card.countries.append)
+        return {path: content for path, content in read_tree(card.root) if not is_draft(path)}
+
+    card = used_box(tmp_path / "box")
+    old, recording = dict(read_tree(card.root)), Recording(card.root)
+    with recording:
+        new = take(card)
+    seen = set[Tree]()
+    for cut in recording.trace.cuts:
+        for tree in states(recording.trace, cut, kind):
+            if tree in seen:
+                continue
+            seen.add(tree)
+            for path, content in new.items():
+                assert dict(tree).get(path) in (old.get(path), content), (cut, path)
+            if dict(tree)["etc/settings.toml"] == new["etc/settings.toml"]:
+                assert dict(tree)["etc/key"] == new["etc/key"], cut
+            again = Card(tmp_path / "box")
+            write_tree(tree, again.root)
+            assert take(again) == new, cut
+    assert len(seen) > 10
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", [errno.EIO, errno.ENOSPC, errno.EROFS, None], ids=str)
 def test_u02_a_disk_that_fails_at_any_step_loses_no_secret(
     recorded: tuple[Recording, Tree, Tree], tmp_path: Path, failure: int | None

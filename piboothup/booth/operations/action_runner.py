@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 _POLL_S = 0.1
 _HELPER_TIMEOUT_S = 10.0
 """A request that is not taken by then is withdrawn: no helper runs. A slow card takes seconds to start one."""
-_ANSWER_TIMEOUT_S = 40.0
+ANSWER_TIMEOUT_S = 40.0
 """Timeout of the answer to a request that was taken, in all."""
 _PORTAL_TIMEOUT_S = 8.0
 """Time for the uploader to find out whether a network asks for a login."""
@@ -262,7 +262,7 @@ class ActionRunner:
         asked_ns = self._spool.clock.boottime_ns()
         try:
             root_requests.put(self._runtime, verb, Request(asked_ns, values))
-            for turn in range(int(_ANSWER_TIMEOUT_S / _POLL_S)):
+            for turn in range(int(ANSWER_TIMEOUT_S / _POLL_S)):
                 if self._ended.wait(_POLL_S):
                     return Answer(asked_ns, Outcome.DONE)
                 answer = root_requests.answer(self._runtime, verb, asked_ns)

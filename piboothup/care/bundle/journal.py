@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-UNITS = ("piboothup-booth", "piboothup-uploader", "piboothup-requests", "piboothup-setup", "piboothup-spool")
+UNITS = tuple(f"piboothup-{part}" for part in ("booth", "uploader", "requests", "setup", "spool", "stick"))
 _LINES = 3000
 _KERNEL_LINES = 20_000
 """Lines of the kernel to look through: it says far more than is kept."""

@@ -397,7 +397,7 @@ def test_a06_a_helper_that_dies_over_it_is_told(
 
     monkeypatch.setattr(root_requests, "put", put_and_take)
     monkeypatch.setattr(action_runner, "_HELPER_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(action_runner, "_ANSWER_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(action_runner, "ANSWER_TIMEOUT_S", 0.5)
     switch_off(box)
     assert (told(box).text_key, told(box).is_good) == ("no_helper", False)
 

@@ -1,0 +1,39 @@
+"""Verb `stick`: have its unit take the file of the stick, and return the result.
+
+The unit may mount, which this process may not: it stays as narrow as it is.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from piboothup.root_requests import StickResult
+from piboothup.setup import power
+from piboothup.setup.errors import Refused
+from piboothup.text import read_bytes
+
+UNIT = "piboothup-stick.service"
+RUNTIME = Path("/run/piboothup-stick")
+"""Folder of the unit's alone."""
+RESULT = "result"
+TIMEOUT_S = 35.0
+"""Longer than the unit's own timeouts together, shorter than the booth waits."""
+
+
+def take_stick(values: Mapping[str, object]) -> str:
+    """Take the file; return the `StickResult`. Raises Refused, OSError, SubprocessError."""
+    if values:
+        raise Refused("stick takes no values")
+    subprocess.run(  # noqa: S603  (nothing in it is the booth's)
+        [power.SYSTEMCTL, "start", UNIT],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+        timeout=TIMEOUT_S,
+    )
+    try:
+        return StickResult(read_bytes(RUNTIME / RESULT).decode())
+    except ValueError:
+        raise Refused("the unit gave no result") from None
