@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import re
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
+from piboothup.clock import Clock, SystemClock
 from piboothup.root_requests import WifiResult
 from piboothup.spool import durable
 
@@ -73,10 +72,10 @@ def _kernel_line(boot_folder: Path) -> str:
 class Radio:
     """The kernel's and NetworkManager's part, by their programs. What fails is logged."""
 
-    def __init__(self, limit_s: float | None = None, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limit_s: float | None = None, clock: Clock | None = None) -> None:
         """`limit_s`: of all commands together; None: nobody waits for them."""
-        self._now = now
-        self._until_s = None if limit_s is None else now() + limit_s
+        self._clock = clock or SystemClock()
+        self._until_ns = None if limit_s is None else self._clock.boottime_ns() + int(limit_s * 1e9)
 
     def put_in_force(self, country: str) -> None:
         """Set the country, have NetworkManager read the profiles, and switch the radio on."""
@@ -122,11 +121,12 @@ class Radio:
         return WifiResult.JOINED
 
     def _run(self, words: list[str], timeout_s: float = HURRIED_S) -> str:
-        return _run(words, _TIMEOUT_S if self._until_s is None else self._timeout_s(timeout_s))
+        return _run(words, _TIMEOUT_S if self._until_ns is None else self._timeout_s(timeout_s))
 
     def _timeout_s(self, at_most_s: float) -> float:
-        left_s = at_most_s if self._until_s is None else self._until_s - self._now()
-        return max(LEAST_S, min(at_most_s, left_s))
+        if self._until_ns is None:
+            return at_most_s
+        return max(LEAST_S, min(at_most_s, (self._until_ns - self._clock.boottime_ns()) / 1e9))
 
 
 def join_result(said: str) -> WifiResult:

@@ -21,6 +21,7 @@ from piboothup.setup.errors import Refused
 from piboothup.setup.radio import Radio
 from piboothup.spool import durable
 from tests.spool.crash.model import Disk, Recording, read_tree, states
+from tests.support.clock import HandClock
 
 KEY, PASSWORD = "canary-key-0123456789", "canary-password"
 BARN = WifiNetwork("Barn", Secret(PASSWORD), Security.WPA)
@@ -199,7 +200,7 @@ def test_no_secret_is_in_the_log_or_in_a_file_that_others_read(root: Root, caplo
                 assert KEY not in path.read_text() and PASSWORD not in path.read_text()
 
 
-# -- what was known of a network before -------------------------------------------------------------------------------
+# -- what was known of a network before -----------------------------------------------------------------------------
 
 WRONG = WifiNetwork("Barn", Secret("canary-mistyped"), Security.WPA)
 OTHER = wifi_profiles.uuid_of("Attic")
@@ -381,12 +382,12 @@ def test_u06_the_network_in_use_is_asked_for_and_resumed(tmp_path: Path, monkeyp
 
 def test_u06_what_commands_may_take_in_all_is_limited() -> None:
     """Each ends within its timeout; those after the limit, within the least."""
-    now_s = 100.0
-    hurried = Radio(radio.LIMIT_S, lambda: now_s)
+    clock = HandClock()
+    hurried = Radio(radio.LIMIT_S, clock)
     assert hurried._timeout_s(radio.HURRIED_S) == radio.HURRIED_S
-    now_s += radio.LIMIT_S - 10
+    clock.pass_s(radio.LIMIT_S - 10)
     assert hurried._timeout_s(radio.JOIN_TIMEOUT_S) == 10
-    now_s += 10
+    clock.pass_s(10)
     assert hurried._timeout_s(radio.JOIN_TIMEOUT_S) == radio.LEAST_S
     before_joining_s = 4 * radio.HURRIED_S + radio.SCAN_TIMEOUT_S  # in use, country, profiles, switch; scan
     assert before_joining_s + radio.LEAST_S <= radio.LIMIT_S
