@@ -70,6 +70,8 @@ _STARTING_TURN_S = 0.5
 _RETENTION_S = 30.0
 _STOP_NS = 4_000_000_000
 """Time for all threads together to end, nanoseconds."""
+_FAREWELL_S = 1.0
+"""Part of that time which a camera or a library that hangs leaves to the panel's last picture, seconds."""
 
 
 class BoothService:
@@ -195,18 +197,18 @@ class BoothService:
         """End every thread within one deadline: first the saver, so that "photos are safe" is true when shown."""
         deadline_ns = self._clock.boottime_ns() + _STOP_NS
 
-        def left_s() -> float:
-            return max(0.0, (deadline_ns - self._clock.boottime_ns()) / 1e9)
+        def left_s(kept_s: float = 0.0) -> float:
+            return max(0.0, (deadline_ns - self._clock.boottime_ns()) / 1e9 - kept_s)
 
         self._ended.set()
         self._state_changed.set()
         farewell = self._view(self._clock.boottime_ns())
         if photos_are_safe := self._saver.stop(left_s()):
             self._panel.show(farewell)
-        self._device_start.stop(left_s())
+        self._device_start.stop(left_s(_FAREWELL_S))
         if self._devices.button is not None:
             self._devices.button.stop()
-        self._camera.stop(left_s())
+        self._camera.stop(left_s(_FAREWELL_S))
         if photos_are_safe:
             self._panel.show(replace(farewell, ended=True))
         self._panel.stop(left_s())

@@ -553,6 +553,30 @@ def test_c08_any_hang_service_stops_in_time_calls_no_photo_safe(
     held.set()
 
 
+def test_a06_a_camera_that_hangs_leaves_time_for_the_farewell(
+    box: Box, held: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody knows whether the plug may be pulled."""
+    box.start_ready()
+    box.camera.on_close = hang_on(held)
+    join, waited_s = threading.Thread.join, dict[str, float]()
+
+    def pass_by_hand(thread: threading.Thread, timeout: float | None = None) -> None:
+        if thread.name in ("camera", "panel") and timeout is not None:
+            waited_s[thread.name] = timeout
+        if thread.name == "camera" and timeout is not None:
+            box.clock.pass_s(timeout)
+        else:
+            join(thread, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", pass_by_hand)
+    box.stop()
+    box.until_shown(state=BoothState.STOPPING, ended=True)
+    assert waited_s["panel"] >= 1.0
+    assert sum(waited_s.values()) <= 4.0
+    held.set()
+
+
 def test_camera_hopeless_systemd_restarts_booth_else_it_goes_on(
     box: Box, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
