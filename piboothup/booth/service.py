@@ -68,10 +68,8 @@ _TURN_S = 5.0
 _STARTING_TURN_S = 0.5
 """Longest sleep of the loop while the starting screen's progress bar grows, seconds."""
 _RETENTION_S = 30.0
-_STOP_NS = 4_000_000_000
-"""Time for all threads together to end, nanoseconds."""
-_FAREWELL_S = 1.0
-"""Part of that time which a camera or a library that hangs leaves to the panel's last picture, seconds."""
+_STOP_NS, _FAREWELL_S = 4_000_000_000, 1.0
+"""Time for all threads together to end, nanoseconds; seconds of it that stay for the panel's last picture."""
 
 
 class BoothService:
