@@ -72,10 +72,10 @@ class Imported:
     is_of_stick: bool = False
 
 
-def run(box: Box, put_in_force: Callable[[str], None] | None = None) -> Imported | None:
+def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> Imported | None:
     """Import the file if it is new to this box; None when there is nothing to do. Raises OSError.
 
-    `put_in_force`: sets the radio's country and has the networks joined; None: by the system's programs.
+    `put_in_force`: sets the radio's country and has the networks joined.
     """
     for folder in (box.boot, box.etc, box.profiles):
         for draft in folder.glob(".*"):  # of an import that a power cut ended; it may hold a secret
@@ -131,7 +131,7 @@ def _put_in_force(box: Box, done: Imported, put_in_force: Callable[[str], None])
     """Have country and networks put in force; a network without a country is noted."""
     file = done.file
     if file.country or file.networks:
-        (put_in_force or radio.Radio().put_in_force)(file.country)
+        put_in_force(file.country)
     if file.networks and not file.country and not radio.kept_country(box.boot):
         done.notes.append(
             'No country is set, so the Wi-Fi keeps to what is allowed everywhere: write country = "DE".'

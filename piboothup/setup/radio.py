@@ -129,6 +129,11 @@ class Radio:
         return max(LEAST_S, min(at_most_s, (self._until_ns - self._clock.boottime_ns()) / 1e9))
 
 
+def put_in_force(country: str) -> None:
+    """Set the country, and have the networks joined, for somebody who does not wait for it."""
+    Radio().put_in_force(country)
+
+
 def join_result(said: str) -> WifiResult:
     """Why nmcli has not joined a network, by what it said."""
     return next((result for words, result in _REASONS if words in said), WifiResult.FAILED)
