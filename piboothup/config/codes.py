@@ -14,6 +14,7 @@ import functools
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from itertools import dropwhile
 from typing import Any, Final
 from unicodedata import category
 
@@ -21,6 +22,7 @@ from piboothup.config.checks import InvalidValue
 from piboothup.config.secret import Secret
 from piboothup.config.settings import Config, EventPicsConfig
 from piboothup.records import dataclass, fields
+from piboothup.text import is_blank, one_line
 
 BOOTH_PREFIX: Final = "PIBOOTHUP:"
 WIFI_PREFIX: Final = "WIFI:"
@@ -34,6 +36,8 @@ _SPECIAL: Final = r'([\\;,:"])'
 _FIELD: Final = (
     r'(?s)(?P<name>[^:;]+)(?::(?:"(?P<quoted>(?:[^"\\]|\\.)*)"(?=;|\Z)|(?P<plain>(?:[^;\\]|\\.)*\\?)))?(?:;|\Z)'
 )
+_ENTERPRISE: Final = ("E", "A", "I", "PH2")
+"""Fields of a Wi-Fi code with a user's name: EAP method, anonymous identity, identity, phase 2 (ZXing's wiki)."""
 _CHECKS: Final = {
     found.name: found.metadata["check"] for found in (*fields(Config), *fields(EventPicsConfig)) if found.metadata
 }
@@ -214,13 +218,15 @@ def parse(text: str, album_url: str = ALBUM_URL) -> Code:
 
     `album_url`: the config's; guests' links have its form.
     """
-    bare = text.strip("\r\n")
-    found = bare.lstrip()
+    found = "".join(dropwhile(is_blank, text.rstrip("\r\n")))
     if found[: len(WIFI_PREFIX)].upper() == WIFI_PREFIX:
-        return _network(_fields(found[len(WIFI_PREFIX) :])[0])
+        given = _fields(found[len(WIFI_PREFIX) :])[0]
+        if any(given.get(name) for name in _ENTERPRISE):
+            raise CodeError(Fault.WIFI_ENTERPRISE)
+        return _network(given)
     if found[: len(BOOTH_PREFIX)].upper() == BOOTH_PREFIX:
         return _booth_code(*_fields(found[len(BOOTH_PREFIX) :]))
-    if (link := _link_pattern(album_url).fullmatch(found.rstrip())) and link["id"].strip("."):
+    if (link := _link_pattern(album_url).fullmatch(one_line(found))) and link["id"].strip("."):
         return GuestLink(link["id"])
     return OtherCode(next(kind for kind, pattern in _KINDS if re.match(pattern, found)))
 
@@ -276,13 +282,13 @@ def _network(given: Mapping[str, str]) -> WifiNetwork:
 def _security(text: str, given: Mapping[str, str]) -> Security:
     """Protection by the field `T`. Raises CodeError for one that a box can't use."""
     kind = text.strip().upper()
-    if "EAP" in kind or "PH2" in given:
+    if "EAP" in kind:
         raise CodeError(Fault.WIFI_ENTERPRISE)
     if kind == "WEP":
         raise CodeError(Fault.WIFI_WEP)
     if kind in ("SAE", "WPA3", "WPA3-SAE", "WPA3-PSK"):
         return Security.SAE
-    if kind.startswith(("WPA", "RSN")):
+    if kind.startswith(("WPA", "RSN", "PSK")):
         return Security.WPA
     if kind == "":
         return Security.WPA if given.get("P") else Security.OPEN

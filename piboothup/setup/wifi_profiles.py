@@ -123,10 +123,17 @@ def _bytes(ssid: str) -> str:
     return ssid if _PLAIN.fullmatch(ssid) else "".join(f"{byte};" for byte in ssid.encode())
 
 
-def write(network: WifiNetwork, priority: int = 0, folder: Path = FOLDER) -> bool:
-    """Write the profile durably; whether anything has changed. Raises OSError."""
-    path, content = path_of(network.ssid, folder), keyfile(network, priority).reveal().encode()
-    if _content(path) == content:
+def write(network: WifiNetwork, priority: int | None = None, folder: Path = FOLDER) -> bool:
+    """Write the profile durably; whether anything has changed. Raises OSError.
+
+    `priority`: None for that of the profile that is there, else 0.
+    """
+    path = path_of(network.ssid, folder)
+    before = _content(path)
+    if priority is None:
+        priority = _profile(before.decode("utf-8", "replace")).priority if before is not None else 0
+    content = keyfile(network, priority).reveal().encode()
+    if before == content:
         return False
     durable.replace(path, content, mode=_MODE)
     return True

@@ -42,6 +42,11 @@ BARN = WifiNetwork("Barn", Secret("sunflower"), Security.WPA)
         r"WIFI:S:B\arn;T:WPA;P:sun\flower;;",
         "WIFI:T:WPA;S:Barn;P:sunflower;;WIFI:S:Other;;",
         "WIFI:T:WPA;S:Barn;P:sunflower;P:other-password;S:Other;;",
+        "\ufeffWIFI:S:Barn;T:WPA;P:sunflower;;",
+        "\r\n\u200b \ufeffWIFI:S:Barn;T:WPA;P:sunflower;;",
+        "WIFI:T:PSK;S:Barn;P:sunflower;;",
+        "WIFI:T:psk2;S:Barn;P:sunflower;;",
+        "WIFI:T:WPA;S:Barn;P:sunflower;E:;A:;I:;PH2:;;",
         "WIFI:nothing;T:WPA;S:Barn;X-NEW:a\\;b;P:sunflower;;",
     ],
 )
@@ -105,6 +110,10 @@ def test_c12_wifi_open_hidden_and_wpa3_are_told_apart(fields: str, security: Sec
         ("WIFI:T:SAE;S:Barn;;", Fault.WIFI_PASSWORD),
         ("WIFI:T:WEP;S:Barn;P:12345;;", Fault.WIFI_WEP),
         ("WIFI:T:WPA2-EAP;S:Barn;E:TTLS;PH2:MSCHAPV2;I:me;P:sunflower;;", Fault.WIFI_ENTERPRISE),
+        ("WIFI:T:WPA;S:Barn;E:PEAP;P:sunflower;;", Fault.WIFI_ENTERPRISE),
+        ("WIFI:S:Barn;I:me@example.org;P:sunflower;;", Fault.WIFI_ENTERPRISE),
+        ("WIFI:T:;S:Barn;A:anonymous;P:sunflower;;", Fault.WIFI_ENTERPRISE),
+        ("WIFI:T:WPA;S:Barn;PH2:MSCHAPV2;P:sunflower;;", Fault.WIFI_ENTERPRISE),
         ("WIFI:T:WAPI;S:Barn;P:sunflower;;", Fault.WIFI_SECURITY),
         ("PIBOOTHUP:;;", Fault.EMPTY),
         ("PIBOOTHUP:K:a key;;", Fault.KEY),
@@ -137,6 +146,7 @@ def test_c12_code_that_no_box_can_use_says_why(text: str, fault: Fault) -> None:
         "Https://App.EventPics.net/aB3dEf6hIj1L/",
         "https://app.eventpics.net/aB3dEf6hIj1L?utm_source=qr#top",
         " https://app.eventpics.net/aB3dEf6hIj1L\n",
+        "\ufeffhttps://app.eventpics.net/aB3dEf6hIj1L\u200b",
     ],
 )
 def test_u07_guest_link_in_any_case_gives_the_id_as_it_is(text: str) -> None:
@@ -177,7 +187,7 @@ def test_u08_booth_code_has_each_setting_of_the_page() -> None:
     assert parse(text) == BoothCode(
         Secret("ab:cd"), "aB3dEf6hIj1L", "a1", network, "Müller & Co", "DE", "de", "Europe/Berlin"
     )
-    assert parse("piboothup:C:DE;;") == BoothCode(country="DE")
+    assert parse("piboothup:C:DE;;") == parse("\ufeffpiboothup:C:DE;;") == BoothCode(country="DE")
 
 
 @pytest.mark.parametrize(

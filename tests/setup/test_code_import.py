@@ -106,6 +106,13 @@ def test_u05_a_wifi_code_changes_nothing_but_the_network(root: Root) -> None:
     assert root.countries == [""]
 
 
+def test_u05_a_code_keeps_the_priority_of_its_network(root: Root) -> None:
+    wifi_profiles.write(WifiNetwork("Barn", Secret("an older password"), Security.WPA), 20, root.box.profiles)
+    root.take(BARN)
+    assert [(each.ssid, each.priority) for each in wifi_profiles.ours(root.box.profiles)] == [("Barn", 20)]
+    assert wifi_profiles.saved_password("Barn", root.box.profiles) == BARN.password
+
+
 def test_u08_what_a_code_leaves_out_stays(root: Root) -> None:
     root.take(WHOLE)
     assert root.take(BoothCode(name="Booth 8")) is None

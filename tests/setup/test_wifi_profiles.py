@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from piboothup.config import Secret
 from piboothup.config.codes import CodeError, Security, WifiNetwork
-from piboothup.setup.wifi_profiles import keyfile, path_of, saved_password, uuid_of, write
+from piboothup.setup.wifi_profiles import keyfile, ours, path_of, saved_password, uuid_of, write
 
 PASSWORDS = [
     "canary-password",
@@ -92,6 +92,16 @@ def test_c11_the_profile_is_root_s_alone_and_written_once(tmp_path: Path) -> Non
     assert saved_password("Open", tmp_path) is None
     assert saved_password("Nowhere", tmp_path) is None
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_c11_a_network_written_again_keeps_its_priority(tmp_path: Path) -> None:
+    write(network("Barn", PASSWORDS[0]), 20, tmp_path)
+    assert write(network("Barn", PASSWORDS[1]), folder=tmp_path)
+    assert [(profile.ssid, profile.priority) for profile in ours(tmp_path)] == [("Barn", 20)]
+    assert not write(network("Barn", PASSWORDS[1]), folder=tmp_path)
+    assert write(network("Barn", PASSWORDS[1]), 0, tmp_path), "a file on the card says it"
+    assert write(network("Attic", PASSWORDS[1]), folder=tmp_path)
+    assert [profile.priority for profile in ours(tmp_path)] == [0, 0]
 
 
 def test_c11_a_password_is_in_no_message() -> None:

@@ -168,7 +168,7 @@ def test_u09_a_code_of_another_kind_is_named_and_left(code: Code | Fault) -> Non
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_u09_a_code_in_view_outside_of_set_up_does_nothing(code: Code | Fault) -> None:
+def test_u09_c13_a_code_in_view_outside_of_set_up_does_nothing(code: Code | Fault) -> None:
     play = StateMachineDriver(3, offer=OPEN)
     play.says(READY)
     before = play.booth
