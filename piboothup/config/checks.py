@@ -44,7 +44,8 @@ def number(default: float, low: float, high: float) -> Any:
     def check(value: Any) -> Any:
         right_type = isinstance(value, int) or (isinstance(value, float) and not whole)
         if isinstance(value, bool) or not right_type or not low <= value <= high:
-            raise InvalidValue(f"a {'whole ' if whole else ''}number from {low:g} to {high:g}")
+            form = ", without quotes" if isinstance(value, str) else ""
+            raise InvalidValue(f"a {'whole ' if whole else ''}number from {low:g} to {high:g}{form}")
         return value if whole else float(value)
 
     return setting(default, check)
@@ -56,7 +57,8 @@ def choice(default: Any, *others: Any) -> Any:
 
     def check(value: Any) -> Any:
         if type(value) is not type(default) or value not in allowed:
-            raise InvalidValue("one of " + ", ".join(json.dumps(choice) for choice in allowed))
+            form = ", without quotes" if isinstance(value, str) and not isinstance(default, str) else ""
+            raise InvalidValue("one of " + ", ".join(json.dumps(choice) for choice in allowed) + form)
         return value
 
     return setting(default, check)

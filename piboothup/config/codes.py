@@ -231,6 +231,12 @@ def parse(text: str, album_url: str = ALBUM_URL) -> Code:
     return OtherCode(next(kind for kind, pattern in _KINDS if re.match(pattern, found)))
 
 
+def event_id(text: str, album_url: str = ALBUM_URL) -> str:
+    """The event's id out of its guests' link, with or without `https://`; any other text as it is."""
+    found = _link_pattern(album_url).fullmatch("https://" + re.sub("(?i)^https?://", "", one_line(text)))
+    return found["id"] if found and found["id"].strip(".") else text
+
+
 def make(code: WifiNetwork | GuestLink | BoothCode, album_url: str = ALBUM_URL) -> Secret:
     """Write a code's text, which `parse` reads to the same record."""
     if isinstance(code, GuestLink):

@@ -10,7 +10,6 @@ for others. Secrets appear in no message.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,24 +18,24 @@ from typing import Any, Final
 import tomli
 
 from piboothup import records
-from piboothup.config import Config, ConfigError, Secret
+from piboothup.config import ConfigError, Secret
 from piboothup.config.checks import key as checked_key
-from piboothup.config.codes import CodeError, Fault, Security, WifiNetwork
+from piboothup.config.codes import ALBUM_URL, event_id
 from piboothup.config.reading import Reading
 from piboothup.records import dataclass, field
+from piboothup.setup import boot_words
 from piboothup.setup.boot_text import NotText, decode
 from piboothup.setup.boot_toml import SAVED, Place, mistake_of, places, sections
+from piboothup.setup.boot_words import TABLES, TOP, BootNetwork, Wrong, network_of, unknown, unknown_zone
 from piboothup.setup.root_settings_file import laid_over
 
 FILE: Final = Path("piboothup.toml")
 LONGEST_BYTES: Final = 256 * 1024
 MOST_NETWORKS: Final = 32
-WIFI: Final[Mapping[str, Any]] = {"ssid": "", "password": "", "hidden": False, "priority": 0, "security": "auto"}
-"""Keys of a network, with their defaults."""
-_EXAMPLES: Final = {"ssid": '"Barn"', "password": '"secret words"', "hidden": "true", "priority": "10"} | {
-    "security": '"auto"'
-}
-_TABLES: Final[dict[str, Any]] = {each.name: each.default for each in records.fields(Config)}
+_NO_COUNTRY: Final = {"UK": "GB", "EN": "GB"}
+"""What people write for a country, and its code."""
+_OF_A_PROGRAM: Final = re.compile(r"(?i)\s*(\{\\rtf|<!doctype|<html|<\?xml)")
+"""Begin of a text that a word processor or a browser saved."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +48,6 @@ class Mistake:
 
     def __str__(self) -> str:
         return f"{f'Line {self.line}: ' if self.line else ''}{self.what} {self.remedy}"
-
-
-@dataclass(frozen=True)
-class BootNetwork:
-    """A network of the file; with `is_saved` its password is the one that this box has already."""
-
-    network: WifiNetwork
-    priority: int = 0
-    is_saved: bool = False
-    place: Place = ()
-    """Where its password stands."""
-    line: int | None = None
-    """Line of its table."""
 
 
 @dataclass
@@ -91,15 +77,18 @@ class BootFile:
 
 def read(content: bytes, box: str) -> BootFile:
     """Read the file's bytes for the box with this id."""
-    try:
-        if len(content) > LONGEST_BYTES:
-            raise NotText(1)
-        text = decode(content)
-    except NotText as error:
-        remedy = "Save it as plain text (UTF-8), or make it anew with the set-up page."
-        mistake = Mistake(error.line, "This is not text.", remedy)
-        return BootFile(has_lost_event=True, mistakes=[mistake], text=content.decode("utf-8", "replace"))
-    return _Parser(text, box).parse()
+    line, what = None, "The file is too large."
+    if len(content) <= LONGEST_BYTES:
+        try:
+            text = decode(content)
+        except NotText as error:
+            line, what = error.line, "This is not text."
+        else:
+            if not _OF_A_PROGRAM.match(text):
+                return _Parser(text, box).parse()
+            line, what = 1, "This is a document, not plain text."
+    mistake = Mistake(line, what, "Save it as plain text (UTF-8), or make it anew with the set-up page.")
+    return BootFile(has_lost_event=True, mistakes=[mistake], text=content.decode("utf-8", "replace"))
 
 
 class _Parser:
@@ -110,6 +99,8 @@ class _Parser:
         self._lines = places(text)
         self._void: set[str] = set()
         """Tables of which nothing is taken."""
+        self._written: dict[Place, Place] = {}
+        """See `boot_words.Words`."""
 
     def parse(self) -> BootFile:
         tables = self._tables()
@@ -119,7 +110,8 @@ class _Parser:
         own = self._own_table(tables.pop("box", []))
         if own is None:
             return self._file
-        place, table = own
+        place, table = own[0], self._named(own[1], own[0])
+        tables = self._named(tables, ())
         self._networks(("wifi",), tables.pop("wifi", []))
         self._networks((*place, "wifi"), table.pop("wifi", []))
         common = tables.pop("country", "")
@@ -129,33 +121,63 @@ class _Parser:
         self._file.mistakes.sort(key=lambda mistake: mistake.line or 0)
         return self._file
 
+    def _named(self, level: Mapping[str, Any], place: Place) -> dict[str, Any]:
+        """The tables by the names of the settings, and where those stand."""
+        words = boot_words.read(level, place)
+        self._written |= words.written
+        self._void |= words.void
+        for mistake in words.mistakes:
+            self._tell(*mistake)
+        return words.tables
+
     def _tell(self, place: Place, what: str, remedy: str) -> None:
-        while place and place not in self._lines:
+        while place and self._line_of(place) is None:
             place = place[:-1]
-        self._file.mistakes.append(Mistake(self._lines.get(place), what, remedy))
+        self._file.mistakes.append(Mistake(self._line_of(place), what, remedy))
 
     def _tables(self) -> dict[str, Any] | None:
         """The file as TOML; sections that are none are left out and told. None when nothing can be read."""
         lines = self._file.readable = self._text.split("\n")
-        try:
-            return tomli.loads(self._text)
-        except (ValueError, RecursionError):
-            pass  # told below, section by section
-        for first, end, name in sections(self._text):
+        found = [*sections(self._text)]
+        for first, end, name in found:
+            if not self._left_out(first, end, name):
+                return None
+        while True:
+            self._lines = places("\n".join(lines))
+            try:
+                return tomli.loads("\n".join(lines))
+            except (ValueError, RecursionError) as error:  # such as a table that stands twice
+                mistake = Mistake(*mistake_of(error, lines, 0, len(lines)))
+            self._file.mistakes.append(mistake)
+            place = ((first, end, name) for first, end, name in found if first < (mistake.line or 0) <= end)
+            first, end, name = next(place, (0, 0, ""))
+            if name in ("", "box") or not any(lines[first:end]):
+                return None
+            self._leave_out(first, end, name)
+
+    def _left_out(self, first: int, end: int, name: str) -> bool:
+        """Leave out a section that is no TOML, and tell why; False when nothing of the file can be taken then.
+
+        Above the tables each line is for itself.
+        """
+        lines = self._file.readable
+        while True:
             try:
                 tomli.loads("\n".join(lines[first:end]))
             except (ValueError, RecursionError) as error:
-                self._file.mistakes.append(Mistake(*mistake_of(error, first + 1, end)))
-                if name == "box" and self._may_be_own(lines[first:end]):
-                    return None
-                self._void.add(name.partition(".")[0])
-                lines[first:end] = [""] * (end - first)
-        self._lines = places("\n".join(lines))
-        try:
-            return tomli.loads("\n".join(lines))
-        except (ValueError, RecursionError) as error:  # such as a table that stands twice
-            self._file.mistakes.append(Mistake(*mistake_of(error, 1, len(lines))))
-            return None
+                mistake = Mistake(*mistake_of(error, lines, first, end))
+            else:
+                return True
+            self._file.mistakes.append(mistake)
+            if name == "box" and self._may_be_own(lines[first:end]):
+                return False
+            at = (mistake.line or end) - 1
+            is_line = not name and lines[at]
+            self._leave_out(at if is_line else first, at + 1 if is_line else end, name)
+
+    def _leave_out(self, first: int, end: int, name: str) -> None:
+        self._void.add(name.partition(".")[0])
+        self._file.readable[first:end] = [""] * (end - first)
 
     def _is_astray(self) -> bool:
         """Whether something may be of another box than it says, as a header is misspelled or missing.
@@ -197,10 +219,7 @@ class _Parser:
         self._file.own_table = bool(own)
         return own[0] if own else ((), {})
 
-    def _networks(self, place: Place, tables: Any) -> None:
-        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            self._tell(place, "`wifi` should be a table for each network.", "Write [[wifi]], with two brackets.")
-            return
+    def _networks(self, place: Place, tables: list[dict[str, Any]]) -> None:
         if len(tables) > MOST_NETWORKS:
             self._tell(place, "There are too many networks.", f"Leave at most {MOST_NETWORKS}.")
             return
@@ -208,8 +227,9 @@ class _Parser:
         for number, table in enumerate(tables):
             at = (*place, number)
             try:
-                found = records.replace(_network(table), place=(*at, "password"), line=self._lines.get((*at, "ssid")))
-            except _Wrong as wrong:
+                place_of = self._written.get((*at, "password"), at)
+                found = records.replace(network_of(table), place=place_of, line=self._line_of((*at, "ssid")))
+            except Wrong as wrong:
                 self._tell((*at, wrong.key), wrong.what, wrong.remedy)
                 continue
             ssid = found.network.ssid
@@ -222,18 +242,25 @@ class _Parser:
             others = [each for each in self._file.networks if each.network.ssid != ssid]
             self._file.networks = [*others, found]
 
+    def _line_of(self, place: Place) -> int | None:
+        return self._lines.get(self._written.get(place, place))
+
     def _country(self, place: Place, found: Any) -> None:
         if found == "":
             return
         if not isinstance(found, str) or not re.fullmatch("[A-Za-z]{2}", found.strip()):
             self._tell(place, "`country` should be two letters.", 'Write its code, as in country = "DE".')
             return
-        self._file.country = found.strip().upper()
+        code = found.strip().upper()
+        if code in _NO_COUNTRY:
+            self._tell(place, f"No country has the code {code}.", f'Write country = "{_NO_COUNTRY[code]}".')
+            return
+        self._file.country = code
 
     def _settings(self, common: Mapping[str, Any], place: Place, own: Mapping[str, Any]) -> None:
         """Check the settings; this box's are laid over the common ones."""
-        merged, origin = laid_over(common, own), _origin(common, place, own)
-        lines = {dotted: self._lines[at] for dotted, at in origin.items() if at in self._lines}
+        merged, origin = _as_written_elsewhere(laid_over(common, own)), _origin(common, place, own)
+        lines = {dotted: line for dotted, at in origin.items() if (line := self._line_of(at)) is not None}
         try:
             reading = Reading.of_tables(merged, FILE, self._text, lines)
         except ConfigError as error:  # of another version: what the rest of it means is not known here
@@ -242,33 +269,39 @@ class _Parser:
             return
         self._file.mistakes += [Mistake(error.line, error.what, error.remedy) for error in reading.errors]
         for dotted in reading.unused:
-            if dotted not in reading.names:  # else a value without effect, such as an unknown time zone
-                what, remedy = _unknown(dotted)
-                self._tell(origin.get(dotted, (dotted,)), what, remedy)
-                self._void.add(dotted.partition(".")[0])
-        event = merged.get("eventpics")
-        if isinstance(event, dict) and event.get("album_id") and not event.get("link_id"):
+            value = merged.get(dotted)
+            is_zone = dotted in reading.names  # the only setting that may have no effect though its value is valid
+            wrong = unknown_zone(str(value)) if is_zone else unknown(dotted, is_table=isinstance(value, dict | list))
+            self._tell(origin.get(dotted, (dotted,)), *wrong)
+            self._void.add(dotted.partition(".")[0])
+        event = merged["eventpics"] if "eventpics" in reading.values else {}
+        if not str(event.get("api_key_file", "/")).startswith("/"):
+            what = "`api_key_file` is the name of a file, not the key."
+            self._tell(origin["eventpics.api_key_file"], what, "Write the key in `api_key`.")
+            self._void.add("eventpics")
+        if event.get("album_id") and not event.get("link_id"):
             self._tell(origin["eventpics.album_id"], "An album needs its event.", "Write `link_id` too.")
             self._void.add("eventpics")
         taken = set(reading.values) - self._void - {"config_version"}
-        astray = self._void - {*_TABLES, "box", "wifi"}  # such as link_id above its table, or [event]
+        astray = self._void - {*TABLES, *TOP, "box", "wifi"}  # such as link_id above its table, or [event]
         is_unlisted = self._file.has_boxes and not self._file.own_table  # its id may be misspelled
         self._file.has_lost_event = bool(astray) or (
             "eventpics" not in taken and (is_unlisted or "eventpics" in {*merged, *self._void})
         )
-        self._file.settings = {name: merged[name] for name in merged if name in taken}
-        if "eventpics" in taken:
+        self._file.settings = {name: merged[name] for name in merged if name in taken and merged[name] != {}}
+        if "eventpics" in self._file.settings:
             self._take_key(origin)
 
     def _take_key(self, origin: Mapping[str, Place]) -> None:
         table = self._file.settings["eventpics"] = dict(self._file.settings["eventpics"])
         given = table.pop("api_key", "")
-        self._file.key_line = self._lines.get(origin.get("eventpics.api_key", ()))
+        place = origin.get("eventpics.api_key", ())
+        self._file.key_line = self._line_of(place)
         if given == SAVED:
             self._file.has_saved_key = True
         elif (found := checked_key(given)) is not None:
             self._file.key = found
-            self._file.secrets.append(origin["eventpics.api_key"])
+            self._file.secrets.append(self._written.get(place, place))
         if not table:
             del self._file.settings["eventpics"]
 
@@ -289,47 +322,13 @@ def _origin(common: Mapping[str, Any], place: Place, own: Mapping[str, Any]) -> 
     return origin
 
 
-def _unknown(dotted: str) -> tuple[str, str]:
-    """What is wrong with a name that is no setting, and the remedy."""
-    table, _, key = dotted.rpartition(".")
-    is_inside = table in _TABLES
-    known = [each.name for each in records.fields(_TABLES[table])] if is_inside else [*_TABLES, "country", "wifi"]
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    remedy = f"Write `{near[0]}`, or delete the line." if near else "Delete the line."
-    home = [name for name, default in _TABLES.items() if hasattr(default, key)]
-    if not table and home:
-        remedy = f"Write it below a line [{home[0]}]."
-    return f"`{dotted}` is not a setting.", remedy
-
-
-class _Wrong(ValueError):
-    """Mistake in a network's table."""
-
-    def __init__(self, key: str, what: str, remedy: str) -> None:
-        self.key, self.what, self.remedy = key, what, remedy
-        super().__init__(what)
-
-
-def _network(table: Mapping[str, Any]) -> BootNetwork:
-    """The network of a table. Raises _Wrong."""
-    for key, value in table.items():
-        if key not in WIFI:
-            near = difflib.get_close_matches(key, WIFI, n=1, cutoff=0.6)
-            remedy = f"Write `{near[0]}`, or delete the line." if near else "Delete the line."
-            raise _Wrong(key, f"`{key}` is not a setting of a network.", remedy)
-        if type(value) is not type(WIFI[key]):
-            raise _Wrong(key, f"`{key}` can't be used as it stands.", f"Write it as in {key} = {_EXAMPLES[key]}.")
-    given = {**WIFI, **table}
-    if given["security"] not in ("auto", "wpa3"):
-        raise _Wrong("security", "`security` can't be used as it stands.", 'It should be "auto" or "wpa3".')
-    if not -999 <= given["priority"] <= 999:
-        raise _Wrong("priority", "`priority` can't be used as it stands.", "It should be from -999 to 999.")
-    is_saved = given["password"] == SAVED
-    security = Security.SAE if given["security"] == "wpa3" else Security.WPA
-    password = Secret(given["password"].ljust(8) if is_saved else given["password"]) if given["password"] else None
-    try:
-        network = WifiNetwork(given["ssid"], password, security if password else Security.OPEN, given["hidden"])
-    except CodeError as error:
-        what, _, remedy = str(error).partition(". ")
-        raise _Wrong("ssid" if error.fault is Fault.WIFI_NAME else "password", f"{what}.", remedy) from None
-    return BootNetwork(network, given["priority"], is_saved)
+def _as_written_elsewhere(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings, with the event's link and the language in the forms that codes and the page take too."""
+    event, language = settings.get("eventpics"), settings.get("language")
+    if isinstance(language, str):
+        settings = {**settings, "language": language.strip().lower()}
+    if isinstance(event, dict) and isinstance(link := event.get("link_id"), str):
+        album_url = event.get("album_url")
+        form = album_url if isinstance(album_url, str) and "{link_id}" in album_url else ALBUM_URL
+        settings = {**settings, "eventpics": {**event, "link_id": event_id(link, form).strip()}}
+    return settings

@@ -20,8 +20,9 @@ from piboothup.config.good_copy import names_another_event
 from piboothup.config.import_record import ImportRecord
 from piboothup.records import dataclass, field
 from piboothup.setup import boot_file, radio, root_settings_file, wifi_profiles
-from piboothup.setup.boot_file import BootFile, BootNetwork, Mistake
+from piboothup.setup.boot_file import BootFile, Mistake
 from piboothup.setup.boot_toml import Place, without_secrets
+from piboothup.setup.boot_words import BootNetwork
 from piboothup.spool import durable
 
 log = logging.getLogger(__name__)

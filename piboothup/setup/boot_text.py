@@ -1,22 +1,34 @@
-"""Text of the file on the card, whatever editor wrote it. Pure.
+"""Text of the file on the card, whatever editor wrote it and in whatever habit. Pure.
 
-Read are UTF-8 and UTF-16 with and without a mark at the start, and cp1252; any line ends; zeros at the end; curly
-quotes around a value, and blanks that only look like blanks. Nothing inside of a value is changed.
+Read are UTF-8 and UTF-16 with and without a mark at the start, and cp1252; any line ends; zeros at the end. A line
+that is no TOML is written as TOML where its meaning is beyond doubt: curly quotes, blanks that only look like blanks,
+another sign than `=`, a comma behind the value, a comment of another language, a network's header in other brackets.
+Nothing inside of a value is changed, and a text that is TOML stays as it is.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
+from typing import Final
+
+import tomli
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _LINE_END = re.compile("\r\n?|[\x85\u2028\u2029]")
 _DOUBLE, _SINGLE = "“”„‟″«»", "‘’‚‛′‹›"
-_VALUE = re.compile(
-    rf"""(?P<key>\s*[\w."'-]+\s*=\s*)(?:(?P<open>["{_DOUBLE}])(?P<text>.*?)(?P<close>["{_DOUBLE}])"""
-    rf"""|(?P<open1>['{_SINGLE}])(?P<text1>.*?)(?P<close1>['{_SINGLE}]))(?P<rest>\s*(?:\#.*)?)"""
+_LINE: Final = re.compile(
+    rf"""(?P<lead>\s*)(?:(?P<key>[\w.-]+)|["'{_DOUBLE}{_SINGLE}](?P<name>[\w-]+)["'{_DOUBLE}{_SINGLE}])"""
+    rf"""(?P<sign>\s*(?:=>|->|:=|==|[:=＝])\s*)"""
+    rf"""(?:(?P<open>["{_DOUBLE}])(?P<text>.*?)(?P<close>["{_DOUBLE}])"""
+    rf"""|(?P<open1>['{_SINGLE}])(?P<text1>.*?)(?P<close1>['{_SINGLE}])|(?P<plain>true|false|[+-]?\d[\w.+:-]*))"""
+    rf"""\s*[,;]?(?P<gap>\s*)(?P<note>(?:\#.*|//[^"'{_DOUBLE}{_SINGLE}]*)?)"""
 )
-"""A line with one text in quotes, and perhaps a comment."""
+"""A line with one value: a text in quotes, a number, or true or false; and perhaps a comment."""
+_COMMENT: Final = re.compile(r"\s*(?://|;|--|<!--|```)")
+"""Begin of a line that is a comment elsewhere."""
+_NETWORK: Final = re.compile(r"(?i)(?P<lead>\s*)\[[\[\s]*(?P<name>(?:box\s*\.\s*)?wifi)[\]\s]*(?P<rest>(?:#.*)?)")
+"""Header of a network's table, with any number of brackets."""
 _ODD_BLANKS = re.compile("[\xa0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]")
 
 
@@ -29,9 +41,9 @@ class NotText(ValueError):
 
 
 def decode(content: bytes) -> str:
-    """The text, with plain line ends and quotes; its lines are those of the file. Raises NotText."""
+    """The text, as TOML as far as it is clear; its lines are those of the file. Raises NotText."""
     text = _LINE_END.sub("\n", _decoded(content).rstrip("\0")).removeprefix("\ufeff")
-    return "\n".join(map(_with_plain_marks, text.split("\n")))
+    return text if _is_toml(text) else "\n".join(map(_as_toml, text.split("\n")))
 
 
 def _decoded(content: bytes) -> str:
@@ -58,12 +70,33 @@ def _strictly(content: bytes, encoding: str) -> str:
         raise NotText(len(_LINE_END.sub("\n", before).split("\n"))) from None
 
 
-def _with_plain_marks(line: str) -> str:
-    """The line with straight quotes around its value, and plain blanks around those."""
-    if found := _VALUE.fullmatch(line):
-        key, rest = (_ODD_BLANKS.sub(" ", found[part]) for part in ("key", "rest"))
-        return f"{key}{_quoted(found)}{rest}"
-    return line if set("\"'") & set(line) else _ODD_BLANKS.sub(" ", line)
+def _is_toml(text: str) -> bool:
+    try:
+        tomli.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _as_toml(line: str) -> str:
+    """The line as TOML; as it is when that is in doubt."""
+    if header := _NETWORK.fullmatch(line):
+        return f"{header['lead']}[[{header['name'].lower()}]]  {header['rest']}".rstrip()
+    if _is_toml(line):
+        return line
+    if found := _LINE.fullmatch(line):
+        lead, sign, gap = (_ODD_BLANKS.sub(" ", found[part]) for part in ("lead", "sign", "gap"))
+        sign = sign if sign.strip() == "=" else " = "
+        note = f"#{found['note'].removeprefix('#')}" if found["note"] else ""
+        return f"{lead}{found['key'] or found['name']}{sign}{found['plain'] or _quoted(found)}{gap}{note}"
+    if _COMMENT.match(line):
+        return f"#{line}"
+    if set("\"'") & set(line):
+        return line
+    if "{" in line or "[" in line:  # texts in a table on one line, or in a list
+        curly = _DOUBLE if set(_DOUBLE) & set(line) else _SINGLE
+        line = line.translate(dict.fromkeys(map(ord, curly), '"' if curly == _DOUBLE else "'"))
+    return _ODD_BLANKS.sub(" ", line)
 
 
 def _quoted(found: re.Match[str]) -> str:

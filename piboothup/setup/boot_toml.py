@@ -34,13 +34,43 @@ def sections(text: str) -> Iterator[tuple[int, int, str]]:
     yield from ((start, end, name) for (start, name), end in zip(starts, ends, strict=True))
 
 
-def mistake_of(error: ValueError | RecursionError, first_line: int, last_line: int) -> tuple[int, str, str]:
-    """Line, what is wrong, and remedy of a text from `first_line` to `last_line` that is no TOML."""
+def mistake_of(
+    error: ValueError | RecursionError, lines: Sequence[str], first: int, end: int
+) -> tuple[int, str, str]:
+    """Line, what is wrong, and remedy of these lines from `first` to before `end`, which are no TOML."""
     found = re.search(r"\(at line (\d+)", str(error))
-    line = first_line + int(found[1]) - 1 if found else last_line
-    what = re.sub(r" \(at .*\)$", "", str(error)).splitlines()[0] if str(error) else "Too deep"
-    remedy = 'Each line is `key = value`; text stands in straight quotes, as in name = "Booth 1".'
-    return line, f"{what}.", remedy
+    line = first + int(found[1]) if found else end
+    what, remedy = _explained(str(error), lines[line - 1])
+    return line, what, remedy
+
+
+def _explained(said: str, line: str) -> tuple[str, str]:
+    """What is wrong and the remedy, by what tomli says and by the line; nothing of the line is shown."""
+    value = line.partition("=")[2].strip()
+    if re.match(r"Cannot declare .* twice", said):
+        return "This table stands in the file twice.", "Write the lines of both below one of the two."
+    if said.startswith("Cannot "):
+        return "This setting stands in the file twice.", "Delete one of the two lines."
+    if re.match(r"Unescaped|Invalid (hex|unicode)|Invalid escape", said):
+        return "A backslash stands in double quotes.", r"Use single quotes, as in password = 'a\b'."
+    if said.startswith("Illegal character") and r"'\n'" not in said:
+        return "An invisible character stands in this line.", "Write the line anew."
+    if line.lstrip().startswith("["):
+        return "This is no header of a table.", "Write it as in [eventpics] or [[wifi]], alone on its line."
+    name = line.partition("=")[0].strip()
+    if name != line.strip() and not re.fullmatch(r"""[\w.-]+|(["'])[^"']*\1""", name):
+        return "No setting has the name before this `=`.", "Names have no blanks and no marks, as in link_id."
+    if name == line.strip():
+        return "This line is no setting.", 'Write it as in name = "Booth 1", or delete it.'
+    if not value or value.startswith("#"):
+        return "There is no value behind the `=`.", 'Write it on the same line, as in name = "Booth 1".'
+    if value[0] in "\"'" and value.count(value[0]) == 1:
+        return "A quote is missing at the text's end.", 'Text stands in two straight quotes, as in name = "Booth 1".'
+    if value[0] == '"' and value.count('"') > 2:
+        return "There is a quote inside of the text.", "Use single quotes around it, as in password = 'a\"b'."
+    if value[0] in "\"'":
+        return "Something stands behind the text.", "Put a # before it, or delete it."
+    return "This value can't be read.", 'Text stands in straight quotes, as in name = "Booth 1", and numbers without.'
 
 
 def places(text: str) -> dict[Place, int]:

@@ -9,6 +9,7 @@ import tomli
 from hypothesis import given
 from hypothesis import strategies as st
 
+from piboothup.config import Secret
 from piboothup.config.codes import Security
 from piboothup.setup.boot_file import BootFile, read
 from piboothup.setup.boot_text import NotText, decode
@@ -140,7 +141,9 @@ def test_c10_latin_letters_of_windows_are_read() -> None:
 
 def test_c10_bytes_that_are_no_text_are_told_with_their_line() -> None:
     assert told(read(b"name = 'a'\nlanguage = '\x81'\n", BOX)) == [(2, "This is not text.")]
-    assert told(read(b"#" * 300_000, BOX)) == [(1, "This is not text.")]
+    assert told(read(b"#" * 10_000_000, BOX)) == [(None, "The file is too large.")]
+    assert told(read(rb"{\rtf1\ansi name = 'Booth'\par}", BOX)) == [(1, "This is a document, not plain text.")]
+    assert told(read(b"<!DOCTYPE html><p>name", BOX)) == [(1, "This is a document, not plain text.")]
     assert told(read(b"\xff\xd8\xff\xe0" + bytes(range(256)), BOX))[0][1] == "This is not text."
 
 
@@ -157,31 +160,42 @@ def test_u01_a_file_without_settings_says_nothing(content: bytes) -> None:
     [
         (("link_id", "linkid"), (10, "`eventpics.linkid` is not a setting."), "eventpics"),
         (("album_id", "link"), (11, "`eventpics.link` is not a setting."), "eventpics"),
-        (("abcd1234", "https://app.eventpics.net/abcd1234"), (10, "`eventpics.link_id` can't be used"), "eventpics"),
+        (("abcd1234", "https://other.example/abcd1234"), (10, "`eventpics.link_id` can't be used"), "eventpics"),
         ((KEY, "canary key"), (9, "`eventpics.api_key` can't be used as it stands."), "eventpics"),
         (("link_id", "# link_id"), (11, "An album needs its event."), "eventpics"),
         (("countdown_s = 3", "countdown_s = 30"), (14, "`capture.countdown_s` can't be used"), "capture"),
         (("countdown_s = 3", 'countdown_s = "3"'), (14, "`capture.countdown_s` can't be used"), "capture"),
-        (("countdown_s = 3", "countdown_s 3"), (14, "Expected '=' after a key"), "capture"),
-        (('"de"', "de"), (4, "Invalid value."), "name language timezone country"),
+        (("countdown_s = 3", "countdown_s 3"), (14, "This line is no setting."), "capture"),
+        (('"de"', "de"), (4, "This value can't be read."), "language country"),
         (('language = "de"', 'language = "fr"'), (4, "`language` can't be used as it stands."), "language"),
         (('country = "de"', 'country = "Germany"'), (6, "`country` should be two letters."), "country"),
         (("name =", "nmae ="), (3, "`nmae` is not a setting."), "name"),
         (("[eventpics]", "# [eventpics]"), (9, "`api_key` is not a setting."), "eventpics"),
         (("[eventpics]", "[event]"), (8, "`event` is not a setting."), "eventpics"),
-        (("[eventpics]", "[eventpics"), (8, "Expected ']'"), "eventpics"),
-        ((f'"{KEY}"', f'"{KEY}'), (9, "Illegal character"), "eventpics"),
+        (("[eventpics]", "[eventpics"), (8, "This is no header of a table."), "eventpics"),
+        ((f'"{KEY}"', f'"{KEY}'), (9, "A quote is missing"), "eventpics"),
         (("Barn", "B" * 33), (17, "The Wi-Fi's name should have at most 32 letters"), "Barn"),
         (("priority", "prio"), (19, "`prio` is not a setting of a network."), "Barn"),
         (("priority = 10", "priority = 1.5"), (19, "`priority` can't be used as it stands."), "Barn"),
         (("priority = 10", "priority = 1000"), (19, "`priority` can't be used as it stands."), "Barn"),
         (("priority = 10", 'security = "WEP"'), (19, "`security` can't be used as it stands."), "Barn"),
         ((f"'{PASSWORD}'", '"canary"'), (18, "The Wi-Fi's password should have 8 to 63"), "Barn"),
-        ((f"'{PASSWORD}'", "canary"), (18, "Invalid value."), "Barn"),
+        ((f"'{PASSWORD}'", "canary"), (18, "This value can't be read."), "Barn"),
         ((f"'{PASSWORD}'", "12345678"), (18, "`password` can't be used as it stands."), "Barn"),
         (("Open house", "Barn"), (22, "This network stands in the file twice."), "Open house"),
-        (("hidden = true", "hidden = True"), (23, "Invalid value."), "Open house"),
-        (('[[wifi]]\nssid = "Barn"', '[wifi]\nssid = "Barn"'), (21, "Cannot overwrite a value."), "everything"),
+        (("hidden = true", "hidden = True"), (23, "This value can't be read."), "Open house"),
+        (
+            ("[capture]", '[eventpics]\nlink_id = "abcd1234"\n[capture]'),
+            (13, "This table stands in the file"),
+            "eventpics",
+        ),
+        (
+            ("[capture]", '[EventPics]\nlink_id = "abcd1234"\n[capture]'),
+            (13, "`eventpics` stands in the"),
+            "eventpics",
+        ),
+        (("[capture]", '[[eventpics]]\nlink_id = "abcd1234"\n[capture]'), (13, "This setting stands"), "eventpics"),
+        (('[[wifi]]\nssid = "Barn"', "[[box]"), (16, "This is no header of a table."), "everything"),
     ],
 )
 def test_u01_a_mistake_is_told_and_costs_its_table(
@@ -200,6 +214,135 @@ def test_u01_a_mistake_is_told_and_costs_its_table(
     assert {"Barn", "Open house"} - networks == ({lost} & {"Barn", "Open house"} or set()) | (
         {"Barn", "Open house"} if lost == "everything" else set()
     )
+
+
+SMALL = """\
+name = "Booth 7"
+country = "DE"
+
+[eventpics]
+api_key = "canary-key-1"
+link_id = "abcd1234"
+
+[[wifi]]
+ssid = "Barn"
+password = "canary sun"
+"""
+AT_END = SMALL.replace('country = "DE"\n', "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            SMALL.replace(word, word.upper())
+            for word in ("country", "api_key", "link_id", "ssid", "password", "wifi")
+        ),
+        *(SMALL.replace(" =", sign) for sign in (":", " :", " ==", " =>", " ->", " :=", " ＝", "\t=\t")),
+        *(SMALL.replace('"\n', f'"{end}\n') for end in (",", ";", " ,", "  // from the app", "; # from the app")),
+        *(f"{mark} for the wedding\n{SMALL}" for mark in ("//", ";", "--", "<!--", "```toml", "  //")),
+        *(
+            SMALL.replace("[[wifi]]", header)
+            for header in ("[wifi]", "[Wifi]", "[[WLAN]]", "[[wi-fi]]", "[[wifi]", "[wifi]]")
+        ),
+        *(SMALL.replace("[eventpics]", header) for header in ("[EventPics]", "[[eventpics]]", '["eventpics"]')),
+        *(SMALL.replace("link_id", name) for name in ("link-id", "Link_Id", '"link_id"', "“link_id”", "‘link_id’")),
+        *(SMALL.replace("ssid", name) for name in ("name", "Name", "network", "SSID")),
+        *(SMALL.replace("password", name) for name in ("psk", "key", "pass", "Passwort", "passphrase", "pwd")),
+        *(SMALL.replace("abcd1234", f"{before}app.eventpics.net/abcd1234") for before in ("https://", "HTTP://", "")),
+        SMALL.replace("abcd1234", " https://app.eventpics.net/abcd1234/?utm=1 "),
+        AT_END + 'country = "DE"\n',
+        AT_END + 'Country: "de"\n',
+        AT_END.replace("[[wifi]]", 'country = "DE"\n[[wifi]]'),
+        SMALL.replace('name = "Booth 7"\n', "").replace("[[wifi]]", 'name = "Booth 7"\n[[wifi]]'),
+        SMALL + 'country = "DE"\n',
+        SMALL + "[capture]\nconfig_version = 1\n",
+        "name = “Booth 7”\ncountry = “DE”\neventpics = { api_key = “canary-key-1”, link_id = “abcd1234” }\n"
+        "wifi = [{ssid = “Barn”, password = “canary sun”}]\n",
+        "name='Booth 7'\ncountry='DE'\neventpics={api_key=‘canary-key-1’, link_id=‘abcd1234’}\n"
+        'wifi.ssid="Barn"\nwifi.password="canary sun"\n',
+    ],
+)
+def test_u01_what_can_mean_one_thing_only_is_read(text: str) -> None:
+    file = read(text.encode(), BOX)
+    assert told(file) == []
+    assert file.settings == {"name": "Booth 7", "eventpics": {"link_id": "abcd1234"}}
+    assert (file.key and file.key.reveal(), file.country) == ("canary-key-1", "DE")
+    passwords = [(each.network.ssid, each.network.password) for each in file.networks]
+    assert passwords == [("Barn", Secret("canary sun"))]
+    masked = text_of(file)
+    assert "canary" not in masked
+    again = read(masked.encode(), BOX)
+    assert (told(again), again.has_saved_key, again.settings) == ([], True, file.settings)
+    assert [each.is_saved for each in again.networks] == [True]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what", "remedy"),
+    [
+        ('[[wifi]]\npassword = "canary sun"\n', 1, "This network has no name.", 'as in ssid = "Barn".'),
+        ('[[wifi]]\nssid = ""\n', 2, "This network has no name.", 'as in ssid = "Barn".'),
+        ('[[wifi]]\nssid = "Barn"\nname = "B"\n', 3, "It can't be told whether", "in the first line"),
+        ('[[wifi]]\nssid = "Barn"\nlink_id = "a"\n', 3, "`link_id` has its place", "below a line [eventpics]."),
+        ('[capture]\npassword = "canary"\n', 2, "`password` has its place", "below a line [[wifi]]."),
+        ('ssid = "Barn"\n', 1, "`ssid` is not a setting.", "below a line [[wifi]]."),
+        ('name = "A"\n[capture]\nname = "B"\n', 3, "`name` stands in the file twice.", "Delete one"),
+        ('name = "A"\nname = "B"\n', 2, "This setting stands in the file twice.", "Delete one"),
+        ('name = "A"\nName = "B"\n', 2, "`name` stands in the file twice.", "Delete one"),
+        ('[[wifi]]\nssid = "A"\nSSID = "B"\n', 3, "`ssid` stands in this table twice.", "Delete one"),
+        ('[[wifi]]\nssid = "A"\npassword = "a\\fb-canary"\n', 3, "An invisible character", "single quotes"),
+        ('name = "C:\\Users"\n', 1, "A backslash stands in double quotes.", "single quotes"),
+        ('name = "a"b"\n', 1, "There is a quote inside of the text.", "single quotes"),
+        ('name = "a" b\n', 1, "Something stands behind the text.", "#"),
+        ('name = "a\n', 1, "A quote is missing", "two straight quotes"),
+        ("name =\n", 1, "There is no value", "on the same line"),
+        ('link id = "a"\n', 1, "No setting has the name", "no blanks"),
+        ('- name = "a"\n', 1, "No setting has the name", "no blanks"),
+        ("name `a`\n", 1, "This line is no setting.", "delete it"),
+        ("name = `a`\n", 1, "This value can't be read.", "straight quotes"),
+        ('name = "a\0b"\n', 1, "An invisible character", "anew"),
+        ("[event pics]\n", 1, "This is no header", "alone on its line"),
+        ('[capture]\ncountdown_s = "3"\n', 2, "`capture.countdown_s` can't", "without quotes."),
+        ('[upload]\npaused = "true"\n', 2, "`upload.paused` can't", "without quotes."),
+        ('country = "UK"\n', 1, "No country has the code UK.", 'country = "GB".'),
+        ('timezone = "Berlin"\n', 1, "`timezone` is no time zone", 'timezone = "Europe/Berlin".'),
+        ('timezone = "america/new york"\n', 1, "`timezone` is no time zone", 'timezone = "America/New_York".'),
+        ('timezone = "home"\n', 1, "`timezone` is no time zone", 'as in timezone = "Europe/Berlin".'),
+        ('[eventpics]\nevent = "a"\n', 2, "`eventpics.event` is not a setting.", "`link_id`"),
+        ('[eventpics]\ntoken = "a"\n', 2, "`eventpics.token` is not a setting.", "`api_key`"),
+        ('[eventpics]\nqqq = "a"\n', 2, "`eventpics.qqq` is not a setting.", "`api_key`, `api_key_file`, `link_id`"),
+        ('[eventpics]\napi_key_file = "canary"\n', 2, "`api_key_file` is the name of a file", "in `api_key`."),
+        ('[event]\nlink_id = "a"\n', 1, "`event` is not a setting.", "Write [eventpics]."),
+        ("zzz = 1\n", 1, "`zzz` is not a setting.", "`name`, `language`, `timezone`, `country`"),
+    ],
+)
+def test_u01_each_mistake_has_its_own_sentence_and_remedy(text: str, line: int, what: str, remedy: str) -> None:
+    file = read(text.encode(), BOX)
+    told(file)
+    (mistake,) = file.mistakes
+    assert (mistake.line, mistake.what.startswith(what), remedy in mistake.remedy) == (line, True, True), mistake
+    assert "timezone" not in file.settings
+
+
+def test_u01_a_word_in_the_wrong_place_costs_no_other() -> None:
+    misplaced = SMALL + 'name = "Other"\npriority = 3\n[capture]\npassword = "canary"\ncountdown_s = 3\n'
+    file = read(misplaced.encode(), BOX)
+    assert [line for line, _ in told(file)] == [11, 14]
+    assert file.settings == {
+        "name": "Booth 7",
+        "eventpics": {"link_id": "abcd1234"},
+        "capture": {"countdown_s": 3},
+    }
+    assert [(each.network.ssid, each.priority) for each in file.networks] == [("Barn", 3)]
+    lost = read((SMALL + 'link_id = "other123"\n').encode(), BOX)
+    assert (lost.has_lost_event, "eventpics" in lost.settings) == (True, False)
+
+
+def test_u04_a_word_below_a_table_of_a_box_is_that_box_s() -> None:
+    text = f'country = "DE"\n[[box]]\nid = "{BOX}"\n[box.capture]\ncountry = "AT"\nname = "Mine"\n'
+    file = read(text.encode(), BOX)
+    assert (told(file), file.country, file.settings) == ([], "AT", {"name": "Mine"})
+    assert read(text.encode(), "AAAA").country == "DE"
 
 
 def test_u01_two_mistakes_are_both_told() -> None:
@@ -235,6 +378,7 @@ PIECES = [
     "#",
 ]
 LINES = [*PIECES, f'api_key = "{KEY}"', 'ssid = "a"', 'password = "canary password"', 'id = "7F3K"', 'id = "AAAA"']
+LINES += ["[[Wifi]]", "[EventPics]", 'PSK: "canary password"', "Api-Key = “canary-key”,", 'country = "DE"', "// a"]
 LINES += ['link_id = "ab"', "box = 3", "wifi = [1]", 'eventpics = {api_key = "canary-inline"}', "a.b = 1", "x", "= 1"]
 
 

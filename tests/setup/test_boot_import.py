@@ -196,7 +196,7 @@ def test_u01_a_file_of_any_size_is_told(card: Card) -> None:
         file.truncate(1 << 40)  # of holes
     done = card.run()
     assert done is not None
-    assert [mistake.what for mistake in done.mistakes] == ["This is not text."]
+    assert [mistake.what for mistake in done.mistakes] == ["The file is too large."]
 
 
 def test_u01_a_thousand_mistakes_are_told_in_short(card: Card) -> None:

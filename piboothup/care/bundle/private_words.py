@@ -19,8 +19,8 @@ from piboothup.care.facts import Facts
 from piboothup.config import Config
 from piboothup.config.good_copy import GOOD_FILE, ROOT_FILE
 from piboothup.health import Check
-from piboothup.setup.boot_file import WIFI
 from piboothup.setup.boot_text import NotText, decode
+from piboothup.setup.boot_words import WIFI
 from piboothup.setup.wifi_profiles import unescaped
 from piboothup.spool import choices, event_titles
 from piboothup.spool.listing import CONTEXTS

@@ -18,7 +18,7 @@ from piboothup.commands.common import OK, CommandFails, check_private, load_effe
 from piboothup.commands.qr import drawing
 from piboothup.commands.qr.bookings import Booking, read_table
 from piboothup.config import Config, Secret
-from piboothup.config.codes import ALBUM_URL, BoothCode, CodeError, GuestLink, Security, WifiNetwork, make, parse
+from piboothup.config.codes import ALBUM_URL, BoothCode, CodeError, GuestLink, Security, WifiNetwork, event_id, make
 from piboothup.spool import choices
 from piboothup.text import text_to_path
 
@@ -96,8 +96,7 @@ def _config(given: argparse.Namespace) -> Config | None:
 
 def _link_id(text: str, album_url: str) -> str:
     """The event's id, out of its guests' link or as it is."""
-    found = parse(text, album_url)
-    return found.link_id if isinstance(found, GuestLink) else GuestLink(text.strip()).link_id
+    return GuestLink(event_id(text, album_url).strip()).link_id
 
 
 def _asked_network(given: argparse.Namespace) -> WifiNetwork:

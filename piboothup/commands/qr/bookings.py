@@ -7,7 +7,7 @@ from pathlib import Path
 
 from piboothup.commands.common import CommandFails
 from piboothup.config import Secret
-from piboothup.config.codes import BoothCode, CodeError, GuestLink, Security, WifiNetwork, parse
+from piboothup.config.codes import BoothCode, CodeError, GuestLink, Security, WifiNetwork, event_id
 from piboothup.records import dataclass
 
 COLUMNS = (
@@ -98,7 +98,6 @@ def _booking(path: Path, line: int, given: dict[str, str], key: Secret | None) -
 
     security, is_hidden = one_of("security", {**_SECURITY}), one_of("hidden", {**_YES})
     try:
-        link = parse(word("event"))
         wifi = None
         if "ssid" in given or "password" in given:
             password = given.get("password", "")
@@ -106,7 +105,7 @@ def _booking(path: Path, line: int, given: dict[str, str], key: Secret | None) -
             wifi = WifiNetwork(given.get("ssid", ""), Secret(password) if password else None, kind, bool(is_hidden))
         code = BoothCode(
             key=Secret(word("key")) if word("key") else key,
-            link_id=link.link_id if isinstance(link, GuestLink) else word("event"),
+            link_id=event_id(word("event")),
             album_id=word("album"),
             wifi=wifi,
             name=word("name"),
