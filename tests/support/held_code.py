@@ -42,6 +42,12 @@ BOOTH_CODE = (
     "N:Booth 1;C:DE;L:de;Z:Europe/Berlin;;"
 )
 """One of 171 bytes: key, event, network and all the rest."""
+LONGEST_CODE = (
+    f"PIBOOTHUP:K:{'a1B2' * 16};E:Ab3dEf7hIj9kLm0nOp2q4;A:album-1-of-the-evening;S:The guests' network in the barn;"
+    "T:WPA;P:sunflower 1234 and a long passphrase;N:A booth between both barns;C:DE;L:de;"
+    "Z:America/Argentina/ComodRivadavia;;"
+)
+"""One of 280 bytes: each part as long as people make it."""
 WAYS = {
     "straight": Held(),
     "turned 5": Held(turn_deg=5),

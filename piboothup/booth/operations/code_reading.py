@@ -26,12 +26,11 @@ class CodeReading:
 
     def run(self) -> None:
         """Read until there is a code or the page is left."""
-        self._frames.page_changed.clear()
         reader = CodeReader()
-        while self._frames.page_kind is PageKind.READ_CODE:
+        while self._frames.is_shown(PageKind.READ_CODE):
             with self._frames.fresh(moves_lens=False) as frame:  # autofocus has to find the code, frame after frame
+                begun_ns = self._clock.boottime_ns()
                 grey = shrunk(frame.y, READ_SIZE) if isinstance(frame, Frame) else None
-            begun_ns = self._clock.boottime_ns()
             found: Secret | ScanHint = ScanHint.SHOW if grey is None else reader.read(grey)
             if isinstance(found, Secret):
                 self._post(CodeRead(self._parsed(found)))

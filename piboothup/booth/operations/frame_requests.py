@@ -40,6 +40,11 @@ class FrameRequests:
             self.page_kind = kind
             self.page_changed.set()
 
+    def is_shown(self, kind: PageKind) -> bool:
+        """Whether this page is shown now; a change from now on sets `page_changed`, which ends waits and requests."""
+        self.page_changed.clear()
+        return self.page_kind is kind
+
     def on_answer(self, answer: Answer) -> None:
         """Take the camera's answer, on its thread; an answer that came too late is released."""
         self._answers.put(answer)

@@ -87,11 +87,11 @@ class SelfTest:
 
     def run(self) -> None:
         """Run all steps in order; end early when the page is left."""
-        self.frames.page_changed.clear()
+        is_shown = self.frames.is_shown(PageKind.SELF_TEST)
         self._pressed.clear()
         report = SelfTestReport()
         for step in SELF_TEST_STEPS:
-            if self.frames.page_kind is not PageKind.SELF_TEST:
+            if not is_shown or self.frames.page_changed.is_set():  # opened again, it has a run of its own
                 return
             report = report.with_result(self._run_step(step))
             self._post(SelfTestProgress(report))
@@ -106,8 +106,7 @@ class SelfTest:
 
     def measure_sharpness(self) -> None:
         """Measure test frame after test frame while the page is open."""
-        self.frames.page_changed.clear()
-        while self.frames.page_kind is PageKind.AIM:
+        while self.frames.is_shown(PageKind.AIM):
             found = self._assess_test_frame()
             if isinstance(found, PhotoQuality):
                 self._post(SharpnessMeasured(min(1.0, found.sharpness / _IN_FOCUS_SHARPNESS)))
