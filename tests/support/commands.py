@@ -26,6 +26,22 @@ def command(*words: str | Path) -> list[str]:
     return [sys.executable, "-m", "piboothup", *map(str, words)]
 
 
+_AS_THE_BOX = """
+import sys
+from pathlib import Path
+from piboothup import config
+from piboothup.config import file
+config.DEFAULT_PATH = file.DEFAULT_PATH = Path(sys.argv[2])
+from piboothup.cli import main
+sys.exit(main())
+"""
+
+
+def box_command(config: Path, *words: str) -> list[str]:
+    """Command line of `piboothup WORDS` for which this config is the box's, with root's files beside it."""
+    return [sys.executable, "-c", _AS_THE_BOX, "--config", str(config), *words]
+
+
 def run(runtime: Path, *words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end in a fresh interpreter."""
     return subprocess.run(

@@ -67,19 +67,22 @@ WAYS = {
 
 
 def frame(text: str, held: Held | None = None, error: str = "l", size: tuple[int, int] = FRAME) -> Plane:
-    """The grey picture, height x width."""
+    """The grey picture, height x width, of a code that is held before the lens."""
     held = held or Held()
     code = _drawn(text, error)
-    side = code.width
-    wanted = held.share * size[0] * side / (side - 8 * _DOT_PX)
+    return before_lens(code, held.share * size[0] * code.width / (code.width - 8 * _DOT_PX), held, size)
+
+
+def before_lens(shown: Image.Image, wanted: float, held: Held, size: tuple[int, int] = FRAME) -> Plane:
+    """The grey picture, height x width, of what is shown on a screen that is `wanted` pixels wide in it."""
     seen = Image.new("L", size, held.room)
-    place = _corners(size, wanted, held)
-    way = coefficients(place, [(0, 0), (side, 0), (side, side), (0, side)])
-    inked = code.point(lambda dot: held.white if dot else held.black)
-    if wanted < side:
-        inked = inked.filter(ImageFilter.BoxBlur(side / wanted / 2 - 0.5))
+    place = _corners(size, wanted, wanted * shown.height / shown.width, held)
+    way = coefficients(place, [(0, 0), (shown.width, 0), shown.size, (0, shown.height)])
+    inked = shown.point([round(held.black + (held.white - held.black) * level / 255) for level in range(256)])
+    if wanted < shown.width:
+        inked = inked.filter(ImageFilter.BoxBlur(shown.width / wanted / 2 - 0.5))
     warped = inked.transform(size, Image.Transform.PERSPECTIVE, way, Image.Resampling.BICUBIC)
-    mask = Image.new("L", code.size, 255).transform(size, Image.Transform.PERSPECTIVE, way)
+    mask = Image.new("L", shown.size, 255).transform(size, Image.Transform.PERSPECTIVE, way)
     seen.paste(warped, mask=mask)
     grey = np.asarray(seen.filter(ImageFilter.GaussianBlur(held.blur_px)), np.float32)
     if held.glare:
@@ -100,7 +103,7 @@ def _drawn(text: str, error: str) -> Image.Image:
     return Image.open(content).convert("L")
 
 
-def _corners(size: tuple[int, int], wanted: float, held: Held) -> list[Point]:
-    half, inset = wanted / 2, held.lean * wanted / 2
-    square = [(-half, -half + inset), (half, -half), (half, half), (-half, half - inset)]
-    return turned(square, held.turn_deg, (size[0] / 2 + held.shift_px, size[1] / 2))
+def _corners(size: tuple[int, int], wide: float, high: float, held: Held) -> list[Point]:
+    across, down, inset = wide / 2, high / 2, held.lean * high / 2
+    corners = [(-across, -down + inset), (across, -down), (across, down), (-across, down - inset)]
+    return turned(corners, held.turn_deg, (size[0] / 2 + held.shift_px, size[1] / 2))

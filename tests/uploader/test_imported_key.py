@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,19 +12,8 @@ from piboothup.setup import boot_import
 from piboothup.setup.boot_import import Box
 from piboothup.simulator.server import DEMO_KEY
 from piboothup.spool.listing import SENT
-from tests.support.commands import environment
+from tests.support.commands import box_command, environment
 from tests.support.uploader import Desk
-
-PROGRAM = """
-import sys
-from pathlib import Path
-from piboothup import config
-from piboothup.config import file
-config.DEFAULT_PATH = file.DEFAULT_PATH = Path(sys.argv[2])
-from piboothup.cli import main
-sys.exit(main())
-"""
-"""`piboothup uploader` for which the config that it is given is the box's."""
 
 
 @pytest.mark.process
@@ -40,7 +28,7 @@ def test_u03_a_key_on_the_card_sends_what_waits_at_once(desk: Desk, tmp_path: Pa
     )
     name = desk.take()
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "--config", str(config), "uploader"],
+        box_command(config, "uploader"),
         env=environment(desk.runtime),
         stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

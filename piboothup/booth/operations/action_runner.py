@@ -11,7 +11,7 @@ import itertools
 import logging
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from piboothup import records, root_requests, status
@@ -32,6 +32,7 @@ from piboothup.spool.admin import assign, wipe
 from piboothup.spool.admin.wipe import EventPhotos, Plan, WipeError
 from piboothup.spool.choices import Choices
 from piboothup.spool.event_titles import booth_album
+from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.store import Spool
 from piboothup.status import UploaderState
 
@@ -42,8 +43,8 @@ _HELPER_TIMEOUT_S = 10.0
 """A request that is not taken by then is withdrawn: no helper runs. A slow card takes seconds to start one."""
 ANSWER_TIMEOUT_S = 40.0
 """Timeout of the answer to a request that was taken, in all."""
-_PORTAL_TIMEOUT_S = 8.0
-"""Time for the uploader to find out whether a network asks for a login."""
+_UPLOADER_TIMEOUT_S = 8.0
+"""Time for the uploader to find out whether a network asks for a login, and which albums a new event has."""
 _ONLINE = (UploaderState.IDLE, UploaderState.UPLOADING)
 
 
@@ -199,26 +200,35 @@ class ActionRunner:
     def _use_code(self, action: actions.UseCode) -> Page:
         """Have root's helper take the code; it is in force before a network is joined. What it leaves out stays."""
         code = self._with_event(action.code if isinstance(action.code, BoothCode) else BoothCode(wifi=action.code))
+        is_new_event = bool(code.link_id) and self._meant_album(code) is None
         settings, network = _parted(code)
-        assigned = 0
-        if settings is not None:
-            before = self._settings_store.chosen
-            if self._ask_root("settings", {"code": codes.make(settings).reveal()}).outcome is not Outcome.DONE:
-                return pages.error_page("code_not_taken")
-            self._follow_code(settings, before)
-            assigned = assign.take_along(self._spool, code.link_id, code.album_id) if action.take_along else 0
+        if settings is not None and not self._take_settings(settings):
+            return pages.error_page("code_not_taken")
+        result, ssid = "", network.wifi.ssid if network is not None and network.wifi is not None else ""
         if network is not None:
             answer = self._ask_root("settings", {"code": codes.make(network).reveal()})
             if answer.outcome is not Outcome.DONE:
                 return pages.error_page("code_not_taken")
-        self._hint_uploader("choices" if self._is_paused else "retry")
-        if network is not None and network.wifi is not None:
-            result, ssid = self._portal_or(answer.detail, network.wifi.ssid), network.wifi.ssid
-            if result != WifiResult.JOINED:
-                return records.replace(pages.error_page(f"wifi_{result}"), title=ssid)
-            if isinstance(action.code, WifiNetwork):
-                return pages.result_page("wifi_joined", title=ssid)
+            result = answer.detail
+        self._hint_uploader(hint := "choices" if self._is_paused else "retry")
+        turns = iter(range(int(_UPLOADER_TIMEOUT_S / _POLL_S)))
+        result = self._portal_or(result, ssid, turns)
+        album_id = self._choose_album(code, turns) if is_new_event and not code.album_id else code.album_id
+        if assigned := assign.take_along(self._spool, code.link_id, album_id) if action.take_along else 0:
+            self._hint_uploader(hint)
+        if network is not None and result != WifiResult.JOINED:
+            return records.replace(pages.error_page(f"wifi_{result}"), title=ssid)
+        if isinstance(action.code, WifiNetwork):
+            return pages.result_page("wifi_joined", title=ssid)
         return pages.result_page("code_taken_along" if assigned else "code_taken", assigned)
+
+    def _take_settings(self, settings: BoothCode) -> bool:
+        """Have root's helper take these settings, and put them in force; False if it did not."""
+        before = self._settings_store.chosen
+        if self._ask_root("settings", {"code": codes.make(settings).reveal()}).outcome is not Outcome.DONE:
+            return False
+        self._follow_code(settings, before)
+        return True
 
     def _follow_code(self, code: BoothCode, before: Choices) -> None:
         """Put in force what root has taken. `before`: the choices, of which the code ends none that it leaves out."""
@@ -243,17 +253,40 @@ class ActionRunner:
             return code
         if active.context.link_id == code.link_id:
             return records.replace(code, album_id=active.context.album_id)
-        albums = [album for event in self._spool.events() if event.link_id == code.link_id for album in event.albums]
-        meant = booth_album(albums, code.name or active.config.name, self._spool.box)
-        return records.replace(code, album_id=meant.id if meant is not None else "")
+        return records.replace(code, album_id=self._meant_album(code) or "")
 
-    def _portal_or(self, result: str, ssid: str) -> str:
+    def _meant_album(self, code: BoothCode) -> str | None:
+        """Id of the album in the code's event that is meant for this box, "" = none; None = event unknown."""
+        found = next((event for event in self._spool.events() if event.link_id == code.link_id), None)
+        if found is None:
+            return None
+        meant = booth_album(found.albums, code.name or self._settings_store.active.config.name, self._spool.box)
+        return meant.id if meant is not None else ""
+
+    def _choose_album(self, code: BoothCode, turns: Iterator[int]) -> str:
+        """Choose the album meant for this box as soon as the uploader has listed an event that was new; its id.
+
+        Not in mid-event: where a photo was taken for it meanwhile, the others follow.
+        """
+        while (album_id := self._meant_album(code)) is None and self._waits(turns):
+            pass
+        context = self._settings_store.active.context
+        is_open = context.link_id == code.link_id and not context.album_id
+        taken_for = {name.context for place in (NEW, SENT) for name in self._spool.names(place)}
+        if not album_id or not is_open or context.id in taken_for:
+            return ""
+        return album_id if self._take_settings(BoothCode(link_id=code.link_id, album_id=album_id)) else ""
+
+    def _waits(self, turns: Iterator[int]) -> bool:
+        """Wait a moment for the uploader, which a new key starts anew; False at the end of `turns`."""
+        return next(turns, None) is not None and not self._ended.wait(_POLL_S)
+
+    def _portal_or(self, result: str, ssid: str, turns: Iterator[int]) -> str:
         """`result`, or that a network which was joined asks for a login, as soon as the uploader can tell."""
-        report = None
-        for _ in range(int(_PORTAL_TIMEOUT_S / _POLL_S) if result == WifiResult.JOINED else 0):
-            report = status.read_uploader(self._runtime)
-            if report is None or report.state in _ONLINE or self._ended.wait(_POLL_S):
-                return result
+        if result != WifiResult.JOINED:
+            return result
+        while (report := status.read_uploader(self._runtime)) and report.state not in _ONLINE and self._waits(turns):
+            pass
         is_portal = report is not None and report.state is UploaderState.PORTAL and report.wifi.ssid == ssid
         return "portal" if is_portal else result
 

@@ -12,10 +12,11 @@ from piboothup.clock import Clock
 from piboothup.config import LANGUAGES, Config
 from piboothup.records import replace
 from piboothup.spool.admin import assign
+from piboothup.spool.listing import CONTEXTS, NEW, PARKED
 from piboothup.spool.store import Spool
 
 _COUNT_EVERY_NS = 10_000_000_000
-"""How often photos without an event are counted, nanoseconds: there may be many."""
+"""How often photos without an event are counted though no folder has changed, nanoseconds: there may be many."""
 
 
 class MenuOptionsReader:
@@ -31,6 +32,8 @@ class MenuOptionsReader:
         self._reads_codes: bool | None = None
         self._without_event = 0
         self._count_at_ns = 0
+        self._counted: tuple[int, ...] = ()
+        """When the folders had changed that were counted last."""
 
     def read(self) -> MenuOptions:
         """The options at this moment. Raises OSError."""
@@ -52,8 +55,9 @@ class MenuOptionsReader:
         now_ns = self._clock.boottime_ns()
         if not options.allows_operator(now_ns):
             return options
-        if now_ns >= self._count_at_ns:
-            self._count_at_ns = now_ns + _COUNT_EVERY_NS
+        changed = tuple(self._spool.listing.changed_ns(place) for place in (NEW, PARKED, CONTEXTS))
+        if now_ns >= self._count_at_ns or changed != self._counted:  # else a code would not ask about the last photo
+            self._count_at_ns, self._counted = now_ns + _COUNT_EVERY_NS, changed
             self._without_event = len(assign.without_event(self._spool))
         if self._reads_codes is None:
             self._reads_codes = code_reader.is_installed()

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from uuid import UUID
 
@@ -37,10 +37,10 @@ from piboothup.root_requests import REQUESTS, WifiResult
 from piboothup.runtime import HintSocket
 from piboothup.setup import boot_import, code_import, request_reader, root_settings_file, wifi_profiles
 from piboothup.setup.radio import Radio
-from piboothup.spool import choices
+from piboothup.spool import choices, contexts
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import Album, AlbumEvent
-from piboothup.spool.listing import NEW
+from piboothup.spool.listing import CONTEXTS, NEW
 from piboothup.status import BoothState
 from tests.support.booth import Box
 from tests.support.deadline import PATIENCE_S
@@ -66,6 +66,7 @@ class Root(Radio):
         self.box = boot_import.Box("7F3K", folder / "boot", folder / "etc", folder / "profiles", folder / "trials")
         self.result = WifiResult.JOINED
         self.joined: list[UUID] = []
+        self.on_join: Callable[[], None] = lambda: None
         self._booth = box
         self._ended = threading.Event()
         self._watch = ImportWatch(self.box.etc)
@@ -95,6 +96,7 @@ class Root(Radio):
 
     def join(self, profile: UUID) -> WifiResult:
         self.joined.append(profile)
+        self.on_join()
         return self.result
 
     def follow(self) -> Followed | None:
@@ -202,14 +204,14 @@ def test_u13_a_code_without_an_event_keeps_what_was_chosen(
 ) -> None:
     chosen = choices.Choices(link_id="efgh5678", album_id="b1", language="de", paused=True, sound=False)
     choices.write(box.spool.directory, box.config, chosen)
-    join, contexts = root.join, set()
+    join, taken_for = root.join, set()
 
     def joining(profile: UUID) -> WifiResult:
         """It takes as long as housekeeping needs to see what is new, and photos are taken meanwhile."""
         box.turn()
         assert box._service is not None
         box._service._settings_store.refresh()
-        contexts.add(box._service._settings_store.active.context.link_id)
+        taken_for.add(box._service._settings_store.active.context.link_id)
         return join(profile)
 
     root.join = joining  # type: ignore[method-assign]
@@ -223,7 +225,7 @@ def test_u13_a_code_without_an_event_keeps_what_was_chosen(
     assert (active.context.link_id, active.context.album_id) == ("efgh5678", "b1")
     assert active.config.upload.paused and not active.sound
     assert active.config.language == (getattr(code, "language", "") or "de")
-    assert contexts <= {"efgh5678"}, "a photo taken while a network is joined goes to the chosen event too"
+    assert taken_for <= {"efgh5678"}, "a photo taken while a network is joined goes to the chosen event too"
 
 
 def test_u13_photos_without_an_event_go_along_if_wanted(box: Box, root: Root) -> None:
@@ -264,7 +266,7 @@ def test_u08_a_code_counts_before_its_network_is_joined(box: Box, root: Root) ->
 def test_u05_a_code_ends_no_pause(
     box: Box, root: Root, monkeypatch: pytest.MonkeyPatch, code: BoothCode | WifiNetwork, paused: bool
 ) -> None:
-    monkeypatch.setattr(action_runner, "_PORTAL_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(action_runner, "_UPLOADER_TIMEOUT_S", 0.1)
     choices.write(box.spool.directory, box.config, choices.Choices(paused=paused))
     await_code(box)
     with contextlib.closing(HintSocket(box.runtime, "uploader")) as hints:
@@ -314,6 +316,63 @@ def test_u12_the_album_meant_for_a_booth_is_chosen_by_a_code(box: Box, root: Roo
     assert root_settings_file.event(root.box.etc / good_copy.ROOT_FILE).album_id == "a8"
 
 
+NEW_EVENT = AlbumEvent("New", "mnop3456", (Album("a7", "Party"), Album("a8", "Photo booth"), Album("a9", "Booth 7")))
+
+
+@pytest.mark.parametrize(("name", "album_id"), [("", "a8"), ("Booth 7", "a9")])
+def test_u12_an_event_of_a_new_key_has_its_album_chosen(box: Box, root: Root, name: str, album_id: str) -> None:
+    """No album is known when the code is read: the uploader lists them with the new key, once it is online."""
+    box.config = dataclasses.replace(box.config, eventpics=dataclasses.replace(box.config.eventpics, link_id=""))
+    waits = take(open_spool(box.spool.directory, box.clock), jpeg(1), context_for("", "", "before"))
+    status.write(box.runtime, "uploader", {"state": "idle"})
+    root.on_join = lambda: box.spool.write_events([*EVENTS, NEW_EVENT])
+    await_code(box)
+    hold(box, BoothCode(Secret(KEY), "mnop3456", wifi=BARN, name=name))
+    asked(box, PageKind.CODE_BOOTH)
+    box.choose("use_code", "take_along")
+    assert told(box).text_key == "code_taken_along"
+    assert box._service is not None
+    context = box._service._settings_store.active.context
+    assert (context.link_id, context.album_id) == ("mnop3456", album_id)
+    event = root_settings_file.event(root.box.etc / good_copy.ROOT_FILE)
+    assert (event.link_id, event.album_id) == ("mnop3456", album_id)
+    went = contexts.read_record(box.spool.directory / CONTEXTS, waits.context).context_of(waits.order)
+    assert went is not None
+    assert (went.link_id, went.album_id) == ("mnop3456", album_id)
+
+
+def test_u12_no_album_is_changed_after_the_first_photo(box: Box, root: Root) -> None:
+    status.write(box.runtime, "uploader", {"state": "idle"})
+    spool = open_spool(box.spool.directory, box.clock)
+
+    def photo_and_list() -> None:
+        take(spool, jpeg(1), context_for("mnop3456", "", ""))
+        box.spool.write_events([NEW_EVENT])
+
+    root.on_join = photo_and_list
+    await_code(box)
+    hold(box, BoothCode(Secret(KEY), "mnop3456", wifi=BARN))
+    asked(box, PageKind.CODE_BOOTH)
+    box.choose("use_code")
+    assert told(box).text_key == "code_taken"
+    assert box._service is not None
+    assert box._service._settings_store.active.context == context_for("mnop3456", "", "")
+
+
+def test_u12_without_the_list_of_albums_the_event_is_taken(
+    box: Box, root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(action_runner, "_UPLOADER_TIMEOUT_S", 0.3)
+    status.write(box.runtime, "uploader", {"state": "offline"})
+    await_code(box)
+    hold(box, BoothCode(Secret(KEY), "mnop3456"))
+    asked(box, PageKind.CODE_BOOTH)
+    box.choose("use_code")
+    assert told(box).text_key == "code_taken"
+    assert box._service is not None
+    assert box._service._settings_store.active.context == context_for("mnop3456", "", "")
+
+
 @pytest.mark.parametrize(
     ("state", "ssid", "said"),
     [
@@ -326,7 +385,7 @@ def test_u12_the_album_meant_for_a_booth_is_chosen_by_a_code(box: Box, root: Roo
 def test_u06_a_network_that_asks_for_a_login_is_told(
     box: Box, root: Root, monkeypatch: pytest.MonkeyPatch, state: str, ssid: str, said: str
 ) -> None:
-    monkeypatch.setattr(action_runner, "_PORTAL_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(action_runner, "_UPLOADER_TIMEOUT_S", 0.3)
     status.write(box.runtime, "uploader", {"state": state, "wifi": {"ssid": ssid}})
     await_code(box)
     hold(box, BARN)

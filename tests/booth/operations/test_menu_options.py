@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.operations.menu_options import MenuOptionsReader
 from piboothup.config import Config, EventPicsConfig, LightConfig, PanelConfig
 from piboothup.spool.admin import assign
+from piboothup.spool.contexts import context_for
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
-from tests.support.photos import open_spool
+from tests.support.photos import jpeg, open_spool, take
 
 PARTY = Config(eventpics=EventPicsConfig(link_id="abcd1234"))
 
@@ -41,6 +43,19 @@ def test_photos_without_event_counted_every_10_s_no_more_often(
         offered.read()
         clock.pass_s(1.0)
     assert counted_s == [100.0, 110.0, 120.0]
+
+
+def test_u13_the_last_photo_without_an_event_is_counted_at_once(tmp_path: Path) -> None:
+    clock = HandClock()
+    offered, spool = menu_options_reader(tmp_path, Config(), clock), open_spool(tmp_path, clock)
+    counts = [offered.read().without_event]
+    for number in range(2):
+        take(spool, jpeg(number), context_for("", "", f"evening {number}"))
+        os.utime(spool.directory / "new", (number, number))  # the next may come within a tick of the kernel's clock
+        counts.append(offered.read().without_event)
+    assert counts == [0, 1, 2]
+    assign.take_along(spool, "abcd1234", "")
+    assert offered.read().without_event == 0
 
 
 @pytest.mark.parametrize(
