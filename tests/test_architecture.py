@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import functools
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "piboothup"
+from tests.support.source import PACKAGE, parsed, with_functions
+
 DEVICE_LIBRARIES = {"picamera2", "libcamera", "gpiozero", "luma", "lgpio", "smbus2"}
 DRIVERS = {
     "booth/camera/detect.py": {"picamera2", "libcamera"},
@@ -43,20 +42,7 @@ def modules(*packages: str) -> Iterator[tuple[str, ast.Module]]:
     for path in sorted(PACKAGE.rglob("*.py")):
         name = path.relative_to(PACKAGE).as_posix()
         if not packages or name.split("/")[0] in packages:
-            yield name, _parsed(path)
-
-
-@functools.cache
-def _parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def with_functions(tree: ast.AST, within: str = "") -> Iterator[tuple[ast.AST, str]]:
-    """Every node, with the innermost function that it stands in."""
-    for child in ast.iter_child_nodes(tree):
-        yield child, within
-        is_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
-        yield from with_functions(child, getattr(child, "name", "") if is_function else within)
+            yield name, parsed(path)
 
 
 def imported(node: ast.AST) -> list[str]:
@@ -115,7 +101,9 @@ def test_device_libraries_imported_only_by_drivers_on_start() -> None:
 
 def test_the_libraries_that_were_given_are_used() -> None:
     """They are fixed: camera and button, transport, pictures, panel, config. More may come, none may go."""
-    found = {module.split(".")[0] for _, tree in modules() for node in ast.walk(tree) for module in imported(node)}
+    found = {
+        module.split(".")[0] for _, tree in modules() for node, _ in with_functions(tree) for module in imported(node)
+    }
     assert {"picamera2", "gpiozero", "requests", "PIL", "luma", "tomli"} <= found
 
 
@@ -216,7 +204,7 @@ def test_every_thread_has_a_name_of_its_own() -> None:
     calls = [
         (name, node)
         for name, tree in modules()
-        for node in ast.walk(tree)
+        for node, _ in with_functions(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "threading.Thread"
     ]
     assert len(calls) > 10

@@ -11,6 +11,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from tests.support.source import PACKAGE, nodes
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DEPENDENCIES = {found.name: found.specifier for found in map(Requirement, PROJECT["dependencies"])}
@@ -51,8 +53,8 @@ def test_f17_the_gate_runs_the_lowest_set_and_debians(run: str) -> None:
 def imported_modules() -> set[str]:
     """The modules from elsewhere that the product imports, each by its first two names."""
     names = set()
-    for path in (ROOT / "piboothup").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path in PACKAGE.rglob("*.py"):
+        for node in nodes(path):
             if isinstance(node, ast.Import):
                 names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
+import functools
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import segno
 from PIL import Image, ImageFilter
 
@@ -84,23 +85,27 @@ def before_lens(shown: Image.Image, wanted: float, held: Held, size: tuple[int, 
     warped = inked.transform(size, Image.Transform.PERSPECTIVE, way, Image.Resampling.BICUBIC)
     mask = Image.new("L", shown.size, 255).transform(size, Image.Transform.PERSPECTIVE, way)
     seen.paste(warped, mask=mask)
-    grey = np.asarray(seen.filter(ImageFilter.GaussianBlur(held.blur_px)), np.float32)
+    grey = np.asarray(seen.filter(ImageFilter.GaussianBlur(held.blur_px)), np.float32) + held.noise * _grain(size)
     if held.glare:
-        y, x = np.mgrid[0 : size[1], 0 : size[0]]
+        y, x = np.ogrid[0 : size[1], 0 : size[0]]
         spot = np.exp(-((x - place[1][0]) ** 2 + (y - place[1][1]) ** 2) / (2 * (wanted / 5) ** 2))
-        grey = grey + 255 * held.glare * spot
-    grain = np.random.default_rng(7).normal(0.0, held.noise, grey.shape)
-    return np.asarray(np.clip(grey + grain, 0, 255), np.uint8)
+        grey += 255 * held.glare * spot
+    return np.asarray(np.clip(grey, 0, 255, out=grey), np.uint8)
 
 
 _DOT_PX = 8
 
 
+@functools.cache
+def _grain(size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Noise of a standard deviation of 1."""
+    return np.random.default_rng(7).standard_normal(size[::-1], np.float32)
+
+
+@functools.cache
 def _drawn(text: str, error: str) -> Image.Image:
-    content = io.BytesIO()
-    segno.make_qr(text, error=error, boost_error=False).save(content, kind="png", scale=_DOT_PX, border=4)
-    content.seek(0)
-    return Image.open(content).convert("L")
+    dots = np.array([*segno.make_qr(text, error=error, boost_error=False).matrix_iter(border=4)], np.uint8)
+    return Image.fromarray(np.where(dots, 0, 255).astype(np.uint8).repeat(_DOT_PX, 0).repeat(_DOT_PX, 1))
 
 
 def _corners(size: tuple[int, int], wide: float, high: float, held: Held) -> list[Point]:

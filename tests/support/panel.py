@@ -107,11 +107,10 @@ class EmulatedOled:
         if not (self.lit and self.plugged_in and self._pumped):
             return picture
         first = (self._columns - 128) // 2
-        for page in range(8):
-            for x in range(128):
-                byte = self._memory[page * self._columns + first + x]
-                for bit in range(8):
-                    picture.putpixel((x, 8 * page + bit), 255 if byte >> bit & 1 else 0)
+        for page in range(8):  # a byte is eight pixels of a column, the lowest bit above
+            start = page * self._columns + first
+            rows = Image.frombytes("1", (8, 128), bytes(self._memory[start : start + 128]))
+            picture.paste(rows.transpose(Image.Transpose.ROTATE_90), (0, 8 * page))
         if not self._column_remap:
             picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         if not self._scan_down:

@@ -137,7 +137,7 @@ def await_code(box: Box) -> None:
 
 def hold(box: Box, code: WifiNetwork | BoothCode | GuestLink | str, held: Held | None = None) -> None:
     text = code if isinstance(code, str) else make(code).reveal()
-    box.camera.picture = frame(text, held or Held(share=0.3, turn_deg=10))
+    box.camera.picture = frame(text, held or Held(share=0.4, turn_deg=10), size=(820, 616))
 
 
 def asked(box: Box, kind: PageKind) -> Page:
