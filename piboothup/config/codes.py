@@ -27,6 +27,8 @@ from piboothup.text import is_blank, one_line
 BOOTH_PREFIX: Final = "PIBOOTHUP:"
 WIFI_PREFIX: Final = "WIFI:"
 ALBUM_URL: Final = EventPicsConfig().album_url
+LONGEST_BYTES: Final = 300
+"""Of a code that is read at a fifth of the frame's width, held in any way (tests/benchmarks/codes.py)."""
 _LONGEST_SSID_BYTES: Final = 32
 _PASSPHRASE_BYTES: Final = range(8, 64)
 """Of WPA2 (IEEE 802.11, J.4.1); 64 hexadecimal digits are the key itself."""

@@ -229,6 +229,17 @@ def test_u08_qr_that_is_not_made_says_why(
     assert said.out == ""
 
 
+def test_u08_qr_too_long_to_be_read_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(monkeypatch, f"canary-key-{'k' * 290}")
+    assert main(["qr", "booth", "--ask-key", "--png", str(tmp_path / "code.png")]) == 1
+    said = capsys.readouterr()
+    assert "too long for the booth to read: leave something out, so that it has at most 300" in said.err
+    assert "canary" not in said.err + said.out
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.process
 def test_u08_qr_in_a_terminal_asks_unseen_and_is_never_cut(tmp_path: Path) -> None:
     """A real terminal: what is typed as the password is not echoed, and a small window is told."""

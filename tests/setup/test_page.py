@@ -12,6 +12,7 @@ from segno import consts
 
 from piboothup.booth.panel.i18n.page import page_words
 from piboothup.config import LANGUAGES, EventPicsConfig
+from piboothup.config.codes import LONGEST_BYTES
 from tests.support.page_words import BLOCK, PAGE, catalogue
 
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -53,6 +54,13 @@ def test_u08_page_is_one_small_file_that_asks_eventpics_alone() -> None:
     assert policy is not None
     assert "default-src 'none'" in policy[1]
     assert f"connect-src {api};" in policy[1]
+
+
+def test_u08_page_takes_no_code_that_is_too_long_to_be_read() -> None:
+    found = re.search(r"const MOST_BYTES = (\d+);", CODE)
+    assert found is not None
+    assert int(found[1]) == LONGEST_BYTES
+    assert CODE.count("> MOST_BYTES") == 1
 
 
 def test_u08_page_knows_each_country() -> None:

@@ -18,7 +18,17 @@ from piboothup.commands.common import OK, CommandFails, check_private, load_effe
 from piboothup.commands.qr import drawing
 from piboothup.commands.qr.bookings import Booking, read_table
 from piboothup.config import Config, Secret
-from piboothup.config.codes import ALBUM_URL, BoothCode, CodeError, GuestLink, Security, WifiNetwork, event_id, make
+from piboothup.config.codes import (
+    ALBUM_URL,
+    LONGEST_BYTES,
+    BoothCode,
+    CodeError,
+    GuestLink,
+    Security,
+    WifiNetwork,
+    event_id,
+    make,
+)
 from piboothup.spool import choices
 from piboothup.text import text_to_path
 
@@ -31,6 +41,9 @@ def run(given: argparse.Namespace) -> int:
     except CodeError as error:
         raise CommandFails(str(error)) from None
     codes = [make(booking.code, album_url) for booking in bookings]
+    if (longest := max(len(code.reveal().encode()) for code in codes)) > LONGEST_BYTES:
+        remedy = f"leave something out, so that it has at most {LONGEST_BYTES}, or write it into piboothup.toml"
+        raise CommandFails(f"A code of {longest} bytes is too long for the booth to read: {remedy}.")
     if given.sheet:
         cards = [drawing.card(code, booking) for code, booking in zip(codes, bookings, strict=True)]
         write_private(Path(text_to_path(given.sheet)), drawing.sheet(cards).encode(), "codes.html")

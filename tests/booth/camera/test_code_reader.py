@@ -15,9 +15,12 @@ from piboothup.booth.camera.code_reader import CodeReader, Look, hint, pause_s
 from piboothup.booth.flow.events import ScanHint
 from piboothup.booth.frame import Plane
 from piboothup.config import Secret
+from piboothup.config.codes import LONGEST_BYTES
 from tests.support.held_code import BOOTH_CODE, FRAME, LONGEST_CODE, WAYS, Held, frame
 
 WIFI = "WIFI:S:Küche 🎉;T:WPA;P:sunflower;;"
+LIMIT = f"PIBOOTHUP:K:{'a1B2x' * 100}"[: LONGEST_BYTES - 2] + ";;"
+"""What the set-up page and `piboothup qr` make at most."""
 
 
 def read(picture: Plane) -> str | ScanHint:
@@ -35,7 +38,7 @@ def test_u08_a_code_of_a_fifth_of_the_frame_is_read(text: str, share: float) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("text", [BOOTH_CODE, LONGEST_CODE], ids=["booth code", "longest"])
+@pytest.mark.parametrize("text", [BOOTH_CODE, LONGEST_CODE, LIMIT], ids=["booth code", "longest", "limit"])
 @pytest.mark.parametrize("size", [(1014, 760), (1296, 972), (1352, 1014), (1536, 864)])
 def test_u08_nine_of_ten_ways_are_read_from_each_frame(size: tuple[int, int], text: str) -> None:
     """Of a code that fills a fifth of the width; at 1014 pixels a dot of the longest has 3.3."""

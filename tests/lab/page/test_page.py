@@ -197,11 +197,14 @@ def test_u08_events_not_loaded_say_why_and_the_link_helps(open_page: Open, front
         ({"link": "https://other.example/abcd1234"}, "link", "wrong_link"),
         ({"link": "https://app.eventpics.net/ab/cd"}, "link", "wrong_link"),
         ({"ssid": "ü" * 17, "password": "sunflower"}, "ssid", "wrong_ssid"),
-        ({"ssid": "Barn"}, "password", "wrong_password"),
+        ({"ssid": "Ba\trn", "password": "sunflower"}, "ssid", "odd_character"),
+        ({"ssid": "Barn"}, "password", "no_password"),
+        ({"ssid": "Barn", "password": "sun\tflower"}, "password", "odd_character"),
         ({"ssid": "Barn", "password": "seven77"}, "password", "wrong_password"),
         ({"ssid": "Barn", "password": "x" * 64}, "password", "wrong_password"),
         ({"password": "sunflower"}, "ssid", "no_ssid"),
         ({"name": "x" * 41}, "name", "wrong_name"),
+        ({"name": "Booth\t7"}, "name", "odd_character"),
     ],
 )
 def test_u08_mistake_is_told_at_its_field(open_page: Open, filled: dict[str, str], field: str, word: str) -> None:
@@ -213,6 +216,37 @@ def test_u08_mistake_is_told_at_its_field(open_page: Open, filled: dict[str, str
     assert page.tab.evaluate("document.activeElement.id") == field
     assert not page.tab.is_visible("#shown")
     page.fill(**dict.fromkeys(filled, ""))
+    page.tab.click("#show")
+    assert page.tab.is_visible("#shown")
+
+
+def test_u08_wpa3_is_told_its_own_limits(open_page: Open) -> None:
+    page = open_page(offline=True)
+    page.fill(ssid="Barn")
+    page.tab.select_option("#security", "SAE")
+    for password, word in (("", "no_password"), ("x" * 129, "long_password")):
+        page.fill(password=password)
+        page.tab.click("#show")
+        assert page.text("password-fault") == EN[word]
+    page.fill(password="x")
+    page.tab.click("#show")
+    assert page.tab.is_visible("#shown")
+
+
+def test_u08_code_that_is_too_long_is_told_the_file_is_not(open_page: Open) -> None:
+    page = open_page(offline=True)
+    page.fill(key="k" * 300)
+    for button in ("#show", "#print"):
+        page.tab.click(button)
+        assert page.text("form-fault") == EN["too_long"]
+        assert not page.tab.is_visible("#shown")
+    page.tab.emulate_media(media="print")
+    assert EN["too_long"] in page.tab.inner_text("body")
+    page.tab.emulate_media(media="screen")
+    with page.tab.expect_download():
+        page.tab.click("#save")
+    assert not page.tab.is_visible("#form-fault")
+    page.fill(key="k" * 200)
     page.tab.click("#show")
     assert page.tab.is_visible("#shown")
 

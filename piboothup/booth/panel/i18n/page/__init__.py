@@ -76,10 +76,14 @@ class PageTexts:
     wrong_link: str
     wrong_ssid: str
     no_ssid: str
+    no_password: str
     wrong_password: str
+    long_password: str
     no_country: str
     wrong_name: str
+    odd_character: str
     nothing: str
+    too_long: str
     code: str
     hold_still: str
     close: str

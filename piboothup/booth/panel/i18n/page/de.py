@@ -79,12 +79,19 @@ TEXTS = PageTexts(
     wrong_key="Das ist kein Key. Kopiere ihn ganz und ohne Leerzeichen von EventPics.",
     no_key="Füge zuerst den Key ein.",
     wrong_link="Das ist kein Link eines Events. Kopiere den, den die Gäste öffnen.",
-    wrong_ssid="Der Name ist zu lang: ein Netz hat höchstens 32 Buchstaben.",
+    wrong_ssid="Der Name ist zu lang: ein Netz hat höchstens 32 Buchstaben (Umlaute zählen doppelt).",
     no_ssid="Hier fehlt der Name zum Passwort.",
+    no_password="Gib das Passwort ein, oder wähle unten „Keiner: ein offenes Netz“.",
     wrong_password="Das kann nicht das Passwort sein: es hat 8 bis 63 Zeichen.",
+    long_password="Das kann nicht das Passwort sein: es hat höchstens 128 Zeichen.",
     no_country="Wähle es: danach richten sich die erlaubten WLAN-Kanäle.",
     wrong_name="Mach ihn kürzer: höchstens 40 Buchstaben.",
+    odd_character="Darin steht ein Zeichen, das man nicht sieht. Lösche alles und tippe es von Hand ein.",
     nothing="Es ist noch nichts ausgefüllt.",
+    too_long=(
+        "Das ist zu viel für einen Code, den die Box lesen kann. Lass das WLAN oder den Namen weg, "
+        "oder speichere die Datei für die Karte."
+    ),
     code="Der Code für die Box",
     hold_still="Halte das vor die Linse",
     close="Schließen",

@@ -76,12 +76,19 @@ TEXTS = PageTexts(
     wrong_key="This is no key. Copy it from EventPics, whole, without spaces.",
     no_key="Paste the key first.",
     wrong_link="This is no event's link. Copy the one that guests open.",
-    wrong_ssid="The name is too long: a network's has at most 32 letters.",
+    wrong_ssid="The name is too long: a network's has at most 32 letters (umlauts count twice).",
     no_ssid="There is a password, but no name.",
+    no_password="Type in the password, or choose “None: an open network” below.",
     wrong_password="This can't be its password: it has 8 to 63 characters.",
+    long_password="This can't be its password: it has at most 128 characters.",
     no_country="Choose it: it decides on which channels Wi-Fi may send.",
     wrong_name="Make it shorter: at most 40 letters.",
+    odd_character="There is a character in it that nobody can see. Delete all, and type it in by hand.",
     nothing="Nothing is filled in yet.",
+    too_long=(
+        "This is too much for a code that the booth can read. Leave out the Wi-Fi or the name, "
+        "or save the file for the card."
+    ),
     code="The booth's code",
     hold_still="Hold this before the lens",
     close="Close",
