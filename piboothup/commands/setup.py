@@ -54,7 +54,7 @@ def _take_code(values: Mapping[str, object]) -> str | None:
 
 def take_stick(_given: argparse.Namespace) -> int:
     """Take what a stick's file says, answer beside it, and leave the result for the verb."""
-    from piboothup.setup import boot_import, radio
+    from piboothup.setup import boot_import, code_import, radio
     from piboothup.setup.stick import file, verb
     from piboothup.spool.admin import users
 
@@ -62,6 +62,7 @@ def take_stick(_given: argparse.Namespace) -> int:
     box = boot_import.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
     point = verb.RUNTIME / "disk"
     try:
+        code_import.finish(box, radio.put_in_force)
         point.mkdir(exist_ok=True)
         result = file.take(box, STICK, point, lambda: _situation(radio.addresses()))
         (verb.RUNTIME / verb.RESULT).write_text(result)
@@ -98,13 +99,14 @@ def open_spool(_given: argparse.Namespace) -> int:
 
 
 def import_file(_given: argparse.Namespace) -> int:
-    """Take what the file on the card says, if it is new, and answer beside it."""
-    from piboothup.setup import boot_import, radio
+    """Take what a cut has left of a code, then what the file on the card says, if it is new, and answer beside it."""
+    from piboothup.setup import boot_import, code_import, radio
     from piboothup.spool.admin import users
 
     uploader = _begin("take what the card says", users.UPLOADER)
     box = boot_import.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
     try:
+        code_import.finish(box, radio.put_in_force)
         done = boot_import.run(box)
     except OSError as error:
         reason = error.strerror or error

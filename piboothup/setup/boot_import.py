@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from piboothup.config import ConfigError, good_copy, import_record
+from piboothup.config import ConfigError, Secret, good_copy, import_record
 from piboothup.config.codes import WifiNetwork
 from piboothup.config.good_copy import names_another_event
 from piboothup.config.import_record import ImportRecord
@@ -30,7 +30,9 @@ log = logging.getLogger(__name__)
 NAMES = ("piboothup.toml", "piboothup.toml.txt", "piboothup.txt")
 """Names of the file, as editors leave it; the first that is there counts."""
 ANSWER = "piboothup-status.txt"
-KEY_MODE = 0o400
+PENDING = "pending-code"
+"""Name of the file beside the config file that keeps a code's text while it is taken. It may hold the key."""
+_KEY_MODE = 0o400
 _MOST_SHOWN = 20
 """Mistakes that the answer lists."""
 _ONCE_MORE = (
@@ -38,7 +40,7 @@ _ONCE_MORE = (
     "Correct the file and put the stick in again, within ten minutes of power-on.",
 )
 """What to do about mistakes on the card, and on a stick."""
-_DRAFT = re.compile(r"\.(piboothup.*|cmdline\.txt|key|settings\.toml|imported\.json)\.\d+")
+_DRAFT = re.compile(r"\.(piboothup.*|cmdline\.txt|key|settings\.toml|imported\.json|pending-code)\.\d+")
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Box:
     def key_file(self) -> Path:
         """File of the API key, as the package's config names it."""
         return self.etc / "key"
+
+
+def write_key(box: Box, key: Secret) -> None:
+    """Write the key's file durably. Raises OSError."""
+    durable.replace(box.key_file, key.reveal().encode() + b"\n", mode=_KEY_MODE, owner=box.key_owner)
 
 
 @dataclass
@@ -179,7 +186,7 @@ class _Import:
             self._has_key = self._file.has_saved_key
             return True
         with self._telling("The key"):
-            durable.replace(key_file, key.reveal().encode() + b"\n", mode=KEY_MODE, owner=self._box.key_owner)
+            write_key(self._box, key)
             self._safe += [place for place in self._file.secrets if place[-1] == "api_key"]
             self._has_key = True
             return True

@@ -1,8 +1,10 @@
 """Verb `settings`: what a code held before the lens says goes to root's files, as the file on the card does.
 
 The booth sends the code's text, and it is read and checked again here: a booth that was taken over may put in a
-code's few settings, but no other. Secrets are durable before the settings that name them; the old ones are in force
-until then. The record of imports is written after them, for both services to follow; then the network is joined.
+code's few settings, but no other. They, and the key, are kept as a whole in a file of root's alone before any of them
+is put in place: what a power cut or a failing disk ends is finished at the next start, or before the next code; the
+old ones are in force until the new ones are durable. The record of imports is written after them, for both services
+to follow; then the network is joined.
 
 A network is tried with a profile in memory, and written to the card when it is joined: a power cut before that, or a
 password that the network refuses, leaves what was known of it before, and the network that was in use comes back. A
@@ -12,18 +14,24 @@ mend it reads so on the panel. A network that is not in reach is kept: it is whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from piboothup.config import ConfigError, good_copy, import_record
-from piboothup.config.codes import BoothCode, CodeError, WifiNetwork, parse
+from piboothup.config.codes import BoothCode, CodeError, WifiNetwork, make, parse
+from piboothup.records import replace
 from piboothup.root_requests import WifiResult
 from piboothup.setup import root_settings_file, wifi_profiles
-from piboothup.setup.boot_import import KEY_MODE, Box
+from piboothup.setup.boot_import import PENDING, Box, write_key
 from piboothup.setup.errors import Refused
 from piboothup.setup.radio import Radio, keep_country
 from piboothup.spool import durable
+from piboothup.text import read_bytes
 
+log = logging.getLogger(__name__)
+
+_PENDING_MODE: Final = 0o600
 _KEPT: Final = (WifiResult.JOINED, WifiResult.NO_ADDRESS, WifiResult.UNSEEN)
 """Results after which a network is known as the code has it, whatever was known of it before."""
 
@@ -31,27 +39,76 @@ _KEPT: Final = (WifiResult.JOINED, WifiResult.NO_ADDRESS, WifiResult.UNSEEN)
 def take(values: Mapping[str, object], box: Box, radio: Radio) -> WifiResult | None:
     """Take the code; return how its network was joined, None for a code without one. Raises Refused, OSError."""
     code = _checked(values)
-    settings: dict[str, Any] = {"name": code.name, "language": code.language, "timezone": code.timezone}
-    settings = {name: value for name, value in settings.items() if value}
-    event = {name: value for name in ("link_id", "album_id") if (value := getattr(code, name))}
-    if code.key is not None:
-        durable.replace(box.key_file, code.key.reveal().encode() + b"\n", mode=KEY_MODE, owner=box.key_owner)
-        event["api_key_file"] = str(box.key_file)
-    if event:
-        settings["eventpics"] = event
-    if settings:
-        try:
-            root_settings_file.update(box.etc / good_copy.ROOT_FILE, settings)
-        except ConfigError as error:
-            raise Refused(error.what) from None
-        durable.replace(box.etc / import_record.FILE, import_record.read(box.etc).to_bytes(), mode=0o644)
-    if code.country:
-        keep_country(box.boot, code.country)
+    finish(box, radio.put_in_force)
+    if _settings(code, box) or code.country:
+        _check_settings(code, box)
+        text = make(replace(code, wifi=None)).reveal()
+        durable.replace(box.etc / PENDING, text.encode(), mode=_PENDING_MODE)
+        _put(code, box)
+        _forget_pending(box)
     if code.wifi is not None:
         return _join(code.wifi, code.country, box, radio)
     if code.country:
         radio.put_in_force(code.country)
     return None
+
+
+def finish(box: Box, put_in_force: Callable[[str], None]) -> bool:
+    """Take what is left of a code that was not wholly taken; whether there was one. Raises OSError.
+
+    To be called before what is newer is taken: the next code, a stick, or the file on the card, which was changed
+    after the power went. `put_in_force`: sets the radio's country.
+    """
+    try:
+        code = _checked({"code": read_bytes(box.etc / PENDING).decode()})
+        _check_settings(code, box)
+    except FileNotFoundError:
+        return False
+    except (Refused, UnicodeDecodeError, OSError) as why:  # of a newer version, or the disk has lost it
+        log.error("code given up reason=%s", type(why).__name__)
+        _forget_pending(box)
+        return True
+    _put(code, box)
+    _forget_pending(box)
+    if code.country:
+        put_in_force(code.country)
+    log.warning("code finished")
+    return True
+
+
+def _settings(code: BoothCode, box: Box) -> dict[str, Any]:
+    """What the code says, as root's settings have it."""
+    settings: dict[str, Any] = {"name": code.name, "language": code.language, "timezone": code.timezone}
+    settings = {name: value for name, value in settings.items() if value}
+    event = {name: value for name in ("link_id", "album_id") if (value := getattr(code, name))}
+    if code.key is not None:
+        event["api_key_file"] = str(box.key_file)
+    return {**settings, "eventpics": event} if event else settings
+
+
+def _check_settings(code: BoothCode, box: Box) -> None:
+    """Check them together with those that are there. Raises Refused."""
+    try:
+        root_settings_file.updated(box.etc / good_copy.ROOT_FILE, _settings(code, box))
+    except ConfigError as error:
+        raise Refused(error.what) from None
+
+
+def _put(code: BoothCode, box: Box) -> None:
+    """Put key, settings and country in place; after a cut it does the rest. Raises OSError."""
+    if code.key is not None:
+        write_key(box, code.key)
+    if settings := _settings(code, box):
+        root_settings_file.update(box.etc / good_copy.ROOT_FILE, settings)
+        durable.replace(box.etc / import_record.FILE, import_record.read(box.etc).to_bytes(), mode=0o644)
+    if code.country:
+        keep_country(box.boot, code.country)
+
+
+def _forget_pending(box: Box) -> None:
+    """Remove the pending code durably: it is never taken again over what is newer. Raises OSError."""
+    durable.remove(box.etc / PENDING)
+    durable.sync_directory(box.etc)
 
 
 def _join(network: WifiNetwork, country: str, box: Box, radio: Radio) -> WifiResult:

@@ -35,7 +35,12 @@ def laid_over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, A
 
 
 def update(path: Path, settings: Mapping[str, Any], *, anew: bool = False) -> None:
-    """Lay checked settings over those in the file, durably. Raises OSError; ConfigError for unusable ones.
+    """Lay checked settings over those in the file, durably; see `updated`. Raises OSError, ConfigError."""
+    durable.update(path, updated(path, settings, anew=anew).encode(), mode=_MODE)
+
+
+def updated(path: Path, settings: Mapping[str, Any], *, anew: bool = False) -> str:
+    """Text of the file with these settings laid over those in it. Raises ConfigError for unusable ones.
 
     What can't be used of the file is dropped; if that may have been its event, photos wait. `anew`: all is dropped.
     """
@@ -46,7 +51,7 @@ def update(path: Path, settings: Mapping[str, Any], *, anew: bool = False) -> No
     text = _TOP + "\n".join([*_lines(merged), "", COMPLETE, ""])
     if errors := Reading.of(text, path).errors:
         raise errors[0]
-    durable.update(path, text.encode(), mode=_MODE)
+    return text
 
 
 def event(path: Path) -> EventPicsConfig:

@@ -452,6 +452,16 @@ def test_u11_networks_are_listed_and_forgotten_by_name(
     assert "sudo" in capfd.readouterr().err
 
 
+@pytest.mark.process
+def test_u02_the_next_start_finishes_a_code_that_was_cut(card: Card, programs: Path) -> None:
+    (card.box.etc / boot_import.PENDING).write_text(f"PIBOOTHUP:K:{KEY};E:abcd1234;C:AT;;")
+    assert main(["setup", "import"]) == 0
+    assert card.box.key_file.read_text() == f"{KEY}\n"
+    assert 'link_id = "abcd1234"' in card.settings.read_text()
+    assert "iw reg set AT" in programs.read_text()
+    assert not (card.box.etc / boot_import.PENDING).exists()
+
+
 def test_u02_only_root_may_import(card: Card, programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     card.file.write_text(FILE)

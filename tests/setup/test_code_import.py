@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
+import shutil
 import stat
 from pathlib import Path
 from uuid import UUID
@@ -11,21 +14,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from piboothup.config import Config, Secret, good_copy, import_record, root_settings
+from piboothup.config import Config, ConfigError, Secret, good_copy, import_record, root_settings
 from piboothup.config.codes import BoothCode, GuestLink, Security, WifiNetwork, make
 from piboothup.config.import_record import ImportRecord, ImportWatch
+from piboothup.records import replace
 from piboothup.root_requests import WifiResult
-from piboothup.setup import code_import, radio, wifi_profiles
-from piboothup.setup.boot_import import Box
+from piboothup.setup import boot_import, code_import, radio, root_settings_file, wifi_profiles
+from piboothup.setup.boot_import import PENDING, Box
 from piboothup.setup.errors import Refused
 from piboothup.setup.radio import Radio
 from piboothup.spool import durable
-from tests.spool.crash.model import Disk, Recording, read_tree, states
+from tests.spool.crash.model import Disk, Killed, Recording, Tree, read_tree, states, write_tree
 from tests.support.clock import HandClock
 
 KEY, PASSWORD = "canary-key-0123456789", "canary-password"
 BARN = WifiNetwork("Barn", Secret(PASSWORD), Security.WPA)
 WHOLE = BoothCode(Secret(KEY), "efgh5678", "a2", BARN, "Booth 7", "DE", "de", "Europe/Berlin")
+
+
+def box_in(folder: Path) -> Box:
+    """The box whose folders are these."""
+    return Box("7F3K", folder / "boot", folder / "etc", folder / "profiles", folder / "trials")
 
 
 class Root(Radio):
@@ -34,8 +43,8 @@ class Root(Radio):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         for name in ("boot", "etc", "profiles"):
-            (folder / name).mkdir()
-        self.box = Box("7F3K", folder / "boot", folder / "etc", folder / "profiles", folder / "trials")
+            (folder / name).mkdir(parents=True)
+        self.box = box_in(folder)
         (self.box.boot / "cmdline.txt").write_text("console=tty1 root=PARTUUID=1\n")
         self.countries: list[str] = []
         self.joined: list[UUID] = []
@@ -129,36 +138,6 @@ def test_u08_services_are_told_the_card_is_not_read_again(root: Root) -> None:
     root.take(WHOLE)
     assert watch.has_news()
     assert import_record.read(root.box.etc) == taken
-
-
-def test_u02_a_code_cut_half_way_leaves_the_old_key_or_the_new(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
-    root.take(WHOLE)
-    before = {path.name: path.read_bytes() for path in root.box.etc.iterdir()}
-    steps = 0
-    for fails_at in range(1, 20):
-        steps, real = 0, durable.replace
-
-        def cut(*given: object, **named: object) -> None:
-            nonlocal steps
-            steps += 1
-            if steps == fails_at:  # noqa: B023
-                raise OSError(5, "Input/output error")
-            real(*given, **named)  # type: ignore[arg-type]  # noqa: B023
-
-        monkeypatch.setattr(durable, "replace", cut)
-        try:
-            root.take(BoothCode(Secret("another-key-987"), "ijkl9012", wifi=WifiNetwork("Attic"), name="B"))
-        except OSError:
-            key = root.box.key_file.read_text().strip()
-            assert key in (KEY, "another-key-987")
-            assert root.config().eventpics.link_id in ("efgh5678", "ijkl9012")
-            assert (root.box.etc / import_record.FILE).read_bytes() == before[import_record.FILE]
-        else:
-            break
-        finally:
-            monkeypatch.setattr(durable, "replace", real)
-    assert 3 <= fails_at < 19
-    assert root.config().eventpics.link_id == "ijkl9012"
 
 
 @pytest.mark.parametrize(
@@ -306,6 +285,141 @@ def test_p13_a_cut_while_joining_leaves_old_or_new(tmp_path: Path, kind: Disk, r
     assert (new == old) is (result is not WifiResult.JOINED)
     found = {dict(tree).get(name) for cut in recording.trace.cuts for tree in states(recording.trace, cut, kind)}
     assert found == {old, new}
+
+
+# -- the plug is pulled ----------------------------------------------------------------------------------------------
+
+NEW_KEY = "canary-key-987654321"
+NEW = BoothCode(Secret(NEW_KEY), "ijkl9012", "b1", None, "Booth 9", "AT", "en", "Europe/Vienna")
+OLD = replace(WHOLE, wifi=None)
+
+
+def started(folder: Path) -> Tree:
+    """The box's files after its next start."""
+    box = box_in(folder)
+    code_import.finish(box, lambda country: None)
+    boot_import.run(box, lambda country: None)
+    assert not (box.etc / PENDING).exists()
+    return read_tree(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", Disk)
+def test_u02_a_code_cut_at_any_step_is_old_or_new_whole(tmp_path: Path, kind: Disk) -> None:
+    root = Root(tmp_path / "box")
+    root.take(OLD)
+    before = read_tree(tmp_path / "box")
+    recording = Recording(tmp_path / "box")
+    with recording:
+        root.take(NEW)
+    after = read_tree(tmp_path / "box")
+    old, new = ({path: content for path, content in tree if content is not None} for tree in (before, after))
+    assert {"etc/key", "etc/settings.toml", "boot/cmdline.txt"} <= old.keys() == new.keys()
+    assert set(states(recording.trace, recording.trace.cuts[-1], kind)) == {after}, "taken for good"
+    seen = set[Tree]()
+    found = set[Tree]()
+    for cut in recording.trace.cuts:
+        for tree in states(recording.trace, cut, kind):
+            if tree in seen:
+                continue
+            seen.add(tree)
+            if f"etc/{PENDING}" not in dict(tree):
+                assert {path: dict(tree).get(path) for path in old} in (old, new), f"a mix for good at {cut}"
+            write_tree(tree, tmp_path / "box")
+            found.add(started(tmp_path / "box"))
+            assert started(tmp_path / "box") in found
+    assert found == {before, after}
+    assert len(seen) > 15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("failure", [errno.EIO, errno.ENOSPC, errno.EROFS, None], ids=str)
+@pytest.mark.parametrize("next_is", ["start", "code"])
+def test_u02_a_code_on_a_failing_disk_is_finished_first(tmp_path: Path, failure: int | None, next_is: str) -> None:
+    name = [BoothCode(name="Booth 10")] if next_is == "code" else []
+
+    def ended(number: int | None, *codes: BoothCode) -> tuple[Tree, bool]:
+        """The box's files in the end, and whether a call failed."""
+        shutil.rmtree(tmp_path / "box", ignore_errors=True)
+        root = Root(tmp_path / "box")
+        for code in codes:
+            root.take(code)
+        is_struck = number is not None and strike(root, number, failure)
+        for code in name:
+            root.take(code)
+        return started(tmp_path / "box"), is_struck
+
+    old, new = (ended(None, *codes)[0] for codes in ([OLD], [OLD, NEW]))
+    found = [ended(0, OLD)]
+    while found[-1][1]:
+        found.append(ended(len(found), OLD))
+    assert {tree for tree, _ in found} == {old, new}
+    assert len(found) > 15
+
+
+def strike(root: Root, number: int, failure: int | None) -> bool:
+    """Take the new code while the call with this number fails, or kills; whether there was one."""
+    calls = 0
+
+    def struck(_call: str, _path: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == number + 1:
+            if failure is None:
+                raise Killed
+            raise OSError(failure, "struck")
+
+    with Recording(root.box.etc.parent, struck), contextlib.suppress(OSError, Killed):
+        root.take(NEW)
+    return calls > number
+
+
+def test_u02_a_code_that_can_t_be_finished_yet_is_root_s_alone(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_given: object, **_how: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(root_settings_file, "update", fail)
+    with pytest.raises(OSError):
+        root.take(WHOLE)
+    pending = root.box.etc / PENDING
+    assert (stat.S_IMODE(pending.stat().st_mode), KEY in pending.read_text()) == (0o600, True)
+    assert PASSWORD not in pending.read_text(), "the network is tried by itself"
+    assert not list(root.box.profiles.iterdir())
+
+
+def test_u02_settings_that_no_config_takes_cost_no_key(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A code's own checks are the config's today: that the whole is refused is played."""
+
+    def refuse(path: Path, *_given: object, **_how: object) -> str:
+        raise ConfigError(path, 3, "The name is too long.", "Shorten it.")
+
+    root.take(WHOLE)
+    before = read_tree(root.box.etc.parent)
+    monkeypatch.setattr(root_settings_file, "updated", refuse)
+    with pytest.raises(Refused):
+        root.take(NEW)
+    assert read_tree(root.box.etc.parent) == before
+
+
+def test_u02_the_card_s_file_is_newer_than_a_code_that_was_cut(root: Root) -> None:
+    """It was changed while the box was off, after the code was shown."""
+    (root.box.etc / PENDING).write_text(make(NEW).reveal())
+    (root.box.boot / "piboothup.toml").write_text('name = "By card"\n[eventpics]\napi_key = "canary-card"\n')
+    started(root.box.etc.parent)
+    found = root.config()
+    assert (found.name, found.eventpics.link_id) == ("By card", "ijkl9012")
+    assert root.box.key_file.read_text() == "canary-card\n"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"PIBOOTHUP:K:" + b"x" * 90, b"WIFI:T:WEP;S:Barn;P:secret;;"])
+def test_u02_a_pending_code_that_is_none_is_given_up(
+    root: Root, caplog: pytest.LogCaptureFixture, content: bytes
+) -> None:
+    (root.box.etc / PENDING).write_bytes(content)
+    assert code_import.finish(root.box, root.countries.append)
+    assert list(root.box.etc.iterdir()) == [] and root.countries == []
+    assert "code given up" in caplog.text
+    assert not code_import.finish(root.box, root.countries.append)
 
 
 # -- joining ---------------------------------------------------------------------------------------------------------
