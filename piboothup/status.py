@@ -44,7 +44,7 @@ class BoothState(StrEnum):
     REVIEW = "review"
     MENU = "menu"
     SETUP = "setup"
-    """A code is awaited before the lens; a press takes a photo."""
+    """A code is awaited before the lens, or it is asked about a stick; a press takes a photo."""
     FAULT = "fault"
     STOPPING = "stopping"
 

@@ -25,6 +25,8 @@ UNITS = Path("/etc/systemd/system")
 BOOT = Path("/boot/firmware")
 _LOOKS, _LOOK_S = 30, 3.0
 """How often an address is looked for, and every how many seconds, before the answer says that there is none."""
+_STICK_RADIO_S = 12.0
+"""Limit of the radio's commands for a stick, whose unit has 25 s."""
 log = logging.getLogger(__name__)
 
 
@@ -64,7 +66,8 @@ def take_stick(_given: argparse.Namespace) -> int:
     try:
         code_import.finish(box, radio.put_in_force)
         point.mkdir(exist_ok=True)
-        result = file.take(box, STICK, point, lambda: _situation(radio.addresses()))
+        hurried = radio.Radio(_STICK_RADIO_S)
+        result = file.take(box, STICK, point, lambda: _situation(radio.addresses()), hurried.put_in_force)
         (verb.RUNTIME / verb.RESULT).write_text(result)
     except OSError as error:
         raise CommandFails(f"The stick's file can't be taken ({error.strerror or error}).") from None

@@ -21,6 +21,7 @@ from piboothup.config.codes import BoothCode, Fault, GuestLink, OtherCode, Other
 from piboothup.config.secret import Secret
 from piboothup.problems import problem
 from piboothup.records import replace
+from piboothup.root_requests import StickResult
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState, UploaderState
 
@@ -135,7 +136,7 @@ def menu_examples(box: View) -> dict[str, View]:
         return page
 
     def seen(page: Page, ring: HoldProgress | None = None) -> View:
-        state = BoothState.SETUP if page.kind is PageKind.READ_CODE else BoothState.MENU
+        state = BoothState.SETUP if page.takes_photos else BoothState.MENU
         return replace(box, state=state, page=page, hold_progress=ring)
 
     another, _ = menu.choose(at(first, "events"), replace(offer, without_event=0), 0)
@@ -179,6 +180,13 @@ def menu_examples(box: View) -> dict[str, View]:
         "code-joined": seen(pages.result_page("wifi_joined", title="Barn")),
         "code-password": seen(replace(pages.error_page("wifi_password"), title="Barn")),
         "code-former": seen(replace(pages.error_page("wifi_former"), title="Barn")),
+        "stick": seen(menu.stick_page()),
+        "stick-held": seen(menu.stick_page(), HoldProgress(0.6, ReleaseEffect.CHOICE)),
+        "stick-taken": seen(pages.result_page("stick_taken")),
+        **{
+            f"stick-{result.replace('_', '-')}": seen(pages.error_page(f"stick_{result}"))
+            for result in list(StickResult)[1:]
+        },
         "menu-status": replace(
             seen(chosen(first, "status")),
             upload_state=UploaderState.OFFLINE,

@@ -31,7 +31,7 @@ from piboothup.booth.panel.view import View
 from piboothup.booth.service import BoothService
 from piboothup.booth.storage import Followed
 from piboothup.booth.threads import NEVER_NS, Heartbeat
-from piboothup.config import CaptureConfig, Config, EventPicsConfig, SpoolConfig
+from piboothup.config import CaptureConfig, Config, EventPicsConfig, Secret, SpoolConfig
 from piboothup.problems import Problem
 from piboothup.runtime import send_hint
 from piboothup.spool.listing import NEW
@@ -42,6 +42,8 @@ from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
 
 T = TypeVar("T")
+NO_EVENT = EventPicsConfig(api_key=Secret("desk-key-0123456789"))
+"""Of a box that waits for its event to be chosen; with its key it is no new box, on which set-up opens by itself."""
 
 
 def awaited(things: queue.SimpleQueue[T]) -> Iterator[T]:

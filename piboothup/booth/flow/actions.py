@@ -87,6 +87,11 @@ class UseCode(MenuAction):
 
 
 @dataclass(frozen=True)
+class TakeStick(MenuAction):
+    """Do what the file on the stick says."""
+
+
+@dataclass(frozen=True)
 class CountPhotos(MenuAction):
     """Count the photos of each event on the card."""
 

@@ -5,7 +5,8 @@ r"""The booth's state machine: pure. An event comes in, a new state and a list o
                   |   menu    | (held)    |          |
                   +-----------+-- fault <-+----------+
 
-* The menu's page that awaits a code before the lens is the state setup: there too a press starts a photo.
+* The menu's page that awaits a code before the lens, and the question about a stick, are the state setup: there too a
+  press starts a photo; at the question it is the release that does, or 1 s of it agrees.
 * A press in ready or review starts a photo; so does one in a fault that is only a notice ("not saved: press again").
 * A press while a photo is under way starts nothing; a busy hint answers it (`busy_hint_until_ns`).
 * With a countdown no photo is taken while the button is down: held for 1 s it cancels the countdown, and its
@@ -21,7 +22,7 @@ none. Nothing here waits, draws, reads a clock or touches a device: `service` ca
 
 from __future__ import annotations
 
-from piboothup.booth.flow import long_press, menu
+from piboothup.booth.flow import long_press, menu, offers
 from piboothup.booth.flow.events import (
     ActionDone,
     ButtonEvent,
@@ -58,7 +59,8 @@ from piboothup.booth.flow.events import (
 from piboothup.booth.flow.long_press import LONG_PRESS_NS, SECOND_NS, Press, ReleaseEffect
 from piboothup.booth.flow.pages import Page, PageKind
 from piboothup.booth.flow.state import IDLE_STATES, Booth, FlowSettings
-from piboothup.problems import Problem, problem
+from piboothup.booth.flow.transitions import not_taken, open_page, photo_failed, settle_if_idle, settle_state
+from piboothup.problems import problem
 from piboothup.records import replace
 from piboothup.status import BoothState
 
@@ -66,8 +68,6 @@ BUSY_HINT_NS = 800_000_000
 """How long the busy hint is shown, nanoseconds."""
 DOUBLE_PRESS_NS = SECOND_NS
 """A second press within this time after the self-test's press does not close the self-test, nanoseconds."""
-NOTICE_NS = 6 * SECOND_NS
-"""How long "not saved" is shown when the next press can take a photo, nanoseconds."""
 CAPTURE_TIMEOUT_S = 4.0
 """Time for the camera from zero to a frame, seconds."""
 CAPTURE_ANSWER_TIMEOUT_NS = int((CAPTURE_TIMEOUT_S + 2.0) * SECOND_NS)
@@ -101,11 +101,12 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: FlowSettings) -> _
         case SharpnessMeasured() | SelfTestProgress() | CodeHinted() | CodeRead() | ActionDone():
             return _on_menu_answer(booth, event, now_ns, settings), ()
         case ButtonTried():
-            return _settle_if_idle(replace(booth, awaits_button=False)), ()
+            return settle_if_idle(replace(booth, awaits_button=False)), ()
         case Tick():
             booth, effects = _still_pressed(booth, now_ns, settings)
             booth, more = _tick(booth, now_ns)
-            return booth, (*effects, *more)
+            booth, offered = offers.offer(booth, now_ns, settings)
+            return booth, (*effects, *more, *offered)
         case Stop():
             return replace(booth, state=BoothState.STOPPING, until_ns=None, page=None), ()
 
@@ -129,14 +130,14 @@ def _on_button(booth: Booth, event: ButtonEvent, now_ns: int, settings: FlowSett
 def _on_camera(booth: Booth, event: CameraEvent, now_ns: int) -> _Step:
     match event:
         case CameraReady():
-            return _settle_if_idle(replace(booth, camera_ready=True, camera_problem=None)), ()
+            return settle_if_idle(replace(booth, camera_ready=True, camera_problem=None)), ()
         case CameraLost(cause):
             lost = replace(booth, camera_ready=False, camera_problem=cause)
             if booth.state in (BoothState.COUNTDOWN, BoothState.EXPOSING):
-                return _photo_failed(lost, cause, _not_taken(cause), now_ns), ()
+                return photo_failed(lost, cause, not_taken(cause), now_ns), ()
             if booth.state is BoothState.SETUP:  # there is nothing to read codes with: it is told
-                return _settle_state(lost), ()
-            return _settle_if_idle(lost), ()
+                return settle_state(lost), ()
+            return settle_if_idle(lost), ()
         case Exposed(frame, zero_ns) if zero_ns == booth.health.asked_ns:
             return replace(booth, health=booth.health.test_saving(now_ns + SAVING_TIMEOUT_NS)), (TrySaving(frame),)
         case Exposed(frame, zero_ns):
@@ -145,10 +146,10 @@ def _on_camera(booth: Booth, event: CameraEvent, now_ns: int) -> _Step:
                 return booth, (Discard(frame),)  # nobody waits for it, or it is the late answer to an earlier press
             return replace(booth, state=BoothState.SAVING, until_ns=now_ns + SAVING_TIMEOUT_NS), (Save(frame),)
         case CaptureFailed(cause, zero_ns) if zero_ns == booth.health.asked_ns:
-            failed = replace(booth, health=booth.health.test_frame_failed(_not_taken(cause), now_ns))
-            return _settle_if_idle(failed), ()
+            failed = replace(booth, health=booth.health.test_frame_failed(not_taken(cause), now_ns))
+            return settle_if_idle(failed), ()
         case CaptureFailed(cause, zero_ns) if booth.state is BoothState.EXPOSING and zero_ns == booth.zero_ns:
-            return _photo_failed(booth, cause, _not_taken(cause), now_ns), ()
+            return photo_failed(booth, cause, not_taken(cause), now_ns), ()
     return booth, ()
 
 
@@ -157,12 +158,12 @@ def _on_storage(booth: Booth, event: StorageEvent, now_ns: int, settings: FlowSe
         case StorageChecked(found):
             mended = found is None and booth.storage_problem is not None
             health = booth.health.hurried(now_ns) if mended else booth.health
-            return _settle_if_idle(replace(booth, storage_problem=found, health=health))
+            return settle_if_idle(replace(booth, storage_problem=found, health=health))
         case SavingFailed(notice, reason):  # shown in an open menu too: a photo is lost
-            return _photo_failed(replace(booth, storage_stuck=None), notice, reason, now_ns)
+            return photo_failed(replace(booth, storage_stuck=None), notice, reason, now_ns)
         case SaveTested(reason):
             health = booth.health.test_saved() if reason is None else booth.health.test_failed(reason, now_ns)
-            return _settle_if_idle(replace(booth, storage_stuck=None, health=health))
+            return settle_if_idle(replace(booth, storage_stuck=None, health=health))
         case Saved(number):
             taken = replace(booth, number=number, photos=booth.photos + 1, saved_ns=now_ns, storage_stuck=None)
             taken = replace(taken, health=booth.health.photo_saved())
@@ -175,10 +176,14 @@ def _on_storage(booth: Booth, event: StorageEvent, now_ns: int, settings: FlowSe
 
 
 def _pressed(booth: Booth, edge_ns: int, now_ns: int, settings: FlowSettings) -> _Step:
-    if booth.state is BoothState.SETUP:
-        booth = _settle_state(booth)
+    if booth.state is BoothState.SETUP and booth.page is not None and booth.page.item is None:
+        booth = settle_state(booth)
     if booth.page is not None:
         return _pressed_in_menu(booth, booth.page, now_ns, settings)
+    return _photo(booth, edge_ns, now_ns, settings)
+
+
+def _photo(booth: Booth, edge_ns: int, now_ns: int, settings: FlowSettings) -> _Step:
     if not booth.takes_photos or edge_ns < booth.saved_ns:  # one that began before "saved" was meant for that photo
         return replace(booth, busy_hint_until_ns=now_ns + BUSY_HINT_NS), ()
     return _start(booth, edge_ns, now_ns, settings)
@@ -201,15 +206,15 @@ def _still_pressed(booth: Booth, at_ns: int, settings: FlowSettings) -> _Step:
         return booth, ()
     if press.age_ns(at_ns) >= long_press.STUCK_AFTER_NS:
         stuck = replace(booth, press=replace(press, consumed=True), stuck=True)
-        return (_settle_state(stuck) if booth.page is not None else stuck), ()
+        return (settle_state(stuck) if booth.page is not None else stuck), ()
     if press.consumed or press.age_ns(at_ns) < LONG_PRESS_NS:
         return booth, ()
     if booth.page is not None:
         return _long_press_in_menu(booth, booth.page, press, at_ns, settings)
     if booth.state is BoothState.COUNTDOWN:
-        return replace(_settle_state(booth), press=replace(press, wants_photo=True)), ()
+        return replace(settle_state(booth), press=replace(press, wants_photo=True)), ()
     seen_enough = at_ns - booth.saved_ns >= LONG_PRESS_NS  # "saved" stays that long though its press goes on
-    return (_settle_state(booth) if booth.state is BoothState.REVIEW and seen_enough else booth), ()
+    return (settle_state(booth) if booth.state is BoothState.REVIEW and seen_enough else booth), ()
 
 
 def _released(booth: Booth, edge_ns: int, now_ns: int, settings: FlowSettings) -> _Step:
@@ -219,13 +224,16 @@ def _released(booth: Booth, edge_ns: int, now_ns: int, settings: FlowSettings) -
     if press is None or press.consumed:
         return booth, effects
     if booth.page is not None:
-        is_short = press.age_ns(edge_ns) < LONG_PRESS_NS
-        return (_open_page(booth, menu.next_item(booth.page), now_ns, settings) if is_short else booth), effects
+        if press.age_ns(edge_ns) >= LONG_PRESS_NS:
+            return booth, effects
+        if booth.page.takes_photos:
+            return _photo(settle_state(booth), press.edge_ns, now_ns, settings)
+        return open_page(booth, menu.next_item(booth.page), now_ns, settings), effects
     if booth.state is BoothState.COUNTDOWN and now_ns >= booth.zero_ns:
         return _expose(replace(booth, zero_ns=max(booth.zero_ns, edge_ns)), now_ns)
     progress = long_press.progress_to_menu(press, edge_ns, settings.hold_s) if booth.state in IDLE_STATES else None
     if progress is not None and progress.effect is ReleaseEffect.MENU:
-        return _open_page(booth, menu.main_page(settings.options, now_ns), now_ns, settings), effects
+        return open_page(booth, menu.main_page(settings.options, now_ns), now_ns, settings), effects
     if press.wants_photo and booth.takes_photos:  # also after a short press whose release was handled late
         return _start(booth, edge_ns, now_ns, settings)
     return booth, effects
@@ -240,23 +248,23 @@ def _pressed_in_menu(booth: Booth, page: Page, now_ns: int, settings: FlowSettin
     A second press within a second is ignored.
     """
     if page.items:
-        return _open_page(booth, page, now_ns, settings), ()
+        return open_page(booth, page, now_ns, settings), ()
     consumed = replace(booth, press=Press(now_ns, consumed=True))
     if page.report is not None and page.report.asks_for_press:
-        return _open_page(consumed, replace(page, press_seen_ns=now_ns), now_ns, settings), (SelfTestPressed(),)
+        return open_page(consumed, replace(page, press_seen_ns=now_ns), now_ns, settings), (SelfTestPressed(),)
     if page.press_seen_ns is not None and now_ns - page.press_seen_ns < DOUBLE_PRESS_NS:
         return replace(consumed, busy_hint_until_ns=now_ns + BUSY_HINT_NS), ()
-    return _settle_state(consumed), ()
+    return settle_state(consumed), ()
 
 
 def _long_press_in_menu(booth: Booth, page: Page, press: Press, now_ns: int, settings: FlowSettings) -> _Step:
     if page.item is None or press.age_ns(now_ns) < int(page.item.hold_s * SECOND_NS):
         return booth, ()
     if page.operator_only and not settings.options.allows_operator(now_ns):
-        return _settle_state(replace(booth, press=replace(press, consumed=True))), ()
+        return settle_state(replace(booth, press=replace(press, consumed=True))), ()
     next_page, action = menu.choose(page, settings.options, now_ns)
     consumed = replace(booth, press=replace(press, consumed=True))
-    return _open_page(consumed, next_page, now_ns, settings), (action,) if action is not None else ()
+    return open_page(consumed, next_page, now_ns, settings), (action,) if action is not None else ()
 
 
 def _on_menu_answer(booth: Booth, event: MenuEvent, now_ns: int, settings: FlowSettings) -> Booth:
@@ -267,27 +275,16 @@ def _on_menu_answer(booth: Booth, event: MenuEvent, now_ns: int, settings: FlowS
             best = max(page.best_sharpness, sharpness)
             return replace(booth, page=replace(page, sharpness=sharpness, best_sharpness=best))
         case SelfTestProgress(report) if page is not None and page.kind is PageKind.SELF_TEST:
-            after = _open_page(booth, replace(page, report=report), now_ns, settings)
+            after = open_page(booth, replace(page, report=report), now_ns, settings)
             return replace(after, busy_hint_until_ns=booth.busy_hint_until_ns)  # new results do not end the hint
         case CodeHinted(hint) if page is not None and page.kind is PageKind.READ_CODE:
             return replace(booth, page=replace(page, text_key=hint))
         case CodeRead(code) if page is not None and page.kind is PageKind.READ_CODE:
-            return _open_page(booth, menu.page_of_code(code, settings.options), now_ns, settings)
+            return open_page(booth, menu.page_of_code(code, settings.options), now_ns, settings)
         case ActionDone(action, result) if page is not None and (next_page := menu.page_after(page, action, result)):
-            return _open_page(booth, next_page, now_ns, settings)
+            return open_page(booth, next_page, now_ns, settings)
         case _:
             return booth
-
-
-def _open_page(booth: Booth, page: Page | None, now_ns: int, settings: FlowSettings) -> Booth:
-    """The menu with this page until it times out or, for a page of the operator, the operator's time is over."""
-    operator_until_ns = settings.options.operator_until_ns if page is not None and page.operator_only else None
-    if page is None or (operator_until_ns is not None and now_ns >= operator_until_ns):
-        return _settle_state(booth)
-    until_ns = now_ns + int(page.idle_timeout_s * SECOND_NS)
-    until_ns = until_ns if operator_until_ns is None else min(until_ns, operator_until_ns)
-    state = BoothState.SETUP if page.kind is PageKind.READ_CODE else BoothState.MENU
-    return replace(booth, state=state, page=page, until_ns=until_ns, busy_hint_until_ns=0, notice=None)
 
 
 # -- the photo -------------------------------------------------------------------------------------------------
@@ -299,7 +296,7 @@ def _test_saving(booth: Booth, now_ns: int) -> _Step:
     if health.is_under_way and now_ns >= health.until_ns:
         if not health.is_saving:
             return replace(booth, health=health.test_frame_missing(now_ns)), ()
-        return _settle_if_idle(replace(booth, storage_stuck=problem("card_stuck"), health=health.test_stuck())), ()
+        return settle_if_idle(replace(booth, storage_stuck=problem("card_stuck"), health=health.test_stuck())), ()
     if health.wants_test and booth.tests_saving and now_ns >= health.until_ns:
         asked_ns = now_ns if health.fault is not None else now_ns - TEST_FRAME_AGE_NS
         return replace(booth, health=health.test_asked(asked_ns, now_ns)), (Capture(asked_ns),)
@@ -318,32 +315,7 @@ def _tick(booth: Booth, now_ns: int) -> _Step:
         return _expose(booth, now_ns)
     if booth.state is BoothState.EXPOSING:
         cause = problem("camera_stuck")
-        return _photo_failed(booth, cause, _not_taken(cause), now_ns), ()
+        return photo_failed(booth, cause, not_taken(cause), now_ns), ()
     if booth.state is BoothState.SAVING:
-        return _settle_state(replace(booth, storage_stuck=problem("card_stuck"))), ()
-    return _settle_state(replace(booth, notice=None)), ()
-
-
-def _photo_failed(booth: Booth, notice: Problem, reason: Problem, now_ns: int) -> Booth:
-    """A press gave no photo: show `notice`, or the fault that this `reason` has become by repetition."""
-    booth = replace(booth, health=booth.health.photo_failed(reason, now_ns))
-    if booth.health.fault is not None:
-        return _settle_state(replace(booth, notice=None))
-    return replace(_settle_state(replace(booth, notice=notice)), until_ns=now_ns + NOTICE_NS)
-
-
-def _not_taken(cause: Problem) -> Problem:
-    """The fault to report if the camera keeps failing: under one code, as the camera's own wording varies."""
-    return problem("no_photos", cause.detail)
-
-
-def _settle_if_idle(booth: Booth) -> Booth:
-    """`_settle_state` where no photo is under way and no menu is open; elsewhere no change."""
-    resting = booth.state in (BoothState.STARTING, BoothState.READY, BoothState.FAULT)
-    return replace(_settle_state(booth), until_ns=booth.until_ns) if resting else booth
-
-
-def _settle_state(booth: Booth) -> Booth:
-    """STARTING, READY or FAULT."""
-    rested = BoothState.FAULT if booth.problem is not None else BoothState.READY
-    return replace(booth, until_ns=None, page=None, state=BoothState.STARTING if booth.is_starting else rested)
+        return settle_state(replace(booth, storage_stuck=problem("card_stuck"))), ()
+    return settle_state(replace(booth, notice=None)), ()

@@ -24,6 +24,7 @@ from piboothup.booth.flow.actions import (
     StartReadingCode,
     StartSelfTest,
     SwitchOff,
+    TakeStick,
     WipeEvent,
 )
 from piboothup.booth.flow.code_pages import code_page
@@ -41,7 +42,7 @@ from piboothup.booth.flow.pages import (
 from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.config.codes import Code, Fault, GuestLink
 from piboothup.records import dataclass, replace
-from piboothup.spool.event_titles import AlbumEvent, booth_album
+from piboothup.spool.event_titles import Album, AlbumEvent, booth_album
 
 OPERATOR_WINDOW_S = 600.0
 """The operator's items are in the menu for this long after power-on, seconds."""
@@ -71,6 +72,10 @@ class MenuOptions:
     """The box's name and letters, by which an album may be meant for it."""
     reads_codes: bool = False
     """Whether the library that reads codes is installed."""
+    has_stick: bool = False
+    """Whether a stick with settings is plugged in."""
+    is_new: bool = False
+    """Whether the box has neither key nor event, and no photo yet."""
 
     def allows_operator(self, now_ns: int) -> bool:
         """Whether the operator's items are offered now."""
@@ -124,6 +129,22 @@ def page_of_code(code: Code | Fault, options: MenuOptions) -> Page:
     return code_page(code, options.without_event, options.link_id, event_page)
 
 
+def reading_page() -> tuple[Page, MenuAction]:
+    """Page that awaits a code before the lens, and the action that reads it."""
+    return Page(PageKind.READ_CODE, awaits=StartReadingCode()), StartReadingCode()
+
+
+def stick_page() -> Page:
+    """The question about a stick that was plugged in."""
+    return Page(PageKind.STICK, (_STICK,))
+
+
+def take_along_page(event: AlbumEvent, album: Album | None, without_event: int) -> Page:
+    """The question whether photos from before go along to an event that was chosen by other means than the menu's."""
+    options = MenuOptions(link_id=event.link_id, without_event=without_event)
+    return _page(Goto(PageKind.TAKE_ALONG, event, album), options, 0)
+
+
 def page_after(page: Page, action: MenuAction, result: Page) -> Page | None:
     """Page that shows an action's result; None = this page does not wait for it.
 
@@ -135,6 +156,7 @@ def page_after(page: Page, action: MenuAction, result: Page) -> Page | None:
 
 
 _CLOSE_MENU = Item("back")
+_STICK = Item("stick", TakeStick())
 
 
 def _back_to(kind: PageKind) -> Item:
@@ -177,6 +199,8 @@ def _for_photos(options: MenuOptions) -> Iterator[Item]:
 def _for_set_up(options: MenuOptions) -> Iterator[Item]:
     yield _back_to(PageKind.MENU)
     yield Item("read_code", StartReadingCode() if options.reads_codes else error_page("no_code_reader"))
+    if options.has_stick:
+        yield _STICK
     yield Item("aim", StartAiming())
     yield Item("languages", Goto(PageKind.LANGUAGES))
     if options.has_buzzer:
@@ -287,7 +311,7 @@ def _page_while_running(action: MenuAction, item: Item, page: Page, options: Men
         case StartAiming():
             return Page(PageKind.AIM)
         case StartReadingCode():
-            return Page(PageKind.READ_CODE, awaits=action)
+            return reading_page()[0]
         case _:
             return Page(PageKind.WAIT, text_key=item.text_key, awaits=action)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from piboothup.booth.flow.actions import EventUsage, MenuAction, UseCode
+from piboothup.booth.flow.actions import EventUsage, MenuAction, TakeStick, UseCode
 from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.records import dataclass
 from piboothup.spool.event_titles import Album, AlbumEvent
@@ -20,7 +20,7 @@ _IDLE_TIMEOUT_S = 20.0
 _LENS_TIMEOUT_S = 180.0
 """The same for the pages with the camera's picture, seconds: a hand is at the lens, or types on a phone."""
 _ROOT_TIMEOUT_S = 60.0
-"""The same while root's helper joins a network, seconds."""
+"""The same while root's helper joins a network or reads a stick, seconds."""
 
 
 class PageKind(StrEnum):
@@ -43,6 +43,8 @@ class PageKind(StrEnum):
     CODE_WIFI = "code_wifi"
     CODE_BOOTH = "code_booth"
     """Questions about a code that was read."""
+    STICK = "stick"
+    """The question about a stick that was plugged in."""
     LANGUAGES = "languages"
     WIPE = "wipe"
     WIPE_ONE = "wipe_one"
@@ -114,11 +116,16 @@ class Page:
         return self.items[self.index] if self.items else None
 
     @property
+    def takes_photos(self) -> bool:
+        """Whether a press takes a photo while the page is open."""
+        return self.kind in (PageKind.READ_CODE, PageKind.STICK)
+
+    @property
     def idle_timeout_s(self) -> float:
         """Time without a press after which the page is closed, seconds."""
         if self.kind in (PageKind.AIM, PageKind.READ_CODE):
             return _LENS_TIMEOUT_S
-        return _ROOT_TIMEOUT_S if isinstance(self.awaits, UseCode) else _IDLE_TIMEOUT_S
+        return _ROOT_TIMEOUT_S if isinstance(self.awaits, UseCode | TakeStick) else _IDLE_TIMEOUT_S
 
 
 def result_page(text_key: str, number: int = 0, title: str = "", title_id: str = "") -> Page:

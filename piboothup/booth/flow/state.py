@@ -64,6 +64,10 @@ class Booth:
     """The button has been down for too long to be held by anybody."""
     page: Page | None = None
     """The menu's page while the menu is open."""
+    stick_seen: bool = False
+    """It was asked about the stick that is plugged in."""
+    set_up_seen: bool = False
+    """Set-up has opened by itself."""
 
     @property
     def problem(self) -> Problem | None:
@@ -121,7 +125,7 @@ class Booth:
         age_ns = press.age_ns(now_ns)
         if press.consumed or self.state in (BoothState.EXPOSING, BoothState.SAVING):
             return press.edge_ns + long_press.STUCK_AFTER_NS
-        if age_ns < LONG_PRESS_NS and self.state is not BoothState.MENU:
+        if age_ns < LONG_PRESS_NS and self.page is None:
             return press.edge_ns + LONG_PRESS_NS
         return press.edge_ns + (age_ns // PROGRESS_STEP_NS + 1) * PROGRESS_STEP_NS
 

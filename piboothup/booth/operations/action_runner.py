@@ -11,27 +11,28 @@ import itertools
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from piboothup import records, root_requests, status
+from piboothup import records, status
 from piboothup.booth.flow import actions, menu, pages
 from piboothup.booth.flow.actions import EventUsage, MenuAction
 from piboothup.booth.flow.events import ActionDone, Event
 from piboothup.booth.flow.pages import Page
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.operations.code_reading import CodeReading
+from piboothup.booth.operations.root_helper import RootHelper
 from piboothup.booth.operations.self_test import SelfTest
 from piboothup.booth.threads import set_background
 from piboothup.config import codes
 from piboothup.config.codes import BoothCode, WifiNetwork
-from piboothup.root_requests import Answer, Outcome, Request, WifiResult
+from piboothup.root_requests import Outcome, StickResult, WifiResult
 from piboothup.runtime import send_hint
 from piboothup.spool import handover, wipe_journal
 from piboothup.spool.admin import assign, wipe
 from piboothup.spool.admin.wipe import EventPhotos, Plan, WipeError
 from piboothup.spool.choices import Choices
-from piboothup.spool.event_titles import booth_album
+from piboothup.spool.event_titles import Album, AlbumEvent, booth_album
 from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.store import Spool
 from piboothup.status import UploaderState
@@ -39,10 +40,6 @@ from piboothup.status import UploaderState
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.1
-_HELPER_TIMEOUT_S = 10.0
-"""A request that is not taken by then is withdrawn: no helper runs. A slow card takes seconds to start one."""
-ANSWER_TIMEOUT_S = 40.0
-"""Timeout of the answer to a request that was taken, in all."""
 _UPLOADER_TIMEOUT_S = 8.0
 """Time for the uploader to find out whether a network asks for a login, and which albums a new event has."""
 _ONLINE = (UploaderState.IDLE, UploaderState.UPLOADING)
@@ -74,6 +71,7 @@ class ActionRunner:
         """The photos of the last count, by `EventUsage.key`."""
         self._actions: queue.SimpleQueue[MenuAction | None] = queue.SimpleQueue()
         self._ended = threading.Event()
+        self._root = RootHelper(runtime, spool.clock, self._ended)
         self._thread = threading.Thread(target=self._run, name="actions", daemon=True)
 
     def start(self) -> None:
@@ -122,6 +120,8 @@ class ActionRunner:
                 return self._read_code()
             case actions.UseCode():
                 return self._use_code(action)
+            case actions.TakeStick():
+                return self._take_stick()
             case actions.CountPhotos():
                 in_use = self._settings_store.active.context.link_id
                 surveyed = (  # the event in use is named on the card before its first photo is taken
@@ -185,7 +185,7 @@ class ActionRunner:
 
     def _switch_off(self) -> Page | None:
         """Ask root's helper; return an error page unless it says that the shutdown has begun."""
-        is_done = self._ask_root("power-off", {}).outcome is Outcome.DONE
+        is_done = self._root.ask("power-off", {}).outcome is Outcome.DONE
         return None if is_done else pages.error_page("no_helper")
 
     def _read_code(self) -> Page | None:
@@ -206,7 +206,7 @@ class ActionRunner:
             return pages.error_page("code_not_taken")
         result, ssid = "", network.wifi.ssid if network is not None and network.wifi is not None else ""
         if network is not None:
-            answer = self._ask_root("settings", {"code": codes.make(network).reveal()})
+            answer = self._root.ask("settings", {"code": codes.make(network).reveal()})
             if answer.outcome is not Outcome.DONE:
                 return pages.error_page("code_not_taken")
             result = answer.detail
@@ -225,10 +225,29 @@ class ActionRunner:
     def _take_settings(self, settings: BoothCode) -> bool:
         """Have root's helper take these settings, and put them in force; False if it did not."""
         before = self._settings_store.chosen
-        if self._ask_root("settings", {"code": codes.make(settings).reveal()}).outcome is not Outcome.DONE:
+        if self._root.ask("settings", {"code": codes.make(settings).reveal()}).outcome is not Outcome.DONE:
             return False
         self._follow_code(settings, before)
         return True
+
+    def _take_stick(self) -> Page:
+        """Have root's helper take the stick's file; ask about photos from before if it names another event."""
+        before = self._settings_store.active.context.link_id
+        answer = self._root.ask("stick", {})
+        if answer.outcome is not Outcome.DONE:
+            return pages.error_page("code_not_taken")
+        self._settings_store.refresh()
+        self._hint_uploader("choices" if self._is_paused else "retry")
+        if answer.detail != StickResult.TAKEN:
+            return pages.error_page(f"stick_{answer.detail}")
+        context = self._settings_store.active.context
+        count = len(assign.without_event(self._spool)) if context.link_id not in ("", before) else 0
+        if not count:
+            return pages.result_page("stick_taken")
+        known = [event for event in self._spool.events() if event.link_id == context.link_id]
+        event = known[0] if known else AlbumEvent("", context.link_id)
+        album = Album(context.album_id, "") if context.album_id else None
+        return menu.take_along_page(event, album, count)
 
     def _follow_code(self, code: BoothCode, before: Choices) -> None:
         """Put in force what root has taken. `before`: the choices, of which the code ends none that it leaves out."""
@@ -289,24 +308,6 @@ class ActionRunner:
             pass
         is_portal = report is not None and report.state is UploaderState.PORTAL and report.wifi.ssid == ssid
         return "portal" if is_portal else result
-
-    def _ask_root(self, verb: str, values: Mapping[str, object]) -> Answer:
-        """The answer of root's helper: done also if the booth ends meanwhile, failed if there is none."""
-        asked_ns = self._spool.clock.boottime_ns()
-        try:
-            root_requests.put(self._runtime, verb, Request(asked_ns, values))
-            for turn in range(int(ANSWER_TIMEOUT_S / _POLL_S)):
-                if self._ended.wait(_POLL_S):
-                    return Answer(asked_ns, Outcome.DONE)
-                answer = root_requests.answer(self._runtime, verb, asked_ns)
-                if answer is not None and answer.outcome is not Outcome.TAKEN:
-                    return answer
-                if turn == int(_HELPER_TIMEOUT_S / _POLL_S) and root_requests.withdraw(self._runtime, verb):
-                    break
-            log.error("request not answered verb=%s", verb)
-        except OSError as error:  # no helper on this machine; /run is full, or gone, or may no longer be entered
-            log.error("request not made verb=%s reason=%s", verb, error.strerror or error)
-        return Answer(asked_ns, Outcome.FAILED)
 
     @property
     def _is_paused(self) -> bool:

@@ -1,19 +1,23 @@
-"""Options of the menu, read once a second: active settings, EventPics' events, photos without an event.
+"""Options of the menu, read once a second: active settings, EventPics' events, photos without an event, a stick.
 
-Events and photos without an event are read only while the menu offers the operator's items, which need them.
+All but the settings are read only while the menu offers the operator's items, which need them.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from piboothup.booth.camera import code_reader
 from piboothup.booth.flow.menu import OPERATOR_WINDOW_S, MenuOptions
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.clock import Clock
-from piboothup.config import LANGUAGES, Config
+from piboothup.config import LANGUAGES, Config, EventPicsConfig
 from piboothup.records import replace
+from piboothup.root_requests import STICK
 from piboothup.spool.admin import assign
-from piboothup.spool.listing import CONTEXTS, NEW, PARKED
+from piboothup.spool.listing import CONTEXTS, NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.store import Spool
+from piboothup.text import text_to_path
 
 _COUNT_EVERY_NS = 10_000_000_000
 """How often photos without an event are counted though no folder has changed, nanoseconds: there may be many."""
@@ -30,6 +34,7 @@ class MenuOptionsReader:
         self._clock = clock
         self._settings_store = settings_store
         self._reads_codes: bool | None = None
+        self._has_photos = False
         self._without_event = 0
         self._count_at_ns = 0
         self._counted: tuple[int, ...] = ()
@@ -61,5 +66,32 @@ class MenuOptionsReader:
             self._without_event = len(assign.without_event(self._spool))
         if self._reads_codes is None:
             self._reads_codes = code_reader.is_installed()
-        options = replace(options, reads_codes=self._reads_codes)
-        return replace(options, events=tuple(self._spool.events()), without_event=self._without_event)
+        return replace(
+            options,
+            reads_codes=self._reads_codes,
+            events=tuple(self._spool.events()),
+            without_event=self._without_event,
+            has_stick=STICK.exists(),
+            is_new=self._is_new(event),
+        )
+
+    def _is_new(self, event: EventPicsConfig) -> bool:
+        """Whether there is neither key nor event, as far as the settings can be read, and no photo yet.
+
+        Raises OSError.
+        """
+        if self._settings_store.problem is not None or self._settings_store.config_problem is not None:
+            return False
+        if event.link_id or event.api_key is not None or self._has_photos or _has_content(event.api_key_file):
+            return False
+        places = (NEW, SENT, PARKED, QUARANTINE)
+        self._has_photos = any(next(self._spool.names(place), None) is not None for place in places)
+        return not self._has_photos
+
+
+def _has_content(name: str) -> bool:
+    """Whether there is something in the key's file, which this process may not read."""
+    try:
+        return bool(name) and Path(text_to_path(name)).stat().st_size > 0
+    except OSError:
+        return False

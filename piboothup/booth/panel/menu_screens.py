@@ -93,7 +93,8 @@ def hold_ring(image: Image.Image, progress: HoldProgress, words: Texts) -> None:
 
 
 def _list(image: Image.Image, page: Page, item: Item, progress: HoldProgress | None, words: Texts) -> None:
-    slow = words.menu.hold_slowly.format(s=f"{item.hold_s:g}") if item.hold_s >= _SLOW_S else ""
+    is_alone = len(page.items) == 1
+    slow = words.menu.hold_slowly.format(s=f"{item.hold_s:g}") if item.hold_s >= _SLOW_S or is_alone else ""
     _heading(
         image,
         _title(page, words) or words.menu.pages.get(page.kind, ""),
@@ -157,6 +158,8 @@ def _at_bottom(image: Image.Image, lines: Sequence[str]) -> None:
 
 
 def _hint(page: Page, words: Texts) -> Sequence[str]:
+    if page.takes_photos:
+        return words.menu.press_photo, words.menu.hold_to_choose
     if page.usage is not None:
         note = words.menu.wipe_numbers.format(n=page.usage.taken, unsent=page.usage.unsent)
     elif page.parts:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from piboothup.root_requests import StickResult
-from piboothup.setup import boot_file, boot_import, radio
+from piboothup.setup import boot_file, boot_import
 from piboothup.setup.boot_import import ANSWER, NAMES, Box, Imported
 from piboothup.setup.stick.mounting import Unreadable, mounted
 from piboothup.spool import durable
@@ -29,7 +29,7 @@ def take(
     disk: Path,
     point: Path,
     situation: Callable[[], Iterable[str]],
-    put_in_force: Callable[[str], None] = radio.put_in_force,
+    put_in_force: Callable[[str], None],
 ) -> StickResult:
     """Take what the stick's file says and answer it. `point`: an empty folder. Raises OSError.
 

@@ -23,8 +23,9 @@ from piboothup.booth.flow.events import (
     Tick,
 )
 from piboothup.booth.flow.long_press import SECOND_NS
-from piboothup.booth.flow.machine import CAPTURE_ANSWER_TIMEOUT_NS, NOTICE_NS
+from piboothup.booth.flow.machine import CAPTURE_ANSWER_TIMEOUT_NS
 from piboothup.booth.flow.state import FlowSettings
+from piboothup.booth.flow.transitions import NOTICE_NS
 from piboothup.problems import problem
 from piboothup.status import BoothState
 from tests.support.machine import FULL, NO_CAMERA, READY, ROOM, StateMachineDriver, frame

@@ -16,8 +16,8 @@ from piboothup import root_requests
 from piboothup.booth.flow.actions import CountPhotos
 from piboothup.booth.flow.pages import Page, PageKind
 from piboothup.booth.gpio.led import LightPattern
-from piboothup.booth.operations import action_runner
-from piboothup.config import ButtonConfig, CaptureConfig, EventPicsConfig, LightConfig
+from piboothup.booth.operations import root_helper
+from piboothup.config import ButtonConfig, CaptureConfig, LightConfig
 from piboothup.root_requests import REQUESTS, Request
 from piboothup.runtime import HintSocket
 from piboothup.setup import request_reader
@@ -29,7 +29,7 @@ from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.listing import CONTEXTS, NEW, PARKED, SENT
 from piboothup.spool.store import Spool
 from piboothup.spool.wipe_journal import WipeJournal
-from tests.support.booth import Box
+from tests.support.booth import NO_EVENT, Box
 from tests.support.deadline import PATIENCE_S
 from tests.support.photos import PARTY, jpeg, open_spool, take
 from tests.support.users import ROOT, make_runtime
@@ -80,7 +80,7 @@ def test_menu_event_choice_for_next_photo_survives_power_cut(box: Box) -> None:
 @pytest.mark.parametrize("paused", [True, False])
 def test_menu_event_choice_takes_photos_without_event_if_chosen(box: Box, paused: bool) -> None:
     upload = dataclasses.replace(box.config.upload, paused=paused)
-    box.config = dataclasses.replace(box.config, eventpics=EventPicsConfig(), upload=upload)
+    box.config = dataclasses.replace(box.config, eventpics=NO_EVENT, upload=upload)
     box.start_ready()
     with contextlib.closing(HintSocket(box.runtime, "uploader")) as hints:
         photograph(box)
@@ -351,7 +351,7 @@ def test_a06_switch_off_without_helper_says_so_at_once(box: Box) -> None:
 def test_a06_request_nobody_takes_is_withdrawn_and_told(
     box: Box, helper: Callable[[request_reader.Verb], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(action_runner, "_HELPER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(root_helper, "HELPER_TIMEOUT_S", 0.3)
     switch_off(box)
     assert (told(box).text_key, told(box).is_good) == ("no_helper", False)
     assert list((box.runtime / REQUESTS).iterdir()) == []
@@ -396,8 +396,8 @@ def test_a06_a_helper_that_dies_over_it_is_told(
             helper(die)
 
     monkeypatch.setattr(root_requests, "put", put_and_take)
-    monkeypatch.setattr(action_runner, "_HELPER_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(action_runner, "ANSWER_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(root_helper, "HELPER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(root_helper, "ANSWER_TIMEOUT_S", 0.5)
     switch_off(box)
     assert (told(box).text_key, told(box).is_good) == ("no_helper", False)
 

@@ -11,7 +11,7 @@ import pytest
 
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.operations.active_settings import ActiveSettings, SettingsStore
-from piboothup.config import ConfigError, EventPicsConfig
+from piboothup.config import ConfigError
 from piboothup.problems import problem
 from piboothup.spool import choices, contexts, durable
 from piboothup.spool.admin import assign
@@ -20,7 +20,7 @@ from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import CONTEXTS, NEW
 from piboothup.status import BoothState
-from tests.support.booth import Box
+from tests.support.booth import NO_EVENT, Box
 from tests.support.permissions import no_entry
 from tests.support.photos import PARTY
 
@@ -106,7 +106,7 @@ def test_what_holds_already_is_no_change(box: Box) -> None:
 
 
 def test_photos_without_event_after_assign_get_a_new_context(box: Box) -> None:
-    box.config = dataclasses.replace(box.config, eventpics=EventPicsConfig())
+    box.config = dataclasses.replace(box.config, eventpics=NO_EVENT)
     box.start_ready()
     photograph(box)
     assert assign.take_along(box.spool, "efgh5678", "b2") == 1
@@ -290,7 +290,7 @@ def test_f16_a_spool_that_cannot_be_looked_at_ends_no_booth(
     box: Box, error: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fake of a dying card: stat of anything below the spool fails. The storage monitor tells of it."""
-    box.config = dataclasses.replace(box.config, eventpics=EventPicsConfig())
+    box.config = dataclasses.replace(box.config, eventpics=NO_EVENT)
     box.spool.prepare()
     stat, below = os.stat, f"{box.spool.directory}/"
 
@@ -308,7 +308,7 @@ def test_f16_a_spool_that_cannot_be_looked_at_ends_no_booth(
 
 @pytest.mark.parametrize("folder", ["", CONTEXTS])
 def test_f16_a_spool_that_may_not_be_entered_ends_no_booth(box: Box, folder: str) -> None:
-    box.config = dataclasses.replace(box.config, eventpics=EventPicsConfig())
+    box.config = dataclasses.replace(box.config, eventpics=NO_EVENT)
     box.spool.prepare()
     with no_entry(box.spool.directory / folder):
         store = SettingsStore(box.config, box.spool.directory, box.clock, lambda _: None)

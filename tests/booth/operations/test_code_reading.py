@@ -37,6 +37,7 @@ from piboothup.root_requests import REQUESTS, WifiResult
 from piboothup.runtime import HintSocket
 from piboothup.setup import boot_import, code_import, request_reader, root_settings_file, wifi_profiles
 from piboothup.setup.radio import Radio
+from piboothup.setup.request_reader import Verb
 from piboothup.spool import choices, contexts
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import Album, AlbumEvent
@@ -70,13 +71,13 @@ class Root(Radio):
         self._booth = box
         self._ended = threading.Event()
         self._watch = ImportWatch(self.box.etc)
+        self.verbs: dict[str, Verb] = {"settings": self._take}
         self._thread = threading.Thread(target=self._serve, name="root's helper")
         self._thread.start()
 
     def _serve(self) -> None:
-        verbs = {"settings": self._take}
         while not self._ended.wait(0.02):
-            request_reader.serve(self._booth.runtime, ROOT, self._booth.clock, verbs)
+            request_reader.serve(self._booth.runtime, ROOT, self._booth.clock, self.verbs)
 
     def _take(self, values: Mapping[str, object]) -> WifiResult | None:
         self._booth.clock.pass_s(0.01)  # a request has a later time than the one before
@@ -187,6 +188,26 @@ def test_u08_a_code_counts_over_what_was_chosen_before(box: Box, root: Root) -> 
         root.box.etc / good_copy.ROOT_FILE
     )  # holds, whatever becomes of the choice and the answer
     assert (event.link_id, event.album_id) == ("abcd1234", "a1")
+
+
+def test_c13_outside_of_set_up_nobody_looks_for_codes(box: Box, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(code_reader.CodeReader, "__init__", lambda reader: read.append("begun"))
+    hold(box, WHOLE)
+    box.start_ready()
+    box.press()
+    box.until_light(LightPattern.HURRY)
+    box.clock.pass_s(1.0)
+    box.until_light(LightPattern.SAVED)
+    box.clock.pass_s(60.0)
+    box.until_light(LightPattern.READY)
+    box.open_menu()
+    box.choose("set_up")
+    box.turn()
+    assert (read, list(root.box.etc.iterdir()), root.joined) == ([], [], [])
+    assert box.camera.asked.qsize() == 1, "the photo's frame alone"
+    box.choose("read_code")
+    box.until_page(lambda page: bool(read))
 
 
 @pytest.mark.parametrize(

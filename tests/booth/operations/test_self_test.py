@@ -25,7 +25,7 @@ from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.operations import self_test
 from piboothup.booth.operations.frame_requests import Answer, FrameRequests
 from piboothup.booth.panel.i18n import texts
-from piboothup.config import LANGUAGES, CaptureConfig, EventPicsConfig
+from piboothup.config import LANGUAGES, CaptureConfig
 from piboothup.health import Check
 from piboothup.power import Supply
 from piboothup.problems import Problem, problem
@@ -34,7 +34,7 @@ from piboothup.spool.admin import assign, wipe
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import CONTEXTS
-from tests.support.booth import Box
+from tests.support.booth import NO_EVENT, Box
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
 from tests.support.photos import jpeg, open_spool, take
@@ -356,7 +356,7 @@ def test_a_clock_that_nothing_ever_set_is_a_reason(box: Box) -> None:
 
 def test_without_an_event_the_box_is_not_ready_and_says_so_once(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     photos_without_event(box, monkeypatch)
-    box.config = dataclasses.replace(box.config, eventpics=EventPicsConfig())
+    box.config = dataclasses.replace(box.config, eventpics=NO_EVENT)
     begin(box)
     assert [result for result in verdict(box).results if result is not None] == [problem("no_event")]
 

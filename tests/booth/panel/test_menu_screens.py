@@ -25,7 +25,7 @@ from piboothup.config import LANGUAGES, Secret
 from piboothup.config.codes import BoothCode, Fault, OtherKind, WifiNetwork
 from piboothup.health import Check
 from piboothup.problems import Problem, codes, problem
-from piboothup.root_requests import WifiResult
+from piboothup.root_requests import StickResult, WifiResult
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState
 
@@ -46,7 +46,7 @@ def every_item() -> set[str]:
     wiping = menu.wipe_page((EventUsage("a 0", "a", "A", 1, 1), STRAY))
     code = BoothCode(Secret("0123456789"), "abcd1234")
     asked = [menu.page_of_code(code, OFFER), menu.page_of_code(code, silent)]
-    asked.append(menu.page_of_code(WifiNetwork("Barn"), OFFER))
+    asked += [menu.page_of_code(WifiNetwork("Barn"), OFFER), menu.stick_page()]
     todo = [(menu.main_page(OFFER, 0), OFFER), (menu.main_page(silent, 0), silent), (wiping, silent)]
     todo += [(page, silent) for page in asked]
     done: list[Page] = []
@@ -114,7 +114,9 @@ def test_every_language_has_same_menu_and_step_words(language: str) -> None:
     assert set(said.reasons) <= set(codes())
     assert said.hints.keys() == {str(hint) for hint in ScanHint}
     found = {f"code_{fault}" for fault in Fault} | {f"kind_{kind.name.lower()}" for kind in OtherKind}
+    found |= {f"stick_{result}" for result in StickResult}
     assert found | {f"wifi_{result}" for result in WifiResult} <= said.results.keys()
+    assert face("small").width_px(said.press_photo) <= TEXT_PX
 
 
 def test_an_item_fills_from_the_left_while_it_is_held() -> None:

@@ -44,6 +44,8 @@ class MenuTexts:
     notes: Mapping[str, str]
     """Hints before a choice, by the kind of the page, with `{n}`."""
     press_next: str
+    press_photo: str
+    """The same where a press takes a photo."""
     hold_to_choose: str
     hold_slowly: str
     """`{s}` seconds."""
