@@ -81,7 +81,7 @@ class Box:
     def __init__(self, directory: Path) -> None:
         self._runtime = directory
         self.clock = HandClock()
-        self.scheduler = UploadScheduler(self.clock, random.Random(1).random, 1, paused=False, refused=False)
+        self.scheduler = UploadScheduler(self.clock, random.Random(1).random, 1, {}, paused=False, refused=False)
         self.scheduler.add(PhotoName("ABCD", 1, 1, 1000, PARTY.id, "0" * 16), ContextRecord(PARTY))
         self._reader = UploadStatusReader(open_spool(directory / "spool", self.clock), directory, PARTY)
 

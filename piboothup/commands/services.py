@@ -178,21 +178,35 @@ def camera_device(loaded: Config, clock: Clock) -> Camera:
 def uploader(given: argparse.Namespace) -> int:
     """Run the uploader."""
     _begin()
+    from piboothup.spool.contexts import Context
+    from piboothup.spool.names import PhotoName
     from piboothup.uploader.service import Uploader
 
     watch = import_watch(given)
     loaded, refused = _uploader_config(given)
     directory, starts_anew = service_directory(), True
     begun = loaded  # where the booth saves photos: for it too another folder counts from the next start on
-    while starts_anew:
-        spool, clock = open_spool(begun)
-        service = Uploader(loaded, spool, clock, directory, refused=refused, has_new_config=watch.has_news)
-        with stopped_from_outside(service.stop):
-            service.run()
-        starts_anew = service.needs_restart
-        if starts_anew and watch.has_news():
-            watch.note()
-            loaded, refused = _uploader_config(given)
+    unmarked, service, is_stopped = dict[PhotoName, Context](), None, False
+
+    def stop() -> None:
+        nonlocal is_stopped
+        is_stopped = True
+        if service is not None:
+            service.stop()
+
+    with stopped_from_outside(stop):
+        while starts_anew and not is_stopped:
+            spool, clock = open_spool(begun)
+            news = watch.has_news
+            service = Uploader(
+                loaded, spool, clock, directory, refused=refused, has_new_config=news, unmarked=unmarked
+            )
+            if not is_stopped:  # else it may know nothing of it
+                service.run()
+            starts_anew = service.needs_restart
+            if starts_anew and watch.has_news():
+                watch.note()
+                loaded, refused = _uploader_config(given)
     return OK
 
 

@@ -46,6 +46,7 @@ class ImportWatch:
     def __init__(self, folder: Path | None) -> None:
         """`folder`: the config's; None for a config that no import changes."""
         self._folder = folder
+        self._stamp: tuple[int, int] | None = None
         self._stamp = self._now()
 
     def has_news(self) -> bool:
@@ -59,6 +60,8 @@ class ImportWatch:
     def _now(self) -> tuple[int, int] | None:
         try:
             found = (self._folder / FILE).stat() if self._folder is not None else None
-        except OSError:
+        except FileNotFoundError:
             return None
+        except OSError:  # a card that does not say is no import
+            return self._stamp
         return (found.st_ino, found.st_mtime_ns) if found is not None else None

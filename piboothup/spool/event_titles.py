@@ -1,13 +1,11 @@
-"""Events that the uploader last saw with the key: titles for the panel, the menu and export.
-
-Only a cache for display: it decides nothing about where a photo goes.
-"""
+"""Events that the uploader last saw with the key: titles for the panel, the menu and export; albums to preselect."""
 
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from piboothup.records import dataclass
@@ -39,7 +37,7 @@ _BOOTH_WORDS = (
     *("photobooth", "fotobooth", "photobox", "fotobox", "fotoautomat", "fotokabine", "fotobude"),
     *("photomaton", "fotomaton", "cabinephoto", "cabinedephoto", "cabinafoto", "cabinadefoto", "fotohokje"),
 )
-"""A photo booth in English, German, French, Spanish, Italian and Dutch, as renters write it and as `_bare` has it.
+"""A photo booth in English, German, French, Spanish, Italian and Dutch, as renters write it, its words put together.
 
 Sources: fotobox-minden.de (Photobooth, Fotoautomat, Fotokabine), bg-photographes-mariage.be (photomaton),
 newtopiamagazine.net (cabine photo), bodas.net (fotomatón), alpmagazine.it (cabina fotografica); the rest from speech.
@@ -47,19 +45,33 @@ newtopiamagazine.net (cabine photo), bodas.net (fotomatón), alpmagazine.it (cab
 
 
 def booth_album(albums: Iterable[Album], name: str, box: str) -> Album | None:
-    """The album that is meant for this box: its title has the box's letters, its name, or means a photo booth."""
-    titles = [(album, _bare(album.title)) for album in albums]
-    own = [word for word in (box.casefold(), _bare(name)) if len(word) > _SHORTEST_WORD]
-    for words in (*([word] for word in own), _BOOTH_WORDS):
-        found = [album for album, title in titles if any(word in title for word in words)]
-        if found:
-            return found[0]
+    """The album that is meant for this box: its title has the box's letters, its name, or means a photo booth.
+
+    Letters and name as whole words: "Booth 1" is not "Booth 10". None where several fit.
+    """
+    titles = [(album, _words(album.title)) for album in albums]
+    own = [words for words in (_words(box), _words(name)) if len("".join(words)) > _SHORTEST_WORD]
+    tests: list[Callable[[list[str]], bool]] = []
+    for words in own:
+        tests += [lambda title, words=words: title == words, lambda title, words=words: _has(title, words)]  # type: ignore[misc]
+    tests.append(lambda title: any(word in "".join(title) for word in _BOOTH_WORDS))
+    for fits in tests:
+        if found := [album for album, title in titles if fits(title)]:
+            return found[0] if len(found) == 1 else None
     return None
 
 
-def _bare(text: str) -> str:
-    """The letters and digits of a text, small and without accents."""
-    return "".join(mark for mark in unicodedata.normalize("NFKD", text).casefold() if mark.isalnum())
+def _words(text: str) -> list[str]:
+    """The words and numbers of a text, small and without accents."""
+    plain = "".join(
+        mark for mark in unicodedata.normalize("NFKD", text).casefold() if not unicodedata.combining(mark)
+    )
+    return re.findall(r"[^\W_]+", plain)
+
+
+def _has(title: list[str], words: list[str]) -> bool:
+    """Whether the words stand in the title, one after the other."""
+    return any(title[start : start + len(words)] == words for start in range(len(title)))
 
 
 def write(directory: Path, events: list[AlbumEvent]) -> None:

@@ -31,7 +31,7 @@ from piboothup.uploader import wifi
 from piboothup.uploader.eventpics import EventPicsApi
 from piboothup.uploader.schedule.backoff import SECOND_NS, RandomFn
 from piboothup.uploader.schedule.link_status import StatusSnapshot
-from piboothup.uploader.schedule.photo_queue import UNREADABLE, context_ids, directory_stamp, sorted_names
+from piboothup.uploader.schedule.photo_queue import UNREADABLE, Unmarked, context_ids, directory_stamp, sorted_names
 from piboothup.uploader.schedule.scheduler import UploadScheduler
 from piboothup.uploader.session import ApiSession, Connect
 from piboothup.uploader.trusted_time import TrustedTime
@@ -65,10 +65,12 @@ class Uploader:
         connect: Connect = EventPicsApi,
         read_wifi: Callable[[], Wifi] = wifi.read,
         has_new_config: Callable[[], bool] = lambda: False,
+        unmarked: Unmarked | None = None,
     ) -> None:
         """`refused`: why nothing is sent until the next start, if the config can't be used.
 
-        `has_new_config`: whether the file on the card was imported since the config was read.
+        `has_new_config`: whether the file on the card was imported since the config was read. `unmarked`:
+        sent photos that could not be moved out of new/; kept for the next service in this process.
         """
         self._config = config
         self._spool = spool
@@ -76,9 +78,11 @@ class Uploader:
         self._runtime = runtime
         self._status = StatusFile(runtime, "uploader")
         self._status_writer = WriterThread()
-        self._paused = config.upload.paused
+        self._applied: tuple[object, bool] = None, config.upload.paused
+        """Stamp of the choices that were applied last, and whether they pause."""
+        sending = {"paused": config.upload.paused, "refused": bool(refused)}
         self._scheduler = UploadScheduler(
-            clock, random_fn, config.upload.workers, paused=self._paused, refused=bool(refused)
+            clock, random_fn, config.upload.workers, {} if unmarked is None else unmarked, **sending
         )
         self._refused = refused
         parts = config, spool, clock, TrustedTime(spool, clock), self._scheduler, connect
@@ -238,11 +242,12 @@ class Uploader:
 
     def _apply_choices(self) -> None:
         """Pause or resume as chosen at the box; a `retry` in between counts until the next choice."""
+        stamp = choices.stamp(self._spool.directory)
         chosen = choices.read(self._spool.directory, self._config)
-        paused = chosen.over(self._config).upload.paused
-        if paused != self._paused and chosen is not choices.UNKNOWN:
-            self._paused = paused
-            self._scheduler.pause(paused)
+        found = stamp, chosen.over(self._config).upload.paused
+        if found != self._applied and chosen is not choices.UNKNOWN:
+            self._applied = found
+            self._scheduler.pause(found[1])
 
     def _check_storage(self) -> None:
         """Send nothing from a spool in memory: sent/ would be gone at power-off, and all photos be sent again."""

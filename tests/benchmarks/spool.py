@@ -121,7 +121,7 @@ def _choose() -> None:
     took: dict[int, list[float]] = {100: [], MANY: []}
     for _ in range(7):
         for waiting, values in took.items():
-            queue = PhotoQueue()
+            queue = PhotoQueue({})
             queue.reload(sorted_names(_names(waiting)), {PARTY.id: ContextRecord(PARTY)})
             chosen = 0
             began_s = time.perf_counter()

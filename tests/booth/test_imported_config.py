@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import signal
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,6 +29,7 @@ from piboothup.spool.contexts import context_for
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
 from tests.support.booth import Box
+from tests.support.deadline import until
 
 NAMES = ("eventpics.link_id", "eventpics.album_id")
 
@@ -63,6 +66,15 @@ def test_u03_an_import_counts_for_the_next_photo(box: Box) -> None:
 def artist(path: Path) -> str:
     with Image.open(path) as photo:
         return str(photo.getexif()[ExifTags.Base.Artist])
+
+
+def test_u03_a_pause_of_the_card_is_known_to_the_menu(box: Box) -> None:
+    """Else a code would have the uploader send on a metered line: it tells it to try now where nothing is paused."""
+    box.start_ready()
+    box.imported.put((replace(box.config, upload=replace(box.config.upload, paused=True)), None, NAMES))
+    assert box._service is not None
+    store = box._service._settings_store
+    until(lambda: store.active.config.upload.paused)
 
 
 def test_u03_a_choice_after_an_import_outlives_the_restart(box: Box) -> None:
@@ -191,6 +203,48 @@ def test_u03_the_uploader_starts_anew_with_the_new_key(
     monkeypatch.setattr("piboothup.uploader.service.Uploader", Noted)
     assert services.uploader(imported("")) == 0
     assert runs == [("", ""), ("event1", "1"), ("event2", "2")]
+
+
+def test_u03_an_uploader_stopped_as_it_starts_anew_ends(
+    imported: Callable[[str], Namespace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[str] = []
+
+    class Stopped:
+        needs_restart = True
+
+        def __init__(self, *_: object, **__: object) -> None:
+            """It has nothing."""
+
+        def stop(self) -> None:
+            """It has ended."""
+
+        def run(self) -> None:
+            runs.append("run")
+            assert len(runs) == 1
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("piboothup.uploader.service.Uploader", Stopped)
+    assert services.uploader(imported("")) == 0
+    assert runs == ["run"]
+
+
+def test_u03_a_record_that_the_card_does_not_give_is_no_import(
+    imported: Callable[[str], Namespace], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    imported("")
+    watch = import_record.ImportWatch(tmp_path)
+    stat = Path.stat
+
+    def broken(path: Path, **given: bool) -> os.stat_result:
+        if path.name == import_record.FILE:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return stat(path, **given)
+
+    with monkeypatch.context() as failing:
+        failing.setattr(Path, "stat", broken)
+        assert not watch.has_news()
+    assert not watch.has_news()
 
 
 def test_u03_the_uploader_stays_where_the_booth_saves(

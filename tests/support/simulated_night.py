@@ -40,7 +40,7 @@ class Night:
         self.events: tuple[AlbumEvent, ...] = (PARTY_SEEN, AlbumEvent("Gala", GALA.link_id))
         """Events of the key."""
         self.clock = HandClock(boottime_s=0.0)
-        self.scheduler = UploadScheduler(self.clock, random.Random(1).random, most, paused=False, refused=False)
+        self.scheduler = UploadScheduler(self.clock, random.Random(1).random, most, {}, paused=False, refused=False)
         self.tried: Counter[PhotoName] = Counter()
         self.arrived_s: dict[PhotoName, float] = {}
         self.parked: list[PhotoName] = []

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import json
 import logging
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,11 +18,12 @@ import pytest
 from piboothup.config import Secret, UploadConfig
 from piboothup.simulator.faults import Drop, Fault
 from piboothup.simulator.server import DEMO_KEY
-from piboothup.spool import choices, durable
+from piboothup.spool import choices, durable, handover
 from piboothup.spool.admin import assign
 from piboothup.spool.choices import Choices
-from piboothup.spool.contexts import context_for
+from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.listing import NEW, PARKED
+from piboothup.spool.names import PhotoName
 from piboothup.spool.store import AlreadyRunning, Spool
 from piboothup.uploader import service
 from piboothup.uploader.eventpics import EventPicsApi
@@ -318,6 +321,18 @@ def test_n34_pause_chosen_at_box_obeyed_in_seconds_no_restart(desk: Desk) -> Non
     desk.until_sent(name)
 
 
+def test_n34_a_pause_chosen_after_a_retry_is_obeyed(desk: Desk) -> None:
+    """The config pauses uploads as well: what was chosen is no news, that it was chosen is."""
+    desk.config = dataclasses.replace(desk.config, upload=UploadConfig(workers=1, paused=True))
+    desk.start()
+    desk.until_state("paused")
+    desk.hint("retry")
+    desk.until_sent(desk.take(hint=True))
+    choices.write(desk.booth.directory, desk.config, Choices(paused=True))
+    desk.hint("choices")
+    desk.until_state("paused", step_s=1.0)
+
+
 def test_f16_a_sent_folder_that_was_tidied_away_is_made_again(desk: Desk) -> None:
     desk.start()
     desk.until_sent(desk.take(hint=True))
@@ -554,6 +569,29 @@ def test_f08_a_runtime_folder_that_vanishes_is_made_again(desk: Desk, caplog: py
         name = desk.take(hint=True)  # no time passes: only a hint can bring it
         desk.until_sent(name)
     assert not any(record.exc_info for record in caplog.records)
+
+
+def test_s04_what_was_sent_is_known_to_the_next_run(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a card that is read-only, where no photo can be moved out of new/: an import starts the service anew."""
+    unmarked: dict[PhotoName, Context] = {}
+    real, is_read_only = handover.mark_sent, [True]
+
+    def mark_sent(spool: Spool, name: PhotoName) -> None:
+        if is_read_only:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        real(spool, name)
+
+    monkeypatch.setattr(handover, "mark_sent", mark_sent)
+    names = [desk.take() for _ in range(3)]
+    desk.start(unmarked=unmarked)
+    desk.until(lambda: desk.said()["sent"] == 3, "the photos to arrive", step_s=1.0)
+    assert desk.stop()
+    desk.start(unmarked=unmarked)
+    desk.pass_s(40.0)
+    desk.rest()
+    is_read_only.clear()
+    desk.until_sent(*names, step_s=10.0)
+    assert [len(desk.uploads_of(name)) for name in names] == [1, 1, 1]
 
 
 def test_u03_an_import_ends_the_uploader_s_run(desk: Desk) -> None:

@@ -64,7 +64,7 @@ def test_f11_a_photo_on_its_way_is_not_marked_on_another_disk(desk: Desk, tmp_pa
     late = desk.take()
     spool = Spool(desk.booth.directory, desk.clock, "serial-1")
     spool.prepare()
-    line = UploadScheduler(desk.clock, lambda: 0.5, 1, paused=False, refused=False)
+    line = UploadScheduler(desk.clock, lambda: 0.5, 1, {}, paused=False, refused=False)
     session = ApiSession(desk.config, spool, desk.clock, TrustedTime(spool, desk.clock), line, connect)
     worker = Worker(spool, desk.clock, line, session, 1)
     with spool.lock("uploader"):

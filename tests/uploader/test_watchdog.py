@@ -67,7 +67,7 @@ class Systemd:
 
 
 def test_c08_worker_connecting_while_service_ends_makes_no_call(desk: Desk) -> None:
-    scheduler = UploadScheduler(desk.clock, lambda: 0.5, 1, paused=False, refused=False)
+    scheduler = UploadScheduler(desk.clock, lambda: 0.5, 1, {}, paused=False, refused=False)
     scheduler.key, scheduler.stopping = Secret(DEMO_KEY), True
     trusted = TrustedTime(desk.booth, desk.clock)
     session = ApiSession(desk.config, desk.booth, desk.clock, trusted, scheduler, usual.connect)

@@ -38,7 +38,7 @@ class ActiveSettings:
 class SettingsStore:
     """Keeps `active` up to date with imports of the card's file and with the file of choices.
 
-    What an import changes of the event, the name, the language and the time zone is active at once.
+    What an import changes of the event, the name, the language, the time zone and the uploads is active at once.
     """
 
     def __init__(
@@ -128,4 +128,5 @@ class SettingsStore:
 def _followed(running: Config, fresh: Config) -> Config:
     """The running config with what needs no restart of the fresh one."""
     event = replace(running.eventpics, link_id=fresh.eventpics.link_id, album_id=fresh.eventpics.album_id)
-    return replace(running, name=fresh.name, language=fresh.language, timezone=fresh.timezone, eventpics=event)
+    running = replace(running, name=fresh.name, language=fresh.language, timezone=fresh.timezone, eventpics=event)
+    return replace(running, upload=fresh.upload)  # the uploader follows it too

@@ -70,15 +70,19 @@ def _changed_ns(folder: Path) -> int:
         return UNREADABLE
 
 
+Unmarked = dict[PhotoName, Context]
+"""Sent photos that still lie in new/, neither counted nor chosen, with the context whose album has them."""
+
+
 class PhotoQueue:
     """The known photos in new/, and what each of them waits for."""
 
-    def __init__(self) -> None:
+    def __init__(self, unmarked: Unmarked) -> None:
+        """`unmarked`: kept up to date, for the queue after this one."""
         self.waiting: Counter[Context] = Counter()
         """Waiting photos by event and album, with held and postponed ones."""
         self.held: dict[Context, ContextHold] = {}
-        self.unmarked: dict[PhotoName, Context] = {}
-        """Sent photos that still lie in new/, neither counted nor chosen, with the context whose album has them."""
+        self.unmarked = unmarked
         self._entries: dict[str, ContextRecord] = {}
         self._waiting_line: deque[str] = deque()
         self._postponed_until: list[tuple[int, int, str]] = []

@@ -25,7 +25,7 @@ from piboothup.uploader.schedule.attempts import AttemptHistory, UploadUrl
 from piboothup.uploader.schedule.backoff import SECOND_NS, CircuitBreaker, RandomFn, is_fresh, jitter_s
 from piboothup.uploader.schedule.failure_policy import LONG_WAIT_S, MAX_PHOTO_BACKOFF_S, FailurePolicy
 from piboothup.uploader.schedule.link_status import LinkStatus, StatusSnapshot, TransferStats
-from piboothup.uploader.schedule.photo_queue import ContextHold, PhotoQueue
+from piboothup.uploader.schedule.photo_queue import ContextHold, PhotoQueue, Unmarked
 
 _REFUSALS = ("event_refused", "server_trouble")
 """Reasons of a hold by a server that does know the event."""
@@ -36,11 +36,10 @@ _PROBE_INTERVAL_S = 60.0
 class UploadScheduler:
     """Shared by the workers and the service's main thread."""
 
-    def __init__(self, clock: Clock, random_fn: RandomFn, max_parallel: int, *, paused: bool, refused: bool) -> None:
-        """`max_parallel`: most photos on their way at a time.
-
-        `refused`: the config can't be used, so nothing is sent until the service is restarted.
-        """
+    def __init__(
+        self, clock: Clock, random_fn: RandomFn, max_parallel: int, unmarked: Unmarked, *, paused: bool, refused: bool
+    ) -> None:
+        """`max_parallel`: most photos on their way at a time. `refused`: nothing is sent until the next start."""
         self._changed = threading.Condition()
         self.stopping = False
         self.key: Secret | None = None
@@ -51,7 +50,7 @@ class UploadScheduler:
         """Called after every change, without the lock."""
         self._clock = clock
         self._random = random_fn
-        self._queue = PhotoQueue()
+        self._queue = PhotoQueue(unmarked)
         self._breaker = CircuitBreaker(random_fn)
         self._link = LinkStatus(paused, refused)
         self._stats = TransferStats(max_parallel)

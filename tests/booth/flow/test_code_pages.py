@@ -28,7 +28,7 @@ from piboothup.config.codes import (
     WifiNetwork,
 )
 from piboothup.problems import problem
-from piboothup.spool.event_titles import Album, AlbumEvent
+from piboothup.spool.event_titles import Album, AlbumEvent, booth_album
 from piboothup.status import BoothState
 from tests.booth.flow.test_random_guests import choose, walked
 from tests.support.machine import READY, StateMachineDriver
@@ -136,6 +136,24 @@ def test_u12_the_album_meant_for_the_box_is_preselected(titles: tuple[str, ...])
     choose(play, "X")
     assert shown(play).index == 0
     assert shown(play).items[1].title == "Table 3"
+
+
+@pytest.mark.parametrize(
+    ("name", "titles", "meant"),
+    [
+        ("Booth 1", ("Booth 10", "Booth 1"), "Booth 1"),
+        ("Booth 1", ("Booth 12", "Booth 1 (evening)"), "Booth 1 (evening)"),
+        ("Booth 1", ("Booth 10", "Booth 11"), ""),
+        ("Booth 1", ("Booth 1 left", "Booth 1 right"), ""),
+        ("Anna", ("Hannah & Ben", "Guests"), ""),
+        ("Party", ("Afterparty", "Guests"), ""),
+        ("Müller", ("Muller!", "Guests"), "Muller!"),
+        ("Anna", ("Fotobox", "Photo booth"), ""),
+    ],
+)
+def test_u12_an_album_of_another_booth_is_not_meant(name: str, titles: tuple[str, ...], meant: str) -> None:
+    found = booth_album([Album(title, title) for title in titles], name, "K7QX")
+    assert (found.title if found is not None else "") == meant
 
 
 def test_u08_a_booth_code_says_what_it_has_and_wants_5_s() -> None:

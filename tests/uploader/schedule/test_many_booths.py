@@ -50,7 +50,7 @@ class Party:
         """Until every photo arrived, or so long."""
         clocks = [HandClock(boottime_s=0.0) for _ in self.chances]
         lines = [
-            UploadScheduler(clock, chance, 1, paused=False, refused=False)
+            UploadScheduler(clock, chance, 1, {}, paused=False, refused=False)
             for clock, chance in zip(clocks, self.chances, strict=True)
         ]
         for line in lines:

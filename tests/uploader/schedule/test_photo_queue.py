@@ -25,7 +25,7 @@ def photo(seq: int, context: str = PARTY.id, boot: int = 1) -> PhotoName:
 
 
 def line(*names: PhotoName) -> PhotoQueue:
-    queue = PhotoQueue()
+    queue = PhotoQueue({})
     queue.reload(sorted_names(names), WRITTEN)
     return queue
 
@@ -114,7 +114,7 @@ def test_n21_held_context_counted_not_chosen_until_freed_listed() -> None:
 def test_n21_part_assigned_context_holds_unknown_event_only(gone: str) -> None:
     elsewhere = Context(PARTY.id, "wxyz9876")
     written = {PARTY.id: ContextRecord(PARTY, (Assignment(elsewhere, frozenset({(1, 1), (1, 4)})),))}
-    queue = PhotoQueue()
+    queue = PhotoQueue({})
     queue.reload(sorted_names(photo(seq) for seq in range(1, 5)), written)
     assert (queue.waiting[PARTY], queue.waiting[elsewhere]) == (2, 2)
     if gone == "their own event":
@@ -187,7 +187,7 @@ from piboothup.spool.names import PhotoName
 from piboothup.spool.contexts import Context, ContextRecord
 from piboothup.uploader.schedule.photo_queue import PhotoQueue, sorted_names
 import piboothup.uploader.service
-queue = PhotoQueue()
+queue = PhotoQueue({})
 for _ in range(3):
     names = (
         PhotoName("ABCD", 1 + seq // 5000, seq % 5000, seq, f"{seq % 9:08x}", f"{seq:016x}")
@@ -205,7 +205,7 @@ print(peak_kb)
 
 def test_a_postponed_photo_of_a_held_event_comes_after_the_hold() -> None:
     """It is not back in the line meanwhile, nor lost: neither when its own time comes nor when the hold ends."""
-    queue, name = PhotoQueue(), photo(1)
+    queue, name = PhotoQueue({}), photo(1)
     queue.reload([str(name), str(photo(2))], WRITTEN)
     assert {queue.choose(0), queue.choose(0)} == {name, photo(2)}
     queue.postpone(name, 10)
@@ -220,7 +220,7 @@ def test_a_postponed_photo_of_a_held_event_comes_after_the_hold() -> None:
 
 
 def test_a_postponed_photo_held_for_good_comes_when_listed_again() -> None:
-    queue, name = PhotoQueue(), photo(1)
+    queue, name = PhotoQueue({}), photo(1)
     queue.reload([str(name)], WRITTEN)
     assert queue.choose(0) == name
     queue.postpone(name, 10)

@@ -35,7 +35,7 @@ class Bench:
     def __init__(self, photos: int = 20, most: int = 2, chance: RandomFn | None = None) -> None:
         self.clock = HandClock()
         chance = chance or random.Random(1).random
-        self.scheduler = UploadScheduler(self.clock, chance, most, paused=False, refused=False)
+        self.scheduler = UploadScheduler(self.clock, chance, most, {}, paused=False, refused=False)
         self.scheduler.reload(sorted_names(photo(seq) for seq in range(1, photos + 1)), WRITTEN)
         self.connect()
 
@@ -222,7 +222,7 @@ def test_server_that_answers_is_asked_again_at_backoff_pace(outcome: Outcome) ->
 
 
 def test_n19_one_worker_of_many_checks_whether_eventpics_answers() -> None:
-    line = UploadScheduler(HandClock(), random.Random(1).random, 2, paused=False, refused=False)
+    line = UploadScheduler(HandClock(), random.Random(1).random, 2, {}, paused=False, refused=False)
     line.reload(sorted_names([photo(1)]), WRITTEN)
     assert line.next_step() == Probe()
     assert isinstance(line.next_step(), Wait)
