@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.support.canary", "tests.support.marks"]
+pytest_plugins = ["tests.support.canary", "tests.support.garbage", "tests.support.marks"]
 
 MEMORY = "/dev/shm"  # noqa: S108  (pytest and tempfile make folders of their own in it)
 NEEDED_BYTES = 1024**3
@@ -21,7 +20,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Configure this process and its children."""
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
-    gc.disable()  # what is collected until the first test lives as long as the process
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup(1) the commands would outlive their terminals, rightly
     _keep_what_is_compiled(patch)
     _put_temporary_folders_into_memory(patch)
@@ -52,9 +50,9 @@ def _put_temporary_folders_into_memory(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Workers of `-n auto`: two per core, as many tests wait for processes. Each worker costs a collection."""
-    return 2 * len(os.sched_getaffinity(0))
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Workers of `-n auto`: two per core where tests wait for processes, else one. Each costs a collection."""
+    return len(os.sched_getaffinity(0)) * (1 if "not process" in config.option.markexpr else 2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -72,13 +70,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         count = total * (worker + 1) // workers - len(items) - len(begin)
         items += begin + computing[:count]
         del computing[:count]
-
-
-def pytest_collection_finish() -> None:
-    """Exempt all objects that exist before the first test from garbage collection, which begins here."""
-    gc.collect()
-    gc.freeze()
-    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

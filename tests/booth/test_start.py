@@ -174,8 +174,7 @@ def test_the_first_search_for_garbage_leaves_out_what_was_loaded(box: Box) -> No
     gc.disable()
     try:
         box.start_ready()
-        box.until_shown()
-        assert gc.isenabled()
+        until(gc.isenabled)
         assert gc.get_freeze_count() > before
     finally:
         gc.unfreeze()

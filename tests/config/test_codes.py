@@ -264,12 +264,14 @@ def booth_codes(draw: st.DrawFn) -> BoothCode:
         raise
 
 
+@pytest.mark.slow
 @some(400)
 @given(networks() | booth_codes() | IDS.map(GuestLink))
 def test_c12_u08_each_code_is_read_as_it_was_made(code: Any) -> None:
     assert parse(make(code).reveal()) == code
 
 
+@pytest.mark.slow
 @some(600)
 @given(
     st.sampled_from(["", "WIFI:", "PIBOOTHUP:", "wifi:S:a;T:WPA;P:", "https://app.eventpics.net/"]),

@@ -360,6 +360,7 @@ def test_u01_another_version_takes_nothing() -> None:
     assert (file.settings, file.key, file.networks, file.country, file.secrets) == ({}, None, [], "", [])
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=400) | st.text(max_size=200).map(str.encode))
 def test_u01_any_bytes_are_read_or_told(content: bytes) -> None:
     told(read(content, BOX))
@@ -382,6 +383,7 @@ LINES += ["[[Wifi]]", "[EventPics]", 'PSK: "canary password"', "Api-Key = “can
 LINES += ['link_id = "ab"', "box = 3", "wifi = [1]", 'eventpics = {api_key = "canary-inline"}', "a.b = 1", "x", "= 1"]
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(LINES), max_size=12))
 def test_u01_any_lines_are_read_or_told(lines: list[str]) -> None:
     file = read("\n".join(lines).encode(), BOX)

@@ -115,6 +115,7 @@ def test_a_request_that_goes_wrong_is_answered_so(helper: Helper, failure: Excep
 # -- bad input -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a08_a_request_repeated_1000_times_is_done_once(helper: Helper, caplog: pytest.LogCaptureFixture) -> None:
     helper.put()
     content = (FOLDER / VERB).read_bytes()

@@ -70,6 +70,7 @@ def test_c11_any_password_is_read_as_given(password: str, tmp_path: Path) -> Non
     assert found.reveal() == password
 
 
+@pytest.mark.slow
 @given(st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=20))
 def test_c11_any_text_is_read_as_given(password: str, ssid: str) -> None:
     try:

@@ -105,6 +105,7 @@ def test_every_drawn_frame_differs_from_every_other(clock: HandClock) -> None:
     assert len(set(photos)) == 12
 
 
+@pytest.mark.slow
 def test_a_frame_that_is_lent_out_is_not_drawn_over(clock: HandClock) -> None:
     made = camera(clock)
     clock.pass_s(1)

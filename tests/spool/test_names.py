@@ -22,6 +22,7 @@ identities = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(identities, st.binary())
 def test_a_name_spells_what_it_was_made_of(identity: Identity, content: bytes) -> None:
     name = PhotoName.of(identity, content)
@@ -35,6 +36,7 @@ def test_a_name_spells_what_it_was_made_of(identity: Identity, content: bytes) -
     assert name.digest == digest_of(content)
 
 
+@pytest.mark.slow
 @given(identities)
 def test_a_photo_carries_its_identity_in_its_unique_id(identity: Identity) -> None:
     assert len(identity.unique_id) == 32
@@ -67,6 +69,7 @@ def test_a_name_that_was_not_made_by_us_is_no_name(text: str) -> None:
     assert PhotoName.parse(text) is None
 
 
+@pytest.mark.slow
 @given(identities, identities, st.binary())
 def test_two_boxes_never_give_a_photo_the_same_file_name(one: Identity, other: Identity, content: bytes) -> None:
     names = PhotoName.of(one, content), PhotoName.of(other, content)

@@ -189,6 +189,7 @@ def test_n25_answer_of_brackets_costs_no_more_memory_than_text(unit: bytes) -> N
     assert peak_bytes < 2 * 1024 * 1024
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", ["", "Photo booth"])
 def test_account_of_1000_events_with_20_albums_each_seen_whole(title: str) -> None:
     albums = [{"id": f"a{number}", "title": title} for number in range(20)]
@@ -304,6 +305,7 @@ _JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(_JSON, st.integers(min_value=100, max_value=999))
 def test_c09_no_answer_whatever_crashes_a_call(body: object, status: int) -> None:
     made = api(body, status)

@@ -28,6 +28,7 @@ def read(picture: Plane) -> str | ScanHint:
     return found.reveal() if isinstance(found, Secret) else found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [WIFI, BOOTH_CODE], ids=["wifi", "booth code"])
 @pytest.mark.parametrize("share", [0.2, 0.25, 0.4])
 def test_u08_a_code_of_a_fifth_of_the_frame_is_read(text: str, share: float) -> None:
@@ -56,6 +57,7 @@ def test_u08_a_code_with_an_error_correction_of_m_is_read() -> None:
     assert read(frame(BOOTH_CODE, Held(share=0.25), error="m")) == BOOTH_CODE
 
 
+@pytest.mark.slow
 def test_u08_a_code_that_is_not_read_has_its_hint() -> None:
     assert read(frame(BOOTH_CODE, Held(share=0.05))) is ScanHint.CLOSER
     assert read(frame(BOOTH_CODE, Held(share=0.25, blur_px=6.0))) in (ScanHint.STILL, ScanHint.SHOW)

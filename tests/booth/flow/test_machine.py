@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -220,6 +221,7 @@ events = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(events, st.integers(0, 8 * SECOND_NS)), max_size=60), st.integers(0, 3))
 def test_every_capture_has_a_press_every_frame_saved_or_returned(
     story: list[tuple[Event, int]], countdown_s: int

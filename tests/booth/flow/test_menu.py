@@ -220,6 +220,7 @@ def reachable(first: Page, options: MenuOptions) -> list[Page]:
     return list(found.values())
 
 
+@pytest.mark.slow
 def test_no_level_of_the_menu_has_more_than_8_entries() -> None:
     assert pages.MOST_ITEMS == 8
     longest = 0

@@ -392,6 +392,7 @@ events = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(events, st.integers(0, 40 * SECOND_NS)), max_size=60))
 def test_f16_whatever_happens_ready_means_that_photos_are_saved(story: list[tuple[Event, int]]) -> None:
     """The zeros: 0 = of the photo under way, 1 = of the test frame, -1 = of an earlier question."""

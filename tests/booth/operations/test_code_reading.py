@@ -520,6 +520,7 @@ def test_no_secret_of_a_code_is_in_log_status_or_runtime(
     assert KEY not in repr(UseCode(WHOLE)) and PASSWORD not in repr(UseCode(WHOLE))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.65, 0.74])
 def test_no_code_can_be_read_from_the_panel(share: float) -> None:
     """The shortest codes, held so close that they fill the picture: what the panel shows is too coarse for them."""

@@ -94,6 +94,7 @@ def test_album_code_host_and_scheme_uppercase_path_unchanged() -> None:
     assert segments("") == []
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=40))
 def test_the_pieces_put_together_open_the_same_page(path: str) -> None:
     address = f"https://app.eventpics.net/{path}"
