@@ -24,7 +24,7 @@ from piboothup.setup.request_reader import VERBS
 UNITS = Path("/etc/systemd/system")
 BOOT = Path("/boot/firmware")
 _LOOKS, _LOOK_S = 30, 3.0
-"""How often an address is looked for, and every how many seconds, before the answer says that there is none."""
+"""How often address and uploader are looked for, and every how many seconds, before the answer goes without."""
 _STICK_RADIO_S = 12.0
 """Limit of the radio's commands for a stick, whose unit has 25 s."""
 log = logging.getLogger(__name__)
@@ -102,8 +102,9 @@ def open_spool(_given: argparse.Namespace) -> int:
 
 
 def import_file(_given: argparse.Namespace) -> int:
-    """Take what a cut has left of a code, then what the file on the card says, if it is new, and answer beside it."""
+    """Take what a cut has left of a code, then what the file on the card says if it is new, and answer beside it."""
     from piboothup.setup import boot_import, code_import, radio
+    from piboothup.setup.boot_text import names_in
     from piboothup.spool.admin import users
 
     uploader = _begin("take what the card says", users.UPLOADER)
@@ -111,17 +112,23 @@ def import_file(_given: argparse.Namespace) -> int:
     try:
         code_import.finish(box, radio.put_in_force)
         done = boot_import.run(box)
+        if done is None and not any((BOOT / name).is_file() for name in names_in(BOOT)):
+            return OK
     except OSError as error:
         reason = error.strerror or error
         raise CommandFails(
             f"The file on the card can't be taken ({reason}); it is tried at the next start."
         ) from None
-    if done is None:
-        return OK
     looks = iter(range(_LOOKS))
     while not (found := radio.addresses()) and next(looks, None) is not None:
         threading.Event().wait(_LOOK_S)
-    boot_import.answer(box, done, tuple(_situation(found)))
+    while status.read_uploader(SYSTEM_DIRECTORY) is None and next(looks, None) is not None:
+        threading.Event().wait(_LOOK_S)
+    now = tuple(_situation(found))
+    if done is None:
+        boot_import.renew_answer(box, now)
+    else:
+        boot_import.answer(box, done, now)
     return OK
 
 
@@ -143,12 +150,13 @@ def _box_id() -> str:
 
 def show_answer(_given: argparse.Namespace) -> int:
     """Print what the file on the card was answered."""
-    from piboothup.setup.boot_import import ANSWER, NAMES
+    from piboothup.setup.boot_import import ANSWER
+    from piboothup.setup.boot_text import NAME
 
     try:
         print((BOOT / ANSWER).read_text(encoding="utf-8"), end="")
     except FileNotFoundError:
-        print(f"No {NAMES[0]} was read yet: put it in {BOOT}, which is the card's drive on any computer.")
+        print(f"No {NAME} was read yet: put it in {BOOT}, which is the card's drive on any computer.")
     except (OSError, UnicodeDecodeError) as error:
         raise CommandFails(f"{BOOT / ANSWER} can't be read: {getattr(error, 'strerror', None) or error}.") from None
     return OK

@@ -22,7 +22,7 @@ class ImportRecord(Report):
     """The file that was imported."""
 
     sha256: str = ""
-    """Of its bytes as the import left them; "" = it is to be imported again."""
+    """Of its bytes as the import left them, and of other files that might be meant; "" = to be imported again."""
     box: str = ""
     """Id of the box that imported it: a card that was cloned, or moved, is imported anew."""
     mistakes: int = 0

@@ -21,14 +21,14 @@ from piboothup.config.import_record import ImportRecord
 from piboothup.records import dataclass, field
 from piboothup.setup import boot_file, radio, root_settings_file, wifi_profiles
 from piboothup.setup.boot_file import BootFile, Mistake
+from piboothup.setup.boot_text import names_in
 from piboothup.setup.boot_toml import Place, without_secrets
 from piboothup.setup.boot_words import BootNetwork
 from piboothup.spool import durable
+from piboothup.text import read_bytes
 
 log = logging.getLogger(__name__)
 
-NAMES = ("piboothup.toml", "piboothup.toml.txt", "piboothup.txt")
-"""Names of the file, as editors leave it; the first that is there counts."""
 ANSWER = "piboothup-status.txt"
 PENDING = "pending-code"
 """Name of the file beside the config file that keeps a code's text while it is taken. It may hold the key."""
@@ -40,7 +40,9 @@ _ONCE_MORE = (
     "Correct the file and put the stick in again, within ten minutes of power-on.",
 )
 """What to do about mistakes on the card, and on a stick."""
-_DRAFT = re.compile(r"\.(piboothup.*|cmdline\.txt|key|settings\.toml|imported\.json|pending-code)\.\d+")
+_AT_LAST_START = "The box at its last start:"
+"""Line of the answer below which nothing is about the file."""
+_DRAFT = re.compile(r"(?i)\.(piboothup.*|cmdline\.txt|key|settings\.toml|imported\.json|pending-code)\.\d+")
 
 
 @dataclass(frozen=True)
@@ -90,20 +92,23 @@ def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> I
             if _DRAFT.fullmatch(draft.name):
                 durable.remove(draft)
     record = import_record.read(box.etc)
-    found = [name for name in NAMES if (box.boot / name).is_file()]
-    if not found:
+    contents = {name: _content(box.boot / name) for name in names_in(box.boot) if (box.boot / name).is_file()}
+    if not contents:
         if record.mistakes:
             _keep_record(box, ImportRecord())
         return None
-    with (box.boot / found[0]).open("rb") as opened:
-        content = opened.read(boot_file.LONGEST_BYTES + 1)
-    if (record.sha256, record.box) == (_sha256(content), box.id):
+    hashes = {name: _sha256(content) for name, content in contents.items()}
+    known = record.sha256.split() if record.box == box.id else []
+    if sorted(known) == sorted(hashes.values()):
         return None
+    found = sorted(hashes, key=lambda name: hashes[name] in known)  # one that was not read yet goes first
+    content = contents[found[0]]
     done = _imported(box, found, content)
     left = _Import(box, done, record.box).take(content)
     _put_in_force(box, done, put_in_force)
     answer(box, done)
-    _keep_record(box, ImportRecord(_sha256(left) if left is not None else "", box.id, len(done.mistakes)))
+    read = ([_sha256(left)] if left is not None else []) + [hashes[name] for name in found[1:]]
+    _keep_record(box, ImportRecord(" ".join(read), box.id, len(done.mistakes)))
     log.warning("card imported taken=%d mistakes=%d again=%s", len(done.taken), len(done.mistakes), left is None)
     return done
 
@@ -144,6 +149,11 @@ def _put_in_force(box: Box, done: Imported, put_in_force: Callable[[str], None])
         done.notes.append(
             'No country is set, so the Wi-Fi keeps to what is allowed everywhere: write country = "DE".'
         )
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as opened:
+        return opened.read(boot_file.LONGEST_BYTES + 1)
 
 
 def _sha256(content: bytes) -> str:
@@ -296,9 +306,26 @@ def answer(box: Box, done: Imported, now: tuple[str, ...] = (), folder: Path | N
         lines += ["Not taken, as there are mistakes:", *(f"- {mistake}" for mistake in done.mistakes[:_MOST_SHOWN])]
         lines += [f"- and {more} more" for more in (len(done.mistakes) - _MOST_SHOWN,) if more > 0] + [""]
         lines += [_ONCE_MORE[done.is_of_stick], ""]
-    lines += [*done.notes, *now]
+    lines += [*done.notes, *([""] if done.notes and now else [])]
+    return _write_answer((folder or box.boot) / ANSWER, lines, now)
+
+
+def renew_answer(box: Box, now: tuple[str, ...]) -> None:
+    """Write how the box is below what was answered to a file that has not changed since."""
+    path = box.boot / ANSWER
     try:
-        durable.update((folder or box.boot) / ANSWER, "\r\n".join([*lines, ""]).encode(), mode=None)
+        lines = read_bytes(path).decode().splitlines()
+    except (OSError, UnicodeDecodeError):  # deleted, or of somebody else
+        lines = [f"Box {box.id} took the file at an earlier start, and it has not changed since.", ""]
+    if _AT_LAST_START in lines:
+        del lines[lines.index(_AT_LAST_START) :]
+    _write_answer(path, lines, now)
+
+
+def _write_answer(path: Path, lines: list[str], now: tuple[str, ...]) -> bool:
+    lines = [*lines, *([_AT_LAST_START, *now] if now else [])]
+    try:
+        durable.update(path, "\r\n".join([*lines, ""]).encode(), mode=None)
     except OSError as error:
         log.error("answer not written reason=%s", error.strerror or error)
         return False

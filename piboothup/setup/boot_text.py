@@ -1,4 +1,4 @@
-"""Text of the file on the card, whatever editor wrote it and in whatever habit. Pure.
+"""Name and text of the file on the card, whatever editor or browser wrote it and in whatever habit.
 
 Read are UTF-8 and UTF-16 with and without a mark at the start, and cp1252; any line ends; zeros at the end. A line
 that is no TOML is written as TOML where its meaning is beyond doubt: curly quotes, blanks that only look like blanks,
@@ -9,11 +9,17 @@ Nothing inside of a value is changed, and a text that is TOML stays as it is.
 from __future__ import annotations
 
 import codecs
+import os
 import re
+from pathlib import Path
 from typing import Final
 
 import tomli
 
+NAME: Final = "piboothup.toml"
+_AS_EDITORS_WRITE: Final = (NAME, f"{NAME}.txt", "piboothup.txt")
+_AS_BROWSERS_WRITE: Final = re.compile(r"(?i)piboothup.*\.toml(\.txt)?")
+"""Such as `piboothup (1).toml`, of a browser that has another already."""
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _LINE_END = re.compile("\r\n?|[\x85\u2028\u2029]")
 _DOUBLE, _SINGLE = "“”„‟″«»", "‘’‚‛′‹›"
@@ -30,6 +36,18 @@ _COMMENT: Final = re.compile(r"\s*(?://|;|--|<!--|```)")
 _NETWORK: Final = re.compile(r"(?i)(?P<lead>\s*)\[[\[\s]*(?P<name>(?:box\s*\.\s*)?wifi)[\]\s]*(?P<rest>(?:#.*)?)")
 """Header of a network's table, with any number of brackets."""
 _ODD_BLANKS = re.compile("[\xa0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]")
+
+
+def names_in(folder: Path) -> list[str]:
+    """Names in the folder that may be the file's: first as they should be, then the newest. Raises OSError."""
+    found: list[tuple[int, int, str]] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = entry.name.casefold()
+            if name in _AS_EDITORS_WRITE or _AS_BROWSERS_WRITE.fullmatch(name):
+                rank = _AS_EDITORS_WRITE.index(name) if name in _AS_EDITORS_WRITE else len(_AS_EDITORS_WRITE)
+                found.append((rank, -entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
+    return [name for _, _, name in sorted(found)]
 
 
 class NotText(ValueError):

@@ -149,16 +149,66 @@ def test_u04_a_cloned_or_moved_card_is_imported_anew(card: Card) -> None:
     assert saved_password("Barn", card.box.profiles) is not None
 
 
-@pytest.mark.parametrize("name", ["piboothup.toml.txt", "piboothup.txt"])
-def test_u01_a_name_that_windows_gave_is_read(card: Card, name: str) -> None:
+NAMES = ["piboothup.toml.txt", "piboothup.txt", "Piboothup.toml", "PIBOOTHUP.TOML"]
+NAMES += ["piboothup (1).toml", "piboothup(1).toml.txt", "piboothup - Copy.toml", "piboothup-2.toml"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_u01_a_name_that_another_program_gave_is_read(card: Card, name: str) -> None:
     card.file = card.box.boot / name
     assert card.imported().mistakes == []
     assert card.file.read_text() == MASKED
+    assert f"to {name}." in card.answer
+    assert card.run() is None
+
+
+@pytest.mark.parametrize("name", ["piboothup.toml.txt", "piboothup.txt"])
+def test_u01_of_two_files_that_are_new_the_right_name_counts(card: Card, name: str) -> None:
+    (card.box.boot / name).write_text('name = "Old"\n')
     (card.box.boot / "piboothup.toml").write_text(FILE)
     done = card.run()
     assert done is not None
     assert f"There is {name} too. piboothup.toml was read; delete the other." in card.answer
     assert import_record.read(card.box.etc).mistakes == 1
+    assert card.run() is None, "nor is the other read at the next start"
+    (card.box.boot / name).unlink()
+    assert card.run() is not None
+    assert "Not taken" not in card.answer
+    assert import_record.read(card.box.etc).mistakes == 0
+
+
+def test_u01_a_download_beside_the_file_that_was_read_counts(card: Card) -> None:
+    card.imported()
+    second = card.box.boot / "piboothup (1).toml"
+    second.write_text('name = "Newer"\n[eventpics]\napi_key = "canary-key-newer"\n')
+    done = card.run()
+    assert done is not None
+    assert done.name == second.name
+    assert "There is piboothup.toml too. piboothup (1).toml was read; delete the other." in card.answer
+    assert 'name = "Newer"' in card.settings.read_text()
+    assert (card.box.key_file.read_text(), "canary" in second.read_text()) == ("canary-key-newer\n", False)
+    assert card.run() is None
+    card.file.write_text(card.file.read_text().replace("Łódź", "Newest"))
+    done = card.run()
+    assert (done and done.name, "Newest" in card.settings.read_text()) == ("piboothup.toml", True)
+    assert card.run() is None
+
+
+def test_u01_of_two_downloads_the_newest_counts(card: Card) -> None:
+    for number, name in enumerate(["piboothup (2).toml", "piboothup (1).toml"]):
+        path = card.box.boot / name
+        path.write_text(f'name = "Booth {number}"\n')
+        os.utime(path, (1e9 + number, 1e9 + number))
+    done = card.run()
+    assert done is not None
+    assert (done.name, 'name = "Booth 1"' in card.settings.read_text()) == ("piboothup (1).toml", True)
+
+
+def test_u02_a_draft_of_any_name_is_deleted(card: Card) -> None:
+    for name in (".Piboothup.toml.77", ".piboothup (1).toml.78", ".piboothup.toml.79"):
+        (card.box.boot / name).write_text(KEY)
+    assert card.run() is None
+    assert [path.name for path in card.box.boot.iterdir()] == ["cmdline.txt"]
 
 
 def test_u01_mistakes_are_answered_with_line_and_remedy(card: Card) -> None:
@@ -379,6 +429,8 @@ def programs(card: Card, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(boot_import, "Box", lambda box_id, boot, key_owner: made(box_id, boot))
     monkeypatch.setattr(pwd, "getpwnam", lambda _: SimpleNamespace(pw_uid=os.geteuid(), pw_gid=os.getegid()))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(setup, "_box_id", lambda: card.box.id)
+    monkeypatch.setattr(setup, "_LOOK_S", 0.0)
     return calls
 
 
@@ -400,8 +452,34 @@ def test_u03_the_command_imports_and_says_how_the_box_is(
     assert "the key, link_id" in shown.out
     assert "canary" not in shown.out + shown.err
     programs.unlink()
+    before = (card.box.boot / ANSWER).stat()
     assert main(["setup", "import"]) == 0
-    assert not programs.exists()
+    assert {line.split()[0] for line in programs.read_text().splitlines()} == {"ip"}
+    after = (card.box.boot / ANSWER).stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns), "nothing new, so no write"
+
+
+@pytest.mark.process
+def test_u03_each_start_answers_how_the_box_is_now(
+    card: Card, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card.file.write_text(FILE.replace("link_id", "linkid"))
+    assert main(["setup", "import"]) == 0
+    head, _, now = card.answer.partition("The box at its last start:\n")
+    assert ("Line 6" in head, now) == (True, "Network: 192.168.1.7 (wlan0)\n")
+    report = UploaderReport(waiting=3, wifi=WifiReport(reason="The password was refused."))
+    status.write(card.root, "uploader", report.to_json())
+    (card.root / "ip").write_text("#!/bin/sh\n")
+    assert main(["setup", "import"]) == 0
+    told = "The box at its last start:\nNetwork: none yet\nWi-Fi: The password was refused.\nPhotos waiting: 3\n"
+    assert card.answer == head + told
+    (card.box.boot / ANSWER).unlink()
+    assert main(["setup", "import"]) == 0
+    assert card.answer == f"Box 7F3K took the file at an earlier start, and it has not changed since.\n\n{told}"
+    card.file.unlink()
+    (card.box.boot / ANSWER).unlink()
+    assert main(["setup", "import"]) == 0
+    assert not (card.box.boot / ANSWER).exists()
 
 
 @pytest.mark.process

@@ -19,7 +19,7 @@ from piboothup.care.facts import Facts
 from piboothup.config import Config
 from piboothup.config.good_copy import GOOD_FILE, ROOT_FILE
 from piboothup.health import Check
-from piboothup.setup.boot_text import NotText, decode
+from piboothup.setup.boot_text import NotText, decode, names_in
 from piboothup.setup.boot_words import WIFI
 from piboothup.setup.wifi_profiles import unescaped
 from piboothup.spool import choices, event_titles
@@ -89,9 +89,11 @@ def _of_config(facts: Facts, config_file: Path) -> Iterator[str]:
 
 def _of_card(facts: Facts) -> Iterator[str]:
     """Texts of the file that a person puts on the card, by whatever name an editor gave it."""
-    for path in sorted(facts.path("/boot/firmware").glob("piboothup*.t*")):
-        with contextlib.suppress(OSError, NotText):
-            yield decode(read_bytes(path))
+    folder = facts.path("/boot/firmware")
+    with contextlib.suppress(OSError):
+        for name in names_in(folder):
+            with contextlib.suppress(OSError, NotText):
+                yield decode(read_bytes(folder / name))
 
 
 def _of_toml(text: str) -> Iterator[str]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
-import os
 import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from piboothup.root_requests import StickResult
 from piboothup.setup import boot_file, boot_import
-from piboothup.setup.boot_import import ANSWER, NAMES, Box, Imported
+from piboothup.setup.boot_import import ANSWER, Box, Imported
+from piboothup.setup.boot_text import names_in
 from piboothup.setup.stick.mounting import Unreadable, mounted
 from piboothup.spool import durable
 from piboothup.text import NotAFile, open_file
@@ -58,7 +58,7 @@ def take(
 def _read(disk: Path, point: Path) -> tuple[list[str], bytes]:
     """Names of the file, and the content of the first; none when there is none. Raises OSError."""
     with mounted(disk, point):
-        names = [name for name in NAMES if os.path.lexists(point / name)]
+        names = names_in(point)
         if not names:
             return [], b""
         if not stat.S_ISREG((point / names[0]).lstat().st_mode):  # opening a device may have effects
