@@ -19,7 +19,7 @@ from piboothup.root_requests import STICK
 from piboothup.runtime import SYSTEM_DIRECTORY
 from piboothup.setup import request_reader
 from piboothup.setup.errors import Refused
-from piboothup.setup.request_reader import VERBS
+from piboothup.setup.request_reader import VERBS, Verb
 
 UNITS = Path("/etc/systemd/system")
 BOOT = Path("/boot/firmware")
@@ -34,24 +34,31 @@ def serve_requests(_given: argparse.Namespace) -> int:
     """Do what the booth requested."""
     booth = _begin("do what the booth requested")
     try:
-        request_reader.serve(SYSTEM_DIRECTORY, booth.pw_uid, SystemClock(), {**VERBS, "settings": _take_code})
+        request_reader.serve(SYSTEM_DIRECTORY, booth.pw_uid, SystemClock(), _verbs())
     except OSError as error:
         reason = error.strerror or error
         raise CommandFails(f"{SYSTEM_DIRECTORY} can't be used ({reason}): sudo systemd-tmpfiles --create") from None
     return OK
 
 
-def _take_code(values: Mapping[str, object]) -> str | None:
-    """Verb `settings`. Raises Refused, OSError."""
-    from piboothup.setup import boot_import, code_import, radio
-    from piboothup.spool.admin import users
+def _verbs() -> Mapping[str, Verb]:
+    """All verbs; what those on codes and networks need is loaded when one is asked for."""
 
-    try:
-        uploader = pwd.getpwnam(users.UPLOADER)
-    except KeyError:
-        raise Refused(f"no user {users.UPLOADER}") from None
-    box = boot_import.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
-    return code_import.take(values, box, radio.Radio(radio.LIMIT_S))
+    def on_box(name: str) -> Verb:
+        def do(values: Mapping[str, object]) -> str | None:
+            from piboothup.setup import boot_import, code_import, radio
+            from piboothup.spool.admin import users
+
+            try:
+                uploader = pwd.getpwnam(users.UPLOADER)
+            except KeyError:
+                raise Refused(f"no user {users.UPLOADER}") from None
+            box = boot_import.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
+            return code_import.VERBS[name](values, box, radio.Radio(radio.LIMIT_S))
+
+        return do
+
+    return {**VERBS, **{name: on_box(name) for name in ("settings", "count-networks", "forget-networks")}}
 
 
 def take_stick(_given: argparse.Namespace) -> int:
@@ -173,13 +180,16 @@ def show_networks(given: argparse.Namespace) -> int:
             if not wifi_profiles.forget(given.forget, folder):
                 raise CommandFails("The box was given no network of this name: `piboothup setup wifi` lists them.")
             radio.Radio().reload()
+        elif given.forget_codes and wifi_profiles.forget_all(folder, by_code=True):
+            radio.Radio().reload()
         ours, others = wifi_profiles.ours(folder), wifi_profiles.others(folder)
     except OSError as error:
         raise CommandFails(f"{folder} can't be used: {error.strerror or error}.") from None
     for network in ours:
         traits = ["with a password" if network.has_password else "open", *(["hidden"] if network.is_hidden else [])]
-        print(f"{network.ssid}: {', '.join(traits)}, priority {network.priority}")
-    print(f"{len(ours)} of the file on the card, {others} of others, which stay as they are")
+        source = "of a code" if network.is_by_code else "of the file on the card"
+        print(f"{network.ssid}: {', '.join(traits)}, priority {network.priority}, {source}")
+    print(f"{others} networks of others, which stay as they are")
     for line in _situation(radio.addresses()):
         print(line)
     return OK

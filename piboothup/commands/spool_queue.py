@@ -20,6 +20,7 @@ from piboothup.clock import SystemClock
 from piboothup.commands.common import FAILED, OK, USAGE, CommandFails, load, load_effective, open_spool
 from piboothup.problems import problem
 from piboothup.runtime import RuntimeUnusable, command_directory, send_hint
+from piboothup.setup import wifi_profiles
 from piboothup.spool import durable, handover, wipe_journal
 from piboothup.spool.admin import assign, export, inventory, wipe
 from piboothup.spool.admin.inventory import Attribution
@@ -155,6 +156,8 @@ def _print_receipt(receipt: wipe.Receipt) -> None:
     if receipt.in_use:
         print("The booth takes photos for this event, so its id stays: stop it, or choose another event; wipe again.")
     print(wipe.FLASH)
+    if wifi_profiles.has_any():
+        print("Networks that codes gave are still known: `sudo piboothup setup wifi --forget-codes` forgets them.")
 
 
 def _opened(settings: config.Config) -> Spool:

@@ -1,4 +1,4 @@
-"""Verb `settings`: what a code held before the lens says goes to root's files, as the file on the card does.
+"""What a code held before the lens says goes to root's files, as the file on the card does: verb `settings`.
 
 The booth sends the code's text, and it is read and checked again here: a booth that was taken over may put in a
 code's few settings, but no other. They, and the key, are kept as a whole in a file of root's alone before any of them
@@ -10,6 +10,9 @@ A network is tried with a profile in memory, and written to the card when it is 
 password that the network refuses, leaves what was known of it before, and the network that was in use comes back. A
 password that is refused is not kept where none was before either: it would be tried for ever, and the person who can
 mend it reads so on the panel. A network that is not in reach is kept: it is where the box is to go.
+
+The networks that codes gave are a customer's: the menu offers to forget them after a wipe, by the verbs
+`count-networks` and `forget-networks`. Those of the file on the card stay, and those of others.
 """
 
 from __future__ import annotations
@@ -114,7 +117,7 @@ def _forget_pending(box: Box) -> None:
 def _join(network: WifiNetwork, country: str, box: Box, radio: Radio) -> WifiResult:
     """Try the network, and keep it or what was known of it before. Raises OSError."""
     profile = wifi_profiles.uuid_of(network.ssid)
-    has_former = wifi_profiles.path_of(network.ssid, box.profiles).exists()
+    former = wifi_profiles.of(network.ssid, box.profiles)
     before = radio.in_use()
     box.trials.mkdir(exist_ok=True)
     wifi_profiles.forget_all(box.trials)  # of a helper that was killed
@@ -122,17 +125,45 @@ def _join(network: WifiNetwork, country: str, box: Box, radio: Radio) -> WifiRes
         wifi_profiles.write(network, folder=box.trials)
         radio.put_in_force(country)
         result = radio.join(profile)
-        is_kept = result in _KEPT or (result is WifiResult.FAILED and not has_former)
+        is_kept = result in _KEPT or (result is WifiResult.FAILED and former is None)
         if is_kept:
-            wifi_profiles.write(network, folder=box.profiles)
+            is_by_code = former is None or former.is_by_code
+            wifi_profiles.write(network, folder=box.profiles, is_by_code=is_by_code)
     finally:
         wifi_profiles.forget_all(box.trials)
         radio.reload()
     if is_kept:
         return result
-    if before is not None or has_former:
+    if before is not None or former is not None:
         radio.resume(before or profile)
     return WifiResult.FORMER if result is WifiResult.FAILED else result
+
+
+def count_networks(values: Mapping[str, object], box: Box, _radio: Radio) -> str:
+    """Number of networks that codes gave. Raises Refused, OSError."""
+    _check_empty(values)
+    return str(sum(profile.is_by_code for profile in wifi_profiles.ours(box.profiles)))
+
+
+def forget_networks(values: Mapping[str, object], box: Box, radio: Radio) -> str:
+    """Forget the networks that codes gave; return their number. Raises Refused, OSError."""
+    _check_empty(values)
+    count = wifi_profiles.forget_all(box.profiles, by_code=True)
+    radio.reload()
+    return str(count)
+
+
+VERBS: Final[Mapping[str, Callable[[Mapping[str, object], Box, Radio], str | None]]] = {
+    "settings": take,
+    "count-networks": count_networks,
+    "forget-networks": forget_networks,
+}
+"""The verbs for root's helper; each returns the answer's detail."""
+
+
+def _check_empty(values: Mapping[str, object]) -> None:
+    if values:
+        raise Refused("it takes no values")
 
 
 def _checked(values: Mapping[str, object]) -> BoothCode:

@@ -23,6 +23,8 @@ TRIALS: Final = Path("/run/NetworkManager/system-connections")
 _OURS: Final = uuid.UUID("0b1c6c5e-6f0a-5a52-9d0a-6d1f7b6c2e11")
 _ID: Final = "piboothup "
 """Beginning of the name that NetworkManager shows."""
+_BY_CODE: Final = "# Of a code that was held before the lens: a wipe of the photos offers to forget it."
+"""First line of the profile of such a network."""
 _PATTERN: Final = "piboothup-*.nmconnection"
 _MODE: Final = 0o600
 """NetworkManager passes over a keyfile that others may read."""
@@ -41,9 +43,14 @@ def path_of(ssid: str, folder: Path = FOLDER) -> Path:
     return folder / f"piboothup-{uuid_of(ssid)}.nmconnection"
 
 
-def keyfile(network: WifiNetwork, priority: int = 0) -> Secret:
+def keyfile(network: WifiNetwork, priority: int = 0, *, is_by_code: bool = False) -> Secret:
     """Text of the profile."""
-    lines = ["[connection]", f"id={escaped(_ID + network.ssid)}", f"uuid={uuid_of(network.ssid)}"]
+    lines = [
+        *([_BY_CODE] if is_by_code else []),
+        "[connection]",
+        f"id={escaped(_ID + network.ssid)}",
+        f"uuid={uuid_of(network.ssid)}",
+    ]
     lines += ["type=wifi", f"autoconnect-priority={priority}", "", "[wifi]", "mode=infrastructure"]
     lines += [f"ssid={_bytes(network.ssid)}", *(["hidden=true"] if network.hidden else []), "powersave=2"]
     if network.password is not None:
@@ -61,12 +68,24 @@ class Profile:
     priority: int
     has_password: bool
     is_hidden: bool
+    is_by_code: bool
 
 
 def ours(folder: Path = FOLDER) -> list[Profile]:
     """Our profiles, the first to be tried first. Raises OSError."""
-    found = [_profile(read_bytes(path).decode("utf-8", "replace")) for path in folder.glob(_PATTERN)]
+    found = [_profile(read_bytes(path)) for path in folder.glob(_PATTERN)]
     return sorted(found, key=lambda profile: (-profile.priority, profile.ssid))
+
+
+def has_any(folder: Path = FOLDER) -> bool:
+    """Whether there are profiles of ours, as far as this user may see."""
+    return any(folder.glob(_PATTERN))
+
+
+def of(ssid: str, folder: Path = FOLDER) -> Profile | None:
+    """Our profile for a network; None when there is none. Raises OSError."""
+    content = _content(path_of(ssid, folder))
+    return _profile(content) if content is not None else None
 
 
 def others(folder: Path = FOLDER) -> int:
@@ -84,9 +103,9 @@ def forget(ssid: str, folder: Path = FOLDER) -> bool:
     return True
 
 
-def forget_all(folder: Path = FOLDER) -> int:
-    """Delete our profiles for all networks; return their number. Raises OSError."""
-    found = [*folder.glob(_PATTERN)]
+def forget_all(folder: Path = FOLDER, *, by_code: bool = False) -> int:
+    """Delete our profiles, or only those of codes; return their number. Raises OSError."""
+    found = [path for path in folder.glob(_PATTERN) if not by_code or _profile(read_bytes(path)).is_by_code]
     for path in found:
         durable.remove(path)
     if found:
@@ -94,7 +113,8 @@ def forget_all(folder: Path = FOLDER) -> int:
     return len(found)
 
 
-def _profile(text: str) -> Profile:
+def _profile(content: bytes) -> Profile:
+    text = content.decode("utf-8", "replace")
     lines = dict(line.partition("=")[::2] for line in text.splitlines())
     priority = lines.get("autoconnect-priority", "0")
     return Profile(
@@ -102,6 +122,7 @@ def _profile(text: str) -> Profile:
         int(priority) if re.fullmatch("-?[0-9]+", priority) else 0,
         "psk" in lines,
         lines.get("hidden") == "true",
+        text.startswith(_BY_CODE),
     )
 
 
@@ -123,7 +144,9 @@ def _bytes(ssid: str) -> str:
     return ssid if _PLAIN.fullmatch(ssid) else "".join(f"{byte};" for byte in ssid.encode())
 
 
-def write(network: WifiNetwork, priority: int | None = None, folder: Path = FOLDER) -> bool:
+def write(
+    network: WifiNetwork, priority: int | None = None, folder: Path = FOLDER, *, is_by_code: bool = False
+) -> bool:
     """Write the profile durably; whether anything has changed. Raises OSError.
 
     `priority`: None for that of the profile that is there, else 0.
@@ -131,8 +154,8 @@ def write(network: WifiNetwork, priority: int | None = None, folder: Path = FOLD
     path = path_of(network.ssid, folder)
     before = _content(path)
     if priority is None:
-        priority = _profile(before.decode("utf-8", "replace")).priority if before is not None else 0
-    content = keyfile(network, priority).reveal().encode()
+        priority = _profile(before).priority if before is not None else 0
+    content = keyfile(network, priority, is_by_code=is_by_code).reveal().encode()
     if before == content:
         return False
     durable.replace(path, content, mode=_MODE)

@@ -204,6 +204,13 @@ def menu_examples(box: View) -> dict[str, View]:
         "languages": seen(at(chosen(first, "set_up", "languages"), box.language)),
         "wipe": seen(at(wiping, box.event_title)),
         "wipe-one": seen(at(chosen(wiping, box.event_title), "wipe_now"), HoldProgress(0.35, ReleaseEffect.CHOICE)),
+        "forget": seen(menu.forget_page(pages.result_page("wiped", 143))),
+        "forget-held": seen(
+            at(menu.forget_page(pages.result_page("wiped_but", 2)), "forget"),
+            HoldProgress(0.35, ReleaseEffect.CHOICE),
+        ),
+        "forget-empty": seen(at(menu.forget_page(pages.result_page("card_empty")), "forget")),
+        "forgotten": seen(pages.result_page("networks_forgotten", 2)),
         "switch-off": seen(at(chosen(first, "switch_off"), "switch_off_now")),
         "wait": seen(Page(PageKind.WAIT)),
         "result": seen(pages.result_page("event_chosen_along", 12, box.event_title)),

@@ -19,6 +19,7 @@ from piboothup import status
 from piboothup.cli import main
 from piboothup.commands import setup
 from piboothup.config import import_record, load_effective
+from piboothup.config.codes import WifiNetwork
 from piboothup.setup import boot_import, radio, root_settings_file, wifi_profiles
 from piboothup.setup.boot_import import ANSWER, Box, Imported
 from piboothup.setup.wifi_profiles import path_of, saved_password
@@ -514,9 +515,9 @@ def test_u11_networks_are_listed_and_forgotten_by_name(
     card.imported(f"{FILE}{hidden}")
     assert main(["setup", "wifi"]) == 0
     assert capfd.readouterr().out.splitlines() == [
-        " Größe \\ ; : open, hidden, priority 20",
-        "Barn: with a password, priority 10",
-        "2 of the file on the card, 1 of others, which stay as they are",
+        " Größe \\ ; : open, hidden, priority 20, of the file on the card",
+        "Barn: with a password, priority 10, of the file on the card",
+        "1 networks of others, which stay as they are",
         "Network: 192.168.1.7 (wlan0)",
     ]
     programs.write_text("")
@@ -525,6 +526,11 @@ def test_u11_networks_are_listed_and_forgotten_by_name(
     assert main(["setup", "wifi", "--forget", "preconfigured"]) == 1
     names = {path.name for path in card.box.profiles.iterdir()}
     assert names == {card.profile.name, "preconfigured.nmconnection"}
+    wifi_profiles.write(WifiNetwork("Attic"), 0, card.box.profiles, is_by_code=True)
+    assert main(["setup", "wifi"]) == 0
+    assert "Attic: open, priority 0, of a code\n" in capfd.readouterr().out
+    assert main(["setup", "wifi", "--forget-codes"]) == 0
+    assert {path.name for path in card.box.profiles.iterdir()} == names
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert main(["setup", "wifi"]) == 1
     assert "sudo" in capfd.readouterr().err

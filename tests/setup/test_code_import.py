@@ -234,6 +234,29 @@ def test_u06_a_network_that_may_be_right_is_kept(root: Root, result: WifiResult,
     assert (root.resumed, list(root.box.trials.iterdir())) == ([], [])
 
 
+def test_u11_only_networks_of_codes_are_forgotten(root: Root) -> None:
+    wifi_profiles.write(WifiNetwork("Office", Secret(PASSWORD), Security.WPA), 10, root.box.profiles)
+    root.take(BARN)
+    root.take(WifiNetwork("Office", Secret("canary-changed"), Security.WPA))  # the renter's, with another password
+    found = wifi_profiles.of("Office", root.box.profiles)
+    assert found is not None and (found.priority, found.is_by_code) == (10, False)
+    other = root.box.profiles / "preconfigured.nmconnection"
+    other.write_text("[connection]\nid=preconfigured\n")
+    assert code_import.VERBS["count-networks"]({}, root.box, root) == "1"
+    assert code_import.VERBS["forget-networks"]({}, root.box, root) == "1"
+    assert {path.name for path in root.box.profiles.iterdir()} == {wifi_profiles.path_of("Office").name, other.name}
+    assert wifi_profiles.path_of("Barn").name not in root.in_force, "NetworkManager has read it"
+    assert code_import.VERBS["forget-networks"]({}, root.box, root) == "0"
+
+
+@pytest.mark.parametrize("verb", ["count-networks", "forget-networks"])
+def test_a08_verbs_on_networks_take_no_values(root: Root, verb: str) -> None:
+    root.take(BARN)
+    with pytest.raises(Refused):
+        code_import.VERBS[verb]({"ssid": "Office"}, root.box, root)
+    assert len(list(root.box.profiles.iterdir())) == 1
+
+
 def test_u06_what_fails_for_no_known_reason_costs_no_former(root: Root) -> None:
     root.result = WifiResult.FAILED
     assert root.take(BARN) is WifiResult.FAILED

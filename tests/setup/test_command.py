@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_u08_the_command_takes_a_code_for_the_uploader(runtime: Path, monkeypatc
         taken.append((values, box))
         return WifiResult.UNSEEN
 
-    monkeypatch.setattr(code_import, "take", take)
+    monkeypatch.setitem(cast(dict[str, object], code_import.VERBS), "settings", take)
     monkeypatch.setattr(pwd, "getpwnam", lambda name: SimpleNamespace(pw_uid=BOOTH, pw_gid=GROUP, pw_name=name))
     asked_ns = SystemClock().boottime_ns()
     with user(BOOTH):

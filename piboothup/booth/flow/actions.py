@@ -104,5 +104,10 @@ class WipeEvent(MenuAction):
 
 
 @dataclass(frozen=True)
+class ForgetNetworks(MenuAction):
+    """Forget the networks that codes gave."""
+
+
+@dataclass(frozen=True)
 class SwitchOff(MenuAction):
     """Shut the computer down."""

@@ -16,6 +16,7 @@ from piboothup.booth.flow.actions import (
     ChooseLanguage,
     CountPhotos,
     EventUsage,
+    ForgetNetworks,
     MenuAction,
     Retry,
     SetPaused,
@@ -115,6 +116,12 @@ def wipe_page(usages: tuple[EventUsage, ...]) -> Page:
         text_key = "event" if usage.has_event else "no_event"
         items.append(Item(text_key, Goto(PageKind.WIPE_ONE, usage=usage), usage.title, usage.event))
     return _limited(Page(PageKind.WIPE, tuple(items)))
+
+
+def forget_page(wiped: Page) -> Page:
+    """The result of a wipe, and whether the networks that codes gave are to go too: they stay unless it is chosen."""
+    items = (Item("keep", Goto(PageKind.PHOTOS)), Item("forget", ForgetNetworks(), hold_s=CONFIRM_HOLD_S))
+    return replace(wiped, kind=PageKind.FORGET, items=items)
 
 
 def page_of_code(code: Code | Fault, options: MenuOptions) -> Page:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from piboothup.booth.flow.actions import EventUsage, MenuAction, TakeStick, UseCode
+from piboothup.booth.flow.actions import EventUsage, ForgetNetworks, MenuAction, TakeStick, UseCode
 from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.records import dataclass
 from piboothup.spool.event_titles import Album, AlbumEvent
@@ -20,7 +20,7 @@ _IDLE_TIMEOUT_S = 20.0
 _LENS_TIMEOUT_S = 180.0
 """The same for the pages with the camera's picture, seconds: a hand is at the lens, or types on a phone."""
 _ROOT_TIMEOUT_S = 60.0
-"""The same while root's helper joins a network or reads a stick, seconds."""
+"""The same while root's helper joins or forgets networks or reads a stick, seconds."""
 
 
 class PageKind(StrEnum):
@@ -48,6 +48,8 @@ class PageKind(StrEnum):
     LANGUAGES = "languages"
     WIPE = "wipe"
     WIPE_ONE = "wipe_one"
+    FORGET = "forget"
+    """The result of a wipe, and whether the networks that codes gave are to go too."""
     SWITCH_OFF = "switch_off"
     WAIT = "wait"
     """The action is running."""
@@ -125,7 +127,8 @@ class Page:
         """Time without a press after which the page is closed, seconds."""
         if self.kind in (PageKind.AIM, PageKind.READ_CODE):
             return _LENS_TIMEOUT_S
-        return _ROOT_TIMEOUT_S if isinstance(self.awaits, UseCode | TakeStick) else _IDLE_TIMEOUT_S
+        is_roots = isinstance(self.awaits, UseCode | TakeStick | ForgetNetworks)
+        return _ROOT_TIMEOUT_S if is_roots else _IDLE_TIMEOUT_S
 
 
 def result_page(text_key: str, number: int = 0, title: str = "", title_id: str = "") -> Page:

@@ -123,19 +123,11 @@ class ActionRunner:
             case actions.TakeStick():
                 return self._take_stick()
             case actions.CountPhotos():
-                in_use = self._settings_store.active.context.link_id
-                surveyed = (  # the event in use is named on the card before its first photo is taken
-                    photos
-                    for photos in wipe.survey(self._spool, booth_runs=True)
-                    if photos.taken or photos.event != in_use
-                )
-                count = next(self._counts)
-                self._counted = {f"{photos.event} {count}": photos for photos in surveyed}
-                return menu.wipe_page(tuple(_usage(key, photos) for key, photos in self._counted.items()))
+                return self._count_photos()
             case actions.WipeEvent(usage):
-                return self._wipe(usage)
-            case actions.SwitchOff():
-                return self._switch_off()
+                return self._with_networks(self._wipe(usage))
+            case actions.ForgetNetworks() | actions.SwitchOff():
+                return self._forget_networks() if isinstance(action, actions.ForgetNetworks) else self._switch_off()
         return None
 
     def _set(self, action: actions.ChooseLanguage | actions.SetSound | actions.SetPaused) -> None:
@@ -163,6 +155,17 @@ class ActionRunner:
         self._hint_uploader("retry")
         return pages.result_page("retried", count)
 
+    def _count_photos(self) -> Page:
+        """Page with the events on the card; without photos, that of a wipe that is done."""
+        in_use = self._settings_store.active.context.link_id
+        surveyed = (  # the event in use is named on the card before its first photo is taken
+            photos for photos in wipe.survey(self._spool, booth_runs=True) if photos.taken or photos.event != in_use
+        )
+        count = next(self._counts)
+        self._counted = {f"{photos.event} {count}": photos for photos in surveyed}
+        page = menu.wipe_page(tuple(_usage(key, photos) for key, photos in self._counted.items()))
+        return page if self._counted else self._with_networks(page)
+
     def _wipe(self, usage: EventUsage) -> Page:
         """Wipe the photos that the page counted; photos taken since stay."""
         photos = self._counted.get(usage.key)
@@ -182,6 +185,14 @@ class ActionRunner:
         if receipt.left:
             return pages.result_page("wiped_but", receipt.left)
         return pages.result_page("wiped", receipt.taken)
+
+    def _with_networks(self, wiped: Page) -> Page:
+        """The result of a wipe, with the question whether networks go too, if codes gave any."""
+        return menu.forget_page(wiped) if wiped.is_good and self._root.number("count-networks") else wiped
+
+    def _forget_networks(self) -> Page:
+        count = self._root.number("forget-networks")
+        return pages.error_page("code_not_taken") if count is None else pages.result_page("networks_forgotten", count)
 
     def _switch_off(self) -> Page | None:
         """Ask root's helper; return an error page unless it says that the shutdown has begun."""

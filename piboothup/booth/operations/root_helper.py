@@ -46,3 +46,8 @@ class RootHelper:
         except OSError as error:  # no helper on this machine; /run is full, or gone, or may no longer be entered
             log.error("request not made verb=%s reason=%s", verb, error.strerror or error)
         return Answer(asked_ns, Outcome.FAILED)
+
+    def number(self, verb: str) -> int | None:
+        """The number that a verb without values answers; None if there is none."""
+        answer = self.ask(verb, {})
+        return int(answer.detail) if answer.outcome is Outcome.DONE and answer.detail.isdecimal() else None

@@ -164,6 +164,8 @@ def _hint(page: Page, words: Texts) -> Sequence[str]:
         note = words.menu.wipe_numbers.format(n=page.usage.taken, unsent=page.usage.unsent)
     elif page.parts:
         note = ", ".join(words.menu.parts[part] for part in page.parts)
+    elif page.kind is PageKind.FORGET:
+        note = words.menu.results[page.text_key].format(n=page.number)
     elif page.kind in words.menu.notes:
         note = words.menu.notes[page.kind].format(n=page.number)
     else:

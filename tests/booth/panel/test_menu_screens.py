@@ -48,7 +48,7 @@ def every_item() -> set[str]:
     asked = [menu.page_of_code(code, OFFER), menu.page_of_code(code, silent)]
     asked += [menu.page_of_code(WifiNetwork("Barn"), OFFER), menu.stick_page()]
     todo = [(menu.main_page(OFFER, 0), OFFER), (menu.main_page(silent, 0), silent), (wiping, silent)]
-    todo += [(page, silent) for page in asked]
+    todo += [(page, silent) for page in [*asked, menu.forget_page(pages.result_page("wiped", 1))]]
     done: list[Page] = []
     while todo:
         page, offer = todo.pop()
@@ -78,6 +78,7 @@ def test_every_other_text_of_the_menu_fits_where_it_stands(language: str) -> Non
     lines = [said.press_next, said.hold_to_choose, said.when_lit]
     assert [text for text in lines if small.width_px(text) > TEXT_PX] == []
     notes = [said.wipe_numbers.format(n=9999, unsent=9999), *(value.format(n=9999) for value in said.notes.values())]
+    notes += [said.results[key].format(n=9999) for key in ("wiped", "wiped_but", "card_empty")]  # with a question
     assert [text for text in notes if len(small.balanced(text, TEXT_PX)) > 2] == []
     assert [text for text in said.steps.values() if small.width_px(text) > 51] == []
     assert [text for text in said.pages.values() if small.width_px(text) > 80] == []
@@ -293,6 +294,8 @@ def page_of(kind: PageKind) -> Page:
             return pages.result_page("retried", 3)
         case PageKind.ALBUMS | PageKind.TAKE_ALONG | PageKind.WIPE_ONE:
             return Page(kind, items, title="Anna & Ben", usage=STRAY if kind is PageKind.WIPE_ONE else None)
+        case PageKind.FORGET:
+            return Page(kind, items, text_key="wiped")
         case _:
             return Page(kind, items)
 
