@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 import re
 import subprocess
+import threading
 from pathlib import Path
 from uuid import UUID
 
 from piboothup.clock import Clock, SystemClock
 from piboothup.root_requests import WifiResult
+from piboothup.setup import wifi_profiles
 from piboothup.spool import durable
 
 log = logging.getLogger(__name__)
 
 _KERNEL_LINE = "cmdline.txt"
 _NMCLI = "/usr/bin/nmcli"
+_BUSCTL = "/usr/bin/busctl"
 _IW = "/usr/sbin/iw"
 _IP = "/usr/bin/ip"
 _TIMEOUT_S = 20.0
@@ -27,14 +30,12 @@ LEAST_S = 2.0
 """Timeout of a command when the limit is reached: a network that was not joined has to be left."""
 SCAN_TIMEOUT_S = 6.0
 JOIN_TIMEOUT_S = 18.0
-"""NetworkManager's own is 90 s."""
-_REASONS = (
-    ("Secrets were required", WifiResult.PASSWORD),
-    ("could not be found", WifiResult.UNSEEN),
-    ("No suitable device", WifiResult.UNSEEN),
-    ("IP configuration could not be reserved", WifiResult.NO_ADDRESS),
-)
-"""What nmcli says in English when it has not joined (libnm-client-aux-extern/nm-libnm-aux.c), and what it means."""
+"""NetworkManager's own are 25 s for a network and 45 s for an address."""
+_LOOK_S = 0.3
+_ENGLISH = {"LC_ALL": "C"}
+_NEEDS_PASSWORD = "Secrets were required"  # noqa: S105  (no password)
+"""What nmcli says when WPA2 has refused the password (libnm-client-aux-extern/nm-libnm-aux.c)."""
+_SUPPLICANT = "fi.w1.wpa_supplicant1"
 _COUNTRY = re.compile(r"\s*\bcfg80211\.ieee80211_regdom=(\S*)")
 
 
@@ -100,7 +101,7 @@ class Radio:
 
     def join(self, profile: UUID) -> WifiResult:
         """Join the network of a profile that NetworkManager has read."""
-        self._run([_NMCLI, "device", "wifi", "list", "--rescan", "yes"], SCAN_TIMEOUT_S)  # one just on saw none
+        self._scan()
         wait_s = int(self._timeout_s(JOIN_TIMEOUT_S))
         try:
             subprocess.run(  # noqa: S603  (nothing in it but the profile's number)
@@ -109,16 +110,48 @@ class Radio:
                 capture_output=True,
                 check=True,
                 timeout=wait_s + 1,
-                env={"LC_ALL": "C"},
+                env=_ENGLISH,
             )
-        except subprocess.CalledProcessError as error:
-            result = join_result(error.stderr.decode("utf-8", "replace"))
-            log.warning("network not joined result=%s status=%d", result, error.returncode)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            needs_password = _NEEDS_PASSWORD in (error.stderr or b"").decode("utf-8", "replace")
+            result = WifiResult.PASSWORD if needs_password else self._diagnose(profile)
+            log.warning("network not joined result=%s reason=%s", result, type(error).__name__)
             return result
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except OSError as error:
             log.warning("network not joined reason=%s", type(error).__name__)
             return WifiResult.FAILED
         return WifiResult.JOINED
+
+    def _scan(self) -> None:
+        """Look for networks. A radio that was just switched on is not there at once, and sees none before."""
+        until_ns = self._clock.boottime_ns() + int(SCAN_TIMEOUT_S * 1e9)
+        while any(state == "unavailable" for _, state, _ in self._radios()) and self._clock.boottime_ns() < until_ns:
+            threading.Event().wait(_LOOK_S)
+        left_s = (until_ns - self._clock.boottime_ns()) / 1e9
+        self._run([_NMCLI, "device", "wifi", "list", "--rescan", "yes"], max(LEAST_S, left_s))
+
+    def _radios(self) -> list[tuple[str, str, str]]:
+        """NetworkManager's Wi-Fi devices: name, state, and UUID of the profile that is tried or in use."""
+        found = self._run([_NMCLI, "-t", "-f", "TYPE,DEVICE,STATE,CON-UUID", "device"])
+        return re.findall(r"^wifi:([^:]*):([^:]*):(.*)$", found, re.MULTILINE)
+
+    def _diagnose(self, profile: UUID) -> WifiResult:
+        """Why a network was not joined in time: NetworkManager goes on trying, and has no reason yet."""
+        radios = self._radios()
+        seen = self._run([_NMCLI, "-t", "-f", "SSID-HEX,BSSID,SECURITY", "device", "wifi", "list", "--rescan", "no"])
+        states = [state for _, state, tried in radios if tried == str(profile)]
+        is_refused = any(self._is_refused(device) for device, _, _ in radios)
+        return join_result(profile, seen, states, is_refused=is_refused)
+
+    def _is_refused(self, device: str) -> bool:
+        """Whether an access point has refused this radio, at the last attempt."""
+        path = "/" + _SUPPLICANT.replace(".", "/")
+        found = self._run([_BUSCTL, "call", _SUPPLICANT, path, _SUPPLICANT, "GetInterface", "s", device])
+        if not (interface := re.search('"(.+)"', found)):
+            return False
+        codes = ("AuthStatusCode", "AssocStatusCode")
+        said = self._run([_BUSCTL, "get-property", _SUPPLICANT, interface[1], f"{_SUPPLICANT}.Interface", *codes])
+        return any(int(code) for code in re.findall(r"^i (\d+)$", said, re.MULTILINE))
 
     def _run(self, words: list[str], timeout_s: float = HURRIED_S) -> str:
         return _run(words, _TIMEOUT_S if self._until_ns is None else self._timeout_s(timeout_s))
@@ -134,9 +167,25 @@ def put_in_force(country: str) -> None:
     Radio().put_in_force(country)
 
 
-def join_result(said: str) -> WifiResult:
-    """Why nmcli has not joined a network, by what it said."""
-    return next((result for words, result in _REASONS if words in said), WifiResult.FAILED)
+def join_result(profile: UUID, seen: str, states: list[str], *, is_refused: bool) -> WifiResult:
+    """Why the network of our profile was not joined.
+
+    `seen`: nmcli's terse list of networks. `states`: those of the radios that try this one. `is_refused`: whether a
+    radio's last attempt was refused; with WPA3 a wrong password looks so, which NetworkManager takes for a network
+    that has gone.
+    """
+    # One that it only wants to join is listed too, without an address.
+    listed = re.findall(r"^([0-9A-F]+):[^:].*:(.*)$", seen, re.MULTILINE)
+    kinds = [kind for ssid, kind in listed if wifi_profiles.uuid_of(_text(ssid)) == profile]
+    if not kinds:
+        return WifiResult.UNSEEN
+    if any("IP" in state for state in states):  # connecting (getting IP configuration)
+        return WifiResult.NO_ADDRESS
+    return WifiResult.PASSWORD if is_refused and any("WPA3" in kind for kind in kinds) else WifiResult.FAILED
+
+
+def _text(ssid: str) -> str:
+    return bytes.fromhex(ssid).decode("utf-8", "replace")
 
 
 def addresses() -> list[str]:
@@ -147,8 +196,8 @@ def addresses() -> list[str]:
 
 def _run(words: list[str], timeout_s: float = _TIMEOUT_S) -> str:
     try:
-        done = subprocess.run(  # noqa: S603  (nothing in it but two checked letters)
-            words, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=timeout_s
+        done = subprocess.run(  # noqa: S603  (nothing in it of a person's but two checked letters)
+            words, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=timeout_s, env=_ENGLISH
         )
     except (OSError, subprocess.SubprocessError) as error:
         log.warning("radio not set program=%s reason=%s", Path(words[0]).name, type(error).__name__)

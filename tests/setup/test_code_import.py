@@ -448,59 +448,131 @@ def test_u02_a_pending_code_that_is_none_is_given_up(
 # -- joining ---------------------------------------------------------------------------------------------------------
 
 
+SEEN = r"""
+4261726E:02\:00\:00\:00\:01\:00:WPA2
+536165:02\:00\:00\:00\:01\:01:WPA3
+4D69786564:02\:00\:00\:00\:01\:02:WPA2 WPA3
+:02\:00\:00\:00\:01\:03:WPA2
+31:02\:00\:00\:00\:01\:04:
+4E6F7768657265::WPA1 WPA2
+"""
+"""As NetworkManager 1.52.1 lists them; the last is one that it looks for itself."""
+CONFIGURING, GETTING_ADDRESS = "connecting (configuring)", "connecting (getting IP configuration)"
+
+
 @pytest.mark.parametrize(
-    ("said", "result"),
+    ("ssid", "states", "is_refused", "result"),
     [
-        (
-            "Error: Connection activation failed: Secrets were required, but not provided\n"
-            "Hint: use 'journalctl -xe NM_CONNECTION=...' to get more details.",
-            WifiResult.PASSWORD,
-        ),
-        ("Error: Connection activation failed: The Wi-Fi network could not be found", WifiResult.UNSEEN),
-        (
-            "Error: Connection activation failed: No suitable device found for this connection (device wlan0 not "
-            "available because profile is not compatible with device).",
-            WifiResult.UNSEEN,
-        ),
-        (
-            "Error: Connection activation failed: IP configuration could not be reserved (no available address, "
-            "timeout, etc.)",
-            WifiResult.NO_ADDRESS,
-        ),
-        ("Error: Timeout expired (18 seconds)", WifiResult.FAILED),
-        ("", WifiResult.FAILED),
+        ("Nowhere", [CONFIGURING], False, WifiResult.UNSEEN),
+        ("Nowhere", [CONFIGURING], True, WifiResult.UNSEEN),
+        ("Bar", [CONFIGURING], False, WifiResult.UNSEEN),
+        ("Sae", [CONFIGURING], True, WifiResult.PASSWORD),
+        ("Sae", [CONFIGURING], False, WifiResult.FAILED),
+        ("Mixed", [], True, WifiResult.PASSWORD),
+        ("Barn", [CONFIGURING], True, WifiResult.FAILED),
+        ("Barn", [GETTING_ADDRESS], False, WifiResult.NO_ADDRESS),
+        ("1", [GETTING_ADDRESS], False, WifiResult.NO_ADDRESS),
+        ("Barn", [], False, WifiResult.FAILED),
     ],
 )
-def test_u06_what_nmcli_says_is_told_as_its_reason(said: str, result: WifiResult) -> None:
-    assert radio.join_result(said) is result
+def test_u06_why_a_network_was_not_joined(ssid: str, states: list[str], is_refused: bool, result: WifiResult) -> None:
+    assert radio.join_result(wifi_profiles.uuid_of(ssid), SEEN, states, is_refused=is_refused) is result
+
+
+class Programs:
+    """Scripts in the place of nmcli and busctl, as no NetworkManager runs here; they write down how they were called.
+
+    What they say is what the real ones said in the Pi lab.
+    """
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls = folder / "calls"
+        self._folder, self._monkeypatch = folder, monkeypatch
+        self.say(nmcli="exit 0", busctl="exit 1")
+
+    def say(self, **scripts: str) -> None:
+        for name, script in scripts.items():
+            program = self._folder / name
+            program.write_text(f'#!/bin/sh\necho "$LC_ALL $*" >> {self.calls}\n{script}\n')
+            program.chmod(0o755)
+            self._monkeypatch.setattr(radio, f"_{name.upper()}", str(program))
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
+    return Programs(tmp_path, monkeypatch)
+
+
+NMCLI = f"""
+case "$*" in
+  *"connection up"*) echo "{{error}}" >&2; exit 3;;
+  *TYPE,DEVICE,STATE,CON-UUID*) echo "wifi:wlan0:{{state}}:{wifi_profiles.uuid_of("Sae")}";;
+  *SSID-HEX*) echo '536165:02\\:00\\:00\\:00\\:01\\:01:WPA3';;
+esac
+"""
+BUSCTL = """
+case "$1" in
+  call) echo 'o "/fi/w1/wpa_supplicant1/Interfaces/0"';;
+  get-property) [ "$3" = /fi/w1/wpa_supplicant1/Interfaces/0 ] && printf 'i 1\ni 0\n';;
+esac
+"""
+EXPIRED = "Error: Timeout expired (18 seconds)"
 
 
 @pytest.mark.process
 @pytest.mark.parametrize(
-    ("script", "result"),
+    ("error", "state", "result"),
     [
-        ("exit 0", WifiResult.JOINED),
-        (
-            'case "$*" in *" up "*) echo "Secrets were required, but not provided" >&2; exit 4;; esac',
-            "password",
-        ),
-        ('case "$*" in *" up "*) exit 10;; esac', WifiResult.FAILED),
+        ("Error: Connection activation failed: Secrets were required, but not provided", "disconnected", "password"),
+        (EXPIRED, CONFIGURING, "password"),
+        (EXPIRED, GETTING_ADDRESS, "no_address"),
+        ("Error: Connection activation failed: The Wi-Fi network could not be found", "disconnected", "password"),
     ],
 )
-def test_u06_joining_asks_nmcli_in_english_and_waits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, result: str
+def test_u06_what_the_system_says_is_told_as_its_reason(
+    programs: Programs, error: str, state: str, result: str
 ) -> None:
-    """A script stands in for nmcli: no NetworkManager runs here. It writes down how it was called."""
-    calls = tmp_path / "calls"
-    program = tmp_path / "nmcli"
-    program.write_text(f'#!/bin/sh\necho "$LC_ALL $*" >> {calls}\n{script}\n')
-    program.chmod(0o755)
-    monkeypatch.setattr(radio, "_NMCLI", str(program))
-    profile = wifi_profiles.uuid_of("Barn")
-    assert Radio().join(profile) == result
-    scan, joining = calls.read_text().splitlines()
+    programs.say(nmcli=NMCLI.format(error=error, state=state), busctl=BUSCTL)
+    assert Radio().join(wifi_profiles.uuid_of("Sae")) == result
+
+
+@pytest.mark.process
+def test_u06_without_the_supplicants_word_it_is_not_joined(programs: Programs) -> None:
+    programs.say(nmcli=NMCLI.format(error=EXPIRED, state=CONFIGURING))
+    assert Radio().join(wifi_profiles.uuid_of("Sae")) is WifiResult.FAILED
+
+
+@pytest.mark.process
+def test_u06_joining_asks_nmcli_in_english_and_waits(programs: Programs) -> None:
+    assert Radio().join(wifi_profiles.uuid_of("Barn")) is WifiResult.JOINED
+    _, scan, joining = programs.calls.read_text().splitlines()
     assert scan.endswith("device wifi list --rescan yes")
-    assert joining == f"C --wait 18 connection up uuid {profile}"
+    assert joining == f"C --wait 18 connection up uuid {wifi_profiles.uuid_of('Barn')}"
+
+
+@pytest.mark.process
+def test_u10_a_radio_just_switched_on_is_waited_for(programs: Programs, tmp_path: Path) -> None:
+    """It is not available until the supplicant has it; a network that is looked for before is "not here"."""
+    script = f"""
+case "$*" in
+  *TYPE,DEVICE*) echo x >> {tmp_path}/asked
+    [ "$(wc -l < {tmp_path}/asked)" -lt 3 ] && echo wifi:wlan0:unavailable: || echo wifi:wlan0:disconnected:;;
+esac
+"""
+    programs.say(nmcli=script)
+    assert Radio().join(wifi_profiles.uuid_of("Barn")) is WifiResult.JOINED
+    calls = programs.calls.read_text()
+    assert (calls.count("TYPE,DEVICE"), calls.count("rescan yes")) == (3, 1)
+    assert calls.rindex("TYPE,DEVICE") < calls.index("rescan yes")
+
+
+@pytest.mark.process
+def test_u10_a_radio_that_stays_away_is_not_waited_for_ever(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(radio, "SCAN_TIMEOUT_S", 2 * radio._LOOK_S)
+    programs.say(nmcli="case \"$*\" in *TYPE,DEVICE*) echo wifi:wlan0:unavailable:;; *' up '*) exit 4;; esac")
+    assert Radio().join(wifi_profiles.uuid_of("Barn")) is WifiResult.UNSEEN
 
 
 @pytest.mark.process
