@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import re
 import stat
 import subprocess
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from piboothup.config import Secret
 from piboothup.config.codes import CodeError, Security, WifiNetwork
+from piboothup.records import replace
 from piboothup.setup.wifi_profiles import keyfile, ours, path_of, saved_password, uuid_of, write
 
 PASSWORDS = [
@@ -70,6 +72,19 @@ def test_c11_any_password_is_read_as_given(password: str, tmp_path: Path) -> Non
     assert found.reveal() == password
 
 
+def name_as_read(text: str) -> str:
+    """A network's name as NetworkManager's reader of keyfiles takes it: numbers of bytes, else GLib's text."""
+    said = as_glib_reads(text)["wifi.ssid"]
+    if re.fullmatch(r"\s*([0-9]{1,3}\s*;\s*)+([0-9]{1,3})?\s*", said):
+        return bytes(int(number) for number in said.split(";") if number.strip()).decode()
+    return re.sub(r"\\(.)", r"\1", said)
+
+
+@pytest.mark.parametrize("ssid", SSIDS)
+def test_c11_any_name_is_read_as_given(ssid: str) -> None:
+    assert name_as_read(keyfile(network(ssid, PASSWORDS[0])).reveal()) == ssid
+
+
 @pytest.mark.slow
 @given(st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=20))
 def test_c11_any_text_is_read_as_given(password: str, ssid: str) -> None:
@@ -81,6 +96,7 @@ def test_c11_any_text_is_read_as_given(password: str, ssid: str) -> None:
     assert found["wifi-security.psk"] == password
     assert found["connection.id"] == f"piboothup {ssid}"
     assert found["connection.uuid"] == str(uuid_of(ssid))
+    assert name_as_read(keyfile(made).reveal()) == ssid
 
 
 def test_c11_the_profile_is_root_s_alone_and_written_once(tmp_path: Path) -> None:
@@ -108,6 +124,23 @@ def test_c11_a_network_written_again_keeps_its_priority(tmp_path: Path) -> None:
 def test_c11_a_password_is_in_no_message() -> None:
     made = keyfile(network("Barn", PASSWORDS[0]))
     assert "canary" not in f"{made} {made!r} {network('Barn', PASSWORDS[0])!r}"
+
+
+@pytest.mark.parametrize(
+    ("network", "protection"),
+    [
+        (network("Barn", PASSWORDS[0]), "key-mgmt=wpa-psk"),
+        (network("Barn", PASSWORDS[0], Security.SAE), "key-mgmt=sae"),
+        (network("Barn", None), None),
+    ],
+    ids=["WPA2 and WPA3", "WPA3", "open"],
+)
+@pytest.mark.parametrize("hidden", [False, True])
+def test_c11_the_profile_says_how_it_is_protected(network: WifiNetwork, protection: str | None, hidden: bool) -> None:
+    lines = keyfile(replace(network, hidden=hidden)).reveal().splitlines()
+    assert [line for line in lines if line.startswith("key-mgmt=")] == ([protection] if protection else [])
+    assert ("[wifi-security]" in lines) is (protection is not None)
+    assert ("hidden=true" in lines) is hidden
 
 
 READER = """
