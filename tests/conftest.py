@@ -50,9 +50,9 @@ def _put_temporary_folders_into_memory(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Workers of `-n auto`: two per core where tests wait for processes, else one. Each costs a collection."""
-    return len(os.sched_getaffinity(0)) * (1 if "not process" in config.option.markexpr else 2)
+def pytest_xdist_auto_num_workers() -> int:
+    """Workers of `-n auto`: two per core, as many tests wait for processes and threads. Each costs a collection."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

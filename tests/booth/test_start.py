@@ -13,7 +13,7 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 
 from piboothup import status
-from piboothup.booth import device_start
+from piboothup.booth import device_start, service
 from piboothup.booth.flow.events import SaveTested
 from piboothup.booth.gpio.button import GpioButton
 from piboothup.booth.gpio.led import LightPattern
@@ -90,6 +90,7 @@ def test_a06_a_booth_ended_while_its_camera_loads_says_farewell(
 ) -> None:
     """Else the hello stays lit, and nobody knows whether the plug may be pulled."""
     monkeypatch.setattr(device_start, "HEAD_START_S", PATIENCE_S)
+    monkeypatch.setattr(service, "_FAREWELL_S", service._STOP_NS / 1e9 - 0.2)  # the camera is awaited in vain
     monkeypatch.setattr(loading.camera, "close", held.set)
     loading.start()
     assert systemd.hears() == b"READY=1"
