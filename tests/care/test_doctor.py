@@ -19,7 +19,7 @@ from piboothup.booth.panel.i18n.en import TEXTS
 from piboothup.care import doctor, storage
 from piboothup.care.facts import Facts, State
 from piboothup.commands.doctor import gather, try_camera
-from piboothup.config import Config, good_copy
+from piboothup.config import Config, SpoolConfig, good_copy
 from piboothup.health import REPORTED, STOPS_PHOTOS, Check
 from piboothup.problems import codes, problem
 from piboothup.spool.contexts import context_for
@@ -62,7 +62,8 @@ def test_a09_each_problem_that_a_service_reports_has_one_line() -> None:
 
 
 def test_a09_a_laptop_without_anything_is_no_failure(tmp_path: Path) -> None:
-    lines = doctor.examine(Facts(root=tmp_path))
+    here = Config(spool=SpoolConfig(str(tmp_path / "spool")))  # this computer may have one where a box has it
+    lines = doctor.examine(Facts(here, root=tmp_path))
     assert {line.state for line in lines} <= {State.OK, State.SKIPPED}
     assert doctor.exit_status(lines) == 0
 

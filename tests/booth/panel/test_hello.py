@@ -260,7 +260,9 @@ def test_the_hello_goes_where_the_config_says(
     if text is not None:
         file.write_text(text, encoding="utf-8")
         if place is not None:
-            table = config.load_effective(file).config.panel
+            whole = tmp_path / "whole.toml"  # the usual spool may have a good copy, of another panel
+            whole.write_text(f'{text}[spool]\ndirectory = "{tmp_path}"\n', encoding="utf-8")
+            table = config.load_effective(whole).config.panel
             assert place == (table.driver, table.i2c_port, table.address, table.rotate)
     monkeypatch.setattr(hello, "begun", None)
     hello.begin(["--config", str(file), "booth"], {"NOTIFY_SOCKET": "/nowhere"})
