@@ -93,7 +93,7 @@ class Presenter:
     def show(self, booth: Booth, now_ns: int, settings: FlowSettings, *, light: bool = True) -> None:
         """Show the state: viewfinder, panel, buzzer and, if its library may be loaded, light."""
         is_viewfinder_on = shows_viewfinder(booth, now_ns)
-        self._camera.set_viewfinder_on(is_viewfinder_on)
+        self._camera.set_viewfinder_on(is_viewfinder_on, near=reads_codes(booth))
         if not is_viewfinder_on:
             self._panel.set_viewfinder(None)
         if booth.state is not BoothState.STOPPING:
@@ -132,6 +132,7 @@ class Presenter:
             language=active.config.language,
             busy_hint=booth.busy_hint_until_ns > now_ns,
             lens=self._config.panel.lens,
+            has_autofocus=self._devices.camera.has_autofocus,
             page=booth.page,
             hold_progress=booth.hold_progress(now_ns, settings),
             rotation=self._config.camera.rotation,
@@ -197,8 +198,13 @@ def shows_viewfinder(booth: Booth, now_ns: int) -> bool:
 
     In the countdown until its last second.
     """
-    is_aiming = booth.page is not None and booth.page.kind in (PageKind.AIM, PageKind.READ_CODE)
-    return is_aiming or (booth.state is BoothState.COUNTDOWN and booth.digit(now_ns) > 1)
+    is_aiming = booth.page is not None and booth.page.kind is PageKind.AIM
+    return is_aiming or reads_codes(booth) or (booth.state is BoothState.COUNTDOWN and booth.digit(now_ns) > 1)
+
+
+def reads_codes(booth: Booth) -> bool:
+    """Whether a code is to be held before the lens."""
+    return booth.page is not None and booth.page.kind is PageKind.READ_CODE
 
 
 def checks(

@@ -50,6 +50,7 @@ class SimulatedCamera:
         self._quiet_from_ns = 0
         self.wake: Callable[[], None] = lambda: None
         self.model = "simulated"
+        self.has_autofocus = True
         self.notice: Problem | None = None
         self.size = table.size or DEFAULT_SIZE
 
@@ -106,6 +107,9 @@ class SimulatedCamera:
 
     def lock_white_balance(self, on: bool) -> None:
         """Do nothing: the light never changes."""
+
+    def focus_near(self, on: bool) -> None:
+        """Do nothing: all distances are sharp."""
 
     def close(self) -> None:
         """Drop the pictures."""

@@ -170,6 +170,10 @@ def menu_examples(box: View) -> dict[str, View]:
             f"read-code-{hint}": replace(seen(replace(reading, text_key=hint)), viewfinder=held_code)
             for hint in list(ScanHint)[1:]
         },
+        "read-code-far": replace(seen(reading), viewfinder=held_code, has_autofocus=False),
+        "read-code-larger": replace(
+            seen(replace(reading, text_key=ScanHint.CLOSER)), viewfinder=held_code, has_autofocus=False
+        ),
         "code-wifi": seen(menu.page_of_code(barn, offer), HoldProgress(0.6, ReleaseEffect.CHOICE)),
         "code-event": seen(menu.page_of_code(GuestLink("abcd1234"), offer)),
         "code-booth": seen(menu.page_of_code(whole, replace(offer, without_event=0))),

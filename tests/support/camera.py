@@ -44,6 +44,7 @@ class FakeCamera:
     def __init__(self, clock: HandClock) -> None:
         self.clock = clock
         self.model, self.size = "imx477", (64, 48)
+        self.has_autofocus = True
         self.notice: Problem | None = None
         self.wake: Callable[[], None] = nothing
         # behaviour
@@ -72,6 +73,8 @@ class FakeCamera:
         """Zero, ns, and timeout, seconds, of each."""
         self.locks: list[tuple[float, bool]] = []
         """Times at which white balance was locked or released, seconds."""
+        self.near: list[bool] = []
+        """Whether autofocus was to look near by, each time."""
         self.asked: queue.SimpleQueue[int] = queue.SimpleQueue()
         self.held: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self.lit: queue.SimpleQueue[int | None] = queue.SimpleQueue()
@@ -127,6 +130,10 @@ class FakeCamera:
         self._called()
         self.locks.append((self.clock.boottime_s, on))
         self.held.put(on)
+
+    def focus_near(self, on: bool) -> None:
+        self._called()
+        self.near.append(on)
 
     def viewfinder(self) -> Viewfinder | None:
         self._called()

@@ -21,7 +21,7 @@ from piboothup.config import CameraConfig
 
 PI_CONTROLS = {
     *("AeExposureMode", "AeFlickerMode", "AeFlickerPeriod", "FrameDurationLimits", "AwbEnable"),
-    *("AfMode", "LensPosition", "ExposureTime", "AnalogueGain"),
+    *("AfMode", "AfRange", "LensPosition", "ExposureTime", "AnalogueGain"),
 }
 ZERO_NS = 5_000_000_000
 

@@ -29,6 +29,8 @@ class Camera(Protocol):
     """The sensor's name, known once the camera is open."""
     size: tuple[int, int]
     """Width and height of its frames in pixels, known once the camera is open."""
+    has_autofocus: bool
+    """Whether it focuses by itself; True until the camera is open."""
     notice: Problem | None
     """Problem of a camera that takes photos, but not as the config says; None = all is well."""
 
@@ -46,6 +48,9 @@ class Camera(Protocol):
 
     def lock_white_balance(self, on: bool) -> None:
         """Lock white balance as it is, for a photo; or let it adapt again. Never waits. Raises CameraFault."""
+
+    def focus_near(self, on: bool) -> None:
+        """Have autofocus look near by, for a code; or at all distances again. Never waits. Raises CameraFault."""
 
     def frames(self) -> int:
         """Number of frames since the camera was opened."""

@@ -11,6 +11,7 @@ import contextlib
 import gc
 import json
 import logging
+import math
 import mmap
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from piboothup.booth.camera.exposure import (
     Metadata,
     PendingShot,
     continuous_focus,
+    focus_range,
     initial_controls,
     is_focusing,
     limit_exposure,
@@ -47,6 +49,8 @@ VIEW_S = 0.04
 to 21 a second) gives one."""
 VIEWED_FOR_S = 1.0
 """Viewfinder pictures are made for this time after the last request, seconds."""
+FOCUS_FAR_S = 1.0
+"""Time in which autofocus comes back from a code, seconds; a photo before that has the config's distance."""
 LORES_WIDTH = 640
 """Width of the small stream for the viewfinder, pixels; its height follows from the photo's aspect ratio."""
 
@@ -70,10 +74,11 @@ class Picamera2Driver:
         self._wants_newest = self._has_frames = False
         self._viewfinder: Viewfinder | None = None
         self._views = 0
-        self._viewed_until_s = self._view_due_s = 0.0
+        self._viewed_until_s = self._view_due_s = self._near_until_s = 0.0
         self.wake: Callable[[], None] = lambda: None
         self.model = ""
         self.size = (0, 0)
+        self.has_autofocus = True
         self.notice: Problem | None = None
 
     def open(self) -> None:
@@ -150,6 +155,7 @@ class Picamera2Driver:
         self.size = main["size"]
         self.model = str(camera.camera_properties.get("Model", "camera"))
         self._advertised = frozenset(camera.camera_controls)
+        self.has_autofocus = "AfMode" in self._advertised
         self._exposure_limits = ExposureLimits()
         if self.size != wanted:
             self.notice = problem(
@@ -173,7 +179,8 @@ class Picamera2Driver:
         shot = PendingShot(self._table, zero_ns - lag_ns, flash_ns, can_limit=can_limit)
         request, metadata, start_ns = self._next(shot.zero_ns, deadline_s)
         controls = self._limit_exposure(metadata)
-        if moves_lens and "AfMode" in self._advertised and is_focusing(metadata):
+        is_near = time.monotonic() < self._near_until_s
+        if moves_lens and self.has_autofocus and (is_near or is_focusing(metadata)):
             self._set_controls(manual_focus(self._table))
             shot = replace(shot, lens=1.0 / self._table.focus_m)
         while missing := shot.waits_for(metadata, start_ns, controls):
@@ -268,6 +275,12 @@ class Picamera2Driver:
         if "AwbEnable" in self._advertised:
             self._set_controls({"AwbEnable": not on})
 
+    def focus_near(self, on: bool) -> None:
+        """Have autofocus look near by, or at all distances again; one without ranges looks everywhere anyway."""
+        if "AfRange" in self._advertised:
+            self._near_until_s = math.inf if on else time.monotonic() + FOCUS_FAR_S
+            self._set_controls(focus_range(near=on))
+
     def viewfinder(self) -> Viewfinder | None:
         """The newest small picture; pictures are made for a while after each call. Never waits."""
         now_s = time.monotonic()
@@ -302,6 +315,7 @@ class Picamera2Driver:
             self._maps = {}
             self._viewfinder = self._newest = None
             self._has_frames = False
+            self._near_until_s = 0.0
 
 
 def _boottime_ahead_ns() -> int:

@@ -129,7 +129,7 @@ class CameraThread:
         self.recovery_counts = RecoveryCounts()
         self._has_streamed = False
         self._white_balance_lock_at_ns: int | None = None
-        self._white_balance_locked = False
+        self._white_balance_locked = self._wants_near = self._is_near = False
         self._viewfinder_on = False
         self._viewfinder: Viewfinder | None = None
         camera.wake = partial(self._jobs.put, None)
@@ -171,11 +171,11 @@ class CameraThread:
         """
         self._jobs.put(CaptureJob(zero_ns, flash_on_ns, reply, moves_lens))
 
-    def set_viewfinder_on(self, on: bool) -> None:
-        """Switch the viewfinder on or off; its pictures are made only while it is on. Never waits."""
-        if on != self._viewfinder_on:
+    def set_viewfinder_on(self, on: bool, *, near: bool = False) -> None:
+        """Switch the viewfinder, whose pictures are made only while it is on, and autofocus near by. Never waits."""
+        if (on, near) != (self._viewfinder_on, self._wants_near):
             self._viewfinder = None
-            self._viewfinder_on = on
+            self._viewfinder_on, self._wants_near = on, near
             self._jobs.put(None)
 
     @property
@@ -214,7 +214,7 @@ class CameraThread:
         if self._open:
             self._attempt(self._check_stream)
         if self._streaming:
-            self._attempt(self._apply_white_balance_lock)
+            self._attempt(self._apply_controls)
         if self._streaming and self._viewfinder_on:
             self._attempt(self._update_viewfinder)
         self.heartbeat.beat()
@@ -278,8 +278,11 @@ class CameraThread:
             return math.inf
         return max(0, lock_at_ns - self._clock.boottime_ns()) / 1e9
 
-    def _apply_white_balance_lock(self) -> None:
-        """Lock white balance before a photo, so that it does not change during it, and unlock it after."""
+    def _apply_controls(self) -> None:
+        """Lock white balance before a photo, so that it stays during it, and unlock it after; have autofocus near."""
+        if self._wants_near != self._is_near:
+            self._is_near = self._wants_near
+            self._camera.focus_near(self._is_near)
         lock_at_ns = self._white_balance_lock_at_ns
         wanted = lock_at_ns is not None and self._clock.boottime_ns() >= lock_at_ns
         if wanted != self._white_balance_locked:
@@ -297,10 +300,9 @@ class CameraThread:
                 self._streaming = self._has_streamed = True
                 self._streams_since_ns = now_ns
                 self._problem = None
-                model = self._camera.model
-                size = self._camera.size
-                reopenings = self.recovery_counts.reopenings
-                log.info("camera ready model=%s size=%dx%d reopenings=%d", model, size[0], size[1], reopenings)
+                width, height = self._camera.size
+                told = self._camera.model, width, height, self.recovery_counts.reopenings
+                log.info("camera ready model=%s size=%dx%d reopenings=%d", *told)
                 self._post(CameraReady())
             elif now_ns - self._streams_since_ns >= STABLE_AFTER_NS:
                 self._mark_stable()
@@ -340,7 +342,7 @@ class CameraThread:
             self._on_unrecoverable()
 
     def _close(self) -> None:
-        self._open = self._streaming = self._white_balance_locked = False
+        self._open = self._streaming = self._white_balance_locked = self._is_near = False
         self._viewfinder = None
         try:
             self._camera.close()

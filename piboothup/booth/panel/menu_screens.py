@@ -49,6 +49,8 @@ _SLOW_S = 2.0
 _RESULT_LINES = 6
 _COARSE = (40, 40)
 """Greatest width and height of a picture with a code in it, pixels: the smallest code has 25 dots and a margin."""
+_FAR_HINTS: dict[str, str] = {ScanHint.SHOW: "show_far", ScanHint.CLOSER: "larger"}
+"""Hints for a lens that can't focus on what is near."""
 _RING_PX = 58
 _RING_WIDTH_PX = 6
 
@@ -272,7 +274,9 @@ def _read_code(image: Image.Image, view: View, page: Page, words: Texts) -> None
         image.paste(dither.viewfinder(coarse, PHOTO_SIZE, view.rotation), (0, 0))
     image.paste(0, (SIDE_X - 1, 0, WIDTH_PX, HEIGHT_PX))
     small = face("small")
-    lines = small.balanced(words.menu.hints[page.text_key or ScanHint.SHOW], SIDE_PX - GAP_PX)
+    hint = page.text_key or ScanHint.SHOW
+    text = words.menu.hints[hint if view.has_autofocus else _FAR_HINTS.get(hint, hint)]
+    lines = small.balanced(text, SIDE_PX - GAP_PX)
     y = (HEIGHT_PX - LINE_PX * len(lines)) // 2 + 2
     for number, line in enumerate(lines):
         centred(image, y + number * LINE_PX, line, small, SIDE_X, SIDE_PX)

@@ -48,6 +48,8 @@ class View:
     """Progress of the start, 0 to 1; 0 = unknown."""
     lens: str = "above"
     """Position of the lens, seen from the panel: above, below, left, right."""
+    has_autofocus: bool = True
+    """Whether a code near the lens can be sharp."""
     hold_progress: HoldProgress | None = None
     page: Page | None = None
     rotation: int = 0

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from piboothup.booth.camera import picamera2_driver
 from piboothup.booth.camera.base import CaptureTimedOut
 from piboothup.booth.camera.picamera2_driver import BETTER_WITHIN_S, BUFFERS
 from piboothup.booth.photo.jpeg import encode
@@ -33,6 +34,7 @@ class Sensor(StandIn):
 
     def __init__(self, number: int, tuning: str | None = None) -> None:
         super().__init__(number, tuning)
+        self.now_ns = 0
         self.sent: list[tuple[int, dict[str, Any]]] = []
         self.asked_ns: list[int] = []
         self.started_ns: list[int] = []
@@ -90,6 +92,46 @@ def test_u08_autofocus_goes_on_while_codes_are_read() -> None:
     frame = camera.capture(ZERO_NS, 4, moves_lens=False)
     assert make.last.sent == []
     assert frame.exposure_start_ns - ZERO_NS < FRAME_NS
+    camera.close()
+
+
+def test_u08_autofocus_looks_near_for_codes_and_far_again() -> None:
+    make = sensor(AfState=2, LensPosition=5.0)
+    camera = opened(make, CameraConfig(focus_m=2.0))
+    assert camera.has_autofocus
+    camera.focus_near(True)
+    camera.capture(ZERO_NS, 4, moves_lens=False)
+    camera.focus_near(False)
+    assert [controls for _, controls in make.last.sent] == [{"AfRange": 1}, {"AfRange": 0}]
+    camera.close()
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_u08_a_photo_out_of_set_up_is_focused_on_the_guests(monkeypatch: pytest.MonkeyPatch, is_over: bool) -> None:
+    """Autofocus says "focused" while it still is on the code."""
+    monkeypatch.setattr(picamera2_driver, "FOCUS_FAR_S", 3600.0)  # however slow this machine is
+    make = sensor(AfState=2, LensPosition=5.0)
+    camera = opened(make, CameraConfig(focus_m=2.0))
+    camera.focus_near(True)
+    if is_over:
+        camera.focus_near(False)
+    make.last.sent.clear()
+    frame = camera.capture(ZERO_NS, 4)
+    assert [controls for _, controls in make.last.sent] == [{"AfMode": 0, "LensPosition": 0.5}, {"AfMode": 2}]
+    assert frame.exposure_start_ns - ZERO_NS >= REACTS_NS
+    camera.close()
+
+
+@pytest.mark.parametrize("lacks", ["AfRange", "AfMode"])
+def test_u08_a_lens_without_ranges_is_asked_for_none(monkeypatch: pytest.MonkeyPatch, lacks: str) -> None:
+    make = sensor()
+    advertised = {"AfMode", "AfRange", "ExposureTime"} - ({"AfMode", "AfRange"} if lacks == "AfMode" else {lacks})
+    monkeypatch.setattr(make, "camera_controls", dict.fromkeys(advertised))
+    camera = opened(make)
+    camera.focus_near(True)
+    camera.capture(ZERO_NS, 4)
+    assert make.last.sent == []
+    assert camera.has_autofocus is (lacks == "AfRange")
     camera.close()
 
 

@@ -204,3 +204,22 @@ def test_a_camera_that_does_not_stream_is_asked_for_nothing(
     camera.fault, camera.streams = None, False
     run_for(thread, clock, 3)
     assert camera.locks == []
+
+
+def test_u08_autofocus_looks_near_again_after_a_reopening(
+    thread: CameraThread, camera: FakeCamera, clock: HandClock
+) -> None:
+    run_for(thread, clock, 1)
+    thread.set_viewfinder_on(True)
+    run_for(thread, clock, 1)
+    assert camera.near == [], "who aims looks at what is far"
+    thread.set_viewfinder_on(True, near=True)
+    run_for(thread, clock, 1)
+    camera.streams = False
+    run_for(thread, clock, 6)
+    camera.streams = True
+    run_for(thread, clock, 3)
+    assert (camera.closed, camera.near) == (1, [True, True])
+    thread.set_viewfinder_on(False)
+    run_for(thread, clock, 1)
+    assert camera.near == [True, True, False]

@@ -471,6 +471,19 @@ def test_u08_every_frame_is_given_back_and_no_lens_is_moved(box: Box, root: Root
     assert set(box.camera.moved_lens) == {False}, "autofocus finds the code"
 
 
+def test_u08_autofocus_looks_near_while_a_code_is_awaited(box: Box, root: Root) -> None:
+    await_code(box)
+    box.until_said(lambda said: said.get("state") == "setup")
+    hold(box, WHOLE, Held(share=0.05))
+    box.until_page(lambda found: found is not None and found.text_key == ScanHint.CLOSER)
+    assert box.camera.near == [True]
+    box.press()
+    box.until_light(LightPattern.HURRY)
+    box.clock.pass_s(1.0)
+    box.until_light(LightPattern.SAVED)
+    assert box.camera.near == [True, False]
+
+
 def test_u08_without_root_s_helper_all_stays_and_is_told(box: Box) -> None:
     await_code(box)
     hold(box, WHOLE)

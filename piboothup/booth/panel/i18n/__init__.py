@@ -54,7 +54,7 @@ class MenuTexts:
     results: Mapping[str, str]
     """Results and errors, by `Page.text_key`, with `{n}` and `{title}`."""
     hints: Mapping[str, str]
-    """What to tell who holds a code before the lens, by `ScanHint`."""
+    """What to tell who holds a code before the lens, by `ScanHint`; two of them also for a lens that can't focus."""
     parts: Mapping[str, str]
     """What a booth code has."""
     sharp: str

@@ -222,6 +222,8 @@ TEXTS = Texts(
         hints={
             "show": "Code 20 cm vor die Linse",
             "closer": "Näher",
+            "show_far": "Code einen Arm weit weg",
+            "larger": "Code zu klein",
             "brighter": "Handy zu dunkel",
             "still": "Still halten",
         },

@@ -230,6 +230,8 @@ TEXTS = Texts(
         hints={
             "show": "Hold code 20 cm away",
             "closer": "Closer",
+            "show_far": "Hold code at arm's length",
+            "larger": "Make the code larger",
             "brighter": "Phone too dark",
             "still": "Hold still",
         },
