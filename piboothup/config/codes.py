@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from enum import StrEnum
+from enum import StrEnum, auto
 from itertools import dropwhile
 from typing import Any, Final
 from unicodedata import category
@@ -172,18 +172,18 @@ class BoothCode:
 class OtherKind(StrEnum):
     """Kind of a code that is not for the booth."""
 
-    WEB = "web address"
-    CONTACT = "contact"
-    MAIL = "e-mail"
-    PHONE = "phone number"
-    MESSAGE = "message"
-    PLACE = "place"
-    CALENDAR = "calendar entry"
-    PAYMENT = "payment"
-    LOGIN = "one-time password"
-    DEVICE = "smart device"
-    NUMBER = "number"
-    TEXT = "text"
+    WEB = auto()
+    CONTACT = auto()
+    MAIL = auto()
+    PHONE = auto()
+    MESSAGE = auto()
+    PLACE = auto()
+    CALENDAR = auto()
+    PAYMENT = auto()
+    LOGIN = auto()
+    DEVICE = auto()
+    NUMBER = auto()
+    TEXT = auto()
 
 
 _KINDS: Final = [
@@ -220,17 +220,17 @@ def parse(text: str, album_url: str = ALBUM_URL) -> Code:
 
     `album_url`: the config's; guests' links have its form.
     """
-    found = "".join(dropwhile(is_blank, text.rstrip("\r\n")))
-    if found[: len(WIFI_PREFIX)].upper() == WIFI_PREFIX:
-        given = _fields(found[len(WIFI_PREFIX) :])[0]
+    content = "".join(dropwhile(is_blank, text.rstrip("\r\n")))
+    if content[: len(WIFI_PREFIX)].upper() == WIFI_PREFIX:
+        given = _fields(content[len(WIFI_PREFIX) :])[0]
         if any(given.get(name) for name in _ENTERPRISE):
             raise CodeError(Fault.WIFI_ENTERPRISE)
         return _network(given)
-    if found[: len(BOOTH_PREFIX)].upper() == BOOTH_PREFIX:
-        return _booth_code(*_fields(found[len(BOOTH_PREFIX) :]))
-    if (link := _link_pattern(album_url).fullmatch(one_line(found))) and link["id"].strip("."):
+    if content[: len(BOOTH_PREFIX)].upper() == BOOTH_PREFIX:
+        return _booth_code(*_fields(content[len(BOOTH_PREFIX) :]))
+    if (link := _link_pattern(album_url).fullmatch(one_line(content))) and link["id"].strip("."):
         return GuestLink(link["id"])
-    return OtherCode(next(kind for kind, pattern in _KINDS if re.match(pattern, found)))
+    return OtherCode(next(kind for kind, pattern in _KINDS if re.match(pattern, content)))
 
 
 def event_id(text: str, album_url: str = ALBUM_URL) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from piboothup.commands.common import CommandFails
 from piboothup.config import Secret
@@ -24,6 +26,7 @@ _SECURITY = {
 }
 _YES = {"": False, "no": False, "false": False, "0": False, "yes": True, "true": True, "1": True}
 _LARGEST_BYTES = 4_000_000
+_Meaning = TypeVar("_Meaning")
 
 
 @dataclass(frozen=True)
@@ -91,18 +94,18 @@ def _booking(path: Path, line: int, given: dict[str, str], key: Secret | None) -
     def word(name: str) -> str:
         return given.get(name, "").strip()
 
-    def one_of(name: str, meanings: dict[str, object]) -> object:
+    def one_of(name: str, meanings: Mapping[str, _Meaning]) -> _Meaning:
         if word(name).lower() not in meanings:
             raise CommandFails(f"{path}, line {line}: `{name}` should be one of {', '.join(filter(None, meanings))}.")
         return meanings[word(name).lower()]
 
-    security, is_hidden = one_of("security", {**_SECURITY}), one_of("hidden", {**_YES})
+    security, is_hidden = one_of("security", _SECURITY), one_of("hidden", _YES)
     try:
         wifi = None
         if "ssid" in given or "password" in given:
             password = given.get("password", "")
-            kind = security if isinstance(security, Security) else Security.WPA if password else Security.OPEN
-            wifi = WifiNetwork(given.get("ssid", ""), Secret(password) if password else None, kind, bool(is_hidden))
+            kind = security or (Security.WPA if password else Security.OPEN)
+            wifi = WifiNetwork(given.get("ssid", ""), Secret(password) if password else None, kind, is_hidden)
         code = BoothCode(
             key=Secret(word("key")) if word("key") else key,
             link_id=event_id(word("event")),
