@@ -177,6 +177,8 @@ def menu_examples(box: View) -> dict[str, View]:
         "code-wifi": seen(menu.page_of_code(barn, offer), HoldProgress(0.6, ReleaseEffect.CHOICE)),
         "code-event": seen(menu.page_of_code(GuestLink("abcd1234"), offer)),
         "code-booth": seen(menu.page_of_code(whole, replace(offer, without_event=0))),
+        "code-booth-id": seen(menu.page_of_code(replace(whole, link_id="Ab3dEf7hIj9k"), MenuOptions())),
+        "code-no-key": seen(menu.page_of_code(GuestLink("abcd1234"), MenuOptions(has_key=False))),
         "code-take-along": seen(at(chosen(menu.page_of_code(whole, offer), "use_code"), "take_along")),
         "code-kind": seen(menu.page_of_code(OtherCode(OtherKind.WEB), offer)),
         "code-cut": seen(menu.page_of_code(Fault.CUT, offer)),

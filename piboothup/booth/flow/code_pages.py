@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from piboothup.booth.flow.actions import UseCode
 from piboothup.booth.flow.pages import (
@@ -11,6 +11,7 @@ from piboothup.booth.flow.pages import (
     Item,
     Page,
     PageKind,
+    Part,
     error_page,
 )
 from piboothup.config.codes import BoothCode, Code, Fault, GuestLink, OtherCode, WifiNetwork
@@ -18,45 +19,57 @@ from piboothup.config.codes import BoothCode, Code, Fault, GuestLink, OtherCode,
 BACK = Item("back")
 
 
-def code_page(code: Code | Fault, without_event: int, link_id: str, event_page: Callable[[str], Page | None]) -> Page:
+def code_page(
+    code: Code | Fault,
+    without_event: int,
+    link_id: str,
+    titles: Mapping[str, str],
+    event_page: Callable[[str], Page | None],
+) -> Page:
     """The page for a code; it stands at the item that does what the code says.
 
-    `without_event`: photos that wait for an event. `link_id`: the event in use. `event_page`: the menu's page to
-    choose this event, None if the key does not see it.
+    `without_event`: photos that wait for an event. `link_id`: the event in use. `titles`: of the events that the key
+    sees. `event_page`: the menu's page to choose this event, None if the key does not see it.
     """
     match code:
         case Fault():
             return error_page(f"code_{code}")
         case OtherCode(kind):
-            return error_page(f"kind_{kind.name.lower()}")
+            return error_page(f"kind_{kind}")
         case GuestLink(wanted):
             return event_page(wanted) or error_page("event_unseen")
         case WifiNetwork(ssid):
             join = Item("join", UseCode(code), title=ssid)
             return Page(PageKind.CODE_WIFI, (BACK, join), index=1)
         case BoothCode():
-            return _booth_page(code, without_event, link_id)
+            return _booth_page(code, without_event, link_id, titles)
 
 
-def _booth_page(code: BoothCode, without_event: int, link_id: str) -> Page:
+def _booth_page(code: BoothCode, without_event: int, link_id: str, titles: Mapping[str, str]) -> Page:
     is_change = code.link_id not in ("", link_id) and link_id != ""
     hold_s = CONFIRM_HOLD_S if is_change or code.key is not None else CHOOSE_HOLD_S
     use = Item("use_code", UseCode(code), hold_s=hold_s)
     if code.link_id and without_event:
         along = Item("take_along", UseCode(code, take_along=True), hold_s=hold_s)
         leave = Item("leave", UseCode(code), hold_s=hold_s)
-        asked = Page(PageKind.TAKE_ALONG, (BACK, along, leave), title=code.link_id, number=without_event)
+        asked = Page(
+            PageKind.TAKE_ALONG,
+            (BACK, along, leave),
+            title=titles.get(code.link_id, code.link_id),
+            title_id=code.link_id,
+            number=without_event,
+        )
         use = Item("use_code", asked)
-    return Page(PageKind.CODE_BOOTH, (BACK, use), index=1, parts=parts(code))
+    return Page(PageKind.CODE_BOOTH, (BACK, use), index=1, parts=parts(code, titles))
 
 
-def parts(code: BoothCode) -> tuple[str, ...]:
-    """What the code has, by keys of `MenuTexts.parts`; nothing of its content."""
+def parts(code: BoothCode, titles: Mapping[str, str]) -> tuple[Part, ...]:
+    """What the code has: of its secrets only that they are there."""
     found = {
-        "key": code.key is not None,
-        "event": bool(code.link_id),
-        "wifi": code.wifi is not None,
-        "name": bool(code.name),
-        "place": bool(code.country or code.language or code.timezone),
+        Part("key"): code.key is not None,
+        Part("event", titles.get(code.link_id, ""), code.link_id): bool(code.link_id),
+        Part("wifi", code.wifi.ssid if code.wifi is not None else ""): code.wifi is not None,
+        Part("name"): bool(code.name),
+        Part("place"): bool(code.country or code.language or code.timezone),
     }
-    return tuple(name for name, is_there in found.items() if is_there)
+    return tuple(part for part, is_there in found.items() if is_there)

@@ -71,6 +71,8 @@ class MenuOptions:
     name: str = ""
     box: str = ""
     """The box's name and letters, by which an album may be meant for it."""
+    has_key: bool = True
+    """Whether there is a key, without which no event is ever known."""
     reads_codes: bool = False
     """Whether the library that reads codes is installed."""
     has_stick: bool = False
@@ -132,8 +134,9 @@ def page_of_code(code: Code | Fault, options: MenuOptions) -> Page:
         return None if found is None else Page(PageKind.EVENTS, (_back_to(PageKind.MENU), found), index=1)
 
     if not options.events and isinstance(code, GuestLink):
-        return error_page("no_events")
-    return code_page(code, options.without_event, options.link_id, event_page)
+        return _no_events(options)
+    titles = {event.link_id: event.title for event in options.events}
+    return code_page(code, options.without_event, options.link_id, titles, event_page)
 
 
 def reading_page() -> tuple[Page, MenuAction]:
@@ -160,6 +163,10 @@ def page_after(page: Page, action: MenuAction, result: Page) -> Page | None:
     was_shown_as_done = isinstance(action, SetSound | SetPaused | ChooseLanguage) and page.awaits is None
     is_shown = page.awaits == action or (was_shown_as_done and not result.is_good)
     return replace(result, operator_only=page.operator_only) if is_shown else None
+
+
+def _no_events(options: MenuOptions) -> Page:
+    return error_page("no_events" if options.has_key else "no_key")
 
 
 _CLOSE_MENU = Item("back")
@@ -224,7 +231,7 @@ def _page(goto: Goto, options: MenuOptions, now_ns: int) -> Page:
             return Page(PageKind.SET_UP, tuple(_for_set_up(options)))
         case PageKind.EVENTS:
             if not options.events:
-                return error_page("no_events")
+                return _no_events(options)
             return _limited(Page(PageKind.EVENTS, (_back_to(PageKind.MENU), *_events(options))))
         case PageKind.ALBUMS if goto.event is not None:
             return _albums(goto.event, options)

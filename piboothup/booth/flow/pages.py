@@ -84,6 +84,18 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of what a booth code has."""
+
+    text_key: str
+    """Key of the text in `MenuTexts.parts`."""
+    title: str = ""
+    """Title of the event, "" for one that is not known, or name of the network."""
+    title_id: str = ""
+    """The event's id."""
+
+
+@dataclass(frozen=True)
 class Page:
     """A page as it is shown. A page without items is closed by a press."""
 
@@ -109,8 +121,8 @@ class Page:
     """Sharpness of the last test frame while aiming, 0 to 1."""
     best_sharpness: float = 0.0
     """Highest sharpness since the page was opened."""
-    parts: tuple[str, ...] = ()
-    """What the booth code has that the page is about, by keys of `MenuTexts.parts`."""
+    parts: tuple[Part, ...] = ()
+    """What the booth code has that the page is about."""
 
     @property
     def item(self) -> Item | None:

@@ -55,6 +55,7 @@ class MenuOptionsReader:
             sound=active.sound,
             paused=active.config.upload.paused,
             name=active.config.name,
+            has_key=event.api_key is not None or _has_content(event.api_key_file),
             box=self._spool.box,
         )
         now_ns = self._clock.boottime_ns()

@@ -12,7 +12,7 @@ from PIL import Image, ImageChops, ImageDraw
 
 from piboothup.booth.flow.events import ScanHint
 from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
-from piboothup.booth.flow.pages import Item, Page, PageKind
+from piboothup.booth.flow.pages import Item, Page, PageKind, Part
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
 from piboothup.booth.frame import shrunk
 from piboothup.booth.panel import capture_screens, dither
@@ -165,7 +165,9 @@ def _hint(page: Page, words: Texts) -> Sequence[str]:
     if page.usage is not None:
         note = words.menu.wipe_numbers.format(n=page.usage.taken, unsent=page.usage.unsent)
     elif page.parts:
-        note = ", ".join(words.menu.parts[part] for part in page.parts)
+        first = [part for part in page.parts if part.text_key in ("key", "event")]
+        rest = [part for part in page.parts if part not in first]
+        return [_parts_line(line, words) for line in (first, rest) if line]
     elif page.kind is PageKind.FORGET:
         note = words.menu.results[page.text_key].format(n=page.number)
     elif page.kind in words.menu.notes:
@@ -173,6 +175,22 @@ def _hint(page: Page, words: Texts) -> Sequence[str]:
     else:
         return words.menu.press_next, words.menu.hold_to_choose
     return face("small").balanced(note, TEXT_PX)[:2]
+
+
+def _parts_line(parts: list[Part], words: Texts) -> str:
+    """Line of parts of a booth code; what is minor is left out if there is no room, and a title shortened."""
+    small = face("small")
+    shown = [_part(part, words) for part in parts]
+    while small.width_px(", ".join(shown)) > TEXT_PX and parts[len(shown) - 1].text_key in ("name", "place"):
+        shown.pop()
+    others = [text for part, text in zip(parts, shown, strict=False) if not part.title + part.title_id]
+    room_px = TEXT_PX - small.width_px("".join(f"{text}, " for text in others)) - len(others) * small.gap_px
+    return ", ".join(text if text in others else small.shortened(text, room_px) for text in shown)
+
+
+def _part(part: Part, words: Texts) -> str:
+    word, title = words.menu.parts[part.text_key], readable_title(part.title, part.title_id)
+    return title if part.title_id and title == part.title else f"{word} {title}".rstrip()
 
 
 # -- pages without items -----------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from piboothup.booth.flow.actions import StartReadingCode, UseCode
 from piboothup.booth.flow.events import ActionDone, CameraLost, CameraReady, CodeHinted, CodeRead, ScanHint
 from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.flow.menu import MenuOptions
-from piboothup.booth.flow.pages import CHOOSE_HOLD_S, CONFIRM_HOLD_S, Page, PageKind
+from piboothup.booth.flow.pages import CHOOSE_HOLD_S, CONFIRM_HOLD_S, Page, PageKind, Part
 from piboothup.booth.flow.save_health import SaveHealth
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.config import Secret
@@ -159,7 +159,13 @@ def test_u12_an_album_of_another_booth_is_not_meant(name: str, titles: tuple[str
 def test_u08_a_booth_code_says_what_it_has_and_wants_5_s() -> None:
     play = reading()
     play.says(CodeRead(WHOLE))
-    assert (shown(play).kind, shown(play).parts) == (PageKind.CODE_BOOTH, ("key", "event", "wifi", "name"))
+    assert shown(play).kind is PageKind.CODE_BOOTH
+    assert shown(play).parts == (
+        Part("key"),
+        Part("event", "The others", "efgh5678"),
+        Part("wifi", "Barn"),
+        Part("name"),
+    )
     play.holds_s(4.9)
     assert play.effects == []
     play.holds_s(5.0)
@@ -172,8 +178,31 @@ def test_u13_a_booth_code_s_event_asks_about_photos_from_before(take_along: bool
     play.says(CodeRead(WHOLE))
     choose(play, "use_code")
     assert (shown(play).kind, shown(play).number, play.effects) == (PageKind.TAKE_ALONG, 12, [])
+    assert (shown(play).title, shown(play).title_id) == ("The others", "efgh5678")
     choose(play, "take_along" if take_along else "leave")
     assert play.effects == [UseCode(WHOLE, take_along)]
+
+
+def test_u13_an_event_that_is_not_known_is_asked_about_by_its_id() -> None:
+    play = reading(replace(OPEN, without_event=12))
+    play.says(CodeRead(BoothCode(link_id="unknown1")))
+    assert shown(play).parts == (Part("event", "", "unknown1"),)
+    choose(play, "use_code")
+    assert (shown(play).title, shown(play).title_id) == ("unknown1", "unknown1")
+
+
+@pytest.mark.parametrize("has_key", [True, False])
+def test_u07_an_event_code_without_a_key_asks_for_the_key(has_key: bool) -> None:
+    """Wi-Fi would not help: no event is known without a key. In the menu too."""
+    options = replace(OPEN, events=(), has_key=has_key)
+    said = "no_events" if has_key else "no_key"
+    play = reading(options)
+    play.says(CodeRead(GuestLink("abcd1234")))
+    assert (shown(play).text_key, shown(play).is_good) == (said, False)
+    play = StateMachineDriver(3, offer=options)
+    play.says(READY)
+    walked(play, "events")
+    assert shown(play).text_key == said
 
 
 @pytest.mark.parametrize("code", [*map(OtherCode, OtherKind), *Fault])

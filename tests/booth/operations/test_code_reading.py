@@ -154,7 +154,9 @@ def told(box: Box) -> Page:
 def test_u08_a_booth_code_before_the_lens_sets_the_box_up(box: Box, root: Root) -> None:
     await_code(box)
     hold(box, WHOLE)
-    assert asked(box, PageKind.CODE_BOOTH).parts == ("key", "event", "wifi", "name", "place")
+    parts = asked(box, PageKind.CODE_BOOTH).parts
+    assert [part.text_key for part in parts] == ["key", "event", "wifi", "name", "place"]
+    assert [part.title for part in parts[1:3]] == ["The others", "Barn"]
     assert list(root.box.etc.iterdir()) == []
     box.choose("use_code")
     assert (told(box).text_key, told(box).is_good) == ("code_taken", True)

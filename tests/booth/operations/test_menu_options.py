@@ -10,7 +10,7 @@ import pytest
 
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.operations.menu_options import MenuOptionsReader
-from piboothup.config import Config, EventPicsConfig, LightConfig, PanelConfig
+from piboothup.config import Config, EventPicsConfig, LightConfig, PanelConfig, Secret
 from piboothup.spool.admin import assign
 from piboothup.spool.contexts import context_for
 from piboothup.spool.names import PhotoName
@@ -43,6 +43,19 @@ def test_photos_without_event_counted_every_10_s_no_more_often(
         offered.read()
         clock.pass_s(1.0)
     assert counted_s == [100.0, 110.0, 120.0]
+
+
+def test_u07_the_menu_knows_whether_there_is_a_key(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    config = Config(eventpics=EventPicsConfig(api_key_file=str(file)))
+    offered = menu_options_reader(tmp_path / "spool", config)
+    assert not offered.read().has_key
+    file.touch()
+    assert not offered.read().has_key, "as the package makes it"
+    file.write_text("0123456789")
+    assert offered.read().has_key
+    assert menu_options_reader(tmp_path / "b", Config(eventpics=EventPicsConfig(Secret("0123456789")))).read().has_key
+    assert not menu_options_reader(tmp_path / "c", Config()).read().has_key
 
 
 def test_u13_the_last_photo_without_an_event_is_counted_at_once(tmp_path: Path) -> None:

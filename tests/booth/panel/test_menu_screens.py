@@ -113,7 +113,7 @@ def test_every_language_has_same_menu_and_step_words(language: str) -> None:
         assert one.keys() == other.keys()
     assert said.steps.keys() == {str(step) for step in SELF_TEST_STEPS}
     assert set(said.reasons) <= set(codes())
-    assert said.hints.keys() == {str(hint) for hint in ScanHint}
+    assert said.hints.keys() == {*map(str, ScanHint), "show_far", "larger"}
     found = {f"code_{fault}" for fault in Fault} | {f"kind_{kind.name.lower()}" for kind in OtherKind}
     found |= {f"stick_{result}" for result in StickResult}
     assert found | {f"wifi_{result}" for result in WifiResult} <= said.results.keys()
@@ -278,6 +278,23 @@ def test_no_share_is_too_strange_for_a_bar() -> None:
         return image
 
     assert same(drawn(7.0), drawn(1.0)) and same(drawn(-1.0), drawn(0.0))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("title", ["Anna & Ben", "The wedding of Anna and Ben in the barn", "結婚式", ""])
+@pytest.mark.parametrize("ssid", ["Barn", "The network of the guests in it", ""])
+def test_u08_the_question_names_event_and_network(language: str, title: str, ssid: str) -> None:
+    said = texts(language).menu.parts
+    network = WifiNetwork(ssid) if ssid else None
+    code = BoothCode(Secret("0123456789"), "Ab3dEf7hIj9k", wifi=network, name="Booth 1", country="DE")
+    events = (AlbumEvent(title, "Ab3dEf7hIj9k"),) if title else ()
+    picture = drawn(menu.page_of_code(code, replace(OFFER, events=events)), language)
+    small = face("small")
+    is_readable = title.isascii() and title
+    event = title[:8] if is_readable else f"{said['event']} Ab3dEf"
+    assert shows(picture, f"{said['key']}, {event}", small)
+    assert shows(picture, f"{said['wifi']} {ssid[:4]}" if ssid else f"{said['name']}, {said['place']}", small)
+    assert "0123456789" not in str(code)
 
 
 def page_of(kind: PageKind) -> Page:

@@ -162,6 +162,7 @@ TEXTS = Texts(
         hold_slowly="{s} s halten",
         wipe_numbers="{n} Fotos, {unsent} nicht im Album",
         results={
+            "no_key": "Ich habe noch keinen Key. Zeig mir den Code mit dem Key.",
             "no_events": "Noch kein Event bekannt: kurz WLAN geben.",
             "card_empty": "Keine Fotos auf der Karte.",
             "event_chosen": "{title}: ab jetzt gehen Fotos dorthin.",

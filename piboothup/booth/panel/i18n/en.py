@@ -170,6 +170,7 @@ TEXTS = Texts(
         hold_slowly="Hold {s} s",
         wipe_numbers="{n} photos, {unsent} not in the album",
         results={
+            "no_key": "I have no key yet. Show me the key's code.",
             "no_events": "No event is known yet: give me Wi-Fi for a minute.",
             "card_empty": "There are no photos on the card.",
             "event_chosen": "{title}: photos go there from now on.",
