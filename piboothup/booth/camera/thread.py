@@ -300,9 +300,9 @@ class CameraThread:
                 self._streaming = self._has_streamed = True
                 self._streams_since_ns = now_ns
                 self._problem = None
-                width, height = self._camera.size
-                told = self._camera.model, width, height, self.recovery_counts.reopenings
-                log.info("camera ready model=%s size=%dx%d reopenings=%d", *told)
+                model, (width, height) = self._camera.model, self._camera.size
+                count = self.recovery_counts.reopenings
+                log.info("camera ready model=%s size=%dx%d reopenings=%d", model, width, height, count)
                 self._post(CameraReady())
             elif now_ns - self._streams_since_ns >= STABLE_AFTER_NS:
                 self._mark_stable()
