@@ -52,6 +52,10 @@ class WifiResult(StrEnum):
     PASSWORD = "password"  # noqa: S105  (no password)
     """The network refuses it."""
     UNSEEN = "unseen"
+    UNSEEN_24 = "unseen_24"
+    """The same, of a radio that hears 2.4 GHz only."""
+    NO_WPA3 = "no_wpa3"
+    """The network has WPA3 alone, which this radio can't do."""
     NO_ADDRESS = "no_address"
     FORMER = "former"
     """It was not joined, for another reason; what was known of it before is in force again."""

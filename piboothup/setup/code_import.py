@@ -35,7 +35,7 @@ from piboothup.text import read_bytes
 log = logging.getLogger(__name__)
 
 _PENDING_MODE: Final = 0o600
-_KEPT: Final = (WifiResult.JOINED, WifiResult.NO_ADDRESS, WifiResult.UNSEEN)
+_KEPT: Final = (WifiResult.JOINED, WifiResult.NO_ADDRESS, WifiResult.UNSEEN, WifiResult.UNSEEN_24)
 """Results after which a network is known as the code has it, whatever was known of it before."""
 
 
@@ -124,8 +124,8 @@ def _join(network: WifiNetwork, country: str, box: Box, radio: Radio) -> WifiRes
     try:
         wifi_profiles.write(network, folder=box.trials)
         radio.put_in_force(country)
-        result = radio.join(profile)
-        is_kept = result in _KEPT or (result is WifiResult.FAILED and former is None)
+        result = radio.refined(radio.join(profile), network.ssid)
+        is_kept = result in _KEPT or (result is not WifiResult.PASSWORD and former is None)
         if is_kept:
             is_by_code = former is None or former.is_by_code
             wifi_profiles.write(network, folder=box.profiles, is_by_code=is_by_code)

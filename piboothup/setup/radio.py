@@ -138,10 +138,13 @@ class Radio:
     def _diagnose(self, profile: UUID) -> WifiResult:
         """Why a network was not joined in time: NetworkManager goes on trying, and has no reason yet."""
         radios = self._radios()
-        seen = self._run([_NMCLI, "-t", "-f", "SSID-HEX,BSSID,SECURITY", "device", "wifi", "list", "--rescan", "no"])
         states = [state for _, state, tried in radios if tried == str(profile)]
         is_refused = any(self._is_refused(device) for device, _, _ in radios)
-        return join_result(profile, seen, states, is_refused=is_refused)
+        return join_result(profile, self._seen(), states, is_refused=is_refused)
+
+    def _seen(self) -> str:
+        """Networks that were seen, tersely: name, address of the access point, protection."""
+        return self._run([_NMCLI, "-t", "-f", "SSID-HEX,BSSID,SECURITY", "device", "wifi", "list", "--rescan", "no"])
 
     def _is_refused(self, device: str) -> bool:
         """Whether an access point has refused this radio, at the last attempt."""
@@ -152,6 +155,15 @@ class Radio:
         codes = ("AuthStatusCode", "AssocStatusCode")
         said = self._run([_BUSCTL, "get-property", _SUPPLICANT, interface[1], f"{_SUPPLICANT}.Interface", *codes])
         return any(int(code) for code in re.findall(r"^i (\d+)$", said, re.MULTILINE))
+
+    def refined(self, result: WifiResult, ssid: str) -> WifiResult:
+        """The result of joining, or the reason for it that lies in what this radio can do."""
+        if result in (WifiResult.JOINED, WifiResult.NO_ADDRESS):
+            return result
+        bands, knows_wpa3 = abilities(self._run([_IW, "phy"]))
+        if knows_wpa3 is False and is_wpa3_only(self._seen(), ssid):
+            return WifiResult.NO_WPA3
+        return WifiResult.UNSEEN_24 if result is WifiResult.UNSEEN and bands == {2} else result
 
     def _run(self, words: list[str], timeout_s: float = HURRIED_S) -> str:
         return _run(words, _TIMEOUT_S if self._until_ns is None else self._timeout_s(timeout_s))
@@ -186,6 +198,22 @@ def join_result(profile: UUID, seen: str, states: list[str], *, is_refused: bool
 
 def _text(ssid: str) -> str:
     return bytes.fromhex(ssid).decode("utf-8", "replace")
+
+
+def abilities(phy: str) -> tuple[set[int], bool | None]:
+    """Bands of the radio in whole GHz, and whether it can do WPA3, by what `iw phy` says; None if it says nothing.
+
+    The three marks of WPA3 are those of drivers that leave it to wpa_supplicant, to their firmware, or to a command.
+    """
+    bands = {int(mhz) // 1000 for mhz in re.findall(r"^\s*\* (\d{4})(?:\.\d)? MHz", phy, re.MULTILINE)}
+    marks = ("SAE with AUTHENTICATE", "SAE_OFFLOAD", "external_auth")
+    return bands, any(mark in phy for mark in marks) if bands else None
+
+
+def is_wpa3_only(seen: str, ssid: str) -> bool:
+    """Whether the network is seen with WPA3, and nowhere with less. `seen`: nmcli's terse list of networks."""
+    kinds = re.findall(rf"^{ssid.encode().hex()}:[^:].*:(.*)$", seen, re.MULTILINE | re.IGNORECASE)
+    return bool(kinds) and all("WPA3" in kind and not {"WPA1", "WPA2"} & {*kind.split()} for kind in kinds)
 
 
 def addresses() -> list[str]:

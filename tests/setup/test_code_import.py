@@ -78,6 +78,9 @@ class Root(Radio):
     def resume(self, profile: UUID) -> None:
         self.resumed.append(profile)
 
+    def refined(self, result: WifiResult, ssid: str) -> WifiResult:
+        return result
+
     def join(self, profile: UUID) -> WifiResult:
         assert any(str(profile) in name for name in self.in_force), "its profile is there first"
         self.joined.append(profile)
@@ -222,7 +225,9 @@ def test_u06_a_first_password_that_is_refused_is_not_kept(root: Root) -> None:
     assert root.resumed == [OTHER]
 
 
-@pytest.mark.parametrize("result", [WifiResult.JOINED, WifiResult.UNSEEN, WifiResult.NO_ADDRESS])
+@pytest.mark.parametrize(
+    "result", [WifiResult.JOINED, WifiResult.UNSEEN, WifiResult.UNSEEN_24, WifiResult.NO_ADDRESS]
+)
 @pytest.mark.parametrize("has_former", [False, True])
 def test_u06_a_network_that_may_be_right_is_kept(root: Root, result: WifiResult, has_former: bool) -> None:
     if has_former:
@@ -265,6 +270,82 @@ def test_u06_what_fails_for_no_known_reason_costs_no_former(root: Root) -> None:
     assert root.take(WRONG) is WifiResult.FORMER
     assert root.password() == Secret(PASSWORD)
     assert root.resumed == root.joined[:1], "or the trial might be joined in the end"
+
+
+ZERO_2W = """\
+Wiphy phy0
+\tBand 1:
+\t\tFrequencies:
+\t\t\t* 2412 MHz [1] (20.0 dBm)
+\t\t\t* 2472 MHz [13] (disabled)
+\tSupported extended features:
+\t\t* [ CQM_RSSI_LIST ]: multiple CQM_RSSI_THOLD records
+"""
+PI_4 = """\
+Wiphy phy0
+\tBand 1:
+\t\tFrequencies:
+\t\t\t* 2412.0 MHz [1] (20.0 dBm)
+\tBand 2:
+\t\tFrequencies:
+\t\t\t* 5180.0 MHz [36] (20.0 dBm)
+\tSupported extended features:
+\t\t* [ SAE_OFFLOAD ]: SAE offload support
+"""
+HWSIM = "\t\t\t* 2412 MHz [1]\n\t\t\t* 5180 MHz [36]\n\tDevice supports SAE with AUTHENTICATE command\n"
+
+
+@pytest.mark.parametrize(
+    ("phy", "bands", "knows_wpa3"),
+    [(ZERO_2W, {2}, False), (PI_4, {2, 5}, True), (HWSIM, {2, 5}, True), ("", set(), None)],
+)
+def test_u06_what_a_radio_can_do_is_read_of_iw(phy: str, bands: set[int], knows_wpa3: bool | None) -> None:
+    assert radio.abilities(phy) == (bands, knows_wpa3)
+
+
+class Chip(Radio):
+    """A radio whose programs say this."""
+
+    def __init__(self, phy: str, seen: str) -> None:
+        super().__init__()
+        self._said = {"iw": phy, "nmcli": seen}
+
+    def _run(self, words: list[str], timeout_s: float = 0) -> str:
+        return self._said[Path(words[0]).name]
+
+
+BARN_HEX, AT = "4261726e", "02\\:00\\:00\\:00\\:00\\:01"
+
+
+@pytest.mark.parametrize(
+    ("phy", "seen", "said", "result"),
+    [
+        (ZERO_2W, "", WifiResult.UNSEEN, WifiResult.UNSEEN_24),
+        (ZERO_2W, "", WifiResult.FAILED, WifiResult.FAILED),
+        (PI_4, "", WifiResult.UNSEEN, WifiResult.UNSEEN),
+        ("", "", WifiResult.UNSEEN, WifiResult.UNSEEN),
+        (ZERO_2W, f"{BARN_HEX.upper()}:{AT}:WPA3\n4174746963:{AT}:WPA2\n", WifiResult.UNSEEN, WifiResult.NO_WPA3),
+        (ZERO_2W, f"{BARN_HEX.upper()}:{AT}:WPA3\n", WifiResult.FAILED, WifiResult.NO_WPA3),
+        (ZERO_2W, f"{BARN_HEX.upper()}:{AT}:WPA2 WPA3\n", WifiResult.FAILED, WifiResult.FAILED),
+        (ZERO_2W, f"{BARN_HEX.upper()}:{AT}:WPA3\n{BARN_HEX}:{AT}:WPA2\n", WifiResult.FAILED, WifiResult.FAILED),
+        (ZERO_2W, f"4174746963:{AT}:WPA3\n", WifiResult.UNSEEN, WifiResult.UNSEEN_24),
+        (PI_4, f"{BARN_HEX.upper()}:{AT}:WPA3\n", WifiResult.FAILED, WifiResult.FAILED),
+        (ZERO_2W, f"{BARN_HEX.upper()}:{AT}:WPA3\n", WifiResult.PASSWORD, WifiResult.NO_WPA3),
+        (ZERO_2W, f"{BARN_HEX}::\n{BARN_HEX}:{AT}:WPA3\n", WifiResult.UNSEEN, WifiResult.NO_WPA3),
+        (ZERO_2W, "", WifiResult.JOINED, WifiResult.JOINED),
+    ],
+)
+def test_u06_band_and_wpa3_are_told_of_a_chip_without(
+    phy: str, seen: str, said: WifiResult, result: WifiResult
+) -> None:
+    assert Chip(phy, seen).refined(said, "Barn") is result
+
+
+def test_u06_a_network_of_wpa3_alone_costs_no_former(root: Root) -> None:
+    root.take(BARN)
+    root.result = WifiResult.NO_WPA3
+    assert root.take(WRONG) is WifiResult.NO_WPA3
+    assert root.password() == Secret(PASSWORD)
 
 
 def test_u02_a_trial_of_a_helper_that_was_killed_is_removed(root: Root) -> None:

@@ -92,6 +92,9 @@ class Root(Radio):
     def in_use(self) -> UUID | None:
         return None
 
+    def refined(self, result: WifiResult, ssid: str) -> WifiResult:
+        return result
+
     def resume(self, profile: UUID) -> None:
         pass
 
