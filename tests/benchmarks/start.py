@@ -1,6 +1,8 @@
-"""Time from the command to READY and to "ready", against an older tree in turns; and both services at rest.
+"""Time from the command to READY, to "ready" and to the first photo; and both services at rest.
 
     python -m tests.benchmarks.start [--old TREE] [--runs N] [--rest SECONDS]
+
+The start is compared with an older tree's in turns, and that of a box with nothing configured with one that has all.
 
 TREE is another checkout (`git worktree add DIR COMMIT`). Where picamera2 can be imported the camera is libcamera's
 virtual one, as in `tests/lab/camera/run -m tests.benchmarks.start`; else it is simulated. Button and light are
@@ -29,6 +31,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from piboothup.runtime import send_hint
 
 HERE = Path(__file__).parents[2]
 LIMIT_S = 180.0
@@ -78,6 +82,8 @@ class Start:
     ready_processor_s: float
     pss_mb: float
     log: str
+    photo_s: float = 0.0
+    """Until the first photo is on the card, pressed for as soon as the booth is ready; its countdown is off."""
 
 
 def main() -> None:
@@ -95,6 +101,7 @@ def main() -> None:
         memory.mkdir(mode=0o700)
         try:
             _starts(Path(folder), given.old, given.runs)
+            _first_photos(Path(folder), given.runs)
             _critical_path(Path(folder))
             if given.rest:
                 _rest(Path(folder), given.rest)
@@ -110,9 +117,10 @@ def _has(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def _config(root: Path) -> Path:
+def _config(root: Path, more: str = "") -> Path:
+    """A config with what stands in for devices, and `more` of what a person configures."""
     root.mkdir()
-    tables = ["config_version = 1\n[camera]\nsize = [640, 480]"]
+    tables = [f"config_version = 1\n{more}\n[capture]\ncountdown_s = 0\n[camera]\nsize = [640, 480]"]
     if not _has("picamera2"):
         tables += ['driver = "simulated"']
     tables += [f'[spool]\ndirectory = "{root}/spool"\nallow_memory = true']
@@ -141,12 +149,12 @@ def _running(root: Path, tree: Path, service: str = "booth", *options: str) -> I
         process.wait()
 
 
-def _start(folder: Path, tree: Path, *options: str) -> Start:
+def _start(folder: Path, tree: Path, *options: str, more: str = "", presses: bool = False) -> Start:
     """A start of the box in this folder; a box's start is the first but once, so its spool stays."""
     root = folder / "box"
     if not folder.exists():
         folder.mkdir()
-        _config(root)
+        _config(root, more)
     for file in ("notify", "booth.ready", "log"):
         (root / file).unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
@@ -162,9 +170,25 @@ def _start(folder: Path, tree: Path, *options: str) -> Start:
                 if time.monotonic() - began_s > LIMIT_S:
                     raise SystemExit(_text(root / "log"))
             ready_s, ready_processor_s = map(float, told.split())
+            photo_s = _photo_s(root, began_s) if presses else 0.0
             threading.Event().wait(SETTLE_S)
             pss_mb = _pss_mb(process.pid)
-    return Start(*sent, ready_s - began_s, ready_processor_s, pss_mb, _text(root / "log"))
+    return Start(*sent, ready_s - began_s, ready_processor_s, pss_mb, _text(root / "log"), photo_s)
+
+
+def _photo_s(root: Path, began_s: float) -> float:
+    """Seconds from `began_s` until a photo that is pressed for now is on the card."""
+    before = len(_photos(root))
+    send_hint(_runtime(root), "booth", "press")
+    while len(_photos(root)) == before:
+        threading.Event().wait(0.005)
+        if time.monotonic() - began_s > LIMIT_S:
+            raise SystemExit(_text(root / "log"))
+    return time.monotonic() - began_s
+
+
+def _photos(root: Path) -> list[Path]:
+    return list((root / "spool/new").rglob("*.jpg"))
 
 
 def _runtime(root: Path) -> Path:
@@ -216,6 +240,29 @@ def _starts(root: Path, old: Path | None, runs: int) -> None:
         medians = [statistics.median(getattr(start, key) for start in found[tree]) * unit for tree in trees]
         share = [f"{medians[1] / medians[0]:.0%}"] if old else []
         _row(name, *(f"{median:.0f} {'ms' if unit == 1000 else 'MB'}" for median in medians), *share, bound)
+
+
+def _first_photos(root: Path, runs: int) -> None:
+    """A box with nothing configured, and one with all that the set-up page asks for, in turns."""
+    key = root / "key"
+    key.write_text("0123456789abcdef")
+    event = f'[eventpics]\nlink_id = "abcd1234"\nalbum_id = "a1"\napi_key_file = "{key}"'
+    boxes = {"nothing": "", "all": f'name = "Booth 7"\nlanguage = "de"\ntimezone = "Europe/Berlin"\n{event}'}
+    found: dict[str, list[Start]] = {name: [] for name in boxes}
+    for _ in range(runs + 1):
+        for name, more in boxes.items():
+            found[name].append(_start(root / name, HERE, more=more, presses=True))
+    _row(f"configured, {runs} runs", *boxes, "of configured", "bound")
+    for text, attribute in (
+        ('command to "ready"', "ready_s"),
+        ("  its processor time", "ready_processor_s"),
+        ("command to first photo", "photo_s"),
+    ):
+        nothing, everything = (
+            statistics.median(getattr(start, attribute) for start in found[name][1:]) for name in boxes
+        )
+        figures = f"{nothing * 1000:.0f} ms", f"{everything * 1000:.0f} ms", f"{nothing / everything:.0%}"
+        _row(text, *figures, "about 100 %")
 
 
 def _critical_path(root: Path) -> None:
