@@ -71,10 +71,11 @@ def take_stick(_given: argparse.Namespace) -> int:
     box = boot_import.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
     point = verb.RUNTIME / "disk"
     try:
-        code_import.finish(box, radio.put_in_force)
         point.mkdir(exist_ok=True)
         hurried = radio.Radio(_STICK_RADIO_S)
-        result = file.take(box, STICK, point, lambda: _situation(radio.addresses()), hurried.put_in_force)
+        with code_import.exclusive(box):
+            code_import.finish(box, radio.put_in_force)
+            result = file.take(box, STICK, point, lambda: _situation(radio.addresses()), hurried.put_in_force)
         (verb.RUNTIME / verb.RESULT).write_text(result)
     except OSError as error:
         raise CommandFails(f"The stick's file can't be taken ({error.strerror or error}).") from None
@@ -117,8 +118,9 @@ def import_file(_given: argparse.Namespace) -> int:
     uploader = _begin("take what the card says", users.UPLOADER)
     box = boot_import.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
     try:
-        code_import.finish(box, radio.put_in_force)
-        done = boot_import.run(box)
+        with code_import.exclusive(box):
+            code_import.finish(box, radio.put_in_force)
+            done = boot_import.run(box)
         if done is None and not any((BOOT / name).is_file() for name in names_in(BOOT)):
             return OK
     except OSError as error:

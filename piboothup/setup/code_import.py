@@ -17,8 +17,13 @@ The networks that codes gave are a customer's: the menu offers to forget them af
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import logging
-from collections.abc import Callable, Mapping
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from piboothup.config import ConfigError, good_copy, import_record
@@ -35,20 +40,43 @@ from piboothup.text import read_bytes
 log = logging.getLogger(__name__)
 
 _PENDING_MODE: Final = 0o600
+_LOCK_LOOKS, _LOCK_LOOK_S = 100, 0.1
+"""How often the lock on imports is tried, and every how many seconds."""
 _KEPT: Final = (WifiResult.JOINED, WifiResult.NO_ADDRESS, WifiResult.UNSEEN, WifiResult.UNSEEN_24)
 """Results after which a network is known as the code has it, whatever was known of it before."""
+
+
+@contextlib.contextmanager
+def exclusive(box: Box) -> Iterator[None]:
+    """Wait for another import, of card, stick or code, and keep the next one waiting. Raises OSError.
+
+    The wait is bounded, as whoever may read the folder may lock it.
+    """
+    folder = os.open(box.etc, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for _ in range(_LOCK_LOOKS):
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            threading.Event().wait(_LOCK_LOOK_S)
+        else:
+            raise TimeoutError(errno.ETIMEDOUT, "another import does not end")
+        yield
+    finally:
+        os.close(folder)
 
 
 def take(values: Mapping[str, object], box: Box, radio: Radio) -> WifiResult | None:
     """Take the code; return how its network was joined, None for a code without one. Raises Refused, OSError."""
     code = _checked(values)
-    finish(box, radio.put_in_force)
-    if _settings(code, box) or code.country:
-        _check_settings(code, box)
-        text = make(replace(code, wifi=None)).reveal()
-        durable.replace(box.etc / PENDING, text.encode(), mode=_PENDING_MODE)
-        _put(code, box)
-        _forget_pending(box)
+    with exclusive(box):
+        finish(box, radio.put_in_force)
+        if _settings(code, box) or code.country:
+            _check_settings(code, box)
+            text = make(replace(code, wifi=None)).reveal()
+            durable.replace(box.etc / PENDING, text.encode(), mode=_PENDING_MODE)
+            _put(code, box)
+            _forget_pending(box)
     if code.wifi is not None:
         return _join(code.wifi, code.country, box, radio)
     if code.country:
@@ -128,7 +156,8 @@ def _join(network: WifiNetwork, country: str, box: Box, radio: Radio) -> WifiRes
         is_kept = result in _KEPT or (result is not WifiResult.PASSWORD and former is None)
         if is_kept:
             is_by_code = former is None or former.is_by_code
-            wifi_profiles.write(network, folder=box.profiles, is_by_code=is_by_code)
+            with exclusive(box):
+                wifi_profiles.write(network, folder=box.profiles, is_by_code=is_by_code)
     finally:
         wifi_profiles.forget_all(box.trials)
         radio.reload()

@@ -7,6 +7,7 @@ import errno
 import logging
 import shutil
 import stat
+import threading
 from pathlib import Path
 from uuid import UUID
 
@@ -26,6 +27,7 @@ from piboothup.setup.radio import Radio
 from piboothup.spool import durable
 from tests.spool.crash.model import Disk, Killed, Recording, Tree, read_tree, states, write_tree
 from tests.support.clock import HandClock
+from tests.support.deadline import PATIENCE_S
 
 KEY, PASSWORD = "canary-key-0123456789", "canary-password"
 BARN = WifiNetwork("Barn", Secret(PASSWORD), Security.WPA)
@@ -346,6 +348,29 @@ def test_u06_a_network_of_wpa3_alone_costs_no_former(root: Root) -> None:
     root.result = WifiResult.NO_WPA3
     assert root.take(WRONG) is WifiResult.NO_WPA3
     assert root.password() == Secret(PASSWORD)
+
+
+def test_u02_an_import_waits_for_another_and_is_whole(root: Root) -> None:
+    root.take(WHOLE)
+    before = read_tree(root.box.etc)
+    code = BoothCode(Secret("another-key-987"), "ijkl9012", name="B")
+    taking = threading.Thread(target=root.take, args=(code,))
+    with code_import.exclusive(root.box):
+        taking.start()
+        taking.join(0.3)
+        assert taking.is_alive()
+        assert read_tree(root.box.etc) == before
+    taking.join(PATIENCE_S)
+    assert root.config().eventpics.link_id == "ijkl9012"
+    assert root.box.key_file.read_text() == "another-key-987\n"
+
+
+def test_u02_an_import_that_does_not_end_is_not_awaited_for_ever(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code_import, "_LOCK_LOOKS", 2)
+    with code_import.exclusive(root.box), pytest.raises(TimeoutError):
+        root.take(WHOLE)
+    assert list(root.box.etc.iterdir()) == []
+    assert root.take(WHOLE) is WifiResult.JOINED
 
 
 def test_u02_a_trial_of_a_helper_that_was_killed_is_removed(root: Root) -> None:
