@@ -31,6 +31,8 @@ from piboothup.setup.root_settings_file import laid_over
 
 FILE: Final = Path("piboothup.toml")
 LONGEST_BYTES: Final = 256 * 1024
+_MOST_MISTAKES: Final = 30
+"""More are not looked for line by line: each costs a reading of the whole."""
 MOST_NETWORKS: Final = 32
 _NO_COUNTRY: Final = {"UK": "GB", "EN": "GB"}
 """What people write for a country, and its code."""
@@ -151,7 +153,8 @@ class _Parser:
             self._file.mistakes.append(mistake)
             place = ((first, end, name) for first, end, name in found if first < (mistake.line or 0) <= end)
             first, end, name = next(place, (0, 0, ""))
-            if name in ("", "box") or not any(lines[first:end]):
+            is_hopeless = len(self._file.mistakes) > _MOST_MISTAKES or not any(lines[first:end])
+            if is_hopeless or name in ("", "box"):
                 return None
             self._leave_out(first, end, name)
 
@@ -160,7 +163,7 @@ class _Parser:
 
         Above the tables each line is for itself.
         """
-        lines = self._file.readable
+        lines, mistakes = self._file.readable, self._file.mistakes
         while True:
             try:
                 tomli.loads("\n".join(lines[first:end]))
@@ -168,11 +171,11 @@ class _Parser:
                 mistake = Mistake(*mistake_of(error, lines, first, end))
             else:
                 return True
-            self._file.mistakes.append(mistake)
+            mistakes.append(mistake)
             if name == "box" and self._may_be_own(lines[first:end]):
                 return False
             at = (mistake.line or end) - 1
-            is_line = not name and lines[at]
+            is_line = not name and lines[at] and len(mistakes) < _MOST_MISTAKES
             self._leave_out(at if is_line else first, at + 1 if is_line else end, name)
 
     def _leave_out(self, first: int, end: int, name: str) -> None:

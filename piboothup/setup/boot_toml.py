@@ -15,6 +15,7 @@ SAVED: Final = "(saved)"
 """Stands in the place of a secret that this box has taken from the card."""
 _HEADER: Final = re.compile(r"\s*(\[\[?)\s*([\w.\"' -]*)")
 _KEY: Final = re.compile(r"\s*([\w.\"'-]+)\s*=")
+_LONG_VALUE: Final = re.compile(r"""=\s*(\"{3}|'{3}|\[|\{)""")
 
 Place = tuple[str | int, ...]
 """Names from the outermost table on, such as ("box", 2, "eventpics", "link_id"); a number counts tables of a kind."""
@@ -39,7 +40,13 @@ def mistake_of(
 ) -> tuple[int, str, str]:
     """Line, what is wrong, and remedy of these lines from `first` to before `end`, which are no TOML."""
     found = re.search(r"\(at line (\d+)", str(error))
+    begins = [number for number in range(first, end) if _LONG_VALUE.search(lines[number])]
+    if found is None and begins:
+        return begins[-1] + 1, "What begins in this line has no end.", 'Write it on one line, as in name = "Booth 1".'
     line = first + int(found[1]) if found else end
+    if str(error).startswith("Unclosed"):
+        remedy = 'Write it as in [{ssid = "Barn", hidden = true}].'
+        return line, "A comma or a bracket is missing in this list or table.", remedy
     what, remedy = _explained(str(error), lines[line - 1])
     return line, what, remedy
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from typing import Any
 
 import pytest
 import tomli
@@ -301,6 +302,9 @@ def test_u01_what_can_mean_one_thing_only_is_read(text: str) -> None:
         ("name `a`\n", 1, "This line is no setting.", "delete it"),
         ("name = `a`\n", 1, "This value can't be read.", "straight quotes"),
         ('name = "a\0b"\n', 1, "An invisible character", "anew"),
+        ('[eventpics]\nlink_id = """\nde\n\n', 2, "What begins in this line has no end.", "on one line"),
+        ("[capture]\nreview_s = [\n1,\n", 2, "What begins in this line has no end.", "on one line"),
+        ('wifi = [{ssid = "Barn" hidden = true}]\n', 1, "A comma or a bracket is missing", "as in [{ssid"),
         ("[event pics]\n", 1, "This is no header", "alone on its line"),
         ('[capture]\ncountdown_s = "3"\n', 2, "`capture.countdown_s` can't", "without quotes."),
         ('[upload]\npaused = "true"\n', 2, "`upload.paused` can't", "without quotes."),
@@ -322,6 +326,20 @@ def test_u01_each_mistake_has_its_own_sentence_and_remedy(text: str, line: int, 
     (mistake,) = file.mistakes
     assert (mistake.line, mistake.what.startswith(what), remedy in mistake.remedy) == (line, True, True), mistake
     assert "timezone" not in file.settings
+
+
+def test_u01_lines_without_end_are_not_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads, reads = tomli.loads, list[int]()
+
+    def counted(text: str) -> dict[str, Any]:
+        reads.append(len(text))
+        return loads(text)
+
+    monkeypatch.setattr(tomli, "loads", counted)
+    for text in ("no setting\n" * 20_000, "[capture]\n" * 20_000, "name = 1\n" * 20_000):
+        reads.clear()
+        assert 30 <= len(told(read(text.encode(), BOX))) <= 32
+        assert sum(reads) < 100 * len(text)
 
 
 def test_u01_a_word_in_the_wrong_place_costs_no_other() -> None:

@@ -240,6 +240,7 @@ def test_u08_code_that_is_too_long_is_told_the_file_is_not(open_page: Open) -> N
         page.tab.click(button)
         assert page.text("form-fault") == EN["too_long"]
         assert not page.tab.is_visible("#shown")
+    page.tab.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.tab.emulate_media(media="print")
     assert EN["too_long"] in page.tab.inner_text("body")
     page.tab.emulate_media(media="screen")
