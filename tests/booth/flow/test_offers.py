@@ -223,6 +223,14 @@ def test_u13_a_press_in_set_up_of_a_new_box_takes_a_photo(countdown_s: int) -> N
     assert play.booth.state is BoothState.READY
 
 
+@pytest.mark.parametrize("options", [NEW, STICK])
+def test_u13_nothing_opens_before_ready_or_in_its_place(options: MenuOptions) -> None:
+    play = StateMachineDriver(3, offer=options)
+    play.says(Tick(), Tick())
+    assert (play.booth.state, kind(play)) == (BoothState.STARTING, None)
+    assert play.says(READY) is BoothState.READY
+
+
 def test_u13_a_photo_before_set_up_opened_keeps_it_shut() -> None:
     play = StateMachineDriver(0, offer=NEW)
     play.says(READY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import stat
 import subprocess
 from collections.abc import Callable
@@ -61,7 +62,7 @@ def test_u03_a_sticks_file_is_in_force_and_answered(stick: Stick, kind: str) -> 
     for said in ("box 7F3K", "on a stick", "the key, link_id", "Wi-Fi 'Barn'", "Network: none yet", "still stand"):
         assert said in answer
     assert "canary" not in answer
-    assert not (card.box.boot / ANSWER).exists()
+    assert [path.name for path in card.box.boot.iterdir()] == ["cmdline.txt"]
 
 
 def test_u02_a_stick_keeps_its_secrets_for_other_boxes(stick: Stick) -> None:
@@ -201,6 +202,27 @@ def test_u02_reading_a_stick_does_not_write_to_it(stick: Stick) -> None:
         with mounting.mounted(stick.link, stick.point):
             assert (stick.point / NAME).read_text() == FILE
 
+    stick.plug_in().call(look)
+    stick.pull()
+    assert stick.image.read_bytes() == before
+
+
+def test_u02_not_even_its_journal_is_written_by_reading(stick: Stick) -> None:
+    """It was pulled while a computer wrote it."""
+    pulled = stick.image.with_name("pulled")
+
+    def write_and_pull(folder: Path) -> None:
+        holding()(folder)
+        os.sync()
+        shutil.copyfile(stick.image, pulled)
+
+    def look(stick: Stick) -> None:
+        with mounting.mounted(stick.link, stick.point):
+            os.listdir(stick.point)
+
+    stick.make("ext4").fill(write_and_pull).pull()
+    before = pulled.read_bytes()
+    pulled.replace(stick.image)
     stick.plug_in().call(look)
     stick.pull()
     assert stick.image.read_bytes() == before
